@@ -1,0 +1,190 @@
+// The one table of configuration keys, and the reader of the TOML file. docs/configuration.md lists it and a test compares.
+import { readFileSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { isAbsolute } from 'node:path';
+import { parse } from 'smol-toml';
+import { MusterError, reasonOf } from './errors.ts';
+import { nearest } from './nearest.ts';
+import { LOG_LEVELS, type LogLevel } from './log.ts';
+import { parseIpv4, parseSubnet } from './wire/ip.ts';
+
+/** One key: how its value is read (a string answer is the problem with it), its default, and what it means. */
+interface Key<T> {
+  read(value: unknown): { value: T } | { problem: string };
+  default: T;
+  meaning: string;
+  example: string;
+}
+
+type Reading<T> = { value: T } | { problem: string };
+
+const text = (value: unknown): Reading<string> =>
+  typeof value === 'string' && value !== '' ? { value } : { problem: 'must be a text in quotes' };
+
+const path = (value: unknown): Reading<string> =>
+  typeof value === 'string' && isAbsolute(value) ? { value } : { problem: 'must be an absolute path in quotes' };
+
+const yesNo = (value: unknown): Reading<boolean> =>
+  typeof value === 'boolean' ? { value } : { problem: 'must be true or false, without quotes' };
+
+const integer =
+  (least: number, most: number) =>
+  (value: unknown): Reading<number> =>
+    typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
+      ? { value }
+      : { problem: `must be a whole number from ${least} to ${most}, without quotes` };
+
+const subnet = (value: unknown): Reading<string> =>
+  typeof value === 'string' && parseSubnet(value) && (parseSubnet(value)?.prefix ?? 32) <= 30
+    ? { value }
+    : { problem: 'must be the head\'s address with its prefix, such as "10.54.0.1/24"' };
+
+const address = (value: unknown): Reading<string> =>
+  typeof value === 'string' && (value === '' || parseIpv4(value))
+    ? { value }
+    : { problem: 'must be an IPv4 address such as "10.54.0.1", or "" for none' };
+
+const addresses = (value: unknown): Reading<string[]> =>
+  Array.isArray(value) && value.every(item => typeof item === 'string' && parseIpv4(item))
+    ? { value: value as string[] }
+    : { problem: 'must be a list of IPv4 addresses such as ["10.54.0.1"]' };
+
+const logLevel = (value: unknown): Reading<LogLevel> =>
+  LOG_LEVELS.includes(value as LogLevel)
+    ? { value: value as LogLevel }
+    : { problem: `must be one of ${LOG_LEVELS.map(level => `"${level}"`).join(', ')}` };
+
+/** Client architectures that a loader can be named for: see `boot/identify`. */
+export const LOADER_NAMES = ['bios', 'efi32', 'efi64', 'efi-arm64', 'http-efi64', 'http-efi-arm64'] as const;
+export type LoaderName = (typeof LOADER_NAMES)[number];
+
+const loaders = (value: unknown): Reading<Partial<Record<LoaderName, string>>> => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    return { problem: 'must be a table such as [loaders] with bios = "/usr/lib/ipxe/undionly.kpxe"' };
+  }
+  for (const [name, file] of Object.entries(value)) {
+    if (!LOADER_NAMES.includes(name as LoaderName)) {
+      return { problem: `has no client architecture '${name}'; there are ${LOADER_NAMES.join(', ')}` };
+    }
+    if (typeof file !== 'string' || !isAbsolute(file)) return { problem: `'${name}' must be an absolute path in quotes` };
+  }
+  return { value: value as Partial<Record<LoaderName, string>> };
+};
+
+const key = <T>(read: (value: unknown) => Reading<T>, value: T, example: string, meaning: string): Key<T> => ({
+  read,
+  default: value,
+  meaning,
+  example,
+});
+
+export const CONFIG_KEYS = {
+  'head.name': key(text, hostname().split('.')[0] || 'head', '"head1"', "The head's name; the machine's host name when absent."),
+  'head.address': key(
+    subnet,
+    '10.54.0.1/24',
+    '"10.54.0.1/24"',
+    "The head's address on the boot network, with the prefix of that network. Every server listens there, and only there.",
+  ),
+  'head.interface': key(text, '', '"eth1"', 'The interface of the boot network; found by the address when absent.'),
+  'paths.state': key(path, '/var/lib/muster', '"/var/lib/muster"', 'The database and the stored files (kernels, images).'),
+  'paths.socket': key(path, '/run/muster/admin.sock', '"/run/muster/admin.sock"', 'The Unix socket of the command line.'),
+  'paths.scripts': key(path, '', '"/etc/muster/boot-scripts"', "A folder whose iPXE scripts replace muster's own of the same name."),
+  'dhcp.enabled': key(yesNo, true, 'true', 'Whether musterd answers DHCP. When false, another server must send nodes to the loader and the script.'),
+  'dhcp.router': key(address, '', '"10.54.0.254"', 'The default gateway given to nodes; none when empty.'),
+  'dhcp.dns': key(addresses, [], '["10.54.0.1"]', 'The name servers given to nodes.'),
+  'dhcp.domain': key(text, '', '"cluster.local"', 'The domain name given to nodes.'),
+  'dhcp.lease_seconds': key(integer(60, 31_536_000), 3600, '3600', 'How long an address is leased, in seconds.'),
+  'tftp.enabled': key(yesNo, true, 'true', 'Whether musterd answers TFTP.'),
+  'tftp.port': key(integer(1, 65535), 69, '69', 'The UDP port of TFTP; firmware knows no other than 69.'),
+  'http.port': key(integer(1, 65535), 8080, '8080', 'The TCP port of the boot plane: scripts, kernels, images, reports.'),
+  'boot.failure_seconds': key(
+    integer(5, 86_400),
+    60,
+    '60',
+    'How long a node whose boot failed waits before it reboots to try again, in seconds; the node adds up to half as much at random.',
+  ),
+  'boot.session_seconds': key(integer(60, 604_800), 14_400, '14400', 'How long a boot session lives that never comes up, in seconds.'),
+  'log.level': key(logLevel, 'info', '"info"', 'The least important lines that are logged: debug, info, warn or error.'),
+  loaders: key(
+    loaders,
+    {},
+    '{ bios = "/usr/lib/ipxe/undionly.kpxe" }',
+    "Loader files by client architecture; those not named are found where the distribution's iPXE package puts them.",
+  ),
+} as const;
+
+export type ConfigKey = keyof typeof CONFIG_KEYS;
+export type Config = { [K in ConfigKey]: (typeof CONFIG_KEYS)[K]['default'] };
+
+export function defaultConfig(): Config {
+  return Object.fromEntries(Object.entries(CONFIG_KEYS).map(([name, row]) => [name, row.default])) as Config;
+}
+
+/** Reads a configuration file; every problem in it is in the one error, each with file, key and remedy. */
+export function loadConfig(file: string): Config {
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new MusterError('bad-config', `${file}: cannot be read: ${reasonOf(error)}`, { cause: error });
+  }
+  return parseConfig(content, file);
+}
+
+export function parseConfig(content: string, file: string): Config {
+  let tree: Record<string, unknown>;
+  try {
+    tree = parse(content);
+  } catch (error) {
+    throw new MusterError('bad-config', `${file}: is not TOML: ${reasonOf(error)}`, { cause: error });
+  }
+  const config = defaultConfig();
+  const problems: string[] = [];
+  for (const [name, value] of flatten(tree)) {
+    const row = CONFIG_KEYS[name as ConfigKey] as Key<unknown> | undefined;
+    if (!row) {
+      problems.push(`${file}: unknown key '${name}'${hint(name)}`);
+      continue;
+    }
+    const reading = row.read(value);
+    if ('problem' in reading) problems.push(`${file}: key '${name}' ${reading.problem}; it is ${JSON.stringify(value)}`);
+    else (config as Record<string, unknown>)[name] = reading.value;
+  }
+  problems.push(...contradictions(config).map(problem => `${file}: ${problem}`));
+  if (problems.length > 0) throw new MusterError('bad-config', problems.join('\n'));
+  return config;
+}
+
+/** Values that are each possible and cannot be true together. */
+function contradictions(config: Config): string[] {
+  const problems: string[] = [];
+  const router = config['dhcp.router'];
+  const head = parseSubnet(config['head.address']);
+  if (head && (head.address === head.network || head.address === head.broadcast)) {
+    problems.push(`key 'head.address': ${head.address} is the network's own or its broadcast address; give the head's address`);
+  }
+  if (router && head && !inSubnet(router, config['head.address'])) {
+    problems.push(`key 'dhcp.router': ${router} is not in the boot network ${head.network}/${head.prefix}; nodes could not reach it`);
+  }
+  return problems;
+}
+
+function inSubnet(ip: string, cidr: string): boolean {
+  const prefix = cidr.split('/')[1];
+  return parseSubnet(`${ip}/${prefix}`)?.network === parseSubnet(cidr)?.network;
+}
+
+function* flatten(tree: Record<string, unknown>, prefix = ''): Generator<[string, unknown]> {
+  for (const [name, value] of Object.entries(tree)) {
+    const full = prefix + name;
+    const isTable = typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+    if (isTable && !(full in CONFIG_KEYS)) yield* flatten(value as Record<string, unknown>, `${full}.`);
+    else yield [full, value];
+  }
+}
+
+function hint(name: string): string {
+  const close = nearest(name, Object.keys(CONFIG_KEYS));
+  return close ? `; did you mean '${close}'?` : `; the keys are ${Object.keys(CONFIG_KEYS).join(', ')}`;
+}

@@ -1,0 +1,52 @@
+// The one logger. Lines are JSON on standard error, or readable text on a terminal's behalf when asked.
+import { pino } from 'pino';
+
+export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'child'>;
+
+export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export function createLog(level: LogLevel, destination: NodeJS.WritableStream = process.stderr): pino.Logger {
+  return pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: label => ({ level: label }) },
+      redact: { paths: ['password', 'secret', 'token', '*.password', '*.secret', '*.token'], censor: '***' },
+    },
+    destination,
+  );
+}
+
+/** A log that says nothing, for tests and one-shot tools. */
+export function silentLog(): Log {
+  return pino({ level: 'silent' });
+}
+
+/**
+ * Lets one line per key and second through, so that a hostile peer cannot fill the disk; keys are bounded.
+ * `allow` answers undefined when the line is to be dropped, else the number of lines dropped since the last one.
+ */
+export class LogLimiter {
+  private readonly seen = new Map<string, { until: number; dropped: number }>();
+  private readonly now: () => number;
+  private readonly limit: number;
+
+  constructor(now: () => number = Date.now, limit = 4096) {
+    this.now = now;
+    this.limit = limit;
+  }
+
+  allow(key: string): number | undefined {
+    const now = this.now();
+    const entry = this.seen.get(key);
+    if (entry && entry.until > now) {
+      entry.dropped += 1;
+      return undefined;
+    }
+    if (!entry && this.seen.size >= this.limit) this.seen.clear();
+    this.seen.set(key, { until: now + 1000, dropped: 0 });
+    return entry?.dropped ?? 0;
+  }
+}

@@ -1,0 +1,99 @@
+// The one way to start another program: an argument array, never a shell string; its words kept for the error.
+import { spawn } from 'node:child_process';
+import { constants } from 'node:os';
+import { MusterError, systemCode } from '../errors.ts';
+
+export interface RunOptions {
+  cwd?: string;
+  /** Added to the environment of this process. */
+  env?: Record<string, string>;
+  /** Text or bytes for standard input; nothing when absent. */
+  input?: string | Uint8Array;
+  /** Ends the program (SIGTERM, then SIGKILL two seconds later) after this many milliseconds. */
+  timeoutMs?: number;
+  signal?: AbortSignal;
+  /** Given each line of standard output and error as it comes. */
+  onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** The Debian package that has the program, for the error when it is missing. */
+  package?: string;
+  /** Bytes kept of each stream, the last ones; 1 MiB when absent. */
+  keepBytes?: number;
+}
+
+export interface RunResult {
+  /** Exit status; 128 + signal number when a signal ended it, as a shell says it. */
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a program to its end. Any exit status is a result; a program that cannot be started is `tool-missing`. */
+export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: options.env ? { ...process.env, ...options.env } : process.env,
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    signal: options.signal,
+  });
+  const stdout = collect(child.stdout, options, 'stdout');
+  const stderr = collect(child.stderr, options, 'stderr');
+  // A program that ends without reading its input closes the pipe: its exit status tells the story.
+  child.stdin?.on('error', () => {});
+  child.stdin?.end(options.input);
+  const stop = options.timeoutMs === undefined ? undefined : stopAfter(child, options.timeoutMs);
+  try {
+    const status = await new Promise<number>((resolve, reject) => {
+      child.once('error', reject);
+      child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+    });
+    return { status, stdout: stdout(), stderr: stderr() };
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+    const remedy = options.package ? `; install the package ${options.package}` : '';
+    throw new MusterError('tool-missing', `The program '${command}' is not installed${remedy}.`, { cause: error });
+  } finally {
+    stop?.();
+  }
+}
+
+/** As `run`, and an exit status other than 0 is `tool-failed` with the program's last words. */
+export async function runOk(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
+  const result = await run(command, args, options);
+  if (result.status === 0) return result.stdout;
+  const words = lastLines(result.stderr || result.stdout, 5);
+  throw new MusterError('tool-failed', `'${[command, ...args].join(' ')}' ended with status ${result.status}: ${words}`);
+}
+
+function lastLines(text: string, count: number): string {
+  return text.trim().split('\n').slice(-count).join('; ') || 'it said nothing';
+}
+
+function stopAfter(child: ReturnType<typeof spawn>, milliseconds: number): () => void {
+  let kill: NodeJS.Timeout | undefined;
+  const term = setTimeout(() => {
+    child.kill('SIGTERM');
+    kill = setTimeout(() => child.kill('SIGKILL'), 2000);
+  }, milliseconds);
+  return () => {
+    clearTimeout(term);
+    clearTimeout(kill);
+  };
+}
+
+function collect(stream: NodeJS.ReadableStream | null, options: RunOptions, name: 'stdout' | 'stderr'): () => string {
+  const limit = options.keepBytes ?? 1 << 20;
+  let kept = '';
+  let line = '';
+  stream?.setEncoding('utf8');
+  stream?.on('data', (chunk: string) => {
+    kept = (kept + chunk).slice(-limit);
+    if (!options.onLine) return;
+    const parts = (line + chunk).split(/\r?\n/);
+    line = (parts.pop() ?? '').slice(-limit);
+    for (const part of parts) options.onLine(part, name);
+  });
+  stream?.on('end', () => {
+    if (line) options.onLine?.(line, name);
+  });
+  return () => kept;
+}

@@ -1,0 +1,74 @@
+// IPv4 addresses as dotted text, and the arithmetic of a subnet.
+import ipaddr from 'ipaddr.js';
+
+/** Canonical dotted quad, or undefined. Octal, hex and short forms are refused: they mean different things to different programs. */
+export function parseIpv4(text: string): string | undefined {
+  const trimmed = text.trim();
+  return ipaddr.IPv4.isValidFourPartDecimal(trimmed) && !/(^|\.)0[0-9]/.test(trimmed) ? trimmed : undefined;
+}
+
+export function ipToNumber(ip: string): number {
+  return ipaddr.IPv4.parse(ip)
+    .toByteArray()
+    .reduce((sum, byte) => sum * 256 + byte, 0);
+}
+
+export function ipFromNumber(value: number): string {
+  return [24, 16, 8, 0].map(shift => (value >>> shift) & 0xff).join('.');
+}
+
+export function ipToBytes(ip: string): Buffer {
+  return Buffer.from(ipaddr.IPv4.parse(ip).toByteArray());
+}
+
+export function ipFromBytes(bytes: Uint8Array): string {
+  return Array.from(bytes.subarray(0, 4)).join('.');
+}
+
+/** An address with its subnet: `10.54.0.1/24`. */
+export interface Subnet {
+  /** The host address that was given. */
+  address: string;
+  /** Prefix length, 0 to 32. */
+  prefix: number;
+  network: string;
+  netmask: string;
+  broadcast: string;
+}
+
+/** Reads `ADDRESS/PREFIX` or `ADDRESS/NETMASK`; undefined when it is neither. */
+export function parseSubnet(text: string): Subnet | undefined {
+  const [left, right, ...more] = text.trim().split('/');
+  const address = parseIpv4(left ?? '');
+  if (!address || right === undefined || more.length > 0) return undefined;
+  const prefix = parsePrefix(right);
+  if (prefix === undefined) return undefined;
+  const mask = prefix === 0 ? 0 : (0xffffffff << (32 - prefix)) >>> 0;
+  const network = (ipToNumber(address) & mask) >>> 0;
+  return {
+    address,
+    prefix,
+    network: ipFromNumber(network),
+    netmask: ipFromNumber(mask),
+    broadcast: ipFromNumber((network | (~mask >>> 0)) >>> 0),
+  };
+}
+
+function parsePrefix(text: string): number | undefined {
+  if (/^\d{1,2}$/.test(text)) return Number(text) <= 32 ? Number(text) : undefined;
+  const mask = parseIpv4(text);
+  if (!mask) return undefined;
+  return ipaddr.IPv4.parse(mask).prefixLengthFromSubnetMask() ?? undefined;
+}
+
+/** Whether an address lies in the subnet, its network and broadcast addresses included. */
+export function subnetContains(subnet: Subnet, ip: string): boolean {
+  const mask = ipToNumber(subnet.netmask);
+  return (ipToNumber(ip) & mask) >>> 0 === ipToNumber(subnet.network);
+}
+
+/** Whether a host may have this address there: inside, and neither the network nor the broadcast address. */
+export function subnetHost(subnet: Subnet, ip: string): boolean {
+  if (!subnetContains(subnet, ip)) return false;
+  return subnet.prefix >= 31 || (ip !== subnet.network && ip !== subnet.broadcast);
+}

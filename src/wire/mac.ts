@@ -1,0 +1,26 @@
+// Hardware addresses as text: lower-case hex with colons, the form every other part of muster compares.
+
+/** Canonical form `aa:bb:cc:dd:ee:ff`; undefined when the text is no 48-bit address. Accepts `:`, `-`, `.` or nothing between. */
+export function parseMac(text: string): string | undefined {
+  const hex = text.trim().toLowerCase();
+  const separated = /^([0-9a-f]{2})([:-]?)([0-9a-f]{2})(?:\2[0-9a-f]{2}){4}$/.test(hex);
+  const dotted = /^[0-9a-f]{4}\.[0-9a-f]{4}\.[0-9a-f]{4}$/.test(hex);
+  if (!separated && !dotted) return undefined;
+  const digits = hex.replace(/[^0-9a-f]/g, '');
+  return (digits.match(/../g) as string[]).join(':');
+}
+
+export function macFromBytes(bytes: Uint8Array): string {
+  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(':');
+}
+
+/** The bytes of a canonical address. */
+export function macToBytes(mac: string): Buffer {
+  return Buffer.from(mac.replaceAll(':', ''), 'hex');
+}
+
+/** A station's own address: not multicast (IEEE 802.3 group bit), not all zero. */
+export function isStationMac(mac: string): boolean {
+  const first = Number.parseInt(mac.slice(0, 2), 16);
+  return (first & 1) === 0 && mac !== '00:00:00:00:00:00';
+}

@@ -1,0 +1,80 @@
+// A growing big-endian writer. Values that do not fit their field throw a RangeError: that is our bug, not the peer's.
+
+export class Writer {
+  private buffer: Buffer;
+  private used = 0;
+
+  constructor(capacity = 512) {
+    this.buffer = Buffer.alloc(capacity);
+  }
+
+  get length(): number {
+    return this.used;
+  }
+
+  u8(value: number): this {
+    this.buffer.writeUInt8(value, this.grow(1));
+    return this;
+  }
+
+  u16(value: number): this {
+    this.buffer.writeUInt16BE(value, this.grow(2));
+    return this;
+  }
+
+  u24(value: number): this {
+    this.buffer.writeUIntBE(value, this.grow(3), 3);
+    return this;
+  }
+
+  u32(value: number): this {
+    this.buffer.writeUInt32BE(value, this.grow(4));
+    return this;
+  }
+
+  u64(value: bigint): this {
+    this.buffer.writeBigUInt64BE(value, this.grow(8));
+    return this;
+  }
+
+  bytes(value: Uint8Array): this {
+    const start = this.grow(value.length);
+    this.buffer.set(value, start);
+    return this;
+  }
+
+  text(value: string): this {
+    return this.bytes(Buffer.from(value, 'latin1'));
+  }
+
+  /** Zero bytes up to `length` in all; longer already is a RangeError. */
+  padTo(length: number): this {
+    if (length < this.used) throw new RangeError(`padTo(${length}) after ${this.used} bytes`);
+    this.grow(length - this.used);
+    return this;
+  }
+
+  /** `value` in exactly `length` bytes, zero-filled behind it; longer is a RangeError. */
+  fixed(value: Uint8Array, length: number): this {
+    if (value.length > length) throw new RangeError(`${value.length} bytes do not fit a field of ${length}`);
+    const start = this.grow(length);
+    this.buffer.set(value, start);
+    return this;
+  }
+
+  finish(): Buffer {
+    return this.buffer.subarray(0, this.used);
+  }
+
+  private grow(length: number): number {
+    const start = this.used;
+    const needed = start + length;
+    if (needed > this.buffer.length) {
+      const larger = Buffer.alloc(Math.max(needed, this.buffer.length * 2));
+      this.buffer.copy(larger, 0, 0, start);
+      this.buffer = larger;
+    }
+    this.used = needed;
+    return start;
+  }
+}
