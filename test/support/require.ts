@@ -1,0 +1,45 @@
+// Says whether a test can run here; what cannot is skipped with its reason, and on CI such a skip is a failure.
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+
+export interface Needs {
+  root?: boolean;
+  /** Programs that must be found. */
+  programs?: readonly string[];
+  /** Files that must be there. */
+  files?: readonly string[];
+}
+
+const FOLDERS = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+
+/** The full path of a program, also from the system folders that an ordinary PATH lacks. */
+export function findProgram(name: string): string | undefined {
+  return FOLDERS.map(folder => join(folder, name)).find(path => readable(path, constants.X_OK));
+}
+
+/** True when the test can run. Otherwise the test passes as skipped (`SKIP` in its log), or fails on CI. */
+export function requireAll(t: ExecutionContext, needs: Needs): boolean {
+  const missing = [
+    ...(needs.root && process.getuid?.() !== 0 ? ['root'] : []),
+    ...(needs.programs ?? []).filter(name => !findProgram(name)).map(name => `the program ${name}`),
+    ...(needs.files ?? []).filter(path => !readable(path, constants.R_OK)).map(path => `the file ${path}`),
+  ];
+  if (missing.length === 0) return true;
+  const reason = `needs ${missing.join(', ')}`;
+  if (process.env['CI'] === 'true') t.fail(`on CI nothing is skipped: ${reason}`);
+  else {
+    t.log(`SKIP ${reason}`);
+    t.pass();
+  }
+  return false;
+}
+
+function readable(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
