@@ -1,0 +1,20 @@
+// What the boot path asks of the cluster's objects: who has this hardware address, who has this IP.
+
+/** A node as the boot path knows it. */
+export interface BootNode {
+  uid: string;
+  name: string;
+  /** The primary hardware address, canonical. */
+  mac: string;
+  /** The node's address on the boot network. */
+  ip: string;
+  hostname: string;
+  /** Why DHCP does not answer this known node (`_no_boot`), when it does not. */
+  ignore?: string;
+}
+
+/** A reader of the objects in memory: always the state of now, so that a change is in force at once. */
+export interface Directory {
+  nodeByMac(mac: string): BootNode | undefined;
+  nodeByIp(ip: string): BootNode | undefined;
+}
