@@ -4,8 +4,8 @@ import { hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { parse } from 'smol-toml';
 import { MusterError, reasonOf } from './errors.ts';
-import { nearest } from './nearest.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
+import { nearest } from './nearest.ts';
 import { parseIpv4, parseSubnet } from './wire/ip.ts';
 
 /** One key: how its value is read (a string answer is the problem with it), its default, and what it means. */
@@ -66,7 +66,8 @@ const loaders = (value: unknown): Reading<Partial<Record<LoaderName, string>>> =
     if (!LOADER_NAMES.includes(name as LoaderName)) {
       return { problem: `has no client architecture '${name}'; there are ${LOADER_NAMES.join(', ')}` };
     }
-    if (typeof file !== 'string' || !isAbsolute(file)) return { problem: `'${name}' must be an absolute path in quotes` };
+    if (typeof file !== 'string' || !isAbsolute(file))
+      return { problem: `'${name}' must be an absolute path in quotes` };
   }
   return { value: value as Partial<Record<LoaderName, string>> };
 };
@@ -79,7 +80,12 @@ const key = <T>(read: (value: unknown) => Reading<T>, value: T, example: string,
 });
 
 export const CONFIG_KEYS = {
-  'head.name': key(text, hostname().split('.')[0] || 'head', '"head1"', "The head's name; the machine's host name when absent."),
+  'head.name': key(
+    text,
+    hostname().split('.')[0] || 'head',
+    '"head1"',
+    "The head's name; the machine's host name when absent.",
+  ),
   'head.address': key(
     subnet,
     '10.54.0.1/24',
@@ -87,25 +93,60 @@ export const CONFIG_KEYS = {
     "The head's address on the boot network, with the prefix of that network. Every server listens there, and only there.",
   ),
   'head.interface': key(text, '', '"eth1"', 'The interface of the boot network; found by the address when absent.'),
-  'paths.state': key(path, '/var/lib/muster', '"/var/lib/muster"', 'The database and the stored files (kernels, images).'),
-  'paths.socket': key(path, '/run/muster/admin.sock', '"/run/muster/admin.sock"', 'The Unix socket of the command line.'),
-  'paths.scripts': key(path, '', '"/etc/muster/boot-scripts"', "A folder whose iPXE scripts replace muster's own of the same name."),
-  'dhcp.enabled': key(yesNo, true, 'true', 'Whether musterd answers DHCP. When false, another server must send nodes to the loader and the script.'),
+  'paths.state': key(
+    path,
+    '/var/lib/muster',
+    '"/var/lib/muster"',
+    'The database and the stored files (kernels, images).',
+  ),
+  'paths.socket': key(
+    path,
+    '/run/muster/admin.sock',
+    '"/run/muster/admin.sock"',
+    'The Unix socket of the command line.',
+  ),
+  'paths.scripts': key(
+    path,
+    '',
+    '"/etc/muster/boot-scripts"',
+    "A folder whose iPXE scripts replace muster's own of the same name.",
+  ),
+  'dhcp.enabled': key(
+    yesNo,
+    true,
+    'true',
+    'Whether musterd answers DHCP. When false, another server must send nodes to the loader and the script.',
+  ),
   'dhcp.router': key(address, '', '"10.54.0.254"', 'The default gateway given to nodes; none when empty.'),
   'dhcp.dns': key(addresses, [], '["10.54.0.1"]', 'The name servers given to nodes.'),
   'dhcp.domain': key(text, '', '"cluster.local"', 'The domain name given to nodes.'),
   'dhcp.lease_seconds': key(integer(60, 31_536_000), 3600, '3600', 'How long an address is leased, in seconds.'),
   'tftp.enabled': key(yesNo, true, 'true', 'Whether musterd answers TFTP.'),
   'tftp.port': key(integer(1, 65535), 69, '69', 'The UDP port of TFTP; firmware knows no other than 69.'),
-  'http.port': key(integer(1, 65535), 8080, '8080', 'The TCP port of the boot plane: scripts, kernels, images, reports.'),
+  'http.port': key(
+    integer(1, 65535),
+    8080,
+    '8080',
+    'The TCP port of the boot plane: scripts, kernels, images, reports.',
+  ),
   'boot.failure_seconds': key(
     integer(5, 86_400),
     60,
     '60',
     'How long a node whose boot failed waits before it reboots to try again, in seconds; the node adds up to half as much at random.',
   ),
-  'boot.session_seconds': key(integer(60, 604_800), 14_400, '14400', 'How long a boot session lives that never comes up, in seconds.'),
-  'log.level': key(logLevel, 'info', '"info"', 'The least important lines that are logged: debug, info, warn or error.'),
+  'boot.session_seconds': key(
+    integer(60, 604_800),
+    14_400,
+    '14400',
+    'How long a boot session lives that never comes up, in seconds.',
+  ),
+  'log.level': key(
+    logLevel,
+    'info',
+    '"info"',
+    'The least important lines that are logged: debug, info, warn or error.',
+  ),
   loaders: key(
     loaders,
     {},
@@ -148,7 +189,8 @@ export function parseConfig(content: string, file: string): Config {
       continue;
     }
     const reading = row.read(value);
-    if ('problem' in reading) problems.push(`${file}: key '${name}' ${reading.problem}; it is ${JSON.stringify(value)}`);
+    if ('problem' in reading)
+      problems.push(`${file}: key '${name}' ${reading.problem}; it is ${JSON.stringify(value)}`);
     else (config as Record<string, unknown>)[name] = reading.value;
   }
   problems.push(...contradictions(config).map(problem => `${file}: ${problem}`));
@@ -162,10 +204,14 @@ function contradictions(config: Config): string[] {
   const router = config['dhcp.router'];
   const head = parseSubnet(config['head.address']);
   if (head && (head.address === head.network || head.address === head.broadcast)) {
-    problems.push(`key 'head.address': ${head.address} is the network's own or its broadcast address; give the head's address`);
+    problems.push(
+      `key 'head.address': ${head.address} is the network's own or its broadcast address; give the head's address`,
+    );
   }
   if (router && head && !inSubnet(router, config['head.address'])) {
-    problems.push(`key 'dhcp.router': ${router} is not in the boot network ${head.network}/${head.prefix}; nodes could not reach it`);
+    problems.push(
+      `key 'dhcp.router': ${router} is not in the boot network ${head.network}/${head.prefix}; nodes could not reach it`,
+    );
   }
   return problems;
 }

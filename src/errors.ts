@@ -11,31 +11,91 @@ export interface ErrorKind {
 
 export const ERRORS = {
   'no-such-object': { status: 404, exit: 4, meaning: 'The identifier names nothing; `ls` shows what there is.' },
-  'ambiguous-id': { status: 409, exit: 4, meaning: 'The identifier fits several objects; give the full UID or the name.' },
+  'ambiguous-id': {
+    status: 409,
+    exit: 4,
+    meaning: 'The identifier fits several objects; give the full UID or the name.',
+  },
   'bad-selection': { status: 400, exit: 2, meaning: 'The selection cannot be read; the text says at which character.' },
   'bad-value': { status: 400, exit: 2, meaning: 'A value has the wrong type or is not possible for this field.' },
   'unknown-field': { status: 400, exit: 2, meaning: 'The object has no such field; the text lists those it has.' },
   'read-only-field': { status: 400, exit: 2, meaning: 'The field is kept by muster itself and cannot be set.' },
-  'unknown-attribute': { status: 400, exit: 2, meaning: 'Attribute names are identifiers, and those with `_` are reserved.' },
-  duplicate: { status: 409, exit: 5, meaning: 'Another object already has this name, MAC, IP or index; nothing was created.' },
-  conflict: { status: 409, exit: 5, meaning: 'Somebody changed the object after it was read; read it again and repeat.' },
+  'unknown-attribute': {
+    status: 400,
+    exit: 2,
+    meaning: 'Attribute names are identifiers, and those with `_` are reserved.',
+  },
+  duplicate: {
+    status: 409,
+    exit: 5,
+    meaning: 'Another object already has this name, MAC, IP or index; nothing was created.',
+  },
+  conflict: {
+    status: 409,
+    exit: 5,
+    meaning: 'Somebody changed the object after it was read; read it again and repeat.',
+  },
   frozen: { status: 409, exit: 5, meaning: 'The object is frozen; `update frozen=false` first.' },
-  'in-use': { status: 409, exit: 5, meaning: 'Something still refers to the object; the text names it. `--force` deletes anyway.' },
-  'bad-config': { status: 500, exit: 2, meaning: 'The configuration file has an error; the text names file, key and remedy.' },
+  'in-use': {
+    status: 409,
+    exit: 5,
+    meaning: 'Something still refers to the object; the text names it. `--force` deletes anyway.',
+  },
+  'bad-config': {
+    status: 500,
+    exit: 2,
+    meaning: 'The configuration file has an error; the text names file, key and remedy.',
+  },
   'bad-usage': { status: 400, exit: 2, meaning: 'The command line cannot be understood; see `--help`.' },
   'bad-kernel': { status: 400, exit: 2, meaning: 'The file is no Linux kernel that a node can boot.' },
   'bad-image': { status: 400, exit: 2, meaning: 'The file is neither cwsquash nor a whole squashfs.' },
-  'bad-digest': { status: 400, exit: 6, meaning: 'The bytes that arrived are not the bytes that were sent; repeat the upload.' },
+  'bad-digest': {
+    status: 400,
+    exit: 6,
+    meaning: 'The bytes that arrived are not the bytes that were sent; repeat the upload.',
+  },
   'upload-incomplete': { status: 400, exit: 6, meaning: 'The upload ended early; nothing was stored. Repeat it.' },
-  'disk-full': { status: 507, exit: 6, meaning: 'The head has no room for this; free some (`muster storage gc`), and repeat.' },
-  'store-failed': { status: 500, exit: 6, meaning: 'The database did not accept a change; the text and the log say why. Nothing was changed.' },
-  'store-newer': { status: 500, exit: 6, meaning: 'A newer muster wrote this database; install that version or restore a backup.' },
-  'not-running': { status: 503, exit: 3, meaning: 'musterd does not answer on its socket; start it, or give the right `--socket`.' },
+  'disk-full': {
+    status: 507,
+    exit: 6,
+    meaning: 'The head has no room for this; free some (`muster storage gc`), and repeat.',
+  },
+  'store-failed': {
+    status: 500,
+    exit: 6,
+    meaning: 'The database did not accept a change; the text and the log say why. Nothing was changed.',
+  },
+  'store-newer': {
+    status: 500,
+    exit: 6,
+    meaning: 'A newer muster wrote this database; install that version or restore a backup.',
+  },
+  'not-running': {
+    status: 503,
+    exit: 3,
+    meaning: 'musterd does not answer on its socket; start it, or give the right `--socket`.',
+  },
   'not-allowed': { status: 403, exit: 7, meaning: 'You may not do this; for the socket, join the group `muster`.' },
-  'tool-missing': { status: 500, exit: 8, meaning: 'A program that this step needs is not installed; the text names the package.' },
-  'tool-failed': { status: 500, exit: 8, meaning: 'A program that this step needs failed; the text has its last words.' },
-  'image-lacks': { status: 400, exit: 8, meaning: 'The image lacks something this step needs; the text says what to install into it.' },
-  'not-ready': { status: 409, exit: 5, meaning: 'The object lacks a part (a kernel, an image content) that this needs.' },
+  'tool-missing': {
+    status: 500,
+    exit: 8,
+    meaning: 'A program that this step needs is not installed; the text names the package.',
+  },
+  'tool-failed': {
+    status: 500,
+    exit: 8,
+    meaning: 'A program that this step needs failed; the text has its last words.',
+  },
+  'image-lacks': {
+    status: 400,
+    exit: 8,
+    meaning: 'The image lacks something this step needs; the text says what to install into it.',
+  },
+  'not-ready': {
+    status: 409,
+    exit: 5,
+    meaning: 'The object lacks a part (a kernel, an image content) that this needs.',
+  },
   'boot-failed': { status: 500, exit: 1, meaning: 'A node did not come up; the text has the stage and the reason.' },
   internal: { status: 500, exit: 70, meaning: 'A bug in muster; the log has the details.' },
 } as const satisfies Record<string, ErrorKind>;
@@ -45,11 +105,14 @@ export type ErrorCode = keyof typeof ERRORS;
 /** An error with a row in the table. The message is a sentence for the administrator: what, where, and what to do. */
 export class MusterError extends Error {
   readonly code: ErrorCode;
+  /** A second sentence that helps and is no part of the reason. */
+  readonly hint: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: ErrorCode, message: string, options: ErrorOptions & { hint?: string } = {}) {
     super(message, options);
     this.name = 'MusterError';
     this.code = code;
+    this.hint = options.hint;
   }
 
   get status(): number {

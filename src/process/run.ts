@@ -61,7 +61,10 @@ export async function runOk(command: string, args: readonly string[], options: R
   const result = await run(command, args, options);
   if (result.status === 0) return result.stdout;
   const words = lastLines(result.stderr || result.stdout, 5);
-  throw new MusterError('tool-failed', `'${[command, ...args].join(' ')}' ended with status ${result.status}: ${words}`);
+  throw new MusterError(
+    'tool-failed',
+    `'${[command, ...args].join(' ')}' ended with status ${result.status}: ${words}`,
+  );
 }
 
 function lastLines(text: string, count: number): string {

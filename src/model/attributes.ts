@@ -1,0 +1,131 @@
+// Attributes: the reserved names and what may be in them, and how a node inherits.
+import { z } from 'zod';
+import { nearest } from '../nearest.ts';
+import { parseMac } from '../wire/mac.ts';
+import type { Cluster } from './cluster.ts';
+import type { Value } from './kinds.ts';
+import { attributeName, attributeValue, BOOT_STYLES } from './values.ts';
+
+/** One effective value and where it came from. */
+export interface Inherited {
+  value: string;
+  /** `node n0`, `group gpu`, `default group DefaultAttribs`. */
+  source: string;
+  /** What it hides, the nearest first. */
+  shadows: { value: string; source: string }[];
+}
+
+/**
+ * The node's attributes after inheritance: the default group first, then the node's groups in order, later ones win,
+ * then the node's own (the specification's precedence).
+ */
+export function effectiveAttributes(
+  cluster: Cluster,
+  node: Pick<Value<'node'>, 'name' | 'groups' | 'attributes'>,
+): Map<string, Inherited> {
+  const result = new Map<string, Inherited>();
+  const add = (attributes: Record<string, string>, source: string): void => {
+    for (const [name, value] of Object.entries(attributes)) {
+      const hidden = result.get(name);
+      const shadows = hidden ? [{ value: hidden.value, source: hidden.source }, ...hidden.shadows] : [];
+      result.set(name, { value, source, shadows });
+    }
+  };
+  const defaultGroup = cluster.get('attrib', cluster.settings?.default_group ?? '');
+  if (defaultGroup) add(defaultGroup.value.attributes, `default group ${defaultGroup.value.name}`);
+  for (const uid of node.groups) {
+    const group = cluster.get('attrib', uid);
+    if (group && group.uid !== defaultGroup?.uid) add(group.value.attributes, `group ${group.value.name}`);
+  }
+  add(node.attributes, `node ${node.name}`);
+  return result;
+}
+
+interface Reserved {
+  meaning: string;
+  /** What is wrong with the value, or undefined. */
+  problem(value: string, cluster: Cluster): string | undefined;
+}
+
+const anything = (): undefined => undefined;
+const device = (value: string): string | undefined =>
+  /^(\/dev\/[\w./:@+-]+|LABEL=[^\s'"]+|UUID=[0-9A-Fa-f-]+)$/.test(value)
+    ? undefined
+    : 'must be a device (/dev/sda2), LABEL=X or UUID=Y';
+const pairs = (value: string, item: (text: string) => boolean, what: string): string | undefined =>
+  value.split(',').every(part => /^[\w.-]+=/.test(part.trim()) && item(part.trim().replace(/^[\w.-]+=/, '')))
+    ? undefined
+    : `must be a list such as ${what}`;
+const seconds = (value: string): string | undefined =>
+  /^\d+$/.test(value) && Number(value) >= 1 && Number(value) <= 86_400
+    ? undefined
+    : 'must be whole seconds, from 1 to 86400';
+
+/** The reserved attributes, one row each. */
+export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
+  _boot_config: {
+    meaning: 'the boot config that the node boots, by name or UID',
+    problem: (value, cluster) => {
+      if (cluster.byName('boot', value) ?? cluster.get('boot', value)) return undefined;
+      const names = cluster.all('boot').map(entry => entry.value.name);
+      return `names no boot config; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ') || 'none yet'}`;
+    },
+  },
+  _boot_style: {
+    meaning: "overrides the boot config's boot style",
+    problem: value =>
+      (BOOT_STYLES as readonly string[]).includes(value) ? undefined : `must be one of ${BOOT_STYLES.join(', ')}`,
+  },
+  _boot_rw_layer: {
+    meaning: 'how a read-only root becomes writable: overlayfs (the default) or rwtab',
+    problem: value => (['overlayfs', 'rwtab'].includes(value) ? undefined : 'must be overlayfs or rwtab'),
+  },
+  _ipxe_sanboot: { meaning: 'what iPXE boots in style sanboot', problem: anything },
+  _disk_cache: { meaning: 'the partition that caches images in style disked', problem: device },
+  _disk_root: { meaning: 'the partition the image is unpacked to in style disked', problem: device },
+  _no_boot: { meaning: 'whether DHCP ignores the node', problem: anything },
+  _altmacs: {
+    meaning: "further MAC addresses that get the node's address, with commas",
+    problem: value =>
+      value.split(',').every(part => parseMac(part)) ? undefined : 'must be MAC addresses with commas between',
+  },
+  _ips: {
+    meaning: 'further addresses: ifname=IP with commas, and bmc=IP',
+    problem: value => pairs(value, text => z.ipv4().safeParse(text).success, 'bmc=10.10.10.100,ib0=10.55.10.100'),
+  },
+  _macs: {
+    meaning: 'further hardware addresses: ifname=MAC with commas, and bmc=MAC',
+    problem: value => pairs(value, text => parseMac(text) !== undefined, 'bmc=11:22:33:44:55:66'),
+  },
+  _hostname: {
+    meaning: "the node's host name",
+    problem: value =>
+      /^[A-Za-z0-9]([A-Za-z0-9-]{0,62})?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62})?)*$/.test(value)
+        ? undefined
+        : 'must be a host name (RFC 1123)',
+  },
+  _status_secs: { meaning: 'seconds between heartbeats, 10 when not set', problem: seconds },
+  _ignition: { meaning: 'the Ignition configuration to apply at boot', problem: anything },
+};
+
+/** Checks one `set`: undefined when it is right, else the sentence that says what to do. */
+export function attributeProblem(name: string, value: string, cluster: Cluster): string | undefined {
+  const badName = attributeName.safeParse(name);
+  if (!badName.success) return `attribute '${name}': the name ${badName.error.issues[0]?.message}`;
+  const badValue = attributeValue.safeParse(value);
+  if (!badValue.success) return `attribute '${name}': the value ${badValue.error.issues[0]?.message}`;
+  if (!name.startsWith('_')) return undefined;
+  const row = RESERVED_ATTRIBUTES[name];
+  if (!row) {
+    const close = nearest(name, Object.keys(RESERVED_ATTRIBUTES));
+    const hint = close ? `; did you mean '${close}'?` : `; they are ${Object.keys(RESERVED_ATTRIBUTES).join(', ')}`;
+    return `attribute '${name}': names with '_' are reserved${hint}`;
+  }
+  const problem = row.problem(value, cluster);
+  return problem && `attribute '${name}': '${value}' ${problem}`;
+}
+
+/** How an attribute says yes: anything but empty, 0, false, no, off. */
+export function isTrue(text: string): boolean {
+  return !/^(|0|false|no|off)$/i.test(text.trim());
+}

@@ -1,0 +1,102 @@
+// All objects in memory, with the indexes that the boot path and the selections ask for. The change feed keeps it current.
+import { KIND_NAMES, type Kind, type Value } from './kinds.ts';
+
+/** One object as the store has it. */
+export interface Entry<K extends Kind = Kind> {
+  kind: K;
+  uid: string;
+  /** Counts up by one with each change of the object. */
+  revision: number;
+  /** Milliseconds since 1970. */
+  created: number;
+  modified: number;
+  value: Value<K>;
+}
+
+/** What happened to one object: its new state, or null when it was deleted. */
+export interface Effect {
+  kind: Kind;
+  uid: string;
+  entry: Entry | null;
+}
+
+export class Cluster {
+  /** The number of the last commit that is in here. */
+  sequence = 0;
+  private readonly objects = new Map<string, Entry>();
+  private readonly names = new Map<Kind, Map<string, string>>(KIND_NAMES.map(kind => [kind, new Map()]));
+  private readonly macs = new Map<string, string>();
+  private readonly ips = new Map<string, string>();
+
+  get<K extends Kind>(kind: K, uid: string): Entry<K> | undefined {
+    const entry = this.objects.get(uid);
+    return entry?.kind === kind ? (entry as unknown as Entry<K>) : undefined;
+  }
+
+  any(uid: string): Entry | undefined {
+    return this.objects.get(uid);
+  }
+
+  byName<K extends Kind>(kind: K, name: string): Entry<K> | undefined {
+    const uid = this.names.get(kind)?.get(name);
+    return uid === undefined ? undefined : this.get(kind, uid);
+  }
+
+  /** All of a kind, in the order of creation; nodes in the order of their index. */
+  all<K extends Kind>(kind: K): Entry<K>[] {
+    const uids = this.names.get(kind)?.values() ?? [];
+    const entries = Array.from(uids, uid => this.get(kind, uid)).filter(entry => entry !== undefined);
+    if (kind === 'node')
+      entries.sort((left, right) => (left.value as Value<'node'>).index - (right.value as Value<'node'>).index);
+    return entries;
+  }
+
+  count(kind: Kind): number {
+    return this.names.get(kind)?.size ?? 0;
+  }
+
+  /** The cluster-wide settings; they exist from the first start on. */
+  get settings(): Value<'cluster'> | undefined {
+    return this.byName('cluster', 'cluster')?.value;
+  }
+
+  nodeByMac(mac: string): Entry<'node'> | undefined {
+    const uid = this.macs.get(mac);
+    return uid === undefined ? undefined : this.get('node', uid);
+  }
+
+  nodeByIp(ip: string): Entry<'node'> | undefined {
+    const uid = this.ips.get(ip);
+    return uid === undefined ? undefined : this.get('node', uid);
+  }
+
+  /** Takes up what a commit changed. */
+  apply(sequence: number, effects: readonly Effect[]): void {
+    for (const effect of effects) {
+      const before = this.objects.get(effect.uid);
+      if (before) this.unindex(before);
+      if (effect.entry) this.index(effect.entry);
+    }
+    this.sequence = sequence;
+  }
+
+  private index(entry: Entry): void {
+    this.objects.set(entry.uid, entry);
+    this.names.get(entry.kind)?.set(entry.value.name, entry.uid);
+    if (entry.kind !== 'node') return;
+    const { mac, ip } = entry.value as Value<'node'>;
+    this.macs.set(mac, entry.uid);
+    this.ips.set(ip, entry.uid);
+  }
+
+  private unindex(entry: Entry): void {
+    this.objects.delete(entry.uid);
+    const names = this.names.get(entry.kind);
+    // Two objects that swap a name within one commit: the other one may already stand here.
+    if (names?.get(entry.value.name) === entry.uid) names.delete(entry.value.name);
+    if (entry.kind !== 'node') return;
+    const { mac, ip } = entry.value as Value<'node'>;
+    if (this.macs.get(mac) === entry.uid) this.macs.delete(mac);
+    if (this.ips.get(ip) === entry.uid) this.ips.delete(ip);
+  }
+}

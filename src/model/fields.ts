@@ -1,0 +1,81 @@
+// From what an administrator wrote to the fields of an object: names become UIDs, values are checked, nothing unknown passes.
+import type { z } from 'zod';
+import { MusterError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
+import { attributeProblem } from './attributes.ts';
+import type { Cluster } from './cluster.ts';
+import { type FieldMeta, fieldsOf, KINDS, type Kind } from './kinds.ts';
+import { selectOne } from './select.ts';
+
+/** Field values as they come from the command line or the API: texts, or JSON. */
+export type Input = Record<string, unknown>;
+
+/** The checked values of the fields that were given; those not given stay absent. */
+export function readFields(cluster: Cluster, kind: Kind, input: Input): Record<string, unknown> {
+  const rows = new Map(fieldsOf(kind).map(row => [row.name, row]));
+  const result: Record<string, unknown> = {};
+  for (const [name, given] of Object.entries(input)) {
+    const row = rows.get(name);
+    if (!row) throw unknownField(kind, name, [...rows.keys()]);
+    if (row.meta.readOnly) {
+      throw new MusterError(
+        'read-only-field',
+        `The field '${name}' of a ${KINDS[kind].label} is kept by muster: ${row.meaning}.`,
+      );
+    }
+    const value = row.meta.refers ? resolveReference(cluster, row.meta.refers, given) : given;
+    result[name] = parse(kind, name, row.schema, row.meta, value);
+  }
+  checkAttributes(cluster, result['attributes']);
+  return result;
+}
+
+function parse(kind: Kind, name: string, schema: z.ZodType, meta: FieldMeta, value: unknown): unknown {
+  if (meta.file && typeof value === 'string' && value !== '') {
+    throw new MusterError(
+      'bad-value',
+      `${KINDS[kind].label}: ${name}='${value}' must be a local file: write ${name}=@${value}`,
+    );
+  }
+  const parsed = schema.safeParse(meta.file && value === '' ? null : value);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const shown = typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
+  throw new MusterError('bad-value', `${KINDS[kind].label}: ${name}=${shown} ${issueText(issue)}`);
+}
+
+function issueText(issue: z.core.$ZodIssue | undefined): string {
+  if (issue?.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`;
+  if (issue?.code === 'invalid_union') {
+    const texts = issue.errors.flat().map(issueText);
+    return texts.find(text => text.startsWith('must')) ?? texts[0] ?? 'is not possible';
+  }
+  if (issue?.code === 'invalid_type')
+    return `must be ${issue.expected === 'record' ? 'names with values' : `a ${issue.expected}`}`;
+  return issue?.message ?? 'is not possible';
+}
+
+/** A name, UID or prefix, or a list of them, as UIDs. */
+function resolveReference(cluster: Cluster, kind: Kind, value: unknown): unknown {
+  if (value === '' || value === null) return '';
+  if (Array.isArray(value)) return value.map(item => resolveReference(cluster, kind, item));
+  if (typeof value !== 'string') return value;
+  const parts = value.split(',').map(part => part.trim());
+  if (parts.length === 1) return selectOne(cluster, kind, value).uid;
+  return parts.filter(part => part !== '').map(part => selectOne(cluster, kind, part).uid);
+}
+
+function checkAttributes(cluster: Cluster, attributes: unknown): void {
+  if (typeof attributes !== 'object' || attributes === null) return;
+  for (const [name, value] of Object.entries(attributes)) {
+    const problem = attributeProblem(name, String(value), cluster);
+    if (problem) throw new MusterError('unknown-attribute', `${problem}.`);
+  }
+}
+
+function unknownField(kind: Kind, name: string, names: string[]): MusterError {
+  const close = nearest(name, names);
+  const hint = close ? `did you mean '${close}'?` : `the fields are ${names.join(', ')}`;
+  const attribute = name.startsWith('_') ? ' Attributes are changed with `set`.' : '';
+  return new MusterError('unknown-field', `A ${KINDS[kind].label} has no field '${name}'; ${hint}${attribute}`);
+}

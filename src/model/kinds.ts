@@ -1,0 +1,174 @@
+// The kinds of object and their fields, once: the API's validation, the command line's help and the documents come from here.
+import { z } from 'zod';
+import {
+  attributesValue,
+  BOOT_STYLES,
+  cmdlineValue,
+  flagValue,
+  integerValue,
+  ipValue,
+  listOf,
+  macValue,
+  NODE_TYPES,
+  nameValue,
+  storedFileValue,
+  storedImageValue,
+  textValue,
+  uidValue,
+} from './values.ts';
+
+/** How a field behaves beyond its type. */
+export interface FieldMeta {
+  /** Kept by muster; cannot be set. */
+  readOnly?: boolean;
+  /** Given as `@FILE` on the command line, as a finished upload in the API. */
+  file?: boolean;
+  /** Refers to objects of this kind: a name or UID is accepted, a UID is stored, the name is shown. */
+  refers?: Kind;
+  /** Must be given to `create`. */
+  required?: boolean;
+}
+
+const field = <T extends z.ZodType>(schema: T, meaning: string, meta: FieldMeta = {}): T =>
+  schema.meta({ ...meta, description: meaning });
+
+const node = z.strictObject({
+  name: field(nameValue, 'assigned by the naming pool when not given'),
+  description: field(textValue.default(''), 'free text'),
+  type: field(z.enum(NODE_TYPES).default('compute'), 'what kind of machine'),
+  mac: field(macValue, 'hardware address of the boot interface', { required: true }),
+  index: field(integerValue(0, 1_000_000), 'number in the naming pool; the next free one when not given'),
+  ip: field(ipValue, 'address on the boot network; by the index when not given'),
+  groups: field(listOf(uidValue).default([]), 'attribute groups in order, later ones win', { refers: 'attrib' }),
+  attributes: field(attributesValue.default({}), "the node's own attributes; use `set` and `clear`"),
+  power_uri: field(textValue.default(''), 'how to control its power'),
+  cmdline: field(cmdlineValue.default(''), "appended to the boot config's kernel command line"),
+  naming_pool: field(uidValue.or(z.literal('')).default(''), 'the pool that named it', { refers: 'pool' }),
+});
+
+const attrib = z.strictObject({
+  name: field(nameValue, 'name of the group', { required: true }),
+  description: field(textValue.default(''), 'free text'),
+  attributes: field(attributesValue.default({}), 'name=value for every node of the group; use `set` and `clear`'),
+});
+
+const boot = z.strictObject({
+  name: field(nameValue, 'name of the boot config', { required: true }),
+  description: field(textValue.default(''), 'free text'),
+  kernel: field(storedFileValue.nullable().default(null), 'the kernel file (`kernel=@FILE`)', { file: true }),
+  initramfs: field(storedFileValue.nullable().default(null), 'the initramfs file (`initramfs=@FILE`)', { file: true }),
+  cmdline: field(cmdlineValue.default(''), 'kernel command line; an update replaces it whole'),
+  image: field(uidValue.or(z.literal('')).default(''), 'the image that becomes the root file system', {
+    refers: 'image',
+  }),
+  boot_style: field(z.enum(BOOT_STYLES).default('rwram'), 'how nodes get their root file system'),
+  release: field(textValue.default(''), 'version of the kernel, read from the kernel file', { readOnly: true }),
+  repo: field(uidValue.or(z.literal('')).default(''), 'the ISO-based repository for style live', { refers: 'repo' }),
+  kickstart: field(textValue.default(''), 'kickstart file for style live'),
+  frozen: field(flagValue.default(false), 'whether changes are blocked'),
+});
+
+const image = z.strictObject({
+  name: field(nameValue, 'name of the image', { required: true }),
+  description: field(textValue.default(''), 'free text'),
+  content: field(storedImageValue.nullable().default(null), 'cwsquash or squashfs file (`content=@FILE`)', {
+    file: true,
+  }),
+  parent: field(uidValue.or(z.literal('')).default(''), 'the image it was cloned from', { refers: 'image' }),
+  distro: field(uidValue.or(z.literal('')).default(''), 'the distro it was created from', { refers: 'distro' }),
+  frozen: field(flagValue.default(false), 'whether changes are blocked'),
+});
+
+const repo = z.strictObject({
+  name: field(nameValue, 'name of the repository', { required: true }),
+  description: field(textValue.default(''), 'free text'),
+  keys: field(listOf(textValue).default([]), 'URLs of the signing keys'),
+  urls: field(listOf(textValue).default([]), 'base URLs'),
+});
+
+const distro = z.strictObject({
+  name: field(nameValue, 'name of the distro', { required: true }),
+  description: field(textValue.default(''), 'free text'),
+  package_manager: field(
+    z.enum(['', 'yum', 'dnf', 'apt', 'zypper']).default(''),
+    'found when an image is created, unless given',
+  ),
+  release: field(textValue.default(''), 'what `$releasever` stands for'),
+  repos: field(listOf(uidValue).default([]), 'its repositories', { refers: 'repo' }),
+});
+
+const pool = z.strictObject({
+  name: field(nameValue, 'name of the naming pool', { required: true }),
+  description: field(textValue.default(''), 'free text'),
+  pattern: field(
+    z
+      .string()
+      .regex(/^[A-Za-z][A-Za-z0-9-]{0,40}\{(:0?\d{1,2}d)?\}$/, 'must be letters and one {} or {:03d}, such as n{}')
+      .default('n{}'),
+    'how names are made of the index',
+  ),
+  first_index: field(integerValue(0, 1_000_000).default(0), 'the lowest index'),
+  ip_base: field(ipValue.or(z.literal('')).default(''), 'address of the node with the first index'),
+  size: field(integerValue(1, 1_000_000).default(65_536), 'how many indices there are'),
+});
+
+const cluster = z.strictObject({
+  name: field(z.literal('cluster').default('cluster'), 'always cluster'),
+  cluster_name: field(textValue.default(''), 'a name for people'),
+  default_group: field(uidValue.or(z.literal('')).default(''), 'the group every node is in, first of all', {
+    refers: 'attrib',
+  }),
+  default_pool: field(uidValue.or(z.literal('')).default(''), 'the pool that names new nodes', { refers: 'pool' }),
+  default_distro: field(uidValue.or(z.literal('')).default(''), 'the distro of a plain `modimg --create`', {
+    refers: 'distro',
+  }),
+  accept_new_nodes: field(flagValue.default(false), 'whether an unknown MAC becomes a node on its first DISCOVER'),
+});
+
+/** One row per kind. `refersByName` lists attributes that name an object of the kind. */
+export const KINDS = {
+  node: { schema: node, one: 'node', many: 'nodes', title: 'Nodes', label: 'node', freezes: false },
+  attrib: {
+    schema: attrib,
+    one: 'attrib',
+    many: 'attribs',
+    title: 'Attributes',
+    label: 'attribute group',
+    freezes: false,
+  },
+  boot: {
+    schema: boot,
+    one: 'bootconfig',
+    many: 'bootconfigs',
+    title: 'Boot configurations',
+    label: 'boot config',
+    freezes: true,
+  },
+  image: { schema: image, one: 'image', many: 'images', title: 'Images', label: 'image', freezes: true },
+  repo: { schema: repo, one: 'repo', many: 'repos', title: 'Repos', label: 'repo', freezes: false },
+  distro: { schema: distro, one: 'distro', many: 'distros', title: 'Distros', label: 'distro', freezes: false },
+  pool: {
+    schema: pool,
+    one: 'namingpool',
+    many: 'namingpools',
+    title: 'Naming pools',
+    label: 'naming pool',
+    freezes: false,
+  },
+  cluster: { schema: cluster, one: 'cluster', many: 'clusters', title: 'Cluster', label: 'cluster', freezes: false },
+} as const;
+
+export type Kind = 'node' | 'attrib' | 'boot' | 'image' | 'repo' | 'distro' | 'pool' | 'cluster';
+
+/** The value of an object of one kind, as stored. */
+export type Value<K extends Kind = Kind> = z.infer<(typeof KINDS)[K]['schema']>;
+
+export const KIND_NAMES = Object.keys(KINDS) as Kind[];
+
+/** The name, schema and meta of each field of a kind, in the order of the table. */
+export function fieldsOf(kind: Kind): { name: string; schema: z.ZodType; meta: FieldMeta; meaning: string }[] {
+  return Object.entries(KINDS[kind].schema.shape).map(([name, schema]) => {
+    const { description, ...meta } = ((schema as z.ZodType).meta() ?? {}) as FieldMeta & { description?: string };
+    return { name, schema: schema as z.ZodType, meta, meaning: description ?? '' };
+  });
+}

@@ -1,0 +1,137 @@
+// Which name, index and address a node gets: from its naming pool, each used once.
+import { MusterError } from '../errors.ts';
+import { ipFromNumber, ipToNumber, type Subnet, subnetHost } from '../wire/ip.ts';
+import type { Cluster, Entry } from './cluster.ts';
+import type { Value } from './kinds.ts';
+
+type Pool = Value<'pool'>;
+
+/** Places the nodes of one command: each placed one counts for the next. */
+export class NodePlacer {
+  private readonly cluster: Cluster;
+  private readonly network: Subnet;
+  private readonly taken = {
+    mac: new Map<string, string>(),
+    ip: new Map<string, string>(),
+    name: new Map<string, string>(),
+  };
+  private readonly indices = new Map<string, Set<number>>();
+  private readonly nextFree = new Map<string, number>();
+
+  constructor(cluster: Cluster, network: Subnet) {
+    this.cluster = cluster;
+    this.network = network;
+    for (const node of cluster.all('node')) this.take(node.value);
+  }
+
+  /** Completes a new node's fields: name, index and ip where they are not given. */
+  place(given: Record<string, unknown>): Record<string, unknown> {
+    const [poolUid, pool] = this.pool(given['naming_pool']);
+    const index = (given['index'] as number | undefined) ?? this.nextIndex(poolUid, pool);
+    const name = (given['name'] as string | undefined) ?? nodeName(pool, index);
+    const ip = (given['ip'] as string | undefined) ?? this.address(pool, index, name);
+    const node = { ...given, naming_pool: poolUid, index, name, ip } as Value<'node'>;
+    this.check(node);
+    this.take(node);
+    return node;
+  }
+
+  /** A node with changed fields; a new index brings the name and the address that belong to it, unless they were chosen. */
+  move(entry: Entry<'node'>, fields: Record<string, unknown>): Value<'node'> {
+    const before = entry.value;
+    const [poolUid, pool] = this.pool(fields['naming_pool'] ?? before.naming_pool);
+    const node = { ...before, ...fields, naming_pool: poolUid } as Value<'node'>;
+    if (node.index !== before.index) {
+      if (fields['name'] === undefined && before.name === nodeName(pool, before.index))
+        node.name = nodeName(pool, node.index);
+      if (fields['ip'] === undefined && before.ip === poolAddress(pool, before.index))
+        node.ip = this.address(pool, node.index, node.name);
+    }
+    this.release(before);
+    this.check(node);
+    this.take(node);
+    return node;
+  }
+
+  private pool(uid: unknown): [string, Pool] {
+    const chosen = typeof uid === 'string' && uid !== '' ? uid : (this.cluster.settings?.default_pool ?? '');
+    const pool = this.cluster.get('pool', chosen);
+    if (!pool)
+      throw new MusterError('not-ready', 'There is no naming pool for new nodes; create one and set default_pool.');
+    return [chosen, pool.value];
+  }
+
+  private nextIndex(poolUid: string, pool: Pool): number {
+    const used = this.indices.get(poolUid);
+    let index = this.nextFree.get(poolUid) ?? pool.first_index;
+    while (used?.has(index)) index += 1;
+    this.nextFree.set(poolUid, index + 1);
+    if (index >= pool.first_index + pool.size) {
+      throw new MusterError('not-ready', `The naming pool ${pool.name} is full: it has ${pool.size} indices.`);
+    }
+    return index;
+  }
+
+  private address(pool: Pool, index: number, name: string): string {
+    const ip = poolAddress(pool, index);
+    if (!ip) throw new MusterError('bad-value', `${name} needs ip=…: the naming pool ${pool.name} has no ip_base.`);
+    return ip;
+  }
+
+  private check(node: Value<'node'>): void {
+    const clash = (what: string, value: string, holder: string | undefined): void => {
+      if (holder === undefined) return;
+      throw new MusterError(
+        'duplicate',
+        `${node.name}: ${what} ${value} belongs to ${holder} already; nothing was changed.`,
+      );
+    };
+    clash('MAC', node.mac, this.taken.mac.get(node.mac));
+    clash('IP', node.ip, this.taken.ip.get(node.ip));
+    clash('name', node.name, this.taken.name.get(node.name));
+    if (this.indices.get(node.naming_pool)?.has(node.index)) {
+      throw new MusterError(
+        'duplicate',
+        `${node.name}: the index ${node.index} is taken already; nothing was changed.`,
+      );
+    }
+    if (node.ip === this.network.address) {
+      throw new MusterError('duplicate', `${node.name}: IP ${node.ip} is the head's own; nothing was changed.`);
+    }
+    if (!subnetHost(this.network, node.ip)) {
+      const { network, prefix } = this.network;
+      throw new MusterError(
+        'bad-value',
+        `${node.name}: IP ${node.ip} is no host address in the boot network ${network}/${prefix}.`,
+      );
+    }
+  }
+
+  private take(node: Value<'node'>): void {
+    this.taken.mac.set(node.mac, node.name);
+    this.taken.ip.set(node.ip, node.name);
+    this.taken.name.set(node.name, node.name);
+    const indices = this.indices.get(node.naming_pool) ?? new Set();
+    this.indices.set(node.naming_pool, indices.add(node.index));
+  }
+
+  private release(node: Value<'node'>): void {
+    this.taken.mac.delete(node.mac);
+    this.taken.ip.delete(node.ip);
+    this.taken.name.delete(node.name);
+    this.indices.get(node.naming_pool)?.delete(node.index);
+  }
+}
+
+/** The name by the pool's pattern: `n{}` with 7 is n7, `n{:03d}` is n007. */
+function nodeName(pool: Pool, index: number): string {
+  return pool.pattern.replace(/\{(?::(0?)(\d{1,2})d)?\}/, (_whole, zero?: string, width?: string) =>
+    zero ? String(index).padStart(Number(width), '0') : String(index),
+  );
+}
+
+function poolAddress(pool: Pool, index: number): string | undefined {
+  if (!pool.ip_base) return undefined;
+  const number = ipToNumber(pool.ip_base) + index - pool.first_index;
+  return number > 0xffffffff ? undefined : ipFromNumber(number);
+}

@@ -1,0 +1,92 @@
+// Which objects an identifier means: name, UID, UID prefix; nodes also by MAC, IP, index, node set and %group.
+import { MusterError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
+import { parseIpv4 } from '../wire/ip.ts';
+import { parseMac } from '../wire/mac.ts';
+import type { Cluster, Entry } from './cluster.ts';
+import { KINDS, type Kind } from './kinds.ts';
+import { expandNodeSet } from './nodeset.ts';
+
+/** The objects that the identifiers mean, each once, in order. One that names nothing is `no-such-object`. */
+export function select<K extends Kind>(cluster: Cluster, kind: K, ids: readonly string[]): Entry<K>[] {
+  const chosen = new Map<string, Entry<K>>();
+  for (const id of ids) {
+    for (const entry of resolve(cluster, kind, id)) chosen.set(entry.uid, entry);
+  }
+  return [...chosen.values()];
+}
+
+/** Exactly one object; a selection of several is `ambiguous-id`. */
+export function selectOne<K extends Kind>(cluster: Cluster, kind: K, id: string): Entry<K> {
+  const found = resolve(cluster, kind, id);
+  const [first] = found;
+  if (first && found.length === 1) return first;
+  throw new MusterError('ambiguous-id', `'${id}' names ${found.length} ${KINDS[kind].many}; one is wanted here.`);
+}
+
+function resolve<K extends Kind>(cluster: Cluster, kind: K, id: string): Entry<K>[] {
+  const single = lookUp(cluster, kind, id);
+  if (single) return [single];
+  if (kind !== 'node') throw notFound(cluster, kind, id);
+  if (id.startsWith('%')) return groupMembers(cluster, id.slice(1)) as unknown as Entry<K>[];
+  if (!/[[\],]/.test(id)) throw notFound(cluster, kind, id);
+  return expandNodeSet(id).flatMap(name =>
+    name.startsWith('%') ? resolve(cluster, kind, name) : [required(cluster, kind, name)],
+  );
+}
+
+function required<K extends Kind>(cluster: Cluster, kind: K, id: string): Entry<K> {
+  const entry = lookUp(cluster, kind, id);
+  if (!entry) throw notFound(cluster, kind, id);
+  return entry;
+}
+
+function lookUp<K extends Kind>(cluster: Cluster, kind: K, id: string): Entry<K> | undefined {
+  const exact = cluster.byName(kind, id) ?? cluster.get(kind, id);
+  if (exact) return exact;
+  if (kind === 'node') {
+    const node = lookUpNode(cluster, id);
+    if (node) return node as unknown as Entry<K>;
+  }
+  return /^[0-9a-f]{5,31}$/.test(id) ? byPrefix(cluster, kind, id) : undefined;
+}
+
+function lookUpNode(cluster: Cluster, id: string): Entry<'node'> | undefined {
+  const ip = parseIpv4(id);
+  if (ip) return cluster.nodeByIp(ip);
+  // An index is short; twelve bare hex digits are a MAC, whatever they look like.
+  if (/^\d{1,7}$/.test(id)) {
+    const byIndex = cluster.all('node').filter(entry => entry.value.index === Number(id));
+    if (byIndex.length > 0) return byIndex[0];
+  }
+  const mac = parseMac(id);
+  return mac ? cluster.nodeByMac(mac) : undefined;
+}
+
+function byPrefix<K extends Kind>(cluster: Cluster, kind: K, prefix: string): Entry<K> | undefined {
+  const found = cluster.all(kind).filter(entry => entry.uid.startsWith(prefix));
+  if (found.length <= 1) return found[0];
+  const names = found.slice(0, 5).map(entry => entry.value.name);
+  throw new MusterError(
+    'ambiguous-id',
+    `'${prefix}' begins ${found.length} UIDs (${names.join(', ')}); give more digits or the name.`,
+  );
+}
+
+function groupMembers(cluster: Cluster, name: string): Entry<'node'>[] {
+  const group = required(cluster, 'attrib', name);
+  // Every node is in the default group, whatever its own list says.
+  if (cluster.settings?.default_group === group.uid) return cluster.all('node');
+  return cluster.all('node').filter(node => node.value.groups.includes(group.uid));
+}
+
+/** The specification's sentence; the nearest right name is the hint. */
+function notFound(cluster: Cluster, kind: Kind, id: string): MusterError {
+  const names = cluster.count(kind) <= 2000 ? cluster.all(kind).map(entry => entry.value.name) : [];
+  const close = nearest(id, names);
+  return new MusterError(
+    'no-such-object',
+    `No ${KINDS[kind].label} found for ID=${id}`,
+    close ? { hint: `Did you mean ${close}?` } : {},
+  );
+}

@@ -1,0 +1,116 @@
+// The shapes of single values: names, addresses, attributes. One schema each, with the sentence an administrator sees.
+import { z } from 'zod';
+import { parseIpv4 } from '../wire/ip.ts';
+import { isStationMac, parseMac } from '../wire/mac.ts';
+
+export const BOOT_STYLES = ['rwram', 'roram', 'iscsi', 'disked', 'live', 'next', 'sanboot'] as const;
+export type BootStyle = (typeof BOOT_STYLES)[number];
+
+export const NODE_TYPES = ['compute', 'unknown', 'head', 'simulated'] as const;
+
+/** 32 lower-case hex digits. */
+export const uidValue = z.string().regex(/^[0-9a-f]{32}$/, 'must be a UID of 32 hex digits');
+
+/** The name of an object: no spaces, not like a selection, so that it can stand in every command. */
+export const nameValue = z
+  .string()
+  .regex(
+    /^[A-Za-z][A-Za-z0-9_.-]{0,62}$/,
+    "must begin with a letter and go on with letters, digits, '_', '.' or '-', 63 characters at most",
+  );
+
+export const textValue = z.string().max(4096, 'must have 4096 characters at most');
+
+// A kernel command line: the kernel's own limit on x86 is 2048 (COMMAND_LINE_SIZE); a line break would end the boot script's line.
+export const cmdlineValue = z
+  .string()
+  .max(2000, 'must have 2000 characters at most')
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
+  .regex(/^[^\u0000-\u001f\u007f]*$/, 'must be one line without control characters');
+
+export const macValue = z.string().transform((text, context) => {
+  const mac = parseMac(text);
+  if (mac && isStationMac(mac)) return mac;
+  const message = mac
+    ? 'must be the address of one station, not a group'
+    : 'must be a MAC address such as 08:00:27:f0:44:35';
+  context.issues.push({ code: 'custom', message, input: text });
+  return z.NEVER;
+});
+
+export const ipValue = z.string().transform((text, context) => {
+  const ip = parseIpv4(text);
+  if (ip) return ip;
+  context.issues.push({ code: 'custom', message: 'must be an IPv4 address such as 10.54.0.100', input: text });
+  return z.NEVER;
+});
+
+/** True and false as the specification writes them, and as administrators do. */
+export const flagValue = z.union([z.boolean(), z.string()]).transform((value, context) => {
+  if (typeof value === 'boolean') return value;
+  if (/^(true|yes|on|1)$/i.test(value)) return true;
+  if (/^(false|no|off|0)$/i.test(value)) return false;
+  context.issues.push({ code: 'custom', message: 'must be true or false', input: value });
+  return z.NEVER;
+});
+
+export const integerValue = (least: number, most: number) =>
+  z.union([z.number(), z.string()]).transform((value, context) => {
+    const number = typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
+    if (typeof number === 'number' && Number.isInteger(number) && number >= least && number <= most) return number;
+    context.issues.push({ code: 'custom', message: `must be a whole number from ${least} to ${most}`, input: value });
+    return z.NEVER;
+  });
+
+/** A list; from the command line it is one text with commas. */
+export const listOf = <T extends z.ZodType>(item: T) =>
+  z.preprocess(
+    value =>
+      typeof value === 'string'
+        ? value
+            .split(',')
+            .map(part => part.trim())
+            .filter(part => part !== '')
+        : value,
+    z.array(item),
+  );
+
+/** Attribute names should be JavaScript identifiers (the specification's rule). */
+export const attributeName = z
+  .string()
+  .regex(
+    /^[A-Za-z_][A-Za-z0-9_]{0,127}$/,
+    "must be an identifier: letters, digits and '_', not beginning with a digit",
+  );
+
+// Values are text; a line break would break attributes.ini on the node.
+export const attributeValue = z
+  .union([z.string(), z.number(), z.boolean()])
+  .transform(value => String(value))
+  .pipe(
+    z
+      .string()
+      .max(65_536, 'must have 65536 characters at most')
+      .regex(/^[^\r\n\0]*$/, 'must be one line'),
+  );
+
+export const attributesValue = z.record(attributeName, attributeValue);
+
+export const digestValue = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 digest');
+
+/** A stored file as an object refers to it. */
+export const storedFileValue = z.object({
+  sha256: digestValue.describe('SHA-256 of the bytes, and the name of the blob'),
+  size: z.number().int().describe('bytes'),
+  mtime: z.number().describe('milliseconds since 1970, when it was uploaded'),
+});
+export type StoredFile = z.infer<typeof storedFileValue>;
+
+/** The content of an image: the cwsquash blob, and where in it the squashfs lies. */
+export const storedImageValue = storedFileValue.extend({
+  root_offset: z.number().int().describe('byte offset of the squashfs in the blob'),
+  root_size: z.number().int().describe('bytes of the squashfs'),
+  root_sha256: digestValue.describe('SHA-256 of the squashfs'),
+  unpacked: z.number().int().describe('bytes when unpacked; 0 when not known'),
+});
+export type StoredImage = z.infer<typeof storedImageValue>;

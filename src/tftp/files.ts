@@ -1,0 +1,151 @@
+// The content of served files: read once, shared by all transfers, read again when the file changed, bounded in memory.
+import { constants } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { systemCode } from '../errors.ts';
+
+/** A served file cannot be read; the message is for the administrator. */
+export class FileUnavailable extends Error {}
+
+interface Stamp {
+  size: number;
+  mtimeMs: number;
+  ctimeMs: number;
+  ino: number;
+}
+
+interface Cached {
+  stamp: Stamp;
+  content: Buffer;
+}
+
+export interface FileCacheLimits {
+  /** Bytes of content kept in all; content in use by a transfer lives until that ends. */
+  keepBytes: number;
+  /** The largest file that is served at all. */
+  fileBytes: number;
+}
+
+const LIMITS: FileCacheLimits = { keepBytes: 128 * 2 ** 20, fileBytes: 128 * 2 ** 20 };
+
+export class FileCache {
+  /** By path, least recently used first. */
+  private readonly cached = new Map<string, Cached>();
+  private readonly reading = new Map<string, Promise<Buffer>>();
+  private readonly netascii = new WeakMap<Buffer, Buffer>();
+  private readonly limits: FileCacheLimits;
+  private kept = 0;
+
+  constructor(limits: FileCacheLimits = LIMITS) {
+    this.limits = limits;
+  }
+
+  /** Bytes of content kept now. */
+  get bytes(): number {
+    return this.kept;
+  }
+
+  /** The content of a file as it is now; transfers that ask at the same time share one reading. Do not write to it. */
+  async read(path: string): Promise<Buffer> {
+    const reading = this.reading.get(path) ?? this.readNow(path).finally(() => this.reading.delete(path));
+    this.reading.set(path, reading);
+    return reading;
+  }
+
+  /** RFC 764 as RFC 1350 §1 means it: LF is sent as CR LF and CR as CR NUL. Made once for each content. */
+  asNetascii(content: Buffer): Buffer {
+    const known = this.netascii.get(content);
+    if (known) return known;
+    const translated = toNetascii(content);
+    this.netascii.set(content, translated);
+    return translated;
+  }
+
+  private async readNow(path: string): Promise<Buffer> {
+    try {
+      const cached = this.cached.get(path);
+      if (cached && sameStamp(cached.stamp, await stat(path))) {
+        this.cached.delete(path);
+        this.cached.set(path, cached);
+        return cached.content;
+      }
+      this.forget(path);
+      const fresh = await readWhole(path, this.limits.fileBytes);
+      this.keep(path, fresh);
+      return fresh.content;
+    } catch (error) {
+      this.forget(path);
+      if (error instanceof FileUnavailable) throw error;
+      throw new FileUnavailable(`${path} cannot be read (${systemCode(error) ?? 'unknown error'})`, { cause: error });
+    }
+  }
+
+  private keep(path: string, fresh: Cached): void {
+    if (fresh.content.length > this.limits.keepBytes) return;
+    this.cached.set(path, fresh);
+    this.kept += fresh.content.length;
+    for (const oldest of this.cached.keys()) {
+      if (this.kept <= this.limits.keepBytes) break;
+      this.forget(oldest);
+    }
+  }
+
+  private forget(path: string): void {
+    this.kept -= this.cached.get(path)?.content.length ?? 0;
+    this.cached.delete(path);
+  }
+}
+
+async function readWhole(path: string, most: number): Promise<Cached> {
+  // Without O_NONBLOCK a named pipe would be waited for.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stamp = await stampOf(file, path);
+    if (stamp.size > most) throw new FileUnavailable(`${path} has ${stamp.size} bytes, more than TFTP serves (${most})`);
+    const content = await readBytes(file, stamp.size);
+    const unchanged = content.length === stamp.size && sameStamp(stamp, await file.stat());
+    if (!unchanged) throw new FileUnavailable(`${path} was written to while it was read`);
+    return { stamp, content };
+  } finally {
+    await file.close();
+  }
+}
+
+/** At most `size` bytes, however fast the file grows. */
+async function readBytes(file: FileHandle, size: number): Promise<Buffer> {
+  const content = Buffer.allocUnsafeSlow(size);
+  let used = 0;
+  while (used < size) {
+    const { bytesRead } = await file.read(content, used, size - used, used);
+    if (bytesRead === 0) break;
+    used += bytesRead;
+  }
+  return content.subarray(0, used);
+}
+
+async function stampOf(file: FileHandle, path: string): Promise<Stamp> {
+  const stats = await file.stat();
+  if (!stats.isFile()) throw new FileUnavailable(`${path} is not a regular file`);
+  return stats;
+}
+
+function sameStamp(one: Stamp, other: Stamp): boolean {
+  return (
+    one.size === other.size &&
+    one.mtimeMs === other.mtimeMs &&
+    one.ctimeMs === other.ctimeMs &&
+    one.ino === other.ino
+  );
+}
+
+function toNetascii(content: Buffer): Buffer {
+  let extra = 0;
+  for (const byte of content) if (byte === 10 || byte === 13) extra += 1;
+  const translated = Buffer.allocUnsafeSlow(content.length + extra);
+  let at = 0;
+  for (const byte of content) {
+    if (byte === 10) translated[at++] = 13;
+    translated[at++] = byte;
+    if (byte === 13) translated[at++] = 0;
+  }
+  return translated;
+}

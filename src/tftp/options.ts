@@ -1,0 +1,94 @@
+// The table of TFTP options: which there are, which values count, and how each is answered.
+
+/** What a transfer runs by once its options are settled. */
+export interface Terms {
+  /** Bytes of data in a full block. */
+  blockSize: number;
+  /** Blocks sent before an ACK is waited for. */
+  windowSize: number;
+  /** The client's wish for the time before a retransmission, in milliseconds. */
+  timeoutMs?: number;
+}
+
+export interface Negotiated {
+  terms: Terms;
+  /** What the OACK says, in the order asked; empty means that no OACK is sent (RFC 2347). */
+  answers: [name: string, value: number][];
+}
+
+interface OptionRow {
+  name: string;
+  /** Values below `least` or above `most` are as if the option had not been sent. */
+  least: number;
+  most: number;
+  /** The value of the OACK. */
+  answer(asked: number, size: number): number;
+  /** What the answered value changes. */
+  apply(terms: Terms, value: number): void;
+}
+
+const OPTIONS: readonly OptionRow[] = [
+  {
+    // RFC 2348: 8 to 65464 octets; the server answers the value asked or a lower one.
+    name: 'blksize',
+    least: 8,
+    most: Number.MAX_SAFE_INTEGER,
+    answer: asked => Math.min(asked, 65464),
+    apply: (terms, value) => {
+      terms.blockSize = value;
+    },
+  },
+  {
+    // RFC 2349: a client that reads sends 0 and is told the size; other values mean the same question.
+    name: 'tsize',
+    least: 0,
+    most: Number.MAX_SAFE_INTEGER,
+    answer: (_asked, size) => size,
+    apply: () => {},
+  },
+  {
+    // RFC 2349: 1 to 255 seconds; the server answers the same value or leaves the option out.
+    name: 'timeout',
+    least: 1,
+    most: 255,
+    answer: asked => asked,
+    apply: (terms, value) => {
+      terms.timeoutMs = value * 1000;
+    },
+  },
+  {
+    // RFC 7440 §3: 1 to 65535 blocks; the server answers the value asked or a lower one. More than 64 blocks at once
+    // overrun the receive buffers of firmware and gain nothing on a boot network.
+    name: 'windowsize',
+    least: 1,
+    most: Number.MAX_SAFE_INTEGER,
+    answer: asked => Math.min(asked, 64),
+    apply: (terms, value) => {
+      terms.windowSize = value;
+    },
+  },
+];
+
+/**
+ * Settles the options of a read request for content of `size` bytes. Unknown options and impossible values are ignored
+ * (RFC 2347); of an option sent twice the first counts.
+ */
+export function negotiate(asked: readonly (readonly [name: string, value: string])[], size: number): Negotiated {
+  const terms: Terms = { blockSize: 512, windowSize: 1 };
+  const answers: [string, number][] = [];
+  for (const [name, text] of asked) {
+    const row = OPTIONS.find(option => option.name === name);
+    const value = parseValue(text);
+    if (!row || value === undefined || value < row.least || value > row.most) continue;
+    if (answers.some(([answered]) => answered === name)) continue;
+    const answer = row.answer(value, size);
+    row.apply(terms, answer);
+    answers.push([name, answer]);
+  }
+  return { terms, answers };
+}
+
+/** Values are decimal digits in ASCII (RFC 2348, 2349, 7440). */
+function parseValue(text: string): number | undefined {
+  return /^[0-9]{1,15}$/.test(text) ? Number(text) : undefined;
+}

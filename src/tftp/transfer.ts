@@ -1,0 +1,181 @@
+// The state of one transfer to a client, in lock-step or windows: told what arrived and when, it says what to send.
+//
+// Blocks are counted from 1 without end; on the wire stand the low 16 bits, so that 65535 is followed by 0. The OACK
+// counts as block 0, because ACK 0 answers it (RFC 2347). Times are milliseconds of any clock that only goes forward.
+import type { Terms } from './options.ts';
+
+export type Action =
+  | { do: 'wait' }
+  | { do: 'oack' }
+  | { do: 'blocks'; first: number; last: number }
+  | { do: 'finished' }
+  | { do: 'failed'; reason: string; aborted: boolean };
+
+export interface TransferSpec extends Terms {
+  /** Bytes to send. */
+  size: number;
+  /** Whether an OACK is sent first. */
+  oack: boolean;
+}
+
+const WAIT: Action = { do: 'wait' };
+
+/** RFC 6298 §2 with a shorter floor: a boot network's round trip is well below a millisecond. */
+const FIRST_TIMEOUT = 1000;
+const LEAST_TIMEOUT = 100;
+const MOST_TIMEOUT = 8000;
+/** A client that says nothing for so long is gone; firmware outlasts a switch port's spanning tree, which takes 30 s. */
+const MOST_SILENCE = 35_000;
+/** A client that acknowledges just often enough to stay would hold its place for ever. */
+const MOST_TIME = 1_800_000;
+/** The least wait before a repeated ACK in a window is believed to mean a lost block. */
+const LEAST_HINT = 10;
+
+export class Transfer {
+  /** When `tick` has something to do. */
+  deadline: number;
+  /** Last block that the client has: -1 before the OACK's answer. */
+  acked: number;
+  /** Packets sent more than once. */
+  repeats = 0;
+
+  private readonly spec: TransferSpec;
+  private readonly lastBlock: number;
+  private readonly startedAt: number;
+  /** Last block of the window on its way. */
+  private sent: number;
+  private highest: number;
+  private sentAt: number;
+  private progressAt: number;
+  private backoff = 0;
+  private hinted = false;
+  /** RFC 1123 §4.2.3.2: an answer to what was sent twice does not say which one it answers, so it is not measured. */
+  private ambiguous = false;
+  private smoothed: number | undefined;
+  private variation = 0;
+
+  constructor(spec: TransferSpec, now: number) {
+    this.spec = spec;
+    // RFC 1350 §6: the last block is shorter than a full one, so a size that divides evenly ends with an empty block.
+    this.lastBlock = Math.floor(spec.size / spec.blockSize) + 1;
+    this.acked = spec.oack ? -1 : 0;
+    this.sent = this.acked;
+    this.highest = this.acked;
+    this.startedAt = now;
+    this.sentAt = now;
+    this.progressAt = now;
+    this.deadline = now;
+  }
+
+  /** Whether the client has not answered at all. */
+  get halfOpen(): boolean {
+    return this.acked <= 0 && this.acked === (this.spec.oack ? -1 : 0);
+  }
+
+  /** Whether the client was silent past the time its answer was due. */
+  get overdue(): boolean {
+    return this.backoff > 0;
+  }
+
+  get blocks(): number {
+    return this.lastBlock;
+  }
+
+  start(now: number): Action {
+    return this.send(now);
+  }
+
+  /** An ACK with this block number came from the client. */
+  ack(block: number, now: number): Action {
+    const ahead = (block - this.acked) & 0xffff;
+    if (ahead === 0) return this.repeatedAck(now);
+    // Older than the window, or never sent.
+    if (ahead > this.sent - this.acked) return WAIT;
+    if (this.acked + ahead === this.sent && !this.ambiguous) this.measure(now - this.sentAt);
+    this.acked += ahead;
+    this.progressAt = now;
+    this.hinted = false;
+    if (this.acked === this.lastBlock) return { do: 'finished' };
+    // RFC 7440 §4: an ACK inside the window means a block was lost; the next window begins behind the acknowledged one.
+    return this.send(now);
+  }
+
+  /** An ERROR came from the client; RFC 1350 §7: it ends the transfer and is not answered. */
+  error(code: number, message: string): Action {
+    return { do: 'failed', reason: `the client stopped it with error ${code}: ${shown(message)}`, aborted: true };
+  }
+
+  /** To be called at or after `deadline`. */
+  tick(now: number): Action {
+    if (now < this.deadline) return WAIT;
+    const silence = now - this.progressAt;
+    const most = Math.max(MOST_SILENCE, 3 * (this.spec.timeoutMs ?? 0));
+    if (silence >= most) return this.fail(`no answer for ${Math.round(silence / 1000)} s`);
+    if (now - this.startedAt >= MOST_TIME) return this.fail(`not done after ${MOST_TIME / 60_000} minutes`);
+    const due = now - this.sentAt >= this.timeout();
+    if (due) this.backoff += 1;
+    const action = this.send(now);
+    // The last wait ends when the silence has lasted long enough, not when the next repetition would be due.
+    this.deadline = Math.min(this.deadline, this.progressAt + most);
+    return action;
+  }
+
+  /**
+   * RFC 1123 §4.2.3.1, the Sorcerer's Apprentice: a repeated ACK never makes the server send in lock-step. In a window it
+   * may mean that the window's first block was lost (RFC 7440 §4), or be a copy that the network made: when no other ACK
+   * follows within a round trip the window is sent again, once.
+   */
+  private repeatedAck(now: number): Action {
+    if (this.spec.windowSize === 1 || this.acked < 0 || this.hinted) return WAIT;
+    this.hinted = true;
+    this.deadline = Math.min(this.deadline, now + Math.max(LEAST_HINT, this.smoothed ?? 0));
+    return WAIT;
+  }
+
+  /** The window behind the last acknowledged block. */
+  private send(now: number): Action {
+    const first = this.acked + 1;
+    const last = first === 0 ? 0 : Math.min(this.acked + this.spec.windowSize, this.lastBlock);
+    this.repeats += Math.max(0, Math.min(this.highest, last) - first + 1);
+    this.ambiguous = last <= this.highest;
+    this.sent = last;
+    this.highest = Math.max(this.highest, last);
+    this.sentAt = now;
+    this.deadline = now + this.timeout();
+    return first === 0 ? { do: 'oack' } : { do: 'blocks', first, last };
+  }
+
+  /** RFC 1123 §4.2.3.2: adaptive, with exponential back-off. RFC 2349: unless the client named the time. */
+  private timeout(): number {
+    const base = this.spec.timeoutMs ?? this.measuredTimeout();
+    return Math.min(base * 2 ** Math.min(this.backoff, 16), Math.max(base, MOST_TIMEOUT));
+  }
+
+  private measuredTimeout(): number {
+    if (this.smoothed === undefined) return FIRST_TIMEOUT;
+    return Math.min(MOST_TIMEOUT, Math.max(LEAST_TIMEOUT, this.smoothed + 4 * this.variation));
+  }
+
+  /** RFC 6298 §2; an unambiguous answer also ends the back-off. */
+  private measure(roundTrip: number): void {
+    this.backoff = 0;
+    if (this.smoothed === undefined) {
+      this.smoothed = roundTrip;
+      this.variation = roundTrip / 2;
+      return;
+    }
+    this.variation += (Math.abs(this.smoothed - roundTrip) - this.variation) / 4;
+    this.smoothed += (roundTrip - this.smoothed) / 8;
+  }
+
+  private fail(what: string): Action {
+    const where = this.acked < 0 ? 'its options' : `block ${this.acked + 1} of ${this.lastBlock}`;
+    return { do: 'failed', reason: `${what} to ${where}`, aborted: false };
+  }
+}
+
+/** A peer's text without what could upset a terminal. */
+export function shown(text: string, most = 80): string {
+  const printable = text.replace(/[^\x20-\x7e]/g, '?');
+  return printable.length > most ? `${printable.slice(0, most)}...` : printable;
+}
