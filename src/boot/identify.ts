@@ -1,0 +1,94 @@
+// What is asking for an address: iPXE, a firmware that wants a loader, or a system that already runs.
+// Asked by the DHCP server for every message; the quirks of firmware are rows and lines here and nowhere else.
+import type { LoaderName } from '../config.ts';
+
+/** What a DHCP client says of itself. */
+export interface ClientMarks {
+  /** Option 93, in the client's order (RFC 4578 §2.1: "one or more"). */
+  architectures?: readonly number[];
+  /** Option 60. */
+  vendorClass?: string;
+  /** Option 77, raw. */
+  userClass?: Uint8Array;
+  /** Whether option 175 (iPXE's own) is there. */
+  ipxeOptions: boolean;
+}
+
+export type Identity =
+  | { kind: 'ipxe'; arch: LoaderName | undefined; label: string }
+  | { kind: 'firmware'; via: 'tftp' | 'http'; arch: LoaderName | undefined; label: string }
+  | { kind: 'system'; label: string };
+
+interface Architecture {
+  /** For messages: what the registry calls it. */
+  label: string;
+  http: boolean;
+  loader?: LoaderName;
+}
+
+/**
+ * IANA "Processor Architecture Types" (RFC 5970 §3.3 and RFC 4578 §2.1). RFC 4578 printed 7 and 9 the wrong way round, so that
+ * x64 firmware is met under both.
+ */
+const ARCHITECTURES: Readonly<Record<number, Architecture>> = {
+  0: { label: 'x86 BIOS', http: false, loader: 'bios' },
+  6: { label: 'x86 UEFI', http: false, loader: 'efi32' },
+  7: { label: 'x64 UEFI', http: false, loader: 'efi64' },
+  9: { label: 'x64 UEFI', http: false, loader: 'efi64' },
+  10: { label: 'ARM 32-bit UEFI', http: false },
+  11: { label: 'ARM 64-bit UEFI', http: false, loader: 'efi-arm64' },
+  15: { label: 'x86 UEFI HTTP boot', http: true, loader: 'http-efi32' },
+  16: { label: 'x64 UEFI HTTP boot', http: true, loader: 'http-efi64' },
+  18: { label: 'ARM 32-bit UEFI HTTP boot', http: true },
+  19: { label: 'ARM 64-bit UEFI HTTP boot', http: true, loader: 'http-efi-arm64' },
+  20: { label: 'x86 BIOS HTTP boot', http: true },
+  27: { label: 'RISC-V 64-bit UEFI', http: false },
+  28: { label: 'RISC-V 64-bit UEFI HTTP boot', http: true },
+};
+
+/** The HTTP counterpart of a loader, for firmware that says `HTTPClient` with its TFTP architecture. */
+const OVER_HTTP: Partial<Record<LoaderName, LoaderName>> = {
+  efi32: 'http-efi32',
+  efi64: 'http-efi64',
+  'efi-arm64': 'http-efi-arm64',
+};
+
+/** Answers what is asking, from the client's own words. */
+export function identify(marks: ClientMarks): Identity {
+  const { arch, label, http } = architectureOf(marks);
+  if (marks.ipxeOptions || saysIpxe(marks.userClass)) return { kind: 'ipxe', arch, label: `iPXE, ${label}` };
+  const viaHttp = http || marks.vendorClass?.startsWith('HTTPClient') === true;
+  const boots = viaHttp || marks.architectures !== undefined || marks.vendorClass?.startsWith('PXEClient') === true;
+  if (!boots) return { kind: 'system', label: marks.vendorClass ?? 'no vendor class' };
+  if (!viaHttp) return { kind: 'firmware', via: 'tftp', arch, label };
+  return { kind: 'firmware', via: 'http', arch: arch && (OVER_HTTP[arch] ?? arch), label: http ? label : `${label} HTTP boot` };
+}
+
+/** The first architecture that a loader can be named for, else the first. */
+function architectureOf(marks: ClientMarks): { arch: LoaderName | undefined; label: string; http: boolean } {
+  const numbers = marks.architectures ?? vendorClassArchitecture(marks.vendorClass);
+  const number = numbers.find(candidate => ARCHITECTURES[candidate]?.loader) ?? numbers[0];
+  if (number === undefined) return { arch: undefined, label: 'no architecture given', http: false };
+  const row = ARCHITECTURES[number];
+  return { arch: row?.loader, label: `${row?.label ?? 'architecture'} (${number})`, http: row?.http ?? false };
+}
+
+/** `PXEClient:Arch:00007:UNDI:003016` (PXE 2.1, table 2-1): older ROMs send no option 93 beside it. */
+function vendorClassArchitecture(vendorClass: string | undefined): number[] {
+  const digits = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass ?? '')?.[1];
+  return digits === undefined ? [] : [Number(digits)];
+}
+
+/** User class `iPXE`: raw as iPXE sends it, or one of the length-prefixed items of RFC 3004 §4. */
+function saysIpxe(userClass: Uint8Array | undefined): boolean {
+  if (!userClass) return false;
+  const bytes = Buffer.from(userClass.buffer, userClass.byteOffset, userClass.byteLength);
+  if (bytes.equals(IPXE)) return true;
+  for (let at = 0; at < bytes.length; at += 1 + bytes.readUInt8(at)) {
+    const length = bytes.readUInt8(at);
+    if (bytes.subarray(at + 1, at + 1 + length).equals(IPXE)) return true;
+  }
+  return false;
+}
+
+const IPXE = Buffer.from('iPXE');

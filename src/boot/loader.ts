@@ -1,0 +1,40 @@
+// What a client loads next: a loader file by TFTP or HTTP, or (iPXE) its script; or nothing, with the reason.
+// Asked by the DHCP server for every OFFER and ACK.
+import { basename } from 'node:path';
+import type { LoaderName } from '../config.ts';
+import type { Identity } from './identify.ts';
+import { type Loaders, wireName } from './loaders.ts';
+
+/** Where the head's boot plane listens. */
+export interface BootPlane {
+  /** The head's address on the boot network. */
+  address: string;
+  httpPort: number;
+}
+
+export type BootTarget =
+  | { kind: 'tftp'; file: string }
+  | { kind: 'http'; url: string }
+  | { kind: 'script'; url: string }
+  /** A running system: it boots nothing. */
+  | { kind: 'none' }
+  | { kind: 'refused'; refusal: string };
+
+export function targetFor(client: Identity, loaders: Loaders, plane: BootPlane): BootTarget {
+  if (client.kind === 'system') return { kind: 'none' };
+  const base = `http://${plane.address}:${plane.httpPort}/boot/v1`;
+  if (client.kind === 'ipxe') return { kind: 'script', url: `${base}/script` };
+  if (!client.arch) return { kind: 'refused', refusal: `there is no loader for this firmware: ${client.label}` };
+  const path = loaders[client.arch];
+  if (path === undefined) return { kind: 'refused', refusal: missing(client.arch, client.label) };
+  const file = wireName(loaders, client.arch) ?? basename(path);
+  return client.via === 'tftp' ? { kind: 'tftp', file } : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}` };
+}
+
+function missing(arch: LoaderName, label: string): string {
+  const remedy = PACKAGED.has(arch) ? "install the distribution's iPXE package, or " : '';
+  return `there is no loader for this firmware: ${label}; ${remedy}name a file in the configuration, loaders.${arch}`;
+}
+
+/** Those that a distribution's package has: Debian `ipxe`, RHEL `ipxe-bootimgs-x86` and `ipxe-bootimgs-aarch64`. */
+const PACKAGED: ReadonlySet<LoaderName> = new Set(['bios', 'efi64', 'efi-arm64', 'http-efi64', 'http-efi-arm64']);

@@ -1,0 +1,69 @@
+// The loader files: where distributions put them, and under which name they are served.
+import { basename } from 'node:path';
+import { LOADER_NAMES, type LoaderName } from '../config.ts';
+
+/** Loader files (absolute paths) by client architecture. */
+export type Loaders = Partial<Record<LoaderName, string>>;
+
+/**
+ * Where the packages put them, best first: Debian and Ubuntu `ipxe`; RHEL and Fedora `ipxe-bootimgs-x86`, `ipxe-bootimgs-aarch64`.
+ *
+ * For UEFI snponly comes before ipxe.efi: it drives the one interface it was loaded from, by the firmware's own driver, so
+ * it works with every card that could load it and leaves the others alone; it is a sixth of the size, which TFTP feels; and
+ * in the lab both reached the node's first report in the same time (13.5 s and 13.7 s).
+ */
+const PLACES: Readonly<Record<LoaderName, readonly string[]>> = {
+  bios: ['/usr/lib/ipxe/undionly.kpxe', '/usr/share/ipxe/undionly.kpxe'],
+  efi32: ['/usr/share/ipxe/ipxe-i386.efi'],
+  efi64: [
+    '/usr/lib/ipxe/snponly.efi',
+    '/usr/share/ipxe/ipxe-snponly-x86_64.efi',
+    '/usr/lib/ipxe/ipxe.efi',
+    '/usr/share/ipxe/ipxe-x86_64.efi',
+  ],
+  'efi-arm64': ['/usr/share/ipxe/arm64-efi/snponly.efi', '/usr/lib/ipxe/ipxe-arm64.efi', '/usr/share/ipxe/arm64-efi/ipxe.efi'],
+  'http-efi32': [],
+  'http-efi64': [],
+  'http-efi-arm64': [],
+};
+
+/** HTTP boot runs the same file: what differs is only how it is fetched. */
+const SAME_FILE: Partial<Record<LoaderName, LoaderName>> = {
+  'http-efi32': 'efi32',
+  'http-efi64': 'efi64',
+  'http-efi-arm64': 'efi-arm64',
+};
+
+/** The loaders there are: those of the configuration, then those found where the packages put them. */
+export function findLoaders(configured: Loaders, exists: (path: string) => boolean): Loaders {
+  const found: Loaders = {};
+  for (const name of LOADER_NAMES) {
+    const twin = SAME_FILE[name];
+    const path = configured[name] ?? PLACES[name].find(exists) ?? (twin && found[twin]);
+    if (path !== undefined) found[name] = path;
+  }
+  return found;
+}
+
+/** Every loader by the name it is served under by TFTP and HTTP: `ipxe.efi` to its path. */
+export function servedLoaders(loaders: Loaders): Map<string, string> {
+  const served = new Map<string, string>();
+  for (const name of LOADER_NAMES) {
+    const path = loaders[name];
+    const file = wireName(loaders, name);
+    if (path !== undefined && file !== undefined) served.set(file, path);
+  }
+  return served;
+}
+
+/** The file's own name; with the architecture before it when another loader has the same name and is another file. */
+export function wireName(loaders: Loaders, name: LoaderName): string | undefined {
+  const path = loaders[name];
+  if (path === undefined) return undefined;
+  const file = basename(path);
+  const clash = LOADER_NAMES.some(other => {
+    const otherPath = loaders[other];
+    return otherPath !== undefined && otherPath !== path && basename(otherPath) === file;
+  });
+  return clash ? `${name}-${file}` : file;
+}

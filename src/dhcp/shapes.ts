@@ -1,0 +1,104 @@
+// The shapes an option's value can have (RFC 2132 §2): bytes to value and back.
+import { WireError } from '../wire/reader.ts';
+
+/** How the values of one kind of option stand on the wire. */
+export interface Shape<T> {
+  /** Reads a whole value; one of the wrong length or content throws WireError with the option's name as field. */
+  read(bytes: Buffer, field: string): T;
+  write(value: T): Buffer;
+}
+
+/** Any bytes, unread. */
+export const bytes: Shape<Buffer> = {
+  read: value => value,
+  write: value => value,
+};
+
+export const u8: Shape<number> = {
+  read: (value, field) => exactly(value, 1, field).readUInt8(0),
+  write: value => Buffer.of(value),
+};
+
+export const u16: Shape<number> = {
+  read: (value, field) => exactly(value, 2, field).readUInt16BE(0),
+  write: value => Buffer.of(value >>> 8, value & 0xff),
+};
+
+/** At least one 16-bit number, such as the architectures of RFC 4578 §2.1. */
+export const u16s: Shape<number[]> = {
+  read: (value, field) => {
+    multipleOf(value, 2, field);
+    return Array.from({ length: value.length / 2 }, (_, index) => value.readUInt16BE(index * 2));
+  },
+  write: values => Buffer.concat(values.map(u16.write)),
+};
+
+export const u32: Shape<number> = {
+  read: (value, field) => exactly(value, 4, field).readUInt32BE(0),
+  write: value => Buffer.of(value >>> 24, (value >>> 16) & 0xff, (value >>> 8) & 0xff, value & 0xff),
+};
+
+/** One IPv4 address, as dotted text. */
+export const ip: Shape<string> = {
+  read: (value, field) => ipAt(exactly(value, 4, field), 0),
+  write: value => {
+    const target = Buffer.allocUnsafe(4);
+    writeIp(target, 0, value);
+    return target;
+  },
+};
+
+/** At least one IPv4 address. */
+export const ips: Shape<string[]> = {
+  read: (value, field) => {
+    multipleOf(value, 4, field);
+    return Array.from({ length: value.length / 4 }, (_, index) => ipAt(value, index * 4));
+  },
+  write: values => Buffer.concat(values.map(ip.write)),
+};
+
+/** Text of at least one character. A terminating NUL is no part of it: senders differ (RFC 2132 §2). */
+export const text: Shape<string> = {
+  read: (value, field) => {
+    if (value.length === 0) throw new WireError('a text of no bytes', 0, field);
+    const end = value.indexOf(0);
+    return value.latin1Slice(0, end < 0 ? value.length : end);
+  },
+  write: value => Buffer.from(value, 'latin1'),
+};
+
+/** The address of four bytes at an offset. */
+export function ipAt(buffer: Buffer, offset: number): string {
+  return `${buffer[offset]}.${buffer[offset + 1]}.${buffer[offset + 2]}.${buffer[offset + 3]}`;
+}
+
+/** Writes a canonical dotted address; without intermediate arrays, since every reply has five. */
+export function writeIp(target: Buffer, offset: number, address: string): void {
+  let byte = 0;
+  let at = offset;
+  for (let index = 0; index < address.length; index++) {
+    const code = address.charCodeAt(index);
+    if (code === DOT) {
+      target[at++] = byte;
+      byte = 0;
+    } else {
+      byte = byte * 10 + (code - ZERO);
+    }
+  }
+  target[at] = byte;
+  if (at !== offset + 3 || byte > 255) throw new RangeError(`'${address}' is no dotted IPv4 address`);
+}
+
+const DOT = '.'.charCodeAt(0);
+const ZERO = '0'.charCodeAt(0);
+
+function exactly(value: Buffer, length: number, field: string): Buffer {
+  if (value.length !== length) throw new WireError(`wanted ${length} bytes, it has ${value.length}`, 0, field);
+  return value;
+}
+
+function multipleOf(value: Buffer, size: number, field: string): void {
+  if (value.length === 0 || value.length % size !== 0) {
+    throw new WireError(`wanted a multiple of ${size} bytes, it has ${value.length}`, 0, field);
+  }
+}
