@@ -1,6 +1,6 @@
 // The content of served files: read once, shared by all transfers, read again when the file changed, bounded in memory.
 import { constants } from 'node:fs';
-import { open, stat, type FileHandle } from 'node:fs/promises';
+import { type FileHandle, open, stat } from 'node:fs/promises';
 import { systemCode } from '../errors.ts';
 
 /** A served file cannot be read; the message is for the administrator. */
@@ -100,7 +100,8 @@ async function readWhole(path: string, most: number): Promise<Cached> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stamp = await stampOf(file, path);
-    if (stamp.size > most) throw new FileUnavailable(`${path} has ${stamp.size} bytes, more than TFTP serves (${most})`);
+    if (stamp.size > most)
+      throw new FileUnavailable(`${path} has ${stamp.size} bytes, more than TFTP serves (${most})`);
     const content = await readBytes(file, stamp.size);
     const unchanged = content.length === stamp.size && sameStamp(stamp, await file.stat());
     if (!unchanged) throw new FileUnavailable(`${path} was written to while it was read`);
@@ -130,10 +131,7 @@ async function stampOf(file: FileHandle, path: string): Promise<Stamp> {
 
 function sameStamp(one: Stamp, other: Stamp): boolean {
   return (
-    one.size === other.size &&
-    one.mtimeMs === other.mtimeMs &&
-    one.ctimeMs === other.ctimeMs &&
-    one.ino === other.ino
+    one.size === other.size && one.mtimeMs === other.mtimeMs && one.ctimeMs === other.ctimeMs && one.ino === other.ino
   );
 }
 

@@ -1,7 +1,7 @@
 // Which file a requested name means. Names are looked up in a list of served files and never reach the file system.
 import { basename } from 'node:path';
 import { ERROR_CODE, type ErrorCode } from './packet.ts';
-import { shown } from './transfer.ts';
+import { shown } from './words.ts';
 
 /** Every file that is served, by its name: an absolute path, or the content itself. Read anew for each request. */
 export type TftpFiles = ReadonlyMap<string, string | Buffer>;

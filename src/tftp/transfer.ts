@@ -3,6 +3,7 @@
 // Blocks are counted from 1 without end; on the wire stand the low 16 bits, so that 65535 is followed by 0. The OACK
 // counts as block 0, because ACK 0 answers it (RFC 2347). Times are milliseconds of any clock that only goes forward.
 import type { Terms } from './options.ts';
+import { shown } from './words.ts';
 
 export type Action =
   | { do: 'wait' }
@@ -28,6 +29,7 @@ const MOST_TIMEOUT = 8000;
 const MOST_SILENCE = 35_000;
 /** A client that acknowledges just often enough to stay would hold its place for ever. */
 const MOST_TIME = 1_800_000;
+const TOO_SLOW = 'not done after 30 minutes, stopped before the answer';
 /** The least wait before a repeated ACK in a window is believed to mean a lost block. */
 const LEAST_HINT = 10;
 
@@ -69,7 +71,7 @@ export class Transfer {
 
   /** Whether the client has not answered at all. */
   get halfOpen(): boolean {
-    return this.acked <= 0 && this.acked === (this.spec.oack ? -1 : 0);
+    return this.acked === (this.spec.oack ? -1 : 0);
   }
 
   /** Whether the client was silent past the time its answer was due. */
@@ -96,6 +98,7 @@ export class Transfer {
     this.progressAt = now;
     this.hinted = false;
     if (this.acked === this.lastBlock) return { do: 'finished' };
+    if (now - this.startedAt >= MOST_TIME) return this.fail(TOO_SLOW);
     // RFC 7440 §4: an ACK inside the window means a block was lost; the next window begins behind the acknowledged one.
     return this.send(now);
   }
@@ -111,13 +114,19 @@ export class Transfer {
     const silence = now - this.progressAt;
     const most = Math.max(MOST_SILENCE, 3 * (this.spec.timeoutMs ?? 0));
     if (silence >= most) return this.fail(`no answer for ${Math.round(silence / 1000)} s`);
-    if (now - this.startedAt >= MOST_TIME) return this.fail(`not done after ${MOST_TIME / 60_000} minutes`);
+    if (now - this.startedAt >= MOST_TIME) return this.fail(TOO_SLOW);
     const due = now - this.sentAt >= this.timeout();
     if (due) this.backoff += 1;
     const action = this.send(now);
     // The last wait ends when the silence has lasted long enough, not when the next repetition would be due.
     this.deadline = Math.min(this.deadline, this.progressAt + most);
     return action;
+  }
+
+  /** The last window has not left this machine yet: the wait for its answer begins anew. */
+  postpone(now: number): void {
+    this.deadline = now + this.timeout();
+    this.ambiguous = true;
   }
 
   /**
@@ -172,10 +181,4 @@ export class Transfer {
     const where = this.acked < 0 ? 'its options' : `block ${this.acked + 1} of ${this.lastBlock}`;
     return { do: 'failed', reason: `${what} to ${where}`, aborted: false };
   }
-}
-
-/** A peer's text without what could upset a terminal. */
-export function shown(text: string, most = 80): string {
-  const printable = text.replace(/[^\x20-\x7e]/g, '?');
-  return printable.length > most ? `${printable.slice(0, most)}...` : printable;
 }

@@ -1,0 +1,164 @@
+// The socket of one transfer: its port is the transfer's identity at the server (RFC 1350 §4).
+import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { Place } from './admission.ts';
+import type { Timed } from './deadlines.ts';
+import type { Negotiated } from './options.ts';
+import { dataHeader, decodePacket, ERROR_CODE, encodeError, encodeOack } from './packet.ts';
+import { type Action, Transfer } from './transfer.ts';
+
+export interface Client {
+  address: string;
+  port: number;
+}
+
+export type Outcome = { ok: true } | { ok: false; reason: string; aborted: boolean };
+
+export interface ChannelEvents {
+  /** The deadline is nearer than it was. */
+  watch(deadline: number): void;
+  /** Said once, after the socket was given up. */
+  ended(channel: Channel, outcome: Outcome): void;
+}
+
+export interface Work extends Negotiated {
+  file: string;
+  content: Buffer;
+}
+
+/** One transfer from the admitted request to its end. It holds its place while the file is still being read. */
+export class Channel implements Place, Timed {
+  readonly key: string;
+  readonly address: string;
+  readonly request: string;
+  readonly client: Client;
+  readonly startedAt: number;
+  /** Whether the client asked for something newer: then this one's end is no news. */
+  superseded = false;
+  work: Work | undefined;
+  transfer: Transfer | undefined;
+
+  private readonly events: ChannelEvents;
+  private readonly now: () => number;
+  private socket: Socket | undefined;
+  private oack: Buffer | undefined;
+  private done = false;
+
+  constructor(client: Client, request: string, events: ChannelEvents, now: () => number) {
+    this.client = client;
+    this.key = `${client.address}:${client.port}`;
+    this.address = client.address;
+    this.request = request;
+    this.events = events;
+    this.now = now;
+    this.startedAt = now();
+  }
+
+  get halfOpen(): boolean {
+    return this.transfer?.halfOpen ?? true;
+  }
+
+  get overdue(): boolean {
+    return this.transfer?.overdue ?? false;
+  }
+
+  get deadline(): number {
+    return this.transfer && !this.done ? this.transfer.deadline : Number.POSITIVE_INFINITY;
+  }
+
+  /** Opens the socket and sends the first packet. */
+  start(localAddress: string, work: Work): void {
+    if (this.done) return;
+    this.work = work;
+    const socket = openSocket();
+    this.socket = socket;
+    socket.on('message', (bytes, from) => this.received(bytes, from));
+    socket.on('error', error =>
+      this.end({ ok: false, reason: `the network refused: ${error.message}`, aborted: false }),
+    );
+    socket.once('listening', () => this.begin(work));
+    socket.bind({ address: localAddress, port: 0, exclusive: true });
+  }
+
+  expired(now: number): void {
+    // What is still in the system's queue need not be sent a second time.
+    if (this.socket && this.socket.getSendQueueCount() > 0) this.transfer?.postpone(now);
+    else if (this.transfer) this.act(this.transfer.tick(now));
+  }
+
+  /** Gives the transfer up; the client is told when there is something to tell. */
+  end(outcome: Outcome, message?: string): void {
+    if (this.done) return;
+    this.done = true;
+    if (message && this.socket && this.transfer) this.reply(encodeError(ERROR_CODE.undefined, message), this.client);
+    this.socket?.close();
+    this.events.ended(this, outcome);
+  }
+
+  private begin(work: Work): void {
+    if (this.done) return;
+    this.oack = encodeOack(work.answers);
+    const spec = { ...work.terms, size: work.content.length, oack: work.answers.length > 0 };
+    this.transfer = new Transfer(spec, this.now());
+    this.act(this.transfer.start(this.now()));
+  }
+
+  private received(bytes: Buffer, from: RemoteInfo): void {
+    if (this.done || !this.transfer) return;
+    const packet = decode(bytes);
+    if (from.port !== this.client.port || from.address !== this.client.address) {
+      // RFC 1350 §4: a packet from elsewhere is answered with an error and does not disturb the transfer.
+      if (packet?.type === 'error') return;
+      this.reply(encodeError(ERROR_CODE.unknownTransferId, 'Unknown transfer ID.'), from);
+    } else if (packet?.type === 'ack') {
+      this.act(this.transfer.ack(packet.block, this.now()));
+    } else if (packet?.type === 'error') {
+      this.act(this.transfer.error(packet.code, packet.message));
+    }
+  }
+
+  private act(action: Action): void {
+    if (action.do === 'blocks') this.sendBlocks(action.first, action.last);
+    else if (action.do === 'oack' && this.oack) this.reply(this.oack, this.client);
+    else if (action.do === 'finished') this.end({ ok: true });
+    else if (action.do === 'failed') this.fail(action.reason, action.aborted);
+    if (!this.done) this.events.watch(this.deadline);
+  }
+
+  private fail(reason: string, aborted: boolean): void {
+    this.end({ ok: false, reason, aborted }, aborted ? undefined : 'The transfer was given up.');
+  }
+
+  private sendBlocks(first: number, last: number): void {
+    if (!this.work || !this.socket) return;
+    const { content, terms } = this.work;
+    const { address, port } = this.client;
+    for (let block = first; block <= last; block++) {
+      const start = (block - 1) * terms.blockSize;
+      const data = content.subarray(start, start + terms.blockSize);
+      this.socket.send([dataHeader(block), data], port, address, ignoreLoss);
+    }
+  }
+
+  private reply(bytes: Buffer, to: Client): void {
+    this.socket?.send(bytes, to.port, to.address, ignoreLoss);
+  }
+}
+
+/** A packet that the system did not send (a full queue, a firewall) is a lost packet: the timer sends it again. */
+export function ignoreLoss(): void {}
+
+/** An IPv4 socket that takes addresses as they are; Node's own look-up costs a turn of the event loop for each packet. */
+export function openSocket(): Socket {
+  return createSocket({
+    type: 'udp4',
+    lookup: (address, _options, callback) => callback(null, address, 4),
+  });
+}
+
+function decode(bytes: Buffer): ReturnType<typeof decodePacket> | undefined {
+  try {
+    return decodePacket(bytes);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,46 @@
+// One timer for all transfers: it fires when the earliest of them has something to do.
+
+export interface Timed {
+  /** Milliseconds of the clock that `Deadlines` was given. */
+  readonly deadline: number;
+  expired(now: number): void;
+}
+
+/** The timer fires at most this often, in milliseconds. */
+const STEP = 10;
+
+export class Deadlines {
+  private readonly items: () => Iterable<Timed>;
+  private readonly now: () => number;
+  private timer: NodeJS.Timeout | undefined;
+  private due = Number.POSITIVE_INFINITY;
+
+  constructor(items: () => Iterable<Timed>, now: () => number) {
+    this.items = items;
+    this.now = now;
+  }
+
+  /** To be called when a deadline came nearer; one that went away needs no call. */
+  watch(deadline: number): void {
+    if (deadline >= this.due) return;
+    clearTimeout(this.timer);
+    this.due = deadline;
+    this.timer = setTimeout(() => this.sweep(), Math.max(STEP, deadline - this.now()));
+  }
+
+  stop(): void {
+    clearTimeout(this.timer);
+    this.due = Number.POSITIVE_INFINITY;
+  }
+
+  private sweep(): void {
+    this.due = Number.POSITIVE_INFINITY;
+    const now = this.now();
+    let next = Number.POSITIVE_INFINITY;
+    for (const item of Array.from(this.items())) {
+      if (item.deadline <= now) item.expired(now);
+      next = Math.min(next, item.deadline);
+    }
+    if (next < Number.POSITIVE_INFINITY) this.watch(next);
+  }
+}

@@ -1,0 +1,89 @@
+// What is told of transfers: a line to the log, bounded for each peer, and a note to the node's timeline.
+import type { Directory } from '../boot/directory.ts';
+import type { JourneyLog } from '../boot/journey.ts';
+import { type Log, LogLimiter } from '../log.ts';
+import type { Channel, Client } from './channel.ts';
+import { isOptional, shown, transferWords } from './words.ts';
+
+export interface Listeners {
+  journey: JourneyLog;
+  directory: Directory;
+  log: Log;
+}
+
+export class Report {
+  private readonly listeners: Listeners;
+  private readonly now: () => number;
+  private readonly lines: LogLimiter;
+  private readonly errors: LogLimiter;
+
+  constructor(listeners: Listeners, now: () => number) {
+    this.listeners = listeners;
+    this.now = now;
+    this.lines = new LogLimiter(now);
+    this.errors = new LogLimiter(now);
+  }
+
+  sent(channel: Channel): void {
+    const { work, client } = channel;
+    if (!work) return;
+    const bytes = work.content.length;
+    const detail = transferWords(work.file, bytes, this.now() - channel.startedAt, work.terms);
+    const repeats = channel.transfer?.repeats ?? 0;
+    this.say('info', client.address, { peer: channel.key, file: work.file, detail, repeats }, 'TFTP sent');
+    this.note(client, { detail, bytes });
+  }
+
+  notSent(channel: Channel, reason: string, aborted: boolean): void {
+    const { client, transfer } = channel;
+    const file = channel.work?.file ?? '';
+    // Firmware asks for the size alone, stops with an error, and asks again: that is how it works, no failure.
+    const expected = channel.superseded || (aborted && (transfer?.acked ?? 0) <= 0);
+    const fields = { peer: channel.key, file, reason };
+    this.say(expected ? 'debug' : 'info', client.address, fields, 'TFTP not sent');
+    if (!expected) this.noteError(client, `TFTP ${shown(file)}: ${reason}`);
+  }
+
+  refused(client: Client, file: string, reason: string): void {
+    this.say('info', client.address, { peer: peerOf(client), file: shown(file), reason }, 'TFTP refused');
+    if (!isOptional(file)) this.noteError(client, `TFTP: ${reason}`);
+  }
+
+  /** A file that is to be served and cannot be read: the administrator's to repair. */
+  unavailable(client: Client, file: string, reason: string): void {
+    this.say('error', client.address, { peer: peerOf(client), file, reason }, 'TFTP file unavailable');
+    this.noteError(client, `TFTP: ${reason}`);
+  }
+
+  malformed(client: Client, reason: string): void {
+    this.say('debug', client.address, { peer: peerOf(client), reason }, 'TFTP malformed packet');
+  }
+
+  /** One line a second for all peers: those who fill the server may forge their addresses. */
+  busy(client: Client, reason: string): void {
+    this.say('warn', 'busy', { peer: peerOf(client), reason }, 'TFTP busy, a request was not answered');
+  }
+
+  /** At most one line for a peer and second; those below info count by themselves, because they are seldom written. */
+  private say(level: 'debug' | 'info' | 'warn' | 'error', peer: string, fields: object, message: string): void {
+    const dropped = this.lines.allow(level === 'debug' ? `debug ${peer}` : peer);
+    if (dropped === undefined) return;
+    this.listeners.log[level](dropped > 0 ? { ...fields, dropped } : fields, message);
+  }
+
+  private noteError(client: Client, error: string): void {
+    if (this.errors.allow(client.address) !== undefined) this.note(client, { error });
+  }
+
+  /** A peer that is no known node has no timeline. */
+  private note(client: Client, what: { detail?: string; bytes?: number; error?: string }): void {
+    const node = this.listeners.directory.nodeByIp(client.address);
+    if (!node) return;
+    this.listeners.journey.note({ stage: 'loader', node: node.uid, mac: node.mac, peer: peerOf(client), ...what });
+  }
+}
+
+/** `address:port`. */
+export function peerOf(client: Client): string {
+  return `${client.address}:${client.port}`;
+}

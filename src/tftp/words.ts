@@ -1,0 +1,32 @@
+// What the log and the timeline say about transfers.
+import type { Terms } from './options.ts';
+
+/** A peer's text without what could upset a terminal. */
+export function shown(text: string, most = 80): string {
+  const printable = text.replace(/[^\x20-\x7e]/g, '?');
+  return printable.length > most ? `${printable.slice(0, most)}...` : printable;
+}
+
+/** `snponly.efi, 187 kB in 0.4 s, blksize 1468`. */
+export function transferWords(file: string, bytes: number, milliseconds: number, terms: Terms): string {
+  const window = terms.windowSize > 1 ? `, windowsize ${terms.windowSize}` : '';
+  const seconds = (milliseconds / 1000).toFixed(1);
+  return `${shown(file)}, ${sizeWords(bytes)} in ${seconds} s, blksize ${terms.blockSize}${window}`;
+}
+
+function sizeWords(bytes: number): string {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 999_500) return `${Math.round(bytes / 1000)} kB`;
+  return `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
+/**
+ * Files that loaders look for and do without: their absence is no failed boot. iPXE asks for `autoexec.ipxe`, shim for
+ * its revocations and certificates.
+ */
+const OPTIONAL = [/^autoexec\.ipxe$/, /^revocations.*\.efi$/, /^shim_certificate.*\.efi$/];
+
+export function isOptional(file: string): boolean {
+  const base = file.replaceAll('\\', '/').split('/').at(-1) ?? '';
+  return OPTIONAL.some(pattern => pattern.test(base));
+}
