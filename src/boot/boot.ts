@@ -1,0 +1,72 @@
+// One boot of one node: its frozen plan, its session, its timeline.
+import { createHash } from 'node:crypto';
+import { type Stage, STAGES, stageNumber } from './journey.ts';
+import type { BootPlan } from './plan.ts';
+
+export interface BootEvent {
+  /** Milliseconds since 1970. */
+  at: number;
+  stage: Stage;
+  detail?: string;
+  bytes?: number;
+  peer?: string;
+  error?: string;
+}
+
+export type Outcome = 'up' | 'superseded' | 'expired';
+
+export interface Boot {
+  /** A public number for people; no capability. */
+  id: string;
+  /** UID of the node. */
+  node: string;
+  started: number;
+  ended?: number;
+  outcome?: Outcome;
+  plan?: BootPlan;
+  /** SHA-256 of the session id and of the heartbeat token: the database holds no capability. */
+  sessionHash?: string;
+  tokenHash?: string;
+  events: BootEvent[];
+  /** Facts of the hardware, from the first heartbeat. */
+  hardware?: Record<string, string>;
+}
+
+/** A node that reports for ever must not fill the head's memory. */
+const EVENT_LIMIT = 300;
+
+/** Adds an event; a stage repeated without news only counts. */
+export function addEvent(boot: Boot, event: BootEvent): void {
+  if (boot.events.length >= EVENT_LIMIT) boot.events.splice(STAGES.length, 1);
+  boot.events.push(event);
+}
+
+/** The furthest stage the boot has reached. */
+export function furthestStage(boot: Boot): Stage | undefined {
+  let furthest: Stage | undefined;
+  for (const event of boot.events) {
+    if (!event.error && (!furthest || stageNumber(event.stage) > stageNumber(furthest))) furthest = event.stage;
+  }
+  return furthest;
+}
+
+/** The error the boot is stuck at, unless it went on afterwards. */
+export function currentError(boot: Boot): BootEvent | undefined {
+  const last = boot.events.findLast(event => event.error !== undefined);
+  if (!last || boot.outcome === 'up') return undefined;
+  const after = boot.events.slice(boot.events.indexOf(last) + 1);
+  return after.some(event => !event.error && stageNumber(event.stage) >= stageNumber(last.stage)) ? undefined : last;
+}
+
+/** The token follows from the session id, so that the archive can be made again after a restart without keeping a secret. */
+export function tokenOf(sessionId: string): string {
+  return derive('heartbeat', sessionId).slice(0, 32);
+}
+
+export function hashOf(secret: string): string {
+  return derive('stored', secret);
+}
+
+function derive(purpose: string, secret: string): string {
+  return createHash('sha256').update(`muster ${purpose}\0${secret}`).digest('hex');
+}

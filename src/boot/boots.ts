@@ -1,0 +1,195 @@
+// The registry of boots: joins what the servers see into one timeline per boot, mints sessions, and says which are valid.
+import { addEvent, type Boot, type BootEvent, furthestStage, hashOf, type Outcome, tokenOf } from './boot.ts';
+import type { Directory } from './directory.ts';
+import { type JourneyLog, type Stage, type StageNote, stageNumber } from './journey.ts';
+import type { BootPlan } from './plan.ts';
+
+export interface BootsPorts {
+  directory: Directory;
+  now(): number;
+  /** Hex digits from a source nobody can guess. */
+  randomHex(digits: number): string;
+  /** A boot has changed and should be saved some time soon. */
+  changed(boot: Boot): void;
+  /** An old boot was forgotten. */
+  dropped(id: string): void;
+  /** Something was added to a timeline, for those who watch. */
+  watch(boot: Boot, event: BootEvent): void;
+  /** True when another server answers DHCP, so that no ACK is ever seen here. */
+  trustsAddressAlone(): boolean;
+  /** Milliseconds after which a session that never came up is dead. */
+  sessionMs(): number;
+}
+
+export type SessionAnswer = { boot: Boot; plan: BootPlan } | { refusal: string; gone: boolean };
+
+/** Boots kept per node, the newest. */
+const KEPT = 10;
+
+/** How long after an ACK for a booting client a script may be asked for. */
+const GRANT_MS = 10 * 60_000;
+
+/** Without news for this long, the next DISCOVER is a new boot even at the first stages. */
+const QUIET_MS = 10 * 60_000;
+
+export class Boots implements JourneyLog {
+  private readonly ports: BootsPorts;
+  private readonly byNode = new Map<string, Boot[]>();
+  private readonly bySession = new Map<string, Boot>();
+  private readonly byToken = new Map<string, Boot>();
+  private readonly grants = new Map<string, number>();
+  private readonly startedAt: number;
+
+  constructor(ports: BootsPorts, saved: readonly Boot[] = []) {
+    this.ports = ports;
+    this.startedAt = ports.now();
+    for (const boot of [...saved].sort((left, right) => left.started - right.started)) this.insert(boot);
+  }
+
+  /** The boots of a node, oldest first. */
+  of(node: string): readonly Boot[] {
+    return this.byNode.get(node) ?? [];
+  }
+
+  current(node: string): Boot | undefined {
+    return this.byNode.get(node)?.at(-1);
+  }
+
+  note(note: StageNote): void {
+    const node = note.node ?? (note.mac ? this.ports.directory.nodeByMac(note.mac)?.uid : undefined);
+    const boot = note.session ? this.bySession.get(hashOf(note.session)) : node ? this.bootFor(node, note.stage) : undefined;
+    if (!boot) return;
+    const { stage, detail, bytes, peer, error } = note;
+    const event: BootEvent = { at: this.ports.now(), stage, ...(detail && { detail }), ...(bytes !== undefined && { bytes }), ...(peer && { peer }), ...(error && { error }) };
+    this.add(boot, event);
+  }
+
+  /** A booting client of this node got its address: it may ask for a script for a while. */
+  grant(node: string): void {
+    this.grants.set(node, this.ports.now() + GRANT_MS);
+  }
+
+  /**
+   * Whether a script may be minted for the node. Only a client on UDP port 68 can have got the ACK, so that a user of the running
+   * node cannot make himself a session. For a while after a restart, the head trusts the address alone: it has forgotten the ACKs.
+   */
+  mayMint(node: string): boolean {
+    if (this.ports.trustsAddressAlone()) return true;
+    const now = this.ports.now();
+    return (this.grants.get(node) ?? 0) > now || now - this.startedAt < GRANT_MS / 5;
+  }
+
+  /** A new session for the node; those before it are dead. The boot is to be saved before the id is given away. */
+  mint(plan: BootPlan, peer: string): { id: string; boot: Boot } {
+    const boot = this.bootFor(plan.node.uid, 'script');
+    this.forgetSecrets(boot);
+    const id = this.ports.randomHex(32);
+    boot.plan = plan;
+    boot.sessionHash = hashOf(id);
+    boot.tokenHash = hashOf(tokenOf(id));
+    this.bySession.set(boot.sessionHash, boot);
+    this.byToken.set(boot.tokenHash, boot);
+    this.add(boot, { at: this.ports.now(), stage: 'script', detail: `${plan.bootConfig.name} as ${plan.style}`, peer });
+    return { id, boot };
+  }
+
+  /** The session behind a URL, for the peer that asks. */
+  session(id: string, peer: string): SessionAnswer {
+    const boot = /^[0-9a-f]{32}$/.test(id) ? this.bySession.get(hashOf(id)) : undefined;
+    if (!boot?.plan) return { refusal: 'no such session', gone: true };
+    if (boot.plan.node.ip !== peer) return { refusal: `the session belongs to ${boot.plan.node.ip}, not to ${peer}`, gone: false };
+    if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true };
+    if (this.ports.now() - boot.started > this.ports.sessionMs()) {
+      this.end(boot, 'expired');
+      return { refusal: 'the session is too old', gone: true };
+    }
+    return { boot, plan: boot.plan };
+  }
+
+  /** The boot whose system a heartbeat token belongs to; the node's newest session only. */
+  byHeartbeatToken(token: string): Boot | undefined {
+    return /^[0-9a-f]{32}$/.test(token) ? this.byToken.get(hashOf(token)) : undefined;
+  }
+
+  /** The node is up: the boot has ended well, and its URLs end with it. */
+  up(boot: Boot, hardware: Record<string, string>): void {
+    if (Object.keys(hardware).length > 0) boot.hardware = hardware;
+    if (boot.outcome) {
+      this.ports.changed(boot);
+      return;
+    }
+    this.grants.delete(boot.node);
+    this.add(boot, { at: this.ports.now(), stage: 'up' });
+    this.end(boot, 'up');
+  }
+
+  /** Forgets the boots of a node that was deleted; answers their ids. */
+  forget(node: string): string[] {
+    const boots = this.byNode.get(node) ?? [];
+    for (const boot of boots) this.forgetSecrets(boot);
+    this.byNode.delete(node);
+    return boots.map(boot => boot.id);
+  }
+
+  /** The blobs that living sessions still need. */
+  *usedBlobs(): Generator<string> {
+    for (const boot of this.bySession.values()) {
+      if (boot.outcome || !boot.plan) continue;
+      yield boot.plan.kernel.blob;
+      yield boot.plan.initramfs.blob;
+      if (boot.plan.image) yield boot.plan.image.blob;
+    }
+  }
+
+  private add(boot: Boot, event: BootEvent): void {
+    addEvent(boot, event);
+    this.ports.changed(boot);
+    this.ports.watch(boot, event);
+  }
+
+  /** The boot that a note belongs to: the current one, or a new one when this stage means that the node began anew. */
+  private bootFor(node: string, stage: Stage): Boot {
+    const current = this.current(node);
+    if (current && !this.beganAnew(current, stage)) return current;
+    if (current && !current.outcome) this.end(current, 'superseded');
+    const boot: Boot = { id: this.ports.randomHex(12), node, started: this.ports.now(), events: [] };
+    this.insert(boot);
+    return boot;
+  }
+
+  private beganAnew(boot: Boot, stage: Stage): boolean {
+    if (boot.outcome) return stageNumber(stage) <= stageNumber('script');
+    const reached = furthestStage(boot);
+    if (!reached) return false;
+    const quiet = this.ports.now() - (boot.events.at(-1)?.at ?? boot.started) > QUIET_MS;
+    // Firmware repeats a stage at will; a firmware DHCP after the loader, or any DHCP after the script, is another power-on.
+    if (stage === 'offered' || stage === 'addressed') return quiet || stageNumber(reached) >= stageNumber(stage === 'offered' ? 'loader' : 'ipxe');
+    if (stage === 'ipxe') return quiet || stageNumber(reached) >= stageNumber('script');
+    return stage === 'script' && stageNumber(reached) >= stageNumber('initramfs');
+  }
+
+  private insert(boot: Boot): void {
+    const boots = this.byNode.get(boot.node) ?? [];
+    boots.push(boot);
+    while (boots.length > KEPT) {
+      const old = boots.shift();
+      if (!old) break;
+      this.forgetSecrets(old);
+      this.ports.dropped(old.id);
+    }
+    this.byNode.set(boot.node, boots);
+    if (boot.sessionHash) this.bySession.set(boot.sessionHash, boot);
+    if (boot.tokenHash) this.byToken.set(boot.tokenHash, boot);
+  }
+
+  private end(boot: Boot, outcome: Outcome): void {
+    boot.outcome = outcome;
+    boot.ended = this.ports.now();
+    this.ports.changed(boot);
+  }
+
+  private forgetSecrets(boot: Boot): void {
+    if (boot.sessionHash) this.bySession.delete(boot.sessionHash);
+    if (boot.tokenHash) this.byToken.delete(boot.tokenHash);
+  }
+}

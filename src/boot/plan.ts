@@ -1,0 +1,91 @@
+// What would this node boot now? The pure result of resolving its attributes: a plan, or the reason there is none.
+import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
+import type { Cluster, Entry } from '../model/cluster.ts';
+import type { BootStyle } from '../model/values.ts';
+import { STYLES } from './styles/style.ts';
+
+/** A blob as the boot plane serves it: a byte range of a stored file. */
+export interface PlannedFile {
+  /** The blob's name. */
+  blob: string;
+  /** First byte in the blob. */
+  offset: number;
+  /** Bytes. */
+  size: number;
+  /** SHA-256 of those bytes. */
+  sha256: string;
+}
+
+/** Everything one boot needs; frozen when the session is minted. */
+export interface BootPlan {
+  node: { uid: string; name: string; mac: string; ip: string; hostname: string };
+  style: BootStyle;
+  /** Where the style comes from. */
+  styleSource: string;
+  rwLayer: 'overlayfs' | 'rwtab';
+  bootConfig: { uid: string; name: string; release: string; source: string };
+  kernel: PlannedFile;
+  initramfs: PlannedFile;
+  cmdline: string;
+  image: (PlannedFile & { uid: string; name: string; unpacked: number }) | null;
+  /** Seconds between heartbeats. */
+  statusSeconds: number;
+}
+
+export type PlanAnswer = { plan: BootPlan } | { refusal: string };
+
+export const DEFAULT_STATUS_SECONDS = 10;
+
+export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
+  const attributes = effectiveAttributes(cluster, node.value);
+  const wanted = attributes.get('_boot_config');
+  if (!wanted) return { refusal: `${node.value.name} has no _boot_config; set it on the node, on a group of it, or on the default group` };
+  const config = cluster.byName('boot', wanted.value) ?? cluster.get('boot', wanted.value);
+  if (!config) return { refusal: `_boot_config=${wanted.value} (${wanted.source}) names no boot config` };
+  const style = attributes.get('_boot_style');
+  const chosen = (style?.value ?? config.value.boot_style) as BootStyle;
+  const rules = STYLES[chosen];
+  if (!rules) return { refusal: `the boot style ${chosen} is not served by this muster; it serves ${Object.keys(STYLES).join(', ')}` };
+  const { kernel, initramfs } = config.value;
+  if (!kernel) return { refusal: `the boot config ${config.value.name} has no kernel; update kernel=@FILE` };
+  if (!initramfs) return { refusal: `the boot config ${config.value.name} has no initramfs; see 'muster mkramfs'` };
+  const image = imageOf(cluster, config);
+  if ('refusal' in image) return image;
+  return {
+    plan: {
+      node: { uid: node.uid, name: node.value.name, mac: node.value.mac, ip: node.value.ip, hostname: hostname(node, attributes) },
+      style: chosen,
+      styleSource: style?.source ?? `boot config ${config.value.name}`,
+      rwLayer: attributes.get('_boot_rw_layer')?.value === 'rwtab' ? 'rwtab' : 'overlayfs',
+      bootConfig: { uid: config.uid, name: config.value.name, release: config.value.release, source: wanted.source },
+      kernel: { blob: kernel.sha256, offset: 0, size: kernel.size, sha256: kernel.sha256 },
+      initramfs: { blob: initramfs.sha256, offset: 0, size: initramfs.size, sha256: initramfs.sha256 },
+      // The node's cmdline is appended, so that it can override: the kernel takes the last of an option.
+      cmdline: [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' '),
+      image,
+      statusSeconds: Number(attributes.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
+    },
+  };
+}
+
+function hostname(node: Entry<'node'>, attributes: Map<string, Inherited>): string {
+  return attributes.get('_hostname')?.value || node.value.name;
+}
+
+function imageOf(cluster: Cluster, config: Entry<'boot'>): NonNullable<BootPlan['image']> | { refusal: string } {
+  const { name, image } = config.value;
+  if (!image) return { refusal: `the boot config ${name} has no image; update image=NAME` };
+  const found = cluster.get('image', image);
+  if (!found) return { refusal: `the image ${image} of the boot config ${name} is gone; update image=NAME` };
+  const { content } = found.value;
+  if (!content) return { refusal: `the image ${found.value.name} has no content; update content=@FILE` };
+  return {
+    uid: found.uid,
+    name: found.value.name,
+    blob: content.sha256,
+    offset: content.root_offset,
+    size: content.root_size,
+    sha256: content.root_sha256,
+    unpacked: content.unpacked,
+  };
+}

@@ -1,0 +1,38 @@
+// The iPXE script of one boot: a file of boot-scripts/ with its placeholders filled in.
+import { MusterError } from '../errors.ts';
+import type { BootPlan } from './plan.ts';
+
+/** Fills `@NAME@` placeholders; one that has no value is our own error, found by the tests over all scripts. */
+export function fillTemplate(template: string, values: Record<string, string>): string {
+  return template.replace(/@([A-Z_]+)@/g, (whole, name: string) => {
+    const value = values[name];
+    if (value === undefined) throw new MusterError('internal', `a boot script has the unknown placeholder ${whole}`);
+    return value;
+  });
+}
+
+/** The script that boots a plan; `url` is the session's own, without a slash behind. */
+export function renderScript(template: string, plan: BootPlan, url: string): string {
+  return fillTemplate(template, {
+    URL: url,
+    NODE: plan.node.name,
+    STYLE: plan.style,
+    BOOT_CONFIG: plan.bootConfig.name,
+    CMDLINE: escapeSettings(plan.cmdline),
+  });
+}
+
+/** The script for a node that cannot boot now: says why on its console, waits, and tries again from the start. */
+export function renderRefusal(template: string, name: string, reason: string): string {
+  return fillTemplate(template, { NODE: printable(name), REASON: escapeSettings(printable(reason)) });
+}
+
+/** iPXE expands `${setting}` in every line; the kernel is to get what the administrator wrote. */
+function escapeSettings(text: string): string {
+  // iPXE has no escape for it, so the dollar itself comes from a setting that the script defines.
+  return text.replaceAll('${', '${dollar}{');
+}
+
+function printable(text: string): string {
+  return text.replace(/[^\x20-\x7e]/g, '?').replaceAll('||', '| |').replaceAll('&&', '& &');
+}

@@ -1,0 +1,33 @@
+// The session archive: a cpio (newc) with /etc/muster/session, handed to the kernel as one more initrd.
+import { Writer } from '../wire/writer.ts';
+
+/** One line of the session file; the value is quoted for POSIX sh. */
+export function sessionFile(values: Record<string, string | number>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}='${String(value).replaceAll("'", "'\\''")}'\n`)
+    .join('');
+}
+
+/** The archive with the folders that lead to the file. Its length is a multiple of 512. */
+export function sessionArchive(content: string): Buffer {
+  const archive = new Writer(2048);
+  entry(archive, 1, 'etc', 0o040755, Buffer.alloc(0));
+  entry(archive, 2, 'etc/muster', 0o040700, Buffer.alloc(0));
+  entry(archive, 3, 'etc/muster/session', 0o100600, Buffer.from(content));
+  entry(archive, 0, 'TRAILER!!!', 0, Buffer.alloc(0));
+  archive.padTo(Math.ceil(archive.length / 512) * 512);
+  return archive.finish();
+}
+
+/** Linux Documentation/driver-api/early-userspace/buffer-format: 110 bytes of hex fields, the name, the data, each padded to four. */
+function entry(archive: Writer, inode: number, name: string, mode: number, data: Buffer): void {
+  const fields = [inode, mode, 0, 0, mode >> 12 === 4 ? 2 : 1, 0, data.length, 0, 0, 0, 0, name.length + 1, 0];
+  archive.text('070701');
+  for (const field of fields) archive.text(field.toString(16).toUpperCase().padStart(8, '0'));
+  archive.text(`${name}\0`).padTo(padded(archive.length));
+  archive.bytes(data).padTo(padded(archive.length));
+}
+
+function padded(length: number): number {
+  return Math.ceil(length / 4) * 4;
+}

@@ -1,0 +1,90 @@
+// Who is up: heartbeats of running systems, and the state of each node that follows from them and from its boots.
+import { type Boot, currentError, furthestStage } from './boot.ts';
+import type { Boots } from './boots.ts';
+import { DEFAULT_STATUS_SECONDS } from './plan.ts';
+
+export const NODE_STATES = ['up', 'down', 'booting', 'failed', 'unknown'] as const;
+export type NodeState = (typeof NODE_STATES)[number];
+
+export interface NodeStatus {
+  state: NodeState;
+  /** Milliseconds since 1970 of the last heartbeat. */
+  lastSeen?: number;
+  /** Status facts of the last heartbeat. */
+  facts: Record<string, string>;
+  hardware: Record<string, string>;
+  /** Why a boot is stuck, when it is. */
+  reason?: string;
+}
+
+interface Beat {
+  at: number;
+  periodMs: number;
+  facts: Record<string, string>;
+  boot: string;
+}
+
+/** Without a heartbeat for this many periods a node is down. */
+const MISSED = 3;
+
+export class Statuses {
+  private readonly boots: Boots;
+  private readonly now: () => number;
+  private readonly beats = new Map<string, Beat>();
+  private readonly startedAt: number;
+  private readonly told = new Map<string, NodeState>();
+
+  constructor(boots: Boots, now: () => number) {
+    this.boots = boots;
+    this.now = now;
+    this.startedAt = now();
+  }
+
+  beat(boot: Boot, facts: Record<string, string>, periodMs: number): void {
+    this.beats.set(boot.node, { at: this.now(), periodMs, facts, boot: boot.id });
+  }
+
+  forget(node: string): void {
+    this.beats.delete(node);
+    this.told.delete(node);
+  }
+
+  of(node: string): NodeStatus {
+    const boot = this.boots.current(node);
+    const beat = this.beats.get(node);
+    const hardware = this.boots.of(node).findLast(candidate => candidate.hardware)?.hardware ?? {};
+    const error = boot && currentError(boot);
+    return {
+      state: this.state(boot, beat, error !== undefined),
+      facts: beat?.facts ?? {},
+      hardware,
+      ...(beat && { lastSeen: beat.at }),
+      ...(error?.error && { reason: `${error.stage}: ${error.error}` }),
+    };
+  }
+
+  /** The nodes whose state differs from what this answered last time; for the events. */
+  changes(nodes: Iterable<string>): { node: string; state: NodeState }[] {
+    const changes: { node: string; state: NodeState }[] = [];
+    for (const node of nodes) {
+      const { state } = this.of(node);
+      if ((this.told.get(node) ?? 'unknown') === state) continue;
+      this.told.set(node, state);
+      changes.push({ node, state });
+    }
+    return changes;
+  }
+
+  private state(boot: Boot | undefined, beat: Beat | undefined, failed: boolean): NodeState {
+    if (!boot) return 'unknown';
+    if (boot.outcome === 'up') {
+      // After a restart of the head its nodes are as they were, until they had the time to say otherwise.
+      const last = beat?.boot === boot.id ? beat.at : Math.max(boot.ended ?? 0, this.startedAt);
+      const period = beat?.periodMs ?? (boot.plan?.statusSeconds ?? DEFAULT_STATUS_SECONDS) * 1000;
+      return this.now() - last <= MISSED * period ? 'up' : 'down';
+    }
+    if (failed) return 'failed';
+    if (boot.outcome === 'expired') return 'down';
+    return furthestStage(boot) ? 'booting' : 'unknown';
+  }
+}

@@ -1,0 +1,11 @@
+// Style rwram: the image is fetched into RAM, unpacked to a tmpfs, and the archive dropped.
+import type { StyleRules } from './style.ts';
+
+export const rwram: StyleRules = {
+  style: 'rwram',
+  script: 'netboot.ipxe',
+  needsKernel: true,
+  needsImage: true,
+  memory: image => ({ peak: image.size + image.unpacked, kept: image.unpacked }),
+  summary: 'fetch the squashfs into RAM, verify it, unpack it to a tmpfs, drop the archive',
+};

@@ -1,0 +1,64 @@
+// What a command decided to do. The transport carries it out: it owns the buffers, the window and the wire.
+import type { BlockDevice } from './block-device.ts';
+import type { Sense } from './sense.ts';
+import type { LogicalUnit, Nexus } from './lun.ts';
+
+/** GOOD, or CHECK CONDITION with its sense. */
+export interface StatusPlan {
+  kind: 'status';
+  sense?: Sense;
+}
+
+/** A small answer, already cut to the allocation length. */
+export interface AnswerPlan {
+  kind: 'answer';
+  data: Buffer;
+}
+
+/** Bytes of the disk go to the initiator. */
+export interface ReadPlan {
+  kind: 'read';
+  /** In bytes. */
+  position: number;
+  length: number;
+}
+
+/** The initiator has `length` bytes to give; `then` is called with those that its transfer length allows. */
+export interface TakePlan {
+  kind: 'take';
+  length: number;
+  then(data: Buffer): Promise<StatusPlan>;
+}
+
+/** Something that waits for the disk and moves no data. */
+export interface WorkPlan {
+  kind: 'work';
+  run(): Promise<StatusPlan>;
+}
+
+export type Plan = StatusPlan | AnswerPlan | ReadPlan | TakePlan | WorkPlan;
+
+/** What a command is decided on. */
+export interface CommandRequest {
+  /** The command descriptor block, 16 bytes, the unused tail zero. */
+  cdb: Buffer;
+  unit: LogicalUnit;
+  device: BlockDevice;
+  nexus: Nexus;
+}
+
+export const GOOD: StatusPlan = { kind: 'status' };
+
+export function failed(name: Sense['name'], more: Omit<Sense, 'name'> = {}): StatusPlan {
+  return { kind: 'status', sense: { name, ...more } };
+}
+
+/** A field of the CDB has a value that cannot be; the sense points at it. */
+export function badField(byte: number, bit?: number): StatusPlan {
+  return failed('invalid-field-in-cdb', { field: bit === undefined ? { byte } : { byte, bit } });
+}
+
+/** Data cut to the allocation length, which is no error when it is short (SPC-4 §4.3.5.6). */
+export function answer(data: Buffer, allocationLength: number): AnswerPlan {
+  return { kind: 'answer', data: data.subarray(0, allocationLength) };
+}
