@@ -55,7 +55,15 @@ const logLevel = (value: unknown): Reading<LogLevel> =>
     : { problem: `must be one of ${LOG_LEVELS.map(level => `"${level}"`).join(', ')}` };
 
 /** Client architectures that a loader can be named for: see `boot/identify`. */
-export const LOADER_NAMES = ['bios', 'efi32', 'efi64', 'efi-arm64', 'http-efi32', 'http-efi64', 'http-efi-arm64'] as const;
+export const LOADER_NAMES = [
+  'bios',
+  'efi32',
+  'efi64',
+  'efi-arm64',
+  'http-efi32',
+  'http-efi64',
+  'http-efi-arm64',
+] as const;
 export type LoaderName = (typeof LOADER_NAMES)[number];
 
 const loaders = (value: unknown): Reading<Partial<Record<LoaderName, string>>> => {

@@ -12,6 +12,7 @@ export function addressFor(mac: string, directory: Directory): AddressDecision {
   if (!isStationMac(mac)) return { refusal: 'this is no hardware address of a machine', unknown: false };
   const node = directory.nodeByMac(mac);
   if (!node) return { refusal: 'no node has this hardware address', unknown: true };
-  if (node.ignore !== undefined) return { refusal: `node ${node.name} is not to be booted: ${node.ignore}`, unknown: false };
+  if (node.ignore !== undefined)
+    return { refusal: `node ${node.name} is not to be booted: ${node.ignore}`, unknown: false };
   return { node };
 }

@@ -61,7 +61,12 @@ export function identify(marks: ClientMarks): Identity {
   const boots = viaHttp || marks.architectures !== undefined || marks.vendorClass?.startsWith('PXEClient') === true;
   if (!boots) return { kind: 'system', label: marks.vendorClass ?? 'no vendor class' };
   if (!viaHttp) return { kind: 'firmware', via: 'tftp', arch, label };
-  return { kind: 'firmware', via: 'http', arch: arch && (OVER_HTTP[arch] ?? arch), label: http ? label : `${label} HTTP boot` };
+  return {
+    kind: 'firmware',
+    via: 'http',
+    arch: arch && (OVER_HTTP[arch] ?? arch),
+    label: http ? label : `${label} HTTP boot`,
+  };
 }
 
 /** The first architecture that a loader can be named for, else the first. */

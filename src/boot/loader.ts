@@ -28,7 +28,9 @@ export function targetFor(client: Identity, loaders: Loaders, plane: BootPlane):
   const path = loaders[client.arch];
   if (path === undefined) return { kind: 'refused', refusal: missing(client.arch, client.label) };
   const file = wireName(loaders, client.arch) ?? basename(path);
-  return client.via === 'tftp' ? { kind: 'tftp', file } : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}` };
+  return client.via === 'tftp'
+    ? { kind: 'tftp', file }
+    : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}` };
 }
 
 function missing(arch: LoaderName, label: string): string {

@@ -21,7 +21,11 @@ const PLACES: Readonly<Record<LoaderName, readonly string[]>> = {
     '/usr/lib/ipxe/ipxe.efi',
     '/usr/share/ipxe/ipxe-x86_64.efi',
   ],
-  'efi-arm64': ['/usr/share/ipxe/arm64-efi/snponly.efi', '/usr/lib/ipxe/ipxe-arm64.efi', '/usr/share/ipxe/arm64-efi/ipxe.efi'],
+  'efi-arm64': [
+    '/usr/share/ipxe/arm64-efi/snponly.efi',
+    '/usr/lib/ipxe/ipxe-arm64.efi',
+    '/usr/share/ipxe/arm64-efi/ipxe.efi',
+  ],
   'http-efi32': [],
   'http-efi64': [],
   'http-efi-arm64': [],

@@ -1,6 +1,7 @@
 // The one table of DHCP options: code, name and shape of each that muster reads or writes. A new one is a row.
-import * as shapes from './shapes.ts';
+
 import type { Shape } from './shapes.ts';
+import * as shapes from './shapes.ts';
 
 /** Option values by code, in the order they stand in the packet. */
 export type Options = Map<number, Buffer>;

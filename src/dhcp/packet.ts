@@ -52,9 +52,11 @@ const FLOOR = 300;
 
 /** Reads a message. Option values share memory with the input. What is no DHCP message throws WireError. */
 export function decode(input: Buffer): Packet {
-  if (input.length < OPTIONS_START) throw new WireError(`${input.length} bytes are no DHCP message`, input.length, 'options');
+  if (input.length < OPTIONS_START)
+    throw new WireError(`${input.length} bytes are no DHCP message`, input.length, 'options');
   // RFC 2131 §3: the first four octets of the options field
-  if (input.readUInt32BE(FILE.end) !== COOKIE) throw new WireError('no DHCP magic cookie: plain BOOTP', FILE.end, 'magic cookie');
+  if (input.readUInt32BE(FILE.end) !== COOKIE)
+    throw new WireError('no DHCP magic cookie: plain BOOTP', FILE.end, 'magic cookie');
   const options: Options = new Map();
   readOptions(input, OPTIONS_START, input.length, options);
   const overload = overloaded(options);
@@ -128,7 +130,8 @@ function overloaded(options: Options): number {
   const value = options.get(OPTIONS.overload.code);
   if (!value) return 0;
   const fields = value.length === 1 ? value.readUInt8(0) : 0;
-  if (fields < IN_FILE || fields > (IN_FILE | IN_SNAME)) throw new WireError('names no field', 0, OPTIONS.overload.name);
+  if (fields < IN_FILE || fields > (IN_FILE | IN_SNAME))
+    throw new WireError('names no field', 0, OPTIONS.overload.name);
   options.delete(OPTIONS.overload.code);
   return fields;
 }
@@ -189,10 +192,11 @@ function roomFor(value: Buffer): number {
 function textUntilNul(input: Buffer, start: number, end: number): string {
   if (input[start] === 0) return '';
   const nul = input.indexOf(0, start);
-  return input.latin1Slice(start, nul < 0 || nul > end ? end : nul);
+  return input.toString('latin1', start, nul < 0 || nul > end ? end : nul);
 }
 
 function writeText(output: Buffer, field: { start: number; end: number }, text: string): void {
-  if (text.length >= field.end - field.start) throw new RangeError(`'${text}' does not fit a field of ${field.end - field.start} bytes`);
-  if (text !== '') output.latin1Write(text, field.start);
+  if (text.length >= field.end - field.start)
+    throw new RangeError(`'${text}' does not fit a field of ${field.end - field.start} bytes`);
+  if (text !== '') output.write(text, field.start, 'latin1');
 }

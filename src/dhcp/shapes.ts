@@ -62,7 +62,7 @@ export const text: Shape<string> = {
   read: (value, field) => {
     if (value.length === 0) throw new WireError('a text of no bytes', 0, field);
     const end = value.indexOf(0);
-    return value.latin1Slice(0, end < 0 ? value.length : end);
+    return value.toString('latin1', 0, end < 0 ? value.length : end);
   },
   write: value => Buffer.from(value, 'latin1'),
 };

@@ -1,0 +1,179 @@
+// The replies of a DHCP server, field by field as RFC 2131 table 3 has them, and where each is sent.
+import type { BootNode } from '../boot/directory.ts';
+import type { BootTarget } from '../boot/loader.ts';
+import type { Config } from '../config.ts';
+import type { Subnet } from '../wire/ip.ts';
+import { encapsulate, MESSAGE, OPTIONS, type Option, setOption } from './options.ts';
+import { BOOTREPLY, BROADCAST_FLAG, FILE_ROOM, NO_ADDRESS, type Packet } from './packet.ts';
+import type { Request } from './request.ts';
+
+/** Where a reply goes: an address, and which end of the exchange listens there. */
+export interface Destination {
+  address: string;
+  to: 'client' | 'relay';
+}
+
+/** What the network's settings are for every node. */
+export interface Network {
+  head: Subnet;
+  config: Pick<Config, 'dhcp.router' | 'dhcp.dns' | 'dhcp.domain' | 'dhcp.lease_seconds'>;
+}
+
+export const EVERYONE = '255.255.255.255';
+
+export function offer(request: Request, node: BootNode, target: BootTarget, network: Network): Packet {
+  const reply = blank(request, MESSAGE.offer, network);
+  reply.yiaddr = node.ip;
+  lease(reply, network);
+  identity(reply, request);
+  boot(reply, request, target, network);
+  settings(reply, request, node, network);
+  return reply;
+}
+
+export function ack(request: Request, node: BootNode, target: BootTarget, network: Network): Packet {
+  const reply = offer(request, node, target, network);
+  setOption(reply.options, OPTIONS.messageType, MESSAGE.ack);
+  // RFC 2131 table 3: 'ciaddr' from DHCPREQUEST
+  reply.ciaddr = request.packet.ciaddr;
+  return reply;
+}
+
+/** RFC 2131 §4.3.5: no lease time, and 'yiaddr' is not filled in. */
+export function informed(request: Request, node: BootNode, target: BootTarget, network: Network): Packet {
+  const reply = blank(request, MESSAGE.ack, network);
+  reply.ciaddr = request.packet.ciaddr;
+  identity(reply, request);
+  boot(reply, request, target, network);
+  settings(reply, request, node, network);
+  return reply;
+}
+
+export function nak(request: Request, reason: string, network: Network): Packet {
+  const reply = blank(request, MESSAGE.nak, network);
+  // RFC 2131 §4.3.2: behind a relay the server sets the broadcast bit, since the client may have no address
+  if (reply.giaddr !== NO_ADDRESS) reply.flags |= BROADCAST_FLAG;
+  clientIdentifier(reply, request);
+  setOption(reply.options, OPTIONS.message, reason);
+  relayInformation(reply, request);
+  return reply;
+}
+
+/** RFC 2131 §4.1, for OFFER and ACK. */
+export function destinationOf(request: Request): Destination {
+  const { giaddr, ciaddr } = request.packet;
+  if (giaddr !== NO_ADDRESS) return { address: giaddr, to: 'relay' };
+  if (ciaddr !== NO_ADDRESS) return { address: ciaddr, to: 'client' };
+  // RFC 2131 §4.1: with the broadcast bit clear too, since a client without address answers no ARP ("If unicasting is not
+  // possible, the message MAY be sent as an IP broadcast")
+  return { address: EVERYONE, to: 'client' };
+}
+
+/** RFC 2131 §4.1: "In all cases, when 'giaddr' is zero, the server broadcasts any DHCPNAK messages". */
+export function nakDestination(request: Request): Destination {
+  const { giaddr } = request.packet;
+  return giaddr !== NO_ADDRESS ? { address: giaddr, to: 'relay' } : { address: EVERYONE, to: 'client' };
+}
+
+function blank(request: Request, type: number, network: Network): Packet {
+  const { htype, hlen, xid, flags, giaddr, chaddr } = request.packet;
+  const reply: Packet = {
+    op: BOOTREPLY,
+    htype,
+    hlen,
+    hops: 0,
+    xid,
+    secs: 0,
+    flags,
+    ciaddr: NO_ADDRESS,
+    yiaddr: NO_ADDRESS,
+    siaddr: NO_ADDRESS,
+    giaddr,
+    chaddr,
+    sname: '',
+    file: '',
+    options: new Map(),
+  };
+  setOption(reply.options, OPTIONS.messageType, type);
+  setOption(reply.options, OPTIONS.serverIdentifier, network.head.address);
+  return reply;
+}
+
+function lease(reply: Packet, network: Network): void {
+  const seconds = network.config['dhcp.lease_seconds'];
+  setOption(reply.options, OPTIONS.leaseTime, seconds);
+  // RFC 2131 §4.4.5: the defaults, said aloud
+  setOption(reply.options, OPTIONS.renewalTime, Math.floor(seconds * 0.5));
+  setOption(reply.options, OPTIONS.rebindingTime, Math.floor(seconds * 0.875));
+}
+
+function identity(reply: Packet, request: Request): void {
+  clientIdentifier(reply, request);
+  // RFC 4578 §2.3: firmware drops offers that do not carry its own identifier
+  echo(reply, request, OPTIONS.machineIdentifier);
+}
+
+function clientIdentifier(reply: Packet, request: Request): void {
+  // RFC 6842 §3: MUST be returned unaltered, which updates RFC 2131 table 3
+  echo(reply, request, OPTIONS.clientIdentifier);
+}
+
+/** RFC 3046 §2.2: MUST be returned; `encode` puts it last. */
+function relayInformation(reply: Packet, request: Request): void {
+  echo(reply, request, OPTIONS.relayInformation);
+}
+
+function echo(reply: Packet, request: Request, option: Option<Buffer>): void {
+  const value = request.packet.options.get(option.code);
+  if (value) reply.options.set(option.code, value);
+}
+
+/**
+ * The boot file, to a PXE firmware as a plain DHCP server does: next server and file, without the PXE extensions (option 60
+ * `PXEClient`). With them edk2 takes the offer for one of a PXE service, and asks on port 4011 before it loads.
+ */
+function boot(reply: Packet, request: Request, target: BootTarget, network: Network): void {
+  if (target.kind === 'none' || target.kind === 'refused') return;
+  reply.siaddr = network.head.address;
+  const name = target.kind === 'tftp' ? target.file : target.url;
+  if (name.length <= FILE_ROOM) reply.file = name;
+  if (target.kind === 'http') {
+    // edk2 takes an offer for HTTP boot only with this class and the URL as an option (UEFI 2.10 §24.7.3)
+    setOption(reply.options, OPTIONS.vendorClass, 'HTTPClient');
+    setOption(reply.options, OPTIONS.bootFileName, name);
+  } else if (reply.file === '' || asked(request, OPTIONS.bootFileName)) {
+    // Some PXE ROMs read past an unterminated name, and then ask TFTP for one with an end mark (0xff) behind it
+    setOption(reply.options, OPTIONS.bootFileName, target.kind === 'tftp' ? `${name}\0` : name);
+  }
+  if (target.kind === 'tftp' && asked(request, OPTIONS.tftpServerName)) {
+    setOption(reply.options, OPTIONS.tftpServerName, network.head.address);
+  }
+  if (target.kind === 'script') setOption(reply.options, OPTIONS.ipxe, IPXE_SETTINGS);
+}
+
+/** no-pxedhcp (176) = 1: iPXE does not wait for a ProxyDHCP server, which saves seconds on every boot. */
+const IPXE_SETTINGS = encapsulate([[176, Buffer.of(1)]]);
+
+/** The network's settings, and last what ends a reply. RFC 2132 §3.3: the subnet mask stands before the router. */
+function settings(reply: Packet, request: Request, node: BootNode, network: Network): void {
+  const { head, config } = network;
+  const { options } = reply;
+  setOption(options, OPTIONS.subnetMask, head.netmask);
+  if (config['dhcp.router'] && wants(request, OPTIONS.router))
+    setOption(options, OPTIONS.router, [config['dhcp.router']]);
+  if (config['dhcp.dns'].length > 0 && wants(request, OPTIONS.dns)) setOption(options, OPTIONS.dns, config['dhcp.dns']);
+  if (node.hostname && wants(request, OPTIONS.hostName)) setOption(options, OPTIONS.hostName, node.hostname);
+  if (config['dhcp.domain'] && wants(request, OPTIONS.domainName))
+    setOption(options, OPTIONS.domainName, config['dhcp.domain']);
+  if (wants(request, OPTIONS.broadcast)) setOption(options, OPTIONS.broadcast, head.broadcast);
+  relayInformation(reply, request);
+}
+
+/** RFC 2131 §4.3.1: what the client asks for; all there is when it has no list. */
+function wants(request: Request, option: Option<unknown>): boolean {
+  return request.parameters === undefined || request.parameters.includes(option.code);
+}
+
+function asked(request: Request, option: Option<unknown>): boolean {
+  return request.parameters?.includes(option.code) === true;
+}
