@@ -1,0 +1,44 @@
+// The system packages of each purpose: one row per package, with the file that shows it is there.
+
+/** @typedef {'build' | 'lab' | 'test' | 'bench'} Purpose */
+
+/** @type {readonly { name: string, shows: string, for: readonly Purpose[] }[]} */
+export const PACKAGES = [
+  // sqlite3 is compiled from source where no prebuilt file fits.
+  { name: 'make', shows: 'bin/make', for: ['build'] },
+  { name: 'g++', shows: 'bin/g++', for: ['build'] },
+  { name: 'python3', shows: 'bin/python3', for: ['build'] },
+  { name: 'ca-certificates', shows: '/etc/ssl/certs/ca-certificates.crt', for: ['build'] },
+
+  // The virtual cluster: firmware, machines, network, and the image they boot.
+  { name: 'qemu-system-x86', shows: 'bin/qemu-system-x86_64', for: ['lab', 'test', 'bench'] },
+  { name: 'ipxe-qemu', shows: '/usr/lib/ipxe/qemu/pxe-virtio.rom', for: ['lab', 'test', 'bench'] },
+  { name: 'ipxe', shows: '/usr/lib/ipxe/undionly.kpxe', for: ['lab', 'test', 'bench'] },
+  { name: 'ovmf', shows: '/usr/share/OVMF/OVMF_CODE_4M.fd', for: ['lab', 'test', 'bench'] },
+  { name: 'iproute2', shows: 'bin/ip', for: ['lab', 'test', 'bench'] },
+  { name: 'dnsmasq-base', shows: 'sbin/dnsmasq', for: ['lab', 'test', 'bench'] },
+  { name: 'mmdebstrap', shows: 'bin/mmdebstrap', for: ['lab', 'test', 'bench'] },
+  { name: 'fakechroot', shows: 'bin/fakechroot', for: ['lab', 'test', 'bench'] },
+  { name: 'fakeroot', shows: 'bin/fakeroot', for: ['lab', 'test', 'bench'] },
+  { name: 'squashfs-tools', shows: 'bin/mksquashfs', for: ['lab', 'test', 'bench'] },
+  { name: 'kmod', shows: 'sbin/depmod', for: ['lab', 'test', 'bench'] },
+  { name: 'cpio', shows: 'bin/cpio', for: ['lab', 'test', 'bench'] },
+  { name: 'xz-utils', shows: 'bin/xz', for: ['lab', 'test', 'bench'] },
+  { name: 'zstd', shows: 'bin/zstd', for: ['lab', 'test', 'bench'] },
+
+  // Real clients, and judges of what is written.
+  { name: 'tftp-hpa', shows: 'bin/tftp', for: ['test'] },
+  { name: 'atftp', shows: 'bin/atftp', for: ['test'] },
+  { name: 'curl', shows: 'bin/curl', for: ['test', 'bench'] },
+  { name: 'isc-dhcp-client', shows: 'sbin/dhclient', for: ['test'] },
+  { name: 'udhcpc', shows: 'sbin/udhcpc', for: ['test'] },
+  { name: 'busybox-static', shows: 'bin/busybox', for: ['test'] },
+  { name: 'nftables', shows: 'sbin/nft', for: ['test'] },
+  { name: 'gdisk', shows: 'sbin/sgdisk', for: ['test'] },
+  { name: 'fdisk', shows: 'sbin/sfdisk', for: ['test'] },
+  { name: 'file', shows: 'bin/file', for: ['test'] },
+  { name: 'shellcheck', shows: 'bin/shellcheck', for: ['test'] },
+
+  // The peers that muster is measured against.
+  { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },
+];

@@ -1,0 +1,43 @@
+// Reads AVA's TAP output: what passed, what failed with its text, what was skipped with its reason.
+
+const RESULT = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b.*)?$/;
+
+export class TapReading {
+  total = 0;
+  failed = 0;
+  /** Whether the closing line came, without which the run was cut off. */
+  complete = false;
+  #report;
+  #current;
+
+  /** @param {(name: string, outcome: 'passed' | 'failed' | 'skipped', text: string) => void} report */
+  constructor(report) {
+    this.#report = report;
+  }
+
+  line(text) {
+    const match = RESULT.exec(text);
+    if (match) {
+      this.end();
+      this.#current = { name: match[2], bad: Boolean(match[1]), mark: match[3], text: [] };
+    } else if (/^1\.\.\d+$/.test(text)) {
+      this.end();
+      this.complete = true;
+    } else if (this.#current && /^(# | {2})/.test(text)) {
+      this.#current.text.push(text.replace(/^# {3}|^ {2}/, ''));
+    }
+  }
+
+  /** Reports the last result, whose text had no end until now. */
+  end() {
+    const current = this.#current;
+    if (!current) return;
+    this.#current = undefined;
+    const text = current.text.filter(line => line !== '---' && line !== '...').join('\n');
+    const skipped = current.mark !== undefined || (!current.bad && /^SKIP\b/m.test(text));
+    const outcome = skipped ? 'skipped' : current.bad ? 'failed' : 'passed';
+    this.total += 1;
+    if (outcome === 'failed') this.failed += 1;
+    this.#report(current.name, outcome, current.mark === 'TODO' ? 'not written yet' : text);
+  }
+}

@@ -1,0 +1,103 @@
+#!/usr/bin/env node
+// Runs everything: types, format and lint, shell scripts, unit and interop tests, lab boots. Ends with one line of figures.
+//   node scripts/test.mjs [FILE...]   with compiled test files (dist/test/...), only those
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { build } from './build.mjs';
+import { TapReading } from './tap.mjs';
+
+const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
+const BIN = join(ROOT, 'node_modules', '.bin');
+const ONLY = process.argv.slice(2);
+const counts = { passed: 0, failed: 0, skipped: 0 };
+const failures = [];
+
+process.chdir(ROOT);
+if (ONLY.length > 0) {
+  build();
+  await ava('tests', ONLY, ['--serial', '--concurrency=1']);
+} else {
+  check('types: tsc', () => (build() ? { status: 0 } : { status: 1, stdout: '', stderr: 'its words are above' }));
+  check('format and lint: biome', () => words(join(BIN, 'biome'), ['check', '--colors=off', '.']));
+  check('shell scripts: shellcheck', () => words(process.execPath, ['scripts/lint-shell.mjs']));
+  const files = testFiles();
+  // Lab boots use both cores for themselves: neither two at a time nor beside a test that measures a time-out.
+  await ava(
+    'tests',
+    files.filter(file => !isLab(file)),
+    [],
+  );
+  await ava('lab boots', files.filter(isLab), ['--serial', '--concurrency=1', '--timeout=15m']);
+}
+for (const { name, text } of failures) line(`\nFAILED: ${name}\n${indented(text)}`);
+const bad = counts.failed > 0 || (process.env.CI === 'true' && counts.skipped > 0) || counts.passed === 0;
+if (process.env.CI === 'true' && counts.skipped > 0) line('\nOn CI a skipped test is a failure.');
+line(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
+process.exit(bad ? 1 : 0);
+
+function isLab(file) {
+  return file.startsWith('dist/test/lab/boot/');
+}
+
+function testFiles() {
+  const folder = join(ROOT, 'dist', 'test');
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile() && entry.name.endsWith('.test.js'))
+    .map(entry => relative(ROOT, join(entry.parentPath ?? entry.path, entry.name)))
+    .sort();
+}
+
+function check(name, action) {
+  const { status, stdout, stderr } = action();
+  result(name, status === 0 ? 'passed' : 'failed', `${stdout ?? ''}${stderr ?? ''}`);
+}
+
+function words(command, args) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { encoding: 'utf8', maxBuffer: 1 << 26 });
+  return { status, stdout, stderr: error ? `${stderr ?? ''}${error.message}` : stderr };
+}
+
+async function ava(title, files, options) {
+  if (files.length === 0) return;
+  line(`\n${title}: ${files.length} files`);
+  const child = spawn(join(BIN, 'ava'), ['--tap', ...options, ...files], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const reading = new TapReading(result);
+  let said = '';
+  child.stderr.setEncoding('utf8');
+  child.stderr.on('data', chunk => {
+    said = (said + chunk).slice(-20_000);
+  });
+  const ended = new Promise(resolve => {
+    child.once('error', error => resolve(error.message));
+    child.once('close', (code, signal) => resolve(code ?? signal));
+  });
+  for await (const text of createInterface({ input: child.stdout })) reading.line(text);
+  reading.end();
+  const status = await ended;
+  // AVA's own reporter can fall over (a test file that ends its process): that must not look like success.
+  if (reading.total === 0 || !reading.complete || (status !== 0 && reading.failed === 0)) {
+    result(`${title}: AVA ended with ${status}`, 'failed', said);
+  } else if (status !== 0 && said.trim()) line(`what the tests wrote:\n${indented(said)}`);
+}
+
+function result(name, outcome, text = '') {
+  counts[outcome] += 1;
+  const words = text.trim();
+  if (outcome === 'failed') failures.push({ name, text: words });
+  const sign = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' }[outcome];
+  line(
+    `${sign} ${name}${words && outcome !== 'failed' ? `\n${indented(words.split('\n').slice(-20).join('\n'))}` : ''}`,
+  );
+}
+
+function indented(text) {
+  return text.replace(/^/gm, '       ');
+}
+
+function line(text) {
+  process.stdout.write(`${text}\n`);
+}
