@@ -90,8 +90,8 @@ function saysIpxe(userClass: Uint8Array | undefined): boolean {
   const bytes = Buffer.from(userClass.buffer, userClass.byteOffset, userClass.byteLength);
   if (bytes.equals(IPXE)) return true;
   for (let at = 0; at < bytes.length; at += 1 + bytes.readUInt8(at)) {
-    const length = bytes.readUInt8(at);
-    if (bytes.subarray(at + 1, at + 1 + length).equals(IPXE)) return true;
+    const end = at + 1 + bytes.readUInt8(at);
+    if (end <= bytes.length && bytes.subarray(at + 1, end).equals(IPXE)) return true;
   }
   return false;
 }
