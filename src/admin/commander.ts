@@ -1,0 +1,68 @@
+// Carries out what was decided: one command after the other, each an atomic commit, with the difference it made.
+import { MusterError } from '../errors.ts';
+import type { Change, Plan } from '../model/changes.ts';
+import type { Cluster, Entry } from '../model/cluster.ts';
+import type { Store } from '../store/store.ts';
+import type { Changed, Difference } from './contract.ts';
+import { showValue } from './show.ts';
+
+export interface Command {
+  who: string;
+  what: string;
+  dryRun?: boolean;
+  /** Decides on the objects of this moment; called when it is this command's turn. */
+  plan(): Plan & { broken?: string[] };
+}
+
+export class Commander {
+  private readonly cluster: Cluster;
+  private readonly store: Store;
+  private turn: Promise<unknown> = Promise.resolve();
+
+  constructor(cluster: Cluster, store: Store) {
+    this.cluster = cluster;
+    this.store = store;
+  }
+
+  /** Commands of two administrators are decided one after the other: a name or a MAC cannot be taken twice in between. */
+  async perform(command: Command): Promise<Changed> {
+    const result = this.turn.then(async () => this.carryOut(command));
+    // The next command waits for this one and does not care how it ended.
+    this.turn = result.catch(() => {});
+    return result;
+  }
+
+  private async carryOut(command: Command): Promise<Changed> {
+    const { changes, uids, broken = [] } = command.plan();
+    const differences = changes.map(change => this.difference(change));
+    if (changes.length > 0 && !command.dryRun) await this.store.commit({ who: command.who, what: command.what, changes });
+    return { uids, differences, broken, dryRun: command.dryRun === true };
+  }
+
+  private difference(change: Change): Difference {
+    const before = this.cluster.any(change.uid);
+    const old = before ? showValue(this.cluster, before.kind, before.value) : {};
+    const after = change.value ? showValue(this.cluster, change.kind, change.value) : {};
+    const fields: Difference['fields'] = {};
+    for (const name of new Set([...Object.keys(old), ...Object.keys(after)])) {
+      if (JSON.stringify(old[name]) !== JSON.stringify(after[name])) fields[name] = { before: old[name] ?? null, after: after[name] ?? null };
+    }
+    const action = !before ? 'created' : change.value ? 'changed' : 'deleted';
+    const name = change.value?.name ?? before?.value.name ?? '';
+    return { kind: change.kind, uid: change.uid, name, action, fields: action === 'deleted' ? {} : fields };
+  }
+}
+
+/** RFC 9110 §13.1.1: the change is for the revision that was read; several objects have no common revision. */
+export function checkIfMatch(header: string | undefined, entries: readonly Entry[]): void {
+  if (header === undefined || header === '*') return;
+  const [entry] = entries;
+  if (!entry || entries.length > 1) throw new MusterError('bad-usage', 'If-Match goes with exactly one object.');
+  if (header !== revisionTag(entry)) {
+    throw new MusterError('conflict', `${entry.value.name} was changed by somebody else after you read it; read it again and repeat.`);
+  }
+}
+
+export function revisionTag(entry: Entry): string {
+  return `"${entry.revision}"`;
+}

@@ -1,0 +1,104 @@
+// What the command line and the daemon say to each other: the shapes of questions and answers below /api/v1.
+import type { BootPlan } from '../boot/plan.ts';
+import type { NodeState, NodeStatus } from '../boot/status.ts';
+import type { Timeline } from '../boot/timeline.ts';
+import type { BootEvent } from '../boot/boot.ts';
+import type { Inherited } from '../model/attributes.ts';
+import type { Kind } from '../model/kinds.ts';
+import type { AuditLine } from '../store/store.ts';
+
+/** Every answer: `{"success": true, "data": …}` or `{"success": false, "reason": "…", "code": "…"}`. */
+export type Reply<T> = { success: true; data: T } | { success: false; reason: string; code: string; hint?: string };
+
+/** An object as it is shown: its fields, references as names. */
+export interface Shown {
+  uid: string;
+  revision: number;
+  created: number;
+  modified: number;
+  name: string;
+  [field: string]: unknown;
+}
+
+/** What one object lost and gained, field by field. */
+export interface Difference {
+  kind: Kind;
+  uid: string;
+  name: string;
+  action: 'created' | 'changed' | 'deleted';
+  fields: Record<string, { before: unknown; after: unknown }>;
+}
+
+export interface Changed {
+  uids: string[];
+  differences: Difference[];
+  /** What a forced deletion broke. */
+  broken: string[];
+  dryRun: boolean;
+}
+
+export interface ShownStatus extends NodeStatus {
+  uid: string;
+  name: string;
+}
+
+export interface ShownTimelines {
+  uid: string;
+  name: string;
+  mac: string;
+  ip: string;
+  state: NodeState;
+  /** The newest last. */
+  boots: Timeline[];
+}
+
+export interface Explained {
+  uid: string;
+  name: string;
+  attributes: Record<string, Inherited>;
+  plan?: BootPlan;
+  refusal?: string;
+}
+
+/** One line of `/api/v1/events`. */
+export type Happening =
+  | { type: 'change'; at: number; sequence: number; who: string; what: string; names: string[] }
+  | { type: 'boot'; at: number; node: string; boot: string; event: BootEvent }
+  | { type: 'state'; at: number; node: string; state: NodeState };
+
+export interface UploadState {
+  id: string;
+  size: number;
+  offset: number;
+  /** When whole. */
+  sha256?: string;
+}
+
+export interface Health {
+  version: string;
+  name: string;
+  pid: number;
+  uptime: number;
+  /** Bytes. */
+  memory: number;
+  address: string;
+  http_port: number;
+  sequence: number;
+}
+
+/** What an unknown machine was seen asking. */
+export interface UnknownMachine {
+  mac: string;
+  first: number;
+  last: number;
+  count: number;
+  arch: string;
+  vendor: string;
+}
+
+export type { AuditLine, BootEvent, BootPlan, Inherited, Kind, NodeState, NodeStatus, Timeline };
+
+/** The field of a request body that names a finished upload, in place of a file's content. */
+export interface UploadReference {
+  upload: string;
+}

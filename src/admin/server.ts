@@ -1,0 +1,95 @@
+// The admin API on its Unix socket: who asks, which route, what answer. The routes are in files of their own.
+import { existsSync, mkdirSync } from 'node:fs';
+import { chmod, chown, rm } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { dirname } from 'node:path';
+import Fastify, { type FastifyInstance } from 'fastify';
+import type { Boots } from '../boot/boots.ts';
+import type { Statuses } from '../boot/status.ts';
+import { ERRORS, MusterError, reasonOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { ChangeContext } from '../model/changes.ts';
+import type { Cluster } from '../model/cluster.ts';
+import type { Store } from '../store/store.ts';
+import type { Commander } from './commander.ts';
+import type { Happening, Health, UnknownMachine } from './contract.ts';
+import { bootRoutes } from './routes-boot.ts';
+import { objectRoutes } from './routes-objects.ts';
+import { uploadRoutes } from './routes-uploads.ts';
+import type { FilePorts } from './stored-files.ts';
+
+export interface AdminPorts extends FilePorts {
+  cluster: Cluster;
+  store: Store;
+  commander: Commander;
+  context: ChangeContext;
+  boots: Boots;
+  statuses: Statuses;
+  log: Log;
+  health(): Health;
+  unknown(): UnknownMachine[];
+  /** Calls back for everything that happens, until the returned function is called. */
+  watch(listener: (happening: Happening) => void): () => void;
+  /** Blobs that nothing refers to are removed; answers what was, or would be. */
+  collect(dryRun: boolean): Promise<{ sha256: string; size: number }[]>;
+}
+
+export async function startAdminServer(ports: AdminPorts, socket: string, group: number | undefined): Promise<{ close(): Promise<void> }> {
+  const server = buildAdminServer(ports);
+  await refuseSecond(socket);
+  const folder = dirname(socket);
+  if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o755 });
+  // Nobody may connect between bind and chmod.
+  const mask = process.umask(0o177);
+  try {
+    await server.listen({ path: socket });
+  } finally {
+    process.umask(mask);
+  }
+  if (group !== undefined) await chown(socket, process.getuid?.() ?? 0, group);
+  await chmod(socket, 0o660);
+  return {
+    close: async () => {
+      await server.close();
+      await rm(socket, { force: true });
+    },
+  };
+}
+
+export function buildAdminServer(ports: AdminPorts): FastifyInstance {
+  const server = Fastify({ bodyLimit: 256 << 20, forceCloseConnections: true, routerOptions: { maxParamLength: 8192 } });
+  server.setErrorHandler(async (error, _request, reply) => {
+    const known = error instanceof MusterError ? error : fromFramework(error);
+    if (known.code === 'internal') ports.log.error({ error: reasonOf(error), stack: (error as Error).stack }, 'admin: a request failed');
+    const hint = known.hint ? { hint: known.hint } : {};
+    return reply.code(ERRORS[known.code].status).send({ success: false, reason: known.message, code: known.code, ...hint });
+  });
+  server.setNotFoundHandler(async (request, reply) => {
+    const reason = `There is no ${request.method} ${request.url.split('?')[0]} in this API.`;
+    return reply.code(404).send({ success: false, reason, code: 'no-such-object' });
+  });
+  objectRoutes(server, ports);
+  bootRoutes(server, ports);
+  uploadRoutes(server, ports);
+  return server;
+}
+
+function fromFramework(error: unknown): MusterError {
+  const status = (error as { statusCode?: number }).statusCode ?? 500;
+  return status < 500 ? new MusterError('bad-usage', reasonOf(error)) : new MusterError('internal', `muster failed: ${reasonOf(error)}`, { cause: error as Error });
+}
+
+/** A socket that answers belongs to a living daemon; one that does not is what a killed one left. */
+async function refuseSecond(socket: string): Promise<void> {
+  if (!existsSync(socket)) return;
+  const answers = await new Promise<boolean>(resolve => {
+    const probe = connect(socket);
+    probe.once('connect', () => {
+      probe.destroy();
+      resolve(true);
+    });
+    probe.once('error', () => resolve(false));
+  });
+  if (answers) throw new MusterError('bad-config', `Another musterd answers on ${socket}; stop it, or give paths.socket another value.`);
+  await rm(socket, { force: true });
+}

@@ -1,0 +1,47 @@
+// What a node says: reports of its initramfs and heartbeats of its agent, checked, and what they do to its boot.
+import type { Boot } from '../boot/boot.ts';
+import { furthestStage } from '../boot/boot.ts';
+import type { Boots } from '../boot/boots.ts';
+import { STAGES, type Stage, stageNumber } from '../boot/journey.ts';
+import type { Statuses } from '../boot/status.ts';
+import { factsBelow, readFacts } from './facts.ts';
+
+/** The stages that the initramfs may report: the others are seen by the head itself. */
+const REPORTED: readonly Stage[] = ['initramfs', 'image', 'root'];
+
+export type Answer = { status: number; text: string; log?: string };
+
+/** A report of the initramfs: `stage`, `detail`, `error`, `uptime`. */
+export function takeReport(boots: Boots, session: string, body: string, peer: string): Answer {
+  const facts = readFacts(body);
+  const stage = facts.get('stage') as Stage | undefined;
+  if (!stage || !REPORTED.includes(stage)) {
+    return { status: 400, text: `stage=${stage ?? ''} is none of ${REPORTED.join(', ')}\n` };
+  }
+  const error = facts.get('error');
+  const uptime = facts.get('uptime');
+  const detail = [facts.get('detail'), uptime && `${uptime} s after the kernel started`].filter(Boolean).join(', ');
+  boots.note({ stage, session, peer, ...(detail && { detail }), ...(error && { error }) });
+  return { status: 200, text: 'ok\n', log: error ? `${stage}: ${error}` : stage };
+}
+
+/** A heartbeat: the boot it belongs to, or the refusal. `attributesIni` renders the reply for the node. */
+export function takeHeartbeat(
+  ports: { boots: Boots; statuses: Statuses; attributesIni(node: string): string | undefined; statusSeconds(node: string): number },
+  body: string,
+  peer: string,
+): Answer & { firstOf?: Boot } {
+  const facts = readFacts(body);
+  const boot = ports.boots.byHeartbeatToken(facts.get('token') ?? '');
+  if (!boot?.plan) return { status: 403, text: 'unknown token\n' };
+  if (boot.plan.node.ip !== peer) return { status: 403, text: 'the token belongs to another address\n' };
+  const current = ports.boots.current(boot.node);
+  const newer = current && current !== boot && stageNumber(furthestStage(current) ?? STAGES[0]) >= stageNumber('initramfs');
+  if (newer) return { status: 410, text: 'the node has booted again since\n' };
+  const reply = ports.attributesIni(boot.node);
+  if (reply === undefined) return { status: 410, text: 'the node was deleted\n' };
+  const isFirst = !boot.outcome;
+  ports.boots.up(boot, factsBelow(facts, 'hardware'));
+  ports.statuses.beat(boot, factsBelow(facts, 'status'), ports.statusSeconds(boot.node) * 1000);
+  return { status: 200, text: reply, ...(isFirst && { firstOf: boot }) };
+}

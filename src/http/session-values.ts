@@ -1,0 +1,44 @@
+// What the session file tells the node: the table in docs/architecture.md, filled for one plan.
+import { tokenOf } from '../boot/boot.ts';
+import type { BootPlan } from '../boot/plan.ts';
+
+export interface HeadFacts {
+  address: string;
+  port: number;
+  prefix: number;
+  router: string;
+  dns: readonly string[];
+  domain: string;
+  failureSeconds: number;
+}
+
+export function sessionUrl(head: Pick<HeadFacts, 'address' | 'port'>, id: string): string {
+  return `http://${head.address}:${head.port}/boot/v1/${id}`;
+}
+
+export function sessionValues(plan: BootPlan, id: string, head: HeadFacts): Record<string, string | number> {
+  return {
+    MUSTER_SESSION: id,
+    MUSTER_TOKEN: tokenOf(id),
+    MUSTER_URL: sessionUrl(head, id),
+    MUSTER_HEARTBEAT_URL: `http://${head.address}:${head.port}/node/v1/heartbeat`,
+    MUSTER_HEAD: head.address,
+    MUSTER_PORT: head.port,
+    MUSTER_NODE: plan.node.name,
+    MUSTER_NODE_UID: plan.node.uid,
+    MUSTER_HOSTNAME: plan.node.hostname,
+    MUSTER_MAC: plan.node.mac,
+    MUSTER_ADDRESS: `${plan.node.ip}/${head.prefix}`,
+    MUSTER_ROUTER: head.router,
+    MUSTER_DNS: head.dns.join(' '),
+    MUSTER_DOMAIN: head.domain,
+    MUSTER_STYLE: plan.style,
+    MUSTER_RW_LAYER: plan.rwLayer,
+    MUSTER_IMAGE: plan.image?.name ?? '',
+    MUSTER_IMAGE_SIZE: plan.image?.size ?? 0,
+    MUSTER_IMAGE_SHA256: plan.image?.sha256 ?? '',
+    MUSTER_IMAGE_UNPACKED: plan.image?.unpacked ?? 0,
+    MUSTER_STATUS_SECS: plan.statusSeconds,
+    MUSTER_FAILURE_SECS: head.failureSeconds,
+  };
+}

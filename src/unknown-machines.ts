@@ -1,0 +1,29 @@
+// Machines that asked for an address and are no nodes: who, when, how often. Bounded, the longest silent go first.
+import type { UnknownMachine } from './admin/contract.ts';
+
+const LIMIT = 2000;
+
+export class UnknownMachines {
+  private readonly machines = new Map<string, UnknownMachine>();
+
+  seen(client: { mac: string; architecture: string; vendorClass: string | undefined; at: number }): void {
+    const { mac, architecture, vendorClass, at } = client;
+    const known = this.machines.get(mac);
+    this.machines.delete(mac);
+    const oldest = this.machines.size >= LIMIT ? this.machines.keys().next().value : undefined;
+    if (oldest !== undefined) this.machines.delete(oldest);
+    this.machines.set(mac, {
+      mac,
+      first: known?.first ?? at,
+      last: at,
+      count: (known?.count ?? 0) + 1,
+      arch: architecture,
+      vendor: (vendorClass ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 100),
+    });
+  }
+
+  /** The latest first; those that became nodes are left out. */
+  list(isNode: (mac: string) => boolean): UnknownMachine[] {
+    return [...this.machines.values()].filter(machine => !isNode(machine.mac)).reverse();
+  }
+}
