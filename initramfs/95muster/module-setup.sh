@@ -1,0 +1,65 @@
+#!/bin/bash
+# The dracut module: what muster puts into an initramfs. Called by dracut (049 and later) inside the image, in bash.
+# The HTTP client is a static busybox when `muster mkramfs` brought one along (file `busybox` beside this), else the image's curl.
+
+check() {
+    # Only when named: a system's own initramfs has no use for it.
+    return 255
+}
+
+depends() {
+    echo base udev-rules
+}
+
+installkernel() {
+    # Every wired network driver, not only the ones of the machine that builds.
+    instmods '=drivers/net/ethernet' '=drivers/net/phy' '=drivers/net/mdio' '=drivers/net/hyperv'
+    instmods virtio_net virtio_pci virtio_mmio virtio_rng vmxnet3 hv_netvsc hv_vmbus xen-netfront mlx5_core mlx4_en
+    instmods loop squashfs overlay
+    # A keyboard for muster.shell.
+    instmods atkbd i8042 hid_generic usbhid xhci_pci ehci_pci uhci_hcd ohci_pci
+    return 0
+}
+
+# A command of the image, or busybox's own in its place.
+# shellcheck disable=SC2154
+muster_command() {
+    local name
+    for name in "$@"; do
+        if find_binary "$name" > /dev/null; then
+            inst_multiple "$name"
+        elif [[ -x "$moddir/busybox" ]] && "$moddir/busybox" --list | grep -qx -- "$name"; then
+            ln_r /usr/lib/muster/bin/busybox "/usr/lib/muster/bin/$name"
+        else
+            dfatal "muster: the image lacks the command '$name'"
+            return 1
+        fi
+    done
+}
+
+install() {
+    local name
+    # dracut sets initdir (what it builds) and moddir (where this file lies).
+    # shellcheck disable=SC2154
+    mkdir -p "$initdir/usr/lib/muster/bin"
+    if [[ -x "$moddir/busybox" ]]; then
+        inst_simple "$moddir/busybox" /usr/lib/muster/bin/busybox
+        inst_simple "$moddir/lib/http_busybox" /usr/lib/muster/lib/http_client
+    else
+        inst_multiple curl || return 1
+        inst_simple "$moddir/lib/http_curl" /usr/lib/muster/lib/http_client
+    fi
+    for name in base report http memory fetch network rw_overlayfs rw_rwtab root start_agent; do
+        inst_simple "$moddir/lib/$name" "/usr/lib/muster/lib/$name"
+    done
+    for name in "$moddir"/styles/*; do inst_simple "$name" "/usr/lib/muster/styles/${name##*/}"; done
+    for name in "$moddir"/agent/*; do inst_simple "$name" "/usr/lib/muster/agent/${name##*/}"; done
+    inst_script "$moddir/mount_rootfs" /usr/lib/muster/mount_rootfs
+    # `cp` must be the image's own: busybox keeps no extended attributes, which carry file capabilities.
+    inst_multiple cp mount umount modprobe || return 1
+    inst_multiple -o unsquashfs
+    muster_command ip sha256sum cat chmod chown chroot find grep head ln mkdir mkfifo mv od readlink rm rmdir \
+        setsid sleep sort stat tr || return 1
+    inst_hook cmdline 30 "$moddir/hooks/cmdline.sh"
+    inst_hook mount 30 "$moddir/hooks/mount.sh"
+}

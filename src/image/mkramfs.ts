@@ -1,0 +1,236 @@
+// Makes the initramfs of a boot config: runs dracut inside the unpacked image, with muster's module put in for that long.
+import { constants } from 'node:fs';
+import {
+  access,
+  chmod,
+  copyFile,
+  cp,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+} from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MusterError, systemCode } from '../errors.ts';
+import { packageRoot } from '../package-root.ts';
+import { run } from '../process/run.ts';
+import { insideRoot } from './inside-root.ts';
+import { hasProgram, requireRamfsNeeds } from './ramfs-needs.ts';
+import { newestVersion } from './version-sort.ts';
+
+export interface RamfsOptions {
+  /** The unpacked image tree. */
+  root: string;
+  /** The kernel's release; the newest below /lib/modules when absent. */
+  kver?: string;
+  /** Where the initramfs is put; a new temporary folder, which is the caller's to remove, when absent. */
+  outDir?: string;
+  /** A static busybox to give along; the head's own when absent, the image's curl when there is none that fits. */
+  busybox?: string;
+  onStep?: (step: string) => void;
+  signal?: AbortSignal;
+}
+
+export interface Ramfs {
+  /** The kernel's release. */
+  kver: string;
+  /** The kernel's file, in the image tree. */
+  kernel: string;
+  /** The initramfs' file, in `outDir`. */
+  initramfs: string;
+}
+
+const MODULE = '/usr/lib/dracut/modules.d/95muster';
+const WORK = '/var/tmp/muster-ramfs';
+
+/**
+ * Makes an initramfs inside an image. Errors: `image-lacks` (what to install), `tool-failed` (dracut's last words).
+ * Needs to be root, or root in a user namespace (`unshare -Ur`), for the chroot.
+ */
+export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
+  const { root } = options;
+  const step = options.onStep ?? (() => {});
+  const kver = await chooseKernel(root, options.kver);
+  const kernel = await findKernel(root, kver);
+  const busybox = await fittingBusybox(root, options.busybox);
+  await requireRamfsNeeds(root, kver, busybox !== undefined);
+  const outDir = options.outDir ?? (await mkdtemp(join(tmpdir(), 'muster-ramfs-')));
+  try {
+    step(`Putting muster's dracut module into the image`);
+    await placeModule(root, busybox);
+    step(`Running dracut in the image for kernel ${kver}`);
+    await runDracut(options, kver);
+    const initramfs = join(outDir, `initramfs-${kver}.img`);
+    await moveFile(join(root, WORK, 'initramfs.img'), initramfs);
+    return { kver, kernel, initramfs };
+  } finally {
+    await rm(join(root, MODULE), { recursive: true, force: true });
+    await rm(join(root, WORK), { recursive: true, force: true });
+  }
+}
+
+/** The wanted release when the image has it, else the newest; a folder without modules.dep is a leftover and does not count. */
+async function chooseKernel(root: string, wanted: string | undefined): Promise<string> {
+  const folder = await insideRoot(root, '/lib/modules');
+  const names = folder ? await readdir(folder) : [];
+  const releases: string[] = [];
+  for (const name of names) if (await insideRoot(root, `/lib/modules/${name}/modules.dep`)) releases.push(name);
+  if (wanted !== undefined && !releases.includes(wanted)) {
+    const has = releases.join(', ') || 'none';
+    throw new MusterError(
+      'image-lacks',
+      `The image has no modules of kernel ${wanted} below /lib/modules; it has: ${has}.`,
+    );
+  }
+  const kver = wanted ?? newestVersion(releases);
+  if (kver !== undefined) return kver;
+  throw new MusterError(
+    'image-lacks',
+    "The image has no kernel: install one there by 'apt-get install linux-image-amd64' (Debian) or 'dnf install kernel' (RHEL).",
+  );
+}
+
+async function findKernel(root: string, kver: string): Promise<string> {
+  for (const path of [`/boot/vmlinuz-${kver}`, `/lib/modules/${kver}/vmlinuz`]) {
+    const file = await insideRoot(root, path);
+    if (file && (await lstat(file)).isFile()) return file;
+  }
+  throw new MusterError(
+    'image-lacks',
+    `The image has modules of kernel ${kver} and not the kernel: neither /boot/vmlinuz-${kver} nor /lib/modules/${kver}/vmlinuz is there; install that kernel's package again.`,
+  );
+}
+
+/** A busybox for the image: static, and for the same kind of machine as the image's own programs. */
+async function fittingBusybox(root: string, given: string | undefined): Promise<string | undefined> {
+  const shell = await insideRoot(root, '/bin/sh');
+  const wanted = shell ? await elfMachine(shell) : undefined;
+  for (const file of given === undefined ? ['/bin/busybox', '/usr/bin/busybox', '/sbin/busybox'] : [given]) {
+    const machine = await elfMachine(file);
+    if (machine !== undefined && machine === wanted && (await isStatic(file))) return file;
+  }
+  return undefined;
+}
+
+/** ELF header: class, byte order and e_machine as one text; undefined when it is no ELF file. */
+async function elfMachine(file: string): Promise<string | undefined> {
+  const head = await firstBytes(file, 20);
+  return head?.subarray(0, 4).equals(Buffer.from('\x7fELF'))
+    ? head.toString('hex', 4, 6) + head.toString('hex', 18, 20)
+    : undefined;
+}
+
+/** Whether an ELF file has no program header of type PT_INTERP (3), that is, needs no dynamic linker. */
+async function isStatic(file: string): Promise<boolean> {
+  const head = await firstBytes(file, 4096);
+  if (!head || head.length < 64 || head[5] !== 1) return false;
+  const wide = head[4] === 2;
+  const start = wide ? Number(head.readBigUInt64LE(32)) : head.readUInt32LE(28);
+  const size = head.readUInt16LE(wide ? 54 : 42);
+  const count = head.readUInt16LE(wide ? 56 : 44);
+  for (let i = 0; i < count; i++) {
+    const at = start + i * size;
+    if (at + 4 > head.length || head.readUInt32LE(at) === 3) return false;
+  }
+  return true;
+}
+
+async function firstBytes(file: string, length: number): Promise<Buffer | undefined> {
+  const handle = await open(file, 'r').catch(() => undefined);
+  if (!handle) return undefined;
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(length), 0, length, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+async function placeModule(root: string, busybox: string | undefined): Promise<void> {
+  const target = join(root, MODULE);
+  await rm(target, { recursive: true, force: true });
+  await cp(join(packageRoot, 'initramfs', '95muster'), target, { recursive: true });
+  if (busybox === undefined) return;
+  await copyFile(busybox, join(target, 'busybox'));
+  await chmod(join(target, 'busybox'), 0o755);
+}
+
+/**
+ * Runs in a mount namespace of its own: what it mounts in the image goes with it, also when it is killed. Recursive binds,
+ * because a user namespace may take a part of /proc or /sys only together with all that is mounted there.
+ */
+const IN_CHROOT = `
+root=$1; shift
+for name in proc sys dev; do
+  mkdir -p "$root/$name" && mount --rbind "/$name" "$root/$name" || exit 1
+done
+exec chroot "$root" "$@"
+`;
+
+async function runDracut(options: RamfsOptions, kver: string): Promise<void> {
+  const { root } = options;
+  await mkdir(join(root, WORK), { recursive: true, mode: 0o700 });
+  const dracut = [
+    '/usr/bin/env',
+    'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+    'LC_ALL=C',
+    'dracut',
+    '--force',
+    '--no-hostonly',
+    '--no-hostonly-cmdline',
+    '--no-early-microcode',
+    '--reproducible',
+    // Small and quick to start: neither systemd nor every driver, only what mount_rootfs uses.
+    '--modules',
+    'base udev-rules muster',
+    // dracut-network's configuration adds ifcfg, which needs programs that a small image lacks.
+    '--omit',
+    'ifcfg',
+    '--compress',
+    await compressor(root, kver),
+    '--tmpdir',
+    WORK,
+    `${WORK}/initramfs.img`,
+    kver,
+  ];
+  const result = await run(
+    'unshare',
+    ['--mount', '--propagation', 'private', 'sh', '-c', IN_CHROOT, 'sh', root, ...dracut],
+    {
+      package: 'util-linux',
+      ...(options.signal ? { signal: options.signal } : {}),
+    },
+  );
+  // dracut 059 ends with 0 also when a module's install failed: its own words say so.
+  const failed =
+    /dracut(?:-install)?: (?:FAILED|ERROR)[^\n]*|muster: the image lacks[^\n]*|dracut module 'muster' [^\n]*/.exec(
+      result.stderr,
+    );
+  if (result.status === 0 && !failed) return;
+  const words = failed?.[0] ?? (result.stderr.trim().split('\n').slice(-5).join('; ') || 'it said nothing');
+  throw new MusterError('tool-failed', `dracut in the image ended with status ${result.status}: ${words}`);
+}
+
+/** zstd unpacks several times faster than gzip; both the kernel and the image must have it. */
+async function compressor(root: string, kver: string): Promise<string> {
+  const file =
+    (await insideRoot(root, `/boot/config-${kver}`)) ?? (await insideRoot(root, `/lib/modules/${kver}/config`));
+  const kernelHas = file !== undefined && /^CONFIG_RD_ZSTD=y$/m.test(await readFile(file, 'utf8'));
+  return kernelHas && (await hasProgram(root, 'zstd')) ? 'zstd -3 -T0' : 'gzip -6';
+}
+
+async function moveFile(from: string, to: string): Promise<void> {
+  await access(from, constants.R_OK);
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if (systemCode(error) !== 'EXDEV') throw error;
+    await copyFile(from, to);
+    await rm(from);
+  }
+}

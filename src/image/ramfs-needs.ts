@@ -1,0 +1,90 @@
+// What an image must have so that an initramfs can be made inside it, and what to install when it has not.
+import { readFile } from 'node:fs/promises';
+import { MusterError } from '../errors.ts';
+import { insideRoot } from './inside-root.ts';
+
+/** A program with the packages that bring it, on Debian and on RHEL and its clones. */
+interface Program {
+  name: string;
+  debian: string;
+  redhat: string;
+}
+
+const PROGRAMS: readonly Program[] = [
+  { name: 'dracut', debian: 'dracut-core', redhat: 'dracut' },
+  { name: 'cpio', debian: 'cpio', redhat: 'cpio' },
+  { name: 'gzip', debian: 'gzip', redhat: 'gzip' },
+  { name: 'cp', debian: 'coreutils', redhat: 'coreutils' },
+  { name: 'stat', debian: 'coreutils', redhat: 'coreutils' },
+  { name: 'sha256sum', debian: 'coreutils', redhat: 'coreutils' },
+  { name: 'find', debian: 'findutils', redhat: 'findutils' },
+  { name: 'grep', debian: 'grep', redhat: 'grep' },
+  { name: 'mount', debian: 'mount', redhat: 'util-linux' },
+  { name: 'switch_root', debian: 'util-linux', redhat: 'util-linux' },
+  { name: 'setsid', debian: 'util-linux', redhat: 'util-linux' },
+  { name: 'modprobe', debian: 'kmod', redhat: 'kmod' },
+  { name: 'udevadm', debian: 'udev', redhat: 'systemd-udev' },
+];
+
+/** Needed as well when the head can give no busybox along. */
+const WITHOUT_BUSYBOX: readonly Program[] = [
+  { name: 'curl', debian: 'curl', redhat: 'curl' },
+  { name: 'ip', debian: 'iproute2', redhat: 'iproute' },
+];
+
+const FOLDERS = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/lib/systemd', '/usr/lib/systemd', '/usr/local/bin'];
+
+/** Kernel modules without which no node can boot, each built in or as a file. */
+const MODULES = ['squashfs', 'overlay', 'loop'] as const;
+
+/** Throws `image-lacks` with every missing piece, its package, and the command that installs it. */
+export async function requireRamfsNeeds(root: string, kver: string, busybox: boolean): Promise<void> {
+  const family = await packageFamily(root);
+  const missing: Program[] = [];
+  for (const program of busybox ? PROGRAMS : [...PROGRAMS, ...WITHOUT_BUSYBOX]) {
+    if (!(await hasProgram(root, program.name))) missing.push(program);
+  }
+  if (missing.length > 0) {
+    const names = missing.map(program => `'${program.name}'`).join(', ');
+    const packages = [...new Set(missing.map(program => program[family]))].join(' ');
+    throw new MusterError('image-lacks', `The image lacks ${names}: ${installHint(family, packages)}.`);
+  }
+  const modules = await moduleNames(root, kver);
+  const absent = MODULES.filter(name => !modules.has(name));
+  if (absent.length > 0) {
+    const packages = family === 'debian' ? `linux-image-${kver}` : `kernel-modules-${kver} kernel-modules-core-${kver}`;
+    throw new MusterError(
+      'image-lacks',
+      `The image's kernel ${kver} lacks the module ${absent.join(', ')}: ${installHint(family, packages)}.`,
+    );
+  }
+}
+
+/** How packages are named and installed in this image, by its os-release. */
+export async function packageFamily(root: string): Promise<'debian' | 'redhat'> {
+  const file = (await insideRoot(root, '/etc/os-release')) ?? (await insideRoot(root, '/usr/lib/os-release'));
+  const text = file ? await readFile(file, 'utf8') : '';
+  return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(text) ? 'debian' : 'redhat';
+}
+
+export async function hasProgram(root: string, name: string): Promise<boolean> {
+  for (const folder of FOLDERS) if (await insideRoot(root, `${folder}/${name}`)) return true;
+  return false;
+}
+
+function installHint(family: 'debian' | 'redhat', packages: string): string {
+  return `install it there by '${family === 'debian' ? 'apt-get' : 'dnf'} install ${packages}'`;
+}
+
+/** Modules of a kernel by name, both those in files and those built in. */
+async function moduleNames(root: string, kver: string): Promise<Set<string>> {
+  const names = new Set<string>();
+  for (const list of ['modules.dep', 'modules.builtin']) {
+    const file = await insideRoot(root, `/lib/modules/${kver}/${list}`);
+    if (!file) continue;
+    for (const [, name] of (await readFile(file, 'utf8')).matchAll(/^[^:\n]*?([^/:\n]+)\.ko[.\w]*(?::|$)/gm)) {
+      names.add((name ?? '').replaceAll('-', '_'));
+    }
+  }
+  return names;
+}
