@@ -72,17 +72,13 @@ export class Channel implements Place, Timed {
     const socket = openSocket();
     this.socket = socket;
     socket.on('message', (bytes, from) => this.received(bytes, from));
-    socket.on('error', error =>
-      this.end({ ok: false, reason: `the network refused: ${error.message}`, aborted: false }),
-    );
+    socket.on('error', error => this.fail(`no socket: ${error.message}`, false));
     socket.once('listening', () => this.begin(work));
     socket.bind({ address: localAddress, port: 0, exclusive: true });
   }
 
   expired(now: number): void {
-    // What is still in the system's queue need not be sent a second time.
-    if (this.socket && this.socket.getSendQueueCount() > 0) this.transfer?.postpone(now);
-    else if (this.transfer) this.act(this.transfer.tick(now));
+    if (this.socket && this.transfer) this.act(this.transfer.tick(now, this.socket.getSendQueueCount() > 0));
   }
 
   /** Gives the transfer up; the client is told when there is something to tell. */

@@ -21,17 +21,17 @@ export interface TransferSpec extends Terms {
 
 const WAIT: Action = { do: 'wait' };
 
-/** RFC 6298 §2 with a shorter floor: a boot network's round trip is well below a millisecond. */
+/** RFC 6298 §2, with a margin over the round trip that suits a boot network, where that is below a millisecond. */
 const FIRST_TIMEOUT = 1000;
-const LEAST_TIMEOUT = 100;
+const LEAST_MARGIN = 100;
 const MOST_TIMEOUT = 8000;
 /** A client that says nothing for so long is gone; firmware outlasts a switch port's spanning tree, which takes 30 s. */
 const MOST_SILENCE = 35_000;
 /** A client that acknowledges just often enough to stay would hold its place for ever. */
 const MOST_TIME = 1_800_000;
 const TOO_SLOW = 'not done after 30 minutes, stopped before the answer';
-/** The least wait before a repeated ACK in a window is believed to mean a lost block. */
-const LEAST_HINT = 10;
+/** The least wait before a second sign of a lost block is believed. */
+const LEAST_PATIENCE = 10;
 
 export class Transfer {
   /** When `tick` has something to do. */
@@ -50,7 +50,12 @@ export class Transfer {
   private sentAt: number;
   private progressAt: number;
   private backoff = 0;
+  /** Whether a repeated ACK was taken as a sign of loss since the last progress. */
   private hinted = false;
+  /** Whether the window on its way began behind a lost block. */
+  private restarted = false;
+  /** Whether the deadline was brought forward by a sign of loss. */
+  private suspected = false;
   /** RFC 1123 §4.2.3.2: an answer to what was sent twice does not say which one it answers, so it is not measured. */
   private ambiguous = false;
   private smoothed: number | undefined;
@@ -99,8 +104,11 @@ export class Transfer {
     this.hinted = false;
     if (this.acked === this.lastBlock) return { do: 'finished' };
     if (now - this.startedAt >= MOST_TIME) return this.fail(TOO_SLOW);
-    // RFC 7440 §4: an ACK inside the window means a block was lost; the next window begins behind the acknowledged one.
-    return this.send(now);
+    if (this.acked === this.sent) {
+      this.restarted = false;
+      return this.send(now);
+    }
+    return this.lost(now);
   }
 
   /** An ERROR came from the client; RFC 1350 §7: it ends the transfer and is not answered. */
@@ -108,25 +116,35 @@ export class Transfer {
     return { do: 'failed', reason: `the client stopped it with error ${code}: ${shown(message)}`, aborted: true };
   }
 
-  /** To be called at or after `deadline`. */
-  tick(now: number): Action {
+  /** To be called at or after `deadline`; `queued` when this machine has not sent all of the last window yet. */
+  tick(now: number, queued = false): Action {
     if (now < this.deadline) return WAIT;
     const silence = now - this.progressAt;
     const most = Math.max(MOST_SILENCE, 3 * (this.spec.timeoutMs ?? 0));
     if (silence >= most) return this.fail(`no answer for ${Math.round(silence / 1000)} s`);
     if (now - this.startedAt >= MOST_TIME) return this.fail(TOO_SLOW);
-    const due = now - this.sentAt >= this.timeout();
-    if (due) this.backoff += 1;
+    if (queued) {
+      this.ambiguous = true;
+      this.deadline = Math.min(now + this.timeout(), this.progressAt + most);
+      return WAIT;
+    }
+    if (!this.suspected) this.backoff += 1;
     const action = this.send(now);
     // The last wait ends when the silence has lasted long enough, not when the next repetition would be due.
     this.deadline = Math.min(this.deadline, this.progressAt + most);
     return action;
   }
 
-  /** The last window has not left this machine yet: the wait for its answer begins anew. */
-  postpone(now: number): void {
-    this.deadline = now + this.timeout();
-    this.ambiguous = true;
+  /**
+   * RFC 7440 §4: an ACK inside the window means a block was lost; the next window begins behind the acknowledged one.
+   * Where packets overtake each other many such ACKs come for one window, and each would send a whole one: within a round
+   * trip only the first does.
+   */
+  private lost(now: number): Action {
+    // A whole window was measured; the ACK of its middle is due after half of that.
+    if (this.restarted && now - this.sentAt < (this.smoothed ?? LEAST_PATIENCE) / 2) return this.suspect(now);
+    this.restarted = true;
+    return this.send(now);
   }
 
   /**
@@ -137,7 +155,16 @@ export class Transfer {
   private repeatedAck(now: number): Action {
     if (this.spec.windowSize === 1 || this.acked < 0 || this.hinted) return WAIT;
     this.hinted = true;
-    this.deadline = Math.min(this.deadline, now + Math.max(LEAST_HINT, this.smoothed ?? 0));
+    return this.suspect(now);
+  }
+
+  /** Something may be lost: when no ACK says otherwise within a round trip, the window is sent again. */
+  private suspect(now: number): Action {
+    const early = now + Math.max(LEAST_PATIENCE, this.smoothed ?? 0);
+    if (early < this.deadline) {
+      this.deadline = early;
+      this.suspected = true;
+    }
     return WAIT;
   }
 
@@ -150,6 +177,7 @@ export class Transfer {
     this.sent = last;
     this.highest = Math.max(this.highest, last);
     this.sentAt = now;
+    this.suspected = false;
     this.deadline = now + this.timeout();
     return first === 0 ? { do: 'oack' } : { do: 'blocks', first, last };
   }
@@ -162,7 +190,7 @@ export class Transfer {
 
   private measuredTimeout(): number {
     if (this.smoothed === undefined) return FIRST_TIMEOUT;
-    return Math.min(MOST_TIMEOUT, Math.max(LEAST_TIMEOUT, this.smoothed + 4 * this.variation));
+    return Math.min(MOST_TIMEOUT, this.smoothed + Math.max(LEAST_MARGIN, 4 * this.variation));
   }
 
   /** RFC 6298 §2; an unambiguous answer also ends the back-off. */
