@@ -44,7 +44,10 @@ export class BootSaver {
     this.dirty.clear();
     this.dropped.clear();
     try {
-      await Promise.all([boots.length > 0 && this.store.saveBoots(boots), dropped.length > 0 && this.store.dropBoots(dropped)]);
+      await Promise.all([
+        boots.length > 0 && this.store.saveBoots(boots),
+        dropped.length > 0 && this.store.dropBoots(dropped),
+      ]);
     } catch (error) {
       this.log.error({ error: reasonOf(error) }, 'timelines could not be saved');
     }

@@ -9,12 +9,12 @@ import { Blobs } from './blobs/blobs.ts';
 import { collectGarbage } from './blobs/garbage.ts';
 import { Uploads } from './blobs/uploads.ts';
 import type { Boot } from './boot/boot.ts';
-import { BootSaver } from './boot-saver.ts';
 import { Boots } from './boot/boots.ts';
 import { clusterDirectory } from './boot/cluster-directory.ts';
-import { DEFAULT_STATUS_SECONDS, planBoot } from './boot/plan.ts';
 import { findLoaders, servedLoaders } from './boot/loaders.ts';
+import { DEFAULT_STATUS_SECONDS, planBoot } from './boot/plan.ts';
 import { Statuses } from './boot/status.ts';
+import { BootSaver } from './boot-saver.ts';
 import type { Config } from './config.ts';
 import { startDhcpServer } from './dhcp/server.ts';
 import { MusterError } from './errors.ts';
@@ -58,7 +58,10 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
   stops.push(async () => store.close());
   const cluster = new Cluster();
   const loaded = await store.load();
-  cluster.apply(loaded.sequence, loaded.entries.map(entry => ({ kind: entry.kind, uid: entry.uid, entry })));
+  cluster.apply(
+    loaded.sequence,
+    loaded.entries.map(entry => ({ kind: entry.kind, uid: entry.uid, entry })),
+  );
   store.subscribe(entry => cluster.apply(entry.sequence, entry.effects));
   const commander = new Commander(cluster, store);
   const context = { cluster, network, newUid };
@@ -72,7 +75,10 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
     {
       directory,
       now,
-      randomHex: digits => randomBytes(Math.ceil(digits / 2)).toString('hex').slice(0, digits),
+      randomHex: digits =>
+        randomBytes(Math.ceil(digits / 2))
+          .toString('hex')
+          .slice(0, digits),
       changed: boot => saver.later(boot),
       dropped: id => saver.drop(id),
       watch: (boot, event) => happenings.boot(boot, event),
@@ -95,7 +101,10 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
   const uploads = new Uploads(config['paths.state'], newUid, now);
   const loaders = findLoaders(config.loaders, existsSync);
   if (Object.keys(loaders).length === 0) {
-    log.warn({}, 'no iPXE loader was found; install the package ipxe (Debian) or ipxe-bootimgs (RHEL), or name files in [loaders]');
+    log.warn(
+      {},
+      'no iPXE loader was found; install the package ipxe (Debian) or ipxe-bootimgs (RHEL), or name files in [loaders]',
+    );
   }
   const unknown = new UnknownMachines();
 
@@ -189,7 +198,10 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
     groupId('muster'),
   );
   stops.push(async () => admin.close());
-  log.info({ version, address: config['head.address'], http: config['http.port'], socket: config['paths.socket'] }, 'musterd is ready');
+  log.info(
+    { version, address: config['head.address'], http: config['http.port'], socket: config['paths.socket'] },
+    'musterd is ready',
+  );
 }
 
 async function stopAll(stops: (() => Promise<void>)[], log: Log): Promise<void> {
@@ -200,7 +212,8 @@ async function stopAll(stops: (() => Promise<void>)[], log: Log): Promise<void> 
 
 function bootNetwork(config: Config): Subnet {
   const network = parseSubnet(config['head.address']);
-  if (!network) throw new MusterError('bad-config', `head.address '${config['head.address']}' is no address with a prefix.`);
+  if (!network)
+    throw new MusterError('bad-config', `head.address '${config['head.address']}' is no address with a prefix.`);
   return network;
 }
 
@@ -219,6 +232,10 @@ function loaderFile(path: string | undefined): { path: string; size: number; eta
 
 /** The number of a group in /etc/group; undefined when there is none. */
 function groupId(name: string): number | undefined {
-  const line = existsSync('/etc/group') && readFileSync('/etc/group', 'utf8').split('\n').find(row => row.startsWith(`${name}:`));
+  const line =
+    existsSync('/etc/group') &&
+    readFileSync('/etc/group', 'utf8')
+      .split('\n')
+      .find(row => row.startsWith(`${name}:`));
   return line ? Number(line.split(':')[2]) : undefined;
 }

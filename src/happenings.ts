@@ -33,7 +33,8 @@ export class Happenings {
     });
     const timer = setInterval(() => {
       const nodes = this.cluster.all('node').map(node => node.uid);
-      for (const { node, state } of statuses.changes(nodes)) this.tell({ type: 'state', at: Date.now(), node: this.nameOf(node), state });
+      for (const { node, state } of statuses.changes(nodes))
+        this.tell({ type: 'state', at: Date.now(), node: this.nameOf(node), state });
     }, SWEEP_MS);
     return async () => {
       clearInterval(timer);

@@ -35,7 +35,8 @@ export class Commander {
   private async carryOut(command: Command): Promise<Changed> {
     const { changes, uids, broken = [] } = command.plan();
     const differences = changes.map(change => this.difference(change));
-    if (changes.length > 0 && !command.dryRun) await this.store.commit({ who: command.who, what: command.what, changes });
+    if (changes.length > 0 && !command.dryRun)
+      await this.store.commit({ who: command.who, what: command.what, changes });
     return { uids, differences, broken, dryRun: command.dryRun === true };
   }
 
@@ -45,7 +46,8 @@ export class Commander {
     const after = change.value ? showValue(this.cluster, change.kind, change.value) : {};
     const fields: Difference['fields'] = {};
     for (const name of new Set([...Object.keys(old), ...Object.keys(after)])) {
-      if (JSON.stringify(old[name]) !== JSON.stringify(after[name])) fields[name] = { before: old[name] ?? null, after: after[name] ?? null };
+      if (JSON.stringify(old[name]) !== JSON.stringify(after[name]))
+        fields[name] = { before: old[name] ?? null, after: after[name] ?? null };
     }
     const action = !before ? 'created' : change.value ? 'changed' : 'deleted';
     const name = change.value?.name ?? before?.value.name ?? '';
@@ -59,7 +61,10 @@ export function checkIfMatch(header: string | undefined, entries: readonly Entry
   const [entry] = entries;
   if (!entry || entries.length > 1) throw new MusterError('bad-usage', 'If-Match goes with exactly one object.');
   if (header !== revisionTag(entry)) {
-    throw new MusterError('conflict', `${entry.value.name} was changed by somebody else after you read it; read it again and repeat.`);
+    throw new MusterError(
+      'conflict',
+      `${entry.value.name} was changed by somebody else after you read it; read it again and repeat.`,
+    );
   }
 }
 

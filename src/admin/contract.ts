@@ -1,8 +1,9 @@
 // What the command line and the daemon say to each other: the shapes of questions and answers below /api/v1.
+
+import type { BootEvent } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import type { NodeState, NodeStatus } from '../boot/status.ts';
 import type { Timeline } from '../boot/timeline.ts';
-import type { BootEvent } from '../boot/boot.ts';
 import type { Inherited } from '../model/attributes.ts';
 import type { Kind } from '../model/kinds.ts';
 import type { AuditLine } from '../store/store.ts';

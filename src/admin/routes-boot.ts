@@ -11,10 +11,13 @@ import type { AdminPorts } from './server.ts';
 type Asked = FastifyRequest<{ Querystring: Query }>;
 
 export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
-  const chosen = (query: Query) => (query['id'] === undefined ? ports.cluster.all('node') : selected(ports.cluster, 'node', query));
+  const chosen = (query: Query) =>
+    query['id'] === undefined ? ports.cluster.all('node') : selected(ports.cluster, 'node', query);
 
   server.get('/api/v1/nodes/status', async (request: Asked) => {
-    const data = chosen(request.query).map(({ uid, value }): ShownStatus => ({ uid, name: value.name, ...ports.statuses.of(uid) }));
+    const data = chosen(request.query).map(
+      ({ uid, value }): ShownStatus => ({ uid, name: value.name, ...ports.statuses.of(uid) }),
+    );
     return { success: true, data };
   });
 
@@ -37,12 +40,18 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
   server.get('/api/v1/nodes/unknown', async () => ({ success: true, data: ports.unknown() }));
   server.get('/api/v1/health', async () => ({ success: true, data: ports.health() }));
 
-  server.get('/api/v1/audit', async (request: FastifyRequest<{ Querystring: { after?: string; limit?: string; node?: string } }>) => {
-    const { after, limit, node } = request.query;
-    const uid = node === undefined ? undefined : selectOne(ports.cluster, 'node', node).uid;
-    const count = Math.min(Math.max(Number(limit ?? 100) || 100, 1), 10_000);
-    return { success: true, data: await ports.store.audit({ after: Number(after ?? 0) || 0, limit: count, ...(uid && { uid }) }) };
-  });
+  server.get(
+    '/api/v1/audit',
+    async (request: FastifyRequest<{ Querystring: { after?: string; limit?: string; node?: string } }>) => {
+      const { after, limit, node } = request.query;
+      const uid = node === undefined ? undefined : selectOne(ports.cluster, 'node', node).uid;
+      const count = Math.min(Math.max(Number(limit ?? 100) || 100, 1), 10_000);
+      return {
+        success: true,
+        data: await ports.store.audit({ after: Number(after ?? 0) || 0, limit: count, ...(uid && { uid }) }),
+      };
+    },
+  );
 
   server.post('/api/v1/storage/collect', async (request: Asked) => {
     return { success: true, data: await ports.collect(request.query['dry_run'] === 'true') };

@@ -26,7 +26,8 @@ type Asked = FastifyRequest<{ Querystring: Query; Params: { id: string } }>;
 function readRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): void {
   const { one, many } = KINDS[kind];
   server.get(`/api/v1/${many}`, async (request: Asked) => {
-    const entries = request.query['id'] === undefined ? ports.cluster.all(kind) : selected(ports.cluster, kind, request.query);
+    const entries =
+      request.query['id'] === undefined ? ports.cluster.all(kind) : selected(ports.cluster, kind, request.query);
     return { success: true, data: entries.map(entry => show(ports.cluster, entry)) };
   });
   server.get(`/api/v1/${one}/:id`, async (request: Asked, reply) => {
@@ -88,8 +89,12 @@ function changeRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): v
     });
     return { success: true, data };
   };
-  server.patch(`/api/v1/${many}`, async (request: Asked) => update(request, () => selected(ports.cluster, kind, request.query)));
-  server.patch(`/api/v1/${one}/:id`, async (request: Asked) => update(request, () => [selectOne(ports.cluster, kind, request.params.id)]));
+  server.patch(`/api/v1/${many}`, async (request: Asked) =>
+    update(request, () => selected(ports.cluster, kind, request.query)),
+  );
+  server.patch(`/api/v1/${one}/:id`, async (request: Asked) =>
+    update(request, () => [selectOne(ports.cluster, kind, request.params.id)]),
+  );
 
   const remove = async (request: Asked, choose: () => Entry[]) => {
     const force = request.query['force'] === 'true';
@@ -105,8 +110,12 @@ function changeRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): v
     });
     return { success: true, data };
   };
-  server.delete(`/api/v1/${many}`, async (request: Asked) => remove(request, () => selected(ports.cluster, kind, request.query)));
-  server.delete(`/api/v1/${one}/:id`, async (request: Asked) => remove(request, () => [selectOne(ports.cluster, kind, request.params.id)]));
+  server.delete(`/api/v1/${many}`, async (request: Asked) =>
+    remove(request, () => selected(ports.cluster, kind, request.query)),
+  );
+  server.delete(`/api/v1/${one}/:id`, async (request: Asked) =>
+    remove(request, () => [selectOne(ports.cluster, kind, request.params.id)]),
+  );
 }
 
 /** `set`, `clear`, `join`, `leave`. */
@@ -141,15 +150,23 @@ function groupRoutes(server: FastifyInstance, ports: AdminPorts): void {
 
 /** The specification: `set` on attribute groups without a selection acts on the default group. */
 function attributeTargets(ports: AdminPorts, kind: 'node' | 'attrib', query: Query): Entry[] {
-  if (kind === 'node' || query['id'] !== undefined || query['all'] === 'true') return selected(ports.cluster, kind, query);
+  if (kind === 'node' || query['id'] !== undefined || query['all'] === 'true')
+    return selected(ports.cluster, kind, query);
   const group = ports.cluster.get('attrib', ports.cluster.settings?.default_group ?? '');
-  if (!group) throw new MusterError('not-ready', 'There is no default group; create an attribute group and make it default_group, or give -i.');
+  if (!group)
+    throw new MusterError(
+      'not-ready',
+      'There is no default group; create an attribute group and make it default_group, or give -i.',
+    );
   return [group];
 }
 
 /** Names with texts to set, and null to clear. */
 function attributeBody(body: unknown): Record<string, string | null> {
   const given = objectBody(body);
-  if (Object.keys(given).length === 0) throw new MusterError('bad-usage', 'No attribute is given: name=value, or a name to clear.');
-  return Object.fromEntries(Object.entries(given).map(([name, value]) => [name, value === null ? null : String(value)]));
+  if (Object.keys(given).length === 0)
+    throw new MusterError('bad-usage', 'No attribute is given: name=value, or a name to clear.');
+  return Object.fromEntries(
+    Object.entries(given).map(([name, value]) => [name, value === null ? null : String(value)]),
+  );
 }

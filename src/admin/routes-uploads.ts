@@ -1,7 +1,8 @@
 // Routes of uploads: begin, send from an offset on, ask how far, drop. Other routes then name the finished upload.
-import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Readable } from 'node:stream';
+
 import { createReadStream } from 'node:fs';
+import type { Readable } from 'node:stream';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Upload } from '../blobs/uploads.ts';
 import { MusterError } from '../errors.ts';
 import { fieldsOf, KINDS, type Kind } from '../model/kinds.ts';
@@ -16,7 +17,8 @@ export function uploadRoutes(server: FastifyInstance, ports: AdminPorts): void {
 
   server.post('/api/v1/uploads', async (request, reply) => {
     const size = objectBody(request.body)['size'];
-    if (typeof size !== 'number' || !Number.isInteger(size) || size < 0) throw new MusterError('bad-usage', 'size must be the number of bytes.');
+    if (typeof size !== 'number' || !Number.isInteger(size) || size < 0)
+      throw new MusterError('bad-usage', 'size must be the number of bytes.');
     const upload = await ports.uploads.create(size);
     return reply.code(201).send({ success: true, data: stateOf(upload) });
   });
@@ -25,12 +27,15 @@ export function uploadRoutes(server: FastifyInstance, ports: AdminPorts): void {
     return { success: true, data: stateOf(ports.uploads.get(request.params.id)) };
   });
 
-  server.patch('/api/v1/upload/:id', async (request: FastifyRequest<{ Params: { id: string }; Querystring: { offset?: string } }>) => {
-    const offset = Number(request.query.offset ?? Number.NaN);
-    const upload = await ports.uploads.append(request.params.id, offset, request.body as Readable, { baseFor });
-    const digest = upload.offset === upload.size ? { sha256: await ports.uploads.digest(upload) } : {};
-    return { success: true, data: { ...stateOf(upload), ...digest } };
-  });
+  server.patch(
+    '/api/v1/upload/:id',
+    async (request: FastifyRequest<{ Params: { id: string }; Querystring: { offset?: string } }>) => {
+      const offset = Number(request.query.offset ?? Number.NaN);
+      const upload = await ports.uploads.append(request.params.id, offset, request.body as Readable, { baseFor });
+      const digest = upload.offset === upload.size ? { sha256: await ports.uploads.digest(upload) } : {};
+      return { success: true, data: { ...stateOf(upload), ...digest } };
+    },
+  );
 
   server.delete('/api/v1/upload/:id', async (request: FastifyRequest<{ Params: { id: string } }>) => {
     await ports.uploads.remove(request.params.id);
@@ -43,13 +48,20 @@ export function uploadRoutes(server: FastifyInstance, ports: AdminPorts): void {
 /** The stored files themselves, raw: `GET /api/v1/image/<id>/content`. */
 function downloadRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): void {
   for (const field of fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : []))) {
-    server.get(`/api/v1/${KINDS[kind].one}/:id/${field}`, async (request: FastifyRequest<{ Params: { id: string } }>, reply) => {
-      const entry = selectOne(ports.cluster, kind, request.params.id);
-      const stored = (entry.value as Record<string, unknown>)[field] as { sha256: string; size: number } | null;
-      if (!stored) throw new MusterError('not-ready', `The ${KINDS[kind].label} ${entry.value.name} has no ${field}.`);
-      reply.type('application/octet-stream').header('Content-Length', stored.size).header('X-Muster-SHA256', stored.sha256);
-      return reply.send(createReadStream(ports.blobs.path(stored.sha256), { highWaterMark: 1 << 20 }));
-    });
+    server.get(
+      `/api/v1/${KINDS[kind].one}/:id/${field}`,
+      async (request: FastifyRequest<{ Params: { id: string } }>, reply) => {
+        const entry = selectOne(ports.cluster, kind, request.params.id);
+        const stored = (entry.value as Record<string, unknown>)[field] as { sha256: string; size: number } | null;
+        if (!stored)
+          throw new MusterError('not-ready', `The ${KINDS[kind].label} ${entry.value.name} has no ${field}.`);
+        reply
+          .type('application/octet-stream')
+          .header('Content-Length', stored.size)
+          .header('X-Muster-SHA256', stored.sha256);
+        return reply.send(createReadStream(ports.blobs.path(stored.sha256), { highWaterMark: 1 << 20 }));
+      },
+    );
   }
 }
 

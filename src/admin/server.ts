@@ -34,7 +34,11 @@ export interface AdminPorts extends FilePorts {
   collect(dryRun: boolean): Promise<{ sha256: string; size: number }[]>;
 }
 
-export async function startAdminServer(ports: AdminPorts, socket: string, group: number | undefined): Promise<{ close(): Promise<void> }> {
+export async function startAdminServer(
+  ports: AdminPorts,
+  socket: string,
+  group: number | undefined,
+): Promise<{ close(): Promise<void> }> {
   const server = buildAdminServer(ports);
   await refuseSecond(socket);
   const folder = dirname(socket);
@@ -57,12 +61,19 @@ export async function startAdminServer(ports: AdminPorts, socket: string, group:
 }
 
 export function buildAdminServer(ports: AdminPorts): FastifyInstance {
-  const server = Fastify({ bodyLimit: 256 << 20, forceCloseConnections: true, routerOptions: { maxParamLength: 8192 } });
+  const server = Fastify({
+    bodyLimit: 256 << 20,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 8192 },
+  });
   server.setErrorHandler(async (error, _request, reply) => {
     const known = error instanceof MusterError ? error : fromFramework(error);
-    if (known.code === 'internal') ports.log.error({ error: reasonOf(error), stack: (error as Error).stack }, 'admin: a request failed');
+    if (known.code === 'internal')
+      ports.log.error({ error: reasonOf(error), stack: (error as Error).stack }, 'admin: a request failed');
     const hint = known.hint ? { hint: known.hint } : {};
-    return reply.code(ERRORS[known.code].status).send({ success: false, reason: known.message, code: known.code, ...hint });
+    return reply
+      .code(ERRORS[known.code].status)
+      .send({ success: false, reason: known.message, code: known.code, ...hint });
   });
   server.setNotFoundHandler(async (request, reply) => {
     const reason = `There is no ${request.method} ${request.url.split('?')[0]} in this API.`;
@@ -76,7 +87,9 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
 
 function fromFramework(error: unknown): MusterError {
   const status = (error as { statusCode?: number }).statusCode ?? 500;
-  return status < 500 ? new MusterError('bad-usage', reasonOf(error)) : new MusterError('internal', `muster failed: ${reasonOf(error)}`, { cause: error as Error });
+  return status < 500
+    ? new MusterError('bad-usage', reasonOf(error))
+    : new MusterError('internal', `muster failed: ${reasonOf(error)}`, { cause: error as Error });
 }
 
 /** A socket that answers belongs to a living daemon; one that does not is what a killed one left. */
@@ -90,6 +103,10 @@ async function refuseSecond(socket: string): Promise<void> {
     });
     probe.once('error', () => resolve(false));
   });
-  if (answers) throw new MusterError('bad-config', `Another musterd answers on ${socket}; stop it, or give paths.socket another value.`);
+  if (answers)
+    throw new MusterError(
+      'bad-config',
+      `Another musterd answers on ${socket}; stop it, or give paths.socket another value.`,
+    );
   await rm(socket, { force: true });
 }

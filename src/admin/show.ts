@@ -12,7 +12,11 @@ export function showValue(cluster: Cluster, kind: Kind, value: Value): Record<st
   const fields = value as Record<string, unknown>;
   const shown: Record<string, unknown> = {};
   for (const { name, meta } of fieldsOf(kind)) {
-    shown[name] = meta.refers ? named(cluster, meta.refers, fields[name]) : name === 'power_uri' ? maskPassword(String(fields[name] ?? '')) : fields[name];
+    shown[name] = meta.refers
+      ? named(cluster, meta.refers, fields[name])
+      : name === 'power_uri'
+        ? maskPassword(String(fields[name] ?? ''))
+        : fields[name];
   }
   return shown;
 }

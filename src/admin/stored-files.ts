@@ -1,6 +1,6 @@
 // Finished uploads become the files of objects: a kernel with its release, an initramfs, an image as cwsquash.
 import { open, truncate } from 'node:fs/promises';
-import { type Blobs, asDiskFull, digestFile } from '../blobs/blobs.ts';
+import { asDiskFull, type Blobs, digestFile } from '../blobs/blobs.ts';
 import type { Uploads } from '../blobs/uploads.ts';
 import { MusterError } from '../errors.ts';
 import { planImageUpload } from '../image/cwsquash.ts';
@@ -19,7 +19,10 @@ export interface FilePorts {
 }
 
 /** Splits a request body: fields that name an upload, and all others. */
-export function splitUploads(kind: Kind, body: Record<string, unknown>): { fields: Record<string, unknown>; uploads: Map<string, string> } {
+export function splitUploads(
+  kind: Kind,
+  body: Record<string, unknown>,
+): { fields: Record<string, unknown>; uploads: Map<string, string> } {
   const files = new Set(fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : [])));
   const fields: Record<string, unknown> = {};
   const uploads = new Map<string, string>();
@@ -34,7 +37,10 @@ export function splitUploads(kind: Kind, body: Record<string, unknown>): { field
 }
 
 /** Stores the uploads of one object as blobs, and answers the fields that follow from them. */
-export async function storeUploads(ports: FilePorts, uploads: ReadonlyMap<string, string>): Promise<Record<string, unknown>> {
+export async function storeUploads(
+  ports: FilePorts,
+  uploads: ReadonlyMap<string, string>,
+): Promise<Record<string, unknown>> {
   const fixed: Record<string, unknown> = {};
   for (const [name, id] of uploads) {
     const upload = ports.uploads.get(id);
@@ -67,8 +73,10 @@ async function storeImage({ blobs, uploads, now }: FilePorts, id: string): Promi
   const upload = uploads.get(id);
   const first = await readStart(upload.path, upload.base, Math.min(upload.size, HEADER));
   const plan = planImageUpload(first, upload.size);
-  if ('refusal' in plan) throw new MusterError('bad-image', `The file is no image that nodes can boot: ${plan.refusal}.`);
-  if (plan.prefix.length !== upload.base) throw new MusterError('internal', 'an image upload was received at the wrong place');
+  if ('refusal' in plan)
+    throw new MusterError('bad-image', `The file is no image that nodes can boot: ${plan.refusal}.`);
+  if (plan.prefix.length !== upload.base)
+    throw new MusterError('internal', 'an image upload was received at the wrong place');
   await wrap(upload.path, plan.prefix, plan.suffix, upload.base + upload.size);
   const { whole, range } = await digestFile(upload.path, plan.root);
   const unpacked = (await unpackedSize(upload.path, plan.root.offset)) ?? 0;

@@ -63,7 +63,10 @@ async function sync(path: string): Promise<void> {
 }
 
 /** Digests of a file and of a byte range in it, in one pass. */
-export async function digestFile(path: string, range?: { offset: number; size: number }): Promise<{ whole: string; range: string }> {
+export async function digestFile(
+  path: string,
+  range?: { offset: number; size: number },
+): Promise<{ whole: string; range: string }> {
   const whole = createHash('sha256');
   const part = createHash('sha256');
   const handle = await open(path, 'r');
@@ -92,5 +95,9 @@ export async function digestFile(path: string, range?: { offset: number; size: n
 export function asDiskFull(error: unknown, what: string): unknown {
   const code = systemCode(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
-  return new MusterError('disk-full', `${what}: the head's disk is full; nothing was stored. Free some room and repeat.`, { cause: error as Error });
+  return new MusterError(
+    'disk-full',
+    `${what}: the head's disk is full; nothing was stored. Free some room and repeat.`,
+    { cause: error as Error },
+  );
 }

@@ -27,7 +27,8 @@ export async function collectGarbage(
 
 /** Asked anew for each blob, right before it goes. */
 function isUsed(sha256: string, cluster: Cluster, boots: Boots): boolean {
-  for (const { value } of cluster.all('boot')) if (value.kernel?.sha256 === sha256 || value.initramfs?.sha256 === sha256) return true;
+  for (const { value } of cluster.all('boot'))
+    if (value.kernel?.sha256 === sha256 || value.initramfs?.sha256 === sha256) return true;
   for (const { value } of cluster.all('image')) if (value.content?.sha256 === sha256) return true;
   for (const used of boots.usedBlobs()) if (used === sha256) return true;
   return false;

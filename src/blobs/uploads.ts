@@ -48,7 +48,11 @@ export class Uploads {
     const room = await statfs(this.folder);
     const free = room.bavail * room.bsize;
     // Said before the first byte, and again when a write fails: others fill the disk too.
-    if (size > free) throw new MusterError('disk-full', `The upload has ${size} bytes, and the head's disk has room for ${free}; free some and repeat.`);
+    if (size > free)
+      throw new MusterError(
+        'disk-full',
+        `The upload has ${size} bytes, and the head's disk has room for ${free}; free some and repeat.`,
+      );
     const id = this.newId();
     const upload = { id, size, offset: 0, base: 0, path: join(this.folder, id), touched: this.now(), busy: false };
     await (await open(upload.path, 'wx', 0o600)).close();
@@ -66,7 +70,11 @@ export class Uploads {
   async append(id: string, offset: number, bytes: Readable, rules: UploadRules): Promise<Upload> {
     const upload = this.get(id);
     if (upload.busy) throw new MusterError('conflict', `The upload ${id} is being written by another connection.`);
-    if (offset !== upload.offset) throw new MusterError('conflict', `The upload ${id} is at byte ${upload.offset}, not ${offset}; go on from there.`);
+    if (offset !== upload.offset)
+      throw new MusterError(
+        'conflict',
+        `The upload ${id} is at byte ${upload.offset}, not ${offset}; go on from there.`,
+      );
     upload.busy = true;
     const handle = await open(upload.path, 'r+');
     try {
@@ -84,7 +92,10 @@ export class Uploads {
   /** The SHA-256 of a whole upload's own bytes; an incomplete one is refused. */
   async digest(upload: Upload): Promise<string> {
     if (upload.offset !== upload.size) {
-      throw new MusterError('upload-incomplete', `The upload has ${upload.offset} of ${upload.size} bytes; nothing was stored.`);
+      throw new MusterError(
+        'upload-incomplete',
+        `The upload has ${upload.offset} of ${upload.size} bytes; nothing was stored.`,
+      );
     }
     const hash = createHash('sha256');
     const handle = await open(upload.path, 'r');

@@ -1,6 +1,6 @@
 // One boot of one node: its frozen plan, its session, its timeline.
 import { createHash } from 'node:crypto';
-import { type Stage, STAGES, stageNumber } from './journey.ts';
+import { STAGES, type Stage, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
 export interface BootEvent {

@@ -57,10 +57,21 @@ export class Boots implements JourneyLog {
 
   note(note: StageNote): void {
     const node = note.node ?? (note.mac ? this.ports.directory.nodeByMac(note.mac)?.uid : undefined);
-    const boot = note.session ? this.bySession.get(hashOf(note.session)) : node ? this.bootFor(node, note.stage) : undefined;
+    const boot = note.session
+      ? this.bySession.get(hashOf(note.session))
+      : node
+        ? this.bootFor(node, note.stage)
+        : undefined;
     if (!boot) return;
     const { stage, detail, bytes, peer, error } = note;
-    const event: BootEvent = { at: this.ports.now(), stage, ...(detail && { detail }), ...(bytes !== undefined && { bytes }), ...(peer && { peer }), ...(error && { error }) };
+    const event: BootEvent = {
+      at: this.ports.now(),
+      stage,
+      ...(detail && { detail }),
+      ...(bytes !== undefined && { bytes }),
+      ...(peer && { peer }),
+      ...(error && { error }),
+    };
     this.add(boot, event);
   }
 
@@ -97,7 +108,8 @@ export class Boots implements JourneyLog {
   session(id: string, peer: string): SessionAnswer {
     const boot = /^[0-9a-f]{32}$/.test(id) ? this.bySession.get(hashOf(id)) : undefined;
     if (!boot?.plan) return { refusal: 'no such session', gone: true };
-    if (boot.plan.node.ip !== peer) return { refusal: `the session belongs to ${boot.plan.node.ip}, not to ${peer}`, gone: false };
+    if (boot.plan.node.ip !== peer)
+      return { refusal: `the session belongs to ${boot.plan.node.ip}, not to ${peer}`, gone: false };
     if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true };
     if (this.ports.now() - boot.started > this.ports.sessionMs()) {
       this.end(boot, 'expired');
@@ -163,7 +175,8 @@ export class Boots implements JourneyLog {
     if (!reached) return false;
     const quiet = this.ports.now() - (boot.events.at(-1)?.at ?? boot.started) > QUIET_MS;
     // Firmware repeats a stage at will; a firmware DHCP after the loader, or any DHCP after the script, is another power-on.
-    if (stage === 'offered' || stage === 'addressed') return quiet || stageNumber(reached) >= stageNumber(stage === 'offered' ? 'loader' : 'ipxe');
+    if (stage === 'offered' || stage === 'addressed')
+      return quiet || stageNumber(reached) >= stageNumber(stage === 'offered' ? 'loader' : 'ipxe');
     if (stage === 'ipxe') return quiet || stageNumber(reached) >= stageNumber('script');
     return stage === 'script' && stageNumber(reached) >= stageNumber('initramfs');
   }

@@ -39,13 +39,19 @@ export const DEFAULT_STATUS_SECONDS = 10;
 export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
   const attributes = effectiveAttributes(cluster, node.value);
   const wanted = attributes.get('_boot_config');
-  if (!wanted) return { refusal: `${node.value.name} has no _boot_config; set it on the node, on a group of it, or on the default group` };
+  if (!wanted)
+    return {
+      refusal: `${node.value.name} has no _boot_config; set it on the node, on a group of it, or on the default group`,
+    };
   const config = cluster.byName('boot', wanted.value) ?? cluster.get('boot', wanted.value);
   if (!config) return { refusal: `_boot_config=${wanted.value} (${wanted.source}) names no boot config` };
   const style = attributes.get('_boot_style');
   const chosen = (style?.value ?? config.value.boot_style) as BootStyle;
   const rules = STYLES[chosen];
-  if (!rules) return { refusal: `the boot style ${chosen} is not served by this muster; it serves ${Object.keys(STYLES).join(', ')}` };
+  if (!rules)
+    return {
+      refusal: `the boot style ${chosen} is not served by this muster; it serves ${Object.keys(STYLES).join(', ')}`,
+    };
   const { kernel, initramfs } = config.value;
   if (!kernel) return { refusal: `the boot config ${config.value.name} has no kernel; update kernel=@FILE` };
   if (!initramfs) return { refusal: `the boot config ${config.value.name} has no initramfs; see 'muster mkramfs'` };
@@ -53,7 +59,13 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
   if ('refusal' in image) return image;
   return {
     plan: {
-      node: { uid: node.uid, name: node.value.name, mac: node.value.mac, ip: node.value.ip, hostname: hostname(node, attributes) },
+      node: {
+        uid: node.uid,
+        name: node.value.name,
+        mac: node.value.mac,
+        ip: node.value.ip,
+        hostname: hostname(node, attributes),
+      },
       style: chosen,
       styleSource: style?.source ?? `boot config ${config.value.name}`,
       rwLayer: attributes.get('_boot_rw_layer')?.value === 'rwtab' ? 'rwtab' : 'overlayfs',

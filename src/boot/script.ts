@@ -34,5 +34,8 @@ function escapeSettings(text: string): string {
 }
 
 function printable(text: string): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').replaceAll('||', '| |').replaceAll('&&', '& &');
+  return text
+    .replace(/[^\x20-\x7e]/g, '?')
+    .replaceAll('||', '| |')
+    .replaceAll('&&', '& &');
 }

@@ -38,14 +38,22 @@ export interface Timeline {
 export function timelineOf(boot: Boot): Timeline {
   const error = currentError(boot);
   const reached = furthestStage(boot);
-  const reason = error ? `${error.stage}: ${error.error}` : boot.outcome || !reached ? undefined : JOURNEY[stageNumber(reached) - 1]?.stuck;
+  const reason = error
+    ? `${error.stage}: ${error.error}`
+    : boot.outcome || !reached
+      ? undefined
+      : JOURNEY[stageNumber(reached) - 1]?.stuck;
   return {
     id: boot.id,
     started: boot.started,
     outcome: boot.outcome ?? (error ? 'failed' : 'booting'),
     ...(boot.ended !== undefined && { ended: boot.ended }),
     ...(boot.ended !== undefined && boot.outcome === 'up' && { seconds: seconds(boot.ended - boot.started) }),
-    ...(boot.plan && { style: boot.plan.style, boot_config: boot.plan.bootConfig.name, release: boot.plan.bootConfig.release }),
+    ...(boot.plan && {
+      style: boot.plan.style,
+      boot_config: boot.plan.bootConfig.name,
+      release: boot.plan.bootConfig.release,
+    }),
     ...(boot.plan?.image && { image: boot.plan.image.name }),
     ...(reason && { reason }),
     rows: JOURNEY.map(({ number, name }) => rowOf(boot, number, name, reached)),

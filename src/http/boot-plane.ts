@@ -12,7 +12,7 @@ import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
-import { sendFile, type Sent } from './send-file.ts';
+import { type Sent, sendFile } from './send-file.ts';
 import { type HeadFacts, sessionUrl, sessionValues } from './session-values.ts';
 
 export interface BootPlanePorts {
@@ -80,13 +80,23 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     const sent = await send(request, reply, { ...file, offset: 0, type: 'application/efi' });
     const node = ports.directory.nodeByIp(request.ip);
     if (node && sent.bytes > 0) {
-      ports.boots.note({ stage: 'loader', node: node.uid, peer: peerOf(request), bytes: sent.bytes, detail: `${request.params.file} over HTTP` });
+      ports.boots.note({
+        stage: 'loader',
+        node: node.uid,
+        peer: peerOf(request),
+        bytes: sent.bytes,
+        detail: `${request.params.file} over HTTP`,
+      });
     }
     return reply;
   });
 
   type SessionRequest = FastifyRequest<{ Params: { session: string } }>;
-  const inSession = async (request: SessionRequest, reply: FastifyReply, serve: (plan: BootPlan, id: string) => Promise<unknown>) => {
+  const inSession = async (
+    request: SessionRequest,
+    reply: FastifyReply,
+    serve: (plan: BootPlan, id: string) => Promise<unknown>,
+  ) => {
     const answer = ports.boots.session(request.params.session, request.ip);
     if ('refusal' in answer) return refuse(request, reply, answer.gone ? 410 : 403, answer.refusal);
     await serve(answer.plan, request.params.session);
@@ -108,7 +118,10 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, id) => {
       const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head())));
-      reply.header('Cache-Control', 'no-store').type('application/octet-stream').header('Content-Length', archive.length);
+      reply
+        .header('Cache-Control', 'no-store')
+        .type('application/octet-stream')
+        .header('Content-Length', archive.length);
       return reply.send(request.method === 'HEAD' ? undefined : archive);
     }),
   );
@@ -138,11 +151,21 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
 type Refuse = (request: FastifyRequest, reply: FastifyReply, status: number, reason: string) => FastifyReply;
 
 /** Stage 5: the plan is resolved and frozen, and the session minted; it is durable before its id is given away. */
-async function answerScript(ports: BootPlanePorts, request: FastifyRequest, reply: FastifyReply, refuse: Refuse): Promise<FastifyReply> {
+async function answerScript(
+  ports: BootPlanePorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refuse: Refuse,
+): Promise<FastifyReply> {
   const node = ports.directory.nodeByIp(request.ip);
   if (!node) return refuse(request, reply, 403, `${request.ip} is no node's address`);
   if (!ports.boots.mayMint(node.uid)) {
-    return refuse(request, reply, 403, `${node.name} asked for a script without a DHCP exchange of booting firmware before it`);
+    return refuse(
+      request,
+      reply,
+      403,
+      `${node.name} asked for a script without a DHCP exchange of booting firmware before it`,
+    );
   }
   const answer = ports.plan(node.uid);
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
@@ -171,22 +194,44 @@ interface Planned {
   file: PlannedFile;
 }
 
-async function sendPlanned(ports: BootPlanePorts, request: FastifyRequest, reply: FastifyReply, planned: Planned): Promise<void> {
+async function sendPlanned(
+  ports: BootPlanePorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  planned: Planned,
+): Promise<void> {
   const { name, stage, session, file } = planned;
   const begun = performance.now();
-  const resource = { path: ports.blobPath(file.blob), offset: file.offset, size: file.size, etag: file.sha256, type: 'application/octet-stream' };
+  const resource = {
+    path: ports.blobPath(file.blob),
+    offset: file.offset,
+    size: file.size,
+    etag: file.sha256,
+    type: 'application/octet-stream',
+  };
   let sent: Sent;
   try {
     sent = await send(request, reply, resource);
   } catch (error) {
-    ports.boots.note({ stage, session, peer: peerOf(request), error: `the head cannot read the stored ${name}: ${reasonOf(error)}` });
+    ports.boots.note({
+      stage,
+      session,
+      peer: peerOf(request),
+      error: `the head cannot read the stored ${name}: ${reasonOf(error)}`,
+    });
     throw error;
   }
   if (sent.bytes === 0) return;
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   const resumed = sent.start > 0 ? ` from byte ${sent.start}` : '';
   const cut = sent.complete ? '' : `, cut off after ${sent.bytes} bytes`;
-  ports.boots.note({ stage, session, peer: peerOf(request), bytes: sent.bytes, detail: `${name}${resumed} in ${seconds} s${cut}` });
+  ports.boots.note({
+    stage,
+    session,
+    peer: peerOf(request),
+    bytes: sent.bytes,
+    detail: `${name}${resumed} in ${seconds} s${cut}`,
+  });
 }
 
 /** Sends the file; one that cannot be read is an error for the log and a 500 for the node. */

@@ -8,8 +8,14 @@ export function readFacts(body: string): Map<string, string> {
   const facts = new Map<string, string>();
   for (const line of body.split('\n').slice(0, LINES)) {
     const match = /^([A-Za-z][\w.-]{0,63})=(.*)$/.exec(line.replace(/\r$/, ''));
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
-    if (match?.[1]) facts.set(match[1], (match[2] ?? '').slice(0, 1024).replace(/[\u0000-\u001f\u007f]/g, ' ').trim());
+    if (match?.[1])
+      facts.set(
+        match[1],
+        (match[2] ?? '')
+          .slice(0, 1024)
+          .replace(/\p{Cc}/gu, ' ')
+          .trim(),
+      );
   }
   return facts;
 }

@@ -27,7 +27,12 @@ export function takeReport(boots: Boots, session: string, body: string, peer: st
 
 /** A heartbeat: the boot it belongs to, or the refusal. `attributesIni` renders the reply for the node. */
 export function takeHeartbeat(
-  ports: { boots: Boots; statuses: Statuses; attributesIni(node: string): string | undefined; statusSeconds(node: string): number },
+  ports: {
+    boots: Boots;
+    statuses: Statuses;
+    attributesIni(node: string): string | undefined;
+    statusSeconds(node: string): number;
+  },
   body: string,
   peer: string,
 ): Answer & { firstOf?: Boot } {
@@ -36,7 +41,8 @@ export function takeHeartbeat(
   if (!boot?.plan) return { status: 403, text: 'unknown token\n' };
   if (boot.plan.node.ip !== peer) return { status: 403, text: 'the token belongs to another address\n' };
   const current = ports.boots.current(boot.node);
-  const newer = current && current !== boot && stageNumber(furthestStage(current) ?? STAGES[0]) >= stageNumber('initramfs');
+  const newer =
+    current && current !== boot && stageNumber(furthestStage(current) ?? STAGES[0]) >= stageNumber('initramfs');
   if (newer) return { status: 410, text: 'the node has booted again since\n' };
   const reply = ports.attributesIni(boot.node);
   if (reply === undefined) return { status: 410, text: 'the node was deleted\n' };

@@ -1,6 +1,7 @@
 // Sends a byte range of a file over HTTP: Content-Length always, Range, ETag, HEAD; and says how much went out.
-import { open } from 'node:fs/promises';
+
 import { once } from 'node:events';
+import { open } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readRange } from './range.ts';
 
@@ -34,7 +35,10 @@ export async function sendFile(request: IncomingMessage, response: ServerRespons
   response.setHeader('Content-Type', file.type);
   // RFC 9110 §13.1.5: a range of something else than the client holds is the whole.
   const condition = request.headers['if-range'];
-  const answer = condition !== undefined && condition !== etag ? { kind: 'whole' as const } : readRange(request.headers.range, file.size);
+  const answer =
+    condition !== undefined && condition !== etag
+      ? { kind: 'whole' as const }
+      : readRange(request.headers.range, file.size);
   if (answer.kind === 'unsatisfiable') {
     response.writeHead(416, { 'Content-Range': `bytes */${file.size}`, 'Content-Length': 0 }).end();
     return { status: 416, start: 0, bytes: 0, complete: true };
@@ -54,7 +58,13 @@ export async function sendFile(request: IncomingMessage, response: ServerRespons
   return { status, start, bytes, complete: bytes === length };
 }
 
-async function stream(response: ServerResponse, file: FileToSend, start: number, length: number, status: number): Promise<number> {
+async function stream(
+  response: ServerResponse,
+  file: FileToSend,
+  start: number,
+  length: number,
+  status: number,
+): Promise<number> {
   const handle = await open(file.path, 'r');
   let sent = 0;
   try {
@@ -64,7 +74,8 @@ async function stream(response: ServerResponse, file: FileToSend, start: number,
       const { bytesRead } = await handle.read(buffer, 0, buffer.length, file.offset + start + sent);
       // The blob is shorter than it was: the connection is cut, so that the client does not take this for the whole.
       if (bytesRead === 0) break;
-      if (!response.write(bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead))) await drained(response);
+      if (!response.write(bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead)))
+        await drained(response);
       sent += bytesRead;
     }
   } finally {
@@ -78,6 +89,9 @@ async function stream(response: ServerResponse, file: FileToSend, start: number,
 async function drained(response: ServerResponse): Promise<void> {
   if (response.destroyed) return;
   const stop = new AbortController();
-  await Promise.race([once(response, 'drain', { signal: stop.signal }), once(response, 'close', { signal: stop.signal })]).catch(() => {});
+  await Promise.race([
+    once(response, 'drain', { signal: stop.signal }),
+    once(response, 'close', { signal: stop.signal }),
+  ]).catch(() => {});
   stop.abort();
 }

@@ -14,7 +14,12 @@ export function firstObjects(context: ChangeContext): Plan {
     value: KINDS[kind].schema.parse(fields) as Value,
   });
   const group = create('attrib', { name: 'DefaultAttribs', description: 'every node is in this group, first of all' });
-  const pool = create('pool', { name: 'default', description: 'names and addresses of new nodes', ip_base: base, size });
+  const pool = create('pool', {
+    name: 'default',
+    description: 'names and addresses of new nodes',
+    ip_base: base,
+    size,
+  });
   const settings = create('cluster', { name: 'cluster', default_group: group.uid, default_pool: pool.uid });
   return { changes: [group, pool, settings], uids: [] };
 }

@@ -25,8 +25,7 @@ export const textValue = z.string().max(4096, 'must have 4096 characters at most
 export const cmdlineValue = z
   .string()
   .max(2000, 'must have 2000 characters at most')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is refused
-  .regex(/^[^\u0000-\u001f\u007f]*$/, 'must be one line without control characters');
+  .regex(/^\P{Cc}*$/u, 'must be one line without control characters');
 
 export const macValue = z.string().transform((text, context) => {
   const mac = parseMac(text);

@@ -5,7 +5,7 @@ import { MusterError } from '../errors.ts';
 import type { Change } from '../model/changes.ts';
 import type { Effect, Entry } from '../model/cluster.ts';
 import type { Kind, Value } from '../model/kinds.ts';
-import { SqliteConnection, type Row } from './sqlite.ts';
+import { type Row, SqliteConnection } from './sqlite.ts';
 import { auditLine, migrate } from './sqlite-schema.ts';
 import type { AuditLine, Commit, FeedEntry, Store, StoredBoot } from './store.ts';
 
@@ -35,7 +35,11 @@ async function takeLock(file: string): Promise<SqliteConnection> {
     await lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE;');
   } catch (error) {
     await lock.close();
-    throw new MusterError('store-failed', `${file} is held: another musterd runs on this state folder. Stop it first.`, { cause: error });
+    throw new MusterError(
+      'store-failed',
+      `${file} is held: another musterd runs on this state folder. Stop it first.`,
+      { cause: error },
+    );
   }
   return lock;
 }
@@ -50,12 +54,20 @@ class SqliteStore implements Store {
   private waiting: Waiting[] = [];
   private writing: Promise<void> | undefined;
 
-  private constructor(database: SqliteConnection, lock: SqliteConnection, now: () => number, sequence: number, rows: readonly Row[]) {
+  private constructor(
+    database: SqliteConnection,
+    lock: SqliteConnection,
+    now: () => number,
+    sequence: number,
+    rows: readonly Row[],
+  ) {
     this.database = database;
     this.lock = lock;
     this.now = now;
     this.sequence = sequence;
-    this.revisions = new Map(rows.map(row => [String(row['uid']), { revision: Number(row['revision']), created: Number(row['created']) }]));
+    this.revisions = new Map(
+      rows.map(row => [String(row['uid']), { revision: Number(row['revision']), created: Number(row['created']) }]),
+    );
   }
 
   static async start(database: SqliteConnection, lock: SqliteConnection, now: () => number): Promise<SqliteStore> {
@@ -95,7 +107,12 @@ class SqliteStore implements Store {
 
   async loadBoots(): Promise<StoredBoot[]> {
     const rows = await this.database.all('SELECT id, node, started, body FROM boots ORDER BY started');
-    return rows.map(row => ({ id: String(row['id']), node: String(row['node']), started: Number(row['started']), body: String(row['body']) }));
+    return rows.map(row => ({
+      id: String(row['id']),
+      node: String(row['node']),
+      started: Number(row['started']),
+      body: String(row['body']),
+    }));
   }
 
   subscribe(listener: (entry: FeedEntry) => void): () => void {
@@ -168,7 +185,10 @@ class SqliteStore implements Store {
     for (const change of commit.changes) {
       const revision = this.revisions.get(change.uid)?.revision ?? 0;
       if (revision !== change.expected) {
-        throw new MusterError('conflict', `${change.value?.name ?? change.uid} was changed by somebody else meanwhile; read it again and repeat.`);
+        throw new MusterError(
+          'conflict',
+          `${change.value?.name ?? change.uid} was changed by somebody else meanwhile; read it again and repeat.`,
+        );
       }
     }
     const at = this.now();
@@ -177,7 +197,11 @@ class SqliteStore implements Store {
     return { sequence: this.sequence, at, who: commit.who, what: commit.what, effects };
   }
 
-  private effect(change: Change, at: number, undo: Map<string, { revision: number; created: number } | undefined>): Effect {
+  private effect(
+    change: Change,
+    at: number,
+    undo: Map<string, { revision: number; created: number } | undefined>,
+  ): Effect {
     const old = this.revisions.get(change.uid);
     if (!undo.has(change.uid)) undo.set(change.uid, old);
     if (!change.value) {
@@ -186,7 +210,11 @@ class SqliteStore implements Store {
     }
     const head = { revision: change.expected + 1, created: old?.created ?? at };
     this.revisions.set(change.uid, head);
-    return { kind: change.kind, uid: change.uid, entry: { kind: change.kind, uid: change.uid, ...head, modified: at, value: change.value } };
+    return {
+      kind: change.kind,
+      uid: change.uid,
+      entry: { kind: change.kind, uid: change.uid, ...head, modified: at, value: change.value },
+    };
   }
 
   private async write(done: readonly { job: Waiting; entry: FeedEntry | undefined }[]): Promise<void> {
@@ -203,7 +231,11 @@ class SqliteStore implements Store {
           JSON.stringify(boots),
         );
       }
-      if (dropped.length > 0) await this.database.run('DELETE FROM boots WHERE id IN (SELECT value FROM json_each(?))', JSON.stringify(dropped));
+      if (dropped.length > 0)
+        await this.database.run(
+          'DELETE FROM boots WHERE id IN (SELECT value FROM json_each(?))',
+          JSON.stringify(dropped),
+        );
       await this.database.exec('COMMIT');
     } catch (error) {
       await this.database.exec('ROLLBACK').catch(() => {});
@@ -212,9 +244,15 @@ class SqliteStore implements Store {
   }
 
   private async writeEntry(entry: FeedEntry): Promise<void> {
-    const kept = entry.effects.flatMap(effect => (effect.entry ? [{ ...effect.entry, value: JSON.stringify(effect.entry.value) }] : []));
+    const kept = entry.effects.flatMap(effect =>
+      effect.entry ? [{ ...effect.entry, value: JSON.stringify(effect.entry.value) }] : [],
+    );
     const gone = entry.effects.filter(effect => !effect.entry).map(effect => effect.uid);
-    const objects = entry.effects.map(effect => ({ kind: effect.kind, uid: effect.uid, name: effect.entry?.value.name ?? '' }));
+    const objects = entry.effects.map(effect => ({
+      kind: effect.kind,
+      uid: effect.uid,
+      name: effect.entry?.value.name ?? '',
+    }));
     // One statement for any number of objects: SQLite unpacks the list itself.
     await this.database.run(
       `INSERT INTO objects (uid, kind, revision, created, modified, value)

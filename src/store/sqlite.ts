@@ -25,7 +25,9 @@ export class SqliteConnection {
   }
 
   async run(sql: string, ...parameters: unknown[]): Promise<void> {
-    await new Promise<void>((resolve, reject) => this.database.run(sql, parameters, error => settle(error, resolve, reject)));
+    await new Promise<void>((resolve, reject) =>
+      this.database.run(sql, parameters, error => settle(error, resolve, reject)),
+    );
   }
 
   async all(sql: string, ...parameters: unknown[]): Promise<Row[]> {
@@ -41,6 +43,7 @@ export class SqliteConnection {
 
 function settle(error: Error | null, resolve: () => void, reject: (reason: Error) => void): void {
   if (!error) resolve();
-  else if (/SQLITE_FULL/.test(error.message)) reject(new MusterError('disk-full', 'The head has no room for its database.', { cause: error }));
+  else if (/SQLITE_FULL/.test(error.message))
+    reject(new MusterError('disk-full', 'The head has no room for its database.', { cause: error }));
   else reject(new MusterError('store-failed', `The database failed: ${reasonOf(error)}`, { cause: error }));
 }

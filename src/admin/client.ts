@@ -1,0 +1,169 @@
+// The one client of the admin API: JSON over the Unix socket, streaming uploads, and errors as the daemon gave them.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { userInfo } from 'node:os';
+import type { Readable } from 'node:stream';
+import { Client } from 'undici';
+import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
+import type { Happening, Reply, UploadState } from './contract.ts';
+
+export interface ClientOptions {
+  socket: string;
+  /** The command in words, for the audit trail. */
+  command?: string;
+}
+
+export type Progress = (sent: number, total: number) => void;
+
+type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+
+/** How often a broken upload is continued before it is given up. */
+const UPLOAD_TRIES = 5;
+
+export class AdminClient {
+  private readonly http: Client;
+  private readonly options: ClientOptions;
+
+  constructor(options: ClientOptions) {
+    this.options = options;
+    // Answers to a large upload come after the head has verified it: no time limit on the answer's head.
+    this.http = new Client('http://musterd', { socketPath: options.socket, headersTimeout: 0, bodyTimeout: 0 });
+  }
+
+  /** The `data` of a successful answer; a refusal is thrown as the daemon said it. */
+  async call<T>(
+    method: Method,
+    path: string,
+    query: Record<string, string | string[]> = {},
+    body?: unknown,
+  ): Promise<T> {
+    const response = await this.send(
+      method,
+      withQuery(path, query),
+      body === undefined ? undefined : JSON.stringify(body),
+      'application/json',
+    );
+    return readReply<T>(await response.body.text());
+  }
+
+  async close(): Promise<void> {
+    await this.http.close();
+  }
+
+  /** Sends a file; a connection that breaks is continued where it stopped. The digest of both sides is compared. */
+  async upload(file: string, progress: Progress = () => {}): Promise<UploadState> {
+    const found = await stat(file).catch((error: unknown) => {
+      throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`);
+    });
+    if (!found.isFile()) throw new MusterError('bad-value', `${file}: is not a file.`);
+    let state = await this.call<UploadState>('POST', '/api/v1/uploads', {}, { size: found.size });
+    if (found.size === 0) return state;
+    for (let attempt = 1; state.sha256 === undefined; attempt += 1) {
+      try {
+        state = await this.sendFrom(file, state, progress);
+      } catch (error) {
+        if (error instanceof MusterError || attempt >= UPLOAD_TRIES) throw error;
+        state = await this.call<UploadState>('GET', `/api/v1/upload/${state.id}`);
+      }
+    }
+    const own = await digestOf(file);
+    if (own === state.sha256) return state;
+    await this.call('DELETE', `/api/v1/upload/${state.id}`);
+    throw new MusterError(
+      'bad-digest',
+      `${file}: the head received other bytes than the file has now; was it changed meanwhile? Repeat.`,
+    );
+  }
+
+  /** The raw content of a stored file. */
+  async download(path: string): Promise<{ body: Readable; size: number; sha256: string }> {
+    const response = await this.send('GET', path);
+    if (response.statusCode !== 200) readReply(await response.body.text());
+    const { headers } = response;
+    return {
+      body: response.body,
+      size: Number(headers['content-length'] ?? 0),
+      sha256: String(headers['x-muster-sha256'] ?? ''),
+    };
+  }
+
+  /** Everything that happens, as it happens, until the signal. */
+  async *events(signal?: AbortSignal): AsyncGenerator<Happening> {
+    const response = await this.send('GET', '/api/v1/events', undefined, undefined, signal);
+    let rest = '';
+    response.body.setEncoding('utf8');
+    for await (const chunk of response.body) {
+      const lines = (rest + String(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) yield JSON.parse(line) as Happening;
+    }
+  }
+
+  private async sendFrom(file: string, state: UploadState, progress: Progress): Promise<UploadState> {
+    const stream = createReadStream(file, { start: state.offset, highWaterMark: 1 << 20 });
+    let sent = state.offset;
+    stream.on('data', chunk => {
+      sent += chunk.length;
+      progress(sent, state.size);
+    });
+    const path = `/api/v1/upload/${state.id}?offset=${state.offset}`;
+    const response = await this.send('PATCH', path, stream, 'application/octet-stream');
+    return readReply<UploadState>(await response.body.text());
+  }
+
+  private async send(method: Method, path: string, body?: string | Readable, type?: string, signal?: AbortSignal) {
+    const headers: Record<string, string> = { 'x-muster-user': userInfo().username };
+    if (this.options.command) headers['x-muster-command'] = encodeURIComponent(this.options.command).slice(0, 4000);
+    if (type && body !== undefined) headers['content-type'] = type;
+    try {
+      return await this.http.request({
+        method,
+        path,
+        headers,
+        ...(body !== undefined && { body }),
+        ...(signal && { signal }),
+      });
+    } catch (error) {
+      throw asConnectionError(error, this.options.socket);
+    }
+  }
+}
+
+function withQuery(path: string, query: Record<string, string | string[]>): string {
+  const parameters = new URLSearchParams();
+  for (const [name, values] of Object.entries(query))
+    for (const value of [values].flat()) parameters.append(name, value);
+  const text = parameters.toString();
+  return text ? `${path}?${text}` : path;
+}
+
+function readReply<T>(text: string): T {
+  const reply = JSON.parse(text) as Reply<T>;
+  if (reply.success) return reply.data;
+  const code = reply.code in ERRORS ? (reply.code as ErrorCode) : 'internal';
+  throw new MusterError(code, reply.reason, reply.hint ? { hint: reply.hint } : {});
+}
+
+function asConnectionError(error: unknown, socket: string): unknown {
+  const code = systemCode(error);
+  if (code === 'ENOENT' || code === 'ECONNREFUSED') {
+    const remedy =
+      "Start it ('systemctl start musterd', or 'musterd --config FILE'), or name its socket with --socket or MUSTER_SOCKET.";
+    return new MusterError('not-running', `musterd does not run: nothing answers on ${socket}. ${remedy}`, {
+      cause: error as Error,
+    });
+  }
+  if (code === 'EACCES' || code === 'EPERM') {
+    return new MusterError('not-allowed', `You may not use ${socket}: join the group 'muster', or become root.`, {
+      cause: error as Error,
+    });
+  }
+  return error;
+}
+
+async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest('hex');
+}

@@ -1,0 +1,131 @@
+// Commands about the whole: settings, daemon status, audit trail, events, stored files.
+import type { AuditLine, Changed, Happening, Health, Shown, ShownStatus } from '../admin/contract.ts';
+import { foldNodeSet } from '../model/nodeset.ts';
+import { readAssignments } from './assignments.ts';
+import { printChanged } from './differences.ts';
+import { printData, printList } from './listing.ts';
+import { dryRun } from './object-actions.ts';
+import type { Action } from './table.ts';
+import { humanBytes, humanSpan, humanTime } from './terminal.ts';
+
+export const clusterShow: Action = {
+  name: 'list',
+  aliases: ['ls'],
+  summary: 'show the settings',
+  options: [
+    { flags: '-l, --long', meaning: 'the same' },
+    { flags: '-L, --long-long', meaning: 'with all there is to know' },
+  ],
+  examples: ['muster cluster ls'],
+  async run({ client, given, terminal }) {
+    const settings = await client.call<Shown[]>('GET', '/api/v1/clusters');
+    printList(terminal, given, settings, {
+      title: 'Cluster',
+      detail: given.options['longLong'] ? 'full' : 'long',
+      now: Date.now(),
+    });
+    return 0;
+  },
+};
+
+export const clusterUpdate: Action = {
+  name: 'update',
+  words: '<field=value...>',
+  summary: 'change settings',
+  examples: ['muster cluster update default_group=DefaultAttribs'],
+  async run(context) {
+    const { client, given } = context;
+    const body = readAssignments(given.words);
+    printChanged(
+      context,
+      await client.call<Changed>('PATCH', '/api/v1/clusters', { all: 'true', ...dryRun(given) }, body),
+    );
+    return 0;
+  },
+};
+
+export const statusShow: Action = {
+  name: 'status',
+  summary: 'the daemon and its nodes, in one screen',
+  examples: ['muster status'],
+  async run({ client, given, terminal }) {
+    const health = await client.call<Health>('GET', '/api/v1/health');
+    const nodes = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status');
+    if (given.json || given.yaml) {
+      printData(terminal, given, { ...health, nodes });
+      return 0;
+    }
+    const lines = [
+      `musterd ${health.version} on ${health.name}, process ${health.pid}, running for ${humanSpan(health.uptime)}, ${humanBytes(health.memory)} of memory`,
+      `boot network ${health.address}, HTTP on port ${health.http_port}`,
+    ];
+    const byState = new Map<string, string[]>();
+    for (const { name, state } of nodes) byState.set(state, [...(byState.get(state) ?? []), name]);
+    lines.push(nodes.length === 0 ? 'no nodes yet: muster node create mac=…' : `${nodes.length} nodes`);
+    for (const [state, names] of byState) lines.push(`  ${state}: ${names.length} (${foldNodeSet(names)})`);
+    terminal.write(`${lines.join('\n')}\n`);
+    return 0;
+  },
+};
+
+export const logShow: Action = {
+  name: 'log',
+  summary: 'the audit trail: who changed what, the newest last',
+  options: [
+    { flags: '--limit <count>', meaning: 'how many lines; 100 when not given' },
+    { flags: '--node <id>', meaning: 'only what changed this node' },
+  ],
+  examples: ['muster log', 'muster log --node n0 --limit 20'],
+  async run({ client, given, terminal }) {
+    const { limit, node } = given.options as { limit?: string; node?: string };
+    const lines = await client.call<AuditLine[]>('GET', '/api/v1/audit', {
+      ...(limit && { limit }),
+      ...(node && { node }),
+    });
+    if (given.json || given.yaml) printData(terminal, given, lines);
+    else for (const { at, who, what } of lines) terminal.write(`${humanTime(at)}  ${who}  ${what}\n`);
+    return 0;
+  },
+};
+
+export const eventsFollow: Action = {
+  name: 'events',
+  summary: 'what happens, as it happens, until Ctrl-C',
+  options: [{ flags: '--follow', meaning: 'the same' }],
+  examples: ['muster events', 'muster events --json'],
+  async run({ client, given, terminal }) {
+    for await (const happening of client.events()) {
+      terminal.write(given.json ? `${JSON.stringify(happening)}\n` : `${happeningLine(happening)}\n`);
+    }
+    return 0;
+  },
+};
+
+function happeningLine(happening: Happening): string {
+  const time = humanTime(happening.at);
+  if (happening.type === 'state') return `${time}  ${happening.node}  ${happening.state}`;
+  if (happening.type === 'change') return `${time}  ${happening.who}  ${happening.what}`;
+  const { stage, detail, error } = happening.event;
+  return `${time}  ${happening.node}  ${stage}${error ? ` FAILED: ${error}` : detail ? `: ${detail}` : ''}`;
+}
+
+export const storageGc: Action = {
+  name: 'gc',
+  summary: 'remove stored files that nothing refers to; with --dry-run say which',
+  examples: ['muster storage gc --dry-run'],
+  async run({ client, given, terminal }) {
+    const removed = await client.call<{ sha256: string; size: number }[]>(
+      'POST',
+      '/api/v1/storage/collect',
+      dryRun(given),
+      {},
+    );
+    if (given.json || given.yaml) printData(terminal, given, removed);
+    else {
+      for (const { sha256, size } of removed) terminal.write(`${sha256.slice(0, 12)}  ${humanBytes(size)}\n`);
+      const total = removed.reduce((sum, { size }) => sum + size, 0);
+      terminal.write(`${given.dryRun ? 'would free' : 'freed'} ${humanBytes(total)} in ${removed.length} files\n`);
+    }
+    return 0;
+  },
+};

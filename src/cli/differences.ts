@@ -1,0 +1,53 @@
+// What an action changed, said in lines: `n0: cmdline: 'quiet' -> 'quiet debug'`.
+import type { Changed, Difference } from '../admin/contract.ts';
+import { printData } from './listing.ts';
+import type { Context } from './table.ts';
+
+/** More than this many objects are counted, not listed. */
+const LISTED = 20;
+
+export function printChanged({ terminal, given }: Context, changed: Changed): void {
+  if (given.json || given.yaml) printData(terminal, given, changed);
+  else if (!given.quiet) terminal.write(changedText(changed, given.showUids));
+}
+
+function changedText(changed: Changed, showUids: boolean): string {
+  const lines = changed.differences.slice(0, LISTED).flatMap(difference => differenceLines(difference, showUids));
+  const more = changed.differences.length - LISTED;
+  if (more > 0) lines.push(`and ${more} more`);
+  if (changed.differences.length === 0) lines.push('Nothing was to be changed.');
+  lines.push(...changed.broken.map(text => `broken: ${text}`));
+  if (changed.dryRun) lines.push('This was a dry run: nothing was changed.');
+  return `${lines.join('\n')}\n`;
+}
+
+function differenceLines(difference: Difference, showUids: boolean): string[] {
+  const { name, action, fields, uid } = difference;
+  const head = `${name}${showUids ? ` (${uid})` : ''}`;
+  if (action !== 'changed') return [`${action} ${head}`];
+  return Object.entries(fields).flatMap(([field, { before, after }]) => {
+    if (isNested(before) || isNested(after)) return nestedLines(head, field, before, after);
+    return [`${head}: ${field}: ${shown(before)} -> ${shown(after)}`];
+  });
+}
+
+function nestedLines(head: string, field: string, before: unknown, after: unknown): string[] {
+  const [old, now] = [(before ?? {}) as Record<string, unknown>, (after ?? {}) as Record<string, unknown>];
+  if (field === 'kernel' || field === 'initramfs' || field === 'content') {
+    const digest = (value: Record<string, unknown>): string =>
+      value['sha256'] ? String(value['sha256']).slice(0, 12) : 'none';
+    return [`${head}: ${field}: ${digest(old)} -> ${digest(now)}`];
+  }
+  return [...new Set([...Object.keys(old), ...Object.keys(now)])]
+    .filter(name => JSON.stringify(old[name]) !== JSON.stringify(now[name]))
+    .map(name => `${head}: ${name}: ${shown(old[name])} -> ${shown(now[name])}`);
+}
+
+function isNested(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function shown(value: unknown): string {
+  if (value === null || value === undefined) return 'none';
+  return Array.isArray(value) ? `[${value.join(', ')}]` : `'${String(value)}'`;
+}

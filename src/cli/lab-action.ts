@@ -1,0 +1,19 @@
+// `muster lab`: a private virtual cluster on this machine, from firmware to heartbeat.
+import type { Action } from './table.ts';
+
+export const labRun: Action = {
+  name: 'lab',
+  summary: 'a private virtual cluster on this machine: musterd, and nodes with real firmware that boot from it',
+  options: [
+    { flags: '--once', meaning: 'end when the nodes are up: status 0, or another with the reason' },
+    { flags: '--nodes <count>', meaning: 'how many nodes; 1 when not given' },
+    { flags: '--firmware <kind>', meaning: 'bios, uefi or uefi-http; bios when not given' },
+    { flags: '--style <style>', meaning: 'rwram or roram; roram when not given' },
+    { flags: '--memory <megabytes>', meaning: 'memory of each node' },
+    { flags: '--keep-logs <folder>', meaning: 'keep the logs of the daemon and the serial consoles there' },
+  ],
+  examples: ['muster lab', 'muster lab --once --firmware uefi --style rwram', 'muster lab --nodes 4'],
+  async run() {
+    return 0;
+  },
+};

@@ -1,0 +1,174 @@
+// Actions that only nodes have: groups, status, timeline, explain, and the machines nobody knows.
+import type { Changed, Explained, ShownStatus, ShownTimelines, Timeline, UnknownMachine } from '../admin/contract.ts';
+import { foldNodeSet } from '../model/nodeset.ts';
+import { printChanged } from './differences.ts';
+import { listText, printData } from './listing.ts';
+import { selection } from './object-actions.ts';
+import type { Action, Context } from './table.ts';
+import { humanBytes, humanSpan, humanTime } from './terminal.ts';
+
+function chosen({ given }: Context): Record<string, string[]> {
+  const ids = [...given.ids, ...given.words];
+  return ids.length > 0 ? { id: ids } : {};
+}
+
+const changeGroups =
+  (action: 'join' | 'leave') =>
+  async (context: Context): Promise<number> => {
+    const query = selection(context, action);
+    printChanged(
+      context,
+      await context.client.call<Changed>('PATCH', '/api/v1/nodes/groups', query, { [action]: context.given.words }),
+    );
+    return 0;
+  };
+
+export const joinGroups: Action = {
+  name: 'join',
+  words: '<groups...>',
+  summary: 'add the nodes to attribute groups, last in their order',
+  examples: ['muster node -i n[0-3] join gpu'],
+  run: changeGroups('join'),
+};
+
+export const leaveGroups: Action = {
+  name: 'leave',
+  words: '<groups...>',
+  summary: 'take the nodes out of attribute groups',
+  examples: ['muster node -i n3 leave gpu'],
+  run: changeGroups('leave'),
+};
+
+export const nodeStatus: Action = {
+  name: 'status',
+  words: '[names...]',
+  summary: 'up, down, booting or failed; since when and why',
+  options: [{ flags: '-l, --long', meaning: 'with the facts of the last heartbeat' }],
+  examples: ['muster node status', 'muster node -i n0 status -l'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const statuses = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(context));
+    if (given.json || given.yaml) printData(terminal, given, statuses);
+    else if (given.options['long']) terminal.write(longStatus(statuses, given));
+    else terminal.write(statuses.length === 0 ? 'There are no nodes.\n' : shortStatus(statuses));
+    return statuses.every(status => status.state === 'up') ? 0 : 1;
+  },
+};
+
+/** One line for all nodes of the same state and reason: `n[0-37,39]: up`. */
+function shortStatus(statuses: readonly ShownStatus[]): string {
+  const groups = new Map<string, string[]>();
+  for (const { name, state, reason } of statuses) {
+    const line = reason ? `${state}: ${reason}` : state;
+    groups.set(line, [...(groups.get(line) ?? []), name]);
+  }
+  return Array.from(groups, ([line, names]) => `${foldNodeSet(names)}: ${line}\n`).join('');
+}
+
+function longStatus(statuses: readonly ShownStatus[], given: Context['given']): string {
+  const shown = statuses.map(({ uid, name, state, reason, lastSeen, facts, hardware }) => ({
+    uid,
+    revision: 0,
+    created: 0,
+    modified: 0,
+    name,
+    state,
+    ...(reason && { reason }),
+    ...(lastSeen && { last_seen: lastSeen }),
+    status: facts,
+    hardware,
+  }));
+  return listText(shown, given, { title: 'Nodes', detail: 'long', now: Date.now() });
+}
+
+export const nodeTimeline: Action = {
+  name: 'timeline',
+  words: '[names...]',
+  summary: 'the journey of the last boot, stage by stage, with times',
+  options: [{ flags: '--boots <count>', meaning: 'how many boots, the newest last; 1 when not given' }],
+  examples: ['muster node -i n0 timeline', 'muster node -i n0 timeline --boots 5'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const nodes = await client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', chosen(context));
+    const count = Number(given.options['boots'] ?? 1) || 1;
+    const cut = nodes.map(node => ({ ...node, boots: node.boots.slice(-count) }));
+    if (given.json || given.yaml) printData(terminal, given, cut);
+    else for (const node of cut) terminal.write(timelineText(context, node));
+    return 0;
+  },
+};
+
+function timelineText({ terminal }: Context, node: ShownTimelines): string {
+  const head = `${terminal.bold(node.name)} (${node.mac}, ${node.ip}): ${node.state}\n`;
+  if (node.boots.length === 0) return `${head}  No boot of it was seen.\n`;
+  return head + node.boots.map(boot => bootText(terminal, boot)).join('\n');
+}
+
+function bootText(terminal: Context['terminal'], boot: Timeline): string {
+  const what = boot.boot_config
+    ? `${boot.boot_config} as ${boot.style}, image ${boot.image ?? 'none'}`
+    : 'no script yet';
+  const took = boot.seconds === undefined ? '' : ` in ${boot.seconds.toFixed(1)} s`;
+  const lines = [`  Boot ${boot.id}, ${humanTime(boot.started)}: ${what}: ${boot.outcome}${took}`];
+  for (const row of boot.rows) {
+    const time = row.seconds === undefined ? '' : `${row.seconds.toFixed(2)} s`;
+    const words = row.error
+      ? terminal.red(row.error)
+      : (row.detail ?? (row.skipped ? terminal.dim(`(${row.skipped})`) : ''));
+    const bytes = row.bytes ? ` [${humanBytes(row.bytes)}]` : '';
+    const reached = row.error ? terminal.red('✗') : row.at === undefined ? ' ' : terminal.green('✓');
+    lines.push(
+      `  ${String(row.number).padStart(4)} ${reached} ${row.stage.padEnd(10)} ${time.padStart(10)}  ${words}${bytes}`.trimEnd(),
+    );
+  }
+  if (boot.reason) lines.push(`  ${boot.outcome === 'failed' ? terminal.red('Failed') : 'Waiting'}: ${boot.reason}`);
+  return `${lines.join('\n')}\n`;
+}
+
+export const nodeExplain: Action = {
+  name: 'explain',
+  words: '[names...]',
+  summary: 'what the node would boot now, and where each attribute comes from',
+  examples: ['muster node -i n0 explain'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const nodes = await client.call<Explained[]>('GET', '/api/v1/nodes/explain', chosen(context));
+    if (given.json || given.yaml) printData(terminal, given, nodes);
+    else for (const node of nodes) terminal.write(explainText(context, node));
+    return 0;
+  },
+};
+
+function explainText({ terminal }: Context, node: Explained): string {
+  const lines = [terminal.bold(node.name)];
+  if (node.refusal) lines.push(`  boots nothing: ${node.refusal}`);
+  if (node.plan) {
+    const { bootConfig, style, styleSource, image, cmdline, rwLayer } = node.plan;
+    lines.push(`  boots ${bootConfig.name} (${bootConfig.source}), kernel ${bootConfig.release}`);
+    lines.push(`  as ${style} (${styleSource}), writable by ${rwLayer}`);
+    if (image)
+      lines.push(`  with image ${image.name}: ${humanBytes(image.size)}, ${humanBytes(image.unpacked)} unpacked`);
+    lines.push(`  kernel command line: ${cmdline || '(empty)'}`);
+  }
+  lines.push('  attributes');
+  for (const [name, { value, source, shadows }] of Object.entries(node.attributes).sort()) {
+    lines.push(`    ${name}=${value}  ${terminal.dim(`from ${source}`)}`);
+    for (const hidden of shadows) lines.push(`      ${terminal.dim(`hides ${hidden.value} of ${hidden.source}`)}`);
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+export const nodeUnknown: Action = {
+  name: 'unknown',
+  summary: 'machines that asked for an address and are no nodes',
+  examples: ['muster node unknown'],
+  async run({ client, given, terminal }) {
+    const machines = await client.call<UnknownMachine[]>('GET', '/api/v1/nodes/unknown');
+    if (given.json || given.yaml) printData(terminal, given, machines);
+    else if (machines.length === 0) terminal.write('No unknown machine has asked.\n');
+    for (const { mac, last, count, arch, vendor } of given.json || given.yaml ? [] : machines) {
+      terminal.write(`${mac}  ${humanSpan((Date.now() - last) / 1000)} ago, ${count} times  ${arch}  ${vendor}\n`);
+    }
+    return 0;
+  },
+};
