@@ -64,6 +64,7 @@ class Server implements TftpServer {
   private readonly deadlines: Deadlines;
   private readonly report: Report;
   private readonly socket: Socket = openSocket();
+  private closed: Promise<void> | undefined;
   private readonly counts = { finished: 0, failed: 0, refused: 0, ignored: 0, bytes: 0 };
 
   constructor(options: TftpOptions) {
@@ -78,8 +79,9 @@ class Server implements TftpServer {
     const { address, port } = this.options;
     try {
       // RFC 1123 §4.2.3.4, no answer to broadcasts: a socket bound to one address receives none.
+      const listening = once(this.socket, 'listening');
       this.socket.bind({ address, port, exclusive: true });
-      await once(this.socket, 'listening');
+      await listening;
       this.socket.setRecvBufferSize(RECEIVE_BUFFER);
     } catch (error) {
       const reason = `TFTP cannot listen on ${address} port ${port}: ${reasonOf(error)}`;
@@ -90,7 +92,16 @@ class Server implements TftpServer {
     this.socket.on('error', error => this.options.log.error({ reason: reasonOf(error) }, 'TFTP socket'));
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.closed ??= this.closeNow();
+    return this.closed;
+  }
+
+  stats(): TftpStats {
+    return { active: this.channels.size, ...this.counts, cachedBytes: this.files.bytes };
+  }
+
+  private async closeNow(): Promise<void> {
     for (const channel of Array.from(this.channels.all())) {
       channel.end({ ok: false, reason: 'the server is stopping', aborted: true }, 'The server is stopping.');
     }
@@ -98,10 +109,6 @@ class Server implements TftpServer {
     const closed = once(this.socket, 'close');
     this.socket.close();
     await closed;
-  }
-
-  stats(): TftpStats {
-    return { active: this.channels.size, ...this.counts, cachedBytes: this.files.bytes };
   }
 
   private received(bytes: Buffer, from: RemoteInfo): void {
@@ -167,6 +174,8 @@ class Server implements TftpServer {
   }
 
   private answer(to: Client, code: ErrorCode, message: string): void {
+    // A file may still have been read while the server was closed.
+    if (this.closed) return;
     this.socket.send(encodeError(code, message), to.port, to.address, ignoreLoss);
   }
 
