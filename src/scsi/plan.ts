@@ -1,7 +1,7 @@
 // What a command decided to do. The transport carries it out: it owns the buffers, the window and the wire.
 import type { BlockDevice } from './block-device.ts';
-import type { Sense } from './sense.ts';
 import type { LogicalUnit, Nexus } from './lun.ts';
+import type { Sense } from './sense.ts';
 
 /** GOOD, or CHECK CONDITION with its sense. */
 export interface StatusPlan {
@@ -23,11 +23,11 @@ export interface ReadPlan {
   length: number;
 }
 
-/** The initiator has `length` bytes to give; `then` is called with those that its transfer length allows. */
+/** The initiator has `length` bytes to give; `accept` is called with those that its transfer length allows. */
 export interface TakePlan {
   kind: 'take';
   length: number;
-  then(data: Buffer): Promise<StatusPlan>;
+  accept(data: Buffer): Promise<StatusPlan>;
 }
 
 /** Something that waits for the disk and moves no data. */

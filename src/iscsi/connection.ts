@@ -1,0 +1,239 @@
+// One TCP connection: bytes in, login first and then its session, bytes out; ends when the peer is silent or wrong.
+import type { Socket } from 'node:net';
+import { reasonOf } from '../errors.ts';
+import type { LogicalUnit } from '../scsi/lun.ts';
+import type { TargetNote } from './directory.ts';
+import { Framer, FramingError } from './frame.ts';
+import { type IscsiLimits, LOGIN_SEGMENT, MAX_RECEIVE_SEGMENT } from './limits.ts';
+import type { Established, Login, LoginPorts } from './login.ts';
+import { REQUEST } from './opcodes.ts';
+import { Output, type SlabPool } from './output.ts';
+import type { Scheduler, Worker } from './scheduler.ts';
+import { Session } from './session.ts';
+
+export interface ConnectionPorts {
+  limits: IscsiLimits;
+  pool: SlabPool;
+  scheduler: Scheduler;
+  /** Milliseconds of a steady clock. */
+  now(): number;
+  login(peer: Pick<LoginPorts, 'address' | 'portal' | 'claim'>): Login;
+  claim(connection: Connection, session: Omit<Established, 'tsih'>): ReturnType<LoginPorts['claim']>;
+  unit(session: Established): LogicalUnit | undefined;
+  note(note: TargetNote): void;
+  /** A login has ended well: the connection is no stranger any more. */
+  loggedIn(connection: Connection): void;
+  /** Called once, when nothing of the connection is left. */
+  closed(connection: Connection): void;
+}
+
+export class Connection implements Worker {
+  /** The peer's address without its port. */
+  readonly address: string;
+  readonly peer: string;
+  session: Session | undefined;
+  private readonly socket: Socket;
+  private readonly ports: ConnectionPorts;
+  private readonly framer = new Framer(LOGIN_SEGMENT);
+  private readonly out: Output;
+  private readonly login: Login;
+  private readonly since: number;
+  private heard: number;
+  private pinged = false;
+  private busy = false;
+  private ended: { event: TargetNote['event']; reason: string; at: number } | undefined;
+  private gone = false;
+
+  constructor(socket: Socket, ports: ConnectionPorts) {
+    this.socket = socket;
+    this.ports = ports;
+    this.address = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+    this.peer = `${this.address}:${socket.remotePort ?? 0}`;
+    this.since = this.heard = ports.now();
+    this.out = new Output(
+      ports.pool,
+      (bytes, sent) => this.send(bytes, sent),
+      () => this.drained(),
+    );
+    const portal = `${bracketed(socket.localAddress ?? '')}:${socket.localPort ?? 0}`;
+    this.login = ports.login({ address: this.address, portal, claim: session => ports.claim(this, session) });
+    socket.setNoDelay(true);
+    socket.on('data', chunk => this.received(chunk));
+    socket.on('error', error => this.end('dropped', reasonOf(error)));
+    socket.on('close', () => this.closed());
+    // A peer that has closed its side reads no more answers: there is nothing to wait for.
+    socket.on('end', () => this.end('dropped', 'the peer closed the connection'));
+  }
+
+  get canWork(): boolean {
+    return !this.ended && (this.session?.canWork ?? false);
+  }
+
+  work(budget: number): number {
+    try {
+      return this.session?.work(budget) ?? 0;
+    } catch (error) {
+      this.end('dropped', internal(error));
+      return 0;
+    }
+  }
+
+  /** Looks at the clock; called about once a second. */
+  tick(): void {
+    const { limits, now } = this.ports;
+    if (this.ended) {
+      // The peer does not take what was written before the end.
+      if (now() - this.ended.at > LINGER_MS) this.socket.destroy();
+      return;
+    }
+    if (!this.session) {
+      if (now() - this.since > limits.loginMs) this.end('refused', 'its login took too long');
+      return;
+    }
+    const silent = now() - this.heard;
+    if (silent > limits.idleMs + limits.pingMs) this.end('dropped', 'the peer is silent');
+    else if (silent > limits.idleMs && !this.pinged) {
+      this.pinged = true;
+      this.session.ping();
+    }
+  }
+
+  /** Ends the connection; what was written before still leaves when the end is an orderly one. */
+  end(event: TargetNote['event'], reason: string): void {
+    if (this.ended) return;
+    this.ended = { event, reason, at: this.ports.now() };
+    this.out.flush();
+    if (event === 'logout') this.socket.end(() => this.socket.destroy());
+    else if (event === 'refused' || this.out.waiting > 0) this.socket.destroySoon();
+    else this.socket.destroy();
+  }
+
+  private received(chunk: Buffer): void {
+    this.heard = this.ports.now();
+    this.pinged = false;
+    this.framer.push(chunk);
+    if (!this.busy) this.process();
+  }
+
+  /** Takes PDUs while there are whole ones; during login one at a time, for its answer may take a while. */
+  private process(): void {
+    try {
+      while (!this.ended) {
+        const frame = this.framer.next();
+        if (!frame) break;
+        if (this.session) this.session.receive(frame);
+        else {
+          this.loginStep(frame.header, frame.data);
+          return;
+        }
+      }
+    } catch (error) {
+      const reason = error instanceof FramingError ? error.message : internal(error);
+      this.end(this.session ? 'dropped' : 'refused', reason);
+    }
+    if (this.ended) return;
+    this.ports.scheduler.wake(this);
+    this.out.flush();
+    // A peer that does not read its answers is not listened to either.
+    if (this.out.waiting > this.ports.limits.outputBytes * 2) this.socket.pause();
+  }
+
+  private loginStep(header: Buffer, data: Buffer): void {
+    if ((header.readUInt8(0) & 0x3f) !== REQUEST.login) {
+      // RFC 7143 §6.3: nothing but login comes first.
+      this.end('refused', 'it does not begin with a login');
+      return;
+    }
+    this.busy = true;
+    this.socket.pause();
+    this.login.receive(header, data).then(
+      step => {
+        this.busy = false;
+        if (this.ended) {
+          if (this.gone) this.release();
+          return;
+        }
+        this.out.append(step.header, step.data);
+        this.out.flush();
+        if (step.outcome.kind === 'failed') this.end('refused', step.outcome.reason);
+        if (step.outcome.kind === 'done') this.start(step.outcome.session);
+        this.socket.resume();
+        this.process();
+      },
+      error => {
+        this.busy = false;
+        this.end('refused', internal(error));
+        if (this.gone) this.release();
+      },
+    );
+  }
+
+  private start(established: Established): void {
+    const { settings } = established;
+    this.framer.maxData = MAX_RECEIVE_SEGMENT;
+    this.framer.headerDigest = settings.headerDigest;
+    this.framer.dataDigest = settings.dataDigest;
+    this.session = new Session(established, this.ports.unit(established), {
+      out: this.out,
+      limits: this.ports.limits,
+      wake: () => this.ports.scheduler.wake(this),
+      end: (event, reason) => this.end(event, reason),
+    });
+    this.ports.note({ event: 'login', ...this.who() });
+    this.ports.loggedIn(this);
+  }
+
+  private who(): Omit<TargetNote, 'event' | 'reason'> {
+    const { initiator, target, admission } = this.login;
+    return {
+      peer: this.peer,
+      ...(initiator ? { initiator } : {}),
+      ...(target ? { target } : {}),
+      ...(admission?.session === undefined ? {} : { session: admission.session }),
+    };
+  }
+
+  private send(bytes: Buffer, sent: () => void): void {
+    if (this.socket.destroyed) sent();
+    else this.socket.write(bytes, () => sent());
+  }
+
+  private drained(): void {
+    if (this.ended) return;
+    if (this.socket.isPaused() && !this.busy && this.out.waiting <= this.ports.limits.outputBytes) this.socket.resume();
+    this.ports.scheduler.wake(this);
+  }
+
+  private closed(): void {
+    this.end('dropped', 'the connection was closed');
+    this.ports.scheduler.forget(this);
+    this.gone = true;
+    const { event, reason } = this.ended ?? { event: 'dropped', reason: '' };
+    // A peer that connected and said nothing is worth no line.
+    if (this.session || this.login.initiator !== '' || event === 'refused')
+      this.ports.note({ event, reason, ...this.who() });
+    // The answer of the directory may still be to come: then its disk is given back when it is there.
+    if (!this.busy) this.release();
+  }
+
+  /** Gives everything back once the disk has let go. */
+  private async release(): Promise<void> {
+    await this.session?.close();
+    this.login.admission?.release?.();
+    this.ports.closed(this);
+  }
+}
+
+/** How long written answers may wait for a peer after the end, in milliseconds. */
+const LINGER_MS = 5000;
+
+/** RFC 7143 §13.8: an IPv6 address stands in brackets. */
+function bracketed(address: string): string {
+  const plain = address.replace(/^::ffff:/, '');
+  return plain.includes(':') ? `[${plain}]` : plain;
+}
+
+/** Our bug: only this connection pays for it. */
+function internal(error: unknown): string {
+  return `internal error: ${error instanceof Error ? (error.stack ?? error.message) : reasonOf(error)}`;
+}

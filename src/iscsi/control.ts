@@ -1,0 +1,183 @@
+// The requests that are about the session and not about its disk: NOP, Text, task management, Logout.
+import type { Frame } from './frame.ts';
+import { negotiate } from './keys.ts';
+import { NO_TAG } from './opcodes.ts';
+import { isUnitZero } from './pdus/command.ts';
+import {
+  type ControlRequest,
+  decodeControl,
+  encodeLogoutResponse,
+  encodeNopIn,
+  encodeTaskManagementResponse,
+  encodeTextResponse,
+  FUNCTION,
+  FUNCTION_RESPONSE,
+  LOGOUT_REASON,
+  LOGOUT_RESPONSE,
+  REJECT,
+} from './pdus/control.ts';
+import type { Session } from './session.ts';
+import { encodeText, type Pair, parseText, TextError } from './text.ts';
+
+/** NOP-Out (RFC 7143 §11.18): with a task tag a ping, whose data goes back; without one an answer to ours. */
+export function nopOut(session: Session, { header, data }: Frame): void {
+  const request = decodeControl(header);
+  if (request.tag === NO_TAG) return;
+  const echo = Buffer.from(data.subarray(0, session.established.settings.sendSegment));
+  session.inOrder(request.cmdSn, request.immediate, () => {
+    session.counters.ended(request.immediate);
+    session.ports.out.append(encodeNopIn(request.tag, NO_TAG, session.counters), echo);
+    session.counters.nextStatus();
+  });
+}
+
+/** The tag by which an initiator asks for the rest of a long answer. One answer at a time is kept. */
+const TEXT_TAG = 2;
+
+/** Text (RFC 7143 §11.10): SendTargets and the few keys that may be negotiated after login. */
+export function text(session: Session, { header, data }: Frame): void {
+  const request = decodeControl(header);
+  const parts = Buffer.from(data);
+  const kept = Buffer.from(header);
+  session.inOrder(request.cmdSn, request.immediate, () => {
+    session.counters.ended(request.immediate);
+    session.textParts.push(parts);
+    const total = session.textParts.reduce((sum, part) => sum + part.length, 0);
+    const problem = total > session.ports.limits.textBytes;
+    if (problem || (request.otherTag !== NO_TAG && request.otherTag !== TEXT_TAG)) {
+      session.textParts = [];
+      session.reject(problem ? REJECT.protocol : REJECT.invalidField, kept);
+      return;
+    }
+    // RFC 7143 §6.1: text that goes on is answered by an empty response until it is whole.
+    if (request.continues) sendText(session, request, Buffer.alloc(0), TEXT_TAG);
+    else answerText(session, request, kept);
+  });
+}
+
+function answerText(session: Session, request: ControlRequest, header: Buffer): void {
+  const received = Buffer.concat(session.textParts);
+  session.textParts = [];
+  let answer = received.length === 0 && request.otherTag === TEXT_TAG ? session.textRest : undefined;
+  session.textRest = undefined;
+  try {
+    answer ??= encodeText(answersTo(session, parseText(received)));
+  } catch (error) {
+    if (!(error instanceof TextError)) throw error;
+    session.reject(REJECT.protocol, header);
+    return;
+  }
+  const room = Math.min(session.established.settings.sendSegment, 65536);
+  if (answer.length > room) session.textRest = answer.subarray(room);
+  sendText(session, request, answer.subarray(0, room), answer.length > room ? TEXT_TAG : NO_TAG);
+}
+
+function sendText(session: Session, request: ControlRequest, data: Buffer, transferTag: number): void {
+  session.ports.out.append(encodeTextResponse(request.tag, transferTag, session.counters), data);
+  session.counters.nextStatus();
+}
+
+function answersTo(session: Session, keys: ReadonlyMap<string, string>): Pair[] {
+  const pairs: Pair[] = [];
+  for (const [name, value] of keys) {
+    if (name === 'SendTargets') {
+      pairs.push(...sendTargets(session, value));
+      continue;
+    }
+    const { answer, set } = negotiate(name, value, { discovery: !session.unit, login: false });
+    Object.assign(session.established.settings, set);
+    if (answer !== undefined) pairs.push([name, answer]);
+  }
+  return pairs;
+}
+
+/**
+ * SendTargets (RFC 7143 appendix C): All in a discovery session, a name, or nothing for this session's own target. The address is
+ * the one that the initiator came to: libiscsi does not list targets without one.
+ */
+function sendTargets(session: Session, value: string): Pair[] {
+  const { targets, portal } = session.established;
+  if (value === 'All' && session.unit) return [['SendTargets', 'Reject']];
+  const wanted = value === 'All' || value === '' ? targets : targets.filter(name => name === value);
+  const address: Pair = ['TargetAddress', `${portal},1`];
+  return wanted.flatMap((name): Pair[] => [['TargetName', name], address]);
+}
+
+/** Task Management Function Request (RFC 7143 §11.5). */
+export function taskManagement(session: Session, { header }: Frame): void {
+  const request = decodeControl(header);
+  const unitZero = isUnitZero(header);
+  session.inOrder(request.cmdSn, request.immediate, () => {
+    const answer = (outcome: number) => {
+      session.counters.ended(request.immediate);
+      session.ports.out.append(encodeTaskManagementResponse(request.tag, outcome, session.counters));
+      session.counters.nextStatus();
+      session.ports.out.flush();
+      if (request.function === FUNCTION.targetColdReset && outcome === FUNCTION_RESPONSE.complete) {
+        // RFC 7143 §11.5.1: a cold reset ends the sessions.
+        session.ports.end('dropped', 'it reset the target');
+      }
+    };
+    const done = manage(session, request, unitZero);
+    if (typeof done === 'number') answer(done);
+    else
+      done.then(
+        () => answer(FUNCTION_RESPONSE.complete),
+        () => answer(FUNCTION_RESPONSE.notSupported),
+      );
+  });
+}
+
+/** A response at once, or a promise when the disk has to let go first. */
+function manage(session: Session, request: ControlRequest, unitZero: boolean): number | Promise<void> {
+  const { tasks } = session;
+  switch (request.function) {
+    case FUNCTION.abortTask: {
+      const task = tasks.get(request.otherTag);
+      return task ? session.abort([task]) : FUNCTION_RESPONSE.noSuchTask;
+    }
+    case FUNCTION.abortTaskSet:
+    case FUNCTION.clearTaskSet:
+      return unitZero ? session.abort(tasks.all()) : FUNCTION_RESPONSE.noSuchUnit;
+    case FUNCTION.unitReset:
+      return unitZero ? reset(session, 'tasks') : FUNCTION_RESPONSE.noSuchUnit;
+    case FUNCTION.targetWarmReset:
+      return reset(session, 'tasks');
+    case FUNCTION.targetColdReset:
+      return reset(session, 'session');
+    case FUNCTION.taskReassign:
+      return FUNCTION_RESPONSE.reassignNotSupported;
+    default:
+      return FUNCTION_RESPONSE.notSupported;
+  }
+}
+
+/**
+ * Ends the tasks of this session, and where the disk can be written those of every other. A read-only disk is shared by all nodes
+ * and has no state to reset: there no initiator can disturb another.
+ */
+async function reset(session: Session, how: 'tasks' | 'session'): Promise<void> {
+  const { unit, nexus } = session;
+  if (unit && !unit.device.readOnly) unit.resetOthers(nexus, how);
+  nexus.attend('bus-device-reset');
+  await session.abort(session.tasks.all());
+}
+
+/** Logout (RFC 7143 §11.14): the answer, and then the end of the connection, which is the session's only one. */
+export function logout(session: Session, { header }: Frame): void {
+  const request = decodeControl(header);
+  const cid = header.readUInt16BE(20);
+  session.inOrder(request.cmdSn, request.immediate, () => {
+    session.counters.ended(request.immediate);
+    const outcome = logoutOutcome(request.function, cid, session.established.cid);
+    session.ports.out.append(encodeLogoutResponse(request.tag, outcome, session.counters));
+    session.counters.nextStatus();
+    if (outcome === LOGOUT_RESPONSE.success) session.ports.end('logout', 'it logged out');
+  });
+}
+
+function logoutOutcome(reason: number, cid: number, ours: number): number {
+  if (reason === LOGOUT_REASON.recovery) return LOGOUT_RESPONSE.recoveryNotSupported;
+  if (reason === LOGOUT_REASON.connection && cid !== ours) return LOGOUT_RESPONSE.noSuchConnection;
+  return LOGOUT_RESPONSE.success;
+}

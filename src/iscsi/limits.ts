@@ -1,0 +1,48 @@
+// What one peer may cost: bytes, seconds and numbers. Every bound of the target stands here.
+
+export interface IscsiLimits {
+  /** Sessions in all; a login beyond it is refused with "out of resources". */
+  sessions: number;
+  /** Sessions of one initiator name at one target. */
+  sessionsPerInitiator: number;
+  /** Connections that have not logged in, in all and of one address; a newer one takes the place of the oldest. */
+  pending: number;
+  pendingPerAddress: number;
+  /** From accept to the end of login, in milliseconds. */
+  loginMs: number;
+  /** Silence after which a NOP-In asks whether the peer is there, in milliseconds. */
+  idleMs: number;
+  /** How long it may then be silent, in milliseconds. */
+  pingMs: number;
+  /** Commands that a session may have under way: the command window (RFC 7143 §4.2.2.1). */
+  window: number;
+  /** Bytes of answers that wait for a peer that does not read; its commands wait when there are more. */
+  outputBytes: number;
+  /** Bytes of writes that a session may have asked for (R2T) at a time. */
+  writeBytes: number;
+  /** Bytes of key=value text in one negotiation (RFC 7143 §6.1). */
+  textBytes: number;
+  /** Login requests of one login; each costs an answer, so an endless negotiation is refused. */
+  loginRequests: number;
+}
+
+export const ISCSI_LIMITS: IscsiLimits = {
+  sessions: 4096,
+  sessionsPerInitiator: 64,
+  pending: 512,
+  pendingPerAddress: 32,
+  loginMs: 15_000,
+  idleMs: 30_000,
+  pingMs: 30_000,
+  window: 128,
+  outputBytes: 512 * 1024,
+  writeBytes: 8 * 1024 * 1024,
+  textBytes: 16 * 1024,
+  loginRequests: 32,
+};
+
+/** What muster declares it receives in one data segment (RFC 7143 §13.12), in bytes. */
+export const MAX_RECEIVE_SEGMENT = 256 * 1024;
+
+/** What either side may send in one data segment during login (RFC 7143 §13.12), in bytes. */
+export const LOGIN_SEGMENT = 8192;

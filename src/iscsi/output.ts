@@ -1,0 +1,118 @@
+// Answers on their way to one peer: PDUs are built where they are sent from, in slabs that are used again.
+import { crc32c } from './crc32c.ts';
+import { BHS_LENGTH, fill } from './frame.ts';
+import { MAX_RECEIVE_SEGMENT } from './limits.ts';
+
+/** Bytes of a slab: the longest data segment with everything around it. */
+export const SLAB_BYTES = MAX_RECEIVE_SEGMENT + 4096;
+
+/** Slabs that nobody uses now, kept because memory that was touched lately is several times faster than new memory. */
+export class SlabPool {
+  private readonly free: Buffer[] = [];
+  private readonly keep: number;
+
+  constructor(keep = 16) {
+    this.keep = keep;
+  }
+
+  take(): Buffer {
+    return this.free.pop() ?? Buffer.allocUnsafeSlow(SLAB_BYTES);
+  }
+
+  give(slab: Buffer): void {
+    if (this.free.length < this.keep) this.free.push(slab);
+  }
+}
+
+/** Sends bytes; `sent` is called when the memory is free again, also when they could not be sent. */
+export type Send = (bytes: Buffer, sent: () => void) => void;
+
+export class Output {
+  headerDigest = false;
+  dataDigest = false;
+  /** Bytes that were handed to `send` and have not left. */
+  waiting = 0;
+  /** The slab in use: PDUs are written into it at the place that `reserve` gives. */
+  slab: Buffer = Buffer.alloc(0);
+  private used = 0;
+  private readonly pool: SlabPool;
+  private readonly send: Send;
+  private readonly drained: () => void;
+  /** Whether `slab` is ours now: an idle connection has none. */
+  private holds = false;
+
+  /** @param drained called whenever bytes have left */
+  constructor(pool: SlabPool, send: Send, drained: () => void) {
+    this.pool = pool;
+    this.send = send;
+    this.drained = drained;
+  }
+
+  /** Makes room for a PDU with this much data, 256 KiB at most; answers where its header begins in `slab`. */
+  reserve(dataLength: number): number {
+    const total = this.pduLength(dataLength);
+    if (!this.holds) {
+      this.slab = this.pool.take();
+      this.holds = true;
+    } else if (this.used + total > this.slab.length) {
+      this.flush();
+      this.slab = this.pool.take();
+      this.holds = true;
+    }
+    const at = this.used;
+    this.used += total;
+    return at;
+  }
+
+  /** Takes the last reservation back. */
+  unreserve(at: number): void {
+    this.used = at;
+  }
+
+  /** Where the data of the PDU at `at` begins. */
+  dataAt(at: number): number {
+    return at + BHS_LENGTH + (this.headerDigest ? 4 : 0);
+  }
+
+  /** Ends the PDU at `at`, whose header and data are in place: length, filling, digests. */
+  seal(at: number, dataLength: number): void {
+    const { slab } = this;
+    slab[at + 4] = 0;
+    slab.writeUIntBE(dataLength, at + 5, 3);
+    if (this.headerDigest) slab.writeUInt32LE(crc32c(slab, at, at + BHS_LENGTH), at + BHS_LENGTH);
+    if (dataLength === 0) return;
+    const dataStart = this.dataAt(at);
+    const dataEnd = dataStart + fill(dataLength);
+    for (let index = dataStart + dataLength; index < dataEnd; index += 1) slab[index] = 0;
+    if (this.dataDigest) slab.writeUInt32LE(crc32c(slab, dataStart, dataEnd), dataEnd);
+  }
+
+  /** A whole PDU from a header of 48 bytes and its data. */
+  append(header: Buffer, data?: Buffer): void {
+    const length = data?.length ?? 0;
+    const at = this.reserve(length);
+    header.copy(this.slab, at);
+    data?.copy(this.slab, this.dataAt(at));
+    this.seal(at, length);
+  }
+
+  /** Hands over what was built. */
+  flush(): void {
+    if (!this.holds) return;
+    const { slab, used } = this;
+    this.holds = false;
+    this.used = 0;
+    if (used === 0) return this.pool.give(slab);
+    this.waiting += used;
+    this.send(slab.subarray(0, used), () => {
+      this.waiting -= used;
+      this.pool.give(slab);
+      this.drained();
+    });
+  }
+
+  private pduLength(dataLength: number): number {
+    const header = BHS_LENGTH + (this.headerDigest ? 4 : 0);
+    return header + fill(dataLength) + (this.dataDigest && dataLength > 0 ? 4 : 0);
+  }
+}

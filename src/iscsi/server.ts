@@ -1,0 +1,159 @@
+// The iSCSI target's socket: accepts, bounds who may wait at the door, keeps time, and ends in order.
+import { randomBytes } from 'node:crypto';
+import { createServer, type Server, type Socket } from 'node:net';
+import { Connection, type ConnectionPorts } from './connection.ts';
+import type { Note, TargetDirectory } from './directory.ts';
+import { ISCSI_LIMITS, type IscsiLimits } from './limits.ts';
+import { Login } from './login.ts';
+import { SlabPool } from './output.ts';
+import { Scheduler } from './scheduler.ts';
+import { type SessionEntry, Sessions } from './sessions.ts';
+import { Units } from './units.ts';
+
+export interface IscsiOptions {
+  directory: TargetDirectory;
+  note: Note;
+  limits?: Partial<IscsiLimits>;
+  /** Milliseconds of a steady clock. */
+  now?: () => number;
+  random?: (bytes: number) => Buffer;
+}
+
+/** The port that IANA gave to iSCSI. */
+export const ISCSI_PORT = 3260;
+
+const TICK_MS = 1000;
+
+export class IscsiTarget {
+  private readonly options: IscsiOptions;
+  private readonly limits: IscsiLimits;
+  private readonly ports: ConnectionPorts;
+  private readonly connections = new Set<Connection>();
+  /** Those that have not logged in, oldest first. */
+  private readonly strangers = new Set<Connection>();
+  private readonly sessions: Sessions;
+  private server: Server | undefined;
+  private ticking: NodeJS.Timeout | undefined;
+  private whenEmpty: () => void = () => {};
+
+  constructor(options: IscsiOptions) {
+    this.options = options;
+    this.limits = { ...ISCSI_LIMITS, ...options.limits };
+    this.sessions = new Sessions(this.limits);
+    this.ports = this.connectionPorts();
+  }
+
+  /** Sessions that are logged in, discovery among them. */
+  get sessionCount(): number {
+    return this.sessions.size;
+  }
+
+  get connectionCount(): number {
+    return this.connections.size;
+  }
+
+  /** Resolves with the port when connections are accepted. Rejects when the address cannot be had. */
+  async listen(port: number, host: string): Promise<number> {
+    const server = createServer({ noDelay: true, highWaterMark: 256 * 1024 }, socket => this.accept(socket));
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen({ port, host, backlog: 1024 }, resolve);
+    });
+    this.server = server;
+    this.ticking = setInterval(() => this.tick(), TICK_MS);
+    this.ticking.unref();
+    const address = server.address();
+    return typeof address === 'object' && address ? address.port : port;
+  }
+
+  /** Takes a connection that somebody else has accepted. */
+  accept(socket: Socket): void {
+    const connection = new Connection(socket, this.ports);
+    this.connections.add(connection);
+    this.strangers.add(connection);
+    this.makeRoom(connection);
+  }
+
+  /**
+   * Ends: no new connections, every initiator is asked to log out (RFC 7143 §11.9.1), and those that are still there after `graceMs`
+   * are cut off. Resolves when nothing touches a disk any more.
+   */
+  async close(graceMs = 0): Promise<void> {
+    this.server?.close();
+    for (const stranger of this.strangers) stranger.end('refused', 'the target is being closed');
+    const empty = new Promise<void>(resolve => {
+      this.whenEmpty = resolve;
+    });
+    if (graceMs > 0) for (const { session } of this.connections) session?.requestLogout(Math.ceil(graceMs / 1000));
+    const cut = setTimeout(() => {
+      for (const connection of this.connections) connection.end('dropped', 'the target is being closed');
+    }, graceMs);
+    if (this.connections.size > 0) await empty;
+    clearTimeout(cut);
+    clearInterval(this.ticking);
+  }
+
+  /** Ends every session of a target or an initiator, such as when its boot session is over. Answers how many. */
+  endSessions(which: { target?: string; initiator?: string }, reason: string): number {
+    let count = 0;
+    for (const connection of this.connections) {
+      const established = connection.session?.established;
+      if (!established) continue;
+      if (which.target !== undefined && established.target !== which.target) continue;
+      if (which.initiator !== undefined && established.initiator !== which.initiator) continue;
+      connection.end('dropped', reason);
+      count += 1;
+    }
+    return count;
+  }
+
+  private connectionPorts(): ConnectionPorts {
+    const { directory, note, now = () => performance.now(), random = randomBytes } = this.options;
+    const { limits, sessions } = this;
+    const units = new Units();
+    const entries = new Map<Connection, SessionEntry>();
+    return {
+      limits,
+      pool: new SlabPool(),
+      scheduler: new Scheduler(),
+      now,
+      note,
+      login: peer => new Login({ directory, limits, random, ...peer }),
+      claim: (connection, session) => {
+        const entry = sessions.claim(session, reason => connection.end('dropped', reason));
+        if ('tsih' in entry) entries.set(connection, entry);
+        return entry;
+      },
+      unit: ({ target, admission }) =>
+        target === undefined || !admission
+          ? undefined
+          : units.of(admission.device, { targetName: target, serial: admission.serial }),
+      loggedIn: connection => this.strangers.delete(connection),
+      closed: connection => {
+        const entry = entries.get(connection);
+        if (entry) sessions.release(entry);
+        entries.delete(connection);
+        this.strangers.delete(connection);
+        this.connections.delete(connection);
+        if (this.connections.size === 0) this.whenEmpty();
+      },
+    };
+  }
+
+  /** A newer stranger takes the place of the oldest: a flood keeps nobody out who logs in swiftly. */
+  private makeRoom(newcomer: Connection): void {
+    const reason = 'too many connections that do not log in';
+    const same = [...this.strangers].filter(stranger => stranger.address === newcomer.address);
+    const crowded = same.length > this.limits.pendingPerAddress ? same : [...this.strangers];
+    if (crowded === same || this.strangers.size > this.limits.pending) {
+      const oldest = crowded[0];
+      if (!oldest) return;
+      this.strangers.delete(oldest);
+      oldest.end('refused', reason);
+    }
+  }
+
+  private tick(): void {
+    for (const connection of this.connections) connection.tick();
+  }
+}

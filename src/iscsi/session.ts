@@ -1,0 +1,180 @@
+// A session in its full feature phase: takes PDUs in, checks state before kind, and hands each to its handler.
+import { type LogicalUnit, Nexus } from '../scsi/lun.ts';
+import { failed } from '../scsi/plan.ts';
+import { logout, nopOut, taskManagement, text } from './control.ts';
+import { Counters } from './counters.ts';
+import { type Execution, startExecution } from './execution.ts';
+import type { Frame } from './frame.ts';
+import type { IscsiLimits } from './limits.ts';
+import type { Established } from './login.ts';
+import { NO_TAG, REQUEST } from './opcodes.ts';
+import type { Output } from './output.ts';
+import { decodeCommand } from './pdus/command.ts';
+import { encodeLogoutRequest, encodeNopIn, encodeReject, REJECT } from './pdus/control.ts';
+import { decodeDataOut } from './pdus/data.ts';
+import { Task } from './task.ts';
+import { TaskSet } from './task-set.ts';
+
+export interface SessionPorts {
+  out: Output;
+  limits: IscsiLimits;
+  /** Asks for a call of `work`, because a task can go on. */
+  wake(): void;
+  /** Ends the connection when everything that was written has left. */
+  end(event: 'logout' | 'dropped', reason: string): void;
+}
+
+/** The tag of our own question, "are you there?" (RFC 7143 §11.19). Any answer to it is an answer. */
+const PING_TAG = 1;
+
+export class Session {
+  readonly established: Established;
+  readonly ports: SessionPorts;
+  readonly counters: Counters;
+  readonly tasks = new TaskSet();
+  readonly unit: LogicalUnit | undefined;
+  readonly nexus = new Nexus();
+  readonly execution: Execution;
+  /** The rest of an answer to Text, by the tag that asks for it. */
+  textRest: Buffer | undefined;
+  /** Text that goes on in the next request. */
+  textParts: Buffer[] = [];
+  /** Requests whose CmdSN is not due: a number before theirs is missing. At most as many as the window allows. */
+  private readonly early = new Map<number, () => void>();
+
+  /** @param unit none for a discovery session */
+  constructor(established: Established, unit: LogicalUnit | undefined, ports: SessionPorts) {
+    this.established = established;
+    this.ports = ports;
+    this.unit = unit;
+    this.counters = new Counters(established.statSn, established.expCmdSn, ports.limits.window);
+    ports.out.headerDigest = established.settings.headerDigest;
+    ports.out.dataDigest = established.settings.dataDigest;
+    this.nexus.onReset = (how: 'tasks' | 'session') => {
+      if (how === 'session') ports.end('dropped', 'another initiator reset the target');
+      else this.abort(this.tasks.all());
+    };
+    unit?.attach(this.nexus);
+    this.execution = startExecution(this);
+  }
+
+  /** One PDU of the initiator. */
+  receive(frame: Frame): void {
+    const opcode = frame.header.readUInt8(0) & 0x3f;
+    // RFC 7143 §7.8: without error recovery a damaged data segment is reported, and its connection cannot go on.
+    if (frame.dataDamaged) {
+      this.reject(REJECT.dataDigest, frame.header);
+      this.ports.end('dropped', 'the data digest does not fit (RFC 7143 §7.8)');
+    } else if (!this.unit && !DISCOVERY_OPCODES.includes(opcode)) {
+      // RFC 7143 §4.3: a discovery session serves for discovery only.
+      this.reject(REJECT.protocol, frame.header);
+    } else if (opcode === REQUEST.command) this.command(frame);
+    else if (opcode === REQUEST.dataOut) this.execution.receiveData(decodeDataOut(frame.header), frame.data);
+    else if (opcode === REQUEST.nopOut) nopOut(this, frame);
+    else if (opcode === REQUEST.text) text(this, frame);
+    else if (opcode === REQUEST.taskManagement) taskManagement(this, frame);
+    else if (opcode === REQUEST.logout) logout(this, frame);
+    // RFC 7143 §11.16: SNACK needs an ErrorRecoveryLevel above 0.
+    else if (opcode === REQUEST.snack) this.reject(REJECT.snack, frame.header);
+    else this.reject(opcode === REQUEST.login ? REJECT.protocol : REJECT.notSupported, frame.header);
+  }
+
+  /** Carries tasks on until about `budget` bytes were moved. Answers how many; 0 says that nothing could go on. */
+  work(budget: number): number {
+    return this.execution.run(budget);
+  }
+
+  get canWork(): boolean {
+    return this.tasks.hasReady && this.ports.out.waiting < this.ports.limits.outputBytes;
+  }
+
+  /** Runs `handle` when the request's turn has come, which is mostly now. */
+  inOrder(cmdSn: number, immediate: boolean, handle: () => void): void {
+    const turn = this.counters.admit(cmdSn, immediate);
+    if (turn === 'later') this.early.set(cmdSn, handle);
+    if (turn !== 'now') return;
+    handle();
+    this.inOrderRest();
+  }
+
+  reject(reason: number, header: Buffer): void {
+    this.ports.out.append(encodeReject(reason, this.counters), header);
+    this.counters.nextStatus();
+  }
+
+  /** Asks the peer whether it is there; the number is not used up (RFC 7143 §11.19). */
+  ping(): void {
+    this.ports.out.append(encodeNopIn(NO_TAG, PING_TAG, this.counters));
+    this.ports.out.flush();
+  }
+
+  /** Asks the initiator to log out, because the target is about to end (RFC 7143 §11.9.1). */
+  requestLogout(seconds: number): void {
+    this.ports.out.append(encodeLogoutRequest(seconds, this.counters));
+    this.counters.nextStatus();
+    this.ports.out.flush();
+  }
+
+  /** Ends tasks without an answer; resolves when the disk has let go of them (RFC 7143 §11.6.1). */
+  async abort(tasks: readonly Task[]): Promise<void> {
+    for (const task of tasks) this.execution.abort(task);
+    await Promise.all(tasks.map(task => task.work));
+  }
+
+  /** Leaves the logical unit; resolves when nothing of this session touches the disk. */
+  async close(): Promise<void> {
+    this.unit?.detach(this.nexus);
+    this.early.clear();
+    await this.abort(this.tasks.all());
+  }
+
+  private command(frame: Frame): void {
+    const pdu = decodeCommand(frame.header);
+    const { data, header } = frame;
+    if (!pdu.immediate) {
+      // The usual case costs no closure; what comes early must keep its own copies.
+      const turn = this.counters.admit(pdu.cmdSn, false);
+      if (turn === 'now') this.accept(new Task(pdu), data, header);
+      if (turn === 'later') {
+        const copies = { data: Buffer.from(data), header: Buffer.from(header) };
+        this.early.set(pdu.cmdSn, () => this.accept(new Task(pdu), copies.data, copies.header));
+      }
+      if (turn === 'now') this.inOrderRest();
+      return;
+    }
+    if (!this.tasks.mayAddImmediate()) this.reject(REJECT.tooManyImmediate, header);
+    else this.accept(new Task(pdu), data, header);
+  }
+
+  /** Requests that came early and are due now. */
+  private inOrderRest(): void {
+    const { counters, early } = this;
+    if (early.size === 0) return;
+    for (let next = early.get(counters.expCmdSn); next; next = early.get(counters.expCmdSn)) {
+      early.delete(counters.expCmdSn);
+      counters.admit(counters.expCmdSn, false);
+      next();
+    }
+  }
+
+  private accept(task: Task, data: Buffer, header: Buffer): void {
+    const { pdu } = task;
+    if (this.tasks.get(pdu.tag)) {
+      this.counters.ended(pdu.immediate);
+      this.reject(REJECT.taskInProgress, header);
+      return;
+    }
+    this.tasks.add(task);
+    const { settings } = this.established;
+    // RFC 7143 §13.10, §13.11: nothing comes unasked but immediate data, and that within the first burst.
+    const unasked =
+      data.length > 0 && (!settings.immediateData || data.length > Math.min(settings.firstBurst, task.offered));
+    if (unasked || (pdu.writes && !pdu.final)) {
+      this.execution.finish(task, failed('unexpected-unsolicited-data'));
+      return;
+    }
+    if (data.length > 0) task.immediateData = Buffer.from(data);
+  }
+}
+
+const DISCOVERY_OPCODES: readonly number[] = [REQUEST.nopOut, REQUEST.text, REQUEST.logout];

@@ -1,0 +1,53 @@
+// One SCSI command on its way through a session.
+import type { StatusPlan, TakePlan } from '../scsi/plan.ts';
+import type { CommandPdu } from './pdus/command.ts';
+
+/**
+ * `new`: not decided on yet · `reading`: its data is being sent · `collecting`: its data is being received · `away`: the disk works
+ * on it · `finished`: its outcome waits to be sent
+ */
+export type TaskPhase = 'new' | 'reading' | 'collecting' | 'away' | 'finished';
+
+export class Task {
+  readonly pdu: CommandPdu;
+  phase: TaskPhase = 'new';
+  /** Immediate data, a copy. */
+  immediateData: Buffer | undefined;
+  /** Ended by task management or with its session: nothing more of it is sent. */
+  aborted = false;
+  /** Settles when the disk has let go of it. */
+  work: Promise<void> | undefined;
+  outcome: StatusPlan | undefined;
+  /** Bytes wanted minus bytes expected; while nothing is planned, nothing is wanted (RFC 7143 §11.4.5). */
+  residual: number;
+  /** PDUs sent for it: Data-In or R2T. */
+  dataPdus = 0;
+
+  /** Reading: where the next byte lies on the disk, how many are still to be sent, and how many were. */
+  position = 0;
+  left = 0;
+  sent = 0;
+
+  /** Writing: what is to be done with the data, where it is collected, and the present burst. */
+  take: TakePlan | undefined;
+  buffer: Buffer | undefined;
+  received = 0;
+  burstEnd = 0;
+  dataSn = 0;
+  transferTag = 0;
+
+  constructor(pdu: CommandPdu) {
+    this.pdu = pdu;
+    this.residual = -pdu.expected;
+  }
+
+  /** Bytes that the initiator gives room for. */
+  get room(): number {
+    return this.pdu.reads ? this.pdu.expected : 0;
+  }
+
+  /** Bytes that the initiator has to give. */
+  get offered(): number {
+    return this.pdu.writes ? this.pdu.expected : 0;
+  }
+}

@@ -1,0 +1,89 @@
+// An open file read through the page cache: at once where the cache is believed to have it, in the thread pool where not.
+import { readSync } from 'node:fs';
+import type { FileHandle } from 'node:fs/promises';
+import { WARM_GRANULE, WarmMap } from './warm-map.ts';
+
+/** A synchronous read that took longer than this did not come from memory, in milliseconds. */
+const SLOW_READ_MS = 5;
+
+/** Bytes that one cold read fetches at a time. */
+const FETCH_BYTES = 1024 * 1024;
+
+/** Cold reads of one file under way at once; more wait, so that one disk cannot take every thread of the pool. */
+const FETCHES_AT_ONCE = 2;
+
+export class CachedFile {
+  readonly handle: FileHandle;
+  readonly path: string;
+  private readonly size: number;
+  private readonly now: () => number;
+  private readonly warm: WarmMap;
+  private readonly waiting: (() => void)[] = [];
+  private readonly scratch: Buffer[] = [];
+  private fetching = 0;
+
+  /**
+   * @param size bytes that can be read; behind it `read` gives zeros
+   * @param now milliseconds of a steady clock
+   */
+  constructor(handle: FileHandle, path: string, size: number, now: () => number = steadyClock) {
+    this.handle = handle;
+    this.path = path;
+    this.size = size;
+    this.now = now;
+    this.warm = new WarmMap(size);
+  }
+
+  ready(position: number, length: number): boolean {
+    return this.warm.has(position, length);
+  }
+
+  /** Says that a range is in the page cache, because it was just written. */
+  written(position: number, length: number): void {
+    this.warm.add(position, length);
+  }
+
+  async load(position: number, length: number): Promise<void> {
+    const end = Math.min(this.size, Math.ceil((position + length) / WARM_GRANULE) * WARM_GRANULE);
+    for (let from = Math.floor(position / WARM_GRANULE) * WARM_GRANULE; from < end; from += FETCH_BYTES) {
+      await this.fetch(from, Math.min(FETCH_BYTES, end - from));
+    }
+    this.warm.add(position, length);
+  }
+
+  /** Fills `target` from `at`. Throws the disk's error, or that the file has shrunk. */
+  read(target: Buffer, at: number, length: number, position: number): void {
+    const start = this.now();
+    const wanted = Math.min(length, Math.max(0, this.size - position));
+    let done = 0;
+    while (done < wanted) {
+      const count = readSync(this.handle.fd, target, at + done, wanted - done, position + done);
+      if (count === 0) throw new Error(`${this.path} has shrunk: nothing is left at byte ${position + done}`);
+      done += count;
+    }
+    if (wanted < length) target.fill(0, at + wanted, at + length);
+    if (this.now() - start > SLOW_READ_MS) this.warm.clear();
+  }
+
+  /** Reads a range in the thread pool and drops the bytes: what counts is that the page cache has them then. */
+  private async fetch(position: number, length: number): Promise<void> {
+    if (this.fetching >= FETCHES_AT_ONCE) await new Promise<void>(resolve => this.waiting.push(resolve));
+    else this.fetching += 1;
+    const buffer = this.scratch.pop() ?? Buffer.allocUnsafeSlow(FETCH_BYTES);
+    try {
+      await this.handle.read(buffer, 0, length, position);
+    } finally {
+      const next = this.waiting.shift();
+      if (next) {
+        this.scratch.push(buffer);
+        next();
+      } else {
+        this.fetching -= 1;
+      }
+    }
+  }
+}
+
+function steadyClock(): number {
+  return performance.now();
+}

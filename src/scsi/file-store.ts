@@ -1,0 +1,146 @@
+// Written granules of an overlay in a sparse file, with a bitmap of them, so that an overlay outlives the daemon.
+//
+// offset 0     header: magic 8, granule size u32, base size u64, length of the base's id u32, the id; 4096 bytes in all
+// offset 4096  bitmap, one bit a granule, lowest bit first, filled up to 4096
+// behind it    the granules, each at its place on the disk
+import { constants } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
+import { systemCode } from '../errors.ts';
+import { Reader } from '../wire/reader.ts';
+import { Writer } from '../wire/writer.ts';
+import { NoSpaceError } from './block-device.ts';
+import { CachedFile } from './cached-file.ts';
+import { OVERLAY_GRANULE, type OverlayStore } from './overlay-device.ts';
+
+const MAGIC = 'MUSTEROV';
+const HEADER_BYTES = 4096;
+
+/** The disk that an overlay belongs to: laid over another it would be garbage. */
+export interface OverlayBase {
+  size: number;
+  /** Names the content, such as its SHA-256; at most 1024 bytes. */
+  id: string;
+}
+
+/** Opens an overlay's file, or makes it (mode 0600). Rejects when the file is none, or belongs to another disk. */
+export async function openFileStore(path: string, base: OverlayBase): Promise<OverlayStore> {
+  const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  try {
+    const bitmap = Buffer.alloc(Math.ceil(Math.ceil(base.size / OVERLAY_GRANULE) / 8 / 4096) * 4096);
+    const dataStart = HEADER_BYTES + bitmap.length;
+    const { size } = await handle.stat();
+    if (size === 0) {
+      await handle.truncate(dataStart + Math.ceil(base.size / OVERLAY_GRANULE) * OVERLAY_GRANULE);
+      await writeAll(handle, encodeHeader(base), 0);
+    } else {
+      await checkHeader(handle, path, base);
+      await readAll(handle, bitmap, HEADER_BYTES);
+    }
+    const total = dataStart + Math.ceil(base.size / OVERLAY_GRANULE) * OVERLAY_GRANULE;
+    return new FileStore(new CachedFile(handle, path, total), bitmap, dataStart);
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+class FileStore implements OverlayStore {
+  private readonly file: CachedFile;
+  private readonly bitmap: Buffer;
+  private readonly dataStart: number;
+
+  constructor(file: CachedFile, bitmap: Buffer, dataStart: number) {
+    this.file = file;
+    this.bitmap = bitmap;
+    this.dataStart = dataStart;
+  }
+
+  has(granule: number): boolean {
+    return ((this.bitmap[granule >>> 3] ?? 0) & (1 << (granule & 7))) !== 0;
+  }
+
+  ready(position: number, length: number): boolean {
+    return this.file.ready(this.dataStart + position, length);
+  }
+
+  load(position: number, length: number): Promise<void> {
+    return this.file.load(this.dataStart + position, length);
+  }
+
+  read(target: Buffer, at: number, length: number, position: number): void {
+    this.file.read(target, at, length, this.dataStart + position);
+  }
+
+  async write(data: Buffer, position: number): Promise<void> {
+    try {
+      await writeAll(this.file.handle, data, this.dataStart + position);
+      this.file.written(this.dataStart + position, data.length);
+      await this.mark(Math.floor(position / OVERLAY_GRANULE), data.length / OVERLAY_GRANULE);
+    } catch (error) {
+      if (!['ENOSPC', 'EDQUOT', 'EFBIG'].includes(systemCode(error) ?? '')) throw error;
+      throw new NoSpaceError(`${this.file.path}: no room for an overlay's data`, { cause: error });
+    }
+  }
+
+  flush(): Promise<void> {
+    return this.file.handle.datasync();
+  }
+
+  close(): Promise<void> {
+    return this.file.handle.close();
+  }
+
+  /** Sets bits and hands those that are new to the kernel at once: a daemon that is killed loses nothing it has acknowledged. */
+  private async mark(first: number, count: number): Promise<void> {
+    let changed = false;
+    for (let granule = first; granule < first + count; granule += 1) {
+      if (this.has(granule)) continue;
+      this.bitmap[granule >>> 3] = (this.bitmap[granule >>> 3] ?? 0) | (1 << (granule & 7));
+      changed = true;
+    }
+    if (!changed) return;
+    const from = first >>> 3;
+    const to = ((first + count - 1) >>> 3) + 1;
+    await writeAll(this.file.handle, this.bitmap.subarray(from, to), HEADER_BYTES + from);
+  }
+}
+
+function encodeHeader(base: OverlayBase): Buffer {
+  const id = Buffer.from(base.id, 'utf8');
+  if (id.length > 1024) throw new RangeError(`the id of an overlay's base has ${id.length} bytes; 1024 is the most`);
+  return new Writer(HEADER_BYTES)
+    .text(MAGIC)
+    .u32(OVERLAY_GRANULE)
+    .u64(BigInt(base.size))
+    .u32(id.length)
+    .bytes(id)
+    .padTo(HEADER_BYTES)
+    .finish();
+}
+
+async function checkHeader(handle: FileHandle, path: string, base: OverlayBase): Promise<void> {
+  const header = Buffer.alloc(HEADER_BYTES);
+  await readAll(handle, header, 0);
+  const reader = new Reader(header);
+  if (reader.bytes(8, 'magic').toString('latin1') !== MAGIC)
+    throw new Error(`${path} is no overlay of muster; move it away`);
+  if (header.equals(encodeHeader(base))) return;
+  reader.skip(12, 'sizes');
+  const id = reader.bytes(Math.min(reader.u32('id length'), 1024), 'id').toString('utf8');
+  throw new Error(`${path} is an overlay over '${id}', not over '${base.id}'; remove it to begin anew`);
+}
+
+async function readAll(handle: FileHandle, target: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < target.length; ) {
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done);
+    if (bytesRead === 0) throw new Error(`the overlay's file ends at byte ${position + done}`);
+    done += bytesRead;
+  }
+}
+
+async function writeAll(handle: FileHandle, data: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < data.length; ) {
+    const { bytesWritten } = await handle.write(data, done, data.length - done, position + done);
+    done += bytesWritten;
+  }
+}
