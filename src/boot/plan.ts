@@ -2,6 +2,7 @@
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootStyle } from '../model/values.ts';
+import { isOperator } from './script.ts';
 import { STYLES } from './styles/style.ts';
 
 /** A blob as the boot plane serves it: a byte range of a stored file. */
@@ -55,6 +56,11 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
   const { kernel, initramfs } = config.value;
   if (!kernel) return { refusal: `the boot config ${config.value.name} has no kernel; update kernel=@FILE` };
   if (!initramfs) return { refusal: `the boot config ${config.value.name} has no initramfs; see 'muster mkramfs'` };
+  // The node's cmdline is appended, so that it can override: the kernel takes the last of an option.
+  const cmdline = [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' ');
+  const operator = cmdline.split(/\s+/).find(isOperator);
+  if (operator)
+    return { refusal: `the cmdline has the word '${operator}', which iPXE takes for its own; it cannot be handed on` };
   const image = imageOf(cluster, config);
   if ('refusal' in image) return image;
   return {
@@ -72,8 +78,7 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
       bootConfig: { uid: config.uid, name: config.value.name, release: config.value.release, source: wanted.source },
       kernel: { blob: kernel.sha256, offset: 0, size: kernel.size, sha256: kernel.sha256 },
       initramfs: { blob: initramfs.sha256, offset: 0, size: initramfs.size, sha256: initramfs.sha256 },
-      // The node's cmdline is appended, so that it can override: the kernel takes the last of an option.
-      cmdline: [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' '),
+      cmdline,
       image,
       statusSeconds: Number(attributes.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
     },

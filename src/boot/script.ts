@@ -18,24 +18,26 @@ export function renderScript(template: string, plan: BootPlan, url: string): str
     NODE: plan.node.name,
     STYLE: plan.style,
     BOOT_CONFIG: plan.bootConfig.name,
-    CMDLINE: escapeSettings(plan.cmdline),
+    CMDLINE: plan.cmdline,
   });
 }
 
 /** The script for a node that cannot boot now: says why on its console, waits, and tries again from the start. */
 export function renderRefusal(template: string, name: string, reason: string): string {
-  return fillTemplate(template, { NODE: printable(name), REASON: escapeSettings(printable(reason)) });
+  return fillTemplate(template, { NODE: printable(name), REASON: printable(reason) });
 }
 
-/** iPXE expands `${setting}` in every line; the kernel is to get what the administrator wrote. */
-function escapeSettings(text: string): string {
-  // iPXE has no escape for it, so the dollar itself comes from a setting that the script defines.
-  return text.replaceAll('${', '${dollar}{');
-}
-
+/** Text for `echo`: nothing that iPXE would expand or take for an operator. */
 function printable(text: string): string {
   return text
     .replace(/[^\x20-\x7e]/g, '?')
-    .replaceAll('||', '| |')
-    .replaceAll('&&', '& &');
+    .replaceAll('${', '$ {')
+    .split(' ')
+    .map(word => (isOperator(word) ? `'${word}'` : word))
+    .join(' ');
+}
+
+/** Words that iPXE takes for its own wherever they stand in a line; it has no quoting. */
+export function isOperator(word: string): boolean {
+  return ['||', '&&', ';'].includes(word) || word.startsWith('#');
 }

@@ -1,0 +1,199 @@
+import test from 'ava';
+import { furthestStage, hashOf, tokenOf } from '../../src/boot/boot.ts';
+import type { Boots } from '../../src/boot/boots.ts';
+import type { Stage } from '../../src/boot/journey.ts';
+import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
+import { timelineOf } from '../../src/boot/timeline.ts';
+import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+
+function bootable() {
+  const fake = new FakeCluster();
+  const { node, config } = fake.bootable();
+  const answer = planBoot(fake.cluster, node);
+  if ('refusal' in answer) throw new Error(answer.refusal);
+  return { fake, node, config, plan: answer.plan, ...fakeBoots(fake) };
+}
+
+function see(boots: Boots, mac: string, ...stages: Stage[]): void {
+  for (const stage of stages) boots.note({ stage, mac });
+}
+
+function mint(boots: Boots, plan: BootPlan) {
+  return boots.mint(plan, `${plan.node.ip}:1000`);
+}
+
+test('one boot of a node whose firmware loads iPXE is one timeline with every stage', t => {
+  const { boots, node, plan, clock } = bootable();
+  see(boots, node.value.mac, 'offered', 'addressed', 'loader');
+  clock.now += 2000;
+  see(boots, node.value.mac, 'ipxe');
+  const { id, boot } = mint(boots, plan);
+  boots.note({ stage: 'kernel', session: id, bytes: 1000, detail: 'kernel' });
+  for (const stage of ['initramfs', 'image', 'root'] as const) boots.note({ stage, session: id });
+  clock.now += 3000;
+  boots.up(boot, { cpus: '2' });
+  const timeline = timelineOf(boot);
+  t.is(boots.of(node.uid).length, 1);
+  t.is(timeline.outcome, 'up');
+  t.is(timeline.seconds, 5);
+  t.true(timeline.rows.every(row => row.at !== undefined));
+  t.is(timeline.rows[3]?.seconds, 2);
+});
+
+test('firmware that is iPXE itself skips the first three stages, and the timeline says so', t => {
+  const { boots, node, plan } = bootable();
+  see(boots, node.value.mac, 'ipxe');
+  const { boot } = mint(boots, plan);
+  t.deepEqual(
+    timelineOf(boot)
+      .rows.slice(0, 3)
+      .map(row => row.skipped),
+    Array(3).fill('iPXE is in the firmware'),
+  );
+});
+
+test('firmware that repeats its DISCOVER is still in the same boot', t => {
+  const { boots, node } = bootable();
+  see(boots, node.value.mac, 'offered', 'offered', 'addressed', 'offered', 'addressed', 'loader', 'ipxe', 'ipxe');
+  t.is(boots.of(node.uid).length, 1);
+});
+
+test('a node that is switched off and on in mid-boot begins a new boot, and the old session is dead', t => {
+  const { boots, node, plan } = bootable();
+  see(boots, node.value.mac, 'offered', 'ipxe');
+  const first = mint(boots, plan);
+  see(boots, node.value.mac, 'offered');
+  const answer = boots.session(first.id, plan.node.ip);
+  t.is(boots.of(node.uid).length, 2);
+  t.true('refusal' in answer && /superseded/.test(answer.refusal));
+});
+
+test('a second script in the same boot replaces the session', t => {
+  const { boots, node, plan } = bootable();
+  see(boots, node.value.mac, 'ipxe');
+  const first = mint(boots, plan);
+  const second = mint(boots, plan);
+  t.true('refusal' in boots.session(first.id, plan.node.ip));
+  t.true('plan' in boots.session(second.id, plan.node.ip));
+  t.is(boots.of(node.uid).length, 1);
+});
+
+test("a session answers only to the node's own address, and only until the node is up", t => {
+  const { boots, plan } = bootable();
+  const { id, boot } = mint(boots, plan);
+  t.like(boots.session(id, '10.54.0.99'), { gone: false });
+  t.true('plan' in boots.session(id, plan.node.ip));
+  boots.up(boot, {});
+  t.like(boots.session(id, plan.node.ip), { gone: true });
+  t.like(boots.session('../../etc/passwd', plan.node.ip), { gone: true });
+});
+
+test('a session that never comes up dies of age', t => {
+  const { boots, plan, clock } = bootable();
+  const { id, boot } = mint(boots, plan);
+  clock.now += 4 * 3_600_000 + 1;
+  t.like(boots.session(id, plan.node.ip), { gone: true });
+  t.is(boot.outcome, 'expired');
+});
+
+test('a plan is frozen: what is changed in mid-boot does not reach the node', t => {
+  const { boots, plan, fake, config } = bootable();
+  const { id } = mint(boots, plan);
+  fake.change(config, { cmdline: 'quite different', kernel: null });
+  const answer = boots.session(id, plan.node.ip);
+  t.true('plan' in answer && answer.plan.cmdline === 'enforcing=0' && answer.plan.kernel.size === 1000);
+});
+
+test('a script is minted only after an ACK for a booting client, or shortly after a restart of the head', t => {
+  const { boots, node, clock } = bootable();
+  t.true(boots.mayMint(node.uid));
+  clock.now += 3 * 60_000;
+  t.false(boots.mayMint(node.uid));
+  boots.grant(node.uid);
+  t.true(boots.mayMint(node.uid));
+  clock.now += 11 * 60_000;
+  t.false(boots.mayMint(node.uid));
+});
+
+test('with another DHCP server the address alone is trusted', t => {
+  const fake = new FakeCluster();
+  const { node } = fake.bootable();
+  const { boots, clock } = fakeBoots(fake, [], true);
+  clock.now += 60 * 60_000;
+  t.true(boots.mayMint(node.uid));
+});
+
+test('no secret is in what is saved, and a restarted head knows the session by its hash', t => {
+  const { boots, plan, fake } = bootable();
+  const { id, boot } = mint(boots, plan);
+  const saved = JSON.stringify(boot);
+  t.false(saved.includes(id));
+  t.false(saved.includes(tokenOf(id)));
+  const after = fakeBoots(fake, [JSON.parse(saved)]).boots;
+  t.true('plan' in after.session(id, plan.node.ip));
+  t.is(after.byHeartbeatToken(tokenOf(id))?.id, boot.id);
+  t.is(boot.tokenHash, hashOf(tokenOf(id)));
+});
+
+test('an error is what the boot is stuck at, until a later stage says otherwise', t => {
+  const { boots, plan } = bootable();
+  const { id, boot } = mint(boots, plan);
+  boots.note({ stage: 'image', session: id, error: 'digest differs' });
+  t.like(timelineOf(boot), { outcome: 'failed', reason: 'image: digest differs' });
+  boots.note({ stage: 'image', session: id });
+  t.is(timelineOf(boot).outcome, 'booting');
+});
+
+test('a boot that goes no further says what it waits for', t => {
+  const { boots, node } = bootable();
+  see(boots, node.value.mac, 'offered');
+  const boot = boots.current(node.uid);
+  t.regex((boot && timelineOf(boot).reason) ?? '', /another DHCP server/);
+});
+
+test('history is bounded: ten boots a node, three hundred events a boot', t => {
+  const { boots, plan, node, dropped } = bootable();
+  for (let round = 0; round < 15; round += 1) boots.up(mint(boots, plan).boot, {});
+  t.is(boots.of(node.uid).length, 10);
+  t.is(dropped.length, 5);
+  const { id, boot } = mint(boots, plan);
+  for (let round = 0; round < 1000; round += 1) boots.note({ stage: 'initramfs', session: id, detail: `${round}` });
+  t.true(boot.events.length <= 300);
+  t.is(furthestStage(boot), 'initramfs');
+});
+
+test('a node is up by its heartbeat, down after three missing ones, booting when it boots again', t => {
+  const { boots, plan, statuses, clock, node } = bootable();
+  t.is(statuses.of(node.uid).state, 'unknown');
+  const { boot } = mint(boots, plan);
+  t.is(statuses.of(node.uid).state, 'booting');
+  boots.up(boot, {});
+  statuses.beat(boot, { ram_free: '100' }, 10_000);
+  t.like(statuses.of(node.uid), { state: 'up', facts: { ram_free: '100' } });
+  clock.now += 30_000;
+  t.is(statuses.of(node.uid).state, 'up');
+  clock.now += 1;
+  t.is(statuses.of(node.uid).state, 'down');
+  boots.note({ stage: 'offered', mac: node.value.mac });
+  t.is(statuses.of(node.uid).state, 'booting');
+});
+
+test('after a restart of the head a node that was up stays up until it had time to say so', t => {
+  const { boots, plan, fake, node } = bootable();
+  const { boot } = mint(boots, plan);
+  boots.up(boot, { cpus: '4' });
+  const after = fakeBoots(fake, [JSON.parse(JSON.stringify(boot))]);
+  t.like(after.statuses.of(node.uid), { state: 'up', hardware: { cpus: '4' } });
+  after.clock.now += 30_001;
+  t.is(after.statuses.of(node.uid).state, 'down');
+});
+
+test('changes of state are told once', t => {
+  const { boots, plan, statuses, node } = bootable();
+  const { boot } = mint(boots, plan);
+  t.deepEqual(statuses.changes([node.uid]), [{ node: node.uid, state: 'booting' }]);
+  t.deepEqual(statuses.changes([node.uid]), []);
+  boots.up(boot, {});
+  statuses.beat(boot, {}, 10_000);
+  t.deepEqual(statuses.changes([node.uid]), [{ node: node.uid, state: 'up' }]);
+});

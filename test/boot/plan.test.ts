@@ -1,0 +1,100 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { planBoot } from '../../src/boot/plan.ts';
+import { renderRefusal, renderScript } from '../../src/boot/script.ts';
+import { sessionArchive, sessionFile } from '../../src/boot/session-archive.ts';
+import { STYLES } from '../../src/boot/styles/style.ts';
+import { packageRoot } from '../../src/package-root.ts';
+import { DIGEST, FakeCluster } from '../fakes/cluster.ts';
+
+function planned(attributes: Record<string, string> = {}, cmdline = '') {
+  const fake = new FakeCluster();
+  const made = fake.bootable();
+  fake.change(made.node, { attributes, cmdline });
+  const node = fake.cluster.get('node', made.node.uid);
+  if (!node) throw new Error('no node');
+  return { fake, ...made, answer: () => planBoot(fake.cluster, fake.cluster.get('node', node.uid) ?? node) };
+}
+
+function refusalOf(answer: ReturnType<typeof planBoot>): string {
+  return 'refusal' in answer ? answer.refusal : 'a plan';
+}
+
+test('a plan has the files, the image as a range of its blob, and where style and config come from', t => {
+  const answer = planned({ _boot_style: 'roram', _boot_rw_layer: 'rwtab', _status_secs: '5' }, 'debug').answer();
+  t.like(answer, {
+    plan: {
+      style: 'roram',
+      styleSource: 'node n0',
+      rwLayer: 'rwtab',
+      statusSeconds: 5,
+      cmdline: 'enforcing=0 debug',
+      bootConfig: { name: 'DefaultBoot', source: 'default group DefaultAttribs' },
+      kernel: { blob: DIGEST.kernel, offset: 0, size: 1000 },
+      image: { blob: DIGEST.image, offset: 1 << 20, size: 1 << 20, sha256: DIGEST.root },
+    },
+  });
+});
+
+test("without _boot_style the boot config's style counts", t => {
+  t.like(planned().answer(), {
+    plan: { style: 'rwram', styleSource: 'boot config DefaultBoot', rwLayer: 'overlayfs' },
+  });
+});
+
+test('each thing that is missing is a refusal that names it', t => {
+  const { fake, config, image, answer } = planned();
+  fake.change(image, { content: null });
+  t.regex(refusalOf(answer()), /image DefaultImage has no content/);
+  fake.change(config, { image: '' });
+  t.regex(refusalOf(answer()), /DefaultBoot has no image/);
+  fake.change(config, { initramfs: null });
+  t.regex(refusalOf(answer()), /has no initramfs/);
+  fake.change(config, { kernel: null });
+  t.regex(refusalOf(answer()), /has no kernel/);
+  t.regex(refusalOf(planned({ _boot_config: 'gone' }).answer()), /_boot_config=gone \(node n0\) names no boot config/);
+});
+
+const scripts = readdirSync(join(packageRoot, 'boot-scripts')).map(name => ({
+  name,
+  text: readFileSync(join(packageRoot, 'boot-scripts', name), 'utf8'),
+}));
+
+test('every script is an iPXE script, every placeholder is filled, and every style has one', t => {
+  const answer = planned().answer();
+  if ('refusal' in answer) return t.fail(answer.refusal);
+  for (const { name, text } of scripts) {
+    t.true(text.startsWith('#!ipxe\n'), name);
+    const filled =
+      name === 'refused.ipxe'
+        ? renderRefusal(text, 'n0', 'why')
+        : renderScript(text, answer.plan, 'http://10.54.0.1/boot/v1/x');
+    t.notRegex(filled, /@[A-Z_]+@/, name);
+  }
+  for (const style of Object.values(STYLES))
+    t.true(
+      scripts.some(script => script.name === style.script),
+      style.style,
+    );
+});
+
+test('a cmdline may use iPXE settings; words that iPXE takes for its own are refused', t => {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: this is iPXE's own syntax
+  const cmdline = 'a=${net0/mac} b="c d"';
+  t.like(planned({}, cmdline).answer(), { plan: { cmdline: `enforcing=0 ${cmdline}` } });
+  for (const word of ['||', '&&', ';', '#x'])
+    t.regex(refusalOf(planned({}, `a ${word} b`).answer()), /iPXE takes for its own/);
+  t.is(renderRefusal('@REASON@', 'n0', 'x || $' + '{y}\nreboot'), "x '||' $ {y}?reboot");
+});
+
+test('the session file survives every value, and the archive is a cpio with mode 0600', t => {
+  t.is(sessionFile({ A: "it's $HOME", B: 7 }), "A='it'\\''s $HOME'\nB='7'\n");
+  const archive = sessionArchive('MUSTER_X=1\n');
+  t.is(archive.length % 512, 0);
+  const text = archive.toString('latin1');
+  t.true(text.startsWith('070701'));
+  t.true(text.includes('etc/muster/session\0'));
+  const header = text.slice(text.indexOf('etc/muster/session\0') - 110);
+  t.is(Number.parseInt(header.slice(14, 22), 16), 0o100600);
+});

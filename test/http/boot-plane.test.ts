@@ -1,0 +1,295 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
+import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import type { Boot } from '../../src/boot/boot.ts';
+import { tokenOf } from '../../src/boot/boot.ts';
+import { clusterDirectory } from '../../src/boot/cluster-directory.ts';
+import { planBoot } from '../../src/boot/plan.ts';
+import { timelineOf } from '../../src/boot/timeline.ts';
+import { attributesIni } from '../../src/http/attributes-ini.ts';
+import { startBootPlane } from '../../src/http/boot-plane.ts';
+import { silentLog } from '../../src/log.ts';
+import { effectiveAttributes } from '../../src/model/attributes.ts';
+import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+
+interface Reply {
+  status: number;
+  headers: Record<string, string | string[] | undefined>;
+  body: Buffer;
+}
+
+/** One request from an address of its own: all of 127.0.0.0/8 is this machine. */
+async function ask(
+  port: number,
+  method: string,
+  path: string,
+  options: { from?: string; headers?: Record<string, string>; body?: string } = {},
+): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const sent = request(
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        method,
+        localAddress: options.from ?? '127.0.0.100',
+        headers: options.headers ?? {},
+        agent: false,
+      },
+      response => {
+        const chunks: Buffer[] = [];
+        response.on('data', chunk => chunks.push(chunk));
+        response.on('end', () =>
+          resolve({ status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) }),
+        );
+        response.on('error', reject);
+      },
+    );
+    sent.on('error', reject);
+    sent.end(options.body);
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as { port: number };
+  await new Promise(resolve => server.close(resolve));
+  return port;
+}
+
+async function plane(t: ExecutionContext, options: { withoutConfig?: boolean } = {}) {
+  const fake = new FakeCluster();
+  const { node, config, image } = fake.bootable();
+  fake.change(node, { ip: '127.0.0.100' });
+  if (options.withoutConfig) fake.change(config, { kernel: null });
+  const folder = mkdtempSync(join(tmpdir(), 'muster-http-'));
+  const blobs = {
+    [DIGEST.kernel]: Buffer.alloc(1000, 'k'),
+    [DIGEST.initramfs]: Buffer.alloc(2000, 'i'),
+    [DIGEST.image]: Buffer.alloc(3 << 20),
+  };
+  const root = blobs[DIGEST.image]?.subarray(1 << 20, 2 << 20) ?? Buffer.alloc(0);
+  for (let at = 0; at < root.length; at += 4) root.writeUInt32BE(at, at);
+  for (const [name, bytes] of Object.entries(blobs)) writeFileSync(join(folder, name), bytes);
+  const loader = join(folder, 'ipxe.efi');
+  writeFileSync(loader, 'loader');
+  const registry = fakeBoots(fake);
+  const saved: Boot[] = [];
+  const port = await freePort();
+  const attributes = (uid: string) =>
+    effectiveAttributes(fake.cluster, fake.cluster.get('node', uid)?.value ?? node.value);
+  const server = await startBootPlane({
+    ...registry,
+    head: () => ({ address: '127.0.0.1', port, prefix: 24, router: '', dns: [], domain: '', failureSeconds: 60 }),
+    directory: clusterDirectory(fake.cluster),
+    log: silentLog(),
+    plan: uid => planBoot(fake.cluster, fake.cluster.get('node', uid) ?? node),
+    template: async name =>
+      name === 'refused.ipxe' ? '#!ipxe\necho @NODE@ @REASON@\n' : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
+    blobPath: sha256 => join(folder, sha256),
+    loaderFile: name => (name === 'ipxe.efi' ? { path: loader, size: 6, etag: 'x' } : undefined),
+    save: async boot => void saved.push(boot),
+    attributesIni: uid => attributesIni({ uid, name: 'n0' }, attributes(uid)),
+    statusSeconds: () => 10,
+  });
+  t.teardown(async () => server.close());
+  const script = async () => (await ask(port, 'GET', '/boot/v1/script')).body.toString();
+  const session = async () => /boot\/v1\/([0-9a-f]{32})\/kernel/.exec(await script())?.[1] ?? '';
+  return { fake, node, config, image, folder, root, port, saved, session, script, ...registry };
+}
+
+test('the whole journey over HTTP: script, kernel, initramfs, session, image, reports, heartbeat', async t => {
+  const { port, session, boots, node, saved, root, statuses } = await plane(t);
+  const id = await session();
+  t.regex(id, /^[0-9a-f]{32}$/);
+  t.is(saved.length, 1);
+  t.is((await ask(port, 'GET', `/boot/v1/${id}/kernel`)).body.length, 1000);
+  t.is((await ask(port, 'GET', `/boot/v1/${id}/initramfs`)).body.length, 2000);
+  const archive = (await ask(port, 'GET', `/boot/v1/${id}/session.cpio`)).body.toString('latin1');
+  t.true(archive.includes(`MUSTER_TOKEN='${tokenOf(id)}'`));
+  t.is(
+    (await ask(port, 'POST', `/boot/v1/${id}/report`, { body: 'stage=initramfs\nuptime=2.5\n' })).body.toString(),
+    'ok\n',
+  );
+  const image = await ask(port, 'GET', `/boot/v1/${id}/image`);
+  t.is(createHash('sha256').update(image.body).digest('hex'), createHash('sha256').update(root).digest('hex'));
+  await ask(port, 'POST', `/boot/v1/${id}/report`, { body: 'stage=root\n' });
+  const beat = await ask(port, 'POST', '/node/v1/heartbeat', {
+    body: `token=${tokenOf(id)}\nhardware.cpus=2\nstatus.ram_free=5\n`,
+  });
+  t.is(beat.status, 200);
+  t.regex(beat.body.toString(), /\[Node\]\nUID = [0-9a-f]{32}\n[\s\S]*\[Attributes\]\n_boot_config = DefaultBoot\n/);
+  const boot = boots.current(node.uid);
+  t.is(boot?.outcome, 'up');
+  t.deepEqual(
+    boot &&
+      timelineOf(boot)
+        .rows.filter(row => row.at !== undefined)
+        .map(row => row.stage),
+    ['script', 'kernel', 'initramfs', 'image', 'root', 'up'],
+  );
+  t.like(statuses.of(node.uid), { state: 'up', hardware: { cpus: '2' }, facts: { ram_free: '5' } });
+  t.is((await ask(port, 'GET', `/boot/v1/${id}/image`)).status, 410);
+});
+
+test('HEAD, Range, ETag, If-Range: a download is resumed where it stopped', async t => {
+  const { port, session, root } = await plane(t);
+  const url = `/boot/v1/${await session()}/image`;
+  const head = await ask(port, 'HEAD', url);
+  t.like(head, { status: 200, headers: { 'content-length': `${1 << 20}`, 'accept-ranges': 'bytes' } });
+  const etag = String(head.headers['etag']);
+  const part = await ask(port, 'GET', url, { headers: { range: 'bytes=1000-', 'if-range': etag } });
+  t.like(part, { status: 206, headers: { 'content-range': `bytes 1000-${(1 << 20) - 1}/${1 << 20}` } });
+  t.true(part.body.equals(root.subarray(1000)));
+  t.is((await ask(port, 'GET', url, { headers: { range: 'bytes=0-0' } })).body.length, 1);
+  t.is((await ask(port, 'GET', url, { headers: { range: 'bytes=-16' } })).body.length, 16);
+  t.is((await ask(port, 'GET', url, { headers: { range: 'bytes=1000-', 'if-range': '"other"' } })).status, 200);
+  t.like(await ask(port, 'GET', url, { headers: { range: `bytes=${1 << 20}-` } }), {
+    status: 416,
+    headers: { 'content-range': `bytes */${1 << 20}` },
+  });
+  t.is((await ask(port, 'GET', url, { headers: { 'if-none-match': etag } })).status, 304);
+});
+
+test('double slashes survive, and nothing is a redirect', async t => {
+  const { port, session } = await plane(t);
+  t.is((await ask(port, 'GET', `//boot//v1/${await session()}//kernel`)).status, 200);
+  t.is((await ask(port, 'GET', '//boot/v1//loader/ipxe.efi')).body.toString(), 'loader');
+});
+
+test('another address gets neither script nor session, and no path leads to another file', async t => {
+  const { port, session, folder } = await plane(t);
+  const id = await session();
+  const paths = [`/boot/v1/${id}/kernel`, `/boot/v1/${id}/session.cpio`, `/boot/v1/${id}/image`, '/boot/v1/script'];
+  for (const path of paths) t.is((await ask(port, 'GET', path, { from: '127.0.0.7' })).status, 403, path);
+  const tricks = [
+    '/boot/v1/loader/..%2f..%2f..%2fetc%2fpasswd',
+    `/boot/v1/loader/%2e%2e/${DIGEST.kernel}`,
+    `/boot/v1/../../../..${folder}/ipxe.efi`,
+    '/boot/v1/loader/ipxe.efi%00',
+    `/boot/v1/${'0'.repeat(32)}/kernel`,
+    `/boot/v1/${id.toUpperCase()}/kernel`,
+    `/boot/v1/${id}x/kernel`,
+    `/boot/v1/${id}/..%2f${id}%2fkernel`,
+    `/boot/v1/%ff%fe/kernel`,
+    '/etc/passwd',
+    `/${'a/'.repeat(2000)}`,
+  ];
+  for (const path of tricks) {
+    const { status, body } = await ask(port, 'GET', path);
+    t.true([400, 403, 404, 410, 414].includes(status), `${path}: ${status}`);
+    t.true(body.length < 400, path);
+    t.false(body.includes('root:'), path);
+  }
+});
+
+test('a node without a plan gets a script that says why, and the reason is on its timeline', async t => {
+  const { script, boots, node } = await plane(t, { withoutConfig: true });
+  t.regex(await script(), /echo n0 the boot config DefaultBoot has no kernel/);
+  const boot = boots.current(node.uid);
+  t.regex((boot && timelineOf(boot).reason) ?? '', /script: the boot config DefaultBoot has no kernel/);
+});
+
+test('a running system cannot make itself a session', async t => {
+  const { port, clock } = await plane(t);
+  clock.now += 10 * 60_000;
+  t.is((await ask(port, 'GET', '/boot/v1/script')).status, 403);
+});
+
+test('reports and heartbeats that are not right change nothing', async t => {
+  const { port, session, boots, node } = await plane(t);
+  const id = await session();
+  t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: 'stage=up\n' })).status, 400);
+  t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: '\0\xff' })).status, 400);
+  t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: 'x'.repeat(65 * 1024) })).status, 413);
+  t.is((await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${'0'.repeat(32)}\n` })).status, 403);
+  t.is(
+    (await ask(port, 'POST', '/node/v1/heartbeat', { from: '127.0.0.9', body: `token=${tokenOf(id)}\n` })).status,
+    403,
+  );
+  t.is(boots.current(node.uid)?.outcome, undefined);
+  await ask(port, 'POST', `/boot/v1/${id}/report`, { body: `stage=image\nerror=${'long'.repeat(1000)}\u001b[31m\n` });
+  const boot = boots.current(node.uid);
+  const error = (boot && timelineOf(boot).rows[7]?.error) ?? '';
+  t.true(error.length <= 1024 && !error.includes('\u001b'));
+});
+
+test('the heartbeat of a system that has been booted over is refused', async t => {
+  const { port, session, boots } = await plane(t);
+  const first = await session();
+  await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${tokenOf(first)}\n` });
+  const second = await session();
+  boots.note({ stage: 'initramfs', session: second });
+  t.is((await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${tokenOf(first)}\n` })).status, 410);
+});
+
+test('a stored file that is shorter than it was does not look whole', async t => {
+  const { port, session, folder } = await plane(t);
+  const id = await session();
+  truncateSync(join(folder, DIGEST.image), (1 << 20) + 5000);
+  await t.throwsAsync(ask(port, 'GET', `/boot/v1/${id}/image`), { message: /aborted|reset|hang up/ });
+});
+
+test('a stored file that is gone is an answer, and an error on the timeline', async t => {
+  const { port, session, boots, node, image, fake } = await plane(t);
+  fake.change(image, { content: { ...image.value.content, sha256: 'e'.repeat(64) } as never });
+  const id = await session();
+  t.is((await ask(port, 'GET', `/boot/v1/${id}/image`)).status, 500);
+  const boot = boots.current(node.uid);
+  t.regex((boot && timelineOf(boot).reason) ?? '', /cannot read the stored image/);
+});
+
+test('a client that stops reading in mid-image is noted as cut off', async t => {
+  const { port, session, boots, node } = await plane(t);
+  const id = await session();
+  await new Promise<void>(resolve => {
+    const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' }, () => {
+      socket.write(`GET /boot/v1/${id}/image HTTP/1.1\r\nHost: x\r\n\r\n`);
+    });
+    socket.once('data', () => socket.destroy());
+    socket.once('close', () => resolve());
+  });
+  while (!boots.current(node.uid)?.events.some(event => event.stage === 'image'))
+    await new Promise(resolve => setImmediate(resolve));
+  t.pass();
+});
+
+test('half requests, garbage and absurd headers end in an error or a closed connection, and the next request works', async t => {
+  const { port, session } = await plane(t);
+  const junk = [
+    'GET',
+    'GET / HTTP/9.9\r\n\r\n',
+    '\0\0\0\0',
+    `GET / HTTP/1.1\r\nHost: x\r\nA: ${'b'.repeat(100_000)}\r\n\r\n`,
+    'POST /node/v1/heartbeat HTTP/1.1\r\nContent-Length: -5\r\n\r\n',
+  ];
+  for (const bytes of junk) {
+    await new Promise<void>(resolve => {
+      const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' }, () => socket.end(bytes));
+      socket.on('data', () => {});
+      socket.on('error', () => {});
+      socket.once('close', () => resolve());
+    });
+  }
+  t.regex(await session(), /^[0-9a-f]{32}$/);
+});
+
+test('requests over HTTP/1.0 are answered with a length', async t => {
+  const { port } = await plane(t);
+  const text = await new Promise<string>(resolve => {
+    let all = '';
+    const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' }, () =>
+      socket.write('GET /boot/v1/loader/ipxe.efi HTTP/1.0\r\n\r\n'),
+    );
+    socket.on('data', chunk => {
+      all += chunk;
+    });
+    socket.once('close', () => resolve(all));
+  });
+  t.regex(text, /^HTTP\/1\.1 200 OK\r\n[\s\S]*Content-Length: 6\r\n/i);
+});

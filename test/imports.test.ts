@@ -1,0 +1,78 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import test from 'ava';
+import { packageRoot } from '../src/package-root.ts';
+
+/** What each folder of src may import besides itself. The table in docs/architecture.md says the same in words. */
+const COMMON = ['wire', 'errors.ts', 'log.ts', 'nearest.ts', 'package-root.ts', 'config.ts', 'process'];
+const ALLOWED: Record<string, string[]> = {
+  wire: [],
+  'errors.ts': [],
+  'log.ts': [],
+  'nearest.ts': [],
+  'package-root.ts': [],
+  'config.ts': ['wire', 'errors.ts', 'log.ts', 'nearest.ts'],
+  process: ['errors.ts'],
+  model: COMMON,
+  boot: [...COMMON, 'model'],
+  dhcp: [...COMMON, 'boot'],
+  tftp: [...COMMON, 'boot'],
+  http: [...COMMON, 'boot'],
+  scsi: COMMON,
+  iscsi: [...COMMON, 'boot', 'scsi'],
+  store: [...COMMON, 'model'],
+  blobs: [...COMMON, 'model', 'boot'],
+  image: COMMON,
+  admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image'],
+  lab: [...COMMON, 'admin', 'image', 'boot'],
+  cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot'],
+};
+/** Files of src itself that wire the parts together: they may import everything but the command line. */
+const WIRING = ['main.ts', 'daemon.ts', 'boot-saver.ts', 'happenings.ts', 'unknown-machines.ts'];
+/** The command line speaks to the daemon through the admin client alone. */
+const CLI_SEES_OF_ADMIN = ['admin/client.ts', 'admin/contract.ts'];
+
+const src = join(packageRoot, 'src');
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? sources(path) : path.endsWith('.ts') ? [path] : [];
+  });
+}
+
+function importsOf(file: string): { target: string; typeOnly: boolean }[] {
+  const text = readFileSync(file, 'utf8');
+  return Array.from(text.matchAll(/^(import|export)( type)?[^;]*?from '(\.[^']+)'/gm), match => ({
+    target: relative(src, resolve(dirname(file), match[3] ?? '')),
+    typeOnly: match[2] !== undefined,
+  }));
+}
+
+test('imports point one way', t => {
+  const wrong: string[] = [];
+  for (const file of sources(src)) {
+    const name = relative(src, file);
+    const own = name.split('/')[0] ?? '';
+    for (const { target, typeOnly } of importsOf(file)) {
+      const other = target.split('/')[0] ?? '';
+      if (other === own) continue;
+      if (WIRING.includes(own)) {
+        if (other === 'cli' || other === 'lab') wrong.push(`${name} imports ${target}`);
+      } else if (!(ALLOWED[own] ?? []).includes(other)) wrong.push(`${name} imports ${target}`);
+      else if (own === 'cli' && other === 'admin' && !CLI_SEES_OF_ADMIN.includes(target))
+        wrong.push(`${name} imports ${target}`);
+      else if (own === 'cli' && other === 'boot' && !typeOnly && target !== 'boot/journey.ts')
+        wrong.push(`${name} imports ${target}`);
+    }
+  }
+  t.deepEqual(wrong, []);
+});
+
+test('every folder of src stands in the table', t => {
+  const names = readdirSync(src).filter(name => !WIRING.includes(name));
+  t.deepEqual(
+    names.filter(name => !(name in ALLOWED)),
+    [],
+  );
+});
