@@ -77,6 +77,9 @@ export function findRoot(beginning: Buffer, length: number): FoundRoot {
   const copy = Buffer.from(gpt.subarray(0, headerSize));
   copy.writeUInt32LE(0, 16);
   if (crc32(copy) !== gpt.readUInt32LE(16)) return { refusal: 'its GPT header is damaged (checksum)' };
+  // The backup header is the last sector: without it the end of the file is missing, whatever the partition says.
+  const end = (Number(gpt.readBigUInt64LE(32)) + 1) * SECTOR;
+  if (end > length) return { refusal: `it is cut short: the disk has ${end} bytes, the file ${length}` };
   return partitionIn(beginning, gpt, length);
 }
 
