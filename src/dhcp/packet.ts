@@ -50,10 +50,15 @@ const IN_SNAME = 2;
 /** RFC 1542 §2.1: some BOOTP clients and relays drop what is shorter. */
 const FLOOR = 300;
 
+/** No client sends more than some frames; and parts of options are joined in a time that grows with the square of it. */
+const CEILING = 4096;
+
 /** Reads a message. Option values share memory with the input. What is no DHCP message throws WireError. */
 export function decode(input: Buffer): Packet {
   if (input.length < OPTIONS_START)
     throw new WireError(`${input.length} bytes are no DHCP message`, input.length, 'options');
+  if (input.length > CEILING)
+    throw new WireError(`${input.length} bytes are too many for a DHCP message`, CEILING, 'options');
   // RFC 2131 §3: the first four octets of the options field
   if (input.readUInt32BE(FILE.end) !== COOKIE)
     throw new WireError('no DHCP magic cookie: plain BOOTP', FILE.end, 'magic cookie');

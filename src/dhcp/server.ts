@@ -135,21 +135,23 @@ class Loop {
   }
 
   private tell(request: Request, result: Answer): void {
-    const { mac, identity, vendorClass } = request;
-    if ('reply' in result) this.say(result.level, mac, result.text, mac);
-    else if ('accepted' in result) this.say(result.level, mac, result.accepted, mac);
+    const { mac, type, identity, vendorClass } = request;
+    const key = `${mac} ${type}`;
+    if ('reply' in result) this.say(result.level, key, result.text, mac);
+    else if ('accepted' in result) this.say(result.level, key, result.accepted, mac);
     else if (result.unknown) {
       this.options.seen?.({ mac, architecture: identity.label, vendorClass, at: this.now() });
-      // Hardware addresses are free to invent: the lines of all unknown ones together are bounded
+      // Hardware addresses are free to invent: the lines of all unknown ones together are bounded, to 16 a second
       this.say(
         result.level,
         `unknown ${mac.slice(-1)}`,
         `${result.refusal} (${identity.kind}, ${identity.label}); ignored`,
         mac,
       );
-    } else this.say(result.level, mac, result.refusal, mac);
+    } else this.say(result.level, key, result.refusal, mac);
   }
 
+  /** One line for each level, key and second. */
   private say(level: 'debug' | 'info' | 'warn' | 'error', key: string, text: string, mac?: string): void {
     const dropped = this.limiter.allow(`${level} ${key}`);
     if (dropped === undefined) return;
@@ -173,9 +175,11 @@ async function listen(address: string, port: number): Promise<Socket> {
     // Destinations are addresses, never names: without this each reply would wait for the resolver
     lookup: (host, _options, callback) => callback(null, host, 4),
   });
+  // Asked for before the bind, which with such a lookup is done at once
+  const listening = once(socket, 'listening');
   socket.bind(port, address);
   try {
-    await once(socket, 'listening');
+    await listening;
   } catch (error) {
     throw new MusterError('bad-config', cannotListen(address, port, error), { cause: error });
   }
