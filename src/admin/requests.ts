@@ -1,9 +1,10 @@
 // Reading requests of the admin API: who asks, which objects, which options.
 import type { FastifyRequest } from 'fastify';
 import { MusterError } from '../errors.ts';
-import type { Cluster, Entry } from '../model/cluster.ts';
+import type { Entry } from '../model/cluster.ts';
 import type { Kind } from '../model/kinds.ts';
 import { select } from '../model/select.ts';
+import { type Facts, fitting, inState } from './narrow.ts';
 
 export type Query = Record<string, string | string[] | undefined>;
 
@@ -23,12 +24,24 @@ export function isDryRun(query: Query): boolean {
   return query['dry_run'] === 'true';
 }
 
-/** The objects that `?id=…` names; `?all=true` is all of them; neither is an error, so that nothing is changed by omission. */
-export function selected<K extends Kind>(cluster: Cluster, kind: K, query: Query): Entry<K>[] {
+/** The objects that the query names: `id=…`, `all=true`, `state=up`, `select=EXPRESSION`. None of them is an error, so that nothing is changed by omission. */
+export function selected<K extends Kind>(facts: Facts, kind: K, query: Query): readonly Entry<K>[] {
+  if (!isSelecting(query)) throw new MusterError('bad-usage', 'Nothing is selected: give id=… or all=true.');
+  return listed(facts, kind, query);
+}
+
+/** As above for what only reads: without a selection it is all. */
+export function listed<K extends Kind>(facts: Facts, kind: K, query: Query): readonly Entry<K>[] {
   const ids = [query['id'] ?? []].flat();
-  if (query['all'] === 'true') return cluster.all(kind);
-  if (ids.length === 0) throw new MusterError('bad-usage', 'Nothing is selected: give id=… or all=true.');
-  return select(cluster, kind, ids);
+  let entries: readonly Entry<K>[] = ids.length > 0 ? select(facts.cluster, kind, ids) : facts.cluster.all(kind);
+  const states = [query['state'] ?? []].flat();
+  if (states.length > 0) entries = inState(facts, kind, entries, states);
+  for (const expression of [query['select'] ?? []].flat()) entries = fitting(facts, kind, entries, expression);
+  return entries;
+}
+
+export function isSelecting(query: Query): boolean {
+  return query['all'] === 'true' || ['id', 'state', 'select'].some(name => query[name] !== undefined);
 }
 
 export function objectBody(body: unknown): Record<string, unknown> {

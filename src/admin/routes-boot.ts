@@ -5,14 +5,13 @@ import { timelineOf } from '../boot/timeline.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import { selectOne } from '../model/select.ts';
 import type { Explained, Happening, ShownStatus, ShownTimelines } from './contract.ts';
-import { type Query, selected } from './requests.ts';
+import { listed, type Query } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 
 type Asked = FastifyRequest<{ Querystring: Query }>;
 
 export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
-  const chosen = (query: Query) =>
-    query['id'] === undefined ? ports.cluster.all('node') : selected(ports.cluster, 'node', query);
+  const chosen = (query: Query) => listed(ports, 'node', query);
 
   server.get('/api/v1/nodes/status', async (request: Asked) => {
     const data = chosen(request.query).map(

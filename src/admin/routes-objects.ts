@@ -7,7 +7,7 @@ import type { Input } from '../model/fields.ts';
 import { KIND_NAMES, KINDS, type Kind } from '../model/kinds.ts';
 import { select, selectOne } from '../model/select.ts';
 import { checkIfMatch, revisionTag } from './commander.ts';
-import { isDryRun, objectBody, type Query, selected, whatOf, whoOf } from './requests.ts';
+import { isDryRun, isSelecting, listed, objectBody, type Query, selected, whatOf, whoOf } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 import { show } from './show.ts';
 import { splitUploads, storeUploads } from './stored-files.ts';
@@ -26,8 +26,7 @@ type Asked = FastifyRequest<{ Querystring: Query; Params: { id: string } }>;
 function readRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): void {
   const { one, many } = KINDS[kind];
   server.get(`/api/v1/${many}`, async (request: Asked) => {
-    const entries =
-      request.query['id'] === undefined ? ports.cluster.all(kind) : selected(ports.cluster, kind, request.query);
+    const entries = listed(ports, kind, request.query);
     return { success: true, data: entries.map(entry => show(ports.cluster, entry)) };
   });
   server.get(`/api/v1/${one}/:id`, async (request: Asked, reply) => {
@@ -71,7 +70,7 @@ function createRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): v
 
 function changeRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): void {
   const { one, many } = KINDS[kind];
-  const update = async (request: Asked, choose: () => Entry[]) => {
+  const update = async (request: Asked, choose: () => readonly Entry[]) => {
     const { fields, uploads } = splitUploads(kind, objectBody(request.body));
     const dryRun = isDryRun(request.query);
     // Frozen objects and wrong values are found before the upload is stored.
@@ -90,13 +89,13 @@ function changeRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): v
     return { success: true, data };
   };
   server.patch(`/api/v1/${many}`, async (request: Asked) =>
-    update(request, () => selected(ports.cluster, kind, request.query)),
+    update(request, () => selected(ports, kind, request.query)),
   );
   server.patch(`/api/v1/${one}/:id`, async (request: Asked) =>
     update(request, () => [selectOne(ports.cluster, kind, request.params.id)]),
   );
 
-  const remove = async (request: Asked, choose: () => Entry[]) => {
+  const remove = async (request: Asked, choose: () => readonly Entry[]) => {
     const force = request.query['force'] === 'true';
     const data = await ports.commander.perform({
       who: whoOf(request),
@@ -111,7 +110,7 @@ function changeRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): v
     return { success: true, data };
   };
   server.delete(`/api/v1/${many}`, async (request: Asked) =>
-    remove(request, () => selected(ports.cluster, kind, request.query)),
+    remove(request, () => selected(ports, kind, request.query)),
   );
   server.delete(`/api/v1/${one}/:id`, async (request: Asked) =>
     remove(request, () => [selectOne(ports.cluster, kind, request.params.id)]),
@@ -139,7 +138,7 @@ function groupRoutes(server: FastifyInstance, ports: AdminPorts): void {
       what: whatOf(request, 'change groups'),
       dryRun: isDryRun(request.query),
       plan: () => {
-        const nodes = selected(ports.cluster, 'node', request.query);
+        const nodes = selected(ports, 'node', request.query);
         const groups = select(ports.cluster, 'attrib', body.join ?? body.leave ?? []);
         return planGroups(ports.cluster, nodes, groups, body.join !== undefined);
       },
@@ -149,9 +148,8 @@ function groupRoutes(server: FastifyInstance, ports: AdminPorts): void {
 }
 
 /** The specification: `set` on attribute groups without a selection acts on the default group. */
-function attributeTargets(ports: AdminPorts, kind: 'node' | 'attrib', query: Query): Entry[] {
-  if (kind === 'node' || query['id'] !== undefined || query['all'] === 'true')
-    return selected(ports.cluster, kind, query);
+function attributeTargets(ports: AdminPorts, kind: 'node' | 'attrib', query: Query): readonly Entry[] {
+  if (kind === 'node' || isSelecting(query)) return selected(ports, kind, query);
   const group = ports.cluster.get('attrib', ports.cluster.settings?.default_group ?? '');
   if (!group)
     throw new MusterError(
