@@ -1,0 +1,54 @@
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import test from 'ava';
+import { JOURNEY } from '../src/boot/journey.ts';
+import { STYLES } from '../src/boot/styles/style.ts';
+import { CONFIG_KEYS, parseConfig } from '../src/config.ts';
+import { packageRoot } from '../src/package-root.ts';
+
+const read = (name: string): string => readFileSync(join(packageRoot, name), 'utf8');
+
+function pages(folder: string): string[] {
+  return readdirSync(join(packageRoot, folder), { withFileTypes: true }).flatMap(entry => {
+    const name = join(folder, entry.name);
+    if (entry.isDirectory()) return ['node_modules', 'dist', '.git'].includes(entry.name) ? [] : pages(name);
+    return name.endsWith('.md') ? [name] : [];
+  });
+}
+
+test('docs/configuration.md has exactly the keys that exist', t => {
+  const documented = Array.from(read('docs/configuration.md').matchAll(/^\| `([^`]+)` \|/gm), match => match[1]);
+  t.deepEqual(documented.sort(), Object.keys(CONFIG_KEYS).sort());
+});
+
+test('the configuration example in the documentation is right', t => {
+  for (const page of ['docs/configuration.md', 'README.md']) {
+    const [, example = ''] = /```toml\n([\s\S]*?)```/.exec(read(page)) ?? [];
+    t.notThrows(() => parseConfig(example, page));
+  }
+});
+
+test('README has the journey, stage by stage, as the code has it', t => {
+  const rows = Array.from(read('README.md').matchAll(/^\| (\d+) \| (\w+) \| (.+) \|$/gm), ([, number, name, wire]) => ({
+    number: Number(number),
+    name,
+    wire,
+  }));
+  t.deepEqual(
+    rows,
+    JOURNEY.map(({ number, name, wire }) => ({ number, name, wire })),
+  );
+});
+
+test('README has exactly the boot styles that are served', t => {
+  const styles = Array.from(read('README.md').matchAll(/^\| `(\w+)` \|/gm), match => match[1]);
+  t.deepEqual(styles.sort(), Object.keys(STYLES).sort());
+});
+
+test('every link between the documents leads somewhere', t => {
+  for (const page of pages('.')) {
+    for (const [, target = ''] of read(page).matchAll(/\]\((?!https?:|#|mailto:)([^)#\s]+)/g)) {
+      t.true(existsSync(join(packageRoot, dirname(page), target)), `${page}: ${target}`);
+    }
+  }
+});
