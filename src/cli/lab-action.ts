@@ -1,4 +1,5 @@
 // `muster lab`: a private virtual cluster on this machine, from firmware to heartbeat.
+import { labCommand } from '../lab/command.ts';
 import type { Action } from './table.ts';
 
 export const labRun: Action = {
@@ -13,7 +14,7 @@ export const labRun: Action = {
     { flags: '--keep-logs <folder>', meaning: 'keep the logs of the daemon and the serial consoles there' },
   ],
   examples: ['muster lab', 'muster lab --once --firmware uefi --style rwram', 'muster lab --nodes 4'],
-  async run() {
-    return 0;
+  async run({ given, terminal }) {
+    return labCommand(given.options, line => terminal.write(`${line}\n`));
   },
 };
