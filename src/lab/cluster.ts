@@ -1,0 +1,54 @@
+// What an administrator would type to fill the lab's cluster, and how the lab types it: the only place with command lines.
+import { join } from 'node:path';
+import { MusterError } from '../errors.ts';
+import { packageRoot } from '../package-root.ts';
+import { type RunResult, run } from '../process/run.ts';
+import type { CachePlan } from './image-cache.ts';
+
+/** The installed command line, as a program. */
+export const COMMAND = join(packageRoot, 'dist/src/cli/bin.js');
+
+/** Runs `muster` with these words against the daemon behind `socket`. Any status is a result. */
+export async function muster(socket: string, words: readonly string[], signal?: AbortSignal): Promise<RunResult> {
+  return await run(process.execPath, [COMMAND, ...words], {
+    env: { MUSTER_SOCKET: socket },
+    ...(signal && { signal }),
+  });
+}
+
+export interface ClusterPlan {
+  style: string;
+  /** Hardware addresses, in the order of the nodes. */
+  macs: readonly string[];
+  files: Pick<CachePlan, 'image' | 'kernel' | 'initramfs'>;
+  /** Attributes of every node beside `_boot_config`. */
+  attributes?: Readonly<Record<string, string>>;
+  /** More words for the kernel's command line. */
+  cmdline?: string;
+}
+
+/** The words of `muster`, line by line, that make an empty cluster boot. */
+export function clusterCommands(plan: ClusterPlan): string[][] {
+  const { image, kernel, initramfs } = plan.files;
+  const cmdline = ['console=ttyS0,115200', 'quiet', ...(plan.cmdline ? [plan.cmdline] : [])].join(' ');
+  const attributes = Object.entries({ _boot_config: 'DefaultBoot', ...plan.attributes });
+  return [
+    ['image', 'create', 'name=DefaultImage', `content=@${image}`],
+    [
+      ...['boot', 'create', 'name=DefaultBoot', `kernel=@${kernel}`, `initramfs=@${initramfs}`],
+      ...['image=DefaultImage', `boot_style=${plan.style}`, `cmdline=${cmdline}`],
+    ],
+    ['attrib', 'set', ...attributes.map(([name, value]) => `${name}=${value}`)],
+    ...plan.macs.map((mac, index) => ['node', 'create', `name=n${index}`, `index=${index}`, `mac=${mac}`]),
+  ];
+}
+
+/** Types them one after the other; the first that fails is the error. */
+export async function fillCluster(socket: string, plan: ClusterPlan, signal?: AbortSignal): Promise<void> {
+  for (const words of clusterCommands(plan)) {
+    const { status, stderr, stdout } = await muster(socket, words, signal);
+    if (status === 0) continue;
+    const said = (stderr || stdout).trim();
+    throw new MusterError('tool-failed', `'muster ${words.join(' ')}' ended with status ${status}: ${said}`);
+  }
+}

@@ -1,0 +1,162 @@
+// `muster lab` and `npm start`: a virtual cluster boots before the administrator's eyes and serves until Ctrl-C.
+import { realpathSync } from 'node:fs';
+import { basename, relative, resolve } from 'node:path';
+import type { BootEvent } from '../admin/contract.ts';
+import { JOURNEY, stageNumber } from '../boot/journey.ts';
+import { MusterError, reasonOf } from '../errors.ts';
+import { COMMAND } from './cluster.ts';
+import { FIRMWARES, type Firmware } from './firmware.ts';
+import { LAB_DEFAULTS, type Lab, startLab } from './lab.ts';
+
+/** The options as the command line has them: texts. */
+export interface LabCommandOptions {
+  once?: boolean;
+  nodes?: string;
+  firmware?: string;
+  style?: string;
+  memory?: string;
+  keepLogs?: string;
+}
+
+type Print = (line: string) => void;
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** Runs the lab; the exit status is 0, or 1 when a node did not come up. */
+export async function labCommand(given: LabCommandOptions, print: Print): Promise<number> {
+  const options = readOptions(given);
+  const aborted = new AbortController();
+  const onSignal = (name: NodeJS.Signals): void => aborted.abort(name);
+  for (const name of SIGNALS) process.on(name, onSignal);
+  const begun = performance.now();
+  let lab: Lab | undefined;
+  try {
+    const step = (text: string): void => print(`lab: ${text}`);
+    lab = await startLab({ ...options, onStep: step, signal: aborted.signal });
+    step(`ready after ${seconds(performance.now() - begun)}: a private network, musterd, ${count(lab)} switched off`);
+    const up = await bootAll(lab, options, print, aborted.signal);
+    if (given.once) return up ? 0 : 1;
+    if (up) print(nextSteps(lab));
+    await until(aborted.signal);
+    return 0;
+  } catch (error) {
+    if (!aborted.signal.aborted) throw error;
+    // A run that was to end by itself and was interrupted has not done its work.
+    return given.once ? 130 : 0;
+  } finally {
+    if (lab) {
+      print('lab: stopping');
+      await lab.stop();
+    }
+    for (const name of SIGNALS) process.off(name, onSignal);
+  }
+}
+
+interface Options {
+  firmware: Firmware;
+  style: string;
+  nodes: number;
+  memory: number;
+  logs?: string;
+}
+
+function readOptions(given: LabCommandOptions): Options {
+  const firmware = given.firmware ?? LAB_DEFAULTS.firmware;
+  if (!FIRMWARES.includes(firmware as Firmware)) {
+    throw new MusterError('bad-usage', `--firmware: there is no '${firmware}'; there are ${FIRMWARES.join(', ')}.`);
+  }
+  const style = given.style ?? LAB_DEFAULTS.style;
+  if (!['rwram', 'roram'].includes(style)) {
+    throw new MusterError('bad-usage', `--style: the lab has no '${style}'; it has rwram and roram.`);
+  }
+  return {
+    firmware: firmware as Firmware,
+    style,
+    nodes: wholeNumber('--nodes', given.nodes, LAB_DEFAULTS.nodes, 1, 64),
+    memory: wholeNumber('--memory', given.memory, LAB_DEFAULTS.memory, 256, 1 << 20),
+    ...(given.keepLogs && { logs: resolve(given.keepLogs) }),
+  };
+}
+
+function wholeNumber(option: string, text: string | undefined, otherwise: number, least: number, most: number): number {
+  const value = text === undefined ? otherwise : Number(text);
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new MusterError('bad-usage', `${option}: '${text}' is no whole number from ${least} to ${most}.`);
+}
+
+/** All nodes at once, each line with the node's name; true when all came up. */
+async function bootAll(lab: Lab, options: Options, print: Print, signal: AbortSignal): Promise<boolean> {
+  const { firmware, style, memory } = options;
+  print(`lab: power on: ${lab.nodes.map(node => node.name).join(', ')} (${firmware}, ${style}, ${memory} MiB)`);
+  const results = await Promise.all(lab.nodes.map(async node => bootOne(lab, node.index, print, signal)));
+  return results.every(Boolean);
+}
+
+async function bootOne(lab: Lab, index: number, print: Print, signal: AbortSignal): Promise<boolean> {
+  const began = Date.now();
+  const { name, serial } = lab.node(index);
+  const seen = new Set<string>();
+  for await (const step of lab.boot(index, { signal })) {
+    if ('event' in step) {
+      const line = eventLine(name, step.event, began);
+      // Firmware repeats itself; people need each thing once.
+      if (!seen.has(line.slice(line.indexOf('s') + 1))) print(line);
+      seen.add(line.slice(line.indexOf('s') + 1));
+    } else if (step.end === 'up') {
+      print(`${name} is up, ${seconds(Date.now() - began)} after power-on.`);
+      return true;
+    } else {
+      print(reasonOf(await lab.failure(index, step.reason)));
+      print(`(The whole console: ${serial.log})`);
+    }
+  }
+  return false;
+}
+
+/** `n0    3.2 s   3/10 loader     snponly.efi, 1.0 MB in 0.4 s`. */
+export function eventLine(node: string, event: BootEvent, began: number): string {
+  const at = ((event.at - began) / 1000).toFixed(1).padStart(6);
+  const stage = `${String(stageNumber(event.stage)).padStart(2)}/${JOURNEY.length} ${event.stage.padEnd(9)}`;
+  const words = event.error ? `FAILED: ${event.error}` : (event.detail ?? '');
+  return `${node.padEnd(4)}${at} s  ${stage}  ${words}`.trimEnd();
+}
+
+function nextSteps(lab: Lab): string {
+  const node = lab.node().name;
+  const line = (words: string): string => `  ${commandName()} ${words} --socket ${lab.socket}`;
+  return [
+    '',
+    'The cluster serves until Ctrl-C. In another terminal, try:',
+    line(`node -i ${node} timeline`),
+    line(`node -i ${node} status --long`),
+    line(`node -i ${node} explain`),
+    `The console of ${node}: ${lab.node().serial.log}`,
+  ].join('\n');
+}
+
+/** What the administrator types to get this program: `muster`, or its path in a checkout. */
+function commandName(): string {
+  const called = process.argv[1] ?? '';
+  if (basename(called) === 'muster') return 'muster';
+  const path = relative(process.cwd(), realpathSync(COMMAND));
+  return path.startsWith('..') ? COMMAND : `./${path}`;
+}
+
+function count(lab: Lab): string {
+  return lab.nodes.length === 1 ? '1 node' : `${lab.nodes.length} nodes`;
+}
+
+function seconds(milliseconds: number): string {
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+async function until(signal: AbortSignal): Promise<void> {
+  // A timer keeps the process alive: a daemon behind a socket does not.
+  const alive = setInterval(() => {}, 1 << 30);
+  try {
+    if (!signal.aborted)
+      await new Promise<void>(done => signal.addEventListener('abort', () => done(), { once: true }));
+  } finally {
+    clearInterval(alive);
+  }
+}

@@ -1,0 +1,65 @@
+// Follows the boot of one node by its timeline, from one power-on to `up` or to where it is stuck.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { AdminClient } from '../admin/client.ts';
+import type { BootEvent, ShownTimelines, Timeline } from '../admin/contract.ts';
+
+/** How often the timeline is read, in milliseconds. */
+const PERIOD_MS = 200;
+
+/** How long a failed boot may take to recover by itself, in milliseconds: a second try of a download, for one. */
+const RECOVERY_MS = 10_000;
+
+export type Step = { event: BootEvent } | { end: 'up' } | { end: 'stuck'; reason: string };
+
+export interface FollowOptions {
+  client: Pick<AdminClient, 'call'>;
+  node: string;
+  /** Milliseconds since 1970: boots that began before are not this one. */
+  since: number;
+  /** Milliseconds until the boot counts as stuck. */
+  timeoutMs: number;
+  /** Why waiting is pointless (the machine has ended, the console shows a panic), or undefined. */
+  hopeless: () => string | undefined;
+  signal?: AbortSignal;
+}
+
+/** Every event of the boot as it is seen, then how it ended. A daemon that does not answer for a while is waited for. */
+export async function* followBoot(options: FollowOptions): AsyncGenerator<Step> {
+  const until = performance.now() + options.timeoutMs;
+  const told = new Map<string, number>();
+  let failingSince: number | undefined;
+  for (;;) {
+    const boots = await timelines(options);
+    for (const boot of boots) {
+      const known = told.get(boot.id) ?? 0;
+      for (const event of boot.events.slice(known)) yield { event };
+      told.set(boot.id, boot.events.length);
+    }
+    const current = boots.at(-1);
+    if (current?.outcome === 'up') return yield { end: 'up' };
+    failingSince = current?.outcome === 'failed' ? (failingSince ?? performance.now()) : undefined;
+    const reason = whyStuck(options, current, failingSince, until);
+    if (reason !== undefined) return yield { end: 'stuck', reason };
+    await sleep(PERIOD_MS, undefined, options.signal ? { signal: options.signal } : {});
+  }
+}
+
+async function timelines({ client, node, since }: FollowOptions): Promise<Timeline[]> {
+  const shown = await client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: node }).catch(() => []);
+  return (shown[0]?.boots ?? []).filter(boot => boot.started >= since);
+}
+
+function whyStuck(
+  options: FollowOptions,
+  boot: Timeline | undefined,
+  failingSince: number | undefined,
+  until: number,
+): string | undefined {
+  const now = performance.now();
+  if (boot && failingSince !== undefined && now - failingSince > RECOVERY_MS) return boot.reason ?? 'the boot failed';
+  const hopeless = options.hopeless();
+  if (hopeless) return hopeless;
+  if (now < until) return undefined;
+  const stage = boot?.reason ?? 'nothing was heard of it: its firmware did not ask for an address';
+  return `not up after ${options.timeoutMs / 1000} s: ${stage}`;
+}

@@ -1,0 +1,105 @@
+// The lab's head: musterd as a process of its own in the lab's network, with its configuration and its log.
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AdminClient } from '../admin/client.ts';
+import type { Health } from '../admin/contract.ts';
+import { MusterError } from '../errors.ts';
+import { packageRoot } from '../package-root.ts';
+import type { Namespace } from './namespace.ts';
+import { HEAD } from './network.ts';
+import { type LabProcess, startProcess, tailOf } from './process.ts';
+
+/** How long musterd may take until it answers. */
+const START_MS = 30_000;
+
+export interface HeadOptions {
+  folder: string;
+  logs: string;
+  /** Lines added to the configuration file (TOML), in sections of their own. */
+  config?: string;
+}
+
+export class LabHead {
+  readonly socket: string;
+  readonly state: string;
+  readonly log: string;
+  private readonly namespace: Namespace;
+  private readonly options: HeadOptions;
+  private process: LabProcess | undefined;
+
+  constructor(namespace: Namespace, options: HeadOptions) {
+    this.namespace = namespace;
+    this.options = options;
+    this.socket = join(options.folder, 'admin.sock');
+    this.state = join(options.folder, 'state');
+    this.log = join(options.logs, 'musterd.log');
+  }
+
+  get pid(): number | undefined {
+    return this.process?.status() === undefined ? this.process?.pid : undefined;
+  }
+
+  /** Comes back when musterd answers on its socket. */
+  async start(): Promise<void> {
+    const config = join(this.options.folder, 'muster.toml');
+    await writeFile(config, this.configuration());
+    this.process = await startProcess({
+      name: 'musterd',
+      command: this.namespace.command([process.execPath, join(packageRoot, 'dist/src/main.js'), '--config', config]),
+      log: this.log,
+    });
+    await this.answers();
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.process?.kill(signal);
+  }
+
+  /** SIGKILL, and back when it is gone. */
+  async crash(): Promise<void> {
+    this.process?.kill('SIGKILL');
+    await this.process?.exited;
+  }
+
+  async stop(): Promise<void> {
+    await this.process?.stop(10_000);
+  }
+
+  private configuration(): string {
+    const quoted = (text: string): string => JSON.stringify(text);
+    return `[head]
+name = "lab"
+address = ${quoted(HEAD.cidr)}
+interface = ${quoted(HEAD.interface)}
+
+[paths]
+state = ${quoted(this.state)}
+socket = ${quoted(this.socket)}
+${this.options.config ?? ''}`;
+  }
+
+  private async answers(): Promise<void> {
+    const client = new AdminClient({ socket: this.socket });
+    const until = performance.now() + START_MS;
+    try {
+      while (!(await this.isItself(client))) {
+        const ended = this.process?.status();
+        if (ended === undefined && performance.now() < until) await sleep(50);
+        else throw new MusterError('not-running', await this.whyNot(ended));
+      }
+    } finally {
+      await client.close();
+    }
+  }
+
+  private async isItself(client: AdminClient): Promise<boolean> {
+    const health = await client.call<Health>('GET', '/api/v1/health').catch(() => undefined);
+    return health?.pid === this.process?.pid;
+  }
+
+  private async whyNot(status: number | undefined): Promise<string> {
+    const reason = status === undefined ? `does not answer after ${START_MS / 1000} s` : `ended with status ${status}`;
+    return `The lab's musterd ${reason}. Its log ends so:\n${await tailOf(this.log)}`;
+  }
+}

@@ -1,0 +1,104 @@
+// The lab's image, kernel and initramfs: built once per version, kept in the user's cache, safe with several labs at once.
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { MusterError } from '../errors.ts';
+import { run } from '../process/run.ts';
+import { DIES_WITH_PARENT } from './process.ts';
+import { bootVersion, labRecipe, rootVersion } from './recipe.ts';
+
+/** Where the parts of one version lie, or will lie. */
+export interface CachePlan {
+  folder: string;
+  /** Whether the builder is root (else: root in a user namespace, with one user). */
+  root: boolean;
+  image: string;
+  kernel: string;
+  initramfs: string;
+}
+
+/** A version that nobody has used for this long is removed. */
+const UNUSED_MS = 30 * 24 * 3_600_000;
+
+export function cachePlan(env: NodeJS.ProcessEnv = process.env, root = process.getuid?.() === 0): CachePlan {
+  const folder = join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'lab');
+  const image = rootVersion(labRecipe(), root);
+  const boot = `boot-${bootVersion(image)}`;
+  return {
+    folder,
+    root,
+    image: join(folder, `image-${image}`, 'root.squashfs'),
+    kernel: join(folder, boot, 'kernel'),
+    initramfs: join(folder, boot, 'initramfs'),
+  };
+}
+
+/** Builds what is missing; the first time takes about a minute and needs the packages' mirror. */
+export async function ensureImage(
+  onStep: (step: string) => void = () => {},
+  signal?: AbortSignal,
+  plan = cachePlan(),
+): Promise<CachePlan> {
+  if (!isWhole(plan)) {
+    await mkdir(plan.folder, { recursive: true });
+    await buildAlone(plan, onStep, signal);
+  }
+  await touch(plan);
+  return plan;
+}
+
+function isWhole(plan: CachePlan): boolean {
+  return existsSync(plan.image) && existsSync(plan.initramfs);
+}
+
+/** `flock` lets one build at a time; the kernel takes the lock back when the build is killed. */
+async function buildAlone(plan: CachePlan, onStep: (step: string) => void, signal?: AbortSignal): Promise<void> {
+  const lock = ['flock', join(plan.folder, 'lock')];
+  const builder = [process.execPath, join(import.meta.dirname, 'image-build.js'), JSON.stringify(plan)];
+  const [program = '', ...args] = [
+    ...DIES_WITH_PARENT,
+    ...lock,
+    ...DIES_WITH_PARENT,
+    ...(await alone(plan)),
+    ...builder,
+  ];
+  try {
+    const { status, stderr } = await run(program, args, {
+      package: 'util-linux',
+      ...(signal && { signal }),
+      onLine: (line, stream) => {
+        if (stream === 'stdout') onStep(line);
+      },
+    });
+    if (status === 0 && isWhole(plan)) return;
+    const reason = stderr.trim().split('\n').slice(-15).join('\n') || `the builder ended with status ${status}`;
+    throw new MusterError('tool-failed', `The lab's image could not be built: ${reason}`);
+  } catch (error) {
+    await run('flock', [join(plan.folder, 'lock'), 'rm', '-rf', join(plan.folder, 'tmp')]);
+    throw error;
+  }
+}
+
+/** Words before the builder that put it into a process namespace: when it is killed, all that it started goes with it. */
+async function alone(plan: CachePlan): Promise<string[]> {
+  const user = plan.root ? [] : ['--user', '--map-current-user'];
+  const words = ['unshare', ...user, '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  const [program = '', ...args] = words;
+  // Inside some containers /proc cannot be mounted; the build works there too, it is only harder to kill.
+  const { status } = await run(program, [...args, 'true'], { package: 'util-linux' });
+  return status === 0 ? words : [];
+}
+
+/** Notes the use, and removes versions that were not used for long. */
+async function touch(plan: CachePlan): Promise<void> {
+  const used = [plan.image, plan.initramfs].map(file => dirname(file));
+  const now = new Date();
+  for (const folder of used) await utimes(folder, now, now).catch(() => {});
+  for (const name of await readdir(plan.folder)) {
+    const folder = join(plan.folder, name);
+    if (!/^(image|boot)-/.test(name) || used.includes(folder)) continue;
+    const found = await stat(folder).catch(() => undefined);
+    if (found && now.getTime() - found.mtimeMs > UNUSED_MS) await rm(folder, { recursive: true, force: true });
+  }
+}

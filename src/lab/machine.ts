@@ -1,0 +1,152 @@
+// One virtual node: power on, power off, its console.
+import { accessSync, constants, copyFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { MusterError } from '../errors.ts';
+import { type Firmware, findOvmf } from './firmware.ts';
+import type { Namespace } from './namespace.ts';
+import { portOf } from './network.ts';
+import { type LabProcess, startProcess, tailOf } from './process.ts';
+import { qemuArguments } from './qemu.ts';
+import { qmp } from './qmp.ts';
+import { type Found, Serial, type WaitOptions } from './serial.ts';
+
+export interface MachineOptions {
+  index: number;
+  firmware: Firmware;
+  /** MiB. */
+  memory: number;
+  /** For sockets and the firmware's variables; the path must be short, a socket's name has 107 bytes. */
+  folder: string;
+  logs: string;
+}
+
+export class Machine {
+  readonly index: number;
+  readonly name: string;
+  readonly mac: string;
+  readonly tap: string;
+  readonly serial: Serial;
+  private readonly options: MachineOptions;
+  private readonly namespace: Namespace;
+  private process: LabProcess | undefined;
+  private startedAt: number | undefined;
+
+  constructor(namespace: Namespace, options: MachineOptions) {
+    this.options = options;
+    this.namespace = namespace;
+    this.index = options.index;
+    this.name = `n${options.index}`;
+    ({ mac: this.mac, tap: this.tap } = portOf(options.index));
+    this.serial = new Serial(join(options.logs, `${this.name}.serial`), this.file('ser'));
+  }
+
+  /** Milliseconds since the power was switched on; undefined while it is off. */
+  get poweredFor(): number | undefined {
+    return this.startedAt === undefined ? undefined : performance.now() - this.startedAt;
+  }
+
+  get pid(): number | undefined {
+    return this.process?.status() === undefined ? this.process?.pid : undefined;
+  }
+
+  /** Switches the power on. Each time with the firmware's variables as new, so that no boot order is left from before. */
+  async powerOn(): Promise<void> {
+    if (this.pid !== undefined) return;
+    this.startedAt = performance.now();
+    if (canUseKvm() && !kvmIsBroken) {
+      await this.start(true);
+      if (await this.speaks()) return;
+      kvmIsBroken = true;
+      await this.powerOff();
+      this.startedAt = performance.now();
+    }
+    await this.start(false);
+  }
+
+  private async start(kvm: boolean): Promise<void> {
+    const { firmware, memory, logs } = this.options;
+    for (const kind of ['ser', 'qmp']) rmSync(this.file(kind), { force: true });
+    const args = qemuArguments({
+      name: this.name,
+      firmware,
+      memory,
+      mac: this.mac,
+      tap: this.tap,
+      kvm,
+      serialSocket: this.file('ser'),
+      serialLog: this.serial.log,
+      qmpSocket: this.file('qmp'),
+      ...(firmware !== 'bios' && { ovmf: this.freshVariables() }),
+    });
+    this.process = await startProcess({
+      name: `the virtual machine ${this.name}`,
+      command: this.namespace.command(['qemu-system-x86_64', ...args]),
+      log: join(logs, `${this.name}.qemu`),
+    });
+  }
+
+  /** Whether the firmware says anything. A KVM that can be opened may still not run a machine (nested virtualisation). */
+  private async speaks(): Promise<boolean> {
+    const from = this.serial.length();
+    const hopeless = (): string | undefined => this.ended();
+    return 'match' in (await this.serial.waitFor(/\S/, { timeoutMs: 15_000, from, hopeless }));
+  }
+
+  /** Pulls the plug. */
+  async powerOff(): Promise<void> {
+    this.process?.kill('SIGKILL');
+    await this.process?.exited;
+    this.process = undefined;
+    this.startedAt = undefined;
+  }
+
+  async screendump(file: string): Promise<void> {
+    await qmp(this.file('qmp'), 'screendump', { filename: file, format: 'png' });
+  }
+
+  async pressPowerButton(): Promise<void> {
+    await qmp(this.file('qmp'), 'system_powerdown');
+  }
+
+  /** Waits for words on the console. Throws with the reason and the console's last lines when they will not come. */
+  async waitForSerial(mark: RegExp, options: Omit<WaitOptions, 'hopeless'>): Promise<RegExpMatchArray> {
+    const hopeless = (): string | undefined => this.ended();
+    const found: Found = await this.serial.waitFor(mark, { ...options, hopeless });
+    if ('match' in found) return found.match;
+    throw new MusterError('boot-failed', `${this.name}: ${found.problem}. ${await this.lastWords()}`);
+  }
+
+  /** Why the machine runs no more, or undefined. */
+  ended(): string | undefined {
+    const status = this.process?.status();
+    return status === undefined ? undefined : `the virtual machine has ended with status ${status}`;
+  }
+
+  async lastWords(): Promise<string> {
+    const qemu = await tailOf(join(this.options.logs, `${this.name}.qemu`), 5);
+    return `${qemu ? `QEMU said: ${qemu}\n` : ''}The console's last lines:\n${this.serial.tail()}`;
+  }
+
+  private freshVariables(): { code: string; vars: string } {
+    const { code, vars } = findOvmf();
+    const own = this.file('vars');
+    copyFileSync(vars, own);
+    return { code, vars: own };
+  }
+
+  private file(kind: string): string {
+    return join(this.options.folder, `${this.name}.${kind}`);
+  }
+}
+
+/** Found out by the first machine, for all the others. */
+let kvmIsBroken = false;
+
+function canUseKvm(): boolean {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

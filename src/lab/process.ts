@@ -1,0 +1,86 @@
+// A long-running child of the lab: its words in a log file, and its end with the lab's own, however that ends.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { constants } from 'node:os';
+import { MusterError } from '../errors.ts';
+
+export interface LabProcess {
+  readonly name: string;
+  readonly pid: number;
+  readonly log: string;
+  /** Its exit status (128 + signal number when a signal ended it), once it has ended. */
+  readonly exited: Promise<number>;
+  /** The exit status so far: undefined while it runs. */
+  status(): number | undefined;
+  kill(signal: NodeJS.Signals): void;
+  /** SIGTERM, and SIGKILL when that is not enough after `graceMs`. Comes back when the process is gone. */
+  stop(graceMs?: number): Promise<number>;
+}
+
+export interface LabProcessSpec {
+  /** For messages: `musterd`, `qemu n0`. */
+  name: string;
+  /** Program and arguments. The kernel kills it (PDEATHSIG) when this process ends, also by SIGKILL. */
+  command: readonly string[];
+  /** Standard output and error are appended to this file. */
+  log: string;
+  env?: Record<string, string>;
+}
+
+/** Words that make a program die with its parent: `prctl(2)` PR_SET_PDEATHSIG. */
+export const DIES_WITH_PARENT: readonly string[] = ['setpriv', '--pdeathsig', 'KILL', '--'];
+
+export async function startProcess(spec: LabProcessSpec): Promise<LabProcess> {
+  const output = openSync(spec.log, 'a', 0o600);
+  const [program = '', ...args] = spec.command;
+  const env = { ...process.env, ...spec.env };
+  let child: ChildProcess;
+  try {
+    // A process group of its own: a Ctrl-C in the terminal is for the lab, which then stops things in order.
+    child = spawn(program, args, { stdio: ['ignore', output, output], env, detached: true });
+    await new Promise<void>((resolve, reject) => {
+      child.once('spawn', resolve);
+      child.once('error', reject);
+    });
+  } catch (error) {
+    throw new MusterError('tool-missing', `${spec.name}: '${program}' cannot be started.`, { cause: error });
+  } finally {
+    closeSync(output);
+  }
+  let status: number | undefined;
+  const exited = new Promise<number>(resolve => {
+    child.once('exit', (code, signal) => {
+      status = code ?? 128 + (signal ? constants.signals[signal] : 0);
+      resolve(status);
+    });
+  });
+  return {
+    name: spec.name,
+    pid: child.pid ?? 0,
+    log: spec.log,
+    exited,
+    status: () => status,
+    kill: signal => void child.kill(signal),
+    async stop(graceMs = 5000) {
+      if (status !== undefined) return status;
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), graceMs);
+      try {
+        return await exited;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+  };
+}
+
+/** The last lines of a log file, for an error message. */
+export async function tailOf(file: string, lines = 20): Promise<string> {
+  try {
+    const content = await readFile(file, 'utf8');
+    return content.trimEnd().split('\n').slice(-lines).join('\n');
+  } catch {
+    return '';
+  }
+}

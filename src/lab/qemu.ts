@@ -1,0 +1,68 @@
+// The command line of a virtual machine that boots from the network: a pure function.
+import type { Firmware } from './firmware.ts';
+
+export interface MachineSpec {
+  name: string;
+  firmware: Firmware;
+  /** MiB. */
+  memory: number;
+  mac: string;
+  tap: string;
+  /** Whether /dev/kvm can be used. Without it the processor is emulated, which is some ten times slower. */
+  kvm: boolean;
+  /** Unix sockets for the serial console and for QMP, and the file that keeps what the console says. */
+  serialSocket: string;
+  serialLog: string;
+  qmpSocket: string;
+  /** OVMF's code, and this machine's own copy of its variables; not for BIOS. */
+  ovmf?: { code: string; vars: string };
+  /** A raw disk image, for styles that use one. */
+  disk?: string;
+}
+
+/** QEMU's arguments, without the program's name. */
+export function qemuArguments(spec: MachineSpec): string[] {
+  return [
+    ...['-name', spec.name, '-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'std'],
+    ...accelerator(spec.kvm),
+    ...['-cpu', 'max', '-smp', '1', '-m', String(spec.memory)],
+    ...firmware(spec),
+    ...['-chardev', `socket,id=s0,path=${spec.serialSocket},server=on,wait=off,logfile=${spec.serialLog},logappend=on`],
+    ...['-serial', 'chardev:s0', '-qmp', `unix:${spec.qmpSocket},server=on,wait=off`],
+    ...['-object', 'rng-random,id=r0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=r0'],
+    ...['-netdev', `tap,id=n0,ifname=${spec.tap},script=no,downscript=no`],
+    ...[
+      '-device',
+      `virtio-net-pci,netdev=n0,mac=${spec.mac},bootindex=1${spec.firmware === 'bios' ? '' : ',romfile='}`,
+    ],
+    ...(spec.disk ? disk(spec.disk) : []),
+  ];
+}
+
+function accelerator(kvm: boolean): string[] {
+  return ['-accel', kvm ? 'kvm' : 'tcg'];
+}
+
+function firmware({ firmware, ovmf }: MachineSpec): string[] {
+  // Without graphics, SeaBIOS sends its screen, and with it iPXE's, to the serial console.
+  if (firmware === 'bios' || !ovmf) return ['-machine', 'pc,graphics=off'];
+  const flash = (unit: number, file: string, more = ''): string[] => [
+    '-drive',
+    `if=pflash,format=raw,unit=${unit}${more},file=${file}`,
+  ];
+  const pxeOff = (family: string): string[] => ['-fw_cfg', `name=opt/org.tianocore/${family}PXESupport,string=no`];
+  return [
+    ...['-machine', 'q35'],
+    ...flash(0, ovmf.code, ',readonly=on'),
+    ...flash(1, ovmf.vars),
+    // PXE stands before HTTP in OVMF's order: only without it does the firmware choose HTTP by itself.
+    ...(firmware === 'uefi-http' ? [...pxeOff('IPv4'), ...pxeOff('IPv6')] : []),
+  ];
+}
+
+function disk(file: string): string[] {
+  return [
+    ...['-drive', `if=none,id=d0,format=raw,file=${file},cache=unsafe`],
+    ...['-device', 'virtio-blk-pci,drive=d0,bootindex=2'],
+  ];
+}

@@ -1,0 +1,102 @@
+// What the lab's Debian image consists of: the packages, what is left out, the files put in, and the names of its versions.
+import { createHash } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { packageRoot } from '../package-root.ts';
+
+export interface Recipe {
+  suite: string;
+  /** Where packages come from; mmdebstrap's own default when empty. */
+  mirror: string;
+  packages: readonly string[];
+  /** dpkg's `path-exclude`: what a virtual node does not need and would have to carry in memory. */
+  excludes: readonly string[];
+  /** What packages need while they are installed, and nothing afterwards. */
+  removed: readonly string[];
+  /** Path in the image to content. */
+  files: Readonly<Record<string, string>>;
+  /** Path in the image to where a symbolic link leads. */
+  links: Readonly<Record<string, string>>;
+}
+
+/** The file by which a test sees that a node's root is this image, and its content. */
+export const MARK_FILE = '/etc/muster-lab';
+export const MARK = 'this file was written into the image of the lab';
+
+/** The image for a machine of this Debian release (another system builds Debian 12). */
+export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = process.env): Recipe {
+  const own = /^ID=debian$/m.test(osRelease) ? /^VERSION_CODENAME=(\w+)$/m.exec(osRelease)?.[1] : undefined;
+  return {
+    suite: own ?? 'bookworm',
+    mirror: env['MUSTER_LAB_MIRROR'] ?? '',
+    packages: [
+      'linux-image-cloud-amd64',
+      'systemd-sysv',
+      'udev',
+      'dracut-core',
+      'kmod',
+      'iproute2',
+      'curl',
+      'squashfs-tools',
+      'zstd',
+    ],
+    excludes: ['/usr/share/doc/*', '/usr/share/info/*', '/usr/share/man/*', '/usr/share/locale/*'],
+    removed: [
+      '/usr/share/perl',
+      '/usr/share/perl5',
+      '/usr/lib/x86_64-linux-gnu/perl',
+      '/usr/lib/x86_64-linux-gnu/gconv',
+      '/usr/lib/udev/hwdb.d',
+      '/usr/lib/udev/hwdb.bin',
+      '/var/cache/debconf',
+    ],
+    files: {
+      [MARK_FILE]: `${MARK}\n`,
+      '/etc/hostname': 'localhost\n',
+      // A private cluster on the administrator's own machine: its console asks for no password.
+      '/etc/systemd/system/serial-getty@.service.d/muster-lab.conf':
+        '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 %I linux\n',
+    },
+    links: {
+      '/etc/systemd/system/apt-daily.timer': '/dev/null',
+      '/etc/systemd/system/apt-daily-upgrade.timer': '/dev/null',
+      '/etc/systemd/system/e2scrub_reap.service': '/dev/null',
+    },
+  };
+}
+
+/** Names the version of an image tree: another recipe, another kind of machine or another user (who owns the files) is another. */
+export function rootVersion(recipe: Recipe, root: boolean): string {
+  return digest([
+    JSON.stringify(recipe),
+    arch(),
+    root ? 'root' : 'user',
+    ...[import.meta.filename, join(import.meta.dirname, 'image-build.js')].map(file => readFileSync(file)),
+  ]);
+}
+
+/** Names the version of kernel and initramfs: the image's, and all that muster puts into an initramfs. */
+export function bootVersion(image: string): string {
+  const module = filesBelow(join(packageRoot, 'initramfs'));
+  const makers = filesBelow(join(import.meta.dirname, '..', 'image'));
+  return digest([image, ...[...module, ...makers].flatMap(file => [file, readFileSync(file)])]);
+}
+
+function digest(parts: readonly (string | Buffer)[]): string {
+  const hash = createHash('sha256');
+  for (const part of parts) hash.update(`${part.length}\n`).update(part);
+  return hash.digest('hex').slice(0, 16);
+}
+
+function filesBelow(folder: string): string[] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+    .sort();
+}
+
+function readOsRelease(): string {
+  return existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+}

@@ -1,0 +1,52 @@
+// The folder of one running lab (state, sockets, logs): made, marked with its owner, and removed, also after a lab that was killed.
+import { readFileSync } from 'node:fs';
+import { lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** Short, because a Unix socket's path has 107 bytes at most. */
+const PREFIX = 'muster-lab-';
+
+/** A new folder that only this user can enter. Folders whose lab is dead are removed first. */
+export async function makeRunFolder(parent = tmpdir()): Promise<string> {
+  await sweep(parent);
+  const folder = await mkdtemp(join(parent, PREFIX));
+  await writeFile(join(folder, 'owner'), ownerMark(process.pid) ?? '');
+  return folder;
+}
+
+/** Removes what labs that were killed have left: only this user's folders, and only when their owner is gone. */
+export async function sweep(parent = tmpdir()): Promise<string[]> {
+  const removed: string[] = [];
+  for (const name of await readdir(parent)) {
+    const folder = join(parent, name);
+    if (!name.startsWith(PREFIX) || !(await isOwn(folder))) continue;
+    const mark = await readFile(join(folder, 'owner'), 'utf8').catch(() => undefined);
+    // Without a mark, another lab may be just about to write it.
+    if (mark === undefined || isAlive(mark)) continue;
+    await rm(folder, { recursive: true, force: true });
+    removed.push(folder);
+  }
+  return removed;
+}
+
+async function isOwn(folder: string): Promise<boolean> {
+  const found = await lstat(folder).catch(() => undefined);
+  return found?.isDirectory() === true && found.uid === process.getuid?.();
+}
+
+/** A process as number and start time, since numbers are used again. */
+export function ownerMark(pid: number): string | undefined {
+  try {
+    // proc_pid_stat(5): the name may hold blanks, and ends with the last `)`; field 22 is the start time.
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return `${pid} ${fields[19]}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function isAlive(mark: string): boolean {
+  return ownerMark(Number(mark.split(' ')[0])) === mark.trim();
+}

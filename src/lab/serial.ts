@@ -1,0 +1,87 @@
+// What a node says on its serial console, from the file that QEMU keeps: read as it grows, and searched for marks.
+import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** Words on the console after which a boot goes no further. */
+export const DEAD_ENDS: readonly RegExp[] = [
+  /Kernel panic - not syncing.*/,
+  /No bootable device.*/,
+  /Access Denied.*/,
+  /You are in emergency mode.*/,
+];
+
+export type Found = { match: RegExpMatchArray } | { problem: string };
+
+export interface WaitOptions {
+  timeoutMs: number;
+  /** Only what is said after this offset (see `length`) counts. */
+  from?: number;
+  /** Why waiting is pointless (the machine has ended), or undefined. */
+  hopeless?: () => string | undefined;
+  deadEnds?: readonly RegExp[];
+}
+
+export class Serial {
+  readonly log: string;
+  private readonly socket: string;
+
+  constructor(log: string, socket: string) {
+    this.log = log;
+    this.socket = socket;
+  }
+
+  /** Everything said so far, without the terminal's control sequences. */
+  text(): string {
+    try {
+      return plain(readFileSync(this.log, 'utf8'));
+    } catch {
+      return '';
+    }
+  }
+
+  length(): number {
+    return this.text().length;
+  }
+
+  tail(lines = 25): string {
+    return this.text()
+      .split(/[\r\n]+/)
+      .filter(line => line.trim())
+      .slice(-lines)
+      .join('\n');
+  }
+
+  /** Waits until the console has said something, or it is clear that it will not. */
+  async waitFor(mark: RegExp, options: WaitOptions): Promise<Found> {
+    const until = performance.now() + options.timeoutMs;
+    for (;;) {
+      const hopeless = options.hopeless?.();
+      const text = this.text().slice(options.from ?? 0);
+      const match = text.match(mark);
+      if (match) return { match };
+      const dead = (options.deadEnds ?? DEAD_ENDS).map(pattern => text.match(pattern)).find(found => found);
+      if (dead) return { problem: `the console says: ${dead[0].trim()}` };
+      if (hopeless) return { problem: hopeless };
+      if (performance.now() > until) return { problem: `not seen in ${options.timeoutMs / 1000} s: ${mark.source}` };
+      await sleep(100);
+    }
+  }
+
+  /** Types into the console. */
+  async type(text: string): Promise<void> {
+    const connection = connect(this.socket);
+    await new Promise<void>((resolve, reject) => {
+      connection.once('error', reject);
+      // What the console says meanwhile is in the log; unread it would hold up the close.
+      connection.resume();
+      connection.write(text, () => resolve());
+    });
+    connection.destroy();
+  }
+}
+
+function plain(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the terminal's control sequences.
+  return text.replace(/\x1b(\[[0-9;?]*[A-Za-z]|[()][A-Z0-9]|[=>78c])/g, '');
+}
