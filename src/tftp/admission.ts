@@ -22,8 +22,8 @@ export interface AdmissionLimits {
 
 export const ADMISSION_LIMITS: AdmissionLimits = { transfers: 1024, perPeer: 64 };
 
-/** `makeRoom` is a transfer to end first, without a word to its client. */
-export type Verdict<T> = { admit: true; makeRoom?: T } | { admit: false; reason: string; repeated: boolean };
+/** `makeRoom` is a transfer to end first, without a word to its client; `repeats` the one that the request began. */
+export type Verdict<T> = { admit: true; makeRoom?: T } | { admit: false; reason: string; repeats?: T };
 
 export class Admission<T extends Place> {
   private readonly places = new Map<string, T>();
@@ -56,13 +56,13 @@ export class Admission<T extends Place> {
     if (peers && peers.size >= this.limits.perPeer) {
       const oldest = Array.from(peers).find(place => place.halfOpen);
       if (oldest) return { admit: true, makeRoom: oldest };
-      return { admit: false, reason: `this peer has ${peers.size} transfers already`, repeated: false };
+      return { admit: false, reason: `this peer has ${peers.size} transfers already` };
     }
     if (this.places.size < this.limits.transfers) return { admit: true };
     // As with TCP's half-open connections: a forged sender never answers, a real client does so within a round trip.
     const oldest = this.oldestHalfOpen();
     if (oldest) return { admit: true, makeRoom: oldest };
-    return { admit: false, reason: `the server has ${this.places.size} transfers already`, repeated: false };
+    return { admit: false, reason: `the server has ${this.places.size} transfers already` };
   }
 
   enter(place: T): void {
@@ -94,5 +94,5 @@ function askAgain<T extends Place>(same: T, request: string): Verdict<T> {
   const startedOver = same.request !== request || (!same.halfOpen && same.overdue);
   return startedOver
     ? { admit: true, makeRoom: same }
-    : { admit: false, reason: 'the request is a repetition', repeated: true };
+    : { admit: false, reason: 'the request is a repetition', repeats: same };
 }

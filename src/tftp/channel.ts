@@ -77,6 +77,11 @@ export class Channel implements Place, Timed {
     socket.bind({ address: localAddress, port: 0, exclusive: true });
   }
 
+  /** The client sent its request a second time. */
+  requestAgain(): void {
+    if (this.transfer) this.act(this.transfer.requestAgain(this.now()));
+  }
+
   expired(now: number): void {
     if (this.socket && this.transfer) this.act(this.transfer.tick(now, this.socket.getSendQueueCount() > 0));
   }

@@ -21,8 +21,8 @@ interface OptionRow {
   /** Values below `least` or above `most` are as if the option had not been sent. */
   least: number;
   most: number;
-  /** The value of the OACK. */
-  answer(asked: number, size: number): number;
+  /** The value of the OACK; undefined leaves the option out. */
+  answer(asked: number, size: number): number | undefined;
   /** What the answered value changes. */
   apply(terms: Terms, value: number): void;
 }
@@ -39,11 +39,12 @@ const OPTIONS: readonly OptionRow[] = [
     },
   },
   {
-    // RFC 2349: a client that reads sends 0 and is told the size; other values mean the same question.
+    // RFC 2349: a client that reads sends 0 and is told the size; other values mean the same question. An empty file's
+    // size is left out, because curl takes 0 for an illegal answer.
     name: 'tsize',
     least: 0,
     most: Number.MAX_SAFE_INTEGER,
-    answer: (_asked, size) => size,
+    answer: (_asked, size) => size || undefined,
     apply: () => {},
   },
   {
@@ -82,6 +83,7 @@ export function negotiate(asked: readonly (readonly [name: string, value: string
     if (!row || value === undefined || value < row.least || value > row.most) continue;
     if (answers.some(([answered]) => answered === name)) continue;
     const answer = row.answer(value, size);
+    if (answer === undefined) continue;
     row.apply(terms, answer);
     answers.push([name, answer]);
   }

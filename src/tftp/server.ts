@@ -142,7 +142,8 @@ class Server implements TftpServer {
     }
     // No answer: an error would end the client's boot, and a client that hears nothing asks again.
     this.counts.ignored += 1;
-    if (!verdict.repeated) this.report.busy(from, verdict.reason);
+    if (verdict.repeats) verdict.repeats.requestAgain();
+    else this.report.busy(from, verdict.reason);
     return false;
   }
 

@@ -23,6 +23,15 @@ const WAIT: Action = { do: 'wait' };
 
 /** RFC 6298 §2, with a margin over the round trip that suits a boot network, where that is below a millisecond. */
 const FIRST_TIMEOUT = 1000;
+/**
+ * An OACK is repeated only a second after the client's turn to repeat its request or ACK 0: atftp takes a second OACK for
+ * an error and stops. Clients that name no time wait 5 s at most, as atftp and curl do.
+ */
+const OACK_MARGIN = 1000;
+const CLIENT_TIMEOUT = 5000;
+const MOST_OACK_TIMEOUT = 15_000;
+/** A request that is repeated sooner is a copy that the network made. */
+const LEAST_REPETITION = 200;
 const LEAST_MARGIN = 100;
 const MOST_TIMEOUT = 8000;
 /** A client that says nothing for so long is gone; firmware outlasts a switch port's spanning tree, which takes 30 s. */
@@ -46,7 +55,6 @@ export class Transfer {
   private readonly startedAt: number;
   /** Last block of the window on its way. */
   private sent: number;
-  private highest: number;
   private sentAt: number;
   private progressAt: number;
   private backoff = 0;
@@ -67,7 +75,6 @@ export class Transfer {
     this.lastBlock = Math.floor(spec.size / spec.blockSize) + 1;
     this.acked = spec.oack ? -1 : 0;
     this.sent = this.acked;
-    this.highest = this.acked;
     this.startedAt = now;
     this.sentAt = now;
     this.progressAt = now;
@@ -111,6 +118,11 @@ export class Transfer {
     return this.lost(now);
   }
 
+  /** The client repeated its request: it has not heard the first answer. */
+  requestAgain(now: number): Action {
+    return this.halfOpen && now - this.sentAt >= LEAST_REPETITION ? this.send(now) : WAIT;
+  }
+
   /** An ERROR came from the client; RFC 1350 §7: it ends the transfer and is not answered. */
   error(code: number, message: string): Action {
     return { do: 'failed', reason: `the client stopped it with error ${code}: ${shown(message)}`, aborted: true };
@@ -120,31 +132,40 @@ export class Transfer {
   tick(now: number, queued = false): Action {
     if (now < this.deadline) return WAIT;
     const silence = now - this.progressAt;
-    const most = Math.max(MOST_SILENCE, 3 * (this.spec.timeoutMs ?? 0));
-    if (silence >= most) return this.fail(`no answer for ${Math.round(silence / 1000)} s`);
+    if (silence >= MOST_SILENCE) return this.fail(`no answer for ${Math.round(silence / 1000)} s`);
     if (now - this.startedAt >= MOST_TIME) return this.fail(TOO_SLOW);
     if (queued) {
       this.ambiguous = true;
-      this.deadline = Math.min(now + this.timeout(), this.progressAt + most);
+      this.deadline = Math.min(now + this.timeout(), this.progressAt + MOST_SILENCE);
       return WAIT;
     }
     if (!this.suspected) this.backoff += 1;
     const action = this.send(now);
     // The last wait ends when the silence has lasted long enough, not when the next repetition would be due.
-    this.deadline = Math.min(this.deadline, this.progressAt + most);
+    this.deadline = Math.min(this.deadline, this.progressAt + MOST_SILENCE);
     return action;
   }
 
   /**
-   * RFC 7440 §4: an ACK inside the window means a block was lost; the next window begins behind the acknowledged one.
-   * Where packets overtake each other many such ACKs come for one window, and each would send a whole one: within a round
-   * trip only the first does.
+   * RFC 7440 §4: an ACK inside the window means a block was lost; the next window begins behind the acknowledged one. But
+   * such ACKs also come from clients that count their window from another block (atftp, after a repetition) and where
+   * packets overtake each other, and each would double the traffic. So only the first repeats; behind those that follow
+   * the window slides on, until an ACK for a whole window says that both sides agree.
    */
   private lost(now: number): Action {
-    // A whole window was measured; the ACK of its middle is due after half of that.
-    if (this.restarted && now - this.sentAt < (this.smoothed ?? LEAST_PATIENCE) / 2) return this.suspect(now);
-    this.restarted = true;
-    return this.send(now);
+    if (!this.restarted) {
+      this.restarted = true;
+      return this.send(now);
+    }
+    const first = this.sent + 1;
+    const last = this.windowEnd();
+    if (last >= first) {
+      this.sent = last;
+      this.sentAt = now;
+      this.ambiguous = false;
+    }
+    this.suspect(now);
+    return last >= first ? { do: 'blocks', first, last } : WAIT;
   }
 
   /**
@@ -155,42 +176,45 @@ export class Transfer {
   private repeatedAck(now: number): Action {
     if (this.spec.windowSize === 1 || this.acked < 0 || this.hinted) return WAIT;
     this.hinted = true;
-    return this.suspect(now);
+    this.suspect(now);
+    return WAIT;
   }
 
   /** Something may be lost: when no ACK says otherwise within a round trip, the window is sent again. */
-  private suspect(now: number): Action {
+  private suspect(now: number): void {
     const early = now + Math.max(LEAST_PATIENCE, this.smoothed ?? 0);
-    if (early < this.deadline) {
-      this.deadline = early;
-      this.suspected = true;
-    }
-    return WAIT;
+    if (early >= this.deadline) return;
+    this.deadline = early;
+    this.suspected = true;
   }
 
   /** The window behind the last acknowledged block. */
   private send(now: number): Action {
     const first = this.acked + 1;
-    const last = first === 0 ? 0 : Math.min(this.acked + this.spec.windowSize, this.lastBlock);
-    this.repeats += Math.max(0, Math.min(this.highest, last) - first + 1);
-    this.ambiguous = last <= this.highest;
+    const last = this.windowEnd();
+    this.repeats += Math.max(0, this.sent - first + 1);
+    this.ambiguous = last <= this.sent;
     this.sent = last;
-    this.highest = Math.max(this.highest, last);
     this.sentAt = now;
     this.suspected = false;
     this.deadline = now + this.timeout();
     return first === 0 ? { do: 'oack' } : { do: 'blocks', first, last };
   }
 
-  /** RFC 1123 §4.2.3.2: adaptive, with exponential back-off. RFC 2349: unless the client named the time. */
-  private timeout(): number {
-    const base = this.spec.timeoutMs ?? this.measuredTimeout();
-    return Math.min(base * 2 ** Math.min(this.backoff, 16), Math.max(base, MOST_TIMEOUT));
+  /** The OACK, block 0, is a window by itself. */
+  private windowEnd(): number {
+    return this.acked < 0 ? 0 : Math.min(this.acked + this.spec.windowSize, this.lastBlock);
   }
 
-  private measuredTimeout(): number {
-    if (this.smoothed === undefined) return FIRST_TIMEOUT;
-    return Math.min(MOST_TIMEOUT, this.smoothed + Math.max(LEAST_MARGIN, 4 * this.variation));
+  /**
+   * RFC 1123 §4.2.3.2: adaptive, with exponential back-off. RFC 2349: the negotiated time is the longest wait; a lost block
+   * is repeated sooner than that, because curl asks for 5 s and each loss would cost as much.
+   */
+  private timeout(): number {
+    if (this.acked < 0) return Math.min((this.spec.timeoutMs ?? CLIENT_TIMEOUT) + OACK_MARGIN, MOST_OACK_TIMEOUT);
+    const measured =
+      this.smoothed === undefined ? FIRST_TIMEOUT : this.smoothed + Math.max(LEAST_MARGIN, 4 * this.variation);
+    return Math.min(measured * 2 ** Math.min(this.backoff, 16), this.spec.timeoutMs ?? MOST_TIMEOUT, MOST_TIMEOUT);
   }
 
   /** RFC 6298 §2; an unambiguous answer also ends the back-off. */

@@ -72,3 +72,7 @@ test('of an option sent twice the first counts', t => {
     1024,
   );
 });
+
+test('the size of an empty file is left out, because curl takes 0 for an illegal answer', t => {
+  t.deepEqual(negotiate([['tsize', '0']], 0).answers, []);
+});
