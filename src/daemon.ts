@@ -16,17 +16,19 @@ import { DEFAULT_STATUS_SECONDS, planBoot } from './boot/plan.ts';
 import { Statuses } from './boot/status.ts';
 import { BootSaver } from './boot-saver.ts';
 import type { Config } from './config.ts';
-import { startDhcpServer } from './dhcp/server.ts';
+import type { Grant } from './dhcp/exchange.ts';
+import { startDhcpServer, type UnknownClient } from './dhcp/server.ts';
 import { MusterError } from './errors.ts';
 import { Happenings } from './happenings.ts';
 import { attributesIni } from './http/attributes-ini.ts';
-import { startBootPlane } from './http/boot-plane.ts';
+import { type BootPlanePorts, startBootPlane } from './http/boot-plane.ts';
 import type { HeadFacts } from './http/session-values.ts';
 import type { Log } from './log.ts';
 import { effectiveAttributes } from './model/attributes.ts';
 import { Cluster } from './model/cluster.ts';
 import { firstObjects } from './model/first-objects.ts';
 import { packageRoot, version } from './package-root.ts';
+import { findInterface, starting } from './preflight.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import { startTftpServer } from './tftp/server.ts';
 import { UnknownMachines } from './unknown-machines.ts';
@@ -50,6 +52,7 @@ export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
 
 async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): Promise<void> {
   const network = bootNetwork(config);
+  const nic = findInterface(config, network);
   const now = (): number => Date.now();
   const newUid = (): string => randomBytes(16).toString('hex');
   const begun = now();
@@ -121,7 +124,7 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
     const node = cluster.get('node', uid);
     return node && effectiveAttributes(cluster, node.value);
   };
-  const plane = await startBootPlane({
+  const planePorts: BootPlanePorts = {
     head,
     directory,
     boots,
@@ -140,31 +143,36 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
       return node && attributesIni({ uid, name: node.value.name }, effectiveAttributes(cluster, node.value));
     },
     statusSeconds: uid => Number(attributesOf(uid)?.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
-  });
+  };
+  const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(planePorts));
   stops.push(async () => plane.close());
 
   if (config['tftp.enabled']) {
-    const tftp = await startTftpServer({
+    const tftpOptions = {
       address: network.address,
       port: config['tftp.port'],
       files: servedLoaders(loaders),
       journey: boots,
       directory,
       log,
-    });
+    };
+    const tftp = await starting('The TFTP server', 'tftp.port or tftp.enabled', async () =>
+      startTftpServer(tftpOptions),
+    );
     stops.push(async () => tftp.close());
   }
   if (config['dhcp.enabled']) {
-    const dhcp = await startDhcpServer({
+    const dhcpOptions = {
       head: network,
       config,
       directory,
       journey: boots,
       log,
       loaders,
-      granted: grant => boots.grant(grant.node),
-      seen: client => unknown.seen(client),
-    });
+      granted: (grant: Grant) => boots.grant(grant.node),
+      seen: (client: UnknownClient) => unknown.seen(client),
+    };
+    const dhcp = await starting('The DHCP server', 'dhcp.enabled', async () => startDhcpServer(dhcpOptions));
     stops.push(async () => dhcp.close());
   }
 
@@ -199,7 +207,13 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
   );
   stops.push(async () => admin.close());
   log.info(
-    { version, address: config['head.address'], http: config['http.port'], socket: config['paths.socket'] },
+    {
+      version,
+      interface: nic,
+      address: config['head.address'],
+      http: config['http.port'],
+      socket: config['paths.socket'],
+    },
     'musterd is ready',
   );
 }
