@@ -12,6 +12,10 @@ export interface ClientOptions {
   socket: string;
   /** The command in words, for the audit trail. */
   command?: string;
+  /** The name for the audit trail; the login name when not given. */
+  user?: string;
+  /** Is told each question and the status of its answer. */
+  trace?: (text: string) => void;
 }
 
 export type Progress = (sent: number, total: number) => void;
@@ -113,21 +117,30 @@ export class AdminClient {
   }
 
   private async send(method: Method, path: string, body?: string | Readable, type?: string, signal?: AbortSignal) {
-    const headers: Record<string, string> = { 'x-muster-user': userInfo().username };
-    if (this.options.command) headers['x-muster-command'] = encodeURIComponent(this.options.command).slice(0, 4000);
+    const headers: Record<string, string> = { 'x-muster-user': this.options.user ?? userInfo().username };
+    if (this.options.command) headers['x-muster-command'] = inHeader(this.options.command);
     if (type && body !== undefined) headers['content-type'] = type;
     try {
-      return await this.http.request({
+      const response = await this.http.request({
         method,
         path,
         headers,
         ...(body !== undefined && { body }),
         ...(signal && { signal }),
       });
+      this.options.trace?.(`${method} ${path}: ${response.statusCode}`);
+      return response;
     } catch (error) {
       throw asConnectionError(error, this.options.socket);
     }
   }
+}
+
+/** A command as header text: 4096 characters at most, cut before it is encoded so that no character is torn. */
+function inHeader(command: string): string {
+  const text = command.replace(/\p{Cs}/gu, '?');
+  const encoded = encodeURIComponent(text);
+  return encoded.length <= 4096 ? encoded : encodeURIComponent(Array.from(text).slice(0, 340).join(''));
 }
 
 function withQuery(path: string, query: Record<string, string | string[]>): string {

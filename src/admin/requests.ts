@@ -5,6 +5,7 @@ import type { Entry } from '../model/cluster.ts';
 import type { Kind } from '../model/kinds.ts';
 import { select } from '../model/select.ts';
 import { type Facts, fitting, inState } from './narrow.ts';
+import { maskPassword } from './show.ts';
 
 export type Query = Record<string, string | string[] | undefined>;
 
@@ -14,10 +15,15 @@ export function whoOf(request: FastifyRequest): string {
   return typeof user === 'string' && /^[\w.@-]{1,64}$/.test(user) ? user : 'unknown';
 }
 
-/** The command in the caller's words, for the audit trail. */
+/** The command in the caller's words, for the audit trail; passwords of power URIs are masked. */
 export function whatOf(request: FastifyRequest, fallback: string): string {
   const words = request.headers['x-muster-command'];
-  return typeof words === 'string' && words.length <= 4096 ? decodeURIComponent(words) : fallback;
+  if (typeof words !== 'string' || words.length > 4096) return fallback;
+  try {
+    return maskPassword(decodeURIComponent(words));
+  } catch {
+    return fallback;
+  }
 }
 
 export function isDryRun(query: Query): boolean {
