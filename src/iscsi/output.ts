@@ -102,7 +102,10 @@ export class Output {
     const { slab, used } = this;
     this.holds = false;
     this.used = 0;
-    if (used === 0) return this.pool.give(slab);
+    if (used === 0) {
+      this.pool.give(slab);
+      return;
+    }
     this.waiting += used;
     this.send(slab.subarray(0, used), () => {
       this.waiting -= used;
