@@ -50,12 +50,17 @@ export function furthestStage(boot: Boot): Stage | undefined {
   return furthest;
 }
 
-/** The error the boot is stuck at, unless it went on afterwards. */
+/** The error the boot is stuck at: unless it went on afterwards, or was further already when the error was told. */
 export function currentError(boot: Boot): BootEvent | undefined {
-  const last = boot.events.findLast(event => event.error !== undefined);
+  const position = boot.events.findLastIndex(event => event.error !== undefined);
+  const last = boot.events[position];
   if (!last || boot.outcome === 'up') return undefined;
-  const after = boot.events.slice(boot.events.indexOf(last) + 1);
-  return after.some(event => !event.error && stageNumber(event.stage) >= stageNumber(last.stage)) ? undefined : last;
+  const wentOn = boot.events.some(
+    (event, index) =>
+      !event.error &&
+      (event.stage === last.stage ? index > position : stageNumber(event.stage) > stageNumber(last.stage)),
+  );
+  return wentOn ? undefined : last;
 }
 
 /** The token follows from the session id, so that the archive can be made again after a restart without keeping a secret. */

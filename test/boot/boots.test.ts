@@ -144,6 +144,14 @@ test('an error is what the boot is stuck at, until a later stage says otherwise'
   t.is(timelineOf(boot).outcome, 'booting');
 });
 
+test('an error that comes late, of a stage the boot has passed, is no failure', t => {
+  const { boots, plan, node } = bootable();
+  see(boots, node.value.mac, 'offered', 'addressed', 'ipxe');
+  const { boot } = mint(boots, plan);
+  boots.note({ stage: 'loader', mac: node.value.mac, error: 'timeout' });
+  t.is(timelineOf(boot).outcome, 'booting');
+});
+
 test('a boot that goes no further says what it waits for', t => {
   const { boots, node } = bootable();
   see(boots, node.value.mac, 'offered');

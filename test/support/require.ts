@@ -11,7 +11,8 @@ export interface Needs {
   files?: readonly string[];
 }
 
-const FOLDERS = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+// The system's folders first: npm puts programs of packages before them that have the same names (`nft`).
+const FOLDERS = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', ...(process.env['PATH'] ?? '').split(delimiter)];
 
 /** The full path of a program, also from the system folders that an ordinary PATH lacks. */
 export function findProgram(name: string): string | undefined {

@@ -1,0 +1,120 @@
+// The whole journey in memory: captured packets of real firmware in, the decisions of every stage, one timeline out.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { tokenOf } from '../src/boot/boot.ts';
+import { clusterDirectory } from '../src/boot/cluster-directory.ts';
+import { JOURNEY } from '../src/boot/journey.ts';
+import { servedLoaders } from '../src/boot/loaders.ts';
+import { planBoot } from '../src/boot/plan.ts';
+import { renderScript } from '../src/boot/script.ts';
+import { sessionFile } from '../src/boot/session-archive.ts';
+import { timelineOf } from '../src/boot/timeline.ts';
+import { defaultConfig } from '../src/config.ts';
+import { answer } from '../src/dhcp/exchange.ts';
+import { decode } from '../src/dhcp/packet.ts';
+import { readRequest } from '../src/dhcp/request.ts';
+import { attributesIni } from '../src/http/attributes-ini.ts';
+import { takeHeartbeat, takeReport } from '../src/http/node-reports.ts';
+import { sessionUrl, sessionValues } from '../src/http/session-values.ts';
+import { packageRoot } from '../src/package-root.ts';
+import { findFile } from '../src/tftp/names.ts';
+import { captured } from './dhcp/build.ts';
+import { FakeCluster, fakeBoots } from './fakes/cluster.ts';
+
+const LOADERS = { bios: '/l/undionly.kpxe', efi64: '/l/snponly.efi', 'http-efi64': '/l/snponly.efi' };
+const HEAD = { address: '10.54.0.1', port: 8080, prefix: 24, router: '', dns: [], domain: '', failureSeconds: 60 };
+const template = readFileSync(join(packageRoot, 'boot-scripts/netboot.ipxe'), 'utf8');
+
+/** Lets a node of the captured packets' MAC boot; `packets` are what its firmware and iPXE send, in order. */
+function journey(t: ExecutionContext, packets: readonly string[]) {
+  const fake = new FakeCluster();
+  const { node } = fake.bootable();
+  const mac = readRequest(decode(captured(packets[0] ?? ''))).mac;
+  // The captured clients ask for the address that they were offered when they were recorded.
+  const asked = packets.map(name => readRequest(decode(captured(name))).requestedAddress);
+  const wanted = asked.find(ip => ip !== undefined) ?? node.value.ip;
+  fake.change(node, { mac, ip: wanted });
+  const world = fakeBoots(fake);
+  // Past the time of trust after a start: only the ACKs below allow a script.
+  world.clock.now += 10 * 60_000;
+  const context = {
+    head: fake.network,
+    config: defaultConfig(),
+    directory: clusterDirectory(fake.cluster),
+    loaders: LOADERS,
+  };
+  for (const name of packets) {
+    const result = answer(readRequest(decode(captured(name))), context);
+    if (!('reply' in result)) return t.fail(`${name}: ${JSON.stringify(result)}`);
+    t.is(result.reply.yiaddr, wanted, name);
+    if (result.note) world.boots.note(result.note);
+    if (result.grant) world.boots.grant(result.grant.node);
+    if (result.grant?.kind === 'firmware') fetchLoader(t, world.boots, node.uid, String(result.reply.file));
+    world.clock.now += 500;
+  }
+  return finish(t, fake, world, node.uid);
+}
+
+function fetchLoader(
+  t: ExecutionContext,
+  boots: ReturnType<typeof fakeBoots>['boots'],
+  node: string,
+  file: string,
+): void {
+  const name = file.startsWith('http') ? file.slice(file.lastIndexOf('/') + 1) : file;
+  t.true('source' in findFile(servedLoaders(LOADERS), name), file);
+  boots.note({ stage: 'loader', node, detail: name });
+}
+
+function finish(t: ExecutionContext, fake: FakeCluster, world: ReturnType<typeof fakeBoots>, uid: string) {
+  const { boots, statuses, clock } = world;
+  const node = fake.cluster.get('node', uid);
+  const planned = node && planBoot(fake.cluster, node);
+  if (!planned || 'refusal' in planned) return t.fail('no plan');
+  t.true(boots.mayMint(uid));
+  const { id, boot } = boots.mint(planned.plan, `${planned.plan.node.ip}:1`);
+  const script = renderScript(template, planned.plan, sessionUrl(HEAD, id));
+  const cmdline = /^kernel .*$/m.exec(script)?.[0].replace(/^kernel --name kernel \S+ /, '') ?? '';
+  t.false(cmdline.includes(id), 'no session id on the kernel command line');
+  t.true(sessionFile(sessionValues(planned.plan, id, HEAD)).includes(`MUSTER_SESSION='${id}'`));
+  boots.note({ stage: 'kernel', session: id });
+  clock.now += 2000;
+  for (const stage of ['initramfs', 'image', 'root']) t.is(takeReport(boots, id, `stage=${stage}\n`, 'x').status, 200);
+  const ports = {
+    boots,
+    statuses,
+    attributesIni: () => attributesIni({ uid, name: 'n0' }, new Map()),
+    statusSeconds: () => 10,
+  };
+  t.is(takeHeartbeat(ports, `token=${tokenOf(id)}\n`, planned.plan.node.ip).status, 200);
+  t.is(statuses.of(uid).state, 'up');
+  t.is(boots.of(uid).length, 1);
+  return timelineOf(boot);
+}
+
+test('UEFI by PXE: OVMF, TFTP, snponly, ten stages', t => {
+  const timeline = journey(t, ['ovmf-pxe-discover', 'ovmf-pxe-request', 'snponly-discover', 'snponly-request']);
+  t.true(timeline?.rows.every(row => row.at !== undefined));
+  t.is(timeline?.outcome, 'up');
+});
+
+test('UEFI by HTTP boot: the loader over HTTP, ten stages', t => {
+  const timeline = journey(t, ['ovmf-http-discover', 'ovmf-http-request']);
+  t.deepEqual(
+    timeline?.rows.filter(row => row.at === undefined).map(row => row.stage),
+    ['ipxe'],
+  );
+});
+
+test('BIOS with iPXE in the card: the journey begins at stage 4', t => {
+  const timeline = journey(t, ['bios-ipxe-discover', 'bios-ipxe-request']);
+  t.deepEqual(
+    timeline?.rows.filter(row => row.at === undefined).map(row => row.number),
+    [1, 2, 3],
+  );
+  t.deepEqual(
+    timeline?.rows.map(row => row.stage),
+    JOURNEY.map(stage => stage.name),
+  );
+});
