@@ -1,7 +1,7 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, statSync } from 'node:fs';
-import { readFile, stat } from 'node:fs/promises';
+import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Commander } from './admin/commander.ts';
 import { startAdminServer } from './admin/server.ts';
@@ -13,6 +13,7 @@ import { Boots } from './boot/boots.ts';
 import { clusterDirectory } from './boot/cluster-directory.ts';
 import { findLoaders, servedLoaders } from './boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, planBoot } from './boot/plan.ts';
+import { fillTemplate } from './boot/script.ts';
 import { Statuses } from './boot/status.ts';
 import { BootSaver } from './boot-saver.ts';
 import type { Config } from './config.ts';
@@ -109,6 +110,7 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
       'no iPXE loader was found; install the package ipxe (Debian) or ipxe-bootimgs (RHEL), or name files in [loaders]',
     );
   }
+  const served = new Map([...servedLoaders(loaders), ['autoexec.ipxe', await writeAutoexec(config, network)]]);
   const unknown = new UnknownMachines();
 
   const head = (): HeadFacts => ({
@@ -136,7 +138,7 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
     },
     template: async name => bootScript(config, name),
     blobPath: sha256 => blobs.path(sha256),
-    loaderFile: name => loaderFile(servedLoaders(loaders).get(name)),
+    loaderFile: name => loaderFile(served.get(name)),
     save: async boot => saver.now(boot),
     attributesIni: uid => {
       const node = cluster.get('node', uid);
@@ -151,7 +153,7 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
     const tftpOptions = {
       address: network.address,
       port: config['tftp.port'],
-      files: servedLoaders(loaders),
+      files: served,
       journey: boots,
       directory,
       log,
@@ -236,6 +238,14 @@ async function bootScript(config: Config, name: string): Promise<string> {
   const own = config['paths.scripts'] && join(config['paths.scripts'], name);
   if (own && (await stat(own).catch(() => undefined))) return readFile(own, 'utf8');
   return readFile(join(packageRoot, 'boot-scripts', name), 'utf8');
+}
+
+/** The script that newer iPXE asks for beside itself; a file, so that TFTP and HTTP serve it like any loader. */
+async function writeAutoexec(config: Config, network: Subnet): Promise<string> {
+  const path = join(config['paths.state'], 'autoexec.ipxe');
+  const script = `http://${network.address}:${config['http.port']}/boot/v1/script`;
+  await writeFile(path, fillTemplate(await bootScript(config, 'autoexec.ipxe'), { SCRIPT: script }), { mode: 0o644 });
+  return path;
 }
 
 function loaderFile(path: string | undefined): { path: string; size: number; etag: string } | undefined {

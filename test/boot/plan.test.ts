@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { planBoot } from '../../src/boot/plan.ts';
-import { renderRefusal, renderScript } from '../../src/boot/script.ts';
+import { fillTemplate, renderRefusal, renderScript } from '../../src/boot/script.ts';
 import { sessionArchive, sessionFile } from '../../src/boot/session-archive.ts';
 import { STYLES } from '../../src/boot/styles/style.ts';
 import { packageRoot } from '../../src/package-root.ts';
@@ -66,11 +66,12 @@ test('every script is an iPXE script, every placeholder is filled, and every sty
   if ('refusal' in answer) return t.fail(answer.refusal);
   for (const { name, text } of scripts) {
     t.true(text.startsWith('#!ipxe\n'), name);
-    const filled =
-      name === 'refused.ipxe'
-        ? renderRefusal(text, 'n0', 'why')
-        : renderScript(text, answer.plan, 'http://10.54.0.1/boot/v1/x');
-    t.notRegex(filled, /@[A-Z_]+@/, name);
+    const filled: Record<string, () => string> = {
+      'refused.ipxe': () => renderRefusal(text, 'n0', 'why'),
+      'autoexec.ipxe': () => fillTemplate(text, { SCRIPT: 'http://10.54.0.1/boot/v1/script' }),
+    };
+    const result = (filled[name] ?? (() => renderScript(text, answer.plan, 'http://10.54.0.1/boot/v1/x')))();
+    t.notRegex(result, /@[A-Z_]+@/, name);
   }
   for (const style of Object.values(STYLES))
     t.true(
