@@ -3,7 +3,8 @@ import { existsSync, mkdirSync } from 'node:fs';
 import { chmod, chown, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import Fastify, { type FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
+import type { Collected } from '../blobs/garbage.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Statuses } from '../boot/status.ts';
 import { ERRORS, MusterError, reasonOf } from '../errors.ts';
@@ -14,6 +15,10 @@ import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
 import type { Happening, Health, UnknownMachine } from './contract.ts';
 import { bootRoutes } from './routes-boot.ts';
+import { daemonRoutes } from './routes-daemon.ts';
+import { importRoutes } from './routes-import.ts';
+import { memberRoutes } from './routes-members.ts';
+import { nameRoutes } from './routes-names.ts';
 import { objectRoutes } from './routes-objects.ts';
 import { uploadRoutes } from './routes-uploads.ts';
 import type { FilePorts } from './stored-files.ts';
@@ -30,8 +35,8 @@ export interface AdminPorts extends FilePorts {
   unknown(): UnknownMachine[];
   /** Calls back for everything that happens, until the returned function is called. */
   watch(listener: (happening: Happening) => void): () => void;
-  /** Blobs that nothing refers to are removed; answers what was, or would be. */
-  collect(dryRun: boolean): Promise<{ sha256: string; size: number }[]>;
+  /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */
+  collect(dryRun: boolean): Promise<Collected>;
 }
 
 export async function startAdminServer(
@@ -79,9 +84,17 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
     const reason = `There is no ${request.method} ${request.url.split('?')[0]} in this API.`;
     return reply.code(404).send({ success: false, reason, code: 'no-such-object' });
   });
+  const routes: RouteOptions[] = [];
+  server.addHook('onRoute', route => {
+    routes.push(route);
+  });
   objectRoutes(server, ports);
+  memberRoutes(server, ports);
+  importRoutes(server, ports);
+  nameRoutes(server, ports);
   bootRoutes(server, ports);
   uploadRoutes(server, ports);
+  daemonRoutes(server, ports, routes);
   return server;
 }
 

@@ -1,7 +1,13 @@
-// Words of the form `name=value`; `name=@FILE` sends the file first.
+// Words of the form `name=value`; `name=@FILE` sends the file first; `--content @FILE` reads such names from a file.
+import { constants } from 'node:fs';
+import { access, readFile } from 'node:fs/promises';
+import { text as textOf } from 'node:stream/consumers';
 import type { AdminClient } from '../admin/client.ts';
 import type { UploadReference } from '../admin/contract.ts';
-import { MusterError } from '../errors.ts';
+import { MusterError, reasonOf } from '../errors.ts';
+import { fieldsOf } from '../model/kinds.ts';
+import { type Fields, readContent } from './content.ts';
+import type { Context } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** `name=value` words by name, in order; anything else is `bad-usage`. */
@@ -11,25 +17,40 @@ export function readAssignments(words: readonly string[]): Record<string, string
     const at = word.indexOf('=');
     if (at < 1) throw new MusterError('bad-usage', `'${word}' is not of the form name=value.`);
     const name = word.slice(0, at);
-    if (name in result) throw new MusterError('bad-usage', `'${name}' is given twice.`);
+    if (Object.hasOwn(result, name)) throw new MusterError('bad-usage', `'${name}' is given twice.`);
     result[name] = word.slice(at + 1);
   }
   return result;
 }
 
-/** As above, with each `@FILE` uploaded and replaced by its reference. With a dry run no byte is sent. */
-export async function sendAssignments(
-  client: AdminClient,
-  terminal: Terminal,
-  words: readonly string[],
-  dryRun: boolean,
-): Promise<Record<string, string | UploadReference>> {
-  const fields: Record<string, string | UploadReference> = {};
-  for (const [name, value] of Object.entries(readAssignments(words))) {
-    if (!value.startsWith('@')) fields[name] = value;
-    else if (!dryRun) fields[name] = await sendFile(client, terminal, name, value.slice(1));
+/** The objects of a `--content` file; `@-` is standard input. */
+export async function contentOf(content: string): Promise<Fields[]> {
+  if (!content.startsWith('@') || content.length < 2)
+    throw new MusterError('bad-usage', `--content '${content}' must be a file: write --content @${content || 'FILE'}`);
+  const file = content.slice(1);
+  if (file === '-') return readContent(await textOf(process.stdin), 'standard input');
+  const text = await readFile(file, 'utf8').catch((error: unknown) => {
+    throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`);
+  });
+  return readContent(text, file);
+}
+
+/** The fields with each `@FILE` uploaded and replaced by its reference; only fields that are files. With a dry run no byte is sent. */
+export async function sendFiles({ client, terminal, given, kind }: Context, fields: Fields): Promise<Fields> {
+  const files = new Set(fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : [])));
+  const sent: Fields = {};
+  for (const [name, value] of Object.entries(fields)) {
+    if (!files.has(name) || typeof value !== 'string' || !value.startsWith('@')) sent[name] = value;
+    else if (given.dryRun) await readable(value.slice(1));
+    else sent[name] = await sendFile(client, terminal, name, value.slice(1));
   }
-  return fields;
+  return sent;
+}
+
+async function readable(file: string): Promise<void> {
+  await access(file, constants.R_OK).catch((error: unknown) => {
+    throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`);
+  });
 }
 
 async function sendFile(client: AdminClient, terminal: Terminal, name: string, file: string): Promise<UploadReference> {

@@ -2,14 +2,7 @@
 // The one program behind `muster` and the `scyld-*` names: the name it was called by is the first word.
 import { basename } from 'node:path';
 import { MusterError, reasonOf } from '../errors.ts';
-import { runCommandLine } from './program.ts';
-
-/** `scyld-nodectl …` is `muster nodectl …`. */
-function wordsOf(argv: readonly string[]): string[] {
-  const name = basename(argv[1] ?? 'muster');
-  const rest = argv.slice(2);
-  return name.startsWith('scyld-') ? [name.slice('scyld-'.length), ...rest] : rest;
-}
+import { wordsFor } from './words.ts';
 
 // A reader that goes away (`muster node ls | head`) is no failure.
 process.stdout.on('error', error => {
@@ -17,7 +10,9 @@ process.stdout.on('error', error => {
   process.exit(0);
 });
 
-process.exitCode = await runCommandLine(wordsOf(process.argv)).catch((error: unknown) => {
+const words = wordsFor(basename(process.argv[1] ?? 'muster'), process.argv.slice(2));
+
+process.exitCode = await run().catch((error: unknown) => {
   process.stderr.write(`ERROR: ${reasonOf(error)}\n`);
   if (error instanceof MusterError) {
     if (error.hint) process.stderr.write(`${error.hint}\n`);
@@ -26,3 +21,13 @@ process.exitCode = await runCommandLine(wordsOf(process.argv)).catch((error: unk
   process.stderr.write(`${(error as Error).stack ?? ''}\nThis is a bug in muster.\n`);
   return 70;
 });
+
+async function run(): Promise<number> {
+  if (words[0] === '__complete') {
+    const { completionText } = await import('./complete-main.ts');
+    process.stdout.write(await completionText(words.slice(1)));
+    return 0;
+  }
+  const { runCommandLine } = await import('./program.ts');
+  return runCommandLine(words);
+}

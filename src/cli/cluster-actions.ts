@@ -4,7 +4,7 @@ import { foldNodeSet } from '../model/nodeset.ts';
 import { readAssignments } from './assignments.ts';
 import { printChanged } from './differences.ts';
 import { printData, printList } from './listing.ts';
-import { dryRun } from './object-actions.ts';
+import { dryRun } from './selection.ts';
 import type { Action } from './table.ts';
 import { humanBytes, humanSpan, humanTime } from './terminal.ts';
 
@@ -21,6 +21,7 @@ export const clusterShow: Action = {
     const settings = await client.call<Shown[]>('GET', '/api/v1/clusters');
     printList(terminal, given, settings, {
       title: 'Cluster',
+      kind: 'cluster',
       detail: given.options['longLong'] ? 'full' : 'long',
       now: Date.now(),
     });
@@ -31,6 +32,7 @@ export const clusterShow: Action = {
 export const clusterUpdate: Action = {
   name: 'update',
   words: '<field=value...>',
+  takes: 'assignments',
   summary: 'change settings',
   examples: ['muster cluster update default_group=DefaultAttribs'],
   async run(context) {
@@ -73,7 +75,7 @@ export const logShow: Action = {
   summary: 'the audit trail: who changed what, the newest last',
   options: [
     { flags: '--limit <count>', meaning: 'how many lines; 100 when not given' },
-    { flags: '--node <id>', meaning: 'only what changed this node' },
+    { flags: '--node <id>', meaning: 'only what changed this node', takes: { names: 'node' } },
   ],
   examples: ['muster log', 'muster log --node n0 --limit 20'],
   async run({ client, given, terminal }) {

@@ -12,6 +12,7 @@ import type { Action } from './table.ts';
 export const download: Action = {
   name: 'download',
   words: '<field> [file]',
+  takes: 'stored-files',
   summary: 'fetch a stored file; to NAME.FIELD when no file is given',
   examples: ['muster boot -i DefaultBoot download kernel vmlinuz', 'muster image -i DefaultImage download content'],
   async run(context) {

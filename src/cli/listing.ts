@@ -1,49 +1,105 @@
 // Lists as the specification prints them: the class as header, two spaces a level, fields in alphabetical order; and tables.
 import { stringify } from 'yaml';
-import type { Shown } from '../admin/contract.ts';
+import type { Kind, Shown } from '../admin/contract.ts';
+import { MusterError } from '../errors.ts';
+import { fieldsOf, KINDS } from '../model/kinds.ts';
+import { nearest } from '../nearest.ts';
 import type { Given } from './table.ts';
 import { humanBytes, humanSpan, humanTime, type Terminal } from './terminal.ts';
 
-/** Fields that every object has and that only `-L` or `--show-uids` show. */
-const BOOKKEEPING = new Set(['uid', 'revision', 'created', 'modified']);
+/** Fields that every object has and that only `-L` or `--fields` show. */
+const BOOKKEEPING = ['uid', 'revision', 'created', 'modified'];
+
+/** Fields that `-l` leaves out while they are empty: what few objects have. */
+const OPTIONAL = new Set(
+  'description full_name mirrors check iso isolabel kickstart repo parent distro power_uri group'.split(' '),
+);
+
+/** What a table shows when no fields are named. */
+const TABLE_FIELDS: Record<Kind, readonly string[]> = {
+  node: ['mac', 'ip', 'groups'],
+  attrib: ['attributes'],
+  boot: ['release', 'image', 'boot_style', 'frozen'],
+  image: ['content', 'parent', 'frozen'],
+  repo: ['urls'],
+  distro: ['release', 'repos'],
+  pool: ['pattern', 'first_index', 'ip_base'],
+  head: ['address', 'version'],
+  cluster: ['default_group', 'default_distro', 'accept_new_nodes'],
+};
 
 export interface ListOptions {
   title: string;
+  kind: Kind;
   detail: 'names' | 'long' | 'full';
   now: number;
 }
 
+/** `--fields` names fields of the kind, or one below: `attributes[_boot_style]`, `content[size]`. */
+export function checkFields(kind: Kind, names: readonly string[] | undefined): void {
+  const known = [...fieldsOf(kind).map(row => row.name), ...BOOKKEEPING];
+  for (const name of names ?? []) {
+    const outer = name.replace(/\[[^\]]*\]$/, '');
+    if (known.includes(outer)) continue;
+    const close = nearest(outer, known);
+    const hint = close ? `Did you mean '${close}'?` : `The fields are ${known.join(', ')}.`;
+    throw new MusterError('unknown-field', `A ${KINDS[kind].label} has no field '${name}' to show.`, { hint });
+  }
+}
+
 /** Prints objects as the common options ask for it. */
 export function printList(terminal: Terminal, given: Given, objects: readonly Shown[], options: ListOptions): void {
-  if (given.json || given.yaml) printData(terminal, given, objects);
-  else if (given.table) terminal.write(tableText(options.title, objects, given.fields ?? ['uid'], terminal.width));
-  else terminal.write(listText(objects, given, options));
+  const { title, kind } = options;
+  if (given.json || given.yaml) printData(terminal, given, given.fields ? objects.map(picked(given.fields)) : objects);
+  else if (given.table) {
+    const fields = [...(given.showUids ? ['uid'] : []), ...(given.fields ?? TABLE_FIELDS[kind])];
+    terminal.write(tableText(title, objects, fields, terminal.width));
+  } else terminal.write(listText(objects, given, options));
+}
+
+const picked = (fields: readonly string[]) => (object: Shown) => ({
+  name: object.name,
+  ...Object.fromEntries(fields.map(field => [field, fieldAt(object, field)])),
+});
+
+/** The value of `content` or of `content[size]`. */
+function fieldAt(object: Shown, field: string): unknown {
+  const [, name = field, key] = /^(\w+)\[([^\]]*)\]$/.exec(field) ?? [];
+  const value = object[name];
+  if (key === undefined || typeof value !== 'object' || value === null) return key === undefined ? value : undefined;
+  return Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
 }
 
 /** Any data as JSON (or YAML), for programs. */
-export function printData(terminal: Terminal, given: Pick<Given, 'yaml'>, data: unknown): void {
-  terminal.write(given.yaml ? stringify(data) : `${JSON.stringify(data, null, 2)}\n`);
+export function printData(terminal: Terminal, given: Pick<Given, 'yaml' | 'pretty'>, data: unknown): void {
+  terminal.write(given.yaml ? stringify(data) : `${JSON.stringify(data, null, given.pretty ? 2 : 0)}\n`);
 }
 
 export function listText(
   objects: readonly Shown[],
   given: Pick<Given, 'showUids' | 'fields'>,
-  options: ListOptions,
+  options: Omit<ListOptions, 'kind'>,
 ): string {
-  const lines = [options.title];
+  const { title, detail, now } = options;
+  const lines = [title];
   for (const object of objects) {
     lines.push(`  ${object.name}${given.showUids ? ` (${object.uid})` : ''}`);
-    if (options.detail === 'names' && !given.fields) continue;
-    const fields = Object.entries(object)
-      .filter(([name]) =>
-        given.fields ? given.fields.includes(name) : options.detail === 'full' || !BOOKKEEPING.has(name),
-      )
-      .filter(
-        ([name]) => name !== 'uid' || given.showUids || options.detail === 'full' || given.fields?.includes('uid'),
-      );
-    lines.push(...fieldLines(Object.fromEntries(fields), 2, options.now));
+    if (given.fields) {
+      const fields = given.fields.map(field => [field, fieldAt(object, field)]);
+      lines.push(...fieldLines(Object.fromEntries(fields), 2, now));
+    } else if (detail !== 'names') {
+      const fields = Object.entries(object).filter(([name, value]) => detail === 'full' || isListed(name, value));
+      lines.push(...fieldLines(Object.fromEntries(fields), 2, now));
+    }
   }
   return `${lines.join('\n')}\n`;
+}
+
+/** Whether `-l` shows the field. */
+function isListed(name: string, value: unknown): boolean {
+  if (BOOKKEEPING.includes(name)) return false;
+  const empty = value === '' || value === null || value === false || (Array.isArray(value) && value.length === 0);
+  return !(empty && OPTIONAL.has(name));
 }
 
 function fieldLines(fields: Record<string, unknown>, level: number, now: number): string[] {
@@ -79,7 +135,7 @@ function scalar(name: string, value: unknown, now: number): string {
 /** A table with the names on the left: `Nodes |   groups`, right-aligned; cells are cut where the terminal ends. */
 export function tableText(title: string, objects: readonly Shown[], fields: readonly string[], width: number): string {
   const head = [title, ...fields];
-  const rows = objects.map(object => [object.name, ...fields.map(field => cell(object[field]))]);
+  const rows = objects.map(object => [object.name, ...fields.map(field => cell(fieldAt(object, field)))]);
   const widths = head.map((name, column) => Math.max(name.length, ...rows.map(row => row[column]?.length ?? 0)));
   const line = (cells: readonly string[]): string => {
     const text = cells.map((text, column) =>
@@ -96,6 +152,8 @@ function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (Array.isArray(value)) return value.join(',');
   if (typeof value === 'object') {
+    if ('sha256' in value && 'size' in value)
+      return `${humanBytes(Number(value.size))} ${String(value.sha256).slice(0, 12)}`;
     return Object.entries(value)
       .map(([name, inner]) => `${name}=${String(inner)}`)
       .join(' ');

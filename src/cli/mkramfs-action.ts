@@ -20,6 +20,7 @@ export const mkramfsRun: Action = {
     {
       flags: '--update <bootconfig>',
       meaning: 'the boot config whose image is used and whose kernel and initramfs are replaced',
+      takes: { names: 'boot' },
     },
     { flags: '--kver <version>', meaning: "the kernel's version; the newest in the image when not given" },
   ],

@@ -3,14 +3,9 @@ import type { Changed, Explained, ShownStatus, ShownTimelines, Timeline, Unknown
 import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';
 import { listText, printData } from './listing.ts';
-import { selection } from './object-actions.ts';
+import { chosen, selection } from './selection.ts';
 import type { Action, Context } from './table.ts';
 import { humanBytes, humanSpan, humanTime } from './terminal.ts';
-
-function chosen({ given }: Context): Record<string, string[]> {
-  const ids = [...given.ids, ...given.words];
-  return ids.length > 0 ? { id: ids } : {};
-}
 
 const changeGroups =
   (action: 'join' | 'leave') =>
@@ -26,6 +21,7 @@ const changeGroups =
 export const joinGroups: Action = {
   name: 'join',
   words: '<groups...>',
+  takes: { names: 'attrib' },
   summary: 'add the nodes to attribute groups, last in their order',
   examples: ['muster node -i n[0-3] join gpu'],
   run: changeGroups('join'),
@@ -34,6 +30,7 @@ export const joinGroups: Action = {
 export const leaveGroups: Action = {
   name: 'leave',
   words: '<groups...>',
+  takes: { names: 'attrib' },
   summary: 'take the nodes out of attribute groups',
   examples: ['muster node -i n3 leave gpu'],
   run: changeGroups('leave'),
@@ -42,12 +39,13 @@ export const leaveGroups: Action = {
 export const nodeStatus: Action = {
   name: 'status',
   words: '[names...]',
+  takes: 'names',
   summary: 'up, down, booting or failed; since when and why',
   options: [{ flags: '-l, --long', meaning: 'with the facts of the last heartbeat' }],
   examples: ['muster node status', 'muster node -i n0 status -l'],
   async run(context) {
     const { client, given, terminal } = context;
-    const statuses = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(context));
+    const statuses = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(given, given.words));
     if (given.json || given.yaml) printData(terminal, given, statuses);
     else if (given.options['long']) terminal.write(longStatus(statuses, given));
     else terminal.write(statuses.length === 0 ? 'There are no nodes.\n' : shortStatus(statuses));
@@ -84,12 +82,13 @@ function longStatus(statuses: readonly ShownStatus[], given: Context['given']): 
 export const nodeTimeline: Action = {
   name: 'timeline',
   words: '[names...]',
+  takes: 'names',
   summary: 'the journey of the last boot, stage by stage, with times',
   options: [{ flags: '--boots <count>', meaning: 'how many boots, the newest last; 1 when not given' }],
   examples: ['muster node -i n0 timeline', 'muster node -i n0 timeline --boots 5'],
   async run(context) {
     const { client, given, terminal } = context;
-    const nodes = await client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', chosen(context));
+    const nodes = await client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', chosen(given, given.words));
     const count = Number(given.options['boots'] ?? 1) || 1;
     const cut = nodes.map(node => ({ ...node, boots: node.boots.slice(-count) }));
     if (given.json || given.yaml) printData(terminal, given, cut);
@@ -128,11 +127,12 @@ function bootText(terminal: Context['terminal'], boot: Timeline): string {
 export const nodeExplain: Action = {
   name: 'explain',
   words: '[names...]',
+  takes: 'names',
   summary: 'what the node would boot now, and where each attribute comes from',
   examples: ['muster node -i n0 explain'],
   async run(context) {
     const { client, given, terminal } = context;
-    const nodes = await client.call<Explained[]>('GET', '/api/v1/nodes/explain', chosen(context));
+    const nodes = await client.call<Explained[]>('GET', '/api/v1/nodes/explain', chosen(given, given.words));
     if (given.json || given.yaml) printData(terminal, given, nodes);
     else for (const node of nodes) terminal.write(explainText(context, node));
     return 0;

@@ -1,14 +1,58 @@
 // All nouns of the command line, in the order of the help.
-
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
+import { completionRun } from './completion-action.ts';
+import { importDistro } from './distro-import.ts';
 import { download } from './download.ts';
+import { addBootConfig, modimgList, modimgRun, packNode } from './frames.ts';
 import { labRun } from './lab-action.ts';
+import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
 import { joinGroups, leaveGroups, nodeExplain, nodeStatus, nodeTimeline, nodeUnknown } from './node-actions.ts';
 import { clear, commonActions, set } from './object-actions.ts';
+import { clusterSettings } from './settings-action.ts';
 import type { Action, Noun } from './table.ts';
+import { waitFor } from './waitfor-action.ts';
 
 const examples = (action: Action, ...lines: string[]): Action => ({ ...action, examples: lines });
+
+const repo: Noun = {
+  name: 'repo',
+  aliases: ['repos'],
+  kind: 'repo',
+  summary: 'package repositories',
+  selects: true,
+  actions: [...commonActions('repo', 'muster repo', 'CentOS_base'), download],
+};
+
+const distro: Noun = {
+  name: 'distro',
+  aliases: ['distros'],
+  kind: 'distro',
+  summary: 'distributions: repositories with a release, for making images',
+  selects: true,
+  actions: [...commonActions('distro', 'muster distro', 'CentOS'), importDistro],
+};
+
+const pool: Noun = {
+  name: 'pool',
+  aliases: ['pools', 'namingpools'],
+  kind: 'pool',
+  summary: 'naming pools: names, indices and addresses of new nodes',
+  selects: true,
+  actions: commonActions('pool', 'muster pool', 'default'),
+};
+
+/** A noun that is one command. */
+const single = (run: Action, rest: Partial<Noun> = {}): Noun => ({
+  name: run.name,
+  aliases: [],
+  kind: 'node',
+  summary: run.summary,
+  selects: false,
+  actions: [],
+  run,
+  ...rest,
+});
 
 export const NOUNS: readonly Noun[] = [
   {
@@ -24,6 +68,7 @@ export const NOUNS: readonly Noun[] = [
       joinGroups,
       leaveGroups,
       nodeStatus,
+      waitFor,
       nodeTimeline,
       nodeExplain,
       nodeUnknown,
@@ -61,62 +106,24 @@ export const NOUNS: readonly Noun[] = [
     name: 'cluster',
     aliases: ['clusterctl'],
     kind: 'cluster',
-    summary: 'settings of the whole cluster',
+    summary: clusterSettings.summary,
     selects: false,
     actions: [clusterShow, clusterUpdate],
+    nouns: [repo, distro, pool],
+    run: clusterSettings,
   },
-  {
-    name: 'pool',
-    aliases: ['pools'],
-    kind: 'pool',
-    summary: 'naming pools',
-    selects: true,
-    actions: commonActions('pool', 'muster pool', 'default'),
-  },
+  repo,
+  distro,
+  pool,
+  single(modimgRun, { kind: 'image', selects: true, actions: [modimgList] }),
+  single(mkramfsRun, { kind: 'boot' }),
+  single(addBootConfig, { kind: 'boot' }),
+  single(packNode),
   { name: 'storage', aliases: [], kind: 'image', summary: 'stored files', selects: false, actions: [storageGc] },
-  {
-    name: 'status',
-    aliases: [],
-    kind: 'node',
-    summary: 'the daemon and its nodes, in one screen',
-    selects: false,
-    actions: [],
-    run: statusShow,
-  },
-  {
-    name: 'log',
-    aliases: [],
-    kind: 'node',
-    summary: 'the audit trail: who changed what',
-    selects: false,
-    actions: [],
-    run: logShow,
-  },
-  {
-    name: 'events',
-    aliases: [],
-    kind: 'node',
-    summary: 'what happens, as it happens',
-    selects: false,
-    actions: [],
-    run: eventsFollow,
-  },
-  {
-    name: 'mkramfs',
-    aliases: [],
-    kind: 'boot',
-    summary: 'build an initramfs from an image',
-    selects: false,
-    actions: [],
-    run: mkramfsRun,
-  },
-  {
-    name: 'lab',
-    aliases: [],
-    kind: 'node',
-    summary: 'a private virtual cluster on this machine',
-    selects: false,
-    actions: [],
-    run: labRun,
-  },
+  single(statusShow),
+  single(logShow),
+  single(eventsFollow),
+  single(labRun),
+  single(completionRun),
+  single(manRun),
 ];

@@ -1,53 +1,55 @@
-// The actions that every kind of object has: list, create, update, clone, delete, and their like.
+// The actions that every kind of object has: list, create, update, replace, clone, delete, and their like.
 import type { Changed, Kind, Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { KINDS } from '../model/kinds.ts';
-import { readAssignments, sendAssignments } from './assignments.ts';
+import { contentOf, readAssignments, sendFiles } from './assignments.ts';
+import type { Fields } from './content.ts';
 import { printChanged } from './differences.ts';
-import { printList } from './listing.ts';
-import type { Action, Context } from './table.ts';
-
-/** The query that stands for `-i` and `--all`; nothing selected is an error for actions that change something. */
-export function selection({ given }: Context, action: string): Record<string, string | string[]> {
-  if (given.all) return { all: 'true', ...dryRun(given) };
-  if (given.ids.length > 0) return { id: given.ids, ...dryRun(given) };
-  throw new MusterError('bad-usage', `'${action}' needs a selection: -i NAME, or --all.`);
-}
-
-export function dryRun(given: Context['given']): Record<string, string> {
-  return given.dryRun ? { dry_run: 'true' } : {};
-}
+import { checkFields, printList } from './listing.ts';
+import { chosen, dryRun, refuseEmpty, type SelectionQuery, selection } from './selection.ts';
+import type { Action, Context, Option } from './table.ts';
 
 export async function fetchShown({ client, given, kind }: Context, words: readonly string[] = []): Promise<Shown[]> {
-  const ids = [...given.ids, ...words];
-  return client.call<Shown[]>('GET', `/api/v1/${KINDS[kind].many}`, ids.length > 0 ? { id: ids } : {});
+  return client.call<Shown[]>('GET', `/api/v1/${KINDS[kind].many}`, chosen(given, words));
 }
 
 export const list: Action = {
   name: 'list',
   aliases: ['ls'],
   words: '[names...]',
+  takes: 'names',
   summary: 'list objects; all of them when nothing is selected',
   options: [
     { flags: '-l, --long', meaning: 'with the fields' },
     { flags: '-L, --long-long', meaning: 'with all there is to know' },
   ],
   async run(context) {
-    const objects = await fetchShown(context, context.given.words);
-    const { long, longLong } = context.given.options;
+    const { terminal, given, kind } = context;
+    checkFields(kind, given.fields);
+    const objects = await fetchShown(context, given.words);
+    const { long, longLong } = given.options;
     const detail = longLong ? 'full' : long ? 'long' : 'names';
-    printList(context.terminal, context.given, objects, { title: KINDS[context.kind].title, detail, now: Date.now() });
+    printList(terminal, given, objects, { title: KINDS[kind].title, kind, detail, now: Date.now() });
     return 0;
   },
 };
 
+const CONTENT: Option = {
+  flags: '--content <file>',
+  meaning: 'fields from @FILE (@- is standard input): JSON, YAML, INI, or lines of name=value',
+  takes: 'files',
+};
+
 export const create: Action = {
   name: 'create',
-  words: '<field=value...>',
-  summary: 'create an object from its fields; `field=@FILE` sends a file',
+  words: '[field=value...]',
+  takes: 'assignments',
+  summary: 'create an object from its fields, or many from a file; `field=@FILE` sends a file',
+  options: [CONTENT],
   async run(context) {
-    const { client, terminal, given, kind } = context;
-    const body = await sendAssignments(client, terminal, given.words, given.dryRun);
+    const { client, given, kind } = context;
+    const bodies = await bodiesOf(context, 'create');
+    const body = bodies.length === 1 ? bodies[0] : bodies;
     printChanged(context, await client.call<Changed>('POST', `/api/v1/${KINDS[kind].many}`, dryRun(given), body));
     return 0;
   },
@@ -55,28 +57,67 @@ export const create: Action = {
 
 export const update: Action = {
   name: 'update',
-  words: '<field=value...>',
+  words: '[field=value...]',
+  takes: 'assignments',
   summary: 'change fields of the selected objects; `field=@FILE` sends a file',
-  async run(context) {
-    const { client, terminal, given, kind } = context;
-    const query = selection(context, 'update');
-    const body = await sendAssignments(client, terminal, given.words, given.dryRun);
-    printChanged(context, await client.call<Changed>('PATCH', `/api/v1/${KINDS[kind].many}`, query, body));
-    return 0;
-  },
+  options: [CONTENT],
+  run: async context => changeFields(context, 'update', 'PATCH'),
 };
+
+export const replace: Action = {
+  name: 'replace',
+  words: '[field=value...]',
+  takes: 'assignments',
+  summary: 'give the selected objects these fields, and all others their defaults',
+  options: [CONTENT],
+  run: async context => changeFields(context, 'replace', 'PUT'),
+};
+
+async function changeFields(context: Context, action: string, method: 'PATCH' | 'PUT'): Promise<number> {
+  const query = selection(context, action);
+  const [body, ...more] = await bodiesOf(context, action);
+  if (more.length > 0)
+    throw new MusterError(
+      'bad-usage',
+      `'${action}' takes the fields of one object, and the file has ${more.length + 1}.`,
+    );
+  return change(context, method, '', query, body);
+}
+
+async function change(
+  context: Context,
+  method: 'PATCH' | 'PUT' | 'DELETE' | 'POST',
+  below: string,
+  query: SelectionQuery,
+  body?: unknown,
+): Promise<number> {
+  const path = `/api/v1/${KINDS[context.kind].many}${below}`;
+  const changed = await context.client.call<Changed>(method, path, query, body);
+  refuseEmpty(context, changed.uids.length);
+  printChanged(context, changed);
+  return 0;
+}
+
+/** The fields of the words and of `--content`, files sent; words go before the file's. */
+async function bodiesOf(context: Context, action: string): Promise<Fields[]> {
+  const { given } = context;
+  const { content } = given.options as { content?: string };
+  const assigned = readAssignments(given.words);
+  if (content === undefined && given.words.length === 0)
+    throw new MusterError('bad-usage', `'${action}' needs field=value, or --content @FILE.`);
+  const records = content === undefined ? [{}] : await contentOf(content);
+  const bodies: Fields[] = [];
+  for (const record of records) bodies.push(await sendFiles(context, { ...record, ...assigned }));
+  return bodies;
+}
 
 export const clone: Action = {
   name: 'clone',
   words: '<field=value...>',
+  takes: 'assignments',
   summary: 'copy an object under a new name',
-  async run(context) {
-    const { client, given, kind } = context;
-    const query = selection(context, 'clone');
-    const body = readAssignments(given.words);
-    printChanged(context, await client.call<Changed>('POST', `/api/v1/${KINDS[kind].many}/clone`, query, body));
-    return 0;
-  },
+  run: async context =>
+    change(context, 'POST', '/clone', selection(context, 'clone'), readAssignments(context.given.words)),
 };
 
 export const remove: Action = {
@@ -84,30 +125,27 @@ export const remove: Action = {
   aliases: ['rm'],
   summary: 'delete the selected objects',
   options: [{ flags: '--force', meaning: 'also when something still refers to them' }],
-  async run(context) {
-    const { client, given, kind } = context;
-    const query = { ...selection(context, 'delete'), ...(given.options['force'] ? { force: 'true' } : {}) };
-    printChanged(context, await client.call<Changed>('DELETE', `/api/v1/${KINDS[kind].many}`, query));
-    return 0;
+  run: async context => {
+    const force: SelectionQuery = context.given.options['force'] ? { force: 'true' } : {};
+    return change(context, 'DELETE', '', { ...selection(context, 'delete'), ...force });
   },
 };
 
 export const set: Action = {
   name: 'set',
   words: '<name=value...>',
+  takes: 'attributes',
   summary: 'set attributes',
-  async run(context) {
-    return changeAttributes(context, 'set', readAssignments(context.given.words));
-  },
+  run: async context => changeAttributes(context, 'set', readAssignments(context.given.words)),
 };
 
 export const clear: Action = {
   name: 'clear',
   words: '<names...>',
+  takes: 'attribute-names',
   summary: 'remove attributes',
-  async run(context) {
-    return changeAttributes(context, 'clear', Object.fromEntries(context.given.words.map(name => [name, null])));
-  },
+  run: async context =>
+    changeAttributes(context, 'clear', Object.fromEntries(context.given.words.map(name => [name, null]))),
 };
 
 async function changeAttributes(
@@ -115,25 +153,39 @@ async function changeAttributes(
   action: string,
   body: Record<string, string | null>,
 ): Promise<number> {
-  const { client, given, kind } = context;
+  const { given, kind } = context;
   // The specification: attributes without a selection are those of the default group.
-  const ofDefault = kind === 'attrib' && given.ids.length === 0 && !given.all;
-  const query = ofDefault ? dryRun(given) : selection(context, action);
-  printChanged(context, await client.call<Changed>('PATCH', `/api/v1/${KINDS[kind].many}/attributes`, query, body));
-  return 0;
+  const ofDefault = kind === 'attrib' && Object.keys(chosen(given)).length === 0;
+  return change(context, 'PATCH', '/attributes', ofDefault ? dryRun(given) : selection(context, action), body);
 }
 
 /** The actions of a kind without further ones, with examples that fit it. */
 export function commonActions(kind: Kind, tool: string, example: string): Action[] {
   const withExamples = (action: Action, ...examples: string[]): Action => ({
     ...action,
+    ...(action.takes === 'names' && { takes: { names: kind } }),
     examples: examples.map(text => `${tool} ${text}`),
   });
+  const fields = EXAMPLE_FIELDS[kind] ?? 'description="New description"';
   return [
     withExamples(list, 'ls', `-i ${example} ls -l`, 'ls --json'),
-    withExamples(create, kind === 'node' ? 'create mac=11:22:33:44:55:66' : `create name=${example}`),
-    withExamples(update, `-i ${example} update description="New description"`),
+    withExamples(create, `create ${kind === 'node' ? '' : `name=${example} `}${fields}`, 'create --content @file.json'),
+    withExamples(
+      update,
+      `-i ${example} update description="New description"`,
+      `-i ${example} update ${fields} --dry-run`,
+    ),
+    withExamples(replace, `-i ${example} replace ${fields}`),
     ...(kind === 'node' ? [] : [withExamples(clone, `-i ${example} clone name=Other`)]),
-    withExamples(remove, `-i ${example} delete`),
+    withExamples(remove, `-i ${example} delete`, `-i ${example} delete --dry-run`),
   ];
 }
+
+const EXAMPLE_FIELDS: Partial<Record<Kind, string>> = {
+  node: 'mac=11:22:33:44:55:66',
+  boot: 'cmdline="enforcing=0 console=ttyS1,115200"',
+  image: 'content=@root.squashfs',
+  repo: 'urls=http://mirror.example.com/os/',
+  distro: 'repos=CentOS_base release=7',
+  pool: 'pattern=c{:03d}',
+};

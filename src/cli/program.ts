@@ -1,150 +1,151 @@
 // From the table of nouns to commander: options before and behind the action, help with examples, nearest right words.
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
-import { AdminClient } from '../admin/client.ts';
 import { MusterError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
 import { version } from '../package-root.ts';
+import { givenBy, mergeOptions } from './given.ts';
 import { NOUNS } from './nouns.ts';
-import type { Action, Context, Given, Noun, Option } from './table.ts';
-import { createTerminal } from './terminal.ts';
-
-export const DEFAULT_SOCKET = '/run/muster/admin.sock';
-
-/** Options of every command, before or behind its action. */
-export const COMMON_OPTIONS: readonly Option[] = [
-  { flags: '--socket <path>', meaning: `the daemon's socket; else MUSTER_SOCKET, else ${DEFAULT_SOCKET}` },
-  { flags: '--json', meaning: 'output for programs' },
-  { flags: '--yaml', meaning: 'the same as YAML' },
-  { flags: '--fields <names>', meaning: 'only these fields, with commas' },
-  { flags: '--table', meaning: 'one line per object' },
-  { flags: '--show-uids', meaning: 'show UIDs beside names' },
-  { flags: '--human', meaning: 'times and sizes for people (as is the default)' },
-  { flags: '--dry-run', meaning: 'say what would be changed, and change nothing' },
-  { flags: '-q, --quiet', meaning: 'say nothing but errors' },
-  { flags: '-v, --verbose', meaning: 'say more; -vv more still', repeats: true },
-];
-
-export const SELECTION_OPTIONS: readonly Option[] = [
-  {
-    flags: '-i, --ids <id>',
-    meaning: 'select by name, UID (5 digits or more); nodes also by MAC, IP, index, n[0-3,7], %group',
-    repeats: true,
-  },
-  { flags: '-a, --all', meaning: 'select all' },
-];
+import { sharedOptions } from './options.ts';
+import { perform } from './perform.ts';
+import type { Action, Given, Noun, Option } from './table.ts';
+import { readDashes } from './words.ts';
 
 /** Runs a command line (without the program's own name); answers the exit status. */
-export async function runCommandLine(words: readonly string[]): Promise<number> {
+export async function runCommandLine(typed: readonly string[]): Promise<number> {
+  const { words, notes } = readDashes(typed);
+  for (const note of notes) process.stderr.write(`${note}\n`);
   let status = 0;
-  const program = buildProgram(async (noun, action, given, socketOption) => {
-    status = await perform(noun, action, given, socketOption, words);
+  const program = buildProgram(async (noun, action, given, options) => {
+    status = await perform(noun, action, given, options, words);
   });
   try {
     await program.parseAsync(words, { from: 'user' });
     return status;
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    throw error;
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version are what was asked for.
+    if (error.exitCode === 0) return 0;
+    throw usageError(error);
   }
 }
 
-type Perform = (noun: Noun, action: Action, given: Given, socket: string | undefined) => Promise<void>;
+type Perform = (noun: Noun, action: Action, given: Given, options: Record<string, unknown>) => Promise<void>;
 
 export function buildProgram(run: Perform): Command {
-  const program = new Command('muster')
+  const program = command('muster')
     .description('The command line of musterd: nodes, boot configs, images, and what each node is doing.')
-    .version(version)
-    .exitOverride()
-    .showHelpAfterError(false)
+    .version(version, '-V, --version')
+    .usage('<noun> [options] <action> [words]')
     .addHelpText(
       'after',
-      '\nExamples:\n  muster node ls\n  muster node -i n0 timeline\n  muster boot -i DefaultBoot update kernel=@/boot/vmlinuz\n',
-    );
-  for (const noun of NOUNS) program.addCommand(nounCommand(noun, run));
+      examplesText([
+        'muster node ls',
+        'muster node -i n0 timeline',
+        'muster boot -i DefaultBoot update kernel=@/boot/vmlinuz',
+      ]),
+    )
+    .argument('[words...]');
+  program.action((words: string[]) => {
+    if (words.length === 0) program.help({ error: true });
+    throw unknownWord(words[0] ?? '', NOUNS, 'There is no noun', 'muster --help');
+  });
+  for (const noun of NOUNS) program.addCommand(nounCommand(noun, 'muster', run));
   return program;
 }
 
-function nounCommand(noun: Noun, run: Perform): Command {
-  const command = new Command(noun.name).description(noun.summary).aliases(noun.aliases).exitOverride();
-  if (noun.run) return actionCommand(command, noun, noun.run, run);
-  addOptions(command, noun.selects ? [...SELECTION_OPTIONS, ...COMMON_OPTIONS] : COMMON_OPTIONS);
+/** A noun: its own options, its actions, the nouns below it. */
+function nounCommand(noun: Noun, parents: string, run: Perform): Command {
+  const made = command(noun.name).description(noun.summary).aliases(noun.aliases);
+  const path = `${parents} ${noun.name}`;
+  if (noun.run) fill(made, noun, noun.run, run);
+  else addOptions(made, sharedOptions(noun));
+  for (const below of noun.nouns ?? []) made.addCommand(nounCommand(below, path, run));
   for (const action of noun.actions) {
-    const child = new Command(action.name).aliases(action.aliases ?? []).exitOverride();
-    command.addCommand(actionCommand(child, noun, action, run));
+    made.addCommand(fill(command(action.name).aliases(action.aliases ?? []), noun, action, run));
   }
-  return command;
+  const words = [...noun.actions, ...(noun.nouns ?? [])];
+  if (words.length > 0) withoutAction(made, noun, words, path, run);
+  return made;
 }
 
-function actionCommand(command: Command, noun: Noun, action: Action, run: Perform): Command {
-  command.description(action.summary);
-  addOptions(command, action.options ?? []);
-  addOptions(command, noun.selects ? [...SELECTION_OPTIONS, ...COMMON_OPTIONS] : COMMON_OPTIONS);
-  if (action.words) command.arguments(action.words);
-  if (action.examples)
-    command.addHelpText('after', `\nExamples:\n${action.examples.map(line => `  ${line}`).join('\n')}\n`);
-  command.action(async () => {
-    const options = merge(command.parent?.opts() ?? {}, command.opts());
-    await run(noun, action, givenBy(options, command.args), options['socket'] as string | undefined);
+/** What happens when no known action stands behind the noun. */
+function withoutAction(made: Command, noun: Noun, words: readonly Named[], path: string, run: Perform): void {
+  const own = noun.run;
+  made.usage(own ? '[options] [action] [words]' : '[options] <action> [words]').allowUnknownOption(!own);
+  if (!own?.words) made.argument('[words...]');
+  made.action(async () => {
+    const word = made.args.find(given => !given.startsWith('-'));
+    if (word !== undefined && !own?.words) throw unknownWord(word, words, `'${path}' has no action`, `${path} --help`);
+    const option = made.args.find(given => given.startsWith('-'));
+    if (own) await runAction(made, noun, own, run);
+    else if (option !== undefined) throw unknownOption(option, made, path);
+    else throw new MusterError('bad-usage', `'${path}' needs an action: ${words.map(({ name }) => name).join(', ')}.`);
   });
-  return command;
 }
 
-function addOptions(command: Command, options: readonly Option[]): void {
+function fill(made: Command, noun: Noun, action: Action, run: Perform): Command {
+  made.description(action.summary);
+  addOptions(made, action.options ?? []);
+  addOptions(made, sharedOptions(noun));
+  if (action.words) made.arguments(action.words);
+  if (action.examples) made.addHelpText('after', examplesText(action.examples));
+  return made.action(async () => runAction(made, noun, action, run));
+}
+
+async function runAction(made: Command, noun: Noun, action: Action, run: Perform): Promise<void> {
+  const options = mergeOptions(made);
+  await run(noun, action, givenBy(options, made.args), options);
+}
+
+/** Errors are thrown, and told in one place. */
+function command(name: string): Command {
+  return new Command(name).exitOverride().configureOutput({ outputError: () => {} });
+}
+
+function examplesText(examples: readonly string[]): string {
+  return `\nExamples:\n${examples.map(line => `  ${line}`).join('\n')}\n`;
+}
+
+function addOptions(made: Command, options: readonly Option[]): void {
   for (const { flags, meaning, repeats } of options) {
     const option = new CommanderOption(flags, meaning);
-    if (repeats && option.required)
+    if (repeats && (option.required || option.optional) && !option.variadic)
       option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
-    else if (repeats) option.argParser((_value: unknown, previous: number | undefined) => (previous ?? 0) + 1);
-    command.addOption(option);
+    else if (repeats && !option.variadic)
+      option.argParser((_value: unknown, previous: number | undefined) => (previous ?? 0) + 1);
+    made.addOption(option);
   }
 }
 
-/** `-i` before and behind the action add up; of anything else the last word counts. */
-function merge(outer: Record<string, unknown>, inner: Record<string, unknown>): Record<string, unknown> {
-  const ids = [outer['ids'], inner['ids']].flat().filter(id => id !== undefined);
-  return { ...outer, ...inner, ...(ids.length > 0 && { ids }) };
+interface Named {
+  name: string;
+  aliases?: string[];
 }
 
-function givenBy(options: Record<string, unknown>, words: readonly string[]): Given {
-  const { ids = [], all, json, yaml, quiet, verbose, showUids, dryRun, fields, table, ...own } = options;
-  return {
-    ids: ids as string[],
-    all: all === true,
-    json: json === true,
-    yaml: yaml === true,
-    quiet: quiet === true,
-    verbose: Number(verbose ?? 0),
-    showUids: showUids === true,
-    dryRun: dryRun === true,
-    fields: typeof fields === 'string' ? fields.split(',').map(name => name.trim()) : undefined,
-    table: table === true,
-    options: own,
-    words: [...words],
-  };
+function unknownWord(word: string, known: readonly Named[], what: string, help: string): MusterError {
+  const close = nearest(
+    word,
+    known.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
+  );
+  const hint = close ? `Did you mean '${close}'?` : `There are ${known.map(({ name }) => name).join(', ')}.`;
+  return new MusterError('bad-usage', `${what} '${word}'.`, { hint: `${hint} See '${help}'.` });
 }
 
-async function perform(
-  noun: Noun,
-  action: Action,
-  given: Given,
-  socketOption: string | undefined,
-  words: readonly string[],
-): Promise<number> {
-  const socket = socketOption ?? process.env['MUSTER_SOCKET'] ?? DEFAULT_SOCKET;
-  let client: AdminClient | undefined;
-  const context: Context = {
-    given,
-    socket,
-    terminal: createTerminal({ quiet: given.quiet }),
-    kind: noun.kind,
-    get client() {
-      client ??= new AdminClient({ socket, command: words.join(' ') });
-      return client;
-    },
-  };
-  if (given.json && given.yaml) throw new MusterError('bad-usage', '--json and --yaml exclude each other.');
-  try {
-    return await action.run(context);
-  } finally {
-    await client?.close();
-  }
+function unknownOption(option: string, made: Command, path: string): MusterError {
+  const close = nearest(
+    option,
+    made.options.flatMap(({ long }) => long ?? []),
+  );
+  const hint = close ? `Did you mean '${close}'? ` : '';
+  return new MusterError('bad-usage', `'${path}' has no option '${option}'.`, { hint: `${hint}See '${path} --help'.` });
+}
+
+/** Commander's `error: unknown option '--jsn'\n(Did you mean --json?)` as an error of ours. */
+function usageError(error: CommanderError): MusterError {
+  const [first = '', ...rest] = error.message.split('\n');
+  const text = first.replace(/^error: /, '').replace(/\.?$/, '.');
+  if (error.code === 'commander.help')
+    return new MusterError('bad-usage', 'Nothing is asked for.', { hint: 'See above.' });
+  const hint = rest.join(' ').replace(/^\((.*)\)$/, '$1');
+  return new MusterError('bad-usage', text.charAt(0).toUpperCase() + text.slice(1), hint ? { hint } : {});
 }

@@ -3,12 +3,26 @@ import type { AdminClient } from '../admin/client.ts';
 import type { Kind } from '../admin/contract.ts';
 import type { Terminal } from './terminal.ts';
 
+/** What a word is, for completion: names of objects, fixed words, fields of the noun's kind, attributes, files. */
+export type Takes =
+  | { names: Kind }
+  | { words: readonly string[] }
+  /** Names of the noun's own kind. */
+  | 'names'
+  | 'fields'
+  | 'stored-files'
+  | 'assignments'
+  | 'attributes'
+  | 'attribute-names'
+  | 'files';
+
 export interface Option {
   /** As commander takes it: `-l, --long`, `--force`, `--limit <count>`. */
   flags: string;
   meaning: string;
   /** May be given several times. */
   repeats?: boolean;
+  takes?: Takes;
 }
 
 /** What the common options of every command say, and what the action's own did. */
@@ -16,8 +30,14 @@ export interface Given {
   /** Identifiers of `-i`, in order. */
   ids: string[];
   all: boolean;
+  up: boolean;
+  down: boolean;
+  /** Expressions of `-s`; each one narrows. */
+  select: string[];
   json: boolean;
   yaml: boolean;
+  /** JSON with line breaks. */
+  pretty: boolean;
   quiet: boolean;
   verbose: number;
   showUids: boolean;
@@ -46,6 +66,7 @@ export interface Action {
   aliases?: string[];
   /** What stands behind the name: `<field=value...>`, `[name]`. */
   words?: string;
+  takes?: Takes;
   summary: string;
   options?: Option[];
   /** Whole command lines. */
@@ -61,10 +82,11 @@ export interface Noun {
   aliases: string[];
   kind: Kind;
   summary: string;
-  /** Whether `-i` and `--all` select objects of the kind. */
+  /** Whether `-i`, `--all` and `-s` select objects of the kind. */
   selects: boolean;
-  options?: Option[];
   actions: Action[];
-  /** What runs without an action word (`muster lab`). */
+  /** Nouns below this one (`clusterctl repos`). */
+  nouns?: Noun[];
+  /** What runs without an action word (`muster lab`, `clusterctl --get-distro`). */
   run?: Action;
 }

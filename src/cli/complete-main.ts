@@ -1,0 +1,66 @@
+// `muster __complete PROGRAM WORDS…`: what the completion scripts call. Fast, and silent whatever is wrong.
+import { request } from 'node:http';
+import { KINDS } from '../model/kinds.ts';
+import { complete, type Lookups } from './complete.ts';
+import { type ConnectionOptions, socketFor } from './connection.ts';
+import { NOUNS } from './nouns.ts';
+import { wordsFor } from './words.ts';
+
+/** A prompt waits for this; longer is no help. */
+const LIMIT_MS = 1000;
+
+/** The candidates, one a line. */
+export async function completionText(given: readonly string[]): Promise<string> {
+  const [program = 'muster', ...typed] = given;
+  const words = wordsFor(program, typed);
+  try {
+    const found = await complete(NOUNS, words, lookupsOn(socketFor(connectionIn(words), process.env)));
+    return found.map(candidate => `${candidate}\n`).join('');
+  } catch {
+    return '';
+  }
+}
+
+function connectionIn(words: readonly string[]): ConnectionOptions {
+  const after = (...names: string[]): string | undefined => {
+    const at = words.findIndex(word => names.includes(word));
+    return at >= 0 && at < words.length - 2 ? words[at + 1] : undefined;
+  };
+  const [socket, config] = [after('--socket'), after('-c', '--config')];
+  return { ...(socket && { socket }), ...(config && { config }) };
+}
+
+function lookupsOn(socket: string): Lookups {
+  return {
+    names: async (kind, prefix) =>
+      ask(socket, `/api/v1/${KINDS[kind].many}/names?prefix=${encodeURIComponent(prefix)}`),
+    attributes: async () => ask(socket, '/api/v1/attribs/used'),
+  };
+}
+
+/** Without the client of the other commands: it takes longer to load than to answer. */
+async function ask(socketPath: string, path: string): Promise<string[]> {
+  return new Promise(resolve => {
+    const asked = request({ socketPath, path, timeout: LIMIT_MS }, response => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => resolve(namesIn(text)));
+      response.on('error', () => resolve([]));
+    });
+    asked.on('timeout', () => asked.destroy());
+    asked.on('error', () => resolve([]));
+    asked.end();
+  });
+}
+
+function namesIn(text: string): string[] {
+  try {
+    const { data } = JSON.parse(text) as { data?: unknown };
+    return Array.isArray(data) ? data.map(String) : [];
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,184 @@
+// What could stand at the cursor: decided from the table of nouns and, for names, from what the daemon knows.
+import type { Kind } from '../admin/contract.ts';
+import { RESERVED_ATTRIBUTES } from '../model/attributes.ts';
+import { fieldsOf } from '../model/kinds.ts';
+import { BOOT_STYLES } from '../model/values.ts';
+import { sharedOptions, spellings } from './options.ts';
+import type { Action, Noun, Option, Takes } from './table.ts';
+
+/** Asked of the daemon; a silent one answers nothing. */
+export interface Lookups {
+  names(kind: Kind, prefix: string): Promise<string[]>;
+  attributes(): Promise<string[]>;
+}
+
+/** Stands for "files of this machine"; what follows it goes before each of them. */
+export const FILES = '@files';
+
+interface Place {
+  noun: Noun | undefined;
+  action: Action | undefined;
+  /** The option whose value is due. */
+  pending: Option | undefined;
+  /** Words behind the action. */
+  words: string[];
+}
+
+/** The candidates for the last word; a trailing `=` or `,` asks for more. */
+export async function complete(nouns: readonly Noun[], words: readonly string[], lookups: Lookups): Promise<string[]> {
+  const current = words.at(-1) ?? '';
+  const place = walk(nouns, words.slice(0, -1));
+  const found = await candidates(nouns, place, current, lookups);
+  return [...new Set(found)].filter(candidate => candidate.startsWith(FILES) || candidate.startsWith(current));
+}
+
+/** Which noun, action and option the words before the cursor have reached. */
+function walk(nouns: readonly Noun[], before: readonly string[]): Place {
+  const place: Place = { noun: undefined, action: undefined, pending: undefined, words: [] };
+  for (const word of before) {
+    const optional = place.pending && spellings(place.pending).value === 'optional';
+    if (place.pending && !(optional && word.startsWith('-'))) {
+      place.pending = undefined;
+      continue;
+    }
+    place.pending = undefined;
+    if (word.startsWith('-')) {
+      const option = optionsAt(place).find(row => spellings(row).all.includes(word));
+      if (option && spellings(option).value !== 'none') place.pending = option;
+    } else if (!place.noun) place.noun = named(nouns, word);
+    else if (!place.action) enter(place, place.noun, word);
+    else place.words.push(word);
+  }
+  return place;
+}
+
+function enter(place: Place, noun: Noun, word: string): void {
+  const below = named(noun.nouns ?? [], word);
+  if (below) place.noun = below;
+  else place.action = named(noun.actions, word) ?? (noun.run?.words ? noun.run : undefined);
+  if (place.action === noun.run && noun.run) place.words.push(word);
+}
+
+function named<T extends { name: string; aliases?: string[] }>(rows: readonly T[], word: string): T | undefined {
+  return rows.find(row => row.name === word || row.aliases?.includes(word));
+}
+
+function optionsAt({ noun, action }: Place): Option[] {
+  if (!noun) return [];
+  return [...(action?.options ?? noun.run?.options ?? []), ...sharedOptions(noun)];
+}
+
+async function candidates(nouns: readonly Noun[], place: Place, current: string, lookups: Lookups): Promise<string[]> {
+  const { noun, action, pending } = place;
+  const kind = noun?.kind ?? 'node';
+  if (pending && !(current.startsWith('-') && spellings(pending).value === 'optional'))
+    return values(pending.takes, kind, current, '', lookups);
+  if (current.startsWith('-')) return options(place, current, kind, lookups);
+  if (!noun) return namesOf(nouns, current);
+  if (action) return values(action.takes, kind, current, '', lookups);
+  const below = namesOf([...noun.actions, ...(noun.nouns ?? [])], current);
+  return noun.run?.takes ? [...below, ...(await values(noun.run.takes, kind, current, '', lookups))] : below;
+}
+
+/** Names; the aliases only where no name fits. */
+function namesOf(rows: readonly { name: string; aliases?: string[] }[], current: string): string[] {
+  const names = rows.map(row => row.name);
+  if (names.some(name => name.startsWith(current))) return names;
+  return rows.flatMap(row => row.aliases ?? []);
+}
+
+/** `--fi`, and values that stand in the same word: `--ids=n`, `-in`. */
+async function options(place: Place, current: string, kind: Kind, lookups: Lookups): Promise<string[]> {
+  const rows = optionsAt(place);
+  const glued = rows.flatMap(row => {
+    const { all, value } = spellings(row);
+    if (value === 'none') return [];
+    const begin = all
+      .map(spelling => (spelling.startsWith('--') ? `${spelling}=` : spelling))
+      .find(spelling => current.startsWith(spelling) && current.length > (spelling.startsWith('--') ? 0 : 1));
+    return begin === undefined ? [] : [{ row, begin }];
+  })[0];
+  // `-i` alone may become `-i` with a space as well.
+  const spelled = rows.flatMap(row => spellings(row).all.filter(text => text.startsWith('--') || current === text));
+  if (!glued || (glued.begin === current.slice(0, 2) && current.length === 2)) return spelled;
+  return values(glued.row.takes, kind, current.slice(glued.begin.length), glued.begin, lookups);
+}
+
+/** The values that can stand for a word, each with what stands before it. */
+async function values(
+  takes: Takes | undefined,
+  kind: Kind,
+  current: string,
+  before: string,
+  lookups: Lookups,
+): Promise<string[]> {
+  const prefixed = (texts: readonly string[]): string[] => texts.map(text => before + text);
+  if (takes === undefined) return [];
+  if (takes === 'files') {
+    const at = current.startsWith('@') ? '@' : '';
+    return [`${FILES}${before}${at}`];
+  }
+  if (takes === 'names') return prefixed(await objectNames(kind, current, lookups));
+  if (takes === 'fields')
+    return prefixed(
+      inList(
+        current,
+        fieldsOf(kind).map(row => row.name),
+      ),
+    );
+  if (takes === 'stored-files') return prefixed(fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : [])));
+  if (takes === 'assignments') return assignment(kind, current, lookups);
+  if (takes === 'attributes') return attribute(current, lookups);
+  if (takes === 'attribute-names') return [...Object.keys(RESERVED_ATTRIBUTES), ...(await lookups.attributes())];
+  if ('words' in takes) return prefixed(takes.words);
+  return prefixed(await objectNames(takes.names, current, lookups));
+}
+
+async function objectNames(kind: Kind, current: string, lookups: Lookups): Promise<string[]> {
+  if (kind === 'node' && current.startsWith('%'))
+    return (await lookups.names('attrib', current.slice(1))).map(name => `%${name}`);
+  return lookups.names(kind, current);
+}
+
+/** The last item of a list with commas. */
+function inList(current: string, texts: readonly string[]): string[] {
+  const done = current.slice(0, current.lastIndexOf(',') + 1);
+  return texts.map(text => done + text);
+}
+
+async function assignment(kind: Kind, current: string, lookups: Lookups): Promise<string[]> {
+  const rows = fieldsOf(kind).filter(row => !row.meta.readOnly);
+  const [, name, given = ''] = /^([^=]+)=(.*)$/.exec(current) ?? [];
+  if (name === undefined) return rows.map(row => `${row.name}=`);
+  const row = rows.find(field => field.name === name);
+  if (!row) return [];
+  if (row.meta.file) return given.startsWith('@') ? [`${FILES}${name}=@`] : [`${name}=@`];
+  if (row.meta.refers) {
+    const last = given.slice(given.lastIndexOf(',') + 1);
+    return inList(given, await lookups.names(row.meta.refers, last)).map(text => `${name}=${text}`);
+  }
+  return choicesOf(row.schema).map(choice => `${name}=${choice}`);
+}
+
+async function attribute(current: string, lookups: Lookups): Promise<string[]> {
+  const [, name, given = ''] = /^([^=]+)=(.*)$/.exec(current) ?? [];
+  if (name === undefined) {
+    const used = current.startsWith('_') ? [] : await lookups.attributes();
+    return [...Object.keys(RESERVED_ATTRIBUTES), ...used].map(text => `${text}=`);
+  }
+  const choices: Record<string, () => Promise<readonly string[]>> = {
+    _boot_config: async () => lookups.names('boot', given),
+    _boot_style: async () => BOOT_STYLES,
+    _boot_rw_layer: async () => ['overlayfs', 'rwtab'],
+  };
+  return ((await choices[name]?.()) ?? []).map(choice => `${name}=${choice}`);
+}
+
+/** The texts of an enumeration, or of yes and no. */
+function choicesOf(schema: unknown): readonly string[] {
+  let inner = schema as { unwrap?(): unknown; options?: unknown; safeParse?(value: unknown): { success: boolean } };
+  while (typeof inner.unwrap === 'function') inner = inner.unwrap() as typeof inner;
+  if (Array.isArray(inner.options) && inner.options.every(option => typeof option === 'string')) return inner.options;
+  const isFlag = inner.safeParse?.('true').success && !inner.safeParse('neither').success;
+  return isFlag ? ['true', 'false'] : [];
+}

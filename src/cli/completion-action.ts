@@ -1,0 +1,29 @@
+// `muster completion bash|zsh`: the script that a shell loads; the candidates come from `muster __complete`.
+import { MusterError } from '../errors.ts';
+import { BASH_SCRIPT, ZSH_SCRIPT } from './completion-scripts.ts';
+import type { Action } from './table.ts';
+
+const SCRIPTS: Readonly<Record<string, string>> = { bash: BASH_SCRIPT, zsh: ZSH_SCRIPT };
+
+export const completionRun: Action = {
+  name: 'completion',
+  words: '<shell>',
+  takes: { words: Object.keys(SCRIPTS) },
+  summary: 'the completion script of a shell: bash or zsh',
+  examples: [
+    'source <(muster completion bash)',
+    'muster completion bash >/etc/bash_completion.d/muster',
+    'muster completion zsh >/usr/share/zsh/site-functions/_muster',
+  ],
+  async run({ given, terminal }) {
+    const [shell = ''] = given.words;
+    const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
+    if (script === undefined)
+      throw new MusterError(
+        'bad-usage',
+        `There is no completion for '${shell}'; there is for ${Object.keys(SCRIPTS).join(' and ')}.`,
+      );
+    terminal.write(script);
+    return 0;
+  },
+};

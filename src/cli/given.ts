@@ -1,0 +1,68 @@
+// What was given on a command line, from commander's options at every level to one record.
+import type { Command } from 'commander';
+import { MusterError } from '../errors.ts';
+import type { Given } from './table.ts';
+
+/** `-i` and `-s` before and behind the action add up, and so do `-v`; of anything else the word nearest the action counts. */
+export function mergeOptions(command: Command): Record<string, unknown> {
+  const merged: Record<string, unknown> = {};
+  for (const level of levels(command)) {
+    for (const [name, value] of Object.entries(level.opts())) {
+      // Commander invents `pretty: true` beside `--no-pretty`; only what was typed counts.
+      if (level.getOptionValueSource(name) === 'default') continue;
+      const before = merged[name];
+      if (Array.isArray(before) && Array.isArray(value)) merged[name] = [...before, ...value];
+      else if (typeof before === 'number' && typeof value === 'number') merged[name] = before + value;
+      else merged[name] = value;
+    }
+  }
+  return merged;
+}
+
+function levels(command: Command): Command[] {
+  return command.parent ? [...levels(command.parent), command] : [command];
+}
+
+export function givenBy(options: Record<string, unknown>, words: readonly string[]): Given {
+  const { ids = [], select = [], fields, verbose, pretty, ...rest } = options;
+  const is = (name: string): boolean => rest[name] === true;
+  const given: Given = {
+    ids: ids as string[],
+    select: select as string[],
+    all: is('all'),
+    up: is('up'),
+    down: is('down'),
+    json: is('json'),
+    yaml: is('yaml'),
+    pretty: pretty !== false,
+    quiet: is('quiet'),
+    verbose: Number(verbose ?? 0),
+    showUids: is('showUids'),
+    dryRun: is('dryRun'),
+    fields: typeof fields === 'string' ? namesIn(fields) : undefined,
+    table: is('table'),
+    options: rest,
+    words: [...words],
+  };
+  refuseContradictions(given);
+  return given;
+}
+
+function namesIn(text: string): string[] {
+  return text
+    .split(',')
+    .map(name => name.trim())
+    .filter(name => name !== '');
+}
+
+function refuseContradictions(given: Given): void {
+  const pairs: [boolean, string][] = [
+    [given.json && given.yaml, '--json and --yaml'],
+    [given.table && (given.json || given.yaml), '--table and --json or --yaml'],
+    [given.all && given.ids.length > 0, '--all and -i'],
+    [given.up && given.down, '--up and --down'],
+    [given.quiet && given.verbose > 0, '--quiet and --verbose'],
+  ];
+  const wrong = pairs.find(([both]) => both);
+  if (wrong) throw new MusterError('bad-usage', `${wrong[1]} exclude each other.`);
+}

@@ -1,0 +1,3 @@
+export function manPages(): Map<string, string> {
+  return new Map();
+}

@@ -1,0 +1,37 @@
+// Runs one action: where the daemon is, what is said meanwhile, and the connection closed afterwards.
+import { AdminClient } from '../admin/client.ts';
+import { type ConnectionOptions, socketFor, userFor } from './connection.ts';
+import type { Action, Context, Given, Noun } from './table.ts';
+import { createTerminal } from './terminal.ts';
+
+export async function perform(
+  noun: Noun,
+  action: Action,
+  given: Given,
+  options: Record<string, unknown>,
+  words: readonly string[],
+): Promise<number> {
+  const socket = socketFor(options as ConnectionOptions, process.env);
+  const user = userFor(options['user'] as string | undefined);
+  const terminal = createTerminal({ quiet: given.quiet });
+  let client: AdminClient | undefined;
+  const context: Context = {
+    given,
+    socket,
+    terminal,
+    kind: noun.kind,
+    get client() {
+      if (!client) {
+        if (given.verbose > 0) terminal.say(`INFO: asking musterd on ${socket}`);
+        const trace = given.verbose > 1 ? { trace: (text: string) => terminal.say(`DEBUG: ${text}`) } : {};
+        client = new AdminClient({ socket, command: words.join(' '), ...(user && { user }), ...trace });
+      }
+      return client;
+    },
+  };
+  try {
+    return await action.run(context);
+  } finally {
+    await client?.close();
+  }
+}

@@ -1,0 +1,12 @@
+// The program names of the specification: `scyld-X` is `muster X`. package.json installs each.
+export const SCYLD_NAMES: readonly string[] = [
+  'nodectl',
+  'bootctl',
+  'imgctl',
+  'attribctl',
+  'clusterctl',
+  'modimg',
+  'mkramfs',
+  'add-boot-config',
+  'pack-node',
+].map(name => `scyld-${name}`);

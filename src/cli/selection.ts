@@ -1,0 +1,38 @@
+// From `-i`, `--all`, `--up`, `--down`, `-s` and the words behind an action to the query the daemon understands.
+import { MusterError } from '../errors.ts';
+import { KINDS } from '../model/kinds.ts';
+import type { Context } from './table.ts';
+
+export type SelectionQuery = Record<string, string | string[]>;
+
+/** For actions that change something: selecting nothing is an error, so that nothing is changed by omission. */
+export function selection({ given, kind }: Context, action: string): SelectionQuery {
+  const query = chosen(given);
+  if (Object.keys(query).length === 0) {
+    const states = kind === 'node' ? ', --up, --down' : '';
+    throw new MusterError('bad-usage', `'${action}' needs a selection: -i NAME, --all${states}, or -s EXPRESSION.`);
+  }
+  return { ...query, ...dryRun(given) };
+}
+
+/** For actions that only read: nothing selected is all. Words behind the action are identifiers too. */
+export function chosen(given: Context['given'], words: readonly string[] = []): SelectionQuery {
+  const ids = [...given.ids, ...words];
+  const states = [...(given.up ? ['up'] : []), ...(given.down ? ['down'] : [])];
+  return {
+    ...(given.all && { all: 'true' }),
+    ...(ids.length > 0 && { id: ids }),
+    ...(states.length > 0 && { state: states }),
+    ...(given.select.length > 0 && { select: given.select }),
+  };
+}
+
+export function dryRun(given: Context['given']): Record<string, string> {
+  return given.dryRun ? { dry_run: 'true' } : {};
+}
+
+/** A narrowed selection that is empty changes nothing, and says so. */
+export function refuseEmpty({ given, kind }: Context, count: number): void {
+  if (count > 0 || (given.select.length === 0 && !given.up && !given.down)) return;
+  throw new MusterError('no-such-object', `No ${KINDS[kind].label} fits the selection; nothing was changed.`);
+}
