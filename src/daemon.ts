@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { Commander } from './admin/commander.ts';
 import { startAdminServer } from './admin/server.ts';
 import { Blobs } from './blobs/blobs.ts';
-import { collectGarbage } from './blobs/garbage.ts';
+import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { Uploads } from './blobs/uploads.ts';
 import type { Boot } from './boot/boot.ts';
 import { Boots } from './boot/boots.ts';
@@ -28,6 +28,8 @@ import type { Log } from './log.ts';
 import { effectiveAttributes } from './model/attributes.ts';
 import { Cluster } from './model/cluster.ts';
 import { firstObjects } from './model/first-objects.ts';
+import { planHead } from './model/head.ts';
+import { NewNodes } from './new-nodes.ts';
 import { packageRoot, version } from './package-root.ts';
 import { findInterface, starting } from './preflight.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
@@ -70,6 +72,17 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
   const commander = new Commander(cluster, store);
   const context = { cluster, network, newUid };
   await commander.perform({ who: 'muster', what: 'first start', plan: () => firstObjects(context) });
+  const headFacts = {
+    name: config['head.name'],
+    address: config['head.address'],
+    http_port: config['http.port'],
+    version,
+  };
+  await commander.perform({
+    who: 'muster',
+    what: `start of ${headFacts.name}`,
+    plan: () => planHead(context, headFacts),
+  });
 
   const directory = clusterDirectory(cluster);
   const happenings = new Happenings(cluster);
@@ -112,6 +125,7 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
   }
   const served = new Map([...servedLoaders(loaders), ['autoexec.ipxe', await writeAutoexec(config, network)]]);
   const unknown = new UnknownMachines();
+  const newNodes = new NewNodes({ context, commander, log, now });
 
   const head = (): HeadFacts => ({
     address: network.address,
@@ -172,7 +186,10 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
       log,
       loaders,
       granted: (grant: Grant) => boots.grant(grant.node),
-      seen: (client: UnknownClient) => unknown.seen(client),
+      seen: (client: UnknownClient) => {
+        unknown.seen(client);
+        void newNodes.seen(client);
+      },
     };
     const dhcp = await starting('The DHCP server', 'dhcp.enabled', async () => startDhcpServer(dhcpOptions));
     stops.push(async () => dhcp.close());
@@ -192,6 +209,7 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
       log,
       unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
       watch: listener => happenings.watch(listener),
+      isUsed: sha256 => isBlobUsed(sha256, cluster, boots),
       collect: async dryRun => collectGarbage(blobs, cluster, boots, { dryRun, now }),
       health: () => ({
         version,

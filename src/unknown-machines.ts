@@ -1,4 +1,4 @@
-// Machines that asked for an address and are no nodes: who, when, how often. Bounded, the longest silent go first.
+// Machines that asked for an address and are no nodes: who, when, where, how often. Bounded, the longest silent go first.
 import type { UnknownMachine } from './admin/contract.ts';
 
 const LIMIT = 2000;
@@ -6,8 +6,14 @@ const LIMIT = 2000;
 export class UnknownMachines {
   private readonly machines = new Map<string, UnknownMachine>();
 
-  seen(client: { mac: string; architecture: string; vendorClass: string | undefined; at: number }): void {
-    const { mac, architecture, vendorClass, at } = client;
+  seen(client: {
+    mac: string;
+    architecture: string;
+    vendorClass: string | undefined;
+    relay: string | undefined;
+    at: number;
+  }): void {
+    const { mac, architecture, vendorClass, relay, at } = client;
     const known = this.machines.get(mac);
     this.machines.delete(mac);
     const oldest = this.machines.size >= LIMIT ? this.machines.keys().next().value : undefined;
@@ -19,6 +25,7 @@ export class UnknownMachines {
       count: (known?.count ?? 0) + 1,
       arch: architecture,
       vendor: (vendorClass ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 100),
+      where: relay === undefined ? 'the boot network' : `behind the relay ${relay}`,
     });
   }
 

@@ -3,7 +3,7 @@ import { MusterError } from '../errors.ts';
 import type { Change, Plan } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
-import type { Changed, Difference } from './contract.ts';
+import { type Changed, type Difference, revisionTag } from './contract.ts';
 import { showValue } from './show.ts';
 
 export interface Command {
@@ -46,7 +46,8 @@ export class Commander {
     const after = change.value ? showValue(this.cluster, change.kind, change.value) : {};
     const fields: Difference['fields'] = {};
     for (const name of new Set([...Object.keys(old), ...Object.keys(after)])) {
-      if (JSON.stringify(old[name]) !== JSON.stringify(after[name]))
+      // The values as they are decide, and the values as they are shown are told: a changed password is a change.
+      if (JSON.stringify(raw(before?.value, name)) !== JSON.stringify(raw(change.value, name)))
         fields[name] = { before: old[name] ?? null, after: after[name] ?? null };
     }
     const action = !before ? 'created' : change.value ? 'changed' : 'deleted';
@@ -55,19 +56,20 @@ export class Commander {
   }
 }
 
+function raw(value: object | null | undefined, name: string): unknown {
+  return value ? (value as Record<string, unknown>)[name] : undefined;
+}
+
 /** RFC 9110 §13.1.1: the change is for the revision that was read; several objects have no common revision. */
 export function checkIfMatch(header: string | undefined, entries: readonly Entry[]): void {
   if (header === undefined || header === '*') return;
   const [entry] = entries;
   if (!entry || entries.length > 1) throw new MusterError('bad-usage', 'If-Match goes with exactly one object.');
-  if (header !== revisionTag(entry)) {
+  const tags = header.split(',').map(tag => tag.trim());
+  if (!tags.includes(revisionTag(entry))) {
     throw new MusterError(
       'conflict',
       `${entry.value.name} was changed by somebody else after you read it; read it again and repeat.`,
     );
   }
-}
-
-export function revisionTag(entry: Entry): string {
-  return `"${entry.revision}"`;
 }

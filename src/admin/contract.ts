@@ -1,5 +1,6 @@
 // What the command line and the daemon say to each other: the shapes of questions and answers below /api/v1.
 
+import type { Collected, StoredBlob } from '../blobs/garbage.ts';
 import type { BootEvent } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import type { NodeState, NodeStatus } from '../boot/status.ts';
@@ -19,6 +20,11 @@ export interface Shown {
   modified: number;
   name: string;
   [field: string]: unknown;
+}
+
+/** The entity tag of an object's revision, for `If-Match`. The UID is in it: a new object of the same name begins at 1 again. */
+export function revisionTag(object: { uid: string; revision: number }): string {
+  return `"${object.uid}.${object.revision}"`;
 }
 
 /** What one object lost and gained, field by field. */
@@ -59,6 +65,31 @@ export interface Explained {
   attributes: Record<string, Inherited>;
   plan?: BootPlan;
   refusal?: string;
+  /** What the node would do now, in sentences. */
+  words: string[];
+}
+
+/** The nodes of a `waitfor`, and whether all of them came to the state in time. */
+export interface Waited {
+  reached: boolean;
+  nodes: ShownStatus[];
+}
+
+export interface WhoAmI {
+  /** By the caller's own word: whoever may open the socket is trusted with it. */
+  user: string;
+  version: string;
+  head: string;
+}
+
+/** A field as `/nodes/meta` tells it. */
+export interface FieldDescription {
+  name: string;
+  meaning: string;
+  required: boolean;
+  read_only: boolean;
+  file: boolean;
+  refers?: Kind;
 }
 
 /** One line of `/api/v1/events`. */
@@ -95,9 +126,11 @@ export interface UnknownMachine {
   count: number;
   arch: string;
   vendor: string;
+  /** Where it was seen: `the boot network`, or behind a relay agent. */
+  where: string;
 }
 
-export type { AuditLine, BootEvent, BootPlan, Inherited, Kind, NodeState, NodeStatus, Timeline };
+export type { AuditLine, BootEvent, BootPlan, Collected, Inherited, Kind, NodeState, NodeStatus, StoredBlob, Timeline };
 
 /** The field of a request body that names a finished upload, in place of a file's content. */
 export interface UploadReference {

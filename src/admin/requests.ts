@@ -2,10 +2,10 @@
 import type { FastifyRequest } from 'fastify';
 import { MusterError } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
-import type { Kind } from '../model/kinds.ts';
+import { KINDS, type Kind } from '../model/kinds.ts';
+import { maskCommand } from '../model/secrets.ts';
 import { select } from '../model/select.ts';
 import { type Facts, fitting, inState } from './narrow.ts';
-import { maskPassword } from './show.ts';
 
 export type Query = Record<string, string | string[] | undefined>;
 
@@ -15,12 +15,12 @@ export function whoOf(request: FastifyRequest): string {
   return typeof user === 'string' && /^[\w.@-]{1,64}$/.test(user) ? user : 'unknown';
 }
 
-/** The command in the caller's words, for the audit trail; passwords of power URIs are masked. */
+/** The command in the caller's words, for the audit trail; what looks like a password is masked. */
 export function whatOf(request: FastifyRequest, fallback: string): string {
   const words = request.headers['x-muster-command'];
-  if (typeof words !== 'string' || words.length > 4096) return fallback;
+  if (typeof words !== 'string') return fallback;
   try {
-    return maskPassword(decodeURIComponent(words));
+    return maskCommand(decodeURIComponent(words));
   } catch {
     return fallback;
   }
@@ -34,6 +34,17 @@ export function isDryRun(query: Query): boolean {
 export function selected<K extends Kind>(facts: Facts, kind: K, query: Query): readonly Entry<K>[] {
   if (!isSelecting(query)) throw new MusterError('bad-usage', 'Nothing is selected: give id=… or all=true.');
   return listed(facts, kind, query);
+}
+
+/** Exactly one object, for what makes sense of no more. */
+export function selectedOne<K extends Kind>(facts: Facts, kind: K, query: Query): Entry<K> {
+  const entries = selected(facts, kind, query);
+  const [entry] = entries;
+  if (entry && entries.length === 1) return entry;
+  throw new MusterError(
+    'ambiguous-id',
+    `The selection names ${entries.length} ${KINDS[kind].many}; exactly one is wanted here.`,
+  );
 }
 
 /** As above for what only reads: without a selection it is all. */

@@ -1,72 +1,122 @@
-// Routes of what happens: states, timelines, explanations, events, the audit trail, the daemon itself.
+// Routes of what happens: states, timelines, explanations, waiting, events.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { planBoot } from '../boot/plan.ts';
+import { NODE_STATES, type NodeState } from '../boot/status.ts';
 import { timelineOf } from '../boot/timeline.ts';
-import { effectiveAttributes } from '../model/attributes.ts';
-import { selectOne } from '../model/select.ts';
-import type { Explained, Happening, ShownStatus, ShownTimelines } from './contract.ts';
-import { listed, type Query } from './requests.ts';
+import { MusterError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
+import { about, SELECTION } from './about.ts';
+import type { Happening, ShownStatus, ShownTimelines, Waited } from './contract.ts';
+import { explain } from './explain.ts';
+import { listed, type Query, selected } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 
 type Asked = FastifyRequest<{ Querystring: Query }>;
 
 export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
-  const chosen = (query: Query) => listed(ports, 'node', query);
-
-  server.get('/api/v1/nodes/status', async (request: Asked) => {
-    const data = chosen(request.query).map(
-      ({ uid, value }): ShownStatus => ({ uid, name: value.name, ...ports.statuses.of(uid) }),
-    );
-    return { success: true, data };
-  });
-
-  server.get('/api/v1/nodes/timeline', async (request: Asked) => {
-    const data = chosen(request.query).map(({ uid, value }): ShownTimelines => {
-      const { name, mac, ip } = value;
-      return { uid, name, mac, ip, state: ports.statuses.of(uid).state, boots: ports.boots.of(uid).map(timelineOf) };
-    });
-    return { success: true, data };
-  });
-
-  server.get('/api/v1/nodes/explain', async (request: Asked) => {
-    const data = chosen(request.query).map((entry): Explained => {
-      const attributes = Object.fromEntries(effectiveAttributes(ports.cluster, entry.value));
-      return { uid: entry.uid, name: entry.value.name, attributes, ...planBoot(ports.cluster, entry) };
-    });
-    return { success: true, data };
-  });
-
-  server.get('/api/v1/nodes/unknown', async () => ({ success: true, data: ports.unknown() }));
-  server.get('/api/v1/health', async () => ({ success: true, data: ports.health() }));
-
   server.get(
-    '/api/v1/audit',
-    async (request: FastifyRequest<{ Querystring: { after?: string; limit?: string; node?: string } }>) => {
-      const { after, limit, node } = request.query;
-      const uid = node === undefined ? undefined : selectOne(ports.cluster, 'node', node).uid;
-      const count = Math.min(Math.max(Number(limit ?? 100) || 100, 1), 10_000);
-      return {
-        success: true,
-        data: await ports.store.audit({ after: Number(after ?? 0) || 0, limit: count, ...(uid && { uid }) }),
-      };
+    '/api/v1/nodes/status',
+    about('Whether the nodes are up, since when, and why not.', { query: SELECTION, data: 'a status for each node' }),
+    async (request: Asked) => ({ success: true, data: statusesOf(ports, request.query) }),
+  );
+  server.get(
+    '/api/v1/nodes/timeline',
+    about('The last boots of the nodes, stage by stage.', { query: SELECTION, data: 'the boots of each node' }),
+    async (request: Asked) => {
+      const data = listed(ports, 'node', request.query).map(({ uid, value }): ShownTimelines => {
+        const { name, mac, ip } = value;
+        return { uid, name, mac, ip, state: ports.statuses.of(uid).state, boots: ports.boots.of(uid).map(timelineOf) };
+      });
+      return { success: true, data };
     },
   );
+  server.get(
+    '/api/v1/nodes/explain',
+    about('What the nodes would boot now, and where each attribute comes from.', {
+      query: SELECTION,
+      data: 'attributes with their sources, the plan, and both in words, for each node',
+    }),
+    async (request: Asked) => ({
+      success: true,
+      data: listed(ports, 'node', request.query).map(entry => explain(ports.cluster, entry)),
+    }),
+  );
+  server.get(
+    '/api/v1/nodes/unknown',
+    about('Machines that asked for an address and are no nodes.', { data: 'the machines, the latest first' }),
+    async () => ({ success: true, data: ports.unknown() }),
+  );
+  server.get(
+    '/api/v1/nodes/waitfor',
+    about('Answers when all selected nodes are in a state, or when the time is over.', {
+      query: [...SELECTION, 'wanted', 'timeout'],
+      data: 'whether all came to it, and a status for each node',
+    }),
+    async (request: Asked) => ({ success: true, data: await waitFor(ports, request) }),
+  );
+  server.get(
+    '/api/v1/events',
+    about('Everything that happens, a JSON object a line, until the caller hangs up.', { raw: 'application/x-ndjson' }),
+    async (request, reply) => {
+      reply.hijack();
+      const { raw } = reply;
+      raw.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
+      raw.flushHeaders();
+      const stop = ports.watch((happening: Happening) => {
+        // A follower that does not read is let go: events are also in the timelines and the audit trail.
+        if (raw.writableLength > 1 << 20) raw.destroy();
+        else raw.write(`${JSON.stringify(happening)}\n`);
+      });
+      request.raw.on('close', stop);
+      raw.on('close', stop);
+    },
+  );
+}
 
-  server.post('/api/v1/storage/collect', async (request: Asked) => {
-    return { success: true, data: await ports.collect(request.query['dry_run'] === 'true') };
-  });
+function statusesOf(ports: AdminPorts, query: Query): ShownStatus[] {
+  return listed(ports, 'node', query).map(({ uid, value }) => ({ uid, name: value.name, ...ports.statuses.of(uid) }));
+}
 
-  server.get('/api/v1/events', async (request, reply) => {
-    reply.hijack();
-    const { raw } = reply;
-    raw.writeHead(200, { 'Content-Type': 'application/x-ndjson', 'Cache-Control': 'no-store' });
-    raw.flushHeaders();
-    const stop = ports.watch((happening: Happening) => {
-      // A follower that does not read is let go: events are also in the timelines and the audit trail.
-      if (raw.writableLength > 1 << 20) raw.destroy();
-      else raw.write(`${JSON.stringify(happening)}\n`);
+/** The nodes are chosen once, so that one that is deleted meanwhile is missed and one that is created is not waited for. */
+async function waitFor(ports: AdminPorts, request: Asked): Promise<Waited> {
+  const { wanted, milliseconds } = readWait(request.query);
+  const ids = selected(ports, 'node', request.query).map(node => node.uid);
+  if (ids.length === 0) throw new MusterError('bad-usage', 'The selection is empty: there is nothing to wait for.');
+  const statuses = (): ShownStatus[] => statusesOf(ports, { id: ids });
+  const isReached = (): boolean => ids.every(uid => ports.statuses.of(uid).state === wanted);
+  const reached = isReached() || (await until(ports, request, milliseconds, isReached));
+  return { reached, nodes: statuses() };
+}
+
+function readWait(query: Query): { wanted: NodeState; milliseconds: number } {
+  const wanted = String(query['wanted'] ?? 'up');
+  if (!(NODE_STATES as readonly string[]).includes(wanted)) {
+    const close = nearest(wanted, NODE_STATES);
+    const hint = close ? `did you mean '${close}'?` : `there are ${NODE_STATES.join(', ')}`;
+    throw new MusterError('bad-value', `A node is never '${wanted}'; ${hint}`);
+  }
+  const seconds = Number(query['timeout'] ?? 60);
+  if (!(seconds >= 0 && seconds <= 3600))
+    throw new MusterError('bad-value', `timeout=${query['timeout']} must be seconds, from 0 to 3600.`);
+  return { wanted: wanted as NodeState, milliseconds: seconds * 1000 };
+}
+
+/** True as soon as the condition holds; false when the time is over or the caller has gone. Looks when something happens. */
+async function until(
+  ports: AdminPorts,
+  request: Asked,
+  milliseconds: number,
+  condition: () => boolean,
+): Promise<boolean> {
+  return new Promise(resolve => {
+    const end = (result: boolean): void => {
+      clearTimeout(timer);
+      stop();
+      resolve(result);
+    };
+    const timer = setTimeout(() => end(condition()), milliseconds);
+    const stop = ports.watch(happening => {
+      if (happening.type !== 'change' && condition()) end(true);
     });
-    request.raw.on('close', stop);
-    raw.on('close', stop);
+    request.raw.once('close', () => end(false));
   });
 }

@@ -1,6 +1,7 @@
 // How an object is shown: its fields in the table's order, references as names, secrets masked.
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fieldsOf, type Kind, type Value } from '../model/kinds.ts';
+import { maskPassword } from '../model/secrets.ts';
 import type { Shown } from './contract.ts';
 
 export function show(cluster: Cluster, entry: Entry): Shown {
@@ -24,9 +25,4 @@ export function showValue(cluster: Cluster, kind: Kind, value: Value): Record<st
 function named(cluster: Cluster, kind: Kind, held: unknown): unknown {
   if (Array.isArray(held)) return held.map(uid => named(cluster, kind, uid));
   return typeof held === 'string' && held !== '' ? (cluster.get(kind, held)?.value.name ?? held) : held;
-}
-
-/** `ipmi:///admin:password@172.45.88.1` is shown with stars for the password, wherever in the URI it stands. */
-export function maskPassword(uri: string): string {
-  return uri.replace(/([/:]\/?[^/:@\s]*):([^@/\s]+)@/g, '$1:***@');
 }

@@ -1,12 +1,13 @@
 // Finished uploads become the files of objects: a kernel with its release, an initramfs, an image as cwsquash.
-import { open, truncate } from 'node:fs/promises';
-import { asDiskFull, type Blobs, digestFile } from '../blobs/blobs.ts';
+import { open, rm, truncate } from 'node:fs/promises';
+import { asDiskFull, type Blobs, digestFile, writeWhole } from '../blobs/blobs.ts';
 import type { Uploads } from '../blobs/uploads.ts';
 import { MusterError } from '../errors.ts';
 import { planImageUpload } from '../image/cwsquash.ts';
 import { unpackedSize } from '../image/inspect.ts';
+import { isoLabel } from '../image/iso-label.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
-import { fieldsOf, type Kind } from '../model/kinds.ts';
+import { fileFields, type Kind } from '../model/kinds.ts';
 import type { StoredFile, StoredImage } from '../model/values.ts';
 
 /** Room for the GPT header before a bare squashfs; the format's first partition begins there. */
@@ -16,6 +17,8 @@ export interface FilePorts {
   blobs: Blobs;
   uploads: Uploads;
   now(): number;
+  /** Whether an object or a boot refers to the blob. */
+  isUsed(sha256: string): boolean;
 }
 
 /** Splits a request body: fields that name an upload, and all others. */
@@ -23,7 +26,7 @@ export function splitUploads(
   kind: Kind,
   body: Record<string, unknown>,
 ): { fields: Record<string, unknown>; uploads: Map<string, string> } {
-  const files = new Set(fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : [])));
+  const files = new Set(fileFields(kind));
   const fields: Record<string, unknown> = {};
   const uploads = new Map<string, string>();
   for (const [name, value] of Object.entries(body)) {
@@ -36,41 +39,83 @@ export function splitUploads(
   return { fields, uploads };
 }
 
-/** Stores the uploads of one object as blobs, and answers the fields that follow from them. */
-export async function storeUploads(
+/**
+ * Runs a command with the files it names: each part's uploads become blobs, and `run` gets the fields that follow from them.
+ * Afterwards no upload is left, and no blob that nothing refers to, however it ended.
+ */
+export async function withUploads<T>(
   ports: FilePorts,
-  uploads: ReadonlyMap<string, string>,
-): Promise<Record<string, unknown>> {
-  const fixed: Record<string, unknown> = {};
+  parts: readonly ReadonlyMap<string, string>[],
+  command: { before(): unknown; run(fixed: Fixed[]): Promise<T> },
+): Promise<T> {
+  const ids = parts.flatMap(part => [...part.values()]);
+  const held: Held[] = [];
+  try {
+    if (ids.length > 0) command.before();
+    const fixed: Fixed[] = [];
+    for (const part of parts) fixed.push(await storeUploads(ports, part, held));
+    return await command.run(fixed);
+  } finally {
+    for (const id of ids) await ports.uploads.remove(id);
+    for (const { sha256, release } of held) {
+      release();
+      await ports.blobs.removeUnless(sha256, () => ports.isUsed(sha256));
+    }
+  }
+}
+
+type Fixed = Record<string, unknown>;
+/** A blob that is kept for this command only, until an object refers to it. */
+interface Held {
+  sha256: string;
+  release(): void;
+}
+
+async function storeUploads(ports: FilePorts, uploads: ReadonlyMap<string, string>, held: Held[]): Promise<Fixed> {
+  const fixed: Fixed = {};
   for (const [name, id] of uploads) {
-    const upload = ports.uploads.get(id);
-    await ports.uploads.digest(upload);
-    if (name === 'content') fixed[name] = await storeImage(ports, id);
-    else {
-      const file = await storePlain(ports, id, name === 'kernel' ? path => kernelRelease(path) : undefined);
-      fixed[name] = file.stored;
-      if (file.release !== undefined) fixed['release'] = file.release;
+    const upload = ports.uploads.take(id);
+    try {
+      if (upload.size === 0) throw new MusterError('bad-value', `The file for ${name} is empty.`);
+      const { sha256, fields } = await (READERS[name] ?? readPlain)(ports, name, upload);
+      held.push({ sha256, release: ports.blobs.hold(sha256) });
+      await ports.blobs.adopt(upload.path, sha256);
+      Object.assign(fixed, fields);
+    } finally {
+      await rm(upload.path, { force: true });
     }
   }
   return fixed;
 }
 
-async function storePlain(
-  { blobs, uploads, now }: FilePorts,
-  id: string,
-  releaseOf?: (path: string) => Promise<string>,
-): Promise<{ stored: StoredFile; release?: string }> {
-  const upload = uploads.get(id);
-  if (upload.size === 0) throw new MusterError('bad-value', 'The uploaded file is empty.');
-  const release = await releaseOf?.(upload.path);
-  const { whole } = await digestFile(upload.path);
-  await blobs.adopt(upload.path, whole);
-  uploads.release(id);
-  return { stored: { sha256: whole, size: upload.size, mtime: now() }, ...(release !== undefined && { release }) };
-}
+type Taken = ReturnType<Uploads['take']>;
+type Reader = (ports: FilePorts, name: string, upload: Taken) => Promise<{ sha256: string; fields: Fixed }>;
 
-async function storeImage({ blobs, uploads, now }: FilePorts, id: string): Promise<StoredImage> {
-  const upload = uploads.get(id);
+const readPlain: Reader = async ({ now }, name, { size, sha256 }) => {
+  const stored: StoredFile = { sha256, size, mtime: now() };
+  return { sha256, fields: { [name]: stored } };
+};
+
+/** What else follows from a file, by the field that it is for. */
+const READERS: Readonly<Record<string, Reader>> = {
+  kernel: async (ports, name, upload) => {
+    const release = await kernelRelease(upload.path);
+    const { sha256, fields } = await readPlain(ports, name, upload);
+    return { sha256, fields: { ...fields, release } };
+  },
+  iso: async (ports, name, upload) => {
+    const isolabel = await isoLabel(upload.path);
+    const { sha256, fields } = await readPlain(ports, name, upload);
+    return { sha256, fields: { ...fields, isolabel } };
+  },
+  content: async ({ now }, name, upload) => {
+    const stored = await wrapImage(upload, now());
+    return { sha256: stored.sha256, fields: { [name]: stored } };
+  },
+};
+
+/** Makes the uploaded file cwsquash: a bare squashfs gets its GPT before and behind it. */
+async function wrapImage(upload: Taken, mtime: number): Promise<StoredImage> {
   const first = await readStart(upload.path, upload.base, Math.min(upload.size, HEADER));
   const plan = planImageUpload(first, upload.size);
   if ('refusal' in plan)
@@ -79,17 +124,19 @@ async function storeImage({ blobs, uploads, now }: FilePorts, id: string): Promi
     throw new MusterError('internal', 'an image upload was received at the wrong place');
   await wrap(upload.path, plan.prefix, plan.suffix, upload.base + upload.size);
   const { whole, range } = await digestFile(upload.path, plan.root);
-  const unpacked = (await unpackedSize(upload.path, plan.root.offset)) ?? 0;
-  await blobs.adopt(upload.path, whole);
-  uploads.release(id);
+  if (plan.prefix.length + plan.suffix.length === 0 && whole !== upload.sha256)
+    throw new MusterError(
+      'bad-digest',
+      "The head's disk gives back other bytes than it was given; nothing was stored.",
+    );
   return {
     sha256: whole,
     size: plan.prefix.length + upload.size + plan.suffix.length,
-    mtime: now(),
+    mtime,
     root_offset: plan.root.offset,
     root_size: plan.root.size,
     root_sha256: range,
-    unpacked,
+    unpacked: (await unpackedSize(upload.path, plan.root.offset)) ?? 0,
   };
 }
 
@@ -112,8 +159,8 @@ async function readStart(path: string, offset: number, length: number): Promise<
 async function wrap(path: string, prefix: Buffer, suffix: Buffer, end: number): Promise<void> {
   const handle = await open(path, 'r+');
   try {
-    await handle.write(prefix, 0, prefix.length, 0);
-    await handle.write(suffix, 0, suffix.length, end);
+    await writeWhole(handle, prefix, 0);
+    await writeWhole(handle, suffix, end);
   } catch (error) {
     throw asDiskFull(error, 'The image');
   } finally {

@@ -1,12 +1,16 @@
 // Immutable files named by their SHA-256. A blob is there whole or not at all: temporary name, fsync, rename, fsync.
 import { createHash } from 'node:crypto';
 import { constants, mkdirSync } from 'node:fs';
-import { access, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MusterError, systemCode } from '../errors.ts';
 
 export class Blobs {
   private readonly folder: string;
+  /** Blobs that a command under way is about to refer to, with the number of such commands. */
+  private readonly holds = new Map<string, number>();
+  /** Blobs come and go one after the other, so that one that comes again is not removed in that moment. */
+  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(stateFolder: string) {
     this.folder = join(stateFolder, 'blobs');
@@ -15,7 +19,7 @@ export class Blobs {
 
   /** Where the blob lies, or would lie. The digest is checked, so that no other path can be made of it. */
   path(sha256: string): string {
-    if (!/^[0-9a-f]{64}$/.test(sha256)) throw new MusterError('internal', `'${sha256}' is no SHA-256 digest`);
+    if (!isDigest(sha256)) throw new MusterError('internal', `'${sha256}' is no SHA-256 digest`);
     return join(this.folder, sha256.slice(0, 2), sha256);
   }
 
@@ -29,28 +33,66 @@ export class Blobs {
   /** Makes a finished file a blob. The file must be on the same file system, closed, and of this digest; it is moved. */
   async adopt(file: string, sha256: string): Promise<void> {
     const target = this.path(sha256);
-    mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-    await sync(file);
-    await rename(file, target);
-    await sync(dirname(target));
-    await sync(this.folder);
+    try {
+      await sync(file);
+      await this.inTurn(async () => {
+        mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
+        await rename(file, target);
+        await sync(dirname(target));
+        await sync(this.folder);
+      });
+    } catch (error) {
+      throw asDiskFull(error, 'The file');
+    }
   }
 
-  /** All blobs with their sizes in bytes. */
-  async list(): Promise<{ sha256: string; size: number }[]> {
-    const result: { sha256: string; size: number }[] = [];
+  /** Keeps a blob that no object refers to yet from being collected, until the returned function is called. */
+  hold(sha256: string): () => void {
+    this.holds.set(sha256, (this.holds.get(sha256) ?? 0) + 1);
+    return () => {
+      const left = (this.holds.get(sha256) ?? 1) - 1;
+      if (left > 0) this.holds.set(sha256, left);
+      else this.holds.delete(sha256);
+    };
+  }
+
+  isHeld(sha256: string): boolean {
+    return this.holds.has(sha256);
+  }
+
+  /** All blobs, with their sizes in bytes and when they came, in milliseconds since 1970. Other files are left out. */
+  async list(): Promise<{ sha256: string; size: number; since: number }[]> {
+    const result: { sha256: string; size: number; since: number }[] = [];
     for (const part of await readdir(this.folder)) {
+      if (!/^[0-9a-f]{2}$/.test(part)) continue;
       for (const sha256 of await readdir(join(this.folder, part))) {
-        const found = await stat(join(this.folder, part, sha256));
-        result.push({ sha256, size: found.size });
+        if (!isDigest(sha256)) continue;
+        // One that was removed meanwhile is no longer in the list.
+        const found = await stat(join(this.folder, part, sha256)).catch(() => undefined);
+        if (found) result.push({ sha256, size: found.size, since: found.ctimeMs });
       }
     }
     return result;
   }
 
-  async remove(sha256: string): Promise<void> {
-    await rm(this.path(sha256), { force: true });
+  /** Removes a blob unless it is used, asked when it is its turn; answers whether it went. */
+  async removeUnless(sha256: string, isUsed: () => boolean): Promise<boolean> {
+    return this.inTurn(async () => {
+      if (this.isHeld(sha256) || isUsed()) return false;
+      await rm(this.path(sha256), { force: true });
+      return true;
+    });
   }
+
+  private async inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.turn.then(work);
+    this.turn = result.catch(() => {});
+    return result;
+  }
+}
+
+function isDigest(text: string): boolean {
+  return /^[0-9a-f]{64}$/.test(text);
 }
 
 async function sync(path: string): Promise<void> {
@@ -59,6 +101,14 @@ async function sync(path: string): Promise<void> {
     await handle.sync();
   } finally {
     await handle.close();
+  }
+}
+
+/** Writes all of the bytes: the kernel may take a part of them only. */
+export async function writeWhole(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
+    done += bytesWritten;
   }
 }
 

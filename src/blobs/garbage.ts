@@ -1,35 +1,75 @@
-// Which blobs nothing refers to any more: no object, no living boot session.
-import { stat } from 'node:fs/promises';
-import type { Boots } from '../boot/boots.ts';
+// Which blobs are in use, and by what: objects, boots under way, commands under way. The others can go.
 import type { Cluster } from '../model/cluster.ts';
+import { fileFields, filesOf, KIND_NAMES, KINDS } from '../model/kinds.ts';
 import type { Blobs } from './blobs.ts';
 
-/** A blob this young may belong to a command that is still under way, in milliseconds. */
+/** A blob this young may belong to a boot that was planned a moment ago, in milliseconds. */
 const YOUNG_MS = 10 * 60_000;
 
-/** Removes them, unless it is a dry run; answers what was, or would be, removed. */
+/** Who, beside objects, needs blobs: each digest with the reason in words. */
+export interface BlobUsers {
+  usedBlobs(): Iterable<{ sha256: string; by: string }>;
+}
+
+export interface StoredBlob {
+  sha256: string;
+  /** Bytes. */
+  size: number;
+  /** What keeps it, in words; empty when nothing does. */
+  keptBy: string[];
+}
+
+export interface Collected {
+  /** What was removed, or would be. */
+  removed: StoredBlob[];
+  kept: StoredBlob[];
+  /** Files that objects refer to and that are not in storage: to be uploaded again. */
+  missing: StoredBlob[];
+}
+
+/** Removes what nothing uses, unless it is a dry run; explains what stays. */
 export async function collectGarbage(
   blobs: Blobs,
   cluster: Cluster,
-  boots: Boots,
+  boots: BlobUsers,
   options: { dryRun: boolean; now(): number },
-): Promise<{ sha256: string; size: number }[]> {
-  const found = await blobs.list();
-  const removed: { sha256: string; size: number }[] = [];
-  for (const blob of found) {
-    const { ctimeMs } = await stat(blobs.path(blob.sha256));
-    if (options.now() - ctimeMs < YOUNG_MS || isUsed(blob.sha256, cluster, boots)) continue;
-    removed.push(blob);
-    if (!options.dryRun) await blobs.remove(blob.sha256);
+): Promise<Collected> {
+  const result: Collected = { removed: [], kept: [], missing: [] };
+  const present = new Set<string>();
+  for (const { sha256, size, since } of await blobs.list()) {
+    present.add(sha256);
+    const keptBy = usersOfBlobs(cluster, boots).get(sha256) ?? [];
+    if (blobs.isHeld(sha256)) keptBy.push('a command under way');
+    if (keptBy.length === 0 && options.now() - since < YOUNG_MS) keptBy.push('it came a few minutes ago');
+    const goes =
+      keptBy.length === 0 &&
+      (options.dryRun || (await blobs.removeUnless(sha256, () => usersOfBlobs(cluster, boots).has(sha256))));
+    if (goes) result.removed.push({ sha256, size, keptBy });
+    else result.kept.push({ sha256, size, keptBy: keptBy.length > 0 ? keptBy : ['it has just been taken into use'] });
   }
-  return removed;
+  for (const [sha256, keptBy] of usersOfBlobs(cluster, boots)) {
+    if (!present.has(sha256) && !(await blobs.has(sha256))) result.missing.push({ sha256, size: 0, keptBy });
+  }
+  return result;
 }
 
-/** Asked anew for each blob, right before it goes. */
-function isUsed(sha256: string, cluster: Cluster, boots: Boots): boolean {
-  for (const { value } of cluster.all('boot'))
-    if (value.kernel?.sha256 === sha256 || value.initramfs?.sha256 === sha256) return true;
-  for (const { value } of cluster.all('image')) if (value.content?.sha256 === sha256) return true;
-  for (const used of boots.usedBlobs()) if (used === sha256) return true;
-  return false;
+/** Whether an object or a boot uses the blob at this moment. */
+export function isBlobUsed(sha256: string, cluster: Cluster, boots: BlobUsers): boolean {
+  return usersOfBlobs(cluster, boots).has(sha256);
+}
+
+function usersOfBlobs(cluster: Cluster, boots: BlobUsers): Map<string, string[]> {
+  const users = new Map<string, string[]>();
+  const add = (sha256: string, by: string): void => {
+    const known = users.get(sha256);
+    if (known) known.push(by);
+    else users.set(sha256, [by]);
+  };
+  for (const kind of KIND_NAMES) {
+    if (fileFields(kind).length === 0) continue;
+    for (const { value } of cluster.all(kind))
+      for (const sha256 of filesOf(kind, value)) add(sha256, `${KINDS[kind].label} ${value.name}`);
+  }
+  for (const { sha256, by } of boots.usedBlobs()) add(sha256, by);
+  return users;
 }

@@ -1,11 +1,11 @@
 // Uploads in progress: bytes that arrive in order into a temporary file, until they are whole. None outlives the daemon.
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { MusterError } from '../errors.ts';
-import { asDiskFull } from './blobs.ts';
+import { MusterError, reasonOf } from '../errors.ts';
+import { asDiskFull, writeWhole } from './blobs.ts';
 
 export interface Upload {
   id: string;
@@ -16,8 +16,12 @@ export interface Upload {
   /** Where in the file the first byte lies: room is left before what the caller wants to wrap. */
   base: number;
   path: string;
+}
+
+interface Running extends Upload {
   touched: number;
   busy: boolean;
+  hash: Hash;
 }
 
 /** An upload nobody continues for this long is removed, in milliseconds. */
@@ -30,7 +34,7 @@ export interface UploadRules {
 
 export class Uploads {
   private readonly folder: string;
-  private readonly uploads = new Map<string, Upload>();
+  private readonly uploads = new Map<string, Running>();
   private readonly newId: () => string;
   private readonly now: () => number;
 
@@ -48,69 +52,80 @@ export class Uploads {
     const room = await statfs(this.folder);
     const free = room.bavail * room.bsize;
     // Said before the first byte, and again when a write fails: others fill the disk too.
-    if (size > free)
+    if (size > free) {
       throw new MusterError(
         'disk-full',
-        `The upload has ${size} bytes, and the head's disk has room for ${free}; free some and repeat.`,
+        `The upload has ${size} bytes, and the head's disk has room for ${free}; free some ('muster storage gc') and repeat.`,
       );
+    }
     const id = this.newId();
-    const upload = { id, size, offset: 0, base: 0, path: join(this.folder, id), touched: this.now(), busy: false };
-    await (await open(upload.path, 'wx', 0o600)).close();
+    const path = join(this.folder, id);
+    try {
+      await (await open(path, 'wx', 0o600)).close();
+    } catch (error) {
+      throw asDiskFull(error, 'The upload');
+    }
+    const hash = createHash('sha256');
+    const upload = { id, size, offset: 0, base: 0, path, touched: this.now(), busy: false, hash };
     this.uploads.set(id, upload);
     return upload;
   }
 
   get(id: string): Upload {
-    const upload = this.uploads.get(id);
-    if (!upload) throw new MusterError('upload-incomplete', `There is no upload ${id} any more; begin it again.`);
-    return upload;
+    return this.running(id);
   }
 
-  /** Takes bytes from `offset` on, as far as they come. A connection that breaks leaves what has arrived. */
+  /**
+   * Takes bytes from `offset` on, as far as they come. A connection that breaks leaves what has arrived, to go on from there;
+   * a full disk, or more bytes than were announced, ends the upload and frees what it took.
+   */
   async append(id: string, offset: number, bytes: Readable, rules: UploadRules): Promise<Upload> {
-    const upload = this.get(id);
-    if (upload.busy) throw new MusterError('conflict', `The upload ${id} is being written by another connection.`);
-    if (offset !== upload.offset)
+    const upload = this.running(id);
+    if (upload.busy) throw busy(id);
+    if (offset !== upload.offset) {
       throw new MusterError(
         'conflict',
         `The upload ${id} is at byte ${upload.offset}, not ${offset}; go on from there.`,
       );
+    }
     upload.busy = true;
-    const handle = await open(upload.path, 'r+');
     try {
-      for await (const chunk of inPieces(bytes)) await this.write(upload, handle, chunk, rules);
+      await this.receive(upload, bytes, rules);
     } catch (error) {
-      throw asDiskFull(error, 'The upload');
+      const refusal = asDiskFull(error, 'The upload');
+      if (!(refusal instanceof MusterError)) {
+        throw new MusterError(
+          'upload-incomplete',
+          `The upload ${id} broke off at byte ${upload.offset}: ${reasonOf(error)}.`,
+          { cause: error as Error },
+        );
+      }
+      await this.remove(id);
+      throw refusal;
     } finally {
       upload.busy = false;
       upload.touched = this.now();
-      await handle.close();
     }
     return upload;
   }
 
-  /** The SHA-256 of a whole upload's own bytes; an incomplete one is refused. */
-  async digest(upload: Upload): Promise<string> {
+  /** The SHA-256 of what has arrived. */
+  digest(id: string): string {
+    return this.running(id).hash.copy().digest('hex');
+  }
+
+  /** Gives a whole upload's file to the caller, who removes it; nobody else can have it from now on. */
+  take(id: string): Upload & { sha256: string } {
+    const upload = this.running(id);
+    if (upload.busy) throw busy(id);
     if (upload.offset !== upload.size) {
       throw new MusterError(
         'upload-incomplete',
         `The upload has ${upload.offset} of ${upload.size} bytes; nothing was stored.`,
       );
     }
-    const hash = createHash('sha256');
-    const handle = await open(upload.path, 'r');
-    try {
-      const stream = handle.createReadStream({ start: upload.base, autoClose: false, highWaterMark: 1 << 20 });
-      for await (const chunk of stream) hash.update(chunk as Buffer);
-    } finally {
-      await handle.close();
-    }
-    return hash.digest('hex');
-  }
-
-  /** The upload's file belongs to the caller now. */
-  release(id: string): void {
     this.uploads.delete(id);
+    return { ...upload, sha256: upload.hash.digest('hex') };
   }
 
   async remove(id: string): Promise<void> {
@@ -119,12 +134,32 @@ export class Uploads {
     if (upload) await rm(upload.path, { force: true });
   }
 
-  private async write(upload: Upload, handle: FileHandle, chunk: Buffer, rules: UploadRules): Promise<void> {
+  private running(id: string): Running {
+    const upload = this.uploads.get(id);
+    if (!upload) throw new MusterError('upload-incomplete', `There is no upload ${id} any more; begin it again.`);
+    return upload;
+  }
+
+  private async receive(upload: Running, bytes: Readable, rules: UploadRules): Promise<void> {
+    const handle = await open(upload.path, 'r+');
+    try {
+      for await (const chunk of upload.offset === 0 ? withWholeStart(bytes, upload.size) : bytes)
+        await this.write(upload, handle, chunk as Buffer, rules);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  private async write(upload: Running, handle: FileHandle, chunk: Buffer, rules: UploadRules): Promise<void> {
     if (upload.offset === 0) upload.base = rules.baseFor(chunk);
     if (upload.offset + chunk.length > upload.size) {
-      throw new MusterError('bad-value', `The upload sends more than the ${upload.size} bytes it announced.`);
+      throw new MusterError(
+        'bad-value',
+        `The upload sends more than the ${upload.size} bytes it announced; nothing was stored.`,
+      );
     }
-    await handle.write(chunk, 0, chunk.length, upload.base + upload.offset);
+    await writeWhole(handle, chunk, upload.base + upload.offset);
+    upload.hash.update(chunk);
     upload.offset += chunk.length;
   }
 
@@ -134,8 +169,12 @@ export class Uploads {
   }
 }
 
-/** The first piece has at least eight bytes, if there are so many: enough to know the format. */
-async function* inPieces(bytes: Readable): AsyncGenerator<Buffer> {
+function busy(id: string): MusterError {
+  return new MusterError('conflict', `The upload ${id} is being written by another connection.`);
+}
+
+/** The first piece has at least eight bytes, or all there are: enough to know the format. Fewer do not count as arrived. */
+async function* withWholeStart(bytes: Readable, size: number): AsyncGenerator<Buffer> {
   let first: Buffer | undefined = Buffer.alloc(0);
   for await (const chunk of bytes) {
     if (first === undefined) {
@@ -143,9 +182,8 @@ async function* inPieces(bytes: Readable): AsyncGenerator<Buffer> {
       continue;
     }
     first = Buffer.concat([first, chunk as Buffer]);
-    if (first.length < 8) continue;
+    if (first.length < Math.min(8, size)) continue;
     yield first;
     first = undefined;
   }
-  if (first && first.length > 0) yield first;
 }

@@ -143,13 +143,18 @@ export class Boots implements JourneyLog {
     return boots.map(boot => boot.id);
   }
 
-  /** The blobs that living sessions still need. */
-  *usedBlobs(): Generator<string> {
+  /** The blobs that boots still need, each with the reason in words. */
+  *usedBlobs(): Generator<{ sha256: string; by: string }> {
     for (const boot of this.bySession.values()) {
-      if (boot.outcome || !boot.plan) continue;
-      yield boot.plan.kernel.blob;
-      yield boot.plan.initramfs.blob;
-      if (boot.plan.image) yield boot.plan.image.blob;
+      const { plan } = boot;
+      if (!plan) continue;
+      const by = `boot ${boot.id} of ${plan.node.name}`;
+      // A system that runs from iSCSI reads its root as long as it is up.
+      if (boot.outcome === 'up' && plan.style === 'iscsi' && plan.image) yield { sha256: plan.image.blob, by };
+      if (boot.outcome || this.ports.now() - boot.started > this.ports.sessionMs()) continue;
+      yield { sha256: plan.kernel.blob, by };
+      yield { sha256: plan.initramfs.blob, by };
+      if (plan.image) yield { sha256: plan.image.blob, by };
     }
   }
 

@@ -1,5 +1,14 @@
 // Commands about the whole: settings, daemon status, audit trail, events, stored files.
-import type { AuditLine, Changed, Happening, Health, Shown, ShownStatus } from '../admin/contract.ts';
+import type {
+  AuditLine,
+  Changed,
+  Collected,
+  Happening,
+  Health,
+  Shown,
+  ShownStatus,
+  StoredBlob,
+} from '../admin/contract.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { readAssignments } from './assignments.ts';
 import { printChanged } from './differences.ts';
@@ -113,21 +122,28 @@ function happeningLine(happening: Happening): string {
 
 export const storageGc: Action = {
   name: 'gc',
-  summary: 'remove stored files that nothing refers to; with --dry-run say which',
-  examples: ['muster storage gc --dry-run'],
+  summary: 'remove stored files that nothing refers to; with --dry-run say which, and with -v what keeps the others',
+  examples: ['muster storage gc --dry-run -v'],
   async run({ client, given, terminal }) {
-    const removed = await client.call<{ sha256: string; size: number }[]>(
-      'POST',
-      '/api/v1/storage/collect',
-      dryRun(given),
-      {},
-    );
-    if (given.json || given.yaml) printData(terminal, given, removed);
-    else {
-      for (const { sha256, size } of removed) terminal.write(`${sha256.slice(0, 12)}  ${humanBytes(size)}\n`);
-      const total = removed.reduce((sum, { size }) => sum + size, 0);
-      terminal.write(`${given.dryRun ? 'would free' : 'freed'} ${humanBytes(total)} in ${removed.length} files\n`);
+    const found = await client.call<Collected>('POST', '/api/v1/storage/collect', dryRun(given), {});
+    if (given.json || given.yaml) {
+      printData(terminal, given, found);
+      return 0;
     }
-    return 0;
+    const line = ({ sha256, size, keptBy }: StoredBlob, what: string): string => {
+      const why = keptBy.length > 0 ? `: ${keptBy.slice(0, 5).join(', ')}${keptBy.length > 5 ? ', …' : ''}` : '';
+      return `${sha256.slice(0, 12)}  ${humanBytes(size).padStart(10)}  ${what}${why}`;
+    };
+    const total = found.removed.reduce((sum, { size }) => sum + size, 0);
+    const lines = [
+      ...(given.verbose > 0 ? found.kept.map(blob => line(blob, 'kept')) : []),
+      ...found.removed.map(blob => line(blob, given.dryRun ? 'would go: nothing refers to it' : 'removed')),
+      ...found.missing.map(
+        ({ sha256, keptBy }) => `${sha256.slice(0, 12)}  MISSING, and wanted by ${keptBy.join(', ')}`,
+      ),
+      `${given.dryRun ? 'would free' : 'freed'} ${humanBytes(total)} in ${found.removed.length} files; ${found.kept.length} are kept`,
+    ];
+    terminal.write(`${lines.join('\n')}\n`);
+    return found.missing.length === 0 ? 0 : 1;
   },
 };

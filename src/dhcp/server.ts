@@ -10,7 +10,8 @@ import { type Log, LogLimiter } from '../log.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { WireError } from '../wire/reader.ts';
 import { type Answer, answer, type Grant } from './exchange.ts';
-import { decode, encode } from './packet.ts';
+import { MESSAGE } from './options.ts';
+import { decode, encode, NO_ADDRESS } from './packet.ts';
 import { EVERYONE } from './reply.ts';
 import { type Request, readRequest } from './request.ts';
 
@@ -20,6 +21,10 @@ export interface UnknownClient {
   /** What it says of itself: `x64 UEFI (7)`. */
   architecture: string;
   vendorClass: string | undefined;
+  /** Whether it asks for an address, with DISCOVER. */
+  discovers: boolean;
+  /** The relay agent that passed the message on. */
+  relay: string | undefined;
   /** Milliseconds since the epoch. */
   at: number;
 }
@@ -140,7 +145,14 @@ class Loop {
     if ('reply' in result) this.say(result.level, key, result.text, mac);
     else if ('accepted' in result) this.say(result.level, key, result.accepted, mac);
     else if (result.unknown) {
-      this.options.seen?.({ mac, architecture: identity.label, vendorClass, at: this.now() });
+      this.options.seen?.({
+        mac,
+        architecture: identity.label,
+        vendorClass,
+        discovers: type === MESSAGE.discover,
+        relay: request.packet.giaddr === NO_ADDRESS ? undefined : request.packet.giaddr,
+        at: this.now(),
+      });
       // Hardware addresses are free to invent: the lines of all unknown ones together are bounded, to 16 a second
       this.say(
         result.level,

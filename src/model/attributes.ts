@@ -1,5 +1,6 @@
 // Attributes: the reserved names and what may be in them, and how a node inherits.
 import { z } from 'zod';
+import { type ErrorCode, MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { parseMac } from '../wire/mac.ts';
 import type { Cluster } from './cluster.ts';
@@ -108,21 +109,27 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
   _ignition: { meaning: 'the Ignition configuration to apply at boot', problem: anything },
 };
 
-/** Checks one `set`: undefined when it is right, else the sentence that says what to do. */
-export function attributeProblem(name: string, value: string, cluster: Cluster): string | undefined {
+/** Checks one `set`: undefined when it is right, else the refusal that says what to do. */
+export function attributeProblem(name: string, value: string, cluster: Cluster): MusterError | undefined {
   const badName = attributeName.safeParse(name);
-  if (!badName.success) return `attribute '${name}': the name ${badName.error.issues[0]?.message}`;
+  if (!badName.success)
+    return refusal('unknown-attribute', `attribute '${name}': the name ${badName.error.issues[0]?.message}`);
   const badValue = attributeValue.safeParse(value);
-  if (!badValue.success) return `attribute '${name}': the value ${badValue.error.issues[0]?.message}`;
+  if (!badValue.success)
+    return refusal('bad-value', `attribute '${name}': the value ${badValue.error.issues[0]?.message}`);
   if (!name.startsWith('_')) return undefined;
-  const row = RESERVED_ATTRIBUTES[name];
+  const row = Object.hasOwn(RESERVED_ATTRIBUTES, name) ? RESERVED_ATTRIBUTES[name] : undefined;
   if (!row) {
     const close = nearest(name, Object.keys(RESERVED_ATTRIBUTES));
-    const hint = close ? `; did you mean '${close}'?` : `; they are ${Object.keys(RESERVED_ATTRIBUTES).join(', ')}`;
-    return `attribute '${name}': names with '_' are reserved${hint}`;
+    const hint = close ? `did you mean '${close}'?` : `they are ${Object.keys(RESERVED_ATTRIBUTES).join(', ')}`;
+    return refusal('unknown-attribute', `attribute '${name}': names with '_' are reserved; ${hint}`);
   }
   const problem = row.problem(value, cluster);
-  return problem && `attribute '${name}': '${value}' ${problem}`;
+  return problem === undefined ? undefined : refusal('bad-value', `attribute '${name}': '${value}' ${problem}`);
+}
+
+function refusal(code: ErrorCode, text: string): MusterError {
+  return new MusterError(code, text.endsWith('?') ? text : `${text}.`);
 }
 
 /** How an attribute says yes: anything but empty, 0, false, no, off. */

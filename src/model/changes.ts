@@ -3,10 +3,12 @@ import { MusterError } from '../errors.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster, Entry } from './cluster.ts';
-import { type Input, readFields } from './fields.ts';
+import { type Input, missingField, readAllFields, readFields } from './fields.ts';
+import { refuseFrozen } from './frozen.ts';
 import { fieldsOf, KINDS, type Kind, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
-import { dropReferences, followRename, usersOf } from './references.ts';
+import { followRename } from './references.ts';
+import { MASK, maskPassword } from './secrets.ts';
 
 /** The new state of one object; null deletes it. `expected` is the revision that was read, 0 for a new object. */
 export interface Change {
@@ -40,12 +42,10 @@ export function planCreate(
   const placer = kind === 'node' ? new NodePlacer(cluster, context.network) : undefined;
   const names = new Set<string>();
   const changes = inputs.map((input, position): Change => {
-    const given = { ...readFields(cluster, kind, input), ...fixed[position] };
-    for (const row of fieldsOf(kind)) {
-      if (row.meta.required && given[row.name] === undefined) {
-        throw new MusterError('bad-value', `A new ${KINDS[kind].label} needs ${row.name}=…: ${row.meaning}.`);
-      }
-    }
+    const given: Record<string, unknown> = { ...readFields(cluster, kind, input), ...fixed[position] };
+    refuseMasked(given, undefined);
+    for (const { name, meta } of fieldsOf(kind))
+      if (meta.required && given[name] === undefined) throw missingField(kind, name);
     const complete = placer ? placer.place(given) : given;
     const value = KINDS[kind].schema.parse(complete) as Value;
     if (names.has(value.name) || cluster.byName(kind, value.name)) throw duplicate(kind, 'name', value.name);
@@ -63,14 +63,36 @@ export function planUpdate(
   input: Input,
   fixed: Input = {},
 ): Plan {
-  const { cluster } = context;
-  const fields = { ...readFields(cluster, kind, input), ...fixed };
+  return planFields(context, kind, entries, { ...readFields(context.cluster, kind, input), ...fixed });
+}
+
+/** As an update of every field: those not given take their defaults. What muster assigned, and stored files, stay. */
+export function planReplace(
+  context: ChangeContext,
+  kind: Kind,
+  entries: readonly Entry[],
+  input: Input,
+  fixed: Input = {},
+): Plan {
+  const fields: Record<string, unknown> = { ...readAllFields(context.cluster, kind, input), ...fixed };
+  if (kind === 'node' && input['naming_pool'] === undefined) delete fields['naming_pool'];
+  return planFields(context, kind, entries, fields);
+}
+
+function planFields(
+  { cluster, network }: ChangeContext,
+  kind: Kind,
+  entries: readonly Entry[],
+  given: Record<string, unknown>,
+): Plan {
   const changes = new Map<string, Change>();
-  const placer = kind === 'node' ? new NodePlacer(cluster, context.network) : undefined;
+  const placer = kind === 'node' ? new NodePlacer(cluster, network) : undefined;
   for (const entry of entries) {
-    refuseFrozen(entry, Object.keys(fields));
-    const merged = { ...entry.value, ...fields };
-    const value = placer ? placer.move(entry as unknown as Entry<'node'>, fields) : (merged as Value);
+    refuseFrozen(entry, Object.keys(given));
+    const fields = refuseMasked(given, entry);
+    const value = placer
+      ? placer.move(entry as unknown as Entry<'node'>, fields)
+      : ({ ...entry.value, ...fields } as Value);
     if (value.name !== entry.value.name) {
       if (entries.length > 1 || cluster.byName(kind, value.name)) throw duplicate(kind, 'name', value.name);
       for (const change of followRename(cluster, entry, value.name)) changes.set(change.uid, change);
@@ -78,6 +100,15 @@ export function planUpdate(
     changes.set(entry.uid, { kind, uid: entry.uid, expected: entry.revision, value });
   }
   return { changes: changed(cluster, [...changes.values()]), uids: entries.map(entry => entry.uid) };
+}
+
+/** A power URI as it is shown, with stars, means the one that is stored; it never replaces a password with stars. */
+function refuseMasked(fields: Record<string, unknown>, entry: Entry | undefined): Record<string, unknown> {
+  const given = fields['power_uri'];
+  if (typeof given !== 'string' || !given.includes(MASK)) return fields;
+  const stored = entry && 'power_uri' in entry.value ? entry.value.power_uri : '';
+  if (stored !== '' && maskPassword(stored) === given) return { ...fields, power_uri: stored };
+  throw new MusterError('bad-value', `power_uri='${given}' has stars for a password; give the password itself.`);
 }
 
 /** `set` and `clear`: attributes of nodes or groups; a value of null clears. */
@@ -89,7 +120,7 @@ export function planAttributes(
 ): Plan {
   for (const [name, value] of Object.entries(given)) {
     const problem = value === null ? undefined : attributeProblem(name, value, cluster);
-    if (problem) throw new MusterError(name.startsWith('_') ? 'bad-value' : 'unknown-attribute', `${problem}.`);
+    if (problem) throw problem;
   }
   const changes = entries.map((entry): Change => {
     if (!('attributes' in entry.value)) {
@@ -129,75 +160,34 @@ export function planGroups(
 /** A copy under a new name; never frozen, and an image remembers its parent. */
 export function planClone(context: ChangeContext, entry: Entry, input: Input): Plan {
   const { cluster } = context;
-  if (entry.kind === 'node' || entry.kind === 'cluster') {
+  if (entry.kind === 'node' || entry.kind === 'cluster' || entry.kind === 'head') {
     throw new MusterError('bad-usage', `A ${KINDS[entry.kind].label} cannot be cloned; create one.`);
   }
   const fields = readFields(cluster, entry.kind, input);
-  const name = String(fields['name'] ?? `${entry.value.name}_clone`);
+  const name = String(fields['name'] ?? cloneName(cluster, entry));
   if (cluster.byName(entry.kind, name)) throw duplicate(entry.kind, 'name', name);
   const own = {
     name,
     ...('frozen' in entry.value && { frozen: false }),
     ...(entry.kind === 'image' && { parent: entry.uid }),
   };
-  const value = { ...entry.value, ...own, ...fields } as Value;
+  const value = KINDS[entry.kind].schema.parse({ ...entry.value, ...own, ...fields }) as Value;
   const uid = context.newUid();
   return { changes: [{ kind: entry.kind, uid, expected: 0, value }], uids: [uid] };
 }
 
-/** Deletes objects, all or none; what others still use is refused with their names, unless forced. */
-export function planDelete(cluster: Cluster, entries: readonly Entry[], force: boolean): Plan & { broken: string[] } {
-  const gone = new Set(entries.map(entry => entry.uid));
-  const changes = new Map<string, Change>();
-  const broken: string[] = [];
-  for (const entry of entries) {
-    if (entry.kind === 'cluster') throw new MusterError('bad-usage', 'The cluster settings cannot be deleted.');
-    refuseFrozen(entry, []);
-    const users = usersOf(cluster, entry).filter(user => !gone.has(user.uid));
-    if (users.length > 0 && !force) throw inUse(entry, users);
-    broken.push(...users.map(user => `${KINDS[user.kind].label} ${user.value.name} loses ${entry.value.name}`));
-    for (const user of users) {
-      const before = changes.get(user.uid)?.value ?? user.value;
-      changes.set(user.uid, {
-        kind: user.kind,
-        uid: user.uid,
-        expected: user.revision,
-        value: dropReferences(user, before, entry),
-      });
-    }
-    changes.set(entry.uid, { kind: entry.kind, uid: entry.uid, expected: entry.revision, value: null });
-    if (entry.uid === cluster.settings?.default_group) withoutDefaultGroup(cluster, changes);
+/** `X_clone`, `X_clone2`, …: the first that is free, within the length of a name. */
+function cloneName(cluster: Cluster, entry: Entry): string {
+  for (let count = 1; ; count += 1) {
+    const ending = count === 1 ? '_clone' : `_clone${count}`;
+    const name = entry.value.name.slice(0, 63 - ending.length) + ending;
+    if (!cluster.byName(entry.kind, name)) return name;
   }
-  return { changes: [...changes.values()], uids: [...gone], broken };
-}
-
-/** The default group may be deleted (the specification's way to recreate the defaults); the setting goes with it. */
-function withoutDefaultGroup(cluster: Cluster, changes: Map<string, Change>): void {
-  const settings = cluster.byName('cluster', 'cluster');
-  if (!settings) return;
-  const value = { ...settings.value, default_group: '' };
-  changes.set(settings.uid, { kind: 'cluster', uid: settings.uid, expected: settings.revision, value });
 }
 
 /** Drops changes that change nothing, so that a repeated command leaves no trace in the audit trail. */
 function changed(cluster: Cluster, changes: readonly Change[]): Change[] {
   return changes.filter(change => JSON.stringify(cluster.any(change.uid)?.value) !== JSON.stringify(change.value));
-}
-
-function refuseFrozen(entry: Entry, fields: readonly string[]): void {
-  if (!('frozen' in entry.value) || !entry.value.frozen) return;
-  // Only `frozen` itself may be changed, and alone: an update that thaws and changes at once is refused too.
-  if (fields.length === 1 && fields[0] === 'frozen') return;
-  const label = KINDS[entry.kind].label;
-  throw new MusterError('frozen', `The ${label} ${entry.value.name} is frozen; 'update frozen=false' first.`);
-}
-
-function inUse(entry: Entry, users: readonly Entry[]): MusterError {
-  const names = users.slice(0, 8).map(user => `${KINDS[user.kind].label} ${user.value.name}`);
-  const more = users.length > 8 ? ` and ${users.length - 8} more` : '';
-  const label = KINDS[entry.kind].label;
-  const text = `The ${label} ${entry.value.name} is used by ${names.join(', ')}${more}; change those first, or delete with --force.`;
-  return new MusterError('in-use', text);
 }
 
 function duplicate(kind: Kind, field: string, value: string): MusterError {

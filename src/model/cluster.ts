@@ -27,6 +27,8 @@ export class Cluster {
   private readonly names = new Map<Kind, Map<string, string>>(KIND_NAMES.map(kind => [kind, new Map()]));
   private readonly macs = new Map<string, string>();
   private readonly ips = new Map<string, string>();
+  /** What `all` answered last, until something of the kind changes. */
+  private readonly sorted = new Map<Kind, readonly Entry[]>();
 
   get<K extends Kind>(kind: K, uid: string): Entry<K> | undefined {
     const entry = this.objects.get(uid);
@@ -43,12 +45,14 @@ export class Cluster {
   }
 
   /** All of a kind, in the order of creation; nodes in the order of their index. */
-  all<K extends Kind>(kind: K): Entry<K>[] {
+  all<K extends Kind>(kind: K): readonly Entry<K>[] {
+    const known = this.sorted.get(kind);
+    if (known) return known as unknown as readonly Entry<K>[];
     const uids = this.names.get(kind)?.values() ?? [];
-    const entries = Array.from(uids, uid => this.get(kind, uid)).filter(entry => entry !== undefined);
-    if (kind === 'node')
-      entries.sort((left, right) => (left.value as Value<'node'>).index - (right.value as Value<'node'>).index);
-    return entries;
+    const entries = Array.from(uids, uid => this.objects.get(uid)).filter(entry => entry !== undefined);
+    entries.sort(kind === 'node' ? byIndex : byCreation);
+    this.sorted.set(kind, entries);
+    return entries as unknown as readonly Entry<K>[];
   }
 
   count(kind: Kind): number {
@@ -76,6 +80,7 @@ export class Cluster {
       const before = this.objects.get(effect.uid);
       if (before) this.unindex(before);
       if (effect.entry) this.index(effect.entry);
+      this.sorted.delete(effect.kind);
     }
     this.sequence = sequence;
   }
@@ -99,4 +104,17 @@ export class Cluster {
     if (this.macs.get(mac) === entry.uid) this.macs.delete(mac);
     if (this.ips.get(ip) === entry.uid) this.ips.delete(ip);
   }
+}
+
+function byIndex(left: Entry, right: Entry): number {
+  const [one, other] = [left.value as Value<'node'>, right.value as Value<'node'>];
+  return one.index - other.index || compareNames(one.name, other.name);
+}
+
+function byCreation(left: Entry, right: Entry): number {
+  return left.created - right.created || compareNames(left.value.name, right.value.name);
+}
+
+function compareNames(left: string, right: string): number {
+  return left < right ? -1 : left > right ? 1 : 0;
 }

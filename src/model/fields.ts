@@ -30,6 +30,27 @@ export function readFields(cluster: Cluster, kind: Kind, input: Input): Record<s
   return result;
 }
 
+/** Every field that an administrator can give, from what was given and the defaults of the rest; for `replace`. */
+export function readAllFields(cluster: Cluster, kind: Kind, input: Input): Record<string, unknown> {
+  const given = readFields(cluster, kind, input);
+  const result: Record<string, unknown> = {};
+  for (const { name, schema, meta } of fieldsOf(kind)) {
+    if (name in given) result[name] = given[name];
+    else if (meta.required) throw missingField(kind, name);
+    // Stored files have their own way in, and muster's own fields are not the caller's to replace.
+    else if (!meta.readOnly && !meta.file) {
+      const fallback = schema.safeParse(undefined);
+      if (fallback.success) result[name] = fallback.data;
+    }
+  }
+  return result;
+}
+
+export function missingField(kind: Kind, name: string): MusterError {
+  const meaning = fieldsOf(kind).find(row => row.name === name)?.meaning;
+  return new MusterError('bad-value', `A ${KINDS[kind].label} needs ${name}=…: ${meaning}.`);
+}
+
 function parse(kind: Kind, name: string, schema: z.ZodType, meta: FieldMeta, value: unknown): unknown {
   if (meta.file && typeof value === 'string' && value !== '') {
     throw new MusterError(
@@ -58,18 +79,18 @@ function issueText(issue: z.core.$ZodIssue | undefined): string {
 /** A name, UID or prefix, or a list of them, as UIDs. */
 function resolveReference(cluster: Cluster, kind: Kind, value: unknown): unknown {
   if (value === '' || value === null) return '';
-  if (Array.isArray(value)) return value.map(item => resolveReference(cluster, kind, item));
+  if (Array.isArray(value)) return [...new Set(value.map(item => resolveReference(cluster, kind, item)))];
   if (typeof value !== 'string') return value;
   const parts = value.split(',').map(part => part.trim());
   if (parts.length === 1) return selectOne(cluster, kind, value).uid;
-  return parts.filter(part => part !== '').map(part => selectOne(cluster, kind, part).uid);
+  return [...new Set(parts.filter(part => part !== '').map(part => selectOne(cluster, kind, part).uid))];
 }
 
 function checkAttributes(cluster: Cluster, attributes: unknown): void {
   if (typeof attributes !== 'object' || attributes === null) return;
   for (const [name, value] of Object.entries(attributes)) {
     const problem = attributeProblem(name, String(value), cluster);
-    if (problem) throw new MusterError('unknown-attribute', `${problem}.`);
+    if (problem) throw problem;
   }
 }
 

@@ -11,10 +11,12 @@ import {
   macValue,
   NODE_TYPES,
   nameValue,
+  powerUriValue,
   storedFileValue,
   storedImageValue,
   textValue,
   uidValue,
+  urlValue,
 } from './values.ts';
 
 /** How a field behaves beyond its type. */
@@ -41,7 +43,7 @@ const node = z.strictObject({
   ip: field(ipValue, 'address on the boot network; by the index when not given'),
   groups: field(listOf(uidValue).default([]), 'attribute groups in order, later ones win', { refers: 'attrib' }),
   attributes: field(attributesValue.default({}), "the node's own attributes; use `set` and `clear`"),
-  power_uri: field(textValue.default(''), 'how to control its power'),
+  power_uri: field(powerUriValue.default(''), 'how to control its power; shown without its password'),
   cmdline: field(cmdlineValue.default(''), "appended to the boot config's kernel command line"),
   naming_pool: field(uidValue.or(z.literal('')).default(''), 'the pool that named it', { refers: 'pool' }),
 });
@@ -82,8 +84,13 @@ const image = z.strictObject({
 const repo = z.strictObject({
   name: field(nameValue, 'name of the repository', { required: true }),
   description: field(textValue.default(''), 'free text'),
+  full_name: field(textValue.default(''), 'the name that package managers show'),
+  urls: field(listOf(urlValue).default([]), 'base URLs, with commas'),
+  mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists'),
   keys: field(listOf(textValue).default([]), 'URLs of the signing keys'),
-  urls: field(listOf(textValue).default([]), 'base URLs'),
+  check: field(flagValue.default(false), 'whether signatures of packages are checked'),
+  iso: field(storedFileValue.nullable().default(null), 'an ISO image with the packages (`iso=@FILE`)', { file: true }),
+  isolabel: field(textValue.default(''), 'volume label, read from the ISO image', { readOnly: true }),
 });
 
 const distro = z.strictObject({
@@ -103,13 +110,24 @@ const pool = z.strictObject({
   pattern: field(
     z
       .string()
-      .regex(/^[A-Za-z][A-Za-z0-9-]{0,40}\{(:0?\d{1,2}d)?\}$/, 'must be letters and one {} or {:03d}, such as n{}')
+      .regex(/^[A-Za-z][A-Za-z0-9-]{0,40}\{(:0?[1-9]d)?\}$/, 'must be letters and one {} or {:03d}, such as n{}')
       .default('n{}'),
     'how names are made of the index',
   ),
   first_index: field(integerValue(0, 1_000_000).default(0), 'the lowest index'),
   ip_base: field(ipValue.or(z.literal('')).default(''), 'address of the node with the first index'),
   size: field(integerValue(1, 1_000_000).default(65_536), 'how many indices there are'),
+  group: field(uidValue.or(z.literal('')).default(''), 'the attribute group that new nodes of the pool join', {
+    refers: 'attrib',
+  }),
+});
+
+const head = z.strictObject({
+  name: field(textValue, 'name of the head', { readOnly: true }),
+  description: field(textValue.default(''), 'free text'),
+  address: field(textValue.default(''), 'its address on the boot network', { readOnly: true }),
+  http_port: field(z.number().int().default(0), 'TCP port of its boot plane', { readOnly: true }),
+  version: field(textValue.default(''), 'version of its musterd', { readOnly: true }),
 });
 
 const cluster = z.strictObject({
@@ -125,7 +143,7 @@ const cluster = z.strictObject({
   accept_new_nodes: field(flagValue.default(false), 'whether an unknown MAC becomes a node on its first DISCOVER'),
 });
 
-/** One row per kind. `refersByName` lists attributes that name an object of the kind. */
+/** One row per kind: its fields, the words for one and many in URLs, its title in lists, its name in sentences. */
 export const KINDS = {
   node: { schema: node, one: 'node', many: 'nodes', title: 'Nodes', label: 'node', freezes: false },
   attrib: {
@@ -155,20 +173,48 @@ export const KINDS = {
     label: 'naming pool',
     freezes: false,
   },
+  head: { schema: head, one: 'head', many: 'heads', title: 'Heads', label: 'head', freezes: false },
   cluster: { schema: cluster, one: 'cluster', many: 'clusters', title: 'Cluster', label: 'cluster', freezes: false },
 } as const;
 
-export type Kind = 'node' | 'attrib' | 'boot' | 'image' | 'repo' | 'distro' | 'pool' | 'cluster';
+export type Kind = 'node' | 'attrib' | 'boot' | 'image' | 'repo' | 'distro' | 'pool' | 'head' | 'cluster';
 
 /** The value of an object of one kind, as stored. */
 export type Value<K extends Kind = Kind> = z.infer<(typeof KINDS)[K]['schema']>;
 
 export const KIND_NAMES = Object.keys(KINDS) as Kind[];
 
+export interface Field {
+  name: string;
+  schema: z.ZodType;
+  meta: FieldMeta;
+  meaning: string;
+}
+
+const FIELDS = new Map<Kind, readonly Field[]>(
+  KIND_NAMES.map(kind => [
+    kind,
+    Object.entries(KINDS[kind].schema.shape).map(([name, schema]: [string, z.ZodType]): Field => {
+      const { description, ...meta } = (schema.meta() ?? {}) as FieldMeta & { description?: string };
+      return { name, schema, meta, meaning: description ?? '' };
+    }),
+  ]),
+);
+
 /** The name, schema and meta of each field of a kind, in the order of the table. */
-export function fieldsOf(kind: Kind): { name: string; schema: z.ZodType; meta: FieldMeta; meaning: string }[] {
-  return Object.entries(KINDS[kind].schema.shape).map(([name, schema]) => {
-    const { description, ...meta } = ((schema as z.ZodType).meta() ?? {}) as FieldMeta & { description?: string };
-    return { name, schema: schema as z.ZodType, meta, meaning: description ?? '' };
+export function fieldsOf(kind: Kind): readonly Field[] {
+  return FIELDS.get(kind) ?? [];
+}
+
+/** The names of the fields that are stored files: `kernel`, `content`. */
+export function fileFields(kind: Kind): string[] {
+  return fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : []));
+}
+
+/** The digests of the stored files that an object refers to. */
+export function filesOf(kind: Kind, value: Value): string[] {
+  return fileFields(kind).flatMap(name => {
+    const stored = (value as Record<string, unknown>)[name] as { sha256: string } | null;
+    return stored ? [stored.sha256] : [];
   });
 }

@@ -18,45 +18,59 @@ export function expandNodeSet(text: string): string[] {
 
 /** Folds names into the shortest node set: `n0 n1 n2 n7` is `n[0-2,7]`; zero-padded numbers fold among their own width. */
 export function foldNodeSet(names: readonly string[]): string {
-  const groups = new Map<string, { width: number; numbers: number[] }>();
+  const families = new Map<string, Family>();
   const plain: string[] = [];
   for (const name of new Set(names)) {
-    const match = /^(.*?)(\d{1,15})$/.exec(name);
+    const match = /^(.*?)(\d{1,15})(\D*)$/.exec(name);
     if (!match) {
       plain.push(name);
       continue;
     }
-    const [, prefix = '', digits = ''] = match;
-    const width = digits.length > 1 && digits.startsWith('0') ? digits.length : 0;
-    const group = groups.get(`${prefix} ${paddedWidth(groups, prefix, digits, width)}`);
-    if (group) group.numbers.push(Number(digits));
-    else groups.set(`${prefix} ${width}`, { width, numbers: [Number(digits)] });
+    const [, prefix = '', digits = '', suffix = ''] = match;
+    const key = `${prefix} ${suffix}`;
+    const family = families.get(key) ?? { prefix, suffix, digits: [] };
+    families.set(key, family);
+    family.digits.push(digits);
   }
-  const folded = Array.from(groups, ([key, { width, numbers }]) =>
-    foldGroup(key.slice(0, key.indexOf(' ')), width, numbers),
-  );
-  return [...folded, ...plain].join(',');
+  return [...Array.from(families.values(), foldFamily), ...plain].join(',');
 }
 
-/** `n10` belongs to `n[08-10]`: a number without leading zero joins the padded group of its own width. */
-function paddedWidth(groups: Map<string, { width: number }>, prefix: string, digits: string, width: number): number {
-  if (width > 0) return width;
-  return groups.has(`${prefix} ${digits.length}`) && digits.length > 1 ? digits.length : 0;
+/** Names that differ in one number. */
+interface Family {
+  prefix: string;
+  suffix: string;
+  digits: string[];
 }
 
-function foldGroup(prefix: string, width: number, numbers: number[]): string {
+function foldFamily({ prefix, suffix, digits }: Family): string {
+  // `n10` belongs to `n[08-10]`: where one number of a width is padded, all of that width are.
+  const padded = new Set(digits.filter(text => text.length > 1 && text.startsWith('0')).map(text => text.length));
+  const byWidth = new Map<number, number[]>();
+  for (const text of digits) {
+    const width = padded.has(text.length) ? text.length : 0;
+    const numbers = byWidth.get(width) ?? [];
+    numbers.push(Number(text));
+    byWidth.set(width, numbers);
+  }
+  const ranges = [...byWidth]
+    .sort(([left], [right]) => left - right)
+    .flatMap(([width, numbers]) => fold(width, numbers));
+  const single = ranges.length === 1 && !ranges[0]?.includes('-');
+  return `${prefix}${single ? ranges[0] : `[${ranges.join(',')}]`}${suffix}`;
+}
+
+function fold(width: number, numbers: number[]): string[] {
   numbers.sort((left, right) => left - right);
   const ranges: string[] = [];
   const show = (value: number): string => String(value).padStart(width, '0');
   for (let start = 0; start < numbers.length; ) {
     let end = start;
-    while ((numbers[end + 1] ?? Number.NaN) === (numbers[end] ?? 0) + 1) end += 1;
+    while (numbers[end + 1] === (numbers[end] ?? 0) + 1) end += 1;
     const [first = 0, last = 0] = [numbers[start], numbers[end]];
     ranges.push(first === last ? show(first) : `${show(first)}-${show(last)}`);
     start = end + 1;
   }
-  const single = ranges.length === 1 && !ranges[0]?.includes('-');
-  return single ? `${prefix}${ranges[0]}` : `${prefix}[${ranges.join(',')}]`;
+  return ranges;
 }
 
 /** Splits at the commas that are not inside brackets. */
@@ -98,7 +112,10 @@ function expandRange(range: string, whole: string): string[] {
   if (last < first) throw bad(whole, `the range '${range}' runs backwards`);
   if (stride < 1) throw bad(whole, `the step of '${range}' must be 1 or more`);
   if ((last - first) / stride > LIMIT) throw bad(whole, `it names more than ${LIMIT} nodes`);
-  const width = from.startsWith('0') && from.length > 1 ? from.length : 0;
+  const isPadded = (text: string): boolean => text.length > 1 && text.startsWith('0');
+  if (from.length !== to.length && (isPadded(from) || isPadded(to)))
+    throw bad(whole, `the ends of '${range}' are padded to different widths`);
+  const width = isPadded(from) ? from.length : 0;
   const result: string[] = [];
   for (let value = first; value <= last; value += stride) result.push(String(value).padStart(width, '0'));
   return result;

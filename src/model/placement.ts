@@ -24,14 +24,17 @@ export class NodePlacer {
     for (const node of cluster.all('node')) this.take(node.value);
   }
 
-  /** Completes a new node's fields: name, index and ip where they are not given. */
+  /** Completes a new node's fields: name, index and ip where they are not given, and the group of its pool. */
   place(given: Record<string, unknown>): Record<string, unknown> {
     const [poolUid, pool] = this.pool(given['naming_pool']);
-    const index = (given['index'] as number | undefined) ?? this.nextIndex(poolUid, pool);
+    const index = (given['index'] as number | undefined) ?? this.nextIndex(poolUid, pool, given);
+    this.checkIndex(pool, index);
     const name = (given['name'] as string | undefined) ?? nodeName(pool, index);
     const ip = (given['ip'] as string | undefined) ?? this.address(pool, index, name);
-    const node = { ...given, naming_pool: poolUid, index, name, ip } as Value<'node'>;
+    const groups = given['groups'] ?? (pool.group === '' ? [] : [pool.group]);
+    const node = { ...given, naming_pool: poolUid, index, name, ip, groups } as Value<'node'>;
     this.check(node);
+    this.checkAddress(node);
     this.take(node);
     return node;
   }
@@ -39,16 +42,21 @@ export class NodePlacer {
   /** A node with changed fields; a new index brings the name and the address that belong to it, unless they were chosen. */
   move(entry: Entry<'node'>, fields: Record<string, unknown>): Value<'node'> {
     const before = entry.value;
-    const [poolUid, pool] = this.pool(fields['naming_pool'] ?? before.naming_pool);
-    const node = { ...before, ...fields, naming_pool: poolUid } as Value<'node'>;
-    if (node.index !== before.index) {
-      if (fields['name'] === undefined && before.name === nodeName(pool, before.index))
+    const node = { ...before, ...fields } as Value<'node'>;
+    if (node.index !== before.index || node.naming_pool !== before.naming_pool) {
+      const [poolUid, pool] = this.pool(node.naming_pool);
+      node.naming_pool = poolUid;
+      this.checkIndex(pool, node.index);
+      const old = this.cluster.get('pool', before.naming_pool)?.value ?? pool;
+      if (fields['name'] === undefined && before.name === nodeName(old, before.index))
         node.name = nodeName(pool, node.index);
-      if (fields['ip'] === undefined && before.ip === poolAddress(pool, before.index))
+      if (fields['ip'] === undefined && before.ip === poolAddress(old, before.index))
         node.ip = this.address(pool, node.index, node.name);
     }
     this.release(before);
     this.check(node);
+    // A node that was placed before the head's network was changed can still be described.
+    if (node.ip !== before.ip) this.checkAddress(node);
     this.take(node);
     return node;
   }
@@ -61,15 +69,42 @@ export class NodePlacer {
     return [chosen, pool.value];
   }
 
-  private nextIndex(poolUid: string, pool: Pool): number {
-    const used = this.indices.get(poolUid);
-    let index = this.nextFree.get(poolUid) ?? pool.first_index;
-    while (used?.has(index)) index += 1;
-    this.nextFree.set(poolUid, index + 1);
-    if (index >= pool.first_index + pool.size) {
-      throw new MusterError('not-ready', `The naming pool ${pool.name} is full: it has ${pool.size} indices.`);
+  /** The lowest free index whose name and address are free too: others may have been given by hand. */
+  private nextIndex(poolUid: string, pool: Pool, given: Record<string, unknown>): number {
+    const start = this.nextFree.get(poolUid) ?? pool.first_index;
+    let used = start;
+    for (let index = start; index < pool.first_index + pool.size; index += 1) {
+      // All below `used` are taken: the search for the next node begins there.
+      if (index === used && this.indices.get(poolUid)?.has(index)) used += 1;
+      else if (this.isFree(poolUid, pool, index, given)) {
+        this.nextFree.set(poolUid, used);
+        return index;
+      }
     }
-    return index;
+    throw new MusterError(
+      'not-ready',
+      `The naming pool ${pool.name} is full: it has ${pool.size} indices, and no free one has a free address in the boot network.`,
+    );
+  }
+
+  private isFree(poolUid: string, pool: Pool, index: number, given: Record<string, unknown>): boolean {
+    if (this.indices.get(poolUid)?.has(index)) return false;
+    if (given['name'] === undefined && this.taken.name.has(nodeName(pool, index))) return false;
+    const ip = given['ip'] === undefined ? poolAddress(pool, index) : undefined;
+    return ip === undefined || (!this.taken.ip.has(ip) && this.isUsable(ip));
+  }
+
+  private isUsable(ip: string): boolean {
+    return ip !== this.network.address && subnetHost(this.network, ip);
+  }
+
+  private checkIndex(pool: Pool, index: number): void {
+    const last = pool.first_index + pool.size - 1;
+    if (index >= pool.first_index && index <= last) return;
+    throw new MusterError(
+      'bad-value',
+      `The index ${index} is not in the naming pool ${pool.name}, which has ${pool.first_index} to ${last}.`,
+    );
   }
 
   private address(pool: Pool, index: number, name: string): string {
@@ -95,6 +130,9 @@ export class NodePlacer {
         `${node.name}: the index ${node.index} is taken already; nothing was changed.`,
       );
     }
+  }
+
+  private checkAddress(node: Value<'node'>): void {
     if (node.ip === this.network.address) {
       throw new MusterError('duplicate', `${node.name}: IP ${node.ip} is the head's own; nothing was changed.`);
     }

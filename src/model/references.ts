@@ -1,7 +1,7 @@
 // Who refers to an object: by UID in a field, or by name in the attribute `_boot_config`.
 import type { Change } from './changes.ts';
 import type { Cluster, Entry } from './cluster.ts';
-import { fieldsOf, KIND_NAMES, type Kind, type Value } from './kinds.ts';
+import { fieldsOf, KIND_NAMES, type Value } from './kinds.ts';
 
 /** The fields of each kind that hold UIDs of another kind. */
 const REFERENCES = KIND_NAMES.map(kind => ({
@@ -9,24 +9,18 @@ const REFERENCES = KIND_NAMES.map(kind => ({
   fields: fieldsOf(kind).flatMap(row => (row.meta.refers ? [{ name: row.name, refers: row.meta.refers }] : [])),
 }));
 
-/** The objects that would lose something with this one. A parent image is history, not use. */
+/** The objects that would lose something with this one. A parent image is history, not use; the settings are no user. */
 export function usersOf(cluster: Cluster, entry: Entry): Entry[] {
-  const users: Entry[] = [];
-  for (const { kind, fields } of REFERENCES) {
-    const names = fields
-      .filter(field => field.refers === entry.kind && field.name !== 'parent')
-      .map(field => field.name);
-    if (kind === 'cluster') continue;
-    for (const user of cluster.all(kind)) {
-      if (
-        names.some(name => holds((user.value as Record<string, unknown>)[name], entry.uid)) ||
-        namesInAttributes(user, entry)
-      ) {
-        users.push(user);
-      }
-    }
-  }
-  return users;
+  return REFERENCES.flatMap(({ kind, fields }) => {
+    if (kind === 'cluster') return [];
+    const names = fields.flatMap(({ name, refers }) => (refers === entry.kind && name !== 'parent' ? [name] : []));
+    // Nothing refers to a node: deleting thousands of them must not look at thousands of objects each.
+    if (names.length === 0 && entry.kind !== 'boot') return [];
+    return cluster.all(kind).filter(user => {
+      const value = user.value as Record<string, unknown>;
+      return names.some(name => holds(value[name], entry.uid)) || namesInAttributes(user, entry);
+    });
+  });
 }
 
 /** The user's value without its references to the object. */
@@ -48,8 +42,8 @@ export function dropReferences(user: Entry, before: Value, entry: Entry): Value 
 /** A renamed boot config keeps its nodes: the attributes that name it take the new name in the same commit. */
 export function followRename(cluster: Cluster, entry: Entry, name: string): Change[] {
   if (entry.kind !== 'boot') return [];
-  return (['node', 'attrib'] as Kind[])
-    .flatMap(kind => cluster.all(kind))
+  return (['node', 'attrib'] as const)
+    .flatMap((kind): readonly Entry[] => cluster.all(kind))
     .filter(user => bootConfigOf(user) === entry.value.name)
     .map(user => ({
       kind: user.kind,

@@ -24,7 +24,7 @@ export function selectOne<K extends Kind>(cluster: Cluster, kind: K, id: string)
   throw new MusterError('ambiguous-id', `'${id}' names ${found.length} ${KINDS[kind].many}; one is wanted here.`);
 }
 
-function resolve<K extends Kind>(cluster: Cluster, kind: K, id: string): Entry<K>[] {
+function resolve<K extends Kind>(cluster: Cluster, kind: K, id: string): readonly Entry<K>[] {
   const single = lookUp(cluster, kind, id);
   if (single) return [single];
   if (kind !== 'node') throw notFound(cluster, kind, id);
@@ -56,8 +56,9 @@ function lookUpNode(cluster: Cluster, id: string): Entry<'node'> | undefined {
   if (ip) return cluster.nodeByIp(ip);
   // An index is short; twelve bare hex digits are a MAC, whatever they look like.
   if (/^\d{1,7}$/.test(id)) {
-    const byIndex = cluster.all('node').filter(entry => entry.value.index === Number(id));
-    if (byIndex.length > 0) return byIndex[0];
+    const found = cluster.all('node').filter(entry => entry.value.index === Number(id));
+    if (found.length > 1) throw ambiguous(`'${id}' is the index of ${found.length} nodes`, found, 'give the name');
+    if (found[0]) return found[0];
   }
   const mac = parseMac(id);
   return mac ? cluster.nodeByMac(mac) : undefined;
@@ -66,14 +67,15 @@ function lookUpNode(cluster: Cluster, id: string): Entry<'node'> | undefined {
 function byPrefix<K extends Kind>(cluster: Cluster, kind: K, prefix: string): Entry<K> | undefined {
   const found = cluster.all(kind).filter(entry => entry.uid.startsWith(prefix));
   if (found.length <= 1) return found[0];
-  const names = found.slice(0, 5).map(entry => entry.value.name);
-  throw new MusterError(
-    'ambiguous-id',
-    `'${prefix}' begins ${found.length} UIDs (${names.join(', ')}); give more digits or the name.`,
-  );
+  throw ambiguous(`'${prefix}' begins ${found.length} UIDs`, found, 'give more digits or the name');
 }
 
-function groupMembers(cluster: Cluster, name: string): Entry<'node'>[] {
+function ambiguous(what: string, found: readonly Entry[], remedy: string): MusterError {
+  const names = found.slice(0, 5).map(entry => entry.value.name);
+  return new MusterError('ambiguous-id', `${what} (${names.join(', ')}); ${remedy}.`);
+}
+
+function groupMembers(cluster: Cluster, name: string): readonly Entry<'node'>[] {
   const group = required(cluster, 'attrib', name);
   // Every node is in the default group, whatever its own list says.
   if (cluster.settings?.default_group === group.uid) return cluster.all('node');

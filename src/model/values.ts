@@ -27,6 +27,18 @@ export const cmdlineValue = z
   .max(2000, 'must have 2000 characters at most')
   .regex(/^\P{Cc}*$/u, 'must be one line without control characters');
 
+/** Of a repository: a package manager's variables (`$releasever`) may stand in it. */
+export const urlValue = z
+  .string()
+  .max(4096, 'must have 4096 characters at most')
+  .regex(/^(https?|ftp|file):\/\/\S+$/, 'must be URLs such as http://mirror.example.org/os/');
+
+/** Without spaces, so that the password in it can be found and hidden in every text that it stands in. */
+export const powerUriValue = z
+  .string()
+  .max(4096, 'must have 4096 characters at most')
+  .regex(/^([a-z][a-z0-9+.-]*:\/\/\S*)?$/, 'must be a URI such as ipmi:///admin:password@172.45.88.1');
+
 export const macValue = z.string().transform((text, context) => {
   const mac = parseMac(text);
   if (mac && isStationMac(mac)) return mac;

@@ -1,7 +1,7 @@
 // The embedded store: SQLite in WAL mode with full synchronous writes. Whatever waits is written in one transaction.
 import { chmodSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { MusterError } from '../errors.ts';
+import { MusterError, reasonOf } from '../errors.ts';
 import type { Change } from '../model/changes.ts';
 import type { Effect, Entry } from '../model/cluster.ts';
 import type { Kind, Value } from '../model/kinds.ts';
@@ -22,10 +22,17 @@ export async function openSqliteStore(folder: string, now: () => number = Date.n
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
   const lock = await takeLock(join(folder, 'lock.db'));
-  const database = await SqliteConnection.open(join(folder, 'muster.db'));
-  await database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000;');
-  await migrate(database);
-  return SqliteStore.start(database, lock, now);
+  let database: SqliteConnection | undefined;
+  try {
+    database = await SqliteConnection.open(join(folder, 'muster.db'));
+    await database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000;');
+    await migrate(database);
+    return await SqliteStore.start(database, lock, now);
+  } catch (error) {
+    await database?.close();
+    await lock.close();
+    throw error;
+  }
 }
 
 /** An exclusive transaction on a file of its own: the kernel ends it with the process, however that dies. */
@@ -35,6 +42,7 @@ async function takeLock(file: string): Promise<SqliteConnection> {
     await lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE;');
   } catch (error) {
     await lock.close();
+    if (!/SQLITE_BUSY/.test(reasonOf(error))) throw error;
     throw new MusterError(
       'store-failed',
       `${file} is held: another musterd runs on this state folder. Stop it first.`,
@@ -175,7 +183,7 @@ class SqliteStore implements Store {
       return;
     }
     for (const { job, entry } of done) {
-      if (entry) for (const listener of this.listeners) listener(entry);
+      if (entry) for (const listener of this.listeners) tell(listener, entry);
       job.resolve(entry);
     }
   }
@@ -270,5 +278,17 @@ class SqliteStore implements Store {
       entry.what,
       JSON.stringify(objects),
     );
+  }
+}
+
+/** What is committed is committed: a listener that fails keeps neither the others nor the caller from hearing of it. */
+function tell(listener: (entry: FeedEntry) => void, entry: FeedEntry): void {
+  try {
+    listener(entry);
+  } catch (error) {
+    // A listener that throws has objects in memory that are not those of the store: the process must end, not go on with them.
+    queueMicrotask(() => {
+      throw error;
+    });
   }
 }

@@ -1,0 +1,67 @@
+// Routes of the daemon itself: its health, who asks, the audit trail, stored files, and this API's own description.
+import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
+import { selectOne } from '../model/select.ts';
+import { about } from './about.ts';
+import type { WhoAmI } from './contract.ts';
+import { openApiDocument } from './openapi.ts';
+import { isDryRun, type Query, whoOf } from './requests.ts';
+import type { AdminPorts } from './server.ts';
+import { show } from './show.ts';
+
+type AuditQuery = { after?: string; limit?: string; node?: string };
+
+export function daemonRoutes(server: FastifyInstance, ports: AdminPorts, routes: readonly RouteOptions[]): void {
+  server.get(
+    '/api/v1/cluster',
+    about('The settings of the whole cluster.', { data: { kind: 'cluster', list: false } }),
+    async () => {
+      const settings = selectOne(ports.cluster, 'cluster', 'cluster');
+      return { success: true, data: show(ports.cluster, settings) };
+    },
+  );
+  server.get('/api/v1/cluster/time', about("The head's clock.", { data: 'milliseconds since 1970' }), async () => ({
+    success: true,
+    data: ports.now(),
+  }));
+  server.get(
+    '/api/v1/health',
+    about('The daemon: version, process, memory, addresses.', { data: 'the facts' }),
+    async () => ({ success: true, data: ports.health() }),
+  );
+  server.get(
+    '/api/v1/whoami',
+    about('Who asks, as the audit trail will call him.', { data: 'user, version and head' }),
+    async request => {
+      const { version, name } = ports.health();
+      return { success: true, data: { user: whoOf(request), version, head: name } satisfies WhoAmI };
+    },
+  );
+  server.get(
+    '/api/v1/audit',
+    about('The audit trail: who changed what, the newest last.', {
+      query: ['after', 'limit', 'node'],
+      data: 'the lines',
+    }),
+    async (request: FastifyRequest<{ Querystring: AuditQuery }>) => {
+      const { after, limit, node } = request.query;
+      const uid = node === undefined ? undefined : selectOne(ports.cluster, 'node', node).uid;
+      const count = Math.min(Math.max(Number(limit ?? 100) || 100, 1), 10_000);
+      const filter = { after: Number(after ?? 0) || 0, limit: count, ...(uid && { uid }) };
+      return { success: true, data: await ports.store.audit(filter) };
+    },
+  );
+  server.post(
+    '/api/v1/storage/collect',
+    about('Removes stored files that nothing refers to; says what keeps the others.', {
+      query: ['dry_run'],
+      data: 'what was removed, what is kept and by what, what is missing',
+    }),
+    async (request: FastifyRequest<{ Querystring: Query }>) => ({
+      success: true,
+      data: await ports.collect(isDryRun(request.query)),
+    }),
+  );
+  server.get('/api/v1/openapi.json', about('This document.', { raw: 'application/json' }), async () =>
+    openApiDocument(routes, ports.health().version),
+  );
+}

@@ -1,0 +1,12 @@
+// The head's own object: made at its start, and kept true.
+import type { ChangeContext, Plan } from './changes.ts';
+import { KINDS, type Value } from './kinds.ts';
+
+/** Nothing when the object says so already. */
+export function planHead(context: ChangeContext, facts: Omit<Value<'head'>, 'description'>): Plan {
+  const known = context.cluster.byName('head', facts.name);
+  const value = KINDS.head.schema.parse({ ...known?.value, ...facts });
+  if (known && JSON.stringify(known.value) === JSON.stringify(value)) return { changes: [], uids: [known.uid] };
+  const uid = known?.uid ?? context.newUid();
+  return { changes: [{ kind: 'head', uid, expected: known?.revision ?? 0, value }], uids: [uid] };
+}

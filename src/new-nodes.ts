@@ -1,0 +1,80 @@
+// `accept_new_nodes`: an unknown machine becomes a node on its first DISCOVER, so that its next one is answered.
+import type { Commander } from './admin/commander.ts';
+import { reasonOf } from './errors.ts';
+import type { Log } from './log.ts';
+import { type ChangeContext, planCreate } from './model/changes.ts';
+
+export interface NewNodesPorts {
+  context: ChangeContext;
+  commander: Pick<Commander, 'perform'>;
+  log: Log;
+  now(): number;
+}
+
+/** A machine that asks and is no node. */
+export interface Newcomer {
+  mac: string;
+  architecture: string;
+  /** Whether it asks for an address, with DISCOVER. */
+  discovers: boolean;
+}
+
+/** Hardware addresses are free to invent: so many nodes at once, and so many a second from then on. A real machine asks again. */
+const BURST = 64;
+const PER_SECOND = 16;
+
+export class NewNodes {
+  private readonly ports: NewNodesPorts;
+  /** Addresses whose node is being created. */
+  private readonly pending = new Set<string>();
+  private allowance = BURST;
+  private refilled: number;
+  /** The last refusal that was logged: a full pool is said once, and again when it is another reason. */
+  private told = '';
+
+  constructor(ports: NewNodesPorts) {
+    this.ports = ports;
+    this.refilled = ports.now();
+  }
+
+  /** Creates a node for the machine when the settings say so; resolves when that is decided. It never rejects. */
+  async seen(client: Newcomer): Promise<void> {
+    const { context, commander, log } = this.ports;
+    const { cluster } = context;
+    if (!client.discovers || !cluster.settings?.accept_new_nodes) return;
+    if (this.pending.has(client.mac) || !this.isAllowed()) return;
+    this.pending.add(client.mac);
+    try {
+      const fields = { mac: client.mac, description: `added on its first DISCOVER: ${client.architecture}` };
+      const { uids } = await commander.perform({
+        who: 'muster (DHCP)',
+        what: `accept the new node ${client.mac}`,
+        plan: () => (cluster.nodeByMac(client.mac) ? { changes: [], uids: [] } : planCreate(context, 'node', [fields])),
+      });
+      const node = cluster.get('node', uids[0] ?? '')?.value;
+      if (node)
+        log.info({ mac: client.mac, node: node.name, ip: node.ip }, `${client.mac} is the new node ${node.name}`);
+      this.told = '';
+    } catch (error) {
+      this.tell(client.mac, error);
+    } finally {
+      this.pending.delete(client.mac);
+    }
+  }
+
+  private tell(mac: string, error: unknown): void {
+    const reason = reasonOf(error);
+    if (reason === this.told) return;
+    this.told = reason;
+    this.ports.log.warn({ mac }, `an unknown machine could not become a node: ${reason}`);
+  }
+
+  private isAllowed(): boolean {
+    const now = this.ports.now();
+    this.allowance = Math.min(BURST, this.allowance + ((now - this.refilled) / 1000) * PER_SECOND);
+    this.refilled = now;
+    if (this.allowance < 1) return false;
+    this.allowance -= 1;
+    return true;
+  }
+}
