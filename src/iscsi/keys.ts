@@ -91,6 +91,11 @@ export const KEYS: readonly KeyRow[] = [
   row('DataSequenceInOrder', '13.19', either(true), { normalOnly: true }),
   row('ErrorRecoveryLevel', '13.20', smaller(0, 2, 0)),
   row('TaskReporting', '13.23', list(['RFC3720']), { normalOnly: true }),
+  // Level 1 is RFC 7143 itself.
+  row('iSCSIProtocolLevel', '13.24', smaller(0, 31, 1), { normalOnly: true }),
+  row('X#NodeArchitecture', '13.26', declared, { always: true }),
+  // A question in a Text request, answered by `control`; in login it means nothing.
+  row('SendTargets', '13.3', () => undefined),
   // RFC 7143 §13.25: never NotUnderstood; No, or Reject for the intervals.
   row('IFMarker', '13.25', () => ({ answer: 'No' })),
   row('OFMarker', '13.25', () => ({ answer: 'No' })),

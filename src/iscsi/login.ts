@@ -1,4 +1,5 @@
 // Login, request by request (RFC 7143 §6.3): a list of verbs, each of which goes on or refuses with its reason.
+import { reasonOf } from '../errors.ts';
 import { ChapExchange } from './chap.ts';
 import type { Admission, Chap, Refusal, TargetDirectory, Visitor } from './directory.ts';
 import { DEFAULT_SETTINGS, negotiate, type Settings } from './keys.ts';
@@ -111,7 +112,8 @@ export class Login {
       if (error instanceof TextError) {
         return this.reply(request, { status: 'initiator-error', reason: error.message });
       }
-      throw error;
+      // The directory failed, or we did: the peer learns that it is not to blame, the note learns why.
+      return this.reply(request, { status: 'target-error', reason: `login failed: ${reasonOf(error)}` });
     }
   }
 

@@ -10,8 +10,8 @@ export class TextError extends Error {
 
 export type Pair = readonly [key: string, value: string];
 
-/** RFC 7143 §6.1: a key name has 63 characters at most and begins with a capital letter. */
-const KEY = /^[A-Z][A-Za-z0-9.\-+@_#]{0,62}$/;
+/** RFC 7143 §6.1: a key name has 63 characters at most. Those that are defined begin with a capital letter, but for one (§13.24). */
+const KEY = /^[A-Zi][A-Za-z0-9.\-+@_#]{0,62}$/;
 
 /** Longer than any value that is defined: 1024 bytes of CHAP in hex, a list of 8192 bytes being the longest (RFC 7143 §6.1). */
 const MAX_VALUE = 8192;
