@@ -17,6 +17,8 @@ export interface IscsiOptions {
   /** Milliseconds of a steady clock. */
   now?: () => number;
   random?: (bytes: number) => Buffer;
+  /** Calls a function again and again until the answer is called. */
+  every?: (ms: number, tick: () => void) => () => void;
 }
 
 /** The port that IANA gave to iSCSI. */
@@ -33,7 +35,7 @@ export class IscsiTarget {
   private readonly strangers = new Set<Connection>();
   private readonly sessions: Sessions;
   private server: Server | undefined;
-  private ticking: NodeJS.Timeout | undefined;
+  private stopTicking: () => void = () => {};
   private whenEmpty: () => void = () => {};
 
   constructor(options: IscsiOptions) {
@@ -41,6 +43,7 @@ export class IscsiTarget {
     this.limits = { ...ISCSI_LIMITS, ...options.limits };
     this.sessions = new Sessions(this.limits);
     this.ports = this.connectionPorts();
+    this.stopTicking = (options.every ?? everySoOften)(TICK_MS, () => this.tick());
   }
 
   /** Sessions that are logged in, discovery among them. */
@@ -60,8 +63,6 @@ export class IscsiTarget {
       server.listen({ port, host, backlog: 1024 }, resolve);
     });
     this.server = server;
-    this.ticking = setInterval(() => this.tick(), TICK_MS);
-    this.ticking.unref();
     const address = server.address();
     return typeof address === 'object' && address ? address.port : port;
   }
@@ -90,7 +91,7 @@ export class IscsiTarget {
     }, graceMs);
     if (this.connections.size > 0) await empty;
     clearTimeout(cut);
-    clearInterval(this.ticking);
+    this.stopTicking();
   }
 
   /** Ends every session of a target or an initiator, such as when its boot session is over. Answers how many. */
@@ -156,4 +157,10 @@ export class IscsiTarget {
   private tick(): void {
     for (const connection of this.connections) connection.tick();
   }
+}
+
+function everySoOften(ms: number, tick: () => void): () => void {
+  const timer = setInterval(tick, ms);
+  timer.unref();
+  return () => clearInterval(timer);
 }

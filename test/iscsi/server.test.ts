@@ -1,0 +1,191 @@
+// The target as a whole: who takes whose place, what time does, a peer that does not read, and an orderly end.
+import { once } from 'node:events';
+import test from 'ava';
+import { INITIATOR, Initiator, read10, statusOf } from './support/initiator.ts';
+import { TARGET } from './support/one-target.ts';
+import { serve } from './support/served.ts';
+
+/** A clock that the test moves. */
+function clock(): {
+  options: { now: () => number; every: (ms: number, tick: () => void) => () => void };
+  advance(ms: number): void;
+} {
+  let time = 0;
+  let tick = () => {};
+  return {
+    options: {
+      now: () => time,
+      every: (_ms, run) => {
+        tick = run;
+        return () => {};
+      },
+    },
+    advance(ms) {
+      time += ms;
+      tick();
+    },
+  };
+}
+
+test('RFC 7143 §6.3.5: the same initiator port begins anew and its old session ends', async t => {
+  const { port, target, notes } = await serve(t);
+  const [old, fresh, other] = [
+    await Initiator.connect(port),
+    await Initiator.connect(port),
+    await Initiator.connect(port),
+  ];
+  await old.login({ target: TARGET });
+  await other.login({ target: TARGET, isid: 2 });
+  t.is(target.sessionCount, 2);
+  t.is(await fresh.login({ target: TARGET }), 0);
+  t.is(await old.next(), undefined);
+  t.is(target.sessionCount, 2);
+  t.true(notes.some(note => note.event === 'dropped' && /began its session anew/.test(note.reason ?? '')));
+  t.is(
+    (await other.command([0, 0, 0, 0, 0, 0])).status,
+    2,
+    'another ISID is another session, with its own unit attention',
+  );
+  fresh.close();
+  other.close();
+});
+
+test('a login that takes too long is cut off', async t => {
+  const { options, advance } = clock();
+  const { port, notes } = await serve(t, { options });
+  const silent = await Initiator.connect(port);
+  await silent.loginRequest(0x04, { InitiatorName: INITIATOR, TargetName: TARGET });
+  advance(14_000);
+  t.false(silent.closed);
+  advance(2000);
+  t.is(await silent.next(), undefined);
+  t.regex(notes[0]?.reason ?? '', /took too long/);
+});
+
+test('RFC 7143 §11.19: a silent peer is asked, lives when it answers, and is cut off when it does not', async t => {
+  const { options, advance } = clock();
+  const { initiator: open, notes } = await serve(t, { options });
+  const initiator = await open();
+  advance(31_000);
+  const question = await initiator.expect(0x20);
+  t.is(question.header.readUInt32BE(16), 0xffffffff);
+  initiator.send({
+    opcode: 0x40,
+    tag: 0xffffffff,
+    words: { 20: question.header.readUInt32BE(20), 24: initiator.cmdSn },
+  });
+  t.is((await initiator.command([0, 0, 0, 0, 0, 0])).status, 0);
+  advance(31_000);
+  await initiator.expect(0x20);
+  advance(31_000);
+  t.is(await initiator.next(), undefined);
+  t.regex(notes.at(-1)?.reason ?? '', /silent/);
+});
+
+test('RFC 7143 §11.9.1: at the end initiators are asked to log out, and those that do not are cut off', async t => {
+  const { initiator: open, target, notes } = await serve(t);
+  const [polite, stubborn] = [await open('iqn.a:polite'), await open('iqn.a:stubborn')];
+  const ended = target.close(300);
+  const asked = await polite.expect(0x32);
+  t.is(asked.header.readUInt8(36), 1);
+  polite.send({ opcode: 0x46, flags: 0x80, tag: 60, words: { 24: polite.cmdSn } });
+  await polite.expect(0x26);
+  await stubborn.expect(0x32);
+  await ended;
+  t.is(target.connectionCount, 0);
+  t.deepEqual(
+    notes.slice(-2).map(note => [note.event, note.initiator]),
+    [
+      ['logout', 'iqn.a:polite'],
+      ['dropped', 'iqn.a:stubborn'],
+    ],
+  );
+});
+
+test('sessions have a bound, in all and for each initiator', async t => {
+  const { port } = await serve(t, { options: { limits: { sessions: 3, sessionsPerInitiator: 2 } } });
+  const login = async (initiator: string, isid: number) => {
+    const connection = await Initiator.connect(port);
+    t.teardown(() => connection.close());
+    return connection.login({ target: TARGET, initiator, isid });
+  };
+  t.deepEqual([await login('iqn.a:one', 1), await login('iqn.a:one', 2), await login('iqn.a:one', 3)], [0, 0, 0x0302]);
+  t.deepEqual([await login('iqn.a:two', 1), await login('iqn.a:three', 1)], [0, 0x0302]);
+});
+
+test('the disk is given back once for each admission, also when the peer leaves during login', async t => {
+  let held = 0;
+  let answer = () => {};
+  const served = await serve(t);
+  const { target } = served;
+  const { IscsiTarget } = await import('../../src/iscsi/server.ts');
+  const slow = new IscsiTarget({
+    note: () => {},
+    directory: {
+      ...served.directory,
+      authorize: async () => {
+        await new Promise<void>(resolve => {
+          answer = resolve;
+        });
+        held += 1;
+        return { device: served.device, serial: 'x', release: () => (held -= 1) };
+      },
+    },
+  });
+  const port = await slow.listen(0, '127.0.0.1');
+  const initiator = await Initiator.connect(port);
+  initiator.loginRequest(0x87, { InitiatorName: INITIATOR, TargetName: TARGET });
+  while (slow.connectionCount === 0 || answer.name === 'answer') await new Promise(setImmediate);
+  initiator.close();
+  await once(initiator.socket, 'close');
+  answer();
+  await slow.close();
+  t.is(held, 0);
+  t.is(target.sessionCount, 0);
+});
+
+test('a peer that does not read holds up nobody and costs bounded memory', async t => {
+  const { initiator: open, content, target } = await serve(t, { bytes: 8 << 20 });
+  const [greedy, other] = [await open('iqn.a:greedy'), await open('iqn.a:other')];
+  greedy.socket.pause();
+  const before = process.memoryUsage().rss;
+  for (let count = 0; count < 100; count += 1) greedy.start(read10(0, 8192), { read: 8192 * 512 });
+  for (let count = 0; count < 20; count += 1) {
+    const { data } = await other.command(read10(count, 64), { read: 64 * 512 });
+    t.true(data.equals(content.subarray(count * 512, (count + 64) * 512)));
+  }
+  t.true(process.memoryUsage().rss - before < 64 << 20, '400 MB were asked for');
+  t.is(target.connectionCount, 2);
+  greedy.socket.resume();
+  let bytes = 0;
+  while (bytes < 8 << 20) bytes += (await greedy.expect(0x25)).data.length;
+  t.pass();
+});
+
+test('10,000 half-open logins: others log in and read all the while', async t => {
+  const { port, target, initiator: open } = await serve(t);
+  const other = await open('iqn.a:other');
+  const before = process.memoryUsage().rss;
+  for (let batch = 0; batch < 100; batch += 1) {
+    const strangers = await Promise.all(Array.from({ length: 100 }, () => Initiator.connect(port)));
+    for (const stranger of strangers)
+      stranger.send({ opcode: 0x43, flags: 0x04, data: Buffer.from('InitiatorName=iqn.a:b\0') });
+    t.is((await other.command(read10(0, 8), { read: 4096 })).data.length, 4096);
+    if (batch % 20 !== 0) continue;
+    const fresh = await Initiator.connect(port);
+    t.is(await fresh.login({ target: TARGET, isid: 9 }), 0);
+    fresh.close();
+  }
+  t.true(target.connectionCount < 100);
+  t.true(process.memoryUsage().rss - before < 128 << 20);
+});
+
+test('sessions of a target can be ended from here', async t => {
+  const { initiator: open, target, notes } = await serve(t);
+  const initiator = await open();
+  t.is(target.endSessions({ target: 'iqn.a:other' }, 'no'), 0);
+  t.is(target.endSessions({ initiator: INITIATOR }, 'its boot session is over'), 1);
+  t.is(await initiator.next(), undefined);
+  t.is(notes.at(-1)?.reason, 'its boot session is over');
+  t.is(statusOf(undefined), -1);
+});
