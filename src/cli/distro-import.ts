@@ -9,6 +9,7 @@ import type { Action } from './table.ts';
 
 export const importDistro: Action = {
   name: 'import',
+  selects: false,
   words: '<files...>',
   takes: 'files',
   summary: 'create a distro, and its repos, from yum repository files; all or nothing',

@@ -1,5 +1,4 @@
 // `muster lab`: a private virtual cluster on this machine, from firmware to heartbeat.
-import { labCommand } from '../lab/command.ts';
 import type { Action } from './table.ts';
 
 export const labRun: Action = {
@@ -15,6 +14,8 @@ export const labRun: Action = {
   ],
   examples: ['muster lab', 'muster lab --once --firmware uefi --style rwram', 'muster lab --nodes 4'],
   async run({ given, terminal }) {
+    // Loaded when it is wanted: the shell's tab completion loads this table with each key.
+    const { labCommand } = await import('../lab/command.ts');
     return labCommand(given.options, line => terminal.write(`${line}\n`));
   },
 };

@@ -8,7 +8,6 @@ import type { AdminClient } from '../admin/client.ts';
 import type { Changed, Shown, UploadReference } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { findRoot } from '../image/cwsquash.ts';
-import { makeInitramfs } from '../image/mkramfs.ts';
 import { runOk } from '../process/run.ts';
 import { printChanged } from './differences.ts';
 import type { Action, Context } from './table.ts';
@@ -38,6 +37,8 @@ export const mkramfsRun: Action = {
       throw new MusterError('frozen', `The boot config ${config.name} is frozen; 'update frozen=false' first.`);
     if (!config['image'])
       throw new MusterError('not-ready', `The boot config ${config.name} has no image; update image=NAME first.`);
+    // Loaded when it is wanted: the shell's tab completion loads this table with each key.
+    const { makeInitramfs } = await import('../image/mkramfs.ts');
     const work = await mkdtemp(join(tmpdir(), 'muster-mkramfs-'));
     try {
       const root = await unpackImage(context, String(config['image']), work);

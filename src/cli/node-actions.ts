@@ -160,6 +160,7 @@ function explainText({ terminal }: Context, node: Explained): string {
 
 export const nodeUnknown: Action = {
   name: 'unknown',
+  selects: false,
   summary: 'machines that asked for an address and are no nodes',
   examples: ['muster node unknown'],
   async run({ client, given, terminal }) {

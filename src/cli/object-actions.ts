@@ -42,6 +42,7 @@ const CONTENT: Option = {
 
 export const create: Action = {
   name: 'create',
+  selects: false,
   words: '[field=value...]',
   takes: 'assignments',
   summary: 'create an object from its fields, or many from a file; `field=@FILE` sends a file',

@@ -1,5 +1,5 @@
 // Runs one action: where the daemon is, what is said meanwhile, and the connection closed afterwards.
-import { AdminClient } from '../admin/client.ts';
+import type { AdminClient } from '../admin/client.ts';
 import { type ConnectionOptions, socketFor, userFor } from './connection.ts';
 import type { Action, Context, Given, Noun } from './table.ts';
 import { createTerminal } from './terminal.ts';
@@ -14,6 +14,8 @@ export async function perform(
   const socket = socketFor(options as ConnectionOptions, process.env);
   const user = userFor(options['user'] as string | undefined);
   const terminal = createTerminal({ quiet: given.quiet });
+  // Loaded here, so that help and wrong words need not wait for it.
+  const { AdminClient: Client } = await import('../admin/client.ts');
   let client: AdminClient | undefined;
   const context: Context = {
     given,
@@ -24,7 +26,7 @@ export async function perform(
       if (!client) {
         if (given.verbose > 0) terminal.say(`INFO: asking musterd on ${socket}`);
         const trace = given.verbose > 1 ? { trace: (text: string) => terminal.say(`DEBUG: ${text}`) } : {};
-        client = new AdminClient({ socket, command: words.join(' '), ...(user && { user }), ...trace });
+        client = new Client({ socket, command: words.join(' '), ...(user && { user }), ...trace });
       }
       return client;
     },

@@ -5,8 +5,9 @@ import { nearest } from '../nearest.ts';
 import { version } from '../package-root.ts';
 import { givenBy, mergeOptions } from './given.ts';
 import { NOUNS } from './nouns.ts';
-import { sharedOptions } from './options.ts';
+import { COMMON_OPTIONS, selectionOptions } from './options.ts';
 import { perform } from './perform.ts';
+import { chosen } from './selection.ts';
 import type { Action, Given, Noun, Option } from './table.ts';
 import { readDashes } from './words.ts';
 
@@ -44,10 +45,15 @@ export function buildProgram(run: Perform): Command {
         'muster boot -i DefaultBoot update kernel=@/boot/vmlinuz',
       ]),
     )
-    .argument('[words...]');
-  program.action((words: string[]) => {
-    if (words.length === 0) program.help({ error: true });
-    throw unknownWord(words[0] ?? '', NOUNS, 'There is no noun', 'muster --help');
+    .argument('[words...]')
+    .allowUnknownOption();
+  addOptions(program, 'Common options:', COMMON_OPTIONS);
+  program.action(() => {
+    const word = program.args.find(given => !given.startsWith('-'));
+    const option = program.args.find(given => given.startsWith('-'));
+    if (word !== undefined) throw unknownWord(word, NOUNS, 'There is no noun', 'muster --help');
+    if (option !== undefined) throw unknownOption(option, program, 'muster');
+    throw new MusterError('bad-usage', 'Nothing is asked for.', { hint: "See 'muster --help'." });
   });
   for (const noun of NOUNS) program.addCommand(nounCommand(noun, 'muster', run));
   return program;
@@ -58,7 +64,7 @@ function nounCommand(noun: Noun, parents: string, run: Perform): Command {
   const made = command(noun.name).description(noun.summary).aliases(noun.aliases);
   const path = `${parents} ${noun.name}`;
   if (noun.run) fill(made, noun, noun.run, run);
-  else addOptions(made, sharedOptions(noun));
+  else addShared(made, noun, true);
   for (const below of noun.nouns ?? []) made.addCommand(nounCommand(below, path, run));
   for (const action of noun.actions) {
     made.addCommand(fill(command(action.name).aliases(action.aliases ?? []), noun, action, run));
@@ -85,8 +91,8 @@ function withoutAction(made: Command, noun: Noun, words: readonly Named[], path:
 
 function fill(made: Command, noun: Noun, action: Action, run: Perform): Command {
   made.description(action.summary);
-  addOptions(made, action.options ?? []);
-  addOptions(made, sharedOptions(noun));
+  addOptions(made, 'Options:', action.options ?? []);
+  addShared(made, noun, action.selects !== false);
   if (action.words) made.arguments(action.words);
   if (action.examples) made.addHelpText('after', examplesText(action.examples));
   return made.action(async () => runAction(made, noun, action, run));
@@ -94,26 +100,38 @@ function fill(made: Command, noun: Noun, action: Action, run: Perform): Command 
 
 async function runAction(made: Command, noun: Noun, action: Action, run: Perform): Promise<void> {
   const options = mergeOptions(made);
-  await run(noun, action, givenBy(options, made.args), options);
+  const given = givenBy(options, made.args);
+  if (action.selects === false && Object.keys(chosen(given)).length > 0)
+    throw new MusterError('bad-usage', `'${action.name}' takes no selection; leave out -i, --all and the like.`);
+  await run(noun, action, given, options);
 }
 
 /** Errors are thrown, and told in one place. */
 function command(name: string): Command {
-  return new Command(name).exitOverride().configureOutput({ outputError: () => {} });
+  return new Command(name)
+    .exitOverride()
+    .helpOption('-h, --help', 'print this')
+    .configureOutput({ outputError: () => {} })
+    .configureHelp({ subcommandTerm: below => [below.name(), ...below.aliases()].join(', ') });
 }
 
 function examplesText(examples: readonly string[]): string {
   return `\nExamples:\n${examples.map(line => `  ${line}`).join('\n')}\n`;
 }
 
-function addOptions(made: Command, options: readonly Option[]): void {
+function addShared(made: Command, noun: Noun, shown: boolean): void {
+  if (noun.selects) addOptions(made, 'Selection:', selectionOptions(noun.kind), shown);
+  addOptions(made, 'Common options:', COMMON_OPTIONS);
+}
+
+function addOptions(made: Command, group: string, options: readonly Option[], shown = true): void {
   for (const { flags, meaning, repeats } of options) {
     const option = new CommanderOption(flags, meaning);
     if (repeats && (option.required || option.optional) && !option.variadic)
       option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
     else if (repeats && !option.variadic)
       option.argParser((_value: unknown, previous: number | undefined) => (previous ?? 0) + 1);
-    made.addOption(option);
+    made.addOption(option.helpGroup(group).hideHelp(!shown));
   }
 }
 
@@ -144,8 +162,6 @@ function unknownOption(option: string, made: Command, path: string): MusterError
 function usageError(error: CommanderError): MusterError {
   const [first = '', ...rest] = error.message.split('\n');
   const text = first.replace(/^error: /, '').replace(/\.?$/, '.');
-  if (error.code === 'commander.help')
-    return new MusterError('bad-usage', 'Nothing is asked for.', { hint: 'See above.' });
   const hint = rest.join(' ').replace(/^\((.*)\)$/, '$1');
   return new MusterError('bad-usage', text.charAt(0).toUpperCase() + text.slice(1), hint ? { hint } : {});
 }

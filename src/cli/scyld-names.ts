@@ -10,3 +10,8 @@ export const SCYLD_NAMES: readonly string[] = [
   'add-boot-config',
   'pack-node',
 ].map(name => `scyld-${name}`);
+
+/** `nodectl` is installed as `scyld-nodectl`; undefined for words that are no program. */
+export function scyldNameOf(word: string): string | undefined {
+  return SCYLD_NAMES.find(name => name === `scyld-${word}`);
+}

@@ -69,6 +69,8 @@ export interface Action {
   takes?: Takes;
   summary: string;
   options?: Option[];
+  /** False when it does not act on objects that are there (`create`). */
+  selects?: false;
   /** Whole command lines. */
   examples?: string[];
   /** Carries it out; answers the exit status. */

@@ -1,0 +1,15 @@
+// What the exit status of `muster` means; the codes of src/errors.ts fall into these classes.
+export const EXIT_STATUSES: readonly { status: number; meaning: string }[] = [
+  { status: 0, meaning: 'done' },
+  { status: 1, meaning: 'a node is not as it should be: `status` found one that is not up, a boot failed' },
+  { status: 2, meaning: 'the command line, a value or the configuration is wrong; nothing was changed' },
+  { status: 3, meaning: 'musterd does not answer on its socket' },
+  { status: 4, meaning: 'an identifier names nothing, or several objects' },
+  { status: 5, meaning: 'the state of things forbids it: frozen, in use, taken, changed by somebody else, not ready' },
+  { status: 6, meaning: 'storage or transfer failed; nothing was changed' },
+  { status: 7, meaning: 'not allowed' },
+  { status: 8, meaning: 'a program or a part of an image that is needed is missing, or failed' },
+  { status: 9, meaning: 'what was waited for did not happen in time' },
+  { status: 10, meaning: 'this version cannot do it yet' },
+  { status: 70, meaning: 'a bug in muster' },
+];
