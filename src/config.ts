@@ -49,6 +49,15 @@ const addresses = (value: unknown): Reading<string[]> =>
     ? { value: value as string[] }
     : { problem: 'must be a list of IPv4 addresses such as ["10.54.0.1"]' };
 
+// RFC 7143 §4.2.7.1: `iqn.`, a month, a reversed domain. The whole name has 223 bytes at most, and a UID comes behind.
+const iqn = (value: unknown): Reading<string> =>
+  typeof value === 'string' && /^iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9]([a-z0-9.-]{0,150}[a-z0-9])?$/.test(value)
+    ? { value }
+    : {
+        problem:
+          'must be a year, a month and a reversed domain in lower case, such as "iqn.2026-01.org.example.cluster"',
+      };
+
 const logLevel = (value: unknown): Reading<LogLevel> =>
   LOG_LEVELS.includes(value as LogLevel)
     ? { value: value as LogLevel }
@@ -136,6 +145,14 @@ export const CONFIG_KEYS = {
     8080,
     '8080',
     'The TCP port of the boot plane: scripts, kernels, images, reports.',
+  ),
+  'iscsi.enabled': key(yesNo, true, 'true', 'Whether musterd serves iSCSI, for nodes of boot style iscsi.'),
+  'iscsi.port': key(integer(1, 65535), 3260, '3260', 'The TCP port of iSCSI.'),
+  'iscsi.iqn': key(
+    iqn,
+    'iqn.2026-01.local.muster',
+    '"iqn.2026-01.org.example.cluster"',
+    'What the iSCSI names of targets and initiators begin with; running nodes keep the one they booted with.',
   ),
   'boot.failure_seconds': key(
     integer(5, 86_400),

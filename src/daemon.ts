@@ -11,8 +11,10 @@ import { Uploads } from './blobs/uploads.ts';
 import type { Boot } from './boot/boot.ts';
 import { Boots } from './boot/boots.ts';
 import { clusterDirectory } from './boot/cluster-directory.ts';
+import { loadHeadKey } from './boot/head-key.ts';
+import { iscsiNames } from './boot/iscsi-access.ts';
 import { findLoaders, servedLoaders } from './boot/loaders.ts';
-import { DEFAULT_STATUS_SECONDS, planBoot } from './boot/plan.ts';
+import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from './boot/plan.ts';
 import { fillTemplate } from './boot/script.ts';
 import { Statuses } from './boot/status.ts';
 import { BootSaver } from './boot-saver.ts';
@@ -24,6 +26,7 @@ import { Happenings } from './happenings.ts';
 import { attributesIni } from './http/attributes-ini.ts';
 import { type BootPlanePorts, startBootPlane } from './http/boot-plane.ts';
 import type { HeadFacts } from './http/session-values.ts';
+import { startBootIscsi } from './iscsi/boot-server.ts';
 import type { Log } from './log.ts';
 import { effectiveAttributes } from './model/attributes.ts';
 import { Cluster } from './model/cluster.ts';
@@ -136,6 +139,27 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
     domain: config['dhcp.domain'],
     failureSeconds: config['boot.failure_seconds'],
   });
+  const startIscsi = async () =>
+    startBootIscsi({
+      address: network.address,
+      port: config['iscsi.port'],
+      names: iscsiNames(config['iscsi.iqn']),
+      key: loadHeadKey(config['paths.state'], randomBytes),
+      stateFolder: config['paths.state'],
+      blobPath: sha256 => blobs.path(sha256),
+      directory,
+      boots,
+      log,
+    });
+  const iscsi = config['iscsi.enabled']
+    ? await starting('The iSCSI target', 'iscsi.port or iscsi.enabled', startIscsi)
+    : undefined;
+  if (iscsi) {
+    stops.push(async () => iscsi.close());
+    store.subscribe(entry => {
+      for (const { kind, uid, entry: left } of entry.effects) if (kind === 'node' && !left) iscsi.forget(uid);
+    });
+  }
   const attributesOf = (uid: string) => {
     const node = cluster.get('node', uid);
     return node && effectiveAttributes(cluster, node.value);
@@ -148,7 +172,10 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
     log,
     plan: uid => {
       const node = cluster.get('node', uid);
-      return node ? planBoot(cluster, node) : { refusal: 'the node was deleted' };
+      if (!node) return { refusal: 'the node was deleted' };
+      const answer: PlanAnswer = planBoot(cluster, node);
+      if (iscsi || !('plan' in answer) || answer.plan.style !== 'iscsi') return answer;
+      return { refusal: 'its boot style is iscsi, and iscsi.enabled is false in the configuration of the head' };
     },
     template: async name => bootScript(config, name),
     blobPath: sha256 => blobs.path(sha256),
@@ -158,6 +185,7 @@ async function start(config: Config, log: Log, stops: (() => Promise<void>)[]): 
       const node = cluster.get('node', uid);
       return node && attributesIni({ uid, name: node.value.name }, effectiveAttributes(cluster, node.value));
     },
+    ...(iscsi && { iscsiAccess: iscsi.access }),
     statusSeconds: uid => Number(attributesOf(uid)?.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
   };
   const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(planePorts));

@@ -1,6 +1,7 @@
 // The registry of boots: joins what the servers see into one timeline per boot, mints sessions, and says which are valid.
 import { addEvent, type Boot, type BootEvent, furthestStage, hashOf, type Outcome, tokenOf } from './boot.ts';
 import type { Directory } from './directory.ts';
+import { type RootReader, rootReader } from './iscsi-access.ts';
 import { type JourneyLog, type Stage, type StageNote, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
@@ -55,6 +56,20 @@ export class Boots implements JourneyLog {
     return this.byNode.get(node)?.at(-1);
   }
 
+  /** The boot with this public number. */
+  byId(id: string): Boot | undefined {
+    for (const boots of this.byNode.values()) {
+      const boot = boots.find(one => one.id === id);
+      if (boot) return boot;
+    }
+    return undefined;
+  }
+
+  /** The boot of this node whose system may read its root over iSCSI now. */
+  rootReader(node: string): RootReader {
+    return rootReader(this.of(node), this.ports.now(), this.ports.sessionMs());
+  }
+
   note(note: StageNote): void {
     const node = note.node ?? (note.mac ? this.ports.directory.nodeByMac(note.mac)?.uid : undefined);
     const boot = note.session
@@ -62,8 +77,11 @@ export class Boots implements JourneyLog {
       : node
         ? this.bootFor(node, note.stage)
         : undefined;
-    if (!boot) return;
-    const { stage, detail, bytes, peer, error } = note;
+    if (boot) this.tell(boot, note);
+  }
+
+  /** What a server saw of a boot that it knows. */
+  tell(boot: Boot, { stage, detail, bytes, peer, error }: Omit<StageNote, 'mac' | 'node' | 'session'>): void {
     const event: BootEvent = {
       at: this.ports.now(),
       stage,
@@ -149,13 +167,19 @@ export class Boots implements JourneyLog {
       const { plan } = boot;
       if (!plan) continue;
       const by = `boot ${boot.id} of ${plan.node.name}`;
-      // A system that runs from iSCSI reads its root as long as it is up.
-      if (boot.outcome === 'up' && plan.style === 'iscsi' && plan.image) yield { sha256: plan.image.blob, by };
+      if (plan.style === 'iscsi' && plan.image && this.isRootReader(boot)) {
+        yield { sha256: plan.image.blob, by: `${by}, which runs from it` };
+      }
       if (boot.outcome || this.ports.now() - boot.started > this.ports.sessionMs()) continue;
       yield { sha256: plan.kernel.blob, by };
       yield { sha256: plan.initramfs.blob, by };
       if (plan.image) yield { sha256: plan.image.blob, by };
     }
+  }
+
+  private isRootReader(boot: Boot): boolean {
+    const reader = this.rootReader(boot.node);
+    return 'boot' in reader && reader.boot === boot;
   }
 
   private add(boot: Boot, event: BootEvent): void {
@@ -190,7 +214,8 @@ export class Boots implements JourneyLog {
     const boots = this.byNode.get(boot.node) ?? [];
     boots.push(boot);
     while (boots.length > KEPT) {
-      const old = boots.shift();
+      // The boot that the node runs from stays, however often its firmware only begins.
+      const [old] = boots.splice(this.isRootReader(boots[0] ?? boot) ? 1 : 0, 1);
       if (!old) break;
       this.forgetSecrets(old);
       this.ports.dropped(old.id);

@@ -29,6 +29,8 @@ export interface BootPlan {
   initramfs: PlannedFile;
   cmdline: string;
   image: (PlannedFile & { uid: string; name: string; unpacked: number }) | null;
+  /** Where the head keeps what the node writes to its iSCSI disk; the disk is read-only when absent. */
+  iscsiOverlay?: 'memory' | 'file';
   /** Seconds between heartbeats. */
   statusSeconds: number;
 }
@@ -63,6 +65,7 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
     return { refusal: `the cmdline has the word '${operator}', which iPXE takes for its own; it cannot be handed on` };
   const image = imageOf(cluster, config);
   if ('refusal' in image) return image;
+  const overlay = attributes.get('_iscsi_overlay')?.value;
   return {
     plan: {
       node: {
@@ -80,6 +83,7 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
       initramfs: { blob: initramfs.sha256, offset: 0, size: initramfs.size, sha256: initramfs.sha256 },
       cmdline,
       image,
+      ...((overlay === 'memory' || overlay === 'file') && { iscsiOverlay: overlay }),
       statusSeconds: Number(attributes.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
     },
   };

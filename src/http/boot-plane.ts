@@ -3,6 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
+import type { IscsiAccess } from '../boot/iscsi-access.ts';
 import type { Stage } from '../boot/journey.ts';
 import type { BootPlan, PlanAnswer, PlannedFile } from '../boot/plan.ts';
 import { renderRefusal, renderScript } from '../boot/script.ts';
@@ -30,6 +31,8 @@ export interface BootPlanePorts {
   /** Makes the boot durable. */
   save(boot: Boot): Promise<void>;
   attributesIni(nodeUid: string): string | undefined;
+  /** What a boot logs in with over iSCSI; none when no target is served. */
+  iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
   statusSeconds(nodeUid: string): number;
 }
 
@@ -95,11 +98,11 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   const inSession = async (
     request: SessionRequest,
     reply: FastifyReply,
-    serve: (plan: BootPlan, id: string) => Promise<unknown>,
+    serve: (plan: BootPlan, id: string, boot: Boot) => Promise<unknown>,
   ) => {
     const answer = ports.boots.session(request.params.session, request.ip);
     if ('refusal' in answer) return refuse(request, reply, answer.gone ? 410 : 403, answer.refusal);
-    await serve(answer.plan, request.params.session);
+    await serve(answer.plan, request.params.session, answer.boot);
     return reply;
   };
   const serveFile = (name: 'kernel' | 'initramfs' | 'image', stage: Stage): void => {
@@ -116,8 +119,9 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   serveFile('image', 'image');
 
   server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
-    inSession(request, reply, async (plan, id) => {
-      const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head())));
+    inSession(request, reply, async (plan, id, boot) => {
+      const iscsi = plan.style === 'iscsi' ? ports.iscsiAccess?.(boot, plan) : undefined;
+      const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(), iscsi)));
       reply
         .header('Cache-Control', 'no-store')
         .type('application/octet-stream')

@@ -1,5 +1,6 @@
 // What the session file tells the node: the table in docs/architecture.md, filled for one plan.
 import { tokenOf } from '../boot/boot.ts';
+import type { IscsiAccess } from '../boot/iscsi-access.ts';
 import type { BootPlan } from '../boot/plan.ts';
 
 export interface HeadFacts {
@@ -16,7 +17,13 @@ export function sessionUrl(head: Pick<HeadFacts, 'address' | 'port'>, id: string
   return `http://${head.address}:${head.port}/boot/v1/${id}`;
 }
 
-export function sessionValues(plan: BootPlan, id: string, head: HeadFacts): Record<string, string | number> {
+/** @param iscsi what the boot logs in with, for a style that does */
+export function sessionValues(
+  plan: BootPlan,
+  id: string,
+  head: HeadFacts,
+  iscsi?: IscsiAccess,
+): Record<string, string | number> {
   return {
     MUSTER_SESSION: id,
     MUSTER_TOKEN: tokenOf(id),
@@ -40,5 +47,12 @@ export function sessionValues(plan: BootPlan, id: string, head: HeadFacts): Reco
     MUSTER_IMAGE_UNPACKED: plan.image?.unpacked ?? 0,
     MUSTER_STATUS_SECS: plan.statusSeconds,
     MUSTER_FAILURE_SECS: head.failureSeconds,
+    ...(iscsi && {
+      MUSTER_ISCSI_PORTAL: iscsi.portal,
+      MUSTER_ISCSI_TARGET: iscsi.target,
+      MUSTER_ISCSI_INITIATOR: iscsi.initiator,
+      MUSTER_ISCSI_USER: iscsi.user,
+      MUSTER_ISCSI_SECRET: iscsi.secret,
+    }),
   };
 }

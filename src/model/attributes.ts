@@ -82,6 +82,11 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
     problem: value => (['overlayfs', 'rwtab'].includes(value) ? undefined : 'must be overlayfs or rwtab'),
   },
   _ipxe_sanboot: { meaning: 'what iPXE boots in style sanboot', problem: anything },
+  _iscsi_overlay: {
+    meaning:
+      'makes the disk of style iscsi writable: what the node writes is kept by the head until its next boot, in memory or file',
+    problem: value => (['memory', 'file'].includes(value) ? undefined : 'must be memory or file'),
+  },
   _disk_cache: { meaning: 'the partition that caches images in style disked', problem: device },
   _disk_root: { meaning: 'the partition the image is unpacked to in style disked', problem: device },
   _no_boot: { meaning: 'whether DHCP ignores the node', problem: anything },

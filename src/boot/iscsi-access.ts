@@ -1,0 +1,67 @@
+// Who may read a root over iSCSI: the names of targets and initiators, the secret of a boot, and which boot of a node it is.
+import { createHmac } from 'node:crypto';
+import { type Boot, furthestStage } from './boot.ts';
+import { stageNumber } from './journey.ts';
+import type { BootPlan } from './plan.ts';
+
+/** iSCSI names below one prefix (RFC 7143 §4.2.7.1: `iqn.<year-month>.<reversed domain>`). */
+export interface IscsiNames {
+  /** The target that exports an image. */
+  target(imageUid: string): string;
+  initiator(nodeUid: string): string;
+  /** The node that an initiator calls itself, when its name is one of ours. */
+  nodeOf(initiator: string): string | undefined;
+}
+
+export function iscsiNames(prefix: string): IscsiNames {
+  const node = `${prefix}:node-`;
+  return {
+    target: uid => `${prefix}:${uid}`,
+    initiator: uid => node + uid,
+    nodeOf: name => (name.startsWith(node) ? name.slice(node.length) : undefined),
+  };
+}
+
+/** What a node logs in with; it reaches the node in its session file. */
+export interface IscsiAccess {
+  /** `address:port`. */
+  portal: string;
+  target: string;
+  initiator: string;
+  user: string;
+  secret: string;
+}
+
+/**
+ * The CHAP account of a boot. The secret follows from the head's key, so that none is stored and a node can log in again after a
+ * restart of the head. 32 hex digits are 128 random bits; RFC 7143 §12.1.3 asks for 96.
+ */
+export function chapOf(key: Buffer, boot: Pick<Boot, 'id' | 'sessionHash'>): { user: string; secret: string } {
+  const secret = createHmac('sha256', key)
+    .update(`iscsi\0${boot.id}\0${boot.sessionHash ?? ''}`)
+    .digest('hex');
+  return { user: boot.id, secret: secret.slice(0, 32) };
+}
+
+export type RootReader = { boot: Boot; plan: BootPlan } | { refusal: string };
+
+/**
+ * The boot of a node whose system may read its root now: the newest that has reached its initramfs. So a running system keeps
+ * its root while the firmware of the next boot, or somebody who pretends to be it, only asks for addresses and loaders.
+ * @param boots of one node, oldest first @param sessionMs how long a boot may take to come up
+ */
+export function rootReader(boots: readonly Boot[], now: number, sessionMs: number): RootReader {
+  const planned = boots.filter(boot => boot.plan && boot.sessionHash);
+  const boot = planned.findLast(hasReachedInitramfs) ?? planned.at(-1);
+  if (!boot?.plan) return { refusal: 'the node has no boot session' };
+  const isUp = boot.events.some(event => event.stage === 'up');
+  if (boot.outcome === 'expired' || (!isUp && now - boot.started > sessionMs)) {
+    return { refusal: `its boot ${boot.id} is too old and never came up` };
+  }
+  return { boot, plan: boot.plan };
+}
+
+function hasReachedInitramfs(boot: Boot): boolean {
+  const furthest = furthestStage(boot);
+  return furthest !== undefined && stageNumber(furthest) >= stageNumber('initramfs');
+}

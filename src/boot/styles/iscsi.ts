@@ -1,0 +1,11 @@
+// Style iscsi: the root is read from the head block by block as it is used; only what is written takes memory.
+import type { StyleRules } from './style.ts';
+
+export const iscsi: StyleRules = {
+  style: 'iscsi',
+  script: 'netboot.ipxe',
+  needsKernel: true,
+  needsImage: true,
+  memory: () => ({ peak: 0, kept: 0 }),
+  summary: 'log in to the head over iSCSI, mount the squashfs there read-only below overlayfs (or rwtab)',
+};

@@ -1,0 +1,116 @@
+// The iSCSI server of the boot path: target, disks and boots put together, and what happens told to the log and the timelines.
+import type { Boot } from '../boot/boot.ts';
+import type { Boots } from '../boot/boots.ts';
+import type { Directory } from '../boot/directory.ts';
+import { chapOf, type IscsiAccess, type IscsiNames } from '../boot/iscsi-access.ts';
+import type { BootPlan } from '../boot/plan.ts';
+import { reasonOf } from '../errors.ts';
+import { type Log, LogLimiter } from '../log.ts';
+import { BootDisks } from './boot-disks.ts';
+import { bootTargets } from './boot-targets.ts';
+import type { TargetNote } from './directory.ts';
+import { IscsiTarget } from './server.ts';
+
+export interface BootIscsiOptions {
+  /** Where nodes log in. */
+  address: string;
+  port: number;
+  names: IscsiNames;
+  /** The secret that those of boots follow from. */
+  key: Buffer;
+  stateFolder: string;
+  blobPath(sha256: string): string;
+  directory: Directory;
+  boots: Boots;
+  log: Log;
+}
+
+export interface BootIscsi {
+  port: number;
+  /** What a boot logs in with, for its session file. */
+  access(boot: Boot, plan: BootPlan): IscsiAccess;
+  /** The node was deleted: its sessions end. */
+  forget(nodeUid: string): void;
+  /** Closes without a word: nodes try again until a head answers, so that they outlive a restart. */
+  close(): Promise<void>;
+}
+
+/** How often overlays of boots that are over are looked for, in milliseconds. */
+const SWEEP_MS = 60_000;
+
+export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIscsi> {
+  const { address, names, key, directory, boots, log } = options;
+  const disks = new BootDisks(options.stateFolder, options.blobPath);
+  const limiter = new LogLimiter();
+  const targets = bootTargets({
+    names,
+    nodeByIp: ip => directory.nodeByIp(ip),
+    reader: node => boots.rootReader(node),
+    chap: boot => chapOf(key, boot),
+    disk: async (boot, plan, blob) => disks.open(boot, plan, blob),
+    refused: (boot, reason) => tell(boots, limiter, boot, { error: `iSCSI login refused: ${reason}` }),
+  });
+  const target = new IscsiTarget({ directory: targets, note: note => takeNote(note, { boots, limiter, log }) });
+  const sweep = (): void => {
+    const isLive = (id: string): boolean => {
+      const boot = boots.byId(id);
+      const reader = boot && boots.rootReader(boot.node);
+      return reader !== undefined && 'boot' in reader && reader.boot === boot;
+    };
+    disks.dropOverlays(isLive).catch(error => log.error({ error: reasonOf(error) }, 'iscsi: an overlay stays'));
+  };
+  const port = await target.listen(options.port, address);
+  sweep();
+  const sweeping = setInterval(sweep, SWEEP_MS);
+  sweeping.unref();
+  return {
+    port,
+    access: (boot, plan) => ({
+      portal: `${address}:${port}`,
+      target: names.target(plan.image?.uid ?? ''),
+      initiator: names.initiator(plan.node.uid),
+      ...chapOf(key, boot),
+    }),
+    forget(nodeUid) {
+      target.endSessions({ initiator: names.initiator(nodeUid) }, 'the node was deleted');
+      sweep();
+    },
+    async close() {
+      clearInterval(sweeping);
+      await target.close();
+      await disks.close();
+    },
+  };
+}
+
+interface Told {
+  boots: Boots;
+  limiter: LogLimiter;
+  log: Log;
+}
+
+function takeNote(note: TargetNote, { boots, limiter, log }: Told): void {
+  const { event, peer, target, session, reason } = note;
+  const boot = session === undefined ? undefined : boots.byId(session);
+  const where = { peer, ...(boot?.plan && { node: boot.plan.node.name }) };
+  if (event === 'login') {
+    log.info(where, `iscsi: ${target ? `login to ${target}` : 'discovery'}`);
+    if (target && boot) tell(boots, undefined, boot, { detail: `iSCSI login to ${target}`, peer });
+    return;
+  }
+  const dropped = limiter.allow(`log ${peer.slice(0, peer.lastIndexOf(':'))}`);
+  if (dropped !== undefined) log.info({ ...where, dropped }, `iscsi: ${event}: ${reason ?? ''}`);
+  // With a session the directory had let it in, so the login itself failed: a wrong secret.
+  if (event === 'refused' && boot) tell(boots, limiter, boot, { error: `iSCSI login refused: ${reason ?? ''}`, peer });
+}
+
+/** A line on the timeline of a boot that is under way. A node that is up has none to get: its logins are in the log. */
+function tell(
+  boots: Boots,
+  limiter: LogLimiter | undefined,
+  boot: Boot,
+  words: { detail?: string; error?: string; peer?: string },
+): void {
+  if (boot.outcome || (limiter && limiter.allow(`timeline ${boot.id}`) === undefined)) return;
+  boots.tell(boot, { stage: 'image', ...words });
+}
