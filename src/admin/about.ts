@@ -42,6 +42,7 @@ export const PARAMETERS = {
   timeout: 'seconds to wait at most; 60 when not given, 3600 at most',
   offset: 'the first byte of the body within the upload',
   size: 'bytes of the whole',
+  prefix: 'only names that begin like this',
 } as const;
 
 export const SELECTION = ['id', 'all', 'state', 'select'] as const;

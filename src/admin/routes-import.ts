@@ -4,6 +4,7 @@ import { MusterError } from '../errors.ts';
 import { planCreate } from '../model/changes.ts';
 import type { Input } from '../model/fields.ts';
 import { select } from '../model/select.ts';
+import { about } from './about.ts';
 import { isDryRun, objectBody, type Query, whatOf, whoOf } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 
@@ -11,25 +12,42 @@ import type { AdminPorts } from './server.ts';
 const LIMIT = 1000;
 
 export function importRoutes(server: FastifyInstance, ports: AdminPorts): void {
-  server.post('/api/v1/distros/import', async (request: FastifyRequest<{ Querystring: Query }>, reply) => {
-    const { name, release, ...rest } = objectBody(request.body);
-    const repos = listOf(rest['repos'], 'repos').map(objectBody);
-    const present = listOf(rest['present'], 'present').map(String);
-    const dryRun = isDryRun(request.query);
-    const data = await ports.commander.perform({
-      who: whoOf(request),
-      what: whatOf(request, `import ${String(name)}`),
-      dryRun,
-      plan: () => {
-        const made = planCreate(ports.context, 'repo', repos as Input[]);
-        const kept = select(ports.cluster, 'repo', present).map(entry => entry.uid);
-        const fields = { name, ...(release !== undefined && { release }) };
-        const distro = planCreate(ports.context, 'distro', [fields], [{ repos: [...made.uids, ...kept] }]);
-        return { changes: [...made.changes, ...distro.changes], uids: [...made.uids, ...distro.uids] };
+  server.post(
+    '/api/v1/distros/import',
+    about('Creates repos and the distro of them, all or none.', {
+      query: ['dry_run'],
+      body: {
+        type: 'object',
+        required: ['name', 'repos'],
+        properties: {
+          name: { type: 'string' },
+          release: { type: 'string' },
+          repos: { type: 'array', items: { type: 'object' }, description: 'fields of new repos' },
+          present: { type: 'array', items: { type: 'string' }, description: 'repos that are there already' },
+        },
       },
-    });
-    return reply.code(dryRun ? 200 : 201).send({ success: true, data });
-  });
+      data: 'what was created',
+    }),
+    async (request: FastifyRequest<{ Querystring: Query }>, reply) => {
+      const { name, release, ...rest } = objectBody(request.body);
+      const repos = listOf(rest['repos'], 'repos').map(objectBody);
+      const present = listOf(rest['present'], 'present').map(String);
+      const dryRun = isDryRun(request.query);
+      const data = await ports.commander.perform({
+        who: whoOf(request),
+        what: whatOf(request, `import ${String(name)}`),
+        dryRun,
+        plan: () => {
+          const made = planCreate(ports.context, 'repo', repos as Input[]);
+          const kept = select(ports.cluster, 'repo', present).map(entry => entry.uid);
+          const fields = { name, ...(release !== undefined && { release }) };
+          const distro = planCreate(ports.context, 'distro', [fields], [{ repos: [...made.uids, ...kept] }]);
+          return { changes: [...made.changes, ...distro.changes], uids: [...made.uids, ...distro.uids] };
+        },
+      });
+      return reply.code(dryRun ? 200 : 201).send({ success: true, data });
+    },
+  );
 }
 
 function listOf(value: unknown, name: string): unknown[] {

@@ -87,7 +87,7 @@ function actionLines(action: Action): string[] {
   const aliases = action.aliases?.length ? `, \\fB${action.aliases.map(escaped).join('\\fR, \\fB')}\\fR` : '';
   const words = action.words ? ` ${escaped(action.words)}` : '';
   const options = action.options?.length ? ['.RS', ...optionLines(action.options), '.RE'] : [];
-  const shown = action.examples?.length ? ['.IP', ...examples(action.examples).slice(1)] : [];
+  const shown = action.examples?.length ? ['.IP', ...examples(action.examples)] : [];
   return [...term(`\\fB${escaped(action.name)}\\fR${aliases}${words}`, action.summary), ...options, ...shown];
 }
 
@@ -105,7 +105,7 @@ function exitStatus(): string {
 }
 
 function examples(lines: readonly string[]): string[] {
-  return ['.PP', '.nf', ...lines.map(roff), '.fi'];
+  return ['.nf', ...lines.map(roff), '.fi'];
 }
 
 function page(name: string, summary: string, sections: readonly string[]): string {

@@ -140,17 +140,7 @@ export const nodeExplain: Action = {
 };
 
 function explainText({ terminal }: Context, node: Explained): string {
-  const lines = [terminal.bold(node.name)];
-  if (node.refusal) lines.push(`  boots nothing: ${node.refusal}`);
-  if (node.plan) {
-    const { bootConfig, style, styleSource, image, cmdline, rwLayer } = node.plan;
-    lines.push(`  boots ${bootConfig.name} (${bootConfig.source}), kernel ${bootConfig.release}`);
-    lines.push(`  as ${style} (${styleSource}), writable by ${rwLayer}`);
-    if (image)
-      lines.push(`  with image ${image.name}: ${humanBytes(image.size)}, ${humanBytes(image.unpacked)} unpacked`);
-    lines.push(`  kernel command line: ${cmdline || '(empty)'}`);
-  }
-  lines.push('  attributes');
+  const lines = [terminal.bold(node.name), ...node.words.map(sentence => `  ${sentence}`), '  Attributes:'];
   for (const [name, { value, source, shadows }] of Object.entries(node.attributes).sort()) {
     lines.push(`    ${name}=${value}  ${terminal.dim(`from ${source}`)}`);
     for (const hidden of shadows) lines.push(`      ${terminal.dim(`hides ${hidden.value} of ${hidden.source}`)}`);
@@ -167,8 +157,10 @@ export const nodeUnknown: Action = {
     const machines = await client.call<UnknownMachine[]>('GET', '/api/v1/nodes/unknown');
     if (given.json || given.yaml) printData(terminal, given, machines);
     else if (machines.length === 0) terminal.write('No unknown machine has asked.\n');
-    for (const { mac, last, count, arch, vendor } of given.json || given.yaml ? [] : machines) {
-      terminal.write(`${mac}  ${humanSpan((Date.now() - last) / 1000)} ago, ${count} times  ${arch}  ${vendor}\n`);
+    for (const { mac, last, count, arch, vendor, where } of given.json || given.yaml ? [] : machines) {
+      terminal.write(
+        `${mac}  ${humanSpan((Date.now() - last) / 1000)} ago, ${count} ${count === 1 ? 'time' : 'times'}, ${where}  ${arch}  ${vendor}\n`,
+      );
     }
     return 0;
   },

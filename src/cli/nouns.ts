@@ -8,6 +8,7 @@ import { labRun } from './lab-action.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
 import { joinGroups, leaveGroups, nodeExplain, nodeStatus, nodeTimeline, nodeUnknown } from './node-actions.ts';
+import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
 import { clusterSettings } from './settings-action.ts';
 import type { Action, Noun } from './table.ts';
@@ -31,6 +32,17 @@ const distro: Noun = {
   summary: 'distributions: repositories with a release, for making images',
   selects: true,
   actions: [...commonActions('distro', 'muster distro', 'CentOS'), importDistro],
+};
+
+const head: Noun = {
+  name: 'head',
+  aliases: ['heads'],
+  kind: 'head',
+  summary: 'machines that serve: each musterd makes its own entry',
+  selects: true,
+  actions: commonActions('head', 'muster head', 'head1').filter(
+    ({ name }) => !['create', 'clone', 'replace'].includes(name),
+  ),
 };
 
 const pool: Noun = {
@@ -62,7 +74,8 @@ export const NOUNS: readonly Noun[] = [
     summary: 'machines that boot',
     selects: true,
     actions: [
-      ...commonActions('node', 'muster node', 'n0'),
+      nodeList,
+      ...commonActions('node', 'muster node', 'n0').filter(action => action.name !== 'list'),
       examples(set, 'muster node -i n[0-15] set _boot_config=mpiBoot'),
       examples(clear, 'muster node --all clear _boot_style'),
       joinGroups,
@@ -109,12 +122,13 @@ export const NOUNS: readonly Noun[] = [
     summary: clusterSettings.summary,
     selects: false,
     actions: [clusterShow, clusterUpdate],
-    nouns: [repo, distro, pool],
+    nouns: [repo, distro, pool, head],
     run: clusterSettings,
   },
   repo,
   distro,
   pool,
+  head,
   single(modimgRun, { kind: 'image', selects: true, actions: [modimgList] }),
   single(mkramfsRun, { kind: 'boot' }),
   single(addBootConfig, { kind: 'boot' }),

@@ -86,7 +86,7 @@ muster node -i n[0-99] --up -s 'name =~ "[05]$"' set rack=b
 \`\`\``;
 
 function nounSections(noun: Noun): string[] {
-  const names = [`\`muster ${noun.name}\``, ...noun.aliases.flatMap(alias => scyldNameOf(alias) ?? []).map(code)];
+  const names = [...noun.aliases.flatMap(alias => scyldNameOf(alias) ?? []).map(code)];
   const own = scyldNameOf(noun.name);
   const title = `## muster ${noun.name}`;
   const known = [...names, ...(own ? [code(own)] : [])].join(', ');

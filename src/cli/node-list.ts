@@ -1,0 +1,63 @@
+// `muster node ls`: with `-L` also what each node inherits and from where, what it would boot, and what it said last.
+import type { Explained, Inherited, Shown, ShownStatus } from '../admin/contract.ts';
+import { KINDS } from '../model/kinds.ts';
+import { checkFields, listText } from './listing.ts';
+import { nodeUnknown } from './node-actions.ts';
+import { list } from './object-actions.ts';
+import { chosen } from './selection.ts';
+import type { Action, Context } from './table.ts';
+
+export const nodeList: Action = {
+  ...list,
+  takes: 'names',
+  options: [
+    ...(list.options ?? []),
+    { flags: '--unknown', meaning: 'machines that asked for an address and are no nodes' },
+  ],
+  examples: [
+    'muster node ls',
+    'muster node -i n0 ls -L',
+    'muster node --fields ip,groups --table ls',
+    'muster node ls --unknown',
+  ],
+  async run(context) {
+    const { given } = context;
+    if (given.options['unknown']) return nodeUnknown.run(context);
+    const isPlain = !given.options['longLong'] || given.json || given.yaml || given.table || given.fields !== undefined;
+    return isPlain ? list.run(context) : listInFull(context);
+  },
+};
+
+async function listInFull({ client, given, terminal }: Context): Promise<number> {
+  checkFields('node', given.fields);
+  const query = chosen(given, given.words);
+  const nodes = await client.call<Shown[]>('GET', '/api/v1/nodes', query);
+  const explained = byUid(await client.call<Explained[]>('GET', '/api/v1/nodes/explain', query));
+  const statuses = byUid(await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', query));
+  const full = nodes.map(node => ({ ...node, ...inFull(explained.get(node.uid), statuses.get(node.uid)) }));
+  terminal.write(listText(full, given, { title: KINDS.node.title, detail: 'full', now: Date.now() }));
+  return 0;
+}
+
+function byUid<T extends { uid: string }>(rows: readonly T[]): Map<string, T> {
+  return new Map(rows.map(row => [row.uid, row]));
+}
+
+/** Shown beside the fields; a node that was deleted meanwhile has none of it. */
+function inFull(explained: Explained | undefined, status: ShownStatus | undefined): Record<string, unknown> {
+  const attributes = Object.entries(explained?.attributes ?? {}).map(([name, value]) => [name, inheritedText(value)]);
+  const { state, reason, lastSeen, facts, hardware } = status ?? {};
+  return {
+    ...(explained && { attributes: Object.fromEntries(attributes), boot: explained.words }),
+    ...(status && {
+      status: { state, ...(reason && { reason }), ...(lastSeen && { last_seen: lastSeen }), ...facts },
+      hardware,
+    }),
+  };
+}
+
+/** `roram (group gpu; hides rwram of default group DefaultAttribs)` */
+export function inheritedText({ value, source, shadows }: Inherited): string {
+  const hidden = shadows.map(shadow => `${shadow.value} of ${shadow.source}`).join(', ');
+  return `${value} (${source}${hidden && `; hides ${hidden}`})`;
+}
