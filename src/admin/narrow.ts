@@ -5,7 +5,7 @@ import { MusterError } from '../errors.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { type Expression, holds, type Path, parseExpression, pathsOf } from '../model/expression.ts';
-import { fieldsOf, KINDS, type Kind, type Value } from '../model/kinds.ts';
+import { fieldsOf, type Kind, oneOfCapital, type Value } from '../model/kinds.ts';
 import { nearest } from '../nearest.ts';
 import { show } from './show.ts';
 
@@ -29,7 +29,7 @@ export function inState<K extends Kind>(
   entries: readonly Entry<K>[],
   states: readonly string[],
 ): Entry<K>[] {
-  if (kind !== 'node') throw new MusterError('bad-usage', `A ${KINDS[kind].label} is neither up nor down; nodes are.`);
+  if (kind !== 'node') throw new MusterError('bad-usage', `${oneOfCapital(kind)} is neither up nor down; nodes are.`);
   return entries.filter(entry => states.includes(facts.statuses.of(entry.uid).state satisfies NodeState));
 }
 
@@ -47,7 +47,7 @@ function checkPaths(kind: Kind, expression: Expression): void {
     const close = nearest(name, names);
     throw new MusterError(
       'bad-selection',
-      `A ${KINDS[kind].label} has no '${name}' to select by; ${close ? `did you mean '${close}'?` : `there are ${names.join(', ')}`}`,
+      `${oneOfCapital(kind)} has no '${name}' to select by; ${close ? `did you mean '${close}'?` : `there are ${names.join(', ')}`}`,
     );
   }
 }

@@ -5,7 +5,7 @@ import { attributeProblem } from './attributes.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { type Input, missingField, readAllFields, readFields } from './fields.ts';
 import { refuseFrozen } from './frozen.ts';
-import { fieldsOf, KINDS, type Kind, type Value } from './kinds.ts';
+import { fieldsOf, KINDS, type Kind, oneOf, oneOfCapital, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
 import { followRename } from './references.ts';
 import { MASK, maskPassword } from './secrets.ts';
@@ -124,7 +124,7 @@ export function planAttributes(
   }
   const changes = entries.map((entry): Change => {
     if (!('attributes' in entry.value)) {
-      throw new MusterError('bad-usage', `A ${KINDS[kind].label} has no attributes; nodes and attribute groups have.`);
+      throw new MusterError('bad-usage', `${oneOfCapital(kind)} has no attributes; nodes and attribute groups have.`);
     }
     const attributes = { ...entry.value.attributes };
     for (const [name, value] of Object.entries(given)) {
@@ -161,7 +161,7 @@ export function planGroups(
 export function planClone(context: ChangeContext, entry: Entry, input: Input): Plan {
   const { cluster } = context;
   if (entry.kind === 'node' || entry.kind === 'cluster' || entry.kind === 'head') {
-    throw new MusterError('bad-usage', `A ${KINDS[entry.kind].label} cannot be cloned; create one.`);
+    throw new MusterError('bad-usage', `${oneOfCapital(entry.kind)} cannot be cloned; create one.`);
   }
   const fields = readFields(cluster, entry.kind, input);
   const name = String(fields['name'] ?? cloneName(cluster, entry));
@@ -191,8 +191,5 @@ function changed(cluster: Cluster, changes: readonly Change[]): Change[] {
 }
 
 function duplicate(kind: Kind, field: string, value: string): MusterError {
-  return new MusterError(
-    'duplicate',
-    `There is a ${KINDS[kind].label} with ${field} ${value} already; nothing was changed.`,
-  );
+  return new MusterError('duplicate', `There is ${oneOf(kind)} with ${field} ${value} already; nothing was changed.`);
 }

@@ -4,7 +4,7 @@ import { MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster } from './cluster.ts';
-import { type FieldMeta, fieldsOf, KINDS, type Kind } from './kinds.ts';
+import { type FieldMeta, fieldsOf, KINDS, type Kind, oneOf, oneOfCapital } from './kinds.ts';
 import { selectOne } from './select.ts';
 
 /** Field values as they come from the command line or the API: texts, or JSON. */
@@ -20,7 +20,7 @@ export function readFields(cluster: Cluster, kind: Kind, input: Input): Record<s
     if (row.meta.readOnly) {
       throw new MusterError(
         'read-only-field',
-        `The field '${name}' of a ${KINDS[kind].label} is kept by muster: ${row.meaning}.`,
+        `The field '${name}' of ${oneOf(kind)} is kept by muster: ${row.meaning}.`,
       );
     }
     const value = row.meta.refers ? resolveReference(cluster, row.meta.refers, given) : given;
@@ -48,7 +48,7 @@ export function readAllFields(cluster: Cluster, kind: Kind, input: Input): Recor
 
 export function missingField(kind: Kind, name: string): MusterError {
   const meaning = fieldsOf(kind).find(row => row.name === name)?.meaning;
-  return new MusterError('bad-value', `A ${KINDS[kind].label} needs ${name}=…: ${meaning}.`);
+  return new MusterError('bad-value', `${oneOfCapital(kind)} needs ${name}=…: ${meaning}.`);
 }
 
 function parse(kind: Kind, name: string, schema: z.ZodType, meta: FieldMeta, value: unknown): unknown {
@@ -98,5 +98,5 @@ function unknownField(kind: Kind, name: string, names: string[]): MusterError {
   const close = nearest(name, names);
   const hint = close ? `did you mean '${close}'?` : `the fields are ${names.join(', ')}`;
   const attribute = name.startsWith('_') ? ' Attributes are changed with `set`.' : '';
-  return new MusterError('unknown-field', `A ${KINDS[kind].label} has no field '${name}'; ${hint}${attribute}`);
+  return new MusterError('unknown-field', `${oneOfCapital(kind)} has no field '${name}'; ${hint}${attribute}`);
 }

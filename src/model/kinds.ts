@@ -184,6 +184,17 @@ export type Value<K extends Kind = Kind> = z.infer<(typeof KINDS)[K]['schema']>;
 
 export const KIND_NAMES = Object.keys(KINDS) as Kind[];
 
+/** `a node`, `an image`: the kind in a sentence. */
+export function oneOf(kind: Kind): string {
+  const { label } = KINDS[kind];
+  return `${/^[aeiou]/.test(label) ? 'an' : 'a'} ${label}`;
+}
+
+/** The same at the beginning of a sentence. */
+export function oneOfCapital(kind: Kind): string {
+  return `A${oneOf(kind).slice(1)}`;
+}
+
 export interface Field {
   name: string;
   schema: z.ZodType;
