@@ -28,15 +28,7 @@ const ALLOWED: Record<string, string[]> = {
   cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot'],
 };
 /** Files of src itself that wire the parts together: they may import everything but the command line. */
-const WIRING = [
-  'main.ts',
-  'daemon.ts',
-  'preflight.ts',
-  'boot-saver.ts',
-  'happenings.ts',
-  'new-nodes.ts',
-  'unknown-machines.ts',
-];
+const WIRING = ['main.ts', 'daemon.ts', 'daemon'];
 /** The command line speaks to the daemon through the admin client alone. */
 const CLI_SEES_OF_ADMIN = ['admin/client.ts', 'admin/contract.ts'];
 

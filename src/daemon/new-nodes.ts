@@ -1,8 +1,8 @@
 // `accept_new_nodes`: an unknown machine becomes a node on its first DISCOVER, so that its next one is answered.
-import type { Commander } from './admin/commander.ts';
-import { reasonOf } from './errors.ts';
-import type { Log } from './log.ts';
-import { type ChangeContext, planCreate } from './model/changes.ts';
+import type { Commander } from '../admin/commander.ts';
+import { reasonOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { type ChangeContext, planCreate } from '../model/changes.ts';
 
 export interface NewNodesPorts {
   context: ChangeContext;

@@ -1,8 +1,8 @@
 // Writes boots behind the servers' backs: at once when a session is minted, soon and together otherwise.
-import type { Boot } from './boot/boot.ts';
-import { reasonOf } from './errors.ts';
-import type { Log } from './log.ts';
-import type { Store, StoredBoot } from './store/store.ts';
+import type { Boot } from '../boot/boot.ts';
+import { reasonOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import type { Store, StoredBoot } from '../store/store.ts';
 
 /** How long a note may wait for others to be written with it, in milliseconds. */
 const WAIT_MS = 100;

@@ -1,9 +1,9 @@
 // Everything that happens, for those who follow: changes of objects, stages of boots, nodes that go up and down.
-import type { Happening } from './admin/contract.ts';
-import type { Boot, BootEvent } from './boot/boot.ts';
-import type { Statuses } from './boot/status.ts';
-import type { Cluster } from './model/cluster.ts';
-import type { Store } from './store/store.ts';
+import type { Happening } from '../admin/contract.ts';
+import type { Boot, BootEvent } from '../boot/boot.ts';
+import type { Statuses } from '../boot/status.ts';
+import type { Cluster } from '../model/cluster.ts';
+import type { Store } from '../store/store.ts';
 
 /** How often the nodes' states are compared with what was told, in milliseconds. */
 const SWEEP_MS = 1000;

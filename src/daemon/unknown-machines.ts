@@ -1,5 +1,5 @@
 // Machines that asked for an address and are no nodes: who, when, where, how often. Bounded, the longest silent go first.
-import type { UnknownMachine } from './admin/contract.ts';
+import type { UnknownMachine } from '../admin/contract.ts';
 
 const LIMIT = 2000;
 

@@ -1,0 +1,28 @@
+// The files that boots are served from disk: iPXE scripts, the site's own before muster's, and loaders.
+import { statSync } from 'node:fs';
+import { readFile, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fillTemplate } from '../boot/script.ts';
+import type { Config } from '../config.ts';
+import { packageRoot } from '../package-root.ts';
+
+/** A script of the site's own folder, else the one that came with muster; read anew, so that an edit needs no restart. */
+export async function bootScript(config: Config, name: string): Promise<string> {
+  const own = config['paths.scripts'] && join(config['paths.scripts'], name);
+  if (own && (await stat(own).catch(() => undefined))) return readFile(own, 'utf8');
+  return readFile(join(packageRoot, 'boot-scripts', name), 'utf8');
+}
+
+/** The script that newer iPXE asks for beside itself; a file, so that TFTP and HTTP serve it like any loader. */
+export async function writeAutoexec(config: Config, address: string): Promise<string> {
+  const path = join(config['paths.state'], 'autoexec.ipxe');
+  const script = `http://${address}:${config['http.port']}/boot/v1/script`;
+  await writeFile(path, fillTemplate(await bootScript(config, 'autoexec.ipxe'), { SCRIPT: script }), { mode: 0o644 });
+  return path;
+}
+
+export function loaderFile(path: string | undefined): { path: string; size: number; etag: string } | undefined {
+  if (path === undefined) return undefined;
+  const { size, mtimeMs } = statSync(path);
+  return { path, size, etag: `${size.toString(16)}-${Math.floor(mtimeMs).toString(16)}` };
+}

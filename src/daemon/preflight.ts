@@ -1,0 +1,87 @@
+// What must be true of the machine before musterd can serve, checked before the first socket: an error that names the remedy.
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { Config } from '../config.ts';
+import { MusterError, reasonOf, systemCode } from '../errors.ts';
+import { ipFromBytes, type Subnet } from '../wire/ip.ts';
+
+/** The interface that has the head's address; `bad-config` when none has it, or another than `head.interface`. */
+export function findInterface(
+  config: Config,
+  network: Subnet,
+  interfaces = networkInterfaces(),
+  routes = kernelRoutes(),
+): string {
+  const addresses = Object.entries(interfaces).flatMap(([name, list]) =>
+    (list ?? []).filter(item => item.family === 'IPv4').map(item => ({ name, address: item.address })),
+  );
+  // All of 127.0.0.0/8 is the loopback's, though only one address of it is listed.
+  const isLoopback = network.address.startsWith('127.');
+  const found = isLoopback
+    ? addresses.find(item => item.name === 'lo')
+    : (addresses.find(item => item.address === network.address) ?? linkless(network, routes));
+  const wanted = config['head.interface'];
+  if (!found) {
+    const list = addresses.map(item => `${item.name} ${item.address}`).join(', ') || 'none';
+    throw new MusterError(
+      'bad-config',
+      `No interface has head.address ${network.address}; there are: ${list}. Set the address, or correct head.address.`,
+    );
+  }
+  if (wanted !== '' && found.name !== wanted) {
+    throw new MusterError(
+      'bad-config',
+      `head.address ${network.address} is on ${found.name}, not on head.interface ${wanted}; correct one of the two.`,
+    );
+  }
+  return found.name;
+}
+
+/**
+ * Node lists no interface without a link (a switch that is off, a bridge before its first node); such a one still has the route
+ * of its network in /proc/net/route (`Iface Destination Gateway Flags RefCnt Use Metric Mask …`, addresses as hex, lowest byte first).
+ */
+function linkless(network: Subnet, routes: string): { name: string } | undefined {
+  const ip = (hex: string): string => ipFromBytes(Buffer.from(hex, 'hex').reverse());
+  for (const line of routes.split('\n').slice(1)) {
+    const [name = '', destination = '', gateway = '', , , , , mask = ''] = line.split('\t');
+    if (gateway !== '00000000' || ip(destination) !== network.network || ip(mask) !== network.netmask) continue;
+    return { name };
+  }
+  return undefined;
+}
+
+function kernelRoutes(): string {
+  try {
+    return readFileSync('/proc/net/route', 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** Starts a server; an address in use or a missing right becomes an error that says which server and what to do. */
+export async function starting<T>(what: string, key: string, start: () => Promise<T>): Promise<T> {
+  try {
+    return await start();
+  } catch (error) {
+    const code = systemCode(error);
+    if (error instanceof MusterError) throw error;
+    if (code === 'EADDRINUSE') {
+      throw new MusterError(
+        'bad-config',
+        `${what} cannot start: its port is in use by another program ('ss -lnp' names it). Stop that, or change ${key}.`,
+        {
+          cause: error as Error,
+        },
+      );
+    }
+    if (code === 'EACCES' || code === 'EPERM') {
+      throw new MusterError(
+        'not-allowed',
+        `${what} cannot start: ports below 1024 need root or CAP_NET_BIND_SERVICE.`,
+        { cause: error as Error },
+      );
+    }
+    throw new MusterError('bad-config', `${what} cannot start: ${reasonOf(error)}.`, { cause: error as Error });
+  }
+}

@@ -1,0 +1,131 @@
+// Everything in memory that the servers read: the objects, the boots, the states; loaded, and kept durable behind their backs.
+import { randomBytes } from 'node:crypto';
+import { Commander } from '../admin/commander.ts';
+import { Blobs } from '../blobs/blobs.ts';
+import { Uploads } from '../blobs/uploads.ts';
+import type { Boot } from '../boot/boot.ts';
+import { Boots } from '../boot/boots.ts';
+import { clusterDirectory } from '../boot/cluster-directory.ts';
+import type { Directory } from '../boot/directory.ts';
+import { Statuses } from '../boot/status.ts';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import type { ChangeContext } from '../model/changes.ts';
+import { Cluster } from '../model/cluster.ts';
+import { firstObjects } from '../model/first-objects.ts';
+import { planHead } from '../model/head.ts';
+import { version } from '../package-root.ts';
+import { openSqliteStore } from '../store/sqlite-store.ts';
+import type { Store } from '../store/store.ts';
+import type { Subnet } from '../wire/ip.ts';
+import { BootSaver } from './boot-saver.ts';
+import { Happenings } from './happenings.ts';
+
+export interface State {
+  config: Config;
+  log: Log;
+  network: Subnet;
+  now(): number;
+  newUid(): string;
+  store: Store;
+  cluster: Cluster;
+  commander: Commander;
+  context: ChangeContext;
+  directory: Directory;
+  boots: Boots;
+  saver: BootSaver;
+  statuses: Statuses;
+  happenings: Happenings;
+  blobs: Blobs;
+  uploads: Uploads;
+}
+
+/** What was started, to be stopped in reverse. */
+export type Stops = (() => Promise<void>)[];
+
+export async function openState(config: Config, log: Log, network: Subnet, stops: Stops): Promise<State> {
+  const now = (): number => Date.now();
+  const newUid = (): string => randomHex(32);
+  const store = await openSqliteStore(config['paths.state']);
+  stops.push(async () => store.close());
+  const cluster = await loadCluster(store);
+  const commander = new Commander(cluster, store);
+  const context = { cluster, network, newUid };
+  await begin(config, commander, context);
+
+  const directory = clusterDirectory(cluster);
+  const happenings = new Happenings(cluster);
+  const saver = new BootSaver(store, log);
+  stops.push(async () => saver.flush());
+  const ports = {
+    directory,
+    now,
+    randomHex,
+    changed: (boot: Boot) => saver.later(boot),
+    dropped: (id: string) => saver.drop(id),
+    watch: happenings.boot.bind(happenings),
+    trustsAddressAlone: () => !config['dhcp.enabled'],
+    sessionMs: () => config['boot.session_seconds'] * 1000,
+  };
+  const boots = new Boots(
+    ports,
+    (await store.loadBoots()).map(saved => JSON.parse(saved.body) as Boot),
+  );
+  const statuses = new Statuses(boots, now);
+  stops.push(happenings.follow(store, statuses));
+  onNodeDeleted(store, uid => {
+    for (const id of boots.forget(uid)) saver.drop(id);
+    statuses.forget(uid);
+  });
+  const blobs = new Blobs(config['paths.state']);
+  const uploads = new Uploads(config['paths.state'], newUid, now);
+  return {
+    config,
+    log,
+    network,
+    now,
+    newUid,
+    store,
+    cluster,
+    commander,
+    context,
+    directory,
+    boots,
+    saver,
+    statuses,
+    happenings,
+    blobs,
+    uploads,
+  };
+}
+
+/** Calls back with the UID of each node that is deleted. */
+export function onNodeDeleted(store: Store, callback: (uid: string) => void): void {
+  store.subscribe(({ effects }) => {
+    for (const { kind, uid, entry } of effects) if (kind === 'node' && !entry) callback(uid);
+  });
+}
+
+async function loadCluster(store: Store): Promise<Cluster> {
+  const cluster = new Cluster();
+  const { sequence, entries } = await store.load();
+  cluster.apply(
+    sequence,
+    entries.map(entry => ({ kind: entry.kind, uid: entry.uid, entry })),
+  );
+  store.subscribe(entry => cluster.apply(entry.sequence, entry.effects));
+  return cluster;
+}
+
+/** The objects of a first start, and this head's own. */
+async function begin(config: Config, commander: Commander, context: ChangeContext): Promise<void> {
+  await commander.perform({ who: 'muster', what: 'first start', plan: () => firstObjects(context) });
+  const facts = { name: config['head.name'], address: config['head.address'], http_port: config['http.port'], version };
+  await commander.perform({ who: 'muster', what: `start of ${facts.name}`, plan: () => planHead(context, facts) });
+}
+
+function randomHex(digits: number): string {
+  return randomBytes(Math.ceil(digits / 2))
+    .toString('hex')
+    .slice(0, digits);
+}
