@@ -117,7 +117,7 @@ function fieldLines(fields: Record<string, unknown>, level: number, now: number)
         const inner = fieldLines(value as Record<string, unknown>, level + 1, now);
         return inner.length === 0 ? [`${indent}${name}: {}`] : [`${indent}${name}`, ...inner];
       }
-      return [`${indent}${name}: ${scalar(name, value, now)}`];
+      return [`${indent}${name}: ${scalar(name, value, now)}`.trimEnd()];
     });
 }
 
@@ -141,7 +141,7 @@ export function tableText(title: string, objects: readonly Shown[], fields: read
     const text = cells.map((text, column) =>
       (column === 0 ? text : text.padStart((widths[column] ?? 0) + 2)).padEnd(column === 0 ? (widths[0] ?? 0) : 0),
     );
-    const whole = `${text[0]} |${text.slice(1).join(' |')}`;
+    const whole = `${text[0]} |${text.slice(1).join(' |')}`.trimEnd();
     return whole.length > width ? `${whole.slice(0, width - 1)}…` : whole;
   };
   const rule = widths.map((size, column) => '-'.repeat(size + (column === 0 ? 1 : 2))).join('+-');

@@ -26,7 +26,7 @@ export async function perform(
       if (!client) {
         if (given.verbose > 0) terminal.say(`INFO: asking musterd on ${socket}`);
         const trace = given.verbose > 1 ? { trace: (text: string) => terminal.say(`DEBUG: ${text}`) } : {};
-        client = new Client({ socket, command: words.join(' '), ...(user && { user }), ...trace });
+        client = new Client({ socket, command: words.map(quoted).join(' '), ...(user && { user }), ...trace });
       }
       return client;
     },
@@ -36,4 +36,9 @@ export async function perform(
   } finally {
     await client?.close();
   }
+}
+
+/** A word as a shell would want it, so that the audit trail can be read and repeated. */
+function quoted(word: string): string {
+  return /^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

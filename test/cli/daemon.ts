@@ -1,0 +1,127 @@
+// A living musterd on loopback for tests of the command line, and the commands run against it as child processes.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { delimiter, dirname, join } from 'node:path';
+import { SCYLD_NAMES } from '../../src/cli/scyld-names.ts';
+import { packageRoot } from '../../src/package-root.ts';
+
+const BIN = join(packageRoot, 'dist', 'src', 'cli', 'bin.js');
+const MAIN = join(packageRoot, 'dist', 'src', 'main.js');
+
+export interface Output {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** A folder with every program name, and the environment in which a shell finds them. */
+export class Programs {
+  readonly folder: string;
+  readonly environment: NodeJS.ProcessEnv;
+
+  constructor(folder: string, socket: string) {
+    this.folder = folder;
+    const bin = join(folder, 'bin');
+    mkdirSync(bin);
+    chmodSync(BIN, 0o755);
+    for (const name of ['muster', ...SCYLD_NAMES]) symlinkSync(BIN, join(bin, name));
+    const path = [bin, dirname(process.execPath), process.env['PATH']].join(delimiter);
+    this.environment = { ...process.env, PATH: path, MUSTER_SOCKET: socket, NO_COLOR: '1', LC_ALL: 'C.UTF-8' };
+  }
+
+  /** `run('scyld-nodectl', 'ls')`. */
+  async run(program: string, ...words: string[]): Promise<Output> {
+    return finish(spawn(program, words, { env: this.environment, cwd: this.folder }));
+  }
+
+  /** With text on standard input. */
+  async feed(input: string, program: string, ...words: string[]): Promise<Output> {
+    const child = spawn(program, words, { env: this.environment, cwd: this.folder });
+    child.stdin.end(input);
+    return finish(child);
+  }
+
+  /** A line as an administrator types it. */
+  async shell(line: string): Promise<Output> {
+    return this.run('bash', '-c', line);
+  }
+}
+
+/** A daemon with a folder, a socket and a database of its own. */
+export class TestDaemon extends Programs {
+  readonly socket: string;
+  readonly config: string;
+  private readonly child: ChildProcess;
+
+  private constructor(folder: string, socket: string, config: string, child: ChildProcess) {
+    super(folder, socket);
+    this.socket = socket;
+    this.config = config;
+    this.child = child;
+  }
+
+  static async start(): Promise<TestDaemon> {
+    const folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
+    const socket = join(folder, 'admin.sock');
+    const config = join(folder, 'muster.toml');
+    const lines = [
+      'head.address = "127.0.0.1/24"',
+      `paths.state = "${join(folder, 'state')}"`,
+      `paths.socket = "${socket}"`,
+      'dhcp.enabled = false',
+      'tftp.enabled = false',
+      'iscsi.enabled = false',
+      `http.port = ${await freePort()}`,
+    ];
+    writeFileSync(config, `${lines.join('\n')}\n`);
+    const child = spawn(process.execPath, [MAIN, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    await ready(child);
+    return new TestDaemon(folder, socket, config, child);
+  }
+
+  async stop(): Promise<void> {
+    const ended = new Promise(resolve => this.child.once('exit', resolve));
+    if (this.child.exitCode === null && this.child.kill('SIGTERM')) await ended;
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+async function ready(child: ChildProcess): Promise<void> {
+  let said = '';
+  await new Promise<void>((resolve, reject) => {
+    const hear = (chunk: Buffer): void => {
+      said += chunk.toString();
+      if (said.includes('musterd is ready')) resolve();
+    };
+    child.stdout?.on('data', hear);
+    child.stderr?.on('data', hear);
+    child.once('exit', code => reject(new Error(`musterd ended with ${code}: ${said}`)));
+    child.once('error', reject);
+  });
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const address = server.address();
+  await new Promise(resolve => server.close(resolve));
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+async function finish(child: ChildProcess): Promise<Output> {
+  let [stdout, stderr] = ['', ''];
+  child.stdout?.setEncoding('utf8').on('data', (chunk: string) => {
+    stdout += chunk;
+  });
+  child.stderr?.setEncoding('utf8').on('data', (chunk: string) => {
+    stderr += chunk;
+  });
+  const status = await new Promise<number>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', code => resolve(code ?? -1));
+  });
+  return { status, stdout, stderr };
+}
