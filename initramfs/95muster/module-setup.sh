@@ -16,6 +16,9 @@ installkernel() {
     instmods '=drivers/net/ethernet' '=drivers/net/phy' '=drivers/net/mdio' '=drivers/net/hyperv'
     instmods virtio_net virtio_pci virtio_mmio virtio_rng vmxnet3 hv_netvsc hv_vmbus xen-netfront mlx5_core mlx4_en
     instmods loop squashfs overlay
+    # shellcheck source=iscsi-setup.sh disable=SC1091,SC2154
+    . "$moddir/iscsi-setup.sh"
+    iscsi_kernel
     # A keyboard for muster.shell.
     instmods atkbd i8042 hid_generic usbhid xhci_pci ehci_pci uhci_hcd ohci_pci
     return 0
@@ -49,7 +52,7 @@ install() {
         inst_multiple curl || return 1
         inst_simple "$moddir/lib/http_curl" /usr/lib/muster/lib/http_client
     fi
-    for name in base report http memory fetch network rw_overlayfs rw_rwtab root start_agent; do
+    for name in base report http memory fetch network iscsi rw_overlayfs rw_rwtab root start_agent; do
         inst_simple "$moddir/lib/$name" "/usr/lib/muster/lib/$name"
     done
     for name in "$moddir"/styles/*; do inst_simple "$name" "/usr/lib/muster/styles/${name##*/}"; done
@@ -60,6 +63,12 @@ install() {
     inst_multiple -o unsquashfs
     muster_command ip sha256sum cat chmod chown chroot find grep head ln mkdir mkfifo mv od readlink rm rmdir \
         setsid sleep sort stat tr || return 1
+    # shellcheck source=iscsi-setup.sh disable=SC1091
+    . "$moddir/iscsi-setup.sh"
+    iscsi_install || return 1
+    # The interface gets the name here that the system would give it: later, while it is up, it could not be renamed.
+    inst_rules 75-net-description.rules 80-net-setup-link.rules
+    inst_multiple -o /usr/lib/systemd/network/99-default.link '/etc/systemd/network/*.link'
     inst_hook cmdline 30 "$moddir/hooks/cmdline.sh"
     inst_hook mount 30 "$moddir/hooks/mount.sh"
 }
