@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { userInfo } from 'node:os';
 import type { Readable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'undici';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
 import type { Happening, Reply, UploadState } from './contract.ts';
@@ -24,6 +25,9 @@ type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
 
 /** How often a broken upload is continued before it is given up. */
 const UPLOAD_TRIES = 5;
+
+/** What is waited before the second try, and once more of it before each further one, in milliseconds. */
+const RETRY_MS = 200;
 
 export class AdminClient {
   private readonly http: Client;
@@ -62,13 +66,25 @@ export class AdminClient {
     });
     if (!found.isFile()) throw new MusterError('bad-value', `${file}: is not a file.`);
     let state = await this.call<UploadState>('POST', '/api/v1/uploads', {}, { size: found.size });
-    if (found.size === 0) return state;
-    for (let attempt = 1; state.sha256 === undefined; attempt += 1) {
+    for (let attempt = 1; state.sha256 === undefined; ) {
+      const before = state.offset;
       try {
         state = await this.sendFrom(file, state, progress);
       } catch (error) {
-        if (error instanceof MusterError || attempt >= UPLOAD_TRIES) throw error;
+        attempt += 1;
+        // Another connection writes: this one broke, and the head has not seen it yet.
+        const isRefused = error instanceof MusterError && error.code !== 'conflict';
+        if (isRefused || attempt > UPLOAD_TRIES) throw error;
+        await delay(attempt * RETRY_MS);
         state = await this.call<UploadState>('GET', `/api/v1/upload/${state.id}`);
+        continue;
+      }
+      if (state.sha256 === undefined && state.offset === before) {
+        await this.call('DELETE', `/api/v1/upload/${state.id}`);
+        throw new MusterError(
+          'upload-incomplete',
+          `${file}: became shorter while it was sent; nothing was stored. Repeat.`,
+        );
       }
     }
     const own = await digestOf(file);
@@ -105,7 +121,8 @@ export class AdminClient {
   }
 
   private async sendFrom(file: string, state: UploadState, progress: Progress): Promise<UploadState> {
-    const stream = createReadStream(file, { start: state.offset, highWaterMark: 1 << 20 });
+    // No byte more than was announced, also when the file grows meanwhile.
+    const stream = createReadStream(file, { start: state.offset, end: state.size - 1, highWaterMark: 1 << 20 });
     let sent = state.offset;
     stream.on('data', chunk => {
       sent += chunk.length;

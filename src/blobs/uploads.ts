@@ -142,10 +142,13 @@ export class Uploads {
 
   private async receive(upload: Running, bytes: Readable, rules: UploadRules): Promise<void> {
     const handle = await open(upload.path, 'r+');
+    // A refusal must reach the sender: its connection stays, and what it still sends is read and dropped.
+    const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
     try {
-      for await (const chunk of upload.offset === 0 ? withWholeStart(bytes, upload.size) : bytes)
-        await this.write(upload, handle, chunk as Buffer, rules);
+      for await (const chunk of upload.offset === 0 ? withWholeStart(chunks, upload.size) : chunks)
+        await this.write(upload, handle, chunk, rules);
     } finally {
+      bytes.resume();
       await handle.close();
     }
   }
@@ -174,14 +177,14 @@ function busy(id: string): MusterError {
 }
 
 /** The first piece has at least eight bytes, or all there are: enough to know the format. Fewer do not count as arrived. */
-async function* withWholeStart(bytes: Readable, size: number): AsyncGenerator<Buffer> {
+async function* withWholeStart(bytes: AsyncIterable<Buffer>, size: number): AsyncGenerator<Buffer> {
   let first: Buffer | undefined = Buffer.alloc(0);
   for await (const chunk of bytes) {
     if (first === undefined) {
-      yield chunk as Buffer;
+      yield chunk;
       continue;
     }
-    first = Buffer.concat([first, chunk as Buffer]);
+    first = Buffer.concat([first, chunk]);
     if (first.length < Math.min(8, size)) continue;
     yield first;
     first = undefined;
