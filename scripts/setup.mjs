@@ -54,7 +54,9 @@ function systemPackages(purposes) {
 function isThere(shows) {
   if (shows.startsWith('/')) return existsSync(shows);
   const name = shows.slice(shows.indexOf('/') + 1);
-  const folders = [...(process.env.PATH ?? '').split(':'), '/usr/bin', '/bin', '/usr/sbin', '/sbin'];
+  // Not npm's own folder, which has programs of the same names (`nft`).
+  const path = (process.env.PATH ?? '').split(':').filter(folder => !folder.includes('node_modules'));
+  const folders = [...path, '/usr/bin', '/bin', '/usr/sbin', '/sbin'];
   return folders.some(folder => existsSync(join(folder, name)));
 }
 

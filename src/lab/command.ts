@@ -66,8 +66,8 @@ function readOptions(given: LabCommandOptions): Options {
     throw new MusterError('bad-usage', `--firmware: there is no '${firmware}'; there are ${FIRMWARES.join(', ')}.`);
   }
   const style = given.style ?? LAB_DEFAULTS.style;
-  if (!['rwram', 'roram'].includes(style)) {
-    throw new MusterError('bad-usage', `--style: the lab has no '${style}'; it has rwram and roram.`);
+  if (!['rwram', 'roram', 'iscsi'].includes(style)) {
+    throw new MusterError('bad-usage', `--style: the lab has no '${style}'; it has rwram, roram and iscsi.`);
   }
   return {
     firmware: firmware as Firmware,

@@ -66,6 +66,10 @@ export class LabHead {
     await this.process?.stop(10_000);
   }
 
+  async lastWords(lines = 20): Promise<string> {
+    return await tailOf(this.log, lines);
+  }
+
   private configuration(): string {
     const quoted = (text: string): string => JSON.stringify(text);
     return `[head]

@@ -38,7 +38,7 @@ export interface LabOptions {
 export const LAB_DEFAULTS = { firmware: 'bios', style: 'roram', nodes: 1, memory: 1024 } as const;
 
 /** Milliseconds from power-on to `up` before a boot counts as stuck, of one node that has the machine for itself. */
-const BOOT_MS = 180_000;
+const BOOT_MS = 300_000;
 
 export class Lab {
   readonly folder: string;

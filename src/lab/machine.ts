@@ -37,6 +37,7 @@ export class Machine {
     this.index = options.index;
     this.name = `n${options.index}`;
     ({ mac: this.mac, tap: this.tap } = portOf(options.index));
+    rmSync(join(options.logs, `${this.name}.serial`), { force: true });
     this.serial = new Serial(join(options.logs, `${this.name}.serial`), this.file('ser'));
   }
 
@@ -94,6 +95,7 @@ export class Machine {
 
   /** Pulls the plug. */
   async powerOff(): Promise<void> {
+    this.serial.hangUp();
     this.process?.kill('SIGKILL');
     await this.process?.exited;
     this.process = undefined;

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { MusterError } from '../errors.ts';
 import { run, runOk } from '../process/run.ts';
-import { DIES_WITH_PARENT } from './process.ts';
+import { DIES_WITH_PARENT, SYSTEM_PATH } from './process.ts';
 
 export interface Namespace {
   /** The words that go before a program, so that it runs inside and dies with this process. */
@@ -37,7 +37,7 @@ export async function openNamespace(): Promise<Namespace> {
     command,
     async run(words, input) {
       const [program = '', ...args] = command(words);
-      return await runOk(program, args, input === undefined ? {} : { input });
+      return await runOk(program, args, { env: { PATH: SYSTEM_PATH }, ...(input !== undefined && { input }) });
     },
     async close() {
       holder.stdin?.end();

@@ -66,7 +66,7 @@ export async function startAdvertiser(namespace: Namespace, log: string): Promis
   ];
   return await startProcess({
     name: 'router advertiser',
-    command: namespace.command(['/usr/sbin/dnsmasq', ...words]),
+    command: namespace.command(['dnsmasq', ...words]),
     log,
   });
 }

@@ -31,10 +31,13 @@ export interface LabProcessSpec {
 /** Words that make a program die with its parent: `prctl(2)` PR_SET_PDEATHSIG. */
 export const DIES_WITH_PARENT: readonly string[] = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
+/** An ordinary user's PATH lacks the folders of `tc` and `dnsmasq`, and npm puts its own programs before the system's. */
+export const SYSTEM_PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', process.env['PATH'] ?? ''].join(':');
+
 export async function startProcess(spec: LabProcessSpec): Promise<LabProcess> {
   const output = openSync(spec.log, 'a', 0o600);
   const [program = '', ...args] = spec.command;
-  const env = { ...process.env, ...spec.env };
+  const env = { ...process.env, PATH: SYSTEM_PATH, ...spec.env };
   let child: ChildProcess;
   try {
     // A process group of its own: a Ctrl-C in the terminal is for the lab, which then stops things in order.

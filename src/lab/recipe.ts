@@ -24,6 +24,37 @@ export interface Recipe {
 export const MARK_FILE = '/etc/muster-lab';
 export const MARK = 'this file was written into the image of the lab';
 
+/** Units masked in the image: each costs an emulated processor a moment, and a node that lives for minutes has no use for it. */
+const UNNEEDED_UNITS: readonly string[] = [
+  'apt-daily.timer',
+  'apt-daily-upgrade.timer',
+  'dev-hugepages.mount',
+  'dev-mqueue.mount',
+  'dpkg-db-backup.timer',
+  'dracut-shutdown.service',
+  'e2scrub_all.timer',
+  'e2scrub_reap.service',
+  'fstrim.timer',
+  'getty-static.service',
+  'iscsid.service',
+  'iscsid.socket',
+  'getty@tty1.service',
+  'modprobe@configfs.service',
+  'modprobe@drm.service',
+  'modprobe@efi_pstore.service',
+  'modprobe@fuse.service',
+  'open-iscsi.service',
+  'sys-fs-fuse-connections.mount',
+  'sys-kernel-config.mount',
+  'sys-kernel-debug.mount',
+  'sys-kernel-tracing.mount',
+  'systemd-journal-flush.service',
+  'systemd-pstore.service',
+  'systemd-random-seed.service',
+  'systemd-update-utmp-runlevel.service',
+  'systemd-update-utmp.service',
+];
+
 /** The image for a machine of this Debian release (another system builds Debian 12). */
 export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = process.env): Recipe {
   const own = /^ID=debian$/m.test(osRelease) ? /^VERSION_CODENAME=(\w+)$/m.exec(osRelease)?.[1] : undefined;
@@ -37,6 +68,7 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
       'dracut-core',
       'kmod',
       'iproute2',
+      'open-iscsi',
       'curl',
       'squashfs-tools',
       'zstd',
@@ -58,11 +90,10 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
       '/etc/systemd/system/serial-getty@.service.d/muster-lab.conf':
         '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 %I linux\n',
     },
-    links: {
-      '/etc/systemd/system/apt-daily.timer': '/dev/null',
-      '/etc/systemd/system/apt-daily-upgrade.timer': '/dev/null',
-      '/etc/systemd/system/e2scrub_reap.service': '/dev/null',
-    },
+    links: Object.fromEntries([
+      ...UNNEEDED_UNITS.map(unit => [`/etc/systemd/system/${unit}`, '/dev/null']),
+      ['/etc/systemd/system/default.target', '/lib/systemd/system/multi-user.target'],
+    ]),
   };
 }
 

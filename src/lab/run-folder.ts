@@ -7,6 +7,9 @@ import { join } from 'node:path';
 /** Short, because a Unix socket's path has 107 bytes at most. */
 const PREFIX = 'muster-lab-';
 
+/** A folder without an owner's mark that is older than this was left by a lab killed in its first moment. */
+const UNMARKED_MS = 60_000;
+
 /** A new folder that only this user can enter. Folders whose lab is dead are removed first. */
 export async function makeRunFolder(parent = tmpdir()): Promise<string> {
   await sweep(parent);
@@ -21,9 +24,7 @@ export async function sweep(parent = tmpdir()): Promise<string[]> {
   for (const name of await readdir(parent)) {
     const folder = join(parent, name);
     if (!name.startsWith(PREFIX) || !(await isOwn(folder))) continue;
-    const mark = await readFile(join(folder, 'owner'), 'utf8').catch(() => undefined);
-    // Without a mark, another lab may be just about to write it.
-    if (mark === undefined || isAlive(mark)) continue;
+    if (await isUsed(folder)) continue;
     await rm(folder, { recursive: true, force: true });
     removed.push(folder);
   }
@@ -33,6 +34,14 @@ export async function sweep(parent = tmpdir()): Promise<string[]> {
 async function isOwn(folder: string): Promise<boolean> {
   const found = await lstat(folder).catch(() => undefined);
   return found?.isDirectory() === true && found.uid === process.getuid?.();
+}
+
+async function isUsed(folder: string): Promise<boolean> {
+  const mark = await readFile(join(folder, 'owner'), 'utf8').catch(() => undefined);
+  if (mark !== undefined) return isAlive(mark);
+  // Without a mark, another lab may be just about to write it.
+  const found = await lstat(folder).catch(() => undefined);
+  return found !== undefined && Date.now() - found.mtimeMs < UNMARKED_MS;
 }
 
 /** A process as number and start time, since numbers are used again. */

@@ -1,6 +1,6 @@
 // What a node says on its serial console, from the file that QEMU keeps: read as it grows, and searched for marks.
 import { readFileSync } from 'node:fs';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Words on the console after which a boot goes no further. */
@@ -25,6 +25,7 @@ export interface WaitOptions {
 export class Serial {
   readonly log: string;
   private readonly socket: string;
+  private line: Socket | undefined;
 
   constructor(log: string, socket: string) {
     this.log = log;
@@ -68,16 +69,23 @@ export class Serial {
     }
   }
 
-  /** Types into the console. */
+  /** Types into the console. The line stays open, because the node takes what is typed at its own pace. */
   async type(text: string): Promise<void> {
-    const connection = connect(this.socket);
-    await new Promise<void>((resolve, reject) => {
-      connection.once('error', reject);
-      // What the console says meanwhile is in the log; unread it would hold up the close.
-      connection.resume();
-      connection.write(text, () => resolve());
-    });
-    connection.destroy();
+    if (!this.line || this.line.destroyed) {
+      const line = connect(this.socket);
+      await new Promise<void>((resolve, reject) => line.once('connect', resolve).once('error', reject));
+      // A machine that is switched off cuts the line; what it said is in the log.
+      line.on('error', () => {});
+      line.resume();
+      line.unref();
+      this.line = line;
+    }
+    this.line.write(text);
+  }
+
+  hangUp(): void {
+    this.line?.destroy();
+    this.line = undefined;
   }
 }
 

@@ -1,0 +1,59 @@
+// A virtual cluster for one test file: what it needs, and its end with the tests.
+import type { ExecutionContext, TestFn } from 'ava';
+import { reasonOf } from '../../src/errors.ts';
+import { type Lab, type LabOptions, startLab } from '../../src/lab/lab.ts';
+import { requireAll } from './require.ts';
+
+const PROGRAMS = [
+  'qemu-system-x86_64',
+  'ip',
+  'tc',
+  'dnsmasq',
+  'mmdebstrap',
+  'mksquashfs',
+  'unshare',
+  'nsenter',
+  'setpriv',
+];
+const FILES = ['/usr/lib/ipxe/qemu/pxe-virtio.rom', '/usr/lib/ipxe/undionly.kpxe', '/dev/net/tun'];
+const UEFI_FILES = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/lib/ipxe/snponly.efi'];
+
+/** Whether virtual nodes can boot here; says why not. */
+export function requireLab(t: ExecutionContext, firmware: LabOptions['firmware'] = 'bios'): boolean {
+  return requireAll(t, {
+    root: true,
+    programs: PROGRAMS,
+    files: [...FILES, ...(firmware === 'bios' ? [] : UEFI_FILES)],
+  });
+}
+
+/** Runs a test with a lab of its own. When it fails, the end of the consoles and of the daemon's log go to its log. */
+export async function withLab(
+  t: ExecutionContext,
+  options: Partial<LabOptions>,
+  body: (lab: Lab) => Promise<void>,
+): Promise<void> {
+  t.timeout(900_000);
+  if (!requireLab(t, options.firmware)) return;
+  const lab = await startLab(options);
+  try {
+    await body(lab);
+  } catch (error) {
+    t.log(reasonOf(error));
+    for (const node of lab.nodes) t.log(`console of ${node.name}:\n${node.serial.tail(40)}`);
+    t.log(`musterd:\n${await lab.head.lastWords()}`);
+    throw error;
+  } finally {
+    await lab.stop();
+  }
+}
+
+/** A test that boots virtual nodes: one line per case. */
+export function labTest(
+  test: TestFn,
+  title: string,
+  options: Partial<LabOptions>,
+  body: (t: ExecutionContext, lab: Lab) => Promise<void>,
+): void {
+  test.serial(title, async t => withLab(t, options, async lab => body(t, lab)));
+}
