@@ -1,8 +1,8 @@
 // `--content @FILE`: objects from JSON, YAML, INI or plain lines, as records of fields.
-import { parse as parseYaml } from 'yaml';
 import { MusterError } from '../errors.ts';
 import { parseMac } from '../wire/mac.ts';
 import { readIni } from './ini.ts';
+import { yamlLibrary } from './lazy.ts';
 
 export type Fields = Record<string, unknown>;
 
@@ -36,7 +36,7 @@ function parseJson(text: string, source: string): unknown {
 
 function parseYamlText(text: string, source: string): unknown {
   try {
-    return parseYaml(text, { maxAliasCount: 100 });
+    return yamlLibrary().parse(text, { maxAliasCount: 100 });
   } catch (error) {
     throw bad(source, `is not YAML: ${(error as Error).message.split('\n')[0]}`);
   }

@@ -1,9 +1,9 @@
 // Lists as the specification prints them: the class as header, two spaces a level, fields in alphabetical order; and tables.
-import { stringify } from 'yaml';
 import type { Kind, Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { fieldsOf, KINDS } from '../model/kinds.ts';
 import { nearest } from '../nearest.ts';
+import { yamlLibrary } from './lazy.ts';
 import type { Given } from './table.ts';
 import { humanBytes, humanSpan, humanTime, type Terminal } from './terminal.ts';
 
@@ -72,7 +72,7 @@ function fieldAt(object: Shown, field: string): unknown {
 
 /** Any data as JSON (or YAML), for programs. */
 export function printData(terminal: Terminal, given: Pick<Given, 'yaml' | 'pretty'>, data: unknown): void {
-  terminal.write(given.yaml ? stringify(data) : `${JSON.stringify(data, null, given.pretty ? 2 : 0)}\n`);
+  terminal.write(given.yaml ? yamlLibrary().stringify(data) : `${JSON.stringify(data, null, given.pretty ? 2 : 0)}\n`);
 }
 
 export function listText(

@@ -1,5 +1,5 @@
 // Writing to the terminal: text, colours only where there is a terminal, a progress bar on standard error.
-import { Presets, SingleBar } from 'cli-progress';
+import { progressLibrary } from './lazy.ts';
 
 export interface Terminal {
   write(text: string): void;
@@ -35,6 +35,7 @@ export function createTerminal(options: { quiet: boolean }): Terminal {
 function bar(title: string, quiet: boolean): { update(done: number, total: number): void; stop(): void } {
   if (!process.stderr.isTTY || quiet) return { update: () => {}, stop: () => {} };
   const begun = Date.now();
+  const { Presets, SingleBar } = progressLibrary();
   const single = new SingleBar(
     {
       format: `${title} {bar} {percentage}%  {done} of {all}  {rate}/s  {eta_formatted} left`,

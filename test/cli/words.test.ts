@@ -1,0 +1,44 @@
+import test from 'ava';
+import { socketFor, userFor } from '../../src/cli/connection.ts';
+import { spellings } from '../../src/cli/options.ts';
+import { readDashes, wordsFor } from '../../src/cli/words.ts';
+
+// The specification prints an en dash before boot-config (facts §8.6).
+test('a dash that is none is read as the one that was meant, and said', t => {
+  const { words, notes } = readDashes(['--image', 'X', '–boot-config', 'Y', '—all', '−i', 'n0', '––json']);
+  t.deepEqual(words, ['--image', 'X', '--boot-config', 'Y', '--all', '-i', 'n0', '--json']);
+  t.is(notes.length, 4);
+  t.is(notes[0], "'–boot-config' begins with a dash that is not '-'; it is read as '--boot-config'.");
+});
+
+test('dashes inside words, before digits, and behind -- stay', t => {
+  const words = ['description=–x', '–5', 'a–b', '--', '–boot-config'];
+  t.deepEqual(readDashes(words), { words, notes: [] });
+});
+
+test('the scyld names are the first word', t => {
+  t.deepEqual(wordsFor('scyld-nodectl', ['ls']), ['nodectl', 'ls']);
+  t.deepEqual(wordsFor('muster', ['node', 'ls']), ['node', 'ls']);
+});
+
+test('spellings of options', t => {
+  t.deepEqual(spellings({ flags: '-i, --ids <id>', meaning: '' }), { all: ['-i', '--ids'], value: 'required' });
+  t.deepEqual(spellings({ flags: '--chroot [kver]', meaning: '' }), { all: ['--chroot'], value: 'optional' });
+  t.deepEqual(spellings({ flags: '-q, --quiet', meaning: '' }), { all: ['-q', '--quiet'], value: 'none' });
+});
+
+test('the socket: option, URL, environment, default', t => {
+  t.is(socketFor({ socket: '/a', baseUrl: 'unix:/b' }, { MUSTER_SOCKET: '/c' }), '/a');
+  t.is(socketFor({ baseUrl: 'unix:///b' }, { MUSTER_SOCKET: '/c' }), '/b');
+  t.is(socketFor({ baseUrl: 'http+unix:/b' }, {}), '/b');
+  t.is(socketFor({}, { MUSTER_SOCKET: '/c' }), '/c');
+  t.is(socketFor({}, { MUSTER_SOCKET: '' }), '/run/muster/admin.sock');
+  t.throws(() => socketFor({ baseUrl: 'http://head/api/v1' }, {}), { message: /over its Unix socket only/ });
+});
+
+test('a user name with a password is refused', t => {
+  t.is(userFor('alice'), 'alice');
+  t.is(userFor(undefined), undefined);
+  t.throws(() => userFor('alice:secret'), { message: /a password here could be read by every user/ });
+  t.throws(() => userFor('a b'), { message: "--user 'a b' is no user name." });
+});
