@@ -1,0 +1,100 @@
+// Packs a directory into a cwsquash: one pass of mksquashfs, which leaves the place for the header free.
+import { open, rm } from 'node:fs/promises';
+import { MusterError } from '../errors.ts';
+import { run, runOk } from '../process/run.ts';
+import { ROOT_OFFSET, type RootRange, wrapping } from './cwsquash.ts';
+
+export interface PackOptions {
+  /** The unpacked image tree. */
+  root: string;
+  /** The cwsquash to write; what is there is replaced. */
+  file: string;
+  /** Bytes read so far, of all there are to read. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/** Folders whose content is not of the image: of the running machine, temporary, or a package manager's cache. */
+export const NOT_PACKED: readonly string[] = [
+  'proc/*',
+  'sys/*',
+  'dev/*',
+  'run/*',
+  'tmp/*',
+  'var/tmp/*',
+  'var/cache/apt/*',
+  'var/lib/apt/lists/*',
+  'var/cache/yum/*',
+  'var/cache/dnf/*',
+];
+
+/**
+ * Packs with zstd, hard links and extended attributes kept; the same tree gives the same file. Answers where the squashfs lies.
+ * Errors: `tool-missing`, `tool-failed` (nothing is left behind then).
+ */
+export async function packImage(options: PackOptions): Promise<RootRange> {
+  const { root, file } = options;
+  await rm(file, { force: true });
+  try {
+    await squash(options, options.onProgress ? await treeSize(root) : 0);
+    const size = (await fileSize(file)) - ROOT_OFFSET;
+    await addTable(file, size);
+    return { offset: ROOT_OFFSET, size };
+  } catch (error) {
+    await rm(file, { force: true });
+    throw error;
+  }
+}
+
+async function squash(options: PackOptions, total: number): Promise<void> {
+  const { root, file, onProgress } = options;
+  let done = 0;
+  const count = (line: string): void => {
+    // file ./bin/x, uncompressed size 1234 bytes
+    const bytes = /, uncompressed size (\d+) bytes/.exec(line)?.[1];
+    if (bytes === undefined) return;
+    done += Number(bytes);
+    onProgress?.(Math.min(done, total), total);
+  };
+  // The time in the superblock would make each run another file. Times of files stay: programs compare them.
+  const time = process.env['SOURCE_DATE_EPOCH'] === undefined ? ['-mkfs-time', '0'] : [];
+  const excludes = ['-wildcards', '-e', ...NOT_PACKED];
+  const args = ['-offset', String(ROOT_OFFSET), '-comp', 'zstd', '-noappend', '-no-progress', '-xattrs', ...time];
+  await runOk('mksquashfs', [root, file, ...args, ...(onProgress ? ['-info'] : []), ...excludes], {
+    package: 'squashfs-tools',
+    ...(onProgress ? { onLine: count } : {}),
+    ...(options.signal ? { signal: options.signal } : {}),
+    keepBytes: 4096,
+  });
+  onProgress?.(total, total);
+}
+
+async function addTable(file: string, size: number): Promise<void> {
+  const { prefix, suffix } = wrapping(size);
+  const handle = await open(file, 'r+');
+  try {
+    await handle.write(prefix, 0, prefix.length, 0);
+    await handle.write(suffix, 0, suffix.length, ROOT_OFFSET + size);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function fileSize(file: string): Promise<number> {
+  const handle = await open(file, 'r');
+  try {
+    return (await handle.stat()).size;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Bytes of all files; a folder that cannot be read is left to mksquashfs to complain of. */
+async function treeSize(root: string): Promise<number> {
+  const exclude = NOT_PACKED.map(pattern => `--exclude=${root}/${pattern}`);
+  const { stdout } = await run('du', ['--apparent-size', '--block-size=1', '--summarize', ...exclude, root]);
+  const bytes = /^\d+/.exec(stdout)?.[0];
+  if (bytes === undefined) throw new MusterError('tool-failed', `The size of ${root} cannot be found.`);
+  return Number(bytes);
+}
