@@ -67,6 +67,7 @@ function parse(kind: Kind, name: string, schema: z.ZodType, meta: FieldMeta, val
 
 function issueText(issue: z.core.$ZodIssue | undefined): string {
   if (issue?.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`;
+  if (issue?.code === 'invalid_union' && issue.message.startsWith('must')) return issue.message;
   if (issue?.code === 'invalid_union') {
     const texts = issue.errors.flat().map(issueText);
     return texts.find(text => text.startsWith('must')) ?? texts[0] ?? 'is not possible';

@@ -57,21 +57,25 @@ export const ipValue = z.string().transform((text, context) => {
 });
 
 /** True and false as the specification writes them, and as administrators do. */
-export const flagValue = z.union([z.boolean(), z.string()]).transform((value, context) => {
-  if (typeof value === 'boolean') return value;
-  if (/^(true|yes|on|1)$/i.test(value)) return true;
-  if (/^(false|no|off|0)$/i.test(value)) return false;
-  context.issues.push({ code: 'custom', message: 'must be true or false', input: value });
-  return z.NEVER;
-});
-
-export const integerValue = (least: number, most: number) =>
-  z.union([z.number(), z.string()]).transform((value, context) => {
-    const number = typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
-    if (typeof number === 'number' && Number.isInteger(number) && number >= least && number <= most) return number;
-    context.issues.push({ code: 'custom', message: `must be a whole number from ${least} to ${most}`, input: value });
+export const flagValue = z
+  .union([z.boolean(), z.string()], { error: 'must be true or false' })
+  .transform((value, context) => {
+    if (typeof value === 'boolean') return value;
+    if (/^(true|yes|on|1)$/i.test(value)) return true;
+    if (/^(false|no|off|0)$/i.test(value)) return false;
+    context.issues.push({ code: 'custom', message: 'must be true or false', input: value });
     return z.NEVER;
   });
+
+export const integerValue = (least: number, most: number) =>
+  z
+    .union([z.number(), z.string()], { error: `must be a whole number from ${least} to ${most}` })
+    .transform((value, context) => {
+      const number = typeof value === 'string' && /^-?\d+$/.test(value.trim()) ? Number(value) : value;
+      if (typeof number === 'number' && Number.isInteger(number) && number >= least && number <= most) return number;
+      context.issues.push({ code: 'custom', message: `must be a whole number from ${least} to ${most}`, input: value });
+      return z.NEVER;
+    });
 
 /** A list; from the command line it is one text with commas. */
 export const listOf = <T extends z.ZodType>(item: T) =>
