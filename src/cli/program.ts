@@ -46,6 +46,7 @@ export function buildProgram(run: Perform): Command {
       ]),
     )
     .argument('[words...]')
+    .helpCommand('help [noun]', 'print the help of a noun')
     .allowUnknownOption();
   addOptions(program, 'Common options:', COMMON_OPTIONS);
   program.action(() => {

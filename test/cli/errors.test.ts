@@ -1,0 +1,336 @@
+// What an administrator types wrong, and what he is told: each with its exit status and its text.
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { Programs, TestDaemon } from './daemon.ts';
+import { kernelFile } from './files.ts';
+import { temporaryFolder } from './folder.ts';
+
+let daemon: TestDaemon;
+test.before(async () => {
+  daemon = await TestDaemon.start();
+  writeFileSync(join(daemon.folder, 'vmlinuz'), kernelFile('6.1.0'));
+  writeFileSync(join(daemon.folder, 'two.json'), '[{"description": "a"}, {"description": "b"}]');
+  writeFileSync(join(daemon.folder, 'twice.json'), '[{"mac": "08:00:27:00:00:09"}, {"mac": "08:00:27:00:00:09"}]');
+  writeFileSync(join(daemon.folder, 'main.repo'), '[main]\ngpgcheck=1\n');
+  for (const line of [
+    'muster image create name=Img',
+    'muster boot create name=Boot image=Img',
+    'muster boot create name=Frozen frozen=true',
+    'muster node create mac=08:00:27:00:00:01',
+    'muster node -i n0 set _boot_config=Boot',
+    'muster pool create name=other',
+  ])
+    await daemon.shell(line);
+});
+test.after.always(async () => daemon?.stop());
+
+interface Wrong {
+  line: string;
+  status: number;
+  says: string | RegExp;
+}
+
+const wrongs: Wrong[] = [
+  // Words.
+  { line: 'muster', status: 2, says: "ERROR: Nothing is asked for.\nSee 'muster --help'.\n" },
+  {
+    line: 'muster nod ls',
+    status: 2,
+    says: "ERROR: There is no noun 'nod'.\nDid you mean 'node'? See 'muster --help'.\n",
+  },
+  { line: 'muster nod ls -l', status: 2, says: "ERROR: There is no noun 'nod'.\n" },
+  {
+    line: 'muster node',
+    status: 2,
+    says: "ERROR: 'muster node' needs an action: list, create, update, replace, delete, set, ",
+  },
+  {
+    line: 'muster node lst',
+    status: 2,
+    says: "ERROR: 'muster node' has no action 'lst'.\nDid you mean 'list'? See 'muster node --help'.\n",
+  },
+  {
+    line: 'scyld-nodectl -i n0 power on',
+    status: 2,
+    says: "ERROR: 'muster node' has no action 'power'.\nThere are list, create, ",
+  },
+  {
+    line: 'scyld-clusterctl distros lss',
+    status: 2,
+    says: "ERROR: 'muster cluster distro' has no action 'lss'.\nDid you mean 'ls'?",
+  },
+  { line: 'scyld-clusterctl', status: 2, says: "ERROR: 'muster cluster' needs an action, or --get-… or --set-…" },
+  { line: 'muster node ls --jsn', status: 2, says: "ERROR: Unknown option '--jsn'.\nDid you mean --json?\n" },
+  { line: 'muster --jsn', status: 2, says: "ERROR: 'muster' has no option '--jsn'.\nDid you mean '--json'?" },
+  { line: 'muster node ls -i', status: 2, says: "ERROR: Option '-i, --ids <id>' argument missing.\n" },
+  { line: 'muster node set', status: 2, says: /^ERROR: Missing required argument 'name=value'\.\n/ },
+  {
+    line: 'muster status extra',
+    status: 2,
+    says: /^ERROR: Too many arguments for 'status'\. Expected 0 arguments but got 1\b/,
+  },
+  {
+    line: 'muster completion fish',
+    status: 2,
+    says: "ERROR: There is no completion for 'fish'; there is for bash and zsh.\n",
+  },
+  { line: 'muster man nodde', status: 2, says: "ERROR: There is no manual page 'nodde'.\nDid you mean 'node'?\n" },
+  // Options that exclude each other.
+  { line: 'muster node ls --json --yaml', status: 2, says: 'ERROR: --json and --yaml exclude each other.\n' },
+  { line: 'muster node --all -i n0 ls', status: 2, says: 'ERROR: --all and -i exclude each other.\n' },
+  { line: 'muster node --up --down ls', status: 2, says: 'ERROR: --up and --down exclude each other.\n' },
+  {
+    line: 'muster node -i n0 create mac=08:00:27:00:00:02',
+    status: 2,
+    says: "ERROR: 'create' takes no selection; leave out -i, --all and the like.\n",
+  },
+  { line: 'muster --base-url http://head/api/v1 node ls', status: 2, says: /over its Unix socket only/ },
+  { line: 'muster -u a:b node ls', status: 2, says: /--user takes a name alone/ },
+  { line: 'muster -c missing.toml node ls', status: 2, says: 'ERROR: missing.toml: cannot be read: ENOENT' },
+  // Selections.
+  {
+    line: 'muster node delete',
+    status: 2,
+    says: "ERROR: 'delete' needs a selection: -i NAME, --all, --up, --down, or -s EXPRESSION.\n",
+  },
+  {
+    line: 'muster boot update cmdline=x',
+    status: 2,
+    says: "ERROR: 'update' needs a selection: -i NAME, --all, or -s EXPRESSION.\n",
+  },
+  { line: 'muster node -i n123 ls', status: 4, says: 'ERROR: No node found for ID=n123\n' },
+  { line: 'muster boot -i Bot ls', status: 4, says: 'ERROR: No boot config found for ID=Bot\nDid you mean Boot?\n' },
+  { line: "muster node -i 'n[0-' ls", status: 2, says: /^ERROR: The selection 'n\[0-' cannot be read/ },
+  {
+    line: "muster node -s 'index <' ls",
+    status: 2,
+    says: 'ERROR: The expression "index <" cannot be read at character 8: a value is wanted here, not the end.\n',
+  },
+  { line: "muster node -s 'rak == b' ls", status: 2, says: /^ERROR: A node has no 'rak' to select by/ },
+  {
+    line: "muster node -s 'indx == 0' ls",
+    status: 2,
+    says: "ERROR: A node has no 'indx' to select by; did you mean 'index'?\n",
+  },
+  {
+    line: "muster node -s 'name == n9' set rack=b",
+    status: 4,
+    says: 'ERROR: No node fits the selection; nothing was changed.\n',
+  },
+  { line: 'muster node --up delete', status: 4, says: 'ERROR: No node fits the selection; nothing was changed.\n' },
+  {
+    line: 'muster boot --all clone name=X',
+    status: 4,
+    says: 'ERROR: The selection names 2 bootconfigs; exactly one is wanted here.\n',
+  },
+  // Fields and values.
+  {
+    line: 'muster node ls --fields nam',
+    status: 2,
+    says: "ERROR: A node has no field 'nam' to show.\nDid you mean 'name'?\n",
+  },
+  {
+    line: 'muster node -i n0 update cmdlin=quiet',
+    status: 2,
+    says: "ERROR: A node has no field 'cmdlin'; did you mean 'cmdline'?",
+  },
+  { line: 'muster node -i n0 update quiet', status: 2, says: "ERROR: 'quiet' is not of the form name=value.\n" },
+  { line: 'muster node -i n0 update cmdline=a cmdline=b', status: 2, says: "ERROR: 'cmdline' is given twice.\n" },
+  { line: 'muster node -i n0 update', status: 2, says: "ERROR: 'update' needs field=value, or --content @FILE.\n" },
+  {
+    line: 'muster node -i n0 update index=many',
+    status: 2,
+    says: "ERROR: node: index='many' must be a whole number from 0 to 1000000",
+  },
+  {
+    line: 'muster node create mac=08:00',
+    status: 2,
+    says: "ERROR: node: mac='08:00' must be a MAC address such as 08:00:27:f0:44:35",
+  },
+  { line: 'muster node create description=x', status: 2, says: 'ERROR: A node needs mac=…' },
+  {
+    line: 'muster boot -i Boot update release=5',
+    status: 2,
+    says: "ERROR: The field 'release' of a boot config is kept by muster",
+  },
+  {
+    line: 'muster boot -i Boot update boot_style=ramdisk',
+    status: 2,
+    says: /boot_style='ramdisk' must be one of rwram, roram/,
+  },
+  { line: 'muster boot -i Boot update kernel=vmlinuz', status: 2, says: /must be a local file: write kernel=@vmlinuz/ },
+  { line: 'muster boot -i Boot update kernel=@missing', status: 2, says: 'ERROR: missing: cannot be read: ENOENT' },
+  {
+    line: 'muster boot -i Boot update kernel=@missing --dry-run',
+    status: 2,
+    says: 'ERROR: missing: cannot be read: ENOENT',
+  },
+  { line: 'muster boot -i Boot update kernel=@two.json', status: 2, says: 'ERROR: The file is no Linux kernel' },
+  {
+    line: 'muster node -i n0 set _boot_style=ramdisk',
+    status: 2,
+    says: "ERROR: attribute '_boot_style': 'ramdisk' must be one of rwram, roram",
+  },
+  { line: 'muster node -i n0 set _boot_config=None', status: 2, says: /names no boot config; there are Boot, Frozen/ },
+  { line: 'muster node -i n0 set _boot_stile=roram', status: 2, says: /did you mean '_boot_style'/ },
+  // Files.
+  {
+    line: 'muster node create --content nodes.json',
+    status: 2,
+    says: "ERROR: --content 'nodes.json' must be a file: write --content @nodes.json\n",
+  },
+  { line: 'muster node create --content @missing', status: 2, says: 'ERROR: missing: cannot be read: ENOENT' },
+  {
+    line: 'muster node -i n0 update --content @two.json',
+    status: 2,
+    says: "ERROR: 'update' takes the fields of one object, and the file has 2.\n",
+  },
+  { line: 'muster distro import CentOS.repo', status: 2, says: 'ERROR: import needs --name NAME for the distro.\n' },
+  {
+    line: 'muster distro import --name X main.repo',
+    status: 2,
+    says: 'ERROR: main.repo: no repository is enabled there.\n',
+  },
+  // The state of things.
+  {
+    line: 'muster node create mac=08:00:27:00:00:01',
+    status: 5,
+    says: /MAC 08:00:27:00:00:01 belongs to n0 already; nothing was/,
+  },
+  { line: 'muster node create --content @twice.json', status: 5, says: /MAC 08:00:27:00:00:09 belongs to n1 already/ },
+  { line: 'muster boot -i Frozen update cmdline=x', status: 5, says: /^ERROR: The boot config Frozen is frozen/ },
+  { line: 'muster boot -i Frozen delete', status: 5, says: /^ERROR: The boot config Frozen is frozen/ },
+  { line: 'muster boot -i Boot delete', status: 5, says: 'ERROR: The boot config Boot is used by node n0; change' },
+  { line: 'muster boot -i Boot download kernel', status: 5, says: /has no kernel/ },
+  { line: 'muster boot download kernel', status: 2, says: "ERROR: 'download' needs exactly one object: -i NAME.\n" },
+  {
+    line: 'muster node -i n0 waitfor up --timeout 0',
+    status: 9,
+    says: /^0 of 1|ERROR: After 0 s, n0 still not 'up'\.\nn0: unknown\n/,
+  },
+  {
+    line: 'muster node -i n0 waitfor up --timeout soon',
+    status: 2,
+    says: "ERROR: --timeout 'soon' must be a number of seconds.\n",
+  },
+  {
+    line: "muster node -s 'name == x' waitfor up",
+    status: 4,
+    says: 'ERROR: No node fits the selection; there is nothing to wait for.\n',
+  },
+  // What comes later, and how its options go together.
+  { line: 'muster modimg', status: 2, says: "ERROR: 'muster modimg' needs something to do" },
+  { line: 'muster modimg --create', status: 2, says: 'ERROR: --create needs --set-name NAME.\n' },
+  {
+    line: 'muster modimg --create --capture n0 --set-name X',
+    status: 2,
+    says: 'ERROR: --create and --capture exclude each other.\n',
+  },
+  { line: 'muster modimg --chroot', status: 2, says: 'ERROR: --chroot needs an image: -i NAME.\n' },
+  { line: 'muster modimg -i Img --delete --upload', status: 2, says: 'ERROR: --delete goes alone.\n' },
+  {
+    line: 'muster modimg -i Img --copyin file',
+    status: 2,
+    says: 'ERROR: --copyin needs two words: SOURCE DESTINATION.\n',
+  },
+  {
+    line: 'muster modimg -i Img --set-name Other --chroot',
+    status: 2,
+    says: 'ERROR: --set-name goes with --create or --capture',
+  },
+  {
+    line: 'muster modimg -i Img --chrot',
+    status: 2,
+    says: "ERROR: Unknown option '--chrot'.\nDid you mean --chroot?\n",
+  },
+  { line: 'muster modimg -i Img --chroot', status: 10, says: 'ERROR: This muster cannot work in images yet.\n' },
+  {
+    line: 'muster add-boot-config',
+    status: 10,
+    says: 'ERROR: This muster cannot ask for what it needs yet.\nGive --image NAME --boot-config NAME.\n',
+  },
+  {
+    line: 'muster add-boot-config --image Img',
+    status: 2,
+    says: 'ERROR: add-boot-config needs --boot-config NAME too.\n',
+  },
+  {
+    line: 'muster add-boot-config --image Img –boot-config New',
+    status: 10,
+    says: "'–boot-config' begins with a dash that is not '-'; it is read as '--boot-config'.\nERROR: ",
+  },
+  { line: 'muster pack-node', status: 10, says: 'ERROR: This muster cannot pack a running node yet.\n' },
+  { line: 'muster mkramfs', status: 2, says: 'ERROR: mkramfs needs --update BOOTCONFIG.\n' },
+];
+
+for (const { line, status, says } of wrongs) {
+  test.serial(`wrong: ${line}`, async t => {
+    const output = await daemon.shell(line);
+    t.is(output.status, status, output.stderr);
+    if (typeof says === 'string') t.is(output.stderr.slice(0, says.length), says);
+    else t.regex(output.stderr, says);
+    t.is(output.stdout, '');
+    t.notRegex(output.stderr, /\n\s+at |bug in muster/);
+  });
+}
+
+test.serial('nothing of all that was changed', async t => {
+  const { stdout } = await daemon.shell("muster log | sed 's/.* root  //'");
+  t.deepEqual(stdout.trimEnd().split('\n').slice(-6), [
+    'image create name=Img',
+    'boot create name=Boot image=Img',
+    'boot create name=Frozen frozen=true',
+    'node create mac=08:00:27:00:00:01',
+    'node -i n0 set _boot_config=Boot',
+    'pool create name=other',
+  ]);
+});
+
+test.serial('a regular expression that would never end is broken off, and the daemon goes on', async t => {
+  await daemon.run('muster', 'node', '-i', 'n0', 'update', `description=${'a'.repeat(60)}!`);
+  const slow = await daemon.run('muster', 'node', '-s', "description =~ '^(a+)+$'", 'ls');
+  t.is(slow.status, 2);
+  t.is(slow.stderr, 'ERROR: The selection took longer than 1000 ms; write a simpler pattern.\n');
+  t.is((await daemon.run('muster', 'node', 'ls')).stdout, 'Nodes\n  n0\n');
+});
+
+test('a daemon that is stopped is reported as such, with the remedy', async t => {
+  const folder = await temporaryFolder(t);
+  const programs = new Programs(folder, join(folder, 'none.sock'));
+  const { status, stderr } = await programs.run('muster', 'node', 'ls');
+  t.is(status, 3);
+  t.regex(
+    stderr,
+    /^ERROR: musterd does not run: nothing answers on .*none\.sock\. Start it \('systemctl start musterd'/,
+  );
+});
+
+test('help and version need no daemon', async t => {
+  const folder = await temporaryFolder(t);
+  const programs = new Programs(folder, join(folder, 'none.sock'));
+  for (const words of [
+    ['--help'],
+    ['--version'],
+    ['node', '--help'],
+    ['node', 'ls', '-h'],
+    ['help', 'node'],
+    ['cluster', 'distros', 'import', '--help'],
+  ]) {
+    const { status, stdout, stderr } = await programs.run('muster', ...words);
+    t.is(status, 0, words.join(' '));
+    t.is(stderr, '');
+    t.true(stdout.length > 5);
+  }
+  const { stdout } = await programs.run('muster', 'cluster', 'distros', 'import', '--help');
+  t.regex(stdout, /\nExamples:\n {2}muster distro import --name CentOS7/);
+});
+
+test('a reader that goes away is no failure', async t => {
+  const folder = await temporaryFolder(t);
+  const programs = new Programs(folder, join(folder, 'none.sock'));
+  const { status, stdout, stderr } = await programs.shell('set -o pipefail; muster man node | head -n 1');
+  t.is(status, 0, stderr);
+  t.is(stderr, '');
+  t.regex(stdout, /^\.TH/);
+});
