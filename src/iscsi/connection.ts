@@ -59,6 +59,8 @@ export class Connection implements Worker {
     this.login = ports.login({ address: this.address, portal, claim: session => ports.claim(this, session) });
     socket.setNoDelay(true);
     socket.on('data', chunk => this.received(chunk));
+    // One that was accepted on behalf of another process comes paused.
+    socket.resume();
     socket.on('error', error => this.end('dropped', reasonOf(error)));
     socket.on('close', () => this.closed());
     // A peer that has closed its side reads no more answers: there is nothing to wait for.

@@ -28,6 +28,8 @@ export interface Admission {
   chap?: Chap;
   /** Sessions that get the same object share a logical unit. */
   device: BlockDevice;
+  /** The file that a read-only `device` reads, so that another process can open it too: see `workers`. */
+  file?: string;
   /** The disk's serial number, up to 32 ASCII characters: the same for the same disk in every session. */
   serial: string;
   /** Comes back in every note about this session, such as the boot session's id. */

@@ -13,7 +13,7 @@ function listed(document: string, section: string): string[] {
   const start = document.indexOf(`## ${section}`);
   const end = document.indexOf('\n## ', start + 1);
   const text = document.slice(start, end < 0 ? undefined : end);
-  return start < 0 ? [] : [...text.matchAll(/^\| `([^`]+)` \|/gm)].map(match => match[1] ?? '').sort();
+  return start < 0 ? [] : [...text.matchAll(/^\| `([^`]+)`\s*\|/gm)].map(match => match[1] ?? '').sort();
 }
 
 for (const kind of KINDS) {

@@ -20,16 +20,26 @@ export async function serveFile(
   options: OneTarget = {},
 ): Promise<{ directory: TargetDirectory; device: BlockDevice }> {
   const device = await openDevice(path, options.overlay);
-  return { device, directory: oneTarget(device, options) };
+  return { device, directory: oneTarget(device, options, options.overlay === undefined ? path : undefined) };
 }
 
 /** A directory that lets everyone in who knows the secret. */
-export function oneTarget(device: BlockDevice, { target = TARGET, chap }: OneTarget = {}): TargetDirectory {
+export function oneTarget(
+  device: BlockDevice,
+  { target = TARGET, chap }: OneTarget = {},
+  file?: string,
+): TargetDirectory {
   return {
     discover: async () => ({ targets: [target], ...(chap ? { chap } : {}) }),
     authorize: async visitor =>
       visitor.target === target
-        ? { device, serial: 'test-0001', session: 'test', ...(chap ? { chap } : {}) }
+        ? {
+            device,
+            serial: 'test-0001',
+            session: 'test',
+            ...(file === undefined ? {} : { file }),
+            ...(chap ? { chap } : {}),
+          }
         : { refused: `there is no target ${visitor.target}`, status: 'not-found' },
   };
 }

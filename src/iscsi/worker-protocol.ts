@@ -1,0 +1,30 @@
+// What the daemon and its iSCSI workers say to each other, over the channel that node keeps between parent and child.
+import type { Admission, Chap, Refusal, TargetNote, Visitor } from './directory.ts';
+import type { IscsiLimits } from './limits.ts';
+
+/** An admission without its disk, which the worker opens itself. */
+export interface RemoteAdmission extends Pick<Admission, 'chap' | 'serial' | 'session'> {
+  file: string;
+}
+
+export type Answer = { chap?: Chap; targets: readonly string[] } | RemoteAdmission | Refusal;
+
+/** To a worker. A connection comes with its socket. */
+export type ToWorker =
+  | { kind: 'connection' }
+  | { kind: 'answer'; id: number; answer: Answer }
+  | { kind: 'failed'; id: number; reason: string }
+  | { kind: 'end'; which: { target?: string; initiator?: string }; reason: string }
+  | { kind: 'close'; graceMs: number };
+
+/** From a worker. Questions have an id, by which an admission is given back, too. */
+export type FromWorker =
+  | { kind: 'discover'; id: number; visitor: Visitor }
+  | { kind: 'authorize'; id: number; visitor: Visitor & { target: string } }
+  | { kind: 'release'; id: number }
+  | { kind: 'note'; note: TargetNote };
+
+/** The environment variable that carries a worker's limits, as JSON. */
+export const LIMITS_VARIABLE = 'MUSTER_ISCSI_LIMITS';
+
+export type WorkerLimits = Partial<IscsiLimits>;

@@ -1,0 +1,88 @@
+// A process that serves read-only disks: connections, and who may log in, come from the daemon. Started by `workers`, ends with it.
+import { Socket } from 'node:net';
+import type { BlockDevice } from '../scsi/block-device.ts';
+import { openFileDevice } from '../scsi/file-device.ts';
+import type { Admission, TargetDirectory } from './directory.ts';
+import { IscsiTarget } from './server.ts';
+import { type Answer, type FromWorker, LIMITS_VARIABLE, type ToWorker, type WorkerLimits } from './worker-protocol.ts';
+
+const questions = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>();
+/** Open files by path: sessions of one image share its disk. */
+const files = new Map<string, { device: Promise<BlockDevice>; users: number }>();
+let lastId = 0;
+
+const directory: TargetDirectory = {
+  async discover(visitor) {
+    const { answer } = await ask(id => ({ kind: 'discover', id, visitor }));
+    if ('refused' in answer || 'targets' in answer) return answer;
+    throw new Error('the daemon answered something else');
+  },
+  async authorize(visitor) {
+    const { id, answer } = await ask(next => ({ kind: 'authorize', id: next, visitor }));
+    if ('refused' in answer) return answer;
+    if (!('file' in answer)) throw new Error('the daemon answered something else');
+    try {
+      const { file, ...admission } = answer;
+      return { ...admission, ...(await lend(file, () => tell({ kind: 'release', id }))) };
+    } catch (error) {
+      tell({ kind: 'release', id });
+      throw error;
+    }
+  },
+};
+
+const target = new IscsiTarget({
+  directory,
+  note: note => tell({ kind: 'note', note }),
+  limits: JSON.parse(process.env[LIMITS_VARIABLE] ?? '{}') as WorkerLimits,
+});
+
+process.on('message', (message: ToWorker, handle: unknown) => {
+  if (message.kind === 'connection' && handle instanceof Socket) target.accept(handle);
+  if (message.kind === 'answer') questions.get(message.id)?.resolve(message.answer);
+  if (message.kind === 'failed') questions.get(message.id)?.reject(new Error(message.reason));
+  if (message.kind === 'end') target.endSessions(message.which, message.reason);
+  if (message.kind === 'close') target.close(message.graceMs).then(() => process.disconnect?.());
+});
+
+// Without its daemon nobody says who may log in: initiators are to find the next one.
+process.on('disconnect', () => process.exit(0));
+// A signal to the whole group, as from a terminal, is the daemon's to answer.
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+
+function tell(message: FromWorker): void {
+  if (process.connected) process.send?.(message);
+}
+
+function ask(question: (id: number) => FromWorker): Promise<{ id: number; answer: Answer }> {
+  lastId += 1;
+  const id = lastId;
+  tell(question(id));
+  return new Promise((resolve, reject) => {
+    const settle = () => questions.delete(id);
+    questions.set(id, {
+      resolve: answer => settle() && resolve({ id, answer }),
+      reject: error => settle() && reject(error),
+    });
+  });
+}
+
+async function lend(path: string, released: () => void): Promise<Pick<Admission, 'device' | 'release'>> {
+  const shared = files.get(path) ?? { device: openFileDevice(path), users: 0 };
+  files.set(path, shared);
+  shared.users += 1;
+  const release = () => {
+    released();
+    shared.users -= 1;
+    if (shared.users > 0) return;
+    files.delete(path);
+    shared.device.then(device => device.close()).catch(() => {});
+  };
+  try {
+    return { device: await shared.device, release };
+  } catch (error) {
+    files.delete(path);
+    throw error;
+  }
+}

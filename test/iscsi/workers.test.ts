@@ -1,0 +1,156 @@
+// The target on several processes: the same answers, who may log in decided in one place, and a worker that dies harms no other.
+import { once } from 'node:events';
+import test, { type ExecutionContext } from 'ava';
+import type { TargetNote } from '../../src/iscsi/directory.ts';
+import { IscsiWorkers, type Route } from '../../src/iscsi/workers.ts';
+import { Initiator, read10 } from './support/initiator.ts';
+import { TARGET } from './support/one-target.ts';
+import { type ServeOptions, serve } from './support/served.ts';
+
+interface Farm {
+  workers: IscsiWorkers;
+  port: number;
+  content: Buffer;
+  notes: TargetNote[];
+  /** Admissions that were given and not given back. */
+  held(): number;
+  /** Resolves when a note with this reason, or of this event, has come. */
+  noted(what: RegExp): Promise<void>;
+  /** Waits until there are this many processes. */
+  pids(count: number): Promise<number[]>;
+  login(name: string, keys?: { user: string; secret: string }): Promise<{ initiator: Initiator; status: number }>;
+}
+
+async function farm(t: ExecutionContext, how: ServeOptions = {}, route?: Route): Promise<Farm> {
+  const served = await serve(t, how);
+  const notes: TargetNote[] = [];
+  let turn = 0;
+  let held = 0;
+  let told = () => {};
+  const workers = new IscsiWorkers({
+    workers: 2,
+    route: route ?? ((_address, count) => turn++ % count),
+    note: note => {
+      notes.push(note);
+      told();
+    },
+    directory: {
+      discover: served.directory.discover,
+      async authorize(visitor) {
+        const answer = await served.directory.authorize(visitor);
+        if ('refused' in answer) return answer;
+        held += 1;
+        const release = () => {
+          held -= 1;
+          told();
+        };
+        return { ...answer, release };
+      },
+    },
+  });
+  const port = await workers.listen(0, '127.0.0.1');
+  t.teardown(() => workers.close());
+  return {
+    workers,
+    port,
+    content: served.content,
+    notes,
+    held: () => held,
+    async noted(what) {
+      while (!notes.some(note => what.test(`${note.event} ${note.reason ?? ''} held ${held}`))) {
+        await new Promise<void>(resolve => {
+          told = resolve;
+        });
+      }
+    },
+    async pids(count) {
+      while (workers.pids.length < count) await new Promise(resolve => setTimeout(resolve, 20));
+      return workers.pids;
+    },
+    async login(name, account) {
+      const initiator = await Initiator.connect(port);
+      t.teardown(() => initiator.close());
+      return { initiator, status: await initiator.login({ target: TARGET, initiator: name, ...account }) };
+    },
+  };
+}
+
+test('sessions in several processes read the same bytes, and CHAP is checked in each', async t => {
+  const account = { user: 'node', secret: 'a-secret-of-it' };
+  const { login, content, notes, held } = await farm(t, { chap: account });
+  for (let index = 0; index < 4; index += 1) {
+    const { initiator, status } = await login(`iqn.a:n${index}`, account);
+    t.is(status, 0);
+    await initiator.ready();
+    const { data } = await initiator.command(read10(index * 100, 64), { read: 64 * 512 });
+    t.true(data.equals(content.subarray(index * 51200, index * 51200 + 64 * 512)));
+  }
+  t.is((await login('iqn.a:wrong', { user: 'node', secret: 'guessed' })).status, 0x0201);
+  t.is(notes.filter(note => note.event === 'login' && note.session === 'test').length, 4);
+  t.true(held() >= 4);
+});
+
+test('discovery, and a refusal, come from the directory', async t => {
+  const { port, login, notes } = await farm(t);
+  const discovery = await Initiator.connect(port);
+  t.is(await discovery.login(), 0);
+  discovery.close();
+  const stranger = await Initiator.connect(port);
+  t.is(await stranger.login({ target: 'iqn.2026-01.lab.test:other' }), 0x0203);
+  t.is((await login('iqn.a:one')).status, 0);
+  t.true(notes.some(note => note.event === 'refused' && /no target/.test(note.reason ?? '')));
+});
+
+test('what a session held is given back when it ends', async t => {
+  const { login, workers, held, noted, notes } = await farm(t);
+  const one = await login('iqn.a:one');
+  const other = await login('iqn.a:other');
+  t.is(held(), 2);
+  workers.endSessions({ initiator: 'iqn.a:one' }, 'its boot session is over');
+  t.is(await one.initiator.next(), undefined);
+  await noted(/boot session is over held 1/);
+  t.is(notes.at(-1)?.initiator, 'iqn.a:one');
+  t.false(other.initiator.closed);
+});
+
+test('a worker that dies takes its own sessions with it and no other, and another one takes its place', async t => {
+  const { login, workers, held, noted, pids } = await farm(t);
+  const [first] = workers.pids;
+  const one = await login('iqn.a:one');
+  const other = await login('iqn.a:other');
+  t.is(workers.pids.length, 2);
+  process.kill(first ?? 0, 'SIGKILL');
+  t.is(await one.initiator.next(), undefined);
+  await noted(/ held 1/);
+  t.is(held(), 1);
+  await other.initiator.ready();
+  t.is((await other.initiator.command(read10(0, 8), { read: 4096 })).data.length, 4096);
+  t.false((await pids(2)).includes(first ?? 0));
+  t.is((await login('iqn.a:one')).status, 0);
+});
+
+test('an overlay is served by the daemon itself', async t => {
+  const { login, content } = await farm(t, { overlay: 'memory' }, () => 'here');
+  const { initiator, status } = await login('iqn.a:one');
+  t.is(status, 0);
+  await initiator.ready();
+  t.true((await initiator.command(read10(0, 8), { read: 4096 })).data.equals(content.subarray(0, 4096)));
+});
+
+test('an overlay that a worker is asked for is refused with the reason', async t => {
+  const { login, noted, held } = await farm(t, { overlay: 'memory' });
+  t.is((await login('iqn.a:one')).status, 0x0301);
+  await noted(/refused its disk can be opened by the daemon only/);
+  t.is(held(), 0);
+});
+
+test('the end: initiators are asked to log out, and no process is left', async t => {
+  const { login, workers, held } = await farm(t);
+  const { initiator } = await login('iqn.a:one');
+  const closed = workers.close(500);
+  await initiator.expect(0x32);
+  initiator.close();
+  await once(initiator.socket, 'close');
+  await closed;
+  t.is(held(), 0);
+});
