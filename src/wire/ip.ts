@@ -7,10 +7,11 @@ export function parseIpv4(text: string): string | undefined {
   return ipaddr.IPv4.isValidFourPartDecimal(trimmed) && !/(^|\.)0[0-9]/.test(trimmed) ? trimmed : undefined;
 }
 
+/** The address as an unsigned number. The text must be canonical, as `parseIpv4` makes it. */
 export function ipToNumber(ip: string): number {
-  return ipaddr.IPv4.parse(ip)
-    .toByteArray()
-    .reduce((sum, byte) => sum * 256 + byte, 0);
+  let number = 0;
+  for (const part of ip.split('.')) number = number * 256 + Number(part);
+  return number;
 }
 
 export function ipFromNumber(value: number): string {

@@ -10,8 +10,12 @@ export function parseMac(text: string): string | undefined {
   return (digits.match(/../g) as string[]).join(':');
 }
 
+/** Canonical text of the bytes. Asked for each DHCP packet: the hex digits are made at once and then cut. */
 export function macFromBytes(bytes: Uint8Array): string {
-  return Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join(':');
+  const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
+  let text = hex.slice(0, 2);
+  for (let at = 2; at < hex.length; at += 2) text += `:${hex.slice(at, at + 2)}`;
+  return text;
 }
 
 /** The bytes of a canonical address. */
