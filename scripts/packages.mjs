@@ -38,6 +38,8 @@ export const PACKAGES = [
   { name: 'fdisk', shows: 'sbin/sfdisk', for: ['test'] },
   { name: 'file', shows: 'bin/file', for: ['test'] },
   { name: 'shellcheck', shows: 'bin/shellcheck', for: ['test'] },
+  { name: 'zsh', shows: 'bin/zsh', for: ['test'] },
+  { name: 'mandoc', shows: 'bin/mandoc', for: ['test'] },
 
   // The peers that muster is measured against.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },

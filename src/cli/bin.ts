@@ -23,9 +23,10 @@ process.exitCode = await run().catch((error: unknown) => {
 });
 
 async function run(): Promise<number> {
-  if (words[0] === '__complete') {
+  // Whatever the name it was called by: the program to complete is the first word behind.
+  if (process.argv[2] === '__complete') {
     const { completionText } = await import('./complete-main.ts');
-    process.stdout.write(await completionText(words.slice(1)));
+    process.stdout.write(await completionText(process.argv.slice(3)));
     return 0;
   }
   const { runCommandLine } = await import('./program.ts');

@@ -82,7 +82,14 @@ async function changeFields(context: Context, action: string, method: 'PATCH' | 
       'bad-usage',
       `'${action}' takes the fields of one object, and the file has ${more.length + 1}.`,
     );
-  return change(context, method, '', query, body);
+  return change(context, method, '', query, method === 'PUT' ? await withName(context, body) : body);
+}
+
+/** The name by which one object was selected is meant to stay; PUT knows no field that is not given. */
+async function withName(context: Context, body: Fields = {}): Promise<Fields> {
+  if (context.kind === 'node' || 'name' in body) return body;
+  const [object, ...more] = await fetchShown(context);
+  return object && more.length === 0 ? { name: object.name, ...body } : body;
 }
 
 async function change(
