@@ -6,9 +6,6 @@ import { WARM_GRANULE, WarmMap } from './warm-map.ts';
 /** A synchronous read that took longer than this did not come from memory, in milliseconds. */
 const SLOW_READ_MS = 5;
 
-/** Bytes that one cold read fetches at a time. */
-const FETCH_BYTES = 1024 * 1024;
-
 /** Cold reads of one file under way at once; more wait, so that one disk cannot take every thread of the pool. */
 const FETCHES_AT_ONCE = 2;
 
@@ -20,6 +17,8 @@ export class CachedFile {
   private readonly warm: WarmMap;
   private readonly waiting: (() => void)[] = [];
   private readonly scratch: Buffer[] = [];
+  /** Granules on their way, so that many readers of one cause one fetch. */
+  private readonly fetches = new Map<number, Promise<void>>();
   private fetching = 0;
 
   /**
@@ -44,11 +43,12 @@ export class CachedFile {
   }
 
   async load(position: number, length: number): Promise<void> {
-    const end = Math.min(this.size, Math.ceil((position + length) / WARM_GRANULE) * WARM_GRANULE);
-    for (let from = Math.floor(position / WARM_GRANULE) * WARM_GRANULE; from < end; from += FETCH_BYTES) {
-      await this.fetch(from, Math.min(FETCH_BYTES, end - from));
+    const fetches: Promise<void>[] = [];
+    const end = Math.min(this.size, position + Math.max(length, 1));
+    for (let from = Math.floor(position / WARM_GRANULE) * WARM_GRANULE; from < end; from += WARM_GRANULE) {
+      if (!this.warm.has(from, 1)) fetches.push(this.fetches.get(from) ?? this.fetch(from));
     }
-    this.warm.add(position, length);
+    await Promise.all(fetches);
   }
 
   /** Fills `target` from `at`. Throws the disk's error, or that the file has shrunk. */
@@ -65,21 +65,26 @@ export class CachedFile {
     if (this.now() - start > SLOW_READ_MS) this.warm.clear();
   }
 
-  /** Reads a range in the thread pool and drops the bytes: what counts is that the page cache has them then. */
-  private async fetch(position: number, length: number): Promise<void> {
+  /** Reads a granule in the thread pool and drops the bytes: what counts is that the page cache has them then. */
+  private fetch(from: number): Promise<void> {
+    const fetched = this.fetchNow(from).finally(() => this.fetches.delete(from));
+    this.fetches.set(from, fetched);
+    return fetched;
+  }
+
+  private async fetchNow(from: number): Promise<void> {
     if (this.fetching >= FETCHES_AT_ONCE) await new Promise<void>(resolve => this.waiting.push(resolve));
     else this.fetching += 1;
-    const buffer = this.scratch.pop() ?? Buffer.allocUnsafeSlow(FETCH_BYTES);
+    const buffer = this.scratch.pop() ?? Buffer.allocUnsafeSlow(WARM_GRANULE);
     try {
-      await this.handle.read(buffer, 0, length, position);
+      await this.handle.read(buffer, 0, Math.min(WARM_GRANULE, this.size - from), from);
+      this.warm.add(from, 1);
     } finally {
+      this.scratch.push(buffer);
       const next = this.waiting.shift();
-      if (next) {
-        this.scratch.push(buffer);
-        next();
-      } else {
-        this.fetching -= 1;
-      }
+      if (next) next();
+      else this.fetching -= 1;
+      if (this.fetching === 0) this.scratch.length = 0;
     }
   }
 }
