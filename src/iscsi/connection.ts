@@ -110,6 +110,11 @@ export class Connection implements Worker {
     else this.socket.destroy();
   }
 
+  /** A peer that does not read its answers is not listened to either. */
+  private get choked(): boolean {
+    return this.out.waiting > this.ports.limits.outputBytes * 2;
+  }
+
   private received(chunk: Buffer): void {
     this.heard = this.ports.now();
     this.pinged = false;
@@ -120,7 +125,7 @@ export class Connection implements Worker {
   /** Takes PDUs while there are whole ones; during login one at a time, for its answer may take a while. */
   private process(): void {
     try {
-      while (!this.ended) {
+      while (!this.ended && !this.choked) {
         const frame = this.framer.next();
         if (!frame) break;
         if (this.session) this.session.receive(frame);
@@ -136,8 +141,7 @@ export class Connection implements Worker {
     if (this.ended) return;
     this.ports.scheduler.wake(this);
     this.out.flush();
-    // A peer that does not read its answers is not listened to either.
-    if (this.out.waiting > this.ports.limits.outputBytes * 2) this.socket.pause();
+    if (this.choked) this.socket.pause();
   }
 
   private loginStep(header: Buffer, data: Buffer): void {
@@ -202,8 +206,10 @@ export class Connection implements Worker {
 
   private drained(): void {
     if (this.ended) return;
-    if (this.socket.isPaused() && !this.busy && this.out.waiting <= this.ports.limits.outputBytes) this.socket.resume();
-    this.ports.scheduler.wake(this);
+    if (this.socket.isPaused() && !this.busy && this.out.waiting <= this.ports.limits.outputBytes) {
+      this.socket.resume();
+      this.process();
+    } else this.ports.scheduler.wake(this);
   }
 
   private closed(): void {

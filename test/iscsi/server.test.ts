@@ -85,7 +85,7 @@ test('RFC 7143 §11.19: a silent peer is asked, lives when it answers, and is cu
 test('RFC 7143 §11.9.1: at the end initiators are asked to log out, and those that do not are cut off', async t => {
   const { initiator: open, target, notes } = await serve(t);
   const [polite, stubborn] = [await open('iqn.a:polite'), await open('iqn.a:stubborn')];
-  const ended = target.close(300);
+  const ended = target.close(2000);
   const asked = await polite.expect(0x32);
   t.is(asked.header.readUInt8(36), 1);
   polite.send({ opcode: 0x46, flags: 0x80, tag: 60, words: { 24: polite.cmdSn } });
@@ -160,6 +160,23 @@ test('a peer that does not read holds up nobody and costs bounded memory', async
   let bytes = 0;
   while (bytes < 8 << 20) bytes += (await greedy.expect(0x25)).data.length;
   t.pass();
+});
+
+test('a peer that asks much by little and does not read: its questions wait, and all are answered in the end', async t => {
+  const { port } = await serve(t);
+  const greedy = await Initiator.connect(port);
+  await greedy.login({ target: TARGET, keys: { MaxRecvDataSegmentLength: '262144' } });
+  await greedy.ready();
+  greedy.socket.pause();
+  const before = process.memoryUsage().rss;
+  const count = 1000;
+  const ping = { opcode: 0x40, tag: 9, words: { 20: 0xffffffff, 24: greedy.cmdSn }, data: Buffer.alloc(64 << 10) };
+  for (let index = 0; index < count; index += 1) greedy.send(ping);
+  await new Promise(setImmediate);
+  greedy.socket.resume();
+  for (let index = 0; index < count; index += 1) await greedy.expect(0x20);
+  t.true(process.memoryUsage().rss - before < 256 << 20);
+  greedy.close();
 });
 
 test('10,000 half-open logins: others log in and read all the while', async t => {

@@ -147,7 +147,7 @@ test('an overlay that a worker is asked for is refused with the reason', async t
 test('the end: initiators are asked to log out, and no process is left', async t => {
   const { login, workers, held } = await farm(t);
   const { initiator } = await login('iqn.a:one');
-  const closed = workers.close(500);
+  const closed = workers.close(20_000);
   await initiator.expect(0x32);
   initiator.close();
   await once(initiator.socket, 'close');
