@@ -13,27 +13,32 @@ export class Writer {
   }
 
   u8(value: number): this {
-    this.buffer.writeUInt8(value, this.grow(1));
+    const start = this.grow(1);
+    this.buffer.writeUInt8(value, start);
     return this;
   }
 
   u16(value: number): this {
-    this.buffer.writeUInt16BE(value, this.grow(2));
+    const start = this.grow(2);
+    this.buffer.writeUInt16BE(value, start);
     return this;
   }
 
   u24(value: number): this {
-    this.buffer.writeUIntBE(value, this.grow(3), 3);
+    const start = this.grow(3);
+    this.buffer.writeUIntBE(value, start, 3);
     return this;
   }
 
   u32(value: number): this {
-    this.buffer.writeUInt32BE(value, this.grow(4));
+    const start = this.grow(4);
+    this.buffer.writeUInt32BE(value, start);
     return this;
   }
 
   u64(value: bigint): this {
-    this.buffer.writeBigUInt64BE(value, this.grow(8));
+    const start = this.grow(8);
+    this.buffer.writeBigUInt64BE(value, start);
     return this;
   }
 

@@ -130,6 +130,8 @@ test('one line per peer and second, and the count of what was left out', async t
     mac: '52:54:00:00:00:99',
     architecture: 'no vendor class',
     vendorClass: undefined,
+    discovers: true,
+    relay: undefined,
     at: 0,
   });
 });
