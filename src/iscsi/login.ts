@@ -1,13 +1,14 @@
-// Login, request by request (RFC 7143 §6.3): a list of verbs, each of which goes on or refuses with its reason.
+// Login, request by request (RFC 7143 §6.3): what must be so for each, its text gathered, and the answer; `login-verbs` does the rest.
 import { reasonOf } from '../errors.ts';
-import { ChapExchange } from './chap.ts';
-import type { Admission, Chap, Refusal, TargetDirectory, Visitor } from './directory.ts';
-import { DEFAULT_SETTINGS, negotiate, type Settings } from './keys.ts';
-import { type IscsiLimits, MAX_RECEIVE_SEGMENT } from './limits.ts';
+import type { ChapExchange } from './chap.ts';
+import type { Admission, Chap, TargetDirectory, Visitor } from './directory.ts';
+import { DEFAULT_SETTINGS, type Settings } from './keys.ts';
+import type { IscsiLimits } from './limits.ts';
 import type { LoginStatus } from './login-status.ts';
+import { VERBS, wrong } from './login-verbs.ts';
 import { decodeLoginRequest, encodeLoginResponse, type LoginRequest, STAGE } from './pdus/login.ts';
 import { serialAdd } from './serial.ts';
-import { encodeText, type Pair, parseText, TextError } from './text.ts';
+import { encodeText, type Pair, TextError } from './text.ts';
 
 /** A session that login has made. */
 export interface Established extends Visitor {
@@ -50,21 +51,6 @@ export interface LoginStep {
   data: Buffer;
   outcome: { kind: 'more' } | { kind: 'failed'; reason: string } | { kind: 'done'; session: Established };
 }
-
-type Verb = (login: Login, request: LoginRequest) => Promise<Refused | undefined> | Refused | undefined;
-
-/** The order in which a request with complete text is looked at. */
-const VERBS: readonly Verb[] = [
-  readText,
-  introduce,
-  admit,
-  chooseAuthentication,
-  authenticate,
-  negotiateKeys,
-  declareOurs,
-  moveOn,
-  establish,
-];
 
 export class Login {
   readonly ports: LoginPorts;
@@ -186,146 +172,4 @@ export class Login {
     if (!this.session) return { header, data, outcome: { kind: 'more' } };
     return { header, data, outcome: { kind: 'done', session: { ...this.session, statSn: this.statSn } } };
   }
-}
-
-function wrong(reason: string): Refused {
-  return { status: 'initiator-error', reason };
-}
-
-function readText(login: Login): undefined {
-  login.keys = parseText(Buffer.concat(login.pieces));
-  login.pieces = [];
-}
-
-/** The first request says who it is and what it wants (RFC 7143 §6.3, §13.4, §13.5, §13.21). */
-function introduce(login: Login): Refused | undefined {
-  if (login.initiator !== '') return undefined;
-  const { keys } = login;
-  const initiator = keys.get('InitiatorName') ?? '';
-  if (initiator === '') return { status: 'missing-parameter', reason: 'it does not say its InitiatorName' };
-  if (!isName(initiator)) return wrong('its InitiatorName is no iSCSI name (RFC 7143 §4.2.7)');
-  const type = keys.get('SessionType') ?? 'Normal';
-  if (type !== 'Normal' && type !== 'Discovery')
-    return { status: 'session-type-not-supported', reason: 'unknown SessionType' };
-  login.discovery = type === 'Discovery';
-  const target = keys.get('TargetName') ?? '';
-  if (!login.discovery && target === '')
-    return { status: 'missing-parameter', reason: 'it does not say its TargetName' };
-  if (target !== '' && !isName(target)) return { status: 'not-found', reason: 'its TargetName is no iSCSI name' };
-  login.initiator = initiator;
-  login.target = login.discovery ? '' : target;
-  return undefined;
-}
-
-/** RFC 7143 §4.2.7: up to 223 bytes. What is in it is compared, logged and printed, so only what names are made of. */
-function isName(name: string): boolean {
-  return /^(iqn|eui|naa)\.[a-zA-Z0-9.\-:_]{1,219}$/.test(name);
-}
-
-/** Asks once whether this initiator may come in at all. */
-async function admit(login: Login): Promise<Refused | undefined> {
-  if (login.admitted) return undefined;
-  const { directory } = login.ports;
-  if (login.discovery) {
-    const answer = await directory.discover(login.visitor);
-    if (isRefusal(answer)) return { status: answer.status ?? 'not-authorized', reason: answer.refused };
-    login.targets = answer.targets;
-    login.chap = answer.chap;
-  } else {
-    const answer = await directory.authorize({ ...login.visitor, target: login.target });
-    if (isRefusal(answer)) return { status: answer.status ?? 'not-authorized', reason: answer.refused };
-    login.admission = answer;
-    login.targets = [login.target];
-    login.chap = answer.chap;
-    // RFC 7143 §13.9: with the first answer after the target is known.
-    login.answers.push(['TargetPortalGroupTag', '1']);
-  }
-  login.admitted = true;
-  login.proven = login.chap === undefined;
-  return undefined;
-}
-
-function isRefusal(answer: object): answer is Refusal {
-  return 'refused' in answer;
-}
-
-/** AuthMethod, in the security stage (RFC 7143 §12.1). */
-function chooseAuthentication(login: Login, request: LoginRequest): Refused | undefined {
-  if (request.stage !== STAGE.security) {
-    // RFC 7143 §6.3: who leaves the security stage out has proven nothing.
-    return login.proven ? undefined : { status: 'authentication-failed', reason: 'it does not authenticate itself' };
-  }
-  const offer = login.keys.get('AuthMethod');
-  if (offer === undefined) return undefined;
-  if (login.exchange) return wrong('AuthMethod comes twice (RFC 7143 §6.2)');
-  const wanted = login.chap ? 'CHAP' : 'None';
-  if (!offer.split(',').includes(wanted)) {
-    const reason = login.chap ? 'CHAP is demanded and it does not offer it' : 'it demands CHAP and no account is set';
-    return { status: 'authentication-failed', reason };
-  }
-  if (login.chap) login.exchange = new ChapExchange(login.chap, login.ports.random);
-  login.answers.push(['AuthMethod', wanted]);
-  return undefined;
-}
-
-function authenticate(login: Login, request: LoginRequest): Refused | undefined {
-  if (request.stage !== STAGE.security || !login.exchange || login.proven) return undefined;
-  const answer = login.exchange.receive(login.keys);
-  if ('refused' in answer) return { status: 'authentication-failed', reason: answer.refused };
-  login.answers.push(...answer.answers);
-  login.proven = answer.done;
-  return undefined;
-}
-
-/** Keys of `chooseAuthentication` and `authenticate`, and of no other verb. */
-const SECURITY_KEYS = ['AuthMethod', 'CHAP_A', 'CHAP_I', 'CHAP_C', 'CHAP_N', 'CHAP_R'];
-
-function negotiateKeys(login: Login, request: LoginRequest): Refused | undefined {
-  for (const [name, offer] of login.keys) {
-    if (SECURITY_KEYS.includes(name)) {
-      if (request.stage !== STAGE.security) return wrong(`${name} outside the security stage (RFC 7143 §12)`);
-      continue;
-    }
-    const { answer, set } = negotiate(name, offer, { discovery: login.discovery, login: true });
-    Object.assign(login.settings, set);
-    if (answer !== undefined) login.answers.push([name, answer]);
-  }
-  // RFC 7143 §13.14: a first burst is no longer than a burst.
-  login.settings.firstBurst = Math.min(login.settings.firstBurst, login.settings.maxBurst);
-  return undefined;
-}
-
-/** Declares what muster takes, once, in the operational stage (RFC 7143 §13.12). */
-function declareOurs(login: Login, request: LoginRequest): undefined {
-  if (login.declared || request.stage !== STAGE.operational) return;
-  login.declared = true;
-  login.answers.push(['MaxRecvDataSegmentLength', String(MAX_RECEIVE_SEGMENT)]);
-}
-
-/** Goes to the next stage when the initiator wants to and nothing is missing (RFC 7143 §11.13.3). */
-function moveOn(login: Login, request: LoginRequest): Refused | undefined {
-  if (!request.transit) return undefined;
-  const { stage, nextStage } = request;
-  if (nextStage <= stage || nextStage === 2) return wrong(`no way from stage ${stage} to stage ${nextStage}`);
-  login.transit = login.proven;
-  return undefined;
-}
-
-function establish(login: Login, request: LoginRequest): Refused | undefined {
-  if (!login.transit || request.nextStage !== STAGE.fullFeature) return undefined;
-  const session: Omit<Established, 'tsih'> = {
-    ...login.visitor,
-    ...(login.discovery ? {} : { target: login.target, admission: login.admission }),
-    targets: login.targets,
-    portal: login.ports.portal,
-    settings: login.settings,
-    isid: request.isid,
-    cid: request.cid,
-    expCmdSn: login.first?.cmdSn ?? request.cmdSn,
-    statSn: login.nextStatSn,
-  };
-  const claimed = login.ports.claim(session);
-  if (!('tsih' in claimed)) return claimed;
-  login.session = { ...session, tsih: claimed.tsih };
-  return undefined;
 }

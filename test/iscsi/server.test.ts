@@ -1,8 +1,10 @@
 // The target as a whole: who takes whose place, what time does, a peer that does not read, and an orderly end.
 import { once } from 'node:events';
 import test from 'ava';
+import { IscsiTarget } from '../../src/iscsi/server.ts';
+import { memoryDevice } from '../scsi/support/memory-device.ts';
 import { INITIATOR, Initiator, read10, statusOf } from './support/initiator.ts';
-import { TARGET } from './support/one-target.ts';
+import { oneTarget, TARGET } from './support/one-target.ts';
 import { serve } from './support/served.ts';
 
 /** A clock that the test moves. */
@@ -118,7 +120,6 @@ test('the disk is given back once for each admission, also when the peer leaves 
   let answer = () => {};
   const served = await serve(t);
   const { target } = served;
-  const { IscsiTarget } = await import('../../src/iscsi/server.ts');
   const slow = new IscsiTarget({
     note: () => {},
     directory: {
@@ -160,6 +161,30 @@ test('a peer that does not read holds up nobody and costs bounded memory', async
   let bytes = 0;
   while (bytes < 8 << 20) bytes += (await greedy.expect(0x25)).data.length;
   t.pass();
+});
+
+test('a disk that does not answer holds up its own readers only, and an aborted read waits for it', async t => {
+  const fast = await serve(t);
+  let answer = () => {};
+  const hung = new Promise<void>(resolve => {
+    answer = resolve;
+  });
+  const slow = { ...memoryDevice(Buffer.alloc(1 << 20, 7)), ready: () => false, load: () => hung };
+  const target = new IscsiTarget({ directory: oneTarget(slow), note: () => {} });
+  const port = await target.listen(0, '127.0.0.1');
+  // The same process, the same thread: another target on the fast disk.
+  const [waiting, reading] = [await Initiator.connect(port), await fast.initiator()];
+  await waiting.login({ target: TARGET });
+  await waiting.ready();
+  const tag = waiting.start(read10(0, 8), { read: 4096 });
+  t.is((await waiting.command([0, 0, 0, 0, 0, 0])).status, 0, 'its own session goes on, too');
+  t.is((await reading.command(read10(0, 8), { read: 4096 })).data.length, 4096);
+  waiting.send({ opcode: 0x42, flags: 0x81, tag: 50, words: { 20: tag, 24: waiting.cmdSn } });
+  const aborted = waiting.expect(0x22);
+  answer();
+  t.is((await aborted).header.readUInt8(2), 0);
+  waiting.close();
+  await target.close();
 });
 
 test('a peer that asks much by little and does not read: its questions wait, and all are answered in the end', async t => {
