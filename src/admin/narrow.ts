@@ -45,10 +45,9 @@ function checkPaths(kind: Kind, expression: Expression): void {
   for (const { name, key } of pathsOf(expression)) {
     if (names.includes(name) || (name.startsWith('_') && key === undefined)) continue;
     const close = nearest(name, names);
-    throw new MusterError(
-      'bad-selection',
-      `${oneOfCapital(kind)} has no '${name}' to select by; ${close ? `did you mean '${close}'?` : `there are ${names.join(', ')}`}`,
-    );
+    const meant = close ? `did you mean '${close}'?` : `there are ${names.join(', ')}.`;
+    const attribute = kind === 'node' && !close ? ` An attribute is written attributes[${name}].` : '';
+    throw new MusterError('bad-selection', `${oneOfCapital(kind)} has no '${name}' to select by; ${meant}${attribute}`);
   }
 }
 

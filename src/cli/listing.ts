@@ -1,7 +1,7 @@
 // Lists as the specification prints them: the class as header, two spaces a level, fields in alphabetical order; and tables.
 import type { Kind, Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
-import { fieldsOf, KINDS } from '../model/kinds.ts';
+import { fieldsOf, oneOfCapital } from '../model/kinds.ts';
 import { nearest } from '../nearest.ts';
 import { yamlLibrary } from './lazy.ts';
 import type { Given } from './table.ts';
@@ -43,7 +43,7 @@ export function checkFields(kind: Kind, names: readonly string[] | undefined): v
     if (known.includes(outer)) continue;
     const close = nearest(outer, known);
     const hint = close ? `Did you mean '${close}'?` : `The fields are ${known.join(', ')}.`;
-    throw new MusterError('unknown-field', `A ${KINDS[kind].label} has no field '${name}' to show.`, { hint });
+    throw new MusterError('unknown-field', `${oneOfCapital(kind)} has no field '${name}' to show.`, { hint });
   }
 }
 

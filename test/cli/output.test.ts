@@ -116,6 +116,17 @@ for (const id of ['n0', '0', '127.0.0.100', '08:00:27:00:00:01', 'n[0]', '%gpu']
   });
 }
 
+test.serial('options stand before the noun, behind the action, and behind the words', async t => {
+  const expected = "Boot: description: '' -> '-x'\nThis was a dry run: nothing was changed.\n";
+  const lines = [
+    ['--dry-run', 'boot', '-i', 'Boot', 'update', 'description=-x'],
+    ['boot', 'update', '-i', 'Boot', '--dry-run', 'description=-x'],
+    ['boot', '--dry-run', 'update', 'description=-x', '-iBoot'],
+    ['bootctl', 'update', '--ids=Boot', '--dry-run', '--', 'description=-x'],
+  ];
+  for (const words of lines) t.is((await run(...words)).stdout, expected, words.join(' '));
+});
+
 test.serial('-i repeats, and adds up before and behind the action', async t => {
   t.is((await run('node', '-i', 'n1', 'ls', '--ids', 'n0')).stdout, 'Nodes\n  n1\n  n0\n');
   t.is((await run('node', '-i', 'n[0-1]', 'ls', '-s', 'gpu in groups')).stdout, 'Nodes\n  n0\n');
