@@ -2,10 +2,10 @@
 import { MusterError } from '../errors.ts';
 import type { Action, Given, Option } from './table.ts';
 
-const yet = (what: string, instead: string): MusterError =>
+export const yet = (what: string, instead: string): MusterError =>
   new MusterError('not-yet', `This muster cannot ${what} yet.`, { hint: instead });
 
-const WORKSHOP =
+export const WORKSHOP =
   "Build the root file system with your distribution's tools, pack it with mksquashfs, and load it: muster image create name=NAME content=@FILE.";
 
 /** One row per step of `modimg`, in the order in which they would run. */
@@ -150,35 +150,6 @@ export const modimgList: Action = {
   examples: ['muster modimg ls'],
   async run() {
     throw yet('list local copies of images', 'The images on the head: muster image ls');
-  },
-};
-
-export const addBootConfig: Action = {
-  name: 'add-boot-config',
-  summary: 'make a boot config for an image: kernel, initramfs, default command line; questions when nothing is given',
-  options: [
-    { flags: '--image <name>', meaning: 'the image it boots', takes: { names: 'image' } },
-    { flags: '--boot-config <name>', meaning: 'the name of the new boot config' },
-    { flags: '--make-defaults', meaning: 'make DefaultImage, DefaultBoot and DefaultAttribs' },
-    { flags: '--show-steps', meaning: 'print the commands that do the same, and change nothing' },
-  ],
-  examples: ['muster add-boot-config --image mpiImage --boot-config mpiBoot', 'muster add-boot-config --make-defaults'],
-  async run({ given }) {
-    const { image, bootConfig, makeDefaults, showSteps } = given.options;
-    if (makeDefaults && (image !== undefined || bootConfig !== undefined))
-      throw new MusterError('bad-usage', '--make-defaults goes without --image and --boot-config.');
-    if (makeDefaults) throw yet('make the defaults', WORKSHOP);
-    if (image === undefined && bootConfig === undefined)
-      throw yet('ask for what it needs', 'Give --image NAME --boot-config NAME.');
-    if (image === undefined || bootConfig === undefined)
-      throw new MusterError(
-        'bad-usage',
-        `add-boot-config needs ${image === undefined ? '--image' : '--boot-config'} NAME too.`,
-      );
-    throw yet(
-      `${showSteps ? 'show the steps of add-boot-config' : 'make boot configs by itself'}`,
-      `muster boot create name=${String(bootConfig)} image=${String(image)} cmdline=enforcing=0 && muster mkramfs --update ${String(bootConfig)}`,
-    );
   },
 };
 

@@ -1,9 +1,10 @@
 // All nouns of the command line, in the order of the help.
+import { addBootConfig } from './add-boot-config.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
 import { importDistro } from './distro-import.ts';
 import { download } from './download.ts';
-import { addBootConfig, modimgList, modimgRun, packNode } from './frames.ts';
+import { modimgList, modimgRun, packNode } from './frames.ts';
 import { labRun } from './lab-action.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';

@@ -257,7 +257,7 @@ const wrongs: Wrong[] = [
   },
   {
     line: 'muster add-boot-config --image Img –boot-config New',
-    status: 10,
+    status: 5,
     says: "'–boot-config' begins with a dash that is not '-'; it is read as '--boot-config'.\nERROR: ",
   },
   { line: 'muster pack-node', status: 10, says: 'ERROR: This muster cannot pack a running node yet.\n' },
