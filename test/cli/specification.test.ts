@@ -11,12 +11,14 @@ interface Row {
   /** The whole output, or a pattern in it. */
   prints?: string | RegExp;
   /** What the line still waits for; it must fail, and this mark goes when it no longer does. */
-  waits?: 'image workshop' | 'power control';
+  waits?: 'image workshop' | 'image with content' | 'power control';
 }
 
 /** A line that is in no specification and makes true what the next ones assume. */
 const prepare = (line: string): Row => ({ line });
 const image = (line: string): Row => ({ line, waits: 'image workshop' });
+/** Works when the image was really made; here the images before it in the specification are only names. */
+const content = (line: string): Row => ({ line, waits: 'image with content' });
 const power = (line: string): Row => ({ line, waits: 'power control' });
 
 const COMPUTE_NODE_FIELDS: Row[] = [
@@ -106,7 +108,7 @@ const CREATING_IMAGES: Row[] = [
 const MODIFYING_IMAGES: Row[] = [
   prepare('scyld-imgctl create name=DefaultImage'),
   { line: 'scyld-imgctl -i DefaultImage clone name=mpiImage', prints: 'created mpiImage\n' },
-  image('scyld-add-boot-config --image mpiImage --boot-config mpiBoot'),
+  content('scyld-add-boot-config --image mpiImage --boot-config mpiBoot'),
   image('scyld-modimg -i mpiImage --install openmpi3.1'),
   prepare('scyld-bootctl create name=mpiBoot image=mpiImage cmdline=enforcing=0'),
   { line: 'scyld-bootctl -i mpiBoot clone name=mpiAltBoot', prints: 'created mpiAltBoot\n' },
@@ -140,14 +142,14 @@ const WORKING_WITH_IMAGES: Row[] = [
   prepare('scyld-bootctl create name=ProdBoot202404 image=Prod202404'),
   image('scyld-modimg -i Prod202404 --chroot --overwrite --upload'),
   image('scyld-modimg -i Prod202404 --update --overwrite --upload'),
-  image('scyld-mkramfs --kver 5.14.0-362.24.1.el9_3.x86_64 --update ProdBoot202404'),
+  content('scyld-mkramfs --kver 5.14.0-362.24.1.el9_3.x86_64 --update ProdBoot202404'),
   prepare('scyld-imgctl -i Prod202404 clone name=Prod202404Cloned'),
-  image('scyld-add-boot-config --image Prod202404Cloned –boot-config ProdBoot202404New'),
+  content('scyld-add-boot-config --image Prod202404Cloned –boot-config ProdBoot202404New'),
   image('scyld-modimg -iProd202404 --copyin prod-install.sh /root --chroot --upload --overwrite'),
   image('scyld-modimg -iProd202404 --copyin prod-install.sh /root --chroot 5.14.0 --upload --overwrite'),
   image('scyld-modimg --capture n0 --set-name Prod202404 --chroot --upload'),
   image('scyld-modimg --capture n0 --set-name NewImage'),
-  image('scyld-add-boot-config --image NewImg --boot-config NewBoot'),
+  content('scyld-add-boot-config --image NewImg --boot-config NewBoot'),
   image('scyld-modimg ls'),
   prepare('scyld-imgctl create name=xyzImage'),
   image('scyld-modimg -i xyzImage --delete'),
