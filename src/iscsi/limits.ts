@@ -10,7 +10,10 @@ export interface IscsiLimits {
   pendingPerAddress: number;
   /** From accept to the end of login, in milliseconds. */
   loginMs: number;
-  /** Silence after which a NOP-In asks whether the peer is there, in milliseconds. */
+  /**
+   * Silence after which a NOP-In asks whether the peer is there, in milliseconds. Long: a kernel's initiator speaks every few seconds by
+   * itself, and a node that boots again takes the place of its old session.
+   */
   idleMs: number;
   /** How long it may then be silent, in milliseconds. */
   pingMs: number;
@@ -32,7 +35,7 @@ export const ISCSI_LIMITS: IscsiLimits = {
   pending: 512,
   pendingPerAddress: 32,
   loginMs: 15_000,
-  idleMs: 30_000,
+  idleMs: 120_000,
   pingMs: 30_000,
   window: 128,
   outputBytes: 512 * 1024,
