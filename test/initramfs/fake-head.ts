@@ -87,7 +87,8 @@ function sendImage(request: IncomingMessage, response: ServerResponse, image: Bu
   const body = whole ? image : image.subarray(from);
   const range = whole ? {} : { 'content-range': `bytes ${from}-${image.length - 1}/${image.length}` };
   response.writeHead(whole ? 200 : 206, { 'content-length': body.length, ...range });
-  if (trick && 'cutAfter' in trick) response.write(body.subarray(0, trick.cutAfter), () => response.socket?.resetAndDestroy());
+  if (trick && 'cutAfter' in trick)
+    response.write(body.subarray(0, trick.cutAfter), () => response.socket?.resetAndDestroy());
   else if (trick && 'silentAfter' in trick) response.write(body.subarray(0, trick.silentAfter));
   else response.end(body);
 }

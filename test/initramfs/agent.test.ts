@@ -1,0 +1,130 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmod, cp, lstat, mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { requireAll } from '../support/require.ts';
+import { type FakeHead, type FakeHeadOptions, startHead } from './fake-head.ts';
+import { giveSession, MODULE, makePlace, type Place, runParts, SHELLS } from './shells.ts';
+
+const ODD = `it's "odd" = $HOME \`x\` \\ ;`;
+const ATTRIBUTES = `[Node]\nUID = 1234\nodd = not this\n\n[Attributes]\n_status_secs = 1\nodd = ${ODD}\nempty = \ntight=a=b\n`;
+const TOKEN = `se'cret`;
+
+interface Running {
+  head: FakeHead;
+  place: Place;
+}
+
+/** The agent as mount_rootfs lays it out, in a root of its own. */
+async function startAgent(
+  t: ExecutionContext,
+  shell: string,
+  options: FakeHeadOptions,
+  prepare?: (place: Place) => Promise<void>,
+): Promise<Running> {
+  const head = await startHead({ attributes: ATTRIBUTES, ...options });
+  t.teardown(() => head.stop());
+  const place = await makePlace(t);
+  const agent = join(place.run, 'agent');
+  await cp(join(MODULE, 'agent'), agent, { recursive: true });
+  for (const name of ['base', 'http', 'http_client']) await cp(join(place.folder, 'lib/lib', name), join(agent, name));
+  await cp('/bin/busybox', join(agent, 'busybox'));
+  await giveSession(place, {
+    MUSTER_TOKEN: TOKEN,
+    MUSTER_HEARTBEAT_URL: `${head.url}/node/v1/heartbeat`,
+    MUSTER_STATUS_SECS: 1,
+    MUSTER_ADDRESS: '10.54.0.100/24',
+    MUSTER_IMAGE_SHA256: 'ab'.repeat(32),
+  });
+  await prepare?.(place);
+  const [command = '', ...words] = SHELLS[shell] ?? [];
+  const child: ChildProcess = spawn(command, [...words, join(agent, 'agent')], {
+    env: { ...process.env, ...place.env, MUSTER_ROOT: place.root },
+    stdio: 'ignore',
+  });
+  const ended = new Promise(resolve => child.once('close', resolve));
+  t.teardown(async () => {
+    child.kill();
+    await ended;
+  });
+  return { head, place };
+}
+
+for (const shell of Object.keys(SHELLS)) {
+  const programs = [SHELLS[shell]?.[0] ?? ''];
+  const files = ['/bin/busybox'];
+
+  test.serial(
+    `${shell}: hardware first, status each time, and the attributes are where programs look for them`,
+    async t => {
+      if (!requireAll(t, { programs, files })) return;
+      const { head, place } = await startAgent(t, shell, {});
+      await head.until(() => head.heartbeats.length >= 2);
+      const [first = {}, second = {}] = head.heartbeats;
+      t.is(Object.keys(first)[0], 'token', 'the token is the first line');
+      t.like(first, {
+        token: TOKEN,
+        'hardware.cpus': '2',
+        'hardware.cpu_model': 'Test CPU',
+        'hardware.memory_kb': '1000000',
+      });
+      t.like(second, {
+        token: TOKEN,
+        'status.ram_free': '500000',
+        'status.ip': '10.54.0.100',
+        'status.image': 'abababababab',
+      });
+      t.false(Object.keys(second).some(name => name.startsWith('hardware.')));
+      t.is(await readFile(join(place.run, 'etc/attributes.ini'), 'utf8'), ATTRIBUTES);
+      t.is(await readFile(join(place.root, 'opt/scyld/clusterware-node/etc/attributes.ini'), 'utf8'), ATTRIBUTES);
+      t.is(await readlink(join(place.root, 'etc/clusterware')), '/opt/scyld/clusterware-node/etc');
+      t.true((await lstat(join(place.root, 'opt/scyld/clusterware-node/functions.sh'))).isFile());
+    },
+  );
+
+  test.serial(`${shell}: hardware is told until the head has heard it; a refusal does not end the agent`, async t => {
+    if (!requireAll(t, { programs, files })) return;
+    let status = 500;
+    const { head, place } = await startAgent(t, shell, { heartbeatStatus: () => status });
+    await head.until(() => head.heartbeats.length >= 2);
+    status = 200;
+    await head.until(() => head.heartbeats.length >= 4);
+    t.true('hardware.cpus' in (head.heartbeats[2] ?? {}));
+    t.false('hardware.cpus' in (head.heartbeats[3] ?? {}));
+    t.is(await readFile(join(place.run, 'etc/attributes.ini'), 'utf8'), ATTRIBUTES);
+  });
+
+  test.serial(`${shell}: enabled scripts run when the attributes changed, and not when they are the same`, async t => {
+    if (!requireAll(t, { programs, files })) return;
+    let extra = '';
+    const { head, place } = await startAgent(t, shell, { attributes: () => `${ATTRIBUTES}${extra}` }, async place => {
+      const folder = join(place.root, 'opt/scyld/clusterware-node/scripts-enabled');
+      await mkdir(folder, { recursive: true });
+      await writeFile(join(folder, '10-note'), `#!/bin/sh\necho ran >>'${place.folder}/ran'\n`);
+      await chmod(join(folder, '10-note'), 0o755);
+      await writeFile(join(folder, '20-not-executable'), `#!/bin/sh\necho no >>'${place.folder}/ran'\n`);
+    });
+    const ran = async () => (await readFile(join(place.folder, 'ran'), 'utf8').catch(() => '')).trim().split('\n');
+    await head.until(() => head.heartbeats.length >= 3);
+    t.deepEqual(await ran(), ['ran']);
+    extra = 'new = 1\n';
+    await head.until(() => head.heartbeats.length >= 6);
+    t.deepEqual(await ran(), ['ran', 'ran']);
+  });
+
+  test(`${shell}: attribute_value reads values as they are, from the attributes only`, async t => {
+    if (!requireAll(t, { programs, files })) return;
+    const place = await makePlace(t);
+    await writeFile(join(place.folder, 'ini'), ATTRIBUTES.trimEnd());
+    const ask = async (...words: string[]) => {
+      const script = `CLUSTERWARE_ATTRIBUTES="${place.folder}/ini"; . "$MUSTER_LIB/agent/functions.sh"; attribute_value ${words.join(' ')}`;
+      return (await runParts(shell, place, script)).stdout;
+    };
+    t.is(await ask('odd'), `${ODD}\n`);
+    t.is(await ask('empty', 'default'), '\n');
+    t.is(await ask('tight'), 'a=b\n');
+    t.is(await ask('UID'), '');
+    t.is(await ask('none'), '');
+    t.is(await ask('none', "'a default'"), 'a default\n');
+  });
+}
