@@ -41,13 +41,17 @@ const SESSIONS = [1, 8];
 /** Bytes of the file; it is in the page cache for both, as an image is that many nodes boot. */
 const FILE_BYTES = 256 << 20;
 
-/** Needs `tgtd` and `tgtadm` (package tgt, as root) and `iscsi-perf` (libiscsi-bin). @param seconds of one measurement */
-export async function* benchIscsi(seconds = 3, rounds = 3): AsyncGenerator<BenchRow> {
+/**
+ * Needs `tgtd` and `tgtadm` (package tgt, as root) and `iscsi-perf` (libiscsi-bin).
+ * @param seconds of one measurement
+ * @param workers processes besides the one that accepts; 0 serves everything in one
+ */
+export async function* benchIscsi(seconds = 3, rounds = 3, workers = 0): AsyncGenerator<BenchRow> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-bench-'));
   try {
     const file = join(folder, 'disk.img');
     await writeFile(file, pattern(FILE_BYTES));
-    const ours = await startServe([file]);
+    const ours = await startServe([file, '--workers', String(workers)]);
     const tgt = await startTgt(folder);
     try {
       const urls = [`iscsi://127.0.0.1:${ours.port}/${TARGET}/0`, await tgt.add(1, file, true)];

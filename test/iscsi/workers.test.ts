@@ -14,8 +14,8 @@ interface Farm {
   notes: TargetNote[];
   /** Admissions that were given and not given back. */
   held(): number;
-  /** Resolves when a note with this reason, or of this event, has come. */
-  noted(what: RegExp): Promise<void>;
+  /** Resolves when a condition holds; it is looked at after each note and each return of a disk. */
+  until(condition: () => boolean): Promise<void>;
   /** Waits until there are this many processes. */
   pids(count: number): Promise<number[]>;
   login(name: string, keys?: { user: string; secret: string }): Promise<{ initiator: Initiator; status: number }>;
@@ -56,8 +56,8 @@ async function farm(t: ExecutionContext, how: ServeOptions = {}, route?: Route):
     content: served.content,
     notes,
     held: () => held,
-    async noted(what) {
-      while (!notes.some(note => what.test(`${note.event} ${note.reason ?? ''} held ${held}`))) {
+    async until(condition) {
+      while (!condition()) {
         await new Promise<void>(resolve => {
           told = resolve;
         });
@@ -77,7 +77,7 @@ async function farm(t: ExecutionContext, how: ServeOptions = {}, route?: Route):
 
 test('sessions in several processes read the same bytes, and CHAP is checked in each', async t => {
   const account = { user: 'node', secret: 'a-secret-of-it' };
-  const { login, content, notes, held } = await farm(t, { chap: account });
+  const { login, content, notes, held, until } = await farm(t, { chap: account });
   for (let index = 0; index < 4; index += 1) {
     const { initiator, status } = await login(`iqn.a:n${index}`, account);
     t.is(status, 0);
@@ -86,43 +86,45 @@ test('sessions in several processes read the same bytes, and CHAP is checked in 
     t.true(data.equals(content.subarray(index * 51200, index * 51200 + 64 * 512)));
   }
   t.is((await login('iqn.a:wrong', { user: 'node', secret: 'guessed' })).status, 0x0201);
-  t.is(notes.filter(note => note.event === 'login' && note.session === 'test').length, 4);
-  t.true(held() >= 4);
+  await until(
+    () => notes.filter(note => note.event === 'login' && note.session === 'test').length === 4 && held() === 4,
+  );
+  await until(() => notes.some(note => note.event === 'refused' && /wrong CHAP/.test(note.reason ?? '')));
+  t.pass();
 });
 
 test('discovery, and a refusal, come from the directory', async t => {
-  const { port, login, notes } = await farm(t);
+  const { port, login, notes, until } = await farm(t);
   const discovery = await Initiator.connect(port);
   t.is(await discovery.login(), 0);
   discovery.close();
   const stranger = await Initiator.connect(port);
   t.is(await stranger.login({ target: 'iqn.2026-01.lab.test:other' }), 0x0203);
   t.is((await login('iqn.a:one')).status, 0);
-  t.true(notes.some(note => note.event === 'refused' && /no target/.test(note.reason ?? '')));
+  await until(() => notes.some(note => note.event === 'refused' && /no target/.test(note.reason ?? '')));
 });
 
 test('what a session held is given back when it ends', async t => {
-  const { login, workers, held, noted, notes } = await farm(t);
+  const { login, workers, held, until, notes } = await farm(t);
   const one = await login('iqn.a:one');
   const other = await login('iqn.a:other');
   t.is(held(), 2);
   workers.endSessions({ initiator: 'iqn.a:one' }, 'its boot session is over');
   t.is(await one.initiator.next(), undefined);
-  await noted(/boot session is over held 1/);
-  t.is(notes.at(-1)?.initiator, 'iqn.a:one');
+  await until(() => held() === 1 && notes.some(note => note.reason === 'its boot session is over'));
+  t.is(notes.find(note => note.reason === 'its boot session is over')?.initiator, 'iqn.a:one');
   t.false(other.initiator.closed);
 });
 
 test('a worker that dies takes its own sessions with it and no other, and another one takes its place', async t => {
-  const { login, workers, held, noted, pids } = await farm(t);
+  const { login, workers, held, until, pids } = await farm(t);
   const [first] = workers.pids;
   const one = await login('iqn.a:one');
   const other = await login('iqn.a:other');
   t.is(workers.pids.length, 2);
   process.kill(first ?? 0, 'SIGKILL');
   t.is(await one.initiator.next(), undefined);
-  await noted(/ held 1/);
-  t.is(held(), 1);
+  await until(() => held() === 1);
   await other.initiator.ready();
   t.is((await other.initiator.command(read10(0, 8), { read: 4096 })).data.length, 4096);
   t.false((await pids(2)).includes(first ?? 0));
@@ -138,9 +140,9 @@ test('an overlay is served by the daemon itself', async t => {
 });
 
 test('an overlay that a worker is asked for is refused with the reason', async t => {
-  const { login, noted, held } = await farm(t, { overlay: 'memory' });
+  const { login, notes, until, held } = await farm(t, { overlay: 'memory' });
   t.is((await login('iqn.a:one')).status, 0x0301);
-  await noted(/refused its disk can be opened by the daemon only/);
+  await until(() => notes.some(note => /can be opened by the daemon only/.test(note.reason ?? '')));
   t.is(held(), 0);
 });
 
