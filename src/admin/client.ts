@@ -172,7 +172,9 @@ function readReply<T>(text: string): T {
   const reply = JSON.parse(text) as Reply<T>;
   if (reply.success) return reply.data;
   const code = reply.code in ERRORS ? (reply.code as ErrorCode) : 'internal';
-  throw new MusterError(code, reply.reason, reply.hint ? { hint: reply.hint } : {});
+  // What never reached the routes is answered by the framework, in its own words.
+  const reason = reply.reason ?? (reply as { message?: string }).message ?? `musterd answered ${text.slice(0, 200)}`;
+  throw new MusterError(code, reason, reply.hint ? { hint: reply.hint } : {});
 }
 
 function asConnectionError(error: unknown, socket: string): unknown {

@@ -68,6 +68,8 @@ export async function startAdminServer(
 export function buildAdminServer(ports: AdminPorts): FastifyInstance {
   const server = Fastify({
     bodyLimit: 256 << 20,
+    // A shell expands n{0..9999} to as many words, and each becomes an id in the URL.
+    http: { maxHeaderSize: 4 << 20 },
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 8192 },
   });
@@ -86,6 +88,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
   });
   const routes: RouteOptions[] = [];
   server.addHook('onRoute', route => {
+    if (!route.config?.about) throw new MusterError('internal', `The route ${route.url} does not say what it is for.`);
     routes.push(route);
   });
   objectRoutes(server, ports);

@@ -222,3 +222,9 @@ test.serial('on a terminal a table fits its width, and only there are colours', 
   t.false((await onTerminal(80, 'muster node -i n0 explain | cat')).stdout.includes('\u001b'));
   t.false((await onTerminal(80, 'NO_COLOR=1 muster node -i n0 explain')).stdout.includes('\u001b'));
 });
+
+test.serial('a shell may expand to thousands of names', async t => {
+  const { status, stdout, stderr } = await daemon.shell('muster node ls n{0..1} $(yes n0 | head -n 5000)');
+  t.is(status, 0, stderr);
+  t.is(stdout, 'Nodes\n  n0\n  n1\n');
+});
