@@ -40,7 +40,12 @@ export const PACKAGES = [
   { name: 'shellcheck', shows: 'bin/shellcheck', for: ['test'] },
   { name: 'zsh', shows: 'bin/zsh', for: ['test'] },
   { name: 'mandoc', shows: 'bin/mandoc', for: ['test'] },
+  { name: 'clustershell', shows: 'bin/nodeset', for: ['test'] },
+  { name: 'libiscsi-bin', shows: 'bin/iscsi-test-cu', for: ['test', 'bench'] },
+  { name: 'qemu-utils', shows: 'bin/qemu-img', for: ['test'] },
+  { name: 'qemu-block-extra', shows: '/usr/share/doc/qemu-block-extra', for: ['test'] },
 
   // The peers that muster is measured against.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },
+  { name: 'tgt', shows: 'sbin/tgtd', for: ['bench', 'test'] },
 ];
