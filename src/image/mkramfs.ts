@@ -68,6 +68,9 @@ export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
     const initramfs = join(outDir, `initramfs-${kver}.img`);
     await moveFile(join(root, WORK, 'initramfs.img'), initramfs);
     return { kver, kernel, initramfs };
+  } catch (error) {
+    if (options.outDir === undefined) await rm(outDir, { recursive: true, force: true });
+    throw error;
   } finally {
     await rm(join(root, MODULE), { recursive: true, force: true });
     await rm(join(root, WORK), { recursive: true, force: true });
