@@ -12,6 +12,8 @@ import type { StoredFile, StoredImage } from '../model/values.ts';
 
 /** Room for the GPT header before a bare squashfs; the format's first partition begins there. */
 const HEADER = 1 << 20;
+/** Bytes of a squashfs superblock: with them behind the header, a cwsquash is known by what it holds. */
+const SUPERBLOCK = 96;
 
 export interface FilePorts {
   blobs: Blobs;
@@ -116,7 +118,7 @@ const READERS: Readonly<Record<string, Reader>> = {
 
 /** Makes the uploaded file cwsquash: a bare squashfs gets its GPT before and behind it. */
 async function wrapImage(upload: Taken, mtime: number): Promise<StoredImage> {
-  const first = await readStart(upload.path, upload.base, Math.min(upload.size, HEADER));
+  const first = await readStart(upload.path, upload.base, Math.min(upload.size, HEADER + SUPERBLOCK));
   const plan = planImageUpload(first, upload.size);
   if ('refusal' in plan)
     throw new MusterError('bad-image', `The file is no image that nodes can boot: ${plan.refusal}.`);
