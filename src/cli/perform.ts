@@ -11,7 +11,6 @@ export async function perform(
   options: Record<string, unknown>,
   words: readonly string[],
 ): Promise<number> {
-  const socket = socketFor(options as ConnectionOptions, process.env);
   const user = userFor(options['user'] as string | undefined);
   const terminal = createTerminal({ quiet: given.quiet });
   // Loaded here, so that help and wrong words need not wait for it.
@@ -19,11 +18,15 @@ export async function perform(
   let client: AdminClient | undefined;
   const context: Context = {
     given,
-    socket,
+    // Found when it is asked for: not every action speaks to a daemon, and one writes the file that --config names.
+    get socket() {
+      return socketFor(options as ConnectionOptions, process.env);
+    },
     terminal,
     kind: noun.kind,
     get client() {
       if (!client) {
+        const { socket } = context;
         if (given.verbose > 0) terminal.say(`INFO: asking musterd on ${socket}`);
         const trace = given.verbose > 1 ? { trace: (text: string) => terminal.say(`DEBUG: ${text}`) } : {};
         client = new Client({ socket, command: words.map(quoted).join(' '), ...(user && { user }), ...trace });

@@ -128,6 +128,8 @@ function addShared(made: Command, noun: Noun, shown: boolean): void {
 function addOptions(made: Command, group: string, options: readonly Option[], shown = true): void {
   for (const { flags, meaning, repeats } of options) {
     const option = new CommanderOption(flags, meaning);
+    // An action may say better what a common option means to it.
+    if (made.options.some(({ long }) => long === option.long)) continue;
     if (repeats && (option.required || option.optional) && !option.variadic)
       option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
     else if (repeats && !option.variadic)
