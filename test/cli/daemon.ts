@@ -78,7 +78,10 @@ export class TestDaemon extends Programs {
     ];
     writeFileSync(config, `${lines.join('\n')}\n`);
     const child = spawn(process.execPath, [MAIN, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
-    await ready(child);
+    await ready(child).catch(async error => {
+      await rm(folder, { recursive: true, force: true });
+      throw error;
+    });
     return new TestDaemon(folder, socket, config, child);
   }
 
