@@ -2,10 +2,11 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { userInfo } from 'node:os';
-import type { Readable } from 'node:stream';
+import { pipeline, type Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Client } from 'undici';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
 import type { Happening, Reply, UploadState } from './contract.ts';
 
@@ -30,13 +31,12 @@ const UPLOAD_TRIES = 5;
 const RETRY_MS = 200;
 
 export class AdminClient {
-  private readonly http: Client;
+  /** A connection for each question: on a Unix socket that costs next to nothing, and none is ever stale. */
+  private readonly agent = new Agent();
   private readonly options: ClientOptions;
 
   constructor(options: ClientOptions) {
     this.options = options;
-    // Answers to a large upload come after the head has verified it: no time limit on the answer's head.
-    this.http = new Client('http://musterd', { socketPath: options.socket, headersTimeout: 0, bodyTimeout: 0 });
   }
 
   /** The `data` of a successful answer; a refusal is thrown as the daemon said it. */
@@ -52,11 +52,12 @@ export class AdminClient {
       body === undefined ? undefined : JSON.stringify(body),
       'application/json',
     );
-    return readReply<T>(await response.body.text());
+    return readReply<T>(await text(response));
   }
 
+  /** Ends what is still under way, such as a stream of events. */
   async close(): Promise<void> {
-    await this.http.close();
+    this.agent.destroy();
   }
 
   /** Sends a file; a connection that breaks is continued where it stopped. The digest of both sides is compared. */
@@ -99,10 +100,10 @@ export class AdminClient {
   /** The raw content of a stored file. */
   async download(path: string): Promise<{ body: Readable; size: number; sha256: string }> {
     const response = await this.send('GET', path);
-    if (response.statusCode !== 200) readReply(await response.body.text());
+    if (response.statusCode !== 200) readReply(await text(response));
     const { headers } = response;
     return {
-      body: response.body,
+      body: response,
       size: Number(headers['content-length'] ?? 0),
       sha256: String(headers['x-muster-sha256'] ?? ''),
     };
@@ -112,8 +113,8 @@ export class AdminClient {
   async *events(signal?: AbortSignal): AsyncGenerator<Happening> {
     const response = await this.send('GET', '/api/v1/events', undefined, undefined, signal);
     let rest = '';
-    response.body.setEncoding('utf8');
-    for await (const chunk of response.body) {
+    response.setEncoding('utf8');
+    for await (const chunk of response) {
       const lines = (rest + String(chunk)).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) yield JSON.parse(line) as Happening;
@@ -130,26 +131,40 @@ export class AdminClient {
     });
     const path = `/api/v1/upload/${state.id}?offset=${state.offset}`;
     const response = await this.send('PATCH', path, stream, 'application/octet-stream');
-    return readReply<UploadState>(await response.body.text());
+    return readReply<UploadState>(await text(response));
   }
 
-  private async send(method: Method, path: string, body?: string | Readable, type?: string, signal?: AbortSignal) {
+  private async send(
+    method: Method,
+    path: string,
+    body?: string | Readable,
+    type?: string,
+    signal?: AbortSignal,
+  ): Promise<IncomingMessage> {
     const headers: Record<string, string> = { 'x-muster-user': this.options.user ?? userInfo().username };
     if (this.options.command) headers['x-muster-command'] = inHeader(this.options.command);
     if (type && body !== undefined) headers['content-type'] = type;
     try {
-      const response = await this.http.request({
-        method,
-        path,
-        headers,
-        ...(body !== undefined && { body }),
-        ...(signal && { signal }),
-      });
+      const response = await this.ask({ method, path, headers, ...(signal && { signal }) }, body);
       this.options.trace?.(`${method} ${path}: ${response.statusCode}`);
       return response;
     } catch (error) {
       throw asConnectionError(error, this.options.socket);
     }
+  }
+
+  /** The answer's head may be long in coming: after a large upload the daemon verifies it first. */
+  private async ask(
+    options: { method: Method; path: string; headers: Record<string, string>; signal?: AbortSignal },
+    body: string | Readable | undefined,
+  ): Promise<IncomingMessage> {
+    return new Promise((resolve, reject) => {
+      const sent = request({ ...options, socketPath: this.options.socket, agent: this.agent });
+      sent.once('response', resolve);
+      sent.on('error', reject);
+      if (typeof body === 'object') pipeline(body, sent, error => error && reject(error));
+      else sent.end(body);
+    });
   }
 }
 

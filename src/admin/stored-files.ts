@@ -93,7 +93,10 @@ async function storeUploads(ports: FilePorts, uploads: ReadonlyMap<string, strin
 type Taken = ReturnType<Uploads['take']>;
 type Reader = (ports: FilePorts, name: string, upload: Taken) => Promise<{ sha256: string; fields: Fixed }>;
 
-const readPlain: Reader = async ({ now }, name, { size, sha256 }) => {
+const readPlain: Reader = async ({ now }, name, { size, sha256, base }) => {
+  // Room was left before it for a GPT: its bytes do not lie where a plain file's do.
+  if (base > 0)
+    throw new MusterError('bad-value', `The file for ${name} is a squashfs; that is the content of an image.`);
   const stored: StoredFile = { sha256, size, mtime: now() };
   return { sha256, fields: { [name]: stored } };
 };

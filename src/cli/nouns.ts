@@ -5,6 +5,7 @@ import { completionRun } from './completion-action.ts';
 import { importDistro } from './distro-import.ts';
 import { download } from './download.ts';
 import { modimgList, modimgRun, packNode } from './frames.ts';
+import { initRun } from './init-action.ts';
 import { labRun } from './lab-action.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
@@ -138,6 +139,7 @@ export const NOUNS: readonly Noun[] = [
   single(statusShow),
   single(logShow),
   single(eventsFollow),
+  single(initRun),
   single(labRun),
   single(completionRun),
   single(manRun),

@@ -83,7 +83,7 @@ export class NodePlacer {
     }
     throw new MusterError(
       'not-ready',
-      `The naming pool ${pool.name} is full: it has ${pool.size} indices, and no free one has a free address in the boot network.`,
+      `The naming pool ${pool.name} is full: of its ${pool.size} indices none is free with a free address in the boot network.`,
     );
   }
 

@@ -135,7 +135,7 @@ test('a full pool says so; so does a missing one', t => {
   t.is(full?.code, 'not-ready');
   t.is(
     full?.message,
-    'The naming pool default is full: it has 2 indices, and no free one has a free address in the boot network.',
+    'The naming pool default is full: of its 2 indices none is free with a free address in the boot network.',
   );
   fake.change(fake.cluster.byName('cluster', 'cluster') as Entry<'cluster'>, { default_pool: '' });
   const missing = t.throws(() => planCreate(fake.context(), 'node', [{ mac: mac(1) }]));

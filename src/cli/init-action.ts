@@ -1,0 +1,131 @@
+// `muster init`: makes this machine a head. Writes the configuration, creates the defaults, says what is left; twice changes nothing.
+import { readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import type { Health } from '../admin/contract.ts';
+import { ERRORS, MusterError, reasonOf } from '../errors.ts';
+import { parseClusterConf } from '../model/cluster-conf.ts';
+import { planFile, writeFile } from './init-file.ts';
+import { makeObjects } from './init-objects.ts';
+import { type InitOptions, planInit } from './init-plan.ts';
+import { printData } from './listing.ts';
+import type { Action, Context } from './table.ts';
+
+export const DEFAULT_CONFIG_FILE = '/etc/muster/muster.toml';
+
+interface Options extends InitOptions {
+  clusterConf?: string;
+  config?: string;
+  force?: boolean;
+}
+
+export const initRun: Action = {
+  name: 'init',
+  summary: 'make this machine a head: configuration, default attribute group, naming pool, nodes',
+  options: [
+    { flags: '--interface <name>', meaning: 'the interface of the boot network; the only one when there is one' },
+    {
+      flags: '--address <address>',
+      meaning: "the head's address there, ADDRESS/PREFIX; the interface's when not given",
+    },
+    { flags: '--range <range>', meaning: 'addresses of nodes: FIRST or FIRST-LAST' },
+    { flags: '--nodes <count>', meaning: 'the largest number of nodes' },
+    {
+      flags: '--cluster-conf <file>',
+      meaning: 'take all of these from a cluster-conf file; options win',
+      takes: 'files',
+    },
+    {
+      flags: '--config <file>',
+      meaning: `the configuration to write; ${DEFAULT_CONFIG_FILE} when not given`,
+      takes: 'files',
+    },
+    { flags: '--force', meaning: 'change a configuration that says otherwise; the old one is kept beside it' },
+  ],
+  examples: [
+    'muster init --interface eth1',
+    'muster init --address 10.54.0.1/24 --range 10.54.0.100-10.54.0.199',
+    'muster init --cluster-conf cluster-conf --dry-run',
+  ],
+  async run(context) {
+    const { given, terminal } = context;
+    const options = given.options as Options;
+    const file = options.config ?? DEFAULT_CONFIG_FILE;
+    const plan = planInit(options, readConf(options.clusterConf), networkInterfaces());
+    const change = planFile(file, plan.config);
+    if (change.existed && change.text !== undefined && !options.force) {
+      throw new MusterError(
+        'conflict',
+        `${file} says otherwise; change it, or say --force:\n  ${change.differences.join('\n  ')}`,
+      );
+    }
+    if (!given.dryRun) writeFile(file, change);
+    const written =
+      change.text === undefined
+        ? []
+        : [change.existed ? `changed ${file}, the old one is ${file}.old` : `wrote ${file}`];
+    const daemon = await withDaemon(context, plan.config['head.address'] ?? '', async () =>
+      makeObjects(context.client, plan, given.dryRun),
+    );
+    const done = [...written, ...daemon.done];
+    const next = [...plan.remarks, ...daemon.next];
+    if (given.json || given.yaml)
+      printData(terminal, given, { file, config: change.differences, done, next, dry_run: given.dryRun });
+    else terminal.write(reportText({ file, differences: change.differences, done, next, isDryRun: given.dryRun }));
+    return daemon.status;
+  },
+};
+
+function readConf(file: string | undefined) {
+  if (file === undefined) return { macs: [] };
+  let content: string;
+  try {
+    content = readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`, { cause: error });
+  }
+  return parseClusterConf(content, file);
+}
+
+interface Outcome {
+  done: string[];
+  next: string[];
+  status: number;
+}
+
+/** The objects need a daemon on this configuration; without one the rest of the way is said. */
+async function withDaemon(
+  { client }: Context,
+  address: string,
+  work: () => Promise<{ done: string[]; next: string[] }>,
+): Promise<Outcome> {
+  let health: Health;
+  try {
+    health = await client.call<Health>('GET', '/api/v1/health');
+  } catch (error) {
+    if (!(error instanceof MusterError) || error.code !== 'not-running') throw error;
+    const next = ['systemctl enable --now musterd', 'muster init, once more: the daemon then creates the defaults'];
+    return { done: [], next, status: ERRORS['not-running'].exit };
+  }
+  if (health.address !== address) {
+    const next = [`systemctl restart musterd   # it still serves ${health.address}`, 'muster init, once more'];
+    return { done: [], next, status: ERRORS['not-ready'].exit };
+  }
+  return { ...(await work()), status: 0 };
+}
+
+function reportText(report: {
+  file: string;
+  differences: string[];
+  done: string[];
+  next: string[];
+  isDryRun: boolean;
+}): string {
+  const { differences, done, next, isDryRun } = report;
+  const lines = [
+    ...(differences.length > 0 ? differences.map(line => `${report.file}: ${line}`) : []),
+    ...(done.length > 0 ? done : ['Nothing was to be changed.']),
+    ...(isDryRun ? ['This was a dry run: nothing was changed.'] : []),
+    ...(next.length > 0 ? ['What to do next:', ...next.map(line => `  ${line}`)] : ['This head is ready.']),
+  ];
+  return `${lines.join('\n')}\n`;
+}

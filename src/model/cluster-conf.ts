@@ -1,0 +1,94 @@
+// The cluster-conf file of the specified system: a line each for the interface, the range of addresses, the names, the nodes.
+import { MusterError } from '../errors.ts';
+import { nearest } from '../nearest.ts';
+import { ipToNumber, parseIpv4, parseSubnet } from '../wire/ip.ts';
+import { isStationMac, parseMac } from '../wire/mac.ts';
+
+export interface ClusterConf {
+  domain?: string;
+  interface?: string;
+  /** The largest number of nodes. */
+  nodes?: number;
+  range?: AddressRange;
+  /** Hardware addresses in the order of the lines: the first one is the first node. */
+  macs: string[];
+  /** A pattern for names: `compute{}`. */
+  nodename?: string;
+}
+
+export interface AddressRange {
+  first: string;
+  last?: string;
+  /** Prefix length, when it was given with the first address. */
+  prefix?: number;
+}
+
+type Reader = (words: readonly string[], conf: ClusterConf) => string | undefined;
+
+/** One row per keyword: takes its words into the result, or answers what is wrong with them. */
+const KEYWORDS: Readonly<Record<string, Reader>> = {
+  domain: ([name = '', ...more], conf) => {
+    if (more.length > 0 || !/^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(name)) return 'wants one domain name';
+    conf.domain = name;
+    return undefined;
+  },
+  interface: ([name = '', ...more], conf) => {
+    if (more.length > 0 || !/^[^\s/]{1,15}$/.test(name)) return 'wants the name of one interface';
+    conf.interface = name;
+    return undefined;
+  },
+  nodes: ([count = '', ...more], conf) => {
+    if (more.length > 0 || !/^[1-9]\d{0,6}$/.test(count)) return 'wants the largest number of nodes';
+    conf.nodes = Number(count);
+    return undefined;
+  },
+  iprange: ([first = '', last, ...more], conf) => {
+    const range = more.length > 0 ? undefined : readRange(first, last);
+    if (!range) return 'wants FIRST, with /BITS or /MASK if you like, and LAST if you like';
+    conf.range = range;
+    return undefined;
+  },
+  node: ([text = '', ...more], conf) => {
+    const mac = parseMac(text);
+    if (more.length > 0 || !mac || !isStationMac(mac)) return 'wants the hardware address of one machine';
+    if (conf.macs.includes(mac)) return `names ${mac} a second time`;
+    conf.macs.push(mac);
+    return undefined;
+  },
+  nodename: ([pattern = '', ...more], conf) => {
+    if (more.length > 0 || !/^[A-Za-z][A-Za-z0-9-]{0,40}\{(:0?[1-9]d)?\}$/.test(pattern))
+      return 'wants letters and one {} or {:03d}, such as compute{}';
+    conf.nodename = pattern;
+    return undefined;
+  },
+};
+
+/** Reads the file; every problem in it is in the one error, each with file, line and remedy. */
+export function parseClusterConf(content: string, file: string): ClusterConf {
+  const conf: ClusterConf = { macs: [] };
+  const problems: string[] = [];
+  for (const [index, line] of content.split('\n').entries()) {
+    const [keyword, ...words] = line.replace(/#.*/, '').trim().split(/\s+/);
+    if (!keyword) continue;
+    const reader = Object.hasOwn(KEYWORDS, keyword) ? KEYWORDS[keyword] : undefined;
+    const problem = reader ? reader(words, conf) : unknownKeyword(keyword);
+    if (problem) problems.push(`${file}, line ${index + 1}: ${reader ? `'${keyword}' ` : ''}${problem}`);
+  }
+  if (problems.length > 0) throw new MusterError('bad-value', problems.join('\n'));
+  return conf;
+}
+
+/** `10.54.0.100`, with a prefix or mask behind it, and a last address; undefined when it is no range. */
+export function readRange(first: string, last?: string): AddressRange | undefined {
+  const subnet = first.includes('/') ? parseSubnet(first) : undefined;
+  const from = first.includes('/') ? subnet?.address : parseIpv4(first);
+  const to = last === undefined ? undefined : parseIpv4(last);
+  if (!from || (last !== undefined && !to)) return undefined;
+  if (to && ipToNumber(to) < ipToNumber(from)) return undefined;
+  return { first: from, ...(to && { last: to }), ...(subnet && { prefix: subnet.prefix }) };
+}
+
+function unknownKeyword(keyword: string): string {
+  const close = nearest(keyword, Object.keys(KEYWORDS));
+  return `there is no keyword '${keyword}'; ${close ? `did you mean '${close}'?` : `they are ${Object.keys(KEYWORDS).join(', ')}`}`;
+}
