@@ -26,16 +26,6 @@ test('an interface without a link, which Node does not list, is found by the rou
   t.is(findInterface(defaultConfig(), network, { lo: interfaces.lo }, routes), 'br0');
 });
 
-test('an interface without a link, which Node does not list, is found by the route of its network', t => {
-  const routes = [
-    'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT',
-    'eth0\t00000000\tFEA01FAC\t0003\t0\t0\t0\t00000000\t0\t0\t0',
-    'br0\t0000360A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0',
-    '',
-  ].join('\n');
-  t.is(findInterface(defaultConfig(), network, { lo: interfaces['lo'] }, routes), 'br0');
-});
-
 test('an address that no interface has is an error that lists those there are', t => {
   t.throws(() => findInterface(defaultConfig(), parseSubnet('10.9.9.9/24') as Subnet, interfaces), {
     message:
