@@ -2,9 +2,10 @@
 import { MusterError } from '../errors.ts';
 import type { Change, Plan } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
+import { fieldsOf, type Value } from '../model/kinds.ts';
 import type { Store } from '../store/store.ts';
 import { type Changed, type Difference, revisionTag } from './contract.ts';
-import { showValue } from './show.ts';
+import { showField } from './show.ts';
 
 export interface Command {
   who: string;
@@ -42,18 +43,22 @@ export class Commander {
 
   private difference(change: Change): Difference {
     const before = this.cluster.any(change.uid);
-    const old = before ? showValue(this.cluster, before.kind, before.value) : {};
-    const after = change.value ? showValue(this.cluster, change.kind, change.value) : {};
     const fields: Difference['fields'] = {};
-    for (const name of new Set([...Object.keys(old), ...Object.keys(after)])) {
+    for (const row of change.value ? fieldsOf(change.kind) : []) {
       // The values as they are decide, and the values as they are shown are told: a changed password is a change.
-      if (JSON.stringify(raw(before?.value, name)) !== JSON.stringify(raw(change.value, name)))
-        fields[name] = { before: old[name] ?? null, after: after[name] ?? null };
+      if (isSame(raw(before?.value, row.name), raw(change.value, row.name))) continue;
+      const show = (value: Value | null | undefined): unknown =>
+        value ? (showField(this.cluster, row, value) ?? null) : null;
+      fields[row.name] = { before: show(before?.value), after: show(change.value) };
     }
     const action = !before ? 'created' : change.value ? 'changed' : 'deleted';
     const name = change.value?.name ?? before?.value.name ?? '';
-    return { kind: change.kind, uid: change.uid, name, action, fields: action === 'deleted' ? {} : fields };
+    return { kind: change.kind, uid: change.uid, name, action, fields };
   }
+}
+
+function isSame(left: unknown, right: unknown): boolean {
+  return left === right || JSON.stringify(left) === JSON.stringify(right);
 }
 
 function raw(value: object | null | undefined, name: string): unknown {

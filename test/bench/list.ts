@@ -1,7 +1,9 @@
 // All benchmarks, in the order of the list.
+import { benchCluster } from './cluster.ts';
 import { benchIscsi } from './iscsi.ts';
 import type { Bench } from './row.ts';
 
 export const BENCHES: readonly Bench[] = [
+  { name: 'cluster', summary: 'ten thousand nodes: list, select, set, and memory', run: () => benchCluster() },
   { name: 'iscsi', summary: 'reads per second of the iSCSI target, against tgtd', run: () => benchIscsi() },
 ];
