@@ -18,7 +18,7 @@ import { reasonOf } from '../errors.ts';
 import { makeInitramfs } from '../image/mkramfs.ts';
 import { run, runOk } from '../process/run.ts';
 import type { CachePlan } from './image-cache.ts';
-import { SYSTEM_PATH } from './process.ts';
+import { DIES_WITH_PARENT } from './process.ts';
 import { labRecipe, type Recipe } from './recipe.ts';
 
 /** The caller holds the lock of the cache: what lies in `tmp` belongs to a build that was killed. */
@@ -67,8 +67,9 @@ async function debian(recipe: Recipe, root: string, asRoot: boolean): Promise<vo
     ...(recipe.mirror ? [recipe.mirror] : []),
   ];
   // INITRD=No: the packages of the kernel are not to make an initramfs of their own.
-  const env = { INITRD: 'No', LC_ALL: 'C.UTF-8', PATH: SYSTEM_PATH };
-  await runOk('mmdebstrap', args, { env, package: 'mmdebstrap' });
+  const env = { INITRD: 'No', LC_ALL: 'C.UTF-8' };
+  const [program = '', ...words] = [...DIES_WITH_PARENT, 'mmdebstrap', ...args];
+  await runOk(program, words, { env, package: 'mmdebstrap' });
 }
 
 async function finish(recipe: Recipe, root: string): Promise<void> {

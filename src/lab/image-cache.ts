@@ -5,7 +5,7 @@ import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { run } from '../process/run.ts';
-import { DIES_WITH_PARENT } from './process.ts';
+import { DIES_WITH_PARENT, SYSTEM_PATH } from './process.ts';
 import { bootVersion, labRecipe, rootVersion } from './recipe.ts';
 
 /** Where the parts of one version lie, or will lie. */
@@ -18,8 +18,9 @@ export interface CachePlan {
   initramfs: string;
 }
 
-/** A version that nobody has used for this long is removed. */
+/** A version that nobody has used for this long is removed, and those beyond this many of a kind, the oldest first. */
 const UNUSED_MS = 30 * 24 * 3_600_000;
+const KEPT = 5;
 
 export function cachePlan(env: NodeJS.ProcessEnv = process.env, root = process.getuid?.() === 0): CachePlan {
   const folder = join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'lab');
@@ -66,6 +67,7 @@ async function buildAlone(plan: CachePlan, onStep: (step: string) => void, signa
   try {
     const { status, stderr } = await run(program, args, {
       package: 'util-linux',
+      env: { PATH: SYSTEM_PATH },
       ...(signal && { signal }),
       onLine: (line, stream) => {
         if (stream === 'stdout') onStep(line);
@@ -82,8 +84,9 @@ async function buildAlone(plan: CachePlan, onStep: (step: string) => void, signa
 
 /** Words before the builder that put it into a process namespace: when it is killed, all that it started goes with it. */
 async function alone(plan: CachePlan): Promise<string[]> {
-  const user = plan.root ? [] : ['--user', '--map-current-user'];
-  const words = ['unshare', ...user, '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
+  // In a user namespace the pretended owners of `fakechroot` cannot be set: there its parts end by their broken pipes.
+  if (!plan.root) return [];
+  const words = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const [program = '', ...args] = words;
   // Inside some containers /proc cannot be mounted; the build works there too, it is only harder to kill.
   const { status } = await run(program, [...args, 'true'], { package: 'util-linux' });
@@ -92,13 +95,22 @@ async function alone(plan: CachePlan): Promise<string[]> {
 
 /** Notes the use, and removes versions that were not used for long. */
 async function touch(plan: CachePlan): Promise<void> {
-  const used = [plan.image, plan.initramfs].map(file => dirname(file));
   const now = new Date();
-  for (const folder of used) await utimes(folder, now, now).catch(() => {});
-  for (const name of await readdir(plan.folder)) {
-    const folder = join(plan.folder, name);
-    if (!/^(image|boot)-/.test(name) || used.includes(folder)) continue;
-    const found = await stat(folder).catch(() => undefined);
-    if (found && now.getTime() - found.mtimeMs > UNUSED_MS) await rm(folder, { recursive: true, force: true });
+  for (const file of [plan.image, plan.initramfs]) await utimes(dirname(file), now, now).catch(() => {});
+  for (const kind of ['image-', 'boot-']) {
+    for (const folder of await outdated(plan.folder, kind, now.getTime()))
+      await rm(folder, { recursive: true, force: true });
   }
+}
+
+async function outdated(parent: string, kind: string, now: number): Promise<string[]> {
+  const names = (await readdir(parent)).filter(name => name.startsWith(kind));
+  const versions: { folder: string; used: number }[] = [];
+  for (const name of names) {
+    const folder = join(parent, name);
+    const found = await stat(folder).catch(() => undefined);
+    if (found) versions.push({ folder, used: found.mtimeMs });
+  }
+  versions.sort((left, right) => right.used - left.used);
+  return versions.filter(({ used }, place) => place >= KEPT || now - used > UNUSED_MS).map(({ folder }) => folder);
 }
