@@ -171,16 +171,18 @@ async function answerScript(
       `${node.name} asked for a script without a DHCP exchange of booting firmware before it`,
     );
   }
-  const answer = ports.plan(node.uid);
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
+  const scripts = await readScripts(ports);
+  // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
+  const answer = ports.plan(node.uid);
   if ('refusal' in answer) {
     ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal });
     ports.log.warn({ node: node.name }, `no script: ${answer.refusal}`);
-    return text(reply, 200, renderRefusal(await ports.template('refused.ipxe'), node.name, answer.refusal));
+    return text(reply, 200, renderRefusal(scripts.get('refused.ipxe') ?? '', node.name, answer.refusal));
   }
   const { plan } = answer;
-  const template = await ports.template(STYLES[plan.style]?.script ?? 'refused.ipxe');
+  const template = scripts.get(STYLES[plan.style]?.script ?? '') ?? '';
   const { id, boot } = ports.boots.mint(plan, peerOf(request));
   await ports.save(boot);
   // The specification's audit line, word for word.
@@ -189,6 +191,12 @@ async function answerScript(
     `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
   );
   return text(reply, 200, renderScript(template, plan, sessionUrl(ports.head(), id)));
+}
+
+/** Every script that a plan may need, by its name. */
+async function readScripts(ports: BootPlanePorts): Promise<Map<string, string>> {
+  const names = new Set(['refused.ipxe', ...Object.values(STYLES).map(style => style.script)]);
+  return new Map(await Promise.all(Array.from(names, async name => [name, await ports.template(name)] as const)));
 }
 
 interface Planned {
