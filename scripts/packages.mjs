@@ -1,6 +1,6 @@
 // The system packages of each purpose: one row per package, with the file that shows it is there.
 
-/** @typedef {'build' | 'lab' | 'test' | 'bench'} Purpose */
+/** @typedef {'build' | 'head' | 'lab' | 'test' | 'bench'} Purpose */
 
 /** @type {readonly { name: string, shows: string, for: readonly Purpose[] }[]} */
 export const PACKAGES = [
@@ -13,14 +13,14 @@ export const PACKAGES = [
   // The virtual cluster: firmware, machines, network, and the image they boot.
   { name: 'qemu-system-x86', shows: 'bin/qemu-system-x86_64', for: ['lab', 'test', 'bench'] },
   { name: 'ipxe-qemu', shows: '/usr/lib/ipxe/qemu/pxe-virtio.rom', for: ['lab', 'test', 'bench'] },
-  { name: 'ipxe', shows: '/usr/lib/ipxe/undionly.kpxe', for: ['lab', 'test', 'bench'] },
+  { name: 'ipxe', shows: '/usr/lib/ipxe/undionly.kpxe', for: ['head', 'lab', 'test', 'bench'] },
   { name: 'ovmf', shows: '/usr/share/OVMF/OVMF_CODE_4M.fd', for: ['lab', 'test', 'bench'] },
   { name: 'iproute2', shows: 'bin/ip', for: ['lab', 'test', 'bench'] },
   { name: 'dnsmasq-base', shows: 'sbin/dnsmasq', for: ['lab', 'test', 'bench'] },
   { name: 'mmdebstrap', shows: 'bin/mmdebstrap', for: ['lab', 'test', 'bench'] },
   { name: 'fakechroot', shows: 'bin/fakechroot', for: ['lab', 'test', 'bench'] },
   { name: 'fakeroot', shows: 'bin/fakeroot', for: ['lab', 'test', 'bench'] },
-  { name: 'squashfs-tools', shows: 'bin/mksquashfs', for: ['lab', 'test', 'bench'] },
+  { name: 'squashfs-tools', shows: 'bin/mksquashfs', for: ['head', 'lab', 'test', 'bench'] },
   { name: 'kmod', shows: 'sbin/depmod', for: ['lab', 'test', 'bench'] },
   { name: 'cpio', shows: 'bin/cpio', for: ['lab', 'test', 'bench'] },
   { name: 'xz-utils', shows: 'bin/xz', for: ['lab', 'test', 'bench'] },
@@ -32,7 +32,7 @@ export const PACKAGES = [
   { name: 'curl', shows: 'bin/curl', for: ['test', 'bench'] },
   { name: 'isc-dhcp-client', shows: 'sbin/dhclient', for: ['test'] },
   { name: 'udhcpc', shows: 'sbin/udhcpc', for: ['test'] },
-  { name: 'busybox-static', shows: 'bin/busybox', for: ['test'] },
+  { name: 'busybox-static', shows: 'bin/busybox', for: ['head', 'lab', 'test', 'bench'] },
   { name: 'nftables', shows: 'sbin/nft', for: ['test'] },
   { name: 'gdisk', shows: 'sbin/sgdisk', for: ['test'] },
   { name: 'fdisk', shows: 'sbin/sfdisk', for: ['test'] },

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // All set-up of a fresh clone: system packages, npm packages, build. Quick when there is nothing to do.
-//   node scripts/setup.mjs [none|lab|test|bench]
+//   node scripts/setup.mjs [none|head|lab|test|bench]
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -15,8 +15,8 @@ const POLICY = '/usr/sbin/policy-rc.d';
 
 process.chdir(ROOT);
 const purpose = process.argv[2] ?? 'none';
-if (!['none', 'lab', 'test', 'bench'].includes(purpose)) {
-  stop(2, `setup: unknown purpose '${purpose}'; there are none, lab, test and bench`);
+if (!['none', 'head', 'lab', 'test', 'bench'].includes(purpose)) {
+  stop(2, `setup: unknown purpose '${purpose}'; there are none, head, lab, test and bench`);
 }
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
