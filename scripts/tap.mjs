@@ -23,7 +23,7 @@ export class TapReading {
     } else if (/^1\.\.\d+$/.test(text)) {
       this.end();
       this.complete = true;
-    } else if (this.#current && /^(# | {2})/.test(text)) {
+    } else if (this.#current && /^(# {3}| {2})/.test(text)) {
       this.#current.text.push(text.replace(/^# {3}|^ {2}/, ''));
     }
   }
