@@ -13,7 +13,8 @@ export interface BootEvent {
   error?: string;
 }
 
-export type Outcome = 'up' | 'superseded' | 'expired';
+/** `handed-over`: the node was left to its own disk, as its boot style says. */
+export type Outcome = 'up' | 'handed-over' | 'superseded' | 'expired';
 
 export interface Boot {
   /** A public number for people; no capability. */

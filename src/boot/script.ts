@@ -1,5 +1,6 @@
 // The iPXE script of one boot: a file of boot-scripts/ with its placeholders filled in.
 import { MusterError } from '../errors.ts';
+import type { IscsiAccess } from './iscsi-access.ts';
 import type { BootPlan } from './plan.ts';
 
 /** Fills `@NAME@` placeholders; one that has no value is our own error, found by the tests over all scripts. */
@@ -12,14 +13,36 @@ export function fillTemplate(template: string, values: Record<string, string>): 
 }
 
 /** The script that boots a plan; `url` is the session's own, without a slash behind. */
-export function renderScript(template: string, plan: BootPlan, url: string): string {
+export function renderScript(template: string, plan: BootPlan, url: string, more: ScriptValues = {}): string {
   return fillTemplate(template, {
+    ...localValues(plan, more),
     URL: url,
     NODE: plan.node.name,
     STYLE: plan.style,
     BOOT_CONFIG: plan.bootConfig.name,
     CMDLINE: plan.cmdline,
   });
+}
+
+/** What scripts of styles that boot from a disk have besides. */
+export interface ScriptValues {
+  /** The URL below which loader files are, without a slash behind. */
+  loaders?: string;
+  /** What iPXE logs in with over iSCSI. */
+  iscsi?: Pick<IscsiAccess, 'portal' | 'target' | 'initiator' | 'user' | 'secret'>;
+}
+
+function localValues({ sanboot }: BootPlan, { loaders = '', iscsi }: ScriptValues): Record<string, string> {
+  const [address = '', port = ''] = iscsi?.portal.split(':') ?? [];
+  // RFC 4173 §5: iscsi:<server>:<protocol>:<port>:<LUN>:<target>
+  const ours = iscsi ? `iscsi:${address}::${port}:0:${iscsi.target}` : '';
+  return {
+    LOADERS: loaders,
+    SANBOOT: sanboot && 'words' in sanboot ? sanboot.words : ours,
+    INITIATOR: iscsi?.initiator ?? '',
+    USER: iscsi?.user ?? '',
+    SECRET: iscsi?.secret ?? '',
+  };
 }
 
 /** The script for a node that cannot boot now: says why on its console, waits, and tries again from the start. */

@@ -21,7 +21,7 @@ export interface Timeline {
   id: string;
   started: number;
   ended?: number;
-  outcome: 'up' | 'superseded' | 'expired' | 'failed' | 'booting';
+  outcome: 'up' | 'handed-over' | 'superseded' | 'expired' | 'failed' | 'booting';
   /** Seconds from the first packet to up. */
   seconds?: number;
   style?: string;

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { loadHeadKey } from '../boot/head-key.ts';
-import { iscsiNames } from '../boot/iscsi-access.ts';
+import { iscsiNames, readsOverIscsi } from '../boot/iscsi-access.ts';
 import { findLoaders, type Loaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
@@ -140,6 +140,6 @@ function planOf({ cluster }: State, uid: string, withIscsi: boolean): PlanAnswer
   const node = cluster.get('node', uid);
   if (!node) return { refusal: 'the node was deleted' };
   const answer = planBoot(cluster, node);
-  if (withIscsi || !('plan' in answer) || answer.plan.style !== 'iscsi') return answer;
-  return { refusal: 'its boot style is iscsi, and iscsi.enabled is false in the configuration of the head' };
+  if (withIscsi || !('plan' in answer) || !readsOverIscsi(answer.plan)) return answer;
+  return { refusal: 'it boots from iSCSI, and iscsi.enabled is false in the configuration of the head' };
 }

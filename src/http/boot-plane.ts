@@ -3,7 +3,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
-import type { IscsiAccess } from '../boot/iscsi-access.ts';
+import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { Stage } from '../boot/journey.ts';
 import type { BootPlan, PlanAnswer, PlannedFile } from '../boot/plan.ts';
 import { renderRefusal, renderScript } from '../boot/script.ts';
@@ -14,7 +14,7 @@ import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
 import { type Sent, sendFile } from './send-file.ts';
-import { type HeadFacts, sessionUrl, sessionValues } from './session-values.ts';
+import { type HeadFacts, loadersUrl, sessionUrl, sessionValues } from './session-values.ts';
 
 export interface BootPlanePorts {
   head(): HeadFacts;
@@ -120,7 +120,7 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
 
   server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, id, boot) => {
-      const iscsi = plan.style === 'iscsi' ? ports.iscsiAccess?.(boot, plan) : undefined;
+      const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
       const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(), iscsi)));
       reply
         .header('Cache-Control', 'no-store')
@@ -182,20 +182,24 @@ async function answerScript(
     return text(reply, 200, renderRefusal(scripts.get('refused.ipxe') ?? '', node.name, answer.refusal));
   }
   const { plan } = answer;
-  const template = scripts.get(STYLES[plan.style]?.script ?? '') ?? '';
+  const rules = STYLES[plan.style];
+  const template = scripts.get(rules?.script(plan) ?? '') ?? '';
   const { id, boot } = ports.boots.mint(plan, peerOf(request));
+  if (rules?.handsOver) ports.boots.handOver(boot);
   await ports.save(boot);
   // The specification's audit line, word for word.
   ports.log.info(
     { audit: true, node: plan.node.name, boot: boot.id },
     `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
   );
-  return text(reply, 200, renderScript(template, plan, sessionUrl(ports.head(), id)));
+  const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
+  const more = { loaders: loadersUrl(ports.head()), ...(iscsi && { iscsi }) };
+  return text(reply, 200, renderScript(template, plan, sessionUrl(ports.head(), id), more));
 }
 
 /** Every script that a plan may need, by its name. */
 async function readScripts(ports: BootPlanePorts): Promise<Map<string, string>> {
-  const names = new Set(['refused.ipxe', ...Object.values(STYLES).map(style => style.script)]);
+  const names = new Set(['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)]);
   return new Map(await Promise.all(Array.from(names, async name => [name, await ports.template(name)] as const)));
 }
 

@@ -104,13 +104,15 @@ function takeNote(note: TargetNote, { boots, limiter, log }: Told): void {
   if (event === 'refused' && boot) tell(boots, limiter, boot, { error: `iSCSI login refused: ${reason ?? ''}`, peer });
 }
 
-/** A line on the timeline of a boot that is under way. A node that is up has none to get: its logins are in the log. */
+/** A line on the timeline of a boot that is under way. A node that is up has none to get: its logins
+ are in the log. */
 function tell(
   boots: Boots,
   limiter: LogLimiter | undefined,
   boot: Boot,
   words: { detail?: string; error?: string; peer?: string },
 ): void {
-  if (boot.outcome || (limiter && limiter.allow(`timeline ${boot.id}`) === undefined)) return;
+  const isOver = boot.outcome !== undefined && boot.outcome !== 'handed-over';
+  if (isOver || (limiter && limiter.allow(`timeline ${boot.id}`) === undefined)) return;
   boots.tell(boot, { stage: 'image', ...words });
 }

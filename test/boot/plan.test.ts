@@ -75,7 +75,7 @@ test('every script is an iPXE script, every placeholder is filled, and every sty
   }
   for (const style of Object.values(STYLES))
     t.true(
-      scripts.some(script => script.name === style.script),
+      style.scripts.every(name => scripts.some(script => script.name === name)),
       style.style,
     );
 });

@@ -1,21 +1,11 @@
 // What goes wrong on the way: an image damaged in storage, and a head that dies in the middle of a download.
-import { open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import test from 'ava';
 import type { Step } from '../../../src/lab/follow.ts';
 import type { Lab } from '../../../src/lab/lab.ts';
 import { throttle } from '../../../src/lab/network.ts';
 import { labTest } from '../../support/lab.ts';
-
-/** The stored files of a lab, the largest last. */
-async function storedFiles(lab: Lab): Promise<{ path: string; size: number }[]> {
-  const entries = await readdir(lab.head.state, { recursive: true, withFileTypes: true });
-  const paths = entries
-    .filter(entry => entry.isFile() && /^[0-9a-f]{64}$/.test(entry.name))
-    .map(entry => join(entry.parentPath, entry.name));
-  const files = await Promise.all(paths.map(async path => ({ path, size: (await stat(path)).size })));
-  return files.sort((left, right) => left.size - right.size);
-}
+import { storedFiles } from '../inside.ts';
 
 /** Changes one byte in the middle of a file. */
 async function damage(path: string, size: number): Promise<void> {
