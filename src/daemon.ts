@@ -33,11 +33,11 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const nic = findInterface(config, network);
   const unknown = new UnknownMachines();
   const state = await openState(config, log, network, stops);
-  const { loaders, served } = await bootFiles(state);
+  const files = await bootFiles(state);
   const iscsi = await startIscsi(state, stops);
-  await startHttp(state, served, iscsi, stops);
-  await startTftp(state, served, stops);
-  await startDhcp(state, loaders, unknown, stops);
+  await startHttp(state, files.served, iscsi, stops);
+  await startTftp(state, files.served, stops);
+  await startDhcp(state, files, unknown, stops);
   await startAdmin(state, unknown, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');

@@ -1,4 +1,4 @@
-// The iPXE script of one boot: a file of boot-scripts/ with its placeholders filled in.
+// The script of one boot, for iPXE or for GRUB: a file of boot-scripts/ with its placeholders filled in.
 import { MusterError } from '../errors.ts';
 import type { IscsiAccess } from './iscsi-access.ts';
 import type { BootPlan } from './plan.ts';
@@ -22,6 +22,28 @@ export function renderScript(template: string, plan: BootPlan, url: string, more
     BOOT_CONFIG: plan.bootConfig.name,
     CMDLINE: plan.cmdline,
   });
+}
+
+/** The same for GRUB, whose words are quoted; `path` is that of the session's URL, `head` is `address:port`. */
+export function renderGrubScript(template: string, plan: BootPlan, head: string, path: string): string {
+  return fillTemplate(template, {
+    HEAD: head,
+    PATH: path,
+    NODE: plan.node.name,
+    STYLE: plan.style,
+    BOOT_CONFIG: plan.bootConfig.name,
+    CMDLINE: plan.cmdline
+      .split(/\s+/)
+      .filter(word => word !== '')
+      .map(word => `'${word.replaceAll("'", "'\\''")}'`)
+      .join(' '),
+  });
+}
+
+/** As `renderRefusal`, within GRUB's double quotes. */
+export function renderGrubRefusal(template: string, name: string, reason: string): string {
+  const plain = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').replace(/["$\\`]/g, "'");
+  return fillTemplate(template, { NODE: plain(name), REASON: plain(reason) });
 }
 
 /** What scripts of styles that boot from a disk have besides. */

@@ -13,17 +13,20 @@ import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import { startTftpServer } from '../tftp/server.ts';
 import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
+import { grubLoaders } from './grub-loaders.ts';
 import { NewNodes } from './new-nodes.ts';
 import { starting } from './preflight.ts';
 import { onNodeDeleted, type State, type Stops } from './state.ts';
 import type { UnknownMachines } from './unknown-machines.ts';
 
+export interface BootFiles {
+  loaders: Loaders;
+  /** Paths by the names that firmware asks for. */
+  served: Map<string, string>;
+}
+
 /** The loaders of this machine, and every file that firmware may fetch by its name. */
-export async function bootFiles({
-  config,
-  log,
-  network,
-}: State): Promise<{ loaders: Loaders; served: Map<string, string> }> {
+export async function bootFiles({ config, log, network }: State): Promise<BootFiles> {
   const loaders = findLoaders(config.loaders, existsSync);
   if (Object.keys(loaders).length === 0) {
     log.warn(
@@ -33,7 +36,11 @@ export async function bootFiles({
   }
   return {
     loaders,
-    served: new Map([...servedLoaders(loaders), ['autoexec.ipxe', await writeAutoexec(config, network.address)]]),
+    served: new Map([
+      ...servedLoaders(loaders),
+      ['autoexec.ipxe', await writeAutoexec(config, network.address)],
+      ...(await grubLoaders(config, network.address, log)),
+    ]),
   };
 }
 
@@ -115,7 +122,12 @@ export async function startTftp(state: State, served: ReadonlyMap<string, string
   stops.push(async () => tftp.close());
 }
 
-export async function startDhcp(state: State, loaders: Loaders, unknown: UnknownMachines, stops: Stops): Promise<void> {
+export async function startDhcp(
+  state: State,
+  { loaders, served }: BootFiles,
+  unknown: UnknownMachines,
+  stops: Stops,
+): Promise<void> {
   const { config, network, directory, boots, log, context, commander, now } = state;
   if (!config['dhcp.enabled']) return;
   const newNodes = new NewNodes({ context, commander, log, now });
@@ -126,6 +138,7 @@ export async function startDhcp(state: State, loaders: Loaders, unknown: Unknown
     journey: boots,
     log,
     loaders,
+    served,
     granted: (grant: Grant) => boots.grant(grant.node),
     seen: (client: UnknownClient) => {
       unknown.seen(client);

@@ -6,7 +6,7 @@ import type { Directory } from '../boot/directory.ts';
 import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { Stage } from '../boot/journey.ts';
 import type { BootPlan, PlanAnswer, PlannedFile } from '../boot/plan.ts';
-import { renderRefusal, renderScript } from '../boot/script.ts';
+import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from '../boot/script.ts';
 import { sessionArchive, sessionFile } from '../boot/session-archive.ts';
 import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
@@ -75,7 +75,8 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     refuse(request, reply, status, status >= 500 ? 'the head failed to answer' : reasonOf(error));
   });
 
-  server.get('/boot/v1/script', async (request, reply) => answerScript(ports, request, reply, refuse));
+  server.get('/boot/v1/script', async (request, reply) => answerScript(ports, request, reply, refuse, IPXE));
+  server.get('/boot/v1/grub.cfg', async (request, reply) => answerScript(ports, request, reply, refuse, GRUB));
 
   server.get<{ Params: { file: string } }>('/boot/v1/loader/:file', async (request, reply) => {
     const file = ports.loaderFile(request.params.file);
@@ -154,12 +155,46 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
 
 type Refuse = (request: FastifyRequest, reply: FastifyReply, status: number, reason: string) => FastifyReply;
 
+/** What differs between the loaders that ask for a script. */
+interface Language {
+  refused: string;
+  /** The file in boot-scripts/ for a plan. */
+  file(plan: BootPlan): string;
+  files: readonly string[];
+  render(template: string, plan: BootPlan, id: string, ports: BootPlanePorts, boot: Boot): string;
+  renderRefusal(template: string, name: string, reason: string): string;
+}
+
+const IPXE: Language = {
+  refused: 'refused.ipxe',
+  files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
+  file: plan => STYLES[plan.style]?.script(plan) ?? '',
+  render(template, plan, id, ports, boot) {
+    const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
+    const more = { loaders: loadersUrl(ports.head()), ...(iscsi && { iscsi }) };
+    return renderScript(template, plan, sessionUrl(ports.head(), id), more);
+  },
+  renderRefusal,
+};
+
+const GRUB: Language = {
+  refused: 'refused.grub',
+  files: ['refused.grub', 'netboot.grub', 'local.grub'],
+  file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : 'netboot.grub'),
+  render(template, plan, id, ports) {
+    const url = new URL(sessionUrl(ports.head(), id));
+    return renderGrubScript(template, plan, url.host, url.pathname);
+  },
+  renderRefusal: renderGrubRefusal,
+};
+
 /** Stage 5: the plan is resolved and frozen, and the session minted; it is durable before its id is given away. */
 async function answerScript(
   ports: BootPlanePorts,
   request: FastifyRequest,
   reply: FastifyReply,
   refuse: Refuse,
+  language: Language,
 ): Promise<FastifyReply> {
   const node = ports.directory.nodeByIp(request.ip);
   if (!node) return refuse(request, reply, 403, `${request.ip} is no node's address`);
@@ -173,33 +208,30 @@ async function answerScript(
   }
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
-  const scripts = await readScripts(ports);
+  const scripts = await readScripts(ports, language);
   // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
   const answer = ports.plan(node.uid);
   if ('refusal' in answer) {
     ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal });
     ports.log.warn({ node: node.name }, `no script: ${answer.refusal}`);
-    return text(reply, 200, renderRefusal(scripts.get('refused.ipxe') ?? '', node.name, answer.refusal));
+    return text(reply, 200, language.renderRefusal(scripts.get(language.refused) ?? '', node.name, answer.refusal));
   }
   const { plan } = answer;
-  const rules = STYLES[plan.style];
-  const template = scripts.get(rules?.script(plan) ?? '') ?? '';
+  const template = scripts.get(language.file(plan)) ?? '';
   const { id, boot } = ports.boots.mint(plan, peerOf(request));
-  if (rules?.handsOver) ports.boots.handOver(boot);
+  if (STYLES[plan.style]?.handsOver) ports.boots.handOver(boot);
   await ports.save(boot);
   // The specification's audit line, word for word.
   ports.log.info(
     { audit: true, node: plan.node.name, boot: boot.id },
     `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
   );
-  const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
-  const more = { loaders: loadersUrl(ports.head()), ...(iscsi && { iscsi }) };
-  return text(reply, 200, renderScript(template, plan, sessionUrl(ports.head(), id), more));
+  return text(reply, 200, language.render(template, plan, id, ports, boot));
 }
 
 /** Every script that a plan may need, by its name. */
-async function readScripts(ports: BootPlanePorts): Promise<Map<string, string>> {
-  const names = new Set(['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)]);
+async function readScripts(ports: BootPlanePorts, { files }: Language): Promise<Map<string, string>> {
+  const names = new Set(files);
   return new Map(await Promise.all(Array.from(names, async name => [name, await ports.template(name)] as const)));
 }
 

@@ -25,6 +25,8 @@ export interface LabOptions {
   logs?: string;
   /** Attributes of every node. */
   attributes?: Readonly<Record<string, string>>;
+  /** Raw disk images, by the index of the node that has it. */
+  disks?: readonly string[];
   /** More words for the kernel's command line. */
   cmdline?: string;
   /** Lines for musterd's configuration file. */
@@ -146,7 +148,9 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
   stops.push(async () => head.stop());
   await head.start();
   const nodes = Array.from({ length: options.nodes }, (_, index) => {
-    return new Machine(namespace, { index, firmware: options.firmware, memory: options.memory, folder, logs });
+    const disk = options.disks?.[index];
+    const { firmware, memory } = options;
+    return new Machine(namespace, { index, firmware, memory, folder, logs, ...(disk && { disk }) });
   });
   for (const node of nodes) stops.push(async () => node.powerOff());
   const { style, attributes, cmdline, signal } = options;

@@ -90,6 +90,10 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
     problem: value =>
       (BOOT_STYLES as readonly string[]).includes(value) ? undefined : `must be one of ${BOOT_STYLES.join(', ')}`,
   },
+  _boot_loader: {
+    meaning: 'what firmware loads: ipxe (the default), or grub, for firmware on which iPXE fails',
+    problem: value => (['ipxe', 'grub'].includes(value) ? undefined : 'must be ipxe or grub'),
+  },
   _boot_rw_layer: {
     meaning: 'how a read-only root becomes writable: overlayfs (the default) or rwtab',
     problem: value => (['overlayfs', 'rwtab'].includes(value) ? undefined : 'must be overlayfs or rwtab'),
