@@ -62,11 +62,12 @@ const seconds = (value: string): string | undefined =>
     ? undefined
     : 'must be whole seconds, from 1 to 86400';
 
-/** `/dev/sda cache=20G,root=rest`: at most one of the rest, and it is the last. */
+/** `/dev/sda cache=20G,root=rest`, and `erase=SERIAL` for a disk that is not empty: at most one of the rest, and it is the last. */
 function diskLayoutProblem(value: string): string | undefined {
   const form = 'must be a disk and its partitions, such as /dev/sda cache=20G,root=rest';
   const [disk = '', parts = '', ...more] = value.trim().split(/\s+/);
-  if (more.length > 0 || !/^\/dev\/[\w./:@+-]+$/.test(disk)) return form;
+  if (more.length > 1 || (more[0] !== undefined && !/^erase=\S+$/.test(more[0]))) return form;
+  if (!/^\/dev\/[\w./:@+-]+$/.test(disk)) return form;
   const list = parts.split(',');
   const labels = list.map(part => part.split('=')[0]);
   if (new Set(labels).size < labels.length) return `${form}; a label stands twice`;

@@ -83,3 +83,10 @@ export async function storedFiles(lab: Lab): Promise<{ path: string; size: numbe
   const files = await Promise.all(paths.map(async path => ({ path, size: (await stat(path)).size })));
   return files.sort((left, right) => left.size - right.size);
 }
+
+/** Bytes that have gone to the node behind this tap. */
+export async function sentBytes(lab: Lab, tap: string): Promise<number> {
+  const text = await lab.namespace.run(['ip', '-json', '-statistics', 'link', 'show', 'dev', tap]);
+  const [link] = JSON.parse(text) as { stats64: { tx: { bytes: number } } }[];
+  return link?.stats64.tx.bytes ?? 0;
+}

@@ -2,10 +2,9 @@
 import { open } from 'node:fs/promises';
 import test from 'ava';
 import type { Step } from '../../../src/lab/follow.ts';
-import type { Lab } from '../../../src/lab/lab.ts';
 import { throttle } from '../../../src/lab/network.ts';
 import { labTest } from '../../support/lab.ts';
-import { storedFiles } from '../inside.ts';
+import { sentBytes, storedFiles } from '../inside.ts';
 
 /** Changes one byte in the middle of a file. */
 async function damage(path: string, size: number): Promise<void> {
@@ -70,9 +69,3 @@ labTest(
     t.true(Number(resumed?.[1]) > 1_000_000, `it had a part: ${resumed?.[1]} of ${image?.size}`);
   },
 );
-
-async function sentBytes(lab: Lab, tap: string): Promise<number> {
-  const text = await lab.namespace.run(['ip', '-json', '-statistics', 'link', 'show', 'dev', tap]);
-  const [link] = JSON.parse(text) as { stats64: { tx: { bytes: number } } }[];
-  return link?.stats64.tx.bytes ?? 0;
-}
