@@ -202,6 +202,8 @@ export class Boots implements JourneyLog {
   }
 
   private beganAnew(boot: Boot, stage: Stage): boolean {
+    // The loader of the local disk, which the script of `next` sends for.
+    if (boot.outcome === 'handed-over' && stage === 'loader') return false;
     if (boot.outcome) return stageNumber(stage) <= stageNumber('script');
     const reached = furthestStage(boot);
     if (!reached) return false;

@@ -104,7 +104,7 @@ for (const shell of Object.keys(SHELLS)) {
     t.regex((await layout(it.root, ' erase=S123')).stdout, /^PARTITIONED/);
     execFileSync('dd', [`of=${it.empty}`, 'bs=1', 'seek=70000', 'count=1', 'status=none'], { input: 'x' });
     t.regex((await layout(it.empty)).console, /is not empty: its first mebibyte is not blank/);
-    execFileSync('sfdisk', ['-q', it.empty], { input: 'label: dos\n' });
+    execFileSync('sfdisk', ['-q', '--no-reread', '--no-tell-kernel', it.empty], { input: 'label: dos\n' });
     t.regex((await layout(it.empty)).console, /is not empty: it has a partition table \(dos\)/);
     await show(it.place, it.empty, 32 << 20, 1);
     t.regex((await layout(it.empty)).console, /is not empty: it has partitions/);
@@ -131,6 +131,8 @@ for (const shell of Object.keys(SHELLS)) {
     t.regex(await reason({ MUSTER_DISK_ROOT: root, MUSTER_DISK_CACHE: it.root }), /are the same partition/);
     await writeFile(join(it.place.proc, 'mounts'), `${it.root} /data ext4 rw 0 0\n`);
     t.regex(await reason({ MUSTER_DISK_ROOT: root }), /\(_disk_root\) is mounted/);
+    execFileSync('mkfs.ext4', ['-q', '-F', '-L', `root-${shell}`, it.empty]);
+    t.regex(await reason({ MUSTER_DISK_ROOT: root }), /is on several partitions: \S+ \S+; give them names/);
     await show(it.place, it.empty, 32 << 20, 2);
     t.regex(await reason({ MUSTER_DISK_ROOT: it.empty }), /is a whole disk with partitions; name one of them/);
   });
