@@ -52,6 +52,7 @@ export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | un
   const options = {
     address: network.address,
     port: config['iscsi.port'],
+    workers: config['iscsi.workers'],
     names: iscsiNames(config['iscsi.iqn']),
     key: loadHeadKey(config['paths.state'], randomBytes),
     stateFolder: config['paths.state'],

@@ -9,12 +9,14 @@ import { type Log, LogLimiter } from '../log.ts';
 import { BootDisks } from './boot-disks.ts';
 import { bootTargets } from './boot-targets.ts';
 import type { TargetNote } from './directory.ts';
-import { IscsiTarget } from './server.ts';
+import { byAddress, IscsiWorkers } from './workers.ts';
 
 export interface BootIscsiOptions {
   /** Where nodes log in. */
   address: string;
   port: number;
+  /** Processes besides this one, for disks that are only read. */
+  workers: number;
   names: IscsiNames;
   /** The secret that those of boots follow from. */
   key: Buffer;
@@ -50,7 +52,12 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
     disk: async (boot, plan, blob) => disks.open(boot, plan, blob),
     refused: (boot, reason) => tell(boots, limiter, boot, { error: `iSCSI login refused: ${reason}` }),
   });
-  const target = new IscsiTarget({ directory: targets, note: note => takeNote(note, { boots, limiter, log }) });
+  const target = new IscsiWorkers({
+    directory: targets,
+    note: note => takeNote(note, { boots, limiter, log }),
+    workers: options.workers,
+    route: (ip, workers) => (hasOverlay(options, ip) ? 'here' : byAddress(ip, workers)),
+  });
   const sweep = (): void => {
     const isLive = (id: string): boolean => {
       const boot = boots.byId(id);
@@ -81,6 +88,13 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
       await disks.close();
     },
   };
+}
+
+/** What a node writes is kept by this process: no other can serve its disk. */
+function hasOverlay({ directory, boots }: BootIscsiOptions, ip: string): boolean {
+  const node = directory.nodeByIp(ip);
+  const reader = node && boots.rootReader(node.uid);
+  return reader !== undefined && 'plan' in reader && reader.plan.iscsiOverlay !== undefined;
 }
 
 interface Told {
