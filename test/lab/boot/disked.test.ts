@@ -1,35 +1,14 @@
 // Style disked: an empty disk, a warm cache, a head that is gone, a damaged cache, and a power cut in mid-write.
-import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import type { Timeline } from '../../../src/admin/contract.ts';
 import type { Step } from '../../../src/lab/follow.ts';
-import type { Lab, LabOptions } from '../../../src/lab/lab.ts';
+import { DISK_ATTRIBUTES, type Lab } from '../../../src/lab/lab.ts';
 import { throttle } from '../../../src/lab/network.ts';
-import { requireLab, withLab } from '../../support/lab.ts';
+import { withLab } from '../../support/lab.ts';
 import { runInside } from '../console.ts';
 import { BIOS_LACKS, contentIsRight, lastBoot, rootIs, sentBytes, storedFiles, timelineIsComplete } from '../inside.ts';
 
-const ATTRIBUTES = {
-  _disk_layout: '/dev/vda cache=400M,root=rest',
-  _disk_cache: 'LABEL=cache',
-  _disk_root: 'LABEL=root',
-};
-
-async function withDisk(
-  t: ExecutionContext,
-  options: Partial<LabOptions>,
-  body: (lab: Lab) => Promise<void>,
-): Promise<void> {
-  if (!requireLab(t, options.firmware)) return;
-  const folder = await mkdtemp(join(tmpdir(), 'muster-disks-'));
-  t.teardown(() => rm(folder, { recursive: true }));
-  const disk = join(folder, 'disk.img');
-  await writeFile(disk, '');
-  await truncate(disk, 2 * 2 ** 30);
-  await withLab(t, { style: 'disked', attributes: ATTRIBUTES, memory: 512, ...options, disks: [disk] }, body);
-}
+const DISKED = { style: 'disked', memory: 512 } as const;
 
 /** Bytes of the image that the head has sent in the last boot. */
 function imageBytes(boot: Timeline): number {
@@ -50,7 +29,7 @@ async function changeCache(lab: Lab, script: string): Promise<void> {
 }
 
 test.serial('bios, disked: whatever happens to cache and head, the node comes up with the right root', async t => {
-  await withDisk(t, { firmware: 'bios' }, async lab => {
+  await withLab(t, { ...DISKED, firmware: 'bios' }, async lab => {
     await lab.bootUp();
     await timelineIsComplete(t, lab, BIOS_LACKS, 'disked');
     await contentIsRight(t, lab);
@@ -103,7 +82,8 @@ test.serial('bios, disked: whatever happens to cache and head, the node comes up
 });
 
 test.serial('uefi, disked: an empty disk, then a root that is kept because it is unchanged', async t => {
-  await withDisk(t, { firmware: 'uefi', attributes: { ...ATTRIBUTES, _disk_wipe: 'changed' } }, async lab => {
+  const attributes = { ...DISK_ATTRIBUTES, _disk_wipe: 'changed' };
+  await withLab(t, { ...DISKED, firmware: 'uefi', attributes }, async lab => {
     await lab.bootUp();
     await timelineIsComplete(t, lab, [], 'disked');
     await contentIsRight(t, lab);
