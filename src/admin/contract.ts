@@ -5,6 +5,7 @@ import type { BootEvent } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import type { NodeState, NodeStatus } from '../boot/status.ts';
 import type { Timeline } from '../boot/timeline.ts';
+import type { Why } from '../boot/why.ts';
 import type { Inherited } from '../model/attributes.ts';
 import type { Kind } from '../model/kinds.ts';
 import type { AuditLine } from '../store/store.ts';
@@ -67,6 +68,13 @@ export interface Explained {
   refusal?: string;
   /** What the node would do now, in sentences. */
   words: string[];
+}
+
+/** Why a node is not up, or that it is. */
+export interface ShownWhy extends Why {
+  uid: string;
+  name: string;
+  state: NodeState;
 }
 
 /** The nodes of a `waitfor`, and whether all of them came to the state in time. */

@@ -9,7 +9,15 @@ import { initRun } from './init-action.ts';
 import { labRun } from './lab-action.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
-import { joinGroups, leaveGroups, nodeExplain, nodeStatus, nodeTimeline, nodeUnknown } from './node-actions.ts';
+import {
+  joinGroups,
+  leaveGroups,
+  nodeExplain,
+  nodeStatus,
+  nodeTimeline,
+  nodeUnknown,
+  nodeWhy,
+} from './node-actions.ts';
 import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
 import { clusterSettings } from './settings-action.ts';
@@ -85,6 +93,7 @@ export const NOUNS: readonly Noun[] = [
       nodeStatus,
       waitFor,
       nodeTimeline,
+      nodeWhy,
       nodeExplain,
       nodeUnknown,
     ],
