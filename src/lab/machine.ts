@@ -32,6 +32,8 @@ export class Machine {
   private readonly namespace: Namespace;
   private process: LabProcess | undefined;
   private startedAt: number | undefined;
+  /** Where in the console's text the last power-on begins. */
+  consoleStart = 0;
 
   constructor(namespace: Namespace, options: MachineOptions) {
     this.options = options;
@@ -55,6 +57,7 @@ export class Machine {
   /** Switches the power on. Each time with the firmware's variables as new, so that no boot order is left from before. */
   async powerOn(): Promise<void> {
     if (this.pid !== undefined) return;
+    this.consoleStart = this.serial.length();
     this.startedAt = performance.now();
     if (canUseKvm() && !kvmIsBroken) {
       await this.start(true);
