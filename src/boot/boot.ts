@@ -13,7 +13,7 @@ export interface BootEvent {
   error?: string;
 }
 
-export type Outcome = 'up' | 'superseded' | 'expired';
+export type Outcome = 'up' | 'superseded' | 'expired' | 'installed';
 
 export interface Boot {
   /** A public number for people; no capability. */
@@ -27,6 +27,8 @@ export interface Boot {
   /** SHA-256 of the session id and of the heartbeat token: the database holds no capability. */
   sessionHash?: string;
   tokenHash?: string;
+  /** The `_boot_once` of its plan was cleared; one that is set afterwards is for the next boot. */
+  onceTaken?: boolean;
   events: BootEvent[];
   /** Facts of the hardware, from the first heartbeat. */
   hardware?: Record<string, string>;
@@ -54,7 +56,7 @@ export function furthestStage(boot: Boot): Stage | undefined {
 export function currentError(boot: Boot): BootEvent | undefined {
   const position = boot.events.findLastIndex(event => event.error !== undefined);
   const last = boot.events[position];
-  if (!last || boot.outcome === 'up') return undefined;
+  if (!last || boot.outcome === 'up' || boot.outcome === 'installed') return undefined;
   const wentOn = boot.events.some(
     (event, index) =>
       !event.error &&

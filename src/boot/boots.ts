@@ -22,7 +22,7 @@ export interface BootsPorts {
   sessionMs(): number;
 }
 
-export type SessionAnswer = { boot: Boot; plan: BootPlan } | { refusal: string; gone: boolean };
+export type SessionAnswer = { boot: Boot; plan: BootPlan } | { refusal: string; gone: boolean; outcome?: Outcome };
 
 /** Boots kept per node, the newest. */
 const KEPT = 10;
@@ -128,7 +128,7 @@ export class Boots implements JourneyLog {
     if (!boot?.plan) return { refusal: 'no such session', gone: true };
     if (boot.plan.node.ip !== peer)
       return { refusal: `the session belongs to ${boot.plan.node.ip}, not to ${peer}`, gone: false };
-    if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true };
+    if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true, outcome: boot.outcome };
     if (this.ports.now() - boot.started > this.ports.sessionMs()) {
       this.end(boot, 'expired');
       return { refusal: 'the session is too old', gone: true };
@@ -153,6 +153,13 @@ export class Boots implements JourneyLog {
     this.end(boot, 'up');
   }
 
+  /** The installer has ended well: the boot is over, and its URLs end with it. */
+  installed(boot: Boot, peer: string): void {
+    this.grants.delete(boot.node);
+    this.add(boot, { at: this.ports.now(), stage: 'root', detail: 'the installation has ended', peer });
+    this.end(boot, 'installed');
+  }
+
   /** Forgets the boots of a node that was deleted; answers their ids. */
   forget(node: string): string[] {
     const boots = this.byNode.get(node) ?? [];
@@ -174,6 +181,7 @@ export class Boots implements JourneyLog {
       yield { sha256: plan.kernel.blob, by };
       yield { sha256: plan.initramfs.blob, by };
       if (plan.image) yield { sha256: plan.image.blob, by };
+      if (plan.install?.repo?.iso) yield { sha256: plan.install.repo.iso.blob, by };
     }
   }
 

@@ -2,6 +2,7 @@
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootStyle } from '../model/values.ts';
+import { type BootFiles, bootOnceOf, type InstallPlan, planInstall } from './install.ts';
 import { isOperator } from './script.ts';
 import { STYLES } from './styles/style.ts';
 
@@ -31,6 +32,10 @@ export interface BootPlan {
   image: (PlannedFile & { uid: string; name: string; unpacked: number }) | null;
   /** Where the head keeps what the node writes to its iSCSI disk; the disk is read-only when absent. */
   iscsiOverlay?: 'memory' | 'file';
+  /** Style live: the installer's tree and answers. */
+  install?: InstallPlan;
+  /** The value of `_boot_once` that chose the style; this boot takes it. */
+  once?: string;
   /** Seconds between heartbeats. */
   statusSeconds: number;
 }
@@ -48,23 +53,24 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
     };
   const config = cluster.byName('boot', wanted.value) ?? cluster.get('boot', wanted.value);
   if (!config) return { refusal: `_boot_config=${wanted.value} (${wanted.source}) names no boot config` };
-  const style = attributes.get('_boot_style');
+  const once = bootOnceOf(node);
+  const style =
+    once === undefined ? attributes.get('_boot_style') : { value: once, source: `_boot_once of ${node.value.name}` };
   const chosen = (style?.value ?? config.value.boot_style) as BootStyle;
   const rules = STYLES[chosen];
   if (!rules)
     return {
       refusal: `the boot style ${chosen} is not served by this muster; it serves ${Object.keys(STYLES).join(', ')}`,
     };
-  const { kernel, initramfs } = config.value;
-  if (!kernel) return { refusal: `the boot config ${config.value.name} has no kernel; update kernel=@FILE` };
-  if (!initramfs) return { refusal: `the boot config ${config.value.name} has no initramfs; see 'muster mkramfs'` };
+  const files = chosen === 'live' ? planInstall(cluster, config) : ownFiles(config);
+  if ('refusal' in files) return files;
   // The node's cmdline is appended, so that it can override: the kernel takes the last of an option.
   const cmdline = [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' ');
   const operator = cmdline.split(/\s+/).find(isOperator);
   if (operator)
     return { refusal: `the cmdline has the word '${operator}', which iPXE takes for its own; it cannot be handed on` };
-  const image = imageOf(cluster, config);
-  if ('refusal' in image) return image;
+  const image = rules.needsImage ? imageOf(cluster, config) : null;
+  if (image && 'refusal' in image) return image;
   const overlay = attributes.get('_iscsi_overlay')?.value;
   return {
     plan: {
@@ -78,15 +84,26 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
       style: chosen,
       styleSource: style?.source ?? `boot config ${config.value.name}`,
       rwLayer: attributes.get('_boot_rw_layer')?.value === 'rwtab' ? 'rwtab' : 'overlayfs',
-      bootConfig: { uid: config.uid, name: config.value.name, release: config.value.release, source: wanted.source },
-      kernel: { blob: kernel.sha256, offset: 0, size: kernel.size, sha256: kernel.sha256 },
-      initramfs: { blob: initramfs.sha256, offset: 0, size: initramfs.size, sha256: initramfs.sha256 },
+      bootConfig: { uid: config.uid, name: config.value.name, release: files.release, source: wanted.source },
+      kernel: files.kernel,
+      initramfs: files.initramfs,
       cmdline,
       image,
+      ...(files.install && { install: files.install }),
+      ...(once !== undefined && { once }),
       ...((overlay === 'memory' || overlay === 'file') && { iscsiOverlay: overlay }),
       statusSeconds: Number(attributes.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
     },
   };
+}
+
+/** Kernel and initramfs of the boot config itself. */
+function ownFiles({ value }: Entry<'boot'>): BootFiles | { refusal: string } {
+  const { name, kernel, initramfs, release } = value;
+  if (!kernel) return { refusal: `the boot config ${name} has no kernel; update kernel=@FILE` };
+  if (!initramfs) return { refusal: `the boot config ${name} has no initramfs; see 'muster mkramfs'` };
+  const whole = ({ sha256, size }: typeof kernel): PlannedFile => ({ blob: sha256, offset: 0, size, sha256 });
+  return { kernel: whole(kernel), initramfs: whole(initramfs), release };
 }
 
 function hostname(node: Entry<'node'>, attributes: Map<string, Inherited>): string {

@@ -1,5 +1,6 @@
 // The iPXE script of one boot: a file of boot-scripts/ with its placeholders filled in.
 import { MusterError } from '../errors.ts';
+import { commandLine } from './install.ts';
 import type { BootPlan } from './plan.ts';
 
 /** Fills `@NAME@` placeholders; one that has no value is our own error, found by the tests over all scripts. */
@@ -18,7 +19,7 @@ export function renderScript(template: string, plan: BootPlan, url: string): str
     NODE: plan.node.name,
     STYLE: plan.style,
     BOOT_CONFIG: plan.bootConfig.name,
-    CMDLINE: plan.cmdline,
+    CMDLINE: commandLine(plan, url),
   });
 }
 

@@ -59,6 +59,7 @@ export class Statuses {
       facts: beat?.facts ?? {},
       hardware,
       ...(beat && { lastSeen: beat.at }),
+      ...(boot?.outcome === 'installed' && { reason: 'installed; nothing was heard of it since' }),
       ...(error?.error && { reason: `${error.stage}: ${error.error}` }),
     };
   }
@@ -84,6 +85,7 @@ export class Statuses {
       return this.now() - last <= MISSED * period ? 'up' : 'down';
     }
     if (failed) return 'failed';
+    if (boot.outcome === 'installed') return 'unknown';
     if (boot.outcome === 'expired') return 'down';
     return furthestStage(boot) ? 'booting' : 'unknown';
   }

@@ -12,11 +12,13 @@ import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
+import { type InstallerPorts, installerRoutes, type Refuse, type SessionRequest } from './installer-routes.ts';
+import { type IsoPorts, isoRoutes } from './iso-routes.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
 import { type Sent, sendFile } from './send-file.ts';
 import { type HeadFacts, sessionUrl, sessionValues } from './session-values.ts';
 
-export interface BootPlanePorts {
+export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   head(): HeadFacts;
   directory: Directory;
   boots: Boots;
@@ -34,6 +36,8 @@ export interface BootPlanePorts {
   /** What a boot logs in with over iSCSI; none when no target is served. */
   iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
   statusSeconds(nodeUid: string): number;
+  /** Clears the `_boot_once` that the boot's plan has, if it has one; durable when it resolves. */
+  takeOnce(boot: Boot): Promise<void>;
 }
 
 /** No report or heartbeat is larger, in bytes. */
@@ -94,7 +98,6 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     return reply;
   });
 
-  type SessionRequest = FastifyRequest<{ Params: { session: string } }>;
   const inSession = async (
     request: SessionRequest,
     reply: FastifyReply,
@@ -107,7 +110,9 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   };
   const serveFile = (name: 'kernel' | 'initramfs' | 'image', stage: Stage): void => {
     server.get(`/boot/v1/:session/${name}`, async (request: SessionRequest, reply) =>
-      inSession(request, reply, async (plan, session) => {
+      inSession(request, reply, async (plan, session, boot) => {
+        // The last file before the node leaves iPXE. Recorded before it is sent: a node must not be installed twice.
+        if (name === 'initramfs' && request.method === 'GET') await ports.takeOnce(boot);
         const file = plan[name];
         if (!file) return refuse(request, reply, 404, `a boot as ${plan.style} has no ${name}`);
         return sendPlanned(ports, request, reply, { name, stage, session, file });
@@ -117,6 +122,17 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   serveFile('kernel', 'kernel');
   serveFile('initramfs', 'kernel');
   serveFile('image', 'image');
+  installerRoutes(server, ports, { inSession, refuse });
+  isoRoutes(server, ports, { refuse, send });
+
+  server.get('/boot/v1/:session/image.iso', async (request: SessionRequest, reply) =>
+    inSession(request, reply, async (plan, session) => {
+      const iso = plan.install?.repo?.iso;
+      if (!iso) return refuse(request, reply, 404, `a boot as ${plan.style} has no ISO image`);
+      const file = { ...iso, offset: 0, sha256: iso.blob };
+      return sendPlanned(ports, request, reply, { name: 'ISO image', stage: 'image', session, file });
+    }),
+  );
 
   server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, id, boot) => {
@@ -152,8 +168,6 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   return server;
 }
 
-type Refuse = (request: FastifyRequest, reply: FastifyReply, status: number, reason: string) => FastifyReply;
-
 /** Stage 5: the plan is resolved and frozen, and the session minted; it is durable before its id is given away. */
 async function answerScript(
   ports: BootPlanePorts,
@@ -174,8 +188,9 @@ async function answerScript(
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
   const scripts = await readScripts(ports);
+  const unanswered = await kickstartProblem(ports, node.uid);
   // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
-  const answer = ports.plan(node.uid);
+  const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
   if ('refusal' in answer) {
     ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal });
     ports.log.warn({ node: node.name }, `no script: ${answer.refusal}`);
@@ -185,12 +200,24 @@ async function answerScript(
   const template = scripts.get(STYLES[plan.style]?.script ?? '') ?? '';
   const { id, boot } = ports.boots.mint(plan, peerOf(request));
   await ports.save(boot);
+  // Nothing more of it is asked for: the script is all there is to the boot.
+  if (!STYLES[plan.style]?.needsKernel) await ports.takeOnce(boot);
   // The specification's audit line, word for word.
   ports.log.info(
     { audit: true, node: plan.node.name, boot: boot.id },
     `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
   );
   return text(reply, 200, renderScript(template, plan, sessionUrl(ports.head(), id)));
+}
+
+/** Why the answers for an installer could not be given: better said now than by an installer that waits for somebody to type. */
+async function kickstartProblem(ports: BootPlanePorts, node: string): Promise<string | undefined> {
+  const answer = ports.plan(node);
+  if ('refusal' in answer || !answer.plan.install?.kickstart) return undefined;
+  return ports.kickstart(answer.plan, '0'.repeat(32)).then(
+    () => undefined,
+    (error: unknown) => reasonOf(error).split('\n')[0],
+  );
 }
 
 /** Every script that a plan may need, by its name. */

@@ -120,7 +120,7 @@ export function planAttributes(
   given: Record<string, string | null>,
 ): Plan {
   for (const [name, value] of Object.entries(given)) {
-    const problem = value === null ? undefined : attributeProblem(name, value, cluster);
+    const problem = value === null ? undefined : attributeProblem(name, value, cluster, kind);
     if (problem) throw problem;
   }
   const changes = entries.map((entry): Change => {

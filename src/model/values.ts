@@ -31,10 +31,7 @@ export const cmdlineValue = z
 export const urlValue = z
   .string()
   .max(4096, 'must have 4096 characters at most')
-  .regex(
-    /^((https?|ftp|file):\/\/\S+|<BASE_URL>\/\S*)$/,
-    'must be URLs such as http://mirror.example.org/os/, or <BASE_URL>/… for what this head serves',
-  );
+  .regex(/^((https?|ftp|file):\/\/\S+|<BASE_URL>\/\S*)$/, 'must be URLs such as http://mirror.example.org/os/');
 
 /** A kickstart (or preseed, or autoinstall) file by its name, in the folder of such files: nothing that leaves it. */
 export const kickstartValue = z

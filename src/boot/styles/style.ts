@@ -1,6 +1,7 @@
 // What a boot style is to the head: which parts of a boot config it needs, and which iPXE script starts it.
 import type { BootStyle } from '../../model/values.ts';
 import { iscsi } from './iscsi.ts';
+import { live } from './live.ts';
 import { roram } from './roram.ts';
 import { rwram } from './rwram.ts';
 
@@ -17,4 +18,4 @@ export interface StyleRules {
 }
 
 /** The styles that this muster serves, one file each. */
-export const STYLES: Partial<Record<BootStyle, StyleRules>> = { rwram, roram, iscsi };
+export const STYLES: Partial<Record<BootStyle, StyleRules>> = { rwram, roram, iscsi, live };

@@ -1,7 +1,7 @@
 // One directory of an ISO image, read: its records become entries with the names that Linux would show.
 import type { FileHandle } from 'node:fs/promises';
 import { badIso, type DirectoryRecord, readRecords, SECTOR, ucs2, type Volume } from './records.ts';
-import { readRockRidge, type RockRidge } from './rock-ridge.ts';
+import { type RockRidge, readRockRidge } from './rock-ridge.ts';
 
 export interface IsoEntry {
   name: string;
@@ -88,7 +88,14 @@ async function entryOf(
   }
   const kind = more?.target !== undefined ? 'link' : record.isDirectory ? 'directory' : 'file';
   const why = more?.packed ? 'it is packed (zisofs)' : problem;
-  return { name, kind, offset, size, ...(more?.target !== undefined && { target: more.target }), ...(why && { problem: why }) };
+  return {
+    name,
+    kind,
+    offset,
+    size,
+    ...(more?.target !== undefined && { target: more.target }),
+    ...(why && { problem: why }),
+  };
 }
 
 /** Without Rock Ridge: no version number, and in lower case unless it is Joliet, as Linux shows it. */

@@ -43,11 +43,9 @@ export interface IsoFacts {
 type Found = Pick<IsoFacts, 'installer' | 'reason'>;
 const none = (reason: string): Found => ({ installer: null, reason });
 
-/** Where installers without a `.treeinfo` have their files: the live media of Ubuntu, then those of Debian. */
+/** Where installers without a `.treeinfo` have their files: Ubuntu's live server. */
 const LAYOUTS: readonly { kind: InstallerKind; kernel: string; initramfs: string }[] = [
   { kind: 'subiquity', kernel: 'casper/vmlinuz', initramfs: 'casper/initrd' },
-  { kind: 'debian', kernel: 'install.amd/vmlinuz', initramfs: 'install.amd/initrd.gz' },
-  { kind: 'debian', kernel: 'install.a64/vmlinuz', initramfs: 'install.a64/initrd.gz' },
 ];
 
 const TREEINFO_LIMIT = 1 << 20;
@@ -73,7 +71,9 @@ async function findInstaller(path: string, tree: IsoTree): Promise<Found> {
     const family = disk && disk.size < 1024 ? (await textOf(path, disk)).trim() : '';
     return { installer: { kind: layout.kind, family, version: '', ...files }, reason: '' };
   }
-  return none('it has no .treeinfo, and neither the layout of Debian nor that of Ubuntu');
+  if (await tree.lookup('install.amd'))
+    return none("Debian's images install from a CD only; take the kernel and the initramfs of its netboot installer");
+  return none('it has no .treeinfo, which says where kernel and initramfs are');
 }
 
 async function ofTreeInfo(path: string, tree: IsoTree, entry: IsoEntry): Promise<Found> {
@@ -81,7 +81,8 @@ async function ofTreeInfo(path: string, tree: IsoTree, entry: IsoEntry): Promise
   const info = readTreeInfo(await textOf(path, entry));
   if ('problem' in info) return none(`its .treeinfo ${info.problem}`);
   const [kernel, initramfs] = [await readable(tree, info.kernel), await readable(tree, info.initramfs)];
-  if (!kernel || !initramfs) return none(`its .treeinfo names '${kernel ? info.initramfs : info.kernel}', which is not in it`);
+  if (!kernel || !initramfs)
+    return none(`its .treeinfo names '${kernel ? info.initramfs : info.kernel}', which is not in it`);
   for (const name of [info.kernel, info.initramfs, info.stage2]) {
     const file = await readable(tree, name);
     const wanted = info.checksums.get(name);

@@ -123,8 +123,7 @@ async function readVolumes(handle: FileHandle): Promise<{ primary: Volume; jolie
     if (volume?.joliet) joliet ??= volume;
     else primary ??= volume;
   }
-  if (!primary)
-    throw new MusterError('bad-iso', 'The file is no ISO 9660 image: it has no primary volume descriptor.');
+  if (!primary) throw new MusterError('bad-iso', 'The file is no ISO 9660 image: it has no primary volume descriptor.');
   return { primary, joliet };
 }
 

@@ -22,7 +22,8 @@ export function readTreeInfo(text: string): TreeInfo | { problem: string } {
   const images = sections.get(`images-${arch}`) ?? [...sections].find(([name]) => /^images-(?!xen)/.test(name))?.[1];
   const kernel = images?.get('kernel');
   const initramfs = images?.get('initrd');
-  if (!images || !kernel || !initramfs) return { problem: `has no section [images-${arch || 'ARCH'}] with kernel and initrd` };
+  if (!images || !kernel || !initramfs)
+    return { problem: `has no section [images-${arch || 'ARCH'}] with kernel and initrd` };
   const checksums = new Map<string, string>();
   for (const [path, sum] of sections.get('checksums') ?? []) {
     const digest = /^sha256:([0-9a-f]{64})$/i.exec(sum)?.[1];
