@@ -118,12 +118,14 @@ const WORDS: Record<InstallerKind, Words> = {
     ...(kickstart === undefined ? [] : ['auto=true', 'priority=critical', `url=${url}/kickstart`]),
     'interface=auto',
     bootInterface(mac),
+    // A boot network often has no router, and the question comes before the answers are there.
+    'netcfg/no_default_route=true',
   ],
   /** casper fetches the whole image into memory; cloud-init appends `user-data` and `meta-data` to its seed's URL. */
   subiquity: ({ repo, kickstart }, url, mac) => [
     'ip=dhcp',
-    ...(repo?.iso ? [`url=${url}/image.iso`] : []),
-    ...(kickstart === undefined ? [] : ['autoinstall', `ds=nocloud;s=${url}/seed/`]),
+    ...(repo?.iso ? [`url=${url}/image.iso`, 'cloud-config-url=/dev/null'] : []),
+    ...(kickstart === undefined ? [] : ['autoinstall', `ds=nocloud-net;s=${url}/seed/`]),
     bootInterface(mac),
   ],
 };

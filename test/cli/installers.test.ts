@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { parse } from 'yaml';
 import { AdminClient } from '../../src/admin/client.ts';
 import { installationTree, layFiles, makeIso } from '../support/iso.ts';
 import { findProgram, requireAll } from '../support/require.ts';
@@ -370,4 +371,33 @@ test.serial("dnf installs a package from the repositories of the image, by the r
   );
   t.is(status, 0, stdout + stderr);
   t.is(readFileSync(join(root, 'etc/muster-probe'), 'utf8'), 'probe\n');
+});
+
+test.serial("Ubuntu's layout: the whole image and a seed as cloud-init asks for it", async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const { daemon, done, curl, base } = await installing(t, 'basic.yaml');
+  layFiles(join(daemon.folder, 'ubuntu'), { 'casper/vmlinuz': KERNEL, 'casper/initrd': INITRAMFS });
+  const iso = await makeIso(join(daemon.folder, 'ubuntu'), join(daemon.folder, 'ubuntu.iso'));
+  await done('repo', 'create', 'name=Ubuntu', 'iso=@ubuntu.iso');
+  await done('boot', '-i', 'Install', 'update', 'repo=Ubuntu');
+  const { stdout } = await curl(0, `${base}/boot/v1/script`);
+  const [, seed = ''] = / autoinstall ds=nocloud-net;s=(\S+)/.exec(stdout) ?? [];
+  const [, image = ''] = / url=(\S+\.iso) /.exec(stdout) ?? [];
+  await curl(0, '-o', 'fetched.iso', image);
+  t.true(readFileSync(join(daemon.folder, 'fetched.iso')).equals(readFileSync(iso)));
+  t.regex((await curl(0, `${seed}user-data`)).stdout, /^#cloud-config\n[\s\S]* {4}hostname: n0\n/);
+  t.regex((await curl(0, `${seed}meta-data`)).stdout, /^instance-id: muster-[0-9a-f]{12}\nlocal-hostname: n0\n$/);
+  t.is((await curl(1, '-o', '/dev/null', '-w', '%{http_code}', `${seed}user-data`)).stdout, '403');
+  t.is((await curl(0, '-o', '/dev/null', '-w', '%{http_code}', `${seed}vendor-data`)).stdout, '404');
+});
+
+test.serial('the shipped preseed is right for debconf, and the shipped autoinstall is YAML', async t => {
+  if (!requireAll(t, { programs: [...NEEDS.programs, 'debconf-set-selections'] })) return;
+  const { daemon, done } = await installing(t);
+  writeFileSync(join(daemon.folder, 'preseed'), await done('kickstart', 'render', 'n0', 'basic.preseed'));
+  const judged = await daemon.run('debconf-set-selections', '--checkonly', 'preseed');
+  t.is(judged.status, 0, judged.stderr);
+  t.is(judged.stderr, '');
+  const data = parse(await done('kickstart', 'render', 'n0', 'basic.yaml')) as { autoinstall: Record<string, unknown> };
+  t.like(data.autoinstall, { version: 1, identity: { hostname: 'n0' } });
 });
