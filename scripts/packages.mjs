@@ -21,6 +21,9 @@ export const PACKAGES = [
   { name: 'fakechroot', shows: 'bin/fakechroot', for: ['lab', 'test', 'bench'] },
   { name: 'fakeroot', shows: 'bin/fakeroot', for: ['lab', 'test', 'bench'] },
   { name: 'squashfs-tools', shows: 'bin/mksquashfs', for: ['head', 'lab', 'test', 'bench'] },
+  // What makes the loaders that find a local disk, and boot where iPXE fails.
+  { name: 'grub-common', shows: 'bin/grub-mkimage', for: ['head', 'lab', 'test'] },
+  { name: 'grub-efi-amd64-bin', shows: '/usr/lib/grub/x86_64-efi/normal.mod', for: ['head', 'lab', 'test'] },
   { name: 'kmod', shows: 'sbin/depmod', for: ['lab', 'test', 'bench'] },
   { name: 'cpio', shows: 'bin/cpio', for: ['lab', 'test', 'bench'] },
   { name: 'xz-utils', shows: 'bin/xz', for: ['lab', 'test', 'bench'] },
@@ -34,6 +37,7 @@ export const PACKAGES = [
   { name: 'udhcpc', shows: 'sbin/udhcpc', for: ['test'] },
   { name: 'busybox-static', shows: 'bin/busybox', for: ['head', 'lab', 'test', 'bench'] },
   { name: 'nftables', shows: 'sbin/nft', for: ['test'] },
+  { name: 'mtools', shows: 'bin/mcopy', for: ['test'] },
   { name: 'gdisk', shows: 'sbin/sgdisk', for: ['test'] },
   { name: 'fdisk', shows: 'sbin/sfdisk', for: ['test'] },
   { name: 'file', shows: 'bin/file', for: ['test'] },

@@ -1,6 +1,6 @@
 // The one table of configuration keys, and the reader of the TOML file. docs/configuration.md lists it and a test compares.
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { parse } from 'smol-toml';
 import { MusterError, reasonOf } from './errors.ts';
@@ -154,6 +154,12 @@ export const CONFIG_KEYS = {
   ),
   'iscsi.enabled': key(yesNo, true, 'true', 'Whether musterd serves iSCSI, for nodes of boot style iscsi.'),
   'iscsi.port': key(integer(1, 65535), 3260, '3260', 'The TCP port of iSCSI.'),
+  'iscsi.workers': key(
+    integer(0, 64),
+    Math.min(4, availableParallelism() - 1),
+    '4',
+    'Processes that serve iSCSI besides musterd itself, started when the first node logs in; one less than the machine has CPUs when absent, and at most 4.',
+  ),
   'iscsi.iqn': key(
     iqn,
     'iqn.2026-01.local.muster',

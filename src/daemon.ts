@@ -34,12 +34,12 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const nic = findInterface(config, network);
   const unknown = new UnknownMachines();
   const state = await openState(config, log, network, stops);
-  const { loaders, served } = await bootFiles(state);
+  const files = await bootFiles(state);
   const iscsi = await startIscsi(state, stops);
   const kickstarts = openKickstarts(state);
-  await startHttp(state, served, iscsi, kickstarts, stops);
-  await startTftp(state, served, stops);
-  await startDhcp(state, loaders, unknown, stops);
+  await startHttp(state, files.served, iscsi, kickstarts, stops);
+  await startTftp(state, files.served, stops);
+  await startDhcp(state, files, unknown, stops);
   await startAdmin(state, unknown, kickstarts, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');

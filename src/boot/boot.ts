@@ -13,7 +13,8 @@ export interface BootEvent {
   error?: string;
 }
 
-export type Outcome = 'up' | 'superseded' | 'expired' | 'installed';
+/** `handed-over`: the node was left to its own disk, as its boot style says. `installed`: its installer told its end. */
+export type Outcome = 'up' | 'handed-over' | 'installed' | 'superseded' | 'expired';
 
 export interface Boot {
   /** A public number for people; no capability. */

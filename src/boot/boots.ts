@@ -1,7 +1,7 @@
 // The registry of boots: joins what the servers see into one timeline per boot, mints sessions, and says which are valid.
 import { addEvent, type Boot, type BootEvent, furthestStage, hashOf, type Outcome, tokenOf } from './boot.ts';
 import type { Directory } from './directory.ts';
-import { type RootReader, rootReader } from './iscsi-access.ts';
+import { type RootReader, readsOverIscsi, rootReader } from './iscsi-access.ts';
 import { type JourneyLog, type Stage, type StageNote, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
@@ -122,6 +122,11 @@ export class Boots implements JourneyLog {
     return { id, boot };
   }
 
+  /** The script of a style that leaves the node to itself was sent: nothing more is to be expected of this boot. */
+  handOver(boot: Boot): void {
+    this.end(boot, 'handed-over');
+  }
+
   /** The session behind a URL, for the peer that asks. */
   session(id: string, peer: string): SessionAnswer {
     const boot = /^[0-9a-f]{32}$/.test(id) ? this.bySession.get(hashOf(id)) : undefined;
@@ -174,14 +179,12 @@ export class Boots implements JourneyLog {
       const { plan } = boot;
       if (!plan) continue;
       const by = `boot ${boot.id} of ${plan.node.name}`;
-      if (plan.style === 'iscsi' && plan.image && this.isRootReader(boot)) {
+      if (readsOverIscsi(plan) && plan.image && this.isRootReader(boot)) {
         yield { sha256: plan.image.blob, by: `${by}, which runs from it` };
       }
       if (boot.outcome || this.ports.now() - boot.started > this.ports.sessionMs()) continue;
-      yield { sha256: plan.kernel.blob, by };
-      yield { sha256: plan.initramfs.blob, by };
-      if (plan.image) yield { sha256: plan.image.blob, by };
-      if (plan.install?.repo?.iso) yield { sha256: plan.install.repo.iso.blob, by };
+      for (const file of [plan.kernel, plan.initramfs, plan.image, plan.install?.repo?.iso])
+        if (file) yield { sha256: file.blob, by };
     }
   }
 
@@ -207,6 +210,8 @@ export class Boots implements JourneyLog {
   }
 
   private beganAnew(boot: Boot, stage: Stage): boolean {
+    // The loader of the local disk, which the script of `next` sends for.
+    if (boot.outcome === 'handed-over' && stage === 'loader') return false;
     if (boot.outcome) return stageNumber(stage) <= stageNumber('script');
     const reached = furthestStage(boot);
     if (!reached) return false;

@@ -22,6 +22,7 @@ function asBootNode(cluster: Cluster, entry: Entry<'node'> | undefined): BootNod
     mac,
     ip,
     hostname: attributes.get('_hostname')?.value || name,
+    ...(attributes.get('_boot_loader')?.value === 'grub' && { loader: 'grub' as const }),
     ...(ignore && { ignore }),
   };
 }

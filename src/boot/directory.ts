@@ -9,6 +9,8 @@ export interface BootNode {
   /** The node's address on the boot network. */
   ip: string;
   hostname: string;
+  /** GRUB in iPXE's place, as `_boot_loader` says. */
+  loader?: 'grub';
   /** Why DHCP does not answer this known node (`_no_boot`), when it does not. */
   ignore?: string;
 }

@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import type { LoaderName } from '../config.ts';
 import type { Identity } from './identify.ts';
-import { type Loaders, wireName } from './loaders.ts';
+import { grubFile, type Loaders, wireName } from './loaders.ts';
 
 /** Where the head's boot plane listens. */
 export interface BootPlane {
@@ -20,9 +20,20 @@ export type BootTarget =
   | { kind: 'none' }
   | { kind: 'refused'; refusal: string };
 
-export function targetFor(client: Identity, loaders: Loaders, plane: BootPlane): BootTarget {
+/**
+ * @param wants GRUB in place of iPXE
+ * @param has whether a file is served under this name
+ */
+export function targetFor(
+  client: Identity,
+  loaders: Loaders,
+  plane: BootPlane,
+  wants?: 'grub',
+  has: (file: string) => boolean = () => false,
+): BootTarget {
   if (client.kind === 'system') return { kind: 'none' };
   const base = `http://${plane.address}:${plane.httpPort}/boot/v1`;
+  if (wants === 'grub' && client.arch) return grubTarget(client, client.arch, base, has);
   if (client.kind === 'ipxe') return { kind: 'script', url: `${base}/script` };
   if (!client.arch) return { kind: 'refused', refusal: `there is no loader for this firmware: ${client.label}` };
   const path = loaders[client.arch];
@@ -31,6 +42,24 @@ export function targetFor(client: Identity, loaders: Loaders, plane: BootPlane):
   return client.via === 'tftp'
     ? { kind: 'tftp', file }
     : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}` };
+}
+
+/** iPXE in a card's ROM is sent on to GRUB too: that is what was asked for. */
+function grubTarget(
+  client: Exclude<Identity, { kind: 'system' }>,
+  arch: LoaderName,
+  base: string,
+  has: (file: string) => boolean,
+): BootTarget {
+  const file = grubFile(arch);
+  if (file === undefined || !has(file)) {
+    return {
+      kind: 'refused',
+      refusal: `_boot_loader=grub, and there is no GRUB for this firmware: ${client.label}; install GRUB's modules (Debian grub-efi-amd64-bin and grub-common, RHEL grub2-efi-x64-modules and grub2-tools) and restart musterd`,
+    };
+  }
+  const overHttp = client.kind === 'ipxe' || client.via === 'http';
+  return overHttp ? { kind: 'http', url: `${base}/loader/${file}` } : { kind: 'tftp', file };
 }
 
 function missing(arch: LoaderName, label: string): string {

@@ -31,6 +31,26 @@ const PLACES: Readonly<Record<LoaderName, readonly string[]>> = {
   'http-efi-arm64': [],
 };
 
+/** The names under which GRUB is served, by client architecture: as a network loader, and as a finder of local disks. */
+export const GRUB_FILES: Partial<Record<LoaderName, string>> = {
+  bios: 'grub-i386.pxe',
+  efi32: 'grub-i386.efi',
+  efi64: 'grub-x86_64.efi',
+  'efi-arm64': 'grub-arm64.efi',
+};
+
+/** After iPXE's own names of architectures, since its scripts ask for them by `buildarch`. */
+export const LOCAL_FILES: Partial<Record<LoaderName, string>> = {
+  efi32: 'local-i386.efi',
+  efi64: 'local-x86_64.efi',
+  'efi-arm64': 'local-arm64.efi',
+};
+
+/** The GRUB for an architecture, also when it is fetched by HTTP. */
+export function grubFile(name: LoaderName): string | undefined {
+  return GRUB_FILES[SAME_FILE[name] ?? name];
+}
+
 /** HTTP boot runs the same file: what differs is only how it is fetched. */
 const SAME_FILE: Partial<Record<LoaderName, LoaderName>> = {
   'http-efi32': 'efi32',

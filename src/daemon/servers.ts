@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Boot } from '../boot/boot.ts';
 import { loadHeadKey } from '../boot/head-key.ts';
-import { iscsiNames } from '../boot/iscsi-access.ts';
+import { iscsiNames, readsOverIscsi } from '../boot/iscsi-access.ts';
 import { findLoaders, type Loaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
@@ -16,6 +16,7 @@ import { effectiveAttributes } from '../model/attributes.ts';
 import { startTftpServer } from '../tftp/server.ts';
 import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
 import { takeOnce } from './boot-once.ts';
+import { grubLoaders } from './grub-loaders.ts';
 import { IsoImages } from './iso-images.ts';
 import type { Kickstarts } from './kickstarts.ts';
 import { NewNodes } from './new-nodes.ts';
@@ -23,12 +24,14 @@ import { starting } from './preflight.ts';
 import { onNodeDeleted, type State, type Stops } from './state.ts';
 import type { UnknownMachines } from './unknown-machines.ts';
 
+export interface BootFiles {
+  loaders: Loaders;
+  /** Paths by the names that firmware asks for. */
+  served: Map<string, string>;
+}
+
 /** The loaders of this machine, and every file that firmware may fetch by its name. */
-export async function bootFiles({
-  config,
-  log,
-  network,
-}: State): Promise<{ loaders: Loaders; served: Map<string, string> }> {
+export async function bootFiles({ config, log, network }: State): Promise<BootFiles> {
   const loaders = findLoaders(config.loaders, existsSync);
   if (Object.keys(loaders).length === 0) {
     log.warn(
@@ -38,7 +41,11 @@ export async function bootFiles({
   }
   return {
     loaders,
-    served: new Map([...servedLoaders(loaders), ['autoexec.ipxe', await writeAutoexec(config, network.address)]]),
+    served: new Map([
+      ...servedLoaders(loaders),
+      ['autoexec.ipxe', await writeAutoexec(config, network.address)],
+      ...(await grubLoaders(config, network.address, log)),
+    ]),
   };
 }
 
@@ -50,6 +57,7 @@ export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | un
   const options = {
     address: network.address,
     port: config['iscsi.port'],
+    workers: config['iscsi.workers'],
     names: iscsiNames(config['iscsi.iqn']),
     key: loadHeadKey(config['paths.state'], randomBytes),
     stateFolder: config['paths.state'],
@@ -144,7 +152,12 @@ export async function startTftp(state: State, served: ReadonlyMap<string, string
   stops.push(async () => tftp.close());
 }
 
-export async function startDhcp(state: State, loaders: Loaders, unknown: UnknownMachines, stops: Stops): Promise<void> {
+export async function startDhcp(
+  state: State,
+  { loaders, served }: BootFiles,
+  unknown: UnknownMachines,
+  stops: Stops,
+): Promise<void> {
   const { config, network, directory, boots, log, context, commander, now } = state;
   if (!config['dhcp.enabled']) return;
   const newNodes = new NewNodes({ context, commander, log, now });
@@ -155,6 +168,7 @@ export async function startDhcp(state: State, loaders: Loaders, unknown: Unknown
     journey: boots,
     log,
     loaders,
+    served,
     granted: (grant: Grant) => boots.grant(grant.node),
     seen: (client: UnknownClient) => {
       unknown.seen(client);
@@ -169,6 +183,6 @@ function planOf({ cluster }: State, uid: string, withIscsi: boolean): PlanAnswer
   const node = cluster.get('node', uid);
   if (!node) return { refusal: 'the node was deleted' };
   const answer = planBoot(cluster, node);
-  if (withIscsi || !('plan' in answer) || answer.plan.style !== 'iscsi') return answer;
-  return { refusal: 'its boot style is iscsi, and iscsi.enabled is false in the configuration of the head' };
+  if (withIscsi || !('plan' in answer) || !readsOverIscsi(answer.plan)) return answer;
+  return { refusal: 'it boots from iSCSI, and iscsi.enabled is false in the configuration of the head' };
 }

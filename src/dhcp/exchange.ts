@@ -17,6 +17,8 @@ export interface Context extends Network {
   config: Network['config'] & Pick<Config, 'http.port'>;
   directory: Directory;
   loaders: Loaders;
+  /** Every file that firmware may fetch, by its name. */
+  served?: Pick<ReadonlyMap<string, unknown>, 'has'>;
 }
 
 /** An address given to a boot that is under way. */
@@ -74,7 +76,7 @@ function strangeness(request: Request): string | undefined {
 
 /** RFC 2131 §4.3.1. */
 function onDiscover(request: Request, node: BootNode, context: Context): Answer {
-  const target = bootTarget(request, context);
+  const target = bootTarget(request, node, context);
   if (target.kind === 'refused') return refused(request, node, target.refusal);
   return {
     reply: offer(request, node, target, context),
@@ -120,7 +122,7 @@ function onSelecting(request: Request, node: BootNode, context: Context, server:
 }
 
 function grant(request: Request, node: BootNode, context: Context): Answer {
-  const target = bootTarget(request, context);
+  const target = bootTarget(request, node, context);
   if (target.kind === 'refused') return refused(request, node, target.refusal);
   const { kind } = request.identity;
   const stage = STAGE_OF_ACK[kind];
@@ -160,7 +162,7 @@ function onRelease(request: Request, node: BootNode, context: Context): Answer {
 function onInform(request: Request, node: BootNode, context: Context): Answer {
   const { ciaddr } = request.packet;
   if (!subnetHost(context.head, ciaddr)) return contradiction(node, `'ciaddr' ${ciaddr} in DHCPINFORM`);
-  const target = bootTarget(request, context);
+  const target = bootTarget(request, node, context);
   return {
     reply: informed(request, node, target, context),
     // RFC 2131 §4.3.5: to the address in 'ciaddr', also when a relay passed the question on
@@ -177,11 +179,9 @@ const STAGE_OF_ACK: Readonly<Record<Request['identity']['kind'], Stage | undefin
   system: undefined,
 };
 
-function bootTarget(request: Request, context: Context): BootTarget {
-  return targetFor(request.identity, context.loaders, {
-    address: context.head.address,
-    httpPort: context.config['http.port'],
-  });
+function bootTarget(request: Request, node: BootNode, context: Context): BootTarget {
+  const plane = { address: context.head.address, httpPort: context.config['http.port'] };
+  return targetFor(request.identity, context.loaders, plane, node.loader, file => context.served?.has(file) ?? false);
 }
 
 function refused(request: Request, node: BootNode, reason: string): Answer {

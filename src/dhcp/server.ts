@@ -9,7 +9,7 @@ import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { WireError } from '../wire/reader.ts';
-import { type Answer, answer, type Grant } from './exchange.ts';
+import { type Answer, answer, type Context, type Grant } from './exchange.ts';
 import { MESSAGE } from './options.ts';
 import { decode, encode, NO_ADDRESS } from './packet.ts';
 import { EVERYONE } from './reply.ts';
@@ -39,6 +39,7 @@ export interface DhcpOptions {
   log: Log;
   /** Read anew for each message, by architecture. */
   loaders: Loaders;
+  served?: Context['served'];
   /** Told of each address given to a boot that is under way: only after it may the node have its script. */
   granted?: (grant: Grant) => void;
   /** Told of each message of an unknown client, at any rate: the receiver bounds what it keeps. */

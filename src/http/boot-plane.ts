@@ -3,20 +3,27 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
-import type { IscsiAccess } from '../boot/iscsi-access.ts';
+import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { Stage } from '../boot/journey.ts';
 import type { BootPlan, PlanAnswer, PlannedFile } from '../boot/plan.ts';
-import { renderRefusal, renderScript } from '../boot/script.ts';
+import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from '../boot/script.ts';
 import { sessionArchive, sessionFile } from '../boot/session-archive.ts';
 import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
-import { type InstallerPorts, installerRoutes, type Refuse, type SessionRequest } from './installer-routes.ts';
+import {
+  type InstallerPorts,
+  installerRoutes,
+  kickstartProblem,
+  type Refuse,
+  type SendIso,
+  type SessionRequest,
+} from './installer-routes.ts';
 import { type IsoPorts, isoRoutes } from './iso-routes.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
 import { type Sent, sendFile } from './send-file.ts';
-import { type HeadFacts, sessionUrl, sessionValues } from './session-values.ts';
+import { type HeadFacts, loadersUrl, sessionUrl, sessionValues } from './session-values.ts';
 
 export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   head(): HeadFacts;
@@ -79,7 +86,8 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     refuse(request, reply, status, status >= 500 ? 'the head failed to answer' : reasonOf(error));
   });
 
-  server.get('/boot/v1/script', async (request, reply) => answerScript(ports, request, reply, refuse));
+  server.get('/boot/v1/script', async (request, reply) => answerScript(ports, request, reply, refuse, IPXE));
+  server.get('/boot/v1/grub.cfg', async (request, reply) => answerScript(ports, request, reply, refuse, GRUB));
 
   server.get<{ Params: { file: string } }>('/boot/v1/loader/:file', async (request, reply) => {
     const file = ports.loaderFile(request.params.file);
@@ -122,21 +130,16 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   serveFile('kernel', 'kernel');
   serveFile('initramfs', 'kernel');
   serveFile('image', 'image');
-  installerRoutes(server, ports, { inSession, refuse });
+  const sendIso: SendIso = async (request, reply, session, iso) => {
+    const file = { ...iso, offset: 0, sha256: iso.blob };
+    return sendPlanned(ports, request, reply, { name: 'ISO image', stage: 'image', session, file });
+  };
+  installerRoutes(server, ports, { inSession, refuse, sendIso });
   isoRoutes(server, ports, { refuse, send });
-
-  server.get('/boot/v1/:session/image.iso', async (request: SessionRequest, reply) =>
-    inSession(request, reply, async (plan, session) => {
-      const iso = plan.install?.repo?.iso;
-      if (!iso) return refuse(request, reply, 404, `a boot as ${plan.style} has no ISO image`);
-      const file = { ...iso, offset: 0, sha256: iso.blob };
-      return sendPlanned(ports, request, reply, { name: 'ISO image', stage: 'image', session, file });
-    }),
-  );
 
   server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, id, boot) => {
-      const iscsi = plan.style === 'iscsi' ? ports.iscsiAccess?.(boot, plan) : undefined;
+      const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
       const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(), iscsi)));
       reply
         .header('Cache-Control', 'no-store')
@@ -168,12 +171,46 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   return server;
 }
 
+/** What differs between the loaders that ask for a script. */
+interface Language {
+  refused: string;
+  /** The file in boot-scripts/ for a plan. */
+  file(plan: BootPlan): string;
+  files: readonly string[];
+  render(template: string, plan: BootPlan, id: string, ports: BootPlanePorts, boot: Boot): string;
+  renderRefusal(template: string, name: string, reason: string): string;
+}
+
+const IPXE: Language = {
+  refused: 'refused.ipxe',
+  files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
+  file: plan => STYLES[plan.style]?.script(plan) ?? '',
+  render(template, plan, id, ports, boot) {
+    const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
+    const more = { loaders: loadersUrl(ports.head()), ...(iscsi && { iscsi }) };
+    return renderScript(template, plan, sessionUrl(ports.head(), id), more);
+  },
+  renderRefusal,
+};
+
+const GRUB: Language = {
+  refused: 'refused.grub',
+  files: ['refused.grub', 'netboot.grub', 'live.grub', 'local.grub'],
+  file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
+  render(template, plan, id, ports) {
+    const url = new URL(sessionUrl(ports.head(), id));
+    return renderGrubScript(template, plan, url.host, url.pathname);
+  },
+  renderRefusal: renderGrubRefusal,
+};
+
 /** Stage 5: the plan is resolved and frozen, and the session minted; it is durable before its id is given away. */
 async function answerScript(
   ports: BootPlanePorts,
   request: FastifyRequest,
   reply: FastifyReply,
   refuse: Refuse,
+  language: Language,
 ): Promise<FastifyReply> {
   const node = ports.directory.nodeByIp(request.ip);
   if (!node) return refuse(request, reply, 403, `${request.ip} is no node's address`);
@@ -187,18 +224,19 @@ async function answerScript(
   }
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
-  const scripts = await readScripts(ports);
+  const scripts = await readScripts(ports, language);
   const unanswered = await kickstartProblem(ports, node.uid);
   // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
   const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
   if ('refusal' in answer) {
     ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal });
     ports.log.warn({ node: node.name }, `no script: ${answer.refusal}`);
-    return text(reply, 200, renderRefusal(scripts.get('refused.ipxe') ?? '', node.name, answer.refusal));
+    return text(reply, 200, language.renderRefusal(scripts.get(language.refused) ?? '', node.name, answer.refusal));
   }
   const { plan } = answer;
-  const template = scripts.get(STYLES[plan.style]?.script ?? '') ?? '';
+  const template = scripts.get(language.file(plan)) ?? '';
   const { id, boot } = ports.boots.mint(plan, peerOf(request));
+  if (STYLES[plan.style]?.handsOver) ports.boots.handOver(boot);
   await ports.save(boot);
   // Nothing more of it is asked for: the script is all there is to the boot.
   if (!STYLES[plan.style]?.needsKernel) await ports.takeOnce(boot);
@@ -207,22 +245,12 @@ async function answerScript(
     { audit: true, node: plan.node.name, boot: boot.id },
     `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
   );
-  return text(reply, 200, renderScript(template, plan, sessionUrl(ports.head(), id)));
-}
-
-/** Why the answers for an installer could not be given: better said now than by an installer that waits for somebody to type. */
-async function kickstartProblem(ports: BootPlanePorts, node: string): Promise<string | undefined> {
-  const answer = ports.plan(node);
-  if ('refusal' in answer || !answer.plan.install?.kickstart) return undefined;
-  return ports.kickstart(answer.plan, '0'.repeat(32)).then(
-    () => undefined,
-    (error: unknown) => reasonOf(error).split('\n')[0],
-  );
+  return text(reply, 200, language.render(template, plan, id, ports, boot));
 }
 
 /** Every script that a plan may need, by its name. */
-async function readScripts(ports: BootPlanePorts): Promise<Map<string, string>> {
-  const names = new Set(['refused.ipxe', ...Object.values(STYLES).map(style => style.script)]);
+async function readScripts(ports: BootPlanePorts, { files }: Language): Promise<Map<string, string>> {
+  const names = new Set(files);
   return new Map(await Promise.all(Array.from(names, async name => [name, await ports.template(name)] as const)));
 }
 

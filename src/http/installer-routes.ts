@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
-import type { BootPlan } from '../boot/plan.ts';
+import type { BootPlan, PlanAnswer } from '../boot/plan.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 
@@ -22,10 +22,17 @@ export type InSession = (
   serve: (plan: BootPlan, id: string, boot: Boot) => Promise<unknown>,
 ) => Promise<FastifyReply>;
 
+export type SendIso = (
+  request: FastifyRequest,
+  reply: FastifyReply,
+  session: string,
+  iso: { blob: string; size: number },
+) => Promise<void>;
+
 export function installerRoutes(
   server: FastifyInstance,
   ports: InstallerPorts,
-  { inSession, refuse }: { inSession: InSession; refuse: Refuse },
+  { inSession, refuse, sendIso }: { inSession: InSession; refuse: Refuse; sendIso: SendIso },
 ): void {
   const answers = async (request: SessionRequest, reply: FastifyReply) =>
     inSession(request, reply, async (plan, session) => {
@@ -52,6 +59,14 @@ export function installerRoutes(
     ),
   );
 
+  server.get('/boot/v1/:session/image.iso', async (request: SessionRequest, reply) =>
+    inSession(request, reply, async (plan, session) => {
+      const iso = plan.install?.repo?.iso;
+      if (!iso) return refuse(request, reply, 404, `a boot as ${plan.style} has no ISO image`);
+      return sendIso(request, reply, session, iso);
+    }),
+  );
+
   for (const method of ['POST', 'GET'] as const) {
     server.route({
       method,
@@ -70,6 +85,19 @@ export function installerRoutes(
       },
     });
   }
+}
+
+/** Why the answers for an installer could not be given: better said now than by an installer that waits for somebody to type. */
+export async function kickstartProblem(
+  ports: Pick<InstallerPorts, 'kickstart'> & { plan(node: string): PlanAnswer },
+  node: string,
+): Promise<string | undefined> {
+  const answer = ports.plan(node);
+  if ('refusal' in answer || !answer.plan.install?.kickstart) return undefined;
+  return ports.kickstart(answer.plan, '0'.repeat(32)).then(
+    () => undefined,
+    (error: unknown) => reasonOf(error).split('\n')[0],
+  );
 }
 
 function note(ports: InstallerPorts, request: FastifyRequest, session: string, what: string): void {

@@ -15,6 +15,8 @@ export interface MachineOptions {
   firmware: Firmware;
   /** MiB. */
   memory: number;
+  /** A raw disk image. */
+  disk?: string;
   /** For sockets and the firmware's variables; the path must be short, a socket's name has 107 bytes. */
   folder: string;
   logs: string;
@@ -77,6 +79,7 @@ export class Machine {
       serialSocket: this.file('ser'),
       serialLog: this.serial.log,
       qmpSocket: this.file('qmp'),
+      ...(this.options.disk && { disk: this.options.disk }),
       ...(firmware !== 'bios' && { ovmf: this.freshVariables() }),
     });
     this.process = await startProcess({

@@ -68,6 +68,8 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
       'dracut-core',
       'kmod',
       'iproute2',
+      'e2fsprogs',
+      'fdisk',
       'open-iscsi',
       'curl',
       'squashfs-tools',

@@ -291,7 +291,7 @@ test.serial(
     t.is(await code(1, `${url}/installed`), '403');
     t.regex(await done('node', '-i', 'n0', 'timeline'), /Install as live.*: installed in [\d.]+ s\n/);
     const { stdout } = await daemon.run('muster', 'node', '-i', 'n0', 'status');
-    t.is(stdout, 'n0: unknown: installed; nothing was heard of it since\n');
+    t.is(stdout, 'n0: local: installed; nothing was heard of it since\n');
   },
 );
 

@@ -3,9 +3,11 @@ import type { StyleRules } from './style.ts';
 
 export const live: StyleRules = {
   style: 'live',
-  script: 'live.ipxe',
+  scripts: ['live.ipxe'],
+  script: () => 'live.ipxe',
   needsKernel: true,
   needsImage: false,
+  handsOver: false,
   memory: () => ({ peak: 0, kept: 0 }),
   summary: 'start the installer of an ISO image (inst.repo), which installs to disk by a kickstart file',
 };
