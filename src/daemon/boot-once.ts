@@ -1,12 +1,11 @@
 // `_boot_once`: cleared by the boot that takes it, in its own line of the audit trail.
-import type { Commander } from '../admin/commander.ts';
 import type { Boot } from '../boot/boot.ts';
 import { planAttributes } from '../model/changes.ts';
-import type { Cluster } from '../model/cluster.ts';
+import type { State } from './state.ts';
 
 /** Durable when it resolves. A value that is set afterwards is for the next boot, also when this one asks again. */
 export async function takeOnce(
-  { cluster, commander }: { cluster: Cluster; commander: Pick<Commander, 'perform'> },
+  { cluster, commander, saver }: Pick<State, 'cluster' | 'commander' | 'saver'>,
   boot: Boot,
 ): Promise<void> {
   const once = boot.plan?.once;
@@ -23,4 +22,5 @@ export async function takeOnce(
     },
   });
   boot.onceTaken = true;
+  saver.later(boot);
 }

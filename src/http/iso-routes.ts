@@ -18,6 +18,9 @@ export interface IsoPorts {
   iso(repo: string, path: string, blob: string | undefined): Promise<IsoFound | undefined>;
 }
 
+/** Entries of a directory that are listed; no repository has more in one, and every request is to stay small. */
+const LISTED = 20_000;
+
 export type Send = (request: FastifyRequest, reply: FastifyReply, file: FileToSend) => Promise<Sent>;
 type IsoRequest = FastifyRequest<{ Params: { repo: string; '*': string } }>;
 
@@ -68,10 +71,11 @@ function sendListing(
   reply: FastifyReply,
   entries: readonly { name: string; isDirectory: boolean }[],
 ): FastifyReply {
-  const rows = entries.map(({ name, isDirectory }) => {
+  const rows = entries.slice(0, LISTED).map(({ name, isDirectory }) => {
     const slash = isDirectory ? '/' : '';
     return `<a href="${encodeURIComponent(name)}${slash}">${escapeHtml(name)}${slash}</a>\n`;
   });
+  if (entries.length > LISTED) rows.push(`and ${entries.length - LISTED} more\n`);
   const body = `<!DOCTYPE html>\n<title>Index</title>\n<pre>\n<a href="../">../</a>\n${rows.join('')}</pre>\n`;
   reply.type('text/html; charset=utf-8').header('Content-Length', Buffer.byteLength(body));
   return reply.send(request.method === 'HEAD' ? undefined : body);

@@ -259,6 +259,15 @@ test.serial(
   },
 );
 
+test.serial('_boot_once of a style that leaves the node to its disk is taken by its script', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const { script, done } = await installing(t);
+  await done('node', '-i', 'n0', 'set', '_boot_style=live', '_boot_once=next');
+  t.notRegex((await script(0)).text, /^kernel /m);
+  t.regex(await done('log', '--node', 'n0'), /clear _boot_once: boot [0-9a-f]{12} takes next\n$/);
+  t.regex((await script(0)).text, /^kernel .* inst\.ks=/m);
+});
+
 test.serial('_boot_once is refused on a group, with what to do', async t => {
   if (!requireAll(t, NEEDS)) return;
   const { daemon } = await installing(t);
