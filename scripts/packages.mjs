@@ -48,6 +48,12 @@ export const PACKAGES = [
   { name: 'libiscsi-bin', shows: 'bin/iscsi-test-cu', for: ['test', 'bench'] },
   { name: 'qemu-utils', shows: 'bin/qemu-img', for: ['test'] },
   { name: 'qemu-block-extra', shows: '/usr/share/doc/qemu-block-extra', for: ['test'] },
+  // ISO images by two writers, and a package manager that installs from one.
+  { name: 'xorriso', shows: 'bin/xorriso', for: ['test'] },
+  { name: 'genisoimage', shows: 'bin/genisoimage', for: ['test'] },
+  { name: 'rpm', shows: 'bin/rpmbuild', for: ['test'] },
+  { name: 'createrepo-c', shows: 'bin/createrepo_c', for: ['test'] },
+  { name: 'dnf', shows: 'bin/dnf', for: ['test'] },
 
   // The peers that muster is measured against.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },

@@ -128,6 +128,12 @@ export const CONFIG_KEYS = {
     '"/etc/muster/boot-scripts"',
     "A folder whose iPXE scripts replace muster's own of the same name.",
   ),
+  'paths.kickstarts': key(
+    path,
+    '/etc/muster/kickstarts',
+    '"/etc/muster/kickstarts"',
+    "The folder of kickstart, preseed and autoinstall files; one of the same name replaces muster's own.",
+  ),
   'dhcp.enabled': key(
     yesNo,
     true,

@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { startAdminServer } from './admin/server.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import type { Config } from './config.ts';
+import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { findInterface } from './daemon/preflight.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
@@ -35,19 +36,21 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const state = await openState(config, log, network, stops);
   const files = await bootFiles(state);
   const iscsi = await startIscsi(state, stops);
-  await startHttp(state, files.served, iscsi, stops);
+  const kickstarts = openKickstarts(state);
+  await startHttp(state, files.served, iscsi, kickstarts, stops);
   await startTftp(state, files.served, stops);
   await startDhcp(state, files, unknown, stops);
-  await startAdmin(state, unknown, stops);
+  await startAdmin(state, unknown, kickstarts, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
 
-async function startAdmin(state: State, unknown: UnknownMachines, stops: Stops): Promise<void> {
+async function startAdmin(state: State, unknown: UnknownMachines, kickstarts: Kickstarts, stops: Stops): Promise<void> {
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const ports = {
     ...state,
+    kickstarts,
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),

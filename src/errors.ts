@@ -49,6 +49,16 @@ export const ERRORS = {
   'bad-usage': { status: 400, exit: 2, meaning: 'The command line cannot be understood; see `--help`.' },
   'bad-kernel': { status: 400, exit: 2, meaning: 'The file is no Linux kernel that a node can boot.' },
   'bad-image': { status: 400, exit: 2, meaning: 'The file is neither cwsquash nor a whole squashfs.' },
+  'bad-iso': {
+    status: 400,
+    exit: 2,
+    meaning: 'The file is no ISO 9660 image, is cut short or damaged, or is built in a way that cannot be served.',
+  },
+  'bad-kickstart': {
+    status: 400,
+    exit: 2,
+    meaning: 'A kickstart file has a placeholder that cannot be filled; the text names file, line and column.',
+  },
   'bad-digest': {
     status: 400,
     exit: 6,

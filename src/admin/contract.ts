@@ -126,6 +126,23 @@ export interface Health {
   sequence: number;
 }
 
+/** A file of answers for an installer, as the head found it. */
+export interface KickstartFile {
+  name: string;
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** Whether it came with muster and is not the site's own. */
+  shipped: boolean;
+  /** Whether other users of the head can read it: password hashes should not be. */
+  readable: boolean;
+}
+
+export interface ShownKickstart extends KickstartFile {
+  /** Names of the boot configs that use it. */
+  used_by: string[];
+}
+
 /** What an unknown machine was seen asking. */
 export interface UnknownMachine {
   mac: string;

@@ -22,7 +22,7 @@ export interface BootsPorts {
   sessionMs(): number;
 }
 
-export type SessionAnswer = { boot: Boot; plan: BootPlan } | { refusal: string; gone: boolean };
+export type SessionAnswer = { boot: Boot; plan: BootPlan } | { refusal: string; gone: boolean; outcome?: Outcome };
 
 /** Boots kept per node, the newest. */
 const KEPT = 10;
@@ -133,7 +133,7 @@ export class Boots implements JourneyLog {
     if (!boot?.plan) return { refusal: 'no such session', gone: true };
     if (boot.plan.node.ip !== peer)
       return { refusal: `the session belongs to ${boot.plan.node.ip}, not to ${peer}`, gone: false };
-    if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true };
+    if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true, outcome: boot.outcome };
     if (this.ports.now() - boot.started > this.ports.sessionMs()) {
       this.end(boot, 'expired');
       return { refusal: 'the session is too old', gone: true };
@@ -158,6 +158,13 @@ export class Boots implements JourneyLog {
     this.end(boot, 'up');
   }
 
+  /** The installer has ended well: the boot is over, and its URLs end with it. */
+  installed(boot: Boot, peer: string): void {
+    this.grants.delete(boot.node);
+    this.add(boot, { at: this.ports.now(), stage: 'root', detail: 'the installation has ended', peer });
+    this.end(boot, 'installed');
+  }
+
   /** Forgets the boots of a node that was deleted; answers their ids. */
   forget(node: string): string[] {
     const boots = this.byNode.get(node) ?? [];
@@ -176,7 +183,8 @@ export class Boots implements JourneyLog {
         yield { sha256: plan.image.blob, by: `${by}, which runs from it` };
       }
       if (boot.outcome || this.ports.now() - boot.started > this.ports.sessionMs()) continue;
-      for (const file of [plan.kernel, plan.initramfs, plan.image]) if (file) yield { sha256: file.blob, by };
+      for (const file of [plan.kernel, plan.initramfs, plan.image, plan.install?.repo?.iso])
+        if (file) yield { sha256: file.blob, by };
     }
   }
 

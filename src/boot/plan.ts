@@ -1,7 +1,8 @@
 // What would this node boot now? The pure result of resolving its attributes: a plan, or the reason there is none.
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
-import type { BootStyle, StoredFile } from '../model/values.ts';
+import type { BootStyle } from '../model/values.ts';
+import { type BootFiles, bootOnceOf, type InstallPlan, planInstall } from './install.ts';
 import { type Sanboot, sanbootOf } from './sanboot.ts';
 import { isOperator } from './script.ts';
 import { STYLES } from './styles/style.ts';
@@ -37,6 +38,10 @@ export interface BootPlan {
   disk?: DiskPlan;
   /** Where the head keeps what the node writes to its iSCSI disk; the disk is read-only when absent. */
   iscsiOverlay?: 'memory' | 'file';
+  /** Style live: the installer's tree and answers. */
+  install?: InstallPlan;
+  /** The value of `_boot_once` that chose the style; this boot takes it. */
+  once?: string;
   /** Header and data digests of RFC 7143 §7.6 on the node's iSCSI session. */
   iscsiDigests: boolean;
   /** Seconds between heartbeats. */
@@ -66,18 +71,17 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
     };
   const config = cluster.byName('boot', wanted.value) ?? cluster.get('boot', wanted.value);
   if (!config) return { refusal: `_boot_config=${wanted.value} (${wanted.source}) names no boot config` };
-  const style = attributes.get('_boot_style');
+  const once = bootOnceOf(node);
+  const style =
+    once === undefined ? attributes.get('_boot_style') : { value: once, source: `_boot_once of ${node.value.name}` };
   const chosen = (style?.value ?? config.value.boot_style) as BootStyle;
   const rules = STYLES[chosen];
   if (!rules)
     return {
       refusal: `the boot style ${chosen} is not served by this muster; it serves ${Object.keys(STYLES).join(', ')}`,
     };
-  const { kernel, initramfs } = config.value;
-  if (rules.needsKernel && !kernel)
-    return { refusal: `the boot config ${config.value.name} has no kernel; update kernel=@FILE` };
-  if (rules.needsKernel && !initramfs)
-    return { refusal: `the boot config ${config.value.name} has no initramfs; see 'muster mkramfs'` };
+  const files = filesFor(cluster, config, chosen, rules.needsKernel);
+  if ('refusal' in files) return files;
   // The node's cmdline is appended, so that it can override: the kernel takes the last of an option.
   const cmdline = [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' ');
   const operator = cmdline.split(/\s+/).find(isOperator);
@@ -103,11 +107,13 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
       style: chosen,
       styleSource: style?.source ?? `boot config ${config.value.name}`,
       rwLayer: attributes.get('_boot_rw_layer')?.value === 'rwtab' ? 'rwtab' : 'overlayfs',
-      bootConfig: { uid: config.uid, name: config.value.name, release: config.value.release, source: wanted.source },
-      kernel: rules.needsKernel ? wholeFile(kernel) : null,
-      initramfs: rules.needsKernel ? wholeFile(initramfs) : null,
+      bootConfig: { uid: config.uid, name: config.value.name, release: files.release, source: wanted.source },
+      kernel: files.kernel,
+      initramfs: files.initramfs,
       cmdline,
       image,
+      ...(files.install && { install: files.install }),
+      ...(once !== undefined && { once }),
       ...(sanboot && { sanboot }),
       ...(disk && { disk }),
       ...((overlay === 'memory' || overlay === 'file') && { iscsiOverlay: overlay }),
@@ -117,8 +123,22 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
   };
 }
 
-function wholeFile(file: StoredFile | null): PlannedFile | null {
-  return file && { blob: file.sha256, offset: 0, size: file.size, sha256: file.sha256 };
+type Files = BootFiles | { kernel: null; initramfs: null; release: string; install?: never };
+
+/** What a node loads: nothing when the style leaves it to its own disk. */
+function filesFor(
+  cluster: Cluster,
+  config: Entry<'boot'>,
+  style: BootStyle,
+  needsKernel: boolean,
+): Files | { refusal: string } {
+  const { name, kernel, initramfs, release } = config.value;
+  if (style === 'live') return planInstall(cluster, config);
+  if (!needsKernel) return { kernel: null, initramfs: null, release };
+  if (!kernel) return { refusal: `the boot config ${name} has no kernel; update kernel=@FILE` };
+  if (!initramfs) return { refusal: `the boot config ${name} has no initramfs; see 'muster mkramfs'` };
+  const whole = ({ sha256, size }: typeof kernel): PlannedFile => ({ blob: sha256, offset: 0, size, sha256 });
+  return { kernel: whole(kernel), initramfs: whole(initramfs), release };
 }
 
 function diskOf(attributes: Map<string, Inherited>): DiskPlan | { refusal: string } {

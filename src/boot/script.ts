@@ -1,5 +1,6 @@
 // The script of one boot, for iPXE or for GRUB: a file of boot-scripts/ with its placeholders filled in.
 import { MusterError } from '../errors.ts';
+import { commandLine } from './install.ts';
 import type { IscsiAccess } from './iscsi-access.ts';
 import type { BootPlan } from './plan.ts';
 
@@ -20,7 +21,7 @@ export function renderScript(template: string, plan: BootPlan, url: string, more
     NODE: plan.node.name,
     STYLE: plan.style,
     BOOT_CONFIG: plan.bootConfig.name,
-    CMDLINE: plan.cmdline,
+    CMDLINE: commandLine(plan, url),
   });
 }
 
@@ -32,7 +33,7 @@ export function renderGrubScript(template: string, plan: BootPlan, head: string,
     NODE: plan.node.name,
     STYLE: plan.style,
     BOOT_CONFIG: plan.bootConfig.name,
-    CMDLINE: plan.cmdline
+    CMDLINE: commandLine(plan, `http://${head}${path}`)
       .split(/\s+/)
       .filter(word => word !== '')
       .map(word => `'${word.replaceAll("'", "'\\''")}'`)

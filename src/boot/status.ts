@@ -60,6 +60,7 @@ export class Statuses {
       facts: beat?.facts ?? {},
       hardware,
       ...(beat && { lastSeen: beat.at }),
+      ...(boot?.outcome === 'installed' && { reason: 'installed; nothing was heard of it since' }),
       ...(error?.error && { reason: `${error.stage}: ${error.error}` }),
     };
   }
@@ -85,7 +86,7 @@ export class Statuses {
       return this.now() - last <= MISSED * period ? 'up' : 'down';
     }
     if (failed) return 'failed';
-    if (boot.outcome === 'handed-over') return 'local';
+    if (boot.outcome === 'handed-over' || boot.outcome === 'installed') return 'local';
     if (boot.outcome === 'expired') return 'down';
     return furthestStage(boot) ? 'booting' : 'unknown';
   }

@@ -6,6 +6,7 @@ import { importDistro } from './distro-import.ts';
 import { download } from './download.ts';
 import { modimgList, modimgRun, packNode } from './frames.ts';
 import { initRun } from './init-action.ts';
+import { kickstartList, kickstartRender } from './kickstart-actions.ts';
 import { labRun } from './lab-action.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
@@ -140,6 +141,14 @@ export const NOUNS: readonly Noun[] = [
   distro,
   pool,
   head,
+  {
+    name: 'kickstart',
+    aliases: ['kickstarts'],
+    kind: 'node',
+    summary: 'answers for installers: kickstart, preseed and autoinstall files',
+    selects: false,
+    actions: [kickstartList, kickstartRender],
+  },
   single(modimgRun, { kind: 'image', selects: true, actions: [modimgList] }),
   single(mkramfsRun, { kind: 'boot' }),
   single(addBootConfig, { kind: 'boot' }),

@@ -1,6 +1,7 @@
 // The servers of the boot network, each with the ports it needs of the state.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import type { Boot } from '../boot/boot.ts';
 import { loadHeadKey } from '../boot/head-key.ts';
 import { iscsiNames, readsOverIscsi } from '../boot/iscsi-access.ts';
 import { findLoaders, type Loaders, servedLoaders } from '../boot/loaders.ts';
@@ -8,12 +9,16 @@ import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.
 import type { Grant } from '../dhcp/exchange.ts';
 import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
-import { startBootPlane } from '../http/boot-plane.ts';
+import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
+import { sessionUrl } from '../http/session-values.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import { startTftpServer } from '../tftp/server.ts';
 import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
+import { takeOnce } from './boot-once.ts';
 import { grubLoaders } from './grub-loaders.ts';
+import { IsoImages } from './iso-images.ts';
+import type { Kickstarts } from './kickstarts.ts';
 import { NewNodes } from './new-nodes.ts';
 import { starting } from './preflight.ts';
 import { onNodeDeleted, type State, type Stops } from './state.ts';
@@ -71,6 +76,7 @@ export async function startHttp(
   state: State,
   served: ReadonlyMap<string, string>,
   iscsi: Iscsi | undefined,
+  kickstarts: Kickstarts,
   stops: Stops,
 ): Promise<void> {
   const { config, network, cluster, directory, boots, statuses, log, blobs, saver } = state;
@@ -102,10 +108,33 @@ export async function startHttp(
       return node && attributesIni({ uid, name: node.value.name }, effectiveAttributes(cluster, node.value));
     },
     ...(iscsi && { iscsiAccess: iscsi.access }),
+    ...installPorts(state, kickstarts),
+    takeOnce: async (boot: Boot) => takeOnce(state, boot),
     statusSeconds: (uid: string) => Number(attributesOf(uid)?.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
   };
   const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports));
   stops.push(async () => plane.close());
+}
+
+function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts, 'kickstart' | 'iso'> {
+  const { cluster, blobs } = state;
+  const images = new IsoImages(sha256 => blobs.path(sha256));
+  return {
+    kickstart: async (plan, session) => {
+      const url = sessionUrl(headPlace(state), session);
+      return kickstarts.render(plan.node.uid, plan.install?.kickstart ?? '', url, { plan });
+    },
+    iso: async (name, path, frozen) => {
+      const repo = cluster.byName('repo', name) ?? cluster.get('repo', name);
+      const blob = frozen ?? repo?.value.iso?.sha256;
+      return blob === undefined ? undefined : images.find(blob, path);
+    },
+  };
+}
+
+/** Where the boot plane is. */
+function headPlace({ config, network }: State): { address: string; port: number } {
+  return { address: network.address, port: config['http.port'] };
 }
 
 export async function startTftp(state: State, served: ReadonlyMap<string, string>, stops: Stops): Promise<void> {

@@ -12,11 +12,20 @@ import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
+import {
+  type InstallerPorts,
+  installerRoutes,
+  kickstartProblem,
+  type Refuse,
+  type SendIso,
+  type SessionRequest,
+} from './installer-routes.ts';
+import { type IsoPorts, isoRoutes } from './iso-routes.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
 import { type Sent, sendFile } from './send-file.ts';
 import { type HeadFacts, loadersUrl, sessionUrl, sessionValues } from './session-values.ts';
 
-export interface BootPlanePorts {
+export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   head(): HeadFacts;
   directory: Directory;
   boots: Boots;
@@ -34,6 +43,8 @@ export interface BootPlanePorts {
   /** What a boot logs in with over iSCSI; none when no target is served. */
   iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
   statusSeconds(nodeUid: string): number;
+  /** Clears the `_boot_once` that the boot's plan has, if it has one; durable when it resolves. */
+  takeOnce(boot: Boot): Promise<void>;
 }
 
 /** No report or heartbeat is larger, in bytes. */
@@ -95,7 +106,6 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     return reply;
   });
 
-  type SessionRequest = FastifyRequest<{ Params: { session: string } }>;
   const inSession = async (
     request: SessionRequest,
     reply: FastifyReply,
@@ -108,7 +118,9 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   };
   const serveFile = (name: 'kernel' | 'initramfs' | 'image', stage: Stage): void => {
     server.get(`/boot/v1/:session/${name}`, async (request: SessionRequest, reply) =>
-      inSession(request, reply, async (plan, session) => {
+      inSession(request, reply, async (plan, session, boot) => {
+        // The last file before the node leaves iPXE. Recorded before it is sent: a node must not be installed twice.
+        if (name === 'initramfs' && request.method === 'GET') await ports.takeOnce(boot);
         const file = plan[name];
         if (!file) return refuse(request, reply, 404, `a boot as ${plan.style} has no ${name}`);
         return sendPlanned(ports, request, reply, { name, stage, session, file });
@@ -118,6 +130,12 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   serveFile('kernel', 'kernel');
   serveFile('initramfs', 'kernel');
   serveFile('image', 'image');
+  const sendIso: SendIso = async (request, reply, session, iso) => {
+    const file = { ...iso, offset: 0, sha256: iso.blob };
+    return sendPlanned(ports, request, reply, { name: 'ISO image', stage: 'image', session, file });
+  };
+  installerRoutes(server, ports, { inSession, refuse, sendIso });
+  isoRoutes(server, ports, { refuse, send });
 
   server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, id, boot) => {
@@ -153,8 +171,6 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   return server;
 }
 
-type Refuse = (request: FastifyRequest, reply: FastifyReply, status: number, reason: string) => FastifyReply;
-
 /** What differs between the loaders that ask for a script. */
 interface Language {
   refused: string;
@@ -179,8 +195,8 @@ const IPXE: Language = {
 
 const GRUB: Language = {
   refused: 'refused.grub',
-  files: ['refused.grub', 'netboot.grub', 'local.grub'],
-  file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : 'netboot.grub'),
+  files: ['refused.grub', 'netboot.grub', 'live.grub', 'local.grub'],
+  file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
   render(template, plan, id, ports) {
     const url = new URL(sessionUrl(ports.head(), id));
     return renderGrubScript(template, plan, url.host, url.pathname);
@@ -209,8 +225,9 @@ async function answerScript(
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
   const scripts = await readScripts(ports, language);
+  const unanswered = await kickstartProblem(ports, node.uid);
   // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
-  const answer = ports.plan(node.uid);
+  const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
   if ('refusal' in answer) {
     ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal });
     ports.log.warn({ node: node.name }, `no script: ${answer.refusal}`);
@@ -221,6 +238,8 @@ async function answerScript(
   const { id, boot } = ports.boots.mint(plan, peerOf(request));
   if (STYLES[plan.style]?.handsOver) ports.boots.handOver(boot);
   await ports.save(boot);
+  // Nothing more of it is asked for: the script is all there is to the boot.
+  if (!STYLES[plan.style]?.needsKernel) await ports.takeOnce(boot);
   // The specification's audit line, word for word.
   ports.log.info(
     { audit: true, node: plan.node.name, boot: boot.id },

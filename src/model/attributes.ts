@@ -4,7 +4,7 @@ import { type ErrorCode, MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { parseMac } from '../wire/mac.ts';
 import type { Cluster } from './cluster.ts';
-import type { Value } from './kinds.ts';
+import type { Kind, Value } from './kinds.ts';
 import { attributeName, attributeValue, BOOT_STYLES } from './values.ts';
 
 /** One effective value and where it came from. */
@@ -91,6 +91,11 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
     problem: value =>
       (BOOT_STYLES as readonly string[]).includes(value) ? undefined : `must be one of ${BOOT_STYLES.join(', ')}`,
   },
+  _boot_once: {
+    meaning: 'the boot style of the next boot only, on a node; the boot that takes it clears it',
+    problem: value =>
+      (BOOT_STYLES as readonly string[]).includes(value) ? undefined : `must be one of ${BOOT_STYLES.join(', ')}`,
+  },
   _boot_loader: {
     meaning: 'what firmware loads: ipxe (the default), or grub, for firmware on which iPXE fails',
     problem: value => (['ipxe', 'grub'].includes(value) ? undefined : 'must be ipxe or grub'),
@@ -152,7 +157,12 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
 };
 
 /** Checks one `set`: undefined when it is right, else the refusal that says what to do. */
-export function attributeProblem(name: string, value: string, cluster: Cluster): MusterError | undefined {
+export function attributeProblem(
+  name: string,
+  value: string,
+  cluster: Cluster,
+  kind: Kind = 'node',
+): MusterError | undefined {
   const badName = attributeName.safeParse(name);
   if (!badName.success)
     return refusal('unknown-attribute', `attribute '${name}': the name ${badName.error.issues[0]?.message}`);
@@ -166,6 +176,9 @@ export function attributeProblem(name: string, value: string, cluster: Cluster):
     const hint = close ? `did you mean '${close}'?` : `they are ${Object.keys(RESERVED_ATTRIBUTES).join(', ')}`;
     return refusal('unknown-attribute', `attribute '${name}': names with '_' are reserved; ${hint}`);
   }
+  // On a group, the first node that boots would take it from the others.
+  if (name === '_boot_once' && kind !== 'node')
+    return refusal('bad-value', `attribute '_boot_once' is for nodes: muster node -i %GROUP set _boot_once=${value}`);
   const problem = row.problem(value, cluster);
   return problem === undefined ? undefined : refusal('bad-value', `attribute '${name}': '${value}' ${problem}`);
 }

@@ -5,6 +5,7 @@ import { attributeProblem } from './attributes.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { type Input, missingField, readAllFields, readFields } from './fields.ts';
 import { refuseFrozen } from './frozen.ts';
+import { withIsoUrls } from './iso-urls.ts';
 import { fieldsOf, KINDS, type Kind, oneOf, oneOfCapital, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
 import { followRename } from './references.ts';
@@ -47,7 +48,7 @@ export function planCreate(
     for (const { name, meta } of fieldsOf(kind))
       if (meta.required && given[name] === undefined) throw missingField(kind, name);
     const complete = placer ? placer.place(given) : given;
-    const value = KINDS[kind].schema.parse(complete) as Value;
+    const value = withIsoUrls(kind, KINDS[kind].schema.parse(complete) as Value);
     if (names.has(value.name) || cluster.byName(kind, value.name)) throw duplicate(kind, 'name', value.name);
     names.add(value.name);
     return { kind, uid: context.newUid(), expected: 0, value };
@@ -92,7 +93,7 @@ function planFields(
     const fields = refuseMasked(given, entry);
     const value = placer
       ? placer.move(entry as unknown as Entry<'node'>, fields)
-      : ({ ...entry.value, ...fields } as Value);
+      : withIsoUrls(kind, { ...entry.value, ...fields } as Value, entry.value);
     if (value.name !== entry.value.name) {
       if (entries.length > 1 || cluster.byName(kind, value.name)) throw duplicate(kind, 'name', value.name);
       for (const change of followRename(cluster, entry, value.name)) changes.set(change.uid, change);
@@ -119,7 +120,7 @@ export function planAttributes(
   given: Record<string, string | null>,
 ): Plan {
   for (const [name, value] of Object.entries(given)) {
-    const problem = value === null ? undefined : attributeProblem(name, value, cluster);
+    const problem = value === null ? undefined : attributeProblem(name, value, cluster, kind);
     if (problem) throw problem;
   }
   const changes = entries.map((entry): Change => {
@@ -171,7 +172,8 @@ export function planClone(context: ChangeContext, entry: Entry, input: Input): P
     ...('frozen' in entry.value && { frozen: false }),
     ...(entry.kind === 'image' && { parent: entry.uid }),
   };
-  const value = KINDS[entry.kind].schema.parse({ ...entry.value, ...own, ...fields }) as Value;
+  const parsed = KINDS[entry.kind].schema.parse({ ...entry.value, ...own, ...fields }) as Value;
+  const value = withIsoUrls(entry.kind, parsed, entry.value);
   const uid = context.newUid();
   return { changes: [{ kind: entry.kind, uid, expected: 0, value }], uids: [uid] };
 }

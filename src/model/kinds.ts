@@ -7,6 +7,7 @@ import {
   flagValue,
   integerValue,
   ipValue,
+  kickstartValue,
   listOf,
   macValue,
   NODE_TYPES,
@@ -14,6 +15,7 @@ import {
   powerUriValue,
   storedFileValue,
   storedImageValue,
+  storedIsoValue,
   textValue,
   uidValue,
   urlValue,
@@ -66,7 +68,7 @@ const boot = z.strictObject({
   boot_style: field(z.enum(BOOT_STYLES).default('rwram'), 'how nodes get their root file system'),
   release: field(textValue.default(''), 'version of the kernel, read from the kernel file', { readOnly: true }),
   repo: field(uidValue.or(z.literal('')).default(''), 'the ISO-based repository for style live', { refers: 'repo' }),
-  kickstart: field(textValue.default(''), 'kickstart file for style live'),
+  kickstart: field(kickstartValue.default(''), 'kickstart, preseed or autoinstall file for style live'),
   frozen: field(flagValue.default(false), 'whether changes are blocked'),
 });
 
@@ -89,7 +91,7 @@ const repo = z.strictObject({
   mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists'),
   keys: field(listOf(textValue).default([]), 'URLs of the signing keys'),
   check: field(flagValue.default(false), 'whether signatures of packages are checked'),
-  iso: field(storedFileValue.nullable().default(null), 'an ISO image with the packages (`iso=@FILE`)', { file: true }),
+  iso: field(storedIsoValue.nullable().default(null), 'an ISO image with the packages (`iso=@FILE`)', { file: true }),
   isolabel: field(textValue.default(''), 'volume label, read from the ISO image', { readOnly: true }),
 });
 

@@ -54,10 +54,13 @@ export class Programs {
 export class TestDaemon extends Programs {
   readonly socket: string;
   readonly config: string;
+  /** TCP port of the boot plane. */
+  readonly port: number;
   private readonly child: ChildProcess;
 
-  private constructor(folder: string, socket: string, config: string, child: ChildProcess) {
+  private constructor(folder: string, socket: string, config: string, port: number, child: ChildProcess) {
     super(folder, socket);
+    this.port = port;
     this.socket = socket;
     this.config = config;
     this.child = child;
@@ -67,6 +70,7 @@ export class TestDaemon extends Programs {
     const folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
     const socket = join(folder, 'admin.sock');
     const config = join(folder, 'muster.toml');
+    const port = await freePort();
     const lines = [
       'head.address = "127.0.0.1/24"',
       `paths.state = "${join(folder, 'state')}"`,
@@ -74,7 +78,8 @@ export class TestDaemon extends Programs {
       'dhcp.enabled = false',
       'tftp.enabled = false',
       'iscsi.enabled = false',
-      `http.port = ${await freePort()}`,
+      `paths.kickstarts = "${join(folder, 'kickstarts')}"`,
+      `http.port = ${port}`,
     ];
     writeFileSync(config, `${lines.join('\n')}\n`);
     const child = spawn(process.execPath, [MAIN, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
@@ -82,7 +87,7 @@ export class TestDaemon extends Programs {
       await rm(folder, { recursive: true, force: true });
       throw error;
     });
-    return new TestDaemon(folder, socket, config, child);
+    return new TestDaemon(folder, socket, config, port, child);
   }
 
   async stop(): Promise<void> {

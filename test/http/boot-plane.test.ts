@@ -96,6 +96,9 @@ async function plane(t: ExecutionContext, options: { withoutConfig?: boolean } =
     save: async boot => void saved.push(boot),
     attributesIni: uid => attributesIni({ uid, name: 'n0' }, attributes(uid)),
     statusSeconds: () => 10,
+    kickstart: async () => '',
+    iso: async () => undefined,
+    takeOnce: async () => {},
   });
   t.teardown(async () => server.close());
   const script = async () => (await ask(port, 'GET', '/boot/v1/script')).body.toString();

@@ -3,6 +3,7 @@ import type { BootStyle } from '../../model/values.ts';
 import type { BootPlan } from '../plan.ts';
 import { disked } from './disked.ts';
 import { iscsi } from './iscsi.ts';
+import { live } from './live.ts';
 import { next } from './next.ts';
 import { roram } from './roram.ts';
 import { rwram } from './rwram.ts';
@@ -24,4 +25,4 @@ export interface StyleRules {
 }
 
 /** The styles that this muster serves, one file each. */
-export const STYLES: Partial<Record<BootStyle, StyleRules>> = { rwram, roram, iscsi, disked, next, sanboot };
+export const STYLES: Partial<Record<BootStyle, StyleRules>> = { rwram, roram, iscsi, disked, live, next, sanboot };
