@@ -2,8 +2,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { startAdminServer } from './admin/server.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
-import type { Config } from './config.ts';
-import { findInterface } from './daemon/preflight.ts';
+import { type Config, networksOf } from './config.ts';
+import { findInterfaces } from './daemon/preflight.ts';
+import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
@@ -30,14 +31,16 @@ export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
 
 async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const network = bootNetwork(config);
-  const nic = findInterface(config, network);
+  const networks = networksOf(config);
+  const nic = findInterfaces(config, networks);
   const unknown = new UnknownMachines();
-  const state = await openState(config, log, network, stops);
+  const state = await openState(config, log, network, stops, networks);
   const { loaders, served } = await bootFiles(state);
   const iscsi = await startIscsi(state, stops);
   await startHttp(state, served, iscsi, stops);
   await startTftp(state, served, stops);
   await startDhcp(state, loaders, unknown, stops);
+  startRouterAdvertiser(state, stops);
   await startAdmin(state, unknown, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');

@@ -22,7 +22,7 @@ import type { UnknownMachines } from './unknown-machines.ts';
 export async function bootFiles({
   config,
   log,
-  network,
+  networks,
 }: State): Promise<{ loaders: Loaders; served: Map<string, string> }> {
   const loaders = findLoaders(config.loaders, existsSync);
   if (Object.keys(loaders).length === 0) {
@@ -33,17 +33,18 @@ export async function bootFiles({
   }
   return {
     loaders,
-    served: new Map([...servedLoaders(loaders), ['autoexec.ipxe', await writeAutoexec(config, network.address)]]),
+    served: new Map([...servedLoaders(loaders), ['autoexec.ipxe', await writeAutoexec(config, networks)]]),
   };
 }
 
 type Iscsi = Awaited<ReturnType<typeof startBootIscsi>>;
 
 export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | undefined> {
-  const { config, network, blobs, directory, boots, log, store } = state;
+  const { config, networks, blobs, directory, boots, log, store } = state;
   if (!config['iscsi.enabled']) return undefined;
   const options = {
-    address: network.address,
+    addresses: networks.attached.map(item => item.head),
+    addressFor: (ip: string) => (networks.of(ip) ?? networks.main).head,
     port: config['iscsi.port'],
     names: iscsiNames(config['iscsi.iqn']),
     key: loadHeadKey(config['paths.state'], randomBytes),
@@ -65,21 +66,25 @@ export async function startHttp(
   iscsi: Iscsi | undefined,
   stops: Stops,
 ): Promise<void> {
-  const { config, network, cluster, directory, boots, statuses, log, blobs, saver } = state;
+  const { config, networks, cluster, directory, boots, statuses, log, blobs, saver } = state;
   const attributesOf = (uid: string) => {
     const node = cluster.get('node', uid);
     return node && effectiveAttributes(cluster, node.value);
   };
   const ports = {
-    head: () => ({
-      address: network.address,
-      port: config['http.port'],
-      prefix: network.prefix,
-      router: config['dhcp.router'],
-      dns: config['dhcp.dns'],
-      domain: config['dhcp.domain'],
-      failureSeconds: config['boot.failure_seconds'],
-    }),
+    addresses: networks.attached.map(item => item.head),
+    head: (ip: string) => {
+      const { head, subnet, router, dns, domain } = networks.of(ip) ?? networks.main;
+      return {
+        address: head,
+        port: config['http.port'],
+        prefix: subnet.prefix,
+        router,
+        dns,
+        domain,
+        failureSeconds: config['boot.failure_seconds'],
+      };
+    },
     directory,
     boots,
     statuses,
@@ -101,38 +106,34 @@ export async function startHttp(
 }
 
 export async function startTftp(state: State, served: ReadonlyMap<string, string>, stops: Stops): Promise<void> {
-  const { config, network, boots, directory, log } = state;
+  const { config, networks, boots, directory, log } = state;
   if (!config['tftp.enabled']) return;
-  const options = {
-    address: network.address,
-    port: config['tftp.port'],
-    files: served,
-    journey: boots,
-    directory,
-    log,
-  };
-  const tftp = await starting('The TFTP server', 'tftp.port or tftp.enabled', async () => startTftpServer(options));
-  stops.push(async () => tftp.close());
+  const options = { port: config['tftp.port'], files: served, journey: boots, directory, log };
+  for (const { head } of networks.attached) {
+    const start = async () => startTftpServer({ ...options, address: head });
+    const tftp = await starting('The TFTP server', 'tftp.port or tftp.enabled', start);
+    stops.push(async () => tftp.close());
+  }
 }
 
 export async function startDhcp(state: State, loaders: Loaders, unknown: UnknownMachines, stops: Stops): Promise<void> {
-  const { config, network, directory, boots, log, context, commander, now } = state;
-  if (!config['dhcp.enabled']) return;
+  const { config, networks, directory, boots, log, context, commander, now } = state;
+  if (config['dhcp.mode'] === 'off') return;
   const newNodes = new NewNodes({ context, commander, log, now });
   const options = {
-    head: network,
+    networks,
     config,
     directory,
     journey: boots,
     log,
     loaders,
-    granted: (grant: Grant) => boots.grant(grant.node),
+    granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
     seen: (client: UnknownClient) => {
       unknown.seen(client);
       void newNodes.seen(client);
     },
   };
-  const dhcp = await starting('The DHCP server', 'dhcp.enabled', async () => startDhcpServer(options));
+  const dhcp = await starting('The DHCP server', 'dhcp.mode', async () => startDhcpServer(options));
   stops.push(async () => dhcp.close());
 }
 

@@ -1,4 +1,6 @@
 // The boot plane: HTTP/1.1 as firmware, iPXE and the initramfs speak it. Receive, ask, answer, note.
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
@@ -17,7 +19,10 @@ import { type Sent, sendFile } from './send-file.ts';
 import { type HeadFacts, sessionUrl, sessionValues } from './session-values.ts';
 
 export interface BootPlanePorts {
-  head(): HeadFacts;
+  /** Where the boot plane listens; the first is the main one. */
+  addresses: readonly string[];
+  /** What the node with this address speaks to. */
+  head(ip: string): HeadFacts;
   directory: Directory;
   boots: Boots;
   statuses: Statuses;
@@ -43,10 +48,34 @@ const IDLE_MS = 120_000;
 
 export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: number; close(): Promise<void> }> {
   const server = buildBootPlane(ports);
-  const { address, port } = ports.head();
-  await server.listen({ host: address, port });
+  const [address = '', ...more] = ports.addresses;
+  await server.listen({ host: address, port: ports.head(address).port });
   const bound = server.server.address();
-  return { port: typeof bound === 'object' && bound ? bound.port : port, close: async () => server.close() };
+  const port = typeof bound === 'object' && bound ? bound.port : 0;
+  const others = await listenToo(server, more, port);
+  return {
+    port,
+    close: async () => {
+      for (const other of others) {
+        other.close();
+        other.closeAllConnections();
+      }
+      await server.close();
+    },
+  };
+}
+
+/** The same plane at the head's other addresses: the framework itself listens at one. */
+async function listenToo(plane: FastifyInstance, addresses: readonly string[], port: number): Promise<Server[]> {
+  const servers: Server[] = [];
+  for (const host of addresses) {
+    const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 30_000 }, plane.routing);
+    server.setTimeout(IDLE_MS);
+    server.listen({ host, port });
+    await once(server, 'listening');
+    servers.push(server);
+  }
+  return servers;
 }
 
 function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
@@ -121,7 +150,7 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, id, boot) => {
       const iscsi = plan.style === 'iscsi' ? ports.iscsiAccess?.(boot, plan) : undefined;
-      const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(), iscsi)));
+      const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(plan.node.ip), iscsi)));
       reply
         .header('Cache-Control', 'no-store')
         .type('application/octet-stream')
@@ -190,7 +219,7 @@ async function answerScript(
     { audit: true, node: plan.node.name, boot: boot.id },
     `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
   );
-  return text(reply, 200, renderScript(template, plan, sessionUrl(ports.head(), id)));
+  return text(reply, 200, renderScript(template, plan, sessionUrl(ports.head(plan.node.ip), id)));
 }
 
 /** Every script that a plan may need, by its name. */
