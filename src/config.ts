@@ -173,6 +173,12 @@ export const CONFIG_KEYS = {
     '8080',
     'The TCP port of the boot plane: scripts, kernels, images, reports.',
   ),
+  'http.image_transfers': key(
+    integer(1, 10_000),
+    64,
+    '64',
+    'How many nodes get their image at a time; the others wait in a queue. Those that are much slower than the rest do not count.',
+  ),
   'iscsi.enabled': key(yesNo, true, 'true', 'Whether musterd serves iSCSI, for nodes of boot style iscsi.'),
   'iscsi.port': key(integer(1, 65535), 3260, '3260', 'The TCP port of iSCSI.'),
   'iscsi.iqn': key(

@@ -51,6 +51,7 @@ async function startAdmin(state: State, unknown: UnknownMachines, stops: Stops):
   const begun = now();
   const ports = {
     ...state,
+    transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),

@@ -118,6 +118,28 @@ export interface Health {
   sequence: number;
 }
 
+/** An image on its way to a node, or a node that waits for its turn. */
+export interface ShownTransfer {
+  node: string;
+  boot: string;
+  state: 'running' | 'queued';
+  /** Bytes of the image that the node has, and all. */
+  done: number;
+  size: number;
+  /** Bytes per second. */
+  rate?: number;
+  /** Place in the queue, from 1. */
+  place?: number;
+  /** Seconds until it is done, or until its turn. */
+  seconds?: number;
+}
+
+/** The boots that are under way, and the images that are sent. */
+export interface ShownBoots {
+  boots: { node: string; boot: string; stage: string; seconds: number; reason?: string }[];
+  transfers: ShownTransfer[];
+}
+
 /** What an unknown machine was seen asking. */
 export interface UnknownMachine {
   mac: string;

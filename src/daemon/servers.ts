@@ -98,6 +98,7 @@ export async function startHttp(
       const node = cluster.get('node', uid);
       return node && attributesIni({ uid, name: node.value.name }, effectiveAttributes(cluster, node.value));
     },
+    governor: state.governor,
     ...(iscsi && { iscsiAccess: iscsi.access }),
     statusSeconds: (uid: string) => Number(attributesOf(uid)?.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
   };

@@ -9,6 +9,7 @@ import { clusterDirectory } from '../boot/cluster-directory.ts';
 import type { Directory } from '../boot/directory.ts';
 import { Statuses } from '../boot/status.ts';
 import { type Config, networksOf } from '../config.ts';
+import { Governor } from '../http/governor.ts';
 import type { Log } from '../log.ts';
 import type { ChangeContext } from '../model/changes.ts';
 import { Cluster } from '../model/cluster.ts';
@@ -40,6 +41,7 @@ export interface State {
   happenings: Happenings;
   blobs: Blobs;
   uploads: Uploads;
+  governor: Governor;
 }
 
 /** What was started, to be stopped in reverse. */
@@ -87,6 +89,15 @@ export async function openState(
   });
   const blobs = new Blobs(config['paths.state']);
   const uploads = new Uploads(config['paths.state'], newUid, now);
+  const governor = new Governor({
+    limit: () => config['http.image_transfers'],
+    now: () => performance.now(),
+    random: Math.random,
+    after: (milliseconds, callback) => {
+      const timer = setTimeout(callback, milliseconds);
+      return () => clearTimeout(timer);
+    },
+  });
   return {
     config,
     log,
@@ -105,6 +116,7 @@ export async function openState(
     happenings,
     blobs,
     uploads,
+    governor,
   };
 }
 

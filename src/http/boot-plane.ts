@@ -14,7 +14,9 @@ import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
+import type { Governor } from './governor.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
+import { readRange } from './range.ts';
 import { type Sent, sendFile } from './send-file.ts';
 import { type HeadFacts, sessionUrl, sessionValues } from './session-values.ts';
 
@@ -39,6 +41,8 @@ export interface BootPlanePorts {
   /** What a boot logs in with over iSCSI; none when no target is served. */
   iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
   statusSeconds(nodeUid: string): number;
+  /** Who may have an image now; everyone when absent. */
+  governor?: Governor;
 }
 
 /** No report or heartbeat is larger, in bytes. */
@@ -136,10 +140,12 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   };
   const serveFile = (name: 'kernel' | 'initramfs' | 'image', stage: Stage): void => {
     server.get(`/boot/v1/:session/${name}`, async (request: SessionRequest, reply) =>
-      inSession(request, reply, async (plan, session) => {
+      inSession(request, reply, async (plan, session, boot) => {
         const file = plan[name];
         if (!file) return refuse(request, reply, 404, `a boot as ${plan.style} has no ${name}`);
-        return sendPlanned(ports, request, reply, { name, stage, session, file });
+        const planned = { name, stage, session, file };
+        if (name !== 'image' || request.method === 'HEAD') return sendPlanned(ports, request, reply, planned);
+        return sendInTurn(ports, request, reply, { ...planned, boot: boot.id, node: plan.node.name });
       }),
     );
   };
@@ -156,6 +162,18 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
         .type('application/octet-stream')
         .header('Content-Length', archive.length);
       return reply.send(request.method === 'HEAD' ? undefined : archive);
+    }),
+  );
+
+  // iPXE's last word before it starts over: it can fetch, and post nothing.
+  type FailedRequest = FastifyRequest<{ Params: { session: string; code: string } }>;
+  server.get('/boot/v1/:session/failed/:code', async (request: FailedRequest, reply) =>
+    inSession(request, reply, async (plan, session) => {
+      const code = /^[\w-]{1,16}$/.exec(request.params.code)?.[0].replace(/^0x/, '') ?? '';
+      const error = `iPXE could not get kernel and initramfs in five tries${code && ` (https://ipxe.org/err/${code})`}`;
+      ports.boots.note({ stage: 'kernel', session, peer: peerOf(request), error });
+      ports.log.warn({ node: plan.node.name }, error);
+      return text(reply, 200, 'ok\n');
     }),
   );
 
@@ -235,11 +253,39 @@ interface Planned {
   file: PlannedFile;
 }
 
+/** An image, when it is the boot's turn; else 503 with the time to come back. */
+async function sendInTurn(
+  ports: BootPlanePorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  planned: Planned & { boot: string; node: string },
+): Promise<unknown> {
+  const { governor } = ports;
+  if (!governor) return sendPlanned(ports, request, reply, planned);
+  const { boot, node, file } = planned;
+  const range = readRange(request.headers.range, file.size);
+  if (range.kind === 'unsatisfiable') return sendPlanned(ports, request, reply, planned);
+  const start = range.kind === 'part' ? range.start : 0;
+  const gone = (callback: () => void): void => void request.raw.socket.once('close', callback);
+  const admission = await governor.admit({ boot, node, start, size: file.size }, gone);
+  if ('slot' in admission) {
+    try {
+      return await sendPlanned(ports, request, reply, planned, bytes => admission.slot.sent(bytes));
+    } finally {
+      admission.slot.end();
+    }
+  }
+  const { retryAfter, place } = admission;
+  reply.header('Retry-After', retryAfter);
+  return text(reply, 503, `the image waits its turn: place ${place} in the queue, come back in ${retryAfter} s\n`);
+}
+
 async function sendPlanned(
   ports: BootPlanePorts,
   request: FastifyRequest,
   reply: FastifyReply,
   planned: Planned,
+  progress?: (bytes: number) => void,
 ): Promise<void> {
   const { name, stage, session, file } = planned;
   const begun = performance.now();
@@ -252,7 +298,7 @@ async function sendPlanned(
   };
   let sent: Sent;
   try {
-    sent = await send(request, reply, resource);
+    sent = await send(request, reply, resource, progress);
   } catch (error) {
     ports.boots.note({
       stage,
@@ -276,10 +322,15 @@ async function sendPlanned(
 }
 
 /** Sends the file; one that cannot be read is an error for the log and a 500 for the node. */
-async function send(request: FastifyRequest, reply: FastifyReply, file: Parameters<typeof sendFile>[2]): Promise<Sent> {
+async function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: Parameters<typeof sendFile>[2],
+  progress?: (bytes: number) => void,
+): Promise<Sent> {
   reply.hijack();
   try {
-    return await sendFile(request.raw, reply.raw, file);
+    return await sendFile(request.raw, reply.raw, file, progress);
   } catch (error) {
     // The framework has let go of this reply: an answer must be given here, and a broken one must not look whole.
     if (reply.raw.headersSent) reply.raw.destroy();

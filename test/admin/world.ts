@@ -41,6 +41,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     collectGarbage(blobs, cluster, boots, { dryRun, now: at });
   const ports = {
     ...state,
+    transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
