@@ -167,6 +167,12 @@ export const CONFIG_KEYS = {
   ),
   'tftp.enabled': key(yesNo, true, 'true', 'Whether musterd answers TFTP.'),
   'tftp.port': key(integer(1, 65535), 69, '69', 'The UDP port of TFTP; firmware knows no other than 69.'),
+  'tftp.single_port': key(
+    yesNo,
+    false,
+    'false',
+    'Whether all TFTP transfers go by the one port, where a firewall or address translation lies between.',
+  ),
   'http.port': key(
     integer(1, 65535),
     8080,

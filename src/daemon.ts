@@ -11,6 +11,7 @@ import { UnknownMachines } from './daemon/unknown-machines.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
 import { version } from './package-root.ts';
+import type { TftpStats } from './tftp/server.ts';
 import { parseSubnet, type Subnet } from './wire/ip.ts';
 
 export interface Daemon {
@@ -38,15 +39,20 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const { loaders, served } = await bootFiles(state);
   const iscsi = await startIscsi(state, stops);
   await startHttp(state, served, iscsi, stops);
-  await startTftp(state, served, stops);
+  const tftp = await startTftp(state, served, stops);
   await startDhcp(state, loaders, unknown, stops);
   startRouterAdvertiser(state, stops);
-  await startAdmin(state, unknown, stops);
+  await startAdmin(state, unknown, tftp, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
 
-async function startAdmin(state: State, unknown: UnknownMachines, stops: Stops): Promise<void> {
+async function startAdmin(
+  state: State,
+  unknown: UnknownMachines,
+  tftp: (() => TftpStats) | undefined,
+  stops: Stops,
+): Promise<void> {
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const ports = {
@@ -65,6 +71,7 @@ async function startAdmin(state: State, unknown: UnknownMachines, stops: Stops):
       address: config['head.address'],
       http_port: config['http.port'],
       sequence: cluster.sequence,
+      ...(tftp && { tftp: tftp() }),
     }),
   };
   const admin = await startAdminServer(ports, config['paths.socket'], groupId('muster'));

@@ -116,6 +116,16 @@ export interface Health {
   address: string;
   http_port: number;
   sequence: number;
+  /** TFTP transfers: now, and since the start; bytes that were delivered, and bytes of files in memory. */
+  tftp?: {
+    active: number;
+    finished: number;
+    failed: number;
+    refused: number;
+    ignored: number;
+    bytes: number;
+    cachedBytes: number;
+  };
 }
 
 /** An image on its way to a node, or a node that waits for its turn. */

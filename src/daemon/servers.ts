@@ -11,7 +11,7 @@ import { attributesIni } from '../http/attributes-ini.ts';
 import { startBootPlane } from '../http/boot-plane.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
-import { startTftpServer } from '../tftp/server.ts';
+import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/server.ts';
 import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
 import { NewNodes } from './new-nodes.ts';
 import { starting } from './preflight.ts';
@@ -106,15 +106,35 @@ export async function startHttp(
   stops.push(async () => plane.close());
 }
 
-export async function startTftp(state: State, served: ReadonlyMap<string, string>, stops: Stops): Promise<void> {
+/** Answers the way to the statistics, of all addresses together; none when TFTP is off. */
+export async function startTftp(
+  state: State,
+  served: ReadonlyMap<string, string>,
+  stops: Stops,
+): Promise<(() => TftpStats) | undefined> {
   const { config, networks, boots, directory, log } = state;
-  if (!config['tftp.enabled']) return;
-  const options = { port: config['tftp.port'], files: served, journey: boots, directory, log };
+  if (!config['tftp.enabled']) return undefined;
+  const options = {
+    port: config['tftp.port'],
+    singlePort: config['tftp.single_port'],
+    files: served,
+    journey: boots,
+    directory,
+    log,
+  };
+  const servers: TftpServer[] = [];
   for (const { head } of networks.attached) {
     const start = async () => startTftpServer({ ...options, address: head });
     const tftp = await starting('The TFTP server', 'tftp.port or tftp.enabled', start);
     stops.push(async () => tftp.close());
+    servers.push(tftp);
   }
+  return () => {
+    const sum: TftpStats = { active: 0, finished: 0, failed: 0, refused: 0, ignored: 0, bytes: 0, cachedBytes: 0 };
+    for (const server of servers)
+      for (const [name, value] of Object.entries(server.stats())) sum[name as keyof TftpStats] += value;
+    return sum;
+  };
 }
 
 export async function startDhcp(state: State, loaders: Loaders, unknown: UnknownMachines, stops: Stops): Promise<void> {
