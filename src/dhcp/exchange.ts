@@ -20,7 +20,7 @@ export interface Context {
   directory: Directory;
   loaders: Loaders;
   /** Seconds for which an address is not offered, because a client found it in use; 0 when it may be. */
-  quarantined(ip: string): number;
+  quarantined: (ip: string) => number;
 }
 
 /** Where a message came in. */
@@ -70,7 +70,8 @@ export function answer(request: Request, context: Context, arrival: Arrival): An
   if (typeof link === 'string') return { refusal: `${node.name}: ${link}`, level: 'warn' };
   const from = addressOf(network, context, arrival);
   const server = request.relay.server ?? from;
-  return handler(request, node, { ...context, network, link, server, from });
+  const { networks, config, directory, loaders, quarantined } = context;
+  return handler(request, node, { networks, config, directory, loaders, quarantined, network, link, server, from });
 }
 
 function homeless(node: BootNode, { networks }: Context): string {

@@ -170,7 +170,7 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   server.get('/boot/v1/:session/failed/:code', async (request: FailedRequest, reply) =>
     inSession(request, reply, async (plan, session) => {
       const code = /^[\w-]{1,16}$/.exec(request.params.code)?.[0].replace(/^0x/, '') ?? '';
-      const error = `iPXE could not get kernel and initramfs in five tries${code && ` (https://ipxe.org/err/${code})`}`;
+      const error = `iPXE could not get kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}`;
       ports.boots.note({ stage: 'kernel', session, peer: peerOf(request), error });
       ports.log.warn({ node: plan.node.name }, error);
       return text(reply, 200, 'ok\n');

@@ -113,6 +113,6 @@ test("iPXE's last word stands on the timeline, with the place where its number i
   const { port, session, boots, node } = await plane(t);
   t.is((await fetchText(port, `/boot/v1/${session}/failed/0x4c126035`)).body, 'ok\n');
   const boot = boots.current(node.uid);
-  t.regex((boot && timelineOf(boot).reason) ?? '', /five tries \(https:\/\/ipxe\.org\/err\/4c126035\)/);
+  t.regex((boot && timelineOf(boot).reason) ?? '', /five tries \(https:\/\/ipxe\.org\/4c126035\)/);
   t.is((await fetchText(port, `/boot/v1/${session}/failed/${'x'.repeat(50)}`)).status, 200);
 });
