@@ -124,6 +124,38 @@ export interface Health {
   address: string;
   http_port: number;
   sequence: number;
+  /** TFTP transfers: now, and since the start; bytes that were delivered, and bytes of files in memory. */
+  tftp?: {
+    active: number;
+    finished: number;
+    failed: number;
+    refused: number;
+    ignored: number;
+    bytes: number;
+    cachedBytes: number;
+  };
+}
+
+/** An image on its way to a node, or a node that waits for its turn. */
+export interface ShownTransfer {
+  node: string;
+  boot: string;
+  state: 'running' | 'queued';
+  /** Bytes of the image that the node has, and all. */
+  done: number;
+  size: number;
+  /** Bytes per second. */
+  rate?: number;
+  /** Place in the queue, from 1. */
+  place?: number;
+  /** Seconds until it is done, or until its turn. */
+  seconds?: number;
+}
+
+/** The boots that are under way, and the images that are sent. */
+export interface ShownBoots {
+  boots: { node: string; boot: string; stage: string; seconds: number; reason?: string }[];
+  transfers: ShownTransfer[];
 }
 
 /** A file of answers for an installer, as the head found it. */

@@ -1,5 +1,6 @@
 // Routes of what happens: states, timelines, explanations, waiting, events.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { furthestStage } from '../boot/boot.ts';
 import { planBoot } from '../boot/plan.ts';
 import { NODE_STATES, type NodeState } from '../boot/status.ts';
 import { timelineOf } from '../boot/timeline.ts';
@@ -9,7 +10,7 @@ import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
 import { nearest } from '../nearest.ts';
 import { about, SELECTION } from './about.ts';
-import type { Happening, ShownStatus, ShownTimelines, ShownWhy, Waited } from './contract.ts';
+import type { Happening, ShownBoots, ShownStatus, ShownTimelines, ShownWhy, Waited } from './contract.ts';
 import { explain } from './explain.ts';
 import { listed, type Query, selected } from './requests.ts';
 import type { AdminPorts } from './server.ts';
@@ -61,6 +62,13 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
     async () => ({ success: true, data: ports.unknown() }),
   );
   server.get(
+    '/api/v1/boots',
+    about('The boots that are under way: how far they are, and who waits for an image.', {
+      data: 'boots with their stage, and transfers with rate and remaining time',
+    }),
+    async () => ({ success: true, data: bootsOf(ports) }),
+  );
+  server.get(
     '/api/v1/nodes/waitfor',
     about('Answers when all selected nodes are in a state, or when the time is over.', {
       query: [...SELECTION, 'wanted', 'timeout'],
@@ -97,6 +105,19 @@ function whyOf(ports: AdminPorts, node: Entry<'node'>): ShownWhy {
   const plan = planBoot(ports.cluster, node);
   const facts = { name, mac, status, plan, now: Date.now(), ...(boot && { boot }), ...(ignored && { ignored }) };
   return { uid, name, state: status.state, ...why(facts) };
+}
+
+function bootsOf(ports: AdminPorts): ShownBoots {
+  const now = Date.now();
+  const boots = ports.cluster.all('node').flatMap(({ uid, value }) => {
+    const boot = ports.boots.current(uid);
+    if (!boot || boot.outcome || !['booting', 'failed'].includes(ports.statuses.of(uid).state)) return [];
+    const { reason } = ports.statuses.of(uid);
+    const stage = furthestStage(boot) ?? 'offered';
+    const seconds = (now - boot.started) / 1000;
+    return [{ node: value.name, boot: boot.id, stage, seconds, ...(reason && { reason }) }];
+  });
+  return { boots, transfers: ports.transfers() };
 }
 
 function statusesOf(ports: AdminPorts, query: Query): ShownStatus[] {

@@ -13,7 +13,7 @@ import type { ChangeContext } from '../model/changes.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
-import type { Happening, Health, KickstartFile, UnknownMachine } from './contract.ts';
+import type { Happening, Health, KickstartFile, ShownTransfer, UnknownMachine } from './contract.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
 import { importRoutes } from './routes-import.ts';
@@ -39,6 +39,8 @@ export interface AdminPorts extends FilePorts {
     /** The file, or `text` in its place, filled in for a node. */
     render(node: string, name: string, url: string, more: { text?: string }): Promise<string>;
   };
+  /** Images that are sent, and the queue for them. */
+  transfers(): ShownTransfer[];
   /** Calls back for everything that happens, until the returned function is called. */
   watch(listener: (happening: Happening) => void): () => void;
   /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */

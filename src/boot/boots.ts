@@ -38,7 +38,7 @@ export class Boots implements JourneyLog {
   private readonly byNode = new Map<string, Boot[]>();
   private readonly bySession = new Map<string, Boot>();
   private readonly byToken = new Map<string, Boot>();
-  private readonly grants = new Map<string, number>();
+  private readonly grants = new Map<string, { until: number; mac: string | undefined }>();
   private readonly startedAt: number;
 
   constructor(ports: BootsPorts, saved: readonly Boot[] = []) {
@@ -93,9 +93,9 @@ export class Boots implements JourneyLog {
     this.add(boot, event);
   }
 
-  /** A booting client of this node got its address: it may ask for a script for a while. */
-  grant(node: string): void {
-    this.grants.set(node, this.ports.now() + GRANT_MS);
+  /** A booting client of this node got its address: it may ask for a script for a while. `mac` is the interface's. */
+  grant(node: string, mac?: string): void {
+    this.grants.set(node, { until: this.ports.now() + GRANT_MS, mac });
   }
 
   /**
@@ -105,7 +105,7 @@ export class Boots implements JourneyLog {
   mayMint(node: string): boolean {
     if (this.ports.trustsAddressAlone()) return true;
     const now = this.ports.now();
-    return (this.grants.get(node) ?? 0) > now || now - this.startedAt < GRANT_MS / 5;
+    return (this.grants.get(node)?.until ?? 0) > now || now - this.startedAt < GRANT_MS / 5;
   }
 
   /** A new session for the node; those before it are dead. The boot is to be saved before the id is given away. */
@@ -113,7 +113,9 @@ export class Boots implements JourneyLog {
     const boot = this.bootFor(plan.node.uid, 'script');
     this.forgetSecrets(boot);
     const id = this.ports.randomHex(32);
-    boot.plan = plan;
+    // Of several interfaces (`_altmacs`) the initramfs is to use the one that the firmware booted by.
+    const mac = this.grants.get(plan.node.uid)?.mac ?? plan.node.mac;
+    boot.plan = { ...plan, node: { ...plan.node, mac } };
     boot.sessionHash = hashOf(id);
     boot.tokenHash = hashOf(tokenOf(id));
     this.bySession.set(boot.sessionHash, boot);

@@ -1,5 +1,6 @@
 // All nouns of the command line, in the order of the help.
 import { addBootConfig } from './add-boot-config.ts';
+import { bootsShow } from './boots-action.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
 import { importDistro } from './distro-import.ts';
@@ -113,7 +114,7 @@ export const NOUNS: readonly Noun[] = [
   },
   {
     name: 'boot',
-    aliases: ['bootctl', 'boots'],
+    aliases: ['bootctl'],
     kind: 'boot',
     summary: 'boot configs: kernel, initramfs, cmdline, image, boot style',
     selects: true,
@@ -155,6 +156,7 @@ export const NOUNS: readonly Noun[] = [
   single(packNode),
   { name: 'storage', aliases: [], kind: 'image', summary: 'stored files', selects: false, actions: [storageGc] },
   single(statusShow),
+  single(bootsShow),
   single(logShow),
   single(eventsFollow),
   single(initRun),

@@ -1,5 +1,6 @@
 // What a command would change, decided on the objects of now: a list of changes for one atomic commit, or a refusal.
 import { MusterError } from '../errors.ts';
+import type { Networks } from '../networks.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster, Entry } from './cluster.ts';
@@ -29,6 +30,8 @@ export interface ChangeContext {
   cluster: Cluster;
   /** The boot network, for addresses of new nodes. */
   network: Subnet;
+  /** Every network that a node may have its address in; the boot network alone when absent. */
+  networks?: Networks;
   newUid(): string;
 }
 
@@ -40,7 +43,7 @@ export function planCreate(
   fixed: readonly Input[] = [],
 ): Plan {
   const { cluster } = context;
-  const placer = kind === 'node' ? new NodePlacer(cluster, context.network) : undefined;
+  const placer = kind === 'node' ? new NodePlacer(cluster, context.network, context.networks) : undefined;
   const names = new Set<string>();
   const changes = inputs.map((input, position): Change => {
     const given: Record<string, unknown> = { ...readFields(cluster, kind, input), ...fixed[position] };
@@ -81,13 +84,13 @@ export function planReplace(
 }
 
 function planFields(
-  { cluster, network }: ChangeContext,
+  { cluster, network, networks }: ChangeContext,
   kind: Kind,
   entries: readonly Entry[],
   given: Record<string, unknown>,
 ): Plan {
   const changes = new Map<string, Change>();
-  const placer = kind === 'node' ? new NodePlacer(cluster, network) : undefined;
+  const placer = kind === 'node' ? new NodePlacer(cluster, network, networks) : undefined;
   for (const entry of entries) {
     refuseFrozen(entry, Object.keys(given));
     const fields = refuseMasked(given, entry);

@@ -44,6 +44,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
   const ports = {
     ...state,
     kickstarts: openKickstarts(state),
+    transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),

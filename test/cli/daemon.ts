@@ -75,7 +75,7 @@ export class TestDaemon extends Programs {
       'head.address = "127.0.0.1/24"',
       `paths.state = "${join(folder, 'state')}"`,
       `paths.socket = "${socket}"`,
-      'dhcp.enabled = false',
+      'dhcp.mode = "off"',
       'tftp.enabled = false',
       'iscsi.enabled = false',
       `paths.kickstarts = "${join(folder, 'kickstarts')}"`,
