@@ -1,8 +1,10 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { existsSync, readFileSync } from 'node:fs';
+import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import type { Config } from './config.ts';
+import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterface } from './daemon/preflight.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
@@ -35,19 +37,28 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const state = await openState(config, log, network, stops);
   const { loaders, served } = await bootFiles(state);
   const iscsi = await startIscsi(state, stops);
-  await startHttp(state, served, iscsi, stops);
+  const sshKey = await headSshKey(state);
+  await startHttp(state, served, iscsi, sshKey, stops);
   await startTftp(state, served, stops);
   await startDhcp(state, loaders, unknown, stops);
-  await startAdmin(state, unknown, stops);
+  const control = powerControl(state, sshKey);
+  await checkDrivers(control, state);
+  await startAdmin(state, unknown, powerAccess(state, sshKey, control), stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
 
-async function startAdmin(state: State, unknown: UnknownMachines, stops: Stops): Promise<void> {
+async function startAdmin(
+  state: State,
+  unknown: UnknownMachines,
+  power: PowerAccess,
+  stops: Stops,
+): Promise<void> {
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const ports = {
     ...state,
+    power,
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),

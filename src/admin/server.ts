@@ -20,6 +20,7 @@ import { importRoutes } from './routes-import.ts';
 import { memberRoutes } from './routes-members.ts';
 import { nameRoutes } from './routes-names.ts';
 import { objectRoutes } from './routes-objects.ts';
+import { type PowerAccess, powerRoutes } from './routes-power.ts';
 import { uploadRoutes } from './routes-uploads.ts';
 import type { FilePorts } from './stored-files.ts';
 
@@ -31,6 +32,7 @@ export interface AdminPorts extends FilePorts {
   boots: Boots;
   statuses: Statuses;
   log: Log;
+  power: PowerAccess;
   health(): Health;
   unknown(): UnknownMachine[];
   /** Calls back for everything that happens, until the returned function is called. */
@@ -97,6 +99,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
   nameRoutes(server, ports);
   bootRoutes(server, ports);
   uploadRoutes(server, ports);
+  powerRoutes(server, ports);
   daemonRoutes(server, ports, routes);
   return server;
 }

@@ -2,8 +2,10 @@
 import { addBootConfig } from './add-boot-config.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
+import { nodeConsole } from './console-action.ts';
 import { importDistro } from './distro-import.ts';
 import { download } from './download.ts';
+import { nodeExec } from './exec-action.ts';
 import { modimgList, modimgRun, packNode } from './frames.ts';
 import { initRun } from './init-action.ts';
 import { labRun } from './lab-action.ts';
@@ -12,7 +14,9 @@ import { mkramfsRun } from './mkramfs-action.ts';
 import { joinGroups, leaveGroups, nodeExplain, nodeStatus, nodeTimeline, nodeUnknown } from './node-actions.ts';
 import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
+import { nodePower, nodeReboot, nodeShutdown } from './power-actions.ts';
 import { clusterSettings } from './settings-action.ts';
+import { nodeSshAction } from './ssh-action.ts';
 import type { Action, Noun } from './table.ts';
 import { waitFor } from './waitfor-action.ts';
 
@@ -84,6 +88,12 @@ export const NOUNS: readonly Noun[] = [
       leaveGroups,
       nodeStatus,
       waitFor,
+      nodePower,
+      nodeReboot,
+      nodeShutdown,
+      nodeExec,
+      nodeSshAction,
+      nodeConsole,
       nodeTimeline,
       nodeExplain,
       nodeUnknown,

@@ -11,6 +11,8 @@ import { attributesIni } from '../http/attributes-ini.ts';
 import { startBootPlane } from '../http/boot-plane.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
+import { attributesIn } from '../model/power-template.ts';
+import type { SshKey } from '../ssh/ssh.ts';
 import { startTftpServer } from '../tftp/server.ts';
 import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
 import { NewNodes } from './new-nodes.ts';
@@ -63,6 +65,7 @@ export async function startHttp(
   state: State,
   served: ReadonlyMap<string, string>,
   iscsi: Iscsi | undefined,
+  sshKey: SshKey | undefined,
   stops: Stops,
 ): Promise<void> {
   const { config, network, cluster, directory, boots, statuses, log, blobs, saver } = state;
@@ -79,6 +82,7 @@ export async function startHttp(
       dns: config['dhcp.dns'],
       domain: config['dhcp.domain'],
       failureSeconds: config['boot.failure_seconds'],
+      ...(sshKey && { sshKey: sshKey.publicKey }),
     }),
     directory,
     boots,
@@ -91,7 +95,11 @@ export async function startHttp(
     save: saver.now.bind(saver),
     attributesIni: (uid: string) => {
       const node = cluster.get('node', uid);
-      return node && attributesIni({ uid, name: node.value.name }, effectiveAttributes(cluster, node.value));
+      if (!node) return undefined;
+      const attributes = effectiveAttributes(cluster, node.value);
+      // What only the head needs for the node's power stays at the head: any user of the node may read the file.
+      for (const name of attributesIn(node.value.power_uri)) attributes.delete(name);
+      return attributesIni({ uid, name: node.value.name }, attributes);
     },
     ...(iscsi && { iscsiAccess: iscsi.access }),
     statusSeconds: (uid: string) => Number(attributesOf(uid)?.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),

@@ -4,10 +4,25 @@ export const MASK = '***';
 
 /**
  * `ipmi:///admin:password@172.45.88.1` with stars for the password. Everything from the first colon behind the scheme to the last
- * `@` is taken for it, so that a password with `/`, `:` or `@` in it is hidden whole; a port before it is hidden with it.
+ * `@` is taken for it, so that a password with `/`, `:` or `@` in it is hidden whole; a port before it is hidden with it. A
+ * template in its place is no secret and stays.
  */
 export function maskPassword(uri: string): string {
-  return uri.replace(/([A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s:]*):(\S+)@/g, `$1:${MASK}@`);
+  const parts = uri.split(/,(?=[A-Za-z][A-Za-z0-9+.-]*:\/\/)/);
+  // A password with `,x://` in it would be torn: what has a colon and no `@` is masked together with what follows.
+  const isTorn = parts.some(part => /:\/\/[^\s:]*:/.test(part) && !part.includes('@'));
+  return (isTorn ? [uri] : parts).map(maskOne).join(',');
+}
+
+function maskOne(uri: string): string {
+  return uri.replace(/([A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s:]*):(\S+)@/g, (_, before: string, secret: string) => {
+    return `${before}:${/^<\w+\[[\w.-]+\]>$/.test(secret) ? secret : MASK}@`;
+  });
+}
+
+/** Whether a value of this name is to be hidden where objects are shown: `bmc_password`, `API_TOKEN`. */
+export function isSecretName(name: string): boolean {
+  return /pass|secret|token/i.test(name);
 }
 
 /** A command line in words, fit for the audit trail: no passwords, one line, of bounded length. */
