@@ -48,12 +48,7 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
 
-async function startAdmin(
-  state: State,
-  unknown: UnknownMachines,
-  power: PowerAccess,
-  stops: Stops,
-): Promise<void> {
+async function startAdmin(state: State, unknown: UnknownMachines, power: PowerAccess, stops: Stops): Promise<void> {
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const ports = {

@@ -126,7 +126,8 @@ export const ERRORS = {
   'power-failed': {
     status: 502,
     exit: 1,
-    meaning: 'The power is not as it should be after the action, or the action is not possible there; the text says why.',
+    meaning:
+      'The power is not as it should be after the action, or the action is not possible there; the text says why.',
   },
   'node-unreachable': {
     status: 502,

@@ -192,8 +192,7 @@ export class AdminClient {
         // The head goes first: the other side may speak before the first byte comes.
         sent.flushHeaders();
         pipeline(body, sent, error => error && reject(error));
-      }
-      else sent.end(body);
+      } else sent.end(body);
     });
   }
 }

@@ -3,9 +3,11 @@ import { planBoot } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
+import { isSecretName, MASK } from '../model/secrets.ts';
 import type { BootPlan, Explained, Inherited } from './contract.ts';
 
-export function explain(cluster: Cluster, node: Entry<'node'>): Explained {
+/** @param open whether secrets are shown too */
+export function explain(cluster: Cluster, node: Entry<'node'>, open = false): Explained {
   const attributes = effectiveAttributes(cluster, node.value);
   const answer = planBoot(cluster, node);
   const ignored = attributes.get('_no_boot');
@@ -15,7 +17,8 @@ export function explain(cluster: Cluster, node: Entry<'node'>): Explained {
       : []),
     ...('plan' in answer ? planWords(answer.plan, node, attributes) : [`It boots nothing: ${answer.refusal}.`]),
   ];
-  return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(attributes), ...answer, words };
+  const shown = Array.from(attributes, ([name, value]) => [name, open || !isSecretName(name) ? value : masked(value)]);
+  return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(shown), ...answer, words };
 }
 
 function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, Inherited>): string[] {
@@ -32,6 +35,10 @@ function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, 
   words.push(`Its kernel command line is '${plan.cmdline}'${own}.`);
   if (!STYLES[style]) words.push(`This muster has no script for ${style}.`);
   return words;
+}
+
+function masked({ source, shadows }: Inherited): Inherited {
+  return { value: MASK, source, shadows: shadows.map(shadow => ({ source: shadow.source, value: MASK })) };
 }
 
 function hidden(attribute: Inherited | undefined): string {

@@ -57,7 +57,10 @@ export function readExec(body: unknown, fanout: number): ExecRequest {
   if (typeof command !== 'string' || command.trim() === '')
     throw new MusterError('bad-usage', 'command must be the command line to run.');
   if (command.length > 100_000 || command.includes('\0'))
-    throw new MusterError('bad-usage', 'command must have 100000 characters at most, and none of them 0; give more with standard input.');
+    throw new MusterError(
+      'bad-usage',
+      'command must have 100000 characters at most, and none of them 0; give more with standard input.',
+    );
   if (input !== undefined && typeof input !== 'string') throw new MusterError('bad-usage', 'input must be Base64.');
   const timeout = numberOf(given, 'timeout', 0.1, 86_400 * 30);
   return {

@@ -28,7 +28,8 @@ export async function waitForNodes(ports: AdminPorts, waiting: Waiting): Promise
     const boot = ports.boots.current(uid);
     // A node that was on already and is up has nothing to wait for.
     const isNew = action === 'on' || (boot?.started ?? 0) > begun;
-    if (state === wanted && (wanted === 'down' || isNew)) return tell({ type: 'result', ...result, text: `${wanted}${way(result)}` });
+    if (state === wanted && (wanted === 'down' || isNew))
+      return tell({ type: 'result', ...result, text: `${wanted}${way(result)}` });
     if (wanted === 'down' && state === 'unknown') return tell({ type: 'result', ...result });
     if (ports.now() >= end) {
       const why = reason ?? (boot && isNew ? furthestStage(boot) : undefined) ?? 'nothing was heard of it';

@@ -3,16 +3,16 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MusterError, reasonOf } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
+import { POWER_SCHEMES } from '../model/power-uri.ts';
 import type { Consoles } from '../power/consoles.ts';
 import type { PowerControl, PoweredNode } from '../power/control.ts';
 import { DRIVERS } from '../power/drivers.ts';
-import { POWER_SCHEMES } from '../model/power-uri.ts';
 import { execOn } from '../ssh/exec.ts';
 import type { NodeAddress, SshKey } from '../ssh/ssh.ts';
 import { about, SELECTION } from './about.ts';
 import type { ExecLine, PowerLine, ShownDriver, SshWay } from './contract.ts';
-import { waitForNodes } from './power-wait.ts';
 import { EXEC_BODY, POWER_BODY, readExec, readPower } from './power-requests.ts';
+import { waitForNodes } from './power-wait.ts';
 import { isDryRun, type Query, selected, selectedOne, whatOf, whoOf } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 
@@ -47,7 +47,8 @@ export function powerRoutes(server: FastifyInstance, ports: AdminPorts): void {
       return streamed<PowerLine>(reply, async (tell, signal) => {
         const nodes = entries.map(entry => power.node(entry));
         if (dryRun) {
-          for (const { uid, name } of nodes) tell({ type: 'result', uid, name, text: `would be asked: ${wanted.action}` });
+          for (const { uid, name } of nodes)
+            tell({ type: 'result', uid, name, text: `would be asked: ${wanted.action}` });
           return;
         }
         const begun = ports.now();
@@ -76,7 +77,8 @@ export function powerRoutes(server: FastifyInstance, ports: AdminPorts): void {
       const wanted = readExec(request.body, power.execFanout);
       const key = power.key();
       const entries = selected(ports, 'node', request.query);
-      if (isDryRun(request.query)) throw new MusterError('bad-usage', 'exec cannot know what a command would do; leave out --dry-run.');
+      if (isDryRun(request.query))
+        throw new MusterError('bad-usage', 'exec cannot know what a command would do; leave out --dry-run.');
       await audited(ports, request, 'exec', entries);
       return streamed<ExecLine>(reply, async (tell, signal) => {
         const nodes = await Promise.all(entries.map(async entry => power.address(entry)));
@@ -86,7 +88,10 @@ export function powerRoutes(server: FastifyInstance, ports: AdminPorts): void {
   );
   server.get(
     '/api/v1/nodes/ssh',
-    about('How the head reaches one node by ssh: address, key file, known hosts.', { query: SELECTION, data: 'the way' }),
+    about('How the head reaches one node by ssh: address, key file, known hosts.', {
+      query: SELECTION,
+      data: 'the way',
+    }),
     async (request: Asked) => {
       const { name, ip, knownHosts } = await power.address(selectedOne(ports, 'node', request.query));
       const way: SshWay = { name, ip, key: power.key().file, ...(knownHosts && { known_hosts: knownHosts }) };
@@ -179,11 +184,13 @@ async function shownDrivers(control: PowerControl): Promise<ShownDriver[]> {
   const { plugins } = await control.drivers();
   return [
     ...DRIVERS.map(({ scheme }): ShownDriver => ({ scheme, form: POWER_SCHEMES[scheme]?.form ?? '' })),
-    ...plugins.map(({ scheme, file, problem }): ShownDriver => ({
-      scheme,
-      form: `${scheme}://…`,
-      file,
-      ...(problem && { problem }),
-    })),
+    ...plugins.map(
+      ({ scheme, file, problem }): ShownDriver => ({
+        scheme,
+        form: `${scheme}://…`,
+        file,
+        ...(problem && { problem }),
+      }),
+    ),
   ];
 }

@@ -109,9 +109,11 @@ export class Boots implements JourneyLog {
   }
 
   /** What is done to a node's power: told on the boot that it ends, and on the one that it begins. */
-  action(node: string, text: string, error = false): void {
-    const action: BootAction = { at: this.ports.now(), text, ...(error && { error }) };
-    this.causes.set(node, [...(this.causes.get(node) ?? []), action].slice(-20));
+  action(node: string, text: string, kind: 'begin' | 'result' | 'error'): void {
+    const action: BootAction = { at: this.ports.now(), text, ...(kind === 'error' && { error: true }) };
+    // A result that is known when the new boot has begun is no cause of the one after.
+    if (kind === 'begin' || this.causes.has(node))
+      this.causes.set(node, [...(this.causes.get(node) ?? []), action].slice(-20));
     const boot = this.current(node);
     if (!boot) return;
     addAction(boot, action);

@@ -27,10 +27,14 @@ export const nodeExec: Action = {
   name: 'exec',
   words: '<command...>',
   passesThrough: true,
-  summary: 'run a command on nodes as root by ssh; the exit status is the highest of all, 255 when a node cannot be reached',
+  summary:
+    'run a command on nodes as root by ssh; the exit status is the highest of all, 255 when a node cannot be reached',
   options: [
     { flags: '--stdin <input>', meaning: 'standard input for each: a text, @FILE, or @- for that of this command' },
-    { flags: '--fanout <count>', meaning: 'how many nodes at the same time; exec.fanout when not given, 1 is one after the other' },
+    {
+      flags: '--fanout <count>',
+      meaning: 'how many nodes at the same time; exec.fanout when not given, 1 is one after the other',
+    },
     { flags: '--timeout <seconds>', meaning: 'end the command on a node after this time' },
     { flags: '--live', meaning: 'print each line when it comes, not grouped by nodes' },
   ],
@@ -135,6 +139,13 @@ function print({ terminal }: Context, label: string, stream: 'stdout' | 'stderr'
 }
 
 function shown({ name, lines, status, problem }: Outcome): Record<string, unknown> {
-  const of = (wanted: string): string => lines.flatMap(({ stream, line }) => (stream === wanted ? [`${line}\n`] : [])).join('');
-  return { name, ...(status !== undefined && { status }), ...(problem && { problem }), stdout: of('stdout'), stderr: of('stderr') };
+  const of = (wanted: string): string =>
+    lines.flatMap(({ stream, line }) => (stream === wanted ? [`${line}\n`] : [])).join('');
+  return {
+    name,
+    ...(status !== undefined && { status }),
+    ...(problem && { problem }),
+    stdout: of('stdout'),
+    stderr: of('stderr'),
+  };
 }

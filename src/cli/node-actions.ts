@@ -128,7 +128,11 @@ function bootText(terminal: Context['terminal'], boot: Timeline): string {
 }
 
 /** What was done to the node's power, with its seconds before or after the boot began. */
-function actionLine(terminal: Context['terminal'], boot: Timeline, { at, text, error }: Timeline['actions'][number]): string {
+function actionLine(
+  terminal: Context['terminal'],
+  boot: Timeline,
+  { at, text, error }: Timeline['actions'][number],
+): string {
   const time = `${((at - boot.started) / 1000).toFixed(2)} s`;
   return `       ${error ? terminal.red('✗') : ' '} ${'power'.padEnd(10)} ${time.padStart(10)}  ${error ? terminal.red(text) : text}`;
 }

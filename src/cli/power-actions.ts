@@ -57,7 +57,11 @@ export const nodeReboot: Action = {
   takes: 'names',
   summary: 'reboot nodes: softly by ssh when they are up, and hard when that is not possible or takes too long',
   options: [...softHard('reboots'), ...NEXT, STAGGER, ...WAIT],
-  examples: ['muster node -i n0 reboot', 'muster node -i n[0-15] reboot --soft --wait', 'muster node -i n3 reboot --hard'],
+  examples: [
+    'muster node -i n0 reboot',
+    'muster node -i n[0-15] reboot --soft --wait',
+    'muster node -i n3 reboot --hard',
+  ],
   run: async context => act(context, 'reboot', context.given.words),
 };
 
@@ -102,7 +106,8 @@ function selectionOf(context: Context, action: string, names: readonly string[])
 
 function bodyOf(options: Record<string, unknown>, action: string): Record<string, unknown> {
   const pair = (one: string, other: string): string | undefined => {
-    if (options[one] && options[other]) throw new MusterError('bad-usage', `--${one} and --${other} exclude each other.`);
+    if (options[one] && options[other])
+      throw new MusterError('bad-usage', `--${one} and --${other} exclude each other.`);
     return options[one] ? one : options[other] ? other : undefined;
   };
   const way = pair('soft', 'hard');

@@ -6,7 +6,7 @@ import { MusterError, reasonOf } from '../errors.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
 import { Consoles } from '../power/consoles.ts';
-import { type PoweredNode, PowerControl } from '../power/control.ts';
+import { PowerControl, type PoweredNode } from '../power/control.ts';
 import { Limits } from '../power/limits.ts';
 import { isSilent, runOnNode } from '../ssh/exec.ts';
 import { loadSshKey } from '../ssh/head-ssh-key.ts';
@@ -19,7 +19,10 @@ export async function headSshKey({ config, log }: State): Promise<SshKey | undef
   try {
     return await loadSshKey(config['paths.state'], config['head.name']);
   } catch (error) {
-    log.warn({ error: reasonOf(error) }, 'no ssh key: soft reboot and shutdown, exec, and servers in power_uri do not work');
+    log.warn(
+      { error: reasonOf(error) },
+      'no ssh key: soft reboot and shutdown, exec, and servers in power_uri do not work',
+    );
     return undefined;
   }
 }
@@ -57,9 +60,9 @@ export function powerControl(state: State, key: SshKey | undefined): PowerContro
       isSilent: async () => isSilent(node.ip),
       hasBootedSince: since => (boots.current(node.uid)?.started ?? 0) > since,
     }),
-    note: (node, text, error = false) => {
-      boots.action(node.uid, text, error);
-      happenings.power(node.uid, text, error);
+    note: (node, text, kind) => {
+      boots.action(node.uid, text, kind);
+      happenings.power(node.uid, text, kind === 'error');
       state.log.info({ node: node.name }, `power: ${text}`);
     },
     isOff: uid => statuses.off(uid),
@@ -80,7 +83,10 @@ export function powerAccess(state: State, key: SshKey | undefined, control: Powe
 
 function mustHave(key: SshKey | undefined): SshKey {
   if (key) return key;
-  throw new MusterError('tool-missing', 'The head has no ssh key, because ssh-keygen is missing; install openssh-client and restart musterd.');
+  throw new MusterError(
+    'tool-missing',
+    'The head has no ssh key, because ssh-keygen is missing; install openssh-client and restart musterd.',
+  );
 }
 
 function poweredNode({ cluster, boots, statuses }: State, { uid, value }: Entry<'node'>): PoweredNode {

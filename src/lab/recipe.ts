@@ -69,6 +69,8 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
       'kmod',
       'iproute2',
       'open-iscsi',
+      // Soft reboot and exec come by ssh. Its package makes the host keys: the nodes of one lab have the same ones.
+      'openssh-server',
       'curl',
       'squashfs-tools',
       'zstd',

@@ -95,15 +95,25 @@ export function readPowerUri(text: string): UriReading {
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^\s]*)$/.exec(text) ?? [];
   if (scheme === '') return { problem: 'must be a URI such as ipmi:///admin:password@172.45.88.1, without blanks' };
   const known = Object.hasOwn(POWER_SCHEMES, scheme) ? POWER_SCHEMES[scheme] : undefined;
-  const close = known ? undefined : nearest(scheme, Object.keys(POWER_SCHEMES));
+  const close = known ? undefined : meantScheme(scheme);
   if (close) return { problem: `has the scheme '${scheme}'; did you mean '${close}'?` };
   const grammar = known ?? FREE;
   try {
     return { uri: { scheme, ...readParts(grammar, rest) } };
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    return { problem: `${error.message}; it is written ${grammar.form}` };
+    const written = known
+      ? `it is written ${grammar.form}`
+      : `the scheme '${scheme}' is none of muster's own: ${Object.keys(POWER_SCHEMES).join(', ')}`;
+    return { problem: `${error.message}; ${written}` };
   }
+}
+
+/** Also with two letters in the wrong order: `impi`. */
+function meantScheme(scheme: string): string | undefined {
+  const sorted = (text: string): string => [...text].sort().join('');
+  const names = Object.keys(POWER_SCHEMES);
+  return nearest(scheme, names) ?? names.find(name => sorted(name) === sorted(scheme));
 }
 
 class Refusal extends Error {}
@@ -164,7 +174,8 @@ function readLogin(text: string, mustLogIn: boolean): Omit<PowerUri, 'scheme' | 
   if (mustLogIn && colon < 0) throw new Refusal("has no ':' between user and password");
   const user = at < 0 ? '' : decoded(text.slice(0, colon < 0 ? at : colon), 'user name');
   const password = colon < 0 ? undefined : decoded(text.slice(colon + 1, at), 'password');
-  if (at >= 0 && !/^[A-Za-z0-9_][^\p{Cc}\s:]{0,63}$/u.test(user)) throw new Refusal('has a user name that is not possible');
+  if (at >= 0 && !/^[A-Za-z0-9_][^\p{Cc}\s:]{0,63}$/u.test(user))
+    throw new Refusal('has a user name that is not possible');
   if (password !== undefined && /\p{Cc}/u.test(password)) throw new Refusal('has a control character in a password');
   const place = text.slice(at + 1);
   const slash = place.indexOf('/');
@@ -181,10 +192,16 @@ function readLogin(text: string, mustLogIn: boolean): Omit<PowerUri, 'scheme' | 
 /** A name, an IPv4 address, or an IPv6 address in brackets: never something that a program could take for an option. */
 function readHost(text: string): { host?: string; port?: number } {
   if (text === '') return {};
-  const match = /^(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?)\]|([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?))(?::(\d{1,5}))?$/.exec(text);
+  const match =
+    /^(?:\[([0-9A-Fa-f:.]+(?:%[A-Za-z0-9]+)?)\]|([A-Za-z0-9_](?:[A-Za-z0-9_.-]{0,251}[A-Za-z0-9])?))(?::(\d{1,5}))?$/.exec(
+      text,
+    );
   const host = match?.[1] ?? match?.[2];
   const port = match?.[3] === undefined ? undefined : Number(match[3]);
-  if (host === undefined) throw new Refusal("has a host that is neither a name nor an address (in a password, '/' is written %2F before a server)");
+  if (host === undefined)
+    throw new Refusal(
+      "has a host that is neither a name nor an address (in a password, '/' is written %2F before a server)",
+    );
   if (port !== undefined && (port < 1 || port > 65_535)) throw new Refusal('has a port that is not from 1 to 65535');
   return { host, ...(port !== undefined && { port }) };
 }

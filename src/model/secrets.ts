@@ -25,12 +25,27 @@ export function isSecretName(name: string): boolean {
   return /pass|secret|token/i.test(name);
 }
 
-/** A command line in words, fit for the audit trail: no passwords, one line, of bounded length. */
+/** A command line in words, fit for the audit trail: no passwords and no standard input, one line, of bounded length. */
 export function maskCommand(text: string): string {
+  let before = '';
+  // A word in quotes may have blanks in it, and a password may have them too.
   return text
     .slice(0, 4096)
     .replace(/\p{Cc}/gu, ' ')
-    .split(' ')
-    .map(word => maskPassword(word).replace(/^(["']?[\w.-]*(?:pass|secret|token)[\w.-]*[=:]).+$/i, `$1${MASK}`))
-    .join(' ');
+    .replace(/'(?:[^']|'\\'')*'?|\S+/g, word => {
+      const masked = before === '--stdin' ? MASK : maskWord(word);
+      before = word;
+      return masked;
+    });
+}
+
+function maskWord(word: string): string {
+  return maskPassword(word).replace(/^(["']?[\w.-]*(?:pass|secret|token|stdin)[\w.-]*[=:]).+$/i, `$1${MASK}`);
+}
+
+/** Attributes as they are shown: the values of those whose name says that they are secret become stars. */
+export function maskAttributes(attributes: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(attributes).map(([name, value]) => [name, isSecretName(name) && value !== '' ? MASK : value]),
+  );
 }

@@ -53,9 +53,11 @@ export class Consoles {
     shared.lookers.add(screen);
     keyboard.on('data', (bytes: Buffer) => shared.line.input.write(bytes));
     try {
-      await Promise.race([finished(keyboard, { writable: false }), finished(screen), finished(shared.line.output)]).catch(
-        () => {},
-      );
+      await Promise.race([
+        finished(keyboard, { writable: false }),
+        finished(screen),
+        finished(shared.line.output),
+      ]).catch(() => {});
     } finally {
       shared.lookers.delete(screen);
       screen.end();
@@ -92,7 +94,9 @@ async function socketLine(path: string): Promise<Line> {
   await new Promise<void>((resolve, reject) => {
     socket.once('connect', resolve);
     socket.once('error', error =>
-      reject(new MusterError('bmc-silent', `The console cannot be opened (is the node switched on?): ${reasonOf(error)}`)),
+      reject(
+        new MusterError('bmc-silent', `The console cannot be opened (is the node switched on?): ${reasonOf(error)}`),
+      ),
     );
   });
   socket.on('error', () => {});

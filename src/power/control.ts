@@ -54,6 +54,9 @@ export interface PowerResult {
   state?: 'on' | 'off';
 }
 
+/** Whether something is begun, has its result, or went wrong. */
+export type NoteKind = 'begin' | 'result' | 'error';
+
 export interface PowerPorts {
   tools: ToolsPorts;
   driversFolder: string;
@@ -64,7 +67,7 @@ export interface PowerPorts {
   random(): number;
   soft(node: PoweredNode): Pick<SoftPorts, 'run' | 'isSilent' | 'hasBootedSince'>;
   /** What happens to a node, for its timeline and for those who watch. */
-  note(node: PoweredNode, text: string, error?: boolean): void;
+  note(node: PoweredNode, text: string, kind: NoteKind): void;
   /** The BMC said that the machine is off. */
   isOff(uid: string): void;
 }
@@ -130,7 +133,7 @@ export class PowerControl {
     const { action } = run.request;
     if (action === 'status') return this.hard(node, action, run);
     if (action === 'reboot' || action === 'shutdown') return this.softThenHard(node, action, run);
-    this.ports.note(node, `power ${action}${moreWords(run.request)}`);
+    this.ports.note(node, `power ${action}${moreWords(run.request)}`, 'begin');
     return this.noted(node, async () => this.hard(node, action, run));
   }
 
@@ -138,7 +141,7 @@ export class PowerControl {
     try {
       return await work();
     } catch (error) {
-      this.ports.note(node, reasonOf(error), true);
+      this.ports.note(node, reasonOf(error), 'error');
       throw error;
     }
   }
@@ -149,20 +152,20 @@ export class PowerControl {
     const hardAction = action === 'reboot' ? 'cycle' : 'off';
     let why = '';
     if (request.way !== 'hard') {
-      this.ports.note(node, `${action}: soft${moreWords(request)}`);
+      this.ports.note(node, `${action}: soft${moreWords(request)}`, 'begin');
       try {
         return await this.soft(node, action, run);
       } catch (error) {
         if (!(error instanceof MusterError)) throw error;
         why = error.message;
         const isLast = request.way === 'soft' || node.powerUri === '';
-        this.ports.note(node, `${action}: soft failed: ${why}`, isLast);
+        this.ports.note(node, `${action}: soft failed: ${why}`, isLast ? 'error' : 'result');
         if (request.way === 'soft') throw error;
         if (node.powerUri === '')
           throw new MusterError(error.code, `soft failed: ${why}; hard is not possible: the node has no power_uri`);
       }
     }
-    this.ports.note(node, `${action}: hard${moreWords(request)}${why ? ', because soft failed' : ''}`);
+    this.ports.note(node, `${action}: hard${moreWords(request)}${why ? ', because soft failed' : ''}`, 'begin');
     const result = await this.noted(node, async () => this.hard(node, hardAction, run));
     const after = why ? `, after soft failed: ${why}` : '';
     return { ...result, text: `${result.text} (hard${after})` };
@@ -185,7 +188,7 @@ export class PowerControl {
       const isOff = action === 'shutdown' && target !== undefined;
       if (action === 'shutdown') this.ports.isOff(node.uid);
       const text = isOff ? 'off (soft)' : `${action === 'reboot' ? 'rebooting' : 'went down'} (soft)`;
-      this.ports.note(node, `${action}: ${text}`);
+      this.ports.note(node, `${action}: ${text}`, 'result');
       return { uid: node.uid, name: node.name, text, ...(isOff && { state: 'off' as const }) };
     } finally {
       await target?.close?.();
@@ -209,8 +212,9 @@ export class PowerControl {
             ? { state: await again(async () => target.status()), wasSo: false }
             : await actHard(target, { action, efi: node.efi, ...(next && { next }) }, { now, sleep, turn, again });
         if (done.state === 'off') this.ports.isOff(node.uid);
-        if (action !== 'status') this.ports.note(node, `power ${action}: ${done.state}`);
-        const by = failures.length > 0 ? ` (by ${target.name}; ${failures.map(error => error.message).join('; ')})` : '';
+        if (action !== 'status') this.ports.note(node, `power ${action}: ${done.state}`, 'result');
+        const by =
+          failures.length > 0 ? ` (by ${target.name}; ${failures.map(error => error.message).join('; ')})` : '';
         return { uid: node.uid, name: node.name, text: `${done.state}${by}`, state: done.state };
       } catch (error) {
         if (!(error instanceof MusterError)) throw error;
@@ -245,10 +249,7 @@ export class PowerControl {
   }
 
   /** Each URI of the node as a machine that can be asked, or what is wrong with it. */
-  private targets(
-    node: PoweredNode,
-    drivers: DriverSet,
-  ): ({ open(): PowerTarget } | { problem: MusterError })[] {
+  private targets(node: PoweredNode, drivers: DriverSet): ({ open(): PowerTarget } | { problem: MusterError })[] {
     if (node.powerUri === '') return [];
     const refusal = (text: string): { problem: MusterError } => ({ problem: new MusterError('no-power-uri', text) });
     return splitPowerUris(node.powerUri).map(text => {
@@ -281,5 +282,9 @@ function moreWords({ next, who }: PowerRequest): string {
 function together(failures: readonly MusterError[]): MusterError | undefined {
   const [first, ...rest] = failures;
   if (!first || rest.length === 0) return first;
-  return new MusterError(first.code, failures.map(error => error.message).join('; '), first.hint ? { hint: first.hint } : {});
+  return new MusterError(
+    first.code,
+    failures.map(error => error.message).join('; '),
+    first.hint ? { hint: first.hint } : {},
+  );
 }

@@ -68,7 +68,10 @@ class PluginTarget implements PowerTarget {
   async status(): Promise<PowerState> {
     const said = lastLine(await this.ask('status')).toLowerCase();
     if (said === 'on' || said === 'off') return said;
-    throw new MusterError('power-failed', `${this.name}: ${this.file} status said '${said.slice(0, 100)}' and not on or off`);
+    throw new MusterError(
+      'power-failed',
+      `${this.name}: ${this.file} status said '${said.slice(0, 100)}' and not on or off`,
+    );
   }
 
   async on(): Promise<void> {
@@ -106,7 +109,10 @@ class PluginTarget implements PowerTarget {
     const secret = { name: 'POWER_PASSWORD', value: password };
     const result = await this.tools.run(this.file, words, { env, secret }).catch((error: unknown) => {
       if (error instanceof MusterError && error.code === 'tool-missing')
-        throw new MusterError('power-failed', `${this.name}: ${this.file} cannot be started (is its first line right?)`);
+        throw new MusterError(
+          'power-failed',
+          `${this.name}: ${this.file} cannot be started (is its first line right?)`,
+        );
       throw new MusterError('power-failed', `${this.name}: ${this.file} cannot be started: ${reasonOf(error)}`);
     });
     if (!result) throw new MusterError('bmc-silent', `${this.name} did not answer in ${this.tools.timeoutMs / 1000} s`);

@@ -32,7 +32,12 @@ export class RedfishClient {
   }
 
   /** An answer of any status but 401 and 403, which are `bmc-refused`, and 429 and 503, which are `bmc-busy` (DSP0266 §7.12). */
-  async call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<RedfishReply> {
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<RedfishReply> {
     this.session ??= await this.logIn();
     const reply = await this.send(method, path, body, { ...this.credentials(), ...headers });
     const { host, user } = this.login;
@@ -54,7 +59,12 @@ export class RedfishClient {
   /** DSP0266 §13.3.4.2: a session where the service has them, HTTP Basic else. */
   private async logIn(): Promise<NonNullable<RedfishClient['session']>> {
     const { host, user, password } = this.login;
-    const reply = await this.send('POST', '/redfish/v1/SessionService/Sessions', { UserName: user, Password: password }, {});
+    const reply = await this.send(
+      'POST',
+      '/redfish/v1/SessionService/Sessions',
+      { UserName: user, Password: password },
+      {},
+    );
     const token = reply.headers['x-auth-token'];
     if (reply.status < 300 && typeof token === 'string') return { token, location: pathOf(reply.headers.location) };
     if (reply.status === 400 || reply.status === 401 || reply.status === 403)
@@ -130,7 +140,10 @@ async function ask(socket: TLSSocket, host: string, question: Question): Promise
     Accept: 'application/json',
     'OData-Version': '4.0',
     Connection: 'close',
-    ...(payload !== undefined && { 'Content-Type': 'application/json', 'Content-Length': String(Buffer.byteLength(payload)) }),
+    ...(payload !== undefined && {
+      'Content-Type': 'application/json',
+      'Content-Length': String(Buffer.byteLength(payload)),
+    }),
     ...question.headers,
   };
   try {

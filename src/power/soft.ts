@@ -1,5 +1,6 @@
 // What a running system is asked to do itself: /usr/sbin/reboot or /usr/sbin/shutdown by ssh, and how it is seen to be done.
 import { MusterError, reasonOf } from '../errors.ts';
+import { SSH_FAILED, shortSshWords } from '../ssh/ssh.ts';
 import type { PowerTarget } from './driver.ts';
 
 export type SoftAction = 'reboot' | 'shutdown';
@@ -22,6 +23,9 @@ const COMMANDS: Record<SoftAction, string> = {
   reboot: '/usr/sbin/reboot',
   shutdown: '/usr/sbin/shutdown -h now',
 };
+
+/** How long a refused connection is tried again, in milliseconds. */
+const REFUSED_MS = 10_000;
 
 /** Between two looks at whether it is done, in milliseconds. */
 const LOOK_MS = 1000;
@@ -50,18 +54,34 @@ export async function actSoft(
     silences = (await ports.isSilent()) ? silences + 1 : 0;
     if (silences >= SILENCES) return;
   }
-  throw new MusterError('timed-out', `the system was asked and did not ${action === 'reboot' ? 'go down' : 'power off'} in ${timeoutMs / 1000} s`);
+  throw new MusterError(
+    'timed-out',
+    `the system was asked and did not ${action === 'reboot' ? 'go down' : 'power off'} in ${timeoutMs / 1000} s`,
+  );
 }
 
+/** A system that has just come up may say so before its sshd listens. */
 async function ask(action: SoftAction, ports: SoftPorts): Promise<void> {
+  const begun = ports.now();
+  for (;;) {
+    const refusal = await askOnce(action, ports);
+    if (!refusal) return;
+    const isEarly = refusal.isRefused && ports.now() - begun < REFUSED_MS;
+    if (!isEarly) throw new MusterError('node-unreachable', refusal.text);
+    await ports.sleep(LOOK_MS);
+  }
+}
+
+async function askOnce(
+  action: SoftAction,
+  ports: SoftPorts,
+): Promise<{ text: string; isRefused: boolean } | undefined> {
   const { status, stdout, stderr } = await ports
     .run(`echo ${ASKED}; exec ${COMMANDS[action]}`)
-    .catch(error => ({ status: 255, stdout: '', stderr: reasonOf(error) }));
+    .catch(error => ({ status: SSH_FAILED, stdout: '', stderr: reasonOf(error) }));
   const wasAsked = stdout.includes(ASKED);
-  if (status === 0 || (status === 255 && wasAsked)) return;
-  const words = stderr.trim().split('\n').at(-1) || `status ${status}`;
-  throw new MusterError(
-    'node-unreachable',
-    wasAsked ? `${COMMANDS[action]} failed on the node: ${words}` : `ssh to the node failed: ${words}`,
-  );
+  if (status === 0 || (status === SSH_FAILED && wasAsked)) return undefined;
+  const words = shortSshWords(stderr.trim().split('\n').at(-1) || `status ${status}`);
+  const text = wasAsked ? `${COMMANDS[action]} failed on the node: ${words}` : `ssh: ${words}`;
+  return { text, isRefused: /Connection refused/.test(words) };
 }

@@ -2,7 +2,7 @@
 import { connect } from 'node:net';
 import { reasonOf } from '../errors.ts';
 import { type RunResult, run } from '../process/run.ts';
-import { type NodeAddress, nodeSsh, type SshKey } from './ssh.ts';
+import { type NodeAddress, nodeSsh, SSH_FAILED, type SshKey, shortSshWords } from './ssh.ts';
 
 export type ExecNews =
   | { name: string; stream: 'stdout' | 'stderr'; line: string }
@@ -19,9 +19,6 @@ export interface ExecRequest {
   fanout: number;
 }
 
-/** The status of ssh when it fails itself (ssh(1), EXIT STATUS). */
-const SSH_FAILED = 255;
-
 /** What ssh itself says, and no command would. */
 const SSH_WORDS =
   /^(ssh: |root@\S+: Permission denied|Permission denied|Connection (closed|reset|timed out)|Host key verification|kex_exchange|Timeout, server|.* port \d+: )/;
@@ -31,7 +28,11 @@ export async function runOnNode(
   node: NodeAddress,
   key: SshKey,
   command: string,
-  options: { input?: Uint8Array; signal?: AbortSignal; onLine?: (line: string, stream: 'stdout' | 'stderr') => void } = {},
+  options: {
+    input?: Uint8Array;
+    signal?: AbortSignal;
+    onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  } = {},
 ): Promise<RunResult> {
   return run('ssh', nodeSsh(node, key.file, command), {
     package: 'openssh-client',
@@ -43,8 +44,11 @@ export async function runOnNode(
 /** Why ssh did not run the command, or undefined when it did. */
 export function sshProblem({ status, stderr }: RunResult): string | undefined {
   if (status !== SSH_FAILED) return undefined;
-  const words = stderr.trim().split(/\r?\n/).findLast(line => SSH_WORDS.test(line));
-  return words === undefined ? undefined : `ssh: ${words.replace(/^ssh: /, '').replace(/\.$/, '')}`;
+  const words = stderr
+    .trim()
+    .split(/\r?\n/)
+    .findLast(line => SSH_WORDS.test(line));
+  return words === undefined ? undefined : `ssh: ${shortSshWords(words)}`;
 }
 
 /** Never rejects for a node. No further node begins after the signal, and what runs is ended. */

@@ -16,6 +16,9 @@ export interface SshCall {
   env: Record<string, string>;
 }
 
+/** The status of ssh when it fails itself (ssh(1), EXIT STATUS). */
+export const SSH_FAILED = 255;
+
 /** Seconds until a host that does not answer is given up. */
 const CONNECT_SECONDS = 10;
 
@@ -78,4 +81,14 @@ export function serverSsh(server: Server, key: SshKey | undefined, command: stri
     ],
     env,
   };
+}
+
+/** What ssh says of a failure, without the address: so that nodes with the same one can be told together. */
+export function shortSshWords(text: string): string {
+  return text
+    .trim()
+    .replace(/^ssh: /, '')
+    .replace(/connect to host \S+ port (\d+): /, 'port $1: ')
+    .replace(/^\S+@\S+: /, '')
+    .replace(/\.$/, '');
 }

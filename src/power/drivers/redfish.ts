@@ -45,7 +45,8 @@ class RedfishTarget implements PowerTarget {
   async status(): Promise<PowerState> {
     const { state } = await this.tools.limited(async () => this.system());
     // DSP2046: On, Off, PoweringOn, PoweringOff, Paused. What is on its way to off still has power.
-    if (/^(On|Off|PoweringOn|PoweringOff|Paused)$/.test(state)) return state === 'Off' || state === 'PoweringOn' ? 'off' : 'on';
+    if (/^(On|Off|PoweringOn|PoweringOff|Paused)$/.test(state))
+      return state === 'Off' || state === 'PoweringOn' ? 'off' : 'on';
     throw new MusterError('power-failed', `${this.name} said neither on nor off but '${state}'`);
   }
 

@@ -64,7 +64,8 @@ class VirtualBoxMachine implements PowerTarget {
     if (result.status === 0) return result.stdout;
     // The first line is the reason, the next ones tell of the code that failed.
     const said = result.stderr.match(/^VBoxManage: error: (.*)$/m)?.[1] ?? lastLine(result.stderr);
-    if (/is already locked|session.*(locked|busy)/i.test(said)) throw new MusterError('bmc-busy', `${this.name}: ${said}`);
+    if (/is already locked|session.*(locked|busy)/i.test(said))
+      throw new MusterError('bmc-busy', `${this.name}: ${said}`);
     throw new MusterError('power-failed', `${this.name}: ${said || `VBoxManage ended with status ${result.status}`}`);
   }
 }
