@@ -56,14 +56,18 @@ export class TestDaemon extends Programs {
   readonly config: string;
   private readonly child: ChildProcess;
 
-  private constructor(folder: string, socket: string, config: string, child: ChildProcess) {
+  private readonly said: string[];
+
+  private constructor(folder: string, socket: string, config: string, child: ChildProcess, said: string[]) {
     super(folder, socket);
+    this.said = said;
     this.socket = socket;
     this.config = config;
     this.child = child;
   }
 
-  static async start(): Promise<TestDaemon> {
+  /** @param more lines of the configuration file */
+  static async start(more: readonly string[] = []): Promise<TestDaemon> {
     const folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
     const socket = join(folder, 'admin.sock');
     const config = join(folder, 'muster.toml');
@@ -75,14 +79,27 @@ export class TestDaemon extends Programs {
       'tftp.enabled = false',
       'iscsi.enabled = false',
       `http.port = ${await freePort()}`,
+      `power.drivers = "${join(folder, 'power.d')}"`,
+      ...more,
     ];
     writeFileSync(config, `${lines.join('\n')}\n`);
     const child = spawn(process.execPath, [MAIN, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const log: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => log.push(chunk.toString()));
     await ready(child).catch(async error => {
       await rm(folder, { recursive: true, force: true });
       throw error;
     });
-    return new TestDaemon(folder, socket, config, child);
+    return new TestDaemon(folder, socket, config, child, log);
+  }
+
+  /** Everything the daemon has logged. */
+  get log(): string {
+    return this.said.join('');
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
   }
 
   async stop(): Promise<void> {
