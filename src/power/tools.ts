@@ -96,7 +96,7 @@ function sshFailure(server: Server, stderr: string): MusterError {
   const words = lastLine(stderr) || 'ssh said nothing';
   const refused = /Permission denied|Host key verification failed/i.test(stderr);
   const hint = /Host key/i.test(stderr)
-    ? "Log in once by hand as musterd's user, so that the server's key is known."
+    ? 'If the server was installed anew, remove its line from ssh/known_servers below paths.state.'
     : refused
       ? "Add muster's public key (`muster node ssh --public-key`) to the server's authorized_keys, or give user and password in the URI."
       : undefined;

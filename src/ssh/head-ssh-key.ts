@@ -28,7 +28,7 @@ export async function loadSshKey(stateFolder: string, headName: string): Promise
   const publicKey = (await runOk('ssh-keygen', ['-y', '-P', '', '-f', file], { package: 'openssh-client' })).trim();
   if (!/^ssh-[a-z0-9-]+ [A-Za-z0-9+/=]+/.test(publicKey))
     throw new MusterError('bad-config', `${file} is no private key of ssh; restore it, or remove it and start again.`);
-  return { file, askpass, publicKey };
+  return { file, askpass, publicKey, knownServers: join(folder, 'known_servers') };
 }
 
 /** Under another name first: a crash leaves the whole key or none. */

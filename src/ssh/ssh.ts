@@ -7,6 +7,8 @@ export interface SshKey {
   file: string;
   /** A program that prints the password which ssh asks for, from its environment. */
   askpass: string;
+  /** The host keys of servers that were seen before. */
+  knownServers: string;
   /** The line for authorized_keys. */
   publicKey: string;
 }
@@ -74,7 +76,8 @@ export function serverSsh(server: Server, key: SshKey | undefined, command: stri
   return {
     args: [
       ...['-T', ...COMMON, '-o', 'StrictHostKeyChecking=accept-new', ...login],
-      ...(key ? ['-i', key.file] : []),
+      // What is new is written into the first one; what was learned by hand counts too.
+      ...(key ? ['-i', key.file, '-o', `UserKnownHostsFile=${key.knownServers} ~/.ssh/known_hosts`] : []),
       ...(port === undefined ? [] : ['-p', String(port)]),
       ...(user === undefined ? [] : ['-l', user]),
       ...['--', host, command],

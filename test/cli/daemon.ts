@@ -66,8 +66,14 @@ export class TestDaemon extends Programs {
     this.child = child;
   }
 
-  /** @param more lines of the configuration file */
-  static async start(more: readonly string[] = []): Promise<TestDaemon> {
+  /**
+   * @param more lines of the configuration file
+   * @param within words before the program, such as those of a network namespace
+   */
+  static async start(
+    more: readonly string[] = [],
+    within: (words: readonly string[]) => string[] = words => [...words],
+  ): Promise<TestDaemon> {
     const folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
     const socket = join(folder, 'admin.sock');
     const config = join(folder, 'muster.toml');
@@ -83,7 +89,8 @@ export class TestDaemon extends Programs {
       ...more,
     ];
     writeFileSync(config, `${lines.join('\n')}\n`);
-    const child = spawn(process.execPath, [MAIN, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program = '', ...words] = within([process.execPath, MAIN, '--config', config]);
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     const log: string[] = [];
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => log.push(chunk.toString()));
     await ready(child).catch(async error => {
