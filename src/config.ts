@@ -35,6 +35,13 @@ const integer =
       ? { value }
       : { problem: `must be a whole number from ${least} to ${most}, without quotes` };
 
+const decimal =
+  (least: number, most: number) =>
+  (value: unknown): Reading<number> =>
+    typeof value === 'number' && value >= least && value <= most
+      ? { value }
+      : { problem: `must be a number from ${least} to ${most}, without quotes` };
+
 const subnet = (value: unknown): Reading<string> =>
   typeof value === 'string' && parseSubnet(value) && (parseSubnet(value)?.prefix ?? 32) <= 30
     ? { value }
@@ -217,6 +224,43 @@ export const CONFIG_KEYS = {
     '14400',
     'How long a boot session lives that never comes up, in seconds.',
   ),
+  'power.soft_timeout_seconds': key(
+    integer(1, 3600),
+    120,
+    '120',
+    'How long a soft reboot or shutdown may take until the hard one follows, in seconds.',
+  ),
+  'power.timeout_seconds': key(
+    integer(1, 300),
+    10,
+    '10',
+    'How long a BMC or hypervisor may take for one answer, in seconds.',
+  ),
+  'power.fanout': key(
+    integer(1, 1024),
+    64,
+    '64',
+    'How many BMCs or hypervisors each driver speaks to at the same time.',
+  ),
+  'power.server_fanout': key(
+    integer(1, 256),
+    8,
+    '8',
+    'How many commands run at the same time on one server that runs the tool for the head; sshd drops logins beyond its MaxStartups.',
+  ),
+  'power.stagger_seconds': key(
+    decimal(0, 60),
+    0,
+    '0.2',
+    'How long the next node waits after the last one was switched on, in seconds; --stagger overrides it.',
+  ),
+  'power.drivers': key(
+    path,
+    '/etc/muster/power.d',
+    '"/etc/muster/power.d"',
+    "A folder with power drivers of the site's own.",
+  ),
+  'exec.fanout': key(integer(1, 1024), 64, '64', 'On how many nodes a command of exec runs at the same time.'),
   'log.level': key(
     logLevel,
     'info',

@@ -1,9 +1,11 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { existsSync, readFileSync } from 'node:fs';
+import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
+import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterfaces } from './daemon/preflight.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
@@ -40,11 +42,14 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const files = await bootFiles(state);
   const iscsi = await startIscsi(state, stops);
   const kickstarts = openKickstarts(state);
-  await startHttp(state, files.served, iscsi, kickstarts, stops);
+  const sshKey = await headSshKey(state);
+  await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
   const tftp = await startTftp(state, files.served, stops);
   await startDhcp(state, files, unknown, stops);
   startRouterAdvertiser(state, stops);
-  await startAdmin(state, { unknown, tftp, kickstarts }, stops);
+  const control = powerControl(state, sshKey);
+  await checkDrivers(control, state);
+  await startAdmin(state, { unknown, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
@@ -53,14 +58,17 @@ interface AdminParts {
   unknown: UnknownMachines;
   tftp: (() => TftpStats) | undefined;
   kickstarts: Kickstarts;
+  power: PowerAccess;
 }
 
-async function startAdmin(state: State, { unknown, tftp, kickstarts }: AdminParts, stops: Stops): Promise<void> {
+async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
+  const { unknown, tftp, kickstarts, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const ports = {
     ...state,
     kickstarts,
+    power,
     transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),

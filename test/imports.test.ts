@@ -24,9 +24,11 @@ const ALLOWED: Record<string, string[]> = {
   store: [...COMMON, 'model'],
   blobs: [...COMMON, 'model', 'boot'],
   image: COMMON,
-  admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image'],
+  ssh: [...COMMON, 'model'],
+  power: [...COMMON, 'model', 'ssh'],
+  admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image', 'power', 'ssh'],
   lab: [...COMMON, 'admin', 'image', 'boot'],
-  cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot'],
+  cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot', 'ssh'],
 };
 /** Files of src itself that wire the parts together: they may import everything but the command line. */
 const WIRING = ['main.ts', 'daemon.ts', 'daemon'];

@@ -8,6 +8,8 @@ import type { Timeline } from '../boot/timeline.ts';
 import type { Why } from '../boot/why.ts';
 import type { Inherited } from '../model/attributes.ts';
 import type { Kind } from '../model/kinds.ts';
+import type { PowerResult } from '../power/control.ts';
+import type { ExecNews } from '../ssh/exec.ts';
 import type { AuditLine } from '../store/store.ts';
 
 /** Every answer: `{"success": true, "data": …}` or `{"success": false, "reason": "…", "code": "…"}`. */
@@ -104,7 +106,36 @@ export interface FieldDescription {
 export type Happening =
   | { type: 'change'; at: number; sequence: number; who: string; what: string; names: string[] }
   | { type: 'boot'; at: number; node: string; boot: string; event: BootEvent }
-  | { type: 'state'; at: number; node: string; state: NodeState };
+  | { type: 'state'; at: number; node: string; state: NodeState }
+  | { type: 'power'; at: number; node: string; text: string; error?: boolean };
+
+/** How a stream of lines ends: in good order, or with the reason why not. */
+export type EndLine = { type: 'end' } | { type: 'error'; code: string; reason: string };
+
+/** One line of the answer to a power request; the nodes that have a result are done. */
+export type PowerLine = ({ type: 'result' } & PowerResult) | { type: 'progress'; name: string; text: string };
+
+/** One line of the answer to an exec request. */
+export type ExecLine = ExecNews;
+
+export interface ShownDriver {
+  scheme: string;
+  /** How its URI is written. */
+  form: string;
+  /** Of a site's own. */
+  file?: string;
+  /** Why it cannot be used. */
+  problem?: string;
+}
+
+/** How the head reaches a node by ssh. */
+export interface SshWay {
+  name: string;
+  ip: string;
+  /** The head's private key, which only the daemon's user reads. */
+  key: string;
+  known_hosts?: string;
+}
 
 export interface UploadState {
   id: string;

@@ -12,7 +12,7 @@ import { nearest } from '../nearest.ts';
 import { about, SELECTION } from './about.ts';
 import type { Happening, ShownBoots, ShownStatus, ShownTimelines, ShownWhy, Waited } from './contract.ts';
 import { explain } from './explain.ts';
-import { listed, type Query, selected } from './requests.ts';
+import { isOpen, listed, type Query, selected } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 
 type Asked = FastifyRequest<{ Querystring: Query }>;
@@ -37,12 +37,12 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
   server.get(
     '/api/v1/nodes/explain',
     about('What the nodes would boot now, and where each attribute comes from.', {
-      query: SELECTION,
+      query: [...SELECTION, 'secrets'],
       data: 'attributes with their sources, the plan, and both in words, for each node',
     }),
     async (request: Asked) => ({
       success: true,
-      data: listed(ports, 'node', request.query).map(entry => explain(ports.cluster, entry)),
+      data: listed(ports, 'node', request.query).map(entry => explain(ports.cluster, entry, isOpen(request.query))),
     }),
   );
   server.get(

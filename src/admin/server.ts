@@ -21,6 +21,7 @@ import { kickstartRoutes } from './routes-kickstart.ts';
 import { memberRoutes } from './routes-members.ts';
 import { nameRoutes } from './routes-names.ts';
 import { objectRoutes } from './routes-objects.ts';
+import { type PowerAccess, powerRoutes } from './routes-power.ts';
 import { uploadRoutes } from './routes-uploads.ts';
 import type { FilePorts } from './stored-files.ts';
 
@@ -32,6 +33,7 @@ export interface AdminPorts extends FilePorts {
   boots: Boots;
   statuses: Statuses;
   log: Log;
+  power: PowerAccess;
   health(): Health;
   unknown(): UnknownMachine[];
   kickstarts: {
@@ -106,6 +108,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
   nameRoutes(server, ports);
   bootRoutes(server, ports);
   uploadRoutes(server, ports);
+  powerRoutes(server, ports);
   daemonRoutes(server, ports, routes);
   return server;
 }

@@ -1,5 +1,15 @@
 // The registry of boots: joins what the servers see into one timeline per boot, mints sessions, and says which are valid.
-import { addEvent, type Boot, type BootEvent, furthestStage, hashOf, type Outcome, tokenOf } from './boot.ts';
+import {
+  addAction,
+  addEvent,
+  type Boot,
+  type BootAction,
+  type BootEvent,
+  furthestStage,
+  hashOf,
+  type Outcome,
+  tokenOf,
+} from './boot.ts';
 import type { Directory } from './directory.ts';
 import { type RootReader, readsOverIscsi, rootReader } from './iscsi-access.ts';
 import { type JourneyLog, type Stage, type StageNote, stageNumber } from './journey.ts';
@@ -33,12 +43,17 @@ const GRANT_MS = 10 * 60_000;
 /** Without news for this long, the next DISCOVER is a new boot even at the first stages. */
 const QUIET_MS = 10 * 60_000;
 
+/** A boot that begins so long after an action on the node's power is its doing: large machines test their memory for minutes. */
+const CAUSE_MS = 20 * 60_000;
+
 export class Boots implements JourneyLog {
   private readonly ports: BootsPorts;
   private readonly byNode = new Map<string, Boot[]>();
   private readonly bySession = new Map<string, Boot>();
   private readonly byToken = new Map<string, Boot>();
   private readonly grants = new Map<string, { until: number; mac: string | undefined }>();
+  /** What was done to a node's power since its newest boot began. */
+  private readonly causes = new Map<string, BootAction[]>();
   private readonly startedAt: number;
 
   constructor(ports: BootsPorts, saved: readonly Boot[] = []) {
@@ -91,6 +106,18 @@ export class Boots implements JourneyLog {
       ...(error && { error }),
     };
     this.add(boot, event);
+  }
+
+  /** What is done to a node's power: told on the boot that it ends, and on the one that it begins. */
+  action(node: string, text: string, kind: 'begin' | 'result' | 'error'): void {
+    const action: BootAction = { at: this.ports.now(), text, ...(kind === 'error' && { error: true }) };
+    // A result that is known when the new boot has begun is no cause of the one after.
+    if (kind === 'begin' || this.causes.has(node))
+      this.causes.set(node, [...(this.causes.get(node) ?? []), action].slice(-20));
+    const boot = this.current(node);
+    if (!boot) return;
+    addAction(boot, action);
+    this.ports.changed(boot);
   }
 
   /** A booting client of this node got its address: it may ask for a script for a while. `mac` is the interface's. */
@@ -172,6 +199,7 @@ export class Boots implements JourneyLog {
     const boots = this.byNode.get(node) ?? [];
     for (const boot of boots) this.forgetSecrets(boot);
     this.byNode.delete(node);
+    this.causes.delete(node);
     return boots.map(boot => boot.id);
   }
 
@@ -206,7 +234,10 @@ export class Boots implements JourneyLog {
     const current = this.current(node);
     if (current && !this.beganAnew(current, stage)) return current;
     if (current && !current.outcome) this.end(current, 'superseded');
-    const boot: Boot = { id: this.ports.randomHex(12), node, started: this.ports.now(), events: [] };
+    const now = this.ports.now();
+    const boot: Boot = { id: this.ports.randomHex(12), node, started: now, events: [] };
+    for (const action of this.causes.get(node) ?? []) if (now - action.at < CAUSE_MS) addAction(boot, action);
+    this.causes.delete(node);
     this.insert(boot);
     return boot;
   }

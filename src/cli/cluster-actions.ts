@@ -121,6 +121,7 @@ function happeningLine(happening: Happening): string {
   const time = humanTime(happening.at);
   if (happening.type === 'state') return `${time}  ${happening.node}  ${happening.state}`;
   if (happening.type === 'change') return `${time}  ${happening.who}  ${happening.what}`;
+  if (happening.type === 'power') return `${time}  ${happening.node}  power: ${happening.text}`;
   const { stage, detail, error } = happening.event;
   return `${time}  ${happening.node}  ${stage}${error ? ` FAILED: ${error}` : detail ? `: ${detail}` : ''}`;
 }

@@ -117,6 +117,8 @@ function bootText(terminal: Context['terminal'], boot: Timeline): string {
     : 'no script yet';
   const took = boot.seconds === undefined ? '' : ` in ${boot.seconds.toFixed(1)} s`;
   const lines = [`  Boot ${boot.id}, ${humanTime(boot.started)}: ${what}: ${boot.outcome}${took}`];
+  const isBefore = ({ at }: { at: number }): boolean => at < boot.started;
+  lines.push(...boot.actions.filter(isBefore).map(action => actionLine(terminal, boot, action)));
   for (const row of boot.rows) {
     const time = row.seconds === undefined ? '' : `${row.seconds.toFixed(2)} s`;
     const words = row.error
@@ -128,8 +130,19 @@ function bootText(terminal: Context['terminal'], boot: Timeline): string {
       `  ${String(row.number).padStart(4)} ${reached} ${row.stage.padEnd(10)} ${time.padStart(10)}  ${words}${bytes}`.trimEnd(),
     );
   }
+  lines.push(...boot.actions.filter(action => !isBefore(action)).map(action => actionLine(terminal, boot, action)));
   if (boot.reason) lines.push(`  ${boot.outcome === 'failed' ? terminal.red('Failed') : 'Waiting'}: ${boot.reason}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** What was done to the node's power, with its seconds before or after the boot began. */
+function actionLine(
+  terminal: Context['terminal'],
+  boot: Timeline,
+  { at, text, error }: Timeline['actions'][number],
+): string {
+  const time = `${((at - boot.started) / 1000).toFixed(2)} s`;
+  return `       ${error ? terminal.red('✗') : ' '} ${'power'.padEnd(10)} ${time.padStart(10)}  ${error ? terminal.red(text) : text}`;
 }
 
 export const nodeExplain: Action = {

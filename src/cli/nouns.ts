@@ -3,8 +3,10 @@ import { addBootConfig } from './add-boot-config.ts';
 import { bootsShow } from './boots-action.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
+import { nodeConsole } from './console-action.ts';
 import { importDistro } from './distro-import.ts';
 import { download } from './download.ts';
+import { nodeExec } from './exec-action.ts';
 import { modimgList, modimgRun, packNode } from './frames.ts';
 import { initRun } from './init-action.ts';
 import { kickstartList, kickstartRender } from './kickstart-actions.ts';
@@ -22,7 +24,9 @@ import {
 } from './node-actions.ts';
 import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
+import { nodePower, nodeReboot, nodeShutdown } from './power-actions.ts';
 import { clusterSettings } from './settings-action.ts';
+import { nodeSshAction } from './ssh-action.ts';
 import type { Action, Noun } from './table.ts';
 import { waitFor } from './waitfor-action.ts';
 
@@ -94,6 +98,12 @@ export const NOUNS: readonly Noun[] = [
       leaveGroups,
       nodeStatus,
       waitFor,
+      nodePower,
+      nodeReboot,
+      nodeShutdown,
+      nodeExec,
+      nodeSshAction,
+      nodeConsole,
       nodeTimeline,
       nodeWhy,
       nodeExplain,

@@ -13,6 +13,8 @@ import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
 import { sessionUrl } from '../http/session-values.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
+import { attributesIn } from '../model/power-template.ts';
+import type { SshKey } from '../ssh/ssh.ts';
 import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/server.ts';
 import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
 import { takeOnce } from './boot-once.ts';
@@ -73,11 +75,18 @@ export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | un
   return iscsi;
 }
 
+export interface HttpParts {
+  /** Paths by the names that firmware asks for. */
+  served: ReadonlyMap<string, string>;
+  iscsi: Iscsi | undefined;
+  kickstarts: Kickstarts;
+  /** The key by which the head reaches its nodes. */
+  sshKey: SshKey | undefined;
+}
+
 export async function startHttp(
   state: State,
-  served: ReadonlyMap<string, string>,
-  iscsi: Iscsi | undefined,
-  kickstarts: Kickstarts,
+  { served, iscsi, kickstarts, sshKey }: HttpParts,
   stops: Stops,
 ): Promise<void> {
   const { config, networks, cluster, directory, boots, statuses, log, blobs, saver } = state;
@@ -97,6 +106,7 @@ export async function startHttp(
         dns,
         domain,
         failureSeconds: config['boot.failure_seconds'],
+        ...(sshKey && { sshKey: sshKey.publicKey }),
       };
     },
     directory,
@@ -110,7 +120,11 @@ export async function startHttp(
     save: saver.now.bind(saver),
     attributesIni: (uid: string) => {
       const node = cluster.get('node', uid);
-      return node && attributesIni({ uid, name: node.value.name }, effectiveAttributes(cluster, node.value));
+      if (!node) return undefined;
+      const attributes = effectiveAttributes(cluster, node.value);
+      // What only the head needs for the node's power stays at the head: any user of the node may read the file.
+      for (const name of attributesIn(node.value.power_uri)) attributes.delete(name);
+      return attributesIni({ uid, name: node.value.name }, attributes);
     },
     governor: state.governor,
     ...(iscsi && { iscsiAccess: iscsi.access }),

@@ -50,6 +50,11 @@ export class Machine {
     return this.startedAt === undefined ? undefined : performance.now() - this.startedAt;
   }
 
+  /** For QEMU's machine protocol, while the machine runs. */
+  get qmpSocket(): string {
+    return this.file('qmp');
+  }
+
   get pid(): number | undefined {
     return this.process?.status() === undefined ? this.process?.pid : undefined;
   }
