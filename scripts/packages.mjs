@@ -38,6 +38,9 @@ export const PACKAGES = [
   { name: 'atftp', shows: 'bin/atftp', for: ['test'] },
   { name: 'curl', shows: 'bin/curl', for: ['test', 'bench'] },
   { name: 'isc-dhcp-client', shows: 'sbin/dhclient', for: ['test'] },
+  { name: 'isc-dhcp-relay', shows: 'sbin/dhcrelay', for: ['test'] },
+  { name: 'radvd', shows: 'sbin/radvd', for: ['head', 'test'] },
+  { name: 'kea-admin', shows: 'sbin/perfdhcp', for: ['test', 'bench'] },
   { name: 'udhcpc', shows: 'sbin/udhcpc', for: ['test'] },
   { name: 'busybox-static', shows: 'bin/busybox', for: ['head', 'lab', 'test', 'bench'] },
   { name: 'nftables', shows: 'sbin/nft', for: ['test'] },
@@ -71,6 +74,8 @@ export const PACKAGES = [
 
   // The peers that muster is measured against.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },
+  { name: 'kea-dhcp4-server', shows: 'sbin/kea-dhcp4', for: ['bench'] },
+  { name: 'tftpd-hpa', shows: 'sbin/in.tftpd', for: ['bench'] },
   { name: 'tgt', shows: 'sbin/tgtd', for: ['bench', 'test'] },
 ];
 

@@ -113,6 +113,37 @@ export const ERRORS = {
     meaning: 'This version of muster cannot do this yet; the text says what does it meanwhile.',
   },
   'boot-failed': { status: 500, exit: 1, meaning: 'A node did not come up; the text has the stage and the reason.' },
+  'no-power-uri': {
+    status: 409,
+    exit: 5,
+    meaning: 'The node has no usable `power_uri`, so its power cannot be controlled; the text says what to set.',
+  },
+  'bmc-silent': {
+    status: 504,
+    exit: 9,
+    meaning: 'What controls the power (a BMC, a hypervisor, the server between) did not answer in time.',
+  },
+  'bmc-refused': {
+    status: 502,
+    exit: 7,
+    meaning: 'What controls the power refused the login or its certificate was not the right one; the text says which.',
+  },
+  'bmc-busy': {
+    status: 502,
+    exit: 9,
+    meaning: 'What controls the power was busy at every try; repeat later, or with fewer nodes at once.',
+  },
+  'power-failed': {
+    status: 502,
+    exit: 1,
+    meaning:
+      'The power is not as it should be after the action, or the action is not possible there; the text says why.',
+  },
+  'node-unreachable': {
+    status: 502,
+    exit: 9,
+    meaning: 'The node cannot be reached by ssh; the text has the reason.',
+  },
   internal: { status: 500, exit: 70, meaning: 'A bug in muster; the log has the details.' },
 } as const satisfies Record<string, ErrorKind>;
 

@@ -4,14 +4,15 @@ import test from 'ava';
 import { packageRoot } from '../src/package-root.ts';
 
 /** What each folder of src may import besides itself. The table in docs/architecture.md says the same in words. */
-const COMMON = ['wire', 'errors.ts', 'log.ts', 'nearest.ts', 'package-root.ts', 'config.ts', 'process'];
+const COMMON = ['wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts', 'package-root.ts', 'config.ts', 'process'];
 const ALLOWED: Record<string, string[]> = {
   wire: [],
   'errors.ts': [],
   'log.ts': [],
   'nearest.ts': [],
   'package-root.ts': [],
-  'config.ts': ['wire', 'errors.ts', 'log.ts', 'nearest.ts'],
+  'networks.ts': ['wire'],
+  'config.ts': ['wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts'],
   process: ['errors.ts'],
   model: COMMON,
   boot: [...COMMON, 'model'],
@@ -23,9 +24,11 @@ const ALLOWED: Record<string, string[]> = {
   store: [...COMMON, 'model'],
   blobs: [...COMMON, 'model', 'boot'],
   image: COMMON,
-  admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image'],
+  ssh: [...COMMON, 'model'],
+  power: [...COMMON, 'model', 'ssh'],
+  admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image', 'power', 'ssh'],
   lab: [...COMMON, 'admin', 'image', 'boot'],
-  cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot'],
+  cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot', 'ssh'],
 };
 /** Files of src itself that wire the parts together: they may import everything but the command line. */
 const WIRING = ['main.ts', 'daemon.ts', 'daemon'];

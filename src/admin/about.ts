@@ -34,6 +34,7 @@ export const PARAMETERS = {
   state: 'nodes in this state, may repeat: up, down, booting, failed, unknown',
   select: 'an expression over fields, attributes and status, may repeat: status[ram_free] < 1GB',
   dry_run: '`true`: answer what would be changed, and change nothing',
+  secrets: '`true`: show passwords too',
   force: '`true`: delete also what others refer to; they lose the reference',
   after: 'only lines after this sequence number',
   limit: 'at most this many lines, the newest; 100 when not given',

@@ -8,7 +8,7 @@ import { pipeline, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
-import type { Happening, Reply, UploadState } from './contract.ts';
+import type { EndLine, Happening, Reply, UploadState } from './contract.ts';
 
 export interface ClientOptions {
   socket: string;
@@ -121,6 +121,32 @@ export class AdminClient {
     }
   }
 
+  /** The lines of an answer as they come; one that breaks off, or ends with an error, is thrown. */
+  async *lines<T>(path: string, query: Record<string, string | string[]>, body: unknown): AsyncGenerator<T> {
+    const response = await this.send('POST', withQuery(path, query), JSON.stringify(body), 'application/json');
+    if (response.statusCode !== 200) readReply(await text(response));
+    let rest = '';
+    response.setEncoding('utf8');
+    for await (const chunk of response) {
+      const lines = (rest + String(chunk)).split('\n');
+      rest = lines.pop() ?? '';
+      for (const line of lines) {
+        const said = JSON.parse(line) as T | EndLine;
+        if (!isEnd(said)) yield said;
+        else if (said.type === 'end') return;
+        else throw new MusterError(said.code in ERRORS ? (said.code as ErrorCode) : 'internal', said.reason);
+      }
+    }
+    throw new MusterError('not-running', 'musterd ended before it had answered; what it had begun may be done or not.');
+  }
+
+  /** Both ways at once: what is read from `input` is sent, the answer is what comes back, until one of them ends. */
+  async duplex(path: string, query: Record<string, string | string[]>, input: Readable): Promise<IncomingMessage> {
+    const response = await this.send('POST', withQuery(path, query), input, 'application/octet-stream');
+    if (response.statusCode !== 200) readReply(await text(response));
+    return response;
+  }
+
   private async sendFrom(file: string, state: UploadState, progress: Progress): Promise<UploadState> {
     // No byte more than was announced, also when the file grows meanwhile.
     const stream = createReadStream(file, { start: state.offset, end: state.size - 1, highWaterMark: 1 << 20 });
@@ -162,8 +188,11 @@ export class AdminClient {
       const sent = request({ ...options, socketPath: this.options.socket, agent: this.agent });
       sent.once('response', resolve);
       sent.on('error', reject);
-      if (typeof body === 'object') pipeline(body, sent, error => error && reject(error));
-      else sent.end(body);
+      if (typeof body === 'object') {
+        // The head goes first: the other side may speak before the first byte comes.
+        sent.flushHeaders();
+        pipeline(body, sent, error => error && reject(error));
+      } else sent.end(body);
     });
   }
 }
@@ -173,6 +202,11 @@ function inHeader(command: string): string {
   const text = command.replace(/\p{Cs}/gu, '?');
   const encoded = encodeURIComponent(text);
   return encoded.length <= 4096 ? encoded : encodeURIComponent(Array.from(text).slice(0, 340).join(''));
+}
+
+function isEnd(line: unknown): line is EndLine {
+  const type = (line as { type?: unknown }).type;
+  return type === 'end' || type === 'error';
 }
 
 function withQuery(path: string, query: Record<string, string | string[]>): string {

@@ -3,6 +3,7 @@ import { MusterError } from '../errors.ts';
 import type { Change, Plan } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fieldsOf, type Value } from '../model/kinds.ts';
+import { MASK } from '../model/secrets.ts';
 import type { Store } from '../store/store.ts';
 import { type Changed, type Difference, revisionTag } from './contract.ts';
 import { showField } from './show.ts';
@@ -49,12 +50,27 @@ export class Commander {
       if (isSame(raw(before?.value, row.name), raw(change.value, row.name))) continue;
       const show = (value: Value | null | undefined): unknown =>
         value ? (showField(this.cluster, row, value) ?? null) : null;
-      fields[row.name] = { before: show(before?.value), after: show(change.value) };
+      fields[row.name] = told({ before: show(before?.value), after: show(change.value) }, before?.value, change.value);
     }
     const action = !before ? 'created' : change.value ? 'changed' : 'deleted';
     const name = change.value?.name ?? before?.value.name ?? '';
     return { kind: change.kind, uid: change.uid, name, action, fields };
   }
+}
+
+/** A secret that was changed is stars before and after: that it was changed is said all the same. */
+function told(shown: Difference['fields'][string], before: object | undefined, after: object | null): typeof shown {
+  const [old, now] = [raw(before, 'attributes'), raw(after, 'attributes')] as (Record<string, string> | undefined)[];
+  if (!isRecord(shown.before) || !isRecord(shown.after) || !old || !now) return shown;
+  const marked = Object.entries(shown.after).map(([name, value]) => [
+    name,
+    value === MASK && shown.before && old[name] !== undefined && old[name] !== now[name] ? `${MASK} (changed)` : value,
+  ]);
+  return { before: shown.before, after: Object.fromEntries(marked) };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isSame(left: unknown, right: unknown): boolean {

@@ -5,8 +5,11 @@ import type { BootEvent } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import type { NodeState, NodeStatus } from '../boot/status.ts';
 import type { Timeline } from '../boot/timeline.ts';
+import type { Why } from '../boot/why.ts';
 import type { Inherited } from '../model/attributes.ts';
 import type { Kind } from '../model/kinds.ts';
+import type { PowerResult } from '../power/control.ts';
+import type { ExecNews } from '../ssh/exec.ts';
 import type { AuditLine } from '../store/store.ts';
 
 /** Every answer: `{"success": true, "data": …}` or `{"success": false, "reason": "…", "code": "…"}`. */
@@ -69,6 +72,13 @@ export interface Explained {
   words: string[];
 }
 
+/** Why a node is not up, or that it is. */
+export interface ShownWhy extends Why {
+  uid: string;
+  name: string;
+  state: NodeState;
+}
+
 /** The nodes of a `waitfor`, and whether all of them came to the state in time. */
 export interface Waited {
   reached: boolean;
@@ -96,7 +106,36 @@ export interface FieldDescription {
 export type Happening =
   | { type: 'change'; at: number; sequence: number; who: string; what: string; names: string[] }
   | { type: 'boot'; at: number; node: string; boot: string; event: BootEvent }
-  | { type: 'state'; at: number; node: string; state: NodeState };
+  | { type: 'state'; at: number; node: string; state: NodeState }
+  | { type: 'power'; at: number; node: string; text: string; error?: boolean };
+
+/** How a stream of lines ends: in good order, or with the reason why not. */
+export type EndLine = { type: 'end' } | { type: 'error'; code: string; reason: string };
+
+/** One line of the answer to a power request; the nodes that have a result are done. */
+export type PowerLine = ({ type: 'result' } & PowerResult) | { type: 'progress'; name: string; text: string };
+
+/** One line of the answer to an exec request. */
+export type ExecLine = ExecNews;
+
+export interface ShownDriver {
+  scheme: string;
+  /** How its URI is written. */
+  form: string;
+  /** Of a site's own. */
+  file?: string;
+  /** Why it cannot be used. */
+  problem?: string;
+}
+
+/** How the head reaches a node by ssh. */
+export interface SshWay {
+  name: string;
+  ip: string;
+  /** The head's private key, which only the daemon's user reads. */
+  key: string;
+  known_hosts?: string;
+}
 
 export interface UploadState {
   id: string;
@@ -116,6 +155,38 @@ export interface Health {
   address: string;
   http_port: number;
   sequence: number;
+  /** TFTP transfers: now, and since the start; bytes that were delivered, and bytes of files in memory. */
+  tftp?: {
+    active: number;
+    finished: number;
+    failed: number;
+    refused: number;
+    ignored: number;
+    bytes: number;
+    cachedBytes: number;
+  };
+}
+
+/** An image on its way to a node, or a node that waits for its turn. */
+export interface ShownTransfer {
+  node: string;
+  boot: string;
+  state: 'running' | 'queued';
+  /** Bytes of the image that the node has, and all. */
+  done: number;
+  size: number;
+  /** Bytes per second. */
+  rate?: number;
+  /** Place in the queue, from 1. */
+  place?: number;
+  /** Seconds until it is done, or until its turn. */
+  seconds?: number;
+}
+
+/** The boots that are under way, and the images that are sent. */
+export interface ShownBoots {
+  boots: { node: string; boot: string; stage: string; seconds: number; reason?: string }[];
+  transfers: ShownTransfer[];
 }
 
 /** A file of answers for an installer, as the head found it. */

@@ -4,12 +4,14 @@ import { planBoot } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
+import { isSecretName, MASK } from '../model/secrets.ts';
 import type { BootPlan, Explained, Inherited } from './contract.ts';
 
 /** In place of the URL of a session, which nobody has yet. */
 const SESSION_URL = 'http://head/boot/v1/session';
 
-export function explain(cluster: Cluster, node: Entry<'node'>): Explained {
+/** @param open whether secrets are shown too */
+export function explain(cluster: Cluster, node: Entry<'node'>, open = false): Explained {
   const attributes = effectiveAttributes(cluster, node.value);
   const answer = planBoot(cluster, node);
   const ignored = attributes.get('_no_boot');
@@ -19,7 +21,8 @@ export function explain(cluster: Cluster, node: Entry<'node'>): Explained {
       : []),
     ...('plan' in answer ? planWords(answer.plan, node, attributes) : [`It boots nothing: ${answer.refusal}.`]),
   ];
-  return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(attributes), ...answer, words };
+  const shown = Array.from(attributes, ([name, value]) => [name, open || !isSecretName(name) ? value : masked(value)]);
+  return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(shown), ...answer, words };
 }
 
 function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, Inherited>): string[] {
@@ -44,6 +47,10 @@ function installWords({ kind, repo, kickstart }: InstallPlan): string[] {
   const tree = repo ? `the repo ${repo.name}${repo.iso ? '' : ', which has no ISO image'}` : 'no repo';
   const answers = kickstart ? `the answers are ${kickstart}` : 'nobody answers it but you, at the console';
   return [`The installer is ${kind}, its tree is ${tree}, and ${answers}.`];
+}
+
+function masked({ source, shadows }: Inherited): Inherited {
+  return { value: MASK, source, shadows: shadows.map(shadow => ({ source: shadow.source, value: MASK })) };
 }
 
 function hidden(attribute: Inherited | undefined): string {

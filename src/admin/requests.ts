@@ -30,6 +30,11 @@ export function isDryRun(query: Query): boolean {
   return query['dry_run'] === 'true';
 }
 
+/** Whether passwords are to be shown as they are: `secrets=true`. */
+export function isOpen(query: Query): boolean {
+  return query['secrets'] === 'true';
+}
+
 /** The objects that the query names: `id=…`, `all=true`, `state=up`, `select=EXPRESSION`. None of them is an error, so that nothing is changed by omission. */
 export function selected<K extends Kind>(facts: Facts, kind: K, query: Query): readonly Entry<K>[] {
   if (!isSelecting(query)) throw new MusterError('bad-usage', 'Nothing is selected: give id=… or all=true.');

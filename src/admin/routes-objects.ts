@@ -9,7 +9,7 @@ import { about, SELECTION } from './about.ts';
 import { type Asked, change } from './change.ts';
 import { revisionTag } from './contract.ts';
 import { describeFields } from './field-descriptions.ts';
-import { isDryRun, listed, objectBody, selected, selectedOne, whatOf, whoOf } from './requests.ts';
+import { isDryRun, isOpen, listed, objectBody, selected, selectedOne, whatOf, whoOf } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 import { show } from './show.ts';
 import { splitUploads, withUploads } from './stored-files.ts';
@@ -32,21 +32,21 @@ function readRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): voi
   server.get(
     `/api/v1/${many}`,
     about(`The objects of kind ${label} that are selected; all of them without a selection.`, {
-      query: SELECTION,
+      query: [...SELECTION, 'secrets'],
       data: { kind, list: true },
     }),
-    async (request: Asked) => ({
-      success: true,
-      data: listed(ports, kind, request.query).map(entry => show(ports.cluster, entry)),
-    }),
+    async (request: Asked) => {
+      const open = isOpen(request.query);
+      return { success: true, data: listed(ports, kind, request.query).map(entry => show(ports.cluster, entry, open)) };
+    },
   );
   server.get(
     `/api/v1/${one}/:id`,
-    about(`One ${label}, with its revision as ETag.`, { data: { kind, list: false } }),
+    about(`One ${label}, with its revision as ETag.`, { query: ['secrets'], data: { kind, list: false } }),
     async (request: Asked, reply) => {
       const entry = selectOne(ports.cluster, kind, request.params.id);
       reply.header('ETag', revisionTag(entry));
-      return { success: true, data: show(ports.cluster, entry) };
+      return { success: true, data: show(ports.cluster, entry, isOpen(request.query)) };
     },
   );
   server.get(

@@ -13,7 +13,7 @@ import type { ChangeContext } from '../model/changes.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
-import type { Happening, Health, KickstartFile, UnknownMachine } from './contract.ts';
+import type { Happening, Health, KickstartFile, ShownTransfer, UnknownMachine } from './contract.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
 import { importRoutes } from './routes-import.ts';
@@ -21,6 +21,7 @@ import { kickstartRoutes } from './routes-kickstart.ts';
 import { memberRoutes } from './routes-members.ts';
 import { nameRoutes } from './routes-names.ts';
 import { objectRoutes } from './routes-objects.ts';
+import { type PowerAccess, powerRoutes } from './routes-power.ts';
 import { uploadRoutes } from './routes-uploads.ts';
 import type { FilePorts } from './stored-files.ts';
 
@@ -32,6 +33,7 @@ export interface AdminPorts extends FilePorts {
   boots: Boots;
   statuses: Statuses;
   log: Log;
+  power: PowerAccess;
   health(): Health;
   unknown(): UnknownMachine[];
   kickstarts: {
@@ -39,6 +41,8 @@ export interface AdminPorts extends FilePorts {
     /** The file, or `text` in its place, filled in for a node. */
     render(node: string, name: string, url: string, more: { text?: string }): Promise<string>;
   };
+  /** Images that are sent, and the queue for them. */
+  transfers(): ShownTransfer[];
   /** Calls back for everything that happens, until the returned function is called. */
   watch(listener: (happening: Happening) => void): () => void;
   /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */
@@ -104,6 +108,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
   nameRoutes(server, ports);
   bootRoutes(server, ports);
   uploadRoutes(server, ports);
+  powerRoutes(server, ports);
   daemonRoutes(server, ports, routes);
   return server;
 }

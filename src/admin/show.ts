@@ -1,20 +1,23 @@
 // How an object is shown: its fields in the table's order, references as names, secrets masked.
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { type Field, fieldsOf, type Kind, type Value } from '../model/kinds.ts';
-import { maskPassword } from '../model/secrets.ts';
+import { maskAttributes, maskPassword } from '../model/secrets.ts';
 import type { Shown } from './contract.ts';
 
-export function show(cluster: Cluster, entry: Entry): Shown {
+/** @param open whether secrets are shown too */
+export function show(cluster: Cluster, entry: Entry, open = false): Shown {
   const { uid, revision, created, modified } = entry;
   const fields: Record<string, unknown> = {};
-  for (const row of fieldsOf(entry.kind)) fields[row.name] = showField(cluster, row, entry.value);
+  for (const row of fieldsOf(entry.kind)) fields[row.name] = showField(cluster, row, entry.value, open);
   return { ...fields, name: entry.value.name, uid, revision, created, modified };
 }
 
 /** One field of an object as it is shown. */
-export function showField(cluster: Cluster, { name, meta }: Field, value: Value): unknown {
+export function showField(cluster: Cluster, { name, meta }: Field, value: Value, open = false): unknown {
   const held = (value as Record<string, unknown>)[name];
   if (meta.refers) return named(cluster, meta.refers, held);
+  if (open) return held;
+  if (name === 'attributes') return maskAttributes((held ?? {}) as Record<string, string>);
   return name === 'power_uri' ? maskPassword(String(held ?? '')) : held;
 }
 

@@ -13,6 +13,15 @@ export interface BootEvent {
   error?: string;
 }
 
+/** What was done to the node's power: it ends one boot and begins the next. */
+export interface BootAction {
+  /** Milliseconds since 1970. */
+  at: number;
+  text: string;
+  /** Whether it went wrong. */
+  error?: boolean;
+}
+
 /** `handed-over`: the node was left to its own disk, as its boot style says. `installed`: its installer told its end. */
 export type Outcome = 'up' | 'handed-over' | 'installed' | 'superseded' | 'expired';
 
@@ -31,12 +40,21 @@ export interface Boot {
   /** The `_boot_once` of its plan was cleared; one that is set afterwards is for the next boot. */
   onceTaken?: boolean;
   events: BootEvent[];
+  /** What an administrator did to its power, before it and while it lasted. */
+  actions?: BootAction[];
   /** Facts of the hardware, from the first heartbeat. */
   hardware?: Record<string, string>;
 }
 
 /** A node that reports for ever must not fill the head's memory. */
 const EVENT_LIMIT = 300;
+
+/** Actions kept per boot, the newest. */
+const ACTION_LIMIT = 50;
+
+export function addAction(boot: Boot, action: BootAction): void {
+  boot.actions = [...(boot.actions ?? []), action].slice(-ACTION_LIMIT);
+}
 
 /** Adds an event; a stage repeated without news only counts. */
 export function addEvent(boot: Boot, event: BootEvent): void {

@@ -1,5 +1,15 @@
 // The registry of boots: joins what the servers see into one timeline per boot, mints sessions, and says which are valid.
-import { addEvent, type Boot, type BootEvent, furthestStage, hashOf, type Outcome, tokenOf } from './boot.ts';
+import {
+  addAction,
+  addEvent,
+  type Boot,
+  type BootAction,
+  type BootEvent,
+  furthestStage,
+  hashOf,
+  type Outcome,
+  tokenOf,
+} from './boot.ts';
 import type { Directory } from './directory.ts';
 import { type RootReader, readsOverIscsi, rootReader } from './iscsi-access.ts';
 import { type JourneyLog, type Stage, type StageNote, stageNumber } from './journey.ts';
@@ -33,12 +43,17 @@ const GRANT_MS = 10 * 60_000;
 /** Without news for this long, the next DISCOVER is a new boot even at the first stages. */
 const QUIET_MS = 10 * 60_000;
 
+/** A boot that begins so long after an action on the node's power is its doing: large machines test their memory for minutes. */
+const CAUSE_MS = 20 * 60_000;
+
 export class Boots implements JourneyLog {
   private readonly ports: BootsPorts;
   private readonly byNode = new Map<string, Boot[]>();
   private readonly bySession = new Map<string, Boot>();
   private readonly byToken = new Map<string, Boot>();
-  private readonly grants = new Map<string, number>();
+  private readonly grants = new Map<string, { until: number; mac: string | undefined }>();
+  /** What was done to a node's power since its newest boot began. */
+  private readonly causes = new Map<string, BootAction[]>();
   private readonly startedAt: number;
 
   constructor(ports: BootsPorts, saved: readonly Boot[] = []) {
@@ -93,9 +108,21 @@ export class Boots implements JourneyLog {
     this.add(boot, event);
   }
 
-  /** A booting client of this node got its address: it may ask for a script for a while. */
-  grant(node: string): void {
-    this.grants.set(node, this.ports.now() + GRANT_MS);
+  /** What is done to a node's power: told on the boot that it ends, and on the one that it begins. */
+  action(node: string, text: string, kind: 'begin' | 'result' | 'error'): void {
+    const action: BootAction = { at: this.ports.now(), text, ...(kind === 'error' && { error: true }) };
+    // A result that is known when the new boot has begun is no cause of the one after.
+    if (kind === 'begin' || this.causes.has(node))
+      this.causes.set(node, [...(this.causes.get(node) ?? []), action].slice(-20));
+    const boot = this.current(node);
+    if (!boot) return;
+    addAction(boot, action);
+    this.ports.changed(boot);
+  }
+
+  /** A booting client of this node got its address: it may ask for a script for a while. `mac` is the interface's. */
+  grant(node: string, mac?: string): void {
+    this.grants.set(node, { until: this.ports.now() + GRANT_MS, mac });
   }
 
   /**
@@ -105,7 +132,7 @@ export class Boots implements JourneyLog {
   mayMint(node: string): boolean {
     if (this.ports.trustsAddressAlone()) return true;
     const now = this.ports.now();
-    return (this.grants.get(node) ?? 0) > now || now - this.startedAt < GRANT_MS / 5;
+    return (this.grants.get(node)?.until ?? 0) > now || now - this.startedAt < GRANT_MS / 5;
   }
 
   /** A new session for the node; those before it are dead. The boot is to be saved before the id is given away. */
@@ -113,7 +140,9 @@ export class Boots implements JourneyLog {
     const boot = this.bootFor(plan.node.uid, 'script');
     this.forgetSecrets(boot);
     const id = this.ports.randomHex(32);
-    boot.plan = plan;
+    // Of several interfaces (`_altmacs`) the initramfs is to use the one that the firmware booted by.
+    const mac = this.grants.get(plan.node.uid)?.mac ?? plan.node.mac;
+    boot.plan = { ...plan, node: { ...plan.node, mac } };
     boot.sessionHash = hashOf(id);
     boot.tokenHash = hashOf(tokenOf(id));
     this.bySession.set(boot.sessionHash, boot);
@@ -170,6 +199,7 @@ export class Boots implements JourneyLog {
     const boots = this.byNode.get(node) ?? [];
     for (const boot of boots) this.forgetSecrets(boot);
     this.byNode.delete(node);
+    this.causes.delete(node);
     return boots.map(boot => boot.id);
   }
 
@@ -204,7 +234,10 @@ export class Boots implements JourneyLog {
     const current = this.current(node);
     if (current && !this.beganAnew(current, stage)) return current;
     if (current && !current.outcome) this.end(current, 'superseded');
-    const boot: Boot = { id: this.ports.randomHex(12), node, started: this.ports.now(), events: [] };
+    const now = this.ports.now();
+    const boot: Boot = { id: this.ports.randomHex(12), node, started: now, events: [] };
+    for (const action of this.causes.get(node) ?? []) if (now - action.at < CAUSE_MS) addAction(boot, action);
+    this.causes.delete(node);
     this.insert(boot);
     return boot;
   }

@@ -32,6 +32,8 @@ export class Statuses {
   private readonly boots: Boots;
   private readonly now: () => number;
   private readonly beats = new Map<string, Beat>();
+  /** When a BMC last said that the node is off. */
+  private readonly offs = new Map<string, number>();
   private readonly startedAt: number;
   private readonly told = new Map<string, NodeState>();
 
@@ -45,8 +47,14 @@ export class Statuses {
     this.beats.set(boot.node, { at: this.now(), periodMs, facts, boot: boot.id });
   }
 
+  /** The node's BMC says that it is off: it is down at once, not only when heartbeats are missed. */
+  off(node: string): void {
+    this.offs.set(node, this.now());
+  }
+
   forget(node: string): void {
     this.beats.delete(node);
+    this.offs.delete(node);
     this.told.delete(node);
   }
 
@@ -79,6 +87,7 @@ export class Statuses {
 
   private state(boot: Boot | undefined, beat: Beat | undefined, failed: boolean): NodeState {
     if (!boot) return 'unknown';
+    if (this.isOff(boot, beat)) return 'down';
     if (boot.outcome === 'up') {
       // After a restart of the head its nodes are as they were, until they had the time to say otherwise.
       const last = beat?.boot === boot.id ? beat.at : Math.max(boot.ended ?? 0, this.startedAt);
@@ -89,5 +98,10 @@ export class Statuses {
     if (boot.outcome === 'handed-over' || boot.outcome === 'installed') return 'local';
     if (boot.outcome === 'expired') return 'down';
     return furthestStage(boot) ? 'booting' : 'unknown';
+  }
+
+  private isOff(boot: Boot, beat: Beat | undefined): boolean {
+    const off = this.offs.get(boot.node);
+    return off !== undefined && off >= Math.max(beat?.at ?? 0, boot.started, boot.events.at(-1)?.at ?? 0);
   }
 }

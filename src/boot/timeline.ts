@@ -1,5 +1,5 @@
 // A boot's timeline for people and programs: one row per stage of the journey, in order, with what was seen.
-import { type Boot, type BootEvent, currentError, furthestStage, type Outcome } from './boot.ts';
+import { type Boot, type BootAction, type BootEvent, currentError, furthestStage, type Outcome } from './boot.ts';
 import { JOURNEY, type Stage, stageNumber } from './journey.ts';
 
 export interface TimelineRow {
@@ -31,6 +31,8 @@ export interface Timeline {
   /** What the boot waits for, or why it failed. */
   reason?: string;
   rows: TimelineRow[];
+  /** What was done to the node's power, before the boot and while it lasted. */
+  actions: BootAction[];
   /** Everything in the order it happened. */
   events: BootEvent[];
 }
@@ -58,6 +60,7 @@ export function timelineOf(boot: Boot): Timeline {
     ...(boot.plan?.image && { image: boot.plan.image.name }),
     ...(reason && { reason }),
     rows: JOURNEY.map(({ number, name }) => rowOf(boot, number, name, reached)),
+    actions: boot.actions ?? [],
     events: boot.events,
   };
 }

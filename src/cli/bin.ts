@@ -2,6 +2,7 @@
 // The one program behind `muster` and the `scyld-*` names: the name it was called by is the first word.
 import { basename } from 'node:path';
 import { MusterError, reasonOf } from '../errors.ts';
+import { maskCommand } from '../model/secrets.ts';
 import { wordsFor } from './words.ts';
 
 // A reader that goes away (`muster node ls | head`) is no failure.
@@ -11,6 +12,10 @@ process.stdout.on('error', error => {
 });
 
 const words = wordsFor(basename(process.argv[1] ?? 'muster'), process.argv.slice(2));
+
+// A password that was typed stands in the process list no longer than this start takes.
+const line = process.argv.join(' ');
+if (maskCommand(line) !== line) process.title = maskCommand(line);
 
 process.exitCode = await run().catch((error: unknown) => {
   process.stderr.write(`ERROR: ${reasonOf(error)}\n`);

@@ -1,5 +1,13 @@
 // Actions that only nodes have: groups, status, timeline, explain, and the machines nobody knows.
-import type { Changed, Explained, ShownStatus, ShownTimelines, Timeline, UnknownMachine } from '../admin/contract.ts';
+import type {
+  Changed,
+  Explained,
+  ShownStatus,
+  ShownTimelines,
+  ShownWhy,
+  Timeline,
+  UnknownMachine,
+} from '../admin/contract.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';
 import { listText, printData } from './listing.ts';
@@ -109,6 +117,8 @@ function bootText(terminal: Context['terminal'], boot: Timeline): string {
     : 'no script yet';
   const took = boot.seconds === undefined ? '' : ` in ${boot.seconds.toFixed(1)} s`;
   const lines = [`  Boot ${boot.id}, ${humanTime(boot.started)}: ${what}: ${boot.outcome}${took}`];
+  const isBefore = ({ at }: { at: number }): boolean => at < boot.started;
+  lines.push(...boot.actions.filter(isBefore).map(action => actionLine(terminal, boot, action)));
   for (const row of boot.rows) {
     const time = row.seconds === undefined ? '' : `${row.seconds.toFixed(2)} s`;
     const words = row.error
@@ -120,8 +130,19 @@ function bootText(terminal: Context['terminal'], boot: Timeline): string {
       `  ${String(row.number).padStart(4)} ${reached} ${row.stage.padEnd(10)} ${time.padStart(10)}  ${words}${bytes}`.trimEnd(),
     );
   }
+  lines.push(...boot.actions.filter(action => !isBefore(action)).map(action => actionLine(terminal, boot, action)));
   if (boot.reason) lines.push(`  ${boot.outcome === 'failed' ? terminal.red('Failed') : 'Waiting'}: ${boot.reason}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** What was done to the node's power, with its seconds before or after the boot began. */
+function actionLine(
+  terminal: Context['terminal'],
+  boot: Timeline,
+  { at, text, error }: Timeline['actions'][number],
+): string {
+  const time = `${((at - boot.started) / 1000).toFixed(2)} s`;
+  return `       ${error ? terminal.red('✗') : ' '} ${'power'.padEnd(10)} ${time.padStart(10)}  ${error ? terminal.red(text) : text}`;
 }
 
 export const nodeExplain: Action = {
@@ -146,6 +167,33 @@ function explainText({ terminal }: Context, node: Explained): string {
     for (const hidden of shadows) lines.push(`      ${terminal.dim(`hides ${hidden.value} of ${hidden.source}`)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+export const nodeWhy: Action = {
+  name: 'why',
+  words: '[names...]',
+  takes: 'names',
+  summary: 'why the node is not up: the cause and the remedy',
+  options: [{ flags: '-l, --long', meaning: 'with what was seen that says so' }],
+  examples: ['muster node -i n37 why', 'muster node --down why'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const nodes = await client.call<ShownWhy[]>('GET', '/api/v1/nodes/why', chosen(given, given.words));
+    if (given.json || given.yaml) printData(terminal, given, nodes);
+    else terminal.write(nodes.length === 0 ? 'There are no nodes.\n' : whyText(context, nodes));
+    return nodes.every(({ verdict }) => verdict === 'well' || verdict === 'waiting') ? 0 : 1;
+  },
+};
+
+/** Nodes with the same answer share it: at three in the morning, four hundred of them have one cause. */
+function whyText({ terminal, given }: Context, nodes: readonly ShownWhy[]): string {
+  const groups = new Map<string, string[]>();
+  for (const { name, cause, remedy, evidence } of nodes) {
+    const seen = given.options['long'] ? evidence.map(line => `  seen: ${line}\n`).join('') : '';
+    const words = ` ${cause}\n${remedy ? `  ${remedy}\n` : ''}${seen}`;
+    groups.set(words, [...(groups.get(words) ?? []), name]);
+  }
+  return Array.from(groups, ([words, names]) => `${terminal.bold(`${foldNodeSet(names)}:`)}${words}`).join('');
 }
 
 export const nodeUnknown: Action = {

@@ -3,7 +3,7 @@ import type { Explained, Inherited, Shown, ShownStatus } from '../admin/contract
 import { KINDS } from '../model/kinds.ts';
 import { checkFields, listText } from './listing.ts';
 import { nodeUnknown } from './node-actions.ts';
-import { list } from './object-actions.ts';
+import { list, secrets } from './object-actions.ts';
 import { chosen } from './selection.ts';
 import type { Action, Context } from './table.ts';
 
@@ -30,7 +30,7 @@ export const nodeList: Action = {
 
 async function listInFull({ client, given, terminal }: Context): Promise<number> {
   checkFields('node', given.fields);
-  const query = chosen(given, given.words);
+  const query = { ...chosen(given, given.words), ...secrets(given) };
   const nodes = await client.call<Shown[]>('GET', '/api/v1/nodes', query);
   const explained = byUid(await client.call<Explained[]>('GET', '/api/v1/nodes/explain', query));
   const statuses = byUid(await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', query));

@@ -1,19 +1,32 @@
 // All nouns of the command line, in the order of the help.
 import { addBootConfig } from './add-boot-config.ts';
+import { bootsShow } from './boots-action.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
+import { nodeConsole } from './console-action.ts';
 import { importDistro } from './distro-import.ts';
 import { download } from './download.ts';
+import { nodeExec } from './exec-action.ts';
 import { modimgList, modimgRun, packNode } from './frames.ts';
 import { initRun } from './init-action.ts';
 import { kickstartList, kickstartRender } from './kickstart-actions.ts';
 import { labRun } from './lab-action.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
-import { joinGroups, leaveGroups, nodeExplain, nodeStatus, nodeTimeline, nodeUnknown } from './node-actions.ts';
+import {
+  joinGroups,
+  leaveGroups,
+  nodeExplain,
+  nodeStatus,
+  nodeTimeline,
+  nodeUnknown,
+  nodeWhy,
+} from './node-actions.ts';
 import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
+import { nodePower, nodeReboot, nodeShutdown } from './power-actions.ts';
 import { clusterSettings } from './settings-action.ts';
+import { nodeSshAction } from './ssh-action.ts';
 import type { Action, Noun } from './table.ts';
 import { waitFor } from './waitfor-action.ts';
 
@@ -85,7 +98,14 @@ export const NOUNS: readonly Noun[] = [
       leaveGroups,
       nodeStatus,
       waitFor,
+      nodePower,
+      nodeReboot,
+      nodeShutdown,
+      nodeExec,
+      nodeSshAction,
+      nodeConsole,
       nodeTimeline,
+      nodeWhy,
       nodeExplain,
       nodeUnknown,
     ],
@@ -104,7 +124,7 @@ export const NOUNS: readonly Noun[] = [
   },
   {
     name: 'boot',
-    aliases: ['bootctl', 'boots'],
+    aliases: ['bootctl'],
     kind: 'boot',
     summary: 'boot configs: kernel, initramfs, cmdline, image, boot style',
     selects: true,
@@ -146,6 +166,7 @@ export const NOUNS: readonly Noun[] = [
   single(packNode),
   { name: 'storage', aliases: [], kind: 'image', summary: 'stored files', selects: false, actions: [storageGc] },
   single(statusShow),
+  single(bootsShow),
   single(logShow),
   single(eventsFollow),
   single(initRun),

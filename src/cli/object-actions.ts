@@ -10,7 +10,12 @@ import { chosen, dryRun, refuseEmpty, type SelectionQuery, selection } from './s
 import type { Action, Context, Option } from './table.ts';
 
 export async function fetchShown({ client, given, kind }: Context, words: readonly string[] = []): Promise<Shown[]> {
-  return client.call<Shown[]>('GET', `/api/v1/${KINDS[kind].many}`, chosen(given, words));
+  return client.call<Shown[]>('GET', `/api/v1/${KINDS[kind].many}`, { ...chosen(given, words), ...secrets(given) });
+}
+
+/** Passwords are shown when they are asked for. */
+export function secrets({ options }: Context['given']): Record<string, string> {
+  return options['showPasswords'] === true ? { secrets: 'true' } : {};
 }
 
 export const list: Action = {
@@ -22,6 +27,7 @@ export const list: Action = {
   options: [
     { flags: '-l, --long', meaning: 'with the fields' },
     { flags: '-L, --long-long', meaning: 'with all there is to know' },
+    { flags: '--show-passwords', meaning: 'with the passwords in power_uri and attributes, which are stars else' },
   ],
   async run(context) {
     const { terminal, given, kind } = context;

@@ -64,6 +64,7 @@ export function buildProgram(run: Perform): Command {
 function nounCommand(noun: Noun, parents: string, run: Perform): Command {
   const made = command(noun.name).description(noun.summary).aliases(noun.aliases);
   const path = `${parents} ${noun.name}`;
+  if (noun.actions.some(action => action.passesThrough)) made.enablePositionalOptions();
   if (noun.run) fill(made, noun, noun.run, run);
   else addShared(made, noun, true);
   for (const below of noun.nouns ?? []) made.addCommand(nounCommand(below, path, run));
@@ -95,6 +96,7 @@ function fill(made: Command, noun: Noun, action: Action, run: Perform): Command 
   addOptions(made, 'Options:', action.options ?? []);
   addShared(made, noun, action.selects !== false);
   if (action.words) made.arguments(action.words);
+  if (action.passesThrough) made.passThroughOptions();
   if (action.examples) made.addHelpText('after', examplesText(action.examples));
   return made.action(async () => runAction(made, noun, action, run));
 }

@@ -69,6 +69,8 @@ export interface Action {
   takes?: Takes;
   summary: string;
   options?: Option[];
+  /** Whether all that stands behind its first word is a command of its own, options too. */
+  passesThrough?: true;
   /** False when it does not act on objects that are there (`create`). */
   selects?: false;
   /** Whole command lines. */

@@ -8,10 +8,11 @@ import type { Config } from '../config.ts';
 import { reasonOf } from '../errors.ts';
 import { grubArchitectures, makeGrub } from '../image/grub.ts';
 import type { Log } from '../log.ts';
+import type { Networks } from '../networks.ts';
 import { bootScript } from './boot-files.ts';
 
 /** Paths by the names under which they are served. Those that cannot be made are missing, and the log says why. */
-export async function grubLoaders(config: Config, address: string, log: Log): Promise<Map<string, string>> {
+export async function grubLoaders(config: Config, networks: Networks, log: Log): Promise<Map<string, string>> {
   const made = new Map<string, string>();
   const architectures = grubArchitectures();
   if (architectures.length === 0) {
@@ -23,6 +24,9 @@ export async function grubLoaders(config: Config, address: string, log: Log): Pr
   }
   const folder = join(config['paths.state'], 'loaders');
   await mkdir(folder, { recursive: true, mode: 0o755 });
+  // On several networks each has a head's address of its own: GRUB knows it as the server that it came from.
+  const [only, ...more] = networks.attached;
+  const address = more.length === 0 && only ? only.head : '$net_default_server';
   const head = `${address}:${config['http.port']}`;
   const network = asConfig(fillTemplate(await bootScript(config, 'network.grub'), { HEAD: head }));
   const local = asConfig(await bootScript(config, 'local.grub'));

@@ -25,10 +25,15 @@ export class Happenings {
     this.tell({ type: 'boot', at: event.at, node: this.nameOf(boot.node), boot: boot.id, event });
   }
 
+  power(node: string, text: string, error: boolean): void {
+    this.tell({ type: 'power', at: Date.now(), node: this.nameOf(node), text, ...(error && { error }) });
+  }
+
   /** Begins to tell of changes and of states; returns the way to stop. */
   follow(store: Store, statuses: Statuses): () => Promise<void> {
-    const stop = store.subscribe(({ sequence, at, who, what, effects }) => {
-      const names = effects.slice(0, 20).map(effect => effect.entry?.value.name ?? effect.uid);
+    const stop = store.subscribe(({ sequence, at, who, what, effects, about = [] }) => {
+      const changed = effects.slice(0, 20).map(effect => effect.entry?.value.name ?? effect.uid);
+      const names = [...changed, ...about.slice(0, 20).map(object => object.name)];
       this.tell({ type: 'change', at, sequence, who, what, names });
     });
     const timer = setInterval(() => {

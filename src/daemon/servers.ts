@@ -13,7 +13,9 @@ import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
 import { sessionUrl } from '../http/session-values.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
-import { startTftpServer } from '../tftp/server.ts';
+import { attributesIn } from '../model/power-template.ts';
+import type { SshKey } from '../ssh/ssh.ts';
+import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/server.ts';
 import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
 import { takeOnce } from './boot-once.ts';
 import { grubLoaders } from './grub-loaders.ts';
@@ -31,7 +33,7 @@ export interface BootFiles {
 }
 
 /** The loaders of this machine, and every file that firmware may fetch by its name. */
-export async function bootFiles({ config, log, network }: State): Promise<BootFiles> {
+export async function bootFiles({ config, log, networks }: State): Promise<BootFiles> {
   const loaders = findLoaders(config.loaders, existsSync);
   if (Object.keys(loaders).length === 0) {
     log.warn(
@@ -43,8 +45,8 @@ export async function bootFiles({ config, log, network }: State): Promise<BootFi
     loaders,
     served: new Map([
       ...servedLoaders(loaders),
-      ['autoexec.ipxe', await writeAutoexec(config, network.address)],
-      ...(await grubLoaders(config, network.address, log)),
+      ['autoexec.ipxe', await writeAutoexec(config, networks)],
+      ...(await grubLoaders(config, networks, log)),
     ]),
   };
 }
@@ -52,10 +54,11 @@ export async function bootFiles({ config, log, network }: State): Promise<BootFi
 type Iscsi = Awaited<ReturnType<typeof startBootIscsi>>;
 
 export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | undefined> {
-  const { config, network, blobs, directory, boots, log, store } = state;
+  const { config, networks, blobs, directory, boots, log, store } = state;
   if (!config['iscsi.enabled']) return undefined;
   const options = {
-    address: network.address,
+    addresses: networks.attached.map(item => item.head),
+    addressFor: (ip: string) => (networks.of(ip) ?? networks.main).head,
     port: config['iscsi.port'],
     workers: config['iscsi.workers'],
     names: iscsiNames(config['iscsi.iqn']),
@@ -72,28 +75,40 @@ export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | un
   return iscsi;
 }
 
+export interface HttpParts {
+  /** Paths by the names that firmware asks for. */
+  served: ReadonlyMap<string, string>;
+  iscsi: Iscsi | undefined;
+  kickstarts: Kickstarts;
+  /** The key by which the head reaches its nodes. */
+  sshKey: SshKey | undefined;
+}
+
 export async function startHttp(
   state: State,
-  served: ReadonlyMap<string, string>,
-  iscsi: Iscsi | undefined,
-  kickstarts: Kickstarts,
+  { served, iscsi, kickstarts, sshKey }: HttpParts,
   stops: Stops,
 ): Promise<void> {
-  const { config, network, cluster, directory, boots, statuses, log, blobs, saver } = state;
+  const { config, networks, cluster, directory, boots, statuses, log, blobs, saver } = state;
   const attributesOf = (uid: string) => {
     const node = cluster.get('node', uid);
     return node && effectiveAttributes(cluster, node.value);
   };
   const ports = {
-    head: () => ({
-      address: network.address,
-      port: config['http.port'],
-      prefix: network.prefix,
-      router: config['dhcp.router'],
-      dns: config['dhcp.dns'],
-      domain: config['dhcp.domain'],
-      failureSeconds: config['boot.failure_seconds'],
-    }),
+    addresses: networks.attached.map(item => item.head),
+    head: (ip: string) => {
+      const { head, subnet, router, dns, domain } = networks.of(ip) ?? networks.main;
+      return {
+        address: head,
+        port: config['http.port'],
+        prefix: subnet.prefix,
+        router,
+        dns,
+        domain,
+        failureSeconds: config['boot.failure_seconds'],
+        ...(sshKey && { sshKey: sshKey.publicKey }),
+      };
+    },
     directory,
     boots,
     statuses,
@@ -105,8 +120,13 @@ export async function startHttp(
     save: saver.now.bind(saver),
     attributesIni: (uid: string) => {
       const node = cluster.get('node', uid);
-      return node && attributesIni({ uid, name: node.value.name }, effectiveAttributes(cluster, node.value));
+      if (!node) return undefined;
+      const attributes = effectiveAttributes(cluster, node.value);
+      // What only the head needs for the node's power stays at the head: any user of the node may read the file.
+      for (const name of attributesIn(node.value.power_uri)) attributes.delete(name);
+      return attributesIni({ uid, name: node.value.name }, attributes);
     },
+    governor: state.governor,
     ...(iscsi && { iscsiAccess: iscsi.access }),
     ...installPorts(state, kickstarts),
     takeOnce: async (boot: Boot) => takeOnce(state, boot),
@@ -121,7 +141,7 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
   const images = new IsoImages(sha256 => blobs.path(sha256));
   return {
     kickstart: async (plan, session) => {
-      const url = sessionUrl(headPlace(state), session);
+      const url = sessionUrl(headPlace(state, plan.node.ip), session);
       return kickstarts.render(plan.node.uid, plan.install?.kickstart ?? '', url, { plan });
     },
     iso: async (name, path, frozen) => {
@@ -132,24 +152,40 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
   };
 }
 
-/** Where the boot plane is. */
-function headPlace({ config, network }: State): { address: string; port: number } {
-  return { address: network.address, port: config['http.port'] };
+/** Where the boot plane is for a node with this address. */
+function headPlace({ config, networks }: State, ip: string): { address: string; port: number } {
+  return { address: (networks.of(ip) ?? networks.main).head, port: config['http.port'] };
 }
 
-export async function startTftp(state: State, served: ReadonlyMap<string, string>, stops: Stops): Promise<void> {
-  const { config, network, boots, directory, log } = state;
-  if (!config['tftp.enabled']) return;
+/** Answers the way to the statistics, of all addresses together; none when TFTP is off. */
+export async function startTftp(
+  state: State,
+  served: ReadonlyMap<string, string>,
+  stops: Stops,
+): Promise<(() => TftpStats) | undefined> {
+  const { config, networks, boots, directory, log } = state;
+  if (!config['tftp.enabled']) return undefined;
   const options = {
-    address: network.address,
     port: config['tftp.port'],
+    singlePort: config['tftp.single_port'],
     files: served,
     journey: boots,
     directory,
     log,
   };
-  const tftp = await starting('The TFTP server', 'tftp.port or tftp.enabled', async () => startTftpServer(options));
-  stops.push(async () => tftp.close());
+  const servers: TftpServer[] = [];
+  for (const { head } of networks.attached) {
+    const start = async () => startTftpServer({ ...options, address: head });
+    const tftp = await starting('The TFTP server', 'tftp.port or tftp.enabled', start);
+    stops.push(async () => tftp.close());
+    servers.push(tftp);
+  }
+  return () => {
+    const sum: TftpStats = { active: 0, finished: 0, failed: 0, refused: 0, ignored: 0, bytes: 0, cachedBytes: 0 };
+    for (const server of servers)
+      for (const [name, value] of Object.entries(server.stats())) sum[name as keyof TftpStats] += value;
+    return sum;
+  };
 }
 
 export async function startDhcp(
@@ -158,24 +194,24 @@ export async function startDhcp(
   unknown: UnknownMachines,
   stops: Stops,
 ): Promise<void> {
-  const { config, network, directory, boots, log, context, commander, now } = state;
-  if (!config['dhcp.enabled']) return;
+  const { config, networks, directory, boots, log, context, commander, now } = state;
+  if (config['dhcp.mode'] === 'off') return;
   const newNodes = new NewNodes({ context, commander, log, now });
   const options = {
-    head: network,
+    networks,
     config,
     directory,
     journey: boots,
     log,
     loaders,
     served,
-    granted: (grant: Grant) => boots.grant(grant.node),
+    granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
     seen: (client: UnknownClient) => {
       unknown.seen(client);
       void newNodes.seen(client);
     },
   };
-  const dhcp = await starting('The DHCP server', 'dhcp.enabled', async () => startDhcpServer(options));
+  const dhcp = await starting('The DHCP server', 'dhcp.mode', async () => startDhcpServer(options));
   stops.push(async () => dhcp.close());
 }
 

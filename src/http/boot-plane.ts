@@ -1,4 +1,6 @@
 // The boot plane: HTTP/1.1 as firmware, iPXE and the initramfs speak it. Receive, ask, answer, note.
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
@@ -12,6 +14,7 @@ import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
+import type { Governor } from './governor.ts';
 import {
   type InstallerPorts,
   installerRoutes,
@@ -22,11 +25,15 @@ import {
 } from './installer-routes.ts';
 import { type IsoPorts, isoRoutes } from './iso-routes.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
+import { readRange } from './range.ts';
 import { type Sent, sendFile } from './send-file.ts';
 import { type HeadFacts, loadersUrl, sessionUrl, sessionValues } from './session-values.ts';
 
 export interface BootPlanePorts extends InstallerPorts, IsoPorts {
-  head(): HeadFacts;
+  /** Where the boot plane listens; the first is the main one. */
+  addresses: readonly string[];
+  /** What the node with this address speaks to. */
+  head(ip: string): HeadFacts;
   directory: Directory;
   boots: Boots;
   statuses: Statuses;
@@ -45,6 +52,8 @@ export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   statusSeconds(nodeUid: string): number;
   /** Clears the `_boot_once` that the boot's plan has, if it has one; durable when it resolves. */
   takeOnce(boot: Boot): Promise<void>;
+  /** Who may have an image now; everyone when absent. */
+  governor?: Governor;
 }
 
 /** No report or heartbeat is larger, in bytes. */
@@ -54,10 +63,34 @@ const IDLE_MS = 120_000;
 
 export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: number; close(): Promise<void> }> {
   const server = buildBootPlane(ports);
-  const { address, port } = ports.head();
-  await server.listen({ host: address, port });
+  const [address = '', ...more] = ports.addresses;
+  await server.listen({ host: address, port: ports.head(address).port });
   const bound = server.server.address();
-  return { port: typeof bound === 'object' && bound ? bound.port : port, close: async () => server.close() };
+  const port = typeof bound === 'object' && bound ? bound.port : 0;
+  const others = await listenToo(server, more, port);
+  return {
+    port,
+    close: async () => {
+      for (const other of others) {
+        other.close();
+        other.closeAllConnections();
+      }
+      await server.close();
+    },
+  };
+}
+
+/** The same plane at the head's other addresses: the framework itself listens at one. */
+async function listenToo(plane: FastifyInstance, addresses: readonly string[], port: number): Promise<Server[]> {
+  const servers: Server[] = [];
+  for (const host of addresses) {
+    const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 30_000 }, plane.routing);
+    server.setTimeout(IDLE_MS);
+    server.listen({ host, port });
+    await once(server, 'listening');
+    servers.push(server);
+  }
+  return servers;
 }
 
 function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
@@ -123,7 +156,9 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
         if (name === 'initramfs' && request.method === 'GET') await ports.takeOnce(boot);
         const file = plan[name];
         if (!file) return refuse(request, reply, 404, `a boot as ${plan.style} has no ${name}`);
-        return sendPlanned(ports, request, reply, { name, stage, session, file });
+        const planned = { name, stage, session, file };
+        if (name !== 'image' || request.method === 'HEAD') return sendPlanned(ports, request, reply, planned);
+        return sendInTurn(ports, request, reply, { ...planned, boot: boot.id, node: plan.node.name });
       }),
     );
   };
@@ -140,12 +175,24 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, id, boot) => {
       const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
-      const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(), iscsi)));
+      const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(plan.node.ip), iscsi)));
       reply
         .header('Cache-Control', 'no-store')
         .type('application/octet-stream')
         .header('Content-Length', archive.length);
       return reply.send(request.method === 'HEAD' ? undefined : archive);
+    }),
+  );
+
+  // iPXE's last word before it starts over: it can fetch, and post nothing.
+  type FailedRequest = FastifyRequest<{ Params: { session: string; code: string } }>;
+  server.get('/boot/v1/:session/failed/:code', async (request: FailedRequest, reply) =>
+    inSession(request, reply, async (plan, session) => {
+      const code = /^[\w-]{1,16}$/.exec(request.params.code)?.[0].replace(/^0x/, '') ?? '';
+      const error = `iPXE could not get kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}`;
+      ports.boots.note({ stage: 'kernel', session, peer: peerOf(request), error });
+      ports.log.warn({ node: plan.node.name }, error);
+      return text(reply, 200, 'ok\n');
     }),
   );
 
@@ -187,8 +234,8 @@ const IPXE: Language = {
   file: plan => STYLES[plan.style]?.script(plan) ?? '',
   render(template, plan, id, ports, boot) {
     const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
-    const more = { loaders: loadersUrl(ports.head()), ...(iscsi && { iscsi }) };
-    return renderScript(template, plan, sessionUrl(ports.head(), id), more);
+    const more = { loaders: loadersUrl(ports.head(plan.node.ip)), ...(iscsi && { iscsi }) };
+    return renderScript(template, plan, sessionUrl(ports.head(plan.node.ip), id), more);
   },
   renderRefusal,
 };
@@ -198,7 +245,7 @@ const GRUB: Language = {
   files: ['refused.grub', 'netboot.grub', 'live.grub', 'local.grub'],
   file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
   render(template, plan, id, ports) {
-    const url = new URL(sessionUrl(ports.head(), id));
+    const url = new URL(sessionUrl(ports.head(plan.node.ip), id));
     return renderGrubScript(template, plan, url.host, url.pathname);
   },
   renderRefusal: renderGrubRefusal,
@@ -261,11 +308,39 @@ interface Planned {
   file: PlannedFile;
 }
 
+/** An image, when it is the boot's turn; else 503 with the time to come back. */
+async function sendInTurn(
+  ports: BootPlanePorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  planned: Planned & { boot: string; node: string },
+): Promise<unknown> {
+  const { governor } = ports;
+  if (!governor) return sendPlanned(ports, request, reply, planned);
+  const { boot, node, file } = planned;
+  const range = readRange(request.headers.range, file.size);
+  if (range.kind === 'unsatisfiable') return sendPlanned(ports, request, reply, planned);
+  const start = range.kind === 'part' ? range.start : 0;
+  const gone = (callback: () => void): void => void request.raw.socket.once('close', callback);
+  const admission = await governor.admit({ boot, node, start, size: file.size }, gone);
+  if ('slot' in admission) {
+    try {
+      return await sendPlanned(ports, request, reply, planned, bytes => admission.slot.sent(bytes));
+    } finally {
+      admission.slot.end();
+    }
+  }
+  const { retryAfter, place } = admission;
+  reply.header('Retry-After', retryAfter);
+  return text(reply, 503, `the image waits its turn: place ${place} in the queue, come back in ${retryAfter} s\n`);
+}
+
 async function sendPlanned(
   ports: BootPlanePorts,
   request: FastifyRequest,
   reply: FastifyReply,
   planned: Planned,
+  progress?: (bytes: number) => void,
 ): Promise<void> {
   const { name, stage, session, file } = planned;
   const begun = performance.now();
@@ -278,7 +353,7 @@ async function sendPlanned(
   };
   let sent: Sent;
   try {
-    sent = await send(request, reply, resource);
+    sent = await send(request, reply, resource, progress);
   } catch (error) {
     ports.boots.note({
       stage,
@@ -302,10 +377,15 @@ async function sendPlanned(
 }
 
 /** Sends the file; one that cannot be read is an error for the log and a 500 for the node. */
-async function send(request: FastifyRequest, reply: FastifyReply, file: Parameters<typeof sendFile>[2]): Promise<Sent> {
+async function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: Parameters<typeof sendFile>[2],
+  progress?: (bytes: number) => void,
+): Promise<Sent> {
   reply.hijack();
   try {
-    return await sendFile(request.raw, reply.raw, file);
+    return await sendFile(request.raw, reply.raw, file, progress);
   } catch (error) {
     // The framework has let go of this reply: an answer must be given here, and a broken one must not look whole.
     if (reply.raw.headersSent) reply.raw.destroy();

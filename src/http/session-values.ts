@@ -11,6 +11,8 @@ export interface HeadFacts {
   dns: readonly string[];
   domain: string;
   failureSeconds: number;
+  /** The head's public ssh key, as a line of authorized_keys; none when it has none. */
+  sshKey?: string;
 }
 
 export function sessionUrl(head: Pick<HeadFacts, 'address' | 'port'>, id: string): string {
@@ -56,6 +58,7 @@ export function sessionValues(
     MUSTER_DISK_WIPE: plan.disk?.wipe === false ? 'changed' : 'always',
     MUSTER_STATUS_SECS: plan.statusSeconds,
     MUSTER_FAILURE_SECS: head.failureSeconds,
+    MUSTER_SSH_KEY: head.sshKey ?? '',
     ...(iscsi && {
       MUSTER_ISCSI_PORTAL: iscsi.portal,
       MUSTER_ISCSI_TARGET: iscsi.target,

@@ -13,7 +13,9 @@ import { byAddress, IscsiWorkers } from './workers.ts';
 
 export interface BootIscsiOptions {
   /** Where nodes log in. */
-  address: string;
+  addresses: readonly string[];
+  /** The one for the node with this IP. */
+  addressFor(ip: string): string;
   port: number;
   /** Processes besides this one, for disks that are only read. */
   workers: number;
@@ -41,7 +43,7 @@ export interface BootIscsi {
 const SWEEP_MS = 60_000;
 
 export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIscsi> {
-  const { address, names, key, directory, boots, log } = options;
+  const { addresses, names, key, directory, boots, log } = options;
   const disks = new BootDisks(options.stateFolder, options.blobPath);
   const limiter = new LogLimiter();
   const targets = bootTargets({
@@ -66,14 +68,16 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
     };
     disks.dropOverlays(isLive).catch(error => log.error({ error: reasonOf(error) }, 'iscsi: an overlay stays'));
   };
-  const port = await target.listen(options.port, address);
+  const [first = '', ...more] = addresses;
+  const port = await target.listen(options.port, first);
+  for (const address of more) await target.listen(port, address);
   sweep();
   const sweeping = setInterval(sweep, SWEEP_MS);
   sweeping.unref();
   return {
     port,
     access: (boot, plan) => ({
-      portal: `${address}:${port}`,
+      portal: `${options.addressFor(plan.node.ip)}:${port}`,
       target: names.target(plan.image?.uid ?? ''),
       initiator: names.initiator(plan.node.uid),
       ...chapOf(key, boot),

@@ -25,6 +25,8 @@ export interface ClusterPlan {
   attributes?: Readonly<Record<string, string>>;
   /** More words for the kernel's command line. */
   cmdline?: string;
+  /** The lab's socket for power control: see `power`. */
+  power?: string;
 }
 
 /**
@@ -45,7 +47,10 @@ export function clusterCommands(plan: ClusterPlan): string[][] {
       ...['image=DefaultImage', `boot_style=${plan.style}`, `cmdline=${cmdline}`],
     ],
     ['attrib', 'set', ...attributes.map(([name, value]) => `${name}=${value}`)],
-    ...plan.macs.map((mac, index) => ['node', 'create', `name=n${index}`, `index=${index}`, `mac=${mac}`]),
+    ...plan.macs.map((mac, index) => [
+      ...['node', 'create', `name=n${index}`, `index=${index}`, `mac=${mac}`],
+      ...(plan.power ? [`power_uri=lab://${plan.power}/n${index}`] : []),
+    ]),
   ];
 }
 

@@ -130,6 +130,9 @@ function nextSteps(lab: Lab): string {
     line(`node -i ${node} timeline`),
     line(`node -i ${node} status --long`),
     line(`node -i ${node} explain`),
+    line(`node -i ${node} reboot`),
+    line(`node -i ${node} exec uname -a`),
+    line(`node console ${node}`),
     `The console of ${node}: ${lab.node().serial.log}`,
   ].join('\n');
 }

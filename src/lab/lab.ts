@@ -12,6 +12,7 @@ import { type CachePlan, ensureImage } from './image-cache.ts';
 import { Machine } from './machine.ts';
 import { type Namespace, openNamespace } from './namespace.ts';
 import { makeNetwork, startAdvertiser } from './network.ts';
+import { servePower } from './power.ts';
 import { makeRunFolder } from './run-folder.ts';
 import { DEAD_ENDS } from './serial.ts';
 
@@ -164,13 +165,15 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
     return new Machine(namespace, { index, firmware, memory, folder, logs, ...(disk && { disk }) });
   });
   for (const node of nodes) stops.push(async () => node.powerOff());
+  const power = join(folder, 'power.sock');
+  stops.push(await servePower(power, nodes));
   const { style, cmdline, signal } = options;
   const attributes = options.attributes ?? (style === 'disked' ? DISK_ATTRIBUTES : undefined);
   step('storing image, kernel and initramfs');
   const macs = nodes.map(node => node.mac);
   await fillCluster(
     head.socket,
-    { style, macs, files, ...(attributes && { attributes }), ...(cmdline && { cmdline }) },
+    { style, macs, files, power, ...(attributes && { attributes }), ...(cmdline && { cmdline }) },
     signal,
   );
   signal?.throwIfAborted();

@@ -32,6 +32,8 @@ export class Machine {
   private readonly namespace: Namespace;
   private process: LabProcess | undefined;
   private startedAt: number | undefined;
+  /** Where in the console's text the last power-on begins. */
+  consoleStart = 0;
 
   constructor(namespace: Namespace, options: MachineOptions) {
     this.options = options;
@@ -48,6 +50,11 @@ export class Machine {
     return this.startedAt === undefined ? undefined : performance.now() - this.startedAt;
   }
 
+  /** For QEMU's machine protocol, while the machine runs. */
+  get qmpSocket(): string {
+    return this.file('qmp');
+  }
+
   get pid(): number | undefined {
     return this.process?.status() === undefined ? this.process?.pid : undefined;
   }
@@ -55,6 +62,7 @@ export class Machine {
   /** Switches the power on. Each time with the firmware's variables as new, so that no boot order is left from before. */
   async powerOn(): Promise<void> {
     if (this.pid !== undefined) return;
+    this.consoleStart = this.serial.length();
     this.startedAt = performance.now();
     if (canUseKvm() && !kvmIsBroken) {
       await this.start(true);

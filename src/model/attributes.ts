@@ -4,6 +4,7 @@ import { type ErrorCode, MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { parseMac } from '../wire/mac.ts';
 import type { Cluster } from './cluster.ts';
+import { readDhcpOptions } from './dhcp-options.ts';
 import type { Kind, Value } from './kinds.ts';
 import { attributeName, attributeValue, BOOT_STYLES } from './values.ts';
 
@@ -144,6 +145,13 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
   _macs: {
     meaning: 'further hardware addresses: ifname=MAC with commas, and bmc=MAC',
     problem: value => pairs(value, text => parseMac(text) !== undefined, 'bmc=11:22:33:44:55:66'),
+  },
+  _dhcp_options: {
+    meaning: 'further DHCP options by name or number: ntp-servers=10.54.0.1; interface-mtu=9000; 224=0x0102',
+    problem: value => {
+      const read = readDhcpOptions(value);
+      return typeof read === 'string' ? read : undefined;
+    },
   },
   _hostname: {
     meaning: "the node's host name",

@@ -1,5 +1,6 @@
 // What a command would change, decided on the objects of now: a list of changes for one atomic commit, or a refusal.
 import { MusterError } from '../errors.ts';
+import type { Networks } from '../networks.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster, Entry } from './cluster.ts';
@@ -9,7 +10,7 @@ import { withIsoUrls } from './iso-urls.ts';
 import { fieldsOf, KINDS, type Kind, oneOf, oneOfCapital, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
 import { followRename } from './references.ts';
-import { MASK, maskPassword } from './secrets.ts';
+import { isSecretName, MASK, maskPassword } from './secrets.ts';
 
 /** The new state of one object; null deletes it. `expected` is the revision that was read, 0 for a new object. */
 export interface Change {
@@ -29,6 +30,8 @@ export interface ChangeContext {
   cluster: Cluster;
   /** The boot network, for addresses of new nodes. */
   network: Subnet;
+  /** Every network that a node may have its address in; the boot network alone when absent. */
+  networks?: Networks;
   newUid(): string;
 }
 
@@ -40,7 +43,7 @@ export function planCreate(
   fixed: readonly Input[] = [],
 ): Plan {
   const { cluster } = context;
-  const placer = kind === 'node' ? new NodePlacer(cluster, context.network) : undefined;
+  const placer = kind === 'node' ? new NodePlacer(cluster, context.network, context.networks) : undefined;
   const names = new Set<string>();
   const changes = inputs.map((input, position): Change => {
     const given: Record<string, unknown> = { ...readFields(cluster, kind, input), ...fixed[position] };
@@ -81,13 +84,13 @@ export function planReplace(
 }
 
 function planFields(
-  { cluster, network }: ChangeContext,
+  { cluster, network, networks }: ChangeContext,
   kind: Kind,
   entries: readonly Entry[],
   given: Record<string, unknown>,
 ): Plan {
   const changes = new Map<string, Change>();
-  const placer = kind === 'node' ? new NodePlacer(cluster, network) : undefined;
+  const placer = kind === 'node' ? new NodePlacer(cluster, network, networks) : undefined;
   for (const entry of entries) {
     refuseFrozen(entry, Object.keys(given));
     const fields = refuseMasked(given, entry);
@@ -105,11 +108,31 @@ function planFields(
 
 /** A power URI as it is shown, with stars, means the one that is stored; it never replaces a password with stars. */
 function refuseMasked(fields: Record<string, unknown>, entry: Entry | undefined): Record<string, unknown> {
+  return refuseMaskedUri(keepMasked(fields, entry), entry);
+}
+
+/** So do the stars of an attribute that is shown with them. */
+function keepMasked(fields: Record<string, unknown>, entry: Entry | undefined): Record<string, unknown> {
+  const given = fields['attributes'];
+  if (typeof given !== 'object' || given === null) return fields;
+  const stored = entry && 'attributes' in entry.value ? entry.value.attributes : {};
+  const kept = Object.entries(given).map(([name, value]) => {
+    if (value !== MASK || !isSecretName(name)) return [name, value];
+    if (Object.hasOwn(stored, name)) return [name, stored[name]];
+    throw new MusterError('bad-value', `attribute '${name}' has stars for its value; give the value itself.`);
+  });
+  return { ...fields, attributes: Object.fromEntries(kept) };
+}
+
+function refuseMaskedUri(fields: Record<string, unknown>, entry: Entry | undefined): Record<string, unknown> {
   const given = fields['power_uri'];
   if (typeof given !== 'string' || !given.includes(MASK)) return fields;
   const stored = entry && 'power_uri' in entry.value ? entry.value.power_uri : '';
   if (stored !== '' && maskPassword(stored) === given) return { ...fields, power_uri: stored };
-  throw new MusterError('bad-value', `power_uri='${given}' has stars for a password; give the password itself.`);
+  throw new MusterError(
+    'bad-value',
+    `power_uri='${maskPassword(given)}' has stars for a password; give the password itself.`,
+  );
 }
 
 /** `set` and `clear`: attributes of nodes or groups; a value of null clears. */

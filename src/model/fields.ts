@@ -61,8 +61,12 @@ function parse(kind: Kind, name: string, schema: z.ZodType, meta: FieldMeta, val
   const parsed = schema.safeParse(meta.file && value === '' ? null : value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const shown = typeof value === 'string' ? `'${value}'` : JSON.stringify(value);
-  throw new MusterError('bad-value', `${KINDS[kind].label}: ${name}=${shown} ${issueText(issue)}`);
+  const shown = meta.secret ? '' : typeof value === 'string' ? `=${quoted(value)}` : `=${JSON.stringify(value)}`;
+  throw new MusterError('bad-value', `${KINDS[kind].label}: ${name}${shown} ${issueText(issue)}`);
+}
+
+function quoted(text: string): string {
+  return `'${text}'`;
 }
 
 function issueText(issue: z.core.$ZodIssue | undefined): string {

@@ -31,6 +31,8 @@ export interface FieldMeta {
   refers?: Kind;
   /** Must be given to `create`. */
   required?: boolean;
+  /** May hold a password: it stands in no error. */
+  secret?: boolean;
 }
 
 const field = <T extends z.ZodType>(schema: T, meaning: string, meta: FieldMeta = {}): T =>
@@ -45,7 +47,7 @@ const node = z.strictObject({
   ip: field(ipValue, 'address on the boot network; by the index when not given'),
   groups: field(listOf(uidValue).default([]), 'attribute groups in order, later ones win', { refers: 'attrib' }),
   attributes: field(attributesValue.default({}), "the node's own attributes; use `set` and `clear`"),
-  power_uri: field(powerUriValue.default(''), 'how to control its power; shown without its password'),
+  power_uri: field(powerUriValue.default(''), 'how to control its power; shown without its password', { secret: true }),
   cmdline: field(cmdlineValue.default(''), "appended to the boot config's kernel command line"),
   naming_pool: field(uidValue.or(z.literal('')).default(''), 'the pool that named it', { refers: 'pool' }),
 });

@@ -1,5 +1,6 @@
 // Which name, index and address a node gets: from its naming pool, each used once.
 import { MusterError } from '../errors.ts';
+import type { Networks } from '../networks.ts';
 import { ipFromNumber, ipToNumber, type Subnet, subnetHost } from '../wire/ip.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import type { Value } from './kinds.ts';
@@ -10,6 +11,7 @@ type Pool = Value<'pool'>;
 export class NodePlacer {
   private readonly cluster: Cluster;
   private readonly network: Subnet;
+  private readonly networks: Networks | undefined;
   private readonly taken = {
     mac: new Map<string, string>(),
     ip: new Map<string, string>(),
@@ -18,9 +20,10 @@ export class NodePlacer {
   private readonly indices = new Map<string, Set<number>>();
   private readonly nextFree = new Map<string, number>();
 
-  constructor(cluster: Cluster, network: Subnet) {
+  constructor(cluster: Cluster, network: Subnet, networks?: Networks) {
     this.cluster = cluster;
     this.network = network;
+    this.networks = networks;
     for (const node of cluster.all('node')) this.take(node.value);
   }
 
@@ -95,6 +98,7 @@ export class NodePlacer {
   }
 
   private isUsable(ip: string): boolean {
+    if (this.networks) return this.networks.isUsable(ip);
     return ip !== this.network.address && subnetHost(this.network, ip);
   }
 
@@ -133,14 +137,16 @@ export class NodePlacer {
   }
 
   private checkAddress(node: Value<'node'>): void {
-    if (node.ip === this.network.address) {
+    if (this.networks?.isHead(node.ip) ?? node.ip === this.network.address) {
       throw new MusterError('duplicate', `${node.name}: IP ${node.ip} is the head's own; nothing was changed.`);
     }
-    if (!subnetHost(this.network, node.ip)) {
+    if (!this.isUsable(node.ip)) {
+      const others = this.networks?.all.slice(1) ?? [];
+      const more = others.map(({ name, subnet }) => `, nor in ${name} ${subnet.network}/${subnet.prefix}`).join('');
       const { network, prefix } = this.network;
       throw new MusterError(
         'bad-value',
-        `${node.name}: IP ${node.ip} is no host address in the boot network ${network}/${prefix}.`,
+        `${node.name}: IP ${node.ip} is no host address in the boot network ${network}/${prefix}${more}.`,
       );
     }
   }

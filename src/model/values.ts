@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { parseIpv4 } from '../wire/ip.ts';
 import { isStationMac, parseMac } from '../wire/mac.ts';
+import { powerUriProblem } from './power-uri.ts';
 
 export const BOOT_STYLES = ['rwram', 'roram', 'iscsi', 'disked', 'live', 'next', 'sanboot'] as const;
 export type BootStyle = (typeof BOOT_STYLES)[number];
@@ -42,10 +43,11 @@ export const kickstartValue = z
   );
 
 /** Without spaces, so that the password in it can be found and hidden in every text that it stands in. */
-export const powerUriValue = z
-  .string()
-  .max(4096, 'must have 4096 characters at most')
-  .regex(/^([a-z][a-z0-9+.-]*:\/\/\S*)?$/, 'must be a URI such as ipmi:///admin:password@172.45.88.1');
+export const powerUriValue = z.string().superRefine((text, context) => {
+  const problem = text.length > 4096 ? 'must have 4096 characters at most' : powerUriProblem(text);
+  // The value stays out of the message: it may be a password that stands in the wrong place.
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+});
 
 export const macValue = z.string().transform((text, context) => {
   const mac = parseMac(text);

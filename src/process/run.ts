@@ -67,6 +67,18 @@ export async function runOk(command: string, args: readonly string[], options: R
   );
 }
 
+/** Runs a program on the terminal of this one; answers its exit status. */
+export async function runOnTerminal(command: string, args: readonly string[], packageName?: string): Promise<number> {
+  const child = spawn(command, args, { stdio: 'inherit' });
+  return new Promise((resolve, reject) => {
+    child.once('error', error => {
+      const remedy = packageName ? `; install the package ${packageName}` : '';
+      reject(new MusterError('tool-missing', `The program '${command}' cannot be started${remedy}.`, { cause: error }));
+    });
+    child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+  });
+}
+
 function lastLines(text: string, count: number): string {
   return text.trim().split('\n').slice(-count).join('; ') || 'it said nothing';
 }

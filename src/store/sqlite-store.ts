@@ -202,7 +202,8 @@ class SqliteStore implements Store {
     const at = this.now();
     const effects = commit.changes.map(change => this.effect(change, at, undo));
     this.sequence += 1;
-    return { sequence: this.sequence, at, who: commit.who, what: commit.what, effects };
+    const { who, what, about } = commit;
+    return { sequence: this.sequence, at, who, what, effects, ...(about && { about }) };
   }
 
   private effect(
@@ -256,11 +257,12 @@ class SqliteStore implements Store {
       effect.entry ? [{ ...effect.entry, value: JSON.stringify(effect.entry.value) }] : [],
     );
     const gone = entry.effects.filter(effect => !effect.entry).map(effect => effect.uid);
-    const objects = entry.effects.map(effect => ({
+    const changed = entry.effects.map(effect => ({
       kind: effect.kind,
       uid: effect.uid,
       name: effect.entry?.value.name ?? '',
     }));
+    const objects = [...changed, ...(entry.about ?? [])];
     // One statement for any number of objects: SQLite unpacks the list itself.
     await this.database.run(
       `INSERT INTO objects (uid, kind, revision, created, modified, value)

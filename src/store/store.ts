@@ -8,6 +8,8 @@ export interface Commit {
   /** The command in words, for the audit trail. No secrets. */
   what: string;
   changes: readonly Change[];
+  /** What it was about without changing it: the nodes of a power action. */
+  about?: AuditLine['objects'];
 }
 
 /** One commit as the feed tells it; also a line of the audit trail. */
@@ -18,6 +20,7 @@ export interface FeedEntry {
   who: string;
   what: string;
   effects: Effect[];
+  about?: AuditLine['objects'];
 }
 
 /** A line of the audit trail, without the objects' values. */

@@ -6,6 +6,7 @@ import { startAdminServer } from '../../src/admin/server.ts';
 import { type Collected, collectGarbage, isBlobUsed } from '../../src/blobs/garbage.ts';
 import { defaultConfig } from '../../src/config.ts';
 import { openKickstarts } from '../../src/daemon/kickstarts.ts';
+import { headSshKey, powerAccess, powerControl } from '../../src/daemon/power.ts';
 import { openState, type Stops } from '../../src/daemon/state.ts';
 import { UnknownMachines } from '../../src/daemon/unknown-machines.ts';
 import { silentLog } from '../../src/log.ts';
@@ -39,11 +40,14 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
   const state = await openState(config, silentLog(), parseSubnet(address) as Subnet, stops);
   const { cluster, boots, blobs, directory, happenings } = state;
   const unknown = new UnknownMachines();
+  const sshKey = await headSshKey(state);
   const collect = async (dryRun: boolean, at = state.now): Promise<Collected> =>
     collectGarbage(blobs, cluster, boots, { dryRun, now: at });
   const ports = {
     ...state,
     kickstarts: openKickstarts(state),
+    power: powerAccess(state, sshKey, powerControl(state, sshKey)),
+    transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),

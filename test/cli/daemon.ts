@@ -58,15 +58,30 @@ export class TestDaemon extends Programs {
   readonly port: number;
   private readonly child: ChildProcess;
 
-  private constructor(folder: string, socket: string, config: string, port: number, child: ChildProcess) {
+  private readonly said: string[];
+
+  private constructor(
+    parts: { folder: string; socket: string; config: string; port: number },
+    child: ChildProcess,
+    said: string[],
+  ) {
+    const { folder, socket, config, port } = parts;
     super(folder, socket);
     this.port = port;
+    this.said = said;
     this.socket = socket;
     this.config = config;
     this.child = child;
   }
 
-  static async start(): Promise<TestDaemon> {
+  /**
+   * @param more lines of the configuration file
+   * @param within words before the program, such as those of a network namespace
+   */
+  static async start(
+    more: readonly string[] = [],
+    within: (words: readonly string[]) => string[] = words => [...words],
+  ): Promise<TestDaemon> {
     const folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
     const socket = join(folder, 'admin.sock');
     const config = join(folder, 'muster.toml');
@@ -75,19 +90,33 @@ export class TestDaemon extends Programs {
       'head.address = "127.0.0.1/24"',
       `paths.state = "${join(folder, 'state')}"`,
       `paths.socket = "${socket}"`,
-      'dhcp.enabled = false',
+      'dhcp.mode = "off"',
       'tftp.enabled = false',
       'iscsi.enabled = false',
       `paths.kickstarts = "${join(folder, 'kickstarts')}"`,
       `http.port = ${port}`,
+      `power.drivers = "${join(folder, 'power.d')}"`,
+      ...more,
     ];
     writeFileSync(config, `${lines.join('\n')}\n`);
-    const child = spawn(process.execPath, [MAIN, '--config', config], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const [program = '', ...words] = within([process.execPath, MAIN, '--config', config]);
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const log: string[] = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => log.push(chunk.toString()));
     await ready(child).catch(async error => {
       await rm(folder, { recursive: true, force: true });
       throw error;
     });
-    return new TestDaemon(folder, socket, config, port, child);
+    return new TestDaemon({ folder, socket, config, port }, child, log);
+  }
+
+  /** Everything the daemon has logged. */
+  get log(): string {
+    return this.said.join('');
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
   }
 
   async stop(): Promise<void> {

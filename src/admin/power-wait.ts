@@ -1,0 +1,53 @@
+// `--wait`: after a power action, until the node is up by a boot that began after it, or down; told whenever it gets further.
+import { furthestStage } from '../boot/boot.ts';
+import type { PowerAction, PowerResult } from '../power/control.ts';
+import type { PowerLine } from './contract.ts';
+import type { AdminPorts } from './server.ts';
+
+interface Waiting {
+  result: PowerResult;
+  action: PowerAction;
+  /** Milliseconds since 1970, when the request came. */
+  begun: number;
+  timeoutMs: number;
+  signal: AbortSignal;
+  tell(line: PowerLine): void;
+}
+
+/** How often it is looked at, in milliseconds. */
+const EVERY_MS = 500;
+
+export async function waitForNodes(ports: AdminPorts, waiting: Waiting): Promise<void> {
+  const { result, action, begun, timeoutMs, signal, tell } = waiting;
+  const { uid, name } = result;
+  const wanted = action === 'off' || action === 'shutdown' ? 'down' : 'up';
+  const end = ports.now() + timeoutMs;
+  let told = '';
+  while (!signal.aborted) {
+    const { state, reason } = ports.statuses.of(uid);
+    const boot = ports.boots.current(uid);
+    // A node that was on already and is up has nothing to wait for.
+    const isNew = action === 'on' || (boot?.started ?? 0) > begun;
+    if (state === wanted && (wanted === 'down' || isNew))
+      return tell({ type: 'result', ...result, text: `${wanted}${way(result)}` });
+    if (wanted === 'down' && state === 'unknown') return tell({ type: 'result', ...result });
+    if (ports.now() >= end) {
+      const why = reason ?? (boot && isNew ? furthestStage(boot) : undefined) ?? 'nothing was heard of it';
+      return tell({
+        type: 'result',
+        ...result,
+        code: 'timed-out',
+        text: `not ${wanted} after ${timeoutMs / 1000} s: ${state}, ${why}`,
+      });
+    }
+    const news = boot && isNew ? `${state}${state === 'booting' ? `: ${furthestStage(boot) ?? ''}` : ''}` : result.text;
+    if (news !== told) tell({ type: 'progress', name, text: news });
+    told = news;
+    await new Promise(resolve => setTimeout(resolve, EVERY_MS));
+  }
+}
+
+/** ` (soft)`, ` (hard, after …)`. */
+function way({ text }: PowerResult): string {
+  return / \(.*\)$/.exec(text)?.[0] ?? '';
+}

@@ -1,0 +1,46 @@
+// `muster node console n0`: the serial console on this terminal, until Ctrl-] is typed.
+import { PassThrough } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { MusterError } from '../errors.ts';
+import { chosen } from './selection.ts';
+import type { Action } from './table.ts';
+
+/** Ctrl-], as telnet and virsh have it. */
+const ESCAPE = 0x1d;
+
+export const nodeConsole: Action = {
+  name: 'console',
+  words: '[name]',
+  takes: 'names',
+  summary: "the node's serial console, serial over LAN with a BMC; Ctrl-] ends it; a log is kept below paths.state",
+  examples: ['muster node console n0'],
+  async run({ client, given, terminal }) {
+    const query = chosen(given, given.words);
+    if (Object.keys(query).length === 0)
+      throw new MusterError('bad-usage', "'console' needs a node: muster node console n0.");
+    const { stdin, stdout } = process;
+    const keyboard = new PassThrough();
+    const screen = await client.duplex('/api/v1/nodes/console', query, keyboard);
+    terminal.say('Console is open. Ctrl-] ends it.');
+    const type = (bytes: Buffer): void => {
+      const end = bytes.indexOf(ESCAPE);
+      keyboard.write(end < 0 ? bytes : bytes.subarray(0, end));
+      if (end >= 0) screen.destroy();
+    };
+    try {
+      if (stdin.isTTY) stdin.setRawMode(true);
+      stdin.on('data', type);
+      stdin.once('end', () => keyboard.end());
+      screen.pipe(stdout, { end: false });
+      // Either side may end it, in its own way.
+      await finished(screen).catch(() => {});
+    } finally {
+      stdin.off('data', type);
+      if (stdin.isTTY) stdin.setRawMode(false);
+      stdin.pause();
+      keyboard.destroy();
+    }
+    terminal.say('\r\nConsole is closed.');
+    return 0;
+  },
+};

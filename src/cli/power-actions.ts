@@ -1,0 +1,188 @@
+// `muster node power on|off|cycle|reset|status`, `reboot`, `shutdown`: one line for all nodes with the same result.
+import type { PowerLine, ShownDriver } from '../admin/contract.ts';
+import { ERRORS, MusterError } from '../errors.ts';
+import { foldNodeSet } from '../model/nodeset.ts';
+import { printData } from './listing.ts';
+import { refuseEmpty, type SelectionQuery, selection } from './selection.ts';
+import type { Action, Context, Option } from './table.ts';
+
+const SWITCHES = ['on', 'off', 'cycle', 'reset', 'status', 'drivers'] as const;
+
+const NEXT: readonly Option[] = [
+  { flags: '--pxe', meaning: 'boot from the network next, once' },
+  { flags: '--disk', meaning: 'boot from the disk next, once' },
+];
+
+const WAIT: readonly Option[] = [
+  { flags: '--wait', meaning: 'until the nodes are up (or down, when they are switched off)' },
+  { flags: '--timeout <seconds>', meaning: 'how long --wait waits at most; 1800 when not given' },
+];
+
+const STAGGER: Option = {
+  flags: '--stagger <seconds>',
+  meaning: 'between two nodes that are switched on; power.stagger_seconds when not given',
+};
+
+type Result = Omit<Extract<PowerLine, { type: 'result' }>, 'type'>;
+
+export const nodePower: Action = {
+  name: 'power',
+  words: '<action> [names...]',
+  takes: { words: SWITCHES },
+  summary: "switch nodes on or off by their power_uri, cycle, reset, ask; 'drivers' lists the drivers",
+  options: [...NEXT, STAGGER, ...WAIT],
+  examples: [
+    'muster node -i n[0-15] power status',
+    'muster node --all power on --stagger 0.5 --wait',
+    'muster node -i n3 power cycle --pxe',
+    'muster node power drivers',
+  ],
+  async run(context) {
+    const [action = '', ...names] = context.given.words;
+    if (!(SWITCHES as readonly string[]).includes(action))
+      throw new MusterError('bad-usage', `There is no 'power ${action}'; there are ${SWITCHES.join(', ')}.`);
+    if (action === 'drivers') return listDrivers(context);
+    return act(context, action, names);
+  },
+};
+
+const softHard = (what: string): readonly Option[] => [
+  { flags: '--soft', meaning: `only by ssh: the system of the node ${what} itself` },
+  { flags: '--hard', meaning: 'only by the power_uri, at once' },
+];
+
+export const nodeReboot: Action = {
+  name: 'reboot',
+  words: '[names...]',
+  takes: 'names',
+  summary: 'reboot nodes: softly by ssh when they are up, and hard when that is not possible or takes too long',
+  options: [...softHard('reboots'), ...NEXT, STAGGER, ...WAIT],
+  examples: [
+    'muster node -i n0 reboot',
+    'muster node -i n[0-15] reboot --soft --wait',
+    'muster node -i n3 reboot --hard',
+  ],
+  run: async context => act(context, 'reboot', context.given.words),
+};
+
+export const nodeShutdown: Action = {
+  name: 'shutdown',
+  words: '[names...]',
+  takes: 'names',
+  summary: 'shut nodes down: softly by ssh when they are up, and hard when that is not possible or takes too long',
+  options: [...softHard('shuts down'), ...WAIT],
+  examples: ['muster node -i n0 shutdown', 'muster node --all shutdown --soft', 'muster node -i n3 shutdown --hard'],
+  run: async context => act(context, 'shutdown', context.given.words),
+};
+
+async function act(context: Context, action: string, names: readonly string[]): Promise<number> {
+  const { client, given, terminal } = context;
+  const query = selectionOf(context, action, names);
+  const results: Result[] = [];
+  const progress = new Progress(context);
+  for await (const line of client.lines<PowerLine>('/api/v1/nodes/power', query, bodyOf(given.options, action))) {
+    if (line.type === 'progress') progress.at(line.name, line.text);
+    else {
+      const { type: _type, ...result } = line;
+      results.push(result);
+      progress.done(result.name);
+    }
+  }
+  refuseEmpty(context, results.length);
+  if (given.json || given.yaml) printData(terminal, given, results);
+  else if (!given.quiet || results.some(result => result.code)) terminal.write(groupedText(results));
+  for (const hint of new Set(results.flatMap(result => result.hint ?? []))) terminal.say(hint);
+  return Math.max(0, ...results.map(({ code }) => (code ? ERRORS[code].exit : 0)));
+}
+
+/** Asking for the power of nobody in particular is asking for everyone's. */
+function selectionOf(context: Context, action: string, names: readonly string[]): SelectionQuery {
+  const { given } = context;
+  const ids = [...given.ids, ...names];
+  const isAll =
+    action === 'status' && ids.length === 0 && given.select.length === 0 && !given.all && !given.up && !given.down;
+  return selection({ ...context, client: context.client, given: { ...given, ids, all: given.all || isAll } }, action);
+}
+
+function bodyOf(options: Record<string, unknown>, action: string): Record<string, unknown> {
+  const pair = (one: string, other: string): string | undefined => {
+    if (options[one] && options[other])
+      throw new MusterError('bad-usage', `--${one} and --${other} exclude each other.`);
+    return options[one] ? one : options[other] ? other : undefined;
+  };
+  const way = pair('soft', 'hard');
+  const next = pair('pxe', 'disk');
+  const stagger = secondsOf(options['stagger'], '--stagger');
+  const timeout = secondsOf(options['timeout'], '--timeout');
+  if (timeout !== undefined && !options['wait']) throw new MusterError('bad-usage', '--timeout goes with --wait.');
+  return {
+    action,
+    ...(way && { way }),
+    ...(next && { next }),
+    ...(stagger !== undefined && { stagger }),
+    ...(options['wait'] === true && { wait: true }),
+    ...(timeout !== undefined && { timeout }),
+  };
+}
+
+function secondsOf(option: unknown, name: string): number | undefined {
+  if (option === undefined) return undefined;
+  if (/^\d+(\.\d+)?$/.test(String(option))) return Number(option);
+  throw new MusterError('bad-usage', `${name} '${String(option)}' must be a number of seconds.`);
+}
+
+/** `n[0-37,39]: on`, then what went wrong. */
+export function groupedText(results: readonly Pick<Result, 'name' | 'text' | 'code'>[]): string {
+  const groups = new Map<string, { names: string[]; failed: boolean }>();
+  for (const { name, text, code } of results) {
+    const group = groups.get(text) ?? { names: [], failed: code !== undefined };
+    group.names.push(name);
+    groups.set(text, group);
+  }
+  const lines = [...groups].sort(([, left], [, right]) => Number(left.failed) - Number(right.failed));
+  return lines.map(([text, { names }]) => `${foldNodeSet(names)}: ${text}\n`).join('');
+}
+
+/** What is told while one waits: at most a line a second, and only when there is news. */
+class Progress {
+  private readonly context: Context;
+  private readonly states = new Map<string, string>();
+  private finished = 0;
+  private last = 0;
+  private told = '';
+
+  constructor(context: Context) {
+    this.context = context;
+  }
+
+  at(name: string, text: string): void {
+    this.states.set(name, text);
+    this.tell();
+  }
+
+  done(name: string): void {
+    this.finished += 1;
+    this.states.delete(name);
+    this.tell();
+  }
+
+  private tell(): void {
+    if (this.states.size === 0 || Date.now() - this.last < 1000) return;
+    const states = Array.from(this.states, ([name, text]) => ({ name, text }));
+    const news = `${this.finished} done; ${groupedText(states).trimEnd().replaceAll('\n', '; ')}`;
+    if (news !== this.told) this.context.terminal.say(news);
+    this.told = news;
+    this.last = Date.now();
+  }
+}
+
+async function listDrivers({ client, given, terminal }: Context): Promise<number> {
+  const drivers = await client.call<ShownDriver[]>('GET', '/api/v1/power/drivers');
+  if (given.json || given.yaml) printData(terminal, given, drivers);
+  else
+    for (const { scheme, form, file, problem } of drivers) {
+      const from = file ? `  ${file}` : '';
+      terminal.write(`${scheme.padEnd(10)}${form}${from}${problem ? `  CANNOT BE USED: ${problem}` : ''}\n`);
+    }
+  return drivers.some(driver => driver.problem) ? 1 : 0;
+}

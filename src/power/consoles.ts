@@ -1,0 +1,123 @@
+// Serial consoles: one program (or socket) per node however many look on, and a log of what was said while anybody did.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { connect } from 'node:net';
+import { join } from 'node:path';
+import type { Duplex, Readable, Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { MusterError, reasonOf } from '../errors.ts';
+import { quoteWords } from '../ssh/ssh.ts';
+import type { ConsoleProgram } from './driver.ts';
+
+interface Line {
+  output: Readable;
+  input: Writable;
+  end(): void;
+}
+
+interface Shared {
+  line: Line;
+  log: WriteStream;
+  lookers: Set<Writable>;
+}
+
+/** A looker that does not read is let go, in bytes that wait for it. */
+const WAITING_LIMIT = 1 << 20;
+
+export class Consoles {
+  private readonly folder: string;
+  private readonly open = new Map<string, Promise<Shared>>();
+
+  constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  logFile(name: string): string {
+    return join(this.folder, `${name}.log`);
+  }
+
+  /** Joins keyboard and screen to the node's console; resolves when either side has ended. */
+  async attach(
+    node: { uid: string; name: string },
+    program: () => Promise<ConsoleProgram>,
+    keyboard: Readable,
+    screen: Writable,
+  ): Promise<void> {
+    const opening = this.open.get(node.uid) ?? this.start(node, program);
+    this.open.set(node.uid, opening);
+    const shared = await opening.catch((error: unknown) => {
+      this.open.delete(node.uid);
+      throw error;
+    });
+    shared.lookers.add(screen);
+    keyboard.on('data', (bytes: Buffer) => shared.line.input.write(bytes));
+    try {
+      await Promise.race([
+        finished(keyboard, { writable: false }),
+        finished(screen),
+        finished(shared.line.output),
+      ]).catch(() => {});
+    } finally {
+      shared.lookers.delete(screen);
+      screen.end();
+      if (shared.lookers.size === 0) {
+        shared.line.end();
+        shared.log.end();
+        if (this.open.get(node.uid) === opening) this.open.delete(node.uid);
+      }
+    }
+  }
+
+  private async start(node: { uid: string; name: string }, program: () => Promise<ConsoleProgram>): Promise<Shared> {
+    const words = await program();
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    const line = 'socket' in words ? await socketLine(words.socket) : await programLine(words);
+    const log = createWriteStream(this.logFile(node.name), { flags: 'a', mode: 0o600 });
+    // A full disk must not end the console.
+    log.on('error', () => {});
+    log.write(`\n--- ${new Date().toISOString()} ---\n`);
+    const lookers = new Set<Writable>();
+    line.output.on('data', (bytes: Buffer) => {
+      log.write(bytes);
+      for (const screen of lookers) {
+        if (screen.writableLength > WAITING_LIMIT) screen.destroy();
+        else screen.write(bytes);
+      }
+    });
+    return { line, log, lookers };
+  }
+}
+
+async function socketLine(path: string): Promise<Line> {
+  const socket: Duplex = connect(path);
+  await new Promise<void>((resolve, reject) => {
+    socket.once('connect', resolve);
+    socket.once('error', error =>
+      reject(
+        new MusterError('bmc-silent', `The console cannot be opened (is the node switched on?): ${reasonOf(error)}`),
+      ),
+    );
+  });
+  socket.on('error', () => {});
+  return { output: socket, input: socket, end: () => void socket.destroy() };
+}
+
+/** `script` gives the program the terminal that it insists on. */
+async function programLine({ command, env }: Exclude<ConsoleProgram, { socket: string }>): Promise<Line> {
+  const words = ['-q', '-f', '-e', '-c', `exec ${quoteWords(command)}`, '/dev/null'];
+  const child: ChildProcess = spawn('script', words, {
+    env: { ...process.env, LC_ALL: 'C', SHELL: '/bin/sh', ...env },
+    stdio: ['pipe', 'pipe', 'inherit'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    child.once('spawn', resolve);
+    child.once('error', error => {
+      reject(new MusterError('tool-missing', `The program 'script' cannot be started: ${reasonOf(error)}`));
+    });
+  });
+  const { stdin, stdout } = child;
+  if (!stdin || !stdout) throw new MusterError('internal', 'a console without pipes');
+  stdin.on('error', () => {});
+  return { output: stdout, input: stdin, end: () => void child.kill('SIGTERM') };
+}

@@ -1,0 +1,134 @@
+// IPMI by ipmitool, on the head or on a server of the URI. The password goes by environment, never on the command line.
+import { MusterError } from '../../errors.ts';
+import type { PowerUri } from '../../model/power-uri.ts';
+import type { RunResult } from '../../process/run.ts';
+import type { ConsoleProgram, NextBoot, PowerDriver, PowerState, PowerTarget } from '../driver.ts';
+import { lastLine, type Tools } from '../tools.ts';
+
+export const ipmi: PowerDriver = {
+  scheme: 'ipmi',
+  open: (uri, tools) => new IpmiTarget(uri, tools),
+};
+
+/** RMCP+ cipher suites in the order they are tried: SHA-256 with AES, then SHA-1 with AES for older BMCs (IPMI 2.0 table 22-20). */
+const CIPHERS = ['17', '3'] as const;
+
+/** The BMCs that were found to need an older suite, so that each is found out once. */
+const olderCipher = new Set<string>();
+
+/** ipmitool's environment variable for `-E`. */
+const PASSWORD = 'IPMITOOL_PASSWORD';
+
+class IpmiTarget implements PowerTarget {
+  readonly name: string;
+  private readonly uri: PowerUri;
+  private readonly tools: Tools;
+
+  constructor(uri: PowerUri, tools: Tools) {
+    this.uri = uri;
+    this.tools = tools;
+    this.name = `BMC ${uri.host}`;
+  }
+
+  async status(): Promise<PowerState> {
+    const said = await this.ask('chassis', 'power', 'status');
+    const state = /Chassis Power is (on|off)/i.exec(said)?.[1]?.toLowerCase();
+    if (state === 'on' || state === 'off') return state;
+    throw new MusterError('power-failed', `${this.name} said neither on nor off: ${lastLine(said)}`);
+  }
+
+  async on(): Promise<void> {
+    await this.ask('chassis', 'power', 'on');
+  }
+
+  async off(): Promise<void> {
+    await this.ask('chassis', 'power', 'off');
+  }
+
+  async cycle(): Promise<void> {
+    await this.ask('chassis', 'power', 'cycle');
+  }
+
+  async reset(): Promise<void> {
+    await this.ask('chassis', 'power', 'reset');
+  }
+
+  async bootNext(device: NextBoot, efi: boolean): Promise<void> {
+    await this.ask('chassis', 'bootdev', device, ...(efi ? ['options=efiboot'] : []));
+  }
+
+  console(): ConsoleProgram {
+    if (this.uri.server)
+      throw new MusterError(
+        'power-failed',
+        `${this.name}: a console through the server ${this.uri.server.host} is not possible; log in there.`,
+      );
+    // `~` begins ipmitool's own commands; nobody types Ctrl-^.
+    const command = ['ipmitool', ...this.words(this.cipher()), '-e', '\u001e', 'sol', 'activate'];
+    return { command, env: { [PASSWORD]: this.uri.password ?? '' }, package: 'ipmitool' };
+  }
+
+  private async ask(...command: string[]): Promise<string> {
+    const cipher = this.cipher();
+    const result = await this.run(cipher, command);
+    if (result?.status === 0) return result.stdout;
+    if (result && this.isOlder(result) && cipher === CIPHERS[0] && this.uri.options['cipher'] === undefined) {
+      olderCipher.add(this.key());
+      return this.ask(...command);
+    }
+    throw this.failure(result);
+  }
+
+  private async run(cipher: string, command: readonly string[]): Promise<RunResult | undefined> {
+    // -v: without it a wrong password and a dead BMC are told by the same words.
+    return this.tools.run('ipmitool', [...this.words(cipher), '-v', ...command], {
+      server: this.uri.server,
+      secret: { name: PASSWORD, value: this.uri.password ?? '' },
+      package: 'ipmitool',
+    });
+  }
+
+  private words(cipher: string): string[] {
+    const { host = '', port, user = '', options } = this.uri;
+    const kind = options['interface'] ?? 'lanplus';
+    return [
+      ...['-I', kind, '-H', host, ...(port === undefined ? [] : ['-p', String(port)]), '-U', user, '-E'],
+      ...(kind === 'lanplus' ? ['-C', cipher] : []),
+      ...(options['privilege'] ? ['-L', options['privilege'].toUpperCase()] : []),
+    ];
+  }
+
+  private cipher(): string {
+    return this.uri.options['cipher'] ?? (olderCipher.has(this.key()) ? CIPHERS[1] : CIPHERS[0]);
+  }
+
+  private key(): string {
+    return `${this.uri.host}:${this.uri.port ?? 623}`;
+  }
+
+  private isOlder({ stderr }: RunResult): boolean {
+    return /no matching cipher suite|invalid (authentication|integrity|confidentiality) algorithm/i.test(stderr);
+  }
+
+  private failure(result: RunResult | undefined): MusterError {
+    const seconds = this.tools.timeoutMs / 1000;
+    if (!result) return new MusterError('bmc-silent', `${this.name} did not answer in ${seconds} s`);
+    const said = result.stderr || result.stdout;
+    if (/RAKP 2 HMAC is invalid|unauthorized name|Invalid user name|password verification|Unauthorized/i.test(said))
+      return new MusterError('bmc-refused', `${this.name} refused the user '${this.uri.user}': wrong name or password`);
+    if (/invalid role|unauthorized role|privilege/i.test(said))
+      return new MusterError(
+        'bmc-refused',
+        `${this.name} gives the user '${this.uri.user}' too low a privilege (?privilege=operator asks for less)`,
+      );
+    if (/insufficient resources|node busy|session limit/i.test(said))
+      return new MusterError('bmc-busy', `${this.name} is busy: ${lastLine(said)}`);
+    if (this.isOlder(result))
+      return new MusterError('bmc-refused', `${this.name} speaks none of the cipher suites; ?cipher=N names another`);
+    if (/Address lookup|could not open socket/i.test(said))
+      return new MusterError('bmc-silent', `${this.name} cannot be reached: ${lastLine(said)}`);
+    if (/Unable to establish|no response|timed? ?out/i.test(said))
+      return new MusterError('bmc-silent', `${this.name} did not answer`);
+    return new MusterError('power-failed', `${this.name} said: ${lastLine(said) || `status ${result.status}`}`);
+  }
+}

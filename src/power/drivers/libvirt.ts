@@ -1,0 +1,79 @@
+// Virtual machines of libvirt by virsh, on the head or on a server of the URI.
+import { MusterError } from '../../errors.ts';
+import type { PowerUri } from '../../model/power-uri.ts';
+import type { ConsoleProgram, NextBoot, PowerDriver, PowerState, PowerTarget } from '../driver.ts';
+import { lastLine, type Tools } from '../tools.ts';
+
+export const libvirt: PowerDriver = {
+  scheme: 'libvirt',
+  open: (uri, tools) => new Domain(uri, tools),
+};
+
+/** The hypervisor of the whole machine. */
+const SYSTEM = 'qemu:///system';
+
+/** virsh-domstate: what is neither of these runs in some way. */
+const OFF = ['shut off', 'crashed', 'no state'];
+
+class Domain implements PowerTarget {
+  readonly name: string;
+  private readonly uri: PowerUri;
+  private readonly tools: Tools;
+
+  constructor(uri: PowerUri, tools: Tools) {
+    this.uri = uri;
+    this.tools = tools;
+    this.name = `domain ${uri.name}${uri.server ? ` of ${uri.server.host}` : ''}`;
+  }
+
+  async status(): Promise<PowerState> {
+    const state = (await this.ask('domstate')).trim();
+    return OFF.includes(state) ? 'off' : 'on';
+  }
+
+  async on(): Promise<void> {
+    await this.ask('start');
+  }
+
+  async off(): Promise<void> {
+    await this.ask('destroy');
+  }
+
+  /** virsh has no such word; what is defined and not running is started with the new definition. */
+  async cycle(): Promise<void> {
+    await this.off();
+    await this.on();
+  }
+
+  async reset(): Promise<void> {
+    await this.ask('reset');
+  }
+
+  async bootNext(device: NextBoot): Promise<void> {
+    throw new MusterError(
+      'power-failed',
+      `${this.name}: libvirt knows no boot device for once (${device}); set <boot dev=…/> in the domain`,
+    );
+  }
+
+  console(): ConsoleProgram {
+    if (this.uri.server)
+      throw new MusterError('power-failed', `${this.name}: its console is on ${this.uri.server.host}; log in there.`);
+    return { command: ['virsh', '-c', this.connect(), 'console', '--force', '--', this.uri.name ?? ''], env: {} };
+  }
+
+  private connect(): string {
+    return this.uri.options['connect'] ?? SYSTEM;
+  }
+
+  private async ask(word: string): Promise<string> {
+    const words = ['-q', '-c', this.connect(), word, '--domain', this.uri.name ?? ''];
+    const result = await this.tools.run('virsh', words, { server: this.uri.server, package: 'libvirt-clients' });
+    if (!result) throw new MusterError('bmc-silent', `${this.name}: no answer in ${this.tools.timeoutMs / 1000} s`);
+    if (result.status === 0) return result.stdout;
+    const said = lastLine(result.stderr).replace(/^error: /, '');
+    if (/failed to connect|unable to connect|Cannot recv data/i.test(result.stderr))
+      throw new MusterError('bmc-silent', `${this.name}: ${said}`);
+    throw new MusterError('power-failed', `${this.name}: ${said || `virsh ended with status ${result.status}`}`);
+  }
+}

@@ -1,0 +1,87 @@
+// What a running system is asked to do itself: /usr/sbin/reboot or /usr/sbin/shutdown by ssh, and how it is seen to be done.
+import { MusterError, reasonOf } from '../errors.ts';
+import { SSH_FAILED, shortSshWords } from '../ssh/ssh.ts';
+import type { PowerTarget } from './driver.ts';
+
+export type SoftAction = 'reboot' | 'shutdown';
+
+export interface SoftPorts {
+  now(): number;
+  sleep(milliseconds: number): Promise<unknown>;
+  /** Runs a command on the node as root. */
+  run(command: string): Promise<{ status: number; stdout: string; stderr: string }>;
+  /** Whether nothing at all answers at the node's address. */
+  isSilent(): Promise<boolean>;
+  /** Whether the node has begun a new boot. */
+  hasBootedSince(milliseconds: number): boolean;
+}
+
+/** Printed before the system goes: a connection that is cut afterwards is no failure. */
+const ASKED = 'muster-asked';
+
+const COMMANDS: Record<SoftAction, string> = {
+  reboot: '/usr/sbin/reboot',
+  shutdown: '/usr/sbin/shutdown -h now',
+};
+
+/** How long a refused connection is tried again, in milliseconds. */
+const REFUSED_MS = 10_000;
+
+/** Between two looks at whether it is done, in milliseconds. */
+const LOOK_MS = 1000;
+
+/** So many times in a row nothing must answer, that a lost packet is not taken for a machine that went down. */
+const SILENCES = 2;
+
+/** Throws `node-unreachable` with the reason when the system was not asked, `timed-out` when it did not do it. */
+export async function actSoft(
+  action: SoftAction,
+  target: PowerTarget | undefined,
+  timeoutMs: number,
+  ports: SoftPorts,
+): Promise<void> {
+  const begun = ports.now();
+  await ask(action, ports);
+  let silences = 0;
+  while (ports.now() - begun < timeoutMs) {
+    await ports.sleep(LOOK_MS);
+    if (action === 'reboot' && ports.hasBootedSince(begun)) return;
+    if (action === 'shutdown' && target) {
+      // A BMC that does not answer for once is asked again: the time is limited anyway.
+      if ((await target.status().catch(() => 'unknown')) === 'off') return;
+      continue;
+    }
+    silences = (await ports.isSilent()) ? silences + 1 : 0;
+    if (silences >= SILENCES) return;
+  }
+  throw new MusterError(
+    'timed-out',
+    `the system was asked and did not ${action === 'reboot' ? 'go down' : 'power off'} in ${timeoutMs / 1000} s`,
+  );
+}
+
+/** A system that has just come up may say so before its sshd listens. */
+async function ask(action: SoftAction, ports: SoftPorts): Promise<void> {
+  const begun = ports.now();
+  for (;;) {
+    const refusal = await askOnce(action, ports);
+    if (!refusal) return;
+    const isEarly = refusal.isRefused && ports.now() - begun < REFUSED_MS;
+    if (!isEarly) throw new MusterError('node-unreachable', refusal.text);
+    await ports.sleep(LOOK_MS);
+  }
+}
+
+async function askOnce(
+  action: SoftAction,
+  ports: SoftPorts,
+): Promise<{ text: string; isRefused: boolean } | undefined> {
+  const { status, stdout, stderr } = await ports
+    .run(`echo ${ASKED}; exec ${COMMANDS[action]}`)
+    .catch(error => ({ status: SSH_FAILED, stdout: '', stderr: reasonOf(error) }));
+  const wasAsked = stdout.includes(ASKED);
+  if (status === 0 || (status === SSH_FAILED && wasAsked)) return undefined;
+  const words = shortSshWords(stderr.trim().split('\n').at(-1) || `status ${status}`);
+  const text = wasAsked ? `${COMMANDS[action]} failed on the node: ${words}` : `ssh: ${words}`;
+  return { text, isRefused: /Connection refused/.test(words) };
+}

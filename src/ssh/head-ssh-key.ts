@@ -1,0 +1,47 @@
+// The head's own ssh key: made once by ssh-keygen below the state folder, and the two small files that go with it.
+import { existsSync } from 'node:fs';
+import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MusterError } from '../errors.ts';
+import { runOk } from '../process/run.ts';
+import type { SshKey } from './ssh.ts';
+
+/** ssh starts it to ask for a password; the password is in an environment that only the same user can read. */
+const ASKPASS = '#!/bin/sh\nprintf \'%s\\n\' "$MUSTER_ASKPASS"\n';
+
+/** Where the key lies below the state folder. */
+export function sshKeyFile(stateFolder: string): string {
+  return join(stateFolder, 'ssh', 'id_ed25519');
+}
+
+/** Reads the key, or makes it. Throws `tool-missing` without ssh-keygen. */
+export async function loadSshKey(stateFolder: string, headName: string): Promise<SshKey> {
+  const file = sshKeyFile(stateFolder);
+  const folder = join(stateFolder, 'ssh');
+  const askpass = join(folder, 'askpass');
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await chmod(folder, 0o700);
+  if (!existsSync(file)) await makeKey(file, `muster@${headName}`);
+  await chmod(file, 0o600);
+  await writeFile(askpass, ASKPASS, { mode: 0o700 });
+  // Not read from the .pub file: that one may be another key's.
+  const publicKey = (await runOk('ssh-keygen', ['-y', '-P', '', '-f', file], { package: 'openssh-client' })).trim();
+  if (!/^ssh-[a-z0-9-]+ [A-Za-z0-9+/=]+/.test(publicKey))
+    throw new MusterError('bad-config', `${file} is no private key of ssh; restore it, or remove it and start again.`);
+  return { file, askpass, publicKey, knownServers: join(folder, 'known_servers') };
+}
+
+/** Under another name first: a crash leaves the whole key or none. */
+async function makeKey(file: string, comment: string): Promise<void> {
+  const temporary = `${file}.new`;
+  for (const name of [temporary, `${temporary}.pub`]) await rm(name, { force: true });
+  const words = ['-q', '-t', 'ed25519', '-N', '', '-C', comment.replace(/[^\w.@-]/g, '_'), '-f', temporary];
+  await runOk('ssh-keygen', words, { package: 'openssh-client' });
+  await rename(`${temporary}.pub`, `${file}.pub`);
+  await rename(temporary, file);
+}
+
+/** The public key as its file has it, for people; undefined when there is none yet. */
+export async function publicKeyOf(stateFolder: string): Promise<string | undefined> {
+  return readFile(`${sshKeyFile(stateFolder)}.pub`, 'utf8').catch(() => undefined);
+}
