@@ -1,5 +1,9 @@
 // The system packages of each purpose: one row per package, with the file that shows it is there.
 
+import { existsSync, readFileSync } from 'node:fs';
+
+const NETBOOT = netbootRelease();
+
 /** @typedef {'build' | 'head' | 'lab' | 'test' | 'bench'} Purpose */
 
 /** @type {readonly { name: string, shows: string, for: readonly Purpose[] }[]} */
@@ -57,6 +61,16 @@ export const PACKAGES = [
   { name: 'rpm', shows: 'bin/rpmbuild', for: ['test'] },
   { name: 'createrepo-c', shows: 'bin/createrepo_c', for: ['test'] },
   { name: 'dnf', shows: 'bin/dnf', for: ['test'] },
+  // Debian's own installer, where Debian has it as a package.
+  ...(NETBOOT === undefined
+    ? []
+    : [
+        /** @type {const} */ ({
+          name: `debian-installer-${NETBOOT}-netboot-amd64`,
+          shows: `/usr/lib/debian-installer/images/${NETBOOT}/amd64/text/debian-installer/amd64/linux`,
+          for: ['test'],
+        }),
+      ]),
 
   // Power control: what drives, and what stands for BMCs, servers and hypervisors in the tests.
   { name: 'ipmitool', shows: 'bin/ipmitool', for: ['head', 'test'] },
@@ -79,3 +93,10 @@ export const PACKAGES = [
   { name: 'tftpd-hpa', shows: 'sbin/in.tftpd', for: ['bench'] },
   { name: 'tgt', shows: 'sbin/tgtd', for: ['bench', 'test'] },
 ];
+
+/** The release of this Debian, when it is one whose netboot installer is a package in it. */
+function netbootRelease() {
+  const text = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  const release = /^ID=debian$/m.test(text) ? /^VERSION_ID="?(\d+)"?$/m.exec(text)?.[1] : undefined;
+  return release === '12' || release === '13' ? release : undefined;
+}

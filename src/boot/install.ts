@@ -118,8 +118,9 @@ const WORDS: Record<InstallerKind, Words> = {
     ...(kickstart === undefined ? [] : ['auto=true', 'priority=critical', `url=${url}/kickstart`]),
     'interface=auto',
     bootInterface(mac),
-    // A boot network often has no router, and the question comes before the answers are there.
+    // A boot network often has no router and no name server, and these questions come before the answers are there.
     'netcfg/no_default_route=true',
+    `netcfg/get_nameservers=${new URL(url).hostname}`,
   ],
   /** casper fetches the whole image into memory; cloud-init appends `user-data` and `meta-data` to its seed's URL. */
   subiquity: ({ repo, kickstart }, url, mac) => [

@@ -47,38 +47,32 @@ export class IsoTree {
    * root is the root.
    */
   async lookup(path: string): Promise<IsoEntry | undefined> {
-    return withFile(this.path, async handle => {
-      const way: IsoEntry[] = [this.root];
-      const left = split(path).reverse();
-      for (let links = 0; ; ) {
-        const name = left.pop();
-        const here = way.at(-1) ?? this.root;
-        if (name === undefined) return here;
-        if (left.length + way.length > COMPONENTS) return undefined;
-        if (name === '..') {
-          if (way.length > 1) way.pop();
-          continue;
-        }
-        if (here.kind !== 'directory') return undefined;
-        const entry = (await this.entries(handle, here)).find(one => one.name === name);
-        if (!entry) return undefined;
-        if (entry.kind !== 'link') {
-          way.push(entry);
-          continue;
-        }
-        links += 1;
-        if (links > LINKS) return undefined;
-        if (entry.target?.startsWith('/')) way.length = 1;
-        left.push(...split(entry.target ?? '').reverse());
+    const way: IsoEntry[] = [this.root];
+    const left = split(path).reverse();
+    for (let links = 0; ; ) {
+      const name = left.pop();
+      const here = way.at(-1) ?? this.root;
+      if (name === undefined) return here;
+      if (left.length + way.length > COMPONENTS) return undefined;
+      if (name === '..') {
+        if (way.length > 1) way.pop();
+        continue;
       }
-    });
+      if (here.kind !== 'directory') return undefined;
+      const entry = (await this.list(here)).find(one => one.name === name);
+      if (!entry) return undefined;
+      if (entry.kind !== 'link') {
+        way.push(entry);
+        continue;
+      }
+      links += 1;
+      if (links > LINKS) return undefined;
+      if (entry.target?.startsWith('/')) way.length = 1;
+      left.push(...split(entry.target ?? '').reverse());
+    }
   }
 
   async list(directory: IsoEntry): Promise<readonly IsoEntry[]> {
-    return withFile(this.path, async handle => this.entries(handle, directory));
-  }
-
-  private async entries(handle: FileHandle, directory: IsoEntry): Promise<readonly IsoEntry[]> {
     const known = this.kept.get(directory.offset);
     if (known) {
       // The one that was asked for last is the last to go.
@@ -86,7 +80,7 @@ export class IsoTree {
       this.kept.set(directory.offset, known);
       return known;
     }
-    const entries = await readDirectory(handle, this.naming, directory);
+    const entries = await withFile(this.path, async handle => readDirectory(handle, this.naming, directory));
     if (!this.kept.has(directory.offset)) this.keptEntries += entries.length;
     this.kept.set(directory.offset, entries);
     for (const [offset, old] of this.kept) {
