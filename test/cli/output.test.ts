@@ -54,6 +54,16 @@ test('a list is printed as the specified system prints it', t => {
   );
 });
 
+test('the size of a naming pool counts indices, not bytes', t => {
+  const pool = shown('default', { first_index: 0, size: 155 });
+  const text = listText(
+    [pool],
+    { showUids: false, fields: undefined },
+    { title: 'Naming pools', detail: 'long', now: NOW },
+  );
+  t.is(text, 'Naming pools\n  default\n    first_index: 0\n    name: default\n    size: 155\n');
+});
+
 test('a table has the names on the left and fits its width', t => {
   const nodes = [shown('n0', { groups: ['gpu', 'rack1'] }), shown('n10', { groups: [] })];
   t.is(
