@@ -198,7 +198,11 @@ const wrongs: Wrong[] = [
     status: 5,
     says: /MAC 08:00:27:00:00:01 belongs to n0 already; nothing was/,
   },
-  { line: 'muster node create --content @twice.json', status: 5, says: /MAC 08:00:27:00:00:09 belongs to n1 already/ },
+  {
+    line: 'muster node create --content @twice.json',
+    status: 5,
+    says: /MAC 08:00:27:00:00:09 is given twice, also for the new node n1/,
+  },
   { line: 'muster boot -i Frozen update cmdline=x', status: 5, says: /^ERROR: The boot config Frozen is frozen/ },
   { line: 'muster boot -i Frozen delete', status: 5, says: /^ERROR: The boot config Frozen is frozen/ },
   { line: 'muster boot -i Boot delete', status: 5, says: 'ERROR: The boot config Boot is used by node n0; change' },
