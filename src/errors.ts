@@ -55,6 +55,11 @@ export const ERRORS = {
     meaning: 'The bytes that arrived are not the bytes that were sent; repeat the upload.',
   },
   'upload-incomplete': { status: 400, exit: 6, meaning: 'The upload ended early; nothing was stored. Repeat it.' },
+  'download-failed': {
+    status: 500,
+    exit: 6,
+    meaning: 'A stored file could not be fetched, or not be written where it was to go; nothing is left there.',
+  },
   'disk-full': {
     status: 507,
     exit: 6,

@@ -207,6 +207,11 @@ const wrongs: Wrong[] = [
   { line: 'muster boot -i Frozen delete', status: 5, says: /^ERROR: The boot config Frozen is frozen/ },
   { line: 'muster boot -i Boot delete', status: 5, says: 'ERROR: The boot config Boot is used by node n0; change' },
   { line: 'muster boot -i Boot download kernel', status: 5, says: /has no kernel/ },
+  {
+    line: 'muster boot -i Boot download kernal',
+    status: 2,
+    says: "ERROR: A boot config has no stored file 'kernal'; there is kernel, initramfs.\n",
+  },
   { line: 'muster boot download kernel', status: 2, says: "ERROR: 'download' needs exactly one object: -i NAME.\n" },
   {
     line: 'muster node -i n0 waitfor up --timeout 0',

@@ -178,6 +178,17 @@ test.serial('a download is the file that was sent', async t => {
   await t.throwsAsync(stat(join(daemon.folder, 'back.part')));
 });
 
+test.serial('a download goes to standard output or into a folder, and says why it cannot be written', async t => {
+  const piped = await daemon.shell('muster boot -i Boot download kernel - | sha256sum');
+  const whole = await daemon.shell('sha256sum < back');
+  t.is(piped.stdout, whole.stdout, piped.stderr);
+  t.is((await run('boot', '-i', 'Boot', 'download', 'kernel', 'bin')).status, 0);
+  t.deepEqual(await readFile(join(daemon.folder, 'bin', 'Boot.kernel')), kernelFile('6.1.0'));
+  const nowhere = await run('boot', '-i', 'Boot', 'download', 'kernel', 'nowhere/x');
+  t.is(nowhere.status, 6);
+  t.regex(nowhere.stderr, /^ERROR: nowhere\/x: .*ENOENT.*\n$/);
+});
+
 test.serial('-q says nothing, -vv says what is asked', async t => {
   const quiet = await run('-q', 'attrib', '-i', 'gpu', 'update', 'description=x');
   t.deepEqual(quiet, { status: 0, stdout: '', stderr: '' });
