@@ -80,6 +80,11 @@ export const ERRORS = {
     exit: 3,
     meaning: 'musterd does not answer on its socket; start it, or give the right `--socket`.',
   },
+  'broken-off': {
+    status: 503,
+    exit: 3,
+    meaning: 'musterd ended before it had answered; `muster log` says whether the change was made.',
+  },
   'not-allowed': { status: 403, exit: 7, meaning: 'You may not do this; for the socket, join the group `muster`.' },
   'tool-missing': {
     status: 500,
