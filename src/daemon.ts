@@ -36,11 +36,12 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const nic = findInterfaces(config, networks);
   const unknown = new UnknownMachines();
   const state = await openState(config, log, network, stops, networks);
-  const { loaders, served } = await bootFiles(state);
+  const files = await bootFiles(state);
+  const { served } = files;
   const iscsi = await startIscsi(state, stops);
   await startHttp(state, served, iscsi, stops);
   const tftp = await startTftp(state, served, stops);
-  await startDhcp(state, loaders, unknown, stops);
+  await startDhcp(state, files, unknown, stops);
   startRouterAdvertiser(state, stops);
   await startAdmin(state, unknown, tftp, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;

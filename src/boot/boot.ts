@@ -28,6 +28,8 @@ export interface Boot {
   sessionHash?: string;
   tokenHash?: string;
   events: BootEvent[];
+  /** The loader file that was offered. */
+  loader?: string;
   /** Facts of the hardware, from the first heartbeat. */
   hardware?: Record<string, string>;
 }

@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import type { LoaderName } from '../config.ts';
 import type { Identity } from './identify.ts';
-import { type Loaders, wireName } from './loaders.ts';
+import { type Loaders, type SpareLoaders, wireName } from './loaders.ts';
 
 /** Where the head's boot plane listens. */
 export interface BootPlane {
@@ -13,24 +13,36 @@ export interface BootPlane {
 }
 
 export type BootTarget =
-  | { kind: 'tftp'; file: string }
-  | { kind: 'http'; url: string }
+  /** `instead` is the loader that the node failed with. */
+  | { kind: 'tftp'; file: string; instead?: string }
+  | { kind: 'http'; url: string; instead?: string }
   | { kind: 'script'; url: string }
   /** A running system: it boots nothing. */
   | { kind: 'none' }
   | { kind: 'refused'; refusal: string };
 
-export function targetFor(client: Identity, loaders: Loaders, plane: BootPlane): BootTarget {
+/** Which of several loaders a node gets, by what it did with them before: see `boot/loader-history`. */
+export type LoaderChoice = (files: readonly string[]) => string | undefined;
+
+export function targetFor(
+  client: Identity,
+  loaders: Loaders,
+  plane: BootPlane,
+  spares: SpareLoaders = {},
+  choose: LoaderChoice = ([first]) => first,
+): BootTarget {
   if (client.kind === 'system') return { kind: 'none' };
   const base = `http://${plane.address}:${plane.httpPort}/boot/v1`;
   if (client.kind === 'ipxe') return { kind: 'script', url: `${base}/script` };
   if (!client.arch) return { kind: 'refused', refusal: `there is no loader for this firmware: ${client.label}` };
   const path = loaders[client.arch];
   if (path === undefined) return { kind: 'refused', refusal: missing(client.arch, client.label) };
-  const file = wireName(loaders, client.arch) ?? basename(path);
+  const best = wireName(loaders, client.arch) ?? basename(path);
+  const file = choose([best, ...(spares[client.arch] ?? []).map(spare => basename(spare))]) ?? best;
+  const instead = file === best ? {} : { instead: best };
   return client.via === 'tftp'
-    ? { kind: 'tftp', file }
-    : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}` };
+    ? { kind: 'tftp', file, ...instead }
+    : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}`, ...instead };
 }
 
 function missing(arch: LoaderName, label: string): string {

@@ -3,7 +3,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { loadHeadKey } from '../boot/head-key.ts';
 import { iscsiNames } from '../boot/iscsi-access.ts';
-import { findLoaders, type Loaders, servedLoaders } from '../boot/loaders.ts';
+import { loaderAfter } from '../boot/loader-history.ts';
+import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
 import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
@@ -23,7 +24,7 @@ export async function bootFiles({
   config,
   log,
   networks,
-}: State): Promise<{ loaders: Loaders; served: Map<string, string> }> {
+}: State): Promise<{ loaders: Loaders; spares: SpareLoaders; served: Map<string, string> }> {
   const loaders = findLoaders(config.loaders, existsSync);
   if (Object.keys(loaders).length === 0) {
     log.warn(
@@ -31,9 +32,11 @@ export async function bootFiles({
       'no iPXE loader was found; install the package ipxe (Debian) or ipxe-bootimgs (RHEL), or name files in [loaders]',
     );
   }
+  const spares = findSpareLoaders(config.loaders, loaders, existsSync);
   return {
     loaders,
-    served: new Map([...servedLoaders(loaders), ['autoexec.ipxe', await writeAutoexec(config, networks)]]),
+    spares,
+    served: new Map([...servedLoaders(loaders, spares), ['autoexec.ipxe', await writeAutoexec(config, networks)]]),
   };
 }
 
@@ -137,7 +140,12 @@ export async function startTftp(
   };
 }
 
-export async function startDhcp(state: State, loaders: Loaders, unknown: UnknownMachines, stops: Stops): Promise<void> {
+export async function startDhcp(
+  state: State,
+  { loaders, spares }: { loaders: Loaders; spares: SpareLoaders },
+  unknown: UnknownMachines,
+  stops: Stops,
+): Promise<void> {
   const { config, networks, directory, boots, log, context, commander, now } = state;
   if (config['dhcp.mode'] === 'off') return;
   const newNodes = new NewNodes({ context, commander, log, now });
@@ -148,6 +156,8 @@ export async function startDhcp(state: State, loaders: Loaders, unknown: Unknown
     journey: boots,
     log,
     loaders,
+    spares,
+    chooseLoader: (node: string, files: readonly string[]) => loaderAfter(boots.of(node), files),
     granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
     seen: (client: UnknownClient) => {
       unknown.seen(client);
