@@ -89,6 +89,7 @@ export const PACKAGES = [
 
   // The peers that muster is measured against.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },
+  { name: 'wrk', shows: 'bin/wrk', for: ['bench'] },
   { name: 'kea-dhcp4-server', shows: 'sbin/kea-dhcp4', for: ['bench'] },
   { name: 'tftpd-hpa', shows: 'sbin/in.tftpd', for: ['bench'] },
   { name: 'tgt', shows: 'sbin/tgtd', for: ['bench', 'test'] },

@@ -27,7 +27,8 @@ export function proxyAnswer(request: Request, context: Context, arrival: Arrival
   const isAsked = port === 'server' ? request.type === MESSAGE.discover : ASKS.has(request.type ?? 0);
   if (!isAsked) return { refusal: `${node.name}: left to the other server`, level: 'debug' };
   const address = (context.networks.of(node.ip) ?? arrival.network).head;
-  const target = targetFor(identity, context.loaders, { address, httpPort: context.config['http.port'] });
+  const plane = { address, httpPort: context.config['http.port'] };
+  const target = targetFor(identity, context.loaders, plane, otherLoaders(node, context));
   if (target.kind === 'refused') {
     return {
       refusal: `${node.name}: ${target.refusal}`,
