@@ -3,7 +3,7 @@
 import { addressFor } from '../boot/address.ts';
 import type { BootNode, Directory } from '../boot/directory.ts';
 import type { Stage, StageNote } from '../boot/journey.ts';
-import { type BootTarget, targetFor } from '../boot/loader.ts';
+import { type BootTarget, type OtherLoaders, targetFor } from '../boot/loader.ts';
 import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
 import type { Config } from '../config.ts';
 import type { BootNetwork, Networks } from '../networks.ts';
@@ -290,12 +290,17 @@ const STAGE_OF_ACK: Readonly<Record<Request['identity']['kind'], Stage | undefin
 function bootTarget(request: Request, node: BootNode, context: Scenery): BootTarget {
   if (node.controller) return { kind: 'none' };
   const plane = { address: context.network.head, httpPort: context.config['http.port'] };
-  return targetFor(request.identity, context.loaders, plane, {
+  return targetFor(request.identity, context.loaders, plane, otherLoaders(node, context));
+}
+
+/** What else this node may be given, and what it was decided to be given. */
+export function otherLoaders(node: BootNode, context: Context): OtherLoaders {
+  return {
     spares: context.spares,
     choose: files => context.chooseLoader?.(node.uid, files) ?? files[0],
     wants: node.loader,
     has: file => context.served?.has(file) ?? false,
-  });
+  };
 }
 
 function refused(request: Request, node: BootNode, reason: string): Answer {

@@ -4,7 +4,7 @@ import { addressFor } from '../boot/address.ts';
 import type { BootNode } from '../boot/directory.ts';
 import type { StageNote } from '../boot/journey.ts';
 import { type BootTarget, targetFor } from '../boot/loader.ts';
-import type { Answer, Arrival, Context } from './exchange.ts';
+import { type Answer, type Arrival, type Context, otherLoaders } from './exchange.ts';
 import { encapsulate, MESSAGE, OPTIONS, setOption } from './options.ts';
 import { BOOTREQUEST, NO_ADDRESS } from './packet.ts';
 import { destinationOf, proxied } from './reply.ts';

@@ -37,6 +37,9 @@ const server = await startBootPlane({
   save: async () => {},
   attributesIni: () => undefined,
   statusSeconds: () => 10,
+  kickstart: async () => '',
+  iso: async () => undefined,
+  takeOnce: async () => {},
 });
 const script = await (await fetch(`http://127.0.0.1:${server.port}/boot/v1/script`)).text();
 process.stdout.write(`ready ${script}/image\n`);
