@@ -1,5 +1,9 @@
 // The system packages of each purpose: one row per package, with the file that shows it is there.
 
+import { existsSync, readFileSync } from 'node:fs';
+
+const NETBOOT = netbootRelease();
+
 /** @typedef {'build' | 'head' | 'lab' | 'test' | 'bench'} Purpose */
 
 /** @type {readonly { name: string, shows: string, for: readonly Purpose[] }[]} */
@@ -21,6 +25,9 @@ export const PACKAGES = [
   { name: 'fakechroot', shows: 'bin/fakechroot', for: ['lab', 'test', 'bench'] },
   { name: 'fakeroot', shows: 'bin/fakeroot', for: ['lab', 'test', 'bench'] },
   { name: 'squashfs-tools', shows: 'bin/mksquashfs', for: ['head', 'lab', 'test', 'bench'] },
+  // What makes the loaders that find a local disk, and boot where iPXE fails.
+  { name: 'grub-common', shows: 'bin/grub-mkimage', for: ['head', 'lab', 'test'] },
+  { name: 'grub-efi-amd64-bin', shows: '/usr/lib/grub/x86_64-efi/normal.mod', for: ['head', 'lab', 'test'] },
   { name: 'kmod', shows: 'sbin/depmod', for: ['lab', 'test', 'bench'] },
   { name: 'cpio', shows: 'bin/cpio', for: ['lab', 'test', 'bench'] },
   { name: 'xz-utils', shows: 'bin/xz', for: ['lab', 'test', 'bench'] },
@@ -31,9 +38,13 @@ export const PACKAGES = [
   { name: 'atftp', shows: 'bin/atftp', for: ['test'] },
   { name: 'curl', shows: 'bin/curl', for: ['test', 'bench'] },
   { name: 'isc-dhcp-client', shows: 'sbin/dhclient', for: ['test'] },
+  { name: 'isc-dhcp-relay', shows: 'sbin/dhcrelay', for: ['test'] },
+  { name: 'radvd', shows: 'sbin/radvd', for: ['head', 'test'] },
+  { name: 'kea-admin', shows: 'sbin/perfdhcp', for: ['test', 'bench'] },
   { name: 'udhcpc', shows: 'sbin/udhcpc', for: ['test'] },
   { name: 'busybox-static', shows: 'bin/busybox', for: ['head', 'lab', 'test', 'bench'] },
   { name: 'nftables', shows: 'sbin/nft', for: ['test'] },
+  { name: 'mtools', shows: 'bin/mcopy', for: ['test'] },
   { name: 'gdisk', shows: 'sbin/sgdisk', for: ['test'] },
   { name: 'fdisk', shows: 'sbin/sfdisk', for: ['test'] },
   { name: 'file', shows: 'bin/file', for: ['test'] },
@@ -44,6 +55,22 @@ export const PACKAGES = [
   { name: 'libiscsi-bin', shows: 'bin/iscsi-test-cu', for: ['test', 'bench'] },
   { name: 'qemu-utils', shows: 'bin/qemu-img', for: ['test'] },
   { name: 'qemu-block-extra', shows: '/usr/share/doc/qemu-block-extra', for: ['test'] },
+  // ISO images by two writers, and a package manager that installs from one.
+  { name: 'xorriso', shows: 'bin/xorriso', for: ['test'] },
+  { name: 'genisoimage', shows: 'bin/genisoimage', for: ['test'] },
+  { name: 'rpm', shows: 'bin/rpmbuild', for: ['test'] },
+  { name: 'createrepo-c', shows: 'bin/createrepo_c', for: ['test'] },
+  { name: 'dnf', shows: 'bin/dnf', for: ['test'] },
+  // Debian's own installer, where Debian has it as a package.
+  ...(NETBOOT === undefined
+    ? []
+    : [
+        /** @type {const} */ ({
+          name: `debian-installer-${NETBOOT}-netboot-amd64`,
+          shows: `/usr/lib/debian-installer/images/${NETBOOT}/amd64/text/debian-installer/amd64/linux`,
+          for: ['test'],
+        }),
+      ]),
 
   // Power control: what drives, and what stands for BMCs, servers and hypervisors in the tests.
   { name: 'ipmitool', shows: 'bin/ipmitool', for: ['head', 'test'] },
@@ -62,5 +89,15 @@ export const PACKAGES = [
 
   // The peers that muster is measured against.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },
+  { name: 'wrk', shows: 'bin/wrk', for: ['bench'] },
+  { name: 'kea-dhcp4-server', shows: 'sbin/kea-dhcp4', for: ['bench'] },
+  { name: 'tftpd-hpa', shows: 'sbin/in.tftpd', for: ['bench'] },
   { name: 'tgt', shows: 'sbin/tgtd', for: ['bench', 'test'] },
 ];
+
+/** The release of this Debian, when it is one whose netboot installer is a package in it. */
+function netbootRelease() {
+  const text = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  const release = /^ID=debian$/m.test(text) ? /^VERSION_ID="?(\d+)"?$/m.exec(text)?.[1] : undefined;
+  return release === '12' || release === '13' ? release : undefined;
+}

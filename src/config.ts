@@ -1,11 +1,12 @@
 // The one table of configuration keys, and the reader of the TOML file. docs/configuration.md lists it and a test compares.
 import { readFileSync } from 'node:fs';
-import { hostname } from 'node:os';
+import { availableParallelism, hostname } from 'node:os';
 import { isAbsolute } from 'node:path';
 import { parse } from 'smol-toml';
 import { MusterError, reasonOf } from './errors.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { nearest } from './nearest.ts';
+import { entriesProblem, type NetworkEntry, Networks, networksProblems } from './networks.ts';
 import { parseIpv4, parseSubnet } from './wire/ip.ts';
 
 /** One key: how its value is read (a string answer is the problem with it), its default, and what it means. */
@@ -69,6 +70,20 @@ const logLevel = (value: unknown): Reading<LogLevel> =>
   LOG_LEVELS.includes(value as LogLevel)
     ? { value: value as LogLevel }
     : { problem: `must be one of ${LOG_LEVELS.map(level => `"${level}"`).join(', ')}` };
+
+/** How DHCP is answered: alone, beside a server that gives the addresses, or not at all. */
+export const DHCP_MODES = ['authoritative', 'proxy', 'off'] as const;
+export type DhcpMode = (typeof DHCP_MODES)[number];
+
+const dhcpMode = (value: unknown): Reading<DhcpMode> =>
+  DHCP_MODES.includes(value as DhcpMode)
+    ? { value: value as DhcpMode }
+    : { problem: `must be one of ${DHCP_MODES.map(mode => `"${mode}"`).join(', ')}` };
+
+const networkEntries = (value: unknown): Reading<NetworkEntry[]> => {
+  const problem = entriesProblem(value);
+  return problem === undefined ? { value: value as NetworkEntry[] } : { problem };
+};
 
 /** Client architectures that a loader can be named for: see `boot/identify`. */
 export const LOADER_NAMES = [
@@ -135,26 +150,62 @@ export const CONFIG_KEYS = {
     '"/etc/muster/boot-scripts"',
     "A folder whose iPXE scripts replace muster's own of the same name.",
   ),
-  'dhcp.enabled': key(
+  'paths.kickstarts': key(
+    path,
+    '/etc/muster/kickstarts',
+    '"/etc/muster/kickstarts"',
+    "The folder of kickstart, preseed and autoinstall files; one of the same name replaces muster's own.",
+  ),
+  'dhcp.mode': key<DhcpMode>(
+    dhcpMode,
+    'authoritative',
+    '"authoritative"',
+    "How DHCP is answered: authoritative gives the nodes their addresses; proxy only says what to boot, beside the site's own server; off leaves all to that server.",
+  ),
+  'dhcp.router_advertisements': key(
     yesNo,
     true,
     'true',
-    'Whether musterd answers DHCP. When false, another server must send nodes to the loader and the script.',
+    'Whether musterd runs radvd, where it is installed, to advertise a router lifetime of 0: many iPXE builds wait 16 s for an advertisement.',
   ),
   'dhcp.router': key(address, '', '"10.54.0.254"', 'The default gateway given to nodes; none when empty.'),
   'dhcp.dns': key(addresses, [], '["10.54.0.1"]', 'The name servers given to nodes.'),
   'dhcp.domain': key(text, '', '"cluster.local"', 'The domain name given to nodes.'),
   'dhcp.lease_seconds': key(integer(60, 31_536_000), 3600, '3600', 'How long an address is leased, in seconds.'),
+  networks: key<NetworkEntry[]>(
+    networkEntries,
+    [],
+    '[{ name = "rack2", subnet = "10.56.0.0/24", router = "10.56.0.254" }]',
+    'Further networks that nodes boot from, a table each: at other interfaces of the head, or behind relay agents. See docs/network.md.',
+  ),
   'tftp.enabled': key(yesNo, true, 'true', 'Whether musterd answers TFTP.'),
   'tftp.port': key(integer(1, 65535), 69, '69', 'The UDP port of TFTP; firmware knows no other than 69.'),
+  'tftp.single_port': key(
+    yesNo,
+    false,
+    'false',
+    'Whether all TFTP transfers go by the one port, where a firewall or address translation lies between.',
+  ),
   'http.port': key(
     integer(1, 65535),
     8080,
     '8080',
     'The TCP port of the boot plane: scripts, kernels, images, reports.',
   ),
+  'http.image_transfers': key(
+    integer(1, 10_000),
+    64,
+    '64',
+    'How many nodes get their image at a time; the others wait in a queue. Those that are much slower than the rest do not count.',
+  ),
   'iscsi.enabled': key(yesNo, true, 'true', 'Whether musterd serves iSCSI, for nodes of boot style iscsi.'),
   'iscsi.port': key(integer(1, 65535), 3260, '3260', 'The TCP port of iSCSI.'),
+  'iscsi.workers': key(
+    integer(0, 64),
+    Math.min(4, availableParallelism() - 1),
+    '4',
+    'Processes that serve iSCSI besides musterd itself, started when the first node logs in; one less than the machine has CPUs when absent, and at most 4.',
+  ),
   'iscsi.iqn': key(
     iqn,
     'iqn.2026-01.local.muster',
@@ -282,7 +333,22 @@ function contradictions(config: Config): string[] {
       `key 'dhcp.router': ${router} is not in the boot network ${head.network}/${head.prefix}; nodes could not reach it`,
     );
   }
+  if (problems.length === 0)
+    problems.push(...networksProblems(networksOf(config)).map(problem => `key 'networks': ${problem}`));
   return problems;
+}
+
+/** The networks that a configuration describes. */
+export function networksOf(config: Config): Networks {
+  const defaults = {
+    address: config['head.address'],
+    interface: config['head.interface'],
+    router: config['dhcp.router'],
+    dns: config['dhcp.dns'],
+    domain: config['dhcp.domain'],
+    leaseSeconds: config['dhcp.lease_seconds'],
+  };
+  return new Networks(defaults, config.networks);
 }
 
 function inSubnet(ip: string, cidr: string): boolean {

@@ -3,15 +3,18 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
-import type { Config } from './config.ts';
+import { type Config, networksOf } from './config.ts';
+import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
-import { findInterface } from './daemon/preflight.ts';
+import { findInterfaces } from './daemon/preflight.ts';
+import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
 import { version } from './package-root.ts';
+import type { TftpStats } from './tftp/server.ts';
 import { parseSubnet, type Subnet } from './wire/ip.ts';
 
 export interface Daemon {
@@ -32,28 +35,41 @@ export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
 
 async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const network = bootNetwork(config);
-  const nic = findInterface(config, network);
+  const networks = networksOf(config);
+  const nic = findInterfaces(config, networks);
   const unknown = new UnknownMachines();
-  const state = await openState(config, log, network, stops);
-  const { loaders, served } = await bootFiles(state);
+  const state = await openState(config, log, network, stops, networks);
+  const files = await bootFiles(state);
   const iscsi = await startIscsi(state, stops);
+  const kickstarts = openKickstarts(state);
   const sshKey = await headSshKey(state);
-  await startHttp(state, served, iscsi, sshKey, stops);
-  await startTftp(state, served, stops);
-  await startDhcp(state, loaders, unknown, stops);
+  await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
+  const tftp = await startTftp(state, files.served, stops);
+  await startDhcp(state, files, unknown, stops);
+  startRouterAdvertiser(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
-  await startAdmin(state, unknown, powerAccess(state, sshKey, control), stops);
+  await startAdmin(state, { unknown, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
 
-async function startAdmin(state: State, unknown: UnknownMachines, power: PowerAccess, stops: Stops): Promise<void> {
+interface AdminParts {
+  unknown: UnknownMachines;
+  tftp: (() => TftpStats) | undefined;
+  kickstarts: Kickstarts;
+  power: PowerAccess;
+}
+
+async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
+  const { unknown, tftp, kickstarts, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const ports = {
     ...state,
+    kickstarts,
     power,
+    transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
@@ -67,6 +83,7 @@ async function startAdmin(state: State, unknown: UnknownMachines, power: PowerAc
       address: config['head.address'],
       http_port: config['http.port'],
       sequence: cluster.sequence,
+      ...(tftp && { tftp: tftp() }),
     }),
   };
   const admin = await startAdminServer(ports, config['paths.socket'], groupId('muster'));

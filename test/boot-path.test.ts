@@ -10,7 +10,7 @@ import { planBoot } from '../src/boot/plan.ts';
 import { renderScript } from '../src/boot/script.ts';
 import { sessionFile } from '../src/boot/session-archive.ts';
 import { timelineOf } from '../src/boot/timeline.ts';
-import { defaultConfig } from '../src/config.ts';
+import { defaultConfig, networksOf } from '../src/config.ts';
 import { answer } from '../src/dhcp/exchange.ts';
 import { decode } from '../src/dhcp/packet.ts';
 import { readRequest } from '../src/dhcp/request.ts';
@@ -39,13 +39,17 @@ function journey(t: ExecutionContext, packets: readonly string[]) {
   // Past the time of trust after a start: only the ACKs below allow a script.
   world.clock.now += 10 * 60_000;
   const context = {
-    head: fake.network,
+    networks: networksOf({ ...defaultConfig(), 'head.address': '10.54.0.1/24' }),
     config: defaultConfig(),
+    quarantined: () => 0,
     directory: clusterDirectory(fake.cluster),
     loaders: LOADERS,
   };
   for (const name of packets) {
-    const result = answer(readRequest(decode(captured(name))), context);
+    const result = answer(readRequest(decode(captured(name))), context, {
+      network: context.networks.main,
+      broadcast: true,
+    });
     if (!('reply' in result)) return t.fail(`${name}: ${JSON.stringify(result)}`);
     t.is(result.reply.yiaddr, wanted, name);
     if (result.note) world.boots.note(result.note);

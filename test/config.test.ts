@@ -36,7 +36,8 @@ test('a wrong type names file, key, what it must be, and what it is', t => {
     problemOf('[http]\nport = "80"'),
     '/etc/muster/muster.toml: key \'http.port\' must be a whole number from 1 to 65535, without quotes; it is "80"',
   );
-  t.regex(problemOf('[dhcp]\nenabled = "yes"'), /'dhcp\.enabled' must be true or false/);
+  t.regex(problemOf('[tftp]\nenabled = "yes"'), /'tftp\.enabled' must be true or false/);
+  t.regex(problemOf('[dhcp]\nmode = "yes"'), /'dhcp\.mode' must be one of "authoritative", "proxy", "off"/);
   t.regex(problemOf('[paths]\nstate = "relative"'), /'paths\.state' must be an absolute path/);
   t.regex(problemOf('[dhcp]\ndns = ["10.0.0.300"]'), /'dhcp\.dns' must be a list of IPv4 addresses/);
   t.regex(problemOf('[log]\nlevel = "loud"'), /must be one of "debug", "info"/);

@@ -4,14 +4,15 @@ import test from 'ava';
 import { packageRoot } from '../src/package-root.ts';
 
 /** What each folder of src may import besides itself. The table in docs/architecture.md says the same in words. */
-const COMMON = ['wire', 'errors.ts', 'log.ts', 'nearest.ts', 'package-root.ts', 'config.ts', 'process'];
+const COMMON = ['wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts', 'package-root.ts', 'config.ts', 'process'];
 const ALLOWED: Record<string, string[]> = {
   wire: [],
   'errors.ts': [],
   'log.ts': [],
   'nearest.ts': [],
   'package-root.ts': [],
-  'config.ts': ['wire', 'errors.ts', 'log.ts', 'nearest.ts'],
+  'networks.ts': ['wire'],
+  'config.ts': ['wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts'],
   process: ['errors.ts'],
   model: COMMON,
   boot: [...COMMON, 'model'],

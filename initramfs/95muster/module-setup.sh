@@ -19,6 +19,9 @@ installkernel() {
     # shellcheck source=iscsi-setup.sh disable=SC1091,SC2154
     . "$moddir/iscsi-setup.sh"
     iscsi_kernel
+    # Disks of the node, for style disked.
+    instmods '=drivers/ata' '=drivers/nvme' '=drivers/block' '=drivers/mmc' '=drivers/usb/storage' sd_mod ext4 crc32c \
+        virtio_scsi vmw_pvscsi hv_storvsc megaraid_sas mpt3sas aacraid hpsa smartpqi mptsas mptspi ahci
     # A keyboard for muster.shell.
     instmods atkbd i8042 hid_generic usbhid xhci_pci ehci_pci uhci_hcd ohci_pci
     return 0
@@ -52,7 +55,7 @@ install() {
         inst_multiple curl || return 1
         inst_simple "$moddir/lib/http_curl" /usr/lib/muster/lib/http_client
     fi
-    for name in base report http memory fetch network iscsi rw_overlayfs rw_rwtab root start_agent; do
+    for name in base report http memory fetch network iscsi unpack disk disk_layout cache rw_overlayfs rw_rwtab root start_agent; do
         inst_simple "$moddir/lib/$name" "/usr/lib/muster/lib/$name"
     done
     for name in "$moddir"/styles/*; do inst_simple "$name" "/usr/lib/muster/styles/${name##*/}"; done
@@ -61,6 +64,9 @@ install() {
     # `cp` must be the image's own: busybox keeps no extended attributes, which carry file capabilities.
     inst_multiple cp mount umount modprobe || return 1
     inst_multiple -o unsquashfs
+    # Style disked; an image without them boots by every other style.
+    inst_multiple -o blkid mkfs.ext4 e2fsck sfdisk udevadm sync touch
+    inst_simple /etc/mke2fs.conf
     muster_command ip sha256sum cat chmod chown chroot find grep head ln mkdir mkfifo mv od readlink rm rmdir \
         setsid sleep sort stat tr || return 1
     # shellcheck source=iscsi-setup.sh disable=SC1091

@@ -5,6 +5,7 @@ import type { BootEvent } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import type { NodeState, NodeStatus } from '../boot/status.ts';
 import type { Timeline } from '../boot/timeline.ts';
+import type { Why } from '../boot/why.ts';
 import type { Inherited } from '../model/attributes.ts';
 import type { Kind } from '../model/kinds.ts';
 import type { PowerResult } from '../power/control.ts';
@@ -69,6 +70,13 @@ export interface Explained {
   refusal?: string;
   /** What the node would do now, in sentences. */
   words: string[];
+}
+
+/** Why a node is not up, or that it is. */
+export interface ShownWhy extends Why {
+  uid: string;
+  name: string;
+  state: NodeState;
 }
 
 /** The nodes of a `waitfor`, and whether all of them came to the state in time. */
@@ -147,6 +155,55 @@ export interface Health {
   address: string;
   http_port: number;
   sequence: number;
+  /** TFTP transfers: now, and since the start; bytes that were delivered, and bytes of files in memory. */
+  tftp?: {
+    active: number;
+    finished: number;
+    failed: number;
+    refused: number;
+    ignored: number;
+    bytes: number;
+    cachedBytes: number;
+  };
+}
+
+/** An image on its way to a node, or a node that waits for its turn. */
+export interface ShownTransfer {
+  node: string;
+  boot: string;
+  state: 'running' | 'queued';
+  /** Bytes of the image that the node has, and all. */
+  done: number;
+  size: number;
+  /** Bytes per second. */
+  rate?: number;
+  /** Place in the queue, from 1. */
+  place?: number;
+  /** Seconds until it is done, or until its turn. */
+  seconds?: number;
+}
+
+/** The boots that are under way, and the images that are sent. */
+export interface ShownBoots {
+  boots: { node: string; boot: string; stage: string; seconds: number; reason?: string }[];
+  transfers: ShownTransfer[];
+}
+
+/** A file of answers for an installer, as the head found it. */
+export interface KickstartFile {
+  name: string;
+  path: string;
+  /** Bytes. */
+  size: number;
+  /** Whether it came with muster and is not the site's own. */
+  shipped: boolean;
+  /** Whether other users of the head can read it: password hashes should not be. */
+  readable: boolean;
+}
+
+export interface ShownKickstart extends KickstartFile {
+  /** Names of the boot configs that use it. */
+  used_by: string[];
 }
 
 /** What an unknown machine was seen asking. */

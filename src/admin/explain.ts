@@ -1,10 +1,14 @@
 // Why a node boots what it boots: its effective attributes with their sources, its plan, and both in sentences.
+import { commandLine, type InstallPlan } from '../boot/install.ts';
 import { planBoot } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { isSecretName, MASK } from '../model/secrets.ts';
 import type { BootPlan, Explained, Inherited } from './contract.ts';
+
+/** In place of the URL of a session, which nobody has yet. */
+const SESSION_URL = 'http://head/boot/v1/session';
 
 /** @param open whether secrets are shown too */
 export function explain(cluster: Cluster, node: Entry<'node'>, open = false): Explained {
@@ -29,12 +33,20 @@ function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, 
     `It boots ${bootConfig.name}${release}, because _boot_config=${config?.value ?? ''} (${bootConfig.source})${hidden(config)}.`,
     `Its boot style is ${style} (${plan.styleSource})${hidden(attributes.get('_boot_style'))}.`,
   ];
+  if (plan.install) words.push(...installWords(plan.install));
+  if (plan.once) words.push(`That is for one boot only: the boot that takes it clears _boot_once=${plan.once}.`);
   if (image) words.push(`Its root is the image ${image.name}: ${image.size} bytes, ${image.unpacked} unpacked.`);
   if (image && style !== 'rwram') words.push(`The root is writable by ${plan.rwLayer}.`);
   const own = node.value.cmdline ? `, with '${node.value.cmdline}' of the node behind the boot config's` : '';
-  words.push(`Its kernel command line is '${plan.cmdline}'${own}.`);
+  words.push(`Its kernel command line is '${commandLine(plan, SESSION_URL)}'${own}.`);
   if (!STYLES[style]) words.push(`This muster has no script for ${style}.`);
   return words;
+}
+
+function installWords({ kind, repo, kickstart }: InstallPlan): string[] {
+  const tree = repo ? `the repo ${repo.name}${repo.iso ? '' : ', which has no ISO image'}` : 'no repo';
+  const answers = kickstart ? `the answers are ${kickstart}` : 'nobody answers it but you, at the console';
+  return [`The installer is ${kind}, its tree is ${tree}, and ${answers}.`];
 }
 
 function masked({ source, shadows }: Inherited): Inherited {

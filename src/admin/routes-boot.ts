@@ -1,11 +1,16 @@
 // Routes of what happens: states, timelines, explanations, waiting, events.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { furthestStage } from '../boot/boot.ts';
+import { planBoot } from '../boot/plan.ts';
 import { NODE_STATES, type NodeState } from '../boot/status.ts';
 import { timelineOf } from '../boot/timeline.ts';
+import { why } from '../boot/why.ts';
 import { MusterError } from '../errors.ts';
+import { effectiveAttributes, isTrue } from '../model/attributes.ts';
+import type { Entry } from '../model/cluster.ts';
 import { nearest } from '../nearest.ts';
 import { about, SELECTION } from './about.ts';
-import type { Happening, ShownStatus, ShownTimelines, Waited } from './contract.ts';
+import type { Happening, ShownBoots, ShownStatus, ShownTimelines, ShownWhy, Waited } from './contract.ts';
 import { explain } from './explain.ts';
 import { isOpen, listed, type Query, selected } from './requests.ts';
 import type { AdminPorts } from './server.ts';
@@ -41,9 +46,27 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
     }),
   );
   server.get(
+    '/api/v1/nodes/why',
+    about('Why the nodes are not up: cause and remedy, from what was seen of them and what was not.', {
+      query: SELECTION,
+      data: 'the verdict, its rule, cause, remedy and evidence, for each node',
+    }),
+    async (request: Asked) => ({
+      success: true,
+      data: listed(ports, 'node', request.query).map(entry => whyOf(ports, entry)),
+    }),
+  );
+  server.get(
     '/api/v1/nodes/unknown',
     about('Machines that asked for an address and are no nodes.', { data: 'the machines, the latest first' }),
     async () => ({ success: true, data: ports.unknown() }),
+  );
+  server.get(
+    '/api/v1/boots',
+    about('The boots that are under way: how far they are, and who waits for an image.', {
+      data: 'boots with their stage, and transfers with rate and remaining time',
+    }),
+    async () => ({ success: true, data: bootsOf(ports) }),
   );
   server.get(
     '/api/v1/nodes/waitfor',
@@ -70,6 +93,31 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
       raw.on('close', stop);
     },
   );
+}
+
+function whyOf(ports: AdminPorts, node: Entry<'node'>): ShownWhy {
+  const { uid, value } = node;
+  const { name, mac } = value;
+  const status = ports.statuses.of(uid);
+  const noBoot = effectiveAttributes(ports.cluster, value).get('_no_boot');
+  const ignored = noBoot && isTrue(noBoot.value) ? `_no_boot is set (${noBoot.source})` : undefined;
+  const boot = ports.boots.current(uid);
+  const plan = planBoot(ports.cluster, node);
+  const facts = { name, mac, status, plan, now: Date.now(), ...(boot && { boot }), ...(ignored && { ignored }) };
+  return { uid, name, state: status.state, ...why(facts) };
+}
+
+function bootsOf(ports: AdminPorts): ShownBoots {
+  const now = Date.now();
+  const boots = ports.cluster.all('node').flatMap(({ uid, value }) => {
+    const boot = ports.boots.current(uid);
+    if (!boot || boot.outcome || !['booting', 'failed'].includes(ports.statuses.of(uid).state)) return [];
+    const { reason } = ports.statuses.of(uid);
+    const stage = furthestStage(boot) ?? 'offered';
+    const seconds = (now - boot.started) / 1000;
+    return [{ node: value.name, boot: boot.id, stage, seconds, ...(reason && { reason }) }];
+  });
+  return { boots, transfers: ports.transfers() };
 }
 
 function statusesOf(ports: AdminPorts, query: Query): ShownStatus[] {

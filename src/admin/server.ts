@@ -13,10 +13,11 @@ import type { ChangeContext } from '../model/changes.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
-import type { Happening, Health, UnknownMachine } from './contract.ts';
+import type { Happening, Health, KickstartFile, ShownTransfer, UnknownMachine } from './contract.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
 import { importRoutes } from './routes-import.ts';
+import { kickstartRoutes } from './routes-kickstart.ts';
 import { memberRoutes } from './routes-members.ts';
 import { nameRoutes } from './routes-names.ts';
 import { objectRoutes } from './routes-objects.ts';
@@ -35,6 +36,13 @@ export interface AdminPorts extends FilePorts {
   power: PowerAccess;
   health(): Health;
   unknown(): UnknownMachine[];
+  kickstarts: {
+    list(): Promise<KickstartFile[]>;
+    /** The file, or `text` in its place, filled in for a node. */
+    render(node: string, name: string, url: string, more: { text?: string }): Promise<string>;
+  };
+  /** Images that are sent, and the queue for them. */
+  transfers(): ShownTransfer[];
   /** Calls back for everything that happens, until the returned function is called. */
   watch(listener: (happening: Happening) => void): () => void;
   /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */
@@ -96,6 +104,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
   objectRoutes(server, ports);
   memberRoutes(server, ports);
   importRoutes(server, ports);
+  kickstartRoutes(server, ports);
   nameRoutes(server, ports);
   bootRoutes(server, ports);
   uploadRoutes(server, ports);
@@ -106,6 +115,8 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
 
 function fromFramework(error: unknown): MusterError {
   const status = (error as { statusCode?: number }).statusCode ?? 500;
+  if (status === 415)
+    return new MusterError('bad-usage', 'The body must be JSON, sent with the header Content-Type: application/json.');
   return status < 500
     ? new MusterError('bad-usage', reasonOf(error))
     : new MusterError('internal', `muster failed: ${reasonOf(error)}`, { cause: error as Error });

@@ -5,10 +5,11 @@ import type { Uploads } from '../blobs/uploads.ts';
 import { MusterError } from '../errors.ts';
 import { planImageUpload } from '../image/cwsquash.ts';
 import { unpackedSize } from '../image/inspect.ts';
-import { isoLabel } from '../image/iso-label.ts';
+import { readIsoFacts } from '../image/iso/facts.ts';
+import { badIso } from '../image/iso/records.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
 import { fileFields, type Kind } from '../model/kinds.ts';
-import type { StoredFile, StoredImage } from '../model/values.ts';
+import type { StoredFile, StoredImage, StoredIso } from '../model/values.ts';
 
 /** Room for the GPT header before a bare squashfs; the format's first partition begins there. */
 const HEADER = 1 << 20;
@@ -109,9 +110,11 @@ const READERS: Readonly<Record<string, Reader>> = {
     return { sha256, fields: { ...fields, release } };
   },
   iso: async (ports, name, upload) => {
-    const isolabel = await isoLabel(upload.path);
-    const { sha256, fields } = await readPlain(ports, name, upload);
-    return { sha256, fields: { ...fields, isolabel } };
+    if (upload.base > 0) throw badIso('it is a squashfs');
+    const { label, ...facts } = await readIsoFacts(upload.path);
+    const { sha256, size } = upload;
+    const stored: StoredIso = { sha256, size, mtime: ports.now(), ...facts };
+    return { sha256, fields: { [name]: stored, isolabel: label } };
   },
   content: async ({ now }, name, upload) => {
     const stored = await wrapImage(upload, now());

@@ -22,7 +22,8 @@ export interface BootAction {
   error?: boolean;
 }
 
-export type Outcome = 'up' | 'superseded' | 'expired';
+/** `handed-over`: the node was left to its own disk, as its boot style says. `installed`: its installer told its end. */
+export type Outcome = 'up' | 'handed-over' | 'installed' | 'superseded' | 'expired';
 
 export interface Boot {
   /** A public number for people; no capability. */
@@ -36,9 +37,13 @@ export interface Boot {
   /** SHA-256 of the session id and of the heartbeat token: the database holds no capability. */
   sessionHash?: string;
   tokenHash?: string;
+  /** The `_boot_once` of its plan was cleared; one that is set afterwards is for the next boot. */
+  onceTaken?: boolean;
   events: BootEvent[];
   /** What an administrator did to its power, before it and while it lasted. */
   actions?: BootAction[];
+  /** The loader file that was offered. */
+  loader?: string;
   /** Facts of the hardware, from the first heartbeat. */
   hardware?: Record<string, string>;
 }
@@ -72,7 +77,7 @@ export function furthestStage(boot: Boot): Stage | undefined {
 export function currentError(boot: Boot): BootEvent | undefined {
   const position = boot.events.findLastIndex(event => event.error !== undefined);
   const last = boot.events[position];
-  if (!last || boot.outcome === 'up') return undefined;
+  if (!last || boot.outcome === 'up' || boot.outcome === 'installed') return undefined;
   const wentOn = boot.events.some(
     (event, index) =>
       !event.error &&

@@ -11,7 +11,7 @@ import {
   tokenOf,
 } from './boot.ts';
 import type { Directory } from './directory.ts';
-import { type RootReader, rootReader } from './iscsi-access.ts';
+import { type RootReader, readsOverIscsi, rootReader } from './iscsi-access.ts';
 import { type JourneyLog, type Stage, type StageNote, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
@@ -32,7 +32,7 @@ export interface BootsPorts {
   sessionMs(): number;
 }
 
-export type SessionAnswer = { boot: Boot; plan: BootPlan } | { refusal: string; gone: boolean };
+export type SessionAnswer = { boot: Boot; plan: BootPlan } | { refusal: string; gone: boolean; outcome?: Outcome };
 
 /** Boots kept per node, the newest. */
 const KEPT = 10;
@@ -51,7 +51,7 @@ export class Boots implements JourneyLog {
   private readonly byNode = new Map<string, Boot[]>();
   private readonly bySession = new Map<string, Boot>();
   private readonly byToken = new Map<string, Boot>();
-  private readonly grants = new Map<string, number>();
+  private readonly grants = new Map<string, { until: number; mac: string | undefined }>();
   /** What was done to a node's power since its newest boot began. */
   private readonly causes = new Map<string, BootAction[]>();
   private readonly startedAt: number;
@@ -92,11 +92,15 @@ export class Boots implements JourneyLog {
       : node
         ? this.bootFor(node, note.stage)
         : undefined;
+    if (boot && note.loader !== undefined) boot.loader = note.loader;
     if (boot) this.tell(boot, note);
   }
 
   /** What a server saw of a boot that it knows. */
-  tell(boot: Boot, { stage, detail, bytes, peer, error }: Omit<StageNote, 'mac' | 'node' | 'session'>): void {
+  tell(
+    boot: Boot,
+    { stage, detail, bytes, peer, error }: Omit<StageNote, 'mac' | 'node' | 'session' | 'loader'>,
+  ): void {
     const event: BootEvent = {
       at: this.ports.now(),
       stage,
@@ -120,9 +124,9 @@ export class Boots implements JourneyLog {
     this.ports.changed(boot);
   }
 
-  /** A booting client of this node got its address: it may ask for a script for a while. */
-  grant(node: string): void {
-    this.grants.set(node, this.ports.now() + GRANT_MS);
+  /** A booting client of this node got its address: it may ask for a script for a while. `mac` is the interface's. */
+  grant(node: string, mac?: string): void {
+    this.grants.set(node, { until: this.ports.now() + GRANT_MS, mac });
   }
 
   /**
@@ -132,7 +136,7 @@ export class Boots implements JourneyLog {
   mayMint(node: string): boolean {
     if (this.ports.trustsAddressAlone()) return true;
     const now = this.ports.now();
-    return (this.grants.get(node) ?? 0) > now || now - this.startedAt < GRANT_MS / 5;
+    return (this.grants.get(node)?.until ?? 0) > now || now - this.startedAt < GRANT_MS / 5;
   }
 
   /** A new session for the node; those before it are dead. The boot is to be saved before the id is given away. */
@@ -140,7 +144,9 @@ export class Boots implements JourneyLog {
     const boot = this.bootFor(plan.node.uid, 'script');
     this.forgetSecrets(boot);
     const id = this.ports.randomHex(32);
-    boot.plan = plan;
+    // Of several interfaces (`_altmacs`) the initramfs is to use the one that the firmware booted by.
+    const mac = this.grants.get(plan.node.uid)?.mac ?? plan.node.mac;
+    boot.plan = { ...plan, node: { ...plan.node, mac } };
     boot.sessionHash = hashOf(id);
     boot.tokenHash = hashOf(tokenOf(id));
     this.bySession.set(boot.sessionHash, boot);
@@ -149,13 +155,18 @@ export class Boots implements JourneyLog {
     return { id, boot };
   }
 
+  /** The script of a style that leaves the node to itself was sent: nothing more is to be expected of this boot. */
+  handOver(boot: Boot): void {
+    this.end(boot, 'handed-over');
+  }
+
   /** The session behind a URL, for the peer that asks. */
   session(id: string, peer: string): SessionAnswer {
     const boot = /^[0-9a-f]{32}$/.test(id) ? this.bySession.get(hashOf(id)) : undefined;
     if (!boot?.plan) return { refusal: 'no such session', gone: true };
     if (boot.plan.node.ip !== peer)
       return { refusal: `the session belongs to ${boot.plan.node.ip}, not to ${peer}`, gone: false };
-    if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true };
+    if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true, outcome: boot.outcome };
     if (this.ports.now() - boot.started > this.ports.sessionMs()) {
       this.end(boot, 'expired');
       return { refusal: 'the session is too old', gone: true };
@@ -180,6 +191,13 @@ export class Boots implements JourneyLog {
     this.end(boot, 'up');
   }
 
+  /** The installer has ended well: the boot is over, and its URLs end with it. */
+  installed(boot: Boot, peer: string): void {
+    this.grants.delete(boot.node);
+    this.add(boot, { at: this.ports.now(), stage: 'root', detail: 'the installation has ended', peer });
+    this.end(boot, 'installed');
+  }
+
   /** Forgets the boots of a node that was deleted; answers their ids. */
   forget(node: string): string[] {
     const boots = this.byNode.get(node) ?? [];
@@ -195,13 +213,12 @@ export class Boots implements JourneyLog {
       const { plan } = boot;
       if (!plan) continue;
       const by = `boot ${boot.id} of ${plan.node.name}`;
-      if (plan.style === 'iscsi' && plan.image && this.isRootReader(boot)) {
+      if (readsOverIscsi(plan) && plan.image && this.isRootReader(boot)) {
         yield { sha256: plan.image.blob, by: `${by}, which runs from it` };
       }
       if (boot.outcome || this.ports.now() - boot.started > this.ports.sessionMs()) continue;
-      yield { sha256: plan.kernel.blob, by };
-      yield { sha256: plan.initramfs.blob, by };
-      if (plan.image) yield { sha256: plan.image.blob, by };
+      for (const file of [plan.kernel, plan.initramfs, plan.image, plan.install?.repo?.iso])
+        if (file) yield { sha256: file.blob, by };
     }
   }
 
@@ -230,6 +247,8 @@ export class Boots implements JourneyLog {
   }
 
   private beganAnew(boot: Boot, stage: Stage): boolean {
+    // The loader of the local disk, which the script of `next` sends for.
+    if (boot.outcome === 'handed-over' && stage === 'loader') return false;
     if (boot.outcome) return stageNumber(stage) <= stageNumber('script');
     const reached = furthestStage(boot);
     if (!reached) return false;

@@ -43,19 +43,24 @@ export function chapOf(key: Buffer, boot: Pick<Boot, 'id' | 'sessionHash'>): { u
   return { user: boot.id, secret: secret.slice(0, 32) };
 }
 
+/** Whether a boot has a disk at this head. */
+export function readsOverIscsi(plan: BootPlan): boolean {
+  return plan.image !== null && (plan.style === 'iscsi' || plan.sanboot?.iscsi === true);
+}
+
 export type RootReader = { boot: Boot; plan: BootPlan } | { refusal: string };
 
 /**
- * The boot of a node whose system may read its root now: the newest that has reached its initramfs. So a running system keeps
+ * The boot of a node whose system may read its root now: the newest that has reached its initramfs, or that iPXE boots from iSCSI. So a running system keeps
  * its root while the firmware of the next boot, or somebody who pretends to be it, only asks for addresses and loaders.
  * @param boots of one node, oldest first @param sessionMs how long a boot may take to come up
  */
 export function rootReader(boots: readonly Boot[], now: number, sessionMs: number): RootReader {
   const planned = boots.filter(boot => boot.plan && boot.sessionHash);
-  const boot = planned.findLast(hasReachedInitramfs) ?? planned.at(-1);
+  const boot = planned.findLast(boot => hasReachedInitramfs(boot) || boot.plan?.sanboot) ?? planned.at(-1);
   if (!boot?.plan) return { refusal: 'the node has no boot session' };
   const isUp = boot.events.some(event => event.stage === 'up');
-  if (boot.outcome === 'expired' || (!isUp && now - boot.started > sessionMs)) {
+  if (boot.outcome === 'expired' || (!isUp && boot.outcome !== 'handed-over' && now - boot.started > sessionMs)) {
     return { refusal: `its boot ${boot.id} is too old and never came up` };
   }
   return { boot, plan: boot.plan };

@@ -13,7 +13,12 @@ export type Loaders = Partial<Record<LoaderName, string>>;
  * in the lab both reached the node's first report in the same time (13.5 s and 13.7 s).
  */
 const PLACES: Readonly<Record<LoaderName, readonly string[]>> = {
-  bios: ['/usr/lib/ipxe/undionly.kpxe', '/usr/share/ipxe/undionly.kpxe'],
+  bios: [
+    '/usr/lib/ipxe/undionly.kpxe',
+    '/usr/share/ipxe/undionly.kpxe',
+    '/usr/lib/ipxe/ipxe.pxe',
+    '/usr/share/ipxe/ipxe.pxe',
+  ],
   efi32: ['/usr/share/ipxe/ipxe-i386.efi'],
   efi64: [
     '/usr/lib/ipxe/snponly.efi',
@@ -30,6 +35,26 @@ const PLACES: Readonly<Record<LoaderName, readonly string[]>> = {
   'http-efi64': [],
   'http-efi-arm64': [],
 };
+
+/** The names under which GRUB is served, by client architecture: as a network loader, and as a finder of local disks. */
+export const GRUB_FILES: Partial<Record<LoaderName, string>> = {
+  bios: 'grub-i386.pxe',
+  efi32: 'grub-i386.efi',
+  efi64: 'grub-x86_64.efi',
+  'efi-arm64': 'grub-arm64.efi',
+};
+
+/** After iPXE's own names of architectures, since its scripts ask for them by `buildarch`. */
+export const LOCAL_FILES: Partial<Record<LoaderName, string>> = {
+  efi32: 'local-i386.efi',
+  efi64: 'local-x86_64.efi',
+  'efi-arm64': 'local-arm64.efi',
+};
+
+/** The GRUB for an architecture, also when it is fetched by HTTP. */
+export function grubFile(name: LoaderName): string | undefined {
+  return GRUB_FILES[SAME_FILE[name] ?? name];
+}
 
 /** HTTP boot runs the same file: what differs is only how it is fetched. */
 const SAME_FILE: Partial<Record<LoaderName, LoaderName>> = {
@@ -49,9 +74,34 @@ export function findLoaders(configured: Loaders, exists: (path: string) => boole
   return found;
 }
 
+/** What else could be loaded, by client architecture, best first: for a node that failed with its loader. */
+export type SpareLoaders = Partial<Record<LoaderName, readonly string[]>>;
+
+/** The other files that the packages have. None for a loader that the configuration names: the administrator meant that one. */
+export function findSpareLoaders(
+  configured: Loaders,
+  loaders: Loaders,
+  exists: (path: string) => boolean,
+): SpareLoaders {
+  const found: SpareLoaders = {};
+  const used = new Set(Object.values(loaders).map(path => basename(path)));
+  for (const name of LOADER_NAMES) {
+    const places = PLACES[SAME_FILE[name] ?? name];
+    // A name is served once: a file of the same name elsewhere is as good as the same file.
+    const others = places.filter((path, index) => {
+      const isFirst = places.findIndex(other => basename(other) === basename(path) && exists(other)) === index;
+      return exists(path) && isFirst && !used.has(basename(path));
+    });
+    if (configured[name] === undefined && others.length > 0) found[name] = others;
+  }
+  return found;
+}
+
 /** Every loader by the name it is served under by TFTP and HTTP: `ipxe.efi` to its path. */
-export function servedLoaders(loaders: Loaders): Map<string, string> {
-  const served = new Map<string, string>();
+export function servedLoaders(loaders: Loaders, spares: SpareLoaders = {}): Map<string, string> {
+  const served = new Map<string, string>(
+    Object.values(spares).flatMap(paths => paths.map(path => [basename(path), path] as const)),
+  );
   for (const name of LOADER_NAMES) {
     const path = loaders[name];
     const file = wireName(loaders, name);

@@ -2,6 +2,8 @@
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootStyle } from '../model/values.ts';
+import { type BootFiles, bootOnceOf, type InstallPlan, planInstall } from './install.ts';
+import { type Sanboot, sanbootOf } from './sanboot.ts';
 import { isOperator } from './script.ts';
 import { STYLES } from './styles/style.ts';
 
@@ -25,14 +27,35 @@ export interface BootPlan {
   styleSource: string;
   rwLayer: 'overlayfs' | 'rwtab';
   bootConfig: { uid: string; name: string; release: string; source: string };
-  kernel: PlannedFile;
-  initramfs: PlannedFile;
+  /** None for a style that leaves the node to its own disk. */
+  kernel: PlannedFile | null;
+  initramfs: PlannedFile | null;
   cmdline: string;
   image: (PlannedFile & { uid: string; name: string; unpacked: number }) | null;
+  /** What iPXE boots in style sanboot. */
+  sanboot?: Sanboot;
+  /** The node's own disks, in style disked. */
+  disk?: DiskPlan;
   /** Where the head keeps what the node writes to its iSCSI disk; the disk is read-only when absent. */
   iscsiOverlay?: 'memory' | 'file';
+  /** Style live: the installer's tree and answers. */
+  install?: InstallPlan;
+  /** The value of `_boot_once` that chose the style; this boot takes it. */
+  once?: string;
+  /** Header and data digests of RFC 7143 §7.6 on the node's iSCSI session. */
+  iscsiDigests: boolean;
   /** Seconds between heartbeats. */
   statusSeconds: number;
+}
+
+/** Each is a device (`/dev/sda2`, `LABEL=X`, `UUID=Y`), or empty. */
+export interface DiskPlan {
+  cache: string;
+  root: string;
+  /** The disk to partition when it is empty, and how: the words of `_disk_layout`. */
+  layout: string;
+  /** Whether the root partition is wiped at each boot, or kept while it holds the same image unchanged. */
+  wipe: boolean;
 }
 
 export type PlanAnswer = { plan: BootPlan } | { refusal: string };
@@ -48,23 +71,29 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
     };
   const config = cluster.byName('boot', wanted.value) ?? cluster.get('boot', wanted.value);
   if (!config) return { refusal: `_boot_config=${wanted.value} (${wanted.source}) names no boot config` };
-  const style = attributes.get('_boot_style');
+  const once = bootOnceOf(node);
+  const style =
+    once === undefined ? attributes.get('_boot_style') : { value: once, source: `_boot_once of ${node.value.name}` };
   const chosen = (style?.value ?? config.value.boot_style) as BootStyle;
   const rules = STYLES[chosen];
   if (!rules)
     return {
       refusal: `the boot style ${chosen} is not served by this muster; it serves ${Object.keys(STYLES).join(', ')}`,
     };
-  const { kernel, initramfs } = config.value;
-  if (!kernel) return { refusal: `the boot config ${config.value.name} has no kernel; update kernel=@FILE` };
-  if (!initramfs) return { refusal: `the boot config ${config.value.name} has no initramfs; see 'muster mkramfs'` };
+  const files = filesFor(cluster, config, chosen, rules.needsKernel);
+  if ('refusal' in files) return files;
   // The node's cmdline is appended, so that it can override: the kernel takes the last of an option.
   const cmdline = [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' ');
   const operator = cmdline.split(/\s+/).find(isOperator);
   if (operator)
     return { refusal: `the cmdline has the word '${operator}', which iPXE takes for its own; it cannot be handed on` };
-  const image = imageOf(cluster, config);
-  if ('refusal' in image) return image;
+  const sanboot = chosen === 'sanboot' ? sanbootOf(attributes.get('_ipxe_sanboot')?.value ?? '') : undefined;
+  if (sanboot && 'refusal' in sanboot) return { refusal: `_ipxe_sanboot: ${sanboot.refusal}` };
+  const disk = chosen === 'disked' ? diskOf(attributes) : undefined;
+  if (disk && 'refusal' in disk) return disk;
+  const needsImage = rules.needsImage || (sanboot !== undefined && 'image' in sanboot);
+  const image = needsImage ? imageOf(cluster, config) : null;
+  if (image && 'refusal' in image) return image;
   const overlay = attributes.get('_iscsi_overlay')?.value;
   return {
     plan: {
@@ -78,15 +107,55 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
       style: chosen,
       styleSource: style?.source ?? `boot config ${config.value.name}`,
       rwLayer: attributes.get('_boot_rw_layer')?.value === 'rwtab' ? 'rwtab' : 'overlayfs',
-      bootConfig: { uid: config.uid, name: config.value.name, release: config.value.release, source: wanted.source },
-      kernel: { blob: kernel.sha256, offset: 0, size: kernel.size, sha256: kernel.sha256 },
-      initramfs: { blob: initramfs.sha256, offset: 0, size: initramfs.size, sha256: initramfs.sha256 },
+      bootConfig: { uid: config.uid, name: config.value.name, release: files.release, source: wanted.source },
+      kernel: files.kernel,
+      initramfs: files.initramfs,
       cmdline,
       image,
+      ...(files.install && { install: files.install }),
+      ...(once !== undefined && { once }),
+      ...(sanboot && { sanboot }),
+      ...(disk && { disk }),
       ...((overlay === 'memory' || overlay === 'file') && { iscsiOverlay: overlay }),
+      iscsiDigests: attributes.get('_iscsi_digests')?.value === 'crc32c',
       statusSeconds: Number(attributes.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
     },
   };
+}
+
+type Files = BootFiles | { kernel: null; initramfs: null; release: string; install?: never };
+
+/** What a node loads: nothing when the style leaves it to its own disk. */
+function filesFor(
+  cluster: Cluster,
+  config: Entry<'boot'>,
+  style: BootStyle,
+  needsKernel: boolean,
+): Files | { refusal: string } {
+  const { name, kernel, initramfs, release } = config.value;
+  if (style === 'live') return planInstall(cluster, config);
+  if (!needsKernel) return { kernel: null, initramfs: null, release };
+  if (!kernel) return { refusal: `the boot config ${name} has no kernel; update kernel=@FILE` };
+  if (!initramfs) return { refusal: `the boot config ${name} has no initramfs; see 'muster mkramfs'` };
+  const whole = ({ sha256, size }: typeof kernel): PlannedFile => ({ blob: sha256, offset: 0, size, sha256 });
+  return { kernel: whole(kernel), initramfs: whole(initramfs), release };
+}
+
+function diskOf(attributes: Map<string, Inherited>): DiskPlan | { refusal: string } {
+  const text = (name: string): string => attributes.get(name)?.value ?? '';
+  const disk = {
+    cache: text('_disk_cache'),
+    root: text('_disk_root'),
+    layout: text('_disk_layout'),
+    wipe: text('_disk_wipe') !== 'changed',
+  };
+  if (disk.root === '') {
+    return {
+      refusal: 'its boot style is disked, and _disk_root, the partition the image is unpacked onto, is not set',
+    };
+  }
+  if (disk.root === disk.cache) return { refusal: `_disk_root and _disk_cache are both ${disk.root}` };
+  return disk;
 }
 
 function hostname(node: Entry<'node'>, attributes: Map<string, Inherited>): string {

@@ -1,30 +1,98 @@
-// The iPXE script of one boot: a file of boot-scripts/ with its placeholders filled in.
+// The script of one boot, for iPXE or for GRUB: a file of boot-scripts/ with its placeholders filled in.
 import { MusterError } from '../errors.ts';
+import { commandLine } from './install.ts';
+import type { IscsiAccess } from './iscsi-access.ts';
 import type { BootPlan } from './plan.ts';
 
 /** Fills `@NAME@` placeholders; one that has no value is our own error, found by the tests over all scripts. */
 export function fillTemplate(template: string, values: Record<string, string>): string {
-  return template.replace(/@([A-Z_]+)@/g, (whole, name: string) => {
+  return template.replace(/@([A-Z_0-9]+)@/g, (whole, name: string) => {
     const value = values[name];
     if (value === undefined) throw new MusterError('internal', `a boot script has the unknown placeholder ${whole}`);
     return value;
   });
 }
 
-/** The script that boots a plan; `url` is the session's own, without a slash behind. */
-export function renderScript(template: string, plan: BootPlan, url: string): string {
+/** The script that boots a plan; `url` is the session's own, without a slash behind; `random` is from 0 to 1. */
+export function renderScript(
+  template: string,
+  plan: BootPlan,
+  url: string,
+  more: ScriptValues = {},
+  random: () => number = Math.random,
+): string {
   return fillTemplate(template, {
+    ...localValues(plan, more),
     URL: url,
     NODE: plan.node.name,
     STYLE: plan.style,
     BOOT_CONFIG: plan.bootConfig.name,
-    CMDLINE: plan.cmdline,
+    CMDLINE: commandLine(plan, url),
+    ...waits(random),
   });
 }
 
+/** The same for GRUB, whose words are quoted; `path` is that of the session's URL, `head` is `address:port`. */
+export function renderGrubScript(template: string, plan: BootPlan, head: string, path: string): string {
+  return fillTemplate(template, {
+    HEAD: head,
+    PATH: path,
+    NODE: plan.node.name,
+    STYLE: plan.style,
+    BOOT_CONFIG: plan.bootConfig.name,
+    CMDLINE: commandLine(plan, `http://${head}${path}`)
+      .split(/\s+/)
+      .filter(word => word !== '')
+      .map(word => `'${word.replaceAll("'", "'\\''")}'`)
+      .join(' '),
+  });
+}
+
+/** As `renderRefusal`, within GRUB's double quotes. */
+export function renderGrubRefusal(template: string, name: string, reason: string): string {
+  const plain = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').replace(/["$\\`]/g, "'");
+  return fillTemplate(template, { NODE: plain(name), REASON: plain(reason) });
+}
+
+/** What scripts of styles that boot from a disk have besides. */
+export interface ScriptValues {
+  /** The URL below which loader files are, without a slash behind. */
+  loaders?: string;
+  /** What iPXE logs in with over iSCSI. */
+  iscsi?: Pick<IscsiAccess, 'portal' | 'target' | 'initiator' | 'user' | 'secret'>;
+}
+
+function localValues({ sanboot }: BootPlan, { loaders = '', iscsi }: ScriptValues): Record<string, string> {
+  const [address = '', port = ''] = iscsi?.portal.split(':') ?? [];
+  // RFC 4173 §5: iscsi:<server>:<protocol>:<port>:<LUN>:<target>
+  const ours = iscsi ? `iscsi:${address}::${port}:0:${iscsi.target}` : '';
+  return {
+    LOADERS: loaders,
+    SANBOOT: sanboot && 'words' in sanboot ? sanboot.words : ours,
+    INITIATOR: iscsi?.initiator ?? '',
+    USER: iscsi?.user ?? '',
+    SECRET: iscsi?.secret ?? '',
+  };
+}
+
 /** The script for a node that cannot boot now: says why on its console, waits, and tries again from the start. */
-export function renderRefusal(template: string, name: string, reason: string): string {
-  return fillTemplate(template, { NODE: printable(name), REASON: printable(reason) });
+export function renderRefusal(
+  template: string,
+  name: string,
+  reason: string,
+  random: () => number = Math.random,
+): string {
+  return fillTemplate(template, { NODE: printable(name), REASON: printable(reason), ...waits(random) });
+}
+
+/**
+ * Seconds to wait before the tries that follow, longer each time and by chance up to twice as long: iPXE has no random numbers, so
+ * that the head draws them for each script, and a cluster that failed together does not come back together.
+ */
+function waits(random: () => number): Record<string, string> {
+  return Object.fromEntries(
+    [2, 4, 8, 15, 30].map((least, index) => [`WAIT_${index + 1}`, String(Math.round(least * (1 + random())))]),
+  );
 }
 
 /** Text for `echo`: nothing that iPXE would expand or take for an operator. */

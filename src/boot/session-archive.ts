@@ -1,4 +1,4 @@
-// The session archive: a cpio (newc) with /etc/muster/session, handed to the kernel as one more initrd.
+// cpio archives (newc): the session file, handed to the kernel as one more initrd, and the script inside a GRUB.
 import { Writer } from '../wire/writer.ts';
 
 /** One line of the session file; the value is quoted for POSIX sh. */
@@ -10,10 +10,18 @@ export function sessionFile(values: Record<string, string | number>): string {
 
 /** The archive with the folders that lead to the file. Its length is a multiple of 512. */
 export function sessionArchive(content: string): Buffer {
+  return cpioArchive([
+    { name: 'etc', mode: 0o040755 },
+    { name: 'etc/muster', mode: 0o040700 },
+    { name: 'etc/muster/session', mode: 0o100600, content },
+  ]);
+}
+
+/** @param entries folders before what is in them; `mode` with the type of file, as in `stat` */
+export function cpioArchive(entries: readonly { name: string; mode: number; content?: string }[]): Buffer {
   const archive = new Writer(2048);
-  entry(archive, 1, 'etc', 0o040755, Buffer.alloc(0));
-  entry(archive, 2, 'etc/muster', 0o040700, Buffer.alloc(0));
-  entry(archive, 3, 'etc/muster/session', 0o100600, Buffer.from(content));
+  for (const [index, { name, mode, content = '' }] of entries.entries())
+    entry(archive, index + 1, name, mode, Buffer.from(content));
   entry(archive, 0, 'TRAILER!!!', 0, Buffer.alloc(0));
   archive.padTo(Math.ceil(archive.length / 512) * 512);
   return archive.finish();

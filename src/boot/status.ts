@@ -3,7 +3,8 @@ import { type Boot, currentError, furthestStage } from './boot.ts';
 import type { Boots } from './boots.ts';
 import { DEFAULT_STATUS_SECONDS } from './plan.ts';
 
-export const NODE_STATES = ['up', 'down', 'booting', 'failed', 'unknown'] as const;
+export const NODE_STATES = ['up', 'down', 'booting', 'failed', 'local', 'unknown'] as const;
+/** `local`: left to its own disk by its boot style; muster hears nothing of what runs there. */
 export type NodeState = (typeof NODE_STATES)[number];
 
 export interface NodeStatus {
@@ -67,6 +68,7 @@ export class Statuses {
       facts: beat?.facts ?? {},
       hardware,
       ...(beat && { lastSeen: beat.at }),
+      ...(boot?.outcome === 'installed' && { reason: 'installed; nothing was heard of it since' }),
       ...(error?.error && { reason: `${error.stage}: ${error.error}` }),
     };
   }
@@ -93,6 +95,7 @@ export class Statuses {
       return this.now() - last <= MISSED * period ? 'up' : 'down';
     }
     if (failed) return 'failed';
+    if (boot.outcome === 'handed-over' || boot.outcome === 'installed') return 'local';
     if (boot.outcome === 'expired') return 'down';
     return furthestStage(boot) ? 'booting' : 'unknown';
   }

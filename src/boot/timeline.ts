@@ -1,5 +1,5 @@
 // A boot's timeline for people and programs: one row per stage of the journey, in order, with what was seen.
-import { type Boot, type BootAction, type BootEvent, currentError, furthestStage } from './boot.ts';
+import { type Boot, type BootAction, type BootEvent, currentError, furthestStage, type Outcome } from './boot.ts';
 import { JOURNEY, type Stage, stageNumber } from './journey.ts';
 
 export interface TimelineRow {
@@ -21,7 +21,7 @@ export interface Timeline {
   id: string;
   started: number;
   ended?: number;
-  outcome: 'up' | 'superseded' | 'expired' | 'failed' | 'booting';
+  outcome: Outcome | 'failed' | 'booting';
   /** Seconds from the first packet to up. */
   seconds?: number;
   style?: string;
@@ -44,13 +44,14 @@ export function timelineOf(boot: Boot): Timeline {
     ? `${error.stage}: ${error.error}`
     : boot.outcome || !reached
       ? undefined
-      : JOURNEY[stageNumber(reached) - 1]?.stuck;
+      : waitsFor(boot, reached);
   return {
     id: boot.id,
     started: boot.started,
     outcome: boot.outcome ?? (error ? 'failed' : 'booting'),
     ...(boot.ended !== undefined && { ended: boot.ended }),
-    ...(boot.ended !== undefined && boot.outcome === 'up' && { seconds: seconds(boot.ended - boot.started) }),
+    ...(boot.ended !== undefined &&
+      (boot.outcome === 'up' || boot.outcome === 'installed') && { seconds: seconds(boot.ended - boot.started) }),
     ...(boot.plan && {
       style: boot.plan.style,
       boot_config: boot.plan.bootConfig.name,
@@ -62,6 +63,12 @@ export function timelineOf(boot: Boot): Timeline {
     actions: boot.actions ?? [],
     events: boot.events,
   };
+}
+
+function waitsFor(boot: Boot, reached: Stage): string | undefined {
+  if (boot.plan?.install && stageNumber(reached) >= stageNumber('kernel'))
+    return "the installer runs; its end is told by its answers' file, with <installed_url()>";
+  return JOURNEY[stageNumber(reached) - 1]?.stuck;
 }
 
 function rowOf(boot: Boot, number: number, stage: Stage, reached: Stage | undefined): TimelineRow {

@@ -70,6 +70,7 @@ export const statusShow: Action = {
       `musterd ${health.version} on ${health.name}, process ${health.pid}, running for ${humanSpan(health.uptime)}, ${humanBytes(health.memory)} of memory`,
       `boot network ${health.address}, HTTP on port ${health.http_port}`,
     ];
+    if (health.tftp) lines.push(tftpLine(health.tftp));
     const byState = new Map<string, string[]>();
     for (const { name, state } of nodes) byState.set(state, [...(byState.get(state) ?? []), name]);
     lines.push(nodes.length === 0 ? 'no nodes yet: muster node create mac=…' : `${nodes.length} nodes`);
@@ -78,6 +79,10 @@ export const statusShow: Action = {
     return 0;
   },
 };
+
+function tftpLine({ active, finished, failed, refused, bytes }: NonNullable<Health['tftp']>): string {
+  return `TFTP: ${active} transfers now, ${finished} done (${humanBytes(bytes)}), ${failed} failed, ${refused} refused`;
+}
 
 export const logShow: Action = {
   name: 'log',

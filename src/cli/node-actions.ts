@@ -1,5 +1,13 @@
 // Actions that only nodes have: groups, status, timeline, explain, and the machines nobody knows.
-import type { Changed, Explained, ShownStatus, ShownTimelines, Timeline, UnknownMachine } from '../admin/contract.ts';
+import type {
+  Changed,
+  Explained,
+  ShownStatus,
+  ShownTimelines,
+  ShownWhy,
+  Timeline,
+  UnknownMachine,
+} from '../admin/contract.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';
 import { listText, printData } from './listing.ts';
@@ -159,6 +167,33 @@ function explainText({ terminal }: Context, node: Explained): string {
     for (const hidden of shadows) lines.push(`      ${terminal.dim(`hides ${hidden.value} of ${hidden.source}`)}`);
   }
   return `${lines.join('\n')}\n`;
+}
+
+export const nodeWhy: Action = {
+  name: 'why',
+  words: '[names...]',
+  takes: 'names',
+  summary: 'why the node is not up: the cause and the remedy',
+  options: [{ flags: '-l, --long', meaning: 'with what was seen that says so' }],
+  examples: ['muster node -i n37 why', 'muster node --down why'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const nodes = await client.call<ShownWhy[]>('GET', '/api/v1/nodes/why', chosen(given, given.words));
+    if (given.json || given.yaml) printData(terminal, given, nodes);
+    else terminal.write(nodes.length === 0 ? 'There are no nodes.\n' : whyText(context, nodes));
+    return nodes.every(({ verdict }) => verdict === 'well' || verdict === 'waiting') ? 0 : 1;
+  },
+};
+
+/** Nodes with the same answer share it: at three in the morning, four hundred of them have one cause. */
+function whyText({ terminal, given }: Context, nodes: readonly ShownWhy[]): string {
+  const groups = new Map<string, string[]>();
+  for (const { name, cause, remedy, evidence } of nodes) {
+    const seen = given.options['long'] ? evidence.map(line => `  seen: ${line}\n`).join('') : '';
+    const words = ` ${cause}\n${remedy ? `  ${remedy}\n` : ''}${seen}`;
+    groups.set(words, [...(groups.get(words) ?? []), name]);
+  }
+  return Array.from(groups, ([words, names]) => `${terminal.bold(`${foldNodeSet(names)}:`)}${words}`).join('');
 }
 
 export const nodeUnknown: Action = {

@@ -1,5 +1,6 @@
 // All nouns of the command line, in the order of the help.
 import { addBootConfig } from './add-boot-config.ts';
+import { bootsShow } from './boots-action.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
 import { nodeConsole } from './console-action.ts';
@@ -8,10 +9,19 @@ import { download } from './download.ts';
 import { nodeExec } from './exec-action.ts';
 import { modimgList, modimgRun, packNode } from './frames.ts';
 import { initRun } from './init-action.ts';
+import { kickstartList, kickstartRender } from './kickstart-actions.ts';
 import { labRun } from './lab-action.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
-import { joinGroups, leaveGroups, nodeExplain, nodeStatus, nodeTimeline, nodeUnknown } from './node-actions.ts';
+import {
+  joinGroups,
+  leaveGroups,
+  nodeExplain,
+  nodeStatus,
+  nodeTimeline,
+  nodeUnknown,
+  nodeWhy,
+} from './node-actions.ts';
 import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
 import { nodePower, nodeReboot, nodeShutdown } from './power-actions.ts';
@@ -95,6 +105,7 @@ export const NOUNS: readonly Noun[] = [
       nodeSshAction,
       nodeConsole,
       nodeTimeline,
+      nodeWhy,
       nodeExplain,
       nodeUnknown,
     ],
@@ -113,7 +124,7 @@ export const NOUNS: readonly Noun[] = [
   },
   {
     name: 'boot',
-    aliases: ['bootctl', 'boots'],
+    aliases: ['bootctl'],
     kind: 'boot',
     summary: 'boot configs: kernel, initramfs, cmdline, image, boot style',
     selects: true,
@@ -141,12 +152,21 @@ export const NOUNS: readonly Noun[] = [
   distro,
   pool,
   head,
+  {
+    name: 'kickstart',
+    aliases: ['kickstarts'],
+    kind: 'node',
+    summary: 'answers for installers: kickstart, preseed and autoinstall files',
+    selects: false,
+    actions: [kickstartList, kickstartRender],
+  },
   single(modimgRun, { kind: 'image', selects: true, actions: [modimgList] }),
   single(mkramfsRun, { kind: 'boot' }),
   single(addBootConfig, { kind: 'boot' }),
   single(packNode),
   { name: 'storage', aliases: [], kind: 'image', summary: 'stored files', selects: false, actions: [storageGc] },
   single(statusShow),
+  single(bootsShow),
   single(logShow),
   single(eventsFollow),
   single(initRun),

@@ -4,6 +4,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fillTemplate } from '../boot/script.ts';
 import type { Config } from '../config.ts';
+import type { Networks } from '../networks.ts';
 import { packageRoot } from '../package-root.ts';
 
 /** A script of the site's own folder, else the one that came with muster; read anew, so that an edit needs no restart. */
@@ -14,8 +15,11 @@ export async function bootScript(config: Config, name: string): Promise<string> 
 }
 
 /** The script that newer iPXE asks for beside itself; a file, so that TFTP and HTTP serve it like any loader. */
-export async function writeAutoexec(config: Config, address: string): Promise<string> {
+export async function writeAutoexec(config: Config, networks: Networks): Promise<string> {
   const path = join(config['paths.state'], 'autoexec.ipxe');
+  // On several networks each has a head's address of its own: iPXE knows it as the server that the loader came from.
+  const [only, ...more] = networks.attached;
+  const address = more.length === 0 && only ? only.head : '$' + '{next-server}';
   const script = `http://${address}:${config['http.port']}/boot/v1/script`;
   await writeFile(path, fillTemplate(await bootScript(config, 'autoexec.ipxe'), { SCRIPT: script }), { mode: 0o644 });
   return path;

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Config } from '../config.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
+import type { Networks } from '../networks.ts';
 import { ipFromBytes, type Subnet } from '../wire/ip.ts';
 
 /** The interface that has the head's address; `bad-config` when none has it, or another than `head.interface`. */
@@ -35,6 +36,17 @@ export function findInterface(
     );
   }
   return found.name;
+}
+
+/** As `findInterface` for each network that the head has an address in; each is told its interface. Answers the names. */
+export function findInterfaces(config: Config, networks: Networks, find = findInterface): string {
+  for (const network of networks.attached) {
+    network.interface = find(
+      { ...config, 'head.address': network.subnet.address, 'head.interface': network.interface },
+      network.subnet,
+    );
+  }
+  return [...new Set(networks.attached.map(network => network.interface))].join(' ');
 }
 
 /**

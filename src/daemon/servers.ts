@@ -1,31 +1,41 @@
 // The servers of the boot network, each with the ports it needs of the state.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import type { Boot } from '../boot/boot.ts';
 import { loadHeadKey } from '../boot/head-key.ts';
-import { iscsiNames } from '../boot/iscsi-access.ts';
-import { findLoaders, type Loaders, servedLoaders } from '../boot/loaders.ts';
+import { iscsiNames, readsOverIscsi } from '../boot/iscsi-access.ts';
+import { loaderAfter } from '../boot/loader-history.ts';
+import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
 import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
-import { startBootPlane } from '../http/boot-plane.ts';
+import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
+import { sessionUrl } from '../http/session-values.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import { attributesIn } from '../model/power-template.ts';
 import type { SshKey } from '../ssh/ssh.ts';
-import { startTftpServer } from '../tftp/server.ts';
+import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/server.ts';
 import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
+import { takeOnce } from './boot-once.ts';
+import { grubLoaders } from './grub-loaders.ts';
+import { IsoImages } from './iso-images.ts';
+import type { Kickstarts } from './kickstarts.ts';
 import { NewNodes } from './new-nodes.ts';
 import { starting } from './preflight.ts';
 import { onNodeDeleted, type State, type Stops } from './state.ts';
 import type { UnknownMachines } from './unknown-machines.ts';
 
+export interface BootFiles {
+  loaders: Loaders;
+  spares: SpareLoaders;
+  /** Paths by the names that firmware asks for. */
+  served: Map<string, string>;
+}
+
 /** The loaders of this machine, and every file that firmware may fetch by its name. */
-export async function bootFiles({
-  config,
-  log,
-  network,
-}: State): Promise<{ loaders: Loaders; served: Map<string, string> }> {
+export async function bootFiles({ config, log, networks }: State): Promise<BootFiles> {
   const loaders = findLoaders(config.loaders, existsSync);
   if (Object.keys(loaders).length === 0) {
     log.warn(
@@ -33,20 +43,28 @@ export async function bootFiles({
       'no iPXE loader was found; install the package ipxe (Debian) or ipxe-bootimgs (RHEL), or name files in [loaders]',
     );
   }
+  const spares = findSpareLoaders(config.loaders, loaders, existsSync);
   return {
     loaders,
-    served: new Map([...servedLoaders(loaders), ['autoexec.ipxe', await writeAutoexec(config, network.address)]]),
+    spares,
+    served: new Map([
+      ...servedLoaders(loaders, spares),
+      ['autoexec.ipxe', await writeAutoexec(config, networks)],
+      ...(await grubLoaders(config, networks, log)),
+    ]),
   };
 }
 
 type Iscsi = Awaited<ReturnType<typeof startBootIscsi>>;
 
 export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | undefined> {
-  const { config, network, blobs, directory, boots, log, store } = state;
+  const { config, networks, blobs, directory, boots, log, store } = state;
   if (!config['iscsi.enabled']) return undefined;
   const options = {
-    address: network.address,
+    addresses: networks.attached.map(item => item.head),
+    addressFor: (ip: string) => (networks.of(ip) ?? networks.main).head,
     port: config['iscsi.port'],
+    workers: config['iscsi.workers'],
     names: iscsiNames(config['iscsi.iqn']),
     key: loadHeadKey(config['paths.state'], randomBytes),
     stateFolder: config['paths.state'],
@@ -61,29 +79,40 @@ export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | un
   return iscsi;
 }
 
+export interface HttpParts {
+  /** Paths by the names that firmware asks for. */
+  served: ReadonlyMap<string, string>;
+  iscsi: Iscsi | undefined;
+  kickstarts: Kickstarts;
+  /** The key by which the head reaches its nodes. */
+  sshKey: SshKey | undefined;
+}
+
 export async function startHttp(
   state: State,
-  served: ReadonlyMap<string, string>,
-  iscsi: Iscsi | undefined,
-  sshKey: SshKey | undefined,
+  { served, iscsi, kickstarts, sshKey }: HttpParts,
   stops: Stops,
 ): Promise<void> {
-  const { config, network, cluster, directory, boots, statuses, log, blobs, saver } = state;
+  const { config, networks, cluster, directory, boots, statuses, log, blobs, saver } = state;
   const attributesOf = (uid: string) => {
     const node = cluster.get('node', uid);
     return node && effectiveAttributes(cluster, node.value);
   };
   const ports = {
-    head: () => ({
-      address: network.address,
-      port: config['http.port'],
-      prefix: network.prefix,
-      router: config['dhcp.router'],
-      dns: config['dhcp.dns'],
-      domain: config['dhcp.domain'],
-      failureSeconds: config['boot.failure_seconds'],
-      ...(sshKey && { sshKey: sshKey.publicKey }),
-    }),
+    addresses: networks.attached.map(item => item.head),
+    head: (ip: string) => {
+      const { head, subnet, router, dns, domain } = networks.of(ip) ?? networks.main;
+      return {
+        address: head,
+        port: config['http.port'],
+        prefix: subnet.prefix,
+        router,
+        dns,
+        domain,
+        failureSeconds: config['boot.failure_seconds'],
+        ...(sshKey && { sshKey: sshKey.publicKey }),
+      };
+    },
     directory,
     boots,
     statuses,
@@ -101,46 +130,94 @@ export async function startHttp(
       for (const name of attributesIn(node.value.power_uri)) attributes.delete(name);
       return attributesIni({ uid, name: node.value.name }, attributes);
     },
+    governor: state.governor,
     ...(iscsi && { iscsiAccess: iscsi.access }),
+    ...installPorts(state, kickstarts),
+    takeOnce: async (boot: Boot) => takeOnce(state, boot),
     statusSeconds: (uid: string) => Number(attributesOf(uid)?.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
   };
   const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports));
   stops.push(async () => plane.close());
 }
 
-export async function startTftp(state: State, served: ReadonlyMap<string, string>, stops: Stops): Promise<void> {
-  const { config, network, boots, directory, log } = state;
-  if (!config['tftp.enabled']) return;
+function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts, 'kickstart' | 'iso'> {
+  const { cluster, blobs } = state;
+  const images = new IsoImages(sha256 => blobs.path(sha256));
+  return {
+    kickstart: async (plan, session) => {
+      const url = sessionUrl(headPlace(state, plan.node.ip), session);
+      return kickstarts.render(plan.node.uid, plan.install?.kickstart ?? '', url, { plan });
+    },
+    iso: async (name, path, frozen) => {
+      const repo = cluster.byName('repo', name) ?? cluster.get('repo', name);
+      const blob = frozen ?? repo?.value.iso?.sha256;
+      return blob === undefined ? undefined : images.find(blob, path);
+    },
+  };
+}
+
+/** Where the boot plane is for a node with this address. */
+function headPlace({ config, networks }: State, ip: string): { address: string; port: number } {
+  return { address: (networks.of(ip) ?? networks.main).head, port: config['http.port'] };
+}
+
+/** Answers the way to the statistics, of all addresses together; none when TFTP is off. */
+export async function startTftp(
+  state: State,
+  served: ReadonlyMap<string, string>,
+  stops: Stops,
+): Promise<(() => TftpStats) | undefined> {
+  const { config, networks, boots, directory, log } = state;
+  if (!config['tftp.enabled']) return undefined;
   const options = {
-    address: network.address,
     port: config['tftp.port'],
+    singlePort: config['tftp.single_port'],
     files: served,
     journey: boots,
     directory,
     log,
   };
-  const tftp = await starting('The TFTP server', 'tftp.port or tftp.enabled', async () => startTftpServer(options));
-  stops.push(async () => tftp.close());
+  const servers: TftpServer[] = [];
+  for (const { head } of networks.attached) {
+    const start = async () => startTftpServer({ ...options, address: head });
+    const tftp = await starting('The TFTP server', 'tftp.port or tftp.enabled', start);
+    stops.push(async () => tftp.close());
+    servers.push(tftp);
+  }
+  return () => {
+    const sum: TftpStats = { active: 0, finished: 0, failed: 0, refused: 0, ignored: 0, bytes: 0, cachedBytes: 0 };
+    for (const server of servers)
+      for (const [name, value] of Object.entries(server.stats())) sum[name as keyof TftpStats] += value;
+    return sum;
+  };
 }
 
-export async function startDhcp(state: State, loaders: Loaders, unknown: UnknownMachines, stops: Stops): Promise<void> {
-  const { config, network, directory, boots, log, context, commander, now } = state;
-  if (!config['dhcp.enabled']) return;
+export async function startDhcp(
+  state: State,
+  { loaders, spares, served }: BootFiles,
+  unknown: UnknownMachines,
+  stops: Stops,
+): Promise<void> {
+  const { config, networks, directory, boots, log, context, commander, now } = state;
+  if (config['dhcp.mode'] === 'off') return;
   const newNodes = new NewNodes({ context, commander, log, now });
   const options = {
-    head: network,
+    networks,
     config,
     directory,
     journey: boots,
     log,
     loaders,
-    granted: (grant: Grant) => boots.grant(grant.node),
+    served,
+    spares,
+    chooseLoader: (node: string, files: readonly string[]) => loaderAfter(boots.of(node), files),
+    granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
     seen: (client: UnknownClient) => {
       unknown.seen(client);
       void newNodes.seen(client);
     },
   };
-  const dhcp = await starting('The DHCP server', 'dhcp.enabled', async () => startDhcpServer(options));
+  const dhcp = await starting('The DHCP server', 'dhcp.mode', async () => startDhcpServer(options));
   stops.push(async () => dhcp.close());
 }
 
@@ -148,6 +225,6 @@ function planOf({ cluster }: State, uid: string, withIscsi: boolean): PlanAnswer
   const node = cluster.get('node', uid);
   if (!node) return { refusal: 'the node was deleted' };
   const answer = planBoot(cluster, node);
-  if (withIscsi || !('plan' in answer) || answer.plan.style !== 'iscsi') return answer;
-  return { refusal: 'its boot style is iscsi, and iscsi.enabled is false in the configuration of the head' };
+  if (withIscsi || !('plan' in answer) || !readsOverIscsi(answer.plan)) return answer;
+  return { refusal: 'it boots from iSCSI, and iscsi.enabled is false in the configuration of the head' };
 }

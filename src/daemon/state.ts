@@ -8,12 +8,14 @@ import { Boots } from '../boot/boots.ts';
 import { clusterDirectory } from '../boot/cluster-directory.ts';
 import type { Directory } from '../boot/directory.ts';
 import { Statuses } from '../boot/status.ts';
-import type { Config } from '../config.ts';
+import { type Config, networksOf } from '../config.ts';
+import { Governor } from '../http/governor.ts';
 import type { Log } from '../log.ts';
 import type { ChangeContext } from '../model/changes.ts';
 import { Cluster } from '../model/cluster.ts';
 import { firstObjects } from '../model/first-objects.ts';
 import { planHead } from '../model/head.ts';
+import type { Networks } from '../networks.ts';
 import { version } from '../package-root.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
@@ -25,6 +27,7 @@ export interface State {
   config: Config;
   log: Log;
   network: Subnet;
+  networks: Networks;
   now(): number;
   newUid(): string;
   store: Store;
@@ -38,19 +41,26 @@ export interface State {
   happenings: Happenings;
   blobs: Blobs;
   uploads: Uploads;
+  governor: Governor;
 }
 
 /** What was started, to be stopped in reverse. */
 export type Stops = (() => Promise<void>)[];
 
-export async function openState(config: Config, log: Log, network: Subnet, stops: Stops): Promise<State> {
+export async function openState(
+  config: Config,
+  log: Log,
+  network: Subnet,
+  stops: Stops,
+  networks: Networks = networksOf(config),
+): Promise<State> {
   const now = (): number => Date.now();
   const newUid = (): string => randomHex(32);
   const store = await openSqliteStore(config['paths.state']);
   stops.push(async () => store.close());
   const cluster = await loadCluster(store);
   const commander = new Commander(cluster, store);
-  const context = { cluster, network, newUid };
+  const context = { cluster, network, networks, newUid };
   await begin(config, commander, context);
 
   const directory = clusterDirectory(cluster);
@@ -64,7 +74,7 @@ export async function openState(config: Config, log: Log, network: Subnet, stops
     changed: (boot: Boot) => saver.later(boot),
     dropped: (id: string) => saver.drop(id),
     watch: happenings.boot.bind(happenings),
-    trustsAddressAlone: () => !config['dhcp.enabled'],
+    trustsAddressAlone: () => config['dhcp.mode'] !== 'authoritative',
     sessionMs: () => config['boot.session_seconds'] * 1000,
   };
   const boots = new Boots(
@@ -79,10 +89,20 @@ export async function openState(config: Config, log: Log, network: Subnet, stops
   });
   const blobs = new Blobs(config['paths.state']);
   const uploads = new Uploads(config['paths.state'], newUid, now);
+  const governor = new Governor({
+    limit: () => config['http.image_transfers'],
+    now: () => performance.now(),
+    random: Math.random,
+    after: (milliseconds, callback) => {
+      const timer = setTimeout(callback, milliseconds);
+      return () => clearTimeout(timer);
+    },
+  });
   return {
     config,
     log,
     network,
+    networks,
     now,
     newUid,
     store,
@@ -96,6 +116,7 @@ export async function openState(config: Config, log: Log, network: Subnet, stops
     happenings,
     blobs,
     uploads,
+    governor,
   };
 }
 

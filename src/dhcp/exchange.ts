@@ -3,20 +3,37 @@
 import { addressFor } from '../boot/address.ts';
 import type { BootNode, Directory } from '../boot/directory.ts';
 import type { Stage, StageNote } from '../boot/journey.ts';
-import { type BootTarget, targetFor } from '../boot/loader.ts';
-import type { Loaders } from '../boot/loaders.ts';
+import { type BootTarget, type OtherLoaders, targetFor } from '../boot/loader.ts';
+import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
 import type { Config } from '../config.ts';
+import type { BootNetwork, Networks } from '../networks.ts';
 import { subnetContains, subnetHost } from '../wire/ip.ts';
 import { MESSAGE } from './options.ts';
-import { BOOTREQUEST, ETHERNET, NO_ADDRESS, type Packet } from './packet.ts';
-import { ack, type Destination, destinationOf, informed, type Network, nak, nakDestination, offer } from './reply.ts';
+import { BOOTREQUEST, NO_ADDRESS, type Packet } from './packet.ts';
+import { ack, type Destination, destinationOf, informed, nak, nakDestination, offer, type Scene } from './reply.ts';
 import type { Request } from './request.ts';
 
 /** What the decision knows beside the message; read anew for each, so that a change is in force at once. */
-export interface Context extends Network {
-  config: Network['config'] & Pick<Config, 'http.port'>;
+export interface Context {
+  networks: Networks;
+  config: Pick<Config, 'http.port'>;
   directory: Directory;
   loaders: Loaders;
+  /** Every file that firmware may fetch, by its name. */
+  served?: Pick<ReadonlyMap<string, unknown>, 'has'>;
+  /** Loaders for nodes that failed with theirs, and which of several a node gets. */
+  spares?: SpareLoaders | undefined;
+  chooseLoader?: ((node: string, files: readonly string[]) => string | undefined) | undefined;
+  /** Seconds for which an address is not offered, because a client found it in use; 0 when it may be. */
+  quarantined: (ip: string) => number;
+}
+
+/** Where a message came in. */
+export interface Arrival {
+  /** The network of the interface, or of the head's address that it was sent to. */
+  network: BootNetwork;
+  /** Whether it was sent to everyone on the wire. */
+  broadcast: boolean;
 }
 
 /** An address given to a boot that is under way. */
@@ -31,28 +48,85 @@ export type Level = 'debug' | 'info' | 'warn';
 
 /** A message is answered, or accepted without answer (`accepted`), or refused with its reason. */
 export type Answer =
-  | { reply: Packet; destination: Destination; text: string; level: Level; note?: StageNote; grant?: Grant }
-  | { accepted: string; level: Level; note?: StageNote }
+  | {
+      reply: Packet;
+      destination: Destination;
+      /** The head's address that it is sent from. */
+      from: string;
+      text: string;
+      level: Level;
+      note?: StageNote;
+      grant?: Grant;
+    }
+  /** `inUse` is an address that another machine was found to use. */
+  | { accepted: string; level: Level; note?: StageNote; inUse?: string }
   | { refusal: string; level: Level; note?: StageNote; unknown?: boolean };
 
-export function answer(request: Request, context: Context): Answer {
+export function answer(request: Request, context: Context, arrival: Arrival): Answer {
   const handler = request.type === undefined ? undefined : HANDLERS[request.type];
   const strange = strangeness(request) ?? (handler ? undefined : `a server gets no message of type ${request.type}`);
   if (strange !== undefined || !handler) return { refusal: strange ?? '', level: 'debug' };
   const decision = addressFor(request.mac, context.directory);
   if ('refusal' in decision) return { refusal: decision.refusal, level: 'info', unknown: decision.unknown };
   const { node } = decision;
-  if (!subnetHost(context.head, node.ip)) {
-    const network = `${context.head.network}/${context.head.prefix}`;
-    return {
-      refusal: `${node.name}'s address ${node.ip || '(none)'} is no host address of the boot network ${network}`,
-      level: 'warn',
-    };
-  }
-  return handler(request, node, context);
+  const network = context.networks.of(node.ip);
+  if (!network || !subnetHost(network.subnet, node.ip)) return { refusal: homeless(node, context), level: 'warn' };
+  const link = linkOf(request, context, arrival);
+  if (typeof link === 'string') return { refusal: `${node.name}: ${link}`, level: 'warn' };
+  const from = addressOf(network, context, arrival);
+  const server = request.relay.server ?? from;
+  const { networks, config, directory, loaders, spares, chooseLoader, quarantined } = context;
+  return handler(request, node, {
+    networks,
+    config,
+    directory,
+    loaders,
+    spares,
+    chooseLoader,
+    quarantined,
+    network,
+    link,
+    server,
+    from,
+  });
 }
 
-type Handler = (request: Request, node: BootNode, context: Context) => Answer;
+function homeless(node: BootNode, { networks }: Context): string {
+  const words = networks.all.map(({ subnet }) => `${subnet.network}/${subnet.prefix}`);
+  const where = words.length === 1 ? `the boot network ${words[0]}` : `any of the networks ${words.join(', ')}`;
+  return `${node.name}'s address ${node.ip || '(none)'} is no host address of ${where}`;
+}
+
+/** The network that the client is in, or why that is not known. */
+function linkOf(request: Request, { networks }: Context, arrival: Arrival): BootNetwork | string {
+  const { giaddr, ciaddr } = request.packet;
+  // RFC 3527 §3: the sub-option goes before option 118 (RFC 3011), and both before 'giaddr' (RFC 2131 §4.3.1)
+  const said = request.relay.link ?? request.subnetSelection ?? (giaddr === NO_ADDRESS ? undefined : giaddr);
+  if (said !== undefined) {
+    const who = giaddr === NO_ADDRESS ? 'the client' : `the relay agent ${giaddr}`;
+    return (
+      networks.ofLink(said) ?? `${who} asks for the network of ${said}, which is none of muster's; see [[networks]]`
+    );
+  }
+  // A client that renews by unicast may be behind any number of routers: it is where its address is
+  if (ciaddr !== NO_ADDRESS && !arrival.broadcast) return networks.of(ciaddr) ?? arrival.network;
+  return arrival.network;
+}
+
+/** The head's address to answer from: the one the node's network has, where that is on the wire that the message came by. */
+function addressOf(network: BootNetwork, { networks }: Context, arrival: Arrival): string {
+  if (!arrival.broadcast || !network.attached) return arrival.network.head;
+  return networks.isOneWire(network, arrival.network) ? network.head : arrival.network.head;
+}
+
+/** What the handlers know: the rest of it follows from the node and the way that the message came. */
+interface Scenery extends Context, Scene {
+  /** The network that the client is in; `network` is that of the node's address. */
+  link: BootNetwork;
+  from: string;
+}
+
+type Handler = (request: Request, node: BootNode, context: Scenery) => Answer;
 
 /** RFC 2131 table 2: the messages that clients send. */
 const HANDLERS: Readonly<Record<number, Handler>> = {
@@ -66,27 +140,34 @@ const HANDLERS: Readonly<Record<number, Handler>> = {
 function strangeness(request: Request): string | undefined {
   const { op, htype, hlen } = request.packet;
   if (op !== BOOTREQUEST) return 'this is a reply of another server';
-  if (htype !== ETHERNET || hlen !== 6)
-    return `hardware type ${htype} with addresses of ${hlen} bytes; muster knows Ethernet`;
+  if (!request.hardware)
+    return `hardware type ${htype} with addresses of ${hlen} bytes; muster knows Ethernet, and InfiniBand by its GUID`;
   if (request.type === undefined) return 'plain BOOTP (no DHCP message type); muster answers DHCP';
   return undefined;
 }
 
 /** RFC 2131 §4.3.1. */
-function onDiscover(request: Request, node: BootNode, context: Context): Answer {
-  const target = bootTarget(request, context);
+function onDiscover(request: Request, node: BootNode, context: Scenery): Answer {
+  const elsewhere = misplaced(node, context);
+  if (elsewhere !== undefined) return refused(request, node, elsewhere);
+  const seconds = context.quarantined(node.ip);
+  if (seconds > 0)
+    return refused(request, node, `another machine uses ${node.ip}; it is offered again in ${seconds} s`);
+  const target = bootTarget(request, node, context);
   if (target.kind === 'refused') return refused(request, node, target.refusal);
   return {
     reply: offer(request, node, target, context),
     destination: destinationOf(request),
+    from: context.from,
     text: `offer ${node.ip} to ${node.name}${then(target)}`,
     level: 'debug',
-    note: request.identity.kind === 'firmware' ? note('offered', request, node, fileOf(target)) : undefined,
+    note:
+      request.identity.kind === 'firmware' && !node.controller ? noteOf('offered', request, node, target) : undefined,
   };
 }
 
 /** RFC 2131 §4.3.2: which of four states the client is in, by server identifier, requested address and ciaddr (table 4). */
-function onRequest(request: Request, node: BootNode, context: Context): Answer {
+function onRequest(request: Request, node: BootNode, context: Scenery): Answer {
   const { serverIdentifier, requestedAddress } = request;
   const { ciaddr } = request.packet;
   if (serverIdentifier !== undefined) return onSelecting(request, node, context, serverIdentifier);
@@ -102,11 +183,11 @@ function onRequest(request: Request, node: BootNode, context: Context): Answer {
 }
 
 /** RFC 2131 §4.3.2, "DHCPREQUEST generated during SELECTING state". */
-function onSelecting(request: Request, node: BootNode, context: Context, server: string): Answer {
-  if (server !== context.head.address) {
+function onSelecting(request: Request, node: BootNode, context: Scenery, server: string): Answer {
+  if (!isOurs(server, context)) {
     // RFC 2131 §3.1 step 4: those servers not selected take it as notification that the client has declined their offer
     const reason = `the client took the offer of ${server}`;
-    const stage = STAGE_OF_ACK[request.identity.kind];
+    const stage = node.controller ? undefined : STAGE_OF_ACK[request.identity.kind];
     const told = stage && {
       ...note(stage, request, node),
       error: `${reason}: another DHCP server answers on the boot network`,
@@ -119,52 +200,81 @@ function onSelecting(request: Request, node: BootNode, context: Context, server:
   return grant(request, node, context);
 }
 
-function grant(request: Request, node: BootNode, context: Context): Answer {
-  const target = bootTarget(request, context);
+function grant(request: Request, node: BootNode, context: Scenery): Answer {
+  if (misplaced(node, context) !== undefined) return deny(request, node, node.ip, context);
+  const target = bootTarget(request, node, context);
   if (target.kind === 'refused') return refused(request, node, target.refusal);
-  const { kind } = request.identity;
+  const kind = node.controller ? 'system' : request.identity.kind;
   const stage = STAGE_OF_ACK[kind];
   return {
     reply: ack(request, node, target, context),
     destination: destinationOf(request),
+    from: context.from,
     text: `${node.ip} given to ${node.name}${then(target)}`,
     level: stage ? 'info' : 'debug',
-    note: stage && note(stage, request, node, fileOf(target)),
+    note: stage && noteOf(stage, request, node, target),
     grant: kind === 'system' ? undefined : { node: node.uid, mac: request.mac, kind },
   };
 }
 
 /** RFC 2131 §4.3.2: the client holds to an address that is not its own, or no longer. */
-function deny(request: Request, node: BootNode, wanted: string, context: Context): Answer {
-  const reason = subnetContains(context.head, wanted)
+function deny(request: Request, node: BootNode, wanted: string, context: Scenery): Answer {
+  const here = context.networks.all.some(
+    item => context.networks.isOneWire(item, context.link) && subnetContains(item.subnet, wanted),
+  );
+  const reason = here
     ? `${wanted} is not the address of ${node.name}, which is ${node.ip}`
     : `${wanted} is no address of this network`;
-  return { reply: nak(request, reason, context), destination: nakDestination(request), text: reason, level: 'info' };
+  return {
+    reply: nak(request, reason, context),
+    destination: nakDestination(request),
+    from: context.from,
+    text: reason,
+    level: 'info',
+  };
+}
+
+/** Why a node gets nothing where it is: its address is of another network than the wire it asks from. */
+function misplaced(node: BootNode, { network, link, networks }: Scenery): string | undefined {
+  if (networks.isOneWire(network, link)) return undefined;
+  const words = ({ name, subnet }: BootNetwork): string => `${name} (${subnet.network}/${subnet.prefix})`;
+  return `it asks from the network ${words(link)}, and its address ${node.ip} is of ${words(network)}: plug it there, or change its ip`;
+}
+
+function isOurs(server: string | undefined, { networks, server: own }: Scenery): boolean {
+  return server !== undefined && (server === own || networks.isHead(server));
 }
 
 /** RFC 2131 §4.3.3: the client found another machine that uses the address; the administrator is told. */
-function onDecline(request: Request, node: BootNode, context: Context): Answer {
-  if (request.serverIdentifier !== context.head.address) return elsewhere(request, node);
+function onDecline(request: Request, node: BootNode, context: Scenery): Answer {
+  if (!isOurs(request.serverIdentifier, context)) return elsewhere(request, node);
   const wanted = request.requestedAddress ?? node.ip;
   const text = `${node.name} declined ${wanted}: another machine on the boot network uses that address`;
-  return { accepted: text, level: 'warn', note: { ...note('addressed', request, node), error: text } };
+  return {
+    accepted: text,
+    level: 'warn',
+    ...(wanted === node.ip && { inUse: wanted }),
+    ...(!node.controller && { note: { ...note('addressed', request, node), error: text } }),
+  };
 }
 
 /** RFC 2131 §4.3.4: a static address stays the node's; there is nothing to free. */
-function onRelease(request: Request, node: BootNode, context: Context): Answer {
-  if (request.serverIdentifier !== context.head.address) return elsewhere(request, node);
+function onRelease(request: Request, node: BootNode, context: Scenery): Answer {
+  if (!isOurs(request.serverIdentifier, context)) return elsewhere(request, node);
   return { accepted: `${node.name} released ${request.packet.ciaddr}`, level: 'debug' };
 }
 
 /** RFC 2131 §4.3.5: parameters for a client that has an address already. */
-function onInform(request: Request, node: BootNode, context: Context): Answer {
+function onInform(request: Request, node: BootNode, context: Scenery): Answer {
   const { ciaddr } = request.packet;
-  if (!subnetHost(context.head, ciaddr)) return contradiction(node, `'ciaddr' ${ciaddr} in DHCPINFORM`);
-  const target = bootTarget(request, context);
+  const network = context.networks.of(ciaddr);
+  if (!network || !subnetHost(network.subnet, ciaddr)) return contradiction(node, `'ciaddr' ${ciaddr} in DHCPINFORM`);
+  const target = bootTarget(request, node, context);
   return {
     reply: informed(request, node, target, context),
     // RFC 2131 §4.3.5: to the address in 'ciaddr', also when a relay passed the question on
     destination: { address: ciaddr, to: 'client' },
+    from: context.from,
     text: `parameters to ${node.name}`,
     level: 'debug',
   };
@@ -177,18 +287,27 @@ const STAGE_OF_ACK: Readonly<Record<Request['identity']['kind'], Stage | undefin
   system: undefined,
 };
 
-function bootTarget(request: Request, context: Context): BootTarget {
-  return targetFor(request.identity, context.loaders, {
-    address: context.head.address,
-    httpPort: context.config['http.port'],
-  });
+function bootTarget(request: Request, node: BootNode, context: Scenery): BootTarget {
+  if (node.controller) return { kind: 'none' };
+  const plane = { address: context.network.head, httpPort: context.config['http.port'] };
+  return targetFor(request.identity, context.loaders, plane, otherLoaders(node, context));
+}
+
+/** What else this node may be given, and what it was decided to be given. */
+export function otherLoaders(node: BootNode, context: Context): OtherLoaders {
+  return {
+    spares: context.spares,
+    choose: files => context.chooseLoader?.(node.uid, files) ?? files[0],
+    wants: node.loader,
+    has: file => context.served?.has(file) ?? false,
+  };
 }
 
 function refused(request: Request, node: BootNode, reason: string): Answer {
   return {
     refusal: `${node.name}: ${reason}`,
     level: 'warn',
-    note: { ...note('offered', request, node), error: reason },
+    ...(!node.controller && { note: { ...note('offered', request, node), error: reason } }),
   };
 }
 
@@ -203,6 +322,14 @@ function elsewhere(request: Request, node: BootNode): Answer {
 function note(stage: Stage, request: Request, node: BootNode, loading = ''): StageNote {
   const detail = loading ? `${request.identity.label}: ${loading}` : request.identity.label;
   return { stage, mac: request.mac, node: node.uid, detail };
+}
+
+function noteOf(stage: Stage, request: Request, node: BootNode, target: BootTarget): StageNote {
+  const noted = note(stage, request, node, fileOf(target));
+  if (target.kind !== 'tftp' && target.kind !== 'http') return noted;
+  const loader = decodeURIComponent(fileOf(target).split('/').at(-1) ?? '');
+  const why = target.instead === undefined ? '' : `, because ${target.instead} was fetched and never spoke`;
+  return { ...noted, detail: `${noted.detail}${why}`, loader };
 }
 
 function fileOf(target: BootTarget): string {

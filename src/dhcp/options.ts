@@ -40,6 +40,7 @@ export const OPTIONS = {
   relayInformation: option(82, 'relay agent information', shapes.bytes), //           RFC 3046 §2.0
   architecture: option(93, 'client system architecture type', shapes.u16s), //        RFC 4578 §2.1
   machineIdentifier: option(97, 'client machine identifier', shapes.bytes), //        RFC 4578 §2.3
+  subnetSelection: option(118, 'subnet selection', shapes.ip), //                     RFC 3011 §2
   ipxe: option(175, 'iPXE encapsulated options', shapes.bytes), //                    https://ipxe.org/howto/dhcpd
 } as const;
 

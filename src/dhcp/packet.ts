@@ -9,7 +9,7 @@ import { ipAt, writeIp } from './shapes.ts';
 export interface Packet {
   /** BOOTREQUEST or BOOTREPLY. */
   op: number;
-  /** Hardware type; 1 is Ethernet. */
+  /** Hardware type; 1 is Ethernet, 32 InfiniBand. */
   htype: number;
   /** Length of the hardware address. */
   hlen: number;
@@ -33,6 +33,8 @@ export interface Packet {
 export const BOOTREQUEST = 1;
 export const BOOTREPLY = 2;
 export const ETHERNET = 1;
+/** RFC 4390 §2.1. */
+export const INFINIBAND = 32;
 /** RFC 2131 §2, figure 2: the client asks for replies to 255.255.255.255. */
 export const BROADCAST_FLAG = 0x8000;
 export const NO_ADDRESS = '0.0.0.0';

@@ -1,8 +1,7 @@
 // The replies of a DHCP server, field by field as RFC 2131 table 3 has them, and where each is sent.
 import type { BootNode } from '../boot/directory.ts';
 import type { BootTarget } from '../boot/loader.ts';
-import type { Config } from '../config.ts';
-import type { Subnet } from '../wire/ip.ts';
+import type { BootNetwork } from '../networks.ts';
 import { encapsulate, MESSAGE, OPTIONS, type Option, setOption } from './options.ts';
 import { BOOTREPLY, BROADCAST_FLAG, FILE_ROOM, NO_ADDRESS, type Packet } from './packet.ts';
 import type { Request } from './request.ts';
@@ -13,26 +12,28 @@ export interface Destination {
   to: 'client' | 'relay';
 }
 
-/** What the network's settings are for every node. */
-export interface Network {
-  head: Subnet;
-  config: Pick<Config, 'dhcp.router' | 'dhcp.dns' | 'dhcp.domain' | 'dhcp.lease_seconds'>;
+/** From where a reply speaks. */
+export interface Scene {
+  /** The network of the node's address, with its settings. */
+  network: BootNetwork;
+  /** The server identifier. */
+  server: string;
 }
 
 export const EVERYONE = '255.255.255.255';
 
-export function offer(request: Request, node: BootNode, target: BootTarget, network: Network): Packet {
-  const reply = blank(request, MESSAGE.offer, network);
+export function offer(request: Request, node: BootNode, target: BootTarget, scene: Scene): Packet {
+  const reply = blank(request, MESSAGE.offer, scene);
   reply.yiaddr = node.ip;
-  lease(reply, network);
+  lease(reply, scene, node);
   identity(reply, request);
-  boot(reply, request, target, network);
-  settings(reply, request, node, network);
+  boot(reply, request, target, scene);
+  settings(reply, request, node, scene);
   return reply;
 }
 
-export function ack(request: Request, node: BootNode, target: BootTarget, network: Network): Packet {
-  const reply = offer(request, node, target, network);
+export function ack(request: Request, node: BootNode, target: BootTarget, scene: Scene): Packet {
+  const reply = offer(request, node, target, scene);
   setOption(reply.options, OPTIONS.messageType, MESSAGE.ack);
   // RFC 2131 table 3: 'ciaddr' from DHCPREQUEST
   reply.ciaddr = request.packet.ciaddr;
@@ -40,21 +41,43 @@ export function ack(request: Request, node: BootNode, target: BootTarget, networ
 }
 
 /** RFC 2131 §4.3.5: no lease time, and 'yiaddr' is not filled in. */
-export function informed(request: Request, node: BootNode, target: BootTarget, network: Network): Packet {
-  const reply = blank(request, MESSAGE.ack, network);
+export function informed(request: Request, node: BootNode, target: BootTarget, scene: Scene): Packet {
+  const reply = blank(request, MESSAGE.ack, scene);
   reply.ciaddr = request.packet.ciaddr;
   identity(reply, request);
-  boot(reply, request, target, network);
-  settings(reply, request, node, network);
+  boot(reply, request, target, scene);
+  settings(reply, request, node, scene);
   return reply;
 }
 
-export function nak(request: Request, reason: string, network: Network): Packet {
-  const reply = blank(request, MESSAGE.nak, network);
+export function nak(request: Request, reason: string, scene: Scene): Packet {
+  const reply = blank(request, MESSAGE.nak, scene);
   // RFC 2131 §4.3.2: behind a relay the server sets the broadcast bit, since the client may have no address
   if (reply.giaddr !== NO_ADDRESS) reply.flags |= BROADCAST_FLAG;
   clientIdentifier(reply, request);
   setOption(reply.options, OPTIONS.message, reason);
+  relayInformation(reply, request);
+  return reply;
+}
+
+/** What to boot, without an address (PXE 2.1 §2.2.2): 'yiaddr' is zero, and option 60 says whose answer it is. */
+export function proxied(
+  request: Request,
+  target: BootTarget,
+  { address, type }: { address: string; type: number },
+): Packet {
+  const reply = blank(request, type, { server: address });
+  identity(reply, request);
+  const isHttp = target.kind === 'http';
+  setOption(reply.options, OPTIONS.vendorClass, isHttp ? 'HTTPClient' : 'PXEClient');
+  if (target.kind !== 'none' && target.kind !== 'refused') {
+    const name = target.kind === 'tftp' ? target.file : target.url;
+    reply.siaddr = address;
+    if (name.length <= FILE_ROOM) reply.file = name;
+    if (isHttp || reply.file === '' || asked(request, OPTIONS.bootFileName))
+      setOption(reply.options, OPTIONS.bootFileName, name);
+    if (target.kind === 'script') setOption(reply.options, OPTIONS.ipxe, IPXE_SETTINGS);
+  }
   relayInformation(reply, request);
   return reply;
 }
@@ -75,7 +98,7 @@ export function nakDestination(request: Request): Destination {
   return giaddr !== NO_ADDRESS ? { address: giaddr, to: 'relay' } : { address: EVERYONE, to: 'client' };
 }
 
-function blank(request: Request, type: number, network: Network): Packet {
+function blank(request: Request, type: number, scene: Pick<Scene, 'server'>): Packet {
   const { htype, hlen, xid, flags, giaddr, chaddr } = request.packet;
   const reply: Packet = {
     op: BOOTREPLY,
@@ -95,12 +118,13 @@ function blank(request: Request, type: number, network: Network): Packet {
     options: new Map(),
   };
   setOption(reply.options, OPTIONS.messageType, type);
-  setOption(reply.options, OPTIONS.serverIdentifier, network.head.address);
+  setOption(reply.options, OPTIONS.serverIdentifier, scene.server);
   return reply;
 }
 
-function lease(reply: Packet, network: Network): void {
-  const seconds = network.config['dhcp.lease_seconds'];
+function lease(reply: Packet, { network }: Scene, node: BootNode): void {
+  const chosen = node.options?.get(OPTIONS.leaseTime.code);
+  const seconds = chosen ? chosen.readUInt32BE(0) : network.leaseSeconds;
   setOption(reply.options, OPTIONS.leaseTime, seconds);
   // RFC 2131 §4.4.5: the defaults, said aloud
   setOption(reply.options, OPTIONS.renewalTime, Math.floor(seconds * 0.5));
@@ -123,7 +147,7 @@ function relayInformation(reply: Packet, request: Request): void {
   echo(reply, request, OPTIONS.relayInformation);
 }
 
-function echo(reply: Packet, request: Request, option: Option<Buffer>): void {
+function echo(reply: Packet, request: Request, option: Option<unknown>): void {
   const value = request.packet.options.get(option.code);
   if (value) reply.options.set(option.code, value);
 }
@@ -132,9 +156,9 @@ function echo(reply: Packet, request: Request, option: Option<Buffer>): void {
  * The boot file, to a PXE firmware as a plain DHCP server does: next server and file, without the PXE extensions (option 60
  * `PXEClient`). With them edk2 takes the offer for one of a PXE service, and asks on port 4011 before it loads.
  */
-function boot(reply: Packet, request: Request, target: BootTarget, network: Network): void {
+function boot(reply: Packet, request: Request, target: BootTarget, scene: Scene): void {
   if (target.kind === 'none' || target.kind === 'refused') return;
-  reply.siaddr = network.head.address;
+  reply.siaddr = scene.network.head;
   const name = target.kind === 'tftp' ? target.file : target.url;
   if (name.length <= FILE_ROOM) reply.file = name;
   if (target.kind === 'http') {
@@ -146,7 +170,7 @@ function boot(reply: Packet, request: Request, target: BootTarget, network: Netw
     setOption(reply.options, OPTIONS.bootFileName, target.kind === 'tftp' ? `${name}\0` : name);
   }
   if (target.kind === 'tftp' && asked(request, OPTIONS.tftpServerName)) {
-    setOption(reply.options, OPTIONS.tftpServerName, network.head.address);
+    setOption(reply.options, OPTIONS.tftpServerName, scene.network.head);
   }
   if (target.kind === 'script') setOption(reply.options, OPTIONS.ipxe, IPXE_SETTINGS);
 }
@@ -155,17 +179,19 @@ function boot(reply: Packet, request: Request, target: BootTarget, network: Netw
 const IPXE_SETTINGS = encapsulate([[176, Buffer.of(1)]]);
 
 /** The network's settings, and last what ends a reply. RFC 2132 §3.3: the subnet mask stands before the router. */
-function settings(reply: Packet, request: Request, node: BootNode, network: Network): void {
-  const { head, config } = network;
+function settings(reply: Packet, request: Request, node: BootNode, scene: Scene): void {
+  const { subnet, router, dns, domain } = scene.network;
   const { options } = reply;
-  setOption(options, OPTIONS.subnetMask, head.netmask);
-  if (config['dhcp.router'] && wants(request, OPTIONS.router))
-    setOption(options, OPTIONS.router, [config['dhcp.router']]);
-  if (config['dhcp.dns'].length > 0 && wants(request, OPTIONS.dns)) setOption(options, OPTIONS.dns, config['dhcp.dns']);
+  setOption(options, OPTIONS.subnetMask, subnet.netmask);
+  if (router && wants(request, OPTIONS.router)) setOption(options, OPTIONS.router, [router]);
+  if (dns.length > 0 && wants(request, OPTIONS.dns)) setOption(options, OPTIONS.dns, [...dns]);
   if (node.hostname && wants(request, OPTIONS.hostName)) setOption(options, OPTIONS.hostName, node.hostname);
-  if (config['dhcp.domain'] && wants(request, OPTIONS.domainName))
-    setOption(options, OPTIONS.domainName, config['dhcp.domain']);
-  if (wants(request, OPTIONS.broadcast)) setOption(options, OPTIONS.broadcast, head.broadcast);
+  if (domain && wants(request, OPTIONS.domainName)) setOption(options, OPTIONS.domainName, domain);
+  if (wants(request, OPTIONS.broadcast)) setOption(options, OPTIONS.broadcast, subnet.broadcast);
+  // RFC 3011 §2: a server that goes by the option MUST return it
+  if (request.subnetSelection !== undefined) echo(reply, request, OPTIONS.subnetSelection);
+  // The administrator's own are sent whether the client asks or not: it is he who wants them
+  for (const [code, value] of node.options ?? []) if (code !== OPTIONS.leaseTime.code) options.set(code, value);
   relayInformation(reply, request);
 }
 

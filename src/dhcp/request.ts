@@ -2,15 +2,22 @@
 import { type Identity, identify } from '../boot/identify.ts';
 import { macFromBytes } from '../wire/mac.ts';
 import { getOption, OPTIONS } from './options.ts';
-import type { Packet } from './packet.ts';
+import { ETHERNET, INFINIBAND, NO_ADDRESS, type Packet } from './packet.ts';
+import { type RelayInformation, readRelayInformation } from './relay.ts';
 
 export interface Request {
   /** The message itself, for the fields and options that a reply echoes. */
   packet: Packet;
   /** Option 53; undefined for plain BOOTP. */
   type: number | undefined;
-  /** The hardware address, canonical; of the first six bytes when it is longer or shorter. */
+  /** The hardware address, canonical; of an InfiniBand port the six bytes that its GUID is written as. */
   mac: string;
+  /** Whether the address is of a kind of hardware that muster knows. */
+  hardware: boolean;
+  /** What a relay agent says of the client; empty without one. */
+  relay: RelayInformation;
+  /** The subnet a client asks an address of, in place of its own (RFC 3011). */
+  subnetSelection: string | undefined;
   requestedAddress: string | undefined;
   serverIdentifier: string | undefined;
   /** The codes the client asks for; undefined when it has no list. */
@@ -35,7 +42,9 @@ export function readRequest(packet: Packet): Request {
   return {
     packet,
     type: getOption(options, OPTIONS.messageType),
-    mac: macFromBytes(packet.chaddr.subarray(0, 6)),
+    ...hardwareOf(packet),
+    relay: packet.giaddr === NO_ADDRESS ? {} : readRelayInformation(options.get(OPTIONS.relayInformation.code)),
+    subnetSelection: getOption(options, OPTIONS.subnetSelection),
     requestedAddress: getOption(options, OPTIONS.requestedAddress),
     serverIdentifier: getOption(options, OPTIONS.serverIdentifier),
     parameters: getOption(options, OPTIONS.parameterList),
@@ -48,4 +57,21 @@ export function readRequest(packet: Packet): Request {
       ipxeOptions: options.has(OPTIONS.ipxe.code),
     }),
   };
+}
+
+function hardwareOf({ htype, hlen, chaddr, options }: Packet): { mac: string; hardware: boolean } {
+  if (htype === ETHERNET && hlen === 6) return { mac: macFromBytes(chaddr.subarray(0, 6)), hardware: true };
+  if (htype !== INFINIBAND) return { mac: macFromBytes(chaddr.subarray(0, 6)), hardware: false };
+  // RFC 4390 §2.1: 'hlen' is zero and the client identifier names the port. iPXE has the GUID in 'chaddr' as well.
+  const named = hlen === 8 ? chaddr.subarray(0, 8) : options.get(OPTIONS.clientIdentifier.code);
+  if (!named || named.length < 8) return { mac: macFromBytes(chaddr.subarray(0, 6)), hardware: false };
+  return { mac: macOfGuid(named.subarray(named.length - 8)), hardware: true };
+}
+
+/**
+ * The six bytes that stand for a port's GUID, `0002:c903:000a:bcde` as `00:02:c9:0a:bc:de`: iPXE and the vendors' tools leave
+ * out the two in the middle. Every form of client identifier (RFC 4390, RFC 4361, iPXE's, Mellanox's) ends with the GUID.
+ */
+function macOfGuid(guid: Buffer): string {
+  return macFromBytes(Buffer.concat([guid.subarray(0, 3), guid.subarray(5)]));
 }

@@ -1,19 +1,20 @@
 // The DHCP server's sockets and its loop: receive, decode, ask, encode, send, note.
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import { once } from 'node:events';
+import type { RemoteInfo } from 'node:dgram';
 import type { Directory } from '../boot/directory.ts';
 import type { JourneyLog } from '../boot/journey.ts';
-import type { Loaders } from '../boot/loaders.ts';
+import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
 import type { Config } from '../config.ts';
-import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
-import type { Subnet } from '../wire/ip.ts';
+import type { BootNetwork, Networks } from '../networks.ts';
 import { WireError } from '../wire/reader.ts';
-import { type Answer, answer, type Grant } from './exchange.ts';
+import { type Answer, type Arrival, answer, type Context, type Grant } from './exchange.ts';
 import { MESSAGE } from './options.ts';
 import { decode, encode, NO_ADDRESS } from './packet.ts';
-import { EVERYONE } from './reply.ts';
+import { BOOT_SERVER_PORT, proxyAnswer } from './proxy.ts';
+import { Quarantine } from './quarantine.ts';
+import { Rate } from './rate.ts';
 import { type Request, readRequest } from './request.ts';
+import { openDhcpSockets } from './sockets.ts';
 
 /** A client that no node is known for. */
 export interface UnknownClient {
@@ -25,27 +26,34 @@ export interface UnknownClient {
   discovers: boolean;
   /** The relay agent that passed the message on. */
   relay: string | undefined;
+  /** The network that it asked from, by its name. */
+  network: string;
   /** Milliseconds since the epoch. */
   at: number;
 }
 
 export interface DhcpOptions {
-  /** The head's address on the boot network; the interface that has it is the one that is served. */
-  head: Subnet;
+  /** Those at the head's interfaces are listened on. */
+  networks: Networks;
   /** Read anew for each message. */
-  config: Pick<Config, 'dhcp.router' | 'dhcp.dns' | 'dhcp.domain' | 'dhcp.lease_seconds' | 'http.port'>;
+  config: Pick<Config, 'http.port' | 'dhcp.mode'>;
   directory: Directory;
   journey: JourneyLog;
   log: Log;
   /** Read anew for each message, by architecture. */
   loaders: Loaders;
+  served?: Context['served'];
+  spares?: SpareLoaders;
+  /** Which of several loaders a node gets. */
+  chooseLoader?: (node: string, files: readonly string[]) => string | undefined;
   /** Told of each address given to a boot that is under way: only after it may the node have its script. */
   granted?: (grant: Grant) => void;
   /** Told of each message of an unknown client, at any rate: the receiver bounds what it keeps. */
   seen?: (client: UnknownClient) => void;
-  /** UDP ports; 67 and 68 when absent. */
+  /** UDP ports; 67, 68 and 4011 when absent. */
   serverPort?: number;
   clientPort?: number;
+  bootServerPort?: number;
   now?: () => number;
 }
 
@@ -53,44 +61,51 @@ export interface DhcpServer {
   close(): Promise<void>;
 }
 
-export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer> {
-  const port = options.serverPort ?? 67;
-  // Linux sends to 255.255.255.255 by the interface that has the socket's own address, so that this one socket sends everything;
-  // and it receives what is sent to the head itself. Broadcasts arrive only at a socket bound to the broadcast address.
-  const own = await listen(options.head.address, port);
-  const broadcasts = await listen(EVERYONE, port).catch(async error => {
-    await closed(own);
-    throw error;
-  });
-  own.setBroadcast(true);
-  const loop = new Loop(options, own);
-  for (const socket of [own, broadcasts]) {
-    socket.on('message', (bytes, peer) => loop.receive(bytes, peer));
-    socket.on('error', error => options.log.error({ part: 'dhcp' }, `The DHCP socket failed: ${error.message}`));
-  }
-  return {
-    close: async () => {
-      await Promise.all([closed(own), closed(broadcasts)]);
-    },
-  };
+/** What a message came in by: the arrival, and on which of the two ports. */
+interface Door extends Arrival {
+  port: 'server' | 'boot';
 }
+
+export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer> {
+  const { networks, log } = options;
+  const ports = [options.serverPort ?? 67];
+  if (options.config['dhcp.mode'] === 'proxy') ports.push(options.bootServerPort ?? BOOT_SERVER_PORT);
+  const sockets = await openDhcpSockets(networks.attached, ports);
+  const loop = new Loop(options, (network, bytes, port, address, done) => {
+    sockets.own(network).send(bytes, port, address, done);
+  });
+  for (const { socket, network, broadcast, port } of sockets.all) {
+    const door: Door = { network, broadcast, port: port === ports[0] ? 'server' : 'boot' };
+    socket.on('message', (bytes, peer) => loop.receive(bytes, peer, door));
+    socket.on('error', error => log.error({ part: 'dhcp' }, `The DHCP socket failed: ${error.message}`));
+  }
+  return { close: async () => sockets.close() };
+}
+
+type Send = (from: string, bytes: Buffer, port: number, address: string, done: (error: Error | null) => void) => void;
 
 class Loop {
   private readonly options: DhcpOptions;
-  private readonly socket: Socket;
+  private readonly transmit: Send;
   private readonly limiter: LogLimiter;
   private readonly now: () => number;
+  private readonly rate: Rate;
+  private readonly quarantine: Quarantine;
+  private readonly context;
 
-  constructor(options: DhcpOptions, socket: Socket) {
+  constructor(options: DhcpOptions, transmit: Send) {
     this.options = options;
-    this.socket = socket;
+    this.transmit = transmit;
     this.now = options.now ?? Date.now;
     this.limiter = new LogLimiter(this.now);
+    this.rate = new Rate(this.now);
+    this.quarantine = new Quarantine(this.now);
+    this.context = { ...options, quarantined: (ip: string) => this.quarantine.secondsLeft(ip) };
   }
 
-  receive(bytes: Buffer, peer: RemoteInfo): void {
+  receive(bytes: Buffer, peer: RemoteInfo, door: Door): void {
     try {
-      this.serve(bytes, peer);
+      this.serve(bytes, peer, door);
     } catch (error) {
       if (error instanceof WireError) this.say('debug', peer.address, `malformed DHCP message: ${error.message}`);
       else
@@ -102,9 +117,10 @@ class Loop {
     }
   }
 
-  private serve(bytes: Buffer, peer: RemoteInfo): void {
+  private serve(bytes: Buffer, peer: RemoteInfo, door: Door): void {
     const { options } = this;
-    if (!this.isPrivileged(peer)) {
+    // To a boot server's port clients may send from any port; its answer gives no right to anything
+    if (door.port === 'server' && !this.isPrivileged(peer)) {
       this.say(
         'info',
         peer.address,
@@ -113,13 +129,24 @@ class Loop {
       return;
     }
     const request = readRequest(decode(bytes));
-    const result = answer(request, options);
+    if (!this.rate.allows(request.mac)) {
+      this.say(
+        'warn',
+        `rate ${request.mac}`,
+        'more DHCP messages in a second than a client sends; the rest is ignored',
+        request.mac,
+      );
+      return;
+    }
+    const isProxy = options.config['dhcp.mode'] === 'proxy';
+    const result = isProxy ? proxyAnswer(request, this.context, door, door.port) : answer(request, this.context, door);
     if ('reply' in result) {
-      this.send(encode(result.reply, request.sizeLimit), result);
+      this.send(encode(result.reply, request.sizeLimit), result, door.port === 'boot' ? peer : undefined);
       if (result.grant) options.granted?.(result.grant);
     }
+    if ('accepted' in result && result.inUse) this.quarantine.enter(result.inUse);
     if (result.note) options.journey.note(result.note);
-    this.tell(request, result);
+    this.tell(request, result, door);
   }
 
   /** Only root can send from the DHCP ports (RFC 2131 §4.1), so that no user of a node can pass for its firmware. */
@@ -127,19 +154,16 @@ class Loop {
     return peer.port === this.clientPort || peer.port === this.serverPort;
   }
 
-  private send(bytes: Buffer, { destination }: Extract<Answer, { reply: unknown }>): void {
-    const port = destination.to === 'client' ? this.clientPort : this.serverPort;
-    this.socket.send(bytes, port, destination.address, error => {
-      if (error)
-        this.say(
-          'warn',
-          destination.address,
-          `a DHCP reply could not be sent to ${destination.address}: ${error.message}`,
-        );
+  /** @param asker where a question to the boot server's port came from: the answer goes there */
+  private send(bytes: Buffer, { destination, from }: Extract<Answer, { reply: unknown }>, asker?: RemoteInfo): void {
+    const address = asker?.address ?? destination.address;
+    const port = asker?.port ?? (destination.to === 'client' ? this.clientPort : this.serverPort);
+    this.transmit(from, bytes, port, address, error => {
+      if (error) this.say('warn', address, `a DHCP reply could not be sent to ${address}: ${error.message}`);
     });
   }
 
-  private tell(request: Request, result: Answer): void {
+  private tell(request: Request, result: Answer, { network }: Door): void {
     const { mac, type, identity, vendorClass } = request;
     const key = `${mac} ${type}`;
     if ('reply' in result) this.say(result.level, key, result.text, mac);
@@ -151,6 +175,7 @@ class Loop {
         vendorClass,
         discovers: type === MESSAGE.discover,
         relay: request.packet.giaddr === NO_ADDRESS ? undefined : request.packet.giaddr,
+        network: this.networkOf(request, network).name,
         at: this.now(),
       });
       // Hardware addresses are free to invent: the lines of all unknown ones together are bounded, to 16 a second
@@ -171,6 +196,11 @@ class Loop {
     this.options.log[level](fields, text);
   }
 
+  private networkOf({ relay, packet }: Request, arrival: BootNetwork): BootNetwork {
+    const said = relay.link ?? packet.giaddr;
+    return (said === NO_ADDRESS ? undefined : this.options.networks.ofLink(said)) ?? arrival;
+  }
+
   private get serverPort(): number {
     return this.options.serverPort ?? 67;
   }
@@ -178,36 +208,4 @@ class Loop {
   private get clientPort(): number {
     return this.options.clientPort ?? 68;
   }
-}
-
-async function listen(address: string, port: number): Promise<Socket> {
-  const socket = createSocket({
-    type: 'udp4',
-    reuseAddr: true,
-    // Destinations are addresses, never names: without this each reply would wait for the resolver
-    lookup: (host, _options, callback) => callback(null, host, 4),
-  });
-  // Asked for before the bind, which with such a lookup is done at once
-  const listening = once(socket, 'listening');
-  socket.bind(port, address);
-  try {
-    await listening;
-  } catch (error) {
-    throw new MusterError('bad-config', cannotListen(address, port, error), { cause: error });
-  }
-  return socket;
-}
-
-function cannotListen(address: string, port: number, error: unknown): string {
-  const where = `The DHCP server cannot listen on ${address} port ${port}`;
-  const code = systemCode(error);
-  if (code === 'EADDRINUSE')
-    return `${where}: another DHCP server runs on this machine; stop it, or set dhcp.enabled = false.`;
-  if (code === 'EACCES') return `${where}: that needs root, or the capability CAP_NET_BIND_SERVICE.`;
-  if (code === 'EADDRNOTAVAIL') return `${where}: no interface has that address; set head.address to the head's own.`;
-  return `${where}: ${reasonOf(error)}`;
-}
-
-function closed(socket: Socket): Promise<void> {
-  return new Promise(resolve => socket.close(() => resolve()));
 }

@@ -1,23 +1,39 @@
 // The boot plane: HTTP/1.1 as firmware, iPXE and the initramfs speak it. Receive, ask, answer, note.
+import { once } from 'node:events';
+import { createServer, type Server } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
-import type { IscsiAccess } from '../boot/iscsi-access.ts';
+import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { Stage } from '../boot/journey.ts';
 import type { BootPlan, PlanAnswer, PlannedFile } from '../boot/plan.ts';
-import { renderRefusal, renderScript } from '../boot/script.ts';
+import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from '../boot/script.ts';
 import { sessionArchive, sessionFile } from '../boot/session-archive.ts';
 import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
+import type { Governor } from './governor.ts';
+import {
+  type InstallerPorts,
+  installerRoutes,
+  kickstartProblem,
+  type Refuse,
+  type SendIso,
+  type SessionRequest,
+} from './installer-routes.ts';
+import { type IsoPorts, isoRoutes } from './iso-routes.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
+import { readRange } from './range.ts';
 import { type Sent, sendFile } from './send-file.ts';
-import { type HeadFacts, sessionUrl, sessionValues } from './session-values.ts';
+import { type HeadFacts, loadersUrl, sessionUrl, sessionValues } from './session-values.ts';
 
-export interface BootPlanePorts {
-  head(): HeadFacts;
+export interface BootPlanePorts extends InstallerPorts, IsoPorts {
+  /** Where the boot plane listens; the first is the main one. */
+  addresses: readonly string[];
+  /** What the node with this address speaks to. */
+  head(ip: string): HeadFacts;
   directory: Directory;
   boots: Boots;
   statuses: Statuses;
@@ -34,6 +50,10 @@ export interface BootPlanePorts {
   /** What a boot logs in with over iSCSI; none when no target is served. */
   iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
   statusSeconds(nodeUid: string): number;
+  /** Clears the `_boot_once` that the boot's plan has, if it has one; durable when it resolves. */
+  takeOnce(boot: Boot): Promise<void>;
+  /** Who may have an image now; everyone when absent. */
+  governor?: Governor;
 }
 
 /** No report or heartbeat is larger, in bytes. */
@@ -43,10 +63,34 @@ const IDLE_MS = 120_000;
 
 export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: number; close(): Promise<void> }> {
   const server = buildBootPlane(ports);
-  const { address, port } = ports.head();
-  await server.listen({ host: address, port });
+  const [address = '', ...more] = ports.addresses;
+  await server.listen({ host: address, port: ports.head(address).port });
   const bound = server.server.address();
-  return { port: typeof bound === 'object' && bound ? bound.port : port, close: async () => server.close() };
+  const port = typeof bound === 'object' && bound ? bound.port : 0;
+  const others = await listenToo(server, more, port);
+  return {
+    port,
+    close: async () => {
+      for (const other of others) {
+        other.close();
+        other.closeAllConnections();
+      }
+      await server.close();
+    },
+  };
+}
+
+/** The same plane at the head's other addresses: the framework itself listens at one. */
+async function listenToo(plane: FastifyInstance, addresses: readonly string[], port: number): Promise<Server[]> {
+  const servers: Server[] = [];
+  for (const host of addresses) {
+    const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 30_000 }, plane.routing);
+    server.setTimeout(IDLE_MS);
+    server.listen({ host, port });
+    await once(server, 'listening');
+    servers.push(server);
+  }
+  return servers;
 }
 
 function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
@@ -75,7 +119,8 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     refuse(request, reply, status, status >= 500 ? 'the head failed to answer' : reasonOf(error));
   });
 
-  server.get('/boot/v1/script', async (request, reply) => answerScript(ports, request, reply, refuse));
+  server.get('/boot/v1/script', async (request, reply) => answerScript(ports, request, reply, refuse, IPXE));
+  server.get('/boot/v1/grub.cfg', async (request, reply) => answerScript(ports, request, reply, refuse, GRUB));
 
   server.get<{ Params: { file: string } }>('/boot/v1/loader/:file', async (request, reply) => {
     const file = ports.loaderFile(request.params.file);
@@ -94,7 +139,6 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     return reply;
   });
 
-  type SessionRequest = FastifyRequest<{ Params: { session: string } }>;
   const inSession = async (
     request: SessionRequest,
     reply: FastifyReply,
@@ -107,26 +151,48 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   };
   const serveFile = (name: 'kernel' | 'initramfs' | 'image', stage: Stage): void => {
     server.get(`/boot/v1/:session/${name}`, async (request: SessionRequest, reply) =>
-      inSession(request, reply, async (plan, session) => {
+      inSession(request, reply, async (plan, session, boot) => {
+        // The last file before the node leaves iPXE. Recorded before it is sent: a node must not be installed twice.
+        if (name === 'initramfs' && request.method === 'GET') await ports.takeOnce(boot);
         const file = plan[name];
         if (!file) return refuse(request, reply, 404, `a boot as ${plan.style} has no ${name}`);
-        return sendPlanned(ports, request, reply, { name, stage, session, file });
+        const planned = { name, stage, session, file };
+        if (name !== 'image' || request.method === 'HEAD') return sendPlanned(ports, request, reply, planned);
+        return sendInTurn(ports, request, reply, { ...planned, boot: boot.id, node: plan.node.name });
       }),
     );
   };
   serveFile('kernel', 'kernel');
   serveFile('initramfs', 'kernel');
   serveFile('image', 'image');
+  const sendIso: SendIso = async (request, reply, session, iso) => {
+    const file = { ...iso, offset: 0, sha256: iso.blob };
+    return sendPlanned(ports, request, reply, { name: 'ISO image', stage: 'image', session, file });
+  };
+  installerRoutes(server, ports, { inSession, refuse, sendIso });
+  isoRoutes(server, ports, { refuse, send });
 
   server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, id, boot) => {
-      const iscsi = plan.style === 'iscsi' ? ports.iscsiAccess?.(boot, plan) : undefined;
-      const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(), iscsi)));
+      const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
+      const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(plan.node.ip), iscsi)));
       reply
         .header('Cache-Control', 'no-store')
         .type('application/octet-stream')
         .header('Content-Length', archive.length);
       return reply.send(request.method === 'HEAD' ? undefined : archive);
+    }),
+  );
+
+  // iPXE's last word before it starts over: it can fetch, and post nothing.
+  type FailedRequest = FastifyRequest<{ Params: { session: string; code: string } }>;
+  server.get('/boot/v1/:session/failed/:code', async (request: FailedRequest, reply) =>
+    inSession(request, reply, async (plan, session) => {
+      const code = /^[\w-]{1,16}$/.exec(request.params.code)?.[0].replace(/^0x/, '') ?? '';
+      const error = `iPXE could not get kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}`;
+      ports.boots.note({ stage: 'kernel', session, peer: peerOf(request), error });
+      ports.log.warn({ node: plan.node.name }, error);
+      return text(reply, 200, 'ok\n');
     }),
   );
 
@@ -152,7 +218,38 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   return server;
 }
 
-type Refuse = (request: FastifyRequest, reply: FastifyReply, status: number, reason: string) => FastifyReply;
+/** What differs between the loaders that ask for a script. */
+interface Language {
+  refused: string;
+  /** The file in boot-scripts/ for a plan. */
+  file(plan: BootPlan): string;
+  files: readonly string[];
+  render(template: string, plan: BootPlan, id: string, ports: BootPlanePorts, boot: Boot): string;
+  renderRefusal(template: string, name: string, reason: string): string;
+}
+
+const IPXE: Language = {
+  refused: 'refused.ipxe',
+  files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
+  file: plan => STYLES[plan.style]?.script(plan) ?? '',
+  render(template, plan, id, ports, boot) {
+    const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
+    const more = { loaders: loadersUrl(ports.head(plan.node.ip)), ...(iscsi && { iscsi }) };
+    return renderScript(template, plan, sessionUrl(ports.head(plan.node.ip), id), more);
+  },
+  renderRefusal,
+};
+
+const GRUB: Language = {
+  refused: 'refused.grub',
+  files: ['refused.grub', 'netboot.grub', 'live.grub', 'local.grub'],
+  file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
+  render(template, plan, id, ports) {
+    const url = new URL(sessionUrl(ports.head(plan.node.ip), id));
+    return renderGrubScript(template, plan, url.host, url.pathname);
+  },
+  renderRefusal: renderGrubRefusal,
+};
 
 /** Stage 5: the plan is resolved and frozen, and the session minted; it is durable before its id is given away. */
 async function answerScript(
@@ -160,6 +257,7 @@ async function answerScript(
   request: FastifyRequest,
   reply: FastifyReply,
   refuse: Refuse,
+  language: Language,
 ): Promise<FastifyReply> {
   const node = ports.directory.nodeByIp(request.ip);
   if (!node) return refuse(request, reply, 403, `${request.ip} is no node's address`);
@@ -173,29 +271,33 @@ async function answerScript(
   }
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
-  const scripts = await readScripts(ports);
+  const scripts = await readScripts(ports, language);
+  const unanswered = await kickstartProblem(ports, node.uid);
   // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
-  const answer = ports.plan(node.uid);
+  const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
   if ('refusal' in answer) {
     ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal });
     ports.log.warn({ node: node.name }, `no script: ${answer.refusal}`);
-    return text(reply, 200, renderRefusal(scripts.get('refused.ipxe') ?? '', node.name, answer.refusal));
+    return text(reply, 200, language.renderRefusal(scripts.get(language.refused) ?? '', node.name, answer.refusal));
   }
   const { plan } = answer;
-  const template = scripts.get(STYLES[plan.style]?.script ?? '') ?? '';
+  const template = scripts.get(language.file(plan)) ?? '';
   const { id, boot } = ports.boots.mint(plan, peerOf(request));
+  if (STYLES[plan.style]?.handsOver) ports.boots.handOver(boot);
   await ports.save(boot);
+  // Nothing more of it is asked for: the script is all there is to the boot.
+  if (!STYLES[plan.style]?.needsKernel) await ports.takeOnce(boot);
   // The specification's audit line, word for word.
   ports.log.info(
     { audit: true, node: plan.node.name, boot: boot.id },
     `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
   );
-  return text(reply, 200, renderScript(template, plan, sessionUrl(ports.head(), id)));
+  return text(reply, 200, language.render(template, plan, id, ports, boot));
 }
 
 /** Every script that a plan may need, by its name. */
-async function readScripts(ports: BootPlanePorts): Promise<Map<string, string>> {
-  const names = new Set(['refused.ipxe', ...Object.values(STYLES).map(style => style.script)]);
+async function readScripts(ports: BootPlanePorts, { files }: Language): Promise<Map<string, string>> {
+  const names = new Set(files);
   return new Map(await Promise.all(Array.from(names, async name => [name, await ports.template(name)] as const)));
 }
 
@@ -206,11 +308,39 @@ interface Planned {
   file: PlannedFile;
 }
 
+/** An image, when it is the boot's turn; else 503 with the time to come back. */
+async function sendInTurn(
+  ports: BootPlanePorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  planned: Planned & { boot: string; node: string },
+): Promise<unknown> {
+  const { governor } = ports;
+  if (!governor) return sendPlanned(ports, request, reply, planned);
+  const { boot, node, file } = planned;
+  const range = readRange(request.headers.range, file.size);
+  if (range.kind === 'unsatisfiable') return sendPlanned(ports, request, reply, planned);
+  const start = range.kind === 'part' ? range.start : 0;
+  const gone = (callback: () => void): void => void request.raw.socket.once('close', callback);
+  const admission = await governor.admit({ boot, node, start, size: file.size }, gone);
+  if ('slot' in admission) {
+    try {
+      return await sendPlanned(ports, request, reply, planned, bytes => admission.slot.sent(bytes));
+    } finally {
+      admission.slot.end();
+    }
+  }
+  const { retryAfter, place } = admission;
+  reply.header('Retry-After', retryAfter);
+  return text(reply, 503, `the image waits its turn: place ${place} in the queue, come back in ${retryAfter} s\n`);
+}
+
 async function sendPlanned(
   ports: BootPlanePorts,
   request: FastifyRequest,
   reply: FastifyReply,
   planned: Planned,
+  progress?: (bytes: number) => void,
 ): Promise<void> {
   const { name, stage, session, file } = planned;
   const begun = performance.now();
@@ -223,7 +353,7 @@ async function sendPlanned(
   };
   let sent: Sent;
   try {
-    sent = await send(request, reply, resource);
+    sent = await send(request, reply, resource, progress);
   } catch (error) {
     ports.boots.note({
       stage,
@@ -247,10 +377,15 @@ async function sendPlanned(
 }
 
 /** Sends the file; one that cannot be read is an error for the log and a 500 for the node. */
-async function send(request: FastifyRequest, reply: FastifyReply, file: Parameters<typeof sendFile>[2]): Promise<Sent> {
+async function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: Parameters<typeof sendFile>[2],
+  progress?: (bytes: number) => void,
+): Promise<Sent> {
   reply.hijack();
   try {
-    return await sendFile(request.raw, reply.raw, file);
+    return await sendFile(request.raw, reply.raw, file, progress);
   } catch (error) {
     // The framework has let go of this reply: an answer must be given here, and a broken one must not look whole.
     if (reply.raw.headersSent) reply.raw.destroy();

@@ -1,6 +1,4 @@
 // Sends a byte range of a file over HTTP: Content-Length always, Range, ETag, HEAD; and says how much went out.
-
-import { once } from 'node:events';
 import { open } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readRange } from './range.ts';
@@ -25,10 +23,22 @@ export interface Sent {
   complete: boolean;
 }
 
-/** Large enough that the cost of a read is small, small enough that a slow client holds little memory. */
-const CHUNK = 256 * 1024;
+/** Bytes of one read and write: large for a fast client, where each costs; small for a slow one, which would hold the memory. */
+const LEAST_CHUNK = 64 * 1024;
+const MOST_CHUNK = 1024 * 1024;
+/** A write that took less is of a fast client, one that took more of a slow one; milliseconds. */
+const FAST_MS = 10;
+const SLOW_MS = 100;
+/** Buffers kept for the next transfer, of the largest size. */
+const KEPT_BUFFERS = 64;
 
-export async function sendFile(request: IncomingMessage, response: ServerResponse, file: FileToSend): Promise<Sent> {
+/** @param progress is told of the bytes that the kernel has taken */
+export async function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  file: FileToSend,
+  progress: (bytes: number) => void = () => {},
+): Promise<Sent> {
   const etag = `"${file.etag}"`;
   response.setHeader('ETag', etag);
   response.setHeader('Accept-Ranges', 'bytes');
@@ -54,31 +64,49 @@ export async function sendFile(request: IncomingMessage, response: ServerRespons
     response.writeHead(status, { 'Content-Length': length }).end();
     return { status, start, bytes: 0, complete: true };
   }
-  const bytes = await stream(response, file, start, length, status);
+  const bytes = await stream(response, file, { start, length, status, progress });
   return { status, start, bytes, complete: bytes === length };
 }
 
-async function stream(
-  response: ServerResponse,
-  file: FileToSend,
-  start: number,
-  length: number,
-  status: number,
-): Promise<number> {
+interface Span {
+  start: number;
+  length: number;
+  status: number;
+  progress(bytes: number): void;
+}
+
+/**
+ * One buffer for each transfer, filled again when the kernel has taken it: the socket's own buffer, some megabytes, is what
+ * keeps the wire busy meanwhile. So a slow client costs 64 KiB here, and nothing is allocated for a fast one.
+ */
+async function stream(response: ServerResponse, file: FileToSend, span: Span): Promise<number> {
+  const { start, length, status, progress } = span;
   const handle = await open(file.path, 'r');
+  const end = new Ending(response);
+  let buffer = length > LEAST_CHUNK ? takeBuffer() : Buffer.allocUnsafe(length);
+  let chunk = buffer.length < MOST_CHUNK ? buffer.length : 4 * LEAST_CHUNK;
   let sent = 0;
   try {
     response.writeHead(status, { 'Content-Length': length });
-    while (sent < length && !response.destroyed) {
-      const buffer = Buffer.allocUnsafe(Math.min(CHUNK, length - sent));
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, file.offset + start + sent);
+    while (sent < length && !end.reached) {
+      const wanted = Math.min(chunk, length - sent);
+      const { bytesRead } = await handle.read(buffer, 0, wanted, file.offset + start + sent);
       // The blob is shorter than it was: the connection is cut, so that the client does not take this for the whole.
       if (bytesRead === 0) break;
-      if (!response.write(bytesRead === buffer.length ? buffer : buffer.subarray(0, bytesRead)))
-        await drained(response);
+      const begun = performance.now();
+      if (!(await end.written(buffer.subarray(0, bytesRead)))) break;
+      const took = performance.now() - begun;
       sent += bytesRead;
+      progress(bytesRead);
+      if (took > SLOW_MS && chunk > LEAST_CHUNK) {
+        chunk = LEAST_CHUNK;
+        giveBuffer(buffer);
+        buffer = Buffer.allocUnsafeSlow(LEAST_CHUNK);
+      } else if (took < FAST_MS && chunk < buffer.length) chunk *= 2;
     }
   } finally {
+    // After a cut the kernel, or Node on its behalf, may still be at it: such a buffer is nobody's.
+    if (!end.reached) giveBuffer(buffer);
     await handle.close();
   }
   if (sent < length) response.destroy();
@@ -86,12 +114,37 @@ async function stream(
   return sent;
 }
 
-async function drained(response: ServerResponse): Promise<void> {
-  if (response.destroyed) return;
-  const stop = new AbortController();
-  await Promise.race([
-    once(response, 'drain', { signal: stop.signal }),
-    once(response, 'close', { signal: stop.signal }),
-  ]).catch(() => {});
-  stop.abort();
+/** Writes until the connection ends. */
+class Ending {
+  reached: boolean;
+  private readonly response: ServerResponse;
+  private wake: (whole: boolean) => void = () => {};
+
+  constructor(response: ServerResponse) {
+    this.response = response;
+    this.reached = response.destroyed;
+    response.once('close', () => {
+      this.reached = true;
+      this.wake(false);
+    });
+  }
+
+  /** Whether the kernel has taken all of it. */
+  written(bytes: Buffer): Promise<boolean> {
+    return new Promise(resolve => {
+      if (this.reached) return resolve(false);
+      this.wake = resolve;
+      this.response.write(bytes, error => resolve(!error));
+    });
+  }
+}
+
+const buffers: Buffer[] = [];
+
+function takeBuffer(): Buffer {
+  return buffers.pop() ?? Buffer.allocUnsafeSlow(MOST_CHUNK);
+}
+
+function giveBuffer(buffer: Buffer): void {
+  if (buffer.length === MOST_CHUNK && buffers.length < KEPT_BUFFERS) buffers.push(buffer);
 }

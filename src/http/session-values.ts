@@ -19,6 +19,11 @@ export function sessionUrl(head: Pick<HeadFacts, 'address' | 'port'>, id: string
   return `http://${head.address}:${head.port}/boot/v1/${id}`;
 }
 
+/** Below it are the loader files, for anybody on the boot network. */
+export function loadersUrl(head: Pick<HeadFacts, 'address' | 'port'>): string {
+  return `http://${head.address}:${head.port}/boot/v1/loader`;
+}
+
 /** @param iscsi what the boot logs in with, for a style that does */
 export function sessionValues(
   plan: BootPlan,
@@ -47,6 +52,10 @@ export function sessionValues(
     MUSTER_IMAGE_SIZE: plan.image?.size ?? 0,
     MUSTER_IMAGE_SHA256: plan.image?.sha256 ?? '',
     MUSTER_IMAGE_UNPACKED: plan.image?.unpacked ?? 0,
+    MUSTER_DISK_CACHE: plan.disk?.cache ?? '',
+    MUSTER_DISK_ROOT: plan.disk?.root ?? '',
+    MUSTER_DISK_LAYOUT: plan.disk?.layout ?? '',
+    MUSTER_DISK_WIPE: plan.disk?.wipe === false ? 'changed' : 'always',
     MUSTER_STATUS_SECS: plan.statusSeconds,
     MUSTER_FAILURE_SECS: head.failureSeconds,
     MUSTER_SSH_KEY: head.sshKey ?? '',
@@ -56,6 +65,7 @@ export function sessionValues(
       MUSTER_ISCSI_INITIATOR: iscsi.initiator,
       MUSTER_ISCSI_USER: iscsi.user,
       MUSTER_ISCSI_SECRET: iscsi.secret,
+      MUSTER_ISCSI_DIGESTS: plan.iscsiDigests ? 'CRC32C' : 'None',
     }),
   };
 }

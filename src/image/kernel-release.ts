@@ -6,17 +6,20 @@ import { MusterError } from '../errors.ts';
 const SEARCHED = 64 << 20;
 
 /**
- * `6.1.0-28-amd64`. Linux/x86 boot protocol: "HdrS" at 0x202, the version text at [0x20e] + 0x200. An arm64 Image ("ARM\x64" at 56)
+ * `6.1.0-28-amd64`. The kernel is the file, or a range of it. Linux/x86 boot protocol: "HdrS" at 0x202, the version text at [0x20e] + 0x200. An arm64 Image ("ARM\x64" at 56)
  * or a plain EFI kernel has its banner somewhere inside. Anything else is `bad-kernel`.
  */
-export async function kernelRelease(path: string): Promise<string> {
+export async function kernelRelease(
+  path: string,
+  range: { offset: number; size: number } = { offset: 0, size: Number.POSITIVE_INFINITY },
+): Promise<string> {
   const handle = await open(path, 'r');
   try {
     const start = Buffer.alloc(0x10000);
-    const { bytesRead } = await handle.read(start, 0, start.length, 0);
+    const { bytesRead } = await handle.read(start, 0, Math.min(start.length, range.size), range.offset);
     const head = start.subarray(0, bytesRead);
     if (isX86(head)) return x86Release(head);
-    if (isArm64(head) || head.toString('latin1', 0, 2) === 'MZ') return await bannerRelease(handle);
+    if (isArm64(head) || head.toString('latin1', 0, 2) === 'MZ') return await bannerRelease(handle, range);
   } finally {
     await handle.close();
   }
@@ -44,11 +47,16 @@ function isArm64(head: Buffer): boolean {
   return head.length >= 64 && head.readUInt32LE(56) === 0x644d5241;
 }
 
-async function bannerRelease(handle: Awaited<ReturnType<typeof open>>): Promise<string> {
+async function bannerRelease(
+  handle: Awaited<ReturnType<typeof open>>,
+  range: { offset: number; size: number },
+): Promise<string> {
   const chunk = Buffer.alloc(1 << 20);
   let tail = Buffer.alloc(0);
-  for (let position = 0; position < SEARCHED; ) {
-    const { bytesRead } = await handle.read(chunk, 0, chunk.length, position);
+  const end = Math.min(SEARCHED, range.size);
+  for (let position = 0; position < end; ) {
+    const length = Math.min(chunk.length, end - position);
+    const { bytesRead } = await handle.read(chunk, 0, length, range.offset + position);
     if (bytesRead === 0) break;
     position += bytesRead;
     const text = Buffer.concat([tail, chunk.subarray(0, bytesRead)]);

@@ -16,6 +16,8 @@ const MEMORY_OVERLAY_BYTES = 256 * 1024 * 1024;
 
 export interface BootDisk {
   device: BlockDevice;
+  /** The file it reads, when it is only read. */
+  file?: string;
   /** The same for the same disk in every session. */
   serial: string;
   /** To be called once, when the session lets go. */
@@ -48,7 +50,7 @@ export class BootDisks {
     if (!iscsiOverlay) {
       const shared = this.files.get(blob) ?? { device: openFileDevice(this.blobPath(blob)), users: 0 };
       this.files.set(blob, shared);
-      return this.lend(this.files, blob, shared, blob.slice(0, 32));
+      return { ...(await this.lend(this.files, blob, shared, blob.slice(0, 32))), file: this.blobPath(blob) };
     }
     if (iscsiOverlay === 'memory' && !this.overlays.has(boot.id) && hasHadItsDisk(boot)) {
       return { refused: 'what it wrote was in the memory of the head, which has been restarted since; boot it again' };

@@ -9,12 +9,16 @@ import { type Log, LogLimiter } from '../log.ts';
 import { BootDisks } from './boot-disks.ts';
 import { bootTargets } from './boot-targets.ts';
 import type { TargetNote } from './directory.ts';
-import { IscsiTarget } from './server.ts';
+import { byAddress, IscsiWorkers } from './workers.ts';
 
 export interface BootIscsiOptions {
   /** Where nodes log in. */
-  address: string;
+  addresses: readonly string[];
+  /** The one for the node with this IP. */
+  addressFor(ip: string): string;
   port: number;
+  /** Processes besides this one, for disks that are only read. */
+  workers: number;
   names: IscsiNames;
   /** The secret that those of boots follow from. */
   key: Buffer;
@@ -39,7 +43,7 @@ export interface BootIscsi {
 const SWEEP_MS = 60_000;
 
 export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIscsi> {
-  const { address, names, key, directory, boots, log } = options;
+  const { addresses, names, key, directory, boots, log } = options;
   const disks = new BootDisks(options.stateFolder, options.blobPath);
   const limiter = new LogLimiter();
   const targets = bootTargets({
@@ -50,7 +54,12 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
     disk: async (boot, plan, blob) => disks.open(boot, plan, blob),
     refused: (boot, reason) => tell(boots, limiter, boot, { error: `iSCSI login refused: ${reason}` }),
   });
-  const target = new IscsiTarget({ directory: targets, note: note => takeNote(note, { boots, limiter, log }) });
+  const target = new IscsiWorkers({
+    directory: targets,
+    note: note => takeNote(note, { boots, limiter, log }),
+    workers: options.workers,
+    route: (ip, workers) => (hasOverlay(options, ip) ? 'here' : byAddress(ip, workers)),
+  });
   const sweep = (): void => {
     const isLive = (id: string): boolean => {
       const boot = boots.byId(id);
@@ -59,14 +68,16 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
     };
     disks.dropOverlays(isLive).catch(error => log.error({ error: reasonOf(error) }, 'iscsi: an overlay stays'));
   };
-  const port = await target.listen(options.port, address);
+  const [first = '', ...more] = addresses;
+  const port = await target.listen(options.port, first);
+  for (const address of more) await target.listen(port, address);
   sweep();
   const sweeping = setInterval(sweep, SWEEP_MS);
   sweeping.unref();
   return {
     port,
     access: (boot, plan) => ({
-      portal: `${address}:${port}`,
+      portal: `${options.addressFor(plan.node.ip)}:${port}`,
       target: names.target(plan.image?.uid ?? ''),
       initiator: names.initiator(plan.node.uid),
       ...chapOf(key, boot),
@@ -81,6 +92,13 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
       await disks.close();
     },
   };
+}
+
+/** What a node writes is kept by this process: no other can serve its disk. */
+function hasOverlay({ directory, boots }: BootIscsiOptions, ip: string): boolean {
+  const node = directory.nodeByIp(ip);
+  const reader = node && boots.rootReader(node.uid);
+  return reader !== undefined && 'plan' in reader && reader.plan.iscsiOverlay !== undefined;
 }
 
 interface Told {
@@ -104,13 +122,15 @@ function takeNote(note: TargetNote, { boots, limiter, log }: Told): void {
   if (event === 'refused' && boot) tell(boots, limiter, boot, { error: `iSCSI login refused: ${reason ?? ''}`, peer });
 }
 
-/** A line on the timeline of a boot that is under way. A node that is up has none to get: its logins are in the log. */
+/** A line on the timeline of a boot that is under way. A node that is up has none to get: its logins
+ are in the log. */
 function tell(
   boots: Boots,
   limiter: LogLimiter | undefined,
   boot: Boot,
   words: { detail?: string; error?: string; peer?: string },
 ): void {
-  if (boot.outcome || (limiter && limiter.allow(`timeline ${boot.id}`) === undefined)) return;
+  const isOver = boot.outcome !== undefined && boot.outcome !== 'handed-over';
+  if (isOver || (limiter && limiter.allow(`timeline ${boot.id}`) === undefined)) return;
   boots.tell(boot, { stage: 'image', ...words });
 }

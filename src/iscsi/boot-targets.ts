@@ -1,7 +1,7 @@
 // Who may log in where: the directory of targets as the boots of the cluster make it.
 import type { Boot } from '../boot/boot.ts';
 import type { BootNode } from '../boot/directory.ts';
-import type { IscsiNames, RootReader } from '../boot/iscsi-access.ts';
+import { type IscsiNames, type RootReader, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import { reasonOf } from '../errors.ts';
 import type { BootDisk } from './boot-disks.ts';
@@ -64,7 +64,7 @@ function decide(ports: BootTargetsPorts, { initiator, address }: Visitor, target
   };
   if (plan.node.ip !== address)
     return refuse(`the boot session belongs to ${plan.node.ip}, not to ${address}`, undefined);
-  if (plan.style !== 'iscsi' || !plan.image) return refuse(`it boots as ${plan.style}, not from iSCSI`, undefined);
+  if (!readsOverIscsi(plan) || !plan.image) return refuse(`it boots as ${plan.style}, not from iSCSI`, undefined);
   const own = ports.names.target(plan.image.uid);
   if (target !== undefined && target !== own) return refuse(`it wants ${target}, and its image is ${own}`, 'not-found');
   return { boot, plan, image: plan.image, target: own };

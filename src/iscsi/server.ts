@@ -34,7 +34,7 @@ export class IscsiTarget {
   /** Those that have not logged in, oldest first. */
   private readonly strangers = new Set<Connection>();
   private readonly sessions: Sessions;
-  private server: Server | undefined;
+  private readonly servers: Server[] = [];
   private stopTicking: () => void = () => {};
   private whenEmpty: () => void = () => {};
 
@@ -55,14 +55,14 @@ export class IscsiTarget {
     return this.connections.size;
   }
 
-  /** Resolves with the port when connections are accepted. Rejects when the address cannot be had. */
+  /** May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address cannot be had. */
   async listen(port: number, host: string): Promise<number> {
     const server = createServer({ noDelay: true, highWaterMark: 256 * 1024 }, socket => this.accept(socket));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen({ port, host, backlog: 1024 }, resolve);
     });
-    this.server = server;
+    this.servers.push(server);
     const address = server.address();
     return typeof address === 'object' && address ? address.port : port;
   }
@@ -80,7 +80,7 @@ export class IscsiTarget {
    * are cut off. Resolves when nothing touches a disk any more.
    */
   async close(graceMs = 0): Promise<void> {
-    this.server?.close();
+    for (const server of this.servers) server.close();
     for (const stranger of this.strangers) stranger.end('refused', 'the target is being closed');
     const empty = new Promise<void>(resolve => {
       this.whenEmpty = resolve;

@@ -26,7 +26,7 @@ interface WorkerProcess {
   held: Map<number, Admission>;
 }
 
-/** How long a worker that ended is not replaced, in milliseconds: one that cannot start must not take a CPU by starting. */
+/** How long a worker that ended is not started again, in milliseconds: one that cannot start must not take a CPU by starting. */
 const RESTART_MS = 500;
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -36,8 +36,9 @@ export class IscsiWorkers {
   private readonly route: Route;
   private readonly here: IscsiTarget;
   private readonly workers: (WorkerProcess | undefined)[] = [];
-  private readonly restarts = new Set<NodeJS.Timeout>();
   private server: Server | undefined;
+  /** When each worker last ended, by its place, in milliseconds of a steady clock. */
+  private readonly ended: number[] = [];
   private closing = false;
 
   constructor(options: WorkersOptions) {
@@ -59,7 +60,6 @@ export class IscsiWorkers {
       server.listen({ port, host, backlog: 1024 }, resolve);
     });
     this.server = server;
-    for (let index = 0; index < this.options.workers; index += 1) this.start(index);
     const address = server.address();
     return typeof address === 'object' && address ? address.port : port;
   }
@@ -74,7 +74,6 @@ export class IscsiWorkers {
   async close(graceMs = 0): Promise<void> {
     this.closing = true;
     this.server?.close();
-    for (const timer of this.restarts) clearTimeout(timer);
     const gone = this.workers.map(async worker => {
       if (!worker) return;
       const { child } = worker;
@@ -90,18 +89,22 @@ export class IscsiWorkers {
 
   private accept(socket: Socket): void {
     const address = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
-    const place = this.workers.length === 0 ? 'here' : this.route(address, this.workers.length);
+    const { workers } = this.options;
+    const place = workers === 0 ? 'here' : this.route(address, workers);
     if (place === 'here') {
       this.here.accept(socket);
       return;
     }
-    const worker = this.workers[place];
-    // A worker that is being replaced: the initiator comes again.
+    // Started when there is something to serve: a cluster without iSCSI nodes has no process more.
+    const worker = this.workers[place] ?? this.start(place);
+    // A worker that has just ended: the initiator comes again.
     if (!worker?.child.connected) socket.destroy();
     else worker.child.send({ kind: 'connection' } satisfies ToWorker, socket, error => error && socket.destroy());
   }
 
-  private start(index: number): void {
+  private start(index: number): WorkerProcess | undefined {
+    if (this.closing || performance.now() - (this.ended[index] ?? Number.NEGATIVE_INFINITY) < RESTART_MS)
+      return undefined;
     const child = fork(WORKER, [], {
       env: { ...process.env, [LIMITS_VARIABLE]: JSON.stringify(this.options.limits ?? {}) },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -114,13 +117,9 @@ export class IscsiWorkers {
       for (const admission of worker.held.values()) admission.release?.();
       worker.held.clear();
       this.workers[index] = undefined;
-      if (this.closing) return;
-      const timer = setTimeout(() => {
-        this.restarts.delete(timer);
-        this.start(index);
-      }, RESTART_MS);
-      this.restarts.add(timer);
+      this.ended[index] = performance.now();
     });
+    return worker;
   }
 
   private hear(worker: WorkerProcess, message: FromWorker): void {
@@ -164,7 +163,7 @@ function send(child: ChildProcess, message: ToWorker): void {
   if (child.connected) child.send(message, () => {});
 }
 
-function byAddress(address: string, workers: number): number {
+export function byAddress(address: string, workers: number): number {
   const last = /[0-9a-f]+$/i.exec(address)?.[0] ?? '0';
   return Number.parseInt(last, 16) % workers;
 }

@@ -66,8 +66,8 @@ function readOptions(given: LabCommandOptions): Options {
     throw new MusterError('bad-usage', `--firmware: there is no '${firmware}'; there are ${FIRMWARES.join(', ')}.`);
   }
   const style = given.style ?? LAB_DEFAULTS.style;
-  if (!['rwram', 'roram', 'iscsi'].includes(style)) {
-    throw new MusterError('bad-usage', `--style: the lab has no '${style}'; it has rwram, roram and iscsi.`);
+  if (!['rwram', 'roram', 'iscsi', 'disked'].includes(style)) {
+    throw new MusterError('bad-usage', `--style: the lab has no '${style}'; it has rwram, roram, iscsi and disked.`);
   }
   return {
     firmware: firmware as Firmware,

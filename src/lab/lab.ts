@@ -1,5 +1,5 @@
 // A virtual cluster: its network, its head, its nodes. What was started is stopped in reverse, whatever happens.
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AdminClient } from '../admin/client.ts';
 import { MusterError } from '../errors.ts';
@@ -26,6 +26,8 @@ export interface LabOptions {
   logs?: string;
   /** Attributes of every node. */
   attributes?: Readonly<Record<string, string>>;
+  /** Raw disk images, by the index of the node that has it. */
+  disks?: readonly string[];
   /** More words for the kernel's command line. */
   cmdline?: string;
   /** Lines for musterd's configuration file. */
@@ -37,6 +39,16 @@ export interface LabOptions {
 }
 
 export const LAB_DEFAULTS = { firmware: 'bios', style: 'roram', nodes: 1, memory: 1024 } as const;
+
+/** How nodes of style disked use their disks, which are empty at first. */
+export const DISK_ATTRIBUTES = {
+  _disk_layout: '/dev/vda cache=400M,root=rest',
+  _disk_cache: 'LABEL=cache',
+  _disk_root: 'LABEL=root',
+} as const;
+
+/** Sparse: what is not written takes no room. */
+const DISK_BYTES = 2 * 2 ** 30;
 
 /** Milliseconds from power-on to `up` before a boot counts as stuck, of one node that has the machine for itself. */
 const BOOT_MS = 300_000;
@@ -146,13 +158,17 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
   });
   stops.push(async () => head.stop());
   await head.start();
+  const disks = options.disks ?? (await newDisks(options, folder));
   const nodes = Array.from({ length: options.nodes }, (_, index) => {
-    return new Machine(namespace, { index, firmware: options.firmware, memory: options.memory, folder, logs });
+    const disk = disks[index];
+    const { firmware, memory } = options;
+    return new Machine(namespace, { index, firmware, memory, folder, logs, ...(disk && { disk }) });
   });
   for (const node of nodes) stops.push(async () => node.powerOff());
   const power = join(folder, 'power.sock');
   stops.push(await servePower(power, nodes));
-  const { style, attributes, cmdline, signal } = options;
+  const { style, cmdline, signal } = options;
+  const attributes = options.attributes ?? (style === 'disked' ? DISK_ATTRIBUTES : undefined);
   step('storing image, kernel and initramfs');
   const macs = nodes.map(node => node.mac);
   await fillCluster(
@@ -162,6 +178,17 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
   );
   signal?.throwIfAborted();
   return new Lab({ folder, logs, namespace, head, nodes }, stops);
+}
+
+/** An empty disk for each node of style disked. */
+async function newDisks({ style, nodes }: LabOptions, folder: string): Promise<string[]> {
+  if (style !== 'disked') return [];
+  const disks = Array.from({ length: nodes }, (_, index) => join(folder, `n${index}.disk`));
+  for (const disk of disks) {
+    await writeFile(disk, '');
+    await truncate(disk, DISK_BYTES);
+  }
+  return disks;
 }
 
 async function stopAll(stops: (() => Promise<unknown>)[]): Promise<void> {

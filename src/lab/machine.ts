@@ -15,6 +15,8 @@ export interface MachineOptions {
   firmware: Firmware;
   /** MiB. */
   memory: number;
+  /** A raw disk image. */
+  disk?: string;
   /** For sockets and the firmware's variables; the path must be short, a socket's name has 107 bytes. */
   folder: string;
   logs: string;
@@ -30,6 +32,8 @@ export class Machine {
   private readonly namespace: Namespace;
   private process: LabProcess | undefined;
   private startedAt: number | undefined;
+  /** Where in the console's text the last power-on begins. */
+  consoleStart = 0;
 
   constructor(namespace: Namespace, options: MachineOptions) {
     this.options = options;
@@ -58,6 +62,7 @@ export class Machine {
   /** Switches the power on. Each time with the firmware's variables as new, so that no boot order is left from before. */
   async powerOn(): Promise<void> {
     if (this.pid !== undefined) return;
+    this.consoleStart = this.serial.length();
     this.startedAt = performance.now();
     if (canUseKvm() && !kvmIsBroken) {
       await this.start(true);
@@ -82,6 +87,7 @@ export class Machine {
       serialSocket: this.file('ser'),
       serialLog: this.serial.log,
       qmpSocket: this.file('qmp'),
+      ...(this.options.disk && { disk: this.options.disk }),
       ...(firmware !== 'bios' && { ovmf: this.freshVariables() }),
     });
     this.process = await startProcess({

@@ -68,6 +68,8 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
       'dracut-core',
       'kmod',
       'iproute2',
+      'e2fsprogs',
+      'fdisk',
       'open-iscsi',
       // Soft reboot and exec come by ssh. Its package makes the host keys: the nodes of one lab have the same ones.
       'openssh-server',

@@ -4,7 +4,8 @@ import { type ErrorCode, MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { parseMac } from '../wire/mac.ts';
 import type { Cluster } from './cluster.ts';
-import type { Value } from './kinds.ts';
+import { readDhcpOptions } from './dhcp-options.ts';
+import type { Kind, Value } from './kinds.ts';
 import { attributeName, attributeValue, BOOT_STYLES } from './values.ts';
 
 /** One effective value and where it came from. */
@@ -62,6 +63,20 @@ const seconds = (value: string): string | undefined =>
     ? undefined
     : 'must be whole seconds, from 1 to 86400';
 
+/** `/dev/sda cache=20G,root=rest`, and `erase=SERIAL` for a disk that is not empty: at most one of the rest, and it is the last. */
+function diskLayoutProblem(value: string): string | undefined {
+  const form = 'must be a disk and its partitions, such as /dev/sda cache=20G,root=rest';
+  const [disk = '', parts = '', ...more] = value.trim().split(/\s+/);
+  if (more.length > 1 || (more[0] !== undefined && !/^erase=\S+$/.test(more[0]))) return form;
+  if (!/^\/dev\/[\w./:@+-]+$/.test(disk)) return form;
+  const list = parts.split(',');
+  const labels = list.map(part => part.split('=')[0]);
+  if (new Set(labels).size < labels.length) return `${form}; a label stands twice`;
+  const rows = list.map(part => /^[A-Za-z][\w-]{0,15}=([1-9]\d{0,6}[MGT]|rest)$/.exec(part)?.[1]);
+  if (rows.some(size => size === undefined)) return form;
+  return rows.slice(0, -1).includes('rest') ? `${form}; only the last one can be the rest` : undefined;
+}
+
 /** The reserved attributes, one row each. */
 export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
   _boot_config: {
@@ -77,18 +92,46 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
     problem: value =>
       (BOOT_STYLES as readonly string[]).includes(value) ? undefined : `must be one of ${BOOT_STYLES.join(', ')}`,
   },
+  _boot_once: {
+    meaning: 'the boot style of the next boot only, on a node; the boot that takes it clears it',
+    problem: value =>
+      (BOOT_STYLES as readonly string[]).includes(value) ? undefined : `must be one of ${BOOT_STYLES.join(', ')}`,
+  },
+  _boot_loader: {
+    meaning: 'what firmware loads: ipxe (the default), or grub, for firmware on which iPXE fails',
+    problem: value => (['ipxe', 'grub'].includes(value) ? undefined : 'must be ipxe or grub'),
+  },
   _boot_rw_layer: {
     meaning: 'how a read-only root becomes writable: overlayfs (the default) or rwtab',
     problem: value => (['overlayfs', 'rwtab'].includes(value) ? undefined : 'must be overlayfs or rwtab'),
   },
-  _ipxe_sanboot: { meaning: 'what iPXE boots in style sanboot', problem: anything },
+  _ipxe_sanboot: {
+    meaning:
+      "what iPXE boots in style sanboot: a disk (sdb, 0x81), `iscsi:` (the boot config's image), or any words for iPXE's sanboot; the first disk when not set",
+    problem: anything,
+  },
   _iscsi_overlay: {
     meaning:
       'makes the disk of style iscsi writable: what the node writes is kept by the head until its next boot, in memory or file',
     problem: value => (['memory', 'file'].includes(value) ? undefined : 'must be memory or file'),
   },
+  _iscsi_digests: {
+    meaning:
+      'checksums on what style iscsi sends over the network: none (the default) or crc32c, for a network that damages data',
+    problem: value => (['none', 'crc32c'].includes(value) ? undefined : 'must be none or crc32c'),
+  },
   _disk_cache: { meaning: 'the partition that caches images in style disked', problem: device },
-  _disk_root: { meaning: 'the partition the image is unpacked to in style disked', problem: device },
+  _disk_root: { meaning: 'the partition the image is unpacked to in style disked; it is wiped', problem: device },
+  _disk_layout: {
+    meaning:
+      'partitions to make on a disk that holds nothing, in style disked: the disk, then LABEL=SIZE (20G, rest) of each, such as /dev/sda cache=20G,root=rest',
+    problem: diskLayoutProblem,
+  },
+  _disk_wipe: {
+    meaning:
+      'when style disked wipes _disk_root: always (the default), or changed: only when it does not hold the image of the boot, unchanged',
+    problem: value => (['always', 'changed'].includes(value) ? undefined : 'must be always or changed'),
+  },
   _no_boot: { meaning: 'whether DHCP ignores the node', problem: anything },
   _altmacs: {
     meaning: "further MAC addresses that get the node's address, with commas",
@@ -103,6 +146,13 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
     meaning: 'further hardware addresses: ifname=MAC with commas, and bmc=MAC',
     problem: value => pairs(value, text => parseMac(text) !== undefined, 'bmc=11:22:33:44:55:66'),
   },
+  _dhcp_options: {
+    meaning: 'further DHCP options by name or number: ntp-servers=10.54.0.1; interface-mtu=9000; 224=0x0102',
+    problem: value => {
+      const read = readDhcpOptions(value);
+      return typeof read === 'string' ? read : undefined;
+    },
+  },
   _hostname: {
     meaning: "the node's host name",
     problem: value =>
@@ -115,7 +165,12 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
 };
 
 /** Checks one `set`: undefined when it is right, else the refusal that says what to do. */
-export function attributeProblem(name: string, value: string, cluster: Cluster): MusterError | undefined {
+export function attributeProblem(
+  name: string,
+  value: string,
+  cluster: Cluster,
+  kind: Kind = 'node',
+): MusterError | undefined {
   const badName = attributeName.safeParse(name);
   if (!badName.success)
     return refusal('unknown-attribute', `attribute '${name}': the name ${badName.error.issues[0]?.message}`);
@@ -129,6 +184,9 @@ export function attributeProblem(name: string, value: string, cluster: Cluster):
     const hint = close ? `did you mean '${close}'?` : `they are ${Object.keys(RESERVED_ATTRIBUTES).join(', ')}`;
     return refusal('unknown-attribute', `attribute '${name}': names with '_' are reserved; ${hint}`);
   }
+  // On a group, the first node that boots would take it from the others.
+  if (name === '_boot_once' && kind !== 'node')
+    return refusal('bad-value', `attribute '_boot_once' is for nodes: muster node -i %GROUP set _boot_once=${value}`);
   const problem = row.problem(value, cluster);
   return problem === undefined ? undefined : refusal('bad-value', `attribute '${name}': '${value}' ${problem}`);
 }

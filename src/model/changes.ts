@@ -1,10 +1,12 @@
 // What a command would change, decided on the objects of now: a list of changes for one atomic commit, or a refusal.
 import { MusterError } from '../errors.ts';
+import type { Networks } from '../networks.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { type Input, missingField, readAllFields, readFields } from './fields.ts';
 import { refuseFrozen } from './frozen.ts';
+import { withIsoUrls } from './iso-urls.ts';
 import { fieldsOf, KINDS, type Kind, oneOf, oneOfCapital, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
 import { followRename } from './references.ts';
@@ -28,6 +30,8 @@ export interface ChangeContext {
   cluster: Cluster;
   /** The boot network, for addresses of new nodes. */
   network: Subnet;
+  /** Every network that a node may have its address in; the boot network alone when absent. */
+  networks?: Networks;
   newUid(): string;
 }
 
@@ -39,7 +43,7 @@ export function planCreate(
   fixed: readonly Input[] = [],
 ): Plan {
   const { cluster } = context;
-  const placer = kind === 'node' ? new NodePlacer(cluster, context.network) : undefined;
+  const placer = kind === 'node' ? new NodePlacer(cluster, context.network, context.networks) : undefined;
   const names = new Set<string>();
   const changes = inputs.map((input, position): Change => {
     const given: Record<string, unknown> = { ...readFields(cluster, kind, input), ...fixed[position] };
@@ -47,7 +51,7 @@ export function planCreate(
     for (const { name, meta } of fieldsOf(kind))
       if (meta.required && given[name] === undefined) throw missingField(kind, name);
     const complete = placer ? placer.place(given) : given;
-    const value = KINDS[kind].schema.parse(complete) as Value;
+    const value = withIsoUrls(kind, KINDS[kind].schema.parse(complete) as Value);
     if (names.has(value.name) || cluster.byName(kind, value.name)) throw duplicate(kind, 'name', value.name);
     names.add(value.name);
     return { kind, uid: context.newUid(), expected: 0, value };
@@ -80,19 +84,19 @@ export function planReplace(
 }
 
 function planFields(
-  { cluster, network }: ChangeContext,
+  { cluster, network, networks }: ChangeContext,
   kind: Kind,
   entries: readonly Entry[],
   given: Record<string, unknown>,
 ): Plan {
   const changes = new Map<string, Change>();
-  const placer = kind === 'node' ? new NodePlacer(cluster, network) : undefined;
+  const placer = kind === 'node' ? new NodePlacer(cluster, network, networks) : undefined;
   for (const entry of entries) {
     refuseFrozen(entry, Object.keys(given));
     const fields = refuseMasked(given, entry);
     const value = placer
       ? placer.move(entry as unknown as Entry<'node'>, fields)
-      : ({ ...entry.value, ...fields } as Value);
+      : withIsoUrls(kind, { ...entry.value, ...fields } as Value, entry.value);
     if (value.name !== entry.value.name) {
       if (entries.length > 1 || cluster.byName(kind, value.name)) throw duplicate(kind, 'name', value.name);
       for (const change of followRename(cluster, entry, value.name)) changes.set(change.uid, change);
@@ -139,7 +143,7 @@ export function planAttributes(
   given: Record<string, string | null>,
 ): Plan {
   for (const [name, value] of Object.entries(given)) {
-    const problem = value === null ? undefined : attributeProblem(name, value, cluster);
+    const problem = value === null ? undefined : attributeProblem(name, value, cluster, kind);
     if (problem) throw problem;
   }
   const changes = entries.map((entry): Change => {
@@ -191,7 +195,8 @@ export function planClone(context: ChangeContext, entry: Entry, input: Input): P
     ...('frozen' in entry.value && { frozen: false }),
     ...(entry.kind === 'image' && { parent: entry.uid }),
   };
-  const value = KINDS[entry.kind].schema.parse({ ...entry.value, ...own, ...fields }) as Value;
+  const parsed = KINDS[entry.kind].schema.parse({ ...entry.value, ...own, ...fields }) as Value;
+  const value = withIsoUrls(entry.kind, parsed, entry.value);
   const uid = context.newUid();
   return { changes: [{ kind: entry.kind, uid, expected: 0, value }], uids: [uid] };
 }

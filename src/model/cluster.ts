@@ -1,4 +1,5 @@
 // All objects in memory, with the indexes that the boot path and the selections ask for. The change feed keeps it current.
+import { parseMac } from '../wire/mac.ts';
 import { KIND_NAMES, type Kind, type Value } from './kinds.ts';
 
 /** One object as the store has it. */
@@ -27,6 +28,8 @@ export class Cluster {
   private readonly names = new Map<Kind, Map<string, string>>(KIND_NAMES.map(kind => [kind, new Map()]));
   private readonly macs = new Map<string, string>();
   private readonly ips = new Map<string, string>();
+  /** Of `_altmacs`, and of management controllers with their address. */
+  private readonly otherMacs = new Map<string, { uid: string; controller?: string }>();
   /** What `all` answered last, until something of the kind changes. */
   private readonly sorted = new Map<Kind, readonly Entry[]>();
 
@@ -69,6 +72,13 @@ export class Cluster {
     return uid === undefined ? undefined : this.get('node', uid);
   }
 
+  /** The node that has the address in `_altmacs`, or (with the controller's IP) as its `bmc=` in `_macs` and `_ips`. */
+  nodeByOtherMac(mac: string): { entry: Entry<'node'>; controller?: string } | undefined {
+    const found = this.otherMacs.get(mac);
+    const entry = found && this.get('node', found.uid);
+    return entry && { ...found, entry };
+  }
+
   nodeByIp(ip: string): Entry<'node'> | undefined {
     const uid = this.ips.get(ip);
     return uid === undefined ? undefined : this.get('node', uid);
@@ -89,9 +99,11 @@ export class Cluster {
     this.objects.set(entry.uid, entry);
     this.names.get(entry.kind)?.set(entry.value.name, entry.uid);
     if (entry.kind !== 'node') return;
-    const { mac, ip } = entry.value as Value<'node'>;
+    const { mac, ip, attributes } = entry.value as Value<'node'>;
     this.macs.set(mac, entry.uid);
     this.ips.set(ip, entry.uid);
+    for (const [other, controller] of otherMacs(attributes))
+      this.otherMacs.set(other, { uid: entry.uid, ...(controller !== undefined && { controller }) });
   }
 
   private unindex(entry: Entry): void {
@@ -100,10 +112,31 @@ export class Cluster {
     // Two objects that swap a name within one commit: the other one may already stand here.
     if (names?.get(entry.value.name) === entry.uid) names.delete(entry.value.name);
     if (entry.kind !== 'node') return;
-    const { mac, ip } = entry.value as Value<'node'>;
+    const { mac, ip, attributes } = entry.value as Value<'node'>;
+    for (const other of otherMacs(attributes).keys())
+      if (this.otherMacs.get(other)?.uid === entry.uid) this.otherMacs.delete(other);
     if (this.macs.get(mac) === entry.uid) this.macs.delete(mac);
     if (this.ips.get(ip) === entry.uid) this.ips.delete(ip);
   }
+}
+
+/** The node's own attributes only: an address of a group would belong to many. The value is the controller's IP, if it is one. */
+function otherMacs(attributes: Readonly<Record<string, string>>): Map<string, string | undefined> {
+  const found = new Map<string, string | undefined>();
+  for (const text of (attributes['_altmacs'] ?? '').split(',')) {
+    const mac = parseMac(text);
+    if (mac) found.set(mac, undefined);
+  }
+  const mac = parseMac(named(attributes['_macs'], 'bmc'));
+  const ip = named(attributes['_ips'], 'bmc');
+  if (mac && ip !== '') found.set(mac, ip);
+  return found;
+}
+
+/** The value of `name=` in a list `bmc=…,ib0=…`. */
+function named(list: string | undefined, name: string): string {
+  const pair = (list ?? '').split(',').find(part => part.trim().startsWith(`${name}=`));
+  return pair?.trim().slice(name.length + 1) ?? '';
 }
 
 function byIndex(left: Entry, right: Entry): number {

@@ -27,7 +27,7 @@ export function readFields(cluster: Cluster, kind: Kind, input: Input): Record<s
     const value = row.meta.refers ? resolveReference(cluster, row.meta.refers, given) : given;
     result[name] = parse(kind, name, row.schema, row.meta, value);
   }
-  checkAttributes(cluster, result['attributes']);
+  checkAttributes(cluster, kind, result['attributes']);
   return result;
 }
 
@@ -101,10 +101,10 @@ function resolveReference(cluster: Cluster, kind: Kind, value: unknown): unknown
   return [...new Set(parts.filter(part => part !== '').map(part => selectOne(cluster, kind, part).uid))];
 }
 
-function checkAttributes(cluster: Cluster, attributes: unknown): void {
+function checkAttributes(cluster: Cluster, kind: Kind, attributes: unknown): void {
   if (typeof attributes !== 'object' || attributes === null) return;
   for (const [name, value] of Object.entries(attributes)) {
-    const problem = attributeProblem(name, String(value), cluster);
+    const problem = attributeProblem(name, String(value), cluster, kind);
     if (problem) throw problem;
   }
 }

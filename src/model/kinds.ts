@@ -7,6 +7,7 @@ import {
   flagValue,
   integerValue,
   ipValue,
+  kickstartValue,
   listOf,
   macValue,
   NODE_TYPES,
@@ -14,6 +15,7 @@ import {
   powerUriValue,
   storedFileValue,
   storedImageValue,
+  storedIsoValue,
   textValue,
   uidValue,
   urlValue,
@@ -68,7 +70,7 @@ const boot = z.strictObject({
   boot_style: field(z.enum(BOOT_STYLES).default('rwram'), 'how nodes get their root file system'),
   release: field(textValue.default(''), 'version of the kernel, read from the kernel file', { readOnly: true }),
   repo: field(uidValue.or(z.literal('')).default(''), 'the ISO-based repository for style live', { refers: 'repo' }),
-  kickstart: field(textValue.default(''), 'kickstart file for style live'),
+  kickstart: field(kickstartValue.default(''), 'kickstart, preseed or autoinstall file for style live'),
   frozen: field(flagValue.default(false), 'whether changes are blocked'),
 });
 
@@ -91,7 +93,7 @@ const repo = z.strictObject({
   mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists'),
   keys: field(listOf(textValue).default([]), 'URLs of the signing keys'),
   check: field(flagValue.default(false), 'whether signatures of packages are checked'),
-  iso: field(storedFileValue.nullable().default(null), 'an ISO image with the packages (`iso=@FILE`)', { file: true }),
+  iso: field(storedIsoValue.nullable().default(null), 'an ISO image with the packages (`iso=@FILE`)', { file: true }),
   isolabel: field(textValue.default(''), 'volume label, read from the ISO image', { readOnly: true }),
 });
 
@@ -106,6 +108,9 @@ const distro = z.strictObject({
   repos: field(listOf(uidValue).default([]), 'its repositories', { refers: 'repo' }),
 });
 
+/** How many indices one naming pool has at most. */
+export const MOST_INDICES = 1_000_000;
+
 const pool = z.strictObject({
   name: field(nameValue, 'name of the naming pool', { required: true }),
   description: field(textValue.default(''), 'free text'),
@@ -118,7 +123,7 @@ const pool = z.strictObject({
   ),
   first_index: field(integerValue(0, 1_000_000).default(0), 'the lowest index'),
   ip_base: field(ipValue.or(z.literal('')).default(''), 'address of the node with the first index'),
-  size: field(integerValue(1, 1_000_000).default(65_536), 'how many indices there are'),
+  size: field(integerValue(1, MOST_INDICES).default(65_536), 'how many indices there are'),
   group: field(uidValue.or(z.literal('')).default(''), 'the attribute group that new nodes of the pool join', {
     refers: 'attrib',
   }),

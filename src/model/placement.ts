@@ -1,5 +1,6 @@
 // Which name, index and address a node gets: from its naming pool, each used once.
 import { MusterError } from '../errors.ts';
+import type { Networks } from '../networks.ts';
 import { ipFromNumber, ipToNumber, type Subnet, subnetHost } from '../wire/ip.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import type { Value } from './kinds.ts';
@@ -10,17 +11,20 @@ type Pool = Value<'pool'>;
 export class NodePlacer {
   private readonly cluster: Cluster;
   private readonly network: Subnet;
+  private readonly networks: Networks | undefined;
   private readonly taken = {
     mac: new Map<string, string>(),
     ip: new Map<string, string>(),
     name: new Map<string, string>(),
   };
-  private readonly indices = new Map<string, Set<number>>();
+  /** By naming pool: who has the index. */
+  private readonly indices = new Map<string, Map<number, string>>();
   private readonly nextFree = new Map<string, number>();
 
-  constructor(cluster: Cluster, network: Subnet) {
+  constructor(cluster: Cluster, network: Subnet, networks?: Networks) {
     this.cluster = cluster;
     this.network = network;
+    this.networks = networks;
     for (const node of cluster.all('node')) this.take(node.value);
   }
 
@@ -95,6 +99,7 @@ export class NodePlacer {
   }
 
   private isUsable(ip: string): boolean {
+    if (this.networks) return this.networks.isUsable(ip);
     return ip !== this.network.address && subnetHost(this.network, ip);
   }
 
@@ -114,33 +119,32 @@ export class NodePlacer {
   }
 
   private check(node: Value<'node'>): void {
-    const clash = (what: string, value: string, holder: string | undefined): void => {
+    const clash = (what: string, holder: string | undefined): void => {
       if (holder === undefined) return;
-      throw new MusterError(
-        'duplicate',
-        `${node.name}: ${what} ${value} belongs to ${holder} already; nothing was changed.`,
-      );
+      // A holder that is no node yet stands earlier in the same request
+      const how = this.cluster.byName('node', holder)
+        ? `belongs to ${holder} already`
+        : `is given twice, also for the new node ${holder}`;
+      throw new MusterError('duplicate', `${what} ${how}; nothing was changed.`);
     };
-    clash('MAC', node.mac, this.taken.mac.get(node.mac));
-    clash('IP', node.ip, this.taken.ip.get(node.ip));
-    clash('name', node.name, this.taken.name.get(node.name));
-    if (this.indices.get(node.naming_pool)?.has(node.index)) {
-      throw new MusterError(
-        'duplicate',
-        `${node.name}: the index ${node.index} is taken already; nothing was changed.`,
-      );
-    }
+    // The index first: name and address come of it, and would be blamed for it
+    clash(`The index ${node.index}`, this.indices.get(node.naming_pool)?.get(node.index));
+    clash(`${node.name}: MAC ${node.mac}`, this.taken.mac.get(node.mac));
+    clash(`${node.name}: IP ${node.ip}`, this.taken.ip.get(node.ip));
+    clash(`${node.name}: name ${node.name}`, this.taken.name.get(node.name));
   }
 
   private checkAddress(node: Value<'node'>): void {
-    if (node.ip === this.network.address) {
+    if (this.networks?.isHead(node.ip) ?? node.ip === this.network.address) {
       throw new MusterError('duplicate', `${node.name}: IP ${node.ip} is the head's own; nothing was changed.`);
     }
-    if (!subnetHost(this.network, node.ip)) {
+    if (!this.isUsable(node.ip)) {
+      const others = this.networks?.all.slice(1) ?? [];
+      const more = others.map(({ name, subnet }) => `, nor in ${name} ${subnet.network}/${subnet.prefix}`).join('');
       const { network, prefix } = this.network;
       throw new MusterError(
         'bad-value',
-        `${node.name}: IP ${node.ip} is no host address in the boot network ${network}/${prefix}.`,
+        `${node.name}: IP ${node.ip} is no host address in the boot network ${network}/${prefix}${more}.`,
       );
     }
   }
@@ -149,8 +153,8 @@ export class NodePlacer {
     this.taken.mac.set(node.mac, node.name);
     this.taken.ip.set(node.ip, node.name);
     this.taken.name.set(node.name, node.name);
-    const indices = this.indices.get(node.naming_pool) ?? new Set();
-    this.indices.set(node.naming_pool, indices.add(node.index));
+    const indices = this.indices.get(node.naming_pool) ?? new Map<number, string>();
+    this.indices.set(node.naming_pool, indices.set(node.index, node.name));
   }
 
   private release(node: Value<'node'>): void {

@@ -32,7 +32,15 @@ export const cmdlineValue = z
 export const urlValue = z
   .string()
   .max(4096, 'must have 4096 characters at most')
-  .regex(/^(https?|ftp|file):\/\/\S+$/, 'must be URLs such as http://mirror.example.org/os/');
+  .regex(/^((https?|ftp|file):\/\/\S+|<BASE_URL>\/\S*)$/, 'must be URLs such as http://mirror.example.org/os/');
+
+/** A kickstart (or preseed, or autoinstall) file by its name, in the folder of such files: nothing that leaves it. */
+export const kickstartValue = z
+  .string()
+  .regex(
+    /^([A-Za-z0-9][A-Za-z0-9_.+-]{0,127})?$/,
+    "must be the name of a file in the kickstarts folder: letters, digits, '_', '.', '+' or '-'",
+  );
 
 /** Without spaces, so that the password in it can be found and hidden in every text that it stands in. */
 export const powerUriValue = z.string().superRefine((text, context) => {
@@ -122,6 +130,32 @@ export const storedFileValue = z.object({
   mtime: z.number().describe('milliseconds since 1970, when it was uploaded'),
 });
 export type StoredFile = z.infer<typeof storedFileValue>;
+
+const isoFileValue = z.object({
+  path: z.string(),
+  offset: z.number().int().describe('first byte in the ISO image'),
+  size: z.number().int(),
+  sha256: digestValue,
+});
+
+/** An ISO image with what was found in it. */
+export const storedIsoValue = storedFileValue.extend({
+  repositories: z.array(z.string()).default([]).describe('directories that hold repodata/repomd.xml'),
+  installer: z
+    .object({
+      kind: z.enum(['anaconda', 'debian', 'subiquity']).describe('which installer it is'),
+      family: z.string().describe('as the image says it'),
+      version: z.string(),
+      kernel: isoFileValue,
+      initramfs: isoFileValue,
+      release: z.string().describe("the kernel's release"),
+    })
+    .nullable()
+    .default(null)
+    .describe('what style live boots'),
+  reason: z.string().default('').describe('why there is no installer'),
+});
+export type StoredIso = z.infer<typeof storedIsoValue>;
 
 /** The content of an image: the cwsquash blob, and where in it the squashfs lies. */
 export const storedImageValue = storedFileValue.extend({

@@ -20,7 +20,7 @@ export interface AdmissionLimits {
   perPeer: number;
 }
 
-export const ADMISSION_LIMITS: AdmissionLimits = { transfers: 1024, perPeer: 64 };
+export const ADMISSION_LIMITS: AdmissionLimits = { transfers: 8192, perPeer: 64 };
 
 /** `makeRoom` is a transfer to end first, without a word to its client; `repeats` the one that the request began. */
 export type Verdict<T> = { admit: true; makeRoom?: T } | { admit: false; reason: string; repeats?: T };
@@ -38,6 +38,11 @@ export class Admission<T extends Place> {
 
   get size(): number {
     return this.places.size;
+  }
+
+  /** The transfer of a client's `address:port`. */
+  of(key: string): T | undefined {
+    return this.places.get(key);
   }
 
   all(): Iterable<T> {

@@ -1,4 +1,4 @@
-// The socket of one transfer: its port is the transfer's identity at the server (RFC 1350 §4).
+// The socket of one transfer: its port is the transfer's identity at the server (RFC 1350 §4), or the one that all share.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import type { Place } from './admission.ts';
 import type { Timed } from './deadlines.ts';
@@ -40,6 +40,7 @@ export class Channel implements Place, Timed {
   private readonly events: ChannelEvents;
   private readonly now: () => number;
   private socket: Socket | undefined;
+  private isShared = false;
   private oack: Buffer | undefined;
   private done = false;
 
@@ -65,10 +66,19 @@ export class Channel implements Place, Timed {
     return this.transfer && !this.done ? this.transfer.deadline : Number.POSITIVE_INFINITY;
   }
 
-  /** Opens the socket and sends the first packet. */
-  start(localAddress: string, work: Work): void {
+  /**
+   * Opens the socket and sends the first packet.
+   * @param shared the server's own socket, when all transfers go by its port; whoever reads it calls `received`
+   */
+  start(localAddress: string, work: Work, shared?: Socket): void {
     if (this.done) return;
     this.work = work;
+    if (shared) {
+      this.socket = shared;
+      this.isShared = true;
+      this.begin(work);
+      return;
+    }
     const socket = openSocket();
     this.socket = socket;
     socket.on('message', (bytes, from) => this.received(bytes, from));
@@ -91,7 +101,7 @@ export class Channel implements Place, Timed {
     if (this.done) return;
     this.done = true;
     if (message && this.socket && this.transfer) this.reply(encodeError(ERROR_CODE.undefined, message), this.client);
-    this.socket?.close();
+    if (!this.isShared) this.socket?.close();
     this.events.ended(this, outcome);
   }
 
@@ -103,7 +113,8 @@ export class Channel implements Place, Timed {
     this.act(this.transfer.start(this.now()));
   }
 
-  private received(bytes: Buffer, from: RemoteInfo): void {
+  /** A packet that came to the transfer's port; in a shared one, from the transfer's client. */
+  received(bytes: Buffer, from: RemoteInfo): void {
     if (this.done || !this.transfer) return;
     const packet = decode(bytes);
     if (from.port !== this.client.port || from.address !== this.client.address) {
@@ -136,19 +147,20 @@ export class Channel implements Place, Timed {
     for (let block = first; block <= last; block++) {
       const start = (block - 1) * terms.blockSize;
       const data = content.subarray(start, start + terms.blockSize);
-      this.socket.send([dataHeader(block), data], port, address, ignoreLoss);
+      this.socket.send([dataHeader(block), data], port, address);
     }
   }
 
   private reply(bytes: Buffer, to: Client): void {
-    this.socket?.send(bytes, to.port, to.address, ignoreLoss);
+    this.socket?.send(bytes, to.port, to.address);
   }
 }
 
-/** A packet that the system did not send (a full queue, a firewall) is a lost packet: the timer sends it again. */
-export function ignoreLoss(): void {}
-
-/** An IPv4 socket that takes addresses as they are; Node's own look-up costs a turn of the event loop for each packet. */
+/**
+ * An IPv4 socket that takes addresses as they are; Node's own look-up costs a turn of the event loop for each packet. Packets are
+ * sent without a callback, which would cost a tick each: one that the system did not send (a full queue, a firewall) is then
+ * a lost packet without a word, and the timer sends it again.
+ */
 export function openSocket(): Socket {
   return createSocket({
     type: 'udp4',

@@ -3,7 +3,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { MusterError, reasonOf } from '../errors.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
-import { Channel, type Client, ignoreLoss, type Outcome, openSocket } from './channel.ts';
+import { Channel, type Client, type Outcome, openSocket } from './channel.ts';
 import { Deadlines } from './deadlines.ts';
 import { FileCache } from './files.ts';
 import { findFile, type TftpFiles } from './names.ts';
@@ -18,6 +18,8 @@ export interface TftpOptions extends Listeners {
   /** UDP port; 0 for any free one. Firmware knows no other than 69. */
   port: number;
   files: TftpFiles;
+  /** Sends all transfers from the server's own port, for firewalls and address translation between it and the nodes. */
+  singlePort?: boolean;
   /** Milliseconds of a clock that only goes forward. */
   now?: () => number;
   limits?: AdmissionLimits;
@@ -52,7 +54,7 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
   return server;
 }
 
-/** Room for the requests of a whole cluster that is switched on at once. */
+/** Room for the requests of a whole cluster that is switched on at once, and for its ACKs at a single port. */
 const RECEIVE_BUFFER = 4 * 2 ** 20;
 
 class Server implements TftpServer {
@@ -116,7 +118,11 @@ class Server implements TftpServer {
       const packet = decodePacket(bytes);
       if (packet.type === 'rrq') this.read(packet, bytes, from);
       else if (packet.type === 'wrq') this.refuse(from, packet.file, ERROR_CODE.accessViolation, READ_ONLY);
-      else this.counts.ignored += 1;
+      else {
+        const channel = this.options.singlePort ? this.channels.of(peerOf(from)) : undefined;
+        if (channel) channel.received(bytes, from);
+        else this.counts.ignored += 1;
+      }
     } catch (error) {
       this.counts.ignored += 1;
       this.report.malformed(from, reasonOf(error));
@@ -159,7 +165,11 @@ class Server implements TftpServer {
     try {
       const content = typeof source === 'string' ? await this.files.read(source) : source;
       const sent = request.mode === 'netascii' ? this.files.asNetascii(content) : content;
-      channel.start(this.options.address, { file, content: sent, ...negotiate(request.options, sent.length) });
+      channel.start(
+        this.options.address,
+        { file, content: sent, ...negotiate(request.options, sent.length) },
+        this.options.singlePort ? this.socket : undefined,
+      );
     } catch (error) {
       this.channels.leave(channel);
       this.counts.refused += 1;
@@ -177,7 +187,7 @@ class Server implements TftpServer {
   private answer(to: Client, code: ErrorCode, message: string): void {
     // A file may still have been read while the server was closed.
     if (this.closed) return;
-    this.socket.send(encodeError(code, message), to.port, to.address, ignoreLoss);
+    this.socket.send(encodeError(code, message), to.port, to.address);
   }
 
   private readonly channelEvents = {

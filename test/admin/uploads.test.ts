@@ -8,9 +8,10 @@ import type { Changed, Collected, Shown, UploadState } from '../../src/admin/con
 import { MusterError } from '../../src/errors.ts';
 import type { StoredImage } from '../../src/model/values.ts';
 import { runOk } from '../../src/process/run.ts';
+import { isoFile } from '../cli/files.ts';
 import { smallFileSystem, temporaryFolder } from '../store/folder.ts';
 import { requireAll } from '../support/require.ts';
-import { type Answer, ask, fakeIso, fakeKernel, sha256, startWorld } from './world.ts';
+import { type Answer, ask, fakeKernel, sha256, startWorld } from './world.ts';
 
 async function world(t: ExecutionContext, folder = temporaryFolder(t)) {
   const started = await startWorld(folder);
@@ -92,7 +93,7 @@ test('an ISO image brings its label; what is none is refused', async t => {
   const all = await world(t);
   const answer = await all.ask('POST', '/repos', {
     name: 'centos_7.9_iso',
-    iso: { upload: await all.upload(fakeIso('CentOS 7 x86_64')) },
+    iso: { upload: await all.upload(isoFile('CentOS 7 x86_64')) },
   });
   t.is(answer.status, 201, answer.text);
   t.is(all.cluster.byName('repo', 'centos_7.9_iso')?.value.isolabel, 'CentOS 7 x86_64');
@@ -100,7 +101,7 @@ test('an ISO image brings its label; what is none is refused', async t => {
     t,
     await all.ask('POST', '/repos', { name: 'other', iso: { upload: await all.upload(Buffer.alloc(50_000)) } }),
     400,
-    'bad-value',
+    'bad-iso',
     'The file is no ISO 9660 image: it has no primary volume descriptor.',
   );
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { startAdminServer } from '../../src/admin/server.ts';
 import { type Collected, collectGarbage, isBlobUsed } from '../../src/blobs/garbage.ts';
 import { defaultConfig } from '../../src/config.ts';
+import { openKickstarts } from '../../src/daemon/kickstarts.ts';
 import { headSshKey, powerAccess, powerControl } from '../../src/daemon/power.ts';
 import { openState, type Stops } from '../../src/daemon/state.ts';
 import { UnknownMachines } from '../../src/daemon/unknown-machines.ts';
@@ -30,6 +31,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     'head.address': address,
     'paths.state': join(folder, 'state'),
     'paths.socket': socket,
+    'paths.kickstarts': join(folder, 'kickstarts'),
   };
   const stops: Stops = [];
   const stop = async (): Promise<void> => {
@@ -43,7 +45,9 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     collectGarbage(blobs, cluster, boots, { dryRun, now: at });
   const ports = {
     ...state,
+    kickstarts: openKickstarts(state),
     power: powerAccess(state, sshKey, powerControl(state, sshKey)),
+    transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
@@ -86,7 +90,8 @@ export async function ask(
   headers: Record<string, string> = {},
 ): Promise<Answer> {
   const isBytes = Buffer.isBuffer(body);
-  const payload = body === undefined ? undefined : isBytes ? body : JSON.stringify(body);
+  const isText = typeof body === 'string';
+  const payload = body === undefined ? undefined : isBytes || isText ? body : JSON.stringify(body);
   const type = isBytes ? 'application/octet-stream' : 'application/json';
   return new Promise((resolve, reject) => {
     const asked = httpRequest(
@@ -129,13 +134,4 @@ export function fakeKernel(release: string, more: Uint8Array = Buffer.alloc(0)):
   head.writeUInt16LE(0x100, 0x20e);
   head.write(`${release} (builder@host) #1\0`, 0x300, 'latin1');
   return Buffer.concat([head, more]);
-}
-
-/** A file that is an ISO image as far as its label is concerned. */
-export function fakeIso(label: string): Buffer {
-  const iso = Buffer.alloc(17 * 2048);
-  iso[16 * 2048] = 1;
-  iso.write('CD001', 16 * 2048 + 1, 'latin1');
-  iso.write(label.padEnd(32), 16 * 2048 + 40, 'latin1');
-  return iso;
 }

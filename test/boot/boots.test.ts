@@ -52,6 +52,19 @@ test('firmware that is iPXE itself skips the first three stages, and the timelin
   );
 });
 
+test('a boot that is handed over is over; the loader of the local disk is its last word, and a new DISCOVER the next boot', t => {
+  const { boots, node, plan } = bootable();
+  see(boots, node.value.mac, 'offered', 'addressed', 'loader', 'ipxe');
+  const { id, boot } = mint(boots, plan);
+  boots.handOver(boot);
+  t.is(timelineOf(boot).outcome, 'handed-over');
+  t.like(boots.session(id, plan.node.ip), { gone: true });
+  boots.note({ stage: 'loader', node: node.uid, detail: 'local-x86_64.efi over HTTP' });
+  t.is(boots.of(node.uid).length, 1);
+  see(boots, node.value.mac, 'offered');
+  t.is(boots.of(node.uid).length, 2);
+});
+
 test('firmware that repeats its DISCOVER is still in the same boot', t => {
   const { boots, node } = bootable();
   see(boots, node.value.mac, 'offered', 'offered', 'addressed', 'offered', 'addressed', 'loader', 'ipxe', 'ipxe');
@@ -101,7 +114,7 @@ test('a plan is frozen: what is changed in mid-boot does not reach the node', t 
   const { id } = mint(boots, plan);
   fake.change(config, { cmdline: 'quite different', kernel: null });
   const answer = boots.session(id, plan.node.ip);
-  t.true('plan' in answer && answer.plan.cmdline === 'enforcing=0' && answer.plan.kernel.size === 1000);
+  t.true('plan' in answer && answer.plan.cmdline === 'enforcing=0' && answer.plan.kernel?.size === 1000);
 });
 
 test('a script is minted only after an ACK for a booting client, or shortly after a restart of the head', t => {

@@ -2,7 +2,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { planBoot } from '../../src/boot/plan.ts';
-import { fillTemplate, renderRefusal, renderScript } from '../../src/boot/script.ts';
+import {
+  fillTemplate,
+  renderGrubRefusal,
+  renderGrubScript,
+  renderRefusal,
+  renderScript,
+} from '../../src/boot/script.ts';
 import { sessionArchive, sessionFile } from '../../src/boot/session-archive.ts';
 import { STYLES } from '../../src/boot/styles/style.ts';
 import { packageRoot } from '../../src/package-root.ts';
@@ -65,6 +71,7 @@ test('every script is an iPXE script, every placeholder is filled, and every sty
   const answer = planned().answer();
   if ('refusal' in answer) return t.fail(answer.refusal);
   for (const { name, text } of scripts) {
+    if (name.endsWith('.grub')) continue;
     t.true(text.startsWith('#!ipxe\n'), name);
     const filled: Record<string, () => string> = {
       'refused.ipxe': () => renderRefusal(text, 'n0', 'why'),
@@ -75,9 +82,28 @@ test('every script is an iPXE script, every placeholder is filled, and every sty
   }
   for (const style of Object.values(STYLES))
     t.true(
-      scripts.some(script => script.name === style.script),
+      style.scripts.every(name => scripts.some(script => script.name === name)),
       style.style,
     );
+});
+
+test("GRUB's scripts: every placeholder is filled, and no word of the command line means anything to GRUB", t => {
+  const answer = planned({}, `a="b c" d=$x 'e' f;g`).answer();
+  if ('refusal' in answer) return t.fail(answer.refusal);
+  for (const { name, text } of scripts) {
+    if (!name.endsWith('.grub')) continue;
+    // GRUB has no such operators: a line with one is an error when it runs, and grub-script-check does not see it.
+    t.notRegex(text, /&&|\|\|/, name);
+    const filled: Record<string, () => string> = {
+      'refused.grub': () => renderGrubRefusal(text, 'n0', 'a "b" $c'),
+      'network.grub': () => fillTemplate(text, { HEAD: '10.54.0.1:8080' }),
+    };
+    const script = (filled[name] ?? (() => renderGrubScript(text, answer.plan, '10.54.0.1:8080', '/boot/v1/x')))();
+    t.notRegex(script, /@[A-Z_]+@/, name);
+    if (name === 'netboot.grub')
+      t.true(script.includes(`'enforcing=0' 'a="b' 'c"' 'd=$x' ''\\''e'\\''' 'f;g'`), script);
+    if (name === 'refused.grub') t.regex(script, /cannot boot: a 'b' 'c"/);
+  }
 });
 
 test('a cmdline may use iPXE settings; words that iPXE takes for its own are refused', t => {

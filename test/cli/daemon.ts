@@ -54,12 +54,20 @@ export class Programs {
 export class TestDaemon extends Programs {
   readonly socket: string;
   readonly config: string;
+  /** TCP port of the boot plane. */
+  readonly port: number;
   private readonly child: ChildProcess;
 
   private readonly said: string[];
 
-  private constructor(folder: string, socket: string, config: string, child: ChildProcess, said: string[]) {
+  private constructor(
+    parts: { folder: string; socket: string; config: string; port: number },
+    child: ChildProcess,
+    said: string[],
+  ) {
+    const { folder, socket, config, port } = parts;
     super(folder, socket);
+    this.port = port;
     this.said = said;
     this.socket = socket;
     this.config = config;
@@ -77,14 +85,16 @@ export class TestDaemon extends Programs {
     const folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
     const socket = join(folder, 'admin.sock');
     const config = join(folder, 'muster.toml');
+    const port = await freePort();
     const lines = [
       'head.address = "127.0.0.1/24"',
       `paths.state = "${join(folder, 'state')}"`,
       `paths.socket = "${socket}"`,
-      'dhcp.enabled = false',
+      'dhcp.mode = "off"',
       'tftp.enabled = false',
       'iscsi.enabled = false',
-      `http.port = ${await freePort()}`,
+      `paths.kickstarts = "${join(folder, 'kickstarts')}"`,
+      `http.port = ${port}`,
       `power.drivers = "${join(folder, 'power.d')}"`,
       ...more,
     ];
@@ -97,7 +107,7 @@ export class TestDaemon extends Programs {
       await rm(folder, { recursive: true, force: true });
       throw error;
     });
-    return new TestDaemon(folder, socket, config, child, log);
+    return new TestDaemon({ folder, socket, config, port }, child, log);
   }
 
   /** Everything the daemon has logged. */

@@ -11,15 +11,26 @@ export function kernelFile(release: string): Buffer {
   return kernel;
 }
 
-/** ISO 9660 (ECMA-119 §8.4): a primary volume descriptor in sector 16 with its label at byte 40. */
+/** The smallest ISO 9660 image (ECMA-119): a primary volume descriptor, and a root directory with only itself in it. */
 export function isoFile(label: string): Buffer {
   const iso = Buffer.alloc(40 * 2048);
-  iso[16 * 2048] = 1;
-  iso.write('CD001', 16 * 2048 + 1, 'latin1');
-  iso[16 * 2048 + 6] = 1;
+  const descriptor = (sector: number, type: number): void => {
+    iso[sector * 2048] = type;
+    iso.write('CD001', sector * 2048 + 1, 'latin1');
+    iso[sector * 2048 + 6] = 1;
+  };
+  descriptor(16, 1);
   iso.write(label.padEnd(32), 16 * 2048 + 40, 'latin1');
-  iso[17 * 2048] = 255;
-  iso.write('CD001', 17 * 2048 + 1, 'latin1');
+  iso.writeUInt32LE(40, 16 * 2048 + 80);
+  iso.writeUInt16LE(2048, 16 * 2048 + 128);
+  descriptor(17, 255);
+  for (const at of [16 * 2048 + 156, 20 * 2048]) {
+    iso[at] = 34;
+    iso.writeUInt32LE(20, at + 2);
+    iso.writeUInt32LE(2048, at + 10);
+    iso[at + 25] = 2;
+    iso[at + 32] = 1;
+  }
   return iso;
 }
 

@@ -46,10 +46,10 @@ test('a port in use, and a missing right, say which server and what to do', asyn
   await t.throwsAsync(starting('The TFTP server', 'tftp.port', failing('EADDRINUSE')), {
     message: /The TFTP server cannot start: its port is in use .* change tftp\.port\./,
   });
-  await t.throwsAsync(starting('The DHCP server', 'dhcp.enabled', failing('EACCES')), {
+  await t.throwsAsync(starting('The DHCP server', 'dhcp.mode', failing('EACCES')), {
     message: /root or CAP_NET_BIND_SERVICE/,
   });
-  await t.throwsAsync(starting('The DHCP server', 'dhcp.enabled', failing('EIO')), {
+  await t.throwsAsync(starting('The DHCP server', 'dhcp.mode', failing('EIO')), {
     message: /cannot start: bind EIO/,
   });
 });

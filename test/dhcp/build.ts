@@ -2,12 +2,12 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { BootNode, Directory } from '../../src/boot/directory.ts';
-import { defaultConfig } from '../../src/config.ts';
-import { type Answer, answer, type Context } from '../../src/dhcp/exchange.ts';
+import { type Config, defaultConfig, networksOf } from '../../src/config.ts';
+import { type Answer, type Arrival, answer, type Context } from '../../src/dhcp/exchange.ts';
 import { decode } from '../../src/dhcp/packet.ts';
 import { readRequest } from '../../src/dhcp/request.ts';
+import type { Networks } from '../../src/networks.ts';
 import { packageRoot } from '../../src/package-root.ts';
-import { parseSubnet, type Subnet } from '../../src/wire/ip.ts';
 
 export interface Fields {
   op?: number;
@@ -76,15 +76,23 @@ export function directoryOf(...nodes: BootNode[]): Directory {
   };
 }
 
+/** A head at 10.54.0.1/24, with what else the configuration says. */
+export function networksFor(changes: Partial<Config> = {}): Networks {
+  return networksOf({
+    ...defaultConfig(),
+    'head.address': `${HEAD}/24`,
+    'dhcp.router': '10.54.0.254',
+    'dhcp.dns': ['10.54.0.1', '10.54.0.2'],
+    'dhcp.domain': 'cluster.local',
+    ...changes,
+  });
+}
+
 export function contextOf(changes: Partial<Context> = {}): Context {
   return {
-    head: parseSubnet(`${HEAD}/24`) as Subnet,
-    config: {
-      ...defaultConfig(),
-      'dhcp.router': '10.54.0.254',
-      'dhcp.dns': ['10.54.0.1', '10.54.0.2'],
-      'dhcp.domain': 'cluster.local',
-    },
+    networks: networksFor(),
+    config: defaultConfig(),
+    quarantined: () => 0,
     directory: directoryOf(node),
     loaders: { bios: '/l/undionly.kpxe', efi64: '/l/snponly.efi', 'http-efi64': '/l/ipxe.efi' },
     ...changes,
@@ -92,13 +100,18 @@ export function contextOf(changes: Partial<Context> = {}): Context {
 }
 
 /** The whole way of the server, without sockets. */
-export function ask(bytes: Buffer, context: Context = contextOf()): Answer {
-  return answer(readRequest(decode(bytes)), context);
+export function ask(bytes: Buffer, context: Context = contextOf(), arrival?: Arrival): Answer {
+  const came = arrival ?? { network: context.networks.main, broadcast: true };
+  return answer(readRequest(decode(bytes)), context, came);
 }
 
 /** As `ask`, for a message that must be answered. */
-export function replyTo(bytes: Buffer, context: Context = contextOf()): Extract<Answer, { reply: unknown }> {
-  const result = ask(bytes, context);
+export function replyTo(
+  bytes: Buffer,
+  context: Context = contextOf(),
+  arrival?: Arrival,
+): Extract<Answer, { reply: unknown }> {
+  const result = ask(bytes, context, arrival);
   if ('reply' in result) return result;
   throw new Error(`no reply: ${JSON.stringify(result)}`);
 }

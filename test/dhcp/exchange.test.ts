@@ -14,6 +14,7 @@ import {
   MAC,
   message,
   NODE_IP,
+  networksFor,
   node,
   replyTo,
 } from './build.ts';
@@ -264,7 +265,13 @@ test('firmware that loads by TFTP gets next server and file, and no PXE extensio
     [60, 43, 66, 67, 175].map(code => option(offer, code)),
     [undefined, undefined, undefined, undefined, undefined],
   );
-  t.deepEqual(offer.note, { stage: 'offered', mac: MAC, node: 'u0', detail: 'x64 UEFI (7): snponly.efi' });
+  t.deepEqual(offer.note, {
+    stage: 'offered',
+    mac: MAC,
+    node: 'u0',
+    detail: 'x64 UEFI (7): snponly.efi',
+    loader: 'snponly.efi',
+  });
   t.is(offer.grant, undefined);
   const ack = replyTo(message({}, [REQUEST, OURS, WANTED, ...FIRMWARE]));
   t.is(ack.note?.stage, 'addressed');
@@ -311,10 +318,10 @@ test('firmware without a loader is refused before it has an address, with the re
 });
 
 test('RFC 2132 §9.10: no reply is longer than the client takes, nor than 576 bytes of datagram when it does not say', t => {
-  const domain = { ...contextOf().config, 'dhcp.domain': 'd'.repeat(250), 'dhcp.dns': Array(60).fill('10.54.0.1') };
+  const networks = networksFor({ 'dhcp.domain': 'd'.repeat(250), 'dhcp.dns': Array(60).fill('10.54.0.1') });
   const length = (...size: (readonly [number, string])[]) => {
     const bytes = message({}, [DISCOVER, ...IPXE, [61, 'aa'.repeat(200)], ...size]);
-    return encode(replyTo(bytes, contextOf({ config: domain })).reply, limitOf(bytes)).length;
+    return encode(replyTo(bytes, contextOf({ networks })).reply, limitOf(bytes)).length;
   };
   t.true(length() <= 548);
   t.true(length([57, '0010']) <= 548);

@@ -29,6 +29,7 @@ const ROWS: Record<keyof typeof OPTIONS, [code: number, value: unknown, hex: str
   userClass: [77, Buffer.from('iPXE'), '69505845'],
   relayInformation: [82, Buffer.of(1, 1, 7), '010107'],
   architecture: [93, [7, 9], '00070009'],
+  subnetSelection: [118, '10.54.0.0', '0a360000'],
   machineIdentifier: [97, Buffer.alloc(17), '0000000000000000000000000000000000'],
   ipxe: [175, Buffer.of(176, 1, 1), 'b00101'],
 };

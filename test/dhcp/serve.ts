@@ -2,19 +2,18 @@
 // Takes JSON lines on standard input (`{"nodes": […]}`), and prints JSON lines of what happened; ends with its input.
 import { createInterface } from 'node:readline';
 import type { BootNode } from '../../src/boot/directory.ts';
-import { defaultConfig } from '../../src/config.ts';
+import { defaultConfig, networksOf } from '../../src/config.ts';
 import { startDhcpServer } from '../../src/dhcp/server.ts';
 import { createLog } from '../../src/log.ts';
-import { parseSubnet } from '../../src/wire/ip.ts';
 
 const print = (event: object): void => void process.stdout.write(`${JSON.stringify(event)}\n`);
 
-const head = parseSubnet(process.argv[2] ?? '');
-if (!head) throw new Error('usage: serve ADDRESS/PREFIX [CONFIG AS JSON]');
+// usage: serve ADDRESS/PREFIX [CONFIG AS JSON]
+const config = { ...defaultConfig(), 'head.address': process.argv[2] ?? '', ...JSON.parse(process.argv[3] ?? '{}') };
 let nodes: BootNode[] = [];
 const server = await startDhcpServer({
-  head,
-  config: { ...defaultConfig(), ...JSON.parse(process.argv[3] ?? '{}') },
+  networks: networksOf(config),
+  config,
   directory: {
     nodeByMac: mac => nodes.find(node => node.mac === mac),
     nodeByIp: ip => nodes.find(node => node.ip === ip),

@@ -3,12 +3,12 @@ import { once } from 'node:events';
 import { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import type { StageNote } from '../../src/boot/journey.ts';
+import { defaultConfig } from '../../src/config.ts';
 import type { Grant } from '../../src/dhcp/exchange.ts';
 import { decode } from '../../src/dhcp/packet.ts';
 import { type DhcpOptions, startDhcpServer, type UnknownClient } from '../../src/dhcp/server.ts';
 import { createLog } from '../../src/log.ts';
-import { parseSubnet, type Subnet } from '../../src/wire/ip.ts';
-import { contextOf, directoryOf, FIRMWARE, MAC, message, node } from './build.ts';
+import { directoryOf, FIRMWARE, MAC, message, networksFor, node } from './build.ts';
 
 /** On loopback: the head is one address of it and the client another, which renews, so that nothing is broadcast. */
 const HEAD = '127.67.0.1';
@@ -58,8 +58,8 @@ async function start(t: ExecutionContext, changes: Partial<DhcpOptions> = {}): P
     },
   });
   const server = await startDhcpServer({
-    head: parseSubnet(`${HEAD}/24`) as Subnet,
-    config: { ...contextOf().config, 'dhcp.router': '' },
+    networks: networksFor({ 'head.address': `${HEAD}/24`, 'dhcp.router': '' }),
+    config: defaultConfig(),
     directory: directoryOf({ ...node, ip: CLIENT }),
     loaders: { efi64: '/l/snponly.efi' },
     journey: { note: note => fixture.notes.push(note) },
@@ -132,6 +132,7 @@ test('one line per peer and second, and the count of what was left out', async t
     vendorClass: undefined,
     discovers: true,
     relay: undefined,
+    network: 'boot',
     at: 0,
   });
 });
@@ -151,8 +152,8 @@ test('invented hardware addresses do not fill the log', async t => {
 });
 
 test('an address that no interface has is an error that names the remedy', async t => {
-  const head = parseSubnet('203.0.113.1/24') as Subnet;
-  await t.throwsAsync(start(t, { head }), {
+  const networks = networksFor({ 'head.address': '203.0.113.1/24', 'dhcp.router': '' });
+  await t.throwsAsync(start(t, { networks }), {
     message: /cannot listen on 203\.0\.113\.1 port \d+: no interface has that address; set head\.address/,
   });
 });

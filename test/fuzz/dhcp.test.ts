@@ -93,7 +93,7 @@ test('mutated captures never crash the server, and what it answers keeps its rul
         malformed++;
         return;
       }
-      const result = answer(request, CONTEXT);
+      const result = answer(request, CONTEXT, { network: CONTEXT.networks.main, broadcast: true });
       if (!('reply' in result)) {
         refused++;
         return;

@@ -85,6 +85,7 @@ async function plane(t: ExecutionContext, options: { withoutConfig?: boolean } =
     effectiveAttributes(fake.cluster, fake.cluster.get('node', uid)?.value ?? node.value);
   const server = await startBootPlane({
     ...registry,
+    addresses: ['127.0.0.1'],
     head: () => ({ address: '127.0.0.1', port, prefix: 24, router: '', dns: [], domain: '', failureSeconds: 60 }),
     directory: clusterDirectory(fake.cluster),
     log: silentLog(),
@@ -96,6 +97,9 @@ async function plane(t: ExecutionContext, options: { withoutConfig?: boolean } =
     save: async boot => void saved.push(boot),
     attributesIni: uid => attributesIni({ uid, name: 'n0' }, attributes(uid)),
     statusSeconds: () => 10,
+    kickstart: async () => '',
+    iso: async () => undefined,
+    takeOnce: async () => {},
   });
   t.teardown(async () => server.close());
   const script = async () => (await ask(port, 'GET', '/boot/v1/script')).body.toString();

@@ -8,7 +8,7 @@ let number = 0;
 
 /** Types a command and comes back with what it wrote (standard output and error) and its exit status. */
 export async function runInside(node: Machine, command: string): Promise<{ status: number; output: string }> {
-  await node.waitForSerial(/root@\w+:~# /, { timeoutMs: SHELL_MS });
+  await node.waitForSerial(/root@\w+:~# /, { timeoutMs: SHELL_MS, from: node.consoleStart });
   number += 1;
   const from = node.serial.length();
   // The console repeats what is typed: the marks are written so that only their output has this form.

@@ -60,12 +60,16 @@ function receive(
   let last = { bytes: requestBytes(1, file, mode, options), port };
   let oack: Record<string, string> = {};
   let receiver: Receiver | undefined;
+  let peer: number | undefined;
   const say = (bytes: Buffer, to: number): void => {
     last = { bytes, port: to };
     socket.send(bytes, to, address);
   };
   socket.on('message', (bytes: Buffer, from: RemoteInfo) => {
     const opcode = bytes.readUInt16BE(0);
+    // RFC 1350 §4: what comes from elsewhere is of another transfer, such as one to whoever had this port before.
+    if (from.port !== (peer ?? from.port) || (peer === undefined && opcode === 5 && from.port !== port)) return;
+    if (opcode !== 5) peer = from.port;
     if (opcode === 5) reject(new TftpRefusal(bytes.readUInt16BE(2), bytes.toString('latin1', 4, bytes.length - 1)));
     if (opcode === 6 && !receiver) {
       const words = bytes.toString('latin1', 2).split('\0');

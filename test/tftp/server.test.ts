@@ -284,3 +284,28 @@ test('the client of the package tftp2 reads a file', async t => {
   );
   t.true(Buffer.concat(parts).equals(LOADER));
 });
+
+test('with a single port all packets of all transfers come from it, and each client gets its own file whole', async t => {
+  const { server } = await startLab(t, { singlePort: true });
+  const socket = await openClient();
+  t.teardown(() => socket.close());
+  socket.send(requestBytes(1, 'text'), server.port, HOST);
+  t.is((await nextPacket(socket))?.from.port, server.port);
+  const fetches = Array.from({ length: 40 }, async (_, index) => {
+    const options = { blksize: 512 + index, windowsize: 1 + (index % 8) };
+    return fetchFile({ address: HOST, port: server.port, file: 'snponly.efi', options });
+  });
+  for (const { content } of await Promise.all(fetches)) t.true(content.equals(LOADER));
+  await until(() => server.stats().finished === 40);
+});
+
+test('a thousand transfers at once share one reading of the file, and all end', async t => {
+  const { server } = await startLab(t, { limits: { transfers: 2000, perPeer: 2000 } });
+  const options = { blksize: 1468, windowsize: 4 };
+  const fetches = Array.from({ length: 1000 }, async () =>
+    fetchFile({ address: HOST, port: server.port, file: 'snponly.efi', options, timeoutMs: 120_000 }),
+  );
+  for (const { content } of await Promise.all(fetches)) t.is(content.length, LOADER.length);
+  await until(() => server.stats().active === 0);
+  t.like(server.stats(), { failed: 0, finished: 1000, bytes: 1000 * LOADER.length });
+});

@@ -3,9 +3,11 @@ import type { StyleRules } from './style.ts';
 
 export const iscsi: StyleRules = {
   style: 'iscsi',
-  script: 'netboot.ipxe',
+  scripts: ['netboot.ipxe'],
+  script: () => 'netboot.ipxe',
   needsKernel: true,
   needsImage: true,
+  handsOver: false,
   memory: () => ({ peak: 0, kept: 0 }),
   summary: 'log in to the head over iSCSI, mount the squashfs there read-only below overlayfs (or rwtab)',
 };

@@ -3,9 +3,11 @@ import type { StyleRules } from './style.ts';
 
 export const roram: StyleRules = {
   style: 'roram',
-  script: 'netboot.ipxe',
+  scripts: ['netboot.ipxe'],
+  script: () => 'netboot.ipxe',
   needsKernel: true,
   needsImage: true,
+  handsOver: false,
   memory: image => ({ peak: image.size, kept: image.size }),
   summary: 'fetch the squashfs into RAM, verify it, mount it read-only below overlayfs (or rwtab)',
 };

@@ -3,9 +3,11 @@ import type { StyleRules } from './style.ts';
 
 export const rwram: StyleRules = {
   style: 'rwram',
-  script: 'netboot.ipxe',
+  scripts: ['netboot.ipxe'],
+  script: () => 'netboot.ipxe',
   needsKernel: true,
   needsImage: true,
+  handsOver: false,
   memory: image => ({ peak: image.size + image.unpacked, kept: image.unpacked }),
   summary: 'fetch the squashfs into RAM, verify it, unpack it to a tmpfs, drop the archive',
 };

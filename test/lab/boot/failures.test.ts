@@ -1,21 +1,10 @@
 // What goes wrong on the way: an image damaged in storage, and a head that dies in the middle of a download.
-import { open, readdir, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { open } from 'node:fs/promises';
 import test from 'ava';
 import type { Step } from '../../../src/lab/follow.ts';
-import type { Lab } from '../../../src/lab/lab.ts';
 import { throttle } from '../../../src/lab/network.ts';
 import { labTest } from '../../support/lab.ts';
-
-/** The stored files of a lab, the largest last. */
-async function storedFiles(lab: Lab): Promise<{ path: string; size: number }[]> {
-  const entries = await readdir(lab.head.state, { recursive: true, withFileTypes: true });
-  const paths = entries
-    .filter(entry => entry.isFile() && /^[0-9a-f]{64}$/.test(entry.name))
-    .map(entry => join(entry.parentPath, entry.name));
-  const files = await Promise.all(paths.map(async path => ({ path, size: (await stat(path)).size })));
-  return files.sort((left, right) => left.size - right.size);
-}
+import { sentBytes, storedFiles } from '../inside.ts';
 
 /** Changes one byte in the middle of a file. */
 async function damage(path: string, size: number): Promise<void> {
@@ -80,9 +69,3 @@ labTest(
     t.true(Number(resumed?.[1]) > 1_000_000, `it had a part: ${resumed?.[1]} of ${image?.size}`);
   },
 );
-
-async function sentBytes(lab: Lab, tap: string): Promise<number> {
-  const text = await lab.namespace.run(['ip', '-json', '-statistics', 'link', 'show', 'dev', tap]);
-  const [link] = JSON.parse(text) as { stats64: { tx: { bytes: number } } }[];
-  return link?.stats64.tx.bytes ?? 0;
-}

@@ -1,77 +1,8 @@
 // The whole journey with real firmware, kernel and system: {BIOS, UEFI} × {rwram, roram}, and rwtab; checked from inside the node.
-import test, { type ExecutionContext } from 'ava';
-import type { ShownTimelines, Timeline } from '../../../src/admin/contract.ts';
-import { STAGES, type Stage } from '../../../src/boot/journey.ts';
-import type { Lab } from '../../../src/lab/lab.ts';
-import { MARK, MARK_FILE } from '../../../src/lab/recipe.ts';
+import test from 'ava';
 import { labTest } from '../../support/lab.ts';
 import { runInside } from '../console.ts';
-
-/** QEMU's BIOS has iPXE in its network card: there is no other firmware to be offered an address, and no loader. */
-const BIOS_LACKS: readonly Stage[] = ['offered', 'addressed', 'loader'];
-
-async function lastBoot(lab: Lab): Promise<Timeline> {
-  const nodes = await lab.client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: 'n0' });
-  const boot = nodes[0]?.boots.at(-1);
-  if (!boot) throw new Error('there is no boot of n0');
-  return boot;
-}
-
-async function timelineIsComplete(
-  t: ExecutionContext,
-  lab: Lab,
-  lacks: readonly Stage[],
-  style: string,
-): Promise<void> {
-  const boot = await lastBoot(lab);
-  t.is(boot.outcome, 'up');
-  t.is(boot.style, style);
-  const seen = boot.rows.filter(row => row.at !== undefined).map(row => row.stage);
-  t.deepEqual(
-    seen,
-    STAGES.filter(stage => !lacks.includes(stage)),
-  );
-  const times = boot.rows.flatMap(row => (row.at === undefined ? [] : [row.at]));
-  t.deepEqual(
-    times,
-    times.toSorted((left, right) => left - right),
-    'the stages are in the order of the journey',
-  );
-  t.deepEqual(
-    boot.rows.filter(row => row.error),
-    [],
-  );
-  const { status, stdout } = await lab.muster('node', '-i', 'n0', 'timeline');
-  t.is(status, 0);
-  for (const stage of seen) t.regex(stdout, new RegExp(`\\b${stage}\\b`));
-}
-
-/** What holds on every node, whatever its style. */
-async function contentIsRight(t: ExecutionContext, lab: Lab): Promise<void> {
-  const node = lab.node();
-  t.is((await runInside(node, `cat ${MARK_FILE}`)).output.trim(), MARK);
-  const cmdline = (await runInside(node, 'cat /proc/cmdline')).output;
-  t.regex(cmdline, /console=ttyS0/);
-  t.notRegex(cmdline, /[0-9a-f]{32}/, 'no session id on the command line');
-  const session = await runInside(node, 'find / -xdev -name session -path "*muster*" -perm /077 2>/dev/null | wc -l');
-  t.is(session.output.trim(), '0', 'nobody but root can read the session');
-  const attributes = (await runInside(node, 'cat /run/muster/etc/attributes.ini')).output;
-  t.regex(attributes, /_boot_config\s*=\s*DefaultBoot/);
-  t.is((await runInside(node, 'touch /root/a-new-file && cat /root/a-new-file')).status, 0);
-}
-
-async function rootIs(t: ExecutionContext, lab: Lab, kind: string): Promise<void> {
-  t.is(
-    (await runInside(lab.node(), 'awk \'$2 == "/" { kind = $3 } END { print kind }\' /proc/mounts')).output.trim(),
-    kind,
-  );
-}
-
-async function lowerIsReadOnly(t: ExecutionContext, lab: Lab): Promise<void> {
-  const { status, output } = await runInside(lab.node(), 'touch /run/muster/lower/etc/a-new-file');
-  t.not(status, 0);
-  t.regex(output, /Read-only file system/);
-}
+import { BIOS_LACKS, contentIsRight, lowerIsReadOnly, rootIs, timelineIsComplete } from '../inside.ts';
 
 for (const firmware of ['bios', 'uefi'] as const) {
   const lacks = firmware === 'bios' ? BIOS_LACKS : [];

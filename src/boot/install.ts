@@ -1,0 +1,137 @@
+// Style live: the installer that a node boots, where it finds its tree and its answers, and the words its kernel gets for that.
+import type { Cluster, Entry } from '../model/cluster.ts';
+import { BASE_URL, isoPath } from '../model/iso-urls.ts';
+import type { StoredIso } from '../model/values.ts';
+import type { BootPlan, PlannedFile } from './plan.ts';
+
+export type InstallerKind = NonNullable<StoredIso['installer']>['kind'];
+
+/** What one boot installs from; a part of its frozen plan. */
+export interface InstallPlan {
+  kind: InstallerKind;
+  /** The repo whose tree it is: its ISO image, when it has one, is frozen too. */
+  repo?: { uid: string; name: string; url: string; iso?: { blob: string; size: number } };
+  /** The file with its answers, by name. */
+  kickstart?: string;
+}
+
+/** What a node loads, whichever style it is. */
+export interface BootFiles {
+  kernel: PlannedFile;
+  initramfs: PlannedFile;
+  /** The kernel's release. */
+  release: string;
+  install?: InstallPlan;
+}
+
+/** Kernel and initramfs come from the repo's ISO image when it has an installer, else from the boot config itself. */
+export function planInstall(cluster: Cluster, config: Entry<'boot'>): BootFiles | { refusal: string } {
+  const { name, kernel, initramfs, kickstart, release } = config.value;
+  const repo = config.value.repo === '' ? undefined : cluster.get('repo', config.value.repo);
+  if (config.value.repo !== '' && !repo)
+    return { refusal: `the repo ${config.value.repo} of the boot config ${name} is gone; update repo=NAME` };
+  const install = (kind: InstallerKind): InstallPlan => ({
+    kind,
+    ...(repo && { repo: repoOf(repo) }),
+    ...(kickstart !== '' && { kickstart }),
+  });
+  const iso = repo?.value.iso;
+  const found = iso?.installer;
+  if (iso && found) {
+    const range = ({ offset, size, sha256 }: typeof found.kernel): PlannedFile => ({
+      blob: iso.sha256,
+      offset,
+      size,
+      sha256,
+    });
+    const files = { kernel: range(found.kernel), initramfs: range(found.initramfs) };
+    return { ...files, release: found.release, install: install(found.kind) };
+  }
+  if (kernel && initramfs) {
+    const whole = ({ sha256, size }: typeof kernel): PlannedFile => ({ blob: sha256, offset: 0, size, sha256 });
+    return { kernel: whole(kernel), initramfs: whole(initramfs), release, install: install(kindOf(kickstart)) };
+  }
+  return { refusal: whyNoInstaller(config, repo) };
+}
+
+/** The root of a repo's installation tree: its ISO image's, else its first URL; empty without either. */
+export function treeUrl({ value }: Entry<'repo'>): string {
+  return value.iso ? BASE_URL + isoPath(value.name) : (value.urls[0] ?? '');
+}
+
+function repoOf(repo: Entry<'repo'>): NonNullable<InstallPlan['repo']> {
+  const { name, iso } = repo.value;
+  const { uid } = repo;
+  const url = treeUrl(repo);
+  return { uid, name, url, ...(iso && { iso: { blob: iso.sha256, size: iso.size } }) };
+}
+
+/** Without an image, the answers' file says which installer it is for. */
+function kindOf(kickstart: string): InstallerKind {
+  if (/\.(preseed|seed)$/.test(kickstart)) return 'debian';
+  return /\.ya?ml$/.test(kickstart) ? 'subiquity' : 'anaconda';
+}
+
+function whyNoInstaller(config: Entry<'boot'>, repo: Entry<'repo'> | undefined): string {
+  const { name } = config.value;
+  const own = `give ${name} kernel=@FILE and initramfs=@FILE of an installer`;
+  if (!repo)
+    return `the boot config ${name} has nothing to boot as live: update repo=NAME of a repo with an ISO image, or ${own}`;
+  const { iso } = repo.value;
+  const why = iso
+    ? `the ISO image of the repo ${repo.value.name} has no installer: ${iso.reason}`
+    : `the repo ${repo.value.name} has no ISO image`;
+  return `${why}; ${own}`;
+}
+
+/** A URL of a repo as a node can use it; `origin` is the boot plane's, without a slash behind. */
+export function repoUrl(url: string, origin: string): string {
+  return url.startsWith(`${BASE_URL}/`) ? origin + url.slice(BASE_URL.length) : url;
+}
+
+/** The kernel's command line: the plan's own, and before it what its installer needs and the plan's own does not say. */
+export function commandLine(plan: Pick<BootPlan, 'cmdline' | 'install' | 'node'>, url: string): string {
+  const { install, cmdline } = plan;
+  if (!install) return cmdline;
+  const own = new Set(cmdline.split(/\s+/).map(word => word.split('=')[0]));
+  const words = WORDS[install.kind](install, url, plan.node.mac).filter(word => !own.has(word.split('=')[0]));
+  return [...words, cmdline].filter(word => word !== '').join(' ');
+}
+
+type Words = (install: InstallPlan, url: string, mac: string) => string[];
+
+const bootInterface = (mac: string): string => `BOOTIF=01-${mac.replaceAll(':', '-')}`;
+
+const WORDS: Record<InstallerKind, Words> = {
+  /** Anaconda boot options: the tree without a slash behind, since it appends `/.treeinfo`. */
+  anaconda: ({ repo, kickstart }, url, mac) => {
+    const tree = repo && repo.url !== '' ? repoUrl(repo.url, new URL(url).origin).replace(/\/$/, '') : undefined;
+    return [
+      ...(tree === undefined ? [] : [`inst.repo=${tree}`, `inst.stage2=${tree}`]),
+      ...(kickstart === undefined ? [] : [`inst.ks=${url}/kickstart`, 'inst.ks.sendmac']),
+      bootInterface(mac),
+      'ip=dhcp',
+    ];
+  },
+  /** debian-installer: `url` is preseed/url, `auto` asks nothing before the answers are there. */
+  debian: ({ kickstart }, url, mac) => [
+    ...(kickstart === undefined ? [] : ['auto=true', 'priority=critical', `url=${url}/kickstart`]),
+    'interface=auto',
+    bootInterface(mac),
+    // A boot network often has no router and no name server, and these questions come before the answers are there.
+    'netcfg/no_default_route=true',
+    `netcfg/get_nameservers=${new URL(url).hostname}`,
+  ],
+  /** casper fetches the whole image into memory; cloud-init appends `user-data` and `meta-data` to its seed's URL. */
+  subiquity: ({ repo, kickstart }, url, mac) => [
+    'ip=dhcp',
+    ...(repo?.iso ? [`url=${url}/image.iso`, 'cloud-config-url=/dev/null'] : []),
+    ...(kickstart === undefined ? [] : ['autoinstall', `ds=nocloud-net;s=${url}/seed/`]),
+    bootInterface(mac),
+  ],
+};
+
+/** `_boot_once` counts on the node itself only: on a group, the first node to boot would take it from the others. */
+export function bootOnceOf(node: Entry<'node'>): string | undefined {
+  return node.value.attributes['_boot_once'];
+}

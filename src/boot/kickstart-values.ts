@@ -1,0 +1,83 @@
+// What the placeholders of a kickstart file stand for, for one node: collected by names, nothing secret of the head's among it.
+import { effectiveAttributes } from '../model/attributes.ts';
+import type { Cluster, Entry } from '../model/cluster.ts';
+import type { Subnet } from '../wire/ip.ts';
+import { repoUrl, treeUrl } from './install.ts';
+import type { KickstartValues } from './kickstart.ts';
+import type { BootPlan } from './plan.ts';
+
+/** What the head knows of itself and lends to the machines it installs. */
+export interface HeadValues {
+  name: string;
+  network: Subnet;
+  port: number;
+  router: string;
+  dns: readonly string[];
+  domain: string;
+  lang: string;
+  keymap: string;
+  timezone: string;
+}
+
+export interface KickstartSubject {
+  cluster: Cluster;
+  node: Entry<'node'>;
+  /** Facts of the node's hardware, as its agent told them last. */
+  hardware: Readonly<Record<string, string>>;
+  head: HeadValues;
+  /** The session's URL; in a preview something that stands for it. */
+  url: string;
+  /** The frozen plan; a preview has none, and takes what the boot config says now. */
+  plan?: BootPlan;
+}
+
+export function kickstartValues({ cluster, node, hardware, head, url, plan }: KickstartSubject): KickstartValues {
+  const attributes = effectiveAttributes(cluster, node.value);
+  const { name, ip, mac, index, type, description, cmdline } = node.value;
+  const { network } = head;
+  const origin = new URL(url).origin;
+  return {
+    dictionaries: {
+      node: new Map(
+        Object.entries({
+          ...{ uid: node.uid, name, hostname: attributes.get('_hostname')?.value || name, ip, mac },
+          ...{ index: String(index), type, description, cmdline },
+        }),
+      ),
+      attributes: new Map(Array.from(attributes, ([key, { value }]) => [key, value])),
+      hardware: new Map(Object.entries({ ...hardware, mac })),
+      head: new Map(
+        Object.entries({
+          ...{ name: head.name, address: network.address, port: String(head.port), url: origin },
+          ...{ network: network.network, netmask: network.netmask, prefix: String(network.prefix) },
+          ...{ router: head.router, dns: head.dns.join(','), domain: head.domain },
+          ...{ lang: head.lang, keymap: head.keymap, timezone: head.timezone },
+        }),
+      ),
+    },
+    functions: new Map([
+      ['root_url', treeOf(cluster, attributes.get('_boot_config')?.value, origin, plan)],
+      ['session_url', { value: url }],
+      ['report_url', { value: `${url}/report` }],
+      ['installed_url', { value: `${url}/installed` }],
+    ]),
+  };
+}
+
+/** The installation tree, without a slash behind. */
+function treeOf(
+  cluster: Cluster,
+  configName: string | undefined,
+  origin: string,
+  plan: BootPlan | undefined,
+): { value: string; missing?: string } {
+  const config = cluster.byName('boot', configName ?? '') ?? cluster.get('boot', configName ?? '');
+  const repo = cluster.get('repo', config?.value.repo ?? '');
+  const url = plan ? plan.install?.repo?.url : repo && treeUrl(repo);
+  if (url) return { value: repoUrl(url, origin).replace(/\/+$/, '') };
+  const name = plan?.bootConfig.name ?? config?.value.name;
+  return {
+    value: '',
+    missing: name ? `the boot config ${name} names no repo with a URL` : 'the node has no boot config',
+  };
+}

@@ -1,0 +1,13 @@
+// Style next: the node is left to its firmware, which goes on to its next boot device.
+import type { StyleRules } from './style.ts';
+
+export const next: StyleRules = {
+  style: 'next',
+  scripts: ['next.ipxe'],
+  script: () => 'next.ipxe',
+  needsKernel: false,
+  needsImage: false,
+  handsOver: true,
+  memory: () => ({ peak: 0, kept: 0 }),
+  summary: "leave iPXE, so that the firmware goes on to its next device; on UEFI, start the disk's own loader",
+};

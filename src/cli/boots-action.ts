@@ -1,0 +1,53 @@
+// `muster boots`: the boots that are under way, how fast images go out, and who waits for one.
+import type { ShownBoots, ShownTransfer } from '../admin/contract.ts';
+import { foldNodeSet } from '../model/nodeset.ts';
+import { printData } from './listing.ts';
+import type { Action } from './table.ts';
+import { humanBytes, humanSpan } from './terminal.ts';
+
+export const bootsShow: Action = {
+  name: 'boots',
+  summary: 'the boots under way: stages, images that are sent with rate and remaining time, and the queue for them',
+  options: [{ flags: '-l, --long', meaning: 'a line for each image that is sent or waited for' }],
+  examples: ['muster boots', 'watch -n 2 muster boots -l'],
+  async run({ client, given, terminal }) {
+    const shown = await client.call<ShownBoots>('GET', '/api/v1/boots');
+    if (given.json || given.yaml) printData(terminal, given, shown);
+    else terminal.write(bootsText(shown, Boolean(given.options['long'])));
+    return 0;
+  },
+};
+
+/** A summary by stage, the images in one line, and with `long` a line for each of them. */
+export function bootsText({ boots, transfers }: ShownBoots, long: boolean): string {
+  if (boots.length === 0 && transfers.length === 0) return 'No boot is under way.\n';
+  const lines: string[] = [];
+  const groups = new Map<string, string[]>();
+  for (const { node, stage, reason } of boots) {
+    const key = reason ? `stuck: ${reason}` : stage;
+    groups.set(key, [...(groups.get(key) ?? []), node]);
+  }
+  for (const [stage, nodes] of groups) lines.push(`${stage}: ${nodes.length} (${foldNodeSet(nodes)})`);
+  const running = transfers.filter(item => item.state === 'running');
+  const queued = transfers.filter(item => item.state === 'queued');
+  if (transfers.length > 0) {
+    const rate = running.reduce((sum, item) => sum + (item.rate ?? 0), 0);
+    const left = transfers.reduce((sum, item) => sum + item.size - item.done, 0);
+    const rest = rate > 0 ? `, ${humanSpan(left / rate)} remaining` : '';
+    lines.push(
+      `images: ${running.length} running, ${queued.length} queued, ${humanBytes(rate)}/s, ${humanBytes(left)} to send${rest}`,
+    );
+  }
+  if (long) lines.push(...running.map(runningLine), ...queued.map(queuedLine));
+  return `${lines.join('\n')}\n`;
+}
+
+function runningLine({ node, done, size, rate = 0, seconds }: ShownTransfer): string {
+  const part = size === 0 ? 100 : Math.floor((done / size) * 100);
+  const rest = seconds === undefined ? '' : `, ${humanSpan(seconds)} remaining`;
+  return `  ${node}: ${part} % of ${humanBytes(size)}, ${humanBytes(rate)}/s${rest}`;
+}
+
+function queuedLine({ node, place, seconds }: ShownTransfer): string {
+  return `  ${node}: place ${place} in the queue${seconds === undefined ? '' : `, its turn in ${humanSpan(seconds)}`}`;
+}

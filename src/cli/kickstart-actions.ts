@@ -1,0 +1,60 @@
+// Kickstart files: which there are, and how one looks when a node fetches it.
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
+import type { ShownKickstart } from '../admin/contract.ts';
+import { MusterError, reasonOf } from '../errors.ts';
+import { printData } from './listing.ts';
+import type { Action } from './table.ts';
+import { humanBytes } from './terminal.ts';
+
+export const kickstartList: Action = {
+  name: 'list',
+  aliases: ['ls'],
+  summary: 'the kickstart, preseed and autoinstall files there are, and the boot configs that use them',
+  options: [{ flags: '-l, --long', meaning: 'with their paths' }],
+  examples: ['muster kickstart ls', 'muster kickstart ls -l'],
+  async run({ client, given, terminal }) {
+    const files = await client.call<ShownKickstart[]>('GET', '/api/v1/kickstarts');
+    if (given.json || given.yaml) {
+      printData(terminal, given, files);
+      return 0;
+    }
+    const width = Math.max(0, ...files.map(({ name }) => name.length));
+    for (const { name, path, size, shipped, readable, used_by } of files) {
+      const words = [
+        shipped ? 'came with muster' : "the site's own",
+        ...(used_by.length > 0 ? [`used by ${used_by.join(', ')}`] : []),
+        ...(readable && !shipped ? [terminal.red('every user of the head can read it')] : []),
+        ...(given.options['long'] ? [path] : []),
+      ];
+      terminal.write(`${name.padEnd(width)}  ${humanBytes(size).padStart(9)}  ${words.join('; ')}\n`);
+    }
+    return 0;
+  },
+};
+
+export const kickstartRender: Action = {
+  name: 'render',
+  words: '<node> <file>',
+  takes: { names: 'node' },
+  summary: 'show a file as the node would get it; `@PATH` is a file of this machine, to try before it is put in place',
+  examples: ['muster kickstart render n0 basic.ks', 'muster kickstart render n0 @./new.ks'],
+  async run({ client, given, terminal }) {
+    const [node, file = '', ...more] = given.words;
+    if (!node || file === '' || more.length > 0)
+      throw new MusterError('bad-usage', "'render' needs a node and a file: muster kickstart render n0 basic.ks");
+    const body = file.startsWith('@')
+      ? { node, name: basename(file.slice(1)), text: await textOf(file.slice(1)) }
+      : { node, name: file };
+    const text = await client.call<string>('POST', '/api/v1/kickstarts/render', {}, body);
+    if (given.json || given.yaml) printData(terminal, given, { node, name: body.name, text });
+    else terminal.write(text);
+    return 0;
+  },
+};
+
+async function textOf(path: string): Promise<string> {
+  return readFile(path, 'utf8').catch((error: unknown) => {
+    throw new MusterError('bad-value', `${path}: cannot be read: ${reasonOf(error)}`);
+  });
+}

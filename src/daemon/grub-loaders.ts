@@ -1,0 +1,56 @@
+// The GRUBs that the head makes at its start: one that boots over the network, one that finds the loader of a local disk.
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { GRUB_FILES, LOCAL_FILES } from '../boot/loaders.ts';
+import { fillTemplate } from '../boot/script.ts';
+import { cpioArchive } from '../boot/session-archive.ts';
+import type { Config } from '../config.ts';
+import { reasonOf } from '../errors.ts';
+import { grubArchitectures, makeGrub } from '../image/grub.ts';
+import type { Log } from '../log.ts';
+import type { Networks } from '../networks.ts';
+import { bootScript } from './boot-files.ts';
+
+/** Paths by the names under which they are served. Those that cannot be made are missing, and the log says why. */
+export async function grubLoaders(config: Config, networks: Networks, log: Log): Promise<Map<string, string>> {
+  const made = new Map<string, string>();
+  const architectures = grubArchitectures();
+  if (architectures.length === 0) {
+    log.info(
+      {},
+      'no GRUB modules are installed: _boot_loader=grub is not served, and next and sanboot on UEFI rely on iPXE',
+    );
+    return made;
+  }
+  const folder = join(config['paths.state'], 'loaders');
+  await mkdir(folder, { recursive: true, mode: 0o755 });
+  // On several networks each has a head's address of its own: GRUB knows it as the server that it came from.
+  const [only, ...more] = networks.attached;
+  const address = more.length === 0 && only ? only.head : '$net_default_server';
+  const head = `${address}:${config['http.port']}`;
+  const network = asConfig(fillTemplate(await bootScript(config, 'network.grub'), { HEAD: head }));
+  const local = asConfig(await bootScript(config, 'local.grub'));
+  for (const arch of architectures) {
+    for (const [file, script, isNetwork] of [
+      [GRUB_FILES[arch], network, true],
+      [LOCAL_FILES[arch], local, false],
+    ] as const) {
+      if (file === undefined) continue;
+      try {
+        await makeGrub(arch, script, isNetwork, join(folder, file));
+        made.set(file, join(folder, file));
+      } catch (error) {
+        log.warn({ error: reasonOf(error) }, `the loader ${file} could not be made`);
+      }
+    }
+  }
+  return made;
+}
+
+function asConfig(script: string): Buffer {
+  return cpioArchive([
+    { name: 'boot', mode: 0o040755 },
+    { name: 'boot/grub', mode: 0o040755 },
+    { name: 'boot/grub/grub.cfg', mode: 0o100644, content: script },
+  ]);
+}

@@ -1,0 +1,45 @@
+// The trees of stored ISO images, opened on first use and kept as long as they are among the last few.
+import type { IsoFound } from '../http/iso-routes.ts';
+import { IsoTree } from '../image/iso/tree.ts';
+
+/** Trees in memory; each keeps some of its directories. */
+const KEPT = 8;
+
+export class IsoImages {
+  private readonly blobPath: (sha256: string) => string;
+  private readonly trees = new Map<string, Promise<IsoTree>>();
+
+  constructor(blobPath: (sha256: string) => string) {
+    this.blobPath = blobPath;
+  }
+
+  /** What a path of the image leads to: a byte range of the stored file, or a directory's entries. */
+  async find(blob: string, path: string): Promise<IsoFound | undefined> {
+    const tree = await this.tree(blob);
+    const entry = await tree.lookup(path);
+    if (!entry || entry.kind === 'link' || entry.problem !== undefined) return undefined;
+    if (entry.kind === 'directory') {
+      const entries = await tree.list(entry);
+      return { entries: entries.map(({ name, kind }) => ({ name, isDirectory: kind === 'directory' })) };
+    }
+    const { offset, size } = entry;
+    const etag = `${blob.slice(0, 32)}-${offset.toString(16)}-${size.toString(16)}`;
+    return { file: { path: this.blobPath(blob), offset, size, etag, type: 'application/octet-stream' } };
+  }
+
+  private async tree(blob: string): Promise<IsoTree> {
+    const known = this.trees.get(blob);
+    const tree = known ?? IsoTree.open(this.blobPath(blob));
+    this.trees.delete(blob);
+    this.trees.set(blob, tree);
+    const [oldest] = this.trees.keys();
+    if (this.trees.size > KEPT && oldest !== undefined) this.trees.delete(oldest);
+    try {
+      return await tree;
+    } catch (error) {
+      // Asked again, it is opened again: the file may have been put back.
+      if (this.trees.get(blob) === tree) this.trees.delete(blob);
+      throw error;
+    }
+  }
+}

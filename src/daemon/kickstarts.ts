@@ -1,0 +1,141 @@
+// Kickstart files: the site's own folder before those that came with muster, read anew for each node, and filled in for it.
+import { constants } from 'node:fs';
+import { open, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KickstartFile } from '../admin/contract.ts';
+import { problemText, renderKickstart } from '../boot/kickstart.ts';
+import { type HeadValues, kickstartValues } from '../boot/kickstart-values.ts';
+import type { BootPlan } from '../boot/plan.ts';
+import { MusterError, systemCode } from '../errors.ts';
+import type { Cluster } from '../model/cluster.ts';
+import { kickstartValue } from '../model/values.ts';
+import { packageRoot } from '../package-root.ts';
+import { headLocale } from './locale.ts';
+import type { State } from './state.ts';
+
+export interface KickstartPorts {
+  cluster: Cluster;
+  head(): HeadValues;
+  hardware(node: string): Readonly<Record<string, string>>;
+  /** The site's folder. */
+  folder: string;
+}
+
+/** The kickstart files of this daemon. */
+export function openKickstarts({ config, network, cluster, statuses }: State): Kickstarts {
+  return new Kickstarts({
+    cluster,
+    folder: config['paths.kickstarts'],
+    hardware: node => statuses.of(node).hardware,
+    head: () => ({
+      ...{ name: config['head.name'], network, port: config['http.port'], router: config['dhcp.router'] },
+      ...{ dns: config['dhcp.dns'], domain: config['dhcp.domain'] },
+      ...headLocale(),
+    }),
+  });
+}
+
+/** A file that somebody wrote by hand is not larger, in bytes. */
+const LIMIT = 1 << 20;
+
+export class Kickstarts {
+  private readonly ports: KickstartPorts;
+  private readonly folders: { folder: string; shipped: boolean }[];
+
+  constructor(ports: KickstartPorts) {
+    this.ports = ports;
+    this.folders = [
+      { folder: ports.folder, shipped: false },
+      { folder: join(packageRoot, 'kickstarts'), shipped: true },
+    ];
+  }
+
+  async list(): Promise<KickstartFile[]> {
+    const found = new Map<string, KickstartFile>();
+    for (const { folder, shipped } of this.folders) {
+      const names = await readdir(folder).catch((error: unknown) => {
+        if (systemCode(error) === 'ENOENT') return [];
+        throw error;
+      });
+      for (const name of names.filter(isName)) {
+        const path = join(folder, name);
+        const facts = found.has(name) ? undefined : await factsOf(path);
+        if (facts) found.set(name, { name, path, shipped, ...facts });
+      }
+    }
+    return [...found.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
+  }
+
+  /** The text of a file by its name. */
+  async read(name: string): Promise<string> {
+    if (!isName(name)) throw new MusterError('bad-value', `'${name}' is no name of a kickstart file.`);
+    for (const { folder } of this.folders) {
+      const text = await readText(join(folder, name));
+      if (text !== undefined) return text;
+    }
+    throw new MusterError(
+      'no-such-object',
+      `There is no kickstart file ${name} in ${this.ports.folder}; 'muster kickstart ls' shows what there is.`,
+    );
+  }
+
+  /** The file filled in for a node. Without a plan it is a preview: `url` stands for the session that it will have. */
+  async render(
+    node: string,
+    name: string,
+    url: string,
+    more: { plan?: BootPlan; text?: string } = {},
+  ): Promise<string> {
+    const { cluster, head, hardware } = this.ports;
+    const entry = cluster.get('node', node);
+    if (!entry) throw new MusterError('no-such-object', 'The node was deleted.');
+    const text = more.text ?? (await this.read(name));
+    const values = kickstartValues({
+      ...{ cluster, node: entry, hardware: hardware(node), head: head(), url },
+      ...(more.plan && { plan: more.plan }),
+    });
+    const rendered = renderKickstart(text, values);
+    if ('text' in rendered) return rendered.text;
+    throw new MusterError('bad-kickstart', problemText(name, rendered.problems));
+  }
+}
+
+function isName(name: string): boolean {
+  return name !== '' && kickstartValue.safeParse(name).success;
+}
+
+async function factsOf(path: string): Promise<{ size: number; readable: boolean } | undefined> {
+  const handle = await openRegular(path);
+  if (!handle) return undefined;
+  try {
+    const { size, mode } = await handle.stat();
+    return { size, readable: (mode & 0o004) !== 0 };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function readText(path: string): Promise<string | undefined> {
+  const handle = await openRegular(path);
+  if (!handle) return undefined;
+  try {
+    const { size } = await handle.stat();
+    if (size > LIMIT) throw new MusterError('bad-kickstart', `${path} has ${size} bytes; ${LIMIT} are the limit.`);
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Not blocking, so that a named pipe in the folder stops nobody. */
+async function openRegular(path: string) {
+  try {
+    const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if ((await handle.stat()).isFile()) return handle;
+    await handle.close();
+    return undefined;
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(systemCode(error) ?? '')) return undefined;
+    throw error;
+  }
+}

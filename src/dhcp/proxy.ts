@@ -1,0 +1,93 @@
+// What a ProxyDHCP server answers (PXE 2.1 §2.2): what to boot and from where, beside a server that gives the addresses.
+// Asked for every message when dhcp.mode is "proxy". Firmware merges this answer with the other server's.
+import { addressFor } from '../boot/address.ts';
+import type { BootNode } from '../boot/directory.ts';
+import type { StageNote } from '../boot/journey.ts';
+import { type BootTarget, targetFor } from '../boot/loader.ts';
+import { type Answer, type Arrival, type Context, otherLoaders } from './exchange.ts';
+import { encapsulate, MESSAGE, OPTIONS, setOption } from './options.ts';
+import { BOOTREQUEST, NO_ADDRESS } from './packet.ts';
+import { destinationOf, proxied } from './reply.ts';
+import type { Request } from './request.ts';
+
+/** The port of a boot server (PXE 2.1 §2.2.3), beside the DHCP server's own. */
+export const BOOT_SERVER_PORT = 4011;
+
+/** @param port the head's port that the message came to: 67 or 4011 */
+export function proxyAnswer(request: Request, context: Context, arrival: Arrival, port: 'server' | 'boot'): Answer {
+  const { identity } = request;
+  if (request.packet.op !== BOOTREQUEST) return { refusal: 'this is a reply of another server', level: 'debug' };
+  if (identity.kind === 'system' || !request.hardware)
+    return { refusal: 'no firmware: left to the other server', level: 'debug' };
+  const decision = addressFor(request.mac, context.directory);
+  if ('refusal' in decision) return { refusal: decision.refusal, level: 'info', unknown: decision.unknown };
+  const { node } = decision;
+  if (node.controller) return { refusal: `${node.name} boots nothing`, level: 'debug' };
+  if (port === 'server' && request.type === MESSAGE.request) return heard(request, node);
+  const isAsked = port === 'server' ? request.type === MESSAGE.discover : ASKS.has(request.type ?? 0);
+  if (!isAsked) return { refusal: `${node.name}: left to the other server`, level: 'debug' };
+  const address = (context.networks.of(node.ip) ?? arrival.network).head;
+  const plane = { address, httpPort: context.config['http.port'] };
+  const target = targetFor(identity, context.loaders, plane, otherLoaders(node, context));
+  if (target.kind === 'refused') {
+    return {
+      refusal: `${node.name}: ${target.refusal}`,
+      level: 'warn',
+      note: note(request, node, { error: target.refusal }),
+    };
+  }
+  const file = fileOf(target);
+  const reply = proxied(request, target, { address, type: port === 'server' ? MESSAGE.offer : MESSAGE.ack });
+  const control = controlOf(request);
+  if (control) setOption(reply.options, OPTIONS.vendorInformation, control);
+  return {
+    reply,
+    destination: destinationOf(request),
+    from: arrival.network.head,
+    text: `${node.name} is told to load ${file}`,
+    level: port === 'boot' ? 'info' : 'debug',
+    note: note(request, node, { detail: `${identity.label}: ${file}, told beside another DHCP server` }),
+  };
+}
+
+/** What a client may ask a boot server. */
+const ASKS: ReadonlySet<number> = new Set([MESSAGE.request, MESSAGE.inform, MESSAGE.discover]);
+
+/**
+ * PXE 2.1 table 2-1, PXE_DISCOVERY_CONTROL bit 3: take the file from this offer, and ask no boot server. BIOS ROMs and iPXE
+ * do so. UEFI (edk2) gets no such word: it then asks on port 4011, which it does whatever the offer says in some versions.
+ */
+function controlOf({ identity }: Request): Buffer | undefined {
+  const skips = identity.kind === 'ipxe' || (identity.kind === 'firmware' && identity.arch === 'bios');
+  return skips ? Buffer.concat([encapsulate([[6, Buffer.of(8)]]), Buffer.of(255)]) : undefined;
+}
+
+/** The REQUEST that follows, to the other server: it tells which address the node got there. */
+function heard(request: Request, node: BootNode): Answer {
+  const { requestedAddress, serverIdentifier, packet } = request;
+  const got = requestedAddress ?? (packet.ciaddr === NO_ADDRESS ? undefined : packet.ciaddr);
+  const server = serverIdentifier ?? 'the other DHCP server';
+  if (got === undefined || got === node.ip)
+    return {
+      accepted: `${node.name} takes ${got ?? 'an address'} from ${server}`,
+      level: 'debug',
+      note: note(request, node, { detail: `${request.identity.label}: ${got ?? 'an address'} from ${server}` }, 1),
+    };
+  const error = `${server} gives ${node.name} the address ${got}, and muster has ${node.ip} for it: make the two agree`;
+  return { accepted: error, level: 'warn', note: note(request, node, { error }, 1) };
+}
+
+function note(
+  request: Request,
+  node: BootNode,
+  words: Pick<StageNote, 'detail' | 'error'>,
+  step: 0 | 1 = 0,
+): StageNote {
+  const stage = request.identity.kind === 'ipxe' ? 'ipxe' : step === 1 ? 'addressed' : 'offered';
+  return { stage, mac: request.mac, node: node.uid, ...words };
+}
+
+function fileOf(target: BootTarget): string {
+  if (target.kind === 'tftp') return target.file;
+  return target.kind === 'http' || target.kind === 'script' ? target.url : '';
+}

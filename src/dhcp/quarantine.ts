@@ -1,0 +1,34 @@
+// Addresses that a client found in use by another machine (RFC 2131 §4.3.3): not offered for a while, each time for longer.
+
+/** The first time out, in milliseconds; it doubles with each DECLINE that follows. */
+const FIRST_MS = 10_000;
+const MOST_MS = 300_000;
+/** Without a DECLINE for this long an address is as good as any other. */
+const FORGET_MS = 3_600_000;
+
+export class Quarantine {
+  private readonly now: () => number;
+  /** Bounded by the number of nodes: only a node's own address is ever entered. */
+  private readonly addresses = new Map<string, { until: number; last: number; times: number }>();
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  /** Milliseconds that the address stays out from now on. */
+  enter(ip: string): number {
+    const now = this.now();
+    const before = this.addresses.get(ip);
+    const times = before && now - before.last < FORGET_MS ? before.times + 1 : 1;
+    const length = Math.min(MOST_MS, FIRST_MS * 2 ** (times - 1));
+    this.addresses.set(ip, { until: now + length, last: now, times });
+    return length;
+  }
+
+  /** Seconds until the address may be offered again; 0 when it may be now. */
+  secondsLeft(ip: string): number {
+    const entry = this.addresses.get(ip);
+    if (!entry) return 0;
+    return Math.max(0, Math.ceil((entry.until - this.now()) / 1000));
+  }
+}

@@ -1,0 +1,29 @@
+// How many messages one client may send: a client that has gone wild takes no more than its share.
+
+/** Messages that one hardware address may send in one second; a boot sends two or three. */
+export const MESSAGES_PER_SECOND = 20;
+/** Hardware addresses are free to invent: beyond so many in a second they share one allowance. */
+const CLIENTS = 100_000;
+
+export class Rate {
+  private readonly now: () => number;
+  private readonly counts = new Map<string, number>();
+  private second = 0;
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  /** Whether this message of the client may be answered. */
+  allows(client: string): boolean {
+    const second = Math.floor(this.now() / 1000);
+    if (second !== this.second) {
+      this.second = second;
+      this.counts.clear();
+    }
+    const key = this.counts.size < CLIENTS || this.counts.has(client) ? client : '';
+    const count = (this.counts.get(key) ?? 0) + 1;
+    this.counts.set(key, count);
+    return count <= MESSAGES_PER_SECOND;
+  }
+}

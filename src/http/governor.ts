@@ -1,0 +1,301 @@
+// The storm governor: how many images are sent at a time, and who is next. All others are told when to come back.
+//
+// A link is shared best by a few at a time: the same bytes arrive by the same end, the first nodes are up much sooner, and nobody
+// is so slow that he gives up. The front of the queue waits with its connection open, so that a place is taken the moment it
+// is free; the rest is sent away with 503 and Retry-After (RFC 9110 §10.2.3), and keeps its place in the order of coming.
+
+export interface GovernorPorts {
+  /** Images at a time; read anew for each decision. */
+  limit(): number;
+  /** Milliseconds of a clock that only goes forward. */
+  now(): number;
+  /** From 0 to 1. */
+  random(): number;
+  /** Calls back after some milliseconds; returns the way to prevent it. */
+  after(milliseconds: number, callback: () => void): () => void;
+}
+
+/** One boot that wants its image. */
+export interface Applicant {
+  /** The boot's public id. */
+  boot: string;
+  /** The node's name. */
+  node: string;
+  /** First byte wanted, and the size of the whole. */
+  start: number;
+  size: number;
+}
+
+/** A place among those that are served; `end` must be called. */
+export interface Slot {
+  sent(bytes: number): void;
+  end(): void;
+}
+
+export type Admission = { slot: Slot } | { retryAfter: number; place: number };
+
+/** A row of `muster boots`. */
+export interface Transfer {
+  node: string;
+  boot: string;
+  state: 'running' | 'queued';
+  /** Bytes of the image that the node has, and all. */
+  done: number;
+  size: number;
+  /** Bytes per second; of one that runs. */
+  rate?: number;
+  /** Place in the queue, from 1. */
+  place?: number;
+  /** Seconds until it is done, or until its turn; absent when nothing is known yet. */
+  seconds?: number;
+}
+
+/** How long a connection is held before its node is sent away: nodes take 30 s of silence for a dead head. */
+const HOLD_MS = 15_000;
+/** Connections held open at the front of the queue, for each image at a time. */
+const HELD_PER_SLOT = 2;
+const LEAST_RETRY_S = 1;
+const MOST_RETRY_S = 120;
+/** Who has not come back for so long after his time has given up. */
+const GRACE_MS = 60_000;
+/** One that runs for so long at less than a quarter of the others' rate is slow: it does not keep another one out. */
+const SETTLED_MS = 5000;
+const SLOW_PART = 4;
+/** All at a time are at most so many times the limit, however slow they are. */
+const MOST_SLOW = 4;
+
+interface Running extends Applicant {
+  begun: number;
+  done: number;
+  /** Since the rate was last worked out. */
+  since: number;
+  bytes: number;
+  rate: number;
+}
+
+interface Ticket extends Applicant {
+  number: number;
+  expires: number;
+  /** Answers the connection that waits, if one does. */
+  answer: ((admission: Admission) => void) | undefined;
+}
+
+export class Governor {
+  private readonly ports: GovernorPorts;
+  private readonly running = new Set<Running>();
+  private readonly tickets = new Map<string, Ticket>();
+  /** All tickets, and those with an open connection, by their numbers: ten thousand are asked for at once. */
+  private readonly line: Ticket[] = [];
+  private readonly held: Ticket[] = [];
+  /** Bytes that the tickets of the line want. */
+  private wanted = 0;
+  private nextNumber = 0;
+  private nextSweep = 0;
+
+  constructor(ports: GovernorPorts) {
+    this.ports = ports;
+  }
+
+  /**
+   * Answers at once when there is room, else when it is the boot's turn or its time to wait here is over.
+   * @param gone calls back when the connection has ended, so that nobody is served who is not there
+   */
+  async admit(applicant: Applicant, gone: (callback: () => void) => void): Promise<Admission> {
+    this.dropExpired();
+    const ticket = this.ticketOf(applicant);
+    // A second connection of the same boot: the first one was lost.
+    ticket.answer?.(this.sendAway(ticket));
+    if (!this.mayHold(ticket)) return this.sendAway(ticket);
+    return new Promise(resolve => {
+      const stop = this.ports.after(HOLD_MS, () => {
+        this.fill();
+        ticket.answer?.(this.sendAway(ticket));
+      });
+      const answer = (admission: Admission): void => {
+        stop();
+        ticket.answer = undefined;
+        remove(this.held, ticket);
+        resolve(admission);
+      };
+      ticket.answer = answer;
+      insert(this.held, ticket);
+      gone(() => {
+        if (ticket.answer === answer) answer(this.sendAway(ticket));
+      });
+      this.fill();
+    });
+  }
+
+  /** Those that run, and then the queue in its order. */
+  list(): Transfer[] {
+    this.dropExpired();
+    const running = Array.from(this.running, (item): Transfer => {
+      const rate = this.rateOf(item);
+      const left = item.size - item.done;
+      const { node, boot, done, size } = item;
+      return { node, boot, state: 'running', done, size, rate, ...(rate > 0 && { seconds: left / rate }) };
+    });
+    const { rate, left } = this.underWay();
+    const queued = this.line.map(({ node, boot, start, size }, index): Transfer => {
+      const seconds = this.secondsUntil(index, rate, left);
+      const base = { node, boot, state: 'queued' as const, done: start, size, place: index + 1 };
+      return { ...base, ...(seconds !== undefined && { seconds }) };
+    });
+    return [...running, ...queued];
+  }
+
+  /** A boot that comes again, because it was cut off or sent away, has the number of its first time. */
+  private ticketOf(applicant: Applicant): Ticket {
+    const known = this.tickets.get(applicant.boot);
+    if (known) {
+      this.leave(known);
+      return this.join(Object.assign(known, applicant));
+    }
+    return this.join({
+      ...applicant,
+      number: this.nextNumber++,
+      expires: Number.POSITIVE_INFINITY,
+      answer: undefined,
+    });
+  }
+
+  private join(ticket: Ticket): Ticket {
+    this.tickets.set(ticket.boot, ticket);
+    insert(this.line, ticket);
+    this.wanted += ticket.size - ticket.start;
+    return ticket;
+  }
+
+  private leave(ticket: Ticket): void {
+    this.tickets.delete(ticket.boot);
+    remove(this.line, ticket);
+    this.wanted -= ticket.size - ticket.start;
+  }
+
+  private hasRoom(): boolean {
+    const limit = this.ports.limit();
+    if (this.running.size < limit) return true;
+    if (this.running.size >= limit * MOST_SLOW) return false;
+    const now = this.ports.now();
+    const mean = this.underWay().rate / this.running.size;
+    let counted = 0;
+    for (const item of this.running) {
+      const isSlow = now - item.begun > SETTLED_MS && this.rateOf(item) < mean / SLOW_PART;
+      if (!isSlow) counted += 1;
+    }
+    return counted < limit;
+  }
+
+  /** The front of the queue is held; one that has the better number takes the place of the last. */
+  private mayHold(ticket: Ticket): boolean {
+    if (this.held.length < this.ports.limit() * HELD_PER_SLOT) return true;
+    const last = this.held.at(-1);
+    if (!last || last.number < ticket.number) return false;
+    last.answer?.(this.sendAway(last));
+    return true;
+  }
+
+  private sendAway(ticket: Ticket): Admission {
+    const index = position(this.line, ticket);
+    const { rate, left } = this.underWay();
+    const expected = this.secondsUntil(index, rate, left) ?? 5;
+    const wanted = Math.min(MOST_RETRY_S, Math.max(LEAST_RETRY_S, expected * 0.8));
+    // By chance a little more or less, so that those who came together do not come back together.
+    const retryAfter = Math.max(1, Math.round(wanted * (0.85 + 0.3 * this.ports.random())));
+    ticket.expires = this.ports.now() + retryAfter * 2000 + GRACE_MS;
+    return { retryAfter, place: index + 1 };
+  }
+
+  private begin(ticket: Ticket): Slot {
+    const { boot, node, start, size, number } = ticket;
+    const now = this.ports.now();
+    this.leave(ticket);
+    const item: Running = { boot, node, start, size, begun: now, done: start, since: now, bytes: 0, rate: 0 };
+    this.running.add(item);
+    return {
+      sent: bytes => {
+        item.done += bytes;
+        item.bytes += bytes;
+        this.measure(item);
+      },
+      end: () => {
+        if (!this.running.delete(item)) return;
+        // Cut off in the middle: when it comes again it is not behind those who came later.
+        if (item.done < size && !this.tickets.has(boot)) {
+          const expires = this.ports.now() + GRACE_MS;
+          this.join({ boot, node, start: item.done, size, number, expires, answer: undefined });
+        }
+        this.fill();
+      },
+    };
+  }
+
+  /** One that was sent away and is not back yet keeps no place empty. */
+  private fill(): void {
+    for (const ticket of [...this.held]) {
+      if (!this.hasRoom()) return;
+      ticket.answer?.({ slot: this.begin(ticket) });
+    }
+  }
+
+  private measure(item: Running): void {
+    const span = this.ports.now() - item.since;
+    if (span < 1000) return;
+    const rate = (item.bytes / span) * 1000;
+    item.rate = item.rate === 0 ? rate : (item.rate + rate) / 2;
+    item.since += span;
+    item.bytes = 0;
+  }
+
+  private rateOf(item: Running): number {
+    const span = this.ports.now() - item.since;
+    const latest = span > 0 ? (item.bytes / span) * 1000 : 0;
+    // Silence counts: a rate of long ago is none.
+    return span > 2000 || item.rate === 0 ? latest : item.rate;
+  }
+
+  /** Bytes per second of all that run, and the bytes that they still want. */
+  private underWay(): { rate: number; left: number } {
+    let [rate, left] = [0, 0];
+    for (const item of this.running) {
+      rate += this.rateOf(item);
+      left += item.size - item.done;
+    }
+    return { rate, left };
+  }
+
+  /** Until the turn of a place in the line, counted from 0, by what all together send and what is to be sent before. */
+  private secondsUntil(index: number, rate: number, left: number): number | undefined {
+    if (rate === 0) return undefined;
+    const before = left + index * (this.wanted / Math.max(1, this.line.length));
+    // The first places are free when the first of those that run are done, not when all are.
+    return (index < this.running.size ? before / this.running.size : before) / rate;
+  }
+
+  private dropExpired(): void {
+    const now = this.ports.now();
+    if (now < this.nextSweep) return;
+    this.nextSweep = now + 1000;
+    for (const ticket of this.tickets.values()) if (!ticket.answer && ticket.expires < now) this.leave(ticket);
+  }
+}
+
+/** Where the ticket stands in a list that is in the order of the numbers, or would stand. */
+function position(list: readonly Ticket[], ticket: Ticket): number {
+  let [low, high] = [0, list.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((list[middle]?.number ?? 0) < ticket.number) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function insert(list: Ticket[], ticket: Ticket): void {
+  list.splice(position(list, ticket), 0, ticket);
+}
+
+function remove(list: Ticket[], ticket: Ticket): void {
+  const index = position(list, ticket);
+  if (list[index] === ticket) list.splice(index, 1);
+}

@@ -1,0 +1,110 @@
+// Rock Ridge (IEEE P1282) over the System Use Sharing Protocol (P1281): POSIX names and symbolic links of ISO images.
+import { badIso } from './records.ts';
+
+export interface RockRidge {
+  name?: string;
+  /** Where a symbolic link leads. */
+  target?: string;
+  /** Block of the directory that was moved away because it lay too deep (CL). */
+  child?: number;
+  /** A directory that stands here only because it was moved (RE): it is seen at its own place. */
+  relocated?: boolean;
+  /** The data is packed (zisofs, ZF). */
+  packed?: boolean;
+  /** Whether any entry of Rock Ridge was there. */
+  seen: boolean;
+}
+
+/** Reads a continuation area: bytes of the image. */
+export type ReadArea = (block: number, offset: number, length: number) => Promise<Buffer>;
+
+/** A chain of continuation areas longer than this is a loop. */
+const HOPS = 32;
+/** P1281 §5.1: no area is longer than a block. */
+const AREA = 2048;
+/** POSIX has no longer path. */
+const PATH = 4096;
+
+/** P1281 §5.3: how many bytes of each record's system use field belong to somebody else; undefined without SUSP. */
+export function suspSkip(systemUseOfRoot: Buffer): number | undefined {
+  // A CD-ROM XA volume has 14 bytes of its own before.
+  for (const at of [0, 14]) {
+    const entry = systemUseOfRoot.subarray(at, at + 7);
+    if (entry.length === 7 && entry.toString('latin1', 0, 2) === 'SP' && entry[4] === 0xbe && entry[5] === 0xef)
+      return entry[6] ?? 0;
+  }
+  return undefined;
+}
+
+/** What the system use field of one record says, its continuation areas included. */
+export async function readRockRidge(systemUse: Buffer, read: ReadArea): Promise<RockRidge> {
+  const found: RockRidge = { seen: false };
+  const parts: Parts = { name: [], target: '', targetEnds: true };
+  let area: Buffer | undefined = systemUse;
+  for (let hops = 0; area; hops += 1) {
+    if (hops > HOPS) throw badIso('the continuation areas of a directory record are a loop');
+    const next = takeEntries(area, found, parts);
+    area = next && (await read(next.block, next.offset, next.length));
+  }
+  if (parts.name.length > 0) found.name = Buffer.concat(parts.name).toString('utf8');
+  if (parts.target !== '') found.target = parts.target;
+  return found;
+}
+
+interface Parts {
+  name: Buffer[];
+  target: string;
+  /** False when the last component of the link goes on in the next. */
+  targetEnds: boolean;
+}
+
+/** P1281 §4: entries of two letters, a length and a version; answers where they go on. */
+function takeEntries(
+  area: Buffer,
+  found: RockRidge,
+  parts: Parts,
+): { block: number; offset: number; length: number } | undefined {
+  let next: { block: number; offset: number; length: number } | undefined;
+  for (let at = 0; at + 4 <= area.length; ) {
+    const length = area[at + 2] ?? 0;
+    if (length < 4 || at + length > area.length) break;
+    const signature = area.toString('latin1', at, at + 2);
+    const data = area.subarray(at + 4, at + length);
+    if (signature === 'ST') break;
+    if (signature === 'CE' && data.length >= 24) {
+      next = { block: data.readUInt32LE(0), offset: data.readUInt32LE(8), length: data.readUInt32LE(16) };
+      if (next.length > AREA || next.offset > AREA) throw badIso('a continuation area is too long');
+    }
+    if (['PX', 'NM', 'SL', 'CL', 'RE', 'RR'].includes(signature)) found.seen = true;
+    if (signature === 'NM') takeName(data, parts);
+    if (signature === 'SL') takeLink(data, parts);
+    if (signature === 'CL' && data.length >= 4) found.child = data.readUInt32LE(0);
+    if (signature === 'RE') found.relocated = true;
+    if (signature === 'ZF') found.packed = true;
+    at += length;
+  }
+  return next;
+}
+
+/** P1282 §4.1.4: bits 1 and 2 are `.` and `..`, which ISO 9660 has by itself. */
+function takeName(data: Buffer, parts: Parts): void {
+  if (data.length < 1 || ((data[0] ?? 0) & 0x06) !== 0) return;
+  const known = parts.name.reduce((sum, part) => sum + part.length, 0);
+  if (known + data.length > 255 + 1) throw badIso('a name in it is longer than 255 bytes');
+  parts.name.push(Buffer.from(data.subarray(1)));
+}
+
+/** P1282 §4.1.3: components with flags: 1 goes on, 2 `.`, 4 `..`, 8 the root. */
+function takeLink(data: Buffer, parts: Parts): void {
+  for (let at = 1; at + 2 <= data.length; ) {
+    const flags = data[at] ?? 0;
+    const length = data[at + 1] ?? 0;
+    const text = data.toString('utf8', at + 2, at + 2 + length);
+    const word = flags & 0x02 ? '.' : flags & 0x04 ? '..' : flags & 0x08 ? '' : text;
+    const joined = parts.targetEnds && parts.target !== '' && !parts.target.endsWith('/') ? '/' : '';
+    parts.target += flags & 0x08 ? '/' : joined + word;
+    if (parts.target.length > PATH) throw badIso('a symbolic link in it is longer than a path can be');
+    parts.targetEnds = (flags & 0x01) === 0;
+    at += 2 + length;
+  }
+}

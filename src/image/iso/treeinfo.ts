@@ -1,0 +1,58 @@
+// `.treeinfo`: what a Red Hat style installation tree says of itself (productmd's treeinfo, and its predecessor).
+
+export interface TreeInfo {
+  family: string;
+  version: string;
+  arch: string;
+  /** Paths from the root of the tree. */
+  kernel: string;
+  initramfs: string;
+  /** The installer's run-time image. */
+  stage2: string;
+  /** SHA-256 by path, of the files that have one. */
+  checksums: Map<string, string>;
+}
+
+/** The tree's description, or what is missing in it. */
+export function readTreeInfo(text: string): TreeInfo | { problem: string } {
+  const sections = readSections(text);
+  const general = sections.get('general') ?? new Map<string, string>();
+  const header = sections.get('tree') ?? general;
+  const arch = general.get('arch') ?? header.get('arch') ?? '';
+  const images = sections.get(`images-${arch}`) ?? [...sections].find(([name]) => /^images-(?!xen)/.test(name))?.[1];
+  const kernel = images?.get('kernel');
+  const initramfs = images?.get('initrd');
+  if (!images || !kernel || !initramfs)
+    return { problem: `has no section [images-${arch || 'ARCH'}] with kernel and initrd` };
+  const checksums = new Map<string, string>();
+  for (const [path, sum] of sections.get('checksums') ?? []) {
+    const digest = /^sha256:([0-9a-f]{64})$/i.exec(sum)?.[1];
+    if (digest) checksums.set(path, digest.toLowerCase());
+  }
+  return {
+    family: general.get('family') ?? '',
+    version: general.get('version') ?? '',
+    arch,
+    kernel,
+    initramfs,
+    stage2: sections.get('stage2')?.get('mainimage') ?? '',
+    checksums,
+  };
+}
+
+/** INI as Python's configparser writes it; names of keys may hold slashes. */
+function readSections(text: string): Map<string, Map<string, string>> {
+  const sections = new Map<string, Map<string, string>>();
+  let section = new Map<string, string>();
+  for (const line of text.split(/\r?\n/)) {
+    const title = /^\[([^\]]+)\]\s*$/.exec(line)?.[1];
+    if (title !== undefined) {
+      section = sections.get(title) ?? new Map();
+      sections.set(title, section);
+      continue;
+    }
+    const [, name, value] = /^([^\s=:#;][^=:]*?)\s*[=:]\s*(.*?)\s*$/.exec(line) ?? [];
+    if (name !== undefined && value !== undefined) section.set(name, value);
+  }
+  return sections;
+}

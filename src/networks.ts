@@ -1,0 +1,192 @@
+// The networks that nodes boot from: the head's own, and those beside it or behind relay agents. Values and look-ups, no sockets.
+import { parseIpv4, parseSubnet, type Subnet, subnetContains, subnetHost } from './wire/ip.ts';
+
+/** One entry of the configuration's `[[networks]]`. */
+export interface NetworkEntry {
+  name: string;
+  /** The head's own address there, with its prefix: the network is at one of the head's interfaces. */
+  address?: string;
+  /** A network that the head has no interface in: relay agents pass its requests on. */
+  subnet?: string;
+  interface?: string;
+  router?: string;
+  dns?: readonly string[];
+  domain?: string;
+  lease_seconds?: number;
+  /** Of a network behind relays: the head's address that its nodes speak to; that of `head.address` when absent. */
+  via?: string;
+  /** Addresses of relay agents that lie outside of the network they ask for. */
+  relays?: readonly string[];
+  /** Networks with the same word lie on one wire. */
+  shared?: string;
+}
+
+/** A network that nodes have addresses in. */
+export interface BootNetwork {
+  name: string;
+  /** `address` is the head's own one there; of a network behind relays it is the network's. */
+  subnet: Subnet;
+  /** The head's address that nodes of this network speak to. */
+  head: string;
+  /** Whether the head has an interface in it. */
+  attached: boolean;
+  /** Empty when it is to be found by the address. */
+  interface: string;
+  router: string;
+  dns: readonly string[];
+  domain: string;
+  leaseSeconds: number;
+  relays: readonly string[];
+  shared: string;
+}
+
+/** What every network has unless its entry says otherwise. */
+export interface NetworkDefaults {
+  address: string;
+  interface: string;
+  router: string;
+  dns: readonly string[];
+  domain: string;
+  leaseSeconds: number;
+}
+
+export class Networks {
+  /** The network of `head.address`. */
+  readonly main: BootNetwork;
+  readonly all: readonly BootNetwork[];
+  private readonly byPrefix: readonly BootNetwork[];
+  private readonly heads: ReadonlySet<string>;
+
+  /** @param defaults `address` must be one that `parseSubnet` reads; @param entries as `entryProblem` lets them pass */
+  constructor(defaults: NetworkDefaults, entries: readonly NetworkEntry[] = []) {
+    const common = { router: defaults.router, dns: defaults.dns, domain: defaults.domain };
+    this.main = network(
+      { name: 'boot', address: defaults.address, interface: defaults.interface, ...common },
+      defaults,
+    );
+    this.all = [this.main, ...entries.map(entry => network(entry, defaults, this.main.head))];
+    this.byPrefix = [...this.all].sort((left, right) => right.subnet.prefix - left.subnet.prefix);
+    this.heads = new Set(this.attached.map(item => item.head));
+  }
+
+  /** Those at an interface of the head, the main one first. */
+  get attached(): readonly BootNetwork[] {
+    return this.all.filter(item => item.attached);
+  }
+
+  /** The network that an address lies in. */
+  of(ip: string): BootNetwork | undefined {
+    if (this.all.length === 1) return subnetContains(this.main.subnet, ip) ? this.main : undefined;
+    return this.byPrefix.find(item => subnetContains(item.subnet, ip));
+  }
+
+  /** The network that a relay agent means by an address (RFC 2131 §4.3.1: 'giaddr' says the client's subnet). */
+  ofLink(address: string): BootNetwork | undefined {
+    return this.all.find(item => item.relays.includes(address)) ?? this.of(address);
+  }
+
+  /** Whether two networks lie on one wire, so that a client of either may be answered. */
+  isOneWire(one: BootNetwork, other: BootNetwork): boolean {
+    if (one === other) return true;
+    if (one.shared !== '' && one.shared === other.shared) return true;
+    return one.attached && other.attached && one.interface !== '' && one.interface === other.interface;
+  }
+
+  /** Whether a node may have this address. */
+  isUsable(ip: string): boolean {
+    const found = this.of(ip);
+    return found !== undefined && !this.heads.has(ip) && subnetHost(found.subnet, ip);
+  }
+
+  isHead(ip: string): boolean {
+    return this.heads.has(ip);
+  }
+}
+
+function network(entry: NetworkEntry, defaults: NetworkDefaults, head = ''): BootNetwork {
+  const attached = entry.address !== undefined;
+  const subnet = parseSubnet(entry.address ?? entry.subnet ?? '');
+  if (!subnet) throw new RangeError(`network '${entry.name}' has no address`);
+  return {
+    name: entry.name,
+    subnet,
+    head: attached ? subnet.address : (entry.via ?? head),
+    attached,
+    interface: entry.interface ?? '',
+    router: entry.router ?? '',
+    dns: entry.dns ?? defaults.dns,
+    domain: entry.domain ?? defaults.domain,
+    leaseSeconds: entry.lease_seconds ?? defaults.leaseSeconds,
+    relays: entry.relays ?? [],
+    shared: entry.shared ?? '',
+  };
+}
+
+const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
+const isIp = (value: unknown): boolean => typeof value === 'string' && parseIpv4(value) !== undefined;
+const areIps = (value: unknown): boolean => Array.isArray(value) && value.every(isIp);
+const isSubnet = (value: unknown): boolean => typeof value === 'string' && (parseSubnet(value)?.prefix ?? 32) <= 30;
+
+/** The keys of an entry: how a value is told from a wrong one, and what it must be. */
+const ENTRY_KEYS: Readonly<Record<keyof NetworkEntry, [check: (value: unknown) => boolean, must: string]>> = {
+  name: [value => isText(value) && /^[A-Za-z][\w.-]{0,40}$/.test(String(value)), 'a name such as "rack2"'],
+  address: [isSubnet, 'the head\'s address there with its prefix, such as "10.55.0.1/24"'],
+  subnet: [isSubnet, 'a network with its prefix, such as "10.56.0.0/24"'],
+  interface: [isText, 'the name of an interface, such as "eth2"'],
+  router: [isIp, 'an IPv4 address such as "10.55.0.254"'],
+  dns: [areIps, 'a list of IPv4 addresses such as ["10.54.0.1"]'],
+  domain: [isText, 'a domain name in quotes'],
+  lease_seconds: [
+    value => Number.isInteger(value) && Number(value) >= 60,
+    'whole seconds, 60 at least, without quotes',
+  ],
+  via: [isIp, 'an address of the head such as "10.54.0.1"'],
+  relays: [areIps, 'a list of IPv4 addresses of relay agents'],
+  shared: [isText, 'a word in quotes'],
+};
+
+/** What is wrong with a list of `[[networks]]`; undefined when nothing is. */
+export function entriesProblem(value: unknown): string | undefined {
+  if (!Array.isArray(value)) return 'must be a list: write [[networks]] above each';
+  for (const [index, entry] of value.entries()) {
+    const problem = entryProblem(entry);
+    if (problem) return `${problem} (entry ${index + 1})`;
+  }
+  return undefined;
+}
+
+function entryProblem(entry: unknown): string | undefined {
+  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return 'must be tables';
+  for (const [key, value] of Object.entries(entry)) {
+    const row = Object.hasOwn(ENTRY_KEYS, key) ? ENTRY_KEYS[key as keyof NetworkEntry] : undefined;
+    if (!row) return `has no key '${key}'; there are ${Object.keys(ENTRY_KEYS).join(', ')}`;
+    if (!row[0](value)) return `'${key}' must be ${row[1]}`;
+  }
+  const { name, address, subnet, interface: nic } = entry as Partial<NetworkEntry>;
+  if (name === undefined) return "needs a 'name'";
+  if ((address === undefined) === (subnet === undefined))
+    return `'${name}' needs either 'address' (the head's own one in a network at an interface) or 'subnet' (behind relay agents)`;
+  if (subnet !== undefined && nic !== undefined) return `'${name}' has a 'subnet' behind relays, so no 'interface'`;
+  return undefined;
+}
+
+/** What cannot be true together: networks that overlap, a router outside, a name used twice. */
+export function networksProblems(networks: Networks): string[] {
+  const problems: string[] = [];
+  for (const [index, one] of networks.all.entries()) {
+    const words = `network '${one.name}' (${one.subnet.network}/${one.subnet.prefix})`;
+    for (const other of networks.all.slice(0, index)) {
+      if (one.name === other.name)
+        problems.push(`two networks have the name '${one.name}'; 'boot' is that of head.address`);
+      if (subnetContains(one.subnet, other.subnet.network) || subnetContains(other.subnet, one.subnet.network))
+        problems.push(`${words} overlaps network '${other.name}' (${other.subnet.network}/${other.subnet.prefix})`);
+    }
+    if (one === networks.main) continue;
+    if (one.router !== '' && !subnetHost(one.subnet, one.router))
+      problems.push(`${words}: the router ${one.router} is no host of it; nodes could not reach it`);
+    if (!networks.isHead(one.head)) problems.push(`${words}: via ${one.head} is no address of the head`);
+    if (one.attached && !subnetHost(one.subnet, one.head))
+      problems.push(`${words}: ${one.head} is the network's own or its broadcast address; give the head's address`);
+  }
+  return problems;
+}

@@ -1,0 +1,199 @@
+// The storm governor, with a clock of its own: bounds, order, fairness, estimates.
+import test from 'ava';
+import { type Admission, Governor, type Slot } from '../../src/http/governor.ts';
+
+class World {
+  now = 0;
+  private readonly timers = new Set<{ at: number; call: () => void }>();
+  readonly governor: Governor;
+
+  constructor(limit: number) {
+    this.governor = new Governor({
+      limit: () => limit,
+      now: () => this.now,
+      random: () => 0.5,
+      after: (milliseconds, call) => {
+        const timer = { at: this.now + milliseconds, call };
+        this.timers.add(timer);
+        return () => this.timers.delete(timer);
+      },
+    });
+  }
+
+  /** Asks for the image of a boot; the answer is in `got` when it is there. */
+  ask(boot: string, size = 1000, start = 0): { got: Admission | undefined; hangUp(): void } {
+    const asked = { got: undefined as Admission | undefined, hangUp: () => {} };
+    const answer = this.governor.admit({ boot, node: boot, start, size }, callback => {
+      asked.hangUp = callback;
+    });
+    void answer.then(got => {
+      asked.got = got;
+    });
+    return asked;
+  }
+
+  async pass(milliseconds: number): Promise<void> {
+    this.now += milliseconds;
+    for (const timer of [...this.timers]) {
+      if (timer.at > this.now) continue;
+      this.timers.delete(timer);
+      timer.call();
+    }
+    await settle();
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let i = 0; i < 5; i++) await Promise.resolve();
+}
+
+function slotOf(asked: { got: Admission | undefined }): Slot {
+  if (asked.got && 'slot' in asked.got) return asked.got.slot;
+  throw new Error(`no slot: ${JSON.stringify(asked.got)}`);
+}
+
+test('so many at a time, the next when one is done, in the order of coming', async t => {
+  const world = new World(2);
+  const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(boot => world.ask(boot));
+  await settle();
+  if (!a || !b || !c || !d) return t.fail();
+  slotOf(a);
+  slotOf(b);
+  t.is(c.got, undefined, 'the front of the queue waits with its connection open');
+  slotOf(b).sent(1000);
+  slotOf(b).end();
+  await settle();
+  slotOf(c);
+  t.is(d.got, undefined);
+});
+
+test('who waits too long is sent away with a time, and keeps its place before those who came later', async t => {
+  const world = new World(1);
+  const first = world.ask('a');
+  const second = world.ask('b');
+  await world.pass(15_000);
+  t.like(second.got, { place: 1 });
+  const late = world.ask('c');
+  const again = world.ask('b');
+  await settle();
+  slotOf(first).sent(1000);
+  slotOf(first).end();
+  await settle();
+  slotOf(again);
+  t.is(late.got, undefined);
+});
+
+test('the queue is held only so far; all others are sent away at once, and an older one takes the place of a younger', async t => {
+  const world = new World(1);
+  world.ask('a');
+  const held = [world.ask('b'), world.ask('c')];
+  const fourth = world.ask('d');
+  await settle();
+  t.like(fourth.got, { place: 3 });
+  t.true(fourth.got !== undefined && 'retryAfter' in fourth.got && fourth.got.retryAfter >= 1);
+  held[0]?.hangUp();
+  await settle();
+  world.ask('e');
+  const back = world.ask('b');
+  await settle();
+  t.is(back.got, undefined, 'b is held again, before e');
+});
+
+test('a connection that is gone is not served, and the next is', async t => {
+  const world = new World(1);
+  const first = world.ask('a');
+  const second = world.ask('b');
+  const third = world.ask('c');
+  await settle();
+  second.hangUp();
+  slotOf(first).sent(1000);
+  slotOf(first).end();
+  await settle();
+  slotOf(third);
+  t.true(second.got !== undefined && !('slot' in second.got));
+});
+
+test('one that was cut off in the middle goes on before those who came later', async t => {
+  const world = new World(1);
+  const first = world.ask('a');
+  const second = world.ask('b');
+  await settle();
+  slotOf(first).sent(400);
+  slotOf(first).end();
+  await settle();
+  const resumed = world.ask('a', 1000, 400);
+  const third = world.ask('c');
+  await settle();
+  slotOf(second).sent(1000);
+  slotOf(second).end();
+  await settle();
+  slotOf(resumed);
+  t.is(third.got, undefined);
+});
+
+test('slow nodes do not keep the others out', async t => {
+  const world = new World(2);
+  const [fast, slow] = [world.ask('fast', 1e9), world.ask('slow', 1e9)];
+  const third = world.ask('third', 1e9);
+  await settle();
+  for (let second = 0; second < 7; second++) {
+    world.now += 1000;
+    slotOf(fast).sent(1e7);
+    slotOf(slow).sent(1e4);
+  }
+  t.is(third.got, undefined);
+  const fourth = world.ask('fourth', 1e9);
+  await settle();
+  slotOf(third);
+  t.is(fourth.got, undefined, 'two that are not slow are as many as may be');
+});
+
+test('the list says what runs with its rate and what remains, and who waits for how long', async t => {
+  const world = new World(1);
+  const first = world.ask('a', 10_000);
+  world.ask('b', 10_000);
+  await settle();
+  world.now += 2000;
+  slotOf(first).sent(4000);
+  const [running, queued] = world.governor.list();
+  t.like(running, { node: 'a', state: 'running', done: 4000, size: 10_000, rate: 2000, seconds: 3 });
+  t.like(queued, { node: 'b', state: 'queued', place: 1, seconds: 3 });
+});
+
+test('a boot that never comes back leaves the queue', async t => {
+  const world = new World(1);
+  world.ask('a');
+  world.ask('b');
+  await world.pass(15_000);
+  t.is(world.governor.list().length, 2);
+  await world.pass(400_000);
+  t.is(world.governor.list().length, 1);
+});
+
+test('2,000 nodes at once: all are served, each once, none waits for ever', async t => {
+  const world = new World(64);
+  let served = 0;
+  const waiting = new Map(Array.from({ length: 2000 }, (_, index) => [`n${index}`, world.ask(`n${index}`)]));
+  const back = new Map<string, number>();
+  await settle();
+  for (let round = 0; served < 2000 && round < 5000; round++) {
+    for (const [boot, asked] of waiting) {
+      if (!asked.got) continue;
+      waiting.delete(boot);
+      if ('slot' in asked.got) {
+        served += 1;
+        asked.got.slot.sent(1000);
+        asked.got.slot.end();
+      } else back.set(boot, world.now + asked.got.retryAfter * 1000);
+    }
+    await world.pass(1000);
+    for (const [boot, at] of back) {
+      if (at > world.now) continue;
+      back.delete(boot);
+      waiting.set(boot, world.ask(boot));
+    }
+    await settle();
+  }
+  t.is(served, 2000);
+  t.is(world.governor.list().length, 0);
+});
