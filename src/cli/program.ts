@@ -46,6 +46,8 @@ export function buildProgram(run: Perform): Command {
       ]),
     )
     .argument('[words...]')
+    // So that an action can take words with dashes for its own (`exec sh -c …`); every level has the common options.
+    .enablePositionalOptions()
     .helpCommand('help [noun]', 'print the help of a noun')
     .allowUnknownOption();
   addOptions(program, 'Common options:', COMMON_OPTIONS);
