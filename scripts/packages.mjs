@@ -72,8 +72,24 @@ export const PACKAGES = [
         }),
       ]),
 
+  // Power control: what drives, and what stands for BMCs, servers and hypervisors in the tests.
+  { name: 'ipmitool', shows: 'bin/ipmitool', for: ['head', 'test'] },
+  { name: 'openssh-client', shows: 'bin/ssh', for: ['head', 'lab', 'test'] },
+  { name: 'openipmi', shows: 'bin/ipmi_sim', for: ['test'] },
+  { name: 'openssh-server', shows: 'sbin/sshd', for: ['test'] },
+  { name: 'libvirt-clients', shows: 'bin/virsh', for: ['test'] },
+  { name: 'libvirt-daemon', shows: 'sbin/libvirtd', for: ['test'] },
+  {
+    name: 'libvirt-daemon-driver-qemu',
+    shows: '/usr/lib/x86_64-linux-gnu/libvirt/connection-driver/libvirt_driver_qemu.so',
+    for: ['test'],
+  },
+  { name: 'redfishtool', shows: 'bin/redfishtool', for: ['test'] },
+  { name: 'openssl', shows: 'bin/openssl', for: ['test'] },
+
   // The peers that muster is measured against.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },
+  { name: 'wrk', shows: 'bin/wrk', for: ['bench'] },
   { name: 'kea-dhcp4-server', shows: 'sbin/kea-dhcp4', for: ['bench'] },
   { name: 'tftpd-hpa', shows: 'sbin/in.tftpd', for: ['bench'] },
   { name: 'tgt', shows: 'sbin/tgtd', for: ['bench', 'test'] },

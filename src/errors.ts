@@ -65,6 +65,11 @@ export const ERRORS = {
     meaning: 'The bytes that arrived are not the bytes that were sent; repeat the upload.',
   },
   'upload-incomplete': { status: 400, exit: 6, meaning: 'The upload ended early; nothing was stored. Repeat it.' },
+  'download-failed': {
+    status: 500,
+    exit: 6,
+    meaning: 'A stored file could not be fetched, or not be written where it was to go; nothing is left there.',
+  },
   'disk-full': {
     status: 507,
     exit: 6,
@@ -84,6 +89,11 @@ export const ERRORS = {
     status: 503,
     exit: 3,
     meaning: 'musterd does not answer on its socket; start it, or give the right `--socket`.',
+  },
+  'broken-off': {
+    status: 503,
+    exit: 3,
+    meaning: 'musterd ended before it had answered; `muster log` says whether the change was made.',
   },
   'not-allowed': { status: 403, exit: 7, meaning: 'You may not do this; for the socket, join the group `muster`.' },
   'tool-missing': {

@@ -52,7 +52,7 @@ export class AdminClient {
       body === undefined ? undefined : JSON.stringify(body),
       'application/json',
     );
-    return readReply<T>(await text(response));
+    return readReply<T>(await this.whole(response));
   }
 
   /** Ends what is still under way, such as a stream of events. */
@@ -74,7 +74,7 @@ export class AdminClient {
       } catch (error) {
         attempt += 1;
         // Another connection writes: this one broke, and the head has not seen it yet.
-        const isRefused = error instanceof MusterError && error.code !== 'conflict';
+        const isRefused = error instanceof MusterError && error.code !== 'conflict' && error.code !== 'broken-off';
         if (isRefused || attempt > UPLOAD_TRIES) throw error;
         await delay(attempt * RETRY_MS);
         state = await this.call<UploadState>('GET', `/api/v1/upload/${state.id}`);
@@ -100,7 +100,7 @@ export class AdminClient {
   /** The raw content of a stored file. */
   async download(path: string): Promise<{ body: Readable; size: number; sha256: string }> {
     const response = await this.send('GET', path);
-    if (response.statusCode !== 200) readReply(await text(response));
+    if (response.statusCode !== 200) readReply(await this.whole(response));
     const { headers } = response;
     return {
       body: response,
@@ -114,17 +114,21 @@ export class AdminClient {
     const response = await this.send('GET', '/api/v1/events', undefined, undefined, signal);
     let rest = '';
     response.setEncoding('utf8');
-    for await (const chunk of response) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) yield JSON.parse(line) as Happening;
+    try {
+      for await (const chunk of response) {
+        const lines = (rest + String(chunk)).split('\n');
+        rest = lines.pop() ?? '';
+        for (const line of lines) yield JSON.parse(line) as Happening;
+      }
+    } catch (error) {
+      throw signal?.aborted ? error : asConnectionError(error, this.options.socket);
     }
   }
 
   /** The lines of an answer as they come; one that breaks off, or ends with an error, is thrown. */
   async *lines<T>(path: string, query: Record<string, string | string[]>, body: unknown): AsyncGenerator<T> {
     const response = await this.send('POST', withQuery(path, query), JSON.stringify(body), 'application/json');
-    if (response.statusCode !== 200) readReply(await text(response));
+    if (response.statusCode !== 200) readReply(await this.whole(response));
     let rest = '';
     response.setEncoding('utf8');
     for await (const chunk of response) {
@@ -143,8 +147,14 @@ export class AdminClient {
   /** Both ways at once: what is read from `input` is sent, the answer is what comes back, until one of them ends. */
   async duplex(path: string, query: Record<string, string | string[]>, input: Readable): Promise<IncomingMessage> {
     const response = await this.send('POST', withQuery(path, query), input, 'application/octet-stream');
-    if (response.statusCode !== 200) readReply(await text(response));
+    if (response.statusCode !== 200) readReply(await this.whole(response));
     return response;
+  }
+
+  private async whole(response: IncomingMessage): Promise<string> {
+    return text(response).catch((error: unknown) => {
+      throw asConnectionError(error, this.options.socket);
+    });
   }
 
   private async sendFrom(file: string, state: UploadState, progress: Progress): Promise<UploadState> {
@@ -157,7 +167,7 @@ export class AdminClient {
     });
     const path = `/api/v1/upload/${state.id}?offset=${state.offset}`;
     const response = await this.send('PATCH', path, stream, 'application/octet-stream');
-    return readReply<UploadState>(await text(response));
+    return readReply<UploadState>(await this.whole(response));
   }
 
   private async send(
@@ -167,7 +177,7 @@ export class AdminClient {
     type?: string,
     signal?: AbortSignal,
   ): Promise<IncomingMessage> {
-    const headers: Record<string, string> = { 'x-muster-user': this.options.user ?? userInfo().username };
+    const headers: Record<string, string> = { 'x-muster-user': this.options.user ?? loginName() };
     if (this.options.command) headers['x-muster-command'] = inHeader(this.options.command);
     if (type && body !== undefined) headers['content-type'] = type;
     try {
@@ -175,7 +185,8 @@ export class AdminClient {
       this.options.trace?.(`${method} ${path}: ${response.statusCode}`);
       return response;
     } catch (error) {
-      throw asConnectionError(error, this.options.socket);
+      // Whoever gave the signal knows.
+      throw signal?.aborted ? error : asConnectionError(error, this.options.socket);
     }
   }
 
@@ -240,7 +251,23 @@ function asConnectionError(error: unknown, socket: string): unknown {
       cause: error as Error,
     });
   }
+  if (code === 'ECONNRESET' || code === 'EPIPE') {
+    return new MusterError(
+      'broken-off',
+      `musterd ended before it had answered on ${socket}. When it runs again, 'muster log' says whether the change was made.`,
+      { cause: error as Error },
+    );
+  }
   return error;
+}
+
+/** The login name; a number when the user database has none. */
+function loginName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? '?'}`;
+  }
 }
 
 async function digestOf(file: string): Promise<string> {

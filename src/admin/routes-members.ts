@@ -1,7 +1,7 @@
 // Routes of what nodes and groups hold: attributes (`set`, `clear`) and membership (`join`, `leave`).
 import type { FastifyInstance } from 'fastify';
 import { MusterError } from '../errors.ts';
-import { planAttributes, planGroups } from '../model/changes.ts';
+import { planAttributes, planGroups, planUpdate } from '../model/changes.ts';
 import type { Entry } from '../model/cluster.ts';
 import { KINDS } from '../model/kinds.ts';
 import { select, selectOne } from '../model/select.ts';
@@ -79,6 +79,27 @@ function groupRoutes(server: FastifyInstance, ports: AdminPorts): void {
         'join groups',
         () => [selectOne(ports.cluster, 'node', request.params.id)],
         nodes => planGroups(ports.cluster, nodes, select(ports.cluster, 'attrib', names), true),
+      );
+      return { success: true, data };
+    },
+  );
+  server.patch(
+    '/api/v1/node/:id/groups',
+    about('Replaces the list of attribute groups of one node.', {
+      query: ['dry_run'],
+      body: NAMES,
+      data: 'what was changed',
+      ifMatch: true,
+    }),
+    async (request: Asked) => {
+      const groups = request.body;
+      if (!Array.isArray(groups)) throw new MusterError('bad-usage', 'A list of names of attribute groups is wanted.');
+      const data = await change(
+        ports,
+        request,
+        'replace groups',
+        () => [selectOne(ports.cluster, 'node', request.params.id)],
+        nodes => planUpdate(ports.context, 'node', nodes, { groups }),
       );
       return { success: true, data };
     },

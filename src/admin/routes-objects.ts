@@ -150,6 +150,14 @@ function changeRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): v
       ...about(`Of one ${label}, ${summary}.`, { ...more, query: ['dry_run'], ifMatch: true }),
       handler: async (request: Asked) => update(request, () => [selectOne(ports.cluster, kind, request.params.id)]),
     });
+    // There is one of it, so that it needs no identifier.
+    if (kind === 'cluster')
+      server.route({
+        method,
+        url: `/api/v1/${one}`,
+        ...about(`Of the settings of the whole cluster, ${summary}.`, { ...more, query: ['dry_run'], ifMatch: true }),
+        handler: async (request: Asked) => update(request, () => [selectOne(ports.cluster, kind, 'cluster')]),
+      });
   }
 }
 

@@ -115,6 +115,8 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
 
 function fromFramework(error: unknown): MusterError {
   const status = (error as { statusCode?: number }).statusCode ?? 500;
+  if (status === 415)
+    return new MusterError('bad-usage', 'The body must be JSON, sent with the header Content-Type: application/json.');
   return status < 500
     ? new MusterError('bad-usage', reasonOf(error))
     : new MusterError('internal', `muster failed: ${reasonOf(error)}`, { cause: error as Error });

@@ -42,6 +42,8 @@ export interface Boot {
   events: BootEvent[];
   /** What an administrator did to its power, before it and while it lasted. */
   actions?: BootAction[];
+  /** The loader file that was offered. */
+  loader?: string;
   /** Facts of the hardware, from the first heartbeat. */
   hardware?: Record<string, string>;
 }

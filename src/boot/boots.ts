@@ -92,11 +92,15 @@ export class Boots implements JourneyLog {
       : node
         ? this.bootFor(node, note.stage)
         : undefined;
+    if (boot && note.loader !== undefined) boot.loader = note.loader;
     if (boot) this.tell(boot, note);
   }
 
   /** What a server saw of a boot that it knows. */
-  tell(boot: Boot, { stage, detail, bytes, peer, error }: Omit<StageNote, 'mac' | 'node' | 'session'>): void {
+  tell(
+    boot: Boot,
+    { stage, detail, bytes, peer, error }: Omit<StageNote, 'mac' | 'node' | 'session' | 'loader'>,
+  ): void {
     const event: BootEvent = {
       at: this.ports.now(),
       stage,

@@ -99,6 +99,8 @@ export interface StageNote {
   /** One short clause for the timeline: `ipxe.efi, 1.0 MB in 0.4 s`. */
   detail?: string;
   bytes?: number;
+  /** The loader file that was offered. */
+  loader?: string;
   /** The peer as `address:port`, when it tells something. */
   peer?: string;
   /** A stage that went wrong, and why; the boot is stuck there unless a later note says otherwise. */

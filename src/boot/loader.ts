@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import type { LoaderName } from '../config.ts';
 import type { Identity } from './identify.ts';
-import { grubFile, type Loaders, wireName } from './loaders.ts';
+import { grubFile, type Loaders, type SpareLoaders, wireName } from './loaders.ts';
 
 /** Where the head's boot plane listens. */
 export interface BootPlane {
@@ -13,23 +13,32 @@ export interface BootPlane {
 }
 
 export type BootTarget =
-  | { kind: 'tftp'; file: string }
-  | { kind: 'http'; url: string }
+  /** `instead` is the loader that the node failed with. */
+  | { kind: 'tftp'; file: string; instead?: string }
+  | { kind: 'http'; url: string; instead?: string }
   | { kind: 'script'; url: string }
   /** A running system: it boots nothing. */
   | { kind: 'none' }
   | { kind: 'refused'; refusal: string };
 
-/**
- * @param wants GRUB in place of iPXE
- * @param has whether a file is served under this name
- */
+/** Which of several loaders a node gets, by what it did with them before: see `boot/loader-history`. */
+export type LoaderChoice = (files: readonly string[]) => string | undefined;
+
+/** What there is besides the best loader of each architecture. */
+export interface OtherLoaders {
+  spares?: SpareLoaders | undefined;
+  choose?: LoaderChoice;
+  /** GRUB in place of iPXE. */
+  wants?: 'grub' | undefined;
+  /** Whether a file is served under this name. */
+  has?: (file: string) => boolean;
+}
+
 export function targetFor(
   client: Identity,
   loaders: Loaders,
   plane: BootPlane,
-  wants?: 'grub',
-  has: (file: string) => boolean = () => false,
+  { spares = {}, choose = ([first]) => first, wants, has = () => false }: OtherLoaders = {},
 ): BootTarget {
   if (client.kind === 'system') return { kind: 'none' };
   const base = `http://${plane.address}:${plane.httpPort}/boot/v1`;
@@ -38,10 +47,14 @@ export function targetFor(
   if (!client.arch) return { kind: 'refused', refusal: `there is no loader for this firmware: ${client.label}` };
   const path = loaders[client.arch];
   if (path === undefined) return { kind: 'refused', refusal: missing(client.arch, client.label) };
-  const file = wireName(loaders, client.arch) ?? basename(path);
+  const best = wireName(loaders, client.arch) ?? basename(path);
+  const grub = grubFile(client.arch);
+  const others = [...(spares[client.arch] ?? []).map(spare => basename(spare)), ...(grub && has(grub) ? [grub] : [])];
+  const file = choose([best, ...others]) ?? best;
+  const instead = file === best ? {} : { instead: best };
   return client.via === 'tftp'
-    ? { kind: 'tftp', file }
-    : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}` };
+    ? { kind: 'tftp', file, ...instead }
+    : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}`, ...instead };
 }
 
 /** iPXE in a card's ROM is sent on to GRUB too: that is what was asked for. */

@@ -13,7 +13,12 @@ export type Loaders = Partial<Record<LoaderName, string>>;
  * in the lab both reached the node's first report in the same time (13.5 s and 13.7 s).
  */
 const PLACES: Readonly<Record<LoaderName, readonly string[]>> = {
-  bios: ['/usr/lib/ipxe/undionly.kpxe', '/usr/share/ipxe/undionly.kpxe'],
+  bios: [
+    '/usr/lib/ipxe/undionly.kpxe',
+    '/usr/share/ipxe/undionly.kpxe',
+    '/usr/lib/ipxe/ipxe.pxe',
+    '/usr/share/ipxe/ipxe.pxe',
+  ],
   efi32: ['/usr/share/ipxe/ipxe-i386.efi'],
   efi64: [
     '/usr/lib/ipxe/snponly.efi',
@@ -69,9 +74,34 @@ export function findLoaders(configured: Loaders, exists: (path: string) => boole
   return found;
 }
 
+/** What else could be loaded, by client architecture, best first: for a node that failed with its loader. */
+export type SpareLoaders = Partial<Record<LoaderName, readonly string[]>>;
+
+/** The other files that the packages have. None for a loader that the configuration names: the administrator meant that one. */
+export function findSpareLoaders(
+  configured: Loaders,
+  loaders: Loaders,
+  exists: (path: string) => boolean,
+): SpareLoaders {
+  const found: SpareLoaders = {};
+  const used = new Set(Object.values(loaders).map(path => basename(path)));
+  for (const name of LOADER_NAMES) {
+    const places = PLACES[SAME_FILE[name] ?? name];
+    // A name is served once: a file of the same name elsewhere is as good as the same file.
+    const others = places.filter((path, index) => {
+      const isFirst = places.findIndex(other => basename(other) === basename(path) && exists(other)) === index;
+      return exists(path) && isFirst && !used.has(basename(path));
+    });
+    if (configured[name] === undefined && others.length > 0) found[name] = others;
+  }
+  return found;
+}
+
 /** Every loader by the name it is served under by TFTP and HTTP: `ipxe.efi` to its path. */
-export function servedLoaders(loaders: Loaders): Map<string, string> {
-  const served = new Map<string, string>();
+export function servedLoaders(loaders: Loaders, spares: SpareLoaders = {}): Map<string, string> {
+  const served = new Map<string, string>(
+    Object.values(spares).flatMap(paths => paths.map(path => [basename(path), path] as const)),
+  );
   for (const name of LOADER_NAMES) {
     const path = loaders[name];
     const file = wireName(loaders, name);

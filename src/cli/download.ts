@@ -1,27 +1,39 @@
 // Fetching stored files back: the kernel, the initramfs, the content of an image.
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { MusterError } from '../errors.ts';
-import { KINDS } from '../model/kinds.ts';
+import { MusterError, reasonOf } from '../errors.ts';
+import { fileFields, KINDS, oneOfCapital } from '../model/kinds.ts';
 import { fetchShown } from './object-actions.ts';
 import type { Action } from './table.ts';
+
+/** As file name: the bytes go to standard output. */
+const STDOUT = '-';
 
 export const download: Action = {
   name: 'download',
   words: '<field> [file]',
   takes: 'stored-files',
-  summary: 'fetch a stored file; to NAME.FIELD when no file is given',
+  summary: 'fetch a stored file; to NAME.FIELD when no file is given, to standard output for -',
   examples: ['muster boot -i DefaultBoot download kernel vmlinuz', 'muster image -i DefaultImage download content'],
   async run(context) {
     const { client, terminal, kind, given } = context;
     const [field = '', file] = given.words;
+    const fields = fileFields(kind);
+    if (!fields.includes(field)) {
+      const what = `${oneOfCapital(kind)} has no stored file '${field}'`;
+      throw new MusterError(
+        'unknown-field',
+        `${what}; ${fields.length > 0 ? `there is ${fields.join(', ')}` : 'none'}.`,
+      );
+    }
     const [object, ...more] = await fetchShown(context);
     if (!object || more.length > 0 || given.ids.length === 0)
       throw new MusterError('bad-usage', "'download' needs exactly one object: -i NAME.");
-    const target = file ?? `${object.name}.${field}`;
+    const target = targetFor(file, `${object.name}.${field}`);
     const { body, size, sha256 } = await client.download(
       `/api/v1/${KINDS[kind].one}/${object.uid}/${encodeURIComponent(field)}`,
     );
@@ -38,15 +50,27 @@ export const download: Action = {
     });
     const part = `${target}.part`;
     try {
-      await pipeline(body, count, createWriteStream(part));
+      if (target === STDOUT) await pipeline(body, count, process.stdout);
+      else await pipeline(body, count, createWriteStream(part));
       if (hash.digest('hex') !== sha256)
         throw new MusterError('bad-digest', `${target}: the bytes that arrived are not those that are stored; repeat.`);
-      await rename(part, target);
+      if (target !== STDOUT) await rename(part, target);
+    } catch (error) {
+      if (error instanceof MusterError) throw error;
+      throw new MusterError('download-failed', `${target}: after ${done} of ${size} bytes: ${reasonOf(error)}`, {
+        cause: error as Error,
+      });
     } finally {
       bar.stop();
-      await rm(part, { force: true });
+      if (target !== STDOUT) await rm(part, { force: true }).catch(() => undefined);
     }
-    terminal.say(`${target}: ${done} bytes, SHA-256 ${sha256}`);
+    terminal.say(`${target === STDOUT ? field : target}: ${done} bytes, SHA-256 ${sha256}`);
     return 0;
   },
 };
+
+/** The file that is written: the one that is named, or one of the default name in the folder that is named. */
+function targetFor(file: string | undefined, name: string): string {
+  if (file === undefined || file === STDOUT) return file ?? name;
+  return statSync(file, { throwIfNoEntry: false })?.isDirectory() ? join(file, name) : file;
+}

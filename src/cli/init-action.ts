@@ -63,7 +63,7 @@ export const initRun: Action = {
       change.text === undefined
         ? []
         : [change.existed ? `changed ${file}, the old one is ${file}.old` : `wrote ${file}`];
-    const daemon = await withDaemon(context, plan.config['head.address'] ?? '', async () =>
+    const daemon = await withDaemon(context, file, plan.config['head.address'] ?? '', async () =>
       makeObjects(context.client, plan, given.dryRun),
     );
     const done = [...written, ...daemon.done];
@@ -95,6 +95,7 @@ interface Outcome {
 /** The objects need a daemon on this configuration; without one the rest of the way is said. */
 async function withDaemon(
   { client }: Context,
+  file: string,
   address: string,
   work: () => Promise<{ done: string[]; next: string[] }>,
 ): Promise<Outcome> {
@@ -103,8 +104,10 @@ async function withDaemon(
     health = await client.call<Health>('GET', '/api/v1/health');
   } catch (error) {
     if (!(error instanceof MusterError) || error.code !== 'not-running') throw error;
-    const next = ['systemctl enable --now musterd', 'muster init, once more: the daemon then creates the defaults'];
-    return { done: [], next, status: ERRORS['not-running'].exit };
+    const start = `systemctl enable --now musterd   # or by hand: musterd --config ${file}`;
+    const next = [start, 'muster init, once more: the daemon then creates the defaults'];
+    // The daemon comes after its configuration: that it does not run yet is no failure.
+    return { done: [], next, status: 0 };
   }
   if (health.address !== address) {
     const next = [`systemctl restart musterd   # it still serves ${health.address}`, 'muster init, once more'];

@@ -117,16 +117,17 @@ function fieldLines(fields: Record<string, unknown>, level: number, now: number)
         const inner = fieldLines(value as Record<string, unknown>, level + 1, now);
         return inner.length === 0 ? [`${indent}${name}: {}`] : [`${indent}${name}`, ...inner];
       }
-      return [`${indent}${name}: ${scalar(name, value, now)}`.trimEnd()];
+      return [`${indent}${name}: ${scalar(name, value, now, level > 2)}`.trimEnd()];
     });
 }
 
+/** In a stored file; a naming pool's own `size` counts indices. */
 const SIZES = new Set(['size', 'root_size', 'unpacked']);
 const TIMES = new Set(['mtime', 'created', 'modified', 'last_seen']);
 
-function scalar(name: string, value: unknown, now: number): string {
+function scalar(name: string, value: unknown, now: number, inFile: boolean): string {
   if (value === null || value === undefined) return 'none';
-  if (typeof value === 'number' && SIZES.has(name)) return `${humanBytes(value)} (${value} bytes)`;
+  if (inFile && typeof value === 'number' && SIZES.has(name)) return `${humanBytes(value)} (${value} bytes)`;
   if (typeof value === 'number' && TIMES.has(name))
     return `${humanTime(value)} (${humanSpan((now - value) / 1000)} ago)`;
   return String(value);

@@ -147,11 +147,31 @@ export const remove: Action = {
 
 export const set: Action = {
   name: 'set',
-  words: '<name=value...>',
+  words: '[name=value...]',
   takes: 'attributes',
   summary: 'set attributes',
-  run: async context => changeAttributes(context, 'set', readAssignments(context.given.words)),
+  options: [
+    {
+      flags: '--content <file>',
+      meaning: 'attributes from @FILE (@- is standard input), so that a password stands on no command line',
+      takes: 'files',
+    },
+  ],
+  run: async context => changeAttributes(context, 'set', await attributesGiven(context)),
 };
+
+async function attributesGiven({ given }: Context): Promise<Record<string, string>> {
+  const words = readAssignments(given.words);
+  const content = given.options['content'];
+  const [read = {}, ...more] = content === undefined ? [] : await contentOf(String(content));
+  if (more.length > 0) throw new MusterError('bad-usage', '--content must have the attributes of one object.');
+  const wrong = Object.entries(read).find(([, value]) => typeof value === 'object');
+  if (wrong) throw new MusterError('bad-value', `attribute '${wrong[0]}': the value must be a text.`);
+  const texts = Object.entries(read).map(([name, value]) => [name, String(value)]);
+  const all: Record<string, string> = { ...Object.fromEntries(texts), ...words };
+  if (Object.keys(all).length === 0) throw new MusterError('bad-usage', "'set' needs attributes: name=value.");
+  return all;
+}
 
 export const clear: Action = {
   name: 'clear',

@@ -102,7 +102,7 @@ function nounSections(noun: Noun): string[] {
 
 function aliasText(noun: Noun, known: string): string {
   const others = noun.aliases.map(alias => code(`muster ${alias}`));
-  return `${[known, ...others].join(', ')}.`;
+  return `${[...(known ? [known] : []), ...others].join(', ')}.`;
 }
 
 function actionText(action: Action, path: string, named: Action | undefined): string[] {

@@ -1,6 +1,6 @@
 // `accept_new_nodes`: an unknown machine becomes a node on its first DISCOVER, so that its next one is answered.
 import type { Commander } from '../admin/commander.ts';
-import { reasonOf } from '../errors.ts';
+import { MusterError, reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type ChangeContext, planCreate } from '../model/changes.ts';
 
@@ -17,6 +17,8 @@ export interface Newcomer {
   architecture: string;
   /** Whether it asks for an address, with DISCOVER. */
   discovers: boolean;
+  /** The network it asks from, by its name; that of `head.address` when absent. */
+  network?: string;
 }
 
 /** Hardware addresses are free to invent: so many nodes at once, and so many a second from then on. A real machine asks again. */
@@ -45,7 +47,9 @@ export class NewNodes {
     if (this.pending.has(client.mac) || !this.isAllowed()) return;
     this.pending.add(client.mac);
     try {
-      const fields = { mac: client.mac, description: `added on its first DISCOVER: ${client.architecture}` };
+      const pool = this.poolFor(client.network);
+      const description = `added on its first DISCOVER: ${client.architecture}`;
+      const fields = { mac: client.mac, description, ...(pool !== undefined && { naming_pool: pool }) };
       const { uids } = await commander.perform({
         who: 'muster (DHCP)',
         what: `accept the new node ${client.mac}`,
@@ -60,6 +64,16 @@ export class NewNodes {
     } finally {
       this.pending.delete(client.mac);
     }
+  }
+
+  /** The naming pool whose addresses are of the machine's network; the default one for the network of the head itself. */
+  private poolFor(network: string | undefined): string | undefined {
+    const { cluster, networks } = this.ports.context;
+    if (network === undefined || !networks || network === networks.main.name) return undefined;
+    const pool = cluster.all('pool').find(({ value }) => value.ip_base && networks.of(value.ip_base)?.name === network);
+    if (pool) return pool.value.name;
+    const remedy = `muster pool create name=${network} pattern=${network}-{} ip_base=…`;
+    throw new MusterError('not-ready', `no naming pool has its ip_base in the network ${network}: ${remedy}`);
   }
 
   private tell(mac: string, error: unknown): void {

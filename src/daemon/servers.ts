@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import type { Boot } from '../boot/boot.ts';
 import { loadHeadKey } from '../boot/head-key.ts';
 import { iscsiNames, readsOverIscsi } from '../boot/iscsi-access.ts';
-import { findLoaders, type Loaders, servedLoaders } from '../boot/loaders.ts';
+import { loaderAfter } from '../boot/loader-history.ts';
+import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
 import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
@@ -28,6 +29,7 @@ import type { UnknownMachines } from './unknown-machines.ts';
 
 export interface BootFiles {
   loaders: Loaders;
+  spares: SpareLoaders;
   /** Paths by the names that firmware asks for. */
   served: Map<string, string>;
 }
@@ -41,10 +43,12 @@ export async function bootFiles({ config, log, networks }: State): Promise<BootF
       'no iPXE loader was found; install the package ipxe (Debian) or ipxe-bootimgs (RHEL), or name files in [loaders]',
     );
   }
+  const spares = findSpareLoaders(config.loaders, loaders, existsSync);
   return {
     loaders,
+    spares,
     served: new Map([
-      ...servedLoaders(loaders),
+      ...servedLoaders(loaders, spares),
       ['autoexec.ipxe', await writeAutoexec(config, networks)],
       ...(await grubLoaders(config, networks, log)),
     ]),
@@ -190,7 +194,7 @@ export async function startTftp(
 
 export async function startDhcp(
   state: State,
-  { loaders, served }: BootFiles,
+  { loaders, spares, served }: BootFiles,
   unknown: UnknownMachines,
   stops: Stops,
 ): Promise<void> {
@@ -205,6 +209,8 @@ export async function startDhcp(
     log,
     loaders,
     served,
+    spares,
+    chooseLoader: (node: string, files: readonly string[]) => loaderAfter(boots.of(node), files),
     granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
     seen: (client: UnknownClient) => {
       unknown.seen(client);

@@ -11,9 +11,10 @@ export class UnknownMachines {
     architecture: string;
     vendorClass: string | undefined;
     relay: string | undefined;
+    network?: string;
     at: number;
   }): void {
-    const { mac, architecture, vendorClass, relay, at } = client;
+    const { mac, architecture, vendorClass, relay, network = 'boot', at } = client;
     const known = this.machines.get(mac);
     this.machines.delete(mac);
     const oldest = this.machines.size >= LIMIT ? this.machines.keys().next().value : undefined;
@@ -25,7 +26,12 @@ export class UnknownMachines {
       count: (known?.count ?? 0) + 1,
       arch: architecture,
       vendor: (vendorClass ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 100),
-      where: relay === undefined ? 'the boot network' : `behind the relay ${relay}`,
+      where:
+        relay !== undefined
+          ? `behind the relay ${relay}`
+          : network === 'boot'
+            ? 'the boot network'
+            : `the network ${network}`,
     });
   }
 

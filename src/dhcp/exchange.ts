@@ -3,8 +3,8 @@
 import { addressFor } from '../boot/address.ts';
 import type { BootNode, Directory } from '../boot/directory.ts';
 import type { Stage, StageNote } from '../boot/journey.ts';
-import { type BootTarget, targetFor } from '../boot/loader.ts';
-import type { Loaders } from '../boot/loaders.ts';
+import { type BootTarget, type OtherLoaders, targetFor } from '../boot/loader.ts';
+import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
 import type { Config } from '../config.ts';
 import type { BootNetwork, Networks } from '../networks.ts';
 import { subnetContains, subnetHost } from '../wire/ip.ts';
@@ -21,6 +21,9 @@ export interface Context {
   loaders: Loaders;
   /** Every file that firmware may fetch, by its name. */
   served?: Pick<ReadonlyMap<string, unknown>, 'has'>;
+  /** Loaders for nodes that failed with theirs, and which of several a node gets. */
+  spares?: SpareLoaders | undefined;
+  chooseLoader?: ((node: string, files: readonly string[]) => string | undefined) | undefined;
   /** Seconds for which an address is not offered, because a client found it in use; 0 when it may be. */
   quarantined: (ip: string) => number;
 }
@@ -72,8 +75,20 @@ export function answer(request: Request, context: Context, arrival: Arrival): An
   if (typeof link === 'string') return { refusal: `${node.name}: ${link}`, level: 'warn' };
   const from = addressOf(network, context, arrival);
   const server = request.relay.server ?? from;
-  const { networks, config, directory, loaders, quarantined } = context;
-  return handler(request, node, { networks, config, directory, loaders, quarantined, network, link, server, from });
+  const { networks, config, directory, loaders, spares, chooseLoader, quarantined } = context;
+  return handler(request, node, {
+    networks,
+    config,
+    directory,
+    loaders,
+    spares,
+    chooseLoader,
+    quarantined,
+    network,
+    link,
+    server,
+    from,
+  });
 }
 
 function homeless(node: BootNode, { networks }: Context): string {
@@ -147,9 +162,7 @@ function onDiscover(request: Request, node: BootNode, context: Scenery): Answer 
     text: `offer ${node.ip} to ${node.name}${then(target)}`,
     level: 'debug',
     note:
-      request.identity.kind === 'firmware' && !node.controller
-        ? note('offered', request, node, fileOf(target))
-        : undefined,
+      request.identity.kind === 'firmware' && !node.controller ? noteOf('offered', request, node, target) : undefined,
   };
 }
 
@@ -199,7 +212,7 @@ function grant(request: Request, node: BootNode, context: Scenery): Answer {
     from: context.from,
     text: `${node.ip} given to ${node.name}${then(target)}`,
     level: stage ? 'info' : 'debug',
-    note: stage && note(stage, request, node, fileOf(target)),
+    note: stage && noteOf(stage, request, node, target),
     grant: kind === 'system' ? undefined : { node: node.uid, mac: request.mac, kind },
   };
 }
@@ -277,7 +290,17 @@ const STAGE_OF_ACK: Readonly<Record<Request['identity']['kind'], Stage | undefin
 function bootTarget(request: Request, node: BootNode, context: Scenery): BootTarget {
   if (node.controller) return { kind: 'none' };
   const plane = { address: context.network.head, httpPort: context.config['http.port'] };
-  return targetFor(request.identity, context.loaders, plane, node.loader, file => context.served?.has(file) ?? false);
+  return targetFor(request.identity, context.loaders, plane, otherLoaders(node, context));
+}
+
+/** What else this node may be given, and what it was decided to be given. */
+export function otherLoaders(node: BootNode, context: Context): OtherLoaders {
+  return {
+    spares: context.spares,
+    choose: files => context.chooseLoader?.(node.uid, files) ?? files[0],
+    wants: node.loader,
+    has: file => context.served?.has(file) ?? false,
+  };
 }
 
 function refused(request: Request, node: BootNode, reason: string): Answer {
@@ -299,6 +322,14 @@ function elsewhere(request: Request, node: BootNode): Answer {
 function note(stage: Stage, request: Request, node: BootNode, loading = ''): StageNote {
   const detail = loading ? `${request.identity.label}: ${loading}` : request.identity.label;
   return { stage, mac: request.mac, node: node.uid, detail };
+}
+
+function noteOf(stage: Stage, request: Request, node: BootNode, target: BootTarget): StageNote {
+  const noted = note(stage, request, node, fileOf(target));
+  if (target.kind !== 'tftp' && target.kind !== 'http') return noted;
+  const loader = decodeURIComponent(fileOf(target).split('/').at(-1) ?? '');
+  const why = target.instead === undefined ? '' : `, because ${target.instead} was fetched and never spoke`;
+  return { ...noted, detail: `${noted.detail}${why}`, loader };
 }
 
 function fileOf(target: BootTarget): string {

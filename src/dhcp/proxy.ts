@@ -4,7 +4,7 @@ import { addressFor } from '../boot/address.ts';
 import type { BootNode } from '../boot/directory.ts';
 import type { StageNote } from '../boot/journey.ts';
 import { type BootTarget, targetFor } from '../boot/loader.ts';
-import type { Answer, Arrival, Context } from './exchange.ts';
+import { type Answer, type Arrival, type Context, otherLoaders } from './exchange.ts';
 import { encapsulate, MESSAGE, OPTIONS, setOption } from './options.ts';
 import { BOOTREQUEST, NO_ADDRESS } from './packet.ts';
 import { destinationOf, proxied } from './reply.ts';
@@ -27,7 +27,8 @@ export function proxyAnswer(request: Request, context: Context, arrival: Arrival
   const isAsked = port === 'server' ? request.type === MESSAGE.discover : ASKS.has(request.type ?? 0);
   if (!isAsked) return { refusal: `${node.name}: left to the other server`, level: 'debug' };
   const address = (context.networks.of(node.ip) ?? arrival.network).head;
-  const target = targetFor(identity, context.loaders, { address, httpPort: context.config['http.port'] });
+  const plane = { address, httpPort: context.config['http.port'] };
+  const target = targetFor(identity, context.loaders, plane, otherLoaders(node, context));
   if (target.kind === 'refused') {
     return {
       refusal: `${node.name}: ${target.refusal}`,

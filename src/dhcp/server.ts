@@ -2,7 +2,7 @@
 import type { RemoteInfo } from 'node:dgram';
 import type { Directory } from '../boot/directory.ts';
 import type { JourneyLog } from '../boot/journey.ts';
-import type { Loaders } from '../boot/loaders.ts';
+import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
 import type { Config } from '../config.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import type { BootNetwork, Networks } from '../networks.ts';
@@ -43,6 +43,9 @@ export interface DhcpOptions {
   /** Read anew for each message, by architecture. */
   loaders: Loaders;
   served?: Context['served'];
+  spares?: SpareLoaders;
+  /** Which of several loaders a node gets. */
+  chooseLoader?: (node: string, files: readonly string[]) => string | undefined;
   /** Told of each address given to a boot that is under way: only after it may the node have its script. */
   granted?: (grant: Grant) => void;
   /** Told of each message of an unknown client, at any rate: the receiver bounds what it keeps. */

@@ -1,7 +1,7 @@
 // What a new cluster begins with: its settings, a naming pool, and the default attribute group.
 import { ipFromNumber, ipToNumber, type Subnet } from '../wire/ip.ts';
 import type { Change, ChangeContext, Plan } from './changes.ts';
-import { KINDS, type Kind, type Value } from './kinds.ts';
+import { KINDS, type Kind, MOST_INDICES, type Value } from './kinds.ts';
 
 /** Nothing when the settings exist already: an administrator may have deleted the rest on purpose. */
 export function firstObjects(context: ChangeContext): Plan {
@@ -24,10 +24,10 @@ export function firstObjects(context: ChangeContext): Plan {
   return { changes: [group, pool, settings], uids: [] };
 }
 
-/** New nodes get the upper part of the boot network: from .100 on in a /24, the upper half of a smaller or larger one. */
+/** New nodes get the upper part of the boot network: from .100 on in a /24, the upper half of a smaller or larger one, as far as a pool goes. */
 function addressRange(network: Subnet): { base: string; size: number } {
   const total = 2 ** (32 - network.prefix);
   const first = network.prefix === 24 ? 100 : Math.floor(total / 2);
   const base = ipToNumber(network.network) + first;
-  return { base: ipFromNumber(base), size: Math.max(1, total - first - 1) };
+  return { base: ipFromNumber(base), size: Math.min(MOST_INDICES, Math.max(1, total - first - 1)) };
 }

@@ -108,6 +108,9 @@ const distro = z.strictObject({
   repos: field(listOf(uidValue).default([]), 'its repositories', { refers: 'repo' }),
 });
 
+/** How many indices one naming pool has at most. */
+export const MOST_INDICES = 1_000_000;
+
 const pool = z.strictObject({
   name: field(nameValue, 'name of the naming pool', { required: true }),
   description: field(textValue.default(''), 'free text'),
@@ -120,7 +123,7 @@ const pool = z.strictObject({
   ),
   first_index: field(integerValue(0, 1_000_000).default(0), 'the lowest index'),
   ip_base: field(ipValue.or(z.literal('')).default(''), 'address of the node with the first index'),
-  size: field(integerValue(1, 1_000_000).default(65_536), 'how many indices there are'),
+  size: field(integerValue(1, MOST_INDICES).default(65_536), 'how many indices there are'),
   group: field(uidValue.or(z.literal('')).default(''), 'the attribute group that new nodes of the pool join', {
     refers: 'attrib',
   }),

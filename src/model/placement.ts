@@ -17,7 +17,8 @@ export class NodePlacer {
     ip: new Map<string, string>(),
     name: new Map<string, string>(),
   };
-  private readonly indices = new Map<string, Set<number>>();
+  /** By naming pool: who has the index. */
+  private readonly indices = new Map<string, Map<number, string>>();
   private readonly nextFree = new Map<string, number>();
 
   constructor(cluster: Cluster, network: Subnet, networks?: Networks) {
@@ -118,22 +119,19 @@ export class NodePlacer {
   }
 
   private check(node: Value<'node'>): void {
-    const clash = (what: string, value: string, holder: string | undefined): void => {
+    const clash = (what: string, holder: string | undefined): void => {
       if (holder === undefined) return;
-      throw new MusterError(
-        'duplicate',
-        `${node.name}: ${what} ${value} belongs to ${holder} already; nothing was changed.`,
-      );
+      // A holder that is no node yet stands earlier in the same request
+      const how = this.cluster.byName('node', holder)
+        ? `belongs to ${holder} already`
+        : `is given twice, also for the new node ${holder}`;
+      throw new MusterError('duplicate', `${what} ${how}; nothing was changed.`);
     };
-    clash('MAC', node.mac, this.taken.mac.get(node.mac));
-    clash('IP', node.ip, this.taken.ip.get(node.ip));
-    clash('name', node.name, this.taken.name.get(node.name));
-    if (this.indices.get(node.naming_pool)?.has(node.index)) {
-      throw new MusterError(
-        'duplicate',
-        `${node.name}: the index ${node.index} is taken already; nothing was changed.`,
-      );
-    }
+    // The index first: name and address come of it, and would be blamed for it
+    clash(`The index ${node.index}`, this.indices.get(node.naming_pool)?.get(node.index));
+    clash(`${node.name}: MAC ${node.mac}`, this.taken.mac.get(node.mac));
+    clash(`${node.name}: IP ${node.ip}`, this.taken.ip.get(node.ip));
+    clash(`${node.name}: name ${node.name}`, this.taken.name.get(node.name));
   }
 
   private checkAddress(node: Value<'node'>): void {
@@ -155,8 +153,8 @@ export class NodePlacer {
     this.taken.mac.set(node.mac, node.name);
     this.taken.ip.set(node.ip, node.name);
     this.taken.name.set(node.name, node.name);
-    const indices = this.indices.get(node.naming_pool) ?? new Set();
-    this.indices.set(node.naming_pool, indices.add(node.index));
+    const indices = this.indices.get(node.naming_pool) ?? new Map<number, string>();
+    this.indices.set(node.naming_pool, indices.set(node.index, node.name));
   }
 
   private release(node: Value<'node'>): void {

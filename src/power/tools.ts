@@ -62,7 +62,13 @@ export class Tools {
     const { secret } = options;
     const env = { LC_ALL: 'C', ...options.env, ...(secret && { [secret.name]: secret.value }) };
     const result = await inTime(this.timeoutMs, async signal =>
-      run(program, args, { env, signal, keepBytes: 65_536, ...(options.package && { package: options.package }) }),
+      run(program, args, {
+        env,
+        signal,
+        group: true,
+        keepBytes: 65_536,
+        ...(options.package && { package: options.package }),
+      }),
     );
     return result && scrubbed(result, secret?.value);
   }
@@ -79,6 +85,7 @@ export class Tools {
         env: ssh.env,
         input: secret ? `${secret.value}\n` : '',
         signal,
+        group: true,
         keepBytes: 65_536,
         package: 'openssh-client',
       }),

@@ -12,6 +12,8 @@ export interface RunOptions {
   /** Ends the program (SIGTERM, then SIGKILL two seconds later) after this many milliseconds. */
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** Whether the signal ends all that the program has started too (SIGKILL to a process group of its own); it is then a result. */
+  group?: boolean;
   /** Given each line of standard output and error as it comes. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
   /** The Debian package that has the program, for the error when it is missing. */
@@ -33,8 +35,12 @@ export async function run(command: string, args: readonly string[], options: Run
     cwd: options.cwd,
     env: options.env ? { ...process.env, ...options.env } : process.env,
     stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    signal: options.signal,
+    detached: options.group === true,
+    ...(!options.group && { signal: options.signal }),
   });
+  const endGroup = (): void => killGroup(child.pid);
+  if (options.group && options.signal?.aborted) endGroup();
+  else if (options.group) options.signal?.addEventListener('abort', endGroup, { once: true });
   const stdout = collect(child.stdout, options, 'stdout');
   const stderr = collect(child.stderr, options, 'stderr');
   // A program that ends without reading its input closes the pipe: its exit status tells the story.
@@ -53,6 +59,16 @@ export async function run(command: string, args: readonly string[], options: Run
     throw new MusterError('tool-missing', `The program '${command}' is not installed${remedy}.`, { cause: error });
   } finally {
     stop?.();
+    options.signal?.removeEventListener('abort', endGroup);
+  }
+}
+
+function killGroup(pid: number | undefined): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // It has ended by itself.
   }
 }
 

@@ -37,6 +37,7 @@ export async function runOnNode(
   return run('ssh', nodeSsh(node, key.file, command), {
     package: 'openssh-client',
     keepBytes: 65_536,
+    group: true,
     ...options,
   });
 }
@@ -85,11 +86,13 @@ async function execOne(
         if (stream === 'stdout' || !SSH_WORDS.test(line)) told({ name, stream, line });
       },
     });
+    if (signal.aborted) return;
+    if (timer?.aborted) return told({ name, problem: `not done in ${(timeoutMs ?? 0) / 1000} s, and ended` });
     const problem = sshProblem(result);
     told(problem === undefined ? { name, status: result.status } : { name, problem });
   } catch (error) {
     if (signal.aborted) return;
-    told({ name, problem: timer?.aborted ? `not done in ${(timeoutMs ?? 0) / 1000} s, and ended` : reasonOf(error) });
+    told({ name, problem: reasonOf(error) });
   }
 }
 

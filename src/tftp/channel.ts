@@ -147,19 +147,20 @@ export class Channel implements Place, Timed {
     for (let block = first; block <= last; block++) {
       const start = (block - 1) * terms.blockSize;
       const data = content.subarray(start, start + terms.blockSize);
-      this.socket.send([dataHeader(block), data], port, address, ignoreLoss);
+      this.socket.send([dataHeader(block), data], port, address);
     }
   }
 
   private reply(bytes: Buffer, to: Client): void {
-    this.socket?.send(bytes, to.port, to.address, ignoreLoss);
+    this.socket?.send(bytes, to.port, to.address);
   }
 }
 
-/** A packet that the system did not send (a full queue, a firewall) is a lost packet: the timer sends it again. */
-export function ignoreLoss(): void {}
-
-/** An IPv4 socket that takes addresses as they are; Node's own look-up costs a turn of the event loop for each packet. */
+/**
+ * An IPv4 socket that takes addresses as they are; Node's own look-up costs a turn of the event loop for each packet. Packets are
+ * sent without a callback, which would cost a tick each: one that the system did not send (a full queue, a firewall) is then
+ * a lost packet without a word, and the timer sends it again.
+ */
 export function openSocket(): Socket {
   return createSocket({
     type: 'udp4',

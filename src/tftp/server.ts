@@ -3,7 +3,7 @@ import type { RemoteInfo, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { MusterError, reasonOf } from '../errors.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
-import { Channel, type Client, ignoreLoss, type Outcome, openSocket } from './channel.ts';
+import { Channel, type Client, type Outcome, openSocket } from './channel.ts';
 import { Deadlines } from './deadlines.ts';
 import { FileCache } from './files.ts';
 import { findFile, type TftpFiles } from './names.ts';
@@ -187,7 +187,7 @@ class Server implements TftpServer {
   private answer(to: Client, code: ErrorCode, message: string): void {
     // A file may still have been read while the server was closed.
     if (this.closed) return;
-    this.socket.send(encodeError(code, message), to.port, to.address, ignoreLoss);
+    this.socket.send(encodeError(code, message), to.port, to.address);
   }
 
   private readonly channelEvents = {

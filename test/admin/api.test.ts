@@ -149,6 +149,38 @@ test('a wrong reserved attribute is refused with what there is', async t => {
   );
 });
 
+test('the settings need no identifier; the list of groups of a node can be replaced', async t => {
+  const { ask } = await world(t);
+  t.is((await ask('PATCH', '/cluster', { cluster_name: 'lab' })).status, 200);
+  t.is(((await ask('GET', '/cluster')).json.data as Shown)['cluster_name'], 'lab');
+  await ask('POST', '/nodes', { mac: mac(1) });
+  await ask('POST', '/attribs', [{ name: 'gpu' }, { name: 'rack' }]);
+  const groups = async (): Promise<unknown> => ((await ask('GET', '/node/n0')).json.data as Shown)['groups'];
+  await ask('POST', '/node/n0/groups', ['gpu']);
+  t.is((await ask('PATCH', '/node/n0/groups', ['rack', 'gpu'])).status, 200);
+  t.deepEqual(await groups(), ['rack', 'gpu']);
+  t.is((await ask('PATCH', '/node/n0/groups', [])).status, 200);
+  t.deepEqual(await groups(), []);
+  refused(
+    t,
+    await ask('PATCH', '/node/n0/groups', { groups: ['gpu'] }),
+    400,
+    'bad-usage',
+    'A list of names of attribute groups is wanted.',
+  );
+});
+
+test('a body of another type is refused with the type that is wanted', async t => {
+  const { ask } = await world(t);
+  refused(
+    t,
+    await ask('POST', '/attribs', 'name=gpu', { 'content-type': 'application/x-www-form-urlencoded' }),
+    400,
+    'bad-usage',
+    'The body must be JSON, sent with the header Content-Type: application/json.',
+  );
+});
+
 test('set on attribute groups without a selection acts on the default group', async t => {
   const { ask, cluster } = await world(t);
   await ask('POST', '/attribs', { name: 'gpu' });

@@ -90,7 +90,8 @@ export async function ask(
   headers: Record<string, string> = {},
 ): Promise<Answer> {
   const isBytes = Buffer.isBuffer(body);
-  const payload = body === undefined ? undefined : isBytes ? body : JSON.stringify(body);
+  const isText = typeof body === 'string';
+  const payload = body === undefined ? undefined : isBytes || isText ? body : JSON.stringify(body);
   const type = isBytes ? 'application/octet-stream' : 'application/json';
   return new Promise((resolve, reject) => {
     const asked = httpRequest(

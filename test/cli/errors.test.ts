@@ -198,11 +198,20 @@ const wrongs: Wrong[] = [
     status: 5,
     says: /MAC 08:00:27:00:00:01 belongs to n0 already; nothing was/,
   },
-  { line: 'muster node create --content @twice.json', status: 5, says: /MAC 08:00:27:00:00:09 belongs to n1 already/ },
+  {
+    line: 'muster node create --content @twice.json',
+    status: 5,
+    says: /MAC 08:00:27:00:00:09 is given twice, also for the new node n1/,
+  },
   { line: 'muster boot -i Frozen update cmdline=x', status: 5, says: /^ERROR: The boot config Frozen is frozen/ },
   { line: 'muster boot -i Frozen delete', status: 5, says: /^ERROR: The boot config Frozen is frozen/ },
   { line: 'muster boot -i Boot delete', status: 5, says: 'ERROR: The boot config Boot is used by node n0; change' },
   { line: 'muster boot -i Boot download kernel', status: 5, says: /has no kernel/ },
+  {
+    line: 'muster boot -i Boot download kernal',
+    status: 2,
+    says: "ERROR: A boot config has no stored file 'kernal'; there is kernel, initramfs.\n",
+  },
   { line: 'muster boot download kernel', status: 2, says: "ERROR: 'download' needs exactly one object: -i NAME.\n" },
   {
     line: 'muster node -i n0 waitfor up --timeout 0',

@@ -54,6 +54,16 @@ test('a list is printed as the specified system prints it', t => {
   );
 });
 
+test('the size of a naming pool counts indices, not bytes', t => {
+  const pool = shown('default', { first_index: 0, size: 155 });
+  const text = listText(
+    [pool],
+    { showUids: false, fields: undefined },
+    { title: 'Naming pools', detail: 'long', now: NOW },
+  );
+  t.is(text, 'Naming pools\n  default\n    first_index: 0\n    name: default\n    size: 155\n');
+});
+
 test('a table has the names on the left and fits its width', t => {
   const nodes = [shown('n0', { groups: ['gpu', 'rack1'] }), shown('n10', { groups: [] })];
   t.is(
@@ -166,6 +176,17 @@ test.serial('a download is the file that was sent', async t => {
   t.regex(stderr, /^back: 4096 bytes, SHA-256 [0-9a-f]{64}\n$/);
   t.deepEqual(await readFile(join(daemon.folder, 'back')), kernelFile('6.1.0'));
   await t.throwsAsync(stat(join(daemon.folder, 'back.part')));
+});
+
+test.serial('a download goes to standard output or into a folder, and says why it cannot be written', async t => {
+  const piped = await daemon.shell('muster boot -i Boot download kernel - | sha256sum');
+  const whole = await daemon.shell('sha256sum < back');
+  t.is(piped.stdout, whole.stdout, piped.stderr);
+  t.is((await run('boot', '-i', 'Boot', 'download', 'kernel', 'bin')).status, 0);
+  t.deepEqual(await readFile(join(daemon.folder, 'bin', 'Boot.kernel')), kernelFile('6.1.0'));
+  const nowhere = await run('boot', '-i', 'Boot', 'download', 'kernel', 'nowhere/x');
+  t.is(nowhere.status, 6);
+  t.regex(nowhere.stderr, /^ERROR: nowhere\/x: .*ENOENT.*\n$/);
 });
 
 test.serial('-q says nothing, -vv says what is asked', async t => {

@@ -1,8 +1,10 @@
 import test from 'ava';
 import { Commander } from '../../src/admin/commander.ts';
+import { defaultConfig, networksOf } from '../../src/config.ts';
 import { NewNodes } from '../../src/daemon/new-nodes.ts';
 import { UnknownMachines } from '../../src/daemon/unknown-machines.ts';
 import { type Log, silentLog } from '../../src/log.ts';
+import { planCreate } from '../../src/model/changes.ts';
 import type { Entry } from '../../src/model/cluster.ts';
 import type { Commit, Store } from '../../src/store/store.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
@@ -107,4 +109,26 @@ test('unknown machines: when, where, what and how often; the latest first; bound
   );
   for (let number = 0; number < 5000; number += 1) seen(number, 100 + number);
   t.is(unknown.list(() => false).length, 2000);
+});
+
+test('a machine of another network gets a node by the naming pool that has its addresses there, or a line that says what to make', async t => {
+  const { fake, lines } = world();
+  const config = { ...defaultConfig(), 'head.address': '10.54.0.1/24' };
+  const networks = networksOf({ ...config, networks: [{ name: 'east', address: '10.60.0.1/24' }] });
+  const store = { commit: async (commit: Commit) => fake.apply(commit.changes) } as unknown as Store;
+  const say = (_fields: unknown, text: string): void => void lines.push(text);
+  const newNodes = new NewNodes({
+    context: { ...fake.context(), networks },
+    commander: new Commander(fake.cluster, store),
+    log: { ...silentLog(), info: say, warn: say } as unknown as Log,
+    now: () => 0,
+  });
+  const seen = async (number: number) =>
+    newNodes.seen({ mac: mac(number), architecture: 'x64 UEFI (7)', discovers: true, network: 'east' });
+  await seen(1);
+  t.regex(lines.at(-1) ?? '', /no naming pool has its ip_base in the network east: muster pool create name=east/);
+  const { changes } = planCreate(fake.context(), 'pool', [{ name: 'east', pattern: 'e{}', ip_base: '10.60.0.100' }]);
+  fake.apply(changes);
+  await seen(2);
+  t.like(fake.cluster.nodeByMac(mac(2))?.value, { name: 'e0', ip: '10.60.0.100' });
 });

@@ -265,7 +265,13 @@ test('firmware that loads by TFTP gets next server and file, and no PXE extensio
     [60, 43, 66, 67, 175].map(code => option(offer, code)),
     [undefined, undefined, undefined, undefined, undefined],
   );
-  t.deepEqual(offer.note, { stage: 'offered', mac: MAC, node: 'u0', detail: 'x64 UEFI (7): snponly.efi' });
+  t.deepEqual(offer.note, {
+    stage: 'offered',
+    mac: MAC,
+    node: 'u0',
+    detail: 'x64 UEFI (7): snponly.efi',
+    loader: 'snponly.efi',
+  });
   t.is(offer.grant, undefined);
   const ack = replyTo(message({}, [REQUEST, OURS, WANTED, ...FIRMWARE]));
   t.is(ack.note?.stage, 'addressed');

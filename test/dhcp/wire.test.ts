@@ -18,7 +18,15 @@ const node = (number: number, ip: string): BootNode => ({
   ip,
   hostname: `n${number}`,
 });
-const NODES = [node(1, '10.54.0.101'), node(2, '10.60.0.102'), node(3, '10.56.0.103'), node(4, '10.54.0.104')];
+/** The first of the addresses that perfdhcp plays. */
+const PERFDHCP: BootNode = { ...node(9, '10.54.0.109'), mac: '00:0c:01:02:03:04' };
+const NODES = [
+  node(1, '10.54.0.101'),
+  node(2, '10.60.0.102'),
+  node(3, '10.56.0.103'),
+  node(4, '10.54.0.104'),
+  PERFDHCP,
+];
 const CONFIG = {
   'head.interface': 'eth1',
   networks: [
@@ -143,6 +151,10 @@ class Room {
     }
   }
 
+  async run(name: string, program: string, args: readonly string[]): Promise<{ stdout: string; status: number }> {
+    return run('ip', ['netns', 'exec', this.name(name), program, ...args], { timeoutMs: TIMEOUT_MS });
+  }
+
   async ip(name: string, words: string): Promise<void> {
     await runOk('ip', ['-n', this.name(name), ...words.split(' ')]);
   }
@@ -209,6 +221,17 @@ test("ISC's relay agent with option 82: a node behind it gets its address and th
     t.regex(lease ?? '', /^router=10\.56\.0\.254$/m);
     t.regex(lease ?? '', /^serverid=10\.54\.0\.1$/m);
     t.regex((await room.udhcpc('c1')) ?? '', /^ip=10\.54\.0\.101$/m, 'and those before it are served as ever');
+  });
+});
+
+test('perfdhcp, which plays a relay agent, gets every exchange whole', async t => {
+  await inRoom(t, ['perfdhcp'], async room => {
+    const words = ['-4', '-l', 'eth0', '-R', '1', '-r', '4', '-n', '8', '-W', '3000000', '10.54.0.1'];
+    const { stdout } = await room.run('relay', 'perfdhcp', words);
+    const drops = Array.from(stdout.matchAll(/^drops: (\d+)$/gm), match => match[1]);
+    const received = Array.from(stdout.matchAll(/^received packets: (\d+)$/gm), match => match[1]);
+    t.deepEqual(drops, ['0', '0'], stdout);
+    t.deepEqual(received, ['8', '8'], 'OFFERs and ACKs');
   });
 });
 

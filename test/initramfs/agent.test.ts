@@ -8,6 +8,8 @@ import { giveSession, MODULE, makePlace, type Place, runParts, SHELLS } from './
 
 const ODD = `it's "odd" = $HOME \`x\` \\ ;`;
 const ATTRIBUTES = `[Node]\nUID = 1234\nodd = not this\n\n[Attributes]\n_status_secs = 1\nodd = ${ODD}\nempty = \ntight=a=b\n`;
+/** For a call of its functions by themselves. */
+const KEY_PARTS = '. "$MUSTER_LIB/agent/ssh_key"';
 const TOKEN = `se'cret`;
 
 interface Running {
@@ -21,6 +23,7 @@ async function startAgent(
   shell: string,
   options: FakeHeadOptions,
   prepare?: (place: Place) => Promise<void>,
+  session: Record<string, string> = {},
 ): Promise<Running> {
   const head = await startHead({ attributes: ATTRIBUTES, ...options });
   t.teardown(() => head.stop());
@@ -35,6 +38,7 @@ async function startAgent(
     MUSTER_STATUS_SECS: 1,
     MUSTER_ADDRESS: '10.54.0.100/24',
     MUSTER_IMAGE_SHA256: 'ab'.repeat(32),
+    ...session,
   });
   await prepare?.(place);
   const [command = '', ...words] = SHELLS[shell] ?? [];
@@ -110,6 +114,45 @@ for (const shell of Object.keys(SHELLS)) {
     extra = 'new = 1\n';
     await head.until(() => head.heartbeats.length >= 6);
     t.deepEqual(await ran(), ['ran', 'ran']);
+  });
+
+  test.serial(
+    `${shell}: the head's ssh key is added once, beside what is there, before the first heartbeat`,
+    async t => {
+      if (!requireAll(t, { programs, files })) return;
+      const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIexample muster@head's";
+      const own = 'ssh-rsa AAAAB3Nza admin@site';
+      const prepare = async (place: Place) => {
+        await mkdir(join(place.root, 'root/.ssh'), { recursive: true });
+        // Without an end of its last line.
+        await writeFile(join(place.root, 'root/.ssh/authorized_keys'), own);
+        await mkdir(join(place.root, 'etc/ssh'), { recursive: true });
+        await writeFile(join(place.root, 'etc/ssh/ssh_host_ed25519_key.pub'), 'ssh-ed25519 AAAAhost root@image\n');
+      };
+      const { head, place } = await startAgent(t, shell, {}, prepare, { MUSTER_SSH_KEY: key });
+      const keys = join(place.root, 'root/.ssh/authorized_keys');
+      await head.until(() => head.heartbeats.length >= 1);
+      t.is(await readFile(keys, 'utf8'), `${own}\n${key}\n`);
+      t.is(head.heartbeats[0]?.['status.ssh_host_key'], 'ssh-ed25519 AAAAhost');
+      const again = await runParts(
+        shell,
+        place,
+        `${KEY_PARTS}; MUSTER_SSH_KEY='${key.replace("'", `'\\''`)}' install_ssh_key`,
+      );
+      t.is(again.status, 0, again.stderr);
+      t.is(await readFile(keys, 'utf8'), `${own}\n${key}\n`);
+    },
+  );
+
+  test.serial(`${shell}: the first key makes the folder, for root alone; a node without a key has none`, async t => {
+    if (!requireAll(t, { programs, files })) return;
+    const { head, place } = await startAgent(t, shell, {}, undefined, { MUSTER_SSH_KEY: 'ssh-ed25519 AAAA x' });
+    await head.until(() => head.heartbeats.length >= 1);
+    t.is((await lstat(join(place.root, 'root/.ssh'))).mode & 0o777, 0o700);
+    t.is((await lstat(join(place.root, 'root/.ssh/authorized_keys'))).mode & 0o777, 0o600);
+    const none = await startAgent(t, shell, {});
+    await none.head.until(() => none.head.heartbeats.length >= 1);
+    await t.throwsAsync(lstat(join(none.place.root, 'root/.ssh')), { code: 'ENOENT' });
   });
 
   test(`${shell}: attribute_value reads values as they are, from the attributes only`, async t => {

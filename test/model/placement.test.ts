@@ -2,8 +2,10 @@ import test from 'ava';
 import fc from 'fast-check';
 import { MusterError } from '../../src/errors.ts';
 import { planCreate, planUpdate } from '../../src/model/changes.ts';
-import type { Entry } from '../../src/model/cluster.ts';
+import { Cluster, type Entry } from '../../src/model/cluster.ts';
 import type { Input } from '../../src/model/fields.ts';
+import { firstObjects } from '../../src/model/first-objects.ts';
+import type { Value } from '../../src/model/kinds.ts';
 import { parseSubnet, type Subnet, subnetHost } from '../../src/wire/ip.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
@@ -106,7 +108,7 @@ test('each duplicate is an error that names the holder, and nothing is created',
     [{ mac: mac(1) }, 'n1: MAC 52:54:00:00:00:01 belongs to n0 already; nothing was changed.'],
     [{ mac: mac(2), ip: '10.54.0.100' }, 'n1: IP 10.54.0.100 belongs to n0 already; nothing was changed.'],
     [{ mac: mac(2), name: 'n0' }, 'n0: name n0 belongs to n0 already; nothing was changed.'],
-    [{ mac: mac(2), index: 0, name: 'x', ip: '10.54.0.9' }, 'x: the index 0 is taken already; nothing was changed.'],
+    [{ mac: mac(2), index: 0, name: 'x', ip: '10.54.0.9' }, 'The index 0 belongs to n0 already; nothing was changed.'],
     [{ mac: mac(2), ip: '10.54.0.1' }, "n1: IP 10.54.0.1 is the head's own; nothing was changed."],
   ];
   for (const [fields, text] of refusals) {
@@ -197,4 +199,34 @@ test('ten thousand nodes are placed in one plan', t => {
   const plan = planCreate({ ...fake.context(), network }, 'node', inputs);
   t.is(plan.changes.length, 10_000);
   t.is(new Set(plan.changes.map(change => (change.value as { ip: string }).ip)).size, 10_000);
+});
+
+// Every head address that the configuration takes (prefixes up to 30) begins with a pool that its schema takes too.
+test('the first naming pool fits every boot network', t => {
+  for (let prefix = 0; prefix <= 30; prefix += 1) {
+    const network = parseSubnet(`10.54.0.1/${prefix}`) as Subnet;
+    const context = { cluster: new Cluster(), network, newUid: () => 'a'.repeat(32) };
+    const pool = firstObjects(context).changes.find(change => change.kind === 'pool')?.value as Value<'pool'>;
+    t.is(subnetHost(network, pool.ip_base), true, `/${prefix}: ${pool.ip_base}`);
+    t.is(pool.size >= 1 && pool.size <= 1_000_000, true, `/${prefix}: ${pool.size}`);
+  }
+});
+
+test('a clash is told by what was given: the index, and a value that stands twice in one request', t => {
+  const fake = new FakeCluster();
+  fake.create('node', { mac: mac(1) });
+  const refusal = (inputs: Input[]) => t.throws(() => planCreate(fake.context(), 'node', inputs))?.message;
+  t.is(refusal([{ mac: mac(2), index: 0 }]), 'The index 0 belongs to n0 already; nothing was changed.');
+  t.is(refusal([{ mac: mac(1) }]), 'n1: MAC 52:54:00:00:00:01 belongs to n0 already; nothing was changed.');
+  t.is(
+    refusal([{ mac: mac(2) }, { mac: mac(3) }, { mac: mac(2) }]),
+    'n3: MAC 52:54:00:00:00:02 is given twice, also for the new node n1; nothing was changed.',
+  );
+  t.is(
+    refusal([
+      { mac: mac(2), index: 7 },
+      { mac: mac(3), index: 7 },
+    ]),
+    'The index 7 is given twice, also for the new node n7; nothing was changed.',
+  );
 });

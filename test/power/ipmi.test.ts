@@ -1,6 +1,9 @@
 // `muster node power` with a living daemon, ipmitool, and BMCs of OpenIPMI's ipmi_sim.
 
-import { readdirSync, readFileSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { TestDaemon } from '../cli/daemon.ts';
@@ -135,6 +138,44 @@ test.serial('a BMC that never answers is said so, and the next URI is tried; tem
   }
 });
 
+test.serial('the console is serial over LAN, both ways, and a log of it is kept', async t => {
+  if (!requireAll(t, { programs: [...NEEDS.programs, 'script'] })) return;
+  const echo = createServer(socket => socket.on('data', bytes => socket.write(`<${String(bytes).trim()}>`)));
+  await new Promise<void>(resolve => echo.listen(0, '127.0.0.1', resolve));
+  const { port } = echo.address() as AddressInfo;
+  const bmc = await Bmc.start({
+    folder: daemon.folder,
+    name: 'sol',
+    password: 'sol',
+    sol: `"tcp:127.0.0.1:${port}" 115200`,
+  });
+  try {
+    await nodes(2, 3);
+    await muster('node', '-i', 'n4', 'update', `power_uri=ipmi:///admin:sol@127.0.0.1:${bmc.port}?cipher=3`);
+    const console4 = spawn('muster', ['node', 'console', 'n4'], { env: daemon.environment });
+    let screen = '';
+    const seen = async (mark: RegExp) => {
+      while (!mark.test(screen)) await once(console4.stdout, 'data');
+    };
+    console4.stdout.on('data', (bytes: Buffer) => {
+      screen += bytes.toString();
+    });
+    await seen(/operational/);
+    console4.stdin.write('hello');
+    await seen(/<hello>/);
+    // Ctrl-], though the keyboard stays open.
+    console4.stdin.write('\u001d');
+    const [status] = (await once(console4, 'close')) as [number];
+    t.is(status, 0);
+    t.regex(readFileSync(join(daemon.folder, 'state/consoles/n4.log'), 'utf8'), /<hello>/);
+    t.is(statSync(join(daemon.folder, 'state/consoles/n4.log')).mode & 0o777, 0o600);
+    t.regex((await muster('node', 'console', 'n3')).stderr, /has no power_uri/);
+  } finally {
+    await bmc.stop();
+    echo.close();
+  }
+});
+
 test.serial('64 BMCs at once: one line for those with the same result, and the exit status of the worst', async t => {
   if (!requireAll(t, NEEDS)) return;
   const bmcs: Bmc[] = [];
@@ -166,7 +207,6 @@ test.serial('64 BMCs at once: one line for those with the same result, and the e
 });
 
 test.serial('what cannot be done is refused with a reason, and nothing is switched', async t => {
-  await nodes(1, 3);
   const refused = async (words: string[], status: number, reason: RegExp) => {
     const result = await muster(...words);
     t.is(result.status, status, result.stdout + result.stderr);

@@ -1,17 +1,17 @@
 // Tools on a server by ssh: a real sshd in a network namespace, with ipmitool, and a stand-in for VBoxManage that says what its manual says.
 
-import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Namespace, openNamespace } from '../../src/lab/namespace.ts';
-import { type LabProcess, startProcess, tailOf } from '../../src/lab/process.ts';
-import { runOk } from '../../src/process/run.ts';
+import { type LabProcess, tailOf } from '../../src/lab/process.ts';
 import { TestDaemon } from '../cli/daemon.ts';
 import { requireAll } from '../support/require.ts';
 import { Bmc } from './bmc.ts';
 import { SecretWatch } from './secret-watch.ts';
+import { SSHD_NEEDS, startSshd } from './sshd.ts';
 
-const NEEDS = { root: true, programs: ['sshd', 'ssh', 'ssh-keygen', 'ipmitool', 'ipmi_sim', 'unshare', 'openssl'] };
+const NEEDS = { root: true, programs: [...SSHD_NEEDS, 'ipmitool', 'ipmi_sim'] };
 const SSH_PASSWORD = `ssh:p4ss/w'rd`;
 const BMC_PASSWORD = `b$mc'p:4s`;
 const BMC_PORT = 9001;
@@ -43,36 +43,12 @@ async function start(): Promise<World> {
     port: BMC_PORT,
     within: namespace.command,
   });
-  const sshd = await startSshd(daemon.folder, namespace);
+  const tools = join(daemon.folder, 'tools');
+  mkdirSync(tools);
+  mkdirSync(join(daemon.folder, 'machines'));
+  writeFileSync(join(tools, 'VBoxManage'), vboxStandIn(join(daemon.folder, 'machines')), { mode: 0o755 });
+  const sshd = await startSshd(daemon.folder, namespace, { password: SSH_PASSWORD, path: [tools] });
   return { daemon, namespace, sshd, bmc };
-}
-
-/** sshd sees a root of its own password: /etc/shadow is another file in its mount namespace. */
-async function startSshd(folder: string, namespace: Namespace): Promise<LabProcess> {
-  const place = (name: string) => join(folder, name);
-  await runOk('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', place('host_key')]);
-  const hash = (await runOk('openssl', ['passwd', '-6', '-stdin'], { input: `${SSH_PASSWORD}\n` })).trim();
-  writeFileSync(place('shadow'), `root:${hash}:19000:0:99999:7:::\nsshd:!:19000::::::\n`, { mode: 0o600 });
-  writeFileSync(place('authorized_keys'), '');
-  mkdirSync(place('tools'));
-  mkdirSync(place('machines'));
-  writeFileSync(place('tools/VBoxManage'), vboxStandIn(place('machines')));
-  chmodSync(place('tools/VBoxManage'), 0o755);
-  const lines = [
-    'ListenAddress 127.0.0.1:22',
-    `HostKey ${place('host_key')}`,
-    `AuthorizedKeysFile ${place('authorized_keys')}`,
-    'PidFile none',
-    'UsePAM no',
-    'StrictModes no',
-    'PermitRootLogin yes',
-    'PasswordAuthentication yes',
-    `SetEnv PATH=${place('tools')}:/usr/sbin:/usr/bin:/sbin:/bin`,
-  ];
-  writeFileSync(place('sshd_config'), `${lines.join('\n')}\n`);
-  const script = 'mkdir -p /run/sshd && mount --bind "$1" /etc/shadow && exec /usr/sbin/sshd -D -e -f "$2"';
-  const inside = ['unshare', '--mount', 'sh', '-c', script, 'sh', place('shadow'), place('sshd_config')];
-  return startProcess({ name: 'sshd', command: namespace.command(inside), log: place('sshd.log') });
 }
 
 /** After the manual of VirtualBox, chapter 8: VBoxManage; keeps the state of each machine in a file, and notes how many run at once. */

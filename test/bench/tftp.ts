@@ -1,0 +1,93 @@
+// A loader of 1 MB by TFTP against tftpd-hpa and dnsmasq: clients in one process, by turns, block sizes and windows of firmware.
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { packageRoot } from '../../src/package-root.ts';
+import { runOk } from '../../src/process/run.ts';
+import { costOf, type Served, serve } from './pair.ts';
+import { type BenchRow, median, row } from './row.ts';
+
+const LOADS = [
+  { clients: 1, blksize: 512, window: 1 },
+  { clients: 1, blksize: 1468, window: 1 },
+  { clients: 64, blksize: 1468, window: 1 },
+  { clients: 1000, blksize: 1468, window: 1 },
+  { clients: 1, blksize: 1468, window: 16 },
+  { clients: 64, blksize: 1468, window: 16 },
+  { clients: 1000, blksize: 1468, window: 16 },
+];
+const ROUNDS = 5;
+const SECONDS = 2;
+const FILE = 'loader.efi';
+
+interface Server {
+  name: string;
+  address: string;
+  port: number;
+  start(): Promise<Served>;
+}
+
+export async function* benchTftp(): AsyncGenerator<BenchRow> {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-bench-'));
+  await chmod(folder, 0o755);
+  await writeFile(join(folder, FILE), Buffer.alloc(1 << 20, 7), { mode: 0o644 });
+  const servers = serversOf(folder);
+  const running = await Promise.all(servers.map(async server => server.start()));
+  await delay(500);
+  try {
+    for (const load of LOADS) {
+      const found: number[][] = servers.map(() => []);
+      for (let round = 0; round < ROUNDS; round += 1)
+        for (const [index, server] of servers.entries()) found[index]?.push(await measure(server, load));
+      const [ours = 0, ...peers] = found.map(median);
+      const name = `${load.clients} clients, blksize ${load.blksize}, windowsize ${load.window}`;
+      for (const [index, peer] of peers.entries()) {
+        const peerName = servers[index + 1]?.name ?? '';
+        yield row({ case: name, ours, peer, peerName, unit: 'MB/s', higherIsBetter: true });
+      }
+    }
+    const [ours = 0, , peer = 0] = running.map(({ child }) => costOf(child.pid ?? 0).memory);
+    yield row({ case: 'memory afterwards', ours, peer, peerName: 'dnsmasq', unit: 'MiB', higherIsBetter: false });
+  } finally {
+    for (const server of running) await server.stop();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function serversOf(folder: string): Server[] {
+  const script = join(packageRoot, 'dist/test/tftp/serve.js');
+  const ours = [script, '127.0.0.1', '6969', `${FILE}=${join(folder, FILE)}`];
+  const dnsmasq = ['--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--port=0', '--user=root'];
+  const tftp = ['--enable-tftp', `--tftp-root=${folder}`, '--tftp-max=4000', '--listen-address=127.0.69.2'];
+  return [
+    {
+      name: 'muster',
+      address: '127.0.0.1',
+      port: 6969,
+      start: async () => serve([process.execPath, ours], { ready: /^port / }),
+    },
+    {
+      name: 'tftpd-hpa',
+      address: '127.0.69.1',
+      port: 69,
+      start: async () =>
+        serve(['in.tftpd', ['--foreground', '--listen', '--address', '127.0.69.1:69', '--secure', folder]]),
+    },
+    {
+      name: 'dnsmasq',
+      address: '127.0.69.2',
+      port: 69,
+      start: async () => serve(['dnsmasq', [...dnsmasq, '--bind-interfaces', '--except-interface=eth0', ...tftp]]),
+    },
+  ];
+}
+
+/** MB of files per second. */
+async function measure({ address, port }: Server, load: (typeof LOADS)[number]): Promise<number> {
+  const script = join(packageRoot, 'dist/test/bench/tftp-load.js');
+  const words = [script, address, port, FILE, load.clients, load.blksize, load.window, SECONDS].map(String);
+  const out = await runOk(process.execPath, words, { timeoutMs: 60_000 });
+  const { bytes, seconds } = JSON.parse(out) as { bytes: number; seconds: number };
+  return bytes / seconds / 1e6;
+}

@@ -1,0 +1,221 @@
+// Actions of one machine in simulated time: what is asked, what is confirmed, and when it is given up; limits, tries and turns.
+import test from 'ava';
+import { MusterError } from '../../src/errors.ts';
+import type { PowerTarget } from '../../src/power/driver.ts';
+import { actHard } from '../../src/power/hard.ts';
+import { askingAgain, Limits, Stagger } from '../../src/power/limits.ts';
+import { actSoft } from '../../src/power/soft.ts';
+
+/** A clock that goes on only by what is slept. */
+function clock() {
+  let now = 0;
+  const sleep = async (milliseconds: number): Promise<void> => {
+    now += milliseconds;
+  };
+  return { now: () => now, sleep };
+}
+
+class Machine implements PowerTarget {
+  readonly name = 'machine';
+  readonly asked: string[] = [];
+  private readonly now: () => number;
+  private readonly delayMs: number;
+  private changes: { at: number; state: 'on' | 'off' }[];
+  ignores = false;
+  cycleStaysOff = false;
+
+  constructor(now: () => number, state: 'on' | 'off', delayMs = 0) {
+    this.now = now;
+    this.delayMs = delayMs;
+    this.changes = [{ at: 0, state }];
+  }
+
+  async status() {
+    return this.changes.findLast(({ at }) => at <= this.now())?.state ?? 'off';
+  }
+
+  async on() {
+    this.ask('on', 'on');
+  }
+
+  async off() {
+    this.ask('off', 'off');
+  }
+
+  async cycle() {
+    this.ask('cycle', 'off');
+    if (!this.cycleStaysOff) this.changes.push({ at: this.now() + this.delayMs + 5000, state: 'on' });
+  }
+
+  async reset() {
+    this.asked.push('reset');
+  }
+
+  async bootNext(device: string, efi: boolean) {
+    this.asked.push(`boot ${device}${efi ? ' efi' : ''}`);
+  }
+
+  private ask(word: string, state: 'on' | 'off') {
+    this.asked.push(word);
+    if (!this.ignores) this.changes.push({ at: this.now() + this.delayMs, state });
+  }
+}
+
+const once = { turn: async () => {}, again: async <T>(work: () => Promise<T>) => work() };
+
+test('off is confirmed by asking, however late the BMC is; what is so already is not asked for', async t => {
+  const time = clock();
+  const machine = new Machine(time.now, 'on', 9000);
+  t.deepEqual(await actHard(machine, { action: 'off', efi: false }, { ...time, ...once }), {
+    state: 'off',
+    wasSo: false,
+  });
+  t.true(time.now() >= 9000);
+  t.deepEqual(await actHard(machine, { action: 'off', efi: false }, { ...time, ...once }), {
+    state: 'off',
+    wasSo: true,
+  });
+  t.deepEqual(machine.asked, ['off']);
+});
+
+test('a BMC that says yes and does nothing is found out', async t => {
+  const time = clock();
+  const machine = new Machine(time.now, 'off');
+  machine.ignores = true;
+  const error = await t.throwsAsync(actHard(machine, { action: 'on', efi: false }, { ...time, ...once }));
+  t.is(error?.message, 'machine took the command and is still off after 60 s');
+});
+
+test('a cycle of what is off switches it on, and one that stays off is switched on', async t => {
+  const time = clock();
+  const off = new Machine(time.now, 'off');
+  await actHard(off, { action: 'cycle', next: 'pxe', efi: true }, { ...time, ...once });
+  t.deepEqual(off.asked, ['boot pxe efi', 'on']);
+  const stuck = new Machine(time.now, 'on');
+  stuck.cycleStaysOff = true;
+  t.like(await actHard(stuck, { action: 'cycle', efi: false }, { ...time, ...once }), { state: 'on' });
+  t.deepEqual(stuck.asked, ['cycle', 'on']);
+  const normal = new Machine(time.now, 'on', 1000);
+  await actHard(normal, { action: 'cycle', efi: false }, { ...time, ...once });
+  t.deepEqual(normal.asked, ['cycle']);
+});
+
+test('a busy BMC is asked four times, with growing pauses that chance halves at most', async t => {
+  const pauses: number[] = [];
+  let asked = 0;
+  const busy = async () => {
+    asked += 1;
+    throw new MusterError('bmc-busy', 'busy');
+  };
+  await t.throwsAsync(
+    askingAgain(
+      busy,
+      async ms => void pauses.push(ms),
+      () => 0,
+    ),
+    { message: 'busy' },
+  );
+  t.is(asked, 4);
+  t.deepEqual(pauses, [250, 500, 1000]);
+  const wrong = async () => {
+    asked += 1;
+    throw new MusterError('bmc-refused', 'no');
+  };
+  await t.throwsAsync(
+    askingAgain(
+      wrong,
+      async () => {},
+      () => 0,
+    ),
+  );
+  t.is(asked, 5, 'a refusal is an answer');
+});
+
+test('limits hold for each key, and the waiting come in their order', async t => {
+  const limits = new Limits();
+  const running = new Map<string, number>();
+  const order: number[] = [];
+  let most = 0;
+  const work = (key: string, id: number) =>
+    limits.within(key, 3, async () => {
+      running.set(key, (running.get(key) ?? 0) + 1);
+      most = Math.max(most, running.get('a') ?? 0);
+      order.push(id);
+      await new Promise(resolve => setImmediate(resolve));
+      running.set(key, (running.get(key) ?? 0) - 1);
+      if (id === 5) throw new Error('one fails');
+    });
+  const results = await Promise.allSettled([...Array(20).keys()].map(id => work(id === 19 ? 'b' : 'a', id)));
+  t.is(most, 3);
+  t.is(results.filter(({ status }) => status === 'rejected').length, 1);
+  t.deepEqual(
+    order.filter(id => id < 19),
+    [...Array(19).keys()],
+  );
+  t.true(order.indexOf(19) < 5, 'another key does not wait');
+});
+
+test('staggered nodes have a moment each', t => {
+  let now = 1000;
+  const stagger = new Stagger(0.5, () => now);
+  t.deepEqual([stagger.turn(), stagger.turn(), stagger.turn()], [0, 500, 1000]);
+  now = 9000;
+  t.is(stagger.turn(), 0);
+});
+
+const soft = (
+  answers: { status: number; stdout?: string; stderr?: string }[],
+  more: { silentAt?: number; bootAt?: number } = {},
+) => {
+  const time = clock();
+  const commands: string[] = [];
+  return {
+    commands,
+    ports: {
+      ...time,
+      run: async (command: string) => {
+        commands.push(command);
+        return { stdout: '', stderr: '', ...(answers.shift() ?? { status: 255, stderr: 'ssh: no more answers' }) };
+      },
+      isSilent: async () => time.now() >= (more.silentAt ?? Number.POSITIVE_INFINITY),
+      hasBootedSince: () => time.now() >= (more.bootAt ?? Number.POSITIVE_INFINITY),
+    },
+  };
+};
+
+test('a soft reboot is done when the node has gone or has begun a boot, and not before', async t => {
+  const cut = soft([{ status: 255, stdout: 'muster-asked\n' }], { silentAt: 7000 });
+  await actSoft('reboot', undefined, 30_000, cut.ports);
+  t.regex(cut.commands[0] ?? '', /exec \/usr\/sbin\/reboot$/);
+  t.true(cut.ports.now() >= 7000);
+  await actSoft('reboot', undefined, 30_000, soft([{ status: 0 }], { bootAt: 5000 }).ports);
+  const hangs = soft([{ status: 0 }]);
+  await t.throwsAsync(actSoft('reboot', undefined, 30_000, hangs.ports), { message: /did not go down in 30 s/ });
+});
+
+test('a soft shutdown with a BMC is done when the BMC says off', async t => {
+  const { ports, commands } = soft([{ status: 0 }], { silentAt: 1000 });
+  const machine = new Machine(ports.now, 'on');
+  await t.throwsAsync(actSoft('shutdown', machine, 20_000, ports), { message: /did not power off in 20 s/ });
+  t.regex(commands[0] ?? '', /exec \/usr\/sbin\/shutdown -h now$/);
+});
+
+test('an sshd that does not listen yet is waited for a little; another failure is said at once, without the address', async t => {
+  const refused = { status: 255, stderr: 'ssh: connect to host 10.54.0.7 port 22: Connection refused\n' };
+  const early = soft([refused, refused, { status: 0 }], { bootAt: 3000 });
+  await actSoft('reboot', undefined, 30_000, early.ports);
+  const never = soft(Array.from({ length: 50 }, () => ({ ...refused })));
+  await t.throwsAsync(actSoft('reboot', undefined, 30_000, never.ports), {
+    message: 'ssh: port 22: Connection refused',
+  });
+  t.true(never.ports.now() >= 10_000 && never.ports.now() < 15_000);
+  const denied = soft([{ status: 255, stderr: 'root@10.54.0.7: Permission denied (publickey).\n' }]);
+  await t.throwsAsync(actSoft('reboot', undefined, 30_000, denied.ports), {
+    message: 'ssh: Permission denied (publickey)',
+  });
+  t.is(denied.ports.now(), 0);
+  const lacks = soft([{ status: 127, stdout: 'muster-asked\n', stderr: 'sh: /usr/sbin/reboot: not found' }]);
+  await t.throwsAsync(actSoft('reboot', undefined, 30_000, lacks.ports), {
+    message: /\/usr\/sbin\/reboot failed on the node: .*not found/,
+  });
+});

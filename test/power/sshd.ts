@@ -1,0 +1,48 @@
+// A real sshd in a network namespace, with host key, accounts and authorized keys of its own.
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Namespace } from '../../src/lab/namespace.ts';
+import { type LabProcess, startProcess, tailOf } from '../../src/lab/process.ts';
+import { runOk } from '../../src/process/run.ts';
+
+export const SSHD_NEEDS = ['sshd', 'ssh', 'ssh-keygen', 'unshare', 'openssl'];
+
+export interface SshdOptions {
+  /** Of root, in this sshd alone. */
+  password: string;
+  /** Folders before the usual ones in the PATH of who logs in. */
+  path?: readonly string[];
+  addresses?: readonly string[];
+}
+
+/** Reads `authorized_keys` in the folder. /etc/shadow is another file in its mount namespace. */
+export async function startSshd(folder: string, namespace: Namespace, options: SshdOptions): Promise<LabProcess> {
+  const place = (name: string) => join(folder, name);
+  await runOk('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', place('host_key')]);
+  const hash = (await runOk('openssl', ['passwd', '-6', '-stdin'], { input: `${options.password}\n` })).trim();
+  writeFileSync(place('shadow'), `root:${hash}:19000:0:99999:7:::\nsshd:!:19000::::::\n`, { mode: 0o600 });
+  if (!existsSync(place('authorized_keys'))) writeFileSync(place('authorized_keys'), '');
+  const lines = [
+    ...(options.addresses ?? ['127.0.0.1']).map(address => `ListenAddress ${address}:22`),
+    `HostKey ${place('host_key')}`,
+    `AuthorizedKeysFile ${place('authorized_keys')}`,
+    `PidFile ${place('sshd.pid')}`,
+    'UsePAM no',
+    'StrictModes no',
+    'MaxStartups 100',
+    'PermitRootLogin yes',
+    'PasswordAuthentication yes',
+    `SetEnv PATH=${[...(options.path ?? []), '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':')}`,
+  ];
+  writeFileSync(place('sshd_config'), `${lines.join('\n')}\n`);
+  const script = 'mkdir -p /run/sshd && mount --bind "$1" /etc/shadow && exec /usr/sbin/sshd -D -e -f "$2"';
+  const inside = ['unshare', '--mount', 'sh', '-c', script, 'sh', place('shadow'), place('sshd_config')];
+  const process = await startProcess({ name: 'sshd', command: namespace.command(inside), log: place('sshd.log') });
+  // It writes its number when it listens.
+  while (!existsSync(place('sshd.pid'))) {
+    if (process.status() !== undefined) throw new Error(`sshd has ended: ${await tailOf(process.log)}`);
+    await sleep(20);
+  }
+  return process;
+}
