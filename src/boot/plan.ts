@@ -2,8 +2,8 @@
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootStyle, StoredFile } from '../model/values.ts';
+import { isOperator } from '../model/values.ts';
 import { type Sanboot, sanbootOf } from './sanboot.ts';
-import { isOperator } from './script.ts';
 import { STYLES } from './styles/style.ts';
 
 /** A blob as the boot plane serves it: a byte range of a stored file. */
