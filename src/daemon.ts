@@ -1,9 +1,10 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { startAdminServer } from './admin/server.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import type { Config } from './config.ts';
-import { findInterface } from './daemon/preflight.ts';
+import { findInterface, makeFolder } from './daemon/preflight.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
@@ -31,6 +32,8 @@ export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
 async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const network = bootNetwork(config);
   const nic = findInterface(config, network);
+  makeFolder(config['paths.state'], 'paths.state', 0o700);
+  makeFolder(dirname(config['paths.socket']), 'paths.socket', 0o755);
   const unknown = new UnknownMachines();
   const state = await openState(config, log, network, stops);
   const files = await bootFiles(state);
