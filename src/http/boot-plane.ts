@@ -12,6 +12,7 @@ import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
+import { drains } from './drain.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
 import { type Sent, sendFile } from './send-file.ts';
 import { type HeadFacts, loadersUrl, sessionUrl, sessionValues } from './session-values.ts';
@@ -34,19 +35,28 @@ export interface BootPlanePorts {
   /** What a boot logs in with over iSCSI; none when no target is served. */
   iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
   statusSeconds(nodeUid: string): number;
+  /** How long downloads under way may take when the server is closed, in milliseconds. */
+  graceMs?: number;
 }
 
 /** No report or heartbeat is larger, in bytes. */
 const BODY_LIMIT = 64 * 1024;
 /** A peer that neither reads nor writes for this long is cut off, in milliseconds. */
 const IDLE_MS = 120_000;
+/** Downloads under way when the head stops may take this long: iPXE does not ask twice for a kernel. Milliseconds. */
+const GRACE_MS = 15_000;
 
 export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: number; close(): Promise<void> }> {
   const server = buildBootPlane(ports);
   const { address, port } = ports.head();
+  const drain = drains(server.server);
   await server.listen({ host: address, port });
   const bound = server.server.address();
-  return { port: typeof bound === 'object' && bound ? bound.port : port, close: async () => server.close() };
+  const close = async (): Promise<void> => {
+    await drain(ports.graceMs ?? GRACE_MS);
+    await server.close();
+  };
+  return { port: typeof bound === 'object' && bound ? bound.port : port, close };
 }
 
 function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
