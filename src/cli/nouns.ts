@@ -3,6 +3,7 @@ import { addBootConfig } from './add-boot-config.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
 import { importDistro } from './distro-import.ts';
+import { doctorRun } from './doctor-action.ts';
 import { download } from './download.ts';
 import { modimgList, modimgRun, packNode } from './frames.ts';
 import { initRun } from './init-action.ts';
@@ -140,6 +141,7 @@ export const NOUNS: readonly Noun[] = [
   single(logShow),
   single(eventsFollow),
   single(initRun),
+  single(doctorRun),
   single(labRun),
   single(completionRun),
   single(manRun),
