@@ -1,6 +1,7 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { existsSync, readFileSync } from 'node:fs';
 import { startAdminServer } from './admin/server.ts';
+import { beginBackup } from './backup/write.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import type { Config } from './config.ts';
 import { findInterface } from './daemon/preflight.ts';
@@ -52,6 +53,7 @@ async function startAdmin(state: State, unknown: UnknownMachines, stops: Stops):
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
     collect: async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now }),
+    backup: async () => beginBackup(config['paths.state'], blobs, config['head.name'], now()),
     health: () => ({
       version,
       name: config['head.name'],

@@ -22,12 +22,13 @@ const ALLOWED: Record<string, string[]> = {
   iscsi: [...COMMON, 'boot', 'scsi'],
   store: [...COMMON, 'model'],
   blobs: [...COMMON, 'model', 'boot'],
+  backup: [...COMMON, 'store', 'blobs'],
   image: COMMON,
-  admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image'],
+  admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image', 'backup'],
   lab: [...COMMON, 'admin', 'image', 'boot'],
   // Of the daemon, only what it checks of the machine before it starts.
   doctor: [...COMMON, 'admin', 'boot', 'dhcp', 'daemon'],
-  cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot', 'doctor'],
+  cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot', 'doctor', 'backup'],
 };
 /** Files of src itself that wire the parts together: they may import everything but the command line. */
 const WIRING = ['main.ts', 'daemon.ts', 'daemon'];

@@ -1,5 +1,6 @@
 // All nouns of the command line, in the order of the help.
 import { addBootConfig } from './add-boot-config.ts';
+import { backupRun, restoreRun } from './backup-actions.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
 import { importDistro } from './distro-import.ts';
@@ -142,6 +143,8 @@ export const NOUNS: readonly Noun[] = [
   single(eventsFollow),
   single(initRun),
   single(doctorRun),
+  single(backupRun),
+  single(restoreRun),
   single(labRun),
   single(completionRun),
   single(manRun),
