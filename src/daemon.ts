@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
+import { beginBackup } from './backup/write.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
@@ -77,6 +78,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
     collect: async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now }),
+    backup: async () => beginBackup(config['paths.state'], blobs, config['head.name'], now()),
     health: () => ({
       version,
       name: config['head.name'],
