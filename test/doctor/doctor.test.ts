@@ -222,7 +222,7 @@ test.serial('a port that another server holds is named with its process', async 
     texts.some(text => /^HTTP: tcp port 8080 is held by .+ \(pid \d+\) on 10\.99\.0\.1\.$/.test(text)),
     texts.join('\n'),
   );
-  t.regex(of('ports')[0]?.remedy ?? '', /systemctl disable --now dnsmasq.*dhcp\.enabled = false/);
+  t.regex(of('ports')[0]?.remedy ?? '', /systemctl disable --now dnsmasq.*dhcp\.mode = "off"/);
 });
 
 test.serial('a packet filter that drops what is not named is found, and one that lets the ports in is not', async t => {
