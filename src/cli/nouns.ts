@@ -4,14 +4,16 @@ import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageG
 import { completionRun } from './completion-action.ts';
 import { importDistro } from './distro-import.ts';
 import { download } from './download.ts';
-import { modimgList, modimgRun, packNode } from './frames.ts';
+import { imageDiff, imageHistory } from './image-actions.ts';
 import { initRun } from './init-action.ts';
 import { labRun } from './lab-action.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
+import { modimgList, modimgRun } from './modimg/action.ts';
 import { joinGroups, leaveGroups, nodeExplain, nodeStatus, nodeTimeline, nodeUnknown } from './node-actions.ts';
 import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
+import { packNode } from './pack-node-action.ts';
 import { clusterSettings } from './settings-action.ts';
 import type { Action, Noun } from './table.ts';
 import { waitFor } from './waitfor-action.ts';
@@ -115,7 +117,7 @@ export const NOUNS: readonly Noun[] = [
     kind: 'image',
     summary: 'images: the root file systems of nodes',
     selects: true,
-    actions: [...commonActions('image', 'muster image', 'DefaultImage'), download],
+    actions: [...commonActions('image', 'muster image', 'DefaultImage'), download, imageDiff, imageHistory],
   },
   {
     name: 'cluster',
