@@ -45,6 +45,18 @@ export const PACKAGES = [
   { name: 'qemu-utils', shows: 'bin/qemu-img', for: ['test'] },
   { name: 'qemu-block-extra', shows: '/usr/share/doc/qemu-block-extra', for: ['test'] },
 
+  // Images: package managers with repositories made by the tests, and judges of what is packed.
+  { name: 'dnf', shows: 'bin/dnf', for: ['test'] },
+  { name: 'rpm', shows: 'bin/rpmbuild', for: ['test'] },
+  { name: 'createrepo-c', shows: 'bin/createrepo_c', for: ['test'] },
+  { name: 'zypper', shows: 'bin/zypper', for: ['test'] },
+  { name: 'gpg', shows: 'bin/gpg', for: ['test'] },
+  { name: 'rsync', shows: 'bin/rsync', for: ['test'] },
+  { name: 'attr', shows: 'bin/setfattr', for: ['test'] },
+  { name: 'libcap2-bin', shows: 'sbin/setcap', for: ['test'] },
+  { name: 'openssh-client', shows: 'bin/ssh', for: ['head', 'test'] },
+  { name: 'sudo', shows: 'bin/sudo', for: ['test'] },
+
   // The peers that muster is measured against.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },
   { name: 'tgt', shows: 'sbin/tgtd', for: ['bench', 'test'] },

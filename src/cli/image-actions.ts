@@ -30,7 +30,7 @@ export const imageDiff: Action = {
       if (old === '') return `+ ${name} ${now} ${arch}`;
       return now === '' ? `- ${name} ${old} ${arch}` : `  ${name} ${old} -> ${now} ${arch}`;
     });
-    const count = changes.length === 0 ? 'the same packages' : `${changes.length} packages differ`;
+    const count = changes.length === 1 ? '1 package differs' : `${changes.length || 'no'} packages differ`;
     terminal.write(`${before.name} -> ${after.name}: ${count}\n${lines.map(line => `${line}\n`).join('')}`);
     return 0;
   },
