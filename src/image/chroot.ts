@@ -25,11 +25,12 @@ const MOUNTED = ['proc', 'sys', 'dev', 'run'] as const;
 const PASSED = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'TERM'];
 
 /**
- * The first process of the namespace. It stays outside the chroot, by which systemctl sees that services are not to be started.
- * Recursive binds, because a user namespace may take a part of /sys or /dev only together with all that is mounted there.
+ * What makes a namespace ready, and then waits. It stays outside the chroot, by which systemctl sees that services are not to be started.
+ * Recursive binds, because a user namespace may take a part of /sys or /dev only together with all that is mounted there. At a terminal, what a
+ * shell left running is ended with it; elsewhere the kernel does that, by the process namespace.
  */
 const INIT = `
-root=$1 covers=$2 kernel=$3 beside=$4; shift 4
+root=$1 covers=$2 kernel=$3 how=$4; shift 4
 mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 125
 for name in sys dev; do mount --rbind "/$name" "$root/$name" || exit 125; done
 mount -t tmpfs -o mode=0755,nosuid,nodev run "$root/run" || exit 125
@@ -53,7 +54,17 @@ if [ -n "$kernel" ]; then
     mount --bind "$real" "$root/run/muster/real/uname" && mount --bind "$kernel/uname" "$real" || exit 125
   fi
 fi
-if [ -n "$beside" ]; then "$@"; else chroot "$root" "$@"; fi
+case $how in
+  beside) "$@" ;;
+  terminal)
+    setpriv --pdeathsig KILL -- chroot "$root" "$@"
+    status=$?
+    for process in /proc/[0-9]*; do
+      if [ "$(readlink "$process/root")" = "$root" ]; then kill -9 "\${process#/proc/}" 2>/dev/null; fi
+    done
+    exit $status ;;
+  *) chroot "$root" "$@" ;;
+esac
 `;
 
 /** Status by which INIT says that the image could not be made ready. */
@@ -70,10 +81,13 @@ export async function inImage(root: string, argv: readonly string[], options: Ch
       await writeFile(init, INIT);
       await writeFile(file, covers.map(({ source, target }) => `${source}\n${target}\n`).join(''));
       const kernel = options.kver === undefined ? '' : await kernelFiles(root, work, options.kver);
+      const how = options.terminal ? 'terminal' : options.beside ? 'beside' : 'inside';
       const words = [
         ...DIES_WITH_PARENT,
-        ...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private'],
-        ...['sh', init, root, file, kernel, options.beside ? 'beside' : '', ...argv],
+        ...['unshare', '--mount', '--propagation', 'private'],
+        // A shell in a process namespace of its own could not give the terminal back to a process outside.
+        ...(options.terminal ? [] : ['--pid', '--fork', '--kill-child']),
+        ...['sh', init, root, file, kernel, how, ...argv],
       ];
       const result = await run(words[0] ?? '', words.slice(1), {
         ...options,

@@ -18,7 +18,7 @@ import { type Session, saved, type Tree } from './session.ts';
 export async function sayChanges({ progress }: Session, { root, before }: Tree): Promise<void> {
   if (!before) return;
   const { added, changed, removed } = compareTrees(before, await treeState(root));
-  progress.say(`  ${changed} files changed, ${added} new, ${removed} gone`);
+  progress.say(`  files: ${changed} changed, ${added} new, ${removed} gone`);
 }
 
 /** After a shell, the administrator may think again. */

@@ -15,7 +15,7 @@ import {
   stat,
   writeFile,
 } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MusterError, reasonOf, systemCode } from '../../errors.ts';
 import { type Lock, takeLock, withLock } from '../../process/lock.ts';
@@ -47,7 +47,9 @@ export class Workspace {
       const made = await mkdir(join(folder, LOCKS), { recursive: true, mode: 0o700 });
       const { uid, gid } = await stat(folder);
       if (made !== undefined && parent && process.getuid?.() === 0) {
-        for (const path of [folder, join(folder, LOCKS)]) await chown(path, parent.uid, parent.gid);
+        // All that was made, from ~/.scyldcw on.
+        for (let path = join(folder, LOCKS); path.startsWith(made); path = dirname(path))
+          await chown(path, parent.uid, parent.gid);
         return new Workspace(folder, parent);
       }
       return new Workspace(folder, { uid, gid });
