@@ -156,9 +156,3 @@ async function kernelFiles(root: string, work: string, kver: string): Promise<st
   else if (path) await put('applet', `${path.slice(root.length)}\n`);
   return work;
 }
-
-/** Whether root may work here at all: said before anything is downloaded. */
-export function requireRoot(what: string): void {
-  if (process.getuid?.() !== 0)
-    throw new MusterError('not-allowed', `${what} unpacks an image and runs programs inside it: become root.`);
-}
