@@ -21,7 +21,7 @@ export const PACKAGES = [
   { name: 'ovmf', shows: '/usr/share/OVMF/OVMF_CODE_4M.fd', for: ['lab', 'test', 'bench'] },
   { name: 'iproute2', shows: 'bin/ip', for: ['lab', 'test', 'bench'] },
   { name: 'dnsmasq-base', shows: 'sbin/dnsmasq', for: ['lab', 'test', 'bench'] },
-  { name: 'mmdebstrap', shows: 'bin/mmdebstrap', for: ['lab', 'test', 'bench'] },
+  { name: 'mmdebstrap', shows: 'bin/mmdebstrap', for: ['head', 'lab', 'test', 'bench'] },
   { name: 'fakechroot', shows: 'bin/fakechroot', for: ['lab', 'test', 'bench'] },
   { name: 'fakeroot', shows: 'bin/fakeroot', for: ['lab', 'test', 'bench'] },
   { name: 'squashfs-tools', shows: 'bin/mksquashfs', for: ['head', 'lab', 'test', 'bench'] },
@@ -31,7 +31,7 @@ export const PACKAGES = [
   { name: 'kmod', shows: 'sbin/depmod', for: ['lab', 'test', 'bench'] },
   { name: 'cpio', shows: 'bin/cpio', for: ['lab', 'test', 'bench'] },
   { name: 'xz-utils', shows: 'bin/xz', for: ['lab', 'test', 'bench'] },
-  { name: 'zstd', shows: 'bin/zstd', for: ['lab', 'test', 'bench'] },
+  { name: 'zstd', shows: 'bin/zstd', for: ['head', 'lab', 'test', 'bench'] },
 
   // Real clients, and judges of what is written.
   { name: 'tftp-hpa', shows: 'bin/tftp', for: ['test'] },
@@ -88,6 +88,19 @@ export const PACKAGES = [
   },
   { name: 'redfishtool', shows: 'bin/redfishtool', for: ['test'] },
   { name: 'openssl', shows: 'bin/openssl', for: ['test'] },
+
+  // Images: package managers with repositories made by the tests, and judges of what is packed.
+  { name: 'dnf', shows: 'bin/dnf', for: ['test'] },
+  { name: 'rpm', shows: 'bin/rpmbuild', for: ['test'] },
+  { name: 'createrepo-c', shows: 'bin/createrepo_c', for: ['test'] },
+  { name: 'zypper', shows: 'bin/zypper', for: ['test'] },
+  { name: 'gpg', shows: 'bin/gpg', for: ['test'] },
+  { name: 'rsync', shows: 'bin/rsync', for: ['test'] },
+  { name: 'attr', shows: 'bin/setfattr', for: ['test'] },
+  { name: 'libcap2-bin', shows: 'sbin/setcap', for: ['test'] },
+  { name: 'policycoreutils', shows: 'sbin/setfiles', for: ['test'] },
+  { name: 'openssh-client', shows: 'bin/ssh', for: ['head', 'test'] },
+  { name: 'sudo', shows: 'bin/sudo', for: ['test'] },
 
   // The peers that muster is measured against.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },

@@ -73,7 +73,13 @@ export const ERRORS = {
   'disk-full': {
     status: 507,
     exit: 6,
-    meaning: 'The head has no room for this; free some (`muster storage gc`), and repeat.',
+    meaning:
+      'There is no room for this, on the head or where the text says; free some (`muster storage gc` on the head), and repeat.',
+  },
+  'bad-workspace': {
+    status: 500,
+    exit: 5,
+    meaning: 'The folder of local images, or its manifest.json, cannot be used; the text says why.',
   },
   'store-failed': {
     status: 500,

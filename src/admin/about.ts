@@ -39,6 +39,7 @@ export const PARAMETERS = {
   after: 'only lines after this sequence number',
   limit: 'at most this many lines, the newest; 100 when not given',
   node: 'only lines that changed this node',
+  uid: 'only lines that changed the object of this UID, also one that is deleted since',
   wanted: 'the state to wait for; up when not given',
   timeout: 'seconds to wait at most; 60 when not given, 3600 at most',
   offset: 'the first byte of the body within the upload',

@@ -8,7 +8,7 @@ import { isDryRun, type Query, whoOf } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 import { show } from './show.ts';
 
-type AuditQuery = { after?: string; limit?: string; node?: string };
+type AuditQuery = { after?: string; limit?: string; node?: string; uid?: string };
 
 export function daemonRoutes(server: FastifyInstance, ports: AdminPorts, routes: readonly RouteOptions[]): void {
   server.get(
@@ -39,12 +39,13 @@ export function daemonRoutes(server: FastifyInstance, ports: AdminPorts, routes:
   server.get(
     '/api/v1/audit',
     about('The audit trail: who changed what, the newest last.', {
-      query: ['after', 'limit', 'node'],
+      query: ['after', 'limit', 'node', 'uid'],
       data: 'the lines',
     }),
     async (request: FastifyRequest<{ Querystring: AuditQuery }>) => {
       const { after, limit, node } = request.query;
-      const uid = node === undefined ? undefined : selectOne(ports.cluster, 'node', node).uid;
+      // By UID also what is no more.
+      const uid = node === undefined ? request.query.uid : selectOne(ports.cluster, 'node', node).uid;
       const count = Math.min(Math.max(Number(limit ?? 100) || 100, 1), 10_000);
       const filter = { after: Number(after ?? 0) || 0, limit: count, ...(uid && { uid }) };
       return { success: true, data: await ports.store.audit(filter) };

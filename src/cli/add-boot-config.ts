@@ -1,88 +1,132 @@
-// `muster add-boot-config`: a boot config for an image, with kernel, initramfs and the default command line, or none at all.
-import type { Changed, Shown } from '../admin/contract.ts';
+// `muster add-boot-config`: a boot config for an image, with all that is wanted for it; every step is a command of its own.
+import type { Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
-import { printChanged } from './differences.ts';
-import { WORKSHOP, yet } from './frames.ts';
-import { mkramfsRun } from './mkramfs-action.ts';
+import { type BootPlan, planDefaults, planFromOptions, type Step, stepsOf } from './boot-config-plan.ts';
+import { askText, askYes, isInteractive } from './questions.ts';
 import type { Action, Context } from './table.ts';
-
-/** SELinux in permissive mode (the specification's default). */
-const CMDLINE = 'enforcing=0';
 
 export const addBootConfig: Action = {
   name: 'add-boot-config',
   summary: 'make a boot config for an image: kernel and initramfs out of it, and the default command line',
   options: [
-    { flags: '--image <name>', meaning: 'the image it boots', takes: { names: 'image' } },
+    {
+      flags: '--image <name>',
+      meaning: 'the image it boots; created from a distro when it is not there',
+      takes: { names: 'image' },
+    },
     { flags: '--boot-config <name>', meaning: 'the name of the new boot config' },
+    {
+      flags: '--distro <name>',
+      meaning: 'what an image is created from; the default distro when not given',
+      takes: { names: 'distro' },
+    },
+    { flags: '--install <packages>', meaning: 'packages to install into an image that is created, with commas' },
     { flags: '--make-defaults', meaning: 'make DefaultImage, DefaultBoot and DefaultAttribs' },
     { flags: '--show-steps', meaning: 'print the commands that do the same; with --dry-run only these' },
   ],
   examples: [
+    'muster add-boot-config',
     'muster add-boot-config --image mpiImage --boot-config mpiBoot',
     'muster add-boot-config --image mpiImage --boot-config mpiBoot --show-steps --dry-run',
+    'muster add-boot-config --make-defaults',
   ],
   async run(context) {
     const { given, terminal } = context;
-    const names = namesIn(given.options);
+    const plan = await planOf(context);
+    const steps = stepsOf(plan);
     if (given.options['showSteps'] || given.dryRun)
-      terminal.write(
-        steps(names)
-          .map(line => `${line}\n`)
-          .join(''),
-      );
-    await checkImage(context, names.image);
+      terminal.write(steps.map(step => `${commandLine(step)}\n`).join(''));
     if (given.dryRun) {
       terminal.write('This was a dry run: nothing was changed.\n');
       return 0;
     }
-    return make(context, names);
+    return perform(context, plan, steps);
   },
 };
 
-interface Names {
-  image: string;
-  config: string;
-}
-
-function namesIn({ image, bootConfig, makeDefaults }: Record<string, unknown>): Names {
-  if (makeDefaults && (image !== undefined || bootConfig !== undefined))
-    throw new MusterError('bad-usage', '--make-defaults goes without --image and --boot-config.');
-  if (makeDefaults) throw yet('make the defaults', WORKSHOP);
-  if (image === undefined && bootConfig === undefined)
-    throw yet('ask for what it needs', 'Give --image NAME --boot-config NAME.');
-  if (image === undefined || bootConfig === undefined) {
-    const missing = image === undefined ? '--image' : '--boot-config';
-    throw new MusterError('bad-usage', `add-boot-config needs ${missing} NAME too.`);
-  }
-  return { image: String(image), config: String(bootConfig) };
-}
-
-function steps({ image, config }: Names): string[] {
-  return [`muster boot create name=${config} image=${image} cmdline=${CMDLINE}`, `muster mkramfs --update ${config}`];
-}
-
-/** What would fail only after the boot config was made. */
-async function checkImage({ client }: Context, name: string): Promise<void> {
-  const image = await client.call<Shown>('GET', `/api/v1/image/${encodeURIComponent(name)}`);
-  if (!image['content'])
-    throw new MusterError(
-      'not-ready',
-      `The image ${image.name} has no content to take a kernel from; update content=@FILE first.`,
-    );
-  if (process.getuid?.() !== 0)
-    throw new MusterError('not-allowed', 'add-boot-config unpacks the image and runs programs inside it: become root.');
-}
-
-async function make(context: Context, { image, config }: Names): Promise<number> {
+async function planOf(context: Context): Promise<BootPlan> {
   const { client, given } = context;
-  const made = await client.call<Changed>('POST', '/api/v1/bootconfigs', {}, { name: config, image, cmdline: CMDLINE });
-  printChanged(context, made);
+  const list = async (many: string): Promise<Shown[]> => client.call<Shown[]>('GET', `/api/v1/${many}`);
+  const found = async () => ({
+    images: await list('images'),
+    configs: await list('bootconfigs'),
+    groups: await list('attribs'),
+    settings: await client.call<Shown>('GET', '/api/v1/cluster'),
+  });
+  const { options } = given;
+  if (options['makeDefaults']) {
+    if (options['image'] !== undefined || options['bootConfig'] !== undefined)
+      throw new MusterError('bad-usage', '--make-defaults goes without --image and --boot-config.');
+    return planDefaults(await found(), options);
+  }
+  if (options['image'] === undefined && options['bootConfig'] === undefined) return askedPlan(await found());
+  return planFromOptions(await found(), options);
+}
+
+type Found = Parameters<typeof planFromOptions>[0];
+
+/** Without a word of what is wanted: a question for each part, with an answer to begin with. */
+async function askedPlan(found: Found): Promise<BootPlan> {
+  if (!isInteractive())
+    throw new MusterError(
+      'bad-usage',
+      'add-boot-config needs --image NAME and --boot-config NAME, or a terminal to ask at.',
+    );
+  const image = await askText('Name of the image', found.images[0]?.name ?? 'DefaultImage');
+  const isThere = found.images.some(one => one.name === image && one['content']);
+  const distro = isThere
+    ? ''
+    : await askText('Distro to create it from', String(found.settings['default_distro'] ?? ''));
+  const install = isThere ? '' : await askText('Packages to install beside the distro, with commas', '');
+  const bootConfig = await askText('Name of the boot config', `${image.replace(/Image$/, '')}Boot`);
+  const cmdline = await askText('Kernel command line', 'enforcing=0');
+  const style = await askText('Boot style', 'rwram');
+  const group = await askText(
+    'Attribute group whose nodes are to boot it (- for none)',
+    String(found.settings['default_group'] || '-'),
+  );
+  const plan = planFromOptions(found, {
+    image,
+    bootConfig,
+    ...(distro && { distro }),
+    ...(install && { install }),
+    cmdline,
+    style,
+    ...(group !== '-' && { group }),
+  });
+  process.stderr.write(
+    `These commands do it:\n${stepsOf(plan)
+      .map(step => `  ${commandLine(step)}\n`)
+      .join('')}`,
+  );
+  if (!(await askYes('Run them?', true))) throw new MusterError('bad-usage', 'Nothing was changed.');
+  return plan;
+}
+
+function commandLine({ words }: Step): string {
+  return [
+    'muster',
+    ...words.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)),
+  ].join(' ');
+}
+
+/** Runs the commands. A boot config without a kernel is of no use: it goes again, and the name is free for the next try. */
+async function perform({ socket, given }: Context, plan: BootPlan, steps: readonly Step[]): Promise<number> {
+  // Loaded here, for the table of all commands has this one in it.
+  const { runCommandLine } = await import('./program.ts');
+  const common = ['--socket', socket, ...(given.quiet ? ['--quiet'] : [])];
+  const type = async (words: readonly string[]): Promise<number> => runCommandLine([...words, ...common]);
+  let isMade = false;
   try {
-    return await mkramfsRun.run({ ...context, given: { ...given, options: { ...given.options, update: config } } });
+    for (const step of steps) {
+      const status = await type(step.words);
+      if (status !== 0) throw new MusterError('tool-failed', `'${commandLine(step)}' ended with status ${status}.`);
+      if (step.makes === 'config') isMade = true;
+      if (step.makes === 'kernel') isMade = false;
+    }
+    return 0;
   } catch (error) {
-    // A boot config without a kernel is of no use: it goes again, and the name is free for the next try.
-    printChanged(context, await client.call<Changed>('DELETE', '/api/v1/bootconfigs', { id: made.uids }));
+    if (isMade) await type(['boot', '-i', plan.config, 'delete']);
     throw error;
   }
 }

@@ -6,9 +6,9 @@ export interface Section {
   values: Record<string, string>;
 }
 
-/** The sections in order. A line that is neither is `bad-value` with its number. */
-export function readIni(text: string, source: string): Section[] {
-  const sections: Section[] = [];
+/** The sections in order. A line that is neither is `bad-value` with its number. With `top`, lines before the first section are one of that name. */
+export function readIni(text: string, source: string, top?: string): Section[] {
+  const sections: Section[] = top === undefined ? [] : [{ name: top, values: {} }];
   let last: string | undefined;
   for (const [position, line] of text.split(/\r?\n/).entries()) {
     const where = `${source}:${position + 1}`;

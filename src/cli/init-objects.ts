@@ -72,7 +72,7 @@ async function makePool(
     await ask('PATCH', '/cluster/cluster', { default_pool: name }, `${name} is the default naming pool`);
 }
 
-/** Nodes boot DefaultBoot when it is there; making an image takes a file or the image workshop, so that is only said. */
+/** Nodes boot DefaultBoot when it is there; making an image takes a distro or a file, so that is only said. */
 async function defaultBoot(
   ask: Ask,
   images: readonly Shown[],
@@ -83,6 +83,8 @@ async function defaultBoot(
   const image = images.find(one => one.name === 'DefaultImage');
   const config = configs.find(one => one.name === 'DefaultBoot');
   const next: string[] = [];
+  if (!image && !config)
+    next.push('muster add-boot-config --make-defaults   # from a distro: docs/images.md; or, from a file:');
   if (!image)
     next.push('muster image create name=DefaultImage content=@FILE   # a squashfs or cwsquash of a root file system');
   else if (!image['content']) next.push('muster image -i DefaultImage update content=@FILE');

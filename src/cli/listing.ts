@@ -12,7 +12,7 @@ const BOOKKEEPING = ['uid', 'revision', 'created', 'modified'];
 
 /** Fields that `-l` leaves out while they are empty: what few objects have. */
 const OPTIONAL = new Set(
-  'description full_name mirrors check iso isolabel kickstart repo parent distro power_uri group'.split(' '),
+  'description full_name mirrors iso isolabel kickstart repo parent distro power_uri group'.split(' '),
 );
 
 /** What a table shows when no fields are named. */
@@ -98,6 +98,8 @@ export function listText(
 /** Whether `-l` shows the field. */
 function isListed(name: string, value: unknown): boolean {
   if (BOOKKEEPING.includes(name)) return false;
+  // What is checked is as it should be; what is not is worth a line.
+  if (name === 'check') return value === false;
   const empty = value === '' || value === null || value === false || (Array.isArray(value) && value.length === 0);
   return !(empty && OPTIONAL.has(name));
 }

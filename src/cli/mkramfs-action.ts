@@ -1,14 +1,9 @@
-// `muster mkramfs`: the image of a boot config is fetched and unpacked, dracut runs inside it, kernel and initramfs go back.
-import { createWriteStream } from 'node:fs';
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+// `muster mkramfs`: the image of a boot config is unpacked, dracut runs inside it, kernel and initramfs go back.
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import type { AdminClient } from '../admin/client.ts';
 import type { Changed, Shown, UploadReference } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
-import { findRoot } from '../image/cwsquash.ts';
-import { runOk } from '../process/run.ts';
+import { againAsRoot, isRoot } from './as-root.ts';
 import { printChanged } from './differences.ts';
 import type { Action, Context } from './table.ts';
 
@@ -30,68 +25,43 @@ export const mkramfsRun: Action = {
   async run(context) {
     const { update, kver } = context.given.options as { update?: string; kver?: string };
     if (!update) throw new MusterError('bad-usage', 'mkramfs needs --update BOOTCONFIG.');
-    if (process.getuid?.() !== 0)
-      throw new MusterError('not-allowed', 'mkramfs unpacks an image and runs programs inside it: become root.');
     const config = await context.client.call<Shown>('GET', `/api/v1/bootconfig/${encodeURIComponent(update)}`);
     if (config['frozen'])
       throw new MusterError('frozen', `The boot config ${config.name} is frozen; 'update frozen=false' first.`);
     if (!config['image'])
       throw new MusterError('not-ready', `The boot config ${config.name} has no image; update image=NAME first.`);
-    // Loaded when it is wanted: the shell's tab completion loads this table with each key.
-    const { makeInitramfs } = await import('../image/mkramfs.ts');
-    const work = await mkdtemp(join(tmpdir(), 'muster-mkramfs-'));
-    try {
-      const root = await unpackImage(context, String(config['image']), work);
-      const made = await makeInitramfs({ root, outDir: work, onStep: context.terminal.say, ...(kver && { kver }) });
-      const body = {
-        kernel: await send(context.client, made.kernel),
-        initramfs: await send(context.client, made.initramfs),
-      };
-      printChanged(
-        context,
-        await context.client.call<Changed>('PATCH', '/api/v1/bootconfigs', { id: config.uid }, body),
-      );
-    } finally {
-      await rm(work, { recursive: true, force: true });
-    }
+    if (!isRoot()) return againAsRoot(context, 'mkramfs');
+    await makeAndSend(context, config, kver);
     return 0;
   },
 };
 
-async function unpackImage({ client, terminal }: Context, image: string, work: string): Promise<string> {
-  const file = join(work, 'image');
-  const { body, size } = await client.download(`/api/v1/image/${encodeURIComponent(image)}/content`);
-  const bar = terminal.progress(`downloading ${image}`);
-  let done = 0;
-  body.on('data', (chunk: Buffer) => {
-    done += chunk.length;
-    bar.update(done, size);
-  });
+/** What the head has of the image is used, whatever was changed in the workspace since. */
+async function makeAndSend(context: Context, config: Shown, kver: string | undefined): Promise<void> {
+  // Loaded when it is wanted: the shell's tab completion loads this table with each key.
+  const { makeInitramfs } = await import('../image/mkramfs.ts');
+  const { unpackImage } = await import('../image/unpack.ts');
+  const { fetchImage, remoteImage } = await import('./modimg/head-images.ts');
+  const { openSession } = await import('./modimg/session.ts');
+  const session = await openSession(context);
+  const { client, progress, workspace } = session;
+  const work = await workspace.work(`boot config ${config.name}, mkramfs`);
   try {
-    await pipeline(body, createWriteStream(file, { mode: 0o600 }));
+    const image = await remoteImage(client, String(config['image']));
+    const local = await workspace.find(image.uid);
+    let file = join(work.folder, 'image');
+    if (local && local.sha256 === image.sha256) {
+      await workspace.verify(local);
+      file = workspace.file(local);
+    } else await fetchImage(client, image, file, progress);
+    const root = join(work.folder, 'root');
+    progress.say(`Unpacking image ${image.uid}`);
+    await progress.measured(async onProgress => unpackImage({ file, root, onProgress }));
+    const made = await makeInitramfs({ root, outDir: work.folder, onStep: progress.say, ...(kver && { kver }) });
+    const body = { kernel: await send(client, made.kernel), initramfs: await send(client, made.initramfs) };
+    printChanged(context, await client.call<Changed>('PATCH', '/api/v1/bootconfigs', { id: config.uid }, body));
   } finally {
-    bar.stop();
-  }
-  const root = join(work, 'root');
-  terminal.say(`Unpacking image ${image}`);
-  const { offset } = await locate(file);
-  await runOk('unsquashfs', ['-no-progress', '-offset', String(offset), '-dest', root, file], {
-    package: 'squashfs-tools',
-  });
-  return root;
-}
-
-async function locate(file: string): Promise<{ offset: number }> {
-  const handle = await open(file, 'r');
-  try {
-    const { size } = await handle.stat();
-    const start = Buffer.alloc(Math.min(size, 1 << 20));
-    await handle.read(start, 0, start.length, 0);
-    const found = findRoot(start, size);
-    if ('refusal' in found) throw new MusterError('bad-image', `The stored image cannot be read: ${found.refusal}.`);
-    return found;
-  } finally {
-    await handle.close();
+    await work.close();
   }
 }
 

@@ -9,12 +9,13 @@ import { importDistro } from './distro-import.ts';
 import { doctorRun } from './doctor-action.ts';
 import { download } from './download.ts';
 import { nodeExec } from './exec-action.ts';
-import { modimgList, modimgRun, packNode } from './frames.ts';
+import { imageDiff, imageHistory } from './image-actions.ts';
 import { initRun } from './init-action.ts';
 import { kickstartList, kickstartRender } from './kickstart-actions.ts';
 import { labRun } from './lab-action.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
+import { modimgList, modimgRun } from './modimg/action.ts';
 import {
   joinGroups,
   leaveGroups,
@@ -26,6 +27,7 @@ import {
 } from './node-actions.ts';
 import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
+import { packNode } from './pack-node-action.ts';
 import { nodePower, nodeReboot, nodeShutdown } from './power-actions.ts';
 import { clusterSettings } from './settings-action.ts';
 import { nodeSshAction } from './ssh-action.ts';
@@ -138,7 +140,7 @@ export const NOUNS: readonly Noun[] = [
     kind: 'image',
     summary: 'images: the root file systems of nodes',
     selects: true,
-    actions: [...commonActions('image', 'muster image', 'DefaultImage'), download],
+    actions: [...commonActions('image', 'muster image', 'DefaultImage'), download, imageDiff, imageHistory],
   },
   {
     name: 'cluster',

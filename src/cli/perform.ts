@@ -1,5 +1,6 @@
 // Runs one action: where the daemon is, what is said meanwhile, and the connection closed afterwards.
 import type { AdminClient } from '../admin/client.ts';
+import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { type ConnectionOptions, socketFor, userFor } from './connection.ts';
 import type { Action, Context, Given, Noun } from './table.ts';
 import { createTerminal } from './terminal.ts';
@@ -11,7 +12,9 @@ export async function perform(
   options: Record<string, unknown>,
   words: readonly string[],
 ): Promise<number> {
-  const user = userFor(options['user'] as string | undefined);
+  // Under sudo, the audit trail names who asked.
+  const sudoer = process.getuid?.() === 0 ? process.env['SUDO_USER'] : undefined;
+  const user = userFor((options['user'] as string | undefined) ?? sudoer);
   const terminal = createTerminal({ quiet: given.quiet });
   // Loaded here, so that help and wrong words need not wait for it.
   const { AdminClient: Client } = await import('../admin/client.ts');
@@ -36,6 +39,12 @@ export async function perform(
   };
   try {
     return await action.run(context);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
+    throw new MusterError('disk-full', `There is no room left on a disk of this machine: ${reasonOf(error)}`, {
+      cause: error,
+    });
   } finally {
     await client?.close();
   }

@@ -18,7 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MusterError, systemCode } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
-import { run } from '../process/run.ts';
+import { inImage } from './chroot.ts';
 import { insideRoot } from './inside-root.ts';
 import { hasProgram, requireRamfsNeeds } from './ramfs-needs.ts';
 import { newestVersion } from './version-sort.ts';
@@ -77,12 +77,23 @@ export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
   }
 }
 
-/** The wanted release when the image has it, else the newest; a folder without modules.dep is a leftover and does not count. */
-async function chooseKernel(root: string, wanted: string | undefined): Promise<string> {
+/** Kernels whose modules are there; a folder without modules.dep is a leftover and does not count. */
+async function kernelReleases(root: string): Promise<string[]> {
   const folder = await insideRoot(root, '/lib/modules');
-  const names = folder ? await readdir(folder) : [];
   const releases: string[] = [];
-  for (const name of names) if (await insideRoot(root, `/lib/modules/${name}/modules.dep`)) releases.push(name);
+  for (const name of folder ? await readdir(folder) : [])
+    if (await insideRoot(root, `/lib/modules/${name}/modules.dep`)) releases.push(name);
+  return releases;
+}
+
+/** The newest kernel of an image; undefined when it has none. */
+export async function newestKernel(root: string): Promise<string | undefined> {
+  return newestVersion(await kernelReleases(root));
+}
+
+/** The wanted release when the image has it, else the newest. */
+async function chooseKernel(root: string, wanted: string | undefined): Promise<string> {
+  const releases = await kernelReleases(root);
   if (wanted !== undefined && !releases.includes(wanted)) {
     const has = releases.join(', ') || 'none';
     throw new MusterError(
@@ -163,25 +174,10 @@ async function placeModule(root: string, busybox: string | undefined): Promise<v
   await chmod(join(target, 'busybox'), 0o755);
 }
 
-/**
- * Runs in a mount namespace of its own: what it mounts in the image goes with it, also when it is killed. Recursive binds,
- * because a user namespace may take a part of /proc or /sys only together with all that is mounted there.
- */
-const IN_CHROOT = `
-root=$1; shift
-for name in proc sys dev; do
-  mkdir -p "$root/$name" && mount --rbind "/$name" "$root/$name" || exit 1
-done
-exec chroot "$root" "$@"
-`;
-
 async function runDracut(options: RamfsOptions, kver: string): Promise<void> {
   const { root } = options;
   await mkdir(join(root, WORK), { recursive: true, mode: 0o700 });
   const dracut = [
-    '/usr/bin/env',
-    'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
-    'LC_ALL=C',
     'dracut',
     '--force',
     '--no-hostonly',
@@ -201,14 +197,10 @@ async function runDracut(options: RamfsOptions, kver: string): Promise<void> {
     `${WORK}/initramfs.img`,
     kver,
   ];
-  const result = await run(
-    'unshare',
-    ['--mount', '--propagation', 'private', 'sh', '-c', IN_CHROOT, 'sh', root, ...dracut],
-    {
-      package: 'util-linux',
-      ...(options.signal ? { signal: options.signal } : {}),
-    },
-  );
+  const result = await inImage(root, dracut, {
+    env: { LC_ALL: 'C' },
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
   // dracut 059 ends with 0 also when a module's install failed: its own words say so.
   const failed =
     /dracut(?:-install)?: (?:FAILED|ERROR)[^\n]*|muster: the image lacks[^\n]*|dracut module 'muster' [^\n]*/.exec(

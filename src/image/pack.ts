@@ -1,8 +1,11 @@
 // Packs a directory into a cwsquash: one pass of mksquashfs, which leaves the place for the header free.
 import { open, rm } from 'node:fs/promises';
 import { MusterError } from '../errors.ts';
-import { run, runOk } from '../process/run.ts';
+import { DIES_WITH_PARENT, run, runOk } from '../process/run.ts';
 import { ROOT_OFFSET, type RootRange, wrapping } from './cwsquash.ts';
+
+export const COMPRESSIONS = ['zstd', 'xz', 'lz4', 'gzip'] as const;
+export type Compression = (typeof COMPRESSIONS)[number];
 
 export interface PackOptions {
   /** The unpacked image tree. */
@@ -11,10 +14,12 @@ export interface PackOptions {
   file: string;
   /** Bytes read so far, of all there are to read. */
   onProgress?: (done: number, total: number) => void;
+  /** How the squashfs is compressed; zstd when absent. */
+  compression?: Compression;
   signal?: AbortSignal;
 }
 
-/** Folders whose content is not of the image: of the running machine, temporary, or a package manager's cache. */
+/** What is not of the image: of a running machine, temporary, a package manager's cache, or one machine's identity. */
 export const NOT_PACKED: readonly string[] = [
   'proc/*',
   'sys/*',
@@ -26,10 +31,19 @@ export const NOT_PACKED: readonly string[] = [
   'var/lib/apt/lists/*',
   'var/cache/yum/*',
   'var/cache/dnf/*',
+  'var/cache/libdnf5/*',
+  'var/cache/zypp/*',
+  'etc/ssh/ssh_host_*_key',
+  'etc/ssh/ssh_host_*_key.pub',
+  'var/lib/systemd/random-seed',
+  'var/lib/systemd/credential.secret',
+  'var/lib/dhcp/*',
+  'var/lib/NetworkManager/*.lease',
+  'var/log/journal/*',
 ];
 
 /**
- * Packs with zstd, hard links and extended attributes kept; the same tree gives the same file. Answers where the squashfs lies.
+ * Packs with all processors, hard links and extended attributes kept; the same tree gives the same file. Answers where the squashfs lies.
  * Errors: `tool-missing`, `tool-failed` (nothing is left behind then).
  */
 export async function packImage(options: PackOptions): Promise<RootRange> {
@@ -47,7 +61,7 @@ export async function packImage(options: PackOptions): Promise<RootRange> {
 }
 
 async function squash(options: PackOptions, total: number): Promise<void> {
-  const { root, file, onProgress } = options;
+  const { root, file, onProgress, compression = 'zstd' } = options;
   let done = 0;
   const count = (line: string): void => {
     // file ./bin/x, uncompressed size 1234 bytes
@@ -59,8 +73,9 @@ async function squash(options: PackOptions, total: number): Promise<void> {
   // The time in the superblock would make each run another file. Times of files stay: programs compare them.
   const time = process.env['SOURCE_DATE_EPOCH'] === undefined ? ['-mkfs-time', '0'] : [];
   const excludes = ['-wildcards', '-e', ...NOT_PACKED];
-  const args = ['-offset', String(ROOT_OFFSET), '-comp', 'zstd', '-noappend', '-no-progress', '-xattrs', ...time];
-  await runOk('mksquashfs', [root, file, ...args, ...(onProgress ? ['-info'] : []), ...excludes], {
+  const args = ['-offset', String(ROOT_OFFSET), '-comp', compression, '-noappend', '-no-progress', '-xattrs', ...time];
+  const [program = '', ...words] = [...DIES_WITH_PARENT, 'mksquashfs'];
+  await runOk(program, [...words, root, file, ...args, ...(onProgress ? ['-info'] : []), ...excludes], {
     package: 'squashfs-tools',
     ...(onProgress ? { onLine: count } : {}),
     ...(options.signal ? { signal: options.signal } : {}),

@@ -50,7 +50,8 @@ export async function requireRamfsNeeds(root: string, kver: string, busybox: boo
     throw new MusterError('image-lacks', `The image lacks ${names}: ${installHint(family, packages)}.`);
   }
   const modules = await moduleNames(root, kver);
-  const absent = MODULES.filter(name => !modules.has(name));
+  const absent: string[] = MODULES.filter(name => !modules.has(name));
+  if (!(await hasNetworkDriver(root, kver))) absent.push('of any network driver');
   if (absent.length > 0) {
     const packages = family === 'debian' ? `linux-image-${kver}` : `kernel-modules-${kver} kernel-modules-core-${kver}`;
     throw new MusterError(
@@ -74,6 +75,19 @@ export async function hasProgram(root: string, name: string): Promise<boolean> {
 
 function installHint(family: 'debian' | 'redhat', packages: string): string {
   return `install it there by '${family === 'debian' ? 'apt-get' : 'dnf'} install ${packages}'`;
+}
+
+/** Whether there is a driver for a network card at all: some kernels for containers have none. */
+async function hasNetworkDriver(root: string, kver: string): Promise<boolean> {
+  for (const list of ['modules.dep', 'modules.builtin']) {
+    const file = await insideRoot(root, `/lib/modules/${kver}/${list}`);
+    if (
+      file &&
+      /\bdrivers\/net\/(ethernet\/|virtio_net|vmxnet3|hyperv\/|xen-netfront)/.test(await readFile(file, 'utf8'))
+    )
+      return true;
+  }
+  return false;
 }
 
 /** Modules of a kernel by name, both those in files and those built in. */

@@ -16,9 +16,9 @@ import {
 import { dirname, join } from 'node:path';
 import { reasonOf } from '../errors.ts';
 import { makeInitramfs } from '../image/mkramfs.ts';
-import { run, runOk } from '../process/run.ts';
+import { DIES_WITH_PARENT, run, runOk } from '../process/run.ts';
 import type { CachePlan } from './image-cache.ts';
-import { DIES_WITH_PARENT } from './process.ts';
+
 import { labRecipe, type Recipe } from './recipe.ts';
 
 /** The caller holds the lock of the cache: what lies in `tmp` belongs to a build that was killed. */

@@ -4,8 +4,8 @@ import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MusterError } from '../errors.ts';
-import { run } from '../process/run.ts';
-import { DIES_WITH_PARENT, SYSTEM_PATH } from './process.ts';
+import { DIES_WITH_PARENT, run } from '../process/run.ts';
+import { SYSTEM_PATH } from './process.ts';
 import { bootVersion, labRecipe, rootVersion } from './recipe.ts';
 
 /** Where the parts of one version lie, or will lie. */

@@ -1,8 +1,8 @@
 // A network of its own for one lab: an unnamed network namespace that exists as long as somebody is in it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { MusterError } from '../errors.ts';
-import { run, runOk } from '../process/run.ts';
-import { DIES_WITH_PARENT, SYSTEM_PATH } from './process.ts';
+import { DIES_WITH_PARENT, run, runOk } from '../process/run.ts';
+import { SYSTEM_PATH } from './process.ts';
 
 export interface Namespace {
   /** The words that go before a program, so that it runs inside and dies with this process. */

@@ -28,9 +28,6 @@ export interface LabProcessSpec {
   env?: Record<string, string>;
 }
 
-/** Words that make a program die with its parent: `prctl(2)` PR_SET_PDEATHSIG. */
-export const DIES_WITH_PARENT: readonly string[] = ['setpriv', '--pdeathsig', 'KILL', '--'];
-
 /** An ordinary user's PATH lacks the folders of `tc` and `dnsmasq`, and npm puts its own programs before the system's. */
 export const SYSTEM_PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', process.env['PATH'] ?? ''].join(':');
 

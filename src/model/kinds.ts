@@ -92,7 +92,7 @@ const repo = z.strictObject({
   urls: field(listOf(urlValue).default([]), 'base URLs, with commas'),
   mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists'),
   keys: field(listOf(textValue).default([]), 'URLs of the signing keys'),
-  check: field(flagValue.default(false), 'whether signatures of packages are checked'),
+  check: field(flagValue.default(true), 'whether packages without a good signature are refused'),
   iso: field(storedIsoValue.nullable().default(null), 'an ISO image with the packages (`iso=@FILE`)', { file: true }),
   isolabel: field(textValue.default(''), 'volume label, read from the ISO image', { readOnly: true }),
 });

@@ -1,14 +1,19 @@
 // The one way to start another program: an argument array, never a shell string; its words kept for the error.
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { MusterError, systemCode } from '../errors.ts';
 
 export interface RunOptions {
   cwd?: string;
-  /** Added to the environment of this process. */
+  /** Added to the environment of this process; with `cleanEnv` the whole of it. */
   env?: Record<string, string>;
-  /** Text or bytes for standard input; nothing when absent. */
-  input?: string | Uint8Array;
+  cleanEnv?: boolean;
+  /** For standard input; nothing when absent. A stream is sent as it comes. */
+  input?: string | Uint8Array | Readable;
+  /** The program gets this process's own standard input, output and error: a shell for an administrator. */
+  terminal?: boolean;
   /** Ends the program (SIGTERM, then SIGKILL two seconds later) after this many milliseconds. */
   timeoutMs?: number;
   signal?: AbortSignal;
@@ -16,6 +21,8 @@ export interface RunOptions {
   group?: boolean;
   /** Given each line of standard output and error as it comes. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
+  /** Given standard output as it comes, in pieces of any length. */
+  onText?: (text: string) => void;
   /** The Debian package that has the program, for the error when it is missing. */
   package?: string;
   /** Bytes kept of each stream, the last ones; 1 MiB when absent. */
@@ -31,35 +38,67 @@ export interface RunResult {
 
 /** Runs a program to its end. Any exit status is a result; a program that cannot be started is `tool-missing`. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const child = spawn(command, args, {
-    cwd: options.cwd,
-    env: options.env ? { ...process.env, ...options.env } : process.env,
-    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    detached: options.group === true,
-    ...(!options.group && { signal: options.signal }),
-  });
+  const child = start(command, args, options);
   const endGroup = (): void => killGroup(child.pid);
   if (options.group && options.signal?.aborted) endGroup();
   else if (options.group) options.signal?.addEventListener('abort', endGroup, { once: true });
   const stdout = collect(child.stdout, options, 'stdout');
   const stderr = collect(child.stderr, options, 'stderr');
+  const stop = options.timeoutMs === undefined ? undefined : stopAfter(child, options.timeoutMs);
+  // Ctrl-C is for the program in the terminal; this process goes on when it has ended.
+  const ignore = (): void => {};
+  if (options.terminal) process.on('SIGINT', ignore);
+  try {
+    const status = await ended(command, child, options);
+    return { status, stdout: stdout(), stderr: stderr() };
+  } finally {
+    process.off('SIGINT', ignore);
+    stop?.();
+    options.signal?.removeEventListener('abort', endGroup);
+  }
+}
+
+/** A program whose standard output is read as it comes. `ended` says how it ended; its `stdout` is empty. */
+export function stream(
+  command: string,
+  args: readonly string[],
+  options: RunOptions = {},
+): { output: Readable; ended: Promise<RunResult> } {
+  const child = start(command, args, options);
+  const stderr = collect(child.stderr, options, 'stderr');
+  const status = ended(command, child, options);
+  return {
+    output: child.stdout ?? Readable.from([]),
+    ended: status.then(code => ({ status: code, stdout: '', stderr: stderr() })),
+  };
+}
+
+function start(command: string, args: readonly string[], options: RunOptions): ChildProcess {
+  const own = options.env ?? {};
+  const child = spawn(command, args, {
+    cwd: options.cwd,
+    env: options.cleanEnv ? own : { ...process.env, ...own },
+    stdio: options.terminal ? 'inherit' : [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    detached: options.group === true,
+    ...(!options.group && { signal: options.signal }),
+  });
   // A program that ends without reading its input closes the pipe: its exit status tells the story.
   child.stdin?.on('error', () => {});
-  child.stdin?.end(options.input);
-  const stop = options.timeoutMs === undefined ? undefined : stopAfter(child, options.timeoutMs);
+  if (child.stdin && options.input instanceof Readable) pipeline(options.input, child.stdin).catch(() => {});
+  else child.stdin?.end(options.input);
+  return child;
+}
+
+async function ended(command: string, child: ChildProcess, options: RunOptions): Promise<number> {
   try {
-    const status = await new Promise<number>((resolve, reject) => {
+    return await new Promise<number>((resolve, reject) => {
       child.once('error', reject);
       child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
     });
-    return { status, stdout: stdout(), stderr: stderr() };
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
     const remedy = options.package ? `; install the package ${options.package}` : '';
     throw new MusterError('tool-missing', `The program '${command}' is not installed${remedy}.`, { cause: error });
-  } finally {
-    stop?.();
-    options.signal?.removeEventListener('abort', endGroup);
   }
 }
 
@@ -72,15 +111,21 @@ function killGroup(pid: number | undefined): void {
   }
 }
 
+/** Words that make a program die with its parent: `prctl(2)` PR_SET_PDEATHSIG. */
+export const DIES_WITH_PARENT: readonly string[] = ['setpriv', '--pdeathsig', 'KILL', '--'];
+
 /** As `run`, and an exit status other than 0 is `tool-failed` with the program's last words. */
 export async function runOk(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await run(command, args, options);
   if (result.status === 0) return result.stdout;
-  const words = lastLines(result.stderr || result.stdout, 5);
-  throw new MusterError(
-    'tool-failed',
-    `'${[command, ...args].join(' ')}' ended with status ${result.status}: ${words}`,
-  );
+  throw toolFailed([command, ...args].join(' '), result);
+}
+
+/** The error of a program that failed, with its last words; a full disk has its own code. */
+export function toolFailed(what: string, { status, stdout, stderr }: RunResult): MusterError {
+  const full = /^.*(?:No space left on device|ENOSPC).*$/im.exec(`${stderr}\n${stdout}`)?.[0];
+  if (full !== undefined) return new MusterError('disk-full', `'${what}' found no room on the disk: ${full.trim()}`);
+  return new MusterError('tool-failed', `'${what}' ended with status ${status}: ${lastLines(stderr || stdout, 5)}`);
 }
 
 /** Runs a program on the terminal of this one; answers its exit status. */
@@ -118,6 +163,7 @@ function collect(stream: NodeJS.ReadableStream | null, options: RunOptions, name
   stream?.setEncoding('utf8');
   stream?.on('data', (chunk: string) => {
     kept = (kept + chunk).slice(-limit);
+    if (name === 'stdout') options.onText?.(chunk);
     if (!options.onLine) return;
     const parts = (line + chunk).split(/\r?\n/);
     line = (parts.pop() ?? '').slice(-limit);

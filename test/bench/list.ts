@@ -3,6 +3,7 @@ import { benchBoot } from './boot.ts';
 import { benchCluster } from './cluster.ts';
 import { benchDhcp } from './dhcp.ts';
 import { benchHttp } from './http.ts';
+import { benchImage } from './image.ts';
 import { benchIscsi } from './iscsi.ts';
 import type { Bench } from './row.ts';
 import { benchStorm } from './storm.ts';
@@ -13,6 +14,11 @@ export const BENCHES: readonly Bench[] = [
   { name: 'cluster', summary: 'ten thousand nodes: list, select, set, and memory', run: () => benchCluster() },
   { name: 'dhcp', summary: 'exchanges per second and delay, by perfdhcp, against Kea', run: () => benchDhcp() },
   { name: 'http', summary: 'images to 1, 32, 256 and 2,000 clients, against nginx', run: () => benchHttp() },
+  {
+    name: 'image',
+    summary: 'packing and unpacking an image, against mksquashfs and unsquashfs',
+    run: () => benchImage(),
+  },
   { name: 'iscsi', summary: 'reads per second of the iSCSI target, against tgtd', run: () => benchIscsi() },
   {
     name: 'storm',

@@ -29,7 +29,14 @@ export class Programs {
     chmodSync(BIN, 0o755);
     for (const name of ['muster', ...SCYLD_NAMES]) symlinkSync(BIN, join(bin, name));
     const path = [bin, dirname(process.execPath), process.env['PATH']].join(delimiter);
-    this.environment = { ...process.env, PATH: path, MUSTER_SOCKET: socket, NO_COLOR: '1', LC_ALL: 'C.UTF-8' };
+    this.environment = {
+      ...process.env,
+      PATH: path,
+      MUSTER_SOCKET: socket,
+      HOME: folder,
+      NO_COLOR: '1',
+      LC_ALL: 'C.UTF-8',
+    };
   }
 
   /** `run('scyld-nodectl', 'ls')`. */

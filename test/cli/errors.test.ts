@@ -240,13 +240,13 @@ const wrongs: Wrong[] = [
     status: 4,
     says: 'ERROR: No node fits the selection; there is nothing to wait for.\n',
   },
-  // What comes later, and how its options go together.
+  // How the options of the image workshop go together.
   { line: 'muster modimg', status: 2, says: "ERROR: 'muster modimg' needs something to do" },
   { line: 'muster modimg --create', status: 2, says: 'ERROR: --create needs --set-name NAME.\n' },
   {
     line: 'muster modimg --create --capture n0 --set-name X',
     status: 2,
-    says: 'ERROR: --create and --capture exclude each other.\n',
+    says: 'ERROR: --create, --capture and --import exclude each other.\n',
   },
   { line: 'muster modimg --chroot', status: 2, says: 'ERROR: --chroot needs an image: -i NAME.\n' },
   { line: 'muster modimg -i Img --delete --upload', status: 2, says: 'ERROR: --delete goes alone.\n' },
@@ -256,20 +256,38 @@ const wrongs: Wrong[] = [
     says: 'ERROR: --copyin needs two words: SOURCE DESTINATION.\n',
   },
   {
-    line: 'muster modimg -i Img --set-name Other --chroot',
+    line: 'muster modimg -i Img --set-name Other --upload',
     status: 2,
-    says: 'ERROR: --set-name goes with --create or --capture',
+    says: 'ERROR: --set-name names a new or changed image',
   },
   {
     line: 'muster modimg -i Img --chrot',
     status: 2,
     says: "ERROR: Unknown option '--chrot'.\nDid you mean --chroot?\n",
   },
-  { line: 'muster modimg -i Img --chroot', status: 10, says: 'ERROR: This muster cannot work in images yet.\n' },
+  { line: 'muster modimg -i Img --upload', status: 5, says: 'ERROR: The image Img has no content yet.\n' },
+  { line: 'muster modimg -i Nosuch --upload', status: 4, says: 'ERROR: No image found for ID=Nosuch\n' },
+  { line: 'muster modimg -i Img --install=--force', status: 2, says: "ERROR: '--force' is no name of a package.\n" },
+  {
+    line: 'muster modimg -i Img --copyin two.json root',
+    status: 2,
+    says: "ERROR: --copyin: 'root' must be a path in the image, beginning with '/'.\n",
+  },
+  {
+    line: 'muster modimg -i Img --copyin missing /root',
+    status: 2,
+    says: 'ERROR: --copyin: missing cannot be read: ENOENT',
+  },
+  {
+    line: 'muster modimg --import two.json --set-name X --compress bz2',
+    status: 2,
+    says: 'ERROR: --compress must be one of zstd, xz, lz4, gzip.\n',
+  },
+  { line: 'muster image diff Img', status: 2, says: 'ERROR: The image Img has no parent to compare it with' },
   {
     line: 'muster add-boot-config',
-    status: 10,
-    says: 'ERROR: This muster cannot ask for what it needs yet.\nGive --image NAME --boot-config NAME.\n',
+    status: 2,
+    says: 'ERROR: add-boot-config needs --image NAME and --boot-config NAME, or a terminal to ask at.\n',
   },
   {
     line: 'muster add-boot-config --image Img',
@@ -281,7 +299,6 @@ const wrongs: Wrong[] = [
     status: 5,
     says: "'–boot-config' begins with a dash that is not '-'; it is read as '--boot-config'.\nERROR: ",
   },
-  { line: 'muster pack-node', status: 10, says: 'ERROR: This muster cannot pack a running node yet.\n' },
   { line: 'muster mkramfs', status: 2, says: 'ERROR: mkramfs needs --update BOOTCONFIG.\n' },
 ];
 

@@ -23,7 +23,7 @@ async function makeTree(t: ExecutionContext, dracut: string): Promise<string> {
   for (const kver of KERNELS) {
     await put(
       `usr/lib/modules/${kver}/modules.dep`,
-      'kernel/fs/squashfs/squashfs.ko.xz:\nkernel/drivers/block/loop.ko.xz: x\n',
+      'kernel/fs/squashfs/squashfs.ko.xz:\nkernel/drivers/block/loop.ko.xz: x\nkernel/drivers/net/virtio_net.ko.xz:\n',
     );
     await put(`usr/lib/modules/${kver}/modules.builtin`, 'kernel/fs/overlayfs/overlay.ko\n');
     await put(`boot/vmlinuz-${kver}`, 'kernel');
@@ -106,6 +106,8 @@ test('what an image lacks is named, with the command that installs it there', as
   );
   await rm(join(root, 'usr/lib/modules/5.14.0-362.el9/modules.builtin'));
   await lacks(/kernel 5\.14\.0-362\.el9 lacks the module overlay: .*dnf install kernel-modules-5\.14\.0-362\.el9/);
+  await writeFile(join(root, 'usr/lib/modules/5.14.0-362.el9/modules.dep'), 'kernel/fs/squashfs/squashfs.ko:\n');
+  await lacks(/lacks the module overlay, loop, of any network driver: /);
   for (const name of ['dracut', 'modprobe']) await rm(join(root, 'usr/bin', name));
   await lacks(/lacks 'dracut', 'modprobe': install it there by 'dnf install dracut kmod'/);
   await writeFile(join(root, 'etc/os-release'), 'ID=debian\n');

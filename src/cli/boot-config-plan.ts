@@ -1,0 +1,138 @@
+// Which commands make a boot config: decided from what is wanted and what the head has, or refused with the reason.
+import type { Shown } from '../admin/contract.ts';
+import { MusterError } from '../errors.ts';
+import { BOOT_STYLES } from '../model/values.ts';
+
+/** SELinux in permissive mode (the specification's default). */
+const CMDLINE = 'enforcing=0';
+
+export interface BootPlan {
+  image: string;
+  /** How the image is created; undefined when the head has it. */
+  create?: { distro: string | undefined; install: string | undefined };
+  config: string;
+  cmdline: string;
+  style: string | undefined;
+  /** The attribute group that gets `_boot_config`. */
+  group?: { name: string; isNew: boolean; becomesDefault: boolean };
+}
+
+export interface Step {
+  /** Words of `muster`. */
+  words: string[];
+  makes?: 'config' | 'kernel';
+}
+
+interface Found {
+  images: readonly Shown[];
+  configs: readonly Shown[];
+  groups: readonly Shown[];
+  settings: Shown;
+}
+
+type Options = Record<string, unknown>;
+
+const text = (value: unknown): string | undefined => (value === undefined ? undefined : String(value));
+
+export function planFromOptions(found: Found, options: Options): BootPlan {
+  const [image, config] = [text(options['image']), text(options['bootConfig'])];
+  if (image === undefined || config === undefined) {
+    const missing = image === undefined ? '--image' : '--boot-config';
+    throw new MusterError('bad-usage', `add-boot-config needs ${missing} NAME too.`);
+  }
+  const known = found.images.find(one => one.name === image || one.uid === image);
+  const [distro, install] = [text(options['distro']), text(options['install'])];
+  if (known && (distro ?? install) !== undefined)
+    throw new MusterError(
+      'bad-usage',
+      `The image ${image} is there: --distro and --install are for one that is created.`,
+    );
+  // Creating an image takes long: only when it is said, or asked for in words.
+  if (!known && distro === undefined)
+    throw new MusterError('no-such-object', `No image found for ID=${image}`, {
+      hint: `Create it on the way with --distro NAME; or: muster modimg --create --set-name ${image} --upload`,
+    });
+  if (known && !known['content'])
+    throw new MusterError(
+      'not-ready',
+      `The image ${image} has no content to take a kernel from; update content=@FILE first.`,
+    );
+  requireFree(found.configs, config, 'boot');
+  const style = text(options['style']);
+  if (style !== undefined && !(BOOT_STYLES as readonly string[]).includes(style))
+    throw new MusterError('bad-value', `The boot style must be one of ${BOOT_STYLES.join(', ')}.`);
+  const group = text(options['group']);
+  return {
+    image,
+    config,
+    cmdline: text(options['cmdline']) ?? CMDLINE,
+    style,
+    ...(!known && { create: { distro, install } }),
+    ...(group !== undefined && {
+      group: { name: group, isNew: !found.groups.some(one => one.name === group), becomesDefault: false },
+    }),
+  };
+}
+
+/** DefaultImage, DefaultBoot and DefaultAttribs. What is there must have been deleted or cleared before: it may be in use. */
+export function planDefaults(found: Found, options: Options): BootPlan {
+  requireFree(found.configs, 'DefaultBoot', 'boot');
+  const image = found.images.find(one => one.name === 'DefaultImage');
+  if (image?.['content']) requireFree(found.images, 'DefaultImage', 'image');
+  const isDefault = found.settings['default_group'];
+  const name = text(isDefault) || 'DefaultAttribs';
+  const group = found.groups.find(one => one.name === name);
+  const attributes = (group?.['attributes'] ?? {}) as Record<string, string>;
+  if (attributes['_boot_config'] !== undefined)
+    throw new MusterError(
+      'conflict',
+      `The attribute group ${name} has _boot_config=${attributes['_boot_config']} already.`,
+      {
+        hint: `Clear it first: muster attrib -i ${name} clear _boot_config`,
+      },
+    );
+  return {
+    image: 'DefaultImage',
+    create: { distro: text(options['distro']), install: text(options['install']) },
+    config: 'DefaultBoot',
+    cmdline: CMDLINE,
+    style: undefined,
+    group: { name, isNew: !group, becomesDefault: !isDefault },
+  };
+}
+
+function requireFree(objects: readonly Shown[], name: string, noun: string): void {
+  if (!objects.some(one => one.name === name)) return;
+  throw new MusterError(
+    'duplicate',
+    `There is ${noun === 'boot' ? 'a boot config' : 'an image'} ${name} already; nothing was changed.`,
+    {
+      hint: `Delete it first: muster ${noun} -i ${name} delete`,
+    },
+  );
+}
+
+/** The commands in their order. */
+export function stepsOf(plan: BootPlan): Step[] {
+  const { image, create, config, cmdline, style, group } = plan;
+  const steps: Step[] = [];
+  if (create) {
+    const distro = create.distro === undefined ? [] : [create.distro];
+    const install = create.install === undefined ? [] : ['--install', create.install];
+    steps.push({
+      words: ['modimg', '--create', ...distro, '--set-name', image, ...install, '--overwrite', '--upload'],
+    });
+  }
+  const fields = [
+    `name=${config}`,
+    `image=${image}`,
+    `cmdline=${cmdline}`,
+    ...(style === undefined ? [] : [`boot_style=${style}`]),
+  ];
+  steps.push({ words: ['boot', 'create', ...fields], makes: 'config' });
+  steps.push({ words: ['mkramfs', '--update', config], makes: 'kernel' });
+  if (group?.isNew) steps.push({ words: ['attrib', 'create', `name=${group.name}`] });
+  if (group?.becomesDefault) steps.push({ words: ['cluster', 'update', `default_group=${group.name}`] });
+  if (group) steps.push({ words: ['attrib', '-i', group.name, 'set', `_boot_config=${config}`] });
+  return steps;
+}

@@ -1,0 +1,111 @@
+// The steps that change an unpacked image: files copied in, packages, commands, a shell.
+import { cp, lstat, stat } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import { MusterError, reasonOf } from '../../errors.ts';
+import { type ChrootOptions, inImage } from '../../image/chroot.ts';
+import { insideRoot } from '../../image/inside-root.ts';
+import { newestKernel } from '../../image/mkramfs.ts';
+import { managerInside } from '../../image/packages/choose.ts';
+import { toolFailed } from '../../process/run.ts';
+import { isInteractive } from '../questions.ts';
+import type { Context } from '../table.ts';
+import type { Wanted } from './options.ts';
+import type { Session, Tree } from './session.ts';
+
+export interface Change {
+  title: string;
+  run(session: Session, tree: Tree, wanted: Wanted, work: string): Promise<void>;
+}
+
+/** The steps that are asked for, in their order. With `--create`, packages were installed with the rest. */
+export function changesOf(wanted: Wanted): Change[] {
+  const rows: [boolean, Change][] = [
+    [wanted.copyin.length > 0, { title: 'Copyin', run: copyin }],
+    [wanted.install.length > 0 && wanted.create === undefined, { title: 'Install', run: packages('install') }],
+    [wanted.uninstall.length > 0, { title: 'Uninstall', run: packages('uninstall') }],
+    [wanted.update, { title: 'Update', run: packages('update') }],
+    [wanted.execute.length > 0, { title: 'Execute', run: execute }],
+    [wanted.chroot, { title: 'Chroot', run: shell }],
+  ];
+  return rows.filter(([asked]) => asked).map(([, change]) => change);
+}
+
+/** The files must be there: said before an image is unpacked. */
+export async function requireFiles(wanted: Wanted): Promise<void> {
+  for (const { from } of wanted.copyin)
+    await stat(from).catch((error: unknown) => {
+      throw new MusterError('bad-value', `--copyin: ${from} cannot be read: ${reasonOf(error)}`);
+    });
+}
+
+/** As `cp -a`: into a folder that is there, else under the new name. Links in the image lead nowhere outside. */
+async function copyin({ progress }: Session, { root }: Tree, { copyin: files }: Wanted): Promise<void> {
+  for (const { from, to } of files) {
+    const source = resolve(from);
+    const target = await targetOf(root, to, basename(source));
+    const existing = await lstat(target).catch(() => undefined);
+    if (existing?.isSymbolicLink())
+      throw new MusterError('bad-value', `--copyin: ${to} is a link in the image; name what it leads to.`);
+    await cp(source, target, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, force: true });
+    progress.say(`  ${from} -> ${target.slice(root.length)}`);
+  }
+}
+
+async function targetOf(root: string, to: string, name: string): Promise<string> {
+  const found = await insideRoot(root, to);
+  if (found && (await stat(found)).isDirectory()) return join(found, name);
+  if (found && !to.endsWith('/')) return found;
+  const folder = await insideRoot(root, to.endsWith('/') ? to : join(to, '..'));
+  if (!folder || !(await stat(folder)).isDirectory())
+    throw new MusterError('bad-value', `--copyin: the image has no folder ${to.endsWith('/') ? to : join(to, '..')}.`);
+  return join(folder, basename(to));
+}
+
+const packages =
+  (action: 'install' | 'uninstall' | 'update') =>
+  async ({ progress }: Session, { root }: Tree, wanted: Wanted, work: string): Promise<void> => {
+    const manager = await managerInside(root);
+    const kver = wanted.kver ?? (await newestKernel(root));
+    const ports = { progress, work, ...(kver !== undefined && { kver }) };
+    if (action === 'update') await manager.update(root, ports);
+    else await manager[action](root, wanted[action], ports);
+  };
+
+async function execute({ progress, context }: Session, { root, local }: Tree, wanted: Wanted): Promise<void> {
+  for (const command of wanted.execute) {
+    progress.say(`  ${command}`);
+    const options = await chrootOptions(root, local.name, wanted);
+    const result = await inImage(root, ['/bin/sh', '-c', command], { ...options, onLine: relay(context) });
+    if (result.status !== 0) throw toolFailed(`${command}' in the image '${local.name}`, result);
+  }
+}
+
+/** A shell at the terminal; without one, the shell reads its commands from standard input. */
+async function shell({ progress, context }: Session, { root, local }: Tree, wanted: Wanted): Promise<void> {
+  const program = (await insideRoot(root, '/bin/bash')) ? '/bin/bash' : '/bin/sh';
+  const options = await chrootOptions(root, local.name, wanted);
+  if (isInteractive()) {
+    progress.say(`Dropping into a ${program} shell. Exit when done.`);
+    await inImage(root, [program], { ...options, terminal: true });
+    return;
+  }
+  const script = await textOf(process.stdin);
+  const result = await inImage(root, [program, '-s'], { ...options, input: script, onLine: relay(context) });
+  if (result.status !== 0) throw toolFailed(`the script on standard input' in the image '${local.name}`, result);
+}
+
+/** What programs in the image say is said here, on the same stream. */
+const relay =
+  ({ terminal }: Context) =>
+  (line: string, stream: 'stdout' | 'stderr'): void => {
+    if (stream === 'stdout') terminal.write(`${line}\n`);
+    else terminal.say(line);
+  };
+
+async function chrootOptions(root: string, name: string, { kver }: Wanted): Promise<ChrootOptions> {
+  const chosen = kver ?? (await newestKernel(root));
+  // Debian's prompt shows `debian_chroot`; every other shell takes PS1 as it is.
+  const env = { debian_chroot: name, PS1: `[CW:${name} \\W]# ` };
+  return { env, ...(chosen !== undefined && { kver: chosen }) };
+}

@@ -1,0 +1,135 @@
+// `--create`, `--capture`, `--import`: the steps that make a tree where there was none.
+import { createReadStream } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { arch } from 'node:os';
+import { join } from 'node:path';
+import { Transform } from 'node:stream';
+import type { Health, Shown } from '../../admin/contract.ts';
+import { MusterError } from '../../errors.ts';
+import { removeIdentity } from '../../image/identity.ts';
+import { extract } from '../../image/import/archive.ts';
+import { importTree } from '../../image/import/import.ts';
+import { PACK_NODE } from '../../image/pack-node.ts';
+import { managerFor } from '../../image/packages/choose.ts';
+import { makeRecipe, rpmArch } from '../../image/packages/recipe.ts';
+import { stream } from '../../process/run.ts';
+import { humanBytes } from '../terminal.ts';
+import { userSettings } from '../user-settings.ts';
+import type { Wanted } from './options.ts';
+import { newLocal, type Session, type Tree } from './session.ts';
+
+/** Whether the name can be used: said before anything is downloaded. */
+export async function requireFreeName({ workspace }: Session, wanted: Wanted, ask: boolean): Promise<void> {
+  const name = wanted.setName ?? '';
+  if (wanted.overwrite || ask || !(await workspace.find(name))) return;
+  throw new MusterError('duplicate', `There is a local image ${name} already; nothing was changed.`, {
+    hint: `Replace it with --overwrite, or drop it: muster modimg -i ${name} --delete`,
+  });
+}
+
+export async function createTree(session: Session, wanted: Wanted, folder: string): Promise<Tree> {
+  const { client, progress } = session;
+  const distro = await distroOf(session, wanted.create ?? '');
+  const health = await client.call<Health>('GET', '/api/v1/health');
+  const baseUrl = `http://${health.address.split('/')[0]}:${health.http_port}`;
+  const recipe = makeRecipe(distro, { baseUrl, arch: rpmArch(arch()) });
+  const manager = await managerFor(distro.package_manager, recipe);
+  const root = join(folder, 'root');
+  await mkdir(root);
+  const ports = { progress, work: folder, ...(wanted.kver !== undefined && { kver: wanted.kver }) };
+  await manager.create(root, recipe, wanted.install, ports);
+  await removeIdentity(root);
+  const local = await newLocal(session, wanted.setName ?? '');
+  return { root, before: undefined, local: { ...local, distro: distro.name } };
+}
+
+interface Distro {
+  name: string;
+  release: string;
+  package_manager: string;
+  repos: { name: string; full_name: string; urls: string[]; mirrors: string[]; keys: string[]; check: boolean }[];
+}
+
+async function distroOf({ client }: Session, given: string): Promise<Distro> {
+  const settings = await client.call<Shown>('GET', '/api/v1/cluster');
+  const name = given || String(settings['default_distro'] ?? '');
+  if (name === '')
+    throw new MusterError('not-ready', 'There is no default distro to create an image from.', {
+      hint: 'Name one: --create DISTRO; or choose it for all: muster cluster --set-distro NAME. How distros are made: docs/images.md',
+    });
+  const shown = await client.call<Shown>('GET', `/api/v1/distro/${encodeURIComponent(name)}`);
+  const repos: Distro['repos'] = [];
+  for (const repo of shown['repos'] as string[]) {
+    repos.push(await client.call<Shown & Distro['repos'][number]>('GET', `/api/v1/repo/${encodeURIComponent(repo)}`));
+  }
+  return {
+    name: shown.name,
+    release: String(shown['release'] ?? ''),
+    package_manager: String(shown['package_manager'] ?? ''),
+    repos,
+  };
+}
+
+export async function importedTree(session: Session, wanted: Wanted, folder: string): Promise<Tree> {
+  const root = join(folder, 'root');
+  await importTree(wanted.import ?? '', root, { progress: session.progress, work: folder });
+  await removeIdentity(root);
+  return { root, before: undefined, local: await newLocal(session, wanted.setName ?? '') };
+}
+
+/** The node's files come through ssh and go straight to tar: there is no copy on the node, nor a second one here. */
+export async function capturedTree(session: Session, wanted: Wanted, folder: string): Promise<Tree> {
+  const { client, progress } = session;
+  const node = await client.call<Shown>('GET', `/api/v1/node/${encodeURIComponent(wanted.capture ?? '')}`);
+  const root = join(folder, 'root');
+  await mkdir(root);
+  progress.say(`Capturing node ${node.name}`);
+  let received = 0;
+  await progress.timed(async () => {
+    const { output, ended } = runOnNode(String(node['ip']), createReadStream(PACK_NODE));
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, next) {
+        received += chunk.length;
+        next(null, chunk);
+      },
+    });
+    const unpacked = extract(output.pipe(count), root);
+    // Both are awaited: the node's own reason is the better one.
+    const [there, here] = await Promise.allSettled([ended, unpacked]);
+    if (there.status === 'rejected') throw there.reason;
+    const { status, stderr } = there.value;
+    if (status !== 0)
+      throw new MusterError(
+        'tool-failed',
+        `The node ${node.name} could not be captured: ${stderr.trim().split('\n').slice(-3).join('; ') || `status ${status}`}`,
+        {
+          hint: 'ssh to the node must work without a password; see ssh.command, ssh.user and ssh.key in docs/images.md',
+        },
+      );
+    if (here.status === 'rejected') throw here.reason;
+  });
+  progress.say(`  ${humanBytes(received)} received`);
+  await removeIdentity(root);
+  return { root, before: undefined, local: await newLocal(session, wanted.setName ?? '') };
+}
+
+/**
+ * Runs a script on a node as root, its standard output as it comes. The host key is not compared: nodes that boot from an image
+ * have a new one at each boot, and who is asked is decided by the boot network.
+ */
+function runOnNode(address: string, script: NodeJS.ReadableStream & { pipe: unknown }): ReturnType<typeof stream> {
+  const { command, user, key } = userSettings().ssh;
+  const [program = 'ssh', ...words] = command;
+  const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
+  const args = [
+    ...words,
+    ...options.flatMap(option => ['-o', option]),
+    ...(key === undefined ? [] : ['-i', key]),
+    ...[`${user}@${address}`, 'sh', '-s'],
+  ];
+  return stream(program, args, {
+    input: script as import('node:stream').Readable,
+    package: 'openssh-client',
+    keepBytes: 65_536,
+  });
+}

@@ -1,0 +1,132 @@
+// What happens to a changed image: kept or discarded, under which name, packed, and sent to the head.
+
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MusterError } from '../../errors.ts';
+import { unpackedSize } from '../../image/inspect.ts';
+import { packImage } from '../../image/pack.ts';
+import { compareTrees, treeState } from '../../image/tree-changes.ts';
+import type { Local, Remote } from '../../image/workspace/manifest.ts';
+import { newUid } from '../../image/workspace/workspace.ts';
+import { printChanged } from '../differences.ts';
+import { askLetter, askText, askYes } from '../questions.ts';
+import { remoteImage, sendImage } from './head-images.ts';
+import type { Wanted } from './options.ts';
+import { type Session, saved, type Tree } from './session.ts';
+
+/** Says how much was changed in an image that was there before. */
+export async function sayChanges({ progress }: Session, { root, before }: Tree): Promise<void> {
+  if (!before) return;
+  const { added, changed, removed } = compareTrees(before, await treeState(root));
+  progress.say(`  files: ${changed} changed, ${added} new, ${removed} gone`);
+}
+
+/** After a shell, the administrator may think again. */
+export async function isKept(wanted: Wanted, ask: boolean): Promise<boolean> {
+  if (!ask || !wanted.chroot || wanted.keep) return true;
+  return (await askLetter('(K)eep changes or (d)iscard?', 'kd')) === 'k';
+}
+
+/** Under which name the image is kept: its own, or another, as the options or the administrator say. */
+export async function placeOf(
+  { workspace }: Session,
+  tree: Tree,
+  wanted: Wanted,
+  ask: boolean,
+): Promise<Tree['local']> {
+  const { local } = tree;
+  const as = (name: string): Tree['local'] => ({ uid: newUid(), name, remote: false, parent: local.name });
+  const isNew = tree.before === undefined;
+  if (!isNew && wanted.setName !== undefined && wanted.setName !== local.name) {
+    const old = await workspace.find(wanted.setName);
+    if (old && !wanted.overwrite)
+      throw new MusterError('duplicate', `There is a local image ${old.name} already; --overwrite replaces it.`);
+    return old ? { ...as(old.name), uid: old.uid, remote: old.remote } : as(wanted.setName);
+  }
+  if (wanted.overwrite || !ask || (isNew && !(await workspace.find(local.name)))) return local;
+  for (;;) {
+    if ((await askLetter(`(O)verwrite the local image ${local.name} or (c)reate a new one?`, 'oc')) === 'o')
+      return local;
+    const name = await askText('Name of the new image', '');
+    if (!/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/.test(name) || (await workspace.find(name))) continue;
+    return isNew ? { ...local, ...as(name) } : as(name);
+  }
+}
+
+/** Packs the tree and takes it into the workspace. */
+export async function keepTree(
+  session: Session,
+  tree: Tree,
+  wanted: Wanted,
+  place: Tree['local'],
+  folder: string,
+): Promise<Local> {
+  const { workspace, progress } = session;
+  const file = join(folder, 'packed');
+  progress.say(`Packing image ${place.name}`);
+  await progress.measured(
+    async update => {
+      const { offset } = await packImage({
+        root: tree.root,
+        file,
+        onProgress: update,
+        compression: wanted.compression,
+      });
+      return { packed: (await stat(file)).size, unpacked: (await unpackedSize(file, offset)) ?? 0 };
+    },
+    ({ packed, unpacked }) => saved(packed, unpacked),
+  );
+  progress.say('Checksumming...');
+  return progress.timed(async () => workspace.keep(file, place));
+}
+
+/** Whether the image goes to the head: what is captured does, and otherwise what the options or the administrator say. */
+export async function isUploaded(wanted: Wanted, ask: boolean): Promise<boolean> {
+  if (wanted.upload || wanted.capture !== undefined) return true;
+  return ask && (await askYes('Upload the image to the head?', true));
+}
+
+/** Sends a local image to the head. Errors: the head's own, `duplicate` when that would replace an image nobody spoke of. */
+export async function uploadLocal(session: Session, local: Local, wanted: Wanted, ask: boolean): Promise<void> {
+  const { client, workspace, progress, context } = session;
+  const target = await targetOf(session, local, wanted, ask);
+  if (target === 'no') return;
+  if (target?.sha256 === local.sha256) {
+    progress.say(`The head has the same content of ${target.name} already.`);
+    await workspace.becomes(local, { uid: target.uid, sha256: local.sha256 });
+    return;
+  }
+  const { changed, remote } = await sendImage(client, local, workspace.file(local), target, progress);
+  printChanged(context, changed);
+  await workspace.becomes(local, { uid: remote.uid, sha256: remote.sha256 ?? local.sha256 });
+}
+
+/** The head's image whose content is replaced; undefined for a new one. */
+async function targetOf(
+  { client, remotes }: Session,
+  local: Local,
+  wanted: Wanted,
+  ask: boolean,
+): Promise<Remote | undefined | 'no'> {
+  // By its UID, so that an image that was deleted and made anew under the same name is not replaced by mistake.
+  const target = local.remote
+    ? await remoteImage(client, local.uid)
+    : remotes?.find(remote => remote.name === local.name);
+  if (!target) return undefined;
+  requireThawed(target);
+  const isAsked = ask && !wanted.overwrite && target.sha256 !== undefined;
+  if (isAsked) return (await askYes(`Replace the image ${target.name} on the head?`, true)) ? target : 'no';
+  if (local.remote || wanted.overwrite || wanted.capture !== undefined || target.sha256 === undefined) return target;
+  throw new MusterError('duplicate', `The head has an image ${target.name} already; nothing was sent.`, {
+    hint: `Replace its content: muster modimg -i ${target.name} --overwrite --upload`,
+  });
+}
+
+export function requireThawed({ name, frozen }: Remote): void {
+  if (frozen) throw new MusterError('frozen', `The image ${name} is frozen; 'update frozen=false' first.`);
+}
+
+/** What an administrator has to know when the image stays here. */
+export function sayLocal({ progress }: Session, { name }: Local): void {
+  progress.say(`The image ${name} is in your workspace only; send it to the head: muster modimg -i ${name} --upload`);
+}

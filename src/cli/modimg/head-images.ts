@@ -1,0 +1,94 @@
+// The head's side of local images: what it has, and images fetched from it and sent to it.
+import { createHash } from 'node:crypto';
+import { createWriteStream } from 'node:fs';
+import { Transform } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { AdminClient } from '../../admin/client.ts';
+import type { Changed, Shown } from '../../admin/contract.ts';
+import { MusterError } from '../../errors.ts';
+import type { Progress } from '../../image/progress.ts';
+import type { Local, Remote } from '../../image/workspace/manifest.ts';
+
+/** The head's images; undefined when no daemon answers, so that local work goes on without it. */
+export async function remoteImages(client: AdminClient): Promise<Remote[] | undefined> {
+  try {
+    return (await client.call<Shown[]>('GET', '/api/v1/images')).map(remoteOf);
+  } catch (error) {
+    if (error instanceof MusterError && error.code === 'not-running') return undefined;
+    throw error;
+  }
+}
+
+/** One image by name or UID. The head's own refusal when there is none: `No image found for ID=…`. */
+export async function remoteImage(client: AdminClient, id: string): Promise<Remote> {
+  return remoteOf(await client.call<Shown>('GET', `/api/v1/image/${encodeURIComponent(id)}`));
+}
+
+function remoteOf(shown: Shown): Remote {
+  const content = shown['content'] as { sha256: string } | null;
+  return { uid: shown.uid, name: shown.name, sha256: content?.sha256, frozen: shown['frozen'] === true };
+}
+
+/** Fetches an image's content into a file, its digest verified; answers the digest. */
+export async function fetchImage(
+  client: AdminClient,
+  image: Remote,
+  file: string,
+  progress: Progress,
+): Promise<string> {
+  if (image.sha256 === undefined)
+    throw new MusterError('not-ready', `The image ${image.name} has no content yet.`, {
+      hint: `Make it: muster modimg --create --set-name ${image.name} --overwrite --upload; or muster image -i ${image.name} update content=@FILE`,
+    });
+  progress.say(`Downloading image ${image.uid}`);
+  return progress.measured(async update => {
+    const { body, size, sha256 } = await client.download(`/api/v1/image/${image.uid}/content`);
+    const hash = createHash('sha256');
+    let done = 0;
+    const count = new Transform({
+      transform(chunk: Buffer, _encoding, next) {
+        hash.update(chunk);
+        done += chunk.length;
+        update(done, size);
+        next(null, chunk);
+      },
+    });
+    await pipeline(body, count, createWriteStream(file, { mode: 0o600 }));
+    const digest = hash.digest('hex');
+    if (digest === sha256) return digest;
+    throw new MusterError('bad-digest', `The image ${image.name} arrived damaged; repeat.`);
+  });
+}
+
+/** Sends a local image: as the new content of the head's image `target`, or as a new image when that is undefined. */
+export async function sendImage(
+  client: AdminClient,
+  local: Local,
+  file: string,
+  target: Remote | undefined,
+  progress: Progress,
+): Promise<{ changed: Changed; remote: Remote }> {
+  progress.say(`Uploading image ${local.name}`);
+  const { id } = await progress.measured(async update => client.upload(file, update));
+  const content = { upload: id };
+  if (target) {
+    const changed = await client.call<Changed>('PATCH', '/api/v1/images', { id: target.uid }, { content });
+    return { changed, remote: await remoteImage(client, target.uid) };
+  }
+  const body = {
+    name: local.name,
+    content,
+    ...(await reference(client, 'distro', local.distro)),
+    ...(await reference(client, 'parent', local.parent)),
+  };
+  const changed = await client.call<Changed>('POST', '/api/v1/images', {}, body);
+  return { changed, remote: await remoteImage(client, changed.uids[0] ?? local.name) };
+}
+
+/** A distro or a parent that is gone meanwhile is left out. */
+async function reference(client: AdminClient, field: 'distro' | 'parent', name: string | undefined): Promise<object> {
+  if (name === undefined) return {};
+  const kind = field === 'distro' ? 'distros' : 'images';
+  const found = await client.call<Shown[]>('GET', `/api/v1/${kind}`);
+  return found.some(one => one.name === name) ? { [field]: name } : {};
+}

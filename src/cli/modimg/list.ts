@@ -1,0 +1,52 @@
+// `modimg ls`: local and remote images side by side.
+import { stat } from 'node:fs/promises';
+import type { Local, Remote } from '../../image/workspace/manifest.ts';
+import { printData } from '../listing.ts';
+import type { Context } from '../table.ts';
+import { humanBytes } from '../terminal.ts';
+import { openSession } from './session.ts';
+
+export async function listImages(context: Context): Promise<number> {
+  const { terminal, given } = context;
+  const { workspace, remotes } = await openSession(context);
+  const local = await Promise.all(
+    (await workspace.list()).map(async image => ({
+      ...image,
+      size: await stat(workspace.file(image)).then(
+        found => found.size,
+        () => 0,
+      ),
+      state: stateOf(image, remotes),
+    })),
+  );
+  if (given.json || given.yaml) {
+    printData(terminal, given, { local, remote: remotes ?? null });
+    return 0;
+  }
+  const uid = (image: { uid: string }): string => (given.showUids ? ` (${image.uid})` : '');
+  const lines = [
+    `Local images (${workspace.folder})`,
+    ...local.map(image => `  ${image.name}${uid(image)}: ${humanBytes(image.size)}, ${image.state}`),
+    'Remote images',
+    ...(remotes ?? []).map(
+      image =>
+        `  ${image.name}${uid(image)}: ${image.sha256 === undefined ? 'no content' : image.frozen ? 'frozen' : 'ready'}`,
+    ),
+    ...(remotes ? [] : ['  musterd does not answer: not known']),
+  ];
+  terminal.write(`${lines.join('\n')}\n`);
+  return 0;
+}
+
+/** How a local image stands to the head's. */
+function stateOf(local: Local, remotes: readonly Remote[] | undefined): string {
+  if (!remotes) return 'the head is not known';
+  const same = remotes.find(({ uid }) => uid === local.uid);
+  if (same)
+    return same.sha256 === local.sha256 ? 'the same as on the head' : 'differs from the head: --upload, or --freshen';
+  const namesake = remotes.find(({ name }) => name === local.name);
+  if (!local.remote) return namesake ? 'not uploaded; the head has another image of this name' : 'not uploaded';
+  return namesake
+    ? 'gone from the head, which has another image of this name: --delete drops the local one'
+    : 'gone from the head';
+}

@@ -1,0 +1,156 @@
+// `muster modimg`: images made and changed in a local copy. The steps in their order; each is announced, and nothing half is kept.
+import { elapsedText } from '../../image/progress.ts';
+import { relabel, selinuxContexts } from '../../image/selinux.ts';
+import { againAsRoot, isRoot } from '../as-root.ts';
+import { isInteractive } from '../questions.ts';
+import type { Context } from '../table.ts';
+import { type Change, changesOf, requireFiles } from './changes.ts';
+import { capturedTree, createTree, importedTree, requireFreeName } from './create.ts';
+import { isKept, isUploaded, keepTree, placeOf, requireThawed, sayChanges, sayLocal, uploadLocal } from './finish.ts';
+import type { Wanted } from './options.ts';
+import { queryImage } from './query.ts';
+import { localImage, openSession, type Session, type Tree, unpackLocal } from './session.ts';
+
+/** Whether a tree is made or unpacked to be changed. */
+const worksOnTree = (wanted: Wanted): boolean =>
+  (wanted.create ?? wanted.capture ?? wanted.import) !== undefined || changesOf(wanted).length > 0;
+
+export async function modimg(context: Context, wanted: Wanted): Promise<number> {
+  await requireFiles(wanted);
+  if (worksOnTree(wanted) && !isRoot()) return againAsRoot(context, 'modimg');
+  const session = await openSession(context);
+  if (wanted.delete) return deleteLocal(session, wanted);
+  const name =
+    wanted.setName !== undefined && wanted.id === undefined ? wanted.setName : await nameOf(session, wanted.id ?? '');
+  const lock = await session.workspace.lock(name);
+  try {
+    return worksOnTree(wanted) ? await changeImage(session, wanted, name) : await useImage(session, wanted);
+  } finally {
+    await lock.release();
+  }
+}
+
+/** The name by which an image is locked, whatever it was called by. */
+async function nameOf({ workspace, remotes }: Session, id: string): Promise<string> {
+  return (
+    (await workspace.find(id))?.name ??
+    remotes?.find(({ uid }) => /^[0-9a-f]{5,}$/.test(id) && uid.startsWith(id))?.name ??
+    id
+  );
+}
+
+async function deleteLocal({ workspace, context, progress }: Session, wanted: Wanted): Promise<number> {
+  const { ids } = context.given;
+  if (wanted.all) {
+    const gone = await workspace.drop(images => images);
+    for (const { name } of gone) context.terminal.write(`deleted the local copy of ${name}\n`);
+    if (gone.length === 0) progress.say('There are no local images.');
+    return 0;
+  }
+  for (const id of ids) {
+    const local = await workspace.find(id);
+    const listed = (await workspace.list()).find(({ uid, name }) => uid === (local?.uid ?? id) || name === id);
+    if (!listed) {
+      progress.say(`There is no local copy of ${id}; nothing was to be deleted.`);
+      continue;
+    }
+    const lock = await workspace.lock(listed.name);
+    await workspace.drop(images => images.filter(({ uid }) => uid === listed.uid));
+    await lock.release();
+    context.terminal.write(`deleted the local copy of ${listed.name}\n`);
+  }
+  return 0;
+}
+
+/** An image that is looked at, fetched or sent, and not changed. */
+async function useImage(session: Session, wanted: Wanted): Promise<number> {
+  const { workspace } = session;
+  const work = await workspace.work(`image ${wanted.id}`);
+  try {
+    const local = await localImage(session, wanted.id ?? '', work.folder, wanted.freshen);
+    if (wanted.query !== undefined) return await queryImage(session, workspace.file(local), work.folder, wanted.query);
+    if (wanted.upload) {
+      await workspace.verify(local);
+      await uploadLocal(session, local, wanted, isInteractive());
+    }
+    return 0;
+  } finally {
+    await work.close();
+  }
+}
+
+async function changeImage(session: Session, wanted: Wanted, name: string): Promise<number> {
+  const { workspace, remotes, progress } = session;
+  const ask = isInteractive();
+  const remote = remotes?.find(one => one.name === name || one.uid === wanted.id);
+  // What would be refused at the end is refused before hours of work.
+  if (remote && wanted.upload && (wanted.setName ?? name) === name) requireThawed(remote);
+  if (wanted.setName !== undefined && wanted.id === undefined) await requireFreeName(session, wanted, ask);
+  const changes = changesOf(wanted);
+  const work = await workspace.work(`image ${name}, ${what(wanted, changes)}`);
+  try {
+    const tree = await startTree(session, wanted, work.folder, changes.length === 0);
+    for (const [position, change] of changes.entries())
+      await takeStep(session, change.title, position === changes.length - 1, async () => {
+        await change.run(session, tree, wanted, work.folder);
+        return tree;
+      });
+    await sayChanges(session, tree);
+    if (wanted.query !== undefined) await queryImage(session, tree.root, work.folder, wanted.query);
+    if (!(await isKept(wanted, ask))) {
+      progress.say('The changes are discarded.');
+      return 0;
+    }
+    const place = await placeOf(session, tree, wanted, ask);
+    const local = await keepTree(session, tree, wanted, place, work.folder);
+    if (await isUploaded(wanted, ask)) await uploadLocal(session, local, wanted, ask);
+    else sayLocal(session, local);
+    return 0;
+  } finally {
+    await work.close();
+  }
+}
+
+/** In words, for whoever finds the folder of a killed modimg. */
+function what(wanted: Wanted, changes: readonly Change[]): string {
+  const makes = [
+    ...(wanted.create === undefined ? [] : ['Create']),
+    ...(wanted.capture === undefined ? [] : ['Capture']),
+    ...(wanted.import === undefined ? [] : ['Import']),
+  ];
+  return `step ${[...makes, ...changes.map(({ title }) => title)].join(', ')}, begun ${new Date().toISOString()}`;
+}
+
+async function startTree(session: Session, wanted: Wanted, folder: string, isLast: boolean): Promise<Tree> {
+  const make =
+    wanted.create !== undefined
+      ? { title: 'Create', work: createTree }
+      : wanted.capture !== undefined
+        ? { title: 'Capture', work: capturedTree }
+        : wanted.import !== undefined
+          ? { title: 'Import', work: importedTree }
+          : undefined;
+  if (!make) return unpackLocal(session, await localImage(session, wanted.id ?? '', folder, wanted.freshen), folder);
+  return takeStep(session, make.title, isLast, async () => make.work(session, wanted, folder));
+}
+
+/** Runs a step with its beginning and end in the specification's words; labels are set anew after the last one. */
+async function takeStep(
+  { progress }: Session,
+  title: string,
+  isLast: boolean,
+  work: () => Promise<Tree>,
+): Promise<Tree> {
+  const begun = Date.now();
+  progress.say(`Executing step: ${title}`);
+  const tree = await work();
+  const contexts = isLast ? await selinuxContexts(tree.root) : undefined;
+  if (contexts !== undefined) {
+    progress.say('fixing SELinux file labels...');
+    await relabel(tree.root, contexts);
+    progress.say('...done.');
+  }
+  // After a shell the question follows at once.
+  if (title !== 'Chroot') progress.say(`step completed in ${elapsedText(Date.now() - begun)}`);
+  return tree;
+}

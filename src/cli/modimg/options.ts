@@ -1,0 +1,171 @@
+// The options of `modimg`: one row per step, in the order in which they run; and what is wrong with some of them together.
+import { MusterError } from '../../errors.ts';
+import { COMPRESSIONS, type Compression } from '../../image/pack.ts';
+import { checkPackages } from '../../image/packages/manager.ts';
+import type { Given, Option } from '../table.ts';
+
+interface StepRow extends Option {
+  step: string;
+}
+
+const STEPS: readonly StepRow[] = [
+  { step: 'delete', flags: '--delete', meaning: 'delete the local copy; the head keeps its image' },
+  {
+    step: 'create',
+    flags: '--create [distro]',
+    meaning: 'create an image; from the default distro when none is named',
+    takes: { names: 'distro' },
+  },
+  {
+    step: 'capture',
+    flags: '--capture <node>',
+    meaning: 'make an image of what a running node has',
+    takes: { names: 'node' },
+  },
+  {
+    step: 'import',
+    flags: '--import <source>',
+    meaning: 'make an image of a folder, a tar archive, a squashfs, or an OCI layout or archive',
+    takes: 'files',
+  },
+  { step: 'freshen', flags: '--freshen', meaning: 'ignore the local copy and fetch the image again' },
+  {
+    step: 'copyin',
+    flags: '--copyin <files...>',
+    meaning: 'copy a file or folder into the image: SOURCE DESTINATION',
+    repeats: true,
+    takes: 'files',
+  },
+  { step: 'install', flags: '--install <packages>', meaning: 'install packages, with commas', repeats: true },
+  { step: 'uninstall', flags: '--uninstall <packages>', meaning: 'remove packages, with commas', repeats: true },
+  { step: 'update', flags: '--update', meaning: 'update all packages' },
+  {
+    step: 'execute',
+    flags: '--execute <command>',
+    meaning: 'run a shell command in the image; one that fails ends it all, and nothing is kept',
+    repeats: true,
+  },
+  {
+    step: 'chroot',
+    flags: '--chroot [kver]',
+    meaning:
+      'work in the image, at the end; with a kernel version for `uname`, in all steps; without a terminal, the shell reads its input',
+  },
+  { step: 'query', flags: '--query [package]', meaning: 'the versions of one package, or of all' },
+  { step: 'upload', flags: '--upload', meaning: 'send the image to the head without asking' },
+];
+
+const OTHERS: readonly Option[] = [
+  {
+    flags: '--set-name <name>',
+    meaning: 'the name of the new image; with -i, the changed image is kept under this name',
+  },
+  { flags: '--no-discard', meaning: 'keep the changes without asking' },
+  { flags: '--overwrite', meaning: 'replace an image of that name, here and on the head, without asking' },
+  {
+    flags: '--compress <method>',
+    meaning: 'zstd (as is the default), xz, lz4 or gzip',
+    takes: { words: COMPRESSIONS },
+  },
+];
+
+export const MODIMG_OPTIONS: Option[] = [...STEPS.map(({ step: _step, ...option }) => option), ...OTHERS];
+
+/** What is asked for, read and checked. */
+export interface Wanted {
+  /** The image to start from; undefined when one is made. */
+  id: string | undefined;
+  all: boolean;
+  delete: boolean;
+  /** A distro's name, or '' for the default one. */
+  create: string | undefined;
+  capture: string | undefined;
+  import: string | undefined;
+  freshen: boolean;
+  copyin: { from: string; to: string }[];
+  install: string[];
+  uninstall: string[];
+  update: boolean;
+  execute: string[];
+  chroot: boolean;
+  kver: string | undefined;
+  /** A package's name, or '' for all. */
+  query: string | undefined;
+  upload: boolean;
+  setName: string | undefined;
+  keep: boolean;
+  overwrite: boolean;
+  compression: Compression;
+}
+
+export function readModimg(given: Given): Wanted {
+  const { options } = given;
+  const steps = STEPS.map(({ step }) => step).filter(step => options[step] !== undefined);
+  check(given, steps);
+  const text = (name: string): string | undefined => {
+    const value = options[name];
+    return value === undefined ? undefined : typeof value === 'string' ? value : '';
+  };
+  const list = (name: string): string[] => [options[name] ?? []].flat().map(String);
+  const packages = (name: string): string[] => list(name).flatMap(value => value.split(/[,\s]+/).filter(Boolean));
+  const files = list('copyin');
+  const wanted: Wanted = {
+    id: given.ids[0],
+    all: given.all,
+    delete: steps.includes('delete'),
+    create: text('create'),
+    capture: text('capture'),
+    import: text('import'),
+    freshen: steps.includes('freshen'),
+    copyin: files.flatMap((from, at) => (at % 2 === 0 ? [{ from, to: files[at + 1] ?? '' }] : [])),
+    install: packages('install'),
+    uninstall: packages('uninstall'),
+    update: steps.includes('update'),
+    execute: list('execute'),
+    chroot: steps.includes('chroot'),
+    kver: text('chroot') || undefined,
+    query: text('query'),
+    upload: steps.includes('upload'),
+    setName: text('setName'),
+    keep: options['discard'] === false,
+    overwrite: options['overwrite'] === true,
+    compression: (text('compress') as Compression | undefined) ?? 'zstd',
+  };
+  checkPackages([...wanted.install, ...wanted.uninstall]);
+  for (const { to } of wanted.copyin)
+    if (!to.startsWith('/')) throw bad(`--copyin: '${to}' must be a path in the image, beginning with '/'.`);
+  return wanted;
+}
+
+const bad = (text: string): MusterError => new MusterError('bad-usage', text);
+
+/** What is wrong whatever the images are. */
+function check({ options, ids, all }: Given, steps: readonly string[]): void {
+  const makes = steps.filter(step => step === 'create' || step === 'capture' || step === 'import');
+  const [make] = makes;
+  if (steps.length === 0)
+    throw bad(
+      "'muster modimg' needs something to do, such as --create, --chroot, --install PACKAGES; or the action ls.",
+    );
+  if (makes.length > 1) throw bad('--create, --capture and --import exclude each other.');
+  if (steps.includes('delete') && steps.length > 1) throw bad('--delete goes alone.');
+  if (make !== undefined && options['setName'] === undefined) throw bad(`--${make} needs --set-name NAME.`);
+  if (make !== undefined && (ids.length > 0 || all)) throw bad(`--${make} makes an image of its own; leave -i out.`);
+  if (make === undefined && ids.length === 0 && !all) throw bad(`--${steps[0]} needs an image: -i NAME.`);
+  if (make !== undefined && steps.includes('freshen')) throw bad(`--freshen goes with -i NAME, not with --${make}.`);
+  if (all && !steps.includes('delete')) throw bad('--all goes with --delete only.');
+  if (ids.length > 1 && !steps.includes('delete')) throw bad('One image at a time: give -i once.');
+  const name = options['setName'];
+  if (name !== undefined && !/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/.test(String(name)))
+    throw bad(`--set-name '${String(name)}' must begin with a letter and go on with letters, digits, '_', '.' or '-'.`);
+  const changes = ['copyin', 'install', 'uninstall', 'update', 'execute', 'chroot'];
+  if (name !== undefined && make === undefined && !steps.some(step => changes.includes(step)))
+    throw bad(
+      "--set-name names a new or changed image; an image is renamed by 'muster image -i NAME update name=NEW'.",
+    );
+  const pairs = options['copyin'];
+  if (Array.isArray(pairs) && pairs.length % 2 !== 0) throw bad('--copyin needs two words: SOURCE DESTINATION.');
+  const method = options['compress'];
+  if (method !== undefined && !(COMPRESSIONS as readonly unknown[]).includes(method))
+    throw bad(`--compress must be one of ${COMPRESSIONS.join(', ')}.`);
+}

@@ -1,0 +1,91 @@
+// What a run of modimg begins with: the workspace, put in order; and the image it works on, unpacked.
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { AdminClient } from '../../admin/client.ts';
+import { unpackedSize } from '../../image/inspect.ts';
+import type { Progress } from '../../image/progress.ts';
+import { type TreeState, treeState } from '../../image/tree-changes.ts';
+import { locateRoot, unpackImage } from '../../image/unpack.ts';
+import type { Local, Remote } from '../../image/workspace/manifest.ts';
+import { newUid, Workspace } from '../../image/workspace/workspace.ts';
+import { progressLines } from '../progress-lines.ts';
+import type { Context } from '../table.ts';
+import { userSettings } from '../user-settings.ts';
+import { fetchImage, remoteImage, remoteImages } from './head-images.ts';
+
+export interface Session {
+  context: Context;
+  client: AdminClient;
+  progress: Progress;
+  workspace: Workspace;
+  /** The head's images; undefined when no daemon answers. */
+  remotes: Remote[] | undefined;
+}
+
+/** Opens the workspace; says what a killed modimg left, and what was dropped because the head has the same. */
+export async function openSession(context: Context): Promise<Session> {
+  const { client, terminal, given } = context;
+  const sudo = { uid: Number(process.env['SUDO_UID']), gid: Number(process.env['SUDO_GID']) };
+  const workspace = await Workspace.open(userSettings().workspace, Number.isInteger(sudo.uid) ? sudo : undefined);
+  const progress = progressLines(terminal, given.quiet);
+  for (const about of await workspace.cleanUp())
+    progress.say(`Cleaned up after a modimg that was killed: ${about}. Its changes were not kept.`);
+  const remotes = await remoteImages(client);
+  for (const { name, uid } of await workspace.evict(remotes ?? []))
+    progress.say(`The local copy of ${name} (${uid}) is older than an hour and the head has the same: dropped.`);
+  return { context, client, progress, workspace, remotes };
+}
+
+/** The local copy of an image, fetched when there is none or when it is to be fresh. */
+export async function localImage(session: Session, id: string, folder: string, fresh: boolean): Promise<Local> {
+  const { workspace, client, progress } = session;
+  const found = fresh ? undefined : await workspace.find(id);
+  if (found) return found;
+  const remote = await remoteImage(client, id);
+  const file = join(folder, 'fetched');
+  const sha256 = await fetchImage(client, remote, file, progress);
+  return workspace.keep(file, { uid: remote.uid, name: remote.name, remote: true }, sha256);
+}
+
+/** A tree in work, and what it was like before. */
+export interface Tree {
+  root: string;
+  before: TreeState | undefined;
+  /** What it is to be kept as. */
+  local: Omit<Local, 'sha256' | 'time' | 'previous'>;
+}
+
+/** Verifies and unpacks a local image, in the specification's words. */
+export async function unpackLocal(session: Session, local: Local, folder: string): Promise<Tree> {
+  const { workspace, progress } = session;
+  progress.say(`Checksumming image ${local.uid}`);
+  await progress.timed(async () => workspace.verify(local));
+  progress.say(`Unpacking image ${local.uid}`);
+  const root = join(folder, 'root');
+  const file = workspace.file(local);
+  await progress.measured(
+    async update => {
+      await unpackImage({ file, root, onProgress: update });
+      return {
+        packed: (await stat(file)).size,
+        unpacked: (await unpackedSize(file, (await locateRoot(file)).offset)) ?? 0,
+      };
+    },
+    ({ packed, unpacked }) => saved(packed, unpacked),
+  );
+  progress.say('Checksumming...');
+  const before = await progress.timed(async () => treeState(root));
+  const { sha256: _sha256, time: _time, previous: _previous, ...rest } = local;
+  return { root, before, local: rest };
+}
+
+/** The share of the bytes that packing saves. */
+export function saved(packed: number, unpacked: number): number {
+  return unpacked > 0 ? Math.max(0, 1 - packed / unpacked) : 0;
+}
+
+/** A new image's place in the manifest: that of a local image of the same name, if there is one. */
+export async function newLocal(session: Session, name: string): Promise<Tree['local']> {
+  const old = await session.workspace.find(name);
+  return { uid: old?.uid ?? newUid(), name, remote: old?.remote ?? false };
+}

@@ -1,0 +1,53 @@
+// Progress of the image workshop in the specification's words; where there is a terminal, the line moves.
+import { elapsedText, type Progress } from '../image/progress.ts';
+import type { Terminal } from './terminal.ts';
+
+/** How often a moving line is written anew, in milliseconds. */
+const TICK_MS = 200;
+
+export function progressLines(terminal: Terminal, quiet: boolean): Progress {
+  const moves = process.stderr.isTTY && !quiet;
+  /** Writes over the line that moves; `last` leaves it there. */
+  const line = (text: string, last: boolean): void => {
+    if (moves) process.stderr.write(`\r\u001b[K  ${text}${last ? '\n' : ''}`);
+    else if (last) terminal.say(`  ${text}`);
+  };
+  const ticking = async <T>(text: () => string, work: () => Promise<T>): Promise<T> => {
+    const timer = moves ? setInterval(() => line(text(), false), TICK_MS) : undefined;
+    try {
+      return await work();
+    } catch (error) {
+      if (moves) process.stderr.write('\n');
+      throw error;
+    } finally {
+      clearInterval(timer);
+    }
+  };
+  return {
+    say: text => terminal.say(text),
+    async timed(work) {
+      const begun = Date.now();
+      const elapsed = (): string => `elapsed: ${elapsedText(Date.now() - begun)}`;
+      const result = await ticking(elapsed, work);
+      line(elapsed(), true);
+      return result;
+    },
+    async measured(work, compression) {
+      const begun = Date.now();
+      let share = 0;
+      const text = (): string => {
+        const elapsed = Date.now() - begun;
+        const remaining = share > 0 && share < 1 ? ` remaining: ${elapsedText((elapsed / share) * (1 - share))}` : '';
+        return `${(share * 100).toFixed(1)}% complete, elapsed: ${elapsedText(elapsed)}${remaining}`;
+      };
+      const result = await ticking(text, async () =>
+        work((done, total) => {
+          share = total > 0 ? Math.min(1, done / total) : 0;
+        }),
+      );
+      share = 1;
+      line(compression ? `${text()} (${(compression(result) * 100).toFixed(1)}% compression)` : text(), true);
+      return result;
+    },
+  };
+}

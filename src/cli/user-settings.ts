@@ -1,0 +1,48 @@
+// `~/.scyldcw/settings.ini`: what an administrator sets for himself.
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { MusterError, reasonOf, systemCode } from '../errors.ts';
+import { readIni } from './ini.ts';
+
+export interface UserSettings {
+  /** The folder of local images. */
+  workspace: string;
+  /** How a node is reached for `--capture`. */
+  ssh: { command: string[]; user: string; key: string | undefined };
+}
+
+const FOLDER = '.scyldcw';
+
+/** `MUSTER_WORKSPACE` wins over `modimg.workspace`, which wins over `~/.scyldcw/workspace`. */
+export function userSettings(env: NodeJS.ProcessEnv = process.env): UserSettings {
+  const home = join(env['HOME'] || homedir(), FOLDER);
+  const file = join(home, 'settings.ini');
+  const setting = reader(file);
+  const workspace = env['MUSTER_WORKSPACE'] || setting('modimg', 'workspace') || join(home, 'workspace');
+  if (!isAbsolute(workspace))
+    throw new MusterError('bad-workspace', `${file}: modimg.workspace must be an absolute path, not '${workspace}'.`);
+  return {
+    workspace,
+    ssh: {
+      command: (setting('ssh', 'command') || 'ssh').split(/\s+/),
+      user: setting('ssh', 'user') || 'root',
+      key: setting('ssh', 'key'),
+    },
+  };
+}
+
+/** Both forms are read: `[modimg]` with `workspace = …` below it, and `modimg.workspace = …` anywhere. */
+function reader(file: string): (section: string, name: string) => string | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return () => undefined;
+    throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`);
+  }
+  const sections = readIni(text, file, '');
+  return (section, name) =>
+    sections.find(found => found.name === section)?.values[name] ??
+    sections.map(({ values }) => values[`${section}.${name}`]).find(value => value !== undefined);
+}

@@ -1,0 +1,158 @@
+// Programs run inside an unpacked image, or beside it for package managers of the head: namespaces of their own, with the mounts
+// that programs expect. What is mounted goes with the namespace, and all processes with it, also when this one is killed.
+import { chmod, lstat, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MusterError } from '../errors.ts';
+import { DIES_WITH_PARENT, type RunOptions, type RunResult, run } from '../process/run.ts';
+import { coverFiles, removePlaceholders } from './covered-files.ts';
+import { insideRoot } from './inside-root.ts';
+import { UNAME } from './uname.ts';
+
+export interface ChrootOptions extends Pick<RunOptions, 'input' | 'onLine' | 'terminal' | 'signal' | 'keepBytes'> {
+  /** What `uname -r` and /proc say the kernel is; that of this machine when absent. */
+  kver?: string;
+  /** More for the environment, which is otherwise the same for everyone. */
+  env?: Record<string, string>;
+  /** Run the program of this machine, with the image's folders mounted, instead of one inside the image. */
+  beside?: boolean;
+}
+
+/** Folders that are mounted; each must be a real one, so that nothing is mounted elsewhere. */
+const MOUNTED = ['proc', 'sys', 'dev', 'run'] as const;
+
+/** Names of the environment that pass into the image: how the network is reached, and what the terminal is. */
+const PASSED = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'TERM'];
+
+/**
+ * What makes a namespace ready, and then waits. It stays outside the chroot, by which systemctl sees that services are not to be started.
+ * Recursive binds, because a user namespace may take a part of /sys or /dev only together with all that is mounted there. At a terminal, what a
+ * shell left running is ended with it; elsewhere the kernel does that, by the process namespace.
+ */
+const INIT = `
+root=$1 covers=$2 kernel=$3 how=$4; shift 4
+mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 125
+for name in sys dev; do mount --rbind "/$name" "$root/$name" || exit 125; done
+mount -t tmpfs -o mode=0755,nosuid,nodev run "$root/run" || exit 125
+mkdir -p "$root/run/lock" "$root/run/muster/bin" "$root/run/muster/real"
+while IFS= read -r source && IFS= read -r target; do
+  case $target in "$root/run/"*) mkdir -p "\${target%/*}" && : >"$target" ;; esac
+  mount --bind "$source" "$target" || exit 125
+done <"$covers"
+if [ -n "$kernel" ]; then
+  cp "$kernel/uname" "$root/run/muster/bin/uname"
+  for name in osrelease version; do
+    if [ -e "$root/proc/sys/kernel/$name" ]; then mount --bind "$kernel/$name" "$root/proc/sys/kernel/$name" || exit 125; fi
+  done
+  mount --bind "$kernel/banner" "$root/proc/version" || exit 125
+  if [ -e "$kernel/applet" ]; then
+    read -r applet <"$kernel/applet"
+    ln -s "$applet" "$root/run/muster/real/uname"
+  elif [ -e "$kernel/real" ]; then
+    read -r real <"$kernel/real"
+    : >"$root/run/muster/real/uname"
+    mount --bind "$real" "$root/run/muster/real/uname" && mount --bind "$kernel/uname" "$real" || exit 125
+  fi
+fi
+case $how in
+  beside) "$@" ;;
+  terminal)
+    setpriv --pdeathsig KILL -- chroot "$root" "$@"
+    status=$?
+    for process in /proc/[0-9]*; do
+      if [ "$(readlink "$process/root")" = "$root" ]; then kill -9 "\${process#/proc/}" 2>/dev/null; fi
+    done
+    exit $status ;;
+  *) chroot "$root" "$@" ;;
+esac
+`;
+
+/** Status by which INIT says that the image could not be made ready. */
+const NOT_READY = 125;
+
+/** Runs a program; any exit status is a result. Needs to be root, or root in a user namespace. */
+export async function inImage(root: string, argv: readonly string[], options: ChrootOptions = {}): Promise<RunResult> {
+  await mountPoints(root);
+  const work = await mkdtemp(join(tmpdir(), 'muster-chroot-'));
+  try {
+    const covers = await coverFiles(root, work);
+    try {
+      const [file, init] = [join(work, 'covers'), join(work, 'init')];
+      await writeFile(init, INIT);
+      await writeFile(file, covers.map(({ source, target }) => `${source}\n${target}\n`).join(''));
+      const kernel = options.kver === undefined ? '' : await kernelFiles(root, work, options.kver);
+      const how = options.terminal ? 'terminal' : options.beside ? 'beside' : 'inside';
+      const words = [
+        ...DIES_WITH_PARENT,
+        ...['unshare', '--mount', '--propagation', 'private'],
+        // A shell in a process namespace of its own could not give the terminal back to a process outside.
+        ...(options.terminal ? [] : ['--pid', '--fork', '--kill-child']),
+        ...['sh', init, root, file, kernel, how, ...argv],
+      ];
+      const result = await run(words[0] ?? '', words.slice(1), {
+        ...options,
+        package: 'util-linux',
+        cleanEnv: true,
+        env: environment(options),
+      });
+      if (result.status === NOT_READY && /^(mount|sh|mkdir|cp):/m.test(result.stderr))
+        throw new MusterError('tool-failed', `The image could not be made ready for programs: ${result.stderr.trim()}`);
+      return result;
+    } finally {
+      await removePlaceholders(covers);
+    }
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+function environment({ env, beside, terminal }: ChrootOptions): Record<string, string> {
+  const passed = Object.fromEntries(
+    PASSED.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
+  return {
+    PATH: `${beside ? '' : '/run/muster/bin:'}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+    HOME: '/root',
+    USER: 'root',
+    LOGNAME: 'root',
+    SHELL: '/bin/sh',
+    LC_ALL: 'C.UTF-8',
+    // systemctl then only writes its links, and asks no daemon.
+    SYSTEMD_OFFLINE: '1',
+    // Packages of kernels make no initramfs of their own: mkramfs makes it.
+    INITRD: 'No',
+    ...(terminal ? {} : { DEBIAN_FRONTEND: 'noninteractive' }),
+    ...passed,
+    ...env,
+  };
+}
+
+async function mountPoints(root: string): Promise<void> {
+  for (const name of [...MOUNTED, 'tmp', 'var', 'var/tmp']) {
+    const path = join(root, name);
+    const status = await lstat(path).catch(() => undefined);
+    if (!status) {
+      await mkdir(path);
+      await chmod(path, name.endsWith('tmp') ? 0o1777 : 0o755);
+    } else if (!status.isDirectory() && (MOUNTED as readonly string[]).includes(name))
+      throw new MusterError('bad-image', `The image's /${name} is no folder; nothing can be mounted there.`);
+    else if (!status.isDirectory()) return;
+  }
+}
+
+/** Files that say `kver` in place of this machine's kernel, and where the image's own `uname` is. */
+async function kernelFiles(root: string, work: string, kver: string): Promise<string> {
+  if (!/^[\w.+~-]{1,64}$/.test(kver))
+    throw new MusterError('bad-value', `'${kver}' is no kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
+  const put = async (name: string, content: string, mode = 0o644): Promise<void> =>
+    writeFile(join(work, name), content, { mode });
+  await put('uname', UNAME(kver), 0o755);
+  await put('osrelease', `${kver}\n`);
+  await put('version', '#1 SMP\n');
+  await put('banner', `Linux version ${kver} (muster) #1 SMP\n`);
+  const path = (await insideRoot(root, '/usr/bin/uname')) ?? (await insideRoot(root, '/bin/uname'));
+  // A program with many names (busybox) cannot be covered: its other names would be gone. There, PATH alone helps.
+  if (path?.endsWith('/uname')) await put('real', `${path}\n`);
+  else if (path) await put('applet', `${path.slice(root.length)}\n`);
+  return work;
+}

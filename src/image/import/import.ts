@@ -1,0 +1,99 @@
+// From what an administrator has (a folder, an archive, a squashfs, an OCI image) to an unpacked image tree.
+import { lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { MusterError, reasonOf } from '../../errors.ts';
+import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
+import { findRoot } from '../cwsquash.ts';
+import type { Progress } from '../progress.ts';
+import { unpackImage } from '../unpack.ts';
+import { extract } from './archive.ts';
+import { isLayout, unpackLayout } from './oci.ts';
+
+export interface ImportPorts {
+  progress: Progress;
+  /** An empty folder for files meanwhile, on the same file system as `root`. */
+  work: string;
+  signal?: AbortSignal;
+}
+
+/** Makes the new folder `root` of what is at `source`. Errors: `bad-value`, `bad-image`, `disk-full`, `tool-failed`. */
+export async function importTree(source: string, root: string, ports: ImportPorts): Promise<void> {
+  const path = resolve(source);
+  const found = await stat(path).catch((error: unknown) => {
+    throw new MusterError('bad-value', `${source}: cannot be read: ${reasonOf(error)}`);
+  });
+  if (found.isDirectory() && isLayout(path)) await fromLayout(path, root, ports);
+  else if (found.isDirectory()) await fromFolder(path, root, ports);
+  else if (await isSquashfs(path)) {
+    await ports.progress.measured(async update =>
+      unpackImage({ file: path, root, onProgress: update, ...(ports.signal && { signal: ports.signal }) }),
+    );
+  } else await fromArchive(path, root, ports);
+  await requireSystem(root, source);
+}
+
+async function fromLayout(path: string, root: string, { progress, work, signal }: ImportPorts): Promise<void> {
+  await progress.timed(async () =>
+    unpackLayout(path, root, work, { say: text => progress.say(text), ...(signal && { signal }) }),
+  );
+}
+
+/** Only this file system: what is mounted below is not of the image. `cp` of coreutils keeps links, attributes and holes. */
+async function fromFolder(path: string, root: string, { progress, signal }: ImportPorts): Promise<void> {
+  await mkdir(root);
+  const [program = '', ...words] = [
+    ...DIES_WITH_PARENT,
+    'cp',
+    '--archive',
+    '--one-file-system',
+    '--reflink=auto',
+    '--sparse=auto',
+  ];
+  const result = await progress.timed(async () =>
+    run(program, [...words, '--', `${path}/.`, root], { ...(signal && { signal }), keepBytes: 65_536 }),
+  );
+  if (result.status !== 0) throw toolFailed(`cp --archive ${path}`, result);
+}
+
+/** An archive of files, or one of an OCI layout or of `docker save`. */
+async function fromArchive(path: string, root: string, ports: ImportPorts): Promise<void> {
+  const { progress, work, signal } = ports;
+  const folder = join(work, 'archive');
+  await mkdir(folder);
+  await progress
+    .timed(async () => extract(path, folder, signal))
+    .catch((error: unknown) => {
+      if (!(error instanceof MusterError) || error.code !== 'tool-failed') throw error;
+      throw new MusterError(
+        'bad-image',
+        `${path} cannot be imported: it is no squashfs, and tar says: ${error.message}`,
+      );
+    });
+  if (isLayout(folder)) {
+    await fromLayout(folder, root, ports);
+    await rm(folder, { recursive: true, force: true });
+  } else await rename(folder, root);
+}
+
+async function isSquashfs(path: string): Promise<boolean> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const start = Buffer.alloc(Math.min(size, (1 << 20) + 96));
+    await handle.read(start, 0, start.length, 0);
+    const found = findRoot(start, size);
+    if (!('refusal' in found)) return true;
+    // What begins as one and is damaged is no archive either: its own reason is the better one.
+    if (/cut short|damaged/.test(found.refusal)) throw new MusterError('bad-image', `${path}: ${found.refusal}.`);
+    return false;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** A tree in which no folder of a system is: the wrong folder, or an archive with one folder around it all. */
+async function requireSystem(root: string, source: string): Promise<void> {
+  for (const name of ['usr', 'bin', 'etc'])
+    if ((await lstat(join(root, name)).catch(() => undefined)) !== undefined) return;
+  throw new MusterError('bad-image', `${source} holds no system: neither /usr nor /bin nor /etc is in it.`);
+}

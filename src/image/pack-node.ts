@@ -1,0 +1,5 @@
+// The script that packs a node, where it lies.
+import { join } from 'node:path';
+import { packageRoot } from '../package-root.ts';
+
+export const PACK_NODE = join(packageRoot, 'node-scripts', 'pack-node');

@@ -1,0 +1,127 @@
+// apt: images of Debian and its relatives, created by mmdebstrap and changed by the image's own apt-get.
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { MusterError, reasonOf } from '../../errors.ts';
+import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
+import { inImage } from '../chroot.ts';
+import type { PackageManager, Ports } from './manager.ts';
+import type { Recipe, Source } from './recipe.ts';
+import { folderInside } from './rpm-repos.ts';
+
+/** What a node needs to boot, to be given an initramfs, and to be reached. */
+const NODE = [
+  ...['systemd-sysv', 'udev', 'dracut-core', 'kmod', 'iproute2', 'openssh-server', 'curl', 'squashfs-tools', 'zstd'],
+  'ca-certificates',
+];
+const KERNEL = 'linux-image-amd64';
+
+export const apt: PackageManager = {
+  name: 'apt',
+  async create(root, recipe, packages, ports) {
+    const { progress } = ports;
+    progress.say('Preparing the chroot...');
+    const keys = await fetchKeys(recipe.sources, ports.work);
+    const lines = recipe.sources.flatMap(source => sourceLines(source, recipe));
+    progress.say('...done.');
+    progress.say('Initializing the chroot...');
+    const kernel = packages.some(name => name.startsWith('linux-image')) ? [] : [KERNEL];
+    const include = [...new Set([...NODE, ...kernel, ...packages])];
+    const words = [
+      ...DIES_WITH_PARENT,
+      ...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private'],
+      ...['sh', '-c', 'mount -t proc proc /proc 2>/dev/null; exec "$@"', 'sh'],
+      ...['mmdebstrap', '--variant=minbase', '--mode=root', `--include=${include.join(',')}`],
+      ...(keys.length > 0 ? [`--keyring=${join(ports.work, 'keys')}`] : []),
+      ...[recipe.release, root, ...lines],
+    ];
+    await progress.timed(async () => {
+      const result = await run(words[0] ?? '', words.slice(1), {
+        package: 'util-linux',
+        env: { INITRD: 'No', LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' },
+        ...(ports.signal && { signal: ports.signal }),
+      });
+      if (result.status === 127)
+        throw new MusterError(
+          'tool-missing',
+          "The program 'mmdebstrap' is not installed; install the package mmdebstrap.",
+        );
+      if (result.status !== 0) throw toolFailed(`mmdebstrap ${recipe.release}`, result);
+    });
+    await keysInto(root, keys);
+    // mmdebstrap leaves the head's resolver there: a node gets its own.
+    await rm(join(root, 'etc', 'resolv.conf'), { force: true });
+    progress.say('...initialized.');
+  },
+  async install(root, packages, ports) {
+    await aptGet(root, ['update'], ports);
+    await aptGet(root, ['install', '--no-install-recommends', ...packages], ports);
+  },
+  uninstall: async (root, packages, ports) => aptGet(root, ['purge', '--autoremove', ...packages], ports),
+  async update(root, ports) {
+    await aptGet(root, ['update'], ports);
+    await aptGet(root, ['dist-upgrade', '--no-install-recommends'], ports);
+  },
+};
+
+/**
+ * `URL` is the release's suite with component main; `URL#SUITE/COMPONENT+COMPONENT` says otherwise. A URL that ends in `/` after
+ * the suite is left out would be a flat repository, which has neither: `URL#./`.
+ */
+export function sourceLines({ name, urls, check }: Source, { release }: Pick<Recipe, 'release'>): string[] {
+  return urls.map(text => {
+    const [url = '', fragment = ''] = text.split('#');
+    const [, suite, components] = /^([^/]*\/?[^/+]*?)(?:\/([\w+.-]+))?$/.exec(fragment) ?? [];
+    if (fragment === './') return `deb${check ? '' : ' [trusted=yes]'} ${url} ./`;
+    const named = suite || release;
+    if (named === '')
+      throw new MusterError('not-ready', `The repo ${name} names no suite, and its distro has no release.`, {
+        hint: 'muster distro -i NAME update release=bookworm; or urls=URL#SUITE/COMPONENT',
+      });
+    return `deb${check ? '' : ' [trusted=yes]'} ${url} ${named} ${(components ?? 'main').split('+').join(' ')}`;
+  });
+}
+
+/** The keys of all repos as files below `work/keys`; without any, apt trusts what the head's own system trusts. */
+async function fetchKeys(sources: readonly Source[], work: string): Promise<string[]> {
+  const files: string[] = [];
+  const folder = join(work, 'keys');
+  await mkdir(folder, { recursive: true });
+  for (const { name, keys } of sources) {
+    for (const [position, key] of keys.entries()) {
+      const content = await fetchKey(key);
+      const armored = content.subarray(0, 64).includes('-----BEGIN PGP');
+      const file = join(folder, `${name}-${position}.${armored ? 'asc' : 'gpg'}`);
+      await writeFile(file, content);
+      files.push(file);
+    }
+  }
+  return files;
+}
+
+async function fetchKey(key: string): Promise<Buffer> {
+  try {
+    if (key.startsWith('file://')) return await readFile(key.slice('file://'.length));
+    const answer = await fetch(key);
+    if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
+    return Buffer.from(await answer.arrayBuffer());
+  } catch (error) {
+    throw new MusterError('bad-value', `The key ${key} cannot be had: ${reasonOf(error)}`);
+  }
+}
+
+async function keysInto(root: string, files: readonly string[]): Promise<void> {
+  if (files.length === 0) return;
+  const folder = await folderInside(root, '/etc/apt/trusted.gpg.d');
+  for (const file of files) await writeFile(join(folder, basename(file)), await readFile(file));
+}
+
+async function aptGet(root: string, words: readonly string[], ports: Ports): Promise<void> {
+  const options = ['-y', '-q', '-o', 'Dpkg::Options::=--force-confold', '-o', 'Dpkg::Use-Pty=0'];
+  const result = await ports.progress.timed(async () =>
+    inImage(root, ['apt-get', ...options, ...words], {
+      ...(ports.kver !== undefined && { kver: ports.kver }),
+      ...(ports.signal && { signal: ports.signal }),
+    }),
+  );
+  if (result.status !== 0) throw toolFailed(`apt-get ${words.join(' ')} in the image`, result);
+}

@@ -1,0 +1,79 @@
+// The packages of an unpacked image, and what changed between two such lists.
+import { readFile } from 'node:fs/promises';
+import { run, toolFailed } from '../../process/run.ts';
+import { insideRoot } from '../inside-root.ts';
+import { packageSystem } from './manager.ts';
+
+export interface Package {
+  name: string;
+  version: string;
+  arch: string;
+}
+
+/** Paths of an image that are enough to list its packages. */
+export const PACKAGE_FILES = ['var/lib/dpkg/status', 'var/lib/rpm', 'usr/lib/sysimage/rpm'];
+
+/** Sorted by name. An image without a package database has none. */
+export async function listPackages(root: string): Promise<Package[]> {
+  const system = await packageSystem(root);
+  if (system === undefined) return [];
+  const found = system === 'dpkg' ? await dpkgPackages(root) : await rpmPackages(root);
+  return found.sort((left, right) => (key(left) < key(right) ? -1 : 1));
+}
+
+const key = ({ name, arch, version }: Package): string => `${name}\0${arch}\0${version}`;
+
+async function dpkgPackages(root: string): Promise<Package[]> {
+  const file = await insideRoot(root, '/var/lib/dpkg/status');
+  return file ? readDpkgStatus(await readFile(file, 'utf8')) : [];
+}
+
+/** dpkg(1): paragraphs with `Package`, `Version`, `Architecture`, and a `Status` whose third word is `installed`. */
+export function readDpkgStatus(text: string): Package[] {
+  return text.split(/\n\n+/).flatMap(paragraph => {
+    const field = (name: string): string => new RegExp(`^${name}: (.*)$`, 'm').exec(paragraph)?.[1] ?? '';
+    if (!field('Status').endsWith(' installed')) return [];
+    return [{ name: field('Package'), version: field('Version'), arch: field('Architecture') }];
+  });
+}
+
+async function rpmPackages(root: string): Promise<Package[]> {
+  const path = (await insideRoot(root, '/usr/lib/sysimage/rpm')) ?? (await insideRoot(root, '/var/lib/rpm'));
+  const format = '%{NAME}\\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\n';
+  const result = await run('rpm', ['--dbpath', path ?? '', '-qa', '--qf', format], {
+    package: 'rpm',
+    keepBytes: 16 << 20,
+  });
+  if (result.status !== 0) throw toolFailed('rpm -qa', result);
+  return result.stdout
+    .split('\n')
+    .filter(line => line.includes('\t') && !line.startsWith('gpg-pubkey\t'))
+    .map(line => {
+      const [name = '', version = '', arch = ''] = line.split('\t');
+      return { name, version, arch };
+    });
+}
+
+export interface PackageChange {
+  name: string;
+  arch: string;
+  /** Versions; empty when the package was not there. Several with commas, as kernels are. */
+  before: string;
+  after: string;
+}
+
+/** What has to be done to come from one list to the other, by name. */
+export function comparePackages(before: readonly Package[], after: readonly Package[]): PackageChange[] {
+  const versions = (list: readonly Package[]): Map<string, string[]> => {
+    const map = new Map<string, string[]>();
+    for (const { name, arch, version } of list)
+      map.set(`${name}\0${arch}`, [...(map.get(`${name}\0${arch}`) ?? []), version]);
+    return map;
+  };
+  const [old, now] = [versions(before), versions(after)];
+  return [...new Set([...old.keys(), ...now.keys()])].sort().flatMap(id => {
+    const [name = '', arch = ''] = id.split('\0');
+    const [left, right] = [(old.get(id) ?? []).join(', '), (now.get(id) ?? []).join(', ')];
+    return left === right ? [] : [{ name, arch, before: left, after: right }];
+  });
+}

@@ -1,0 +1,39 @@
+// What every package manager can do, for the steps of modimg; which one an image or a distro has.
+
+import { MusterError } from '../../errors.ts';
+import { insideRoot } from '../inside-root.ts';
+import type { Progress } from '../progress.ts';
+import type { ManagerName, Recipe } from './recipe.ts';
+
+export interface Ports {
+  progress: Progress;
+  /** A folder for files meanwhile; not in the image. */
+  work: string;
+  signal?: AbortSignal;
+  /** What `uname` says to the packages' scripts. */
+  kver?: string;
+}
+
+export interface PackageManager {
+  name: ManagerName;
+  /** Fills an empty folder with a system of the recipe, and with these packages. */
+  create(root: string, recipe: Recipe, packages: readonly string[], ports: Ports): Promise<void>;
+  install(root: string, packages: readonly string[], ports: Ports): Promise<void>;
+  uninstall(root: string, packages: readonly string[], ports: Ports): Promise<void>;
+  update(root: string, ports: Ports): Promise<void>;
+}
+
+/** A package's name as people type it: with version, architecture, group or path, and nothing that a program reads as an option. */
+export function checkPackages(names: readonly string[]): void {
+  for (const name of names) {
+    if (!/^[@/A-Za-z0-9][\w.+:~^=*@/ -]{0,200}$/.test(name))
+      throw new MusterError('bad-value', `'${name}' is no name of a package.`);
+  }
+}
+
+/** Which family of packages an image has, by its database. */
+export async function packageSystem(root: string): Promise<'rpm' | 'dpkg' | undefined> {
+  if (await insideRoot(root, '/var/lib/dpkg/status')) return 'dpkg';
+  for (const path of ['/var/lib/rpm', '/usr/lib/sysimage/rpm']) if (await insideRoot(root, path)) return 'rpm';
+  return undefined;
+}

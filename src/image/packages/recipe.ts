@@ -1,0 +1,84 @@
+// What an image is created from: a distro with its repositories, as the model has them, made ready for a package manager.
+import { MusterError } from '../../errors.ts';
+
+/** A repository. */
+export interface Source {
+  name: string;
+  title: string;
+  urls: readonly string[];
+  mirrors: readonly string[];
+  /** URLs of the keys that sign its packages. */
+  keys: readonly string[];
+  /** Whether a package without a good signature is refused. */
+  check: boolean;
+}
+
+export interface Recipe {
+  /** The distro's name. */
+  distro: string;
+  /** What `$releasever` stands for; for apt the suite. */
+  release: string;
+  sources: readonly Source[];
+  /** The architecture in RPM's words: `x86_64`. */
+  arch: string;
+}
+
+/** The names by which distros and `--create` call package managers. */
+export const MANAGERS = ['dnf', 'yum', 'zypper', 'apt'] as const;
+export type ManagerName = (typeof MANAGERS)[number];
+
+/** A distro and its repos as the API shows them. */
+export interface DistroFields {
+  name: string;
+  release: string;
+  repos: readonly {
+    name: string;
+    full_name: string;
+    urls: readonly string[];
+    mirrors: readonly string[];
+    keys: readonly string[];
+    check: boolean;
+  }[];
+}
+
+/** `$releasever`, `$basearch` and `<BASE_URL>` filled in; a distro that cannot work is refused before anything is downloaded. */
+export function makeRecipe(distro: DistroFields, head: { baseUrl: string; arch: string }): Recipe {
+  const bad = (text: string, hint: string): MusterError => new MusterError('not-ready', text, { hint });
+  if (distro.repos.length === 0)
+    throw bad(
+      `The distro ${distro.name} has no repos to take packages from.`,
+      `muster distro -i ${distro.name} update repos=NAME`,
+    );
+  const fill = (repo: string, text: string): string => {
+    if (/\$\{?releasever\b/.test(text) && distro.release === '')
+      throw bad(
+        `The repo ${repo} has $releasever in ${text}, and the distro ${distro.name} has no release for it.`,
+        `muster distro -i ${distro.name} update release=VERSION`,
+      );
+    return text
+      .replace(/^<BASE_URL>/, head.baseUrl)
+      .replace(/\$\{?releasever\b\}?/g, distro.release)
+      .replace(/\$\{?basearch\b\}?/g, head.arch);
+  };
+  const sources = distro.repos.map(repo => {
+    const filled = (list: readonly string[]): string[] => list.map(text => fill(repo.name, text));
+    if (repo.urls.length + repo.mirrors.length === 0)
+      throw bad(`The repo ${repo.name} has no URL.`, `muster repo -i ${repo.name} update urls=URL`);
+    return {
+      name: repo.name,
+      title: repo.full_name || repo.name,
+      urls: filled(repo.urls),
+      mirrors: filled(repo.mirrors),
+      keys: filled(repo.keys),
+      check: repo.check,
+    };
+  });
+  return { distro: distro.name, release: distro.release, sources, arch: head.arch };
+}
+
+/** RPM's word for the kind of this machine. */
+export function rpmArch(arch: string): string {
+  return (
+    ({ x64: 'x86_64', arm64: 'aarch64', ppc64: 'ppc64le', s390x: 's390x' } as Record<string, string>)[arch] ?? arch
+  );
+}

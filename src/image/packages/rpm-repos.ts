@@ -1,0 +1,101 @@
+// Repository files of yum, dnf and zypper: what the head reads while an image is made, and `clusterware-node.repo` in the image.
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { MusterError, reasonOf } from '../../errors.ts';
+import { insideRoot } from '../inside-root.ts';
+import type { Recipe, Source } from './recipe.ts';
+
+export const NODE_REPO = 'clusterware-node.repo';
+/** The head's own repository of muster's packages, if it has one. */
+const HEAD_REPO = '/etc/yum.repos.d/clusterware.repo';
+const HEAD_KEYS = '/etc/pki/rpm-gpg';
+
+/** A section per repository, in yum's form. */
+export function repoFile(sources: readonly Source[]): string {
+  return sources.map(section).join('\n');
+}
+
+function section({ name, title, urls, mirrors, keys, check }: Source): string {
+  const list = (key: string, values: readonly string[]): string[] =>
+    values.length === 0 ? [] : [`${key}=${values.join('\n    ')}`];
+  return [
+    `[${name}]`,
+    `name=${title}`,
+    ...list('baseurl', urls),
+    ...list('mirrorlist', mirrors.slice(0, 1)),
+    'enabled=1',
+    `gpgcheck=${check ? 1 : 0}`,
+    ...list('gpgkey', keys),
+    '',
+  ].join('\n');
+}
+
+/** A repository that is to be checked and names no keys gets those that this machine's own system trusts; without any it is refused. */
+export async function withKeys(recipe: Recipe): Promise<Recipe> {
+  const lacking = recipe.sources.filter(({ check, keys }) => check && keys.length === 0);
+  if (lacking.length === 0) return recipe;
+  const names = existsSync(HEAD_KEYS) ? await readdir(HEAD_KEYS) : [];
+  const own = names.filter(name => name.startsWith('RPM-GPG-KEY')).map(name => `file://${HEAD_KEYS}/${name}`);
+  const [first] = lacking;
+  if (own.length === 0 && first)
+    throw new MusterError(
+      'not-ready',
+      `The repo ${first.name} has no keys, so that the signatures of its packages cannot be checked.`,
+      {
+        hint: `Give them: muster repo -i ${first.name} update keys=URL; or take packages as they come: muster repo -i ${first.name} update check=false`,
+      },
+    );
+  return {
+    ...recipe,
+    sources: recipe.sources.map(source => (lacking.includes(source) ? { ...source, keys: own } : source)),
+  };
+}
+
+/** Key files of this machine are copied into the image, and named there. */
+async function keysInto(root: string, sources: readonly Source[]): Promise<Source[]> {
+  const made: Source[] = [];
+  for (const source of sources) {
+    const keys: string[] = [];
+    for (const key of source.keys) {
+      if (!key.startsWith('file://')) keys.push(key);
+      else keys.push(await keyInto(root, key.slice('file://'.length)));
+    }
+    made.push({ ...source, keys });
+  }
+  return made;
+}
+
+async function keyInto(root: string, file: string): Promise<string> {
+  const content = await readFile(file).catch((error: unknown) => {
+    throw new MusterError('bad-value', `The key ${file} cannot be read: ${reasonOf(error)}`);
+  });
+  const folder = await folderInside(root, '/etc/pki/rpm-gpg');
+  await writeFile(join(folder, basename(file)), content);
+  return `file:///etc/pki/rpm-gpg/${basename(file)}`;
+}
+
+/** Writes `clusterware-node.repo` into the image: the head's own repository, and those of the distro. */
+export async function writeNodeRepo(root: string, folder: string, recipe: Recipe): Promise<void> {
+  const own = existsSync(HEAD_REPO) ? `${(await readFile(HEAD_REPO, 'utf8')).trimEnd()}\n\n` : '';
+  const target = join(await folderInside(root, folder), NODE_REPO);
+  const text = `# Written by muster: the repos of the distro ${recipe.distro}.\n${own}${repoFile(await keysInto(root, recipe.sources))}`;
+  await writeFile(target, text);
+}
+
+/** A folder of the image, made when absent; links in it lead nowhere outside. */
+export async function folderInside(root: string, path: string): Promise<string> {
+  let made = root;
+  for (const name of path.split('/').filter(Boolean)) {
+    const next = join(made.slice(root.length), name);
+    const found = await insideRoot(root, next);
+    if (found) made = found;
+    else {
+      made = join(made, name);
+      await mkdir(made).catch((error: unknown) => {
+        throw new MusterError('bad-image', `The image's ${next} cannot be made: ${reasonOf(error)}`);
+      });
+    }
+  }
+  return made;
+}

@@ -1,0 +1,76 @@
+// zypper: images of SUSE, created by the head's program and changed by the image's own where it has one.
+import { MusterError } from '../../errors.ts';
+import { toolFailed } from '../../process/run.ts';
+import { inImage } from '../chroot.ts';
+import { insideRoot } from '../inside-root.ts';
+import { rpmEnvironment } from './dnf.ts';
+import type { PackageManager, Ports } from './manager.ts';
+import { withKeys, writeNodeRepo } from './rpm-repos.ts';
+
+/** What a system begins with, by what provides it. */
+const BASE = ['filesystem', 'bash'];
+/** What a node needs to boot and be reached; a repository that lacks one is said, and the rest installed. */
+const CORE = ['distribution-release', 'systemd', 'kernel-default', 'dracut', 'openssh', 'zypper', 'curl'];
+
+/** zypper(8), exit codes: 100 and more are informations. */
+const INFORMATION = 100;
+const NOT_FOUND = 104;
+
+export const zypper: PackageManager = {
+  name: 'zypper',
+  async create(root, given, packages, ports) {
+    const { progress } = ports;
+    const recipe = await withKeys(given);
+    progress.say('Preparing the chroot...');
+    await writeNodeRepo(root, '/etc/zypp/repos.d', recipe);
+    progress.say('...done.');
+    progress.say('Initializing the chroot...');
+    const release = recipe.release ? ['--releasever', recipe.release] : [];
+    await ask(root, [...release, 'install'], BASE, ports, true);
+    progress.say('...initialized.');
+    progress.say('Installing core packages...');
+    // One by one: zypper installs nothing of a list in which one name is unknown.
+    for (const name of CORE) {
+      if (!(await ask(root, [...release, 'install'], [name], ports, true, true)))
+        progress.say(`WARNING: The repositories have no ${name}.`);
+    }
+    if (packages.length > 0) await ask(root, [...release, 'install'], packages, ports, true);
+  },
+  install: async (root, packages, ports) => change(root, ['install'], packages, ports),
+  uninstall: async (root, packages, ports) => change(root, ['remove'], packages, ports),
+  update: async (root, ports) => change(root, ['update'], [], ports),
+};
+
+async function change(root: string, words: string[], packages: readonly string[], ports: Ports): Promise<void> {
+  const beside = !(await insideRoot(root, '/usr/bin/zypper'));
+  await ask(root, words, packages, ports, beside);
+}
+
+/** False when a name is unknown and that may be. */
+async function ask(
+  root: string,
+  words: readonly string[],
+  packages: readonly string[],
+  ports: Ports,
+  beside: boolean,
+  mayLack = false,
+): Promise<boolean> {
+  const action = words.at(-1) ?? '';
+  const options = ['--non-interactive', '--gpg-auto-import-keys', ...(beside ? ['--root', root] : [])];
+  const licences =
+    action === 'remove' ? [] : ['--auto-agree-with-licenses', ...(action === 'install' ? ['--no-recommends'] : [])];
+  const argv = ['zypper', ...options, ...words, ...licences, ...packages];
+  const work = async () =>
+    inImage(root, argv, {
+      beside,
+      ...(beside && { env: await rpmEnvironment(ports.work) }),
+      ...(ports.kver !== undefined && { kver: ports.kver }),
+      ...(ports.signal && { signal: ports.signal }),
+    });
+  const result = mayLack ? await work() : await ports.progress.timed(work);
+  if (result.status === 127)
+    throw new MusterError('tool-missing', "The program 'zypper' is not installed; install the package zypper.");
+  if (mayLack && result.status === NOT_FOUND) return false;
+  if (result.status === 0 || (result.status >= INFORMATION && result.status !== NOT_FOUND)) return true;
+  throw toolFailed(beside ? 'zypper of this machine' : 'zypper in the image', result);
+}

@@ -1,0 +1,14 @@
+// A `uname` that says another kernel release than the running one; everything else is the real one's answer.
+
+/** The wrapper as POSIX sh; the image's own uname lies at /run/muster/real/uname. */
+export const UNAME = (kver: string): string => `#!/bin/sh
+# The release is that of the kernel chosen by 'modimg --chroot ${kver}'.
+uname=/run/muster/real/uname
+if ! [ -e "$uname" ]; then echo '${kver}'; exit; fi
+said=$("$uname" "$@") || exit
+running=$("$uname" -r)
+case $said in
+    *"$running"*) printf '%s%s%s\\n' "\${said%%"$running"*}" '${kver}' "\${said#*"$running"}" ;;
+    *) printf '%s\\n' "$said" ;;
+esac
+`;

@@ -1,0 +1,69 @@
+// Unpacks the squashfs of a stored image into a folder, with its owners, links, devices and extended attributes.
+import { open } from 'node:fs/promises';
+import { MusterError } from '../errors.ts';
+import { DIES_WITH_PARENT, run, toolFailed } from '../process/run.ts';
+import { findRoot, type RootRange } from './cwsquash.ts';
+
+export interface UnpackOptions {
+  /** A cwsquash, or a bare squashfs. */
+  file: string;
+  /** The folder to make; it must not be there yet. */
+  root: string;
+  /** Only these paths, without what stands beside them; a path that is not there is left out. */
+  only?: readonly string[];
+  /** Files made so far, of all there are. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/** Where the squashfs lies in a file of an image; `bad-image` with the reason when there is none. */
+export async function locateRoot(file: string): Promise<RootRange & { inodes: number }> {
+  const handle = await open(file, 'r');
+  try {
+    const { size } = await handle.stat();
+    const start = Buffer.alloc(Math.min(size, (1 << 20) + 96));
+    await handle.read(start, 0, start.length, 0);
+    const found = findRoot(start, size);
+    if ('refusal' in found)
+      throw new MusterError('bad-image', `${file} is no image that can be read: ${found.refusal}.`);
+    const superblock = Buffer.alloc(96);
+    await handle.read(superblock, 0, superblock.length, found.offset);
+    // Squashfs 4.0 superblock: inode count at 4 (32 bits), little-endian.
+    return { ...found, inodes: superblock.readUInt32LE(4) };
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Errors: `bad-image`, `disk-full`, `tool-missing`, `tool-failed`. What is unpacked by then is the caller's to remove. */
+export async function unpackImage(options: UnpackOptions): Promise<void> {
+  const { file, root, only = [], onProgress } = options;
+  const { offset, inodes } = await locateRoot(file);
+  let done = 0;
+  const count = (_line: string, from: 'stdout' | 'stderr'): void => {
+    if (from !== 'stdout') return;
+    done += 1;
+    // Told now and then: a line for each file is more than anybody can see.
+    if (done % 64 === 0) onProgress?.(Math.min(done, inodes), inodes);
+  };
+  const [program = '', ...words] = [...DIES_WITH_PARENT, 'unsquashfs'];
+  const args = [
+    '-no-progress',
+    '-offset',
+    String(offset),
+    '-dest',
+    root,
+    ...(onProgress ? ['-info'] : []),
+    file,
+    ...only,
+  ];
+  const result = await run(program, [...words, ...args], {
+    package: 'squashfs-tools',
+    keepBytes: 65_536,
+    ...(onProgress && { onLine: count }),
+    ...(options.signal && { signal: options.signal }),
+  });
+  // Also 2, "not everything could be written": an image without its attributes is another image.
+  if (result.status !== 0 && only.length === 0) throw toolFailed(`unsquashfs ${file}`, result);
+  onProgress?.(inodes, inodes);
+}

@@ -1,0 +1,253 @@
+// An administrator's workspace: local copies of images, packed, with a manifest; and folders to work in. Several programs may use it.
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import {
+  chmod,
+  chown,
+  link,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { MusterError, reasonOf, systemCode } from '../../errors.ts';
+import { type Lock, takeLock, withLock } from '../../process/lock.ts';
+import { findLocal, type Local, manifestText, type Remote, readManifest, toEvict } from './manifest.ts';
+
+/** What a folder to work in is for: told when it is found left over. */
+export interface Work {
+  folder: string;
+  /** Removes the folder and all in it. */
+  close(): Promise<void>;
+}
+
+const WORK = 'work-';
+const LOCKS = '.locks';
+
+export class Workspace {
+  readonly folder: string;
+  /** Who owns it; what root writes there is given to him. */
+  private readonly owner: { uid: number; gid: number };
+
+  private constructor(folder: string, owner: { uid: number; gid: number }) {
+    this.folder = folder;
+    this.owner = owner;
+  }
+
+  /** Opens the folder, and makes it when it is absent. */
+  static async open(folder: string, parent?: { uid: number; gid: number }): Promise<Workspace> {
+    try {
+      const made = await mkdir(join(folder, LOCKS), { recursive: true, mode: 0o700 });
+      const { uid, gid } = await stat(folder);
+      if (made !== undefined && parent && process.getuid?.() === 0) {
+        // All that was made, from ~/.scyldcw on.
+        for (let path = join(folder, LOCKS); path.startsWith(made); path = dirname(path))
+          await chown(path, parent.uid, parent.gid);
+        return new Workspace(folder, parent);
+      }
+      return new Workspace(folder, { uid, gid });
+    } catch (error) {
+      throw new MusterError('bad-workspace', `The workspace ${folder} cannot be used: ${reasonOf(error)}.`, {
+        cause: error,
+        hint: 'Name another folder in ~/.scyldcw/settings.ini, one that root can use too: [modimg] workspace = /FOLDER',
+      });
+    }
+  }
+
+  get manifestFile(): string {
+    return join(this.folder, 'manifest.json');
+  }
+
+  /** The packed image of a local image. */
+  file({ uid }: Pick<Local, 'uid'>): string {
+    return join(this.folder, uid);
+  }
+
+  async list(): Promise<Local[]> {
+    const text = await readFile(this.manifestFile, 'utf8').catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return manifestText([]);
+      throw new MusterError('bad-workspace', `${this.manifestFile} cannot be read: ${reasonOf(error)}.`);
+    });
+    return readManifest(text, this.manifestFile);
+  }
+
+  /** The local image of a name or UID whose file is there. */
+  async find(id: string): Promise<Local | undefined> {
+    const local = findLocal(await this.list(), id);
+    if (!local) return undefined;
+    const isThere = await stat(this.file(local)).then(
+      found => found.isFile(),
+      () => false,
+    );
+    if (!isThere) return undefined;
+    return local;
+  }
+
+  /** Alone among all programs that change the manifest. */
+  private async changing<T>(change: (images: Local[]) => Promise<{ images: Local[]; result: T }>): Promise<T> {
+    return withLock(join(this.folder, LOCKS, 'manifest'), async () => {
+      const { images, result } = await change(await this.list());
+      await this.writeManifest(images);
+      return result;
+    });
+  }
+
+  private async writeManifest(images: readonly Local[]): Promise<void> {
+    const draft = `${this.manifestFile}.new`;
+    await writeFile(draft, manifestText(images), { mode: 0o600 });
+    await this.own(draft);
+    await sync(draft);
+    await rename(draft, this.manifestFile);
+  }
+
+  private async own(path: string): Promise<void> {
+    if (process.getuid?.() === 0 && this.owner.uid !== 0) await chown(path, this.owner.uid, this.owner.gid);
+  }
+
+  /**
+   * Takes a packed image into the workspace, in place of the one with the same UID or name. `file` must lie on the same file
+   * system and is gone afterwards. Whenever this is interrupted, the old image or the new one is whole and in the manifest.
+   */
+  async keep(file: string, local: Omit<Local, 'sha256' | 'time' | 'previous'>, sha256?: string): Promise<Local> {
+    await sync(file);
+    // The image may hold what only root may read.
+    await chmod(file, 0o600);
+    await this.own(file);
+    const digest = sha256 ?? (await digestOf(file));
+    const kept: Local = { ...local, sha256: digest, time: new Date().toISOString() };
+    const gone = await this.changing(async images => {
+      const others = images.filter(({ uid, name }) => uid !== kept.uid && name !== kept.name);
+      const previous = images.find(({ uid }) => uid === kept.uid)?.sha256;
+      // First the manifest, which names both digests meanwhile, then the file.
+      await this.writeManifest([...others, { ...kept, ...(previous !== undefined && { previous }) }]);
+      await rename(file, this.file(kept));
+      const result = images.filter(({ uid, name }) => name === kept.name && uid !== kept.uid);
+      return { images: [...others, kept], result };
+    });
+    for (const local of gone) await rm(this.file(local), { force: true });
+    return kept;
+  }
+
+  /** The local image is now the head's image of this UID. */
+  async becomes(local: Local, remote: { uid: string; sha256: string }): Promise<Local> {
+    const { previous: _previous, ...rest } = local;
+    const now: Local = { ...rest, uid: remote.uid, sha256: remote.sha256, remote: true };
+    await this.changing(async images => {
+      if (local.uid !== now.uid) {
+        // Under both names until the manifest has the new one.
+        await rm(this.file(now), { force: true });
+        await link(this.file(local), this.file(now));
+      }
+      const others = images.filter(({ uid }) => uid !== local.uid && uid !== now.uid);
+      return { images: [...others, now], result: undefined };
+    });
+    if (local.uid !== now.uid) await rm(this.file(local), { force: true });
+    return now;
+  }
+
+  /** Drops local images; the head's are not touched. */
+  async drop(chosen: (images: readonly Local[]) => readonly Local[]): Promise<Local[]> {
+    return this.changing(async images => {
+      const gone = [...chosen(images)];
+      for (const local of gone) await rm(this.file(local), { force: true });
+      return { images: images.filter(local => !gone.includes(local)), result: gone };
+    });
+  }
+
+  /** Drops what is older than an hour and the head has the same; says which. */
+  async evict(remotes: readonly Remote[], now = Date.now()): Promise<Local[]> {
+    if (toEvict(await this.list(), remotes, now).length === 0) return [];
+    const dropped: Local[] = [];
+    for (const local of toEvict(await this.list(), remotes, now)) {
+      // One that somebody works on stays.
+      const lock = await this.lockOf(local.name);
+      if (!lock) continue;
+      dropped.push(...(await this.drop(images => images.filter(({ uid }) => uid === local.uid))));
+      await lock.release();
+    }
+    return dropped;
+  }
+
+  /** Whether the file is the one the manifest speaks of. */
+  async verify(local: Local): Promise<void> {
+    const digest = await digestOf(this.file(local));
+    if (digest === local.sha256 || digest === local.previous) return;
+    throw new MusterError('bad-digest', `The local copy of ${local.name} is damaged: its bytes have another digest.`, {
+      hint: `Fetch it again: muster modimg -i ${local.name} --freshen; or drop it: muster modimg -i ${local.name} --delete`,
+    });
+  }
+
+  /** One program works on an image at a time. */
+  async lock(name: string): Promise<Lock> {
+    const lock = await this.lockOf(name);
+    if (lock) return lock;
+    throw new MusterError('in-use', `Another modimg is at work on ${name}; wait for its end.`);
+  }
+
+  private async lockOf(name: string): Promise<Lock | undefined> {
+    const file = join(this.folder, LOCKS, `image-${name.replace(/[^\w.-]/g, '_')}`);
+    return takeLock(file, { wait: false });
+  }
+
+  /** A folder to work in, below the workspace so that what is made there can be kept by renaming. */
+  async work(about: string): Promise<Work> {
+    return withLock(join(this.folder, LOCKS, 'work'), async () => {
+      const folder = await mkdtemp(join(this.folder, WORK));
+      await writeFile(join(folder, 'about'), `${about}\n`);
+      const lock = await takeLock(join(folder, 'lock'), { wait: false });
+      return {
+        folder,
+        close: async () => {
+          await rm(folder, { recursive: true, force: true });
+          await lock?.release();
+        },
+      };
+    });
+  }
+
+  /** Removes folders whose program was killed; answers what each was for. */
+  async cleanUp(): Promise<string[]> {
+    const names = (await readdir(this.folder)).filter(name => name.startsWith(WORK));
+    if (names.length === 0) return [];
+    return withLock(join(this.folder, LOCKS, 'work'), async () => {
+      const cleaned: string[] = [];
+      for (const name of names) {
+        const folder = join(this.folder, basename(name));
+        const lock = await takeLock(join(folder, 'lock'), { wait: false }).catch(() => undefined);
+        if (!lock) continue;
+        cleaned.push((await readFile(join(folder, 'about'), 'utf8').catch(() => '')).trim() || name);
+        await rm(folder, { recursive: true, force: true });
+        await lock.release();
+      }
+      return cleaned;
+    });
+  }
+}
+
+/** A UID for an image that the head does not know yet. */
+export function newUid(): string {
+  return randomBytes(16).toString('hex');
+}
+
+/** SHA-256 of a file. */
+export async function digestOf(file: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
+  return hash.digest('hex');
+}
+
+async function sync(file: string): Promise<void> {
+  const handle = await open(file, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

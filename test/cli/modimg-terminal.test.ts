@@ -1,0 +1,158 @@
+// modimg at a terminal: its questions, each answered when it is asked; and an administrator who is not root.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { findProgram, requireAll } from '../support/require.ts';
+import { TestDaemon } from './daemon.ts';
+
+const NEEDS = {
+  root: true,
+  programs: ['script', 'mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'flock', 'bash'],
+  files: ['/bin/busybox'],
+};
+
+let daemon: TestDaemon;
+test.before(async () => {
+  daemon = await TestDaemon.start();
+});
+test.after.always(async () => daemon?.stop());
+
+async function ok(line: string): Promise<string> {
+  const { status, stdout, stderr } = await daemon.shell(line);
+  if (status !== 0) throw new Error(`${line}\n${stdout}${stderr}`);
+  return stdout;
+}
+
+let isReady = false;
+async function ready(t: ExecutionContext): Promise<boolean> {
+  t.timeout(300_000);
+  if (!requireAll(t, NEEDS)) return false;
+  if (isReady) return true;
+  for (const name of ['usr/bin', 'etc', 'root', 'proc', 'sys', 'dev', 'run', 'tmp', 'var/tmp'])
+    mkdirSync(join(daemon.folder, 'tree', name), { recursive: true });
+  await ok(
+    'cp /bin/busybox tree/usr/bin/ && for n in sh touch cat; do ln -s busybox tree/usr/bin/$n; done; ln -s usr/bin tree/bin',
+  );
+  await ok('scyld-modimg --import tree --set-name Small --upload');
+  isReady = true;
+  return true;
+}
+
+/** Runs a command at a terminal; each answer is typed when its question was seen. */
+async function converse(line: string, talk: readonly [RegExp, string][]): Promise<{ status: number; said: string }> {
+  const child = spawn(findProgram('timeout') ?? 'timeout', ['100', 'script', '-qec', line, '/dev/null'], {
+    env: daemon.environment,
+    cwd: daemon.folder,
+  });
+  const rest = [...talk];
+  let [said, from] = ['', 0];
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    said += chunk;
+    const [next] = rest;
+    const found = next?.[0].exec(said.slice(from));
+    if (!next || !found) return;
+    from += found.index + found[0].length;
+    rest.shift();
+    child.stdin.write(next[1]);
+  });
+  const [status] = (await once(child, 'close')) as [number];
+  return {
+    status,
+    said: `${said.replaceAll('\r', '')}${rest.length > 0 ? `\nnot asked: ${String(rest[0]?.[0])}` : ''}`,
+  };
+}
+
+/** The end of a prompt; the shell of busybox asks the terminal behind it where its cursor is. */
+const PROMPT = /\]# /;
+
+test.serial("the specification's questions after a chroot, all answered by what is usual", async t => {
+  if (!(await ready(t))) return;
+  const { status, said } = await converse('scyld-modimg -i Small --chroot', [
+    [PROMPT, 'touch /root/kept\r'],
+    [PROMPT, 'exit\r'],
+    [/\(K\)eep changes or \(d\)iscard\? \[kd\]/, 'k\r'],
+    [/\(O\)verwrite the local image Small or \(c\)reate a new one\? \[oc\]/, '\r'],
+    [/Upload the image to the head\? \[Yn\]/, 'y\r'],
+    [/Replace the image Small on the head\? \[Yn\]/, '\r'],
+  ]);
+  t.is(status, 0, said);
+  t.notRegex(said, /not asked/);
+  t.regex(said, /Executing step: Chroot\nDropping into a \/bin\/sh shell\. Exit when done\./);
+  t.regex(said, /files: 0 changed, 1 new, 0 gone/);
+  t.regex(said, /100\.0% complete, elapsed: 0:00:\d\d\.\d \(\d+\.\d% compression\)/);
+  t.regex(await ok('scyld-modimg ls'), /Small: .* the same as on the head/);
+});
+
+test.serial('discarded changes are gone; a new name keeps the old image', async t => {
+  if (!(await ready(t))) return;
+  const discarded = await converse('scyld-modimg -i Small --chroot', [
+    [PROMPT, 'touch /root/lost\r'],
+    [PROMPT, 'exit\r'],
+    [/\[kd\]/, 'd\r'],
+  ]);
+  t.is(discarded.status, 0);
+  t.regex(discarded.said, /The changes are discarded\./);
+  const renamed = await converse("scyld-modimg -i Small --execute 'touch /root/other'", [
+    [/\[oc\]/, 'c\r'],
+    [/Name of the new image:/, 'Other\r'],
+    [/Upload the image to the head\? \[Yn\]/, 'n\r'],
+  ]);
+  t.is(renamed.status, 0, renamed.said);
+  t.regex(renamed.said, /The image Other is in your workspace only/);
+  t.is(await ok("scyld-modimg -i Small --execute 'cd /root && echo *' --set-name X --overwrite"), 'kept\n');
+  t.is(await ok("scyld-modimg -i Other --execute 'cd /root && echo *' --set-name X --overwrite"), 'kept other\n');
+});
+
+test.serial('options that answer everything leave nothing to ask', async t => {
+  if (!(await ready(t))) return;
+  const { status, said } = await converse('scyld-modimg -i Small --chroot --no-discard --overwrite --upload', [
+    [PROMPT, 'exit\r'],
+  ]);
+  t.is(status, 0);
+  t.notRegex(said, /\[(kd|oc|Yn|yN)\]/);
+});
+
+test.serial('add-boot-config without words asks for each part, shows its commands, and can be told no', async t => {
+  if (!(await ready(t))) return;
+  const { status, said } = await converse('scyld-add-boot-config', [
+    [/Name of the image \[Small\]:/, '\r'],
+    [/Name of the boot config \[SmallBoot\]:/, 'Asked\r'],
+    [/Kernel command line \[enforcing=0\]:/, '\r'],
+    [/Boot style \[rwram\]:/, 'roram\r'],
+    [/Attribute group .* \[DefaultAttribs\]:/, '\r'],
+    [/Run them\? \[Yn\]/, 'n\r'],
+  ]);
+  t.is(status, 2, said);
+  t.notRegex(said, /not asked/);
+  t.regex(
+    said,
+    /muster boot create name=Asked image=Small cmdline=enforcing=0 boot_style=roram\n {2}muster mkramfs --update Asked\n {2}muster attrib -i DefaultAttribs set _boot_config=Asked\n/,
+  );
+  t.is(await ok('muster boot ls'), 'Boot configurations\n');
+});
+
+test.serial('an administrator who is not root: sudo where root is needed, and the files stay his', async t => {
+  if (!(await ready(t)) || !requireAll(t, { programs: ['sudo'] })) return;
+  const home = join(daemon.folder, 'home');
+  mkdirSync(home);
+  chownSync(home, 65_534, 65_534);
+  chmodSync(daemon.folder, 0o755);
+  chmodSync(daemon.socket, 0o666);
+  const sudoers = join(daemon.folder, 'sudoers');
+  writeFileSync(sudoers, 'root ALL=(ALL) ALL\nnobody ALL=(ALL) NOPASSWD: ALL\n');
+  chmodSync(sudoers, 0o440);
+  // In a mount namespace, so that this machine's own sudoers stay as they are.
+  const asNobody = (line: string): string =>
+    `unshare --mount sh -c 'mount --bind ${sudoers} /etc/sudoers && exec setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=${home} ${line}'`;
+  await ok(asNobody('scyld-modimg -i Small --execute true --set-name Mine --upload'));
+  const { local } = JSON.parse(await ok(asNobody('scyld-modimg ls --json'))) as {
+    local: { uid: string; name: string }[];
+  };
+  t.deepEqual(local.map(({ name }) => name).sort(), ['Mine', 'Small']);
+  for (const { uid } of local) t.is(statSync(join(home, '.scyldcw', 'workspace', uid)).uid, 65_534);
+  t.regex(await ok(asNobody('scyld-modimg --all --delete')), /deleted the local copy of Mine/);
+  const [line] = JSON.parse(await ok('muster log --limit 1 --json')) as { who: string }[];
+  t.regex(line?.who ?? '', /nobody/, 'the audit trail names who asked, not root');
+});

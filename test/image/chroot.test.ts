@@ -1,0 +1,142 @@
+// Programs inside an image: what they see, what stays, and what links in the image cannot do.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { inImage } from '../../src/image/chroot.ts';
+import { removeIdentity } from '../../src/image/identity.ts';
+import { packageRoot } from '../../src/package-root.ts';
+import { requireAll } from '../support/require.ts';
+
+const NEEDS = { root: true, programs: ['unshare', 'setpriv', 'chroot'], files: ['/bin/busybox'] };
+
+/** One busybox, with uname a file of its own. */
+function tree(t: ExecutionContext): string {
+  const root = mkdtempSync(join(tmpdir(), 'muster-tree-'));
+  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  for (const name of ['usr/bin', 'usr/sbin', 'etc']) mkdirSync(join(root, name), { recursive: true });
+  for (const name of ['busybox', 'uname']) copyFileSync('/bin/busybox', join(root, 'usr/bin', name));
+  symlinkSync('usr/bin', join(root, 'bin'));
+  for (const name of ['sh', 'cat', 'ls', 'sleep']) symlinkSync('busybox', join(root, 'usr/bin', name));
+  return root;
+}
+
+const mounts = (): string => readFileSync('/proc/self/mounts', 'utf8');
+
+test.serial('the usual mounts are there, and nowhere else; the image stays as it was', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const root = tree(t);
+  const before = mounts();
+  const { status, stdout } = await inImage(root, [
+    '/bin/sh',
+    '-c',
+    '[ -c /dev/null ] && [ -d /sys/kernel ] && [ -r /proc/self/status ] && cat /etc/resolv.conf && echo $SYSTEMD_OFFLINE',
+  ]);
+  t.is(status, 0);
+  t.is(stdout, `${readFileSync('/etc/resolv.conf', 'utf8')}1\n`);
+  t.is(mounts(), before);
+  t.deepEqual(readdirSync(join(root, 'etc')), [], 'no resolv.conf is left');
+  for (const name of ['proc', 'sys', 'dev', 'run']) t.deepEqual(readdirSync(join(root, name)), []);
+});
+
+test.serial('a hostile /etc/resolv.conf, /proc, /etc: nothing outside is covered or written', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const root = tree(t);
+  const outside = join(root, '..', `${root.split('/').pop()}-outside`);
+  mkdirSync(outside);
+  t.teardown(() => rmSync(outside, { recursive: true }));
+  writeFileSync(join(outside, 'victim'), 'as it was');
+  for (const target of [join(outside, 'victim'), join(outside, 'new'), '../../../../../etc/passwd', '/run/../etc/x']) {
+    rmSync(join(root, 'etc/resolv.conf'), { force: true });
+    symlinkSync(target, join(root, 'etc/resolv.conf'));
+    t.is((await inImage(root, ['/bin/sh', '-c', 'echo hostile >/etc/resolv.conf; true'])).status, 0);
+  }
+  t.deepEqual(readdirSync(outside), ['victim']);
+  t.is(readFileSync(join(outside, 'victim'), 'utf8'), 'as it was');
+  // systemd-resolved's link, which is right.
+  rmSync(join(root, 'etc/resolv.conf'), { force: true });
+  symlinkSync('../run/systemd/resolve/stub-resolv.conf', join(root, 'etc/resolv.conf'));
+  t.is((await inImage(root, ['/bin/cat', '/etc/resolv.conf'])).stdout, readFileSync('/etc/resolv.conf', 'utf8'));
+  rmSync(join(root, 'proc'), { recursive: true, force: true });
+  symlinkSync(outside, join(root, 'proc'));
+  await t.throwsAsync(inImage(root, ['/bin/true']), { code: 'bad-image', message: /\/proc is no folder/ });
+});
+
+test.serial('another kernel: by uname, also where it has many names, and by /proc', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const root = tree(t);
+  const look = 'uname -r; /usr/bin/uname -a; cat /proc/sys/kernel/osrelease /proc/version';
+  // busybox's shell knows uname itself and asks no file: what is looked at are the files.
+  const { stdout } = await inImage(root, ['/bin/sh', '-c', look.replace('uname -r;', '/usr/bin/uname -r;')], {
+    kver: '5.14.0-1.el9',
+  });
+  t.regex(stdout, /^5\.14\.0-1\.el9\nLinux \S+ 5\.14\.0-1\.el9 .*\n5\.14\.0-1\.el9\nLinux version 5\.14\.0-1\.el9 /);
+  rmSync(join(root, 'usr/bin/uname'));
+  symlinkSync('busybox', join(root, 'usr/bin/uname'));
+  const path = await inImage(root, ['/bin/sh', '-c', '/run/muster/bin/uname -r; ls -l /usr/bin/uname'], {
+    kver: '5.14.0-1.el9',
+  });
+  t.regex(path.stdout, /^5\.14\.0-1\.el9\n.* busybox\n$/);
+  await t.throwsAsync(inImage(root, ['/bin/true'], { kver: "5'; rm -rf /" }), { code: 'bad-value' });
+});
+
+test.serial('a killed caller leaves no process and no mount', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const root = tree(t);
+  const before = mounts();
+  const module = join(packageRoot, 'dist/src/image/chroot.js');
+  const code = `import(${JSON.stringify(module)}).then(m => m.inImage(${JSON.stringify(root)}, ['/bin/sh', '-c', 'echo up; sleep 1000 & sleep 1000'], { onLine: line => console.log(line) }))`;
+  const caller = spawn(process.execPath, ['-e', code], { stdio: ['ignore', 'pipe', 'inherit'] });
+  await once(caller.stdout, 'data');
+  t.true(inside(root).length >= 2);
+  caller.kill('SIGKILL');
+  await once(caller, 'exit');
+  // The kernel ends them at once; to be gone from /proc takes a moment more.
+  const deadline = Date.now() + 60_000;
+  while (inside(root).length > 0 && Date.now() < deadline) await new Promise(resolve => setImmediate(resolve));
+  t.deepEqual(inside(root), []);
+  t.is(mounts(), before);
+});
+
+/** Processes whose command line or root names the tree. */
+function inside(root: string): string[] {
+  return readdirSync('/proc').filter(pid => {
+    if (!/^\d+$/.test(pid) || Number(pid) === process.pid) return false;
+    try {
+      const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+      return words.includes(root) && !words.includes('-e\0import') && existsSync(`/proc/${pid}/exe`);
+    } catch {
+      return false;
+    }
+  });
+}
+
+test('the identity of a machine is removed, and host keys are made at boot where the distribution does not', async t => {
+  const root = tree(t);
+  for (const name of ['etc/systemd/system', 'usr/lib/systemd/system', 'var/lib/dbus'])
+    mkdirSync(join(root, name), { recursive: true });
+  writeFileSync(join(root, 'etc/machine-id'), '0123456789abcdef0123456789abcdef\n');
+  writeFileSync(join(root, 'etc/hostname'), 'n0\n');
+  symlinkSync('/etc/machine-id', join(root, 'var/lib/dbus/machine-id'));
+  writeFileSync(join(root, 'usr/lib/systemd/system/ssh.service'), '');
+  await removeIdentity(root);
+  t.is(readFileSync(join(root, 'etc/machine-id'), 'utf8'), '');
+  t.false(existsSync(join(root, 'etc/hostname')));
+  t.deepEqual(readdirSync(join(root, 'etc/systemd/system')).sort(), [
+    'muster-ssh-host-keys.service',
+    'ssh.service.wants',
+  ]);
+  await removeIdentity(root);
+});

@@ -1,0 +1,239 @@
+// What is imported comes to lie inside the folder that is meant, whatever the archive says.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { lstat, readlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { importTree } from '../../src/image/import/import.ts';
+import { packImage } from '../../src/image/pack.ts';
+import { SILENT } from '../../src/image/progress.ts';
+import { requireAll } from '../support/require.ts';
+
+interface Place {
+  folder: string;
+  root: string;
+  /** Nothing may come to lie here. */
+  outside: string;
+}
+
+function place(t: ExecutionContext): Place {
+  const folder = mkdtempSync(join(tmpdir(), 'muster-import-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  const outside = join(folder, 'outside');
+  mkdirSync(outside);
+  return { folder, outside, root: join(folder, 'root') };
+}
+
+const shell = (script: string, ...words: string[]): string =>
+  execFileSync('bash', ['-ec', script, 'bash', ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
+
+async function importInto({ folder, root }: Place, source: string): Promise<void> {
+  const work = join(folder, 'work');
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work);
+  await importTree(source, root, { progress: SILENT, work });
+}
+
+const NEEDS = { root: true, programs: ['tar', 'bash', 'setpriv', 'mksquashfs', 'unsquashfs', 'gzip', 'zstd'] };
+
+const SYSTEM =
+  'cd "$1"; mkdir -p tree/etc tree/usr/bin; echo x >tree/usr/bin/x; ln tree/usr/bin/x tree/usr/bin/y; ln -s /etc/passwd tree/etc/link; chown 12:34 tree/usr/bin/x';
+
+test('a folder, an archive of each compression, a squashfs and a cwsquash give the same tree', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  shell(
+    `${SYSTEM}; tar -cf t.tar -C tree .; gzip -k t.tar; zstd -q t.tar; xz -k t.tar; mksquashfs tree t.squashfs -quiet -no-progress`,
+    at.folder,
+  );
+  await packImage({ root: join(at.folder, 'tree'), file: join(at.folder, 't.cwsquash') });
+  for (const name of ['tree', 't.tar', 't.tar.gz', 't.tar.zst', 't.tar.xz', 't.squashfs', 't.cwsquash']) {
+    rmSync(at.root, { recursive: true, force: true });
+    await importInto(at, join(at.folder, name));
+    const found = statSync(join(at.root, 'usr/bin/x'));
+    t.deepEqual([found.nlink, found.uid, found.gid], [2, 12, 34], name);
+    t.is(await readlink(join(at.root, 'etc/link')), '/etc/passwd', name);
+  }
+});
+
+/** A tar archive made by hand: what no tar would write. */
+function tar(members: readonly { name: string; content?: string; link?: string; type?: string }[]): Buffer {
+  const blocks = members.flatMap(({ name, content = '', link = '', type = '0' }) => {
+    const header = Buffer.alloc(512);
+    header.write(name, 0);
+    header.write('0000755\0', 100);
+    header.write('0000000\0', 108);
+    header.write('0000000\0', 116);
+    header.write(`${Buffer.byteLength(content).toString(8).padStart(11, '0')}\0`, 124);
+    header.write('00000000000\0', 136);
+    header.write('        ', 148);
+    header.write(type, 156);
+    header.write(link, 157);
+    header.write('ustar\x0000', 257);
+    const sum = header.reduce((total, byte) => total + byte, 0);
+    header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148);
+    const body = Buffer.alloc(Math.ceil(Buffer.byteLength(content) / 512) * 512);
+    body.write(content);
+    return [header, body];
+  });
+  return Buffer.concat([...blocks, Buffer.alloc(1024)]);
+}
+
+test('absolute names, `..`, and links that lead out: nothing is written outside', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  const { outside } = at;
+  const hostile = [
+    [{ name: `${outside}/absolute`, content: 'x' }],
+    [{ name: '../../outside/climbed', content: 'x' }],
+    [{ name: 'etc/../../../outside/climbed', content: 'x' }],
+    [
+      { name: 'door', link: outside, type: '2' },
+      { name: 'door/through', content: 'x' },
+    ],
+    [
+      { name: 'door', link: '../../outside', type: '2' },
+      { name: 'door/through', content: 'x' },
+    ],
+    [{ name: 'etc/hard', link: `${outside}/secret`, type: '1' }],
+    [{ name: 'etc/hard', link: '../../outside/secret', type: '1' }],
+    [
+      { name: 'file', link: `${outside}/made`, type: '2' },
+      { name: 'file', content: 'x' },
+    ],
+  ];
+  writeFileSync(join(outside, 'secret'), 'secret');
+  for (const members of hostile) {
+    rmSync(at.root, { recursive: true, force: true });
+    writeFileSync(join(at.folder, 'hostile.tar'), tar([{ name: 'etc', type: '5' }, ...members]));
+    // Some are refused, from some only the harmless part is taken.
+    await importInto(at, join(at.folder, 'hostile.tar')).catch((error: unknown) => {
+      t.regex(String(error), /bad-image|cannot be imported|tar/);
+    });
+    t.deepEqual(readdirSync(outside), ['secret'], JSON.stringify(members));
+    t.is(statSync(join(outside, 'secret')).nlink, 1, JSON.stringify(members));
+    t.is(readFileSync(join(outside, 'secret'), 'utf8'), 'secret');
+  }
+});
+
+/** An OCI layout of these layers; answers its folder. */
+function layout(
+  folder: string,
+  layers: readonly Buffer[],
+  change: (manifest: Record<string, unknown>) => void = () => {},
+): string {
+  const path = join(folder, 'layout');
+  rmSync(path, { recursive: true, force: true });
+  mkdirSync(join(path, 'blobs', 'sha256'), { recursive: true });
+  const put = (bytes: Buffer): string => {
+    const hex = createHash('sha256').update(bytes).digest('hex');
+    writeFileSync(join(path, 'blobs', 'sha256', hex), bytes);
+    return `sha256:${hex}`;
+  };
+  const manifest = { schemaVersion: 2, layers: layers.map(bytes => ({ digest: put(bytes), size: bytes.length })) };
+  change(manifest);
+  const digest = put(Buffer.from(JSON.stringify(manifest)));
+  const other = { digest: `sha256:${'0'.repeat(64)}`, platform: { architecture: 'mips', os: 'linux' } };
+  const own = { digest, platform: { architecture: process.arch === 'x64' ? 'amd64' : process.arch, os: 'linux' } };
+  writeFileSync(join(path, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [other, own] }));
+  writeFileSync(join(path, 'oci-layout'), '{"imageLayoutVersion": "1.0.0"}');
+  return path;
+}
+
+test('layers of an OCI image: files replaced, whiteouts, opaque folders, a folder in place of a link', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  const base = tar([
+    { name: 'etc', type: '5' },
+    { name: 'etc/kept', content: 'base' },
+    { name: 'etc/changed', content: 'base' },
+    { name: 'etc/removed', content: 'base' },
+    { name: 'opt', type: '5' },
+    { name: 'opt/below', content: 'base' },
+    { name: 'lib', link: 'usr/lib', type: '2' },
+    { name: 'out', link: at.outside, type: '2' },
+  ]);
+  const upper = tar([
+    { name: 'etc', type: '5' },
+    { name: 'etc/changed', content: 'upper' },
+    { name: 'etc/.wh.removed' },
+    { name: 'opt', type: '5' },
+    { name: 'opt/.wh..wh..opq' },
+    { name: 'opt/above', content: 'upper' },
+    { name: 'out', type: '5' },
+    { name: 'out/through', content: 'upper' },
+    { name: 'new', type: '5' },
+    { name: 'new/.wh.nothing' },
+  ]);
+  const check = async (source: string): Promise<void> => {
+    rmSync(at.root, { recursive: true, force: true });
+    await importInto(at, source);
+    const text = (name: string): string => readFileSync(join(at.root, name), 'utf8');
+    t.deepEqual(readdirSync(join(at.root, 'etc')).sort(), ['changed', 'kept']);
+    t.deepEqual([text('etc/kept'), text('etc/changed')], ['base', 'upper']);
+    t.deepEqual(readdirSync(join(at.root, 'opt')), ['above']);
+    t.deepEqual(readdirSync(join(at.root, 'new')), []);
+    t.is(await readlink(join(at.root, 'lib')), 'usr/lib');
+    t.true((await lstat(join(at.root, 'out'))).isDirectory(), 'a folder of the upper layer replaces the link');
+    t.is(text('out/through'), 'upper');
+    t.deepEqual(readdirSync(at.outside), []);
+  };
+  const path = layout(at.folder, [base, upper]);
+  await check(path);
+  shell('cd "$1/layout" && tar -czf ../oci.tar.gz .', at.folder);
+  await check(join(at.folder, 'oci.tar.gz'));
+
+  // The form of `docker save`.
+  mkdirSync(join(at.folder, 'docker', 'one'), { recursive: true });
+  writeFileSync(join(at.folder, 'docker', 'one', 'layer.tar'), base);
+  writeFileSync(join(at.folder, 'docker', 'two.tar'), upper);
+  writeFileSync(join(at.folder, 'docker', 'manifest.json'), JSON.stringify([{ Layers: ['one/layer.tar', 'two.tar'] }]));
+  shell('cd "$1/docker" && tar -cf ../docker.tar .', at.folder);
+  await check(join(at.folder, 'docker.tar'));
+});
+
+test('a layer whose file goes through a link of a lower layer is written inside', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  const base = tar([
+    { name: 'etc', type: '5' },
+    { name: 'door', link: at.outside, type: '2' },
+  ]);
+  // Without an entry for the folder `door`, as a hostile layer would have it.
+  await importInto(at, layout(at.folder, [base, tar([{ name: 'door/through', content: 'x' }])]));
+  t.deepEqual(readdirSync(at.outside), []);
+  t.is(readFileSync(join(at.root, 'door', 'through'), 'utf8'), 'x');
+});
+
+test('OCI images with damaged, missing or impossible parts are refused with the reason', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  const layer = tar([{ name: 'etc', type: '5' }]);
+  const refused = async (source: string, message: RegExp): Promise<void> => {
+    rmSync(at.root, { recursive: true, force: true });
+    await t.throwsAsync(importInto(at, source), { code: 'bad-image', message });
+  };
+  const set = (layers: unknown) => (manifest: Record<string, unknown>) => {
+    manifest['layers'] = layers;
+  };
+  await refused(layout(at.folder, [layer], set([])), /the image has no layers/);
+  await refused(layout(at.folder, [layer], set([{ digest: 'sha256:../../../../etc/passwd' }])), /is no digest/);
+  await refused(layout(at.folder, [layer], set([{ digest: `sha256:${'a'.repeat(64)}` }])), /cannot be read/);
+  const path = layout(at.folder, [layer]);
+  const hex = createHash('sha256').update(layer).digest('hex');
+  writeFileSync(join(path, 'blobs', 'sha256', hex), tar([{ name: 'evil', type: '5' }]));
+  await refused(path, /damaged: its bytes have another digest/);
+  writeFileSync(join(path, 'index.json'), '{');
+  await refused(path, /index\.json cannot be read/);
+  writeFileSync(join(at.folder, 'text'), 'no archive\n');
+  await refused(join(at.folder, 'text'), /is no squashfs, and tar says/);
+  mkdirSync(join(at.folder, 'empty'));
+  await refused(join(at.folder, 'empty'), /neither \/usr nor \/bin nor \/etc/);
+  writeFileSync(join(at.folder, 'docker.json'), '');
+  mkdirSync(join(at.folder, 'docker'));
+  writeFileSync(join(at.folder, 'docker', 'manifest.json'), JSON.stringify([{ Layers: ['../../etc/passwd'] }]));
+  await refused(join(at.folder, 'docker'), /is no layer/);
+  await t.throwsAsync(importInto(at, join(at.folder, 'nowhere')), { code: 'bad-value', message: /cannot be read/ });
+});
