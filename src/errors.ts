@@ -80,6 +80,11 @@ export const ERRORS = {
     exit: 6,
     meaning: 'The database did not accept a change; the text and the log say why. Nothing was changed.',
   },
+  'bad-backup': {
+    status: 400,
+    exit: 6,
+    meaning: 'The file is no backup of muster, or is damaged; the text says where. Nothing was changed.',
+  },
   'store-newer': {
     status: 500,
     exit: 6,

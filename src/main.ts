@@ -2,7 +2,10 @@
 // musterd: reads its configuration, starts, and stops when it is told to.
 import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { defaultConfig, loadConfig } from './config.ts';
+import { type Config, defaultConfig, loadConfig } from './config.ts';
+import { logDestination } from './daemon/journal.ts';
+import { applyReload } from './daemon/reload.ts';
+import { type ServiceManager, serviceManager } from './daemon/service-manager.ts';
 import { startDaemon } from './daemon.ts';
 import { MusterError, reasonOf } from './errors.ts';
 import { createLog } from './log.ts';
@@ -43,14 +46,45 @@ async function main(): Promise<number> {
     process.stdout.write(`${file ?? 'the defaults'}: right\n`);
     return 0;
   }
-  const log = createLog(config['log.level']);
-  const daemon = await startDaemon(config, log);
-  const signal = await new Promise<string>(resolve => {
+  const log = createLog(config['log.level'], logDestination(process.env, process.stderr));
+  const manager = serviceManager(process.env, log);
+  const serving = `serving ${config['head.address']}, HTTP on port ${config['http.port']}`;
+  // From here on, so that a signal in the moment of the start leaves nothing half started.
+  const told = new Promise<string>(resolve => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
   });
+  process.on('SIGHUP', () => void reload(file, config, log, manager, serving));
+  const daemon = await startDaemon(config, log);
+  await manager.ready(serving);
+  const signal = await told;
   log.info({ signal }, 'musterd stops');
-  await daemon.stop();
+  await Promise.all([manager.stopping(), daemon.stop()]);
   return 0;
+}
+
+/** SIGHUP: reads the file again. A wrong file changes nothing; what cannot be taken over is named. */
+async function reload(
+  file: string | undefined,
+  config: Config,
+  log: ReturnType<typeof createLog>,
+  manager: ServiceManager,
+  serving: string,
+): Promise<void> {
+  await manager.reloading();
+  let status = serving;
+  try {
+    const { changed, needRestart } = applyReload(config, file === undefined ? defaultConfig() : loadConfig(file));
+    log.level = config['log.level'];
+    log.info({ changed, file }, 'configuration read again');
+    if (needRestart.length > 0) {
+      status = `${serving}; restart for ${needRestart.join(', ')}`;
+      log.warn({ keys: needRestart, file }, `restart musterd for the new values of ${needRestart.join(', ')}`);
+    }
+  } catch (error) {
+    status = `${serving}; the changed configuration is wrong and is not in use`;
+    log.error({ file, reason: reasonOf(error) }, 'configuration is wrong; the old one stays in use');
+  }
+  await manager.ready(status);
 }
 
 process.exitCode = await main().catch((error: unknown) => {

@@ -23,12 +23,15 @@ const ALLOWED: Record<string, string[]> = {
   iscsi: [...COMMON, 'boot', 'scsi'],
   store: [...COMMON, 'model'],
   blobs: [...COMMON, 'model', 'boot'],
+  backup: [...COMMON, 'store', 'blobs'],
   image: COMMON,
   ssh: [...COMMON, 'model'],
   power: [...COMMON, 'model', 'ssh'],
-  admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image', 'power', 'ssh'],
+  admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image', 'power', 'ssh', 'backup'],
   lab: [...COMMON, 'admin', 'image', 'boot'],
-  cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot', 'ssh'],
+  // Of the daemon, only what it checks of the machine before it starts.
+  doctor: [...COMMON, 'admin', 'boot', 'dhcp', 'daemon'],
+  cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot', 'ssh', 'doctor', 'backup'],
 };
 /** Files of src itself that wire the parts together: they may import everything but the command line. */
 const WIRING = ['main.ts', 'daemon.ts', 'daemon'];

@@ -4,6 +4,7 @@ import { chmod, chown, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
+import type { Backup } from '../backup/write.ts';
 import type { Collected } from '../blobs/garbage.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Statuses } from '../boot/status.ts';
@@ -14,6 +15,7 @@ import type { Cluster } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
 import type { Happening, Health, KickstartFile, ShownTransfer, UnknownMachine } from './contract.ts';
+import { backupRoutes } from './routes-backup.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
 import { importRoutes } from './routes-import.ts';
@@ -47,6 +49,8 @@ export interface AdminPorts extends FilePorts {
   watch(listener: (happening: Happening) => void): () => void;
   /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */
   collect(dryRun: boolean): Promise<Collected>;
+  /** Takes a snapshot of everything; what it names is kept until it was sent. */
+  backup(): Promise<Backup>;
 }
 
 export async function startAdminServer(
@@ -109,6 +113,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
   bootRoutes(server, ports);
   uploadRoutes(server, ports);
   powerRoutes(server, ports);
+  backupRoutes(server, ports);
   daemonRoutes(server, ports, routes);
   return server;
 }

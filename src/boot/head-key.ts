@@ -5,10 +5,19 @@ import { MusterError, systemCode } from '../errors.ts';
 
 const KEY_BYTES = 32;
 
-/** Reads the key, or makes it. A file that is no key is an error: a new key would shut out every node that runs from this head. */
-export function loadHeadKey(stateFolder: string, random: (bytes: number) => Buffer): Buffer {
-  const path = join(stateFolder, 'head.key');
-  const key = readKey(path) ?? makeKey(stateFolder, path, random(KEY_BYTES));
+/**
+ * Reads the key, or makes it. A file that is no key is an error: a new key would shut out every node that runs from this head.
+ * A credential of that name wins (systemd.exec(5), `LoadCredential=`).
+ */
+export function loadHeadKey(
+  stateFolder: string,
+  random: (bytes: number) => Buffer,
+  credentials = process.env['CREDENTIALS_DIRECTORY'],
+): Buffer {
+  const given = credentials ? join(credentials, 'head.key') : undefined;
+  const credential = given === undefined ? undefined : readKey(given);
+  const path = given !== undefined && credential ? given : join(stateFolder, 'head.key');
+  const key = credential ?? readKey(path) ?? makeKey(stateFolder, path, random(KEY_BYTES));
   if (key.length === KEY_BYTES) return key;
   throw new MusterError(
     'bad-config',

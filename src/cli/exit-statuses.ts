@@ -1,7 +1,11 @@
 // What the exit status of `muster` means; the codes of src/errors.ts fall into these classes.
 export const EXIT_STATUSES: readonly { status: number; meaning: string }[] = [
   { status: 0, meaning: 'done' },
-  { status: 1, meaning: 'a node is not as it should be: `status` found one that is not up, a boot failed' },
+  {
+    status: 1,
+    meaning:
+      'a node or the head is not as it should be: `status` found one that is not up, a boot failed, `doctor` found a fault',
+  },
   { status: 2, meaning: 'the command line, a value or the configuration is wrong; nothing was changed' },
   { status: 3, meaning: 'musterd does not answer on its socket' },
   { status: 4, meaning: 'an identifier names nothing, or several objects' },

@@ -1,10 +1,12 @@
 // All nouns of the command line, in the order of the help.
 import { addBootConfig } from './add-boot-config.ts';
+import { backupRun, restoreRun } from './backup-actions.ts';
 import { bootsShow } from './boots-action.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
 import { nodeConsole } from './console-action.ts';
 import { importDistro } from './distro-import.ts';
+import { doctorRun } from './doctor-action.ts';
 import { download } from './download.ts';
 import { nodeExec } from './exec-action.ts';
 import { modimgList, modimgRun, packNode } from './frames.ts';
@@ -170,6 +172,9 @@ export const NOUNS: readonly Noun[] = [
   single(logShow),
   single(eventsFollow),
   single(initRun),
+  single(doctorRun),
+  single(backupRun),
+  single(restoreRun),
   single(labRun),
   single(completionRun),
   single(manRun),

@@ -14,6 +14,7 @@ import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
+import { drains } from './drain.ts';
 import type { Governor } from './governor.ts';
 import {
   type InstallerPorts,
@@ -54,26 +55,33 @@ export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   takeOnce(boot: Boot): Promise<void>;
   /** Who may have an image now; everyone when absent. */
   governor?: Governor;
+  /** How long downloads under way may take when the server is closed, in milliseconds. */
+  graceMs?: number;
 }
 
 /** No report or heartbeat is larger, in bytes. */
 const BODY_LIMIT = 64 * 1024;
 /** A peer that neither reads nor writes for this long is cut off, in milliseconds. */
 const IDLE_MS = 120_000;
+/** Downloads under way when the head stops may take this long: iPXE does not ask twice for a kernel. Milliseconds. */
+const GRACE_MS = 15_000;
 
 export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: number; close(): Promise<void> }> {
   const server = buildBootPlane(ports);
   const [address = '', ...more] = ports.addresses;
+  const drain = drains(server.server);
   await server.listen({ host: address, port: ports.head(address).port });
   const bound = server.server.address();
   const port = typeof bound === 'object' && bound ? bound.port : 0;
   const others = await listenToo(server, more, port);
+  const graceMs = ports.graceMs ?? GRACE_MS;
   return {
     port,
     close: async () => {
+      await Promise.all([drain(graceMs), ...others.map(async other => other.drain(graceMs))]);
       for (const other of others) {
-        other.close();
-        other.closeAllConnections();
+        other.server.close();
+        other.server.closeAllConnections();
       }
       await server.close();
     },
@@ -81,14 +89,19 @@ export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: num
 }
 
 /** The same plane at the head's other addresses: the framework itself listens at one. */
-async function listenToo(plane: FastifyInstance, addresses: readonly string[], port: number): Promise<Server[]> {
-  const servers: Server[] = [];
+async function listenToo(
+  plane: FastifyInstance,
+  addresses: readonly string[],
+  port: number,
+): Promise<{ server: Server; drain: (graceMs: number) => Promise<void> }[]> {
+  const servers: { server: Server; drain: (graceMs: number) => Promise<void> }[] = [];
   for (const host of addresses) {
     const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 30_000 }, plane.routing);
     server.setTimeout(IDLE_MS);
+    const drain = drains(server);
     server.listen({ host, port });
     await once(server, 'listening');
-    servers.push(server);
+    servers.push({ server, drain });
   }
   return servers;
 }

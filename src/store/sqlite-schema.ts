@@ -14,19 +14,35 @@ const STEPS: readonly string[] = [
    CREATE INDEX boots_by_node ON boots (node, started);`,
 ];
 
-/** Brings the database to this version; one of a newer muster is refused (`store-newer`). */
-export async function migrate(database: SqliteConnection): Promise<void> {
+/** The version that this muster writes. */
+export const SCHEMA_VERSION = STEPS.length;
+
+/** The version of a database; 0 for an empty one. */
+export async function versionOf(database: SqliteConnection): Promise<number> {
   const [row] = await database.all('PRAGMA user_version');
-  const version = Number(row?.['user_version'] ?? 0);
-  if (version > STEPS.length) {
+  return Number(row?.['user_version'] ?? 0);
+}
+
+/**
+ * Brings the database to this version; one of a newer muster is refused (`store-newer`). Each step is done whole or not at all, so
+ * that one that fails leaves a database that the muster before can still open. `steps` are those of this muster but in tests.
+ */
+export async function migrate(database: SqliteConnection, steps: readonly string[] = STEPS): Promise<void> {
+  const version = await versionOf(database);
+  if (version > steps.length) {
     throw new MusterError(
       'store-newer',
-      `The database is of version ${version}, this muster knows up to ${STEPS.length}. Install the newer muster again, or restore a backup.`,
+      `The database is of version ${version}, this muster knows up to ${steps.length}. Install the newer muster again, or restore a backup.`,
     );
   }
-  for (const [index, step] of STEPS.entries()) {
+  for (const [index, step] of steps.entries()) {
     if (index < version) continue;
-    await database.exec(`BEGIN; ${step} PRAGMA user_version = ${index + 1}; COMMIT;`);
+    try {
+      await database.exec(`BEGIN IMMEDIATE; ${step} PRAGMA user_version = ${index + 1}; COMMIT;`);
+    } catch (error) {
+      await database.exec('ROLLBACK').catch(() => {});
+      throw error;
+    }
   }
 }
 

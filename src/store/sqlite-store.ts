@@ -35,21 +35,26 @@ export async function openSqliteStore(folder: string, now: () => number = Date.n
   }
 }
 
-/** An exclusive transaction on a file of its own: the kernel ends it with the process, however that dies. */
 async function takeLock(file: string): Promise<SqliteConnection> {
+  const lock = await tryLock(file);
+  if (lock) return lock;
+  throw new MusterError('store-failed', `${file} is held: another musterd runs on this state folder. Stop it first.`);
+}
+
+/**
+ * An exclusive transaction on a file of its own: the kernel ends it with the process, however that dies. Undefined when another
+ * process has it.
+ */
+export async function tryLock(file: string): Promise<SqliteConnection | undefined> {
   const lock = await SqliteConnection.open(file);
   try {
     await lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE;');
+    return lock;
   } catch (error) {
     await lock.close();
-    if (!/SQLITE_BUSY/.test(reasonOf(error))) throw error;
-    throw new MusterError(
-      'store-failed',
-      `${file} is held: another musterd runs on this state folder. Stop it first.`,
-      { cause: error },
-    );
+    if (/SQLITE_BUSY/.test(reasonOf(error))) return undefined;
+    throw error;
   }
-  return lock;
 }
 
 class SqliteStore implements Store {

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { startAdminServer } from '../../src/admin/server.ts';
+import { beginBackup } from '../../src/backup/write.ts';
 import { type Collected, collectGarbage, isBlobUsed } from '../../src/blobs/garbage.ts';
 import { defaultConfig } from '../../src/config.ts';
 import { openKickstarts } from '../../src/daemon/kickstarts.ts';
@@ -52,6 +53,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
     collect,
+    backup: async () => beginBackup(config['paths.state'], blobs, 'head1', state.now()),
     health: () => ({
       version: '0',
       name: 'head1',

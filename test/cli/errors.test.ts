@@ -136,6 +136,18 @@ const wrongs: Wrong[] = [
     says: "ERROR: A node has no field 'cmdlin'; did you mean 'cmdline'?",
   },
   { line: 'muster node -i n0 update quiet', status: 2, says: "ERROR: 'quiet' is not of the form name=value.\n" },
+  {
+    line: 'muster node --bogus ls',
+    status: 2,
+    says: "ERROR: 'muster node' has no option '--bogus'.\nSee 'muster node --help'.\n",
+  },
+  { line: 'muster --alll node ls', status: 2, says: "ERROR: 'muster' has no option '--alll'.\nSee 'muster --help'.\n" },
+  {
+    line: "muster boot -i Boot update 'cmdline=a || b'",
+    status: 2,
+    says: /cmdline='a \|\| b' must have no '\|\|', '&&' or ';'/,
+  },
+  { line: 'muster boot -i Boot update kernel=@', status: 2, says: 'ERROR: kernel=@ names no file.\n' },
   { line: 'muster node -i n0 update cmdline=a cmdline=b', status: 2, says: "ERROR: 'cmdline' is given twice.\n" },
   { line: 'muster node -i n0 update', status: 2, says: "ERROR: 'update' needs field=value, or --content @FILE.\n" },
   {

@@ -1,0 +1,78 @@
+// Reads a backup as it comes: every file in it is verified against the manifest, and given on.
+import { createHash } from 'node:crypto';
+import { MusterError } from '../errors.ts';
+import { type BackedUp, MANIFEST, MANIFEST_LIMIT, type Manifest, readManifest } from './manifest.ts';
+import { BLOCK, padding, readTarHeader } from './tar.ts';
+
+export interface BackupReader {
+  /** Known before the first file; an error here ends the reading. */
+  manifest(manifest: Manifest): Promise<void> | void;
+  /** Takes a file's content; the file counts only when the whole backup was read without an error. */
+  file(file: BackedUp, content: AsyncIterable<Buffer>): Promise<void>;
+}
+
+/** Reads the whole; `bad-backup` says what is wrong with it, `store-newer` that a newer muster wrote it. */
+export async function readBackup(chunks: AsyncIterable<Buffer>, reader: BackupReader): Promise<Manifest> {
+  const bytes = new Bytes(chunks);
+  const first = readTarHeader(await bytes.exactly(BLOCK));
+  if (first?.path !== MANIFEST || first.size > MANIFEST_LIMIT)
+    throw new MusterError('bad-backup', `The file is no backup of muster: it does not begin with ${MANIFEST}.`);
+  const manifest = readManifest(await bytes.exactly(first.size));
+  await bytes.exactly(padding(first.size));
+  await reader.manifest(manifest);
+  for (const file of manifest.files) {
+    const member = readTarHeader(await bytes.exactly(BLOCK));
+    if (member?.path !== file.path || member.size !== file.size)
+      throw new MusterError('bad-backup', `The backup is damaged: ${file.path} is not where it should be.`);
+    const hash = createHash('sha256');
+    await reader.file(file, hashed(bytes.next(file.size), hash));
+    if (hash.digest('hex') !== file.sha256)
+      throw new MusterError('bad-backup', `The backup is damaged: ${file.path} has other bytes than were backed up.`);
+    await bytes.exactly(padding(file.size));
+  }
+  if (readTarHeader(await bytes.exactly(BLOCK)) !== undefined)
+    throw new MusterError('bad-backup', 'The backup is damaged: there is more in it than it says.');
+  // To its end, so that whoever sends it can finish.
+  for await (const _rest of bytes.next(Number.POSITIVE_INFINITY));
+  return manifest;
+}
+
+async function* hashed(content: AsyncIterable<Buffer>, hash: ReturnType<typeof createHash>): AsyncGenerator<Buffer> {
+  for await (const chunk of content) {
+    hash.update(chunk);
+    yield chunk;
+  }
+}
+
+/** A stream of chunks of any size, taken by the byte. */
+class Bytes {
+  private readonly chunks: AsyncIterator<Buffer>;
+  private rest: Buffer = Buffer.alloc(0);
+
+  constructor(chunks: AsyncIterable<Buffer>) {
+    this.chunks = chunks[Symbol.asyncIterator]();
+  }
+
+  async exactly(count: number): Promise<Buffer> {
+    const parts: Buffer[] = [];
+    for await (const part of this.next(count)) parts.push(part);
+    return Buffer.concat(parts);
+  }
+
+  /** The next bytes, as they come; an end before `count` of them is an error unless all that comes was asked for. */
+  async *next(count: number): AsyncGenerator<Buffer> {
+    for (let left = count; left > 0; ) {
+      if (this.rest.length === 0) {
+        const { value, done } = await this.chunks.next();
+        if (done && count === Number.POSITIVE_INFINITY) return;
+        if (done) throw new MusterError('bad-backup', 'The backup ends too early: it is not whole.');
+        this.rest = value;
+        continue;
+      }
+      const part = this.rest.subarray(0, left);
+      this.rest = this.rest.subarray(part.length);
+      left -= part.length;
+      yield part;
+    }
+  }
+}

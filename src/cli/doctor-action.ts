@@ -1,0 +1,78 @@
+// `muster doctor`: looks at this head, and says what is wrong with the remedy.
+import { existsSync } from 'node:fs';
+import type { Collected, Health } from '../admin/contract.ts';
+import { defaultConfig, loadConfig } from '../config.ts';
+import type { Finding, Patient, Verdict } from '../doctor/finding.ts';
+import { MusterError, reasonOf } from '../errors.ts';
+import { DEFAULT_CONFIG_FILE } from './init-action.ts';
+import { printData } from './listing.ts';
+import type { Action, Context } from './table.ts';
+import type { Terminal } from './terminal.ts';
+
+/** How long offers of other DHCP servers are waited for when not given, in seconds: ISC pings for one before it offers. */
+const WAIT_SECONDS = 3;
+
+export const doctorRun: Action = {
+  name: 'doctor',
+  summary:
+    'look at this head: interface, ports, other DHCP servers, firewall, loaders, disk, clock, permissions; each finding with its remedy',
+  options: [
+    { flags: '--no-probe', meaning: 'send no DISCOVER to see who else answers DHCP' },
+    { flags: '--wait <seconds>', meaning: `how long offers are waited for; ${WAIT_SECONDS} when not given` },
+  ],
+  examples: ['sudo muster doctor', 'muster doctor --no-probe --json'],
+  async run(context) {
+    const { given, terminal } = context;
+    // Loaded here: every other command does without it.
+    const { examine } = await import('../doctor/doctor.ts');
+    const findings = await examine(await patientOf(context));
+    const isWell = findings.every(({ verdict }) => verdict !== 'fail');
+    if (given.json || given.yaml) printData(terminal, given, { well: isWell, findings });
+    else terminal.write(reportText(findings, terminal));
+    return isWell ? 0 : 1;
+  },
+};
+
+async function patientOf(context: Context): Promise<Patient> {
+  const { config: named, probe, wait } = context.given.options as { config?: string; probe?: boolean; wait?: string };
+  const seconds = Number(wait ?? WAIT_SECONDS);
+  if (!(seconds > 0 && seconds <= 60))
+    throw new MusterError('bad-usage', `--wait '${wait}' is no number of seconds from 1 to 60.`);
+  const file = named ?? (existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined);
+  const config = file === undefined ? defaultConfig() : loadConfig(file);
+  const daemon = await daemonOf(context);
+  const isRoot = process.getuid?.() === 0;
+  return { config, file, isRoot, probeMs: probe === false ? undefined : seconds * 1000, ...daemon };
+}
+
+async function daemonOf({ client }: Context): Promise<Pick<Patient, 'health' | 'silence' | 'missing'>> {
+  try {
+    const health = await client.call<Health>('GET', '/api/v1/health');
+    const { missing } = await client.call<Collected>('POST', '/api/v1/storage/collect', { dry_run: 'true' }, {});
+    return { health, silence: undefined, missing };
+  } catch (error) {
+    return { health: undefined, silence: reasonOf(error), missing: [] };
+  }
+}
+
+const SIGNS: Readonly<Record<Verdict, string>> = { ok: 'ok', warn: 'WARN', fail: 'FAIL', skip: 'skip' };
+
+function reportText(findings: readonly Finding[], terminal: Terminal): string {
+  const width = Math.max(...findings.map(({ check }) => check.length));
+  const paint: Record<Verdict, (text: string) => string> = {
+    ok: terminal.green,
+    warn: terminal.bold,
+    fail: terminal.red,
+    skip: terminal.dim,
+  };
+  const lines = findings.flatMap(({ check, verdict, text, remedy }) => [
+    `${paint[verdict](SIGNS[verdict].padEnd(4))}  ${check.padEnd(width)}  ${text}`,
+    ...(remedy ?? '').split('\n').flatMap(line => (line ? [`${' '.repeat(width + 8)}-> ${line}`] : [])),
+  ]);
+  const count = (verdict: Verdict): number => findings.filter(item => item.verdict === verdict).length;
+  const sum =
+    count('fail') > 0
+      ? `${count('fail')} to be put right, ${count('warn')} to look at.`
+      : `Nothing keeps this head from serving; ${count('warn')} to look at.`;
+  return `${lines.join('\n')}\n${sum}\n`;
+}

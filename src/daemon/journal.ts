@@ -1,0 +1,21 @@
+// Log lines for the journal: each begins with its priority as sd-daemon(3) wants it, `<4>` for a warning.
+import { Writable } from 'node:stream';
+
+const PRIORITIES: Readonly<Record<string, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
+
+/** Standard error; below systemd, whose journal reads it, with priorities. */
+export function logDestination(environment: NodeJS.ProcessEnv, output: NodeJS.WritableStream): NodeJS.WritableStream {
+  if (!environment['JOURNAL_STREAM']) return output;
+  return new Writable({
+    decodeStrings: false,
+    write(line: string | Buffer, _encoding, next) {
+      output.write(withPriority(line.toString()), () => next());
+    },
+  });
+}
+
+/** A line of the log (JSON that begins with its level) with its priority before it. */
+export function withPriority(line: string): string {
+  const level = /^\{"level":"(\w+)"/.exec(line)?.[1] ?? 'info';
+  return `<${PRIORITIES[level] ?? 6}>${line}`;
+}

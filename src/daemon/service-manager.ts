@@ -1,0 +1,62 @@
+// What systemd is told (sd_notify): ready, reloading, stopping, alive. Outside systemd nothing is said to anyone.
+import { reasonOf } from '../errors.ts';
+import type { Log } from '../log.ts';
+import { run } from '../process/run.ts';
+
+/** How long `systemd-notify` may wait for systemd to take a message, in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+export interface ServiceManager {
+  /** Serving; `status` is the line that `systemctl status` shows. */
+  ready(status: string): Promise<void>;
+  reloading(): Promise<void>;
+  /** Also ends the signs of life. */
+  stopping(): Promise<void>;
+}
+
+/**
+ * Speaks to the service manager named by the environment (`NOTIFY_SOCKET`, `WATCHDOG_USEC`; sd_notify(3), sd_watchdog_enabled(3)).
+ * A message that cannot be sent is a warning in the log, never an error: the servers matter more than who hears of them.
+ */
+export function serviceManager(environment: NodeJS.ProcessEnv, log: Log): ServiceManager {
+  if (!environment['NOTIFY_SOCKET'])
+    return { ready: async () => {}, reloading: async () => {}, stopping: async () => {} };
+  let alive: NodeJS.Timeout | undefined;
+  const send = async (...words: string[]): Promise<void> => {
+    try {
+      // Node has no datagram sockets of AF_UNIX: see docs/decisions/0005-service.md.
+      const { status, stderr } = await run('systemd-notify', words, { timeoutMs: PATIENCE_MS, package: 'systemd' });
+      if (status !== 0) log.warn({ status, reason: stderr.trim() }, 'systemd did not take a message');
+    } catch (error) {
+      log.warn({ reason: reasonOf(error) }, 'systemd cannot be told how musterd is');
+    }
+  };
+  const every = watchdogInterval(environment, process.pid);
+  return {
+    ready: async status => {
+      await send('READY=1', `STATUS=${status}`);
+      if (every === undefined || alive) return;
+      let isSending = false;
+      // The timer runs only while the event loop turns, which is what the watchdog is to know.
+      alive = setInterval(async () => {
+        if (isSending) return;
+        isSending = true;
+        await send('WATCHDOG=1');
+        isSending = false;
+      }, every);
+    },
+    reloading: async () => send('RELOADING=1', `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`),
+    stopping: async () => {
+      clearInterval(alive);
+      await send('STOPPING=1', 'STATUS=stopping; transfers under way may end');
+    },
+  };
+}
+
+/** Milliseconds between two signs of life, a third of what systemd allows; none when it does not watch this process. */
+export function watchdogInterval(environment: NodeJS.ProcessEnv, pid: number): number | undefined {
+  const microseconds = Number(environment['WATCHDOG_USEC']);
+  const watched = environment['WATCHDOG_PID'];
+  if (!(microseconds > 0) || (watched !== undefined && Number(watched) !== pid)) return undefined;
+  return Math.max(1, Math.floor(microseconds / 3000));
+}

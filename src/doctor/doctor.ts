@@ -1,0 +1,46 @@
+// All checks, in the order in which an administrator would look. One that fails by itself is a finding, not the end.
+import { reasonOf } from '../errors.ts';
+import { checkDaemon, checkStoredFiles } from './daemon-checks.ts';
+import { type Finding, finding, type Patient } from './finding.ts';
+import {
+  checkClock,
+  checkDisk,
+  checkGroup,
+  checkInterface,
+  checkLoaders,
+  checkPermissions,
+  checkPrograms,
+} from './host-checks.ts';
+import { checkFirewall, checkOtherDhcp, checkPorts } from './network-checks.ts';
+
+type Answer = Finding | Finding[];
+
+const CHECKS: readonly { name: string; check(patient: Patient): Answer | Promise<Answer> }[] = [
+  { name: 'daemon', check: checkDaemon },
+  { name: 'interface', check: checkInterface },
+  { name: 'ports', check: patient => checkPorts(patient) },
+  { name: 'other DHCP', check: checkOtherDhcp },
+  { name: 'firewall', check: checkFirewall },
+  { name: 'loaders', check: checkLoaders },
+  { name: 'programs', check: async () => checkPrograms() },
+  { name: 'disk', check: checkDisk },
+  { name: 'stored files', check: checkStoredFiles },
+  { name: 'permissions', check: checkPermissions },
+  { name: 'group', check: patient => checkGroup(patient) },
+  { name: 'clock', check: async () => checkClock() },
+];
+
+/** The names of the checks, in order. */
+export const CHECK_NAMES: readonly string[] = CHECKS.map(({ name }) => name);
+
+export async function examine(patient: Patient): Promise<Finding[]> {
+  const findings: Finding[] = [];
+  for (const { name, check } of CHECKS) {
+    try {
+      findings.push(...[await check(patient)].flat());
+    } catch (error) {
+      findings.push(finding(name)('skip', `This could not be looked at: ${reasonOf(error)}`));
+    }
+  }
+  return findings;
+}

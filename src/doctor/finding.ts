@@ -1,0 +1,36 @@
+// What the doctor looks at, and what it says.
+import type { Health } from '../admin/contract.ts';
+import type { Config } from '../config.ts';
+
+/** `skip`: could not be looked at, for the reason in the text. */
+export type Verdict = 'ok' | 'warn' | 'fail' | 'skip';
+
+export interface Finding {
+  /** What was looked at, one or two words. */
+  check: string;
+  verdict: Verdict;
+  /** One sentence. */
+  text: string;
+  /** What to do about it: a sentence or a command line. */
+  remedy?: string;
+}
+
+/** The patient. */
+export interface Patient {
+  config: Config;
+  /** The file the configuration was read from; undefined for the defaults. */
+  file: string | undefined;
+  /** The running daemon, if one answers. */
+  health: Health | undefined;
+  /** Why none answers. */
+  silence: string | undefined;
+  /** Files that objects name and storage lacks, as the daemon tells them. */
+  missing: readonly { sha256: string; keptBy: readonly string[] }[];
+  isRoot: boolean;
+  /** Whether a DISCOVER may be sent, and how long offers are waited for, in milliseconds. */
+  probeMs: number | undefined;
+}
+
+export const finding =
+  (check: string) =>
+  (verdict: Verdict, text: string, remedy?: string): Finding => ({ check, verdict, text, ...(remedy && { remedy }) });
