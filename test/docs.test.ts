@@ -4,7 +4,9 @@ import test from 'ava';
 import { JOURNEY } from '../src/boot/journey.ts';
 import { STYLES } from '../src/boot/styles/style.ts';
 import { CONFIG_KEYS, parseConfig } from '../src/config.ts';
+import { powerUriProblem } from '../src/model/power-uri.ts';
 import { packageRoot } from '../src/package-root.ts';
+import { DRIVERS } from '../src/power/drivers.ts';
 
 const read = (name: string): string => readFileSync(join(packageRoot, name), 'utf8');
 
@@ -51,4 +53,18 @@ test('every link between the documents leads somewhere', t => {
       t.true(existsSync(join(packageRoot, dirname(page), target)), `${page}: ${target}`);
     }
   }
+});
+
+test('the power URIs of the documentation can be set, and every driver is in it', t => {
+  const page = read('docs/power.md');
+  const uris = Array.from(page.matchAll(/(?:`|power_uri=)([a-z]+:\/\/[^`'\s]+)/g), ([, uri = '']) =>
+    uri.replaceAll('…', 'u:p'),
+  );
+  t.true(uris.length > 8);
+  for (const uri of uris) if (!uri.startsWith('scheme:')) t.is(powerUriProblem(uri), undefined, uri);
+  for (const { scheme } of DRIVERS)
+    t.true(
+      uris.some(uri => uri.startsWith(`${scheme}://`)),
+      scheme,
+    );
 });

@@ -48,6 +48,7 @@ export function powerControl(state: State, key: SshKey | undefined): PowerContro
       timeoutMs: config['power.timeout_seconds'] * 1000,
       fanout: config['power.fanout'],
       serverFanout: config['power.server_fanout'],
+      learned: new Set(),
     },
     driversFolder: config['power.drivers'],
     softTimeoutMs: config['power.soft_timeout_seconds'] * 1000,

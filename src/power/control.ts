@@ -116,7 +116,7 @@ export class PowerControl {
     );
   }
 
-  /** Opens the first URI of the node whose machine answers, for its console. */
+  /** Opens the node's first URI, for its console. */
   async open(node: PoweredNode): Promise<PowerTarget> {
     const [target] = this.targets(node, await this.drivers());
     if (target && 'open' in target) return target.open();

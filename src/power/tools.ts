@@ -23,6 +23,8 @@ export interface ToolsPorts {
   timeoutMs: number;
   fanout: number;
   serverFanout: number;
+  /** What drivers have found out of single BMCs, so that each thing is found out once. */
+  learned: Set<string>;
 }
 
 /** A login by ssh may take this much longer than the answer itself, in milliseconds. */

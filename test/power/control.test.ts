@@ -39,7 +39,7 @@ async function world(t: ExecutionContext, more: Partial<PowerPorts> = {}): Promi
     await rm(folder, { recursive: true });
   });
   const control = new PowerControl({
-    tools: { limits: new Limits(), key: undefined, timeoutMs: 60_000, fanout: 4, serverFanout: 1 },
+    tools: { limits: new Limits(), key: undefined, timeoutMs: 60_000, fanout: 4, serverFanout: 1, learned: new Set() },
     driversFolder: join(folder, 'none'),
     softTimeoutMs: 5000,
     staggerSeconds: 0,

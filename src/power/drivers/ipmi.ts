@@ -13,9 +13,6 @@ export const ipmi: PowerDriver = {
 /** RMCP+ cipher suites in the order they are tried: SHA-256 with AES, then SHA-1 with AES for older BMCs (IPMI 2.0 table 22-20). */
 const CIPHERS = ['17', '3'] as const;
 
-/** The BMCs that were found to need an older suite, so that each is found out once. */
-const olderCipher = new Set<string>();
-
 /** ipmitool's environment variable for `-E`. */
 const PASSWORD = 'IPMITOOL_PASSWORD';
 
@@ -73,7 +70,7 @@ class IpmiTarget implements PowerTarget {
     const result = await this.run(cipher, command);
     if (result?.status === 0) return result.stdout;
     if (result && this.isOlder(result) && cipher === CIPHERS[0] && this.uri.options['cipher'] === undefined) {
-      olderCipher.add(this.key());
+      this.tools.ports.learned.add(this.older());
       return this.ask(...command);
     }
     throw this.failure(result);
@@ -99,11 +96,12 @@ class IpmiTarget implements PowerTarget {
   }
 
   private cipher(): string {
-    return this.uri.options['cipher'] ?? (olderCipher.has(this.key()) ? CIPHERS[1] : CIPHERS[0]);
+    return this.uri.options['cipher'] ?? (this.tools.ports.learned.has(this.older()) ? CIPHERS[1] : CIPHERS[0]);
   }
 
-  private key(): string {
-    return `${this.uri.host}:${this.uri.port ?? 623}`;
+  /** What is learned of a BMC that does not know the newer suite. */
+  private older(): string {
+    return `ipmi ${this.uri.host}:${this.uri.port ?? 623} older cipher`;
   }
 
   private isOlder({ stderr }: RunResult): boolean {
