@@ -100,6 +100,7 @@ export const PACKAGES = [
   { name: 'libcap2-bin', shows: 'sbin/setcap', for: ['test'] },
   { name: 'policycoreutils', shows: 'sbin/setfiles', for: ['test'] },
   { name: 'openssh-client', shows: 'bin/ssh', for: ['head', 'test'] },
+  { name: 'openssh-server', shows: 'sbin/sshd', for: ['test'] },
   { name: 'sudo', shows: 'bin/sudo', for: ['test'] },
 
   // The peers that muster is measured against.

@@ -1,12 +1,14 @@
-// modimg with zypper, imports on the command line, pack-node, and capture by a stand-in for ssh where no node runs.
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+// modimg with zypper, imports on the command line, pack-node, and capture by a real sshd.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { NOT_PACKED } from '../../src/image/pack.ts';
 import { PACK_NODE } from '../../src/image/pack-node.ts';
-import { requireAll } from '../support/require.ts';
+import { findProgram, requireAll } from '../support/require.ts';
 import { makeRpmRepos, RPM_PROGRAMS } from '../support/rpm-repo.ts';
-import { type Output, TestDaemon } from './daemon.ts';
+import { freePort, type Output, TestDaemon } from './daemon.ts';
 
 const PROGRAMS = ['mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'flock', 'bash', 'tar', 'setcap'];
 
@@ -53,7 +55,7 @@ test.serial('a tree with capabilities comes through pack-node whole, without wha
   await ok(
     `mkdir -p node/usr/bin node/etc/ssh node/tmp node/var/tmp node/proc node/root
      cp /bin/busybox node/usr/bin/; setcap cap_net_raw+ep node/usr/bin/busybox; ln -s usr/bin node/bin
-     echo id >node/etc/machine-id; echo n0 >node/etc/hostname; echo key >node/etc/ssh/ssh_host_rsa_key; echo x >node/tmp/x; echo kept >node/root/file`,
+     echo id >node/etc/machine-id; echo n0 >node/etc/hostname; echo key >node/etc/ssh/ssh_host_rsa_key; echo x >node/tmp/x; echo kept >node/root/file; for n in sh cat; do ln -s busybox node/usr/bin/$n; done`,
   );
   await ok(`PACK_NODE_ROOT=${daemon.folder}/node muster pack-node >node.tar`);
   const names = (await ok('tar -tf node.tar')).stdout.split('\n');
@@ -72,45 +74,76 @@ test('the node leaves out what the head leaves out', t => {
   t.deepEqual(list.trim().split('\n'), [...NOT_PACKED]);
 });
 
-test.serial('capture: what the node says goes to the head; a node that fails leaves nothing', async t => {
-  if (!ready(t)) return;
-  await ok('muster node create mac=08:00:27:f0:44:35');
-  mkdirSync(join(daemon.folder, '.scyldcw'), { recursive: true });
-  // In place of ssh: the script on standard input runs here, with the folder of the test before as root.
-  writeFileSync(
-    join(daemon.folder, 'ssh'),
-    `#!/bin/sh\necho "$@" >>${daemon.folder}/asked\nPACK_NODE_ROOT=${daemon.folder}/node exec sh -s\n`,
-    { mode: 0o755 },
+/** A real sshd on loopback, in which a shell has the folder `node` for its root of pack-node. */
+async function startSshd(): Promise<{ port: number; authorized: string; stop(): Promise<void> }> {
+  const folder = join(daemon.folder, 'sshd');
+  mkdirSync(folder);
+  mkdirSync('/run/sshd', { recursive: true });
+  await ok(
+    `ssh-keygen -q -t ed25519 -N '' -f ${folder}/host && ssh-keygen -q -t ed25519 -N '' -f ${folder}/key && cp ${folder}/key.pub ${folder}/authorized`,
   );
-  const settings = (command: string): void =>
+  const port = await freePort();
+  const options = {
+    ...{ Port: port, ListenAddress: '0.0.0.0', HostKey: `${folder}/host`, AuthorizedKeysFile: `${folder}/authorized` },
+    ...{
+      StrictModes: 'no',
+      PermitRootLogin: 'yes',
+      UsePAM: 'no',
+      PidFile: 'none',
+      SetEnv: `PACK_NODE_ROOT=${daemon.folder}/node`,
+    },
+  };
+  const words = Object.entries(options).flatMap(([name, value]) => ['-o', `${name}=${value}`]);
+  const child = spawn(findProgram('sshd') ?? '', ['-D', '-e', '-f', '/dev/null', ...words], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  await new Promise<void>((resolve, reject) => {
+    let said = '';
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+      if (said.includes('Server listening')) resolve();
+    });
+    child.once('exit', () => reject(new Error(`sshd ended: ${said}`)));
+  });
+  const stop = async (): Promise<void> => {
+    const exited = once(child, 'exit');
+    child.kill();
+    await exited;
+  };
+  return { port, authorized: join(folder, 'authorized'), stop };
+}
+
+test.serial(
+  'capture over ssh: what the node has goes to the head; one that cannot be reached leaves nothing',
+  async t => {
+    if (!ready(t) || !requireAll(t, { programs: ['ssh', 'ssh-keygen', 'sshd'] })) return;
+    await ok('muster node create mac=08:00:27:f0:44:35');
+    const sshd = await startSshd();
+    t.teardown(sshd.stop);
+    mkdirSync(join(daemon.folder, '.scyldcw'), { recursive: true });
     writeFileSync(
       join(daemon.folder, '.scyldcw', 'settings.ini'),
-      `[ssh]\ncommand = ${command}\nuser = admin\nkey = /a/key\n`,
+      `[ssh]\ncommand = ssh -p ${sshd.port}\nkey = ${daemon.folder}/sshd/key\n`,
     );
-  settings(`${daemon.folder}/ssh -v`);
-  t.is((await ok('scyld-modimg --capture n0 --set-name NewImage')).stdout, 'created NewImage\n');
-  t.regex(
-    readFileSync(join(daemon.folder, 'asked'), 'utf8'),
-    /^-v -o BatchMode=yes .*-i \/a\/key admin@127\.0\.0\.\d+ sh -s\n$/,
-  );
-  await ok('echo more >node/root/more && scyld-modimg --capture n0 --set-name NewImage --overwrite');
-  t.is(JSON.parse((await ok('muster image -i NewImage ls --json')).stdout).length, 1);
+    const made = await ok('scyld-modimg --capture n0 --set-name NewImage');
+    t.is(made.stdout, 'created NewImage\n');
+    t.regex(made.stderr, /Executing step: Capture\nCapturing node n0\n {2}elapsed: .*\n {2}\d+\.\d [KM]iB received\n/);
+    t.is((await ok("scyld-modimg -i NewImage --execute 'cat /root/file'")).stdout, 'kept\n');
+    await ok('scyld-modimg --capture n0 --set-name NewImage --overwrite');
+    t.is(JSON.parse((await ok('muster image -i NewImage ls --json')).stdout).length, 1);
 
-  writeFileSync(
-    join(daemon.folder, 'ssh'),
-    '#!/bin/sh\nhead -c 20000 </dev/zero\necho "Permission denied (publickey)." >&2\nexit 255\n',
-    { mode: 0o755 },
-  );
-  const before = readFileSync(join(daemon.folder, '.scyldcw', 'workspace', 'manifest.json'), 'utf8');
-  const refused = await daemon.shell('scyld-modimg --capture n0 --set-name Third');
-  t.is(refused.status, 8);
-  t.regex(
-    refused.stderr,
-    /ERROR: The node n0 could not be captured: Permission denied \(publickey\)\.\nssh to the node must work/,
-  );
-  t.is(readFileSync(join(daemon.folder, '.scyldcw', 'workspace', 'manifest.json'), 'utf8'), before);
-  t.is((await daemon.shell('scyld-modimg --capture nosuch --set-name Third')).status, 4);
-});
+    rmSync(sshd.authorized);
+    const before = readFileSync(join(daemon.folder, '.scyldcw', 'workspace', 'manifest.json'), 'utf8');
+    const refused = await daemon.shell('scyld-modimg --capture n0 --set-name Third');
+    t.is(refused.status, 8);
+    t.regex(
+      refused.stderr,
+      /ERROR: The node n0 could not be captured: .*Permission denied.*\nssh to the node must work/,
+    );
+    t.is(readFileSync(join(daemon.folder, '.scyldcw', 'workspace', 'manifest.json'), 'utf8'), before);
+    t.is((await daemon.shell('scyld-modimg --capture nosuch --set-name Third')).status, 4);
+  },
+);
 
 test.serial('an OCI layout, a folder and an archive of the wrong kind, on the command line', async t => {
   if (!ready(t)) return;

@@ -201,12 +201,15 @@ test.serial('signatures: good ones, a missing one, no key at all', async t => {
   const made = await ready(t);
   if (!made) return;
   await ok(t, `muster repo create name=signed urls=file://${made.signed} keys=file://${made.key}`);
+  await ok(t, `muster repo create name=other urls=file://${made.extraSigned} keys=file://${made.extraKey}`);
+  await ok(t, 'muster distro create name=two repos=signed,other release=7 package_manager=dnf');
   await ok(t, `muster repo create name=half urls=file://${made.halfSigned} keys=file://${made.key}`);
   await ok(t, `muster repo create name=keyless urls=file://${made.signed}`);
   for (const name of ['signed', 'half', 'keyless'])
     await ok(t, `muster distro create name=${name} repos=${name} release=7 package_manager=dnf`);
   t.notRegex((await ok(t, 'muster repo -i signed ls -l')).stdout, /check/);
-  await ok(t, 'scyld-modimg --create signed --set-name SignedImage');
+  await ok(t, 'scyld-modimg --create two --set-name SignedImage --install openmpi3.1');
+  await ok(t, 'scyld-modimg -i SignedImage --uninstall openmpi3.1 --install driver --chroot 5.14.0-9.el9 </dev/null');
   await fails(
     t,
     'scyld-modimg --create half --set-name HalfImage --install openmpi3.1',

@@ -96,6 +96,9 @@ export interface RpmRepos {
   signed: string;
   halfSigned: string;
   key: string;
+  /** Those of `extra` signed by another key. */
+  extraSigned: string;
+  extraKey: string;
 }
 
 /** Builds all of them below a folder. */
@@ -114,13 +117,16 @@ export async function makeRpmRepos(folder: string): Promise<RpmRepos> {
   const extra = await index(await build('extra', [DRIVER, BROKEN, MPI]));
   const system = await index(await build('system', [BASE, CORE, RELEASE]));
   const plain = await index(await build('plain', [BASE, CORE, PLAIN_RELEASE]));
-  const { key, sign } = await makeKey(folder);
+  const { key, sign } = await makeKey(folder, 'lab');
+  const other = await makeKey(folder, 'other');
   const signed = copyOf(plain, join(folder, 'signed'));
   await sign(signed);
   const halfSigned = copyOf(signed, join(folder, 'half-signed'));
   copyFileSync(join(extra, rpmIn(extra, 'openmpi')), join(halfSigned, rpmIn(extra, 'openmpi')));
-  for (const target of [signed, halfSigned]) await index(target);
-  return { system, plain, extra, signed, halfSigned, key };
+  const extraSigned = copyOf(extra, join(folder, 'extra-signed'));
+  await other.sign(extraSigned);
+  for (const target of [signed, halfSigned, extraSigned]) await index(target);
+  return { system, plain, extra, signed, halfSigned, key, extraSigned, extraKey: other.key };
 }
 
 function rpmIn(folder: string, start: string): string {
@@ -156,8 +162,8 @@ async function buildRpm(folder: string, target: string, spec: Spec): Promise<voi
 }
 
 /** A key of its own, and the way to sign a folder of packages with it. */
-async function makeKey(folder: string): Promise<{ key: string; sign(target: string): Promise<void> }> {
-  const home = join(folder, 'gnupg');
+async function makeKey(folder: string, name: string): Promise<{ key: string; sign(target: string): Promise<void> }> {
+  const home = join(folder, `gnupg-${name}`);
   mkdirSync(home, { mode: 0o700 });
   const env = { GNUPGHOME: home };
   const batch = [
@@ -165,21 +171,21 @@ async function makeKey(folder: string): Promise<{ key: string; sign(target: stri
     '--passphrase',
     '',
     '--quick-generate-key',
-    'Lab <lab@example.org>',
+    `${name}@example.org`,
     'rsa2048',
     'sign',
     'never',
   ];
   await runOk('gpg', batch, { env });
-  const key = join(folder, 'RPM-GPG-KEY-lab');
-  writeFileSync(key, await runOk('gpg', ['--armor', '--export', 'lab@example.org'], { env }));
+  const key = join(folder, `RPM-GPG-KEY-${name}`);
+  writeFileSync(key, await runOk('gpg', ['--armor', '--export', `${name}@example.org`], { env }));
   return {
     key,
     async sign(target) {
       const files = readdirSync(target).flatMap(name => (name.endsWith('.rpm') ? [join(target, name)] : []));
       await runOk(
         'rpm',
-        ['--define', '_gpg_name lab@example.org', '--define', '__gpg /usr/bin/gpg', '--addsign', ...files],
+        ['--define', `_gpg_name ${name}@example.org`, '--define', '__gpg /usr/bin/gpg', '--addsign', ...files],
         { env },
       );
       await runOk('gpgconf', ['--kill', 'all'], { env });

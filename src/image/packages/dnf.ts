@@ -50,6 +50,7 @@ export const dnf: PackageManager = {
 
     progress.say('Installing core packages...');
     await writeNodeRepo(root, '/etc/yum.repos.d', recipe);
+    await importKeys(root, recipe, ports);
     await core(root, [program, ...common], recipe, packages, ports);
   },
   install: async (root, packages, ports) => change(root, 'install', packages, ports),
@@ -58,6 +59,16 @@ export const dnf: PackageManager = {
 };
 
 export const yum: PackageManager = { ...dnf, name: 'yum' };
+
+/** Keys that are files: the image's repository file names them as the image has them, which this machine's dnf does not see. */
+async function importKeys(root: string, { sources }: Recipe, ports: Ports): Promise<void> {
+  const files = sources.flatMap(({ check, keys }) => (check ? keys.filter(key => key.startsWith('file://')) : []));
+  for (const key of new Set(files)) {
+    const argv = ['rpm', '--root', root, '--import', key.slice('file://'.length)];
+    const result = await inImage(root, argv, { beside: true, env: await rpmEnvironment(ports.work) });
+    if (result.status !== 0) throw toolFailed(`rpm --import ${key}`, result);
+  }
+}
 
 /** The packages that make a node of it: with the image's own repositories, and if those are no good, with the distro's alone. */
 async function core(
