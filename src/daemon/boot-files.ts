@@ -7,8 +7,24 @@ import type { Config } from '../config.ts';
 import type { Networks } from '../networks.ts';
 import { packageRoot } from '../package-root.ts';
 
+/** How long a script is taken for unchanged, in milliseconds: a thousand nodes ask for the same ones in one second. */
+const FRESH_MS = 1000;
+const scripts = new Map<string, { until: number; text: Promise<string> }>();
+
 /** A script of the site's own folder, else the one that came with muster; read anew, so that an edit needs no restart. */
 export async function bootScript(config: Config, name: string): Promise<string> {
+  const key = `${config['paths.scripts']}/${name}`;
+  const now = performance.now();
+  const known = scripts.get(key);
+  if (known && known.until > now) return known.text;
+  const text = readScript(config, name);
+  scripts.set(key, { until: now + FRESH_MS, text });
+  // One that cannot be read is tried again by the next.
+  text.catch(() => scripts.delete(key));
+  return text;
+}
+
+async function readScript(config: Config, name: string): Promise<string> {
   const own = config['paths.scripts'] && join(config['paths.scripts'], name);
   if (own && (await stat(own).catch(() => undefined))) return readFile(own, 'utf8');
   return readFile(join(packageRoot, 'boot-scripts', name), 'utf8');

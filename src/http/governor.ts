@@ -52,10 +52,11 @@ export interface Transfer {
 
 /** How long a connection is held before its node is sent away: nodes take 30 s of silence for a dead head. */
 const HOLD_MS = 15_000;
-/** Connections held open at the front of the queue, for each image at a time. */
-const HELD_PER_SLOT = 2;
+/** Connections held open at the front of the queue, for each image at a time: a socket each, and the link is never idle. */
+const HELD_PER_SLOT = 8;
 const LEAST_RETRY_S = 1;
-const MOST_RETRY_S = 120;
+/** In the first rush the estimate is far too long, and a sleeping node cannot be told that the link is free now. */
+const MOST_RETRY_S = 20;
 /** Who has not come back for so long after his time has given up. */
 const GRACE_MS = 60_000;
 /** One that runs for so long at less than a quarter of the others' rate is slow: it does not keep another one out. */

@@ -121,7 +121,8 @@ async function shape(pair: Pair, { gigabits, rough }: Storm): Promise<void> {
   ];
   await runOk(...pair.words(pair.head, tbf));
   if (!rough) return;
-  const rules = 'table ip loss { chain in { type filter hook input priority 0; numgen random mod 100 < 1 drop; } }';
+  const rules =
+    'table ip loss {\n chain in {\n type filter hook input priority 0;\n numgen random mod 100 < 1 drop\n }\n}\n';
   await runOk(...pair.words(pair.nodes, ['/usr/sbin/nft', '-f', '-']), { input: rules });
 }
 

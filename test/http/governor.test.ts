@@ -86,17 +86,18 @@ test('who waits too long is sent away with a time, and keeps its place before th
 test('the queue is held only so far; all others are sent away at once, and an older one takes the place of a younger', async t => {
   const world = new World(1);
   world.ask('a');
-  const held = [world.ask('b'), world.ask('c')];
-  const fourth = world.ask('d');
+  const held = [...'bcdefghi'].map(boot => world.ask(boot));
+  const tenth = world.ask('j');
   await settle();
-  t.like(fourth.got, { place: 3 });
-  t.true(fourth.got !== undefined && 'retryAfter' in fourth.got && fourth.got.retryAfter >= 1);
+  t.like(tenth.got, { place: 9 });
+  t.true(tenth.got !== undefined && 'retryAfter' in tenth.got && tenth.got.retryAfter >= 1);
   held[0]?.hangUp();
   await settle();
-  world.ask('e');
+  const last = world.ask('k');
   const back = world.ask('b');
   await settle();
-  t.is(back.got, undefined, 'b is held again, before e');
+  t.is(back.got, undefined, 'b is held again, before all others');
+  t.true(last.got !== undefined && !('slot' in last.got));
 });
 
 test('a connection that is gone is not served, and the next is', async t => {

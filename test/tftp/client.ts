@@ -9,6 +9,8 @@ export interface FetchOptions {
   file: string;
   mode?: string;
   options?: Record<string, string | number>;
+  /** The client's own address; any when absent. */
+  local?: string;
   /** Ends the fetch after so many milliseconds; 20 s when absent. */
   timeoutMs?: number;
 }
@@ -30,7 +32,7 @@ export class TftpRefusal extends Error {
 
 /** Fetches a file as a client does that knows RFC 2347 and RFC 7440. */
 export async function fetchFile(options: FetchOptions): Promise<Fetched> {
-  const socket = await openClient();
+  const socket = await openClient(options.local);
   const timer = setInterval(() => again(), 500);
   let again = (): void => {};
   let limit: NodeJS.Timeout | undefined;
@@ -89,9 +91,9 @@ function receive(
 }
 
 /** A UDP socket of the client, bound so that its port is known. */
-export async function openClient(): Promise<Socket> {
+export async function openClient(local?: string): Promise<Socket> {
   const socket = createSocket({ type: 'udp4', recvBufferSize: 4 << 20 });
-  socket.bind(0);
+  socket.bind(0, local);
   await once(socket, 'listening');
   return socket;
 }

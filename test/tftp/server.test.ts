@@ -198,7 +198,7 @@ test('a repeated request starts no second transfer; another request from the sam
 
 test('transfers are bounded for each peer and in all, and a silent half-open one gives way', async t => {
   const { server } = await startLab(t, { limits: { transfers: 3, perPeer: 2 } });
-  const clients = await Promise.all([1, 2, 3, 4].map(openClient));
+  const clients = await Promise.all([1, 2, 3, 4].map(async () => openClient()));
   for (const client of clients) t.teardown(() => client.close());
   const [first, second, third, fourth] = clients;
   if (!first || !second || !third || !fourth) return t.fail();
@@ -297,15 +297,4 @@ test('with a single port all packets of all transfers come from it, and each cli
   });
   for (const { content } of await Promise.all(fetches)) t.true(content.equals(LOADER));
   await until(() => server.stats().finished === 40);
-});
-
-test('a thousand transfers at once share one reading of the file, and all end', async t => {
-  const { server } = await startLab(t, { limits: { transfers: 2000, perPeer: 2000 } });
-  const options = { blksize: 1468, windowsize: 4 };
-  const fetches = Array.from({ length: 1000 }, async () =>
-    fetchFile({ address: HOST, port: server.port, file: 'snponly.efi', options, timeoutMs: 120_000 }),
-  );
-  for (const { content } of await Promise.all(fetches)) t.is(content.length, LOADER.length);
-  await until(() => server.stats().active === 0);
-  t.like(server.stats(), { failed: 0, finished: 1000, bytes: 1000 * LOADER.length });
 });
