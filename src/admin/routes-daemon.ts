@@ -1,5 +1,6 @@
 // Routes of the daemon itself: its health, who asks, the audit trail, stored files, and this API's own description.
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
+import { MusterError } from '../errors.ts';
 import { selectOne } from '../model/select.ts';
 import { about } from './about.ts';
 import type { WhoAmI } from './contract.ts';
@@ -46,8 +47,8 @@ export function daemonRoutes(server: FastifyInstance, ports: AdminPorts, routes:
       const { after, limit, node } = request.query;
       // By UID also what is no more.
       const uid = node === undefined ? request.query.uid : selectOne(ports.cluster, 'node', node).uid;
-      const count = Math.min(Math.max(Number(limit ?? 100) || 100, 1), 10_000);
-      const filter = { after: Number(after ?? 0) || 0, limit: count, ...(uid && { uid }) };
+      const count = Math.min(numberOf('limit', limit ?? '100', 1), 10_000);
+      const filter = { after: numberOf('after', after ?? '0', 0), limit: count, ...(uid && { uid }) };
       return { success: true, data: await ports.store.audit(filter) };
     },
   );
@@ -65,4 +66,9 @@ export function daemonRoutes(server: FastifyInstance, ports: AdminPorts, routes:
   server.get('/api/v1/openapi.json', about('This document.', { raw: 'application/json' }), async () =>
     openApiDocument(routes, ports.health().version),
   );
+}
+
+function numberOf(name: string, text: string, least: number): number {
+  if (/^\d{1,15}$/.test(text) && Number(text) >= least) return Number(text);
+  throw new MusterError('bad-value', `${name}='${text}' must be a whole number from ${least} on.`);
 }

@@ -1,4 +1,5 @@
 // Commands about the whole: settings, daemon status, audit trail, events, stored files.
+
 import type {
   AuditLine,
   Changed,
@@ -12,6 +13,7 @@ import type {
 import { foldNodeSet } from '../model/nodeset.ts';
 import { readAssignments } from './assignments.ts';
 import { printChanged } from './differences.ts';
+import { countOf } from './given.ts';
 import { printData, printList } from './listing.ts';
 import { dryRun } from './selection.ts';
 import type { Action } from './table.ts';
@@ -95,7 +97,7 @@ export const logShow: Action = {
   async run({ client, given, terminal }) {
     const { limit, node } = given.options as { limit?: string; node?: string };
     const lines = await client.call<AuditLine[]>('GET', '/api/v1/audit', {
-      ...(limit && { limit }),
+      limit: String(countOf('--limit', limit, 100)),
       ...(node && { node }),
     });
     if (given.json || given.yaml) printData(terminal, given, lines);

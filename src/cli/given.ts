@@ -66,3 +66,11 @@ function refuseContradictions(given: Given): void {
   const wrong = pairs.find(([both]) => both);
   if (wrong) throw new MusterError('bad-usage', `${wrong[1]} exclude each other.`);
 }
+
+/** The value of an option that is a count; `fallback` when it was not given. */
+export function countOf(flag: string, value: unknown, fallback: number): number {
+  if (value === undefined) return fallback;
+  if (!/^[1-9]\d{0,8}$/.test(String(value)))
+    throw new MusterError('bad-usage', `${flag} '${String(value)}' must be a whole number from 1 on.`);
+  return Number(value);
+}

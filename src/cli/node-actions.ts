@@ -10,6 +10,7 @@ import type {
 } from '../admin/contract.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';
+import { countOf } from './given.ts';
 import { listText, printData } from './listing.ts';
 import { chosen, selection } from './selection.ts';
 import type { Action, Context } from './table.ts';
@@ -97,7 +98,7 @@ export const nodeTimeline: Action = {
   async run(context) {
     const { client, given, terminal } = context;
     const nodes = await client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', chosen(given, given.words));
-    const count = Number(given.options['boots'] ?? 1) || 1;
+    const count = countOf('--boots', given.options['boots'], 1);
     const cut = nodes.map(node => ({ ...node, boots: node.boots.slice(-count) }));
     if (given.json || given.yaml) printData(terminal, given, cut);
     else for (const node of cut) terminal.write(timelineText(context, node));

@@ -1,14 +1,16 @@
 // `muster node -i n[0-3] waitfor up --timeout 300`: waits until all selected nodes are in a state, or fit an expression.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ShownStatus } from '../admin/contract.ts';
-import { MusterError } from '../errors.ts';
+import { type ErrorCode, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { printData } from './listing.ts';
 import { chosen } from './selection.ts';
-import type { Action } from './table.ts';
+import type { Action, Context } from './table.ts';
 
 const STATES = ['up', 'down', 'booting', 'failed', 'unknown'] as const;
 const EVERY_MS = 500;
+/** What is said of a daemon that is not there at the moment. */
+const AWAY: readonly ErrorCode[] = ['not-running', 'broken-off'];
 
 export const waitFor: Action = {
   name: 'waitfor',
@@ -22,7 +24,6 @@ export const waitFor: Action = {
   async run({ client, given, terminal }) {
     const [wanted = ''] = given.words;
     const seconds = secondsOf(given.options['timeout']);
-    const isState = (STATES as readonly string[]).includes(wanted);
     // Asked once without the condition: who is meant does not change while waiting.
     const nodes = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(given));
     if (nodes.length === 0)
@@ -31,11 +32,19 @@ export const waitFor: Action = {
     const everyone = { id: foldNodeSet(nodes.map(node => node.name)) };
     const end = Date.now() + seconds * 1000;
     let told = '';
+    const tell = (news: string): void => {
+      if (news !== told) terminal.say(news);
+      told = news;
+    };
+    const stale: Look = { now: nodes, fitting: [] };
     for (;;) {
-      const now = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', everyone);
-      const fitting = isState
-        ? now.filter(node => node.state === wanted)
-        : await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', { ...everyone, select: wanted });
+      // A head that is restarted ends no waiting: its nodes boot on.
+      const look = await looked(client, everyone, wanted).catch((error: unknown) => {
+        if (!(error instanceof MusterError) || !AWAY.includes(error.code)) throw error;
+        tell('musterd does not answer; waiting for it too');
+        return stale;
+      });
+      const { now, fitting } = look;
       const done = new Set(fitting.map(node => node.uid));
       const missing = now.filter(node => !done.has(node.uid));
       if (missing.length === 0) {
@@ -44,13 +53,26 @@ export const waitFor: Action = {
         return 0;
       }
       if (Date.now() >= end) throw timedOut(missing, wanted, seconds);
-      const news = `${done.size} of ${now.length}; waiting for ${foldNodeSet(missing.map(node => node.name))}`;
-      if (news !== told) terminal.say(news);
-      told = news;
+      if (look !== stale)
+        tell(`${done.size} of ${now.length}; waiting for ${foldNodeSet(missing.map(node => node.name))}`);
       await pause(Math.min(EVERY_MS, Math.max(1, end - Date.now())));
     }
   },
 };
+
+interface Look {
+  now: readonly ShownStatus[];
+  /** Those of them that are as wanted. */
+  fitting: readonly ShownStatus[];
+}
+
+async function looked(client: Context['client'], everyone: { id: string }, wanted: string): Promise<Look> {
+  const now = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', everyone);
+  const fitting = (STATES as readonly string[]).includes(wanted)
+    ? now.filter(node => node.state === wanted)
+    : await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', { ...everyone, select: wanted });
+  return { now, fitting };
+}
 
 function secondsOf(option: unknown): number {
   if (option === undefined) return Number.POSITIVE_INFINITY;

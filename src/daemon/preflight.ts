@@ -98,7 +98,7 @@ export async function starting<T>(what: string, key: string, start: () => Promis
     if (code === 'EADDRINUSE') {
       throw new MusterError(
         'bad-config',
-        `${what} cannot start: its port is in use by another program ('ss -lnp' names it). Stop that, or change ${key}.`,
+        `${what} cannot start: its port${portOf(error)} is in use by another program ('ss -lnp' names it). Stop that, or change ${key}.`,
         {
           cause: error as Error,
         },
@@ -113,4 +113,10 @@ export async function starting<T>(what: string, key: string, start: () => Promis
     }
     throw new MusterError('bad-config', `${what} cannot start: ${reasonOf(error)}.`, { cause: error as Error });
   }
+}
+
+/** The port that Node's error of a `listen` names. */
+function portOf(error: unknown): string {
+  const { port } = error as { port?: unknown };
+  return typeof port === 'number' ? ` ${port}` : '';
 }

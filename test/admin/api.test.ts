@@ -170,6 +170,13 @@ test('the settings need no identifier; the list of groups of a node can be repla
   );
 });
 
+test('a limit that is no number is refused', async t => {
+  const { ask } = await world(t);
+  refused(t, await ask('GET', '/audit?limit=x'), 400, 'bad-value', "limit='x' must be a whole number from 1 on.");
+  refused(t, await ask('GET', '/audit?after=-1'), 400, 'bad-value', "after='-1' must be a whole number from 0 on.");
+  t.is(((await ask('GET', '/audit?limit=1')).json.data as unknown[]).length, 1);
+});
+
 test('a body of another type is refused with the type that is wanted', async t => {
   const { ask } = await world(t);
   refused(

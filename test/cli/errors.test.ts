@@ -148,6 +148,12 @@ const wrongs: Wrong[] = [
     says: /cmdline='a \|\| b' must have no '\|\|', '&&' or ';'/,
   },
   { line: 'muster boot -i Boot update kernel=@', status: 2, says: 'ERROR: kernel=@ names no file.\n' },
+  { line: 'muster log --limit x', status: 2, says: "ERROR: --limit 'x' must be a whole number from 1 on.\n" },
+  {
+    line: 'muster node -i n0 timeline --boots 0',
+    status: 2,
+    says: "ERROR: --boots '0' must be a whole number from 1 on.\n",
+  },
   { line: 'muster node -i n0 update cmdline=a cmdline=b', status: 2, says: "ERROR: 'cmdline' is given twice.\n" },
   { line: 'muster node -i n0 update', status: 2, says: "ERROR: 'update' needs field=value, or --content @FILE.\n" },
   {

@@ -44,10 +44,10 @@ test('an address on another interface than the configured one is an error that n
 
 test('a port in use, and a missing right, say which server and what to do', async t => {
   const failing = (code: string) => async () => {
-    throw Object.assign(new Error(`bind ${code}`), { code });
+    throw Object.assign(new Error(`bind ${code}`), { code, port: 69 });
   };
   await t.throwsAsync(starting('The TFTP server', 'tftp.port', failing('EADDRINUSE')), {
-    message: /The TFTP server cannot start: its port is in use .* change tftp\.port\./,
+    message: /The TFTP server cannot start: its port 69 is in use .* change tftp\.port\./,
   });
   await t.throwsAsync(starting('The DHCP server', 'dhcp.mode', failing('EACCES')), {
     message: /root or CAP_NET_BIND_SERVICE/,
