@@ -44,6 +44,16 @@ const address = (value: unknown): Reading<string> =>
     ? { value }
     : { problem: 'must be an IPv4 address such as "10.54.0.1", or "" for none' };
 
+const endpoint = (value: unknown): Reading<string> =>
+  typeof value === 'string' && (value === '' || (/^\d+\.\d+\.\d+\.\d+:\d{1,5}$/.test(value) && isEndpoint(value)))
+    ? { value }
+    : { problem: 'must be an IPv4 address and a port such as "127.0.0.1:9754", or "" for none' };
+
+function isEndpoint(text: string): boolean {
+  const [ip = '', port] = text.split(':');
+  return parseIpv4(ip) !== undefined && Number(port) >= 1 && Number(port) <= 65535;
+}
+
 const addresses = (value: unknown): Reading<string[]> =>
   Array.isArray(value) && value.every(item => typeof item === 'string' && parseIpv4(item))
     ? { value: value as string[] }
@@ -171,6 +181,12 @@ export const CONFIG_KEYS = {
     14_400,
     '14400',
     'How long a boot session lives that never comes up, in seconds.',
+  ),
+  'metrics.address': key(
+    endpoint,
+    '',
+    '"127.0.0.1:9754"',
+    'Where Prometheus finds the metrics, address and port; nowhere when empty. Nothing protects them: not an address that nodes reach.',
   ),
   'log.level': key(
     logLevel,

@@ -4,6 +4,8 @@ import { startAdminServer } from './admin/server.ts';
 import { beginBackup } from './backup/write.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import type { Config } from './config.ts';
+import { Metrics } from './daemon/metrics.ts';
+import { startMetricsServer } from './daemon/metrics-server.ts';
 import { findInterface } from './daemon/preflight.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
@@ -47,12 +49,25 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
 async function startAdmin(state: State, unknown: UnknownMachines, stops: Stops): Promise<void> {
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
+  const metrics = new Metrics({
+    version,
+    stateFolder: config['paths.state'],
+    nodeStates: () => cluster.all('node').map(({ uid }) => state.statuses.of(uid).state),
+    unknownMachines: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined).length,
+    sequence: () => cluster.sequence,
+  });
+  happenings.watch(happening => metrics.happened(happening));
+  if (config['metrics.address'] !== '') {
+    const served = await startMetricsServer(config['metrics.address'], async () => metrics.text());
+    stops.push(async () => served.close());
+  }
   const ports = {
     ...state,
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
     collect: async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now }),
+    metrics: async () => metrics.text(),
     backup: async () => beginBackup(config['paths.state'], blobs, config['head.name'], now()),
     health: () => ({
       version,
