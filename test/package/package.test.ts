@@ -139,7 +139,7 @@ async function build(folder: string, ...words: string[]): Promise<string> {
 
 test('installed, started, upgraded with its data, removed, purged; then the same as rpm', async t => {
   t.timeout(900_000);
-  const programs = ['mmdebstrap', 'dpkg-deb', 'rpm', 'rpmbuild', 'unshare', 'nsenter', 'setpriv', 'ldd'];
+  const programs = ['mmdebstrap', 'dpkg-deb', 'rpm', 'rpmbuild', 'unshare', 'nsenter', 'setpriv', 'ldd', 'ip'];
   if (!requireAll(t, { root: true, programs })) return;
   const folder = await temporaryFolder(t);
   const inside = new Chroot(t, join(folder, 'root'));
