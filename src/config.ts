@@ -52,6 +52,16 @@ const address = (value: unknown): Reading<string> =>
     ? { value }
     : { problem: 'must be an IPv4 address such as "10.54.0.1", or "" for none' };
 
+const endpoint = (value: unknown): Reading<string> =>
+  typeof value === 'string' && (value === '' || (/^\d+\.\d+\.\d+\.\d+:\d{1,5}$/.test(value) && isEndpoint(value)))
+    ? { value }
+    : { problem: 'must be an IPv4 address and a port such as "127.0.0.1:9754", or "" for none' };
+
+function isEndpoint(text: string): boolean {
+  const [ip = '', port] = text.split(':');
+  return parseIpv4(ip) !== undefined && Number(port) >= 1 && Number(port) <= 65535;
+}
+
 const addresses = (value: unknown): Reading<string[]> =>
   Array.isArray(value) && value.every(item => typeof item === 'string' && parseIpv4(item))
     ? { value: value as string[] }
@@ -261,6 +271,12 @@ export const CONFIG_KEYS = {
     "A folder with power drivers of the site's own.",
   ),
   'exec.fanout': key(integer(1, 1024), 64, '64', 'On how many nodes a command of exec runs at the same time.'),
+  'metrics.address': key(
+    endpoint,
+    '',
+    '"127.0.0.1:9754"',
+    'Where Prometheus finds the metrics, address and port; nowhere when empty. Nothing protects them: not an address that nodes reach.',
+  ),
   'log.level': key(
     logLevel,
     'info',

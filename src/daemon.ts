@@ -7,6 +7,8 @@ import { beginBackup } from './backup/write.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
+import { Metrics } from './daemon/metrics.ts';
+import { startMetricsServer } from './daemon/metrics-server.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterfaces, makeFolder } from './daemon/preflight.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
@@ -69,6 +71,18 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
   const { unknown, tftp, kickstarts, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
+  const metrics = new Metrics({
+    version,
+    stateFolder: config['paths.state'],
+    nodeStates: () => cluster.all('node').map(({ uid }) => state.statuses.of(uid).state),
+    unknownMachines: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined).length,
+    sequence: () => cluster.sequence,
+  });
+  happenings.watch(happening => metrics.happened(happening));
+  if (config['metrics.address'] !== '') {
+    const served = await startMetricsServer(config['metrics.address'], async () => metrics.text());
+    stops.push(async () => served.close());
+  }
   const ports = {
     ...state,
     kickstarts,
@@ -78,6 +92,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
     collect: async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now }),
+    metrics: async () => metrics.text(),
     backup: async () => beginBackup(config['paths.state'], blobs, config['head.name'], now()),
     health: () => ({
       version,

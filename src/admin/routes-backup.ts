@@ -2,6 +2,7 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { about } from './about.ts';
+import { whoOf } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 
 export function backupRoutes(server: FastifyInstance, ports: AdminPorts): void {
@@ -16,7 +17,8 @@ export function backupRoutes(server: FastifyInstance, ports: AdminPorts): void {
         await backup.drop();
         return reply.header('Content-Length', backup.size).send();
       }
-      ports.log.info({ bytes: backup.size, files: backup.manifest.files.length }, 'a backup is being sent');
+      const { size, manifest } = backup;
+      ports.log.info({ who: whoOf(request), bytes: size, files: manifest.files.length }, 'a backup is being sent');
       reply.type('application/x-tar').header('Content-Length', backup.size);
       return reply.send(Readable.from(backup.stream(), { objectMode: false, highWaterMark: 1 << 20 }));
     },

@@ -63,6 +63,11 @@ export function daemonRoutes(server: FastifyInstance, ports: AdminPorts, routes:
       data: await ports.collect(isDryRun(request.query)),
     }),
   );
+  server.get(
+    '/api/v1/metrics',
+    about('Figures of boots, transfers, nodes and the process, for Prometheus.', { raw: 'text/plain' }),
+    async (_request, reply) => reply.type('text/plain; version=0.0.4; charset=utf-8').send(await ports.metrics()),
+  );
   server.get('/api/v1/openapi.json', about('This document.', { raw: 'application/json' }), async () =>
     openApiDocument(routes, ports.health().version),
   );

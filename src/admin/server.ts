@@ -51,6 +51,8 @@ export interface AdminPorts extends FilePorts {
   collect(dryRun: boolean): Promise<Collected>;
   /** Takes a snapshot of everything; what it names is kept until it was sent. */
   backup(): Promise<Backup>;
+  /** Figures in the text format of Prometheus. */
+  metrics(): Promise<string>;
 }
 
 export async function startAdminServer(

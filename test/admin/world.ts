@@ -54,6 +54,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
     collect,
     backup: async () => beginBackup(config['paths.state'], blobs, 'head1', state.now()),
+    metrics: async () => '',
     health: () => ({
       version: '0',
       name: 'head1',

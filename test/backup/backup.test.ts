@@ -1,7 +1,9 @@
 // Backup and restore as commands, against a daemon's admin API and store.
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { planUpdate } from '../../src/model/changes.ts';
 import { packageRoot } from '../../src/package-root.ts';
@@ -77,6 +79,24 @@ test('a backup of a running head, restored elsewhere, is the same head: objects,
   const digest = createHash('sha256').update(kernel).digest('hex');
   t.deepEqual(readFileSync(again.blobs.path(digest)), kernel);
   t.deepEqual((await again.collect(true)).missing, []);
+});
+
+test('a backup that is broken off leaves nothing behind, and what it kept can be collected again', async t => {
+  const { world, folder } = await furnished(t);
+  const uploads = join(folder, 'state/uploads');
+  await new Promise<void>((resolve, reject) => {
+    const asked = request({ socketPath: world.socket, path: '/api/v1/backup' }, answer => {
+      answer.once('data', () => {
+        asked.destroy();
+        resolve();
+      });
+      answer.on('error', () => {});
+    });
+    asked.on('error', reject);
+    asked.end();
+  });
+  while (readdirSync(uploads).length > 0) await setImmediate();
+  t.false((await world.blobs.list()).some(({ sha256 }) => world.blobs.isHeld(sha256)));
 });
 
 test('tar unpacks a backup', async t => {

@@ -1,0 +1,144 @@
+// Figures for Prometheus: boots by stage, transfers, nodes, storage, the process. The format and the process's own are prom-client's.
+import { statfs } from 'node:fs/promises';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { Happening } from '../admin/contract.ts';
+import { STAGES, type Stage } from '../boot/journey.ts';
+import { NODE_STATES, type NodeState } from '../boot/status.ts';
+
+/** Boots that are followed at a time; the oldest is let go first. */
+const FOLLOWED = 20_000;
+
+const STAGE_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320, 640];
+const BOOT_BUCKETS = [10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200];
+
+export interface MetricsPorts {
+  version: string;
+  stateFolder: string;
+  /** How many nodes are in each state now. */
+  nodeStates(): Iterable<NodeState>;
+  unknownMachines(): number;
+  /** Commits so far. */
+  sequence(): number;
+}
+
+export class Metrics {
+  private readonly registry = new Registry();
+  /** When a boot began, and its latest stage with its time, by the boot's id. */
+  private readonly boots = new Map<string, { began: number; stage: Stage; at: number }>();
+  private readonly stages: Counter<'stage'>;
+  private readonly errors: Counter<'stage'>;
+  private readonly bytes: Counter<'stage'>;
+  private readonly stageSeconds: Histogram<'stage'>;
+  private readonly bootSeconds: Histogram;
+
+  constructor(ports: MetricsPorts) {
+    const registers = [this.registry];
+    const labelNames = ['stage'] as const;
+    collectDefaultMetrics({ register: this.registry });
+    this.stages = new Counter({
+      name: 'muster_boot_stages_total',
+      help: 'Stages that boots reached.',
+      labelNames,
+      registers,
+    });
+    this.errors = new Counter({
+      name: 'muster_boot_errors_total',
+      help: 'Errors of boots, by their stage.',
+      labelNames,
+      registers,
+    });
+    this.bytes = new Counter({
+      name: 'muster_boot_bytes_total',
+      help: 'Bytes sent to booting nodes, by the stage they belong to.',
+      labelNames,
+      registers,
+    });
+    this.stageSeconds = new Histogram({
+      name: 'muster_boot_stage_seconds',
+      help: 'Time from the stage before to this one.',
+      labelNames,
+      buckets: STAGE_BUCKETS,
+      registers,
+    });
+    this.bootSeconds = new Histogram({
+      name: 'muster_boot_seconds',
+      help: 'Time from the first packet to up.',
+      buckets: BOOT_BUCKETS,
+      registers,
+    });
+    for (const stage of STAGES) for (const counter of [this.stages, this.errors, this.bytes]) counter.inc({ stage }, 0);
+    this.addGauges(ports);
+  }
+
+  /** The registry's own text format, version 0.0.4. */
+  async text(): Promise<string> {
+    return this.registry.metrics();
+  }
+
+  /** Boots that are remembered. */
+  get followed(): number {
+    return this.boots.size;
+  }
+
+  /** Counts what happened, if it belongs to a boot. */
+  happened(happening: Happening): void {
+    if (happening.type !== 'boot') return;
+    const { stage, bytes, error, at } = happening.event;
+    if (bytes !== undefined) this.bytes.inc({ stage }, bytes);
+    if (error !== undefined) {
+      this.errors.inc({ stage });
+      return;
+    }
+    const before = this.boots.get(happening.boot);
+    if (!before) this.follow(happening.boot, { began: at, stage, at });
+    // A stage repeats its notes, and a late one of an earlier stage is no progress.
+    else if (STAGES.indexOf(stage) > STAGES.indexOf(before.stage)) {
+      this.stageSeconds.observe({ stage }, Math.max(0, at - before.at) / 1000);
+      this.boots.set(happening.boot, { ...before, stage, at });
+    } else return;
+    this.stages.inc({ stage });
+    if (stage !== 'up') return;
+    if (before) this.bootSeconds.observe((at - before.began) / 1000);
+  }
+
+  private follow(boot: string, begun: { began: number; stage: Stage; at: number }): void {
+    const [oldest] = this.boots.size >= FOLLOWED ? this.boots.keys() : [];
+    if (oldest !== undefined) this.boots.delete(oldest);
+    this.boots.set(boot, begun);
+  }
+
+  private addGauges({ version, stateFolder, nodeStates, unknownMachines, sequence }: MetricsPorts): void {
+    const registers = [this.registry];
+    const gauge = (name: string, help: string, value: () => number | Promise<number>): Gauge =>
+      new Gauge({
+        name,
+        help,
+        registers,
+        async collect() {
+          this.set(await value());
+        },
+      });
+    new Gauge({
+      name: 'muster_build_info',
+      help: 'Always 1; the version is a label.',
+      labelNames: ['version'],
+      registers,
+    }).set({ version }, 1);
+    new Gauge({
+      name: 'muster_nodes',
+      help: 'Nodes by state.',
+      labelNames: ['state'],
+      registers,
+      collect() {
+        for (const state of NODE_STATES) this.set({ state }, 0);
+        for (const state of nodeStates()) this.inc({ state });
+      },
+    });
+    gauge('muster_unknown_machines', 'Machines that asked for an address and are no nodes.', unknownMachines);
+    gauge('muster_commits', 'Changes of objects since the database was made.', sequence);
+    gauge('muster_storage_free_bytes', 'Room on the file system of paths.state.', async () => {
+      const { bavail, bsize } = await statfs(stateFolder);
+      return bavail * bsize;
+    });
+  }
+}

@@ -1,0 +1,223 @@
+// The packages, where they are meant to be used: installed, started, upgraded, removed in a Debian of its own.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  copyFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { SCYLD_NAMES } from '../../src/cli/scyld-names.ts';
+import { parseConfig } from '../../src/config.ts';
+import { packageRoot } from '../../src/package-root.ts';
+import { run, runOk } from '../../src/process/run.ts';
+import { fakeKernel } from '../admin/world.ts';
+import { temporaryFolder } from '../cli/folder.ts';
+import { requireAll } from '../support/require.ts';
+
+/** A Debian in a folder, its processes in namespaces that end with the test. */
+class Chroot {
+  readonly root: string;
+  private readonly t: ExecutionContext;
+  private holder: ChildProcess | undefined;
+
+  constructor(t: ExecutionContext, root: string) {
+    this.t = t;
+    this.root = root;
+  }
+
+  async make(): Promise<void> {
+    await runOk('mmdebstrap', ['--variant=minbase', 'bookworm', this.root], { env: { LC_ALL: 'C.UTF-8' } });
+    this.holder = spawn(
+      'unshare',
+      [
+        '--net',
+        '--mount',
+        '--pid',
+        '--fork',
+        '--kill-child',
+        'sh',
+        '-c',
+        'ip link set lo up && mount -t proc proc "$1/proc" && echo ready && exec cat',
+        'sh',
+        this.root,
+      ],
+      { stdio: ['pipe', 'pipe', 'inherit'] },
+    );
+    this.t.teardown(async () => {
+      const ended = this.holder && once(this.holder, 'exit');
+      this.holder?.stdin?.end();
+      await ended;
+    });
+    if (this.holder.stdout) await once(this.holder.stdout, 'data');
+  }
+
+  /** The words before a program that runs inside. `unshare --fork` is the parent of the namespace's first process. */
+  private inside(): string[] {
+    const parent = this.holder?.pid ?? 0;
+    const child = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim();
+    return [
+      '--target',
+      child,
+      '--net',
+      '--mount',
+      '--pid',
+      'chroot',
+      this.root,
+      '/usr/bin/env',
+      '-i',
+      'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
+      'LC_ALL=C.UTF-8',
+    ];
+  }
+
+  async run(...words: string[]): Promise<string> {
+    return runOk('nsenter', [...this.inside(), ...words]);
+  }
+
+  async status(...words: string[]): Promise<number> {
+    return (await run('nsenter', [...this.inside(), ...words])).status;
+  }
+
+  path(...parts: string[]): string {
+    return join(this.root, ...parts);
+  }
+
+  /** As the unit starts it: the user muster with one capability. Resolves when it serves; the answer stops it. */
+  async musterd(): Promise<() => Promise<void>> {
+    mkdirSync(this.path('run/muster'), { recursive: true });
+    await this.run('chown', 'muster:muster', '/run/muster');
+    const capability = [
+      '--bounding-set=-all,+net_bind_service',
+      '--inh-caps=-all,+net_bind_service',
+      '--ambient-caps=-all,+net_bind_service',
+    ];
+    const daemon = spawn(
+      'nsenter',
+      [
+        ...this.inside(),
+        'setpriv',
+        '--reuid=muster',
+        '--regid=muster',
+        '--clear-groups',
+        ...capability,
+        '--no-new-privs',
+        '/usr/bin/musterd',
+      ],
+      { stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    const ended = once(daemon, 'exit');
+    let said = '';
+    daemon.stderr.setEncoding('utf8').on('data', (chunk: string) => {
+      said += chunk;
+    });
+    while (!said.includes('musterd is ready')) {
+      if (daemon.exitCode !== null) throw new Error(said);
+      await Promise.race([once(daemon.stderr, 'data'), ended]);
+    }
+    const health = JSON.parse(await this.run('muster', 'status', '--json')) as { pid: number };
+    return async () => {
+      // Its number inside: nsenter passes no signal on.
+      await this.run('sh', '-c', `kill -TERM ${health.pid}`);
+      const [code] = await ended;
+      this.t.is(code, 0, said);
+    };
+  }
+}
+
+async function build(folder: string, ...words: string[]): Promise<string> {
+  await runOk(process.execPath, [join(packageRoot, 'scripts/package.mjs'), '--quick', '--out', folder, ...words]);
+  const [name = ''] = readdirSync(folder);
+  return join(folder, name);
+}
+
+test('installed, started, upgraded with its data, removed, purged; then the same as rpm', async t => {
+  t.timeout(900_000);
+  const programs = ['mmdebstrap', 'dpkg-deb', 'rpm', 'rpmbuild', 'unshare', 'nsenter', 'setpriv', 'ldd', 'ip'];
+  if (!requireAll(t, { root: true, programs })) return;
+  const folder = await temporaryFolder(t);
+  const inside = new Chroot(t, join(folder, 'root'));
+  const [first, second, rpm] = await Promise.all([
+    build(join(folder, 'first'), '--deb'),
+    build(join(folder, 'second'), '--deb', '--version', '0.99.0'),
+    build(join(folder, 'rpm'), '--rpm'),
+    inside.make(),
+  ]);
+  for (const [name, file] of Object.entries({ 'first.deb': first, 'second.deb': second, 'm.rpm': rpm }))
+    copyFileSync(file, inside.path(name));
+
+  // Install.
+  t.regex(await inside.run('dpkg', '-i', '/first.deb'), /muster: next, 'muster init --interface NAME'/);
+  t.regex(await inside.run('getent', 'passwd', 'muster'), /:\/var\/lib\/muster:\/usr\/sbin\/nologin$/m);
+  t.is(statSync(inside.path('var/lib/muster')).mode & 0o777, 0o700);
+  for (const name of ['muster', 'musterd', ...SCYLD_NAMES])
+    t.true(lstatSync(inside.path('usr/bin', name)).isSymbolicLink(), name);
+  for (const path of [
+    'usr/lib/systemd/system/musterd.service',
+    'usr/share/man/man1/muster-node.1.gz',
+    'usr/share/man/man1/scyld-nodectl.1.gz',
+    'usr/share/bash-completion/completions/muster',
+    'usr/share/zsh/vendor-completions/_muster',
+    'usr/share/doc/muster/service.md',
+  ])
+    t.true(existsSync(inside.path(path)), path);
+  const example = readFileSync(inside.path('usr/share/doc/muster/examples/muster.toml'), 'utf8');
+  t.notThrows(() => parseConfig(example, 'the example'));
+  t.notThrows(() => parseConfig(example.replace(/^#(?! )/gm, ''), 'the example with every key'));
+
+  // Start, and use it.
+  writeFileSync(inside.path('etc/muster/muster.toml'), 'head.address = "127.0.0.1/24"\n');
+  const stop = await inside.musterd();
+  writeFileSync(inside.path('vmlinuz'), fakeKernel('6.1.0-9-amd64'));
+  await inside.run('muster', 'boot', 'create', 'name=B', 'kernel=@/vmlinuz');
+  await inside.run('scyld-nodectl', 'create', 'mac=52:54:00:00:00:01');
+  await inside.run('muster', 'backup', '/root/b.tar');
+  t.is(await inside.status('muster', 'doctor', '--no-probe'), 1, 'no loaders are installed in this Debian');
+  await stop();
+
+  // Upgrade.
+  await inside.run('dpkg', '-i', '/second.deb');
+  t.regex(await inside.run('muster', '--version'), /^0\.99\.0$/m);
+  const stopSecond = await inside.musterd();
+  t.regex(await inside.run('muster', 'node', 'ls'), /n0/);
+  await inside.run('muster', 'boot', '-i', 'B', 'download', 'kernel', '/root/vmlinuz');
+  t.deepEqual(readFileSync(inside.path('root/vmlinuz')), readFileSync(inside.path('vmlinuz')));
+  await stopSecond();
+
+  // Remove keeps the data, purge takes it.
+  await inside.run('dpkg', '-r', 'muster');
+  t.false(existsSync(inside.path('usr/lib/muster')));
+  t.false(existsSync(inside.path('usr/bin/muster')));
+  t.true(existsSync(inside.path('var/lib/muster/muster.db')));
+  t.true(existsSync(inside.path('etc/muster/muster.toml')));
+  await inside.run('dpkg', '-P', 'muster');
+  t.false(existsSync(inside.path('var/lib/muster')));
+  t.false(existsSync(inside.path('etc/muster')));
+
+  // The rpm, by rpm itself into the same tree; that it is a Debian's, `--nodeps` says.
+  const list = await runOk('rpm', ['-qlp', rpm]);
+  for (const path of [
+    '/usr/bin/scyld-nodectl',
+    '/usr/lib/systemd/system/musterd.service',
+    '/usr/share/zsh/site-functions/_muster',
+  ])
+    t.true(list.split('\n').includes(path), path);
+  t.notRegex(await runOk('rpm', ['-qp', '--requires', rpm]), /nodejs|\/usr\/lib\/muster/);
+  await runOk('rpm', ['--root', inside.root, '--dbpath', '/var/lib/rpm', '-i', '--nodeps', rpm]);
+  t.is(statSync(inside.path('var/lib/muster')).mode & 0o777, 0o700);
+  mkdirSync(inside.path('etc/muster'), { recursive: true });
+  writeFileSync(inside.path('etc/muster/muster.toml'), 'head.address = "127.0.0.1/24"\n');
+  await inside.run('muster', 'restore', '/root/b.tar');
+  const stopRpm = await inside.musterd();
+  t.regex(await inside.run('muster', 'node', 'ls'), /n0/);
+  await stopRpm();
+  await runOk('rpm', ['--root', inside.root, '--dbpath', '/var/lib/rpm', '-e', 'muster']);
+  t.false(existsSync(inside.path('usr/lib/muster/bin')));
+  t.true(existsSync(inside.path('var/lib/muster/muster.db')));
+});
