@@ -40,6 +40,7 @@ export const PACKAGES = [
   { name: 'isc-dhcp-client', shows: 'sbin/dhclient', for: ['test'] },
   { name: 'isc-dhcp-relay', shows: 'sbin/dhcrelay', for: ['test'] },
   { name: 'radvd', shows: 'sbin/radvd', for: ['head', 'test'] },
+  { name: 'ndisc6', shows: 'bin/rdisc6', for: ['test'] },
   { name: 'kea-admin', shows: 'sbin/perfdhcp', for: ['test', 'bench'] },
   { name: 'udhcpc', shows: 'sbin/udhcpc', for: ['test'] },
   { name: 'busybox-static', shows: 'bin/busybox', for: ['head', 'lab', 'test', 'bench'] },

@@ -1,12 +1,13 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { existsSync, readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
-import { findInterfaces } from './daemon/preflight.ts';
+import { findInterfaces, makeFolder } from './daemon/preflight.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
@@ -37,6 +38,8 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const network = bootNetwork(config);
   const networks = networksOf(config);
   const nic = findInterfaces(config, networks);
+  makeFolder(config['paths.state'], 'paths.state', 0o700);
+  makeFolder(dirname(config['paths.socket']), 'paths.socket', 0o755);
   const unknown = new UnknownMachines();
   const state = await openState(config, log, network, stops, networks);
   const files = await bootFiles(state);

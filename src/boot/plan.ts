@@ -1,10 +1,9 @@
 // What would this node boot now? The pure result of resolving its attributes: a plan, or the reason there is none.
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
-import type { BootStyle } from '../model/values.ts';
+import { type BootStyle, isOperator } from '../model/values.ts';
 import { type BootFiles, bootOnceOf, type InstallPlan, planInstall } from './install.ts';
 import { type Sanboot, sanbootOf } from './sanboot.ts';
-import { isOperator } from './script.ts';
 import { STYLES } from './styles/style.ts';
 
 /** A blob as the boot plane serves it: a byte range of a stored file. */

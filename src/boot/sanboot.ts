@@ -1,5 +1,5 @@
 // What iPXE's `sanboot` is to boot: the value of _ipxe_sanboot, read. Pure.
-import { isOperator } from './script.ts';
+import { isOperator } from '../model/values.ts';
 
 /** Either words for `sanboot`, or the disk that the boot config's image makes at this head. */
 export type Sanboot = { words: string; iscsi: boolean } | { image: true; iscsi: true };

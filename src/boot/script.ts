@@ -1,5 +1,6 @@
 // The script of one boot, for iPXE or for GRUB: a file of boot-scripts/ with its placeholders filled in.
 import { MusterError } from '../errors.ts';
+import { isOperator } from '../model/values.ts';
 import { commandLine } from './install.ts';
 import type { IscsiAccess } from './iscsi-access.ts';
 import type { BootPlan } from './plan.ts';
@@ -103,9 +104,4 @@ function printable(text: string): string {
     .split(' ')
     .map(word => (isOperator(word) ? `'${word}'` : word))
     .join(' ');
-}
-
-/** Words that iPXE takes for its own wherever they stand in a line; it has no quoting. */
-export function isOperator(word: string): boolean {
-  return ['||', '&&', ';'].includes(word) || word.startsWith('#');
 }

@@ -41,6 +41,7 @@ export async function sendFiles({ client, terminal, given, kind }: Context, fiel
   const sent: Fields = {};
   for (const [name, value] of Object.entries(fields)) {
     if (!files.has(name) || typeof value !== 'string' || !value.startsWith('@')) sent[name] = value;
+    else if (value === '@') throw new MusterError('bad-usage', `${name}=@ names no file.`);
     else if (given.dryRun) await readable(value.slice(1));
     else sent[name] = await sendFile(client, terminal, name, value.slice(1));
   }

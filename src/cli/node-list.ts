@@ -1,7 +1,7 @@
 // `muster node ls`: with `-L` also what each node inherits and from where, what it would boot, and what it said last.
 import type { Explained, Inherited, Shown, ShownStatus } from '../admin/contract.ts';
 import { KINDS } from '../model/kinds.ts';
-import { checkFields, listText } from './listing.ts';
+import { checkFields, listText, printData } from './listing.ts';
 import { nodeUnknown } from './node-actions.ts';
 import { list, secrets } from './object-actions.ts';
 import { chosen } from './selection.ts';
@@ -23,7 +23,7 @@ export const nodeList: Action = {
   async run(context) {
     const { given } = context;
     if (given.options['unknown']) return nodeUnknown.run(context);
-    const isPlain = !given.options['longLong'] || given.json || given.yaml || given.table || given.fields !== undefined;
+    const isPlain = !given.options['longLong'] || given.table || given.fields !== undefined;
     return isPlain ? list.run(context) : listInFull(context);
   },
 };
@@ -34,6 +34,14 @@ async function listInFull({ client, given, terminal }: Context): Promise<number>
   const nodes = await client.call<Shown[]>('GET', '/api/v1/nodes', query);
   const explained = byUid(await client.call<Explained[]>('GET', '/api/v1/nodes/explain', query));
   const statuses = byUid(await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', query));
+  if (given.json || given.yaml) {
+    printData(
+      terminal,
+      given,
+      nodes.map(node => ({ ...node, ...inData(explained.get(node.uid), statuses.get(node.uid)) })),
+    );
+    return 0;
+  }
   const full = nodes.map(node => ({ ...node, ...inFull(explained.get(node.uid), statuses.get(node.uid)) }));
   terminal.write(listText(full, given, { title: KINDS.node.title, detail: 'full', now: Date.now() }));
   return 0;
@@ -41,6 +49,15 @@ async function listInFull({ client, given, terminal }: Context): Promise<number>
 
 function byUid<T extends { uid: string }>(rows: readonly T[]): Map<string, T> {
   return new Map(rows.map(row => [row.uid, row]));
+}
+
+/** The same for programs: `attributes` stay the node's own, what it inherits stands beside them. */
+function inData(explained: Explained | undefined, status: ShownStatus | undefined): Record<string, unknown> {
+  const { uid: _uid, name: _name, hardware, ...state } = status ?? {};
+  return {
+    ...(explained && { effective_attributes: explained.attributes, boot: explained.words }),
+    ...(status && { status: state, hardware }),
+  };
 }
 
 /** Shown beside the fields; a node that was deleted meanwhile has none of it. */

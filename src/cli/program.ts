@@ -46,12 +46,13 @@ export function buildProgram(run: Perform): Command {
       ]),
     )
     .argument('[words...]')
+    // So that an action can take words with dashes for its own (`exec sh -c …`); every level has the common options.
+    .enablePositionalOptions()
     .helpCommand('help [noun]', 'print the help of a noun')
     .allowUnknownOption();
   addOptions(program, 'Common options:', COMMON_OPTIONS);
   program.action(() => {
-    const word = program.args.find(given => !given.startsWith('-'));
-    const option = program.args.find(given => given.startsWith('-'));
+    const { word, option } = strangers(program.args);
     if (word !== undefined) throw unknownWord(word, NOUNS, 'There is no noun', 'muster --help');
     if (option !== undefined) throw unknownOption(option, program, 'muster');
     throw new MusterError('bad-usage', 'Nothing is asked for.', { hint: "See 'muster --help'." });
@@ -82,13 +83,19 @@ function withoutAction(made: Command, noun: Noun, words: readonly Named[], path:
   made.usage(own ? '[options] [action] [words]' : '[options] <action> [words]').allowUnknownOption(!own);
   if (!own?.words) made.argument('[words...]');
   made.action(async () => {
-    const word = made.args.find(given => !given.startsWith('-'));
+    const { word, option } = strangers(made.args);
     if (word !== undefined && !own?.words) throw unknownWord(word, words, `'${path}' has no action`, `${path} --help`);
-    const option = made.args.find(given => given.startsWith('-'));
     if (own) await runAction(made, noun, own, run);
     else if (option !== undefined) throw unknownOption(option, made, path);
     else throw new MusterError('bad-usage', `'${path}' needs an action: ${words.map(({ name }) => name).join(', ')}.`);
   });
+}
+
+/** What was not understood first: an option that is not known, and all behind it may be its value; or a word. */
+function strangers(args: readonly string[]): { word?: string; option?: string } {
+  const first = args[0];
+  if (first === undefined) return {};
+  return first.startsWith('-') ? { option: first } : { word: first };
 }
 
 function fill(made: Command, noun: Noun, action: Action, run: Perform): Command {

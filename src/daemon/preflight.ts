@@ -1,5 +1,5 @@
 // What must be true of the machine before musterd can serve, checked before the first socket: an error that names the remedy.
-import { readFileSync } from 'node:fs';
+import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Config } from '../config.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
@@ -68,6 +68,23 @@ function kernelRoutes(): string {
     return readFileSync('/proc/net/route', 'utf8');
   } catch {
     return '';
+  }
+}
+
+/** The folder of a configured path: made when it is not there; one that cannot be written is an error that names the key. */
+export function makeFolder(folder: string, key: string, mode: number): void {
+  try {
+    if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode });
+    accessSync(folder, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = systemCode(error);
+    const denied = code === 'EACCES' || code === 'EPERM';
+    const remedy = denied ? 'start musterd as root, give the folder to its user, or' : 'correct that, or';
+    throw new MusterError(
+      denied ? 'not-allowed' : 'bad-config',
+      `The folder ${folder} cannot be used: ${reasonOf(error)}; ${remedy} change ${key}.`,
+      { cause: error as Error },
+    );
   }
 }
 

@@ -17,7 +17,9 @@ const MOST_WAIT = 300_000;
 /** A daemon that ran for so long was well. */
 const WELL_MS = 60_000;
 
-export function startRouterAdvertiser(state: State, stops: Stops): void {
+type Needs = Pick<State, 'config' | 'networks' | 'log'>;
+
+export function startRouterAdvertiser(state: Needs, stops: Stops): void {
   const { config, networks, log } = state;
   if (!config['dhcp.router_advertisements'] || config['dhcp.mode'] === 'off') return;
   const devices = [...new Set(networks.attached.map(network => network.interface))].filter(name => name !== 'lo');
@@ -39,7 +41,7 @@ export function startRouterAdvertiser(state: State, stops: Stops): void {
 }
 
 async function supervise(
-  { config, log }: State,
+  { config, log }: Pick<Needs, 'config' | 'log'>,
   program: string,
   devices: string[],
   signal: AbortSignal,

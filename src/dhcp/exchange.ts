@@ -20,7 +20,7 @@ export interface Context {
   directory: Directory;
   loaders: Loaders;
   /** Every file that firmware may fetch, by its name. */
-  served?: Pick<ReadonlyMap<string, unknown>, 'has'>;
+  served?: Pick<ReadonlyMap<string, unknown>, 'has'> | undefined;
   /** Loaders for nodes that failed with theirs, and which of several a node gets. */
   spares?: SpareLoaders | undefined;
   chooseLoader?: ((node: string, files: readonly string[]) => string | undefined) | undefined;
@@ -75,12 +75,13 @@ export function answer(request: Request, context: Context, arrival: Arrival): An
   if (typeof link === 'string') return { refusal: `${node.name}: ${link}`, level: 'warn' };
   const from = addressOf(network, context, arrival);
   const server = request.relay.server ?? from;
-  const { networks, config, directory, loaders, spares, chooseLoader, quarantined } = context;
+  const { networks, config, directory, loaders, served, spares, chooseLoader, quarantined } = context;
   return handler(request, node, {
     networks,
     config,
     directory,
     loaders,
+    served,
     spares,
     chooseLoader,
     quarantined,

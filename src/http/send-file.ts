@@ -1,7 +1,7 @@
 // Sends a byte range of a file over HTTP: Content-Length always, Range, ETag, HEAD; and says how much went out.
-import { open } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { readRange } from './range.ts';
+import { WarmFile } from './warm-file.ts';
 
 export interface FileToSend {
   path: string;
@@ -24,11 +24,11 @@ export interface Sent {
 }
 
 /** Bytes of one read and write: large for a fast client, where each costs; small for a slow one, which would hold the memory. */
-const LEAST_CHUNK = 64 * 1024;
+const LEAST_CHUNK = 128 * 1024;
 const MOST_CHUNK = 1024 * 1024;
 /** A write that took less is of a fast client, one that took more of a slow one; milliseconds. */
-const FAST_MS = 10;
-const SLOW_MS = 100;
+const FAST_MS = 20;
+const SLOW_MS = 500;
 /** Buffers kept for the next transfer, of the largest size. */
 const KEPT_BUFFERS = 64;
 
@@ -77,20 +77,20 @@ interface Span {
 
 /**
  * One buffer for each transfer, filled again when the kernel has taken it: the socket's own buffer, some megabytes, is what
- * keeps the wire busy meanwhile. So a slow client costs 64 KiB here, and nothing is allocated for a fast one.
+ * keeps the wire busy meanwhile. So a slow client costs 128 KiB here, and nothing is allocated for a fast one.
  */
 async function stream(response: ServerResponse, file: FileToSend, span: Span): Promise<number> {
   const { start, length, status, progress } = span;
-  const handle = await open(file.path, 'r');
+  const source = await WarmFile.open(file.path);
   const end = new Ending(response);
   let buffer = length > LEAST_CHUNK ? takeBuffer() : Buffer.allocUnsafe(length);
-  let chunk = buffer.length < MOST_CHUNK ? buffer.length : 4 * LEAST_CHUNK;
+  let chunk = buffer.length < MOST_CHUNK ? buffer.length : 2 * LEAST_CHUNK;
   let sent = 0;
   try {
     response.writeHead(status, { 'Content-Length': length });
     while (sent < length && !end.reached) {
       const wanted = Math.min(chunk, length - sent);
-      const { bytesRead } = await handle.read(buffer, 0, wanted, file.offset + start + sent);
+      const bytesRead = await source.read(buffer.subarray(0, wanted), file.offset + start + sent);
       // The blob is shorter than it was: the connection is cut, so that the client does not take this for the whole.
       if (bytesRead === 0) break;
       const begun = performance.now();
@@ -107,7 +107,7 @@ async function stream(response: ServerResponse, file: FileToSend, span: Span): P
   } finally {
     // After a cut the kernel, or Node on its behalf, may still be at it: such a buffer is nobody's.
     if (!end.reached) giveBuffer(buffer);
-    await handle.close();
+    await source.close();
   }
   if (sent < length) response.destroy();
   else response.end();

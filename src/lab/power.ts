@@ -63,7 +63,7 @@ async function act(machine: Machine, action: string): Promise<Reply> {
       // Its network comes first at every boot.
       break;
     case 'boot disk':
-      return { problem: 'it has no disk that it could boot from' };
+      return { problem: 'the machines of the lab boot from the network first, always' };
     default:
       return { problem: `the lab cannot '${action}'` };
   }

@@ -5,6 +5,7 @@ import { nearest } from '../nearest.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster } from './cluster.ts';
 import { type FieldMeta, fieldsOf, KINDS, type Kind, oneOf, oneOfCapital } from './kinds.ts';
+import { isSecretName, MASK } from './secrets.ts';
 import { selectOne } from './select.ts';
 
 /** Field values as they come from the command line or the API: texts, or JSON. */
@@ -61,8 +62,17 @@ function parse(kind: Kind, name: string, schema: z.ZodType, meta: FieldMeta, val
   const parsed = schema.safeParse(meta.file && value === '' ? null : value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const shown = meta.secret ? '' : typeof value === 'string' ? `=${quoted(value)}` : `=${JSON.stringify(value)}`;
+  const shown = meta.secret
+    ? ''
+    : typeof value === 'string'
+      ? `=${quoted(value)}`
+      : `=${JSON.stringify(value, maskSecret)}`;
   throw new MusterError('bad-value', `${KINDS[kind].label}: ${name}${shown} ${issueText(issue)}`);
+}
+
+/** For JSON: values whose name says that they are secret become stars. */
+function maskSecret(name: string, value: unknown): unknown {
+  return isSecretName(name) ? MASK : value;
 }
 
 function quoted(text: string): string {

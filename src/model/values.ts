@@ -26,7 +26,16 @@ export const textValue = z.string().max(4096, 'must have 4096 characters at most
 export const cmdlineValue = z
   .string()
   .max(2000, 'must have 2000 characters at most')
-  .regex(/^\P{Cc}*$/u, 'must be one line without control characters');
+  .regex(/^\P{Cc}*$/u, 'must be one line without control characters')
+  .refine(
+    text => !text.split(/\s+/).some(isOperator),
+    "must have no '||', '&&' or ';' and no word that begins with '#': iPXE would take it for its own",
+  );
+
+/** Words that iPXE takes for its own wherever they stand in a line; it has no quoting. */
+export function isOperator(word: string): boolean {
+  return ['||', '&&', ';'].includes(word) || word.startsWith('#');
+}
 
 /** Of a repository: a package manager's variables (`$releasever`) may stand in it. */
 export const urlValue = z

@@ -173,10 +173,14 @@ export class PowerControl {
 
   private async soft(node: PoweredNode, action: SoftAction, { request, drivers, again }: Run): Promise<PowerResult> {
     if (!node.isUp) throw new MusterError('node-unreachable', 'the node is not up');
-    const target = await this.firstThatAnswers(node, drivers).catch((error: unknown) => {
-      if (request.next) throw error;
-      return undefined;
-    });
+    // A reboot needs no BMC: that one is slow or dead is no reason to wait.
+    const needsBmc = action === 'shutdown' || request.next !== undefined;
+    const target = needsBmc
+      ? await this.firstThatAnswers(node, drivers).catch((error: unknown) => {
+          if (request.next) throw error;
+          return undefined;
+        })
+      : undefined;
     try {
       const { next } = request;
       if (next) {

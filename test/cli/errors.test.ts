@@ -51,9 +51,9 @@ const wrongs: Wrong[] = [
     says: "ERROR: 'muster node' has no action 'lst'.\nDid you mean 'list'? See 'muster node --help'.\n",
   },
   {
-    line: 'scyld-nodectl -i n0 power on',
+    line: 'scyld-nodectl -i n0 power sideways',
     status: 2,
-    says: "ERROR: 'muster node' has no action 'power'.\nThere are list, create, ",
+    says: "ERROR: There is no 'power sideways'; there are on, off, cycle, reset, status, drivers.\n",
   },
   {
     line: 'scyld-clusterctl distros lss',
@@ -64,7 +64,7 @@ const wrongs: Wrong[] = [
   { line: 'muster node ls --jsn', status: 2, says: "ERROR: Unknown option '--jsn'.\nDid you mean --json?\n" },
   { line: 'muster --jsn', status: 2, says: "ERROR: 'muster' has no option '--jsn'.\nDid you mean '--json'?" },
   { line: 'muster node ls -i', status: 2, says: "ERROR: Option '-i, --ids <id>' argument missing.\n" },
-  { line: 'muster node set', status: 2, says: /^ERROR: Missing required argument 'name=value'\.\n/ },
+  { line: 'muster node set', status: 2, says: "ERROR: 'set' needs attributes: name=value.\n" },
   {
     line: 'muster status extra',
     status: 2,
@@ -136,6 +136,18 @@ const wrongs: Wrong[] = [
     says: "ERROR: A node has no field 'cmdlin'; did you mean 'cmdline'?",
   },
   { line: 'muster node -i n0 update quiet', status: 2, says: "ERROR: 'quiet' is not of the form name=value.\n" },
+  {
+    line: 'muster node --bogus ls',
+    status: 2,
+    says: "ERROR: 'muster node' has no option '--bogus'.\nSee 'muster node --help'.\n",
+  },
+  { line: 'muster --alll node ls', status: 2, says: "ERROR: 'muster' has no option '--alll'.\nSee 'muster --help'.\n" },
+  {
+    line: "muster boot -i Boot update 'cmdline=a || b'",
+    status: 2,
+    says: /cmdline='a \|\| b' must have no '\|\|', '&&' or ';'/,
+  },
+  { line: 'muster boot -i Boot update kernel=@', status: 2, says: 'ERROR: kernel=@ names no file.\n' },
   { line: 'muster node -i n0 update cmdline=a cmdline=b', status: 2, says: "ERROR: 'cmdline' is given twice.\n" },
   { line: 'muster node -i n0 update', status: 2, says: "ERROR: 'update' needs field=value, or --content @FILE.\n" },
   {

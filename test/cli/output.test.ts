@@ -149,6 +149,16 @@ test.serial('ls -L says where each attribute comes from and what the node would 
     /\n {4}attributes\n {6}_boot_style: iscsi \(node n0; hides roram of group gpu\)\n {6}rack: b \(group gpu\)\n {4}boot\n {6}It boots nothing: n0 has no _boot_config/,
   );
   t.regex(stdout, /\n {4}status\n {6}state: unknown\n/);
+  const [node] = JSON.parse((await run('node', '-i', 'n0', 'ls', '-L', '--json')).stdout);
+  t.like(node, {
+    name: 'n0',
+    attributes: { _boot_style: 'iscsi' },
+    effective_attributes: {
+      _boot_style: { value: 'iscsi', source: 'node n0', shadows: [{ value: 'roram', source: 'group gpu' }] },
+      rack: { value: 'b', source: 'group gpu' },
+    },
+    status: { state: 'unknown' },
+  });
   const { stdout: explained } = await run('node', '-i', 'n0', 'explain');
   t.regex(explained, /_boot_style=iscsi {2}from node n0\n {6}hides roram of group gpu\n/);
 });

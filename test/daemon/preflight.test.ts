@@ -1,6 +1,9 @@
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { defaultConfig } from '../../src/config.ts';
-import { findInterface, starting } from '../../src/daemon/preflight.ts';
+import { findInterface, makeFolder, starting } from '../../src/daemon/preflight.ts';
 import { parseSubnet, type Subnet } from '../../src/wire/ip.ts';
 
 type Interfaces = NonNullable<Parameters<typeof findInterface>[2]>;
@@ -51,5 +54,18 @@ test('a port in use, and a missing right, say which server and what to do', asyn
   });
   await t.throwsAsync(starting('The DHCP server', 'dhcp.mode', failing('EIO')), {
     message: /cannot start: bind EIO/,
+  });
+});
+
+test('a folder is made where there is none; one that cannot be is an error that names its key', t => {
+  const base = mkdtempSync(join(tmpdir(), 'muster-preflight-'));
+  t.teardown(() => rmSync(base, { recursive: true }));
+  makeFolder(join(base, 'a/state'), 'paths.state', 0o700);
+  t.is(statSync(join(base, 'a/state')).mode & 0o777, 0o700);
+  makeFolder(base, 'paths.socket', 0o755);
+  writeFileSync(join(base, 'file'), '');
+  t.throws(() => makeFolder(join(base, 'file/state'), 'paths.state', 0o700), {
+    code: 'bad-config',
+    message: /^The folder .*file\/state cannot be used: ENOTDIR.*; correct that, or change paths\.state\.$/,
   });
 });

@@ -308,6 +308,20 @@ test('a boot file too long for its field is sent as option 67', t => {
   t.is(reply.options.get(67)?.toString(), `${long.slice(3)}\0`);
 });
 
+test('_boot_loader=grub: GRUB in place of iPXE, also for iPXE in a ROM; refused with the remedy where there is none', t => {
+  const directory = directoryOf({ ...node, loader: 'grub' });
+  const served = new Map([['grub-x86_64.efi', '/l/grub-x86_64.efi']]);
+  const context = contextOf({ directory, served });
+  t.is(replyTo(message({}, [DISCOVER, ...FIRMWARE]), context).reply.file, 'grub-x86_64.efi');
+  const url = 'http://10.54.0.1:8080/boot/v1/loader/grub-x86_64.efi';
+  t.is(replyTo(message({}, [DISCOVER, ...IPXE]), context).reply.file, url);
+  const result = ask(message({}, [DISCOVER, ...FIRMWARE]), contextOf({ directory }));
+  t.regex(
+    'refusal' in result ? result.refusal : '',
+    /there is no GRUB for this firmware: x64 UEFI \(7\); install GRUB's modules/,
+  );
+});
+
 test('firmware without a loader is refused before it has an address, with the remedy', t => {
   const result = ask(message({}, [DISCOVER, ...FIRMWARE]), contextOf({ loaders: {} }));
   t.true('refusal' in result);

@@ -80,6 +80,9 @@ class LabNode implements PowerTarget {
     try {
       socket.write(`${JSON.stringify({ node: this.node, action })}\n`);
       for await (const line of createInterface({ input: socket })) return JSON.parse(line) as Reply;
+    } catch (error) {
+      // The socket's error ends the lines too.
+      failure = reasonOf(error);
     } finally {
       clearTimeout(timer);
       socket.destroy();
