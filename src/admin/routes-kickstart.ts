@@ -31,9 +31,7 @@ export function kickstartRoutes(server: FastifyInstance, ports: AdminPorts): voi
       if (typeof node !== 'string' || typeof name !== 'string' || !['string', 'undefined'].includes(typeof text))
         throw new MusterError('bad-usage', 'node and name are wanted as texts, and text when it is no stored file.');
       const { uid } = selectOne(ports.cluster, 'node', node);
-      const { address, http_port } = ports.health();
-      const url = `http://${address.split('/')[0]}:${http_port}/boot/v1/${PREVIEW}`;
-      const data = await ports.kickstarts.render(uid, name, url, typeof text === 'string' ? { text } : {});
+      const data = await ports.kickstarts.render(uid, name, PREVIEW, typeof text === 'string' ? { text } : {});
       return { success: true, data };
     },
   );

@@ -40,8 +40,8 @@ export interface AdminPorts extends FilePorts {
   unknown(): UnknownMachine[];
   kickstarts: {
     list(): Promise<KickstartFile[]>;
-    /** The file, or `text` in its place, filled in for a node. */
-    render(node: string, name: string, url: string, more: { text?: string }): Promise<string>;
+    /** The file, or `text` in its place, filled in for a node and a session of it. */
+    render(node: string, name: string, session: string, more: { text?: string }): Promise<string>;
   };
   /** Images that are sent, and the queue for them. */
   transfers(): ShownTransfer[];

@@ -1,7 +1,6 @@
 // What the placeholders of a kickstart file stand for, for one node: collected by names, nothing secret of the head's among it.
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
-import type { Subnet } from '../wire/ip.ts';
 import { repoUrl, treeUrl } from './install.ts';
 import type { KickstartValues } from './kickstart.ts';
 import type { BootPlan } from './plan.ts';
@@ -9,8 +8,11 @@ import type { BootPlan } from './plan.ts';
 /** What the head knows of itself and lends to the machines it installs. */
 export interface HeadValues {
   name: string;
-  network: Subnet;
+  /** Its address on the node's network. */
+  address: string;
   port: number;
+  /** The node's network. */
+  subnet: { network: string; netmask: string; prefix: number };
   router: string;
   dns: readonly string[];
   domain: string;
@@ -34,7 +36,7 @@ export interface KickstartSubject {
 export function kickstartValues({ cluster, node, hardware, head, url, plan }: KickstartSubject): KickstartValues {
   const attributes = effectiveAttributes(cluster, node.value);
   const { name, ip, mac, index, type, description, cmdline } = node.value;
-  const { network } = head;
+  const { subnet } = head;
   const origin = new URL(url).origin;
   return {
     dictionaries: {
@@ -48,8 +50,8 @@ export function kickstartValues({ cluster, node, hardware, head, url, plan }: Ki
       hardware: new Map(Object.entries({ ...hardware, mac })),
       head: new Map(
         Object.entries({
-          ...{ name: head.name, address: network.address, port: String(head.port), url: origin },
-          ...{ network: network.network, netmask: network.netmask, prefix: String(network.prefix) },
+          ...{ name: head.name, address: head.address, port: String(head.port), url: origin },
+          ...{ network: subnet.network, netmask: subnet.netmask, prefix: String(subnet.prefix) },
           ...{ router: head.router, dns: head.dns.join(','), domain: head.domain },
           ...{ lang: head.lang, keymap: head.keymap, timezone: head.timezone },
         }),

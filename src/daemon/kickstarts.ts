@@ -7,6 +7,7 @@ import { problemText, renderKickstart } from '../boot/kickstart.ts';
 import { type HeadValues, kickstartValues } from '../boot/kickstart-values.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import { MusterError, systemCode } from '../errors.ts';
+import { sessionUrl } from '../http/session-values.ts';
 import type { Cluster } from '../model/cluster.ts';
 import { kickstartValue } from '../model/values.ts';
 import { packageRoot } from '../package-root.ts';
@@ -15,23 +16,29 @@ import type { State } from './state.ts';
 
 export interface KickstartPorts {
   cluster: Cluster;
-  head(): HeadValues;
+  /** The head as a node with this address sees it. */
+  head(ip: string): HeadValues;
   hardware(node: string): Readonly<Record<string, string>>;
   /** The site's folder. */
   folder: string;
 }
 
 /** The kickstart files of this daemon. */
-export function openKickstarts({ config, network, cluster, statuses }: State): Kickstarts {
+export function openKickstarts({
+  config,
+  networks,
+  cluster,
+  statuses,
+}: Pick<State, 'config' | 'networks' | 'cluster' | 'statuses'>): Kickstarts {
   return new Kickstarts({
     cluster,
     folder: config['paths.kickstarts'],
     hardware: node => statuses.of(node).hardware,
-    head: () => ({
-      ...{ name: config['head.name'], network, port: config['http.port'], router: config['dhcp.router'] },
-      ...{ dns: config['dhcp.dns'], domain: config['dhcp.domain'] },
-      ...headLocale(),
-    }),
+    head: ip => {
+      const { head, subnet, router, dns, domain } = networks.of(ip) ?? networks.main;
+      const own = { name: config['head.name'], address: head, port: config['http.port'], subnet };
+      return { ...own, router, dns, domain, ...headLocale() };
+    },
   });
 }
 
@@ -79,19 +86,20 @@ export class Kickstarts {
     );
   }
 
-  /** The file filled in for a node. Without a plan it is a preview: `url` stands for the session that it will have. */
+  /** The file filled in for a node and a session of it. Without a plan it is a preview. */
   async render(
     node: string,
     name: string,
-    url: string,
+    session: string,
     more: { plan?: BootPlan; text?: string } = {},
   ): Promise<string> {
     const { cluster, head, hardware } = this.ports;
     const entry = cluster.get('node', node);
     if (!entry) throw new MusterError('no-such-object', 'The node was deleted.');
     const text = more.text ?? (await this.read(name));
+    const place = head(entry.value.ip);
     const values = kickstartValues({
-      ...{ cluster, node: entry, hardware: hardware(node), head: head(), url },
+      ...{ cluster, node: entry, hardware: hardware(node), head: place, url: sessionUrl(place, session) },
       ...(more.plan && { plan: more.plan }),
     });
     const rendered = renderKickstart(text, values);

@@ -11,7 +11,6 @@ import type { Grant } from '../dhcp/exchange.ts';
 import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
-import { sessionUrl } from '../http/session-values.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import { attributesIn } from '../model/power-template.ts';
@@ -144,21 +143,14 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
   const { cluster, blobs } = state;
   const images = new IsoImages(sha256 => blobs.path(sha256));
   return {
-    kickstart: async (plan, session) => {
-      const url = sessionUrl(headPlace(state, plan.node.ip), session);
-      return kickstarts.render(plan.node.uid, plan.install?.kickstart ?? '', url, { plan });
-    },
+    kickstart: async (plan, session) =>
+      kickstarts.render(plan.node.uid, plan.install?.kickstart ?? '', session, { plan }),
     iso: async (name, path, frozen) => {
       const repo = cluster.byName('repo', name) ?? cluster.get('repo', name);
       const blob = frozen ?? repo?.value.iso?.sha256;
       return blob === undefined ? undefined : images.find(blob, path);
     },
   };
-}
-
-/** Where the boot plane is for a node with this address. */
-function headPlace({ config, networks }: State, ip: string): { address: string; port: number } {
-  return { address: (networks.of(ip) ?? networks.main).head, port: config['http.port'] };
 }
 
 /** Answers the way to the statistics, of all addresses together; none when TFTP is off. */

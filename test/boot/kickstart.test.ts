@@ -15,7 +15,13 @@ function values(
     node: fake.cluster.get('node', node.uid) ?? node,
     hardware: more.hardware ?? {},
     head: {
-      ...{ name: 'head1', network: parseSubnet('10.54.0.1/24') as Subnet, port: 8080, router: '10.54.0.254' },
+      ...{
+        name: 'head1',
+        subnet: parseSubnet('10.54.0.1/24') as Subnet,
+        address: '10.54.0.1',
+        port: 8080,
+        router: '10.54.0.254',
+      },
       ...{
         dns: ['10.54.0.1', '10.54.0.2'],
         domain: 'cluster.local',
