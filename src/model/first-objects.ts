@@ -24,10 +24,13 @@ export function firstObjects(context: ChangeContext): Plan {
   return { changes: [group, pool, settings], uids: [] };
 }
 
+/** No naming pool is larger. */
+const LARGEST = 1_000_000;
+
 /** New nodes get the upper part of the boot network: from .100 on in a /24, the upper half of a smaller or larger one. */
 function addressRange(network: Subnet): { base: string; size: number } {
   const total = 2 ** (32 - network.prefix);
   const first = network.prefix === 24 ? 100 : Math.floor(total / 2);
   const base = ipToNumber(network.network) + first;
-  return { base: ipFromNumber(base), size: Math.max(1, total - first - 1) };
+  return { base: ipFromNumber(base), size: Math.min(LARGEST, Math.max(1, total - first - 1)) };
 }
