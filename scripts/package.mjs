@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // Builds the packages of this machine's architecture into out/: `npm run package`.
 //   node scripts/package.mjs [--deb] [--rpm] [--quick] [--out FOLDER] [--version VERSION]
-// Without --deb and --rpm it makes both; --quick does not compress, for tests.
+// Without --deb and --rpm it makes both, as far as this machine has their tools; --quick does not compress, for tests.
 import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
@@ -54,8 +54,8 @@ try {
   say(`staging muster ${version}`);
   const { glibc } = await fillStage(ROOT, stage, version);
   const made = [];
-  if (both || given.rpm) made.push(rpm(stage));
-  if (both || given.deb) made.push(deb(stage, glibc));
+  if (given.rpm || (both && has('rpmbuild', 'rpm (Debian) or rpm-build (RHEL)'))) made.push(rpm(stage));
+  if (given.deb || (both && has('dpkg-deb', 'dpkg'))) made.push(deb(stage, glibc));
   for (const file of made)
     say(`${file}: ${(statSync(file).size / 2 ** 20).toFixed(1)} MiB, for glibc ${glibc} or newer`);
 } catch (error) {
@@ -144,6 +144,13 @@ function rpm(stage) {
   const [name] = readdirSync(built);
   copyFileSync(join(built, name), join(out, name));
   return join(out, name);
+}
+
+/** Whether a tool is there; says which package has it when not. */
+function has(command, packageName) {
+  if (spawnSync(command, ['--version'], { stdio: 'ignore' }).error === undefined) return true;
+  say(`'${command}' is missing (package ${packageName}): no such package is made`);
+  return false;
 }
 
 function run(command, args, packageName) {

@@ -13,7 +13,7 @@ function commands(page: string): string[] {
   const lines = text.split('\n').map(line => line.trim());
   const inline = Array.from(text.matchAll(/`([^`\n]+)`/g), match => match[1] ?? '');
   return [...lines, ...inline].filter(
-    line => /^(sudo )?muster /.test(line) && !/^muster (is|and|says|has)\b/.test(line),
+    line => /^(sudo )?muster /.test(line) && !/^muster (is|and|says|has|logs)\b/.test(line),
   );
 }
 

@@ -1,17 +1,24 @@
 // Log lines for the journal: each begins with its priority as sd-daemon(3) wants it, `<4>` for a warning.
+import { fstatSync } from 'node:fs';
 import { Writable } from 'node:stream';
 
 const PRIORITIES: Readonly<Record<string, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
 
 /** Standard error; below systemd, whose journal reads it, with priorities. */
 export function logDestination(environment: NodeJS.ProcessEnv, output: NodeJS.WritableStream): NodeJS.WritableStream {
-  if (!environment['JOURNAL_STREAM']) return output;
+  if (!isJournal(environment['JOURNAL_STREAM'])) return output;
   return new Writable({
     decodeStrings: false,
     write(line: string | Buffer, _encoding, next) {
       output.write(withPriority(line.toString()), () => next());
     },
   });
+}
+
+/** Whether standard error is still the stream that systemd named (systemd.exec(5)): a child of a service inherits the variable alone. */
+function isJournal(stream: string | undefined): boolean {
+  const { dev, ino } = fstatSync(2);
+  return stream === `${dev}:${ino}`;
 }
 
 /** A line of the log (JSON that begins with its level) with its priority before it. */
