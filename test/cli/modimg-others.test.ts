@@ -132,6 +132,11 @@ test.serial(
     await ok('scyld-modimg --capture n0 --set-name NewImage --overwrite');
     t.is(JSON.parse((await ok('muster image -i NewImage ls --json')).stdout).length, 1);
 
+    // Without a key of the administrator's own: the head's, which the agent of a real node has taken over.
+    writeFileSync(join(daemon.folder, '.scyldcw', 'settings.ini'), `[ssh]\ncommand = ssh -p ${sshd.port}\n`);
+    writeFileSync(sshd.authorized, (await ok('muster node ssh --public-key')).stdout);
+    await ok('scyld-modimg --capture n0 --set-name NewImage --overwrite');
+
     rmSync(sshd.authorized);
     const before = readFileSync(join(daemon.folder, '.scyldcw', 'workspace', 'manifest.json'), 'utf8');
     const refused = await daemon.shell('scyld-modimg --capture n0 --set-name Third');

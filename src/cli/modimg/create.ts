@@ -1,10 +1,10 @@
 // `--create`, `--capture`, `--import`: the steps that make a tree where there was none.
 import { createReadStream } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { access, constants, mkdir } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
-import type { Health, Shown } from '../../admin/contract.ts';
+import type { Health, Shown, SshWay } from '../../admin/contract.ts';
 import { MusterError } from '../../errors.ts';
 import { removeIdentity } from '../../image/identity.ts';
 import { extract } from '../../image/import/archive.ts';
@@ -13,6 +13,7 @@ import { PACK_NODE } from '../../image/pack-node.ts';
 import { managerFor } from '../../image/packages/choose.ts';
 import { makeRecipe, rpmArch } from '../../image/packages/recipe.ts';
 import { stream } from '../../process/run.ts';
+import { nodeSsh } from '../../ssh/ssh.ts';
 import { humanBytes } from '../terminal.ts';
 import { userSettings } from '../user-settings.ts';
 import type { Wanted } from './options.ts';
@@ -86,7 +87,8 @@ export async function capturedTree(session: Session, wanted: Wanted, folder: str
   progress.say(`Capturing node ${node.name}`);
   let received = 0;
   await progress.timed(async () => {
-    const { output, ended } = runOnNode(String(node['ip']), createReadStream(PACK_NODE));
+    const args = await sshWords(session, node);
+    const { output, ended } = runOnNode(args, createReadStream(PACK_NODE));
     const count = new Transform({
       transform(chunk: Buffer, _encoding, next) {
         received += chunk.length;
@@ -113,20 +115,37 @@ export async function capturedTree(session: Session, wanted: Wanted, folder: str
   return { root, before: undefined, local: await newLocal(session, wanted.setName ?? '') };
 }
 
-/**
- * Runs a script on a node as root, its standard output as it comes. The host key is not compared: nodes that boot from an image
- * have a new one at each boot, and who is asked is decided by the boot network.
- */
-function runOnNode(address: string, script: NodeJS.ReadableStream & { pipe: unknown }): ReturnType<typeof stream> {
+/** How a node is reached: as the administrator's settings say; else as `exec` does, with the head's key, where that may be read. */
+async function sshWords({ client }: Session, node: Shown): Promise<string[]> {
   const { command, user, key } = userSettings().ssh;
-  const [program = 'ssh', ...words] = command;
+  const way = await client.call<SshWay>('GET', '/api/v1/nodes/ssh', { id: node.uid }).catch(() => undefined);
+  const mayUse = key === undefined && user === 'root' && way !== undefined && (await isReadable(way.key));
+  if (mayUse) {
+    return [...command, ...nodeSsh({ name: way.name, ip: way.ip, knownHosts: way.known_hosts }, way.key, 'sh -s')];
+  }
+  // The host key is not compared: nodes that boot from an image may have a new one at each boot.
   const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
-  const args = [
-    ...words,
+  return [
+    ...command,
     ...options.flatMap(option => ['-o', option]),
     ...(key === undefined ? [] : ['-i', key]),
-    ...[`${user}@${address}`, 'sh', '-s'],
+    ...[`${user}@${String(node['ip'])}`, 'sh', '-s'],
   ];
+}
+
+async function isReadable(file: string): Promise<boolean> {
+  return access(file, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Runs a script on a node as root, its standard output as it comes. */
+function runOnNode(
+  words: readonly string[],
+  script: NodeJS.ReadableStream & { pipe: unknown },
+): ReturnType<typeof stream> {
+  const [program = 'ssh', ...args] = words;
   return stream(program, args, {
     input: script as import('node:stream').Readable,
     package: 'openssh-client',
