@@ -16,6 +16,7 @@ import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import { drains } from './drain.ts';
 import type { Governor } from './governor.ts';
+import { spellHeaders } from './header-names.ts';
 import {
   type InstallerPorts,
   installerRoutes,
@@ -123,6 +124,7 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     if (dropped !== undefined) ports.log.info({ peer: request.ip, status, dropped }, `http: refused: ${reason}`);
     return text(reply, status, `${reason}\n`);
   };
+  server.addHook('onRequest', async (_request, reply) => spellHeaders(reply.raw));
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   server.setNotFoundHandler((request, reply) => refuse(request, reply, 404, 'nothing is here'));
