@@ -136,6 +136,14 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
 
   server.get('/boot/v1/script', async (request, reply) => answerScript(ports, request, reply, refuse, IPXE));
   server.get('/boot/v1/grub.cfg', async (request, reply) => answerScript(ports, request, reply, refuse, GRUB));
+  // GRUB puts the kernel's path on the kernel's command line (BOOT_IMAGE=), which every user of the node can read: no session in it.
+  server.get('/boot/v1/kernel', async (request, reply) => {
+    const node = ports.directory.nodeByIp(request.ip);
+    const boot = node && ports.boots.current(node.uid);
+    const file = boot?.outcome === undefined ? boot?.plan?.kernel : undefined;
+    if (!node || !file) return refuse(request, reply, 404, `no boot of ${request.ip} is under way that has a kernel`);
+    return sendPlanned(ports, request, reply, { name: 'kernel', stage: 'kernel', uid: node.uid, file });
+  });
 
   server.get<{ Params: { file: string } }>('/boot/v1/loader/:file', async (request, reply) => {
     const file = ports.loaderFile(request.params.file);
@@ -319,7 +327,9 @@ async function readScripts(ports: BootPlanePorts, { files }: Language): Promise<
 interface Planned {
   name: string;
   stage: Stage;
-  session: string;
+  /** The session's id, or the node's UID where the URL has no session. */
+  session?: string;
+  uid?: string;
   file: PlannedFile;
 }
 
@@ -357,7 +367,8 @@ async function sendPlanned(
   planned: Planned,
   progress?: (bytes: number) => void,
 ): Promise<void> {
-  const { name, stage, session, file } = planned;
+  const { name, stage, session, uid, file } = planned;
+  const whose = { ...(session !== undefined && { session }), ...(uid !== undefined && { node: uid }) };
   const begun = performance.now();
   const resource = {
     path: ports.blobPath(file.blob),
@@ -372,7 +383,7 @@ async function sendPlanned(
   } catch (error) {
     ports.boots.note({
       stage,
-      session,
+      ...whose,
       peer: peerOf(request),
       error: `the head cannot read the stored ${name}: ${reasonOf(error)}`,
     });
@@ -384,7 +395,7 @@ async function sendPlanned(
   const cut = sent.complete ? '' : `, cut off after ${sent.bytes} bytes`;
   ports.boots.note({
     stage,
-    session,
+    ...whose,
     peer: peerOf(request),
     bytes: sent.bytes,
     detail: `${name}${resumed} in ${seconds} s${cut}`,

@@ -9,7 +9,7 @@ import { readIsoFacts } from '../../../src/image/iso/facts.ts';
 import { IsoTree } from '../../../src/image/iso/tree.ts';
 import { readTreeInfo } from '../../../src/image/iso/treeinfo.ts';
 import { surveyIso } from '../../../src/image/iso/walk.ts';
-import { runOk } from '../../../src/process/run.ts';
+import { run, runOk } from '../../../src/process/run.ts';
 import { kernelFile } from '../../cli/files.ts';
 import { type Files, installationTree, layFiles, makeIso, testFolder } from '../../support/iso.ts';
 import { requireAll } from '../../support/require.ts';
@@ -89,22 +89,18 @@ test('without Rock Ridge the names are those of Joliet, and without both what Li
   t.is(await contentOf(plain, tree, 'docs/a'), 'three');
 });
 
-test('the tree is what the kernel of Linux sees in the image', async t => {
+test('the tree is what the kernel of Linux sees in the image, or xorriso where that kernel knows no ISO 9660', async t => {
   if (!requireAll(t, { root: true, programs: ['xorriso', 'mount', 'find'] })) return;
   const file = await imageOf(t, AWKWARD);
   const folder = join(testFolder(t), 'mnt');
   mkdirSync(folder);
-  try {
-    await runOk('mount', ['-o', 'loop,ro', file, folder]);
-  } catch {
-    t.log('SKIP this kernel cannot mount ISO 9660');
-    return t.pass();
-  }
+  const isMounted = (await run('mount', ['-o', 'loop,ro', file, folder])).status === 0;
+  if (!isMounted) await runOk('xorriso', ['-osirrox', 'on', '-indev', file, '-extract', '/', folder]);
   try {
     const seen = (await runOk('find', [folder, '-type', 'f', '-printf', '%P %s\n'])).trim().split('\n').sort();
     t.deepEqual(await filesOf(await IsoTree.open(file)), seen);
   } finally {
-    await runOk('umount', [folder]);
+    if (isMounted) await runOk('umount', [folder]);
   }
 });
 
