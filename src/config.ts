@@ -208,6 +208,12 @@ export const CONFIG_KEYS = {
     '64',
     'How many nodes get their image at a time; the others wait in a queue. Those that are much slower than the rest do not count.',
   ),
+  'http.peer_connections': key(
+    integer(8, 65_535),
+    128,
+    '128',
+    'How many HTTP connections one address may have at a time; a node needs a few, an installer some ten. Raise it where nodes come through address translation.',
+  ),
   'iscsi.enabled': key(yesNo, true, 'true', 'Whether musterd serves iSCSI, for nodes of boot style iscsi.'),
   'iscsi.port': key(integer(1, 65535), 3260, '3260', 'The TCP port of iSCSI.'),
   'iscsi.workers': key(

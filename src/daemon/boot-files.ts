@@ -41,8 +41,11 @@ export async function writeAutoexec(config: Config, networks: Networks): Promise
   return path;
 }
 
-export function loaderFile(path: string | undefined): { path: string; size: number; etag: string } | undefined {
+export function loaderFile(
+  path: string | undefined,
+): { path: string; size: number; etag: string; modified: number } | undefined {
   if (path === undefined) return undefined;
   const { size, mtimeMs } = statSync(path);
-  return { path, size, etag: `${size.toString(16)}-${Math.floor(mtimeMs).toString(16)}` };
+  const etag = `${size.toString(16)}-${Math.floor(mtimeMs).toString(16)}`;
+  return { path, size, etag, modified: mtimeMs };
 }

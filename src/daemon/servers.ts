@@ -10,7 +10,8 @@ import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.
 import type { Grant } from '../dhcp/exchange.ts';
 import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
-import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
+import { startBootPlane } from '../http/boot-plane.ts';
+import type { BootPlanePorts } from '../http/ports.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import { attributesIn } from '../model/power-template.ts';
@@ -130,6 +131,7 @@ export async function startHttp(
       return attributesIni({ uid, name: node.value.name }, attributes);
     },
     governor: state.governor,
+    bounds: { perPeer: config['http.peer_connections'] },
     ...(iscsi && { iscsiAccess: iscsi.access }),
     ...installPorts(state, kickstarts),
     takeOnce: async (boot: Boot) => takeOnce(state, boot),

@@ -3,67 +3,34 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
-import type { Boots } from '../boot/boots.ts';
-import type { Directory } from '../boot/directory.ts';
-import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
+import { readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { Stage } from '../boot/journey.ts';
-import type { BootPlan, PlanAnswer, PlannedFile } from '../boot/plan.ts';
-import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from '../boot/script.ts';
+import type { BootPlan } from '../boot/plan.ts';
 import { sessionArchive, sessionFile } from '../boot/session-archive.ts';
-import type { Statuses } from '../boot/status.ts';
-import { STYLES } from '../boot/styles/style.ts';
 import { reasonOf } from '../errors.ts';
-import { type Log, LogLimiter } from '../log.ts';
-import { drains } from './drain.ts';
-import type { Governor } from './governor.ts';
-import { spellHeaders } from './header-names.ts';
+import { LogLimiter } from '../log.ts';
 import {
-  type InstallerPorts,
-  installerRoutes,
-  kickstartProblem,
-  type Refuse,
-  type SendIso,
-  type SessionRequest,
-} from './installer-routes.ts';
-import { type IsoPorts, isoRoutes } from './iso-routes.ts';
+  answerBroken,
+  boundConnections,
+  type ConnectionBounds,
+  hostProblem,
+  IDLE_MS,
+  serverOptions,
+} from './connections.ts';
+import { drains } from './drain.ts';
+import { spellHeaders } from './header-names.ts';
+import { installerRoutes, type SendIso, type SessionRequest } from './installer-routes.ts';
+import { isoRoutes } from './iso-routes.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
-import { readRange } from './range.ts';
-import { type Sent, sendFile } from './send-file.ts';
-import { type HeadFacts, loadersUrl, sessionUrl, sessionValues } from './session-values.ts';
-
-export interface BootPlanePorts extends InstallerPorts, IsoPorts {
-  /** Where the boot plane listens; the first is the main one. */
-  addresses: readonly string[];
-  /** What the node with this address speaks to. */
-  head(ip: string): HeadFacts;
-  directory: Directory;
-  boots: Boots;
-  statuses: Statuses;
-  log: Log;
-  plan(nodeUid: string): PlanAnswer;
-  /** The text of a script in boot-scripts/. */
-  template(name: string): Promise<string>;
-  blobPath(sha256: string): string;
-  /** The path of a loader file that firmware may fetch over HTTP. */
-  loaderFile(name: string): { path: string; size: number; etag: string } | undefined;
-  /** Makes the boot durable. */
-  save(boot: Boot): Promise<void>;
-  attributesIni(nodeUid: string): string | undefined;
-  /** What a boot logs in with over iSCSI; none when no target is served. */
-  iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
-  statusSeconds(nodeUid: string): number;
-  /** Clears the `_boot_once` that the boot's plan has, if it has one; durable when it resolves. */
-  takeOnce(boot: Boot): Promise<void>;
-  /** Who may have an image now; everyone when absent. */
-  governor?: Governor;
-  /** How long downloads under way may take when the server is closed, in milliseconds. */
-  graceMs?: number;
-}
+import { send, sendInTurn, sendPlanned } from './planned-files.ts';
+import type { BootPlanePorts } from './ports.ts';
+import { peerOf, text } from './replies.ts';
+import { GRUB, IPXE } from './script-languages.ts';
+import { answerScript } from './script-routes.ts';
+import { sessionValues } from './session-values.ts';
 
 /** No report or heartbeat is larger, in bytes. */
 const BODY_LIMIT = 64 * 1024;
-/** A peer that neither reads nor writes for this long is cut off, in milliseconds. */
-const IDLE_MS = 120_000;
 /** Downloads under way when the head stops may take this long: iPXE does not ask twice for a kernel. Milliseconds. */
 const GRACE_MS = 15_000;
 
@@ -71,10 +38,12 @@ export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: num
   const server = buildBootPlane(ports);
   const [address = '', ...more] = ports.addresses;
   const drain = drains(server.server);
+  const bounds = boundsOf(ports);
+  boundConnections(server.server, bounds);
   await server.listen({ host: address, port: ports.head(address).port });
   const bound = server.server.address();
   const port = typeof bound === 'object' && bound ? bound.port : 0;
-  const others = await listenToo(server, more, port);
+  const others = await listenToo(server, more, port, bounds);
   const graceMs = ports.graceMs ?? GRACE_MS;
   return {
     port,
@@ -94,11 +63,12 @@ async function listenToo(
   plane: FastifyInstance,
   addresses: readonly string[],
   port: number,
+  bounds: ConnectionBounds,
 ): Promise<{ server: Server; drain: (graceMs: number) => Promise<void> }[]> {
   const servers: { server: Server; drain: (graceMs: number) => Promise<void> }[] = [];
   for (const host of addresses) {
-    const server = createServer({ keepAliveTimeout: 30_000, requestTimeout: 30_000 }, plane.routing);
-    server.setTimeout(IDLE_MS);
+    const server = createServer(serverOptions(bounds), plane.routing);
+    boundConnections(server, bounds);
     const drain = drains(server);
     server.listen({ host, port });
     await once(server, 'listening');
@@ -107,12 +77,25 @@ async function listenToo(
   return servers;
 }
 
+function boundsOf({ bounds = {}, log }: BootPlanePorts): ConnectionBounds {
+  const limiter = new LogLimiter();
+  const refused = (peer: string): void => {
+    const dropped = limiter.allow(peer);
+    if (dropped === undefined) return;
+    log.warn({ peer, dropped }, `http: ${peer} has ${bounds.perPeer} connections already; a new one was closed`);
+  };
+  return { ...bounds, refused };
+}
+
 function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
+  const options = serverOptions(ports.bounds);
   const server = Fastify({
     bodyLimit: BODY_LIMIT,
     connectionTimeout: IDLE_MS,
-    keepAliveTimeout: 30_000,
-    requestTimeout: 30_000,
+    keepAliveTimeout: options.keepAliveTimeout ?? 0,
+    requestTimeout: options.requestTimeout ?? 0,
+    http: options,
+    clientErrorHandler: answerBroken,
     forceCloseConnections: true,
     // Firmware and hand-written scripts double slashes, and no firmware follows a redirect reliably.
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 200 },
@@ -124,7 +107,11 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     if (dropped !== undefined) ports.log.info({ peer: request.ip, status, dropped }, `http: refused: ${reason}`);
     return text(reply, status, `${reason}\n`);
   };
-  server.addHook('onRequest', async (_request, reply) => spellHeaders(reply.raw));
+  server.addHook('onRequest', async (request, reply) => {
+    spellHeaders(reply.raw);
+    const problem = hostProblem(request.raw);
+    return problem === undefined ? undefined : refuse(request, reply.header('Connection', 'close'), 400, problem);
+  });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));
   server.setNotFoundHandler((request, reply) => refuse(request, reply, 404, 'nothing is here'));
@@ -239,191 +226,4 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     return text(reply, 200, answer.text);
   });
   return server;
-}
-
-/** What differs between the loaders that ask for a script. */
-interface Language {
-  refused: string;
-  /** The file in boot-scripts/ for a plan. */
-  file(plan: BootPlan): string;
-  files: readonly string[];
-  render(template: string, plan: BootPlan, id: string, ports: BootPlanePorts, boot: Boot): string;
-  renderRefusal(template: string, name: string, reason: string): string;
-}
-
-const IPXE: Language = {
-  refused: 'refused.ipxe',
-  files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
-  file: plan => STYLES[plan.style]?.script(plan) ?? '',
-  render(template, plan, id, ports, boot) {
-    const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
-    const more = { loaders: loadersUrl(ports.head(plan.node.ip)), ...(iscsi && { iscsi }) };
-    return renderScript(template, plan, sessionUrl(ports.head(plan.node.ip), id), more);
-  },
-  renderRefusal,
-};
-
-const GRUB: Language = {
-  refused: 'refused.grub',
-  files: ['refused.grub', 'netboot.grub', 'live.grub', 'local.grub'],
-  file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
-  render(template, plan, id, ports) {
-    const url = new URL(sessionUrl(ports.head(plan.node.ip), id));
-    return renderGrubScript(template, plan, url.host, url.pathname);
-  },
-  renderRefusal: renderGrubRefusal,
-};
-
-/** Stage 5: the plan is resolved and frozen, and the session minted; it is durable before its id is given away. */
-async function answerScript(
-  ports: BootPlanePorts,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  refuse: Refuse,
-  language: Language,
-): Promise<FastifyReply> {
-  const node = ports.directory.nodeByIp(request.ip);
-  if (!node) return refuse(request, reply, 403, `${request.ip} is no node's address`);
-  if (!ports.boots.mayMint(node.uid)) {
-    return refuse(
-      request,
-      reply,
-      403,
-      `${node.name} asked for a script without a DHCP exchange of booting firmware before it`,
-    );
-  }
-  reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
-  if (request.method === 'HEAD') return text(reply, 200, '');
-  const scripts = await readScripts(ports, language);
-  const unanswered = await kickstartProblem(ports, node.uid);
-  // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
-  const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
-  if ('refusal' in answer) {
-    ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal });
-    ports.log.warn({ node: node.name }, `no script: ${answer.refusal}`);
-    return text(reply, 200, language.renderRefusal(scripts.get(language.refused) ?? '', node.name, answer.refusal));
-  }
-  const { plan } = answer;
-  const template = scripts.get(language.file(plan)) ?? '';
-  const { id, boot } = ports.boots.mint(plan, peerOf(request));
-  if (STYLES[plan.style]?.handsOver) ports.boots.handOver(boot);
-  await ports.save(boot);
-  // Nothing more of it is asked for: the script is all there is to the boot.
-  if (!STYLES[plan.style]?.needsKernel) await ports.takeOnce(boot);
-  // The specification's audit line, word for word.
-  ports.log.info(
-    { audit: true, node: plan.node.name, boot: boot.id },
-    `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
-  );
-  return text(reply, 200, language.render(template, plan, id, ports, boot));
-}
-
-/** Every script that a plan may need, by its name. */
-async function readScripts(ports: BootPlanePorts, { files }: Language): Promise<Map<string, string>> {
-  const names = new Set(files);
-  return new Map(await Promise.all(Array.from(names, async name => [name, await ports.template(name)] as const)));
-}
-
-interface Planned {
-  name: string;
-  stage: Stage;
-  /** The session's id, or the node's UID where the URL has no session. */
-  session?: string;
-  uid?: string;
-  file: PlannedFile;
-}
-
-/** An image, when it is the boot's turn; else 503 with the time to come back. */
-async function sendInTurn(
-  ports: BootPlanePorts,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  planned: Planned & { boot: string; node: string },
-): Promise<unknown> {
-  const { governor } = ports;
-  if (!governor) return sendPlanned(ports, request, reply, planned);
-  const { boot, node, file } = planned;
-  const range = readRange(request.headers.range, file.size);
-  if (range.kind === 'unsatisfiable') return sendPlanned(ports, request, reply, planned);
-  const start = range.kind === 'part' ? range.start : 0;
-  const gone = (callback: () => void): void => void request.raw.socket.once('close', callback);
-  const admission = await governor.admit({ boot, node, start, size: file.size }, gone);
-  if ('slot' in admission) {
-    try {
-      return await sendPlanned(ports, request, reply, planned, bytes => admission.slot.sent(bytes));
-    } finally {
-      admission.slot.end();
-    }
-  }
-  const { retryAfter, place } = admission;
-  reply.header('Retry-After', retryAfter);
-  return text(reply, 503, `the image waits its turn: place ${place} in the queue, come back in ${retryAfter} s\n`);
-}
-
-async function sendPlanned(
-  ports: BootPlanePorts,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  planned: Planned,
-  progress?: (bytes: number) => void,
-): Promise<void> {
-  const { name, stage, session, uid, file } = planned;
-  const whose = { ...(session !== undefined && { session }), ...(uid !== undefined && { node: uid }) };
-  const begun = performance.now();
-  const resource = {
-    path: ports.blobPath(file.blob),
-    offset: file.offset,
-    size: file.size,
-    etag: file.sha256,
-    type: 'application/octet-stream',
-  };
-  let sent: Sent;
-  try {
-    sent = await send(request, reply, resource, progress);
-  } catch (error) {
-    ports.boots.note({
-      stage,
-      ...whose,
-      peer: peerOf(request),
-      error: `the head cannot read the stored ${name}: ${reasonOf(error)}`,
-    });
-    throw error;
-  }
-  if (sent.bytes === 0) return;
-  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-  const resumed = sent.start > 0 ? ` from byte ${sent.start}` : '';
-  const cut = sent.complete ? '' : `, cut off after ${sent.bytes} bytes`;
-  ports.boots.note({
-    stage,
-    ...whose,
-    peer: peerOf(request),
-    bytes: sent.bytes,
-    detail: `${name}${resumed} in ${seconds} s${cut}`,
-  });
-}
-
-/** Sends the file; one that cannot be read is an error for the log and a 500 for the node. */
-async function send(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  file: Parameters<typeof sendFile>[2],
-  progress?: (bytes: number) => void,
-): Promise<Sent> {
-  reply.hijack();
-  try {
-    return await sendFile(request.raw, reply.raw, file, progress);
-  } catch (error) {
-    // The framework has let go of this reply: an answer must be given here, and a broken one must not look whole.
-    if (reply.raw.headersSent) reply.raw.destroy();
-    else reply.raw.writeHead(500, { 'Content-Length': 0 }).end();
-    throw error;
-  }
-}
-
-function text(reply: FastifyReply, status: number, body: string): FastifyReply {
-  return reply.code(status).type('text/plain; charset=utf-8').send(body);
-}
-
-function peerOf(request: FastifyRequest): string {
-  return `${request.ip}:${request.socket.remotePort ?? 0}`;
 }

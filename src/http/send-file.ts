@@ -1,5 +1,6 @@
 // Sends a byte range of a file over HTTP: Content-Length always, Range, ETag, HEAD; and says how much went out.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { judge } from './conditions.ts';
 import { readRange } from './range.ts';
 import { WarmFile } from './warm-file.ts';
 
@@ -10,6 +11,8 @@ export interface FileToSend {
   size: number;
   /** Strong validator without quotes: the SHA-256. */
   etag: string;
+  /** When it was changed last, in milliseconds since 1970; undefined for what is named by its content. */
+  modified?: number;
   type: string;
 }
 
@@ -42,20 +45,19 @@ export async function sendFile(
   const etag = `"${file.etag}"`;
   response.setHeader('ETag', etag);
   response.setHeader('Accept-Ranges', 'bytes');
+  if (file.modified !== undefined) response.setHeader('Last-Modified', new Date(file.modified).toUTCString());
+  const condition = judge(request.headers, { etag, modified: file.modified });
+  if (!condition.send) {
+    response.writeHead(condition.status, condition.status === 412 ? { 'Content-Length': 0 } : {}).end();
+    return { status: condition.status, start: 0, bytes: 0, complete: true };
+  }
   response.setHeader('Content-Type', file.type);
-  // RFC 9110 §13.1.5: a range of something else than the client holds is the whole.
-  const condition = request.headers['if-range'];
-  const answer =
-    condition !== undefined && condition !== etag
-      ? { kind: 'whole' as const }
-      : readRange(request.headers.range, file.size);
+  // RFC 9110 §14.2: a Range header counts with GET alone
+  const isRanged = condition.ranged && request.method === 'GET';
+  const answer = isRanged ? readRange(request.headers.range, file.size) : { kind: 'whole' as const };
   if (answer.kind === 'unsatisfiable') {
     response.writeHead(416, { 'Content-Range': `bytes */${file.size}`, 'Content-Length': 0 }).end();
     return { status: 416, start: 0, bytes: 0, complete: true };
-  }
-  if (request.headers['if-none-match'] === etag) {
-    response.writeHead(304).end();
-    return { status: 304, start: 0, bytes: 0, complete: true };
   }
   const [start, length] = answer.kind === 'part' ? [answer.start, answer.length] : [0, file.size];
   if (answer.kind === 'part') response.setHeader('Content-Range', `bytes ${start}-${start + length - 1}/${file.size}`);

@@ -6,6 +6,7 @@ import { Admission, type AdmissionLimits } from './admission.ts';
 import { Channel, type Client, type Outcome, openSocket } from './channel.ts';
 import { Deadlines } from './deadlines.ts';
 import { FileCache } from './files.ts';
+import { Finished } from './finished.ts';
 import { findFile, type TftpFiles } from './names.ts';
 import { negotiate } from './options.ts';
 import { decodePacket, ERROR_CODE, type ErrorCode, encodeError, type Request } from './packet.ts';
@@ -32,7 +33,7 @@ export interface TftpStats {
   failed: number;
   /** Requests answered with an error. */
   refused: number;
-  /** Packets that got no answer: repeated requests, malformed ones, those beyond the bounds. */
+  /** Packets that came to nothing: repeated requests, malformed ones, those beyond the bounds. */
   ignored: number;
   /** Bytes of file content delivered by finished transfers. */
   bytes: number;
@@ -63,6 +64,7 @@ class Server implements TftpServer {
   private readonly now: () => number;
   private readonly files = new FileCache();
   private readonly channels: Admission<Channel>;
+  private readonly finished: Finished;
   private readonly deadlines: Deadlines;
   private readonly report: Report;
   private readonly socket: Socket = openSocket();
@@ -74,6 +76,7 @@ class Server implements TftpServer {
     this.now = options.now ?? (() => performance.now());
     this.report = new Report(options, this.now);
     this.channels = new Admission(options.limits);
+    this.finished = new Finished(this.now);
     this.deadlines = new Deadlines(() => this.channels.all(), this.now);
   }
 
@@ -197,7 +200,11 @@ class Server implements TftpServer {
       if (outcome.ok) {
         this.counts.finished += 1;
         this.counts.bytes += channel.work?.content.length ?? 0;
+        this.finished.add(channel.key, channel.request);
         this.report.sent(channel);
+      } else if (channel.halfOpen && this.finished.has(channel.key, channel.request)) {
+        // The client had repeated its request while the first one waited here, has the file, and has closed its port.
+        this.counts.ignored += 1;
       } else {
         this.counts.failed += 1;
         this.report.notSent(channel, outcome.reason, outcome.aborted);

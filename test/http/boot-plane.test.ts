@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
@@ -12,6 +13,7 @@ import { planBoot } from '../../src/boot/plan.ts';
 import { timelineOf } from '../../src/boot/timeline.ts';
 import { attributesIni } from '../../src/http/attributes-ini.ts';
 import { startBootPlane } from '../../src/http/boot-plane.ts';
+import type { BootPlanePorts } from '../../src/http/ports.ts';
 import { silentLog } from '../../src/log.ts';
 import { effectiveAttributes } from '../../src/model/attributes.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
@@ -62,7 +64,10 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function plane(t: ExecutionContext, options: { withoutConfig?: boolean } = {}) {
+async function plane(
+  t: ExecutionContext,
+  options: { withoutConfig?: boolean; bounds?: BootPlanePorts['bounds'] } = {},
+) {
   const fake = new FakeCluster();
   const { node, config, image } = fake.bootable();
   fake.change(node, { ip: '127.0.0.100' });
@@ -85,7 +90,7 @@ async function plane(t: ExecutionContext, options: { withoutConfig?: boolean } =
     effectiveAttributes(fake.cluster, fake.cluster.get('node', uid)?.value ?? node.value);
   const server = await startBootPlane({
     ...registry,
-    addresses: ['127.0.0.1'],
+    addresses: ['127.0.0.1', '127.0.0.2'],
     head: () => ({ address: '127.0.0.1', port, prefix: 24, router: '', dns: [], domain: '', failureSeconds: 60 }),
     directory: clusterDirectory(fake.cluster),
     log: silentLog(),
@@ -93,13 +98,15 @@ async function plane(t: ExecutionContext, options: { withoutConfig?: boolean } =
     template: async name =>
       name === 'refused.ipxe' ? '#!ipxe\necho @NODE@ @REASON@\n' : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
     blobPath: sha256 => join(folder, sha256),
-    loaderFile: name => (name === 'ipxe.efi' ? { path: loader, size: 6, etag: 'x' } : undefined),
+    loaderFile: name =>
+      name === 'ipxe.efi' ? { path: loader, size: 6, etag: 'x', modified: Date.UTC(2026, 0, 1) } : undefined,
     save: async boot => void saved.push(boot),
     attributesIni: uid => attributesIni({ uid, name: 'n0' }, attributes(uid)),
     statusSeconds: () => 10,
     kickstart: async () => '',
     iso: async () => undefined,
     takeOnce: async () => {},
+    ...(options.bounds && { bounds: options.bounds }),
   });
   t.teardown(async () => server.close());
   const script = async () => (await ask(port, 'GET', '/boot/v1/script')).body.toString();
@@ -296,4 +303,87 @@ test('requests over HTTP/1.0 are answered with a length', async t => {
     socket.once('close', () => resolve(all));
   });
   t.regex(text, /^HTTP\/1\.1 200 OK\r\n[\s\S]*Content-Length: 6\r\n/i);
+});
+
+test('RFC 9110 §13: conditions are asked before the range; an answer without content has neither', async t => {
+  const { port, session } = await plane(t);
+  const url = `/boot/v1/${await session()}/image`;
+  const etag = String((await ask(port, 'HEAD', url)).headers['etag']);
+  const far = `bytes=${1 << 20}-`;
+  const status = async (headers: Record<string, string>, path = url) =>
+    (await ask(port, 'GET', path, { headers })).status;
+  t.is(await status({ 'if-match': '"other"', range: 'bytes=0-9' }), 412);
+  t.is(await status({ 'if-match': etag, range: 'bytes=0-9' }), 206);
+  t.is(await status({ 'if-none-match': `W/${etag}`, range: far }), 304);
+  t.is(await status({ 'if-none-match': '*' }), 304);
+  t.is(await status({ 'if-range': `W/${etag}`, range: 'bytes=0-9' }), 200);
+  const loader = await ask(port, 'GET', '/boot/v1/loader/ipxe.efi');
+  t.is(loader.headers['last-modified'], 'Thu, 01 Jan 2026 00:00:00 GMT');
+  t.is(await status({ 'if-modified-since': String(loader.headers['last-modified']) }, '/boot/v1/loader/ipxe.efi'), 304);
+  t.is(await status({ 'if-unmodified-since': 'Wed, 31 Dec 2025 00:00:00 GMT' }, '/boot/v1/loader/ipxe.efi'), 412);
+  const { status: whole, headers } = await ask(port, 'HEAD', url, { headers: { range: 'bytes=0-9' } });
+  t.deepEqual(
+    [whole, headers['content-length']],
+    [200, String(1 << 20)],
+    'RFC 9110 §14.2: a range counts with GET alone',
+  );
+});
+
+/** What comes back for these bytes until the server closes the connection. */
+async function raw(port: number, bytes: string, host = '127.0.0.1'): Promise<string> {
+  return new Promise(resolve => {
+    let all = '';
+    const socket = connect({ host, port, localAddress: '127.0.0.100' }, () => socket.write(bytes));
+    socket.on('data', chunk => {
+      all += chunk;
+    });
+    socket.on('error', () => {});
+    socket.once('close', () => resolve(all));
+  });
+}
+
+test('RFC 9112 §3.2: HTTP/1.1 without a Host header, or with two, gets 400 and the reason, at each address', async t => {
+  const { port } = await plane(t);
+  for (const host of ['127.0.0.1', '127.0.0.2']) {
+    const without = await raw(port, 'GET /boot/v1/loader/ipxe.efi HTTP/1.1\r\n\r\n', host);
+    t.regex(without, /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*Content-Length: \d+[\s\S]*needs a Host header\n$/);
+    const two = await raw(port, 'GET /boot/v1/script HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n', host);
+    t.regex(two, /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*has 2 Host headers\n$/);
+  }
+});
+
+test('half a request, and a connection that says nothing, are answered with 408 and closed in time', async t => {
+  const { port, session } = await plane(t, { bounds: { headersMs: 200 } });
+  for (const host of ['127.0.0.1', '127.0.0.2']) {
+    for (const bytes of ['', 'GET /boot/v1/script HT', 'GET /boot/v1/script HTTP/1.1\r\nHost: x\r\nA: b']) {
+      t.regex(await raw(port, bytes, host), /^HTTP\/1\.1 408 Request Timeout\r\n/, JSON.stringify(bytes));
+    }
+  }
+  t.regex(await session(), /^[0-9a-f]{32}$/);
+});
+
+test('what is no HTTP gets a 400, and headers without end a 431', async t => {
+  const { port } = await plane(t);
+  for (const host of ['127.0.0.1', '127.0.0.2']) {
+    t.regex(await raw(port, 'SSH-2.0-OpenSSH\r\n', host), /^HTTP\/1\.1 400 Bad Request\r\n/);
+    t.regex(await raw(port, `GET / HTTP/1.1\r\nA: ${'b'.repeat(100_000)}`, host), /^HTTP\/1\.1 431 /);
+  }
+});
+
+test('one address has so many connections and no more; another is served all the same, and a place is free again', async t => {
+  const { port } = await plane(t, { bounds: { perPeer: 3 } });
+  const open = () => connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' });
+  const held = [open(), open(), open()];
+  await Promise.all(held.map(async socket => once(socket, 'connect')));
+  const path = '/boot/v1/loader/ipxe.efi';
+  await t.throwsAsync(ask(port, 'GET', path));
+  t.is((await ask(port, 'GET', path, { from: '127.0.0.101' })).status, 200);
+  held[0]?.destroy();
+  const again = async (): Promise<number> =>
+    ask(port, 'GET', path).then(
+      ({ status }) => status,
+      () => again(),
+    );
+  t.is(await again(), 200);
+  for (const socket of held) socket.destroy();
 });

@@ -196,6 +196,27 @@ test('a repeated request starts no second transfer; another request from the sam
   t.is(server.stats().active, 1);
 });
 
+test('a copy of a request that comes when the file was delivered is no failed transfer, and no error on the timeline', async t => {
+  const { server, notes, log } = await startLab(t);
+  const socket = await openClient();
+  t.teardown(() => socket.close());
+  const request = requestBytes(1, 'autoexec.ipxe');
+  socket.send(request, server.port, HOST);
+  const first = await nextPacket(socket);
+  socket.send(ackBytes(1), first?.from.port ?? 0, HOST);
+  await until(() => server.stats().finished === 1);
+  socket.send(request, server.port, HOST);
+  // Its answer comes, and nobody is there who would acknowledge it.
+  t.truthy(await nextPacket(socket));
+  await server.close();
+  t.like(server.stats(), { finished: 1, failed: 0, ignored: 1, active: 0 });
+  t.deepEqual(
+    notes.filter(note => note.error),
+    [],
+  );
+  t.false(log.some(line => line['msg'] === 'TFTP not sent'));
+});
+
 test('transfers are bounded for each peer and in all, and a silent half-open one gives way', async t => {
   const { server } = await startLab(t, { limits: { transfers: 3, perPeer: 2 } });
   const clients = await Promise.all([1, 2, 3, 4].map(async () => openClient()));

@@ -1,0 +1,84 @@
+// What bounds a connection to the boot plane: the time for a request to be whole, the number for each peer; and the answer to what
+// is no request.
+import type { IncomingMessage, Server, ServerOptions } from 'node:http';
+import type { Socket } from 'node:net';
+
+/** A peer that neither reads nor writes for this long is cut off, in milliseconds. */
+export const IDLE_MS = 120_000;
+/** The largest body is 64 KiB: whoever takes longer for a whole request only wants to keep the connection. Milliseconds. */
+const REQUEST_MS = 30_000;
+/** Headers come in one packet or two. Milliseconds. */
+const HEADERS_MS = 10_000;
+
+export interface ConnectionBounds {
+  /** Connections of one address at the same time; any number when absent. */
+  perPeer?: number;
+  headersMs?: number;
+  /** Told of the addresses whose connections are closed. */
+  refused?: (peer: string) => void;
+}
+
+/** For each HTTP server of the plane: the framework makes one itself, and the others are made beside it. */
+export function serverOptions({ headersMs = HEADERS_MS }: ConnectionBounds = {}): ServerOptions {
+  return {
+    keepAliveTimeout: 30_000,
+    requestTimeout: Math.max(REQUEST_MS, headersMs),
+    headersTimeout: headersMs,
+    // How often the two times are looked at: by default only twice a minute
+    connectionsCheckingInterval: Math.min(1000, headersMs),
+    // Answered by `hostProblem`, with a reason
+    requireHostHeader: false,
+  };
+}
+
+/** Counts connections by peer from now on, and closes those beyond the bound. */
+export function boundConnections(server: Server, { perPeer, refused = () => {} }: ConnectionBounds): void {
+  server.setTimeout(IDLE_MS);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBroken(error, socket));
+  if (perPeer === undefined) return;
+  const counts = new Map<string, number>();
+  server.on('connection', (socket: Socket) => {
+    const peer = socket.remoteAddress ?? '';
+    const count = (counts.get(peer) ?? 0) + 1;
+    if (count > perPeer) {
+      refused(peer);
+      socket.destroy();
+      return;
+    }
+    counts.set(peer, count);
+    socket.once('close', () => {
+      const left = (counts.get(peer) ?? 1) - 1;
+      if (left === 0) counts.delete(peer);
+      else counts.set(peer, left);
+    });
+  });
+}
+
+/** RFC 9112 §3.2: a request of HTTP/1.1 MUST have one Host line, and gets 400 when it has none or several. */
+export function hostProblem({ httpVersionMinor, rawHeaders }: IncomingMessage): string | undefined {
+  let lines = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) if (isHost(rawHeaders[at] ?? '')) lines += 1;
+  if (lines === 1 || (lines === 0 && httpVersionMinor === 0)) return undefined;
+  return lines === 0 ? 'a request of HTTP/1.1 needs a Host header' : `the request has ${lines} Host headers`;
+}
+
+function isHost(name: string): boolean {
+  return name.length === 4 && name.toLowerCase() === 'host';
+}
+
+/** The status for bytes that are no request, or not in time. */
+const STATUS: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+export function answerBroken(error: NodeJS.ErrnoException, socket: Socket): void {
+  // With an answer under way on this connection more bytes would look like a part of it
+  const busy = '_httpMessage' in socket && Boolean(socket._httpMessage);
+  if (!socket.writable || busy || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status = STATUS[error.code ?? ''] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
+}

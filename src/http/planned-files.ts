@@ -1,0 +1,108 @@
+// The files of a boot's plan, kernel to image: sent at once or in turn, and noted on the boot's timeline.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Stage } from '../boot/journey.ts';
+import type { PlannedFile } from '../boot/plan.ts';
+import { reasonOf } from '../errors.ts';
+import { judge } from './conditions.ts';
+import type { BootPlanePorts } from './ports.ts';
+import { readRange } from './range.ts';
+import { peerOf, text } from './replies.ts';
+import { type Sent, sendFile } from './send-file.ts';
+
+export interface Planned {
+  name: string;
+  stage: Stage;
+  /** The session's id, or the node's UID where the URL has no session. */
+  session?: string;
+  uid?: string;
+  file: PlannedFile;
+}
+
+/** An image, when it is the boot's turn; else 503 with the time to come back. */
+export async function sendInTurn(
+  ports: BootPlanePorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  planned: Planned & { boot: string; node: string },
+): Promise<unknown> {
+  const { governor } = ports;
+  if (!governor) return sendPlanned(ports, request, reply, planned);
+  const { boot, node, file } = planned;
+  const condition = judge(request.headers, { etag: `"${file.sha256}"` });
+  const range = readRange(condition.send && condition.ranged ? request.headers.range : undefined, file.size);
+  // Nothing of the image is sent: that needs no turn
+  if (!condition.send || range.kind === 'unsatisfiable') return sendPlanned(ports, request, reply, planned);
+  const start = range.kind === 'part' ? range.start : 0;
+  const gone = (callback: () => void): void => void request.raw.socket.once('close', callback);
+  const admission = await governor.admit({ boot, node, start, size: file.size }, gone);
+  if ('slot' in admission) {
+    try {
+      return await sendPlanned(ports, request, reply, planned, bytes => admission.slot.sent(bytes));
+    } finally {
+      admission.slot.end();
+    }
+  }
+  const { retryAfter, place } = admission;
+  reply.header('Retry-After', retryAfter);
+  return text(reply, 503, `the image waits its turn: place ${place} in the queue, come back in ${retryAfter} s\n`);
+}
+
+export async function sendPlanned(
+  ports: BootPlanePorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  planned: Planned,
+  progress?: (bytes: number) => void,
+): Promise<void> {
+  const { name, stage, session, uid, file } = planned;
+  const whose = { ...(session !== undefined && { session }), ...(uid !== undefined && { node: uid }) };
+  const begun = performance.now();
+  const resource = {
+    path: ports.blobPath(file.blob),
+    offset: file.offset,
+    size: file.size,
+    etag: file.sha256,
+    type: 'application/octet-stream',
+  };
+  let sent: Sent;
+  try {
+    sent = await send(request, reply, resource, progress);
+  } catch (error) {
+    ports.boots.note({
+      stage,
+      ...whose,
+      peer: peerOf(request),
+      error: `the head cannot read the stored ${name}: ${reasonOf(error)}`,
+    });
+    throw error;
+  }
+  if (sent.bytes === 0) return;
+  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+  const resumed = sent.start > 0 ? ` from byte ${sent.start}` : '';
+  const cut = sent.complete ? '' : `, cut off after ${sent.bytes} bytes`;
+  ports.boots.note({
+    stage,
+    ...whose,
+    peer: peerOf(request),
+    bytes: sent.bytes,
+    detail: `${name}${resumed} in ${seconds} s${cut}`,
+  });
+}
+
+/** Sends the file; one that cannot be read is an error for the log and a 500 for the node. */
+export async function send(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  file: Parameters<typeof sendFile>[2],
+  progress?: (bytes: number) => void,
+): Promise<Sent> {
+  reply.hijack();
+  try {
+    return await sendFile(request.raw, reply.raw, file, progress);
+  } catch (error) {
+    // The framework has let go of this reply: an answer must be given here, and a broken one must not look whole.
+    if (reply.raw.headersSent) reply.raw.destroy();
+    else reply.raw.writeHead(500, { 'Content-Length': 0 }).end();
+    throw error;
+  }
+}

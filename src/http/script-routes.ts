@@ -1,0 +1,57 @@
+// Stage 5 over HTTP: the script of a boot, in the language of the loader that asks.
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { STYLES } from '../boot/styles/style.ts';
+import { kickstartProblem, type Refuse } from './installer-routes.ts';
+import type { BootPlanePorts } from './ports.ts';
+import { peerOf, text } from './replies.ts';
+import type { Language } from './script-languages.ts';
+
+/** Stage 5: the plan is resolved and frozen, and the session minted; it is durable before its id is given away. */
+export async function answerScript(
+  ports: BootPlanePorts,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  refuse: Refuse,
+  language: Language,
+): Promise<FastifyReply> {
+  const node = ports.directory.nodeByIp(request.ip);
+  if (!node) return refuse(request, reply, 403, `${request.ip} is no node's address`);
+  if (!ports.boots.mayMint(node.uid)) {
+    return refuse(
+      request,
+      reply,
+      403,
+      `${node.name} asked for a script without a DHCP exchange of booting firmware before it`,
+    );
+  }
+  reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
+  if (request.method === 'HEAD') return text(reply, 200, '');
+  const scripts = await readScripts(ports, language);
+  const unanswered = await kickstartProblem(ports, node.uid);
+  // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
+  const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
+  if ('refusal' in answer) {
+    ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal });
+    ports.log.warn({ node: node.name }, `no script: ${answer.refusal}`);
+    return text(reply, 200, language.renderRefusal(scripts.get(language.refused) ?? '', node.name, answer.refusal));
+  }
+  const { plan } = answer;
+  const template = scripts.get(language.file(plan)) ?? '';
+  const { id, boot } = ports.boots.mint(plan, peerOf(request));
+  if (STYLES[plan.style]?.handsOver) ports.boots.handOver(boot);
+  await ports.save(boot);
+  // Nothing more of it is asked for: the script is all there is to the boot.
+  if (!STYLES[plan.style]?.needsKernel) await ports.takeOnce(boot);
+  // The specification's audit line, word for word.
+  ports.log.info(
+    { audit: true, node: plan.node.name, boot: boot.id },
+    `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
+  );
+  return text(reply, 200, language.render(template, plan, id, ports, boot));
+}
+
+/** Every script that a plan may need, by its name. */
+async function readScripts(ports: BootPlanePorts, { files }: Language): Promise<Map<string, string>> {
+  const names = new Set(files);
+  return new Map(await Promise.all(Array.from(names, async name => [name, await ports.template(name)] as const)));
+}
