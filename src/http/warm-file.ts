@@ -16,6 +16,8 @@ const FILES = 32;
 
 /** Parts of files that are in the page cache as far as is known, by path. */
 const warm = new Map<string, Set<number>>();
+/** Where reads go that only warm a file: nobody looks at it. */
+const nowhere = Buffer.allocUnsafeSlow(PART);
 
 export class WarmFile {
   private readonly handle: FileHandle;
@@ -30,30 +32,52 @@ export class WarmFile {
     return new WarmFile(await open(path, 'r'), path);
   }
 
-  /** Fills the buffer from a position; answers the bytes that were there. Gives the event loop its turn in either case. */
-  async read(buffer: Buffer, position: number): Promise<number> {
-    const first = Math.floor(position / PART);
-    const last = Math.floor((position + buffer.length - 1) / PART);
-    if (!this.isWarm(first, last)) {
-      const { bytesRead } = await this.handle.read(buffer, 0, buffer.length, position);
-      for (let part = first; part <= last; part++) this.parts.add(part);
-      return bytesRead;
+  get descriptor(): number {
+    return this.handle.fd;
+  }
+
+  /**
+   * Sees to it that these bytes can be read without waiting for the disk; answers how many of them there are. Gives the event loop
+   * its turn in any case.
+   */
+  async warm(position: number, length: number): Promise<number> {
+    let end = Number.POSITIVE_INFINITY;
+    let waited = false;
+    for (
+      let part = partOf(position);
+      part <= partOf(position + length - 1) && end === Number.POSITIVE_INFINITY;
+      part++
+    ) {
+      if (this.parts.has(part)) continue;
+      waited = true;
+      const { bytesRead } = await this.handle.read(nowhere, 0, PART, part * PART);
+      if (bytesRead === PART) this.parts.add(part);
+      else end = part * PART + bytesRead;
     }
-    await new Promise(resolve => setImmediate(resolve));
+    if (!waited) await new Promise(resolve => setImmediate(resolve));
+    return Math.max(0, Math.min(length, end - position));
+  }
+
+  /** Fills the buffer from a position that is warm; answers the bytes that were there. */
+  read(buffer: Buffer, position: number): number {
+    return this.timed(() => readSync(this.handle.fd, buffer, 0, buffer.length, position));
+  }
+
+  /** Does a read of what is warm. */
+  timed<Result>(read: () => Result): Result {
     const begun = performance.now();
-    const bytes = readSync(this.handle.fd, buffer, 0, buffer.length, position);
+    const result = read();
     if (performance.now() - begun > COLD_MS) this.parts.clear();
-    return bytes;
+    return result;
   }
 
   async close(): Promise<void> {
     await this.handle.close();
   }
+}
 
-  private isWarm(first: number, last: number): boolean {
-    for (let part = first; part <= last; part++) if (!this.parts.has(part)) return false;
-    return true;
-  }
+function partOf(position: number): number {
+  return Math.floor(position / PART);
 }
 
 function partsOf(path: string): Set<number> {

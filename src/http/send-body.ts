@@ -1,0 +1,106 @@
+// The bytes of a file into a connection: by sendfile(2) out of the page cache, or by a buffer where that cannot be had.
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Libc } from '../libc.ts';
+import type { WarmFile } from './warm-file.ts';
+
+export interface Body {
+  /** First byte, counted in the file. */
+  from: number;
+  length: number;
+  status: number;
+  /** Told of the bytes that the kernel has taken. */
+  progress(bytes: number): void;
+}
+
+/** What a slow client costs here beside its connection, in bytes. */
+const WAKE = 4096;
+/** The most that one connection sends before the others have their turn. */
+const TURN = 1 << 20;
+const COPIED = 128 * 1024;
+
+/**
+ * Sends as much as the connection takes at once by sendfile, which neither copies the bytes nor holds memory for a slow client.
+ * Node does not tell when a connection takes more, except by the end of a write: so what follows a full connection is a small
+ * write of Node's own.
+ */
+export async function sendByKernel(
+  response: ServerResponse,
+  source: WarmFile,
+  body: Body,
+  libc: Libc,
+): Promise<number> {
+  const { from, length, status, progress } = body;
+  const end = new Ending(response);
+  const small = Buffer.allocUnsafe(Math.min(WAKE, length));
+  let sent = 0;
+  response.writeHead(status, { 'Content-Length': length });
+  while (sent < length && !end.reached) {
+    const wanted = Math.min(small.length, await source.warm(from + sent, Math.min(TURN, length - sent)));
+    const bytesRead = source.read(small.subarray(0, wanted), from + sent);
+    if (bytesRead === 0 || !(await end.written(small.subarray(0, bytesRead)))) break;
+    sent += bytesRead;
+    progress(bytesRead);
+    while (sent < length && !end.reached) {
+      const there = await source.warm(from + sent, Math.min(TURN, length - sent));
+      if (there === 0) return sent;
+      const socket = descriptorOf(response.socket);
+      if (socket === undefined) return sent;
+      const taken = source.timed(() => libc.sendfile(socket, source.descriptor, from + sent, there));
+      // EAGAIN is a full connection; what else there is, an end of the connection for one, the next write is told
+      if (typeof taken !== 'number' || taken === 0) break;
+      sent += taken;
+      progress(taken);
+    }
+  }
+  return sent;
+}
+
+/** For a machine without the library: a buffer for each transfer. */
+export async function sendByCopy(response: ServerResponse, source: WarmFile, body: Body): Promise<number> {
+  const { from, length, status, progress } = body;
+  const end = new Ending(response);
+  const buffer = Buffer.allocUnsafeSlow(Math.min(COPIED, length));
+  let sent = 0;
+  response.writeHead(status, { 'Content-Length': length });
+  while (sent < length && !end.reached) {
+    const there = await source.warm(from + sent, Math.min(COPIED, length - sent));
+    const bytesRead = source.read(buffer.subarray(0, there), from + sent);
+    if (bytesRead === 0 || !(await end.written(buffer.subarray(0, bytesRead)))) break;
+    sent += bytesRead;
+    progress(bytesRead);
+  }
+  return sent;
+}
+
+/** The descriptor of a connection that is still Node's: once closed the kernel may give its number to another. */
+function descriptorOf(socket: Socket | null): number | undefined {
+  const handle = socket && !socket.destroyed ? Reflect.get(socket, '_handle') : undefined;
+  const fd: unknown = handle?.fd;
+  return typeof fd === 'number' && fd >= 0 ? fd : undefined;
+}
+
+/** Writes until the connection ends. */
+class Ending {
+  reached: boolean;
+  private readonly response: ServerResponse;
+  private wake: (whole: boolean) => void = () => {};
+
+  constructor(response: ServerResponse) {
+    this.response = response;
+    this.reached = response.destroyed;
+    response.once('close', () => {
+      this.reached = true;
+      this.wake(false);
+    });
+  }
+
+  /** Whether the kernel has taken all of it. */
+  written(bytes: Buffer): Promise<boolean> {
+    return new Promise(resolve => {
+      if (this.reached) return resolve(false);
+      this.wake = resolve;
+      this.response.write(bytes, error => resolve(!error));
+    });
+  }
+}

@@ -1,0 +1,72 @@
+// The system calls that Node does not have, by libc through koffi (docs/decisions/0003-dhcp-sockets.md and 0007-system-calls.md).
+// Answers are the result, not negative, or the code of the system's error; nothing here throws.
+import { getSystemErrorName } from 'node:util';
+
+/** Linux, the same on every architecture that koffi is built for (asm-generic/socket.h); sockets of MIPS and SPARC differ. */
+export const SOCKET = {
+  AF_INET: 2,
+  SOCK_DGRAM_CLOEXEC_NONBLOCK: 2 | 0o2000000 | 0o4000,
+  SOL_SOCKET: 1,
+  SO_REUSEADDR: 2,
+  SO_RCVBUF: 8,
+  SO_BINDTODEVICE: 25,
+  SOL_UDP: 17,
+  UDP_SEGMENT: 103,
+} as const;
+
+export type Called = number | { code: string };
+
+export interface Libc {
+  socket(domain: number, type: number, protocol: number): Called;
+  setsockopt(fd: number, level: number, name: number, value: Uint8Array): Called;
+  /** @param address a struct sockaddr: see `socketAddress` */
+  bind(fd: number, address: Uint8Array): Called;
+  close(fd: number): Called;
+  /** From a file, at a position, to a socket; the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
+  sendfile(socket: number, file: number, position: number, length: number): Called;
+}
+
+let loaded: Promise<Libc> | undefined;
+
+/** Loads the library, once; rejects where it cannot be had. */
+export function loadLibc(): Promise<Libc> {
+  loaded ??= load();
+  return loaded;
+}
+
+async function load(): Promise<Libc> {
+  const { default: koffi } = await import('koffi');
+  const libc = koffi.load(null);
+  const makeSocket = libc.func('int socket(int domain, int type, int protocol)');
+  const setOption = libc.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)');
+  const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t length)');
+  const close = libc.func('int close(int fd)');
+  const sendFile = libc.func('int64_t sendfile(int out, int in, int64_t *position, size_t length)');
+  const position = new BigInt64Array(1);
+  const called = (result: number): Called =>
+    result >= 0 ? Number(result) : { code: getSystemErrorName(-koffi.errno()) };
+  return {
+    socket: (domain, type, protocol) => called(makeSocket(domain, type, protocol)),
+    setsockopt: (fd, level, name, value) => called(setOption(fd, level, name, value, value.length)),
+    bind: (fd, address) => called(bind(fd, address, address.length)),
+    close: fd => called(close(fd)),
+    sendfile(socket, file, from, length) {
+      position[0] = BigInt(from);
+      return called(sendFile(socket, file, position, length));
+    },
+  };
+}
+
+/** An int as setsockopt takes it. */
+export function nativeInt(value: number): Buffer {
+  return Buffer.from(Int32Array.of(value).buffer);
+}
+
+/** struct sockaddr_in: family in the machine's order, port and address in the network's. */
+export function socketAddress(address: string, port: number): Buffer {
+  const bytes = Buffer.alloc(16);
+  Buffer.from(Uint16Array.of(SOCKET.AF_INET).buffer).copy(bytes, 0);
+  bytes.writeUInt16BE(port, 2);
+  Buffer.from(address.split('.').map(Number)).copy(bytes, 4);
+  return bytes;
+}
