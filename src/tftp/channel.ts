@@ -1,9 +1,11 @@
 // The socket of one transfer: its port is the transfer's identity at the server (RFC 1350 §4), or the one that all share.
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
+import type { Libc } from '../libc.ts';
 import type { Place } from './admission.ts';
 import type { Timed } from './deadlines.ts';
 import type { Negotiated } from './options.ts';
-import { dataHeader, decodePacket, ERROR_CODE, encodeError, encodeOack } from './packet.ts';
+import { decodePacket, ERROR_CODE, encodeError, encodeOack } from './packet.ts';
+import { blocksOfDatagram, dataPackets, openSegmenting } from './segments.ts';
 import { type Action, Transfer } from './transfer.ts';
 
 export interface Client {
@@ -41,6 +43,8 @@ export class Channel implements Place, Timed {
   private readonly now: () => number;
   private socket: Socket | undefined;
   private isShared = false;
+  /** Blocks that one send may carry, because the system cuts them apart. */
+  private together = 1;
   private oack: Buffer | undefined;
   private done = false;
 
@@ -69,8 +73,9 @@ export class Channel implements Place, Timed {
   /**
    * Opens the socket and sends the first packet.
    * @param shared the server's own socket, when all transfers go by its port; whoever reads it calls `received`
+   * @param libc for windows that go out by one call
    */
-  start(localAddress: string, work: Work, shared?: Socket): void {
+  start(localAddress: string, work: Work, { shared, libc }: { shared?: Socket; libc?: Libc } = {}): void {
     if (this.done) return;
     this.work = work;
     if (shared) {
@@ -84,7 +89,13 @@ export class Channel implements Place, Timed {
     socket.on('message', (bytes, from) => this.received(bytes, from));
     socket.on('error', error => this.fail(`no socket: ${error.message}`, false));
     socket.once('listening', () => this.begin(work));
-    socket.bind({ address: localAddress, port: 0, exclusive: true });
+    const { blockSize, windowSize } = work.terms;
+    const fd = libc && windowSize > 1 ? openSegmenting(libc, localAddress, blockSize) : undefined;
+    if (fd === undefined) socket.bind({ address: localAddress, port: 0, exclusive: true });
+    else {
+      this.together = blocksOfDatagram(blockSize);
+      socket.bind({ fd });
+    }
   }
 
   /** The client sent its request a second time. */
@@ -144,11 +155,18 @@ export class Channel implements Place, Timed {
     if (!this.work || !this.socket) return;
     const { content, terms } = this.work;
     const { address, port } = this.client;
-    for (let block = first; block <= last; block++) {
-      const start = (block - 1) * terms.blockSize;
-      const data = content.subarray(start, start + terms.blockSize);
-      this.socket.send([dataHeader(block), data], port, address);
+    for (let from = first; from <= last; from += this.together) {
+      const to = Math.min(last, from + this.together - 1);
+      const packets = dataPackets(content, terms.blockSize, from, to);
+      if (to === from) this.socket.send(packets, port, address);
+      else this.socket.send(packets, port, address, error => error && this.sendApart(from, to));
     }
+  }
+
+  /** The device of this client's wire cuts nothing (EIO), or its frames are shorter (EINVAL): each block by itself, from now on. */
+  private sendApart(first: number, last: number): void {
+    this.together = 1;
+    if (!this.done) this.sendBlocks(first, last);
   }
 
   private reply(bytes: Buffer, to: Client): void {

@@ -2,6 +2,7 @@
 import type { RemoteInfo, Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { MusterError, reasonOf } from '../errors.ts';
+import { type Libc, loadLibc } from '../libc.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { Channel, type Client, type Outcome, openSocket } from './channel.ts';
 import { Deadlines } from './deadlines.ts';
@@ -68,6 +69,7 @@ class Server implements TftpServer {
   private readonly deadlines: Deadlines;
   private readonly report: Report;
   private readonly socket: Socket = openSocket();
+  private libc: Libc | undefined;
   private closed: Promise<void> | undefined;
   private readonly counts = { finished: 0, failed: 0, refused: 0, ignored: 0, bytes: 0 };
 
@@ -82,6 +84,7 @@ class Server implements TftpServer {
 
   async listen(): Promise<void> {
     const { address, port } = this.options;
+    this.libc = await loadLibc().catch(() => undefined);
     try {
       // RFC 1123 §4.2.3.4, no answer to broadcasts: a socket bound to one address receives none.
       const listening = once(this.socket, 'listening');
@@ -171,7 +174,7 @@ class Server implements TftpServer {
       channel.start(
         this.options.address,
         { file, content: sent, ...negotiate(request.options, sent.length) },
-        this.options.singlePort ? this.socket : undefined,
+        { ...(this.options.singlePort && { shared: this.socket }), ...(this.libc && { libc: this.libc }) },
       );
     } catch (error) {
       this.channels.leave(channel);

@@ -1,0 +1,47 @@
+// A window of DATA packets by one call: Linux cuts one long datagram into packets of equal length (UDP_SEGMENT), the last one shorter.
+//
+// Sixteen blocks so cost little more than one: the way through the system's network stack is gone once. It needs libc, packets
+// that fit the wire unfragmented, and a network device that plays along; without any of these each block is a call.
+import { type Called, type Libc, nativeInt, SOCKET, socketAddress } from '../libc.ts';
+import { dataHeader } from './packet.ts';
+
+/** What fits a frame of Ethernet beside the headers of IP and UDP: 1500 - 20 - 8. */
+const MOST_PACKET = 1472;
+/** All else that a transfer's socket sends, OACK and ERROR, is shorter than a packet of such a block, and so never cut. */
+const LEAST_BLOCK = 512;
+const DATA_HEADER = 4;
+/** The kernel's bound (UDP_MAX_SEGMENTS), and the longest datagram that IPv4 has. */
+const MOST_SEGMENTS = 64;
+const MOST_DATAGRAM = 65_507;
+
+/**
+ * A UDP socket, bound to a free port of the address, that cuts what is longer than a block's packet. The descriptor is for
+ * `socket.bind({ fd })`; undefined where the system or the block size does not allow it.
+ */
+export function openSegmenting(libc: Libc, address: string, blockSize: number): number | undefined {
+  if (blockSize < LEAST_BLOCK || blockSize + DATA_HEADER > MOST_PACKET) return undefined;
+  const fd = libc.socket(SOCKET.AF_INET, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
+  if (typeof fd !== 'number') return undefined;
+  const steps: readonly (() => Called)[] = [
+    () => libc.setsockopt(fd, SOCKET.SOL_UDP, SOCKET.UDP_SEGMENT, nativeInt(blockSize + DATA_HEADER)),
+    () => libc.bind(fd, socketAddress(address, 0)),
+  ];
+  if (steps.every(step => typeof step() === 'number')) return fd;
+  libc.close(fd);
+  return undefined;
+}
+
+/** Blocks of one datagram that is to be cut. */
+export function blocksOfDatagram(blockSize: number): number {
+  return Math.min(MOST_SEGMENTS, Math.floor(MOST_DATAGRAM / (blockSize + DATA_HEADER)));
+}
+
+/** The pieces of DATA packets, from the first block to the last, one behind the other. */
+export function dataPackets(content: Buffer, blockSize: number, first: number, last: number): Buffer[] {
+  const pieces: Buffer[] = [];
+  for (let block = first; block <= last; block += 1) {
+    const start = (block - 1) * blockSize;
+    pieces.push(dataHeader(block), content.subarray(start, start + blockSize));
+  }
+  return pieces;
+}
