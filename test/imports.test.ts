@@ -4,7 +4,17 @@ import test from 'ava';
 import { packageRoot } from '../src/package-root.ts';
 
 /** What each folder of src may import besides itself. The table in docs/architecture.md says the same in words. */
-const COMMON = ['wire', 'libc.ts', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts', 'package-root.ts', 'config.ts', 'process'];
+const COMMON = [
+  'wire',
+  'libc.ts',
+  'networks.ts',
+  'errors.ts',
+  'log.ts',
+  'nearest.ts',
+  'package-root.ts',
+  'config.ts',
+  'process',
+];
 const ALLOWED: Record<string, string[]> = {
   wire: [],
   'libc.ts': [],

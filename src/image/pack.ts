@@ -47,10 +47,10 @@ export const NOT_PACKED: readonly string[] = [
  * Errors: `tool-missing`, `tool-failed` (nothing is left behind then).
  */
 export async function packImage(options: PackOptions): Promise<RootRange> {
-  const { root, file } = options;
+  const { file } = options;
   await rm(file, { force: true });
   try {
-    await squash(options, options.onProgress ? await treeSize(root) : 0);
+    await squash(options);
     const size = (await fileSize(file)) - ROOT_OFFSET;
     await addTable(file, size);
     return { offset: ROOT_OFFSET, size };
@@ -60,15 +60,26 @@ export async function packImage(options: PackOptions): Promise<RootRange> {
   }
 }
 
-async function squash(options: PackOptions, total: number): Promise<void> {
+async function squash(options: PackOptions): Promise<void> {
   const { root, file, onProgress, compression = 'zstd' } = options;
   let rest = '';
+  // Counted while it packs, by the same look at each file: a count before would make the packing of small files half as fast again.
+  let total = 0;
+  const counted =
+    onProgress &&
+    treeSize(root).then(
+      bytes => {
+        total = bytes;
+      },
+      // Without a total there is no progress, and mksquashfs says what is wrong with the tree
+      () => {},
+    );
   // Its own bar, `[===  /] 1234/5678  21%` in blocks, four times a second: a line for each file would cost more than packing it.
   const count = (text: string): void => {
     const bars = [...(rest + text).matchAll(/\] +(\d+)\/(\d+) +\d+%/g)];
     rest = (rest + text).slice(-200);
     const [, done = '0', blocks = '0'] = bars.at(-1) ?? [];
-    if (Number(blocks) > 0) onProgress?.(Math.round((total * Number(done)) / Number(blocks)), total);
+    if (Number(blocks) > 0 && total > 0) onProgress?.(Math.round((total * Number(done)) / Number(blocks)), total);
   };
   // The time in the superblock would make each run another file. Times of files stay: programs compare them.
   const time = process.env['SOURCE_DATE_EPOCH'] === undefined ? ['-mkfs-time', '0'] : [];
@@ -81,6 +92,7 @@ async function squash(options: PackOptions, total: number): Promise<void> {
     ...(options.signal ? { signal: options.signal } : {}),
     keepBytes: 4096,
   });
+  await counted;
   onProgress?.(total, total);
 }
 

@@ -8,16 +8,20 @@ import { runOk } from '../../src/process/run.ts';
 import { type BenchRow, median, row } from './row.ts';
 
 /** Needs `mksquashfs` and `unsquashfs` (squashfs-tools). Both pack with zstd, and ours tells its progress, as modimg does. */
-export async function* benchImage(files = 20_000, rounds = 3): AsyncGenerator<BenchRow> {
+export async function* benchImage(files = 20_000, rounds = 5): AsyncGenerator<BenchRow> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-bench-'));
   try {
     const tree = join(folder, 'tree');
     await makeTree(tree, files);
     const [ours, plain] = [join(folder, 'ours'), join(folder, 'plain')];
     const quiet = ['-comp', 'zstd', '-noappend', '-no-progress', '-quiet'];
-    yield await compare(`pack ${files} files`, 'mksquashfs', rounds, [
+    yield await compare(`pack ${files} files`, 'mksquashfs and sync', rounds, [
       async () => void (await packImage({ root: tree, file: ours, onProgress: () => {} })),
-      async () => void (await runOk('mksquashfs', [tree, plain, ...quiet])),
+      async () => {
+        await runOk('mksquashfs', [tree, plain, ...quiet]);
+        // An image that is said to be there is on the disk
+        await runOk('sync', [plain]);
+      },
     ]);
     const back = join(folder, 'back');
     yield await compare(`unpack ${files} files`, 'unsquashfs', rounds, [
