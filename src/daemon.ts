@@ -7,6 +7,7 @@ import { beginBackup } from './backup/write.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
+import { type Lent, openLeases, shownLeases, unknownMachines } from './daemon/leases.ts';
 import { Metrics } from './daemon/metrics.ts';
 import { startMetricsServer } from './daemon/metrics-server.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
@@ -51,24 +52,26 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const sshKey = await headSshKey(state);
   await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
   const tftp = await startTftp(state, files.served, stops);
-  await startDhcp(state, files, unknown, stops);
+  const lent = await openLeases(state);
+  await startDhcp(state, files, unknown, lent, stops);
   startRouterAdvertiser(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
-  await startAdmin(state, { unknown, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
+  await startAdmin(state, { unknown, lent, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
 
 interface AdminParts {
   unknown: UnknownMachines;
+  lent: Lent;
   tftp: (() => TftpStats) | undefined;
   kickstarts: Kickstarts;
   power: PowerAccess;
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { unknown, tftp, kickstarts, power } = parts;
+  const { unknown, lent, tftp, kickstarts, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
@@ -88,7 +91,8 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     kickstarts,
     power,
     transfers: () => state.governor.list(),
-    unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
+    unknown: () => unknownMachines(unknown, lent, directory),
+    leases: () => shownLeases(lent, directory),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
     collect: async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now }),

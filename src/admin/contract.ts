@@ -216,6 +216,25 @@ export interface UnknownMachine {
   vendor: string;
   /** Where it was seen: `the boot network`, or behind a relay agent. */
   where: string;
+  /** The address that it is lent, when it is. */
+  ip?: string;
+}
+
+/** An address that is, or was, lent to a machine that is no node. Times are milliseconds since 1970. */
+export interface ShownLease {
+  ip: string;
+  mac: string;
+  network: string;
+  /** `declined`: another machine was found to use the address. */
+  state: 'active' | 'expired' | 'declined';
+  /** What the machine calls itself, and its vendor class; either may be empty. */
+  hostname: string;
+  vendor: string;
+  since: number;
+  renewed: number;
+  until: number;
+  /** The node that it has become since. */
+  node?: string;
 }
 
 export type { AuditLine, BootEvent, BootPlan, Collected, Inherited, Kind, NodeState, NodeStatus, StoredBlob, Timeline };

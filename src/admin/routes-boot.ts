@@ -62,6 +62,13 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
     async () => ({ success: true, data: ports.unknown() }),
   );
   server.get(
+    '/api/v1/leases',
+    about('Addresses that are lent to machines that are no nodes, and that were.', {
+      data: 'the leases in the order of address',
+    }),
+    async () => ({ success: true, data: ports.leases() }),
+  );
+  server.get(
     '/api/v1/boots',
     about('The boots that are under way: how far they are, and who waits for an image.', {
       data: 'boots with their stage, and transfers with rate and remaining time',

@@ -17,6 +17,7 @@ const CONFIG = {
   'dhcp.dns': ['10.54.0.1'],
   'dhcp.domain': 'cluster.local',
   'dhcp.lease_seconds': 600,
+  'dhcp.unknown_lease_seconds': 120,
 };
 const TIMEOUT_MS = 30_000;
 
@@ -26,6 +27,7 @@ interface Event {
   msg?: string;
   level?: string;
   note?: { stage: string; error?: string };
+  saved?: { ip: string; mac: string; hostname: string }[];
   seen?: { mac: string };
 }
 
@@ -41,6 +43,9 @@ class Wire {
   private server: ChildProcess | undefined;
   private wake: (() => void)[] = [];
 
+  /** What else the configuration says. */
+  config: Record<string, unknown> = {};
+
   async start(...nodes: BootNode[]): Promise<void> {
     for (const name of [this.head, this.client]) await runOk('ip', ['netns', 'add', name]);
     await this.ip(this.head, 'link add eth0 type veth peer name eth0 netns', this.client);
@@ -51,7 +56,15 @@ class Wire {
       await this.ip(name, 'link set eth0 up');
     }
     const serve = join(import.meta.dirname, 'serve.js');
-    const args = ['netns', 'exec', this.head, process.execPath, serve, '10.54.0.1/24', JSON.stringify(CONFIG)];
+    const args = [
+      'netns',
+      'exec',
+      this.head,
+      process.execPath,
+      serve,
+      '10.54.0.1/24',
+      JSON.stringify({ ...CONFIG, ...this.config }),
+    ];
     const server = spawn('ip', args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.server = server;
     server.once('exit', status => this.wakeAll({ msg: `the server ended with status ${status}` }));
@@ -123,9 +136,15 @@ class Wire {
   }
 }
 
-async function onWire(t: ExecutionContext, programs: string[], body: (wire: Wire) => Promise<void>): Promise<void> {
+async function onWire(
+  t: ExecutionContext,
+  programs: string[],
+  body: (wire: Wire) => Promise<void>,
+  config: Record<string, unknown> = {},
+): Promise<void> {
   if (!requireAll(t, { root: true, programs: ['ip', ...programs] })) return;
   const wire = new Wire();
+  wire.config = config;
   try {
     await wire.start(NODE);
     await body(wire);
@@ -249,6 +268,35 @@ test('RFC 2131 §4.3.3: when dhclient finds its address in use, the administrato
     t.is(warning.level, 'warn');
     t.truthy(await wire.until(event => event.note?.error?.includes('another machine') === true));
   });
+});
+
+test('a machine that is no node is lent an address of the range, saved before it hears of it; a used one is left out', async t => {
+  const config = { 'dhcp.range': '10.54.0.200-10.54.0.210' };
+  const body = async (wire: Wire): Promise<void> => {
+    await wire.set();
+    // Another machine on the wire has the first address of the range
+    const other = `${wire.client}x`;
+    await runOk('ip', ['netns', 'add', other]);
+    t.teardown(() => run('ip', ['netns', 'del', other]));
+    await wire.ip(wire.client, 'link add eth1 link eth0 type macvlan mode bridge');
+    await wire.ip(wire.client, 'link set eth1 netns', other);
+    await wire.ip(other, 'link set eth1 address 52:54:00:54:00:99 up');
+    await wire.ip(other, 'addr add 10.54.0.200/24 dev eth1');
+    const args = ['-i', 'eth0', '-q', '-n', '-f', '-x', 'hostname:stranger', '-s', wire.script()];
+    await runOk('ip', ['netns', 'exec', wire.client, 'busybox', 'udhcpc', ...args], { timeoutMs: TIMEOUT_MS });
+    t.regex(wire.leases(), /\nip=10\.54\.0\.201\n/);
+    t.regex(wire.leases(), /\nlease=120\n/);
+    t.regex(wire.leases(), /\nrouter=10\.54\.0\.254\n/);
+    const saved = await wire.until(event => event.saved !== undefined);
+    t.like(saved.saved?.[0], { ip: '10.54.0.201', mac: MAC, hostname: 'stranger' });
+    const used = await wire.until(event => event.msg?.startsWith('10.54.0.200 is in use by') === true);
+    t.regex(used.msg ?? '', /in use by 52:54:00:54:00:99/);
+    t.is((await wire.until(event => event.seen !== undefined)).seen?.mac, MAC);
+    await wire.set(NODE);
+    await udhcpc(wire);
+    t.true(wire.leases().includes('\nip=10.54.0.100\n'), 'once it is a node it gets its own address');
+  };
+  await onWire(t, ['busybox'], body, config);
 });
 
 test('the client of the package `dhcp` gets a lease', async t => {
