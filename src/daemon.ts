@@ -18,29 +18,32 @@ import { openState, type State, type Stops } from './daemon/state.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
+import type { Networks } from './networks.ts';
 import { version } from './package-root.ts';
 import type { TftpStats } from './tftp/server.ts';
 import { parseSubnet, type Subnet } from './wire/ip.ts';
 
 export interface Daemon {
+  /** To be called when keys of the configuration in use have new values. */
+  reloaded(): void;
   stop(): Promise<void>;
 }
 
 /** Starts everything that the configuration asks for; when a part cannot start, those before it are stopped again. */
 export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
   const stops: Stops = [];
+  const networks = networksOf(config);
   try {
-    await start(config, log, stops);
+    await start(config, networks, log, stops);
   } catch (error) {
     await stopAll(stops, log);
     throw error;
   }
-  return { stop: async () => stopAll(stops, log) };
+  return { reloaded: () => networks.adopt(networksOf(config)), stop: async () => stopAll(stops, log) };
 }
 
-async function start(config: Config, log: Log, stops: Stops): Promise<void> {
+async function start(config: Config, networks: Networks, log: Log, stops: Stops): Promise<void> {
   const network = bootNetwork(config);
-  const networks = networksOf(config);
   const nic = findInterfaces(config, networks);
   makeFolder(config['paths.state'], 'paths.state', 0o700);
   makeFolder(dirname(config['paths.socket']), 'paths.socket', 0o755);

@@ -110,6 +110,16 @@ export class Networks {
     return this.all.filter(item => item.attached);
   }
 
+  /** Takes over the settings that nodes are told (router, name servers, domain, lease time) of networks of the same names. */
+  adopt(next: Networks): void {
+    for (const item of this.all) {
+      const other = next.all.find(({ name }) => name === item.name);
+      if (!other) continue;
+      const { router, dns, domain, leaseSeconds } = other;
+      Object.assign(item, { router, dns, domain, leaseSeconds });
+    }
+  }
+
   /** The network that an address lies in. */
   of(ip: string): BootNetwork | undefined {
     if (this.all.length === 1) return subnetContains(this.main.subnet, ip) ? this.main : undefined;
