@@ -251,7 +251,9 @@ function onDecline(request: Request, node: BootNode, context: Scenery): Answer {
 
 /** RFC 2131 §4.3.4: a static address stays the node's; there is nothing to free. */
 function onRelease(request: Request, node: BootNode, context: Scenery): Answer {
-  if (!isOurs(request.serverIdentifier, context.server, context.networks)) return elsewhere(request, node);
+  // RFC 2131 table 5 asks for the identifier; systemd-networkd sends none, and means the server that it sends to
+  if (request.serverIdentifier !== undefined && !isOurs(request.serverIdentifier, context.server, context.networks))
+    return elsewhere(request, node);
   return { accepted: `${node.name} released ${request.packet.ciaddr}`, level: 'debug' };
 }
 

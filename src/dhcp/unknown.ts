@@ -161,8 +161,10 @@ function onRelease(request: Request, scenery: Scenery): Answer {
   const { ciaddr } = request.packet;
   const scene = sceneOf(ciaddr, request, scenery);
   const lease = scenery.leases.of(mac);
-  if (lease?.ip !== ciaddr || !isOurs(request.serverIdentifier, scene.server, scenery.context.networks))
-    return refuse(`${ciaddr} is not lent to ${mac} by this server`);
+  const { serverIdentifier } = request;
+  // systemd-networkd sends no identifier, and means the server that it sends to
+  const isMeant = serverIdentifier === undefined || isOurs(serverIdentifier, scene.server, scenery.context.networks);
+  if (lease?.ip !== ciaddr || !isMeant) return refuse(`${ciaddr} is not lent to ${mac} by this server`);
   const ended = { ...lease, until: scenery.context.now?.() ?? 0 };
   return {
     accepted: `the unknown machine ${mac} released ${ciaddr}`,
