@@ -3,6 +3,7 @@
 import type { Collected, StoredBlob } from '../blobs/garbage.ts';
 import type { BootEvent } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/plan.ts';
+import type { Quirk } from '../boot/quirks.ts';
 import type { NodeState, NodeStatus } from '../boot/status.ts';
 import type { Timeline } from '../boot/timeline.ts';
 import type { Why } from '../boot/why.ts';
@@ -237,7 +238,19 @@ export interface ShownLease {
   node?: string;
 }
 
-export type { AuditLine, BootEvent, BootPlan, Collected, Inherited, Kind, NodeState, NodeStatus, StoredBlob, Timeline };
+export type {
+  AuditLine,
+  BootEvent,
+  BootPlan,
+  Collected,
+  Inherited,
+  Kind,
+  NodeState,
+  NodeStatus,
+  Quirk,
+  StoredBlob,
+  Timeline,
+};
 
 /** The field of a request body that names a finished upload, in place of a file's content. */
 export interface UploadReference {

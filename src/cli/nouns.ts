@@ -9,6 +9,7 @@ import { importDistro } from './distro-import.ts';
 import { doctorRun } from './doctor-action.ts';
 import { download } from './download.ts';
 import { nodeExec } from './exec-action.ts';
+import { firmwareList } from './firmware-actions.ts';
 import { imageDiff, imageHistory } from './image-actions.ts';
 import { initRun } from './init-action.ts';
 import { kickstartList, kickstartRender } from './kickstart-actions.ts';
@@ -164,6 +165,14 @@ export const NOUNS: readonly Noun[] = [
     summary: 'answers for installers: kickstart, preseed and autoinstall files',
     selects: false,
     actions: [kickstartList, kickstartRender],
+  },
+  {
+    name: 'firmware',
+    aliases: [],
+    kind: 'node',
+    summary: 'where firmware differs, and what muster does about it',
+    selects: false,
+    actions: [firmwareList],
   },
   {
     name: 'lease',
