@@ -1,10 +1,9 @@
 // Addresses lent to machines that are no nodes: which one, for how long, to whom; message by message.
 import test from 'ava';
-import { networksOf } from '../../src/config.ts';
 import type { Answer, Context } from '../../src/dhcp/exchange.ts';
 import { Leases } from '../../src/dhcp/leases.ts';
 import { Lending } from '../../src/dhcp/lending.ts';
-import { neighbourOf } from '../../src/dhcp/probe.ts';
+import { AddressProbe, neighbourOf } from '../../src/dhcp/probe.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import { temporaryFolder } from '../store/folder.ts';
 import { ask, contextOf, directoryOf, FIRMWARE, HEAD, ipHex, message, networksFor, node } from './build.ts';
@@ -243,9 +242,15 @@ test('the table of neighbours: complete entries count, others do not', t => {
   for (const ip of ['10.54.0.2', '10.54.0.21', '10.54.0.22']) t.is(neighbourOf(table, ip), undefined, ip);
 });
 
+test('an address is in use when its machine says that the port is closed, or the kernel knows a neighbour by it', async t => {
+  const far = new AddressProbe(async () => '');
+  t.is(await far.user('127.0.0.9', '127.0.0.1'), 'somebody', 'as behind a router: all of 127.0.0.0/8 is this machine');
+  const near = new AddressProbe(async () => '127.0.0.9 0x1 0x2 52:54:00:54:00:09 * eth0\n');
+  t.is(await near.user('127.0.0.9', '127.0.0.1'), '52:54:00:54:00:09');
+});
+
 test('a range must lie in its network, and nodes are placed outside of it', t => {
   t.false(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).isUsable('10.54.0.205'));
   t.true(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).isUsable('10.54.0.211'));
   t.is(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).ofRange('10.54.0.210')?.name, 'boot');
-  t.truthy(networksOf);
 });
