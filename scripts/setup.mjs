@@ -70,6 +70,7 @@ function withoutStartingServices(action) {
   const own = !existsSync(POLICY);
   if (own) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
   const hadNginx = existsSync('/etc/init.d/nginx');
+  const hadNetworkManager = existsSync('/usr/sbin/NetworkManager');
   try {
     action();
   } finally {
@@ -77,6 +78,10 @@ function withoutStartingServices(action) {
   }
   if (!hadNginx && existsSync('/run/systemd/system') && existsSync('/etc/init.d/nginx')) {
     run('systemctl', ['-q', 'disable', 'nginx.service']);
+  }
+  // It would take over the interfaces of this machine at the next start
+  if (!hadNetworkManager && existsSync('/run/systemd/system') && existsSync('/usr/sbin/NetworkManager')) {
+    run('systemctl', ['-q', 'disable', 'NetworkManager.service', 'NetworkManager-wait-online.service']);
   }
 }
 

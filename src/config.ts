@@ -6,7 +6,7 @@ import { parse } from 'smol-toml';
 import { MusterError, reasonOf } from './errors.ts';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { nearest } from './nearest.ts';
-import { entriesProblem, type NetworkEntry, Networks, networksProblems } from './networks.ts';
+import { entriesProblem, type NetworkEntry, Networks, networksProblems, parseRange } from './networks.ts';
 import { parseIpv4, parseSubnet } from './wire/ip.ts';
 
 /** One key: how its value is read (a string answer is the problem with it), its default, and what it means. */
@@ -56,6 +56,11 @@ const endpoint = (value: unknown): Reading<string> =>
   typeof value === 'string' && (value === '' || (/^\d+\.\d+\.\d+\.\d+:\d{1,5}$/.test(value) && isEndpoint(value)))
     ? { value }
     : { problem: 'must be an IPv4 address and a port such as "127.0.0.1:9754", or "" for none' };
+
+const range = (value: unknown): Reading<string> =>
+  typeof value === 'string' && (value === '' || parseRange(value))
+    ? { value }
+    : { problem: 'must be two addresses such as "10.54.0.200-10.54.0.250", at most 65536, or "" for none' };
 
 function isEndpoint(text: string): boolean {
   const [ip = '', port] = text.split(':');
@@ -182,6 +187,24 @@ export const CONFIG_KEYS = {
   'dhcp.dns': key(addresses, [], '["10.54.0.1"]', 'The name servers given to nodes.'),
   'dhcp.domain': key(text, '', '"cluster.local"', 'The domain name given to nodes.'),
   'dhcp.lease_seconds': key(integer(60, 31_536_000), 3600, '3600', 'How long an address is leased, in seconds.'),
+  'dhcp.range': key(
+    range,
+    '',
+    '"10.54.0.200-10.54.0.250"',
+    'Addresses of the boot network that are lent to machines that are no nodes; none when empty. No node may have one of them.',
+  ),
+  'dhcp.unknown_lease_seconds': key(
+    integer(60, 31_536_000),
+    600,
+    '600',
+    'How long an address is lent to a machine that is no node, in seconds.',
+  ),
+  'dhcp.probe': key(
+    yesNo,
+    true,
+    'true',
+    'Whether an address is tried before it is lent to a machine that is no node; one that another machine uses is left out for a while.',
+  ),
   networks: key<NetworkEntry[]>(
     networkEntries,
     [],
@@ -369,6 +392,7 @@ export function networksOf(config: Config): Networks {
     dns: config['dhcp.dns'],
     domain: config['dhcp.domain'],
     leaseSeconds: config['dhcp.lease_seconds'],
+    range: config['dhcp.range'],
   };
   return new Networks(defaults, config.networks);
 }

@@ -7,6 +7,7 @@ import { beginBackup } from './backup/write.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
+import { type Lent, openLeases, shownLeases, unknownMachines } from './daemon/leases.ts';
 import { Metrics } from './daemon/metrics.ts';
 import { startMetricsServer } from './daemon/metrics-server.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
@@ -17,29 +18,32 @@ import { openState, type State, type Stops } from './daemon/state.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
+import type { Networks } from './networks.ts';
 import { version } from './package-root.ts';
 import type { TftpStats } from './tftp/server.ts';
 import { parseSubnet, type Subnet } from './wire/ip.ts';
 
 export interface Daemon {
+  /** To be called when keys of the configuration in use have new values. */
+  reloaded(): void;
   stop(): Promise<void>;
 }
 
 /** Starts everything that the configuration asks for; when a part cannot start, those before it are stopped again. */
 export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
   const stops: Stops = [];
+  const networks = networksOf(config);
   try {
-    await start(config, log, stops);
+    await start(config, networks, log, stops);
   } catch (error) {
     await stopAll(stops, log);
     throw error;
   }
-  return { stop: async () => stopAll(stops, log) };
+  return { reloaded: () => networks.adopt(networksOf(config)), stop: async () => stopAll(stops, log) };
 }
 
-async function start(config: Config, log: Log, stops: Stops): Promise<void> {
+async function start(config: Config, networks: Networks, log: Log, stops: Stops): Promise<void> {
   const network = bootNetwork(config);
-  const networks = networksOf(config);
   const nic = findInterfaces(config, networks);
   makeFolder(config['paths.state'], 'paths.state', 0o700);
   makeFolder(dirname(config['paths.socket']), 'paths.socket', 0o755);
@@ -51,24 +55,26 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const sshKey = await headSshKey(state);
   await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
   const tftp = await startTftp(state, files.served, stops);
-  await startDhcp(state, files, unknown, stops);
+  const lent = await openLeases(state);
+  await startDhcp(state, files, unknown, lent, stops);
   startRouterAdvertiser(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
-  await startAdmin(state, { unknown, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
+  await startAdmin(state, { unknown, lent, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
 
 interface AdminParts {
   unknown: UnknownMachines;
+  lent: Lent;
   tftp: (() => TftpStats) | undefined;
   kickstarts: Kickstarts;
   power: PowerAccess;
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { unknown, tftp, kickstarts, power } = parts;
+  const { unknown, lent, tftp, kickstarts, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
@@ -88,7 +94,8 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     kickstarts,
     power,
     transfers: () => state.governor.list(),
-    unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
+    unknown: () => unknownMachines(unknown, lent, directory),
+    leases: () => shownLeases(lent, directory),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
     collect: async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now }),

@@ -1,4 +1,4 @@
-// The system calls that Node does not have, by libc through koffi (docs/decisions/0003-dhcp-sockets.md and 0007-system-calls.md).
+// The system calls that Node does not have, by libc through koffi (docs/decisions/0003-dhcp-sockets.md and 0008-system-calls.md).
 // Answers are the result, not negative, or the code of the system's error; nothing here throws.
 import { getSystemErrorName } from 'node:util';
 

@@ -6,7 +6,7 @@ import { type Config, defaultConfig, loadConfig } from './config.ts';
 import { logDestination } from './daemon/journal.ts';
 import { applyReload } from './daemon/reload.ts';
 import { type ServiceManager, serviceManager } from './daemon/service-manager.ts';
-import { startDaemon } from './daemon.ts';
+import { type Daemon, startDaemon } from './daemon.ts';
 import { MusterError, reasonOf } from './errors.ts';
 import { createLog } from './log.ts';
 import { version } from './package-root.ts';
@@ -53,8 +53,11 @@ async function main(): Promise<number> {
   const told = new Promise<string>(resolve => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
   });
-  process.on('SIGHUP', () => void reload(file, config, log, manager, serving));
-  const daemon = await startDaemon(config, log);
+  let daemon: Daemon | undefined;
+  process.on('SIGHUP', () => {
+    void reload(file, config, log, manager, serving, () => daemon?.reloaded());
+  });
+  daemon = await startDaemon(config, log);
   await manager.ready(serving);
   const signal = await told;
   log.info({ signal }, 'musterd stops');
@@ -69,12 +72,14 @@ async function reload(
   log: ReturnType<typeof createLog>,
   manager: ServiceManager,
   serving: string,
+  reloaded: () => void,
 ): Promise<void> {
   await manager.reloading();
   let status = serving;
   try {
     const { changed, needRestart } = applyReload(config, file === undefined ? defaultConfig() : loadConfig(file));
     log.level = config['log.level'];
+    reloaded();
     log.info({ changed, file }, 'configuration read again');
     if (needRestart.length > 0) {
       status = `${serving}; restart for ${needRestart.join(', ')}`;

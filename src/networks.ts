@@ -1,5 +1,13 @@
 // The networks that nodes boot from: the head's own, and those beside it or behind relay agents. Values and look-ups, no sockets.
-import { parseIpv4, parseSubnet, type Subnet, subnetContains, subnetHost } from './wire/ip.ts';
+import {
+  ipFromNumber,
+  ipToNumber,
+  parseIpv4,
+  parseSubnet,
+  type Subnet,
+  subnetContains,
+  subnetHost,
+} from './wire/ip.ts';
 
 /** One entry of the configuration's `[[networks]]`. */
 export interface NetworkEntry {
@@ -13,6 +21,8 @@ export interface NetworkEntry {
   dns?: readonly string[];
   domain?: string;
   lease_seconds?: number;
+  /** Addresses for machines that are no nodes, `10.56.0.200-10.56.0.250`; none when absent. */
+  range?: string;
   /** Of a network behind relays: the head's address that its nodes speak to; that of `head.address` when absent. */
   via?: string;
   /** Addresses of relay agents that lie outside of the network they ask for. */
@@ -20,6 +30,23 @@ export interface NetworkEntry {
   /** Networks with the same word lie on one wire. */
   shared?: string;
 }
+
+/** Addresses from the first to the last, as numbers, both of them in it. */
+export interface AddressRange {
+  first: number;
+  last: number;
+}
+
+/** Reads `10.56.0.200-10.56.0.250`; undefined when it is no range. */
+export function parseRange(text: string): AddressRange | undefined {
+  const [first, last, ...more] = text.split('-').map(part => parseIpv4(part));
+  if (!first || !last || more.length > 0) return undefined;
+  const range = { first: ipToNumber(first), last: ipToNumber(last) };
+  return range.last >= range.first && range.last - range.first < MOST_IN_RANGE ? range : undefined;
+}
+
+/** A lease is an entry in memory and in the database. */
+const MOST_IN_RANGE = 65_536;
 
 /** A network that nodes have addresses in. */
 export interface BootNetwork {
@@ -36,6 +63,8 @@ export interface BootNetwork {
   dns: readonly string[];
   domain: string;
   leaseSeconds: number;
+  /** For machines that are no nodes. */
+  range: AddressRange | undefined;
   relays: readonly string[];
   shared: string;
 }
@@ -48,6 +77,7 @@ export interface NetworkDefaults {
   dns: readonly string[];
   domain: string;
   leaseSeconds: number;
+  range?: string;
 }
 
 export class Networks {
@@ -61,7 +91,13 @@ export class Networks {
   constructor(defaults: NetworkDefaults, entries: readonly NetworkEntry[] = []) {
     const common = { router: defaults.router, dns: defaults.dns, domain: defaults.domain };
     this.main = network(
-      { name: 'boot', address: defaults.address, interface: defaults.interface, ...common },
+      {
+        name: 'boot',
+        address: defaults.address,
+        interface: defaults.interface,
+        ...(defaults.range && { range: defaults.range }),
+        ...common,
+      },
       defaults,
     );
     this.all = [this.main, ...entries.map(entry => network(entry, defaults, this.main.head))];
@@ -72,6 +108,16 @@ export class Networks {
   /** Those at an interface of the head, the main one first. */
   get attached(): readonly BootNetwork[] {
     return this.all.filter(item => item.attached);
+  }
+
+  /** Takes over the settings that nodes are told (router, name servers, domain, lease time) of networks of the same names. */
+  adopt(next: Networks): void {
+    for (const item of this.all) {
+      const other = next.all.find(({ name }) => name === item.name);
+      if (!other) continue;
+      const { router, dns, domain, leaseSeconds } = other;
+      Object.assign(item, { router, dns, domain, leaseSeconds });
+    }
   }
 
   /** The network that an address lies in. */
@@ -95,12 +141,28 @@ export class Networks {
   /** Whether a node may have this address. */
   isUsable(ip: string): boolean {
     const found = this.of(ip);
-    return found !== undefined && !this.heads.has(ip) && subnetHost(found.subnet, ip);
+    return found !== undefined && !this.heads.has(ip) && subnetHost(found.subnet, ip) && !inRange(found.range, ip);
+  }
+
+  /** The network in whose range for unknown machines an address lies. */
+  ofRange(ip: string): BootNetwork | undefined {
+    const found = this.of(ip);
+    return found && inRange(found.range, ip) ? found : undefined;
+  }
+
+  get hasRange(): boolean {
+    return this.all.some(item => item.range !== undefined);
   }
 
   isHead(ip: string): boolean {
     return this.heads.has(ip);
   }
+}
+
+export function inRange(range: AddressRange | undefined, ip: string): boolean {
+  if (!range) return false;
+  const number = ipToNumber(ip);
+  return number >= range.first && number <= range.last;
 }
 
 function network(entry: NetworkEntry, defaults: NetworkDefaults, head = ''): BootNetwork {
@@ -117,6 +179,7 @@ function network(entry: NetworkEntry, defaults: NetworkDefaults, head = ''): Boo
     dns: entry.dns ?? defaults.dns,
     domain: entry.domain ?? defaults.domain,
     leaseSeconds: entry.lease_seconds ?? defaults.leaseSeconds,
+    range: entry.range === undefined ? undefined : parseRange(entry.range),
     relays: entry.relays ?? [],
     shared: entry.shared ?? '',
   };
@@ -139,6 +202,10 @@ const ENTRY_KEYS: Readonly<Record<keyof NetworkEntry, [check: (value: unknown) =
   lease_seconds: [
     value => Number.isInteger(value) && Number(value) >= 60,
     'whole seconds, 60 at least, without quotes',
+  ],
+  range: [
+    value => typeof value === 'string' && parseRange(value) !== undefined,
+    'two addresses with "-" between them, the lower first, such as "10.56.0.200-10.56.0.250"; at most 65536',
   ],
   via: [isIp, 'an address of the head such as "10.54.0.1"'],
   relays: [areIps, 'a list of IPv4 addresses of relay agents'],
@@ -181,6 +248,9 @@ export function networksProblems(networks: Networks): string[] {
       if (subnetContains(one.subnet, other.subnet.network) || subnetContains(other.subnet, one.subnet.network))
         problems.push(`${words} overlaps network '${other.name}' (${other.subnet.network}/${other.subnet.prefix})`);
     }
+    const ends = one.range && [one.range.first, one.range.last].map(ipFromNumber);
+    if (ends?.some(ip => !subnetHost(one.subnet, ip)))
+      problems.push(`${words}: the range ${ends.join('-')} is not all of host addresses of it`);
     if (one === networks.main) continue;
     if (one.router !== '' && !subnetHost(one.subnet, one.router))
       problems.push(`${words}: the router ${one.router} is no host of it; nodes could not reach it`);

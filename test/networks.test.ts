@@ -68,3 +68,30 @@ test('a node may have an address in any of the networks, but not the head’s ow
   t.throws(create('10.60.0.1'), { message: /10\.60\.0\.1 is the head's own/ });
   t.throws(create('10.70.0.1'), { message: /boot network 10\.54\.0\.0\/24, nor in east 10\.60\.0\.0\/24/ });
 });
+
+test('a range for unknown machines lies in its network, and no node is placed in it', t => {
+  const entry = (range: string) => `[[networks]]\nname = "rack2"\nsubnet = "10.56.0.0/24"\nrange = "${range}"\n`;
+  t.is(problemOf(entry('10.56.0.200-10.56.0.250')), 'no problem');
+  t.regex(
+    problemOf(entry('10.56.0.200-10.56.1.2')),
+    /the range 10\.56\.0\.200-10\.56\.1\.2 is not all of host addresses/,
+  );
+  for (const wrong of ['10.56.0.9', '10.56.0.9-10.56.0.8', '10.56.0.0/28', '10.0.0.0-10.9.0.0'])
+    t.regex(problemOf(entry(wrong)), /'range' must be two addresses/, wrong);
+  t.regex(problemOf('[dhcp]\nrange = "10.54.0.1"\n'), /dhcp\.range' must be two addresses/);
+  const fake = new FakeCluster();
+  const networks = networksOf({ ...defaultConfig(), 'dhcp.range': '10.54.0.100-10.54.0.101' });
+  const create = (fields: object) =>
+    planCreate({ ...fake.context(), networks }, 'node', [{ mac: '52:54:00:00:00:01', ...fields }]);
+  t.throws(() => create({ ip: '10.54.0.101' }), {
+    message: /is in the range of the network boot that unknown machines/,
+  });
+  t.notThrows(() => create({ ip: '10.54.0.102' }));
+});
+
+test('the settings of a reload are in force in each network', t => {
+  const networks = networksOf(defaultConfig());
+  const { main } = networks;
+  networks.adopt(networksOf({ ...defaultConfig(), 'dhcp.router': '10.54.0.254', 'dhcp.lease_seconds': 77 }));
+  t.like(main, { router: '10.54.0.254', leaseSeconds: 77, name: 'boot' });
+});

@@ -3,6 +3,7 @@
 import type { Collected, StoredBlob } from '../blobs/garbage.ts';
 import type { BootEvent } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/plan.ts';
+import type { Quirk } from '../boot/quirks.ts';
 import type { NodeState, NodeStatus } from '../boot/status.ts';
 import type { Timeline } from '../boot/timeline.ts';
 import type { Why } from '../boot/why.ts';
@@ -216,9 +217,40 @@ export interface UnknownMachine {
   vendor: string;
   /** Where it was seen: `the boot network`, or behind a relay agent. */
   where: string;
+  /** The address that it is lent, when it is. */
+  ip?: string;
 }
 
-export type { AuditLine, BootEvent, BootPlan, Collected, Inherited, Kind, NodeState, NodeStatus, StoredBlob, Timeline };
+/** An address that is, or was, lent to a machine that is no node. Times are milliseconds since 1970. */
+export interface ShownLease {
+  ip: string;
+  mac: string;
+  network: string;
+  /** `declined`: another machine was found to use the address. */
+  state: 'active' | 'expired' | 'declined';
+  /** What the machine calls itself, and its vendor class; either may be empty. */
+  hostname: string;
+  vendor: string;
+  since: number;
+  renewed: number;
+  until: number;
+  /** The node that it has become since. */
+  node?: string;
+}
+
+export type {
+  AuditLine,
+  BootEvent,
+  BootPlan,
+  Collected,
+  Inherited,
+  Kind,
+  NodeState,
+  NodeStatus,
+  Quirk,
+  StoredBlob,
+  Timeline,
+};
 
 /** The field of a request body that names a finished upload, in place of a file's content. */
 export interface UploadReference {

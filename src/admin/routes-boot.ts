@@ -2,6 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { furthestStage } from '../boot/boot.ts';
 import { planBoot } from '../boot/plan.ts';
+import { QUIRKS } from '../boot/quirks.ts';
 import { NODE_STATES, type NodeState } from '../boot/status.ts';
 import { timelineOf } from '../boot/timeline.ts';
 import { why } from '../boot/why.ts';
@@ -60,6 +61,20 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
     '/api/v1/nodes/unknown',
     about('Machines that asked for an address and are no nodes.', { data: 'the machines, the latest first' }),
     async () => ({ success: true, data: ports.unknown() }),
+  );
+  server.get(
+    '/api/v1/firmware',
+    about('Where firmware differs, what muster does about it, and where that is known from.', {
+      data: 'a row for each difference',
+    }),
+    async () => ({ success: true, data: QUIRKS }),
+  );
+  server.get(
+    '/api/v1/leases',
+    about('Addresses that are lent to machines that are no nodes, and that were.', {
+      data: 'the leases in the order of address',
+    }),
+    async () => ({ success: true, data: ports.leases() }),
   );
   server.get(
     '/api/v1/boots',

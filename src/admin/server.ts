@@ -14,7 +14,7 @@ import type { ChangeContext } from '../model/changes.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
-import type { Happening, Health, KickstartFile, ShownTransfer, UnknownMachine } from './contract.ts';
+import type { Happening, Health, KickstartFile, ShownLease, ShownTransfer, UnknownMachine } from './contract.ts';
 import { backupRoutes } from './routes-backup.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
@@ -38,6 +38,8 @@ export interface AdminPorts extends FilePorts {
   power: PowerAccess;
   health(): Health;
   unknown(): UnknownMachine[];
+  /** Addresses lent to machines that are no nodes. */
+  leases(): ShownLease[];
   kickstarts: {
     list(): Promise<KickstartFile[]>;
     /** The file, or `text` in its place, filled in for a node and a session of it. */

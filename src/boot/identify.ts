@@ -1,9 +1,12 @@
 // What is asking for an address: iPXE, a firmware that wants a loader, or a system that already runs.
-// Asked by the DHCP server for every message; the quirks of firmware are rows and lines here and nowhere else.
+// Asked by the DHCP server for every message; what differs between firmware is a row in `quirks`.
 import type { LoaderName } from '../config.ts';
+import { refusalByQuirk } from './quirks.ts';
 
 /** What a DHCP client says of itself. */
 export interface ClientMarks {
+  /** The hardware address, canonical. */
+  mac?: string;
   /** Option 93, in the client's order (RFC 4578 §2.1: "one or more"). */
   architectures?: readonly number[];
   /** Option 60. */
@@ -16,7 +19,8 @@ export interface ClientMarks {
 
 export type Identity =
   | { kind: 'ipxe'; arch: LoaderName | undefined; label: string }
-  | { kind: 'firmware'; via: 'tftp' | 'http'; arch: LoaderName | undefined; label: string }
+  /** `refused`: why it is given nothing to load, whatever loaders there are. */
+  | { kind: 'firmware'; via: 'tftp' | 'http'; arch: LoaderName | undefined; label: string; refused?: string }
   | { kind: 'system'; label: string };
 
 interface Architecture {
@@ -55,27 +59,35 @@ const OVER_HTTP: Partial<Record<LoaderName, LoaderName>> = {
 
 /** Answers what is asking, from the client's own words. */
 export function identify(marks: ClientMarks): Identity {
-  const { arch, label, http } = architectureOf(marks);
+  const { arch, label, http, number } = architectureOf(marks);
   if (marks.ipxeOptions || saysIpxe(marks.userClass)) return { kind: 'ipxe', arch, label: `iPXE, ${label}` };
   const viaHttp = http || marks.vendorClass?.startsWith('HTTPClient') === true;
   const boots = viaHttp || marks.architectures !== undefined || marks.vendorClass?.startsWith('PXEClient') === true;
   if (!boots) return { kind: 'system', label: marks.vendorClass ?? 'no vendor class' };
-  if (!viaHttp) return { kind: 'firmware', via: 'tftp', arch, label };
+  const { mac = '', vendorClass = '' } = marks;
+  const refused = refusalByQuirk({ mac, vendorClass, architecture: number });
+  if (!viaHttp) return { kind: 'firmware', via: 'tftp', arch, label, ...(refused !== undefined && { refused }) };
   return {
     kind: 'firmware',
     via: 'http',
     arch: arch && (OVER_HTTP[arch] ?? arch),
     label: http ? label : `${label} HTTP boot`,
+    ...(refused !== undefined && { refused }),
   };
 }
 
 /** The first architecture that a loader can be named for, else the first. */
-function architectureOf(marks: ClientMarks): { arch: LoaderName | undefined; label: string; http: boolean } {
+function architectureOf(marks: ClientMarks): {
+  arch: LoaderName | undefined;
+  label: string;
+  http: boolean;
+  number: number | undefined;
+} {
   const numbers = marks.architectures ?? vendorClassArchitecture(marks.vendorClass);
   const number = numbers.find(candidate => ARCHITECTURES[candidate]?.loader) ?? numbers[0];
-  if (number === undefined) return { arch: undefined, label: 'no architecture given', http: false };
+  if (number === undefined) return { arch: undefined, label: 'no architecture given', http: false, number };
   const row = ARCHITECTURES[number];
-  return { arch: row?.loader, label: `${row?.label ?? 'architecture'} (${number})`, http: row?.http ?? false };
+  return { arch: row?.loader, label: `${row?.label ?? 'architecture'} (${number})`, http: row?.http ?? false, number };
 }
 
 /** `PXEClient:Arch:00007:UNDI:003016` (PXE 2.1, table 2-1): older ROMs send no option 93 beside it. */

@@ -41,6 +41,7 @@ export function targetFor(
   { spares = {}, choose = ([first]) => first, wants, has = () => false }: OtherLoaders = {},
 ): BootTarget {
   if (client.kind === 'system') return { kind: 'none' };
+  if (client.kind === 'firmware' && client.refused !== undefined) return { kind: 'refused', refusal: client.refused };
   const base = `http://${plane.address}:${plane.httpPort}/boot/v1`;
   if (wants === 'grub' && client.arch) return grubTarget(client, client.arch, base, has);
   if (client.kind === 'ipxe') return { kind: 'script', url: `${base}/script` };

@@ -206,9 +206,9 @@ export const nodeUnknown: Action = {
     const machines = await client.call<UnknownMachine[]>('GET', '/api/v1/nodes/unknown');
     if (given.json || given.yaml) printData(terminal, given, machines);
     else if (machines.length === 0) terminal.write('No unknown machine has asked.\n');
-    for (const { mac, last, count, arch, vendor, where } of given.json || given.yaml ? [] : machines) {
+    for (const { mac, last, count, arch, vendor, where, ip } of given.json || given.yaml ? [] : machines) {
       terminal.write(
-        `${mac}  ${humanSpan((Date.now() - last) / 1000)} ago, ${count} ${count === 1 ? 'time' : 'times'}, ${where}  ${arch}  ${vendor}\n`,
+        `${mac}  ${humanSpan((Date.now() - last) / 1000)} ago, ${count} ${count === 1 ? 'time' : 'times'}, ${where}${ip === undefined ? '' : `, has ${ip}`}  ${arch}  ${vendor}\n`,
       );
     }
     return 0;

@@ -9,10 +9,12 @@ import { importDistro } from './distro-import.ts';
 import { doctorRun } from './doctor-action.ts';
 import { download } from './download.ts';
 import { nodeExec } from './exec-action.ts';
+import { firmwareList } from './firmware-actions.ts';
 import { imageDiff, imageHistory } from './image-actions.ts';
 import { initRun } from './init-action.ts';
 import { kickstartList, kickstartRender } from './kickstart-actions.ts';
 import { labRun } from './lab-action.ts';
+import { leaseList } from './lease-actions.ts';
 import { manRun } from './man-action.ts';
 import { mkramfsRun } from './mkramfs-action.ts';
 import { modimgList, modimgRun } from './modimg/action.ts';
@@ -163,6 +165,22 @@ export const NOUNS: readonly Noun[] = [
     summary: 'answers for installers: kickstart, preseed and autoinstall files',
     selects: false,
     actions: [kickstartList, kickstartRender],
+  },
+  {
+    name: 'firmware',
+    aliases: [],
+    kind: 'node',
+    summary: 'where firmware differs, and what muster does about it',
+    selects: false,
+    actions: [firmwareList],
+  },
+  {
+    name: 'lease',
+    aliases: ['leases'],
+    kind: 'node',
+    summary: 'addresses lent to machines that are no nodes',
+    selects: false,
+    actions: [leaseList],
   },
   single(modimgRun, { kind: 'image', selects: true, actions: [modimgList] }),
   single(mkramfsRun, { kind: 'boot' }),

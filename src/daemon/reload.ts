@@ -8,6 +8,7 @@ export const RELOADED_KEYS: readonly ConfigKey[] = [
   'dhcp.dns',
   'dhcp.domain',
   'dhcp.lease_seconds',
+  'dhcp.unknown_lease_seconds',
   'boot.failure_seconds',
   'boot.session_seconds',
   'log.level',

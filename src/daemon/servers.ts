@@ -22,6 +22,7 @@ import { takeOnce } from './boot-once.ts';
 import { grubLoaders } from './grub-loaders.ts';
 import { IsoImages } from './iso-images.ts';
 import type { Kickstarts } from './kickstarts.ts';
+import type { Lent } from './leases.ts';
 import { NewNodes } from './new-nodes.ts';
 import { starting } from './preflight.ts';
 import { onNodeDeleted, type State, type Stops } from './state.ts';
@@ -190,6 +191,7 @@ export async function startDhcp(
   state: State,
   { loaders, spares, served }: BootFiles,
   unknown: UnknownMachines,
+  { lending, quarantine }: Lent,
   stops: Stops,
 ): Promise<void> {
   const { config, networks, directory, boots, log, context, commander, now } = state;
@@ -206,6 +208,8 @@ export async function startDhcp(
     spares,
     chooseLoader: (node: string, files: readonly string[]) => loaderAfter(boots.of(node), files),
     granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
+    lending,
+    quarantine,
     seen: (client: UnknownClient) => {
       unknown.seen(client);
       void newNodes.seen(client);

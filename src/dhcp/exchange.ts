@@ -1,5 +1,5 @@
 // What a DHCP server answers to one message: a reply and where it goes, or nothing, with the reason.
-// Asked by the server's loop for every message that could be read. It holds no leases: a node's address is the directory's.
+// Asked by the server's loop for every message that could be read. A node's address is the directory's; others may be lent one.
 import { addressFor } from '../boot/address.ts';
 import type { BootNode, Directory } from '../boot/directory.ts';
 import type { Stage, StageNote } from '../boot/journey.ts';
@@ -8,10 +8,13 @@ import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
 import type { Config } from '../config.ts';
 import type { BootNetwork, Networks } from '../networks.ts';
 import { subnetContains, subnetHost } from '../wire/ip.ts';
+import type { Leases } from './leases.ts';
 import { MESSAGE } from './options.ts';
 import { BOOTREQUEST, NO_ADDRESS, type Packet } from './packet.ts';
 import { ack, type Destination, destinationOf, informed, nak, nakDestination, offer, type Scene } from './reply.ts';
 import type { Request } from './request.ts';
+import { answerUnknown, type Loan } from './unknown.ts';
+import { addressOf, isOurs, linkOf } from './where.ts';
 
 /** What the decision knows beside the message; read anew for each, so that a change is in force at once. */
 export interface Context {
@@ -26,6 +29,12 @@ export interface Context {
   chooseLoader?: ((node: string, files: readonly string[]) => string | undefined) | undefined;
   /** Seconds for which an address is not offered, because a client found it in use; 0 when it may be. */
   quarantined: (ip: string) => number;
+  /** Addresses for machines that are no nodes; none when there are no ranges. */
+  leases?: Leases | undefined;
+  /** Seconds for which they are lent. */
+  unknownLeaseSeconds?: number | undefined;
+  /** Milliseconds since 1970; only leases need it. */
+  now?: () => number;
 }
 
 /** Where a message came in. */
@@ -57,9 +66,12 @@ export type Answer =
       level: Level;
       note?: StageNote;
       grant?: Grant;
+      /** Of a machine that is no node: what must be done before the reply is sent. */
+      loan?: Loan;
+      unknown?: boolean;
     }
   /** `inUse` is an address that another machine was found to use. */
-  | { accepted: string; level: Level; note?: StageNote; inUse?: string }
+  | { accepted: string; level: Level; note?: StageNote; inUse?: string; loan?: Loan; unknown?: boolean }
   | { refusal: string; level: Level; note?: StageNote; unknown?: boolean };
 
 export function answer(request: Request, context: Context, arrival: Arrival): Answer {
@@ -67,7 +79,11 @@ export function answer(request: Request, context: Context, arrival: Arrival): An
   const strange = strangeness(request) ?? (handler ? undefined : `a server gets no message of type ${request.type}`);
   if (strange !== undefined || !handler) return { refusal: strange ?? '', level: 'debug' };
   const decision = addressFor(request.mac, context.directory);
-  if ('refusal' in decision) return { refusal: decision.refusal, level: 'info', unknown: decision.unknown };
+  if ('refusal' in decision) {
+    const lent =
+      decision.unknown && context.leases ? answerUnknown(request, context, context.leases, arrival) : undefined;
+    return lent ?? { refusal: decision.refusal, level: 'info', unknown: decision.unknown };
+  }
   const { node } = decision;
   const network = context.networks.of(node.ip);
   if (!network || !subnetHost(network.subnet, node.ip)) return { refusal: homeless(node, context), level: 'warn' };
@@ -96,28 +112,6 @@ function homeless(node: BootNode, { networks }: Context): string {
   const words = networks.all.map(({ subnet }) => `${subnet.network}/${subnet.prefix}`);
   const where = words.length === 1 ? `the boot network ${words[0]}` : `any of the networks ${words.join(', ')}`;
   return `${node.name}'s address ${node.ip || '(none)'} is no host address of ${where}`;
-}
-
-/** The network that the client is in, or why that is not known. */
-function linkOf(request: Request, { networks }: Context, arrival: Arrival): BootNetwork | string {
-  const { giaddr, ciaddr } = request.packet;
-  // RFC 3527 §3: the sub-option goes before option 118 (RFC 3011), and both before 'giaddr' (RFC 2131 §4.3.1)
-  const said = request.relay.link ?? request.subnetSelection ?? (giaddr === NO_ADDRESS ? undefined : giaddr);
-  if (said !== undefined) {
-    const who = giaddr === NO_ADDRESS ? 'the client' : `the relay agent ${giaddr}`;
-    return (
-      networks.ofLink(said) ?? `${who} asks for the network of ${said}, which is none of muster's; see [[networks]]`
-    );
-  }
-  // A client that renews by unicast may be behind any number of routers: it is where its address is
-  if (ciaddr !== NO_ADDRESS && !arrival.broadcast) return networks.of(ciaddr) ?? arrival.network;
-  return arrival.network;
-}
-
-/** The head's address to answer from: the one the node's network has, where that is on the wire that the message came by. */
-function addressOf(network: BootNetwork, { networks }: Context, arrival: Arrival): string {
-  if (!arrival.broadcast || !network.attached) return arrival.network.head;
-  return networks.isOneWire(network, arrival.network) ? network.head : arrival.network.head;
 }
 
 /** What the handlers know: the rest of it follows from the node and the way that the message came. */
@@ -185,7 +179,7 @@ function onRequest(request: Request, node: BootNode, context: Scenery): Answer {
 
 /** RFC 2131 §4.3.2, "DHCPREQUEST generated during SELECTING state". */
 function onSelecting(request: Request, node: BootNode, context: Scenery, server: string): Answer {
-  if (!isOurs(server, context)) {
+  if (!isOurs(server, context.server, context.networks)) {
     // RFC 2131 §3.1 step 4: those servers not selected take it as notification that the client has declined their offer
     const reason = `the client took the offer of ${server}`;
     const stage = node.controller ? undefined : STAGE_OF_ACK[request.identity.kind];
@@ -242,13 +236,9 @@ function misplaced(node: BootNode, { network, link, networks }: Scenery): string
   return `it asks from the network ${words(link)}, and its address ${node.ip} is of ${words(network)}: plug it there, or change its ip`;
 }
 
-function isOurs(server: string | undefined, { networks, server: own }: Scenery): boolean {
-  return server !== undefined && (server === own || networks.isHead(server));
-}
-
 /** RFC 2131 §4.3.3: the client found another machine that uses the address; the administrator is told. */
 function onDecline(request: Request, node: BootNode, context: Scenery): Answer {
-  if (!isOurs(request.serverIdentifier, context)) return elsewhere(request, node);
+  if (!isOurs(request.serverIdentifier, context.server, context.networks)) return elsewhere(request, node);
   const wanted = request.requestedAddress ?? node.ip;
   const text = `${node.name} declined ${wanted}: another machine on the boot network uses that address`;
   return {
@@ -261,7 +251,9 @@ function onDecline(request: Request, node: BootNode, context: Scenery): Answer {
 
 /** RFC 2131 §4.3.4: a static address stays the node's; there is nothing to free. */
 function onRelease(request: Request, node: BootNode, context: Scenery): Answer {
-  if (!isOurs(request.serverIdentifier, context)) return elsewhere(request, node);
+  // RFC 2131 table 5 asks for the identifier; systemd-networkd sends none, and means the server that it sends to
+  if (request.serverIdentifier !== undefined && !isOurs(request.serverIdentifier, context.server, context.networks))
+    return elsewhere(request, node);
   return { accepted: `${node.name} released ${request.packet.ciaddr}`, level: 'debug' };
 }
 

@@ -8,7 +8,7 @@ const FORGET_MS = 3_600_000;
 
 export class Quarantine {
   private readonly now: () => number;
-  /** Bounded by the number of nodes: only a node's own address is ever entered. */
+  /** Bounded by the number of nodes and of addresses that are lent: no other is ever entered. */
   private readonly addresses = new Map<string, { until: number; last: number; times: number }>();
 
   constructor(now: () => number) {

@@ -178,26 +178,35 @@ function boot(reply: Packet, request: Request, target: BootTarget, scene: Scene)
 /** no-pxedhcp (176) = 1: iPXE does not wait for a ProxyDHCP server, which saves seconds on every boot. */
 const IPXE_SETTINGS = encapsulate([[176, Buffer.of(1)]]);
 
-/** The network's settings, and last what ends a reply. RFC 2132 §3.3: the subnet mask stands before the router. */
+/** The codes of the settings there are, for a client without a list. */
+const ALL_SETTINGS: readonly number[] = [
+  OPTIONS.router.code,
+  OPTIONS.dns.code,
+  OPTIONS.hostName.code,
+  OPTIONS.domainName.code,
+  OPTIONS.broadcast.code,
+];
+
+/**
+ * The network's settings, and last what ends a reply: RFC 2131 §4.3.1, those that the client asks for, or all; RFC 2132 §9.8, in the order
+ * asked, and the last are the first to be left out. RFC 2132 §3.3: the subnet mask stands before the router.
+ */
 function settings(reply: Packet, request: Request, node: BootNode, scene: Scene): void {
   const { subnet, router, dns, domain } = scene.network;
   const { options } = reply;
   setOption(options, OPTIONS.subnetMask, subnet.netmask);
-  if (router && wants(request, OPTIONS.router)) setOption(options, OPTIONS.router, [router]);
-  if (dns.length > 0 && wants(request, OPTIONS.dns)) setOption(options, OPTIONS.dns, [...dns]);
-  if (node.hostname && wants(request, OPTIONS.hostName)) setOption(options, OPTIONS.hostName, node.hostname);
-  if (domain && wants(request, OPTIONS.domainName)) setOption(options, OPTIONS.domainName, domain);
-  if (wants(request, OPTIONS.broadcast)) setOption(options, OPTIONS.broadcast, subnet.broadcast);
+  for (const code of request.parameters ?? ALL_SETTINGS) {
+    if (code === OPTIONS.router.code && router) setOption(options, OPTIONS.router, [router]);
+    else if (code === OPTIONS.dns.code && dns.length > 0) setOption(options, OPTIONS.dns, [...dns]);
+    else if (code === OPTIONS.hostName.code && node.hostname) setOption(options, OPTIONS.hostName, node.hostname);
+    else if (code === OPTIONS.domainName.code && domain) setOption(options, OPTIONS.domainName, domain);
+    else if (code === OPTIONS.broadcast.code) setOption(options, OPTIONS.broadcast, subnet.broadcast);
+  }
   // RFC 3011 §2: a server that goes by the option MUST return it
   if (request.subnetSelection !== undefined) echo(reply, request, OPTIONS.subnetSelection);
   // The administrator's own are sent whether the client asks or not: it is he who wants them
   for (const [code, value] of node.options ?? []) if (code !== OPTIONS.leaseTime.code) options.set(code, value);
   relayInformation(reply, request);
-}
-
-/** RFC 2131 §4.3.1: what the client asks for; all there is when it has no list. */
-function wants(request: Request, option: Option<unknown>): boolean {
-  return request.parameters === undefined || request.parameters.includes(option.code);
 }
 
 function asked(request: Request, option: Option<unknown>): boolean {

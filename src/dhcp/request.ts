@@ -39,10 +39,11 @@ export function readRequest(packet: Packet): Request {
   const { options } = packet;
   const vendorClass = getOption(options, OPTIONS.vendorClass);
   const maximum = getOption(options, OPTIONS.maximumSize) ?? 0;
+  const hardware = hardwareOf(packet);
   return {
     packet,
     type: getOption(options, OPTIONS.messageType),
-    ...hardwareOf(packet),
+    ...hardware,
     relay: packet.giaddr === NO_ADDRESS ? {} : readRelayInformation(options.get(OPTIONS.relayInformation.code)),
     subnetSelection: getOption(options, OPTIONS.subnetSelection),
     requestedAddress: getOption(options, OPTIONS.requestedAddress),
@@ -51,6 +52,7 @@ export function readRequest(packet: Packet): Request {
     sizeLimit: Math.min(MOST_SIZE, Math.max(LEAST_SIZE, maximum - HEADERS)),
     vendorClass,
     identity: identify({
+      mac: hardware.mac,
       architectures: getOption(options, OPTIONS.architecture),
       vendorClass,
       userClass: getOption(options, OPTIONS.userClass),

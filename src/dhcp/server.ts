@@ -8,6 +8,7 @@ import { type Log, LogLimiter } from '../log.ts';
 import type { BootNetwork, Networks } from '../networks.ts';
 import { WireError } from '../wire/reader.ts';
 import { type Answer, type Arrival, answer, type Context, type Grant } from './exchange.ts';
+import { Lending, type LendingPorts } from './lending.ts';
 import { MESSAGE } from './options.ts';
 import { decode, encode, NO_ADDRESS } from './packet.ts';
 import { BOOT_SERVER_PORT, proxyAnswer } from './proxy.ts';
@@ -36,7 +37,7 @@ export interface DhcpOptions {
   /** Those at the head's interfaces are listened on. */
   networks: Networks;
   /** Read anew for each message. */
-  config: Pick<Config, 'http.port' | 'dhcp.mode'>;
+  config: Pick<Config, 'http.port' | 'dhcp.mode' | 'dhcp.unknown_lease_seconds'>;
   directory: Directory;
   journey: JourneyLog;
   log: Log;
@@ -48,6 +49,10 @@ export interface DhcpOptions {
   chooseLoader?: (node: string, files: readonly string[]) => string | undefined;
   /** Told of each address given to a boot that is under way: only after it may the node have its script. */
   granted?: (grant: Grant) => void;
+  /** Lends addresses to machines that are no nodes. `isOn` is asked for each message. */
+  lending?: LendingPorts & { isOn: () => boolean };
+  /** Of addresses found in use; one of the server's own when absent. */
+  quarantine?: Quarantine;
   /** Told of each message of an unknown client, at any rate: the receiver bounds what it keeps. */
   seen?: (client: UnknownClient) => void;
   /** UDP ports; 67, 68 and 4011 when absent. */
@@ -82,6 +87,9 @@ export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer>
   return { close: async () => sockets.close() };
 }
 
+/** So many addresses are tried for one DISCOVER: a client waits for some seconds. */
+const MOST_TRIES = 3;
+
 type Send = (from: string, bytes: Buffer, port: number, address: string, done: (error: Error | null) => void) => void;
 
 class Loop {
@@ -91,7 +99,8 @@ class Loop {
   private readonly now: () => number;
   private readonly rate: Rate;
   private readonly quarantine: Quarantine;
-  private readonly context;
+  private readonly lending: Lending | undefined;
+  private readonly context: Context;
 
   constructor(options: DhcpOptions, transmit: Send) {
     this.options = options;
@@ -99,8 +108,20 @@ class Loop {
     this.now = options.now ?? Date.now;
     this.limiter = new LogLimiter(this.now);
     this.rate = new Rate(this.now);
-    this.quarantine = new Quarantine(this.now);
-    this.context = { ...options, quarantined: (ip: string) => this.quarantine.secondsLeft(ip) };
+    this.quarantine = options.quarantine ?? new Quarantine(this.now);
+    const { config, lending } = options;
+    this.lending = lending && new Lending(lending);
+    this.context = {
+      ...options,
+      quarantined: (ip: string) => this.quarantine.secondsLeft(ip),
+      now: this.now,
+      get leases() {
+        return lending?.isOn() ? lending.leases : undefined;
+      },
+      get unknownLeaseSeconds() {
+        return config['dhcp.unknown_lease_seconds'];
+      },
+    };
   }
 
   receive(bytes: Buffer, peer: RemoteInfo, door: Door): void {
@@ -140,6 +161,10 @@ class Loop {
     }
     const isProxy = options.config['dhcp.mode'] === 'proxy';
     const result = isProxy ? proxyAnswer(request, this.context, door, door.port) : answer(request, this.context, door);
+    if ('loan' in result && result.loan) {
+      void this.lend(request, result, door);
+      return;
+    }
     if ('reply' in result) {
       this.send(encode(result.reply, request.sizeLimit), result, door.port === 'boot' ? peer : undefined);
       if (result.grant) options.granted?.(result.grant);
@@ -147,6 +172,32 @@ class Loop {
     if ('accepted' in result && result.inUse) this.quarantine.enter(result.inUse);
     if (result.note) options.journey.note(result.note);
     this.tell(request, result, door);
+  }
+
+  /** An answer that must wait: until its address was tried, or its lease is durable. */
+  private async lend(
+    request: Request,
+    result: Exclude<Answer, { refusal: string }>,
+    door: Door,
+    tries = 0,
+  ): Promise<void> {
+    const { mac } = request;
+    if ('accepted' in result && result.inUse) this.quarantine.enter(result.inUse);
+    try {
+      const outcome = await this.lending?.settle(result.loan, 'reply' in result ? result.from : '');
+      if (outcome?.do === 'send') {
+        if ('reply' in result) this.send(encode(result.reply, request.sizeLimit), result);
+        this.tell(request, result, door);
+      } else if (outcome?.do === 'again') {
+        this.quarantine.enter(outcome.ip);
+        const text = `${outcome.ip} is in use by ${outcome.user}: not lent, another address is tried`;
+        this.say('warn', `in use ${outcome.ip}`, text, mac);
+        const next = tries < MOST_TRIES ? answer(request, this.context, door) : undefined;
+        if (next && 'loan' in next && next.loan) await this.lend(request, next, door, tries + 1);
+      } else if (outcome) this.say(outcome.error ? 'error' : 'debug', `lend ${mac}`, outcome.reason, mac);
+    } catch (error) {
+      this.say('error', mac, `A bug in muster's DHCP server: ${error instanceof Error ? error.stack : String(error)}`);
+    }
   }
 
   /** Only root can send from the DHCP ports (RFC 2131 §4.1), so that no user of a node can pass for its firmware. */
@@ -164,28 +215,29 @@ class Loop {
   }
 
   private tell(request: Request, result: Answer, { network }: Door): void {
-    const { mac, type, identity, vendorClass } = request;
-    const key = `${mac} ${type}`;
-    if ('reply' in result) this.say(result.level, key, result.text, mac);
-    else if ('accepted' in result) this.say(result.level, key, result.accepted, mac);
-    else if (result.unknown) {
-      this.options.seen?.({
-        mac,
-        architecture: identity.label,
-        vendorClass,
-        discovers: type === MESSAGE.discover,
-        relay: request.packet.giaddr === NO_ADDRESS ? undefined : request.packet.giaddr,
-        network: this.networkOf(request, network).name,
-        at: this.now(),
-      });
-      // Hardware addresses are free to invent: the lines of all unknown ones together are bounded, to 16 a second
-      this.say(
-        result.level,
-        `unknown ${mac.slice(-1)}`,
-        `${result.refusal} (${identity.kind}, ${identity.label}); ignored`,
-        mac,
-      );
-    } else this.say(result.level, key, result.refusal, mac);
+    const { mac, type, identity } = request;
+    const text = 'reply' in result ? result.text : 'accepted' in result ? result.accepted : result.refusal;
+    if (!result.unknown) {
+      this.say(result.level, `${mac} ${type}`, text, mac);
+      return;
+    }
+    this.options.seen?.(this.unknownClient(request, network));
+    const more = 'refusal' in result ? ` (${identity.kind}, ${identity.label}); ignored` : '';
+    // Hardware addresses are free to invent: the lines of all unknown ones together are bounded, to 16 a second
+    this.say(result.level, `unknown ${mac.slice(-1)}`, `${text}${more}`, mac);
+  }
+
+  private unknownClient(request: Request, arrival: BootNetwork): UnknownClient {
+    const { mac, type, identity, vendorClass, packet } = request;
+    return {
+      mac,
+      architecture: identity.label,
+      vendorClass,
+      discovers: type === MESSAGE.discover,
+      relay: packet.giaddr === NO_ADDRESS ? undefined : packet.giaddr,
+      network: this.networkOf(request, arrival).name,
+      at: this.now(),
+    };
   }
 
   /** One line for each level, key and second. */

@@ -30,6 +30,8 @@ export class Cluster {
   private readonly ips = new Map<string, string>();
   /** Of `_altmacs`, and of management controllers with their address. */
   private readonly otherMacs = new Map<string, { uid: string; controller?: string }>();
+  /** Addresses of management controllers, and how many have each. */
+  private readonly controllerIps = new Map<string, number>();
   /** What `all` answered last, until something of the kind changes. */
   private readonly sorted = new Map<Kind, readonly Entry[]>();
 
@@ -84,6 +86,11 @@ export class Cluster {
     return uid === undefined ? undefined : this.get('node', uid);
   }
 
+  /** Whether an address is a node's or its controller's. */
+  hasIp(ip: string): boolean {
+    return this.ips.has(ip) || this.controllerIps.has(ip);
+  }
+
   /** Takes up what a commit changed. */
   apply(sequence: number, effects: readonly Effect[]): void {
     for (const effect of effects) {
@@ -102,8 +109,10 @@ export class Cluster {
     const { mac, ip, attributes } = entry.value as Value<'node'>;
     this.macs.set(mac, entry.uid);
     this.ips.set(ip, entry.uid);
-    for (const [other, controller] of otherMacs(attributes))
+    for (const [other, controller] of otherMacs(attributes)) {
       this.otherMacs.set(other, { uid: entry.uid, ...(controller !== undefined && { controller }) });
+      this.countController(controller, 1);
+    }
   }
 
   private unindex(entry: Entry): void {
@@ -113,10 +122,19 @@ export class Cluster {
     if (names?.get(entry.value.name) === entry.uid) names.delete(entry.value.name);
     if (entry.kind !== 'node') return;
     const { mac, ip, attributes } = entry.value as Value<'node'>;
-    for (const other of otherMacs(attributes).keys())
+    for (const [other, controller] of otherMacs(attributes)) {
       if (this.otherMacs.get(other)?.uid === entry.uid) this.otherMacs.delete(other);
+      this.countController(controller, -1);
+    }
     if (this.macs.get(mac) === entry.uid) this.macs.delete(mac);
     if (this.ips.get(ip) === entry.uid) this.ips.delete(ip);
+  }
+
+  private countController(ip: string | undefined, step: 1 | -1): void {
+    if (ip === undefined) return;
+    const count = (this.controllerIps.get(ip) ?? 0) + step;
+    if (count > 0) this.controllerIps.set(ip, count);
+    else this.controllerIps.delete(ip);
   }
 }
 

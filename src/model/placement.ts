@@ -138,6 +138,13 @@ export class NodePlacer {
     if (this.networks?.isHead(node.ip) ?? node.ip === this.network.address) {
       throw new MusterError('duplicate', `${node.name}: IP ${node.ip} is the head's own; nothing was changed.`);
     }
+    const lent = this.networks?.ofRange(node.ip);
+    if (lent) {
+      throw new MusterError(
+        'bad-value',
+        `${node.name}: IP ${node.ip} is in the range of the network ${lent.name} that unknown machines are given addresses of; choose one outside.`,
+      );
+    }
     if (!this.isUsable(node.ip)) {
       const others = this.networks?.all.slice(1) ?? [];
       const more = others.map(({ name, subnet }) => `, nor in ${name} ${subnet.network}/${subnet.prefix}`).join('');

@@ -12,6 +12,7 @@ const STEPS: readonly string[] = [
      sequence INTEGER PRIMARY KEY, at INTEGER NOT NULL, who TEXT NOT NULL, what TEXT NOT NULL, objects TEXT NOT NULL);
    CREATE TABLE boots (id TEXT PRIMARY KEY, node TEXT NOT NULL, started INTEGER NOT NULL, body TEXT NOT NULL);
    CREATE INDEX boots_by_node ON boots (node, started);`,
+  'CREATE TABLE leases (ip TEXT PRIMARY KEY, body TEXT NOT NULL);',
 ];
 
 /** The version that this muster writes. */

@@ -7,12 +7,13 @@ import type { Effect, Entry } from '../model/cluster.ts';
 import type { Kind, Value } from '../model/kinds.ts';
 import { type Row, SqliteConnection } from './sqlite.ts';
 import { auditLine, migrate } from './sqlite-schema.ts';
-import type { AuditLine, Commit, FeedEntry, Store, StoredBoot } from './store.ts';
+import type { AuditLine, Commit, FeedEntry, Store, StoredBoot, StoredLease } from './store.ts';
 
 interface Waiting {
   commit?: Commit;
   boots?: readonly StoredBoot[];
   drop?: readonly string[];
+  leases?: readonly StoredLease[];
   resolve(entry: FeedEntry | undefined): void;
   reject(error: unknown): void;
 }
@@ -116,6 +117,15 @@ class SqliteStore implements Store {
 
   async dropBoots(ids: readonly string[]): Promise<void> {
     await this.enqueue({ drop: ids });
+  }
+
+  async saveLeases(leases: readonly StoredLease[]): Promise<void> {
+    await this.enqueue({ leases });
+  }
+
+  async loadLeases(): Promise<StoredLease[]> {
+    const rows = await this.database.all('SELECT ip, body FROM leases');
+    return rows.map(row => ({ ip: String(row['ip']), body: String(row['body']) }));
   }
 
   async loadBoots(): Promise<StoredBoot[]> {
@@ -235,6 +245,7 @@ class SqliteStore implements Store {
     const entries = done.flatMap(({ entry }) => (entry ? [entry] : []));
     const boots = done.flatMap(({ job }) => job.boots ?? []);
     const dropped = done.flatMap(({ job }) => job.drop ?? []);
+    const leases = done.flatMap(({ job }) => job.leases ?? []);
     await this.database.exec('BEGIN IMMEDIATE');
     try {
       for (const entry of entries) await this.writeEntry(entry);
@@ -249,6 +260,11 @@ class SqliteStore implements Store {
         await this.database.run(
           'DELETE FROM boots WHERE id IN (SELECT value FROM json_each(?))',
           JSON.stringify(dropped),
+        );
+      if (leases.length > 0)
+        await this.database.run(
+          `INSERT OR REPLACE INTO leases (ip, body) SELECT value->>'ip', value->>'body' FROM json_each(?)`,
+          JSON.stringify(leases),
         );
       await this.database.exec('COMMIT');
     } catch (error) {

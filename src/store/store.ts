@@ -40,6 +40,12 @@ export interface StoredBoot {
   body: string;
 }
 
+/** A lent address as it is kept. The store does not look inside. */
+export interface StoredLease {
+  ip: string;
+  body: string;
+}
+
 export interface Store {
   load(): Promise<{ sequence: number; entries: Entry[] }>;
   /** Durable when it resolves. A change whose `expected` revision is not the present one rejects the whole commit with `conflict`. */
@@ -51,5 +57,8 @@ export interface Store {
   saveBoots(boots: readonly StoredBoot[]): Promise<void>;
   loadBoots(): Promise<StoredBoot[]>;
   dropBoots(ids: readonly string[]): Promise<void>;
+  /** Durable when it resolves; whatever waits is written together. */
+  saveLeases(leases: readonly StoredLease[]): Promise<void>;
+  loadLeases(): Promise<StoredLease[]>;
   close(): Promise<void>;
 }

@@ -50,6 +50,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     power: powerAccess(state, sshKey, powerControl(state, sshKey)),
     transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
+    leases: () => [],
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
     collect,

@@ -190,11 +190,11 @@ test('a backup of a newer muster is refused, with what to do', async t => {
   const { folder, muster } = await furnished(t);
   const file = join(folder, 'b.tar');
   await muster('backup', file);
-  const newer = readFileSync(file, 'latin1').replace('"schema": 1,', '"schema": 9,');
+  const newer = readFileSync(file, 'latin1').replace(/"schema": \d+,/, '"schema": 9,');
   writeFileSync(file, Buffer.from(newer, 'latin1'));
   const { status, stderr } = await restoreTo(join(folder, 'new'), file);
   t.is(status, 6);
-  t.regex(stderr, /with a database of version 9; this muster knows up to 1\. Install that muster, then restore\./);
+  t.regex(stderr, /with a database of version 9; this muster knows up to \d+\. Install that muster, then restore\./);
 });
 
 test('a stored file that is damaged at the head is found while it is backed up', async t => {

@@ -1,138 +1,11 @@
 // Real DHCP clients against the server, in network namespaces that the test makes and removes.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import test, { type ExecutionContext } from 'ava';
-import type { BootNode } from '../../src/boot/directory.ts';
+import test from 'ava';
 import { run, runOk } from '../../src/process/run.ts';
-import { requireAll } from '../support/require.ts';
-
-const MAC = '52:54:00:54:00:01';
-const NODE: BootNode = { uid: 'u0', name: 'n0', mac: MAC, ip: '10.54.0.100', hostname: 'n0' };
-const CONFIG = {
-  'dhcp.router': '10.54.0.254',
-  'dhcp.dns': ['10.54.0.1'],
-  'dhcp.domain': 'cluster.local',
-  'dhcp.lease_seconds': 600,
-};
-const TIMEOUT_MS = 30_000;
-
-interface Event {
-  ready?: true;
-  nodes?: number;
-  msg?: string;
-  level?: string;
-  note?: { stage: string; error?: string };
-  seen?: { mac: string };
-}
-
-/** Two namespaces with one wire between them, the server in one and its clients in the other. */
-class Wire {
-  private static count = 0;
-  private readonly number = ++Wire.count;
-  readonly head = `mdh${process.pid}-${this.number}`;
-  readonly client = `mdc${process.pid}-${this.number}`;
-  readonly folder = mkdtempSync(join(tmpdir(), 'muster-dhcp-'));
-  readonly events: Event[] = [];
-  private readonly children: ChildProcess[] = [];
-  private server: ChildProcess | undefined;
-  private wake: (() => void)[] = [];
-
-  async start(...nodes: BootNode[]): Promise<void> {
-    for (const name of [this.head, this.client]) await runOk('ip', ['netns', 'add', name]);
-    await this.ip(this.head, 'link add eth0 type veth peer name eth0 netns', this.client);
-    await this.ip(this.head, 'addr add 10.54.0.1/24 dev eth0');
-    await this.ip(this.client, 'link set eth0 address', MAC);
-    for (const name of [this.head, this.client]) {
-      await this.ip(name, 'link set lo up');
-      await this.ip(name, 'link set eth0 up');
-    }
-    const serve = join(import.meta.dirname, 'serve.js');
-    const args = ['netns', 'exec', this.head, process.execPath, serve, '10.54.0.1/24', JSON.stringify(CONFIG)];
-    const server = spawn('ip', args, { stdio: ['pipe', 'pipe', 'inherit'] });
-    this.server = server;
-    server.once('exit', status => this.wakeAll({ msg: `the server ended with status ${status}` }));
-    createInterface(server.stdout).on('line', line => this.wakeAll(JSON.parse(line)));
-    await this.until(event => event.ready === true);
-    await this.set(...nodes);
-  }
-
-  /** What the cluster's nodes are from now on. */
-  async set(...nodes: BootNode[]): Promise<void> {
-    const from = this.events.length;
-    this.server?.stdin?.write(`${JSON.stringify({ nodes })}\n`);
-    await this.until(event => event.nodes === nodes.length, from);
-  }
-
-  async until(match: (event: Event) => boolean, from = 0): Promise<Event> {
-    const deadline = Date.now() + TIMEOUT_MS;
-    for (;;) {
-      const found = this.events.slice(from).find(match);
-      if (found) return found;
-      if (Date.now() > deadline) throw new Error(`the server never said it; it said ${JSON.stringify(this.events)}`);
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, 1000);
-        this.wake.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
-  }
-
-  private wakeAll(event: Event): void {
-    this.events.push(event);
-    for (const wake of this.wake.splice(0)) wake();
-  }
-
-  /** Starts a program among the clients; ended when the test's wire is. */
-  spawn(command: string, ...args: string[]): ChildProcess {
-    const child = spawn('ip', ['netns', 'exec', this.client, command, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-    this.children.push(child);
-    return child;
-  }
-
-  /** A hook script for a client: does `commands` and appends what it was told to `leases`. */
-  script(commands = ''): string {
-    const path = join(this.folder, 'script');
-    writeFileSync(path, `#!/bin/sh\n{ echo "--- $1 $reason"; env; } >> ${this.folder}/leases\n${commands}\n`);
-    chmodSync(path, 0o755);
-    return path;
-  }
-
-  leases(): string {
-    return readFileSync(join(this.folder, 'leases'), 'utf8');
-  }
-
-  async ip(netns: string, words: string, ...more: string[]): Promise<void> {
-    await runOk('ip', ['-n', netns, ...words.split(' '), ...more]);
-  }
-
-  async stop(): Promise<void> {
-    for (const child of [...this.children, this.server]) {
-      if (!child || child.exitCode !== null || child.signalCode !== null) continue;
-      const gone = once(child, 'exit');
-      child.kill('SIGTERM');
-      await gone;
-    }
-    for (const name of [this.head, this.client]) await run('ip', ['netns', 'del', name]);
-    rmSync(this.folder, { recursive: true, force: true });
-  }
-}
-
-async function onWire(t: ExecutionContext, programs: string[], body: (wire: Wire) => Promise<void>): Promise<void> {
-  if (!requireAll(t, { root: true, programs: ['ip', ...programs] })) return;
-  const wire = new Wire();
-  try {
-    await wire.start(NODE);
-    await body(wire);
-  } finally {
-    await wire.stop();
-  }
-}
+import { MAC, NODE, onWire, saw, TIMEOUT_MS, type Wire } from './two-spaces.ts';
 
 async function udhcpc(wire: Wire): Promise<string> {
   const args = ['netns', 'exec', wire.client, 'busybox', 'udhcpc', '-i', 'eth0', '-q', '-n', '-f', '-s', wire.script()];
@@ -251,6 +124,35 @@ test('RFC 2131 §4.3.3: when dhclient finds its address in use, the administrato
   });
 });
 
+test('a machine that is no node is lent an address of the range, saved before it hears of it; a used one is left out', async t => {
+  const config = { 'dhcp.range': '10.54.0.200-10.54.0.210' };
+  const body = async (wire: Wire): Promise<void> => {
+    await wire.set();
+    // Another machine on the wire has the first address of the range
+    const other = `${wire.client}x`;
+    await runOk('ip', ['netns', 'add', other]);
+    t.teardown(() => run('ip', ['netns', 'del', other]));
+    await wire.ip(wire.client, 'link add eth1 link eth0 type macvlan mode bridge');
+    await wire.ip(wire.client, 'link set eth1 netns', other);
+    await wire.ip(other, 'link set eth1 address 52:54:00:54:00:99 up');
+    await wire.ip(other, 'addr add 10.54.0.200/24 dev eth1');
+    const args = ['-i', 'eth0', '-q', '-n', '-f', '-x', 'hostname:stranger', '-s', wire.script()];
+    await runOk('ip', ['netns', 'exec', wire.client, 'busybox', 'udhcpc', ...args], { timeoutMs: TIMEOUT_MS });
+    t.regex(wire.leases(), /\nip=10\.54\.0\.201\n/);
+    t.regex(wire.leases(), /\nlease=120\n/);
+    t.regex(wire.leases(), /\nrouter=10\.54\.0\.254\n/);
+    const saved = await wire.until(event => event.saved !== undefined);
+    t.like(saved.saved?.[0], { ip: '10.54.0.201', mac: MAC, hostname: 'stranger' });
+    const used = await wire.until(event => event.msg?.startsWith('10.54.0.200 is in use by') === true);
+    t.regex(used.msg ?? '', /in use by 52:54:00:54:00:99/);
+    t.is((await wire.until(event => event.seen !== undefined)).seen?.mac, MAC);
+    await wire.set(NODE);
+    await udhcpc(wire);
+    t.true(wire.leases().includes('\nip=10.54.0.100\n'), 'once it is a node it gets its own address');
+  };
+  await onWire(t, ['busybox'], body, config);
+});
+
 test('the client of the package `dhcp` gets a lease', async t => {
   await onWire(t, [], async wire => {
     const client = join(import.meta.dirname, 'peer-client.js');
@@ -264,12 +166,3 @@ test('the client of the package `dhcp` gets a lease', async t => {
     });
   });
 });
-
-/** Waits for a line that a client printed, for the nth time. */
-async function saw(lines: string[], pattern: RegExp, times = 1): Promise<void> {
-  const deadline = Date.now() + TIMEOUT_MS;
-  while (lines.filter(line => pattern.test(line)).length < times) {
-    if (Date.now() > deadline) throw new Error(`never saw ${pattern} ${times} times in:\n${lines.join('\n')}`);
-    await new Promise(resolve => setTimeout(resolve, 20));
-  }
-}

@@ -3,6 +3,9 @@
 import { createInterface } from 'node:readline';
 import type { BootNode } from '../../src/boot/directory.ts';
 import { defaultConfig, networksOf } from '../../src/config.ts';
+import { Leases } from '../../src/dhcp/leases.ts';
+import { AddressProbe } from '../../src/dhcp/probe.ts';
+import { Quarantine } from '../../src/dhcp/quarantine.ts';
 import { startDhcpServer } from '../../src/dhcp/server.ts';
 import { createLog } from '../../src/log.ts';
 
@@ -11,8 +14,16 @@ const print = (event: object): void => void process.stdout.write(`${JSON.stringi
 // usage: serve ADDRESS/PREFIX [CONFIG AS JSON]
 const config = { ...defaultConfig(), 'head.address': process.argv[2] ?? '', ...JSON.parse(process.argv[3] ?? '{}') };
 let nodes: BootNode[] = [];
+const networks = networksOf(config);
+const quarantine = new Quarantine(Date.now);
+const leases = new Leases({
+  now: Date.now,
+  isTaken: ip => networks.isHead(ip) || nodes.some(node => node.ip === ip),
+  isQuarantined: ip => quarantine.secondsLeft(ip) > 0,
+});
+const probe = new AddressProbe();
 const server = await startDhcpServer({
-  networks: networksOf(config),
+  networks,
   config,
   directory: {
     nodeByMac: mac => nodes.find(node => node.mac === mac),
@@ -22,6 +33,13 @@ const server = await startDhcpServer({
   log: createLog('debug', process.stdout),
   loaders: { bios: '/l/undionly.kpxe', efi64: '/l/snponly.efi', 'http-efi64': '/l/snponly.efi' },
   granted: granted => print({ granted }),
+  quarantine,
+  lending: {
+    leases,
+    isOn: () => networks.hasRange,
+    save: async saved => print({ saved }),
+    probe: async (ip, from) => probe.user(ip, from),
+  },
   seen: seen => print({ seen }),
 });
 print({ ready: true });

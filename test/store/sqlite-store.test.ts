@@ -7,6 +7,7 @@ import type { Change } from '../../src/model/changes.ts';
 import { Cluster } from '../../src/model/cluster.ts';
 import { KINDS, type Value } from '../../src/model/kinds.ts';
 import { SqliteConnection } from '../../src/store/sqlite.ts';
+import { SCHEMA_VERSION } from '../../src/store/sqlite-schema.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import type { FeedEntry, Store } from '../../src/store/store.ts';
 import { requireAll } from '../support/require.ts';
@@ -162,7 +163,7 @@ test('a database of a newer muster is refused, and let go again', async t => {
   const text =
     /^The database is of version 99, this muster knows up to \d+\. Install the newer muster again, or restore a backup\.$/;
   await refused(t, openSqliteStore(folder), 'store-newer', text);
-  await database.exec('PRAGMA user_version = 1');
+  await database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}`);
   await database.close();
   await t.notThrowsAsync(opened(t, folder), 'neither the lock nor the database was kept');
 });

@@ -37,7 +37,8 @@ const CASES: [name: string, asked: string, answered: number | undefined][] = [
 ];
 
 for (const [name, asked, answered] of CASES) {
-  test(`${name} '${asked}' is ${answered === undefined ? 'ignored' : `answered ${answered}`}`, t => {
+  const outcome = answered === undefined ? 'ignored' : `answered ${answered}`;
+  test(`RFC 2348, 2349, 7440: ${name} '${asked}' is ${outcome}`, t => {
     t.deepEqual(negotiate([[name, asked]], SIZE).answers, answered === undefined ? [] : [[name, answered]]);
   });
 }

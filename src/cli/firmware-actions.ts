@@ -1,0 +1,31 @@
+// `muster firmware ls`: where firmware differs, and what muster does about it.
+import type { Quirk } from '../admin/contract.ts';
+import { printData } from './listing.ts';
+import type { Action } from './table.ts';
+
+export const firmwareList: Action = {
+  name: 'list',
+  aliases: ['ls'],
+  words: '[words...]',
+  summary: 'where firmware differs and what muster does about it; with words, the rows that have all of them',
+  options: [{ flags: '-l, --long', meaning: 'with where it is known from' }],
+  examples: ['muster firmware ls', 'muster firmware ls ipxe -l', 'muster firmware ls --json'],
+  async run({ client, given, terminal }) {
+    const all = await client.call<Quirk[]>('GET', '/api/v1/firmware');
+    const wanted = given.words.map(word => word.toLowerCase());
+    const rows = all.filter(row => {
+      const text = JSON.stringify(row).toLowerCase();
+      return wanted.every(word => text.includes(word));
+    });
+    if (given.json || given.yaml) printData(terminal, given, rows);
+    else if (rows.length === 0) terminal.write('No row has these words.\n');
+    else terminal.write(rows.map(row => quirkText(row, Boolean(given.options['long']))).join('\n'));
+    return 0;
+  },
+};
+
+function quirkText({ who, differs, answer, sources }: Quirk, long: boolean): string {
+  const lines = [who, `  differs:  ${differs}`, `  muster:   ${answer}`];
+  if (long) lines.push(`  from:     ${sources.join('; ')}`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,32 @@
+// `muster lease ls`: the addresses that machines have which are no nodes.
+import type { ShownLease } from '../admin/contract.ts';
+import { printData } from './listing.ts';
+import type { Action } from './table.ts';
+import { humanSpan } from './terminal.ts';
+
+export const leaseList: Action = {
+  name: 'list',
+  aliases: ['ls'],
+  summary: 'addresses lent to machines that are no nodes (dhcp.range), and until when',
+  options: [{ flags: '-a, --expired', meaning: 'also those that have ended' }],
+  examples: ['muster lease ls', 'muster lease ls --expired', 'muster lease ls --json'],
+  async run({ client, given, terminal }) {
+    const all = await client.call<ShownLease[]>('GET', '/api/v1/leases');
+    const leases = given.options['expired'] ? all : all.filter(({ state }) => state !== 'expired');
+    if (given.json || given.yaml) printData(terminal, given, leases);
+    else terminal.write(leaseText(leases, Date.now()));
+    return 0;
+  },
+};
+
+export function leaseText(leases: readonly ShownLease[], now: number): string {
+  if (leases.length === 0) return 'No address is lent.\n';
+  const width = Math.max(...leases.map(({ ip }) => ip.length));
+  const lines = leases.map(({ ip, mac, network, state, hostname, vendor, until, node }) => {
+    const span = humanSpan(Math.abs(until - now) / 1000);
+    const when = { active: `for ${span}`, expired: `ended ${span} ago`, declined: 'in use by another machine' }[state];
+    const who = [network, hostname, vendor, node === undefined ? '' : `is now the node ${node}`];
+    return [ip.padEnd(width), mac, when, ...who.filter(word => word !== '')].join('  ');
+  });
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,65 @@
+// Addresses that are lent to machines that are no nodes: loaded, and made durable before the machine hears of them.
+import type { ShownLease, UnknownMachine } from '../admin/contract.ts';
+import type { Directory } from '../boot/directory.ts';
+import { type Lease, Leases } from '../dhcp/leases.ts';
+import type { LendingPorts } from '../dhcp/lending.ts';
+import { AddressProbe } from '../dhcp/probe.ts';
+import { Quarantine } from '../dhcp/quarantine.ts';
+import { ipToNumber } from '../wire/ip.ts';
+import type { State } from './state.ts';
+import type { UnknownMachines } from './unknown-machines.ts';
+
+export interface Lent {
+  leases: Leases;
+  quarantine: Quarantine;
+  lending: LendingPorts & { isOn: () => boolean };
+}
+
+export async function openLeases({ config, store, cluster, networks, now }: State): Promise<Lent> {
+  const quarantine = new Quarantine(now);
+  const rules = {
+    now,
+    isTaken: (ip: string) => cluster.hasIp(ip) || networks.isHead(ip),
+    isQuarantined: (ip: string) => quarantine.secondsLeft(ip) > 0,
+  };
+  const stored = await store.loadLeases();
+  const leases = new Leases(
+    rules,
+    stored.map(({ body }) => JSON.parse(body) as Lease),
+  );
+  const probe = new AddressProbe();
+  return {
+    leases,
+    quarantine,
+    lending: {
+      leases,
+      save: async changed => store.saveLeases(changed.map(lease => ({ ip: lease.ip, body: JSON.stringify(lease) }))),
+      ...(config['dhcp.probe'] && { probe: async (ip: string, from: string) => probe.user(ip, from) }),
+      // Where unknown machines become nodes, they wait for the address that is to be their own
+      isOn: () => networks.hasRange && cluster.settings?.accept_new_nodes !== true,
+    },
+  };
+}
+
+/** In the order of address. */
+export function shownLeases({ leases, quarantine }: Lent, directory: Directory): ShownLease[] {
+  return leases
+    .all()
+    .map((lease): ShownLease => {
+      const node = directory.nodeByMac(lease.mac)?.name;
+      const seconds = quarantine.secondsLeft(lease.ip);
+      const state = seconds > 0 ? 'declined' : leases.isLiving(lease) ? 'active' : 'expired';
+      return { ...lease, state, ...(node !== undefined && { node }) };
+    })
+    .sort((left, right) => ipToNumber(left.ip) - ipToNumber(right.ip));
+}
+
+/** Machines that asked and are no nodes, each with the address that it has. */
+export function unknownMachines(unknown: UnknownMachines, { leases }: Lent, directory: Directory): UnknownMachine[] {
+  return unknown
+    .list(mac => directory.nodeByMac(mac) !== undefined)
+    .map(machine => {
+      const lease = leases.of(machine.mac);
+      return lease && leases.isLiving(lease) ? { ...machine, ip: lease.ip } : machine;
+    });
+}

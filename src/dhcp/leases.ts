@@ -1,0 +1,165 @@
+// Addresses lent to machines that are no nodes: who has which, until when, and which one comes next. In memory; durable by its owner.
+import { type BootNetwork, inRange } from '../networks.ts';
+import { ipFromNumber } from '../wire/ip.ts';
+
+/** An address lent to a machine. It stays the machine's own after the end, until somebody else needs it (RFC 2131 §2.2). */
+export interface Lease {
+  ip: string;
+  /** RFC 2131 §4.2 would have the client identifier: firmware, iPXE and system of one machine differ in it, and are to have one address. */
+  mac: string;
+  network: string;
+  /** What the machine calls itself, option 12, cleaned; may be empty. */
+  hostname: string;
+  /** Option 60, cleaned; may be empty. */
+  vendor: string;
+  /** When it was first given and last renewed, in milliseconds since 1970. */
+  since: number;
+  renewed: number;
+  until: number;
+}
+
+/** How long an address is kept for who was offered it, in milliseconds. */
+const HELD_MS = 60_000;
+/** Hardware addresses are free to invent: so many strangers at once are offered an address, and so many a second from then on. */
+const BURST = 64;
+const PER_SECOND = 16;
+
+export interface LeaseRules {
+  now: () => number;
+  /** Whether an address is a node's, a controller's or the head's. */
+  isTaken: (ip: string) => boolean;
+  /** Whether an address is to be left alone for now, because another machine uses it. */
+  isQuarantined: (ip: string) => boolean;
+}
+
+export class Leases {
+  private readonly rules: LeaseRules;
+  private readonly byIp = new Map<string, Lease>();
+  private readonly byMac = new Map<string, Lease>();
+  /** Offered and not taken yet. */
+  private readonly holds = new Map<string, { mac: string; until: number }>();
+  private readonly holdOf = new Map<string, string>();
+  /** Where the search goes on, by network: an address that was just given up is the last to be given again. */
+  private readonly next = new Map<string, number>();
+  private allowance = BURST;
+  private refilled: number;
+
+  constructor(rules: LeaseRules, leases: readonly Lease[] = []) {
+    this.rules = rules;
+    this.refilled = rules.now();
+    for (const lease of [...leases].sort((left, right) => left.renewed - right.renewed)) this.put(lease);
+  }
+
+  all(): Lease[] {
+    return [...this.byIp.values()];
+  }
+
+  isLiving(lease: Lease): boolean {
+    return lease.until > this.rules.now();
+  }
+
+  /** What a machine has or had. */
+  of(mac: string): Lease | undefined {
+    return this.byMac.get(mac);
+  }
+
+  at(ip: string): Lease | undefined {
+    return this.byIp.get(ip);
+  }
+
+  /** The address that a machine was offered a moment ago. */
+  offeredTo(mac: string): string | undefined {
+    const ip = this.holdOf.get(mac);
+    const hold = ip === undefined ? undefined : this.holds.get(ip);
+    return hold && hold.until > this.rules.now() ? ip : undefined;
+  }
+
+  /**
+   * RFC 2131 §4.3.1: its present address, else its former one, else the one it asks for, else a free one; of these networks, which lie on
+   * one wire. Undefined when there is none, `wait` when too many strangers ask at once.
+   */
+  choose(mac: string, networks: readonly BootNetwork[], requested: string | undefined): string | 'wait' | undefined {
+    const fits = (ip: string | undefined): ip is string =>
+      ip !== undefined && networks.some(({ range }) => inRange(range, ip)) && this.isFreeFor(mac, ip);
+    const own = this.byMac.get(mac)?.ip;
+    if (fits(own)) return own;
+    const held = this.offeredTo(mac);
+    if (fits(held)) return held;
+    if (!this.isAllowed()) return 'wait';
+    if (fits(requested) && !this.byIp.has(requested)) return requested;
+    return this.search(networks, ip => !this.byIp.has(ip) && fits(ip)) ?? this.oldest(networks, fits);
+  }
+
+  /** Keeps an address for who is offered it. */
+  hold(mac: string, ip: string): void {
+    this.release(mac);
+    const now = this.rules.now();
+    this.holds.set(ip, { mac, until: now + HELD_MS });
+    this.holdOf.set(mac, ip);
+    for (const [oldest, { mac: who, until }] of this.holds) {
+      if (until > now) break;
+      this.holds.delete(oldest);
+      if (this.holdOf.get(who) === oldest) this.holdOf.delete(who);
+    }
+  }
+
+  /** Forgets what a machine was offered: it took another server's offer, or found the address in use. */
+  release(mac: string): void {
+    const held = this.holdOf.get(mac);
+    if (held !== undefined) this.holds.delete(held);
+    this.holdOf.delete(mac);
+  }
+
+  put(lease: Lease): void {
+    const before = this.byMac.get(lease.mac);
+    if (before && before.ip !== lease.ip) this.byIp.delete(before.ip);
+    const other = this.byIp.get(lease.ip);
+    if (other && other.mac !== lease.mac) this.byMac.delete(other.mac);
+    // Renewed ones go to the end: the first is the one that is longest without use
+    this.byIp.delete(lease.ip);
+    this.byIp.set(lease.ip, lease);
+    this.byMac.set(lease.mac, lease);
+  }
+
+  isFreeFor(mac: string, ip: string): boolean {
+    const { now, isTaken, isQuarantined } = this.rules;
+    const lease = this.byIp.get(ip);
+    if (lease && lease.mac !== mac && lease.until > now()) return false;
+    const hold = this.holds.get(ip);
+    if (hold && hold.mac !== mac && hold.until > now()) return false;
+    return !isTaken(ip) && !isQuarantined(ip);
+  }
+
+  private search(networks: readonly BootNetwork[], isFree: (ip: string) => boolean): string | undefined {
+    for (const { name, range } of networks) {
+      if (!range) continue;
+      const size = range.last - range.first + 1;
+      const from = this.next.get(name) ?? 0;
+      for (let step = 0; step < size; step++) {
+        const index = (from + step) % size;
+        const ip = ipFromNumber(range.first + index);
+        if (!isFree(ip)) continue;
+        this.next.set(name, (index + 1) % size);
+        return ip;
+      }
+    }
+    return undefined;
+  }
+
+  private oldest(networks: readonly BootNetwork[], isFree: (ip: string) => boolean): string | undefined {
+    for (const { ip, until } of this.byIp.values()) {
+      const isHere = networks.some(({ range }) => inRange(range, ip));
+      if (isHere && until <= this.rules.now() && isFree(ip)) return ip;
+    }
+    return undefined;
+  }
+
+  private isAllowed(): boolean {
+    const now = this.rules.now();
+    this.allowance = Math.min(BURST, this.allowance + Math.max(0, (now - this.refilled) / 1000) * PER_SECOND);
+    this.refilled = now;
+    if (this.allowance < 1) return false;
+    this.allowance -= 1;
+    return true;
+  }
+}

@@ -1,0 +1,73 @@
+// What is done about a loan before its reply goes out: the address is tried and kept, or the lease is made durable.
+import { reasonOf } from '../errors.ts';
+import type { Lease, Leases } from './leases.ts';
+import type { Loan } from './unknown.ts';
+
+export interface LendingPorts {
+  leases: Leases;
+  /** Durable when it resolves. */
+  save: (leases: readonly Lease[]) => Promise<void>;
+  /** Who uses an address; absent when none is to be tried. */
+  probe?: ((ip: string, from: string) => Promise<string | undefined>) | undefined;
+}
+
+/** `send`: the reply may go out. `drop`: it may not, and why. `again`: the address is in use by another machine, and the next may be tried. */
+export type Outcome =
+  | { do: 'send' }
+  | { do: 'drop'; reason: string; error?: boolean }
+  | { do: 'again'; ip: string; user: string };
+
+export class Lending {
+  private readonly ports: LendingPorts;
+  /** Machines whose address is being tried. */
+  private readonly trying = new Set<string>();
+
+  constructor(ports: LendingPorts) {
+    this.ports = ports;
+  }
+
+  get leases(): Leases {
+    return this.ports.leases;
+  }
+
+  /** @param from the head's address that the machine is answered from */
+  async settle(loan: Loan | undefined, from: string): Promise<Outcome> {
+    if (!loan) return { do: 'send' };
+    const { leases, save } = this.ports;
+    if (loan.do === 'offer') return this.offer(loan, from);
+    if (loan.do === 'forget') {
+      leases.release(loan.mac);
+      return { do: 'send' };
+    }
+    // In memory at once where it ends, so that nothing is renewed that was given back; where it begins, when it is durable
+    if (loan.do === 'return') leases.put(loan.lease);
+    try {
+      await save([loan.lease]);
+    } catch (error) {
+      return {
+        do: 'drop',
+        reason: `the lease of ${loan.lease.ip} could not be saved: ${reasonOf(error)}`,
+        error: true,
+      };
+    }
+    if (loan.do === 'lend') leases.put(loan.lease);
+    leases.release(loan.lease.mac);
+    return { do: 'send' };
+  }
+
+  private async offer({ mac, ip, probe }: Extract<Loan, { do: 'offer' }>, from: string): Promise<Outcome> {
+    const { leases } = this.ports;
+    if (this.trying.has(mac)) return { do: 'drop', reason: `${ip} is being tried for it` };
+    leases.hold(mac, ip);
+    if (!probe || !this.ports.probe) return { do: 'send' };
+    this.trying.add(mac);
+    try {
+      const user = await this.ports.probe(ip, from);
+      if (user === undefined || user === mac) return { do: 'send' };
+      leases.release(mac);
+      return { do: 'again', ip, user };
+    } finally {
+      this.trying.delete(mac);
+    }
+  }
+}

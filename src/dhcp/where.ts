@@ -1,0 +1,32 @@
+// Where a client is: the network it asks from, and the head's address that it is answered from.
+import type { BootNetwork, Networks } from '../networks.ts';
+import type { Arrival, Context } from './exchange.ts';
+import { NO_ADDRESS } from './packet.ts';
+import type { Request } from './request.ts';
+
+/** The network that the client is in, or why that is not known. */
+export function linkOf(request: Request, { networks }: Context, arrival: Arrival): BootNetwork | string {
+  const { giaddr, ciaddr } = request.packet;
+  // RFC 3527 §3: the sub-option goes before option 118 (RFC 3011), and both before 'giaddr' (RFC 2131 §4.3.1)
+  const said = request.relay.link ?? request.subnetSelection ?? (giaddr === NO_ADDRESS ? undefined : giaddr);
+  if (said !== undefined) {
+    const who = giaddr === NO_ADDRESS ? 'the client' : `the relay agent ${giaddr}`;
+    return (
+      networks.ofLink(said) ?? `${who} asks for the network of ${said}, which is none of muster's; see [[networks]]`
+    );
+  }
+  // A client that renews by unicast may be behind any number of routers: it is where its address is
+  if (ciaddr !== NO_ADDRESS && !arrival.broadcast) return networks.of(ciaddr) ?? arrival.network;
+  return arrival.network;
+}
+
+/** The head's address to answer from: the one the node's network has, where that is on the wire that the message came by. */
+export function addressOf(network: BootNetwork, { networks }: Context, arrival: Arrival): string {
+  if (!arrival.broadcast || !network.attached) return arrival.network.head;
+  return networks.isOneWire(network, arrival.network) ? network.head : arrival.network.head;
+}
+
+/** Whether a client means this server by an identifier. */
+export function isOurs(server: string | undefined, own: string, networks: Networks): boolean {
+  return server !== undefined && (server === own || networks.isHead(server));
+}
