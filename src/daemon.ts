@@ -14,6 +14,7 @@ import { findInterfaces, makeFolder } from './daemon/preflight.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
+import { startStorekeeper } from './daemon/storekeeper.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
@@ -53,6 +54,7 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const tftp = await startTftp(state, files.served, stops);
   await startDhcp(state, files, unknown, stops);
   startRouterAdvertiser(state, stops);
+  startStorekeeper(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
   await startAdmin(state, { unknown, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);

@@ -23,7 +23,7 @@ const commit = (changes: Change[], what = 'test') => ({ who: 'tester', what, cha
 
 async function opened(t: ExecutionContext, folder = temporaryFolder(t)): Promise<Store> {
   let time = 1000;
-  const store = await openSqliteStore(folder, () => (time += 1));
+  const store = await openSqliteStore(folder, { now: () => (time += 1) });
   t.teardown(async () => store.close().catch(() => {}));
   return store;
 }
