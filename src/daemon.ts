@@ -53,7 +53,7 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
   const tftp = await startTftp(state, files.served, stops);
   await startDhcp(state, files, unknown, stops);
-  startRouterAdvertiser(state, stops);
+  await startRouterAdvertiser(state, stops);
   startStorekeeper(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);

@@ -1,12 +1,13 @@
 // `muster init`: makes this machine a head. Writes the configuration, creates the defaults, says what is left; twice changes nothing.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Health } from '../admin/contract.ts';
 import { ERRORS, MusterError, reasonOf } from '../errors.ts';
 import { parseClusterConf } from '../model/cluster-conf.ts';
+import { kernelAddresses } from '../wire/kernel-addresses.ts';
 import { planFile, writeFile } from './init-file.ts';
 import { makeObjects } from './init-objects.ts';
-import { type InitOptions, planInit } from './init-plan.ts';
+import { type Address, type InitOptions, type Interfaces, planInit } from './init-plan.ts';
 import { printData } from './listing.ts';
 import type { Action, Context } from './table.ts';
 
@@ -50,7 +51,7 @@ export const initRun: Action = {
     const { given, terminal } = context;
     const options = given.options as Options;
     const file = options.config ?? DEFAULT_CONFIG_FILE;
-    const plan = planInit(options, readConf(options.clusterConf), networkInterfaces());
+    const plan = planInit(options, readConf(options.clusterConf), interfacesHere());
     const change = planFile(file, plan.config);
     if (change.existed && change.text !== undefined && !options.force) {
       throw new MusterError(
@@ -74,6 +75,17 @@ export const initRun: Action = {
     return daemon.status;
   },
 };
+
+/** The machine's interfaces; those without a link, which Node leaves out, from the kernel's tables. */
+function interfacesHere(): Interfaces {
+  const listed = networkInterfaces();
+  const table = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  const all: Record<string, readonly Address[]> = {};
+  for (const [name, addresses] of Object.entries(listed)) if (addresses) all[name] = addresses;
+  for (const { name, address, cidr } of kernelAddresses(table('/proc/net/route'), table('/proc/net/fib_trie')))
+    if (!listed[name]) all[name] = [...(all[name] ?? []), { family: 'IPv4', internal: false, address, cidr }];
+  return all;
+}
 
 function readConf(file: string | undefined) {
   if (file === undefined) return { macs: [] };

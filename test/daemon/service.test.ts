@@ -15,8 +15,6 @@ import { run } from '../../src/process/run.ts';
 import { temporaryFolder } from '../cli/folder.ts';
 import { findProgram, requireAll } from '../support/require.ts';
 
-const UNIT = join(packageRoot, 'systemd/musterd.service');
-
 /** The service manager's end of `NOTIFY_SOCKET`: prints each message as one line, its assignments separated by `;`. */
 const RECEIVER = String.raw`
 use IO::Socket::UNIX; use Socket;
@@ -148,17 +146,22 @@ test('a log line has its priority before it', t => {
   t.is(withPriority('no JSON'), '<6>no JSON');
 });
 
-test('the unit shuts musterd in: below 2.0 by systemd-analyze security', async t => {
-  if (!requireAll(t, { programs: ['systemd-analyze'] })) return;
-  const { stdout, stderr } = await run('systemd-analyze', ['security', '--offline=true', '--no-pager', UNIT]);
-  const exposure = Number(/Overall exposure level[^:]*: ([\d.]+)/.exec(stdout)?.[1] ?? Number.NaN);
-  t.true(exposure < 2, `${exposure}: ${stderr}`);
-});
+for (const name of ['musterd.service', 'musterd-radvd.service']) {
+  const unit = join(packageRoot, 'systemd', name);
 
-test('systemd understands every line of the unit', async t => {
-  if (!requireAll(t, { programs: ['systemd-analyze'] })) return;
-  const { stderr } = await run('systemd-analyze', ['verify', UNIT]);
-  // The program and its manual page are there once the package is installed.
-  const words = stderr.split('\n').filter(line => line !== '' && !/musterd is not executable|'man muster/.test(line));
-  t.deepEqual(words, []);
-});
+  test(`${name} shuts its program in: below 2.0 by systemd-analyze security`, async t => {
+    if (!requireAll(t, { programs: ['systemd-analyze'] })) return;
+    const { stdout, stderr } = await run('systemd-analyze', ['security', '--offline=true', '--no-pager', unit]);
+    const exposure = Number(/Overall exposure level[^:]*: ([\d.]+)/.exec(stdout)?.[1] ?? Number.NaN);
+    t.true(exposure < 2, `${exposure}: ${stderr}`);
+  });
+
+  test(`systemd understands every line of ${name}`, async t => {
+    if (!requireAll(t, { programs: ['systemd-analyze'] })) return;
+    const { stderr } = await run('systemd-analyze', ['verify', unit]);
+    // The programs and their manual pages are there once the package is installed.
+    const missing = /(musterd|radvd) is not executable|'man (muster|radvd)/;
+    const words = stderr.split('\n').filter(line => line !== '' && !missing.test(line));
+    t.deepEqual(words, []);
+  });
+}

@@ -39,8 +39,7 @@ export class BootClients {
   private constructor(head: HeadAt, sockets: readonly Socket[]) {
     this.head = head;
     this.sockets = sockets;
-    for (const socket of sockets)
-      socket.on('message', bytes => this.waiting.get(bytes.readUInt32BE(4))?.(bytes));
+    for (const socket of sockets) socket.on('message', bytes => this.waiting.get(bytes.readUInt32BE(4))?.(bytes));
   }
 
   /** @param from an address of this namespace; broadcasts leave by it */
