@@ -3,13 +3,13 @@ import type { Plan } from './life.ts';
 
 /**
  * A node of a cluster boots once a day, and beats every ten seconds. 200 nodes that boot five times a day are as many boots as a
- * thousand that boot once, and fill the history that is kept in two days; of the heartbeats it is one in two hundred.
+ * thousand that boot once, and fill the history that is kept in two days; of the heartbeats it is one in forty.
  */
 export const LONG: Omit<Plan, 'say'> = {
   days: 10,
   nodes: 200,
   bootsPerDay: 5,
-  heartbeatsPerDay: 43_200,
+  heartbeatsPerDay: 216_000,
   editsPerDay: 120,
   imagesPerDay: 12,
   strangersPerDay: 1000,
