@@ -7,7 +7,7 @@ import { beginBackup } from './backup/write.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
-import { Metrics } from './daemon/metrics.ts';
+import { Metrics, type Served } from './daemon/metrics.ts';
 import { startMetricsServer } from './daemon/metrics-server.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterfaces, makeFolder } from './daemon/preflight.ts';
@@ -16,6 +16,7 @@ import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { startStorekeeper } from './daemon/storekeeper.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
+import { Leases } from './dhcp/leases.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
 import { version } from './package-root.ts';
@@ -52,12 +53,17 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const sshKey = await headSshKey(state);
   await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
   const tftp = await startTftp(state, files.served, stops);
-  await startDhcp(state, files, unknown, stops);
+  const leases = new Leases();
+  await startDhcp(state, files, { unknown, leases }, stops);
   await startRouterAdvertiser(state, stops);
   startStorekeeper(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
-  await startAdmin(state, { unknown, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
+  await startAdmin(
+    state,
+    { unknown, tftp, leases, iscsi, kickstarts, power: powerAccess(state, sshKey, control) },
+    stops,
+  );
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
@@ -65,12 +71,14 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
 interface AdminParts {
   unknown: UnknownMachines;
   tftp: (() => TftpStats) | undefined;
+  leases: Leases;
+  iscsi: { traffic(): NonNullable<Served['iscsi']> } | undefined;
   kickstarts: Kickstarts;
   power: PowerAccess;
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { unknown, tftp, kickstarts, power } = parts;
+  const { unknown, tftp, leases, iscsi, kickstarts, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
@@ -79,6 +87,16 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     nodeStates: () => cluster.all('node').map(({ uid }) => state.statuses.of(uid).state),
     unknownMachines: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined).length,
     sequence: () => cluster.sequence,
+    served: () => {
+      const images = state.governor.list();
+      const running = images.filter(image => image.state === 'running').length;
+      return {
+        leases: leases.count(),
+        images: { running, queued: images.length - running },
+        ...(tftp && { tftp: tftp() }),
+        ...(iscsi && { iscsi: iscsi.traffic() }),
+      };
+    },
   });
   happenings.watch(happening => metrics.happened(happening));
   if (config['metrics.address'] !== '') {

@@ -8,6 +8,7 @@ import { loaderAfter } from '../boot/loader-history.ts';
 import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
+import type { Leases } from '../dhcp/leases.ts';
 import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
@@ -187,7 +188,7 @@ export async function startTftp(
 export async function startDhcp(
   state: State,
   { loaders, spares, served }: BootFiles,
-  unknown: UnknownMachines,
+  { unknown, leases }: { unknown: UnknownMachines; leases: Leases },
   stops: Stops,
 ): Promise<void> {
   const { config, networks, directory, boots, log, context, commander, now } = state;
@@ -203,6 +204,7 @@ export async function startDhcp(
     served,
     spares,
     chooseLoader: (node: string, files: readonly string[]) => loaderAfter(boots.of(node), files),
+    leased: leases.given.bind(leases),
     granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
     seen: (client: UnknownClient) => {
       unknown.seen(client);

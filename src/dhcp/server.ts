@@ -8,8 +8,8 @@ import { type Log, LogLimiter } from '../log.ts';
 import type { BootNetwork, Networks } from '../networks.ts';
 import { WireError } from '../wire/reader.ts';
 import { type Answer, type Arrival, answer, type Context, type Grant } from './exchange.ts';
-import { MESSAGE } from './options.ts';
-import { decode, encode, NO_ADDRESS } from './packet.ts';
+import { getOption, MESSAGE, OPTIONS } from './options.ts';
+import { decode, encode, NO_ADDRESS, type Packet } from './packet.ts';
 import { BOOT_SERVER_PORT, proxyAnswer } from './proxy.ts';
 import { Quarantine } from './quarantine.ts';
 import { Rate } from './rate.ts';
@@ -48,6 +48,8 @@ export interface DhcpOptions {
   chooseLoader?: (node: string, files: readonly string[]) => string | undefined;
   /** Told of each address given to a boot that is under way: only after it may the node have its script. */
   granted?: (grant: Grant) => void;
+  /** Told of each address given by an ACK, and for how many seconds. */
+  leased?: (ip: string, seconds: number) => void;
   /** Told of each message of an unknown client, at any rate: the receiver bounds what it keeps. */
   seen?: (client: UnknownClient) => void;
   /** UDP ports; 67, 68 and 4011 when absent. */
@@ -143,10 +145,18 @@ class Loop {
     if ('reply' in result) {
       this.send(encode(result.reply, request.sizeLimit), result, door.port === 'boot' ? peer : undefined);
       if (result.grant) options.granted?.(result.grant);
+      this.lease(result.reply);
     }
     if ('accepted' in result && result.inUse) this.quarantine.enter(result.inUse);
     if (result.note) options.journey.note(result.note);
     this.tell(request, result, door);
+  }
+
+  /** An ACK to an INFORM has no lease time: that address is not of ours (RFC 2131 §4.3.5). */
+  private lease({ options, yiaddr }: Packet): void {
+    const seconds = getOption(options, OPTIONS.leaseTime);
+    if (getOption(options, OPTIONS.messageType) === MESSAGE.ack && seconds !== undefined)
+      this.options.leased?.(yiaddr, seconds);
   }
 
   /** Only root can send from the DHCP ports (RFC 2131 §4.1), so that no user of a node can pass for its firmware. */
