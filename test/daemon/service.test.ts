@@ -1,7 +1,9 @@
 // musterd as a service: what systemd is told, what SIGHUP does, and how far the unit shuts it in.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -32,7 +34,11 @@ interface Service {
   said(): string;
 }
 
-async function startService(t: ExecutionContext, environment: Record<string, string> = {}): Promise<Service> {
+async function startService(
+  t: ExecutionContext,
+  environment: Record<string, string> = {},
+  more: (folder: string) => string = () => '',
+): Promise<Service> {
   const folder = await temporaryFolder(t);
   const socket = join(folder, 'notify');
   const receiver = spawn(findProgram('perl') ?? 'perl', ['-e', RECEIVER, socket], {
@@ -49,7 +55,7 @@ async function startService(t: ExecutionContext, environment: Record<string, str
   };
   await told('listening');
   const config = join(folder, 'muster.toml');
-  writeFileSync(config, await configText(folder));
+  writeFileSync(config, `${await configText(folder)}${more(folder)}`);
   // As systemd does: the variable names the file that standard error is.
   const stream = 'if [ "$2" ]; then JOURNAL_STREAM=$2; else JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2); fi';
   const words = [process.execPath, join(packageRoot, 'dist/src/main.js'), environment['JOURNAL_STREAM'] ?? '', config];
@@ -106,6 +112,32 @@ test('systemd hears ready, signs of life, reloading and stopping; SIGHUP takes o
   daemon.kill('SIGTERM');
   await told('STOPPING=1');
   t.deepEqual(await exited, [0, null]);
+});
+
+test('a reload in the middle of a download disturbs it not at all', async t => {
+  if (!requireAll(t, { programs: ['perl'] })) return;
+  const content = randomBytes(32 << 20);
+  const { daemon, config, told, said } = await startService(t, {}, folder => {
+    const file = join(folder, 'loader.efi');
+    writeFileSync(file, content);
+    return `loaders.http-efi64 = "${file}"\n`;
+  });
+  await told('READY=1');
+  const text = readFileSync(config, 'utf8');
+  const port = /^http\.port = (\d+)$/m.exec(text)?.[1];
+  const asked = request({ host: '127.0.0.1', port, path: '/boot/v1/loader/loader.efi', agent: false }).end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  t.is(answer.statusCode, 200);
+  // Far more is on its way than the sockets take: it is read on only when the reload is over.
+  await once(answer, 'readable');
+  writeFileSync(config, `${text}dhcp.lease_seconds = 600\n`);
+  daemon.kill('SIGHUP');
+  await told('RELOADING=1');
+  await told('READY=1');
+  const parts: Buffer[] = [];
+  for await (const part of answer) parts.push(part as Buffer);
+  t.true(Buffer.concat(parts).equals(content));
+  t.regex(said(), /"changed":\["dhcp\.lease_seconds"\]/);
 });
 
 test('nothing is said, and nothing is started, outside systemd', async t => {

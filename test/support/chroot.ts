@@ -95,8 +95,8 @@ export class Chroot {
     return join(this.root, ...parts);
   }
 
-  /** What `systemctl enable --now musterd` would start: both units, with the rights that they have; stopped with the test. */
-  async units(): Promise<void> {
+  /** What `systemctl enable --now musterd` would start: both units, with the rights that they have. The answer stops both. */
+  async units(): Promise<() => Promise<void>> {
     const stop = await this.musterd(['MUSTER_RADVD_CONF=/run/muster/radvd.conf']);
     const unit = readFileSync(this.path('usr/lib/systemd/system/musterd-radvd.service'), 'utf8');
     const [, command = ''] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
@@ -112,12 +112,12 @@ export class Chroot {
       said += chunk;
     });
     const ended = once(radvd, 'exit');
-    this.t.teardown(async () => {
+    return async () => {
       this.t.is(radvd.exitCode, null, `radvd ended: ${said}`);
       await this.run('sh', '-c', 'kill -TERM "$(cat /run/musterd-radvd/radvd.pid)"');
       await ended;
       await stop();
-    });
+    };
   }
 
   /** As the unit starts it: the user muster with one capability. Resolves when it serves; the answer stops it. */
