@@ -1,11 +1,18 @@
 // Removes, from time to time, stored files that nothing needs any more: an image that was deleted frees its room by itself.
-import { collectGarbage } from '../blobs/garbage.ts';
+import { type BlobUsers, collectGarbage } from '../blobs/garbage.ts';
 import { reasonOf } from '../errors.ts';
 import type { State, Stops } from './state.ts';
 
 const HOUR_MS = 3_600_000;
 
-export function startStorekeeper({ config, blobs, cluster, boots, log, now }: State, stops: Stops): void {
+type Needs = Pick<State, 'config' | 'blobs' | 'cluster' | 'log' | 'now'> & { boots: BlobUsers };
+
+/** @param every calls back again and again, until its answer is called */
+export function startStorekeeper(
+  { config, blobs, cluster, boots, log, now }: Needs,
+  stops: Stops,
+  every = timer,
+): void {
   const hours = config['storage.gc_hours'];
   if (hours === 0) return;
   let running: Promise<void> = Promise.resolve();
@@ -19,11 +26,16 @@ export function startStorekeeper({ config, blobs, cluster, boots, log, now }: St
       log.error({ error: reasonOf(error) }, 'storage: files that nothing needs could not be removed');
     }
   };
-  const timer = setInterval(() => {
+  const stop = every(hours * HOUR_MS, () => {
     running = running.then(collect);
-  }, hours * HOUR_MS);
+  });
   stops.push(async () => {
-    clearInterval(timer);
+    stop();
     await running;
   });
+}
+
+function timer(milliseconds: number, run: () => void): () => void {
+  const running = setInterval(run, milliseconds);
+  return () => clearInterval(running);
 }
