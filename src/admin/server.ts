@@ -15,6 +15,8 @@ import type { Cluster } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
 import type { Happening, Health, KickstartFile, ShownTransfer, UnknownMachine } from './contract.ts';
+import { type PeerUsers, peerUsers } from './peer-user.ts';
+import { identify } from './requests.ts';
 import { backupRoutes } from './routes-backup.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
@@ -60,7 +62,7 @@ export async function startAdminServer(
   socket: string,
   group: number | undefined,
 ): Promise<{ close(): Promise<void> }> {
-  const server = buildAdminServer(ports);
+  const server = buildAdminServer(ports, await peerUsers());
   await refuseSecond(socket);
   const folder = dirname(socket);
   if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o755 });
@@ -81,7 +83,8 @@ export async function startAdminServer(
   };
 }
 
-export function buildAdminServer(ports: AdminPorts): FastifyInstance {
+/** @param users who is at the other end of a connection; each caller is taken at his word when absent */
+export function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyInstance {
   const server = Fastify({
     bodyLimit: 256 << 20,
     // A shell expands n{0..9999} to as many words, and each becomes an id in the URL.
@@ -89,6 +92,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 8192 },
   });
+  if (users) server.addHook('onRequest', async request => identify(request, users));
   server.setErrorHandler(async (error, _request, reply) => {
     const known = error instanceof MusterError ? error : fromFramework(error);
     if (known.code === 'internal')
