@@ -66,13 +66,7 @@ export async function startAdminServer(
   await refuseSecond(socket);
   const folder = dirname(socket);
   if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o755 });
-  // Nobody may connect between bind and chmod.
-  const mask = process.umask(0o177);
-  try {
-    await server.listen({ path: socket });
-  } finally {
-    process.umask(mask);
-  }
+  await listenPrivately(server, socket);
   if (group !== undefined) await chown(socket, process.getuid?.() ?? 0, group);
   await chmod(socket, 0o660);
   return {
@@ -81,6 +75,22 @@ export async function startAdminServer(
       await rm(socket, { force: true });
     },
   };
+}
+
+let lastListen: Promise<unknown> = Promise.resolve();
+
+/** Nobody may connect between bind and chmod. The umask is the process's, so that servers in one process do this by turns. */
+async function listenPrivately(server: FastifyInstance, socket: string): Promise<void> {
+  const listening = lastListen.then(async () => {
+    const mask = process.umask(0o177);
+    try {
+      await server.listen({ path: socket });
+    } finally {
+      process.umask(mask);
+    }
+  });
+  lastListen = listening.catch(() => {});
+  await listening;
 }
 
 /** @param users who is at the other end of a connection; each caller is taken at his word when absent */

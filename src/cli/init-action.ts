@@ -64,9 +64,9 @@ export const initRun: Action = {
       change.text === undefined
         ? []
         : [change.existed ? `changed ${file}, the old one is ${file}.old` : `wrote ${file}`];
-    const daemon = await withDaemon(context, file, plan.config['head.address'] ?? '', async () =>
-      makeObjects(context.client, plan, given.dryRun),
-    );
+    const isMore = [options.range, options.nodes, options.clusterConf].some(one => one !== undefined);
+    const head = { file, address: plan.config['head.address'] ?? '', isMore };
+    const daemon = await withDaemon(context, head, async () => makeObjects(context.client, plan, given.dryRun));
     const done = [...written, ...daemon.done];
     const next = [...plan.remarks, ...daemon.next];
     if (given.json || given.yaml)
@@ -107,8 +107,7 @@ interface Outcome {
 /** The objects need a daemon on this configuration; without one the rest of the way is said. */
 async function withDaemon(
   { client }: Context,
-  file: string,
-  address: string,
+  { file, address, isMore }: { file: string; address: string; isMore: boolean },
   work: () => Promise<{ done: string[]; next: string[] }>,
 ): Promise<Outcome> {
   let health: Health;
@@ -117,7 +116,9 @@ async function withDaemon(
   } catch (error) {
     if (!(error instanceof MusterError) || error.code !== 'not-running') throw error;
     const start = `systemctl enable --now musterd   # or by hand: musterd --config ${file}`;
-    const next = [start, 'muster init, once more: the daemon then creates the defaults'];
+    // What a head begins with it makes by itself; what was asked for beyond that takes a daemon.
+    const more = 'the same muster init once more, for the range and the nodes that you gave';
+    const next = [start, isMore ? more : 'sudo muster doctor', 'then an image: docs/quick-start.md'];
     // The daemon comes after its configuration: that it does not run yet is no failure.
     return { done: [], next, status: 0 };
   }

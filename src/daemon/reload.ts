@@ -8,6 +8,7 @@ export const RELOADED_KEYS: readonly ConfigKey[] = [
   'dhcp.dns',
   'dhcp.domain',
   'dhcp.lease_seconds',
+  'http.image_transfers',
   'boot.failure_seconds',
   'boot.session_seconds',
   'log.level',
