@@ -16,7 +16,7 @@ import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { startStorekeeper } from './daemon/storekeeper.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
-import { Leases } from './dhcp/leases.ts';
+import { LeaseCount } from './dhcp/lease-count.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
 import { version } from './package-root.ts';
@@ -53,7 +53,7 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const sshKey = await headSshKey(state);
   await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
   const tftp = await startTftp(state, files.served, stops);
-  const leases = new Leases();
+  const leases = new LeaseCount();
   await startDhcp(state, files, { unknown, leases }, stops);
   await startRouterAdvertiser(state, stops);
   startStorekeeper(state, stops);
@@ -71,7 +71,7 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
 interface AdminParts {
   unknown: UnknownMachines;
   tftp: (() => TftpStats) | undefined;
-  leases: Leases;
+  leases: LeaseCount;
   iscsi: { traffic(): NonNullable<Served['iscsi']> } | undefined;
   kickstarts: Kickstarts;
   power: PowerAccess;

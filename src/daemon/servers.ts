@@ -8,7 +8,7 @@ import { loaderAfter } from '../boot/loader-history.ts';
 import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
-import type { Leases } from '../dhcp/leases.ts';
+import type { LeaseCount } from '../dhcp/lease-count.ts';
 import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
@@ -188,7 +188,7 @@ export async function startTftp(
 export async function startDhcp(
   state: State,
   { loaders, spares, served }: BootFiles,
-  { unknown, leases }: { unknown: UnknownMachines; leases: Leases },
+  { unknown, leases }: { unknown: UnknownMachines; leases: LeaseCount },
   stops: Stops,
 ): Promise<void> {
   const { config, networks, directory, boots, log, context, commander, now } = state;

@@ -145,7 +145,6 @@ class Loop {
     if ('reply' in result) {
       this.send(encode(result.reply, request.sizeLimit), result, door.port === 'boot' ? peer : undefined);
       if (result.grant) options.granted?.(result.grant);
-      this.lease(result.reply);
     }
     if ('accepted' in result && result.inUse) this.quarantine.enter(result.inUse);
     if (result.note) options.journey.note(result.note);
@@ -165,7 +164,12 @@ class Loop {
   }
 
   /** @param asker where a question to the boot server's port came from: the answer goes there */
-  private send(bytes: Buffer, { destination, from }: Extract<Answer, { reply: unknown }>, asker?: RemoteInfo): void {
+  private send(
+    bytes: Buffer,
+    { destination, from, reply }: Extract<Answer, { reply: unknown }>,
+    asker?: RemoteInfo,
+  ): void {
+    this.lease(reply);
     const address = asker?.address ?? destination.address;
     const port = asker?.port ?? (destination.to === 'client' ? this.clientPort : this.serverPort);
     this.transmit(from, bytes, port, address, error => {
