@@ -32,6 +32,8 @@ interface Service {
   told(beginning: string): Promise<string>;
   /** Everything on standard error so far. */
   said(): string;
+  /** Comes back when standard error has such a line: it comes by another way than the messages, and may be later. */
+  heard(line: RegExp): Promise<void>;
 }
 
 async function startService(
@@ -68,7 +70,10 @@ async function startService(
     said += chunk;
   });
   t.teardown(() => daemon.kill('SIGKILL'));
-  return { daemon, folder, config, told, said: () => said };
+  const heard = async (line: RegExp): Promise<void> => {
+    while (!line.test(said) && daemon.stderr) await once(daemon.stderr, 'data');
+  };
+  return { daemon, folder, config, told, said: () => said, heard };
 }
 
 async function configText(folder: string): Promise<string> {
@@ -89,7 +94,7 @@ iscsi.enabled = false
 
 test('systemd hears ready, signs of life, reloading and stopping; SIGHUP takes over what it can and names the rest', async t => {
   if (!requireAll(t, { programs: ['systemd-notify', 'perl'] })) return;
-  const { daemon, config, told, said } = await startService(t, { WATCHDOG_USEC: '600000' });
+  const { daemon, config, told, heard } = await startService(t, { WATCHDOG_USEC: '600000' });
   const exited = once(daemon, 'exit');
   t.regex(await told('READY=1'), /STATUS=serving 127\.0\.0\.1\/24, HTTP on port \d+/);
   await told('WATCHDOG=1');
@@ -100,14 +105,14 @@ test('systemd hears ready, signs of life, reloading and stopping; SIGHUP takes o
   daemon.kill('SIGHUP');
   t.regex(await told('RELOADING=1'), /MONOTONIC_USEC=\d+/);
   t.regex(await told('READY=1'), /restart for iscsi\.port$/);
-  t.regex(said(), /^<6>\{"level":"info".*"changed":\["dhcp\.lease_seconds","log\.level"\].*configuration read again/m);
-  t.regex(said(), /^<4>\{.*restart musterd for the new values of iscsi\.port/m);
+  await heard(/^<6>\{"level":"info".*"changed":\["dhcp\.lease_seconds","log\.level"\].*configuration read again/m);
+  await heard(/^<4>\{.*restart musterd for the new values of iscsi\.port/m);
 
   writeFileSync(config, `${content}dhcp.lease_seconds = 1\n`);
   daemon.kill('SIGHUP');
   await told('RELOADING=1');
   t.regex(await told('READY=1'), /the changed configuration is wrong and is not in use/);
-  t.regex(said(), /^<3>\{.*'dhcp\.lease_seconds' must be a whole number/m);
+  await heard(/^<3>\{.*'dhcp\.lease_seconds' must be a whole number/m);
 
   daemon.kill('SIGTERM');
   await told('STOPPING=1');
@@ -117,7 +122,7 @@ test('systemd hears ready, signs of life, reloading and stopping; SIGHUP takes o
 test('a reload in the middle of a download disturbs it not at all', async t => {
   if (!requireAll(t, { programs: ['perl'] })) return;
   const content = randomBytes(32 << 20);
-  const { daemon, config, told, said } = await startService(t, {}, folder => {
+  const { daemon, config, told, heard } = await startService(t, {}, folder => {
     const file = join(folder, 'loader.efi');
     writeFileSync(file, content);
     return `loaders.http-efi64 = "${file}"\n`;
@@ -137,7 +142,7 @@ test('a reload in the middle of a download disturbs it not at all', async t => {
   const parts: Buffer[] = [];
   for await (const part of answer) parts.push(part as Buffer);
   t.true(Buffer.concat(parts).equals(content));
-  t.regex(said(), /"changed":\["dhcp\.lease_seconds"\]/);
+  await heard(/"changed":\["dhcp\.lease_seconds"\]/);
 });
 
 test('nothing is said, and nothing is started, outside systemd', async t => {
