@@ -124,7 +124,7 @@ function rpm(stage) {
     '%defattr(-,root,root,-)',
     '%dir /etc/muster',
     '/usr/lib/muster',
-    '/usr/lib/systemd/system/musterd.service',
+    '/usr/lib/systemd/system/musterd*.service',
     '/usr/bin/*',
     '/usr/share/man/man1/*',
     '/usr/share/bash-completion/completions/*',

@@ -300,6 +300,18 @@ export const CONFIG_KEYS = {
     "A folder with power drivers of the site's own.",
   ),
   'exec.fanout': key(integer(1, 1024), 64, '64', 'On how many nodes a command of exec runs at the same time.'),
+  'audit.megabytes': key(
+    integer(1, 100_000),
+    64,
+    '64',
+    'How big the audit trail may become, in megabytes of its text; the oldest lines go first.',
+  ),
+  'storage.gc_hours': key(
+    integer(0, 500),
+    1,
+    '1',
+    'How often stored files that nothing needs any more are removed, in hours; with 0 only `muster storage gc` does it.',
+  ),
   'metrics.address': key(
     endpoint,
     '',

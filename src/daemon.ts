@@ -8,14 +8,16 @@ import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { type Lent, openLeases, shownLeases, unknownMachines } from './daemon/leases.ts';
-import { Metrics } from './daemon/metrics.ts';
+import { Metrics, type Served } from './daemon/metrics.ts';
 import { startMetricsServer } from './daemon/metrics-server.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterfaces, makeFolder } from './daemon/preflight.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
+import { startStorekeeper } from './daemon/storekeeper.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
+import { LeaseCount } from './dhcp/lease-count.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Networks } from './networks.ts';
@@ -56,11 +58,17 @@ async function start(config: Config, networks: Networks, log: Log, stops: Stops)
   await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
   const tftp = await startTftp(state, files.served, stops);
   const lent = await openLeases(state);
-  await startDhcp(state, files, unknown, lent, stops);
-  startRouterAdvertiser(state, stops);
+  const leases = new LeaseCount();
+  await startDhcp(state, files, { unknown, lent, leases }, stops);
+  await startRouterAdvertiser(state, stops);
+  startStorekeeper(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
-  await startAdmin(state, { unknown, lent, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
+  await startAdmin(
+    state,
+    { unknown, lent, tftp, leases, iscsi, kickstarts, power: powerAccess(state, sshKey, control) },
+    stops,
+  );
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
@@ -69,12 +77,14 @@ interface AdminParts {
   unknown: UnknownMachines;
   lent: Lent;
   tftp: (() => TftpStats) | undefined;
+  leases: LeaseCount;
+  iscsi: { traffic(): NonNullable<Served['iscsi']> } | undefined;
   kickstarts: Kickstarts;
   power: PowerAccess;
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { unknown, lent, tftp, kickstarts, power } = parts;
+  const { unknown, lent, tftp, leases, iscsi, kickstarts, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
@@ -83,6 +93,16 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     nodeStates: () => cluster.all('node').map(({ uid }) => state.statuses.of(uid).state),
     unknownMachines: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined).length,
     sequence: () => cluster.sequence,
+    served: () => {
+      const images = state.governor.list();
+      const running = images.filter(image => image.state === 'running').length;
+      return {
+        leases: leases.count(),
+        images: { running, queued: images.length - running },
+        ...(tftp && { tftp: tftp() }),
+        ...(iscsi && { iscsi: iscsi.traffic() }),
+      };
+    },
   });
   happenings.watch(happening => metrics.happened(happening));
   if (config['metrics.address'] !== '') {

@@ -128,11 +128,6 @@ export const ERRORS = {
     meaning: 'The object lacks a part (a kernel, an image content) that this needs.',
   },
   'timed-out': { status: 504, exit: 9, meaning: 'What was waited for did not happen in the time that was given.' },
-  'not-yet': {
-    status: 501,
-    exit: 10,
-    meaning: 'This version of muster cannot do this yet; the text says what does it meanwhile.',
-  },
   'boot-failed': { status: 500, exit: 1, meaning: 'A node did not come up; the text has the stage and the reason.' },
   'no-power-uri': {
     status: 409,

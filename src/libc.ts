@@ -9,6 +9,7 @@ export const SOCKET = {
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
   SO_RCVBUF: 8,
+  SO_PEERCRED: 17,
   SO_BINDTODEVICE: 25,
   SOL_UDP: 17,
   UDP_SEGMENT: 103,
@@ -19,6 +20,8 @@ export type Called = number | { code: string };
 export interface Libc {
   socket(domain: number, type: number, protocol: number): Called;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): Called;
+  /** Fills the value; answers 0. */
+  getsockopt(fd: number, level: number, name: number, value: Buffer): Called;
   /** @param address a struct sockaddr: see `socketAddress` */
   bind(fd: number, address: Uint8Array): Called;
   close(fd: number): Called;
@@ -39,6 +42,9 @@ async function load(): Promise<Libc> {
   const libc = koffi.load(null);
   const makeSocket = libc.func('int socket(int domain, int type, int protocol)');
   const setOption = libc.func('int setsockopt(int fd, int level, int name, const uint8_t *value, uint32_t length)');
+  const getOption = libc.func(
+    'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
+  );
   const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t length)');
   const close = libc.func('int close(int fd)');
   const sendFile = libc.func('int64_t sendfile(int out, int in, int64_t *position, size_t length)');
@@ -48,6 +54,7 @@ async function load(): Promise<Libc> {
   return {
     socket: (domain, type, protocol) => called(makeSocket(domain, type, protocol)),
     setsockopt: (fd, level, name, value) => called(setOption(fd, level, name, value, value.length)),
+    getsockopt: (fd, level, name, value) => called(getOption(fd, level, name, value, [value.length])),
     bind: (fd, address) => called(bind(fd, address, address.length)),
     close: fd => called(close(fd)),
     sendfile(socket, file, from, length) {

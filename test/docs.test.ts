@@ -3,10 +3,13 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import { JOURNEY } from '../src/boot/journey.ts';
 import { STYLES } from '../src/boot/styles/style.ts';
+import { readContent } from '../src/cli/content.ts';
 import { CONFIG_KEYS, parseConfig } from '../src/config.ts';
 import { powerUriProblem } from '../src/model/power-uri.ts';
 import { packageRoot } from '../src/package-root.ts';
 import { DRIVERS } from '../src/power/drivers.ts';
+
+const LISTED = ['mac', 'name', 'ip', 'power_uri', 'attributes'];
 
 const read = (name: string): string => readFileSync(join(packageRoot, name), 'utf8');
 
@@ -53,6 +56,22 @@ test('every link between the documents leads somewhere', t => {
       t.true(existsSync(join(packageRoot, dirname(page), target)), `${page}: ${target}`);
     }
   }
+});
+
+test('README leads to every document', t => {
+  const linked = new Set(Array.from(read('README.md').matchAll(/\]\(docs\/([^)]+)\)/g), ([, name]) => name));
+  for (const page of readdirSync(join(packageRoot, 'docs')).filter(name => name.endsWith('.md')))
+    t.true(linked.has(page), page);
+});
+
+test('the list of nodes in docs/coming-from.md is one that is taken', t => {
+  const [, list = ''] = /```nodes\n([\s\S]*?)```/.exec(read('docs/coming-from.md')) ?? [];
+  const nodes = readContent(list, 'the page');
+  t.deepEqual(
+    nodes.map(node => Object.keys(node)),
+    [LISTED, LISTED],
+  );
+  for (const { power_uri } of nodes) t.is(powerUriProblem(String(power_uri)), undefined);
 });
 
 test('the power URIs of the documentation can be set, and every driver is in it', t => {

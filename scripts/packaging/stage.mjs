@@ -33,7 +33,7 @@ export async function fillStage(root, stage, version) {
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(join(home, 'bin'), { recursive: true });
   const node = takeNode(join(home, 'bin/node'));
-  for (const folder of ['boot-scripts', 'initramfs'])
+  for (const folder of ['boot-scripts', 'initramfs', 'kickstarts', 'node-scripts'])
     cpSync(join(root, folder), join(home, folder), { recursive: true });
   cpSync(join(root, 'dist/src'), join(home, 'dist/src'), {
     recursive: true,
@@ -54,7 +54,8 @@ export async function fillStage(root, stage, version) {
     chmodSync(path, 0o755);
     symlinkSync(`../lib/muster/${file}`, join(stage, 'usr/bin', program));
   }
-  put(stage, 'usr/lib/systemd/system/musterd.service', readFileSync(join(root, 'systemd/musterd.service')));
+  for (const name of readdirSync(join(root, 'systemd')))
+    put(stage, `usr/lib/systemd/system/${name}`, readFileSync(join(root, 'systemd', name)));
   await putManual(root, stage);
   await putDocuments(root, stage);
   return { glibc: newestGlibc([node, ...natives]) };

@@ -6,11 +6,24 @@ import { KINDS, type Kind } from '../model/kinds.ts';
 import { maskCommand } from '../model/secrets.ts';
 import { select } from '../model/select.ts';
 import { type Facts, fitting, inState } from './narrow.ts';
+import { type PeerUsers, whoIs } from './peer-user.ts';
 
 export type Query = Record<string, string | string[] | undefined>;
 
-/** The caller by his own word: who may open the socket is trusted with it. For the audit trail. */
+const known = new WeakMap<FastifyRequest['raw'], string>();
+
+/** Asks the kernel who the caller is, before anything is done for him. */
+export function identify(request: FastifyRequest, users: PeerUsers): void {
+  const who = whoIs(claimedBy(request), users.uidOf(request.raw.socket), uid => users.nameOf(uid));
+  known.set(request.raw, who);
+}
+
+/** The caller, for the audit trail: as the kernel knows him, or else by his own word. */
 export function whoOf(request: FastifyRequest): string {
+  return known.get(request.raw) ?? claimedBy(request);
+}
+
+function claimedBy(request: FastifyRequest): string {
   const user = request.headers['x-muster-user'];
   return typeof user === 'string' && /^[\w.@-]{1,64}$/.test(user) ? user : 'unknown';
 }

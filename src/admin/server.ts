@@ -15,6 +15,8 @@ import type { Cluster } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
 import type { Happening, Health, KickstartFile, ShownLease, ShownTransfer, UnknownMachine } from './contract.ts';
+import { type PeerUsers, peerUsers } from './peer-user.ts';
+import { identify } from './requests.ts';
 import { backupRoutes } from './routes-backup.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
@@ -62,17 +64,11 @@ export async function startAdminServer(
   socket: string,
   group: number | undefined,
 ): Promise<{ close(): Promise<void> }> {
-  const server = buildAdminServer(ports);
+  const server = buildAdminServer(ports, await peerUsers());
   await refuseSecond(socket);
   const folder = dirname(socket);
   if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o755 });
-  // Nobody may connect between bind and chmod.
-  const mask = process.umask(0o177);
-  try {
-    await server.listen({ path: socket });
-  } finally {
-    process.umask(mask);
-  }
+  await listenPrivately(server, socket);
   if (group !== undefined) await chown(socket, process.getuid?.() ?? 0, group);
   await chmod(socket, 0o660);
   return {
@@ -83,7 +79,24 @@ export async function startAdminServer(
   };
 }
 
-export function buildAdminServer(ports: AdminPorts): FastifyInstance {
+let lastListen: Promise<unknown> = Promise.resolve();
+
+/** Nobody may connect between bind and chmod. The umask is the process's, so that servers in one process do this by turns. */
+async function listenPrivately(server: FastifyInstance, socket: string): Promise<void> {
+  const listening = lastListen.then(async () => {
+    const mask = process.umask(0o177);
+    try {
+      await server.listen({ path: socket });
+    } finally {
+      process.umask(mask);
+    }
+  });
+  lastListen = listening.catch(() => {});
+  await listening;
+}
+
+/** @param users who is at the other end of a connection; each caller is taken at his word when absent */
+export function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyInstance {
   const server = Fastify({
     bodyLimit: 256 << 20,
     // A shell expands n{0..9999} to as many words, and each becomes an id in the URL.
@@ -91,6 +104,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 8192 },
   });
+  if (users) server.addHook('onRequest', async request => identify(request, users));
   server.setErrorHandler(async (error, _request, reply) => {
     const known = error instanceof MusterError ? error : fromFramework(error);
     if (known.code === 'internal')

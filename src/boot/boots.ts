@@ -204,6 +204,7 @@ export class Boots implements JourneyLog {
     for (const boot of boots) this.forgetSecrets(boot);
     this.byNode.delete(node);
     this.causes.delete(node);
+    this.grants.delete(node);
     return boots.map(boot => boot.id);
   }
 

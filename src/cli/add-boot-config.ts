@@ -21,7 +21,10 @@ export const addBootConfig: Action = {
       takes: { names: 'distro' },
     },
     { flags: '--install <packages>', meaning: 'packages to install into an image that is created, with commas' },
-    { flags: '--make-defaults', meaning: 'make DefaultImage, DefaultBoot and DefaultAttribs' },
+    {
+      flags: '--make-defaults',
+      meaning: 'make DefaultImage (or take the one of --image), DefaultBoot and DefaultAttribs',
+    },
     { flags: '--show-steps', meaning: 'print the commands that do the same; with --dry-run only these' },
   ],
   examples: [
@@ -29,6 +32,7 @@ export const addBootConfig: Action = {
     'muster add-boot-config --image mpiImage --boot-config mpiBoot',
     'muster add-boot-config --image mpiImage --boot-config mpiBoot --show-steps --dry-run',
     'muster add-boot-config --make-defaults',
+    'muster add-boot-config --make-defaults --image SiteImage',
   ],
   async run(context) {
     const { given, terminal } = context;
@@ -55,8 +59,8 @@ async function planOf(context: Context): Promise<BootPlan> {
   });
   const { options } = given;
   if (options['makeDefaults']) {
-    if (options['image'] !== undefined || options['bootConfig'] !== undefined)
-      throw new MusterError('bad-usage', '--make-defaults goes without --image and --boot-config.');
+    if (options['bootConfig'] !== undefined)
+      throw new MusterError('bad-usage', '--make-defaults goes without --boot-config: it makes DefaultBoot.');
     return planDefaults(await found(), options);
   }
   if (options['image'] === undefined && options['bootConfig'] === undefined) return askedPlan(await found());

@@ -42,21 +42,8 @@ export function planFromOptions(found: Found, options: Options): BootPlan {
   }
   const known = found.images.find(one => one.name === image || one.uid === image);
   const [distro, install] = [text(options['distro']), text(options['install'])];
-  if (known && (distro ?? install) !== undefined)
-    throw new MusterError(
-      'bad-usage',
-      `The image ${image} is there: --distro and --install are for one that is created.`,
-    );
   // Creating an image takes long: only when it is said, or asked for in words.
-  if (!known && distro === undefined)
-    throw new MusterError('no-such-object', `No image found for ID=${image}`, {
-      hint: `Create it on the way with --distro NAME; or: muster modimg --create --set-name ${image} --upload`,
-    });
-  if (known && !known['content'])
-    throw new MusterError(
-      'not-ready',
-      `The image ${image} has no content to take a kernel from; update content=@FILE first.`,
-    );
+  if (known || distro === undefined) requireContent(found.images, image, [distro, install]);
   requireFree(found.configs, config, 'boot');
   const style = text(options['style']);
   if (style !== undefined && !(BOOT_STYLES as readonly string[]).includes(style))
@@ -77,8 +64,10 @@ export function planFromOptions(found: Found, options: Options): BootPlan {
 /** DefaultImage, DefaultBoot and DefaultAttribs. What is there must have been deleted or cleared before: it may be in use. */
 export function planDefaults(found: Found, options: Options): BootPlan {
   requireFree(found.configs, 'DefaultBoot', 'boot');
-  const image = found.images.find(one => one.name === 'DefaultImage');
-  if (image?.['content']) requireFree(found.images, 'DefaultImage', 'image');
+  const given = text(options['image']);
+  const taken = found.images.find(one => one.name === 'DefaultImage');
+  if (given === undefined && taken?.['content']) requireFree(found.images, 'DefaultImage', 'image');
+  if (given !== undefined) requireContent(found.images, given, [text(options['distro']), text(options['install'])]);
   const isDefault = found.settings['default_group'];
   const name = text(isDefault) || 'DefaultAttribs';
   const group = found.groups.find(one => one.name === name);
@@ -92,13 +81,32 @@ export function planDefaults(found: Found, options: Options): BootPlan {
       },
     );
   return {
-    image: 'DefaultImage',
-    create: { distro: text(options['distro']), install: text(options['install']) },
+    image: given ?? 'DefaultImage',
+    ...(given === undefined && { create: { distro: text(options['distro']), install: text(options['install']) } }),
     config: 'DefaultBoot',
     cmdline: CMDLINE,
     style: undefined,
     group: { name, isNew: !group, becomesDefault: !isDefault },
   };
+}
+
+/** The image is there with something in it; what it is created from is then no matter. */
+function requireContent(images: readonly Shown[], image: string, from: readonly (string | undefined)[]): void {
+  const known = images.find(one => one.name === image || one.uid === image);
+  if (!known)
+    throw new MusterError('no-such-object', `No image found for ID=${image}`, {
+      hint: `Create it on the way with --distro NAME; or: muster modimg --create --set-name ${image} --upload`,
+    });
+  if (from.some(word => word !== undefined))
+    throw new MusterError(
+      'bad-usage',
+      `The image ${image} is there: --distro and --install are for one that is created.`,
+    );
+  if (!known['content'])
+    throw new MusterError(
+      'not-ready',
+      `The image ${image} has no content to take a kernel from; update content=@FILE first.`,
+    );
 }
 
 function requireFree(objects: readonly Shown[], name: string, noun: string): void {

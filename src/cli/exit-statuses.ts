@@ -14,6 +14,5 @@ export const EXIT_STATUSES: readonly { status: number; meaning: string }[] = [
   { status: 7, meaning: 'not allowed' },
   { status: 8, meaning: 'a program or a part of an image that is needed is missing, or failed' },
   { status: 9, meaning: 'what was waited for did not happen in time' },
-  { status: 10, meaning: 'this version cannot do it yet' },
   { status: 70, meaning: 'a bug in muster' },
 ];

@@ -1,12 +1,13 @@
 // `muster init`: makes this machine a head. Writes the configuration, creates the defaults, says what is left; twice changes nothing.
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Health } from '../admin/contract.ts';
 import { ERRORS, MusterError, reasonOf } from '../errors.ts';
 import { parseClusterConf } from '../model/cluster-conf.ts';
+import { kernelAddresses } from '../wire/kernel-addresses.ts';
 import { planFile, writeFile } from './init-file.ts';
 import { makeObjects } from './init-objects.ts';
-import { type InitOptions, planInit } from './init-plan.ts';
+import { type Address, type InitOptions, type Interfaces, planInit } from './init-plan.ts';
 import { printData } from './listing.ts';
 import type { Action, Context } from './table.ts';
 
@@ -50,7 +51,7 @@ export const initRun: Action = {
     const { given, terminal } = context;
     const options = given.options as Options;
     const file = options.config ?? DEFAULT_CONFIG_FILE;
-    const plan = planInit(options, readConf(options.clusterConf), networkInterfaces());
+    const plan = planInit(options, readConf(options.clusterConf), interfacesHere());
     const change = planFile(file, plan.config);
     if (change.existed && change.text !== undefined && !options.force) {
       throw new MusterError(
@@ -63,9 +64,9 @@ export const initRun: Action = {
       change.text === undefined
         ? []
         : [change.existed ? `changed ${file}, the old one is ${file}.old` : `wrote ${file}`];
-    const daemon = await withDaemon(context, file, plan.config['head.address'] ?? '', async () =>
-      makeObjects(context.client, plan, given.dryRun),
-    );
+    const isMore = [options.range, options.nodes, options.clusterConf].some(one => one !== undefined);
+    const head = { file, address: plan.config['head.address'] ?? '', isMore };
+    const daemon = await withDaemon(context, head, async () => makeObjects(context.client, plan, given.dryRun));
     const done = [...written, ...daemon.done];
     const next = [...plan.remarks, ...daemon.next];
     if (given.json || given.yaml)
@@ -74,6 +75,17 @@ export const initRun: Action = {
     return daemon.status;
   },
 };
+
+/** The machine's interfaces; those without a link, which Node leaves out, from the kernel's tables. */
+function interfacesHere(): Interfaces {
+  const listed = networkInterfaces();
+  const table = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
+  const all: Record<string, readonly Address[]> = {};
+  for (const [name, addresses] of Object.entries(listed)) if (addresses) all[name] = addresses;
+  for (const { name, address, cidr } of kernelAddresses(table('/proc/net/route'), table('/proc/net/fib_trie')))
+    if (!listed[name]) all[name] = [...(all[name] ?? []), { family: 'IPv4', internal: false, address, cidr }];
+  return all;
+}
 
 function readConf(file: string | undefined) {
   if (file === undefined) return { macs: [] };
@@ -95,8 +107,7 @@ interface Outcome {
 /** The objects need a daemon on this configuration; without one the rest of the way is said. */
 async function withDaemon(
   { client }: Context,
-  file: string,
-  address: string,
+  { file, address, isMore }: { file: string; address: string; isMore: boolean },
   work: () => Promise<{ done: string[]; next: string[] }>,
 ): Promise<Outcome> {
   let health: Health;
@@ -105,7 +116,9 @@ async function withDaemon(
   } catch (error) {
     if (!(error instanceof MusterError) || error.code !== 'not-running') throw error;
     const start = `systemctl enable --now musterd   # or by hand: musterd --config ${file}`;
-    const next = [start, 'muster init, once more: the daemon then creates the defaults'];
+    // What a head begins with it makes by itself; what was asked for beyond that takes a daemon.
+    const more = 'the same muster init once more, for the range and the nodes that you gave';
+    const next = [start, isMore ? more : 'sudo muster doctor', 'then an image: docs/quick-start.md'];
     // The daemon comes after its configuration: that it does not run yet is no failure.
     return { done: [], next, status: 0 };
   }

@@ -1,5 +1,4 @@
 // What `muster init` is to make of a head: from the options, a cluster-conf file and the machine's interfaces.
-import type { NetworkInterfaceInfo } from 'node:os';
 import { MusterError } from '../errors.ts';
 import { type AddressRange, type ClusterConf, readRange } from '../model/cluster-conf.ts';
 import { ipFromNumber, ipToNumber, parseSubnet, type Subnet, subnetHost } from '../wire/ip.ts';
@@ -23,7 +22,15 @@ export interface InitPlan {
   remarks: string[];
 }
 
-export type Interfaces = Readonly<Record<string, readonly NetworkInterfaceInfo[] | undefined>>;
+/** What is wanted to be known of an address; as Node tells it. */
+export interface Address {
+  family: string;
+  internal: boolean;
+  address: string;
+  cidr: string | null;
+}
+
+export type Interfaces = Readonly<Record<string, readonly Address[] | undefined>>;
 
 /** The options win over the file. What cannot be decided is an error that says what to give. */
 export function planInit(options: InitOptions, conf: ClusterConf, interfaces: Interfaces): InitPlan {

@@ -11,6 +11,16 @@ const FOLLOWED = 20_000;
 const STAGE_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320, 640];
 const BOOT_BUCKETS = [10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200];
 
+/** What the servers do now, and have done since the start. */
+export interface Served {
+  /** Addresses that are leased. */
+  leases: number;
+  /** Images that are sent, and those that wait for their turn. */
+  images: { running: number; queued: number };
+  tftp?: { active: number; finished: number; failed: number; bytes: number };
+  iscsi?: { sessions: number; commands: number; readBytes: number; writtenBytes: number };
+}
+
 export interface MetricsPorts {
   version: string;
   stateFolder: string;
@@ -19,6 +29,7 @@ export interface MetricsPorts {
   unknownMachines(): number;
   /** Commits so far. */
   sequence(): number;
+  served(): Served;
 }
 
 export class Metrics {
@@ -68,6 +79,7 @@ export class Metrics {
     });
     for (const stage of STAGES) for (const counter of [this.stages, this.errors, this.bytes]) counter.inc({ stage }, 0);
     this.addGauges(ports);
+    this.addServed(ports.served);
   }
 
   /** The registry's own text format, version 0.0.4. */
@@ -140,5 +152,56 @@ export class Metrics {
       const { bavail, bsize } = await statfs(stateFolder);
       return bavail * bsize;
     });
+  }
+
+  /** Figures that the servers keep themselves: read when they are asked for. */
+  private addServed(served: () => Served): void {
+    const registers = [this.registry];
+    const gauge = (name: string, help: string, value: (now: Served) => number): void => {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(value(served()));
+        },
+      });
+    };
+    const counter = <L extends string>(
+      name: string,
+      help: string,
+      label: L | undefined,
+      values: (now: Served) => readonly (readonly [string, number])[],
+    ): void => {
+      new Counter({
+        name,
+        help,
+        labelNames: label === undefined ? [] : [label],
+        registers,
+        collect() {
+          this.reset();
+          for (const [of, value] of values(served()))
+            if (label === undefined) this.inc(value);
+            else this.inc({ [label]: of } as Record<L, string>, value);
+        },
+      });
+    };
+    gauge('muster_leases', 'Addresses that are leased now.', now => now.leases);
+    gauge('muster_image_transfers', 'Images that are sent over HTTP now.', now => now.images.running);
+    gauge('muster_image_queue', 'Nodes that wait for their image.', now => now.images.queued);
+    gauge('muster_tftp_transfers', 'TFTP transfers under way.', now => now.tftp?.active ?? 0);
+    gauge('muster_iscsi_sessions', 'iSCSI sessions that are logged in.', now => now.iscsi?.sessions ?? 0);
+    counter('muster_tftp_transfers_total', 'TFTP transfers that have ended.', 'result', ({ tftp }) => [
+      ['finished', tftp?.finished ?? 0],
+      ['failed', tftp?.failed ?? 0],
+    ]);
+    counter('muster_tftp_bytes_total', 'Bytes sent by TFTP.', undefined, ({ tftp }) => [['', tftp?.bytes ?? 0]]);
+    counter('muster_iscsi_commands_total', 'SCSI commands that were answered.', undefined, ({ iscsi }) => [
+      ['', iscsi?.commands ?? 0],
+    ]);
+    counter('muster_iscsi_bytes_total', 'Bytes of SCSI commands.', 'direction', ({ iscsi }) => [
+      ['read', iscsi?.readBytes ?? 0],
+      ['written', iscsi?.writtenBytes ?? 0],
+    ]);
   }
 }

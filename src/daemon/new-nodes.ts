@@ -70,7 +70,11 @@ export class NewNodes {
   private poolFor(network: string | undefined): string | undefined {
     const { cluster, networks } = this.ports.context;
     if (network === undefined || !networks || network === networks.main.name) return undefined;
-    const pool = cluster.all('pool').find(({ value }) => value.ip_base && networks.of(value.ip_base)?.name === network);
+    const pool = cluster
+      .all('pool')
+      .find(
+        ({ value }) => value.network === network || (value.ip_base && networks.of(value.ip_base)?.name === network),
+      );
     if (pool) return pool.value.name;
     const remedy = `muster pool create name=${network} pattern=${network}-{} ip_base=…`;
     throw new MusterError('not-ready', `no naming pool has its ip_base in the network ${network}: ${remedy}`);

@@ -4,7 +4,8 @@ import { networkInterfaces } from 'node:os';
 import type { Config } from '../config.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import type { Networks } from '../networks.ts';
-import { ipFromBytes, type Subnet } from '../wire/ip.ts';
+import type { Subnet } from '../wire/ip.ts';
+import { directRoutes } from '../wire/kernel-addresses.ts';
 
 /** The interface that has the head's address; `bad-config` when none has it, or another than `head.interface`. */
 export function findInterface(
@@ -49,18 +50,9 @@ export function findInterfaces(config: Config, networks: Networks, find = findIn
   return [...new Set(networks.attached.map(network => network.interface))].join(' ');
 }
 
-/**
- * Node lists no interface without a link (a switch that is off, a bridge before its first node); such a one still has the route
- * of its network in /proc/net/route (`Iface Destination Gateway Flags RefCnt Use Metric Mask …`, addresses as hex, lowest byte first).
- */
+/** Node lists no interface without a link; such a one still has the route of its network. */
 function linkless(network: Subnet, routes: string): { name: string } | undefined {
-  const ip = (hex: string): string => ipFromBytes(Buffer.from(hex, 'hex').reverse());
-  for (const line of routes.split('\n').slice(1)) {
-    const [name = '', destination = '', gateway = '', , , , , mask = ''] = line.split('\t');
-    if (gateway !== '00000000' || ip(destination) !== network.network || ip(mask) !== network.netmask) continue;
-    return { name };
-  }
-  return undefined;
+  return directRoutes(routes).find(route => route.network === network.network && route.netmask === network.netmask);
 }
 
 function kernelRoutes(): string {

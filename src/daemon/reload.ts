@@ -9,6 +9,7 @@ export const RELOADED_KEYS: readonly ConfigKey[] = [
   'dhcp.domain',
   'dhcp.lease_seconds',
   'dhcp.unknown_lease_seconds',
+  'http.image_transfers',
   'boot.failure_seconds',
   'boot.session_seconds',
   'log.level',

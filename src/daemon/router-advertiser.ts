@@ -3,7 +3,7 @@
 // It says that this head is no router and gives no address, so that nodes and routers of the network stay as they are. Node
 // cannot send ICMPv6 itself. The daemon is kept running, and its absence is a line in the log and no reason to stop.
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { reasonOf } from '../errors.ts';
@@ -19,7 +19,8 @@ const WELL_MS = 60_000;
 
 type Needs = Pick<State, 'config' | 'networks' | 'log'>;
 
-export function startRouterAdvertiser(state: Needs, stops: Stops): void {
+/** Below systemd radvd is a unit of its own, since it needs a raw socket; the unit of musterd names the file that it reads. */
+export async function startRouterAdvertiser(state: Needs, stops: Stops, environment = process.env): Promise<void> {
   const { config, networks, log } = state;
   if (!config['dhcp.router_advertisements'] || config['dhcp.mode'] === 'off') return;
   const devices = [...new Set(networks.attached.map(network => network.interface))].filter(name => name !== 'lo');
@@ -30,6 +31,13 @@ export function startRouterAdvertiser(state: Needs, stops: Stops): void {
       {},
       'radvd is not installed: where no router sends advertisements, many iPXE builds wait 16 s at each start; install it, or set dhcp.router_advertisements = false',
     );
+    return;
+  }
+  const file = environment['MUSTER_RADVD_CONF'];
+  if (file !== undefined) {
+    await writeFile(file, advertiserConfig(devices), { mode: 0o644 });
+    // Its unit looks for the file: without one there is nothing to send.
+    stops.push(async () => rm(file, { force: true }));
     return;
   }
   const end = new AbortController();

@@ -8,6 +8,7 @@ import { loaderAfter } from '../boot/loader-history.ts';
 import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
+import type { LeaseCount } from '../dhcp/lease-count.ts';
 import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { startBootPlane } from '../http/boot-plane.ts';
@@ -190,11 +191,11 @@ export async function startTftp(
 export async function startDhcp(
   state: State,
   { loaders, spares, served }: BootFiles,
-  unknown: UnknownMachines,
-  { lending, quarantine }: Lent,
+  { unknown, lent, leases }: { unknown: UnknownMachines; lent: Lent; leases: LeaseCount },
   stops: Stops,
 ): Promise<void> {
   const { config, networks, directory, boots, log, context, commander, now } = state;
+  const { lending, quarantine } = lent;
   if (config['dhcp.mode'] === 'off') return;
   const newNodes = new NewNodes({ context, commander, log, now });
   const options = {
@@ -207,6 +208,7 @@ export async function startDhcp(
     served,
     spares,
     chooseLoader: (node: string, files: readonly string[]) => loaderAfter(boots.of(node), files),
+    leased: leases.given.bind(leases),
     granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
     lending,
     quarantine,

@@ -56,7 +56,7 @@ export async function openState(
 ): Promise<State> {
   const now = (): number => Date.now();
   const newUid = (): string => randomHex(32);
-  const store = await openSqliteStore(config['paths.state']);
+  const store = await openSqliteStore(config['paths.state'], { auditLimit: config['audit.megabytes'] * 1e6 });
   stops.push(async () => store.close());
   const cluster = await loadCluster(store);
   const commander = new Commander(cluster, store);

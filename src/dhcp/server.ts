@@ -9,8 +9,8 @@ import type { BootNetwork, Networks } from '../networks.ts';
 import { WireError } from '../wire/reader.ts';
 import { type Answer, type Arrival, answer, type Context, type Grant } from './exchange.ts';
 import { Lending, type LendingPorts } from './lending.ts';
-import { MESSAGE } from './options.ts';
-import { decode, encode, NO_ADDRESS } from './packet.ts';
+import { getOption, MESSAGE, OPTIONS } from './options.ts';
+import { decode, encode, NO_ADDRESS, type Packet } from './packet.ts';
 import { BOOT_SERVER_PORT, proxyAnswer } from './proxy.ts';
 import { Quarantine } from './quarantine.ts';
 import { Rate } from './rate.ts';
@@ -53,6 +53,8 @@ export interface DhcpOptions {
   lending?: LendingPorts & { isOn: () => boolean };
   /** Of addresses found in use; one of the server's own when absent. */
   quarantine?: Quarantine;
+  /** Told of each address given by an ACK, and for how many seconds. */
+  leased?: (ip: string, seconds: number) => void;
   /** Told of each message of an unknown client, at any rate: the receiver bounds what it keeps. */
   seen?: (client: UnknownClient) => void;
   /** UDP ports; 67, 68 and 4011 when absent. */
@@ -200,13 +202,25 @@ class Loop {
     }
   }
 
+  /** An ACK to an INFORM has no lease time: that address is not of ours (RFC 2131 §4.3.5). */
+  private lease({ options, yiaddr }: Packet): void {
+    const seconds = getOption(options, OPTIONS.leaseTime);
+    if (getOption(options, OPTIONS.messageType) === MESSAGE.ack && seconds !== undefined)
+      this.options.leased?.(yiaddr, seconds);
+  }
+
   /** Only root can send from the DHCP ports (RFC 2131 §4.1), so that no user of a node can pass for its firmware. */
   private isPrivileged(peer: RemoteInfo): boolean {
     return peer.port === this.clientPort || peer.port === this.serverPort;
   }
 
   /** @param asker where a question to the boot server's port came from: the answer goes there */
-  private send(bytes: Buffer, { destination, from }: Extract<Answer, { reply: unknown }>, asker?: RemoteInfo): void {
+  private send(
+    bytes: Buffer,
+    { destination, from, reply }: Extract<Answer, { reply: unknown }>,
+    asker?: RemoteInfo,
+  ): void {
+    this.lease(reply);
     const address = asker?.address ?? destination.address;
     const port = asker?.port ?? (destination.to === 'client' ? this.clientPort : this.serverPort);
     this.transmit(from, bytes, port, address, error => {

@@ -9,6 +9,7 @@ import { type Log, LogLimiter } from '../log.ts';
 import { BootDisks } from './boot-disks.ts';
 import { bootTargets } from './boot-targets.ts';
 import type { TargetNote } from './directory.ts';
+import type { Traffic } from './traffic.ts';
 import { byAddress, IscsiWorkers } from './workers.ts';
 
 export interface BootIscsiOptions {
@@ -33,6 +34,8 @@ export interface BootIscsi {
   port: number;
   /** What a boot logs in with, for its session file. */
   access(boot: Boot, plan: BootPlan): IscsiAccess;
+  /** What was done since the start, and the sessions that there are. */
+  traffic(): Traffic & { sessions: number };
   /** The node was deleted: its sessions end. */
   forget(nodeUid: string): void;
   /** Closes without a word: nodes try again until a head answers, so that they outlive a restart. */
@@ -82,6 +85,7 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
       initiator: names.initiator(plan.node.uid),
       ...chapOf(key, boot),
     }),
+    traffic: () => target.traffic,
     forget(nodeUid) {
       target.endSessions({ initiator: names.initiator(nodeUid) }, 'the node was deleted');
       sweep();

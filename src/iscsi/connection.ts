@@ -10,9 +10,12 @@ import { REQUEST } from './opcodes.ts';
 import { Output, type SlabPool } from './output.ts';
 import type { Scheduler, Worker } from './scheduler.ts';
 import { Session } from './session.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface ConnectionPorts {
   limits: IscsiLimits;
+  /** Counts what is done. */
+  traffic: Traffic;
   pool: SlabPool;
   scheduler: Scheduler;
   /** Milliseconds of a steady clock. */
@@ -182,6 +185,7 @@ export class Connection implements Worker {
     this.session = new Session(established, this.ports.unit(established), {
       out: this.out,
       limits: this.ports.limits,
+      traffic: this.ports.traffic,
       wake: () => this.ports.scheduler.wake(this),
       end: (event, reason) => this.end(event, reason),
     });

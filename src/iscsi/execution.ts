@@ -287,6 +287,10 @@ class Runner implements Execution {
   }
 
   private ended(task: Task): void {
+    const { traffic } = this.session.ports;
+    traffic.commands += 1;
+    traffic.readBytes += task.sent;
+    traffic.writtenBytes += task.received;
     this.session.tasks.remove(task);
     this.session.counters.ended(task.pdu.immediate);
     this.release(task);

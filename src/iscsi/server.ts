@@ -8,6 +8,7 @@ import { Login } from './login.ts';
 import { SlabPool } from './output.ts';
 import { Scheduler } from './scheduler.ts';
 import { type SessionEntry, Sessions } from './sessions.ts';
+import { noTraffic } from './traffic.ts';
 import { Units } from './units.ts';
 
 export interface IscsiOptions {
@@ -34,6 +35,8 @@ export class IscsiTarget {
   /** Those that have not logged in, oldest first. */
   private readonly strangers = new Set<Connection>();
   private readonly sessions: Sessions;
+  /** What was done since the start. */
+  readonly traffic = noTraffic();
   private readonly servers: Server[] = [];
   private stopTicking: () => void = () => {};
   private whenEmpty: () => void = () => {};
@@ -115,6 +118,7 @@ export class IscsiTarget {
     const entries = new Map<Connection, SessionEntry>();
     return {
       limits,
+      traffic: this.traffic,
       pool: new SlabPool(),
       scheduler: new Scheduler(),
       now,

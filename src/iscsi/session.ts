@@ -14,10 +14,13 @@ import { encodeLogoutRequest, encodeNopIn, encodeReject, REJECT } from './pdus/c
 import { decodeDataOut } from './pdus/data.ts';
 import { Task } from './task.ts';
 import { TaskSet } from './task-set.ts';
+import type { Traffic } from './traffic.ts';
 
 export interface SessionPorts {
   out: Output;
   limits: IscsiLimits;
+  /** Counts what is done. */
+  traffic: Traffic;
   /** Asks for a call of `work`, because a task can go on. */
   wake(): void;
   /** Ends the connection when everything that was written has left. */

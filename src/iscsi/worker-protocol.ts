@@ -1,6 +1,7 @@
 // What the daemon and its iSCSI workers say to each other, over the channel that node keeps between parent and child.
 import type { Admission, Chap, Refusal, TargetNote, Visitor } from './directory.ts';
 import type { IscsiLimits } from './limits.ts';
+import type { Traffic } from './traffic.ts';
 
 /** An admission without its disk, which the worker opens itself. */
 export interface RemoteAdmission extends Pick<Admission, 'chap' | 'serial' | 'session'> {
@@ -22,7 +23,9 @@ export type FromWorker =
   | { kind: 'discover'; id: number; visitor: Visitor }
   | { kind: 'authorize'; id: number; visitor: Visitor & { target: string } }
   | { kind: 'release'; id: number }
-  | { kind: 'note'; note: TargetNote };
+  | { kind: 'note'; note: TargetNote }
+  /** Since the last one of its kind; `sessions` are those there are now. */
+  | { kind: 'traffic'; traffic: Traffic; sessions: number };
 
 /** The environment variable that carries a worker's limits, as JSON. */
 export const LIMITS_VARIABLE = 'MUSTER_ISCSI_LIMITS';

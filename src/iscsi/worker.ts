@@ -4,6 +4,7 @@ import type { BlockDevice } from '../scsi/block-device.ts';
 import { openFileDevice } from '../scsi/file-device.ts';
 import type { Admission, TargetDirectory } from './directory.ts';
 import { IscsiTarget } from './server.ts';
+import { noTraffic } from './traffic.ts';
 import { type Answer, type FromWorker, LIMITS_VARIABLE, type ToWorker, type WorkerLimits } from './worker-protocol.ts';
 
 const questions = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>();
@@ -36,6 +37,22 @@ const target = new IscsiTarget({
   note: note => tell({ kind: 'note', note }),
   limits: JSON.parse(process.env[LIMITS_VARIABLE] ?? '{}') as WorkerLimits,
 });
+
+/** How often the daemon is told what was done, in milliseconds. */
+const TELL_MS = 1000;
+let told = { ...noTraffic(), sessions: 0 };
+setInterval(() => {
+  const { commands, readBytes, writtenBytes } = target.traffic;
+  const sessions = target.sessionCount;
+  if (commands === told.commands && sessions === told.sessions) return;
+  const traffic = {
+    commands: commands - told.commands,
+    readBytes: readBytes - told.readBytes,
+    writtenBytes: writtenBytes - told.writtenBytes,
+  };
+  told = { commands, readBytes, writtenBytes, sessions };
+  tell({ kind: 'traffic', traffic, sessions });
+}, TELL_MS).unref();
 
 process.on('message', (message: ToWorker, handle: unknown) => {
   if (message.kind === 'connection' && handle instanceof Socket) target.accept(handle);

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { reasonOf } from '../errors.ts';
 import type { Admission } from './directory.ts';
 import { type IscsiOptions, IscsiTarget } from './server.ts';
+import { addTraffic, noTraffic, type Traffic } from './traffic.ts';
 import { type Answer, type FromWorker, LIMITS_VARIABLE, type ToWorker } from './worker-protocol.ts';
 
 /**
@@ -24,6 +25,8 @@ interface WorkerProcess {
   child: ChildProcess;
   /** Admissions that its sessions hold, by the id of the question. */
   held: Map<number, Admission>;
+  /** Sessions that it has, as it last said. */
+  sessions: number;
 }
 
 /** How long a worker that ended is not started again, in milliseconds: one that cannot start must not take a CPU by starting. */
@@ -37,6 +40,8 @@ export class IscsiWorkers {
   private readonly here: IscsiTarget;
   private readonly workers: (WorkerProcess | undefined)[] = [];
   private server: Server | undefined;
+  /** What the workers have done, those that have ended too. */
+  private readonly elsewhere = noTraffic();
   /** When each worker last ended, by its place, in milliseconds of a steady clock. */
   private readonly ended: number[] = [];
   private closing = false;
@@ -50,6 +55,13 @@ export class IscsiWorkers {
   /** The processes that are there, by pid. */
   get pids(): number[] {
     return this.workers.flatMap(worker => worker?.child.pid ?? []);
+  }
+
+  /** What was done since the start, in every process, and the sessions that there are; of workers as of a second ago. */
+  get traffic(): Traffic & { sessions: number } {
+    const sum = { ...this.here.traffic };
+    addTraffic(sum, this.elsewhere);
+    return { ...sum, sessions: this.workers.reduce((all, one) => all + (one?.sessions ?? 0), this.here.sessionCount) };
   }
 
   /** Resolves with the port when connections are accepted. Rejects when the address cannot be had. */
@@ -109,7 +121,7 @@ export class IscsiWorkers {
       env: { ...process.env, [LIMITS_VARIABLE]: JSON.stringify(this.options.limits ?? {}) },
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    const worker: WorkerProcess = { child, held: new Map() };
+    const worker: WorkerProcess = { child, held: new Map(), sessions: 0 };
     this.workers[index] = worker;
     child.on('message', (message: FromWorker) => this.hear(worker, message));
     child.on('error', () => {});
@@ -125,6 +137,9 @@ export class IscsiWorkers {
   private hear(worker: WorkerProcess, message: FromWorker): void {
     if (message.kind === 'note') {
       this.options.note(message.note);
+    } else if (message.kind === 'traffic') {
+      addTraffic(this.elsewhere, message.traffic);
+      worker.sessions = message.sessions;
     } else if (message.kind === 'release') {
       worker.held.get(message.id)?.release?.();
       worker.held.delete(message.id);

@@ -6,6 +6,7 @@ import { attributeProblem } from './attributes.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { type Input, missingField, readAllFields, readFields } from './fields.ts';
 import { refuseFrozen } from './frozen.ts';
+import { withoutSharedAddresses } from './hardware-addresses.ts';
 import { withIsoUrls } from './iso-urls.ts';
 import { fieldsOf, KINDS, type Kind, oneOf, oneOfCapital, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
@@ -56,6 +57,7 @@ export function planCreate(
     names.add(value.name);
     return { kind, uid: context.newUid(), expected: 0, value };
   });
+  withoutSharedAddresses(cluster, changes);
   return { changes, uids: changes.map(change => change.uid) };
 }
 
@@ -103,6 +105,7 @@ function planFields(
     }
     changes.set(entry.uid, { kind, uid: entry.uid, expected: entry.revision, value });
   }
+  withoutSharedAddresses(cluster, [...changes.values()]);
   return { changes: changed(cluster, [...changes.values()]), uids: entries.map(entry => entry.uid) };
 }
 
@@ -157,6 +160,7 @@ export function planAttributes(
     }
     return { kind, uid: entry.uid, expected: entry.revision, value: { ...entry.value, attributes } };
   });
+  withoutSharedAddresses(cluster, changes);
   return { changes: changed(cluster, changes), uids: entries.map(entry => entry.uid) };
 }
 

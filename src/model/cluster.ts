@@ -1,5 +1,5 @@
 // All objects in memory, with the indexes that the boot path and the selections ask for. The change feed keeps it current.
-import { parseMac } from '../wire/mac.ts';
+import { otherMacs } from './hardware-addresses.ts';
 import { KIND_NAMES, type Kind, type Value } from './kinds.ts';
 
 /** One object as the store has it. */
@@ -136,25 +136,6 @@ export class Cluster {
     if (count > 0) this.controllerIps.set(ip, count);
     else this.controllerIps.delete(ip);
   }
-}
-
-/** The node's own attributes only: an address of a group would belong to many. The value is the controller's IP, if it is one. */
-function otherMacs(attributes: Readonly<Record<string, string>>): Map<string, string | undefined> {
-  const found = new Map<string, string | undefined>();
-  for (const text of (attributes['_altmacs'] ?? '').split(',')) {
-    const mac = parseMac(text);
-    if (mac) found.set(mac, undefined);
-  }
-  const mac = parseMac(named(attributes['_macs'], 'bmc'));
-  const ip = named(attributes['_ips'], 'bmc');
-  if (mac && ip !== '') found.set(mac, ip);
-  return found;
-}
-
-/** The value of `name=` in a list `bmc=…,ib0=…`. */
-function named(list: string | undefined, name: string): string {
-  const pair = (list ?? '').split(',').find(part => part.trim().startsWith(`${name}=`));
-  return pair?.trim().slice(name.length + 1) ?? '';
 }
 
 function byIndex(left: Entry, right: Entry): number {

@@ -123,10 +123,23 @@ const pool = z.strictObject({
   ),
   first_index: field(integerValue(0, 1_000_000).default(0), 'the lowest index'),
   ip_base: field(ipValue.or(z.literal('')).default(''), 'address of the node with the first index'),
+  ip_offset: field(
+    integerValue(0, 16_777_215).or(z.literal('')).default(''),
+    'without ip_base: how far behind the first address of its network the node with the first index is',
+  ),
+  network: field(
+    textValue.default(''),
+    'the name of the network that ip_offset counts in; the boot network when empty',
+  ),
   size: field(integerValue(1, MOST_INDICES).default(65_536), 'how many indices there are'),
   group: field(uidValue.or(z.literal('')).default(''), 'the attribute group that new nodes of the pool join', {
     refers: 'attrib',
   }),
+  parent: field(
+    uidValue.or(z.literal('')).default(''),
+    'the pool that this one is a part of: it has the group, network and addresses of that one where it has none of its own',
+    { refers: 'pool' },
+  ),
 });
 
 const head = z.strictObject({
@@ -140,6 +153,7 @@ const head = z.strictObject({
 const cluster = z.strictObject({
   name: field(z.literal('cluster').default('cluster'), 'always cluster'),
   cluster_name: field(textValue.default(''), 'a name for people'),
+  cluster_id: field(textValue.default(''), 'a number or word by which other systems know the cluster'),
   default_group: field(uidValue.or(z.literal('')).default(''), 'the group every node is in, first of all', {
     refers: 'attrib',
   }),

@@ -35,7 +35,8 @@ export class NodePlacer {
     this.checkIndex(pool, index);
     const name = (given['name'] as string | undefined) ?? nodeName(pool, index);
     const ip = (given['ip'] as string | undefined) ?? this.address(pool, index, name);
-    const groups = given['groups'] ?? (pool.group === '' ? [] : [pool.group]);
+    const group = this.inherited(pool, one => one.group || undefined);
+    const groups = given['groups'] ?? (group === undefined ? [] : [group]);
     const node = { ...given, naming_pool: poolUid, index, name, ip, groups } as Value<'node'>;
     this.check(node);
     this.checkAddress(node);
@@ -54,7 +55,7 @@ export class NodePlacer {
       const old = this.cluster.get('pool', before.naming_pool)?.value ?? pool;
       if (fields['name'] === undefined && before.name === nodeName(old, before.index))
         node.name = nodeName(pool, node.index);
-      if (fields['ip'] === undefined && before.ip === poolAddress(old, before.index))
+      if (fields['ip'] === undefined && before.ip === this.poolAddress(old, before.index))
         node.ip = this.address(pool, node.index, node.name);
     }
     this.release(before);
@@ -94,7 +95,7 @@ export class NodePlacer {
   private isFree(poolUid: string, pool: Pool, index: number, given: Record<string, unknown>): boolean {
     if (this.indices.get(poolUid)?.has(index)) return false;
     if (given['name'] === undefined && this.taken.name.has(nodeName(pool, index))) return false;
-    const ip = given['ip'] === undefined ? poolAddress(pool, index) : undefined;
+    const ip = given['ip'] === undefined ? this.poolAddress(pool, index) : undefined;
     return ip === undefined || (!this.taken.ip.has(ip) && this.isUsable(ip));
   }
 
@@ -113,9 +114,44 @@ export class NodePlacer {
   }
 
   private address(pool: Pool, index: number, name: string): string {
-    const ip = poolAddress(pool, index);
-    if (!ip) throw new MusterError('bad-value', `${name} needs ip=…: the naming pool ${pool.name} has no ip_base.`);
+    const ip = this.poolAddress(pool, index);
+    if (!ip)
+      throw new MusterError(
+        'bad-value',
+        `${name} needs ip=…: the naming pool ${pool.name} has neither ip_base nor ip_offset.`,
+      );
     return ip;
+  }
+
+  /** By `ip_base`, or else by `ip_offset` in the pool's network; undefined when the pool gives no addresses. */
+  private poolAddress(pool: Pool, index: number): string | undefined {
+    // A pool that has addresses of its own does not mix them with those of its parent.
+    const from = this.inherited(pool, one => (one.ip_base || typeof one.ip_offset === 'number' ? one : undefined));
+    if (!from) return undefined;
+    const first = from.ip_base ? ipToNumber(from.ip_base) : this.networkOf(pool) + Number(from.ip_offset);
+    const number = first + index - pool.first_index;
+    return number > 0xffffffff ? undefined : ipFromNumber(number);
+  }
+
+  /** The first address of the pool's network, as a number. */
+  private networkOf(pool: Pool): number {
+    const name = this.inherited(pool, one => one.network || undefined);
+    const all = this.networks?.all ?? [];
+    const found = name === undefined ? this.network : all.find(one => one.name === name)?.subnet;
+    if (found) return ipToNumber(found.network);
+    const known = all.map(one => one.name).join(', ') || 'boot';
+    throw new MusterError('bad-value', `The naming pool ${pool.name} names the network ${name}; there are: ${known}.`);
+  }
+
+  /** What a pool has, or the nearest of those it is a part of. */
+  private inherited<T>(pool: Pool, read: (one: Pool) => T | undefined): T | undefined {
+    const seen = new Set<Pool>();
+    for (let one: Pool | undefined = pool; one && !seen.has(one); one = this.cluster.get('pool', one.parent)?.value) {
+      seen.add(one);
+      const value = read(one);
+      if (value !== undefined) return value;
+    }
+    return undefined;
   }
 
   private check(node: Value<'node'>): void {
@@ -177,10 +213,4 @@ function nodeName(pool: Pool, index: number): string {
   return pool.pattern.replace(/\{(?::(0?)(\d{1,2})d)?\}/, (_whole, zero?: string, width?: string) =>
     zero ? String(index).padStart(Number(width), '0') : String(index),
   );
-}
-
-function poolAddress(pool: Pool, index: number): string | undefined {
-  if (!pool.ip_base) return undefined;
-  const number = ipToNumber(pool.ip_base) + index - pool.first_index;
-  return number > 0xffffffff ? undefined : ipFromNumber(number);
 }

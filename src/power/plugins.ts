@@ -4,8 +4,9 @@ import { access, lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { POWER_SCHEMES, type PowerUri } from '../model/power-uri.ts';
-import type { NextBoot, PowerDriver, PowerState, PowerTarget } from './driver.ts';
+import type { PowerDriver, PowerState } from './driver.ts';
 import { lastLine, type Tools } from './tools.ts';
+import { WordTarget } from './word-target.ts';
 
 /** A file of the folder: a driver, or why it is none. */
 export interface Plugin {
@@ -52,13 +53,14 @@ export function pluginDriver({ scheme, file }: Plugin): PowerDriver {
   return { scheme, open: (uri, tools) => new PluginTarget(file, uri, tools) };
 }
 
-class PluginTarget implements PowerTarget {
+class PluginTarget extends WordTarget {
   readonly name: string;
   private readonly file: string;
   private readonly uri: PowerUri;
   private readonly tools: Tools;
 
   constructor(file: string, uri: PowerUri, tools: Tools) {
+    super();
     this.file = file;
     this.uri = uri;
     this.tools = tools;
@@ -74,28 +76,8 @@ class PluginTarget implements PowerTarget {
     );
   }
 
-  async on(): Promise<void> {
-    await this.ask('on');
-  }
-
-  async off(): Promise<void> {
-    await this.ask('off');
-  }
-
-  async cycle(): Promise<void> {
-    await this.ask('cycle');
-  }
-
-  async reset(): Promise<void> {
-    await this.ask('reset');
-  }
-
-  async bootNext(device: NextBoot): Promise<void> {
-    await this.ask('boot', device);
-  }
-
   /** Status 0 is done, 75 (EX_TEMPFAIL) busy, 77 (EX_NOPERM) a wrong login, 69 (EX_UNAVAILABLE) silence: sysexits(3). */
-  private async ask(...words: string[]): Promise<string> {
+  protected async ask(...words: string[]): Promise<string> {
     const { scheme, user = '', password = '', host = '', port, name = '', options } = this.uri;
     const env: Record<string, string> = {
       POWER_SCHEME: scheme,

@@ -5,6 +5,7 @@ import { MusterError, reasonOf } from '../errors.ts';
 import type { Change } from '../model/changes.ts';
 import type { Effect, Entry } from '../model/cluster.ts';
 import type { Kind, Value } from '../model/kinds.ts';
+import { auditSize, pruneAudit } from './audit-trail.ts';
 import { type Row, SqliteConnection } from './sqlite.ts';
 import { auditLine, migrate } from './sqlite-schema.ts';
 import type { AuditLine, Commit, FeedEntry, Store, StoredBoot, StoredLease } from './store.ts';
@@ -18,17 +19,28 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
+export interface StoreOptions {
+  now?: () => number;
+  /** How big the audit trail may become, in characters; the oldest lines go first. */
+  auditLimit?: number;
+}
+
+/** A transaction that was very big leaves a journal of at most this many bytes behind. */
+const JOURNAL_BYTES = 16 << 20;
+
 /** Opens the database below `folder`, which is made with mode 0700. A second musterd on the same folder is refused. */
-export async function openSqliteStore(folder: string, now: () => number = Date.now): Promise<Store> {
+export async function openSqliteStore(folder: string, options: StoreOptions = {}): Promise<Store> {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   chmodSync(folder, 0o700);
   const lock = await takeLock(join(folder, 'lock.db'));
   let database: SqliteConnection | undefined;
   try {
     database = await SqliteConnection.open(join(folder, 'muster.db'));
-    await database.exec('PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000;');
+    await database.exec(
+      `PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000; PRAGMA journal_size_limit=${JOURNAL_BYTES};`,
+    );
     await migrate(database);
-    return await SqliteStore.start(database, lock, now);
+    return await SqliteStore.start(database, lock, options);
   } catch (error) {
     await database?.close();
     await lock.close();
@@ -62,6 +74,8 @@ class SqliteStore implements Store {
   private readonly database: SqliteConnection;
   private readonly lock: SqliteConnection;
   private readonly now: () => number;
+  private readonly auditLimit: number;
+  private auditSize = 0;
   private readonly revisions: Map<string, { revision: number; created: number }>;
   private readonly listeners = new Set<(entry: FeedEntry) => void>();
   private sequence: number;
@@ -71,23 +85,26 @@ class SqliteStore implements Store {
   private constructor(
     database: SqliteConnection,
     lock: SqliteConnection,
-    now: () => number,
+    { now = Date.now, auditLimit = Number.POSITIVE_INFINITY }: StoreOptions,
     sequence: number,
     rows: readonly Row[],
   ) {
     this.database = database;
     this.lock = lock;
     this.now = now;
+    this.auditLimit = auditLimit;
     this.sequence = sequence;
     this.revisions = new Map(
       rows.map(row => [String(row['uid']), { revision: Number(row['revision']), created: Number(row['created']) }]),
     );
   }
 
-  static async start(database: SqliteConnection, lock: SqliteConnection, now: () => number): Promise<SqliteStore> {
+  static async start(database: SqliteConnection, lock: SqliteConnection, options: StoreOptions): Promise<SqliteStore> {
     const [last] = await database.all('SELECT max(sequence) AS sequence FROM changes');
     const rows = await database.all('SELECT uid, revision, created FROM objects');
-    return new SqliteStore(database, lock, now, Number(last?.['sequence'] ?? 0), rows);
+    const store = new SqliteStore(database, lock, options, Number(last?.['sequence'] ?? 0), rows);
+    store.auditSize = await auditSize(database);
+    return store;
   }
 
   async load(): Promise<{ sequence: number; entries: Entry[] }> {
@@ -249,6 +266,10 @@ class SqliteStore implements Store {
     await this.database.exec('BEGIN IMMEDIATE');
     try {
       for (const entry of entries) await this.writeEntry(entry);
+      if (this.auditSize > this.auditLimit) {
+        await pruneAudit(this.database, this.auditLimit);
+        this.auditSize = await auditSize(this.database);
+      }
       if (boots.length > 0) {
         await this.database.run(
           `INSERT OR REPLACE INTO boots (id, node, started, body)
@@ -293,14 +314,13 @@ class SqliteStore implements Store {
       JSON.stringify(kept),
     );
     await this.database.run('DELETE FROM objects WHERE uid IN (SELECT value FROM json_each(?))', JSON.stringify(gone));
+    const { sequence, at, who, what } = entry;
+    const about = JSON.stringify(objects);
     await this.database.run(
       'INSERT INTO changes (sequence, at, who, what, objects) VALUES (?, ?, ?, ?, ?)',
-      entry.sequence,
-      entry.at,
-      entry.who,
-      entry.what,
-      JSON.stringify(objects),
+      ...[sequence, at, who, what, about],
     );
+    this.auditSize += who.length + what.length + about.length;
   }
 }
 

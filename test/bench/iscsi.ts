@@ -7,18 +7,7 @@ import { TARGET } from '../iscsi/support/one-target.ts';
 import { startServe } from '../iscsi/support/process.ts';
 import { pattern } from '../iscsi/support/served.ts';
 import { startTgt } from '../iscsi/support/tgt.ts';
-
-export interface BenchRow {
-  case: string;
-  /** Medians of the rounds, in `unit`. */
-  ours: number;
-  peer: number;
-  peerName: string;
-  /** ours / peer */
-  ratio: number;
-  unit: string;
-  higherIsBetter: boolean;
-}
+import { type BenchRow, median, row } from './row.ts';
 
 interface Load {
   name: string;
@@ -80,15 +69,14 @@ async function compare(
     for (const [index, url] of urls.entries()) found[index]?.push(await measure(url, load, sessions, seconds));
   }
   const [ours = 0, peer = 0] = found.map(median);
-  return {
+  return row({
     case: `${load.name}, ${sessions === 1 ? '1 session' : `${sessions} sessions`}`,
     ours,
     peer,
     peerName: 'tgtd',
-    ratio: ours / peer,
     unit: 'reads/s',
     higherIsBetter: true,
-  };
+  });
 }
 
 async function measure(url: string, load: Load, sessions: number, seconds: number): Promise<number> {
@@ -112,9 +100,4 @@ async function measure(url: string, load: Load, sessions: number, seconds: numbe
     return Number(last);
   });
   return (await Promise.all(counts)).reduce((sum, count) => sum + count, 0);
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((left, right) => left - right);
-  return sorted[Math.floor(sorted.length / 2)] ?? 0;
 }

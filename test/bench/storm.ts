@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { packageRoot } from '../../src/package-root.ts';
 import { run, runOk } from '../../src/process/run.ts';
 import { kernelFile } from '../cli/files.ts';
+import { layRoutes } from '../support/routes.ts';
 import { costOf, Pair, type Served, serve } from './pair.ts';
 import { type BenchRow, row } from './row.ts';
 import { stormNode } from './storm-node.ts';
@@ -79,11 +80,7 @@ async function oneStorm(storm: Storm): Promise<{ result: Result; memory: number 
   let server: Served | undefined;
   try {
     await pair.open(`${HEAD}/16`, '10.54.250.1/16');
-    // Every node's address is the other end's own, and one neighbour has them all: a table of neighbours ends at 1,024 entries.
-    for (const part of ['10.54.10.0/23', '10.54.12.0/22', '10.54.16.0/20', '10.54.32.0/19']) {
-      await pair.ip(pair.nodes, `route add local ${part} dev lo`);
-      await pair.ip(pair.head, `route add ${part} via 10.54.250.1`);
-    }
+    await layRoutes(pair);
     await prepare(pair, folder, storm);
     await shape(pair, storm);
     server = await start(pair, folder);

@@ -33,6 +33,13 @@ test.serial('a boot config whose initramfs cannot be made is not left behind', a
     'muster boot create name=BareBoot image=Bare cmdline=enforcing=0\nmuster mkramfs --update BareBoot\nThis was a dry run: nothing was changed.\n',
     shown.stderr,
   );
+  const defaults = await daemon.shell('muster add-boot-config --make-defaults --image Bare --dry-run');
+  t.regex(defaults.stdout, /^muster boot create name=DefaultBoot image=Bare cmdline=enforcing=0$/m);
+  t.regex(defaults.stdout, /^muster attrib -i \w+ set _boot_config=DefaultBoot$/m);
+  t.notRegex(defaults.stdout, /modimg/, 'the image is there');
+  const nowhere = await daemon.shell('muster add-boot-config --make-defaults --image Nowhere --dry-run');
+  t.is(nowhere.status, 4, nowhere.stderr);
+  t.regex(nowhere.stderr, /No image found for ID=Nowhere/);
   const failed = await daemon.run('scyld-add-boot-config', '--image', 'Bare', '--boot-config', 'BareBoot');
   t.is(failed.status, 8, failed.stderr);
   t.is(failed.stdout, 'created BareBoot\ndeleted BareBoot\n');

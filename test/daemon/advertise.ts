@@ -8,7 +8,7 @@ import { createLog } from '../../src/log.ts';
 const [folder = '', device = ''] = process.argv.slice(2);
 const config = { ...defaultConfig(), 'head.interface': device, 'paths.state': join(folder, 'state') };
 const stops: Stops = [];
-startRouterAdvertiser({ config, networks: networksOf(config), log: createLog('debug', process.stdout) }, stops);
+await startRouterAdvertiser({ config, networks: networksOf(config), log: createLog('debug', process.stdout) }, stops);
 process.once('SIGTERM', async () => {
   for (const stop of stops) await stop();
   process.exit(0);

@@ -17,6 +17,12 @@ function metrics(): Metrics {
     nodeStates: () => ['up', 'up', 'booting'],
     unknownMachines: () => 3,
     sequence: () => 42,
+    served: () => ({
+      leases: 7,
+      images: { running: 2, queued: 5 },
+      tftp: { active: 1, finished: 10, failed: 2, bytes: 1870 },
+      iscsi: { sessions: 3, commands: 99, readBytes: 4096, writtenBytes: 512 },
+    }),
   });
 }
 
@@ -72,6 +78,15 @@ test('the present state: nodes, machines, storage, process', async t => {
   t.is(figureIn(said, 'muster_nodes{state="failed"}'), 0);
   t.is(figureIn(said, 'muster_unknown_machines'), 3);
   t.is(figureIn(said, 'muster_commits'), 42);
+  t.is(figureIn(said, 'muster_leases'), 7);
+  t.is(figureIn(said, 'muster_image_transfers'), 2);
+  t.is(figureIn(said, 'muster_image_queue'), 5);
+  t.is(figureIn(said, 'muster_tftp_transfers'), 1);
+  t.is(figureIn(said, 'muster_tftp_transfers_total{result="failed"}'), 2);
+  t.is(figureIn(said, 'muster_tftp_bytes_total'), 1870);
+  t.is(figureIn(said, 'muster_iscsi_sessions'), 3);
+  t.is(figureIn(said, 'muster_iscsi_commands_total'), 99, 'asked twice, counted once');
+  t.is(figureIn(said, 'muster_iscsi_bytes_total{direction="read"}'), 4096);
   t.is(figureIn(said, 'muster_build_info{version="1.2.3"}'), 1);
   t.true(figureIn(said, 'muster_storage_free_bytes') > 0);
   t.true(figureIn(said, 'process_resident_memory_bytes') > 0);
@@ -116,6 +131,20 @@ test('the dashboard and docs/metrics.md name metrics that there are', async t =>
     t.true(used.length > 5, file);
     t.deepEqual(
       used.filter(name => !known(name)),
+      [],
+      file,
+    );
+  }
+});
+
+test('every metric of muster is in docs/metrics.md, and on the dashboard', async t => {
+  const said = await metrics().text();
+  const names = Array.from(said.matchAll(/^# TYPE (muster_\w+) \w+$/gm), ([, name = '']) => name);
+  t.true(names.length > 15);
+  for (const file of ['packaging/grafana-dashboard.json', 'docs/metrics.md']) {
+    const page = readFileSync(join(packageRoot, file), 'utf8');
+    t.deepEqual(
+      names.filter(name => !page.includes(name) && name !== 'muster_commits'),
       [],
       file,
     );

@@ -1,7 +1,9 @@
 // musterd as a service: what systemd is told, what SIGHUP does, and how far the unit shuts it in.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -14,8 +16,6 @@ import { packageRoot } from '../../src/package-root.ts';
 import { run } from '../../src/process/run.ts';
 import { temporaryFolder } from '../cli/folder.ts';
 import { findProgram, requireAll } from '../support/require.ts';
-
-const UNIT = join(packageRoot, 'systemd/musterd.service');
 
 /** The service manager's end of `NOTIFY_SOCKET`: prints each message as one line, its assignments separated by `;`. */
 const RECEIVER = String.raw`
@@ -32,9 +32,15 @@ interface Service {
   told(beginning: string): Promise<string>;
   /** Everything on standard error so far. */
   said(): string;
+  /** Comes back when standard error has such a line: it comes by another way than the messages, and may be later. */
+  heard(line: RegExp): Promise<void>;
 }
 
-async function startService(t: ExecutionContext, environment: Record<string, string> = {}): Promise<Service> {
+async function startService(
+  t: ExecutionContext,
+  environment: Record<string, string> = {},
+  more: (folder: string) => string = () => '',
+): Promise<Service> {
   const folder = await temporaryFolder(t);
   const socket = join(folder, 'notify');
   const receiver = spawn(findProgram('perl') ?? 'perl', ['-e', RECEIVER, socket], {
@@ -51,7 +57,7 @@ async function startService(t: ExecutionContext, environment: Record<string, str
   };
   await told('listening');
   const config = join(folder, 'muster.toml');
-  writeFileSync(config, await configText(folder));
+  writeFileSync(config, `${await configText(folder)}${more(folder)}`);
   // As systemd does: the variable names the file that standard error is.
   const stream = 'if [ "$2" ]; then JOURNAL_STREAM=$2; else JOURNAL_STREAM=$(stat -L -c %d:%i /proc/self/fd/2); fi';
   const words = [process.execPath, join(packageRoot, 'dist/src/main.js'), environment['JOURNAL_STREAM'] ?? '', config];
@@ -64,7 +70,10 @@ async function startService(t: ExecutionContext, environment: Record<string, str
     said += chunk;
   });
   t.teardown(() => daemon.kill('SIGKILL'));
-  return { daemon, folder, config, told, said: () => said };
+  const heard = async (line: RegExp): Promise<void> => {
+    while (!line.test(said) && daemon.stderr) await once(daemon.stderr, 'data');
+  };
+  return { daemon, folder, config, told, said: () => said, heard };
 }
 
 async function configText(folder: string): Promise<string> {
@@ -85,7 +94,7 @@ iscsi.enabled = false
 
 test('systemd hears ready, signs of life, reloading and stopping; SIGHUP takes over what it can and names the rest', async t => {
   if (!requireAll(t, { programs: ['systemd-notify', 'perl'] })) return;
-  const { daemon, config, told, said } = await startService(t, { WATCHDOG_USEC: '600000' });
+  const { daemon, config, told, heard } = await startService(t, { WATCHDOG_USEC: '600000' });
   const exited = once(daemon, 'exit');
   t.regex(await told('READY=1'), /STATUS=serving 127\.0\.0\.1\/24, HTTP on port \d+/);
   await told('WATCHDOG=1');
@@ -96,18 +105,44 @@ test('systemd hears ready, signs of life, reloading and stopping; SIGHUP takes o
   daemon.kill('SIGHUP');
   t.regex(await told('RELOADING=1'), /MONOTONIC_USEC=\d+/);
   t.regex(await told('READY=1'), /restart for iscsi\.port$/);
-  t.regex(said(), /^<6>\{"level":"info".*"changed":\["dhcp\.lease_seconds","log\.level"\].*configuration read again/m);
-  t.regex(said(), /^<4>\{.*restart musterd for the new values of iscsi\.port/m);
+  await heard(/^<6>\{"level":"info".*"changed":\["dhcp\.lease_seconds","log\.level"\].*configuration read again/m);
+  await heard(/^<4>\{.*restart musterd for the new values of iscsi\.port/m);
 
   writeFileSync(config, `${content}dhcp.lease_seconds = 1\n`);
   daemon.kill('SIGHUP');
   await told('RELOADING=1');
   t.regex(await told('READY=1'), /the changed configuration is wrong and is not in use/);
-  t.regex(said(), /^<3>\{.*'dhcp\.lease_seconds' must be a whole number/m);
+  await heard(/^<3>\{.*'dhcp\.lease_seconds' must be a whole number/m);
 
   daemon.kill('SIGTERM');
   await told('STOPPING=1');
   t.deepEqual(await exited, [0, null]);
+});
+
+test('a reload in the middle of a download disturbs it not at all', async t => {
+  if (!requireAll(t, { programs: ['perl'] })) return;
+  const content = randomBytes(32 << 20);
+  const { daemon, config, told, heard } = await startService(t, {}, folder => {
+    const file = join(folder, 'loader.efi');
+    writeFileSync(file, content);
+    return `loaders.http-efi64 = "${file}"\n`;
+  });
+  await told('READY=1');
+  const text = readFileSync(config, 'utf8');
+  const port = /^http\.port = (\d+)$/m.exec(text)?.[1];
+  const asked = request({ host: '127.0.0.1', port, path: '/boot/v1/loader/loader.efi', agent: false }).end();
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  t.is(answer.statusCode, 200);
+  // Far more is on its way than the sockets take: it is read on only when the reload is over.
+  await once(answer, 'readable');
+  writeFileSync(config, `${text}dhcp.lease_seconds = 600\n`);
+  daemon.kill('SIGHUP');
+  await told('RELOADING=1');
+  await told('READY=1');
+  const parts: Buffer[] = [];
+  for await (const part of answer) parts.push(part as Buffer);
+  t.true(Buffer.concat(parts).equals(content));
+  await heard(/"changed":\["dhcp\.lease_seconds"\]/);
 });
 
 test('nothing is said, and nothing is started, outside systemd', async t => {
@@ -148,17 +183,22 @@ test('a log line has its priority before it', t => {
   t.is(withPriority('no JSON'), '<6>no JSON');
 });
 
-test('the unit shuts musterd in: below 2.0 by systemd-analyze security', async t => {
-  if (!requireAll(t, { programs: ['systemd-analyze'] })) return;
-  const { stdout, stderr } = await run('systemd-analyze', ['security', '--offline=true', '--no-pager', UNIT]);
-  const exposure = Number(/Overall exposure level[^:]*: ([\d.]+)/.exec(stdout)?.[1] ?? Number.NaN);
-  t.true(exposure < 2, `${exposure}: ${stderr}`);
-});
+for (const name of ['musterd.service', 'musterd-radvd.service']) {
+  const unit = join(packageRoot, 'systemd', name);
 
-test('systemd understands every line of the unit', async t => {
-  if (!requireAll(t, { programs: ['systemd-analyze'] })) return;
-  const { stderr } = await run('systemd-analyze', ['verify', UNIT]);
-  // The program and its manual page are there once the package is installed.
-  const words = stderr.split('\n').filter(line => line !== '' && !/musterd is not executable|'man muster/.test(line));
-  t.deepEqual(words, []);
-});
+  test(`${name} shuts its program in: below 2.0 by systemd-analyze security`, async t => {
+    if (!requireAll(t, { programs: ['systemd-analyze'] })) return;
+    const { stdout, stderr } = await run('systemd-analyze', ['security', '--offline=true', '--no-pager', unit]);
+    const exposure = Number(/Overall exposure level[^:]*: ([\d.]+)/.exec(stdout)?.[1] ?? Number.NaN);
+    t.true(exposure < 2, `${exposure}: ${stderr}`);
+  });
+
+  test(`systemd understands every line of ${name}`, async t => {
+    if (!requireAll(t, { programs: ['systemd-analyze'] })) return;
+    const { stderr } = await run('systemd-analyze', ['verify', unit]);
+    // The programs and their manual pages are there once the package is installed.
+    const missing = /(musterd|radvd) is not executable|'man (muster|radvd)/;
+    const words = stderr.split('\n').filter(line => line !== '' && !missing.test(line));
+    t.deepEqual(words, []);
+  });
+}

@@ -81,10 +81,12 @@ async function start(t: ExecutionContext, changes: Partial<DhcpOptions> = {}): P
 }
 
 test('a message is answered, noted, logged, and the grant told', async t => {
-  const fixture = await start(t);
+  const leased: [string, number][] = [];
+  const fixture = await start(t, { leased: (ip, seconds) => leased.push([ip, seconds]) });
   fixture.ask(RENEW);
   const reply = await fixture.reply();
   t.is(reply.yiaddr, CLIENT);
+  t.deepEqual(leased, [[CLIENT, 3600]]);
   t.deepEqual(fixture.grants, [{ node: 'u0', mac: MAC, kind: 'firmware' }]);
   t.like(fixture.notes[0], { stage: 'addressed', node: 'u0' });
   t.like(fixture.lines[0], { level: 'info', mac: MAC, msg: `${CLIENT} given to n0, to load snponly.efi` });

@@ -1,5 +1,6 @@
 // The target on several processes: the same answers, who may log in decided in one place, and a worker that dies harms no other.
 import { once } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { TargetNote } from '../../src/iscsi/directory.ts';
 import { IscsiWorkers, type Route } from '../../src/iscsi/workers.ts';
@@ -71,7 +72,7 @@ async function farm(t: ExecutionContext, how: ServeOptions = {}, route?: Route):
 
 test('sessions in several processes read the same bytes, and CHAP is checked in each', async t => {
   const account = { user: 'node', secret: 'a-secret-of-it' };
-  const { login, content, notes, held, until } = await farm(t, { chap: account });
+  const { workers, login, content, notes, held, until } = await farm(t, { chap: account });
   for (let index = 0; index < 4; index += 1) {
     const { initiator, status } = await login(`iqn.a:n${index}`, account);
     t.is(status, 0);
@@ -84,7 +85,10 @@ test('sessions in several processes read the same bytes, and CHAP is checked in 
     () => notes.filter(note => note.event === 'login' && note.session === 'test').length === 4 && held() === 4,
   );
   await until(() => notes.some(note => note.event === 'refused' && /wrong CHAP/.test(note.reason ?? '')));
-  t.pass();
+  // Each process says what it did once a second.
+  while (workers.traffic.readBytes < 4 * 64 * 512 || workers.traffic.sessions < 4) await delay(50);
+  t.true(workers.traffic.commands >= 4);
+  t.is(workers.traffic.writtenBytes, 0);
 });
 
 test('discovery, and a refusal, come from the directory', async t => {

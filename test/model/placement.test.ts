@@ -1,5 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { defaultConfig, networksOf } from '../../src/config.ts';
 import { MusterError } from '../../src/errors.ts';
 import { planCreate, planUpdate } from '../../src/model/changes.ts';
 import { Cluster, type Entry } from '../../src/model/cluster.ts';
@@ -161,7 +162,38 @@ test('a pool of its own: pattern, first index, address, and the group that its n
   t.like(other.value, { name: 'gpu006', ip: '10.54.0.41', groups: [] });
   const plain = fake.create('pool', { name: 'plain', pattern: 'x{}' });
   const error = t.throws(() => planCreate(fake.context(), 'node', [{ mac: mac(3), naming_pool: plain.uid }]));
-  t.is(error?.message, 'x0 needs ip=…: the naming pool plain has no ip_base.');
+  t.is(error?.message, 'x0 needs ip=…: the naming pool plain has neither ip_base nor ip_offset.');
+});
+
+test('a pool by an offset in a network, and a part of another pool', t => {
+  const fake = new FakeCluster();
+  const entries = [{ name: 'east', address: '10.60.0.1/24' }];
+  const networks = networksOf({ ...defaultConfig(), 'head.address': '10.54.0.1/24', networks: entries });
+  const context = { ...fake.context(), networks };
+  const create = (kind: 'pool' | 'node', fields: Input): Value => {
+    const { changes } = planCreate(context, kind, [fields]);
+    fake.apply(changes);
+    return changes[0]?.value as Value;
+  };
+  const group = fake.create('attrib', { name: 'gpu' });
+  create('pool', { name: 'racks', pattern: 'r{}', first_index: 1, ip_offset: '100', network: 'east', group: 'gpu' });
+  t.like(create('node', { mac: mac(1), naming_pool: 'racks' }), { name: 'r1', ip: '10.60.0.100', groups: [group.uid] });
+  create('pool', { name: 'rack2', pattern: 's{}', parent: 'racks', ip_offset: 200 });
+  t.like(create('node', { mac: mac(2), naming_pool: 'rack2' }), { name: 's0', ip: '10.60.0.200', groups: [group.uid] });
+  create('pool', { name: 'here', pattern: 'h{}', ip_offset: 50 });
+  t.like(create('node', { mac: mac(3), naming_pool: 'here' }), { name: 'h0', ip: '10.54.0.50', groups: [] });
+  create('pool', { name: 'astray', pattern: 'a{}', ip_offset: 1, network: 'west' });
+  const error = t.throws(() => create('node', { mac: mac(4), naming_pool: 'astray' }));
+  t.is(error?.message, 'The naming pool astray names the network west; there are: boot, east.');
+});
+
+test('pools that are parts of each other end in no loop', t => {
+  const fake = new FakeCluster();
+  const one = fake.create('pool', { name: 'one', pattern: 'o{}' });
+  const two = fake.create('pool', { name: 'two', pattern: 't{}', parent: 'one' });
+  fake.change(one, { parent: two.uid });
+  const error = t.throws(() => planCreate(fake.context(), 'node', [{ mac: mac(1), naming_pool: 'two' }]));
+  t.regex(error?.message ?? '', /has neither ip_base nor ip_offset/);
 });
 
 test('a new index brings its name and address, unless they were chosen', t => {

@@ -1,141 +1,15 @@
 // The packages, where they are meant to be used: installed, started, upgraded, removed in a Debian of its own.
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import {
-  copyFileSync,
-  existsSync,
-  lstatSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, existsSync, lstatSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { SCYLD_NAMES } from '../../src/cli/scyld-names.ts';
 import { parseConfig } from '../../src/config.ts';
-import { packageRoot } from '../../src/package-root.ts';
-import { run, runOk } from '../../src/process/run.ts';
+import { runOk } from '../../src/process/run.ts';
 import { fakeKernel } from '../admin/world.ts';
 import { temporaryFolder } from '../cli/folder.ts';
+import { buildPackage } from '../support/build-package.ts';
+import { Chroot } from '../support/chroot.ts';
 import { requireAll } from '../support/require.ts';
-
-/** A Debian in a folder, its processes in namespaces that end with the test. */
-class Chroot {
-  readonly root: string;
-  private readonly t: ExecutionContext;
-  private holder: ChildProcess | undefined;
-
-  constructor(t: ExecutionContext, root: string) {
-    this.t = t;
-    this.root = root;
-  }
-
-  async make(): Promise<void> {
-    await runOk('mmdebstrap', ['--variant=minbase', 'bookworm', this.root], { env: { LC_ALL: 'C.UTF-8' } });
-    this.holder = spawn(
-      'unshare',
-      [
-        '--net',
-        '--mount',
-        '--pid',
-        '--fork',
-        '--kill-child',
-        'sh',
-        '-c',
-        'ip link set lo up && mount -t proc proc "$1/proc" && echo ready && exec cat',
-        'sh',
-        this.root,
-      ],
-      { stdio: ['pipe', 'pipe', 'inherit'] },
-    );
-    this.t.teardown(async () => {
-      const ended = this.holder && once(this.holder, 'exit');
-      this.holder?.stdin?.end();
-      await ended;
-    });
-    if (this.holder.stdout) await once(this.holder.stdout, 'data');
-  }
-
-  /** The words before a program that runs inside. `unshare --fork` is the parent of the namespace's first process. */
-  private inside(): string[] {
-    const parent = this.holder?.pid ?? 0;
-    const child = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8').trim();
-    return [
-      '--target',
-      child,
-      '--net',
-      '--mount',
-      '--pid',
-      'chroot',
-      this.root,
-      '/usr/bin/env',
-      '-i',
-      'PATH=/usr/sbin:/usr/bin:/sbin:/bin',
-      'LC_ALL=C.UTF-8',
-    ];
-  }
-
-  async run(...words: string[]): Promise<string> {
-    return runOk('nsenter', [...this.inside(), ...words]);
-  }
-
-  async status(...words: string[]): Promise<number> {
-    return (await run('nsenter', [...this.inside(), ...words])).status;
-  }
-
-  path(...parts: string[]): string {
-    return join(this.root, ...parts);
-  }
-
-  /** As the unit starts it: the user muster with one capability. Resolves when it serves; the answer stops it. */
-  async musterd(): Promise<() => Promise<void>> {
-    mkdirSync(this.path('run/muster'), { recursive: true });
-    await this.run('chown', 'muster:muster', '/run/muster');
-    const capability = [
-      '--bounding-set=-all,+net_bind_service',
-      '--inh-caps=-all,+net_bind_service',
-      '--ambient-caps=-all,+net_bind_service',
-    ];
-    const daemon = spawn(
-      'nsenter',
-      [
-        ...this.inside(),
-        'setpriv',
-        '--reuid=muster',
-        '--regid=muster',
-        '--clear-groups',
-        ...capability,
-        '--no-new-privs',
-        '/usr/bin/musterd',
-      ],
-      { stdio: ['ignore', 'ignore', 'pipe'] },
-    );
-    const ended = once(daemon, 'exit');
-    let said = '';
-    daemon.stderr.setEncoding('utf8').on('data', (chunk: string) => {
-      said += chunk;
-    });
-    while (!said.includes('musterd is ready')) {
-      if (daemon.exitCode !== null) throw new Error(said);
-      await Promise.race([once(daemon.stderr, 'data'), ended]);
-    }
-    const health = JSON.parse(await this.run('muster', 'status', '--json')) as { pid: number };
-    return async () => {
-      // Its number inside: nsenter passes no signal on.
-      await this.run('sh', '-c', `kill -TERM ${health.pid}`);
-      const [code] = await ended;
-      this.t.is(code, 0, said);
-    };
-  }
-}
-
-async function build(folder: string, ...words: string[]): Promise<string> {
-  await runOk(process.execPath, [join(packageRoot, 'scripts/package.mjs'), '--quick', '--out', folder, ...words]);
-  const [name = ''] = readdirSync(folder);
-  return join(folder, name);
-}
 
 test('installed, started, upgraded with its data, removed, purged; then the same as rpm', async t => {
   t.timeout(900_000);
@@ -144,10 +18,10 @@ test('installed, started, upgraded with its data, removed, purged; then the same
   const folder = await temporaryFolder(t);
   const inside = new Chroot(t, join(folder, 'root'));
   const [first, second, rpm] = await Promise.all([
-    build(join(folder, 'first'), '--deb'),
-    build(join(folder, 'second'), '--deb', '--version', '0.99.0'),
-    build(join(folder, 'rpm'), '--rpm'),
-    inside.make(),
+    buildPackage(join(folder, 'first'), '--deb'),
+    buildPackage(join(folder, 'second'), '--deb', '--version', '0.99.0'),
+    buildPackage(join(folder, 'rpm'), '--rpm'),
+    inside.make().then(async () => inside.enter()),
   ]);
   for (const [name, file] of Object.entries({ 'first.deb': first, 'second.deb': second, 'm.rpm': rpm }))
     copyFileSync(file, inside.path(name));
@@ -160,6 +34,9 @@ test('installed, started, upgraded with its data, removed, purged; then the same
     t.true(lstatSync(inside.path('usr/bin', name)).isSymbolicLink(), name);
   for (const path of [
     'usr/lib/systemd/system/musterd.service',
+    'usr/lib/systemd/system/musterd-radvd.service',
+    'usr/lib/muster/kickstarts',
+    'usr/lib/muster/node-scripts/pack-node',
     'usr/share/man/man1/muster-node.1.gz',
     'usr/share/man/man1/scyld-nodectl.1.gz',
     'usr/share/bash-completion/completions/muster',

@@ -24,7 +24,7 @@ const commit = (changes: Change[], what = 'test') => ({ who: 'tester', what, cha
 
 async function opened(t: ExecutionContext, folder = temporaryFolder(t)): Promise<Store> {
   let time = 1000;
-  const store = await openSqliteStore(folder, () => (time += 1));
+  const store = await openSqliteStore(folder, { now: () => (time += 1) });
   t.teardown(async () => store.close().catch(() => {}));
   return store;
 }
@@ -132,6 +132,30 @@ test('the audit trail: newest last, cut at the limit, by object', async t => {
   t.deepEqual(await whats({ limit: 10, after: 2 }), ['update a']);
   t.deepEqual(await whats({ limit: 10, uid: uidOf('a') }), ['create a', 'update a']);
   t.deepEqual((await store.audit({ limit: 1 }))[0]?.objects, [{ kind: 'attrib', uid: uidOf('a'), name: 'a' }]);
+});
+
+test('the audit trail is kept up to its limit: the oldest lines go, and numbers go on after a restart', async t => {
+  const folder = temporaryFolder(t);
+  const store = await openSqliteStore(folder, { auditLimit: 5000 });
+  const line = async (number: number): Promise<unknown> => {
+    const old = (await store.load()).entries.length;
+    return store.commit(commit([group(`g${number}`, 0)], `create ${number} of ${old} ${'x'.repeat(100)}`));
+  };
+  for (let number = 1; number <= 100; number += 1) await line(number);
+  const lines = await store.audit({ limit: 1000 });
+  const size = lines.reduce((sum, { who, what, objects }) => sum + `${who}${what}${JSON.stringify(objects)}`.length, 0);
+  t.true(size <= 5300 && size > 4000, `${size}`);
+  t.is(lines.at(-1)?.sequence, 100);
+  t.is(lines[0]?.sequence, 101 - lines.length, 'none is missing in between');
+  await store.close();
+  // A limit that is less than one line leaves the newest, from which the next gets its number.
+  const again = await openSqliteStore(folder, { auditLimit: 1 });
+  t.teardown(async () => again.close());
+  t.is((await again.commit(commit([group('last', 0)]))).sequence, 101);
+  t.deepEqual(
+    (await again.audit({ limit: 10 })).map(({ sequence }) => sequence),
+    [101],
+  );
 });
 
 test('boots are kept whole, replaced by their id, and dropped', async t => {

@@ -3,8 +3,9 @@ import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { MusterError, reasonOf } from '../../errors.ts';
-import type { ConsoleProgram, NextBoot, PowerDriver, PowerState, PowerTarget } from '../driver.ts';
+import type { ConsoleProgram, PowerDriver, PowerState } from '../driver.ts';
 import type { Tools } from '../tools.ts';
+import { WordTarget } from '../word-target.ts';
 
 export const lab: PowerDriver = {
   scheme: 'lab',
@@ -17,7 +18,7 @@ interface Reply {
   problem?: string;
 }
 
-class LabNode implements PowerTarget {
+class LabNode extends WordTarget {
   readonly name: string;
   private readonly socket: string;
   private readonly node: string;
@@ -25,6 +26,7 @@ class LabNode implements PowerTarget {
 
   /** @param path `/folder/power.sock/n0` */
   constructor(path: string, tools: Tools) {
+    super();
     this.socket = dirname(path);
     this.node = path.slice(this.socket.length + 1);
     this.tools = tools;
@@ -37,32 +39,12 @@ class LabNode implements PowerTarget {
     throw new MusterError('power-failed', `${this.name}: the lab said neither on nor off`);
   }
 
-  async on(): Promise<void> {
-    await this.ask('on');
-  }
-
-  async off(): Promise<void> {
-    await this.ask('off');
-  }
-
-  async cycle(): Promise<void> {
-    await this.ask('cycle');
-  }
-
-  async reset(): Promise<void> {
-    await this.ask('reset');
-  }
-
-  async bootNext(device: NextBoot): Promise<void> {
-    await this.ask(`boot ${device}`);
-  }
-
   console(): ConsoleProgram {
     return { socket: `${dirname(this.socket)}/${this.node}.ser` };
   }
 
-  private async ask(action: string): Promise<Reply> {
-    const reply = await this.tools.limited(async () => this.exchange(action));
+  protected async ask(...words: string[]): Promise<Reply> {
+    const reply = await this.tools.limited(async () => this.exchange(words.join(' ')));
     if (reply.problem) throw new MusterError('power-failed', `${this.name}: ${reply.problem}`);
     return reply;
   }

@@ -1,0 +1,69 @@
+// Who is at the other end of the admin socket, as the kernel knows it: SO_PEERCRED (unix(7)), which Node cannot ask for.
+import { readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { loadLibc, SOCKET } from '../libc.ts';
+
+export interface PeerUsers {
+  /** The user's number; undefined when it cannot be had. */
+  uidOf(socket: Socket): number | undefined;
+  /** The user's name in /etc/passwd; `uid 1234` for one who is elsewhere. */
+  nameOf(uid: number): string;
+}
+
+/** struct ucred: pid, uid and gid, 32 bits each, in the machine's order. */
+const UCRED_BYTES = 12;
+const NOBODY = 0xffffffff;
+
+/** Loads the library; where it cannot be had, nobody is known. */
+export async function peerUsers(): Promise<PeerUsers> {
+  const ask = await credentialsReader().catch(() => undefined);
+  const uids = new WeakMap<Socket, number>();
+  return {
+    uidOf(socket) {
+      const known = uids.get(socket);
+      if (known !== undefined) return known;
+      // The descriptor is in no public field of Node; one that is not there leaves the user unknown.
+      const fd = (socket as { _handle?: { fd?: unknown } | null })._handle?.fd;
+      const uid = typeof fd === 'number' && fd >= 0 ? ask?.(fd) : undefined;
+      if (uid !== undefined) uids.set(socket, uid);
+      return uid;
+    },
+    nameOf: uid => nameIn(passwd(), uid) ?? `uid ${uid}`,
+  };
+}
+
+async function credentialsReader(): Promise<(fd: number) => number | undefined> {
+  const libc = await loadLibc();
+  return fd => {
+    const value = Buffer.alloc(UCRED_BYTES);
+    if (typeof libc.getsockopt(fd, SOCKET.SOL_SOCKET, SOCKET.SO_PEERCRED, value) !== 'number') return undefined;
+    const [, uid] = new Uint32Array(value.buffer, value.byteOffset, 3);
+    return uid === NOBODY ? undefined : uid;
+  };
+}
+
+function passwd(): string {
+  try {
+    return readFileSync('/etc/passwd', 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+/** The name of a number in a file of the form passwd(5). */
+export function nameIn(text: string, uid: number): string | undefined {
+  return text
+    .split('\n')
+    .map(line => line.split(':'))
+    .find(fields => fields[2] === String(uid))?.[0];
+}
+
+/**
+ * Who it was, for the audit trail. Root may speak for others: `sudo muster` names who called it. Another user who names somebody else
+ * is written with both names.
+ */
+export function whoIs(claimed: string, uid: number | undefined, nameOf: (uid: number) => string): string {
+  if (uid === undefined || uid === 0) return claimed;
+  const name = nameOf(uid);
+  return claimed === name || claimed === 'unknown' ? name : `${name} as ${claimed}`;
+}

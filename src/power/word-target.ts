@@ -1,0 +1,28 @@
+// A machine each of whose actions is a word that something else understands: a site's own driver, or the lab.
+import type { NextBoot, PowerState, PowerTarget } from './driver.ts';
+
+export abstract class WordTarget implements PowerTarget {
+  abstract readonly name: string;
+  abstract status(): Promise<PowerState>;
+  protected abstract ask(...words: string[]): Promise<unknown>;
+
+  async on(): Promise<void> {
+    await this.ask('on');
+  }
+
+  async off(): Promise<void> {
+    await this.ask('off');
+  }
+
+  async cycle(): Promise<void> {
+    await this.ask('cycle');
+  }
+
+  async reset(): Promise<void> {
+    await this.ask('reset');
+  }
+
+  async bootNext(device: NextBoot): Promise<void> {
+    await this.ask('boot', device);
+  }
+}
