@@ -12,7 +12,7 @@ import { startMetricsServer } from './daemon/metrics-server.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterfaces, makeFolder } from './daemon/preflight.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
-import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
+import { type BootFiles, bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
 import { MusterError } from './errors.ts';
@@ -55,12 +55,13 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   startRouterAdvertiser(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
-  await startAdmin(state, { unknown, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
+  await startAdmin(state, { files, unknown, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
 
 interface AdminParts {
+  files: BootFiles;
   unknown: UnknownMachines;
   tftp: (() => TftpStats) | undefined;
   kickstarts: Kickstarts;
@@ -68,7 +69,7 @@ interface AdminParts {
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { unknown, tftp, kickstarts, power } = parts;
+  const { files, unknown, tftp, kickstarts, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
@@ -87,6 +88,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     ...state,
     kickstarts,
     power,
+    loaderPath: (file: string) => files.served.get(file),
     transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     watch: happenings.watch.bind(happenings),

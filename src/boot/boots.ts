@@ -93,13 +93,15 @@ export class Boots implements JourneyLog {
         ? this.bootFor(node, note.stage)
         : undefined;
     if (boot && note.loader !== undefined) boot.loader = note.loader;
+    if (boot && note.arch !== undefined) boot.arch = note.arch;
+    if (boot && note.card !== undefined) boot.card = note.card;
     if (boot) this.tell(boot, note);
   }
 
   /** What a server saw of a boot that it knows. */
   tell(
     boot: Boot,
-    { stage, detail, bytes, peer, error }: Omit<StageNote, 'mac' | 'node' | 'session' | 'loader'>,
+    { stage, detail, bytes, peer, error }: Pick<StageNote, 'stage' | 'detail' | 'bytes' | 'peer' | 'error'>,
   ): void {
     const event: BootEvent = {
       at: this.ports.now(),
