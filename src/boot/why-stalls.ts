@@ -55,7 +55,7 @@ export const STALL_RULES: readonly StallRule[] = [
     patience: () => 5,
     cause: ({ loaderProblem }) => `It got a loader that its firmware cannot run: ${loaderProblem}.`,
     remedy: ({ boot }) =>
-      `Correct loaders.${boot.arch ?? 'NAME'} in the configuration, or take it out, so that muster finds the file by itself; then restart musterd.`,
+      `Correct loaders.${(boot.arch ?? 'NAME').replace(/^http-/, '')} in the configuration, or take it out, so that muster finds the file by itself; then restart musterd.`,
   },
   {
     name: 'loader-does-not-start',

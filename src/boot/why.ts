@@ -316,14 +316,15 @@ function again({ next, now }: Case, cause: string): string {
 const stageWords = (stage: Stage): string => `stage ${stageNumber(stage)}, ${stage}`;
 
 function evidenceOf(situation: Case): string[] {
-  const { boot, reached, quiet, next, transfer } = situation;
+  const { boot, reached, error, quiet, next, transfer } = situation;
   const seen = boot.events
     .filter(event => !event.error)
     .slice(-3)
     .map(event => `${event.stage}${event.detail ? `: ${event.detail}` : ''}`);
-  const silence = next ? `then nothing for ${span(quiet)}, and it started anew` : `nothing since ${span(quiet)}`;
+  const since = error ? `the error was told ${span(quiet)} ago` : `nothing since ${span(quiet)}`;
+  const silence = next ? `then nothing for ${span(quiet)}, and it started anew` : since;
   const sent = transfer && !next ? [`image: ${mebibytes(transfer.done)} of ${mebibytes(transfer.size)} MiB sent`] : [];
-  return [...seen, ...(reached ? [silence] : []), ...sent, ...looked(situation), ...powerSeen(situation)];
+  return [...seen, ...(reached || error ? [silence] : []), ...sent, ...looked(situation), ...powerSeen(situation)];
 }
 
 function looked({ initramfs, boot, loaderProblem }: Case): string[] {
