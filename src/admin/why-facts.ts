@@ -2,7 +2,8 @@
 import { open } from 'node:fs/promises';
 import { LOADER_HEAD, loaderMismatch } from '../boot/loader-format.ts';
 import { planBoot } from '../boot/plan.ts';
-import { bootToExplain, type InitramfsLook, type WhyFacts, why, whyNeeds } from '../boot/why.ts';
+import { why } from '../boot/why.ts';
+import { bootToExplain, type InitramfsLook, type WhyFacts, whyNeeds } from '../boot/why-case.ts';
 import { driverOf, type InitramfsContents, readInitramfs } from '../image/initramfs-contents.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';

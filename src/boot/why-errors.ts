@@ -1,6 +1,6 @@
 // The faults that somebody told: the head, iPXE or the initramfs. One row each, by the words of the error.
 import type { Stage } from './journey.ts';
-import type { Case } from './why.ts';
+import type { Case } from './why-case.ts';
 
 interface ErrorRule {
   name: string;

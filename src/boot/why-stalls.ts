@@ -1,6 +1,6 @@
 // The faults that nobody told: what silence after a stage means, by what was seen before it. One row each.
 import type { Stage } from './journey.ts';
-import type { Case } from './why.ts';
+import type { Case } from './why-case.ts';
 import { mebibytes, span } from './why-words.ts';
 
 interface StallRule {

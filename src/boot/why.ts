@@ -1,65 +1,10 @@
 // Why is this node not up? One sentence with the cause and one with the remedy, from what was seen of it and what was not. Pure.
-import { type Boot, type BootEvent, currentError, furthestStage } from './boot.ts';
+import { type Boot, type BootEvent, furthestStage } from './boot.ts';
 import { type Stage, stageNumber } from './journey.ts';
-import type { PlanAnswer } from './plan.ts';
-import type { NodeStatus } from './status.ts';
+import { type Case, caseOf, type WhyFacts } from './why-case.ts';
 import { ERROR_RULES } from './why-errors.ts';
 import { STALL_RULES } from './why-stalls.ts';
 import { mebibytes, span } from './why-words.ts';
-
-export interface WhyFacts {
-  name: string;
-  mac: string;
-  /** Its boots, oldest first. */
-  boots: readonly Boot[];
-  status: NodeStatus;
-  /** What it would boot now. */
-  plan: PlanAnswer;
-  /** Why DHCP does not answer it, when it does not. */
-  ignored?: string;
-  /** Milliseconds since 1970. */
-  now: number;
-  /** The image on its way to it, or its place in the queue for it. */
-  transfer?: ImageTransfer;
-  /** What its BMC said just now, or why it said nothing; absent when nobody asked. */
-  power?: { state: 'on' | 'off' } | { problem: string };
-  /** Whether its system answers on the network, by ssh's port, when somebody asked. */
-  answers?: boolean;
-  /** Why the loader it was offered cannot run on its firmware, when somebody looked: `snponly.efi is …`. */
-  loaderProblem?: string;
-  /** What its initramfs has for its kernel and its network card, when somebody looked. */
-  initramfs?: InitramfsLook;
-}
-
-export interface ImageTransfer {
-  state: 'running' | 'queued';
-  /** Bytes that went out, and all. */
-  done: number;
-  size: number;
-  /** Bytes per second, seconds without any, and seconds until it is done or until its turn. */
-  rate?: number;
-  idle?: number;
-  seconds?: number;
-  /** Place in the queue, from 1. */
-  place?: number;
-  /** It was cut off and nobody has come back. */
-  cut?: true;
-}
-
-export interface InitramfsLook {
-  /** The kernels that it has modules of. */
-  releases: readonly string[];
-  /** The driver of the card that the node boots by, or that it has none; absent when that cannot be told. */
-  driver?: { driver: string } | { lacks: true };
-}
-
-/** What is worth looking at before `why` is asked: each costs something. */
-export interface WhyNeeds {
-  power: boolean;
-  answers: boolean;
-  loader: boolean;
-  initramfs: boolean;
-}
 
 /** `well`: nothing is wrong. `waiting`: nothing unusual yet. `stuck` and `failed`: somebody has to do something. */
 export type Verdict = 'well' | 'waiting' | 'stuck' | 'failed';
@@ -72,18 +17,6 @@ export interface Why {
   remedy?: string;
   /** What was seen, and what was not, that says so. */
   evidence: string[];
-}
-
-/** What the rules look at. */
-export interface Case extends WhyFacts {
-  boot: Boot;
-  reached: Stage | undefined;
-  /** The error the boot is stuck at. */
-  error?: BootEvent;
-  /** Seconds since the last thing was seen; of a boot that is over, until the next one began. */
-  quiet: number;
-  /** The boot that the node has begun since: this one is over. */
-  next?: Boot;
 }
 
 /** Seconds without news after which a stage is no longer on its way; what real firmware and kernels take, with room. */
@@ -100,12 +33,6 @@ const PATIENCE: Record<Stage, number> = {
   up: 0,
 };
 
-/** A boot that fails is tried again after so long at most, in seconds: a node that waits longer was left off. */
-const AGAIN_SECONDS = 1800;
-
-/** A boot that was silent for so long before the next one began had come to its end, in seconds: nobody just pressed reset. */
-const STARTED_OVER_SECONDS = 20;
-
 /** Less than this is a slow image, in bytes per second, when it has more than this many seconds to go. */
 const SLOW_RATE = 2_000_000;
 const SLOW_SECONDS = 60;
@@ -116,7 +43,8 @@ export function why(facts: WhyFacts): Why {
   if (facts.ignored !== undefined)
     return say('failed', 'ignored', `DHCP does not answer it: ${facts.ignored}.`, 'Clear _no_boot to let it boot.');
   if (status.state === 'up') return upNow(facts);
-  if (!boot) return neverSeen(facts);
+  const situation = caseOf(facts);
+  if (!boot || !situation) return neverSeen(facts);
   if (boot.outcome === 'handed-over') {
     return say('well', 'left-to-its-disk', `It was left to its own disk, as its boot style ${boot.plan?.style} says.`);
   }
@@ -127,52 +55,8 @@ export function why(facts: WhyFacts): Why {
       'Its installation has ended, and it runs from its own disk; muster hears nothing of it.',
     );
   if (status.state === 'down' && boot.outcome === 'up') return heartbeatLost(facts, boot);
-  const situation = caseOf(facts);
   return situation.error ? explainError(situation, situation.error) : explainSilence(situation);
 }
-
-/** What should be looked at for `why` to be exact. */
-export function whyNeeds(facts: WhyFacts): WhyNeeds {
-  const boot = facts.boots.at(-1);
-  const over = boot?.outcome === 'handed-over' || boot?.outcome === 'installed';
-  if (facts.ignored !== undefined || facts.status.state === 'up' || over)
-    return { power: false, answers: false, loader: false, initramfs: false };
-  const isLost = boot?.outcome === 'up';
-  const reached = boot && !isLost ? caseOf(facts).reached : undefined;
-  return { power: true, answers: isLost, loader: reached === 'loader', initramfs: reached === 'kernel' };
-}
-
-/** The boot that is to be explained: the newest, or the one before when the node only tries again after that one failed. */
-export function bootToExplain(facts: Pick<WhyFacts, 'boots'>): { boot: Boot | undefined; next?: Boot } {
-  const next = facts.boots.at(-1);
-  const boot = facts.boots.at(-2);
-  if (!next || !boot || boot.outcome !== 'superseded' || (next.actions?.length ?? 0) > 0) return { boot: next };
-  const gap = (next.started - lastAt(boot)) / 1000;
-  const reached = furthestStage(boot);
-  if (currentError(next) || gap > AGAIN_SECONDS || further(furthestStage(next), reached)) return { boot: next };
-  const before = facts.boots.at(-3);
-  const isLoop = before?.outcome === 'superseded' && furthestStage(before) === reached;
-  const wasStuck = gap >= STARTED_OVER_SECONDS || isLoop;
-  return currentError(boot) || wasStuck ? { boot, next } : { boot: next };
-}
-
-function caseOf(facts: WhyFacts): Case {
-  const { boot, next } = bootToExplain(facts);
-  if (!boot) throw new Error('a case without a boot');
-  const error = currentError(boot);
-  return {
-    ...facts,
-    boot,
-    reached: furthestStage(boot),
-    quiet: ((next?.started ?? facts.now) - lastAt(boot)) / 1000,
-    ...(error && { error }),
-    ...(next && { next }),
-  };
-}
-
-const lastAt = (boot: Boot): number => boot.events.at(-1)?.at ?? boot.started;
-const further = (one: Stage | undefined, other: Stage | undefined): boolean =>
-  (one ? stageNumber(one) : 0) > (other ? stageNumber(other) : 0);
 
 function upNow({ status, now, name }: WhyFacts): Why {
   const seen =

@@ -1,5 +1,4 @@
 // Power actions on many nodes: for each the URIs in order, soft before hard where that is asked, and its result as soon as it is known.
-import { setTimeout as delay } from 'node:timers/promises';
 import { MusterError, reasonOf } from '../errors.ts';
 import { fillTemplate, type TemplateFacts } from '../model/power-template.ts';
 import { readPowerUri, splitPowerUris } from '../model/power-uri.ts';
@@ -7,6 +6,7 @@ import type { NextBoot, PowerTarget } from './driver.ts';
 import { type DriverSet, findDrivers, noDriver } from './drivers.ts';
 import { actHard, type HardAction, type HardPorts } from './hard.ts';
 import { askingAgain, Stagger } from './limits.ts';
+import { type PowerKnown, PowerPeek } from './peek.ts';
 import { actSoft, type SoftAction, type SoftPorts } from './soft.ts';
 import { Tools, type ToolsPorts } from './tools.ts';
 
@@ -55,14 +55,6 @@ export interface PowerResult {
   state?: 'on' | 'off';
 }
 
-/** Whether a machine is on, or why that is not known. */
-export type PowerKnown = { state: 'on' | 'off' } | { problem: string };
-
-/** So long what a BMC said is taken for true, in milliseconds. */
-const FRESH_MS = 5000;
-/** What was asked is forgotten by and by; nodes. */
-const MOST_KNOWN = 20_000;
-
 /** Whether something is begun, has its result, or went wrong. */
 export type NoteKind = 'begin' | 'result' | 'error';
 
@@ -83,11 +75,11 @@ export interface PowerPorts {
 
 export class PowerControl {
   private readonly ports: PowerPorts;
-  /** What was asked of late, by the node's UID. */
-  private readonly known = new Map<string, { uri: string; until: number; answer: Promise<PowerKnown> }>();
+  private readonly peeks: PowerPeek;
 
   constructor(ports: PowerPorts) {
     this.ports = ports;
+    this.peeks = new PowerPeek(async node => this.ask(node), ports.now);
   }
 
   async drivers(): Promise<DriverSet> {
@@ -127,32 +119,9 @@ export class PowerControl {
     );
   }
 
-  /**
-   * Whether the machine is on, for somebody who will not wait: the answer of the last seconds, or one question to each of its
-   * BMCs. After `limitMs` that is `problem`; the answer that comes later is there for the next who asks. Never rejects.
-   */
+  /** Whether the machine is on, for somebody who will not wait: see `PowerPeek`. */
   async peek(node: PoweredNode, limitMs: number): Promise<PowerKnown> {
-    const now = this.ports.now();
-    let known = this.known.get(node.uid);
-    if (!known || known.until < now || known.uri !== node.powerUri) {
-      const asked = { uri: node.powerUri, until: Number.POSITIVE_INFINITY, answer: this.ask(node) };
-      void asked.answer.then(() => {
-        asked.until = this.ports.now() + FRESH_MS;
-      });
-      if (this.known.size >= MOST_KNOWN) this.known.clear();
-      this.known.set(node.uid, asked);
-      known = asked;
-    }
-    const timer = new AbortController();
-    const late = delay(limitMs, undefined, { signal: timer.signal, ref: false }).then(
-      (): PowerKnown => ({ problem: `its BMC did not answer in ${limitMs / 1000} s` }),
-    );
-    late.catch(() => {});
-    try {
-      return await Promise.race([known.answer, late]);
-    } finally {
-      timer.abort();
-    }
+    return this.peeks.of(node, limitMs);
   }
 
   private async ask(node: PoweredNode): Promise<PowerKnown> {
