@@ -72,6 +72,7 @@ function neverSeen(facts: WhyFacts): Why {
       'nothing-to-boot',
       cause,
       'Set what is missing; `muster node explain` shows where it comes from.',
+      powerSeen(facts),
     );
   }
   if (isOff(facts)) return poweredOff('It has never asked for an address');
