@@ -13,7 +13,7 @@ import { startMetricsServer } from './daemon/metrics-server.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterfaces, makeFolder } from './daemon/preflight.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
-import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
+import { type BootFiles, bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { startStorekeeper } from './daemon/storekeeper.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
@@ -66,7 +66,7 @@ async function start(config: Config, networks: Networks, log: Log, stops: Stops)
   await checkDrivers(control, state);
   await startAdmin(
     state,
-    { unknown, lent, tftp, leases, iscsi, kickstarts, power: powerAccess(state, sshKey, control) },
+    { files, unknown, lent, tftp, leases, iscsi, kickstarts, power: powerAccess(state, sshKey, control) },
     stops,
   );
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
@@ -74,6 +74,7 @@ async function start(config: Config, networks: Networks, log: Log, stops: Stops)
 }
 
 interface AdminParts {
+  files: BootFiles;
   unknown: UnknownMachines;
   lent: Lent;
   tftp: (() => TftpStats) | undefined;
@@ -84,7 +85,7 @@ interface AdminParts {
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { unknown, lent, tftp, leases, iscsi, kickstarts, power } = parts;
+  const { files, unknown, lent, tftp, leases, iscsi, kickstarts, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
@@ -113,6 +114,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     ...state,
     kickstarts,
     power,
+    loaderPath: (file: string) => files.served.get(file),
     transfers: () => state.governor.list(),
     unknown: () => unknownMachines(unknown, lent, directory),
     leases: () => shownLeases(lent, directory),

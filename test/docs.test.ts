@@ -3,6 +3,8 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import { JOURNEY } from '../src/boot/journey.ts';
 import { STYLES } from '../src/boot/styles/style.ts';
+import { ERROR_RULES } from '../src/boot/why-errors.ts';
+import { STALL_RULES } from '../src/boot/why-stalls.ts';
 import { readContent } from '../src/cli/content.ts';
 import { CONFIG_KEYS, parseConfig } from '../src/config.ts';
 import { powerUriProblem } from '../src/model/power-uri.ts';
@@ -48,6 +50,15 @@ test('README has the journey, stage by stage, as the code has it', t => {
 test('README has exactly the boot styles that are served', t => {
   const styles = Array.from(read('README.md').matchAll(/^\| `(\w+)` \|/gm), match => match[1]);
   t.deepEqual(styles.sort(), Object.keys(STYLES).sort());
+});
+
+test('docs/troubleshooting.md has every fault that `why` knows, and no other', t => {
+  const [, table = ''] = read('docs/troubleshooting.md').split('## Every fault that `why` knows');
+  const cells = Array.from(table.matchAll(/^\| (`.*?`) \|/gm), ([, cell = '']) => cell);
+  const documented = cells.flatMap(cell => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name));
+  const said = Array.from(read('src/boot/why.ts').matchAll(/say\(\s*'\w+',\s*'([a-z-]+)'/g), ([, name]) => name);
+  const others = ['powered-off', ...said, ...[...ERROR_RULES, ...STALL_RULES].map(({ name }) => name)];
+  t.deepEqual(documented.sort(), [...new Set(others)].sort());
 });
 
 test('every link between the documents leads somewhere', t => {

@@ -178,6 +178,10 @@ export interface ShownTransfer {
   size: number;
   /** Bytes per second. */
   rate?: number;
+  /** Seconds since the network took bytes; of one that runs. */
+  idle?: number;
+  /** It was cut off in the middle and has not come back yet; of one in the queue. */
+  cut?: true;
   /** Place in the queue, from 1. */
   place?: number;
   /** Seconds until it is done, or until its turn. */

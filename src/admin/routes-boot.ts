@@ -1,20 +1,17 @@
 // Routes of what happens: states, timelines, explanations, waiting, events.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { furthestStage } from '../boot/boot.ts';
-import { planBoot } from '../boot/plan.ts';
 import { QUIRKS } from '../boot/quirks.ts';
 import { NODE_STATES, type NodeState } from '../boot/status.ts';
 import { timelineOf } from '../boot/timeline.ts';
-import { why } from '../boot/why.ts';
 import { MusterError } from '../errors.ts';
-import { effectiveAttributes, isTrue } from '../model/attributes.ts';
-import type { Entry } from '../model/cluster.ts';
 import { nearest } from '../nearest.ts';
 import { about, SELECTION } from './about.ts';
-import type { Happening, ShownBoots, ShownStatus, ShownTimelines, ShownWhy, Waited } from './contract.ts';
+import type { Happening, ShownBoots, ShownStatus, ShownTimelines, Waited } from './contract.ts';
 import { explain } from './explain.ts';
 import { isOpen, listed, type Query, selected } from './requests.ts';
 import type { AdminPorts } from './server.ts';
+import { whyOf } from './why-facts.ts';
 
 type Asked = FastifyRequest<{ Querystring: Query }>;
 
@@ -54,7 +51,7 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
     }),
     async (request: Asked) => ({
       success: true,
-      data: listed(ports, 'node', request.query).map(entry => whyOf(ports, entry)),
+      data: await whyOf(ports, listed(ports, 'node', request.query)),
     }),
   );
   server.get(
@@ -108,18 +105,6 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
       raw.on('close', stop);
     },
   );
-}
-
-function whyOf(ports: AdminPorts, node: Entry<'node'>): ShownWhy {
-  const { uid, value } = node;
-  const { name, mac } = value;
-  const status = ports.statuses.of(uid);
-  const noBoot = effectiveAttributes(ports.cluster, value).get('_no_boot');
-  const ignored = noBoot && isTrue(noBoot.value) ? `_no_boot is set (${noBoot.source})` : undefined;
-  const boot = ports.boots.current(uid);
-  const plan = planBoot(ports.cluster, node);
-  const facts = { name, mac, status, plan, now: Date.now(), ...(boot && { boot }), ...(ignored && { ignored }) };
-  return { uid, name, state: status.state, ...why(facts) };
 }
 
 function bootsOf(ports: AdminPorts): ShownBoots {

@@ -47,6 +47,8 @@ export interface AdminPorts extends FilePorts {
     /** The file, or `text` in its place, filled in for a node and a session of it. */
     render(node: string, name: string, session: string, more: { text?: string }): Promise<string>;
   };
+  /** The path of a loader by the name that firmware asks for. */
+  loaderPath(file: string): string | undefined;
   /** Images that are sent, and the queue for them. */
   transfers(): ShownTransfer[];
   /** Calls back for everything that happens, until the returned function is called. */

@@ -1,5 +1,6 @@
 // One boot of one node: its frozen plan, its session, its timeline.
 import { createHash } from 'node:crypto';
+import type { LoaderName } from '../config.ts';
 import { STAGES, type Stage, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
@@ -44,6 +45,10 @@ export interface Boot {
   actions?: BootAction[];
   /** The loader file that was offered. */
   loader?: string;
+  /** What kind of firmware asked for it. */
+  arch?: LoaderName;
+  /** The network card that iPXE booted by: `pci 1af4:1000`. */
+  card?: string;
   /** Facts of the hardware, from the first heartbeat. */
   hardware?: Record<string, string>;
 }

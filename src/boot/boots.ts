@@ -93,13 +93,15 @@ export class Boots implements JourneyLog {
         ? this.bootFor(node, note.stage)
         : undefined;
     if (boot && note.loader !== undefined) boot.loader = note.loader;
+    if (boot && note.arch !== undefined) boot.arch = note.arch;
+    if (boot && note.card !== undefined) boot.card = note.card;
     if (boot) this.tell(boot, note);
   }
 
   /** What a server saw of a boot that it knows. */
   tell(
     boot: Boot,
-    { stage, detail, bytes, peer, error }: Omit<StageNote, 'mac' | 'node' | 'session' | 'loader'>,
+    { stage, detail, bytes, peer, error }: Pick<StageNote, 'stage' | 'detail' | 'bytes' | 'peer' | 'error'>,
   ): void {
     const event: BootEvent = {
       at: this.ports.now(),
@@ -160,6 +162,11 @@ export class Boots implements JourneyLog {
     this.end(boot, 'handed-over');
   }
 
+  /** Whether the boot has lasted longer than a session may. */
+  isTooOld(boot: Boot): boolean {
+    return this.ports.now() - boot.started > this.ports.sessionMs();
+  }
+
   /** The session behind a URL, for the peer that asks. */
   session(id: string, peer: string): SessionAnswer {
     const boot = /^[0-9a-f]{32}$/.test(id) ? this.bySession.get(hashOf(id)) : undefined;
@@ -167,7 +174,7 @@ export class Boots implements JourneyLog {
     if (boot.plan.node.ip !== peer)
       return { refusal: `the session belongs to ${boot.plan.node.ip}, not to ${peer}`, gone: false };
     if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true, outcome: boot.outcome };
-    if (this.ports.now() - boot.started > this.ports.sessionMs()) {
+    if (this.isTooOld(boot)) {
       this.end(boot, 'expired');
       return { refusal: 'the session is too old', gone: true };
     }
@@ -217,7 +224,7 @@ export class Boots implements JourneyLog {
       if (readsOverIscsi(plan) && plan.image && this.isRootReader(boot)) {
         yield { sha256: plan.image.blob, by: `${by}, which runs from it` };
       }
-      if (boot.outcome || this.ports.now() - boot.started > this.ports.sessionMs()) continue;
+      if (boot.outcome || this.isTooOld(boot)) continue;
       for (const file of [plan.kernel, plan.initramfs, plan.image, plan.install?.repo?.iso])
         if (file) yield { sha256: file.blob, by };
     }

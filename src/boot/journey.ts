@@ -1,4 +1,5 @@
 // The journey of a boot, written once: every server reports its stage by it, the command line and the docs print it.
+import type { LoaderName } from '../config.ts';
 
 export interface JourneyStage {
   /** 1 to 10, the order on the wire. */
@@ -101,6 +102,10 @@ export interface StageNote {
   bytes?: number;
   /** The loader file that was offered. */
   loader?: string;
+  /** What kind of firmware asks, as far as it said so. */
+  arch?: LoaderName;
+  /** The network card that iPXE boots by, when it said so: `pci 1af4:1000`, vendor and device. */
+  card?: string;
   /** The peer as `address:port`, when it tells something. */
   peer?: string;
   /** A stage that went wrong, and why; the boot is stuck there unless a later note says otherwise. */

@@ -1,6 +1,7 @@
 // Who is up: heartbeats of running systems, and the state of each node that follows from them and from its boots.
 import { type Boot, currentError, furthestStage } from './boot.ts';
 import type { Boots } from './boots.ts';
+import { type Stage, stageNumber } from './journey.ts';
 import { DEFAULT_STATUS_SECONDS } from './plan.ts';
 
 export const NODE_STATES = ['up', 'down', 'booting', 'failed', 'local', 'unknown'] as const;
@@ -27,6 +28,12 @@ interface Beat {
 
 /** Without a heartbeat for this many periods a node is down. */
 const MISSED = 3;
+
+/** A boot of which nothing was seen for so long is none any more, in milliseconds: large machines take minutes from stage to stage. */
+const STILL_MS = 10 * 60_000;
+
+/** Stages in which much may happen that is not seen: an image that is fetched or waited for, and unpacked. */
+const LONG: ReadonlySet<Stage> = new Set(['initramfs', 'image']);
 
 export class Statuses {
   private readonly boots: Boots;
@@ -63,6 +70,7 @@ export class Statuses {
     const beat = this.beats.get(node);
     const hardware = this.boots.of(node).findLast(candidate => candidate.hardware)?.hardware ?? {};
     const error = boot && currentError(boot);
+    const still = boot && !error && this.stillSince(boot);
     return {
       state: this.state(boot, beat, error !== undefined),
       facts: beat?.facts ?? {},
@@ -70,6 +78,7 @@ export class Statuses {
       ...(beat && { lastSeen: beat.at }),
       ...(boot?.outcome === 'installed' && { reason: 'installed; nothing was heard of it since' }),
       ...(error?.error && { reason: `${error.stage}: ${error.error}` }),
+      ...(still && { reason: `${still.stage}: nothing was seen of it for ${still.minutes} min` }),
     };
   }
 
@@ -97,7 +106,18 @@ export class Statuses {
     if (failed) return 'failed';
     if (boot.outcome === 'handed-over' || boot.outcome === 'installed') return 'local';
     if (boot.outcome === 'expired') return 'down';
-    return furthestStage(boot) ? 'booting' : 'unknown';
+    if (!furthestStage(boot)) return 'unknown';
+    return this.stillSince(boot) ? 'failed' : 'booting';
+  }
+
+  /** Where a boot stands still, and since when; undefined when it may be on its way. */
+  private stillSince(boot: Boot): { stage: Stage; minutes: number } | undefined {
+    const stage = furthestStage(boot);
+    if (!stage || boot.outcome) return undefined;
+    const isInstalling = boot.plan?.install !== undefined && stageNumber(stage) >= stageNumber('kernel');
+    const quiet = this.now() - (boot.events.at(-1)?.at ?? boot.started);
+    const isStill = LONG.has(stage) || isInstalling ? this.boots.isTooOld(boot) : quiet > STILL_MS;
+    return isStill ? { stage, minutes: Math.floor(quiet / 60_000) } : undefined;
   }
 
   private isOff(boot: Boot, beat: Beat | undefined): boolean {

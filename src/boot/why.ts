@@ -1,25 +1,10 @@
 // Why is this node not up? One sentence with the cause and one with the remedy, from what was seen of it and what was not. Pure.
-import { type Boot, type BootEvent, currentError, furthestStage } from './boot.ts';
+import { type Boot, type BootEvent, furthestStage } from './boot.ts';
 import { type Stage, stageNumber } from './journey.ts';
-import type { PlanAnswer } from './plan.ts';
-import type { NodeStatus } from './status.ts';
-import { ERROR_RULES, STALL_RULES } from './why-rules.ts';
-
-export interface WhyFacts {
-  name: string;
-  mac: string;
-  /** The newest boot. */
-  boot?: Boot;
-  status: NodeStatus;
-  /** What it would boot now. */
-  plan: PlanAnswer;
-  /** Why DHCP does not answer it, when it does not. */
-  ignored?: string;
-  /** Whether its BMC says that it is off, when somebody asked. */
-  poweredOff?: boolean;
-  /** Milliseconds since 1970. */
-  now: number;
-}
+import { type Case, caseOf, type WhyFacts } from './why-case.ts';
+import { ERROR_RULES } from './why-errors.ts';
+import { STALL_RULES } from './why-stalls.ts';
+import { mebibytes, span } from './why-words.ts';
 
 /** `well`: nothing is wrong. `waiting`: nothing unusual yet. `stuck` and `failed`: somebody has to do something. */
 export type Verdict = 'well' | 'waiting' | 'stuck' | 'failed';
@@ -32,16 +17,6 @@ export interface Why {
   remedy?: string;
   /** What was seen, and what was not, that says so. */
   evidence: string[];
-}
-
-/** What the rules look at. */
-export interface Case extends WhyFacts {
-  boot: Boot;
-  reached: Stage | undefined;
-  /** The error the boot is stuck at. */
-  error?: BootEvent;
-  /** Seconds since the last thing was seen. */
-  quiet: number;
 }
 
 /** Seconds without news after which a stage is no longer on its way; what real firmware and kernels take, with room. */
@@ -58,26 +33,29 @@ const PATIENCE: Record<Stage, number> = {
   up: 0,
 };
 
+/** Less than this is a slow image, in bytes per second, when it has more than this many seconds to go. */
+const SLOW_RATE = 2_000_000;
+const SLOW_SECONDS = 60;
+
 export function why(facts: WhyFacts): Why {
-  const { boot, status, now } = facts;
+  const { status } = facts;
+  const boot = facts.boots.at(-1);
   if (facts.ignored !== undefined)
     return say('failed', 'ignored', `DHCP does not answer it: ${facts.ignored}.`, 'Clear _no_boot to let it boot.');
   if (status.state === 'up') return upNow(facts);
-  if (!boot) return neverSeen(facts);
+  const situation = caseOf(facts);
+  if (!boot || !situation) return neverSeen(facts);
   if (boot.outcome === 'handed-over') {
     return say('well', 'left-to-its-disk', `It was left to its own disk, as its boot style ${boot.plan?.style} says.`);
   }
+  if (boot.outcome === 'installed')
+    return say(
+      'well',
+      'installed',
+      'Its installation has ended, and it runs from its own disk; muster hears nothing of it.',
+    );
   if (status.state === 'down' && boot.outcome === 'up') return heartbeatLost(facts, boot);
-  const error = currentError(boot);
-  const last = boot.events.at(-1)?.at ?? boot.started;
-  const situation: Case = {
-    ...facts,
-    boot,
-    reached: furthestStage(boot),
-    quiet: (now - last) / 1000,
-    ...(error && { error }),
-  };
-  return error ? explainError(situation, error) : explainSilence(situation);
+  return situation.error ? explainError(situation, situation.error) : explainSilence(situation);
 }
 
 function upNow({ status, now, name }: WhyFacts): Why {
@@ -94,30 +72,53 @@ function neverSeen(facts: WhyFacts): Why {
       'nothing-to-boot',
       cause,
       'Set what is missing; `muster node explain` shows where it comes from.',
+      powerSeen(facts),
     );
   }
-  if (facts.poweredOff) return poweredOff();
+  if (isOff(facts)) return poweredOff('It has never asked for an address');
   return say(
     'stuck',
     'never-seen',
     `No packet of ${facts.mac} has ever reached this head.`,
     'Switch it on, let it boot from the network first, and check the MAC address (`muster node unknown` lists machines that ask and are not known), its cable, and the VLAN of its switch port or the relay agent.',
+    powerSeen(facts),
   );
 }
 
-function poweredOff(): Why {
-  return say('stuck', 'powered-off', 'Its BMC says that it is off.', 'Switch it on: `muster node power on`.');
+const isOff = ({ power }: WhyFacts): boolean => power !== undefined && 'state' in power && power.state === 'off';
+
+function poweredOff(before: string, evidence: string[] = []): Why {
+  const cause = `Its BMC says that it is off. ${before}.`;
+  return say('stuck', 'powered-off', cause, 'Switch it on: `muster node power on`.', evidence);
 }
 
-function heartbeatLost({ status, boot, poweredOff: off, now }: WhyFacts, up: Boot): Why {
-  if (off) return poweredOff();
-  const last = status.lastSeen ?? boot?.ended ?? now;
+function heartbeatLost(facts: WhyFacts, up: Boot): Why {
+  const { status, answers, now, name } = facts;
+  const last = span((now - (status.lastSeen ?? up.ended ?? now)) / 1000);
+  const action = up.actions?.at(-1);
+  const seen = [
+    `boot ${up.id} was up at ${new Date(up.ended ?? up.started).toISOString()}`,
+    ...(action ? [`${span((now - action.at) / 1000)} ago: ${action.text}`] : []),
+    'no DHCP packet came since',
+    ...powerSeen(facts),
+  ];
+  if (isOff(facts)) return poweredOff(`It was up, and its last heartbeat came ${last} ago`, seen);
+  if (answers === true)
+    return say(
+      'stuck',
+      'agent-stopped',
+      `Its last heartbeat came ${last} ago, and its system is alive: it answers on the network. Its agent does not run, or cannot reach http.port of the head.`,
+      `Start the agent: muster node -i ${name} exec 'systemctl restart muster-agent'; \`systemctl status muster-agent\` there says why it ended.`,
+      [...seen, "port 22 of it answers a connection, or refuses it: that is its system's kernel"],
+    );
+  const silent = answers === false ? ', and nothing answers at its address' : '';
+  const power = facts.power && 'state' in facts.power ? 'it has crashed, or its network is gone' : undefined;
   return say(
     'stuck',
     'heartbeat-lost',
-    `It was up, and its last heartbeat came ${span((now - last) / 1000)} ago: it has crashed or was switched off, its network is gone, or its agent was stopped.`,
-    'Look at its console; when it answers to ssh, `systemctl status muster-agent` says more; else power-cycle it.',
-    [`boot ${up.id} was up at ${new Date(up.ended ?? up.started).toISOString()}`, 'no DHCP packet came since'],
+    `It was up, and its last heartbeat came ${last} ago${silent}: ${power ?? 'it has crashed or was switched off, or its network is gone'}.`,
+    'Look at its console (`muster node console`), its cable and its switch port; when it answers to ssh, `systemctl status muster-agent` says more; else power-cycle it.',
+    [...seen, ...(answers === false ? ['no answer from its port 22'] : [])],
   );
 }
 
@@ -126,38 +127,107 @@ function explainError(situation: Case, error: BootEvent): Why {
   for (const rule of ERROR_RULES) {
     if (rule.stage && rule.stage !== error.stage) continue;
     if (!rule.says.test(text)) continue;
-    return say('failed', rule.name, sentence(text), rule.remedy(situation), evidenceOf(situation));
+    const cause = again(situation, rule.cause?.(situation) ?? sentence(text));
+    return say('failed', rule.name, cause, rule.remedy(situation), evidenceOf(situation));
   }
   const remedy = 'Its timeline and its console say more: `muster node timeline`.';
-  return say('failed', `failed-at-${error.stage}`, sentence(text), remedy, evidenceOf(situation));
+  return say('failed', `failed-at-${error.stage}`, again(situation, sentence(text)), remedy, evidenceOf(situation));
 }
 
 function explainSilence(situation: Case): Why {
-  const { reached, quiet } = situation;
-  if (situation.poweredOff) return poweredOff();
-  if (!reached) return neverSeen(situation);
+  const { reached, quiet, next } = situation;
   const evidence = evidenceOf(situation);
-  if (quiet <= PATIENCE[reached]) {
-    const cause = `It is booting: stage ${stageNumber(reached)}, ${reached}, ${span(quiet)} ago; nothing is unusual yet.`;
+  if (isOff(situation)) {
+    const where = reached
+      ? `The last that was seen of it is ${stageWords(reached)}, ${span(quiet)} ago`
+      : 'Nothing was seen of it';
+    return poweredOff(where, evidence);
+  }
+  if (!reached) return neverSeen(situation);
+  const isInstalling = situation.boot.plan?.install && stageNumber(reached) >= stageNumber('kernel');
+  if (isInstalling && !next) {
+    const cause = `Its installer runs since ${span((situation.now - situation.boot.started) / 1000)}; its end is told by its answers' file, with <installed_url()>.`;
+    return say('waiting', 'installing', cause, undefined, evidence);
+  }
+  const underWay = next ? undefined : onItsWay(situation, reached, evidence);
+  if (underWay) return underWay;
+  const rule = STALL_RULES.find(row => row.after.includes(reached) && (row.when?.(situation) ?? true));
+  const patience = rule?.patience?.(situation) ?? PATIENCE[reached];
+  if (quiet <= patience && !next) {
+    const cause = `It is booting: ${stageWords(reached)}, ${span(quiet)} ago; nothing is unusual yet.`;
     return say('waiting', 'booting', cause, undefined, evidence);
   }
-  const rule = STALL_RULES.find(row => row.after === reached && (row.when?.(situation) ?? true));
-  if (rule) return say('stuck', rule.name, rule.cause(situation), rule.remedy, evidence);
+  if (rule) return say('stuck', rule.name, again(situation, rule.cause(situation)), rule.remedy(situation), evidence);
   return say(
     'stuck',
     `silent-after-${reached}`,
-    `Nothing came after ${reached} for ${span(quiet)}.`,
+    again(situation, `Nothing came after ${reached} for ${span(quiet)}.`),
     undefined,
     evidence,
   );
 }
 
-function evidenceOf({ boot, reached, quiet }: Case): string[] {
+/** The image that is being sent, or waits for its turn: slow is not stopped. */
+function onItsWay({ transfer }: Case, reached: Stage, evidence: string[]): Why | undefined {
+  if (!transfer || transfer.cut || (reached !== 'initramfs' && reached !== 'image')) return undefined;
+  const { state, done, size, rate = 0, idle = 0, seconds, place } = transfer;
+  const left = seconds === undefined ? '' : `; ${span(seconds)} to go`;
+  if (state === 'queued') {
+    const cause = `It waits for its turn to get the image: place ${place} in the queue${left}.`;
+    return say('waiting', 'image-queued', cause, undefined, [...evidence, '`muster boots` shows who is served']);
+  }
+  if (idle > STILL_SECONDS) return undefined;
+  const words = `${mebibytes(done)} of ${mebibytes(size)} MiB, at ${(rate / 1e6).toFixed(1)} MB/s${left}`;
+  if (rate > 0 && rate < SLOW_RATE && (seconds ?? 0) > SLOW_SECONDS)
+    return say(
+      'waiting',
+      'image-slow',
+      `Its image comes, but slowly: ${words}.`,
+      'Look at the speed and the errors of its link (`ethtool`, the switch port), and at how many are served at once (`muster boots`, http.image_transfers).',
+      evidence,
+    );
+  return say('waiting', 'booting', `Its image is on its way: ${words}.`, undefined, evidence);
+}
+
+/** A transfer that has brought nothing for so long, in seconds, has stopped: TCP sends again after a second, then two, four, eight. */
+const STILL_SECONDS = 20;
+
+function again({ next, now }: Case, cause: string): string {
+  if (!next) return cause;
+  const stage = furthestStage(next);
+  return `Its last boot failed: ${cause.charAt(0).toLowerCase()}${cause.slice(1)} Since ${span((now - next.started) / 1000)} it tries again${stage ? `, and is at ${stageWords(stage)}` : ''}.`;
+}
+
+const stageWords = (stage: Stage): string => `stage ${stageNumber(stage)}, ${stage}`;
+
+function evidenceOf(situation: Case): string[] {
+  const { boot, reached, error, quiet, next, transfer } = situation;
   const seen = boot.events
     .filter(event => !event.error)
     .slice(-3)
     .map(event => `${event.stage}${event.detail ? `: ${event.detail}` : ''}`);
-  return [...seen, ...(reached ? [`nothing since ${span(quiet)}`] : [])];
+  const since = error ? `the error was told ${span(quiet)} ago` : `nothing since ${span(quiet)}`;
+  const silence = next ? `then nothing for ${span(quiet)}, and it started anew` : since;
+  const sent = transfer && !next ? [`image: ${mebibytes(transfer.done)} of ${mebibytes(transfer.size)} MiB sent`] : [];
+  return [...seen, ...(reached || error ? [silence] : []), ...sent, ...looked(situation), ...powerSeen(situation)];
+}
+
+function looked({ initramfs, boot, loaderProblem }: Case): string[] {
+  const { driver, releases } = initramfs ?? {};
+  return [
+    ...(loaderProblem ? [`the file ${loaderProblem}`] : []),
+    ...(releases && releases.length > 0 ? [`its initramfs has modules of the kernel ${releases.join(', ')}`] : []),
+    ...(driver && boot.card
+      ? [
+          `its network card is ${boot.card}: its initramfs has ${'driver' in driver ? `the driver ${driver.driver}` : 'no driver for it'}`,
+        ]
+      : []),
+  ];
+}
+
+function powerSeen({ power }: WhyFacts): string[] {
+  if (!power) return [];
+  return ['state' in power ? `its BMC says that it is ${power.state}` : `its power is not known: ${power.problem}`];
 }
 
 function say(verdict: Verdict, rule: string, cause: string, remedy?: string, evidence: string[] = []): Why {
@@ -167,10 +237,4 @@ function say(verdict: Verdict, rule: string, cause: string, remedy?: string, evi
 function sentence(text: string): string {
   const plain = text.trim();
   return `${plain.charAt(0).toUpperCase()}${plain.slice(1)}${/[.!?]$/.test(plain) ? '' : '.'}`;
-}
-
-/** `4 s`, `3 min`, `2 h`. */
-export function span(seconds: number): string {
-  if (seconds < 120) return `${Math.round(seconds)} s`;
-  return seconds < 7200 ? `${Math.round(seconds / 60)} min` : `${Math.round(seconds / 3600)} h`;
 }

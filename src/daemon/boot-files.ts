@@ -1,9 +1,11 @@
 // The files that boots are served from disk: iPXE scripts, the site's own before muster's, and loaders.
-import { statSync } from 'node:fs';
+import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { LOADER_HEAD, loaderMismatch } from '../boot/loader-format.ts';
+import type { Loaders } from '../boot/loaders.ts';
 import { fillTemplate } from '../boot/script.ts';
-import type { Config } from '../config.ts';
+import { type Config, LOADER_NAMES } from '../config.ts';
 import type { Networks } from '../networks.ts';
 import { packageRoot } from '../package-root.ts';
 
@@ -48,4 +50,29 @@ export function loaderFile(
   const { size, mtimeMs } = statSync(path);
   const etag = `${size.toString(16)}-${Math.floor(mtimeMs).toString(16)}`;
   return { path, size, etag, modified: mtimeMs };
+}
+
+/** The loaders that cannot run on the firmware they are for, and why. */
+export function loaderMismatches(loaders: Loaders): { name: string; text: string }[] {
+  return LOADER_NAMES.flatMap(name => {
+    const path = loaders[name];
+    const head = path === undefined ? undefined : headOf(path);
+    const mismatch = head && loaderMismatch(head, name);
+    return mismatch === undefined ? [] : [{ name, text: `${path} ${mismatch}` }];
+  });
+}
+
+/** None of a file that cannot be read: that is told by whoever serves it. */
+function headOf(path: string): Buffer | undefined {
+  const head = Buffer.alloc(LOADER_HEAD);
+  try {
+    const file = openSync(path, 'r');
+    try {
+      return head.subarray(0, readSync(file, head, 0, head.length, 0));
+    } finally {
+      closeSync(file);
+    }
+  } catch {
+    return undefined;
+  }
 }

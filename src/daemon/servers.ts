@@ -18,7 +18,7 @@ import { effectiveAttributes } from '../model/attributes.ts';
 import { attributesIn } from '../model/power-template.ts';
 import type { SshKey } from '../ssh/ssh.ts';
 import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/server.ts';
-import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
+import { bootScript, loaderFile, loaderMismatches, writeAutoexec } from './boot-files.ts';
 import { takeOnce } from './boot-once.ts';
 import { grubLoaders } from './grub-loaders.ts';
 import { IsoImages } from './iso-images.ts';
@@ -45,6 +45,7 @@ export async function bootFiles({ config, log, networks }: State): Promise<BootF
       'no iPXE loader was found; install the package ipxe (Debian) or ipxe-bootimgs (RHEL), or name files in [loaders]',
     );
   }
+  for (const { name, text } of loaderMismatches(loaders)) log.warn({}, `loaders.${name}: ${text}`);
   const spares = findSpareLoaders(config.loaders, loaders, existsSync);
   return {
     loaders,

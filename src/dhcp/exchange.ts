@@ -314,7 +314,9 @@ function elsewhere(request: Request, node: BootNode): Answer {
 
 function note(stage: Stage, request: Request, node: BootNode, loading = ''): StageNote {
   const detail = loading ? `${request.identity.label}: ${loading}` : request.identity.label;
-  return { stage, mac: request.mac, node: node.uid, detail };
+  const { identity, card } = request;
+  const arch = identity.kind === 'system' ? undefined : identity.arch;
+  return { stage, mac: request.mac, node: node.uid, detail, ...(arch && { arch }), ...(card && { card }) };
 }
 
 function noteOf(stage: Stage, request: Request, node: BootNode, target: BootTarget): StageNote {

@@ -26,6 +26,8 @@ export interface Request {
   sizeLimit: number;
   vendorClass: string | undefined;
   identity: Identity;
+  /** The network card that iPXE boots by: `pci 1af4:1000`, vendor and device. */
+  card: string | undefined;
 }
 
 /** RFC 2131 §2: every client takes an IP datagram of 576 bytes; 28 are the IP and UDP headers. */
@@ -58,7 +60,21 @@ export function readRequest(packet: Packet): Request {
       userClass: getOption(options, OPTIONS.userClass),
       ipxeOptions: options.has(OPTIONS.ipxe.code),
     }),
+    card: cardOf(options.get(OPTIONS.ipxe.code)),
   };
+}
+
+/** iPXE's `bus-id`, 175.177: kind of bus (1 is PCI), vendor, device; five bytes. What cannot be read is not there. */
+function cardOf(encapsulated: Buffer | undefined): string | undefined {
+  for (let at = 0; encapsulated && at + 1 < encapsulated.length; ) {
+    const code = encapsulated.readUInt8(at);
+    const length = encapsulated.readUInt8(at + 1);
+    const value = encapsulated.subarray(at + 2, at + 2 + length);
+    if (code === 177 && value.length === 5 && value.readUInt8(0) === 1)
+      return `pci ${value.toString('hex', 1, 3)}:${value.toString('hex', 3, 5)}`;
+    at += 2 + length;
+  }
+  return undefined;
 }
 
 function hardwareOf({ htype, hlen, chaddr, options }: Packet): { mac: string; hardware: boolean } {

@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findLoaders, GRUB_FILES } from '../boot/loaders.ts';
 import type { LoaderName } from '../config.ts';
+import { loaderMismatches } from '../daemon/boot-files.ts';
 import { findInterface } from '../daemon/preflight.ts';
 import { reasonOf } from '../errors.ts';
 import { run } from '../process/run.ts';
@@ -56,6 +57,9 @@ export function checkLoaders({ config }: Patient): Finding[] {
   const findings = [
     ...gone.map(([name, path]) => say('fail', `loaders.${name}: ${path} is not there.`, 'Correct the path.')),
     ...lacking.map(({ firmware }) => say('fail', `No iPXE for ${firmware} was found.`, install)),
+    ...loaderMismatches(found).map(({ name, text }) =>
+      say('fail', `loaders.${name}: ${text}.`, `Correct loaders.${name}, or take it out; then restart musterd.`),
+    ),
   ];
   if (findings.length > 0) return findings;
   return [

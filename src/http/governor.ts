@@ -44,6 +44,10 @@ export interface Transfer {
   size: number;
   /** Bytes per second; of one that runs. */
   rate?: number;
+  /** Seconds since the network took bytes; of one that runs. */
+  idle?: number;
+  /** It was cut off in the middle and has not come back yet; of one in the queue. */
+  cut?: true;
   /** Place in the queue, from 1. */
   place?: number;
   /** Seconds until it is done, or until its turn; absent when nothing is known yet. */
@@ -72,11 +76,15 @@ interface Running extends Applicant {
   since: number;
   bytes: number;
   rate: number;
+  /** When the network took bytes last. */
+  last: number;
 }
 
 interface Ticket extends Applicant {
   number: number;
   expires: number;
+  /** It was cut off in the middle, and nobody has come back. */
+  cut: boolean;
   /** Answers the connection that waits, if one does. */
   answer: ((admission: Admission) => void) | undefined;
 }
@@ -134,13 +142,14 @@ export class Governor {
       const rate = this.rateOf(item);
       const left = item.size - item.done;
       const { node, boot, done, size } = item;
-      return { node, boot, state: 'running', done, size, rate, ...(rate > 0 && { seconds: left / rate }) };
+      const idle = (this.ports.now() - item.last) / 1000;
+      return { node, boot, state: 'running', done, size, rate, idle, ...(rate > 0 && { seconds: left / rate }) };
     });
     const { rate, left } = this.underWay();
-    const queued = this.line.map(({ node, boot, start, size }, index): Transfer => {
+    const queued = this.line.map(({ node, boot, start, size, cut }, index): Transfer => {
       const seconds = this.secondsUntil(index, rate, left);
       const base = { node, boot, state: 'queued' as const, done: start, size, place: index + 1 };
-      return { ...base, ...(seconds !== undefined && { seconds }) };
+      return { ...base, ...(seconds !== undefined && { seconds }), ...(cut && { cut }) };
     });
     return [...running, ...queued];
   }
@@ -150,12 +159,13 @@ export class Governor {
     const known = this.tickets.get(applicant.boot);
     if (known) {
       this.leave(known);
-      return this.join(Object.assign(known, applicant));
+      return this.join(Object.assign(known, applicant, { cut: false }));
     }
     return this.join({
       ...applicant,
       number: this.nextNumber++,
       expires: Number.POSITIVE_INFINITY,
+      cut: false,
       answer: undefined,
     });
   }
@@ -211,12 +221,24 @@ export class Governor {
     const { boot, node, start, size, number } = ticket;
     const now = this.ports.now();
     this.leave(ticket);
-    const item: Running = { boot, node, start, size, begun: now, done: start, since: now, bytes: 0, rate: 0 };
+    const item: Running = {
+      boot,
+      node,
+      start,
+      size,
+      begun: now,
+      done: start,
+      since: now,
+      bytes: 0,
+      rate: 0,
+      last: now,
+    };
     this.running.add(item);
     return {
       sent: bytes => {
         item.done += bytes;
         item.bytes += bytes;
+        item.last = this.ports.now();
         this.measure(item);
       },
       end: () => {
@@ -224,7 +246,7 @@ export class Governor {
         // Cut off in the middle: when it comes again it is not behind those who came later.
         if (item.done < size && !this.tickets.has(boot)) {
           const expires = this.ports.now() + GRACE_MS;
-          this.join({ boot, node, start: item.done, size, number, expires, answer: undefined });
+          this.join({ boot, node, start: item.done, size, number, expires, cut: true, answer: undefined });
         }
         this.fill();
       },

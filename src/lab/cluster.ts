@@ -32,8 +32,10 @@ export interface ClusterPlan {
 /**
  * norandmaps: QEMU's emulation translates a program anew for each address it is loaded at, and forgets translations one by one
  * when memory is used again. With randomised addresses the start of systemd takes minutes.
+ *
+ * no_timer_check: on a busy machine an emulated timer is late, and the kernel's test of it at its start then ends in a panic.
  */
-const CMDLINE = ['console=ttyS0,115200', 'quiet', 'norandmaps'];
+export const CMDLINE: readonly string[] = ['console=ttyS0,115200', 'quiet', 'norandmaps', 'no_timer_check'];
 
 /** The words of `muster`, line by line, that make an empty cluster boot. */
 export function clusterCommands(plan: ClusterPlan): string[][] {

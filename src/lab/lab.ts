@@ -22,6 +22,8 @@ export interface LabOptions {
   nodes: number;
   /** MiB of each node. */
   memory: number;
+  /** What single nodes have in place of it, by their index. */
+  machines?: Readonly<Record<number, Partial<Pick<LabOptions, 'firmware' | 'memory'>>>>;
   /** Where logs are kept; inside the lab's own folder, and gone with it, when absent. */
   logs?: string;
   /** Attributes of every node. */
@@ -161,7 +163,7 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
   const disks = options.disks ?? (await newDisks(options, folder));
   const nodes = Array.from({ length: options.nodes }, (_, index) => {
     const disk = disks[index];
-    const { firmware, memory } = options;
+    const { firmware, memory } = { ...options, ...options.machines?.[index] };
     return new Machine(namespace, { index, firmware, memory, folder, logs, ...(disk && { disk }) });
   });
   for (const node of nodes) stops.push(async () => node.powerOff());

@@ -6,6 +6,7 @@ import type { NextBoot, PowerTarget } from './driver.ts';
 import { type DriverSet, findDrivers, noDriver } from './drivers.ts';
 import { actHard, type HardAction, type HardPorts } from './hard.ts';
 import { askingAgain, Stagger } from './limits.ts';
+import { type PowerKnown, PowerPeek } from './peek.ts';
 import { actSoft, type SoftAction, type SoftPorts } from './soft.ts';
 import { Tools, type ToolsPorts } from './tools.ts';
 
@@ -74,9 +75,11 @@ export interface PowerPorts {
 
 export class PowerControl {
   private readonly ports: PowerPorts;
+  private readonly peeks: PowerPeek;
 
   constructor(ports: PowerPorts) {
     this.ports = ports;
+    this.peeks = new PowerPeek(async node => this.ask(node), ports.now);
   }
 
   async drivers(): Promise<DriverSet> {
@@ -114,6 +117,27 @@ export class PowerControl {
         }
       }),
     );
+  }
+
+  /** Whether the machine is on, for somebody who will not wait: see `PowerPeek`. */
+  async peek(node: PoweredNode, limitMs: number): Promise<PowerKnown> {
+    return this.peeks.of(node, limitMs);
+  }
+
+  private async ask(node: PoweredNode): Promise<PowerKnown> {
+    try {
+      const request = { action: 'status' as const };
+      const again: HardPorts['again'] = async work => work();
+      const { state } = await this.hard(node, 'status', {
+        request,
+        drivers: await this.drivers(),
+        turn: async () => {},
+        again,
+      });
+      return state ? { state } : { problem: 'its BMC said neither on nor off' };
+    } catch (error) {
+      return { problem: reasonOf(error) };
+    }
   }
 
   /** Opens the node's first URI, for its console. */

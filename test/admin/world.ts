@@ -48,6 +48,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     ...state,
     kickstarts: openKickstarts(state),
     power: powerAccess(state, sshKey, powerControl(state, sshKey)),
+    loaderPath: () => undefined,
     transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     leases: () => [],

@@ -218,3 +218,24 @@ test('changes of state are told once', t => {
   statuses.beat(boot, {}, 10_000);
   t.deepEqual(statuses.changes([node.uid]), [{ node: node.uid, state: 'up' }]);
 });
+
+test('a boot of which nothing is seen any more counts as failed, one that may fetch an image only when its session is over', t => {
+  const { boots, plan, statuses, clock, node } = bootable();
+  const mac = node.value.mac;
+  boots.note({ stage: 'offered', mac });
+  t.is(statuses.of(node.uid).state, 'booting');
+  clock.now += 9 * 60_000;
+  t.is(statuses.of(node.uid).state, 'booting');
+  clock.now += 3 * 60_000;
+  t.like(statuses.of(node.uid), { state: 'failed', reason: 'offered: nothing was seen of it for 12 min' });
+  t.deepEqual(statuses.changes([node.uid]), [{ node: node.uid, state: 'failed' }]);
+  boots.note({ stage: 'offered', mac });
+  t.is(statuses.of(node.uid).state, 'booting', 'it asks again');
+
+  const { id } = mint(boots, plan);
+  boots.note({ stage: 'initramfs', session: id });
+  clock.now += 2 * 3_600_000;
+  t.is(statuses.of(node.uid).state, 'booting', 'an image may take its time');
+  clock.now += 3 * 3_600_000;
+  t.is(statuses.of(node.uid).state, 'failed');
+});

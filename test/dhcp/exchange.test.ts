@@ -272,12 +272,21 @@ test('firmware that loads by TFTP gets next server and file, and no PXE extensio
     mac: MAC,
     node: 'u0',
     detail: 'x64 UEFI (7): snponly.efi',
+    arch: 'efi64',
     loader: 'snponly.efi',
   });
   t.is(offer.grant, undefined);
   const ack = replyTo(message({}, [REQUEST, OURS, WANTED, ...FIRMWARE]));
   t.is(ack.note?.stage, 'addressed');
   t.deepEqual(ack.grant, { node: 'u0', mac: MAC, kind: 'firmware' });
+});
+
+test('the card that iPXE boots by is read from its own options, and what cannot be read is not there', t => {
+  const cardOf = (encapsulated: string): string | undefined =>
+    replyTo(message({}, [REQUEST, OURS, WANTED, ...FIRMWARE, [175, encapsulated]])).note?.card;
+  t.is(cardOf('eb0401020304b105011af41000'), 'pci 1af4:1000');
+  for (const bad of ['b105021af41000', 'b104011af410', 'b105011af4', 'b1', '', 'ff00'])
+    t.is(cardOf(bad), undefined, bad);
 });
 
 test('firmware that asks for options 66 and 67 gets them too, the name with its NUL', t => {

@@ -9,6 +9,7 @@ import type { Finding } from '../../src/doctor/finding.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { type RunResult, run, runOk } from '../../src/process/run.ts';
 import { temporaryFolder } from '../cli/folder.ts';
+import { efiProgram } from '../support/efi.ts';
 import { findProgram, requireAll } from '../support/require.ts';
 
 const HEAD = '10.99.0.1';
@@ -163,7 +164,9 @@ test.serial('a head that is not started yet: the daemon is missing, everything e
 test.serial('a running head is well, nobody else answers, and asking makes no node', async t => {
   const well = await machine(t);
   if (!well) return;
-  well.configure('loaders = { bios = "/bin/sh", efi64 = "/bin/sh" }\n');
+  const loader = join(well.folder, 'loader.efi');
+  writeFileSync(loader, efiProgram(0x8664));
+  well.configure(`loaders = { bios = "/bin/sh", efi64 = "${loader}" }\n`);
   const daemon = await well.musterd();
   const socket = join(well.folder, 'admin.sock');
   const muster = async (...words: string[]): Promise<string> =>
@@ -244,7 +247,9 @@ test.serial(
   async t => {
     const sick = await machine(t);
     if (!sick) return;
-    sick.configure('loaders = { bios = "/nowhere/undionly.kpxe" }\n');
+    const loader = join(sick.folder, 'loader.efi');
+    writeFileSync(loader, efiProgram(0xaa64));
+    sick.configure(`loaders = { bios = "/nowhere/undionly.kpxe", efi64 = "${loader}" }\n`);
     await run('mkdir', ['-m', '755', join(sick.folder, 'state')]);
     chmodSync(sick.config, 0o666);
     await sick.inHead('ip', 'address', 'flush', 'dev', 'eth1');
@@ -253,6 +258,13 @@ test.serial(
     t.regex(of('interface')[0]?.text ?? '', /No interface has head\.address 10\.99\.0\.1/);
     t.regex(of('interface')[0]?.remedy ?? '', /^ip address add 10\.99\.0\.1\/24/);
     t.like(of('loaders')[0], { verdict: 'fail', text: 'loaders.bios: /nowhere/undionly.kpxe is not there.' });
+    t.like(
+      of('loaders').find(({ text }) => text.startsWith('loaders.efi64')),
+      {
+        verdict: 'fail',
+        text: `loaders.efi64: ${loader} is a program for 64-bit ARM, and the firmware is UEFI for x64.`,
+      },
+    );
     t.deepEqual(
       of('permissions').map(({ verdict, remedy }) => [verdict, remedy]),
       [

@@ -101,6 +101,45 @@ test('what goes wrong with one node is its result and on its timeline; the other
   t.is(here.notes.filter(note => note.startsWith('a ')).length, 2, 'a question is no event');
 });
 
+test('a peek asks once, keeps the answer for some seconds, and waits no longer than it was told', async t => {
+  let now = 0;
+  const offs: string[] = [];
+  const here = await world(t, { now: () => now, isOff: uid => offs.push(uid) });
+  const peek = async (name: string, more: Partial<PoweredNode> = {}) => here.control.peek(here.node(name, more), 5000);
+  t.deepEqual(await Promise.all([peek('a'), peek('a')]), [{ state: 'off' }, { state: 'off' }]);
+  t.deepEqual(here.asked, ['a status']);
+  t.deepEqual(offs, ['a'], 'the state of the node follows');
+  here.on.add('a');
+  t.deepEqual(await peek('a'), { state: 'off' }, 'a question later nobody is asked');
+  now += 6000;
+  t.deepEqual(await peek('a'), { state: 'on' });
+  t.deepEqual(await peek('broken'), { problem: 'virtual node broken: smoke' });
+  t.deepEqual(await peek('c', { powerUri: '' }), { problem: 'the node has no power_uri' });
+  t.deepEqual(here.notes, [], 'a question is no event');
+});
+
+test('a peek at a BMC that is silent says so in time, and the answer that comes later is kept', async t => {
+  let answer = (): void => {};
+  const held = new Promise<void>(resolve => {
+    answer = resolve;
+  });
+  const here = await world(t);
+  const silent = createServer(socket => {
+    socket.on('error', () => {});
+    void held.then(() => socket.write(`${JSON.stringify({ state: 'on' })}\n`));
+  });
+  const folder = await mkdtemp(join(tmpdir(), 'muster-silent-'));
+  await new Promise<void>(resolve => silent.listen(join(folder, 'switch'), resolve));
+  t.teardown(async () => {
+    silent.close();
+    await rm(folder, { recursive: true });
+  });
+  const node = here.node('a', { powerUri: `lab://${folder}/switch/a` });
+  t.deepEqual(await here.control.peek(node, 20), { problem: 'its BMC did not answer in 0.02 s' });
+  answer();
+  t.deepEqual(await here.control.peek(node, 60_000), { state: 'on' });
+});
+
 test('staggered nodes wait for their turn, and one that is on needs none', async t => {
   const here = await world(t);
   here.on.add('b');

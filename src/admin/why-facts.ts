@@ -1,0 +1,125 @@
+// What `why` has to know of many nodes: what muster has in memory, and what it looks at for those that are not up.
+import { open } from 'node:fs/promises';
+import { LOADER_HEAD, loaderMismatch } from '../boot/loader-format.ts';
+import { planBoot } from '../boot/plan.ts';
+import { why } from '../boot/why.ts';
+import { bootToExplain, type InitramfsLook, type WhyFacts, whyNeeds } from '../boot/why-case.ts';
+import { driverOf, type InitramfsContents, readInitramfs } from '../image/initramfs-contents.ts';
+import { effectiveAttributes, isTrue } from '../model/attributes.ts';
+import type { Entry } from '../model/cluster.ts';
+import { isSilent } from '../ssh/exec.ts';
+import type { ShownWhy } from './contract.ts';
+import type { AdminPorts } from './server.ts';
+
+/** How long the question may take for all nodes together, in milliseconds: what is not known by then is not said. */
+const LIMIT_MS = 4000;
+/** How long a node's system may take to answer a connection, in milliseconds. */
+const ANSWER_MS = 1500;
+/** Systems asked at the same time. */
+const FANOUT = 256;
+
+export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]): Promise<ShownWhy[]> {
+  const begun = performance.now();
+  const left = (): number => Math.max(0, LIMIT_MS - (performance.now() - begun));
+  const transfers = new Map(ports.transfers().map(transfer => [transfer.boot, transfer]));
+  const asked = nodes.map(node => ({ node, facts: known(ports, node, transfers) }));
+  const waiting = [...asked];
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await look(ports, next.node, next.facts, left);
+  };
+  await Promise.all(Array.from({ length: Math.min(FANOUT, asked.length) }, work));
+  return asked.map(({ node: { uid, value }, facts }) => {
+    // A BMC that says "off" has changed the state.
+    const status = ports.statuses.of(uid);
+    return { uid, name: value.name, state: status.state, ...why({ ...facts, status, now: Date.now() }) };
+  });
+}
+
+function known(
+  ports: AdminPorts,
+  node: Entry<'node'>,
+  transfers: ReadonlyMap<string, NonNullable<WhyFacts['transfer']>>,
+): WhyFacts {
+  const { uid, value } = node;
+  const noBoot = effectiveAttributes(ports.cluster, value).get('_no_boot');
+  const ignored = noBoot && isTrue(noBoot.value) ? `_no_boot is set (${noBoot.source})` : undefined;
+  const boots = ports.boots.of(uid);
+  const transfer = transfers.get(boots.at(-1)?.id ?? '');
+  return {
+    name: value.name,
+    mac: value.mac,
+    boots,
+    status: ports.statuses.of(uid),
+    plan: planBoot(ports.cluster, node),
+    now: Date.now(),
+    ...(ignored && { ignored }),
+    ...(transfer && { transfer }),
+  };
+}
+
+/** Looks at what is worth it, all at once. */
+async function look(ports: AdminPorts, node: Entry<'node'>, facts: WhyFacts, left: () => number): Promise<void> {
+  const needs = whyNeeds(facts);
+  const { boot } = bootToExplain(facts);
+  const hasPower = needs.power && node.value.power_uri !== '' && left() > 0;
+  const mayAsk = needs.answers && node.value.ip !== '' && left() > 0;
+  const [power, silent, loaderProblem, initramfs] = await Promise.all([
+    hasPower ? ports.power.control.peek(ports.power.node(node), left()) : undefined,
+    mayAsk ? isSilent(node.value.ip, Math.min(ANSWER_MS, left())) : undefined,
+    needs.loader && boot ? loaderProblemOf(ports, boot.loader, boot.arch) : undefined,
+    needs.initramfs && boot ? initramfsOf(ports, boot) : undefined,
+  ]);
+  if (power) facts.power = power;
+  if (silent !== undefined) facts.answers = !silent;
+  if (loaderProblem) facts.loaderProblem = loaderProblem;
+  if (initramfs) facts.initramfs = initramfs;
+}
+
+type BootLike = NonNullable<ReturnType<typeof bootToExplain>['boot']>;
+
+async function loaderProblemOf(
+  ports: AdminPorts,
+  file: string | undefined,
+  arch: BootLike['arch'],
+): Promise<string | undefined> {
+  const path = file === undefined ? undefined : ports.loaderPath(file);
+  if (path === undefined || arch === undefined) return undefined;
+  const head = await headOf(path).catch(() => undefined);
+  const mismatch = head && loaderMismatch(head, arch);
+  return mismatch && `${path} ${mismatch}`;
+}
+
+async function headOf(path: string): Promise<Buffer> {
+  const handle = await open(path, 'r');
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(LOADER_HEAD), 0, LOADER_HEAD, 0);
+    return buffer.subarray(0, bytesRead);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Contents of initramfs by the digest of their bytes, those asked for last: a blob never changes. */
+const contents = new Map<string, Promise<InitramfsContents | undefined>>();
+const MOST_CONTENTS = 8;
+/** Reading one takes a second; one that takes longer than this is let go, in milliseconds. */
+const READ_MS = 30_000;
+
+async function initramfsOf(ports: AdminPorts, boot: BootLike): Promise<InitramfsLook | undefined> {
+  const file = boot.plan?.initramfs;
+  if (!file) return undefined;
+  let reading = contents.get(file.sha256);
+  if (!reading) {
+    reading = readInitramfs(ports.blobs.path(file.blob), file, AbortSignal.timeout(READ_MS)).catch(error => {
+      contents.delete(file.sha256);
+      ports.log.info({ node: boot.plan?.node.name }, `the initramfs cannot be looked into: ${String(error)}`);
+      return undefined;
+    });
+    contents.set(file.sha256, reading);
+    const [oldest] = contents.keys();
+    if (contents.size > MOST_CONTENTS && oldest !== undefined) contents.delete(oldest);
+  }
+  const found = await reading;
+  const driver = found && boot.card ? driverOf(found, boot.card) : undefined;
+  return found && { releases: found.releases, ...(driver && { driver }) };
+}

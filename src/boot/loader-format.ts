@@ -1,0 +1,49 @@
+// Whether a loader file can run on a kind of firmware, by its first bytes. Pure.
+import type { LoaderName } from '../config.ts';
+
+/** How much of a file has to be read: the DOS header, and the PE header behind it. */
+export const LOADER_HEAD = 4096;
+
+/** "Microsoft PE and COFF Specification", Machine Types; 0xebc is UEFI's byte code, which every UEFI runs. */
+const MACHINES: Readonly<Record<number, string>> = {
+  332: '32-bit x86',
+  448: '32-bit ARM',
+  450: '32-bit ARM',
+  34404: 'x64',
+  43620: '64-bit ARM',
+  3772: 'any',
+};
+
+/** What each kind of UEFI runs. */
+const WANTED: Partial<Record<LoaderName, string>> = {
+  efi32: '32-bit x86',
+  efi64: 'x64',
+  'efi-arm64': '64-bit ARM',
+  'http-efi32': '32-bit x86',
+  'http-efi64': 'x64',
+  'http-efi-arm64': '64-bit ARM',
+};
+
+/** Why this file cannot run there, as the end of a sentence: `is a program for 64-bit ARM, …`; undefined when it can, or may. */
+export function loaderMismatch(head: Buffer, arch: LoaderName): string | undefined {
+  const machine = efiMachine(head);
+  const wanted = WANTED[arch];
+  if (wanted === undefined)
+    return machine === undefined ? undefined : `is an EFI program for ${machine}, and the firmware is a BIOS`;
+  if (machine === undefined) return `is no EFI program, and the firmware is UEFI for ${wanted}`;
+  return machine === wanted || machine === 'any'
+    ? undefined
+    : `is a program for ${machine}, and the firmware is UEFI for ${wanted}`;
+}
+
+/** The processor an EFI program is for; undefined for anything else. */
+function efiMachine(head: Buffer): string | undefined {
+  if (head.length < 0x40 || head.toString('latin1', 0, 2) !== 'MZ') return undefined;
+  const at = head.readUInt32LE(0x3c);
+  if (at + 94 > head.length || head.toString('latin1', at, at + 4) !== 'PE\0\0') return undefined;
+  // The subsystem, at 68 in the optional header: 10 is an EFI application, 11 and 12 are drivers.
+  const subsystem = head.readUInt16LE(at + 24 + 68);
+  if (subsystem < 10 || subsystem > 12) return undefined;
+  const machine = head.readUInt16LE(at + 4);
+  return MACHINES[machine] ?? `processor 0x${machine.toString(16)}`;
+}

@@ -1,0 +1,363 @@
+// Faults in a cluster with real firmware, kernels and systems, all at one head: `why` names each of them, and nothing else.
+import { randomBytes } from 'node:crypto';
+import { mkdir, mkdtemp, open, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import test, { type ExecutionContext } from 'ava';
+import type { ShownTimelines, ShownWhy } from '../../../src/admin/contract.ts';
+import { CMDLINE } from '../../../src/lab/cluster.ts';
+import { ensureImage } from '../../../src/lab/image-cache.ts';
+import { type Lab, startLab } from '../../../src/lab/lab.ts';
+import { throttle } from '../../../src/lab/network.ts';
+import { startProcess } from '../../../src/lab/process.ts';
+import { qmp } from '../../../src/lab/qmp.ts';
+import { Limits } from '../../../src/power/limits.ts';
+import { runOk } from '../../../src/process/run.ts';
+import { requireLab } from '../../support/lab.ts';
+import { findProgram, requireAll } from '../../support/require.ts';
+import { sentBytes, storedFiles } from '../inside.ts';
+
+/** Which node has which fault. */
+const NODES = {
+  well: 0,
+  wrongLoader: 1,
+  otherServer: 2,
+  portClosed: 3,
+  noDriver: 4,
+  otherKernel: 5,
+  damagedImage: 6,
+  smallMemory: 7,
+  wrongDisk: 8,
+  wrongSecret: 9,
+  pulled: 10,
+} as const;
+type Role = keyof typeof NODES;
+
+const ROGUE = '10.54.0.2';
+/** How long a fault may take to be named, in milliseconds: an emulated machine is slow, and the other processor is busy. */
+const NAMED_MS = 240_000;
+
+/** What the kernel says when it hands over to its initramfs. */
+const RUNS_INIT = /Run \/init as init process/;
+
+let lab: Lab | undefined;
+let folder = '';
+const stops: (() => Promise<unknown>)[] = [];
+/** Two machines start at the same time; one that only waits takes no part of it. */
+const turns = new Limits();
+
+const addressOf = (role: Role): string => `10.54.0.${100 + NODES[role]}`;
+const macOf = (role: Role): string => `52:54:00:00:00:${(NODES[role] + 1).toString(16).padStart(2, '0')}`;
+
+test.before(async t => {
+  if (!requireLab(t, 'uefi')) return;
+  if (!requireAll(t, { programs: ['nft', 'cpio', 'zstd', 'ssh'] })) return;
+  folder = await mkdtemp(join(tmpdir(), 'muster-faults-'));
+  const disks = Array.from({ length: Object.keys(NODES).length }, () => '');
+  disks[NODES.wrongDisk] = join(folder, 'disk');
+  await writeFile(join(folder, 'disk'), '');
+  await truncate(join(folder, 'disk'), 64 << 20);
+  lab = await startLab({
+    nodes: Object.keys(NODES).length,
+    memory: 768,
+    machines: { [NODES.wrongLoader]: { firmware: 'uefi' }, [NODES.smallMemory]: { memory: 384 } },
+    disks,
+    attributes: { _status_secs: '2' },
+    config: '[loaders]\nefi64 = "/usr/lib/ipxe/undionly.kpxe"\n',
+  });
+  await prepare(lab);
+});
+
+test.after.always(async () => {
+  for (const stop of stops.splice(0).reverse()) await stop();
+  await lab?.stop();
+  if (folder) await rm(folder, { recursive: true, force: true });
+});
+
+/** The boot configs and images with something wrong in them. */
+async function prepare(lab: Lab): Promise<void> {
+  const { kernel, initramfs } = await ensureImage();
+  const unpacked = join(folder, 'initramfs');
+  await mkdir(unpacked);
+  await shell('zstd -dcq "$1" | (cd "$2" && cpio --quiet -id)', initramfs, unpacked);
+  const modules = join(unpacked, 'usr/lib/modules');
+  const [release = ''] = await readdir(modules);
+
+  await rename(join(modules, release), join(modules, '5.10.0-99-amd64'));
+  await bootConfig(lab, 'OtherKernel', kernel, await packed(unpacked, 'other-kernel'));
+  await rename(join(modules, '5.10.0-99-amd64'), join(modules, release));
+  await shell('find "$1" -name "virtio_net.ko*" -delete', modules);
+  await bootConfig(lab, 'NoDriver', kernel, await packed(unpacked, 'no-driver'));
+  await rm(unpacked, { recursive: true });
+
+  const content = join(folder, 'content');
+  await mkdir(content);
+  await writeFile(join(content, 'data'), randomBytes(2 << 20));
+  await runOk('mksquashfs', [content, join(folder, 'damaged.squashfs'), '-no-progress', '-quiet']);
+  const before = new Set((await storedFiles(lab)).map(({ path }) => path));
+  await muster(lab, 'image', 'create', 'name=Damaged', `content=@${join(folder, 'damaged.squashfs')}`);
+  for (const { path, size } of await storedFiles(lab)) if (!before.has(path)) await damage(path, size);
+  await bootConfig(lab, 'DamagedImage', kernel, initramfs, 'Damaged');
+
+  const set = async (role: Role, ...words: string[]): Promise<void> =>
+    muster(lab, 'node', '-i', `n${NODES[role]}`, 'set', ...words);
+  await set('otherKernel', '_boot_config=OtherKernel');
+  await set('noDriver', '_boot_config=NoDriver');
+  await set('damagedImage', '_boot_config=DamagedImage');
+  await set('smallMemory', '_boot_style=rwram');
+  await set('wrongDisk', '_boot_style=disked', '_disk_root=LABEL=root');
+  await set('wrongSecret', '_boot_style=iscsi');
+}
+
+async function bootConfig(lab: Lab, name: string, kernel: string, initramfs: string, image = 'DefaultImage') {
+  // The kernel's own messages tell when its initramfs begins, of which nothing else is heard.
+  const cmdline = CMDLINE.filter(word => word !== 'quiet').join(' ');
+  const words = [
+    `name=${name}`,
+    `kernel=@${kernel}`,
+    `initramfs=@${initramfs}`,
+    `image=${image}`,
+    `cmdline=${cmdline}`,
+  ];
+  await muster(lab, 'boot', 'create', ...words, 'boot_style=roram');
+}
+
+async function packed(from: string, name: string): Promise<string> {
+  const file = join(folder, name);
+  await shell('cd "$1" && find . | cpio --quiet -o -H newc | zstd -1 -q -o "$2"', from, file);
+  return file;
+}
+
+async function damage(path: string, size: number): Promise<void> {
+  const handle = await open(path, 'r+');
+  try {
+    await handle.write(Buffer.from('damaged'), 0, 7, Math.floor(size / 2));
+  } finally {
+    await handle.close();
+  }
+}
+
+async function shell(script: string, ...words: string[]): Promise<void> {
+  await runOk('sh', ['-ec', script, 'sh', ...words]);
+}
+
+async function muster(lab: Lab, ...words: string[]): Promise<void> {
+  const { status, stderr } = await lab.muster(...words);
+  if (status !== 0) throw new Error(`muster ${words.join(' ')}: ${stderr}`);
+}
+
+async function whyOf(lab: Lab, role: Role): Promise<ShownWhy> {
+  const [node] = await lab.client.call<ShownWhy[]>('GET', '/api/v1/nodes/why', { id: `n${NODES[role]}` });
+  if (!node) throw new Error(`no node ${role}`);
+  return node;
+}
+
+/** Asks until the fault is named; any other name on the way is wrong. Then as an administrator sees it. */
+async function isNamed(
+  t: ExecutionContext,
+  lab: Lab,
+  role: Role,
+  rule: string,
+  words: RegExp,
+  before: readonly string[] = [],
+): Promise<void> {
+  const until = Date.now() + NAMED_MS;
+  let found = await whyOf(lab, role);
+  while (found.rule !== rule && Date.now() < until) {
+    const isFine = found.verdict === 'waiting' || found.rule === 'never-seen' || before.includes(found.rule);
+    t.true(isFine, `${role} is called ${found.rule}: ${found.cause}`);
+    if (!isFine) return;
+    await sleep(500);
+    found = await whyOf(lab, role);
+  }
+  const { status, stdout } = await lab.muster('node', '-i', `n${NODES[role]}`, 'why', '--long');
+  t.log(stdout.trim());
+  t.is(found.rule, rule, `${lab.node(NODES[role]).serial.tail(15)}\n${stdout}`);
+  t.is(status, 1);
+  t.regex(stdout, words);
+  t.truthy(found.remedy);
+  t.true(found.evidence.length > 0);
+}
+
+/** Switches the node on, and comes back when its console says this, or its timeline has come to the stage. */
+async function starts(lab: Lab, role: Role, mark: RegExp | string): Promise<void> {
+  await turns.within('machines', 2, async () => {
+    const node = lab.node(NODES[role]);
+    await node.powerOn();
+    if (mark instanceof RegExp) await node.waitForSerial(mark, { timeoutMs: NAMED_MS });
+    else await reaches(lab, role, mark);
+  });
+}
+
+async function reaches(lab: Lab, role: Role, mark: string): Promise<void> {
+  const node = lab.node(NODES[role]);
+  for (const until = Date.now() + NAMED_MS; ; await sleep(200)) {
+    const [shown] = await lab.client
+      .call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: node.name })
+      .catch(() => []);
+    const seen = shown?.boots.at(-1)?.events.some(({ stage, detail = '' }) => `${stage} ${detail}`.startsWith(mark));
+    if (seen) return;
+    const over = node.ended() ?? (Date.now() > until ? `not at '${mark}' in time` : undefined);
+    if (over) throw new Error(`${role}: ${over}\n${await node.lastWords()}`);
+  }
+}
+
+type Body = (t: ExecutionContext, lab: Lab) => Promise<void>;
+
+/** One fault, one test: the node is off at its end. */
+function fault(title: string, role: Role, body: Body, isAlone = false): void {
+  const add = isAlone ? test.serial : test;
+  add(title, async t => {
+    t.timeout(900_000);
+    if (!lab) return void t.pass();
+    const begun = Date.now();
+    try {
+      await body(t, lab);
+    } catch (error) {
+      t.log(`musterd:\n${await lab.head.lastWords()}`);
+      throw error;
+    } finally {
+      await lab.node(NODES[role]).powerOff();
+      t.log(`${role}: ${((Date.now() - begun) / 1000).toFixed(0)} s`);
+    }
+  });
+}
+
+// The head is started anew for it: so it comes before the others, and alone.
+fault(
+  'an iSCSI secret that is not the head’s',
+  'wrongSecret',
+  async (t, lab) => {
+    await starts(lab, 'wrongSecret', 'kernel initramfs');
+    await lab.head.crash();
+    await writeFile(join(lab.head.state, 'head.key'), randomBytes(32));
+    await lab.head.start();
+    await isNamed(
+      t,
+      lab,
+      'wrongSecret',
+      'iscsi-secret-wrong',
+      /its secret is not the head's: wrong CHAP name or secret/,
+    );
+  },
+  true,
+);
+
+fault('a node that is well; its agent stopped; its power off', 'well', async (t, lab) => {
+  await turns.within('machines', 2, async () => lab.bootUp(NODES.well));
+  const { status, stdout } = await lab.muster('node', '-i', 'n0', 'why');
+  t.is(status, 0);
+  t.is(stdout, 'n0: n0 is up; nothing is wrong.\n');
+  await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl stop muster-agent');
+  await isNamed(t, lab, 'well', 'agent-stopped', /its system is alive/, ['up']);
+  await lab.node(NODES.well).powerOff();
+  await isNamed(t, lab, 'well', 'powered-off', /Its BMC says that it is off\. It was up, and its last heartbeat came/, [
+    'agent-stopped',
+    'heartbeat-lost',
+  ]);
+});
+
+fault('a loader for another firmware', 'wrongLoader', async (t, lab) => {
+  await starts(lab, 'wrongLoader', 'loader');
+  await isNamed(t, lab, 'wrongLoader', 'wrong-loader', /undionly\.kpxe is no EFI program, and the firmware is UEFI/);
+});
+
+fault('another DHCP server on the wire', 'otherServer', async (t, lab) => {
+  await lab.namespace.run(['ip', 'addr', 'add', `${ROGUE}/24`, 'dev', 'br0']);
+  // Whose offer comes first is chance: the head's own, known by its server identifier (option 54, behind 53), does not reach this node.
+  const rules = `table netdev faults {
+    chain out {
+      type filter hook egress device ${lab.node(NODES.otherServer).tap} priority 0
+      udp sport 67 @th,2008,48 0x36040a360001 drop
+    }
+  }`;
+  await lab.namespace.run([findProgram('nft') ?? 'nft', '-f', '-'], rules);
+  const rogue = await startProcess({
+    name: 'another DHCP server',
+    command: lab.namespace.command([
+      ...[
+        'dnsmasq',
+        '--no-daemon',
+        '--conf-file=/dev/null',
+        '--pid-file=',
+        '--user=root',
+        '--log-facility=-',
+        '--port=0',
+      ],
+      ...['--dhcp-range=10.54.0.200,static,255.255.255.0', `--dhcp-host=${macOf('otherServer')},10.54.0.240`],
+      ...[`--listen-address=${ROGUE}`, '--bind-interfaces', '--leasefile-ro', '--no-ping', '--log-dhcp'],
+    ]),
+    log: join(lab.logs, 'rogue.log'),
+  });
+  stops.push(async () => rogue.stop());
+  await starts(lab, 'otherServer', 'ipxe');
+  await isNamed(t, lab, 'otherServer', 'other-dhcp-server', new RegExp(`took the offer of ${ROGUE}`));
+});
+
+fault('the HTTP port closed by a firewall', 'portClosed', async (t, lab) => {
+  const rules = `table inet faults {
+    chain input {
+      type filter hook input priority 0;
+      ip saddr ${addressOf('portClosed')} tcp dport 8080 drop
+    }
+  }`;
+  await lab.namespace.run([findProgram('nft') ?? 'nft', '-f', '-'], rules);
+  await starts(lab, 'portClosed', 'ipxe');
+  await isNamed(t, lab, 'portClosed', 'script-not-asked-for', /no request of it came to that port: a firewall/);
+  await lab.node(NODES.portClosed).powerOff();
+  await isNamed(t, lab, 'portClosed', 'powered-off', /The last that was seen of it is stage 4, ipxe/, [
+    'script-not-asked-for',
+  ]);
+});
+
+fault('an initramfs without the driver of the network card', 'noDriver', async (t, lab) => {
+  await starts(lab, 'noDriver', RUNS_INIT);
+  await isNamed(t, lab, 'noDriver', 'initramfs-lacks-driver', /no driver for the node's network card, pci 1af4:1000/);
+  await lab.node(NODES.noDriver).waitForSerial(/most likely the initramfs lacks its driver/, { timeoutMs: NAMED_MS });
+});
+
+fault('an initramfs of another kernel', 'otherKernel', async (t, lab) => {
+  await starts(lab, 'otherKernel', RUNS_INIT);
+  const words = /made for the kernel 5\.10\.0-99-amd64, and its kernel is \d/;
+  await isNamed(t, lab, 'otherKernel', 'initramfs-of-another-kernel', words);
+  const console = /made for another kernel \(5\.10\.0-99-amd64\)/;
+  await lab.node(NODES.otherKernel).waitForSerial(console, { timeoutMs: NAMED_MS });
+});
+
+fault('an image damaged in storage', 'damagedImage', async (t, lab) => {
+  await starts(lab, 'damagedImage', 'initramfs');
+  await isNamed(t, lab, 'damagedImage', 'image-damaged', /SHA-256[\s\S]*muster image -i Damaged update content=@FILE/);
+  t.notRegex(lab.node(NODES.damagedImage).serial.text(), /login:/);
+});
+
+fault('an image too large for the memory', 'smallMemory', async (t, lab) => {
+  await starts(lab, 'smallMemory', 'initramfs');
+  await isNamed(t, lab, 'smallMemory', 'too-little-memory', /it needs \d+ MiB .* and \d+ MiB are free/);
+});
+
+fault('a wrong _disk_root', 'wrongDisk', async (t, lab) => {
+  await starts(lab, 'wrongDisk', 'initramfs');
+  await isNamed(t, lab, 'wrongDisk', 'wrong-disk', /There is no LABEL=root \(_disk_root\); there are: vda 64 MiB/);
+});
+
+fault('a node pulled in the middle of its download', 'pulled', async (t, lab) => {
+  const node = lab.node(NODES.pulled);
+  // 70 MB at 3 MB/s: under way for long enough to be cut.
+  await starts(lab, 'pulled', 'kernel initramfs');
+  await throttle(lab.namespace, node.tap, 3_000_000);
+  await reaches(lab, 'pulled', 'initramfs');
+  const from = await sentBytes(lab, node.tap);
+  while ((await sentBytes(lab, node.tap)) - from < 8_000_000) t.is(node.ended(), undefined);
+  const slow = await whyOf(lab, 'pulled');
+  t.is(slow.verdict, 'waiting');
+  t.regex(slow.cause, /^Its image (is on its way|comes, but slowly): \d+ of \d+ MiB, at \d/);
+  await qmp(node.qmpSocket, 'set_link', { name: 'n0', up: false });
+  await isNamed(
+    t,
+    lab,
+    'pulled',
+    'image-stopped',
+    /\d+ of \d+ MiB were sent, and nothing for \d+ s\. It was unplugged/,
+  );
+});
