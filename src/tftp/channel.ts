@@ -13,6 +13,9 @@ export interface Client {
   port: number;
 }
 
+/** How long the answer to what may be a copy of a served request is waited for, in milliseconds; longer than clients wait. */
+const COPY_MS = 5000;
+
 export type Outcome = { ok: true } | { ok: false; reason: string; aborted: boolean };
 
 export interface ChannelEvents {
@@ -34,6 +37,8 @@ export class Channel implements Place, Timed {
   readonly request: string;
   readonly client: Client;
   readonly startedAt: number;
+  /** Whether this client had the same file by the same request a moment ago: then the request may be a copy that waited. */
+  again = false;
   /** Whether the client asked for something newer: then this one's end is no news. */
   superseded = false;
   work: Work | undefined;
@@ -104,6 +109,11 @@ export class Channel implements Place, Timed {
   }
 
   expired(now: number): void {
+    // Who asks again in earnest answers within this time, or repeats the request and is served anew
+    if (this.again && this.halfOpen && now >= this.deadline && now - this.startedAt >= COPY_MS) {
+      this.end({ ok: false, reason: 'a copy of a request that was served', aborted: true });
+      return;
+    }
     if (this.socket && this.transfer) this.act(this.transfer.tick(now, this.socket.getSendQueueCount() > 0));
   }
 

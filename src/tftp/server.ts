@@ -163,6 +163,7 @@ class Server implements TftpServer {
     for (const older of this.channels.ofPeer(from.address)) older.superseded = true;
     const client = { address: from.address, port: from.port };
     const channel = new Channel(client, bytes.toString('latin1'), this.channelEvents, this.now);
+    channel.again = this.finished.has(channel.key, channel.request);
     this.channels.enter(channel);
     return channel;
   }
@@ -205,7 +206,7 @@ class Server implements TftpServer {
         this.counts.bytes += channel.work?.content.length ?? 0;
         this.finished.add(channel.key, channel.request);
         this.report.sent(channel);
-      } else if (channel.halfOpen && this.finished.has(channel.key, channel.request)) {
+      } else if (channel.halfOpen && channel.again) {
         // The client had repeated its request while the first one waited here, has the file, and has closed its port.
         this.counts.ignored += 1;
       } else {
