@@ -1,6 +1,7 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { RehearsalAccess } from './admin/rehearsal.ts';
 import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
 import { beginBackup } from './backup/write.ts';
@@ -11,6 +12,7 @@ import { Metrics } from './daemon/metrics.ts';
 import { startMetricsServer } from './daemon/metrics-server.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterfaces, makeFolder } from './daemon/preflight.ts';
+import { rehearsalAccess } from './daemon/rehearsal.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
 import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
@@ -49,13 +51,15 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const iscsi = await startIscsi(state, stops);
   const kickstarts = openKickstarts(state);
   const sshKey = await headSshKey(state);
-  await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
+  const plane = { served: files.served, iscsi, kickstarts, sshKey };
+  await startHttp(state, plane, stops);
   const tftp = await startTftp(state, files.served, stops);
-  await startDhcp(state, files, unknown, stops);
+  const dhcp = await startDhcp(state, files, unknown, stops);
+  const rehearsal = rehearsalAccess(state, { ...plane, dhcp: dhcp?.context });
   startRouterAdvertiser(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
-  await startAdmin(state, { unknown, tftp, kickstarts, power: powerAccess(state, sshKey, control) }, stops);
+  await startAdmin(state, { unknown, tftp, kickstarts, rehearsal, power: powerAccess(state, sshKey, control) }, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
@@ -64,11 +68,12 @@ interface AdminParts {
   unknown: UnknownMachines;
   tftp: (() => TftpStats) | undefined;
   kickstarts: Kickstarts;
+  rehearsal: RehearsalAccess;
   power: PowerAccess;
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { unknown, tftp, kickstarts, power } = parts;
+  const { unknown, tftp, kickstarts, rehearsal, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
@@ -86,6 +91,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
   const ports = {
     ...state,
     kickstarts,
+    rehearsal,
     power,
     transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),

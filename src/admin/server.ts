@@ -15,6 +15,7 @@ import type { Cluster } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
 import type { Happening, Health, KickstartFile, ShownTransfer, UnknownMachine } from './contract.ts';
+import type { RehearsalAccess } from './rehearsal.ts';
 import { backupRoutes } from './routes-backup.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
@@ -24,6 +25,7 @@ import { memberRoutes } from './routes-members.ts';
 import { nameRoutes } from './routes-names.ts';
 import { objectRoutes } from './routes-objects.ts';
 import { type PowerAccess, powerRoutes } from './routes-power.ts';
+import { rehearsalRoutes } from './routes-rehearsal.ts';
 import { uploadRoutes } from './routes-uploads.ts';
 import type { FilePorts } from './stored-files.ts';
 
@@ -43,6 +45,8 @@ export interface AdminPorts extends FilePorts {
     /** The file, or `text` in its place, filled in for a node and a session of it. */
     render(node: string, name: string, session: string, more: { text?: string }): Promise<string>;
   };
+  /** What would be answered to a boot, without one. */
+  rehearsal: RehearsalAccess;
   /** Images that are sent, and the queue for them. */
   transfers(): ShownTransfer[];
   /** Calls back for everything that happens, until the returned function is called. */
@@ -113,6 +117,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
   kickstartRoutes(server, ports);
   nameRoutes(server, ports);
   bootRoutes(server, ports);
+  rehearsalRoutes(server, ports);
   uploadRoutes(server, ports);
   powerRoutes(server, ports);
   backupRoutes(server, ports);

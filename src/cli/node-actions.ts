@@ -12,6 +12,7 @@ import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';
 import { countOf } from './given.ts';
 import { listText, printData } from './listing.ts';
+import { asksForStages, explainStages, REHEARSAL_OPTIONS } from './rehearse-action.ts';
 import { chosen, selection } from './selection.ts';
 import type { Action, Context } from './table.ts';
 import { humanBytes, humanSpan, humanTime } from './terminal.ts';
@@ -150,10 +151,13 @@ export const nodeExplain: Action = {
   name: 'explain',
   words: '[names...]',
   takes: 'names',
-  summary: 'what the node would boot now, and where each attribute comes from',
-  examples: ['muster node -i n0 explain'],
+  summary:
+    'what the node would boot now, and where each attribute comes from; with --arch, --update or --clear each stage, as `muster boot explain`',
+  options: REHEARSAL_OPTIONS,
+  examples: ['muster node -i n0 explain', 'muster node -i n37 explain --update _boot_style=roram'],
   async run(context) {
     const { client, given, terminal } = context;
+    if (asksForStages(given)) return explainStages(context);
     const nodes = await client.call<Explained[]>('GET', '/api/v1/nodes/explain', chosen(given, given.words));
     if (given.json || given.yaml) printData(terminal, given, nodes);
     else for (const node of nodes) terminal.write(explainText(context, node));

@@ -29,6 +29,7 @@ import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
 import { packNode } from './pack-node-action.ts';
 import { nodePower, nodeReboot, nodeShutdown } from './power-actions.ts';
+import { bootExplain } from './rehearse-action.ts';
 import { clusterSettings } from './settings-action.ts';
 import { nodeSshAction } from './ssh-action.ts';
 import type { Action, Noun } from './table.ts';
@@ -132,7 +133,7 @@ export const NOUNS: readonly Noun[] = [
     kind: 'boot',
     summary: 'boot configs: kernel, initramfs, cmdline, image, boot style',
     selects: true,
-    actions: [...commonActions('boot', 'muster boot', 'DefaultBoot'), download],
+    actions: [...commonActions('boot', 'muster boot', 'DefaultBoot'), download, bootExplain],
   },
   {
     name: 'image',

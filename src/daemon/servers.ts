@@ -8,7 +8,7 @@ import { loaderAfter } from '../boot/loader-history.ts';
 import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
-import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
+import { type DhcpServer, startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
@@ -87,17 +87,20 @@ export interface HttpParts {
   sshKey: SshKey | undefined;
 }
 
-export async function startHttp(
-  state: State,
-  { served, iscsi, kickstarts, sshKey }: HttpParts,
-  stops: Stops,
-): Promise<void> {
+export async function startHttp(state: State, parts: HttpParts, stops: Stops): Promise<void> {
+  const ports = bootPlanePorts(state, parts);
+  const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports));
+  stops.push(async () => plane.close());
+}
+
+/** What the boot plane asks of the state. */
+export function bootPlanePorts(state: State, { served, iscsi, kickstarts, sshKey }: HttpParts): BootPlanePorts {
   const { config, networks, cluster, directory, boots, statuses, log, blobs, saver } = state;
   const attributesOf = (uid: string) => {
     const node = cluster.get('node', uid);
     return node && effectiveAttributes(cluster, node.value);
   };
-  const ports = {
+  return {
     addresses: networks.attached.map(item => item.head),
     head: (ip: string) => {
       const { head, subnet, router, dns, domain } = networks.of(ip) ?? networks.main;
@@ -135,8 +138,6 @@ export async function startHttp(
     takeOnce: async (boot: Boot) => takeOnce(state, boot),
     statusSeconds: (uid: string) => Number(attributesOf(uid)?.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
   };
-  const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports));
-  stops.push(async () => plane.close());
 }
 
 function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts, 'kickstart' | 'iso'> {
@@ -184,14 +185,15 @@ export async function startTftp(
   };
 }
 
+/** Answers the server; none when `dhcp.mode` is off. */
 export async function startDhcp(
   state: State,
   { loaders, spares, served }: BootFiles,
   unknown: UnknownMachines,
   stops: Stops,
-): Promise<void> {
+): Promise<DhcpServer | undefined> {
   const { config, networks, directory, boots, log, context, commander, now } = state;
-  if (config['dhcp.mode'] === 'off') return;
+  if (config['dhcp.mode'] === 'off') return undefined;
   const newNodes = new NewNodes({ context, commander, log, now });
   const options = {
     networks,
@@ -211,6 +213,7 @@ export async function startDhcp(
   };
   const dhcp = await starting('The DHCP server', 'dhcp.mode', async () => startDhcpServer(options));
   stops.push(async () => dhcp.close());
+  return dhcp;
 }
 
 function planOf({ cluster }: State, uid: string, withIscsi: boolean): PlanAnswer {

@@ -58,6 +58,8 @@ export interface DhcpOptions {
 }
 
 export interface DhcpServer {
+  /** What each message is decided with, to ask without one. */
+  readonly context: Context;
   close(): Promise<void>;
 }
 
@@ -79,7 +81,7 @@ export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer>
     socket.on('message', (bytes, peer) => loop.receive(bytes, peer, door));
     socket.on('error', error => log.error({ part: 'dhcp' }, `The DHCP socket failed: ${error.message}`));
   }
-  return { close: async () => sockets.close() };
+  return { context: loop.context, close: async () => sockets.close() };
 }
 
 type Send = (from: string, bytes: Buffer, port: number, address: string, done: (error: Error | null) => void) => void;
@@ -91,7 +93,7 @@ class Loop {
   private readonly now: () => number;
   private readonly rate: Rate;
   private readonly quarantine: Quarantine;
-  private readonly context;
+  readonly context: DhcpOptions & Context;
 
   constructor(options: DhcpOptions, transmit: Send) {
     this.options = options;

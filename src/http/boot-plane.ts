@@ -8,7 +8,6 @@ import type { Directory } from '../boot/directory.ts';
 import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { Stage } from '../boot/journey.ts';
 import type { BootPlan, PlanAnswer, PlannedFile } from '../boot/plan.ts';
-import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from '../boot/script.ts';
 import { sessionArchive, sessionFile } from '../boot/session-archive.ts';
 import type { Statuses } from '../boot/status.ts';
 import { STYLES } from '../boot/styles/style.ts';
@@ -28,8 +27,9 @@ import {
 import { type IsoPorts, isoRoutes } from './iso-routes.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
 import { readRange } from './range.ts';
+import { GRUB, IPXE, type Language, readScripts } from './script-language.ts';
 import { type Sent, sendFile } from './send-file.ts';
-import { type HeadFacts, loadersUrl, sessionUrl, sessionValues } from './session-values.ts';
+import { type HeadFacts, sessionValues } from './session-values.ts';
 
 export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   /** Where the boot plane listens; the first is the main one. */
@@ -241,39 +241,6 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   return server;
 }
 
-/** What differs between the loaders that ask for a script. */
-interface Language {
-  refused: string;
-  /** The file in boot-scripts/ for a plan. */
-  file(plan: BootPlan): string;
-  files: readonly string[];
-  render(template: string, plan: BootPlan, id: string, ports: BootPlanePorts, boot: Boot): string;
-  renderRefusal(template: string, name: string, reason: string): string;
-}
-
-const IPXE: Language = {
-  refused: 'refused.ipxe',
-  files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
-  file: plan => STYLES[plan.style]?.script(plan) ?? '',
-  render(template, plan, id, ports, boot) {
-    const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
-    const more = { loaders: loadersUrl(ports.head(plan.node.ip)), ...(iscsi && { iscsi }) };
-    return renderScript(template, plan, sessionUrl(ports.head(plan.node.ip), id), more);
-  },
-  renderRefusal,
-};
-
-const GRUB: Language = {
-  refused: 'refused.grub',
-  files: ['refused.grub', 'netboot.grub', 'live.grub', 'local.grub'],
-  file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
-  render(template, plan, id, ports) {
-    const url = new URL(sessionUrl(ports.head(plan.node.ip), id));
-    return renderGrubScript(template, plan, url.host, url.pathname);
-  },
-  renderRefusal: renderGrubRefusal,
-};
-
 /** Stage 5: the plan is resolved and frozen, and the session minted; it is durable before its id is given away. */
 async function answerScript(
   ports: BootPlanePorts,
@@ -294,7 +261,7 @@ async function answerScript(
   }
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
-  const scripts = await readScripts(ports, language);
+  const scripts = await readScripts(ports.template, language);
   const unanswered = await kickstartProblem(ports, node.uid);
   // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
   const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
@@ -315,13 +282,8 @@ async function answerScript(
     { audit: true, node: plan.node.name, boot: boot.id },
     `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
   );
-  return text(reply, 200, language.render(template, plan, id, ports, boot));
-}
-
-/** Every script that a plan may need, by its name. */
-async function readScripts(ports: BootPlanePorts, { files }: Language): Promise<Map<string, string>> {
-  const names = new Set(files);
-  return new Map(await Promise.all(Array.from(names, async name => [name, await ports.template(name)] as const)));
+  const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
+  return text(reply, 200, language.render(template, plan, { id, head: ports.head(plan.node.ip), iscsi }));
 }
 
 interface Planned {

@@ -82,7 +82,7 @@ export class TestDaemon extends Programs {
   }
 
   /**
-   * @param more lines of the configuration file
+   * @param more lines of the configuration file; they replace those of the same keys
    * @param within words before the program, such as those of a network namespace
    */
   static async start(
@@ -103,8 +103,8 @@ export class TestDaemon extends Programs {
       `paths.kickstarts = "${join(folder, 'kickstarts')}"`,
       `http.port = ${port}`,
       `power.drivers = "${join(folder, 'power.d')}"`,
-      ...more,
-    ];
+    ].filter(line => !more.some(other => other.split(' =')[0] === line.split(' =')[0]));
+    lines.push(...more);
     writeFileSync(config, `${lines.join('\n')}\n`);
     const [program = '', ...words] = within([process.execPath, MAIN, '--config', config]);
     const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
