@@ -251,6 +251,49 @@ export interface ShownBoots {
   transfers: ShownTransfer[];
 }
 
+/** How the rows of the board are ordered: what needs a look first, the longest silent first, by name. */
+export const BOARD_SORTS = ['trouble', 'quiet', 'name'] as const;
+export type BoardSort = (typeof BOARD_SORTS)[number];
+
+export interface BoardRow {
+  uid: string;
+  name: string;
+  state: NodeState;
+  /** The furthest stage of its newest boot. */
+  stage?: Stage;
+  /** Seconds since anything was heard of it. */
+  quiet?: number;
+  /** Seconds since its newest boot began. */
+  seconds?: number;
+  /** As far as it is known. */
+  power?: 'on' | 'off';
+  verdict: Why['verdict'];
+  rule: string;
+  cause: string;
+  remedy?: string;
+  transfer?: ShownTransfer;
+}
+
+/** The whole cluster in figures, and some of its nodes. */
+export interface Board {
+  /** Milliseconds since 1970. */
+  at: number;
+  head: string;
+  version: string;
+  /** Of the daemon, in seconds. */
+  uptime: number;
+  nodes: number;
+  states: Record<NodeState, number>;
+  /** Of the nodes that boot or failed, by the furthest stage. */
+  stages: Record<Stage, number>;
+  power: { on: number; off: number; unknown: number };
+  /** `rate` in bytes per second, `left` in bytes, `seconds` until all have their image. */
+  images: { running: number; queued: number; rate: number; left: number; seconds?: number };
+  /** How many nodes the filter leaves; `rows` are some of them. */
+  matched: number;
+  rows: BoardRow[];
+}
+
 /** A file of answers for an installer, as the head found it. */
 export interface KickstartFile {
   name: string;

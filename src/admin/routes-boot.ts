@@ -95,7 +95,7 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
   );
 }
 
-function whyOf(ports: AdminPorts, node: Entry<'node'>): ShownWhy {
+export function whyOf(ports: AdminPorts, node: Entry<'node'>): ShownWhy {
   const { uid, value } = node;
   const { name, mac } = value;
   const status = ports.statuses.of(uid);

@@ -17,6 +17,7 @@ import type { Commander } from './commander.ts';
 import type { Happening, Health, KickstartFile, ShownTransfer, UnknownMachine } from './contract.ts';
 import type { RehearsalAccess } from './rehearsal.ts';
 import { backupRoutes } from './routes-backup.ts';
+import { boardRoutes } from './routes-board.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
 import { importRoutes } from './routes-import.ts';
@@ -118,6 +119,7 @@ export function buildAdminServer(ports: AdminPorts): FastifyInstance {
   nameRoutes(server, ports);
   bootRoutes(server, ports);
   rehearsalRoutes(server, ports);
+  boardRoutes(server, ports);
   uploadRoutes(server, ports);
   powerRoutes(server, ports);
   backupRoutes(server, ports);

@@ -93,8 +93,9 @@ export const nodeTimeline: Action = {
   name: 'timeline',
   words: '[names...]',
   takes: 'names',
-  summary: 'the journey of the last boot, stage by stage, with times',
-  options: [{ flags: '--boots <count>', meaning: 'how many boots, the newest last; 1 when not given' }],
+  summary:
+    'the journey of the last boot, stage by stage, with times, bytes and peers; the boots before it in a line each',
+  options: [{ flags: '--boots <count>', meaning: 'how many boots stage by stage, the newest last; 1 when not given' }],
   examples: ['muster node -i n0 timeline', 'muster node -i n0 timeline --boots 5'],
   async run(context) {
     const { client, given, terminal } = context;
@@ -102,23 +103,32 @@ export const nodeTimeline: Action = {
     const count = countOf('--boots', given.options['boots'], 1);
     const cut = nodes.map(node => ({ ...node, boots: node.boots.slice(-count) }));
     if (given.json || given.yaml) printData(terminal, given, cut);
-    else for (const node of cut) terminal.write(timelineText(context, node));
+    else for (const node of nodes) terminal.write(timelineText(context, node, count));
     return 0;
   },
 };
 
-function timelineText({ terminal }: Context, node: ShownTimelines): string {
+/** @param count how many of the newest boots are told whole */
+function timelineText({ terminal }: Context, node: ShownTimelines, count: number): string {
   const head = `${terminal.bold(node.name)} (${node.mac}, ${node.ip}): ${node.state}\n`;
   if (node.boots.length === 0) return `${head}  No boot of it was seen.\n`;
-  return head + node.boots.map(boot => bootText(terminal, boot)).join('\n');
+  const earlier = node.boots.slice(0, -count).map(boot => {
+    const reason = boot.reason && boot.outcome !== 'up' ? `, ${boot.reason}` : '';
+    return `${terminal.dim(`${headLine(boot)}${reason}`)}\n`;
+  });
+  const whole = node.boots.slice(-count).map(boot => bootText(terminal, boot));
+  return head + earlier.join('') + whole.join('\n');
+}
+
+function headLine(boot: Timeline): string {
+  const image = boot.image ? `, image ${boot.image}` : '';
+  const what = boot.boot_config ? `${boot.boot_config} as ${boot.style}${image}` : 'no script yet';
+  const took = boot.seconds === undefined ? '' : ` in ${boot.seconds.toFixed(1)} s`;
+  return `  Boot ${boot.id}, ${humanTime(boot.started)}: ${what}: ${boot.outcome}${took}`;
 }
 
 function bootText(terminal: Context['terminal'], boot: Timeline): string {
-  const what = boot.boot_config
-    ? `${boot.boot_config} as ${boot.style}, image ${boot.image ?? 'none'}`
-    : 'no script yet';
-  const took = boot.seconds === undefined ? '' : ` in ${boot.seconds.toFixed(1)} s`;
-  const lines = [`  Boot ${boot.id}, ${humanTime(boot.started)}: ${what}: ${boot.outcome}${took}`];
+  const lines = [headLine(boot)];
   const isBefore = ({ at }: { at: number }): boolean => at < boot.started;
   lines.push(...boot.actions.filter(isBefore).map(action => actionLine(terminal, boot, action)));
   for (const row of boot.rows) {
@@ -126,7 +136,8 @@ function bootText(terminal: Context['terminal'], boot: Timeline): string {
     const words = row.error
       ? terminal.red(row.error)
       : (row.detail ?? (row.skipped ? terminal.dim(`(${row.skipped})`) : ''));
-    const bytes = row.bytes ? ` [${humanBytes(row.bytes)}]` : '';
+    const facts = [...(row.bytes ? [humanBytes(row.bytes)] : []), ...(row.peer ? [`from ${row.peer}`] : [])];
+    const bytes = facts.length > 0 ? ` ${terminal.dim(`[${facts.join(', ')}]`)}` : '';
     const reached = row.error ? terminal.red('✗') : row.at === undefined ? ' ' : terminal.green('✓');
     lines.push(
       `  ${String(row.number).padStart(4)} ${reached} ${row.stage.padEnd(10)} ${time.padStart(10)}  ${words}${bytes}`.trimEnd(),

@@ -33,6 +33,7 @@ import { bootExplain } from './rehearse-action.ts';
 import { clusterSettings } from './settings-action.ts';
 import { nodeSshAction } from './ssh-action.ts';
 import type { Action, Noun } from './table.ts';
+import { topShow } from './top-action.ts';
 import { waitFor } from './waitfor-action.ts';
 
 const examples = (action: Action, ...lines: string[]): Action => ({ ...action, examples: lines });
@@ -172,6 +173,7 @@ export const NOUNS: readonly Noun[] = [
   { name: 'storage', aliases: [], kind: 'image', summary: 'stored files', selects: false, actions: [storageGc] },
   single(statusShow),
   single(bootsShow),
+  single(topShow),
   single(logShow),
   single(eventsFollow),
   single(initRun),
