@@ -14,7 +14,7 @@ import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/po
 import { findInterfaces, makeFolder } from './daemon/preflight.ts';
 import { rehearsalAccess } from './daemon/rehearsal.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
-import { bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
+import { bootFiles, startDhcp, startHttp, startIscsi, startSyslog, startTftp } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
 import { MusterError } from './errors.ts';
@@ -54,7 +54,8 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const plane = { served: files.served, iscsi, kickstarts, sshKey };
   await startHttp(state, plane, stops);
   const tftp = await startTftp(state, files.served, stops);
-  const dhcp = await startDhcp(state, files, unknown, stops);
+  const takesLogs = await startSyslog(state, stops);
+  const dhcp = await startDhcp(state, { ...files, takesLogs }, unknown, stops);
   const rehearsal = rehearsalAccess(state, { ...plane, dhcp: dhcp?.context });
   startRouterAdvertiser(state, stops);
   const control = powerControl(state, sshKey);

@@ -95,7 +95,10 @@ export const nodeTimeline: Action = {
   takes: 'names',
   summary:
     'the journey of the last boot, stage by stage, with times, bytes and peers; the boots before it in a line each',
-  options: [{ flags: '--boots <count>', meaning: 'how many boots stage by stage, the newest last; 1 when not given' }],
+  options: [
+    { flags: '--boots <count>', meaning: 'how many boots stage by stage, the newest last; 1 when not given' },
+    { flags: '-l, --long', meaning: 'with what the node said by syslog: its kernel, its initramfs, iPXE' },
+  ],
   examples: ['muster node -i n0 timeline', 'muster node -i n0 timeline --boots 5'],
   async run(context) {
     const { client, given, terminal } = context;
@@ -109,14 +112,14 @@ export const nodeTimeline: Action = {
 };
 
 /** @param count how many of the newest boots are told whole */
-function timelineText({ terminal }: Context, node: ShownTimelines, count: number): string {
+function timelineText({ terminal, given }: Context, node: ShownTimelines, count: number): string {
   const head = `${terminal.bold(node.name)} (${node.mac}, ${node.ip}): ${node.state}\n`;
   if (node.boots.length === 0) return `${head}  No boot of it was seen.\n`;
   const earlier = node.boots.slice(0, -count).map(boot => {
     const reason = boot.reason && boot.outcome !== 'up' ? `, ${boot.reason}` : '';
     return `${terminal.dim(`${headLine(boot)}${reason}`)}\n`;
   });
-  const whole = node.boots.slice(-count).map(boot => bootText(terminal, boot));
+  const whole = node.boots.slice(-count).map(boot => bootText(terminal, boot, Boolean(given.options['long'])));
   return head + earlier.join('') + whole.join('\n');
 }
 
@@ -127,7 +130,7 @@ function headLine(boot: Timeline): string {
   return `  Boot ${boot.id}, ${humanTime(boot.started)}: ${what}: ${boot.outcome}${took}`;
 }
 
-function bootText(terminal: Context['terminal'], boot: Timeline): string {
+function bootText(terminal: Context['terminal'], boot: Timeline, long: boolean): string {
   const lines = [headLine(boot)];
   const isBefore = ({ at }: { at: number }): boolean => at < boot.started;
   lines.push(...boot.actions.filter(isBefore).map(action => actionLine(terminal, boot, action)));
@@ -144,8 +147,20 @@ function bootText(terminal: Context['terminal'], boot: Timeline): string {
     );
   }
   lines.push(...boot.actions.filter(action => !isBefore(action)).map(action => actionLine(terminal, boot, action)));
+  lines.push(...messageLines(terminal, boot, long));
   if (boot.reason) lines.push(`  ${boot.outcome === 'failed' ? terminal.red('Failed') : 'Waiting'}: ${boot.reason}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Errors are told always, the last few of them; the rest with `-l`. RFC 5424 §6.2.1: 3 is an error. */
+function messageLines(terminal: Context['terminal'], boot: Timeline, long: boolean): string[] {
+  const shown = long ? boot.messages : boot.messages.filter(({ severity }) => severity <= 3).slice(-3);
+  const rest = boot.messages.length - shown.length;
+  const lines = shown.map(({ at, severity, app = 'said', text }) => {
+    const time = `${((at - boot.started) / 1000).toFixed(2)} s`;
+    return `         ${app.slice(0, 10).padEnd(10)} ${time.padStart(10)}  ${severity <= 3 ? terminal.red(text) : text}`;
+  });
+  return rest > 0 ? [...lines, terminal.dim(`         and ${rest} more messages of the node: timeline -l`)] : lines;
 }
 
 /** What was done to the node's power, with its seconds before or after the boot began. */

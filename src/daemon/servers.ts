@@ -9,12 +9,14 @@ import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedL
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
 import { type DhcpServer, startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
+import { reasonOf } from '../errors.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { type BootPlanePorts, startBootPlane } from '../http/boot-plane.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import { attributesIn } from '../model/power-template.ts';
 import type { SshKey } from '../ssh/ssh.ts';
+import { startSyslogServer } from '../syslog/server.ts';
 import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/server.ts';
 import { bootScript, loaderFile, writeAutoexec } from './boot-files.ts';
 import { takeOnce } from './boot-once.ts';
@@ -154,6 +156,28 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
   };
 }
 
+/** Answers whether nodes may be told of it: it listens, on the port that they know. It is no reason not to start. */
+export async function startSyslog(
+  { config, networks, directory, boots, log, now }: State,
+  stops: Stops,
+): Promise<boolean> {
+  if (!config['syslog.enabled']) return false;
+  const addresses = networks.attached.map(item => item.head);
+  const port = config['syslog.port'];
+  try {
+    const keep = boots.message.bind(boots);
+    const syslog = await startSyslogServer({ addresses, port, directory, log, now, keep });
+    stops.push(async () => syslog.close());
+    return port === 514;
+  } catch (error) {
+    log.warn(
+      { error: reasonOf(error) },
+      `syslog messages of booting nodes are not taken: port ${port} cannot be had; see syslog.port and syslog.enabled`,
+    );
+    return false;
+  }
+}
+
 /** Answers the way to the statistics, of all addresses together; none when TFTP is off. */
 export async function startTftp(
   state: State,
@@ -188,7 +212,7 @@ export async function startTftp(
 /** Answers the server; none when `dhcp.mode` is off. */
 export async function startDhcp(
   state: State,
-  { loaders, spares, served }: BootFiles,
+  { loaders, spares, served, takesLogs }: BootFiles & { takesLogs: boolean },
   unknown: UnknownMachines,
   stops: Stops,
 ): Promise<DhcpServer | undefined> {
@@ -203,6 +227,7 @@ export async function startDhcp(
     log,
     loaders,
     served,
+    takesLogs,
     spares,
     chooseLoader: (node: string, files: readonly string[]) => loaderAfter(boots.of(node), files),
     granted: (grant: Grant) => boots.grant(grant.node, grant.mac),

@@ -18,6 +18,8 @@ export interface Scene {
   network: BootNetwork;
   /** The server identifier. */
   server: string;
+  /** Whether the head takes syslog messages on port 514. */
+  takesLogs?: boolean | undefined;
 }
 
 export const EVERYONE = '255.255.255.255';
@@ -185,6 +187,8 @@ function settings(reply: Packet, request: Request, node: BootNode, scene: Scene)
   setOption(options, OPTIONS.subnetMask, subnet.netmask);
   if (router && wants(request, OPTIONS.router)) setOption(options, OPTIONS.router, [router]);
   if (dns.length > 0 && wants(request, OPTIONS.dns)) setOption(options, OPTIONS.dns, [...dns]);
+  // To who asks by name only: iPXE does. A running system has log servers of its own.
+  if (scene.takesLogs && asked(request, OPTIONS.logServer)) setOption(options, OPTIONS.logServer, [scene.network.head]);
   if (node.hostname && wants(request, OPTIONS.hostName)) setOption(options, OPTIONS.hostName, node.hostname);
   if (domain && wants(request, OPTIONS.domainName)) setOption(options, OPTIONS.domainName, domain);
   if (wants(request, OPTIONS.broadcast)) setOption(options, OPTIONS.broadcast, subnet.broadcast);

@@ -44,6 +44,7 @@ export interface DhcpOptions {
   loaders: Loaders;
   served?: Context['served'];
   spares?: SpareLoaders;
+  takesLogs?: boolean;
   /** Which of several loaders a node gets. */
   chooseLoader?: (node: string, files: readonly string[]) => string | undefined;
   /** Told of each address given to a boot that is under way: only after it may the node have its script. */

@@ -15,7 +15,7 @@ import { requireAll } from '../support/require.ts';
 
 /** Longer than any busy machine takes; milliseconds. */
 const REPLY_MS = 60_000;
-const NEEDS = { root: true, programs: ['ip', 'curl', 'mksquashfs'] } as const;
+const NEEDS = { root: true, programs: ['ip', 'curl', 'mksquashfs', 'logger'] } as const;
 
 interface Room {
   daemon: TestDaemon;
@@ -162,8 +162,29 @@ test('explain says to the byte what firmware, iPXE and GRUB then get, and leaves
     t.true(script.includes(at(one, 'kernel').cmdline ?? 'none'));
     const kernel = await get(String(/kernel --name kernel (\S+)/.exec(script)?.[1] ?? ''));
     t.is(createHash('sha256').update(kernel).digest('hex'), at(one, 'kernel').files?.[0]?.sha256 ?? '');
+    // What iPXE is told of by option 7, real: a line of the node's kernel comes onto its timeline.
+    if (name === 'n2')
+      await client(
+        'logger',
+        '-n',
+        '10.54.0.1',
+        '-P',
+        '514',
+        '-d',
+        '--rfc3164',
+        '-t',
+        'kernel',
+        '-p',
+        'user.err',
+        'no link on eth0',
+      );
     await client('ip', 'addr', 'del', `10.54.0.12${name.slice(1)}/24`, 'dev', 'eth0');
   }
+  t.true(at(found, 'ipxe').lines.includes('  option 7 log server: 10.54.0.1'));
+  t.regex(
+    (await daemon.run('muster', 'node', '-i', 'n2', 'timeline')).stdout,
+    /^ +kernel +[\d.]+ s {2}no link on eth0$/m,
+  );
   await client('ip', 'addr', 'add', '10.54.0.122/24', 'dev', 'eth0');
   // It went with the last address.
   await client('ip', 'route', 'replace', 'default', 'dev', 'eth0');
