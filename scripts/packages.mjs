@@ -56,6 +56,12 @@ export const PACKAGES = [
   { name: 'systemd', shows: 'bin/systemd-analyze', for: ['test'] },
   { name: 'shellcheck', shows: 'bin/shellcheck', for: ['test'] },
   { name: 'zsh', shows: 'bin/zsh', for: ['test'] },
+  // A real terminal, and what looks at it.
+  { name: 'xterm', shows: 'bin/xterm', for: ['test'] },
+  { name: 'xvfb', shows: 'bin/Xvfb', for: ['test'] },
+  { name: 'tmux', shows: 'bin/tmux', for: ['test'] },
+  { name: 'imagemagick', shows: 'bin/import', for: ['test'] },
+  { name: 'fonts-dejavu-core', shows: '/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf', for: ['test'] },
   { name: 'mandoc', shows: 'bin/mandoc', for: ['test'] },
   { name: 'clustershell', shows: 'bin/nodeset', for: ['test'] },
   { name: 'libiscsi-bin', shows: 'bin/iscsi-test-cu', for: ['test', 'bench'] },

@@ -219,6 +219,18 @@ export const CONFIG_KEYS = {
     'false',
     'Whether all TFTP transfers go by the one port, where a firewall or address translation lies between.',
   ),
+  'syslog.enabled': key(
+    yesNo,
+    true,
+    'true',
+    'Whether musterd takes syslog messages of booting nodes onto their timelines. When its port is taken, it goes without.',
+  ),
+  'syslog.port': key(
+    integer(1, 65535),
+    514,
+    '514',
+    'The UDP port of syslog; iPXE and DHCP option 7 know no other than 514.',
+  ),
   'http.port': key(
     integer(1, 65535),
     8080,

@@ -1,6 +1,7 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { RehearsalAccess } from './admin/rehearsal.ts';
 import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
 import { beginBackup } from './backup/write.ts';
@@ -12,8 +13,17 @@ import { Metrics, type Served } from './daemon/metrics.ts';
 import { startMetricsServer } from './daemon/metrics-server.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterfaces, makeFolder } from './daemon/preflight.ts';
+import { rehearsalAccess } from './daemon/rehearsal.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
-import { type BootFiles, bootFiles, startDhcp, startHttp, startIscsi, startTftp } from './daemon/servers.ts';
+import {
+  type BootFiles,
+  bootFiles,
+  startDhcp,
+  startHttp,
+  startIscsi,
+  startSyslog,
+  startTftp,
+} from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { startStorekeeper } from './daemon/storekeeper.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
@@ -55,20 +65,20 @@ async function start(config: Config, networks: Networks, log: Log, stops: Stops)
   const iscsi = await startIscsi(state, stops);
   const kickstarts = openKickstarts(state);
   const sshKey = await headSshKey(state);
-  await startHttp(state, { served: files.served, iscsi, kickstarts, sshKey }, stops);
+  const plane = { served: files.served, iscsi, kickstarts, sshKey };
+  await startHttp(state, plane, stops);
   const tftp = await startTftp(state, files.served, stops);
+  const takesLogs = await startSyslog(state, stops);
   const lent = await openLeases(state);
   const leases = new LeaseCount();
-  await startDhcp(state, files, { unknown, lent, leases }, stops);
+  const dhcp = await startDhcp(state, { ...files, takesLogs }, { unknown, lent, leases }, stops);
+  const rehearsal = rehearsalAccess(state, { ...plane, dhcp: dhcp?.context });
   await startRouterAdvertiser(state, stops);
   startStorekeeper(state, stops);
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
-  await startAdmin(
-    state,
-    { files, unknown, lent, tftp, leases, iscsi, kickstarts, power: powerAccess(state, sshKey, control) },
-    stops,
-  );
+  const power = powerAccess(state, sshKey, control);
+  await startAdmin(state, { files, unknown, lent, tftp, leases, iscsi, kickstarts, rehearsal, power }, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
@@ -81,11 +91,12 @@ interface AdminParts {
   leases: LeaseCount;
   iscsi: { traffic(): NonNullable<Served['iscsi']> } | undefined;
   kickstarts: Kickstarts;
+  rehearsal: RehearsalAccess;
   power: PowerAccess;
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { files, unknown, lent, tftp, leases, iscsi, kickstarts, power } = parts;
+  const { files, unknown, lent, tftp, leases, iscsi, kickstarts, rehearsal, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
@@ -113,6 +124,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
   const ports = {
     ...state,
     kickstarts,
+    rehearsal,
     power,
     loaderPath: (file: string) => files.served.get(file),
     transfers: () => state.governor.list(),

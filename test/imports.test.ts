@@ -30,6 +30,7 @@ const ALLOWED: Record<string, string[]> = {
   dhcp: [...COMMON, 'boot'],
   tftp: [...COMMON, 'boot'],
   http: [...COMMON, 'boot'],
+  syslog: [...COMMON, 'boot'],
   scsi: COMMON,
   iscsi: [...COMMON, 'boot', 'scsi'],
   store: [...COMMON, 'model'],

@@ -45,6 +45,10 @@ export const PARAMETERS = {
   offset: 'the first byte of the body within the upload',
   size: 'bytes of the whole',
   prefix: 'only names that begin like this',
+  sort: 'the order: trouble, quiet (the longest silent first), name',
+  first: 'how many rows are left out before the first that is answered',
+  rows: 'how many rows; 50 when not given, 500 at most',
+  match: 'only nodes whose name has this in it',
 } as const;
 
 export const SELECTION = ['id', 'all', 'state', 'select'] as const;

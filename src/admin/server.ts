@@ -16,8 +16,10 @@ import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
 import type { Happening, Health, KickstartFile, ShownLease, ShownTransfer, UnknownMachine } from './contract.ts';
 import { type PeerUsers, peerUsers } from './peer-user.ts';
+import type { RehearsalAccess } from './rehearsal.ts';
 import { identify } from './requests.ts';
 import { backupRoutes } from './routes-backup.ts';
+import { boardRoutes } from './routes-board.ts';
 import { bootRoutes } from './routes-boot.ts';
 import { daemonRoutes } from './routes-daemon.ts';
 import { importRoutes } from './routes-import.ts';
@@ -26,6 +28,7 @@ import { memberRoutes } from './routes-members.ts';
 import { nameRoutes } from './routes-names.ts';
 import { objectRoutes } from './routes-objects.ts';
 import { type PowerAccess, powerRoutes } from './routes-power.ts';
+import { rehearsalRoutes } from './routes-rehearsal.ts';
 import { uploadRoutes } from './routes-uploads.ts';
 import type { FilePorts } from './stored-files.ts';
 
@@ -49,6 +52,8 @@ export interface AdminPorts extends FilePorts {
   };
   /** The path of a loader by the name that firmware asks for. */
   loaderPath(file: string): string | undefined;
+  /** What would be answered to a boot, without one. */
+  rehearsal: RehearsalAccess;
   /** Images that are sent, and the queue for them. */
   transfers(): ShownTransfer[];
   /** Calls back for everything that happens, until the returned function is called. */
@@ -131,6 +136,8 @@ export function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyI
   kickstartRoutes(server, ports);
   nameRoutes(server, ports);
   bootRoutes(server, ports);
+  rehearsalRoutes(server, ports);
+  boardRoutes(server, ports);
   uploadRoutes(server, ports);
   powerRoutes(server, ports);
   backupRoutes(server, ports);

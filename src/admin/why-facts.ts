@@ -8,7 +8,7 @@ import { driverOf, type InitramfsContents, readInitramfs } from '../image/initra
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
 import { isSilent } from '../ssh/exec.ts';
-import type { ShownWhy } from './contract.ts';
+import type { ShownTransfer, ShownWhy } from './contract.ts';
 import type { AdminPorts } from './server.ts';
 
 /** How long the question may take for all nodes together, in milliseconds: what is not known by then is not said. */
@@ -33,6 +33,13 @@ export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]):
     const status = ports.statuses.of(uid);
     return { uid, name: value.name, state: status.state, ...why({ ...facts, status, now: Date.now() }) };
   });
+}
+
+/** What is known of a node without looking any further. */
+export function whyAtOnce(ports: AdminPorts, node: Entry<'node'>, transfer: ShownTransfer | undefined): ShownWhy {
+  const { uid, value } = node;
+  const facts = known(ports, node, new Map(transfer ? [[transfer.boot, transfer]] : []));
+  return { uid, name: value.name, state: facts.status.state, ...why(facts) };
 }
 
 function known(

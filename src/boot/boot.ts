@@ -23,6 +23,17 @@ export interface BootAction {
   error?: boolean;
 }
 
+/** What a booting node said of itself: its kernel, its initramfs, iPXE. */
+export interface BootMessage {
+  /** Milliseconds since 1970, when it came. */
+  at: number;
+  /** 0 emergency to 7 debug (RFC 5424 §6.2.1). */
+  severity: number;
+  /** What wrote it. */
+  app?: string;
+  text: string;
+}
+
 /** `handed-over`: the node was left to its own disk, as its boot style says. `installed`: its installer told its end. */
 export type Outcome = 'up' | 'handed-over' | 'installed' | 'superseded' | 'expired';
 
@@ -43,6 +54,8 @@ export interface Boot {
   events: BootEvent[];
   /** What an administrator did to its power, before it and while it lasted. */
   actions?: BootAction[];
+  /** What the node said by syslog, the newest. */
+  messages?: BootMessage[];
   /** The loader file that was offered. */
   loader?: string;
   /** What kind of firmware asked for it. */
@@ -58,6 +71,16 @@ const EVENT_LIMIT = 300;
 
 /** Actions kept per boot, the newest. */
 const ACTION_LIMIT = 50;
+
+/** Messages kept per boot, the newest. */
+const MESSAGE_LIMIT = 100;
+
+/** Answers by how many messages the boot has more than before. */
+export function addMessage(boot: Boot, message: BootMessage): number {
+  const before = boot.messages?.length ?? 0;
+  boot.messages = [...(boot.messages ?? []), message].slice(-MESSAGE_LIMIT);
+  return boot.messages.length - before;
+}
 
 export function addAction(boot: Boot, action: BootAction): void {
   boot.actions = [...(boot.actions ?? []), action].slice(-ACTION_LIMIT);

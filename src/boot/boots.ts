@@ -2,9 +2,11 @@
 import {
   addAction,
   addEvent,
+  addMessage,
   type Boot,
   type BootAction,
   type BootEvent,
+  type BootMessage,
   furthestStage,
   hashOf,
   type Outcome,
@@ -37,6 +39,9 @@ export type SessionAnswer = { boot: Boot; plan: BootPlan } | { refusal: string; 
 /** Boots kept per node, the newest. */
 const KEPT = 10;
 
+/** Messages kept of all boots together; beyond it the oldest boots lose theirs. */
+const MESSAGES_KEPT = 100_000;
+
 /** How long after an ACK for a booting client a script may be asked for. */
 const GRANT_MS = 10 * 60_000;
 
@@ -54,6 +59,9 @@ export class Boots implements JourneyLog {
   private readonly grants = new Map<string, { until: number; mac: string | undefined }>();
   /** What was done to a node's power since its newest boot began. */
   private readonly causes = new Map<string, BootAction[]>();
+  /** Boots that have messages, the oldest first, and how many messages that are. */
+  private readonly talkative = new Set<Boot>();
+  private messages = 0;
   private readonly startedAt: number;
 
   constructor(ports: BootsPorts, saved: readonly Boot[] = []) {
@@ -123,6 +131,20 @@ export class Boots implements JourneyLog {
     const boot = this.current(node);
     if (!boot) return;
     addAction(boot, action);
+    this.ports.changed(boot);
+  }
+
+  /** What a booting node says; of a node that is up, or that began no boot, nothing is kept. */
+  message(node: string, message: BootMessage): void {
+    const boot = this.current(node);
+    if (!boot || boot.outcome) return;
+    this.talkative.add(boot);
+    this.messages += addMessage(boot, message);
+    for (const old of this.talkative) {
+      if (this.messages <= MESSAGES_KEPT || old === boot) break;
+      this.forgetMessages(old);
+      this.ports.changed(old);
+    }
     this.ports.changed(boot);
   }
 
@@ -208,7 +230,10 @@ export class Boots implements JourneyLog {
   /** Forgets the boots of a node that was deleted; answers their ids. */
   forget(node: string): string[] {
     const boots = this.byNode.get(node) ?? [];
-    for (const boot of boots) this.forgetSecrets(boot);
+    for (const boot of boots) {
+      this.forgetSecrets(boot);
+      this.forgetMessages(boot);
+    }
     this.byNode.delete(node);
     this.causes.delete(node);
     this.grants.delete(node);
@@ -276,9 +301,14 @@ export class Boots implements JourneyLog {
       const [old] = boots.splice(this.isRootReader(boots[0] ?? boot) ? 1 : 0, 1);
       if (!old) break;
       this.forgetSecrets(old);
+      this.forgetMessages(old);
       this.ports.dropped(old.id);
     }
     this.byNode.set(boot.node, boots);
+    if (boot.messages) {
+      this.talkative.add(boot);
+      this.messages += boot.messages.length;
+    }
     if (boot.sessionHash) this.bySession.set(boot.sessionHash, boot);
     if (boot.tokenHash) this.byToken.set(boot.tokenHash, boot);
   }
@@ -287,6 +317,12 @@ export class Boots implements JourneyLog {
     boot.outcome = outcome;
     boot.ended = this.ports.now();
     this.ports.changed(boot);
+  }
+
+  private forgetMessages(boot: Boot): void {
+    if (!this.talkative.delete(boot)) return;
+    this.messages -= boot.messages?.length ?? 0;
+    delete boot.messages;
   }
 
   private forgetSecrets(boot: Boot): void {

@@ -59,6 +59,13 @@ export class Statuses {
     this.offs.set(node, this.now());
   }
 
+  /** As far as it is known: who is up or boots is on, and whose BMC said so last is off. */
+  power(node: string, state: NodeState): 'on' | 'off' | undefined {
+    const boot = this.boots.current(node);
+    if (this.offs.has(node) && (!boot || this.isOff(boot, this.beats.get(node)))) return 'off';
+    return state === 'up' || state === 'booting' ? 'on' : undefined;
+  }
+
   forget(node: string): void {
     this.beats.delete(node);
     this.offs.delete(node);

@@ -1,5 +1,13 @@
 // A boot's timeline for people and programs: one row per stage of the journey, in order, with what was seen.
-import { type Boot, type BootAction, type BootEvent, currentError, furthestStage, type Outcome } from './boot.ts';
+import {
+  type Boot,
+  type BootAction,
+  type BootEvent,
+  type BootMessage,
+  currentError,
+  furthestStage,
+  type Outcome,
+} from './boot.ts';
 import { JOURNEY, type Stage, stageNumber } from './journey.ts';
 
 export interface TimelineRow {
@@ -33,6 +41,8 @@ export interface Timeline {
   rows: TimelineRow[];
   /** What was done to the node's power, before the boot and while it lasted. */
   actions: BootAction[];
+  /** What the node said by syslog. */
+  messages: BootMessage[];
   /** Everything in the order it happened. */
   events: BootEvent[];
 }
@@ -61,6 +71,7 @@ export function timelineOf(boot: Boot): Timeline {
     ...(reason && { reason }),
     rows: JOURNEY.map(({ number, name }) => rowOf(boot, number, name, reached)),
     actions: boot.actions ?? [],
+    messages: boot.messages ?? [],
     events: boot.events,
   };
 }

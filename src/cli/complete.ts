@@ -129,6 +129,8 @@ async function values(
   if (takes === 'stored-files') return prefixed(fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : [])));
   if (takes === 'assignments') return assignment(kind, current, lookups);
   if (takes === 'attributes') return attribute(current, lookups);
+  if (takes === 'update')
+    return [...(await attribute(current, lookups)), ...(await assignment('boot', current, lookups))];
   if (takes === 'attribute-names') return [...Object.keys(RESERVED_ATTRIBUTES), ...(await lookups.attributes())];
   if ('words' in takes) return prefixed(takes.words);
   return prefixed(await objectNames(takes.names, current, lookups));

@@ -12,6 +12,7 @@ import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';
 import { countOf } from './given.ts';
 import { listText, printData } from './listing.ts';
+import { asksForStages, explainStages, REHEARSAL_OPTIONS } from './rehearse-action.ts';
 import { chosen, selection } from './selection.ts';
 import type { Action, Context } from './table.ts';
 import { humanBytes, humanSpan, humanTime } from './terminal.ts';
@@ -92,8 +93,12 @@ export const nodeTimeline: Action = {
   name: 'timeline',
   words: '[names...]',
   takes: 'names',
-  summary: 'the journey of the last boot, stage by stage, with times',
-  options: [{ flags: '--boots <count>', meaning: 'how many boots, the newest last; 1 when not given' }],
+  summary:
+    'the journey of the last boot, stage by stage, with times, bytes and peers; the boots before it in a line each',
+  options: [
+    { flags: '--boots <count>', meaning: 'how many boots stage by stage, the newest last; 1 when not given' },
+    { flags: '-l, --long', meaning: 'with what the node said by syslog: its kernel, its initramfs, iPXE' },
+  ],
   examples: ['muster node -i n0 timeline', 'muster node -i n0 timeline --boots 5'],
   async run(context) {
     const { client, given, terminal } = context;
@@ -101,23 +106,32 @@ export const nodeTimeline: Action = {
     const count = countOf('--boots', given.options['boots'], 1);
     const cut = nodes.map(node => ({ ...node, boots: node.boots.slice(-count) }));
     if (given.json || given.yaml) printData(terminal, given, cut);
-    else for (const node of cut) terminal.write(timelineText(context, node));
+    else for (const node of nodes) terminal.write(timelineText(context, node, count));
     return 0;
   },
 };
 
-function timelineText({ terminal }: Context, node: ShownTimelines): string {
+/** @param count how many of the newest boots are told whole */
+function timelineText({ terminal, given }: Context, node: ShownTimelines, count: number): string {
   const head = `${terminal.bold(node.name)} (${node.mac}, ${node.ip}): ${node.state}\n`;
   if (node.boots.length === 0) return `${head}  No boot of it was seen.\n`;
-  return head + node.boots.map(boot => bootText(terminal, boot)).join('\n');
+  const earlier = node.boots.slice(0, -count).map(boot => {
+    const reason = boot.reason && boot.outcome !== 'up' ? `, ${boot.reason}` : '';
+    return `${terminal.dim(`${headLine(boot)}${reason}`)}\n`;
+  });
+  const whole = node.boots.slice(-count).map(boot => bootText(terminal, boot, Boolean(given.options['long'])));
+  return head + earlier.join('') + whole.join('\n');
 }
 
-function bootText(terminal: Context['terminal'], boot: Timeline): string {
-  const what = boot.boot_config
-    ? `${boot.boot_config} as ${boot.style}, image ${boot.image ?? 'none'}`
-    : 'no script yet';
+function headLine(boot: Timeline): string {
+  const image = boot.image ? `, image ${boot.image}` : '';
+  const what = boot.boot_config ? `${boot.boot_config} as ${boot.style}${image}` : 'no script yet';
   const took = boot.seconds === undefined ? '' : ` in ${boot.seconds.toFixed(1)} s`;
-  const lines = [`  Boot ${boot.id}, ${humanTime(boot.started)}: ${what}: ${boot.outcome}${took}`];
+  return `  Boot ${boot.id}, ${humanTime(boot.started)}: ${what}: ${boot.outcome}${took}`;
+}
+
+function bootText(terminal: Context['terminal'], boot: Timeline, long: boolean): string {
+  const lines = [headLine(boot)];
   const isBefore = ({ at }: { at: number }): boolean => at < boot.started;
   lines.push(...boot.actions.filter(isBefore).map(action => actionLine(terminal, boot, action)));
   for (const row of boot.rows) {
@@ -125,15 +139,28 @@ function bootText(terminal: Context['terminal'], boot: Timeline): string {
     const words = row.error
       ? terminal.red(row.error)
       : (row.detail ?? (row.skipped ? terminal.dim(`(${row.skipped})`) : ''));
-    const bytes = row.bytes ? ` [${humanBytes(row.bytes)}]` : '';
+    const facts = [...(row.bytes ? [humanBytes(row.bytes)] : []), ...(row.peer ? [`from ${row.peer}`] : [])];
+    const bytes = facts.length > 0 ? ` ${terminal.dim(`[${facts.join(', ')}]`)}` : '';
     const reached = row.error ? terminal.red('✗') : row.at === undefined ? ' ' : terminal.green('✓');
     lines.push(
       `  ${String(row.number).padStart(4)} ${reached} ${row.stage.padEnd(10)} ${time.padStart(10)}  ${words}${bytes}`.trimEnd(),
     );
   }
   lines.push(...boot.actions.filter(action => !isBefore(action)).map(action => actionLine(terminal, boot, action)));
+  lines.push(...messageLines(terminal, boot, long));
   if (boot.reason) lines.push(`  ${boot.outcome === 'failed' ? terminal.red('Failed') : 'Waiting'}: ${boot.reason}`);
   return `${lines.join('\n')}\n`;
+}
+
+/** Errors are told always, the last few of them; the rest with `-l`. RFC 5424 §6.2.1: 3 is an error. */
+function messageLines(terminal: Context['terminal'], boot: Timeline, long: boolean): string[] {
+  const shown = long ? boot.messages : boot.messages.filter(({ severity }) => severity <= 3).slice(-3);
+  const rest = boot.messages.length - shown.length;
+  const lines = shown.map(({ at, severity, app = 'said', text }) => {
+    const time = `${((at - boot.started) / 1000).toFixed(2)} s`;
+    return `         ${app.slice(0, 10).padEnd(10)} ${time.padStart(10)}  ${severity <= 3 ? terminal.red(text) : text}`;
+  });
+  return rest > 0 ? [...lines, terminal.dim(`         and ${rest} more messages of the node: timeline -l`)] : lines;
 }
 
 /** What was done to the node's power, with its seconds before or after the boot began. */
@@ -150,10 +177,13 @@ export const nodeExplain: Action = {
   name: 'explain',
   words: '[names...]',
   takes: 'names',
-  summary: 'what the node would boot now, and where each attribute comes from',
-  examples: ['muster node -i n0 explain'],
+  summary:
+    'what the node would boot now, and where each attribute comes from; with --arch, --update or --clear each stage, as `muster boot explain`',
+  options: REHEARSAL_OPTIONS,
+  examples: ['muster node -i n0 explain', 'muster node -i n37 explain --update _boot_style=roram'],
   async run(context) {
     const { client, given, terminal } = context;
+    if (asksForStages(given)) return explainStages(context);
     const nodes = await client.call<Explained[]>('GET', '/api/v1/nodes/explain', chosen(given, given.words));
     if (given.json || given.yaml) printData(terminal, given, nodes);
     else for (const node of nodes) terminal.write(explainText(context, node));

@@ -31,9 +31,11 @@ import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
 import { packNode } from './pack-node-action.ts';
 import { nodePower, nodeReboot, nodeShutdown } from './power-actions.ts';
+import { bootExplain } from './rehearse-action.ts';
 import { clusterSettings } from './settings-action.ts';
 import { nodeSshAction } from './ssh-action.ts';
 import type { Action, Noun } from './table.ts';
+import { topShow } from './top-action.ts';
 import { waitFor } from './waitfor-action.ts';
 
 const examples = (action: Action, ...lines: string[]): Action => ({ ...action, examples: lines });
@@ -134,7 +136,7 @@ export const NOUNS: readonly Noun[] = [
     kind: 'boot',
     summary: 'boot configs: kernel, initramfs, cmdline, image, boot style',
     selects: true,
-    actions: [...commonActions('boot', 'muster boot', 'DefaultBoot'), download],
+    actions: [...commonActions('boot', 'muster boot', 'DefaultBoot'), download, bootExplain],
   },
   {
     name: 'image',
@@ -189,6 +191,7 @@ export const NOUNS: readonly Noun[] = [
   { name: 'storage', aliases: [], kind: 'image', summary: 'stored files', selects: false, actions: [storageGc] },
   single(statusShow),
   single(bootsShow),
+  single(topShow),
   single(logShow),
   single(eventsFollow),
   single(initRun),

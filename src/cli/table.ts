@@ -14,6 +14,8 @@ export type Takes =
   | 'assignments'
   | 'attributes'
   | 'attribute-names'
+  /** Attributes, and fields of boot configs. */
+  | 'update'
   | 'files';
 
 export interface Option {

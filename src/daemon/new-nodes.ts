@@ -47,9 +47,7 @@ export class NewNodes {
     if (this.pending.has(client.mac) || !this.isAllowed()) return;
     this.pending.add(client.mac);
     try {
-      const pool = this.poolFor(client.network);
-      const description = `added on its first DISCOVER: ${client.architecture}`;
-      const fields = { mac: client.mac, description, ...(pool !== undefined && { naming_pool: pool }) };
+      const fields = newcomerFields(context, client);
       const { uids } = await commander.perform({
         who: 'muster (DHCP)',
         what: `accept the new node ${client.mac}`,
@@ -64,20 +62,6 @@ export class NewNodes {
     } finally {
       this.pending.delete(client.mac);
     }
-  }
-
-  /** The naming pool whose addresses are of the machine's network; the default one for the network of the head itself. */
-  private poolFor(network: string | undefined): string | undefined {
-    const { cluster, networks } = this.ports.context;
-    if (network === undefined || !networks || network === networks.main.name) return undefined;
-    const pool = cluster
-      .all('pool')
-      .find(
-        ({ value }) => value.network === network || (value.ip_base && networks.of(value.ip_base)?.name === network),
-      );
-    if (pool) return pool.value.name;
-    const remedy = `muster pool create name=${network} pattern=${network}-{} ip_base=…`;
-    throw new MusterError('not-ready', `no naming pool has its ip_base in the network ${network}: ${remedy}`);
   }
 
   private tell(mac: string, error: unknown): void {
@@ -95,4 +79,25 @@ export class NewNodes {
     this.allowance -= 1;
     return true;
   }
+}
+
+/** The fields of the node that a machine becomes. */
+export function newcomerFields(
+  context: ChangeContext,
+  { mac, architecture, network }: Omit<Newcomer, 'discovers'>,
+): Record<string, string> {
+  const pool = poolFor(context, network);
+  const description = `added on its first DISCOVER: ${architecture}`;
+  return { mac, description, ...(pool !== undefined && { naming_pool: pool }) };
+}
+
+/** The naming pool whose addresses are of the machine's network; the default one for the network of the head itself. */
+function poolFor({ cluster, networks }: ChangeContext, network: string | undefined): string | undefined {
+  if (network === undefined || !networks || network === networks.main.name) return undefined;
+  const pool = cluster
+    .all('pool')
+    .find(({ value }) => value.network === network || (value.ip_base && networks.of(value.ip_base)?.name === network));
+  if (pool) return pool.value.name;
+  const remedy = `muster pool create name=${network} pattern=${network}-{} ip_base=…`;
+  throw new MusterError('not-ready', `no naming pool has its ip_base in the network ${network}: ${remedy}`);
 }

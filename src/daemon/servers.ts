@@ -9,7 +9,8 @@ import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedL
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import type { Grant } from '../dhcp/exchange.ts';
 import type { LeaseCount } from '../dhcp/lease-count.ts';
-import { startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
+import { type DhcpServer, startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
+import { reasonOf } from '../errors.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { startBootPlane } from '../http/boot-plane.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
@@ -17,6 +18,7 @@ import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import { attributesIn } from '../model/power-template.ts';
 import type { SshKey } from '../ssh/ssh.ts';
+import { startSyslogServer } from '../syslog/server.ts';
 import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/server.ts';
 import { bootScript, loaderFile, loaderMismatches, writeAutoexec } from './boot-files.ts';
 import { takeOnce } from './boot-once.ts';
@@ -91,17 +93,20 @@ export interface HttpParts {
   sshKey: SshKey | undefined;
 }
 
-export async function startHttp(
-  state: State,
-  { served, iscsi, kickstarts, sshKey }: HttpParts,
-  stops: Stops,
-): Promise<void> {
+export async function startHttp(state: State, parts: HttpParts, stops: Stops): Promise<void> {
+  const ports = bootPlanePorts(state, parts);
+  const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports));
+  stops.push(async () => plane.close());
+}
+
+/** What the boot plane asks of the state. */
+export function bootPlanePorts(state: State, { served, iscsi, kickstarts, sshKey }: HttpParts): BootPlanePorts {
   const { config, networks, cluster, directory, boots, statuses, log, blobs, saver } = state;
   const attributesOf = (uid: string) => {
     const node = cluster.get('node', uid);
     return node && effectiveAttributes(cluster, node.value);
   };
-  const ports = {
+  return {
     addresses: networks.attached.map(item => item.head),
     head: (ip: string) => {
       const { head, subnet, router, dns, domain } = networks.of(ip) ?? networks.main;
@@ -140,8 +145,6 @@ export async function startHttp(
     takeOnce: async (boot: Boot) => takeOnce(state, boot),
     statusSeconds: (uid: string) => Number(attributesOf(uid)?.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
   };
-  const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports));
-  stops.push(async () => plane.close());
 }
 
 function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts, 'kickstart' | 'iso'> {
@@ -156,6 +159,28 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
       return blob === undefined ? undefined : images.find(blob, path);
     },
   };
+}
+
+/** Answers whether nodes may be told of it: it listens, on the port that they know. It is no reason not to start. */
+export async function startSyslog(
+  { config, networks, directory, boots, log, now }: State,
+  stops: Stops,
+): Promise<boolean> {
+  if (!config['syslog.enabled']) return false;
+  const addresses = networks.attached.map(item => item.head);
+  const port = config['syslog.port'];
+  try {
+    const keep = boots.message.bind(boots);
+    const syslog = await startSyslogServer({ addresses, port, directory, log, now, keep });
+    stops.push(async () => syslog.close());
+    return port === 514;
+  } catch (error) {
+    log.warn(
+      { error: reasonOf(error) },
+      `syslog messages of booting nodes are not taken: port ${port} cannot be had; see syslog.port and syslog.enabled`,
+    );
+    return false;
+  }
 }
 
 /** Answers the way to the statistics, of all addresses together; none when TFTP is off. */
@@ -189,15 +214,16 @@ export async function startTftp(
   };
 }
 
+/** Answers the server; none when `dhcp.mode` is off. */
 export async function startDhcp(
   state: State,
-  { loaders, spares, served }: BootFiles,
+  { loaders, spares, served, takesLogs }: BootFiles & { takesLogs: boolean },
   { unknown, lent, leases }: { unknown: UnknownMachines; lent: Lent; leases: LeaseCount },
   stops: Stops,
-): Promise<void> {
+): Promise<DhcpServer | undefined> {
   const { config, networks, directory, boots, log, context, commander, now } = state;
   const { lending, quarantine } = lent;
-  if (config['dhcp.mode'] === 'off') return;
+  if (config['dhcp.mode'] === 'off') return undefined;
   const newNodes = new NewNodes({ context, commander, log, now });
   const options = {
     networks,
@@ -207,6 +233,7 @@ export async function startDhcp(
     log,
     loaders,
     served,
+    takesLogs,
     spares,
     chooseLoader: (node: string, files: readonly string[]) => loaderAfter(boots.of(node), files),
     leased: leases.given.bind(leases),
@@ -220,6 +247,7 @@ export async function startDhcp(
   };
   const dhcp = await starting('The DHCP server', 'dhcp.mode', async () => startDhcpServer(options));
   stops.push(async () => dhcp.close());
+  return dhcp;
 }
 
 function planOf({ cluster }: State, uid: string, withIscsi: boolean): PlanAnswer {

@@ -24,6 +24,8 @@ export interface Context {
   loaders: Loaders;
   /** Every file that firmware may fetch, by its name. */
   served?: Pick<ReadonlyMap<string, unknown>, 'has'> | undefined;
+  /** Whether the head takes syslog messages on port 514. */
+  takesLogs?: boolean | undefined;
   /** Loaders for nodes that failed with theirs, and which of several a node gets. */
   spares?: SpareLoaders | undefined;
   chooseLoader?: ((node: string, files: readonly string[]) => string | undefined) | undefined;
@@ -91,7 +93,7 @@ export function answer(request: Request, context: Context, arrival: Arrival): An
   if (typeof link === 'string') return { refusal: `${node.name}: ${link}`, level: 'warn' };
   const from = addressOf(network, context, arrival);
   const server = request.relay.server ?? from;
-  const { networks, config, directory, loaders, served, spares, chooseLoader, quarantined } = context;
+  const { networks, config, directory, loaders, served, spares, chooseLoader, quarantined, takesLogs } = context;
   return handler(request, node, {
     networks,
     config,
@@ -101,6 +103,7 @@ export function answer(request: Request, context: Context, arrival: Arrival): An
     spares,
     chooseLoader,
     quarantined,
+    takesLogs,
     network,
     link,
     server,

@@ -18,6 +18,7 @@ export const OPTIONS = {
   subnetMask: option(1, 'subnet mask', shapes.ip), //                                 RFC 2132 §3.3
   router: option(3, 'router', shapes.ips), //                                         RFC 2132 §3.5
   dns: option(6, 'domain name server', shapes.ips), //                                RFC 2132 §3.8
+  logServer: option(7, 'log server', shapes.ips), //                                  RFC 2132 §3.9
   hostName: option(12, 'host name', shapes.text), //                                  RFC 2132 §3.14
   domainName: option(15, 'domain name', shapes.text), //                              RFC 2132 §3.17
   broadcast: option(28, 'broadcast address', shapes.ip), //                           RFC 2132 §5.3

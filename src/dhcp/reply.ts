@@ -18,6 +18,8 @@ export interface Scene {
   network: BootNetwork;
   /** The server identifier. */
   server: string;
+  /** Whether the head takes syslog messages on port 514. */
+  takesLogs?: boolean | undefined;
 }
 
 export const EVERYONE = '255.255.255.255';
@@ -198,6 +200,9 @@ function settings(reply: Packet, request: Request, node: BootNode, scene: Scene)
   for (const code of request.parameters ?? ALL_SETTINGS) {
     if (code === OPTIONS.router.code && router) setOption(options, OPTIONS.router, [router]);
     else if (code === OPTIONS.dns.code && dns.length > 0) setOption(options, OPTIONS.dns, [...dns]);
+    // To who asks by name only: iPXE does. A running system has log servers of its own.
+    else if (code === OPTIONS.logServer.code && scene.takesLogs && request.parameters)
+      setOption(options, OPTIONS.logServer, [scene.network.head]);
     else if (code === OPTIONS.hostName.code && node.hostname) setOption(options, OPTIONS.hostName, node.hostname);
     else if (code === OPTIONS.domainName.code && domain) setOption(options, OPTIONS.domainName, domain);
     else if (code === OPTIONS.broadcast.code) setOption(options, OPTIONS.broadcast, subnet.broadcast);

@@ -45,6 +45,7 @@ export interface DhcpOptions {
   loaders: Loaders;
   served?: Context['served'];
   spares?: SpareLoaders;
+  takesLogs?: boolean;
   /** Which of several loaders a node gets. */
   chooseLoader?: (node: string, files: readonly string[]) => string | undefined;
   /** Told of each address given to a boot that is under way: only after it may the node have its script. */
@@ -65,6 +66,8 @@ export interface DhcpOptions {
 }
 
 export interface DhcpServer {
+  /** What each message is decided with, to ask without one. */
+  readonly context: Context;
   close(): Promise<void>;
 }
 
@@ -86,7 +89,7 @@ export async function startDhcpServer(options: DhcpOptions): Promise<DhcpServer>
     socket.on('message', (bytes, peer) => loop.receive(bytes, peer, door));
     socket.on('error', error => log.error({ part: 'dhcp' }, `The DHCP socket failed: ${error.message}`));
   }
-  return { close: async () => sockets.close() };
+  return { context: loop.context, close: async () => sockets.close() };
 }
 
 /** So many addresses are tried for one DISCOVER: a client waits for some seconds. */
@@ -102,7 +105,7 @@ class Loop {
   private readonly rate: Rate;
   private readonly quarantine: Quarantine;
   private readonly lending: Lending | undefined;
-  private readonly context: Context;
+  readonly context: DhcpOptions & Context;
 
   constructor(options: DhcpOptions, transmit: Send) {
     this.options = options;

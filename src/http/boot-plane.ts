@@ -25,7 +25,7 @@ import { takeHeartbeat, takeReport } from './node-reports.ts';
 import { send, sendInTurn, sendPlanned } from './planned-files.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { peerOf, text } from './replies.ts';
-import { GRUB, IPXE } from './script-languages.ts';
+import { GRUB, IPXE } from './script-language.ts';
 import { answerScript } from './script-routes.ts';
 import { sessionValues } from './session-values.ts';
 

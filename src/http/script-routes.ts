@@ -1,10 +1,11 @@
 // Stage 5 over HTTP: the script of a boot, in the language of the loader that asks.
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { readsOverIscsi } from '../boot/iscsi-access.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { kickstartProblem, type Refuse } from './installer-routes.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { peerOf, text } from './replies.ts';
-import type { Language } from './script-languages.ts';
+import { type Language, readScripts } from './script-language.ts';
 
 /** Stage 5: the plan is resolved and frozen, and the session minted; it is durable before its id is given away. */
 export async function answerScript(
@@ -26,7 +27,7 @@ export async function answerScript(
   }
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
-  const scripts = await readScripts(ports, language);
+  const scripts = await readScripts(ports.template, language);
   const unanswered = await kickstartProblem(ports, node.uid);
   // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
   const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
@@ -47,11 +48,6 @@ export async function answerScript(
     { audit: true, node: plan.node.name, boot: boot.id },
     `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
   );
-  return text(reply, 200, language.render(template, plan, id, ports, boot));
-}
-
-/** Every script that a plan may need, by its name. */
-async function readScripts(ports: BootPlanePorts, { files }: Language): Promise<Map<string, string>> {
-  const names = new Set(files);
-  return new Map(await Promise.all(Array.from(names, async name => [name, await ports.template(name)] as const)));
+  const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
+  return text(reply, 200, language.render(template, plan, { id, head: ports.head(plan.node.ip), iscsi }));
 }

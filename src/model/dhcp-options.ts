@@ -123,3 +123,23 @@ function rowOf(name: string): readonly [number, Writer] | undefined {
     value => (/^0x/i.test(value) ? hex(value) : parseIpv4(value.split(',')[0] ?? '') ? ips(value) : text(value)),
   ];
 }
+
+/** The name of an option code, and its value as an administrator writes it; hex digits where there is no better way. */
+export function describeDhcpOption(code: number, bytes: Uint8Array): { name?: string; value: string } {
+  const value = Buffer.from(bytes);
+  const [name, row] = Object.entries(NAMES).find(([, [known]]) => known === code) ?? [];
+  const isText = value.length > 0 && value.every(byte => byte >= 0x20 && byte < 0x7f);
+  const asHex = `0x${value.toString('hex')}`;
+  if (!row) return { value: isText ? value.toString('latin1') : asHex };
+  return { ...(name !== undefined && { name }), value: readBack(row[1], value, isText) ?? asHex };
+}
+
+function readBack(write: Writer, value: Buffer, isText: boolean): string | undefined {
+  if (write === text) return isText ? value.toString('latin1') : undefined;
+  if (write === ip || write === ips) {
+    if (value.length === 0 || value.length % 4 !== 0) return undefined;
+    return Array.from({ length: value.length / 4 }, (_, at) => value.subarray(at * 4, at * 4 + 4).join('.')).join(',');
+  }
+  if (write === hex || write === domains || write === routes) return undefined;
+  return [1, 2, 4].includes(value.length) ? String(value.readUIntBE(0, value.length)) : undefined;
+}

@@ -8,6 +8,7 @@ import { type Collected, collectGarbage, isBlobUsed } from '../../src/blobs/garb
 import { defaultConfig } from '../../src/config.ts';
 import { openKickstarts } from '../../src/daemon/kickstarts.ts';
 import { headSshKey, powerAccess, powerControl } from '../../src/daemon/power.ts';
+import { rehearsalAccess } from '../../src/daemon/rehearsal.ts';
 import { openState, type Stops } from '../../src/daemon/state.ts';
 import { UnknownMachines } from '../../src/daemon/unknown-machines.ts';
 import { silentLog } from '../../src/log.ts';
@@ -49,6 +50,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     kickstarts: openKickstarts(state),
     power: powerAccess(state, sshKey, powerControl(state, sshKey)),
     loaderPath: () => undefined,
+    rehearsal: rehearsalAccess(state, { served: new Map(), iscsi: undefined, sshKey, dhcp: undefined }),
     transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     leases: () => [],

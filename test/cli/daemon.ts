@@ -63,12 +63,14 @@ export class TestDaemon extends Programs {
   readonly config: string;
   /** TCP port of the boot plane. */
   readonly port: number;
-  private readonly child: ChildProcess;
+  private child: ChildProcess;
+  private readonly start: () => ChildProcess;
 
   private readonly said: string[];
 
   private constructor(
     parts: { folder: string; socket: string; config: string; port: number },
+    start: () => ChildProcess,
     child: ChildProcess,
     said: string[],
   ) {
@@ -79,15 +81,18 @@ export class TestDaemon extends Programs {
     this.socket = socket;
     this.config = config;
     this.child = child;
+    this.start = start;
   }
 
   /**
-   * @param more lines of the configuration file
+   * @param more lines of the configuration file; they replace those of the same keys
+   * @param prepare fills the folder of the state before the daemon opens it
    * @param within words before the program, such as those of a network namespace
    */
   static async start(
     more: readonly string[] = [],
     within: (words: readonly string[]) => string[] = words => [...words],
+    prepare: (state: string) => Promise<void> = async () => {},
   ): Promise<TestDaemon> {
     const folder = await mkdtemp(join(tmpdir(), 'muster-cli-'));
     const socket = join(folder, 'admin.sock');
@@ -103,18 +108,24 @@ export class TestDaemon extends Programs {
       `paths.kickstarts = "${join(folder, 'kickstarts')}"`,
       `http.port = ${port}`,
       `power.drivers = "${join(folder, 'power.d')}"`,
-      ...more,
-    ];
+    ].filter(line => !more.some(other => other.split(' =')[0] === line.split(' =')[0]));
+    lines.push(...more);
     writeFileSync(config, `${lines.join('\n')}\n`);
+    await prepare(join(folder, 'state'));
     const [program = '', ...words] = within([process.execPath, MAIN, '--config', config]);
-    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
     const log: string[] = [];
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => log.push(chunk.toString()));
+    const begin = (): ChildProcess => {
+      const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'pipe'] });
+      for (const stream of [child.stdout, child.stderr])
+        stream.on('data', (chunk: Buffer) => log.push(chunk.toString()));
+      return child;
+    };
+    const child = begin();
     await ready(child).catch(async error => {
       await rm(folder, { recursive: true, force: true });
       throw error;
     });
-    return new TestDaemon({ folder, socket, config, port }, child, log);
+    return new TestDaemon({ folder, socket, config, port }, begin, child, log);
   }
 
   /** Everything the daemon has logged. */
@@ -126,9 +137,21 @@ export class TestDaemon extends Programs {
     return this.child.pid;
   }
 
-  async stop(): Promise<void> {
+  /** Ends it, and starts it again when `meanwhile` is done. */
+  async restart(meanwhile: () => Promise<void> = async () => {}): Promise<void> {
+    await this.end();
+    await meanwhile();
+    this.child = this.start();
+    await ready(this.child);
+  }
+
+  private async end(): Promise<void> {
     const ended = new Promise(resolve => this.child.once('exit', resolve));
     if (this.child.exitCode === null && this.child.kill('SIGTERM')) await ended;
+  }
+
+  async stop(): Promise<void> {
+    await this.end();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

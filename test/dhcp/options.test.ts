@@ -8,6 +8,7 @@ const ROWS: Record<keyof typeof OPTIONS, [code: number, value: unknown, hex: str
   subnetMask: [1, '255.255.255.0', 'ffffff00'],
   router: [3, ['10.54.0.254'], '0a3600fe'],
   dns: [6, ['10.54.0.1', '8.8.8.8'], '0a36000108080808'],
+  logServer: [7, ['10.54.0.1'], '0a360001'],
   hostName: [12, 'n0', '6e30'],
   domainName: [15, 'c.l', '632e6c'],
   broadcast: [28, '10.54.0.255', '0a3600ff'],

@@ -10,7 +10,7 @@ const event = (at: number, stage: BootEvent['stage'], error?: string): BootEvent
 });
 
 function timeline(outcome: Timeline['outcome'], events: BootEvent[], more: Partial<Timeline> = {}): Timeline {
-  return { id: 'b1', started: 100, outcome, rows: [], actions: [], events, ...more };
+  return { id: 'b1', started: 100, outcome, rows: [], actions: [], messages: [], events, ...more };
 }
 
 /** A daemon whose answers are these, one after the other; `undefined` is no answer; the last one stays. */

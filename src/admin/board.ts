@@ -1,0 +1,146 @@
+// The cluster on one board: how many nodes are in which state and at which stage, and those to look at first.
+import { furthestStage } from '../boot/boot.ts';
+import { STAGES, type Stage } from '../boot/journey.ts';
+import { NODE_STATES, type NodeState } from '../boot/status.ts';
+import { MusterError } from '../errors.ts';
+import type { Entry } from '../model/cluster.ts';
+import { nearest } from '../nearest.ts';
+import { BOARD_SORTS, type Board, type BoardRow, type BoardSort, type ShownTransfer } from './contract.ts';
+import type { AdminPorts } from './server.ts';
+import { whyAtOnce } from './why-facts.ts';
+
+export interface BoardQuery {
+  sort: BoardSort;
+  /** Only nodes in this state. */
+  state: NodeState | undefined;
+  /** Only nodes whose name has this in it. */
+  match: string;
+  /** Rows from this one on, and how many. */
+  first: number;
+  rows: number;
+}
+
+/** Where each state stands when trouble goes first. */
+const TROUBLE: Readonly<Record<NodeState, number>> = { failed: 0, booting: 1, down: 2, unknown: 3, local: 4, up: 5 };
+
+interface Seen {
+  node: Entry<'node'>;
+  state: NodeState;
+  stage: Stage | undefined;
+  /** Milliseconds since 1970 of the last that was heard of it, and of the beginning of its boot. */
+  last: number;
+  started: number;
+}
+
+/** One pass over all nodes; `why` is asked only for the rows that are shown, so that ten thousand nodes cost little. */
+export function boardOf(ports: AdminPorts, query: BoardQuery): Board {
+  const now = ports.now();
+  const states = Object.fromEntries(NODE_STATES.map(state => [state, 0])) as Board['states'];
+  const stages = Object.fromEntries(STAGES.map(stage => [stage, 0])) as Board['stages'];
+  const power = { on: 0, off: 0, unknown: 0 };
+  const seen: Seen[] = [];
+  for (const node of ports.cluster.all('node')) {
+    const one = look(ports, node);
+    states[one.state] += 1;
+    power[ports.statuses.power(node.uid, one.state) ?? 'unknown'] += 1;
+    if (one.stage && (one.state === 'booting' || one.state === 'failed')) stages[one.stage] += 1;
+    if (query.state !== undefined && one.state !== query.state) continue;
+    if (query.match === '' || node.value.name.includes(query.match)) seen.push(one);
+  }
+  if (query.sort !== 'name') seen.sort(query.sort === 'trouble' ? byTrouble : byTime);
+  const transfers = ports.transfers();
+  const sending = new Map(transfers.map(transfer => [transfer.node, transfer]));
+  const shown = seen.slice(query.first, query.first + query.rows);
+  const { name, version, uptime } = ports.health();
+  return {
+    at: now,
+    head: name,
+    version,
+    uptime,
+    nodes: ports.cluster.count('node'),
+    states,
+    stages,
+    power,
+    images: totalOf(transfers),
+    matched: seen.length,
+    rows: shown.map(one => rowOf(ports, one, now, sending.get(one.node.value.name))),
+  };
+}
+
+function look({ boots, statuses }: AdminPorts, node: Entry<'node'>): Seen {
+  const boot = boots.current(node.uid);
+  const { state, lastSeen = 0 } = statuses.of(node.uid);
+  return {
+    node,
+    state,
+    stage: boot && furthestStage(boot),
+    last: Math.max(lastSeen, boot?.ended ?? 0, boot?.events.at(-1)?.at ?? boot?.started ?? 0),
+    started: boot?.started ?? 0,
+  };
+}
+
+function byTrouble(left: Seen, right: Seen): number {
+  return TROUBLE[left.state] - TROUBLE[right.state] || byTime(left, right);
+}
+
+/** Those that were silent for longest go first; those that were never heard of, last. */
+function byTime(left: Seen, right: Seen): number {
+  return (left.last || Number.MAX_VALUE) - (right.last || Number.MAX_VALUE);
+}
+
+function rowOf(ports: AdminPorts, seen: Seen, now: number, transfer: ShownTransfer | undefined): BoardRow {
+  const { node, state, stage, last, started } = seen;
+  const { verdict, rule, cause, remedy } = whyAtOnce(ports, node, transfer);
+  const power = ports.statuses.power(node.uid, state);
+  return {
+    uid: node.uid,
+    name: node.value.name,
+    state,
+    ...(stage && { stage }),
+    ...(last > 0 && { quiet: (now - last) / 1000 }),
+    ...(started > 0 && { seconds: (now - started) / 1000 }),
+    ...(power && { power }),
+    verdict,
+    rule,
+    cause,
+    ...(remedy && { remedy }),
+    ...(transfer && { transfer }),
+  };
+}
+
+function totalOf(transfers: readonly ShownTransfer[]): Board['images'] {
+  const running = transfers.filter(({ state }) => state === 'running');
+  const rate = running.reduce((sum, item) => sum + (item.rate ?? 0), 0);
+  const left = transfers.reduce((sum, item) => sum + item.size - item.done, 0);
+  return {
+    running: running.length,
+    queued: transfers.length - running.length,
+    rate,
+    left,
+    ...(rate > 0 && { seconds: left / rate }),
+  };
+}
+
+/** The query of a request, each value checked. */
+export function readBoardQuery(query: Record<string, string | string[] | undefined>): BoardQuery {
+  const word = <T extends string>(name: string, words: readonly T[]): T | undefined => {
+    const given = query[name];
+    if (given === undefined || given === '') return undefined;
+    if ((words as readonly unknown[]).includes(given)) return given as T;
+    const close = nearest(String(given), words);
+    const hint = close ? `did you mean '${close}'?` : `there are ${words.join(', ')}`;
+    throw new MusterError('bad-value', `${name}=${String(given)} is not known; ${hint}`);
+  };
+  const count = (name: string, fallback: number, most: number): number => {
+    const given = Number(query[name] ?? fallback);
+    if (Number.isInteger(given) && given >= 0 && given <= most) return given;
+    throw new MusterError('bad-value', `${name}=${String(query[name])} must be a whole number from 0 to ${most}.`);
+  };
+  return {
+    sort: word('sort', BOARD_SORTS) ?? 'trouble',
+    state: word('state', NODE_STATES),
+    match: String(query['match'] ?? ''),
+    first: count('first', 0, 1_000_000),
+    rows: count('rows', 50, 500),
+  };
+}

@@ -1,0 +1,207 @@
+// What a boot would be answered now, and with an update that is only tried: on a copy of the objects, which nobody else sees.
+import { planBoot } from '../boot/plan.ts';
+import { MusterError } from '../errors.ts';
+import { effectiveAttributes, isTrue } from '../model/attributes.ts';
+import { type ChangeContext, type Plan, planAttributes, planUpdate } from '../model/changes.ts';
+import type { Cluster, Entry } from '../model/cluster.ts';
+import { fieldsOf, fileFields, type Kind } from '../model/kinds.ts';
+import { isSecretName, MASK } from '../model/secrets.ts';
+import { selectOne } from '../model/select.ts';
+import { copyOf, tryPlan } from '../model/what-if.ts';
+import { nearest } from '../nearest.ts';
+import type { Firmware, Rehearsal, RehearsedStage } from './contract.ts';
+import { lineDifferences } from './line-differences.ts';
+import type { AdminPorts } from './server.ts';
+
+/** Whose boot: a node, or a hardware address that is none's. */
+export interface RehearsalQuestion {
+  mac: string;
+  /** Of a node. */
+  uid?: string;
+  firmware: Firmware;
+}
+
+/** What the daemon answers, with the decisions of its servers. */
+export interface RehearsalAccess {
+  run(cluster: Cluster, question: RehearsalQuestion): Promise<RehearsedStage[]>;
+  /** The firmware that a node was last seen to boot by. */
+  lastFirmware(uid: string): Firmware | undefined;
+  /** The node that an unknown machine becomes with `accept_new_nodes`. */
+  newcomer(cluster: Cluster, mac: string): Plan;
+}
+
+/** A file as it would be stored, told by its digest alone. */
+export interface TriedFile {
+  sha256: string;
+  /** Bytes. */
+  size: number;
+  /** Of a kernel. */
+  release?: string;
+}
+
+/** By name: a text, null to clear an attribute, or a file. */
+export type Update = Readonly<Record<string, string | null | TriedFile>>;
+
+export async function rehearsalOf(
+  ports: AdminPorts,
+  whose: { mac: string; node?: Entry<'node'> },
+  asked: { firmware?: Firmware | undefined; update: Update },
+): Promise<Rehearsal> {
+  const { cluster, rehearsal } = ports;
+  const { mac, node } = whose;
+  const last = node && rehearsal.lastFirmware(node.uid);
+  const firmware = asked.firmware ?? last ?? 'efi64';
+  const question = { mac, firmware, ...(node && { uid: node.uid }) };
+  const stages = await rehearsal.run(cluster, question);
+  const remarks = remarksOf(ports, whose);
+  const isTrying = Object.keys(asked.update).length > 0;
+  const changed = isTrying ? await tried(ports, node, asked.update) : undefined;
+  const moved = node && changed?.get('node', node.uid);
+  const after = changed && (await rehearsal.run(changed, { ...question, mac: moved?.value.mac ?? mac }));
+  return {
+    ...(node && { uid: node.uid, name: node.value.name }),
+    mac,
+    firmware,
+    ...(asked.firmware === undefined && {
+      assumed: last ? 'it booted so last' : 'no boot of it was seen; --arch says which',
+    }),
+    remarks,
+    stages,
+    ...(after && { update: toldUpdate(asked.update), after, differences: differencesOf(stages, after) }),
+  };
+}
+
+function remarksOf(ports: AdminPorts, { mac, node }: { mac: string; node?: Entry<'node'> }): string[] {
+  const { cluster, rehearsal } = ports;
+  if (!node) {
+    if (!cluster.settings?.accept_new_nodes)
+      return [
+        `${mac} is no node's: it is ignored, and listed by 'muster node unknown'. 'muster node create mac=${mac}' makes it a node.`,
+      ];
+    try {
+      const copy = copyOf(cluster);
+      const plan = rehearsal.newcomer(copy, mac);
+      tryPlan(copy, plan, ports.now());
+      const made = copy.get('node', plan.uids[0] ?? '')?.value;
+      return [
+        `accept_new_nodes is set: its first DISCOVER is not answered, and makes it the node ${made?.name} with ${made?.ip}; its next is answered.`,
+      ];
+    } catch (error) {
+      if (error instanceof MusterError)
+        return [`accept_new_nodes is set, and yet it cannot become a node: ${error.message}`];
+      throw error;
+    }
+  }
+  const ignored = effectiveAttributes(cluster, node.value).get('_no_boot');
+  return ignored && isTrue(ignored.value)
+    ? [`_no_boot=${ignored.value} (${ignored.source}): DHCP does not answer it.`]
+    : [];
+}
+
+/** The objects with the update done. */
+async function tried(ports: AdminPorts, node: Entry<'node'> | undefined, update: Update): Promise<Cluster> {
+  const copy = copyOf(ports.cluster);
+  const context: ChangeContext = { ...ports.context, cluster: copy };
+  const now = (): number => ports.now();
+  const { groups, own, nodeFields, bootFields } = sorted(update);
+  for (const [group, attributes] of groups)
+    tryPlan(copy, planAttributes(copy, 'attrib', [selectOne(copy, 'attrib', group)], attributes), now());
+  const whose = (): Entry<'node'> => {
+    const entry = node && copy.get('node', node.uid);
+    if (entry) return entry;
+    throw new MusterError('bad-usage', "An update is tried on a node, and this hardware address is none's.");
+  };
+  if (Object.keys(own).length > 0) tryPlan(copy, planAttributes(copy, 'node', [whose()], own), now());
+  if (Object.keys(nodeFields).length > 0) tryPlan(copy, planUpdate(context, 'node', [whose()], nodeFields), now());
+  if (Object.keys(bootFields).length === 0) return copy;
+  const config = bootConfigOf(copy, whose());
+  const { fields, fixed } = splitFiles(bootFields, now());
+  tryPlan(copy, planUpdate(context, 'boot', [config], fields, fixed), now());
+  return copy;
+}
+
+/** The boot config that the node would boot by. */
+function bootConfigOf(cluster: Cluster, node: Entry<'node'>): Entry<'boot'> {
+  const wanted = effectiveAttributes(cluster, node.value).get('_boot_config')?.value;
+  const config = wanted === undefined ? undefined : (cluster.byName('boot', wanted) ?? cluster.get('boot', wanted));
+  if (config) return config;
+  const answer = planBoot(cluster, node);
+  throw new MusterError('bad-usage', `There is no boot config to update: ${'refusal' in answer ? answer.refusal : ''}`);
+}
+
+type Fields = Record<string, Update[string]>;
+
+/** Attributes begin with `_`; other names are fields of the boot config where it has them, else of the node. A prefix says which. */
+function sorted(update: Update) {
+  const groups = new Map<string, Record<string, string | null>>();
+  const own: Record<string, string | null> = {};
+  const [nodeFields, bootFields]: [Fields, Fields] = [{}, {}];
+  for (const [name, value] of Object.entries(update)) {
+    const [, group, attribute] = /^%([^.]+)\.(.+)$/.exec(name) ?? [];
+    if (group !== undefined && attribute !== undefined) {
+      groups.set(group, { ...groups.get(group), [attribute]: textOf(name, value) });
+      continue;
+    }
+    const [, prefix, rest = name] = /^(node|boot)\.(.+)$/.exec(name) ?? [];
+    if (rest.startsWith('_') && prefix !== 'boot') own[rest] = textOf(name, value);
+    else if (prefix === 'boot' || (prefix === undefined && has('boot', rest) && rest !== 'name'))
+      bootFields[rest] = value;
+    else if (prefix === 'node' || has('node', rest)) nodeFields[rest] = value;
+    else throw unknownName(name);
+  }
+  return { groups, own, nodeFields, bootFields };
+}
+
+function has(kind: Kind, name: string): boolean {
+  return fieldsOf(kind).some(row => row.name === name);
+}
+
+function unknownName(name: string): MusterError {
+  const names = [...new Set([...fieldsOf('boot'), ...fieldsOf('node')].map(row => row.name))];
+  const close = nearest(name, names);
+  const hint = close ? `did you mean '${close}'?` : `there are ${names.join(', ')}, and attributes such as _boot_style`;
+  return new MusterError('unknown-field', `Neither a boot config nor a node has a field '${name}'; ${hint}`);
+}
+
+function textOf(name: string, value: Update[string]): string | null {
+  if (typeof value === 'string' || value === null) return value;
+  throw new MusterError('bad-value', `${name} is an attribute, and no file.`);
+}
+
+/** Files become the fields that a stored file has. */
+function splitFiles(given: Fields, mtime: number): { fields: Fields; fixed: Record<string, unknown> } {
+  const fields: Fields = {};
+  const fixed: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given)) {
+    if (typeof value !== 'object' || value === null) fields[name] = value;
+    else if (!fileFields('boot').includes(name))
+      throw new MusterError('bad-value', `${name} of a boot config is no file.`);
+    else {
+      const { release, ...file } = value;
+      fixed[name] = { ...file, mtime };
+      if (name === 'kernel') fixed['release'] = release ?? '';
+    }
+  }
+  return { fields, fixed };
+}
+
+function toldUpdate(update: Update): Record<string, string | null> {
+  return Object.fromEntries(
+    Object.entries(update).map(([name, value]) => {
+      if (typeof value === 'object') return [name, value && `sha256 ${value.sha256}`];
+      return [name, isSecretName(name) ? MASK : value];
+    }),
+  );
+}
+
+function differencesOf(before: readonly RehearsedStage[], after: readonly RehearsedStage[]): Rehearsal['differences'] {
+  return before.flatMap((stage, index) => {
+    const other = after[index];
+    const lines = other ? lineDifferences(linesOf(stage), linesOf(other)) : [];
+    return lines.length === 0 ? [] : [{ number: stage.number, stage: stage.stage, lines }];
+  });
+}
+
+function linesOf({ result, summary, lines }: RehearsedStage): string[] {
+  return [`${result}: ${summary}`, ...lines];
+}

@@ -1,0 +1,132 @@
+// `muster boot explain`: what a boot would be answered at each stage, and what an update would change of it.
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { FIRMWARES, type Rehearsal, type RehearsedStage } from '../admin/contract.ts';
+import { MusterError, reasonOf } from '../errors.ts';
+import { kernelRelease } from '../image/kernel-release.ts';
+import { fileFields } from '../model/kinds.ts';
+import { readAssignments } from './assignments.ts';
+import { printData } from './listing.ts';
+import { chosen } from './selection.ts';
+import type { Action, Context, Option } from './table.ts';
+
+const FIRMWARE_NAMES = Object.keys(FIRMWARES);
+
+/** The options that say of which boot, and with which update. */
+export const REHEARSAL_OPTIONS: Option[] = [
+  {
+    flags: '--arch <firmware>',
+    meaning: `the firmware: ${FIRMWARE_NAMES.join(', ')}; that of the last boot when not given`,
+    takes: { words: FIRMWARE_NAMES },
+  },
+  {
+    flags: '--update <name=value...>',
+    meaning:
+      'say what would change if this were set: attributes of the node (_boot_style=roram) or of a group (%gpu._boot_style=roram), fields of its boot config (cmdline=, image=, kernel=@FILE), fields of the node (ip=, groups=, node.cmdline=)',
+    repeats: true,
+    takes: 'update',
+  },
+  {
+    flags: '--clear <attribute>',
+    meaning: 'say what would change if this attribute of the node were cleared',
+    repeats: true,
+    takes: 'attribute-names',
+  },
+];
+
+/** Whether an action's options ask for the stages. */
+export function asksForStages({ options }: Context['given']): boolean {
+  return ['arch', 'update', 'clear'].some(name => options[name] !== undefined);
+}
+
+export const bootExplain: Action = {
+  name: 'explain',
+  words: '[nodes...]',
+  takes: { names: 'node' },
+  summary:
+    'what the nodes would be answered at each stage of a boot, to the last DHCP option, without a packet sent; -i names nodes here too',
+  options: REHEARSAL_OPTIONS,
+  examples: [
+    'muster boot explain n37',
+    'muster boot explain n37 --arch http',
+    'muster boot explain n37 --update _boot_style=roram cmdline="console=ttyS0 quiet"',
+    'muster boot explain 52:54:00:12:34:56',
+  ],
+  run: explainStages,
+};
+
+export async function explainStages(context: Context): Promise<number> {
+  const { client, given, terminal } = context;
+  const { arch, update = [], clear = [] } = given.options as { arch?: string; update?: string[]; clear?: string[] };
+  // `--update` takes all words behind it; those that are no assignment are nodes.
+  const words = [...given.words, ...update.filter(word => !word.includes('='))];
+  const query = chosen(given, words);
+  if (Object.keys(query).length === 0)
+    throw new MusterError('bad-usage', "'explain' needs a node, or a MAC address: muster boot explain n37");
+  const body = {
+    ...(arch !== undefined && { arch }),
+    update: {
+      ...(await withFiles(readAssignments(update.filter(word => word.includes('='))))),
+      ...Object.fromEntries(clear.map(name => [name, null])),
+    },
+  };
+  const found = await client.call<Rehearsal[]>('POST', '/api/v1/nodes/rehearse', query, body);
+  if (given.json || given.yaml) printData(terminal, given, found);
+  else terminal.write(found.map(one => rehearsalText(context, one)).join('\n'));
+  return found.some(({ stages, after }) => (after ?? stages).some(({ result }) => result === 'refused')) ? 1 : 0;
+}
+
+/** `kernel=@FILE` by its digest: no byte is sent. */
+async function withFiles(given: Record<string, string>): Promise<Record<string, unknown>> {
+  const files = fileFields('boot');
+  const result: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(given)) {
+    const field = name.replace(/^boot\./, '');
+    result[name] = files.includes(field) && value.startsWith('@') ? await digestOf(field, value.slice(1)) : value;
+  }
+  return result;
+}
+
+async function digestOf(field: string, file: string): Promise<{ sha256: string; size: number; release?: string }> {
+  try {
+    const hash = createHash('sha256');
+    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
+    const { size } = await stat(file);
+    const release = field === 'kernel' ? await kernelRelease(file) : undefined;
+    return { sha256: hash.digest('hex'), size, ...(release !== undefined && { release }) };
+  } catch (error) {
+    if (error instanceof MusterError) throw error;
+    throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+function rehearsalText({ terminal }: Context, found: Rehearsal): string {
+  const { name, mac, firmware, assumed, remarks, stages, update, differences = [] } = found;
+  const who = name === undefined ? `${mac}, which is no node's` : `${name} (${mac})`;
+  const lines = [
+    `${terminal.bold(who)} by ${firmware} firmware${assumed ? ` (${assumed})` : ''}: nothing was sent, nothing was changed`,
+    ...remarks.map(text => `  ${text}`),
+  ];
+  if (!update) return `${[...lines, ...stages.flatMap(stage => stageLines(terminal, stage))].join('\n')}\n`;
+  const words = Object.entries(update).map(([key, value]) => (value === null ? `${key} cleared` : `${key}=${value}`));
+  lines.push(`  With ${words.join(', ')}:${differences.length === 0 ? ' nothing would change.' : ''}`);
+  for (const { number, stage, lines: changed } of differences) {
+    lines.push(`  ${String(number).padStart(2)} ${terminal.bold(stage)}`);
+    lines.push(...changed.map(line => `     ${line.startsWith('-') ? terminal.red(line) : terminal.green(line)}`));
+  }
+  return `${lines.join('\n')}\n`;
+}
+
+function stageLines(
+  terminal: Context['terminal'],
+  { number, stage, result, summary, lines }: RehearsedStage,
+): string[] {
+  const mark = { answered: terminal.green('✓'), refused: terminal.red('✗'), skipped: ' ' }[result];
+  const words =
+    result === 'skipped' ? terminal.dim(`(${summary})`) : result === 'refused' ? terminal.red(summary) : summary;
+  return [
+    `  ${String(number).padStart(2)} ${mark} ${terminal.bold(stage.padEnd(10))} ${words}`,
+    ...lines.map(line => `       ${line}`),
+  ];
+}

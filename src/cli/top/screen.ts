@@ -1,0 +1,92 @@
+// A whole terminal for one program: the other screen, keys one by one, and everything as it was at the end, however that comes.
+import { keysIn } from './keys.ts';
+
+const ENTER = '\u001b[?1049h\u001b[?25l\u001b[2J';
+const LEAVE = '\u001b[?25h\u001b[?1049l';
+
+export interface ScreenEvents {
+  key(name: string): void;
+  /** The screen is of another size, or must be drawn anew. */
+  redraw(): void;
+  /** A signal, the end of the input, or Ctrl-C: the program is to end. */
+  end(): void;
+}
+
+export class Screen {
+  private readonly events: ScreenEvents;
+  private isOpen = false;
+  private readonly undo: (() => void)[] = [];
+
+  constructor(events: ScreenEvents) {
+    this.events = events;
+  }
+
+  get size(): { width: number; height: number } {
+    return { width: process.stdout.columns || 80, height: process.stdout.rows || 24 };
+  }
+
+  open(): void {
+    this.take();
+    this.on(process.stdout, 'resize', () => this.events.redraw());
+    this.on(process.stdin, 'end', () => this.events.end());
+    this.on(process.stdin, 'data', (chunk: string) => {
+      for (const name of keysIn(chunk)) this.pressed(name);
+    });
+    // A terminal that is gone can be written to no more.
+    this.on(process.stdout, 'error', () => this.events.end());
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
+      this.on(process, signal, () => this.events.end());
+    this.on(process, 'SIGCONT', () => {
+      if (this.isOpen) return;
+      this.take();
+      this.events.redraw();
+    });
+    // What nobody foresaw: the terminal is given back before the error is told on it.
+    this.on(process, 'exit', () => this.leave());
+  }
+
+  /** Gives the terminal back. */
+  close(): void {
+    this.leave();
+    for (const undo of this.undo.splice(0)) undo();
+    process.stdin.pause();
+  }
+
+  /** Line after line from the top; what stood there before is written over, so that nothing flickers. */
+  draw(lines: readonly string[]): void {
+    if (this.isOpen)
+      process.stdout.write(`\u001b[H${lines.map(line => `${line}\u001b[0m\u001b[K`).join('\r\n')}\u001b[J`);
+  }
+
+  private pressed(name: string): void {
+    if (name === 'interrupt') this.events.end();
+    else if (name === 'suspend') this.suspend();
+    else this.events.key(name);
+  }
+
+  /** Ctrl-Z: the shell gets its terminal, and SIGCONT takes it again. */
+  private suspend(): void {
+    this.leave();
+    process.kill(process.pid, 'SIGSTOP');
+  }
+
+  private take(): void {
+    this.isOpen = true;
+    process.stdin.setEncoding('utf8');
+    process.stdin.setRawMode?.(true);
+    process.stdin.resume();
+    process.stdout.write(ENTER);
+  }
+
+  private leave(): void {
+    if (!this.isOpen) return;
+    this.isOpen = false;
+    process.stdin.setRawMode?.(false);
+    process.stdout.write(LEAVE);
+  }
+
+  private on(emitter: NodeJS.EventEmitter, name: string, listener: (chunk: string) => void): void {
+    emitter.on(name, listener);
+    this.undo.push(() => emitter.off(name, listener));
+  }
+}

@@ -1,0 +1,100 @@
+// The DHCP stages of a rehearsal: what is asked in a node's name, and the answer with its fields and options in words.
+import type { RehearsedPacket } from '../admin/contract.ts';
+import type { Context } from '../dhcp/exchange.ts';
+import { answer } from '../dhcp/exchange.ts';
+import { getOption, MESSAGE, OPTIONS, type Option } from '../dhcp/options.ts';
+import { NO_ADDRESS, type Packet } from '../dhcp/packet.ts';
+import { proxyAnswer } from '../dhcp/proxy.ts';
+import { type Asker, converse, type Said } from '../dhcp/rehearse.ts';
+import { describeDhcpOption } from '../model/dhcp-options.ts';
+import type { BootNetwork } from '../networks.ts';
+import { ipFromNumber, ipToNumber } from '../wire/ip.ts';
+
+/** Which machine asks, from which network. */
+export interface Machine {
+  mac: string;
+  architecture: number;
+  network: BootNetwork;
+  /** The address it has, or gets from another server. */
+  ip: string;
+}
+
+/** Puts the exchange of a firmware, or of iPXE, to the decision of the server that runs. */
+export function exchangeOf(machine: Machine, kind: Asker['kind'], context: Context, isProxy: boolean): Said[] {
+  const { mac, architecture, network, ip } = machine;
+  const relay = network.attached ? undefined : relayOf(network);
+  const asker = { mac, kind, architecture, relay };
+  const arrival = { network: network.attached ? network : context.networks.main, broadcast: network.attached };
+  return converse(
+    asker,
+    (request, at, port) => (isProxy ? proxyAnswer(request, context, at, port) : answer(request, context, at)),
+    arrival,
+    isProxy ? { address: ip } : undefined,
+  );
+}
+
+/** The relay agent of a network without an interface of the head. */
+function relayOf({ relays, router, subnet }: BootNetwork): string {
+  return relays[0] ?? (router || ipFromNumber(ipToNumber(subnet.network) + 1));
+}
+
+/** What is said of one message, for people. */
+export function linesOf({ question, answer: given, reply }: Said): string[] {
+  if ('refusal' in given) return [`${question}: no answer: ${given.refusal}`];
+  if ('accepted' in given || !reply) return [`${question}: no reply: ${'accepted' in given ? given.accepted : ''}`];
+  const { destination, from } = given;
+  const { kind, yiaddr, siaddr, file, options } = packetOf(reply);
+  const by = destination.to === 'relay' ? 'the relay agent ' : '';
+  return [
+    `${question}: ${kind}, from ${from} to ${by}${destination.address}`,
+    `  yiaddr (address): ${yiaddr}`,
+    `  siaddr (next-server): ${siaddr}`,
+    `  file: ${file || '(empty)'}`,
+    ...options.map(({ code, name, value }) => `  option ${code} ${name}: ${value}`),
+  ];
+}
+
+/** A reply in words. */
+export function packetOf(reply: Packet): RehearsedPacket {
+  const type = getOption(reply.options, OPTIONS.messageType);
+  return {
+    kind: type === undefined ? '?' : (KINDS.get(type) ?? String(type)),
+    yiaddr: reply.yiaddr,
+    siaddr: reply.siaddr,
+    file: reply.file,
+    options: Array.from(reply.options, ([code, value]) => describe(code, value)),
+  };
+}
+
+const KINDS = new Map(Object.entries(MESSAGE).map(([name, type]): [number, string] => [type, name.toUpperCase()]));
+const ROWS = new Map<number, Option<unknown>>(
+  Object.values(OPTIONS).map(row => [row.code, row as unknown as Option<unknown>]),
+);
+
+function describe(code: number, bytes: Buffer): RehearsedPacket['options'][number] {
+  const row = ROWS.get(code);
+  const told = describeDhcpOption(code, bytes);
+  const name = row?.name ?? told.name ?? '(no name)';
+  return { code, name, value: wordsOf(code, bytes, row) ?? told.value, hex: bytes.toString('hex') };
+}
+
+function wordsOf(code: number, bytes: Buffer, row: Option<unknown> | undefined): string | undefined {
+  if (code === OPTIONS.messageType.code) return KINDS.get(bytes[0] ?? 0);
+  if (code === OPTIONS.machineIdentifier.code && bytes.every(byte => byte === 0)) return 'as the client sends it';
+  const value = row?.shape.read(bytes, row.name);
+  if (value === undefined || Buffer.isBuffer(value)) return undefined;
+  return Array.isArray(value) ? value.join(',') : String(value);
+}
+
+/** The file that firmware loads by the last reply it has, by TFTP from an address, or by a URL. */
+export function loadedBy(said: readonly Said[]): { from: string; file: string } | { url: string } | undefined {
+  for (const { reply } of said.toReversed()) {
+    if (!reply) continue;
+    const named = getOption(reply.options, OPTIONS.bootFileName)?.replace(/\0+$/, '');
+    const file = reply.file || named;
+    if (!file) continue;
+    if (/^https?:/.test(named ?? file)) return { url: named ?? file };
+    return { from: reply.siaddr === NO_ADDRESS ? '' : reply.siaddr, file };
+  }
+  return undefined;
+}

@@ -1,0 +1,161 @@
+// A boot without a packet: what this head would answer at each stage, asked of the very decisions that the servers make.
+// Nothing is sent, no session is minted, no address is given, and no secret is told.
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { FIRMWARES, type Firmware, type RehearsedStage } from '../admin/contract.ts';
+import type { RehearsalAccess, RehearsalQuestion } from '../admin/rehearsal.ts';
+import type { Boot } from '../boot/boot.ts';
+import { clusterDirectory } from '../boot/cluster-directory.ts';
+import { STAGES, type Stage } from '../boot/journey.ts';
+import { GRUB_FILES } from '../boot/loaders.ts';
+import type { Context } from '../dhcp/exchange.ts';
+import type { Said } from '../dhcp/rehearse.ts';
+import { reasonOf } from '../errors.ts';
+import { planCreate } from '../model/changes.ts';
+import type { Cluster } from '../model/cluster.ts';
+import { findFile } from '../tftp/names.ts';
+import { openKickstarts } from './kickstarts.ts';
+import { newcomerFields } from './new-nodes.ts';
+import { exchangeOf, linesOf, loadedBy, type Machine, packetOf } from './rehearsal-dhcp.ts';
+import { rehearseRoot, rehearseScript } from './rehearsal-script.ts';
+import { stage } from './rehearsal-stage.ts';
+import { bootPlanePorts, type HttpParts } from './servers.ts';
+import type { State } from './state.ts';
+
+export interface RehearsalParts extends Omit<HttpParts, 'kickstarts'> {
+  /** What the DHCP server decides with; none when `dhcp.mode` is off. */
+  dhcp: Context | undefined;
+}
+
+/** What the admin API asks. */
+export function rehearsalAccess(state: State, parts: RehearsalParts): RehearsalAccess {
+  return {
+    run: async (cluster, question) => rehearse(state, parts, cluster, question),
+    lastFirmware: uid => lastFirmware(state.boots.of(uid)),
+    newcomer: (cluster, mac) => {
+      const context = { ...state.context, cluster };
+      return planCreate(context, 'node', [newcomerFields(context, { mac, architecture: 'not seen' })]);
+    },
+  };
+}
+
+/** The ten stages as they would be with these objects, which may be others than those in force. */
+export async function rehearse(
+  state: State,
+  parts: RehearsalParts,
+  cluster: Cluster,
+  question: RehearsalQuestion,
+): Promise<RehearsedStage[]> {
+  const view = { ...state, cluster, directory: clusterDirectory(cluster) };
+  const ports = bootPlanePorts(view, { ...parts, kickstarts: openKickstarts(view) });
+  const node = question.uid === undefined ? undefined : cluster.get('node', question.uid);
+  const machine: Machine = {
+    mac: question.mac,
+    architecture: FIRMWARES[question.firmware],
+    network: (node && state.networks.of(node.value.ip)) ?? state.networks.main,
+    ip: node?.value.ip ?? '',
+  };
+  const context = parts.dhcp && { ...parts.dhcp, directory: view.directory };
+  const isProxy = state.config['dhcp.mode'] === 'proxy';
+  const firmware = context && exchangeOf(machine, 'firmware', context, isProxy);
+  const loading = firmware && loadedBy(firmware);
+  const stages: RehearsedStage[] = firmware
+    ? [dhcpStage('offered', firmware.slice(0, 1)), dhcpStage('addressed', firmware.slice(1))]
+    : [noDhcp('offered'), noDhcp('addressed')];
+  if (firmware && !loading)
+    return ended(
+      stages,
+      stages.some(({ result }) => result === 'refused'),
+    );
+  stages.push(await loaderStage(state, parts.served, loading));
+  const isGrub = loading !== undefined && Object.values(GRUB_FILES).includes(nameOf(loading));
+  const ipxe = context && !isGrub ? exchangeOf(machine, 'ipxe', context, isProxy) : undefined;
+  if (ipxe) stages.push(dhcpStage('ipxe', ipxe));
+  else
+    stages.push(
+      isGrub ? stage('ipxe', 'skipped', 'GRUB takes the place of iPXE, and keeps the address') : noDhcp('ipxe'),
+    );
+  if (!node || stages.some(({ result }) => result === 'refused')) return ended(stages, true);
+  const granted = [...(firmware ?? []), ...(ipxe ?? [])].some(({ answer }) => 'grant' in answer && answer.grant);
+  const mayAsk = granted || state.boots.mayMint(node.uid);
+  const scripts = await rehearseScript(ports, node, { isGrub, mayAsk });
+  stages.push(...scripts.stages);
+  if (!scripts.plan) return ended(stages, true);
+  stages.push(...rehearseRoot(ports, scripts.plan, node, state.governor.list().length));
+  return stages;
+}
+
+/** The architecture that a node was last seen to boot by. */
+export function lastFirmware(boots: readonly Boot[]): Firmware | undefined {
+  for (const boot of boots.toReversed())
+    for (const { stage: name, detail = '' } of boot.events.toReversed()) {
+      if (!['offered', 'addressed', 'ipxe'].includes(name)) continue;
+      const number = Number(/\((\d+)\)/.exec(detail)?.[1] ?? Number.NaN);
+      const known = Object.entries(FIRMWARES).find(([, code]) => code === number || (code === 7 && number === 9));
+      if (known) return known[0] as Firmware;
+    }
+  return undefined;
+}
+
+/** What comes after the stage at which a boot ends. */
+function ended(stages: RehearsedStage[], isRefused: boolean): RehearsedStage[] {
+  const why = isRefused ? 'the boot ends before' : 'not a part of this boot';
+  const seen = new Set(stages.map(({ stage: name }) => name));
+  return [...stages, ...STAGES.filter(name => !seen.has(name)).map(name => stage(name, 'skipped', why))];
+}
+
+function noDhcp(name: Stage): RehearsedStage {
+  return stage(
+    name,
+    'skipped',
+    'dhcp.mode is off: another server answers, and must give the address that the node has here',
+  );
+}
+
+function dhcpStage(name: Stage, said: readonly Said[]): RehearsedStage {
+  const refused = said.find(({ answer }) => 'refusal' in answer);
+  const refusal = refused && 'refusal' in refused.answer ? refused.answer.refusal : undefined;
+  const summary =
+    refusal ??
+    said.map(({ answer }) => ('text' in answer ? answer.text : 'accepted' in answer ? answer.accepted : '')).join('; ');
+  return stage(name, refusal === undefined ? 'answered' : 'refused', summary, {
+    lines: said.flatMap(linesOf),
+    packets: said.flatMap(({ reply }) => (reply ? [packetOf(reply)] : [])),
+  });
+}
+
+function nameOf(loading: NonNullable<ReturnType<typeof loadedBy>>): string {
+  return 'url' in loading ? decodeURIComponent(loading.url.split('/').at(-1) ?? '') : loading.file;
+}
+
+/** The file that is given when the firmware asks for what DHCP named. */
+async function loaderStage(
+  { config }: State,
+  served: ReadonlyMap<string, string>,
+  loading: ReturnType<typeof loadedBy>,
+): Promise<RehearsedStage> {
+  if (!loading) return noDhcp('loader');
+  const how = 'url' in loading ? loading.url : `TFTP from ${loading.from}, file ${loading.file}`;
+  if (!('url' in loading) && !config['tftp.enabled'])
+    return stage('loader', 'refused', `${how}: tftp.enabled is false in the configuration of the head`);
+  const found = findFile(served, nameOf(loading));
+  if ('refused' in found) return stage('loader', 'refused', `${how}: ${found.refused}`);
+  try {
+    const content = typeof found.source === 'string' ? await readFile(found.source) : found.source;
+    const sha256 = createHash('sha256').update(content).digest('hex');
+    const file = {
+      name: found.name,
+      size: content.length,
+      sha256,
+      ...(typeof found.source === 'string' && { path: found.source }),
+    };
+    const lines = [
+      `size: ${file.size} bytes`,
+      `sha256: ${sha256}`,
+      ...(file.path === undefined ? [] : [`read from: ${file.path}`]),
+    ];
+    return stage('loader', 'answered', how, { lines, files: [file] });
+  } catch (error) {
+    return stage('loader', 'refused', `${how}: the head cannot read it: ${reasonOf(error)}`);
+  }
+}

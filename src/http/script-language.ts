@@ -1,0 +1,58 @@
+// The languages in which a loader is told what to boot, iPXE's and GRUB's: which file of boot-scripts/ a plan takes, and how it is filled in.
+import type { IscsiAccess } from '../boot/iscsi-access.ts';
+import type { BootPlan } from '../boot/plan.ts';
+import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from '../boot/script.ts';
+import { STYLES } from '../boot/styles/style.ts';
+import { type HeadFacts, loadersUrl, sessionUrl } from './session-values.ts';
+
+/** What a script is filled in with, beside the plan. */
+export interface ScriptFacts {
+  /** The session's id. */
+  id: string;
+  head: Pick<HeadFacts, 'address' | 'port'>;
+  /** What the boot logs in with over iSCSI, for a style that does. */
+  iscsi?: IscsiAccess | undefined;
+  /** From 0 to 1, for the waits before the next try. */
+  random?: () => number;
+}
+
+export interface Language {
+  /** The file for a node that cannot boot now. */
+  refused: string;
+  /** The file in boot-scripts/ for a plan. */
+  file(plan: BootPlan): string;
+  files: readonly string[];
+  render(template: string, plan: BootPlan, facts: ScriptFacts): string;
+  renderRefusal(template: string, name: string, reason: string, random?: () => number): string;
+}
+
+export const IPXE: Language = {
+  refused: 'refused.ipxe',
+  files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
+  file: plan => STYLES[plan.style]?.script(plan) ?? '',
+  render(template, plan, { id, head, iscsi, random }) {
+    const more = { loaders: loadersUrl(head), ...(iscsi && { iscsi }) };
+    return renderScript(template, plan, sessionUrl(head, id), more, random);
+  },
+  renderRefusal,
+};
+
+export const GRUB: Language = {
+  refused: 'refused.grub',
+  files: ['refused.grub', 'netboot.grub', 'live.grub', 'local.grub'],
+  file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
+  render(template, plan, { id, head }) {
+    const url = new URL(sessionUrl(head, id));
+    return renderGrubScript(template, plan, url.host, url.pathname);
+  },
+  renderRefusal: renderGrubRefusal,
+};
+
+/** Every script that a plan may need, by its name. */
+export async function readScripts(
+  template: (name: string) => Promise<string>,
+  { files }: Language,
+): Promise<Map<string, string>> {
+  const names = new Set(files);
+  return new Map(await Promise.all(Array.from(names, async name => [name, await template(name)] as const)));
+}

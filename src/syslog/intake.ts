@@ -1,0 +1,62 @@
+// Which messages are kept: those of known nodes that boot, no more in a second than a boot has to say. Decisions, no sockets.
+
+import type { BootMessage } from '../boot/boot.ts';
+import type { Directory } from '../boot/directory.ts';
+import { decodeSyslog } from './packet.ts';
+
+export interface IntakePorts {
+  directory: Pick<Directory, 'nodeByIp'>;
+  now(): number;
+  /** Puts a message on the timeline of the node's boot, when one is under way. */
+  keep(node: string, message: BootMessage): void;
+}
+
+/** Datagrams of one node: so many at once, and so many a second from then on. The kernel's first words are hundreds of lines. */
+const BURST = 200;
+const PER_SECOND = 20;
+/** Of all nodes together. */
+const TOTAL_BURST = 5000;
+const TOTAL_PER_SECOND = 2000;
+/** Nodes whose allowance is remembered. */
+const REMEMBERED = 20_000;
+
+interface Bucket {
+  left: number;
+  at: number;
+}
+
+export class Intake {
+  private readonly ports: IntakePorts;
+  private readonly buckets = new Map<string, Bucket>();
+  private total: Bucket;
+
+  constructor(ports: IntakePorts) {
+    this.ports = ports;
+    this.total = { left: TOTAL_BURST, at: ports.now() };
+  }
+
+  /** Answers why a datagram was dropped; undefined when it was taken. */
+  take(datagram: Buffer, peer: string): 'unknown' | 'too many' | undefined {
+    const now = this.ports.now();
+    const node = this.ports.directory.nodeByIp(peer);
+    if (!node) return 'unknown';
+    const bucket = this.buckets.get(node.uid) ?? { left: BURST, at: now };
+    this.buckets.delete(node.uid);
+    const oldest = this.buckets.size >= REMEMBERED ? this.buckets.keys().next().value : undefined;
+    if (oldest !== undefined) this.buckets.delete(oldest);
+    this.buckets.set(node.uid, bucket);
+    if (!spend(bucket, now, BURST, PER_SECOND) || !spend(this.total, now, TOTAL_BURST, TOTAL_PER_SECOND))
+      return 'too many';
+    for (const { severity, app, text } of decodeSyslog(datagram))
+      if (text !== '') this.ports.keep(node.uid, { at: now, severity, ...(app && { app }), text });
+    return undefined;
+  }
+}
+
+function spend(bucket: Bucket, now: number, burst: number, perSecond: number): boolean {
+  bucket.left = Math.min(burst, bucket.left + (Math.max(0, now - bucket.at) / 1000) * perSecond);
+  bucket.at = now;
+  if (bucket.left < 1) return false;
+  bucket.left -= 1;
+  return true;
+}
