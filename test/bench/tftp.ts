@@ -17,6 +17,9 @@ const LOADS = [
   { clients: 64, blksize: 1468, window: 16 },
   { clients: 1000, blksize: 1468, window: 16 },
 ];
+/** The first load with as many clients as there will be, and what is repeated for the memory. */
+const HEAVIEST = { clients: 1000, blksize: 1468, window: 1 };
+const LOADED = LOADS.findIndex(({ clients }) => clients === HEAVIEST.clients);
 const ROUNDS = 5;
 const SECONDS = 2;
 const FILE = 'loader.efi';
@@ -35,6 +38,11 @@ export async function* benchTftp(): AsyncGenerator<BenchRow> {
   const servers = serversOf(folder);
   const running = await Promise.all(servers.map(async server => server.start()));
   await delay(500);
+  const memory = (): { ours: number; peer: number } => {
+    const [ours = 0, , peer = 0] = running.map(({ child }) => costOf(child.pid ?? 0).memory);
+    return { ours, peer };
+  };
+  const memories: { ours: number; peer: number }[] = [];
   try {
     for (const load of LOADS) {
       const found: number[][] = servers.map(() => []);
@@ -46,9 +54,13 @@ export async function* benchTftp(): AsyncGenerator<BenchRow> {
         const peerName = servers[index + 1]?.name ?? '';
         yield row({ case: name, ours, peer, peerName, unit: 'MB/s', higherIsBetter: true });
       }
+      memories.push(memory());
     }
-    const [ours = 0, , peer = 0] = running.map(({ child }) => costOf(child.pid ?? 0).memory);
-    yield row({ case: 'memory afterwards', ours, peer, peerName: 'dnsmasq', unit: 'MiB', higherIsBetter: false });
+    const words = { peerName: 'dnsmasq', unit: 'MiB', higherIsBetter: false };
+    yield row({ case: 'memory after 1,000 clients', ...(memories[LOADED] ?? memory()), ...words });
+    for (let round = 0; round < 9; round += 1)
+      for (const server of [servers[0], servers[2]]) if (server) await measure(server, HEAVIEST);
+    yield row({ case: 'memory after ten times the load', ...memory(), ...words });
   } finally {
     for (const server of running) await server.stop();
     await rm(folder, { recursive: true, force: true });
