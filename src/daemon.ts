@@ -23,6 +23,9 @@ import { version } from './package-root.ts';
 import type { TftpStats } from './tftp/server.ts';
 import { parseSubnet, type Subnet } from './wire/ip.ts';
 
+/** What iPXE and DHCP option 7 know: another port cannot be told. */
+const SYSLOG_PORT = 514;
+
 export interface Daemon {
   stop(): Promise<void>;
 }
@@ -51,11 +54,11 @@ async function start(config: Config, log: Log, stops: Stops): Promise<void> {
   const iscsi = await startIscsi(state, stops);
   const kickstarts = openKickstarts(state);
   const sshKey = await headSshKey(state);
-  const plane = { served: files.served, iscsi, kickstarts, sshKey };
+  const syslogPort = await startSyslog(state, stops);
+  const plane = { served: files.served, iscsi, kickstarts, sshKey, syslogPort };
   await startHttp(state, plane, stops);
   const tftp = await startTftp(state, files.served, stops);
-  const takesLogs = await startSyslog(state, stops);
-  const dhcp = await startDhcp(state, { ...files, takesLogs }, unknown, stops);
+  const dhcp = await startDhcp(state, { ...files, takesLogs: syslogPort === SYSLOG_PORT }, unknown, stops);
   const rehearsal = rehearsalAccess(state, { ...plane, dhcp: dhcp?.context });
   startRouterAdvertiser(state, stops);
   const control = powerControl(state, sshKey);
