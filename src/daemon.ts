@@ -35,6 +35,9 @@ import { version } from './package-root.ts';
 import type { TftpStats } from './tftp/server.ts';
 import { parseSubnet, type Subnet } from './wire/ip.ts';
 
+/** What iPXE and DHCP option 7 know: another port cannot be told. */
+const SYSLOG_PORT = 514;
+
 export interface Daemon {
   /** To be called when keys of the configuration in use have new values. */
   reloaded(): void;
@@ -65,10 +68,11 @@ async function start(config: Config, networks: Networks, log: Log, stops: Stops)
   const iscsi = await startIscsi(state, stops);
   const kickstarts = openKickstarts(state);
   const sshKey = await headSshKey(state);
-  const plane = { served: files.served, iscsi, kickstarts, sshKey };
+  const syslogPort = await startSyslog(state, stops);
+  const plane = { served: files.served, iscsi, kickstarts, sshKey, syslogPort };
   await startHttp(state, plane, stops);
   const tftp = await startTftp(state, files.served, stops);
-  const takesLogs = await startSyslog(state, stops);
+  const takesLogs = syslogPort === SYSLOG_PORT;
   const lent = await openLeases(state);
   const leases = new LeaseCount();
   const dhcp = await startDhcp(state, { ...files, takesLogs }, { unknown, lent, leases }, stops);

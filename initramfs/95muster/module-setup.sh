@@ -55,7 +55,7 @@ install() {
         inst_multiple curl || return 1
         inst_simple "$moddir/lib/http_curl" /usr/lib/muster/lib/http_client
     fi
-    for name in base report http memory fetch network iscsi unpack disk disk_layout cache rw_overlayfs rw_rwtab root start_agent; do
+    for name in base report http memory fetch network syslog iscsi unpack disk disk_layout cache rw_overlayfs rw_rwtab root start_agent; do
         inst_simple "$moddir/lib/$name" "/usr/lib/muster/lib/$name"
     done
     for name in "$moddir"/styles/*; do inst_simple "$name" "/usr/lib/muster/styles/${name##*/}"; done
@@ -64,6 +64,8 @@ install() {
     # `cp` must be the image's own: busybox keeps no extended attributes, which carry file capabilities.
     inst_multiple cp mount umount modprobe || return 1
     inst_multiple -o unsquashfs
+    # What tells the head the kernel's words, where there is no busybox.
+    inst_multiple -o logger dmesg
     # Style disked; an image without them boots by every other style.
     inst_multiple -o blkid mkfs.ext4 e2fsck sfdisk udevadm sync touch
     inst_simple /etc/mke2fs.conf

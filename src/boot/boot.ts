@@ -77,9 +77,15 @@ const MESSAGE_LIMIT = 100;
 
 /** Answers by how many messages the boot has more than before. */
 export function addMessage(boot: Boot, message: BootMessage): number {
-  const before = boot.messages?.length ?? 0;
-  boot.messages = [...(boot.messages ?? []), message].slice(-MESSAGE_LIMIT);
-  return boot.messages.length - before;
+  const messages = [...(boot.messages ?? []), message];
+  const before = messages.length - 1;
+  // Information (6) and debug go before what may be the reason.
+  if (messages.length > MESSAGE_LIMIT) {
+    const least = messages.findIndex(({ severity }) => severity >= 6);
+    messages.splice(Math.max(0, least), 1);
+  }
+  boot.messages = messages;
+  return messages.length - before;
 }
 
 export function addAction(boot: Boot, action: BootAction): void {

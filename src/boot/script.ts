@@ -57,18 +57,24 @@ export function renderGrubRefusal(template: string, name: string, reason: string
 
 /** What scripts of styles that boot from a disk have besides. */
 export interface ScriptValues {
+  /** The address that takes iPXE's words as syslog on port 514; empty for none. */
+  syslog?: string;
   /** The URL below which loader files are, without a slash behind. */
   loaders?: string;
   /** What iPXE logs in with over iSCSI. */
   iscsi?: Pick<IscsiAccess, 'portal' | 'target' | 'initiator' | 'user' | 'secret'>;
 }
 
-function localValues({ sanboot }: BootPlan, { loaders = '', iscsi }: ScriptValues): Record<string, string> {
+function localValues(
+  { sanboot }: BootPlan,
+  { loaders = '', syslog = '', iscsi }: ScriptValues,
+): Record<string, string> {
   const [address = '', port = ''] = iscsi?.portal.split(':') ?? [];
   // RFC 4173 §5: iscsi:<server>:<protocol>:<port>:<LUN>:<target>
   const ours = iscsi ? `iscsi:${address}::${port}:0:${iscsi.target}` : '';
   return {
     LOADERS: loaders,
+    SYSLOG: syslog,
     SANBOOT: sanboot && 'words' in sanboot ? sanboot.words : ours,
     INITIATOR: iscsi?.initiator ?? '',
     USER: iscsi?.user ?? '',

@@ -89,6 +89,8 @@ export interface HttpParts {
   served: ReadonlyMap<string, string>;
   iscsi: Iscsi | undefined;
   kickstarts: Kickstarts;
+  /** The port of the syslog receiver, when there is one. */
+  syslogPort: number | undefined;
   /** The key by which the head reaches its nodes. */
   sshKey: SshKey | undefined;
 }
@@ -100,7 +102,10 @@ export async function startHttp(state: State, parts: HttpParts, stops: Stops): P
 }
 
 /** What the boot plane asks of the state. */
-export function bootPlanePorts(state: State, { served, iscsi, kickstarts, sshKey }: HttpParts): BootPlanePorts {
+export function bootPlanePorts(
+  state: State,
+  { served, iscsi, kickstarts, sshKey, syslogPort }: HttpParts,
+): BootPlanePorts {
   const { config, networks, cluster, directory, boots, statuses, log, blobs, saver } = state;
   const attributesOf = (uid: string) => {
     const node = cluster.get('node', uid);
@@ -119,6 +124,7 @@ export function bootPlanePorts(state: State, { served, iscsi, kickstarts, sshKey
         domain,
         failureSeconds: config['boot.failure_seconds'],
         ...(sshKey && { sshKey: sshKey.publicKey }),
+        ...(syslogPort !== undefined && { syslogPort }),
       };
     },
     directory,
@@ -161,25 +167,25 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
   };
 }
 
-/** Answers whether nodes may be told of it: it listens, on the port that they know. It is no reason not to start. */
+/** Answers its port; none when it does not listen, which is no reason not to start. */
 export async function startSyslog(
   { config, networks, directory, boots, log, now }: State,
   stops: Stops,
-): Promise<boolean> {
-  if (!config['syslog.enabled']) return false;
+): Promise<number | undefined> {
+  if (!config['syslog.enabled']) return undefined;
   const addresses = networks.attached.map(item => item.head);
   const port = config['syslog.port'];
   try {
     const keep = boots.message.bind(boots);
     const syslog = await startSyslogServer({ addresses, port, directory, log, now, keep });
     stops.push(async () => syslog.close());
-    return port === 514;
+    return port;
   } catch (error) {
     log.warn(
       { error: reasonOf(error) },
       `syslog messages of booting nodes are not taken: port ${port} cannot be had; see syslog.port and syslog.enabled`,
     );
-    return false;
+    return undefined;
   }
 }
 

@@ -9,7 +9,7 @@ import { type HeadFacts, loadersUrl, sessionUrl } from './session-values.ts';
 export interface ScriptFacts {
   /** The session's id. */
   id: string;
-  head: Pick<HeadFacts, 'address' | 'port'>;
+  head: Pick<HeadFacts, 'address' | 'port' | 'syslogPort'>;
   /** What the boot logs in with over iSCSI, for a style that does. */
   iscsi?: IscsiAccess | undefined;
   /** From 0 to 1, for the waits before the next try. */
@@ -31,7 +31,8 @@ export const IPXE: Language = {
   files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
   file: plan => STYLES[plan.style]?.script(plan) ?? '',
   render(template, plan, { id, head, iscsi, random }) {
-    const more = { loaders: loadersUrl(head), ...(iscsi && { iscsi }) };
+    const syslog = head.syslogPort === 514 ? head.address : '';
+    const more = { loaders: loadersUrl(head), syslog, ...(iscsi && { iscsi }) };
     return renderScript(template, plan, sessionUrl(head, id), more, random);
   },
   renderRefusal,

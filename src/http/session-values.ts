@@ -11,6 +11,8 @@ export interface HeadFacts {
   dns: readonly string[];
   domain: string;
   failureSeconds: number;
+  /** The UDP port on which the head takes syslog messages; none when it takes none. */
+  syslogPort?: number;
   /** The head's public ssh key, as a line of authorized_keys; none when it has none. */
   sshKey?: string;
 }
@@ -58,6 +60,7 @@ export function sessionValues(
     MUSTER_DISK_WIPE: plan.disk?.wipe === false ? 'changed' : 'always',
     MUSTER_STATUS_SECS: plan.statusSeconds,
     MUSTER_FAILURE_SECS: head.failureSeconds,
+    MUSTER_SYSLOG: head.syslogPort === undefined ? '' : `${head.address}:${head.syslogPort}`,
     MUSTER_SSH_KEY: head.sshKey ?? '',
     ...(iscsi && {
       MUSTER_ISCSI_PORTAL: iscsi.portal,

@@ -2,7 +2,7 @@
 
 import type { BootMessage } from '../boot/boot.ts';
 import type { Directory } from '../boot/directory.ts';
-import { decodeSyslog } from './packet.ts';
+import { decodeSyslog, severityOf } from './packet.ts';
 
 export interface IntakePorts {
   directory: Pick<Directory, 'nodeByIp'>;
@@ -14,6 +14,8 @@ export interface IntakePorts {
 /** Datagrams of one node: so many at once, and so many a second from then on. The kernel's first words are hundreds of lines. */
 const BURST = 200;
 const PER_SECOND = 20;
+/** RFC 5424 §6.2.1: behind it are information and debug. */
+const NOTICE = 5;
 /** Of all nodes together. */
 const TOTAL_BURST = 5000;
 const TOTAL_PER_SECOND = 2000;
@@ -45,18 +47,21 @@ export class Intake {
     const oldest = this.buckets.size >= REMEMBERED ? this.buckets.keys().next().value : undefined;
     if (oldest !== undefined) this.buckets.delete(oldest);
     this.buckets.set(node.uid, bucket);
-    if (!spend(bucket, now, BURST, PER_SECOND) || !spend(this.total, now, TOTAL_BURST, TOTAL_PER_SECOND))
-      return 'too many';
+    // Information may take half of what a node has: a kernel's first hundreds of lines leave room for its errors.
+    const reserve = severityOf(datagram) > NOTICE ? BURST / 2 : 0;
+    const isAllowed =
+      spend(bucket, now, BURST, PER_SECOND, reserve) && spend(this.total, now, TOTAL_BURST, TOTAL_PER_SECOND, 0);
+    if (!isAllowed) return 'too many';
     for (const { severity, app, text } of decodeSyslog(datagram))
       if (text !== '') this.ports.keep(node.uid, { at: now, severity, ...(app && { app }), text });
     return undefined;
   }
 }
 
-function spend(bucket: Bucket, now: number, burst: number, perSecond: number): boolean {
+function spend(bucket: Bucket, now: number, burst: number, perSecond: number, reserve: number): boolean {
   bucket.left = Math.min(burst, bucket.left + (Math.max(0, now - bucket.at) / 1000) * perSecond);
   bucket.at = now;
-  if (bucket.left < 1) return false;
+  if (bucket.left < 1 + reserve) return false;
   bucket.left -= 1;
   return true;
 }

@@ -29,6 +29,12 @@ export function decodeSyslog(datagram: Buffer): SyslogMessage[] {
   return lines.filter(line => line.trim() !== '').map(decodeLine);
 }
 
+/** Of a datagram's first message, from its PRI alone. */
+export function severityOf(datagram: Buffer): number {
+  const digits = /^<(\d{1,3})>/.exec(datagram.toString('latin1', 0, 5))?.[1];
+  return digits === undefined ? USER_NOTICE & 7 : Number(digits) & 7;
+}
+
 function decodeLine(line: string): SyslogMessage {
   // RFC 5424 §6.2.1: PRI is one to three digits, 191 at most
   const [whole = '', digits = ''] = /^<(\d{1,3})>/.exec(line) ?? [];

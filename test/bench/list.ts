@@ -27,7 +27,7 @@ export const BENCHES: readonly Bench[] = [
   },
   {
     name: 'tftp',
-    summary: 'a loader to 1, 64 and 1,000 clients, against tftpd-hpa and dnsmasq',
+    summary: 'a loader to 1, 64 and 1,000 clients, against tftpd-hpa, dnsmasq and atftpd',
     run: () => benchTftp(),
   },
 ];

@@ -1,4 +1,4 @@
-// A loader of 1 MB by TFTP against tftpd-hpa and dnsmasq: clients in one process, by turns, block sizes and windows of firmware.
+// A loader of 1 MB by TFTP against tftpd-hpa, dnsmasq and atftpd: clients in one process, by turns, block sizes and windows of firmware.
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -91,6 +91,16 @@ function serversOf(folder: string): Server[] {
       address: '127.0.69.2',
       port: 69,
       start: async () => serve(['dnsmasq', [...dnsmasq, '--bind-interfaces', '--except-interface=eth0', ...tftp]]),
+    },
+    {
+      name: 'atftpd',
+      address: '127.0.69.3',
+      port: 69,
+      start: async () =>
+        serve([
+          'atftpd',
+          ['--daemon', '--no-fork', '--bind-address', '127.0.69.3', '--maxthread', '4000', '--user', 'root', folder],
+        ]),
     },
   ];
 }

@@ -87,14 +87,15 @@ restart_node() { echo REBOOT; exit 3; }
 pause() { echo "$1" >>"$MUSTER_RUN/pauses"; }
 `;
 
-/** Runs a piece of script after all parts of the initramfs; ended after 20 s. */
+/** Runs a piece of script after all parts of the initramfs; ended after 20 s. @param within words before the shell's own */
 export async function runParts(
   shell: string,
   place: Place,
   script: string,
   env: Record<string, string> = {},
+  within: readonly string[] = [],
 ): Promise<ShellResult> {
-  const [command = '', ...words] = SHELLS[shell] ?? [];
+  const [command = '', ...words] = [...within, ...(SHELLS[shell] ?? [])];
   const child = spawn(command, [...words, '-c', PRELUDE + script], {
     env: { ...process.env, ...place.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

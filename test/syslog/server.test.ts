@@ -58,6 +58,9 @@ test('only addresses of nodes, and a flood of one takes nothing from another', t
   for (let count = 0; count < 10_000; count += 1) intake.take(Buffer.from('<3>flood'), '10.54.0.1');
   t.is(kept.get('10.54.0.1'), 200);
   t.is(intake.take(Buffer.from('<3>x'), '10.54.0.1'), 'too many');
+  for (let count = 0; count < 1000; count += 1) intake.take(Buffer.from('<6>words'), '10.54.0.3');
+  t.is(kept.get('10.54.0.3'), 100, 'information leaves room for errors');
+  t.is(intake.take(Buffer.from('<3>the reason'), '10.54.0.3'), undefined);
   t.is(intake.take(Buffer.from('<3>heard'), '10.54.0.2'), undefined);
   now = 1000;
   t.is(intake.take(Buffer.from('<3>later'), '10.54.0.1'), undefined);
@@ -78,6 +81,10 @@ test('messages stand on the boot under way, the newest hundred; none on a node t
   if (!boot) throw new Error('no boot');
   const { messages } = timelineOf(boot);
   t.deepEqual([messages.length, messages[0]?.text, messages.at(-1)?.text], [100, 'line 150', 'line 249']);
+  boots.message(entry.uid, { at: clock.now, severity: 3, text: 'the reason' });
+  for (let count = 0; count < 150; count += 1) say('more');
+  t.is(timelineOf(boot).messages[0]?.text, 'the reason', 'information goes before errors');
+  say('line 249');
   boots.up(boot, {});
   say('afterwards');
   t.is(timelineOf(boot).messages.at(-1)?.text, 'line 249');
