@@ -13,6 +13,7 @@ const COMMON = [
   'nearest.ts',
   'package-root.ts',
   'config.ts',
+  'config-values.ts',
   'process',
 ];
 const ALLOWED: Record<string, string[]> = {
@@ -23,7 +24,8 @@ const ALLOWED: Record<string, string[]> = {
   'nearest.ts': [],
   'package-root.ts': [],
   'networks.ts': ['wire'],
-  'config.ts': ['wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts'],
+  'config-values.ts': ['wire', 'networks.ts', 'log.ts'],
+  'config.ts': ['config-values.ts', 'wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts'],
   process: ['errors.ts'],
   model: COMMON,
   boot: [...COMMON, 'model'],

@@ -1,6 +1,6 @@
 // One boot of one node: its frozen plan, its session, its timeline.
 import { createHash } from 'node:crypto';
-import type { LoaderName } from '../config.ts';
+import type { LoaderName } from '../config-values.ts';
 import { STAGES, type Stage, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 

@@ -1,6 +1,6 @@
 // What is asking for an address: iPXE, a firmware that wants a loader, or a system that already runs.
 // Asked by the DHCP server for every message; what differs between firmware is a row in `quirks`.
-import type { LoaderName } from '../config.ts';
+import type { LoaderName } from '../config-values.ts';
 import { refusalByQuirk } from './quirks.ts';
 
 /** What a DHCP client says of itself. */

@@ -1,5 +1,5 @@
 // The journey of a boot, written once: every server reports its stage by it, the command line and the docs print it.
-import type { LoaderName } from '../config.ts';
+import type { LoaderName } from '../config-values.ts';
 
 export interface JourneyStage {
   /** 1 to 10, the order on the wire. */

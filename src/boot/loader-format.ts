@@ -1,5 +1,5 @@
 // Whether a loader file can run on a kind of firmware, by its first bytes. Pure.
-import type { LoaderName } from '../config.ts';
+import type { LoaderName } from '../config-values.ts';
 
 /** How much of a file has to be read: the DOS header, and the PE header behind it. */
 export const LOADER_HEAD = 4096;

@@ -1,7 +1,7 @@
 // What a client loads next: a loader file by TFTP or HTTP, or (iPXE) its script; or nothing, with the reason.
 // Asked by the DHCP server for every OFFER and ACK.
 import { basename } from 'node:path';
-import type { LoaderName } from '../config.ts';
+import type { LoaderName } from '../config-values.ts';
 import type { Identity } from './identify.ts';
 import { grubFile, type Loaders, type SpareLoaders, wireName } from './loaders.ts';
 

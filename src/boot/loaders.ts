@@ -1,6 +1,6 @@
 // The loader files: where distributions put them, and under which name they are served.
 import { basename } from 'node:path';
-import { LOADER_NAMES, type LoaderName } from '../config.ts';
+import { LOADER_NAMES, type LoaderName } from '../config-values.ts';
 
 /** Loader files (absolute paths) by client architecture. */
 export type Loaders = Partial<Record<LoaderName, string>>;

@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { LOADER_HEAD, loaderMismatch } from '../boot/loader-format.ts';
 import type { Loaders } from '../boot/loaders.ts';
 import { fillTemplate } from '../boot/script.ts';
-import { type Config, LOADER_NAMES } from '../config.ts';
+import type { Config } from '../config.ts';
+import { LOADER_NAMES } from '../config-values.ts';
 import type { Networks } from '../networks.ts';
 import { packageRoot } from '../package-root.ts';
 

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { findLoaders, GRUB_FILES } from '../boot/loaders.ts';
-import type { LoaderName } from '../config.ts';
+import type { LoaderName } from '../config-values.ts';
 import { loaderMismatches } from '../daemon/boot-files.ts';
 import { findInterface } from '../daemon/preflight.ts';
 import { reasonOf } from '../errors.ts';

@@ -2,7 +2,7 @@ import test from 'ava';
 import type { Identity } from '../../src/boot/identify.ts';
 import { targetFor } from '../../src/boot/loader.ts';
 import { findLoaders, servedLoaders } from '../../src/boot/loaders.ts';
-import type { LoaderName } from '../../src/config.ts';
+import type { LoaderName } from '../../src/config-values.ts';
 
 const PLANE = { address: '10.54.0.1', httpPort: 8080 };
 const LOADERS = {
