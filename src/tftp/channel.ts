@@ -5,7 +5,7 @@ import type { Place } from './admission.ts';
 import type { Timed } from './deadlines.ts';
 import type { Negotiated } from './options.ts';
 import { decodePacket, ERROR_CODE, encodeError, encodeOack } from './packet.ts';
-import { blocksOfDatagram, dataPackets, openSegmenting } from './segments.ts';
+import { blocksOfDatagram, dataPackets, openSegmenting, type Segmenting } from './segments.ts';
 import { type Action, Transfer } from './transfer.ts';
 
 export interface Client {
@@ -50,6 +50,7 @@ export class Channel implements Place, Timed {
   private isShared = false;
   /** Blocks that one send may carry, because the system cuts them apart. */
   private together = 1;
+  private segmenting: Segmenting | undefined;
   private oack: Buffer | undefined;
   private done = false;
 
@@ -95,11 +96,11 @@ export class Channel implements Place, Timed {
     socket.on('error', error => this.fail(`no socket: ${error.message}`, false));
     socket.once('listening', () => this.begin(work));
     const { blockSize, windowSize } = work.terms;
-    const fd = libc && windowSize > 1 ? openSegmenting(libc, localAddress, blockSize) : undefined;
-    if (fd === undefined) socket.bind({ address: localAddress, port: 0, exclusive: true });
+    this.segmenting = libc && windowSize > 1 ? openSegmenting(libc, localAddress, blockSize) : undefined;
+    if (!this.segmenting) socket.bind({ address: localAddress, port: 0, exclusive: true });
     else {
       this.together = blocksOfDatagram(blockSize);
-      socket.bind({ fd });
+      socket.bind({ fd: this.segmenting.fd });
     }
   }
 
@@ -168,15 +169,21 @@ export class Channel implements Place, Timed {
     for (let from = first; from <= last; from += this.together) {
       const to = Math.min(last, from + this.together - 1);
       const packets = dataPackets(content, terms.blockSize, from, to);
-      if (to === from) this.socket.send(packets, port, address);
+      if (!this.segmenting) this.socket.send(packets, port, address);
       else this.socket.send(packets, port, address, error => error && this.sendApart(from, to));
     }
   }
 
-  /** The device of this client's wire cuts nothing (EIO), or its frames are shorter (EINVAL): each block by itself, from now on. */
+  /**
+   * The frames of this client's wire are shorter (EMSGSIZE), or its device cuts nothing (EIO, EINVAL): each block by itself from now
+   * on. Several sends of one window may fail; what was meant to be sent by each goes out again.
+   */
   private sendApart(first: number, last: number): void {
+    if (this.done) return;
     this.together = 1;
-    if (!this.done) this.sendBlocks(first, last);
+    this.segmenting?.stop();
+    this.segmenting = undefined;
+    this.sendBlocks(first, last);
   }
 
   private reply(bytes: Buffer, to: Client): void {

@@ -14,19 +14,29 @@ const DATA_HEADER = 4;
 const MOST_SEGMENTS = 64;
 const MOST_DATAGRAM = 65_507;
 
+/** A UDP socket whose long datagrams are cut. */
+export interface Segmenting {
+  /** For `socket.bind({ fd })`, which closes it with the socket. */
+  fd: number;
+  /** From now on every datagram goes as it is, as by any socket. To be called while the socket is open. */
+  stop(): void;
+}
+
 /**
- * A UDP socket, bound to a free port of the address, that cuts what is longer than a block's packet. The descriptor is for
- * `socket.bind({ fd })`; undefined where the system or the block size does not allow it.
+ * A UDP socket, bound to a free port of the address, that cuts what is longer than a block's packet; undefined where the system or
+ * the block size does not allow it. Whether the wire to a client does is known when something is sent: with EMSGSIZE where a packet
+ * does not fit its frames, which is said of each packet, a single one too, until `stop`.
  */
-export function openSegmenting(libc: Libc, address: string, blockSize: number): number | undefined {
+export function openSegmenting(libc: Libc, address: string, blockSize: number): Segmenting | undefined {
   if (blockSize < LEAST_BLOCK || blockSize + DATA_HEADER > MOST_PACKET) return undefined;
   const fd = libc.socket(SOCKET.AF_INET, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
   if (typeof fd !== 'number') return undefined;
+  const segment = (bytes: number): Called => libc.setsockopt(fd, SOCKET.SOL_UDP, SOCKET.UDP_SEGMENT, nativeInt(bytes));
   const steps: readonly (() => Called)[] = [
-    () => libc.setsockopt(fd, SOCKET.SOL_UDP, SOCKET.UDP_SEGMENT, nativeInt(blockSize + DATA_HEADER)),
+    () => segment(blockSize + DATA_HEADER),
     () => libc.bind(fd, socketAddress(address, 0)),
   ];
-  if (steps.every(step => typeof step() === 'number')) return fd;
+  if (steps.every(step => typeof step() === 'number')) return { fd, stop: () => void segment(0) };
   libc.close(fd);
   return undefined;
 }

@@ -130,6 +130,18 @@ test(
   }),
 );
 
+test(
+  'windows of blocks that do not fit the frames of the wire: each block goes by itself, in fragments',
+  withClient('atftp', async (t, { clean, folder }) => {
+    await clean.headFrames(1400);
+    try {
+      for (const windowsize of WINDOWS) await fetches(t, clean, folder, 187_392, atftp({ blksize: 1468, windowsize }));
+    } finally {
+      await clean.headFrames(1500);
+    }
+  }),
+);
+
 // The block number rolls over to 0.
 test(
   'curl and atftp, more than 65535 blocks',

@@ -62,6 +62,11 @@ export class NetPair {
     return packets;
   }
 
+  /** The longest packet of the head's wire; 1500 at first. */
+  async headFrames(bytes: number): Promise<void> {
+    await this.inHead('link', 'set', 'eth0', 'mtu', `${bytes}`);
+  }
+
   async close(): Promise<void> {
     for (const child of this.children) {
       const ended = once(child, 'close');
