@@ -71,7 +71,7 @@ export class Leases {
   offeredTo(mac: string): string | undefined {
     const ip = this.holdOf.get(mac);
     const hold = ip === undefined ? undefined : this.holds.get(ip);
-    return hold && hold.until > this.rules.now() ? ip : undefined;
+    return hold?.mac === mac && hold.until > this.rules.now() ? ip : undefined;
   }
 
   /**
@@ -93,6 +93,8 @@ export class Leases {
   /** Keeps an address for who is offered it. */
   hold(mac: string, ip: string): void {
     this.release(mac);
+    const former = this.holds.get(ip);
+    if (former) this.release(former.mac);
     const now = this.rules.now();
     this.holds.set(ip, { mac, until: now + HELD_MS });
     this.holdOf.set(mac, ip);
@@ -106,7 +108,7 @@ export class Leases {
   /** Forgets what a machine was offered: it took another server's offer, or found the address in use. */
   release(mac: string): void {
     const held = this.holdOf.get(mac);
-    if (held !== undefined) this.holds.delete(held);
+    if (held !== undefined && this.holds.get(held)?.mac === mac) this.holds.delete(held);
     this.holdOf.delete(mac);
   }
 

@@ -39,6 +39,12 @@ export class Lending {
       leases.release(loan.mac);
       return { do: 'send' };
     }
+    if (loan.do === 'lend') {
+      const { ip, mac } = loan.lease;
+      if (!leases.isFreeFor(mac, ip)) return { do: 'drop', reason: `${ip} is another machine's by now` };
+      // Nobody else is offered it while it is being saved
+      leases.hold(mac, ip);
+    }
     // In memory at once where it ends, so that nothing is renewed that was given back; where it begins, when it is durable
     if (loan.do === 'return') leases.put(loan.lease);
     try {

@@ -43,14 +43,19 @@ export class AddressProbe {
       answered.abort();
     });
     try {
-      socket.bind(0, from, () => socket.connect(PORT, ip, () => socket.send(Buffer.alloc(1))));
+      // An entry from before the datagram may be of a machine that left long ago: the kernel keeps it, STALE, and flags it as complete
+      let known = neighbourOf(await this.table(), ip);
+      // Node hands the callback an error when there is no way to the address: nothing can be sent then
+      const send = (error?: Error) => (error ? answered.abort() : socket.send(Buffer.alloc(1)));
+      socket.bind(0, from, () => socket.connect(PORT, ip, send));
       let waited = 0;
       for (const at of LOOKS) {
         await delay(at - waited, undefined, { signal: answered.signal }).catch(() => undefined);
         waited = at;
         const mac = neighbourOf(await this.table(), ip);
-        if (mac !== undefined) return mac;
+        if (mac !== undefined && (hears || mac !== known)) return mac;
         if (hears) return 'somebody';
+        if (mac === undefined) known = undefined;
         if (answered.signal.aborted) return undefined;
       }
       return undefined;

@@ -91,7 +91,7 @@ function onRequest(request: Request, scenery: Scenery): Answer {
       return { accepted, level: 'info', loan: { do: 'forget', mac } };
     }
     if (ciaddr !== NO_ADDRESS) return refuse("a server identifier and 'ciaddr', which RFC 2131 table 4 does not have");
-    const isMeant = ip === leases.offeredTo(mac) || (ip === lease?.ip && leases.isFreeFor(mac, ip));
+    const isMeant = (ip === leases.offeredTo(mac) || ip === lease?.ip) && leases.isFreeFor(mac, ip);
     return isMeant ? lend(request, ip, scenery) : deny(request, ip, scenery);
   }
   // INIT-REBOOT has a requested address, RENEWING and REBINDING have 'ciaddr'

@@ -149,6 +149,56 @@ test('an offer that nobody takes is free again after a minute, and an ended leas
   t.is(type(await say(B, [REQUEST], { ciaddr: '10.54.0.200' })), undefined, 'the former holder is nobody here');
 });
 
+test('an offer that ran out and became another machine’s lease is denied, and the lease stays', async t => {
+  const { say, lend, clock, leases } = world();
+  const ip = '10.54.0.200';
+  t.is(address(await say(A, [DISCOVER, [50, ipHex(ip)]])), ip);
+  clock.now += 61_000;
+  t.is(address(await say(B, [DISCOVER, [50, ipHex(ip)]])), ip);
+  t.is(type(await say(B, [REQUEST, OURS, [50, ipHex(ip)]])), 5);
+  t.is(address(await say(B, [DISCOVER])), ip, 'iPXE asks again');
+  t.is(type(await say(A, [REQUEST, OURS, [50, ipHex(ip)]])), 6);
+  t.is(type(await say(B, [REQUEST, [50, ipHex(ip)]])), 5, 'INIT-REBOOT');
+  t.is(leases.at(ip)?.mac, B);
+  t.not(await lend(A), ip);
+});
+
+test('a hold is its own machine’s: another’s release leaves it, and one that takes over an ended hold ends it', t => {
+  const { leases, clock } = world();
+  leases.hold(A, '10.54.0.200');
+  clock.now += 61_000;
+  leases.hold(B, '10.54.0.200');
+  t.is(leases.offeredTo(A), undefined);
+  leases.release(A);
+  t.is(leases.offeredTo(B), '10.54.0.200');
+  t.false(leases.isFreeFor(A, '10.54.0.200'));
+  for (let at = 0; at < 1000; at++) {
+    clock.now += 61_000;
+    leases.hold(`invented ${at}`, '10.54.0.200');
+  }
+  const { holds, holdOf } = leases as unknown as Record<string, Map<string, unknown>>;
+  t.deepEqual([holds?.size, holdOf?.size], [1, 1], 'nothing is kept of those who are gone');
+});
+
+test('an ACK never takes a living lease of another machine, and nobody is offered what is being saved', async t => {
+  const { context, leases, rules, lending, say, saved } = world('10.54.0.200-10.54.0.200');
+  await say(A, [DISCOVER]);
+  const late = ask(message({ mac: A }, [REQUEST, OURS, [50, ipHex('10.54.0.200')]]), context);
+  const loan = 'loan' in late ? late.loan : undefined;
+  const lease = { ...(loan?.do === 'lend' ? loan.lease : ({} as never)), mac: B };
+  leases.put(lease);
+  t.like(await lending.settle(loan, HEAD), { do: 'drop' });
+  t.deepEqual(saved, []);
+  t.is(leases.at('10.54.0.200')?.mac, B);
+  const fresh = new Leases(rules);
+  let isFree = true;
+  const save = async () => {
+    isFree = fresh.isFreeFor(B, '10.54.0.200');
+  };
+  t.deepEqual(await new Lending({ leases: fresh, save }).settle(loan, HEAD), { do: 'send' });
+  t.false(isFree);
+});
+
 test('RFC 2131 §4.3.3 and §4.3.4: DECLINE and RELEASE end the lease; the released address stays the first choice', async t => {
   const { say, lend, leases, saved } = world();
   const ip = await lend(A);
@@ -247,6 +297,19 @@ test('an address is in use when its machine says that the port is closed, or the
   t.is(await far.user('127.0.0.9', '127.0.0.1'), 'somebody', 'as behind a router: all of 127.0.0.0/8 is this machine');
   const near = new AddressProbe(async () => '127.0.0.9 0x1 0x2 52:54:00:54:00:09 * eth0\n');
   t.is(await near.user('127.0.0.9', '127.0.0.1'), '52:54:00:54:00:09');
+});
+
+test('a neighbour that the kernel knew before the datagram proves nothing; one that it learns, or that changes, does', async t => {
+  // The kernel sends nothing from a loopback address to one of TEST-NET-1
+  const entry = (mac: string) => `192.0.2.9 0x1 0x2 ${mac} * eth0\n`;
+  const user = async (...tables: string[]) => {
+    const last = tables.at(-1) ?? '';
+    return new AddressProbe(async () => tables.shift() ?? last).user('192.0.2.9', '127.0.0.1');
+  };
+  t.is(await user(entry(A)), undefined, 'STALE');
+  t.is(await user('', entry(A)), A);
+  t.is(await user('192.0.2.9 0x1 0x0 00:00:00:00:00:00 * eth0\n', entry(A)), A);
+  t.is(await user(entry(A), entry(B)), B);
 });
 
 test('a range must lie in its network, and nodes are placed outside of it', t => {
