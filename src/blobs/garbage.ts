@@ -1,6 +1,6 @@
 // Which blobs are in use, and by what: objects, boots under way, commands under way. The others can go.
 import type { Cluster } from '../model/cluster.ts';
-import { fileFields, filesOf, KIND_NAMES, KINDS } from '../model/kinds.ts';
+import { fileFields, filesOf, KIND_NAMES, KINDS, storedFilesOf } from '../model/kinds.ts';
 import type { Blobs } from './blobs.ts';
 
 /** A blob this young may belong to a boot that was planned a moment ago, in milliseconds. */
@@ -25,6 +25,8 @@ export interface Collected {
   kept: StoredBlob[];
   /** Files that objects refer to and that are not in storage: to be uploaded again. */
   missing: StoredBlob[];
+  /** Files that are shorter than an object says, with the bytes they should have: to be uploaded again. */
+  short: (StoredBlob & { wanted: number })[];
 }
 
 /** Removes what nothing uses, unless it is a dry run; explains what stays. */
@@ -34,13 +36,16 @@ export async function collectGarbage(
   boots: BlobUsers,
   options: { dryRun: boolean; now(): number },
 ): Promise<Collected> {
-  const result: Collected = { removed: [], kept: [], missing: [] };
+  const result: Collected = { removed: [], kept: [], missing: [], short: [] };
   const present = new Set<string>();
+  const wantedSizes = sizesOfFiles(cluster);
   for (const { sha256, size, since } of await blobs.list()) {
     present.add(sha256);
     const keptBy = usersOfBlobs(cluster, boots).get(sha256) ?? [];
     if (blobs.isHeld(sha256)) keptBy.push('a command under way');
     if (keptBy.length === 0 && options.now() - since < YOUNG_MS) keptBy.push('it came a few minutes ago');
+    const wanted = wantedSizes.get(sha256) ?? 0;
+    if (size < wanted) result.short.push({ sha256, size, wanted, keptBy });
     const goes =
       keptBy.length === 0 &&
       (options.dryRun || (await blobs.removeUnless(sha256, () => usersOfBlobs(cluster, boots).has(sha256))));
@@ -56,6 +61,17 @@ export async function collectGarbage(
 /** Whether an object or a boot uses the blob at this moment. */
 export function isBlobUsed(sha256: string, cluster: Cluster, boots: BlobUsers): boolean {
   return usersOfBlobs(cluster, boots).has(sha256);
+}
+
+/** Bytes that each file has as objects say. */
+function sizesOfFiles(cluster: Cluster): Map<string, number> {
+  const sizes = new Map<string, number>();
+  for (const kind of KIND_NAMES) {
+    if (fileFields(kind).length === 0) continue;
+    for (const { value } of cluster.all(kind))
+      for (const { sha256, size } of storedFilesOf(kind, value)) sizes.set(sha256, size);
+  }
+  return sizes;
 }
 
 function usersOfBlobs(cluster: Cluster, boots: BlobUsers): Map<string, string[]> {

@@ -79,7 +79,18 @@ export function timelineOf(boot: Boot): Timeline {
 function waitsFor(boot: Boot, reached: Stage): string | undefined {
   if (boot.plan?.install && stageNumber(reached) >= stageNumber('kernel'))
     return "the installer runs; its end is told by its answers' file, with <installed_url()>";
+  if (reached === 'kernel' && isCutOff(boot))
+    return 'kernel or initramfs was cut off on its way: the node went away, or the network did';
   return JOURNEY[stageNumber(reached) - 1]?.stuck;
+}
+
+/** Whether no transfer of the kernel, or none of the initramfs, came to its end. */
+function isCutOff(boot: Boot): boolean {
+  const details = boot.events.flatMap(event => (event.stage === 'kernel' ? (event.detail ?? []) : []));
+  return ['kernel', 'initramfs'].some(name => {
+    const own = details.filter(text => text.startsWith(name));
+    return own.length > 0 && own.every(text => text.includes('cut off'));
+  });
 }
 
 function rowOf(boot: Boot, number: number, stage: Stage, reached: Stage | undefined): TimelineRow {

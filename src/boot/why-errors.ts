@@ -120,9 +120,9 @@ export const ERROR_RULES: readonly ErrorRule[] = [
   },
   {
     name: 'head-cannot-read',
-    says: /the head cannot (read|open)/,
+    says: /the head cannot (read|open)|the head's stored .* has \d+ of \d+ bytes/,
     remedy: situation =>
-      `Look at the disk of the head (\`muster storage ls\`), and upload the file anew if it is gone, such as content of the image ${image(situation)}.`,
+      `Look at the disk of the head (\`muster doctor\` looks at all stored files); upload the file anew if it is gone or too short (kernel and initramfs of the boot config ${config(situation)}, content of the image ${image(situation)}), or bring the head back: muster restore.`,
   },
   {
     name: 'download-stopped',

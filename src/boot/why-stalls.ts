@@ -90,7 +90,8 @@ export const STALL_RULES: readonly StallRule[] = [
   {
     name: 'initramfs-not-fetched',
     after: ['kernel'],
-    when: situation => !details(situation, 'kernel').some(text => text.startsWith('initramfs')),
+    when: situation =>
+      !details(situation, 'kernel').some(text => text.startsWith('initramfs') && !/cut off/.test(text)),
     cause: () =>
       'It has its kernel, and its initramfs was not sent whole: its loader stopped, or its memory is too small for it.',
     remedy: () => "Look at the node's screen for iPXE's message, and at the network between head and node.",

@@ -149,9 +149,13 @@ export const storageGc: Action = {
       ...found.missing.map(
         ({ sha256, keptBy }) => `${sha256.slice(0, 12)}  MISSING, and wanted by ${keptBy.join(', ')}`,
       ),
+      ...found.short.map(
+        ({ sha256, size, wanted, keptBy }) =>
+          `${sha256.slice(0, 12)}  TOO SHORT, ${size} of ${wanted} bytes, and wanted by ${keptBy.join(', ')}`,
+      ),
       `${given.dryRun ? 'would free' : 'freed'} ${humanBytes(total)} in ${found.removed.length} files; ${found.kept.length} are kept`,
     ];
     terminal.write(`${lines.join('\n')}\n`);
-    return found.missing.length === 0 ? 0 : 1;
+    return found.missing.length === 0 && found.short.length === 0 ? 0 : 1;
   },
 };

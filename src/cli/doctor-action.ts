@@ -45,13 +45,13 @@ async function patientOf(context: Context): Promise<Patient> {
   return { config, file, isRoot, probeMs: probe === false ? undefined : seconds * 1000, ...daemon };
 }
 
-async function daemonOf({ client }: Context): Promise<Pick<Patient, 'health' | 'silence' | 'missing'>> {
+async function daemonOf({ client }: Context): Promise<Pick<Patient, 'health' | 'silence' | 'missing' | 'short'>> {
   try {
     const health = await client.call<Health>('GET', '/api/v1/health');
-    const { missing } = await client.call<Collected>('POST', '/api/v1/storage/collect', { dry_run: 'true' }, {});
-    return { health, silence: undefined, missing };
+    const { missing, short } = await client.call<Collected>('POST', '/api/v1/storage/collect', { dry_run: 'true' }, {});
+    return { health, silence: undefined, missing, short };
   } catch (error) {
-    return { health: undefined, silence: reasonOf(error), missing: [] };
+    return { health: undefined, silence: reasonOf(error), missing: [], short: [] };
   }
 }
 

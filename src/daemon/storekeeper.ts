@@ -18,10 +18,12 @@ export function startStorekeeper(
   let running: Promise<void> = Promise.resolve();
   const collect = async (): Promise<void> => {
     try {
-      const { removed, missing } = await collectGarbage(blobs, cluster, boots, { dryRun: false, now });
+      const { removed, missing, short } = await collectGarbage(blobs, cluster, boots, { dryRun: false, now });
       const bytes = removed.reduce((sum, { size }) => sum + size, 0);
       if (removed.length > 0) log.info({ files: removed.length, bytes }, 'storage: removed files that nothing needs');
       for (const { sha256, keptBy } of missing) log.error({ sha256, keptBy }, 'storage: a stored file is missing');
+      for (const { sha256, size, wanted, keptBy } of short)
+        log.error({ sha256, size, wanted, keptBy }, 'storage: a stored file is too short');
     } catch (error) {
       log.error({ error: reasonOf(error) }, 'storage: files that nothing needs could not be removed');
     }

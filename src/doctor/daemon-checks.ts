@@ -32,14 +32,23 @@ export function checkDaemon({ config, health, silence }: Patient): Finding[] {
     : [say('ok', `musterd ${health.version} runs on ${health.address} as process ${health.pid}.`)];
 }
 
-export function checkStoredFiles({ health, missing }: Patient): Finding[] {
+export function checkStoredFiles({ health, missing, short }: Pick<Patient, 'health' | 'missing' | 'short'>): Finding[] {
   const say = finding('stored files');
   if (!health) return [say('skip', 'Only a running musterd knows which files must be there.')];
-  if (missing.length === 0) return [say('ok', 'All files that objects name are there.')];
-  return missing.map(({ sha256, keptBy }) =>
+  if (missing.length === 0 && short.length === 0)
+    return [say('ok', 'All files that objects name are there, in their sizes.')];
+  const faults = [
+    ...missing.map(({ sha256, keptBy }) => ({ sha256, keptBy, what: 'is gone, and' })),
+    ...short.map(({ sha256, keptBy, size, wanted }) => ({
+      sha256,
+      keptBy,
+      what: `has ${size} of ${wanted} bytes, and is`,
+    })),
+  ];
+  return faults.map(({ sha256, keptBy, what }) =>
     say(
       'fail',
-      `${sha256.slice(0, 12)} is gone, and wanted by ${keptBy.join(', ')}.`,
+      `${sha256.slice(0, 12)} ${what} wanted by ${keptBy.join(', ')}.`,
       'Upload it again (update …=@FILE), or muster restore.',
     ),
   );

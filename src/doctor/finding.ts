@@ -26,6 +26,8 @@ export interface Patient {
   silence: string | undefined;
   /** Files that objects name and storage lacks, as the daemon tells them. */
   missing: readonly { sha256: string; keptBy: readonly string[] }[];
+  /** Files that are shorter than objects say, in bytes. */
+  short: readonly { sha256: string; size: number; wanted: number; keptBy: readonly string[] }[];
   isRoot: boolean;
   /** Whether a DISCOVER may be sent, and how long offers are waited for, in milliseconds. */
   probeMs: number | undefined;

@@ -197,9 +197,11 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   // iPXE's last word before it starts over: it can fetch, and post nothing.
   type FailedRequest = FastifyRequest<{ Params: { session: string; code: string } }>;
   server.get('/boot/v1/:session/failed/:code', async (request: FailedRequest, reply) =>
-    inSession(request, reply, async (plan, session) => {
+    inSession(request, reply, async (plan, session, boot) => {
       const code = /^[\w-]{1,16}$/.exec(request.params.code)?.[0].replace(/^0x/, '') ?? '';
-      const error = `iPXE could not get kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}`;
+      // The head knows more than iPXE when its own storage is at fault.
+      const own = boot.events.findLast(event => event.stage === 'kernel' && event.error?.startsWith('the head'))?.error;
+      const error = `iPXE could not get kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}${own ? `: ${own}` : ''}`;
       ports.boots.note({ stage: 'kernel', session, peer: peerOf(request), error });
       ports.log.warn({ node: plan.node.name }, error);
       return text(reply, 200, 'ok\n');

@@ -7,7 +7,7 @@ import { judge } from './conditions.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { readRange } from './range.ts';
 import { peerOf, text } from './replies.ts';
-import { type Sent, sendFile } from './send-file.ts';
+import { type Sent, ShortFile, sendFile } from './send-file.ts';
 
 export interface Planned {
   name: string;
@@ -68,12 +68,9 @@ export async function sendPlanned(
   try {
     sent = await send(request, reply, resource, progress);
   } catch (error) {
-    ports.boots.note({
-      stage,
-      ...whose,
-      peer: peerOf(request),
-      error: `the head cannot read the stored ${name}: ${reasonOf(error)}`,
-    });
+    const problem = problemOf(name, error);
+    ports.boots.note({ stage, ...whose, peer: peerOf(request), error: problem });
+    ports.log.error({ peer: request.ip, sha256: file.blob }, problem);
     throw error;
   }
   if (sent.bytes === 0) return;
@@ -87,6 +84,12 @@ export async function sendPlanned(
     bytes: sent.bytes,
     detail: `${name}${resumed} in ${seconds} s${cut}`,
   });
+}
+
+function problemOf(name: string, error: unknown): string {
+  return error instanceof ShortFile
+    ? `the head's stored ${name} has ${error.there} of ${error.wanted} bytes`
+    : `the head cannot read the stored ${name}: ${reasonOf(error)}`;
 }
 
 /** Sends the file; one that cannot be read is an error for the log and a 500 for the node. */

@@ -28,7 +28,23 @@ export interface Sent {
   complete: boolean;
 }
 
-/** @param progress is told of the bytes that the kernel has taken */
+/** The file ends before the resource does: the head's storage is at fault, not the client. */
+export class ShortFile extends Error {
+  /** Bytes of the resource that are there, and that belong to it. */
+  readonly there: number;
+  readonly wanted: number;
+
+  constructor(there: number, wanted: number) {
+    super(`the file has ${there} of ${wanted} bytes`);
+    this.there = there;
+    this.wanted = wanted;
+  }
+}
+
+/**
+ * Throws `ShortFile` for a file that is shorter than it should be: before the first byte, or when it became so meanwhile.
+ * @param progress is told of the bytes that the kernel has taken
+ */
 export async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
@@ -59,22 +75,29 @@ export async function sendFile(
     response.writeHead(status, { 'Content-Length': length }).end();
     return { status, start, bytes: 0, complete: true };
   }
-  const bytes = await sendBody(response, file.path, { from: file.offset + start, length, status, progress });
+  const bytes = await sendBody(response, file, { from: file.offset + start, length, status, progress });
   return { status, start, bytes, complete: bytes === length };
 }
 
 /** Answers the bytes that went out. */
-async function sendBody(response: ServerResponse, path: string, body: Body): Promise<number> {
+async function sendBody(response: ServerResponse, file: FileToSend, body: Body): Promise<number> {
   const libc = await loadLibc().catch(() => undefined);
-  const source = await WarmFile.open(path);
+  const source = await WarmFile.open(file.path);
   let sent: number;
   try {
+    await refuseShort(source, file);
     sent = libc ? await sendByKernel(response, source, body, libc) : await sendByCopy(response, source, body);
+    if (sent < body.length) await refuseShort(source, file);
   } finally {
     await source.close();
   }
-  // The blob is shorter than it was, or the client is gone: cut, so that nobody takes this for the whole.
+  // The client is gone: cut, so that nobody takes this for the whole.
   if (sent < body.length) response.destroy();
   else response.end();
   return sent;
+}
+
+async function refuseShort(source: WarmFile, { offset, size }: FileToSend): Promise<void> {
+  const there = Math.max(0, (await source.size()) - offset);
+  if (there < size) throw new ShortFile(there, size);
 }

@@ -36,6 +36,11 @@ export class WarmFile {
     return this.handle.fd;
   }
 
+  /** Bytes that the file has now. */
+  async size(): Promise<number> {
+    return (await this.handle.stat()).size;
+  }
+
   /**
    * Sees to it that these bytes can be read without waiting for the disk; answers how many of them there are. Gives the event loop
    * its turn in any case.

@@ -245,8 +245,13 @@ export function fileFields(kind: Kind): string[] {
 
 /** The digests of the stored files that an object refers to. */
 export function filesOf(kind: Kind, value: Value): string[] {
+  return storedFilesOf(kind, value).map(({ sha256 }) => sha256);
+}
+
+/** The stored files that an object refers to, with their sizes in bytes. */
+export function storedFilesOf(kind: Kind, value: Value): { sha256: string; size: number }[] {
   return fileFields(kind).flatMap(name => {
-    const stored = (value as Record<string, unknown>)[name] as { sha256: string } | null;
-    return stored ? [stored.sha256] : [];
+    const stored = (value as Record<string, unknown>)[name] as { sha256: string; size: number } | null;
+    return stored ? [stored] : [];
   });
 }

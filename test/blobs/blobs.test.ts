@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { asDiskFull, Blobs, digestFile } from '../../src/blobs/blobs.ts';
@@ -154,6 +155,17 @@ test('what is missing in storage is said with its users', async t => {
   const { blobs, collect, initramfs } = await world(t);
   await blobs.removeUnless(initramfs, () => false);
   t.deepEqual((await collect()).missing, [{ sha256: initramfs, size: 0, keptBy: ['boot config DefaultBoot'] }]);
+});
+
+test('a file that is shorter than its object says is told with both sizes', async t => {
+  const { blobs, fake, config, kernel, collect } = await world(t);
+  const { size } = await stat(blobs.path(kernel));
+  const now = fake.cluster.get('boot', config.uid)?.value.kernel;
+  if (now) fake.change(config, { kernel: { ...now, size } });
+  const short = async () => (await collect()).short.filter(blob => blob.sha256 === kernel);
+  t.deepEqual(await short(), []);
+  await truncate(blobs.path(kernel), 0);
+  t.deepEqual(await short(), [{ sha256: kernel, size: 0, wanted: size, keptBy: ['boot config DefaultBoot'] }]);
 });
 
 test('a replaced image stays as long as a boot under way has it in its plan', async t => {

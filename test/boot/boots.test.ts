@@ -239,3 +239,17 @@ test('a boot of which nothing is seen any more counts as failed, one that may fe
   clock.now += 3 * 3_600_000;
   t.is(statuses.of(node.uid).state, 'failed');
 });
+
+test('a kernel or an initramfs that was cut off each time is not told as sent', t => {
+  const { boots, plan } = bootable();
+  const { id: session, boot } = mint(boots, plan);
+  const after = (detail: string) => {
+    boots.note({ stage: 'kernel', session, detail });
+    return timelineOf(boot).reason;
+  };
+  const cut = 'kernel or initramfs was cut off on its way: the node went away, or the network did';
+  t.is(after('kernel in 0.1 s, cut off after 10 bytes'), cut);
+  t.not(after('kernel from byte 10 in 0.1 s'), cut);
+  t.is(after('initramfs in 0.1 s, cut off after 10 bytes'), cut);
+  t.not(after('initramfs in 0.1 s'), cut);
+});

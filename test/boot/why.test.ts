@@ -124,6 +124,12 @@ const ERRORS: readonly (readonly [string, Stage, string])[] = [
   ],
   ['session-over', 'image', 'the head says that this boot session is over (HTTP 410)'],
   ['head-cannot-read', 'kernel', 'the head cannot read the stored kernel: ENOENT'],
+  ['head-cannot-read', 'kernel', "the head's stored kernel has 5000000 of 40000000 bytes"],
+  [
+    'head-cannot-read',
+    'kernel',
+    "iPXE could not get kernel and initramfs in five tries: the head's stored initramfs has 0 of 9 bytes",
+  ],
   ['download-stopped', 'image', 'gave up the download at 5 of 10 bytes: nothing came for 3600 s'],
   ['out-of-space-on-node', 'image', 'it has no room for the image of 70 MiB'],
 ];

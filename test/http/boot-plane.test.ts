@@ -66,7 +66,7 @@ async function freePort(): Promise<number> {
 
 async function plane(
   t: ExecutionContext,
-  options: { withoutConfig?: boolean; bounds?: BootPlanePorts['bounds'] } = {},
+  options: { withoutConfig?: boolean; bounds?: BootPlanePorts['bounds']; logged?: string[] } = {},
 ) {
   const fake = new FakeCluster();
   const { node, config, image } = fake.bootable();
@@ -93,7 +93,11 @@ async function plane(
     addresses: ['127.0.0.1', '127.0.0.2'],
     head: () => ({ address: '127.0.0.1', port, prefix: 24, router: '', dns: [], domain: '', failureSeconds: 60 }),
     directory: clusterDirectory(fake.cluster),
-    log: silentLog(),
+    log: {
+      ...silentLog(),
+      info: () => {},
+      error: (_more: object, said: string) => options.logged?.push(said),
+    } as never,
     plan: uid => planBoot(fake.cluster, fake.cluster.get('node', uid) ?? node),
     template: async name =>
       name === 'refused.ipxe' ? '#!ipxe\necho @NODE@ @REASON@\n' : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
@@ -239,11 +243,31 @@ test('the heartbeat of a system that has been booted over is refused', async t =
   t.is((await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${tokenOf(first)}\n` })).status, 410);
 });
 
-test('a stored file that is shorter than it was does not look whole', async t => {
-  const { port, session, folder } = await plane(t);
+test('a stored file that is shorter than it should be is a 500, and the head is at fault on the timeline and in the log', async t => {
+  const logged: string[] = [];
+  const { port, session, folder, boots, node } = await plane(t, { logged });
   const id = await session();
+  const reason = () => {
+    const boot = boots.current(node.uid);
+    return boot && timelineOf(boot).reason;
+  };
+  for (const [size, name, blob, wanted] of [
+    [600, 'kernel', DIGEST.kernel, 1000],
+    [0, 'initramfs', DIGEST.initramfs, 2000],
+  ] as const) {
+    truncateSync(join(folder, blob), size);
+    const { status, body } = await ask(port, 'GET', `/boot/v1/${id}/${name}`);
+    t.deepEqual([status, body.length], [500, 0]);
+    const problem = `the head's stored ${name} has ${size} of ${wanted} bytes`;
+    t.is(reason(), `kernel: ${problem}`);
+    t.is(logged.at(-1), problem);
+  }
+  t.is((await ask(port, 'GET', `/boot/v1/${id}/failed/0x0`)).status, 200);
+  t.regex(reason() ?? '', /^kernel: iPXE could not get .*: the head's stored initramfs has 0 of 2000 bytes$/);
   truncateSync(join(folder, DIGEST.image), (1 << 20) + 5000);
-  await t.throwsAsync(ask(port, 'GET', `/boot/v1/${id}/image`), { message: /aborted|reset|hang up/ });
+  const part = await ask(port, 'GET', `/boot/v1/${id}/image`, { headers: { range: 'bytes=0-9' } });
+  t.is(part.status, 500, 'also of a part that is there');
+  t.is(logged.at(-1), `the head's stored image has 5000 of ${1 << 20} bytes`);
 });
 
 test('a stored file that is gone is an answer, and an error on the timeline', async t => {

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { truncateSync } from 'node:fs';
 import { mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Body, sendByCopy, sendByKernel } from '../../src/http/send-body.ts';
+import { ShortFile, sendFile } from '../../src/http/send-file.ts';
 import { WarmFile } from '../../src/http/warm-file.ts';
 import { loadLibc } from '../../src/libc.ts';
 
@@ -92,3 +94,39 @@ for (const { name, send } of WAYS) {
     t.true(got <= 9_000_001, `${got}`);
   });
 }
+
+test('a file that gets shorter on its way is cut, and is told as the fault of the file', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-short-'));
+  const path = join(folder, 'blob');
+  await writeFile(path, randomBytes(SIZE));
+  let told: (outcome: unknown) => void = () => {};
+  const outcome = new Promise<unknown>(resolve => {
+    told = resolve;
+  });
+  const server = createServer((request, response) => {
+    let isCut = false;
+    const progress = (): void => {
+      if (!isCut) truncateSync(path, 9_000_001);
+      isCut = true;
+    };
+    const file = { path, offset: 1, size: SIZE - 1, etag: 'x', type: 'application/octet-stream' };
+    void sendFile(request, response, file, progress).then(told, error => {
+      response.destroy();
+      told(error);
+    });
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(async () => {
+    server.close();
+    server.closeAllConnections();
+    await rm(folder, { recursive: true });
+  });
+  const answer = await ask(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
+  await t.throwsAsync(async () => {
+    for await (const _chunk of answer);
+  });
+  const error = await outcome;
+  t.true(error instanceof ShortFile);
+  t.like(error, { there: 9_000_000, wanted: SIZE - 1 });
+});

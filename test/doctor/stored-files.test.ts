@@ -1,0 +1,28 @@
+import test from 'ava';
+import type { Health } from '../../src/admin/contract.ts';
+import { checkStoredFiles } from '../../src/doctor/daemon-checks.ts';
+
+/** That a daemon runs is all that the check wants of it. */
+const health = {} as Health;
+const sha256 = 'a'.repeat(64);
+
+test('stored files: what is gone and what is too short are told with who wants them', t => {
+  const keptBy = ['boot config DefaultBoot'];
+  t.deepEqual(
+    checkStoredFiles({ health, missing: [], short: [] }).map(({ verdict }) => verdict),
+    ['ok'],
+  );
+  const found = checkStoredFiles({
+    health,
+    missing: [{ sha256, keptBy }],
+    short: [{ sha256, keptBy, size: 5_000_000, wanted: 40_000_000 }],
+  });
+  t.deepEqual(
+    found.map(({ verdict, text }) => [verdict, text]),
+    [
+      ['fail', 'aaaaaaaaaaaa is gone, and wanted by boot config DefaultBoot.'],
+      ['fail', 'aaaaaaaaaaaa has 5000000 of 40000000 bytes, and is wanted by boot config DefaultBoot.'],
+    ],
+  );
+  t.true(found.every(({ remedy }) => remedy?.includes('muster restore')));
+});
