@@ -251,6 +251,11 @@ export function networksProblems(networks: Networks): string[] {
     const ends = one.range && [one.range.first, one.range.last].map(ipFromNumber);
     if (ends?.some(ip => !subnetHost(one.subnet, ip)))
       problems.push(`${words}: the range ${ends.join('-')} is not all of host addresses of it`);
+    const heads = networks.attached.map(item => item.head).filter(ip => inRange(one.range, ip));
+    if (ends && heads.length > 0)
+      problems.push(
+        `${words}: the range ${ends.join('-')} holds the head's own address ${heads.join(', ')}; leave it out`,
+      );
     if (one === networks.main) continue;
     if (one.router !== '' && !subnetHost(one.subnet, one.router))
       problems.push(`${words}: the router ${one.router} is no host of it; nodes could not reach it`);

@@ -1,6 +1,7 @@
 // The networks of a configuration: what is taken, what is refused with which words, and which network an address means.
 import test from 'ava';
 import { defaultConfig, networksOf, parseConfig } from '../src/config.ts';
+import { nodesInRanges } from '../src/daemon/leases.ts';
 import { planCreate } from '../src/model/changes.ts';
 import { FakeCluster } from './fakes/cluster.ts';
 
@@ -79,6 +80,10 @@ test('a range for unknown machines lies in its network, and no node is placed in
   for (const wrong of ['10.56.0.9', '10.56.0.9-10.56.0.8', '10.56.0.0/28', '10.0.0.0-10.9.0.0'])
     t.regex(problemOf(entry(wrong)), /'range' must be two addresses/, wrong);
   t.regex(problemOf('[dhcp]\nrange = "10.54.0.1"\n'), /dhcp\.range' must be two addresses/);
+  t.regex(
+    problemOf('[dhcp]\nrange = "10.54.0.1-10.54.0.99"\n'),
+    /the range 10\.54\.0\.1-10\.54\.0\.99 holds the head's own address 10\.54\.0\.1; leave it out/,
+  );
   const fake = new FakeCluster();
   const networks = networksOf({ ...defaultConfig(), 'dhcp.range': '10.54.0.100-10.54.0.101' });
   const create = (fields: object) =>
@@ -87,6 +92,18 @@ test('a range for unknown machines lies in its network, and no node is placed in
     message: /is in the range of the network boot that unknown machines/,
   });
   t.notThrows(() => create({ ip: '10.54.0.102' }));
+});
+
+test('a range that was laid over the addresses of nodes is told, with the nodes', t => {
+  const fake = new FakeCluster();
+  for (const number of [1, 2, 3, 4, 5, 6, 7, 8])
+    fake.create('node', { mac: `52:54:00:00:00:0${number}`, name: `n${number}`, ip: `10.54.0.${number + 1}` });
+  const warnings = (range: string) =>
+    nodesInRanges(fake.cluster, networksOf({ ...defaultConfig(), 'dhcp.range': range }));
+  t.deepEqual(warnings(''), []);
+  t.deepEqual(warnings('10.54.0.20-10.54.0.30'), []);
+  t.regex(warnings('10.54.0.9-10.54.0.30').join(), /network boot holds addresses of nodes, .*: n8 \(10\.54\.0\.9\);/);
+  t.regex(warnings('10.54.0.2-10.54.0.30').join(), /n1 \(10\.54\.0\.2\), .*n5 \(10\.54\.0\.6\) and 3 more;/);
 });
 
 test('the settings of a reload are in force in each network', t => {

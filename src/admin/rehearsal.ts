@@ -1,7 +1,7 @@
 // What a boot would be answered now, and with an update that is only tried: on a copy of the objects, which nobody else sees.
 import { planBoot } from '../boot/plan.ts';
 import { MusterError } from '../errors.ts';
-import { effectiveAttributes, isTrue } from '../model/attributes.ts';
+import { attributeProblem, effectiveAttributes, isTrue } from '../model/attributes.ts';
 import { type ChangeContext, type Plan, planAttributes, planUpdate } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fieldsOf, fileFields, type Kind } from '../model/kinds.ts';
@@ -53,7 +53,7 @@ export async function rehearsalOf(
   const firmware = asked.firmware ?? last ?? 'efi64';
   const question = { mac, firmware, ...(node && { uid: node.uid }) };
   const stages = await rehearsal.run(cluster, question);
-  const remarks = remarksOf(ports, whose);
+  const remarks = remarksOf(ports, whose, stages);
   const isTrying = Object.keys(asked.update).length > 0;
   const changed = isTrying ? await tried(ports, node, asked.update) : undefined;
   const moved = node && changed?.get('node', node.uid);
@@ -71,13 +71,22 @@ export async function rehearsalOf(
   };
 }
 
-function remarksOf(ports: AdminPorts, { mac, node }: { mac: string; node?: Entry<'node'> }): string[] {
+function remarksOf(
+  ports: AdminPorts,
+  { mac, node }: { mac: string; node?: Entry<'node'> },
+  stages: readonly RehearsedStage[],
+): string[] {
   const { cluster, rehearsal } = ports;
   if (!node) {
-    if (!cluster.settings?.accept_new_nodes)
+    if (!cluster.settings?.accept_new_nodes) {
+      const lent = stages.flatMap(({ packets = [] }) => packets).find(({ kind }) => kind === 'ACK')?.yiaddr;
+      const fate = lent
+        ? `it is lent ${lent} of the range for unknown machines (another, if that turns out to be in use), and boots nothing; it is listed`
+        : 'it is ignored, and listed';
       return [
-        `${mac} is no node's: it is ignored, and listed by 'muster node unknown'. 'muster node create mac=${mac}' makes it a node.`,
+        `${mac} is no node's: ${fate} by 'muster node unknown'. 'muster node create mac=${mac}' makes it a node.`,
       ];
+    }
     try {
       const copy = copyOf(cluster);
       const plan = rehearsal.newcomer(copy, mac);
@@ -104,20 +113,41 @@ async function tried(ports: AdminPorts, node: Entry<'node'> | undefined, update:
   const context: ChangeContext = { ...ports.context, cluster: copy };
   const now = (): number => ports.now();
   const { groups, own, nodeFields, bootFields } = sorted(update);
-  for (const [group, attributes] of groups)
-    tryPlan(copy, planAttributes(copy, 'attrib', [selectOne(copy, 'attrib', group)], attributes), now());
+  for (const [group, attributes] of groups) {
+    const entry = selectOne(copy, 'attrib', group);
+    refuseUnknownClears(copy, attributes, name => Object.hasOwn(entry.value.attributes, name));
+    tryPlan(copy, planAttributes(copy, 'attrib', [entry], attributes), now());
+  }
   const whose = (): Entry<'node'> => {
     const entry = node && copy.get('node', node.uid);
     if (entry) return entry;
     throw new MusterError('bad-usage', "An update is tried on a node, and this hardware address is none's.");
   };
-  if (Object.keys(own).length > 0) tryPlan(copy, planAttributes(copy, 'node', [whose()], own), now());
+  if (Object.keys(own).length > 0) {
+    const entry = whose();
+    const has = effectiveAttributes(copy, entry.value);
+    refuseUnknownClears(copy, own, name => has.has(name));
+    tryPlan(copy, planAttributes(copy, 'node', [entry], own), now());
+  }
   if (Object.keys(nodeFields).length > 0) tryPlan(copy, planUpdate(context, 'node', [whose()], nodeFields), now());
   if (Object.keys(bootFields).length === 0) return copy;
   const config = bootConfigOf(copy, whose());
   const { fields, fixed } = splitFiles(bootFields, now());
   tryPlan(copy, planUpdate(context, 'boot', [config], fields, fixed), now());
   return copy;
+}
+
+/** A name that is set nowhere and means nothing is a slip of the hand, and not "nothing would change". */
+function refuseUnknownClears(
+  cluster: Cluster,
+  attributes: Readonly<Record<string, string | null>>,
+  isSet: (name: string) => boolean,
+): void {
+  for (const [name, value] of Object.entries(attributes)) {
+    if (value !== null || isSet(name)) continue;
+    const problem = attributeProblem(name, '', cluster);
+    if (problem?.code === 'unknown-attribute') throw problem;
+  }
 }
 
 /** The boot config that the node would boot by. */

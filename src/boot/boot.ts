@@ -79,10 +79,13 @@ const MESSAGE_LIMIT = 100;
 export function addMessage(boot: Boot, message: BootMessage): number {
   const messages = [...(boot.messages ?? []), message];
   const before = messages.length - 1;
-  // Information (6) and debug go before what may be the reason.
+  // The least important go first, the oldest of them: what may be the reason stays.
   if (messages.length > MESSAGE_LIMIT) {
-    const least = messages.findIndex(({ severity }) => severity >= 6);
-    messages.splice(Math.max(0, least), 1);
+    const least = Math.max(...messages.map(({ severity }) => severity));
+    messages.splice(
+      messages.findIndex(({ severity }) => severity === least),
+      1,
+    );
   }
   boot.messages = messages;
   return messages.length - before;

@@ -5,6 +5,8 @@ import { type Lease, Leases } from '../dhcp/leases.ts';
 import type { LendingPorts } from '../dhcp/lending.ts';
 import { AddressProbe } from '../dhcp/probe.ts';
 import { Quarantine } from '../dhcp/quarantine.ts';
+import type { Cluster } from '../model/cluster.ts';
+import type { Networks } from '../networks.ts';
 import { ipToNumber } from '../wire/ip.ts';
 import type { State } from './state.ts';
 import type { UnknownMachines } from './unknown-machines.ts';
@@ -15,7 +17,8 @@ export interface Lent {
   lending: LendingPorts & { isOn: () => boolean };
 }
 
-export async function openLeases({ config, store, cluster, networks, now }: State): Promise<Lent> {
+export async function openLeases({ config, store, cluster, networks, log, now }: State): Promise<Lent> {
+  for (const text of nodesInRanges(cluster, networks)) log.warn(text);
   const quarantine = new Quarantine(now);
   const rules = {
     now,
@@ -39,6 +42,23 @@ export async function openLeases({ config, store, cluster, networks, now }: Stat
       isOn: () => networks.hasRange && cluster.settings?.accept_new_nodes !== true,
     },
   };
+}
+
+/** So many nodes are named in one warning. */
+const NAMED = 5;
+
+/** A warning for each range that was laid over the addresses of nodes: those are not lent, and count as no room. */
+export function nodesInRanges(cluster: Pick<Cluster, 'all'>, networks: Networks): string[] {
+  if (!networks.hasRange) return [];
+  const found = new Map<string, string[]>();
+  for (const { value } of cluster.all('node')) {
+    const network = networks.ofRange(value.ip);
+    if (network) found.set(network.name, [...(found.get(network.name) ?? []), `${value.name} (${value.ip})`]);
+  }
+  return Array.from(found, ([network, nodes]) => {
+    const more = nodes.length > NAMED ? ` and ${nodes.length - NAMED} more` : '';
+    return `the range for unknown machines of the network ${network} holds addresses of nodes, which are not lent: ${nodes.slice(0, NAMED).join(', ')}${more}; move the range, or the nodes`;
+  });
 }
 
 /** In the order of address. */

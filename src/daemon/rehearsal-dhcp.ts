@@ -2,10 +2,12 @@
 import type { RehearsedPacket } from '../admin/contract.ts';
 import type { Context } from '../dhcp/exchange.ts';
 import { answer } from '../dhcp/exchange.ts';
+import type { Leases } from '../dhcp/leases.ts';
 import { getOption, MESSAGE, OPTIONS, type Option } from '../dhcp/options.ts';
 import { NO_ADDRESS, type Packet } from '../dhcp/packet.ts';
 import { proxyAnswer } from '../dhcp/proxy.ts';
 import { type Asker, converse, type Said } from '../dhcp/rehearse.ts';
+import type { Loan } from '../dhcp/unknown.ts';
 import { describeDhcpOption } from '../model/dhcp-options.ts';
 import type { BootNetwork } from '../networks.ts';
 import { ipFromNumber, ipToNumber } from '../wire/ip.ts';
@@ -19,7 +21,21 @@ export interface Machine {
   ip: string;
 }
 
-/** Puts the exchange of a firmware, or of iPXE, to the decision of the server that runs. */
+/** What a server decides with, but for its leases: those are apart, so that nothing is lent by a rehearsal. */
+export function contextApart(context: Context): Context {
+  return { ...context, leases: context.leases?.copy() };
+}
+
+/** What the server does about a loan, but for trying the address and keeping the lease. */
+function lendApart(loan: Loan | undefined, leases: Leases | undefined): void {
+  if (loan?.do === 'offer') leases?.hold(loan.mac, loan.ip);
+  if (loan?.do === 'lend') leases?.put(loan.lease);
+}
+
+/**
+ * Puts the exchange of a firmware, or of iPXE, to the decision of the server that runs.
+ * @param context apart (`contextApart`): leases that it has are changed
+ */
 export function exchangeOf(machine: Machine, kind: Asker['kind'], context: Context, isProxy: boolean): Said[] {
   const { mac, architecture, network, ip } = machine;
   const relay = network.attached ? undefined : relayOf(network);
@@ -27,7 +43,11 @@ export function exchangeOf(machine: Machine, kind: Asker['kind'], context: Conte
   const arrival = { network: network.attached ? network : context.networks.main, broadcast: network.attached };
   return converse(
     asker,
-    (request, at, port) => (isProxy ? proxyAnswer(request, context, at, port) : answer(request, context, at)),
+    (request, at, port) => {
+      const given = isProxy ? proxyAnswer(request, context, at, port) : answer(request, context, at);
+      if ('loan' in given) lendApart(given.loan, context.leases);
+      return given;
+    },
     arrival,
     isProxy ? { address: ip } : undefined,
   );
@@ -36,6 +56,13 @@ export function exchangeOf(machine: Machine, kind: Asker['kind'], context: Conte
 /** The relay agent of a network without an interface of the head. */
 function relayOf({ relays, router, subnet }: BootNetwork): string {
   return relays[0] ?? (router || ipFromNumber(ipToNumber(subnet.network) + 1));
+}
+
+/** Why a message gets the asker nowhere: it has no answer, or a NAK. */
+export function refusalOf({ answer: given, reply }: Said): string | undefined {
+  if ('refusal' in given) return given.refusal;
+  const isNak = reply && getOption(reply.options, OPTIONS.messageType) === MESSAGE.nak;
+  return isNak && 'text' in given ? `NAK: ${given.text}` : undefined;
 }
 
 /** What is said of one message, for people. */

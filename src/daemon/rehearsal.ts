@@ -16,7 +16,7 @@ import type { Cluster } from '../model/cluster.ts';
 import { findFile } from '../tftp/names.ts';
 import { openKickstarts } from './kickstarts.ts';
 import { newcomerFields } from './new-nodes.ts';
-import { exchangeOf, linesOf, loadedBy, type Machine, packetOf } from './rehearsal-dhcp.ts';
+import { contextApart, exchangeOf, linesOf, loadedBy, type Machine, packetOf, refusalOf } from './rehearsal-dhcp.ts';
 import { rehearseRoot, rehearseScript } from './rehearsal-script.ts';
 import { stage } from './rehearsal-stage.ts';
 import { bootPlanePorts, type HttpParts } from './servers.ts';
@@ -55,12 +55,15 @@ export async function rehearse(
     network: (node && state.networks.of(node.value.ip)) ?? state.networks.main,
     ip: node?.value.ip ?? '',
   };
-  const context = parts.dhcp && { ...parts.dhcp, directory: view.directory };
+  const context = parts.dhcp && contextApart({ ...parts.dhcp, directory: view.directory });
   const isProxy = state.config['dhcp.mode'] === 'proxy';
   const firmware = context && exchangeOf(machine, 'firmware', context, isProxy);
   const loading = firmware && loadedBy(firmware);
   const stages: RehearsedStage[] = firmware
-    ? [dhcpStage('offered', firmware.slice(0, 1)), dhcpStage('addressed', firmware.slice(1))]
+    ? [
+        dhcpStage('offered', firmware.slice(0, 1)),
+        ...(firmware.length > 1 ? [dhcpStage('addressed', firmware.slice(1))] : []),
+      ]
     : [noDhcp('offered'), noDhcp('addressed')];
   if (firmware && !loading)
     return ended(
@@ -113,8 +116,7 @@ function noDhcp(name: Stage): RehearsedStage {
 }
 
 function dhcpStage(name: Stage, said: readonly Said[]): RehearsedStage {
-  const refused = said.find(({ answer }) => 'refusal' in answer);
-  const refusal = refused && 'refusal' in refused.answer ? refused.answer.refusal : undefined;
+  const refusal = said.map(refusalOf).find(text => text !== undefined);
   const summary =
     refusal ??
     said.map(({ answer }) => ('text' in answer ? answer.text : 'accepted' in answer ? answer.accepted : '')).join('; ');

@@ -132,6 +132,17 @@ export class Leases {
     return !isTaken(ip) && !isQuarantined(ip);
   }
 
+  /** The same apart: what is chosen, held and put there changes nothing here. */
+  copy(): Leases {
+    const copy = new Leases(this.rules, this.all());
+    for (const [ip, hold] of this.holds) copy.holds.set(ip, { ...hold });
+    for (const [mac, ip] of this.holdOf) copy.holdOf.set(mac, ip);
+    for (const [network, index] of this.next) copy.next.set(network, index);
+    copy.allowance = this.allowance;
+    copy.refilled = this.refilled;
+    return copy;
+  }
+
   private search(networks: readonly BootNetwork[], isFree: (ip: string) => boolean): string | undefined {
     for (const { name, range } of networks) {
       if (!range) continue;

@@ -253,3 +253,20 @@ test('a kernel or an initramfs that was cut off each time is not told as sent', 
   t.is(after('initramfs in 0.1 s, cut off after 10 bytes'), cut);
   t.not(after('initramfs in 0.1 s'), cut);
 });
+
+test('of too many messages the least important go, the oldest of them: a flood of notices pushes no error out', t => {
+  const { boots, node } = bootable();
+  see(boots, node.value.mac, 'offered');
+  const say = (severity: number, text: string): void => boots.message(node.uid, { at: 1, severity, text });
+  say(2, 'the error');
+  say(6, 'information');
+  for (let number = 1; number <= 120; number++) say(5, `notice ${number}`);
+  const texts = (): string[] => boots.of(node.uid)[0]?.messages?.map(({ text }) => text) ?? [];
+  t.is(texts().length, 100);
+  t.deepEqual([texts()[0], texts()[1], texts().at(-1)], ['the error', 'notice 22', 'notice 120']);
+  // What is less important than all of them has no room.
+  say(7, 'debug');
+  t.is(texts().at(-1), 'notice 120');
+  say(3, 'the next error');
+  t.deepEqual([texts()[0], texts()[1], texts().at(-1)], ['the error', 'notice 23', 'the next error']);
+});

@@ -124,13 +124,36 @@ const plain = (script: string): string =>
 
 test('explain says to the byte what firmware, iPXE and GRUB then get, and leaves no trace', async t => {
   if (!requireAll(t, NEEDS)) return;
-  const { daemon, dhcp, client } = await room(t);
+  const { daemon, dhcp, client } = await room(t, ['dhcp.range = "10.54.0.200-10.54.0.203"']);
   await objects(t, daemon);
   const before = await daemon.run('muster', 'log', '--json');
   const found = await explained(t, daemon, 'n2', '--arch', 'efi64');
   const overHttp = await explained(t, daemon, 'n3', '--arch', 'http');
   const bios = await explained(t, daemon, 'n1', '--arch', 'bios');
   const grub = await explained(t, daemon, 'n2', '--arch', 'efi64', '--update', '_boot_loader=grub');
+  const strangers: Rehearsal[] = [];
+  for (const last of ['97', '98', '97']) strangers.push(await explained(t, daemon, `52:54:00:00:00:${last}`));
+  for (const stranger of strangers) {
+    t.regex(stranger.remarks.join(), /is no node's: it is lent 10\.54\.0\.200 of the range .*boots nothing/);
+    t.deepEqual(
+      stranger.stages.map(({ result, packets = [] }) => [result, ...packets.map(({ kind }) => kind)]).slice(0, 3),
+      [['answered', 'OFFER'], ['answered', 'ACK'], ['skipped']],
+    );
+    t.is(at(stranger, 'addressed').packets?.[0]?.yiaddr, '10.54.0.200');
+  }
+  t.is((await daemon.run('muster', 'boot', 'explain', '52:54:00:00:00:97')).status, 0);
+  t.is((await daemon.run('muster', 'lease', 'ls')).stdout, 'No address is lent.\n');
+  const none = await daemon.run('muster', 'boot', 'explain', 'n1', '--arch', 'http-arm64', '--json');
+  t.is(none.status, 1);
+  const [without] = JSON.parse(none.stdout) as Rehearsal[];
+  t.deepEqual(
+    without?.stages.slice(0, 3).map(({ result, summary }) => [result, result === 'skipped' ? summary : '']),
+    [
+      ['refused', ''],
+      ['skipped', 'the boot ends before'],
+      ['skipped', 'the boot ends before'],
+    ],
+  );
   // Nothing of it was remembered: no boot, no line of the audit trail, no right to a script.
   t.is((await daemon.run('muster', 'log', '--json')).stdout, before.stdout);
   t.regex((await daemon.run('muster', 'node', '-i', 'n[1-3]', 'timeline')).stdout, /n2 .*\n {2}No boot of it was seen/);
@@ -224,6 +247,12 @@ test('what an update would change, a node that is not known, and one that is ref
 
   const wrong = await daemon.run('muster', 'boot', 'explain', 'n1', '--update', 'cmdlin=x');
   t.regex(wrong.stderr, /Neither a boot config nor a node has a field 'cmdlin'; did you mean 'cmdline'\?/);
+  for (const name of ['_nosuch', '%DefaultAttribs._nosuch']) {
+    const nosuch = await daemon.run('muster', 'boot', 'explain', 'n1', '--clear', name);
+    t.is(nosuch.status === 0, false);
+    t.regex(nosuch.stderr, /attribute '_nosuch': names with '_' are reserved/);
+  }
+  t.is((await daemon.run('muster', 'boot', 'explain', 'n1', '--clear', '_boot_loader')).status, 0);
   t.regex((await daemon.run('muster', 'boot', 'explain')).stderr, /needs a node, or a MAC address/);
   t.regex(
     (await daemon.run('muster', 'boot', 'explain', 'n1', '--arch', 'efi46')).stderr,

@@ -317,3 +317,23 @@ test('a range must lie in its network, and nodes are placed outside of it', t =>
   t.true(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).isUsable('10.54.0.211'));
   t.is(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).ofRange('10.54.0.210')?.name, 'boot');
 });
+
+test('a copy of the leases says what would be chosen, and whatever is done to it changes nothing', async t => {
+  const { leases, networks, lend } = world('10.54.0.200-10.54.0.250');
+  await lend(A);
+  leases.hold(B, '10.54.0.201');
+  const before = JSON.stringify(leases.all());
+  const copy = leases.copy();
+  t.is(copy.offeredTo(B), '10.54.0.201');
+  t.false(copy.isFreeFor('52:54:00:00:00:01', '10.54.0.201'), 'what is held for another is held there too');
+  // More than the strangers' allowance: it is spent there, not here.
+  for (let number = 1; number <= 100; number++) {
+    const mac = `52:54:00:00:01:${number.toString(16).padStart(2, '0')}`;
+    const ip = copy.choose(mac, networks.all, undefined);
+    if (number === 100) t.is(ip, 'wait');
+    if (ip !== undefined && ip !== 'wait') copy.hold(mac, ip);
+  }
+  t.is(JSON.stringify(leases.all()), before);
+  const fresh = '52:54:00:00:02:01';
+  t.is(leases.choose(fresh, networks.all, undefined), '10.54.0.202', 'neither cursor nor allowance moved');
+});
