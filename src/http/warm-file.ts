@@ -56,8 +56,9 @@ export class WarmFile {
       if (this.parts.has(part)) continue;
       waited = true;
       const { bytesRead } = await this.handle.read(nowhere, 0, PART, part * PART);
-      if (bytesRead === PART) this.parts.add(part);
-      else end = part * PART + bytesRead;
+      // The last part of a file too, shorter as it is: reads of what is not there any more answer nothing
+      if (bytesRead > 0) this.parts.add(part);
+      if (bytesRead < PART) end = part * PART + bytesRead;
     }
     if (!waited) await new Promise(resolve => setImmediate(resolve));
     return Math.max(0, Math.min(length, end - position));
