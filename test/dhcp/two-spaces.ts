@@ -9,6 +9,7 @@ import type { ExecutionContext } from 'ava';
 import type { BootNode } from '../../src/boot/directory.ts';
 import { run, runOk } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
+import { Events } from './events.ts';
 
 export const MAC = '52:54:00:54:00:01';
 export const NODE: BootNode = { uid: 'u0', name: 'n0', mac: MAC, ip: '10.54.0.100', hostname: 'n0' };
@@ -38,10 +39,9 @@ export class Wire {
   readonly head = `mdh${process.pid}-${this.number}`;
   readonly client = `mdc${process.pid}-${this.number}`;
   readonly folder = mkdtempSync(join(tmpdir(), 'muster-dhcp-'));
-  readonly events: Event[] = [];
+  private readonly said = new Events<Event>();
   private readonly children: ChildProcess[] = [];
   private server: ChildProcess | undefined;
-  private wake: (() => void)[] = [];
 
   /** What else the configuration says. */
   config: Record<string, unknown> = {};
@@ -67,8 +67,8 @@ export class Wire {
     ];
     const server = spawn('ip', args, { stdio: ['pipe', 'pipe', 'inherit'] });
     this.server = server;
-    server.once('exit', status => this.wakeAll({ msg: `the server ended with status ${status}` }));
-    createInterface(server.stdout).on('line', line => this.wakeAll(JSON.parse(line)));
+    server.once('exit', status => this.said.add({ msg: `the server ended with status ${status}` }));
+    createInterface(server.stdout).on('line', line => this.said.add(JSON.parse(line)));
     await this.until(event => event.ready === true);
     await this.set(...nodes);
   }
@@ -80,25 +80,12 @@ export class Wire {
     await this.until(event => event.nodes === nodes.length, from);
   }
 
-  async until(match: (event: Event) => boolean, from = 0): Promise<Event> {
-    const deadline = Date.now() + TIMEOUT_MS;
-    for (;;) {
-      const found = this.events.slice(from).find(match);
-      if (found) return found;
-      if (Date.now() > deadline) throw new Error(`the server never said it; it said ${JSON.stringify(this.events)}`);
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, 1000);
-        this.wake.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
+  get events(): readonly Event[] {
+    return this.said.all;
   }
 
-  private wakeAll(event: Event): void {
-    this.events.push(event);
-    for (const wake of this.wake.splice(0)) wake();
+  async until(match: (event: Event) => boolean, from = 0): Promise<Event> {
+    return this.said.until(match, TIMEOUT_MS, from);
   }
 
   /** Starts a program among the clients; ended when the test's wire is. */

@@ -9,6 +9,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { BootNode } from '../../src/boot/directory.ts';
 import { run, runOk } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
+import { Events } from './events.ts';
 
 const TIMEOUT_MS = 30_000;
 const node = (number: number, ip: string): BootNode => ({
@@ -46,10 +47,9 @@ class Room {
   private static count = 0;
   private readonly prefix = `mdr${process.pid}-${++Room.count}`;
   readonly folder = mkdtempSync(join(tmpdir(), 'muster-dhcp-'));
-  readonly events: Event[] = [];
+  readonly events = new Events<Event>();
   private readonly spaces: string[] = [];
   private readonly children: ChildProcess[] = [];
-  private wake: (() => void)[] = [];
 
   /** The head; clients 1 and 4 at its eth1 (a bridge with a place for a rogue), 2 at eth2, 3 behind the relay at eth1. */
   async open(): Promise<void> {
@@ -87,8 +87,7 @@ class Room {
     const words = [join(import.meta.dirname, 'serve.js'), '10.54.0.1/24', JSON.stringify(CONFIG)];
     const server = this.spawn('head', process.execPath, words, 'pipe');
     createInterface({ input: server.stdout ?? process.stdin }).on('line', line => {
-      this.events.push(JSON.parse(line));
-      for (const wake of this.wake.splice(0)) wake();
+      this.events.add(JSON.parse(line));
     });
     await this.until(event => event.ready === true);
     server.stdin?.write(`${JSON.stringify({ nodes: NODES })}\n`);
@@ -136,19 +135,7 @@ class Room {
   }
 
   async until(match: (event: Event) => boolean): Promise<Event> {
-    const deadline = Date.now() + TIMEOUT_MS;
-    for (;;) {
-      const found = this.events.find(match);
-      if (found) return found;
-      if (Date.now() > deadline) throw new Error(`the server never said it; it said ${JSON.stringify(this.events)}`);
-      await new Promise<void>(resolve => {
-        const timer = setTimeout(resolve, 1000);
-        this.wake.push(() => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
-    }
+    return this.events.until(match, TIMEOUT_MS);
   }
 
   async run(name: string, program: string, args: readonly string[]): Promise<{ stdout: string; status: number }> {
