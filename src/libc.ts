@@ -11,6 +11,8 @@ export const SOCKET = {
   SO_RCVBUF: 8,
   SO_PEERCRED: 17,
   SO_BINDTODEVICE: 25,
+  SOL_TCP: 6,
+  TCP_CORK: 3,
   SOL_UDP: 17,
   UDP_SEGMENT: 103,
 } as const;

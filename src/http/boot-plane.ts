@@ -33,6 +33,11 @@ import { sessionValues } from './session-values.ts';
 const BODY_LIMIT = 64 * 1024;
 /** Downloads under way when the head stops may take this long: iPXE does not ask twice for a kernel. Milliseconds. */
 const GRACE_MS = 15_000;
+/**
+ * Connections that wait to be taken: all nodes of a machine room come in one second, and the first packet of one that finds no room is
+ * dropped, which costs the node a second (RFC 6298 §2.1). The kernel bounds it by net.core.somaxconn, which is the same.
+ */
+const BACKLOG = 4096;
 
 export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: number; close(): Promise<void> }> {
   const server = buildBootPlane(ports);
@@ -40,7 +45,7 @@ export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: num
   const drain = drains(server.server);
   const bounds = boundsOf(ports);
   boundConnections(server.server, bounds);
-  await server.listen({ host: address, port: ports.head(address).port });
+  await server.listen({ host: address, port: ports.head(address).port, backlog: BACKLOG });
   const bound = server.server.address();
   const port = typeof bound === 'object' && bound ? bound.port : 0;
   const others = await listenToo(server, more, port, bounds);
@@ -70,7 +75,7 @@ async function listenToo(
     const server = createServer(serverOptions(bounds), plane.routing);
     boundConnections(server, bounds);
     const drain = drains(server);
-    server.listen({ host, port });
+    server.listen({ host, port, backlog: BACKLOG });
     await once(server, 'listening');
     servers.push({ server, drain });
   }

@@ -26,10 +26,10 @@ interface Storm {
 
 const STORMS: readonly Storm[] = [
   { nodes: 100, gigabits: 1, image: 30 },
-  { nodes: 1000, gigabits: 1, image: 3 },
+  { nodes: 1000, gigabits: 1, image: 10 },
   { nodes: 1000, gigabits: 10, image: 10 },
-  { nodes: 1000, gigabits: 1, image: 3, rough: true },
-  { nodes: 10_000, gigabits: 1, image: 0.25 },
+  { nodes: 1000, gigabits: 1, image: 10, rough: true },
+  { nodes: 10_000, gigabits: 1, image: 1 },
 ];
 
 interface Result {

@@ -178,6 +178,8 @@ export class BootClients {
     const method = body === undefined ? 'GET' : 'POST';
     const asked = request({ host, port, path, headers, method, localAddress: node.ip, agent: false, timeout: 60_000 });
     asked.once('timeout', () => asked.destroy(new Error('silence')));
+    // What breaks off an answer under way is said by the answer as well
+    asked.on('error', () => {});
     asked.end(body);
     const [answer] = (await once(asked, 'response')) as [IncomingMessage];
     return answer;
