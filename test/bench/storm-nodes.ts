@@ -40,5 +40,7 @@ const stages = Object.fromEntries(
     return [stage, { p50: at(0.5), p95: at(0.95), p99: at(0.99) }];
   }),
 );
-process.stdout.write(`${JSON.stringify({ ...counts, ...clients.counts, seconds, stages, whys: [...whys] })}\n`);
+const most = Array.from(clients.reasons).sort(([, left], [, right]) => right - left);
+const words = most.slice(0, 8).map(([reason, count]) => `${count} times ${reason}`);
+process.stdout.write(`${JSON.stringify({ ...counts, ...clients.counts, seconds, stages, whys: [...whys, ...words] })}\n`);
 process.exit(0);

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { tokenOf } from '../../src/boot/boot.ts';
+import { reasonOf } from '../../src/errors.ts';
 import { fetchLoader } from '../bench/tftp-fetch.ts';
 
 export interface BootingNode {
@@ -31,6 +32,8 @@ const IPXE = Buffer.concat([Buffer.of(93, 2, 0, 7, 77, 4), Buffer.from('iPXE')])
 
 export class BootClients {
   readonly counts = { retries: 0, bytes: 0, waits: 0 };
+  /** How often something was tried again, by what was wrong with it. */
+  readonly reasons = new Map<string, number>();
   private readonly head: HeadAt;
   private readonly sockets: readonly Socket[];
   private readonly waiting = new Map<number, (reply: Buffer) => void>();
@@ -60,7 +63,7 @@ export class BootClients {
       const offered = await this.ask(mac, 1, marks, Buffer.alloc(0), wait);
       const taken = offered && Buffer.concat([Buffer.of(54, 4), offered.server, Buffer.of(50, 4), offered.yiaddr]);
       if (taken && (await this.ask(mac, 3, marks, taken, wait))) return;
-      this.counts.retries += 1;
+      this.again(`${who}: no ${taken ? 'ACK' : 'OFFER'}`);
     }
   }
 
@@ -75,11 +78,12 @@ export class BootClients {
       try {
         const { status, whole } = await this.once(node, path, body);
         if (status === 200) return whole;
-        if (tries > 8) throw new Error(`HTTP ${status} for ${path.replace(/[0-9a-f]{32}/, 'SESSION')}`);
+        throw new Error(`HTTP ${status}`);
       } catch (error) {
-        if (tries > 8) throw error;
+        const reason = `${path.replace(/[0-9a-f]{32}/, 'SESSION')}: ${reasonOf(error)}`;
+        if (tries > 8) throw new Error(reason);
+        this.again(reason);
       }
-      this.counts.retries += 1;
       await delay(1000 * 2 ** Math.min(tries, 4) * (1 + Math.random()));
     }
   }
@@ -159,13 +163,19 @@ export class BootClients {
         }
       } catch (error) {
         if (++tries > 12) throw error;
+        this.again(`image: ${reasonOf(error)}`);
       }
       if (have !== size) {
-        this.counts.retries += 1;
         await delay(1000 * (0.5 + Math.random()) * 2 ** Math.min(tries, 5));
       }
     }
     return true;
+  }
+
+  private again(reason: string): void {
+    this.counts.retries += 1;
+    const plain = reason.replace(/\d+\.\d+\.\d+\.\d+(:\d+)?/g, 'ADDRESS');
+    this.reasons.set(plain, (this.reasons.get(plain) ?? 0) + 1);
   }
 
   private async request(
