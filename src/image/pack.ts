@@ -1,7 +1,6 @@
 // Packs a directory into a cwsquash: one pass of mksquashfs, which leaves the place for the header free.
 import { open, rm } from 'node:fs/promises';
-import { MusterError } from '../errors.ts';
-import { DIES_WITH_PARENT, run, runOk } from '../process/run.ts';
+import { DIES_WITH_PARENT, runOk } from '../process/run.ts';
 import { ROOT_OFFSET, type RootRange, wrapping } from './cwsquash.ts';
 
 export const COMPRESSIONS = ['zstd', 'xz', 'lz4', 'gzip'] as const;
@@ -12,7 +11,7 @@ export interface PackOptions {
   root: string;
   /** The cwsquash to write; what is there is replaced. */
   file: string;
-  /** Bytes read so far, of all there are to read. */
+  /** Blocks packed so far, of all that are known; each file has one at least (mksquashfs's own count). */
   onProgress?: (done: number, total: number) => void;
   /** How the squashfs is compressed; zstd when absent. */
   compression?: Compression;
@@ -63,23 +62,15 @@ export async function packImage(options: PackOptions): Promise<RootRange> {
 async function squash(options: PackOptions): Promise<void> {
   const { root, file, onProgress, compression = 'zstd' } = options;
   let rest = '';
-  // Counted while it packs, by the same look at each file: a count before would make the packing of small files half as fast again.
-  let total = 0;
-  const counted =
-    onProgress &&
-    treeSize(root).then(
-      bytes => {
-        total = bytes;
-      },
-      // Without a total there is no progress, and mksquashfs says what is wrong with the tree
-      () => {},
-    );
+  let all = 1;
   // Its own bar, `[===  /] 1234/5678  21%` in blocks, four times a second: a line for each file would cost more than packing it.
   const count = (text: string): void => {
     const bars = [...(rest + text).matchAll(/\] +(\d+)\/(\d+) +\d+%/g)];
     rest = (rest + text).slice(-200);
     const [, done = '0', blocks = '0'] = bars.at(-1) ?? [];
-    if (Number(blocks) > 0 && total > 0) onProgress?.(Math.round((total * Number(done)) / Number(blocks)), total);
+    if (Number(blocks) === 0) return;
+    all = Number(blocks);
+    onProgress?.(Number(done), all);
   };
   // The time in the superblock would make each run another file. Times of files stay: programs compare them.
   const time = process.env['SOURCE_DATE_EPOCH'] === undefined ? ['-mkfs-time', '0'] : [];
@@ -92,8 +83,7 @@ async function squash(options: PackOptions): Promise<void> {
     ...(options.signal ? { signal: options.signal } : {}),
     keepBytes: 4096,
   });
-  await counted;
-  onProgress?.(total, total);
+  onProgress?.(all, all);
 }
 
 async function addTable(file: string, size: number): Promise<void> {
@@ -115,13 +105,4 @@ async function fileSize(file: string): Promise<number> {
   } finally {
     await handle.close();
   }
-}
-
-/** Bytes of all files; a folder that cannot be read is left to mksquashfs to complain of. */
-async function treeSize(root: string): Promise<number> {
-  const exclude = NOT_PACKED.map(pattern => `--exclude=${root}/${pattern}`);
-  const { stdout } = await run('du', ['--apparent-size', '--block-size=1', '--summarize', ...exclude, root]);
-  const bytes = /^\d+/.exec(stdout)?.[0];
-  if (bytes === undefined) throw new MusterError('tool-failed', `The size of ${root} cannot be found.`);
-  return Number(bytes);
 }
