@@ -118,7 +118,6 @@ export const PACKAGES = [
   { name: 'wrk', shows: 'bin/wrk', for: ['bench'] },
   { name: 'kea-dhcp4-server', shows: 'sbin/kea-dhcp4', for: ['bench'] },
   { name: 'tftpd-hpa', shows: 'sbin/in.tftpd', for: ['bench'] },
-  { name: 'atftpd', shows: 'sbin/atftpd', for: ['bench'] },
   { name: 'tgt', shows: 'sbin/tgtd', for: ['bench', 'test'] },
 ];
 

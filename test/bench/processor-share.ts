@@ -1,7 +1,7 @@
 // A share of one processor for a server and all its threads, by the kernel's CPU controller: the load generators of a benchmark on
 // one machine come to their own end before a quick server does, and a server that is held back is measured where they are not.
 import { existsSync } from 'node:fs';
-import { mkdir, rmdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Short, so that a server which has used up its share waits for some milliseconds only. */
@@ -10,6 +10,8 @@ const PERIOD_MICROSECONDS = 10_000;
 export interface ProcessorShare {
   /** Takes the group away, after the process has ended. */
   end(): Promise<void>;
+  /** The process, which goes on, and its children have all processors again. */
+  lift(): Promise<void>;
 }
 
 /**
@@ -33,17 +35,23 @@ export async function processorShare(pid: number, share: number): Promise<Proces
     await writeFile(`${group}/cpu.max`, `${quota} ${PERIOD_MICROSECONDS}`);
   }
   await writeFile(`${group}/cgroup.procs`, `${pid}`);
-  return {
-    async end() {
-      // The kernel forgets the last thread of an ended process a moment after it is reaped
-      for (let attempt = 0; attempt < 50; attempt += 1) {
-        try {
-          await rmdir(group);
-          return;
-        } catch {
-          await delay(20);
-        }
+  const end = async (): Promise<void> => {
+    // The kernel forgets the last thread of an ended process a moment after it is reaped
+    for (let attempt = 0; attempt < 50; attempt += 1) {
+      try {
+        await rmdir(group);
+        return;
+      } catch {
+        await delay(20);
       }
+    }
+  };
+  return {
+    end,
+    async lift() {
+      const members = (await readFile(`${group}/cgroup.procs`, 'utf8')).split('\n').filter(Boolean);
+      for (const member of members) await writeFile(`${parent}/cgroup.procs`, member).catch(() => {});
+      await end();
     },
   };
 }

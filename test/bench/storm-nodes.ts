@@ -42,5 +42,7 @@ const stages = Object.fromEntries(
 );
 const most = Array.from(clients.reasons).sort(([, left], [, right]) => right - left);
 const words = most.slice(0, 8).map(([reason, count]) => `${count} times ${reason}`);
-process.stdout.write(`${JSON.stringify({ ...counts, ...clients.counts, seconds, stages, whys: [...whys, ...words] })}\n`);
+process.stdout.write(
+  `${JSON.stringify({ ...counts, ...clients.counts, seconds, stages, whys: [...whys, ...words] })}\n`,
+);
 process.exit(0);

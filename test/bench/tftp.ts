@@ -1,14 +1,23 @@
 // A loader of 1 MB by TFTP against tftpd-hpa, dnsmasq and atftpd: clients in one process, by turns, block sizes and windows of firmware.
-import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { packageRoot } from '../../src/package-root.ts';
 import { runOk } from '../../src/process/run.ts';
 import { costOf, type Served, serve } from './pair.ts';
+import { processorShare } from './processor-share.ts';
 import { type BenchRow, median, row } from './row.ts';
 
-const LOADS = [
+interface Load {
+  clients: number;
+  blksize: number;
+  window: number;
+  /** Of one processor, for each server: the clients, in one process, come to their own end before a quick server does. */
+  share?: number;
+}
+
+const LOADS: readonly Load[] = [
   { clients: 1, blksize: 512, window: 1 },
   { clients: 1, blksize: 1468, window: 1 },
   { clients: 64, blksize: 1468, window: 1 },
@@ -16,6 +25,8 @@ const LOADS = [
   { clients: 1, blksize: 1468, window: 16 },
   { clients: 64, blksize: 1468, window: 16 },
   { clients: 1000, blksize: 1468, window: 16 },
+  { clients: 64, blksize: 1468, window: 1, share: 0.3 },
+  { clients: 64, blksize: 1468, window: 16, share: 0.3 },
 ];
 /** The first load with as many clients as there will be, and what is repeated for the memory. */
 const HEAVIEST = { clients: 1000, blksize: 1468, window: 1 };
@@ -35,9 +46,9 @@ export async function* benchTftp(): AsyncGenerator<BenchRow> {
   const folder = await mkdtemp(join(tmpdir(), 'muster-bench-'));
   await chmod(folder, 0o755);
   await writeFile(join(folder, FILE), Buffer.alloc(1 << 20, 7), { mode: 0o644 });
-  const servers = serversOf(folder);
-  const running = await Promise.all(servers.map(async server => server.start()));
-  await delay(500);
+  const servers = await serversOf(folder);
+  const running: Served[] = [];
+  for (const server of servers) running.push(await server.start());
   const memory = (): { ours: number; peer: number } => {
     const [ours = 0, , peer = 0] = running.map(({ child }) => costOf(child.pid ?? 0).memory);
     return { ours, peer };
@@ -45,14 +56,17 @@ export async function* benchTftp(): AsyncGenerator<BenchRow> {
   const memories: { ours: number; peer: number }[] = [];
   try {
     for (const load of LOADS) {
-      const found: number[][] = servers.map(() => []);
-      for (let round = 0; round < ROUNDS; round += 1)
-        for (const [index, server] of servers.entries()) found[index]?.push(await measure(server, load));
+      for (const [index, server] of servers.entries())
+        if (hasEnded(running[index])) running[index] = await server.start();
+      await delay(500);
+      const found = await rounds(servers, running, load);
       const [ours = 0, ...peers] = found.map(median);
-      const name = `${load.clients} clients, blksize ${load.blksize}, windowsize ${load.window}`;
+      const part = load.share === undefined ? '' : `, by ${load.share} of a processor`;
+      const name = `${load.clients} clients, blksize ${load.blksize}, windowsize ${load.window}${part}`;
       for (const [index, peer] of peers.entries()) {
         const peerName = servers[index + 1]?.name ?? '';
-        yield row({ case: name, ours, peer, peerName, unit: 'MB/s', higherIsBetter: true });
+        if (peer > 0) yield row({ case: name, ours, peer, peerName, unit: 'MB/s', higherIsBetter: true });
+        else process.stderr.write(`bench: ${name}: ${peerName} served nothing\n`);
       }
       memories.push(memory());
     }
@@ -67,7 +81,31 @@ export async function* benchTftp(): AsyncGenerator<BenchRow> {
   }
 }
 
-function serversOf(folder: string): Server[] {
+/** MB/s of each server in each round, by turns. */
+async function rounds(servers: readonly Server[], running: readonly Served[], load: Load): Promise<number[][]> {
+  const { share } = load;
+  const pids = running.filter(served => !hasEnded(served)).map(({ child }) => child.pid ?? 0);
+  const shares = share === undefined ? [] : await Promise.all(pids.map(async pid => processorShare(pid, share)));
+  const found: number[][] = servers.map(() => []);
+  try {
+    for (let round = 0; round < ROUNDS; round += 1)
+      for (const [index, server] of servers.entries()) found[index]?.push(await measure(server, load));
+  } finally {
+    for (const held of shares) await held.lift();
+  }
+  return found;
+}
+
+/** Some peers do not survive a thousand clients. */
+function hasEnded(served: Served | undefined): boolean {
+  return !served || served.child.exitCode !== null || served.child.signalCode !== null;
+}
+
+async function serversOf(folder: string): Promise<Server[]> {
+  // Beside tftpd-hpa it cannot be installed
+  await runOk('apt-get', ['download', '-o', 'APT::Sandbox::User=root', 'atftpd'], { cwd: folder, timeoutMs: 60_000 });
+  const [archive = ''] = (await readdir(folder)).filter(name => name.endsWith('.deb'));
+  await runOk('dpkg-deb', ['-x', join(folder, archive), join(folder, 'atftpd')]);
   const script = join(packageRoot, 'dist/test/tftp/serve.js');
   const ours = [script, '127.0.0.1', '6969', `${FILE}=${join(folder, FILE)}`];
   const dnsmasq = ['--keep-in-foreground', '--conf-file=/dev/null', '--pid-file=', '--port=0', '--user=root'];
@@ -98,7 +136,7 @@ function serversOf(folder: string): Server[] {
       port: 69,
       start: async () =>
         serve([
-          'atftpd',
+          join(folder, 'atftpd/usr/sbin/atftpd'),
           ['--daemon', '--no-fork', '--bind-address', '127.0.69.3', '--maxthread', '4000', '--user', 'root', folder],
         ]),
     },
@@ -106,7 +144,7 @@ function serversOf(folder: string): Server[] {
 }
 
 /** MB of files per second. */
-async function measure({ address, port }: Server, load: (typeof LOADS)[number]): Promise<number> {
+async function measure({ address, port }: Server, load: Load): Promise<number> {
   const script = join(packageRoot, 'dist/test/bench/tftp-load.js');
   const words = [script, address, port, FILE, load.clients, load.blksize, load.window, SECONDS].map(String);
   const out = await runOk(process.execPath, words, { timeoutMs: 60_000 });
