@@ -44,12 +44,15 @@ export interface Daemon {
   stop(): Promise<void>;
 }
 
-/** Starts everything that the configuration asks for; when a part cannot start, those before it are stopped again. */
-export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
+/**
+ * Starts everything that the configuration asks for; when a part cannot start, those before it are stopped again.
+ * @param file the absolute path that the configuration was read from; none for the defaults
+ */
+export async function startDaemon(config: Config, log: Log, file?: string): Promise<Daemon> {
   const stops: Stops = [];
   const networks = networksOf(config);
   try {
-    await start(config, networks, log, stops);
+    await start({ config, file }, networks, log, stops);
   } catch (error) {
     await stopAll(stops, log);
     throw error;
@@ -57,7 +60,12 @@ export async function startDaemon(config: Config, log: Log): Promise<Daemon> {
   return { reloaded: () => networks.adopt(networksOf(config)), stop: async () => stopAll(stops, log) };
 }
 
-async function start(config: Config, networks: Networks, log: Log, stops: Stops): Promise<void> {
+async function start(
+  { config, file }: { config: Config; file: string | undefined },
+  networks: Networks,
+  log: Log,
+  stops: Stops,
+): Promise<void> {
   const network = bootNetwork(config);
   const nic = findInterfaces(config, networks);
   makeFolder(config['paths.state'], 'paths.state', 0o700);
@@ -82,12 +90,13 @@ async function start(config: Config, networks: Networks, log: Log, stops: Stops)
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
   const power = powerAccess(state, sshKey, control);
-  await startAdmin(state, { files, unknown, lent, tftp, leases, iscsi, kickstarts, rehearsal, power }, stops);
+  await startAdmin(state, { file, files, unknown, lent, tftp, leases, iscsi, kickstarts, rehearsal, power }, stops);
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
 
 interface AdminParts {
+  file: string | undefined;
   files: BootFiles;
   unknown: UnknownMachines;
   lent: Lent;
@@ -139,6 +148,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     collect: async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now }),
     metrics: async () => metrics.text(),
     backup: async () => beginBackup(config['paths.state'], blobs, config['head.name'], now()),
+    configuration: () => ({ file: parts.file ?? null, values: config }),
     health: () => ({
       version,
       name: config['head.name'],
@@ -148,11 +158,17 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
       address: config['head.address'],
       http_port: config['http.port'],
       sequence: cluster.sequence,
+      nodes: addressedNodes(state),
       ...(tftp && { tftp: tftp() }),
     }),
   };
   const admin = await startAdminServer(ports, config['paths.socket'], groupId('muster'));
   stops.push(async () => admin.close());
+}
+
+function addressedNodes({ cluster, networks }: State): { addressed: number; attached: number } {
+  const addresses = cluster.all('node').flatMap(({ value }) => (value.ip ? [value.ip] : []));
+  return { addressed: addresses.length, attached: addresses.filter(ip => networks.of(ip)?.attached).length };
 }
 
 async function stopAll(stops: Stops, log: Log): Promise<void> {

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // musterd: reads its configuration, starts, and stops when it is told to.
 import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { type Config, defaultConfig, loadConfig } from './config.ts';
 import { logDestination } from './daemon/journal.ts';
@@ -57,7 +58,7 @@ async function main(): Promise<number> {
   process.on('SIGHUP', () => {
     void reload(file, config, log, manager, serving, () => daemon?.reloaded());
   });
-  daemon = await startDaemon(config, log);
+  daemon = await startDaemon(config, log, file === undefined ? undefined : resolve(file));
   await manager.ready(serving);
   const signal = await told;
   log.info({ signal }, 'musterd stops');

@@ -2,17 +2,20 @@
 
 import type { Collected, StoredBlob } from '../blobs/garbage.ts';
 import type { BootEvent } from '../boot/boot.ts';
-import type { Stage } from '../boot/journey.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import type { Quirk } from '../boot/quirks.ts';
 import type { NodeState, NodeStatus } from '../boot/status.ts';
 import type { Timeline } from '../boot/timeline.ts';
 import type { Why } from '../boot/why.ts';
+import type { Config } from '../config.ts';
 import type { Inherited } from '../model/attributes.ts';
 import type { Kind } from '../model/kinds.ts';
 import type { PowerResult } from '../power/control.ts';
 import type { ExecNews } from '../ssh/exec.ts';
 import type { AuditLine } from '../store/store.ts';
+
+export * from './contract-board.ts';
+export * from './contract-rehearsal.ts';
 
 /** Every answer: `{"success": true, "data": …}` or `{"success": false, "reason": "…", "code": "…"}`. */
 export type Reply<T> = { success: true; data: T } | { success: false; reason: string; code: string; hint?: string };
@@ -72,67 +75,6 @@ export interface Explained {
   refusal?: string;
   /** What the node would do now, in sentences. */
   words: string[];
-}
-
-/** Firmware by the number of its architecture: IANA "Processor Architecture Types" (RFC 4578 §2.1, RFC 5970 §3.3). */
-export const FIRMWARES = { bios: 0, efi32: 6, efi64: 7, arm64: 11, http: 16, 'http-arm64': 19 } as const;
-export type Firmware = keyof typeof FIRMWARES;
-
-/** A DHCP reply in words. */
-export interface RehearsedPacket {
-  /** `OFFER`, `ACK`, `NAK`. */
-  kind: string;
-  yiaddr: string;
-  siaddr: string;
-  file: string;
-  /** In the order of the packet. */
-  options: { code: number; name: string; value: string; hex: string }[];
-}
-
-export interface RehearsedFile {
-  name: string;
-  /** Bytes. */
-  size: number;
-  sha256: string;
-  /** Where the head reads a loader. */
-  path?: string;
-}
-
-/** What would be answered at one stage of a boot. */
-export interface RehearsedStage {
-  number: number;
-  stage: Stage;
-  result: 'answered' | 'refused' | 'skipped';
-  /** One sentence. */
-  summary: string;
-  /** All of it for people, a line each. */
-  lines: string[];
-  packets?: RehearsedPacket[];
-  files?: RehearsedFile[];
-  /** The script. */
-  text?: string;
-  /** The kernel's command line. */
-  cmdline?: string;
-}
-
-/** A boot without a packet: what would be answered, and what an update would change of it. */
-export interface Rehearsal {
-  /** Of a node; none for a hardware address that is none's. */
-  uid?: string;
-  name?: string;
-  mac: string;
-  firmware: Firmware;
-  /** Why this firmware, when it was not asked for. */
-  assumed?: string;
-  /** What else there is to know, such as that an unknown machine would become a node. */
-  remarks: string[];
-  stages: RehearsedStage[];
-  /** The update that was tried. */
-  update?: Record<string, string | null>;
-  /** The stages with it. */
-  after?: RehearsedStage[];
-  /** Of each stage that it changes, lines with `-` before and `+` after. */
-  differences?: { number: number; stage: Stage; lines: string[] }[];
 }
 
 /** Why a node is not up, or that it is. */
@@ -208,6 +150,14 @@ export interface UploadState {
   sha256?: string;
 }
 
+/** What musterd runs on. */
+export interface RunningConfig {
+  /** The absolute path of its file; null for the defaults. */
+  file: string | null;
+  /** Each key with its value in use. */
+  values: Config;
+}
+
 export interface Health {
   version: string;
   name: string;
@@ -218,6 +168,8 @@ export interface Health {
   address: string;
   http_port: number;
   sequence: number;
+  /** Nodes that have an address; and those of them that have it in a network at one of the head's own interfaces. */
+  nodes?: { addressed: number; attached: number };
   /** TFTP transfers: now, and since the start; bytes that were delivered, and bytes of files in memory. */
   tftp?: {
     active: number;
@@ -228,75 +180,6 @@ export interface Health {
     bytes: number;
     cachedBytes: number;
   };
-}
-
-/** An image on its way to a node, or a node that waits for its turn. */
-export interface ShownTransfer {
-  node: string;
-  boot: string;
-  state: 'running' | 'queued';
-  /** Bytes of the image that the node has, and all. */
-  done: number;
-  size: number;
-  /** Bytes per second. */
-  rate?: number;
-  /** Seconds since the network took bytes; of one that runs. */
-  idle?: number;
-  /** It was cut off in the middle and has not come back yet; of one in the queue. */
-  cut?: true;
-  /** Place in the queue, from 1. */
-  place?: number;
-  /** Seconds until it is done, or until its turn. */
-  seconds?: number;
-}
-
-/** The boots that are under way, and the images that are sent. */
-export interface ShownBoots {
-  boots: { node: string; boot: string; stage: string; seconds: number; reason?: string }[];
-  transfers: ShownTransfer[];
-}
-
-/** How the rows of the board are ordered: what needs a look first, the longest silent first, by name. */
-export const BOARD_SORTS = ['trouble', 'quiet', 'name'] as const;
-export type BoardSort = (typeof BOARD_SORTS)[number];
-
-export interface BoardRow {
-  uid: string;
-  name: string;
-  state: NodeState;
-  /** The furthest stage of its newest boot. */
-  stage?: Stage;
-  /** Seconds since anything was heard of it. */
-  quiet?: number;
-  /** Seconds since its newest boot began. */
-  seconds?: number;
-  /** As far as it is known. */
-  power?: 'on' | 'off';
-  verdict: Why['verdict'];
-  rule: string;
-  cause: string;
-  remedy?: string;
-  transfer?: ShownTransfer;
-}
-
-/** The whole cluster in figures, and some of its nodes. */
-export interface Board {
-  /** Milliseconds since 1970. */
-  at: number;
-  head: string;
-  version: string;
-  /** Of the daemon, in seconds. */
-  uptime: number;
-  nodes: number;
-  states: Record<NodeState, number>;
-  /** Of the nodes that boot or failed, by the furthest stage. */
-  stages: Record<Stage, number>;
-  power: { on: number; off: number; unknown: number };
-  /** `rate` in bytes per second, `left` in bytes, `seconds` until all have their image. */
-  images: { running: number; queued: number; rate: number; left: number; seconds?: number };
-  /** How many nodes the filter leaves; `rows` are some of them. */
-  matched: number;
-  rows: BoardRow[];
 }
 
 /** A file of answers for an installer, as the head found it. */

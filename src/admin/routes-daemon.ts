@@ -30,6 +30,13 @@ export function daemonRoutes(server: FastifyInstance, ports: AdminPorts, routes:
     async () => ({ success: true, data: ports.health() }),
   );
   server.get(
+    '/api/v1/configuration',
+    about('The configuration in use: its file, and each key with its value.', {
+      data: 'the absolute path of the file (null for the defaults), and the values',
+    }),
+    async () => ({ success: true, data: ports.configuration() }),
+  );
+  server.get(
     '/api/v1/whoami',
     about('Who asks, as the audit trail will call him.', { data: 'user, version and head' }),
     async request => {

@@ -14,7 +14,15 @@ import type { ChangeContext } from '../model/changes.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
-import type { Happening, Health, KickstartFile, ShownLease, ShownTransfer, UnknownMachine } from './contract.ts';
+import type {
+  Happening,
+  Health,
+  KickstartFile,
+  RunningConfig,
+  ShownLease,
+  ShownTransfer,
+  UnknownMachine,
+} from './contract.ts';
 import { type PeerUsers, peerUsers } from './peer-user.ts';
 import type { RehearsalAccess } from './rehearsal.ts';
 import { identify } from './requests.ts';
@@ -42,6 +50,8 @@ export interface AdminPorts extends FilePorts {
   log: Log;
   power: PowerAccess;
   health(): Health;
+  /** The configuration in use. */
+  configuration(): RunningConfig;
   unknown(): UnknownMachine[];
   /** Addresses lent to machines that are no nodes. */
   leases(): ShownLease[];

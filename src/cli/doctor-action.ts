@@ -1,7 +1,8 @@
 // `muster doctor`: looks at this head, and says what is wrong with the remedy.
 import { existsSync } from 'node:fs';
-import type { Collected, Health } from '../admin/contract.ts';
-import { defaultConfig, loadConfig } from '../config.ts';
+import { resolve } from 'node:path';
+import type { Collected, Health, RunningConfig } from '../admin/contract.ts';
+import { loadConfig } from '../config.ts';
 import type { Finding, Patient, Verdict } from '../doctor/finding.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { DEFAULT_CONFIG_FILE } from './init-action.ts';
@@ -15,7 +16,7 @@ const WAIT_SECONDS = 3;
 export const doctorRun: Action = {
   name: 'doctor',
   summary:
-    'look at this head: interface, ports, other DHCP servers, firewall, loaders, disk, clock, permissions; each finding with its remedy',
+    'look at this head: interface, ports, other DHCP servers, firewall, limits of the kernel, loaders, disk, clock, permissions; each finding with its remedy',
   options: [
     { flags: '--no-probe', meaning: 'send no DISCOVER to see who else answers DHCP' },
     { flags: '--wait <seconds>', meaning: `how long offers are waited for; ${WAIT_SECONDS} when not given` },
@@ -38,20 +39,26 @@ async function patientOf(context: Context): Promise<Patient> {
   const seconds = Number(wait ?? WAIT_SECONDS);
   if (!(seconds > 0 && seconds <= 60))
     throw new MusterError('bad-usage', `--wait '${wait}' is no number of seconds from 1 to 60.`);
-  const file = named ?? (existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined);
-  const config = file === undefined ? defaultConfig() : loadConfig(file);
-  const daemon = await daemonOf(context);
+  const { chooseConfiguration } = await import('../doctor/configuration.ts');
+  const usual = existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined;
+  const { running, ...daemon } = await daemonOf(context);
+  const choice = { named: named === undefined ? undefined : resolve(named), usual, running, socket: context.socket };
+  const { config, file, finding: chosen } = chooseConfiguration(choice, loadConfig);
   const isRoot = process.getuid?.() === 0;
-  return { config, file, isRoot, probeMs: probe === false ? undefined : seconds * 1000, ...daemon };
+  return { config, file, chosen, isRoot, probeMs: probe === false ? undefined : seconds * 1000, ...daemon };
 }
 
-async function daemonOf({ client }: Context): Promise<Pick<Patient, 'health' | 'silence' | 'missing' | 'short'>> {
+type OfDaemon = Pick<Patient, 'health' | 'silence' | 'missing' | 'short'> & { running: RunningConfig | undefined };
+
+async function daemonOf({ client }: Context): Promise<OfDaemon> {
   try {
     const health = await client.call<Health>('GET', '/api/v1/health');
+    // A daemon of before this command line does not tell it.
+    const running = await client.call<RunningConfig>('GET', '/api/v1/configuration').catch(() => undefined);
     const { missing, short } = await client.call<Collected>('POST', '/api/v1/storage/collect', { dry_run: 'true' }, {});
-    return { health, silence: undefined, missing, short };
+    return { health, silence: undefined, missing, short, running };
   } catch (error) {
-    return { health: undefined, silence: reasonOf(error), missing: [], short: [] };
+    return { health: undefined, silence: reasonOf(error), missing: [], short: [], running: undefined };
   }
 }
 

@@ -89,12 +89,13 @@ async function live({ client }: Context, view: View, milliseconds: number): Prom
   };
   const paint = painter();
   const draw = (): void => screen.draw(screenLines(board, view, screen.size, paint));
-  const ask = async (): Promise<Board> =>
-    client.call<Board>('GET', '/api/v1/board', queryOf(view, rowsFor(screen.size.height)));
+  // Rows of one screen; a screen of one line has none, and scrolls all the same.
+  const page = (): number => Math.max(1, rowsFor(screen.size.height));
+  const ask = async (): Promise<Board> => client.call<Board>('GET', '/api/v1/board', queryOf(view, page()));
   const screen = new Screen({
     key: name => {
       if (view.typing === undefined && name === 'q') return end();
-      press(view, name, rowsFor(screen.size.height), board?.matched ?? 0);
+      press(view, name, page(), board?.matched ?? 0);
       draw();
       waiting.abort();
     },

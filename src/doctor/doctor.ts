@@ -11,16 +11,19 @@ import {
   checkPermissions,
   checkPrograms,
 } from './host-checks.ts';
+import { kernelFindings, kernelLimits } from './kernel-checks.ts';
 import { checkFirewall, checkOtherDhcp, checkPorts } from './network-checks.ts';
 
 type Answer = Finding | Finding[];
 
 const CHECKS: readonly { name: string; check(patient: Patient): Answer | Promise<Answer> }[] = [
+  { name: 'configuration', check: ({ chosen }) => chosen },
   { name: 'daemon', check: checkDaemon },
   { name: 'interface', check: checkInterface },
   { name: 'ports', check: patient => checkPorts(patient) },
   { name: 'other DHCP', check: checkOtherDhcp },
   { name: 'firewall', check: checkFirewall },
+  { name: 'kernel', check: ({ health }) => kernelFindings(health?.nodes, kernelLimits()) },
   { name: 'loaders', check: checkLoaders },
   { name: 'programs', check: async () => checkPrograms() },
   { name: 'disk', check: checkDisk },

@@ -20,6 +20,8 @@ export interface Patient {
   config: Config;
   /** The file the configuration was read from; undefined for the defaults. */
   file: string | undefined;
+  /** What speaks for this configuration or against it. */
+  chosen: Finding;
   /** The running daemon, if one answers. */
   health: Health | undefined;
   /** Why none answers. */

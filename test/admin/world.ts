@@ -65,6 +65,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     collect,
     backup: async () => beginBackup(config['paths.state'], blobs, 'head1', state.now()),
     metrics: async () => '',
+    configuration: () => ({ file: null, values: config }),
     health: () => ({
       version: '0',
       name: 'head1',

@@ -35,9 +35,18 @@ const STATE_COLOURS: Readonly<Record<NodeState, Colour>> = {
 };
 const STATES = Object.keys(STATE_COLOURS) as NodeState[];
 
-/** How many rows of nodes a screen of so many lines has. */
+/** Which lines of the head a low screen keeps, the dearest first: columns, title, states, images, stages. Blank lines go first. */
+const DEAREST = [6, 0, 2, 4, 3, 5, 1];
+/** Where the reason stands why the board is not of now. */
+const PROBLEM_LINE = 1;
+
+/** How many rows of nodes a screen of so many lines shows: one at least, unless there is no line beside the foot. */
 export function rowsFor(height: number): number {
-  return Math.max(1, height - HEAD_LINES - FOOT_LINES);
+  return Math.max(0, height - headFor(height) - FOOT_LINES);
+}
+
+function headFor(height: number): number {
+  return Math.min(HEAD_LINES, Math.max(0, height - FOOT_LINES - 1));
 }
 
 /** Exactly `height` lines, none wider than `width`. */
@@ -49,10 +58,13 @@ export function screenLines(
 ): string[] {
   const { width, height } = size;
   const lines = board ? boardLines(board, width, paint) : ['muster top', ''];
-  if (view.problem !== undefined) lines[1] = paint('red', fitted(view.problem, width));
-  const body = lines.slice(0, height - FOOT_LINES);
+  const hasProblem = view.problem !== undefined;
+  if (view.problem !== undefined) lines[PROBLEM_LINE] = paint('red', fitted(view.problem, width));
+  const kept = (hasProblem ? [PROBLEM_LINE, ...DEAREST] : DEAREST).slice(0, headFor(height));
+  const head = lines.slice(0, HEAD_LINES).filter((_line, index) => kept.includes(index));
+  const body = [...head, ...lines.slice(HEAD_LINES)].slice(0, Math.max(0, height - FOOT_LINES));
   while (body.length < height - FOOT_LINES) body.push('');
-  return [...body, paint('reverse', fitted(footOf(board, view), width).padEnd(width))];
+  return [...body, paint('reverse', fitted(footOf(board, view, rowsFor(height)), width).padEnd(width))];
 }
 
 /** The board without a screen: as many lines as it takes. */
@@ -151,11 +163,13 @@ function longSpan(seconds: number): string {
   return seconds < 360_000 ? humanSpan(seconds) : `${Math.floor(seconds / 86_400)} days`;
 }
 
-function footOf(board: Board | undefined, { sort, state, match, first, typing }: View): string {
+/** @param most how many rows the screen shows */
+function footOf(board: Board | undefined, { sort, state, match, first, typing }: View, most: number): string {
   if (typing !== undefined) return ` name has: ${typing}_   Enter: filter  Esc: as before`;
   const matched = board?.matched ?? 0;
-  const last = Math.min(matched, first + (board?.rows.length ?? 0));
-  const rows = matched === 0 ? 'no rows' : `${first + 1}-${last} of ${matched}`;
+  const shown = Math.min(most, board?.rows.length ?? 0, matched - first);
+  const rows =
+    shown > 0 ? `${first + 1}-${first + shown} of ${matched}` : matched === 0 ? 'no rows' : `0 of ${matched}`;
   const filter = match === '' ? '' : ` '${match}'`;
   return ` ${rows}  q quit  s sort: ${sort}  f state: ${state ?? 'all'}  / name${filter}  arrows PgUp PgDn Home End`;
 }

@@ -1,0 +1,73 @@
+// Part of the contract: boots and images under way (`muster boots`), and the board of the whole cluster (`muster top`).
+import type { Stage } from '../boot/journey.ts';
+import type { NodeState } from '../boot/status.ts';
+import type { Why } from '../boot/why.ts';
+
+/** An image on its way to a node, or a node that waits for its turn. */
+export interface ShownTransfer {
+  node: string;
+  boot: string;
+  state: 'running' | 'queued';
+  /** Bytes of the image that the node has, and all. */
+  done: number;
+  size: number;
+  /** Bytes per second. */
+  rate?: number;
+  /** Seconds since the network took bytes; of one that runs. */
+  idle?: number;
+  /** It was cut off in the middle and has not come back yet; of one in the queue. */
+  cut?: true;
+  /** Place in the queue, from 1. */
+  place?: number;
+  /** Seconds until it is done, or until its turn. */
+  seconds?: number;
+}
+
+/** The boots that are under way, and the images that are sent. */
+export interface ShownBoots {
+  boots: { node: string; boot: string; stage: string; seconds: number; reason?: string }[];
+  transfers: ShownTransfer[];
+}
+
+/** How the rows of the board are ordered: what needs a look first, the longest silent first, by name. */
+export const BOARD_SORTS = ['trouble', 'quiet', 'name'] as const;
+export type BoardSort = (typeof BOARD_SORTS)[number];
+
+export interface BoardRow {
+  uid: string;
+  name: string;
+  state: NodeState;
+  /** The furthest stage of its newest boot. */
+  stage?: Stage;
+  /** Seconds since anything was heard of it. */
+  quiet?: number;
+  /** Seconds since its newest boot began. */
+  seconds?: number;
+  /** As far as it is known. */
+  power?: 'on' | 'off';
+  verdict: Why['verdict'];
+  rule: string;
+  cause: string;
+  remedy?: string;
+  transfer?: ShownTransfer;
+}
+
+/** The whole cluster in figures, and some of its nodes. */
+export interface Board {
+  /** Milliseconds since 1970. */
+  at: number;
+  head: string;
+  version: string;
+  /** Of the daemon, in seconds. */
+  uptime: number;
+  nodes: number;
+  states: Record<NodeState, number>;
+  /** Of the nodes that boot or failed, by the furthest stage. */
+  stages: Record<Stage, number>;
+  power: { on: number; off: number; unknown: number };
+  /** `rate` in bytes per second, `left` in bytes, `seconds` until all have their image. */
+  images: { running: number; queued: number; rate: number; left: number; seconds?: number };
+  /** How many nodes the filter leaves; `rows` are some of them. */
+  matched: number;
+  rows: BoardRow[];
+}
