@@ -8,17 +8,23 @@ export class TapReading {
   /** Whether the closing line came, without which the run was cut off. */
   complete = false;
   #report;
+  #arrived;
   #current;
 
-  /** @param {(name: string, outcome: 'passed' | 'failed' | 'skipped', text: string) => void} report */
-  constructor(report) {
+  /**
+   * @param {(name: string, outcome: 'passed' | 'failed' | 'skipped', text: string) => void} report once a result's text is whole
+   * @param {(name: string) => void} arrived as soon as there is a result
+   */
+  constructor(report, arrived = () => {}) {
     this.#report = report;
+    this.#arrived = arrived;
   }
 
   line(text) {
     const match = RESULT.exec(text);
     if (match) {
       this.end();
+      this.#arrived(match[2]);
       this.#current = { name: match[2], bad: Boolean(match[1]), mark: match[3], text: [] };
     } else if (/^1\.\.\d+$/.test(text)) {
       this.end();

@@ -2,18 +2,22 @@
 // Runs everything: types, format and lint, shell scripts, unit and interop tests, lab boots. Ends with one line of figures.
 //   node scripts/test.mjs [FILE...]   with compiled test files (dist/test/...), only those
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
 import { TapReading } from './tap.mjs';
+import { readNotes, slowest } from './test-times.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const BIN = join(ROOT, 'node_modules', '.bin');
 const ONLY = process.argv.slice(2);
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
+/** The slowest files and tests of each run, for the end. */
+const times = [];
 
 process.chdir(ROOT);
 if (ONLY.length > 0) {
@@ -31,6 +35,10 @@ if (ONLY.length > 0) {
     [],
   );
   await ava('lab boots', files.filter(isLab), ['--serial', '--concurrency=1', '--timeout=15m']);
+}
+for (const { title, seconds, files, tests } of times) {
+  line(`\n${title}: ${seconds.toFixed(0)} s; the slowest files, then tests:`);
+  for (const { name, seconds } of [...files, ...tests]) line(`${seconds.toFixed(1).padStart(7)} s  ${name}`);
 }
 for (const { name, text } of failures) line(`\nFAILED: ${name}\n${indented(text)}`);
 const bad = counts.failed > 0 || (process.env.CI === 'true' && counts.skipped > 0) || counts.passed === 0;
@@ -64,8 +72,15 @@ function words(command, args) {
 async function ava(title, files, options) {
   if (files.length === 0) return;
   line(`\n${title}: ${files.length} files`);
-  const child = spawn(join(BIN, 'ava'), ['--tap', ...options, ...files], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const reading = new TapReading(result);
+  const folder = mkdtempSync(join(tmpdir(), 'muster-test-times-'));
+  const notes = join(folder, 'notes');
+  const child = spawn(join(BIN, 'ava'), ['--tap', ...options, ...files], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, MUSTER_TEST_TIMES: notes },
+  });
+  const begun = Date.now();
+  const arrived = [];
+  const reading = new TapReading(result, name => arrived.push({ name, at: Date.now() }));
   let said = '';
   child.stderr.setEncoding('utf8');
   child.stderr.on('data', chunk => {
@@ -78,6 +93,8 @@ async function ava(title, files, options) {
   for await (const text of createInterface({ input: child.stdout })) reading.line(text);
   reading.end();
   const status = await ended;
+  times.push({ title, seconds: (Date.now() - begun) / 1000, ...slowest(files, readNotes(notes), arrived) });
+  rmSync(folder, { recursive: true, force: true });
   // AVA's own reporter can fall over (a test file that ends its process): that must not look like success.
   if (reading.total === 0 || !reading.complete || (status !== 0 && reading.failed === 0)) {
     result(`${title}: AVA ended with ${status}`, 'failed', said);
