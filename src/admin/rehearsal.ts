@@ -19,6 +19,8 @@ export interface RehearsalQuestion {
   /** Of a node. */
   uid?: string;
   firmware: Firmware;
+  /** The name of the network that it asks from; that of the node's address when not given. */
+  network?: string;
 }
 
 /** What the daemon answers, with the decisions of its servers. */
@@ -45,15 +47,16 @@ export type Update = Readonly<Record<string, string | null | TriedFile>>;
 export async function rehearsalOf(
   ports: AdminPorts,
   whose: { mac: string; node?: Entry<'node'> },
-  asked: { firmware?: Firmware | undefined; update: Update },
+  asked: { firmware?: Firmware | undefined; network?: string | undefined; update: Update },
 ): Promise<Rehearsal> {
   const { cluster, rehearsal } = ports;
   const { mac, node } = whose;
   const last = node && rehearsal.lastFirmware(node.uid);
   const firmware = asked.firmware ?? last ?? 'efi64';
-  const question = { mac, firmware, ...(node && { uid: node.uid }) };
+  const { network } = asked;
+  const question = { mac, firmware, ...(network !== undefined && { network }), ...(node && { uid: node.uid }) };
   const stages = await rehearsal.run(cluster, question);
-  const remarks = remarksOf(ports, whose, stages);
+  const remarks = [...whence(ports, node, network), ...remarksOf(ports, whose, stages)];
   const isTrying = Object.keys(asked.update).length > 0;
   const changed = isTrying ? await tried(ports, node, asked.update) : undefined;
   const moved = node && changed?.get('node', node.uid);
@@ -69,6 +72,14 @@ export async function rehearsalOf(
     stages,
     ...(after && { update: toldUpdate(asked.update), after, differences: differencesOf(stages, after) }),
   };
+}
+
+/** From where it was taken to ask, where that is not plain. */
+function whence({ networks }: AdminPorts, node: Entry<'node'> | undefined, named: string | undefined): string[] {
+  if (named !== undefined) return [`It is taken to ask from the network ${named}.`];
+  const others = networks.all.filter(item => item !== networks.main).map(({ name }) => name);
+  if (node || others.length === 0) return [];
+  return [`It is taken to ask from the network ${networks.main.name}; --network says another (${others.join(', ')}).`];
 }
 
 function remarksOf(

@@ -23,6 +23,10 @@ const BODY = {
   type: 'object',
   properties: {
     arch: { enum: Object.keys(FIRMWARES), description: 'the firmware; that of its last boot when not given' },
+    network: {
+      type: 'string',
+      description: "the network that it asks from, by its name; that of the node's address when not given",
+    },
     update: {
       type: 'object',
       description:
@@ -41,7 +45,7 @@ export function rehearsalRoutes(server: FastifyInstance, ports: AdminPorts): voi
       data: 'the ten stages for each node; an id that is a MAC address of no node is told why it is refused',
     }),
     async (request: FastifyRequest<{ Querystring: Query }>) => {
-      const asked = readBody(request.body);
+      const asked = readBody(ports, request.body);
       const whose = chosen(ports, request.query);
       if (whose.length > MOST)
         throw new MusterError(
@@ -69,12 +73,26 @@ function chosen(ports: AdminPorts, query: Query): { mac: string; node?: Entry<'n
   return [...nodes.map(node => ({ mac: node.value.mac, node })), ...strangers.map(({ mac }) => ({ mac }))];
 }
 
-function readBody(body: unknown): { firmware?: Firmware; update: Update } {
-  const { arch, update = {}, ...rest } = objectBody(body ?? {});
+function readBody(ports: AdminPorts, body: unknown): { firmware?: Firmware; network?: string; update: Update } {
+  const { arch, network, update = {}, ...rest } = objectBody(body ?? {});
   const [unknown] = Object.keys(rest);
   if (unknown !== undefined)
-    throw new MusterError('bad-usage', `The body has no '${unknown}'; it has arch and update.`);
-  return { ...(arch !== undefined && { firmware: firmwareOf(arch) }), update: updateOf(update) };
+    throw new MusterError('bad-usage', `The body has no '${unknown}'; it has arch, network and update.`);
+  return {
+    ...(arch !== undefined && { firmware: firmwareOf(arch) }),
+    ...(network !== undefined && { network: networkOf(ports, network) }),
+    update: updateOf(update),
+  };
+}
+
+function networkOf({ networks }: AdminPorts, given: unknown): string {
+  const names = networks.all.map(({ name }) => name);
+  if (typeof given === 'string' && names.includes(given)) return given;
+  const close = nearest(String(given), names);
+  throw new MusterError(
+    'bad-value',
+    `There is no network '${String(given)}'; ${close ? `did you mean '${close}'?` : `there are ${names.join(', ')}`}`,
+  );
 }
 
 function firmwareOf(arch: unknown): Firmware {

@@ -12,6 +12,7 @@ import { ERRORS, MusterError, reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { ChangeContext } from '../model/changes.ts';
 import type { Cluster } from '../model/cluster.ts';
+import type { Networks } from '../networks.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
 import type {
@@ -45,6 +46,7 @@ export interface AdminPorts extends FilePorts {
   store: Store;
   commander: Commander;
   context: ChangeContext;
+  networks: Networks;
   boots: Boots;
   statuses: Statuses;
   log: Log;

@@ -21,6 +21,11 @@ export const REHEARSAL_OPTIONS: Option[] = [
     takes: { words: FIRMWARE_NAMES },
   },
   {
+    flags: '--network <name>',
+    meaning:
+      "the network that it asks from: boot, or the name of one of [[networks]]; that of the node's address when not given, boot for a machine that is no node",
+  },
+  {
     flags: '--update <name=value...>',
     meaning:
       'say what would change if this were set: attributes of the node (_boot_style=roram) or of a group (%gpu._boot_style=roram), fields of its boot config (cmdline=, image=, kernel=@FILE), fields of the node (ip=, groups=, node.cmdline=)',
@@ -37,7 +42,7 @@ export const REHEARSAL_OPTIONS: Option[] = [
 
 /** Whether an action's options ask for the stages. */
 export function asksForStages({ options }: Context['given']): boolean {
-  return ['arch', 'update', 'clear'].some(name => options[name] !== undefined);
+  return ['arch', 'network', 'update', 'clear'].some(name => options[name] !== undefined);
 }
 
 export const bootExplain: Action = {
@@ -52,13 +57,19 @@ export const bootExplain: Action = {
     'muster boot explain n37 --arch http',
     'muster boot explain n37 --update _boot_style=roram cmdline="console=ttyS0 quiet"',
     'muster boot explain 52:54:00:12:34:56',
+    'muster boot explain 52:54:00:12:34:56 --network rack2',
   ],
   run: explainStages,
 };
 
 export async function explainStages(context: Context): Promise<number> {
   const { client, given, terminal } = context;
-  const { arch, update = [], clear = [] } = given.options as { arch?: string; update?: string[]; clear?: string[] };
+  const {
+    arch,
+    network,
+    update = [],
+    clear = [],
+  } = given.options as { arch?: string; network?: string; update?: string[]; clear?: string[] };
   // `--update` takes all words behind it; those that are no assignment are nodes.
   const words = [...given.words, ...update.filter(word => !word.includes('='))];
   const query = chosen(given, words);
@@ -66,6 +77,7 @@ export async function explainStages(context: Context): Promise<number> {
     throw new MusterError('bad-usage', "'explain' needs a node, or a MAC address: muster boot explain n37");
   const body = {
     ...(arch !== undefined && { arch }),
+    ...(network !== undefined && { network }),
     update: {
       ...(await withFiles(readAssignments(update.filter(word => word.includes('='))))),
       ...Object.fromEntries(clear.map(name => [name, null])),

@@ -3,6 +3,7 @@ import type { Commander } from '../admin/commander.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type ChangeContext, planCreate } from '../model/changes.ts';
+import { networkOfPool } from '../model/pools.ts';
 
 export interface NewNodesPorts {
   context: ChangeContext;
@@ -94,9 +95,7 @@ export function newcomerFields(
 /** The naming pool whose addresses are of the machine's network; the default one for the network of the head itself. */
 function poolFor({ cluster, networks }: ChangeContext, network: string | undefined): string | undefined {
   if (network === undefined || !networks || network === networks.main.name) return undefined;
-  const pool = cluster
-    .all('pool')
-    .find(({ value }) => value.network === network || (value.ip_base && networks.of(value.ip_base)?.name === network));
+  const pool = cluster.all('pool').find(({ value }) => networkOfPool(cluster, networks, value) === network);
   if (pool) return pool.value.name;
   const remedy = `muster pool create name=${network} pattern=${network}-{} ip_base=…`;
   throw new MusterError('not-ready', `no naming pool has its ip_base in the network ${network}: ${remedy}`);

@@ -13,6 +13,7 @@ import type { Said } from '../dhcp/rehearse.ts';
 import { reasonOf } from '../errors.ts';
 import { planCreate } from '../model/changes.ts';
 import type { Cluster } from '../model/cluster.ts';
+import type { BootNetwork } from '../networks.ts';
 import { findFile } from '../tftp/names.ts';
 import { openKickstarts } from './kickstarts.ts';
 import { newcomerFields } from './new-nodes.ts';
@@ -52,7 +53,7 @@ export async function rehearse(
   const machine: Machine = {
     mac: question.mac,
     architecture: FIRMWARES[question.firmware],
-    network: (node && state.networks.of(node.value.ip)) ?? state.networks.main,
+    network: networkOf(state, question, node?.value.ip),
     ip: node?.value.ip ?? '',
   };
   const context = parts.dhcp && contextApart({ ...parts.dhcp, directory: view.directory });
@@ -86,6 +87,11 @@ export async function rehearse(
   if (!scripts.plan) return ended(stages, true);
   stages.push(...rehearseRoot(ports, scripts.plan, node, state.governor.list().length));
   return stages;
+}
+
+function networkOf({ networks }: State, { network }: RehearsalQuestion, ip: string | undefined): BootNetwork {
+  const named = network === undefined ? undefined : networks.all.find(({ name }) => name === network);
+  return named ?? (ip === undefined ? undefined : networks.of(ip)) ?? networks.main;
 }
 
 /** The architecture that a node was last seen to boot by. */

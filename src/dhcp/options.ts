@@ -39,6 +39,8 @@ export const OPTIONS = {
   bootFileName: option(67, 'bootfile name', shapes.text), //                          RFC 2132 §9.5
   userClass: option(77, 'user class', shapes.bytes), //                               RFC 3004 §4
   relayInformation: option(82, 'relay agent information', shapes.bytes), //           RFC 3046 §2.0
+  clientLastTransactionTime: option(91, 'client last transaction time', shapes.u32), // RFC 4388 §6.1
+  associatedIp: option(92, 'associated IP', shapes.ips), //                           RFC 4388 §6.1
   architecture: option(93, 'client system architecture type', shapes.u16s), //        RFC 4578 §2.1
   machineIdentifier: option(97, 'client machine identifier', shapes.bytes), //        RFC 4578 §2.3
   subnetSelection: option(118, 'subnet selection', shapes.ip), //                     RFC 3011 §2
@@ -55,6 +57,11 @@ export const MESSAGE = {
   nak: 6,
   release: 7,
   inform: 8,
+  // RFC 4388 §6.1
+  leaseQuery: 10,
+  leaseUnassigned: 11,
+  leaseUnknown: 12,
+  leaseActive: 13,
 } as const;
 
 /** The value of an option; undefined when absent. A malformed one throws WireError. */

@@ -2,16 +2,20 @@
 
 /** Messages that one hardware address may send in one second; a boot sends two or three. */
 export const MESSAGES_PER_SECOND = 20;
+/** Lease queries that one requester may send in one second: a monitor asks for a whole cluster. */
+export const QUERIES_PER_SECOND = 200;
 /** Hardware addresses are free to invent: beyond so many in a second they share one allowance. */
 const CLIENTS = 100_000;
 
 export class Rate {
   private readonly now: () => number;
+  private readonly most: number;
   private readonly counts = new Map<string, number>();
   private second = 0;
 
-  constructor(now: () => number) {
+  constructor(now: () => number, most = MESSAGES_PER_SECOND) {
     this.now = now;
+    this.most = most;
   }
 
   /** Whether this message of the client may be answered. */
@@ -24,6 +28,6 @@ export class Rate {
     const key = this.counts.size < CLIENTS || this.counts.has(client) ? client : '';
     const count = (this.counts.get(key) ?? 0) + 1;
     this.counts.set(key, count);
-    return count <= MESSAGES_PER_SECOND;
+    return count <= this.most;
   }
 }

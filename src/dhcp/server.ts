@@ -7,13 +7,15 @@ import type { Config } from '../config.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import type { BootNetwork, Networks } from '../networks.ts';
 import { WireError } from '../wire/reader.ts';
+import { Bindings } from './bindings.ts';
 import { type Answer, type Arrival, answer, type Context, type Grant } from './exchange.ts';
+import { answerLeaseQuery } from './leasequery.ts';
 import { Lending, type LendingPorts } from './lending.ts';
 import { getOption, MESSAGE, OPTIONS } from './options.ts';
 import { decode, encode, NO_ADDRESS, type Packet } from './packet.ts';
 import { BOOT_SERVER_PORT, proxyAnswer } from './proxy.ts';
 import { Quarantine } from './quarantine.ts';
-import { Rate } from './rate.ts';
+import { QUERIES_PER_SECOND, Rate } from './rate.ts';
 import { type Request, readRequest } from './request.ts';
 import { openDhcpSockets } from './sockets.ts';
 
@@ -37,7 +39,7 @@ export interface DhcpOptions {
   /** Those at the head's interfaces are listened on. */
   networks: Networks;
   /** Read anew for each message. */
-  config: Pick<Config, 'http.port' | 'dhcp.mode' | 'dhcp.unknown_lease_seconds'>;
+  config: Pick<Config, 'http.port' | 'dhcp.mode' | 'dhcp.leasequery' | 'dhcp.unknown_lease_seconds'>;
   directory: Directory;
   journey: JourneyLog;
   log: Log;
@@ -103,6 +105,8 @@ class Loop {
   private readonly limiter: LogLimiter;
   private readonly now: () => number;
   private readonly rate: Rate;
+  private readonly queries: Rate;
+  private readonly bindings: Bindings;
   private readonly quarantine: Quarantine;
   private readonly lending: Lending | undefined;
   readonly context: DhcpOptions & Context;
@@ -113,6 +117,8 @@ class Loop {
     this.now = options.now ?? Date.now;
     this.limiter = new LogLimiter(this.now);
     this.rate = new Rate(this.now);
+    this.queries = new Rate(this.now, QUERIES_PER_SECOND);
+    this.bindings = new Bindings(this.now);
     this.quarantine = options.quarantine ?? new Quarantine(this.now);
     const { config, lending } = options;
     this.lending = lending && new Lending(lending);
@@ -155,6 +161,10 @@ class Loop {
       return;
     }
     const request = readRequest(decode(bytes));
+    if (request.type === MESSAGE.leaseQuery && door.port === 'server') {
+      this.query(request, door);
+      return;
+    }
     if (!this.rate.allows(request.mac)) {
       this.say(
         'warn',
@@ -166,6 +176,7 @@ class Loop {
     }
     const isProxy = options.config['dhcp.mode'] === 'proxy';
     const result = isProxy ? proxyAnswer(request, this.context, door, door.port) : answer(request, this.context, door);
+    if ('accepted' in result) this.over(request, result.inUse);
     if ('loan' in result && result.loan) {
       void this.lend(request, result, door);
       return;
@@ -177,6 +188,29 @@ class Loop {
     if ('accepted' in result && result.inUse) this.quarantine.enter(result.inUse);
     if (result.note) options.journey.note(result.note);
     this.tell(request, result, door);
+  }
+
+  /** RFC 4388: a question about leases, of who is no client. */
+  private query(request: Request, { network }: Door): void {
+    const { config, networks, directory, lending } = this.options;
+    const { giaddr } = request.packet;
+    if (!this.queries.allows(giaddr)) {
+      this.say('warn', `queries ${giaddr}`, `more lease queries of ${giaddr} in a second than are answered`);
+      return;
+    }
+    const requesters = config['dhcp.mode'] === 'authoritative' ? config['dhcp.leasequery'] : [];
+    const { bindings, now } = this;
+    const isNodes = (ip: string): boolean => directory.nodeByIp(ip) !== undefined;
+    const context = { requesters, networks, bindings, leases: lending?.leases, isNodes, now };
+    const result = answerLeaseQuery(request, context, network.head);
+    if ('reply' in result) this.send(encode(result.reply, request.sizeLimit), result);
+    this.say(result.level, `query ${giaddr}`, 'reply' in result ? result.text : result.refusal);
+  }
+
+  /** A client gave its address back, or found that another machine uses it. */
+  private over({ type, packet }: Request, inUse: string | undefined): void {
+    if (type === MESSAGE.release) this.bindings.ended(packet.ciaddr);
+    if (inUse !== undefined) this.bindings.ended(inUse);
   }
 
   /** An answer that must wait: until its address was tried, or its lease is durable. */
@@ -206,10 +240,11 @@ class Loop {
   }
 
   /** An ACK to an INFORM has no lease time: that address is not of ours (RFC 2131 §4.3.5). */
-  private lease({ options, yiaddr }: Packet): void {
-    const seconds = getOption(options, OPTIONS.leaseTime);
-    if (getOption(options, OPTIONS.messageType) === MESSAGE.ack && seconds !== undefined)
-      this.options.leased?.(yiaddr, seconds);
+  private lease(reply: Packet): void {
+    const seconds = getOption(reply.options, OPTIONS.leaseTime);
+    if (getOption(reply.options, OPTIONS.messageType) !== MESSAGE.ack || seconds === undefined) return;
+    this.bindings.given(reply, seconds);
+    this.options.leased?.(reply.yiaddr, seconds);
   }
 
   /** Only root can send from the DHCP ports (RFC 2131 §4.1), so that no user of a node can pass for its firmware. */

@@ -27,7 +27,9 @@ import type { BootPlanePorts } from './ports.ts';
 import { peerOf, text } from './replies.ts';
 import { GRUB, IPXE } from './script-language.ts';
 import { answerScript } from './script-routes.ts';
+import type { Sent } from './send-file.ts';
 import { sessionValues } from './session-values.ts';
+import { storageFault, tellFault } from './storage-faults.ts';
 
 /** No report or heartbeat is larger, in bytes. */
 const BODY_LIMIT = 64 * 1024;
@@ -122,7 +124,9 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   server.setNotFoundHandler((request, reply) => refuse(request, reply, 404, 'nothing is here'));
   server.setErrorHandler((error, request, reply) => {
     const status = (error as { statusCode?: number }).statusCode ?? 500;
-    if (status >= 500) ports.log.error({ error: reasonOf(error), peer: request.ip }, 'http: a request failed');
+    const dropped = status >= 500 ? limiter.allow(`failed ${request.ip}`) : undefined;
+    if (dropped !== undefined)
+      ports.log.error({ error: reasonOf(error), peer: request.ip, dropped }, 'http: a request failed');
     refuse(request, reply, status, status >= 500 ? 'the head failed to answer' : reasonOf(error));
   });
 
@@ -140,8 +144,16 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
   server.get<{ Params: { file: string } }>('/boot/v1/loader/:file', async (request, reply) => {
     const file = ports.loaderFile(request.params.file);
     if (!file) return refuse(request, reply, 404, 'there is no such loader');
-    const sent = await send(request, reply, { ...file, offset: 0, type: 'application/efi' });
     const node = ports.directory.nodeByIp(request.ip);
+    let sent: Sent;
+    try {
+      sent = await send(request, reply, { ...file, offset: 0, type: 'application/efi' });
+    } catch (error) {
+      const problem = storageFault(`stored loader ${request.params.file}`, error);
+      if (node) ports.boots.note({ stage: 'loader', node: node.uid, peer: peerOf(request), error: problem });
+      tellFault(ports.log, request, problem);
+      throw error;
+    }
     if (node && sent.bytes > 0) {
       ports.boots.note({
         stage: 'loader',

@@ -3,10 +3,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
-import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Refuse } from './installer-routes.ts';
 import type { FileToSend, Sent } from './send-file.ts';
+import { storageFault, tellFault } from './storage-faults.ts';
 
 export type IsoFound = { file: FileToSend } | { entries: readonly { name: string; isDirectory: boolean }[] };
 
@@ -33,19 +33,30 @@ export function isoRoutes(
     const { repo, '*': path } = request.params;
     if (path.split('/').includes('..') || path.includes('\0')) return refuse(request, reply, 404, 'nothing is here');
     const boot = installing(ports, request.ip, repo);
+    const stage = path.endsWith('.img') ? 'image' : 'initramfs';
+    const fault = (error: unknown): void => {
+      const problem = storageFault(`stored ISO image of ${repo} (${path || '/'})`, error);
+      if (boot) ports.boots.tell(boot.boot, { stage, peer: request.ip, error: problem });
+      tellFault(ports.log, request, problem, { repo });
+    };
     let found: IsoFound | undefined;
     try {
       found = await ports.iso(repo, path, boot?.blob);
     } catch (error) {
-      ports.log.error({ repo, error: reasonOf(error) }, 'an ISO image cannot be read');
+      fault(error);
       return refuse(request, reply, 500, 'the head cannot read the ISO image');
     }
     if (!found) return refuse(request, reply, 404, `the ISO image of ${repo} has no such file`);
     if ('entries' in found) return sendListing(request, reply, found.entries);
-    const sent = await send(request, reply, found.file);
+    let sent: Sent;
+    try {
+      sent = await send(request, reply, found.file);
+    } catch (error) {
+      fault(error);
+      throw error;
+    }
     // An installer reads thousands of files; these two kinds say how far it is.
     if (boot && sent.bytes > 0 && /(^|\/)\.?treeinfo$|\.img$/.test(path)) {
-      const stage = path.endsWith('.img') ? 'image' : 'initramfs';
       const detail = `the installer fetched ${path}`;
       ports.boots.tell(boot.boot, { stage, detail, bytes: sent.bytes, peer: request.ip });
     }

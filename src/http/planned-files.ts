@@ -2,12 +2,12 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Stage } from '../boot/journey.ts';
 import type { PlannedFile } from '../boot/plan.ts';
-import { reasonOf } from '../errors.ts';
 import { judge } from './conditions.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { readRange } from './range.ts';
 import { peerOf, text } from './replies.ts';
-import { type Sent, ShortFile, sendFile } from './send-file.ts';
+import { type Sent, sendFile } from './send-file.ts';
+import { storageFault, tellFault } from './storage-faults.ts';
 
 export interface Planned {
   name: string;
@@ -68,12 +68,13 @@ export async function sendPlanned(
   try {
     sent = await send(request, reply, resource, progress);
   } catch (error) {
-    const problem = problemOf(name, error);
+    const problem = storageFault(`stored ${name}`, error);
     ports.boots.note({ stage, ...whose, peer: peerOf(request), error: problem });
-    ports.log.error({ peer: request.ip, sha256: file.blob }, problem);
+    tellFault(ports.log, request, problem, { sha256: file.blob });
     throw error;
   }
-  if (sent.bytes === 0) return;
+  // Nothing was to be sent: a HEAD, or what the client has already. One that left before the first byte was to get some.
+  if (sent.bytes === 0 && sent.complete) return;
   const seconds = ((performance.now() - begun) / 1000).toFixed(1);
   const resumed = sent.start > 0 ? ` from byte ${sent.start}` : '';
   const cut = sent.complete ? '' : `, cut off after ${sent.bytes} bytes`;
@@ -84,12 +85,6 @@ export async function sendPlanned(
     bytes: sent.bytes,
     detail: `${name}${resumed} in ${seconds} s${cut}`,
   });
-}
-
-function problemOf(name: string, error: unknown): string {
-  return error instanceof ShortFile
-    ? `the head's stored ${name} has ${error.there} of ${error.wanted} bytes`
-    : `the head cannot read the stored ${name}: ${reasonOf(error)}`;
 }
 
 /** Sends the file; one that cannot be read is an error for the log and a 500 for the node. */

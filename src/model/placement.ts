@@ -4,6 +4,7 @@ import type { Networks } from '../networks.ts';
 import { ipFromNumber, ipToNumber, type Subnet, subnetHost } from '../wire/ip.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import type { Value } from './kinds.ts';
+import { addressing, inherited } from './pools.ts';
 
 type Pool = Value<'pool'>;
 
@@ -35,7 +36,7 @@ export class NodePlacer {
     this.checkIndex(pool, index);
     const name = (given['name'] as string | undefined) ?? nodeName(pool, index);
     const ip = (given['ip'] as string | undefined) ?? this.address(pool, index, name);
-    const group = this.inherited(pool, one => one.group || undefined);
+    const group = inherited(this.cluster, pool, one => one.group || undefined);
     const groups = given['groups'] ?? (group === undefined ? [] : [group]);
     const node = { ...given, naming_pool: poolUid, index, name, ip, groups } as Value<'node'>;
     this.check(node);
@@ -125,8 +126,7 @@ export class NodePlacer {
 
   /** By `ip_base`, or else by `ip_offset` in the pool's network; undefined when the pool gives no addresses. */
   private poolAddress(pool: Pool, index: number): string | undefined {
-    // A pool that has addresses of its own does not mix them with those of its parent.
-    const from = this.inherited(pool, one => (one.ip_base || typeof one.ip_offset === 'number' ? one : undefined));
+    const from = addressing(this.cluster, pool);
     if (!from) return undefined;
     const first = from.ip_base ? ipToNumber(from.ip_base) : this.networkOf(pool) + Number(from.ip_offset);
     const number = first + index - pool.first_index;
@@ -135,23 +135,12 @@ export class NodePlacer {
 
   /** The first address of the pool's network, as a number. */
   private networkOf(pool: Pool): number {
-    const name = this.inherited(pool, one => one.network || undefined);
+    const name = inherited(this.cluster, pool, one => one.network || undefined);
     const all = this.networks?.all ?? [];
     const found = name === undefined ? this.network : all.find(one => one.name === name)?.subnet;
     if (found) return ipToNumber(found.network);
     const known = all.map(one => one.name).join(', ') || 'boot';
     throw new MusterError('bad-value', `The naming pool ${pool.name} names the network ${name}; there are: ${known}.`);
-  }
-
-  /** What a pool has, or the nearest of those it is a part of. */
-  private inherited<T>(pool: Pool, read: (one: Pool) => T | undefined): T | undefined {
-    const seen = new Set<Pool>();
-    for (let one: Pool | undefined = pool; one && !seen.has(one); one = this.cluster.get('pool', one.parent)?.value) {
-      seen.add(one);
-      const value = read(one);
-      if (value !== undefined) return value;
-    }
-    return undefined;
   }
 
   private check(node: Value<'node'>): void {

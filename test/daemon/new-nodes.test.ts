@@ -132,3 +132,27 @@ test('a machine of another network gets a node by the naming pool that has its a
   await seen(2);
   t.like(fake.cluster.nodeByMac(mac(2))?.value, { name: 'e0', ip: '10.60.0.100' });
 });
+
+test('the pool of another network is found by what it inherits, and not by a network that its addresses are not of', async t => {
+  const { fake, lines } = world();
+  const config = { ...defaultConfig(), 'head.address': '10.54.0.1/24' };
+  const networks = networksOf({ ...config, networks: [{ name: 'east', address: '10.60.0.1/24' }] });
+  const context = { ...fake.context(), networks };
+  const store = { commit: async (commit: Commit) => fake.apply(commit.changes) } as unknown as Store;
+  const say = (_fields: unknown, text: string): void => void lines.push(text);
+  const newNodes = new NewNodes({
+    context,
+    commander: new Commander(fake.cluster, store),
+    log: { ...silentLog(), info: say, warn: say } as unknown as Log,
+    now: () => 0,
+  });
+  for (const pool of [
+    { name: 'astray', pattern: 'a{}', network: 'east', ip_base: '10.54.0.200' },
+    { name: 'racks', pattern: 'r{}', network: 'east' },
+    { name: 'rack1', pattern: 'k{}', parent: 'racks', ip_offset: 50 },
+  ])
+    fake.apply(planCreate(context, 'pool', [pool]).changes);
+  await newNodes.seen({ mac: mac(1), architecture: 'x64 UEFI (7)', discovers: true, network: 'east' });
+  t.deepEqual(lines, [`${mac(1)} is the new node k0`]);
+  t.like(fake.cluster.nodeByMac(mac(1))?.value, { name: 'k0', ip: '10.60.0.50' });
+});

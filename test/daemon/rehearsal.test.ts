@@ -124,7 +124,10 @@ const plain = (script: string): string =>
 
 test('explain says to the byte what firmware, iPXE and GRUB then get, and leaves no trace', async t => {
   if (!requireAll(t, NEEDS)) return;
-  const { daemon, dhcp, client } = await room(t, ['dhcp.range = "10.54.0.200-10.54.0.203"']);
+  const { daemon, dhcp, client } = await room(t, [
+    'dhcp.range = "10.54.0.200-10.54.0.203"',
+    'networks = [{ name = "rack2", subnet = "10.56.0.0/24", router = "10.56.0.254", range = "10.56.0.50-10.56.0.60" }]',
+  ]);
   await objects(t, daemon);
   const before = await daemon.run('muster', 'log', '--json');
   const found = await explained(t, daemon, 'n2', '--arch', 'efi64');
@@ -141,6 +144,16 @@ test('explain says to the byte what firmware, iPXE and GRUB then get, and leaves
     );
     t.is(at(stranger, 'addressed').packets?.[0]?.yiaddr, '10.54.0.200');
   }
+  t.regex(strangers[0]?.remarks.join() ?? '', /ask from the network boot; --network says another \(rack2\)/);
+  const far = await explained(t, daemon, '52:54:00:00:00:99', '--network', 'rack2');
+  t.is(at(far, 'addressed').packets?.[0]?.yiaddr, '10.56.0.50');
+  t.regex(at(far, 'offered').lines[0] ?? '', /to the relay agent 10\.56\.0\.254$/);
+  const wrong = await daemon.run('muster', 'boot', 'explain', 'n1', '--network', 'rack3');
+  t.is(wrong.status, 2);
+  t.regex(wrong.stderr, /no network 'rack3'; did you mean 'rack2'/);
+  const moved = await daemon.run('muster', 'boot', 'explain', 'n1', '--network', 'rack2');
+  t.is(moved.status, 1);
+  t.regex(moved.stdout, /asks from the network rack2 .* plug it there, or change its ip/);
   t.is((await daemon.run('muster', 'boot', 'explain', '52:54:00:00:00:97')).status, 0);
   t.is((await daemon.run('muster', 'lease', 'ls')).stdout, 'No address is lent.\n');
   const none = await daemon.run('muster', 'boot', 'explain', 'n1', '--arch', 'http-arm64', '--json');

@@ -29,6 +29,8 @@ const ROWS: Record<keyof typeof OPTIONS, [code: number, value: unknown, hex: str
   bootFileName: [67, 'a', '61'],
   userClass: [77, Buffer.from('iPXE'), '69505845'],
   relayInformation: [82, Buffer.of(1, 1, 7), '010107'],
+  clientLastTransactionTime: [91, 3600, '00000e10'],
+  associatedIp: [92, ['10.54.0.1', '10.54.0.2'], '0a3600010a360002'],
   architecture: [93, [7, 9], '00070009'],
   subnetSelection: [118, '10.54.0.0', '0a360000'],
   machineIdentifier: [97, Buffer.alloc(17), '0000000000000000000000000000000000'],

@@ -14,7 +14,8 @@ import { timelineOf } from '../../src/boot/timeline.ts';
 import { attributesIni } from '../../src/http/attributes-ini.ts';
 import { startBootPlane } from '../../src/http/boot-plane.ts';
 import type { BootPlanePorts } from '../../src/http/ports.ts';
-import { silentLog } from '../../src/log.ts';
+import { tellFault } from '../../src/http/storage-faults.ts';
+import { LogLimiter, silentLog } from '../../src/log.ts';
 import { effectiveAttributes } from '../../src/model/attributes.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 
@@ -66,7 +67,14 @@ async function freePort(): Promise<number> {
 
 async function plane(
   t: ExecutionContext,
-  options: { withoutConfig?: boolean; bounds?: BootPlanePorts['bounds']; logged?: string[] } = {},
+  options: {
+    withoutConfig?: boolean;
+    bounds?: BootPlanePorts['bounds'];
+    logged?: string[];
+    takeOnce?: () => Promise<void>;
+    /** Boots install from the repo R9, whose image has so many bytes by its record. */
+    isoSize?: number;
+  } = {},
 ) {
   const fake = new FakeCluster();
   const { node, config, image } = fake.bootable();
@@ -98,7 +106,12 @@ async function plane(
       info: () => {},
       error: (_more: object, said: string) => options.logged?.push(said),
     } as never,
-    plan: uid => planBoot(fake.cluster, fake.cluster.get('node', uid) ?? node),
+    plan: uid => {
+      const answer = planBoot(fake.cluster, fake.cluster.get('node', uid) ?? node);
+      if (options.isoSize === undefined || 'refusal' in answer) return answer;
+      const install = { repo: { name: 'R9', iso: { blob: DIGEST.image, size: options.isoSize } } };
+      return { ...answer, plan: { ...answer.plan, install: install as never } };
+    },
     template: async name =>
       name === 'refused.ipxe' ? '#!ipxe\necho @NODE@ @REASON@\n' : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
     blobPath: sha256 => join(folder, sha256),
@@ -108,8 +121,12 @@ async function plane(
     attributesIni: uid => attributesIni({ uid, name: 'n0' }, attributes(uid)),
     statusSeconds: () => 10,
     kickstart: async () => '',
-    iso: async () => undefined,
-    takeOnce: async () => {},
+    iso: async () => {
+      const size = options.isoSize;
+      const file = { path: join(folder, DIGEST.image), offset: 0, etag: 'x', type: 'application/octet-stream' };
+      return size === undefined ? undefined : { file: { ...file, size } };
+    },
+    takeOnce: options.takeOnce ?? (async () => {}),
     ...(options.bounds && { bounds: options.bounds }),
   });
   t.teardown(async () => server.close());
@@ -268,6 +285,86 @@ test('a stored file that is shorter than it should be is a 500, and the head is 
   const part = await ask(port, 'GET', `/boot/v1/${id}/image`, { headers: { range: 'bytes=0-9' } });
   t.is(part.status, 500, 'also of a part that is there');
   t.is(logged.at(-1), `the head's stored image has 5000 of ${1 << 20} bytes`);
+});
+
+test('a file of an ISO image that is shorter than it should be stands on the timeline', async t => {
+  const logged: string[] = [];
+  const { port, session, boots, node } = await plane(t, { logged, isoSize: 9 << 20 });
+  await session();
+  const reason = () => {
+    const boot = boots.current(node.uid);
+    return boot && timelineOf(boot).reason;
+  };
+  for (const [path, stage] of [
+    ['images/install.img', 'image'],
+    ['Packages/a.rpm', 'initramfs'],
+  ]) {
+    t.is((await ask(port, 'GET', `/isomount/R9/${path}`)).status, 500);
+    const problem = `the head's stored ISO image of R9 (${path}) has ${3 << 20} of ${9 << 20} bytes`;
+    t.is(reason(), `${stage}: ${problem}`);
+    t.is(logged.at(-1), problem);
+  }
+});
+
+test('a loader that is shorter than it should be stands on the timeline', async t => {
+  const { port, folder, boots, node } = await plane(t);
+  truncateSync(join(folder, 'ipxe.efi'), 3);
+  t.is((await ask(port, 'GET', '/boot/v1/loader/ipxe.efi')).status, 500);
+  const told = boots
+    .of(node.uid)
+    .flatMap(boot => boot.events.flatMap(({ stage, error }) => (error ? [[stage, error]] : [])));
+  t.deepEqual(told, [['loader', "the head's stored loader ipxe.efi has 3 of 6 bytes"]]);
+});
+
+test('a node that asks again and again for a broken file is one line of the log in a second', t => {
+  let now = 0;
+  const lines = new LogLimiter(() => now);
+  const said: object[] = [];
+  const log = { error: (more: object) => void said.push(more) } as never;
+  for (const at of [0, 1, 999, 1000]) {
+    now = at;
+    tellFault(log, { ip: '127.0.0.100' }, 'broken', {}, lines);
+  }
+  t.deepEqual(said, [{ peer: '127.0.0.100' }, { peer: '127.0.0.100', dropped: 2 }]);
+});
+
+test('a client that leaves before the first byte is noted as one that leaves in the middle', async t => {
+  let asked = (): void => {};
+  const reached = new Promise<void>(resolve => {
+    asked = resolve;
+  });
+  let goOn = (): void => {};
+  const gone = new Promise<void>(resolve => {
+    goOn = resolve;
+  });
+  const takeOnce = async (): Promise<void> => {
+    asked();
+    await gone;
+  };
+  const { port, session, boots, node } = await plane(t, { takeOnce });
+  const id = await session();
+  const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' }, () => {
+    socket.write(`GET /boot/v1/${id}/initramfs HTTP/1.1\r\nHost: x\r\n\r\n`);
+  });
+  await reached;
+  socket.resetAndDestroy();
+  // Its end came before these questions, and so is known when they are answered.
+  for (const _ of [1, 2, 3]) await ask(port, 'GET', '/nothing');
+  goOn();
+  const noted = () => boots.current(node.uid)?.events.find(event => event.detail?.startsWith('initramfs'));
+  while (!noted()) await new Promise(resolve => setImmediate(resolve));
+  t.regex(noted()?.detail ?? '', /^initramfs in [\d.]+ s, cut off after 0 bytes$/);
+});
+
+test('a HEAD request, and what a client has already, are no download', async t => {
+  const { port, session, boots, node } = await plane(t);
+  const id = await session();
+  t.is((await ask(port, 'HEAD', `/boot/v1/${id}/kernel`)).status, 200);
+  t.is(
+    (await ask(port, 'GET', `/boot/v1/${id}/kernel`, { headers: { 'if-none-match': `"${DIGEST.kernel}"` } })).status,
+    304,
+  );
+  t.false(boots.current(node.uid)?.events.some(event => event.stage === 'kernel') ?? true);
 });
 
 test('a stored file that is gone is an answer, and an error on the timeline', async t => {

@@ -1,0 +1,257 @@
+// The one table of configuration keys. docs/configuration.md lists it and a test compares.
+import { availableParallelism, hostname } from 'node:os';
+import {
+  address,
+  addresses,
+  type DhcpMode,
+  decimal,
+  dhcpMode,
+  endpoint,
+  integer,
+  iqn,
+  loaders,
+  logLevel,
+  networkEntries,
+  path,
+  type Reading,
+  range,
+  subnet,
+  text,
+  yesNo,
+} from './config-values.ts';
+import type { NetworkEntry } from './networks.ts';
+
+/** One key: how its value is read (a string answer is the problem with it), its default, and what it means. */
+export interface Key<T> {
+  read(value: unknown): Reading<T>;
+  default: T;
+  meaning: string;
+  example: string;
+}
+
+const key = <T>(read: (value: unknown) => Reading<T>, value: T, example: string, meaning: string): Key<T> => ({
+  read,
+  default: value,
+  meaning,
+  example,
+});
+
+export const CONFIG_KEYS = {
+  'head.name': key(
+    text,
+    hostname().split('.')[0] || 'head',
+    '"head1"',
+    "The head's name; the machine's host name when absent.",
+  ),
+  'head.address': key(
+    subnet,
+    '10.54.0.1/24',
+    '"10.54.0.1/24"',
+    "The head's address on the boot network, with the prefix of that network. Every server listens there, and only there.",
+  ),
+  'head.interface': key(text, '', '"eth1"', 'The interface of the boot network; found by the address when absent.'),
+  'paths.state': key(
+    path,
+    '/var/lib/muster',
+    '"/var/lib/muster"',
+    'The database and the stored files (kernels, images).',
+  ),
+  'paths.socket': key(
+    path,
+    '/run/muster/admin.sock',
+    '"/run/muster/admin.sock"',
+    'The Unix socket of the command line.',
+  ),
+  'paths.scripts': key(
+    path,
+    '',
+    '"/etc/muster/boot-scripts"',
+    "A folder whose iPXE scripts replace muster's own of the same name.",
+  ),
+  'paths.kickstarts': key(
+    path,
+    '/etc/muster/kickstarts',
+    '"/etc/muster/kickstarts"',
+    "The folder of kickstart, preseed and autoinstall files; one of the same name replaces muster's own.",
+  ),
+  'dhcp.mode': key<DhcpMode>(
+    dhcpMode,
+    'authoritative',
+    '"authoritative"',
+    "How DHCP is answered: authoritative gives the nodes their addresses; proxy only says what to boot, beside the site's own server; off leaves all to that server.",
+  ),
+  'dhcp.router_advertisements': key(
+    yesNo,
+    true,
+    'true',
+    'Whether musterd runs radvd, where it is installed, to advertise a router lifetime of 0: many iPXE builds wait 16 s for an advertisement.',
+  ),
+  'dhcp.router': key(address, '', '"10.54.0.254"', 'The default gateway given to nodes; none when empty.'),
+  'dhcp.dns': key(addresses, [], '["10.54.0.1"]', 'The name servers given to nodes.'),
+  'dhcp.domain': key(text, '', '"cluster.local"', 'The domain name given to nodes.'),
+  'dhcp.lease_seconds': key(integer(60, 31_536_000), 3600, '3600', 'How long an address is leased, in seconds.'),
+  'dhcp.range': key(
+    range,
+    '',
+    '"10.54.0.200-10.54.0.250"',
+    'Addresses of the boot network that are lent to machines that are no nodes; none when empty. No node may have one of them.',
+  ),
+  'dhcp.unknown_lease_seconds': key(
+    integer(60, 31_536_000),
+    600,
+    '600',
+    'How long an address is lent to a machine that is no node, in seconds.',
+  ),
+  'dhcp.probe': key(
+    yesNo,
+    true,
+    'true',
+    'Whether an address is tried before it is lent to a machine that is no node; one that another machine uses is left out for a while.',
+  ),
+  'dhcp.leasequery': key(
+    addresses,
+    [],
+    '["10.54.0.9"]',
+    'Who may ask which machine has an address by DHCPLEASEQUERY (RFC 4388): addresses of access concentrators and monitors; nobody when empty.',
+  ),
+  networks: key<NetworkEntry[]>(
+    networkEntries,
+    [],
+    '[{ name = "rack2", subnet = "10.56.0.0/24", router = "10.56.0.254" }]',
+    'Further networks that nodes boot from, a table each: at other interfaces of the head, or behind relay agents. See docs/network.md.',
+  ),
+  'tftp.enabled': key(yesNo, true, 'true', 'Whether musterd answers TFTP.'),
+  'tftp.port': key(integer(1, 65535), 69, '69', 'The UDP port of TFTP; firmware knows no other than 69.'),
+  'tftp.single_port': key(
+    yesNo,
+    false,
+    'false',
+    'Whether all TFTP transfers go by the one port, where a firewall or address translation lies between.',
+  ),
+  'syslog.enabled': key(
+    yesNo,
+    true,
+    'true',
+    'Whether musterd takes syslog messages of booting nodes onto their timelines. When its port is taken, it goes without.',
+  ),
+  'syslog.port': key(
+    integer(1, 65535),
+    514,
+    '514',
+    'The UDP port of syslog; iPXE and DHCP option 7 know no other than 514.',
+  ),
+  'http.port': key(
+    integer(1, 65535),
+    8080,
+    '8080',
+    'The TCP port of the boot plane: scripts, kernels, images, reports.',
+  ),
+  'http.image_transfers': key(
+    integer(1, 10_000),
+    64,
+    '64',
+    'How many nodes get their image at a time; the others wait in a queue. Those that are much slower than the rest do not count.',
+  ),
+  'http.peer_connections': key(
+    integer(8, 65_535),
+    128,
+    '128',
+    'How many HTTP connections one address may have at a time; a node needs a few, an installer some ten. Raise it where nodes come through address translation.',
+  ),
+  'iscsi.enabled': key(yesNo, true, 'true', 'Whether musterd serves iSCSI, for nodes of boot style iscsi.'),
+  'iscsi.port': key(integer(1, 65535), 3260, '3260', 'The TCP port of iSCSI.'),
+  'iscsi.workers': key(
+    integer(0, 64),
+    Math.min(4, availableParallelism() - 1),
+    '4',
+    'Processes that serve iSCSI besides musterd itself, started when the first node logs in; one less than the machine has CPUs when absent, and at most 4.',
+  ),
+  'iscsi.iqn': key(
+    iqn,
+    'iqn.2026-01.local.muster',
+    '"iqn.2026-01.org.example.cluster"',
+    'What the iSCSI names of targets and initiators begin with; running nodes keep the one they booted with.',
+  ),
+  'boot.failure_seconds': key(
+    integer(5, 86_400),
+    60,
+    '60',
+    'How long a node whose boot failed waits before it reboots to try again, in seconds; the node adds up to half as much at random.',
+  ),
+  'boot.session_seconds': key(
+    integer(60, 604_800),
+    14_400,
+    '14400',
+    'How long a boot session lives that never comes up, in seconds.',
+  ),
+  'power.soft_timeout_seconds': key(
+    integer(1, 3600),
+    120,
+    '120',
+    'How long a soft reboot or shutdown may take until the hard one follows, in seconds.',
+  ),
+  'power.timeout_seconds': key(
+    integer(1, 300),
+    10,
+    '10',
+    'How long a BMC or hypervisor may take for one answer, in seconds.',
+  ),
+  'power.fanout': key(
+    integer(1, 1024),
+    64,
+    '64',
+    'How many BMCs or hypervisors each driver speaks to at the same time.',
+  ),
+  'power.server_fanout': key(
+    integer(1, 256),
+    8,
+    '8',
+    'How many commands run at the same time on one server that runs the tool for the head; sshd drops logins beyond its MaxStartups.',
+  ),
+  'power.stagger_seconds': key(
+    decimal(0, 60),
+    0,
+    '0.2',
+    'How long the next node waits after the last one was switched on, in seconds; --stagger overrides it.',
+  ),
+  'power.drivers': key(
+    path,
+    '/etc/muster/power.d',
+    '"/etc/muster/power.d"',
+    "A folder with power drivers of the site's own.",
+  ),
+  'exec.fanout': key(integer(1, 1024), 64, '64', 'On how many nodes a command of exec runs at the same time.'),
+  'audit.megabytes': key(
+    integer(1, 100_000),
+    64,
+    '64',
+    'How big the audit trail may become, in megabytes of its text; the oldest lines go first.',
+  ),
+  'storage.gc_hours': key(
+    integer(0, 500),
+    1,
+    '1',
+    'How often stored files that nothing needs any more are removed, in hours; with 0 only `muster storage gc` does it.',
+  ),
+  'metrics.address': key(
+    endpoint,
+    '',
+    '"127.0.0.1:9754"',
+    'Where Prometheus finds the metrics, address and port; nowhere when empty. Nothing protects them: not an address that nodes reach.',
+  ),
+  'log.level': key(
+    logLevel,
+    'info',
+    '"info"',
+    'The least important lines that are logged: debug, info, warn or error.',
+  ),
+  loaders: key(
+    loaders,
+    {},
+    '{ bios = "/usr/lib/ipxe/undionly.kpxe" }',
+    "Loader files by client architecture; those not named are found where the distribution's iPXE package puts them.",
+  ),
+} as const;
+
+export type ConfigKey = keyof typeof CONFIG_KEYS;
+export type Config = { [K in ConfigKey]: (typeof CONFIG_KEYS)[K]['default'] };
