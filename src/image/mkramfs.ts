@@ -120,11 +120,14 @@ async function findKernel(root: string, kver: string): Promise<string> {
   );
 }
 
+/** Where the head has its busybox. */
+export const HEAD_BUSYBOXES: readonly string[] = ['/bin/busybox', '/usr/bin/busybox', '/sbin/busybox'];
+
 /** A busybox for the image: static, and for the same kind of machine as the image's own programs. */
 async function fittingBusybox(root: string, given: string | undefined): Promise<string | undefined> {
   const shell = await insideRoot(root, '/bin/sh');
   const wanted = shell ? await elfMachine(shell) : undefined;
-  for (const file of given === undefined ? ['/bin/busybox', '/usr/bin/busybox', '/sbin/busybox'] : [given]) {
+  for (const file of given === undefined ? HEAD_BUSYBOXES : [given]) {
     const machine = await elfMachine(file);
     if (machine !== undefined && machine === wanted && (await isStatic(file))) return file;
   }

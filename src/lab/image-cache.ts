@@ -1,9 +1,10 @@
 // The lab's image, kernel and initramfs: built once per version, kept in the user's cache, safe with several labs at once.
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { MusterError } from '../errors.ts';
+import { HEAD_BUSYBOXES } from '../image/mkramfs.ts';
 import { DIES_WITH_PARENT, run } from '../process/run.ts';
 import { SYSTEM_PATH } from './process.ts';
 import { bootVersion, labRecipe, rootVersion } from './recipe.ts';
@@ -25,7 +26,9 @@ const KEPT = 5;
 export function cachePlan(env: NodeJS.ProcessEnv = process.env, root = process.getuid?.() === 0): CachePlan {
   const folder = join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'lab');
   const image = rootVersion(labRecipe(), root);
-  const boot = `boot-${bootVersion(image)}`;
+  // The head's own busybox goes into the initramfs: with another one, or none, it is another version.
+  const busyboxes = HEAD_BUSYBOXES.map(path => `${path} ${statSync(path, { throwIfNoEntry: false })?.size}`);
+  const boot = `boot-${bootVersion([image, ...busyboxes].join('\n'))}`;
   return {
     folder,
     root,

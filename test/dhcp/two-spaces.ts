@@ -20,7 +20,7 @@ const CONFIG = {
   'dhcp.lease_seconds': 600,
   'dhcp.unknown_lease_seconds': 120,
 };
-export const TIMEOUT_MS = 30_000;
+export const TIMEOUT_MS = 120_000;
 
 interface Event {
   ready?: true;

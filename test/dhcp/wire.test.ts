@@ -11,7 +11,7 @@ import { run, runOk } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
 import { Events } from './events.ts';
 
-const TIMEOUT_MS = 30_000;
+const TIMEOUT_MS = 120_000;
 const node = (number: number, ip: string): BootNode => ({
   uid: `u${number}`,
   name: `n${number}`,

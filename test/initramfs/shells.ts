@@ -87,7 +87,7 @@ restart_node() { echo REBOOT; exit 3; }
 pause() { echo "$1" >>"$MUSTER_RUN/pauses"; }
 `;
 
-/** Runs a piece of script after all parts of the initramfs; ended after 20 s. @param within words before the shell's own */
+/** Runs a piece of script after all parts of the initramfs; ended after two minutes. @param within words before the shell's own */
 export async function runParts(
   shell: string,
   place: Place,
@@ -99,7 +99,7 @@ export async function runParts(
   const child = spawn(command, [...words, '-c', PRELUDE + script], {
     env: { ...process.env, ...place.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 20_000,
+    timeout: 120_000,
   });
   const result = { stdout: '', stderr: '' };
   child.stdout.on('data', chunk => (result.stdout += String(chunk)));

@@ -121,7 +121,7 @@ test('iscsi-perf: a load from several sessions runs without an error', async t =
   const { url } = await served(t);
   const loads = ['one', 'two', 'three'].map(name => {
     const args = ['-i', `iqn.2026-01.lab.test:${name}`, '-b', '8', '-m', '32', '-t', '2', '-r', url];
-    return run('iscsi-perf', args, { timeoutMs: 20_000 });
+    return run('iscsi-perf', args, { timeoutMs: 120_000 });
   });
   for (const load of loads) {
     const { status, stdout, stderr } = await load;

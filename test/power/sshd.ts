@@ -1,5 +1,5 @@
 // A real sshd in a network namespace, with host key, accounts and authorized keys of its own.
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Namespace } from '../../src/lab/namespace.ts';
@@ -16,12 +16,20 @@ export interface SshdOptions {
   addresses?: readonly string[];
 }
 
-/** Reads `authorized_keys` in the folder. /etc/shadow is another file in its mount namespace. */
+/**
+ * Reads `authorized_keys` in the folder. In its mount namespace /etc/shadow and /etc/passwd are other files: root has an empty home and a
+ * shell that reads no files, since a bash below sshd runs the .bashrc of the machine's root, whatever that says.
+ */
 export async function startSshd(folder: string, namespace: Namespace, options: SshdOptions): Promise<LabProcess> {
   const place = (name: string) => join(folder, name);
   await runOk('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', place('host_key')]);
   const hash = (await runOk('openssl', ['passwd', '-6', '-stdin'], { input: `${options.password}\n` })).trim();
   writeFileSync(place('shadow'), `root:${hash}:19000:0:99999:7:::\nsshd:!:19000::::::\n`, { mode: 0o600 });
+  mkdirSync(place('home'));
+  writeFileSync(
+    place('passwd'),
+    `root:x:0:0::${place('home')}:/bin/sh\nsshd:x:999:65534::/run/sshd:/usr/sbin/nologin\nnobody:x:65534:65534::/:/usr/sbin/nologin\n`,
+  );
   if (!existsSync(place('authorized_keys'))) writeFileSync(place('authorized_keys'), '');
   const lines = [
     ...(options.addresses ?? ['127.0.0.1']).map(address => `ListenAddress ${address}:22`),
@@ -36,8 +44,10 @@ export async function startSshd(folder: string, namespace: Namespace, options: S
     `SetEnv PATH=${[...(options.path ?? []), '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':')}`,
   ];
   writeFileSync(place('sshd_config'), `${lines.join('\n')}\n`);
-  const script = 'mkdir -p /run/sshd && mount --bind "$1" /etc/shadow && exec /usr/sbin/sshd -D -e -f "$2"';
-  const inside = ['unshare', '--mount', 'sh', '-c', script, 'sh', place('shadow'), place('sshd_config')];
+  const script =
+    'mkdir -p /run/sshd && mount --bind "$1" /etc/shadow && mount --bind "$2" /etc/passwd && exec /usr/sbin/sshd -D -e -f "$3"';
+  const files = ['shadow', 'passwd', 'sshd_config'].map(place);
+  const inside = ['unshare', '--mount', 'sh', '-c', script, 'sh', ...files];
   const process = await startProcess({ name: 'sshd', command: namespace.command(inside), log: place('sshd.log') });
   // It writes its number when it listens.
   while (!existsSync(place('sshd.pid'))) {

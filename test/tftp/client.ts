@@ -119,7 +119,7 @@ export function errorBytes(code: number, message: string): Buffer {
 /** The next packet that arrives, or undefined after `milliseconds` without one. */
 export async function nextPacket(
   socket: Socket,
-  milliseconds = 3000,
+  milliseconds = 30_000,
 ): Promise<{ bytes: Buffer; from: RemoteInfo } | undefined> {
   try {
     const [bytes, from] = await once(socket, 'message', { signal: AbortSignal.timeout(milliseconds) });

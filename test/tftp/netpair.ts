@@ -40,7 +40,7 @@ export class NetPair {
     });
     this.children.push(child);
     const lines = createInterface({ input: child.stdout });
-    const ready = once(lines, 'line', { signal: AbortSignal.timeout(20_000) });
+    const ready = once(lines, 'line', { signal: AbortSignal.timeout(120_000) });
     lines.on('line', line => {
       if (line.startsWith('{')) onNote(JSON.parse(line));
     });
