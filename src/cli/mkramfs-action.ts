@@ -43,6 +43,7 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
   const { unpackImage } = await import('../image/unpack.ts');
   const { fetchImage, remoteImage } = await import('./modimg/head-images.ts');
   const { openSession } = await import('./modimg/session.ts');
+  process.umask(0o022);
   const session = await openSession(context);
   const { client, progress, workspace } = session;
   const work = await workspace.work(`boot config ${config.name}, mkramfs`);

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { DIES_WITH_PARENT, type RunOptions, type RunResult, run } from '../process/run.ts';
-import { coverFiles, removePlaceholders } from './covered-files.ts';
+import { coverFiles, uncoverFiles } from './covered-files.ts';
 import { insideRoot } from './inside-root.ts';
 import { UNAME } from './uname.ts';
 
@@ -16,6 +16,8 @@ export interface ChrootOptions extends Pick<RunOptions, 'input' | 'onLine' | 'te
   env?: Record<string, string>;
   /** Run the program of this machine, with the image's folders mounted, instead of one inside the image. */
   beside?: boolean;
+  /** No file of the image is covered: for programs that work on all its files and need no names. */
+  bare?: boolean;
 }
 
 /** Folders that are mounted; each must be a real one, so that nothing is mounted elsewhere. */
@@ -75,7 +77,7 @@ export async function inImage(root: string, argv: readonly string[], options: Ch
   await mountPoints(root);
   const work = await mkdtemp(join(tmpdir(), 'muster-chroot-'));
   try {
-    const covers = await coverFiles(root, work);
+    const covers = options.bare ? [] : await coverFiles(root, work);
     try {
       const [file, init] = [join(work, 'covers'), join(work, 'init')];
       await writeFile(init, INIT);
@@ -99,7 +101,7 @@ export async function inImage(root: string, argv: readonly string[], options: Ch
         throw new MusterError('tool-failed', `The image could not be made ready for programs: ${result.stderr.trim()}`);
       return result;
     } finally {
-      await removePlaceholders(covers);
+      await uncoverFiles(root, covers);
     }
   } finally {
     await rm(work, { recursive: true, force: true });

@@ -19,7 +19,10 @@ export async function selinuxContexts(root: string): Promise<string | undefined>
 export async function relabel(root: string, contexts: string, signal?: AbortSignal): Promise<void> {
   const program = (await setfiles(root)) ?? 'setfiles';
   const excluded = ['/proc', '/sys', '/dev', '/run'].flatMap(path => ['-e', path]);
-  const result = await inImage(root, [program, '-F', '-q', ...excluded, contexts, '/'], signal ? { signal } : {});
+  const result = await inImage(root, [program, '-F', '-q', ...excluded, contexts, '/'], {
+    bare: true,
+    ...(signal && { signal }),
+  });
   if (result.status !== 0) throw toolFailed('setfiles in the image', result);
 }
 

@@ -197,6 +197,27 @@ test.serial('files are copied to where they belong, and not through links out of
   await ok(t, 'scyld-modimg -i mpiImage --upload');
 });
 
+test.serial('a careful umask, a file that cannot be removed, a dry run, and what cp alone can copy', async t => {
+  if (!(await ready(t))) return;
+  const from = join(daemon.folder, 'plain-tree');
+  mkdirSync(join(from, 'etc'), { recursive: true });
+  await ok(t, `mkdir ${from}/opt; mkfifo ${from}/opt/pipe; cd ${from}; tar -cf ../plain-tree.tar etc`);
+  await ok(t, 'umask 077; scyld-modimg --import plain-tree.tar --set-name Careful --upload');
+  await ok(t, `scyld-modimg -i Careful --copyin ${from}/opt /opt`);
+  await ok(t, `unsquashfs -q -n -o 1048576 -d ${from}/out .scyldcw/workspace/${local('Careful')?.uid}`);
+  t.is(statSync(`${from}/out`).mode & 0o777, 0o755, '/ of the image is for all');
+  t.true(statSync(`${from}/out/opt/pipe`).isFIFO());
+  const dry = await ok(t, 'scyld-modimg -i Careful --delete --dry-run');
+  t.regex(dry.stdout, /Careful: Delete\nThis was a dry run/);
+  t.truthy(local('Careful'));
+  // As a killed modimg leaves it.
+  const left = join(workspace(), 'work-killed');
+  await ok(t, `mkdir ${left}; touch ${left}/fixed; chattr +i ${left}/fixed || true`);
+  await ok(t, 'scyld-modimg -i Careful --delete');
+  t.false(existsSync(left));
+  await ok(t, 'scyld-imgctl -i Careful delete');
+});
+
 test.serial('signatures: good ones, a missing one, no key at all', async t => {
   const made = await ready(t);
   if (!made) return;

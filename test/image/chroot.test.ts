@@ -74,6 +74,34 @@ test.serial('a hostile /etc/resolv.conf, /proc, /etc: nothing outside is covered
   await t.throwsAsync(inImage(root, ['/bin/true']), { code: 'bad-image', message: /\/proc is no folder/ });
 });
 
+test.serial("what programs write to /etc/hosts and /etc/resolv.conf is the image's, never this machine's", async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const root = tree(t);
+  const head = ['/etc/hosts', '/etc/resolv.conf'].map(file => readFileSync(file, 'latin1'));
+  writeFileSync(join(root, 'etc/hosts'), '127.0.0.1 localhost\n');
+  const seen = await inImage(root, ['/bin/cat', '/etc/hosts']);
+  t.true(seen.stdout.startsWith('127.0.0.1 localhost\n') && seen.stdout.includes(head[0] ?? ''), 'names of both');
+  t.is(readFileSync(join(root, 'etc/hosts'), 'utf8'), '127.0.0.1 localhost\n');
+  const line = 'echo 10.9.8.7 storage >>/etc/hosts; echo nameserver 10.9.8.1 >/etc/resolv.conf';
+  t.is((await inImage(root, ['/bin/sh', '-c', line])).status, 0);
+  t.is(readFileSync(join(root, 'etc/hosts'), 'utf8'), '127.0.0.1 localhost\n10.9.8.7 storage\n');
+  t.is(readFileSync(join(root, 'etc/resolv.conf'), 'utf8'), 'nameserver 10.9.8.1\n');
+  // A program that puts a link in the way of the folder gets nothing written through it.
+  const outside = join(root, '..', `${root.split('/').pop()}-outside`);
+  mkdirSync(outside);
+  t.teardown(() => rmSync(outside, { recursive: true }));
+  writeFileSync(join(outside, 'hosts'), 'as it was');
+  symlinkSync('busybox', join(root, 'usr/bin/mv'));
+  symlinkSync('busybox', join(root, 'usr/bin/ln'));
+  const hostile = `echo hostile >>/etc/hosts; mv /etc /etc2 && ln -s ${outside} /etc`;
+  t.is((await inImage(root, ['/bin/sh', '-c', hostile])).status, 0);
+  t.is(readFileSync(join(outside, 'hosts'), 'utf8'), 'as it was');
+  t.deepEqual(
+    ['/etc/hosts', '/etc/resolv.conf'].map(file => readFileSync(file, 'latin1')),
+    head,
+  );
+});
+
 test.serial('another kernel: by uname, also where it has many names, and by /proc', async t => {
   if (!requireAll(t, NEEDS)) return;
   const root = tree(t);

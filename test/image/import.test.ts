@@ -194,6 +194,40 @@ test('layers of an OCI image: files replaced, whiteouts, opaque folders, a folde
   await check(join(at.folder, 'docker.tar'));
 });
 
+test('a folder of which an upper layer does not speak keeps its mode, owner and attributes', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  const lower = join(at.folder, 'lower');
+  for (const [name, mode] of [
+    ['etc', '755'],
+    ['root', '700'],
+    ['tmp', '1777'],
+    ['home/ä u', '750'],
+  ] as const)
+    shell(`mkdir -p "$1/${name}" && chmod ${mode} "$1/${name}" && echo x >"$1/${name}/below"`, lower);
+  shell('chown 1234:1234 "$1/home/ä u" && tar -C "$1" -cf "$1.tar" .', lower);
+  const upper = tar([
+    { name: 'root/new', content: 'x' },
+    { name: 'tmp/new', content: 'x' },
+    { name: 'home/ä u/new', content: 'x' },
+    { name: 'etc', type: '5' },
+    { name: 'etc/.wh.below' },
+  ]);
+  await importInto(at, layout(at.folder, [readFileSync(`${lower}.tar`), upper]));
+  const facts = await Promise.all(
+    ['root', 'tmp', 'home/ä u'].map(async name => {
+      const { mode, uid } = await lstat(join(at.root, name));
+      return [(mode & 0o7777).toString(8), uid, readdirSync(join(at.root, name)).sort().join()];
+    }),
+  );
+  t.deepEqual(facts, [
+    ['700', 0, 'below,new'],
+    ['1777', 0, 'below,new'],
+    ['750', 1234, 'below,new'],
+  ]);
+  t.deepEqual(readdirSync(join(at.root, 'etc')), []);
+});
+
 test('a layer whose file goes through a link of a lower layer is written inside', async t => {
   if (!requireAll(t, NEEDS)) return;
   const at = place(t);

@@ -1,5 +1,5 @@
 // The steps that change an unpacked image: files copied in, packages, commands, a shell.
-import { cp, lstat, stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { MusterError, reasonOf } from '../../errors.ts';
@@ -7,7 +7,7 @@ import { type ChrootOptions, inImage } from '../../image/chroot.ts';
 import { insideRoot } from '../../image/inside-root.ts';
 import { newestKernel } from '../../image/mkramfs.ts';
 import { managerInside } from '../../image/packages/choose.ts';
-import { toolFailed } from '../../process/run.ts';
+import { run, toolFailed } from '../../process/run.ts';
 import { isInteractive } from '../questions.ts';
 import type { Context } from '../table.ts';
 import type { Wanted } from './options.ts';
@@ -39,7 +39,10 @@ export async function requireFiles(wanted: Wanted): Promise<void> {
     });
 }
 
-/** As `cp -a`: into a folder that is there, else under the new name. Links in the image lead nowhere outside. */
+/** A link in the image that stands where a file is to be is replaced, not followed. */
+const COPY = ['--archive', '--no-preserve=ownership', '--remove-destination', '--no-target-directory'];
+
+/** As `cp -a`, and all is root's: into a folder that is there, else under the new name. Links in the image lead nowhere outside. */
 async function copyin({ progress }: Session, { root }: Tree, { copyin: files }: Wanted): Promise<void> {
   for (const { from, to } of files) {
     const source = resolve(from);
@@ -47,7 +50,11 @@ async function copyin({ progress }: Session, { root }: Tree, { copyin: files }: 
     const existing = await lstat(target).catch(() => undefined);
     if (existing?.isSymbolicLink())
       throw new MusterError('bad-value', `--copyin: ${to} is a link in the image; name what it leads to.`);
-    await cp(source, target, { recursive: true, preserveTimestamps: true, verbatimSymlinks: true, force: true });
+    const result = await run('cp', [...COPY, '--', source, target], {
+      env: { LC_ALL: 'C.UTF-8' },
+      package: 'coreutils',
+    });
+    if (result.status !== 0) throw toolFailed(`--copyin ${from} ${to}`, result);
     progress.say(`  ${from} -> ${target.slice(root.length)}`);
   }
 }

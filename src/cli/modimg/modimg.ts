@@ -17,6 +17,7 @@ const worksOnTree = (wanted: Wanted): boolean =>
 
 export async function modimg(context: Context, wanted: Wanted): Promise<number> {
   await requireFiles(wanted);
+  if (context.given.dryRun) return sayPlan(context, wanted);
   if (worksOnTree(wanted) && !isRoot()) return againAsRoot(context, 'modimg');
   const session = await openSession(context);
   if (wanted.delete) return deleteLocal(session, wanted);
@@ -79,8 +80,24 @@ async function useImage(session: Session, wanted: Wanted): Promise<number> {
   }
 }
 
+/** `--dry-run`: nothing is fetched, unpacked, dropped or sent. */
+function sayPlan({ terminal, given }: Context, wanted: Wanted): number {
+  const image = wanted.setName ?? (wanted.all ? 'all local images' : given.ids.join(', '));
+  const steps = [
+    ...(wanted.delete ? ['Delete'] : []),
+    ...(wanted.freshen ? ['Freshen'] : []),
+    ...stepTitles(wanted, changesOf(wanted)),
+    ...(wanted.query === undefined ? [] : ['Query']),
+    ...(wanted.upload ? ['Upload'] : []),
+  ];
+  terminal.write(`${image}: ${steps.join(', ')}\nThis was a dry run: nothing was changed.\n`);
+  return 0;
+}
+
 async function changeImage(session: Session, wanted: Wanted, name: string): Promise<number> {
   const { workspace, remotes, progress } = session;
+  // Folders and files of the image are for all its users, however careful the administrator's shell is.
+  process.umask(0o022);
   const ask = isInteractive();
   const remote = remotes?.find(one => one.name === name || one.uid === wanted.id);
   // What would be refused at the end is refused before hours of work.
@@ -113,12 +130,16 @@ async function changeImage(session: Session, wanted: Wanted, name: string): Prom
 
 /** In words, for whoever finds the folder of a killed modimg. */
 function what(wanted: Wanted, changes: readonly Change[]): string {
+  return `step ${stepTitles(wanted, changes).join(', ')}, begun ${new Date().toISOString()}`;
+}
+
+function stepTitles(wanted: Wanted, changes: readonly Change[]): string[] {
   const makes = [
     ...(wanted.create === undefined ? [] : ['Create']),
     ...(wanted.capture === undefined ? [] : ['Capture']),
     ...(wanted.import === undefined ? [] : ['Import']),
   ];
-  return `step ${[...makes, ...changes.map(({ title }) => title)].join(', ')}, begun ${new Date().toISOString()}`;
+  return [...makes, ...changes.map(({ title }) => title)];
 }
 
 async function startTree(session: Session, wanted: Wanted, folder: string, isLast: boolean): Promise<Tree> {

@@ -1,5 +1,5 @@
 // Layers of an OCI image put on top of each other (OCI image specification, layer.md): by renaming, so that no link is followed.
-import { lstat, readdir, rename, rm, utimes } from 'node:fs/promises';
+import { lstat, readdir, rename, rm, rmdir, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** layer.md, "Whiteouts": `.wh.NAME` removes NAME of the layers below, `.wh..wh..opq` all that its folder has there. */
@@ -7,13 +7,15 @@ const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 
 /**
- * What `lower` has and `upper` neither has nor removes is moved into `upper`; `lower` is gone afterwards. Folders keep the
- * attributes that the upper layer gives them.
+ * What `lower` has and `upper` neither has nor removes is moved into `upper`; `lower` is gone afterwards. A folder has the
+ * attributes that the upper layer gives it, if that speaks of it: `told` are the layer's own entries, as paths from `/`.
  */
-export async function mergeLayers(lower: string, upper: string): Promise<void> {
+export async function mergeLayers(lower: string, upper: string, told: ReadonlySet<string>, path = '/'): Promise<void> {
   const names = await readdir(upper);
   const removed = new Set(names.filter(name => name.startsWith(WHITEOUT)).map(name => name.slice(WHITEOUT.length)));
-  const { atime, mtime } = await lstat(upper);
+  // One that tar made because a file in it needs it stays what the lower layer says it is.
+  const isTold = told.has(path);
+  const { atime, mtime } = await lstat(isTold ? upper : lower);
   for (const name of names)
     if (name.startsWith(WHITEOUT)) await rm(join(upper, name), { force: true, recursive: true });
   const merged = new Set<string>();
@@ -23,14 +25,23 @@ export async function mergeLayers(lower: string, upper: string): Promise<void> {
     const [from, to] = [join(lower, name), join(upper, name)];
     if (!names.includes(name)) await rename(from, to);
     else if ((await lstat(from)).isDirectory() && (await lstat(to)).isDirectory()) {
-      await mergeLayers(from, to);
+      await mergeLayers(from, to, told, join(path, name));
       merged.add(name);
     }
   }
-  await rm(lower, { recursive: true, force: true });
+  if (isTold) await rm(lower, { recursive: true, force: true });
   // Marks below folders that only the upper layer has remove nothing, and are no files of the image either.
   for (const name of names) if (!merged.has(name)) await dropWhiteouts(join(upper, name));
+  if (!isTold) await moveInto(lower, upper);
   await utimes(upper, atime, mtime);
+}
+
+/** What is in `upper` comes to be in the folder `lower`, alone, which takes its place. */
+async function moveInto(lower: string, upper: string): Promise<void> {
+  for (const name of await readdir(lower)) await rm(join(lower, name), { recursive: true, force: true });
+  for (const name of await readdir(upper)) await rename(join(upper, name), join(lower, name));
+  await rmdir(upper);
+  await rename(lower, upper);
 }
 
 /** Takes the marks out of a part of a layer that has nothing below it. */

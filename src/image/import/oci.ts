@@ -42,9 +42,10 @@ export async function unpackLayout(
     options.say?.(`Unpacking layer ${position + 1} of ${layers.length}`);
     const upper = join(work, 'layer');
     await mkdir(upper);
-    await extract(layer, upper, options.signal);
+    const folders = new Set<string>();
+    await extract(layer, upper, options.signal, name => name.endsWith('/') && folders.add(join('/', name, '.')));
     if (position === 0) await dropWhiteouts(upper);
-    else await mergeLayers(root, upper);
+    else await mergeLayers(root, upper, folders);
     await rename(upper, root);
   }
 }

@@ -19,6 +19,7 @@ import { basename, dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MusterError, reasonOf, systemCode } from '../../errors.ts';
 import { type Lock, takeLock, withLock } from '../../process/lock.ts';
+import { run } from '../../process/run.ts';
 import { findLocal, type Local, manifestText, type Remote, readManifest, toEvict } from './manifest.ts';
 
 /** What a folder to work in is for: told when it is found left over. */
@@ -156,7 +157,10 @@ export class Workspace {
   async drop(chosen: (images: readonly Local[]) => readonly Local[]): Promise<Local[]> {
     return this.changing(async images => {
       const gone = [...chosen(images)];
-      for (const local of gone) await rm(this.file(local), { force: true });
+      for (const local of gone)
+        await rm(this.file(local), { force: true }).catch((error: unknown) => {
+          throw cannotWrite(this.folder, error);
+        });
       return { images: images.filter(local => !gone.includes(local)), result: gone };
     });
   }
@@ -199,13 +203,15 @@ export class Workspace {
   /** A folder to work in, below the workspace so that what is made there can be kept by renaming. */
   async work(about: string): Promise<Work> {
     return withLock(join(this.folder, LOCKS, 'work'), async () => {
-      const folder = await mkdtemp(join(this.folder, WORK));
+      const folder = await mkdtemp(join(this.folder, WORK)).catch((error: unknown) => {
+        throw cannotWrite(this.folder, error);
+      });
       await writeFile(join(folder, 'about'), `${about}\n`);
       const lock = await takeLock(join(folder, 'lock'), { wait: false });
       return {
         folder,
         close: async () => {
-          await rm(folder, { recursive: true, force: true });
+          await removeFolder(folder);
           await lock?.release();
         },
       };
@@ -223,12 +229,30 @@ export class Workspace {
         const lock = await takeLock(join(folder, 'lock'), { wait: false }).catch(() => undefined);
         if (!lock) continue;
         cleaned.push((await readFile(join(folder, 'about'), 'utf8').catch(() => '')).trim() || name);
-        await rm(folder, { recursive: true, force: true });
+        await removeFolder(folder);
         await lock.release();
       }
       return cleaned;
     });
   }
+}
+
+function cannotWrite(folder: string, error: unknown): MusterError | unknown {
+  if (!['EROFS', 'EACCES', 'EPERM'].includes(systemCode(error) ?? '')) return error;
+  return new MusterError('bad-workspace', `The workspace ${folder} cannot be written to: ${reasonOf(error)}.`, {
+    cause: error,
+    hint: 'Name another folder in ~/.scyldcw/settings.ini: [modimg] workspace = /FOLDER',
+  });
+}
+
+/** Also where something in it was made immutable or append-only (`chattr +i`), which even root cannot remove before that is undone. */
+async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true }).catch(async () => {
+    await run('chattr', ['-R', '-f', '-i', '-a', folder], { package: 'e2fsprogs' });
+    await rm(folder, { recursive: true, force: true }).catch((error: unknown) => {
+      throw new MusterError('bad-workspace', `${folder} cannot be removed: ${reasonOf(error)}.`, { cause: error });
+    });
+  });
 }
 
 /** A UID for an image that the head does not know yet. */
