@@ -46,7 +46,7 @@ export const PACKAGES = [
   { name: 'dhcpcd-base', shows: 'sbin/dhcpcd', for: ['test'] },
   { name: 'network-manager', shows: 'sbin/NetworkManager', for: ['test'] },
   { name: 'dbus', shows: 'bin/dbus-daemon', for: ['test'] },
-  { name: 'busybox-static', shows: 'bin/busybox', for: ['head', 'lab', 'test', 'bench'] },
+  { name: 'busybox-static', shows: '/usr/share/doc/busybox-static', for: ['head', 'lab', 'test', 'bench'] },
   { name: 'nftables', shows: 'sbin/nft', for: ['test'] },
   { name: 'mtools', shows: 'bin/mcopy', for: ['test'] },
   { name: 'gdisk', shows: 'sbin/sgdisk', for: ['test'] },
