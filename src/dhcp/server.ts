@@ -6,6 +6,7 @@ import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
 import type { Config } from '../config.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import type { BootNetwork, Networks } from '../networks.ts';
+import { macFromBytes } from '../wire/mac.ts';
 import { WireError } from '../wire/reader.ts';
 import { Bindings } from './bindings.ts';
 import { type Answer, type Arrival, answer, type Context, type Grant } from './exchange.ts';
@@ -139,7 +140,7 @@ class Loop {
     try {
       this.serve(bytes, peer, door);
     } catch (error) {
-      if (error instanceof WireError) this.say('debug', peer.address, `malformed DHCP message: ${error.message}`);
+      if (error instanceof WireError) this.malformed(bytes, peer, error);
       else
         this.say(
           'error',
@@ -147,6 +148,21 @@ class Loop {
           `A bug in muster's DHCP server: ${error instanceof Error ? error.stack : String(error)}`,
         );
     }
+  }
+
+  /** A node whose messages cannot be read gets no answer, and its administrator must hear why; noise of others is none of his. */
+  private malformed(bytes: Buffer, peer: RemoteInfo, { message }: WireError): void {
+    // hlen, and the Ethernet address: fixed fields, which stand whatever is wrong behind them
+    const mac = bytes[2] === 6 && bytes.length >= 34 ? macFromBytes(bytes.subarray(28, 34)) : '';
+    const node = this.options.directory.nodeByMac(mac);
+    if (!node) this.say('debug', peer.address, `malformed DHCP message: ${message}`);
+    else
+      this.say(
+        'warn',
+        `malformed ${mac}`,
+        `${node.name} is not answered, its DHCP message is malformed: ${message}`,
+        mac,
+      );
   }
 
   private serve(bytes: Buffer, peer: RemoteInfo, door: Door): void {

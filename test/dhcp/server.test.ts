@@ -113,6 +113,24 @@ test('a malformed message is a line at debug, and the next is answered', async t
   });
 });
 
+test('a malformed message of a node is a warning that names it, once a second', async t => {
+  const fixture = await start(t);
+  // The longest message that the client takes, in one byte
+  for (let i = 0; i < 3; i++)
+    fixture.ask(
+      message({}, [
+        [53, '01'],
+        [57, 'ff'],
+      ]),
+    );
+  fixture.ask(RENEW);
+  await fixture.reply();
+  const warnings = fixture.lines.filter(({ level }) => level === 'warn');
+  t.is(warnings.length, 1);
+  t.is(warnings[0]?.mac, MAC);
+  t.regex(warnings[0]?.msg ?? '', /^n0 is not answered, its DHCP message is malformed: .*maximum DHCP message size/);
+});
+
 test('one line per peer and second, and the count of what was left out', async t => {
   const fixture = await start(t);
   const unknown = message({ mac: '52:54:00:00:00:99' }, [[53, '01']]);
