@@ -71,7 +71,13 @@ export class Bindings {
     }
   }
 
-  /** The client released it, or found that another machine uses it. */
+  /** A RELEASE came: it counts of the one who has the address, and of nobody else. */
+  released(message: Packet): void {
+    const binding = this.byIp.get(message.ciaddr);
+    if (binding && hardwareKey(binding) === hardwareKey(message)) this.ended(message.ciaddr);
+  }
+
+  /** It ran out, or another machine was found to use it. */
   ended(ip: string): void {
     const binding = this.byIp.get(ip);
     if (!binding) return;

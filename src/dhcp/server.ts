@@ -225,7 +225,7 @@ class Loop {
 
   /** A client gave its address back, or found that another machine uses it. */
   private over({ type, packet }: Request, inUse: string | undefined): void {
-    if (type === MESSAGE.release) this.bindings.ended(packet.ciaddr);
+    if (type === MESSAGE.release) this.bindings.released(packet);
     if (inUse !== undefined) this.bindings.ended(inUse);
   }
 
@@ -259,7 +259,7 @@ class Loop {
   private lease(reply: Packet): void {
     const seconds = getOption(reply.options, OPTIONS.leaseTime);
     if (getOption(reply.options, OPTIONS.messageType) !== MESSAGE.ack || seconds === undefined) return;
-    this.bindings.given(reply, seconds);
+    if (this.options.config['dhcp.leasequery'].length > 0) this.bindings.given(reply, seconds);
     this.options.leased?.(reply.yiaddr, seconds);
   }
 

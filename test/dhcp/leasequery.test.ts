@@ -200,16 +200,19 @@ test('RFC 4388 §6.4.3: the answer comes to giaddr, at the port of servers', asy
   t.is(type(await asked()), UNKNOWN);
   await said(message({ ciaddr: client }, [[53, '03']]));
   t.is(type(await asked()), ACTIVE);
-  machine.send(
-    message({ ciaddr: client }, [
+  const release = async (mac?: string): Promise<void> => {
+    const options: [number, string][] = [
       [53, '07'],
       [54, ipHex(head)],
-    ]),
-    serverPort,
-    head,
-  );
-  await said(message({ ciaddr: client }, [[53, '08']]));
-  t.is(type(await asked()), UNKNOWN, 'released, and what is asked for later is answered later');
+    ];
+    machine.send(message({ ciaddr: client, ...(mac !== undefined && { mac }) }, options), serverPort, head);
+    // What is asked for later is answered later
+    await said(message({ ciaddr: client }, [[53, '08']]));
+  };
+  await release('52:54:00:99:99:99');
+  t.is(type(await asked()), ACTIVE, 'another machine gives nothing back');
+  await release();
+  t.is(type(await asked()), UNKNOWN, 'released');
 });
 
 test('RFC 4388 §7: a requester gets so many answers in a second', async t => {
