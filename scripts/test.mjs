@@ -28,13 +28,14 @@ if (ONLY.length > 0) {
   check('format and lint: biome', () => words(join(BIN, 'biome'), ['check', '--colors=off', '.']));
   check('shell scripts: shellcheck', () => words(process.execPath, ['scripts/lint-shell.mjs']));
   const files = testFiles();
-  // Lab boots use both cores for themselves: neither two at a time nor beside a test that measures a time-out.
+  // Lab boots use both cores for themselves: no two files at a time, nor beside a test that measures a time-out. Within a file
+  // `test.serial` says what runs alone.
   await ava(
     'tests',
     files.filter(file => !isLab(file)),
     [],
   );
-  await ava('lab boots', files.filter(isLab), ['--serial', '--concurrency=1', '--timeout=15m']);
+  await ava('lab boots', files.filter(isLab), ['--concurrency=1', '--timeout=15m']);
 }
 for (const { title, seconds, files, tests } of times) {
   line(`\n${title}: ${seconds.toFixed(0)} s; the slowest files, then tests:`);
