@@ -41,6 +41,15 @@ export const ERROR_RULES: readonly ErrorRule[] = [
       'Install that package on the head, or name a file under [loaders] in its configuration, and restart musterd.',
   },
   {
+    name: 'loader-lacks-its-file',
+    stage: 'loader',
+    says: /No file '.*' is served/,
+    cause: ({ error }) =>
+      `Its loader asks for a file that muster does not serve: ${/'(.*)'/.exec(error?.error ?? '')?.[1] ?? 'see its timeline'}.`,
+    remedy: () =>
+      'Name iPXE under [loaders], or nothing, so that it is found: PXELINUX and syslinux.efi need files beside them, and know no script of muster. A node on which iPXE fails: `_boot_loader=grub`.',
+  },
+  {
     name: 'nothing-to-boot',
     stage: 'script',
     says: /./,

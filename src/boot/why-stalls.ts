@@ -76,9 +76,10 @@ export const STALL_RULES: readonly StallRule[] = [
   {
     name: 'kernel-not-fetched',
     after: ['script'],
-    cause: () => 'iPXE has its script and fetched no kernel: it stopped with an error of its own.',
+    cause: () =>
+      'iPXE has its script, and no kernel has gone out whole: it stopped with an error of its own, or the download creeps or stands still.',
     remedy: () =>
-      "Look at the node's screen for iPXE's message; often its memory is too small for kernel and initramfs.",
+      "Look at the node's screen. iPXE's message there: often its memory is too small for kernel and initramfs. A percentage that creeps or stands still: the cable, the switch port, or iPXE's driver for the card (`_boot_loader=grub` uses the firmware's).",
   },
   {
     name: 'kernel-cut-off',

@@ -170,8 +170,9 @@ function onRequest(request: Request, node: BootNode, context: Scenery): Answer {
   const { ciaddr } = request.packet;
   if (serverIdentifier !== undefined) return onSelecting(request, node, context, serverIdentifier);
   if (ciaddr !== NO_ADDRESS) {
-    if (requestedAddress !== undefined)
-      return contradiction(node, "both 'ciaddr' and a requested address, and no server identifier");
+    // Table 4 forbids both, and `dhcping` sends both; which state it means makes no difference where they are the same.
+    if (requestedAddress !== undefined && requestedAddress !== ciaddr)
+      return contradiction(node, "a 'ciaddr' and another requested address, and no server identifier");
     // RENEWING (unicast) and REBINDING (broadcast): the same answer
     return ciaddr === node.ip ? grant(request, node, context) : deny(request, node, ciaddr, context);
   }

@@ -15,10 +15,14 @@ export class Quarantine {
     this.now = now;
   }
 
-  /** Milliseconds that the address stays out from now on. */
+  /**
+   * Milliseconds that the address stays out from now on. Nobody is offered it meanwhile, so that a DECLINE of it is one that
+   * was sent again, or came by a second relay agent: it adds nothing.
+   */
   enter(ip: string): number {
     const now = this.now();
     const before = this.addresses.get(ip);
+    if (before && before.until > now) return before.until - now;
     const times = before && now - before.last < FORGET_MS ? before.times + 1 : 1;
     const length = Math.min(MOST_MS, FIRST_MS * 2 ** (times - 1));
     this.addresses.set(ip, { until: now + length, last: now, times });

@@ -8,7 +8,7 @@ import type { Request } from './request.ts';
 export function linkOf(request: Request, { networks }: Context, arrival: Arrival): BootNetwork | string {
   const { giaddr, ciaddr } = request.packet;
   // RFC 3527 §3: the sub-option goes before option 118 (RFC 3011), and both before 'giaddr' (RFC 2131 §4.3.1)
-  const said = request.relay.link ?? request.subnetSelection ?? (giaddr === NO_ADDRESS ? undefined : giaddr);
+  const said = [request.relay.link, request.subnetSelection, giaddr].find(ip => ip !== undefined && ip !== NO_ADDRESS);
   if (said !== undefined) {
     const who = giaddr === NO_ADDRESS ? 'the client' : `the relay agent ${giaddr}`;
     return (

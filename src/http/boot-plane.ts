@@ -17,7 +17,7 @@ import {
   IDLE_MS,
   serverOptions,
 } from './connections.ts';
-import { drains } from './drain.ts';
+import { drains, UnderWay } from './drain.ts';
 import { spellHeaders } from './header-names.ts';
 import { installerRoutes, type SendIso, type SessionRequest } from './installer-routes.ts';
 import { isoRoutes } from './iso-routes.ts';
@@ -35,6 +35,8 @@ import { storageFault, tellFault } from './storage-faults.ts';
 const BODY_LIMIT = 64 * 1024;
 /** Downloads under way when the head stops may take this long: iPXE does not ask twice for a kernel. Milliseconds. */
 const GRACE_MS = 15_000;
+/** What was cut off after that is still noted, before the store that keeps it is closed. Milliseconds. */
+const NOTED_MS = 2_000;
 /**
  * Connections that wait to be taken: all nodes of a machine room come in one second, and the first packet of one that finds no room is
  * dropped, which costs the node a second (RFC 6298 §2.1). The kernel bounds it by net.core.somaxconn, which is the same.
@@ -42,7 +44,8 @@ const GRACE_MS = 15_000;
 const BACKLOG = 4096;
 
 export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: number; close(): Promise<void> }> {
-  const server = buildBootPlane(ports);
+  const underWay = new UnderWay();
+  const server = buildBootPlane(ports, underWay);
   const [address = '', ...more] = ports.addresses;
   const drain = drains(server.server);
   const bounds = boundsOf(ports);
@@ -61,6 +64,7 @@ export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: num
         other.server.closeAllConnections();
       }
       await server.close();
+      await underWay.ended(NOTED_MS);
     },
   };
 }
@@ -94,7 +98,7 @@ function boundsOf({ bounds = {}, log }: BootPlanePorts): ConnectionBounds {
   return { ...bounds, refused };
 }
 
-function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
+function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInstance {
   const options = serverOptions(ports.bounds);
   const server = Fastify({
     bodyLimit: BODY_LIMIT,
@@ -118,6 +122,12 @@ function buildBootPlane(ports: BootPlanePorts): FastifyInstance {
     spellHeaders(reply.raw);
     const problem = hostProblem(request.raw);
     return problem === undefined ? undefined : refuse(request, reply.header('Connection', 'close'), 400, problem);
+  });
+  server.addHook('onRoute', route => {
+    const handler = route.handler;
+    route.handler = function (request, reply) {
+      return underWay.add(Promise.resolve(handler.call(this, request, reply)));
+    };
   });
   server.removeAllContentTypeParsers();
   server.addContentTypeParser('*', { parseAs: 'string' }, (_request, body, done) => done(null, body));

@@ -23,3 +23,24 @@ export function drains(server: Server): (graceMs: number) => Promise<void> {
     ended.abort();
   };
 }
+
+/** What becomes of requests after their connection is cut: a route still has to note what of it was sent. */
+export class UnderWay {
+  private readonly handlers = new Set<Promise<unknown>>();
+
+  /** The handler's own promise, counted until it is settled. */
+  add<Result>(handled: Promise<Result>): Promise<Result> {
+    const done = (): boolean => this.handlers.delete(settled);
+    const settled: Promise<unknown> = handled.then(done, done);
+    this.handlers.add(settled);
+    return handled;
+  }
+
+  /** Resolves when all have ended, or `mostMs` passed. */
+  async ended(mostMs: number): Promise<void> {
+    const late = new AbortController();
+    const limit = delay(mostMs, undefined, { signal: late.signal }).catch(() => undefined);
+    await Promise.race([Promise.all(this.handlers), limit]);
+    late.abort();
+  }
+}

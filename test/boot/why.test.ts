@@ -93,6 +93,7 @@ const ERRORS: readonly (readonly [string, Stage, string])[] = [
   ],
   ['address-in-use', 'addressed', 'n0 declined 10.54.0.100: another machine on the boot network uses that address'],
   ['no-loader-for-firmware', 'offered', 'there is no loader for this firmware: ARM 64-bit UEFI (11)'],
+  ['loader-lacks-its-file', 'loader', "TFTP: No file 'ldlinux.e64' is served."],
   ['nothing-to-boot', 'script', 'the boot config DefaultBoot has no kernel; update kernel=@FILE'],
   [
     'image-damaged',

@@ -21,6 +21,9 @@ test('an address in quarantine comes back, later each time it is declined again,
   now += 10_000;
   t.is(quarantine.secondsLeft('10.54.0.100'), 0);
   for (let i = 0; i < 20; i++) quarantine.enter('10.54.0.100');
+  t.is(quarantine.secondsLeft('10.54.0.100'), 20, 'a DECLINE sent again, or passed on by a second relay, adds nothing');
+  for (let i = 0; i < 20; i++) now += quarantine.enter('10.54.0.100');
+  quarantine.enter('10.54.0.100');
   t.is(quarantine.secondsLeft('10.54.0.100'), 300);
   now += 3_600_001;
   quarantine.enter('10.54.0.100');

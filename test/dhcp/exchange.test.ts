@@ -143,8 +143,9 @@ test("RFC 2131 §4.3.2 RENEWING: an address that is no longer the node's is deni
   t.is(replyTo(message({}, [DISCOVER]), context).reply.yiaddr, '10.54.0.200');
 });
 
-test('RFC 2131 §4.3.2 RENEWING: a requested address MUST NOT be filled in', t => {
-  t.true('refusal' in ask(message({ ciaddr: NODE_IP }, [REQUEST, WANTED])));
+test('RFC 2131 §4.3.2 RENEWING: a requested address MUST NOT be filled in; the same one, which dhcping sends, does no harm', t => {
+  t.true('refusal' in ask(message({ ciaddr: NODE_IP }, [REQUEST, [50, ipHex('10.54.0.9')]])));
+  t.is(replyTo(message({ ciaddr: NODE_IP }, [REQUEST, WANTED])).reply.yiaddr, NODE_IP);
 });
 
 test('a REQUEST that names no address at all means the only one there is', t => {

@@ -122,6 +122,19 @@ test('RFC 5107 §4: the server identifier override is the reply’s, and a REQUE
   t.true('refusal' in ask(message(fields, [...taken]), scene(far)), 'without the override it is another server');
 });
 
+test('a relay agent that has no link selection or server address set sends 0.0.0.0: giaddr and the head count then', t => {
+  for (const unset of ['00000000', 'ffffffff']) {
+    const information = `0504${unset}0b04${unset}`;
+    const result = replyTo(
+      message({ giaddr: '10.56.0.254' }, [DISCOVER, [82, information], [118, '00000000']]),
+      scene(far),
+    );
+    t.is(result.reply.yiaddr, '10.56.0.100');
+    t.is(option(result, 54), ipHex(HEAD));
+    t.is(option(result, 82), information);
+  }
+});
+
 test('sub-options of a client that no relay passed on choose nothing', t => {
   const information = Buffer.concat([Buffer.of(5, 4), Buffer.from([10, 56, 0, 0])]);
   t.true('refusal' in ask(message({}, [DISCOVER, [82, information]]), scene(far)));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { mkdtempSync, truncateSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { connect, createServer } from 'node:net';
@@ -72,6 +72,7 @@ async function plane(
     bounds?: BootPlanePorts['bounds'];
     logged?: string[];
     takeOnce?: () => Promise<void>;
+    graceMs?: number;
     /** Boots install from the repo R9, whose image has so many bytes by its record. */
     isoSize?: number;
   } = {},
@@ -128,11 +129,12 @@ async function plane(
     },
     takeOnce: options.takeOnce ?? (async () => {}),
     ...(options.bounds && { bounds: options.bounds }),
+    ...(options.graceMs !== undefined && { graceMs: options.graceMs }),
   });
   t.teardown(async () => server.close());
   const script = async () => (await ask(port, 'GET', '/boot/v1/script')).body.toString();
   const session = async () => /boot\/v1\/([0-9a-f]{32})\/kernel/.exec(await script())?.[1] ?? '';
-  return { fake, node, config, image, folder, root, port, saved, session, script, ...registry };
+  return { fake, node, config, image, folder, root, port, saved, session, script, server, ...registry };
 }
 
 test('the whole journey over HTTP: script, kernel, initramfs, session, image, reports, heartbeat', async t => {
@@ -392,6 +394,24 @@ test('a client that stops reading in mid-image is noted as cut off', async t => 
   while (!boots.current(node.uid)?.events.some(event => event.stage === 'image'))
     await new Promise(resolve => setImmediate(resolve));
   t.pass();
+});
+
+test('a download that the end of the head cuts off is noted before the plane is closed', async t => {
+  const events = new EventEmitter();
+  const asked = once(events, 'asked');
+  const takeOnce = async () => {
+    events.emit('asked');
+    await once(events, 'cut');
+  };
+  const { port, session, boots, node, server } = await plane(t, { takeOnce, graceMs: 1 });
+  const id = await session();
+  const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' }, () => {
+    socket.write(`GET /boot/v1/${id}/initramfs HTTP/1.1\r\nHost: x\r\n\r\n`);
+  });
+  socket.once('close', () => events.emit('cut'));
+  await asked;
+  await server.close();
+  t.regex(boots.current(node.uid)?.events.at(-1)?.detail ?? '', /initramfs .*cut off after 0 bytes/);
 });
 
 test('half requests, garbage and absurd headers end in an error or a closed connection, and the next request works', async t => {
