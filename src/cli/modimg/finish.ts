@@ -7,10 +7,11 @@ import { unpackedSize } from '../../image/inspect.ts';
 import { packImage } from '../../image/pack.ts';
 import { compareTrees, treeState } from '../../image/tree-changes.ts';
 import type { Local, Remote } from '../../image/workspace/manifest.ts';
-import { newUid } from '../../image/workspace/workspace.ts';
+import { digestOf, newUid } from '../../image/workspace/workspace.ts';
 import { printChanged } from '../differences.ts';
 import { askLetter, askText, askYes } from '../questions.ts';
 import { remoteImage, sendImage } from './head-images.ts';
+import type { Interrupt } from './interrupt.ts';
 import type { Wanted } from './options.ts';
 import { type Session, saved, type Tree } from './session.ts';
 
@@ -60,6 +61,7 @@ export async function keepTree(
   wanted: Wanted,
   place: Tree['local'],
   folder: string,
+  interrupt: Interrupt,
 ): Promise<Local> {
   const { workspace, progress } = session;
   const file = join(folder, 'packed');
@@ -77,7 +79,12 @@ export async function keepTree(
     ({ packed, unpacked }) => saved(packed, unpacked),
   );
   progress.say('Checksumming...');
-  return progress.timed(async () => workspace.keep(file, place));
+  return progress.timed(async () => {
+    const sha256 = await digestOf(file);
+    return interrupt.hold(`the image ${place.name} is kept in your workspace, and was not sent to the head`, async () =>
+      workspace.keep(file, place, sha256),
+    );
+  });
 }
 
 /** Whether the image goes to the head: what is captured does, and otherwise what the options or the administrator say. */

@@ -7,6 +7,7 @@ import type { Context } from '../table.ts';
 import { type Change, changesOf, requireFiles } from './changes.ts';
 import { capturedTree, createTree, importedTree, requireFreeName } from './create.ts';
 import { isKept, isUploaded, keepTree, placeOf, requireThawed, sayChanges, sayLocal, uploadLocal } from './finish.ts';
+import { Interrupted, interruptible } from './interrupt.ts';
 import type { Wanted } from './options.ts';
 import { queryImage } from './query.ts';
 import { localImage, openSession, type Session, type Tree, unpackLocal } from './session.ts';
@@ -26,6 +27,12 @@ export async function modimg(context: Context, wanted: Wanted): Promise<number> 
   const lock = await session.workspace.lock(name);
   try {
     return worksOnTree(wanted) ? await changeImage(session, wanted, name) : await useImage(session, wanted);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    await lock.release();
+    process.stderr.write(`${error.message}\n`);
+    // A transfer that is under way has nowhere to go any more.
+    process.exit(error.status);
   } finally {
     await lock.release();
   }
@@ -67,7 +74,8 @@ async function deleteLocal({ workspace, context, progress }: Session, wanted: Wa
 async function useImage(session: Session, wanted: Wanted): Promise<number> {
   const { workspace } = session;
   const work = await workspace.work(`image ${wanted.id}`);
-  try {
+  return interruptible(async interrupt => {
+    interrupt.outcome = 'the local images are as they were';
     const local = await localImage(session, wanted.id ?? '', work.folder, wanted.freshen);
     if (wanted.query !== undefined) return await queryImage(session, workspace.file(local), work.folder, wanted.query);
     if (wanted.upload) {
@@ -75,9 +83,7 @@ async function useImage(session: Session, wanted: Wanted): Promise<number> {
       await uploadLocal(session, local, wanted, isInteractive());
     }
     return 0;
-  } finally {
-    await work.close();
-  }
+  }, work.close);
 }
 
 /** `--dry-run`: nothing is fetched, unpacked, dropped or sent. */
@@ -105,7 +111,7 @@ async function changeImage(session: Session, wanted: Wanted, name: string): Prom
   if (wanted.setName !== undefined && wanted.id === undefined) await requireFreeName(session, wanted, ask);
   const changes = changesOf(wanted);
   const work = await workspace.work(`image ${name}, ${what(wanted, changes)}`);
-  try {
+  return interruptible(async interrupt => {
     const tree = await startTree(session, wanted, work.folder, changes.length === 0);
     for (const [position, change] of changes.entries())
       await takeStep(session, change.title, position === changes.length - 1, async () => {
@@ -119,13 +125,11 @@ async function changeImage(session: Session, wanted: Wanted, name: string): Prom
       return 0;
     }
     const place = await placeOf(session, tree, wanted, ask);
-    const local = await keepTree(session, tree, wanted, place, work.folder);
+    const local = await keepTree(session, tree, wanted, place, work.folder, interrupt);
     if (await isUploaded(wanted, ask)) await uploadLocal(session, local, wanted, ask);
     else sayLocal(session, local);
     return 0;
-  } finally {
-    await work.close();
-  }
+  }, work.close);
 }
 
 /** In words, for whoever finds the folder of a killed modimg. */
