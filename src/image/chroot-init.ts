@@ -10,8 +10,8 @@ const NODES = ['null 1 3', 'zero 1 5', 'full 1 7', 'random 1 8', 'urandom 1 9', 
 /**
  * What makes a namespace ready, and then waits. It stays outside the chroot, by which systemctl sees that services are not to be started.
  * Recursive binds, because a user namespace may take a part of /sys or /proc only together with all that is mounted there; it makes no
- * nodes either, and has no group 5. At a terminal, what a shell left running is ended with it; elsewhere the kernel does that, by the
- * process namespace.
+ * nodes either, and has no group 5. The administrator's own terminal is /dev/console, by which `tty` finds it. At a terminal, what a
+ * shell left running is ended with it; elsewhere the kernel does that, by the process namespace.
  */
 export const INIT = `
 root=$1 covers=$2 kernel=$3 how=$4; shift 4
@@ -43,6 +43,9 @@ mount -t devpts -o "$pts,gid=5" devpts "$root/dev/pts" 2>/dev/null || mount -t d
 mount -t tmpfs -o mode=1777,nosuid,nodev shm "$root/dev/shm" || exit 125
 ln -s pts/ptmx "$root/dev/ptmx" && ln -s /proc/self/fd "$root/dev/fd" && ln -s /proc/kcore "$root/dev/core" || exit 125
 ln -s fd/0 "$root/dev/stdin" && ln -s fd/1 "$root/dev/stdout" && ln -s fd/2 "$root/dev/stderr" || exit 125
+if [ "$how" = terminal ] && terminal=$(readlink /proc/self/fd/0) && [ -c "$terminal" ]; then
+  : >"$root/dev/console" && mount --bind "$terminal" "$root/dev/console" || exit 125
+fi
 mount -t tmpfs -o mode=0755,nosuid,nodev run "$root/run" || exit 125
 mkdir -p "$root/run/lock" "$root/run/muster/bin" "$root/run/muster/real"
 while IFS= read -r source && IFS= read -r target; do
