@@ -13,6 +13,7 @@ import { askLetter, askText, askYes } from '../questions.ts';
 import { remoteImage, sendImage } from './head-images.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { Wanted } from './options.ts';
+import { isForPrograms } from './report.ts';
 import { type Session, saved, type Tree } from './session.ts';
 
 /** Says how much was changed in an image that was there before. */
@@ -81,8 +82,9 @@ export async function keepTree(
   progress.say('Checksumming...');
   return progress.timed(async () => {
     const sha256 = await digestOf(file);
-    return interrupt.hold(`the image ${place.name} is kept in your workspace, and was not sent to the head`, async () =>
-      workspace.keep(file, place, sha256),
+    return interrupt.hold(
+      `the image ${place.name} is kept in your workspace; whether the head has it, says 'muster modimg ls'`,
+      async () => workspace.keep(file, place, sha256),
     );
   });
 }
@@ -95,17 +97,18 @@ export async function isUploaded(wanted: Wanted, ask: boolean): Promise<boolean>
 
 /** Sends a local image to the head. Errors: the head's own, `duplicate` when that would replace an image nobody spoke of. */
 export async function uploadLocal(session: Session, local: Local, wanted: Wanted, ask: boolean): Promise<void> {
-  const { client, workspace, progress, context } = session;
+  const { client, workspace, progress, context, report } = session;
   const target = await targetOf(session, local, wanted, ask);
   if (target === 'no') return;
   if (target?.sha256 === local.sha256) {
     progress.say(`The head has the same content of ${target.name} already.`);
-    await workspace.becomes(local, { uid: target.uid, sha256: local.sha256 });
+    report.local = await workspace.becomes(local, { uid: target.uid, sha256: local.sha256 });
     return;
   }
   const { changed, remote } = await sendImage(client, local, workspace.file(local), target, progress);
-  printChanged(context, changed);
-  await workspace.becomes(local, { uid: remote.uid, sha256: remote.sha256 ?? local.sha256 });
+  report.changed = changed;
+  if (!isForPrograms(context)) printChanged(context, changed);
+  report.local = await workspace.becomes(local, { uid: remote.uid, sha256: remote.sha256 ?? local.sha256 });
 }
 
 /** The head's image whose content is replaced; undefined for a new one. */
