@@ -32,8 +32,16 @@ async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
   // The end of input answers everything with what is usual.
   const closed = new Promise<string>(resolve => lines.once('close', () => resolve('')));
+  // Ctrl-C answers nothing: it is for whoever handles the signal, else it ends the program as it does elsewhere.
+  const interrupted = new Promise<never>((_resolve, reject) =>
+    lines.once('SIGINT', () => {
+      process.stderr.write('\n');
+      if (!process.emit('SIGINT', 'SIGINT')) process.exit(130);
+      reject(new Error('Interrupted.'));
+    }),
+  );
   try {
-    return await Promise.race([lines.question(question), closed]);
+    return await Promise.race([lines.question(question), closed, interrupted]);
   } finally {
     lines.close();
   }

@@ -1,10 +1,11 @@
 // Programs run inside an unpacked image, or beside it for package managers of the head: namespaces of their own, with the mounts
 // that programs expect. What is mounted goes with the namespace, and all processes with it, also when this one is killed.
-import { chmod, lstat, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { DIES_WITH_PARENT, type RunOptions, type RunResult, run } from '../process/run.ts';
+import { INIT } from './chroot-init.ts';
 import { coverFiles, uncoverFiles } from './covered-files.ts';
 import { insideRoot } from './inside-root.ts';
 import { UNAME } from './uname.ts';
@@ -26,54 +27,13 @@ const MOUNTED = ['proc', 'sys', 'dev', 'run'] as const;
 /** Names of the environment that pass into the image: how the network is reached, and what the terminal is. */
 const PASSED = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'TERM'];
 
-/**
- * What makes a namespace ready, and then waits. It stays outside the chroot, by which systemctl sees that services are not to be started.
- * Recursive binds, because a user namespace may take a part of /sys or /dev only together with all that is mounted there. At a terminal, what a
- * shell left running is ended with it; elsewhere the kernel does that, by the process namespace.
- */
-const INIT = `
-root=$1 covers=$2 kernel=$3 how=$4; shift 4
-mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 125
-for name in sys dev; do mount --rbind "/$name" "$root/$name" || exit 125; done
-mount -t tmpfs -o mode=0755,nosuid,nodev run "$root/run" || exit 125
-mkdir -p "$root/run/lock" "$root/run/muster/bin" "$root/run/muster/real"
-while IFS= read -r source && IFS= read -r target; do
-  case $target in "$root/run/"*) mkdir -p "\${target%/*}" && : >"$target" ;; esac
-  mount --bind "$source" "$target" || exit 125
-done <"$covers"
-if [ -n "$kernel" ]; then
-  cp "$kernel/uname" "$root/run/muster/bin/uname"
-  for name in osrelease version; do
-    if [ -e "$root/proc/sys/kernel/$name" ]; then mount --bind "$kernel/$name" "$root/proc/sys/kernel/$name" || exit 125; fi
-  done
-  mount --bind "$kernel/banner" "$root/proc/version" || exit 125
-  if [ -e "$kernel/applet" ]; then
-    read -r applet <"$kernel/applet"
-    ln -s "$applet" "$root/run/muster/real/uname"
-  elif [ -e "$kernel/real" ]; then
-    read -r real <"$kernel/real"
-    : >"$root/run/muster/real/uname"
-    mount --bind "$real" "$root/run/muster/real/uname" && mount --bind "$kernel/uname" "$real" || exit 125
-  fi
-fi
-case $how in
-  beside) "$@" ;;
-  terminal)
-    setpriv --pdeathsig KILL -- chroot "$root" "$@"
-    status=$?
-    for process in /proc/[0-9]*; do
-      if [ "$(readlink "$process/root")" = "$root" ]; then kill -9 "\${process#/proc/}" 2>/dev/null; fi
-    done
-    exit $status ;;
-  *) chroot "$root" "$@" ;;
-esac
-`;
-
 /** Status by which INIT says that the image could not be made ready. */
 const NOT_READY = 125;
 
 /** Runs a program; any exit status is a result. Needs to be root, or root in a user namespace. */
-export async function inImage(root: string, argv: readonly string[], options: ChrootOptions = {}): Promise<RunResult> {
+export async function inImage(tree: string, argv: readonly string[], options: ChrootOptions = {}): Promise<RunResult> {
+  // As the kernel names it in its list of mounts.
+  const root = await realpath(tree);
   await mountPoints(root);
   const work = await mkdtemp(join(tmpdir(), 'muster-chroot-'));
   try {
@@ -97,7 +57,7 @@ export async function inImage(root: string, argv: readonly string[], options: Ch
         cleanEnv: true,
         env: environment(options),
       });
-      if (result.status === NOT_READY && /^(mount|sh|mkdir|cp):/m.test(result.stderr))
+      if (result.status === NOT_READY && /^(mount|sh|mkdir|cp|ln):/m.test(result.stderr))
         throw new MusterError('tool-failed', `The image could not be made ready for programs: ${result.stderr.trim()}`);
       return result;
     } finally {

@@ -9,12 +9,21 @@ const MOST_LINKS = 40;
  * that go round in circles.
  */
 export async function insideRoot(root: string, path: string): Promise<string | undefined> {
+  return walk(root, path, 'utf8');
+}
+
+/** As `insideRoot`, for names that need not be UTF-8: each character of the paths is a byte (latin1). */
+export async function insideRootBytes(root: string, path: string): Promise<string | undefined> {
+  return walk(root, path, 'latin1');
+}
+
+async function walk(root: string, path: string, encoding: 'utf8' | 'latin1'): Promise<string | undefined> {
   let rest = parts(path);
   let seen = '/';
   for (let links = 0; rest.length > 0; ) {
     const next = join(seen, rest[0] ?? '');
     rest = rest.slice(1);
-    const status = await lstat(join(root, next)).catch(() => undefined);
+    const status = await lstat(Buffer.from(join(root, next), encoding)).catch(() => undefined);
     if (!status) return undefined;
     if (!status.isSymbolicLink()) {
       seen = next;
@@ -22,7 +31,7 @@ export async function insideRoot(root: string, path: string): Promise<string | u
     }
     links += 1;
     if (links > MOST_LINKS) return undefined;
-    const target = await readlink(join(root, next));
+    const target = await readlink(Buffer.from(join(root, next), encoding), { encoding });
     // `join` from '/' never climbs above it, as the kernel does in a chroot.
     rest = [...parts(join('/', target.startsWith('/') ? '' : dirname(next), target)), ...rest];
     seen = '/';

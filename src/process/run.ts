@@ -1,4 +1,5 @@
 // The one way to start another program: an argument array, never a shell string; its words kept for the error.
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { Readable } from 'node:stream';
@@ -36,9 +37,27 @@ export interface RunResult {
   stderr: string;
 }
 
+/** The signal that ends what runs below it. */
+const interruption = new AsyncLocalStorage<AbortSignal>();
+
+/** Runs `work`; the signal ends (SIGKILL) every program that is started in it, however deep, and any that it would start afterwards. */
+export async function interruptedBy<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return interruption.run(signal, work);
+}
+
+/** Ends the program with the work that it is a part of; answers what takes that back. */
+function endWithWork(child: ChildProcess): () => void {
+  const signal = interruption.getStore();
+  const kill = (): void => void child.kill('SIGKILL');
+  if (signal?.aborted) kill();
+  else signal?.addEventListener('abort', kill, { once: true });
+  return () => signal?.removeEventListener('abort', kill);
+}
+
 /** Runs a program to its end. Any exit status is a result; a program that cannot be started is `tool-missing`. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const child = start(command, args, options);
+  const isAlone = endWithWork(child);
   const endGroup = (): void => killGroup(child.pid);
   if (options.group && options.signal?.aborted) endGroup();
   else if (options.group) options.signal?.addEventListener('abort', endGroup, { once: true });
@@ -54,6 +73,7 @@ export async function run(command: string, args: readonly string[], options: Run
   } finally {
     process.off('SIGINT', ignore);
     stop?.();
+    isAlone();
     options.signal?.removeEventListener('abort', endGroup);
   }
 }
@@ -65,8 +85,9 @@ export function stream(
   options: RunOptions = {},
 ): { output: Readable; ended: Promise<RunResult> } {
   const child = start(command, args, options);
+  const isAlone = endWithWork(child);
   const stderr = collect(child.stderr, options, 'stderr');
-  const status = ended(command, child, options);
+  const status = ended(command, child, options).finally(isAlone);
   return {
     output: child.stdout ?? Readable.from([]),
     ended: status.then(code => ({ status: code, stdout: '', stderr: stderr() })),

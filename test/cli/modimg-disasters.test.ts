@@ -144,6 +144,50 @@ for (const [title, words, mark] of KILLS) {
   });
 }
 
+const STOPS: [string, readonly string[], RegExp, NodeJS.Signals, number][] = [
+  ['unpack', CHANGE, /Unpacking image/, 'SIGINT', 130],
+  ['execute', CHANGE, /at work/, 'SIGINT', 130],
+  [
+    'a step with a program that ignores it',
+    ['-i', 'Noise', '--execute', "trap '' INT TERM; echo at work; sleep 600"],
+    /at work/,
+    'SIGTERM',
+    143,
+  ],
+  ['pack', CHANGE, /Packing image/, 'SIGTERM', 143],
+  ['import', ['--import', 'tree', '--set-name', 'New'], /step: Import/, 'SIGINT', 130],
+];
+
+for (const [title, words, mark, signal, status] of STOPS) {
+  test.serial(`${signal} during ${title}: nothing is left at once, and it says that nothing was kept`, async t => {
+    if (!(await ready(t))) return;
+    const kept = readFileSync(join(workspace(), 'manifest.json'), 'utf8');
+    const child = spawn('scyld-modimg', words, {
+      env: daemon.environment,
+      cwd: daemon.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    let isSent = false;
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (!isSent && mark.test(said)) isSent = child.kill(signal);
+      });
+    const [code] = (await once(child, 'close')) as [number | null];
+    t.is(code, status, said);
+    t.regex(said, new RegExp(`Interrupted \\(${signal}\\): nothing was kept, and the images are as they were\\.\n$`));
+    t.notRegex(said, /ERROR|bug in muster/);
+    t.deepEqual(
+      readdirSync(workspace()).filter(name => name.startsWith('work-')),
+      [],
+    );
+    t.deepEqual(processesOf(workspace()), []);
+    t.is(readFileSync(join(workspace(), 'manifest.json'), 'utf8'), kept);
+    t.notRegex((await ok('scyld-modimg ls')).stderr, /Cleaned up/);
+  });
+}
+
 test.serial(
   'kill -9 during the upload: what was kept is kept, the head has the old image, and sending it again works',
   async t => {

@@ -161,3 +161,25 @@ test.serial('an OCI layout, a folder and an archive of the wrong kind, on the co
   await ok('scyld-modimg --import node --set-name Folder --compress xz');
   t.true(statSync(join(daemon.folder, '.scyldcw', 'workspace')).mode % 0o1000 === 0o700);
 });
+
+test.serial('--json is one document whatever was done, and programs in the image say nothing there', async t => {
+  if (!ready(t)) return;
+  await ok(
+    'mkdir -p json/usr/bin json/etc && cp /bin/busybox json/usr/bin/ && ln -s usr/bin json/bin && ln -s busybox json/usr/bin/sh',
+  );
+  const json = async (line: string): Promise<Record<string, unknown>> =>
+    JSON.parse((await ok(`scyld-modimg --json ${line}`)).stdout) as Record<string, unknown>;
+  const local = (document: Record<string, unknown>): unknown => (document['local'] as { name?: string } | null)?.name;
+  const made = await json('--import json --set-name Json');
+  t.deepEqual([local(made), made['uids']], ['Json', []], 'not uploaded');
+  const changed = await json("-i Json --execute 'echo to-stdout' --upload");
+  t.deepEqual([local(changed), (changed['uids'] as string[]).length], ['Json', 1]);
+  const same = await json('-i Json --upload');
+  t.deepEqual([local(same), same['uids']], ['Json', []], 'the head has it already');
+  t.deepEqual(await json('-i Json --execute true --dry-run'), { image: 'Json', steps: ['Execute'], dryRun: true });
+  const [uid] = changed['uids'] as string[];
+  t.deepEqual(await json('-i Json -i Nothing --delete'), { deleted: [{ uid, name: 'Json' }] });
+  t.deepEqual(await json('-i Json --delete'), { deleted: [] });
+  await ok('scyld-modimg --all --delete');
+  t.deepEqual(await json('--all --delete'), { deleted: [] });
+});

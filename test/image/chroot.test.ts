@@ -9,6 +9,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -18,6 +19,7 @@ import test, { type ExecutionContext } from 'ava';
 import { inImage } from '../../src/image/chroot.ts';
 import { removeIdentity } from '../../src/image/identity.ts';
 import { packageRoot } from '../../src/package-root.ts';
+import { run } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
 
 const NEEDS = { root: true, programs: ['unshare', 'setpriv', 'chroot'], files: ['/bin/busybox'] };
@@ -49,6 +51,56 @@ test.serial('the usual mounts are there, and nowhere else; the image stays as it
   t.is(mounts(), before);
   t.deepEqual(readdirSync(join(root, 'etc')), [], 'no resolv.conf is left');
   for (const name of ['proc', 'sys', 'dev', 'run']) t.deepEqual(readdirSync(join(root, name)), []);
+});
+
+test.serial("what root in the image does to devices and kernel settings does not reach this machine's", async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const root = tree(t);
+  for (const name of ['rm', 'chmod', 'cp']) symlinkSync('busybox', join(root, 'usr/bin', name));
+  // A value that is there already is written, so that a failure of this test changes nothing.
+  const script = `
+    for n in null zero full random urandom tty; do [ -c /dev/$n ] || echo "no $n"; done
+    echo x >/dev/null && cat </dev/null && echo seen | cat /dev/stdin && [ -e /dev/stdout ] && [ -d /dev/fd/ ] && : >/dev/shm/x && [ -c /dev/ptmx ] || echo broken
+    for file in /proc/sys/kernel/core_pattern /proc/sys/vm/swappiness /sys/kernel/uevent_helper /sys/kernel/mm/ksm/run /proc/irq/default_smp_affinity; do
+      if [ -e $file ] && cat $file >/run/value && (cat /run/value >$file) 2>/dev/null; then echo "$file was written"; fi
+    done
+    (echo >/proc/sysrq-trigger) 2>/dev/null && echo 'sysrq was written'
+    ls /dev | cat
+    chmod 600 /dev/zero && rm /dev/null /dev/zero && echo removed`;
+  const { stdout, stderr } = await inImage(root, ['/bin/sh', '-c', script]);
+  const names = 'core fd full null ptmx pts random shm stderr stdin stdout tty urandom zero';
+  t.is(stdout, `seen\n${names.replaceAll(' ', '\n')}\nremoved\n`, stderr);
+  for (const name of ['null', 'zero']) {
+    const { mode } = statSync(join('/dev', name));
+    t.deepEqual([mode & 0o170000, mode & 0o777], [0o020000, 0o666], name);
+  }
+});
+
+test.serial('root of a user namespace has the same mounts, also below a folder that is a link', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const root = tree(t);
+  const link = `${root}-link`;
+  symlinkSync(root, link);
+  t.teardown(() => rmSync(link));
+  const module = join(packageRoot, 'dist/src/image/chroot.js');
+  const look =
+    'echo x >/dev/null && [ -c /dev/ptmx ] && while read -r _ at _ flags _; do echo $at $flags; done </proc/mounts';
+  const code = `import(${JSON.stringify(module)}).then(m => m.inImage(${JSON.stringify(link)}, ['/bin/sh', '-c', ${JSON.stringify(look)}])).then(r => { console.log(r.stdout, r.stderr); process.exitCode = r.status; })`;
+  for (const words of [[], ['unshare', '--user', '--map-root-user']]) {
+    const { status, stdout } = await run([...words, process.execPath][0] ?? '', [
+      ...words.slice(1),
+      ...(words.length ? [process.execPath] : []),
+      '-e',
+      code,
+    ]);
+    t.is(status, 0, stdout);
+    const places = stdout.split('\n').filter(line => /^\/(sys|proc\/sys)/.test(line));
+    t.true(places.some(line => line.startsWith('/sys ')) && places.some(line => line.startsWith('/proc/sys ')), stdout);
+    t.deepEqual(
+      places.filter(line => !/^\S+ ro\b/.test(line)),
+      [],
+    );
+  }
 });
 
 test.serial('a hostile /etc/resolv.conf, /proc, /etc: nothing outside is covered or written', async t => {

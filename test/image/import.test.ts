@@ -194,6 +194,94 @@ test('layers of an OCI image: files replaced, whiteouts, opaque folders, a folde
   await check(join(at.folder, 'docker.tar'));
 });
 
+test('hard links of an upper layer to files of the layers below, as the image itself sees their paths', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  writeFileSync(join(at.outside, 'secret'), 'secret');
+  const base = tar([
+    { name: 'usr', type: '5' },
+    { name: 'usr/bin', type: '5' },
+    { name: 'usr/bin/below "a" link to "b"', content: 'base' },
+    { name: 'bin', link: '/usr/bin', type: '2' },
+    { name: 'out', link: at.outside, type: '2' },
+  ]);
+  const upper = tar([
+    { name: 'etc', type: '5' },
+    { name: 'etc/one', link: 'usr/bin/below "a" link to "b"', type: '1' },
+    { name: 'etc/two', link: 'etc/one', type: '1' },
+    { name: 'opt/new/three', link: 'bin/below "a" link to "b"', type: '1' },
+    { name: 'usr/bin/.wh.below "a" link to "b"' },
+  ]);
+  await importInto(at, layout(at.folder, [base, upper]));
+  const inodes = ['etc/one', 'etc/two', 'opt/new/three'].map(name => statSync(join(at.root, name)).ino);
+  t.is(new Set(inodes).size, 1);
+  t.is(statSync(join(at.root, 'etc/one')).nlink, 3, 'the whiteout removed the first name');
+  t.is(readFileSync(join(at.root, 'etc/one'), 'utf8'), 'base');
+  for (const link of ['out/secret', `${at.outside}/secret`, '../../outside/secret', 'usr/nothing']) {
+    rmSync(at.root, { recursive: true, force: true });
+    await t.throwsAsync(importInto(at, layout(at.folder, [base, tar([{ name: 'etc/hard', link, type: '1' }])])), {
+      code: 'bad-image',
+      message: /A hard link of a layer, "etc\/hard", leads to .*, which is no file of this layer or one below/,
+    });
+    t.is(statSync(join(at.outside, 'secret')).nlink, 1, link);
+  }
+});
+
+test('names that are no UTF-8 come through the layers', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  const layer = (script: string, name: string): Buffer => {
+    shell(`mkdir "$1/${name}"; cd "$1/${name}"; ${script}; tar -cf ../${name}.tar .`, at.folder);
+    return readFileSync(join(at.folder, `${name}.tar`));
+  };
+  const base = layer(
+    "mkdir -p usr $'d\\xff' && echo 1 >$'d\\xff/kept\\xfe' && echo 1 >$'d\\xff/gone\\xfe' && echo 1 >$'usr/caf\\xe9'",
+    'base',
+  );
+  const upper = layer("mkdir $'d\\xff' && chmod 700 $'d\\xff' && echo 2 >$'d\\xff/.wh.gone\\xfe'", 'upper');
+  await importInto(at, layout(at.folder, [base, upper]));
+  t.is(
+    shell(`cd "$1" && find . -printf '%m %P\\n' | LC_ALL=C sort | od -An -c | tr -d ' \\n'`, at.root).replace(
+      /\\n$/,
+      '',
+    ),
+    '644d377/kept376\\n644usr/caf351\\n700d377\\n755\\n755usr',
+  );
+});
+
+test('files of a layout that lead out of it, or that never end, are refused', async t => {
+  if (!requireAll(t, { ...NEEDS, programs: [...NEEDS.programs, 'mkfifo'] })) return;
+  t.timeout(60_000);
+  const at = place(t);
+  const docker = join(at.folder, 'docker');
+  const secret = join(at.outside, 'secret.tar');
+  writeFileSync(
+    secret,
+    tar([
+      { name: 'etc', type: '5' },
+      { name: 'etc/secret', content: 'x' },
+    ]),
+  );
+  const refused = async (script: string, message: RegExp, source = 'docker.tar'): Promise<void> => {
+    for (const path of [at.root, docker]) rmSync(path, { recursive: true, force: true });
+    shell(
+      `mkdir -p "$1/docker/one" && cd "$1/docker" && cp ../outside/secret.tar one/layer.tar && echo '[{"Layers":["one/layer.tar"]}]' >manifest.json; ${script}; tar -cf ../docker.tar .`,
+      at.folder,
+    );
+    await t.throwsAsync(importInto(at, join(at.folder, source)), { message }, script);
+  };
+  await refused(`ln -sf ${secret} one/layer.tar`, /one\/layer\.tar is a link that leads out of it/);
+  await refused(
+    'rm -r one; ln -s ../outside one; sed -i s/layer/secret/ manifest.json',
+    /one\/secret\.tar (is a link that leads out|cannot be read)/,
+  );
+  await refused('rm one/layer.tar; mkfifo one/layer.tar', /one\/layer\.tar is no regular file/);
+  await refused('rm manifest.json; mkfifo manifest.json', /manifest\.json is no regular file/);
+  await refused(`ln -s ${secret} index.json`, /index\.json is a link that leads out of it/);
+  await refused('mkfifo index.json', /index\.json is no regular file/);
+  await refused('rm -f ../pipe; mkfifo ../pipe', /pipe: is neither a file nor a folder/, 'pipe');
+});
+
 test('a folder of which an upper layer does not speak keeps its mode, owner and attributes', async t => {
   if (!requireAll(t, NEEDS)) return;
   const at = place(t);

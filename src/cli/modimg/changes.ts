@@ -11,6 +11,7 @@ import { run, toolFailed } from '../../process/run.ts';
 import { isInteractive } from '../questions.ts';
 import type { Context } from '../table.ts';
 import type { Wanted } from './options.ts';
+import { isForPrograms } from './report.ts';
 import type { Session, Tree } from './session.ts';
 
 export interface Change {
@@ -102,12 +103,12 @@ async function shell({ progress, context }: Session, { root, local }: Tree, want
   if (result.status !== 0) throw toolFailed(`the script on standard input' in the image '${local.name}`, result);
 }
 
-/** What programs in the image say is said here, on the same stream. */
+/** What programs in the image say is said here, on the same stream; with `--json` on standard error. */
 const relay =
-  ({ terminal }: Context) =>
+  (context: Context) =>
   (line: string, stream: 'stdout' | 'stderr'): void => {
-    if (stream === 'stdout') terminal.write(`${line}\n`);
-    else terminal.say(line);
+    if (stream === 'stdout' && !isForPrograms(context)) context.terminal.write(`${line}\n`);
+    else context.terminal.say(line);
   };
 
 async function chrootOptions(root: string, name: string, { kver }: Wanted): Promise<ChrootOptions> {

@@ -7,11 +7,13 @@ import { unpackedSize } from '../../image/inspect.ts';
 import { packImage } from '../../image/pack.ts';
 import { compareTrees, treeState } from '../../image/tree-changes.ts';
 import type { Local, Remote } from '../../image/workspace/manifest.ts';
-import { newUid } from '../../image/workspace/workspace.ts';
+import { digestOf, newUid } from '../../image/workspace/workspace.ts';
 import { printChanged } from '../differences.ts';
 import { askLetter, askText, askYes } from '../questions.ts';
 import { remoteImage, sendImage } from './head-images.ts';
+import type { Interrupt } from './interrupt.ts';
 import type { Wanted } from './options.ts';
+import { isForPrograms } from './report.ts';
 import { type Session, saved, type Tree } from './session.ts';
 
 /** Says how much was changed in an image that was there before. */
@@ -60,6 +62,7 @@ export async function keepTree(
   wanted: Wanted,
   place: Tree['local'],
   folder: string,
+  interrupt: Interrupt,
 ): Promise<Local> {
   const { workspace, progress } = session;
   const file = join(folder, 'packed');
@@ -77,7 +80,13 @@ export async function keepTree(
     ({ packed, unpacked }) => saved(packed, unpacked),
   );
   progress.say('Checksumming...');
-  return progress.timed(async () => workspace.keep(file, place));
+  return progress.timed(async () => {
+    const sha256 = await digestOf(file);
+    return interrupt.hold(
+      `the image ${place.name} is kept in your workspace; whether the head has it, says 'muster modimg ls'`,
+      async () => workspace.keep(file, place, sha256),
+    );
+  });
 }
 
 /** Whether the image goes to the head: what is captured does, and otherwise what the options or the administrator say. */
@@ -88,17 +97,18 @@ export async function isUploaded(wanted: Wanted, ask: boolean): Promise<boolean>
 
 /** Sends a local image to the head. Errors: the head's own, `duplicate` when that would replace an image nobody spoke of. */
 export async function uploadLocal(session: Session, local: Local, wanted: Wanted, ask: boolean): Promise<void> {
-  const { client, workspace, progress, context } = session;
+  const { client, workspace, progress, context, report } = session;
   const target = await targetOf(session, local, wanted, ask);
   if (target === 'no') return;
   if (target?.sha256 === local.sha256) {
     progress.say(`The head has the same content of ${target.name} already.`);
-    await workspace.becomes(local, { uid: target.uid, sha256: local.sha256 });
+    report.local = await workspace.becomes(local, { uid: target.uid, sha256: local.sha256 });
     return;
   }
   const { changed, remote } = await sendImage(client, local, workspace.file(local), target, progress);
-  printChanged(context, changed);
-  await workspace.becomes(local, { uid: remote.uid, sha256: remote.sha256 ?? local.sha256 });
+  report.changed = changed;
+  if (!isForPrograms(context)) printChanged(context, changed);
+  report.local = await workspace.becomes(local, { uid: remote.uid, sha256: remote.sha256 ?? local.sha256 });
 }
 
 /** The head's image whose content is replaced; undefined for a new one. */

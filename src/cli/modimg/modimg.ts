@@ -1,14 +1,18 @@
 // `muster modimg`: images made and changed in a local copy. The steps in their order; each is announced, and nothing half is kept.
 import { elapsedText } from '../../image/progress.ts';
 import { relabel, selinuxContexts } from '../../image/selinux.ts';
+import type { Local } from '../../image/workspace/manifest.ts';
 import { againAsRoot, isRoot } from '../as-root.ts';
+import { printData } from '../listing.ts';
 import { isInteractive } from '../questions.ts';
 import type { Context } from '../table.ts';
 import { type Change, changesOf, requireFiles } from './changes.ts';
 import { capturedTree, createTree, importedTree, requireFreeName } from './create.ts';
 import { isKept, isUploaded, keepTree, placeOf, requireThawed, sayChanges, sayLocal, uploadLocal } from './finish.ts';
+import { Interrupted, interruptible } from './interrupt.ts';
 import type { Wanted } from './options.ts';
 import { queryImage } from './query.ts';
+import { isForPrograms, printReport } from './report.ts';
 import { localImage, openSession, type Session, type Tree, unpackLocal } from './session.ts';
 
 /** Whether a tree is made or unpacked to be changed. */
@@ -26,6 +30,12 @@ export async function modimg(context: Context, wanted: Wanted): Promise<number> 
   const lock = await session.workspace.lock(name);
   try {
     return worksOnTree(wanted) ? await changeImage(session, wanted, name) : await useImage(session, wanted);
+  } catch (error) {
+    if (!(error instanceof Interrupted)) throw error;
+    await lock.release();
+    process.stderr.write(`${error.message}\n`);
+    // A transfer that is under way has nowhere to go any more.
+    process.exit(error.status);
   } finally {
     await lock.release();
   }
@@ -44,22 +54,33 @@ async function deleteLocal({ workspace, context, progress }: Session, wanted: Wa
   const { ids } = context.given;
   if (wanted.all) {
     const gone = await workspace.drop(images => images);
-    for (const { name } of gone) context.terminal.write(`deleted the local copy of ${name}\n`);
     if (gone.length === 0) progress.say('There are no local images.');
-    return 0;
+    return sayDeleted(context, gone);
   }
-  for (const id of ids) {
-    const local = await workspace.find(id);
-    const listed = (await workspace.list()).find(({ uid, name }) => uid === (local?.uid ?? id) || name === id);
-    if (!listed) {
-      progress.say(`There is no local copy of ${id}; nothing was to be deleted.`);
-      continue;
+  const deleted: Local[] = [];
+  try {
+    for (const id of ids) {
+      const local = await workspace.find(id);
+      const listed = (await workspace.list()).find(({ uid, name }) => uid === (local?.uid ?? id) || name === id);
+      if (!listed) {
+        progress.say(`There is no local copy of ${id}; nothing was to be deleted.`);
+        continue;
+      }
+      const lock = await workspace.lock(listed.name);
+      deleted.push(...(await workspace.drop(images => images.filter(({ uid }) => uid === listed.uid))));
+      await lock.release();
     }
-    const lock = await workspace.lock(listed.name);
-    await workspace.drop(images => images.filter(({ uid }) => uid === listed.uid));
-    await lock.release();
-    context.terminal.write(`deleted the local copy of ${listed.name}\n`);
+  } catch (error) {
+    if (deleted.length > 0) sayDeleted(context, deleted);
+    throw error;
   }
+  return sayDeleted(context, deleted);
+}
+
+function sayDeleted(context: Context, deleted: readonly Local[]): number {
+  const { terminal, given } = context;
+  if (isForPrograms(context)) printData(terminal, given, { deleted: deleted.map(({ uid, name }) => ({ uid, name })) });
+  else for (const { name } of deleted) terminal.write(`deleted the local copy of ${name}\n`);
   return 0;
 }
 
@@ -67,21 +88,23 @@ async function deleteLocal({ workspace, context, progress }: Session, wanted: Wa
 async function useImage(session: Session, wanted: Wanted): Promise<number> {
   const { workspace } = session;
   const work = await workspace.work(`image ${wanted.id}`);
-  try {
+  return interruptible(async interrupt => {
+    interrupt.outcome = 'the local images are as they were';
     const local = await localImage(session, wanted.id ?? '', work.folder, wanted.freshen);
-    if (wanted.query !== undefined) return await queryImage(session, workspace.file(local), work.folder, wanted.query);
-    if (wanted.upload) {
+    session.report.local = local;
+    if (wanted.query !== undefined) await queryImage(session, workspace.file(local), work.folder, wanted.query);
+    else if (wanted.upload) {
       await workspace.verify(local);
       await uploadLocal(session, local, wanted, isInteractive());
     }
+    printReport(session.context, session.report, wanted.query !== undefined);
     return 0;
-  } finally {
-    await work.close();
-  }
+  }, work.close);
 }
 
 /** `--dry-run`: nothing is fetched, unpacked, dropped or sent. */
-function sayPlan({ terminal, given }: Context, wanted: Wanted): number {
+function sayPlan(context: Context, wanted: Wanted): number {
+  const { terminal, given } = context;
   const image = wanted.setName ?? (wanted.all ? 'all local images' : given.ids.join(', '));
   const steps = [
     ...(wanted.delete ? ['Delete'] : []),
@@ -90,7 +113,8 @@ function sayPlan({ terminal, given }: Context, wanted: Wanted): number {
     ...(wanted.query === undefined ? [] : ['Query']),
     ...(wanted.upload ? ['Upload'] : []),
   ];
-  terminal.write(`${image}: ${steps.join(', ')}\nThis was a dry run: nothing was changed.\n`);
+  if (isForPrograms(context)) printData(terminal, given, { image, steps, dryRun: true });
+  else terminal.write(`${image}: ${steps.join(', ')}\nThis was a dry run: nothing was changed.\n`);
   return 0;
 }
 
@@ -105,7 +129,7 @@ async function changeImage(session: Session, wanted: Wanted, name: string): Prom
   if (wanted.setName !== undefined && wanted.id === undefined) await requireFreeName(session, wanted, ask);
   const changes = changesOf(wanted);
   const work = await workspace.work(`image ${name}, ${what(wanted, changes)}`);
-  try {
+  return interruptible(async interrupt => {
     const tree = await startTree(session, wanted, work.folder, changes.length === 0);
     for (const [position, change] of changes.entries())
       await takeStep(session, change.title, position === changes.length - 1, async () => {
@@ -116,16 +140,17 @@ async function changeImage(session: Session, wanted: Wanted, name: string): Prom
     if (wanted.query !== undefined) await queryImage(session, tree.root, work.folder, wanted.query);
     if (!(await isKept(wanted, ask))) {
       progress.say('The changes are discarded.');
+      printReport(session.context, session.report, false);
       return 0;
     }
     const place = await placeOf(session, tree, wanted, ask);
-    const local = await keepTree(session, tree, wanted, place, work.folder);
+    const local = await keepTree(session, tree, wanted, place, work.folder, interrupt);
+    session.report.local = local;
     if (await isUploaded(wanted, ask)) await uploadLocal(session, local, wanted, ask);
     else sayLocal(session, local);
+    printReport(session.context, session.report, false);
     return 0;
-  } finally {
-    await work.close();
-  }
+  }, work.close);
 }
 
 /** In words, for whoever finds the folder of a killed modimg. */

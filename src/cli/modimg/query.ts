@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MusterError } from '../../errors.ts';
 import { listPackages, PACKAGE_FILES, type Package } from '../../image/packages/list.ts';
 import { unpackImage } from '../../image/unpack.ts';
-import { printData } from '../listing.ts';
+import { isForPrograms } from './report.ts';
 import type { Session } from './session.ts';
 
 /** The packages of a packed image, or of an unpacked one. */
@@ -15,14 +15,18 @@ export async function packagesOf(image: string, folder: string): Promise<Package
   return listPackages(root);
 }
 
-export async function queryImage({ context }: Session, image: string, folder: string, name: string): Promise<number> {
+export async function queryImage(
+  { context, report }: Session,
+  image: string,
+  folder: string,
+  name: string,
+): Promise<void> {
   const all = await packagesOf(image, folder);
   if (all.length === 0)
     throw new MusterError('image-lacks', 'The image has no package database: neither dpkg nor RPM made it.');
   const found = name === '' ? all : all.filter(row => row.name === name);
   if (found.length === 0) throw new MusterError('image-lacks', `The package ${name} is not installed in the image.`);
-  const { terminal, given } = context;
-  if (given.json || given.yaml) printData(terminal, given, found);
-  else terminal.write(found.map(row => `${row.name} ${row.version} ${row.arch}\n`).join(''));
-  return 0;
+  report.packages = found;
+  if (!isForPrograms(context))
+    context.terminal.write(found.map(row => `${row.name} ${row.version} ${row.arch}\n`).join(''));
 }

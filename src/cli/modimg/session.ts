@@ -12,6 +12,7 @@ import { progressLines } from '../progress-lines.ts';
 import type { Context } from '../table.ts';
 import { userSettings } from '../user-settings.ts';
 import { fetchImage, remoteImage, remoteImages } from './head-images.ts';
+import type { Report } from './report.ts';
 
 export interface Session {
   context: Context;
@@ -20,6 +21,8 @@ export interface Session {
   workspace: Workspace;
   /** The head's images; undefined when no daemon answers. */
   remotes: Remote[] | undefined;
+  /** Filled as things are done. */
+  report: Report;
 }
 
 /** Opens the workspace; says what a killed modimg left, and what was dropped because the head has the same. */
@@ -33,7 +36,7 @@ export async function openSession(context: Context): Promise<Session> {
   const remotes = await remoteImages(client);
   for (const { name, uid } of await workspace.evict(remotes ?? []))
     progress.say(`The local copy of ${name} (${uid}) is older than an hour and the head has the same: dropped.`);
-  return { context, client, progress, workspace, remotes };
+  return { context, client, progress, workspace, remotes, report: {} };
 }
 
 /** The local copy of an image, fetched when there is none or when it is to be fresh. */

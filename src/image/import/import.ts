@@ -22,6 +22,9 @@ export async function importTree(source: string, root: string, ports: ImportPort
   const found = await stat(path).catch((error: unknown) => {
     throw new MusterError('bad-value', `${source}: cannot be read: ${reasonOf(error)}`);
   });
+  // A FIFO or a device would be waited for without end.
+  if (!found.isFile() && !found.isDirectory())
+    throw new MusterError('bad-value', `${source}: is neither a file nor a folder.`);
   if (found.isDirectory() && isLayout(path)) await fromLayout(path, root, ports);
   else if (found.isDirectory()) await fromFolder(path, root, ports);
   else if (await isSquashfs(path)) {

@@ -1,13 +1,13 @@
 // OCI image layouts (OCI image specification, image-layout.md) and archives of `docker save`: which layers make the image.
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { lstat, mkdir, readFile, realpath, rename } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MusterError, reasonOf } from '../../errors.ts';
-import { extract } from './archive.ts';
-import { dropWhiteouts, mergeLayers } from './layers.ts';
+import { extract, type Member } from './archive.ts';
+import { byByte, dropWhiteouts, linkBelow, mergeLayers } from './layers.ts';
 
 /** Go's names, which the specification uses, of the machines that Node names otherwise. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
@@ -43,15 +43,23 @@ export async function unpackLayout(
     const upper = join(work, 'layer');
     await mkdir(upper);
     const folders = new Set<string>();
-    await extract(layer, upper, options.signal, name => name.endsWith('/') && folders.add(join('/', name, '.')));
-    if (position === 0) await dropWhiteouts(upper);
-    else await mergeLayers(root, upper, folders);
+    const links: Member[] = [];
+    const onMember = (member: Member): void => {
+      if (member.isFolder) folders.add(join('/', member.name, '.'));
+      if (member.linkTo !== undefined) links.push(member);
+    };
+    await extract(layer, upper, options.signal, { onMember, leavesLinks: position > 0 });
+    if (position === 0) await dropWhiteouts(byByte(upper));
+    else {
+      await linkBelow(byByte(root), byByte(upper), links);
+      await mergeLayers(byByte(root), byByte(upper), folders);
+    }
     await rename(upper, root);
   }
 }
 
 async function ociLayers(folder: string): Promise<string[]> {
-  let manifest = (await readJson(join(folder, 'index.json'), folder)) as {
+  let manifest = (await readJson('index.json', folder)) as {
     manifests?: Descriptor[];
     layers?: Descriptor[];
   };
@@ -61,7 +69,7 @@ async function ociLayers(folder: string): Promise<string[]> {
     manifest = (await readJson(await blob(folder, chosen), folder)) as typeof manifest;
   }
   const files: string[] = [];
-  for (const layer of manifest.layers ?? []) files.push(await blob(folder, layer));
+  for (const layer of manifest.layers ?? []) files.push(await fileIn(folder, await blob(folder, layer)));
   return files;
 }
 
@@ -77,37 +85,52 @@ function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
   return first;
 }
 
-/** The file of a digest, its bytes verified. */
+/** The path of a digest in the layout, its bytes verified. */
 async function blob(folder: string, { digest = '' }: Descriptor): Promise<string> {
   const [, algorithm = '', hex = ''] = /^(sha256|sha512):([0-9a-f]{64,128})$/.exec(digest) ?? [];
   if (hex === '') throw bad(folder, `'${digest}' is no digest`);
-  const file = join(folder, 'blobs', algorithm, hex);
+  const path = join('blobs', algorithm, hex);
+  const file = await fileIn(folder, path);
   const hash = createHash(algorithm);
   await pipeline(createReadStream(file), hash).catch((error: unknown) => {
     throw bad(folder, `${digest} cannot be read: ${reasonOf(error)}`);
   });
   if (hash.digest('hex') !== hex) throw bad(folder, `${digest} is damaged: its bytes have another digest`);
-  return file;
+  return path;
 }
 
 /** `docker save` of old: `manifest.json`, a list with paths of layers. */
 async function dockerLayers(folder: string): Promise<string[]> {
-  const list = (await readJson(join(folder, 'manifest.json'), folder)) as { Layers?: string[] }[];
+  const list = (await readJson('manifest.json', folder)) as { Layers?: string[] }[];
   const [first, ...more] = Array.isArray(list) ? list : [];
   if (!first || more.length > 0) throw bad(folder, 'it must have exactly one image');
-  return (first.Layers ?? []).map(path => {
+  const files: string[] = [];
+  for (const path of first.Layers ?? []) {
     if (!/^[\w.-]+(\/[\w.-]+)*$/.test(path) || path.split('/').includes('..'))
       throw bad(folder, `'${path}' is no layer`);
-    return join(folder, path);
-  });
+    files.push(await fileIn(folder, path));
+  }
+  return files;
 }
 
-async function readJson(file: string, folder: string): Promise<unknown> {
+/** A regular file of the layout. One that links lead to must lie in it too, and a FIFO would be waited for without end. */
+async function fileIn(folder: string, path: string): Promise<string> {
+  const top = await realpath(folder);
+  const file = await realpath(join(top, path)).catch((error: unknown) => {
+    throw bad(folder, `${path} cannot be read: ${reasonOf(error)}`);
+  });
+  if (!file.startsWith(`${top}/`)) throw bad(folder, `${path} is a link that leads out of it`);
+  if (!(await lstat(file)).isFile()) throw bad(folder, `${path} is no regular file`);
+  return file;
+}
+
+async function readJson(path: string, folder: string): Promise<unknown> {
+  const file = await fileIn(folder, path);
   try {
-    if ((await stat(file)).size > MANIFEST_LIMIT) throw new Error('it is too large');
+    if ((await lstat(file)).size > MANIFEST_LIMIT) throw new Error('it is too large');
     return JSON.parse(await readFile(file, 'utf8'));
   } catch (error) {
-    throw bad(folder, `${file.slice(folder.length + 1)} cannot be read: ${reasonOf(error)}`);
+    throw bad(folder, `${path} cannot be read: ${reasonOf(error)}`);
   }
 }
 

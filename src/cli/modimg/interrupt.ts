@@ -1,0 +1,83 @@
+// Ctrl-C and SIGTERM while an image is in work: programs are ended, the folder is removed, and what was kept is said.
+import { constants } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { interruptedBy } from '../../process/run.ts';
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** How long work that is no program (a download, a digest) has to see that it is over, before its folder is removed all the same. */
+const GRACE_MS = 10_000;
+
+export class Interrupt {
+  /** What is true when a signal comes now. */
+  outcome = 'nothing was kept, and the images are as they were';
+  readonly signal: AbortSignal;
+  private held: Promise<unknown> = Promise.resolve();
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  /** Runs what must not end half way, and after which `outcome` is true; a signal waits for it. */
+  async hold<T>(outcome: string, work: () => Promise<T>): Promise<T> {
+    this.signal.throwIfAborted();
+    const running = work().then(result => {
+      this.outcome = outcome;
+      return result;
+    });
+    this.held = running.catch(() => {});
+    return running;
+  }
+
+  /** Ends when what is held has ended. */
+  async settled(): Promise<void> {
+    await this.held;
+  }
+}
+
+/** A signal ended the work. */
+export class Interrupted extends Error {
+  /** 128 and the signal's number, as a shell says it. */
+  readonly status: number;
+
+  constructor(name: (typeof SIGNALS)[number], outcome: string) {
+    super(`Interrupted (${name}): ${outcome}.`);
+    this.status = 128 + constants.signals[name];
+  }
+}
+
+/**
+ * Runs `work`, then `close`, also when a signal comes meanwhile: then all programs have ended before `close`, and `Interrupted` is
+ * thrown after it. A further signal meanwhile changes nothing. Ctrl-C in a shell at the terminal is the shell's own.
+ */
+export async function interruptible<T>(
+  work: (interrupt: Interrupt) => Promise<T>,
+  close: () => Promise<void>,
+): Promise<T> {
+  const controller = new AbortController();
+  const interrupt = new Interrupt(controller.signal);
+  let name: (typeof SIGNALS)[number] | undefined;
+  const interrupted = new Promise<void>(resolve => controller.signal.addEventListener('abort', () => resolve()));
+  const onSignal = (signal: (typeof SIGNALS)[number]): void => {
+    // `run` listens while a program has the terminal.
+    if (signal === 'SIGINT' && process.listenerCount('SIGINT') > 1) return;
+    name ??= signal;
+    controller.abort();
+  };
+  for (const signal of SIGNALS) process.on(signal, onSignal);
+  try {
+    const running = interruptedBy(controller.signal, async () => work(interrupt));
+    const settled = running.then(
+      () => {},
+      () => {},
+    );
+    await Promise.race([settled, interrupted]);
+    if (name === undefined) return await running;
+    await Promise.race([settled, delay(GRACE_MS, undefined, { ref: false })]);
+    await interrupt.settled();
+    throw new Interrupted(name, interrupt.outcome);
+  } finally {
+    await close();
+    for (const signal of SIGNALS) process.off(signal, onSignal);
+  }
+}

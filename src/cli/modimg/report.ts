@@ -1,0 +1,28 @@
+// What a run of modimg did, as the one document that `--json` and `--yaml` print at its end.
+import type { Changed } from '../../admin/contract.ts';
+import type { Package } from '../../image/packages/list.ts';
+import type { Local } from '../../image/workspace/manifest.ts';
+import { printData } from '../listing.ts';
+import type { Context } from '../table.ts';
+
+export interface Report {
+  /** What the upload changed on the head. */
+  changed?: Changed;
+  /** The image in the workspace afterwards; absent when the changes were discarded. */
+  local?: Local;
+  /** The answer to `--query`. */
+  packages?: Package[];
+}
+
+/** Whether programs read the standard output: then nothing else may come there. */
+export const isForPrograms = ({ given }: Pick<Context, 'given'>): boolean => given.json || given.yaml;
+
+const NOTHING: Changed = { uids: [], differences: [], broken: [], dryRun: false };
+
+/** The head's changes as every other command tells them, and beside them the local image; of a query alone, its packages. */
+export function printReport(context: Context, report: Report, isQueryOnly: boolean): void {
+  if (!isForPrograms(context)) return;
+  const { changed = NOTHING, local = null, packages } = report;
+  const all = { ...changed, local, ...(packages && { packages }) };
+  printData(context.terminal, context.given, isQueryOnly ? packages : all);
+}
