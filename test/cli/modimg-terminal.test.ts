@@ -105,6 +105,21 @@ test.serial('discarded changes are gone; a new name keeps the old image', async 
   t.is(await ok("scyld-modimg -i Other --execute 'cd /root && echo *' --set-name X --overwrite"), 'kept other\n');
 });
 
+test.serial('Ctrl-C in the shell is its own; at a question it keeps nothing and leaves nothing', async t => {
+  if (!(await ready(t))) return;
+  const { status, said } = await converse('scyld-modimg -i Small --chroot', [
+    [PROMPT, 'touch /root/lost; echo sl"eep"ing; cat\r'],
+    [/sleeping/, '\x03'],
+    [PROMPT, 'exit\r'],
+    [/\[kd\]/, '\x03'],
+  ]);
+  t.is(status, 130, said);
+  t.regex(said, /Interrupted \(SIGINT\): nothing was kept, and the images are as they were\./);
+  t.notRegex(said, /not asked|Packing image/);
+  const names = await ok('ls .scyldcw/workspace');
+  t.notRegex(names, /^work-/m);
+});
+
 test.serial('options that answer everything leave nothing to ask', async t => {
   if (!(await ready(t))) return;
   const { status, said } = await converse('scyld-modimg -i Small --chroot --no-discard --overwrite --upload', [
