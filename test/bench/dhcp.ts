@@ -17,7 +17,7 @@ const SECONDS = 3;
 const RATES = [8000, 10_000, 12_000, 14_000];
 /** Of one processor. */
 const SHARE = 0.4;
-const SHARE_RATES = [2500, 3000, 3500, 4000, 4500, 5000, 5500, 6000, 6500, 7000, 7500];
+const SHARE_RATES = [1000, 1500, 2000, 2500, 3000, 3500, 4000, 4500, 5000, 5500, 6000, 6500, 7000, 7500];
 const CALM = 1500;
 
 interface Measured {
