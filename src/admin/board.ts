@@ -5,7 +5,7 @@ import { NODE_STATES, type NodeState } from '../boot/status.ts';
 import { MusterError } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
 import { nearest } from '../nearest.ts';
-import { BOARD_SORTS, type Board, type BoardRow, type BoardSort, type ShownTransfer } from './contract.ts';
+import { BOARD_SORTS, type Board, type BoardRow, type BoardSort, type Transfer } from './contract.ts';
 import type { AdminPorts } from './server.ts';
 import { whyAtOnce } from './why-facts.ts';
 
@@ -88,7 +88,7 @@ function byTime(left: Seen, right: Seen): number {
   return (left.last || Number.MAX_VALUE) - (right.last || Number.MAX_VALUE);
 }
 
-function rowOf(ports: AdminPorts, seen: Seen, now: number, transfer: ShownTransfer | undefined): BoardRow {
+function rowOf(ports: AdminPorts, seen: Seen, now: number, transfer: Transfer | undefined): BoardRow {
   const { node, state, stage, last, started } = seen;
   const { verdict, rule, cause, remedy } = whyAtOnce(ports, node, transfer);
   const power = ports.statuses.power(node.uid, state);
@@ -108,7 +108,7 @@ function rowOf(ports: AdminPorts, seen: Seen, now: number, transfer: ShownTransf
   };
 }
 
-function totalOf(transfers: readonly ShownTransfer[]): Board['images'] {
+function totalOf(transfers: readonly Transfer[]): Board['images'] {
   const running = transfers.filter(({ state }) => state === 'running');
   const rate = running.reduce((sum, item) => sum + (item.rate ?? 0), 0);
   const left = transfers.reduce((sum, item) => sum + item.size - item.done, 0);

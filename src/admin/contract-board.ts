@@ -1,32 +1,15 @@
 // Part of the contract: boots and images under way (`muster boots`), and the board of the whole cluster (`muster top`).
 import type { Stage } from '../boot/journey.ts';
 import type { NodeState } from '../boot/status.ts';
+import type { Transfer } from '../boot/transfer.ts';
 import type { Why } from '../boot/why.ts';
 
-/** An image on its way to a node, or a node that waits for its turn. */
-export interface ShownTransfer {
-  node: string;
-  boot: string;
-  state: 'running' | 'queued';
-  /** Bytes of the image that the node has, and all. */
-  done: number;
-  size: number;
-  /** Bytes per second. */
-  rate?: number;
-  /** Seconds since the network took bytes; of one that runs. */
-  idle?: number;
-  /** It was cut off in the middle and has not come back yet; of one in the queue. */
-  cut?: true;
-  /** Place in the queue, from 1. */
-  place?: number;
-  /** Seconds until it is done, or until its turn. */
-  seconds?: number;
-}
+export type { Transfer } from '../boot/transfer.ts';
 
 /** The boots that are under way, and the images that are sent. */
 export interface ShownBoots {
   boots: { node: string; boot: string; stage: string; seconds: number; reason?: string }[];
-  transfers: ShownTransfer[];
+  transfers: Transfer[];
 }
 
 /** How the rows of the board are ordered: what needs a look first, the longest silent first, by name. */
@@ -49,7 +32,7 @@ export interface BoardRow {
   rule: string;
   cause: string;
   remedy?: string;
-  transfer?: ShownTransfer;
+  transfer?: Transfer;
 }
 
 /** The whole cluster in figures, and some of its nodes. */

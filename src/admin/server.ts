@@ -21,7 +21,7 @@ import type {
   KickstartFile,
   RunningConfig,
   ShownLease,
-  ShownTransfer,
+  Transfer,
   UnknownMachine,
 } from './contract.ts';
 import { type PeerUsers, peerUsers } from './peer-user.ts';
@@ -67,7 +67,7 @@ export interface AdminPorts extends FilePorts {
   /** What would be answered to a boot, without one. */
   rehearsal: RehearsalAccess;
   /** Images that are sent, and the queue for them. */
-  transfers(): ShownTransfer[];
+  transfers(): Transfer[];
   /** Calls back for everything that happens, until the returned function is called. */
   watch(listener: (happening: Happening) => void): () => void;
   /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */

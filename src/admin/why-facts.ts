@@ -8,7 +8,7 @@ import { driverOf, type InitramfsContents, readInitramfs } from '../image/initra
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
 import { isSilent } from '../ssh/exec.ts';
-import type { ShownTransfer, ShownWhy } from './contract.ts';
+import type { ShownWhy, Transfer } from './contract.ts';
 import type { AdminPorts } from './server.ts';
 
 /** How long the question may take for all nodes together, in milliseconds: what is not known by then is not said. */
@@ -36,7 +36,7 @@ export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]):
 }
 
 /** What is known of a node without looking any further. */
-export function whyAtOnce(ports: AdminPorts, node: Entry<'node'>, transfer: ShownTransfer | undefined): ShownWhy {
+export function whyAtOnce(ports: AdminPorts, node: Entry<'node'>, transfer: Transfer | undefined): ShownWhy {
   const { uid, value } = node;
   const facts = known(ports, node, new Map(transfer ? [[transfer.boot, transfer]] : []));
   return { uid, name: value.name, state: facts.status.state, ...why(facts) };

@@ -6,7 +6,7 @@ import { dirname, resolve } from 'node:path';
 import { defaultConfig, loadConfig } from '../config.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { DEFAULT_CONFIG_FILE } from './init-action.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import type { Action, Context } from './table.ts';
 import { humanBytes, humanTime } from './terminal.ts';
 
@@ -52,7 +52,7 @@ export const backupRun: Action = {
       const { files, missing } = manifest;
       for (const sha256 of missing)
         terminal.say(`WARNING: the stored file ${sha256.slice(0, 12)} is gone from this head, and so from the backup.`);
-      if ((given.json || given.yaml) && target !== '-')
+      if (isForPrograms(given) && target !== '-')
         printData(terminal, given, { file: target, bytes: done, files: files.length, missing });
       else
         terminal.say(
@@ -95,7 +95,7 @@ export const restoreRun: Action = {
         : await restoreBackup(state, chunks, { force: given.options['force'] === true, now: Date.now() });
       bar.stop();
       const { head, created, muster, files, missing } = manifest;
-      if (given.json || given.yaml) {
+      if (isForPrograms(given)) {
         printData(terminal, given, {
           head,
           created,

@@ -1,7 +1,7 @@
 // `muster boots`: the boots that are under way, how fast images go out, and who waits for one.
-import type { ShownBoots, ShownTransfer } from '../admin/contract.ts';
+import type { ShownBoots, Transfer } from '../admin/contract.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import type { Action } from './table.ts';
 import { humanBytes, humanSpan } from './terminal.ts';
 
@@ -12,7 +12,7 @@ export const bootsShow: Action = {
   examples: ['muster boots', 'watch -n 2 muster boots -l'],
   async run({ client, given, terminal }) {
     const shown = await client.call<ShownBoots>('GET', '/api/v1/boots');
-    if (given.json || given.yaml) printData(terminal, given, shown);
+    if (isForPrograms(given)) printData(terminal, given, shown);
     else terminal.write(bootsText(shown, Boolean(given.options['long'])));
     return 0;
   },
@@ -42,12 +42,12 @@ export function bootsText({ boots, transfers }: ShownBoots, long: boolean): stri
   return `${lines.join('\n')}\n`;
 }
 
-function runningLine({ node, done, size, rate = 0, seconds }: ShownTransfer): string {
+function runningLine({ node, done, size, rate = 0, seconds }: Transfer): string {
   const part = size === 0 ? 100 : Math.floor((done / size) * 100);
   const rest = seconds === undefined ? '' : `, ${humanSpan(seconds)} remaining`;
   return `  ${node}: ${part} % of ${humanBytes(size)}, ${humanBytes(rate)}/s${rest}`;
 }
 
-function queuedLine({ node, place, seconds }: ShownTransfer): string {
+function queuedLine({ node, place, seconds }: Transfer): string {
   return `  ${node}: place ${place} in the queue${seconds === undefined ? '' : `, its turn in ${humanSpan(seconds)}`}`;
 }

@@ -14,7 +14,7 @@ import { foldNodeSet } from '../model/nodeset.ts';
 import { readAssignments } from './assignments.ts';
 import { printChanged } from './differences.ts';
 import { countOf } from './given.ts';
-import { printData, printList } from './listing.ts';
+import { isForPrograms, printData, printList } from './listing.ts';
 import { dryRun } from './selection.ts';
 import type { Action } from './table.ts';
 import { humanBytes, humanSpan, humanTime } from './terminal.ts';
@@ -64,7 +64,7 @@ export const statusShow: Action = {
   async run({ client, given, terminal }) {
     const health = await client.call<Health>('GET', '/api/v1/health');
     const nodes = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status');
-    if (given.json || given.yaml) {
+    if (isForPrograms(given)) {
       printData(terminal, given, { ...health, nodes });
       return 0;
     }
@@ -100,7 +100,7 @@ export const logShow: Action = {
       limit: String(countOf('--limit', limit, 100)),
       ...(node && { node }),
     });
-    if (given.json || given.yaml) printData(terminal, given, lines);
+    if (isForPrograms(given)) printData(terminal, given, lines);
     else for (const { at, who, what } of lines) terminal.write(`${humanTime(at)}  ${who}  ${what}\n`);
     return 0;
   },
@@ -134,7 +134,7 @@ export const storageGc: Action = {
   examples: ['muster storage gc --dry-run -v'],
   async run({ client, given, terminal }) {
     const found = await client.call<Collected>('POST', '/api/v1/storage/collect', dryRun(given), {});
-    if (given.json || given.yaml) {
+    if (isForPrograms(given)) {
       printData(terminal, given, found);
       return 0;
     }

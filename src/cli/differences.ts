@@ -1,13 +1,13 @@
 // What an action changed, said in lines: `n0: cmdline: 'quiet' -> 'quiet debug'`.
 import type { Changed, Difference } from '../admin/contract.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import type { Context } from './table.ts';
 
 /** More than this many objects are counted, not listed. */
 const LISTED = 20;
 
 export function printChanged({ terminal, given }: Context, changed: Changed): void {
-  if (given.json || given.yaml) printData(terminal, given, changed);
+  if (isForPrograms(given)) printData(terminal, given, changed);
   else if (!given.quiet) terminal.write(changedText(changed, given.showUids));
 }
 

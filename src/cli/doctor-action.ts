@@ -6,7 +6,7 @@ import { loadConfig } from '../config.ts';
 import type { Finding, Patient, Verdict } from '../doctor/finding.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { DEFAULT_CONFIG_FILE } from './init-action.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import type { Action, Context } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -28,7 +28,7 @@ export const doctorRun: Action = {
     const { examine } = await import('../doctor/doctor.ts');
     const findings = await examine(await patientOf(context));
     const isWell = findings.every(({ verdict }) => verdict !== 'fail');
-    if (given.json || given.yaml) printData(terminal, given, { well: isWell, findings });
+    if (isForPrograms(given)) printData(terminal, given, { well: isWell, findings });
     else terminal.write(reportText(findings, terminal));
     return isWell ? 0 : 1;
   },

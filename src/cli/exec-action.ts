@@ -5,7 +5,7 @@ import type { ExecLine } from '../admin/contract.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { quoteWord } from '../ssh/ssh.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, selection } from './selection.ts';
 import type { Action, Context } from './table.ts';
 
@@ -63,7 +63,7 @@ export const nodeExec: Action = {
     }
     refuseEmpty(context, outcomes.size);
     const all = [...outcomes.values()];
-    if (given.json || given.yaml) printData(terminal, given, all.map(shown));
+    if (isForPrograms(given)) printData(terminal, given, all.map(shown));
     else if (!live) for (const group of grouped(all)) printGroup(context, group);
     return Math.max(0, ...all.map(({ status }) => status ?? UNREACHED));
   },

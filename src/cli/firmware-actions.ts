@@ -1,6 +1,6 @@
 // `muster firmware ls`: where firmware differs, and what muster does about it.
 import type { Quirk } from '../admin/contract.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import type { Action } from './table.ts';
 
 export const firmwareList: Action = {
@@ -17,7 +17,7 @@ export const firmwareList: Action = {
       const text = JSON.stringify(row).toLowerCase();
       return wanted.every(word => text.includes(word));
     });
-    if (given.json || given.yaml) printData(terminal, given, rows);
+    if (isForPrograms(given)) printData(terminal, given, rows);
     else if (rows.length === 0) terminal.write('No row has these words.\n');
     else terminal.write(rows.map(row => quirkText(row, Boolean(given.options['long']))).join('\n'));
     return 0;

@@ -1,6 +1,7 @@
 // What was given on a command line, from commander's options at every level to one record.
 import type { Command } from 'commander';
 import { MusterError } from '../errors.ts';
+import { isForPrograms } from './listing.ts';
 import type { Given } from './table.ts';
 
 /** `-i` and `-s` before and behind the action add up, and so do `-v`; of anything else the word nearest the action counts. */
@@ -58,7 +59,7 @@ function namesIn(text: string): string[] {
 function refuseContradictions(given: Given): void {
   const pairs: [boolean, string][] = [
     [given.json && given.yaml, '--json and --yaml'],
-    [given.table && (given.json || given.yaml), '--table and --json or --yaml'],
+    [given.table && isForPrograms(given), '--table and --json or --yaml'],
     [given.all && given.ids.length > 0, '--all and -i'],
     [given.up && given.down, '--up and --down'],
     [given.quiet && given.verbose > 0, '--quiet and --verbose'],

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { AuditLine, Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { SILENT } from '../image/progress.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import { fetchShown } from './object-actions.ts';
 import type { Action, Context } from './table.ts';
 import { humanTime } from './terminal.ts';
@@ -22,7 +22,7 @@ export const imageDiff: Action = {
     const { comparePackages } = await import('../image/packages/list.ts');
     const [before, after] = await twoImages(context);
     const changes = comparePackages(await packagesOnHead(context, before), await packagesOnHead(context, after));
-    if (given.json || given.yaml) {
+    if (isForPrograms(given)) {
       printData(terminal, given, { before: before.name, after: after.name, changes });
       return 0;
     }
@@ -88,7 +88,7 @@ export const imageHistory: Action = {
       generations.push({ name, uid, distro: String(image['distro'] ?? ''), events });
       image = await parentOf(context, image);
     }
-    if (given.json || given.yaml) printData(terminal, given, generations);
+    if (isForPrograms(given)) printData(terminal, given, generations);
     else terminal.write(generations.map(textOf).join(''));
     return 0;
   },

@@ -8,7 +8,7 @@ import { kernelAddresses } from '../wire/kernel-addresses.ts';
 import { planFile, writeFile } from './init-file.ts';
 import { makeObjects } from './init-objects.ts';
 import { type Address, type InitOptions, type Interfaces, planInit } from './init-plan.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import type { Action, Context } from './table.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/muster/muster.toml';
@@ -69,7 +69,7 @@ export const initRun: Action = {
     const daemon = await withDaemon(context, head, async () => makeObjects(context.client, plan, given.dryRun));
     const done = [...written, ...daemon.done];
     const next = [...plan.remarks, ...daemon.next];
-    if (given.json || given.yaml)
+    if (isForPrograms(given))
       printData(terminal, given, { file, config: change.differences, done, next, dry_run: given.dryRun });
     else terminal.write(reportText({ file, differences: change.differences, done, next, isDryRun: given.dryRun }));
     return daemon.status;

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { ShownKickstart } from '../admin/contract.ts';
 import { MusterError, reasonOf } from '../errors.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import type { Action } from './table.ts';
 import { humanBytes } from './terminal.ts';
 
@@ -15,7 +15,7 @@ export const kickstartList: Action = {
   examples: ['muster kickstart ls', 'muster kickstart ls -l'],
   async run({ client, given, terminal }) {
     const files = await client.call<ShownKickstart[]>('GET', '/api/v1/kickstarts');
-    if (given.json || given.yaml) {
+    if (isForPrograms(given)) {
       printData(terminal, given, files);
       return 0;
     }
@@ -47,7 +47,7 @@ export const kickstartRender: Action = {
       ? { node, name: basename(file.slice(1)), text: await textOf(file.slice(1)) }
       : { node, name: file };
     const text = await client.call<string>('POST', '/api/v1/kickstarts/render', {}, body);
-    if (given.json || given.yaml) printData(terminal, given, { node, name: body.name, text });
+    if (isForPrograms(given)) printData(terminal, given, { node, name: body.name, text });
     else terminal.write(text);
     return 0;
   },

@@ -1,6 +1,6 @@
 // `muster lease ls`: the addresses that machines have which are no nodes.
 import type { ShownLease } from '../admin/contract.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import type { Action } from './table.ts';
 import { humanSpan } from './terminal.ts';
 
@@ -13,7 +13,7 @@ export const leaseList: Action = {
   async run({ client, given, terminal }) {
     const all = await client.call<ShownLease[]>('GET', '/api/v1/leases');
     const leases = given.options['expired'] ? all : all.filter(({ state }) => state !== 'expired');
-    if (given.json || given.yaml) printData(terminal, given, leases);
+    if (isForPrograms(given)) printData(terminal, given, leases);
     else terminal.write(leaseText(leases, Date.now()));
     return 0;
   },

@@ -7,6 +7,11 @@ import { yamlLibrary } from './lazy.ts';
 import type { Given } from './table.ts';
 import { humanBytes, humanSpan, humanTime, type Terminal } from './terminal.ts';
 
+/** Whether programs read the standard output: then nothing but their document may come there. */
+export function isForPrograms({ json, yaml }: Pick<Given, 'json' | 'yaml'>): boolean {
+  return json || yaml;
+}
+
 /** Fields that every object has and that only `-L` or `--fields` show. */
 const BOOKKEEPING = ['uid', 'revision', 'created', 'modified'];
 
@@ -50,7 +55,7 @@ export function checkFields(kind: Kind, names: readonly string[] | undefined): v
 /** Prints objects as the common options ask for it. */
 export function printList(terminal: Terminal, given: Given, objects: readonly Shown[], options: ListOptions): void {
   const { title, kind } = options;
-  if (given.json || given.yaml) printData(terminal, given, given.fields ? objects.map(picked(given.fields)) : objects);
+  if (isForPrograms(given)) printData(terminal, given, given.fields ? objects.map(picked(given.fields)) : objects);
   else if (given.table) {
     const fields = [...(given.showUids ? ['uid'] : []), ...(given.fields ?? TABLE_FIELDS[kind])];
     terminal.write(tableText(title, objects, fields, terminal.width));

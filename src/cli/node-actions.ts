@@ -11,7 +11,7 @@ import type {
 import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';
 import { countOf } from './given.ts';
-import { listText, printData } from './listing.ts';
+import { isForPrograms, listText, printData } from './listing.ts';
 import { asksForStages, explainStages, REHEARSAL_OPTIONS } from './rehearse-action.ts';
 import { chosen, selection } from './selection.ts';
 import type { Action, Context } from './table.ts';
@@ -56,7 +56,7 @@ export const nodeStatus: Action = {
   async run(context) {
     const { client, given, terminal } = context;
     const statuses = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(given, given.words));
-    if (given.json || given.yaml) printData(terminal, given, statuses);
+    if (isForPrograms(given)) printData(terminal, given, statuses);
     else if (given.options['long']) terminal.write(longStatus(statuses, given));
     else terminal.write(statuses.length === 0 ? 'There are no nodes.\n' : shortStatus(statuses));
     return statuses.every(status => status.state === 'up') ? 0 : 1;
@@ -105,7 +105,7 @@ export const nodeTimeline: Action = {
     const nodes = await client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', chosen(given, given.words));
     const count = countOf('--boots', given.options['boots'], 1);
     const cut = nodes.map(node => ({ ...node, boots: node.boots.slice(-count) }));
-    if (given.json || given.yaml) printData(terminal, given, cut);
+    if (isForPrograms(given)) printData(terminal, given, cut);
     else for (const node of nodes) terminal.write(timelineText(context, node, count));
     return 0;
   },
@@ -185,7 +185,7 @@ export const nodeExplain: Action = {
     const { client, given, terminal } = context;
     if (asksForStages(given)) return explainStages(context);
     const nodes = await client.call<Explained[]>('GET', '/api/v1/nodes/explain', chosen(given, given.words));
-    if (given.json || given.yaml) printData(terminal, given, nodes);
+    if (isForPrograms(given)) printData(terminal, given, nodes);
     else for (const node of nodes) terminal.write(explainText(context, node));
     return 0;
   },
@@ -210,7 +210,7 @@ export const nodeWhy: Action = {
   async run(context) {
     const { client, given, terminal } = context;
     const nodes = await client.call<ShownWhy[]>('GET', '/api/v1/nodes/why', chosen(given, given.words));
-    if (given.json || given.yaml) printData(terminal, given, nodes);
+    if (isForPrograms(given)) printData(terminal, given, nodes);
     else terminal.write(nodes.length === 0 ? 'There are no nodes.\n' : whyText(context, nodes));
     return nodes.every(({ verdict }) => verdict === 'well' || verdict === 'waiting') ? 0 : 1;
   },
@@ -234,9 +234,9 @@ export const nodeUnknown: Action = {
   examples: ['muster node unknown'],
   async run({ client, given, terminal }) {
     const machines = await client.call<UnknownMachine[]>('GET', '/api/v1/nodes/unknown');
-    if (given.json || given.yaml) printData(terminal, given, machines);
+    if (isForPrograms(given)) printData(terminal, given, machines);
     else if (machines.length === 0) terminal.write('No unknown machine has asked.\n');
-    for (const { mac, last, count, arch, vendor, where, ip } of given.json || given.yaml ? [] : machines) {
+    for (const { mac, last, count, arch, vendor, where, ip } of isForPrograms(given) ? [] : machines) {
       terminal.write(
         `${mac}  ${humanSpan((Date.now() - last) / 1000)} ago, ${count} ${count === 1 ? 'time' : 'times'}, ${where}${ip === undefined ? '' : `, has ${ip}`}  ${arch}  ${vendor}\n`,
       );

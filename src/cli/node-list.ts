@@ -1,7 +1,7 @@
 // `muster node ls`: with `-L` also what each node inherits and from where, what it would boot, and what it said last.
 import type { Explained, Inherited, Shown, ShownStatus } from '../admin/contract.ts';
 import { KINDS } from '../model/kinds.ts';
-import { checkFields, listText, printData } from './listing.ts';
+import { checkFields, isForPrograms, listText, printData } from './listing.ts';
 import { nodeUnknown } from './node-actions.ts';
 import { list, secrets } from './object-actions.ts';
 import { chosen } from './selection.ts';
@@ -34,7 +34,7 @@ async function listInFull({ client, given, terminal }: Context): Promise<number>
   const nodes = await client.call<Shown[]>('GET', '/api/v1/nodes', query);
   const explained = byUid(await client.call<Explained[]>('GET', '/api/v1/nodes/explain', query));
   const statuses = byUid(await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', query));
-  if (given.json || given.yaml) {
+  if (isForPrograms(given)) {
     printData(
       terminal,
       given,

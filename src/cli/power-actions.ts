@@ -2,7 +2,7 @@
 import type { PowerLine, ShownDriver } from '../admin/contract.ts';
 import { ERRORS, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, type SelectionQuery, selection } from './selection.ts';
 import type { Action, Context, Option } from './table.ts';
 
@@ -89,7 +89,7 @@ async function act(context: Context, action: string, names: readonly string[]): 
     }
   }
   refuseEmpty(context, results.length);
-  if (given.json || given.yaml) printData(terminal, given, results);
+  if (isForPrograms(given)) printData(terminal, given, results);
   else if (!given.quiet || results.some(result => result.code)) terminal.write(groupedText(results));
   for (const hint of new Set(results.flatMap(result => result.hint ?? []))) terminal.say(hint);
   return Math.max(0, ...results.map(({ code }) => (code ? ERRORS[code].exit : 0)));
@@ -178,7 +178,7 @@ class Progress {
 
 async function listDrivers({ client, given, terminal }: Context): Promise<number> {
   const drivers = await client.call<ShownDriver[]>('GET', '/api/v1/power/drivers');
-  if (given.json || given.yaml) printData(terminal, given, drivers);
+  if (isForPrograms(given)) printData(terminal, given, drivers);
   else
     for (const { scheme, form, file, problem } of drivers) {
       const from = file ? `  ${file}` : '';

@@ -7,7 +7,7 @@ import { MusterError, reasonOf } from '../errors.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
 import { fileFields } from '../model/kinds.ts';
 import { readAssignments } from './assignments.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
 import type { Action, Context, Option } from './table.ts';
 
@@ -84,7 +84,7 @@ export async function explainStages(context: Context): Promise<number> {
     },
   };
   const found = await client.call<Rehearsal[]>('POST', '/api/v1/nodes/rehearse', query, body);
-  if (given.json || given.yaml) printData(terminal, given, found);
+  if (isForPrograms(given)) printData(terminal, given, found);
   else terminal.write(found.map(one => rehearsalText(context, one)).join('\n'));
   return found.some(({ stages, after }) => (after ?? stages).some(({ result }) => result === 'refused')) ? 1 : 0;
 }

@@ -2,7 +2,7 @@
 import type { Changed, Kind, Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { printChanged } from './differences.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import { dryRun } from './selection.ts';
 import type { Action, Option } from './table.ts';
 
@@ -67,8 +67,7 @@ export const clusterSettings: Action = {
     if (asked.length === 0) return 0;
     const [settings] = await client.call<Shown[]>('GET', '/api/v1/clusters');
     const found = asked.map(({ label, field }) => ({ label, field, value: settings?.[field] ?? '' }));
-    if (given.json || given.yaml)
-      printData(terminal, given, Object.fromEntries(found.map(row => [row.field, row.value])));
+    if (isForPrograms(given)) printData(terminal, given, Object.fromEntries(found.map(row => [row.field, row.value])));
     else for (const { label, value } of found) terminal.write(`${label}: ${value === '' ? 'none' : String(value)}\n`);
     return 0;
   },

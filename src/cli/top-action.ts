@@ -2,7 +2,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { BOARD_SORTS, type Board, type BoardSort, type NodeState } from '../admin/contract.ts';
 import { MusterError, reasonOf } from '../errors.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import type { Action, Context } from './table.ts';
 import { boardLines, type Paint, rowsFor, screenLines, type View } from './top/board-lines.ts';
 import { Screen } from './top/screen.ts';
@@ -42,7 +42,7 @@ export const topShow: Action = {
     const isLive = process.stdout.isTTY && process.stdin.isTTY;
     if (isLive && !given.options['once'] && !given.json && !given.yaml) return live(context, view, seconds * 1000);
     const board = await client.call<Board>('GET', '/api/v1/board', queryOf(view, ONCE_ROWS));
-    if (given.json || given.yaml) printData(terminal, given, board);
+    if (isForPrograms(given)) printData(terminal, given, board);
     else terminal.write(`${boardLines(board, terminal.width, painter()).join('\n')}\n`);
     return 0;
   },

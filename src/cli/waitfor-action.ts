@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { ShownStatus } from '../admin/contract.ts';
 import { type ErrorCode, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
-import { printData } from './listing.ts';
+import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
 import type { Action, Context } from './table.ts';
 
@@ -48,7 +48,7 @@ export const waitFor: Action = {
       const done = new Set(fitting.map(node => node.uid));
       const missing = now.filter(node => !done.has(node.uid));
       if (missing.length === 0) {
-        if (given.json || given.yaml) printData(terminal, given, now);
+        if (isForPrograms(given)) printData(terminal, given, now);
         else if (!given.quiet) terminal.write(`${foldNodeSet(now.map(node => node.name))}: ${wanted}\n`);
         return 0;
       }

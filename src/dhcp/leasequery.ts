@@ -1,12 +1,13 @@
 // What a server tells of its leases to who may ask: DHCPLEASEQUERY by address, hardware address or client identifier (RFC 4388).
 import type { Networks } from '../networks.ts';
 import { inRange } from '../networks.ts';
-import { macToBytes } from '../wire/mac.ts';
+import { macFromBytes, macToBytes } from '../wire/mac.ts';
 import { type Binding, type Bindings, hardwareKey, identifierKey } from './bindings.ts';
 import type { Answer } from './exchange.ts';
 import type { Lease, Leases } from './leases.ts';
 import { MESSAGE, OPTIONS, type Option, setOption } from './options.ts';
 import { BOOTREPLY, BOOTREQUEST, ETHERNET, NO_ADDRESS, type Packet } from './packet.ts';
+import { REBINDING, RENEWING } from './reply.ts';
 import type { Request } from './request.ts';
 
 export interface QueryContext {
@@ -75,7 +76,8 @@ function find(packet: Packet, context: QueryContext): Found {
   }
   if (byHardware) {
     const mine = bindings.of(hardwareKey(packet));
-    const lease = packet.htype === ETHERNET && hlen === 6 ? leases?.of(macOf(packet)) : undefined;
+    const lease =
+      packet.htype === ETHERNET && hlen === 6 ? leases?.of(macFromBytes(chaddr.subarray(0, hlen))) : undefined;
     const older = lent(lease, leases).filter(({ ip }) => !mine.some(binding => binding.ip === ip));
     return {
       bindings: [...mine, ...older],
@@ -106,10 +108,6 @@ function lent(lease: Lease | undefined, leases: Leases | undefined): Binding[] {
   if (!lease || !leases?.isLiving(lease)) return [];
   const chaddr = Buffer.concat([macToBytes(lease.mac), Buffer.alloc(10)]);
   return [{ ip: lease.ip, htype: ETHERNET, hlen: 6, chaddr, at: lease.renewed, until: lease.until }];
-}
-
-function macOf({ chaddr }: Packet): string {
-  return Array.from(chaddr.subarray(0, 6), byte => byte.toString(16).padStart(2, '0')).join(':');
 }
 
 /** What was asked for goes back with the answer, and nothing else (RFC 4388 §6.4.2). */
@@ -144,11 +142,10 @@ function tell(
   if (clientIdentifier) options.set(OPTIONS.clientIdentifier.code, clientIdentifier);
   const whole = until - at;
   const remaining = (part: number): number => Math.floor((at + whole * part - now) / 1000);
-  // RFC 2131 §4.4.5: T1 and T2 are told to clients as these parts of the lease
   for (const [option, part] of [
     [OPTIONS.leaseTime, 1],
-    [OPTIONS.renewalTime, 0.5],
-    [OPTIONS.rebindingTime, 0.875],
+    [OPTIONS.renewalTime, RENEWING],
+    [OPTIONS.rebindingTime, REBINDING],
   ] as const)
     if (wants(option) && remaining(part) >= 0) setOption(options, option, remaining(part));
   if (wants(OPTIONS.clientLastTransactionTime))

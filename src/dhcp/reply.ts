@@ -124,13 +124,17 @@ function blank(request: Request, type: number, scene: Pick<Scene, 'server'>): Pa
   return reply;
 }
 
+/** Parts of a lease after which T1 and T2 come: RFC 2131 §4.4.5. */
+export const RENEWING = 0.5;
+export const REBINDING = 0.875;
+
 function lease(reply: Packet, { network }: Scene, node: BootNode): void {
   const chosen = node.options?.get(OPTIONS.leaseTime.code);
   const seconds = chosen ? chosen.readUInt32BE(0) : network.leaseSeconds;
   setOption(reply.options, OPTIONS.leaseTime, seconds);
   // RFC 2131 §4.4.5: the defaults, said aloud
-  setOption(reply.options, OPTIONS.renewalTime, Math.floor(seconds * 0.5));
-  setOption(reply.options, OPTIONS.rebindingTime, Math.floor(seconds * 0.875));
+  setOption(reply.options, OPTIONS.renewalTime, Math.floor(seconds * RENEWING));
+  setOption(reply.options, OPTIONS.rebindingTime, Math.floor(seconds * REBINDING));
 }
 
 function identity(reply: Packet, request: Request): void {

@@ -3,6 +3,7 @@
 // A link is shared best by a few at a time: the same bytes arrive by the same end, the first nodes are up much sooner, and nobody
 // is so slow that he gives up. The front of the queue waits with its connection open, so that a place is taken the moment it
 // is free; the rest is sent away with 503 and Retry-After (RFC 9110 §10.2.3), and keeps its place in the order of coming.
+import type { Transfer } from '../boot/transfer.ts';
 
 export interface GovernorPorts {
   /** Images at a time; read anew for each decision. */
@@ -33,26 +34,6 @@ export interface Slot {
 }
 
 export type Admission = { slot: Slot } | { retryAfter: number; place: number };
-
-/** A row of `muster boots`. */
-export interface Transfer {
-  node: string;
-  boot: string;
-  state: 'running' | 'queued';
-  /** Bytes of the image that the node has, and all. */
-  done: number;
-  size: number;
-  /** Bytes per second; of one that runs. */
-  rate?: number;
-  /** Seconds since the network took bytes; of one that runs. */
-  idle?: number;
-  /** It was cut off in the middle and has not come back yet; of one in the queue. */
-  cut?: true;
-  /** Place in the queue, from 1. */
-  place?: number;
-  /** Seconds until it is done, or until its turn; absent when nothing is known yet. */
-  seconds?: number;
-}
 
 /** How long a connection is held before its node is sent away: nodes take 30 s of silence for a dead head. */
 const HOLD_MS = 15_000;

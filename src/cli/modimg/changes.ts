@@ -8,10 +8,10 @@ import { insideRoot } from '../../image/inside-root.ts';
 import { newestKernel } from '../../image/mkramfs.ts';
 import { managerInside } from '../../image/packages/choose.ts';
 import { run, toolFailed } from '../../process/run.ts';
+import { isForPrograms } from '../listing.ts';
 import { isInteractive } from '../questions.ts';
 import type { Context } from '../table.ts';
 import type { Wanted } from './options.ts';
-import { isForPrograms } from './report.ts';
 import type { Session, Tree } from './session.ts';
 
 export interface Change {
@@ -107,7 +107,7 @@ async function shell({ progress, context }: Session, { root, local }: Tree, want
 const relay =
   (context: Context) =>
   (line: string, stream: 'stdout' | 'stderr'): void => {
-    if (stream === 'stdout' && !isForPrograms(context)) context.terminal.write(`${line}\n`);
+    if (stream === 'stdout' && !isForPrograms(context.given)) context.terminal.write(`${line}\n`);
     else context.terminal.say(line);
   };
 

@@ -9,11 +9,11 @@ import { compareTrees, treeState } from '../../image/tree-changes.ts';
 import type { Local, Remote } from '../../image/workspace/manifest.ts';
 import { digestOf, newUid } from '../../image/workspace/workspace.ts';
 import { printChanged } from '../differences.ts';
+import { isForPrograms } from '../listing.ts';
 import { askLetter, askText, askYes } from '../questions.ts';
 import { remoteImage, sendImage } from './head-images.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { Wanted } from './options.ts';
-import { isForPrograms } from './report.ts';
 import { type Session, saved, type Tree } from './session.ts';
 
 /** Says how much was changed in an image that was there before. */
@@ -107,7 +107,7 @@ export async function uploadLocal(session: Session, local: Local, wanted: Wanted
   }
   const { changed, remote } = await sendImage(client, local, workspace.file(local), target, progress);
   report.changed = changed;
-  if (!isForPrograms(context)) printChanged(context, changed);
+  if (!isForPrograms(context.given)) printChanged(context, changed);
   report.local = await workspace.becomes(local, { uid: remote.uid, sha256: remote.sha256 ?? local.sha256 });
 }
 

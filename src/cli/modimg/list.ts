@@ -1,7 +1,7 @@
 // `modimg ls`: local and remote images side by side.
 import { stat } from 'node:fs/promises';
 import type { Local, Remote } from '../../image/workspace/manifest.ts';
-import { printData } from '../listing.ts';
+import { isForPrograms, printData } from '../listing.ts';
 import type { Context } from '../table.ts';
 import { humanBytes } from '../terminal.ts';
 import { openSession } from './session.ts';
@@ -19,7 +19,7 @@ export async function listImages(context: Context): Promise<number> {
       state: stateOf(image, remotes),
     })),
   );
-  if (given.json || given.yaml) {
+  if (isForPrograms(given)) {
     printData(terminal, given, { local, remote: remotes ?? null });
     return 0;
   }

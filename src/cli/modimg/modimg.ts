@@ -3,7 +3,7 @@ import { elapsedText } from '../../image/progress.ts';
 import { relabel, selinuxContexts } from '../../image/selinux.ts';
 import type { Local } from '../../image/workspace/manifest.ts';
 import { againAsRoot, isRoot } from '../as-root.ts';
-import { printData } from '../listing.ts';
+import { isForPrograms, printData } from '../listing.ts';
 import { isInteractive } from '../questions.ts';
 import type { Context } from '../table.ts';
 import { type Change, changesOf, requireFiles } from './changes.ts';
@@ -12,7 +12,7 @@ import { isKept, isUploaded, keepTree, placeOf, requireThawed, sayChanges, sayLo
 import { Interrupted, interruptible } from './interrupt.ts';
 import type { Wanted } from './options.ts';
 import { queryImage } from './query.ts';
-import { isForPrograms, printReport } from './report.ts';
+import { printReport } from './report.ts';
 import { localImage, openSession, type Session, type Tree, unpackLocal } from './session.ts';
 
 /** Whether a tree is made or unpacked to be changed. */
@@ -79,7 +79,8 @@ async function deleteLocal({ workspace, context, progress }: Session, wanted: Wa
 
 function sayDeleted(context: Context, deleted: readonly Local[]): number {
   const { terminal, given } = context;
-  if (isForPrograms(context)) printData(terminal, given, { deleted: deleted.map(({ uid, name }) => ({ uid, name })) });
+  if (isForPrograms(context.given))
+    printData(terminal, given, { deleted: deleted.map(({ uid, name }) => ({ uid, name })) });
   else for (const { name } of deleted) terminal.write(`deleted the local copy of ${name}\n`);
   return 0;
 }
@@ -113,7 +114,7 @@ function sayPlan(context: Context, wanted: Wanted): number {
     ...(wanted.query === undefined ? [] : ['Query']),
     ...(wanted.upload ? ['Upload'] : []),
   ];
-  if (isForPrograms(context)) printData(terminal, given, { image, steps, dryRun: true });
+  if (isForPrograms(context.given)) printData(terminal, given, { image, steps, dryRun: true });
   else terminal.write(`${image}: ${steps.join(', ')}\nThis was a dry run: nothing was changed.\n`);
   return 0;
 }

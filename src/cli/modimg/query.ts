@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { MusterError } from '../../errors.ts';
 import { listPackages, PACKAGE_FILES, type Package } from '../../image/packages/list.ts';
 import { unpackImage } from '../../image/unpack.ts';
-import { isForPrograms } from './report.ts';
+import { isForPrograms } from '../listing.ts';
 import type { Session } from './session.ts';
 
 /** The packages of a packed image, or of an unpacked one. */
@@ -27,6 +27,6 @@ export async function queryImage(
   const found = name === '' ? all : all.filter(row => row.name === name);
   if (found.length === 0) throw new MusterError('image-lacks', `The package ${name} is not installed in the image.`);
   report.packages = found;
-  if (!isForPrograms(context))
+  if (!isForPrograms(context.given))
     context.terminal.write(found.map(row => `${row.name} ${row.version} ${row.arch}\n`).join(''));
 }

@@ -2,7 +2,7 @@
 import type { Changed } from '../../admin/contract.ts';
 import type { Package } from '../../image/packages/list.ts';
 import type { Local } from '../../image/workspace/manifest.ts';
-import { printData } from '../listing.ts';
+import { isForPrograms, printData } from '../listing.ts';
 import type { Context } from '../table.ts';
 
 export interface Report {
@@ -14,14 +14,11 @@ export interface Report {
   packages?: Package[];
 }
 
-/** Whether programs read the standard output: then nothing else may come there. */
-export const isForPrograms = ({ given }: Pick<Context, 'given'>): boolean => given.json || given.yaml;
-
 const NOTHING: Changed = { uids: [], differences: [], broken: [], dryRun: false };
 
 /** The head's changes as every other command tells them, and beside them the local image; of a query alone, its packages. */
 export function printReport(context: Context, report: Report, isQueryOnly: boolean): void {
-  if (!isForPrograms(context)) return;
+  if (!isForPrograms(context.given)) return;
   const { changed = NOTHING, local = null, packages } = report;
   const all = { ...changed, local, ...(packages && { packages }) };
   printData(context.terminal, context.given, isQueryOnly ? packages : all);
