@@ -51,6 +51,11 @@ export function slowest(files, notes, results, count = 10) {
   return { files: top(took), tests: top(tests) };
 }
 
+/** Whether the process of a file has noted its end. */
+export function hasEnded(file, notes) {
+  return notes.split('\n').filter(line => line.endsWith(` ${file}`)).length > 1;
+}
+
 /** The notes so far; none when no test file has begun. */
 export function readNotes(path) {
   try {

@@ -8,12 +8,17 @@ import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { build } from './build.mjs';
+import { nameOf, withVariable } from './processes.mjs';
 import { TapReading } from './tap.mjs';
-import { readNotes, slowest } from './test-times.mjs';
+import { hasEnded, readNotes, slowest } from './test-times.mjs';
 
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const BIN = join(ROOT, 'node_modules', '.bin');
 const ONLY = process.argv.slice(2);
+/** AVA's own limits end first, but its timer can expire unheard: while a long limit of one test runs (`t.timeout`). Milliseconds. */
+const SILENT_MS = 20 * 60_000;
+/** AVA waits for the output of its test files to be closed, which whatever they left behind may hold open. Milliseconds. */
+const CLOSED_MS = 20_000;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
 /** The slowest files and tests of each run, for the end. */
@@ -91,15 +96,44 @@ async function ava(title, files, options) {
     child.once('error', error => resolve(error.message));
     child.once('close', (code, signal) => resolve(code ?? signal));
   });
-  for await (const text of createInterface({ input: child.stdout })) reading.line(text);
+  const started = () => withVariable('MUSTER_TEST_TIMES', notes);
+  const silence = setTimeout(() => {
+    const running = files.filter(file => !hasEnded(file, readNotes(notes)));
+    const text = [...running.map(file => `not ended: ${file}`), ...started().map(nameOf)].join('\n');
+    result(`${title}: no result for ${SILENT_MS / 60_000} minutes`, 'failed', text);
+    started().forEach(kill);
+  }, SILENT_MS);
+  let closing;
+  let forced = false;
+  // All results are there: what a test left behind, AVA itself among it, is no reason to wait.
+  const endAll = () => {
+    forced = true;
+    line(`left behind by '${title}', and ended now:\n${indented(started().map(nameOf).join('\n'))}`);
+    started().forEach(kill);
+  };
+  for await (const text of createInterface({ input: child.stdout })) {
+    silence.refresh();
+    reading.line(text);
+    if (reading.complete && !closing) closing = setTimeout(endAll, CLOSED_MS);
+  }
+  clearTimeout(silence);
+  clearTimeout(closing);
   reading.end();
-  const status = await ended;
+  const status = forced ? 0 : await ended;
   times.push({ title, seconds: (Date.now() - begun) / 1000, ...slowest(files, readNotes(notes), arrived) });
   rmSync(folder, { recursive: true, force: true });
   // AVA's own reporter can fall over (a test file that ends its process): that must not look like success.
   if (reading.total === 0 || !reading.complete || (status !== 0 && reading.failed === 0)) {
     result(`${title}: AVA ended with ${status}`, 'failed', said);
   } else if (status !== 0 && said.trim()) line(`what the tests wrote:\n${indented(said)}`);
+}
+
+function kill(pid) {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it ended meanwhile
+  }
 }
 
 function result(name, outcome, text = '') {
