@@ -2,10 +2,15 @@
 // Answers are the result, not negative, or the code of the system's error; nothing here throws.
 import { getSystemErrorName } from 'node:util';
 
+/** Flags of files, as asm-generic/fcntl.h has them; SOCK_ and EFD_ flags are the same. */
+const O_CLOEXEC = 0o2000000;
+const O_NONBLOCK = 0o4000;
+const F_DUPFD_CLOEXEC = 1030;
+
 /** Linux, the same on every architecture that koffi is built for (asm-generic/socket.h); sockets of MIPS and SPARC differ. */
 export const SOCKET = {
   AF_INET: 2,
-  SOCK_DGRAM_CLOEXEC_NONBLOCK: 2 | 0o2000000 | 0o4000,
+  SOCK_DGRAM_CLOEXEC_NONBLOCK: 2 | O_CLOEXEC | O_NONBLOCK,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
   SO_RCVBUF: 8,
@@ -15,6 +20,15 @@ export const SOCKET = {
   TCP_CORK: 3,
   SOL_UDP: 17,
   UDP_SEGMENT: 103,
+} as const;
+
+/** epoll_ctl(2) and epoll_wait(2); what an edge is: epoll(7). */
+export const EPOLL = {
+  CTL_ADD: 1,
+  CTL_DEL: 2,
+  IN: 0x001,
+  OUT: 0x004,
+  ET: 0x8000_0000,
 } as const;
 
 export type Called = number | { code: string };
@@ -29,6 +43,15 @@ export interface Libc {
   close(fd: number): Called;
   /** From a file, at a position, to a socket; the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
   sendfile(socket: number, file: number, position: number, length: number): Called;
+  /** Another descriptor of the same open file or connection, which stays open when the first is closed. */
+  duplicate(fd: number): Called;
+  /** A descriptor that is readable while its counter is not 0; reads and writes are of 8 bytes (eventfd(2)). */
+  eventfd(): Called;
+  epollCreate(): Called;
+  /** @param event a struct epoll_event: see `EpollEvents` */
+  epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): Called;
+  /** Fills the buffer with as many struct epoll_event as it answers. Waits for the milliseconds at most, and stops the thread. */
+  epollWait(epoll: number, events: Buffer, most: number, milliseconds: number): Called;
 }
 
 let loaded: Promise<Libc> | undefined;
@@ -50,6 +73,11 @@ async function load(): Promise<Libc> {
   const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t length)');
   const close = libc.func('int close(int fd)');
   const sendFile = libc.func('int64_t sendfile(int out, int in, int64_t *position, size_t length)');
+  const fileControl = libc.func('int fcntl(int fd, int command, ...)');
+  const makeEvent = libc.func('int eventfd(unsigned int value, int flags)');
+  const makeEpoll = libc.func('int epoll_create1(int flags)');
+  const controlEpoll = libc.func('int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)');
+  const waitEpoll = libc.func('int epoll_wait(int epoll, _Out_ uint8_t *events, int most, int milliseconds)');
   const position = new BigInt64Array(1);
   const called = (result: number): Called =>
     result >= 0 ? Number(result) : { code: getSystemErrorName(-koffi.errno()) };
@@ -63,6 +91,11 @@ async function load(): Promise<Libc> {
       position[0] = BigInt(from);
       return called(sendFile(socket, file, position, length));
     },
+    duplicate: fd => called(fileControl(fd, F_DUPFD_CLOEXEC, 'int', 0)),
+    eventfd: () => called(makeEvent(0, O_CLOEXEC | O_NONBLOCK)),
+    epollCreate: () => called(makeEpoll(O_CLOEXEC)),
+    epollControl: (epoll, operation, fd, event) => called(controlEpoll(epoll, operation, fd, event)),
+    epollWait: (epoll, events, most, milliseconds) => called(waitEpoll(epoll, events, most, milliseconds)),
   };
 }
 

@@ -1,10 +1,24 @@
 // Sends a byte range of a file over HTTP: Content-Length always, Range, ETag, HEAD; and says how much went out.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { loadLibc } from '../libc.ts';
+import { reasonOf } from '../errors.ts';
+import { type Libc, loadLibc } from '../libc.ts';
 import { judge } from './conditions.ts';
 import { readRange } from './range.ts';
-import { type Body, sendByCopy, sendByKernel } from './send-body.ts';
+import { type Body, sendByCopy, sendByKernel, sendByThread } from './send-body.ts';
+import { Senders } from './senders.ts';
 import { WarmFile } from './warm-file.ts';
+
+/** What is smaller, in bytes, is sent before a thread would have heard of it. */
+const THREAD_FROM = 1 << 20;
+let senders: Senders | undefined;
+
+/** One set of threads for the process; the first large file starts the first of them. */
+function sendersOf(libc: Libc): Senders {
+  senders ??= new Senders(libc, error => {
+    process.emitWarning(`a thread that sends files ended: ${reasonOf(error)}; files are sent without threads now`);
+  });
+  return senders;
+}
 
 export interface FileToSend {
   path: string;
@@ -86,7 +100,10 @@ async function sendBody(response: ServerResponse, file: FileToSend, body: Body):
   let sent: number;
   try {
     await refuseShort(source, file);
-    sent = libc ? await sendByKernel(response, source, body, libc) : await sendByCopy(response, source, body);
+    if (!libc) sent = await sendByCopy(response, source, body);
+    else if (body.length < THREAD_FROM || !sendersOf(libc).available)
+      sent = await sendByKernel(response, source, body, libc);
+    else sent = await sendByThread(response, source, body, libc, sendersOf(libc));
     if (sent < body.length) await refuseShort(source, file);
   } finally {
     await source.close();

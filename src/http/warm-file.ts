@@ -10,7 +10,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 /** Bytes of one part, whose temperature is one bit. */
 const PART = 1 << 20;
 /** A read from the page cache that takes longer, in milliseconds, was none. */
-const COLD_MS = 5;
+export const COLD_MS = 5;
 /** Files that are remembered, the longest unused go first. */
 const FILES = 32;
 
@@ -73,8 +73,13 @@ export class WarmFile {
   timed<Result>(read: () => Result): Result {
     const begun = performance.now();
     const result = read();
-    if (performance.now() - begun > COLD_MS) this.parts.clear();
+    if (performance.now() - begun > COLD_MS) this.cool();
     return result;
+  }
+
+  /** What was taken for warm was not. */
+  cool(): void {
+    this.parts.clear();
   }
 
   async close(): Promise<void> {

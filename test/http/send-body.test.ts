@@ -7,15 +7,21 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Body, sendByCopy, sendByKernel } from '../../src/http/send-body.ts';
+import { type Body, sendByCopy, sendByKernel, sendByThread } from '../../src/http/send-body.ts';
 import { ShortFile, sendFile } from '../../src/http/send-file.ts';
+import { Senders } from '../../src/http/senders.ts';
 import { WarmFile } from '../../src/http/warm-file.ts';
 import { loadLibc } from '../../src/libc.ts';
 
 type Way = (response: ServerResponse, source: WarmFile, body: Body) => Promise<number>;
 
+const libc = await loadLibc();
+const senders = new Senders(libc, error => {
+  throw error;
+});
 const WAYS: readonly { name: string; send: Way }[] = [
-  { name: 'by the kernel', send: async (...given) => sendByKernel(...given, await loadLibc()) },
+  { name: 'by the kernel', send: (...given) => sendByKernel(...given, libc) },
+  { name: 'by a thread', send: (...given) => sendByThread(...given, libc, senders) },
   { name: 'by copies', send: sendByCopy },
 ];
 /** More than the buffers of a connection, and no multiple of anything. */

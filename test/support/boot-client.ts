@@ -78,7 +78,7 @@ export class BootClients {
       try {
         const { status, whole } = await this.once(node, path, body);
         if (status === 200) return whole;
-        throw new Error(`HTTP ${status}`);
+        throw new Error(`HTTP ${status}: ${whole.toString('latin1', 0, 120).trim()}`);
       } catch (error) {
         const reason = `${path.replace(/[0-9a-f]{32}/, 'SESSION')}: ${reasonOf(error)}`;
         if (tries > 8) throw new Error(reason);

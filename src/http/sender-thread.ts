@@ -1,0 +1,115 @@
+// A thread that sends bytes of files into connections by sendfile(2), as many at once as there are: docs/decisions/0008-system-calls.md.
+import { readSync } from 'node:fs';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { loadLibc } from '../libc.ts';
+import { Readiness } from './readiness.ts';
+import type { FromSender, SenderData, ToSender } from './sender-protocol.ts';
+import { COLD_MS } from './warm-file.ts';
+
+/** The most that one connection sends before the others have their turn, in bytes. */
+const TURN = 1 << 20;
+/** News of what goes on is told so often, in milliseconds. */
+const NEWS_MS = 100;
+/** The number of the wake among the ids of jobs. */
+const WAKE = 0;
+
+interface Job {
+  id: number;
+  socket: number;
+  file: number;
+  position: number;
+  left: number;
+  /** Bytes that were not told yet. */
+  news: number;
+  slow: boolean;
+}
+
+const port = parentPort;
+if (!port) throw new Error('this file is a thread of muster');
+const { wake } = workerData as SenderData;
+const libc = await loadLibc();
+const readiness = new Readiness(libc);
+const jobs = new Map<number, Job>();
+/** Whose connections may take more. */
+const ready = new Set<Job>();
+const counter = Buffer.alloc(8);
+let told = 0;
+
+readiness.add(wake, WAKE, 'read');
+port.on('message', (message: ToSender) => {
+  take(message);
+  // As long as there is something to send the thread waits for connections, not for messages: the wake tells of those
+  while (jobs.size > 0) round();
+});
+
+function round(): void {
+  for (const id of readiness.wait(ready.size > 0 ? 0 : NEWS_MS)) {
+    const job = jobs.get(id);
+    if (job) ready.add(job);
+    else if (id === WAKE) heed();
+  }
+  for (const job of [...ready]) turn(job);
+  const now = performance.now();
+  if (now - told < NEWS_MS) return;
+  told = now;
+  tell([...jobs.values()].filter(job => job.news > 0).map(job => newsOf(job, false)));
+}
+
+function heed(): void {
+  try {
+    readSync(wake, counter);
+  } catch {
+    // EAGAIN: it was read with the wake before
+  }
+  for (let next = receiveMessageOnPort(port as never); next; next = receiveMessageOnPort(port as never))
+    take(next.message);
+}
+
+function take(message: ToSender): void {
+  if (message.kind === 'drop') {
+    const job = jobs.get(message.id);
+    if (job) end(job);
+    return;
+  }
+  const { id, socket, file, position, length } = message;
+  const job: Job = { id, socket, file, position, left: length, news: 0, slow: false };
+  jobs.set(id, job);
+  if (typeof readiness.add(socket, id, 'write') === 'number') ready.add(job);
+  else end(job);
+}
+
+/** Sends what the connection takes, but lets others have their turn. */
+function turn(job: Job): void {
+  const wanted = Math.min(TURN, job.left);
+  const begun = performance.now();
+  const taken = libc.sendfile(job.socket, job.file, job.position, wanted);
+  if (performance.now() - begun > COLD_MS) job.slow = true;
+  if (typeof taken !== 'number') {
+    // A full connection says when it takes more; all else is its end
+    if (taken.code === 'EAGAIN') ready.delete(job);
+    else if (taken.code !== 'EINTR') end(job);
+    return;
+  }
+  job.position += taken;
+  job.left -= taken;
+  job.news += taken;
+  // 0 is the end of a file that became shorter
+  if (job.left === 0 || taken === 0) end(job);
+}
+
+function end(job: Job): void {
+  jobs.delete(job.id);
+  ready.delete(job);
+  readiness.remove(job.socket);
+  tell([newsOf(job, true)]);
+}
+
+function newsOf(job: Job, ended: boolean): FromSender {
+  const news = { id: job.id, bytes: job.news, ended, slow: job.slow };
+  job.news = 0;
+  return news;
+}
+
+function tell(news: FromSender[]): void {
+  if (news.length > 0) port?.postMessage(news);
+}
