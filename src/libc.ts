@@ -6,6 +6,9 @@ import { getSystemErrorName } from 'node:util';
 const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
 const F_DUPFD_CLOEXEC = 1030;
+const RUSAGE_THREAD = 1;
+/** The place of ru_nvcsw among the longs of struct rusage. */
+const RU_NVCSW = 16;
 
 /** Linux, the same on every architecture that koffi is built for (asm-generic/socket.h); sockets of MIPS and SPARC differ. */
 export const SOCKET = {
@@ -43,6 +46,8 @@ export interface Libc {
   close(fd: number): Called;
   /** From a file, at a position, to a socket; the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
   sendfile(socket: number, file: number, position: number, length: number): Called;
+  /** How often this thread has gone to sleep so far: voluntary context switches (getrusage(2), RUSAGE_THREAD). */
+  sleeps(): number;
   /** Another descriptor of the same open file or connection, which stays open when the first is closed. */
   duplicate(fd: number): Called;
   /** A descriptor that is readable while its counter is not 0; reads and writes are of 8 bytes (eventfd(2)). */
@@ -73,12 +78,15 @@ async function load(): Promise<Libc> {
   const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t length)');
   const close = libc.func('int close(int fd)');
   const sendFile = libc.func('int64_t sendfile(int out, int in, int64_t *position, size_t length)');
+  const getUsage = libc.func('int getrusage(int who, void *usage)');
   const fileControl = libc.func('int fcntl(int fd, int command, ...)');
   const makeEvent = libc.func('int eventfd(unsigned int value, int flags)');
   const makeEpoll = libc.func('int epoll_create1(int flags)');
   const controlEpoll = libc.func('int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)');
   const waitEpoll = libc.func('int epoll_wait(int epoll, _Out_ uint8_t *events, int most, int milliseconds)');
   const position = new BigInt64Array(1);
+  // struct rusage: two times of two longs each, and fourteen longs
+  const usage = koffi.sizeof('long') === 8 ? new BigInt64Array(18) : new Int32Array(18);
   const called = (result: number): Called =>
     result >= 0 ? Number(result) : { code: getSystemErrorName(-koffi.errno()) };
   return {
@@ -90,6 +98,10 @@ async function load(): Promise<Libc> {
     sendfile(socket, file, from, length) {
       position[0] = BigInt(from);
       return called(sendFile(socket, file, position, length));
+    },
+    sleeps() {
+      getUsage(RUSAGE_THREAD, usage);
+      return Number(usage[RU_NVCSW]);
     },
     duplicate: fd => called(fileControl(fd, F_DUPFD_CLOEXEC, 'int', 0)),
     eventfd: () => called(makeEvent(0, O_CLOEXEC | O_NONBLOCK)),

@@ -21,7 +21,7 @@ const WAKE = 4096;
 const TURN = 1 << 20;
 const COPIED = 128 * 1024;
 /** What a thread sends before it is asked whether the file's next bytes are in the page cache. */
-const PIECE = 8 << 20;
+const PIECE = 64 << 20;
 
 /** Sends by a thread: the event loop sees to the header, to what has to be read from the disk, and to the end of the connection. */
 export async function sendByThread(

@@ -96,7 +96,7 @@ export async function sendFile(
 /** Answers the bytes that went out. */
 async function sendBody(response: ServerResponse, file: FileToSend, body: Body): Promise<number> {
   const libc = await loadLibc().catch(() => undefined);
-  const source = await WarmFile.open(file.path);
+  const source = await WarmFile.open(file.path, libc);
   let sent: number;
   try {
     await refuseShort(source, file);

@@ -1,15 +1,15 @@
 // A thread that sends bytes of files into connections by sendfile(2), as many at once as there are: docs/decisions/0008-system-calls.md.
 import { readSync } from 'node:fs';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { loadLibc } from '../libc.ts';
+import { type Called, loadLibc } from '../libc.ts';
 import { Readiness } from './readiness.ts';
 import type { FromSender, SenderData, ToSender } from './sender-protocol.ts';
-import { COLD_MS } from './warm-file.ts';
+import { watchSleep } from './warm-file.ts';
 
 /** The most that one connection sends before the others have their turn, in bytes. */
 const TURN = 1 << 20;
 /** News of what goes on is told so often, in milliseconds. */
-const NEWS_MS = 100;
+const NEWS_MS = 500;
 /** The number of the wake among the ids of jobs. */
 const WAKE = 0;
 
@@ -81,9 +81,9 @@ function take(message: ToSender): void {
 /** Sends what the connection takes, but lets others have their turn. */
 function turn(job: Job): void {
   const wanted = Math.min(TURN, job.left);
-  const begun = performance.now();
-  const taken = libc.sendfile(job.socket, job.file, job.position, wanted);
-  if (performance.now() - begun > COLD_MS) job.slow = true;
+  const send = (): Called => libc.sendfile(job.socket, job.file, job.position, wanted);
+  const { result: taken, slept } = watchSleep(send, libc);
+  if (slept) job.slow = true;
   if (typeof taken !== 'number') {
     // A full connection says when it takes more; all else is its end
     if (taken.code === 'EAGAIN') ready.delete(job);

@@ -64,7 +64,7 @@ export class Senders {
 
   /**
    * Sends a piece of a file; less than asked for when the connection ended, the file is shorter, `stop` came, or the thread fell over.
-   * @param progress is told of bytes that the kernel has taken, ten times a second at most
+   * @param progress is told of bytes that the kernel has taken, twice a second at most
    */
   async send(piece: Piece, progress: (bytes: number) => void, stop: AbortSignal): Promise<SentPiece> {
     const thread = this.thread();

@@ -6,11 +6,14 @@
 
 import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import type { Libc } from '../libc.ts';
 
 /** Bytes of one part, whose temperature is one bit. */
 const PART = 1 << 20;
-/** A read from the page cache that takes longer, in milliseconds, was none. */
-export const COLD_MS = 5;
+/** A read that takes longer, in milliseconds, and slept meanwhile, was none from the page cache. */
+const COLD_MS = 5;
+/** Parts that are read from the disk before what is there goes out. */
+const COLD_PARTS = 8;
 /** Files that are remembered, the longest unused go first. */
 const FILES = 32;
 
@@ -22,14 +25,16 @@ const nowhere = Buffer.allocUnsafeSlow(PART);
 export class WarmFile {
   private readonly handle: FileHandle;
   private readonly parts: Set<number>;
+  private readonly libc: Libc | undefined;
 
-  private constructor(handle: FileHandle, path: string) {
+  private constructor(handle: FileHandle, path: string, libc: Libc | undefined) {
     this.handle = handle;
     this.parts = partsOf(path);
+    this.libc = libc;
   }
 
-  static async open(path: string): Promise<WarmFile> {
-    return new WarmFile(await open(path, 'r'), path);
+  static async open(path: string, libc?: Libc): Promise<WarmFile> {
+    return new WarmFile(await open(path, 'r'), path, libc);
   }
 
   get descriptor(): number {
@@ -42,25 +47,29 @@ export class WarmFile {
   }
 
   /**
-   * Sees to it that these bytes can be read without waiting for the disk; answers how many of them there are. Gives the event loop
-   * its turn in any case.
+   * Sees to it that these bytes, or the first of them, can be read without waiting for the disk; answers how many: 0 at the end of the
+   * file. Gives the event loop its turn in any case.
    */
   async warm(position: number, length: number): Promise<number> {
     let end = Number.POSITIVE_INFINITY;
-    let waited = false;
+    let waited = 0;
     for (
       let part = partOf(position);
       part <= partOf(position + length - 1) && end === Number.POSITIVE_INFINITY;
       part++
     ) {
       if (this.parts.has(part)) continue;
-      waited = true;
+      if (waited === COLD_PARTS) {
+        end = part * PART;
+        break;
+      }
+      waited += 1;
       const { bytesRead } = await this.handle.read(nowhere, 0, PART, part * PART);
       // The last part of a file too, shorter as it is: reads of what is not there any more answer nothing
       if (bytesRead > 0) this.parts.add(part);
       if (bytesRead < PART) end = part * PART + bytesRead;
     }
-    if (!waited) await new Promise(resolve => setImmediate(resolve));
+    if (waited === 0) await new Promise(resolve => setImmediate(resolve));
     return Math.max(0, Math.min(length, end - position));
   }
 
@@ -71,9 +80,8 @@ export class WarmFile {
 
   /** Does a read of what is warm. */
   timed<Result>(read: () => Result): Result {
-    const begun = performance.now();
-    const result = read();
-    if (performance.now() - begun > COLD_MS) this.cool();
+    const { result, slept } = watchSleep(read, this.libc);
+    if (slept) this.cool();
     return result;
   }
 
@@ -85,6 +93,18 @@ export class WarmFile {
   async close(): Promise<void> {
     await this.handle.close();
   }
+}
+
+/**
+ * Whether a read had to wait for the disk: it took long, and the thread slept. One that other threads pushed off the processor took long as
+ * well; without the library the two look alike.
+ */
+export function watchSleep<Result>(read: () => Result, libc: Libc | undefined): { result: Result; slept: boolean } {
+  const before = libc?.sleeps();
+  const begun = performance.now();
+  const result = read();
+  const isLong = performance.now() - begun > COLD_MS;
+  return { result, slept: isLong && (before === undefined || libc?.sleeps() !== before) };
 }
 
 function partOf(position: number): number {
