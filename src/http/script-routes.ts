@@ -1,4 +1,5 @@
 // Stage 5 over HTTP: the script of a boot, in the language of the loader that asks.
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readsOverIscsi } from '../boot/iscsi-access.ts';
 import { STYLES } from '../boot/styles/style.ts';
@@ -29,6 +30,11 @@ export async function answerScript(
   if (request.method === 'HEAD') return text(reply, 200, '');
   const scripts = await readScripts(ports.template, language);
   const unanswered = await kickstartProblem(ports, node.uid);
+  if (await hasLeft(request)) {
+    // In a storm a request lies unread until its node has given up and asked again: a session for it would end the one the node has
+    request.raw.socket.destroy();
+    return reply.hijack();
+  }
   // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
   const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
   if ('refusal' in answer) {
@@ -50,4 +56,11 @@ export async function answerScript(
   );
   const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
   return text(reply, 200, language.render(template, plan, { id, head: ports.head(plan.node.ip), iscsi }));
+}
+
+/** Whether the client has closed its connection, also when that was still to be read: it stands behind the request. */
+async function hasLeft({ raw: { socket } }: FastifyRequest): Promise<boolean> {
+  // The loop reads a connection once in a turn, before the immediates
+  for (let turn = 0; turn < 2; turn += 1) await nextTurn();
+  return socket.destroyed || socket.writableEnded;
 }

@@ -265,6 +265,18 @@ test('the heartbeat of a system that has been booted over is refused', async t =
   t.is((await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${tokenOf(first)}\n` })).status, 410);
 });
 
+test('a request for a script whose client has left ends no session: its node asked again meanwhile', async t => {
+  const { port, session, boots, node, saved } = await plane(t);
+  const id = await session();
+  const late = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.100' });
+  late.end('GET /boot/v1/script HTTP/1.1\r\nHost: head\r\n\r\n');
+  late.resume();
+  await once(late, 'close');
+  t.is((await ask(port, 'GET', `/boot/v1/${id}/kernel`)).status, 200);
+  t.is(saved.length, 1);
+  t.is(boots.of(node.uid).length, 1);
+});
+
 test('a stored file that is shorter than it should be is a 500, and the head is at fault on the timeline and in the log', async t => {
   const logged: string[] = [];
   const { port, session, folder, boots, node } = await plane(t, { logged });
