@@ -129,7 +129,7 @@ const ERRORS: readonly (readonly [string, Stage, string])[] = [
   [
     'head-cannot-read',
     'kernel',
-    "iPXE could not get kernel and initramfs in five tries: the head's stored initramfs has 0 of 9 bytes",
+    "iPXE could not get or start kernel and initramfs in five tries: the head's stored initramfs has 0 of 9 bytes",
   ],
   ['download-stopped', 'image', 'gave up the download at 5 of 10 bytes: nothing came for 3600 s'],
   ['out-of-space-on-node', 'image', 'it has no room for the image of 70 MiB'],
