@@ -22,7 +22,13 @@ import { findFile } from '../src/tftp/names.ts';
 import { captured } from './dhcp/build.ts';
 import { FakeCluster, fakeBoots } from './fakes/cluster.ts';
 
-const LOADERS = { bios: '/l/undionly.kpxe', efi64: '/l/snponly.efi', 'http-efi64': '/l/snponly.efi' };
+const LOADERS = {
+  bios: '/l/undionly.kpxe',
+  efi64: '/l/snponly.efi',
+  'http-efi64': '/l/snponly.efi',
+  'efi-arm64': '/l/ipxe-arm64.efi',
+  'http-efi-arm64': '/l/ipxe-arm64.efi',
+};
 const HEAD = { address: '10.54.0.1', port: 8080, prefix: 24, router: '', dns: [], domain: '', failureSeconds: 60 };
 const template = readFileSync(join(packageRoot, 'boot-scripts/netboot.ipxe'), 'utf8');
 
@@ -45,7 +51,7 @@ function journey(t: ExecutionContext, packets: readonly string[]) {
     directory: clusterDirectory(fake.cluster),
     loaders: LOADERS,
   };
-  for (const name of packets) {
+  for (const [index, name] of packets.entries()) {
     const result = answer(readRequest(decode(captured(name))), context, {
       network: context.networks.main,
       broadcast: true,
@@ -54,7 +60,9 @@ function journey(t: ExecutionContext, packets: readonly string[]) {
     t.is(result.reply.yiaddr, wanted, name);
     if (result.note) world.boots.note(result.note);
     if (result.grant) world.boots.grant(result.grant.node);
-    if (result.grant?.kind === 'firmware') fetchLoader(t, world.boots, node.uid, String(result.reply.file));
+    // U-Boot asks for its script first, and fetches none of ours then.
+    const goesOn = packets[index + 1]?.startsWith('uboot-');
+    if (result.grant?.kind === 'firmware' && !goesOn) fetchLoader(t, world.boots, node.uid, String(result.reply.file));
     world.clock.now += 500;
   }
   return finish(t, fake, world, node.uid);
@@ -121,4 +129,20 @@ test('BIOS with iPXE in the card: the journey begins at stage 4', t => {
     timeline?.rows.map(row => row.stage),
     JOURNEY.map(stage => stage.name),
   );
+});
+
+test('64-bit ARM by PXE and by HTTP boot: AAVMF, its own loader, ten stages', t => {
+  const ipxe = ['ipxe-arm64-discover', 'ipxe-arm64-request'];
+  for (const way of ['pxe', 'http']) {
+    const timeline = journey(t, [`aavmf-${way}-discover`, `aavmf-${way}-request`, ...ipxe]);
+    t.true(timeline?.rows.every(row => row.at !== undefined));
+    t.regex(timeline?.rows[0]?.detail ?? '', /^ARM 64-bit UEFI.*ipxe-arm64\.efi$/);
+  }
+});
+
+test('U-Boot asks for its own script and then for a UEFI program: one boot, and the loader of its processor', t => {
+  const asked = ['script', 'efi'].flatMap(what => [`uboot-${what}-discover`, `uboot-${what}-request`]);
+  const timeline = journey(t, asked);
+  t.is(timeline?.outcome, 'up');
+  t.regex(timeline?.rows[0]?.detail ?? '', /^ARM 64-bit U-Boot \(22\): ipxe-arm64\.efi.*ARM 64-bit UEFI \(11\)/);
 });

@@ -58,6 +58,8 @@ export interface Boot {
   messages?: BootMessage[];
   /** The loader file that was offered. */
   loader?: string;
+  /** An administrator chose it for the node: it says nothing about the others. */
+  loaderWanted?: boolean;
   /** What kind of firmware asked for it. */
   arch?: LoaderName;
   /** The network card that iPXE booted by: `pci 1af4:1000`. */

@@ -100,7 +100,11 @@ export class Boots implements JourneyLog {
       : node
         ? this.bootFor(node, note.stage)
         : undefined;
-    if (boot && note.loader !== undefined) boot.loader = note.loader;
+    if (boot && note.loader !== undefined) {
+      boot.loader = note.loader;
+      if (note.loaderWanted) boot.loaderWanted = true;
+      else delete boot.loaderWanted;
+    }
     if (boot && note.arch !== undefined) boot.arch = note.arch;
     if (boot && note.card !== undefined) boot.card = note.card;
     if (boot) this.tell(boot, note);

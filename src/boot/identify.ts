@@ -46,8 +46,15 @@ const ARCHITECTURES: Readonly<Record<number, Architecture>> = {
   18: { label: 'ARM 32-bit UEFI HTTP boot', http: true },
   19: { label: 'ARM 64-bit UEFI HTTP boot', http: true, loader: 'http-efi-arm64' },
   20: { label: 'x86 BIOS HTTP boot', http: true },
+  // U-Boot asks so for its own scripts, and runs UEFI programs (bootefi) as well.
+  21: { label: 'ARM 32-bit U-Boot', http: false },
+  22: { label: 'ARM 64-bit U-Boot', http: false, loader: 'efi-arm64' },
+  23: { label: 'ARM 32-bit U-Boot HTTP boot', http: true },
+  24: { label: 'ARM 64-bit U-Boot HTTP boot', http: true, loader: 'http-efi-arm64' },
   27: { label: 'RISC-V 64-bit UEFI', http: false },
   28: { label: 'RISC-V 64-bit UEFI HTTP boot', http: true },
+  39: { label: 'LoongArch 64-bit UEFI', http: false },
+  40: { label: 'LoongArch 64-bit UEFI HTTP boot', http: true },
 };
 
 /** The HTTP counterpart of a loader, for firmware that says `HTTPClient` with its TFTP architecture. */

@@ -102,6 +102,8 @@ export interface StageNote {
   bytes?: number;
   /** The loader file that was offered. */
   loader?: string;
+  /** Whether an administrator chose that loader for the node. */
+  loaderWanted?: boolean;
   /** What kind of firmware asks, as far as it said so. */
   arch?: LoaderName;
   /** The network card that iPXE boots by, when it said so: `pci 1af4:1000`, vendor and device. */

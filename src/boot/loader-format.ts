@@ -1,4 +1,4 @@
-// Whether a loader file can run on a kind of firmware, by its first bytes. Pure.
+// Whether a loader or a kernel can run on a kind of firmware, by its first bytes. Pure.
 import type { LoaderName } from '../config-values.ts';
 
 /** How much of a file has to be read: the DOS header, and the PE header behind it. */
@@ -12,6 +12,8 @@ const MACHINES: Readonly<Record<number, string>> = {
   34404: 'x64',
   43620: '64-bit ARM',
   3772: 'any',
+  20580: 'RISC-V',
+  25188: 'LoongArch',
 };
 
 /** What each kind of UEFI runs. */
@@ -34,6 +36,26 @@ export function loaderMismatch(head: Buffer, arch: LoaderName): string | undefin
   return machine === wanted || machine === 'any'
     ? undefined
     : `is a program for ${machine}, and the firmware is UEFI for ${wanted}`;
+}
+
+/** Why this kernel cannot run there, as the end of a sentence; undefined when it can, or may. 32 and 64 bits of x86 are one. */
+export function kernelMismatch(head: Buffer, arch: LoaderName): string | undefined {
+  const kernel = kernelProcessor(head);
+  const firmware = (WANTED[arch] ?? 'x86').replace(...X86);
+  return kernel === undefined || kernel === firmware
+    ? undefined
+    : `is for ${kernel}, and the node's firmware for ${firmware}`;
+}
+
+const X86 = [/^(32-bit x86|x64)$/, 'x86'] as const;
+
+/** Linux/x86 boot protocol: "HdrS" at 0x202. Documentation/arch/{arm64,riscv}/…: a magic at 56. Others are EFI programs. */
+function kernelProcessor(head: Buffer): string | undefined {
+  if (head.toString('latin1', 0x202, 0x206) === 'HdrS') return 'x86';
+  const magic = head.toString('latin1', 56, 60);
+  if (magic === 'ARM\x64') return '64-bit ARM';
+  if (magic === 'RSC\x05') return 'RISC-V';
+  return efiMachine(head)?.replace(...X86);
 }
 
 /** The processor an EFI program is for; undefined for anything else. */

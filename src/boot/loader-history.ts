@@ -14,6 +14,7 @@ export function loaderAfter(boots: readonly Boot[], files: readonly string[]): s
   let failures = 0;
   let begin = 0;
   for (const boot of boots.toReversed()) {
+    if (boot.loaderWanted) continue;
     const reached = stageNumber(furthestStage(boot) ?? 'offered');
     if (reached >= stageNumber('ipxe')) {
       // The one that worked last is the one to go on with.

@@ -46,12 +46,16 @@ export function targetFor(
   if (wants === 'grub' && client.arch) return grubTarget(client, client.arch, base, has);
   if (client.kind === 'ipxe') return { kind: 'script', url: `${base}/script` };
   if (!client.arch) return { kind: 'refused', refusal: `there is no loader for this firmware: ${client.label}` };
-  const path = loaders[client.arch];
-  if (path === undefined) return { kind: 'refused', refusal: missing(client.arch, client.label) };
-  const best = wireName(loaders, client.arch) ?? basename(path);
   const grub = grubFile(client.arch);
-  const others = [...(spares[client.arch] ?? []).map(spare => basename(spare)), ...(grub && has(grub) ? [grub] : [])];
-  const file = choose([best, ...others]) ?? best;
+  // Where iPXE is not to be had (for 64-bit ARM on Debian 12), GRUB does as well.
+  const files = [
+    ...(loaders[client.arch] === undefined ? [] : [wireName(loaders, client.arch) ?? '']),
+    ...(spares[client.arch] ?? []).map(spare => basename(spare)),
+    ...(grub && has(grub) ? [grub] : []),
+  ];
+  const [best] = files;
+  if (best === undefined) return { kind: 'refused', refusal: missing(client.arch, client.label) };
+  const file = choose(files) ?? best;
   const instead = file === best ? {} : { instead: best };
   return client.via === 'tftp'
     ? { kind: 'tftp', file, ...instead }
@@ -69,7 +73,7 @@ function grubTarget(
   if (file === undefined || !has(file)) {
     return {
       kind: 'refused',
-      refusal: `_boot_loader=grub, and there is no GRUB for this firmware: ${client.label}; install GRUB's modules (Debian grub-efi-amd64-bin and grub-common, RHEL grub2-efi-x64-modules and grub2-tools) and restart musterd`,
+      refusal: `_boot_loader=grub, and there is no GRUB for this firmware: ${client.label}; install GRUB's modules (${grubPackages(arch)}) and restart musterd`,
     };
   }
   const overHttp = client.kind === 'ipxe' || client.via === 'http';
@@ -77,9 +81,31 @@ function grubTarget(
 }
 
 function missing(arch: LoaderName, label: string): string {
-  const remedy = PACKAGED.has(arch) ? "install the distribution's iPXE package, or " : '';
+  const packages = PACKAGES[arch];
+  const remedy = packages === undefined ? '' : `install ${packages} and restart musterd, or `;
   return `there is no loader for this firmware: ${label}; ${remedy}name a file in the configuration, loaders.${arch}`;
 }
 
-/** Those that a distribution's package has: Debian `ipxe`, RHEL `ipxe-bootimgs-x86` and `ipxe-bootimgs-aarch64`. */
-const PACKAGED: ReadonlySet<LoaderName> = new Set(['bios', 'efi64', 'efi-arm64', 'http-efi64', 'http-efi-arm64']);
+const GRUB_PACKAGES: Readonly<Record<string, readonly [string, string]>> = {
+  efi32: ['grub-efi-ia32-bin', 'grub2-efi-ia32-modules'],
+  efi64: ['grub-efi-amd64-bin', 'grub2-efi-x64-modules'],
+  'efi-arm64': ['grub-efi-arm64-bin', 'grub2-efi-aa64-modules'],
+};
+
+const IPXE_X86 = 'iPXE (Debian ipxe, RHEL ipxe-bootimgs-x86)';
+const IPXE_ARM64 = 'iPXE (Debian ipxe, from Debian 13 on; RHEL ipxe-bootimgs-aarch64)';
+
+/** Those that a distribution's package has. */
+const PACKAGES: Partial<Record<LoaderName, string>> = {
+  bios: IPXE_X86,
+  efi64: IPXE_X86,
+  'http-efi64': IPXE_X86,
+  'efi-arm64': `${IPXE_ARM64} or GRUB's modules (${grubPackages('efi-arm64')})`,
+  'http-efi-arm64': `${IPXE_ARM64} or GRUB's modules (${grubPackages('efi-arm64')})`,
+};
+
+/** Debian's name of a platform's modules, and RHEL's. */
+function grubPackages(arch: LoaderName): string {
+  const [debian, rhel] = GRUB_PACKAGES[arch.replace(/^http-/, '')] ?? ['grub-pc-bin', 'grub2-pc-modules'];
+  return `Debian ${debian} and grub-common, RHEL ${rhel} and grub2-tools`;
+}

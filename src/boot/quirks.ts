@@ -172,6 +172,31 @@ export const QUIRKS: readonly Quirk[] = [
     sources: ['ipxe/ipxe#1327', 'ipxe/ipxe#1522'],
   },
   {
+    id: 'grub-ports',
+    who: 'GRUB',
+    differs:
+      'numbers its TCP ports from 21550 at each start and leaves connections open: what lingers of them swallows the first packets of the next boot, 20 s for each file',
+    answer: 'its connections are reset when it has its file, not closed',
+    sources: ['captured from GRUB 2.06'],
+  },
+  {
+    id: 'u-boot',
+    who: 'U-Boot, 64-bit ARM',
+    differs:
+      'asks for a script of its own first (architecture 22), then for a UEFI program (11) and a device tree beside it',
+    answer: 'the UEFI loader is named both times; the script and the device tree may be missing',
+    sources: ['captured: uboot-script-discover, uboot-efi-discover'],
+    match: { architectures: [22] },
+  },
+  {
+    id: 'u-boot-ipxe',
+    who: 'iPXE in U-Boot',
+    differs: 'iPXE of 2025-05 stands still at its prompt in U-Boot 2023.01',
+    answer: 'GRUB, which runs there, is offered after two failures; `_boot_loader=grub` at once',
+    sources: ['seen with the packages of Debian 12 and 13'],
+    match: { architectures: [22] },
+  },
+  {
     id: 'raspberry-pi',
     who: 'Raspberry Pi, boot ROM',
     differs: 'says that it is an x86 BIOS (architecture 0), and loads its own files by TFTP, no PXE loader',

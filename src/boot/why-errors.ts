@@ -50,6 +50,13 @@ export const ERROR_RULES: readonly ErrorRule[] = [
       'Name iPXE under [loaders], or nothing, so that it is found: PXELINUX and syslinux.efi need files beside them, and know no script of muster. A node on which iPXE fails: `_boot_loader=grub`.',
   },
   {
+    name: 'kernel-for-other-processor',
+    stage: 'script',
+    says: /^the kernel of the boot config .* is for /,
+    remedy: () =>
+      'Give it a boot config whose kernel, initramfs and image are for its processor: `_boot_config` on the node, or on a group of such machines.',
+  },
+  {
     name: 'nothing-to-boot',
     stage: 'script',
     says: /./,

@@ -236,5 +236,7 @@ function say(verdict: Verdict, rule: string, cause: string, remedy?: string, evi
 
 function sentence(text: string): string {
   const plain = text.trim();
-  return `${plain.charAt(0).toUpperCase()}${plain.slice(1)}${/[.!?]$/.test(plain) ? '' : '.'}`;
+  // iPXE and iSCSI are names.
+  const first = /^i[A-Z]/.test(plain) ? 'i' : plain.charAt(0).toUpperCase();
+  return `${first}${plain.slice(1)}${/[.!?]$/.test(plain) ? '' : '.'}`;
 }

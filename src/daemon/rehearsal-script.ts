@@ -4,7 +4,9 @@ import { commandLine } from '../boot/install.ts';
 import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { BootPlan, PlannedFile } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
+import type { LoaderName } from '../config-values.ts';
 import { kickstartProblem } from '../http/installer-routes.ts';
+import { kernelProblem } from '../http/kernel-problem.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
 import { GRUB, IPXE, readScripts } from '../http/script-language.ts';
 import { sessionUrl, sessionValues } from '../http/session-values.ts';
@@ -23,7 +25,7 @@ const LEAST = (): number => 0;
 export async function rehearseScript(
   ports: BootPlanePorts,
   { uid, value }: Entry<'node'>,
-  { isGrub, mayAsk }: { isGrub: boolean; mayAsk: boolean },
+  { isGrub, mayAsk, arch }: { isGrub: boolean; mayAsk: boolean; arch: LoaderName | undefined },
 ): Promise<{ stages: RehearsedStage[]; plan?: BootPlan }> {
   const language = isGrub ? GRUB : IPXE;
   const head = ports.head(value.ip);
@@ -35,7 +37,7 @@ export async function rehearseScript(
       `${url}: 403: ${asked.name} asked for a script without a DHCP exchange of booting firmware before it`,
     );
   const scripts = await readScripts(ports.template, language);
-  const unanswered = await kickstartProblem(ports, uid);
+  const unanswered = (await kickstartProblem(ports, uid)) ?? (await kernelProblem(ports, uid, arch));
   const answer = unanswered === undefined ? ports.plan(uid) : { refusal: unanswered };
   if ('refusal' in answer) {
     const text = language.renderRefusal(scripts.get(language.refused) ?? '', asked.name, answer.refusal, LEAST);

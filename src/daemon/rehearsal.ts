@@ -6,6 +6,7 @@ import { FIRMWARES, type Firmware, type RehearsedStage } from '../admin/contract
 import type { RehearsalAccess, RehearsalQuestion } from '../admin/rehearsal.ts';
 import type { Boot } from '../boot/boot.ts';
 import { clusterDirectory } from '../boot/cluster-directory.ts';
+import { identify } from '../boot/identify.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
 import { GRUB_FILES } from '../boot/loaders.ts';
 import type { Context } from '../dhcp/exchange.ts';
@@ -82,7 +83,9 @@ export async function rehearse(
   if (!node || stages.some(({ result }) => result === 'refused')) return ended(stages, true);
   const granted = [...(firmware ?? []), ...(ipxe ?? [])].some(({ answer }) => 'grant' in answer && answer.grant);
   const mayAsk = granted || state.boots.mayMint(node.uid);
-  const scripts = await rehearseScript(ports, node, { isGrub, mayAsk });
+  const asking = identify({ architectures: [machine.architecture], ipxeOptions: false });
+  const arch = asking.kind === 'firmware' ? asking.arch : undefined;
+  const scripts = await rehearseScript(ports, node, { isGrub, mayAsk, arch });
   stages.push(...scripts.stages);
   if (!scripts.plan) return ended(stages, true);
   stages.push(...rehearseRoot(ports, scripts.plan, node, state.governor.list().length));

@@ -328,7 +328,8 @@ function noteOf(stage: Stage, request: Request, node: BootNode, target: BootTarg
   if (target.kind !== 'tftp' && target.kind !== 'http') return noted;
   const loader = decodeURIComponent(fileOf(target).split('/').at(-1) ?? '');
   const why = target.instead === undefined ? '' : `, because ${target.instead} was fetched and never spoke`;
-  return { ...noted, detail: `${noted.detail}${why}`, loader };
+  const wanted = node.loader !== undefined;
+  return { ...noted, detail: `${noted.detail}${why}`, loader, ...(wanted && { loaderWanted: true }) };
 }
 
 function fileOf(target: BootTarget): string {

@@ -228,7 +228,7 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
       const code = /^[\w-]{1,16}$/.exec(request.params.code)?.[0].replace(/^0x/, '') ?? '';
       // The head knows more than iPXE when its own storage is at fault.
       const own = boot.events.findLast(event => event.stage === 'kernel' && event.error?.startsWith('the head'))?.error;
-      const error = `iPXE could not get kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}${own ? `: ${own}` : ''}`;
+      const error = `iPXE could not get or start kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}${own ? `: ${own}` : ''}`;
       ports.boots.note({ stage: 'kernel', session, peer: peerOf(request), error });
       ports.log.warn({ node: plan.node.name }, error);
       return text(reply, 200, 'ok\n');

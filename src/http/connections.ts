@@ -12,11 +12,15 @@ const REQUEST_MS = 60_000;
  * connection that is closed over that is one more to be made. Milliseconds.
  */
 const HEADERS_MS = 30_000;
+/** Less than a machine takes to start anew, and long enough for what the kernel still has to send. Milliseconds. */
+const GRUB_IDLE_MS = 10_000;
 
 export interface ConnectionBounds {
   /** Connections of one address at the same time; any number when absent. */
   perPeer?: number;
   headersMs?: number;
+  /** How long a connection of GRUB may be idle, in milliseconds. */
+  grubIdleMs?: number;
   /** Told of the addresses whose connections are closed. */
   refused?: (peer: string) => void;
 }
@@ -35,8 +39,12 @@ export function serverOptions({ headersMs = HEADERS_MS }: ConnectionBounds = {})
 }
 
 /** Counts connections by peer from now on, and closes those beyond the bound. */
-export function boundConnections(server: Server, { perPeer, refused = () => {} }: ConnectionBounds): void {
+export function boundConnections(
+  server: Server,
+  { perPeer, grubIdleMs = GRUB_IDLE_MS, refused = () => {} }: ConnectionBounds,
+): void {
   server.setTimeout(IDLE_MS);
+  resetGrub(server, grubIdleMs);
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBroken(error, socket));
   if (perPeer === undefined) return;
   const counts = new Map<string, number>();
@@ -54,6 +62,23 @@ export function boundConnections(server: Server, { perPeer, refused = () => {} }
       if (left === 0) counts.delete(peer);
       else counts.set(peer, left);
     });
+  });
+}
+
+/**
+ * GRUB numbers its ports from 21550 at each start, leaves most connections open, and answers nothing on one it has left. Closed in
+ * order, such a connection stays in the kernel for minutes, and the SYN of the node's next boot, from the same port, falls on it: GRUB
+ * then waits 20 s for each file. So its connections are reset, once it has what it asked for.
+ */
+function resetGrub(server: Server, idleMs: number): void {
+  const known = new WeakSet<Socket>();
+  server.on('request', ({ headers, socket }, response) => {
+    if (!headers['user-agent']?.startsWith('GRUB ')) return;
+    response.once('finish', () => socket.setTimeout(idleMs));
+    if (known.has(socket)) return;
+    known.add(socket);
+    // Before the server's own listeners, which close it in order
+    for (const event of ['end', 'timeout']) socket.prependOnceListener(event, () => socket.resetAndDestroy());
   });
 }
 

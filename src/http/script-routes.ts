@@ -4,6 +4,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { readsOverIscsi } from '../boot/iscsi-access.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { kickstartProblem, type Refuse } from './installer-routes.ts';
+import { kernelProblem } from './kernel-problem.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { peerOf, text } from './replies.ts';
 import { type Language, readScripts } from './script-language.ts';
@@ -29,7 +30,9 @@ export async function answerScript(
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
   const scripts = await readScripts(ports.template, language);
-  const unanswered = await kickstartProblem(ports, node.uid);
+  const unanswered =
+    (await kickstartProblem(ports, node.uid)) ??
+    (await kernelProblem(ports, node.uid, ports.boots.current(node.uid)?.arch));
   if (await hasLeft(request)) {
     // In a storm a request lies unread until its node has given up and asked again: a session for it would end the one the node has
     request.raw.socket.destroy();

@@ -59,6 +59,12 @@ export async function inImage(tree: string, argv: readonly string[], options: Ch
       });
       if (result.status === NOT_READY && /^(mount|sh|mkdir|cp|ln):/m.test(result.stderr))
         throw new MusterError('tool-failed', `The image could not be made ready for programs: ${result.stderr.trim()}`);
+      // chroot's status for a program that cannot be run
+      if (result.status === 126 && !options.beside && /Exec format error/.test(result.stderr))
+        throw new MusterError(
+          'image-lacks',
+          "The image's programs are for another processor than this machine's: work on it where its own processor is, or install qemu-user-static here.",
+        );
       return result;
     } finally {
       await uncoverFiles(root, covers);

@@ -22,11 +22,17 @@ function sizeWords(bytes: number): string {
 
 /**
  * Files that loaders look for and do without: their absence is no failed boot. iPXE asks for `autoexec.ipxe`, shim for
- * its revocations and certificates.
+ * its revocations and certificates, U-Boot for its own script and for a device tree (a folder or a file below `dtb/`).
  */
-const OPTIONAL = [/^autoexec\.ipxe$/, /^revocations.*\.efi$/, /^shim_certificate.*\.efi$/];
+const OPTIONAL = [
+  /^autoexec\.ipxe$/,
+  /^revocations.*\.efi$/,
+  /^shim_certificate.*\.efi$/,
+  /^boot\.scr(\.uimg)?$/,
+  /^dtb$|\.dtb$/,
+];
 
 export function isOptional(file: string): boolean {
-  const base = file.replaceAll('\\', '/').split('/').at(-1) ?? '';
+  const base = file.replaceAll('\\', '/').replace(/\/+$/, '').split('/').at(-1) ?? '';
   return OPTIONAL.some(pattern => pattern.test(base));
 }

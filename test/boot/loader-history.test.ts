@@ -33,6 +33,12 @@ test('one that worked is kept, and what was before it does not count', t => {
   t.is(loaderAfter([...boots, failed('ipxe.efi'), failed('ipxe.efi')], FILES), 'grub.efi');
 });
 
+test('a loader that an administrator chose is no sign that the others fail, nor that they work', t => {
+  const wanted = { ...worked('grub.efi'), loaderWanted: true };
+  t.is(loaderAfter([wanted, wanted], FILES), 'snponly.efi');
+  t.is(loaderAfter([worked('ipxe.efi'), { ...failed('grub.efi'), loaderWanted: true }, wanted], FILES), 'ipxe.efi');
+});
+
 test('a boot that never fetched its loader says nothing about it, and the boot under way does not count', t => {
   const silent = boot('snponly.efi', 'offered', 'addressed');
   t.is(loaderAfter([silent, silent, silent], FILES), 'snponly.efi');

@@ -37,7 +37,24 @@ test('a missing loader is refused with what to install and which key to set', t 
   const target = targetFor(firmware('tftp', 'efi-arm64'), LOADERS, PLANE);
   t.true(target.kind === 'refused');
   if (target.kind === 'refused')
-    t.regex(target.refusal, /the label; install the distribution's iPXE package.*loaders\.efi-arm64/);
+    t.regex(
+      target.refusal,
+      /the label; install iPXE \(.*Debian 13.*\) or GRUB.*grub-efi-arm64-bin.*loaders\.efi-arm64/,
+    );
+});
+
+test('where there is no iPXE for a firmware, GRUB takes its place', t => {
+  const has = (file: string) => file === 'grub-arm64.efi';
+  t.deepEqual(targetFor(firmware('tftp', 'efi-arm64'), LOADERS, PLANE, { has }), {
+    kind: 'tftp',
+    file: 'grub-arm64.efi',
+  });
+  t.deepEqual(targetFor(firmware('http', 'http-efi-arm64'), LOADERS, PLANE, { has }), {
+    kind: 'http',
+    url: 'http://10.54.0.1:8080/boot/v1/loader/grub-arm64.efi',
+  });
+  const wanted = targetFor(firmware('tftp', 'efi-arm64'), LOADERS, PLANE, { wants: 'grub' });
+  t.true(wanted.kind === 'refused' && /grub-efi-arm64-bin/.test(wanted.refusal) && !/amd64/.test(wanted.refusal));
 });
 
 test('no package has an x86 UEFI loader for Debian: only the key is named', t => {

@@ -103,6 +103,13 @@ test("GRUB's scripts: every placeholder is filled, and no word of the command li
     if (name === 'netboot.grub')
       t.true(script.includes(`'enforcing=0' 'a="b' 'c"' 'd=$x' ''\\''e'\\''' 'f;g'`), script);
     if (name === 'refused.grub') t.regex(script, /cannot boot: a 'b' 'c"/);
+    // GRUB goes on behind a failed command: a kernel without its initramfs would be started, and panic.
+    t.notRegex(script, /^(linux|initrd|boot)\b/m, name);
+    if (name === 'netboot.grub' || name === 'live.grub')
+      t.regex(
+        script,
+        /^if linux .* ; then\n(?: .*\n)*? {2}if initrd .* ; then\n {4}boot\n(?: .*\n)*? {4}reboot\n {2}fi\nfi\n/m,
+      );
   }
 });
 

@@ -119,6 +119,11 @@ const ERRORS: readonly (readonly [string, Stage, string])[] = [
   ['kernel-and-initramfs-differ', 'root', 'the image cannot be mounted: it is no squashfs that this kernel knows'],
   ['initramfs-lacks-part', 'image', 'this initramfs does not know the boot style live; it knows: rwram'],
   [
+    'kernel-for-other-processor',
+    'script',
+    "the kernel of the boot config Compute is for x86, and the node's firmware for 64-bit ARM",
+  ],
+  [
     'image-not-bootable',
     'root',
     'the image Img has no /sbin/init; install systemd-sysv (Debian) or systemd (RHEL) into it',
@@ -129,7 +134,7 @@ const ERRORS: readonly (readonly [string, Stage, string])[] = [
   [
     'head-cannot-read',
     'kernel',
-    "iPXE could not get kernel and initramfs in five tries: the head's stored initramfs has 0 of 9 bytes",
+    "iPXE could not get or start kernel and initramfs in five tries: the head's stored initramfs has 0 of 9 bytes",
   ],
   ['download-stopped', 'image', 'gave up the download at 5 of 10 bytes: nothing came for 3600 s'],
   ['out-of-space-on-node', 'image', 'it has no room for the image of 70 MiB'],
@@ -141,7 +146,7 @@ test('every error that has a rule is named by it, with a remedy', t => {
     t.is(found.rule, rule, error);
     t.is(found.verdict, 'failed');
     t.truthy(found.remedy);
-    t.regex(found.cause, /^[A-Z].*\.$/);
+    t.regex(found.cause, /^(?:[A-HJ-Z]|I(?!PXE|SCSI)|iPXE|iSCSI).*\.$/);
   }
   t.deepEqual([...new Set(ERRORS.map(([rule]) => rule))].sort(), ERROR_RULES.map(({ name }) => name).sort());
 });

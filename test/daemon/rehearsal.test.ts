@@ -274,6 +274,9 @@ test('what an update would change, a node that is not known, and one that is ref
   const refusal = await daemon.run('scyld-bootctl', 'explain', 'n1', '--clear', '_boot_style', '--update', 'image=');
   t.is(refusal.status, 1);
   t.regex(refusal.stdout, /refused: .*the boot config Compute has no image/);
+  const arm = await daemon.run('muster', 'boot', 'explain', 'n1', '--arch', 'arm64');
+  t.is(arm.status, 1);
+  t.regex(arm.stdout, /the kernel of the boot config Compute is for x86, and the node's firmware for 64-bit ARM/);
   const stranger = await daemon.run('muster', 'boot', 'explain', '52:54:00:00:00:99');
   t.regex(stranger.stdout, /52:54:00:00:00:99 is no node's: it is ignored/);
   t.is((await daemon.run('muster', 'cluster', 'update', 'accept_new_nodes=true')).status, 0);

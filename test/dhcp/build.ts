@@ -123,6 +123,11 @@ export function captured(name: string): Buffer {
   return Buffer.from(readFileSync(join(FIXTURES, `${name}.hex`), 'latin1').replaceAll('\n', ''), 'hex');
 }
 
+/** What tcpdump says of it. */
+export function capturedText(name: string): string {
+  return readFileSync(join(FIXTURES, `${name}.txt`), 'utf8');
+}
+
 export function capturedNames(): string[] {
   return readdirSync(FIXTURES)
     .filter(file => file.endsWith('.hex'))

@@ -324,7 +324,9 @@ test('_boot_loader=grub: GRUB in place of iPXE, also for iPXE in a ROM; refused 
   const directory = directoryOf({ ...node, loader: 'grub' });
   const served = new Map([['grub-x86_64.efi', '/l/grub-x86_64.efi']]);
   const context = contextOf({ directory, served });
-  t.is(replyTo(message({}, [DISCOVER, ...FIRMWARE]), context).reply.file, 'grub-x86_64.efi');
+  const offered = replyTo(message({}, [DISCOVER, ...FIRMWARE]), context);
+  t.is(offered.reply.file, 'grub-x86_64.efi');
+  t.like(offered.note, { loader: 'grub-x86_64.efi', loaderWanted: true });
   const url = 'http://10.54.0.1:8080/boot/v1/loader/grub-x86_64.efi';
   t.is(replyTo(message({}, [DISCOVER, ...IPXE]), context).reply.file, url);
   const result = ask(message({}, [DISCOVER, ...FIRMWARE]), contextOf({ directory }));

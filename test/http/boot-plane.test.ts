@@ -232,6 +232,25 @@ test('a node without a plan gets a script that says why, and the reason is on it
   t.regex((boot && timelineOf(boot).reason) ?? '', /script: the boot config DefaultBoot has no kernel/);
 });
 
+test('a kernel for another processor is refused before anything is fetched, on the screen and on the timeline', async t => {
+  const { script, boots, node, folder } = await plane(t);
+  const arm = Buffer.alloc(1000);
+  arm.write('ARM\x64', 56, 'latin1');
+  writeFileSync(join(folder, DIGEST.kernel), arm);
+  boots.note({ stage: 'ipxe', node: node.uid, arch: 'efi64' });
+  t.regex(
+    await script(),
+    /echo n0 the kernel of the boot config DefaultBoot is for 64-bit ARM, and the node's firmware for x86$/m,
+  );
+  const boot = boots.current(node.uid);
+  t.regex(
+    (boot && timelineOf(boot).reason) ?? '',
+    /script: the kernel of the boot config DefaultBoot is for 64-bit ARM/,
+  );
+  boots.note({ stage: 'ipxe', node: node.uid, arch: 'efi-arm64' });
+  t.regex(await script(), /^kernel /m);
+});
+
 test('a running system cannot make itself a session', async t => {
   const { port, clock } = await plane(t);
   clock.now += 10 * 60_000;

@@ -53,6 +53,17 @@ test.serial('the usual mounts are there, and nowhere else; the image stays as it
   for (const name of ['proc', 'sys', 'dev', 'run']) t.deepEqual(readdirSync(join(root, name)), []);
 });
 
+test.serial('an image for another processor is named as one', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const root = tree(t);
+  const shell = Buffer.from(readFileSync('/bin/busybox').subarray(0, 4096));
+  // e_machine, of which there is no such number
+  shell.writeUInt16LE(0xfeed, 18);
+  rmSync(join(root, 'usr/bin/sh'));
+  writeFileSync(join(root, 'usr/bin/sh'), shell, { mode: 0o755 });
+  await t.throwsAsync(inImage(root, ['/bin/sh', '-c', 'true']), { message: /are for another processor/ });
+});
+
 test.serial("what root in the image does to devices and kernel settings does not reach this machine's", async t => {
   if (!requireAll(t, NEEDS)) return;
   const root = tree(t);
