@@ -50,9 +50,10 @@ export function kernelFindings(
     );
   }
   const isMany = addressed > MANY;
-  if (isMany && backlog !== undefined && backlog < BACKLOG) {
+  const wanted = powerOfTwo(Math.max(BACKLOG, addressed));
+  if (isMany && backlog !== undefined && backlog < wanted) {
     const text = `Only ${backlog} connections may wait for musterd (net.core.somaxconn), and ${addressed} nodes may come at once.`;
-    findings.push(say('warn', text, remedy([['net.core.somaxconn', BACKLOG]], RESTART)));
+    findings.push(say('warn', text, remedy([['net.core.somaxconn', wanted]], RESTART)));
   }
   if (isMany && receiveBuffer !== undefined && receiveBuffer < RECEIVE_BUFFER) {
     const text = `A socket keeps at most ${receiveBuffer} bytes of requests (net.core.rmem_max), and ${addressed} nodes may ask at once.`;

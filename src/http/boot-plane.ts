@@ -38,10 +38,10 @@ const GRACE_MS = 15_000;
 /** What was cut off after that is still noted, before the store that keeps it is closed. Milliseconds. */
 const NOTED_MS = 2_000;
 /**
- * Connections that wait to be taken: all nodes of a machine room come in one second, and the first packet of one that finds no room is
- * dropped, which costs the node a second (RFC 6298 §2.1). The kernel bounds it by net.core.somaxconn, which is the same.
+ * Connections that wait to be taken: all nodes of a machine room come in one second, and one that finds no room loses a second at its first
+ * packet (RFC 6298 §2.1), or its connection at a later one. The kernel bounds it by net.core.somaxconn, of which the doctor speaks.
  */
-const BACKLOG = 4096;
+const BACKLOG = 65_535;
 
 export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: number; close(): Promise<void> }> {
   const underWay = new UnderWay();

@@ -81,6 +81,8 @@ async function oneStorm(storm: Storm): Promise<{ result: Result; memory: number 
   try {
     await pair.open(`${HEAD}/16`, '10.54.250.1/16');
     await layRoutes(pair);
+    // As docs/network.md says for so many nodes
+    await runOk(...pair.words(pair.head, ['sysctl', '-qw', 'net.core.somaxconn=16384']));
     await prepare(pair, folder, storm);
     await shape(pair, storm);
     server = await start(pair, folder);

@@ -10,7 +10,11 @@ const lines = (text = ''): string[] => text.split('\n').slice(1);
 const TABLE: [string, Parameters<typeof kernelFindings>, { verdict: string; text: RegExp; sysctl?: string[] }[]][] = [
   ['nobody could say how many nodes', [undefined, LINUX], [{ verdict: 'skip', text: /Only a running musterd/ }]],
   ['a small cluster', [nodes(100), LINUX], [{ verdict: 'ok', text: /wide enough for 100 nodes/ }]],
-  ['a large one, set up for it', [nodes(10_000), WIDE], [{ verdict: 'ok', text: /for 10000 nodes/ }]],
+  [
+    'a large one, set up for it',
+    [nodes(10_000), { ...WIDE, backlog: 16_384 }],
+    [{ verdict: 'ok', text: /for 10000 nodes/ }],
+  ],
   [
     'exactly four fifths of the neighbour table',
     [nodes(300, 240), { ...WIDE, neighbours: 300 }],
@@ -29,7 +33,7 @@ const TABLE: [string, Parameters<typeof kernelFindings>, { verdict: string; text
   ],
   [
     'five thousand nodes: the values of docs/network.md',
-    [nodes(5000), { ...WIDE, neighbours: 1024 }],
+    [nodes(5000), { ...WIDE, neighbours: 1024, backlog: 8192 }],
     [
       {
         verdict: 'warn',
@@ -40,8 +44,13 @@ const TABLE: [string, Parameters<typeof kernelFindings>, { verdict: string; text
   ],
   [
     'nodes behind relay agents are nobody here whom the kernel must remember',
-    [nodes(5000, 200), { ...WIDE, neighbours: 1024 }],
+    [nodes(5000, 200), { ...WIDE, neighbours: 1024, backlog: 8192 }],
     [{ verdict: 'ok', text: /5000/ }],
+  ],
+  [
+    'more nodes than connections may wait',
+    [nodes(10_000), WIDE],
+    [{ verdict: 'warn', text: /^Only 4096 .*10000 nodes/, sysctl: ['net.core.somaxconn = 16384'] }],
   ],
   [
     'Linux as it comes, an older one',
