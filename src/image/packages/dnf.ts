@@ -45,7 +45,7 @@ export const dnf: PackageManager = {
         true,
       ),
     );
-    if (first.status !== 0) throw failure(`${program} of this machine`, first);
+    if (first.status !== 0) throw dnfFailure(`${program} of this machine`, first, recipe.sources);
     progress.say('...initialized.');
 
     progress.say('Installing core packages...');
@@ -102,7 +102,7 @@ async function core(
       result = await progress.timed(async () => ask(root, [...rest, ...only], ports, true));
       if (/Nothing to do|Unable to find a match|No match for argument/.test(result.stderr + result.stdout)) continue;
     }
-    if (result.status !== 0) throw failure('dnf of this machine', result);
+    if (result.status !== 0) throw dnfFailure('dnf of this machine', result, recipe.sources);
   }
 }
 
@@ -119,7 +119,7 @@ async function change(root: string, action: string, packages: readonly string[],
   const program = own ?? (await headProgram());
   const words = own ? [own, action, ...packages] : [program, '--installroot', root, action, ...packages];
   const result = await ports.progress.timed(async () => ask(root, words, ports, own === undefined));
-  if (result.status !== 0) throw failure(own ? `${own} in the image` : `${program} of this machine`, result);
+  if (result.status !== 0) throw dnfFailure(own ? `${own} in the image` : `${program} of this machine`, result);
 }
 
 async function ask(root: string, words: readonly string[], ports: Ports, beside: boolean): Promise<RunResult> {
@@ -157,14 +157,24 @@ async function headProgram(): Promise<string> {
   throw new MusterError('tool-missing', "The program 'dnf' is not installed; install the package dnf.");
 }
 
+/** A package that no mirror of its repository has, or has whole. dnf does not say which repository. */
+const NOT_HAD = /^\s*(\S+): Cannot download, all mirrors were already tried/m;
+
 /** The repository that is to blame is said first: dnf's last words are seldom the reason. */
-function failure(what: string, result: RunResult): MusterError {
+export function dnfFailure(what: string, result: RunResult, sources: Recipe['sources'] = []): MusterError {
   const found = UNREACHED.exec(result.stderr + result.stdout);
   if (!found) {
     const unsigned = /^.*(?:is not signed|GPG check FAILED|Public key for .* is not installed).*$/m.exec(
       `${result.stderr}\n${result.stdout}`,
     );
     const words = unsigned ? `${unsigned[0].trim()}; ` : '';
+    const lost = unsigned ? undefined : NOT_HAD.exec(`${result.stderr}\n${result.stdout}`)?.[1];
+    if (lost !== undefined) {
+      const [name, ...more] = sources.map(source => source.name);
+      const whose = name === undefined ? 'A repository' : `The repository ${[name, ...more].join(' or ')}`;
+      const hint = `Its mirror is damaged, or being renewed: try again later, or another mirror: muster repo -i ${name ?? 'NAME'} update urls=URL`;
+      return new MusterError('tool-failed', `${whose} lists ${lost}, and does not have it whole.`, { hint });
+    }
     return toolFailed(what, { ...result, stderr: words + (result.stderr || result.stdout) });
   }
   const why = /^\s*- (.*)$/m.exec(result.stderr)?.[1] ?? /^Error: (.*)$/m.exec(result.stderr)?.[1] ?? '';
