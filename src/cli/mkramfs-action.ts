@@ -5,6 +5,7 @@ import type { Changed, Shown, UploadReference } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { againAsRoot, isRoot } from './as-root.ts';
 import { printChanged } from './differences.ts';
+import { outliveReader } from './outputs.ts';
 import type { Action, Context } from './table.ts';
 
 export const mkramfsRun: Action = {
@@ -42,12 +43,15 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
   const { makeInitramfs } = await import('../image/mkramfs.ts');
   const { unpackImage } = await import('../image/unpack.ts');
   const { fetchImage, remoteImage } = await import('./modimg/head-images.ts');
+  const { interruptible } = await import('./modimg/interrupt.ts');
   const { openSession } = await import('./modimg/session.ts');
   process.umask(0o022);
+  outliveReader();
   const session = await openSession(context);
   const { client, progress, workspace } = session;
   const work = await workspace.work(`boot config ${config.name}, mkramfs`);
-  try {
+  return interruptible(async interrupt => {
+    interrupt.outcome = `the boot config ${config.name} is as it was`;
     const image = await remoteImage(client, String(config['image']));
     const local = await workspace.find(image.uid);
     let file = join(work.folder, 'image');
@@ -60,10 +64,11 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
     await progress.measured(async onProgress => unpackImage({ file, root, onProgress }));
     const made = await makeInitramfs({ root, outDir: work.folder, onStep: progress.say, ...(kver && { kver }) });
     const body = { kernel: await send(client, made.kernel), initramfs: await send(client, made.initramfs) };
-    printChanged(context, await client.call<Changed>('PATCH', '/api/v1/bootconfigs', { id: config.uid }, body));
-  } finally {
-    await work.close();
-  }
+    const changed = await interrupt.hold(`the boot config ${config.name} has its new kernel and initramfs`, async () =>
+      client.call<Changed>('PATCH', '/api/v1/bootconfigs', { id: config.uid }, body),
+    );
+    printChanged(context, changed);
+  }, work.close);
 }
 
 async function send(client: AdminClient, file: string): Promise<UploadReference> {

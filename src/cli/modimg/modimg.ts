@@ -4,12 +4,13 @@ import { relabel, selinuxContexts } from '../../image/selinux.ts';
 import type { Local } from '../../image/workspace/manifest.ts';
 import { againAsRoot, isRoot } from '../as-root.ts';
 import { isForPrograms, printData } from '../listing.ts';
+import { outliveReader } from '../outputs.ts';
 import { isInteractive } from '../questions.ts';
 import type { Context } from '../table.ts';
 import { type Change, changesOf, requireFiles } from './changes.ts';
 import { capturedTree, createTree, importedTree, requireFreeName } from './create.ts';
 import { isKept, isUploaded, keepTree, placeOf, requireThawed, sayChanges, sayLocal, uploadLocal } from './finish.ts';
-import { Interrupted, interruptible } from './interrupt.ts';
+import { interruptible } from './interrupt.ts';
 import type { Wanted } from './options.ts';
 import { queryImage } from './query.ts';
 import { printReport } from './report.ts';
@@ -23,6 +24,7 @@ export async function modimg(context: Context, wanted: Wanted): Promise<number> 
   await requireFiles(wanted);
   if (context.given.dryRun) return sayPlan(context, wanted);
   if (worksOnTree(wanted) && !isRoot()) return againAsRoot(context, 'modimg');
+  outliveReader();
   const session = await openSession(context);
   if (wanted.delete) return deleteLocal(session, wanted);
   const name =
@@ -30,12 +32,6 @@ export async function modimg(context: Context, wanted: Wanted): Promise<number> 
   const lock = await session.workspace.lock(name);
   try {
     return worksOnTree(wanted) ? await changeImage(session, wanted, name) : await useImage(session, wanted);
-  } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    await lock.release();
-    process.stderr.write(`${error.message}\n`);
-    // A transfer that is under way has nowhere to go any more.
-    process.exit(error.status);
   } finally {
     await lock.release();
   }
