@@ -1,6 +1,6 @@
 // Steps that unpack and change images need root: an administrator's command is run again by sudo, in his own workspace.
 import { existsSync, realpathSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { MusterError } from '../errors.ts';
 import { run } from '../process/run.ts';
 import type { Context } from './table.ts';
@@ -16,7 +16,7 @@ export async function againAsRoot({ socket, typed }: Context, what: string): Pro
       `${what} unpacks an image and runs programs inside it: become root, or install sudo.`,
     );
   const { workspace } = userSettings();
-  const home = process.env['HOME'] || homedir();
+  const home = process.env['HOME'] || userInfo().homedir;
   const names = [`MUSTER_WORKSPACE=${workspace}`, `MUSTER_SOCKET=${socket}`, `HOME=${home}`];
   // Not this process's own words: what runs may be one step of `add-boot-config`. Nor its name, which may be a word (`scyld-modimg`).
   const argv = ['--', 'env', ...names, process.execPath, realpathSync(process.argv[1] ?? ''), ...typed];

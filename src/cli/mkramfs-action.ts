@@ -44,6 +44,7 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
   const { unpackImage } = await import('../image/unpack.ts');
   const { fetchImage, remoteImage } = await import('./modimg/head-images.ts');
   const { interruptible } = await import('./modimg/interrupt.ts');
+  const { noRoom } = await import('../image/workspace/workspace.ts');
   const { openSession } = await import('./modimg/session.ts');
   process.umask(0o022);
   outliveReader();
@@ -68,7 +69,9 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
       client.call<Changed>('PATCH', '/api/v1/bootconfigs', { id: config.uid }, body),
     );
     printChanged(context, changed);
-  }, work.close);
+  }, work.close).catch((error: unknown) => {
+    throw noRoom(workspace.folder, error);
+  });
 }
 
 async function send(client: AdminClient, file: string): Promise<UploadReference> {

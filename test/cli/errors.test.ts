@@ -289,6 +289,29 @@ const wrongs: Wrong[] = [
     status: 2,
     says: 'ERROR: --compress must be one of zstd, xz, lz4, gzip.\n',
   },
+  { line: 'muster modimg ls nosuch', status: 4, says: 'ERROR: No image found for ID=nosuch, neither in the workspace' },
+  {
+    line: 'muster modimg nosuch',
+    status: 2,
+    says: /no action 'nosuch'\.\nThere is list\. See /,
+  },
+  // What a script's variable that is not set leaves.
+  {
+    line: 'muster modimg --create "$NO" --set-name X',
+    status: 2,
+    says: 'ERROR: --create is followed by an empty word',
+  },
+  {
+    line: 'muster modimg --import "$NO" --set-name X',
+    status: 2,
+    says: 'ERROR: --import is followed by an empty word',
+  },
+  { line: 'muster modimg -i Img --install "$NO"', status: 2, says: 'ERROR: --install is followed by an empty word' },
+  { line: 'muster modimg -i Img --install ,', status: 2, says: 'ERROR: --install names no package.\n' },
+  { line: 'muster modimg -i Img --compress xz --upload', status: 2, says: 'ERROR: --compress is for an image that is' },
+  { line: 'muster modimg --import . --set-name X', status: 2, says: /holds the folder that it is to be copied into/ },
+  { line: 'HOME=x muster modimg ls', status: 5, says: "ERROR: HOME must be an absolute path: 'x/.scyldcw/workspace'" },
+  { line: 'MUSTER_WORKSPACE=x muster modimg ls', status: 5, says: 'ERROR: MUSTER_WORKSPACE must be an absolute path' },
   { line: 'muster image diff Img', status: 2, says: 'ERROR: The image Img has no parent to compare it with' },
   {
     line: 'muster add-boot-config',

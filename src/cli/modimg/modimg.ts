@@ -1,7 +1,8 @@
 // `muster modimg`: images made and changed in a local copy. The steps in their order; each is announced, and nothing half is kept.
 import { elapsedText } from '../../image/progress.ts';
 import { relabel, selinuxContexts } from '../../image/selinux.ts';
-import type { Local } from '../../image/workspace/manifest.ts';
+import { isOvertaken, type Local } from '../../image/workspace/manifest.ts';
+import { noRoom } from '../../image/workspace/workspace.ts';
 import { againAsRoot, isRoot } from '../as-root.ts';
 import { isForPrograms, printData } from '../listing.ts';
 import { outliveReader } from '../outputs.ts';
@@ -9,7 +10,17 @@ import { isInteractive } from '../questions.ts';
 import type { Context } from '../table.ts';
 import { type Change, changesOf, requireFiles } from './changes.ts';
 import { capturedTree, createTree, importedTree, requireFreeName } from './create.ts';
-import { isKept, isUploaded, keepTree, placeOf, requireThawed, sayChanges, sayLocal, uploadLocal } from './finish.ts';
+import {
+  isKept,
+  isUploaded,
+  keepTree,
+  overtaken,
+  placeOf,
+  requireThawed,
+  sayChanges,
+  sayLocal,
+  uploadLocal,
+} from './finish.ts';
 import { interruptible } from './interrupt.ts';
 import type { Wanted } from './options.ts';
 import { queryImage } from './query.ts';
@@ -32,6 +43,8 @@ export async function modimg(context: Context, wanted: Wanted): Promise<number> 
   const lock = await session.workspace.lock(name);
   try {
     return worksOnTree(wanted) ? await changeImage(session, wanted, name) : await useImage(session, wanted);
+  } catch (error) {
+    throw noRoom(session.workspace.folder, error);
   } finally {
     await lock.release();
   }
@@ -122,7 +135,11 @@ async function changeImage(session: Session, wanted: Wanted, name: string): Prom
   const ask = isInteractive();
   const remote = remotes?.find(one => one.name === name || one.uid === wanted.id);
   // What would be refused at the end is refused before hours of work.
-  if (remote && wanted.upload && (wanted.setName ?? name) === name) requireThawed(remote);
+  if (remote && wanted.upload && (wanted.setName ?? name) === name) {
+    requireThawed(remote);
+    const own = wanted.id === undefined || wanted.freshen ? undefined : await workspace.find(name);
+    if (own && !ask && !wanted.overwrite && isOvertaken(own, remote)) throw overtaken(own);
+  }
   if (wanted.setName !== undefined && wanted.id === undefined) await requireFreeName(session, wanted, ask);
   const changes = changesOf(wanted);
   const work = await workspace.work(`image ${name}, ${what(wanted, changes)}`);

@@ -109,6 +109,9 @@ export function readModimg(given: Given): Wanted {
   const list = (name: string): string[] => [options[name] ?? []].flat().map(String);
   const packages = (name: string): string[] => list(name).flatMap(value => value.split(/[,\s]+/).filter(Boolean));
   const files = list('copyin');
+  // An empty word is nearly always a variable of a script that is not set.
+  for (const { step, flags } of STEPS)
+    if (list(step).some(value => value.trim() === '')) throw bad(`--${step} is followed by an empty word: ${flags}.`);
   const wanted: Wanted = {
     id: given.ids[0],
     all: given.all,
@@ -131,6 +134,8 @@ export function readModimg(given: Given): Wanted {
     overwrite: options['overwrite'] === true,
     compression: (text('compress') as Compression | undefined) ?? 'zstd',
   };
+  for (const step of ['install', 'uninstall'] as const)
+    if (steps.includes(step) && wanted[step].length === 0) throw bad(`--${step} names no package.`);
   checkPackages([...wanted.install, ...wanted.uninstall]);
   for (const { to } of wanted.copyin)
     if (!to.startsWith('/')) throw bad(`--copyin: '${to}' must be a path in the image, beginning with '/'.`);
@@ -163,6 +168,8 @@ function check({ options, ids, all }: Given, steps: readonly string[]): void {
     throw bad(
       "--set-name names a new or changed image; an image is renamed by 'muster image -i NAME update name=NEW'.",
     );
+  if (options['compress'] !== undefined && make === undefined && !steps.some(step => changes.includes(step)))
+    throw bad('--compress is for an image that is made or changed; nothing is packed here.');
   const pairs = options['copyin'];
   if (Array.isArray(pairs) && pairs.length % 2 !== 0) throw bad('--copyin needs two words: SOURCE DESTINATION.');
   const method = options['compress'];

@@ -6,7 +6,7 @@ import { unpackedSize } from '../../image/inspect.ts';
 import type { Progress } from '../../image/progress.ts';
 import { type TreeState, treeState } from '../../image/tree-changes.ts';
 import { locateRoot, unpackImage } from '../../image/unpack.ts';
-import type { Local, Remote } from '../../image/workspace/manifest.ts';
+import { baseOf, isOvertaken, type Local, type Remote } from '../../image/workspace/manifest.ts';
 import { newUid, Workspace } from '../../image/workspace/workspace.ts';
 import { progressLines } from '../progress-lines.ts';
 import type { Context } from '../table.ts';
@@ -43,11 +43,22 @@ export async function openSession(context: Context): Promise<Session> {
 export async function localImage(session: Session, id: string, folder: string, fresh: boolean): Promise<Local> {
   const { workspace, client, progress } = session;
   const found = fresh ? undefined : await workspace.find(id);
+  if (
+    found &&
+    isOvertaken(
+      found,
+      session.remotes?.find(({ uid }) => uid === found.uid),
+    )
+  )
+    progress.say(
+      `WARNING: The head's ${found.name} was changed by somebody after your copy of it was fetched. This works on your copy; --freshen fetches the head's.`,
+    );
   if (found) return found;
   const remote = await remoteImage(client, id);
   const file = join(folder, 'fetched');
   const sha256 = await fetchImage(client, remote, file, progress);
-  return workspace.keep(file, { uid: remote.uid, name: remote.name, remote: true }, sha256);
+  const { uid, name } = remote;
+  return workspace.keep(file, { uid, name, remote: true, base: baseOf({ uid, sha256 }) }, sha256);
 }
 
 /** A tree in work, and what it was like before. */
