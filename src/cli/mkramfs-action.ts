@@ -5,6 +5,7 @@ import type { Changed, Shown, UploadReference } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { againAsRoot, isRoot } from './as-root.ts';
 import { printChanged } from './differences.ts';
+import { isForPrograms, printData } from './listing.ts';
 import { outliveReader } from './outputs.ts';
 import type { Action, Context } from './table.ts';
 
@@ -31,11 +32,19 @@ export const mkramfsRun: Action = {
       throw new MusterError('frozen', `The boot config ${config.name} is frozen; 'update frozen=false' first.`);
     if (!config['image'])
       throw new MusterError('not-ready', `The boot config ${config.name} has no image; update image=NAME first.`);
+    if (context.given.dryRun) return sayPlan(context, config, kver);
     if (!isRoot()) return againAsRoot(context, 'mkramfs');
     await makeAndSend(context, config, kver);
     return 0;
   },
 };
+
+function sayPlan({ terminal, given }: Context, { name, image }: Shown, kver: string | undefined): number {
+  const what = `kernel and initramfs would be made from the image ${image}, for ${kver ?? 'its newest kernel'}`;
+  if (isForPrograms(given)) printData(terminal, given, { boot_config: name, image, kver: kver ?? null, dryRun: true });
+  else terminal.write(`${name}: ${what}\nThis was a dry run: nothing was changed.\n`);
+  return 0;
+}
 
 /** What the head has of the image is used, whatever was changed in the workspace since. */
 async function makeAndSend(context: Context, config: Shown, kver: string | undefined): Promise<void> {

@@ -143,7 +143,11 @@ test.serial('work goes on when nobody reads what it says; a full disk behind the
   t.true(await isKept('One'));
   const steps = 'muster add-boot-config --image Loud --boot-config LoudBoot --show-steps';
   t.is((await daemon.shell(`${steps} | true; ${status}`)).status, 0);
-  t.regex((await daemon.shell('muster boot -i LoudBoot ls -l')).stdout, /initramfs\n/);
+  const made = (await daemon.shell('muster boot -i LoudBoot ls -l')).stdout;
+  t.regex(made, /initramfs\n/);
+  const dry = await daemon.shell('muster mkramfs --update LoudBoot --dry-run');
+  t.regex(dry.stdout, /^LoudBoot: kernel and initramfs would be made from the image Loud, for .*\nThis was a dry run/);
+  t.is((await daemon.shell('muster boot -i LoudBoot ls --json')).stdout.match(/"revision": 2/g)?.length, 1);
   const full = await daemon.shell('muster modimg ls >/dev/full');
   t.is(full.status, 6);
   t.regex(full.stderr, /^ERROR: standard output cannot be written: ENOSPC.*\n$/);

@@ -312,6 +312,11 @@ const wrongs: Wrong[] = [
   { line: 'muster modimg --import . --set-name X', status: 2, says: /holds the folder that it is to be copied into/ },
   { line: 'HOME=x muster modimg ls', status: 5, says: "ERROR: HOME must be an absolute path: 'x/.scyldcw/workspace'" },
   { line: 'MUSTER_WORKSPACE=x muster modimg ls', status: 5, says: 'ERROR: MUSTER_WORKSPACE must be an absolute path' },
+  {
+    line: 'muster add-boot-config --image Imgg --boot-config New',
+    status: 4,
+    says: 'ERROR: No image found for ID=Imgg\nDid you mean Img? Create it on the way with --distro NAME',
+  },
   { line: 'muster image diff Img', status: 2, says: 'ERROR: The image Img has no parent to compare it with' },
   {
     line: 'muster add-boot-config',
