@@ -1,10 +1,10 @@
 // Programs run inside an unpacked image, or beside it for package managers of the head: namespaces of their own, with the mounts
 // that programs expect. What is mounted goes with the namespace, and all processes with it, also when this one is killed.
-import { chmod, lstat, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, lstat, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { DIES_WITH_PARENT, type RunOptions, type RunResult, run } from '../process/run.ts';
+import { temporaryFolder } from '../process/temporary.ts';
 import { INIT } from './chroot-init.ts';
 import { coverFiles, uncoverFiles } from './covered-files.ts';
 import { insideRoot } from './inside-root.ts';
@@ -35,7 +35,7 @@ export async function inImage(tree: string, argv: readonly string[], options: Ch
   // As the kernel names it in its list of mounts.
   const root = await realpath(tree);
   await mountPoints(root);
-  const work = await mkdtemp(join(tmpdir(), 'muster-chroot-'));
+  const work = await temporaryFolder('muster-chroot-');
   try {
     const covers = options.bare ? [] : await coverFiles(root, work);
     try {

@@ -317,6 +317,11 @@ const wrongs: Wrong[] = [
     status: 4,
     says: 'ERROR: No image found for ID=Imgg\nDid you mean Img? Create it on the way with --distro NAME',
   },
+  {
+    line: 'TMPDIR=/none muster image diff Img Img',
+    status: 2,
+    says: /^ERROR: There is no folder for temporary files: ENOENT/,
+  },
   { line: 'muster image diff Img', status: 2, says: 'ERROR: The image Img has no parent to compare it with' },
   {
     line: 'muster add-boot-config',

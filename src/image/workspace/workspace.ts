@@ -243,6 +243,9 @@ export class Workspace {
 /** A full disk is said with the workspace that lies on it; other errors stay. */
 export function noRoom(folder: string, error: unknown): unknown {
   if (!['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) return error;
+  // A file of another folder, such as a temporary one, names itself.
+  const { path } = error as NodeJS.ErrnoException;
+  if (path !== undefined && !path.startsWith(folder)) return error;
   return new MusterError('disk-full', `There is no room left for the workspace ${folder}: ${reasonOf(error)}`, {
     cause: error,
     hint: 'Drop local images (muster modimg ls), or name another folder in ~/.scyldcw/settings.ini: [modimg] workspace = /FOLDER',
