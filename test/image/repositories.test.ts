@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { aptFailure } from '../../src/image/packages/apt-failure.ts';
 import { managerFor } from '../../src/image/packages/choose.ts';
-import { dnfFailure } from '../../src/image/packages/dnf.ts';
+import { dnfFailure } from '../../src/image/packages/dnf-failure.ts';
 import type { Recipe } from '../../src/image/packages/recipe.ts';
 
 function recipe(urls: readonly string[], release = 'bookworm'): Recipe {
@@ -79,6 +79,11 @@ test("apt's reason is said with the repository that it is of, and what to do", t
       /another mirror/,
     ],
     [
+      "W: GPG error: http://d/debian bookworm InRelease: NO_PUBKEY 1A16\nE: The repository 'http://e/debian bookworm Release' does not have a Release file.",
+      /does not have a Release file\.$/,
+      /update release=SUITE/,
+    ],
+    [
       "E: The repository 'http://d/debian nosuch Release' does not have a Release file.",
       /does not have a Release file/,
       /distro -i D update release=SUITE/,
@@ -98,6 +103,19 @@ test("apt's reason is said with the repository that it is of, and what to do", t
   }
   t.is(of('E: write - write (28: No space left on device)').code, 'disk-full');
   t.regex(of('E: something else').message, /^'mmdebstrap bookworm' ended with status 25: .*something else/);
+});
+
+test('keys that are no good are those of a repository', t => {
+  const [source] = recipe([]).sources;
+  const sources = source ? [{ ...source, keys: ['http://d/key'] }] : [];
+  for (const stderr of [
+    'retrieving repo key for base unencrypted from http://d/key\nStatus code: 404 for http://d/key (IP: 127.0.0.1)\n',
+    'Public key for a-1.rpm is not installed. Failing package is: a-1\n GPG Keys are configured as: http://d/key\nError: GPG check FAILED\n',
+  ]) {
+    const error = dnfFailure('dnf of this machine', { status: 1, stdout: '', stderr }, sources);
+    t.regex(error.message, /^The keys of the repository base are no good: .*(Status code: 404|GPG check FAILED)/);
+    t.regex(error.hint ?? '', /muster repo -i base update keys=URL/);
+  }
 });
 
 test('a package that a repository lists and does not have whole', t => {

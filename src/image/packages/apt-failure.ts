@@ -49,10 +49,10 @@ const RULES: readonly Rule[] = [
 export function aptFailure({ release, distro, sources }: Recipe, result: RunResult): MusterError {
   const text = `${result.stderr}\n${result.stdout}`;
   const reasons = [...text.matchAll(/^(?:E|W): .*$/gm)].map(([line]) => line).filter(line => !EMPTY.test(line));
-  const rule = RULES.find(({ says }) => reasons.some(line => says.test(line)));
+  // What is only warned of may be meant so: a repo that is not to be checked.
+  const rule = RULES.find(({ says }) => reasons.some(line => line.startsWith('E:') && says.test(line)));
   const told = rule ? reasons.filter(line => rule.says.test(line)) : [];
-  if (!rule || told.length === 0 || /No space left on device/i.test(text))
-    return toolFailed(`mmdebstrap ${release}`, result);
+  if (!rule || /No space left on device/i.test(text)) return toolFailed(`mmdebstrap ${release}`, result);
   const repo = told.map(line => sourceIn(line, sources)).find(source => source !== undefined);
   const words = [...new Set(told.map(line => line.replace(/^[EW]: /, '')))].slice(0, 4).join('; ');
   const whose = repo

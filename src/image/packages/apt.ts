@@ -1,10 +1,11 @@
 // apt: images of Debian and its relatives, created by mmdebstrap and changed by the image's own apt-get.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { MusterError, reasonOf } from '../../errors.ts';
+import { MusterError } from '../../errors.ts';
 import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
 import { aptFailure } from './apt-failure.ts';
+import { ask, whyNot } from './fetching.ts';
 import type { PackageManager, Ports } from './manager.ts';
 import type { Recipe, Source } from './recipe.ts';
 import { folderInside } from './rpm-repos.ts';
@@ -91,7 +92,7 @@ async function fetchKeys(sources: readonly Source[], work: string): Promise<stri
   await mkdir(folder, { recursive: true });
   for (const { name, keys } of sources) {
     for (const [position, key] of keys.entries()) {
-      const content = await fetchKey(key);
+      const content = await fetchKey(key, name);
       const armored = content.subarray(0, 64).includes('-----BEGIN PGP');
       const file = join(folder, `${name}-${position}.${armored ? 'asc' : 'gpg'}`);
       await writeFile(file, content);
@@ -101,14 +102,14 @@ async function fetchKeys(sources: readonly Source[], work: string): Promise<stri
   return files;
 }
 
-async function fetchKey(key: string): Promise<Buffer> {
+async function fetchKey(key: string, repo: string): Promise<Buffer> {
   try {
     if (key.startsWith('file://')) return await readFile(key.slice('file://'.length));
-    const answer = await fetch(key);
+    const answer = await ask(key);
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
     return Buffer.from(await answer.arrayBuffer());
   } catch (error) {
-    throw new MusterError('bad-value', `The key ${key} cannot be had: ${reasonOf(error)}`);
+    throw new MusterError('bad-value', `The key ${key} of the repo ${repo} cannot be had: ${whyNot(error)}`);
   }
 }
 

@@ -1,17 +1,15 @@
 // Which package manager makes images of a distro, and which one an image has.
 import { existsSync } from 'node:fs';
-import { MusterError, reasonOf } from '../../errors.ts';
+import { MusterError } from '../../errors.ts';
 import { insideRoot } from '../inside-root.ts';
 import { apt, sourceLines } from './apt.ts';
 import { dnf, yum } from './dnf.ts';
+import { ask, NO_ANSWER, whyNot } from './fetching.ts';
 import { type PackageManager, packageSystem } from './manager.ts';
 import type { ManagerName, Recipe, Source } from './recipe.ts';
 import { zypper } from './zypper.ts';
 
 const BY_NAME: Record<ManagerName, PackageManager> = { dnf, yum, zypper, apt };
-
-/** What is waited for an answer of a repository, in milliseconds. */
-const PROBE_MS = 15_000;
 
 /** The distro's own word, else by what the first repository has that answers. */
 export async function managerFor(name: string, recipe: Recipe): Promise<PackageManager> {
@@ -62,19 +60,15 @@ function hasDnf(): boolean {
   return existsSync('/usr/bin/dnf') || existsSync('/usr/bin/yum');
 }
 
-const NO_ANSWER = `no answer in ${PROBE_MS / 1000} s`;
-
-/** Why a file cannot be had; undefined when it can. Asked for by GET: some servers know no HEAD. */
+/** Why a file cannot be had; undefined when it can. */
 async function faultOf(url: string): Promise<string | undefined> {
   if (url.startsWith('file://')) return existsSync(url.slice('file://'.length)) ? undefined : 'there is no such file';
   try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(PROBE_MS) });
+    const answer = await ask(url);
     await answer.body?.cancel();
     return answer.ok ? undefined : `the server answers ${answer.status}`;
   } catch (error) {
-    if ((error as Error).name === 'TimeoutError') return NO_ANSWER;
-    const { cause } = error as Error;
-    return reasonOf(cause instanceof Error ? cause : error);
+    return whyNot(error);
   }
 }
 

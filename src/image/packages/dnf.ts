@@ -6,6 +6,7 @@ import { MusterError } from '../../errors.ts';
 import { type RunResult, run, toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
 import { insideRoot } from '../inside-root.ts';
+import { dnfFailure, UNREACHED } from './dnf-failure.ts';
 import type { PackageManager, Ports } from './manager.ts';
 import type { Recipe } from './recipe.ts';
 import { repoFile, withKeys, writeNodeRepo } from './rpm-repos.ts';
@@ -19,9 +20,6 @@ const INVALID = `ERROR: One or more repositories in the newly created image are 
 can happen when installing older versions of Linux distributions such as CentOS.
 Please consult the Administrator's Guide for more information.`;
 const RETRY = 'WARNING: The command will be retried with unknown repositories disabled.';
-
-/** Repositories whose metadata cannot be had, in the words of dnf and of yum. */
-const UNREACHED = /Failed to download metadata for repo '([^']+)'|Cannot find a valid baseurl for repo: (\S+)/;
 
 export const dnf: PackageManager = {
   name: 'dnf',
@@ -155,30 +153,4 @@ async function headProgram(): Promise<string> {
   for (const name of ['dnf', 'yum'])
     if (['/usr/bin', '/bin'].some(folder => existsSync(join(folder, name)))) return name;
   throw new MusterError('tool-missing', "The program 'dnf' is not installed; install the package dnf.");
-}
-
-/** A package that no mirror of its repository has, or has whole. dnf does not say which repository. */
-const NOT_HAD = /^\s*(\S+): Cannot download, all mirrors were already tried/m;
-
-/** The repository that is to blame is said first: dnf's last words are seldom the reason. */
-export function dnfFailure(what: string, result: RunResult, sources: Recipe['sources'] = []): MusterError {
-  const found = UNREACHED.exec(result.stderr + result.stdout);
-  if (!found) {
-    const unsigned = /^.*(?:is not signed|GPG check FAILED|Public key for .* is not installed).*$/m.exec(
-      `${result.stderr}\n${result.stdout}`,
-    );
-    const words = unsigned ? `${unsigned[0].trim()}; ` : '';
-    const lost = unsigned ? undefined : NOT_HAD.exec(`${result.stderr}\n${result.stdout}`)?.[1];
-    if (lost !== undefined) {
-      const [name, ...more] = sources.map(source => source.name);
-      const whose = name === undefined ? 'A repository' : `The repository ${[name, ...more].join(' or ')}`;
-      const hint = `Its mirror is damaged, or being renewed: try again later, or another mirror: muster repo -i ${name ?? 'NAME'} update urls=URL`;
-      return new MusterError('tool-failed', `${whose} lists ${lost}, and does not have it whole.`, { hint });
-    }
-    return toolFailed(what, { ...result, stderr: words + (result.stderr || result.stdout) });
-  }
-  const why = /^\s*- (.*)$/m.exec(result.stderr)?.[1] ?? /^Error: (.*)$/m.exec(result.stderr)?.[1] ?? '';
-  return new MusterError('tool-failed', `The repository ${found[1] ?? found[2]} cannot be read: ${why}`, {
-    hint: 'Its URLs: muster repo ls -l; in the image, they stand in /etc/yum.repos.d.',
-  });
 }
