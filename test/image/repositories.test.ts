@@ -5,6 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { aptFailure } from '../../src/image/packages/apt-failure.ts';
 import { managerFor } from '../../src/image/packages/choose.ts';
 import { dnfFailure } from '../../src/image/packages/dnf-failure.ts';
+import { whyNot } from '../../src/image/packages/fetching.ts';
 import type { Recipe } from '../../src/image/packages/recipe.ts';
 
 function recipe(urls: readonly string[], release = 'bookworm'): Recipe {
@@ -103,6 +104,13 @@ test("apt's reason is said with the repository that it is of, and what to do", t
   }
   t.is(of('E: write - write (28: No space left on device)').code, 'disk-full');
   t.regex(of('E: something else').message, /^'mmdebstrap bookworm' ended with status 25: .*something else/);
+});
+
+test('behind a proxy, it is said that muster itself asks without it', t => {
+  const error = new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 10.0.0.1:80') });
+  t.is(whyNot(error, {}), 'connect ECONNREFUSED 10.0.0.1:80');
+  t.regex(whyNot(error, { https_proxy: 'http://p:3128' }), /^connect ECONNREFUSED .* \(asked without https_proxy/);
+  t.regex(whyNot(new DOMException('x', 'TimeoutError'), { http_proxy: 'http://p' }), /^no answer in 15 s \(asked/);
 });
 
 test('keys that are no good are those of a repository', t => {

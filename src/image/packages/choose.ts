@@ -25,7 +25,7 @@ export async function managerFor(name: string, recipe: Recipe): Promise<PackageM
         if (fault === undefined) return manager;
         faults.push(`${file}: ${fault}`);
         // The other files of a server that does not answer are not waited for.
-        if (fault === NO_ANSWER) break;
+        if (fault.startsWith(NO_ANSWER)) break;
       }
     }
   }

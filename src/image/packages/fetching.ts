@@ -11,9 +11,12 @@ export async function ask(url: string): Promise<Response> {
   return fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
 }
 
-/** Why there was no answer: `fetch` itself says "fetch failed", and keeps the reason. */
-export function whyNot(error: unknown): string {
-  if ((error as Error).name === 'TimeoutError') return NO_ANSWER;
-  const { cause } = error as Error;
-  return reasonOf(cause instanceof Error ? cause : error);
+const PROXIES = ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'];
+
+/** Why there was no answer: `fetch` itself says "fetch failed", and keeps the reason. It knows no proxy either, as package managers do. */
+export function whyNot(error: unknown, env: NodeJS.ProcessEnv = process.env): string {
+  const { name, cause } = error as Error;
+  const reason = name === 'TimeoutError' ? NO_ANSWER : reasonOf(cause instanceof Error ? cause : error);
+  const proxy = PROXIES.find(one => env[one]);
+  return proxy === undefined ? reason : `${reason} (asked without ${proxy}, which only package managers use)`;
 }
