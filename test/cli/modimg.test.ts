@@ -338,6 +338,24 @@ test.serial('the caching section: a UID mismatch, and both remedies', async t =>
   t.is(local('stale')?.uid, /\(([0-9a-f]{32})\)/.exec((await ok(t, 'scyld-imgctl --show-uids ls stale')).stdout)?.[1]);
 });
 
+test.serial(
+  'recreating an image that was deleted from the head, as the chapter on the default image has it',
+  async t => {
+    if (!(await ready(t))) return;
+    const create = 'scyld-modimg --create CentOS --set-name again --overwrite --upload';
+    await ok(t, create);
+    await ok(t, 'scyld-imgctl -i again rm');
+    t.regex((await ok(t, create)).stdout, /^created again$/m);
+    await ok(t, 'scyld-imgctl -i again rm');
+    t.regex(
+      (await ok(t, 'scyld-modimg -i mpiImage --execute true --set-name again --overwrite --upload')).stdout,
+      /created again/,
+    );
+    t.regex((await ok(t, 'scyld-modimg ls again')).stdout, /again: .* the same as on the head/);
+    await ok(t, 'scyld-modimg -i again --delete && scyld-imgctl -i again rm');
+  },
+);
+
 test.serial('an image of the head is not replaced by a new one unless that is said; a frozen one never', async t => {
   if (!(await ready(t))) return;
   await ok(t, 'scyld-modimg -i stale --delete');

@@ -14,7 +14,7 @@ import { askLetter, askText, askYes } from '../questions.ts';
 import { remoteImage, sendImage } from './head-images.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { Wanted } from './options.ts';
-import { type Session, saved, type Tree } from './session.ts';
+import { newLocal, type Session, saved, type Tree } from './session.ts';
 
 /** Says how much was changed in an image that was there before. */
 export async function sayChanges({ progress }: Session, { root, before }: Tree): Promise<void> {
@@ -30,12 +30,8 @@ export async function isKept(wanted: Wanted, ask: boolean): Promise<boolean> {
 }
 
 /** Under which name the image is kept: its own, or another, as the options or the administrator say. */
-export async function placeOf(
-  { workspace }: Session,
-  tree: Tree,
-  wanted: Wanted,
-  ask: boolean,
-): Promise<Tree['local']> {
+export async function placeOf(session: Session, tree: Tree, wanted: Wanted, ask: boolean): Promise<Tree['local']> {
+  const { workspace } = session;
   const { local } = tree;
   const as = (name: string): Tree['local'] => ({ uid: newUid(), name, remote: false, parent: local.name });
   const isNew = tree.before === undefined;
@@ -43,7 +39,7 @@ export async function placeOf(
     const old = await workspace.find(wanted.setName);
     if (old && !wanted.overwrite)
       throw new MusterError('duplicate', `There is a local image ${old.name} already; --overwrite replaces it.`);
-    return old ? { ...as(old.name), uid: old.uid, remote: old.remote } : as(wanted.setName);
+    return { ...as(wanted.setName), ...(await newLocal(session, wanted.setName)) };
   }
   if (wanted.overwrite || !ask || (isNew && !(await workspace.find(local.name)))) return local;
   for (;;) {

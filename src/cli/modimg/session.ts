@@ -98,8 +98,12 @@ export function saved(packed: number, unpacked: number): number {
   return unpacked > 0 ? Math.max(0, 1 - packed / unpacked) : 0;
 }
 
-/** A new image's place in the manifest: that of a local image of the same name, if there is one. */
-export async function newLocal(session: Session, name: string): Promise<Tree['local']> {
-  const old = await session.workspace.find(name);
-  return { uid: old?.uid ?? newUid(), name, remote: old?.remote ?? false };
+/**
+ * A new image's place in the manifest: that of a local image of the same name, if there is one; but not of one that is gone from the
+ * head, for what is new is not sent there.
+ */
+export async function newLocal({ workspace, remotes }: Session, name: string): Promise<Tree['local']> {
+  const old = await workspace.find(name);
+  const isGone = old?.remote === true && remotes !== undefined && !remotes.some(({ uid }) => uid === old.uid);
+  return old && !isGone ? { uid: old.uid, name, remote: old.remote } : { uid: newUid(), name, remote: false };
 }
