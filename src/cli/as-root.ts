@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { MusterError } from '../errors.ts';
+import { PROXY_NAMES } from '../process/proxies.ts';
 import { run } from '../process/run.ts';
 import type { Context } from './table.ts';
 import { userSettings } from './user-settings.ts';
@@ -17,7 +18,9 @@ export async function againAsRoot({ socket, typed }: Context, what: string): Pro
     );
   const { workspace } = userSettings();
   const home = process.env['HOME'] || userInfo().homedir;
-  const names = [`MUSTER_WORKSPACE=${workspace}`, `MUSTER_SOCKET=${socket}`, `HOME=${home}`];
+  // sudo passes little of the environment on.
+  const proxies = PROXY_NAMES.flatMap(name => (process.env[name] ? [`${name}=${process.env[name]}`] : []));
+  const names = [`MUSTER_WORKSPACE=${workspace}`, `MUSTER_SOCKET=${socket}`, `HOME=${home}`, ...proxies];
   // Not this process's own words: what runs may be one step of `add-boot-config`. Nor its name, which may be a word (`scyld-modimg`).
   const argv = ['--', 'env', ...names, process.execPath, realpathSync(process.argv[1] ?? ''), ...typed];
   const { status } = await run('sudo', argv, { terminal: true });

@@ -289,6 +289,11 @@ const wrongs: Wrong[] = [
     status: 2,
     says: 'ERROR: --compress must be one of zstd, xz, lz4, gzip.\n',
   },
+  {
+    line: 'muster modimg -i Img --chroot "9 x"',
+    status: 2,
+    says: "ERROR: --chroot '9 x' is no kernel version such as",
+  },
   { line: 'muster modimg ls nosuch', status: 4, says: 'ERROR: No image found for ID=nosuch, neither in the workspace' },
   {
     line: 'muster modimg nosuch',

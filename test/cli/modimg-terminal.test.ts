@@ -167,6 +167,7 @@ test.serial('an administrator who is not root: sudo where root is needed, and th
   };
   t.deepEqual(local.map(({ name }) => name).sort(), ['Mine', 'Small']);
   for (const { uid } of local) t.is(statSync(join(home, '.scyldcw', 'workspace', uid)).uid, 65_534);
+  await ok(asNobody('http_proxy=http://p scyld-modimg -i Small --execute "test \\$http_proxy = http://p"'));
   t.regex(await ok(asNobody('scyld-modimg --all --delete')), /deleted the local copy of Mine/);
   const [line] = JSON.parse(await ok('muster log --limit 1 --json')) as { who: string }[];
   t.regex(line?.who ?? '', /nobody/, 'the audit trail names who asked, not root');

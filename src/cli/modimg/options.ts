@@ -2,6 +2,7 @@
 import { MusterError } from '../../errors.ts';
 import { COMPRESSIONS, type Compression } from '../../image/pack.ts';
 import { checkPackages } from '../../image/packages/manager.ts';
+import { isKernelVersion } from '../../image/uname.ts';
 import type { Given, Option } from '../table.ts';
 
 interface StepRow extends Option {
@@ -134,6 +135,8 @@ export function readModimg(given: Given): Wanted {
     overwrite: options['overwrite'] === true,
     compression: (text('compress') as Compression | undefined) ?? 'zstd',
   };
+  if (wanted.kver !== undefined && !isKernelVersion(wanted.kver))
+    throw bad(`--chroot '${wanted.kver}' is no kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
   for (const step of ['install', 'uninstall'] as const)
     if (steps.includes(step) && wanted[step].length === 0) throw bad(`--${step} names no package.`);
   checkPackages([...wanted.install, ...wanted.uninstall]);
