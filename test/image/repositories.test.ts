@@ -126,6 +126,15 @@ test('keys that are no good are those of a repository', t => {
   }
 });
 
+test("yum's variables: dnf has their values, and an error says which one has none", async t => {
+  t.regex((await managerFor('', recipe(['http://127.0.0.1:9/$contentdir/os/']))).name, /dnf|zypper/);
+  const stderr =
+    "Error: Failed to download metadata for repo 'baseos': x\n - Status code: 404 for http://m/?r=9$rltype (IP: ::1)\n";
+  const error = dnfFailure('dnf', { status: 1, stdout: '', stderr });
+  t.regex(error.message, /^The repository baseos cannot be read: .*9\$rltype/);
+  t.regex(error.hint ?? '', /^Nothing gives \$rltype a value: write one to \/etc\/dnf\/vars\/rltype/);
+});
+
 test('a package that a repository lists and does not have whole', t => {
   const stderr =
     'Error: Error downloading packages:\n  basefiles-1.0-1.x86_64: Cannot download, all mirrors were already tried without success\n';

@@ -4,6 +4,7 @@ import { MusterError } from '../../errors.ts';
 import { insideRoot } from '../inside-root.ts';
 import { apt, sourceLines } from './apt.ts';
 import { dnf, yum } from './dnf.ts';
+import { VARIABLE } from './dnf-failure.ts';
 import { ask, NO_ANSWER, whyNot } from './fetching.ts';
 import { type PackageManager, packageSystem } from './manager.ts';
 import type { ManagerName, Recipe, Source } from './recipe.ts';
@@ -17,6 +18,8 @@ export async function managerFor(name: string, recipe: Recipe): Promise<PackageM
   const faults: string[] = [];
   for (const source of recipe.sources) {
     for (const url of source.urls) {
+      // Variables beside those that a recipe fills in ($contentdir) are yum's, which has their values.
+      if (VARIABLE.test(url)) return isSuse() ? zypper : dnf;
       const base = (url.split('#')[0] ?? '').replace(/\/?$/, '/');
       const found: [string, PackageManager][] = [[`${base}repodata/repomd.xml`, isSuse() ? zypper : dnf]];
       for (const place of releaseFiles(url, source, recipe)) found.push([`${base}${place}`, apt]);

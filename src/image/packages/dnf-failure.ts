@@ -6,6 +6,9 @@ import type { Source } from './recipe.ts';
 /** Repositories whose metadata cannot be had, in the words of dnf and of yum. */
 export const UNREACHED = /Failed to download metadata for repo '([^']+)'|Cannot find a valid baseurl for repo: (\S+)/;
 
+/** One of yum's variables, whose values are files below /etc/dnf/vars (dnf.conf(5), "Variables"). */
+export const VARIABLE = /\$\{?([A-Za-z]\w*)/;
+
 const UNSIGNED = /^.*(?:is not signed|GPG check FAILED|Public key for .* is not installed).*$/m;
 
 /** A package that no mirror of its repository has, or has whole. dnf does not say which repository. */
@@ -21,8 +24,13 @@ function unreached(text: string): MusterError | undefined {
   const found = UNREACHED.exec(text);
   if (!found) return undefined;
   const why = /^\s*- (.*)$/m.exec(text)?.[1] ?? /^Error: (.*)$/m.exec(text)?.[1] ?? '';
-  return new MusterError('tool-failed', `The repository ${found[1] ?? found[2]} cannot be read: ${why}`, {
-    hint: 'Its URLs: muster repo ls -l; in the image, they stand in /etc/yum.repos.d.',
+  const name = found[1] ?? found[2];
+  const variable = VARIABLE.exec(why)?.[1];
+  return new MusterError('tool-failed', `The repository ${name} cannot be read: ${why}`, {
+    hint:
+      variable === undefined
+        ? 'Its URLs: muster repo ls -l; in the image, they stand in /etc/yum.repos.d.'
+        : `Nothing gives $${variable} a value: write one to /etc/dnf/vars/${variable} of this machine, or put it into the URL: muster repo ls ${name} -l`,
   });
 }
 
