@@ -29,11 +29,11 @@ function place(t: ExecutionContext): Place {
 const shell = (script: string, ...words: string[]): string =>
   execFileSync('bash', ['-ec', script, 'bash', ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 
-async function importInto({ folder, root }: Place, source: string): Promise<void> {
+async function importInto({ folder, root }: Place, source: string, progress = SILENT): Promise<void> {
   const work = join(folder, 'work');
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
-  await importTree(source, root, { progress: SILENT, work });
+  await importTree(source, root, { progress, work });
 }
 
 const NEEDS = { root: true, programs: ['tar', 'bash', 'setpriv', 'mksquashfs', 'unsquashfs', 'gzip', 'zstd'] };
@@ -55,6 +55,23 @@ test('a folder, an archive of each compression, a squashfs and a cwsquash give t
     const found = statSync(join(at.root, 'usr/bin/x'));
     t.deepEqual([found.nlink, found.uid, found.gid], [2, 12, 34], name);
     t.is(await readlink(join(at.root, 'etc/link')), '/etc/passwd', name);
+  }
+});
+
+test('a folder of mktemp is closed to users, and so would be the system made in it: that is said', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  shell(SYSTEM, at.folder);
+  for (const [mode, count] of [
+    ['700', 1],
+    ['755', 0],
+  ] as const) {
+    const said: string[] = [];
+    rmSync(at.root, { recursive: true, force: true });
+    shell(`chmod ${mode} "$1/tree"`, at.folder);
+    await importInto(at, join(at.folder, 'tree'), { ...SILENT, say: text => void said.push(text) });
+    t.is(said.length, count);
+    if (count > 0) t.regex(said[0] ?? '', /^WARNING: .*tree has \/ closed .* \(mode 700\).*chmod 755 \//);
   }
 });
 

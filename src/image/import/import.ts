@@ -33,6 +33,16 @@ export async function importTree(source: string, root: string, ports: ImportPort
     );
   } else await fromArchive(path, root, ports);
   await requireSystem(root, source);
+  await sayClosed(root, source, ports.progress);
+}
+
+/** What was made in a folder of `mktemp -d` has its mode, with which only root can use the system. */
+async function sayClosed(root: string, source: string, progress: Progress): Promise<void> {
+  const mode = (await stat(root)).mode & 0o7777;
+  if ((mode & 0o005) === 0o005) return;
+  progress.say(
+    `WARNING: ${source} has / closed to everybody but root (mode ${mode.toString(8)}), and so has the image; --execute 'chmod 755 /' opens it.`,
+  );
 }
 
 async function fromLayout(path: string, root: string, { progress, work, signal }: ImportPorts): Promise<void> {
