@@ -9,6 +9,7 @@ import { temporaryFolder } from '../process/temporary.ts';
 import { INIT } from './chroot-init.ts';
 import { coverFiles, uncoverFiles } from './covered-files.ts';
 import { insideRoot } from './inside-root.ts';
+import { requireExecutable } from './noexec.ts';
 import { isKernelVersion, UNAME } from './uname.ts';
 
 export interface ChrootOptions extends Pick<RunOptions, 'input' | 'onLine' | 'terminal' | 'signal' | 'keepBytes'> {
@@ -35,6 +36,7 @@ const NOT_READY = 125;
 export async function inImage(tree: string, argv: readonly string[], options: ChrootOptions = {}): Promise<RunResult> {
   // As the kernel names it in its list of mounts.
   const root = await realpath(tree);
+  await requireExecutable(root);
   await mountPoints(root);
   const work = await temporaryFolder('muster-chroot-');
   try {

@@ -273,6 +273,9 @@ test.serial('a workspace that is read-only, or full: what is wrong with which fo
     `unshare --mount sh -c 'mount -t tmpfs -o ${options} x other; ${then}; MUSTER_WORKSPACE=$PWD/other scyld-modimg -i Noise --query'`;
   const readOnly = await daemon.shell(within('size=1m', 'mount -o remount,ro other'));
   t.regex(readOnly.stderr, /^ERROR: The workspace .*other cannot be used: EROFS: read-only file system/);
+  const noexec = await daemon.shell(within('size=50m,noexec', 'true').replace('--query', '--execute true'));
+  t.is(noexec.status, 5);
+  t.regex(noexec.stderr, /ERROR: .*other\/work-.* lies on a file system that is mounted with noexec/);
   const full = await daemon.shell(within('size=200k', 'true'));
   t.is(full.status, 6);
   t.regex(full.stderr, /ERROR: There is no room left for the workspace .*other: ENOSPC/);
