@@ -352,6 +352,9 @@ test.serial(
       /created again/,
     );
     t.regex((await ok(t, 'scyld-modimg ls again')).stdout, /again: .* the same as on the head/);
+    await ok(t, "scyld-modimg -i again --execute 'echo x >/root/x'");
+    const sent = await ok(t, 'scyld-modimg -i again --query coretool --upload');
+    t.regex(sent.stdout, /^coretool 2-1 x86_64\nagain: content: /, 'a query and an upload in one');
     await ok(t, 'scyld-modimg -i again --delete && scyld-imgctl -i again rm');
   },
 );

@@ -103,11 +103,11 @@ async function useImage(session: Session, wanted: Wanted): Promise<number> {
     const local = await localImage(session, wanted.id ?? '', work.folder, wanted.freshen);
     session.report.local = local;
     if (wanted.query !== undefined) await queryImage(session, workspace.file(local), work.folder, wanted.query);
-    else if (wanted.upload) {
+    if (wanted.upload) {
       await workspace.verify(local);
       await uploadLocal(session, local, wanted, isInteractive());
     }
-    printReport(session.context, session.report, wanted.query !== undefined);
+    printReport(session.context, session.report, wanted.query !== undefined && !wanted.upload);
     return 0;
   }, work.close);
 }

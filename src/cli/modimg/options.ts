@@ -165,7 +165,9 @@ function check({ options, ids, all }: Given, steps: readonly string[]): void {
   if (ids.length > 1 && !steps.includes('delete')) throw bad('One image at a time: give -i once.');
   const name = options['setName'];
   if (name !== undefined && !/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/.test(String(name)))
-    throw bad(`--set-name '${String(name)}' must begin with a letter and go on with letters, digits, '_', '.' or '-'.`);
+    throw bad(
+      `--set-name '${String(name)}' must begin with a letter and go on with letters, digits, '_', '.' or '-', 63 at most.`,
+    );
   const changes = ['copyin', 'install', 'uninstall', 'update', 'execute', 'chroot'];
   if (name !== undefined && make === undefined && !steps.some(step => changes.includes(step)))
     throw bad(
