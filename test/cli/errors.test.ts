@@ -386,6 +386,10 @@ test('a daemon that is stopped is reported as such, with the remedy', async t =>
     stderr,
     /^ERROR: musterd does not run: nothing answers on .*none\.sock\. Start it \('systemctl start musterd'/,
   );
+  if (process.getuid?.() !== 0) return;
+  const sent = await programs.run('muster', 'modimg', '--import', '/nowhere', '--set-name', 'X', '--upload');
+  t.is(sent.status, 3);
+  t.regex(sent.stderr, /^ERROR: musterd does not run/, 'before the work that would be in vain');
 });
 
 test('help and version need no daemon', async t => {
