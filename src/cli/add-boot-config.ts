@@ -2,6 +2,7 @@
 import type { Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { type BootPlan, planDefaults, planFromOptions, type Step, stepsOf } from './boot-config-plan.ts';
+import { outliveReader } from './outputs.ts';
 import { askText, askYes, isInteractive } from './questions.ts';
 import type { Action, Context } from './table.ts';
 
@@ -38,6 +39,8 @@ export const addBootConfig: Action = {
     const { given, terminal } = context;
     const plan = await planOf(context);
     const steps = stepsOf(plan);
+    // Half of the steps is worth nothing.
+    if (!given.dryRun) outliveReader();
     if (given.options['showSteps'] || given.dryRun)
       terminal.write(steps.map(step => `${commandLine(step)}\n`).join(''));
     if (given.dryRun) {

@@ -1,23 +1,37 @@
 // Steps that unpack and change images need root: an administrator's command is run again by sudo, in his own workspace.
-import { existsSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
+import { userInfo } from 'node:os';
 import { MusterError } from '../errors.ts';
+import { PROXY_NAMES } from '../process/proxies.ts';
 import { run } from '../process/run.ts';
 import type { Context } from './table.ts';
 import { userSettings } from './user-settings.ts';
 
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
-/** Runs this command line once more as root; answers its exit status. `what` is said when there is no sudo. */
-export async function againAsRoot({ socket }: Context, what: string): Promise<number> {
+/** Runs the command line once more as root; answers its exit status. `what` is said when there is no sudo. */
+export async function againAsRoot({ socket, typed }: Context, what: string): Promise<number> {
   if (!['/usr/bin/sudo', '/bin/sudo', '/usr/local/bin/sudo'].some(path => existsSync(path)))
     throw new MusterError(
       'not-allowed',
       `${what} unpacks an image and runs programs inside it: become root, or install sudo.`,
     );
   const { workspace } = userSettings();
-  const [, program = '', ...words] = process.argv;
-  const names = [`MUSTER_WORKSPACE=${workspace}`, `MUSTER_SOCKET=${socket}`, `HOME=${process.env['HOME'] ?? '/root'}`];
-  const argv = ['--', 'env', ...names, process.execPath, program, ...words];
+  const home = process.env['HOME'] || userInfo().homedir;
+  // sudo passes little of the environment on.
+  const proxies = PROXY_NAMES.flatMap(name => (process.env[name] ? [`${name}=${process.env[name]}`] : []));
+  const names = [`MUSTER_WORKSPACE=${workspace}`, `MUSTER_SOCKET=${socket}`, `HOME=${home}`, ...proxies];
+  // Not this process's own words: what runs may be one step of `add-boot-config`. Nor its name, which may be a word (`scyld-modimg`).
+  const argv = ['--', 'env', ...names, process.execPath, realpathSync(process.argv[1] ?? ''), ...typed];
   const { status } = await run('sudo', argv, { terminal: true });
+  // What runs ends with no 1 of its own.
+  if (status === 1)
+    throw new MusterError(
+      'not-allowed',
+      `${what} unpacks an image and runs programs inside it, and sudo refused that.`,
+      {
+        hint: 'sudo must let you run all commands, and ask for no password where there is no terminal; or become root.',
+      },
+    );
   return status;
 }

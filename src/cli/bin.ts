@@ -3,13 +3,11 @@
 import { basename } from 'node:path';
 import { MusterError, reasonOf } from '../errors.ts';
 import { maskCommand } from '../model/secrets.ts';
+import { Interrupted } from './interrupted.ts';
+import { watchOutputs } from './outputs.ts';
 import { wordsFor } from './words.ts';
 
-// A reader that goes away (`muster node ls | head`) is no failure.
-process.stdout.on('error', error => {
-  if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
-  process.exit(0);
-});
+watchOutputs();
 
 const words = wordsFor(basename(process.argv[1] ?? 'muster'), process.argv.slice(2));
 
@@ -18,6 +16,11 @@ const line = process.argv.join(' ');
 if (maskCommand(line) !== line) process.title = maskCommand(line);
 
 process.exitCode = await run().catch((error: unknown) => {
+  if (error instanceof Interrupted) {
+    process.stderr.write(`${error.message}\n`);
+    // A transfer that is under way has nowhere to go any more.
+    process.exit(error.status);
+  }
   process.stderr.write(`ERROR: ${reasonOf(error)}\n`);
   if (error instanceof MusterError) {
     if (error.hint) process.stderr.write(`${error.hint}\n`);

@@ -2,6 +2,7 @@
 import type { Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { BOOT_STYLES } from '../model/values.ts';
+import { nearest } from '../nearest.ts';
 
 /** SELinux in permissive mode (the specification's default). */
 const CMDLINE = 'enforcing=0';
@@ -93,9 +94,13 @@ export function planDefaults(found: Found, options: Options): BootPlan {
 /** The image is there with something in it; what it is created from is then no matter. */
 function requireContent(images: readonly Shown[], image: string, from: readonly (string | undefined)[]): void {
   const known = images.find(one => one.name === image || one.uid === image);
+  const close = nearest(
+    image,
+    images.map(({ name }) => name),
+  );
   if (!known)
     throw new MusterError('no-such-object', `No image found for ID=${image}`, {
-      hint: `Create it on the way with --distro NAME; or: muster modimg --create --set-name ${image} --upload`,
+      hint: `${close === undefined ? '' : `Did you mean ${close}? `}Create it on the way with --distro NAME; or: muster modimg --create --set-name ${image} --upload`,
     });
   if (from.some(word => word !== undefined))
     throw new MusterError(

@@ -15,5 +15,5 @@ export const EXIT_STATUSES: readonly { status: number; meaning: string }[] = [
   { status: 8, meaning: 'a program or a part of an image that is needed is missing, or failed' },
   { status: 9, meaning: 'what was waited for did not happen in time' },
   { status: 70, meaning: 'a bug in muster' },
-  { status: 130, meaning: '`modimg` was interrupted by Ctrl-C (143: by SIGTERM); it says what was kept' },
+  { status: 130, meaning: '`modimg` or `mkramfs` was interrupted by Ctrl-C (143: by SIGTERM); it says what was kept' },
 ];

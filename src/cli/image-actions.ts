@@ -1,10 +1,10 @@
 // `image diff` and `image history`: what changed between images, who made them, and when.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AuditLine, Shown } from '../admin/contract.ts';
-import { MusterError } from '../errors.ts';
+import { MusterError, systemCode } from '../errors.ts';
 import { SILENT } from '../image/progress.ts';
+import { temporaryFolder } from '../process/temporary.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { fetchShown } from './object-actions.ts';
 import type { Action, Context } from './table.ts';
@@ -51,11 +51,17 @@ async function twoImages({ client, given }: Context): Promise<[Shown, Shown]> {
 async function packagesOnHead(context: Context, image: Shown) {
   const { fetchImage, remoteImage } = await import('./modimg/head-images.ts');
   const { packagesOf } = await import('./modimg/query.ts');
-  const folder = await mkdtemp(join(tmpdir(), 'muster-diff-'));
+  const folder = await temporaryFolder('muster-diff-');
   try {
     const file = join(folder, 'image');
     await fetchImage(context.client, await remoteImage(context.client, image.uid), file, SILENT);
     return await packagesOf(file, folder);
+  } catch (error) {
+    if (systemCode(error) !== 'ENOSPC') throw error;
+    throw new MusterError('disk-full', `There is no room for the image ${image.name} in ${folder}`, {
+      cause: error,
+      hint: 'The environment names another folder for temporary files: TMPDIR=/FOLDER',
+    });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

@@ -5,6 +5,8 @@ import type { Changed, Shown, UploadReference } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { againAsRoot, isRoot } from './as-root.ts';
 import { printChanged } from './differences.ts';
+import { isForPrograms, printData } from './listing.ts';
+import { outliveReader } from './outputs.ts';
 import type { Action, Context } from './table.ts';
 
 export const mkramfsRun: Action = {
@@ -30,11 +32,19 @@ export const mkramfsRun: Action = {
       throw new MusterError('frozen', `The boot config ${config.name} is frozen; 'update frozen=false' first.`);
     if (!config['image'])
       throw new MusterError('not-ready', `The boot config ${config.name} has no image; update image=NAME first.`);
+    if (context.given.dryRun) return sayPlan(context, config, kver);
     if (!isRoot()) return againAsRoot(context, 'mkramfs');
     await makeAndSend(context, config, kver);
     return 0;
   },
 };
+
+function sayPlan({ terminal, given }: Context, { name, image }: Shown, kver: string | undefined): number {
+  const what = `kernel and initramfs would be made from the image ${image}, for ${kver ?? 'its newest kernel'}`;
+  if (isForPrograms(given)) printData(terminal, given, { boot_config: name, image, kver: kver ?? null, dryRun: true });
+  else terminal.write(`${name}: ${what}\nThis was a dry run: nothing was changed.\n`);
+  return 0;
+}
 
 /** What the head has of the image is used, whatever was changed in the workspace since. */
 async function makeAndSend(context: Context, config: Shown, kver: string | undefined): Promise<void> {
@@ -42,12 +52,16 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
   const { makeInitramfs } = await import('../image/mkramfs.ts');
   const { unpackImage } = await import('../image/unpack.ts');
   const { fetchImage, remoteImage } = await import('./modimg/head-images.ts');
+  const { interruptible } = await import('./modimg/interrupt.ts');
+  const { noRoom } = await import('../image/workspace/workspace.ts');
   const { openSession } = await import('./modimg/session.ts');
   process.umask(0o022);
+  outliveReader();
   const session = await openSession(context);
   const { client, progress, workspace } = session;
   const work = await workspace.work(`boot config ${config.name}, mkramfs`);
-  try {
+  return interruptible(async interrupt => {
+    interrupt.outcome = `the boot config ${config.name} is as it was`;
     const image = await remoteImage(client, String(config['image']));
     const local = await workspace.find(image.uid);
     let file = join(work.folder, 'image');
@@ -60,10 +74,13 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
     await progress.measured(async onProgress => unpackImage({ file, root, onProgress }));
     const made = await makeInitramfs({ root, outDir: work.folder, onStep: progress.say, ...(kver && { kver }) });
     const body = { kernel: await send(client, made.kernel), initramfs: await send(client, made.initramfs) };
-    printChanged(context, await client.call<Changed>('PATCH', '/api/v1/bootconfigs', { id: config.uid }, body));
-  } finally {
-    await work.close();
-  }
+    const changed = await interrupt.hold(`the boot config ${config.name} has its new kernel and initramfs`, async () =>
+      client.call<Changed>('PATCH', '/api/v1/bootconfigs', { id: config.uid }, body),
+    );
+    printChanged(context, changed);
+  }, work.close).catch((error: unknown) => {
+    throw noRoom(workspace.folder, error);
+  });
 }
 
 async function send(client: AdminClient, file: string): Promise<UploadReference> {

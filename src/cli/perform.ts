@@ -21,6 +21,7 @@ export async function perform(
   let client: AdminClient | undefined;
   const context: Context = {
     given,
+    typed: words,
     // Found when it is asked for: not every action speaks to a daemon, and one writes the file that --config names.
     get socket() {
       return socketFor(options as ConnectionOptions, process.env);

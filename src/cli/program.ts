@@ -157,7 +157,8 @@ function unknownWord(word: string, known: readonly Named[], what: string, help: 
     word,
     known.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
   );
-  const hint = close ? `Did you mean '${close}'?` : `There are ${known.map(({ name }) => name).join(', ')}.`;
+  const verb = known.length === 1 ? 'is' : 'are';
+  const hint = close ? `Did you mean '${close}'?` : `There ${verb} ${known.map(({ name }) => name).join(', ')}.`;
   return new MusterError('bad-usage', `${what} '${word}'.`, { hint: `${hint} See '${help}'.` });
 }
 

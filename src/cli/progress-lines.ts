@@ -5,11 +5,16 @@ import type { Terminal } from './terminal.ts';
 /** How often a moving line is written anew, in milliseconds. */
 const TICK_MS = 200;
 
+/** Written over the line before; no wider than the terminal, for what wraps is not written over. */
+export function movingLine(text: string, columns: number): string {
+  return `\r\u001b[K${`  ${text}`.slice(0, columns > 1 ? columns - 1 : undefined)}`;
+}
+
 export function progressLines(terminal: Terminal, quiet: boolean): Progress {
   const moves = process.stderr.isTTY && !quiet;
   /** Writes over the line that moves; `last` leaves it there. */
   const line = (text: string, last: boolean): void => {
-    if (moves) process.stderr.write(`\r\u001b[K  ${text}${last ? '\n' : ''}`);
+    if (moves) process.stderr.write(last ? `\r\u001b[K  ${text}\n` : movingLine(text, process.stderr.columns));
     else if (last) terminal.say(`  ${text}`);
   };
   const ticking = async <T>(text: () => string, work: () => Promise<T>): Promise<T> => {

@@ -54,6 +54,8 @@ export interface Given {
 
 export interface Context {
   given: Given;
+  /** The command line, without the program's own name. */
+  typed: readonly string[];
   /** Connected on first use. */
   client: AdminClient;
   socket: string;

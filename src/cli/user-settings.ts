@@ -1,6 +1,6 @@
 // `~/.scyldcw/settings.ini`: what an administrator sets for himself.
 import { readFileSync } from 'node:fs';
-import { homedir } from 'node:os';
+import { userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { readIni } from './ini.ts';
@@ -16,12 +16,18 @@ const FOLDER = '.scyldcw';
 
 /** `MUSTER_WORKSPACE` wins over `modimg.workspace`, which wins over `~/.scyldcw/workspace`. */
 export function userSettings(env: NodeJS.ProcessEnv = process.env): UserSettings {
-  const home = join(env['HOME'] || homedir(), FOLDER);
+  // Without HOME, as under cron or a unit of systemd, the folder that the user has by the system's own list.
+  const home = join(env['HOME'] || userInfo().homedir, FOLDER);
   const file = join(home, 'settings.ini');
   const setting = reader(file);
-  const workspace = env['MUSTER_WORKSPACE'] || setting('modimg', 'workspace') || join(home, 'workspace');
+  const places: [string, string | undefined][] = [
+    ['MUSTER_WORKSPACE', env['MUSTER_WORKSPACE']],
+    [`${file}: modimg.workspace`, setting('modimg', 'workspace')],
+    ['HOME', join(home, 'workspace')],
+  ];
+  const [name, workspace = ''] = places.find(([, value]) => value) ?? [''];
   if (!isAbsolute(workspace))
-    throw new MusterError('bad-workspace', `${file}: modimg.workspace must be an absolute path, not '${workspace}'.`);
+    throw new MusterError('bad-workspace', `${name} must be an absolute path: '${workspace}' cannot be a workspace.`);
   return {
     workspace,
     ssh: {

@@ -1,14 +1,16 @@
 // Programs run inside an unpacked image, or beside it for package managers of the head: namespaces of their own, with the mounts
 // that programs expect. What is mounted goes with the namespace, and all processes with it, also when this one is killed.
-import { chmod, lstat, mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, lstat, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
+import { PROXY_NAMES } from '../process/proxies.ts';
 import { DIES_WITH_PARENT, type RunOptions, type RunResult, run } from '../process/run.ts';
+import { temporaryFolder } from '../process/temporary.ts';
 import { INIT } from './chroot-init.ts';
 import { coverFiles, uncoverFiles } from './covered-files.ts';
 import { insideRoot } from './inside-root.ts';
-import { UNAME } from './uname.ts';
+import { requireExecutable } from './noexec.ts';
+import { isKernelVersion, UNAME } from './uname.ts';
 
 export interface ChrootOptions extends Pick<RunOptions, 'input' | 'onLine' | 'terminal' | 'signal' | 'keepBytes'> {
   /** What `uname -r` and /proc say the kernel is; that of this machine when absent. */
@@ -25,7 +27,7 @@ export interface ChrootOptions extends Pick<RunOptions, 'input' | 'onLine' | 'te
 const MOUNTED = ['proc', 'sys', 'dev', 'run'] as const;
 
 /** Names of the environment that pass into the image: how the network is reached, and what the terminal is. */
-const PASSED = ['http_proxy', 'https_proxy', 'ftp_proxy', 'no_proxy', 'HTTP_PROXY', 'HTTPS_PROXY', 'NO_PROXY', 'TERM'];
+const PASSED = [...PROXY_NAMES, 'TERM'];
 
 /** Status by which INIT says that the image could not be made ready. */
 const NOT_READY = 125;
@@ -34,8 +36,9 @@ const NOT_READY = 125;
 export async function inImage(tree: string, argv: readonly string[], options: ChrootOptions = {}): Promise<RunResult> {
   // As the kernel names it in its list of mounts.
   const root = await realpath(tree);
+  await requireExecutable(root);
   await mountPoints(root);
-  const work = await mkdtemp(join(tmpdir(), 'muster-chroot-'));
+  const work = await temporaryFolder('muster-chroot-');
   try {
     const covers = options.bare ? [] : await coverFiles(root, work);
     try {
@@ -110,7 +113,7 @@ async function mountPoints(root: string): Promise<void> {
 
 /** Files that say `kver` in place of this machine's kernel, and where the image's own `uname` is. */
 async function kernelFiles(root: string, work: string, kver: string): Promise<string> {
-  if (!/^[\w.+~-]{1,64}$/.test(kver))
+  if (!isKernelVersion(kver))
     throw new MusterError('bad-value', `'${kver}' is no kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
   const put = async (name: string, content: string, mode = 0o644): Promise<void> =>
     writeFile(join(work, name), content, { mode });

@@ -1,23 +1,10 @@
 // Makes the initramfs of a boot config: runs dracut inside the unpacked image, with muster's module put in for that long.
 import { constants } from 'node:fs';
-import {
-  access,
-  chmod,
-  copyFile,
-  cp,
-  lstat,
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-} from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, chmod, copyFile, cp, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError, systemCode } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
+import { temporaryFolder } from '../process/temporary.ts';
 import { inImage } from './chroot.ts';
 import { insideRoot } from './inside-root.ts';
 import { hasProgram, requireRamfsNeeds } from './ramfs-needs.ts';
@@ -59,7 +46,7 @@ export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
   const kernel = await findKernel(root, kver);
   const busybox = await fittingBusybox(root, options.busybox);
   await requireRamfsNeeds(root, kver, busybox !== undefined);
-  const outDir = options.outDir ?? (await mkdtemp(join(tmpdir(), 'muster-ramfs-')));
+  const outDir = options.outDir ?? (await temporaryFolder('muster-ramfs-'));
   try {
     step(`Putting muster's dracut module into the image`);
     await placeModule(root, busybox);

@@ -1,5 +1,8 @@
 // A `uname` that says another kernel release than the running one; everything else is the real one's answer.
 
+/** Whether a text can be one: it stands in a shell script. */
+export const isKernelVersion = (text: string): boolean => /^[\w.+~-]{1,64}$/.test(text);
+
 /** The wrapper as POSIX sh; the image's own uname lies at /run/muster/real/uname. */
 export const UNAME = (kver: string): string => `#!/bin/sh
 # The release is that of the kernel chosen by 'modimg --chroot ${kver}'.

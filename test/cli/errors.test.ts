@@ -289,6 +289,44 @@ const wrongs: Wrong[] = [
     status: 2,
     says: 'ERROR: --compress must be one of zstd, xz, lz4, gzip.\n',
   },
+  {
+    line: 'muster modimg -i Img --chroot "9 x"',
+    status: 2,
+    says: "ERROR: --chroot '9 x' is no kernel version such as",
+  },
+  { line: 'muster modimg ls nosuch', status: 4, says: 'ERROR: No image found for ID=nosuch, neither in the workspace' },
+  {
+    line: 'muster modimg nosuch',
+    status: 2,
+    says: /no action 'nosuch'\.\nThere is list\. See /,
+  },
+  // What a script's variable that is not set leaves.
+  {
+    line: 'muster modimg --create "$NO" --set-name X',
+    status: 2,
+    says: 'ERROR: --create is followed by an empty word',
+  },
+  {
+    line: 'muster modimg --import "$NO" --set-name X',
+    status: 2,
+    says: 'ERROR: --import is followed by an empty word',
+  },
+  { line: 'muster modimg -i Img --install "$NO"', status: 2, says: 'ERROR: --install is followed by an empty word' },
+  { line: 'muster modimg -i Img --install ,', status: 2, says: 'ERROR: --install names no package.\n' },
+  { line: 'muster modimg -i Img --compress xz --upload', status: 2, says: 'ERROR: --compress is for an image that is' },
+  { line: 'muster modimg --import . --set-name X', status: 2, says: /holds the folder that it is to be copied into/ },
+  { line: 'HOME=x muster modimg ls', status: 5, says: "ERROR: HOME must be an absolute path: 'x/.scyldcw/workspace'" },
+  { line: 'MUSTER_WORKSPACE=x muster modimg ls', status: 5, says: 'ERROR: MUSTER_WORKSPACE must be an absolute path' },
+  {
+    line: 'muster add-boot-config --image Imgg --boot-config New',
+    status: 4,
+    says: 'ERROR: No image found for ID=Imgg\nDid you mean Img? Create it on the way with --distro NAME',
+  },
+  {
+    line: 'TMPDIR=/none muster image diff Img Img',
+    status: 2,
+    says: /^ERROR: There is no folder for temporary files: ENOENT/,
+  },
   { line: 'muster image diff Img', status: 2, says: 'ERROR: The image Img has no parent to compare it with' },
   {
     line: 'muster add-boot-config',
@@ -348,6 +386,10 @@ test('a daemon that is stopped is reported as such, with the remedy', async t =>
     stderr,
     /^ERROR: musterd does not run: nothing answers on .*none\.sock\. Start it \('systemctl start musterd'/,
   );
+  if (process.getuid?.() !== 0) return;
+  const sent = await programs.run('muster', 'modimg', '--import', '/nowhere', '--set-name', 'X', '--upload');
+  t.is(sent.status, 3);
+  t.regex(sent.stderr, /^ERROR: musterd does not run/, 'before the work that would be in vain');
 });
 
 test('help and version need no daemon', async t => {

@@ -247,6 +247,40 @@ test.serial('two at once: one image has one at work on it, and the manifest gets
   await ok(`scyld-modimg ${names.map(name => `-i ${name}`).join(' ')} --delete`);
 });
 
+test.serial("two administrators on one image: the second does not undo the first one's change by mistake", async t => {
+  if (!(await ready(t))) return;
+  const first = 'MUSTER_WORKSPACE=$PWD/first scyld-modimg -i Noise';
+  const second = 'MUSTER_WORKSPACE=$PWD/second scyld-modimg -i Noise';
+  await ok(`${second} --freshen`);
+  await ok(`${first} --execute 'echo first >/etc/first' --upload`);
+  for (const steps of ["--execute 'echo never' --upload", '--upload']) {
+    const refused = await daemon.shell(`${second} ${steps}`);
+    t.is(refused.status, 5);
+    t.regex(refused.stderr, /ERROR: The head's image Noise was changed by somebody after your copy of it was fetched/);
+    t.is(refused.stdout, '');
+  }
+  t.regex((await ok(`${second} ls`)).stdout, /Noise: .* the head has other content since it was fetched/);
+  t.regex((await ok(`${second} --execute true`)).stderr, /^WARNING: The head's Noise was changed by somebody/m);
+  await ok(`${second} --freshen`);
+  t.is((await ok(`${second} --execute 'cat /etc/first' --upload`)).stdout.split('\n')[0], 'first');
+  await ok(`${first} --execute true --overwrite --upload`);
+});
+
+test.serial('a workspace that is read-only, or full: what is wrong with which folder', async t => {
+  if (!(await ready(t))) return;
+  mkdirSync(join(daemon.folder, 'other'));
+  const within = (options: string, then: string): string =>
+    `unshare --mount sh -c 'mount -t tmpfs -o ${options} x other; ${then}; MUSTER_WORKSPACE=$PWD/other scyld-modimg -i Noise --query'`;
+  const readOnly = await daemon.shell(within('size=1m', 'mount -o remount,ro other'));
+  t.regex(readOnly.stderr, /^ERROR: The workspace .*other cannot be used: EROFS: read-only file system/);
+  const noexec = await daemon.shell(within('size=50m,noexec', 'true').replace('--query', '--execute true'));
+  t.is(noexec.status, 5);
+  t.regex(noexec.stderr, /ERROR: .*other\/work-.* lies on a file system that is mounted with noexec/);
+  const full = await daemon.shell(within('size=200k', 'true'));
+  t.is(full.status, 6);
+  t.regex(full.stderr, /ERROR: There is no room left for the workspace .*other: ENOSPC/);
+});
+
 test.serial('a full disk at every step: a clear error, and the old image is as it was', async t => {
   if (!(await ready(t))) return;
   await ok('scyld-modimg --all --delete');

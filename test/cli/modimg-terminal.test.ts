@@ -108,7 +108,8 @@ test.serial('discarded changes are gone; a new name keeps the old image', async 
 test.serial('Ctrl-C in the shell is its own; at a question it keeps nothing and leaves nothing', async t => {
   if (!(await ready(t))) return;
   const { status, said } = await converse('scyld-modimg -i Small --chroot', [
-    [PROMPT, 'touch /root/lost; echo sl"eep"ing; cat\r'],
+    // The program that has the terminal says so itself: what the shell says before may be read before the program has it.
+    [PROMPT, `touch /root/lost; sh -c 'echo sl"eep"ing; exec cat'\r`],
     [/sleeping/, '\x03'],
     [PROMPT, 'exit\r'],
     [/\[kd\]/, '\x03'],
@@ -167,6 +168,7 @@ test.serial('an administrator who is not root: sudo where root is needed, and th
   };
   t.deepEqual(local.map(({ name }) => name).sort(), ['Mine', 'Small']);
   for (const { uid } of local) t.is(statSync(join(home, '.scyldcw', 'workspace', uid)).uid, 65_534);
+  await ok(asNobody('http_proxy=http://p scyld-modimg -i Small --execute "test \\$http_proxy = http://p"'));
   t.regex(await ok(asNobody('scyld-modimg --all --delete')), /deleted the local copy of Mine/);
   const [line] = JSON.parse(await ok('muster log --limit 1 --json')) as { who: string }[];
   t.regex(line?.who ?? '', /nobody/, 'the audit trail names who asked, not root');

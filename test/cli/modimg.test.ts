@@ -264,7 +264,7 @@ test.serial('a distro that cannot work is refused before anything is downloaded'
   await fails(
     t,
     'scyld-modimg --create norelease --set-name X',
-    /The repo var cannot be reached at http:\/\/127\.0\.0\.1:9\/7\/os\//,
+    /The repo var cannot be read, or of no kind that is known: http:\/\/127\.0\.0\.1:9\/7\/os\/repodata\/repomd\.xml: \w/,
   );
   await ok(t, 'muster distro -i norelease update package_manager=dnf');
   await fails(t, 'scyld-modimg --create norelease --set-name X', /The repository var cannot be read: .*127\.0\.0\.1/);
@@ -337,6 +337,27 @@ test.serial('the caching section: a UID mismatch, and both remedies', async t =>
   t.is((await ok(t, "scyld-modimg -i stale --execute 'cat /root/stage'")).stdout, 'changed\n');
   t.is(local('stale')?.uid, /\(([0-9a-f]{32})\)/.exec((await ok(t, 'scyld-imgctl --show-uids ls stale')).stdout)?.[1]);
 });
+
+test.serial(
+  'recreating an image that was deleted from the head, as the chapter on the default image has it',
+  async t => {
+    if (!(await ready(t))) return;
+    const create = 'scyld-modimg --create CentOS --set-name again --overwrite --upload';
+    await ok(t, create);
+    await ok(t, 'scyld-imgctl -i again rm');
+    t.regex((await ok(t, create)).stdout, /^created again$/m);
+    await ok(t, 'scyld-imgctl -i again rm');
+    t.regex(
+      (await ok(t, 'scyld-modimg -i mpiImage --execute true --set-name again --overwrite --upload')).stdout,
+      /created again/,
+    );
+    t.regex((await ok(t, 'scyld-modimg ls again')).stdout, /again: .* the same as on the head/);
+    await ok(t, "scyld-modimg -i again --execute 'echo x >/root/x'");
+    const sent = await ok(t, 'scyld-modimg -i again --query coretool --upload');
+    t.regex(sent.stdout, /^coretool 2-1 x86_64\nagain: content: /, 'a query and an upload in one');
+    await ok(t, 'scyld-modimg -i again --delete && scyld-imgctl -i again rm');
+  },
+);
 
 test.serial('an image of the head is not replaced by a new one unless that is said; a frozen one never', async t => {
   if (!(await ready(t))) return;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
 import { listText, tableText } from '../../src/cli/listing.ts';
+import { movingLine } from '../../src/cli/progress-lines.ts';
 import { requireAll } from '../support/require.ts';
 import { TestDaemon } from './daemon.ts';
 import { kernelFile } from './files.ts';
@@ -62,6 +63,13 @@ test('the size of a naming pool counts indices, not bytes', t => {
     { title: 'Naming pools', detail: 'long', now: NOW },
   );
   t.is(text, 'Naming pools\n  default\n    first_index: 0\n    name: default\n    size: 155\n');
+});
+
+test('a line that moves fits the terminal, for what wraps cannot be written over', t => {
+  const text = '46.1% complete, elapsed: 0:00:00.4 remaining: 0:00:00.5';
+  t.is(movingLine(text, 40), '\r\u001b[K  46.1% complete, elapsed: 0:00:00.4 re');
+  t.is(movingLine(text, 80), `\r\u001b[K  ${text}`);
+  t.is(movingLine(text, 0), `\r\u001b[K  ${text}`, 'a terminal that does not know its width');
 });
 
 test('a table has the names on the left and fits its width', t => {

@@ -18,6 +18,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { inImage } from '../../src/image/chroot.ts';
 import { removeIdentity } from '../../src/image/identity.ts';
+import { isNoexec } from '../../src/image/noexec.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { run } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
@@ -213,6 +214,22 @@ function inside(root: string): string[] {
     }
   });
 }
+
+test('a file system without programs is seen by the mount that covers the folder', t => {
+  const line = (target: string, options: string): string =>
+    `36 35 98:0 / ${target} ${options} shared:1 - ext4 /dev/x rw`;
+  const mounts = [
+    line('/', 'rw'),
+    line('/srv', 'rw,noexec'),
+    line('/srv/my\\040images', 'rw'),
+    line('/opt', 'rw,noexec'),
+    line('/opt', 'rw'),
+  ];
+  const found = ['/root', '/srv/x', '/srvx', '/srv/my images/x', '/opt/x'].map(path =>
+    isNoexec(mounts.join('\n'), path),
+  );
+  t.deepEqual(found, [false, true, false, false, false]);
+});
 
 test('the identity of a machine is removed, and host keys are made at boot where the distribution does not', async t => {
   const root = tree(t);

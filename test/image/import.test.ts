@@ -29,11 +29,11 @@ function place(t: ExecutionContext): Place {
 const shell = (script: string, ...words: string[]): string =>
   execFileSync('bash', ['-ec', script, 'bash', ...words], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] });
 
-async function importInto({ folder, root }: Place, source: string): Promise<void> {
+async function importInto({ folder, root }: Place, source: string, progress = SILENT): Promise<void> {
   const work = join(folder, 'work');
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work);
-  await importTree(source, root, { progress: SILENT, work });
+  await importTree(source, root, { progress, work });
 }
 
 const NEEDS = { root: true, programs: ['tar', 'bash', 'setpriv', 'mksquashfs', 'unsquashfs', 'gzip', 'zstd'] };
@@ -58,8 +58,32 @@ test('a folder, an archive of each compression, a squashfs and a cwsquash give t
   }
 });
 
+test('a folder of mktemp is closed to users, and so would be the system made in it: that is said', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  shell(SYSTEM, at.folder);
+  for (const [mode, count] of [
+    ['700', 1],
+    ['755', 0],
+  ] as const) {
+    const said: string[] = [];
+    rmSync(at.root, { recursive: true, force: true });
+    shell(`chmod ${mode} "$1/tree"`, at.folder);
+    await importInto(at, join(at.folder, 'tree'), { ...SILENT, say: text => void said.push(text) });
+    t.is(said.length, count);
+    if (count > 0) t.regex(said[0] ?? '', /^WARNING: .*tree has \/ closed .* \(mode 700\).*chmod 755 \//);
+  }
+});
+
+interface Entry {
+  name: string;
+  content?: string;
+  link?: string;
+  type?: string;
+}
+
 /** A tar archive made by hand: what no tar would write. */
-function tar(members: readonly { name: string; content?: string; link?: string; type?: string }[]): Buffer {
+function tar(members: readonly Entry[]): Buffer {
   const blocks = members.flatMap(({ name, content = '', link = '', type = '0' }) => {
     const header = Buffer.alloc(512);
     header.write(name, 0);
@@ -192,6 +216,36 @@ test('layers of an OCI image: files replaced, whiteouts, opaque folders, a folde
   writeFileSync(join(at.folder, 'docker', 'manifest.json'), JSON.stringify([{ Layers: ['one/layer.tar', 'two.tar'] }]));
   shell('cd "$1/docker" && tar -cf ../docker.tar .', at.folder);
   await check(join(at.folder, 'docker.tar'));
+});
+
+test('a link or a file in place of a folder, with marks below its name before or behind it, as umoci writes them', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const at = place(t);
+  const base = tar([
+    { name: 'etc', type: '5' },
+    { name: 'etc/dir', type: '5' },
+    { name: 'etc/dir/a', content: 'base' },
+    { name: 'etc/dir/sub', type: '5' },
+    { name: 'etc/dir/sub/b', content: 'base' },
+    { name: 'var/kept', content: 'base' },
+    { name: 'var/gone', content: 'base' },
+    { name: 'var/deep/gone', content: 'base' },
+  ]);
+  const link: Entry = { name: 'etc/dir', link: at.outside, type: '2' };
+  const marks: Entry[] = [{ name: 'etc/dir/.wh.a' }, { name: 'etc/dir/sub/.wh.b' }, { name: './var/.wh.gone' }];
+  const deep: Entry = { name: 'var/deep/.wh.gone' };
+  for (const upper of [
+    [link, ...marks, deep],
+    [...marks, deep, link],
+    [...marks, deep, { name: 'etc/dir', content: 'file' }],
+  ]) {
+    rmSync(at.root, { recursive: true, force: true });
+    await importInto(at, layout(at.folder, [base, tar(upper)]));
+    t.false((await lstat(join(at.root, 'etc/dir'))).isDirectory());
+    t.deepEqual(readdirSync(at.root).sort(), ['etc', 'var']);
+    t.deepEqual(readdirSync(join(at.root, 'var'), { recursive: true }).sort(), ['deep', 'kept']);
+    t.deepEqual(readdirSync(at.outside), []);
+  }
 });
 
 test('hard links of an upper layer to files of the layers below, as the image itself sees their paths', async t => {
@@ -347,6 +401,9 @@ test('OCI images with damaged, missing or impossible parts are refused with the 
   const hex = createHash('sha256').update(layer).digest('hex');
   writeFileSync(join(path, 'blobs', 'sha256', hex), tar([{ name: 'evil', type: '5' }]));
   await refused(path, /damaged: its bytes have another digest/);
+  const named = (name: string) => ({ digest: 'x', annotations: { 'org.opencontainers.image.ref.name': name } });
+  writeFileSync(join(path, 'index.json'), JSON.stringify({ manifests: [named('base'), named('two')] }));
+  await refused(path, /layout has 2 images \(base, two\), and one is to be imported/);
   writeFileSync(join(path, 'index.json'), '{');
   await refused(path, /index\.json cannot be read/);
   writeFileSync(join(at.folder, 'text'), 'no archive\n');
@@ -357,5 +414,12 @@ test('OCI images with damaged, missing or impossible parts are refused with the 
   mkdirSync(join(at.folder, 'docker'));
   writeFileSync(join(at.folder, 'docker', 'manifest.json'), JSON.stringify([{ Layers: ['../../etc/passwd'] }]));
   await refused(join(at.folder, 'docker'), /is no layer/);
+  writeFileSync(
+    join(at.folder, 'docker', 'manifest.json'),
+    JSON.stringify([{ RepoTags: ['a:1'] }, { RepoTags: ['b:2'] }]),
+  );
+  await refused(join(at.folder, 'docker'), /must have exactly one image, and has 2 \(a:1, b:2\)/);
+  writeFileSync(join(at.folder, 'docker', 'manifest.json'), '{"schemaVersion": 2}');
+  await refused(join(at.folder, 'docker'), /manifest\.json is not that of 'docker save'/);
   await t.throwsAsync(importInto(at, join(at.folder, 'nowhere')), { code: 'bad-value', message: /cannot be read/ });
 });

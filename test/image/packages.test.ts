@@ -64,7 +64,7 @@ test('a URL of apt may name suite and components behind #', t => {
     'deb http://d/security bookworm-security main contrib',
   ]);
   t.deepEqual(lines('http://d/security#bookworm-updates'), ['deb http://d/security bookworm-updates main']);
-  t.deepEqual(lines('http://d/flat#./', false), ['deb [trusted=yes] http://d/flat ./']);
+  t.deepEqual(lines('http://d/flat#./', false), ['deb [trusted=yes check-valid-until=no] http://d/flat ./']);
   t.throws(() => sourceLines({ ...REPO, title: '', urls: ['http://d/'] }, { release: '' }), {
     code: 'not-ready',
     message: /names no suite/,

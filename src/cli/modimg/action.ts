@@ -24,8 +24,10 @@ export const modimgRun: Action = {
 export const modimgList: Action = {
   name: 'list',
   aliases: ['ls'],
+  words: '[images...]',
+  takes: { names: 'image' },
   summary: 'list local and remote images, and where they differ',
-  examples: ['muster modimg ls', 'muster modimg ls --json'],
+  examples: ['muster modimg ls', 'muster modimg ls mpiImage', 'muster modimg ls --json'],
   async run(context) {
     const { listImages } = await import('./list.ts');
     return listImages(context);

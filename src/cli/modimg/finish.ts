@@ -6,7 +6,7 @@ import { MusterError } from '../../errors.ts';
 import { unpackedSize } from '../../image/inspect.ts';
 import { packImage } from '../../image/pack.ts';
 import { compareTrees, treeState } from '../../image/tree-changes.ts';
-import type { Local, Remote } from '../../image/workspace/manifest.ts';
+import { isOvertaken, type Local, type Remote } from '../../image/workspace/manifest.ts';
 import { digestOf, newUid } from '../../image/workspace/workspace.ts';
 import { printChanged } from '../differences.ts';
 import { isForPrograms } from '../listing.ts';
@@ -14,7 +14,7 @@ import { askLetter, askText, askYes } from '../questions.ts';
 import { remoteImage, sendImage } from './head-images.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { Wanted } from './options.ts';
-import { type Session, saved, type Tree } from './session.ts';
+import { newLocal, type Session, saved, type Tree } from './session.ts';
 
 /** Says how much was changed in an image that was there before. */
 export async function sayChanges({ progress }: Session, { root, before }: Tree): Promise<void> {
@@ -30,12 +30,8 @@ export async function isKept(wanted: Wanted, ask: boolean): Promise<boolean> {
 }
 
 /** Under which name the image is kept: its own, or another, as the options or the administrator say. */
-export async function placeOf(
-  { workspace }: Session,
-  tree: Tree,
-  wanted: Wanted,
-  ask: boolean,
-): Promise<Tree['local']> {
+export async function placeOf(session: Session, tree: Tree, wanted: Wanted, ask: boolean): Promise<Tree['local']> {
+  const { workspace } = session;
   const { local } = tree;
   const as = (name: string): Tree['local'] => ({ uid: newUid(), name, remote: false, parent: local.name });
   const isNew = tree.before === undefined;
@@ -43,7 +39,7 @@ export async function placeOf(
     const old = await workspace.find(wanted.setName);
     if (old && !wanted.overwrite)
       throw new MusterError('duplicate', `There is a local image ${old.name} already; --overwrite replaces it.`);
-    return old ? { ...as(old.name), uid: old.uid, remote: old.remote } : as(wanted.setName);
+    return { ...as(wanted.setName), ...(await newLocal(session, wanted.setName)) };
   }
   if (wanted.overwrite || !ask || (isNew && !(await workspace.find(local.name)))) return local;
   for (;;) {
@@ -105,7 +101,12 @@ export async function uploadLocal(session: Session, local: Local, wanted: Wanted
     report.local = await workspace.becomes(local, { uid: target.uid, sha256: local.sha256 });
     return;
   }
-  const { changed, remote } = await sendImage(client, local, workspace.file(local), target, progress);
+  // Sending takes a while, in which somebody else may have sent his.
+  const again = async (): Promise<void> => {
+    if (target && !wanted.overwrite && (await remoteImage(client, target.uid)).sha256 !== target.sha256)
+      throw overtaken(local);
+  };
+  const { changed, remote } = await sendImage(client, local, workspace.file(local), target, progress, again);
   report.changed = changed;
   if (!isForPrograms(context.given)) printChanged(context, changed);
   report.local = await workspace.becomes(local, { uid: remote.uid, sha256: remote.sha256 ?? local.sha256 });
@@ -125,11 +126,27 @@ async function targetOf(
   if (!target) return undefined;
   requireThawed(target);
   const isAsked = ask && !wanted.overwrite && target.sha256 !== undefined;
-  if (isAsked) return (await askYes(`Replace the image ${target.name} on the head?`, true)) ? target : 'no';
+  const isLost = isOvertaken(local, target);
+  if (isAsked) {
+    const since = isLost ? ', which somebody changed since you fetched it' : '';
+    return (await askYes(`Replace the image ${target.name} on the head${since}?`, !isLost)) ? target : 'no';
+  }
+  if (isLost && !wanted.overwrite) throw overtaken(local);
   if (local.remote || wanted.overwrite || wanted.capture !== undefined || target.sha256 === undefined) return target;
   throw new MusterError('duplicate', `The head has an image ${target.name} already; nothing was sent.`, {
     hint: `Replace its content: muster modimg -i ${target.name} --overwrite --upload`,
   });
+}
+
+/** Somebody else's change of the head's image is not undone by mistake. */
+export function overtaken({ name }: Pick<Local, 'name'>): MusterError {
+  return new MusterError(
+    'conflict',
+    `The head's image ${name} was changed by somebody after your copy of it was fetched; nothing was sent.`,
+    {
+      hint: `Who and what: muster image -i ${name} history. Replace it all the same: muster modimg -i ${name} --overwrite --upload; or make your change anew on the head's: --freshen, or keep yours under another name: --set-name`,
+    },
+  );
 }
 
 export function requireThawed({ name, frozen }: Remote): void {

@@ -60,17 +60,22 @@ export async function fetchImage(
   });
 }
 
-/** Sends a local image: as the new content of the head's image `target`, or as a new image when that is undefined. */
+/**
+ * Sends a local image: as the new content of the head's image `target`, or as a new image when that is undefined. `check` may refuse it
+ * when all is sent and nothing is changed yet.
+ */
 export async function sendImage(
   client: AdminClient,
   local: Local,
   file: string,
   target: Remote | undefined,
   progress: Progress,
+  check: () => Promise<void>,
 ): Promise<{ changed: Changed; remote: Remote }> {
   progress.say(`Uploading image ${local.name}`);
   const { id } = await progress.measured(async update => client.upload(file, update));
   const content = { upload: id };
+  await check();
   if (target) {
     const changed = await client.call<Changed>('PATCH', '/api/v1/images', { id: target.uid }, { content });
     return { changed, remote: await remoteImage(client, target.uid) };

@@ -1,7 +1,7 @@
 // Ctrl-C and SIGTERM while an image is in work: programs are ended, the folder is removed, and what was kept is said.
-import { constants } from 'node:os';
 import { setTimeout as delay } from 'node:timers/promises';
 import { interruptedBy } from '../../process/run.ts';
+import { Interrupted } from '../interrupted.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
@@ -32,17 +32,6 @@ export class Interrupt {
   /** Ends when what is held has ended. */
   async settled(): Promise<void> {
     await this.held;
-  }
-}
-
-/** A signal ended the work. */
-export class Interrupted extends Error {
-  /** 128 and the signal's number, as a shell says it. */
-  readonly status: number;
-
-  constructor(name: (typeof SIGNALS)[number], outcome: string) {
-    super(`Interrupted (${name}): ${outcome}.`);
-    this.status = 128 + constants.signals[name];
   }
 }
 

@@ -1,6 +1,7 @@
 // `modimg ls`: local and remote images side by side.
 import { stat } from 'node:fs/promises';
-import type { Local, Remote } from '../../image/workspace/manifest.ts';
+import { MusterError } from '../../errors.ts';
+import { isOvertaken, type Local, type Remote } from '../../image/workspace/manifest.ts';
 import { isForPrograms, printData } from '../listing.ts';
 import type { Context } from '../table.ts';
 import { humanBytes } from '../terminal.ts';
@@ -8,16 +9,22 @@ import { openSession } from './session.ts';
 
 export async function listImages(context: Context): Promise<number> {
   const { terminal, given } = context;
-  const { workspace, remotes } = await openSession(context);
+  const { workspace, remotes: all } = await openSession(context);
+  const wanted = [...given.ids, ...given.words];
+  const images = await workspace.list();
+  requireEach(wanted, [...images, ...(all ?? [])]);
+  const remotes = all?.filter(image => isWanted(wanted, image));
   const local = await Promise.all(
-    (await workspace.list()).map(async image => ({
-      ...image,
-      size: await stat(workspace.file(image)).then(
-        found => found.size,
-        () => 0,
-      ),
-      state: stateOf(image, remotes),
-    })),
+    images
+      .filter(image => isWanted(wanted, image))
+      .map(async image => ({
+        ...image,
+        size: await stat(workspace.file(image)).then(
+          found => found.size,
+          () => 0,
+        ),
+        state: stateOf(image, all),
+      })),
   );
   if (isForPrograms(given)) {
     printData(terminal, given, { local, remote: remotes ?? null });
@@ -38,10 +45,30 @@ export async function listImages(context: Context): Promise<number> {
   return 0;
 }
 
+interface Named {
+  uid: string;
+  name: string;
+}
+
+const isCalled = ({ uid, name }: Named, id: string): boolean =>
+  name === id || (/^[0-9a-f]{5,}$/.test(id) && uid.startsWith(id));
+
+/** Without identifiers, all. */
+const isWanted = (ids: readonly string[], image: Named): boolean =>
+  ids.length === 0 || ids.some(id => isCalled(image, id));
+
+function requireEach(ids: readonly string[], images: readonly Named[]): void {
+  for (const id of ids)
+    if (!images.some(image => isCalled(image, id)))
+      throw new MusterError('no-such-object', `No image found for ID=${id}, neither in the workspace nor on the head`);
+}
+
 /** How a local image stands to the head's. */
 function stateOf(local: Local, remotes: readonly Remote[] | undefined): string {
   if (!remotes) return 'the head is not known';
   const same = remotes.find(({ uid }) => uid === local.uid);
+  if (isOvertaken(local, same))
+    return 'the head has other content since it was fetched: --freshen, or --overwrite --upload';
   if (same)
     return same.sha256 === local.sha256 ? 'the same as on the head' : 'differs from the head: --upload, or --freshen';
   const namesake = remotes.find(({ name }) => name === local.name);

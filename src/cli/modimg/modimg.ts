@@ -1,15 +1,28 @@
 // `muster modimg`: images made and changed in a local copy. The steps in their order; each is announced, and nothing half is kept.
+import type { Health } from '../../admin/contract.ts';
 import { elapsedText } from '../../image/progress.ts';
 import { relabel, selinuxContexts } from '../../image/selinux.ts';
-import type { Local } from '../../image/workspace/manifest.ts';
+import { isOvertaken, type Local } from '../../image/workspace/manifest.ts';
+import { noRoom } from '../../image/workspace/workspace.ts';
 import { againAsRoot, isRoot } from '../as-root.ts';
 import { isForPrograms, printData } from '../listing.ts';
+import { outliveReader } from '../outputs.ts';
 import { isInteractive } from '../questions.ts';
 import type { Context } from '../table.ts';
 import { type Change, changesOf, requireFiles } from './changes.ts';
 import { capturedTree, createTree, importedTree, requireFreeName } from './create.ts';
-import { isKept, isUploaded, keepTree, placeOf, requireThawed, sayChanges, sayLocal, uploadLocal } from './finish.ts';
-import { Interrupted, interruptible } from './interrupt.ts';
+import {
+  isKept,
+  isUploaded,
+  keepTree,
+  overtaken,
+  placeOf,
+  requireThawed,
+  sayChanges,
+  sayLocal,
+  uploadLocal,
+} from './finish.ts';
+import { interruptible } from './interrupt.ts';
 import type { Wanted } from './options.ts';
 import { queryImage } from './query.ts';
 import { printReport } from './report.ts';
@@ -23,19 +36,18 @@ export async function modimg(context: Context, wanted: Wanted): Promise<number> 
   await requireFiles(wanted);
   if (context.given.dryRun) return sayPlan(context, wanted);
   if (worksOnTree(wanted) && !isRoot()) return againAsRoot(context, 'modimg');
+  outliveReader();
   const session = await openSession(context);
   if (wanted.delete) return deleteLocal(session, wanted);
+  // Said by the head's silence itself, before the work and not behind it.
+  if (wanted.upload && session.remotes === undefined) await session.client.call<Health>('GET', '/api/v1/health');
   const name =
     wanted.setName !== undefined && wanted.id === undefined ? wanted.setName : await nameOf(session, wanted.id ?? '');
   const lock = await session.workspace.lock(name);
   try {
     return worksOnTree(wanted) ? await changeImage(session, wanted, name) : await useImage(session, wanted);
   } catch (error) {
-    if (!(error instanceof Interrupted)) throw error;
-    await lock.release();
-    process.stderr.write(`${error.message}\n`);
-    // A transfer that is under way has nowhere to go any more.
-    process.exit(error.status);
+    throw noRoom(session.workspace.folder, error);
   } finally {
     await lock.release();
   }
@@ -94,11 +106,11 @@ async function useImage(session: Session, wanted: Wanted): Promise<number> {
     const local = await localImage(session, wanted.id ?? '', work.folder, wanted.freshen);
     session.report.local = local;
     if (wanted.query !== undefined) await queryImage(session, workspace.file(local), work.folder, wanted.query);
-    else if (wanted.upload) {
+    if (wanted.upload) {
       await workspace.verify(local);
       await uploadLocal(session, local, wanted, isInteractive());
     }
-    printReport(session.context, session.report, wanted.query !== undefined);
+    printReport(session.context, session.report, wanted.query !== undefined && !wanted.upload);
     return 0;
   }, work.close);
 }
@@ -126,7 +138,11 @@ async function changeImage(session: Session, wanted: Wanted, name: string): Prom
   const ask = isInteractive();
   const remote = remotes?.find(one => one.name === name || one.uid === wanted.id);
   // What would be refused at the end is refused before hours of work.
-  if (remote && wanted.upload && (wanted.setName ?? name) === name) requireThawed(remote);
+  if (remote && wanted.upload && (wanted.setName ?? name) === name) {
+    requireThawed(remote);
+    const own = wanted.id === undefined || wanted.freshen ? undefined : await workspace.find(name);
+    if (own && !ask && !wanted.overwrite && isOvertaken(own, remote)) throw overtaken(own);
+  }
   if (wanted.setName !== undefined && wanted.id === undefined) await requireFreeName(session, wanted, ask);
   const changes = changesOf(wanted);
   const work = await workspace.work(`image ${name}, ${what(wanted, changes)}`);

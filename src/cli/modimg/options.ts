@@ -2,6 +2,7 @@
 import { MusterError } from '../../errors.ts';
 import { COMPRESSIONS, type Compression } from '../../image/pack.ts';
 import { checkPackages } from '../../image/packages/manager.ts';
+import { isKernelVersion } from '../../image/uname.ts';
 import type { Given, Option } from '../table.ts';
 
 interface StepRow extends Option {
@@ -109,6 +110,9 @@ export function readModimg(given: Given): Wanted {
   const list = (name: string): string[] => [options[name] ?? []].flat().map(String);
   const packages = (name: string): string[] => list(name).flatMap(value => value.split(/[,\s]+/).filter(Boolean));
   const files = list('copyin');
+  // An empty word is nearly always a variable of a script that is not set.
+  for (const { step, flags } of STEPS)
+    if (list(step).some(value => value.trim() === '')) throw bad(`--${step} is followed by an empty word: ${flags}.`);
   const wanted: Wanted = {
     id: given.ids[0],
     all: given.all,
@@ -131,6 +135,10 @@ export function readModimg(given: Given): Wanted {
     overwrite: options['overwrite'] === true,
     compression: (text('compress') as Compression | undefined) ?? 'zstd',
   };
+  if (wanted.kver !== undefined && !isKernelVersion(wanted.kver))
+    throw bad(`--chroot '${wanted.kver}' is no kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
+  for (const step of ['install', 'uninstall'] as const)
+    if (steps.includes(step) && wanted[step].length === 0) throw bad(`--${step} names no package.`);
   checkPackages([...wanted.install, ...wanted.uninstall]);
   for (const { to } of wanted.copyin)
     if (!to.startsWith('/')) throw bad(`--copyin: '${to}' must be a path in the image, beginning with '/'.`);
@@ -157,12 +165,16 @@ function check({ options, ids, all }: Given, steps: readonly string[]): void {
   if (ids.length > 1 && !steps.includes('delete')) throw bad('One image at a time: give -i once.');
   const name = options['setName'];
   if (name !== undefined && !/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/.test(String(name)))
-    throw bad(`--set-name '${String(name)}' must begin with a letter and go on with letters, digits, '_', '.' or '-'.`);
+    throw bad(
+      `--set-name '${String(name)}' must begin with a letter and go on with letters, digits, '_', '.' or '-', 63 at most.`,
+    );
   const changes = ['copyin', 'install', 'uninstall', 'update', 'execute', 'chroot'];
   if (name !== undefined && make === undefined && !steps.some(step => changes.includes(step)))
     throw bad(
       "--set-name names a new or changed image; an image is renamed by 'muster image -i NAME update name=NEW'.",
     );
+  if (options['compress'] !== undefined && make === undefined && !steps.some(step => changes.includes(step)))
+    throw bad('--compress is for an image that is made or changed; nothing is packed here.');
   const pairs = options['copyin'];
   if (Array.isArray(pairs) && pairs.length % 2 !== 0) throw bad('--copyin needs two words: SOURCE DESTINATION.');
   const method = options['compress'];

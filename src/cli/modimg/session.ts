@@ -6,7 +6,7 @@ import { unpackedSize } from '../../image/inspect.ts';
 import type { Progress } from '../../image/progress.ts';
 import { type TreeState, treeState } from '../../image/tree-changes.ts';
 import { locateRoot, unpackImage } from '../../image/unpack.ts';
-import type { Local, Remote } from '../../image/workspace/manifest.ts';
+import { baseOf, isOvertaken, type Local, type Remote } from '../../image/workspace/manifest.ts';
 import { newUid, Workspace } from '../../image/workspace/workspace.ts';
 import { progressLines } from '../progress-lines.ts';
 import type { Context } from '../table.ts';
@@ -43,11 +43,22 @@ export async function openSession(context: Context): Promise<Session> {
 export async function localImage(session: Session, id: string, folder: string, fresh: boolean): Promise<Local> {
   const { workspace, client, progress } = session;
   const found = fresh ? undefined : await workspace.find(id);
+  if (
+    found &&
+    isOvertaken(
+      found,
+      session.remotes?.find(({ uid }) => uid === found.uid),
+    )
+  )
+    progress.say(
+      `WARNING: The head's ${found.name} was changed by somebody after your copy of it was fetched. This works on your copy; --freshen fetches the head's.`,
+    );
   if (found) return found;
   const remote = await remoteImage(client, id);
   const file = join(folder, 'fetched');
   const sha256 = await fetchImage(client, remote, file, progress);
-  return workspace.keep(file, { uid: remote.uid, name: remote.name, remote: true }, sha256);
+  const { uid, name } = remote;
+  return workspace.keep(file, { uid, name, remote: true, base: baseOf({ uid, sha256 }) }, sha256);
 }
 
 /** A tree in work, and what it was like before. */
@@ -87,8 +98,12 @@ export function saved(packed: number, unpacked: number): number {
   return unpacked > 0 ? Math.max(0, 1 - packed / unpacked) : 0;
 }
 
-/** A new image's place in the manifest: that of a local image of the same name, if there is one. */
-export async function newLocal(session: Session, name: string): Promise<Tree['local']> {
-  const old = await session.workspace.find(name);
-  return { uid: old?.uid ?? newUid(), name, remote: old?.remote ?? false };
+/**
+ * A new image's place in the manifest: that of a local image of the same name, if there is one; but not of one that is gone from the
+ * head, for what is new is not sent there.
+ */
+export async function newLocal({ workspace, remotes }: Session, name: string): Promise<Tree['local']> {
+  const old = await workspace.find(name);
+  const isGone = old?.remote === true && remotes !== undefined && !remotes.some(({ uid }) => uid === old.uid);
+  return old && !isGone ? { uid: old.uid, name, remote: old.remote } : { uid: newUid(), name, remote: false };
 }

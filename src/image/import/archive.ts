@@ -24,6 +24,12 @@ export const EXTRACT: readonly string[] = [
 /** A long list, each name in double quotes. */
 const VERBOSE = ['--verbose', '--verbose', '--quoting-style=c'];
 
+/**
+ * Marks of a layer come to be one file: where the layer has a link or a file in place of a folder, marks below that name could not be
+ * made, and would be in its way. The list has their own names. In the C locale, for names need not be UTF-8.
+ */
+const MARKS = [`--transform=s,^\\(.*/\\)\\?\\.wh\\.[^/]*$,.wh..wh.mark,SH`];
+
 /** A member of an archive. Names need not be UTF-8: each character here is a byte of the name (latin1). */
 export interface Member {
   name: string;
@@ -56,14 +62,18 @@ export async function extract(
       if (member) layer?.onMember(member);
     }
   };
-  const result = await run(program, [...words, ...(layer ? VERBOSE : []), '--directory', folder, '--file', file], {
-    package: 'tar',
-    env: { LC_ALL: 'C.UTF-8' },
-    keepBytes: 65_536,
-    ...(layer && { onLine }),
-    ...(typeof source === 'string' ? {} : { input: source }),
-    ...(signal && { signal }),
-  });
+  const result = await run(
+    program,
+    [...words, ...(layer ? [...VERBOSE, ...MARKS] : []), '--directory', folder, '--file', file],
+    {
+      package: 'tar',
+      env: { LC_ALL: layer ? 'C' : 'C.UTF-8' },
+      keepBytes: 65_536,
+      ...(layer && { onLine }),
+      ...(typeof source === 'string' ? {} : { input: source }),
+      ...(signal && { signal }),
+    },
+  );
   if (result.status === 2 && layer?.leavesLinks && !hasOtherFault) return;
   if (result.status !== 0) throw toolFailed(`tar --extract ${file === '-' ? '' : file}`.trim(), result);
 }

@@ -1,5 +1,5 @@
 // From what an administrator has (a folder, an archive, a squashfs, an OCI image) to an unpacked image tree.
-import { lstat, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { lstat, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
@@ -33,6 +33,16 @@ export async function importTree(source: string, root: string, ports: ImportPort
     );
   } else await fromArchive(path, root, ports);
   await requireSystem(root, source);
+  await sayClosed(root, source, ports.progress);
+}
+
+/** What was made in a folder of `mktemp -d` has its mode, with which only root can use the system. */
+async function sayClosed(root: string, source: string, progress: Progress): Promise<void> {
+  const mode = (await stat(root)).mode & 0o7777;
+  if ((mode & 0o005) === 0o005) return;
+  progress.say(
+    `WARNING: ${source} has / closed to everybody but root (mode ${mode.toString(8)}), and so has the image; --execute 'chmod 755 /' opens it.`,
+  );
 }
 
 async function fromLayout(path: string, root: string, { progress, work, signal }: ImportPorts): Promise<void> {
@@ -42,7 +52,11 @@ async function fromLayout(path: string, root: string, { progress, work, signal }
 }
 
 /** Only this file system: what is mounted below is not of the image. `cp` of coreutils keeps links, attributes and holes. */
-async function fromFolder(path: string, root: string, { progress, signal }: ImportPorts): Promise<void> {
+async function fromFolder(path: string, root: string, { progress, work, signal }: ImportPorts): Promise<void> {
+  if (await holds(path, work))
+    throw new MusterError('bad-value', `${path} holds the folder that it is to be copied into: ${work}`, {
+      hint: 'Take another file system for the workspace: MUSTER_WORKSPACE=/FOLDER. The system of this machine: muster pack-node >system.tar, and import that.',
+    });
   await mkdir(root);
   const [program = '', ...words] = [
     ...DIES_WITH_PARENT,
@@ -56,6 +70,13 @@ async function fromFolder(path: string, root: string, { progress, signal }: Impo
     run(program, [...words, '--', `${path}/.`, root], { ...(signal && { signal }), keepBytes: 65_536 }),
   );
   if (result.status !== 0) throw toolFailed(`cp --archive ${path}`, result);
+}
+
+/** Whether a folder lies in another, on the same file system. */
+async function holds(outer: string, inner: string): Promise<boolean> {
+  const [above, below] = [await realpath(outer), await realpath(inner)];
+  if (!`${below}/`.startsWith(above === '/' ? above : `${above}/`)) return false;
+  return (await stat(above)).dev === (await stat(below)).dev;
 }
 
 /** An archive of files, or one of an OCI layout or of `docker save`. */

@@ -1,6 +1,6 @@
 // Layers of an OCI image put on top of each other (OCI image specification, layer.md): by renaming, so that no link is followed.
 // Names need not be UTF-8: each character of a path in here is a byte of it (latin1).
-import { link, lstat, mkdir, readdir, rename, rm, rmdir, utimes } from 'node:fs/promises';
+import { link, lstat, mkdir, readdir, rename, rm, rmdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { insideRootBytes } from '../inside-root.ts';
@@ -53,6 +53,39 @@ async function folderFor(root: string, path: string): Promise<string> {
   const made = join(await folderFor(root, dirname(path)), path.split('/').at(-1) ?? '');
   await mkdir(bytes(made), { mode: 0o755 });
   return made;
+}
+
+/** Whether a member of a layer is a mark, and no file of the image. */
+export const isMark = (name: string): boolean => name.split('/').at(-1)?.startsWith(WHITEOUT) ?? false;
+
+/** Puts the marks of a layer where they belong. Where it has a link or a file in place of a folder, those below that name are void. */
+export async function placeMarks(upper: string, marks: Iterable<string>): Promise<void> {
+  for (const name of marks) {
+    const parts = join('/', name).split('/').filter(Boolean);
+    const mark = parts.pop() ?? '';
+    const folder = await ownFolder(upper, parts);
+    if (folder === undefined) continue;
+    const { atime, mtime } = await lstat(bytes(folder));
+    await writeFile(bytes(join(folder, mark)), '');
+    await utimes(bytes(folder), atime, mtime);
+  }
+}
+
+/** A folder of the layer itself, made when it is absent; undefined where something else is in its place. */
+async function ownFolder(upper: string, parts: readonly string[]): Promise<string | undefined> {
+  let folder = upper;
+  for (const part of parts) {
+    const next = join(folder, part);
+    const status = await lstat(bytes(next)).catch(() => undefined);
+    if (status && !status.isDirectory()) return undefined;
+    if (!status) {
+      const { atime, mtime } = await lstat(bytes(folder));
+      await mkdir(bytes(next), { mode: 0o755 });
+      await utimes(bytes(folder), atime, mtime);
+    }
+    folder = next;
+  }
+  return folder;
 }
 
 /**

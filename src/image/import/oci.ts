@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { extract, type Member } from './archive.ts';
-import { byByte, dropWhiteouts, linkBelow, mergeLayers } from './layers.ts';
+import { byByte, dropWhiteouts, isMark, linkBelow, mergeLayers, placeMarks } from './layers.ts';
 
 /** Go's names, which the specification uses, of the machines that Node names otherwise. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
@@ -19,7 +19,11 @@ interface Descriptor {
   mediaType?: string;
   digest?: string;
   platform?: { architecture?: string; os?: string };
+  annotations?: Record<string, string>;
 }
+
+/** The name of an image in a layout (OCI image specification, annotations.md). */
+const REF_NAME = 'org.opencontainers.image.ref.name';
 
 export function isLayout(folder: string): boolean {
   return existsSync(join(folder, 'oci-layout')) || existsSync(join(folder, 'index.json')) || isDockerArchive(folder);
@@ -44,13 +48,16 @@ export async function unpackLayout(
     await mkdir(upper);
     const folders = new Set<string>();
     const links: Member[] = [];
+    const marks = new Set<string>();
     const onMember = (member: Member): void => {
-      if (member.isFolder) folders.add(join('/', member.name, '.'));
-      if (member.linkTo !== undefined) links.push(member);
+      if (isMark(member.name)) marks.add(member.name);
+      else if (member.isFolder) folders.add(join('/', member.name, '.'));
+      else if (member.linkTo !== undefined) links.push(member);
     };
     await extract(layer, upper, options.signal, { onMember, leavesLinks: position > 0 });
     if (position === 0) await dropWhiteouts(byByte(upper));
     else {
+      await placeMarks(byByte(upper), marks);
       await linkBelow(byByte(root), byByte(upper), links);
       await mergeLayers(byByte(root), byByte(upper), folders);
     }
@@ -81,8 +88,14 @@ function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
   );
   const [first, ...more] = fits;
   if (!first) throw bad(folder, `it has no image for linux/${own}`);
-  if (more.length > 0) throw bad(folder, `it has ${fits.length} images; make a layout of one of them`);
-  return first;
+  if (more.length === 0) return first;
+  const names = fits.map(({ annotations }) => annotations?.[REF_NAME] ?? '').filter(Boolean);
+  const [name] = names;
+  throw new MusterError(
+    'bad-image',
+    `${folder} has ${fits.length} images${name === undefined ? '' : ` (${names.join(', ')})`}, and one is to be imported.`,
+    { hint: `Make a layout of it: skopeo copy oci:LAYOUT:${name ?? 'NAME'} oci:NEW; and import NEW` },
+  );
 }
 
 /** The path of a digest in the layout, its bytes verified. */
@@ -101,9 +114,14 @@ async function blob(folder: string, { digest = '' }: Descriptor): Promise<string
 
 /** `docker save` of old: `manifest.json`, a list with paths of layers. */
 async function dockerLayers(folder: string): Promise<string[]> {
-  const list = (await readJson('manifest.json', folder)) as { Layers?: string[] }[];
-  const [first, ...more] = Array.isArray(list) ? list : [];
-  if (!first || more.length > 0) throw bad(folder, 'it must have exactly one image');
+  const list = (await readJson('manifest.json', folder)) as { Layers?: string[]; RepoTags?: string[] }[];
+  // What `skopeo copy … dir:` writes has a manifest of this name as well.
+  if (!Array.isArray(list)) throw bad(folder, "its manifest.json is not that of 'docker save'; copy the image to oci:");
+  const [first, ...more] = list;
+  if (!first || more.length > 0) {
+    const names = list.flatMap(({ RepoTags }) => RepoTags ?? []).join(', ');
+    throw bad(folder, `it must have exactly one image, and has ${list.length}${names && ` (${names})`}`);
+  }
   const files: string[] = [];
   for (const path of first.Layers ?? []) {
     if (!/^[\w.-]+(\/[\w.-]+)*$/.test(path) || path.split('/').includes('..'))

@@ -1,9 +1,11 @@
 // apt: images of Debian and its relatives, created by mmdebstrap and changed by the image's own apt-get.
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { MusterError, reasonOf } from '../../errors.ts';
+import { MusterError } from '../../errors.ts';
 import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
+import { aptFailure } from './apt-failure.ts';
+import { ask, whyNot } from './fetching.ts';
 import type { PackageManager, Ports } from './manager.ts';
 import type { Recipe, Source } from './recipe.ts';
 import { folderInside } from './rpm-repos.ts';
@@ -45,7 +47,7 @@ export const apt: PackageManager = {
           'tool-missing',
           "The program 'mmdebstrap' is not installed; install the package mmdebstrap.",
         );
-      if (result.status !== 0) throw toolFailed(`mmdebstrap ${recipe.release}`, result);
+      if (result.status !== 0) throw aptFailure(recipe, result);
     });
     await keysInto(root, keys);
     // mmdebstrap leaves the head's resolver there: a node gets its own.
@@ -65,19 +67,21 @@ export const apt: PackageManager = {
 
 /**
  * `URL` is the release's suite with component main; `URL#SUITE/COMPONENT+COMPONENT` says otherwise. A URL that ends in `/` after
- * the suite is left out would be a flat repository, which has neither: `URL#./`.
+ * the suite is left out would be a flat repository, which has neither: `URL#./`. One that is not checked may be expired too, as archived
+ * releases are (sources.list(5), options).
  */
 export function sourceLines({ name, urls, check }: Source, { release }: Pick<Recipe, 'release'>): string[] {
+  const deb = check ? 'deb' : 'deb [trusted=yes check-valid-until=no]';
   return urls.map(text => {
     const [url = '', fragment = ''] = text.split('#');
     const [, suite, components] = /^([^/]*\/?[^/+]*?)(?:\/([\w+.-]+))?$/.exec(fragment) ?? [];
-    if (fragment === './') return `deb${check ? '' : ' [trusted=yes]'} ${url} ./`;
+    if (fragment === './') return `${deb} ${url} ./`;
     const named = suite || release;
     if (named === '')
       throw new MusterError('not-ready', `The repo ${name} names no suite, and its distro has no release.`, {
         hint: 'muster distro -i NAME update release=bookworm; or urls=URL#SUITE/COMPONENT',
       });
-    return `deb${check ? '' : ' [trusted=yes]'} ${url} ${named} ${(components ?? 'main').split('+').join(' ')}`;
+    return `${deb} ${url} ${named} ${(components ?? 'main').split('+').join(' ')}`;
   });
 }
 
@@ -88,7 +92,7 @@ async function fetchKeys(sources: readonly Source[], work: string): Promise<stri
   await mkdir(folder, { recursive: true });
   for (const { name, keys } of sources) {
     for (const [position, key] of keys.entries()) {
-      const content = await fetchKey(key);
+      const content = await fetchKey(key, name);
       const armored = content.subarray(0, 64).includes('-----BEGIN PGP');
       const file = join(folder, `${name}-${position}.${armored ? 'asc' : 'gpg'}`);
       await writeFile(file, content);
@@ -98,14 +102,14 @@ async function fetchKeys(sources: readonly Source[], work: string): Promise<stri
   return files;
 }
 
-async function fetchKey(key: string): Promise<Buffer> {
+async function fetchKey(key: string, repo: string): Promise<Buffer> {
   try {
     if (key.startsWith('file://')) return await readFile(key.slice('file://'.length));
-    const answer = await fetch(key);
+    const answer = await ask(key);
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
     return Buffer.from(await answer.arrayBuffer());
   } catch (error) {
-    throw new MusterError('bad-value', `The key ${key} cannot be had: ${reasonOf(error)}`);
+    throw new MusterError('bad-value', `The key ${key} of the repo ${repo} cannot be had: ${whyNot(error)}`);
   }
 }
 

@@ -4,47 +4,74 @@ import { MusterError } from '../../errors.ts';
 import { insideRoot } from '../inside-root.ts';
 import { apt, sourceLines } from './apt.ts';
 import { dnf, yum } from './dnf.ts';
+import { VARIABLE } from './dnf-failure.ts';
+import { ask, NO_ANSWER, whyNot } from './fetching.ts';
 import { type PackageManager, packageSystem } from './manager.ts';
-import type { ManagerName, Recipe } from './recipe.ts';
+import type { ManagerName, Recipe, Source } from './recipe.ts';
 import { zypper } from './zypper.ts';
 
 const BY_NAME: Record<ManagerName, PackageManager> = { dnf, yum, zypper, apt };
 
-/** What is waited for an answer of a repository, in milliseconds. */
-const PROBE_MS = 15_000;
-
-/** The distro's own word, else by what its first repository has. */
+/** The distro's own word, else by what the first repository has that answers. */
 export async function managerFor(name: string, recipe: Recipe): Promise<PackageManager> {
   if (name !== '') return BY_NAME[name as ManagerName];
-  const url = recipe.sources.flatMap(({ urls }) => urls)[0];
+  const faults: string[] = [];
+  for (const source of recipe.sources) {
+    for (const url of source.urls) {
+      // Variables beside those that a recipe fills in ($contentdir) are yum's, which has their values.
+      if (VARIABLE.test(url)) return isSuse() ? zypper : dnf;
+      const base = (url.split('#')[0] ?? '').replace(/\/?$/, '/');
+      const found: [string, PackageManager][] = [[`${base}repodata/repomd.xml`, isSuse() ? zypper : dnf]];
+      for (const place of releaseFiles(url, source, recipe)) found.push([`${base}${place}`, apt]);
+      for (const [file, manager] of found) {
+        const fault = await faultOf(file);
+        if (fault === undefined) return manager;
+        faults.push(`${file}: ${fault}`);
+        // The other files of a server that does not answer are not waited for.
+        if (fault.startsWith(NO_ANSWER)) break;
+      }
+    }
+  }
   // Lists of mirrors are yum's.
-  if (url === undefined) return dnf;
-  const base = (url.split('#')[0] ?? '').replace(/\/?$/, '/');
-  if (await isThere(`${base}repodata/repomd.xml`)) return existsSync('/usr/bin/zypper') && !hasDnf() ? zypper : dnf;
-  const [source] = recipe.sources;
-  const suite = source && recipe.release !== '' ? sourceLines(source, recipe)[0]?.split(' ').at(-2) : undefined;
-  for (const place of suite ? [`dists/${suite}/InRelease`, `dists/${suite}/Release`] : ['Release'])
-    if (await isThere(base + place)) return apt;
+  if (faults.length === 0) return dnf;
+  const asked = recipe.sources.filter(({ urls }) => urls.length > 0).map(source => source.name);
+  const [repo = ''] = asked;
   throw new MusterError(
     'not-ready',
-    `The repo ${source?.name} cannot be reached at ${url}, or is of no kind that is known.`,
+    `The ${asked.length === 1 ? 'repo' : 'repos'} ${asked.join(', ')} cannot be read, or of no kind that is known: ${faults.join('; ')}`,
     {
-      hint: `Correct it: muster repo -i ${source?.name} update urls=URL; or name the kind: muster distro -i ${recipe.distro} update package_manager=dnf|yum|apt|zypper`,
+      hint: `Correct it: muster repo -i ${repo} update urls=URL; or name the kind: muster distro -i ${recipe.distro} update package_manager=dnf|yum|apt|zypper`,
     },
   );
+}
+
+/** Where an apt repository has its signed list, below its URL. */
+function releaseFiles(url: string, source: Source, recipe: Recipe): string[] {
+  if (url.endsWith('#./')) return ['InRelease', 'Release'];
+  if (recipe.release === '' && !url.includes('#')) return ['Release'];
+  const suite = sourceLines({ ...source, urls: [url] }, recipe)[0]
+    ?.replace(/^deb (?:\[.*\] )?/, '')
+    .split(' ')[1];
+  return [`dists/${suite}/InRelease`, `dists/${suite}/Release`];
+}
+
+function isSuse(): boolean {
+  return existsSync('/usr/bin/zypper') && !hasDnf();
 }
 
 function hasDnf(): boolean {
   return existsSync('/usr/bin/dnf') || existsSync('/usr/bin/yum');
 }
 
-async function isThere(url: string): Promise<boolean> {
-  if (url.startsWith('file://')) return existsSync(url.slice('file://'.length));
+/** Why a file cannot be had; undefined when it can. */
+async function faultOf(url: string): Promise<string | undefined> {
+  if (url.startsWith('file://')) return existsSync(url.slice('file://'.length)) ? undefined : 'there is no such file';
   try {
-    const answer = await fetch(url, { method: 'HEAD', signal: AbortSignal.timeout(PROBE_MS) });
-    return answer.ok;
-  } catch {
-    return false;
+    const answer = await ask(url);
+    await answer.body?.cancel();
+    return answer.ok ? undefined : `the server answers ${answer.status}`;
+  } catch (error) {
+    return whyNot(error);
   }
 }
 

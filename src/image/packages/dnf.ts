@@ -6,6 +6,7 @@ import { MusterError } from '../../errors.ts';
 import { type RunResult, run, toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
 import { insideRoot } from '../inside-root.ts';
+import { dnfFailure, UNREACHED } from './dnf-failure.ts';
 import type { PackageManager, Ports } from './manager.ts';
 import type { Recipe } from './recipe.ts';
 import { repoFile, withKeys, writeNodeRepo } from './rpm-repos.ts';
@@ -19,9 +20,6 @@ const INVALID = `ERROR: One or more repositories in the newly created image are 
 can happen when installing older versions of Linux distributions such as CentOS.
 Please consult the Administrator's Guide for more information.`;
 const RETRY = 'WARNING: The command will be retried with unknown repositories disabled.';
-
-/** Repositories whose metadata cannot be had, in the words of dnf and of yum. */
-const UNREACHED = /Failed to download metadata for repo '([^']+)'|Cannot find a valid baseurl for repo: (\S+)/;
 
 export const dnf: PackageManager = {
   name: 'dnf',
@@ -45,7 +43,7 @@ export const dnf: PackageManager = {
         true,
       ),
     );
-    if (first.status !== 0) throw failure(`${program} of this machine`, first);
+    if (first.status !== 0) throw dnfFailure(`${program} of this machine`, first, recipe.sources);
     progress.say('...initialized.');
 
     progress.say('Installing core packages...');
@@ -102,7 +100,7 @@ async function core(
       result = await progress.timed(async () => ask(root, [...rest, ...only], ports, true));
       if (/Nothing to do|Unable to find a match|No match for argument/.test(result.stderr + result.stdout)) continue;
     }
-    if (result.status !== 0) throw failure('dnf of this machine', result);
+    if (result.status !== 0) throw dnfFailure('dnf of this machine', result, recipe.sources);
   }
 }
 
@@ -119,7 +117,7 @@ async function change(root: string, action: string, packages: readonly string[],
   const program = own ?? (await headProgram());
   const words = own ? [own, action, ...packages] : [program, '--installroot', root, action, ...packages];
   const result = await ports.progress.timed(async () => ask(root, words, ports, own === undefined));
-  if (result.status !== 0) throw failure(own ? `${own} in the image` : `${program} of this machine`, result);
+  if (result.status !== 0) throw dnfFailure(own ? `${own} in the image` : `${program} of this machine`, result);
 }
 
 async function ask(root: string, words: readonly string[], ports: Ports, beside: boolean): Promise<RunResult> {
@@ -155,20 +153,4 @@ async function headProgram(): Promise<string> {
   for (const name of ['dnf', 'yum'])
     if (['/usr/bin', '/bin'].some(folder => existsSync(join(folder, name)))) return name;
   throw new MusterError('tool-missing', "The program 'dnf' is not installed; install the package dnf.");
-}
-
-/** The repository that is to blame is said first: dnf's last words are seldom the reason. */
-function failure(what: string, result: RunResult): MusterError {
-  const found = UNREACHED.exec(result.stderr + result.stdout);
-  if (!found) {
-    const unsigned = /^.*(?:is not signed|GPG check FAILED|Public key for .* is not installed).*$/m.exec(
-      `${result.stderr}\n${result.stdout}`,
-    );
-    const words = unsigned ? `${unsigned[0].trim()}; ` : '';
-    return toolFailed(what, { ...result, stderr: words + (result.stderr || result.stdout) });
-  }
-  const why = /^\s*- (.*)$/m.exec(result.stderr)?.[1] ?? /^Error: (.*)$/m.exec(result.stderr)?.[1] ?? '';
-  return new MusterError('tool-failed', `The repository ${found[1] ?? found[2]} cannot be read: ${why}`, {
-    hint: 'Its URLs: muster repo ls -l; in the image, they stand in /etc/yum.repos.d.',
-  });
 }

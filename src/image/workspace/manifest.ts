@@ -16,6 +16,11 @@ const local = z.object({
   time: z.iso.datetime(),
   /** Whether the head has, or had, an image of this UID. */
   remote: z.boolean(),
+  /**
+   * What the head had when this was fetched or sent: the beginning of the image's UID, and the content. An administrator who puts another
+   * UID in place of this one, to send the old content to a new image, need not think of it.
+   */
+  base: z.object({ image: z.string(), sha256: digest }).optional(),
   /** The name of the distro it was created from, and of the image it came from, for the head when it is uploaded. */
   distro: z.string().optional(),
   parent: z.string().optional(),
@@ -63,6 +68,16 @@ export interface Remote {
   /** SHA-256 of its content; undefined when it has none. */
   sha256: string | undefined;
   frozen: boolean;
+}
+
+export function baseOf({ uid, sha256 }: { uid: string; sha256: string }): NonNullable<Local['base']> {
+  return { image: uid.slice(0, 8), sha256 };
+}
+
+/** Whether the head has had new content since the local image was fetched: somebody else's, that sending this one would undo. */
+export function isOvertaken({ base, uid, sha256 }: Local, remote: Remote | undefined): boolean {
+  if (!base || base.image !== uid.slice(0, 8) || remote?.uid !== uid || remote.sha256 === undefined) return false;
+  return remote.sha256 !== base.sha256 && remote.sha256 !== sha256;
 }
 
 /** How old a local image must be so that it may be dropped. */

@@ -20,7 +20,7 @@ import { pipeline } from 'node:stream/promises';
 import { MusterError, reasonOf, systemCode } from '../../errors.ts';
 import { type Lock, takeLock, withLock } from '../../process/lock.ts';
 import { run } from '../../process/run.ts';
-import { findLocal, type Local, manifestText, type Remote, readManifest, toEvict } from './manifest.ts';
+import { baseOf, findLocal, type Local, manifestText, type Remote, readManifest, toEvict } from './manifest.ts';
 
 /** What a folder to work in is for: told when it is found left over. */
 export interface Work {
@@ -45,7 +45,7 @@ export class Workspace {
   /** Opens the folder, and makes it when it is absent. */
   static async open(folder: string, parent?: { uid: number; gid: number }): Promise<Workspace> {
     try {
-      const made = await mkdir(join(folder, LOCKS), { recursive: true, mode: 0o700 });
+      const made = await makeFolders(folder, LOCKS);
       const { uid, gid } = await stat(folder);
       if (made !== undefined && parent && process.getuid?.() === 0) {
         // All that was made, from ~/.scyldcw on.
@@ -139,7 +139,7 @@ export class Workspace {
   /** The local image is now the head's image of this UID. */
   async becomes(local: Local, remote: { uid: string; sha256: string }): Promise<Local> {
     const { previous: _previous, ...rest } = local;
-    const now: Local = { ...rest, uid: remote.uid, sha256: remote.sha256, remote: true };
+    const now: Local = { ...rest, uid: remote.uid, sha256: remote.sha256, remote: true, base: baseOf(remote) };
     await this.changing(async images => {
       if (local.uid !== now.uid) {
         // Under both names until the manifest has the new one.
@@ -207,7 +207,10 @@ export class Workspace {
         throw cannotWrite(this.folder, error);
       });
       await writeFile(join(folder, 'about'), `${about}\n`);
-      const lock = await takeLock(join(folder, 'lock'), { wait: false });
+      const lock = await takeLock(join(folder, 'lock'), { wait: false }).catch(async (error: unknown) => {
+        await removeFolder(folder);
+        throw error;
+      });
       return {
         folder,
         close: async () => {
@@ -235,6 +238,31 @@ export class Workspace {
       return cleaned;
     });
   }
+}
+
+/** A full disk is said with the workspace that lies on it; other errors stay. */
+export function noRoom(folder: string, error: unknown): unknown {
+  if (!['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) return error;
+  // A file of another folder, such as a temporary one, names itself.
+  const { path } = error as NodeJS.ErrnoException;
+  if (path !== undefined && !path.startsWith(folder)) return error;
+  return new MusterError('disk-full', `There is no room left for the workspace ${folder}: ${reasonOf(error)}`, {
+    cause: error,
+    hint: 'Drop local images (muster modimg ls), or name another folder in ~/.scyldcw/settings.ini: [modimg] workspace = /FOLDER',
+  });
+}
+
+/** Makes what is absent of a path and a folder in it; answers the first that was made. `mkdir` with `recursive` alone hides EROFS. */
+async function makeFolders(folder: string, name: string): Promise<string | undefined> {
+  const first = (await mkdir(folder, { recursive: true, mode: 0o700 })) ?? join(folder, name);
+  const isThere = await mkdir(join(folder, name), { mode: 0o700 }).then(
+    () => false,
+    (error: unknown) => {
+      if (systemCode(error) !== 'EEXIST') throw error;
+      return true;
+    },
+  );
+  return isThere ? undefined : first;
 }
 
 function cannotWrite(folder: string, error: unknown): MusterError | unknown {

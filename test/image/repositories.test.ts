@@ -1,0 +1,144 @@
+// Repositories that are not as they should be: which kind one is, and whom and what an error names.
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { aptFailure } from '../../src/image/packages/apt-failure.ts';
+import { managerFor } from '../../src/image/packages/choose.ts';
+import { dnfFailure } from '../../src/image/packages/dnf-failure.ts';
+import { whyNot } from '../../src/image/packages/fetching.ts';
+import type { Recipe } from '../../src/image/packages/recipe.ts';
+
+function recipe(urls: readonly string[], release = 'bookworm'): Recipe {
+  const source = { name: 'base', title: 'base', urls, mirrors: [], keys: [], check: true };
+  return { distro: 'D', release, arch: 'x86_64', sources: [source] };
+}
+
+/** Serves these paths by GET alone, as some stores of files do; `/500/…` is 500, `/loop/…` leads to itself, `/gone/…` is cut off. */
+async function server(t: ExecutionContext, paths: readonly string[]): Promise<string> {
+  const made: Server = createServer(({ method, url = '', socket }, answer) => {
+    const [, fault] = url.split('/');
+    if (fault === 'gone') socket.destroy();
+    else if (fault === 'loop') answer.writeHead(302, { location: url }).end();
+    else answer.writeHead(fault === '500' ? 500 : method !== 'GET' ? 405 : paths.includes(url) ? 200 : 404).end('x');
+  });
+  await new Promise<void>(resolve => made.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => made.close());
+  return `http://127.0.0.1:${(made.address() as AddressInfo).port}`;
+}
+
+test('the kind of a repository, from servers that know no HEAD, and from the first of its URLs that answers', async t => {
+  const url = await server(t, ['/rpm/repodata/repomd.xml', '/deb/dists/bookworm/InRelease', '/old/dists/x/Release']);
+  const kind = async (...urls: string[]): Promise<string> => (await managerFor('', recipe(urls))).name;
+  t.is(await kind(`${url}/deb`), 'apt');
+  t.is(await kind(`${url}/deb#bookworm/main+contrib+non-free`), 'apt');
+  t.is(await kind(`${url}/old#x`), 'apt');
+  t.regex(await kind(`${url}/rpm/`), /dnf|zypper/);
+  t.is(await kind(`${url}/500/`, `${url}/gone/`, `${url}/deb/`), 'apt');
+  t.is((await managerFor('yum', recipe([`${url}/500/`]))).name, 'yum', 'the distro says it');
+});
+
+test('a repository that cannot be read is named, with what each of its files said', async t => {
+  const url = await server(t, []);
+  for (const [path, says] of [
+    [
+      '500',
+      /The repo base cannot be read.*\/500\/repodata\/repomd\.xml: the server answers 500; .*InRelease: the server/,
+    ],
+    ['nothing', /repomd\.xml: the server answers 404; .*\/dists\/bookworm\/Release: the server answers 404/],
+    ['loop', /redirect count exceeded/],
+    ['gone', /repomd\.xml: other side closed/],
+  ] as const)
+    await t.throwsAsync(managerFor('', recipe([`${url}/${path}/`])), { code: 'not-ready', message: says });
+  await t.throwsAsync(managerFor('', recipe(['file:///nowhere/'])), { message: /there is no such file/ });
+});
+
+const END =
+  'E: apt-get update --error-on=any -oAPT::Status-Fd=<$fd> failed\nI: main() received signal PIPE: waiting for setup...\nE: mmdebstrap failed to run\n';
+
+test("apt's reason is said with the repository that it is of, and what to do", t => {
+  const of = (stderr: string) =>
+    aptFailure(recipe(['http://d/debian/#bookworm/main']), { status: 25, stdout: '', stderr: `${stderr}\n${END}` });
+  const rows: [string, RegExp, RegExp][] = [
+    [
+      'E: Release file for http://d/debian/dists/bookworm/InRelease is expired (invalid since 1792d).',
+      /^The repository base cannot be used: Release file for .* is expired/,
+      /archived: .*check=false/,
+    ],
+    [
+      "W: GPG error: http://d/debian bookworm InRelease: EXPKEYSIG 2A3C old <o@o>\nE: The repository 'http://d/debian bookworm InRelease' is not signed.",
+      /repository base .*EXPKEYSIG 2A3C.*; .*is not signed/,
+      /repo -i base update keys=URL/,
+    ],
+    [
+      "E: Failed to fetch http://d/debian/dists/bookworm/InRelease  Clearsigned file isn't valid, got 'NOSPLIT' (does the network require authentication?)\nE: The repository 'http://d/debian bookworm InRelease' is not signed.",
+      /NOSPLIT/,
+      /login page/,
+    ],
+    [
+      'E: Failed to fetch http://d/debian/Packages.gz  Hash Sum mismatch\n   Hashes of expected file:\n    - SHA256:1\n    - SHA1:2\n   Hashes of received file:\n    - SHA256:3\n    - SHA1:4\n   Last modification reported: x\n   Release file created at: y\nE: Some index files failed to download. They have been ignored, or old ones used instead.',
+      /repository base .*Hash Sum mismatch$/,
+      /another mirror/,
+    ],
+    [
+      "W: GPG error: http://d/debian bookworm InRelease: NO_PUBKEY 1A16\nE: The repository 'http://e/debian bookworm Release' does not have a Release file.",
+      /does not have a Release file\.$/,
+      /update release=SUITE/,
+    ],
+    [
+      "E: The repository 'http://d/debian nosuch Release' does not have a Release file.",
+      /does not have a Release file/,
+      /distro -i D update release=SUITE/,
+    ],
+    [
+      'E: Unable to locate package openmpi3.1',
+      /^The repos of the distro D are not enough: Unable to locate package openmpi3\.1$/,
+      /repos=NAMES/,
+    ],
+  ];
+  for (const [stderr, message, hint] of rows) {
+    const error = of(stderr);
+    t.is(error.code, 'tool-failed');
+    t.regex(error.message, message);
+    t.notRegex(error.message, /apt-get|mmdebstrap|signal PIPE/);
+    t.regex(error.hint ?? '', hint);
+  }
+  t.is(of('E: write - write (28: No space left on device)').code, 'disk-full');
+  t.regex(of('E: something else').message, /^'mmdebstrap bookworm' ended with status 25: .*something else/);
+});
+
+test('behind a proxy, it is said that muster itself asks without it', t => {
+  const error = new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 10.0.0.1:80') });
+  t.is(whyNot(error, {}), 'connect ECONNREFUSED 10.0.0.1:80');
+  t.regex(whyNot(error, { https_proxy: 'http://p:3128' }), /^connect ECONNREFUSED .* \(asked without https_proxy/);
+  t.regex(whyNot(new DOMException('x', 'TimeoutError'), { http_proxy: 'http://p' }), /^no answer in 15 s \(asked/);
+});
+
+test('keys that are no good are those of a repository', t => {
+  const [source] = recipe([]).sources;
+  const sources = source ? [{ ...source, keys: ['http://d/key'] }] : [];
+  for (const stderr of [
+    'retrieving repo key for base unencrypted from http://d/key\nStatus code: 404 for http://d/key (IP: 127.0.0.1)\n',
+    'Public key for a-1.rpm is not installed. Failing package is: a-1\n GPG Keys are configured as: http://d/key\nError: GPG check FAILED\n',
+  ]) {
+    const error = dnfFailure('dnf of this machine', { status: 1, stdout: '', stderr }, sources);
+    t.regex(error.message, /^The keys of the repository base are no good: .*(Status code: 404|GPG check FAILED)/);
+    t.regex(error.hint ?? '', /muster repo -i base update keys=URL/);
+  }
+});
+
+test("yum's variables: dnf has their values, and an error says which one has none", async t => {
+  t.regex((await managerFor('', recipe(['http://127.0.0.1:9/$contentdir/os/']))).name, /dnf|zypper/);
+  const stderr =
+    "Error: Failed to download metadata for repo 'baseos': x\n - Status code: 404 for http://m/?r=9$rltype (IP: ::1)\n";
+  const error = dnfFailure('dnf', { status: 1, stdout: '', stderr });
+  t.regex(error.message, /^The repository baseos cannot be read: .*9\$rltype/);
+  t.regex(error.hint ?? '', /^Nothing gives \$rltype a value: write one to \/etc\/dnf\/vars\/rltype/);
+});
+
+test('a package that a repository lists and does not have whole', t => {
+  const stderr =
+    'Error: Error downloading packages:\n  basefiles-1.0-1.x86_64: Cannot download, all mirrors were already tried without success\n';
+  const error = dnfFailure('dnf of this machine', { status: 1, stdout: '', stderr }, recipe([]).sources);
+  t.is(error.message, 'The repository base lists basefiles-1.0-1.x86_64, and does not have it whole.');
+  t.regex(error.hint ?? '', /another mirror: muster repo -i base/);
+});
