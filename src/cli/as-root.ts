@@ -9,6 +9,19 @@ import { userSettings } from './user-settings.ts';
 
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
+/**
+ * How the site's proxies come through sudo, which passes little of the environment on: as words for `env`, which every rule of sudo that lets run
+ * the command allows. One with a password in it goes by the environment (sudo(8), --preserve-env): words stand in the process list.
+ */
+export function proxiesThrough(env: NodeJS.ProcessEnv): { words: string[]; options: string[] } {
+  const given = PROXY_NAMES.filter(name => env[name]);
+  const secret = given.filter(name => env[name]?.includes('@'));
+  return {
+    words: given.filter(name => !secret.includes(name)).map(name => `${name}=${env[name]}`),
+    options: secret.length > 0 ? [`--preserve-env=${secret.join(',')}`] : [],
+  };
+}
+
 /** Runs the command line once more as root; answers its exit status. `what` is said when there is no sudo. */
 export async function againAsRoot({ socket, typed }: Context, what: string): Promise<number> {
   if (!['/usr/bin/sudo', '/bin/sudo', '/usr/local/bin/sudo'].some(path => existsSync(path)))
@@ -18,11 +31,10 @@ export async function againAsRoot({ socket, typed }: Context, what: string): Pro
     );
   const { workspace } = userSettings();
   const home = process.env['HOME'] || userInfo().homedir;
-  // sudo passes little of the environment on.
-  const proxies = PROXY_NAMES.flatMap(name => (process.env[name] ? [`${name}=${process.env[name]}`] : []));
-  const names = [`MUSTER_WORKSPACE=${workspace}`, `MUSTER_SOCKET=${socket}`, `HOME=${home}`, ...proxies];
+  const { words, options } = proxiesThrough(process.env);
+  const names = [`MUSTER_WORKSPACE=${workspace}`, `MUSTER_SOCKET=${socket}`, `HOME=${home}`, ...words];
   // Not this process's own words: what runs may be one step of `add-boot-config`. Nor its name, which may be a word (`scyld-modimg`).
-  const argv = ['--', 'env', ...names, process.execPath, realpathSync(process.argv[1] ?? ''), ...typed];
+  const argv = [...options, '--', 'env', ...names, process.execPath, realpathSync(process.argv[1] ?? ''), ...typed];
   const { status } = await run('sudo', argv, { terminal: true });
   // What runs ends with no 1 of its own.
   if (status === 1)
