@@ -53,7 +53,7 @@ export interface Libc {
   /** A descriptor that is readable while its counter is not 0; reads and writes are of 8 bytes (eventfd(2)). */
   eventfd(): Called;
   epollCreate(): Called;
-  /** @param event a struct epoll_event: see `EpollEvents` */
+  /** @param event a struct epoll_event: see `Readiness` */
   epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): Called;
   /** Fills the buffer with as many struct epoll_event as it answers. Waits for the milliseconds at most, and stops the thread. */
   epollWait(epoll: number, events: Buffer, most: number, milliseconds: number): Called;

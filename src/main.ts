@@ -48,6 +48,8 @@ async function main(): Promise<number> {
     return 0;
   }
   const log = createLog(config['log.level'], logDestination(process.env, process.stderr));
+  // Node's own way is a line on standard error
+  process.removeAllListeners('warning').on('warning', ({ name, message }) => log.warn({ name }, message));
   const manager = serviceManager(process.env, log);
   const serving = `serving ${config['head.address']}, HTTP on port ${config['http.port']}`;
   // From here on, so that a signal in the moment of the start leaves nothing half started.

@@ -6,12 +6,9 @@ import type { Socket } from 'node:net';
 /** A peer that neither reads nor writes for this long is cut off, in milliseconds. */
 export const IDLE_MS = 120_000;
 /** The largest body is 64 KiB: whoever takes longer for a whole request only wants to keep the connection. Milliseconds. */
-const REQUEST_MS = 60_000;
-/**
- * Headers come in one packet or two. In a storm of ten thousand nodes they can lie here unread for more than ten seconds, and a
- * connection that is closed over that is one more to be made. Milliseconds.
- */
-const HEADERS_MS = 30_000;
+const REQUEST_MS = 30_000;
+/** Headers come in one packet or two. Milliseconds. */
+const HEADERS_MS = 10_000;
 /** Less than a machine takes to start anew, and long enough for what the kernel still has to send. Milliseconds. */
 const GRUB_IDLE_MS = 10_000;
 

@@ -1,10 +1,11 @@
 // What the event loop and a sending thread say to each other.
 
-/** To a thread: where its wake is, first of all; then bytes to send, and no more of them. */
+/** To a thread: a piece of a file to send into a connection, or that no more of it is wanted. */
 export type ToSender =
   | { kind: 'send'; id: number; socket: number; file: number; position: number; length: number }
   | { kind: 'drop'; id: number };
 
+/** What a thread begins with. */
 export interface SenderData {
   /** An eventfd: readable when there is a message. */
   wake: number;

@@ -4,7 +4,7 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { type Called, loadLibc } from '../libc.ts';
 import { Readiness } from './readiness.ts';
 import type { FromSender, SenderData, ToSender } from './sender-protocol.ts';
-import { watchSleep } from './warm-file.ts';
+import { watchSleep } from './slow-read.ts';
 
 /** The most that one connection sends before the others have their turn, in bytes. */
 const TURN = 1 << 20;

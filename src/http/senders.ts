@@ -42,7 +42,6 @@ export class Senders {
   private readonly program: URL;
   private readonly threads: Thread[] = [];
   private lastId = 0;
-
   private readonly failed: (error: unknown) => void;
 
   /** @param failed is told why there are no threads any more: one fell over, and none is started after that */

@@ -7,11 +7,10 @@
 import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Libc } from '../libc.ts';
+import { watchSleep } from './slow-read.ts';
 
 /** Bytes of one part, whose temperature is one bit. */
 const PART = 1 << 20;
-/** A read that takes longer, in milliseconds, and slept meanwhile, was none from the page cache. */
-const COLD_MS = 5;
 /** Parts that are read from the disk before what is there goes out. */
 const COLD_PARTS = 8;
 /** Files that are remembered, the longest unused go first. */
@@ -93,18 +92,6 @@ export class WarmFile {
   async close(): Promise<void> {
     await this.handle.close();
   }
-}
-
-/**
- * Whether a read had to wait for the disk: it took long, and the thread slept. One that other threads pushed off the processor took long as
- * well; without the library the two look alike.
- */
-export function watchSleep<Result>(read: () => Result, libc: Libc | undefined): { result: Result; slept: boolean } {
-  const before = libc?.sleeps();
-  const begun = performance.now();
-  const result = read();
-  const isLong = performance.now() - begun > COLD_MS;
-  return { result, slept: isLong && (before === undefined || libc?.sleeps() !== before) };
 }
 
 function partOf(position: number): number {

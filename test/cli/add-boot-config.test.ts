@@ -1,6 +1,4 @@
 // add-boot-config with an image whose dracut does what the test says; and what becomes of its steps when they are broken off.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -110,19 +108,9 @@ test.serial(
 
 test.serial('Ctrl-C while dracut runs: no boot config, no files, and the status says so', async t => {
   if (!(await makeImage(t, 'Slow', 'exec busybox sleep 1000'))) return;
-  const child = spawn('scyld-add-boot-config', ['--image', 'Slow', '--boot-config', 'SlowBoot'], {
-    env: daemon.environment,
-    cwd: daemon.folder,
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let said = '';
-  let isSent = false;
-  for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      if (!isSent && /Running dracut/.test(said)) isSent = child.kill('SIGINT');
-    });
-  const [status] = (await once(child, 'close')) as [number | null];
+  const at = { mark: /Running dracut/, signal: 'SIGINT' } as const;
+  const words = ['--image', 'Slow', '--boot-config', 'SlowBoot'];
+  const { status, said } = await daemon.signalled(at, 'scyld-add-boot-config', ...words);
   t.is(status, 130, said);
   t.regex(said, /deleted SlowBoot\nInterrupted \(SIGINT\): the boot config SlowBoot is as it was\.\n$/);
   t.notRegex(said, /ERROR/);

@@ -1,5 +1,6 @@
 // A living musterd on loopback for tests of the command line, and the commands run against it as child processes.
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
@@ -49,6 +50,28 @@ export class Programs {
     const child = spawn(program, words, { env: this.environment, cwd: this.folder });
     child.stdin.end(input);
     return finish(child);
+  }
+
+  /** Sent a signal as soon as it has said something that fits; answers all that it said, and its status. */
+  async signalled(
+    at: { mark: RegExp; signal: NodeJS.Signals },
+    program: string,
+    ...words: string[]
+  ): Promise<{ status: number | null; said: string }> {
+    const child = spawn(program, words, {
+      env: this.environment,
+      cwd: this.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    let isSent = false;
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (!isSent && at.mark.test(said)) isSent = child.kill(at.signal);
+      });
+    const [status] = (await once(child, 'close')) as [number | null];
+    return { status, said };
   }
 
   /** A line as an administrator types it. */

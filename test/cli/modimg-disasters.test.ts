@@ -162,19 +162,7 @@ for (const [title, words, mark, signal, status] of STOPS) {
   test.serial(`${signal} during ${title}: nothing is left at once, and it says that nothing was kept`, async t => {
     if (!(await ready(t))) return;
     const kept = readFileSync(join(workspace(), 'manifest.json'), 'utf8');
-    const child = spawn('scyld-modimg', words, {
-      env: daemon.environment,
-      cwd: daemon.folder,
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let said = '';
-    let isSent = false;
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => {
-        said += chunk.toString();
-        if (!isSent && mark.test(said)) isSent = child.kill(signal);
-      });
-    const [code] = (await once(child, 'close')) as [number | null];
+    const { status: code, said } = await daemon.signalled({ mark, signal }, 'scyld-modimg', ...words);
     t.is(code, status, said);
     t.regex(said, new RegExp(`Interrupted \\(${signal}\\): nothing was kept, and the images are as they were\\.\n$`));
     t.notRegex(said, /ERROR|bug in muster/);
