@@ -32,7 +32,7 @@ import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Networks } from './networks.ts';
 import { version } from './package-root.ts';
-import type { TftpStats } from './tftp/server.ts';
+import type { TftpStats } from './tftp/start.ts';
 import { parseSubnet, type Subnet } from './wire/ip.ts';
 
 /** What iPXE and DHCP option 7 know: another port cannot be told. */

@@ -29,6 +29,7 @@ export const SOCKET = {
 export const EPOLL = {
   CTL_ADD: 1,
   CTL_DEL: 2,
+  CTL_MOD: 3,
   IN: 0x001,
   OUT: 0x004,
   ET: 0x8000_0000,
@@ -43,6 +44,12 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Buffer): Called;
   /** @param address a struct sockaddr: see `socketAddress` */
   bind(fd: number, address: Uint8Array): Called;
+  /** Fills the struct sockaddr with what the socket is bound to. */
+  getsockname(fd: number, address: Buffer): Called;
+  /** Sends so many bytes of the buffer as one datagram; `EAGAIN` when the socket does not block and has no room. */
+  sendto(fd: number, bytes: Uint8Array, length: number, address: Uint8Array): Called;
+  /** Fills the buffer with a datagram, or the part that fits, and the struct sockaddr with its sender; answers the bytes. */
+  recvfrom(fd: number, bytes: Uint8Array, address: Uint8Array): Called;
   close(fd: number): Called;
   /** From a file, at a position, to a socket; the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
   sendfile(socket: number, file: number, position: number, length: number): Called;
@@ -76,6 +83,13 @@ async function load(): Promise<Libc> {
     'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
   );
   const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t length)');
+  const getName = libc.func('int getsockname(int fd, void *address, void *length)');
+  const sendTo = libc.func(
+    'int64_t sendto(int fd, const void *bytes, size_t length, int flags, const void *address, uint32_t size)',
+  );
+  const receiveFrom = libc.func(
+    'int64_t recvfrom(int fd, void *bytes, size_t length, int flags, void *address, void *size)',
+  );
   const close = libc.func('int close(int fd)');
   const sendFile = libc.func('int64_t sendfile(int out, int in, int64_t *position, size_t length)');
   const getUsage = libc.func('int getrusage(int who, void *usage)');
@@ -84,6 +98,7 @@ async function load(): Promise<Libc> {
   const makeEpoll = libc.func('int epoll_create1(int flags)');
   const controlEpoll = libc.func('int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)');
   const waitEpoll = libc.func('int epoll_wait(int epoll, _Out_ uint8_t *events, int most, int milliseconds)');
+  const addressSize = new Uint32Array(1);
   const position = new BigInt64Array(1);
   // struct rusage: two times of two longs each, and fourteen longs
   const usage = koffi.sizeof('long') === 8 ? new BigInt64Array(18) : new Int32Array(18);
@@ -94,6 +109,15 @@ async function load(): Promise<Libc> {
     setsockopt: (fd, level, name, value) => called(setOption(fd, level, name, value, value.length)),
     getsockopt: (fd, level, name, value) => called(getOption(fd, level, name, value, [value.length])),
     bind: (fd, address) => called(bind(fd, address, address.length)),
+    getsockname(fd, address) {
+      addressSize[0] = address.length;
+      return called(getName(fd, address, addressSize));
+    },
+    sendto: (fd, bytes, length, address) => called(sendTo(fd, bytes, length, 0, address, address.length)),
+    recvfrom(fd, bytes, address) {
+      addressSize[0] = address.length;
+      return called(receiveFrom(fd, bytes, bytes.length, 0, address, addressSize));
+    },
     close: fd => called(close(fd)),
     sendfile(socket, file, from, length) {
       position[0] = BigInt(from);
@@ -114,6 +138,11 @@ async function load(): Promise<Libc> {
 /** An int as setsockopt takes it. */
 export function nativeInt(value: number): Buffer {
   return Buffer.from(Int32Array.of(value).buffer);
+}
+
+/** The address and port of a struct sockaddr_in. */
+export function readSocketAddress(bytes: Buffer): { address: string; port: number } {
+  return { address: `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`, port: bytes.readUInt16BE(2) };
 }
 
 /** struct sockaddr_in: family in the machine's order, port and address in the network's. */

@@ -7,6 +7,8 @@ import { packageRoot } from '../src/package-root.ts';
 const COMMON = [
   'wire',
   'libc.ts',
+  'readiness.ts',
+  'wake.ts',
   'networks.ts',
   'errors.ts',
   'log.ts',
@@ -19,6 +21,8 @@ const COMMON = [
 const ALLOWED: Record<string, string[]> = {
   wire: [],
   'libc.ts': [],
+  'readiness.ts': ['libc.ts'],
+  'wake.ts': [],
   'errors.ts': [],
   'log.ts': [],
   'nearest.ts': [],

@@ -19,7 +19,7 @@ import { effectiveAttributes } from '../model/attributes.ts';
 import { attributesIn } from '../model/power-template.ts';
 import type { SshKey } from '../ssh/ssh.ts';
 import { startSyslogServer } from '../syslog/server.ts';
-import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/server.ts';
+import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/start.ts';
 import { bootScript, loaderFile, loaderMismatches, writeAutoexec } from './boot-files.ts';
 import { takeOnce } from './boot-once.ts';
 import { grubLoaders } from './grub-loaders.ts';

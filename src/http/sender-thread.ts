@@ -1,8 +1,8 @@
 // A thread that sends bytes of files into connections by sendfile(2), as many at once as there are: docs/decisions/0008-system-calls.md.
-import { readSync } from 'node:fs';
-import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { type Called, loadLibc } from '../libc.ts';
-import { Readiness } from './readiness.ts';
+import { ONCE, READABLE, Readiness, WRITABLE } from '../readiness.ts';
+import { heed } from '../wake.ts';
 import type { FromSender, SenderData, ToSender } from './sender-protocol.ts';
 import { watchSleep } from './slow-read.ts';
 
@@ -32,10 +32,9 @@ const readiness = new Readiness(libc);
 const jobs = new Map<number, Job>();
 /** Whose connections may take more. */
 const ready = new Set<Job>();
-const counter = Buffer.alloc(8);
 let told = 0;
 
-readiness.add(wake, WAKE, 'read');
+readiness.add(wake, WAKE, READABLE + ONCE);
 port.on('message', (message: ToSender) => {
   take(message);
   // As long as there is something to send the thread waits for connections, not for messages: the wake tells of those
@@ -43,26 +42,18 @@ port.on('message', (message: ToSender) => {
 });
 
 function round(): void {
-  for (const id of readiness.wait(ready.size > 0 ? 0 : NEWS_MS)) {
+  const count = readiness.wait(ready.size > 0 ? 0 : NEWS_MS);
+  for (let index = 0; index < count; index += 1) {
+    const id = readiness.own(index);
     const job = jobs.get(id);
     if (job) ready.add(job);
-    else if (id === WAKE) heed();
+    else if (id === WAKE) for (const message of heed<ToSender>(wake, port as MessagePort)) take(message);
   }
   for (const job of [...ready]) turn(job);
   const now = performance.now();
   if (now - told < NEWS_MS) return;
   told = now;
   tell([...jobs.values()].filter(job => job.news > 0).map(job => newsOf(job, false)));
-}
-
-function heed(): void {
-  try {
-    readSync(wake, counter);
-  } catch {
-    // EAGAIN: it was read with the wake before
-  }
-  for (let next = receiveMessageOnPort(port as never); next; next = receiveMessageOnPort(port as never))
-    take(next.message);
 }
 
 function take(message: ToSender): void {
@@ -74,7 +65,7 @@ function take(message: ToSender): void {
   const { id, socket, file, position, length } = message;
   const job: Job = { id, socket, file, position, left: length, news: 0, slow: false };
   jobs.set(id, job);
-  if (typeof readiness.add(socket, id, 'write') === 'number') ready.add(job);
+  if (typeof readiness.add(socket, id, WRITABLE + ONCE) === 'number') ready.add(job);
   else end(job);
 }
 

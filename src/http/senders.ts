@@ -1,14 +1,13 @@
 // Threads that send files, so that the bytes of images leave by as many processors as there are, and no answer waits behind them.
-import { writeSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import type { Libc } from '../libc.ts';
+import { ring } from '../wake.ts';
 import type { FromSender, SenderData, ToSender } from './sender-protocol.ts';
 
 /** More threads than this are more than any network card wants. */
 const MOST = 4;
 const THREAD = new URL('./sender-thread.js', import.meta.url);
-const ONE = Buffer.from(BigUint64Array.of(1n).buffer);
 
 export interface Piece {
   /** A connection that does not block; stays open until `send` resolves. */
@@ -115,7 +114,7 @@ export class Senders {
 
 function say(thread: Thread, message: ToSender): void {
   thread.worker.postMessage(message);
-  writeSync(thread.wake, ONE);
+  ring(thread.wake);
 }
 
 function hear(thread: Thread, { id, bytes, ended, slow }: FromSender): void {

@@ -1,17 +1,11 @@
 // The socket of one transfer: its port is the transfer's identity at the server (RFC 1350 §4), or the one that all share.
-import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
-import type { Libc } from '../libc.ts';
+import { reasonOf } from '../errors.ts';
 import type { Place } from './admission.ts';
+import type { Work } from './contents.ts';
+import type { Client, Datagrams, SocketLoop } from './datagrams.ts';
 import type { Timed } from './deadlines.ts';
-import type { Negotiated } from './options.ts';
 import { decodePacket, ERROR_CODE, encodeError, encodeOack } from './packet.ts';
-import { blocksOfDatagram, dataPackets, openSegmenting, type Segmenting } from './segments.ts';
 import { type Action, Transfer } from './transfer.ts';
-
-export interface Client {
-  address: string;
-  port: number;
-}
 
 /** How long the answer to what may be a copy of a served request is waited for, in milliseconds; longer than clients wait. */
 const COPY_MS = 5000;
@@ -25,11 +19,6 @@ export interface ChannelEvents {
   ended(channel: Channel, outcome: Outcome): void;
 }
 
-export interface Work extends Negotiated {
-  file: string;
-  content: Buffer;
-}
-
 /** One transfer from the admitted request to its end. It holds its place while the file is still being read. */
 export class Channel implements Place, Timed {
   readonly key: string;
@@ -41,18 +30,16 @@ export class Channel implements Place, Timed {
   again = false;
   /** Whether the client asked for something newer: then this one's end is no news. */
   superseded = false;
+  /** Whether it has ended, or given way. */
+  over = false;
   work: Work | undefined;
   transfer: Transfer | undefined;
 
   private readonly events: ChannelEvents;
   private readonly now: () => number;
-  private socket: Socket | undefined;
+  private socket: Datagrams | undefined;
   private isShared = false;
-  /** Blocks that one send may carry, because the system cuts them apart. */
-  private together = 1;
-  private segmenting: Segmenting | undefined;
   private oack: Buffer | undefined;
-  private done = false;
 
   constructor(client: Client, request: string, events: ChannelEvents, now: () => number) {
     this.client = client;
@@ -73,34 +60,31 @@ export class Channel implements Place, Timed {
   }
 
   get deadline(): number {
-    return this.transfer && !this.done ? this.transfer.deadline : Number.POSITIVE_INFINITY;
+    return this.transfer && !this.over ? this.transfer.deadline : Number.POSITIVE_INFINITY;
   }
 
-  /**
-   * Opens the socket and sends the first packet.
-   * @param shared the server's own socket, when all transfers go by its port; whoever reads it calls `received`
-   * @param libc for windows that go out by one call
-   */
-  start(localAddress: string, work: Work, { shared, libc }: { shared?: Socket; libc?: Libc } = {}): void {
-    if (this.done) return;
+  /** Sends the first packet, by the server's own socket, when all transfers go by its port; whoever reads it calls `received`. */
+  startShared(socket: Datagrams, work: Work): void {
+    this.isShared = true;
+    this.begin(socket, work);
+  }
+
+  /** Opens a socket and sends the first packet. */
+  async start(loop: SocketLoop, address: string, work: Work): Promise<void> {
+    if (this.over) return;
     this.work = work;
-    if (shared) {
-      this.socket = shared;
-      this.isShared = true;
-      this.begin(work);
-      return;
-    }
-    const socket = openSocket();
-    this.socket = socket;
-    socket.on('message', (bytes, from) => this.received(bytes, from));
-    socket.on('error', error => this.fail(`no socket: ${error.message}`, false));
-    socket.once('listening', () => this.begin(work));
     const { blockSize, windowSize } = work.terms;
-    this.segmenting = libc && windowSize > 1 ? openSegmenting(libc, localAddress, blockSize) : undefined;
-    if (!this.segmenting) socket.bind({ address: localAddress, port: 0, exclusive: true });
-    else {
-      this.together = blocksOfDatagram(blockSize);
-      socket.bind({ fd: this.segmenting.fd });
+    try {
+      const socket = await loop.open({
+        address,
+        port: 0,
+        ...(windowSize > 1 && { cut: blockSize }),
+        received: (bytes, from) => this.received(bytes, from),
+        failed: reason => this.fail(`no socket: ${reason}`, false),
+      });
+      this.begin(socket, work);
+    } catch (error) {
+      this.fail(`no socket: ${reasonOf(error)}`, false);
     }
   }
 
@@ -115,20 +99,26 @@ export class Channel implements Place, Timed {
       this.end({ ok: false, reason: 'a copy of a request that was served', aborted: true });
       return;
     }
-    if (this.socket && this.transfer) this.act(this.transfer.tick(now, this.socket.getSendQueueCount() > 0));
+    if (this.socket && this.transfer) this.act(this.transfer.tick(now, this.socket.waiting));
   }
 
   /** Gives the transfer up; the client is told when there is something to tell. */
   end(outcome: Outcome, message?: string): void {
-    if (this.done) return;
-    this.done = true;
+    if (this.over) return;
+    this.over = true;
     if (message && this.socket && this.transfer) this.reply(encodeError(ERROR_CODE.undefined, message), this.client);
-    if (!this.isShared) this.socket?.close();
+    if (!this.isShared) void this.socket?.close();
     this.events.ended(this, outcome);
   }
 
-  private begin(work: Work): void {
-    if (this.done) return;
+  private begin(socket: Datagrams, work: Work): void {
+    // It may have given way while its socket was opened
+    if (this.over) {
+      if (!this.isShared) void socket.close();
+      return;
+    }
+    this.socket = socket;
+    this.work = work;
     this.oack = encodeOack(work.answers);
     const spec = { ...work.terms, size: work.content.length, oack: work.answers.length > 0 };
     this.transfer = new Transfer(spec, this.now());
@@ -136,8 +126,8 @@ export class Channel implements Place, Timed {
   }
 
   /** A packet that came to the transfer's port; in a shared one, from the transfer's client. */
-  received(bytes: Buffer, from: RemoteInfo): void {
-    if (this.done || !this.transfer) return;
+  received(bytes: Buffer, from: Client): void {
+    if (this.over || !this.transfer) return;
     const packet = decode(bytes);
     if (from.port !== this.client.port || from.address !== this.client.address) {
       // RFC 1350 §4: a packet from elsewhere is answered with an error and does not disturb the transfer.
@@ -155,7 +145,7 @@ export class Channel implements Place, Timed {
     else if (action.do === 'oack' && this.oack) this.reply(this.oack, this.client);
     else if (action.do === 'finished') this.end({ ok: true });
     else if (action.do === 'failed') this.fail(action.reason, action.aborted);
-    if (!this.done) this.events.watch(this.deadline);
+    if (!this.over) this.events.watch(this.deadline);
   }
 
   private fail(reason: string, aborted: boolean): void {
@@ -163,44 +153,14 @@ export class Channel implements Place, Timed {
   }
 
   private sendBlocks(first: number, last: number): void {
-    if (!this.work || !this.socket) return;
+    if (!this.work) return;
     const { content, terms } = this.work;
-    const { address, port } = this.client;
-    for (let from = first; from <= last; from += this.together) {
-      const to = Math.min(last, from + this.together - 1);
-      const packets = dataPackets(content, terms.blockSize, from, to);
-      if (!this.segmenting) this.socket.send(packets, port, address);
-      else this.socket.send(packets, port, address, error => error && this.sendApart(from, to));
-    }
-  }
-
-  /**
-   * The frames of this client's wire are shorter (EMSGSIZE), or its device cuts nothing (EIO, EINVAL): each block by itself from now
-   * on. Several sends of one window may fail; what was meant to be sent by each goes out again.
-   */
-  private sendApart(first: number, last: number): void {
-    if (this.done) return;
-    this.together = 1;
-    this.segmenting?.stop();
-    this.segmenting = undefined;
-    this.sendBlocks(first, last);
+    this.socket?.sendBlocks({ content, blockSize: terms.blockSize, first, last }, this.client);
   }
 
   private reply(bytes: Buffer, to: Client): void {
-    this.socket?.send(bytes, to.port, to.address);
+    this.socket?.send(bytes, to);
   }
-}
-
-/**
- * An IPv4 socket that takes addresses as they are; Node's own look-up costs a turn of the event loop for each packet. Packets are
- * sent without a callback, which would cost a tick each: one that the system did not send (a full queue, a firewall) is then
- * a lost packet without a word, and the timer sends it again.
- */
-export function openSocket(): Socket {
-  return createSocket({
-    type: 'udp4',
-    lookup: (address, _options, callback) => callback(null, address, 4),
-  });
 }
 
 function decode(bytes: Buffer): ReturnType<typeof decodePacket> | undefined {

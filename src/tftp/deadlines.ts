@@ -1,4 +1,5 @@
-// One timer for all transfers: it fires when the earliest of them has something to do.
+// One alarm for all transfers: it fires when the earliest of them has something to do.
+import type { Alarm, SocketLoop } from './datagrams.ts';
 
 export interface Timed {
   /** Milliseconds of the clock that `Deadlines` was given. */
@@ -6,16 +7,17 @@ export interface Timed {
   expired(now: number): void;
 }
 
-/** The timer fires at most this often, in milliseconds. */
+/** The alarm rings at most this often, in milliseconds. */
 const STEP = 10;
 
 export class Deadlines {
+  private readonly alarm: Alarm;
   private readonly items: () => Iterable<Timed>;
   private readonly now: () => number;
-  private timer: NodeJS.Timeout | undefined;
   private due = Number.POSITIVE_INFINITY;
 
-  constructor(items: () => Iterable<Timed>, now: () => number) {
+  constructor(loop: SocketLoop, items: () => Iterable<Timed>, now: () => number) {
+    this.alarm = loop.alarm(() => this.sweep());
     this.items = items;
     this.now = now;
   }
@@ -23,13 +25,12 @@ export class Deadlines {
   /** To be called when a deadline came nearer; one that went away needs no call. */
   watch(deadline: number): void {
     if (deadline >= this.due) return;
-    clearTimeout(this.timer);
     this.due = deadline;
-    this.timer = setTimeout(() => this.sweep(), Math.max(STEP, deadline - this.now()));
+    this.alarm.set(Math.max(STEP, deadline - this.now()));
   }
 
   stop(): void {
-    clearTimeout(this.timer);
+    this.alarm.stop();
     this.due = Number.POSITIVE_INFINITY;
   }
 

@@ -44,7 +44,7 @@ export class FileCache {
     return this.kept;
   }
 
-  /** The content of a file as it is now; transfers that ask at the same time share one reading. Do not write to it. */
+  /** The content of a file as it is now, in memory that threads share; transfers that ask at the same time share one reading. Do not write to it. */
   async read(path: string): Promise<Buffer> {
     const reading = this.reading.get(path) ?? this.readNow(path).finally(() => this.reading.delete(path));
     this.reading.set(path, reading);
@@ -113,7 +113,7 @@ async function readWhole(path: string, most: number): Promise<Cached> {
 
 /** At most `size` bytes, however fast the file grows. */
 async function readBytes(file: FileHandle, size: number): Promise<Buffer> {
-  const content = Buffer.allocUnsafeSlow(size);
+  const content = sharedBuffer(size);
   let used = 0;
   while (used < size) {
     const { bytesRead } = await file.read(content, used, size - used, used);
@@ -138,7 +138,7 @@ function sameStamp(one: Stamp, other: Stamp): boolean {
 function toNetascii(content: Buffer): Buffer {
   let extra = 0;
   for (const byte of content) if (byte === 10 || byte === 13) extra += 1;
-  const translated = Buffer.allocUnsafeSlow(content.length + extra);
+  const translated = sharedBuffer(content.length + extra);
   let at = 0;
   for (const byte of content) {
     if (byte === 10) translated[at++] = 13;
@@ -146,4 +146,9 @@ function toNetascii(content: Buffer): Buffer {
     if (byte === 13) translated[at++] = 0;
   }
   return translated;
+}
+
+/** Memory that threads share; filled with zeros. */
+export function sharedBuffer(length: number): Buffer {
+  return Buffer.from(new SharedArrayBuffer(length));
 }

@@ -1,14 +1,21 @@
 // What is told of transfers: a line to the log, bounded for each peer, and a note to the node's timeline.
-import type { Directory } from '../boot/directory.ts';
-import type { JourneyLog } from '../boot/journey.ts';
-import { type Log, LogLimiter } from '../log.ts';
-import type { Channel, Client } from './channel.ts';
+import { LogLimiter } from '../log.ts';
+import type { Channel } from './channel.ts';
+import type { Client } from './datagrams.ts';
 import { isOptional, shown, transferWords } from './words.ts';
 
+export interface Note {
+  detail?: string;
+  bytes?: number;
+  error?: string;
+}
+
+/** Where the words go. They are plain data: a thread may say them. */
 export interface Listeners {
-  journey: JourneyLog;
-  directory: Directory;
-  log: Log;
+  /** A line of the log. */
+  line(level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string): void;
+  /** For the timeline of the node that the client is. */
+  note(client: Client, note: Note): void;
 }
 
 export class Report {
@@ -31,7 +38,7 @@ export class Report {
     const detail = transferWords(work.file, bytes, this.now() - channel.startedAt, work.terms);
     const repeats = channel.transfer?.repeats ?? 0;
     this.say('info', client.address, { peer: channel.key, file: work.file, detail, repeats }, 'TFTP sent');
-    this.note(client, { detail, bytes });
+    this.listeners.note(client, { detail, bytes });
   }
 
   notSent(channel: Channel, reason: string, aborted: boolean): void {
@@ -68,18 +75,16 @@ export class Report {
   private say(level: 'debug' | 'info' | 'warn' | 'error', peer: string, fields: object, message: string): void {
     const dropped = this.lines.allow(level === 'debug' ? `debug ${peer}` : peer);
     if (dropped === undefined) return;
-    this.listeners.log[level](dropped > 0 ? { ...fields, dropped } : fields, message);
+    this.listeners.line(level, dropped > 0 ? { ...fields, dropped } : fields, message);
   }
 
   private noteError(client: Client, error: string): void {
-    if (this.errors.allow(client.address) !== undefined) this.note(client, { error });
+    if (this.errors.allow(client.address) !== undefined) this.listeners.note(client, { error });
   }
 
-  /** A peer that is no known node has no timeline. */
-  private note(client: Client, what: { detail?: string; bytes?: number; error?: string }): void {
-    const node = this.listeners.directory.nodeByIp(client.address);
-    if (!node) return;
-    this.listeners.journey.note({ stage: 'loader', node: node.uid, mac: node.mac, peer: peerOf(client), ...what });
+  /** A socket that the system says an error of. */
+  socket(reason: string): void {
+    this.listeners.line('error', { reason }, 'TFTP socket');
   }
 }
 

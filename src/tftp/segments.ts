@@ -3,7 +3,8 @@
 // Sixteen blocks so cost little more than one: the way through the system's network stack is gone once. It needs libc, packets
 // that fit the wire unfragmented, and a network device that plays along; without any of these each block is a call.
 import { type Called, type Libc, nativeInt, SOCKET, socketAddress } from '../libc.ts';
-import { dataHeader } from './packet.ts';
+import type { Blocks } from './datagrams.ts';
+import { OPCODE } from './packet.ts';
 
 /** What fits a frame of Ethernet beside the headers of IP and UDP: 1500 - 20 - 8. */
 const MOST_PACKET = 1472;
@@ -16,7 +17,6 @@ const MOST_DATAGRAM = 65_507;
 
 /** A UDP socket whose long datagrams are cut. */
 export interface Segmenting {
-  /** For `socket.bind({ fd })`, which closes it with the socket. */
   fd: number;
   /** From now on every datagram goes as it is, as by any socket. To be called while the socket is open. */
   stop(): void;
@@ -46,12 +46,16 @@ export function blocksOfDatagram(blockSize: number): number {
   return Math.min(MOST_SEGMENTS, Math.floor(MOST_DATAGRAM / (blockSize + DATA_HEADER)));
 }
 
-/** The pieces of DATA packets, from the first block to the last, one behind the other. */
-export function dataPackets(content: Buffer, blockSize: number, first: number, last: number): Buffer[] {
-  const pieces: Buffer[] = [];
+/** Writes DATA packets of these blocks, one behind the other, and answers their bytes. */
+export function fillDatagram(into: Buffer, { content, blockSize }: Blocks, first: number, last: number): number {
+  let at = 0;
   for (let block = first; block <= last; block += 1) {
+    into[at] = 0;
+    into[at + 1] = OPCODE.data;
+    into[at + 2] = (block >> 8) & 0xff;
+    into[at + 3] = block & 0xff;
     const start = (block - 1) * blockSize;
-    pieces.push(dataHeader(block), content.subarray(start, start + blockSize));
+    at += DATA_HEADER + content.copy(into, at + DATA_HEADER, start, start + blockSize);
   }
-  return pieces;
+  return at;
 }

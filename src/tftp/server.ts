@@ -1,112 +1,83 @@
 // The TFTP server: takes requests on its port, answers refusals there, and starts a channel for each transfer.
-import type { RemoteInfo, Socket } from 'node:dgram';
-import { once } from 'node:events';
-import { MusterError, reasonOf } from '../errors.ts';
-import { type Libc, loadLibc } from '../libc.ts';
+
+import { reasonOf } from '../errors.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
-import { Channel, type Client, type Outcome, openSocket } from './channel.ts';
+import { Channel, type Outcome } from './channel.ts';
+import type { ContentAnswer } from './contents.ts';
+import type { Counts } from './counts.ts';
+import type { Client, Datagrams, SocketLoop } from './datagrams.ts';
 import { Deadlines } from './deadlines.ts';
-import { FileCache } from './files.ts';
 import { Finished } from './finished.ts';
-import { findFile, type TftpFiles } from './names.ts';
-import { negotiate } from './options.ts';
 import { decodePacket, ERROR_CODE, type ErrorCode, encodeError, type Request } from './packet.ts';
 import { type Listeners, peerOf, Report } from './report.ts';
 import { shown } from './words.ts';
 
-export interface TftpOptions extends Listeners {
+export interface ServerOptions {
   /** The head's IPv4 address on the boot network; nothing else is listened on. */
   address: string;
   /** UDP port; 0 for any free one. Firmware knows no other than 69. */
   port: number;
-  files: TftpFiles;
   /** Sends all transfers from the server's own port, for firewalls and address translation between it and the nodes. */
-  singlePort?: boolean;
-  /** Milliseconds of a clock that only goes forward. */
-  now?: () => number;
+  singlePort: boolean;
   limits?: AdmissionLimits;
+  /** A socket that is bound to address and port, in place of one to be opened. */
+  fd?: number;
 }
 
-export interface TftpStats {
-  /** Transfers now. */
-  active: number;
-  finished: number;
-  failed: number;
-  /** Requests answered with an error. */
-  refused: number;
-  /** Packets that came to nothing: repeated requests, malformed ones, those beyond the bounds. */
-  ignored: number;
-  /** Bytes of file content delivered by finished transfers. */
-  bytes: number;
-  /** Bytes of file content kept in memory. */
-  cachedBytes: number;
+/** What the server lives in. */
+export interface Surroundings {
+  loop: SocketLoop;
+  listeners: Listeners;
+  counts: Counts;
+  content(request: Request): Promise<ContentAnswer>;
 }
 
-export interface TftpServer {
-  port: number;
-  /** Ends all transfers, each client being told, and resolves when the port is free. */
-  close(): Promise<void>;
-  stats(): TftpStats;
-}
+/** Requests that wait for their content; those beyond are not answered, and clients ask again. */
+const MOST_ASKED = 1024;
 
-/** Starts the server; resolves when requests are answered. */
-export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
-  const server = new Server(options);
-  await server.listen();
-  return server;
-}
-
-/** Room for the requests of a whole cluster that is switched on at once, and for its ACKs at a single port. */
-const RECEIVE_BUFFER = 4 * 2 ** 20;
-
-class Server implements TftpServer {
+export class Server {
   port = 0;
-  private readonly options: TftpOptions;
-  private readonly now: () => number;
-  private readonly files = new FileCache();
+  private readonly options: ServerOptions;
+  private readonly surroundings: Surroundings;
+  private readonly now = (): number => performance.now();
   private readonly channels: Admission<Channel>;
   private readonly finished: Finished;
   private readonly deadlines: Deadlines;
   private readonly report: Report;
-  private readonly socket: Socket = openSocket();
-  private libc: Libc | undefined;
+  private readonly counts: Counts;
+  private socket: Datagrams | undefined;
+  private asked = 0;
   private closed: Promise<void> | undefined;
-  private readonly counts = { finished: 0, failed: 0, refused: 0, ignored: 0, bytes: 0 };
 
-  constructor(options: TftpOptions) {
+  constructor(options: ServerOptions, surroundings: Surroundings) {
     this.options = options;
-    this.now = options.now ?? (() => performance.now());
-    this.report = new Report(options, this.now);
+    this.surroundings = surroundings;
+    this.counts = surroundings.counts;
+    this.report = new Report(surroundings.listeners, this.now);
     this.channels = new Admission(options.limits);
     this.finished = new Finished(this.now);
-    this.deadlines = new Deadlines(() => this.channels.all(), this.now);
+    this.deadlines = new Deadlines(surroundings.loop, () => this.channels.all(), this.now);
   }
 
+  /** Resolves when requests are answered; rejects when the port is taken or may not be used. */
   async listen(): Promise<void> {
-    const { address, port } = this.options;
-    this.libc = await loadLibc().catch(() => undefined);
-    try {
-      // RFC 1123 §4.2.3.4, no answer to broadcasts: a socket bound to one address receives none.
-      const listening = once(this.socket, 'listening');
-      this.socket.bind({ address, port, exclusive: true });
-      await listening;
-      this.socket.setRecvBufferSize(RECEIVE_BUFFER);
-    } catch (error) {
-      const reason = `TFTP cannot listen on ${address} port ${port}: ${reasonOf(error)}`;
-      throw new MusterError('bad-config', reason, { cause: error });
-    }
-    this.port = this.socket.address().port;
-    this.socket.on('message', (bytes, from) => this.received(bytes, from));
-    this.socket.on('error', error => this.options.log.error({ reason: reasonOf(error) }, 'TFTP socket'));
+    const { address, port, fd } = this.options;
+    // RFC 1123 §4.2.3.4, no answer to broadcasts: a socket bound to one address receives none.
+    this.socket = await this.surroundings.loop.open({
+      address,
+      port,
+      busy: true,
+      ...(fd !== undefined && { fd }),
+      received: (bytes, from) => this.received(bytes, from),
+      failed: reason => this.report.socket(reason),
+    });
+    this.port = this.socket.port;
   }
 
+  /** Ends all transfers, each client being told, and resolves when the port is free. */
   close(): Promise<void> {
     this.closed ??= this.closeNow();
     return this.closed;
-  }
-
-  stats(): TftpStats {
-    return { active: this.channels.size, ...this.counts, cachedBytes: this.files.bytes };
   }
 
   private async closeNow(): Promise<void> {
@@ -114,12 +85,10 @@ class Server implements TftpServer {
       channel.end({ ok: false, reason: 'the server is stopping', aborted: true }, 'The server is stopping.');
     }
     this.deadlines.stop();
-    const closed = once(this.socket, 'close');
-    this.socket.close();
-    await closed;
+    await this.socket?.close();
   }
 
-  private received(bytes: Buffer, from: RemoteInfo): void {
+  private received(bytes: Buffer, from: Client): void {
     try {
       const packet = decodePacket(bytes);
       if (packet.type === 'rrq') this.read(packet, bytes, from);
@@ -127,23 +96,24 @@ class Server implements TftpServer {
       else {
         const channel = this.options.singlePort ? this.channels.of(peerOf(from)) : undefined;
         if (channel) channel.received(bytes, from);
-        else this.counts.ignored += 1;
+        else this.counts.add('ignored');
       }
     } catch (error) {
-      this.counts.ignored += 1;
+      this.counts.add('ignored');
       this.report.malformed(from, reasonOf(error));
     }
   }
 
-  private read(request: Request, bytes: Buffer, from: RemoteInfo): void {
+  private read(request: Request, bytes: Buffer, from: Client): void {
     // RFC 1123 §4.2.4: octet and netascii are served, mail is not.
     if (request.mode !== 'octet' && request.mode !== 'netascii') {
       this.refuse(from, request.file, ERROR_CODE.illegalOperation, BAD_MODE);
       return;
     }
-    const answer = findFile(this.options.files, request.file);
-    if ('refused' in answer) this.refuse(from, request.file, answer.code, answer.refused);
-    else if (this.admits(bytes, from)) void this.serve(this.enter(bytes, from), request, answer.name, answer.source);
+    if (this.asked >= MOST_ASKED) {
+      this.counts.add('ignored');
+      this.report.busy(from, `${this.asked} requests wait for their files already`);
+    } else if (this.admits(bytes, from)) void this.serve(this.enter(bytes, from), request);
   }
 
   private admits(bytes: Buffer, from: Client): boolean {
@@ -153,64 +123,72 @@ class Server implements TftpServer {
       return true;
     }
     // No answer: an error would end the client's boot, and a client that hears nothing asks again.
-    this.counts.ignored += 1;
+    this.counts.add('ignored');
     if (verdict.repeats) verdict.repeats.requestAgain();
     else this.report.busy(from, verdict.reason);
     return false;
   }
 
   private enter(bytes: Buffer, from: Client): Channel {
-    for (const older of this.channels.ofPeer(from.address)) older.superseded = true;
     const client = { address: from.address, port: from.port };
     const channel = new Channel(client, bytes.toString('latin1'), this.channelEvents, this.now);
     channel.again = this.finished.has(channel.key, channel.request);
     this.channels.enter(channel);
+    this.counts.set('active', this.channels.size);
     return channel;
   }
 
-  private async serve(channel: Channel, request: Request, file: string, source: string | Buffer): Promise<void> {
-    try {
-      const content = typeof source === 'string' ? await this.files.read(source) : source;
-      const sent = request.mode === 'netascii' ? this.files.asNetascii(content) : content;
-      channel.start(
-        this.options.address,
-        { file, content: sent, ...negotiate(request.options, sent.length) },
-        { ...(this.options.singlePort && { shared: this.socket }), ...(this.libc && { libc: this.libc }) },
-      );
-    } catch (error) {
-      this.channels.leave(channel);
-      this.counts.refused += 1;
-      this.report.unavailable(channel.client, file, reasonOf(error));
-      this.answer(channel.client, ERROR_CODE.undefined, `The file '${shown(file)}' cannot be read now.`);
+  private leave(channel: Channel): void {
+    this.channels.leave(channel);
+    this.counts.set('active', this.channels.size);
+  }
+
+  private async serve(channel: Channel, request: Request): Promise<void> {
+    this.asked += 1;
+    const answer = await this.surroundings.content(request);
+    this.asked -= 1;
+    const { client } = channel;
+    // The client, or the server, may have gone meanwhile
+    if (channel.over) return;
+    if ('content' in answer) {
+      for (const older of this.channels.ofPeer(client.address)) if (older !== channel) older.superseded = true;
+      if (this.options.singlePort && this.socket) channel.startShared(this.socket, answer);
+      else await channel.start(this.surroundings.loop, this.options.address, answer);
+      return;
+    }
+    this.leave(channel);
+    if ('refused' in answer) this.refuse(client, request.file, answer.code, answer.refused);
+    else {
+      this.counts.add('refused');
+      this.report.unavailable(client, answer.file, answer.unavailable);
+      this.answer(client, ERROR_CODE.undefined, `The file '${shown(answer.file)}' cannot be read now.`);
     }
   }
 
   private refuse(to: Client, file: string, code: ErrorCode, reason: string): void {
-    this.counts.refused += 1;
+    this.counts.add('refused');
     this.report.refused(to, file, reason);
     this.answer(to, code, reason);
   }
 
   private answer(to: Client, code: ErrorCode, message: string): void {
-    // A file may still have been read while the server was closed.
-    if (this.closed) return;
-    this.socket.send(encodeError(code, message), to.port, to.address);
+    this.socket?.send(encodeError(code, message), to);
   }
 
   private readonly channelEvents = {
     watch: (deadline: number): void => this.deadlines.watch(deadline),
     ended: (channel: Channel, outcome: Outcome): void => {
-      this.channels.leave(channel);
+      this.leave(channel);
       if (outcome.ok) {
-        this.counts.finished += 1;
-        this.counts.bytes += channel.work?.content.length ?? 0;
+        this.counts.add('finished');
+        this.counts.add('bytes', channel.work?.content.length ?? 0);
         this.finished.add(channel.key, channel.request);
         this.report.sent(channel);
       } else if (channel.halfOpen && channel.again) {
         // The client had repeated its request while the first one waited here, has the file, and has closed its port.
-        this.counts.ignored += 1;
+        this.counts.add('ignored');
       } else {
-        this.counts.failed += 1;
+        this.counts.add('failed');
         this.report.notSent(channel, outcome.reason, outcome.aborted);
       }
     },

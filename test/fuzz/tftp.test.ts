@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import test, { type ExecutionContext } from 'ava';
 import { silentLog } from '../../src/log.ts';
-import { startTftpServer, type TftpServer } from '../../src/tftp/server.ts';
+import { startTftpServer, type TftpServer } from '../../src/tftp/start.ts';
 import { ackBytes, errorBytes, fetchFile, nextPacket, openClient, requestBytes } from '../tftp/client.ts';
 import { randomOf } from '../tftp/simulation.ts';
 
@@ -96,7 +96,8 @@ test('ten thousand mutated packets at the server port crash nothing and read not
   await stillServes(t, server);
   t.deepEqual(foreign, []);
   const { refused, ignored } = server.stats();
-  t.true(refused > 1000 && ignored > 1000, `${refused} refused, ${ignored} ignored`);
+  // One client asks again before it is answered, so most of its requests are repetitions
+  t.true(refused > 100 && ignored > 1000, `${refused} refused, ${ignored} ignored`);
   t.true(notes() <= (Date.now() - before) / 1000 + 20, `${notes()} notes: error notes are bounded for each peer`);
 });
 

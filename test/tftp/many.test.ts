@@ -1,7 +1,7 @@
 // A thousand transfers at once, on addresses that no other test uses, so that nobody's late packets come in between.
 import test from 'ava';
 import { silentLog } from '../../src/log.ts';
-import { startTftpServer } from '../../src/tftp/server.ts';
+import { startTftpServer } from '../../src/tftp/start.ts';
 import { fetchFile } from './client.ts';
 
 const HEAD = '127.71.0.1';

@@ -1,7 +1,7 @@
 // A TFTP server as a process of its own, for tests that need it in a network namespace.
 // node serve.js ADDRESS PORT NAME=PATH...   says `port N`, then a line of JSON for each note of the journey.
 import { createLog, silentLog } from '../../src/log.ts';
-import { startTftpServer } from '../../src/tftp/server.ts';
+import { startTftpServer } from '../../src/tftp/start.ts';
 
 const [address = '127.0.0.1', port = '69', ...files] = process.argv.slice(2);
 const server = await startTftpServer({

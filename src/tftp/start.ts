@@ -1,0 +1,83 @@
+// The TFTP server as the daemon has it: in a thread of its own, or, where libc cannot be called, by the event loop.
+import type { Directory } from '../boot/directory.ts';
+import type { JourneyLog } from '../boot/journey.ts';
+import { MusterError, reasonOf } from '../errors.ts';
+import { loadLibc } from '../libc.ts';
+import type { Log } from '../log.ts';
+import { Contents } from './contents.ts';
+import { Counts, type TftpCounts } from './counts.ts';
+import { eventLoop } from './event-loop.ts';
+import type { TftpFiles } from './names.ts';
+import { type Listeners, peerOf } from './report.ts';
+import { Server, type ServerOptions, type Surroundings } from './server.ts';
+import { ThreadedServer } from './threaded.ts';
+
+export interface TftpOptions extends Omit<ServerOptions, 'singlePort'> {
+  files: TftpFiles;
+  singlePort?: boolean;
+  journey: JourneyLog;
+  directory: Directory;
+  log: Log;
+  /** Keeps the server in this thread. */
+  here?: boolean;
+  /** In place of the thread's own program, for tests. */
+  program?: URL;
+}
+
+export interface TftpStats extends TftpCounts {
+  /** Bytes of file content kept in memory. */
+  cachedBytes: number;
+}
+
+export interface TftpServer {
+  port: number;
+  /** Ends all transfers, each client being told, and resolves when the port is free. */
+  close(): Promise<void>;
+  stats(): TftpStats;
+}
+
+/** Starts the server; resolves when requests are answered, and rejects with the reason in words. */
+export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
+  const { address, port, singlePort = false, limits } = options;
+  const contents = new Contents(options.files);
+  const counts = new Counts();
+  const surroundings = {
+    counts,
+    listeners: listenersOf(options),
+    content: contents.answer.bind(contents),
+  };
+  const server = await makeServer({ address, port, singlePort, ...(limits && { limits }) }, surroundings, options);
+  try {
+    await server.listen();
+  } catch (error) {
+    const reason = `TFTP cannot listen on ${address} port ${port}: ${reasonOf(error)}`;
+    throw new MusterError('bad-config', reason, { cause: error });
+  }
+  return {
+    port: server.port,
+    close: async () => server.close(),
+    stats: () => ({ ...counts.now(), cachedBytes: contents.bytes }),
+  };
+}
+
+async function makeServer(
+  options: ServerOptions,
+  surroundings: Omit<Surroundings, 'loop'>,
+  { here, program }: TftpOptions,
+): Promise<Server | ThreadedServer> {
+  const libc = here ? undefined : await loadLibc().catch(() => undefined);
+  return libc
+    ? new ThreadedServer(libc, options, surroundings, program)
+    : new Server(options, { ...surroundings, loop: eventLoop });
+}
+
+function listenersOf({ journey, directory, log }: TftpOptions): Listeners {
+  return {
+    line: (level, fields, message) => log[level](fields, message),
+    note(client, note) {
+      // A peer that is no known node has no timeline
+      const node = directory.nodeByIp(client.address);
+      if (node) journey.note({ stage: 'loader', node: node.uid, mac: node.mac, peer: peerOf(client), ...note });
+    },
+  };
+}

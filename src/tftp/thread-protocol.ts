@@ -1,0 +1,23 @@
+// What the event loop and the thread of the TFTP server say to each other.
+import type { ContentAnswer } from './contents.ts';
+import type { Client } from './datagrams.ts';
+import type { Request } from './packet.ts';
+import type { Listeners, Note } from './report.ts';
+import type { ServerOptions } from './server.ts';
+
+/** What the thread begins with. */
+export interface ThreadData {
+  options: ServerOptions;
+  /** An eventfd: readable when there is a message. */
+  wake: number;
+  /** Those of `Counts`. */
+  counts: Float64Array;
+}
+
+export type ToThread = { kind: 'answer'; id: number; answer: ContentAnswer } | { kind: 'stop' };
+
+export type FromThread =
+  | { kind: 'listening' }
+  | { kind: 'ask'; id: number; request: Request }
+  | { kind: 'line'; line: Parameters<Listeners['line']> }
+  | { kind: 'note'; client: Client; note: Note };

@@ -1,0 +1,63 @@
+// The TFTP server in a thread of its own, with a loop of its own: a storm of transfers delays no other answer of the daemon.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { loadLibc } from '../libc.ts';
+import { heed } from '../wake.ts';
+import type { ContentAnswer } from './contents.ts';
+import { Counts } from './counts.ts';
+import { OwnLoop } from './own-loop.ts';
+import type { Request } from './packet.ts';
+import { Server } from './server.ts';
+import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
+
+const port = parentPort as MessagePort;
+const { options, wake, counts } = workerData as ThreadData;
+const loop = new OwnLoop(await loadLibc());
+const asked = new Map<number, (answer: ContentAnswer) => void>();
+let lastAsked = 0;
+const server = new Server(options, {
+  loop,
+  counts: new Counts(counts),
+  listeners: {
+    line: (...line) => tell({ kind: 'line', line }),
+    note: (client, note) => tell({ kind: 'note', client, note }),
+  },
+  content: async (request: Request) => {
+    lastAsked += 1;
+    const id = lastAsked;
+    tell({ kind: 'ask', id, request });
+    return new Promise(resolve => asked.set(id, resolve));
+  },
+});
+
+loop.watch(wake, () => {
+  for (const message of heed<ToThread>(wake, port)) take(message);
+  loop.settle();
+});
+try {
+  await server.listen();
+  tell({ kind: 'listening' });
+  await loop.run();
+} finally {
+  loop.close();
+  port.close();
+}
+
+function take(message: ToThread): void {
+  if (message.kind === 'stop') {
+    void server.close();
+    loop.stop();
+    return;
+  }
+  const { id, answer } = message;
+  asked.get(id)?.('content' in answer ? { ...answer, content: asBuffer(answer.content) } : answer);
+  asked.delete(id);
+}
+
+/** A message makes a plain array of it, of the same memory. */
+function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
+  return Buffer.from(buffer, byteOffset, length);
+}
+
+function tell(message: FromThread): void {
+  port.postMessage(message);
+}
