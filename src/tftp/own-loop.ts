@@ -1,39 +1,15 @@
-// Sockets by system calls and a loop of our own, which stops its thread: docs/decisions/0008-system-calls.md.
+// A loop of our own, which stops its thread while there is nothing to do: docs/decisions/0008-system-calls.md.
 //
 // A block in lock-step is one packet in and one out, and Node's way through its event loop costs more than both.
 import { setImmediate } from 'node:timers/promises';
-import { type Called, type Libc, nativeInt, readSocketAddress, SOCKET, socketAddress } from '../libc.ts';
-import { READABLE, Readiness, WRITABLE } from '../readiness.ts';
-import {
-  type Alarm,
-  type Blocks,
-  BUSY_ROOM,
-  type Client,
-  type Datagrams,
-  type Opening,
-  type SocketLoop,
-} from './datagrams.ts';
-import { blocksOfDatagram, fillDatagram, openSegmenting, type Segmenting } from './segments.ts';
+import type { Libc } from '../libc.ts';
+import { READABLE, Readiness } from '../readiness.ts';
+import type { Alarm } from './datagrams.ts';
 
-/** The longest datagram that IPv4 has. */
-const MOST_DATAGRAM = 65_507;
-const ACK_LENGTH = 4;
-/** Datagrams that are taken from a socket of many clients before the others have their turn. */
-const TURN = 64;
-/** Bytes that wait for room in a socket: a window of the longest blocks. What comes behind them is lost. */
-const MOST_WAITING = 64 * MOST_DATAGRAM;
 /** The thread looks up so often, so that a process that ends need not wait for it longer; milliseconds. */
 const MOST_WAIT = 500;
 
-export class OwnLoop implements SocketLoop {
-  readonly libc: Libc;
-  /** Of one datagram each, on its way in and out. */
-  readonly inBox = Buffer.alloc(MOST_DATAGRAM);
-  /** Nearly every packet is an ACK: a view of it is made once. */
-  readonly inAck = this.inBox.subarray(0, ACK_LENGTH);
-  readonly outBox = Buffer.alloc(MOST_DATAGRAM);
-  /** Those that are open. */
-  readonly sockets = new Set<Datagrams>();
+export class OwnLoop {
   private readonly readiness: Readiness;
   private readonly ready = new Map<number, () => void>();
   private readonly alarms = new Set<OwnAlarm>();
@@ -42,12 +18,7 @@ export class OwnLoop implements SocketLoop {
   private unsettled = false;
 
   constructor(libc: Libc) {
-    this.libc = libc;
     this.readiness = new Readiness(libc);
-  }
-
-  async open(opening: Opening): Promise<Datagrams> {
-    return new OwnSocket(this, opening);
   }
 
   alarm(ring: () => void): Alarm {
@@ -92,9 +63,8 @@ export class OwnLoop implements SocketLoop {
     }
   }
 
-  /** Closes every socket, and what they are waited for with. */
+  /** To be called after everything that is watched was closed. */
   close(): void {
-    for (const socket of [...this.sockets]) void socket.close();
     this.readiness.close();
   }
 
@@ -127,152 +97,4 @@ class OwnAlarm implements Alarm {
     this.stop();
     this.ring();
   }
-}
-
-class OwnSocket implements Datagrams {
-  readonly port: number;
-  private readonly loop: OwnLoop;
-  private readonly opening: Opening;
-  private readonly fd: number;
-  private readonly waitFor: (what: number) => void;
-  private segmenting: Segmenting | undefined;
-  private readonly queue: { bytes: Buffer; to: Client }[] = [];
-  private queued = 0;
-  private isOpen = true;
-  private readonly sender = Buffer.alloc(16);
-  private readonly senderWords = new Uint32Array(this.sender.buffer, this.sender.byteOffset, 2);
-  /** The last sender, and how its address begins: most sockets have one client. */
-  private known: Client = { address: '', port: 0 };
-  private readonly knownWords = new Uint32Array(2);
-  private readonly addresses = new WeakMap<Client, Buffer>();
-
-  constructor(loop: OwnLoop, opening: Opening) {
-    this.loop = loop;
-    this.opening = opening;
-    const { address, port, fd, cut, busy } = opening;
-    this.segmenting = cut === undefined ? undefined : openSegmenting(loop.libc, address, cut);
-    this.fd = fd ?? this.segmenting?.fd ?? bindUdp(loop.libc, address, port);
-    try {
-      if (busy) check(loop.libc.setsockopt(this.fd, SOCKET.SOL_SOCKET, SOCKET.SO_RCVBUF, nativeInt(BUSY_ROOM)));
-      this.port = portOf(loop.libc, this.fd);
-      this.waitFor = loop.watch(this.fd, () => this.goOn());
-      loop.sockets.add(this);
-    } catch (error) {
-      this.release();
-      throw error;
-    }
-  }
-
-  get waiting(): boolean {
-    return this.queued > 0;
-  }
-
-  send(bytes: Buffer, to: Client): void {
-    this.sendBytes(bytes, bytes.length, to);
-  }
-
-  sendBlocks(blocks: Blocks, to: Client): void {
-    const { blockSize, last } = blocks;
-    const { outBox } = this.loop;
-    let { first } = blocks;
-    while (first <= last) {
-      const together = this.segmenting ? blocksOfDatagram(blockSize) : 1;
-      const end = Math.min(last, first + together - 1);
-      const length = fillDatagram(outBox, blocks, first, end);
-      const sent = this.sendBytes(outBox, length, to);
-      if (sent || !this.segmenting) first = end + 1;
-      else this.stopCutting();
-    }
-  }
-
-  async close(): Promise<void> {
-    if (!this.isOpen) return;
-    this.isOpen = false;
-    this.waitFor(0);
-    this.loop.sockets.delete(this);
-    this.release();
-  }
-
-  private release(): void {
-    if (this.opening.fd === undefined) this.loop.libc.close(this.fd);
-  }
-
-  /** The frames of this client's wire are shorter (EMSGSIZE), or its device cuts nothing (EIO, EINVAL): each block by itself. */
-  private stopCutting(): void {
-    this.segmenting?.stop();
-    this.segmenting = undefined;
-  }
-
-  /** Answers whether the system took it, or will when there is room. */
-  private sendBytes(bytes: Buffer, length: number, to: Client): boolean {
-    if (!this.isOpen) return true;
-    const called = this.waiting ? { code: 'EAGAIN' } : this.call(bytes, length, to);
-    if (typeof called === 'number') return true;
-    if (called.code !== 'EAGAIN') return false;
-    if (this.queued + length > MOST_WAITING) return true;
-    if (!this.waiting) this.waitFor(READABLE + WRITABLE);
-    this.queue.push({ bytes: Buffer.from(bytes.subarray(0, length)), to });
-    this.queued += length;
-    return true;
-  }
-
-  private call(bytes: Buffer, length: number, to: Client): Called {
-    let address = this.addresses.get(to);
-    if (!address) {
-      address = socketAddress(to.address, to.port);
-      this.addresses.set(to, address);
-    }
-    return this.loop.libc.sendto(this.fd, bytes, length, address);
-  }
-
-  private goOn(): void {
-    if (this.waiting) this.sendWaiting();
-    this.receive();
-  }
-
-  private sendWaiting(): void {
-    const waiting = this.queue.splice(0);
-    this.queued = 0;
-    for (const { bytes, to } of waiting) this.sendBytes(bytes, bytes.length, to);
-    if (!this.waiting) this.waitFor(READABLE);
-  }
-
-  private receive(): void {
-    const { libc, inBox, inAck } = this.loop;
-    for (let turn = this.opening.busy ? TURN : 1; turn > 0 && this.isOpen; turn -= 1) {
-      const length = libc.recvfrom(this.fd, inBox, this.sender);
-      if (typeof length !== 'number') return;
-      this.opening.received(length === ACK_LENGTH ? inAck : inBox.subarray(0, length), this.whoSent());
-    }
-  }
-
-  private whoSent(): Client {
-    const [first = 0, second = 0] = this.senderWords;
-    if (first !== this.knownWords[0] || second !== this.knownWords[1]) {
-      this.known = readSocketAddress(this.sender);
-      this.knownWords.set(this.senderWords);
-    }
-    return this.known;
-  }
-}
-
-/** A UDP socket that does not block, bound to an address and port; 0 for any free one. Throws the code of the system's error. */
-export function bindUdp(libc: Libc, address: string, port: number): number {
-  const fd = check(libc.socket(SOCKET.AF_INET, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0));
-  const bound = libc.bind(fd, socketAddress(address, port));
-  if (typeof bound === 'number') return fd;
-  libc.close(fd);
-  throw new Error(bound.code);
-}
-
-/** The port that a socket is bound to. */
-export function portOf(libc: Libc, fd: number): number {
-  const own = Buffer.alloc(16);
-  check(libc.getsockname(fd, own));
-  return readSocketAddress(own).port;
-}
-
-function check(called: Called): number {
-  if (typeof called === 'number') return called;
-  throw new Error(called.code);
 }

@@ -5,17 +5,20 @@ import { heed } from '../wake.ts';
 import type { ContentAnswer } from './contents.ts';
 import { Counts } from './counts.ts';
 import { OwnLoop } from './own-loop.ts';
+import { OwnSockets } from './own-socket.ts';
 import type { Request } from './packet.ts';
 import { Server } from './server.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
 
 const port = parentPort as MessagePort;
 const { options, wake, counts } = workerData as ThreadData;
-const loop = new OwnLoop(await loadLibc());
+const libc = await loadLibc();
+const loop = new OwnLoop(libc);
+const sockets = new OwnSockets(libc, loop);
 const asked = new Map<number, (answer: ContentAnswer) => void>();
 let lastAsked = 0;
 const server = new Server(options, {
-  loop,
+  loop: sockets,
   counts: new Counts(counts),
   listeners: {
     line: (...line) => tell({ kind: 'line', line }),
@@ -38,6 +41,7 @@ try {
   tell({ kind: 'listening' });
   await loop.run();
 } finally {
+  sockets.close();
   loop.close();
   port.close();
 }
