@@ -114,9 +114,10 @@ export function furthestStage(boot: Boot): Stage | undefined {
 
 /** The error the boot is stuck at: unless it went on afterwards, or was further already when the error was told. */
 export function currentError(boot: Boot): BootEvent | undefined {
+  if (boot.outcome === 'up' || boot.outcome === 'installed') return undefined;
   const position = boot.events.findLastIndex(event => event.error !== undefined);
   const last = boot.events[position];
-  if (!last || boot.outcome === 'up' || boot.outcome === 'installed') return undefined;
+  if (!last) return undefined;
   const wentOn = boot.events.some(
     (event, index) =>
       !event.error &&

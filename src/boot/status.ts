@@ -79,7 +79,7 @@ export class Statuses {
     const error = boot && currentError(boot);
     const still = boot && !error && this.stillSince(boot);
     return {
-      state: this.state(boot, beat, error !== undefined),
+      state: this.state(boot, beat),
       facts: beat?.facts ?? {},
       hardware,
       ...(beat && { lastSeen: beat.at }),
@@ -93,7 +93,7 @@ export class Statuses {
   changes(nodes: Iterable<string>): { node: string; state: NodeState }[] {
     const changes: { node: string; state: NodeState }[] = [];
     for (const node of nodes) {
-      const { state } = this.of(node);
+      const state = this.state(this.boots.current(node), this.beats.get(node));
       if ((this.told.get(node) ?? 'unknown') === state) continue;
       this.told.set(node, state);
       changes.push({ node, state });
@@ -101,7 +101,7 @@ export class Statuses {
     return changes;
   }
 
-  private state(boot: Boot | undefined, beat: Beat | undefined, failed: boolean): NodeState {
+  private state(boot: Boot | undefined, beat: Beat | undefined): NodeState {
     if (!boot) return 'unknown';
     if (this.isOff(boot, beat)) return 'down';
     if (boot.outcome === 'up') {
@@ -110,7 +110,7 @@ export class Statuses {
       const period = beat?.periodMs ?? (boot.plan?.statusSeconds ?? DEFAULT_STATUS_SECONDS) * 1000;
       return this.now() - last <= MISSED * period ? 'up' : 'down';
     }
-    if (failed) return 'failed';
+    if (currentError(boot)) return 'failed';
     if (boot.outcome === 'handed-over' || boot.outcome === 'installed') return 'local';
     if (boot.outcome === 'expired') return 'down';
     if (!furthestStage(boot)) return 'unknown';

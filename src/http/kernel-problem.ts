@@ -4,6 +4,10 @@ import { kernelMismatch, LOADER_HEAD } from '../boot/loader-format.ts';
 import type { LoaderName } from '../config-values.ts';
 import type { BootPlanePorts } from './ports.ts';
 
+/** Kernels that were found to run on an architecture, oldest first: in a storm all nodes get the same. What does not is looked at anew. */
+const fitting = new Set<string>();
+const MOST_FITTING = 64;
+
 /** Undefined when it can, and when nobody knows: a file that cannot be read is told of when it is fetched. */
 export async function kernelProblem(
   ports: Pick<BootPlanePorts, 'plan' | 'blobPath'>,
@@ -13,9 +17,21 @@ export async function kernelProblem(
   const answer = ports.plan(node);
   if (arch === undefined || 'refusal' in answer || !answer.plan.kernel) return undefined;
   const { bootConfig, kernel } = answer.plan;
-  const head = await firstBytes(ports.blobPath(kernel.blob), kernel.offset).catch(() => undefined);
-  const mismatch = head && kernelMismatch(head, arch);
-  return mismatch && `the kernel of the boot config ${bootConfig.name} ${mismatch}`;
+  const path = ports.blobPath(kernel.blob);
+  const pair = `${path} ${kernel.offset} ${arch}`;
+  if (fitting.has(pair)) return undefined;
+  const head = await firstBytes(path, kernel.offset).catch(() => undefined);
+  if (!head) return undefined;
+  const mismatch = kernelMismatch(head, arch);
+  if (mismatch) return `the kernel of the boot config ${bootConfig.name} ${mismatch}`;
+  remember(pair);
+  return undefined;
+}
+
+function remember(pair: string): void {
+  fitting.add(pair);
+  const oldest = fitting.size > MOST_FITTING ? fitting.values().next().value : undefined;
+  if (oldest !== undefined) fitting.delete(oldest);
 }
 
 async function firstBytes(path: string, offset: number): Promise<Buffer> {
