@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { packageRoot } from '../src/package-root.ts';
 
-const TITLE = /\btest(?:\.serial)?\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
+/** `both` is a test that is run in two ways. */
+const TITLE = /\b(?:test|both)(?:\.serial)?\(\s*(?:'((?:[^'\\]|\\.)*)'|"((?:[^"\\]|\\.)*)"|`((?:[^`\\]|\\.)*)`)/g;
 
 function titlesIn(folder: string): Map<string, string> {
   const titles = new Map<string, string>();

@@ -1,7 +1,8 @@
 // What a client's message says, in typed values: everything the decision reads, and nothing else.
 import { type Identity, identify } from '../boot/identify.ts';
 import { macFromBytes } from '../wire/mac.ts';
-import { getOption, OPTIONS } from './options.ts';
+import { WireError } from '../wire/reader.ts';
+import { getOption, OPTIONS, type Option } from './options.ts';
 import { ETHERNET, INFINIBAND, NO_ADDRESS, type Packet } from './packet.ts';
 import { type RelayInformation, readRelayInformation } from './relay.ts';
 
@@ -28,6 +29,8 @@ export interface Request {
   identity: Identity;
   /** The network card that iPXE boots by: `pci 1af4:1000`, vendor and device. */
   card: string | undefined;
+  /** What is wrong with options that are taken as absent. */
+  ignored: readonly string[];
 }
 
 /** RFC 2131 §2: every client takes an IP datagram of 576 bytes; 28 are the IP and UDP headers. */
@@ -36,11 +39,24 @@ const LEAST_SIZE = 548;
 const MOST_SIZE = 1472;
 const HEADERS = 28;
 
-/** Reads the options that matter. A malformed one throws WireError; one that nobody reads may be anything. */
+/**
+ * Reads the options that matter; one that nobody reads may be anything. A malformed one that says what is asked throws WireError. One that
+ * only says how to answer is taken as absent: firmware that writes it wrong boots all the same.
+ */
 export function readRequest(packet: Packet): Request {
   const { options } = packet;
-  const vendorClass = getOption(options, OPTIONS.vendorClass);
-  const maximum = getOption(options, OPTIONS.maximumSize) ?? 0;
+  const ignored: string[] = [];
+  const orAbsent = <T>(option: Option<T>): T | undefined => {
+    try {
+      return getOption(options, option);
+    } catch (error) {
+      if (!(error instanceof WireError)) throw error;
+      ignored.push(error.message);
+      return undefined;
+    }
+  };
+  const vendorClass = orAbsent(OPTIONS.vendorClass);
+  const maximum = orAbsent(OPTIONS.maximumSize) ?? 0;
   const hardware = hardwareOf(packet);
   return {
     packet,
@@ -50,17 +66,18 @@ export function readRequest(packet: Packet): Request {
     subnetSelection: getOption(options, OPTIONS.subnetSelection),
     requestedAddress: getOption(options, OPTIONS.requestedAddress),
     serverIdentifier: getOption(options, OPTIONS.serverIdentifier),
-    parameters: getOption(options, OPTIONS.parameterList),
+    parameters: orAbsent(OPTIONS.parameterList),
     sizeLimit: Math.min(MOST_SIZE, Math.max(LEAST_SIZE, maximum - HEADERS)),
     vendorClass,
     identity: identify({
       mac: hardware.mac,
-      architectures: getOption(options, OPTIONS.architecture),
+      architectures: orAbsent(OPTIONS.architecture),
       vendorClass,
-      userClass: getOption(options, OPTIONS.userClass),
+      userClass: orAbsent(OPTIONS.userClass),
       ipxeOptions: options.has(OPTIONS.ipxe.code),
     }),
     card: cardOf(options.get(OPTIONS.ipxe.code)),
+    ignored,
   };
 }
 

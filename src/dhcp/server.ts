@@ -165,6 +165,14 @@ class Loop {
       );
   }
 
+  private ignored({ mac, ignored }: Request, peer: RemoteInfo): void {
+    const node = this.options.directory.nodeByMac(mac);
+    const what = ignored.join('; ');
+    if (!node) this.say('debug', peer.address, `malformed DHCP options, taken as absent: ${what}`, mac);
+    else
+      this.say('warn', `malformed ${mac}`, `${node.name} sends malformed DHCP options, taken as absent: ${what}`, mac);
+  }
+
   private serve(bytes: Buffer, peer: RemoteInfo, door: Door): void {
     const { options } = this;
     // To a boot server's port clients may send from any port; its answer gives no right to anything
@@ -190,6 +198,7 @@ class Loop {
       );
       return;
     }
+    if (request.ignored.length > 0) this.ignored(request, peer);
     const isProxy = options.config['dhcp.mode'] === 'proxy';
     const result = isProxy ? proxyAnswer(request, this.context, door, door.port) : answer(request, this.context, door);
     if ('accepted' in result) this.over(request, result.inUse);

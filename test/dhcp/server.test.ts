@@ -115,12 +115,12 @@ test('a malformed message is a line at debug, and the next is answered', async t
 
 test('a malformed message of a node is a warning that names it, once a second', async t => {
   const fixture = await start(t);
-  // The longest message that the client takes, in one byte
+  // The address that the client asks for, in three bytes
   for (let i = 0; i < 3; i++)
     fixture.ask(
       message({}, [
         [53, '01'],
-        [57, 'ff'],
+        [50, '0a3600'],
       ]),
     );
   fixture.ask(RENEW);
@@ -128,7 +128,29 @@ test('a malformed message of a node is a warning that names it, once a second', 
   const warnings = fixture.lines.filter(({ level }) => level === 'warn');
   t.is(warnings.length, 1);
   t.is(warnings[0]?.mac, MAC);
-  t.regex(warnings[0]?.msg ?? '', /^n0 is not answered, its DHCP message is malformed: .*maximum DHCP message size/);
+  t.regex(warnings[0]?.msg ?? '', /^n0 is not answered, its DHCP message is malformed: .*requested IP address/);
+});
+
+test('malformed options that only say how to answer are taken as absent, and a warning names the node', async t => {
+  const fixture = await start(t);
+  fixture.ask(
+    message({ ciaddr: CLIENT }, [
+      [53, '03'],
+      [55, ''],
+      [57, 'ff'],
+      [60, ''],
+      [77, ''],
+      [93, '0007ff'],
+    ]),
+  );
+  const answer = await fixture.reply();
+  t.is(answer.yiaddr, CLIENT);
+  const [line] = fixture.lines.filter(({ level }) => level === 'warn');
+  t.is(line?.mac, MAC);
+  t.regex(
+    line?.msg ?? '',
+    /^n0 sends malformed DHCP options, taken as absent: .*maximum DHCP message size.*architecture/,
+  );
 });
 
 test('one line per peer and second, and the count of what was left out', async t => {
