@@ -37,6 +37,7 @@ export const PACKAGES = [
   { name: 'tftp-hpa', shows: 'bin/tftp', for: ['test'] },
   { name: 'atftp', shows: 'bin/atftp', for: ['test'] },
   { name: 'curl', shows: 'bin/curl', for: ['test', 'bench'] },
+  { name: 'tinyproxy-bin', shows: 'bin/tinyproxy', for: ['test'] },
   { name: 'isc-dhcp-client', shows: 'sbin/dhclient', for: ['test'] },
   { name: 'isc-dhcp-relay', shows: 'sbin/dhcrelay', for: ['test'] },
   { name: 'radvd', shows: 'sbin/radvd', for: ['head', 'test'] },

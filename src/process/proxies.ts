@@ -10,3 +10,12 @@ export const PROXY_NAMES: readonly string[] = [
   'HTTPS_PROXY',
   'NO_PROXY',
 ];
+
+/** The name and the value of the variable for URLs of a scheme. */
+export function proxyFor(
+  scheme: 'http' | 'https',
+  env: NodeJS.ProcessEnv,
+): { name: string; value: string } | undefined {
+  const name = [`${scheme}_proxy`, `${scheme.toUpperCase()}_PROXY`].find(one => env[one]);
+  return name === undefined ? undefined : { name, value: env[name] ?? '' };
+}

@@ -1,12 +1,18 @@
 // Repositories that are not as they should be: which kind one is, and whom and what an error names.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { aptFailure } from '../../src/image/packages/apt-failure.ts';
 import { managerFor } from '../../src/image/packages/choose.ts';
 import { dnfFailure } from '../../src/image/packages/dnf-failure.ts';
-import { whyNot } from '../../src/image/packages/fetching.ts';
+import { ask, whyNot } from '../../src/image/packages/fetching.ts';
 import type { Recipe } from '../../src/image/packages/recipe.ts';
+import { findProgram, requireAll } from '../support/require.ts';
 
 function recipe(urls: readonly string[], release = 'bookworm'): Recipe {
   const source = { name: 'base', title: 'base', urls, mirrors: [], keys: [], check: true };
@@ -106,12 +112,51 @@ test("apt's reason is said with the repository that it is of, and what to do", t
   t.regex(of('E: something else').message, /^'mmdebstrap bookworm' ended with status 25: .*something else/);
 });
 
-test('behind a proxy, it is said that muster itself asks without it', t => {
-  const error = new TypeError('fetch failed', { cause: new Error('connect ECONNREFUSED 10.0.0.1:80') });
-  t.is(whyNot(error, {}), 'connect ECONNREFUSED 10.0.0.1:80');
-  t.regex(whyNot(error, { https_proxy: 'http://p:3128' }), /^connect ECONNREFUSED .* \(asked without https_proxy/);
-  t.regex(whyNot(new DOMException('x', 'TimeoutError'), { http_proxy: 'http://p' }), /^no answer in 15 s \(asked/);
+test('behind a proxy muster asks by it, and says so when there is no answer', async t => {
+  const direct = createServer(({ headers }, answer) => answer.writeHead(headers.via ? 200 : 403).end('x'));
+  direct.listen(0, '127.0.0.1');
+  await once(direct, 'listening');
+  t.teardown(() => direct.close());
+  const url = `http://127.0.0.1:${(direct.address() as AddressInfo).port}/`;
+  const proxy = await startProxy(t);
+  if (proxy === undefined) return;
+  t.is((await ask(url, {})).status, 403);
+  t.is((await ask(url, { http_proxy: proxy })).status, 200);
+  t.is((await ask(url, { HTTP_PROXY: proxy, no_proxy: '127.0.0.1' })).status, 403);
+  const error = await t.throwsAsync(ask(url, { http_proxy: 'http://127.0.0.1:9' }));
+  t.regex(
+    whyNot(url, error, { http_proxy: 'http://127.0.0.1:9' }),
+    /^connect ECONNREFUSED 127\.0\.0\.1:9 \(asked by the proxy of http_proxy/,
+  );
+  const late = new DOMException('x', 'TimeoutError');
+  t.regex(whyNot('https://r/', late, { https_proxy: 'http://p' }), /^no answer in 15 s \(asked by the proxy of https/);
+  t.is(whyNot('http://r/', late, { https_proxy: 'http://p' }), 'no answer in 15 s');
 });
+
+/** A real proxy on loopback; its URL. */
+async function startProxy(t: ExecutionContext): Promise<string | undefined> {
+  if (!requireAll(t, { programs: ['tinyproxy'] })) return undefined;
+  const folder = await mkdtemp(join(tmpdir(), 'muster-proxy-'));
+  t.teardown(() => rm(folder, { recursive: true, force: true }));
+  const spare = createServer().listen(0, '127.0.0.1');
+  await once(spare, 'listening');
+  const { port } = spare.address() as AddressInfo;
+  await new Promise(resolve => spare.close(resolve));
+  const file = join(folder, 'tinyproxy.conf');
+  await writeFile(file, `Port ${port}\nListen 127.0.0.1\nAllow 127.0.0.1\nTimeout 20\n`);
+  const child = spawn(findProgram('tinyproxy') ?? '', ['-d', '-c', file], { stdio: 'ignore' });
+  t.teardown(() => child.kill());
+  const proxy = `http://127.0.0.1:${port}`;
+  while (child.exitCode === null && !(await answers(proxy))) await new Promise(setImmediate);
+  return proxy;
+}
+
+async function answers(url: string): Promise<boolean> {
+  return fetch(url).then(
+    () => true,
+    () => false,
+  );
+}
 
 test('keys that are no good are those of a repository', t => {
   const [source] = recipe([]).sources;

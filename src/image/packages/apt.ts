@@ -109,7 +109,7 @@ async function fetchKey(key: string, repo: string): Promise<Buffer> {
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
     return Buffer.from(await answer.arrayBuffer());
   } catch (error) {
-    throw new MusterError('bad-value', `The key ${key} of the repo ${repo} cannot be had: ${whyNot(error)}`);
+    throw new MusterError('bad-value', `The key ${key} of the repo ${repo} cannot be had: ${whyNot(key, error)}`);
   }
 }
 

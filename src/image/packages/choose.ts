@@ -71,7 +71,7 @@ async function faultOf(url: string): Promise<string | undefined> {
     await answer.body?.cancel();
     return answer.ok ? undefined : `the server answers ${answer.status}`;
   } catch (error) {
-    return whyNot(error);
+    return whyNot(url, error);
   }
 }
 
