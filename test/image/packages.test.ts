@@ -1,6 +1,6 @@
 // Decisions about packages: recipes, source lines, repository files, lists and their differences.
 import test from 'ava';
-import { sourceLines } from '../../src/image/packages/apt.ts';
+import { sourceLines } from '../../src/image/packages/apt-sources.ts';
 import { comparePackages, readDpkgStatus } from '../../src/image/packages/list.ts';
 import { checkPackages } from '../../src/image/packages/manager.ts';
 import { makeRecipe } from '../../src/image/packages/recipe.ts';

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { aptFailure } from '../../src/image/packages/apt-failure.ts';
+import { kernelPackage } from '../../src/image/packages/apt-kernel.ts';
 import { managerFor } from '../../src/image/packages/choose.ts';
 import { dnfFailure } from '../../src/image/packages/dnf-failure.ts';
 import { ask, whyNot } from '../../src/image/packages/fetching.ts';
@@ -56,6 +57,23 @@ test('a repository that cannot be read is named, with what each of its files sai
   ] as const)
     await t.throwsAsync(managerFor('', recipe([`${url}/${path}/`])), { code: 'not-ready', message: says });
   await t.throwsAsync(managerFor('', recipe(['file:///nowhere/'])), { message: /there is no such file/ });
+});
+
+test('the kernel of an image made by apt has the name that the distribution and the architecture give it', async t => {
+  const made = createServer(({ url }, answer) =>
+    answer.end(
+      `-----BEGIN PGP SIGNED MESSAGE-----\n\nOrigin: ${url?.includes('/noble/') ? 'Ubuntu' : 'Debian'}\nLabel: x\n`,
+    ),
+  );
+  made.listen(0, '127.0.0.1');
+  await once(made, 'listening');
+  t.teardown(() => made.close());
+  const url = `http://127.0.0.1:${(made.address() as AddressInfo).port}/d/`;
+  t.is(await kernelPackage(recipe([url])), 'linux-image-amd64');
+  t.is(await kernelPackage({ ...recipe([url]), arch: 'aarch64' }), 'linux-image-arm64');
+  t.is(await kernelPackage(recipe([`${url}#./`, `${url}#noble/main+universe`])), 'linux-image-generic');
+  t.is(await kernelPackage(recipe([url], 'noble')), 'linux-image-generic');
+  t.is(await kernelPackage(recipe(['file:///nowhere/', 'http://127.0.0.1:9/'])), 'linux-image-amd64');
 });
 
 const END =

@@ -5,9 +5,11 @@ import { MusterError } from '../../errors.ts';
 import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
 import { aptFailure } from './apt-failure.ts';
+import { kernelPackage } from './apt-kernel.ts';
+import { sourceLines } from './apt-sources.ts';
 import { ask, whyNot } from './fetching.ts';
 import type { PackageManager, Ports } from './manager.ts';
-import type { Recipe, Source } from './recipe.ts';
+import type { Source } from './recipe.ts';
 import { folderInside } from './rpm-repos.ts';
 
 /** What a node needs to boot, to be given an initramfs, and to be reached. */
@@ -15,8 +17,6 @@ const NODE = [
   ...['systemd-sysv', 'udev', 'dracut-core', 'kmod', 'iproute2', 'openssh-server', 'curl', 'squashfs-tools', 'zstd'],
   'ca-certificates',
 ];
-const KERNEL = 'linux-image-amd64';
-
 export const apt: PackageManager = {
   name: 'apt',
   async create(root, recipe, packages, ports) {
@@ -26,7 +26,7 @@ export const apt: PackageManager = {
     const lines = recipe.sources.flatMap(source => sourceLines(source, recipe));
     progress.say('...done.');
     progress.say('Initializing the chroot...');
-    const kernel = packages.some(name => name.startsWith('linux-image')) ? [] : [KERNEL];
+    const kernel = packages.some(name => name.startsWith('linux-image')) ? [] : [await kernelPackage(recipe)];
     const include = [...new Set([...NODE, ...kernel, ...packages])];
     const words = [
       ...DIES_WITH_PARENT,
@@ -64,26 +64,6 @@ export const apt: PackageManager = {
     await aptGet(root, ['dist-upgrade', '--no-install-recommends'], ports);
   },
 };
-
-/**
- * `URL` is the release's suite with component main; `URL#SUITE/COMPONENT+COMPONENT` says otherwise. A URL that ends in `/` after
- * the suite is left out would be a flat repository, which has neither: `URL#./`. One that is not checked may be expired too, as archived
- * releases are (sources.list(5), options).
- */
-export function sourceLines({ name, urls, check }: Source, { release }: Pick<Recipe, 'release'>): string[] {
-  const deb = check ? 'deb' : 'deb [trusted=yes check-valid-until=no]';
-  return urls.map(text => {
-    const [url = '', fragment = ''] = text.split('#');
-    const [, suite, components] = /^([^/]*\/?[^/+]*?)(?:\/([\w+.-]+))?$/.exec(fragment) ?? [];
-    if (fragment === './') return `${deb} ${url} ./`;
-    const named = suite || release;
-    if (named === '')
-      throw new MusterError('not-ready', `The repo ${name} names no suite, and its distro has no release.`, {
-        hint: 'muster distro -i NAME update release=bookworm; or urls=URL#SUITE/COMPONENT',
-      });
-    return `${deb} ${url} ${named} ${(components ?? 'main').split('+').join(' ')}`;
-  });
-}
 
 /** The keys of all repos as files below `work/keys`; without any, apt trusts what the head's own system trusts. */
 async function fetchKeys(sources: readonly Source[], work: string): Promise<string[]> {

@@ -2,7 +2,8 @@
 import { existsSync } from 'node:fs';
 import { MusterError } from '../../errors.ts';
 import { insideRoot } from '../inside-root.ts';
-import { apt, sourceLines } from './apt.ts';
+import { apt } from './apt.ts';
+import { sourceLines } from './apt-sources.ts';
 import { dnf, yum } from './dnf.ts';
 import { VARIABLE } from './dnf-failure.ts';
 import { ask, NO_ANSWER, whyNot } from './fetching.ts';

@@ -1,0 +1,38 @@
+// The package that stands for the newest kernel: its name is the distribution's own matter.
+import { readFile } from 'node:fs/promises';
+import { sourceLines } from './apt-sources.ts';
+import { ask } from './fetching.ts';
+import type { Recipe } from './recipe.ts';
+
+/** Debian's words for architectures, by RPM's. */
+const ARCHITECTURES: Readonly<Record<string, string>> = {
+  x86_64: 'amd64',
+  aarch64: 'arm64',
+  ppc64le: 'powerpc64le',
+};
+
+/** Debian's name, unless a repository says that it is Ubuntu's. */
+export async function kernelPackage(recipe: Recipe): Promise<string> {
+  for (const source of recipe.sources) {
+    const lines =
+      recipe.release === '' && source.urls.every(url => !url.includes('#')) ? [] : sourceLines(source, recipe);
+    for (const line of lines) {
+      const [, url = '', suite = ''] = /^deb (?:\[.*\] )?(\S+) (\S+)/.exec(line) ?? [];
+      if (suite.endsWith('/')) continue;
+      const origin = await originOf(`${url.replace(/\/*$/, '')}/dists/${suite}/InRelease`).catch(() => undefined);
+      if (origin === 'Ubuntu') return 'linux-image-generic';
+    }
+  }
+  return `linux-image-${ARCHITECTURES[recipe.arch] ?? recipe.arch}`;
+}
+
+/** The field of a repository's signed list that names its distribution. */
+async function originOf(url: string): Promise<string | undefined> {
+  const text = url.startsWith('file://') ? await readFile(url.slice('file://'.length), 'utf8') : await textOf(url);
+  return /^Origin: *(.*\S)/m.exec(text)?.[1];
+}
+
+async function textOf(url: string): Promise<string> {
+  const answer = await ask(url);
+  return Buffer.from(await answer.arrayBuffer()).toString();
+}
