@@ -28,6 +28,13 @@ export const PACKAGES = [
   // What makes the loaders that find a local disk, and boot where iPXE fails.
   { name: 'grub-common', shows: 'bin/grub-mkimage', for: ['head', 'lab', 'test'] },
   { name: 'grub-efi-amd64-bin', shows: '/usr/lib/grub/x86_64-efi/normal.mod', for: ['head', 'lab', 'test'] },
+  // Loaders that Secure Boot knows.
+  { name: 'shim-signed', shows: '/usr/lib/shim/shimx64.efi.signed', for: ['test'] },
+  {
+    name: 'grub-efi-amd64-signed',
+    shows: '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed',
+    for: ['test'],
+  },
   { name: 'kmod', shows: 'sbin/depmod', for: ['lab', 'test', 'bench'] },
   { name: 'cpio', shows: 'bin/cpio', for: ['lab', 'test', 'bench'] },
   { name: 'xz-utils', shows: 'bin/xz', for: ['lab', 'test', 'bench'] },

@@ -68,6 +68,12 @@ export const CONFIG_KEYS = {
     '"/etc/muster/boot-scripts"',
     "A folder whose iPXE scripts replace muster's own of the same name.",
   ),
+  'paths.shim': key(
+    path,
+    '',
+    '"/etc/muster/shim"',
+    "A folder with a distribution's shimx64.efi, grubx64.efi and mmx64.efi, for `_boot_loader=shim`; without it those of Debian's packages.",
+  ),
   'paths.kickstarts': key(
     path,
     '/etc/muster/kickstarts',

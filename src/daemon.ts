@@ -78,8 +78,8 @@ async function start(
   const sshKey = await headSshKey(state);
   const syslogPort = await startSyslog(state, stops);
   const plane = { served: files.served, iscsi, kickstarts, sshKey, syslogPort };
-  await startHttp(state, plane, stops);
-  const tftp = await startTftp(state, files.served, stops);
+  const planeFiles = await startHttp(state, plane, stops);
+  const tftp = await startTftp(state, files.served, planeFiles, stops);
   const takesLogs = syslogPort === SYSLOG_PORT;
   const lent = await openLeases(state);
   const leases = new LeaseCount();

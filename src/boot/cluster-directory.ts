@@ -2,7 +2,7 @@
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { readDhcpOptions } from '../model/dhcp-options.ts';
-import type { BootNode, Directory } from './directory.ts';
+import { type BootNode, type Directory, OTHER_LOADERS } from './directory.ts';
 
 export function clusterDirectory(cluster: Cluster): Directory {
   // Asked several times for each packet of a storm: what was found is kept until something changes.
@@ -41,6 +41,7 @@ function asBootNode(cluster: Cluster, entry: Entry<'node'>): BootNode {
   const attributes = effectiveAttributes(cluster, entry.value);
   const noBoot = attributes.get('_no_boot');
   const ignore = noBoot && isTrue(noBoot.value) ? `_no_boot is set (${noBoot.source})` : undefined;
+  const loader = OTHER_LOADERS.find(name => name === attributes.get('_boot_loader')?.value);
   const options = readDhcpOptions(attributes.get('_dhcp_options')?.value ?? '');
   return {
     uid: entry.uid,
@@ -48,7 +49,7 @@ function asBootNode(cluster: Cluster, entry: Entry<'node'>): BootNode {
     mac,
     ip,
     hostname: attributes.get('_hostname')?.value || name,
-    ...(attributes.get('_boot_loader')?.value === 'grub' && { loader: 'grub' as const }),
+    ...(loader && { loader }),
     ...(typeof options !== 'string' && options.size > 0 && { options }),
     ...(ignore && { ignore }),
   };

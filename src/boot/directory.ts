@@ -1,5 +1,9 @@
 // What the boot path asks of the cluster's objects: who has this hardware address, who has this IP.
 
+/** GRUB as musterd makes it, or a distribution's shim and GRUB, which are signed. */
+export const OTHER_LOADERS = ['grub', 'shim'] as const;
+export type OtherLoader = (typeof OTHER_LOADERS)[number];
+
 /** A node as the boot path knows it. */
 export interface BootNode {
   uid: string;
@@ -9,8 +13,8 @@ export interface BootNode {
   /** The node's address on the boot network. */
   ip: string;
   hostname: string;
-  /** GRUB in iPXE's place, as `_boot_loader` says. */
-  loader?: 'grub';
+  /** What is loaded in iPXE's place, as `_boot_loader` says. */
+  loader?: OtherLoader;
   /** Whether this is the node's management controller, which has an address of its own and boots nothing. */
   controller?: boolean;
   /** Further DHCP options by code (`_dhcp_options`). */

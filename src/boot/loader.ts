@@ -2,8 +2,9 @@
 // Asked by the DHCP server for every OFFER and ACK.
 import { basename } from 'node:path';
 import type { LoaderName } from '../config-values.ts';
+import type { OtherLoader } from './directory.ts';
 import type { Identity } from './identify.ts';
-import { grubFile, type Loaders, type SpareLoaders, wireName } from './loaders.ts';
+import { grubFile, type Loaders, SHIM_FILES, type SpareLoaders, wireName } from './loaders.ts';
 
 /** Where the head's boot plane listens. */
 export interface BootPlane {
@@ -28,8 +29,8 @@ export type LoaderChoice = (files: readonly string[]) => string | undefined;
 export interface OtherLoaders {
   spares?: SpareLoaders | undefined;
   choose?: LoaderChoice;
-  /** GRUB in place of iPXE. */
-  wants?: 'grub' | undefined;
+  /** What is to be loaded in place of iPXE. */
+  wants?: OtherLoader | undefined;
   /** Whether a file is served under this name. */
   has?: (file: string) => boolean;
 }
@@ -43,6 +44,8 @@ export function targetFor(
   if (client.kind === 'system') return { kind: 'none' };
   if (client.kind === 'firmware' && client.refused !== undefined) return { kind: 'refused', refusal: client.refused };
   const base = `http://${plane.address}:${plane.httpPort}/boot/v1`;
+  // An iPXE that runs is one that the firmware knows, or Secure Boot is off: it gets its script
+  if (wants === 'shim' && client.kind === 'firmware') return shimTarget(client, has);
   if (wants === 'grub' && client.arch) return grubTarget(client, client.arch, base, has);
   if (client.kind === 'ipxe') return { kind: 'script', url: `${base}/script` };
   if (!client.arch) return { kind: 'refused', refusal: `there is no loader for this firmware: ${client.label}` };
@@ -61,6 +64,23 @@ export function targetFor(
     ? { kind: 'tftp', file, ...instead }
     : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}`, ...instead };
 }
+
+/** A shim finds the GRUB beside it, and that its configuration, by TFTP. */
+function shimTarget(client: Extract<Identity, { kind: 'firmware' }>, has: (file: string) => boolean): BootTarget {
+  const file = client.arch && SHIM_FILES[client.arch];
+  const refuse = (why: string): BootTarget => ({ kind: 'refused', refusal: `_boot_loader=shim, and ${why}` });
+  if (client.via === 'http') return refuse('shim is served by TFTP alone: let the firmware boot by PXE');
+  if (file === undefined) return refuse(`there is no shim for this firmware: ${client.label}`);
+  if (has(file)) return { kind: 'tftp', file };
+  return refuse(
+    `there is no ${file}; install ${SHIM_PACKAGES[file]} (Debian) or name a folder that has a distribution's shim and GRUB, paths.shim; then restart musterd`,
+  );
+}
+
+const SHIM_PACKAGES: Readonly<Record<string, string>> = {
+  'shimx64.efi': 'shim-signed and grub-efi-amd64-signed',
+  'shimaa64.efi': 'shim-signed and grub-efi-arm64-signed',
+};
 
 /** iPXE in a card's ROM is sent on to GRUB too: that is what was asked for. */
 function grubTarget(

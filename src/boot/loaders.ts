@@ -1,6 +1,7 @@
 // The loader files: where distributions put them, and under which name they are served.
 import { basename } from 'node:path';
 import { LOADER_NAMES, type LoaderName } from '../config-values.ts';
+import type { OtherLoader } from './directory.ts';
 
 /** Loader files (absolute paths) by client architecture. */
 export type Loaders = Partial<Record<LoaderName, string>>;
@@ -43,6 +44,18 @@ export const GRUB_FILES: Partial<Record<LoaderName, string>> = {
   efi64: 'grub-x86_64.efi',
   'efi-arm64': 'grub-arm64.efi',
 };
+
+/** The names under which shims are served, by client architecture; each loads the GRUB that lies beside it. */
+export const SHIM_FILES: Partial<Record<LoaderName, string>> = {
+  efi64: 'shimx64.efi',
+  'efi-arm64': 'shimaa64.efi',
+};
+
+/** Which of the loaders in iPXE's place has this name. */
+export function otherLoaderOf(file: string): OtherLoader | undefined {
+  if (Object.values(SHIM_FILES).includes(file)) return 'shim';
+  return Object.values(GRUB_FILES).includes(file) ? 'grub' : undefined;
+}
 
 /** After iPXE's own names of architectures, since its scripts ask for them by `buildarch`. */
 export const LOCAL_FILES: Partial<Record<LoaderName, string>> = {

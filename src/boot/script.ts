@@ -33,10 +33,22 @@ export function renderScript(
   });
 }
 
-/** The same for GRUB, whose words are quoted; `path` is that of the session's URL, `head` is `address:port`. */
-export function renderGrubScript(template: string, plan: BootPlan, head: string, path: string): string {
+/**
+ * The same for GRUB, whose words are quoted.
+ * @param head `address:port` of the boot plane
+ * @param path that of the session's URL
+ * @param device GRUB's name for the head: `http,ADDRESS:PORT` or `tftp,ADDRESS`
+ */
+export function renderGrubScript(
+  template: string,
+  plan: BootPlan,
+  head: string,
+  path: string,
+  device = `http,${head}`,
+): string {
   return fillTemplate(template, {
     HEAD: head,
+    DEVICE: device,
     PATH: path,
     NODE: plan.node.name,
     STYLE: plan.style,

@@ -63,7 +63,7 @@ export const STALL_RULES: readonly StallRule[] = [
     cause: situation =>
       `It has its loader (${details(situation, 'loader').at(-1) ?? 'sent whole'}), and the loader never spoke: Secure Boot refuses it, it has no driver for the card, or it is for another firmware.`,
     remedy: () =>
-      "Look at the node's screen. Try another loader: `_boot_loader=grub`, or ipxe.efi in place of snponly.efi under [loaders]; with Secure Boot, a signed one.",
+      "Look at the node's screen. Try another loader: `_boot_loader=grub`, or ipxe.efi in place of snponly.efi under [loaders]; with Secure Boot, `_boot_loader=shim`.",
   },
   {
     name: 'script-not-asked-for',

@@ -7,7 +7,7 @@ export const labRun: Action = {
   options: [
     { flags: '--once', meaning: 'end when the nodes are up: status 0, or another with the reason' },
     { flags: '--nodes <count>', meaning: 'how many nodes; 1 when not given' },
-    { flags: '--firmware <kind>', meaning: 'bios, uefi or uefi-http; bios when not given' },
+    { flags: '--firmware <kind>', meaning: 'bios, uefi, uefi-http or uefi-secure; bios when not given' },
     { flags: '--style <style>', meaning: 'rwram, roram, iscsi or disked; roram when not given' },
     { flags: '--memory <megabytes>', meaning: 'memory of each node' },
     { flags: '--keep-logs <folder>', meaning: 'keep the logs of the daemon and the serial consoles there' },

@@ -6,6 +6,7 @@ import { fillTemplate } from '../boot/script.ts';
 import { cpioArchive } from '../boot/session-archive.ts';
 import type { Config } from '../config.ts';
 import { reasonOf } from '../errors.ts';
+import { TFTP_SCRIPT } from '../http/by-tftp.ts';
 import { grubArchitectures, makeGrub } from '../image/grub.ts';
 import type { Log } from '../log.ts';
 import type { Networks } from '../networks.ts';
@@ -24,11 +25,7 @@ export async function grubLoaders(config: Config, networks: Networks, log: Log):
   }
   const folder = join(config['paths.state'], 'loaders');
   await mkdir(folder, { recursive: true, mode: 0o755 });
-  // On several networks each has a head's address of its own: GRUB knows it as the server that it came from.
-  const [only, ...more] = networks.attached;
-  const address = more.length === 0 && only ? only.head : '$net_default_server';
-  const head = `${address}:${config['http.port']}`;
-  const network = asConfig(fillTemplate(await bootScript(config, 'network.grub'), { HEAD: head }));
+  const network = asConfig(await networkScript(config, networks, 'http'));
   const local = asConfig(await bootScript(config, 'local.grub'));
   for (const arch of architectures) {
     for (const [file, script, isNetwork] of [
@@ -45,6 +42,19 @@ export async function grubLoaders(config: Config, networks: Networks, log: Log):
     }
   }
   return made;
+}
+
+/** What a GRUB does that came over the network. */
+export async function networkScript(config: Config, networks: Networks, by: 'http' | 'tftp'): Promise<string> {
+  // On several networks each has a head's address of its own: GRUB knows it as the server that it came from.
+  const [only, ...more] = networks.attached;
+  const address = more.length === 0 && only ? only.head : '$net_default_server';
+  const script =
+    by === 'http' ? `(http,${address}:${config['http.port']})/boot/v1/grub.cfg` : `(tftp,${address})${TFTP_SCRIPT}`;
+  return fillTemplate(await bootScript(config, 'network.grub'), {
+    SCRIPT: script,
+    HEAD: `${address}:${config['http.port']}`,
+  });
 }
 
 function asConfig(script: string): Buffer {

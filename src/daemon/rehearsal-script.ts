@@ -1,14 +1,16 @@
 // The stages of a rehearsal from the script on: the plan, the text of the script, the files of the session, the root.
 import type { RehearsedFile, RehearsedStage } from '../admin/contract.ts';
+import type { OtherLoader } from '../boot/directory.ts';
 import { commandLine } from '../boot/install.ts';
 import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { BootPlan, PlannedFile } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import type { LoaderName } from '../config-values.ts';
+import { TFTP_SCRIPT } from '../http/by-tftp.ts';
 import { kickstartProblem } from '../http/installer-routes.ts';
 import { kernelProblem } from '../http/kernel-problem.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
-import { GRUB, IPXE, readScripts } from '../http/script-language.ts';
+import { GRUB, GRUB_BY_TFTP, IPXE, readScripts } from '../http/script-language.ts';
 import { sessionUrl, sessionValues } from '../http/session-values.ts';
 import type { Entry } from '../model/cluster.ts';
 import { MASK, maskPassword } from '../model/secrets.ts';
@@ -18,6 +20,7 @@ import { stage } from './rehearsal-stage.ts';
 const SESSION = 'SESSION';
 /** Values of the session file that nobody else is to know. */
 const SECRETS: ReadonlySet<string> = new Set(['MUSTER_TOKEN', 'MUSTER_ISCSI_SECRET']);
+const LANGUAGES = { grub: GRUB, shim: GRUB_BY_TFTP };
 /** The least of the waits that are drawn by chance. */
 const LEAST = (): number => 0;
 
@@ -25,11 +28,13 @@ const LEAST = (): number => 0;
 export async function rehearseScript(
   ports: BootPlanePorts,
   { uid, value }: Entry<'node'>,
-  { isGrub, mayAsk, arch }: { isGrub: boolean; mayAsk: boolean; arch: LoaderName | undefined },
+  { loader, mayAsk, arch }: { loader: OtherLoader | undefined; mayAsk: boolean; arch: LoaderName | undefined },
 ): Promise<{ stages: RehearsedStage[]; plan?: BootPlan }> {
-  const language = isGrub ? GRUB : IPXE;
+  const language = loader === undefined ? IPXE : LANGUAGES[loader];
   const head = ports.head(value.ip);
-  const url = `http://${head.address}:${head.port}/boot/v1/${isGrub ? 'grub.cfg' : 'script'}`;
+  const plane = `http://${head.address}:${head.port}`;
+  const urls = { grub: `${plane}/boot/v1/grub.cfg`, shim: `tftp://${head.address}${TFTP_SCRIPT}` };
+  const url = loader === undefined ? `${plane}/boot/v1/script` : urls[loader];
   const asked = ports.directory.nodeByIp(value.ip);
   if (!asked) return refused(`${url}: 403: ${value.ip} is no node's address`);
   if (!mayAsk)

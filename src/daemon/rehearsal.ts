@@ -8,7 +8,7 @@ import type { Boot } from '../boot/boot.ts';
 import { clusterDirectory } from '../boot/cluster-directory.ts';
 import { identify } from '../boot/identify.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
-import { GRUB_FILES } from '../boot/loaders.ts';
+import { otherLoaderOf } from '../boot/loaders.ts';
 import type { Context } from '../dhcp/exchange.ts';
 import type { Said } from '../dhcp/rehearse.ts';
 import { reasonOf } from '../errors.ts';
@@ -73,19 +73,19 @@ export async function rehearse(
       stages.some(({ result }) => result === 'refused'),
     );
   stages.push(await loaderStage(state, parts.served, loading));
-  const isGrub = loading !== undefined && Object.values(GRUB_FILES).includes(nameOf(loading));
-  const ipxe = context && !isGrub ? exchangeOf(machine, 'ipxe', context, isProxy) : undefined;
+  const loader = loading && otherLoaderOf(nameOf(loading));
+  const ipxe = context && !loader ? exchangeOf(machine, 'ipxe', context, isProxy) : undefined;
   if (ipxe) stages.push(dhcpStage('ipxe', ipxe));
   else
     stages.push(
-      isGrub ? stage('ipxe', 'skipped', 'GRUB takes the place of iPXE, and keeps the address') : noDhcp('ipxe'),
+      loader ? stage('ipxe', 'skipped', 'GRUB takes the place of iPXE, and keeps the address') : noDhcp('ipxe'),
     );
   if (!node || stages.some(({ result }) => result === 'refused')) return ended(stages, true);
   const granted = [...(firmware ?? []), ...(ipxe ?? [])].some(({ answer }) => 'grant' in answer && answer.grant);
   const mayAsk = granted || state.boots.mayMint(node.uid);
   const asking = identify({ architectures: [machine.architecture], ipxeOptions: false });
   const arch = asking.kind === 'firmware' ? asking.arch : undefined;
-  const scripts = await rehearseScript(ports, node, { isGrub, mayAsk, arch });
+  const scripts = await rehearseScript(ports, node, { loader, mayAsk, arch });
   stages.push(...scripts.stages);
   if (!scripts.plan) return ended(stages, true);
   stages.push(...rehearseRoot(ports, scripts.plan, node, state.governor.list().length));

@@ -13,6 +13,7 @@ import { type DhcpServer, startDhcpServer, type UnknownClient } from '../dhcp/se
 import { reasonOf } from '../errors.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { startBootPlane } from '../http/boot-plane.ts';
+import type { PlaneFiles } from '../http/by-tftp.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
@@ -28,6 +29,7 @@ import type { Kickstarts } from './kickstarts.ts';
 import type { Lent } from './leases.ts';
 import { NewNodes } from './new-nodes.ts';
 import { starting } from './preflight.ts';
+import { shimLoaders } from './shim-loaders.ts';
 import { onNodeDeleted, type State, type Stops } from './state.ts';
 import type { UnknownMachines } from './unknown-machines.ts';
 
@@ -56,6 +58,7 @@ export async function bootFiles({ config, log, networks }: State): Promise<BootF
       ...servedLoaders(loaders, spares),
       ['autoexec.ipxe', await writeAutoexec(config, networks)],
       ...(await grubLoaders(config, networks, log)),
+      ...(await shimLoaders(config, networks, log)),
     ]),
   };
 }
@@ -95,10 +98,11 @@ export interface HttpParts {
   sshKey: SshKey | undefined;
 }
 
-export async function startHttp(state: State, parts: HttpParts, stops: Stops): Promise<void> {
+export async function startHttp(state: State, parts: HttpParts, stops: Stops): Promise<PlaneFiles> {
   const ports = bootPlanePorts(state, parts);
   const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports));
   stops.push(async () => plane.close());
+  return plane.filesByTftp;
 }
 
 /** What the boot plane asks of the state. */
@@ -193,6 +197,7 @@ export async function startSyslog(
 export async function startTftp(
   state: State,
   served: ReadonlyMap<string, string>,
+  planeFiles: PlaneFiles,
   stops: Stops,
 ): Promise<(() => TftpStats) | undefined> {
   const { config, networks, boots, directory, log } = state;
@@ -201,6 +206,9 @@ export async function startTftp(
     port: config['tftp.port'],
     singlePort: config['tftp.single_port'],
     files: served,
+    // Whoever forges an address could begin a boot by it, which is easier than over HTTP: so only for nodes that have no other way
+    bootFiles: async (path: string, ip: string) =>
+      directory.nodeByIp(ip)?.loader === 'shim' ? planeFiles(path, ip) : undefined,
     journey: boots,
     directory,
     log,

@@ -9,6 +9,7 @@ import type { BootPlan } from '../boot/plan.ts';
 import { sessionArchive, sessionFile } from '../boot/session-archive.ts';
 import { reasonOf } from '../errors.ts';
 import { LogLimiter } from '../log.ts';
+import { filesByTftp, type PlaneFiles, TFTP_SCRIPT } from './by-tftp.ts';
 import {
   answerBroken,
   boundConnections,
@@ -25,7 +26,7 @@ import { takeHeartbeat, takeReport } from './node-reports.ts';
 import { send, sendInTurn, sendPlanned } from './planned-files.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { peerOf, text } from './replies.ts';
-import { GRUB, IPXE } from './script-language.ts';
+import { GRUB, GRUB_BY_TFTP, IPXE } from './script-language.ts';
 import { answerScript } from './script-routes.ts';
 import type { Sent } from './send-file.ts';
 import { sessionValues } from './session-values.ts';
@@ -43,7 +44,13 @@ const NOTED_MS = 2_000;
  */
 const BACKLOG = 65_535;
 
-export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: number; close(): Promise<void> }> {
+export interface BootPlaneServer {
+  port: number;
+  filesByTftp: PlaneFiles;
+  close(): Promise<void>;
+}
+
+export async function startBootPlane(ports: BootPlanePorts): Promise<BootPlaneServer> {
   const underWay = new UnderWay();
   const server = buildBootPlane(ports, underWay);
   const [address = '', ...more] = ports.addresses;
@@ -57,6 +64,7 @@ export async function startBootPlane(ports: BootPlanePorts): Promise<{ port: num
   const graceMs = ports.graceMs ?? GRACE_MS;
   return {
     port,
+    filesByTftp: filesByTftp(server, ports),
     close: async () => {
       await Promise.all([drain(graceMs), ...others.map(async other => other.drain(graceMs))]);
       for (const other of others) {
@@ -142,6 +150,7 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
 
   server.get('/boot/v1/script', async (request, reply) => answerScript(ports, request, reply, refuse, IPXE));
   server.get('/boot/v1/grub.cfg', async (request, reply) => answerScript(ports, request, reply, refuse, GRUB));
+  server.get(TFTP_SCRIPT, async (request, reply) => answerScript(ports, request, reply, refuse, GRUB_BY_TFTP));
   // GRUB puts the kernel's path on the kernel's command line (BOOT_IMAGE=), which every user of the node can read: no session in it.
   server.get('/boot/v1/kernel', async (request, reply) => {
     const node = ports.directory.nodeByIp(request.ip);

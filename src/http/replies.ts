@@ -5,7 +5,7 @@ export function text(reply: FastifyReply, status: number, body: string): Fastify
   return reply.code(status).type('text/plain; charset=utf-8').send(body);
 }
 
-/** `address:port`. */
-export function peerOf(request: FastifyRequest): string {
-  return `${request.ip}:${request.socket.remotePort ?? 0}`;
+/** `address:port`; the address alone of what did not come by a connection. */
+export function peerOf({ ip, socket: { remotePort } }: FastifyRequest): string {
+  return remotePort === undefined ? ip : `${ip}:${remotePort}`;
 }

@@ -49,6 +49,15 @@ export const GRUB: Language = {
   renderRefusal: renderGrubRefusal,
 };
 
+/** For a GRUB that knows TFTP alone, as signed ones do. */
+export const GRUB_BY_TFTP: Language = {
+  ...GRUB,
+  render(template, plan, { id, head }) {
+    const url = new URL(sessionUrl(head, id));
+    return renderGrubScript(template, plan, url.host, url.pathname, `tftp,${head.address}`);
+  },
+};
+
 /** Every script that a plan may need, by its name. */
 export async function readScripts(
   template: (name: string) => Promise<string>,

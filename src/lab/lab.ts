@@ -170,14 +170,14 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
   const power = join(folder, 'power.sock');
   stops.push(await servePower(power, nodes));
   const { style, cmdline, signal } = options;
-  const attributes = options.attributes ?? (style === 'disked' ? DISK_ATTRIBUTES : undefined);
+  const isSecure = options.firmware === 'uefi-secure';
+  const attributes = options.attributes ?? {
+    ...(style === 'disked' && DISK_ATTRIBUTES),
+    ...(isSecure && { _boot_loader: 'shim' }),
+  };
   step('storing image, kernel and initramfs');
   const macs = nodes.map(node => node.mac);
-  await fillCluster(
-    head.socket,
-    { style, macs, files, power, ...(attributes && { attributes }), ...(cmdline && { cmdline }) },
-    signal,
-  );
+  await fillCluster(head.socket, { style, macs, files, power, attributes, ...(cmdline && { cmdline }) }, signal);
   signal?.throwIfAborted();
   return new Lab({ folder, logs, namespace, head, nodes }, stops);
 }

@@ -141,7 +141,7 @@ export class Machine {
   }
 
   private freshVariables(): { code: string; vars: string } {
-    const { code, vars } = findOvmf();
+    const { code, vars } = findOvmf(this.options.firmware);
     const own = this.file('vars');
     copyFileSync(vars, own);
     return { code, vars: own };

@@ -55,7 +55,10 @@ function firmware({ firmware, ovmf }: MachineSpec): string[] {
   ];
   const pxeOff = (family: string): string[] => ['-fw_cfg', `name=opt/org.tianocore/${family}PXESupport,string=no`];
   return [
-    ...['-machine', 'q35'],
+    // With Secure Boot the firmware keeps its variables to itself, in System Management Mode
+    ...(firmware === 'uefi-secure'
+      ? ['-machine', 'q35,smm=on', '-global', 'driver=cfi.pflash01,property=secure,value=on']
+      : ['-machine', 'q35']),
     ...flash(0, ovmf.code, ',readonly=on'),
     ...flash(1, ovmf.vars),
     // PXE stands before HTTP in OVMF's order: only without it does the firmware choose HTTP by itself.

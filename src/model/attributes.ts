@@ -98,8 +98,9 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
       (BOOT_STYLES as readonly string[]).includes(value) ? undefined : `must be one of ${BOOT_STYLES.join(', ')}`,
   },
   _boot_loader: {
-    meaning: 'what firmware loads: ipxe (the default), or grub, for firmware on which iPXE fails',
-    problem: value => (['ipxe', 'grub'].includes(value) ? undefined : 'must be ipxe or grub'),
+    meaning:
+      'what firmware loads: ipxe (the default); grub, for firmware on which iPXE fails; or shim, the signed one of a distribution, for Secure Boot',
+    problem: value => (['ipxe', 'grub', 'shim'].includes(value) ? undefined : 'must be ipxe, grub or shim'),
   },
   _boot_rw_layer: {
     meaning: 'how a read-only root becomes writable: overlayfs (the default) or rwtab',

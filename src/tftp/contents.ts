@@ -1,15 +1,27 @@
 // What a read request is answered with: the content of a served file and how it is sent, or why it is not.
+import type { Stage } from '../boot/journey.ts';
 import { reasonOf } from '../errors.ts';
-import { FileCache, sharedBuffer } from './files.ts';
+import { FileCache, type Part, sharedBuffer } from './files.ts';
 import { findFile, type Refusal, type TftpFiles } from './names.ts';
 import { type Negotiated, negotiate } from './options.ts';
-import type { Request } from './packet.ts';
+import { ERROR_CODE, type Request } from './packet.ts';
 
 /** A file to send; the content is memory that threads share, and not written to. */
 export interface Work extends Negotiated {
   file: string;
   content: Buffer;
+  /** What of a boot it is, when it is no loader. */
+  stage?: Stage;
 }
+
+/** A file of a boot that is under way; `name` is for people, since its path is a capability. */
+export type BootFile =
+  | { name: string; stage: Stage; content: Buffer }
+  | { name: string; stage: Stage; path: string; file: Part }
+  | { name: string; refusal: string };
+
+/** Answers a path for the node of an address; undefined for what is no file of a boot. */
+export type BootFiles = (path: string, ip: string) => Promise<BootFile | undefined>;
 
 /** A file that is to be served and cannot be read: the administrator's to repair. */
 export interface Unavailable {
@@ -17,16 +29,19 @@ export interface Unavailable {
   unavailable: string;
 }
 
-export type ContentAnswer = Work | Refusal | Unavailable;
+/** A refusal may name the file otherwise than the request did. */
+export type ContentAnswer = Work | (Refusal & { file?: string }) | Unavailable;
 
 export class Contents {
   private readonly files: TftpFiles;
+  private readonly bootFiles: BootFiles;
   private readonly cache = new FileCache();
   /** Contents that are given as they are, in memory that threads share. */
   private readonly copies = new WeakMap<Buffer, Buffer>();
 
-  constructor(files: TftpFiles) {
+  constructor(files: TftpFiles, bootFiles: BootFiles = async () => undefined) {
     this.files = files;
+    this.bootFiles = bootFiles;
   }
 
   /** Bytes of file content kept in memory. */
@@ -34,16 +49,35 @@ export class Contents {
     return this.cache.bytes;
   }
 
-  async answer({ file, mode, options }: Request): Promise<ContentAnswer> {
-    const found = findFile(this.files, file);
-    if ('refused' in found) return found;
-    const { name, source } = found;
+  async answer(request: Request, ip: string): Promise<ContentAnswer> {
+    const found = findFile(this.files, request.file);
+    if ('source' in found) {
+      const { name, source } = found;
+      return this.work(request, name, async () =>
+        typeof source === 'string' ? this.cache.read(source) : this.shared(source),
+      );
+    }
+    const other = await this.bootFiles(`/${request.file.replace(/^\/+/, '')}`, ip);
+    if (other === undefined) return found;
+    const { name } = other;
+    if ('refusal' in other) return { file: name, refused: other.refusal, code: ERROR_CODE.accessViolation };
+    const work = await this.work(request, name, async () =>
+      'content' in other ? this.shared(other.content) : this.cache.read(other.path, other.file),
+    );
+    return 'content' in work ? { ...work, stage: other.stage } : work;
+  }
+
+  private async work(
+    { mode, options }: Request,
+    file: string,
+    read: () => Promise<Buffer>,
+  ): Promise<Work | Unavailable> {
     try {
-      const content = typeof source === 'string' ? await this.cache.read(source) : this.shared(source);
+      const content = await read();
       const sent = mode === 'netascii' ? this.cache.asNetascii(content) : content;
-      return { file: name, content: sent, ...negotiate(options, sent.length) };
+      return { file, content: sent, ...negotiate(options, sent.length) };
     } catch (error) {
-      return { file: name, unavailable: reasonOf(error) };
+      return { file, unavailable: reasonOf(error) };
     }
   }
 

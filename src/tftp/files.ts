@@ -6,6 +6,12 @@ import { systemCode } from '../errors.ts';
 /** A served file cannot be read; the message is for the administrator. */
 export class FileUnavailable extends Error {}
 
+/** A piece of a file, in bytes. */
+export interface Part {
+  offset: number;
+  size: number;
+}
+
 interface Stamp {
   size: number;
   mtimeMs: number;
@@ -45,9 +51,10 @@ export class FileCache {
   }
 
   /** The content of a file as it is now, in memory that threads share; transfers that ask at the same time share one reading. Do not write to it. */
-  async read(path: string): Promise<Buffer> {
-    const reading = this.reading.get(path) ?? this.readNow(path).finally(() => this.reading.delete(path));
-    this.reading.set(path, reading);
+  async read(path: string, part?: Part): Promise<Buffer> {
+    const key = part ? `${path} ${part.offset} ${part.size}` : path;
+    const reading = this.reading.get(key) ?? this.readNow(path, key, part).finally(() => this.reading.delete(key));
+    this.reading.set(key, reading);
     return reading;
   }
 
@@ -60,20 +67,20 @@ export class FileCache {
     return translated;
   }
 
-  private async readNow(path: string): Promise<Buffer> {
+  private async readNow(path: string, key: string, part: Part | undefined): Promise<Buffer> {
     try {
-      const cached = this.cached.get(path);
+      const cached = this.cached.get(key);
       if (cached && sameStamp(cached.stamp, await stat(path))) {
-        this.cached.delete(path);
-        this.cached.set(path, cached);
+        this.cached.delete(key);
+        this.cached.set(key, cached);
         return cached.content;
       }
-      this.forget(path);
-      const fresh = await readWhole(path, this.limits.fileBytes);
-      this.keep(path, fresh);
+      this.forget(key);
+      const fresh = await readWhole(path, this.limits.fileBytes, part);
+      this.keep(key, fresh);
       return fresh.content;
     } catch (error) {
-      this.forget(path);
+      this.forget(key);
       if (error instanceof FileUnavailable) throw error;
       throw new FileUnavailable(`${path} cannot be read (${systemCode(error) ?? 'unknown error'})`, { cause: error });
     }
@@ -95,15 +102,17 @@ export class FileCache {
   }
 }
 
-async function readWhole(path: string, most: number): Promise<Cached> {
+async function readWhole(path: string, most: number, part: Part | undefined): Promise<Cached> {
   // Without O_NONBLOCK a named pipe would be waited for.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stamp = await stampOf(file, path);
-    if (stamp.size > most)
-      throw new FileUnavailable(`${path} has ${stamp.size} bytes, more than TFTP serves (${most})`);
-    const content = await readBytes(file, stamp.size);
-    const unchanged = content.length === stamp.size && sameStamp(stamp, await file.stat());
+    const { offset, size } = part ?? { offset: 0, size: stamp.size };
+    if (size > most) throw new FileUnavailable(`${path} has ${size} bytes, more than TFTP serves (${most})`);
+    if (stamp.size < offset + size)
+      throw new FileUnavailable(`${path} has ${Math.max(0, stamp.size - offset)} of ${size} bytes`);
+    const content = await readBytes(file, offset, size);
+    const unchanged = content.length === size && sameStamp(stamp, await file.stat());
     if (!unchanged) throw new FileUnavailable(`${path} was written to while it was read`);
     return { stamp, content };
   } finally {
@@ -112,11 +121,11 @@ async function readWhole(path: string, most: number): Promise<Cached> {
 }
 
 /** At most `size` bytes, however fast the file grows. */
-async function readBytes(file: FileHandle, size: number): Promise<Buffer> {
+async function readBytes(file: FileHandle, from: number, size: number): Promise<Buffer> {
   const content = sharedBuffer(size);
   let used = 0;
   while (used < size) {
-    const { bytesRead } = await file.read(content, used, size - used, used);
+    const { bytesRead } = await file.read(content, used, size - used, from + used);
     if (bytesRead === 0) break;
     used += bytesRead;
   }

@@ -1,10 +1,13 @@
 // What is told of transfers: a line to the log, bounded for each peer, and a note to the node's timeline.
+import type { Stage } from '../boot/journey.ts';
 import { LogLimiter } from '../log.ts';
 import type { Channel } from './channel.ts';
 import type { Client } from './datagrams.ts';
 import { isOptional, shown, transferWords } from './words.ts';
 
 export interface Note {
+  /** A loader when it is not said. */
+  stage?: Stage;
   detail?: string;
   bytes?: number;
   error?: string;
@@ -38,7 +41,7 @@ export class Report {
     const detail = transferWords(work.file, bytes, this.now() - channel.startedAt, work.terms);
     const repeats = channel.transfer?.repeats ?? 0;
     this.say('info', client.address, { peer: channel.key, file: work.file, detail, repeats }, 'TFTP sent');
-    this.listeners.note(client, { detail, bytes });
+    this.listeners.note(client, { detail, bytes, ...(work.stage && { stage: work.stage }) });
   }
 
   notSent(channel: Channel, reason: string, aborted: boolean): void {

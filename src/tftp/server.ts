@@ -29,7 +29,7 @@ export interface Surroundings {
   loop: SocketLoop;
   listeners: Listeners;
   counts: Counts;
-  content(request: Request): Promise<ContentAnswer>;
+  content(request: Request, client: Client): Promise<ContentAnswer>;
 }
 
 /** Requests that wait for their content; those beyond are not answered, and clients ask again. */
@@ -145,7 +145,7 @@ export class Server {
 
   private async serve(channel: Channel, request: Request): Promise<void> {
     this.asked += 1;
-    const answer = await this.surroundings.content(request);
+    const answer = await this.surroundings.content(request, channel.client);
     this.asked -= 1;
     const { client } = channel;
     // The client, or the server, may have gone meanwhile
@@ -157,7 +157,7 @@ export class Server {
       return;
     }
     this.leave(channel);
-    if ('refused' in answer) this.refuse(client, request.file, answer.code, answer.refused);
+    if ('refused' in answer) this.refuse(client, answer.file ?? request.file, answer.code, answer.refused);
     else {
       this.counts.add('refused');
       this.report.unavailable(client, answer.file, answer.unavailable);

@@ -4,16 +4,20 @@ import type { JourneyLog } from '../boot/journey.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { loadLibc } from '../libc.ts';
 import type { Log } from '../log.ts';
-import { Contents } from './contents.ts';
+import { type BootFiles, Contents } from './contents.ts';
 import { Counts, type TftpCounts } from './counts.ts';
+import type { Client } from './datagrams.ts';
 import { eventLoop } from './event-loop.ts';
 import type { TftpFiles } from './names.ts';
+import type { Request } from './packet.ts';
 import { type Listeners, peerOf } from './report.ts';
 import { Server, type ServerOptions, type Surroundings } from './server.ts';
 import { ThreadedServer } from './threaded.ts';
 
 export interface TftpOptions extends Omit<ServerOptions, 'singlePort'> {
   files: TftpFiles;
+  /** Files of boots, for loaders that know TFTP alone. */
+  bootFiles?: BootFiles;
   singlePort?: boolean;
   journey: JourneyLog;
   directory: Directory;
@@ -39,12 +43,12 @@ export interface TftpServer {
 /** Starts the server; resolves when requests are answered, and rejects with the reason in words. */
 export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
   const { address, port, singlePort = false, limits } = options;
-  const contents = new Contents(options.files);
+  const contents = new Contents(options.files, options.bootFiles);
   const counts = new Counts();
   const surroundings = {
     counts,
     listeners: listenersOf(options),
-    content: contents.answer.bind(contents),
+    content: async (request: Request, client: Client) => contents.answer(request, client.address),
   };
   const server = await makeServer({ address, port, singlePort, ...(limits && { limits }) }, surroundings, options);
   try {

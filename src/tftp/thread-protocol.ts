@@ -18,6 +18,6 @@ export type ToThread = { kind: 'answer'; id: number; answer: ContentAnswer } | {
 
 export type FromThread =
   | { kind: 'listening' }
-  | { kind: 'ask'; id: number; request: Request }
+  | { kind: 'ask'; id: number; request: Request; client: Client }
   | { kind: 'line'; line: Parameters<Listeners['line']> }
   | { kind: 'note'; client: Client; note: Note };

@@ -4,6 +4,7 @@ import { loadLibc } from '../libc.ts';
 import { heed } from '../wake.ts';
 import type { ContentAnswer } from './contents.ts';
 import { Counts } from './counts.ts';
+import type { Client } from './datagrams.ts';
 import { OwnLoop } from './own-loop.ts';
 import { OwnSockets } from './own-socket.ts';
 import type { Request } from './packet.ts';
@@ -24,10 +25,10 @@ const server = new Server(options, {
     line: (...line) => tell({ kind: 'line', line }),
     note: (client, note) => tell({ kind: 'note', client, note }),
   },
-  content: async (request: Request) => {
+  content: async (request: Request, client: Client) => {
     lastAsked += 1;
     const id = lastAsked;
-    tell({ kind: 'ask', id, request });
+    tell({ kind: 'ask', id, request, client });
     return new Promise(resolve => asked.set(id, resolve));
   },
 });

@@ -109,7 +109,7 @@ export class ThreadedServer {
     else if (message.kind === 'note') listeners.note(message.client, message.note);
     else {
       const { worker } = this;
-      const answer = await content(message.request);
+      const answer = await content(message.request, message.client);
       // An answer for a thread that is no more would be one to another question of the next
       if (worker === this.worker) this.say({ kind: 'answer', id: message.id, answer });
     }

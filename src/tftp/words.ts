@@ -1,9 +1,9 @@
 // What the log and the timeline say about transfers.
 import type { Terms } from './options.ts';
 
-/** A peer's text without what could upset a terminal. */
+/** A peer's text without what could upset a terminal, and without the id of a session, which is a capability. */
 export function shown(text: string, most = 80): string {
-  const printable = text.replace(/[^\x20-\x7e]/g, '?');
+  const printable = text.replace(/[^\x20-\x7e]/g, '?').replace(/(boot\/v1\/)[\w-]{20,}/g, '$1SESSION');
   return printable.length > most ? `${printable.slice(0, most)}...` : printable;
 }
 
@@ -22,7 +22,8 @@ function sizeWords(bytes: number): string {
 
 /**
  * Files that loaders look for and do without: their absence is no failed boot. iPXE asks for `autoexec.ipxe`, shim for
- * its revocations and certificates, U-Boot for its own script and for a device tree (a folder or a file below `dtb/`).
+ * its revocations and certificates, U-Boot for its own script and for a device tree (a folder or a file below `dtb/`), a distribution's GRUB for lists of
+ * modules and for a configuration of the node's own.
  */
 const OPTIONAL = [
   /^autoexec\.ipxe$/,
@@ -30,6 +31,8 @@ const OPTIONAL = [
   /^shim_certificate.*\.efi$/,
   /^boot\.scr(\.uimg)?$/,
   /^dtb$|\.dtb$/,
+  /^(command|crypto|fs|terminal)\.lst$/,
+  /^grub\.cfg-/,
 ];
 
 export function isOptional(file: string): boolean {

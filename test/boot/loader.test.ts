@@ -57,6 +57,22 @@ test('where there is no iPXE for a firmware, GRUB takes its place', t => {
   t.true(wanted.kind === 'refused' && /grub-efi-arm64-bin/.test(wanted.refusal) && !/amd64/.test(wanted.refusal));
 });
 
+test('_boot_loader=shim is for firmware that boots by PXE, and an iPXE that runs gets its script', t => {
+  const wants = 'shim';
+  const has = (file: string) => file === 'shimx64.efi';
+  const of = (client: Identity) => targetFor(client, LOADERS, PLANE, { wants, has });
+  t.deepEqual(of(firmware('tftp', 'efi64')), { kind: 'tftp', file: 'shimx64.efi' });
+  t.is(of({ kind: 'ipxe', arch: 'efi64', label: 'iPXE' } as Identity).kind, 'script');
+  for (const [client, words] of [
+    [firmware('http', 'http-efi64'), /by TFTP alone: let the firmware boot by PXE/],
+    [firmware('tftp', 'bios'), /no shim for this firmware: the label/],
+    [firmware('tftp', 'efi-arm64'), /no shimaa64\.efi; install shim-signed and grub-efi-arm64-signed .*paths\.shim/],
+  ] as const) {
+    const target = of(client);
+    t.true(target.kind === 'refused' && words.test(target.refusal), JSON.stringify(target));
+  }
+});
+
 test('no package has an x86 UEFI loader for Debian: only the key is named', t => {
   const target = targetFor(firmware('http', 'http-efi32'), LOADERS, PLANE);
   t.true(target.kind === 'refused' && /loaders\.http-efi32/.test(target.refusal) && !/install/.test(target.refusal));

@@ -96,7 +96,7 @@ test("GRUB's scripts: every placeholder is filled, and no word of the command li
     t.notRegex(text, /&&|\|\|/, name);
     const filled: Record<string, () => string> = {
       'refused.grub': () => renderGrubRefusal(text, 'n0', 'a "b" $c'),
-      'network.grub': () => fillTemplate(text, { HEAD: '10.54.0.1:8080' }),
+      'network.grub': () => fillTemplate(text, { SCRIPT: '(tftp,10.54.0.1)/boot/v1/tftp/grub.cfg' }),
     };
     const script = (filled[name] ?? (() => renderGrubScript(text, answer.plan, '10.54.0.1:8080', '/boot/v1/x')))();
     t.notRegex(script, /@[A-Z_]+@/, name);

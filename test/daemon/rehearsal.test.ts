@@ -16,7 +16,8 @@ import { requireAll } from '../support/require.ts';
 
 /** Longer than any busy machine takes; milliseconds. */
 const REPLY_MS = 60_000;
-const NEEDS = { root: true, programs: ['ip', 'curl', 'mksquashfs', 'logger'] } as const;
+const SHIM = ['/usr/lib/shim/shimx64.efi.signed', '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed'];
+const NEEDS = { root: true, programs: ['ip', 'curl', 'mksquashfs', 'logger'], files: SHIM };
 
 interface Room {
   daemon: TestDaemon;
@@ -135,6 +136,12 @@ test('explain says to the byte what firmware, iPXE and GRUB then get, and leaves
   const overHttp = await explained(t, daemon, 'n3', '--arch', 'http');
   const bios = await explained(t, daemon, 'n1', '--arch', 'bios');
   const grub = await explained(t, daemon, 'n2', '--arch', 'efi64', '--update', '_boot_loader=grub');
+  const shim = await explained(t, daemon, 'n2', '--arch', 'efi64', '--update', '_boot_loader=shim');
+  t.regex(
+    at(shim, 'script').lines.join('\n') + JSON.stringify(at(shim, 'script')),
+    /tftp:\/\/10\.54\.0\.1\/boot\/v1\/tftp\/grub\.cfg/,
+  );
+  t.regex(at(shim, 'script').text ?? '', /linux \(tftp,10\.54\.0\.1\)\/boot\/v1\/kernel /);
   const strangers: Rehearsal[] = [];
   for (const last of ['97', '98', '97']) strangers.push(await explained(t, daemon, `52:54:00:00:00:${last}`));
   for (const stranger of strangers) {

@@ -65,6 +65,11 @@ async function freePort(): Promise<number> {
   return port;
 }
 
+const GRUB_TEMPLATES: Record<string, string> = {
+  'refused.grub': 'echo @NODE@ @REASON@\n',
+  'netboot.grub': 'set head=(@DEVICE@)@PATH@\nlinux (@DEVICE@)/boot/v1/kernel @CMDLINE@\n',
+};
+
 async function plane(
   t: ExecutionContext,
   options: {
@@ -114,7 +119,11 @@ async function plane(
       return { ...answer, plan: { ...answer.plan, install: install as never } };
     },
     template: async name =>
-      name === 'refused.ipxe' ? '#!ipxe\necho @NODE@ @REASON@\n' : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
+      name.endsWith('.grub')
+        ? (GRUB_TEMPLATES[name] ?? '')
+        : name === 'refused.ipxe'
+          ? '#!ipxe\necho @NODE@ @REASON@\n'
+          : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
     blobPath: sha256 => join(folder, sha256),
     loaderFile: name =>
       name === 'ipxe.efi' ? { path: loader, size: 6, etag: 'x', modified: Date.UTC(2026, 0, 1) } : undefined,
@@ -136,6 +145,33 @@ async function plane(
   const session = async () => /boot\/v1\/([0-9a-f]{32})\/kernel/.exec(await script())?.[1] ?? '';
   return { fake, node, config, image, folder, root, port, saved, session, script, server, ...registry };
 }
+
+test('a GRUB that knows TFTP alone gets script, kernel, session and initramfs; names tell nothing, and no image goes that way', async t => {
+  const { server, node, boots, session } = await plane(t);
+  const get = async (path: string, ip = '127.0.0.100') => server.filesByTftp(path, ip);
+  t.like(await get('/boot/v1/kernel'), {
+    name: 'kernel',
+    refusal: `no boot of 127.0.0.100 is under way that has a kernel`,
+  });
+  const script = await get('/boot/v1/tftp/grub.cfg');
+  if (!script || !('content' in script)) return t.fail(JSON.stringify(script));
+  t.like(script, { name: 'grub.cfg', stage: 'script' });
+  const [, id = ''] = /\(tftp,127\.0\.0\.1\)\/boot\/v1\/([0-9a-f]{32})\n/.exec(script.content.toString()) ?? [];
+  t.regex(script.content.toString(), /linux \(tftp,127\.0\.0\.1\)\/boot\/v1\/kernel /);
+  t.is(boots.current(node.uid)?.plan?.kernel?.size, 1000);
+  t.like(await get('/boot/v1/kernel'), { name: 'kernel', stage: 'kernel', file: { offset: 0, size: 1000 } });
+  t.like(await get(`/boot/v1/${id}/initramfs`), { name: 'initramfs', stage: 'kernel', file: { size: 2000 } });
+  const archive = await get(`/boot/v1/${id}/session.cpio`);
+  t.true(archive && 'content' in archive && archive.content.includes(`MUSTER_TOKEN='${tokenOf(id)}'`));
+  for (const path of ['/boot/v1/script', `/boot/v1/${id}/image`, `/boot/v1/${id}/report`, '/snponly.efi', '/'])
+    t.is(await get(path), undefined, path);
+  // Another machine's address, no node's address, and a session that a later one took the place of
+  t.like(await get(`/boot/v1/${id}/initramfs`, '127.0.0.9'), { name: 'initramfs' });
+  t.true('refusal' in ((await get(`/boot/v1/${id}/session.cpio`, '127.0.0.9')) ?? {}));
+  t.like(await get('/boot/v1/tftp/grub.cfg', '127.0.0.9'), { refusal: "127.0.0.9 is no node's address" });
+  await session();
+  t.true('refusal' in ((await get(`/boot/v1/${id}/initramfs`)) ?? {}));
+});
 
 test('the whole journey over HTTP: script, kernel, initramfs, session, image, reports, heartbeat', async t => {
   const { port, session, boots, node, saved, root, statuses } = await plane(t);

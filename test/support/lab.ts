@@ -17,13 +17,18 @@ const PROGRAMS = [
 ];
 const FILES = ['/usr/lib/ipxe/qemu/pxe-virtio.rom', '/usr/lib/ipxe/undionly.kpxe', '/dev/net/tun'];
 const UEFI_FILES = ['/usr/share/OVMF/OVMF_CODE_4M.fd', '/usr/lib/ipxe/snponly.efi'];
+const SECURE_FILES = [
+  '/usr/share/OVMF/OVMF_CODE_4M.ms.fd',
+  '/usr/lib/shim/shimx64.efi.signed',
+  '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed',
+];
 
 /** Whether virtual nodes can boot here; says why not. */
 export function requireLab(t: ExecutionContext, firmware: LabOptions['firmware'] = 'bios'): boolean {
   return requireAll(t, {
     root: true,
     programs: PROGRAMS,
-    files: [...FILES, ...(firmware === 'bios' ? [] : UEFI_FILES)],
+    files: [...FILES, ...(firmware === 'bios' ? [] : UEFI_FILES), ...(firmware === 'uefi-secure' ? SECURE_FILES : [])],
   });
 }
 

@@ -1,0 +1,36 @@
+// What a read request is answered with: served files, and files of boots that somebody else knows.
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'ava';
+import { Contents } from '../../src/tftp/contents.ts';
+
+const NODE = '10.0.0.7';
+
+test('a file of a boot is a piece of a stored file, or made for the node that asks; its name is the one for people', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-contents-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'iso');
+  await writeFile(path, 'headKERNELtail');
+  const asked: string[] = [];
+  const contents = new Contents(new Map([['a.efi', Buffer.from('loader')]]), async (name, ip) => {
+    asked.push(`${ip} ${name}`);
+    if (name === '/boot/v1/kernel') return { name: 'kernel', stage: 'kernel', path, file: { offset: 4, size: 6 } };
+    if (name === '/boot/v1/long') return { name: 'kernel', stage: 'kernel', path, file: { offset: 4, size: 60 } };
+    if (name === '/boot/v1/made') return { name: 'script', stage: 'script', content: Buffer.from(`for ${ip}`) };
+    return name === '/boot/v1/gone' ? { name: 'initramfs', refusal: 'the session is over' } : undefined;
+  });
+  const ask = async (file: string) =>
+    contents.answer({ type: 'rrq', file, mode: 'octet', options: [['tsize', '0']] }, NODE);
+  const kernel = await ask('//boot/v1/kernel');
+  t.like(kernel, { file: 'kernel', stage: 'kernel', answers: [['tsize', 6]] });
+  t.is('content' in kernel && kernel.content.toString(), 'KERNEL');
+  const made = await ask('boot/v1/made');
+  t.is('content' in made && made.content.toString(), `for ${NODE}`);
+  t.like(await ask('boot/v1/gone'), { file: 'initramfs', refused: 'the session is over', code: 2 });
+  t.like(await ask('boot/v1/long'), { file: 'kernel', unavailable: `${path} has 10 of 60 bytes` });
+  t.like(await ask('nothing'), { refused: "No file 'nothing' is served.", code: 1 });
+  asked.length = 0;
+  t.false('stage' in (await ask('a.efi')));
+  t.deepEqual(asked, []);
+});
