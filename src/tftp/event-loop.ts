@@ -21,7 +21,12 @@ export const eventLoop: SocketLoop = {
     });
     const listening = once(socket, 'listening');
     socket.bind({ address: opening.address, port: opening.port, exclusive: true });
-    await listening;
+    try {
+      await listening;
+    } catch (error) {
+      socket.close();
+      throw error;
+    }
     if (opening.busy) socket.setRecvBufferSize(BUSY_ROOM);
     socket.on('message', (bytes, from) => opening.received(bytes, from));
     socket.on('error', error => opening.failed(error.message));

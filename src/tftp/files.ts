@@ -31,7 +31,8 @@ export interface FileCacheLimits {
   fileBytes: number;
 }
 
-const LIMITS: FileCacheLimits = { keepBytes: 128 * 2 ** 20, fileBytes: 128 * 2 ** 20 };
+/** Room for loaders, and for kernels and initramfs of several images where those go by TFTP too. */
+const LIMITS: FileCacheLimits = { keepBytes: 512 * 2 ** 20, fileBytes: 256 * 2 ** 20 };
 
 export class FileCache {
   /** By path, least recently used first. */

@@ -184,7 +184,7 @@ export function bindUdp(libc: Libc, address: string, port: number): number {
   const bound = libc.bind(fd, socketAddress(address, port));
   if (typeof bound === 'number') return fd;
   libc.close(fd);
-  throw new Error(bound.code);
+  return check(bound);
 }
 
 /** The port that a socket is bound to. */
@@ -194,7 +194,9 @@ export function portOf(libc: Libc, fd: number): number {
   return readSocketAddress(own).port;
 }
 
-function check(called: Called): number {
+/** The answer of a system call; throws the code of its error, as Node does. */
+export function check(called: Called): number {
   if (typeof called === 'number') return called;
-  throw new Error(called.code);
+  const { code } = called;
+  throw Object.assign(new Error(code), { code });
 }

@@ -1,7 +1,7 @@
 // The TFTP server as the daemon has it: in a thread of its own, or, where libc cannot be called, by the event loop.
 import type { Directory } from '../boot/directory.ts';
 import type { JourneyLog } from '../boot/journey.ts';
-import { MusterError, reasonOf } from '../errors.ts';
+import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { loadLibc } from '../libc.ts';
 import type { Log } from '../log.ts';
 import { type BootFiles, Contents } from './contents.ts';
@@ -40,6 +40,15 @@ export interface TftpServer {
   stats(): TftpStats;
 }
 
+/** What an error of the system means here, and what to do. */
+const REMEDIES: Readonly<Record<string, string>> = {
+  EADDRINUSE:
+    "another program has this port ('ss -lunp' names it); stop that, change tftp.port, or set tftp.enabled = false.",
+  EACCES: 'ports below 1024 need root, or the capability CAP_NET_BIND_SERVICE.',
+  EADDRNOTAVAIL: "no interface has that address; set head.address to the head's own.",
+  EMFILE: 'musterd has as many files open as it may; raise LimitNOFILE in its unit.',
+};
+
 /** Starts the server; resolves when requests are answered, and rejects with the reason in words. */
 export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
   const { address, port, singlePort = false, limits } = options;
@@ -54,8 +63,9 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
   try {
     await server.listen();
   } catch (error) {
-    const reason = `TFTP cannot listen on ${address} port ${port}: ${reasonOf(error)}`;
-    throw new MusterError('bad-config', reason, { cause: error });
+    const code = systemCode(error) ?? '';
+    const reason = `TFTP cannot listen on ${address} port ${port}: ${REMEDIES[code] ?? reasonOf(error)}`;
+    throw new MusterError(code === 'EACCES' ? 'not-allowed' : 'bad-config', reason, { cause: error });
   }
   return {
     port: server.port,

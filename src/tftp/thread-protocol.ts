@@ -12,6 +12,8 @@ export interface ThreadData {
   wake: number;
   /** Those of `Counts`. */
   counts: Float64Array;
+  /** One number that both share: the lines and notes that the event loop has not heard yet. */
+  unheard: Int32Array;
 }
 
 export type ToThread = { kind: 'answer'; id: number; answer: ContentAnswer } | { kind: 'stop' };

@@ -11,8 +11,11 @@ import type { Request } from './packet.ts';
 import { Server } from './server.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
 
+/** Lines and notes that may wait for a busy event loop; those beyond are lost, or a flood would fill its memory. */
+const MOST_UNHEARD = 8192;
+
 const port = parentPort as MessagePort;
-const { options, wake, counts } = workerData as ThreadData;
+const { options, wake, counts, unheard } = workerData as ThreadData;
 const libc = await loadLibc();
 const loop = new OwnLoop(libc);
 const sockets = new OwnSockets(libc, loop);
@@ -22,8 +25,8 @@ const server = new Server(options, {
   loop: sockets,
   counts: new Counts(counts),
   listeners: {
-    line: (...line) => tell({ kind: 'line', line }),
-    note: (client, note) => tell({ kind: 'note', client, note }),
+    line: (...line) => mention({ kind: 'line', line }),
+    note: (client, note) => mention({ kind: 'note', client, note }),
   },
   content: async (request: Request, client: Client) => {
     lastAsked += 1;
@@ -37,15 +40,15 @@ loop.watch(wake, () => {
   for (const message of heed<ToThread>(wake, port)) take(message);
   loop.settle();
 });
-try {
-  await server.listen();
-  tell({ kind: 'listening' });
-  await loop.run();
-} finally {
+// Descriptors outlast a thread; and one that falls over by a promise does not come to the end of this file
+process.once('exit', () => {
   sockets.close();
   loop.close();
-  port.close();
-}
+});
+await server.listen();
+tell({ kind: 'listening' });
+await loop.run();
+port.close();
 
 function take(message: ToThread): void {
   if (message.kind === 'stop') {
@@ -61,6 +64,12 @@ function take(message: ToThread): void {
 /** A message makes a plain array of it, of the same memory. */
 function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, length);
+}
+
+function mention(message: FromThread): void {
+  if (Atomics.load(unheard, 0) >= MOST_UNHEARD) return;
+  Atomics.add(unheard, 0, 1);
+  tell(message);
 }
 
 function tell(message: FromThread): void {

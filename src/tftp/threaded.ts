@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { reasonOf } from '../errors.ts';
 import type { Libc } from '../libc.ts';
 import { ring } from '../wake.ts';
-import { bindUdp, portOf } from './own-socket.ts';
+import { bindUdp, check, portOf } from './own-socket.ts';
 import type { ServerOptions, Surroundings } from './server.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
 
@@ -34,10 +34,8 @@ export class ThreadedServer {
 
   /** Resolves when requests are answered; rejects when the port is taken or may not be used. */
   async listen(): Promise<void> {
-    const wake = this.libc.eventfd();
-    if (typeof wake !== 'number') throw new Error(wake.code);
-    this.wake = wake;
     try {
+      this.wake = check(this.libc.eventfd());
       this.fd = bindUdp(this.libc, this.options.address, this.options.port);
       this.port = portOf(this.libc, this.fd);
       const first = this.thread();
@@ -60,28 +58,31 @@ export class ThreadedServer {
   private async keep(first: Promise<void>): Promise<void> {
     const { signal } = this.closing;
     const { counts, listeners } = this.surroundings;
-    await first;
-    while (!signal.aborted) {
+    let ended = first;
+    for (await ended; !signal.aborted; await ended) {
       counts.set('active', 0);
       await setTimeout(AGAIN_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) break;
-      const next = this.thread();
       try {
+        // Throws where the system has no room for a thread
+        const next = this.thread();
+        ended = next.ended;
         await next.listening;
         listeners.line('info', { port: this.port }, 'TFTP is served again');
       } catch (error) {
         listeners.line('error', { reason: reasonOf(error) }, 'TFTP could not be started again');
       }
-      await next.ended;
     }
     this.release();
   }
 
   private thread(): { listening: Promise<void>; ended: Promise<void> } {
+    const unheard = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     const workerData: ThreadData = {
       options: { ...this.options, fd: this.fd },
       wake: this.wake,
       counts: this.surroundings.counts.values,
+      unheard,
     };
     const worker = new Worker(this.program, { workerData, name: 'muster-tftp' });
     this.worker = worker;
@@ -96,7 +97,10 @@ export class ThreadedServer {
         if (message.kind === 'listening') {
           isListening = true;
           resolve();
-        } else void this.hear(message);
+          return;
+        }
+        if (message.kind !== 'ask') Atomics.sub(unheard, 0, 1);
+        void this.hear(message);
       });
     });
     const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()));
@@ -110,7 +114,7 @@ export class ThreadedServer {
     else {
       const { worker } = this;
       const answer = await content(message.request, message.client);
-      // An answer for a thread that is no more would be one to another question of the next
+      // An answer for a thread that is no more would be one to another question of the next, or find the server closed
       if (worker === this.worker) this.say({ kind: 'answer', id: message.id, answer });
     }
   }
@@ -124,5 +128,6 @@ export class ThreadedServer {
     for (const fd of [this.fd, this.wake]) if (fd >= 0) this.libc.close(fd);
     this.wake = -1;
     this.fd = -1;
+    this.worker = undefined;
   }
 }

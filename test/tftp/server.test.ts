@@ -299,9 +299,17 @@ both('closing tells the clients and frees the port', async (t, start) => {
   t.is(again.server.port, server.port);
 });
 
-both('a port that is taken is an error that names it', async (t, start) => {
+both('a port or an address that cannot be had is an error that names it and says what to do', async (t, start) => {
   const { server } = await start(t);
-  await t.throwsAsync(start(t, { port: server.port }), { message: new RegExp(`${HOST} port ${server.port}`) });
+  await t.throwsAsync(start(t, { port: server.port }), {
+    code: 'bad-config',
+    message: new RegExp(`${HOST} port ${server.port}: another program has this port .* change tftp\\.port`),
+  });
+  // RFC 5737: no machine has this address
+  await t.throwsAsync(start(t, { address: '192.0.2.1' }), {
+    code: 'bad-config',
+    message: /192\.0\.2\.1 port 0: no interface has that address; set head\.address/,
+  });
 });
 
 interface Tftp2Client {

@@ -1,29 +1,34 @@
 // What the thread of the server adds to it: its end does not end the service, and what it cannot be asked of it is bounded.
+import { EventEmitter, once } from 'node:events';
+import { Writable } from 'node:stream';
 import test from 'ava';
+import { loadLibc, socketAddress } from '../../src/libc.ts';
 import { createLog } from '../../src/log.ts';
+import type { ContentAnswer } from '../../src/tftp/contents.ts';
 import { Counts } from '../../src/tftp/counts.ts';
 import type { Client, Opening } from '../../src/tftp/datagrams.ts';
+import { bindUdp } from '../../src/tftp/own-socket.ts';
 import { Server } from '../../src/tftp/server.ts';
 import { startTftpServer } from '../../src/tftp/start.ts';
+import { ThreadedServer } from '../../src/tftp/threaded.ts';
 import { ackBytes, fetchFile, nextPacket, openClient, requestBytes } from './client.ts';
 import { linesOf } from './lines.ts';
 
 const HOST = '127.0.0.1';
 const NOBODY = { nodeByMac: () => undefined, nodeByIp: () => undefined };
+const SERVER = { address: HOST, port: 0, journey: { note: () => {} }, directory: NOBODY };
+const FALLING = new URL('./falling-thread.js', import.meta.url);
 
 test('a thread that falls over is followed by another, at the same port; requests wait for it', async t => {
   const { lines, sink } = linesOf();
   const server = await startTftpServer({
-    address: HOST,
-    port: 0,
+    ...SERVER,
     files: new Map([
       ['unlucky', Buffer.alloc(1013)],
       ['text', Buffer.from('text')],
     ]),
-    journey: { note: () => {} },
-    directory: NOBODY,
     log: createLog('info', sink),
-    program: new URL('./falling-thread.js', import.meta.url),
+    program: FALLING,
   });
   t.teardown(async () => server.close());
   const client = await openClient();
@@ -43,13 +48,124 @@ test('a thread that falls over is followed by another, at the same port; request
   t.is(server.stats().active, 0);
 });
 
+test('a thread that falls over by a promise leaves no socket open', async t => {
+  const { lines, sink } = linesOf();
+  const server = await startTftpServer({
+    ...SERVER,
+    files: new Map([
+      ['promised', Buffer.alloc(1019)],
+      ['text', Buffer.from('text')],
+    ]),
+    log: createLog('info', sink),
+    program: FALLING,
+  });
+  t.teardown(async () => server.close());
+  const client = await openClient();
+  const other = await openClient();
+  for (const socket of [client, other]) t.teardown(() => socket.close());
+  other.send(requestBytes(1, 'text'), server.port, HOST);
+  const left = (await nextPacket(other))?.from.port ?? 0;
+  client.send(requestBytes(1, 'promised'), server.port, HOST);
+  const first = await nextPacket(client);
+  client.send(ackBytes(1), first?.from.port ?? 0, HOST);
+  await nextPacket(client);
+  // Promises of the thread are looked at when the event loop answered something
+  client.send(requestBytes(1, 'text'), server.port, HOST);
+  while (!lines.some(line => line['msg'] === 'TFTP is served again')) await new Promise(setImmediate);
+  const libc = await loadLibc();
+  t.notThrows(() => libc.close(bindUdp(libc, HOST, left)), 'the port of the other transfer is free');
+});
+
+test('where no thread can be had for a while, it is tried again', async t => {
+  const { lines, sink } = linesOf();
+  const program = new URL(FALLING);
+  const server = await startTftpServer({
+    ...SERVER,
+    files: new Map([
+      ['unlucky', Buffer.alloc(1013)],
+      ['text', Buffer.from('text')],
+    ]),
+    log: createLog('info', sink),
+    program,
+  });
+  t.teardown(async () => server.close());
+  const client = await openClient();
+  t.teardown(() => client.close());
+  client.send(requestBytes(1, 'unlucky'), server.port, HOST);
+  const first = await nextPacket(client);
+  // From such an address no thread can be made
+  program.host = 'elsewhere';
+  client.send(ackBytes(1), first?.from.port ?? 0, HOST);
+  while (!lines.some(line => line['msg'] === 'TFTP could not be started again')) await new Promise(setImmediate);
+  program.host = '';
+  const { content } = await fetchFile({ address: HOST, port: server.port, file: 'text' });
+  t.is(content.toString(), 'text');
+});
+
+test('a file that is read when the server is closed already is no harm', async t => {
+  const disk = new EventEmitter();
+  const asked = once(disk, 'asked');
+  const server = new ThreadedServer(
+    await loadLibc(),
+    { address: HOST, port: 0, singlePort: false },
+    {
+      counts: new Counts(),
+      listeners: { line: () => {}, note: () => {} },
+      content: async () => {
+        const read = once(disk, 'read');
+        disk.emit('asked');
+        const [answer] = (await read) as [ContentAnswer];
+        return answer;
+      },
+    },
+  );
+  await server.listen();
+  const client = await openClient();
+  t.teardown(() => client.close());
+  client.send(requestBytes(1, 'text'), server.port, HOST);
+  await asked;
+  await Promise.all([server.close(), server.close()]);
+  disk.emit('read', { refused: 'No file', code: 1 });
+  // A rejection that nobody hears is a failure of the test
+  await new Promise(setImmediate);
+  t.pass();
+});
+
+test('a flood of words for a busy event loop is bounded', async t => {
+  let heard = 0;
+  const sink = new Writable({
+    write(_chunk, _encoding, done) {
+      heard += 1;
+      done();
+    },
+  });
+  const server = await startTftpServer({
+    ...SERVER,
+    files: new Map(),
+    directory: { nodeByMac: () => undefined, nodeByIp: ip => ({ uid: ip, name: 'n0', mac: '', ip, hostname: 'n0' }) },
+    journey: { note: () => (heard += 1) },
+    log: createLog('info', sink),
+  });
+  t.teardown(async () => server.close());
+  const libc = await loadLibc();
+  const to = socketAddress(HOST, server.port);
+  const write = requestBytes(2, 'snponly.efi');
+  // Without a turn of the event loop. Each address is refused in words of its own: a line and a note
+  for (let client = 0; server.stats().refused < 20_000; client += 1) {
+    const fd = bindUdp(libc, `127.${(client >> 16) & 127}.${(client >> 8) & 255}.${client & 255 || 1}`, 0);
+    libc.sendto(fd, write, write.length, to);
+    libc.close(fd);
+  }
+  const { refused } = server.stats();
+  await server.close();
+  // Those of packets that were still on their way come on top
+  t.true(heard > 0 && heard < 2 * 8192, `${heard} words of ${refused} refusals`);
+});
+
 test('a thread that cannot begin is the reason of a server that does not start', async t => {
   const start = startTftpServer({
-    address: HOST,
-    port: 0,
+    ...SERVER,
     files: new Map(),
-    journey: { note: () => {} },
-    directory: NOBODY,
     log: createLog('error', linesOf().sink),
     program: new URL('./no-such-thread.js', import.meta.url),
   });
