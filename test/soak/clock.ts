@@ -3,6 +3,7 @@
 // SOAK_CONTROL names the socket. `ahead MS` moves the date on: what has a time of its own (sessions, leases, grants) ages by it, and
 // timers of a minute and more that are due by then run once. `look` collects garbage and answers the memory as JSON.
 import { createServer } from 'node:net';
+import { isMainThread } from 'node:worker_threads';
 
 /** Timers that wait so long follow the moved clock; shorter ones are of the machine: retries, time-outs, sweeps. */
 const LONG_MS = 60_000;
@@ -43,9 +44,12 @@ function answer(line: string): object {
   return process.memoryUsage();
 }
 
-const server = createServer(socket => {
-  socket.setEncoding('utf8').on('data', text => socket.end(`${JSON.stringify(answer(String(text).trim()))}\n`));
-  socket.on('error', () => {});
-});
-server.listen(process.env['SOAK_CONTROL'] ?? '');
-server.unref();
+// Threads have their own dates, which none of theirs goes by; the process is asked once
+if (isMainThread) {
+  const server = createServer(socket => {
+    socket.setEncoding('utf8').on('data', text => socket.end(`${JSON.stringify(answer(String(text).trim()))}\n`));
+    socket.on('error', () => {});
+  });
+  server.listen(process.env['SOAK_CONTROL'] ?? '');
+  server.unref();
+}
