@@ -10,7 +10,7 @@ import { Deadlines } from './deadlines.ts';
 import { Finished } from './finished.ts';
 import { decodePacket, ERROR_CODE, type ErrorCode, encodeError, type Request } from './packet.ts';
 import { type Listeners, peerOf, Report } from './report.ts';
-import { shown } from './words.ts';
+import { isOfBoot, shown } from './words.ts';
 
 export interface ServerOptions {
   /** The head's IPv4 address on the boot network; nothing else is listened on. */
@@ -144,6 +144,12 @@ export class Server {
   }
 
   private async serve(channel: Channel, request: Request): Promise<void> {
+    // A script is made for who asks, and a second one would end the boot that began by the first
+    if (channel.again && isOfBoot(request.file)) {
+      this.leave(channel);
+      this.counts.add('ignored');
+      return;
+    }
     this.asked += 1;
     const answer = await this.surroundings.content(request, channel.client);
     this.asked -= 1;

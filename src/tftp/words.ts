@@ -7,6 +7,11 @@ export function shown(text: string, most = 80): string {
   return printable.length > most ? `${printable.slice(0, most)}...` : printable;
 }
 
+/** Whether a name is one of the boot plane's paths. */
+export function isOfBoot(file: string): boolean {
+  return /^\/*boot\/v1\//.test(file);
+}
+
 /** `snponly.efi, 187 kB in 0.4 s, blksize 1468`. */
 export function transferWords(file: string, bytes: number, milliseconds: number, terms: Terms): string {
   const window = terms.windowSize > 1 ? `, windowsize ${terms.windowSize}` : '';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { StageNote } from '../../src/boot/journey.ts';
 import { createLog } from '../../src/log.ts';
+import type { BootFiles } from '../../src/tftp/contents.ts';
 import { startTftpServer, type TftpOptions, type TftpServer } from '../../src/tftp/start.ts';
 import { ackBytes, errorBytes, fetchFile, nextPacket, openClient, requestBytes, TftpRefusal } from './client.ts';
 import { linesOf } from './lines.ts';
@@ -230,6 +231,28 @@ both(
     t.false(log.some(line => line['msg'] === 'TFTP not sent'));
   },
 );
+
+both('a copy of a request for a script that was delivered makes no second script', async (t, start) => {
+  let made = 0;
+  const bootFiles: BootFiles = async () => {
+    made += 1;
+    return { name: 'grub.cfg', stage: 'script', content: Buffer.from(`script ${made}`) };
+  };
+  const { server } = await start(t, { bootFiles });
+  const socket = await openClient();
+  t.teardown(() => socket.close());
+  const request = requestBytes(1, '/boot/v1/tftp/grub.cfg');
+  socket.send(request, server.port, HOST);
+  const first = await nextPacket(socket);
+  t.is(first?.bytes.toString('latin1', 4), 'script 1');
+  socket.send(ackBytes(1), first?.from.port ?? 0, HOST);
+  await until(() => server.stats().finished === 1);
+  socket.send(request, server.port, HOST);
+  await until(() => server.stats().ignored === 1);
+  t.is(server.stats().active, 0);
+  const again = await fetchFile({ address: HOST, port: server.port, file: '/boot/v1/tftp/grub.cfg' });
+  t.is(again.content.toString(), 'script 2');
+});
 
 both('transfers are bounded for each peer and in all, and a silent half-open one gives way', async (t, start) => {
   const { server } = await start(t, { limits: { transfers: 3, perPeer: 2 } });
