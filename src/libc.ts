@@ -135,6 +135,13 @@ async function load(): Promise<Libc> {
   };
 }
 
+/** The answer of a system call; throws the code of its error, as Node does. */
+export function check(called: Called): number {
+  if (typeof called === 'number') return called;
+  const { code } = called;
+  throw Object.assign(new Error(code), { code });
+}
+
 /** An int as setsockopt takes it. */
 export function nativeInt(value: number): Buffer {
   return Buffer.from(Int32Array.of(value).buffer);

@@ -1,7 +1,9 @@
 // The servers of the boot network, each with the ports it needs of the state.
+
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Boot } from '../boot/boot.ts';
+import type { BootFiles as FilesByTftp } from '../boot/boot-file.ts';
 import { loadHeadKey } from '../boot/head-key.ts';
 import { iscsiNames, readsOverIscsi } from '../boot/iscsi-access.ts';
 import { loaderAfter } from '../boot/loader-history.ts';
@@ -13,7 +15,6 @@ import { type DhcpServer, startDhcpServer, type UnknownClient } from '../dhcp/se
 import { reasonOf } from '../errors.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { startBootPlane } from '../http/boot-plane.ts';
-import type { PlaneFiles } from '../http/by-tftp.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
 import { startBootIscsi } from '../iscsi/boot-server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
@@ -98,7 +99,7 @@ export interface HttpParts {
   sshKey: SshKey | undefined;
 }
 
-export async function startHttp(state: State, parts: HttpParts, stops: Stops): Promise<PlaneFiles> {
+export async function startHttp(state: State, parts: HttpParts, stops: Stops): Promise<FilesByTftp> {
   const ports = bootPlanePorts(state, parts);
   const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports));
   stops.push(async () => plane.close());
@@ -197,7 +198,7 @@ export async function startSyslog(
 export async function startTftp(
   state: State,
   served: ReadonlyMap<string, string>,
-  planeFiles: PlaneFiles,
+  planeFiles: FilesByTftp,
   stops: Stops,
 ): Promise<(() => TftpStats) | undefined> {
   const { config, networks, boots, directory, log } = state;

@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
+import type { BootFiles } from '../boot/boot-file.ts';
 import { readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { Stage } from '../boot/journey.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import { sessionArchive, sessionFile } from '../boot/session-archive.ts';
 import { reasonOf } from '../errors.ts';
 import { LogLimiter } from '../log.ts';
-import { filesByTftp, type PlaneFiles, TFTP_SCRIPT } from './by-tftp.ts';
+import { filesByTftp, TFTP_SCRIPT } from './by-tftp.ts';
 import {
   answerBroken,
   boundConnections,
@@ -23,7 +24,7 @@ import { spellHeaders } from './header-names.ts';
 import { installerRoutes, type SendIso, type SessionRequest } from './installer-routes.ts';
 import { isoRoutes } from './iso-routes.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
-import { send, sendInTurn, sendPlanned } from './planned-files.ts';
+import { kernelUnderWay, send, sendInTurn, sendPlanned } from './planned-files.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { peerOf, text } from './replies.ts';
 import { GRUB, GRUB_BY_TFTP, IPXE } from './script-language.ts';
@@ -46,7 +47,7 @@ const BACKLOG = 65_535;
 
 export interface BootPlaneServer {
   port: number;
-  filesByTftp: PlaneFiles;
+  filesByTftp: BootFiles;
   close(): Promise<void>;
 }
 
@@ -153,11 +154,9 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
   server.get(TFTP_SCRIPT, async (request, reply) => answerScript(ports, request, reply, refuse, GRUB_BY_TFTP));
   // GRUB puts the kernel's path on the kernel's command line (BOOT_IMAGE=), which every user of the node can read: no session in it.
   server.get('/boot/v1/kernel', async (request, reply) => {
-    const node = ports.directory.nodeByIp(request.ip);
-    const boot = node && ports.boots.current(node.uid);
-    const file = boot?.outcome === undefined ? boot?.plan?.kernel : undefined;
-    if (!node || !file) return refuse(request, reply, 404, `no boot of ${request.ip} is under way that has a kernel`);
-    return sendPlanned(ports, request, reply, { name: 'kernel', stage: 'kernel', uid: node.uid, file });
+    const kernel = kernelUnderWay(ports, request.ip);
+    if ('refusal' in kernel) return refuse(request, reply, 404, kernel.refusal);
+    return sendPlanned(ports, request, reply, { name: 'kernel', stage: 'kernel', ...kernel });
   });
 
   server.get<{ Params: { file: string } }>('/boot/v1/loader/:file', async (request, reply) => {

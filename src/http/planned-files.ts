@@ -18,6 +18,17 @@ export interface Planned {
   file: PlannedFile;
 }
 
+/** The kernel of the node's boot under way: of a loader that has no session in the path. */
+export function kernelUnderWay(
+  { directory, boots }: Pick<BootPlanePorts, 'directory' | 'boots'>,
+  ip: string,
+): { uid: string; file: PlannedFile } | { refusal: string } {
+  const node = directory.nodeByIp(ip);
+  const boot = node && boots.current(node.uid);
+  const file = boot?.outcome === undefined ? boot?.plan?.kernel : undefined;
+  return node && file ? { uid: node.uid, file } : { refusal: `no boot of ${ip} is under way that has a kernel` };
+}
+
 /** An image, when it is the boot's turn; else 503 with the time to come back. */
 export async function sendInTurn(
   ports: BootPlanePorts,

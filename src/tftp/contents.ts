@@ -1,10 +1,12 @@
 // What a read request is answered with: the content of a served file and how it is sent, or why it is not.
+import type { BootFile, BootFiles } from '../boot/boot-file.ts';
 import type { Stage } from '../boot/journey.ts';
 import { reasonOf } from '../errors.ts';
-import { FileCache, type Part, sharedBuffer } from './files.ts';
+import { FileCache, sharedBuffer } from './files.ts';
 import { findFile, type Refusal, type TftpFiles } from './names.ts';
 import { type Negotiated, negotiate } from './options.ts';
 import { ERROR_CODE, type Request } from './packet.ts';
+import { shown } from './words.ts';
 
 /** A file to send; the content is memory that threads share, and not written to. */
 export interface Work extends Negotiated {
@@ -13,15 +15,6 @@ export interface Work extends Negotiated {
   /** What of a boot it is, when it is no loader. */
   stage?: Stage;
 }
-
-/** A file of a boot that is under way; `name` is for people, since its path is a capability. */
-export type BootFile =
-  | { name: string; stage: Stage; content: Buffer }
-  | { name: string; stage: Stage; path: string; file: Part }
-  | { name: string; refusal: string };
-
-/** Answers a path for the node of an address; undefined for what is no file of a boot. */
-export type BootFiles = (path: string, ip: string) => Promise<BootFile | undefined>;
 
 /** A file that is to be served and cannot be read: the administrator's to repair. */
 export interface Unavailable {
@@ -57,7 +50,12 @@ export class Contents {
         typeof source === 'string' ? this.cache.read(source) : this.shared(source),
       );
     }
-    const other = await this.bootFiles(`/${request.file.replace(/^\/+/, '')}`, ip);
+    let other: BootFile | undefined;
+    try {
+      other = await this.bootFiles(`/${request.file.replace(/^\/+/, '')}`, ip);
+    } catch (error) {
+      return { file: shown(request.file), unavailable: reasonOf(error) };
+    }
     if (other === undefined) return found;
     const { name } = other;
     if ('refusal' in other) return { file: name, refused: other.refusal, code: ERROR_CODE.accessViolation };

@@ -10,7 +10,7 @@ import {
   type Opening,
   type SocketLoop,
 } from './datagrams.ts';
-import { dataHeader } from './packet.ts';
+import { DATA_HEADER, fillDatagram } from './segments.ts';
 
 export const eventLoop: SocketLoop = {
   async open(opening: Opening): Promise<Datagrams> {
@@ -53,10 +53,10 @@ class NodeSocket implements Datagrams {
     this.socket.send(bytes, to.port, to.address);
   }
 
-  sendBlocks({ content, blockSize, first, last }: Blocks, to: Client): void {
-    for (let block = first; block <= last; block += 1) {
-      const start = (block - 1) * blockSize;
-      this.socket.send([dataHeader(block), content.subarray(start, start + blockSize)], to.port, to.address);
+  sendBlocks(blocks: Blocks, to: Client): void {
+    for (let block = blocks.first; block <= blocks.last; block += 1) {
+      const packet = Buffer.allocUnsafe(DATA_HEADER + blocks.blockSize);
+      this.send(packet.subarray(0, fillDatagram(packet, blocks, block, block)), to);
     }
   }
 

@@ -2,7 +2,7 @@
 //
 // A block in lock-step is one packet in and one out, and Node's way through its event loop costs more than both.
 import { setImmediate } from 'node:timers/promises';
-import type { Libc } from '../libc.ts';
+import { check, type Libc } from '../libc.ts';
 import { READABLE, Readiness } from '../readiness.ts';
 import type { Alarm } from './datagrams.ts';
 
@@ -31,8 +31,7 @@ export class OwnLoop {
   watch(fd: number, goOn: () => void): (what: number) => void {
     this.lastId = (this.lastId % 0xffff_ffff) + 1;
     const id = this.lastId;
-    const added = this.readiness.add(fd, id, READABLE);
-    if (typeof added !== 'number') throw new Error(added.code);
+    check(this.readiness.add(fd, id, READABLE));
     this.ready.set(id, goOn);
     return what => {
       if (what > 0) this.readiness.change(fd, id, what);

@@ -1,5 +1,5 @@
 // UDP sockets by system calls, in a loop of our own.
-import { type Called, type Libc, nativeInt, readSocketAddress, SOCKET, socketAddress } from '../libc.ts';
+import { type Called, check, type Libc, nativeInt, readSocketAddress, SOCKET, socketAddress } from '../libc.ts';
 import { READABLE, WRITABLE } from '../readiness.ts';
 import {
   type Alarm,
@@ -192,11 +192,4 @@ export function portOf(libc: Libc, fd: number): number {
   const own = Buffer.alloc(16);
   check(libc.getsockname(fd, own));
   return readSocketAddress(own).port;
-}
-
-/** The answer of a system call; throws the code of its error, as Node does. */
-export function check(called: Called): number {
-  if (typeof called === 'number') return called;
-  const { code } = called;
-  throw Object.assign(new Error(code), { code });
 }

@@ -102,18 +102,3 @@ export function encodeOack(options: readonly (readonly [name: string, value: num
 export function encodeError(code: ErrorCode, message: string): Buffer {
   return new Writer(128).u16(OPCODE.error).u16(code).text(message).u8(0).finish();
 }
-
-/** The four bytes before a block's data. They are shared by all transfers: do not write to them. */
-export function dataHeader(block: number): Buffer {
-  const start = (block & 0xffff) * 4;
-  return DATA_HEADERS.subarray(start, start + 4);
-}
-
-// A packet may wait in the kernel's queue while the next is made, so each block number has bytes of its own.
-const DATA_HEADERS = makeDataHeaders();
-
-function makeDataHeaders(): Buffer {
-  const headers = Buffer.alloc(0x10000 * 4);
-  for (let block = 0; block <= 0xffff; block++) headers.writeUInt32BE(((OPCODE.data << 16) | block) >>> 0, block * 4);
-  return headers;
-}

@@ -10,7 +10,8 @@ import { OPCODE } from './packet.ts';
 const MOST_PACKET = 1472;
 /** All else that a transfer's socket sends, OACK and ERROR, is shorter than a packet of such a block, and so never cut. */
 const LEAST_BLOCK = 512;
-const DATA_HEADER = 4;
+/** Opcode and block number (RFC 1350 §5). */
+export const DATA_HEADER = 4;
 /** The kernel's bound (UDP_MAX_SEGMENTS), and the longest datagram that IPv4 has. */
 const MOST_SEGMENTS = 64;
 const MOST_DATAGRAM = 65_507;

@@ -1,10 +1,11 @@
 // The TFTP server as the daemon has it: in a thread of its own, or, where libc cannot be called, by the event loop.
+import type { BootFiles } from '../boot/boot-file.ts';
 import type { Directory } from '../boot/directory.ts';
 import type { JourneyLog } from '../boot/journey.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { loadLibc } from '../libc.ts';
 import type { Log } from '../log.ts';
-import { type BootFiles, Contents } from './contents.ts';
+import { Contents } from './contents.ts';
 import { Counts, type TftpCounts } from './counts.ts';
 import type { Client } from './datagrams.ts';
 import { eventLoop } from './event-loop.ts';

@@ -2,9 +2,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { reasonOf } from '../errors.ts';
-import type { Libc } from '../libc.ts';
+import { check, type Libc } from '../libc.ts';
 import { ring } from '../wake.ts';
-import { bindUdp, check, portOf } from './own-socket.ts';
+import { bindUdp, portOf } from './own-socket.ts';
 import type { ServerOptions, Surroundings } from './server.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
 

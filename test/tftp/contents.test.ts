@@ -18,6 +18,7 @@ test('a file of a boot is a piece of a stored file, or made for the node that as
     if (name === '/boot/v1/kernel') return { name: 'kernel', stage: 'kernel', path, file: { offset: 4, size: 6 } };
     if (name === '/boot/v1/long') return { name: 'kernel', stage: 'kernel', path, file: { offset: 4, size: 60 } };
     if (name === '/boot/v1/made') return { name: 'script', stage: 'script', content: Buffer.from(`for ${ip}`) };
+    if (name === '/boot/v1/full') throw new Error('no space left');
     return name === '/boot/v1/gone' ? { name: 'initramfs', refusal: 'the session is over' } : undefined;
   });
   const ask = async (file: string) =>
@@ -29,6 +30,7 @@ test('a file of a boot is a piece of a stored file, or made for the node that as
   t.is('content' in made && made.content.toString(), `for ${NODE}`);
   t.like(await ask('boot/v1/gone'), { file: 'initramfs', refused: 'the session is over', code: 2 });
   t.like(await ask('boot/v1/long'), { file: 'kernel', unavailable: `${path} has 10 of 60 bytes` });
+  t.like(await ask('boot/v1/full'), { file: 'boot/v1/full', unavailable: 'no space left' });
   t.like(await ask('nothing'), { refused: "No file 'nothing' is served.", code: 1 });
   asked.length = 0;
   t.false('stage' in (await ask('a.efi')));

@@ -1,6 +1,7 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { dataHeader, decodePacket, encodeError, encodeOack } from '../../src/tftp/packet.ts';
+import { decodePacket, encodeError, encodeOack } from '../../src/tftp/packet.ts';
+import { DATA_HEADER, fillDatagram } from '../../src/tftp/segments.ts';
 import { WireError } from '../../src/wire/reader.ts';
 
 const text = (value: string): Buffer => Buffer.from(value, 'latin1');
@@ -83,6 +84,11 @@ test('what the server sends, byte by byte', t => {
     text('\0\x06blksize\x001024\0tsize\x000\0'),
   );
   t.deepEqual(encodeError(1, 'No file.'), text('\0\x05\0\x01No file.\0'));
+  const dataHeader = (block: number): Buffer => {
+    const packet = Buffer.alloc(DATA_HEADER + 8);
+    const empty = { content: Buffer.alloc((block - 1) * 8), blockSize: 8, first: block, last: block };
+    return packet.subarray(0, fillDatagram(packet, empty, block, block));
+  };
   t.deepEqual(dataHeader(1), text('\0\x03\0\x01'));
   t.deepEqual(dataHeader(65535), text('\0\x03\xff\xff'));
   t.deepEqual(dataHeader(65536), text('\0\x03\0\0'), 'the block number rolls over to 0');

@@ -1,7 +1,7 @@
 // What the thread of the server adds to it: its end does not end the service, and what it cannot be asked of it is bounded.
 import { EventEmitter, once } from 'node:events';
 import { Writable } from 'node:stream';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { loadLibc, socketAddress } from '../../src/libc.ts';
 import { createLog } from '../../src/log.ts';
 import type { ContentAnswer } from '../../src/tftp/contents.ts';
@@ -19,18 +19,21 @@ const NOBODY = { nodeByMac: () => undefined, nodeByIp: () => undefined };
 const SERVER = { address: HOST, port: 0, journey: { note: () => {} }, directory: NOBODY };
 const FALLING = new URL('./falling-thread.js', import.meta.url);
 
-test('a thread that falls over is followed by another, at the same port; requests wait for it', async t => {
+/** Serves two files in the middle of which the thread falls over, and one that is none of its troubles. */
+async function startFalling(t: ExecutionContext, program = FALLING) {
   const { lines, sink } = linesOf();
-  const server = await startTftpServer({
-    ...SERVER,
-    files: new Map([
-      ['unlucky', Buffer.alloc(1013)],
-      ['text', Buffer.from('text')],
-    ]),
-    log: createLog('info', sink),
-    program: FALLING,
-  });
+  const files = new Map([
+    ['unlucky', Buffer.alloc(1013)],
+    ['promised', Buffer.alloc(1019)],
+    ['text', Buffer.from('text')],
+  ]);
+  const server = await startTftpServer({ ...SERVER, files, log: createLog('info', sink), program });
   t.teardown(async () => server.close());
+  return { lines, server };
+}
+
+test('a thread that falls over is followed by another, at the same port; requests wait for it', async t => {
+  const { lines, server } = await startFalling(t);
   const client = await openClient();
   t.teardown(() => client.close());
   client.send(requestBytes(1, 'unlucky'), server.port, HOST);
@@ -49,17 +52,7 @@ test('a thread that falls over is followed by another, at the same port; request
 });
 
 test('a thread that falls over by a promise leaves no socket open', async t => {
-  const { lines, sink } = linesOf();
-  const server = await startTftpServer({
-    ...SERVER,
-    files: new Map([
-      ['promised', Buffer.alloc(1019)],
-      ['text', Buffer.from('text')],
-    ]),
-    log: createLog('info', sink),
-    program: FALLING,
-  });
-  t.teardown(async () => server.close());
+  const { lines, server } = await startFalling(t);
   const client = await openClient();
   const other = await openClient();
   for (const socket of [client, other]) t.teardown(() => socket.close());
@@ -77,18 +70,8 @@ test('a thread that falls over by a promise leaves no socket open', async t => {
 });
 
 test('where no thread can be had for a while, it is tried again', async t => {
-  const { lines, sink } = linesOf();
   const program = new URL(FALLING);
-  const server = await startTftpServer({
-    ...SERVER,
-    files: new Map([
-      ['unlucky', Buffer.alloc(1013)],
-      ['text', Buffer.from('text')],
-    ]),
-    log: createLog('info', sink),
-    program,
-  });
-  t.teardown(async () => server.close());
+  const { lines, server } = await startFalling(t, program);
   const client = await openClient();
   t.teardown(() => client.close());
   client.send(requestBytes(1, 'unlucky'), server.port, HOST);
