@@ -1,10 +1,11 @@
 // One boot of one node: its frozen plan, its session, its timeline.
 import { createHash } from 'node:crypto';
 import type { LoaderName } from '../config-values.ts';
+import type { EventFacts } from './faults.ts';
 import { STAGES, type Stage, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
-export interface BootEvent {
+export interface BootEvent extends EventFacts {
   /** Milliseconds since 1970. */
   at: number;
   stage: Stage;
@@ -95,6 +96,23 @@ export function addMessage(boot: Boot, message: BootMessage): number {
 
 export function addAction(boot: Boot, action: BootAction): void {
   boot.actions = [...(boot.actions ?? []), action].slice(-ACTION_LIMIT);
+}
+
+/** Returns what the timeline keeps of a note. */
+export function eventOf(note: Omit<BootEvent, 'at'>, at: number): BootEvent {
+  const { stage, detail, bytes, peer, error, fault, file, complete, about } = note;
+  return {
+    at,
+    stage,
+    ...(detail && { detail }),
+    ...(bytes !== undefined && { bytes }),
+    ...(peer && { peer }),
+    ...(error && { error }),
+    ...(fault && { fault }),
+    ...(file && { file }),
+    ...(complete !== undefined && { complete }),
+    ...(about && { about }),
+  };
 }
 
 /** Adds an event; a stage repeated without news only counts. */

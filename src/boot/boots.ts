@@ -7,6 +7,7 @@ import {
   type BootAction,
   type BootEvent,
   type BootMessage,
+  eventOf,
   furthestStage,
   hashOf,
   type Outcome,
@@ -111,19 +112,8 @@ export class Boots implements JourneyLog {
   }
 
   /** What a server saw of a boot that it knows. */
-  tell(
-    boot: Boot,
-    { stage, detail, bytes, peer, error }: Pick<StageNote, 'stage' | 'detail' | 'bytes' | 'peer' | 'error'>,
-  ): void {
-    const event: BootEvent = {
-      at: this.ports.now(),
-      stage,
-      ...(detail && { detail }),
-      ...(bytes !== undefined && { bytes }),
-      ...(peer && { peer }),
-      ...(error && { error }),
-    };
-    this.add(boot, event);
+  tell(boot: Boot, note: Omit<BootEvent, 'at'>): void {
+    this.add(boot, eventOf(note, this.ports.now()));
   }
 
   /** What is done to a node's power: told on the boot that it ends, and on the one that it begins. */

@@ -1,5 +1,6 @@
 // The journey of a boot, written once: every server reports its stage by it, the command line and the docs print it.
 import type { LoaderName } from '../config-values.ts';
+import type { EventFacts } from './faults.ts';
 
 export interface JourneyStage {
   /** 1 to 10, the order on the wire. */
@@ -88,8 +89,8 @@ export function stageNumber(stage: Stage): number {
   return STAGES.indexOf(stage) + 1;
 }
 
-/** What a server saw of one node's boot, told to the registry of boots (`boot/registry`). */
-export interface StageNote {
+/** What a server saw of one node's boot, for the registry of boots (`boot/boots`). Words are for people; `why` decides by the facts. */
+export interface StageNote extends EventFacts {
   stage: Stage;
   /** The node's hardware address, when the server knows it by that. */
   mac?: string;
