@@ -1,5 +1,6 @@
 // The one logger. Lines are JSON on standard error, or readable text on a terminal's behalf when asked.
 import { pino } from 'pino';
+import { monotonicNow } from './clock.ts';
 
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'child'>;
 
@@ -33,7 +34,8 @@ export class LogLimiter {
   private readonly now: () => number;
   private readonly limit: number;
 
-  constructor(now: () => number = Date.now, limit = 4096) {
+  /** @param now milliseconds of a clock that never goes back: a step would mute a key for as long */
+  constructor(now = monotonicNow, limit = 4096) {
     this.now = now;
     this.limit = limit;
   }

@@ -1,5 +1,6 @@
 // `muster node power on|off|cycle|reset|status`, `reboot`, `shutdown`: one line for all nodes with the same result.
 import type { PowerLine, ShownDriver } from '../admin/contract.ts';
+import { monotonicNow } from '../clock.ts';
 import { ERRORS, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { isForPrograms, printData } from './listing.ts';
@@ -148,7 +149,7 @@ class Progress {
   private readonly context: Context;
   private readonly states = new Map<string, string>();
   private finished = 0;
-  private last = 0;
+  private last = Number.NEGATIVE_INFINITY;
   private told = '';
 
   constructor(context: Context) {
@@ -167,12 +168,12 @@ class Progress {
   }
 
   private tell(): void {
-    if (this.states.size === 0 || Date.now() - this.last < 1000) return;
+    if (this.states.size === 0 || monotonicNow() - this.last < 1000) return;
     const states = Array.from(this.states, ([name, text]) => ({ name, text }));
     const news = `${this.finished} done; ${groupedText(states).trimEnd().replaceAll('\n', '; ')}`;
     if (news !== this.told) this.context.terminal.say(news);
     this.told = news;
-    this.last = Date.now();
+    this.last = monotonicNow();
   }
 }
 

@@ -1,4 +1,5 @@
 // Progress of the image workshop in the specification's words; where there is a terminal, the line moves.
+import { monotonicNow } from '../clock.ts';
 import { elapsedText, type Progress } from '../image/progress.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -31,17 +32,17 @@ export function progressLines(terminal: Terminal, quiet: boolean): Progress {
   return {
     say: text => terminal.say(text),
     async timed(work) {
-      const begun = Date.now();
-      const elapsed = (): string => `elapsed: ${elapsedText(Date.now() - begun)}`;
+      const begun = monotonicNow();
+      const elapsed = (): string => `elapsed: ${elapsedText(monotonicNow() - begun)}`;
       const result = await ticking(elapsed, work);
       line(elapsed(), true);
       return result;
     },
     async measured(work, compression) {
-      const begun = Date.now();
+      const begun = monotonicNow();
       let share = 0;
       const text = (): string => {
-        const elapsed = Date.now() - begun;
+        const elapsed = monotonicNow() - begun;
         const remaining = share > 0 && share < 1 ? ` remaining: ${elapsedText((elapsed / share) * (1 - share))}` : '';
         return `${(share * 100).toFixed(1)}% complete, elapsed: ${elapsedText(elapsed)}${remaining}`;
       };

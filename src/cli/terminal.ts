@@ -1,4 +1,5 @@
 // Writing to the terminal: text, colours only where there is a terminal, a progress bar on standard error.
+import { monotonicNow } from '../clock.ts';
 import { progressLibrary } from './lazy.ts';
 
 export interface Terminal {
@@ -34,7 +35,7 @@ export function createTerminal(options: { quiet: boolean }): Terminal {
 
 function bar(title: string, quiet: boolean): { update(done: number, total: number): void; stop(): void } {
   if (!process.stderr.isTTY || quiet) return { update: () => {}, stop: () => {} };
-  const begun = Date.now();
+  const begun = monotonicNow();
   const { Presets, SingleBar } = progressLibrary();
   const single = new SingleBar(
     {
@@ -48,7 +49,7 @@ function bar(title: string, quiet: boolean): { update(done: number, total: numbe
   let started = false;
   return {
     update: (done, total) => {
-      const rate = humanBytes(done / Math.max((Date.now() - begun) / 1000, 0.001));
+      const rate = humanBytes(done / Math.max((monotonicNow() - begun) / 1000, 0.001));
       const words = { done: humanBytes(done), all: humanBytes(total), rate };
       if (started) single.update(done, words);
       else single.start(total, done, words);

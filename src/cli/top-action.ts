@@ -1,6 +1,7 @@
 // `muster top`: the cluster on the whole terminal, drawn anew every few seconds until `q`.
 import { setTimeout as delay } from 'node:timers/promises';
 import { BOARD_SORTS, type Board, type BoardSort, type NodeState } from '../admin/contract.ts';
+import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { isForPrograms, printData } from './listing.ts';
 import type { Action, Context } from './table.ts';
@@ -128,9 +129,9 @@ async function newer(
   ended: Promise<undefined>,
   draw: () => void,
 ): Promise<Board | undefined> {
-  const begun = Date.now();
+  const begun = monotonicNow();
   const late = setInterval(() => {
-    view.problem = `musterd has not answered for ${Math.round((Date.now() - begun) / 1000)} s; this is the board of before`;
+    view.problem = `musterd has not answered for ${Math.round((monotonicNow() - begun) / 1000)} s; this is the board of before`;
     draw();
   }, 5000);
   try {

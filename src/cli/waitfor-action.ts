@@ -1,6 +1,7 @@
 // `muster node -i n[0-3] waitfor up --timeout 300`: waits until all selected nodes are in a state, or fit an expression.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ShownStatus } from '../admin/contract.ts';
+import { monotonicNow } from '../clock.ts';
 import { type ErrorCode, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { isForPrograms, printData } from './listing.ts';
@@ -30,7 +31,7 @@ export const waitFor: Action = {
       throw new MusterError('no-such-object', 'No node fits the selection; there is nothing to wait for.');
     // As a node set, so that thousands of nodes fit into a URL.
     const everyone = { id: foldNodeSet(nodes.map(node => node.name)) };
-    const end = Date.now() + seconds * 1000;
+    const end = monotonicNow() + seconds * 1000;
     let told = '';
     const tell = (news: string): void => {
       if (news !== told) terminal.say(news);
@@ -52,10 +53,10 @@ export const waitFor: Action = {
         else if (!given.quiet) terminal.write(`${foldNodeSet(now.map(node => node.name))}: ${wanted}\n`);
         return 0;
       }
-      if (Date.now() >= end) throw timedOut(missing, wanted, seconds);
+      if (monotonicNow() >= end) throw timedOut(missing, wanted, seconds);
       if (look !== stale)
         tell(`${done.size} of ${now.length}; waiting for ${foldNodeSet(missing.map(node => node.name))}`);
-      await pause(Math.min(EVERY_MS, Math.max(1, end - Date.now())));
+      await pause(Math.min(EVERY_MS, Math.max(1, end - monotonicNow())));
     }
   },
 };

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PowerAccess } from '../admin/routes-power.ts';
+import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
@@ -53,13 +54,13 @@ export function powerControl(state: State, key: SshKey | undefined): PowerContro
     driversFolder: config['power.drivers'],
     softTimeoutMs: config['power.soft_timeout_seconds'] * 1000,
     staggerSeconds: config['power.stagger_seconds'],
-    now,
+    now: monotonicNow,
     sleep,
     random: Math.random,
     soft: node => ({
       run: async command => runOnNode(await addressOf(state, node), mustHave(key), command),
       isSilent: async () => isSilent(node.ip),
-      hasBootedSince: since => (boots.current(node.uid)?.started ?? 0) > since,
+      hasBootedSince: since => (boots.current(node.uid)?.started ?? 0) > now() - (monotonicNow() - since),
     }),
     note: (node, text, kind) => {
       boots.action(node.uid, text, kind);

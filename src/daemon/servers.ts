@@ -9,9 +9,11 @@ import { iscsiNames, readsOverIscsi } from '../boot/iscsi-access.ts';
 import { loaderAfter } from '../boot/loader-history.ts';
 import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
-import type { Grant } from '../dhcp/exchange.ts';
+import { monotonicNow } from '../clock.ts';
+import type { Grant } from '../dhcp/answer.ts';
 import type { LeaseCount } from '../dhcp/lease-count.ts';
-import { type DhcpServer, startDhcpServer, type UnknownClient } from '../dhcp/server.ts';
+import type { UnknownClient } from '../dhcp/ports.ts';
+import { type DhcpServer, startDhcpServer } from '../dhcp/server.ts';
 import { reasonOf } from '../errors.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { startBootPlane } from '../http/boot-plane.ts';
@@ -236,10 +238,10 @@ export async function startDhcp(
   { unknown, lent, leases }: { unknown: UnknownMachines; lent: Lent; leases: LeaseCount },
   stops: Stops,
 ): Promise<DhcpServer | undefined> {
-  const { config, networks, directory, boots, log, context, commander, now } = state;
+  const { config, networks, directory, boots, log, context, commander } = state;
   const { lending, quarantine } = lent;
   if (config['dhcp.mode'] === 'off') return undefined;
-  const newNodes = new NewNodes({ context, commander, log, now });
+  const newNodes = new NewNodes({ context, commander, log, now: monotonicNow });
   const options = {
     networks,
     config,

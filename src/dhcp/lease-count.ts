@@ -1,11 +1,12 @@
 // How many addresses are leased now: a figure only. A node's address is its own, whether it is leased or not.
+import { monotonicNow } from '../clock.ts';
 
 export class LeaseCount {
   private readonly now: () => number;
   /** When each runs out. Bounded by the number of nodes and controllers: only addresses that are theirs are ever given. */
   private readonly until = new Map<string, number>();
 
-  constructor(now: () => number = Date.now) {
+  constructor(now = monotonicNow) {
     this.now = now;
   }
 

@@ -1,4 +1,5 @@
 // Addresses that a client found in use by another machine (RFC 2131 §4.3.3): not offered for a while, each time for longer.
+import { monotonicNow } from '../clock.ts';
 
 /** The first time out, in milliseconds; it doubles with each DECLINE that follows. */
 const FIRST_MS = 10_000;
@@ -11,7 +12,7 @@ export class Quarantine {
   /** Bounded by the number of nodes and of addresses that are lent: no other is ever entered. */
   private readonly addresses = new Map<string, { until: number; last: number; times: number }>();
 
-  constructor(now: () => number) {
+  constructor(now = monotonicNow) {
     this.now = now;
   }
 

@@ -3,6 +3,7 @@ import { realpathSync } from 'node:fs';
 import { basename, relative, resolve } from 'node:path';
 import type { BootEvent } from '../admin/contract.ts';
 import { JOURNEY, stageNumber } from '../boot/journey.ts';
+import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { COMMAND } from './cluster.ts';
 import { FIRMWARES, type Firmware } from './firmware.ts';
@@ -93,7 +94,7 @@ async function bootAll(lab: Lab, options: Options, print: Print, signal: AbortSi
 }
 
 async function bootOne(lab: Lab, index: number, print: Print, signal: AbortSignal): Promise<boolean> {
-  const began = Date.now();
+  const began = monotonicNow();
   const { name, serial } = lab.node(index);
   const seen = new Set<string>();
   for await (const step of lab.boot(index, { signal })) {
@@ -103,7 +104,7 @@ async function bootOne(lab: Lab, index: number, print: Print, signal: AbortSigna
       if (!seen.has(line.slice(line.indexOf('s') + 1))) print(line);
       seen.add(line.slice(line.indexOf('s') + 1));
     } else if (step.end === 'up') {
-      print(`${name} is up, ${seconds(Date.now() - began)} after power-on.`);
+      print(`${name} is up, ${seconds(monotonicNow() - began)} after power-on.`);
       return true;
     } else {
       print(reasonOf(await lab.failure(index, step.reason)));

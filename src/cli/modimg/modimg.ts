@@ -1,5 +1,6 @@
 // `muster modimg`: images made and changed in a local copy. The steps in their order; each is announced, and nothing half is kept.
 import type { Health } from '../../admin/contract.ts';
+import { monotonicNow } from '../../clock.ts';
 import { elapsedText } from '../../image/progress.ts';
 import { relabel, selinuxContexts } from '../../image/selinux.ts';
 import { isOvertaken, type Local } from '../../image/workspace/manifest.ts';
@@ -204,7 +205,7 @@ async function takeStep(
   isLast: boolean,
   work: () => Promise<Tree>,
 ): Promise<Tree> {
-  const begun = Date.now();
+  const begun = monotonicNow();
   progress.say(`Executing step: ${title}`);
   const tree = await work();
   const contexts = isLast ? await selinuxContexts(tree.root) : undefined;
@@ -214,6 +215,6 @@ async function takeStep(
     progress.say('...done.');
   }
   // After a shell the question follows at once.
-  if (title !== 'Chroot') progress.say(`step completed in ${elapsedText(Date.now() - begun)}`);
+  if (title !== 'Chroot') progress.say(`step completed in ${elapsedText(monotonicNow() - begun)}`);
   return tree;
 }

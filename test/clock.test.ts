@@ -1,0 +1,85 @@
+// The two clocks: what goes by which, and what a step of the wall clock does to what counts durations.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import test from 'ava';
+import { ClockSteps } from '../src/clock.ts';
+import { LeaseCount } from '../src/dhcp/lease-count.ts';
+import { Quarantine } from '../src/dhcp/quarantine.ts';
+import { LogLimiter } from '../src/log.ts';
+import { packageRoot } from '../src/package-root.ts';
+
+test('a step of the wall clock is noticed once, and slewing is none', t => {
+  const clock = { wall: 1e12, monotonic: 0 };
+  const steps = new ClockSteps(
+    () => clock.wall,
+    () => clock.monotonic,
+  );
+  const pass = (wall: number, monotonic: number): number => {
+    clock.wall += wall;
+    clock.monotonic += monotonic;
+    return steps.look();
+  };
+  t.is(pass(10_000, 10_000), 0);
+  t.is(pass(10_005, 10_000), 0, 'NTP slews');
+  t.is(pass(-3_590_000, 10_000), -3_600_000);
+  t.is(pass(10_000, 10_000), 0);
+  t.is(pass(86_410_000, 10_000), 86_400_000);
+});
+
+test.serial('a step of the wall clock mutes no line, and keeps no address out', t => {
+  const wall = Date.now;
+  const clock = { wall: 1e12 };
+  Date.now = () => clock.wall;
+  t.teardown(() => {
+    Date.now = wall;
+  });
+  const begun = performance.now();
+  const limiter = new LogLimiter();
+  const quarantine = new Quarantine();
+  const count = new LeaseCount();
+  limiter.allow('key');
+  quarantine.enter('10.54.0.7');
+  count.given('10.54.0.7', 3600);
+  clock.wall -= 3_600_000;
+  t.true(quarantine.secondsLeft('10.54.0.7') <= 10);
+  clock.wall += 7_200_000;
+  t.is(count.count(), 1);
+  // No more time passed than this test took
+  t.true(limiter.allow('key') === undefined || performance.now() - begun >= 1000);
+});
+
+/** Files that may read the wall clock, and for what. Everything else counts durations, or is given the time. */
+const WALL: Readonly<Record<string, string>> = {
+  'clock.ts': 'compares the two clocks',
+  'doctor/host-checks.ts': 'checks the clock',
+  'admin/routes-boot.ts': 'ages of boots, which are stored with wall time',
+  'admin/why-facts.ts': 'ages of boots, which are stored with wall time',
+  'dhcp/loop.ts': 'leases and unknown machines are shown with wall time',
+  'daemon/happenings.ts': 'events are shown with wall time',
+  'daemon/state.ts': 'the wall time of stored things',
+  'store/sqlite-store.ts': 'the audit trail',
+  'lab/lab.ts': "compares with the head's events",
+  'lab/run-folder.ts': 'ages of files',
+  'lab/image-cache.ts': 'times of files',
+  'image/workspace/workspace.ts': 'the manifest',
+  'power/consoles.ts': 'the log of a console',
+  'backup/restore.ts': 'a name for what was there before',
+  'cli/node-actions.ts': 'ages of what the head tells',
+  'cli/cluster-actions.ts': 'ages of what the head tells',
+  'cli/object-actions.ts': 'ages of what the head tells',
+  'cli/node-list.ts': 'ages of what the head tells',
+  'cli/lease-actions.ts': 'ages of what the head tells',
+  'cli/backup-actions.ts': 'the time of a backup',
+  'cli/modimg/modimg.ts': 'the description of a step',
+};
+
+test('the wall clock is read only for what people see or what is stored', t => {
+  const src = join(packageRoot, 'src');
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'));
+  const readers = files.filter(name => /\bDate\.now\b|new Date\(\)/.test(readFileSync(join(src, name), 'utf8')));
+  t.deepEqual(
+    readers.filter(name => !(name in WALL)).map(name => relative('.', name)),
+    [],
+    'use monotonicNow of src/clock.ts for durations; a file that needs wall time gets a row here',
+  );
+});
