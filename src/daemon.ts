@@ -81,7 +81,7 @@ async function start(
   const planeFiles = await startHttp(state, plane, stops);
   const tftp = await startTftp(state, files.served, planeFiles, stops);
   const takesLogs = syslogPort === SYSLOG_PORT;
-  const lent = await openLeases(state);
+  const lent = await openLeases(state, stops);
   const leases = new LeaseCount();
   const dhcp = await startDhcp(state, { ...files, takesLogs }, { unknown, lent, leases }, stops);
   const rehearsal = rehearsalAccess(state, { ...plane, dhcp: dhcp?.context });

@@ -1,14 +1,16 @@
 // Addresses that are lent to machines that are no nodes: loaded, and made durable before the machine hears of them.
 import type { ShownLease, UnknownMachine } from '../admin/contract.ts';
 import type { Directory } from '../boot/directory.ts';
+import { ClockSteps } from '../clock.ts';
 import { type Lease, Leases } from '../dhcp/leases.ts';
 import type { LendingPorts } from '../dhcp/lending.ts';
 import { AddressProbe } from '../dhcp/probe.ts';
 import { Quarantine } from '../dhcp/quarantine.ts';
+import { reasonOf } from '../errors.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Networks } from '../networks.ts';
 import { ipToNumber } from '../wire/ip.ts';
-import type { State } from './state.ts';
+import type { State, Stops } from './state.ts';
 import type { UnknownMachines } from './unknown-machines.ts';
 
 export interface Lent {
@@ -17,9 +19,9 @@ export interface Lent {
   lending: LendingPorts & { isOn: () => boolean };
 }
 
-export async function openLeases({ config, store, cluster, networks, log, now }: State): Promise<Lent> {
+export async function openLeases({ config, store, cluster, networks, log, now }: State, stops: Stops): Promise<Lent> {
   for (const text of nodesInRanges(cluster, networks)) log.warn(text);
-  const quarantine = new Quarantine(now);
+  const quarantine = new Quarantine();
   const rules = {
     now,
     isTaken: (ip: string) => cluster.hasIp(ip) || networks.isHead(ip),
@@ -31,12 +33,22 @@ export async function openLeases({ config, store, cluster, networks, log, now }:
     stored.map(({ body }) => JSON.parse(body) as Lease),
   );
   const probe = new AddressProbe();
+  const save = async (changed: readonly Lease[]): Promise<void> =>
+    store.saveLeases(changed.map(lease => ({ ip: lease.ip, body: JSON.stringify(lease) })));
+  const steps = new ClockSteps(now);
+  const timer = setInterval(() => {
+    if (steps.look() === 0) return;
+    save(leases.clockWasSet()).catch(error =>
+      log.error({ error: reasonOf(error) }, 'leases could not be saved after the clock was set'),
+    );
+  }, CLOCK_LOOK_MS);
+  stops.push(async () => clearInterval(timer));
   return {
     leases,
     quarantine,
     lending: {
       leases,
-      save: async changed => store.saveLeases(changed.map(lease => ({ ip: lease.ip, body: JSON.stringify(lease) }))),
+      save,
       ...(config['dhcp.probe'] && { probe: async (ip: string, from: string) => probe.user(ip, from) }),
       // Where unknown machines become nodes, they wait for the address that is to be their own
       isOn: () => networks.hasRange && cluster.settings?.accept_new_nodes !== true,
@@ -44,7 +56,10 @@ export async function openLeases({ config, store, cluster, networks, log, now }:
   };
 }
 
-/** So many nodes are named in one warning. */
+/** How often the wall clock is compared with the monotonic one, in milliseconds. */
+const CLOCK_LOOK_MS = 5000;
+
+/** Nodes named in one warning. */
 const NAMED = 5;
 
 /** A warning for each range that was laid over the addresses of nodes: those are not lent, and count as no room. */

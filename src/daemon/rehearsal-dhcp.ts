@@ -1,13 +1,12 @@
 // The DHCP stages of a rehearsal: what is asked in a node's name, and the answer with its fields and options in words.
 import type { RehearsedPacket } from '../admin/contract.ts';
-import type { Context } from '../dhcp/exchange.ts';
+import type { Context, Loan } from '../dhcp/answer.ts';
 import { answer } from '../dhcp/exchange.ts';
 import type { Leases } from '../dhcp/leases.ts';
 import { getOption, MESSAGE, OPTIONS, type Option } from '../dhcp/options.ts';
 import { NO_ADDRESS, type Packet } from '../dhcp/packet.ts';
 import { proxyAnswer } from '../dhcp/proxy.ts';
 import { type Asker, converse, type Said } from '../dhcp/rehearse.ts';
-import type { Loan } from '../dhcp/unknown.ts';
 import { describeDhcpOption } from '../model/dhcp-options.ts';
 import type { BootNetwork } from '../networks.ts';
 import { ipFromNumber, ipToNumber } from '../wire/ip.ts';

@@ -9,7 +9,7 @@ import { clusterDirectory } from '../boot/cluster-directory.ts';
 import { identify } from '../boot/identify.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
 import { otherLoaderOf } from '../boot/loaders.ts';
-import type { Context } from '../dhcp/exchange.ts';
+import type { Context } from '../dhcp/answer.ts';
 import type { Said } from '../dhcp/rehearse.ts';
 import { reasonOf } from '../errors.ts';
 import { planCreate } from '../model/changes.ts';

@@ -2,7 +2,7 @@
 import { OPTIONS } from './options.ts';
 import type { Packet } from './packet.ts';
 
-/** An address that a client has. Times are milliseconds since 1970. */
+/** An address that a client has. Times are milliseconds of a clock that never goes back. */
 export interface Binding {
   ip: string;
   htype: number;
@@ -49,9 +49,9 @@ export class Bindings {
       if (until > now) break;
       this.ended(oldest);
     }
-    // The bytes of a message are the socket's: they are used again.
     const kept = (code: number): Buffer | undefined => {
       const value = options.get(code);
+      // A copy of its own, or the whole message would be kept with it
       return value && value.length <= 255 ? Buffer.from(value) : undefined;
     };
     const binding = {

@@ -1,81 +1,20 @@
 // What a DHCP server answers to one message: a reply and where it goes, or nothing, with the reason.
 // Asked by the server's loop for every message that could be read. A node's address is the directory's; others may be lent one.
 import { addressFor } from '../boot/address.ts';
-import type { BootNode, Directory } from '../boot/directory.ts';
-import type { Stage, StageNote } from '../boot/journey.ts';
+import type { BootNode } from '../boot/directory.ts';
 import { type BootTarget, type OtherLoaders, targetFor } from '../boot/loader.ts';
-import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
-import type { Config } from '../config.ts';
-import type { BootNetwork, Networks } from '../networks.ts';
+import type { BootNetwork } from '../networks.ts';
 import { subnetContains, subnetHost } from '../wire/ip.ts';
-import type { Leases } from './leases.ts';
+import type { Answer, Arrival, Context } from './answer.ts';
+import { note, noteOf, STAGE_OF_ACK, then } from './notes.ts';
 import { MESSAGE } from './options.ts';
-import { BOOTREQUEST, NO_ADDRESS, type Packet } from './packet.ts';
-import { ack, type Destination, destinationOf, informed, nak, nakDestination, offer, type Scene } from './reply.ts';
+import { BOOTREQUEST, NO_ADDRESS } from './packet.ts';
+import { ack, destinationOf, informed, nak, nakDestination, offer, type Scene } from './reply.ts';
 import type { Request } from './request.ts';
-import { answerUnknown, type Loan } from './unknown.ts';
+import { answerUnknown } from './unknown.ts';
 import { addressOf, isOurs, linkOf } from './where.ts';
 
-/** What the decision knows beside the message; read anew for each, so that a change is in force at once. */
-export interface Context {
-  networks: Networks;
-  config: Pick<Config, 'http.port'>;
-  directory: Directory;
-  loaders: Loaders;
-  /** Every file that firmware may fetch, by its name. */
-  served?: Pick<ReadonlyMap<string, unknown>, 'has'> | undefined;
-  /** Whether the head takes syslog messages on port 514. */
-  takesLogs?: boolean | undefined;
-  /** Loaders for nodes that failed with theirs, and which of several a node gets. */
-  spares?: SpareLoaders | undefined;
-  chooseLoader?: ((node: string, files: readonly string[]) => string | undefined) | undefined;
-  /** Seconds for which an address is not offered, because a client found it in use; 0 when it may be. */
-  quarantined: (ip: string) => number;
-  /** Addresses for machines that are no nodes; none when there are no ranges. */
-  leases?: Leases | undefined;
-  /** Seconds for which they are lent. */
-  unknownLeaseSeconds?: number | undefined;
-  /** Milliseconds since 1970; only leases need it. */
-  now?: () => number;
-}
-
-/** Where a message came in. */
-export interface Arrival {
-  /** The network of the interface, or of the head's address that it was sent to. */
-  network: BootNetwork;
-  /** Whether it was sent to everyone on the wire. */
-  broadcast: boolean;
-}
-
-/** An address given to a boot that is under way. */
-export interface Grant {
-  /** The node's UID. */
-  node: string;
-  mac: string;
-  kind: 'firmware' | 'ipxe';
-}
-
-export type Level = 'debug' | 'info' | 'warn';
-
-/** A message is answered, or accepted without answer (`accepted`), or refused with its reason. */
-export type Answer =
-  | {
-      reply: Packet;
-      destination: Destination;
-      /** The head's address that it is sent from. */
-      from: string;
-      text: string;
-      level: Level;
-      note?: StageNote;
-      grant?: Grant;
-      /** Of a machine that is no node: what must be done before the reply is sent. */
-      loan?: Loan;
-      unknown?: boolean;
-    }
-  /** `inUse` is an address that another machine was found to use. */
-  | { accepted: string; level: Level; note?: StageNote; inUse?: string; loan?: Loan; unknown?: boolean }
-  | { refusal: string; level: Level; note?: StageNote; unknown?: boolean };
-
+/** Decides on a message of any client. */
 export function answer(request: Request, context: Context, arrival: Arrival): Answer {
   const handler = request.type === undefined ? undefined : HANDLERS[request.type];
   const strange = strangeness(request) ?? (handler ? undefined : `a server gets no message of type ${request.type}`);
@@ -93,22 +32,7 @@ export function answer(request: Request, context: Context, arrival: Arrival): An
   if (typeof link === 'string') return { refusal: `${node.name}: ${link}`, level: 'warn' };
   const from = addressOf(network, context, arrival);
   const server = request.relay.server ?? from;
-  const { networks, config, directory, loaders, served, spares, chooseLoader, quarantined, takesLogs } = context;
-  return handler(request, node, {
-    networks,
-    config,
-    directory,
-    loaders,
-    served,
-    spares,
-    chooseLoader,
-    quarantined,
-    takesLogs,
-    network,
-    link,
-    server,
-    from,
-  });
+  return handler(request, node, { ...context, network, link, server, from });
 }
 
 function homeless(node: BootNode, { networks }: Context): string {
@@ -277,13 +201,6 @@ function onInform(request: Request, node: BootNode, context: Scenery): Answer {
   };
 }
 
-/** The stage of the journey that an ACK is, by what asked. */
-const STAGE_OF_ACK: Readonly<Record<Request['identity']['kind'], Stage | undefined>> = {
-  firmware: 'addressed',
-  ipxe: 'ipxe',
-  system: undefined,
-};
-
 function bootTarget(request: Request, node: BootNode, context: Scenery): BootTarget {
   if (node.controller) return { kind: 'none' };
   const plane = { address: context.network.head, httpPort: context.config['http.port'] };
@@ -314,30 +231,4 @@ function contradiction(node: BootNode, what: string): Answer {
 
 function elsewhere(request: Request, node: BootNode): Answer {
   return { refusal: `${node.name} means the server ${request.serverIdentifier ?? '(none given)'}`, level: 'info' };
-}
-
-function note(stage: Stage, request: Request, node: BootNode, loading = ''): StageNote {
-  const detail = loading ? `${request.identity.label}: ${loading}` : request.identity.label;
-  const { identity, card } = request;
-  const arch = identity.kind === 'system' ? undefined : identity.arch;
-  return { stage, mac: request.mac, node: node.uid, detail, ...(arch && { arch }), ...(card && { card }) };
-}
-
-function noteOf(stage: Stage, request: Request, node: BootNode, target: BootTarget): StageNote {
-  const noted = note(stage, request, node, fileOf(target));
-  if (target.kind !== 'tftp' && target.kind !== 'http') return noted;
-  const loader = decodeURIComponent(fileOf(target).split('/').at(-1) ?? '');
-  const why = target.instead === undefined ? '' : `, because ${target.instead} was fetched and never spoke`;
-  const wanted = node.loader !== undefined;
-  return { ...noted, detail: `${noted.detail}${why}`, loader, ...(wanted && { loaderWanted: true }) };
-}
-
-function fileOf(target: BootTarget): string {
-  if (target.kind === 'tftp') return target.file;
-  return target.kind === 'http' || target.kind === 'script' ? target.url : '';
-}
-
-function then(target: BootTarget): string {
-  const file = fileOf(target);
-  return file && `, to load ${file}`;
 }

@@ -2,8 +2,8 @@
 import type { Networks } from '../networks.ts';
 import { inRange } from '../networks.ts';
 import { macFromBytes, macToBytes } from '../wire/mac.ts';
+import type { Answer } from './answer.ts';
 import { type Binding, type Bindings, hardwareKey, identifierKey } from './bindings.ts';
-import type { Answer } from './exchange.ts';
 import type { Lease, Leases } from './leases.ts';
 import { MESSAGE, OPTIONS, type Option, setOption } from './options.ts';
 import { BOOTREPLY, BOOTREQUEST, ETHERNET, NO_ADDRESS, type Packet } from './packet.ts';
@@ -19,7 +19,7 @@ export interface QueryContext {
   leases: Leases | undefined;
   /** Whether an address is a node's. */
   isNodes(ip: string): boolean;
-  /** Milliseconds since 1970. */
+  /** Milliseconds of the clock that bindings go by. */
   now(): number;
 }
 
@@ -107,7 +107,7 @@ function isSurelyFree(ip: string, { networks, bindings, isNodes, now }: QueryCon
 function lent(lease: Lease | undefined, leases: Leases | undefined): Binding[] {
   if (!lease || !leases?.isLiving(lease)) return [];
   const chaddr = Buffer.concat([macToBytes(lease.mac), Buffer.alloc(10)]);
-  return [{ ip: lease.ip, htype: ETHERNET, hlen: 6, chaddr, at: lease.renewed, until: lease.until }];
+  return [{ ip: lease.ip, htype: ETHERNET, hlen: 6, chaddr, ...leases.termOf(lease) }];
 }
 
 /** What was asked for goes back with the answer, and nothing else (RFC 4388 §6.4.2). */

@@ -1,4 +1,5 @@
 // Addresses lent to machines that are no nodes: who has which, until when, and which one comes next. In memory; durable by its owner.
+import { monotonicNow } from '../clock.ts';
 import { type BootNetwork, inRange } from '../networks.ts';
 import { ipFromNumber } from '../wire/ip.ts';
 
@@ -25,7 +26,10 @@ const BURST = 64;
 const PER_SECOND = 16;
 
 export interface LeaseRules {
+  /** Wall time in milliseconds since 1970: leases are stored and shown with it. */
   now: () => number;
+  /** Leases end by this clock, so that nobody who sets the wall clock ends or prolongs one. */
+  monotonic?: () => number;
   /** Whether an address is a node's, a controller's or the head's. */
   isTaken: (ip: string) => boolean;
   /** Whether an address is to be left alone for now, because another machine uses it. */
@@ -36,6 +40,9 @@ export class Leases {
   private readonly rules: LeaseRules;
   private readonly byIp = new Map<string, Lease>();
   private readonly byMac = new Map<string, Lease>();
+  /** When each ends, by the monotonic clock. */
+  private readonly ends = new WeakMap<Lease, number>();
+  private readonly monotonic: () => number;
   /** Offered and not taken yet. */
   private readonly holds = new Map<string, { mac: string; until: number }>();
   private readonly holdOf = new Map<string, string>();
@@ -46,7 +53,8 @@ export class Leases {
 
   constructor(rules: LeaseRules, leases: readonly Lease[] = []) {
     this.rules = rules;
-    this.refilled = rules.now();
+    this.monotonic = rules.monotonic ?? monotonicNow;
+    this.refilled = this.monotonic();
     for (const lease of [...leases].sort((left, right) => left.renewed - right.renewed)) this.put(lease);
   }
 
@@ -55,7 +63,30 @@ export class Leases {
   }
 
   isLiving(lease: Lease): boolean {
-    return lease.until > this.rules.now();
+    return this.termOf(lease).until > this.monotonic();
+  }
+
+  /** When a lease was last given and when it ends, in milliseconds of the monotonic clock. */
+  termOf(lease: Lease): { at: number; until: number } {
+    const length = Math.max(0, lease.until - lease.renewed);
+    // A lease is never longer than it was given for: a head that starts without a clock finds stored ones that end in decades
+    const left = Math.min(length, Math.max(0, lease.until - this.rules.now()));
+    const until = this.ends.get(lease) ?? this.monotonic() + left;
+    return { at: until - length, until };
+  }
+
+  /** Moves the wall times of living leases to where they are now that somebody set the clock; returns the leases, to be saved. */
+  clockWasSet(): Lease[] {
+    const moved = this.all().filter(lease => this.isLiving(lease));
+    return moved.map(lease => {
+      const { until } = this.termOf(lease);
+      const step = Math.round(this.rules.now() + until - this.monotonic() - lease.until);
+      const { since, renewed } = lease;
+      const now = { ...lease, since: since + step, renewed: renewed + step, until: lease.until + step };
+      this.ends.set(now, until);
+      this.put(now);
+      return now;
+    });
   }
 
   /** What a machine has or had. */
@@ -71,7 +102,7 @@ export class Leases {
   offeredTo(mac: string): string | undefined {
     const ip = this.holdOf.get(mac);
     const hold = ip === undefined ? undefined : this.holds.get(ip);
-    return hold?.mac === mac && hold.until > this.rules.now() ? ip : undefined;
+    return hold?.mac === mac && hold.until > this.monotonic() ? ip : undefined;
   }
 
   /**
@@ -95,7 +126,7 @@ export class Leases {
     this.release(mac);
     const former = this.holds.get(ip);
     if (former) this.release(former.mac);
-    const now = this.rules.now();
+    const now = this.monotonic();
     this.holds.set(ip, { mac, until: now + HELD_MS });
     this.holdOf.set(mac, ip);
     for (const [oldest, { mac: who, until }] of this.holds) {
@@ -120,21 +151,26 @@ export class Leases {
     // Renewed ones go to the end: the first is the one that is longest without use
     this.byIp.delete(lease.ip);
     this.byIp.set(lease.ip, lease);
+    this.ends.set(lease, this.termOf(lease).until);
     this.byMac.set(lease.mac, lease);
   }
 
   isFreeFor(mac: string, ip: string): boolean {
-    const { now, isTaken, isQuarantined } = this.rules;
+    const { isTaken, isQuarantined } = this.rules;
     const lease = this.byIp.get(ip);
-    if (lease && lease.mac !== mac && lease.until > now()) return false;
+    if (lease && lease.mac !== mac && this.isLiving(lease)) return false;
     const hold = this.holds.get(ip);
-    if (hold && hold.mac !== mac && hold.until > now()) return false;
+    if (hold && hold.mac !== mac && hold.until > this.monotonic()) return false;
     return !isTaken(ip) && !isQuarantined(ip);
   }
 
   /** The same apart: what is chosen, held and put there changes nothing here. */
   copy(): Leases {
-    const copy = new Leases(this.rules, this.all());
+    const copy = new Leases(this.rules);
+    for (const lease of this.all()) {
+      copy.ends.set(lease, this.termOf(lease).until);
+      copy.put(lease);
+    }
     for (const [ip, hold] of this.holds) copy.holds.set(ip, { ...hold });
     for (const [mac, ip] of this.holdOf) copy.holdOf.set(mac, ip);
     for (const [network, index] of this.next) copy.next.set(network, index);
@@ -160,15 +196,16 @@ export class Leases {
   }
 
   private oldest(networks: readonly BootNetwork[], isFree: (ip: string) => boolean): string | undefined {
-    for (const { ip, until } of this.byIp.values()) {
+    for (const lease of this.byIp.values()) {
+      const { ip } = lease;
       const isHere = networks.some(({ range }) => inRange(range, ip));
-      if (isHere && until <= this.rules.now() && isFree(ip)) return ip;
+      if (isHere && !this.isLiving(lease) && isFree(ip)) return ip;
     }
     return undefined;
   }
 
   private isAllowed(): boolean {
-    const now = this.rules.now();
+    const now = this.monotonic();
     this.allowance = Math.min(BURST, this.allowance + Math.max(0, (now - this.refilled) / 1000) * PER_SECOND);
     this.refilled = now;
     if (this.allowance < 1) return false;

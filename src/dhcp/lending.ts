@@ -1,7 +1,7 @@
 // What is done about a loan before its reply goes out: the address is tried and kept, or the lease is made durable.
 import { reasonOf } from '../errors.ts';
+import type { Loan } from './answer.ts';
 import type { Lease, Leases } from './leases.ts';
-import type { Loan } from './unknown.ts';
 
 export interface LendingPorts {
   leases: Leases;
@@ -34,6 +34,7 @@ export class Lending {
   async settle(loan: Loan | undefined, from: string): Promise<Outcome> {
     if (!loan) return { do: 'send' };
     const { leases, save } = this.ports;
+    const before = 'lease' in loan ? leases.of(loan.lease.mac) : undefined;
     if (loan.do === 'offer') return this.offer(loan, from);
     if (loan.do === 'forget') {
       leases.release(loan.mac);
@@ -56,7 +57,14 @@ export class Lending {
         error: true,
       };
     }
-    if (loan.do === 'lend') leases.put(loan.lease);
+    if (loan.do === 'lend') {
+      const { ip, mac } = loan.lease;
+      // A RELEASE or DECLINE that came while the lease was being saved counts, and was saved after it
+      if (leases.of(mac) !== before)
+        return { do: 'drop', reason: `${ip} was given back while its lease was being saved` };
+      if (!leases.isFreeFor(mac, ip)) return { do: 'drop', reason: `${ip} is another machine's by now` };
+      leases.put(loan.lease);
+    }
     leases.release(loan.lease.mac);
     return { do: 'send' };
   }

@@ -3,8 +3,10 @@
 import { addressFor } from '../boot/address.ts';
 import type { BootNode } from '../boot/directory.ts';
 import type { StageNote } from '../boot/journey.ts';
-import { type BootTarget, targetFor } from '../boot/loader.ts';
-import { type Answer, type Arrival, type Context, otherLoaders } from './exchange.ts';
+import { targetFor } from '../boot/loader.ts';
+import type { Answer, Arrival, Context } from './answer.ts';
+import { otherLoaders } from './exchange.ts';
+import { fileOf } from './notes.ts';
 import { encapsulate, MESSAGE, OPTIONS, setOption } from './options.ts';
 import { BOOTREQUEST, NO_ADDRESS } from './packet.ts';
 import { destinationOf, proxied } from './reply.ts';
@@ -85,9 +87,4 @@ function note(
 ): StageNote {
   const stage = request.identity.kind === 'ipxe' ? 'ipxe' : step === 1 ? 'addressed' : 'offered';
   return { stage, mac: request.mac, node: node.uid, ...words };
-}
-
-function fileOf(target: BootTarget): string {
-  if (target.kind === 'tftp') return target.file;
-  return target.kind === 'http' || target.kind === 'script' ? target.url : '';
 }

@@ -1,6 +1,6 @@
 // An exchange without a wire: what firmware and iPXE would ask, put to the server's own decision, and what would come back. Pure.
 import { macToBytes } from '../wire/mac.ts';
-import type { Answer, Arrival } from './exchange.ts';
+import type { Answer, Arrival } from './answer.ts';
 import { encapsulate, getOption, MESSAGE, OPTIONS, type Options, setOption } from './options.ts';
 import { BOOTREQUEST, BROADCAST_FLAG, decode, ETHERNET, encode, NO_ADDRESS, type Packet } from './packet.ts';
 import { type Request, readRequest } from './request.ts';

@@ -3,23 +3,13 @@
 import type { BootNode } from '../boot/directory.ts';
 import type { BootNetwork } from '../networks.ts';
 import { subnetContains } from '../wire/ip.ts';
-import type { Answer, Arrival, Context } from './exchange.ts';
+import type { Answer, Arrival, Context } from './answer.ts';
 import type { Lease, Leases } from './leases.ts';
 import { getOption, MESSAGE, OPTIONS } from './options.ts';
 import { NO_ADDRESS } from './packet.ts';
 import { ack, destinationOf, informed, nak, nakDestination, offer } from './reply.ts';
 import type { Request } from './request.ts';
 import { addressOf, isOurs, linkOf } from './where.ts';
-
-export type Loan =
-  /** To be kept for the machine; `probe`: to be tried first, since it may be in use. */
-  | { do: 'offer'; mac: string; ip: string; network: BootNetwork; probe: boolean }
-  /** To be durable before the reply is sent. */
-  | { do: 'lend'; lease: Lease }
-  /** To be given back: durable soon. */
-  | { do: 'return'; lease: Lease }
-  /** What was offered was not taken. */
-  | { do: 'forget'; mac: string };
 
 /** Where the machine asks, and who answers it. */
 interface Scenery {

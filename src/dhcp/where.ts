@@ -1,6 +1,6 @@
 // Where a client is: the network it asks from, and the head's address that it is answered from.
 import type { BootNetwork, Networks } from '../networks.ts';
-import type { Arrival, Context } from './exchange.ts';
+import type { Arrival, Context } from './answer.ts';
 import { NO_ADDRESS } from './packet.ts';
 import type { Request } from './request.ts';
 

@@ -1,6 +1,6 @@
 // What docs/conformance.md names and no other file tests: MUSTs of the RFCs that need no scene of their own.
 import test from 'ava';
-import type { Answer } from '../../src/dhcp/exchange.ts';
+import type { Answer } from '../../src/dhcp/answer.ts';
 import { decode, encode } from '../../src/dhcp/packet.ts';
 import { readDhcpOptions } from '../../src/model/dhcp-options.ts';
 import {

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Answer } from '../../src/dhcp/exchange.ts';
+import type { Answer } from '../../src/dhcp/answer.ts';
 import { OPTIONS } from '../../src/dhcp/options.ts';
 import { decode, encode } from '../../src/dhcp/packet.ts';
 import {

@@ -1,6 +1,6 @@
 // Addresses lent to machines that are no nodes: which one, for how long, to whom; message by message.
 import test from 'ava';
-import type { Answer, Context } from '../../src/dhcp/exchange.ts';
+import type { Answer, Context } from '../../src/dhcp/answer.ts';
 import { Leases } from '../../src/dhcp/leases.ts';
 import { Lending } from '../../src/dhcp/lending.ts';
 import { AddressProbe, neighbourOf } from '../../src/dhcp/probe.ts';
@@ -23,6 +23,7 @@ function world(range = '10.54.0.200-10.54.0.202') {
   const taken = new Set<string>();
   const rules = {
     now: () => clock.now,
+    monotonic: () => clock.now,
     isTaken: (ip: string) => taken.has(ip),
     isQuarantined: (ip: string) => quarantined.has(ip),
   };
@@ -336,4 +337,70 @@ test('a copy of the leases says what would be chosen, and whatever is done to it
   t.is(JSON.stringify(leases.all()), before);
   const fresh = '52:54:00:00:02:01';
   t.is(leases.choose(fresh, networks.all, undefined), '10.54.0.202', 'neither cursor nor allowance moved');
+});
+
+test('a RELEASE or DECLINE that comes while a renewal is being saved ends the lease, in memory as on disk', async t => {
+  for (const end of ['release', 'decline'] as const) {
+    const { leases, clock } = world();
+    const lease = {
+      ...{ ip: '10.54.0.200', mac: A, network: 'boot', hostname: '', vendor: '' },
+      ...{ since: clock.now, renewed: clock.now, until: clock.now + 600_000 },
+    };
+    leases.put({ ...lease, until: clock.now + 300_000 });
+    const disk = new Map<string, number>();
+    const waiting: (() => void)[] = [];
+    const lending = new Lending({
+      leases,
+      save: async ([saved]) =>
+        new Promise(resolve => {
+          waiting.push(() => {
+            if (saved) disk.set(saved.ip, saved.until);
+            resolve();
+          });
+        }),
+    });
+    const renewed = lending.settle({ do: 'lend', lease }, HEAD);
+    const ended = lending.settle({ do: 'return', lease: { ...lease, until: clock.now } }, HEAD);
+    for (const write of waiting) write();
+    t.like(await renewed, { do: 'drop' }, `no ACK behind a ${end}`);
+    t.deepEqual(await ended, { do: 'send' });
+    t.false(leases.isLiving(leases.of(A) ?? lease));
+    t.is(disk.get(lease.ip), clock.now);
+  }
+});
+
+test('whoever sets the wall clock ends no lease and prolongs none; stored times follow', async t => {
+  const wall = { now: 60_000 };
+  const monotonic = { now: 0 };
+  const rules = {
+    now: () => wall.now,
+    monotonic: () => monotonic.now,
+    isTaken: () => false,
+    isQuarantined: () => false,
+  };
+  const fields = { network: 'boot', hostname: '', vendor: '' };
+  // A head without a battery starts in 1970: what it stored in 2026 must not be lent for decades
+  const then = Date.UTC(2026, 0, 1);
+  const stored = {
+    ...{ ...fields, ip: '10.54.0.200', mac: A },
+    ...{ since: then, renewed: then, until: then + 600_000 },
+  };
+  const leases = new Leases(rules, [stored]);
+  leases.put({ ...fields, ip: '10.54.0.201', mac: B, since: 60_000, renewed: 60_000, until: 660_000 });
+  const living = (mac: string): boolean => leases.isLiving(leases.of(mac) ?? stored);
+  monotonic.now += 300_000;
+  wall.now = then + 7 * 86_400_000;
+  t.deepEqual([living(A), living(B)], [true, true], 'set by NTP');
+  t.false(leases.isFreeFor(A, '10.54.0.201'));
+  t.deepEqual(
+    leases.clockWasSet().map(({ ip, renewed, until }) => [ip, renewed - wall.now, until - wall.now]),
+    [
+      ['10.54.0.200', -300_000, 300_000],
+      ['10.54.0.201', -300_000, 300_000],
+    ],
+  );
+  monotonic.now += 300_000;
+  t.deepEqual([living(A), living(B)], [false, false], 'nobody is left with a lease beyond its term');
+  wall.now = 0;
+  t.deepEqual([living(A), living(B)], [false, false], 'set back');
 });

@@ -1,7 +1,7 @@
 // Relay agents, several networks, quarantine, controllers, InfiniBand: what the decision answers, section by section.
 import test from 'ava';
 import type { BootNode } from '../../src/boot/directory.ts';
-import type { Answer, Arrival } from '../../src/dhcp/exchange.ts';
+import type { Answer, Arrival } from '../../src/dhcp/answer.ts';
 import { decode, encode } from '../../src/dhcp/packet.ts';
 import { readDhcpOptions } from '../../src/model/dhcp-options.ts';
 import {

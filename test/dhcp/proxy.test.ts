@@ -1,6 +1,6 @@
 // ProxyDHCP: what is answered on ports 67 and 4011 beside a server that gives the addresses (PXE 2.1 §2.2).
 import test from 'ava';
-import type { Answer } from '../../src/dhcp/exchange.ts';
+import type { Answer } from '../../src/dhcp/answer.ts';
 import { decode } from '../../src/dhcp/packet.ts';
 import { proxyAnswer } from '../../src/dhcp/proxy.ts';
 import { readRequest } from '../../src/dhcp/request.ts';

@@ -15,7 +15,7 @@ const print = (event: object): void => void process.stdout.write(`${JSON.stringi
 const config = { ...defaultConfig(), 'head.address': process.argv[2] ?? '', ...JSON.parse(process.argv[3] ?? '{}') };
 let nodes: BootNode[] = [];
 const networks = networksOf(config);
-const quarantine = new Quarantine(Date.now);
+const quarantine = new Quarantine();
 const leases = new Leases({
   now: Date.now,
   isTaken: ip => networks.isHead(ip) || nodes.some(node => node.ip === ip),

@@ -1,12 +1,14 @@
 import { createSocket, type Socket } from 'node:dgram';
-import { once } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import type { StageNote } from '../../src/boot/journey.ts';
 import { defaultConfig } from '../../src/config.ts';
-import type { Grant } from '../../src/dhcp/exchange.ts';
+import type { Grant } from '../../src/dhcp/answer.ts';
+import { Leases } from '../../src/dhcp/leases.ts';
 import { decode } from '../../src/dhcp/packet.ts';
-import { type DhcpOptions, startDhcpServer, type UnknownClient } from '../../src/dhcp/server.ts';
+import type { DhcpOptions, UnknownClient } from '../../src/dhcp/ports.ts';
+import { startDhcpServer } from '../../src/dhcp/server.ts';
 import { createLog } from '../../src/log.ts';
 import { directoryOf, FIRMWARE, MAC, message, networksFor, node } from './build.ts';
 
@@ -26,6 +28,7 @@ interface Fixture {
   /** The next reply that the client gets. */
   reply(): Promise<ReturnType<typeof decode>>;
   clock: { now: number };
+  stop(): Promise<void>;
 }
 
 async function bound(address: string, port = 0): Promise<Socket> {
@@ -69,13 +72,20 @@ async function start(t: ExecutionContext, changes: Partial<DhcpOptions> = {}): P
     serverPort,
     clientPort: client.address().port,
     now: () => fixture.clock.now,
+    monotonic: () => fixture.clock.now,
     ...changes,
   });
-  t.teardown(() => server.close());
+  let stopped: Promise<void> | undefined;
+  const stop = async (): Promise<void> => {
+    stopped ??= server.close();
+    return stopped;
+  };
+  t.teardown(stop);
   return Object.assign(fixture, {
     client,
     stranger,
     ask: (bytes: Buffer, from = client) => from.send(bytes, serverPort, HEAD),
+    stop,
     reply: async () => decode((await once(client, 'message'))[0] as Buffer),
   });
 }
@@ -198,4 +208,32 @@ test('an address that no interface has is an error that names the remedy', async
   await t.throwsAsync(start(t, { networks }), {
     message: /cannot listen on 203\.0\.113\.1 port \d+: no interface has that address; set head\.address/,
   });
+});
+
+test('an answer that waits when the server is stopped is dropped without a word', async t => {
+  const range = '127.67.0.10-127.67.0.20';
+  const networks = networksFor({ 'head.address': `${HEAD}/24`, 'dhcp.router': '', 'dhcp.range': range });
+  const leases = new Leases({ now: () => 0, isTaken: () => false, isQuarantined: () => false });
+  const probes = new EventEmitter();
+  const asked = once(probes, 'asked');
+  const fixture = await start(t, {
+    networks,
+    lending: {
+      leases,
+      isOn: () => true,
+      save: async () => {},
+      probe: async () => {
+        const answered = once(probes, 'answered');
+        probes.emit('asked');
+        await answered;
+        return undefined;
+      },
+    },
+  });
+  fixture.ask(message({ mac: '52:54:00:00:00:09' }, [[53, '01'], ...FIRMWARE]));
+  await asked;
+  await fixture.stop();
+  probes.emit('answered');
+  await new Promise(resolve => setImmediate(resolve));
+  t.deepEqual(fixture.lines, []);
 });

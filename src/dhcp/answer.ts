@@ -1,0 +1,80 @@
+// What the DHCP server's decisions are given and what they answer: values alone, shared by the decisions and the loop.
+import type { Directory } from '../boot/directory.ts';
+import type { StageNote } from '../boot/journey.ts';
+import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
+import type { Config } from '../config.ts';
+import type { BootNetwork, Networks } from '../networks.ts';
+import type { Lease, Leases } from './leases.ts';
+import type { Packet } from './packet.ts';
+import type { Destination } from './reply.ts';
+
+/** What the decision knows beside the message; read anew for each, so that a change is in force at once. */
+export interface Context {
+  networks: Networks;
+  config: Pick<Config, 'http.port'>;
+  directory: Directory;
+  loaders: Loaders;
+  /** Every file that firmware may fetch, by its name. */
+  served?: Pick<ReadonlyMap<string, unknown>, 'has'> | undefined;
+  /** Whether the head takes syslog messages on port 514. */
+  takesLogs?: boolean | undefined;
+  /** Loaders for nodes that failed with theirs, and which of several a node gets. */
+  spares?: SpareLoaders | undefined;
+  chooseLoader?: ((node: string, files: readonly string[]) => string | undefined) | undefined;
+  /** Seconds for which an address is not offered, because a client found it in use; 0 when it may be. */
+  quarantined: (ip: string) => number;
+  /** Addresses for machines that are no nodes; none when there are no ranges. */
+  leases?: Leases | undefined;
+  /** Seconds for which they are lent. */
+  unknownLeaseSeconds?: number | undefined;
+  /** Milliseconds since 1970; only leases need it. */
+  now?: () => number;
+}
+
+/** Where a message came in. */
+export interface Arrival {
+  /** The network of the interface, or of the head's address that it was sent to. */
+  network: BootNetwork;
+  /** Whether it was sent to everyone on the wire. */
+  broadcast: boolean;
+}
+
+/** An address given to a boot that is under way. */
+export interface Grant {
+  /** The node's UID. */
+  node: string;
+  mac: string;
+  kind: 'firmware' | 'ipxe';
+}
+
+export type Level = 'debug' | 'info' | 'warn';
+
+/** A message is answered, or accepted without answer (`accepted`), or refused with its reason. */
+export type Answer =
+  | {
+      reply: Packet;
+      destination: Destination;
+      /** The head's address that it is sent from. */
+      from: string;
+      text: string;
+      level: Level;
+      note?: StageNote;
+      grant?: Grant;
+      /** Of a machine that is no node: what must be done before the reply is sent. */
+      loan?: Loan;
+      unknown?: boolean;
+    }
+  /** `inUse` is an address that another machine was found to use. */
+  | { accepted: string; level: Level; note?: StageNote; inUse?: string; loan?: Loan; unknown?: boolean }
+  | { refusal: string; level: Level; note?: StageNote; unknown?: boolean };
+
+/** What must be done for a machine that is no node before its reply goes out. */
+export type Loan =
+  /** To be kept for the machine; `probe`: to be tried first, since it may be in use. */
+  | { do: 'offer'; mac: string; ip: string; network: BootNetwork; probe: boolean }
+  /** To be durable before the reply is sent. */
+  | { do: 'lend'; lease: Lease }
+  /** To be given back: durable soon. */
+  | { do: 'return'; lease: Lease }
+  /** What was offered was not taken. */
+  | { do: 'forget'; mac: string };

@@ -1,0 +1,42 @@
+// What the timeline of a node is told of a DHCP exchange. Pure.
+import type { BootNode } from '../boot/directory.ts';
+import type { Stage, StageNote } from '../boot/journey.ts';
+import type { BootTarget } from '../boot/loader.ts';
+import type { Request } from './request.ts';
+
+/** The stage of the journey that an ACK is, by what asked. */
+export const STAGE_OF_ACK: Readonly<Record<Request['identity']['kind'], Stage | undefined>> = {
+  firmware: 'addressed',
+  ipxe: 'ipxe',
+  system: undefined,
+};
+
+/** Returns a note of what the client is, and what it loads. */
+export function note(stage: Stage, request: Request, node: BootNode, loading = ''): StageNote {
+  const detail = loading ? `${request.identity.label}: ${loading}` : request.identity.label;
+  const { identity, card } = request;
+  const arch = identity.kind === 'system' ? undefined : identity.arch;
+  return { stage, mac: request.mac, node: node.uid, detail, ...(arch && { arch }), ...(card && { card }) };
+}
+
+/** As `note`, with the loader that the node is told to load, and why it is that one. */
+export function noteOf(stage: Stage, request: Request, node: BootNode, target: BootTarget): StageNote {
+  const noted = note(stage, request, node, fileOf(target));
+  if (target.kind !== 'tftp' && target.kind !== 'http') return noted;
+  const loader = decodeURIComponent(fileOf(target).split('/').at(-1) ?? '');
+  const why = target.instead === undefined ? '' : `, because ${target.instead} was fetched and never spoke`;
+  const wanted = node.loader !== undefined;
+  return { ...noted, detail: `${noted.detail}${why}`, loader, ...(wanted && { loaderWanted: true }) };
+}
+
+/** The file or URL that a node is told to load; empty when there is none. */
+export function fileOf(target: BootTarget): string {
+  if (target.kind === 'tftp') return target.file;
+  return target.kind === 'http' || target.kind === 'script' ? target.url : '';
+}
+
+/** The same for a line of the log. */
+export function then(target: BootTarget): string {
+  const file = fileOf(target);
+  return file && `, to load ${file}`;
+}

@@ -1,0 +1,93 @@
+// The lines that the DHCP server writes to the log, bounded for each client, and the unknown machines that it reports.
+import type { RemoteInfo } from 'node:dgram';
+import { LogLimiter } from '../log.ts';
+import type { BootNetwork } from '../networks.ts';
+import { macFromBytes } from '../wire/mac.ts';
+import type { WireError } from '../wire/reader.ts';
+import type { Answer } from './answer.ts';
+import { MESSAGE } from './options.ts';
+import { NO_ADDRESS } from './packet.ts';
+import type { DhcpOptions, UnknownClient } from './ports.ts';
+import type { Request } from './request.ts';
+
+export class Report {
+  private readonly options: DhcpOptions;
+  private readonly limiter: LogLimiter;
+  private readonly now: () => number;
+
+  /** @param now wall time; @param monotonic of a clock that never goes back */
+  constructor(options: DhcpOptions, now: () => number, monotonic: () => number) {
+    this.options = options;
+    this.limiter = new LogLimiter(monotonic);
+    this.now = now;
+  }
+
+  /** Warns of an unreadable message of a known node, which stays unanswered. Anything else is noise. */
+  malformed(bytes: Buffer, peer: RemoteInfo, { message }: WireError): void {
+    // hlen, and the Ethernet address: fixed fields, which stand whatever is wrong behind them
+    const mac = bytes[2] === 6 && bytes.length >= 34 ? macFromBytes(bytes.subarray(28, 34)) : '';
+    const node = this.options.directory.nodeByMac(mac);
+    if (!node) this.say('debug', peer.address, `malformed DHCP message: ${message}`);
+    else
+      this.say(
+        'warn',
+        `malformed ${mac}`,
+        `${node.name} is not answered, its DHCP message is malformed: ${message}`,
+        mac,
+      );
+  }
+
+  /** Malformed options that were taken as absent. */
+  ignored({ mac, ignored }: Request, peer: RemoteInfo): void {
+    const node = this.options.directory.nodeByMac(mac);
+    const what = ignored.join('; ');
+    if (!node) this.say('debug', peer.address, `malformed DHCP options, taken as absent: ${what}`, mac);
+    else
+      this.say('warn', `malformed ${mac}`, `${node.name} sends malformed DHCP options, taken as absent: ${what}`, mac);
+  }
+
+  /** What threw while a message was served. */
+  bug(key: string, error: unknown): void {
+    this.say('error', key, `A bug in muster's DHCP server: ${error instanceof Error ? error.stack : String(error)}`);
+  }
+
+  /** What was answered, and that an unknown machine asked. */
+  tell(request: Request, result: Answer, network: BootNetwork): void {
+    const { mac, type, identity } = request;
+    const text = 'reply' in result ? result.text : 'accepted' in result ? result.accepted : result.refusal;
+    if (!result.unknown) {
+      this.say(result.level, `${mac} ${type}`, text, mac);
+      return;
+    }
+    this.options.seen?.(this.unknownClient(request, network));
+    const more = 'refusal' in result ? ` (${identity.kind}, ${identity.label}); ignored` : '';
+    // Hardware addresses are free to invent: the lines of all unknown ones together are bounded, to 16 a second
+    this.say(result.level, `unknown ${mac.slice(-1)}`, `${text}${more}`, mac);
+  }
+
+  private unknownClient(request: Request, arrival: BootNetwork): UnknownClient {
+    const { mac, type, identity, vendorClass, packet } = request;
+    return {
+      mac,
+      architecture: identity.label,
+      vendorClass,
+      discovers: type === MESSAGE.discover,
+      relay: packet.giaddr === NO_ADDRESS ? undefined : packet.giaddr,
+      network: this.networkOf(request, arrival).name,
+      at: this.now(),
+    };
+  }
+
+  /** One line for each level, key and second. */
+  say(level: 'debug' | 'info' | 'warn' | 'error', key: string, text: string, mac?: string): void {
+    const dropped = this.limiter.allow(`${level} ${key}`);
+    if (dropped === undefined) return;
+    const fields = { part: 'dhcp', ...(mac !== undefined && { mac }), ...(dropped > 0 && { dropped }) };
+    this.options.log[level](fields, text);
+  }
+
+  private networkOf({ relay, packet }: Request, arrival: BootNetwork): BootNetwork {
+    const said = relay.link ?? packet.giaddr;
+    return (said === NO_ADDRESS ? undefined : this.options.networks.ofLink(said)) ?? arrival;
+  }
+}
