@@ -7,6 +7,7 @@ import { startAdminServer } from './admin/server.ts';
 import { beginBackup } from './backup/write.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
+import { evidenceAccess } from './daemon/evidence.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { type Lent, openLeases, shownLeases, unknownMachines } from './daemon/leases.ts';
 import { Metrics, type Served } from './daemon/metrics.ts';
@@ -134,6 +135,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     const served = await startMetricsServer(config['metrics.address'], async () => metrics.text());
     stops.push(async () => served.close());
   }
+  const collect = async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now });
   const ports = {
     ...state,
     kickstarts,
@@ -145,7 +147,8 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     leases: () => shownLeases(lent, directory),
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
-    collect: async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now }),
+    collect,
+    evidence: evidenceAccess(state, async () => (await collect(true)).removed.reduce((sum, { size }) => sum + size, 0)),
     metrics: async () => metrics.text(),
     backup: async () => beginBackup(config['paths.state'], blobs, config['head.name'], now()),
     configuration: () => ({ file: parts.file ?? null, values: config }),

@@ -4,6 +4,7 @@ import test from 'ava';
 import { JOURNEY } from '../src/boot/journey.ts';
 import { STYLES } from '../src/boot/styles/style.ts';
 import { ERROR_RULES } from '../src/boot/why-errors.ts';
+import { EVIDENCE_RULES } from '../src/boot/why-evidence.ts';
 import { STALL_RULES } from '../src/boot/why-stalls.ts';
 import { readContent } from '../src/cli/content.ts';
 import { CONFIG_KEYS, parseConfig } from '../src/config.ts';
@@ -57,7 +58,11 @@ test('docs/troubleshooting.md has every fault that `why` knows, and no other', t
   const cells = Array.from(table.matchAll(/^\| (`.*?`) \|/gm), ([, cell = '']) => cell);
   const documented = cells.flatMap(cell => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name));
   const said = Array.from(read('src/boot/why.ts').matchAll(/say\(\s*'\w+',\s*'([a-z-]+)'/g), ([, name]) => name);
-  const others = ['powered-off', ...said, ...[...ERROR_RULES, ...STALL_RULES].map(({ name }) => name)];
+  const others = [
+    'powered-off',
+    ...said,
+    ...[...EVIDENCE_RULES, ...ERROR_RULES, ...STALL_RULES].map(({ name }) => name),
+  ];
   t.deepEqual(documented.sort(), [...new Set(others)].sort());
 });
 

@@ -24,6 +24,7 @@ import type {
   Transfer,
   UnknownMachine,
 } from './contract.ts';
+import type { EvidenceAccess } from './evidence.ts';
 import { type PeerUsers, peerUsers } from './peer-user.ts';
 import type { RehearsalAccess } from './rehearsal.ts';
 import { identify } from './requests.ts';
@@ -70,6 +71,8 @@ export interface AdminPorts extends FilePorts {
   transfers(): Transfer[];
   /** Calls back for everything that happens, until the returned function is called. */
   watch(listener: (happening: Happening) => void): () => void;
+  /** What the head knows about boots besides their timelines; `why` does without when absent. */
+  evidence?: EvidenceAccess;
   /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */
   collect(dryRun: boolean): Promise<Collected>;
   /** Takes a snapshot of everything; what it names is kept until it was sent. */

@@ -1,5 +1,7 @@
 // What `why` has to know of many nodes: what muster has in memory, and what it looks at for those that are not up.
 import { open } from 'node:fs/promises';
+import type { Boot } from '../boot/boot.ts';
+import type { Evidence } from '../boot/evidence.ts';
 import { LOADER_HEAD, loaderMismatch } from '../boot/loader-format.ts';
 import { planBoot } from '../boot/plan.ts';
 import { why } from '../boot/why.ts';
@@ -9,6 +11,7 @@ import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
 import { isSilent } from '../ssh/exec.ts';
 import type { ShownWhy, Transfer } from './contract.ts';
+import type { EvidenceQuestion } from './evidence.ts';
 import type { AdminPorts } from './server.ts';
 
 /** How long the question may take for all nodes together, in milliseconds: what is not known by then is not said. */
@@ -23,9 +26,10 @@ export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]):
   const left = (): number => Math.max(0, LIMIT_MS - (performance.now() - begun));
   const transfers = new Map(ports.transfers().map(transfer => [transfer.boot, transfer]));
   const asked = nodes.map(node => ({ node, facts: known(ports, node, transfers) }));
+  const head = asked.some(({ facts }) => facts.status.state !== 'up') ? await ports.evidence?.head() : undefined;
   const waiting = [...asked];
   const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) await look(ports, next.node, next.facts, left);
+    for (let next = waiting.shift(); next; next = waiting.shift()) await look(ports, next, head, left);
   };
   await Promise.all(Array.from({ length: Math.min(FANOUT, asked.length) }, work));
   return asked.map(({ node: { uid, value }, facts }) => {
@@ -52,6 +56,7 @@ function known(
   const ignored = noBoot && isTrue(noBoot.value) ? `_no_boot is set (${noBoot.source})` : undefined;
   const boots = ports.boots.of(uid);
   const transfer = transfers.get(boots.at(-1)?.id ?? '');
+  const evidence = ports.evidence?.atOnce(questionOf(node, boots));
   return {
     name: value.name,
     mac: value.mac,
@@ -61,25 +66,49 @@ function known(
     now: Date.now(),
     ...(ignored && { ignored }),
     ...(transfer && { transfer }),
+    ...(evidence && { evidence }),
+  };
+}
+
+/** The hour before a node without a boot is asked about may say why, in milliseconds. */
+const BEFORE_MS = 3_600_000;
+
+function questionOf({ uid, value }: Entry<'node'>, boots: readonly Boot[]): EvidenceQuestion {
+  const { boot } = bootToExplain({ boots });
+  return {
+    node: uid,
+    ip: value.ip,
+    macs: [value.mac],
+    since: boot?.started ?? Date.now() - BEFORE_MS,
+    needs: { path: false, stored: false },
+    ...(boot && { boot }),
   };
 }
 
 /** Looks at what is worth it, all at once. */
-async function look(ports: AdminPorts, node: Entry<'node'>, facts: WhyFacts, left: () => number): Promise<void> {
+async function look(
+  ports: AdminPorts,
+  { node, facts }: { node: Entry<'node'>; facts: WhyFacts },
+  head: Evidence | undefined,
+  left: () => number,
+): Promise<void> {
   const needs = whyNeeds(facts);
   const { boot } = bootToExplain(facts);
   const hasPower = needs.power && node.value.power_uri !== '' && left() > 0;
   const mayAsk = needs.answers && node.value.ip !== '' && left() > 0;
-  const [power, silent, loaderProblem, initramfs] = await Promise.all([
+  const question = { ...questionOf(node, facts.boots), needs: { path: needs.path, stored: needs.stored } };
+  const [power, silent, loaderProblem, initramfs, evidence] = await Promise.all([
     hasPower ? ports.power.control.peek(ports.power.node(node), left()) : undefined,
     mayAsk ? isSilent(node.value.ip, Math.min(ANSWER_MS, left())) : undefined,
     needs.loader && boot ? loaderProblemOf(ports, boot.loader, boot.arch) : undefined,
     needs.initramfs && boot ? initramfsOf(ports, boot) : undefined,
+    ports.evidence?.of(question, left()),
   ]);
   if (power) facts.power = power;
   if (silent !== undefined) facts.answers = !silent;
   if (loaderProblem) facts.loaderProblem = loaderProblem;
   if (initramfs) facts.initramfs = initramfs;
+  if (evidence) facts.evidence = { ...head, ...evidence };
 }
 
 type BootLike = NonNullable<ReturnType<typeof bootToExplain>['boot']>;

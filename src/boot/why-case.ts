@@ -1,5 +1,6 @@
 // What `why` is asked about: the facts of a node, which of its boots is to be explained, and what is worth looking at first. Pure.
 import { type Boot, type BootEvent, currentError, furthestStage } from './boot.ts';
+import type { Evidence } from './evidence.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import type { PlanAnswer } from './plan.ts';
 import type { NodeStatus } from './status.ts';
@@ -26,6 +27,8 @@ export interface WhyFacts {
   loaderProblem?: string;
   /** What its initramfs has for its kernel and its network card, when somebody looked. */
   initramfs?: InitramfsLook;
+  /** What the head knows besides. */
+  evidence?: Evidence;
 }
 
 export interface ImageTransfer {
@@ -56,6 +59,10 @@ export interface WhyNeeds {
   answers: boolean;
   loader: boolean;
   initramfs: boolean;
+  /** Which packets reach it. */
+  path: boolean;
+  /** Whether the stored files that it got are what was uploaded. */
+  stored: boolean;
 }
 
 /** What the rules look at. */
@@ -70,21 +77,35 @@ export interface Case extends WhyFacts {
   next?: Boot;
 }
 
+/** What the rules of evidence look at: a case, or a node that has none. */
+export type Scene = WhyFacts & Partial<Pick<Case, 'boot' | 'reached' | 'error' | 'next'>> & Pick<Case, 'quiet'>;
+
 /** A boot that fails is tried again after so long at most, in seconds: a node that waits longer was left off. */
 const AGAIN_SECONDS = 1800;
 
 /** A boot that was silent for so long before the next one began had come to its end, in seconds: nobody just pressed reset. */
 const STARTED_OVER_SECONDS = 20;
 
+/** A boot this long without news may be stuck on its way, in seconds. */
+const STILL_SECONDS = 8;
+
 /** What should be looked at for `why` to be exact. */
 export function whyNeeds(facts: WhyFacts): WhyNeeds {
   const boot = facts.boots.at(-1);
   const over = boot?.outcome === 'handed-over' || boot?.outcome === 'installed';
   if (facts.ignored !== undefined || facts.status.state === 'up' || over)
-    return { power: false, answers: false, loader: false, initramfs: false };
+    return { power: false, answers: false, loader: false, initramfs: false, path: false, stored: false };
   const isLost = boot?.outcome === 'up';
-  const reached = isLost ? undefined : caseOf(facts)?.reached;
-  return { power: true, answers: isLost, loader: reached === 'loader', initramfs: reached === 'kernel' };
+  const situation = isLost ? undefined : caseOf(facts);
+  const { reached, error, quiet = 0 } = situation ?? {};
+  return {
+    power: true,
+    answers: isLost,
+    loader: reached === 'loader',
+    initramfs: reached === 'kernel',
+    path: reached !== undefined && reached !== 'offered' && (error !== undefined || quiet >= STILL_SECONDS),
+    stored: reached !== undefined && stageNumber(reached) >= stageNumber('kernel'),
+  };
 }
 
 /** The boot that is to be explained: the newest, or the one before when the node only tries again after that one failed. */

@@ -3,6 +3,7 @@ import { type Boot, type BootEvent, furthestStage } from './boot.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import { type Case, caseOf, type WhyFacts } from './why-case.ts';
 import { ERROR_RULES } from './why-errors.ts';
+import { findEvidence } from './why-evidence.ts';
 import { STALL_RULES } from './why-stalls.ts';
 import { mebibytes, span } from './why-words.ts';
 
@@ -55,7 +56,18 @@ export function why(facts: WhyFacts): Why {
       'Its installation has ended, and it runs from its own disk; muster hears nothing of it.',
     );
   if (status.state === 'down' && boot.outcome === 'up') return heartbeatLost(facts, boot);
-  return situation.error ? explainError(situation, situation.error) : explainSilence(situation);
+  return (
+    byEvidence(situation) ?? (situation.error ? explainError(situation, situation.error) : explainSilence(situation))
+  );
+}
+
+/** What the head has evidence of goes before what is guessed of the node. */
+function byEvidence(situation: Case): Why | undefined {
+  if (isOff(situation)) return undefined;
+  const found = findEvidence(situation);
+  if (!found) return undefined;
+  const cause = again(situation, found.cause);
+  return say('failed', found.rule, cause, found.remedy, [...found.seen, ...evidenceOf(situation)]);
 }
 
 function upNow({ status, now, name }: WhyFacts): Why {

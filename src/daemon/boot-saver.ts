@@ -1,5 +1,6 @@
 // Writes boots behind the servers' backs: at once when a session is minted, soon and together otherwise.
 import type { Boot } from '../boot/boot.ts';
+import type { FailureLog } from '../boot/evidence.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store, StoredBoot } from '../store/store.ts';
@@ -10,13 +11,15 @@ const WAIT_MS = 100;
 export class BootSaver {
   private readonly store: Store;
   private readonly log: Log;
+  private readonly failures: FailureLog;
   private readonly dirty = new Map<string, Boot>();
   private readonly dropped = new Set<string>();
   private timer: NodeJS.Timeout | undefined;
 
-  constructor(store: Store, log: Log) {
+  constructor(store: Store, log: Log, failures: FailureLog) {
     this.store = store;
     this.log = log;
+    this.failures = failures;
   }
 
   later(boot: Boot): void {
@@ -33,7 +36,12 @@ export class BootSaver {
   /** Durable when it resolves. */
   async now(boot: Boot): Promise<void> {
     this.dirty.delete(boot.id);
-    await this.store.saveBoots([stored(boot)]);
+    try {
+      await this.store.saveBoots([stored(boot)]);
+    } catch (error) {
+      this.failures.failed({ deed: 'save', what: 'save the boot', error, node: boot.node });
+      throw error;
+    }
   }
 
   async flush(): Promise<void> {
@@ -50,6 +58,7 @@ export class BootSaver {
       ]);
     } catch (error) {
       this.log.error({ error: reasonOf(error) }, 'timelines could not be saved');
+      this.failures.failed({ deed: 'save', what: 'save the timelines', error });
     }
   }
 

@@ -152,6 +152,7 @@ export function bootPlanePorts(
       return attributesIni({ uid, name: node.value.name }, attributes);
     },
     governor: state.governor,
+    failures: state.failures,
     bounds: { perPeer: config['http.peer_connections'] },
     ...(iscsi && { iscsiAccess: iscsi.access }),
     ...installPorts(state, kickstarts),

@@ -9,6 +9,7 @@ import { clusterDirectory } from '../boot/cluster-directory.ts';
 import type { Directory } from '../boot/directory.ts';
 import { Statuses } from '../boot/status.ts';
 import { type Config, networksOf } from '../config.ts';
+import { HeadFailures } from '../evidence/head-failures.ts';
 import { Governor } from '../http/governor.ts';
 import type { Log } from '../log.ts';
 import type { ChangeContext } from '../model/changes.ts';
@@ -42,6 +43,7 @@ export interface State {
   blobs: Blobs;
   uploads: Uploads;
   governor: Governor;
+  failures: HeadFailures;
 }
 
 /** What was started, to be stopped in reverse. */
@@ -65,7 +67,8 @@ export async function openState(
 
   const directory = clusterDirectory(cluster);
   const happenings = new Happenings(cluster);
-  const saver = new BootSaver(store, log);
+  const failures = new HeadFailures(now);
+  const saver = new BootSaver(store, log, failures);
   stops.push(async () => saver.flush());
   const ports = {
     directory,
@@ -117,6 +120,7 @@ export async function openState(
     blobs,
     uploads,
     governor,
+    failures,
   };
 }
 

@@ -121,6 +121,7 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 200 },
   });
   const limiter = new LogLimiter();
+  const nodeUid = (ip: string): string | undefined => ports.directory.nodeByIp(ip)?.uid;
   const refuse = (request: FastifyRequest, reply: FastifyReply, status: number, reason: string): FastifyReply => {
     const dropped = limiter.allow(request.ip);
     // The path may hold a session id, which is a capability: it is not logged.
@@ -144,6 +145,8 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
   server.setErrorHandler((error, request, reply) => {
     const status = (error as { statusCode?: number }).statusCode ?? 500;
     const dropped = status >= 500 ? limiter.allow(`failed ${request.ip}`) : undefined;
+    if (status >= 500)
+      ports.failures?.failed({ deed: 'answer', what: 'answer its request', error, node: nodeUid(request.ip) });
     if (dropped !== undefined)
       ports.log.error({ error: reasonOf(error), peer: request.ip, dropped }, 'http: a request failed');
     refuse(request, reply, status, status >= 500 ? 'the head failed to answer' : reasonOf(error));

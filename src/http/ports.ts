@@ -2,6 +2,7 @@
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
+import type { FailureLog } from '../boot/evidence.ts';
 import type { IscsiAccess } from '../boot/iscsi-access.ts';
 import type { BootPlan, PlanAnswer } from '../boot/plan.ts';
 import type { Statuses } from '../boot/status.ts';
@@ -35,6 +36,8 @@ export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   statusSeconds(nodeUid: string): number;
   /** Clears the `_boot_once` that the boot's plan has, if it has one; durable when it resolves. */
   takeOnce(boot: Boot): Promise<void>;
+  /** Where failures of the head are reported; nowhere when absent. */
+  failures?: FailureLog;
   /** Who may have an image now; everyone when absent. */
   governor?: Governor;
   /** What each peer may have; any number of connections when absent. */

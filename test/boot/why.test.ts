@@ -284,7 +284,7 @@ test('what is right is called right', t => {
   const silent = ask(it, { answers: false, power: { problem: 'BMC 10.1.1.1 did not answer' } });
   t.is(silent.rule, 'heartbeat-lost');
   t.true(silent.evidence.includes('its power is not known: BMC 10.1.1.1 did not answer'));
-  t.deepEqual(whyNeeds(factsOf(it)), { power: true, answers: true, loader: false, initramfs: false });
+  t.like(whyNeeds(factsOf(it)), { power: true, answers: true, loader: false, initramfs: false });
 });
 
 test('a node that never asked, one that is ignored, one without a boot config, one that was left to its disk', t => {

@@ -1,0 +1,29 @@
+// The faults that the head itself has evidence of. They go before what the node reported and before every guess. One row each. Pure.
+import type { Scene } from './why-case.ts';
+import { HEAD_RULES } from './why-head.ts';
+
+/** What a rule found. */
+export interface Found {
+  cause: string;
+  remedy: string;
+  /** What was seen that says so. */
+  seen: readonly string[];
+}
+
+export interface EvidenceRule {
+  name: string;
+  /** Returns the fault, when there is evidence of it. */
+  find(scene: Scene): Found | undefined;
+}
+
+/** The order counts: what the head failed to do explains everything that the node did not do. */
+export const EVIDENCE_RULES: readonly EvidenceRule[] = [...HEAD_RULES];
+
+/** Returns the first fault that there is evidence of. */
+export function findEvidence(scene: Scene): (Found & { rule: string }) | undefined {
+  for (const { name, find } of EVIDENCE_RULES) {
+    const found = find(scene);
+    if (found) return { rule: name, ...found };
+  }
+  return undefined;
+}

@@ -1,0 +1,118 @@
+// What the head failed to do for a boot: a row for each kind of failure.
+import type { FailureKind, HeadFailure } from './evidence.ts';
+import type { Scene } from './why-case.ts';
+import type { EvidenceRule, Found } from './why-evidence.ts';
+import { count, mebibytes, size, span } from './why-words.ts';
+
+interface KindRow {
+  name: string;
+  kinds: readonly FailureKind[];
+  /** The first words of the cause. */
+  cause(scene: Scene): string;
+  remedy(scene: Scene): string;
+}
+
+/** Silence after which a failure that was not for this node may be why, in seconds. */
+const STALLED_SECONDS = 10;
+
+const folder = ({ evidence }: Scene): string => evidence?.storage?.folder ?? 'its state folder';
+const mount = ({ evidence }: Scene): string => evidence?.storage?.mount ?? 'of its state folder';
+
+function room(scene: Scene): string {
+  const { storage } = scene.evidence ?? {};
+  if (!storage) return '';
+  if (storage.inodes === 0) return ` (${storage.mount} can hold no more files)`;
+  return ` (${storage.mount} has ${size(storage.free)} of ${size(storage.size)} free)`;
+}
+
+function unneeded({ evidence }: Scene): string {
+  const bytes = evidence?.storage?.unneeded ?? 0;
+  return bytes > 0
+    ? `\`muster storage gc\` frees ${mebibytes(bytes)} MiB of files that nothing needs`
+    : '`muster storage gc` has nothing to free, so remove images, logs or other files';
+}
+
+const ROWS: readonly KindRow[] = [
+  {
+    name: 'head-disk-full',
+    kinds: ['disk-full'],
+    cause: scene => `The disk of the head is full${room(scene)}`,
+    remedy: scene =>
+      `Free room on the file system ${mount(scene)} of the head, which holds ${folder(scene)}: ${unneeded(scene)}. Then boot the node again.`,
+  },
+  {
+    name: 'head-disk-broken',
+    kinds: ['disk-broken', 'read-only'],
+    cause: scene => `The head cannot use its file system ${mount(scene)}`,
+    remedy: scene =>
+      `Look for disk errors on the head (\`dmesg -T\`) and repair the file system ${mount(scene)}. Then restart musterd and boot the node again.`,
+  },
+  {
+    name: 'head-out-of-descriptors',
+    kinds: ['no-descriptors'],
+    cause: ({ evidence }) => {
+      const { open, limit } = evidence?.descriptors ?? {};
+      return `musterd has no file descriptors left${open === undefined ? '' : ` (${open} of ${limit} are open)`}`;
+    },
+    remedy: () =>
+      'Raise LimitNOFILE in its unit (`systemctl edit musterd`) and restart musterd. Then boot the node again.',
+  },
+  {
+    name: 'head-out-of-memory',
+    kinds: ['no-memory'],
+    cause: () => 'The head has no memory left',
+    remedy: () =>
+      'Find what uses the memory of the head (`free -m`, `systemctl status musterd`) and end it. Then boot the node again.',
+  },
+  {
+    name: 'head-database-failed',
+    kinds: ['database'],
+    cause: scene => `The database of the head in ${folder(scene)} failed`,
+    remedy: () =>
+      'Restart musterd (`systemctl restart musterd`) and boot the node again. When it fails again, bring the head back from a backup: `muster restore`.',
+  },
+  {
+    name: 'head-network-failed',
+    kinds: ['network'],
+    cause: () => 'The head cannot send to the boot network',
+    remedy: () => 'Look at the interface, the address and the routes of the head: `muster doctor` checks them.',
+  },
+  {
+    name: 'head-filters',
+    kinds: ['filtered'],
+    cause: () => 'A packet filter on the head, or a security policy, keeps musterd from sending',
+    remedy: () =>
+      'Look for the rule in its output chains (`nft list ruleset`) and for denials in its audit log. `muster doctor` reads the rules of the input chains.',
+  },
+  {
+    name: 'head-failed',
+    kinds: ['other'],
+    cause: () => 'The head failed',
+    remedy: () => 'The log of the head says more: `journalctl -u musterd`. Then boot the node again.',
+  },
+];
+
+export const HEAD_RULES: readonly EvidenceRule[] = ROWS.map(row => ({
+  name: row.name,
+  find: scene => found(row, scene),
+}));
+
+function found(row: KindRow, scene: Scene): Found | undefined {
+  const failures = scene.evidence?.failures ?? [];
+  const own = failures.filter(one => row.kinds.includes(one.kind) && stopped(one, scene));
+  const last = own.at(-1);
+  if (!last) return undefined;
+  return {
+    cause: `${row.cause(scene)}: it could not ${last.what}, ${span((scene.now - last.at) / 1000)} ago.`,
+    remedy: row.remedy(scene),
+    seen: own.slice(-3).map(({ what, error, times }) => `the head could not ${what}${count(times)}: ${error}`),
+  };
+}
+
+/** Whether the boot went no further after the failure. */
+function stopped(failure: HeadFailure, { boot, error, quiet }: Scene): boolean {
+  if (!boot || failure.at < (boot.events.findLast(event => !event.error)?.at ?? boot.started)) return false;
+  // Of a failure that was not for this node, only one that is known to stop boots counts
+  if (failure.node !== undefined) return true;
+  return failure.kind !== 'other' && (error !== undefined || quiet >= STALLED_SECONDS);
+}

@@ -1,0 +1,82 @@
+// The head's own recent failures, kept in memory for `why`; bounded, equal ones are counted.
+import type { FailureKind, FailureLog, HeadFailure } from '../boot/evidence.ts';
+import { MusterError, reasonOf, systemCode } from '../errors.ts';
+
+/** Failures kept, the newest. */
+const KEPT = 500;
+
+/** The kind of failure by the code of a system error. */
+const KINDS: Readonly<Record<string, FailureKind>> = {
+  ENOSPC: 'disk-full',
+  EDQUOT: 'disk-full',
+  'disk-full': 'disk-full',
+  EROFS: 'read-only',
+  EIO: 'disk-broken',
+  EUCLEAN: 'disk-broken',
+  ESTALE: 'disk-broken',
+  EMFILE: 'no-descriptors',
+  ENFILE: 'no-descriptors',
+  ENOMEM: 'no-memory',
+  ENOBUFS: 'no-memory',
+  ERR_MEMORY_ALLOCATION_FAILED: 'no-memory',
+  ERR_WORKER_OUT_OF_MEMORY: 'no-memory',
+  'store-failed': 'database',
+  SQLITE_FULL: 'disk-full',
+  SQLITE_IOERR: 'disk-broken',
+  SQLITE_CORRUPT: 'database',
+  SQLITE_NOTADB: 'database',
+  SQLITE_READONLY: 'read-only',
+  SQLITE_CANTOPEN: 'database',
+  SQLITE_NOMEM: 'no-memory',
+  ENETDOWN: 'network',
+  ENETUNREACH: 'network',
+  EHOSTUNREACH: 'network',
+  EADDRNOTAVAIL: 'network',
+  ENODEV: 'network',
+  EPERM: 'filtered',
+};
+
+export class HeadFailures implements FailureLog {
+  private readonly now: () => number;
+  private readonly kept = new Map<string, HeadFailure>();
+
+  constructor(now: () => number) {
+    this.now = now;
+  }
+
+  failed({ deed, what, error, node }: Parameters<FailureLog['failed']>[0]): void {
+    const kind = kindOf(error);
+    const key = `${node ?? ''} ${deed} ${kind} ${what}`;
+    const times = (this.kept.get(key)?.times ?? 0) + 1;
+    // Inserted again, so that the map is in the order of the last times
+    this.kept.delete(key);
+    const failure = { at: this.now(), kind, deed, what, error: reasonOf(error), times };
+    this.kept.set(key, node === undefined ? failure : { ...failure, node });
+    const [oldest] = this.kept.keys();
+    if (this.kept.size > KEPT && oldest !== undefined) this.kept.delete(oldest);
+  }
+
+  get size(): number {
+    return this.kept.size;
+  }
+
+  /**
+   * Returns what concerns a node since a moment, the newest last: its own failures and those that are nobody's.
+   * @param since milliseconds since 1970
+   */
+  of(node: string, since: number): HeadFailure[] {
+    return [...this.kept.values()].filter(one => one.at >= since && (one.node ?? node) === node);
+  }
+}
+
+/** Returns the kind of the innermost error that has one. */
+export function kindOf(error: unknown): FailureKind {
+  const causes: unknown[] = [];
+  for (let cause = error; cause instanceof Error && causes.length < 8; cause = cause.cause) causes.push(cause);
+  for (const cause of causes.toReversed()) {
+    const code = cause instanceof MusterError ? cause.code : systemCode(cause);
+    const kind = code === undefined ? undefined : KINDS[code];
+    if (kind) return kind;
+  }
+  return 'other';
+}

@@ -1,0 +1,85 @@
+// What the head looks like at this moment: its file system, its descriptors, its interfaces.
+import { existsSync, readFileSync } from 'node:fs';
+import { readdir, readFile, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { InterfaceLook, StorageLook } from '../boot/evidence.ts';
+import type { BootNetwork } from '../networks.ts';
+
+/** Returns the room on the file system of a folder. */
+export async function lookAtStorage(folder: string): Promise<StorageLook> {
+  const { bavail, blocks, bsize, files, ffree } = await statfs(folder);
+  const mounts = await readFile('/proc/self/mountinfo', 'utf8').catch(() => '');
+  return {
+    folder,
+    mount: mountOf(mounts, folder),
+    free: bavail * bsize,
+    size: blocks * bsize,
+    // 0 of 0: the file system makes them as they are needed (btrfs)
+    ...(files > 0 && { inodes: ffree }),
+  };
+}
+
+/** Returns the mount point that a path lies below. @param mounts the text of /proc/self/mountinfo (proc(5)) */
+export function mountOf(mounts: string, path: string): string {
+  const points = mounts.split('\n').flatMap(line => {
+    const point = line.split(' ')[4];
+    // Blanks and the like stand as octal numbers
+    return point === undefined
+      ? []
+      : [point.replace(/\\([0-7]{3})/g, (_all, digits) => String.fromCharCode(parseInt(digits, 8)))];
+  });
+  const above = points.filter(point => point === '/' || path === point || path.startsWith(`${point}/`));
+  return above.reduce((longest, point) => (point.length > longest.length ? point : longest), '/');
+}
+
+/** Returns how many descriptors this process has open, and how many it may have; undefined where /proc does not say. */
+export async function lookAtDescriptors(): Promise<{ open: number; limit: number } | undefined> {
+  try {
+    const limits = await readFile('/proc/self/limits', 'utf8');
+    const limit = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1]);
+    const open = (await readdir('/proc/self/fd')).length;
+    return Number.isFinite(limit) ? { open, limit } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Returns each boot interface of the head with what is wrong with it.
+ * @param locals the text of /proc/net/fib_trie: Node lists no address of an interface without a link
+ */
+export function lookAtInterfaces(
+  networks: readonly Pick<BootNetwork, 'head' | 'interface'>[],
+  locals: string = text('/proc/net/fib_trie'),
+  folder = '/sys/class/net',
+): InterfaceLook[] {
+  return networks.map(({ head, interface: name }) => {
+    const problem = name === '' ? undefined : problemOf(join(folder, name), isLocal(locals, head));
+    return { name, address: head, ...(problem && { problem }) };
+  });
+}
+
+function isLocal(locals: string, address: string): boolean {
+  if (locals === '' || address.startsWith('127.')) return true;
+  return new RegExp(`-- ${address.replaceAll('.', '\\.')}\n\\s+/32 host LOCAL`).test(locals);
+}
+
+function problemOf(folder: string, hasAddress: boolean): InterfaceLook['problem'] {
+  if (!existsSync(folder)) return 'gone';
+  const flags = Number(text(join(folder, 'flags')));
+  if ((flags & IFF_UP) === 0) return 'down';
+  // A bridge has a carrier while one of its ports has: that of a lab has none while all machines are off
+  const isBridge = existsSync(join(folder, 'bridge'));
+  if (!isBridge && text(join(folder, 'carrier')) === '0') return 'no-carrier';
+  return hasAddress ? undefined : 'no-address';
+}
+
+const IFF_UP = 1;
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,113 @@
+// What the head has evidence of goes before guesses: each rule by a replayed boot and what the collectors saw.
+import test from 'ava';
+import type { Evidence, HeadFailure } from '../../src/boot/evidence.ts';
+import type { Stage } from '../../src/boot/journey.ts';
+import { planBoot } from '../../src/boot/plan.ts';
+import { type Why, why } from '../../src/boot/why.ts';
+import type { WhyFacts } from '../../src/boot/why-case.ts';
+import { EVIDENCE_RULES } from '../../src/boot/why-evidence.ts';
+import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+
+const STAGES: readonly Stage[] = ['ipxe', 'script', 'kernel', 'initramfs', 'image', 'root'];
+
+/** A node whose boot came to a stage. */
+function world(last: Stage) {
+  const fake = new FakeCluster();
+  const { node } = fake.bootable();
+  const it = fakeBoots(fake);
+  let session: string | undefined;
+  for (const stage of STAGES.slice(0, STAGES.indexOf(last) + 1)) {
+    const answer = planBoot(fake.cluster, node);
+    if (stage === 'script' && 'plan' in answer) session = it.boots.mint(answer.plan, '10.54.0.100:1').id;
+    else it.boots.note(session ? { stage, session } : { stage, mac: node.value.mac });
+  }
+  const ask = (evidence: Evidence, more: Partial<WhyFacts> = {}): Why =>
+    why({
+      name: 'n0',
+      mac: node.value.mac,
+      boots: it.boots.of(node.uid),
+      status: it.statuses.of(node.uid),
+      plan: planBoot(fake.cluster, node),
+      now: it.clock.now,
+      evidence,
+      ...more,
+    });
+  return { ...it, node, ask };
+}
+
+type World = ReturnType<typeof world>;
+
+const FULL = { folder: '/var/lib/muster', mount: '/var', free: 0, size: 20 * 2 ** 30, unneeded: 300 << 20 };
+
+function failure({ clock, node }: World, more: Partial<HeadFailure>): HeadFailure {
+  return {
+    at: clock.now,
+    kind: 'disk-full',
+    deed: 'save',
+    what: 'save the boot',
+    error: 'The head has no room for its database.',
+    node: node.uid,
+    times: 1,
+    ...more,
+  };
+}
+
+test('a full disk of the head is the cause, with the file system and what can be freed', t => {
+  const it = world('script');
+  const evidence = { failures: [failure(it, { times: 4 })], storage: FULL };
+  it.clock.now += 3000;
+  const found = it.ask(evidence);
+  t.like(found, { verdict: 'failed', rule: 'head-disk-full' });
+  t.is(
+    found.cause,
+    'The disk of the head is full (/var has 0 MiB of 20 GiB free): it could not save the boot, 3 s ago.',
+  );
+  t.regex(found.remedy ?? '', /file system \/var .* `muster storage gc` frees 300 MiB/);
+  t.true(found.evidence.includes('the head could not save the boot 4 times: The head has no room for its database.'));
+  const inodes = it.ask({ ...evidence, storage: { ...FULL, free: 1 << 30, inodes: 0 } });
+  t.regex(inodes.cause, /\/var can hold no more files/);
+});
+
+test('a failure that the boot went on after is not the cause', t => {
+  const it = world('script');
+  const failures = [failure(it, {})];
+  it.clock.now += 1000;
+  it.boots.note({ stage: 'kernel', mac: it.node.value.mac, detail: 'kernel in 0.2 s' });
+  it.clock.now += 600_000;
+  t.is(it.ask({ failures }).rule, 'initramfs-not-fetched');
+});
+
+test('a failure for nobody in particular counts once the boot stands still', t => {
+  const it = world('kernel');
+  const failures = [{ ...failure(it, { what: 'save the timelines' }) }].map(({ node: _node, ...rest }) => rest);
+  it.clock.now += 2000;
+  t.is(it.ask({ failures }).verdict, 'waiting');
+  it.clock.now += 20_000;
+  t.is(it.ask({ failures }).rule, 'head-disk-full');
+  t.is(it.ask({ failures }, { power: { state: 'off' } }).rule, 'powered-off', 'unless the node is off');
+});
+
+test('each kind of failure of the head has a rule, a cause and a remedy', t => {
+  const it = world('kernel');
+  it.clock.now += 1000;
+  const descriptors = { open: 1024, limit: 1024 };
+  const rules = (
+    ['read-only', 'disk-broken', 'no-descriptors', 'no-memory', 'database', 'network', 'filtered', 'other'] as const
+  ).map(kind => {
+    const found = it.ask({ failures: [failure(it, { kind, what: 'read the kernel' })], descriptors });
+    t.regex(found.cause, /^[A-Zm].*: it could not read the kernel, 0 s ago\.$/, kind);
+    t.regex(found.remedy ?? '', /\.$/);
+    return found.rule;
+  });
+  t.deepEqual(rules, [
+    'head-disk-broken',
+    'head-disk-broken',
+    'head-out-of-descriptors',
+    'head-out-of-memory',
+    'head-database-failed',
+    'head-network-failed',
+    'head-filters',
+    'head-failed',
+  ]);
+  t.is(new Set(EVIDENCE_RULES.map(({ name }) => name)).size, EVIDENCE_RULES.length);
+});
