@@ -138,10 +138,24 @@ export class Networks {
     return one.attached && other.attached && one.interface !== '' && one.interface === other.interface;
   }
 
+  /** Whether an address is one that hosts of its network have. */
+  isHost(ip: string): boolean {
+    const found = this.of(ip);
+    return found !== undefined && subnetHost(found.subnet, ip);
+  }
+
   /** Whether a node may have this address. */
   isUsable(ip: string): boolean {
-    const found = this.of(ip);
-    return found !== undefined && !this.heads.has(ip) && subnetHost(found.subnet, ip) && !inRange(found.range, ip);
+    return this.isHost(ip) && this.holderOf(ip) === undefined && this.ofRange(ip) === undefined;
+  }
+
+  /** Names who has an address besides nodes and leases, as in `the router of the network rack2`; undefined when nobody has it. */
+  holderOf(ip: string): string | undefined {
+    if (this.heads.has(ip)) return "the head's own";
+    const router = this.all.find(item => item.router === ip);
+    if (router) return `the router of the network ${router.name}`;
+    const relay = this.all.find(item => item.relays.includes(ip));
+    return relay && `a relay agent of the network ${relay.name}`;
   }
 
   /** The network in whose range for unknown machines an address lies. */

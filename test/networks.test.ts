@@ -89,7 +89,7 @@ test('a range for unknown machines lies in its network, and no node is placed in
   const create = (fields: object) =>
     planCreate({ ...fake.context(), networks }, 'node', [{ mac: '52:54:00:00:00:01', ...fields }]);
   t.throws(() => create({ ip: '10.54.0.101' }), {
-    message: /is in the range of the network boot that unknown machines/,
+    message: /is in the range for unknown machines of the network boot; nothing was changed/,
   });
   t.notThrows(() => create({ ip: '10.54.0.102' }));
 });

@@ -127,7 +127,7 @@ async function tried(ports: AdminPorts, node: Entry<'node'> | undefined, update:
   for (const [group, attributes] of groups) {
     const entry = selectOne(copy, 'attrib', group);
     refuseUnknownClears(copy, attributes, name => Object.hasOwn(entry.value.attributes, name));
-    tryPlan(copy, planAttributes(copy, 'attrib', [entry], attributes), now());
+    tryPlan(copy, planAttributes(context, 'attrib', [entry], attributes), now());
   }
   const whose = (): Entry<'node'> => {
     const entry = node && copy.get('node', node.uid);
@@ -138,7 +138,7 @@ async function tried(ports: AdminPorts, node: Entry<'node'> | undefined, update:
     const entry = whose();
     const has = effectiveAttributes(copy, entry.value);
     refuseUnknownClears(copy, own, name => has.has(name));
-    tryPlan(copy, planAttributes(copy, 'node', [entry], own), now());
+    tryPlan(copy, planAttributes(context, 'node', [entry], own), now());
   }
   if (Object.keys(nodeFields).length > 0) tryPlan(copy, planUpdate(context, 'node', [whose()], nodeFields), now());
   if (Object.keys(bootFields).length === 0) return copy;

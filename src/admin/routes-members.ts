@@ -24,7 +24,7 @@ function attributeRoutes(server: FastifyInstance, ports: AdminPorts, kind: 'node
   const set = async (request: Asked, choose: () => readonly Entry[]) => {
     const given = attributeBody(request.body);
     const data = await change(ports, request, 'set attributes', choose, entries =>
-      planAttributes(ports.cluster, kind, entries, given),
+      planAttributes(ports.context, kind, entries, given),
     );
     return { success: true, data };
   };

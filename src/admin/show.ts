@@ -1,7 +1,7 @@
 // How an object is shown: its fields in the table's order, references as names, secrets masked.
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { type Field, fieldsOf, type Kind, type Value } from '../model/kinds.ts';
-import { maskAttributes, maskPassword } from '../model/secrets.ts';
+import { maskField } from '../model/secrets.ts';
 import type { Shown } from './contract.ts';
 
 /** @param open whether secrets are shown too */
@@ -16,9 +16,7 @@ export function show(cluster: Cluster, entry: Entry, open = false): Shown {
 export function showField(cluster: Cluster, { name, meta }: Field, value: Value, open = false): unknown {
   const held = (value as Record<string, unknown>)[name];
   if (meta.refers) return named(cluster, meta.refers, held);
-  if (open) return held;
-  if (name === 'attributes') return maskAttributes((held ?? {}) as Record<string, string>);
-  return name === 'power_uri' ? maskPassword(String(held ?? '')) : held;
+  return open ? held : maskField(meta.secret, held);
 }
 
 function named(cluster: Cluster, kind: Kind, held: unknown): unknown {

@@ -1,5 +1,6 @@
 // What an action changed, said in lines: `n0: cmdline: 'quiet' -> 'quiet debug'`.
 import type { Changed, Difference } from '../admin/contract.ts';
+import { fileFields } from '../model/kinds.ts';
 import { isForPrograms, printData } from './listing.ts';
 import type { Context } from './table.ts';
 
@@ -21,33 +22,37 @@ function changedText(changed: Changed, showUids: boolean): string {
   return `${lines.join('\n')}\n`;
 }
 
-function differenceLines(difference: Difference, showUids: boolean): string[] {
-  const { name, action, fields, uid } = difference;
+/** Says in lines what one object lost and got. */
+export function differenceLines(difference: Difference, showUids: boolean): string[] {
+  const { kind, name, action, fields, uid } = difference;
+  const files = fileFields(kind);
   const head = `${name}${showUids ? ` (${uid})` : ''}`;
   if (action !== 'changed') return [`${action} ${head}`];
   return Object.entries(fields).flatMap(([field, { before, after }]) => {
-    if (isNested(before) || isNested(after)) return nestedLines(head, field, before, after);
+    if (files.includes(field)) return [`${head}: ${field}: ${digest(before)} -> ${digest(after)}`];
+    if (isNested(before) || isNested(after)) return nestedLines(head, before, after);
     return [`${head}: ${field}: ${shown(before)} -> ${shown(after)}`];
   });
 }
 
-function nestedLines(head: string, field: string, before: unknown, after: unknown): string[] {
+/** A stored file by the first digits of its SHA-256. */
+function digest(file: unknown): string {
+  return isNested(file) && 'sha256' in file ? String(file.sha256).slice(0, 12) : 'none';
+}
+
+function nestedLines(head: string, before: unknown, after: unknown): string[] {
   const [old, now] = [(before ?? {}) as Record<string, unknown>, (after ?? {}) as Record<string, unknown>];
-  if (field === 'kernel' || field === 'initramfs' || field === 'content') {
-    const digest = (value: Record<string, unknown>): string =>
-      value['sha256'] ? String(value['sha256']).slice(0, 12) : 'none';
-    return [`${head}: ${field}: ${digest(old)} -> ${digest(now)}`];
-  }
   return [...new Set([...Object.keys(old), ...Object.keys(now)])]
     .filter(name => JSON.stringify(old[name]) !== JSON.stringify(now[name]))
     .map(name => `${head}: ${name}: ${shown(old[name])} -> ${shown(now[name])}`);
 }
 
-function isNested(value: unknown): boolean {
+function isNested(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function shown(value: unknown): string {
   if (value === null || value === undefined) return 'none';
-  return Array.isArray(value) ? `[${value.join(', ')}]` : `'${String(value)}'`;
+  if (Array.isArray(value)) return `[${value.join(', ')}]`;
+  return typeof value === 'object' ? JSON.stringify(value) : `'${String(value)}'`;
 }

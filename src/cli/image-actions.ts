@@ -36,7 +36,8 @@ export const imageDiff: Action = {
   },
 };
 
-async function twoImages({ client, given }: Context): Promise<[Shown, Shown]> {
+async function twoImages(context: Context): Promise<[Shown, Shown]> {
+  const { client, given } = context;
   const image = async (id: string): Promise<Shown> =>
     client.call<Shown>('GET', `/api/v1/image/${encodeURIComponent(id)}`);
   const [first = '', second] = given.words;
@@ -44,7 +45,10 @@ async function twoImages({ client, given }: Context): Promise<[Shown, Shown]> {
   const child = await image(first);
   if (!child['parent'])
     throw new MusterError('bad-usage', `The image ${child.name} has no parent to compare it with; name two images.`);
-  return [await image(String(child['parent'])), child];
+  const parent = await parentOf(context, child);
+  if (!parent)
+    throw new MusterError('no-such-object', `The parent of the image ${child.name} was deleted; name two images.`);
+  return [parent, child];
 }
 
 /** The content is fetched for a moment; only its package database is unpacked. */
@@ -108,7 +112,8 @@ async function parentOf({ client }: Context, image: Shown): Promise<Shown | unde
 }
 
 function textOf({ name, distro, events }: Generation, position: number): string {
-  const origin = distro === '' ? '' : `, created from the distro ${distro}`;
+  const isGone = /^[0-9a-f]{32}$/.test(distro);
+  const origin = distro === '' ? '' : `, created from ${isGone ? 'a distro that was deleted' : `the distro ${distro}`}`;
   const lines = events.map(({ at, who, what }) => `  ${humanTime(at)}  ${who}  ${what}`);
   return `${position === 0 ? '' : 'from '}${name}${origin}\n${lines.map(line => `${line}\n`).join('')}`;
 }

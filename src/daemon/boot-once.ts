@@ -17,7 +17,7 @@ export async function takeOnce(
     plan: () => {
       const node = cluster.get('node', boot.node);
       return node && isSet()
-        ? planAttributes(cluster, 'node', [node], { _boot_once: null })
+        ? planAttributes({ cluster }, 'node', [node], { _boot_once: null })
         : { changes: [], uids: [] };
     },
   });

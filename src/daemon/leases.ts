@@ -7,9 +7,11 @@ import type { LendingPorts } from '../dhcp/lending.ts';
 import { AddressProbe } from '../dhcp/probe.ts';
 import { Quarantine } from '../dhcp/quarantine.ts';
 import { reasonOf } from '../errors.ts';
+import { heldIps, holderWords } from '../model/addresses.ts';
 import type { Cluster } from '../model/cluster.ts';
 import type { Networks } from '../networks.ts';
 import { ipToNumber } from '../wire/ip.ts';
+import { headAddresses, heldTwice } from './held-addresses.ts';
 import type { State, Stops } from './state.ts';
 import type { UnknownMachines } from './unknown-machines.ts';
 
@@ -19,12 +21,16 @@ export interface Lent {
   lending: LendingPorts & { isOn: () => boolean };
 }
 
-export async function openLeases({ config, store, cluster, networks, log, now }: State, stops: Stops): Promise<Lent> {
-  for (const text of nodesInRanges(cluster, networks)) log.warn(text);
+export async function openLeases(
+  { config, store, cluster, networks, context, log, now }: State,
+  stops: Stops,
+): Promise<Lent> {
+  for (const text of [...nodesInRanges(cluster, networks), ...heldTwice(cluster, networks)]) log.warn(text);
+  const ownAddresses = headAddresses(now);
   const quarantine = new Quarantine();
   const rules = {
     now,
-    isTaken: (ip: string) => cluster.hasIp(ip) || networks.isHead(ip),
+    isTaken: (ip: string) => cluster.hasIp(ip) || networks.holderOf(ip) !== undefined || ownAddresses().has(ip),
     isQuarantined: (ip: string) => quarantine.secondsLeft(ip) > 0,
   };
   const stored = await store.loadLeases();
@@ -32,6 +38,11 @@ export async function openLeases({ config, store, cluster, networks, log, now }:
     rules,
     stored.map(({ body }) => JSON.parse(body) as Lease),
   );
+  context.usedBy = (ip, macs) => {
+    const mac = leases.holderOf(ip);
+    if (mac !== undefined && !macs.has(mac)) return `lent to ${mac}`;
+    return ownAddresses().has(ip) ? "one of the head's own" : undefined;
+  };
   const probe = new AddressProbe();
   const save = async (changed: readonly Lease[]): Promise<void> =>
     store.saveLeases(changed.map(lease => ({ ip: lease.ip, body: JSON.stringify(lease) })));
@@ -67,8 +78,11 @@ export function nodesInRanges(cluster: Pick<Cluster, 'all'>, networks: Networks)
   if (!networks.hasRange) return [];
   const found = new Map<string, string[]>();
   for (const { value } of cluster.all('node')) {
-    const network = networks.ofRange(value.ip);
-    if (network) found.set(network.name, [...(found.get(network.name) ?? []), `${value.name} (${value.ip})`]);
+    for (const held of heldIps(value)) {
+      const network = networks.ofRange(held.ip);
+      const words = `${holderWords(value.name, held)} (${held.ip})`;
+      if (network) found.set(network.name, [...(found.get(network.name) ?? []), words]);
+    }
   }
   return Array.from(found, ([network, nodes]) => {
     const more = nodes.length > NAMED ? ` and ${nodes.length - NAMED} more` : '';

@@ -28,6 +28,9 @@ export function answer(request: Request, context: Context, arrival: Arrival): An
   const { node } = decision;
   const network = context.networks.of(node.ip);
   if (!network || !subnetHost(network.subnet, node.ip)) return { refusal: homeless(node, context), level: 'warn' };
+  const holder = context.networks.holderOf(node.ip);
+  if (holder !== undefined)
+    return { refusal: `${node.name}'s address ${node.ip} is ${holder}; give the node another`, level: 'warn' };
   const link = linkOf(request, context, arrival);
   if (typeof link === 'string') return { refusal: `${node.name}: ${link}`, level: 'warn' };
   const from = addressOf(network, context, arrival);

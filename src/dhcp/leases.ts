@@ -30,7 +30,7 @@ export interface LeaseRules {
   now: () => number;
   /** Leases end by this clock, so that nobody who sets the wall clock ends or prolongs one. */
   monotonic?: () => number;
-  /** Whether an address is a node's, a controller's or the head's. */
+  /** Whether an address is a node's, one of its interfaces', the head's, or a router's. */
   isTaken: (ip: string) => boolean;
   /** Whether an address is to be left alone for now, because another machine uses it. */
   isQuarantined: (ip: string) => boolean;
@@ -153,6 +153,14 @@ export class Leases {
     this.byIp.set(lease.ip, lease);
     this.ends.set(lease, this.termOf(lease).until);
     this.byMac.set(lease.mac, lease);
+  }
+
+  /** Returns the hardware address of the machine that has an address now, or was offered it a moment ago. */
+  holderOf(ip: string): string | undefined {
+    const lease = this.byIp.get(ip);
+    if (lease && this.isLiving(lease)) return lease.mac;
+    const hold = this.holds.get(ip);
+    return hold && hold.until > this.monotonic() ? hold.mac : undefined;
   }
 
   isFreeFor(mac: string, ip: string): boolean {

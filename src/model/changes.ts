@@ -2,16 +2,17 @@
 import { MusterError } from '../errors.ts';
 import type { Networks } from '../networks.ts';
 import type { Subnet } from '../wire/ip.ts';
+import type { Surroundings } from './addresses.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { type Input, missingField, readAllFields, readFields } from './fields.ts';
 import { refuseFrozen } from './frozen.ts';
-import { withoutSharedAddresses } from './hardware-addresses.ts';
 import { withIsoUrls } from './iso-urls.ts';
 import { fieldsOf, KINDS, type Kind, oneOf, oneOfCapital, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
 import { followRename } from './references.ts';
 import { isSecretName, MASK, maskPassword } from './secrets.ts';
+import { refuseSharedAddresses } from './shared-addresses.ts';
 
 /** The new state of one object; null deletes it. `expected` is the revision that was read, 0 for a new object. */
 export interface Change {
@@ -27,12 +28,12 @@ export interface Plan {
   uids: string[];
 }
 
-export interface ChangeContext {
+export interface ChangeContext extends Surroundings {
   cluster: Cluster;
   /** The boot network, for addresses of new nodes. */
   network: Subnet;
   /** Every network that a node may have its address in; the boot network alone when absent. */
-  networks?: Networks;
+  networks?: Networks | undefined;
   newUid(): string;
 }
 
@@ -44,11 +45,11 @@ export function planCreate(
   fixed: readonly Input[] = [],
 ): Plan {
   const { cluster } = context;
-  const placer = kind === 'node' ? new NodePlacer(cluster, context.network, context.networks) : undefined;
+  const placer = kind === 'node' ? new NodePlacer(context) : undefined;
   const names = new Set<string>();
   const changes = inputs.map((input, position): Change => {
     const given: Record<string, unknown> = { ...readFields(cluster, kind, input), ...fixed[position] };
-    refuseMasked(given, undefined);
+    refuseMasked(kind, given, undefined);
     for (const { name, meta } of fieldsOf(kind))
       if (meta.required && given[name] === undefined) throw missingField(kind, name);
     const complete = placer ? placer.place(given) : given;
@@ -57,7 +58,7 @@ export function planCreate(
     names.add(value.name);
     return { kind, uid: context.newUid(), expected: 0, value };
   });
-  withoutSharedAddresses(cluster, changes);
+  refuseSharedAddresses(cluster, changes, context);
   return { changes, uids: changes.map(change => change.uid) };
 }
 
@@ -86,16 +87,17 @@ export function planReplace(
 }
 
 function planFields(
-  { cluster, network, networks }: ChangeContext,
+  context: ChangeContext,
   kind: Kind,
   entries: readonly Entry[],
   given: Record<string, unknown>,
 ): Plan {
+  const { cluster } = context;
   const changes = new Map<string, Change>();
-  const placer = kind === 'node' ? new NodePlacer(cluster, network, networks) : undefined;
+  const placer = kind === 'node' ? new NodePlacer(context) : undefined;
   for (const entry of entries) {
     refuseFrozen(entry, Object.keys(given));
-    const fields = refuseMasked(given, entry);
+    const fields = refuseMasked(kind, given, entry);
     const value = placer
       ? placer.move(entry as unknown as Entry<'node'>, fields)
       : withIsoUrls(kind, { ...entry.value, ...fields } as Value, entry.value);
@@ -105,46 +107,49 @@ function planFields(
     }
     changes.set(entry.uid, { kind, uid: entry.uid, expected: entry.revision, value });
   }
-  withoutSharedAddresses(cluster, [...changes.values()]);
+  refuseSharedAddresses(cluster, [...changes.values()], context);
   return { changes: changed(cluster, [...changes.values()]), uids: entries.map(entry => entry.uid) };
 }
 
-/** A power URI as it is shown, with stars, means the one that is stored; it never replaces a password with stars. */
-function refuseMasked(fields: Record<string, unknown>, entry: Entry | undefined): Record<string, unknown> {
-  return refuseMaskedUri(keepMasked(fields, entry), entry);
+/** A value as it is shown, with stars, means the one that is stored; stars never replace a password. */
+function refuseMasked(kind: Kind, fields: Record<string, unknown>, entry: Entry | undefined): Record<string, unknown> {
+  const result = { ...fields };
+  for (const { name, meta } of fieldsOf(kind)) {
+    if (!meta.secret || result[name] === undefined) continue;
+    const stored = (entry?.value as Record<string, unknown> | undefined)?.[name];
+    result[name] = meta.secret === 'uri' ? unmaskUri(name, result[name], stored) : unmaskNames(result[name], stored);
+  }
+  return result;
 }
 
-/** So do the stars of an attribute that is shown with them. */
-function keepMasked(fields: Record<string, unknown>, entry: Entry | undefined): Record<string, unknown> {
-  const given = fields['attributes'];
-  if (typeof given !== 'object' || given === null) return fields;
-  const stored = entry && 'attributes' in entry.value ? entry.value.attributes : {};
+function unmaskNames(given: unknown, stored: unknown): unknown {
+  if (typeof given !== 'object' || given === null) return given;
+  const known = (stored ?? {}) as Record<string, unknown>;
   const kept = Object.entries(given).map(([name, value]) => {
     if (value !== MASK || !isSecretName(name)) return [name, value];
-    if (Object.hasOwn(stored, name)) return [name, stored[name]];
+    if (Object.hasOwn(known, name)) return [name, known[name]];
     throw new MusterError('bad-value', `attribute '${name}' has stars for its value; give the value itself.`);
   });
-  return { ...fields, attributes: Object.fromEntries(kept) };
+  return Object.fromEntries(kept);
 }
 
-function refuseMaskedUri(fields: Record<string, unknown>, entry: Entry | undefined): Record<string, unknown> {
-  const given = fields['power_uri'];
-  if (typeof given !== 'string' || !given.includes(MASK)) return fields;
-  const stored = entry && 'power_uri' in entry.value ? entry.value.power_uri : '';
-  if (stored !== '' && maskPassword(stored) === given) return { ...fields, power_uri: stored };
+function unmaskUri(name: string, given: unknown, stored: unknown): unknown {
+  if (typeof given !== 'string' || !given.includes(MASK)) return given;
+  if (typeof stored === 'string' && stored !== '' && maskPassword(stored) === given) return stored;
   throw new MusterError(
     'bad-value',
-    `power_uri='${maskPassword(given)}' has stars for a password; give the password itself.`,
+    `${name}='${maskPassword(given)}' has stars for a password; give the password itself.`,
   );
 }
 
 /** `set` and `clear`: attributes of nodes or groups; a value of null clears. */
 export function planAttributes(
-  cluster: Cluster,
+  context: Surroundings & Pick<ChangeContext, 'cluster'>,
   kind: Kind,
   entries: readonly Entry[],
   given: Record<string, string | null>,
 ): Plan {
+  const { cluster } = context;
   for (const [name, value] of Object.entries(given)) {
     const problem = value === null ? undefined : attributeProblem(name, value, cluster, kind);
     if (problem) throw problem;
@@ -160,7 +165,7 @@ export function planAttributes(
     }
     return { kind, uid: entry.uid, expected: entry.revision, value: { ...entry.value, attributes } };
   });
-  withoutSharedAddresses(cluster, changes);
+  refuseSharedAddresses(cluster, changes, context);
   return { changes: changed(cluster, changes), uids: entries.map(entry => entry.uid) };
 }
 

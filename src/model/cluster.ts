@@ -1,5 +1,5 @@
 // All objects in memory, with the indexes that the boot path and the selections ask for. The change feed keeps it current.
-import { otherMacs } from './hardware-addresses.ts';
+import { type HeldIp, heldIps, otherMacs } from './addresses.ts';
 import { KIND_NAMES, type Kind, type Value } from './kinds.ts';
 
 /** One object as the store has it. */
@@ -30,8 +30,8 @@ export class Cluster {
   private readonly ips = new Map<string, string>();
   /** Of `_altmacs`, and of management controllers with their address. */
   private readonly otherMacs = new Map<string, { uid: string; controller?: string }>();
-  /** Addresses of management controllers, and how many have each. */
-  private readonly controllerIps = new Map<string, number>();
+  /** Who holds an IPv4 address: a node, its controller, another of its interfaces. More than one only where older versions let that pass. */
+  private readonly holders = new Map<string, (HeldIp & { uid: string })[]>();
   /** What `all` answered last, until something of the kind changes. */
   private readonly sorted = new Map<Kind, readonly Entry[]>();
 
@@ -86,9 +86,17 @@ export class Cluster {
     return uid === undefined ? undefined : this.get('node', uid);
   }
 
-  /** Whether an address is a node's or its controller's. */
+  /** Returns the nodes that hold an address, each with the name of the interface; empty for the node's own address. */
+  holdersOf(ip: string): { entry: Entry<'node'>; name: string }[] {
+    return (this.holders.get(ip) ?? []).flatMap(({ uid, name }) => {
+      const entry = this.get('node', uid);
+      return entry ? [{ entry, name }] : [];
+    });
+  }
+
+  /** Whether a node, its controller or another of its interfaces has the address. */
   hasIp(ip: string): boolean {
-    return this.ips.has(ip) || this.controllerIps.has(ip);
+    return this.holders.has(ip);
   }
 
   /** Takes up what a commit changed. */
@@ -111,7 +119,10 @@ export class Cluster {
     this.ips.set(ip, entry.uid);
     for (const [other, controller] of otherMacs(attributes)) {
       this.otherMacs.set(other, { uid: entry.uid, ...(controller !== undefined && { controller }) });
-      this.countController(controller, 1);
+    }
+    for (const held of heldIps(entry.value as Value<'node'>)) {
+      const others = this.holders.get(held.ip) ?? [];
+      this.holders.set(held.ip, [...others, { ...held, uid: entry.uid }]);
     }
   }
 
@@ -122,19 +133,15 @@ export class Cluster {
     if (names?.get(entry.value.name) === entry.uid) names.delete(entry.value.name);
     if (entry.kind !== 'node') return;
     const { mac, ip, attributes } = entry.value as Value<'node'>;
-    for (const [other, controller] of otherMacs(attributes)) {
+    for (const other of otherMacs(attributes).keys())
       if (this.otherMacs.get(other)?.uid === entry.uid) this.otherMacs.delete(other);
-      this.countController(controller, -1);
+    for (const held of heldIps(entry.value as Value<'node'>)) {
+      const others = (this.holders.get(held.ip) ?? []).filter(({ uid }) => uid !== entry.uid);
+      if (others.length > 0) this.holders.set(held.ip, others);
+      else this.holders.delete(held.ip);
     }
     if (this.macs.get(mac) === entry.uid) this.macs.delete(mac);
     if (this.ips.get(ip) === entry.uid) this.ips.delete(ip);
-  }
-
-  private countController(ip: string | undefined, step: 1 | -1): void {
-    if (ip === undefined) return;
-    const count = (this.controllerIps.get(ip) ?? 0) + step;
-    if (count > 0) this.controllerIps.set(ip, count);
-    else this.controllerIps.delete(ip);
   }
 }
 

@@ -29,10 +29,14 @@ export interface FieldMeta {
   file?: boolean;
   /** Refers to objects of this kind: a name or UID is accepted, a UID is stored, the name is shown. */
   refers?: Kind;
+  /** With `refers`: where the object came from. The other object may be deleted; its UID stays here and means "one that is gone". */
+  history?: boolean;
   /** Must be given to `create`. */
   required?: boolean;
-  /** May hold a password: it stands in no error. */
-  secret?: boolean;
+  /** May hold a password, and errors never quote it. `uri`: in a power URI. `names`: in the attributes with a secret name. */
+  secret?: 'uri' | 'names';
+  /** Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs` and `_altmacs`. */
+  address?: 'ip' | 'mac' | 'names';
 }
 
 const field = <T extends z.ZodType>(schema: T, meaning: string, meta: FieldMeta = {}): T =>
@@ -42,12 +46,17 @@ const node = z.strictObject({
   name: field(nameValue, 'assigned by the naming pool when not given'),
   description: field(textValue.default(''), 'free text'),
   type: field(z.enum(NODE_TYPES).default('compute'), 'what kind of machine'),
-  mac: field(macValue, 'hardware address of the boot interface', { required: true }),
+  mac: field(macValue, 'hardware address of the boot interface', { required: true, address: 'mac' }),
   index: field(integerValue(0, 1_000_000), 'number in the naming pool; the next free one when not given'),
-  ip: field(ipValue, 'address on the boot network; by the index when not given'),
+  ip: field(ipValue, 'address on the boot network; by the index when not given', { address: 'ip' }),
   groups: field(listOf(uidValue).default([]), 'attribute groups in order, later ones win', { refers: 'attrib' }),
-  attributes: field(attributesValue.default({}), "the node's own attributes; use `set` and `clear`"),
-  power_uri: field(powerUriValue.default(''), 'how to control its power; shown without its password', { secret: true }),
+  attributes: field(attributesValue.default({}), "the node's own attributes; use `set` and `clear`", {
+    secret: 'names',
+    address: 'names',
+  }),
+  power_uri: field(powerUriValue.default(''), 'how to control its power; shown without its password', {
+    secret: 'uri',
+  }),
   cmdline: field(cmdlineValue.default(''), "appended to the boot config's kernel command line"),
   naming_pool: field(uidValue.or(z.literal('')).default(''), 'the pool that named it', { refers: 'pool' }),
 });
@@ -55,7 +64,10 @@ const node = z.strictObject({
 const attrib = z.strictObject({
   name: field(nameValue, 'name of the group', { required: true }),
   description: field(textValue.default(''), 'free text'),
-  attributes: field(attributesValue.default({}), 'name=value for every node of the group; use `set` and `clear`'),
+  // Addresses in them count for no node: one address for all members would be nobody's.
+  attributes: field(attributesValue.default({}), 'name=value for every node of the group; use `set` and `clear`', {
+    secret: 'names',
+  }),
 });
 
 const boot = z.strictObject({
@@ -80,8 +92,14 @@ const image = z.strictObject({
   content: field(storedImageValue.nullable().default(null), 'cwsquash or squashfs file (`content=@FILE`)', {
     file: true,
   }),
-  parent: field(uidValue.or(z.literal('')).default(''), 'the image it was cloned from', { refers: 'image' }),
-  distro: field(uidValue.or(z.literal('')).default(''), 'the distro it was created from', { refers: 'distro' }),
+  parent: field(uidValue.or(z.literal('')).default(''), 'the image it was cloned from', {
+    refers: 'image',
+    history: true,
+  }),
+  distro: field(uidValue.or(z.literal('')).default(''), 'the distro it was created from', {
+    refers: 'distro',
+    history: true,
+  }),
   frozen: field(flagValue.default(false), 'whether changes are blocked'),
 });
 

@@ -1,7 +1,9 @@
 // Which name, index and address a node gets: from its naming pool, each used once.
 import { MusterError } from '../errors.ts';
-import type { Networks } from '../networks.ts';
-import { ipFromNumber, ipToNumber, type Subnet, subnetHost } from '../wire/ip.ts';
+import { Networks } from '../networks.ts';
+import { ipFromNumber, ipToNumber } from '../wire/ip.ts';
+import { heldIps, heldMacs, holderWords, type Surroundings, unavailable } from './addresses.ts';
+import type { ChangeContext } from './changes.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import type { Value } from './kinds.ts';
 import { addressing, inherited } from './pools.ts';
@@ -11,21 +13,27 @@ type Pool = Value<'pool'>;
 /** Places the nodes of one command: each placed one counts for the next. */
 export class NodePlacer {
   private readonly cluster: Cluster;
-  private readonly network: Subnet;
-  private readonly networks: Networks | undefined;
+  private readonly networks: Networks;
+  private readonly around: Surroundings;
   private readonly taken = {
     mac: new Map<string, string>(),
-    ip: new Map<string, string>(),
+    /** By address: the nodes, controllers and interfaces that have it, in words. */
+    ip: new Map<string, string[]>(),
     name: new Map<string, string>(),
   };
   /** By naming pool: who has the index. */
   private readonly indices = new Map<string, Map<number, string>>();
   private readonly nextFree = new Map<string, number>();
 
-  constructor(cluster: Cluster, network: Subnet, networks?: Networks) {
+  constructor({
+    cluster,
+    network,
+    networks,
+    usedBy,
+  }: Pick<ChangeContext, 'cluster' | 'network' | 'networks' | 'usedBy'>) {
     this.cluster = cluster;
-    this.network = network;
-    this.networks = networks;
+    this.networks = networks ?? new Networks({ ...ALONE, address: `${network.address}/${network.prefix}` });
+    this.around = { networks: this.networks, usedBy };
     for (const node of cluster.all('node')) this.take(node.value);
   }
 
@@ -38,7 +46,8 @@ export class NodePlacer {
     const ip = (given['ip'] as string | undefined) ?? this.address(pool, index, name);
     const group = inherited(this.cluster, pool, one => one.group || undefined);
     const groups = given['groups'] ?? (group === undefined ? [] : [group]);
-    const node = { ...given, naming_pool: poolUid, index, name, ip, groups } as Value<'node'>;
+    const attributes = given['attributes'] ?? {};
+    const node = { ...given, naming_pool: poolUid, index, name, ip, groups, attributes } as Value<'node'>;
     this.check(node);
     this.checkAddress(node);
     this.take(node);
@@ -97,12 +106,11 @@ export class NodePlacer {
     if (this.indices.get(poolUid)?.has(index)) return false;
     if (given['name'] === undefined && this.taken.name.has(nodeName(pool, index))) return false;
     const ip = given['ip'] === undefined ? this.poolAddress(pool, index) : undefined;
-    return ip === undefined || (!this.taken.ip.has(ip) && this.isUsable(ip));
-  }
-
-  private isUsable(ip: string): boolean {
-    if (this.networks) return this.networks.isUsable(ip);
-    return ip !== this.network.address && subnetHost(this.network, ip);
+    if (ip === undefined) return true;
+    if (this.taken.ip.has(ip) || !this.networks.isHost(ip)) return false;
+    // The node's own controller is another machine
+    const draft = { mac: '', attributes: {}, ...given, ip: '' } as unknown as Value<'node'>;
+    return !heldIps(draft).some(held => held.ip === ip) && !unavailable(ip, heldMacs(draft), this.around);
   }
 
   private checkIndex(pool: Pool, index: number): void {
@@ -136,10 +144,10 @@ export class NodePlacer {
   /** The first address of the pool's network, as a number. */
   private networkOf(pool: Pool): number {
     const name = inherited(this.cluster, pool, one => one.network || undefined);
-    const all = this.networks?.all ?? [];
-    const found = name === undefined ? this.network : all.find(one => one.name === name)?.subnet;
+    const { all, main } = this.networks;
+    const found = name === undefined ? main.subnet : all.find(one => one.name === name)?.subnet;
     if (found) return ipToNumber(found.network);
-    const known = all.map(one => one.name).join(', ') || 'boot';
+    const known = all.map(one => one.name).join(', ');
     throw new MusterError('bad-value', `The naming pool ${pool.name} names the network ${name}; there are: ${known}.`);
   }
 
@@ -147,43 +155,36 @@ export class NodePlacer {
     const clash = (what: string, holder: string | undefined): void => {
       if (holder === undefined) return;
       // A holder that is no node yet stands earlier in the same request
-      const how = this.cluster.byName('node', holder)
-        ? `belongs to ${holder} already`
-        : `is given twice, also for the new node ${holder}`;
+      const isKnown = this.cluster.byName('node', holder.split(' ').at(-1) ?? '') !== undefined;
+      const how = isKnown ? `belongs to ${holder} already` : `is given twice, also for the new node ${holder}`;
       throw new MusterError('duplicate', `${what} ${how}; nothing was changed.`);
     };
     // The index first: name and address come of it, and would be blamed for it
     clash(`The index ${node.index}`, this.indices.get(node.naming_pool)?.get(node.index));
     clash(`${node.name}: MAC ${node.mac}`, this.taken.mac.get(node.mac));
-    clash(`${node.name}: IP ${node.ip}`, this.taken.ip.get(node.ip));
+    clash(`${node.name}: IP ${node.ip}`, this.taken.ip.get(node.ip)?.at(0));
     clash(`${node.name}: name ${node.name}`, this.taken.name.get(node.name));
   }
 
   private checkAddress(node: Value<'node'>): void {
-    if (this.networks?.isHead(node.ip) ?? node.ip === this.network.address) {
-      throw new MusterError('duplicate', `${node.name}: IP ${node.ip} is the head's own; nothing was changed.`);
-    }
-    const lent = this.networks?.ofRange(node.ip);
-    if (lent) {
-      throw new MusterError(
-        'bad-value',
-        `${node.name}: IP ${node.ip} is in the range of the network ${lent.name} that unknown machines are given addresses of; choose one outside.`,
-      );
-    }
-    if (!this.isUsable(node.ip)) {
-      const others = this.networks?.all.slice(1) ?? [];
-      const more = others.map(({ name, subnet }) => `, nor in ${name} ${subnet.network}/${subnet.prefix}`).join('');
-      const { network, prefix } = this.network;
-      throw new MusterError(
-        'bad-value',
-        `${node.name}: IP ${node.ip} is no host address in the boot network ${network}/${prefix}${more}.`,
-      );
-    }
+    const refused = unavailable(node.ip, heldMacs(node), this.around);
+    if (refused)
+      throw new MusterError(refused.code, `${node.name}: IP ${node.ip} ${refused.reason}; nothing was changed.`);
+    if (this.networks.isHost(node.ip)) return;
+    const [main, ...others] = this.networks.all.map(({ name, subnet }) => `${name} ${subnet.network}/${subnet.prefix}`);
+    const more = others.map(words => `, nor in ${words}`).join('');
+    throw new MusterError(
+      'bad-value',
+      `${node.name}: IP ${node.ip} is no host address in the boot network ${main?.split(' ')[1]}${more}.`,
+    );
   }
 
   private take(node: Value<'node'>): void {
     this.taken.mac.set(node.mac, node.name);
-    this.taken.ip.set(node.ip, node.name);
+    for (const held of heldIps(node)) {
+      const words = holderWords(node.name, held);
+      this.taken.ip.set(held.ip, [...(this.taken.ip.get(held.ip) ?? []), words]);
+    }
     this.taken.name.set(node.name, node.name);
     const indices = this.indices.get(node.naming_pool) ?? new Map<number, string>();
     this.indices.set(node.naming_pool, indices.set(node.index, node.name));
@@ -191,11 +192,19 @@ export class NodePlacer {
 
   private release(node: Value<'node'>): void {
     this.taken.mac.delete(node.mac);
-    this.taken.ip.delete(node.ip);
+    for (const held of heldIps(node)) {
+      const words = holderWords(node.name, held);
+      const others = (this.taken.ip.get(held.ip) ?? []).filter(other => other !== words);
+      if (others.length > 0) this.taken.ip.set(held.ip, others);
+      else this.taken.ip.delete(held.ip);
+    }
     this.taken.name.delete(node.name);
     this.indices.get(node.naming_pool)?.delete(node.index);
   }
 }
+
+/** The boot network alone, as it is where no configuration describes more. */
+const ALONE = { interface: '', router: '', dns: [], domain: '', leaseSeconds: 0 };
 
 /** The name by the pool's pattern: `n{}` with 7 is n7, `n{:03d}` is n007. */
 function nodeName(pool: Pool, index: number): string {

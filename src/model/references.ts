@@ -3,17 +3,19 @@ import type { Change } from './changes.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { fieldsOf, KIND_NAMES, type Value } from './kinds.ts';
 
-/** The fields of each kind that hold UIDs of another kind. */
+/** The fields of each kind that hold UIDs of objects in use. History is not use: it keeps the UID of what is gone. */
 const REFERENCES = KIND_NAMES.map(kind => ({
   kind,
-  fields: fieldsOf(kind).flatMap(row => (row.meta.refers ? [{ name: row.name, refers: row.meta.refers }] : [])),
+  fields: fieldsOf(kind).flatMap(({ name, meta }) =>
+    meta.refers && !meta.history ? [{ name, refers: meta.refers }] : [],
+  ),
 }));
 
-/** The objects that would lose something with this one. A parent image is history, not use; the settings are no user. */
+/** Returns the objects that would lose something with this one. The settings do not count as a user. */
 export function usersOf(cluster: Cluster, entry: Entry): Entry[] {
   return REFERENCES.flatMap(({ kind, fields }) => {
     if (kind === 'cluster') return [];
-    const names = fields.flatMap(({ name, refers }) => (refers === entry.kind && name !== 'parent' ? [name] : []));
+    const names = fields.flatMap(({ name, refers }) => (refers === entry.kind ? [name] : []));
     // Nothing refers to a node: deleting thousands of them must not look at thousands of objects each.
     if (names.length === 0 && entry.kind !== 'boot') return [];
     return cluster.all(kind).filter(user => {

@@ -43,6 +43,12 @@ function maskWord(word: string): string {
   return maskPassword(word).replace(/^(["']?[\w.-]*(?:pass|secret|token|stdin)[\w.-]*[=:]).+$/i, `$1${MASK}`);
 }
 
+/** A field as it is shown, by the mark in the table of kinds: passwords become stars. */
+export function maskField(secret: 'uri' | 'names' | undefined, held: unknown): unknown {
+  if (secret === 'uri') return maskPassword(String(held ?? ''));
+  return secret === 'names' ? maskAttributes((held ?? {}) as Record<string, string>) : held;
+}
+
 /** Attributes as they are shown: the values of those whose name says that they are secret become stars. */
 export function maskAttributes(attributes: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(

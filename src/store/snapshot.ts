@@ -2,6 +2,7 @@
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
+import { filesOf, type Kind } from '../model/kinds.ts';
 import { SqliteConnection } from './sqlite.ts';
 import { migrate, SCHEMA_VERSION, versionOf } from './sqlite-schema.ts';
 import { tryLock } from './sqlite-store.ts';
@@ -17,17 +18,21 @@ export async function snapshotDatabase(stateFolder: string, file: string): Promi
   await chmod(file, 0o600);
 }
 
-/** The digests of stored files that a database names: those its objects need, and those of the plans of boots, which may be gone. */
+/**
+ * Returns the digests of stored files that a database names: those its objects need, by the marks in the table of kinds, and those of the
+ * plans of boots, which may be gone.
+ */
 export async function digestsNamed(file: string): Promise<{ objects: Set<string>; boots: Set<string> }> {
   return withDatabase(file, async database => {
-    const named = async (table: string, column: string, key: string): Promise<Set<string>> => {
-      const rows = await database.all(
-        `SELECT DISTINCT tree.value AS digest FROM ${table}, json_tree(${table}.${column}) AS tree
-         WHERE tree.key = '${key}' AND tree.type = 'text' AND length(tree.value) = 64`,
-      );
-      return new Set(rows.map(({ digest }) => String(digest)));
+    const objects = await database.all('SELECT kind, value FROM objects');
+    const boots = await database.all(
+      `SELECT DISTINCT tree.value AS digest FROM boots, json_tree(boots.body, '$.plan') AS tree
+       WHERE tree.key = 'blob' AND tree.type = 'text' AND length(tree.value) = 64`,
+    );
+    return {
+      objects: new Set(objects.flatMap(row => filesOf(String(row['kind']) as Kind, JSON.parse(String(row['value']))))),
+      boots: new Set(boots.map(({ digest }) => String(digest))),
     };
-    return { objects: await named('objects', 'value', 'sha256'), boots: await named('boots', 'body', 'blob') };
   });
 }
 

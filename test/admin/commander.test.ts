@@ -61,7 +61,7 @@ function planOf(fake: FakeCluster, uid: string, what: Step) {
   };
   if (what.do === 'description') return planUpdate(fake.context(), 'attrib', [target()], { description: what.text });
   if (what.do === 'rename') return planUpdate(fake.context(), 'attrib', [target()], { name: what.name });
-  if (what.do === 'set') return planAttributes(cluster, 'attrib', [target()], { [what.name]: what.value });
+  if (what.do === 'set') return planAttributes(fake.context(), 'attrib', [target()], { [what.name]: what.value });
   if (what.do === 'create') return planCreate(fake.context(), 'attrib', [{ name: what.name }]);
   const named = cluster.byName('attrib', what.name);
   if (!named) throw new MusterError('no-such-object', 'gone');

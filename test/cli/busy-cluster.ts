@@ -110,7 +110,7 @@ async function objects(state: State, folder: string): Promise<void> {
     await state.commander.perform({
       who: 'test',
       what: 'set',
-      plan: () => planAttributes(state.cluster, 'attrib', [group], { _boot_config: 'Compute', _status_secs: '3600' }),
+      plan: () => planAttributes(state.context, 'attrib', [group], { _boot_config: 'Compute', _status_secs: '3600' }),
     });
   const nodes = Array.from({ length: 48 }, (_, index) => ({
     name: `n${index}`,

@@ -48,6 +48,11 @@ test("RFC 2131 §4.3.1: a DISCOVER is offered the node's address, with lease tim
   t.is(option(result, 59), '00000c4e');
 });
 
+test('an address that the configuration gives to a router is no longer offered to a node', t => {
+  const result = ask(message({}, [DISCOVER]), contextOf({ networks: networksFor({ 'dhcp.router': NODE_IP }) }));
+  t.true('refusal' in result && /is the router of the network boot; give the node another/.test(result.refusal));
+});
+
 test("RFC 2131 §4.3.1 table 3: xid, flags, giaddr and chaddr are the client's; hops, secs and ciaddr are zero", t => {
   const { reply } = replyTo(
     message({ xid: '01020304', secs: '0009', hops: 3, flags: '8000', giaddr: '10.54.0.7' }, [DISCOVER]),

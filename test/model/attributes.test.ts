@@ -139,21 +139,25 @@ test('what is right passes: by name and by UID, any attribute of the site', t =>
 test('set and clear change the attributes of all or of none', t => {
   const fake = new FakeCluster();
   const nodes = ['01', '02'].map(end => fake.create('node', { mac: `52:54:00:00:00:${end}` }));
-  t.throws(() => planAttributes(fake.cluster, 'node', nodes, { rack: 'a', _boot_style: 'no' }), {
+  t.throws(() => planAttributes(fake.context(), 'node', nodes, { rack: 'a', _boot_style: 'no' }), {
     instanceOf: MusterError,
   });
-  fake.apply(planAttributes(fake.cluster, 'node', nodes, { rack: 'a' }).changes);
+  fake.apply(planAttributes(fake.context(), 'node', nodes, { rack: 'a' }).changes);
   t.is(fake.cluster.byName('node', 'n1')?.value.attributes['rack'], 'a');
   const again = fake.cluster.all('node');
-  t.deepEqual(planAttributes(fake.cluster, 'node', again, { rack: 'a' }).changes, [], 'setting it again is no change');
-  fake.apply(planAttributes(fake.cluster, 'node', again, { rack: null }).changes);
+  t.deepEqual(
+    planAttributes(fake.context(), 'node', again, { rack: 'a' }).changes,
+    [],
+    'setting it again is no change',
+  );
+  fake.apply(planAttributes(fake.context(), 'node', again, { rack: null }).changes);
   t.deepEqual(fake.cluster.byName('node', 'n0')?.value.attributes, {});
 });
 
 test('an object without attributes says who has them', t => {
   const fake = new FakeCluster();
   const boot = fake.create('boot', { name: 'DefaultBoot' });
-  const error = t.throws(() => planAttributes(fake.cluster, 'boot', [boot], { rack: 'a' }), {
+  const error = t.throws(() => planAttributes(fake.context(), 'boot', [boot], { rack: 'a' }), {
     instanceOf: MusterError,
   });
   t.is(error?.message, 'A boot config has no attributes; nodes and attribute groups have.');

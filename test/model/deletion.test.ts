@@ -2,6 +2,7 @@ import test, { type ExecutionContext } from 'ava';
 import { MusterError } from '../../src/errors.ts';
 import type { Entry } from '../../src/model/cluster.ts';
 import { planDelete } from '../../src/model/deletion.ts';
+import { fieldsOf, KIND_NAMES } from '../../src/model/kinds.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
 function refused(t: ExecutionContext, work: () => unknown, code: string, text: string): void {
@@ -99,4 +100,42 @@ test('the settings cannot be deleted', t => {
   const fake = new FakeCluster();
   const settings = fake.cluster.byName('cluster', 'cluster') as Entry;
   refused(t, () => planDelete(fake.cluster, [settings], true), 'bad-usage', 'The cluster settings cannot be deleted.');
+});
+
+test('a naming pool that others are a part of is in use; a distro that images came from is history', t => {
+  const fake = new FakeCluster();
+  const top = fake.create('pool', { name: 'top', ip_base: '10.54.0.150' });
+  const sub = fake.create('pool', { name: 'sub', parent: 'top' });
+  refused(
+    t,
+    () => planDelete(fake.cluster, [top], false),
+    'in-use',
+    'The naming pool top is used by naming pool sub; change those first, or delete with --force.',
+  );
+  fake.apply(planDelete(fake.cluster, [top], true).changes);
+  t.is(fake.cluster.get('pool', sub.uid)?.value.parent, '');
+  const distro = fake.create('distro', { name: 'CentOS' });
+  const image = fake.create('image', { name: 'base', distro: 'CentOS' });
+  fake.apply(planDelete(fake.cluster, [distro], false).changes);
+  t.is(fake.cluster.get('image', image.uid)?.value.distro, distro.uid);
+});
+
+// The kind: a reference is use unless its field is marked as history, and history is never use.
+test('whatever refers to an object by a field that is no history keeps it from being deleted', t => {
+  for (const kind of KIND_NAMES.filter(kind => !['cluster', 'head'].includes(kind))) {
+    for (const { name, meta, schema } of fieldsOf(kind)) {
+      if (!meta.refers) continue;
+      const fake = new FakeCluster();
+      const target = fake.create(meta.refers, {
+        name: 'target',
+        ...(meta.refers === 'pool' && { ip_base: '10.54.0.50' }),
+      });
+      const needed = kind === 'node' ? { mac: '52:54:00:00:00:01' } : {};
+      const isList = schema.safeParse(['a'.repeat(32)]).success;
+      fake.create(kind, { name: 'user', ...needed, [name]: isList ? ['target'] : 'target' });
+      const work = () => planDelete(fake.cluster, [target], false);
+      if (meta.history) t.notThrows(work, `${kind}.${name}`);
+      else t.throws(work, { message: /is used by .* user/ }, `${kind}.${name}`);
+    }
+  }
 });

@@ -1,0 +1,203 @@
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { defaultConfig, networksOf } from '../../src/config.ts';
+import { MusterError } from '../../src/errors.ts';
+import { heldIps, heldMacs } from '../../src/model/addresses.ts';
+import { planAttributes, planCreate, planUpdate } from '../../src/model/changes.ts';
+import type { Input } from '../../src/model/fields.ts';
+import { FakeCluster } from '../fakes/cluster.ts';
+
+const [A, B, C] = ['52:54:00:00:00:01', '52:54:00:00:00:02', '52:54:00:00:00:03'];
+
+function refused(t: ExecutionContext, work: () => unknown, text: RegExp): void {
+  const error = t.throws(work, { instanceOf: MusterError, message: text });
+  t.is(error?.code, 'duplicate');
+}
+
+function world() {
+  const fake = new FakeCluster();
+  const n0 = fake.create('node', {
+    mac: A,
+    attributes: { _altmacs: C, _macs: 'bmc=52:54:00:00:00:b0', _ips: 'bmc=10.54.0.240' },
+  });
+  const n1 = fake.create('node', { mac: B });
+  return { fake, n0, n1 };
+}
+
+test('an address that another node answers to is refused, wherever it stands', t => {
+  const { fake, n1 } = world();
+  const set = (name: string, value: string) => () => planAttributes(fake.context(), 'node', [n1], { [name]: value });
+  refused(
+    t,
+    set('_altmacs', A),
+    /^n1: the hardware address 52:54:00:00:00:01 is that of n0 already; nothing was changed\.$/,
+  );
+  refused(t, set('_altmacs', `52:54:00:00:00:09,${C}`), /00:03 is that of n0 already/);
+  refused(t, () => planCreate(fake.context(), 'node', [{ mac: C }]), /00:03 is that of n0 already/);
+  refused(t, () => planUpdate(fake.context(), 'node', [n1], { mac: '52:54:00:00:00:b0' }), /b0 is that of n0 already/);
+  const bmc = { _macs: 'bmc=52:54:00:00:00:b0', _ips: 'bmc=10.54.0.241' };
+  refused(t, () => planAttributes(fake.context(), 'node', [n1], bmc), /b0 is that of n0 already/);
+});
+
+test('a controller gets no address that another has', t => {
+  const { fake, n0, n1 } = world();
+  const bmc = (ip: string) => () =>
+    planAttributes(fake.context(), 'node', [n1], { _macs: 'bmc=52:54:00:00:00:b1', _ips: `bmc=${ip}` });
+  refused(
+    t,
+    bmc('10.54.0.240'),
+    /^n1: the controller's address 10\.54\.0\.240 is that of the controller of n0 already;/,
+  );
+  refused(t, bmc(n0.value.ip), /is that of n0 already;/);
+  t.notThrows(bmc('10.54.0.241'));
+});
+
+test('one address for several nodes at once is refused; a swap, its own again, and other changes are not', t => {
+  const { fake, n0, n1 } = world();
+  const { cluster } = fake;
+  refused(
+    t,
+    () => planAttributes(fake.context(), 'node', [n0, n1], { _altmacs: '52:54:00:00:00:09' }),
+    /00:09 is that of n0/,
+  );
+  refused(
+    t,
+    () =>
+      planCreate(fake.context(), 'node', [
+        { mac: '52:54:00:00:00:0a' },
+        { mac: '52:54:00:00:00:0b', attributes: { _altmacs: '52:54:00:00:00:0a' } },
+      ]),
+    /00:0a is that of/,
+  );
+  t.notThrows(() => planAttributes(fake.context(), 'node', [n0], { _altmacs: `${C},${A}` }));
+  t.notThrows(() => planAttributes(fake.context(), 'node', [n0, n1], { rack: '1' }));
+  // A clash that is there from before keeps nobody from other changes.
+  fake.change(n1, { attributes: { _altmacs: C } });
+  const now = cluster.get('node', n1.uid);
+  t.notThrows(() => now && planAttributes(fake.context(), 'node', [now], { rack: '2' }));
+});
+
+const ENTRIES = [{ name: 'east', address: '10.60.0.1/24', router: '10.60.0.254', relays: ['10.54.0.7'] }];
+const NETWORKS = networksOf({
+  ...defaultConfig(),
+  'head.address': '10.54.0.1/24',
+  'dhcp.router': '10.54.0.102',
+  'dhcp.range': '10.54.0.103-10.54.0.104',
+  networks: ENTRIES,
+});
+/** The surroundings of a daemon: two heads, routers, a relay agent, a range, and a machine that was lent 10.54.0.106. */
+const surrounded = (fake: FakeCluster) => ({
+  ...fake.context(),
+  networks: NETWORKS,
+  usedBy: (ip: string, macs: ReadonlySet<string>) =>
+    ip === '10.54.0.106' && !macs.has(C) ? `lent to ${C}` : undefined,
+});
+
+test('an address of the head, a router, a relay agent, the range or a lease is refused for nodes, controllers and interfaces', t => {
+  const { fake, n1 } = world();
+  const reasons: [ip: string, reason: RegExp, code: string][] = [
+    ['10.54.0.1', /10\.54\.0\.1 (of ib0 )?is the head's own; nothing was changed\.$/, 'duplicate'],
+    ['10.60.0.1', /is the head's own;/, 'duplicate'],
+    ['10.54.0.102', /is the router of the network boot;/, 'duplicate'],
+    ['10.60.0.254', /is the router of the network east;/, 'duplicate'],
+    ['10.54.0.7', /is a relay agent of the network east;/, 'duplicate'],
+    ['10.54.0.104', /is in the range for unknown machines of the network boot;/, 'bad-value'],
+    ['10.54.0.106', /is lent to 52:54:00:00:00:03;/, 'duplicate'],
+  ];
+  for (const [ip, message, code] of reasons) {
+    const works = [
+      () => planCreate(surrounded(fake), 'node', [{ mac: '52:54:00:00:00:09', ip }]),
+      () => planUpdate(surrounded(fake), 'node', [n1], { ip }),
+      () => planAttributes(surrounded(fake), 'node', [n1], { _ips: `bmc=${ip}` }),
+      () => planAttributes(surrounded(fake), 'node', [n1], { _ips: `ib0=${ip}` }),
+    ];
+    for (const work of works) t.is(t.throws(work, { instanceOf: MusterError, message })?.code, code as 'duplicate');
+  }
+  t.notThrows(() => planUpdate(surrounded(fake), 'node', [n1], { mac: '52:54:00:00:00:0c', ip: '10.54.0.108' }));
+});
+
+test('the machine that was lent an address may keep it as a node', t => {
+  const fake = new FakeCluster();
+  t.notThrows(() => planCreate(surrounded(fake), 'node', [{ mac: C, ip: '10.54.0.106' }]));
+});
+
+test('two nodes of one command that exchange nothing: neither gets what the other keeps', t => {
+  const { fake, n0, n1 } = world();
+  refused(
+    t,
+    () => planAttributes(fake.context(), 'node', [n1, n0], { _altmacs: A }),
+    /^n1: the hardware address 52:54:00:00:00:01 is that of n0 already;/,
+  );
+  refused(
+    t,
+    () => planAttributes(fake.context(), 'node', [n1, n0], { _ips: `eth0=${n0.value.ip}` }),
+    /^n1: the address 10\.54\.0\.100 of eth0 is that of n0 already;/,
+  );
+});
+
+/** Few addresses, so that they clash often. */
+const address = fc.constantFrom(...[1, 7, 100, 101, 102, 103, 104, 105, 106, 107].map(last => `10.54.0.${last}`));
+const hardware = fc.nat(5).map(number => `52:54:00:00:00:0${number}`);
+const attributes = fc.record(
+  {
+    _ips: fc
+      .uniqueArray(fc.tuple(fc.constantFrom('bmc', 'ib0', 'eth0'), address), {
+        selector: ([name]) => name,
+        maxLength: 2,
+      })
+      .filter(pairs => pairs.length > 0)
+      .map(pairs => pairs.map(pair => pair.join('=')).join(',')),
+    _macs: hardware.map(mac => `bmc=${mac}`),
+    _altmacs: hardware,
+  },
+  { requiredKeys: [] },
+);
+const step = fc.oneof(
+  fc.record({
+    create: fc.array(fc.record({ mac: hardware, ip: address, attributes }, { requiredKeys: ['mac'] }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+  }),
+  fc.record({ nodes: fc.array(fc.nat(5), { minLength: 1, maxLength: 3 }), set: attributes }),
+  fc.record({ node: fc.nat(5), update: fc.record({ ip: address, mac: hardware }, { requiredKeys: [] }) }),
+);
+
+test('whatever is created, set and changed, in any order: no two machines hold one address', t => {
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 14 }), steps => {
+      const fake = new FakeCluster();
+      for (const what of steps) {
+        const nodes = fake.cluster.all('node');
+        const at = (index: number) => nodes[index % Math.max(1, nodes.length)];
+        try {
+          if ('create' in what) fake.apply(planCreate(surrounded(fake), 'node', what.create as Input[]).changes);
+          else if ('set' in what) {
+            const chosen = [...new Set(what.nodes.map(at))].filter(node => node !== undefined);
+            const given = Object.fromEntries(Object.entries(what.set).filter(([, value]) => value !== undefined));
+            fake.apply(planAttributes(surrounded(fake), 'node', chosen, given as Record<string, string>).changes);
+          } else {
+            const node = at(what.node);
+            const given = Object.fromEntries(Object.entries(what.update).filter(([, value]) => value !== undefined));
+            if (node) fake.apply(planUpdate(surrounded(fake), 'node', [node], given).changes);
+          }
+        } catch (error) {
+          t.true(error instanceof MusterError, String(error));
+        }
+        const holders = new Map<string, Set<string>>();
+        const hold = (key: string, machine: string) => holders.set(key, (holders.get(key) ?? new Set()).add(machine));
+        for (const { uid, value } of fake.cluster.all('node')) {
+          for (const { ip, name } of heldIps(value)) {
+            hold(ip, name === 'bmc' ? `${uid} bmc` : uid);
+            t.true(fake.cluster.hasIp(ip), `a lease of ${ip} is not to be had`);
+            t.is(NETWORKS.holderOf(ip) ?? NETWORKS.ofRange(ip), undefined, ip);
+            if (ip === '10.54.0.106') t.true(heldMacs(value).has(C));
+          }
+          for (const mac of heldMacs(value)) hold(mac, uid);
+        }
+        for (const [key, machines] of holders) t.is(machines.size, 1, `${key}: ${[...machines].join()}`);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
