@@ -10,6 +10,7 @@ export const labRun: Action = {
     { flags: '--firmware <kind>', meaning: 'bios, uefi, uefi-http or uefi-secure; bios when not given' },
     { flags: '--style <style>', meaning: 'rwram, roram, iscsi or disked; roram when not given' },
     { flags: '--memory <megabytes>', meaning: 'memory of each node' },
+    { flags: '--accel <kind>', meaning: 'auto, kvm or tcg (emulation); else as MUSTER_LAB_ACCEL says, else auto' },
     { flags: '--keep-logs <folder>', meaning: 'keep the logs of the daemon and the serial consoles there' },
   ],
   examples: ['muster lab', 'muster lab --once --firmware uefi --style rwram', 'muster lab --nodes 4'],

@@ -1,10 +1,13 @@
 // `muster lab` and `npm start`: a virtual cluster boots before the administrator's eyes and serves until Ctrl-C.
 import { realpathSync } from 'node:fs';
-import { basename, relative, resolve } from 'node:path';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join, relative, resolve } from 'node:path';
 import type { BootEvent } from '../admin/contract.ts';
 import { JOURNEY, stageNumber } from '../boot/journey.ts';
 import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
+import { type WantedAccelerator, wantedAccelerator } from './accelerator.ts';
 import { COMMAND } from './cluster.ts';
 import { FIRMWARES, type Firmware } from './firmware.ts';
 import { LAB_DEFAULTS, type Lab, startLab } from './lab.ts';
@@ -16,6 +19,7 @@ export interface LabCommandOptions {
   firmware?: string;
   style?: string;
   memory?: string;
+  accel?: string;
   keepLogs?: string;
 }
 
@@ -30,18 +34,22 @@ export async function labCommand(given: LabCommandOptions, print: Print): Promis
   const onSignal = (name: NodeJS.Signals): void => aborted.abort(name);
   for (const name of SIGNALS) process.on(name, onSignal);
   const begun = performance.now();
+  const logs = options.logs ?? (await mkdtemp(join(tmpdir(), 'muster-logs-')));
   let lab: Lab | undefined;
+  let isWell = false;
   try {
     const step = (text: string): void => print(`lab: ${text}`);
-    lab = await startLab({ ...options, onStep: step, signal: aborted.signal });
+    lab = await startLab({ ...options, logs, onStep: step, signal: aborted.signal });
     step(`ready after ${seconds(performance.now() - begun)}: a private network, musterd, ${count(lab)} switched off`);
     const up = await bootAll(lab, options, print, aborted.signal);
+    isWell = up;
     if (given.once) return up ? 0 : 1;
     if (up) print(nextSteps(lab));
     await until(aborted.signal);
     return 0;
   } catch (error) {
     if (!aborted.signal.aborted) throw error;
+    isWell = true;
     // A run that was to end by itself and was interrupted has not done its work.
     return given.once ? 130 : 0;
   } finally {
@@ -49,6 +57,9 @@ export async function labCommand(given: LabCommandOptions, print: Print): Promis
       print('lab: stopping');
       await lab.stop();
     }
+    // What explains a failure stays; nobody needs the logs of a run that went well.
+    if (isWell && !options.logs) await rm(logs, { recursive: true, force: true });
+    else print(`lab: the consoles of the nodes and the log of musterd are kept in ${logs}`);
     for (const name of SIGNALS) process.off(name, onSignal);
   }
 }
@@ -58,6 +69,7 @@ interface Options {
   style: string;
   nodes: number;
   memory: number;
+  accelerator: WantedAccelerator;
   logs?: string;
 }
 
@@ -75,6 +87,7 @@ function readOptions(given: LabCommandOptions): Options {
     style,
     nodes: wholeNumber('--nodes', given.nodes, LAB_DEFAULTS.nodes, 1, 64),
     memory: wholeNumber('--memory', given.memory, LAB_DEFAULTS.memory, 256, 1 << 20),
+    accelerator: wantedAccelerator(given.accel),
     ...(given.keepLogs && { logs: resolve(given.keepLogs) }),
   };
 }

@@ -23,8 +23,13 @@ export interface CachePlan {
 const UNUSED_MS = 30 * 24 * 3_600_000;
 const KEPT = 5;
 
+/** Where the lab keeps what the next one can use again. */
+export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
+  return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'lab');
+}
+
 export function cachePlan(env: NodeJS.ProcessEnv = process.env, root = process.getuid?.() === 0): CachePlan {
-  const folder = join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'lab');
+  const folder = cacheFolder(env);
   const image = rootVersion(labRecipe(), root);
   // The head's own busybox goes into the initramfs: with another one, or none, it is another version.
   const busyboxes = HEAD_BUSYBOXES.map(path => `${path} ${statSync(path, { throwIfNoEntry: false })?.size}`);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AdminClient } from '../admin/client.ts';
 import { MusterError } from '../errors.ts';
 import type { RunResult } from '../process/run.ts';
+import { AcceleratorChoice, systemPorts, type WantedAccelerator, wantedAccelerator } from './accelerator.ts';
 import { fillCluster, muster } from './cluster.ts';
 import type { Firmware } from './firmware.ts';
 import { followBoot, type Step } from './follow.ts';
@@ -24,6 +25,8 @@ export interface LabOptions {
   memory: number;
   /** What single nodes have in place of it, by their index. */
   machines?: Readonly<Record<number, Partial<Pick<LabOptions, 'firmware' | 'memory'>>>>;
+  /** What nodes run with; `auto` when absent and MUSTER_LAB_ACCEL says nothing. */
+  accelerator?: WantedAccelerator;
   /** Where logs are kept; inside the lab's own folder, and gone with it, when absent. */
   logs?: string;
   /** Attributes of every node. */
@@ -161,10 +164,11 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
   stops.push(async () => head.stop());
   await head.start();
   const disks = options.disks ?? (await newDisks(options, folder));
+  const accelerator = new AcceleratorChoice(options.accelerator ?? wantedAccelerator(undefined), systemPorts(step));
   const nodes = Array.from({ length: options.nodes }, (_, index) => {
     const disk = disks[index];
     const { firmware, memory } = { ...options, ...options.machines?.[index] };
-    return new Machine(namespace, { index, firmware, memory, folder, logs, ...(disk && { disk }) });
+    return new Machine(namespace, { index, firmware, memory, folder, logs, accelerator, ...(disk && { disk }) });
   });
   for (const node of nodes) stops.push(async () => node.powerOff());
   const power = join(folder, 'power.sock');

@@ -1,14 +1,22 @@
 // One virtual node: power on, power off, its console.
-import { accessSync, constants, copyFileSync, rmSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
+import {
+  type Accelerator,
+  AcceleratorChoice,
+  systemPorts,
+  type TrialOutcome,
+  wantedAccelerator,
+} from './accelerator.ts';
 import { type Firmware, findOvmf } from './firmware.ts';
 import type { Namespace } from './namespace.ts';
 import { portOf } from './network.ts';
 import { type LabProcess, startProcess, tailOf } from './process.ts';
-import { qemuArguments } from './qemu.ts';
+import { CAPTURE, qemuArguments } from './qemu.ts';
 import { qmp } from './qmp.ts';
 import { type Found, Serial, type WaitOptions } from './serial.ts';
+import { tryOut } from './trial.ts';
 
 export interface MachineOptions {
   index: number;
@@ -20,6 +28,10 @@ export interface MachineOptions {
   /** For sockets and the firmware's variables; the path must be short, a socket's name has 107 bytes. */
   folder: string;
   logs: string;
+  /** QEMU: looked for in PATH when it is a name. */
+  qemu?: string;
+  /** Shared by the nodes of a lab; by default MUSTER_LAB_ACCEL decides. */
+  accelerator?: AcceleratorChoice;
 }
 
 export class Machine {
@@ -29,6 +41,7 @@ export class Machine {
   readonly tap: string;
   readonly serial: Serial;
   private readonly options: MachineOptions;
+  private readonly accelerator: AcceleratorChoice;
   private readonly namespace: Namespace;
   private process: LabProcess | undefined;
   private startedAt: number | undefined;
@@ -37,6 +50,12 @@ export class Machine {
 
   constructor(namespace: Namespace, options: MachineOptions) {
     this.options = options;
+    this.accelerator =
+      options.accelerator ??
+      new AcceleratorChoice(
+        wantedAccelerator(undefined),
+        systemPorts(() => {}),
+      );
     this.namespace = namespace;
     this.index = options.index;
     this.name = `n${options.index}`;
@@ -64,17 +83,17 @@ export class Machine {
     if (this.pid !== undefined) return;
     this.consoleStart = this.serial.length();
     this.startedAt = performance.now();
-    if (canUseKvm() && !kvmIsBroken) {
-      await this.start(true);
-      if (await this.speaks()) return;
-      kvmIsBroken = true;
-      await this.powerOff();
-      this.startedAt = performance.now();
-    }
-    await this.start(false);
+    await this.accelerator.start({
+      start: async accelerator => this.start(accelerator),
+      tryOut: async () => this.tryOut(),
+      stop: async () => {
+        await this.powerOff();
+        this.startedAt = performance.now();
+      },
+    });
   }
 
-  private async start(kvm: boolean): Promise<void> {
+  private async start(accelerator: Accelerator): Promise<void> {
     const { firmware, memory, logs } = this.options;
     for (const kind of ['ser', 'qmp']) rmSync(this.file(kind), { force: true });
     const args = qemuArguments({
@@ -83,7 +102,8 @@ export class Machine {
       memory,
       mac: this.mac,
       tap: this.tap,
-      kvm,
+      accelerator,
+      ...(accelerator === 'kvm' && { capture: this.file('pcap') }),
       serialSocket: this.file('ser'),
       serialLog: this.serial.log,
       qmpSocket: this.file('qmp'),
@@ -92,16 +112,24 @@ export class Machine {
     });
     this.process = await startProcess({
       name: `the virtual machine ${this.name}`,
-      command: this.namespace.command(['qemu-system-x86_64', ...args]),
+      command: this.namespace.command([this.options.qemu ?? 'qemu-system-x86_64', ...args]),
       log: join(logs, `${this.name}.qemu`),
     });
   }
 
-  /** Whether the firmware says anything. A KVM that can be opened may still not run a machine (nested virtualisation). */
-  private async speaks(): Promise<boolean> {
+  /** Whether a machine that was just started with KVM gets as far as DHCP. */
+  private async tryOut(): Promise<TrialOutcome> {
     const from = this.serial.length();
-    const hopeless = (): string | undefined => this.ended();
-    return 'match' in (await this.serial.waitFor(/\S/, { timeoutMs: 15_000, from, hopeless }));
+    const capture = this.file('pcap');
+    const outcome = await tryOut({
+      qmpSocket: this.qmpSocket,
+      capture,
+      ended: () => this.ended(),
+      spoke: () => /\S/.test(this.serial.text().slice(from)),
+    });
+    if (outcome.works) await qmp(this.qmpSocket, 'object-del', { id: CAPTURE });
+    rmSync(capture, { force: true });
+    return outcome;
   }
 
   /** Pulls the plug. */
@@ -149,17 +177,5 @@ export class Machine {
 
   private file(kind: string): string {
     return join(this.options.folder, `${this.name}.${kind}`);
-  }
-}
-
-/** Found out by the first machine, for all the others. */
-let kvmIsBroken = false;
-
-function canUseKvm(): boolean {
-  try {
-    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
-    return true;
-  } catch {
-    return false;
   }
 }

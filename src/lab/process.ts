@@ -28,8 +28,13 @@ export interface LabProcessSpec {
   env?: Record<string, string>;
 }
 
-/** An ordinary user's PATH lacks the folders of `tc` and `dnsmasq`, and npm puts its own programs before the system's. */
-export const SYSTEM_PATH = ['/usr/sbin', '/usr/bin', '/sbin', '/bin', process.env['PATH'] ?? ''].join(':');
+/** The caller's PATH, without npm's own folders, whose programs carry names of the system's; then the folders that an ordinary user's PATH lacks. */
+export const SYSTEM_PATH = systemPath(process.env['PATH'] ?? '');
+
+export function systemPath(path: string): string {
+  const own = path.split(':').filter(folder => folder && !folder.includes('node_modules'));
+  return [...new Set([...own, '/usr/sbin', '/usr/bin', '/sbin', '/bin'])].join(':');
+}
 
 export async function startProcess(spec: LabProcessSpec): Promise<LabProcess> {
   const output = openSync(spec.log, 'a', 0o600);

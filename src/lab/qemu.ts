@@ -1,5 +1,9 @@
 // The command line of a virtual machine that boots from the network: a pure function.
+import type { Accelerator } from './accelerator.ts';
 import type { Firmware } from './firmware.ts';
+
+/** QEMU's name of the object that captures frames. */
+export const CAPTURE = 'capture0';
 
 export interface MachineSpec {
   name: string;
@@ -8,8 +12,10 @@ export interface MachineSpec {
   memory: number;
   mac: string;
   tap: string;
-  /** Whether /dev/kvm can be used. Without it the processor is emulated, which is some ten times slower. */
-  kvm: boolean;
+  /** Emulation (tcg) is some ten times slower than kvm. */
+  accelerator: Accelerator;
+  /** A file for the frames of its network card (pcap): with it, a trial of KVM sees the first DHCP packet. */
+  capture?: string;
   /** Unix sockets for the serial console and for QMP, and the file that keeps what the console says. */
   serialSocket: string;
   serialLog: string;
@@ -24,7 +30,7 @@ export interface MachineSpec {
 export function qemuArguments(spec: MachineSpec): string[] {
   return [
     ...['-name', spec.name, '-nodefaults', '-no-user-config', '-display', 'none', '-vga', 'std'],
-    ...accelerator(spec.kvm),
+    ...accelerator(spec.accelerator),
     ...['-smp', '1', '-m', String(spec.memory)],
     ...firmware(spec),
     ...['-chardev', `socket,id=s0,path=${spec.serialSocket},server=on,wait=off,logfile=${spec.serialLog},logappend=on`],
@@ -35,12 +41,13 @@ export function qemuArguments(spec: MachineSpec): string[] {
       '-device',
       `virtio-net-pci,netdev=n0,mac=${spec.mac},bootindex=1${spec.firmware === 'bios' ? '' : ',romfile='}`,
     ],
+    ...(spec.capture ? ['-object', `filter-dump,id=${CAPTURE},netdev=n0,file=${spec.capture},maxlen=128`] : []),
     ...(spec.disk ? disk(spec.disk) : []),
   ];
 }
 
-function accelerator(kvm: boolean): string[] {
-  if (kvm) return ['-accel', 'kvm', '-cpu', 'max'];
+function accelerator(kind: Accelerator): string[] {
+  if (kind === 'kvm') return ['-accel', 'kvm', '-cpu', 'max'];
   // A processor that says it is quick at `rep stosb` (ERMS) makes Linux clear pages byte by byte, which TCG emulates so
   // slowly that a boot takes minutes.
   return ['-accel', 'tcg', '-cpu', 'max,-erms,-fsrm'];

@@ -1,7 +1,11 @@
 // The few words of QMP (QEMU's machine protocol, JSON lines on a Unix socket) that the lab speaks.
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MusterError } from '../errors.ts';
+
+/** Between two tries to reach a socket that QEMU has not made yet, in milliseconds. */
+const RETRY_MS = 20;
 
 /** Says one command to the machine and comes back with its answer. */
 export async function qmp(socket: string, execute: string, args: Record<string, unknown> = {}): Promise<unknown> {
@@ -32,4 +36,49 @@ export async function qmp(socket: string, execute: string, args: Record<string, 
     connection.destroy();
   }
   throw new MusterError('tool-failed', `QEMU did not answer '${execute}'; has the machine ended?`);
+}
+
+export interface QmpEvent {
+  event: string;
+  data?: Record<string, unknown>;
+}
+
+/** Tells every event of the machine until `close`. It connects as soon as QEMU has made its socket. */
+export function followQmp(socket: string, onEvent: (event: QmpEvent) => void): { close(): void } {
+  let closed = false;
+  let connection: Socket | undefined;
+  const follow = async (): Promise<void> => {
+    while (!closed) {
+      const line = connect(socket);
+      connection = line;
+      // A socket that cannot be reached closes without an end of its lines.
+      const gone = new Promise<void>(resolve => line.once('close', () => resolve()));
+      line.on('error', () => {});
+      line.once('connect', () => line.write('{"execute":"qmp_capabilities"}\n'));
+      const lines = createInterface({ input: line });
+      lines.on('error', () => {});
+      lines.on('line', text => {
+        const message = readEvent(text);
+        if (message && !closed) onEvent(message);
+      });
+      await gone;
+      if (!closed) await sleep(RETRY_MS);
+    }
+  };
+  void follow();
+  return {
+    close() {
+      closed = true;
+      connection?.destroy();
+    },
+  };
+}
+
+function readEvent(text: string): QmpEvent | undefined {
+  try {
+    const message: unknown = JSON.parse(text);
+    return typeof message === 'object' && message !== null && 'event' in message ? (message as QmpEvent) : undefined;
+  } catch {
+    return undefined;
+  }
 }

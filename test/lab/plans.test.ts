@@ -11,7 +11,7 @@ const MACHINE: MachineSpec = {
   memory: 512,
   mac: '52:54:00:00:00:01',
   tap: 'tap0',
-  kvm: false,
+  accelerator: 'tcg',
   serialSocket: '/run/n0.ser',
   serialLog: '/run/n0.serial',
   qmpSocket: '/run/n0.qmp',
@@ -42,7 +42,7 @@ test('a machine that boots by HTTP has no PXE', t => {
 
 test('an emulated processor does not say that it is quick at what its emulation is slow at', t => {
   t.true(qemuArguments(MACHINE).includes('max,-erms,-fsrm'));
-  t.true(qemuArguments({ ...MACHINE, kvm: true }).includes('kvm'));
+  t.true(qemuArguments({ ...MACHINE, accelerator: 'kvm' }).includes('kvm'));
 });
 
 test('every node has a tap and a hardware address of its own', t => {
