@@ -1,6 +1,6 @@
 // Programs run inside an unpacked image, or beside it for package managers of the head: namespaces of their own, with the mounts
 // that programs expect. What is mounted goes with the namespace, and all processes with it, also when this one is killed.
-import { chmod, lstat, mkdir, realpath, rm, writeFile } from 'node:fs/promises';
+import { realpath, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { PROXY_NAMES } from '../process/proxies.ts';
@@ -8,7 +8,7 @@ import { DIES_WITH_PARENT, type RunOptions, type RunResult, run } from '../proce
 import { temporaryFolder } from '../process/temporary.ts';
 import { INIT } from './chroot-init.ts';
 import { coverFiles, uncoverFiles } from './covered-files.ts';
-import { insideRoot } from './inside-root.ts';
+import { ImageRoot } from './image-root.ts';
 import { requireExecutable } from './noexec.ts';
 import { isKernelVersion, UNAME } from './uname.ts';
 
@@ -99,13 +99,11 @@ function environment({ env, beside, terminal }: ChrootOptions): Record<string, s
 }
 
 async function mountPoints(root: string): Promise<void> {
+  const image = new ImageRoot(root);
   for (const name of [...MOUNTED, 'tmp', 'var', 'var/tmp']) {
-    const path = join(root, name);
-    const status = await lstat(path).catch(() => undefined);
-    if (!status) {
-      await mkdir(path);
-      await chmod(path, name.endsWith('tmp') ? 0o1777 : 0o755);
-    } else if (!status.isDirectory() && (MOUNTED as readonly string[]).includes(name))
+    const status = await image.lstat(`/${name}`);
+    if (!status) await image.makeDirectory(`/${name}`, name.endsWith('tmp') ? 0o1777 : 0o755);
+    else if (!status.isDirectory() && (MOUNTED as readonly string[]).includes(name))
       throw new MusterError('bad-image', `The image's /${name} is no folder; nothing can be mounted there.`);
     else if (!status.isDirectory()) return;
   }
@@ -121,9 +119,10 @@ async function kernelFiles(root: string, work: string, kver: string): Promise<st
   await put('osrelease', `${kver}\n`);
   await put('version', '#1 SMP\n');
   await put('banner', `Linux version ${kver} (muster) #1 SMP\n`);
-  const path = (await insideRoot(root, '/usr/bin/uname')) ?? (await insideRoot(root, '/bin/uname'));
+  const image = new ImageRoot(root);
+  const path = (await image.find('/usr/bin/uname')) ?? (await image.find('/bin/uname'));
   // A program with many names (busybox) cannot be covered: its other names would be gone. There, PATH alone helps.
   if (path?.endsWith('/uname')) await put('real', `${path}\n`);
-  else if (path) await put('applet', `${path.slice(root.length)}\n`);
+  else if (path) await put('applet', `${image.inside(path)}\n`);
   return work;
 }

@@ -1,8 +1,8 @@
 // Files of an image that are covered while programs run inside it: name resolution of this machine, and no start of services.
 import { existsSync } from 'node:fs';
-import { chmod, lstat, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
-import { insideRoot } from './inside-root.ts';
+import { chmod, lstat, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { ImageRoot } from './image-root.ts';
 
 export interface Cover {
   source: string;
@@ -35,7 +35,7 @@ export async function coverFiles(root: string, work: string): Promise<Cover[]> {
     await chmod(source, 0o644);
     covers.push({ ...cover, shown: { path, text, head } });
   }
-  if (await insideRoot(root, '/usr/bin/dpkg')) {
+  if (await new ImageRoot(root).has('/usr/bin/dpkg')) {
     const source = join(work, 'policy-rc.d');
     await writeFile(source, POLICY, { mode: 0o755 });
     const cover = await coverFor(root, '/usr/sbin/policy-rc.d', source);
@@ -52,16 +52,17 @@ async function hostsText(target: string, head: string): Promise<string> {
 
 /** A link that leads out of the image, or nowhere, is left alone: what it would cover is not the image's. */
 async function coverFor(root: string, path: string, source: string): Promise<Cover | undefined> {
-  const found = await insideRoot(root, path);
+  const image = new ImageRoot(root);
+  const found = await image.find(path);
   if (found) return (await stat(found)).isFile() ? { source, target: found, isPlaceholder: false } : undefined;
-  const folder = await insideRoot(root, path.slice(0, path.lastIndexOf('/')));
-  if (!folder) return undefined;
-  const target = join(folder, path.slice(path.lastIndexOf('/') + 1));
-  const status = await lstat(target).catch(() => undefined);
-  if (status?.isSymbolicLink()) {
+  const target = await image.place(path);
+  if (target === undefined) return undefined;
+  const link = await image.readlink(path);
+  if (link !== undefined) {
     // systemd-resolved's link into /run: that is empty inside, and the file can be made there.
-    const leads = join('/', (await readlink(target)).replace(/^(?!\/)/, `${path.slice(0, path.lastIndexOf('/'))}/`));
-    return leads.startsWith('/run/') ? { source, target: join(root, leads), isPlaceholder: false } : undefined;
+    const [, top, ...names] = join('/', link.startsWith('/') ? '' : dirname(path), link).split('/');
+    const run = top === 'run' && names.length > 0 ? await image.find('/run') : undefined;
+    return run === undefined ? undefined : { source, target: [run, ...names].join('/'), isPlaceholder: false };
   }
   await writeFile(target, '', { flag: 'wx', mode: 0o644 });
   return { source, target, isPlaceholder: true };
@@ -83,7 +84,7 @@ export async function uncoverFiles(root: string, covers: readonly Cover[]): Prom
 }
 
 async function isStillThere(root: string, target: string): Promise<boolean> {
-  const found = await insideRoot(root, target.slice(root.length));
+  const found = await new ImageRoot(root).find(target.slice(root.length));
   return found === target && (await lstat(target)).isFile();
 }
 

@@ -1,12 +1,11 @@
 // Makes the initramfs of a boot config: runs dracut inside the unpacked image, with muster's module put in for that long.
-import { constants } from 'node:fs';
-import { access, chmod, copyFile, cp, lstat, mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MusterError, systemCode } from '../errors.ts';
+import { MusterError } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import { temporaryFolder } from '../process/temporary.ts';
 import { inImage } from './chroot.ts';
-import { insideRoot } from './inside-root.ts';
+import { ImageRoot } from './image-root.ts';
 import { hasProgram, requireRamfsNeeds } from './ramfs-needs.ts';
 import { newestVersion } from './version-sort.ts';
 
@@ -41,46 +40,46 @@ const WORK = '/var/tmp/muster-ramfs';
  */
 export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
   const { root } = options;
+  const image = new ImageRoot(root);
   const step = options.onStep ?? (() => {});
-  const kver = await chooseKernel(root, options.kver);
-  const kernel = await findKernel(root, kver);
-  const busybox = await fittingBusybox(root, options.busybox);
+  const kver = await chooseKernel(image, options.kver);
+  const kernel = await findKernel(image, kver);
+  const busybox = await fittingBusybox(image, options.busybox);
   await requireRamfsNeeds(root, kver, busybox !== undefined);
   const outDir = options.outDir ?? (await temporaryFolder('muster-ramfs-'));
   try {
     step(`Putting muster's dracut module into the image`);
-    await placeModule(root, busybox);
+    await placeModule(image, busybox);
     step(`Running dracut in the image for kernel ${kver}`);
-    await runDracut(options, kver);
+    await runDracut(image, options, kver);
     const initramfs = join(outDir, `initramfs-${kver}.img`);
-    await moveFile(join(root, WORK, 'initramfs.img'), initramfs);
+    await image.moveOut(`${WORK}/initramfs.img`, initramfs);
     return { kver, kernel, initramfs };
   } catch (error) {
     if (options.outDir === undefined) await rm(outDir, { recursive: true, force: true });
     throw error;
   } finally {
-    await rm(join(root, MODULE), { recursive: true, force: true });
-    await rm(join(root, WORK), { recursive: true, force: true });
+    await image.remove(MODULE);
+    await image.remove(WORK);
   }
 }
 
 /** Kernels whose modules are there; a folder without modules.dep is a leftover and does not count. */
-async function kernelReleases(root: string): Promise<string[]> {
-  const folder = await insideRoot(root, '/lib/modules');
+async function kernelReleases(image: ImageRoot): Promise<string[]> {
   const releases: string[] = [];
-  for (const name of folder ? await readdir(folder) : [])
-    if (await insideRoot(root, `/lib/modules/${name}/modules.dep`)) releases.push(name);
+  for (const name of await image.list('/lib/modules'))
+    if (await image.has(`/lib/modules/${name}/modules.dep`)) releases.push(name);
   return releases;
 }
 
 /** The newest kernel of an image; undefined when it has none. */
 export async function newestKernel(root: string): Promise<string | undefined> {
-  return newestVersion(await kernelReleases(root));
+  return newestVersion(await kernelReleases(new ImageRoot(root)));
 }
 
 /** The wanted release when the image has it, else the newest. */
-async function chooseKernel(root: string, wanted: string | undefined): Promise<string> {
-  const releases = await kernelReleases(root);
+async function chooseKernel(image: ImageRoot, wanted: string | undefined): Promise<string> {
+  const releases = await kernelReleases(image);
   if (wanted !== undefined && !releases.includes(wanted)) {
     const has = releases.join(', ') || 'none';
     throw new MusterError(
@@ -96,10 +95,10 @@ async function chooseKernel(root: string, wanted: string | undefined): Promise<s
   );
 }
 
-async function findKernel(root: string, kver: string): Promise<string> {
+async function findKernel(image: ImageRoot, kver: string): Promise<string> {
   for (const path of [`/boot/vmlinuz-${kver}`, `/lib/modules/${kver}/vmlinuz`]) {
-    const file = await insideRoot(root, path);
-    if (file && (await lstat(file)).isFile()) return file;
+    const file = await image.find(path);
+    if (file !== undefined && (await image.stat(path))?.isFile()) return file;
   }
   throw new MusterError(
     'image-lacks',
@@ -111,9 +110,9 @@ async function findKernel(root: string, kver: string): Promise<string> {
 export const HEAD_BUSYBOXES: readonly string[] = ['/bin/busybox', '/usr/bin/busybox', '/sbin/busybox'];
 
 /** A busybox for the image: static, and for the same kind of machine as the image's own programs. */
-async function fittingBusybox(root: string, given: string | undefined): Promise<string | undefined> {
-  const shell = await insideRoot(root, '/bin/sh');
-  const wanted = shell ? await elfMachine(shell) : undefined;
+async function fittingBusybox(image: ImageRoot, given: string | undefined): Promise<string | undefined> {
+  const shell = await image.find('/bin/sh');
+  const wanted = shell !== undefined && (await image.stat('/bin/sh'))?.isFile() ? await elfMachine(shell) : undefined;
   for (const file of given === undefined ? HEAD_BUSYBOXES : [given]) {
     const machine = await elfMachine(file);
     if (machine !== undefined && machine === wanted && (await isStatic(file))) return file;
@@ -155,18 +154,16 @@ async function firstBytes(file: string, length: number): Promise<Buffer | undefi
   }
 }
 
-async function placeModule(root: string, busybox: string | undefined): Promise<void> {
-  const target = join(root, MODULE);
-  await rm(target, { recursive: true, force: true });
-  await cp(join(packageRoot, 'initramfs', '95muster'), target, { recursive: true });
+async function placeModule(image: ImageRoot, busybox: string | undefined): Promise<void> {
+  await image.copyIn(join(packageRoot, 'initramfs', '95muster'), MODULE);
   if (busybox === undefined) return;
-  await copyFile(busybox, join(target, 'busybox'));
-  await chmod(join(target, 'busybox'), 0o755);
+  await image.copyIn(busybox, `${MODULE}/busybox`);
+  await image.chmod(`${MODULE}/busybox`, 0o755);
 }
 
-async function runDracut(options: RamfsOptions, kver: string): Promise<void> {
-  const { root } = options;
-  await mkdir(join(root, WORK), { recursive: true, mode: 0o700 });
+async function runDracut(image: ImageRoot, options: RamfsOptions, kver: string): Promise<void> {
+  await image.remove(WORK);
+  await image.makeDirectory(WORK, 0o700);
   const dracut = [
     'dracut',
     '--force',
@@ -181,13 +178,13 @@ async function runDracut(options: RamfsOptions, kver: string): Promise<void> {
     '--omit',
     'ifcfg',
     '--compress',
-    await compressor(root, kver),
+    await compressor(image, kver),
     '--tmpdir',
     WORK,
     `${WORK}/initramfs.img`,
     kver,
   ];
-  const result = await inImage(root, dracut, {
+  const result = await inImage(image.folder, dracut, {
     env: { LC_ALL: 'C' },
     ...(options.signal ? { signal: options.signal } : {}),
   });
@@ -202,20 +199,7 @@ async function runDracut(options: RamfsOptions, kver: string): Promise<void> {
 }
 
 /** zstd unpacks several times faster than gzip; both the kernel and the image must have it. */
-async function compressor(root: string, kver: string): Promise<string> {
-  const file =
-    (await insideRoot(root, `/boot/config-${kver}`)) ?? (await insideRoot(root, `/lib/modules/${kver}/config`));
-  const kernelHas = file !== undefined && /^CONFIG_RD_ZSTD=y$/m.test(await readFile(file, 'utf8'));
-  return kernelHas && (await hasProgram(root, 'zstd')) ? 'zstd -3 -T0' : 'gzip -6';
-}
-
-async function moveFile(from: string, to: string): Promise<void> {
-  await access(from, constants.R_OK);
-  try {
-    await rename(from, to);
-  } catch (error) {
-    if (systemCode(error) !== 'EXDEV') throw error;
-    await copyFile(from, to);
-    await rm(from);
-  }
+async function compressor(image: ImageRoot, kver: string): Promise<string> {
+  const config = (await image.text(`/boot/config-${kver}`)) ?? (await image.text(`/lib/modules/${kver}/config`)) ?? '';
+  return /^CONFIG_RD_ZSTD=y$/m.test(config) && (await hasProgram(image.folder, 'zstd')) ? 'zstd -3 -T0' : 'gzip -6';
 }

@@ -1,7 +1,6 @@
 // What an image must have so that an initramfs can be made inside it, and what to install when it has not.
-import { readFile } from 'node:fs/promises';
 import { MusterError } from '../errors.ts';
-import { insideRoot } from './inside-root.ts';
+import { ImageRoot } from './image-root.ts';
 
 /** A program with the packages that bring it, on Debian and on RHEL and its clones. */
 interface Program {
@@ -63,13 +62,14 @@ export async function requireRamfsNeeds(root: string, kver: string, busybox: boo
 
 /** How packages are named and installed in this image, by its os-release. */
 export async function packageFamily(root: string): Promise<'debian' | 'redhat'> {
-  const file = (await insideRoot(root, '/etc/os-release')) ?? (await insideRoot(root, '/usr/lib/os-release'));
-  const text = file ? await readFile(file, 'utf8') : '';
+  const image = new ImageRoot(root);
+  const text = (await image.text('/etc/os-release')) ?? (await image.text('/usr/lib/os-release')) ?? '';
   return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(text) ? 'debian' : 'redhat';
 }
 
 export async function hasProgram(root: string, name: string): Promise<boolean> {
-  for (const folder of FOLDERS) if (await insideRoot(root, `${folder}/${name}`)) return true;
+  const image = new ImageRoot(root);
+  for (const folder of FOLDERS) if (await image.has(`${folder}/${name}`)) return true;
   return false;
 }
 
@@ -80,12 +80,8 @@ function installHint(family: 'debian' | 'redhat', packages: string): string {
 /** Whether there is a driver for a network card at all: some kernels for containers have none. */
 async function hasNetworkDriver(root: string, kver: string): Promise<boolean> {
   for (const list of ['modules.dep', 'modules.builtin']) {
-    const file = await insideRoot(root, `/lib/modules/${kver}/${list}`);
-    if (
-      file &&
-      /\bdrivers\/net\/(ethernet\/|virtio_net|vmxnet3|hyperv\/|xen-netfront)/.test(await readFile(file, 'utf8'))
-    )
-      return true;
+    const text = (await new ImageRoot(root).text(`/lib/modules/${kver}/${list}`)) ?? '';
+    if (/\bdrivers\/net\/(ethernet\/|virtio_net|vmxnet3|hyperv\/|xen-netfront)/.test(text)) return true;
   }
   return false;
 }
@@ -94,9 +90,8 @@ async function hasNetworkDriver(root: string, kver: string): Promise<boolean> {
 async function moduleNames(root: string, kver: string): Promise<Set<string>> {
   const names = new Set<string>();
   for (const list of ['modules.dep', 'modules.builtin']) {
-    const file = await insideRoot(root, `/lib/modules/${kver}/${list}`);
-    if (!file) continue;
-    for (const [, name] of (await readFile(file, 'utf8')).matchAll(/^[^:\n]*?([^/:\n]+)\.ko[.\w]*(?::|$)/gm)) {
+    const text = (await new ImageRoot(root).text(`/lib/modules/${kver}/${list}`)) ?? '';
+    for (const [, name] of text.matchAll(/^[^:\n]*?([^/:\n]+)\.ko[.\w]*(?::|$)/gm)) {
       names.add((name ?? '').replaceAll('-', '_'));
     }
   }

@@ -1,17 +1,15 @@
 // SELinux labels of an image that has a policy: set anew after its files were changed.
-import { readFile } from 'node:fs/promises';
 import { toolFailed } from '../process/run.ts';
 import { inImage } from './chroot.ts';
-import { insideRoot } from './inside-root.ts';
+import { ImageRoot } from './image-root.ts';
 
 /** The image's list of labels, as the image names it; undefined when it has no policy, or no program that sets labels. */
 export async function selinuxContexts(root: string): Promise<string | undefined> {
-  const config = await insideRoot(root, '/etc/selinux/config');
-  if (!config) return undefined;
-  const policy = /^\s*SELINUXTYPE\s*=\s*([\w-]+)/m.exec(await readFile(config, 'utf8'))?.[1];
+  const image = new ImageRoot(root);
+  const policy = /^\s*SELINUXTYPE\s*=\s*([\w-]+)/m.exec((await image.text('/etc/selinux/config')) ?? '')?.[1];
   if (policy === undefined) return undefined;
   const contexts = `/etc/selinux/${policy}/contexts/files/file_contexts`;
-  if (!(await insideRoot(root, contexts)) || !(await setfiles(root))) return undefined;
+  if (!(await image.has(contexts)) || !(await setfiles(root))) return undefined;
   return contexts;
 }
 
@@ -27,6 +25,7 @@ export async function relabel(root: string, contexts: string, signal?: AbortSign
 }
 
 async function setfiles(root: string): Promise<string | undefined> {
-  for (const path of ['/usr/sbin/setfiles', '/sbin/setfiles']) if (await insideRoot(root, path)) return path;
+  const image = new ImageRoot(root);
+  for (const path of ['/usr/sbin/setfiles', '/sbin/setfiles']) if (await image.has(path)) return path;
   return undefined;
 }

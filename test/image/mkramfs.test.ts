@@ -118,3 +118,31 @@ test('what an image lacks is named, with the command that installs it there', as
   await lacks(/The image has no kernel: install one/);
   await t.throwsAsync(access(join(root, 'usr/lib/dracut/modules.d/95muster')));
 });
+
+test("folders of the image that are links lead to nothing of this machine's", async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const outside = await mkdtemp(join(tmpdir(), 'muster-outside-'));
+  t.teardown(() => rm(outside, { recursive: true, force: true }));
+  for (const name of ['95muster', 'muster-ramfs']) {
+    await mkdir(join(outside, name));
+    await writeFile(join(outside, name, 'mine'), 'precious');
+  }
+  const changes = ['usr/lib/dracut/modules.d', 'var/tmp', 'usr/lib/dracut/modules.d/95muster', 'var/tmp/muster-ramfs'];
+  for (const path of changes) {
+    const root = await makeTree(t, 'exit 3');
+    await rm(join(root, path), { recursive: true, force: true });
+    const name = path.split('/').at(-1) ?? '';
+    await symlink(name.includes('muster') ? join(outside, name) : outside, join(root, path));
+    await t.throwsAsync(makeInitramfs({ root }), { instanceOf: MusterError }, path);
+    for (const folder of ['95muster', 'muster-ramfs'])
+      t.is(await readFile(join(outside, folder, 'mine'), 'utf8'), 'precious', `${path}: ${folder}`);
+    t.deepEqual((await readdir(outside)).sort(), ['95muster', 'muster-ramfs']);
+  }
+});
+
+test('an initramfs that is a link is not taken', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const root = await makeTree(t, 'ln -s /etc/passwd /var/tmp/muster-ramfs/initramfs.img');
+  await symlink('busybox', join(root, 'usr/bin/ln'));
+  await t.throwsAsync(makeInitramfs({ root }), { code: 'bad-image', message: /no regular file/ });
+});

@@ -1,10 +1,13 @@
 // Decisions about packages: recipes, source lines, repository files, lists and their differences.
+import { lstatSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { sourceLines } from '../../src/image/packages/apt-sources.ts';
 import { comparePackages, readDpkgStatus } from '../../src/image/packages/list.ts';
 import { checkPackages } from '../../src/image/packages/manager.ts';
 import { makeRecipe } from '../../src/image/packages/recipe.ts';
-import { repoFile } from '../../src/image/packages/rpm-repos.ts';
+import { repoFile, writeNodeRepo } from '../../src/image/packages/rpm-repos.ts';
 
 const HEAD = { baseUrl: 'http://10.54.0.1:80', arch: 'x86_64' };
 const REPO = {
@@ -105,4 +108,23 @@ test('names of packages are no options', t => {
   );
   for (const name of ['--force', '-y', '', 'a;b', 'a\nb', '$(x)'])
     t.throws(() => checkPackages([name]), { code: 'bad-value' });
+});
+
+test('a repository file or a key of the image that is a link is replaced, and what it leads to stays', async t => {
+  const top = mkdtempSync(join(tmpdir(), 'muster-repos-'));
+  t.teardown(() => rmSync(top, { recursive: true, force: true }));
+  const [root, mine, key] = [join(top, 'image'), join(top, 'mine'), join(top, 'RPM-GPG-KEY-x')];
+  writeFileSync(mine, 'precious');
+  writeFileSync(key, 'a key');
+  const links = ['etc/yum.repos.d/clusterware-node.repo', 'etc/pki/rpm-gpg/RPM-GPG-KEY-x'];
+  for (const link of links) {
+    mkdirSync(join(root, link, '..'), { recursive: true });
+    symlinkSync(mine, join(root, link));
+  }
+  const source = { name: 'a', title: 'a', urls: ['http://1/'], mirrors: [], keys: [`file://${key}`], check: true };
+  const recipe = { distro: 'D', release: '9', sources: [source], arch: 'x86_64' };
+  await writeNodeRepo(root, '/etc/yum.repos.d', recipe);
+  t.is(readFileSync(mine, 'utf8'), 'precious');
+  for (const link of links) t.true(lstatSync(join(root, link)).isFile(), link);
+  t.is(readFileSync(join(root, links[1] ?? ''), 'utf8'), 'a key');
 });

@@ -1,10 +1,10 @@
 // The steps that change an unpacked image: files copied in, packages, commands, a shell.
 import { lstat, stat } from 'node:fs/promises';
-import { basename, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { type ChrootOptions, inImage } from '../../image/chroot.ts';
-import { insideRoot } from '../../image/inside-root.ts';
+import { ImageRoot } from '../../image/image-root.ts';
 import { newestKernel } from '../../image/mkramfs.ts';
 import { managerInside } from '../../image/packages/choose.ts';
 import { run, toolFailed } from '../../process/run.ts';
@@ -47,9 +47,8 @@ const COPY = ['--archive', '--no-preserve=ownership', '--remove-destination', '-
 async function copyin({ progress }: Session, { root }: Tree, { copyin: files }: Wanted): Promise<void> {
   for (const { from, to } of files) {
     const source = resolve(from);
-    const target = await targetOf(root, to, basename(source));
-    const existing = await lstat(target).catch(() => undefined);
-    if (existing?.isSymbolicLink())
+    const target = await targetOf(new ImageRoot(root), to, basename(source));
+    if ((await lstat(target).catch(() => undefined))?.isSymbolicLink())
       throw new MusterError('bad-value', `--copyin: ${to} is a link in the image; name what it leads to.`);
     const result = await run('cp', [...COPY, '--', source, target], {
       env: { LC_ALL: 'C.UTF-8' },
@@ -60,14 +59,14 @@ async function copyin({ progress }: Session, { root }: Tree, { copyin: files }: 
   }
 }
 
-async function targetOf(root: string, to: string, name: string): Promise<string> {
-  const found = await insideRoot(root, to);
-  if (found && (await stat(found)).isDirectory()) return join(found, name);
-  if (found && !to.endsWith('/')) return found;
-  const folder = await insideRoot(root, to.endsWith('/') ? to : join(to, '..'));
-  if (!folder || !(await stat(folder)).isDirectory())
-    throw new MusterError('bad-value', `--copyin: the image has no folder ${to.endsWith('/') ? to : join(to, '..')}.`);
-  return join(folder, basename(to));
+/** The path on this machine of the file or folder to be made. */
+async function targetOf(image: ImageRoot, to: string, name: string): Promise<string> {
+  const found = await image.stat(to);
+  const path = found?.isDirectory() || to.endsWith('/') ? join(to, name) : to;
+  // A link to a file: what it leads to is replaced.
+  const target = found?.isFile() && !to.endsWith('/') ? await image.find(to) : await image.place(path);
+  if (target !== undefined) return target;
+  throw new MusterError('bad-value', `--copyin: the image has no folder ${dirname(path)}.`);
 }
 
 const packages =
@@ -91,7 +90,7 @@ async function execute({ progress, context }: Session, { root, local }: Tree, wa
 
 /** A shell at the terminal; without one, the shell reads its commands from standard input. */
 async function shell({ progress, context }: Session, { root, local }: Tree, wanted: Wanted): Promise<void> {
-  const program = (await insideRoot(root, '/bin/bash')) ? '/bin/bash' : '/bin/sh';
+  const program = (await new ImageRoot(root).has('/bin/bash')) ? '/bin/bash' : '/bin/sh';
   const options = await chrootOptions(root, local.name, wanted);
   if (isInteractive()) {
     progress.say(`Dropping into a ${program} shell. Exit when done.`);

@@ -1,9 +1,10 @@
 // From what an administrator has (a folder, an archive, a squashfs, an OCI image) to an unpacked image tree.
-import { lstat, mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
 import { findRoot } from '../cwsquash.ts';
+import { ImageRoot } from '../image-root.ts';
 import type { Progress } from '../progress.ts';
 import { unpackImage } from '../unpack.ts';
 import { extract } from './archive.ts';
@@ -117,7 +118,6 @@ async function isSquashfs(path: string): Promise<boolean> {
 
 /** A tree in which no folder of a system is: the wrong folder, or an archive with one folder around it all. */
 async function requireSystem(root: string, source: string): Promise<void> {
-  for (const name of ['usr', 'bin', 'etc'])
-    if ((await lstat(join(root, name)).catch(() => undefined)) !== undefined) return;
+  for (const name of ['usr', 'bin', 'etc']) if ((await new ImageRoot(root).lstat(`/${name}`)) !== undefined) return;
   throw new MusterError('bad-image', `${source} holds no system: neither /usr nor /bin nor /etc is in it.`);
 }

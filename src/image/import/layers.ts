@@ -3,7 +3,7 @@
 import { link, lstat, mkdir, readdir, rename, rm, rmdir, utimes, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MusterError, reasonOf } from '../../errors.ts';
-import { insideRootBytes } from '../inside-root.ts';
+import { ImageRoot } from '../image-root.ts';
 import type { Member } from './archive.ts';
 
 /** layer.md, "Whiteouts": `.wh.NAME` removes NAME of the layers below, `.wh..wh..opq` all that its folder has there. */
@@ -41,18 +41,13 @@ export async function linkBelow(lower: string, upper: string, links: readonly Me
 /** What is at `path` in the tree; a link that stands there itself is not followed. */
 async function fileOf(root: string, path: string): Promise<string | undefined> {
   const whole = join('/', path);
-  const folder = await insideRootBytes(root, dirname(whole));
-  const found = folder === undefined ? undefined : join(folder, whole.split('/').at(-1) ?? '');
-  return found !== undefined && (await lstat(bytes(found)).catch(() => undefined)) ? found : undefined;
+  const image = new ImageRoot(root, 'latin1');
+  return (await image.lstat(whole)) ? image.place(whole) : undefined;
 }
 
 /** The folder at `path` in the tree, made when it is absent. */
 async function folderFor(root: string, path: string): Promise<string> {
-  const found = await insideRootBytes(root, path);
-  if (found !== undefined) return found;
-  const made = join(await folderFor(root, dirname(path)), path.split('/').at(-1) ?? '');
-  await mkdir(bytes(made), { mode: 0o755 });
-  return made;
+  return new ImageRoot(root, 'latin1').makeDirectory(path);
 }
 
 /** Whether a member of a layer is a mark, and no file of the image. */

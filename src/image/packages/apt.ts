@@ -1,16 +1,16 @@
 // apt: images of Debian and its relatives, created by mmdebstrap and changed by the image's own apt-get.
-import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MusterError } from '../../errors.ts';
 import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
+import { ImageRoot } from '../image-root.ts';
 import { aptFailure } from './apt-failure.ts';
 import { kernelPackage } from './apt-kernel.ts';
 import { sourceLines } from './apt-sources.ts';
 import { ask, whyNot } from './fetching.ts';
 import type { PackageManager, Ports } from './manager.ts';
 import type { Source } from './recipe.ts';
-import { folderInside } from './rpm-repos.ts';
 
 /** What a node needs to boot, to be given an initramfs, and to be reached. */
 const NODE = [
@@ -51,7 +51,7 @@ export const apt: PackageManager = {
     });
     await keysInto(root, keys);
     // mmdebstrap leaves the head's resolver there: a node gets its own.
-    await rm(join(root, 'etc', 'resolv.conf'), { force: true });
+    await new ImageRoot(root).remove('/etc/resolv.conf');
     progress.say('...initialized.');
   },
   async install(root, packages, ports) {
@@ -94,9 +94,8 @@ async function fetchKey(key: string, repo: string): Promise<Buffer> {
 }
 
 async function keysInto(root: string, files: readonly string[]): Promise<void> {
-  if (files.length === 0) return;
-  const folder = await folderInside(root, '/etc/apt/trusted.gpg.d');
-  for (const file of files) await writeFile(join(folder, basename(file)), await readFile(file));
+  const image = new ImageRoot(root);
+  for (const file of files) await image.write(`/etc/apt/trusted.gpg.d/${basename(file)}`, await readFile(file));
 }
 
 async function aptGet(root: string, words: readonly string[], ports: Ports): Promise<void> {

@@ -1,7 +1,7 @@
 // Which package manager makes images of a distro, and which one an image has.
 import { existsSync } from 'node:fs';
 import { MusterError } from '../../errors.ts';
-import { insideRoot } from '../inside-root.ts';
+import { ImageRoot } from '../image-root.ts';
 import { apt } from './apt.ts';
 import { sourceLines } from './apt-sources.ts';
 import { dnf, yum } from './dnf.ts';
@@ -80,7 +80,7 @@ async function faultOf(url: string): Promise<string | undefined> {
 export async function managerInside(root: string): Promise<PackageManager> {
   const system = await packageSystem(root);
   if (system === 'dpkg') return apt;
-  if (system === 'rpm')
-    return (await insideRoot(root, '/usr/bin/zypper')) || (await insideRoot(root, '/etc/zypp')) ? zypper : dnf;
+  const image = new ImageRoot(root);
+  if (system === 'rpm') return (await image.has('/usr/bin/zypper')) || (await image.has('/etc/zypp')) ? zypper : dnf;
   throw new MusterError('image-lacks', 'The image has no package database: neither dpkg nor RPM made it.');
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { MusterError } from '../../errors.ts';
 import { type RunResult, run, toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
-import { insideRoot } from '../inside-root.ts';
+import { ImageRoot } from '../image-root.ts';
 import { dnfFailure, UNREACHED } from './dnf-failure.ts';
 import type { PackageManager, Ports } from './manager.ts';
 import type { Recipe } from './recipe.ts';
@@ -145,7 +145,8 @@ export async function rpmEnvironment(work: string): Promise<Record<string, strin
 }
 
 async function ownProgram(root: string): Promise<string | undefined> {
-  for (const name of ['dnf', 'yum', 'microdnf']) if (await insideRoot(root, `/usr/bin/${name}`)) return name;
+  const image = new ImageRoot(root);
+  for (const name of ['dnf', 'yum', 'microdnf']) if (await image.has(`/usr/bin/${name}`)) return name;
   return undefined;
 }
 

@@ -1,7 +1,8 @@
 // The packages of an unpacked image, and what changed between two such lists.
-import { readFile } from 'node:fs/promises';
+
+import { MusterError } from '../../errors.ts';
 import { run, toolFailed } from '../../process/run.ts';
-import { insideRoot } from '../inside-root.ts';
+import { ImageRoot } from '../image-root.ts';
 import { packageSystem } from './manager.ts';
 
 export interface Package {
@@ -24,8 +25,7 @@ export async function listPackages(root: string): Promise<Package[]> {
 const key = ({ name, arch, version }: Package): string => `${name}\0${arch}\0${version}`;
 
 async function dpkgPackages(root: string): Promise<Package[]> {
-  const file = await insideRoot(root, '/var/lib/dpkg/status');
-  return file ? readDpkgStatus(await readFile(file, 'utf8')) : [];
+  return readDpkgStatus((await new ImageRoot(root).text('/var/lib/dpkg/status')) ?? '');
 }
 
 /** dpkg(1): paragraphs with `Package`, `Version`, `Architecture`, and a `Status` whose third word is `installed`. */
@@ -38,9 +38,14 @@ export function readDpkgStatus(text: string): Package[] {
 }
 
 async function rpmPackages(root: string): Promise<Package[]> {
-  const path = (await insideRoot(root, '/usr/lib/sysimage/rpm')) ?? (await insideRoot(root, '/var/lib/rpm'));
+  const image = new ImageRoot(root);
+  const path = (await image.has('/usr/lib/sysimage/rpm')) ? '/usr/lib/sysimage/rpm' : '/var/lib/rpm';
+  // This machine's rpm opens, locks and makes files there by name, and would follow links.
+  for (const name of await image.list(path))
+    if (await image.readlink(`${path}/${name}`))
+      throw new MusterError('bad-image', `The image's ${path}/${name} is a link; rpm's database has none.`);
   const format = '%{NAME}\\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\n';
-  const result = await run('rpm', ['--dbpath', path ?? '', '-qa', '--qf', format], {
+  const result = await run('rpm', ['--dbpath', (await image.find(path)) ?? '', '-qa', '--qf', format], {
     package: 'rpm',
     keepBytes: 16 << 20,
   });

@@ -1,7 +1,7 @@
 // What every package manager can do, for the steps of modimg; which one an image or a distro has.
 
 import { MusterError } from '../../errors.ts';
-import { insideRoot } from '../inside-root.ts';
+import { ImageRoot } from '../image-root.ts';
 import type { Progress } from '../progress.ts';
 import type { ManagerName, Recipe } from './recipe.ts';
 
@@ -33,7 +33,8 @@ export function checkPackages(names: readonly string[]): void {
 
 /** Which family of packages an image has, by its database. */
 export async function packageSystem(root: string): Promise<'rpm' | 'dpkg' | undefined> {
-  if (await insideRoot(root, '/var/lib/dpkg/status')) return 'dpkg';
-  for (const path of ['/var/lib/rpm', '/usr/lib/sysimage/rpm']) if (await insideRoot(root, path)) return 'rpm';
+  const image = new ImageRoot(root);
+  if (await image.has('/var/lib/dpkg/status')) return 'dpkg';
+  for (const path of ['/var/lib/rpm', '/usr/lib/sysimage/rpm']) if (await image.has(path)) return 'rpm';
   return undefined;
 }

@@ -1,9 +1,9 @@
 // Repository files of yum, dnf and zypper: what the head reads while an image is made, and `clusterware-node.repo` in the image.
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { readdir, readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { MusterError, reasonOf } from '../../errors.ts';
-import { insideRoot } from '../inside-root.ts';
+import { ImageRoot } from '../image-root.ts';
 import type { Recipe, Source } from './recipe.ts';
 
 export const NODE_REPO = 'clusterware-node.repo';
@@ -70,32 +70,14 @@ async function keyInto(root: string, file: string): Promise<string> {
   const content = await readFile(file).catch((error: unknown) => {
     throw new MusterError('bad-value', `The key ${file} cannot be read: ${reasonOf(error)}`);
   });
-  const folder = await folderInside(root, '/etc/pki/rpm-gpg');
-  await writeFile(join(folder, basename(file)), content);
-  return `file:///etc/pki/rpm-gpg/${basename(file)}`;
+  const path = `/etc/pki/rpm-gpg/${basename(file)}`;
+  await new ImageRoot(root).write(path, content);
+  return `file://${path}`;
 }
 
 /** Writes `clusterware-node.repo` into the image: the head's own repository, and those of the distro. */
 export async function writeNodeRepo(root: string, folder: string, recipe: Recipe): Promise<void> {
   const own = existsSync(HEAD_REPO) ? `${(await readFile(HEAD_REPO, 'utf8')).trimEnd()}\n\n` : '';
-  const target = join(await folderInside(root, folder), NODE_REPO);
   const text = `# Written by muster: the repos of the distro ${recipe.distro}.\n${own}${repoFile(await keysInto(root, recipe.sources))}`;
-  await writeFile(target, text);
-}
-
-/** A folder of the image, made when absent; links in it lead nowhere outside. */
-export async function folderInside(root: string, path: string): Promise<string> {
-  let made = root;
-  for (const name of path.split('/').filter(Boolean)) {
-    const next = join(made.slice(root.length), name);
-    const found = await insideRoot(root, next);
-    if (found) made = found;
-    else {
-      made = join(made, name);
-      await mkdir(made).catch((error: unknown) => {
-        throw new MusterError('bad-image', `The image's ${next} cannot be made: ${reasonOf(error)}`);
-      });
-    }
-  }
-  return made;
+  await new ImageRoot(root).write(`${folder}/${NODE_REPO}`, text);
 }

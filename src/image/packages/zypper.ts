@@ -2,7 +2,7 @@
 import { MusterError } from '../../errors.ts';
 import { toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
-import { insideRoot } from '../inside-root.ts';
+import { ImageRoot } from '../image-root.ts';
 import { rpmEnvironment } from './dnf.ts';
 import type { PackageManager, Ports } from './manager.ts';
 import { withKeys, writeNodeRepo } from './rpm-repos.ts';
@@ -42,7 +42,7 @@ export const zypper: PackageManager = {
 };
 
 async function change(root: string, words: string[], packages: readonly string[], ports: Ports): Promise<void> {
-  const beside = !(await insideRoot(root, '/usr/bin/zypper'));
+  const beside = !(await new ImageRoot(root).has('/usr/bin/zypper'));
   await ask(root, words, packages, ports, beside);
 }
 
