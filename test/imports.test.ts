@@ -40,7 +40,7 @@ const ALLOWED: Record<string, string[]> = {
   tftp: [...COMMON, 'boot'],
   http: [...COMMON, 'boot'],
   syslog: [...COMMON, 'boot'],
-  evidence: [...COMMON, 'boot'],
+  evidence: [...COMMON, 'boot', 'blobs'],
   scsi: COMMON,
   iscsi: [...COMMON, 'boot', 'scsi'],
   store: [...COMMON, 'model'],

@@ -3,7 +3,7 @@ import { type Boot, type BootEvent, furthestStage } from './boot.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import { type Case, caseOf, type WhyFacts } from './why-case.ts';
 import { ERROR_RULES } from './why-errors.ts';
-import { findEvidence } from './why-evidence.ts';
+import { evidenceSeen, findEvidence } from './why-evidence.ts';
 import { STALL_RULES } from './why-stalls.ts';
 import { mebibytes, span } from './why-words.ts';
 
@@ -221,7 +221,14 @@ function evidenceOf(situation: Case): string[] {
   const since = error ? `the error was told ${span(quiet)} ago` : `nothing since ${span(quiet)}`;
   const silence = next ? `then nothing for ${span(quiet)}, and it started anew` : since;
   const sent = transfer && !next ? [`image: ${mebibytes(transfer.done)} of ${mebibytes(transfer.size)} MiB sent`] : [];
-  return [...seen, ...(reached || error ? [silence] : []), ...sent, ...looked(situation), ...powerSeen(situation)];
+  return [
+    ...seen,
+    ...(reached || error ? [silence] : []),
+    ...sent,
+    ...looked(situation),
+    ...evidenceSeen(situation),
+    ...powerSeen(situation),
+  ];
 }
 
 function looked({ initramfs, boot, loaderProblem }: Case): string[] {

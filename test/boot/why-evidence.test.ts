@@ -111,3 +111,40 @@ test('each kind of failure of the head has a rule, a cause and a remedy', t => {
   ]);
   t.is(new Set(EVIDENCE_RULES.map(({ name }) => name)).size, EVIDENCE_RULES.length);
 });
+
+test('a stored file with another content is the cause once the boot stands still, and one that is right is said', t => {
+  const it = world('kernel');
+  const stored = [
+    { name: 'kernel', state: 'right' },
+    { name: 'initramfs', state: 'wrong' },
+  ] as const;
+  t.is(it.ask({ stored }).verdict, 'waiting');
+  it.clock.now += 25_000;
+  const found = it.ask({ stored });
+  t.like(found, { verdict: 'failed', rule: 'stored-file-damaged' });
+  t.regex(found.cause, /another initramfs of the boot config DefaultBoot than was uploaded/);
+  t.regex(found.remedy ?? '', /muster boot -i DefaultBoot update initramfs=@FILE/);
+  it.clock.now += 600_000;
+  const right = it.ask({
+    stored: [
+      { name: 'kernel', state: 'right' },
+      { name: 'image', state: 'reading' },
+    ],
+  });
+  t.is(right.rule, 'initramfs-not-fetched');
+  t.true(right.evidence.includes('what the head has stored is what was uploaded: kernel'));
+  t.true(right.evidence.some(line => /still compares .*\(image\): ask again/.test(line)));
+});
+
+test('a damaged image goes before what the node says of it', t => {
+  const it = world('image');
+  it.boots.note({
+    stage: 'image',
+    mac: it.node.value.mac,
+    error: 'the image arrived with the SHA-256 01',
+    fault: 'image-damaged',
+  });
+  const found = it.ask({ stored: [{ name: 'image', state: 'wrong' }] });
+  t.is(found.rule, 'stored-file-damaged');
+  t.regex(found.remedy ?? '', /muster image -i DefaultImage update content=@FILE/);
+});

@@ -1,0 +1,7 @@
+// A thread that reads one file and answers its digests, so that the event loop does nothing else meanwhile.
+import { parentPort, workerData } from 'node:worker_threads';
+import { digestFile } from '../blobs/blobs.ts';
+import type { DigestQuestion } from './digests.ts';
+
+const { path, offset, size } = workerData as DigestQuestion;
+parentPort?.postMessage(await digestFile(path, { offset, size }));

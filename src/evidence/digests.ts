@@ -1,0 +1,89 @@
+// Whether stored files are what was uploaded: read once by a thread and remembered until the file changes.
+import { stat } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import type { StoredLook } from '../boot/evidence.ts';
+import type { PlannedFile } from '../boot/plan.ts';
+
+const THREAD = new URL('./digest-thread.js', import.meta.url);
+
+/** Results kept, those asked for last. */
+const KEPT = 64;
+/** Files that wait to be read; beyond them the answer is that it is not known. */
+const WAITING = 16;
+
+export interface DigestQuestion {
+  path: string;
+  /** The part that was sent, in bytes. */
+  offset: number;
+  size: number;
+}
+
+interface Digests {
+  whole: string;
+  range: string;
+}
+
+/** Reads a file; resolves to undefined when it cannot be read. */
+type Read = (question: DigestQuestion) => Promise<Digests | undefined>;
+
+export class StoredDigests {
+  private readonly read: Read;
+  /** By path, range, and what changes when the file does. */
+  private readonly results = new Map<string, { digests?: Digests; done: Promise<void> }>();
+  private turn: Promise<unknown> = Promise.resolve();
+  private waiting = 0;
+
+  constructor(read: Read = readByThread) {
+    this.read = read;
+  }
+
+  /**
+   * Returns whether a file is right, `reading` when that is not known after the milliseconds, and undefined when the file cannot be read.
+   */
+  async look(path: string, file: PlannedFile, milliseconds: number): Promise<StoredLook['state'] | undefined> {
+    const found = await stat(path).catch(() => undefined);
+    if (!found) return undefined;
+    const { ino, size, mtimeMs, ctimeMs } = found;
+    const question = { path, offset: file.offset, size: file.size };
+    const key = [path, file.offset, file.size, ino, size, mtimeMs, ctimeMs].join(' ');
+    const result = this.results.get(key) ?? this.begin(key, question);
+    if (!result) return undefined;
+    const patience = new AbortController();
+    await Promise.race([result.done, delay(milliseconds, undefined, { signal: patience.signal }).catch(() => {})]);
+    patience.abort();
+    if (!this.results.has(key)) return undefined;
+    if (!result.digests) return 'reading';
+    const { whole, range } = result.digests;
+    return whole === file.blob && range === file.sha256 ? 'right' : 'wrong';
+  }
+
+  /** One file after the other: the disk has its work to do. */
+  private begin(key: string, question: DigestQuestion): { digests?: Digests; done: Promise<void> } | undefined {
+    if (this.waiting >= WAITING) return undefined;
+    this.waiting += 1;
+    const result: { digests?: Digests; done: Promise<void> } = { done: Promise.resolve() };
+    result.done = this.turn.then(async () => {
+      const digests = await this.read(question).catch(() => undefined);
+      this.waiting -= 1;
+      if (digests) result.digests = digests;
+      else this.results.delete(key);
+    });
+    this.turn = result.done;
+    this.results.set(key, result);
+    const [oldest] = this.results.keys();
+    if (this.results.size > KEPT && oldest !== undefined) this.results.delete(oldest);
+    return result;
+  }
+}
+
+async function readByThread(question: DigestQuestion): Promise<Digests | undefined> {
+  const worker = new Worker(THREAD, { workerData: question, name: 'muster-digest' });
+  // It must not keep a stopping musterd alive
+  worker.unref();
+  return new Promise(resolve => {
+    worker.once('message', resolve);
+    worker.once('error', () => resolve(undefined));
+    worker.once('exit', () => resolve(undefined));
+  });
+}
