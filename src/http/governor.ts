@@ -30,6 +30,8 @@ export interface Applicant {
 /** A place among those that are served; `end` must be called. */
 export interface Slot {
   sent(bytes: number): void;
+  /** Calls back when the boot asks again on another connection: this one is dead, whether the head has noticed or not. */
+  onReplaced(callback: () => void): void;
   end(): void;
 }
 
@@ -59,6 +61,9 @@ interface Running extends Applicant {
   rate: number;
   /** When the network took bytes last. */
   last: number;
+  /** Of the ticket that it had. */
+  number: number;
+  replaced: () => void;
 }
 
 interface Ticket extends Applicant {
@@ -72,7 +77,8 @@ interface Ticket extends Applicant {
 
 export class Governor {
   private readonly ports: GovernorPorts;
-  private readonly running = new Set<Running>();
+  /** By boot. */
+  private readonly running = new Map<string, Running>();
   private readonly tickets = new Map<string, Ticket>();
   /** All tickets, and those with an open connection, by their numbers: ten thousand are asked for at once. */
   private readonly line: Ticket[] = [];
@@ -92,7 +98,12 @@ export class Governor {
    */
   async admit(applicant: Applicant, gone: (callback: () => void) => void): Promise<Admission> {
     this.dropExpired();
-    const ticket = this.ticketOf(applicant);
+    const before = this.running.get(applicant.boot);
+    const ticket = this.ticketOf(applicant, before?.number);
+    if (before) {
+      this.running.delete(before.boot);
+      before.replaced();
+    }
     // A second connection of the same boot: the first one was lost.
     ticket.answer?.(this.sendAway(ticket));
     if (!this.mayHold(ticket)) return this.sendAway(ticket);
@@ -119,7 +130,7 @@ export class Governor {
   /** Those that run, and then the queue in its order. */
   list(): Transfer[] {
     this.dropExpired();
-    const running = Array.from(this.running, (item): Transfer => {
+    const running = Array.from(this.running.values(), (item): Transfer => {
       const rate = this.rateOf(item);
       const left = item.size - item.done;
       const { node, boot, done, size } = item;
@@ -136,7 +147,7 @@ export class Governor {
   }
 
   /** A boot that comes again, because it was cut off or sent away, has the number of its first time. */
-  private ticketOf(applicant: Applicant): Ticket {
+  private ticketOf(applicant: Applicant, number = this.nextNumber++): Ticket {
     const known = this.tickets.get(applicant.boot);
     if (known) {
       this.leave(known);
@@ -144,7 +155,7 @@ export class Governor {
     }
     return this.join({
       ...applicant,
-      number: this.nextNumber++,
+      number,
       expires: Number.POSITIVE_INFINITY,
       cut: false,
       answer: undefined,
@@ -171,7 +182,7 @@ export class Governor {
     const now = this.ports.now();
     const mean = this.underWay().rate / this.running.size;
     let counted = 0;
-    for (const item of this.running) {
+    for (const item of this.running.values()) {
       const isSlow = now - item.begun > SETTLED_MS && this.rateOf(item) < mean / SLOW_PART;
       if (!isSlow) counted += 1;
     }
@@ -213,9 +224,14 @@ export class Governor {
       bytes: 0,
       rate: 0,
       last: now,
+      number,
+      replaced: () => {},
     };
-    this.running.add(item);
+    this.running.set(boot, item);
     return {
+      onReplaced: callback => {
+        item.replaced = callback;
+      },
       sent: bytes => {
         item.done += bytes;
         item.bytes += bytes;
@@ -223,7 +239,8 @@ export class Governor {
         this.measure(item);
       },
       end: () => {
-        if (!this.running.delete(item)) return;
+        if (this.running.get(boot) !== item) return;
+        this.running.delete(boot);
         // Cut off in the middle: when it comes again it is not behind those who came later.
         if (item.done < size && !this.tickets.has(boot)) {
           const expires = this.ports.now() + GRACE_MS;
@@ -261,7 +278,7 @@ export class Governor {
   /** Bytes per second of all that run, and the bytes that they still want. */
   private underWay(): { rate: number; left: number } {
     let [rate, left] = [0, 0];
-    for (const item of this.running) {
+    for (const item of this.running.values()) {
       rate += this.rateOf(item);
       left += item.size - item.done;
     }

@@ -1,8 +1,10 @@
 // The files of a boot's plan, kernel to image: sent at once or in turn, and noted on the boot's timeline.
+import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Stage } from '../boot/journey.ts';
 import type { PlannedFile } from '../boot/plan.ts';
 import { judge } from './conditions.ts';
+import type { Admission, Applicant, Governor } from './governor.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { readRange } from './range.ts';
 import { peerOf, text } from './replies.ts';
@@ -44,9 +46,9 @@ export async function sendInTurn(
   // Nothing of the image is sent: that needs no turn
   if (!condition.send || range.kind === 'unsatisfiable') return sendPlanned(ports, request, reply, planned);
   const start = range.kind === 'part' ? range.start : 0;
-  const gone = (callback: () => void): void => void request.raw.socket.once('close', callback);
-  const admission = await governor.admit({ boot, node, start, size: file.size }, gone);
+  const admission = await admitted(governor, { boot, node, start, size: file.size }, request.raw.socket);
   if ('slot' in admission) {
+    admission.slot.onReplaced(() => reply.raw.destroy());
     try {
       return await sendPlanned(ports, request, reply, planned, bytes => admission.slot.sent(bytes));
     } finally {
@@ -56,6 +58,19 @@ export async function sendInTurn(
   const { retryAfter, place } = admission;
   reply.header('Retry-After', retryAfter);
   return text(reply, 503, `the image waits its turn: place ${place} in the queue, come back in ${retryAfter} s\n`);
+}
+
+/** Listens to the connection only while the answer is awaited: a connection that is kept alive carries any number of requests. */
+async function admitted(governor: Governor, applicant: Applicant, socket: Socket): Promise<Admission> {
+  let left = (): void => {};
+  try {
+    return await governor.admit(applicant, callback => {
+      left = callback;
+      socket.once('close', left);
+    });
+  } finally {
+    socket.off('close', left);
+  }
 }
 
 export async function sendPlanned(

@@ -198,3 +198,52 @@ test('2,000 nodes at once: all are served, each once, none waits for ever', asyn
   t.is(served, 2000);
   t.is(world.governor.list().length, 0);
 });
+
+test('a boot that comes again while it is being served keeps its place: its old connection is told to go, the new one goes on', async t => {
+  const world = new World(1);
+  const first = world.ask('a');
+  await settle();
+  let replaced = 0;
+  slotOf(first).onReplaced(() => {
+    replaced += 1;
+  });
+  slotOf(first).sent(900);
+  for (let other = 0; other < 100; other++) world.ask(`n${other}`);
+  const again = world.ask('a', 1000, 900);
+  await settle();
+  const slot = slotOf(again);
+  t.is(replaced, 1);
+  t.deepEqual(
+    world.governor.list().filter(({ boot }) => boot === 'a'),
+    [world.governor.list()[0]] as never,
+  );
+  // The head notices the old connection's end later: that is no end of the new one.
+  slotOf(first).end();
+  await settle();
+  t.is(world.governor.list()[0]?.boot, 'a');
+  slot.sent(100);
+  slot.end();
+  await settle();
+  t.is(world.governor.list()[0]?.boot, 'n0');
+  t.false(world.governor.list().some(({ boot }) => boot === 'a'));
+});
+
+test('a boot that asks without end holds one place, and the queue does not grow', async t => {
+  const world = new World(1);
+  world.ask('other');
+  for (let round = 0; round < 10_000; round++) world.ask('a');
+  await settle();
+  t.deepEqual(
+    world.governor.list().map(({ boot, state }) => [boot, state]),
+    [
+      ['other', 'running'],
+      ['a', 'queued'],
+    ],
+  );
+  await world.pass(10 * 60_000);
+  await world.pass(10 * 60_000);
+  t.deepEqual(
+    world.governor.list().map(({ boot }) => boot),
+    ['other'],
+  );
+});

@@ -1,7 +1,8 @@
 // Images over HTTP when more want one than are served at a time; and iPXE's last word.
 
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, request } from 'node:http';
+import { Agent, createServer, type IncomingMessage, type RequestOptions, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -32,6 +33,7 @@ async function plane(t: ExecutionContext) {
   const folder = mkdtempSync(join(tmpdir(), 'muster-turns-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   writeFileSync(join(folder, DIGEST.image), Buffer.alloc(IMAGE, 1));
+  writeFileSync(join(folder, DIGEST.kernel), Buffer.alloc(1000, 2));
   const registry = fakeBoots(fake);
   const port = await freePort();
   // The time to wait with an open connection is over at once.
@@ -68,9 +70,9 @@ async function plane(t: ExecutionContext) {
   return { port, session, governor, node, ...registry };
 }
 
-function open(port: number, path: string, host = '127.0.0.1') {
-  return new Promise<import('node:http').IncomingMessage>((resolve, reject) => {
-    const asked = request({ host, port, path, localAddress: '127.0.0.100', agent: false }, resolve);
+function open(port: number, path: string, host = '127.0.0.1', more: RequestOptions = {}) {
+  return new Promise<IncomingMessage>((resolve, reject) => {
+    const asked = request({ host, port, path, localAddress: '127.0.0.100', agent: false, ...more }, resolve);
     asked.on('error', reject).end();
   });
 }
@@ -84,9 +86,7 @@ async function fetchText(port: number, path: string, host?: string) {
 
 test('RFC 9110 §10.2.3: who is not served now gets 503 with Retry-After in seconds, and the image when it is his turn', async t => {
   const { port, session, governor } = await plane(t);
-  // The first one does not read, so that its place stays taken; the boot of the second is another one to the governor.
-  const first = await open(port, `/boot/v1/${session}/image`);
-  t.is(first.statusCode, 200);
+  const other = await governor.admit({ boot: 'other', node: 'other', start: 0, size: 1 }, () => {});
   const second = await fetchText(port, `/boot/v1/${session}/image`);
   t.is(second.status, 503);
   t.regex(String(second.headers['retry-after']), /^[1-9]\d*$/);
@@ -95,15 +95,64 @@ test('RFC 9110 §10.2.3: who is not served now gets 503 with Retry-After in seco
     governor.list().map(item => item.state),
     ['running', 'queued'],
   );
-  first.destroy();
-  let answer = await open(port, `/boot/v1/${session}/image`);
-  while (answer.statusCode === 503) {
-    answer.resume();
-    answer = await open(port, `/boot/v1/${session}/image`);
-  }
+  if ('slot' in other) other.slot.end();
+  t.is(await lengthOf(await open(port, `/boot/v1/${session}/image`)), IMAGE);
+});
+
+async function lengthOf(answer: IncomingMessage): Promise<number> {
   let bytes = 0;
   for await (const chunk of answer) bytes += (chunk as Buffer).length;
-  t.is(bytes, IMAGE);
+  return bytes;
+}
+
+test('a node that comes again while the head still sends on its dead connection has its place at once, and the old connection ends', async t => {
+  const { port, session, governor } = await plane(t);
+  const first = await open(port, `/boot/v1/${session}/image`);
+  t.is(first.statusCode, 200);
+  const ended = once(first, 'error');
+  const second = await open(port, `/boot/v1/${session}/image`);
+  t.is(second.statusCode, 200);
+  t.is(governor.list().length, 1);
+  first.resume();
+  await t.throwsAsync(async () => {
+    throw (await ended)[0];
+  });
+  t.is(await lengthOf(second), IMAGE);
+});
+
+test('a connection that is kept alive for any number of turns gathers no listeners', async t => {
+  const { port, session, governor } = await plane(t);
+  await governor.admit({ boot: 'other', node: 'other', start: 0, size: 1 }, () => {});
+  const warnings: string[] = [];
+  const warned = (warning: Error): void => void warnings.push(warning.name);
+  process.on('warning', warned);
+  t.teardown(() => process.off('warning', warned));
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  t.teardown(() => agent.destroy());
+  for (let turn = 0; turn < 30; turn += 1) {
+    const answer = await open(port, `/boot/v1/${session}/image`, '127.0.0.1', { agent });
+    t.is(answer.statusCode, 503);
+    await lengthOf(answer);
+  }
+  await new Promise(resolve => setImmediate(resolve));
+  t.deepEqual(warnings, []);
+});
+
+test('RFC 9110 §9.2.1: HEAD has no effects: where GET reports something there is no HEAD', async t => {
+  const { port, session, boots, node } = await plane(t);
+  const events = (): number => boots.current(node.uid)?.events.length ?? 0;
+  const before = events();
+  for (const path of [`${session}/failed/0x4c126035`, `${session}/installed`]) {
+    const answer = await open(port, `/boot/v1/${path}`, '127.0.0.1', { method: 'HEAD' });
+    t.is(answer.statusCode, 404, path);
+    answer.resume();
+  }
+  for (const path of ['script', `${session}/kernel`, `${session}/session.cpio`]) {
+    const answer = await open(port, `/boot/v1/${path}`, '127.0.0.1', { method: 'HEAD' });
+    t.is(answer.statusCode, 200, path);
+    answer.resume();
+  }
+  t.is(events(), before);
 });
 
 test('the plane is served at each address of the head', async t => {
