@@ -26,7 +26,7 @@ import { isoRoutes } from './iso-routes.ts';
 import { takeHeartbeat, takeReport } from './node-reports.ts';
 import { kernelUnderWay, send, sendInTurn, sendPlanned } from './planned-files.ts';
 import type { BootPlanePorts } from './ports.ts';
-import { peerOf, text } from './replies.ts';
+import { peerOf, SAFE, text } from './replies.ts';
 import { GRUB, GRUB_BY_TFTP, IPXE } from './script-language.ts';
 import { answerScript } from './script-routes.ts';
 import type { Sent } from './send-file.ts';
@@ -89,6 +89,8 @@ async function listenToo(
   for (const host of addresses) {
     const server = createServer(serverOptions(bounds), plane.routing);
     boundConnections(server, bounds);
+    // The framework does so for its own server
+    server.on('clientError', answerBroken);
     const drain = drains(server);
     server.listen({ host, port, backlog: BACKLOG });
     await once(server, 'listening');
@@ -117,6 +119,8 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
     http: options,
     clientErrorHandler: answerBroken,
     forceCloseConnections: true,
+    // RFC 9110 §9.2.1: a HEAD has no effects. Routes that have some answer GET alone; the others say `SAFE`.
+    exposeHeadRoutes: false,
     // Firmware and hand-written scripts double slashes, and no firmware follows a redirect reliably.
     routerOptions: { ignoreDuplicateSlashes: true, maxParamLength: 200 },
   });
@@ -152,17 +156,17 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
     refuse(request, reply, status, status >= 500 ? 'the head failed to answer' : reasonOf(error));
   });
 
-  server.get('/boot/v1/script', async (request, reply) => answerScript(ports, request, reply, refuse, IPXE));
-  server.get('/boot/v1/grub.cfg', async (request, reply) => answerScript(ports, request, reply, refuse, GRUB));
-  server.get(TFTP_SCRIPT, async (request, reply) => answerScript(ports, request, reply, refuse, GRUB_BY_TFTP));
+  server.get('/boot/v1/script', SAFE, async (request, reply) => answerScript(ports, request, reply, refuse, IPXE));
+  server.get('/boot/v1/grub.cfg', SAFE, async (request, reply) => answerScript(ports, request, reply, refuse, GRUB));
+  server.get(TFTP_SCRIPT, SAFE, async (request, reply) => answerScript(ports, request, reply, refuse, GRUB_BY_TFTP));
   // GRUB puts the kernel's path on the kernel's command line (BOOT_IMAGE=), which every user of the node can read: no session in it.
-  server.get('/boot/v1/kernel', async (request, reply) => {
+  server.get('/boot/v1/kernel', SAFE, async (request, reply) => {
     const kernel = kernelUnderWay(ports, request.ip);
     if ('refusal' in kernel) return refuse(request, reply, 404, kernel.refusal);
     return sendPlanned(ports, request, reply, { name: 'kernel', stage: 'kernel', ...kernel });
   });
 
-  server.get<{ Params: { file: string } }>('/boot/v1/loader/:file', async (request, reply) => {
+  server.get<{ Params: { file: string } }>('/boot/v1/loader/:file', SAFE, async (request, reply) => {
     const file = ports.loaderFile(request.params.file);
     if (!file) return refuse(request, reply, 404, 'there is no such loader');
     const node = ports.directory.nodeByIp(request.ip);
@@ -198,7 +202,7 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
     return reply;
   };
   const serveFile = (name: 'kernel' | 'initramfs' | 'image', stage: Stage): void => {
-    server.get(`/boot/v1/:session/${name}`, async (request: SessionRequest, reply) =>
+    server.get(`/boot/v1/:session/${name}`, SAFE, async (request: SessionRequest, reply) =>
       inSession(request, reply, async (plan, session, boot) => {
         // The last file before the node leaves iPXE. Recorded before it is sent: a node must not be installed twice.
         if (name === 'initramfs' && request.method === 'GET') await ports.takeOnce(boot);
@@ -220,7 +224,7 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
   installerRoutes(server, ports, { inSession, refuse, sendIso });
   isoRoutes(server, ports, { refuse, send });
 
-  server.get('/boot/v1/:session/session.cpio', async (request: SessionRequest, reply) =>
+  server.get('/boot/v1/:session/session.cpio', SAFE, async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, id, boot) => {
       const iscsi = readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
       const archive = sessionArchive(sessionFile(sessionValues(plan, id, ports.head(plan.node.ip), iscsi)));

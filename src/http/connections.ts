@@ -42,7 +42,6 @@ export function boundConnections(
 ): void {
   server.setTimeout(IDLE_MS);
   resetGrub(server, grubIdleMs);
-  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => answerBroken(error, socket));
   if (perPeer === undefined) return;
   const counts = new Map<string, number>();
   server.on('connection', (socket: Socket) => {

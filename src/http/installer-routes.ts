@@ -5,6 +5,7 @@ import type { Boots } from '../boot/boots.ts';
 import type { BootPlan, PlanAnswer } from '../boot/plan.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { SAFE } from './replies.ts';
 
 export interface InstallerPorts {
   boots: Boots;
@@ -49,17 +50,17 @@ export function installerRoutes(
         return refuse(request, reply, 500, reason);
       }
     });
-  server.get('/boot/v1/:session/kickstart', answers);
+  server.get('/boot/v1/:session/kickstart', SAFE, answers);
 
   // cloud-init's NoCloud source appends these names to its seed's URL, and takes two of them for granted.
-  server.get('/boot/v1/:session/seed/user-data', answers);
-  server.get('/boot/v1/:session/seed/meta-data', async (request: SessionRequest, reply) =>
+  server.get('/boot/v1/:session/seed/user-data', SAFE, answers);
+  server.get('/boot/v1/:session/seed/meta-data', SAFE, async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, _session, boot) =>
       sendText(request, reply, `instance-id: muster-${boot.id}\nlocal-hostname: ${plan.node.hostname}\n`),
     ),
   );
 
-  server.get('/boot/v1/:session/image.iso', async (request: SessionRequest, reply) =>
+  server.get('/boot/v1/:session/image.iso', SAFE, async (request: SessionRequest, reply) =>
     inSession(request, reply, async (plan, session) => {
       const iso = plan.install?.repo?.iso;
       if (!iso) return refuse(request, reply, 404, `a boot as ${plan.style} has no ISO image`);
@@ -71,8 +72,6 @@ export function installerRoutes(
     server.route({
       method,
       url: '/boot/v1/:session/installed',
-      // A look is no report: HEAD must not end an installation.
-      exposeHeadRoute: false,
       handler: async (request: SessionRequest, reply) => {
         const answer = ports.boots.session(request.params.session, request.ip);
         if ('refusal' in answer && answer.outcome === 'installed') return sendText(request, reply, 'ok\n');

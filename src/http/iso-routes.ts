@@ -5,6 +5,7 @@ import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
 import type { Log } from '../log.ts';
 import type { Refuse } from './installer-routes.ts';
+import { SAFE } from './replies.ts';
 import type { FileToSend, Sent } from './send-file.ts';
 import { storageFault, tellFault } from './storage-faults.ts';
 
@@ -29,7 +30,7 @@ export function isoRoutes(
   ports: IsoPorts,
   { refuse, send }: { refuse: Refuse; send: Send },
 ): void {
-  server.get('/isomount/:repo/*', async (request: IsoRequest, reply) => {
+  server.get('/isomount/:repo/*', SAFE, async (request: IsoRequest, reply) => {
     const { repo, '*': path } = request.params;
     if (path.split('/').includes('..') || path.includes('\0')) return refuse(request, reply, 404, 'nothing is here');
     const boot = installing(ports, request.ip, repo);
