@@ -69,7 +69,7 @@ export async function openState(
   const happenings = new Happenings(cluster);
   const failures = new HeadFailures(now);
   const saver = new BootSaver(store, log, failures);
-  stops.push(async () => saver.flush());
+  stops.push(async () => saver.close());
   const ports = {
     directory,
     now,
