@@ -31,6 +31,23 @@ const FETCH = 'mount() { :; }; fetch_image && echo FETCHED';
 const fetched = (place: Place) => readFile(join(place.run, 'private/image/root.squashfs'));
 const pauses = async (place: Place) => (await readFile(join(place.run, 'pauses'), 'utf8').catch(() => '')).split('\n');
 
+for (const shell of Object.keys(SHELLS)) {
+  const title = `${shell}: a number from outside is decimal, whatever zeros stand in front of it`;
+  test.serial(title, async t => {
+    if (!requireAll(t, { programs: [SHELLS[shell]?.[0] ?? '', 'busybox'] })) return;
+    const place = await makePlace(t);
+    const texts = ["' 08'", '010', '000', '7', '123456789012345', '1234567890123456', "''", '-1', '0x10', "'Wed, 21'"];
+    const script = `for text in ${texts.join(' ')}; do n=$(whole_number "$text"); echo "$((\${n:-1} * 1000))"; done`;
+    const { stdout, stderr } = await runParts(shell, place, script);
+    const wanted = [8, 10, 0, 7, 123456789012345, 1, 1, 1, 1, 1];
+    t.deepEqual(
+      stdout.trim().split('\n'),
+      wanted.map(number => String(number * 1000)),
+      stderr,
+    );
+  });
+}
+
 for (const client of ['busybox', 'curl'] as const) {
   for (const shell of Object.keys(SHELLS)) {
     const programs = [...new Set([SHELLS[shell]?.[0] ?? '', client, 'busybox'])];
