@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { LoaderName } from '../config-values.ts';
 import type { EventFacts } from './faults.ts';
-import { STAGES, type Stage, stageNumber } from './journey.ts';
+import { type Stage, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
 export interface BootEvent extends EventFacts {
@@ -115,10 +115,19 @@ export function eventOf(note: Omit<BootEvent, 'at'>, at: number): BootEvent {
   };
 }
 
-/** Adds an event; a stage repeated without news only counts. */
+/** Adds an event. Of too many, the oldest goes that is not the first of its stage: a boot never forgets how far it got, and when. */
 export function addEvent(boot: Boot, event: BootEvent): void {
-  if (boot.events.length >= EVENT_LIMIT) boot.events.splice(STAGES.length, 1);
+  if (boot.events.length >= EVENT_LIMIT) boot.events.splice(leastNeeded(boot.events), 1);
   boot.events.push(event);
+}
+
+function leastNeeded(events: readonly BootEvent[]): number {
+  const reached = new Set<Stage>();
+  return events.findIndex(({ stage, error }) => {
+    if (error !== undefined || reached.has(stage)) return true;
+    reached.add(stage);
+    return false;
+  });
 }
 
 /** The furthest stage the boot has reached. */

@@ -1,4 +1,5 @@
 // The registry of boots: joins what the servers see into one timeline per boot, mints sessions, and says which are valid.
+import { isDeepStrictEqual } from 'node:util';
 import {
   addAction,
   addEvent,
@@ -55,6 +56,7 @@ const CAUSE_MS = 20 * 60_000;
 export class Boots implements JourneyLog {
   private readonly ports: BootsPorts;
   private readonly byNode = new Map<string, Boot[]>();
+  private readonly ids = new Map<string, Boot>();
   private readonly bySession = new Map<string, Boot>();
   private readonly byToken = new Map<string, Boot>();
   private readonly grants = new Map<string, { until: number; mac: string | undefined }>();
@@ -82,11 +84,7 @@ export class Boots implements JourneyLog {
 
   /** The boot with this public number. */
   byId(id: string): Boot | undefined {
-    for (const boots of this.byNode.values()) {
-      const boot = boots.find(one => one.id === id);
-      if (boot) return boot;
-    }
-    return undefined;
+    return this.ids.get(id);
   }
 
   /** The boot of this node whose system may read its root over iSCSI now. */
@@ -204,9 +202,11 @@ export class Boots implements JourneyLog {
 
   /** The node is up: the boot has ended well, and its URLs end with it. */
   up(boot: Boot, hardware: Record<string, string>): void {
-    if (Object.keys(hardware).length > 0) boot.hardware = hardware;
+    const isNews = Object.keys(hardware).length > 0 && !isDeepStrictEqual(hardware, boot.hardware);
+    if (isNews) boot.hardware = hardware;
     if (boot.outcome) {
-      this.ports.changed(boot);
+      // A heartbeat that brings no news is kept in memory alone: a cluster that is up writes nothing
+      if (isNews) this.ports.changed(boot);
       return;
     }
     this.grants.delete(boot.node);
@@ -224,10 +224,7 @@ export class Boots implements JourneyLog {
   /** Forgets the boots of a node that was deleted; answers their ids. */
   forget(node: string): string[] {
     const boots = this.byNode.get(node) ?? [];
-    for (const boot of boots) {
-      this.forgetSecrets(boot);
-      this.forgetMessages(boot);
-    }
+    for (const boot of boots) this.letGo(boot);
     this.byNode.delete(node);
     this.causes.delete(node);
     this.grants.delete(node);
@@ -294,11 +291,11 @@ export class Boots implements JourneyLog {
       // The boot that the node runs from stays, however often its firmware only begins.
       const [old] = boots.splice(this.isRootReader(boots[0] ?? boot) ? 1 : 0, 1);
       if (!old) break;
-      this.forgetSecrets(old);
-      this.forgetMessages(old);
+      this.letGo(old);
       this.ports.dropped(old.id);
     }
     this.byNode.set(boot.node, boots);
+    this.ids.set(boot.id, boot);
     if (boot.messages) {
       this.talkative.add(boot);
       this.messages += boot.messages.length;
@@ -311,6 +308,12 @@ export class Boots implements JourneyLog {
     boot.outcome = outcome;
     boot.ended = this.ports.now();
     this.ports.changed(boot);
+  }
+
+  private letGo(boot: Boot): void {
+    this.ids.delete(boot.id);
+    this.forgetSecrets(boot);
+    this.forgetMessages(boot);
   }
 
   private forgetMessages(boot: Boot): void {

@@ -270,3 +270,44 @@ test('of too many messages the least important go, the oldest of them: a flood o
   say(3, 'the next error');
   t.deepEqual([texts()[0], texts()[1], texts().at(-1)], ['the error', 'notice 23', 'the next error']);
 });
+
+test('a boot is found by its id, and no more when it was dropped or its node was deleted', t => {
+  const { boots, plan, node, dropped } = bootable();
+  const first = mint(boots, plan).boot;
+  boots.up(first, {});
+  t.is(boots.byId(first.id), first);
+  for (let round = 0; round < 10; round += 1) boots.up(mint(boots, plan).boot, {});
+  t.deepEqual(dropped, [first.id]);
+  t.is(boots.byId(first.id), undefined);
+  const last = boots.current(node.uid);
+  boots.forget(node.uid);
+  t.is(boots.byId(last?.id ?? ''), undefined);
+});
+
+test('a heartbeat of a node that is up is saved only when it brings news of the hardware', t => {
+  const { boots, plan, changed } = bootable();
+  const { boot } = mint(boots, plan);
+  boots.up(boot, { cpus: '2' });
+  const before = changed.length;
+  for (let beat = 0; beat < 100; beat += 1) boots.up(boot, {});
+  boots.up(boot, { cpus: '2' });
+  t.is(changed.length, before);
+  boots.up(boot, { cpus: '4' });
+  t.is(changed.length, before + 1);
+  t.deepEqual(boot.hardware, { cpus: '4' });
+});
+
+test('a boot with any number of events knows the first of each stage it reached, and what was seen last', t => {
+  const { boots, plan, node } = bootable();
+  for (let round = 0; round < 11; round += 1) see(boots, node.value.mac, 'offered');
+  const { id, boot } = mint(boots, plan);
+  boots.note({ stage: 'initramfs', session: id });
+  for (let round = 0; round < 10_000; round += 1) boots.note({ stage: 'image', session: id, error: `broken ${round}` });
+  t.is(boot.events.length, 300);
+  t.is(furthestStage(boot), 'initramfs');
+  t.like(timelineOf(boot), { outcome: 'failed', reason: 'image: broken 9999' });
+  t.deepEqual(
+    timelineOf(boot).rows.flatMap(({ stage, at }) => (at === undefined ? [] : [stage])),
+    ['offered', 'script', 'initramfs', 'image'],
+  );
+});

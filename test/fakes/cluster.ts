@@ -94,6 +94,7 @@ export function fakeBoots(fake: FakeCluster, saved: readonly Boot[] = [], trusts
   const clock = { now: 1_000_000 };
   const watched: { boot: Boot; event: BootEvent }[] = [];
   const dropped: string[] = [];
+  const changed: Boot[] = [];
   let counter = 0;
   const boots = new Boots(
     {
@@ -103,7 +104,7 @@ export function fakeBoots(fake: FakeCluster, saved: readonly Boot[] = [], trusts
         counter += 1;
         return counter.toString(16).padStart(digits, 'f');
       },
-      changed: () => {},
+      changed: boot => changed.push(boot),
       dropped: id => dropped.push(id),
       watch: (boot, event) => watched.push({ boot, event }),
       trustsAddressAlone: () => trusts,
@@ -111,5 +112,5 @@ export function fakeBoots(fake: FakeCluster, saved: readonly Boot[] = [], trusts
     },
     saved,
   );
-  return { boots, statuses: new Statuses(boots, () => clock.now), clock, watched, dropped };
+  return { boots, statuses: new Statuses(boots, () => clock.now), clock, watched, dropped, changed };
 }
