@@ -1,6 +1,7 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import type { Health } from './admin/contract.ts';
 import type { RehearsalAccess } from './admin/rehearsal.ts';
 import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
@@ -8,6 +9,7 @@ import { beginBackup } from './backup/write.ts';
 import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { evidenceAccess } from './daemon/evidence.ts';
+import { homelessNodes, homelessWarning } from './daemon/homeless.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { type Lent, openLeases, shownLeases, unknownMachines } from './daemon/leases.ts';
 import { Metrics, type Served } from './daemon/metrics.ts';
@@ -29,6 +31,7 @@ import { openState, type State, type Stops } from './daemon/state.ts';
 import { startStorekeeper } from './daemon/storekeeper.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
 import { LeaseCount } from './dhcp/lease-count.ts';
+import type { DhcpServer } from './dhcp/server.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Networks } from './networks.ts';
@@ -91,7 +94,10 @@ async function start(
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
   const power = powerAccess(state, sshKey, control);
-  await startAdmin(state, { file, files, unknown, lent, tftp, leases, iscsi, kickstarts, rehearsal, power }, stops);
+  const parts = { file, files, unknown, lent, tftp, dhcp, leases, iscsi, kickstarts, rehearsal, power };
+  await startAdmin(state, parts, stops);
+  const homeless = homelessNodes(state.cluster, networks);
+  if (homeless) log.warn({}, homelessWarning(homeless, state.cluster.count('node')));
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
 }
@@ -102,6 +108,7 @@ interface AdminParts {
   unknown: UnknownMachines;
   lent: Lent;
   tftp: (() => TftpStats) | undefined;
+  dhcp: DhcpServer | undefined;
   leases: LeaseCount;
   iscsi: { traffic(): NonNullable<Served['iscsi']> } | undefined;
   kickstarts: Kickstarts;
@@ -110,7 +117,7 @@ interface AdminParts {
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { files, unknown, lent, tftp, leases, iscsi, kickstarts, rehearsal, power } = parts;
+  const { files, unknown, lent, tftp, dhcp, leases, iscsi, kickstarts, rehearsal, power } = parts;
   const { config, cluster, boots, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
@@ -162,6 +169,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
       http_port: config['http.port'],
       sequence: cluster.sequence,
       nodes: addressedNodes(state),
+      ...(dhcp && { dhcp: dhcp.hearing() }),
       ...(tftp && { tftp: tftp() }),
     }),
   };
@@ -169,9 +177,11 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
   stops.push(async () => admin.close());
 }
 
-function addressedNodes({ cluster, networks }: State): { addressed: number; attached: number } {
+function addressedNodes({ cluster, networks }: State): NonNullable<Health['nodes']> {
   const addresses = cluster.all('node').flatMap(({ value }) => (value.ip ? [value.ip] : []));
-  return { addressed: addresses.length, attached: addresses.filter(ip => networks.of(ip)?.attached).length };
+  const attached = addresses.filter(ip => networks.of(ip)?.attached).length;
+  const homeless = homelessNodes(cluster, networks);
+  return { addressed: addresses.length, attached, ...(homeless && { homeless }) };
 }
 
 async function stopAll(stops: Stops, log: Log): Promise<void> {

@@ -51,6 +51,8 @@ export interface Libc {
   /** Fills the buffer with a datagram, or the part that fits, and the struct sockaddr with its sender; answers the bytes. */
   recvfrom(fd: number, bytes: Uint8Array, address: Uint8Array): Called;
   close(fd: number): Called;
+  /** Returns the index of a network interface, which changes when the interface is made again; undefined when there is none. */
+  interfaceIndex(name: string): number | undefined;
   /** From a file, at a position, to a socket; the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
   sendfile(socket: number, file: number, position: number, length: number): Called;
   /** How often this thread has gone to sleep so far: voluntary context switches (getrusage(2), RUSAGE_THREAD). */
@@ -91,6 +93,7 @@ async function load(): Promise<Libc> {
     'int64_t recvfrom(int fd, void *bytes, size_t length, int flags, void *address, void *size)',
   );
   const close = libc.func('int close(int fd)');
+  const nameToIndex = libc.func('unsigned int if_nametoindex(const char *name)');
   const sendFile = libc.func('int64_t sendfile(int out, int in, int64_t *position, size_t length)');
   const getUsage = libc.func('int getrusage(int who, void *usage)');
   const fileControl = libc.func('int fcntl(int fd, int command, ...)');
@@ -119,6 +122,7 @@ async function load(): Promise<Libc> {
       return called(receiveFrom(fd, bytes, bytes.length, 0, address, addressSize));
     },
     close: fd => called(close(fd)),
+    interfaceIndex: name => Number(nameToIndex(name)) || undefined,
     sendfile(socket, file, from, length) {
       position[0] = BigInt(from);
       return called(sendFile(socket, file, position, length));

@@ -43,7 +43,8 @@ export class LogLimiter {
   allow(key: string): number | undefined {
     const now = this.now();
     const entry = this.seen.get(key);
-    if (entry && entry.until > now) {
+    // Whatever clock it is given: an entry from the future was made before the clock was set back
+    if (entry && entry.until > now && entry.until <= now + 1000) {
       entry.dropped += 1;
       return undefined;
     }

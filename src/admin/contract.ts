@@ -169,7 +169,14 @@ export interface Health {
   http_port: number;
   sequence: number;
   /** Nodes that have an address; and those of them that have it in a network at one of the head's own interfaces. */
-  nodes?: { addressed: number; attached: number };
+  nodes?: {
+    addressed: number;
+    attached: number;
+    /** Those whose address is of no network: how many, and their names as a node set. */
+    homeless?: { count: number; nodes: string };
+  };
+  /** What DHCP hears of the broadcasts of each interface: its own alone, those of all interfaces, or none; absent when it is off. */
+  dhcp?: { interface: string; hears: 'its own' | 'all' | 'nothing'; reason?: string }[];
   /** TFTP transfers: now, and since the start; bytes that were delivered, and bytes of files in memory. */
   tftp?: {
     active: number;

@@ -37,6 +37,8 @@ export interface Arrival {
   network: BootNetwork;
   /** Whether it was sent to everyone on the wire. */
   broadcast: boolean;
+  /** The address that a message to the head itself came from. */
+  peer?: string;
 }
 
 /** An address given to a boot that is under way. */

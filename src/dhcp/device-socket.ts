@@ -4,6 +4,8 @@ import { type Called, type Libc, loadLibc, nativeInt, SOCKET, socketAddress } fr
 export interface DeviceSockets {
   /** A file descriptor for `socket.bind({ fd })`, which closes it with the socket; or the code of the system's error. */
   open(device: string, address: string, port: number): { fd: number } | { code: string };
+  /** Returns the index of an interface; undefined when there is no such interface. */
+  index(device: string): number | undefined;
 }
 
 const RECEIVE_BUFFER = 4 * 2 ** 20;
@@ -11,7 +13,10 @@ const RECEIVE_BUFFER = 4 * 2 ** 20;
 /** Loads the library; rejects where it cannot be had. */
 export async function deviceSockets(): Promise<DeviceSockets> {
   const libc = await loadLibc();
-  return { open: (device, address, port) => open(libc, device, socketAddress(address, port)) };
+  return {
+    open: (device, address, port) => open(libc, device, socketAddress(address, port)),
+    index: device => libc.interfaceIndex(device),
+  };
 }
 
 function open(libc: Libc, device: string, address: Uint8Array): { fd: number } | { code: string } {

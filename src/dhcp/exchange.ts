@@ -12,12 +12,15 @@ import { BOOTREQUEST, NO_ADDRESS } from './packet.ts';
 import { ack, destinationOf, informed, nak, nakDestination, offer, type Scene } from './reply.ts';
 import type { Request } from './request.ts';
 import { answerUnknown } from './unknown.ts';
-import { addressOf, isOurs, linkOf } from './where.ts';
+import { addressOf, foreignness, isOurs, linkOf } from './where.ts';
 
 /** Decides on a message of any client. */
 export function answer(request: Request, context: Context, arrival: Arrival): Answer {
   const handler = request.type === undefined ? undefined : HANDLERS[request.type];
-  const strange = strangeness(request) ?? (handler ? undefined : `a server gets no message of type ${request.type}`);
+  const strange =
+    strangeness(request) ??
+    foreignness(request, context, arrival) ??
+    (handler ? undefined : `a server gets no message of type ${request.type}`);
   if (strange !== undefined || !handler) return { refusal: strange ?? '', level: 'debug' };
   const decision = addressFor(request.mac, context.directory);
   if ('refusal' in decision) {

@@ -11,6 +11,7 @@ import { encapsulate, MESSAGE, OPTIONS, setOption } from './options.ts';
 import { BOOTREQUEST, NO_ADDRESS } from './packet.ts';
 import { destinationOf, proxied } from './reply.ts';
 import type { Request } from './request.ts';
+import { foreignness } from './where.ts';
 
 /** The port of a boot server (PXE 2.1 §2.2.3), beside the DHCP server's own. */
 export const BOOT_SERVER_PORT = 4011;
@@ -21,6 +22,8 @@ export function proxyAnswer(request: Request, context: Context, arrival: Arrival
   if (request.packet.op !== BOOTREQUEST) return { refusal: 'this is a reply of another server', level: 'debug' };
   if (identity.kind === 'system' || !request.hardware)
     return { refusal: 'no firmware: left to the other server', level: 'debug' };
+  const foreign = port === 'server' ? foreignness(request, context, arrival) : undefined;
+  if (foreign !== undefined) return { refusal: foreign, level: 'debug' };
   const decision = addressFor(request.mac, context.directory);
   if ('refusal' in decision) return { refusal: decision.refusal, level: 'info', unknown: decision.unknown };
   const { node } = decision;

@@ -1,40 +1,55 @@
 // The DHCP server's sockets: for each network one on the head's own address there, and for each interface one for broadcasts.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
+import { networkInterfaces } from 'node:os';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
+import { type Log, silentLog } from '../log.ts';
 import type { BootNetwork } from '../networks.ts';
 import { type DeviceSockets, deviceSockets } from './device-socket.ts';
+import { type DhcpSocket, Ear, type Hearing } from './ear.ts';
 import { EVERYONE } from './reply.ts';
 
-export interface DhcpSocket {
-  socket: Socket;
-  network: BootNetwork;
-  /** Whether it hears what is sent to everyone. */
-  broadcast: boolean;
-  port: number;
+/** What the sockets are opened with, beside networks and ports; the system's own when absent. */
+export interface Surroundings {
+  log?: Log;
+  devices?: () => Promise<DeviceSockets>;
+  /** The machine's interfaces other than these. */
+  others?: (names: readonly string[]) => string[];
 }
 
 export interface DhcpSockets {
+  /** What each interface's broadcasts are heard by now. */
+  hearing(): Hearing[];
   all: readonly DhcpSocket[];
   /** The socket that sends from an address of the head. */
   own(address: string): Socket;
   close(): Promise<void>;
 }
 
+/** How often the interfaces are looked at, in milliseconds. */
+const LOOK_MS = 2000;
+
 /**
  * Linux sends to 255.255.255.255 by the interface that has the socket's own address, so that the sockets on the head's addresses
  * send everything; and they receive what is sent to the head itself. Broadcasts arrive only at a socket that is bound to the
- * broadcast address, and at one for each interface when that is bound to its device as well.
+ * broadcast address: those of every interface of the machine, or those of one when the socket is bound to that device as well.
  *
  * @param networks those at the head's interfaces; `interface` is known when there are several
  * @param ports the first is the one that replies are sent from
+ * @throws MusterError `bad-config` when a socket cannot be had
  */
 export async function openDhcpSockets(
   networks: readonly BootNetwork[],
   ports: readonly number[],
+  { log = silentLog(), devices = deviceSockets, others = otherInterfaces }: Surroundings = {},
 ): Promise<DhcpSockets> {
   const all: DhcpSocket[] = [];
+  const ears: Ear[] = [];
+  let bare: Hearing | undefined;
+  const watch = setInterval(() => void Promise.all(ears.map(async ear => ear.look())), LOOK_MS).unref();
   const close = async (): Promise<void> => {
+    clearInterval(watch);
+    for (const ear of ears) ear.close();
     await Promise.all(all.map(({ socket }) => closed(socket)));
   };
   try {
@@ -45,12 +60,20 @@ export async function openDhcpSockets(
         all.push({ socket, network, broadcast: false, port });
       }
     }
-    // Only DISCOVER and REQUEST are broadcast, and only to the DHCP server's port
+    // Clients broadcast to the DHCP server's port alone (RFC 2131 §4.1)
     const [port = 67] = ports;
-    const devices = await devicesFor(networks);
-    for (const network of oneOfEachInterface(networks)) {
-      const socket = devices ? await listenOn(devices, network, port) : await listen(EVERYONE, port);
-      all.push({ socket, network, broadcast: true, port });
+    const interfaces = oneOfEachInterface(networks);
+    const opened = await openEars(interfaces, port, { log, devices });
+    if ('ears' in opened) {
+      ears.push(...opened.ears);
+      all.push(...ears);
+    } else {
+      const [network] = interfaces;
+      if (!network || interfaces.length > 1) throw new MusterError('bad-config', opened.reason);
+      all.push({ socket: await listen(EVERYONE, port), network, broadcast: true, port });
+      bare = { interface: network.interface, hears: 'all', reason: opened.reason };
+      const strange = others([network.interface]);
+      if (strange.length > 0) log.warn({ part: 'dhcp', interfaces: strange }, `${hearsAll(strange)}: ${opened.reason}`);
     }
   } catch (error) {
     await close();
@@ -59,6 +82,7 @@ export async function openDhcpSockets(
   return {
     all,
     close,
+    hearing: () => (bare ? [bare] : ears.map(ear => ear.hearing)),
     own: address => {
       const found = all.find(item => !item.broadcast && item.network.head === address) ?? all[0];
       if (!found) throw new MusterError('internal', 'There is no DHCP socket.');
@@ -71,15 +95,46 @@ function oneOfEachInterface(networks: readonly BootNetwork[]): BootNetwork[] {
   return networks.filter((item, index) => networks.findIndex(other => other.interface === item.interface) === index);
 }
 
-/** With one interface no device needs to be named: that works without the right and without the library that it needs. */
-async function devicesFor(networks: readonly BootNetwork[]): Promise<DeviceSockets | undefined> {
-  if (oneOfEachInterface(networks).length < 2) return undefined;
+/** Opens a socket for the broadcasts of each interface, or says why sockets cannot be bound to devices here. */
+async function openEars(
+  networks: readonly BootNetwork[],
+  port: number,
+  { log, devices }: Required<Omit<Surroundings, 'others'>>,
+): Promise<{ ears: Ear[] } | { reason: string }> {
+  // An interface without a name cannot be bound to: only tests have such
+  if (networks.some(network => network.interface === '')) return { reason: 'the interface has no name' };
+  let library: DeviceSockets;
   try {
-    return await deviceSockets();
+    library = await devices();
   } catch (error) {
-    const reason = `DHCP on several interfaces needs the package koffi, which does not load here: ${reasonOf(error)}`;
-    throw new MusterError('bad-config', reason, { cause: error });
+    return { reason: `binding DHCP to an interface needs the package koffi, which does not load: ${reasonOf(error)}` };
   }
+  const ears: Ear[] = [];
+  const { index } = library;
+  try {
+    for (const network of networks) {
+      const open = async (): Promise<Socket> => listenOn(library, network, port);
+      ears.push(new Ear(network, port, await open(), { open, index, log }));
+    }
+  } catch (error) {
+    await Promise.all(ears.map(({ socket }) => closed(socket)));
+    const isForbidden = error instanceof MusterError && systemCode(error.cause) === 'EPERM';
+    if (!isForbidden) throw error;
+    return { reason: error.message };
+  }
+  return { ears };
+}
+
+/** Returns the machine's interfaces that have an address, other than these and the loopback. */
+export function otherInterfaces(names: readonly string[]): string[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses = []]) =>
+    names.includes(name) || addresses.some(({ internal }) => internal) ? [] : [name],
+  );
+}
+
+/** @param strange the machine's interfaces that muster does not serve */
+function hearsAll(strange: readonly string[]): string {
+  return `DHCP also hears and answers machines on ${strange.join(', ')}, which are not its own`;
 }
 
 async function listenOn(devices: DeviceSockets, network: BootNetwork, port: number): Promise<Socket> {
@@ -88,7 +143,8 @@ async function listenOn(devices: DeviceSockets, network: BootNetwork, port: numb
   const answer = devices.open(network.interface, EVERYONE, port);
   if ('code' in answer) {
     socket.close();
-    throw new MusterError('bad-config', cannotListen(`${EVERYONE} of ${network.interface}`, port, answer.code));
+    const text = cannotListen(`${EVERYONE} of ${network.interface}`, port, answer.code);
+    throw new MusterError('bad-config', text, { cause: Object.assign(new Error(answer.code), answer) });
   }
   socket.bind({ fd: answer.fd });
   await listening;
@@ -126,7 +182,7 @@ function cannotListen(address: string, port: number, code: string): string {
   if (code === 'EADDRINUSE')
     return `${where}: another DHCP server runs on this machine; stop it, or set dhcp.mode = "off".`;
   if (code === 'EACCES') return `${where}: that needs root, or the capability CAP_NET_BIND_SERVICE.`;
-  if (code === 'EPERM') return `${where}: that needs root, or the capability CAP_NET_RAW.`;
+  if (code === 'EPERM') return `${where}: that needs Linux 5.7, root, or the capability CAP_NET_RAW.`;
   if (code === 'EADDRNOTAVAIL') return `${where}: no interface has that address; set head.address to the head's own.`;
   if (code === 'ENODEV') return `${where}: there is no such interface.`;
   return `${where}: ${code}`;

@@ -1,6 +1,7 @@
 // All checks, in the order in which an administrator would look. One that fails by itself is a finding, not the end.
 import { reasonOf } from '../errors.ts';
 import { checkDaemon, checkStoredFiles } from './daemon-checks.ts';
+import { checkAddresses, checkDhcpHearing } from './dhcp-checks.ts';
 import { type Finding, finding, type Patient } from './finding.ts';
 import {
   checkClock,
@@ -21,6 +22,8 @@ const CHECKS: readonly { name: string; check(patient: Patient): Answer | Promise
   { name: 'daemon', check: checkDaemon },
   { name: 'interface', check: checkInterface },
   { name: 'ports', check: patient => checkPorts(patient) },
+  { name: 'DHCP', check: patient => checkDhcpHearing(patient) },
+  { name: 'addresses', check: checkAddresses },
   { name: 'other DHCP', check: checkOtherDhcp },
   { name: 'firewall', check: checkFirewall },
   { name: 'kernel', check: ({ health }) => kernelFindings(health?.nodes, kernelLimits()) },

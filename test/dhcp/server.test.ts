@@ -61,7 +61,7 @@ async function start(t: ExecutionContext, changes: Partial<DhcpOptions> = {}): P
     },
   });
   const server = await startDhcpServer({
-    networks: networksFor({ 'head.address': `${HEAD}/24`, 'dhcp.router': '' }),
+    networks: networksFor({ 'head.address': `${HEAD}/24`, 'head.interface': 'lo', 'dhcp.router': '' }),
     config: defaultConfig(),
     directory: directoryOf({ ...node, ip: CLIENT }),
     loaders: { efi64: '/l/snponly.efi' },
@@ -212,7 +212,12 @@ test('an address that no interface has is an error that names the remedy', async
 
 test('an answer that waits when the server is stopped is dropped without a word', async t => {
   const range = '127.67.0.10-127.67.0.20';
-  const networks = networksFor({ 'head.address': `${HEAD}/24`, 'dhcp.router': '', 'dhcp.range': range });
+  const networks = networksFor({
+    'head.address': `${HEAD}/24`,
+    'head.interface': 'lo',
+    'dhcp.router': '',
+    'dhcp.range': range,
+  });
   const leases = new Leases({ now: () => 0, isTaken: () => false, isQuarantined: () => false });
   const probes = new EventEmitter();
   const asked = once(probes, 'asked');

@@ -14,6 +14,7 @@ import { Events } from './events.ts';
 export const MAC = '52:54:00:54:00:01';
 export const NODE: BootNode = { uid: 'u0', name: 'n0', mac: MAC, ip: '10.54.0.100', hostname: 'n0' };
 const CONFIG = {
+  'head.interface': 'eth0',
   'dhcp.router': '10.54.0.254',
   'dhcp.dns': ['10.54.0.1'],
   'dhcp.domain': 'cluster.local',
