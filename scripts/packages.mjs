@@ -60,6 +60,7 @@ export const PACKAGES = [
   { name: 'gdisk', shows: 'sbin/sgdisk', for: ['test'] },
   { name: 'fdisk', shows: 'sbin/sfdisk', for: ['test'] },
   { name: 'file', shows: 'bin/file', for: ['test'] },
+  { name: 'strace', shows: 'bin/strace', for: ['test'] },
   { name: 'rpm', shows: 'bin/rpmbuild', for: ['test'] },
   { name: 'systemd', shows: 'bin/systemd-analyze', for: ['test'] },
   { name: 'shellcheck', shows: 'bin/shellcheck', for: ['test'] },

@@ -1,4 +1,5 @@
 // `muster mkramfs`: the image of a boot config is unpacked, dracut runs inside it, kernel and initramfs go back.
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdminClient } from '../admin/client.ts';
 import type { Changed, Shown, UploadReference } from '../admin/contract.ts';
@@ -64,11 +65,11 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
     interrupt.outcome = `the boot config ${config.name} is as it was`;
     const image = await remoteImage(client, String(config['image']));
     const local = await workspace.find(image.uid);
-    let file = join(work.folder, 'image');
-    if (local && local.sha256 === image.sha256) {
-      await workspace.verify(local);
-      file = workspace.file(local);
-    } else await fetchImage(client, image, file, progress);
+    const file = join(work.folder, 'image');
+    if (!local || local.sha256 !== image.sha256 || (await workspace.take(local, file)) !== image.sha256) {
+      await rm(file, { force: true });
+      await fetchImage(client, image, file, progress);
+    }
     const root = join(work.folder, 'root');
     progress.say(`Unpacking image ${image.uid}`);
     await progress.measured(async onProgress => unpackImage({ file, root, onProgress }));

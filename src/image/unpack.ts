@@ -54,6 +54,8 @@ export async function unpackImage(options: UnpackOptions): Promise<void> {
     '-dest',
     root,
     ...(onProgress ? ['-info'] : []),
+    // Files to be read need no attributes, which an ordinary user could not set.
+    ...(only.length > 0 ? ['-no-xattrs'] : []),
     file,
     ...only,
   ];
@@ -63,7 +65,7 @@ export async function unpackImage(options: UnpackOptions): Promise<void> {
     ...(onProgress && { onLine: count }),
     ...(options.signal && { signal: options.signal }),
   });
-  // Also 2, "not everything could be written": an image without its attributes is another image.
-  if (result.status !== 0 && only.length === 0) throw toolFailed(`unsquashfs ${file}`, result);
+  // Also 2, "not everything could be written": an image without its attributes is another image. A path that is not there is no failure.
+  if (result.status !== 0) throw toolFailed(`unsquashfs ${file}`, result);
   onProgress?.(inodes, inodes);
 }

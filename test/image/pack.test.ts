@@ -1,6 +1,6 @@
 // Pack and unpack, judged by others: a tree with all that a file system can hold comes back as it was.
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -145,6 +145,20 @@ test.serial('only some paths are unpacked; what is not there is left out', async
   await packImage({ root: join(folder, 'tree'), file: join(folder, 'image') });
   await unpackImage({ file: join(folder, 'image'), root: join(folder, 'back'), only: ['var/lib', 'usr/lib/none'] });
   t.deepEqual(await readdir(join(folder, 'back', 'var')), ['lib']);
+});
+
+test.serial('a damaged image gives an error, not a part of what was asked for', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const folder = await temporary(t);
+  await mkdir(join(folder, 'tree', 'var', 'lib'), { recursive: true });
+  await writeFile(join(folder, 'tree', 'var', 'lib', 'wanted'), randomBytes(150_000).toString('hex'));
+  const { offset } = await packImage({ root: join(folder, 'tree'), file: join(folder, 'image') });
+  const bytes = await readFile(join(folder, 'image'));
+  // The superblock and the tables behind the data stay.
+  bytes.fill(0xff, offset + 100, offset + 60_000);
+  await writeFile(join(folder, 'image'), bytes);
+  const options = { file: join(folder, 'image'), root: join(folder, 'back') };
+  await t.throwsAsync(unpackImage({ ...options, only: ['var/lib'] }), { code: 'tool-failed' });
 });
 
 test('what is no image is refused with the reason', async t => {

@@ -108,8 +108,7 @@ async function useImage(session: Session, wanted: Wanted): Promise<number> {
     session.report.local = local;
     if (wanted.query !== undefined) await queryImage(session, workspace.file(local), work.folder, wanted.query);
     if (wanted.upload) {
-      await workspace.verify(local);
-      await uploadLocal(session, local, wanted, isInteractive());
+      await uploadLocal(session, await workspace.verify(local), wanted, isInteractive());
     }
     printReport(session.context, session.report, wanted.query !== undefined && !wanted.upload);
     return 0;

@@ -73,7 +73,7 @@ export interface Tree {
 export async function unpackLocal(session: Session, local: Local, folder: string): Promise<Tree> {
   const { workspace, progress } = session;
   progress.say(`Checksumming image ${local.uid}`);
-  await progress.timed(async () => workspace.verify(local));
+  const verified = await progress.timed(async () => workspace.verify(local));
   progress.say(`Unpacking image ${local.uid}`);
   const root = join(folder, 'root');
   const file = workspace.file(local);
@@ -89,7 +89,7 @@ export async function unpackLocal(session: Session, local: Local, folder: string
   );
   progress.say('Checksumming...');
   const before = await progress.timed(async () => treeState(root));
-  const { sha256: _sha256, time: _time, previous: _previous, ...rest } = local;
+  const { sha256: _sha256, time: _time, previous: _previous, ...rest } = verified;
   return { root, before, local: rest };
 }
 

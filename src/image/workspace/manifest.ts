@@ -10,7 +10,7 @@ const local = z.object({
   name: z.string().min(1),
   /** SHA-256 of the file. */
   sha256: digest,
-  /** That of the file before, while a new one is being put in its place. */
+  /** Read from workspaces of older versions: the digest of the file before, while a new one was being put in its place. */
   previous: digest.optional(),
   /** When the file was fetched or made, as ISO 8601. */
   time: z.iso.datetime(),
@@ -26,13 +26,19 @@ const local = z.object({
   parent: z.string().optional(),
 });
 
-const manifest = z.object({ images: z.array(local) });
+/** Written while a file is put in its place: what the manifest says when that did not happen. */
+const pending = z.object({ uid: z.string().regex(/^[0-9a-f]{32}$/), sha256: digest, images: z.array(local) });
+
+const manifest = z.object({ images: z.array(local), pending: pending.optional() });
+
+/** The content of a manifest. */
+export type Manifest = z.infer<typeof manifest>;
 
 /** A local image. */
 export type Local = z.infer<typeof local>;
 
-/** The local images, in order. `source` names the file in errors. */
-export function readManifest(text: string, source: string): Local[] {
+/** `source` names the file in errors. */
+export function readManifest(text: string, source: string): Manifest {
   let data: unknown;
   try {
     data = JSON.parse(text);
@@ -52,13 +58,35 @@ export function readManifest(text: string, source: string): Local[] {
       seen.add(key);
     }
   }
-  return read.data.images;
+  return read.data;
 }
 
 const REMEDY = 'Mend it, or remove the file: local images are then fetched from the head again.';
 
-export function manifestText(images: readonly Local[]): string {
-  return `${JSON.stringify({ images }, null, 2)}\n`;
+export function manifestText({ images, pending }: Manifest): string {
+  return `${JSON.stringify({ images, ...(pending && { pending }) }, null, 2)}\n`;
+}
+
+/** The images whose files must be looked at before the manifest is right again: those that a killed program was replacing. */
+export function unsettled({ images, pending }: Manifest): Local[] {
+  const left = images.filter(({ previous }) => previous !== undefined);
+  return [...left, ...images.filter(({ uid, previous }) => uid === pending?.uid && previous === undefined)];
+}
+
+/**
+ * The manifest that fits the files.
+ * @param digests of the files of `unsettled`, by UID; absent when there is no file
+ */
+export function settle({ images, pending }: Manifest, digests: ReadonlyMap<string, string>): Manifest {
+  if (pending && digests.get(pending.uid) !== pending.sha256) return { images: pending.images };
+  return {
+    images: images.map(({ previous, ...local }) => {
+      if (previous === undefined || digests.get(local.uid) !== previous) return local;
+      // What the head had when the old file was fetched is not known any more.
+      const { base: _base, ...old } = local;
+      return { ...old, sha256: previous };
+    }),
+  };
 }
 
 /** What the head says of an image. */
@@ -86,9 +114,8 @@ export const EVICTION_MS = 3_600_000;
 /** The local images to drop: older than an hour, and the head has the same, by UID, name and content. */
 export function toEvict(images: readonly Local[], remotes: readonly Remote[], now: number): Local[] {
   return images.filter(
-    ({ uid, name, sha256, previous, time }) =>
+    ({ uid, name, sha256, time }) =>
       now - Date.parse(time) > EVICTION_MS &&
-      previous === undefined &&
       remotes.some(remote => remote.uid === uid && remote.name === name && remote.sha256 === sha256),
   );
 }

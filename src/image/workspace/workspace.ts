@@ -20,7 +20,18 @@ import { pipeline } from 'node:stream/promises';
 import { MusterError, reasonOf, systemCode } from '../../errors.ts';
 import { type Lock, takeLock, withLock } from '../../process/lock.ts';
 import { run } from '../../process/run.ts';
-import { baseOf, findLocal, type Local, manifestText, type Remote, readManifest, toEvict } from './manifest.ts';
+import {
+  baseOf,
+  findLocal,
+  type Local,
+  type Manifest,
+  manifestText,
+  type Remote,
+  readManifest,
+  settle,
+  toEvict,
+  unsettled,
+} from './manifest.ts';
 
 /** What a folder to work in is for: told when it is found left over. */
 export interface Work {
@@ -71,12 +82,34 @@ export class Workspace {
     return join(this.folder, uid);
   }
 
+  /** The local images, each with the digest of the file that is there, also after a program was killed while it replaced one. */
   async list(): Promise<Local[]> {
+    const manifest = await this.read();
+    return unsettled(manifest).length === 0 && !manifest.pending
+      ? manifest.images
+      : this.changing(async images => ({ images, result: images }));
+  }
+
+  private async read(): Promise<Manifest> {
     const text = await readFile(this.manifestFile, 'utf8').catch((error: unknown) => {
-      if (systemCode(error) === 'ENOENT') return manifestText([]);
+      if (systemCode(error) === 'ENOENT') return manifestText({ images: [] });
       throw new MusterError('bad-workspace', `${this.manifestFile} cannot be read: ${reasonOf(error)}.`);
     });
     return readManifest(text, this.manifestFile);
+  }
+
+  /** With the lock: whoever was replacing a file is gone. */
+  private async settled(): Promise<Local[]> {
+    const manifest = await this.read();
+    const digests = new Map<string, string>();
+    for (const local of unsettled(manifest)) {
+      const digest = await digestOf(this.file(local)).catch((error: unknown) => {
+        if (systemCode(error) === 'ENOENT') return undefined;
+        throw new MusterError('bad-workspace', `${this.file(local)} cannot be read: ${reasonOf(error)}.`);
+      });
+      if (digest !== undefined) digests.set(local.uid, digest);
+    }
+    return settle(manifest, digests).images;
   }
 
   /** The local image of a name or UID whose file is there. */
@@ -94,15 +127,15 @@ export class Workspace {
   /** Alone among all programs that change the manifest. */
   private async changing<T>(change: (images: Local[]) => Promise<{ images: Local[]; result: T }>): Promise<T> {
     return withLock(join(this.folder, LOCKS, 'manifest'), async () => {
-      const { images, result } = await change(await this.list());
-      await this.writeManifest(images);
+      const { images, result } = await change(await this.settled());
+      await this.writeManifest({ images });
       return result;
     });
   }
 
-  private async writeManifest(images: readonly Local[]): Promise<void> {
+  private async writeManifest(manifest: Manifest): Promise<void> {
     const draft = `${this.manifestFile}.new`;
-    await writeFile(draft, manifestText(images), { mode: 0o600 });
+    await writeFile(draft, manifestText(manifest), { mode: 0o600 });
     await this.own(draft);
     await sync(draft);
     await rename(draft, this.manifestFile);
@@ -125,9 +158,8 @@ export class Workspace {
     const kept: Local = { ...local, sha256: digest, time: new Date().toISOString() };
     const gone = await this.changing(async images => {
       const others = images.filter(({ uid, name }) => uid !== kept.uid && name !== kept.name);
-      const previous = images.find(({ uid }) => uid === kept.uid)?.sha256;
-      // First the manifest, which names both digests meanwhile, then the file.
-      await this.writeManifest([...others, { ...kept, ...(previous !== undefined && { previous }) }]);
+      // First the manifest, which has both states meanwhile, then the file.
+      await this.writeManifest({ images: [...others, kept], pending: { uid: kept.uid, sha256: digest, images } });
       await rename(file, this.file(kept));
       const result = images.filter(({ uid, name }) => name === kept.name && uid !== kept.uid);
       return { images: [...others, kept], result };
@@ -179,13 +211,22 @@ export class Workspace {
     return dropped;
   }
 
-  /** Whether the file is the one the manifest speaks of. */
-  async verify(local: Local): Promise<void> {
-    const digest = await digestOf(this.file(local));
-    if (digest === local.sha256 || digest === local.previous) return;
+  /** Returns the local image with the digest of the file that is there now, which another program may have replaced. Errors: `bad-digest`. */
+  async verify(local: Local): Promise<Local> {
+    for (let tries = 0; tries < 3; tries += 1) {
+      const digest = await digestOf(this.file(local));
+      const listed = (await this.list()).find(({ uid }) => uid === local.uid);
+      if (listed?.sha256 === digest) return listed;
+    }
     throw new MusterError('bad-digest', `The local copy of ${local.name} is damaged: its bytes have another digest.`, {
       hint: `Fetch it again: muster modimg -i ${local.name} --freshen; or drop it: muster modimg -i ${local.name} --delete`,
     });
+  }
+
+  /** Gives the packed image a second name, so that it stays whoever replaces it; returns its digest. `to` lies on the same file system. */
+  async take(local: Local, to: string): Promise<string> {
+    await link(this.file(local), to);
+    return digestOf(to);
   }
 
   /** One program works on an image at a time. */
