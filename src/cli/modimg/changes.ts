@@ -66,7 +66,7 @@ async function targetOf(image: ImageRoot, to: string, name: string): Promise<str
   // A link to a file: what it leads to is replaced.
   const target = found?.isFile() && !to.endsWith('/') ? await image.find(to) : await image.place(path);
   if (target !== undefined) return target;
-  throw new MusterError('bad-value', `--copyin: the image has no folder ${dirname(path)}.`);
+  throw new MusterError('bad-value', `--copyin: the image has no folder ${to.endsWith('/') ? to : dirname(to)}.`);
 }
 
 const packages =
