@@ -1,5 +1,6 @@
 // Addresses as the kernel knows them, also of interfaces without a link (a switch that is off, a bridge before its first node), which
 // Node does not list. Text of /proc/net/route and /proc/net/fib_trie; pure.
+import { endianness } from 'node:os';
 import { ipFromBytes, parseSubnet, subnetContains } from './ip.ts';
 
 /** A network that is reached without a gateway. */
@@ -9,14 +10,26 @@ export interface DirectRoute {
   netmask: string;
 }
 
-/** `Iface Destination Gateway Flags RefCnt Use Metric Mask …`, addresses as hex, lowest byte first. */
-export function directRoutes(routes: string): DirectRoute[] {
-  const ip = (hex: string): string => ipFromBytes(Buffer.from(hex, 'hex').reverse());
+/** Kinds of route that say of no address that it is of the interface's network. */
+const LOOPBACK = 'lo';
+const EVERYTHING = '00000000';
+
+/**
+ * Returns the networks that an interface is in. A default route without a gateway (a tunnel, LTE) is none.
+ *
+ * @param routes lines `Iface Destination Gateway Flags RefCnt Use Metric Mask …`: the kernel writes an address as the hexadecimal
+ * digits of one word, so that the first byte is last where the processor is little-endian
+ */
+export function directRoutes(routes: string, byteOrder = endianness()): DirectRoute[] {
+  const ip = (hex: string): string => {
+    const bytes = Buffer.from(hex, 'hex');
+    return ipFromBytes(byteOrder === 'LE' ? bytes.reverse() : bytes);
+  };
   return routes
     .split('\n')
     .slice(1)
-    .map(line => line.split('\t'))
-    .filter(([, , gateway]) => gateway === '00000000')
+    .map(line => line.split('\t').map(word => word.trim()))
+    .filter(([name, , gateway, , , , , mask]) => name !== LOOPBACK && gateway === EVERYTHING && mask !== EVERYTHING)
     .map(([name = '', destination = '', , , , , , mask = '']) => ({
       name,
       network: ip(destination),
@@ -29,17 +42,25 @@ export function ownAddresses(trie: string): string[] {
   return [...new Set(Array.from(trie.matchAll(/\|-- ([\d.]+)\s+\/32 host LOCAL/g), ([, ip = '']) => ip))];
 }
 
-/** The machine's own addresses in its direct networks, with their interface and prefix. */
-export function kernelAddresses(routes: string, trie: string): { name: string; address: string; cidr: string }[] {
-  const own = ownAddresses(trie);
-  return directRoutes(routes).flatMap(({ name, network, netmask }) => {
-    const prefix = netmask
-      .split('.')
-      .reduce((bits, part) => bits + Number(part).toString(2).replaceAll('0', '').length, 0);
-    const subnet = parseSubnet(`${network}/${prefix}`);
-    if (!subnet) return [];
-    return own
-      .filter(address => subnetContains(subnet, address))
-      .map(address => ({ name, address, cidr: `${address}/${prefix}` }));
+/** Returns the machine's own addresses, each with the interface and prefix of the smallest direct network that has it. */
+export function kernelAddresses(
+  routes: string,
+  trie: string,
+  byteOrder = endianness(),
+): { name: string; address: string; cidr: string }[] {
+  const networks = directRoutes(routes, byteOrder).flatMap(({ name, network, netmask }) => {
+    const subnet = parseSubnet(`${network}/${prefixOf(netmask)}`);
+    return subnet ? [{ name, subnet }] : [];
   });
+  const own = ownAddresses(trie).filter(address => !address.startsWith('127.'));
+  return own.flatMap(address => {
+    const [nearest] = networks
+      .filter(({ subnet }) => subnetContains(subnet, address))
+      .sort((left, right) => right.subnet.prefix - left.subnet.prefix);
+    return nearest ? [{ name: nearest.name, address, cidr: `${address}/${nearest.subnet.prefix}` }] : [];
+  });
+}
+
+function prefixOf(netmask: string): number {
+  return netmask.split('.').reduce((bits, part) => bits + Number(part).toString(2).replaceAll('0', '').length, 0);
 }

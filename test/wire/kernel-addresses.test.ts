@@ -22,15 +22,31 @@ Local:
 `;
 
 test('own addresses have their interface and prefix, also where an interface has no link', t => {
-  t.deepEqual(kernelAddresses(ROUTES, TRIE), [
+  t.deepEqual(kernelAddresses(ROUTES, TRIE, 'LE'), [
     { name: 'eth0', address: '192.0.2.2', cidr: '192.0.2.2/24' },
     { name: 'br0', address: '10.54.0.1', cidr: '10.54.0.1/16' },
   ]);
 });
 
+test('a default route without a gateway is no network of the machine, and of two networks the smaller counts', t => {
+  const more = `${ROUTES}ppp0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0
+tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000080\t0\t0\t0
+lo\t0000007F\t00000000\t0001\t0\t0\t0\t000000FF\t0\t0\t0
+`;
+  t.deepEqual(kernelAddresses(more, TRIE, 'LE'), [
+    { name: 'eth0', address: '192.0.2.2', cidr: '192.0.2.2/24' },
+    { name: 'br0', address: '10.54.0.1', cidr: '10.54.0.1/16' },
+  ]);
+});
+
+test('a big-endian kernel writes addresses the other way round', t => {
+  const routes = 'Iface\nbr0\t0A360000\t00000000\t0001\t0\t0\t0\tFFFF0000\t0\t0\t0\n';
+  t.deepEqual(kernelAddresses(routes, TRIE, 'BE'), [{ name: 'br0', address: '10.54.0.1', cidr: '10.54.0.1/16' }]);
+});
+
 test('routes by a gateway are of no network of the machine, and an empty text is none', t => {
   t.deepEqual(
-    directRoutes(ROUTES).map(({ name }) => name),
+    directRoutes(ROUTES, 'LE').map(({ name }) => name),
     ['eth0', 'br0'],
   );
   t.deepEqual(directRoutes(''), []);
