@@ -101,12 +101,14 @@ async function load(): Promise<Libc> {
   const makeEpoll = libc.func('int epoll_create1(int flags)');
   const controlEpoll = libc.func('int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)');
   const waitEpoll = libc.func('int epoll_wait(int epoll, _Out_ uint8_t *events, int most, int milliseconds)');
+  // Of this thread. Read as memory, right behind the call: a second call in between could meet one of V8's own that fails
+  const errno = new Int32Array(koffi.view(libc.func('void *__errno_location()')(), Int32Array.BYTES_PER_ELEMENT));
   const addressSize = new Uint32Array(1);
   const position = new BigInt64Array(1);
   // struct rusage: two times of two longs each, and fourteen longs
   const usage = koffi.sizeof('long') === 8 ? new BigInt64Array(18) : new Int32Array(18);
   const called = (result: number): Called =>
-    result >= 0 ? Number(result) : { code: getSystemErrorName(-koffi.errno()) };
+    result >= 0 ? Number(result) : { code: getSystemErrorName(-(errno[0] ?? 0)) };
   return {
     socket: (domain, type, protocol) => called(makeSocket(domain, type, protocol)),
     setsockopt: (fd, level, name, value) => called(setOption(fd, level, name, value, value.length)),

@@ -1,0 +1,38 @@
+// The errors of system calls: whose code they carry, in each thread.
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import test from 'ava';
+import { loadLibc, SOCKET, socketAddress } from '../src/libc.ts';
+
+test('each error has the code of its own call, whatever fails in between', async t => {
+  const libc = await loadLibc();
+  const socket = libc.socket(SOCKET.AF_INET, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
+  if (typeof socket !== 'number') return t.fail(socket.code);
+  t.teardown(() => libc.close(socket));
+  const kept: unknown[] = [];
+  for (let round = 0; round < 10_000; round += 1) {
+    const wrong = [
+      libc.close(-1),
+      libc.bind(socket, socketAddress('192.0.2.1', 0)),
+      libc.recvfrom(socket, Buffer.alloc(8), Buffer.alloc(16)),
+      libc.setsockopt(socket, SOCKET.SOL_SOCKET, SOCKET.SO_BINDTODEVICE, Buffer.from('no-such-nic')),
+    ].map(called => (typeof called === 'number' ? 'none' : called.code));
+    if (wrong.join() !== 'EBADF,EADDRNOTAVAIL,EAGAIN,ENODEV') return t.fail(`round ${round}: ${wrong}`);
+    // Garbage, so that V8 collects between a call and the look at its error
+    kept.push(Array.from({ length: 20 }, () => ({ round })));
+    if (kept.length > 1000) kept.length = 0;
+  }
+  t.pass();
+});
+
+test('the errors of one thread are not those of another', async t => {
+  const libc = await loadLibc();
+  const program = `
+    const { parentPort, workerData } = require('node:worker_threads');
+    import(workerData).then(async ({ loadLibc }) => parentPort.postMessage((await loadLibc()).close(-1)));`;
+  const worker = new Worker(program, { eval: true, workerData: new URL('../src/libc.js', import.meta.url).href });
+  const [answer] = await once(worker, 'message');
+  t.deepEqual(answer, { code: 'EBADF' });
+  t.is(libc.interfaceIndex('no-such-nic'), undefined);
+  t.is(libc.interfaceIndex('lo'), 1);
+});
