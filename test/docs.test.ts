@@ -58,11 +58,8 @@ test('docs/troubleshooting.md has every fault that `why` knows, and no other', t
   const cells = Array.from(table.matchAll(/^\| (`.*?`) \|/gm), ([, cell = '']) => cell);
   const documented = cells.flatMap(cell => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name));
   const said = Array.from(read('src/boot/why.ts').matchAll(/say\(\s*'\w+',\s*'([a-z-]+)'/g), ([, name]) => name);
-  const others = [
-    'powered-off',
-    ...said,
-    ...[...EVIDENCE_RULES, ...ERROR_RULES, ...STALL_RULES].map(({ name }) => name),
-  ];
+  const errors = Object.entries(ERROR_RULES).map(([fault, { rule }]) => rule ?? fault);
+  const others = ['powered-off', ...said, ...errors, ...[...EVIDENCE_RULES, ...STALL_RULES].map(({ name }) => name)];
   t.deepEqual(documented.sort(), [...new Set(others)].sort());
 });
 

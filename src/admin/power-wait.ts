@@ -1,6 +1,6 @@
 // `--wait`: after a power action, until the node is up by a boot that began after it, or down; told whenever it gets further.
 import { furthestStage } from '../boot/boot.ts';
-import type { PowerAction, PowerResult } from '../power/control.ts';
+import { howWords, type PowerAction, type PowerResult } from '../power/control.ts';
 import type { PowerLine } from './contract.ts';
 import type { AdminPorts } from './server.ts';
 
@@ -29,7 +29,7 @@ export async function waitForNodes(ports: AdminPorts, waiting: Waiting): Promise
     // A node that was on already and is up has nothing to wait for.
     const isNew = action === 'on' || (boot?.started ?? 0) > begun;
     if (state === wanted && (wanted === 'down' || isNew))
-      return tell({ type: 'result', ...result, text: `${wanted}${way(result)}` });
+      return tell({ type: 'result', ...result, text: `${wanted}${howWords(result)}` });
     if (wanted === 'down' && state === 'unknown') return tell({ type: 'result', ...result });
     if (ports.now() >= end) {
       const why = reason ?? (boot && isNew ? furthestStage(boot) : undefined) ?? 'nothing was heard of it';
@@ -45,9 +45,4 @@ export async function waitForNodes(ports: AdminPorts, waiting: Waiting): Promise
     told = news;
     await new Promise(resolve => setTimeout(resolve, EVERY_MS));
   }
-}
-
-/** ` (soft)`, ` (hard, after …)`. */
-function way({ text }: PowerResult): string {
-  return / \(.*\)$/.exec(text)?.[0] ?? '';
 }

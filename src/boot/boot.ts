@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import type { LoaderName } from '../config-values.ts';
 import type { EventFacts } from './faults.ts';
-import { type Stage, stageNumber } from './journey.ts';
+import { type Problem, type Stage, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
 export interface BootEvent extends EventFacts {
@@ -14,6 +14,9 @@ export interface BootEvent extends EventFacts {
   peer?: string;
   error?: string;
 }
+
+/** What a server saw, without its time. */
+export type Seen = Problem & Omit<BootEvent, 'at' | 'error' | 'fault'>;
 
 /** What was done to the node's power: it ends one boot and begins the next. */
 export interface BootAction {
@@ -99,8 +102,8 @@ export function addAction(boot: Boot, action: BootAction): void {
 }
 
 /** Returns what the timeline keeps of a note. */
-export function eventOf(note: Omit<BootEvent, 'at'>, at: number): BootEvent {
-  const { stage, detail, bytes, peer, error, fault, file, complete, about } = note;
+export function eventOf(note: Seen, at: number): BootEvent {
+  const { stage, detail, bytes, peer, error, fault, file, complete, about, by } = note;
   return {
     at,
     stage,
@@ -112,6 +115,7 @@ export function eventOf(note: Omit<BootEvent, 'at'>, at: number): BootEvent {
     ...(file && { file }),
     ...(complete !== undefined && { complete }),
     ...(about && { about }),
+    ...(by && { by }),
   };
 }
 

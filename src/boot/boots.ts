@@ -12,12 +12,14 @@ import {
   furthestStage,
   hashOf,
   type Outcome,
+  type Seen,
   tokenOf,
 } from './boot.ts';
 import type { Directory } from './directory.ts';
 import { type RootReader, readsOverIscsi, rootReader } from './iscsi-access.ts';
 import { type JourneyLog, type Stage, type StageNote, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
+import { withFacts } from './why-legacy.ts';
 
 export interface BootsPorts {
   directory: Directory;
@@ -70,7 +72,7 @@ export class Boots implements JourneyLog {
   constructor(ports: BootsPorts, saved: readonly Boot[] = []) {
     this.ports = ports;
     this.startedAt = ports.now();
-    for (const boot of [...saved].sort((left, right) => left.started - right.started)) this.insert(boot);
+    for (const boot of [...saved].sort((left, right) => left.started - right.started)) this.insert(withFacts(boot));
   }
 
   /** The boots of a node, oldest first. */
@@ -110,7 +112,7 @@ export class Boots implements JourneyLog {
   }
 
   /** What a server saw of a boot that it knows. */
-  tell(boot: Boot, note: Omit<BootEvent, 'at'>): void {
+  tell(boot: Boot, note: Seen): void {
     this.add(boot, eventOf(note, this.ports.now()));
   }
 

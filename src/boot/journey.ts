@@ -1,6 +1,6 @@
 // The journey of a boot, written once: every server reports its stage by it, the command line and the docs print it.
 import type { LoaderName } from '../config-values.ts';
-import type { EventFacts } from './faults.ts';
+import type { EventFacts, Fault } from './faults.ts';
 
 export interface JourneyStage {
   /** 1 to 10, the order on the wire. */
@@ -90,7 +90,12 @@ export function stageNumber(stage: Stage): number {
 }
 
 /** What a server saw of one node's boot, for the registry of boots (`boot/boots`). Words are for people; `why` decides by the facts. */
-export interface StageNote extends EventFacts {
+export type StageNote = NoteWords & Problem & Omit<EventFacts, 'fault'>;
+
+/** A stage that went wrong, and why: never in words alone. The boot is stuck there unless a later note says otherwise. */
+export type Problem = { error: string; fault: Fault } | { error?: undefined; fault?: undefined };
+
+interface NoteWords {
   stage: Stage;
   /** The node's hardware address, when the server knows it by that. */
   mac?: string;
@@ -111,8 +116,6 @@ export interface StageNote extends EventFacts {
   card?: string;
   /** The peer as `address:port`, when it tells something. */
   peer?: string;
-  /** A stage that went wrong, and why; the boot is stuck there unless a later note says otherwise. */
-  error?: string;
 }
 
 /** Where servers report. Never throws and never waits: a boot is not slowed by its log. */

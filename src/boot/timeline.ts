@@ -86,10 +86,9 @@ function waitsFor(boot: Boot, reached: Stage): string | undefined {
 
 /** Whether no transfer of the kernel, or none of the initramfs, came to its end. */
 function isCutOff(boot: Boot): boolean {
-  const details = boot.events.flatMap(event => (event.stage === 'kernel' ? (event.detail ?? []) : []));
   return ['kernel', 'initramfs'].some(name => {
-    const own = details.filter(text => text.startsWith(name));
-    return own.length > 0 && own.every(text => text.includes('cut off'));
+    const own = boot.events.filter(({ file, complete }) => file === name && complete !== undefined);
+    return own.length > 0 && own.every(({ complete }) => !complete);
   });
 }
 

@@ -19,3 +19,11 @@ export function size(bytes: number): string {
 export function count(times: number): string {
   return times === 1 ? '' : ` ${times} times`;
 }
+
+/** Makes a sentence of a clause. */
+export function sentence(text: string): string {
+  const plain = text.trim();
+  // iPXE and iSCSI are names.
+  const first = /^i[A-Z]/.test(plain) ? 'i' : plain.charAt(0).toUpperCase();
+  return `${first}${plain.slice(1)}${/[.!?]$/.test(plain) ? '' : '.'}`;
+}

@@ -2,10 +2,10 @@
 import { type Boot, type BootEvent, furthestStage } from './boot.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import { type Case, caseOf, type WhyFacts } from './why-case.ts';
-import { ERROR_RULES } from './why-errors.ts';
+import { ERROR_RULES, explained } from './why-errors.ts';
 import { evidenceSeen, findEvidence } from './why-evidence.ts';
 import { STALL_RULES } from './why-stalls.ts';
-import { mebibytes, span } from './why-words.ts';
+import { mebibytes, sentence, span } from './why-words.ts';
 
 /** `well`: nothing is wrong. `waiting`: nothing unusual yet. `stuck` and `failed`: somebody has to do something. */
 export type Verdict = 'well' | 'waiting' | 'stuck' | 'failed';
@@ -16,6 +16,10 @@ export interface Why {
   rule: string;
   cause: string;
   remedy?: string;
+  /** Present when the cause is a guess, the likeliest that fits: what would settle it. */
+  settle?: string;
+  /** `certain` when the evidence leaves no other cause. */
+  certainty: 'certain' | 'guess';
   /** What was seen, and what was not, that says so. */
   evidence: string[];
 }
@@ -135,15 +139,17 @@ function heartbeatLost(facts: WhyFacts, up: Boot): Why {
 }
 
 function explainError(situation: Case, error: BootEvent): Why {
-  const text = error.error ?? '';
-  for (const rule of ERROR_RULES) {
-    if (rule.stage && rule.stage !== error.stage) continue;
-    if (!rule.says.test(text)) continue;
-    const cause = again(situation, rule.cause?.(situation) ?? sentence(text));
-    return say('failed', rule.name, cause, rule.remedy(situation), evidenceOf(situation));
+  const event = explained(situation, error);
+  const evidence = evidenceOf(situation);
+  const rule = event.fault && ERROR_RULES[event.fault];
+  if (!rule) {
+    const remedy = 'Its timeline and its console say more: `muster node timeline`.';
+    const cause = again(situation, sentence(event.error ?? ''));
+    return say('failed', `failed-at-${event.stage}`, cause, remedy, evidence);
   }
-  const remedy = 'Its timeline and its console say more: `muster node timeline`.';
-  return say('failed', `failed-at-${error.stage}`, again(situation, sentence(text)), remedy, evidenceOf(situation));
+  const cause = again(situation, rule.cause?.(situation, event) ?? sentence(event.error ?? ''));
+  const settle = rule.settle?.(situation, event);
+  return say('failed', rule.rule ?? event.fault ?? '', cause, rule.remedy(situation, event), evidence, settle);
 }
 
 function explainSilence(situation: Case): Why {
@@ -169,7 +175,10 @@ function explainSilence(situation: Case): Why {
     const cause = `It is booting: ${stageWords(reached)}, ${span(quiet)} ago; nothing is unusual yet.`;
     return say('waiting', 'booting', cause, undefined, evidence);
   }
-  if (rule) return say('stuck', rule.name, again(situation, rule.cause(situation)), rule.remedy(situation), evidence);
+  if (rule) {
+    const cause = again(situation, rule.cause(situation));
+    return say('stuck', rule.name, cause, rule.remedy(situation), evidence, rule.settle?.(situation));
+  }
   return say(
     'stuck',
     `silent-after-${reached}`,
@@ -249,13 +258,14 @@ function powerSeen({ power }: WhyFacts): string[] {
   return ['state' in power ? `its BMC says that it is ${power.state}` : `its power is not known: ${power.problem}`];
 }
 
-function say(verdict: Verdict, rule: string, cause: string, remedy?: string, evidence: string[] = []): Why {
-  return { verdict, rule, cause, ...(remedy && { remedy }), evidence };
-}
-
-function sentence(text: string): string {
-  const plain = text.trim();
-  // iPXE and iSCSI are names.
-  const first = /^i[A-Z]/.test(plain) ? 'i' : plain.charAt(0).toUpperCase();
-  return `${first}${plain.slice(1)}${/[.!?]$/.test(plain) ? '' : '.'}`;
+function say(
+  verdict: Verdict,
+  rule: string,
+  cause: string,
+  remedy?: string,
+  evidence: string[] = [],
+  settle?: string,
+): Why {
+  const certainty = settle === undefined ? 'certain' : 'guess';
+  return { verdict, rule, cause, ...(remedy && { remedy }), certainty, ...(settle && { settle }), evidence };
 }

@@ -95,14 +95,14 @@ function poweredNode({ cluster, boots, statuses }: State, { uid, value }: Entry<
   const { name, ip, mac, index, type, description } = value;
   const { state, facts, hardware } = statuses.of(uid);
   const attributes = effectiveAttributes(cluster, value);
-  const loaders = boots.of(uid).flatMap(boot => boot.events.filter(event => event.stage === 'loader'));
+  const arch = boots.of(uid).findLast(boot => boot.arch !== undefined)?.arch;
   return {
     uid,
     name,
     ip,
     powerUri: value.power_uri,
     isUp: state === 'up',
-    efi: /\.efi\b/.test(loaders.at(-1)?.detail ?? ''),
+    efi: arch !== undefined && arch !== 'bios',
     facts: {
       attributes: new Map(Array.from(attributes, ([key, inherited]) => [key, inherited.value])),
       node: { uid, name, ip, mac, index: String(index), type, description },

@@ -9,6 +9,7 @@ import { clusterDirectory } from '../boot/cluster-directory.ts';
 import { identify } from '../boot/identify.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
 import { otherLoaderOf } from '../boot/loaders.ts';
+import type { LoaderName } from '../config-values.ts';
 import type { Context } from '../dhcp/answer.ts';
 import type { Said } from '../dhcp/rehearse.ts';
 import { reasonOf } from '../errors.ts';
@@ -99,15 +100,19 @@ function networkOf({ networks }: State, { network }: RehearsalQuestion, ip: stri
 
 /** The architecture that a node was last seen to boot by. */
 export function lastFirmware(boots: readonly Boot[]): Firmware | undefined {
-  for (const boot of boots.toReversed())
-    for (const { stage: name, detail = '' } of boot.events.toReversed()) {
-      if (!['offered', 'addressed', 'ipxe'].includes(name)) continue;
-      const number = Number(/\((\d+)\)/.exec(detail)?.[1] ?? Number.NaN);
-      const known = Object.entries(FIRMWARES).find(([, code]) => code === number || (code === 7 && number === 9));
-      if (known) return known[0] as Firmware;
-    }
-  return undefined;
+  const arch = boots.findLast(boot => boot.arch !== undefined)?.arch;
+  return arch && FIRMWARE_OF[arch];
 }
+
+/** The firmware that asks for a loader, among those that can be rehearsed. */
+const FIRMWARE_OF: Readonly<Partial<Record<LoaderName, Firmware>>> = {
+  bios: 'bios',
+  efi32: 'efi32',
+  efi64: 'efi64',
+  'efi-arm64': 'arm64',
+  'http-efi64': 'http',
+  'http-efi-arm64': 'http-arm64',
+};
 
 /** What comes after the stage at which a boot ends. */
 function ended(stages: RehearsedStage[], isRefused: boolean): RehearsedStage[] {

@@ -2,6 +2,7 @@
 // Asked by the server's loop for every message that could be read. A node's address is the directory's; others may be lent one.
 import { addressFor } from '../boot/address.ts';
 import type { BootNode } from '../boot/directory.ts';
+import type { Fault } from '../boot/faults.ts';
 import { type BootTarget, type OtherLoaders, targetFor } from '../boot/loader.ts';
 import type { BootNetwork } from '../networks.ts';
 import { subnetContains, subnetHost } from '../wire/ip.ts';
@@ -77,12 +78,17 @@ function strangeness(request: Request): string | undefined {
 /** RFC 2131 §4.3.1. */
 function onDiscover(request: Request, node: BootNode, context: Scenery): Answer {
   const elsewhere = misplaced(node, context);
-  if (elsewhere !== undefined) return refused(request, node, elsewhere);
+  if (elsewhere !== undefined) return refused(request, node, elsewhere, 'wrong-network');
   const seconds = context.quarantined(node.ip);
   if (seconds > 0)
-    return refused(request, node, `another machine uses ${node.ip}; it is offered again in ${seconds} s`);
+    return refused(
+      request,
+      node,
+      `another machine uses ${node.ip}; it is offered again in ${seconds} s`,
+      'address-in-use',
+    );
   const target = bootTarget(request, node, context);
-  if (target.kind === 'refused') return refused(request, node, target.refusal);
+  if (target.kind === 'refused') return refused(request, node, target.refusal, 'no-loader-for-firmware');
   return {
     reply: offer(request, node, target, context),
     destination: destinationOf(request),
@@ -120,6 +126,8 @@ function onSelecting(request: Request, node: BootNode, context: Scenery, server:
     const told = stage && {
       ...note(stage, request, node),
       error: `${reason}: another DHCP server answers on the boot network`,
+      fault: 'other-dhcp-server' as const,
+      about: { name: server },
     };
     return { refusal: `${node.name}: ${reason}`, level: 'warn', note: told };
   }
@@ -132,7 +140,7 @@ function onSelecting(request: Request, node: BootNode, context: Scenery, server:
 function grant(request: Request, node: BootNode, context: Scenery): Answer {
   if (misplaced(node, context) !== undefined) return deny(request, node, node.ip, context);
   const target = bootTarget(request, node, context);
-  if (target.kind === 'refused') return refused(request, node, target.refusal);
+  if (target.kind === 'refused') return refused(request, node, target.refusal, 'no-loader-for-firmware');
   const kind = node.controller ? 'system' : request.identity.kind;
   const stage = STAGE_OF_ACK[kind];
   return {
@@ -179,7 +187,14 @@ function onDecline(request: Request, node: BootNode, context: Scenery): Answer {
     accepted: text,
     level: 'warn',
     ...(wanted === node.ip && { inUse: wanted }),
-    ...(!node.controller && { note: { ...note('addressed', request, node), error: text } }),
+    ...(!node.controller && {
+      note: {
+        ...note('addressed', request, node),
+        error: text,
+        fault: 'address-in-use' as const,
+        about: { name: wanted },
+      },
+    }),
   };
 }
 
@@ -223,11 +238,11 @@ export function otherLoaders(node: BootNode, context: Context): OtherLoaders {
   };
 }
 
-function refused(request: Request, node: BootNode, reason: string): Answer {
+function refused(request: Request, node: BootNode, reason: string, fault: Fault): Answer {
   return {
     refusal: `${node.name}: ${reason}`,
     level: 'warn',
-    ...(!node.controller && { note: { ...note('offered', request, node), error: reason } }),
+    ...(!node.controller && { note: { ...note('offered', request, node), error: reason, fault } }),
   };
 }
 

@@ -12,7 +12,7 @@ export const STAGE_OF_ACK: Readonly<Record<Request['identity']['kind'], Stage | 
 };
 
 /** Returns a note of what the client is, and what it loads. */
-export function note(stage: Stage, request: Request, node: BootNode, loading = ''): StageNote {
+export function note(stage: Stage, request: Request, node: BootNode, loading = ''): Omit<StageNote, 'error' | 'fault'> {
   const detail = loading ? `${request.identity.label}: ${loading}` : request.identity.label;
   const { identity, card } = request;
   const arch = identity.kind === 'system' ? undefined : identity.arch;
@@ -22,6 +22,7 @@ export function note(stage: Stage, request: Request, node: BootNode, loading = '
 /** As `note`, with the loader that the node is told to load, and why it is that one. */
 export function noteOf(stage: Stage, request: Request, node: BootNode, target: BootTarget): StageNote {
   const noted = note(stage, request, node, fileOf(target));
+  if (target.kind === 'script') return { ...noted, about: { name: target.url } };
   if (target.kind !== 'tftp' && target.kind !== 'http') return noted;
   const loader = decodeURIComponent(fileOf(target).split('/').at(-1) ?? '');
   const why = target.instead === undefined ? '' : `, because ${target.instead} was fetched and never spoke`;

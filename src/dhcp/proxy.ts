@@ -2,7 +2,7 @@
 // Asked for every message when dhcp.mode is "proxy". Firmware merges this answer with the other server's.
 import { addressFor } from '../boot/address.ts';
 import type { BootNode } from '../boot/directory.ts';
-import type { StageNote } from '../boot/journey.ts';
+import type { Problem, StageNote } from '../boot/journey.ts';
 import { targetFor } from '../boot/loader.ts';
 import type { Answer, Arrival, Context } from './answer.ts';
 import { otherLoaders } from './exchange.ts';
@@ -38,7 +38,7 @@ export function proxyAnswer(request: Request, context: Context, arrival: Arrival
     return {
       refusal: `${node.name}: ${target.refusal}`,
       level: 'warn',
-      note: note(request, node, { error: target.refusal }),
+      note: note(request, node, { error: target.refusal, fault: 'no-loader-for-firmware' }),
     };
   }
   const file = fileOf(target);
@@ -78,14 +78,15 @@ function heard(request: Request, node: BootNode): Answer {
       level: 'debug',
       note: note(request, node, { detail: `${request.identity.label}: ${got ?? 'an address'} from ${server}` }, 1),
     };
+  const about = { name: server, have: got, want: node.ip };
   const error = `${server} gives ${node.name} the address ${got}, and muster has ${node.ip} for it: make the two agree`;
-  return { accepted: error, level: 'warn', note: note(request, node, { error }, 1) };
+  return { accepted: error, level: 'warn', note: note(request, node, { error, fault: 'other-address', about }, 1) };
 }
 
 function note(
   request: Request,
   node: BootNode,
-  words: Pick<StageNote, 'detail' | 'error'>,
+  words: Problem & Pick<StageNote, 'detail' | 'about'>,
   step: 0 | 1 = 0,
 ): StageNote {
   const stage = request.identity.kind === 'ipxe' ? 'ipxe' : step === 1 ? 'addressed' : 'offered';

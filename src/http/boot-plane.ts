@@ -4,8 +4,9 @@ import { createServer, type Server } from 'node:http';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
 import type { BootFiles } from '../boot/boot-file.ts';
+import { STORAGE } from '../boot/faults.ts';
 import { readsOverIscsi } from '../boot/iscsi-access.ts';
-import type { Stage } from '../boot/journey.ts';
+import type { Stage, StageNote } from '../boot/journey.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import { sessionArchive, sessionFile } from '../boot/session-archive.ts';
 import { reasonOf } from '../errors.ts';
@@ -163,7 +164,7 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
   server.get('/boot/v1/kernel', SAFE, async (request, reply) => {
     const kernel = kernelUnderWay(ports, request.ip);
     if ('refusal' in kernel) return refuse(request, reply, 404, kernel.refusal);
-    return sendPlanned(ports, request, reply, { name: 'kernel', stage: 'kernel', ...kernel });
+    return sendPlanned(ports, request, reply, { kind: 'kernel', stage: 'kernel', ...kernel });
   });
 
   server.get<{ Params: { file: string } }>('/boot/v1/loader/:file', SAFE, async (request, reply) => {
@@ -174,20 +175,12 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
     try {
       sent = await send(request, reply, { ...file, offset: 0, type: 'application/efi' });
     } catch (error) {
-      const problem = storageFault(`stored loader ${request.params.file}`, error);
-      if (node) ports.boots.note({ stage: 'loader', node: node.uid, peer: peerOf(request), error: problem });
-      tellFault(ports.log, request, problem);
+      const problem = storageFault(`stored loader ${request.params.file}`, 'loader', error);
+      if (node) ports.boots.note({ stage: 'loader', node: node.uid, peer: peerOf(request), ...problem });
+      tellFault(ports.log, request, problem.error);
       throw error;
     }
-    if (node && sent.bytes > 0) {
-      ports.boots.note({
-        stage: 'loader',
-        node: node.uid,
-        peer: peerOf(request),
-        bytes: sent.bytes,
-        detail: `${request.params.file} over HTTP`,
-      });
-    }
+    if (node && sent.bytes > 0) ports.boots.note(loaderSent(request, node.uid, sent));
     return reply;
   });
 
@@ -208,7 +201,7 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
         if (name === 'initramfs' && request.method === 'GET') await ports.takeOnce(boot);
         const file = plan[name];
         if (!file) return refuse(request, reply, 404, `a boot as ${plan.style} has no ${name}`);
-        const planned = { name, stage, session, file };
+        const planned = { kind: name, stage, session, file };
         if (name !== 'image' || request.method === 'HEAD') return sendPlanned(ports, request, reply, planned);
         return sendInTurn(ports, request, reply, { ...planned, boot: boot.id, node: plan.node.name });
       }),
@@ -219,7 +212,7 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
   serveFile('image', 'image');
   const sendIso: SendIso = async (request, reply, session, iso) => {
     const file = { ...iso, offset: 0, sha256: iso.blob };
-    return sendPlanned(ports, request, reply, { name: 'ISO image', stage: 'image', session, file });
+    return sendPlanned(ports, request, reply, { kind: 'iso', name: 'ISO image', stage: 'image', session, file });
   };
   installerRoutes(server, ports, { inSession, refuse, sendIso });
   isoRoutes(server, ports, { refuse, send });
@@ -242,9 +235,12 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
     inSession(request, reply, async (plan, session, boot) => {
       const code = /^[\w-]{1,16}$/.exec(request.params.code)?.[0].replace(/^0x/, '') ?? '';
       // The head knows more than iPXE when its own storage is at fault.
-      const own = boot.events.findLast(event => event.stage === 'kernel' && event.error?.startsWith('the head'))?.error;
+      const own = boot.events.findLast(
+        ({ stage, fault }) => stage === 'kernel' && fault && STORAGE.includes(fault),
+      )?.error;
       const error = `iPXE could not get or start kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}${own ? `: ${own}` : ''}`;
-      ports.boots.note({ stage: 'kernel', session, peer: peerOf(request), error });
+      const about = code ? { about: { name: code } } : {};
+      ports.boots.note({ stage: 'kernel', session, peer: peerOf(request), error, fault: 'loader-gave-up', ...about });
       ports.log.warn({ node: plan.node.name }, error);
       return text(reply, 200, 'ok\n');
     }),
@@ -270,4 +266,17 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
     return text(reply, 200, answer.text);
   });
   return server;
+}
+
+/** A loader that was cut off is a fault, as over TFTP: the firmware has nothing that it could start. */
+function loaderSent(
+  request: FastifyRequest<{ Params: { file: string } }>,
+  node: string,
+  { bytes, complete }: Sent,
+): StageNote {
+  const { file } = request.params;
+  const sent = { stage: 'loader', node, peer: peerOf(request), bytes, file: 'loader', complete } as const;
+  const words = `${file} over HTTP`;
+  if (complete) return { ...sent, detail: words };
+  return { ...sent, error: `${words} was cut off after ${bytes} bytes`, fault: 'cut-off', about: { name: file } };
 }

@@ -45,7 +45,14 @@ export function installerRoutes(
         return sendText(request, reply, text);
       } catch (error) {
         const reason = reasonOf(error);
-        ports.boots.note({ stage: 'initramfs', session, peer: request.ip, error: reason });
+        ports.boots.note({
+          stage: 'initramfs',
+          session,
+          peer: request.ip,
+          file: 'answers',
+          error: reason,
+          fault: 'bad-answers',
+        });
         ports.log.error({ node: plan.node.name }, `no kickstart: ${reason}`);
         return refuse(request, reply, 500, reason);
       }

@@ -36,9 +36,9 @@ export function isoRoutes(
     const boot = installing(ports, request.ip, repo);
     const stage = path.endsWith('.img') ? 'image' : 'initramfs';
     const fault = (error: unknown): void => {
-      const problem = storageFault(`stored ISO image of ${repo} (${path || '/'})`, error);
-      if (boot) ports.boots.tell(boot.boot, { stage, peer: request.ip, error: problem });
-      tellFault(ports.log, request, problem, { repo });
+      const problem = storageFault(`stored ISO image of ${repo} (${path || '/'})`, 'iso', error);
+      if (boot) ports.boots.tell(boot.boot, { stage, peer: request.ip, ...problem });
+      tellFault(ports.log, request, problem.error, { repo });
     };
     let found: IsoFound | undefined;
     try {

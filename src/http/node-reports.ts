@@ -2,8 +2,10 @@
 import type { Boot } from '../boot/boot.ts';
 import { furthestStage } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
-import { STAGES, type Stage, stageNumber } from '../boot/journey.ts';
+import { type EventFacts, faultOfNode } from '../boot/faults.ts';
+import { type Problem, STAGES, type Stage, stageNumber } from '../boot/journey.ts';
 import type { Statuses } from '../boot/status.ts';
+import { factsOfNodesWords } from '../boot/why-legacy.ts';
 import { factsBelow, readFacts } from './facts.ts';
 
 /** The stages that the initramfs may report: the others are seen by the head itself. */
@@ -11,7 +13,7 @@ const REPORTED: readonly Stage[] = ['initramfs', 'image', 'root'];
 
 export type Answer = { status: number; text: string; log?: string };
 
-/** A report of the initramfs: `stage`, `detail`, `error`, `uptime`. */
+/** A report of the initramfs: `stage`, `detail`, `error` with `fault`, `uptime`, and the values of the fault. */
 export function takeReport(boots: Boots, session: string, body: string, peer: string): Answer {
   const facts = readFacts(body);
   const stage = facts.get('stage') as Stage | undefined;
@@ -21,8 +23,33 @@ export function takeReport(boots: Boots, session: string, body: string, peer: st
   const error = facts.get('error');
   const uptime = facts.get('uptime');
   const detail = [facts.get('detail'), uptime && `${uptime} s after the kernel started`].filter(Boolean).join(', ');
-  boots.note({ stage, session, peer, ...(detail && { detail }), ...(error && { error }) });
+  boots.note({
+    stage,
+    session,
+    peer,
+    by: 'node',
+    ...(detail && { detail }),
+    ...(error && problemOf(stage, error, facts)),
+  });
   return { status: 200, text: 'ok\n', log: error ? `${stage}: ${error}` : stage };
+}
+
+/** A fault of the closed list; a name that a node may not use is ignored. An initramfs of an older muster has words alone. */
+function problemOf(
+  stage: Stage,
+  error: string,
+  facts: ReadonlyMap<string, string>,
+): Problem & Pick<EventFacts, 'about'> {
+  const fault = faultOfNode(facts.get('fault'));
+  if (!fault) return { fault: 'node-failed', ...factsOfNodesWords(stage, error), error };
+  const [name, have, want] = [facts.get('name'), facts.get('have'), facts.get('want')];
+  const about = { ...(name && { name }), ...(have && { have: amount(have) }), ...(want && { want: amount(want) }) };
+  return { error, fault, about };
+}
+
+/** What is a number is one: bytes, seconds. */
+function amount(text: string): string | number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }
 
 /** A heartbeat: the boot it belongs to, or the refusal. `attributesIni` renders the reply for the node. */

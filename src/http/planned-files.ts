@@ -1,6 +1,7 @@
 // The files of a boot's plan, kernel to image: sent at once or in turn, and noted on the boot's timeline.
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { BootFileName } from '../boot/faults.ts';
 import type { Stage } from '../boot/journey.ts';
 import type { PlannedFile } from '../boot/plan.ts';
 import { judge } from './conditions.ts';
@@ -12,7 +13,9 @@ import { type Sent, sendFile } from './send-file.ts';
 import { storageFault, tellFault } from './storage-faults.ts';
 
 export interface Planned {
-  name: string;
+  kind: BootFileName;
+  /** What people call it, when not by its kind. */
+  name?: string;
   stage: Stage;
   /** The session's id, or the node's UID where the URL has no session. */
   session?: string;
@@ -80,7 +83,7 @@ export async function sendPlanned(
   planned: Planned,
   progress?: (bytes: number) => void,
 ): Promise<void> {
-  const { name, stage, session, uid, file } = planned;
+  const { kind, name = kind, stage, session, uid, file } = planned;
   const whose = { ...(session !== undefined && { session }), ...(uid !== undefined && { node: uid }) };
   const begun = performance.now();
   const resource = {
@@ -94,9 +97,9 @@ export async function sendPlanned(
   try {
     sent = await send(request, reply, resource, progress);
   } catch (error) {
-    const problem = storageFault(`stored ${name}`, error);
-    ports.boots.note({ stage, ...whose, peer: peerOf(request), error: problem });
-    tellFault(ports.log, request, problem, { sha256: file.blob });
+    const problem = storageFault(`stored ${name}`, kind, error);
+    ports.boots.note({ stage, ...whose, peer: peerOf(request), ...problem });
+    tellFault(ports.log, request, problem.error, { sha256: file.blob });
     throw error;
   }
   // Nothing was to be sent: a HEAD, or what the client has already. One that left before the first byte was to get some.
@@ -109,6 +112,8 @@ export async function sendPlanned(
     ...whose,
     peer: peerOf(request),
     bytes: sent.bytes,
+    file: kind,
+    complete: sent.complete,
     detail: `${name}${resumed} in ${seconds} s${cut}`,
   });
 }

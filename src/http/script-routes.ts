@@ -30,18 +30,19 @@ export async function answerScript(
   reply.type('text/plain; charset=utf-8').header('Cache-Control', 'no-store');
   if (request.method === 'HEAD') return text(reply, 200, '');
   const scripts = await readScripts(ports.template, language);
-  const unanswered =
-    (await kickstartProblem(ports, node.uid)) ??
-    (await kernelProblem(ports, node.uid, ports.boots.current(node.uid)?.arch));
+  const badAnswers = await kickstartProblem(ports, node.uid);
+  const badKernel = await kernelProblem(ports, node.uid, ports.boots.current(node.uid)?.arch);
   if (await hasLeft(request)) {
     // In a storm a request lies unread until its node has given up and asked again: a session for it would end the one the node has
     request.raw.socket.destroy();
     return reply.hijack();
   }
   // From here to the mint nothing is waited for: what the plan names cannot be removed in between.
+  const unanswered = badAnswers ?? badKernel;
   const answer = unanswered === undefined ? ports.plan(node.uid) : { refusal: unanswered };
   if ('refusal' in answer) {
-    ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal });
+    const fault = badAnswers ? 'bad-answers' : badKernel ? 'kernel-for-other-processor' : 'nothing-to-boot';
+    ports.boots.note({ stage: 'script', node: node.uid, peer: peerOf(request), error: answer.refusal, fault });
     ports.log.warn({ node: node.name }, `no script: ${answer.refusal}`);
     return text(reply, 200, language.renderRefusal(scripts.get(language.refused) ?? '', node.name, answer.refusal));
   }

@@ -1,15 +1,36 @@
 // What is wrong with a file of the head's own that a node asked for: in words for the timeline, and for the log, which a node that
 // asks again and again must not fill.
 import type { FastifyRequest } from 'fastify';
-import { reasonOf } from '../errors.ts';
+import type { About, BootFileName } from '../boot/faults.ts';
+import { reasonOf, systemCode } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import { ShortFile } from './send-file.ts';
 
-/** @param what the file as people call it: `stored kernel`. `why` knows the sentence (boot/why-errors). */
-export function storageFault(what: string, error: unknown): string {
-  return error instanceof ShortFile
-    ? `the head's ${what} has ${error.there} of ${error.wanted} bytes`
-    : `the head cannot read the ${what}: ${reasonOf(error)}`;
+export interface StorageFault {
+  error: string;
+  fault: 'short-file' | 'unreadable-file';
+  file: BootFileName;
+  about?: About;
+}
+
+/** @param what the file as people call it: `stored kernel` */
+export function storageFault(what: string, file: BootFileName, error: unknown): StorageFault {
+  if (error instanceof ShortFile) {
+    const { there, wanted } = error;
+    return {
+      error: `the head's ${what} has ${there} of ${wanted} bytes`,
+      fault: 'short-file',
+      file,
+      about: { have: there, want: wanted },
+    };
+  }
+  const code = systemCode(error);
+  return {
+    error: `the head cannot read the ${what}: ${reasonOf(error)}`,
+    fault: 'unreadable-file',
+    file,
+    ...(code !== undefined && { about: { name: code } }),
+  };
 }
 
 const limiter = new LogLimiter();

@@ -2,12 +2,14 @@
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
+import type { About } from '../boot/faults.ts';
 import { chapOf, type IscsiAccess, type IscsiNames } from '../boot/iscsi-access.ts';
+import type { Problem } from '../boot/journey.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import { BootDisks } from './boot-disks.ts';
-import { bootTargets } from './boot-targets.ts';
+import { type BootRefusal, bootTargets } from './boot-targets.ts';
 import type { TargetNote } from './directory.ts';
 import type { Traffic } from './traffic.ts';
 import { byAddress, IscsiWorkers } from './workers.ts';
@@ -55,7 +57,7 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
     reader: node => boots.rootReader(node),
     chap: boot => chapOf(key, boot),
     disk: async (boot, plan, blob) => disks.open(boot, plan, blob),
-    refused: (boot, reason) => tell(boots, limiter, boot, { error: `iSCSI login refused: ${reason}` }),
+    refused: (boot, refusal) => tell(boots, limiter, boot, problemOf(refusal)),
   });
   const target = new IscsiWorkers({
     directory: targets,
@@ -112,7 +114,7 @@ interface Told {
 }
 
 function takeNote(note: TargetNote, { boots, limiter, log }: Told): void {
-  const { event, peer, target, session, reason } = note;
+  const { event, peer, target, session, reason, status } = note;
   const boot = session === undefined ? undefined : boots.byId(session);
   const where = { peer, ...(boot?.plan && { node: boot.plan.node.name }) };
   if (event === 'login') {
@@ -123,7 +125,13 @@ function takeNote(note: TargetNote, { boots, limiter, log }: Told): void {
   const dropped = limiter.allow(`log ${peer.slice(0, peer.lastIndexOf(':'))}`);
   if (dropped !== undefined) log.info({ ...where, dropped }, `iscsi: ${event}: ${reason ?? ''}`);
   // With a session the directory had let it in, so the login itself failed: a wrong secret.
-  if (event === 'refused' && boot) tell(boots, limiter, boot, { error: `iSCSI login refused: ${reason ?? ''}`, peer });
+  if (event !== 'refused' || !boot) return;
+  const fault = status === 'authentication-failed' ? 'iscsi-secret-wrong' : 'iscsi-refused';
+  tell(boots, limiter, boot, { ...problemOf({ reason: reason ?? '', fault }), peer });
+}
+
+function problemOf({ reason, fault, about }: BootRefusal): Problem & { about: About } {
+  return { error: `iSCSI login refused: ${reason}`, fault, about: { ...about, name: reason } };
 }
 
 /** A line on the timeline of a boot that is under way. A node that is up has none to get: its logins
@@ -132,7 +140,7 @@ function tell(
   boots: Boots,
   limiter: LogLimiter | undefined,
   boot: Boot,
-  words: { detail?: string; error?: string; peer?: string },
+  words: Problem & { detail?: string; about?: About; peer?: string },
 ): void {
   const isOver = boot.outcome !== undefined && boot.outcome !== 'handed-over';
   if (isOver || (limiter && limiter.allow(`timeline ${boot.id}`) === undefined)) return;

@@ -6,6 +6,7 @@ import type { TargetNote } from './directory.ts';
 import { Framer, FramingError } from './frame.ts';
 import { type IscsiLimits, LOGIN_SEGMENT, MAX_RECEIVE_SEGMENT } from './limits.ts';
 import type { Established, Login, LoginPorts } from './login.ts';
+import type { LoginStatus } from './login-status.ts';
 import { REQUEST } from './opcodes.ts';
 import { Output, type SlabPool } from './output.ts';
 import type { Scheduler, Worker } from './scheduler.ts';
@@ -44,7 +45,7 @@ export class Connection implements Worker {
   private heard: number;
   private pinged = false;
   private busy = false;
-  private ended: { event: TargetNote['event']; reason: string; at: number } | undefined;
+  private ended: (Pick<TargetNote, 'event' | 'status'> & { reason: string; at: number }) | undefined;
   private gone = false;
 
   constructor(socket: Socket, ports: ConnectionPorts) {
@@ -104,9 +105,9 @@ export class Connection implements Worker {
   }
 
   /** Ends the connection; what was written before still leaves when the end is an orderly one. */
-  end(event: TargetNote['event'], reason: string): void {
+  end(event: TargetNote['event'], reason: string, status?: LoginStatus): void {
     if (this.ended) return;
-    this.ended = { event, reason, at: this.ports.now() };
+    this.ended = { event, reason, at: this.ports.now(), ...(status && { status }) };
     this.out.flush();
     if (event === 'logout') this.socket.end(() => this.socket.destroy());
     else if (event === 'refused' || this.out.waiting > 0) this.socket.destroySoon();
@@ -164,7 +165,7 @@ export class Connection implements Worker {
         }
         this.out.append(step.header, step.data);
         this.out.flush();
-        if (step.outcome.kind === 'failed') this.end('refused', step.outcome.reason);
+        if (step.outcome.kind === 'failed') this.end('refused', step.outcome.reason, step.outcome.status);
         if (step.outcome.kind === 'done') this.start(step.outcome.session);
         this.socket.resume();
         this.process();
@@ -220,10 +221,10 @@ export class Connection implements Worker {
     this.end('dropped', 'the connection was closed');
     this.ports.scheduler.forget(this);
     this.gone = true;
-    const { event, reason } = this.ended ?? { event: 'dropped', reason: '' };
+    const { event, reason, status } = this.ended ?? { event: 'dropped', reason: '', status: undefined };
     // A peer that connected and said nothing is worth no line.
     if (this.session || this.login.initiator !== '' || event === 'refused')
-      this.ports.note({ event, reason, ...this.who() });
+      this.ports.note({ event, reason, ...(status && { status }), ...this.who() });
     // The answer of the directory may still be to come: then its disk is given back when it is there.
     if (!this.busy) this.release();
   }

@@ -63,6 +63,8 @@ export interface TargetNote {
   session?: string;
   /** Why, for everything but a login. */
   reason?: string;
+  /** What the peer was answered, when its login was refused. */
+  status?: LoginStatus;
 }
 
 export type Note = (note: TargetNote) => void;

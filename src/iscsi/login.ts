@@ -49,7 +49,10 @@ export interface Refused {
 export interface LoginStep {
   header: Buffer;
   data: Buffer;
-  outcome: { kind: 'more' } | { kind: 'failed'; reason: string } | { kind: 'done'; session: Established };
+  outcome:
+    | { kind: 'more' }
+    | { kind: 'failed'; reason: string; status: LoginStatus }
+    | { kind: 'done'; session: Established };
 }
 
 export class Login {
@@ -166,7 +169,7 @@ export class Login {
       status: refused ? refused.status : 'success',
     });
     this.statSn = serialAdd(this.statSn, 1);
-    if (refused) return { header, data: Buffer.alloc(0), outcome: { kind: 'failed', reason: refused.reason } };
+    if (refused) return { header, data: Buffer.alloc(0), outcome: { kind: 'failed', ...refused } };
     const data = encodeText(this.answers);
     if (this.transit) this.stage = request.nextStage;
     if (!this.session) return { header, data, outcome: { kind: 'more' } };

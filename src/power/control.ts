@@ -48,6 +48,8 @@ export interface PowerResult {
   name: string;
   /** What the state is: `on`, `off`, `went down (soft)`; the same words for the same result, so that nodes can be grouped. */
   text: string;
+  /** How it was done, as `text` says too: `soft`, `hard, after soft failed: …`, `by` another URI than the first. */
+  how?: readonly string[];
   /** Of what went wrong: a row of src/errors.ts. */
   code?: MusterError['code'];
   hint?: string;
@@ -192,7 +194,7 @@ export class PowerControl {
     this.ports.note(node, `${action}: hard${moreWords(request)}${why ? ', because soft failed' : ''}`, 'begin');
     const result = await this.noted(node, async () => this.hard(node, hardAction, run));
     const after = why ? `, after soft failed: ${why}` : '';
-    return { ...result, text: `${result.text} (hard${after})` };
+    return done(result, result.state ?? result.text, [...(result.how ?? []), `hard${after}`]);
   }
 
   private async soft(node: PoweredNode, action: SoftAction, { request, drivers, again }: Run): Promise<PowerResult> {
@@ -215,9 +217,10 @@ export class PowerControl {
       await actSoft(action, target, softTimeoutMs, { now, sleep, ...this.ports.soft(node) });
       const isOff = action === 'shutdown' && target !== undefined;
       if (action === 'shutdown') this.ports.isOff(node.uid);
-      const text = isOff ? 'off (soft)' : `${action === 'reboot' ? 'rebooting' : 'went down'} (soft)`;
-      this.ports.note(node, `${action}: ${text}`, 'result');
-      return { uid: node.uid, name: node.name, text, ...(isOff && { state: 'off' as const }) };
+      const text = isOff ? 'off' : action === 'reboot' ? 'rebooting' : 'went down';
+      const result = done({ uid: node.uid, name: node.name, ...(isOff && { state: 'off' }) }, text, ['soft']);
+      this.ports.note(node, `${action}: ${result.text}`, 'result');
+      return result;
     } finally {
       await target?.close?.();
     }
@@ -235,15 +238,15 @@ export class PowerControl {
       const target = candidate.open();
       try {
         const { next } = request;
-        const done =
+        const reached =
           action === 'status'
             ? { state: await again(async () => target.status()), wasSo: false }
             : await actHard(target, { action, efi: node.efi, ...(next && { next }) }, { now, sleep, turn, again });
-        if (done.state === 'off') this.ports.isOff(node.uid);
-        if (action !== 'status') this.ports.note(node, `power ${action}: ${done.state}`, 'result');
-        const by =
-          failures.length > 0 ? ` (by ${target.name}; ${failures.map(error => error.message).join('; ')})` : '';
-        return { uid: node.uid, name: node.name, text: `${done.state}${by}`, state: done.state };
+        const { state } = reached;
+        if (state === 'off') this.ports.isOff(node.uid);
+        if (action !== 'status') this.ports.note(node, `power ${action}: ${state}`, 'result');
+        const by = failures.length > 0 ? [`by ${target.name}; ${failures.map(error => error.message).join('; ')}`] : [];
+        return done({ uid: node.uid, name: node.name, state }, state, by);
       } catch (error) {
         if (!(error instanceof MusterError)) throw error;
         failures.push(error);
@@ -307,6 +310,15 @@ function moreWords({ next, who }: PowerRequest): string {
 }
 
 /** Why none of the URIs would do, with the code of the first. */
+function done(result: Omit<PowerResult, 'text'>, text: string, how: readonly string[]): PowerResult {
+  return { ...result, text: `${text}${howWords({ how })}`, ...(how.length > 0 && { how }) };
+}
+
+/** ` (soft)`, ` (hard, after …)`, or nothing. */
+export function howWords({ how = [] }: Pick<PowerResult, 'how'>): string {
+  return how.map(words => ` (${words})`).join('');
+}
+
 function together(failures: readonly MusterError[]): MusterError | undefined {
   const [first, ...rest] = failures;
   if (!first || rest.length === 0) return first;

@@ -1,5 +1,6 @@
 // What a read request is answered with: the content of a served file and how it is sent, or why it is not.
 import type { BootFile, BootFiles } from '../boot/boot-file.ts';
+import type { BootFileName, Fault } from '../boot/faults.ts';
 import type { Stage } from '../boot/journey.ts';
 import { reasonOf } from '../errors.ts';
 import { FileCache, sharedBuffer } from './files.ts';
@@ -14,16 +15,19 @@ export interface Work extends Negotiated {
   content: Buffer;
   /** What of a boot it is, when it is no loader. */
   stage?: Stage;
+  kind?: BootFileName;
 }
 
 /** A file that is to be served and cannot be read: the administrator's to repair. */
 export interface Unavailable {
   file: string;
+  kind?: BootFileName;
+  stage?: Stage;
   unavailable: string;
 }
 
 /** A refusal may name the file otherwise than the request did. */
-export type ContentAnswer = Work | (Refusal & { file?: string }) | Unavailable;
+export type ContentAnswer = Work | (Refusal & { file?: string; stage?: Stage; fault?: Fault }) | Unavailable;
 
 export class Contents {
   private readonly files: TftpFiles;
@@ -58,11 +62,14 @@ export class Contents {
     }
     if (other === undefined) return found;
     const { name } = other;
-    if ('refusal' in other) return { file: name, refused: other.refusal, code: ERROR_CODE.accessViolation };
+    if ('refusal' in other) {
+      const { refusal, stage, fault } = other;
+      return { file: name, refused: refusal, code: ERROR_CODE.accessViolation, stage, fault };
+    }
     const work = await this.work(request, name, async () =>
       'content' in other ? this.shared(other.content) : this.cache.read(other.path, other.file),
     );
-    return 'content' in work ? { ...work, stage: other.stage } : work;
+    return { ...work, stage: other.stage, kind: other.kind };
   }
 
   private async work(

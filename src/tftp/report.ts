@@ -1,16 +1,26 @@
 // What is told of transfers: a line to the log, bounded for each peer, and a note to the node's timeline.
-import type { Stage } from '../boot/journey.ts';
+import type { BootFileName, Fault } from '../boot/faults.ts';
+import type { Problem, Stage, StageNote } from '../boot/journey.ts';
 import { LogLimiter } from '../log.ts';
 import type { Channel } from './channel.ts';
+import type { Unavailable } from './contents.ts';
 import type { Client } from './datagrams.ts';
 import { isOptional, shown, transferWords } from './words.ts';
 
-export interface Note {
-  /** A loader when it is not said. */
+export type Note = Omit<StageNote, 'error' | 'fault'> & Problem;
+
+/** What a refusal means for the boot, when it is of a boot's file. */
+export interface Meaning {
   stage?: Stage;
-  detail?: string;
-  bytes?: number;
-  error?: string;
+  fault?: Fault;
+}
+
+/** A file is a loader when nothing says otherwise. */
+function what({ stage = 'loader', kind = 'loader' }: { stage?: Stage; kind?: BootFileName } = {}): {
+  stage: Stage;
+  file: BootFileName;
+} {
+  return { stage, file: kind };
 }
 
 /** Where the words go. They are plain data: a thread may say them. */
@@ -41,7 +51,7 @@ export class Report {
     const detail = transferWords(work.file, bytes, this.now() - channel.startedAt, work.terms);
     const repeats = channel.transfer?.repeats ?? 0;
     this.say('info', client.address, { peer: channel.key, file: work.file, detail, repeats }, 'TFTP sent');
-    this.listeners.note(client, { detail, bytes, ...(work.stage && { stage: work.stage }) });
+    this.listeners.note(client, { ...what(work), complete: true, detail, bytes });
   }
 
   notSent(channel: Channel, reason: string, aborted: boolean): void {
@@ -51,18 +61,29 @@ export class Report {
     const expected = channel.superseded || (aborted && (transfer?.acked ?? 0) <= 0);
     const fields = { peer: channel.key, file, reason };
     this.say(expected ? 'debug' : 'info', client.address, fields, 'TFTP not sent');
-    if (!expected) this.noteError(client, `TFTP ${shown(file)}: ${reason}`);
+    if (expected) return;
+    const cut = { ...what(channel.work), complete: false, bytes: transfer?.acked ?? 0 };
+    const words = `TFTP ${shown(file)}: ${reason}`;
+    // As over HTTP: the loader goes on when it asks again, and the firmware has nothing else to do.
+    if (channel.work?.stage) this.listeners.note(client, { ...cut, detail: words });
+    else this.noteError(client, { ...cut, error: words, fault: 'cut-off', about: { name: shown(file) } });
   }
 
-  refused(client: Client, file: string, reason: string): void {
+  refused(client: Client, file: string, reason: string, { stage = 'loader', fault }: Meaning): void {
     this.say('info', client.address, { peer: peerOf(client), file: shown(file), reason }, 'TFTP refused');
-    if (!isOptional(file)) this.noteError(client, `TFTP: ${reason}`);
+    if (isOptional(file)) return;
+    this.noteError(client, {
+      stage,
+      error: `TFTP: ${reason}`,
+      fault: fault ?? 'request-refused',
+      about: { name: shown(file) },
+    });
   }
 
   /** A file that is to be served and cannot be read: the administrator's to repair. */
-  unavailable(client: Client, file: string, reason: string): void {
+  unavailable(client: Client, { file, unavailable: reason, ...of }: Unavailable): void {
     this.say('error', client.address, { peer: peerOf(client), file, reason }, 'TFTP file unavailable');
-    this.noteError(client, `TFTP: ${reason}`);
+    this.noteError(client, { ...what(of), error: `TFTP: ${reason}`, fault: 'unreadable-file', about: { name: file } });
   }
 
   malformed(client: Client, reason: string): void {
@@ -81,8 +102,8 @@ export class Report {
     this.listeners.line(level, dropped > 0 ? { ...fields, dropped } : fields, message);
   }
 
-  private noteError(client: Client, error: string): void {
-    if (this.errors.allow(client.address) !== undefined) this.listeners.note(client, { error });
+  private noteError(client: Client, note: Note): void {
+    if (this.errors.allow(client.address) !== undefined) this.listeners.note(client, note);
   }
 
   /** A socket that the system says an error of. */

@@ -8,8 +8,9 @@ import type { Counts } from './counts.ts';
 import type { Client, Datagrams, SocketLoop } from './datagrams.ts';
 import { Deadlines } from './deadlines.ts';
 import { Finished } from './finished.ts';
+import type { Refusal } from './names.ts';
 import { decodePacket, ERROR_CODE, type ErrorCode, encodeError, type Request } from './packet.ts';
-import { type Listeners, peerOf, Report } from './report.ts';
+import { type Listeners, type Meaning, peerOf, Report } from './report.ts';
 import { isOfBoot, shown } from './words.ts';
 
 export interface ServerOptions {
@@ -92,7 +93,8 @@ export class Server {
     try {
       const packet = decodePacket(bytes);
       if (packet.type === 'rrq') this.read(packet, bytes, from);
-      else if (packet.type === 'wrq') this.refuse(from, packet.file, ERROR_CODE.accessViolation, READ_ONLY);
+      else if (packet.type === 'wrq')
+        this.refuse(from, packet.file, { code: ERROR_CODE.accessViolation, refused: READ_ONLY });
       else {
         const channel = this.options.singlePort ? this.channels.of(peerOf(from)) : undefined;
         if (channel) channel.received(bytes, from);
@@ -107,7 +109,7 @@ export class Server {
   private read(request: Request, bytes: Buffer, from: Client): void {
     // RFC 1123 §4.2.4: octet and netascii are served, mail is not.
     if (request.mode !== 'octet' && request.mode !== 'netascii') {
-      this.refuse(from, request.file, ERROR_CODE.illegalOperation, BAD_MODE);
+      this.refuse(from, request.file, { code: ERROR_CODE.illegalOperation, refused: BAD_MODE });
       return;
     }
     if (this.asked >= MOST_ASKED) {
@@ -163,18 +165,19 @@ export class Server {
       return;
     }
     this.leave(channel);
-    if ('refused' in answer) this.refuse(client, answer.file ?? request.file, answer.code, answer.refused);
+    if ('refused' in answer) this.refuse(client, answer.file ?? request.file, answer);
     else {
       this.counts.add('refused');
-      this.report.unavailable(client, answer.file, answer.unavailable);
+      this.report.unavailable(client, answer);
       this.answer(client, ERROR_CODE.undefined, `The file '${shown(answer.file)}' cannot be read now.`);
     }
   }
 
-  private refuse(to: Client, file: string, code: ErrorCode, reason: string): void {
+  private refuse(to: Client, file: string, { code, refused, ...meaning }: Refusal & Meaning): void {
     this.counts.add('refused');
-    this.report.refused(to, file, reason);
-    this.answer(to, code, reason);
+    const lacks = code === ERROR_CODE.notFound ? { fault: 'loader-lacks-its-file' as const } : {};
+    this.report.refused(to, file, refused, { ...lacks, ...meaning });
+    this.answer(to, code, refused);
   }
 
   private answer(to: Client, code: ErrorCode, message: string): void {

@@ -92,7 +92,7 @@ function listenersOf({ journey, directory, log }: TftpOptions): Listeners {
     note(client, note) {
       // A peer that is no known node has no timeline
       const node = directory.nodeByIp(client.address);
-      if (node) journey.note({ stage: 'loader', node: node.uid, mac: node.mac, peer: peerOf(client), ...note });
+      if (node) journey.note({ ...note, node: node.uid, mac: node.mac, peer: peerOf(client) });
     },
   };
 }

@@ -122,7 +122,7 @@ test('an installation that told its end is over, well, and keeps nothing', t => 
   boots.note({ stage: 'kernel', session: id });
   t.regex(timelineOf(boot).reason ?? '', /the installer runs/);
   t.is(statuses.of(node().uid).state, 'booting');
-  boots.note({ stage: 'root', session: id, error: 'a passing trouble' });
+  boots.note({ stage: 'root', session: id, error: 'a passing trouble', fault: 'node-failed' });
   boots.installed(boot, 'x');
   t.like(timelineOf(boot), { outcome: 'installed', reason: undefined });
   t.like(statuses.of(node().uid), { state: 'local', reason: 'installed; nothing was heard of it since' });

@@ -11,6 +11,7 @@ import { tokenOf } from '../../src/boot/boot.ts';
 import { clusterDirectory } from '../../src/boot/cluster-directory.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { timelineOf } from '../../src/boot/timeline.ts';
+import { why } from '../../src/boot/why.ts';
 import { attributesIni } from '../../src/http/attributes-ini.ts';
 import { startBootPlane } from '../../src/http/boot-plane.ts';
 import type { BootPlanePorts } from '../../src/http/ports.ts';
@@ -80,6 +81,7 @@ async function plane(
     graceMs?: number;
     /** Boots install from the repo R9, whose image has so many bytes by its record. */
     isoSize?: number;
+    loaderSize?: number;
   } = {},
 ) {
   const fake = new FakeCluster();
@@ -126,7 +128,9 @@ async function plane(
           : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
     blobPath: sha256 => join(folder, sha256),
     loaderFile: name =>
-      name === 'ipxe.efi' ? { path: loader, size: 6, etag: 'x', modified: Date.UTC(2026, 0, 1) } : undefined,
+      name === 'ipxe.efi'
+        ? { path: loader, size: options.loaderSize ?? 6, etag: 'x', modified: Date.UTC(2026, 0, 1) }
+        : undefined,
     save: async boot => void saved.push(boot),
     attributesIni: uid => attributesIni({ uid, name: 'n0' }, attributes(uid)),
     statusSeconds: () => 10,
@@ -386,6 +390,32 @@ test('a loader that is shorter than it should be stands on the timeline', async 
     .of(node.uid)
     .flatMap(boot => boot.events.flatMap(({ stage, error }) => (error ? [[stage, error]] : [])));
   t.deepEqual(told, [['loader', "the head's stored loader ipxe.efi has 3 of 6 bytes"]]);
+});
+
+test('a loader that is cut off over HTTP is named so, and is forgotten when the firmware has got it', async t => {
+  const { port, folder, boots, node, fake, statuses, clock } = await plane(t, { loaderSize: 60_000_000 });
+  truncateSync(join(folder, 'ipxe.efi'), 60_000_000);
+  for (const stage of ['offered', 'addressed'] as const)
+    boots.note({ stage, mac: node.value.mac, arch: 'http-efi64', loader: 'ipxe.efi' });
+  const verdict = () => {
+    const entry = fake.cluster.get('node', node.uid) ?? node;
+    const [plan, status] = [planBoot(fake.cluster, entry), statuses.of(node.uid)];
+    return why({ name: 'n0', mac: node.value.mac, boots: boots.of(node.uid), status, plan, now: clock.now });
+  };
+  const loaderEvents = () => boots.current(node.uid)?.events.filter(({ stage }) => stage === 'loader') ?? [];
+  const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' }, () =>
+    socket.write('GET /boot/v1/loader/ipxe.efi HTTP/1.1\r\nHost: x\r\n\r\n'),
+  );
+  socket.once('data', () => socket.destroy());
+  while (loaderEvents().length === 0) await new Promise(resolve => setImmediate(resolve));
+  clock.now += 300_000;
+  t.like(loaderEvents()[0], { fault: 'cut-off', file: 'loader', complete: false });
+  t.like(verdict(), { verdict: 'failed', rule: 'loader-cut-off' });
+  t.regex(verdict().cause, /^Its loader did not get through: ipxe\.efi over HTTP was cut off after \d+ bytes\.$/);
+  t.is((await ask(port, 'GET', '/boot/v1/loader/ipxe.efi')).status, 200);
+  while (loaderEvents().length === 1) await new Promise(resolve => setImmediate(resolve));
+  t.like(loaderEvents()[1], { file: 'loader', complete: true });
+  t.is(verdict().rule, 'booting');
 });
 
 test('a node that asks again and again for a broken file is one line of the log in a second', t => {

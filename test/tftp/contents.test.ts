@@ -15,21 +15,32 @@ test('a file of a boot is a piece of a stored file, or made for the node that as
   const asked: string[] = [];
   const contents = new Contents(new Map([['a.efi', Buffer.from('loader')]]), async (name, ip) => {
     asked.push(`${ip} ${name}`);
-    if (name === '/boot/v1/kernel') return { name: 'kernel', stage: 'kernel', path, file: { offset: 4, size: 6 } };
-    if (name === '/boot/v1/long') return { name: 'kernel', stage: 'kernel', path, file: { offset: 4, size: 60 } };
-    if (name === '/boot/v1/made') return { name: 'script', stage: 'script', content: Buffer.from(`for ${ip}`) };
+    if (name === '/boot/v1/kernel')
+      return { name: 'kernel', kind: 'kernel', stage: 'kernel', path, file: { offset: 4, size: 6 } };
+    if (name === '/boot/v1/long')
+      return { name: 'kernel', kind: 'kernel', stage: 'kernel', path, file: { offset: 4, size: 60 } };
+    if (name === '/boot/v1/made')
+      return { name: 'script', kind: 'script', stage: 'script', content: Buffer.from(`for ${ip}`) };
     if (name === '/boot/v1/full') throw new Error('no space left');
-    return name === '/boot/v1/gone' ? { name: 'initramfs', refusal: 'the session is over' } : undefined;
+    return name === '/boot/v1/gone'
+      ? { name: 'initramfs', stage: 'kernel', fault: 'session-over', refusal: 'the session is over' }
+      : undefined;
   });
   const ask = async (file: string) =>
     contents.answer({ type: 'rrq', file, mode: 'octet', options: [['tsize', '0']] }, NODE);
   const kernel = await ask('//boot/v1/kernel');
-  t.like(kernel, { file: 'kernel', stage: 'kernel', answers: [['tsize', 6]] });
+  t.like(kernel, { file: 'kernel', kind: 'kernel', stage: 'kernel', answers: [['tsize', 6]] });
   t.is('content' in kernel && kernel.content.toString(), 'KERNEL');
   const made = await ask('boot/v1/made');
   t.is('content' in made && made.content.toString(), `for ${NODE}`);
-  t.like(await ask('boot/v1/gone'), { file: 'initramfs', refused: 'the session is over', code: 2 });
-  t.like(await ask('boot/v1/long'), { file: 'kernel', unavailable: `${path} has 10 of 60 bytes` });
+  t.like(await ask('boot/v1/gone'), {
+    file: 'initramfs',
+    refused: 'the session is over',
+    code: 2,
+    stage: 'kernel',
+    fault: 'session-over',
+  });
+  t.like(await ask('boot/v1/long'), { file: 'kernel', kind: 'kernel', unavailable: `${path} has 10 of 60 bytes` });
   t.like(await ask('boot/v1/full'), { file: 'boot/v1/full', unavailable: 'no space left' });
   t.like(await ask('nothing'), { refused: "No file 'nothing' is served.", code: 1 });
   asked.length = 0;

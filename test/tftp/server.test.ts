@@ -236,7 +236,7 @@ both('a copy of a request for a script that was delivered makes no second script
   let made = 0;
   const bootFiles: BootFiles = async () => {
     made += 1;
-    return { name: 'grub.cfg', stage: 'script', content: Buffer.from(`script ${made}`) };
+    return { name: 'grub.cfg', kind: 'script', stage: 'script', content: Buffer.from(`script ${made}`) };
   };
   const { server } = await start(t, { bootFiles });
   const socket = await openClient();

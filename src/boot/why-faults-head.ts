@@ -1,0 +1,103 @@
+// Faults that the head saw: what DHCP, TFTP, HTTP and iSCSI noted of a boot, and the files it stores.
+import type { BootEvent } from './boot.ts';
+import { type BootFileName, type Fault, STORAGE } from './faults.ts';
+import type { Case } from './why-case.ts';
+import { configOf, type ErrorRule, either, imageOf, otherLoaders } from './why-rules.ts';
+
+/** The head knows why it refuses a login; the node is told a number. */
+export const LOGIN: readonly Fault[] = ['iscsi-target-missing', 'iscsi-secret-wrong'];
+
+export const HEAD_FAULT_RULES = {
+  'other-dhcp-server': {
+    remedy: (_, { about }) =>
+      `Stop that server${about?.name ? ` (${about.name})` : ''} or keep it off the boot network: with two of them a node takes whichever answer comes first.`,
+  },
+  'other-address': {
+    remedy: (_, { about }) =>
+      `Give the node the address ${about?.want ?? ''} in that server, or tell muster its address there: \`muster node update ip=${about?.have ?? '…'}\`.`,
+  },
+  'address-in-use': {
+    remedy: () =>
+      'Find that machine by its address (`ip neigh` on the head), or give the node another: `muster node update ip=…`.',
+  },
+  'wrong-network': {
+    remedy: () =>
+      'Plug it into the network of its address, or give it an address of this one: `muster node update ip=…`.',
+  },
+  'no-loader-for-firmware': {
+    remedy: () =>
+      'Install that package on the head, or name a file under [loaders] in its configuration, and restart musterd.',
+  },
+  'loader-lacks-its-file': {
+    cause: (_, { about }) =>
+      `Its loader asks for a file that muster does not serve: ${about?.name ?? 'see its timeline'}.`,
+    remedy: situation =>
+      `Name iPXE under [loaders], or nothing, so that it is found: PXELINUX and syslinux.efi need files next to them and cannot run a script of muster.${otherLoaders(situation, 'grub').map(words => ` A node on which iPXE fails: ${words}.`)}`,
+  },
+  'request-refused': {
+    remedy: situation =>
+      `Name ${either(['iPXE under [loaders], or nothing, so that it is found', ...otherLoaders(situation, 'grub').map(words => `try ${words}`)])}.`,
+  },
+  'cut-off': {
+    rule: 'loader-cut-off',
+    cause: (_, { error }) => `Its loader did not get through: ${error}.`,
+    remedy: () => 'Check the MTU and the duplex of the path: large TFTP blocks are the first to be lost.',
+    settle: () => 'see whether it gets through when the node boots again',
+  },
+  'short-file': { rule: 'head-cannot-read', remedy: again },
+  'unreadable-file': { rule: 'head-cannot-read', remedy: again },
+  'nothing-to-boot': {
+    remedy: () =>
+      'Set what is missing; the node asks again by itself. `muster node explain` shows where each value comes from.',
+  },
+  'bad-answers': {
+    remedy: situation =>
+      `Correct the kickstart file of the boot config ${configOf(situation)}; the message names the place.`,
+  },
+  'kernel-for-other-processor': {
+    remedy: () =>
+      'Give it a boot config whose kernel, initramfs and image are for its processor: `_boot_config` on the node, or on a group of such machines.',
+  },
+  'loader-gave-up': {
+    remedy: (_, { about }) =>
+      `Look at the node's screen${about?.name ? ` and at https://ipxe.org/${about.name}` : ''}: too little memory for kernel and initramfs, a kernel that its firmware refuses, or a bad link.`,
+    settle: () => "read iPXE's message on the node's screen",
+    because: STORAGE,
+  },
+  'session-over': {
+    remedy: () => 'It boots again by itself: another boot of the node, or a machine with its address, has begun since.',
+  },
+  'iscsi-target-missing': {
+    cause: (_, event) => `The head refused its iSCSI login, because it has no such target: ${login(event)}.`,
+    remedy: () =>
+      'Boot it again: it gets the name of the target with its session. When that does not help, its boot config names another image than it got.',
+  },
+  'iscsi-secret-wrong': {
+    cause: (_, event) => `The head refused its iSCSI login, because its secret is not the head's: ${login(event)}.`,
+    remedy: () =>
+      "Boot it again: the secret belongs to one boot and to the head's key. When it is refused again, head.key is not the one that musterd runs with (restart musterd), or another machine uses the node's address.",
+    because: LOGIN,
+  },
+  'iscsi-refused': {
+    remedy: () =>
+      'Boot it again. When it is refused again, the reason is in the log of the head; when nobody answers, look at iscsi.port in its firewall.',
+    because: LOGIN,
+  },
+} as const satisfies Partial<Record<Fault, ErrorRule>>;
+
+function login({ about, error = '' }: BootEvent): string {
+  return (about?.name ?? error).replace(/[.;].*$/s, '');
+}
+
+function again(situation: Case, { file }: BootEvent): string {
+  const place = file === undefined ? undefined : UPLOADED[file];
+  const command = place?.(situation) ?? 'the files that `muster doctor` names';
+  return `Look at the disk of the head (\`muster doctor\` checks all stored files), and upload the file again: ${command}. When the whole disk is lost: \`muster restore\`.`;
+}
+
+const UPLOADED: Partial<Record<BootFileName, (situation: Case) => string>> = {
+  kernel: situation => `muster boot -i ${configOf(situation)} update kernel=@FILE`,
+  initramfs: situation => `muster mkramfs --update ${configOf(situation)}`,
+  image: situation => `muster image -i ${imageOf(situation)} update content=@FILE`,
+  loader: () => "install the loader's package again",
+};
