@@ -65,6 +65,8 @@ export const PACKAGES = [
   { name: 'systemd', shows: 'bin/systemd-analyze', for: ['test'] },
   { name: 'shellcheck', shows: 'bin/shellcheck', for: ['test'] },
   { name: 'zsh', shows: 'bin/zsh', for: ['test'] },
+  // Shows what is written, synced and renamed, and kills a program at a chosen call.
+  { name: 'strace', shows: 'bin/strace', for: ['test'] },
   // A real terminal, and what looks at it.
   { name: 'xterm', shows: 'bin/xterm', for: ['test'] },
   { name: 'xvfb', shows: 'bin/Xvfb', for: ['test'] },

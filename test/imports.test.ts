@@ -18,6 +18,7 @@ const COMMON = [
   'config.ts',
   'config-values.ts',
   'process',
+  'durable',
 ];
 const ALLOWED: Record<string, string[]> = {
   wire: [],
@@ -34,6 +35,7 @@ const ALLOWED: Record<string, string[]> = {
   'config-keys.ts': ['config-values.ts', 'networks.ts'],
   'config.ts': ['config-keys.ts', 'wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts'],
   process: ['errors.ts'],
+  durable: ['errors.ts'],
   model: COMMON,
   boot: [...COMMON, 'model'],
   dhcp: [...COMMON, 'boot'],
@@ -45,7 +47,7 @@ const ALLOWED: Record<string, string[]> = {
   iscsi: [...COMMON, 'boot', 'scsi'],
   store: [...COMMON, 'model'],
   blobs: [...COMMON, 'model', 'boot'],
-  backup: [...COMMON, 'store', 'blobs'],
+  backup: [...COMMON, 'model', 'boot', 'store', 'blobs'],
   image: COMMON,
   ssh: [...COMMON, 'model'],
   power: [...COMMON, 'model', 'ssh'],

@@ -1,5 +1,4 @@
 // The one client of the admin API: JSON over the Unix socket, streaming uploads, and errors as the daemon gave them.
-import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Agent, type IncomingMessage, request } from 'node:http';
@@ -7,6 +6,7 @@ import { userInfo } from 'node:os';
 import { pipeline, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import { digestFile } from '../durable/digest.ts';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
 import type { EndLine, Happening, Reply, UploadState } from './contract.ts';
 
@@ -88,7 +88,7 @@ export class AdminClient {
         );
       }
     }
-    const own = await digestOf(file);
+    const own = (await digestFile(file, { follow: true })).whole;
     if (own === state.sha256) return state;
     await this.call('DELETE', `/api/v1/upload/${state.id}`);
     throw new MusterError(
@@ -268,10 +268,4 @@ function loginName(): string {
   } catch {
     return `uid ${process.getuid?.() ?? '?'}`;
   }
-}
-
-async function digestOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  for await (const chunk of createReadStream(file, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-  return hash.digest('hex');
 }

@@ -1,7 +1,9 @@
 // Finished uploads become the files of objects: a kernel with its release, an initramfs, an image as cwsquash.
 import { open, rm, truncate } from 'node:fs/promises';
-import { asDiskFull, type Blobs, digestFile, writeWhole } from '../blobs/blobs.ts';
+import type { Blobs } from '../blobs/blobs.ts';
 import type { Uploads } from '../blobs/uploads.ts';
+import { digestFile } from '../durable/digest.ts';
+import { asDiskFull, writeWhole } from '../durable/replace.ts';
 import { MusterError } from '../errors.ts';
 import { planImageUpload } from '../image/cwsquash.ts';
 import { unpackedSize } from '../image/inspect.ts';
@@ -131,7 +133,7 @@ async function wrapImage(upload: Taken, mtime: number): Promise<StoredImage> {
   if (plan.prefix.length !== upload.base)
     throw new MusterError('internal', 'an image upload was received at the wrong place');
   await wrap(upload.path, plan.prefix, plan.suffix, upload.base + upload.size);
-  const { whole, range } = await digestFile(upload.path, plan.root);
+  const { whole, range } = await digestFile(upload.path, { range: plan.root });
   if (plan.prefix.length + plan.suffix.length === 0 && whole !== upload.sha256)
     throw new MusterError(
       'bad-digest',

@@ -1,9 +1,10 @@
-// Immutable files named by their SHA-256. A blob is there whole or not at all: temporary name, fsync, rename, fsync.
-import { createHash } from 'node:crypto';
+// Immutable files named by their SHA-256. A blob is there whole or not at all.
 import { constants, mkdirSync } from 'node:fs';
-import { access, type FileHandle, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { access, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { MusterError, systemCode } from '../errors.ts';
+import { makeFolder, moveInto } from '../durable/folders.ts';
+import { asDiskFull } from '../durable/replace.ts';
+import { MusterError } from '../errors.ts';
 
 export class Blobs {
   private readonly folder: string;
@@ -34,12 +35,9 @@ export class Blobs {
   async adopt(file: string, sha256: string): Promise<void> {
     const target = this.path(sha256);
     try {
-      await sync(file);
       await this.inTurn(async () => {
-        mkdirSync(dirname(target), { recursive: true, mode: 0o700 });
-        await rename(file, target);
-        await sync(dirname(target));
-        await sync(this.folder);
+        await makeFolder(dirname(target));
+        await moveInto(file, target);
       });
     } catch (error) {
       throw asDiskFull(error, 'The file');
@@ -93,61 +91,4 @@ export class Blobs {
 
 function isDigest(text: string): boolean {
   return /^[0-9a-f]{64}$/.test(text);
-}
-
-async function sync(path: string): Promise<void> {
-  const handle = await open(path, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
-}
-
-/** Writes all of the bytes: the kernel may take a part of them only. */
-export async function writeWhole(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);
-    done += bytesWritten;
-  }
-}
-
-/** Digests of a file and of a byte range in it, in one pass. */
-export async function digestFile(
-  path: string,
-  range?: { offset: number; size: number },
-): Promise<{ whole: string; range: string }> {
-  const whole = createHash('sha256');
-  const part = createHash('sha256');
-  const handle = await open(path, 'r');
-  try {
-    const buffer = Buffer.allocUnsafe(1 << 20);
-    for (let position = 0; ; ) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, position);
-      if (bytesRead === 0) break;
-      const chunk = buffer.subarray(0, bytesRead);
-      whole.update(chunk);
-      if (range) {
-        const from = Math.max(range.offset - position, 0);
-        const to = Math.min(range.offset + range.size - position, bytesRead);
-        if (to > from) part.update(chunk.subarray(from, to));
-      }
-      position += bytesRead;
-    }
-  } finally {
-    await handle.close();
-  }
-  const digest = whole.digest('hex');
-  return { whole: digest, range: range ? part.digest('hex') : digest };
-}
-
-/** A write that failed for want of room is `disk-full`; anything else stays what it is. */
-export function asDiskFull(error: unknown, what: string): unknown {
-  const code = systemCode(error);
-  if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;
-  return new MusterError(
-    'disk-full',
-    `${what}: the head's disk is full; nothing was stored. Free some room and repeat.`,
-    { cause: error as Error },
-  );
 }

@@ -4,8 +4,8 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
+import { asDiskFull, openNew, writeWhole } from '../durable/replace.ts';
 import { MusterError, reasonOf } from '../errors.ts';
-import { asDiskFull, writeWhole } from './blobs.ts';
 
 export interface Upload {
   id: string;
@@ -61,7 +61,7 @@ export class Uploads {
     const id = this.newId();
     const path = join(this.folder, id);
     try {
-      await (await open(path, 'wx', 0o600)).close();
+      await (await openNew(path)).close();
     } catch (error) {
       throw asDiskFull(error, 'The upload');
     }
@@ -166,7 +166,8 @@ export class Uploads {
     upload.offset += chunk.length;
   }
 
-  private async sweep(): Promise<void> {
+  /** Removes uploads that nobody has continued for an hour. */
+  async sweep(): Promise<void> {
     const old = [...this.uploads.values()].filter(upload => !upload.busy && this.now() - upload.touched > IDLE_MS);
     for (const upload of old) await this.remove(upload.id);
   }

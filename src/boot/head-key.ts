@@ -1,6 +1,7 @@
 // The head's own secret: 32 random bytes in a file that only the daemon's user reads, made once. Secrets of boots follow from it.
-import { closeSync, constants, fsyncSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { replaceFile } from '../durable/replace.ts';
 import { MusterError, systemCode } from '../errors.ts';
 
 const KEY_BYTES = 32;
@@ -9,15 +10,15 @@ const KEY_BYTES = 32;
  * Reads the key, or makes it. A file that is no key is an error: a new key would shut out every node that runs from this head.
  * A credential of that name wins (systemd.exec(5), `LoadCredential=`).
  */
-export function loadHeadKey(
+export async function loadHeadKey(
   stateFolder: string,
   random: (bytes: number) => Buffer,
   credentials = process.env['CREDENTIALS_DIRECTORY'],
-): Buffer {
+): Promise<Buffer> {
   const given = credentials ? join(credentials, 'head.key') : undefined;
   const credential = given === undefined ? undefined : readKey(given);
   const path = given !== undefined && credential ? given : join(stateFolder, 'head.key');
-  const key = credential ?? readKey(path) ?? makeKey(stateFolder, path, random(KEY_BYTES));
+  const key = credential ?? readKey(path) ?? (await makeKey(path, random(KEY_BYTES)));
   if (key.length === KEY_BYTES) return key;
   throw new MusterError(
     'bad-config',
@@ -34,23 +35,7 @@ function readKey(path: string): Buffer | undefined {
   }
 }
 
-/** Under another name first: a crash leaves the whole key or none. */
-function makeKey(folder: string, path: string, key: Buffer): Buffer {
-  const temporary = `${path}.new`;
-  const file = openSync(
-    temporary,
-    constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_NOFOLLOW,
-    0o600,
-  );
-  try {
-    writeSync(file, key);
-    fsyncSync(file);
-  } finally {
-    closeSync(file);
-  }
-  renameSync(temporary, path);
-  const parent = openSync(folder, 'r');
-  fsyncSync(parent);
-  closeSync(parent);
+async function makeKey(path: string, key: Buffer): Promise<Buffer> {
+  await replaceFile(path, key);
   return key;
 }

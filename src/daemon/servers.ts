@@ -77,7 +77,7 @@ export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | un
     port: config['iscsi.port'],
     workers: config['iscsi.workers'],
     names: iscsiNames(config['iscsi.iqn']),
-    key: loadHeadKey(config['paths.state'], randomBytes),
+    key: await loadHeadKey(config['paths.state'], randomBytes),
     stateFolder: config['paths.state'],
     blobPath: (sha256: string) => blobs.path(sha256),
     directory,

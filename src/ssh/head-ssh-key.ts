@@ -1,7 +1,9 @@
 // The head's own ssh key: made once by ssh-keygen below the state folder, and the two small files that go with it.
 import { existsSync } from 'node:fs';
-import { chmod, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder, moveInto } from '../durable/folders.ts';
+import { replaceIfChanged } from '../durable/replace.ts';
 import { MusterError } from '../errors.ts';
 import { runOk } from '../process/run.ts';
 import type { SshKey } from './ssh.ts';
@@ -19,11 +21,11 @@ export async function loadSshKey(stateFolder: string, headName: string): Promise
   const file = sshKeyFile(stateFolder);
   const folder = join(stateFolder, 'ssh');
   const askpass = join(folder, 'askpass');
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  await makeFolder(folder);
   await chmod(folder, 0o700);
   if (!existsSync(file)) await makeKey(file, `muster@${headName}`);
   await chmod(file, 0o600);
-  await writeFile(askpass, ASKPASS, { mode: 0o700 });
+  await replaceIfChanged(askpass, ASKPASS, { mode: 0o700 });
   // Not read from the .pub file: that one may be another key's.
   const publicKey = (await runOk('ssh-keygen', ['-y', '-P', '', '-f', file], { package: 'openssh-client' })).trim();
   if (!/^ssh-[a-z0-9-]+ [A-Za-z0-9+/=]+/.test(publicKey))
@@ -37,8 +39,8 @@ async function makeKey(file: string, comment: string): Promise<void> {
   for (const name of [temporary, `${temporary}.pub`]) await rm(name, { force: true });
   const words = ['-q', '-t', 'ed25519', '-N', '', '-C', comment.replace(/[^\w.@-]/g, '_'), '-f', temporary];
   await runOk('ssh-keygen', words, { package: 'openssh-client' });
-  await rename(`${temporary}.pub`, `${file}.pub`);
-  await rename(temporary, file);
+  await moveInto(`${temporary}.pub`, `${file}.pub`);
+  await moveInto(temporary, file);
 }
 
 /** The public key as its file has it, for people; undefined when there is none yet. */

@@ -1,6 +1,7 @@
 // The host keys of nodes as their agents told them: one known_hosts file per node, written when the key has changed.
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { makeFolder } from '../durable/folders.ts';
+import { replaceIfChanged } from '../durable/replace.ts';
 
 /** `ssh-ed25519 AAAA…`, with or without a comment. */
 const KEY = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]{40,2000}={0,2})(\s|$)/;
@@ -16,10 +17,7 @@ export async function knownHostsFile(
   const folder = join(stateFolder, 'ssh', 'known_hosts');
   const file = join(folder, node.uid);
   const line = `${node.name} ${match[1]} ${match[2]}\n`;
-  if ((await readFile(file, 'utf8').catch(() => '')) === line) return file;
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const temporary = `${file}.${process.pid}.${performance.now()}`;
-  await writeFile(temporary, line, { mode: 0o600 });
-  await rename(temporary, file);
+  await makeFolder(folder);
+  await replaceIfChanged(file, line);
   return file;
 }

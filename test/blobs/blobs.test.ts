@@ -3,10 +3,12 @@ import { existsSync, mkdirSync, readFileSync, statSync, utimesSync, writeFileSyn
 import { stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { asDiskFull, Blobs, digestFile } from '../../src/blobs/blobs.ts';
+import { Blobs } from '../../src/blobs/blobs.ts';
 import { collectGarbage } from '../../src/blobs/garbage.ts';
 import type { BootPlan } from '../../src/boot/plan.ts';
 import { planBoot } from '../../src/boot/plan.ts';
+import { digestFile } from '../../src/durable/digest.ts';
+import { asDiskFull } from '../../src/durable/replace.ts';
 import { MusterError } from '../../src/errors.ts';
 import type { Entry } from '../../src/model/cluster.ts';
 import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
@@ -67,8 +69,12 @@ test('digests of a file and of a range in it, in one pass, at any border', async
     [(1 << 20) - 5, 11],
     [5, bytes.length - 5],
   ] as const) {
-    const found = await digestFile(file, { offset, size });
-    t.deepEqual(found, { whole: sha256(bytes), range: sha256(bytes.subarray(offset, offset + size)) });
+    const found = await digestFile(file, { range: { offset, size } });
+    t.deepEqual(found, {
+      size: bytes.length,
+      whole: sha256(bytes),
+      range: sha256(bytes.subarray(offset, offset + size)),
+    });
   }
 });
 

@@ -12,14 +12,14 @@ test('the key is made once; a credential wins over it, and makes none', async t 
   const state = await temporaryFolder(t);
   const credentials = join(state, 'credentials');
   mkdirSync(credentials);
-  const made = loadHeadKey(state, bytes => Buffer.alloc(bytes, 'm'), credentials);
+  const made = await loadHeadKey(state, bytes => Buffer.alloc(bytes, 'm'), credentials);
   t.deepEqual(made, Buffer.alloc(32, 'm'));
-  t.deepEqual(loadHeadKey(state, never, credentials), made);
+  t.deepEqual(await loadHeadKey(state, never, credentials), made);
   writeFileSync(join(credentials, 'head.key'), Buffer.alloc(32, 'c'));
-  t.deepEqual(loadHeadKey(state, never, credentials), Buffer.alloc(32, 'c'));
+  t.deepEqual(await loadHeadKey(state, never, credentials), Buffer.alloc(32, 'c'));
   t.deepEqual(readFileSync(join(state, 'head.key')), made);
   writeFileSync(join(credentials, 'head.key'), 'short');
-  t.throws(() => loadHeadKey(state, never, credentials), {
+  await t.throwsAsync(loadHeadKey(state, never, credentials), {
     message: /credentials\/head\.key is damaged: it has 5 bytes/,
   });
 });
