@@ -86,6 +86,12 @@ export const ERRORS = {
     exit: 6,
     meaning: 'The database did not accept a change; the text and the log say why. Nothing was changed.',
   },
+  'state-incomplete': {
+    status: 500,
+    exit: 6,
+    meaning:
+      'The state folder has no database where there was a head; the text says what to do. musterd does not start with an empty one.',
+  },
   'bad-backup': {
     status: 400,
     exit: 6,

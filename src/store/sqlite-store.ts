@@ -1,13 +1,17 @@
 // The embedded store: SQLite in WAL mode with full synchronous writes. Whatever waits is written in one transaction.
-import { chmodSync, mkdirSync } from 'node:fs';
+import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MusterError, reasonOf } from '../errors.ts';
-import type { Change } from '../model/changes.ts';
-import type { Effect, Entry } from '../model/cluster.ts';
+import { makeFolder } from '../durable/folders.ts';
+import { MusterError } from '../errors.ts';
+import type { Entry } from '../model/cluster.ts';
 import type { Kind, Value } from '../model/kinds.ts';
-import { auditSize, pruneAudit } from './audit-trail.ts';
-import { type Row, SqliteConnection } from './sqlite.ts';
+import { auditSize } from './audit-trail.ts';
+import { Revisions } from './revisions.ts';
+import { SqliteConnection } from './sqlite.ts';
 import { auditLine, migrate } from './sqlite-schema.ts';
+import { type Batch, writeBatch } from './sqlite-write.ts';
+import { checkState, DATABASE } from './state-folder.ts';
+import { type Release, takeState } from './state-lock.ts';
 import type { AuditLine, Commit, FeedEntry, Store, StoredBoot, StoredLease } from './store.ts';
 
 interface Waiting {
@@ -23,88 +27,71 @@ export interface StoreOptions {
   now?: () => number;
   /** How big the audit trail may become, in characters; the oldest lines go first. */
   auditLimit?: number;
+  /** Hears what an administrator should know about the folder. */
+  warn?: (text: string) => void;
 }
 
 /** A transaction that was very big leaves a journal of at most this many bytes behind. */
 const JOURNAL_BYTES = 16 << 20;
 
-/** Opens the database below `folder`, which is made with mode 0700. A second musterd on the same folder is refused. */
+/**
+ * Opens the database below `folder`, which is made with mode 0700. Throws `store-failed` when another musterd has the folder, and
+ * `state-incomplete` when there was a head and its database is gone.
+ */
 export async function openSqliteStore(folder: string, options: StoreOptions = {}): Promise<Store> {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
-  chmodSync(folder, 0o700);
-  const lock = await takeLock(join(folder, 'lock.db'));
+  await makeFolder(folder);
+  await chmod(folder, 0o700);
+  const release = await takeState(folder);
   let database: SqliteConnection | undefined;
   try {
-    database = await SqliteConnection.open(join(folder, 'muster.db'));
+    if ((await checkState(folder)).dropped)
+      options.warn?.('A restore was interrupted before it took effect. This head is as it was; repeat muster restore.');
+    database = await SqliteConnection.open(join(folder, DATABASE));
     await database.exec(
       `PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000; PRAGMA journal_size_limit=${JOURNAL_BYTES};`,
     );
     await migrate(database);
-    return await SqliteStore.start(database, lock, options);
+    return await SqliteStore.start(database, release, options);
   } catch (error) {
     await database?.close();
-    await lock.close();
-    throw error;
-  }
-}
-
-async function takeLock(file: string): Promise<SqliteConnection> {
-  const lock = await tryLock(file);
-  if (lock) return lock;
-  throw new MusterError('store-failed', `${file} is held: another musterd runs on this state folder. Stop it first.`);
-}
-
-/**
- * An exclusive transaction on a file of its own: the kernel ends it with the process, however that dies. Undefined when another
- * process has it.
- */
-export async function tryLock(file: string): Promise<SqliteConnection | undefined> {
-  const lock = await SqliteConnection.open(file);
-  try {
-    await lock.exec('PRAGMA busy_timeout=0; BEGIN EXCLUSIVE;');
-    return lock;
-  } catch (error) {
-    await lock.close();
-    if (/SQLITE_BUSY/.test(reasonOf(error))) return undefined;
+    await release();
     throw error;
   }
 }
 
 class SqliteStore implements Store {
   private readonly database: SqliteConnection;
-  private readonly lock: SqliteConnection;
-  private readonly now: () => number;
-  private readonly auditLimit: number;
-  private auditSize = 0;
-  private readonly revisions: Map<string, { revision: number; created: number }>;
+  private readonly release: Release;
+  private readonly audits: { size: number; limit: number };
+  private readonly revisions: Revisions;
   private readonly listeners = new Set<(entry: FeedEntry) => void>();
-  private sequence: number;
   private waiting: Waiting[] = [];
   private writing: Promise<void> | undefined;
 
   private constructor(
     database: SqliteConnection,
-    lock: SqliteConnection,
-    { now = Date.now, auditLimit = Number.POSITIVE_INFINITY }: StoreOptions,
-    sequence: number,
-    rows: readonly Row[],
+    release: Release,
+    revisions: Revisions,
+    audits: { size: number; limit: number },
   ) {
     this.database = database;
-    this.lock = lock;
-    this.now = now;
-    this.auditLimit = auditLimit;
-    this.sequence = sequence;
-    this.revisions = new Map(
-      rows.map(row => [String(row['uid']), { revision: Number(row['revision']), created: Number(row['created']) }]),
-    );
+    this.release = release;
+    this.revisions = revisions;
+    this.audits = audits;
   }
 
-  static async start(database: SqliteConnection, lock: SqliteConnection, options: StoreOptions): Promise<SqliteStore> {
+  static async start(
+    database: SqliteConnection,
+    release: Release,
+    { now = Date.now, auditLimit = Number.POSITIVE_INFINITY }: StoreOptions,
+  ): Promise<SqliteStore> {
     const [last] = await database.all('SELECT max(sequence) AS sequence FROM changes');
     const rows = await database.all('SELECT uid, revision, created FROM objects');
-    const store = new SqliteStore(database, lock, options, Number(last?.['sequence'] ?? 0), rows);
-    store.auditSize = await auditSize(database);
-    return store;
+    const revisions = new Map(
+      rows.map(row => [String(row['uid']), { revision: Number(row['revision']), created: Number(row['created']) }]),
+    );
+    const audits = { size: await auditSize(database), limit: auditLimit };
+    return new SqliteStore(database, release, new Revisions(revisions, Number(last?.['sequence'] ?? 0), now), audits);
   }
 
   async load(): Promise<{ sequence: number; entries: Entry[] }> {
@@ -119,7 +106,7 @@ class SqliteStore implements Store {
         value: JSON.parse(String(row['value'])) as Value,
       }),
     );
-    return { sequence: this.sequence, entries };
+    return { sequence: this.revisions.last, entries };
   }
 
   async commit(commit: Commit): Promise<FeedEntry> {
@@ -175,7 +162,7 @@ class SqliteStore implements Store {
   async close(): Promise<void> {
     await this.writing;
     await this.database.close();
-    await this.lock.close();
+    await this.release();
   }
 
   private async enqueue(job: Omit<Waiting, 'resolve' | 'reject'>): Promise<FeedEntry | undefined> {
@@ -196,21 +183,20 @@ class SqliteStore implements Store {
   }
 
   private async writeTogether(jobs: readonly Waiting[]): Promise<void> {
-    const before = this.sequence;
-    const undo = new Map<string, { revision: number; created: number } | undefined>();
     const done: { job: Waiting; entry: FeedEntry | undefined }[] = [];
     for (const job of jobs) {
       try {
-        done.push({ job, entry: job.commit ? this.prepare(job.commit, undo) : undefined });
+        done.push({ job, entry: job.commit ? this.revisions.prepare(job.commit) : undefined });
       } catch (error) {
         job.reject(error);
       }
     }
     try {
-      await this.write(done);
+      // Taken over only when all of it is written: a transaction that is rolled back adds nothing to the trail.
+      this.audits.size = await writeBatch(this.database, batchOf(done), this.audits);
+      this.revisions.keep();
     } catch (error) {
-      this.sequence = before;
-      for (const [uid, old] of undo) old ? this.revisions.set(uid, old) : this.revisions.delete(uid);
+      this.revisions.takeBack();
       for (const { job } of done) job.reject(error);
       return;
     }
@@ -219,109 +205,15 @@ class SqliteStore implements Store {
       job.resolve(entry);
     }
   }
+}
 
-  /** Compare-and-set in memory; the transaction behind it writes what passed. */
-  private prepare(commit: Commit, undo: Map<string, { revision: number; created: number } | undefined>): FeedEntry {
-    for (const change of commit.changes) {
-      const revision = this.revisions.get(change.uid)?.revision ?? 0;
-      if (revision !== change.expected) {
-        throw new MusterError(
-          'conflict',
-          `${change.value?.name ?? change.uid} was changed by somebody else meanwhile; read it again and repeat.`,
-        );
-      }
-    }
-    const at = this.now();
-    const effects = commit.changes.map(change => this.effect(change, at, undo));
-    this.sequence += 1;
-    const { who, what, about } = commit;
-    return { sequence: this.sequence, at, who, what, effects, ...(about && { about }) };
-  }
-
-  private effect(
-    change: Change,
-    at: number,
-    undo: Map<string, { revision: number; created: number } | undefined>,
-  ): Effect {
-    const old = this.revisions.get(change.uid);
-    if (!undo.has(change.uid)) undo.set(change.uid, old);
-    if (!change.value) {
-      this.revisions.delete(change.uid);
-      return { kind: change.kind, uid: change.uid, entry: null };
-    }
-    const head = { revision: change.expected + 1, created: old?.created ?? at };
-    this.revisions.set(change.uid, head);
-    return {
-      kind: change.kind,
-      uid: change.uid,
-      entry: { kind: change.kind, uid: change.uid, ...head, modified: at, value: change.value },
-    };
-  }
-
-  private async write(done: readonly { job: Waiting; entry: FeedEntry | undefined }[]): Promise<void> {
-    const entries = done.flatMap(({ entry }) => (entry ? [entry] : []));
-    const boots = done.flatMap(({ job }) => job.boots ?? []);
-    const dropped = done.flatMap(({ job }) => job.drop ?? []);
-    const leases = done.flatMap(({ job }) => job.leases ?? []);
-    await this.database.exec('BEGIN IMMEDIATE');
-    try {
-      for (const entry of entries) await this.writeEntry(entry);
-      if (this.auditSize > this.auditLimit) {
-        await pruneAudit(this.database, this.auditLimit);
-        this.auditSize = await auditSize(this.database);
-      }
-      if (boots.length > 0) {
-        await this.database.run(
-          `INSERT OR REPLACE INTO boots (id, node, started, body)
-           SELECT value->>'id', value->>'node', value->>'started', value->>'body' FROM json_each(?)`,
-          JSON.stringify(boots),
-        );
-      }
-      if (dropped.length > 0)
-        await this.database.run(
-          'DELETE FROM boots WHERE id IN (SELECT value FROM json_each(?))',
-          JSON.stringify(dropped),
-        );
-      if (leases.length > 0)
-        await this.database.run(
-          `INSERT OR REPLACE INTO leases (ip, body) SELECT value->>'ip', value->>'body' FROM json_each(?)`,
-          JSON.stringify(leases),
-        );
-      await this.database.exec('COMMIT');
-    } catch (error) {
-      await this.database.exec('ROLLBACK').catch(() => {});
-      throw error;
-    }
-  }
-
-  private async writeEntry(entry: FeedEntry): Promise<void> {
-    const kept = entry.effects.flatMap(effect =>
-      effect.entry ? [{ ...effect.entry, value: JSON.stringify(effect.entry.value) }] : [],
-    );
-    const gone = entry.effects.filter(effect => !effect.entry).map(effect => effect.uid);
-    const changed = entry.effects.map(effect => ({
-      kind: effect.kind,
-      uid: effect.uid,
-      name: effect.entry?.value.name ?? '',
-    }));
-    const objects = [...changed, ...(entry.about ?? [])];
-    // One statement for any number of objects: SQLite unpacks the list itself.
-    await this.database.run(
-      `INSERT INTO objects (uid, kind, revision, created, modified, value)
-       SELECT value->>'uid', value->>'kind', value->>'revision', value->>'created', value->>'modified', value->>'value'
-       FROM json_each(?) WHERE true
-       ON CONFLICT (uid) DO UPDATE SET revision = excluded.revision, modified = excluded.modified, value = excluded.value`,
-      JSON.stringify(kept),
-    );
-    await this.database.run('DELETE FROM objects WHERE uid IN (SELECT value FROM json_each(?))', JSON.stringify(gone));
-    const { sequence, at, who, what } = entry;
-    const about = JSON.stringify(objects);
-    await this.database.run(
-      'INSERT INTO changes (sequence, at, who, what, objects) VALUES (?, ?, ?, ?, ?)',
-      ...[sequence, at, who, what, about],
-    );
-    this.auditSize += who.length + what.length + about.length;
-  }
+function batchOf(done: readonly { job: Waiting; entry: FeedEntry | undefined }[]): Batch {
+  return {
+    entries: done.flatMap(({ entry }) => (entry ? [entry] : [])),
+    boots: done.flatMap(({ job }) => job.boots ?? []),
+    dropped: done.flatMap(({ job }) => job.drop ?? []),
+    leases: done.flatMap(({ job }) => job.leases ?? []),
+  };
 }
 
 /** What is committed is committed: a listener that fails keeps neither the others nor the caller from hearing of it. */
