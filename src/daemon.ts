@@ -5,8 +5,9 @@ import type { Health } from './admin/contract.ts';
 import type { RehearsalAccess } from './admin/rehearsal.ts';
 import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
+import { configurationFiles } from './backup/configuration.ts';
 import { beginBackup } from './backup/write.ts';
-import { collectGarbage, isBlobUsed } from './blobs/garbage.ts';
+import { isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { evidenceAccess } from './daemon/evidence.ts';
 import { homelessNodes, homelessWarning } from './daemon/homeless.ts';
@@ -28,7 +29,7 @@ import {
   startTftp,
 } from './daemon/servers.ts';
 import { openState, type State, type Stops } from './daemon/state.ts';
-import { startStorekeeper } from './daemon/storekeeper.ts';
+import { collect, startStorekeeper } from './daemon/storekeeper.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
 import { LeaseCount } from './dhcp/lease-count.ts';
 import type { DhcpServer } from './dhcp/server.ts';
@@ -118,7 +119,7 @@ interface AdminParts {
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
   const { files, unknown, lent, tftp, dhcp, leases, iscsi, kickstarts, rehearsal, power } = parts;
-  const { config, cluster, boots, blobs, directory, happenings, now } = state;
+  const { config, cluster, users, blobs, directory, happenings, now } = state;
   const begun = now();
   const metrics = new Metrics({
     version,
@@ -142,7 +143,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     const served = await startMetricsServer(config['metrics.address'], async () => metrics.text());
     stops.push(async () => served.close());
   }
-  const collect = async (dryRun: boolean) => collectGarbage(blobs, cluster, boots, { dryRun, now });
+  const collectNow = async (dryRun: boolean) => collect(state, dryRun, now);
   const ports = {
     ...state,
     kickstarts,
@@ -153,11 +154,21 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     unknown: () => unknownMachines(unknown, lent, directory),
     leases: () => shownLeases(lent, directory),
     watch: happenings.watch.bind(happenings),
-    isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
-    collect,
-    evidence: evidenceAccess(state, async () => (await collect(true)).removed.reduce((sum, { size }) => sum + size, 0)),
+    isUsed: (sha256: string) => isBlobUsed(sha256, cluster, users),
+    collect: collectNow,
+    evidence: evidenceAccess(
+      state,
+      async () => (await collectNow(true)).removed.reduce((sum, { size }) => sum + size, 0),
+    ),
     metrics: async () => metrics.text(),
-    backup: async () => beginBackup(config['paths.state'], blobs, config['head.name'], now()),
+    backup: async () =>
+      beginBackup({
+        state: config['paths.state'],
+        blobs,
+        head: config['head.name'],
+        configuration: await configurationFiles(parts.file, config),
+        now: now(),
+      }),
     configuration: () => ({ file: parts.file ?? null, values: config }),
     health: () => ({
       version,

@@ -1,16 +1,38 @@
-// The first member of a backup: what is in it, so that a restore can refuse before it writes, and verify what it wrote.
+// The first and the last member of a backup: what is in it, so that a restore can refuse before it writes; and what turned out damaged.
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 
 export const MANIFEST = 'muster-backup.json';
+/** Behind all files, since it is known only when they have been read. */
+export const ENDING = 'muster-backup-end.json';
 
-/** The layout of backups; one that a muster does not know is refused. */
-export const FORMAT = 1;
+/** The layout of backups; one that a muster does not know is refused. Format 1 had no ending, no ssh key and no configuration. */
+export const FORMAT = 2;
 
 /** No manifest is larger, in bytes: some hundred thousand stored files. */
 export const MANIFEST_LIMIT = 64 << 20;
 
+/** The files of the state folder that belong to one head alone. */
+export const HEAD_FILES = [
+  'muster.db',
+  'head.key',
+  'ssh/id_ed25519',
+  'ssh/id_ed25519.pub',
+  'ssh/known_servers',
+] as const;
+
+/** Where the files of the configuration are in a backup; see `configuration`. */
+export const CONFIGURATION = 'configuration/';
+
+const NAME = '[A-Za-z0-9_][A-Za-z0-9._+-]*';
+const PATH = new RegExp(
+  `^(${HEAD_FILES.join('|').replaceAll('.', '\\.')}|blobs/[0-9a-f]{2}/[0-9a-f]{64}|${CONFIGURATION}(${NAME}/)?${NAME})$`,
+);
+
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** A stored file, with what needs it: `image DefaultImage`. */
+const named = z.object({ sha256, used_by: z.array(z.string()) });
 
 const schema = z.object({
   format: z.number().int(),
@@ -23,27 +45,35 @@ const schema = z.object({
   schema: z.number().int(),
   files: z.array(
     z.object({
-      path: z.string().regex(/^(muster\.db|head\.key|blobs\/[0-9a-f]{2}\/[0-9a-f]{64})$/),
+      path: z.string().regex(PATH),
       size: z.number().int().nonnegative(),
       sha256,
+      used_by: z.array(z.string()).optional(),
     }),
   ),
-  /** Digests of stored files that objects name and that were not there. */
-  missing: z.array(sha256),
+  /** Stored files that objects name and that were not there. */
+  missing: z.array(named.or(sha256.transform(digest => ({ sha256: digest, used_by: [] })))),
+  /** Files of the configuration that are not in the backup. */
+  left_out: z.array(z.string()).default([]),
+});
+
+const endingSchema = z.object({
+  /** Stored files with other bytes than they should have; what stands for them in the backup is worth nothing. */
+  damaged: z.array(named),
 });
 
 export type Manifest = z.infer<typeof schema>;
 export type BackedUp = Manifest['files'][number];
+export type NamedFile = z.infer<typeof named>;
+export type Ending = z.infer<typeof endingSchema>;
+
+/** Whether a file in a backup is a stored file, whose name is its digest. */
+export function isStoredFile({ path }: Pick<BackedUp, 'path'>): boolean {
+  return path.startsWith('blobs/');
+}
 
 export function readManifest(bytes: Buffer): Manifest {
-  let content: unknown;
-  try {
-    content = JSON.parse(bytes.toString());
-  } catch (error) {
-    throw new MusterError('bad-backup', `The file is no backup of muster: ${MANIFEST} in it is no JSON.`, {
-      cause: error,
-    });
-  }
+  const content = parsed(bytes, MANIFEST);
   const format = (content as { format?: unknown } | null)?.format;
   if (typeof format === 'number' && format > FORMAT) {
     throw new MusterError(
@@ -51,11 +81,29 @@ export function readManifest(bytes: Buffer): Manifest {
       `The backup is of format ${format}, this muster knows up to ${FORMAT}. Install the newer muster, then restore.`,
     );
   }
-  const result = schema.safeParse(content);
+  return checked(schema, content, MANIFEST);
+}
+
+export function readEnding(bytes: Buffer): Ending {
+  return checked(endingSchema, parsed(bytes, ENDING), ENDING);
+}
+
+function parsed(bytes: Buffer, member: string): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch (error) {
+    throw new MusterError('bad-backup', `The file is no backup of muster: ${member} in it is no JSON.`, {
+      cause: error,
+    });
+  }
+}
+
+function checked<T>(wanted: z.ZodType<T>, content: unknown, member: string): T {
+  const result = wanted.safeParse(content);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
   throw new MusterError(
     'bad-backup',
-    `The file is no backup of muster: ${MANIFEST}: ${issue?.path.join('.')}: ${issue?.message}`,
+    `The file is no backup of muster: ${member}: ${issue?.path.join('.')}: ${issue?.message}`,
   );
 }

@@ -1,7 +1,18 @@
 // Reads a backup as it comes: every file in it is verified against the manifest, and given on.
 import { createHash } from 'node:crypto';
 import { MusterError } from '../errors.ts';
-import { type BackedUp, MANIFEST, MANIFEST_LIMIT, type Manifest, readManifest } from './manifest.ts';
+import {
+  type BackedUp,
+  ENDING,
+  type Ending,
+  isStoredFile,
+  MANIFEST,
+  MANIFEST_LIMIT,
+  type Manifest,
+  type NamedFile,
+  readEnding,
+  readManifest,
+} from './manifest.ts';
 import { BLOCK, padding, readTarHeader } from './tar.ts';
 
 export interface BackupReader {
@@ -9,32 +20,63 @@ export interface BackupReader {
   manifest(manifest: Manifest): Promise<void> | void;
   /** Takes a file's content; the file counts only when the whole backup was read without an error. */
   file(file: BackedUp, content: AsyncIterable<Buffer>): Promise<void>;
+  /** A stored file that was given on was damaged when the backup was made: it does not count. */
+  damaged(file: BackedUp): Promise<void> | void;
 }
 
-/** Reads the whole; `bad-backup` says what is wrong with it, `store-newer` that a newer muster wrote it. */
-export async function readBackup(chunks: AsyncIterable<Buffer>, reader: BackupReader): Promise<Manifest> {
+export interface ReadBackup {
+  manifest: Manifest;
+  damaged: NamedFile[];
+}
+
+/**
+ * Reads the whole. Throws `bad-backup` with what is wrong with it, and `store-newer` when a newer muster wrote it. Stored files that
+ * were damaged at the head already are no error: the backup names them.
+ */
+export async function readBackup(chunks: AsyncIterable<Buffer>, reader: BackupReader): Promise<ReadBackup> {
   const bytes = new Bytes(chunks);
   const first = readTarHeader(await bytes.exactly(BLOCK));
   if (first?.path !== MANIFEST || first.size > MANIFEST_LIMIT)
     throw new MusterError('bad-backup', `The file is no backup of muster: it does not begin with ${MANIFEST}.`);
-  const manifest = readManifest(await bytes.exactly(first.size));
-  await bytes.exactly(padding(first.size));
+  const manifest = readManifest(await content(bytes, first.size));
   await reader.manifest(manifest);
-  for (const file of manifest.files) {
-    const member = readTarHeader(await bytes.exactly(BLOCK));
-    if (member?.path !== file.path || member.size !== file.size)
-      throw new MusterError('bad-backup', `The backup is damaged: ${file.path} is not where it should be.`);
-    const hash = createHash('sha256');
-    await reader.file(file, hashed(bytes.next(file.size), hash));
-    if (hash.digest('hex') !== file.sha256)
+  const wrong: BackedUp[] = [];
+  for (const file of manifest.files) if (!(await isWhole(bytes, file, reader))) wrong.push(file);
+  const { damaged } = manifest.format === 1 ? { damaged: [] } : await ending(bytes);
+  const known = new Set(damaged.map(({ sha256 }) => sha256));
+  for (const file of wrong) {
+    if (!isStoredFile(file) || !known.has(file.sha256))
       throw new MusterError('bad-backup', `The backup is damaged: ${file.path} has other bytes than were backed up.`);
-    await bytes.exactly(padding(file.size));
+    await reader.damaged(file);
   }
   if (readTarHeader(await bytes.exactly(BLOCK)) !== undefined)
     throw new MusterError('bad-backup', 'The backup is damaged: there is more in it than it says.');
   // To its end, so that whoever sends it can finish.
   for await (const _rest of bytes.next(Number.POSITIVE_INFINITY));
-  return manifest;
+  return { manifest, damaged };
+}
+
+async function isWhole(bytes: Bytes, file: BackedUp, reader: BackupReader): Promise<boolean> {
+  const member = readTarHeader(await bytes.exactly(BLOCK));
+  if (member?.path !== file.path || member.size !== file.size)
+    throw new MusterError('bad-backup', `The backup is damaged: ${file.path} is not where it should be.`);
+  const hash = createHash('sha256');
+  await reader.file(file, hashed(bytes.next(file.size), hash));
+  await bytes.exactly(padding(file.size));
+  return hash.digest('hex') === file.sha256;
+}
+
+async function ending(bytes: Bytes): Promise<Ending> {
+  const member = readTarHeader(await bytes.exactly(BLOCK));
+  if (member?.path !== ENDING || member.size > MANIFEST_LIMIT)
+    throw new MusterError('bad-backup', `The backup is damaged: ${ENDING} is not where it should be.`);
+  return readEnding(await content(bytes, member.size));
+}
+
+async function content(bytes: Bytes, size: number): Promise<Buffer> {
+  const read = await bytes.exactly(size);
+  await bytes.exactly(padding(size));
+  return read;
 }
 
 async function* hashed(content: AsyncIterable<Buffer>, hash: ReturnType<typeof createHash>): AsyncGenerator<Buffer> {

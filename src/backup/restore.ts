@@ -1,71 +1,102 @@
-// A backup becomes a state folder: everything is written and verified aside first, then put in place by renames.
-import { chownSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
-import { type FileHandle, open, rename, rm, statfs } from 'node:fs/promises';
+// A backup becomes a state folder: everything is written and verified aside first, then takes effect by one rename.
+import { existsSync } from 'node:fs';
+import { rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { asDiskFull, writeWhole } from '../blobs/blobs.ts';
+import { makeFolder, moveInto, syncFolder } from '../durable/folders.ts';
+import { asDiskFull, openNew, replaceFile, writeWhole } from '../durable/replace.ts';
 import { MusterError } from '../errors.ts';
-import { checkDatabase, lockState, SCHEMA_VERSION } from '../store/snapshot.ts';
-import type { Manifest } from './manifest.ts';
-import { readBackup } from './read.ts';
+import { decideRestore, OLD, PLAN, RESTORING, type RestorePlan } from '../store/pending-restore.ts';
+import { checkDatabase, SCHEMA_VERSION } from '../store/snapshot.ts';
+import { SIDE_FILES } from '../store/state-folder.ts';
+import { lockState } from '../store/state-lock.ts';
+import { CONFIGURATION_LIMIT } from './configuration.ts';
+import { CONFIGURATION, HEAD_FILES, isStoredFile, type Manifest } from './manifest.ts';
+import { asOwner, stateOwner } from './owner.ts';
+import { type ReadBackup, readBackup } from './read.ts';
 
 export interface RestoreOptions {
-  /** Replaces what the state folder has; that is kept in a folder beside. */
+  /** Replaces what the state folder has; that is kept in a folder next to it. */
   force: boolean;
+  /** Milliseconds since 1970. */
   now: number;
 }
 
-export interface Restored {
-  manifest: Manifest;
-  /** Where the database and the key that were there are now. */
+export interface Restored extends ReadBackup {
+  /** The files of the configuration, for `placeConfiguration`. */
+  configuration: ReadonlyMap<string, Buffer>;
+  /** Where the database and the keys that were there are now. */
   old: string | undefined;
 }
 
 /** What makes a state folder one that is in use; a stored file that is there already is the same file. */
-const OWN = ['muster.db', 'muster.db-wal', 'muster.db-shm', 'head.key'];
+const IN_USE = ['muster.db', 'head.key'];
 
-/** `not-ready` when musterd runs on the folder, `conflict` when it has content and `force` is not given. Needs to own the folder, or root. */
+/**
+ * Restores with the rights of the folder's owner. Throws `not-ready` when musterd runs on the folder, `conflict` when it has content
+ * and `force` is not given. Whenever it is interrupted, the folder has the old head or the new one.
+ */
 export async function restoreBackup(
   state: string,
   chunks: AsyncIterable<Buffer>,
   options: RestoreOptions,
 ): Promise<Restored> {
-  const owner = ownerOf(state);
-  mkdirSync(state, { recursive: true, mode: 0o700 });
-  const release = await lockState(state);
-  if (!release) throw new MusterError('not-ready', `musterd runs on ${state}. Stop it first: systemctl stop musterd`);
-  const aside = join(state, 'restoring');
-  try {
-    if (OWN.some(name => existsSync(join(state, name))) && !options.force) {
-      throw new MusterError(
-        'conflict',
-        `${state} has a database already. With --force it is replaced, and kept in a folder beside it.`,
-      );
+  const owner = await stateOwner(state);
+  return asOwner(owner, async () => {
+    const release = await lockState(state);
+    if (!release) throw new MusterError('not-ready', `musterd runs on ${state}. Stop it first: systemctl stop musterd`);
+    try {
+      return await restoreLocked(state, chunks, options);
+    } finally {
+      await release();
     }
-    await rm(aside, { recursive: true, force: true });
-    mkdirSync(aside, { mode: 0o700 });
-    const manifest = await unpack(chunks, aside);
+  });
+}
+
+async function restoreLocked(
+  state: string,
+  chunks: AsyncIterable<Buffer>,
+  { force, now }: RestoreOptions,
+): Promise<Restored> {
+  if (IN_USE.some(name => existsSync(join(state, name))) && !force) {
+    throw new MusterError(
+      'conflict',
+      `${state} has a database already. With --force it is replaced, and kept in a folder beside it.`,
+    );
+  }
+  const aside = join(state, RESTORING);
+  await rm(aside, { recursive: true, force: true });
+  try {
+    // On disk before anything else: musterd makes no empty head where it is.
+    await makeFolder(aside);
+    const read = await unpack(chunks, aside);
     await checkDatabase(join(aside, 'muster.db'));
-    const old = await replace(state, aside, manifest, options.now);
-    return { manifest, old };
-  } finally {
+    await placeStoredFiles(state, aside, read);
+    await prepare(aside, planOf(read.manifest));
+    const old = await decideRestore(state, new Date(now).toISOString().replace(/[:.]/g, '-'));
+    return { ...read, old };
+  } catch (error) {
     await rm(aside, { recursive: true, force: true });
-    await release();
-    giveTo(state, owner);
+    throw asDiskFull(error, 'The restore');
   }
 }
 
 /** Reads and verifies the whole, and writes nothing. */
-export async function verifyBackup(chunks: AsyncIterable<Buffer>): Promise<Manifest> {
+export async function verifyBackup(chunks: AsyncIterable<Buffer>): Promise<ReadBackup> {
   return readBackup(chunks, {
     manifest: refuseNewer,
     file: async (_file, content) => {
       for await (const _chunk of content);
     },
+    damaged: () => {},
   });
 }
 
-async function unpack(chunks: AsyncIterable<Buffer>, folder: string): Promise<Manifest> {
-  return readBackup(chunks, {
+async function unpack(
+  chunks: AsyncIterable<Buffer>,
+  folder: string,
+): Promise<ReadBackup & Pick<Restored, 'configuration'>> {
+  const configuration = new Map<string, Buffer>();
+  const read = await readBackup(chunks, {
     manifest: async manifest => {
       refuseNewer(manifest);
       const { bavail, bsize } = await statfs(folder);
@@ -77,24 +108,39 @@ async function unpack(chunks: AsyncIterable<Buffer>, folder: string): Promise<Ma
         );
     },
     file: async ({ path }, content) => {
+      if (path.startsWith(CONFIGURATION)) {
+        configuration.set(path, await small(path, content));
+        return;
+      }
       const place = join(folder, path);
-      mkdirSync(dirname(place), { recursive: true, mode: 0o700 });
-      let file: FileHandle | undefined;
+      await makeFolder(dirname(place));
+      const file = await openNew(place);
       try {
-        file = await open(place, 'wx', 0o600);
         let position = 0;
         for await (const chunk of content) {
           await writeWhole(file, chunk, position);
           position += chunk.length;
         }
         await file.sync();
-      } catch (error) {
-        throw asDiskFull(error, place);
       } finally {
-        await file?.close();
+        await file.close();
       }
+      await syncFolder(dirname(place));
     },
+    damaged: async ({ path }) => rm(join(folder, path)),
   });
+  return { ...read, configuration };
+}
+
+async function small(path: string, content: AsyncIterable<Buffer>): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  for await (const chunk of content) {
+    size += chunk.length;
+    if (size > CONFIGURATION_LIMIT) throw new MusterError('bad-backup', `The backup is damaged: ${path} is too large.`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 function refuseNewer({ schema, muster }: Manifest): void {
@@ -105,46 +151,31 @@ function refuseNewer({ schema, muster }: Manifest): void {
   );
 }
 
-/** Stored files first, the database last: whatever happens in between, there is one whole database. */
-async function replace(state: string, aside: string, { files }: Manifest, now: number): Promise<string | undefined> {
-  for (const { path } of files.filter(file => file.path.startsWith('blobs/'))) {
-    mkdirSync(dirname(join(state, path)), { recursive: true, mode: 0o700 });
-    await rename(join(aside, path), join(state, path));
+/** They have their names before the database that needs them. Until then they are files that nothing uses. */
+async function placeStoredFiles(state: string, aside: string, { manifest, damaged }: ReadBackup): Promise<void> {
+  const left = new Set(damaged.map(({ sha256 }) => sha256));
+  const folders = new Set<string>();
+  await makeFolder(join(state, 'blobs'));
+  for (const { path, sha256 } of manifest.files.filter(isStoredFile)) {
+    if (left.has(sha256)) continue;
+    const place = join(state, path);
+    await makeFolder(dirname(place));
+    await moveInto(join(aside, path), place, { sync: false });
+    folders.add(dirname(place));
   }
-  const present = OWN.filter(name => existsSync(join(state, name)));
-  const old =
-    present.length > 0 ? join(state, `before-restore-${new Date(now).toISOString().replace(/[:.]/g, '-')}`) : undefined;
-  if (old !== undefined) {
-    mkdirSync(old, { mode: 0o700 });
-    for (const name of present) await rename(join(state, name), join(old, name));
-  }
-  for (const { path } of files.filter(file => !file.path.startsWith('blobs/')))
-    await rename(join(aside, path), join(state, path));
-  const folder = await open(state, 'r');
-  await folder.sync();
-  await folder.close();
-  return old;
+  for (const folder of folders) await syncFolder(folder);
 }
 
-interface Owner {
-  uid: number;
-  gid: number;
+/** A backup of format 1 knows of the database and the head's key only, and leaves the rest. */
+function planOf({ format, files }: Manifest): RestorePlan {
+  const bring = files
+    .filter(file => !isStoredFile(file) && !file.path.startsWith(CONFIGURATION))
+    .map(({ path }) => path);
+  const own: readonly string[] = format === 1 ? IN_USE : HEAD_FILES;
+  return { bring, remove: [...SIDE_FILES, ...own.filter(path => !bring.includes(path))] };
 }
 
-/** Whom the folder belongs to: its owner, else the user muster when there is one. */
-function ownerOf(state: string): Owner | undefined {
-  if (existsSync(state)) return statSync(state);
-  const line = readFileSync('/etc/passwd', 'utf8')
-    .split('\n')
-    .find(row => row.startsWith('muster:'));
-  const [, , uid, gid] = line?.split(':') ?? [];
-  return uid === undefined || gid === undefined ? undefined : { uid: Number(uid), gid: Number(gid) };
-}
-
-/** Root restores, and musterd must be able to write. */
-function giveTo(state: string, owner: Owner | undefined): void {
-  if (process.getuid?.() !== 0 || owner === undefined) return;
-  chownSync(state, owner.uid, owner.gid);
-  for (const name of readdirSync(state, { recursive: true }) as string[])
-    chownSync(join(state, name), owner.uid, owner.gid);
+async function prepare(aside: string, plan: RestorePlan): Promise<void> {
+  for (const path of [...plan.bring, ...plan.remove]) await makeFolder(dirname(join(aside, OLD, path)));
+  await replaceFile(join(aside, PLAN), JSON.stringify(plan));
 }

@@ -1,14 +1,19 @@
-// A backup of a state folder as a stream: a snapshot of the database, and every stored file that it names, while musterd goes on.
-import { randomBytes } from 'node:crypto';
-import { createReadStream, existsSync, mkdirSync, statSync } from 'node:fs';
+// A backup of a head as a stream: a snapshot of the database, and every stored file that it names, while musterd goes on.
+import { createHash, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Blobs, digestFile } from '../blobs/blobs.ts';
-import { MusterError } from '../errors.ts';
+import type { Blobs } from '../blobs/blobs.ts';
+import { digestFile } from '../durable/digest.ts';
+import { makeFolder } from '../durable/folders.ts';
+import { asDiskFull } from '../durable/replace.ts';
+import { systemCode } from '../errors.ts';
 import { version } from '../package-root.ts';
-import { digestsNamed, schemaVersion, snapshotDatabase } from '../store/snapshot.ts';
-import { type BackedUp, FORMAT, MANIFEST, type Manifest } from './manifest.ts';
-import { BLOCK, padding, tarHeader, tarSize } from './tar.ts';
+import { schemaVersion, snapshotDatabase } from '../store/snapshot.ts';
+import { DATABASE } from '../store/state-folder.ts';
+import { archive, archiveSize, type Content } from './archive.ts';
+import type { ConfigurationFiles } from './configuration.ts';
+import { type BackedUp, FORMAT, HEAD_FILES, type Manifest, type NamedFile } from './manifest.ts';
+import { namedFiles } from './named-files.ts';
 
 export interface Backup {
   /** Bytes of the whole archive. */
@@ -20,13 +25,22 @@ export interface Backup {
   drop(): Promise<void>;
 }
 
+export interface BackupSource {
+  state: string;
+  blobs: Blobs;
+  /** The name of the head. */
+  head: string;
+  configuration: ConfigurationFiles;
+  /** Milliseconds since 1970. */
+  now: number;
+}
+
 /**
  * Takes the snapshot and keeps the files in it from being collected. What is committed afterwards is not in the backup. The snapshot
  * lies where a start of musterd clears up, so that a killed one leaves nothing.
  */
-export async function beginBackup(stateFolder: string, blobs: Blobs, head: string, now: number): Promise<Backup> {
-  const snapshot = join(stateFolder, 'uploads', `backup-${randomBytes(8).toString('hex')}.db`);
-  mkdirSync(join(stateFolder, 'uploads'), { recursive: true, mode: 0o700 });
+export async function beginBackup({ state, blobs, head, configuration, now }: BackupSource): Promise<Backup> {
+  const snapshot = join(state, 'uploads', `backup-${randomBytes(8).toString('hex')}.db`);
   // All of them, before the snapshot: which ones it names is known only afterwards.
   const holds = new Map(
     (await blobs.list()).map(({ sha256, size }) => [sha256, { size, release: blobs.hold(sha256) }]),
@@ -37,65 +51,60 @@ export async function beginBackup(stateFolder: string, blobs: Blobs, head: strin
     await rm(snapshot, { force: true });
   };
   try {
-    await snapshotDatabase(stateFolder, snapshot);
-    const named = await digestsNamed(snapshot);
+    await makeFolder(join(state, 'uploads'));
+    await snapshotDatabase(state, snapshot);
+    const named = await namedFiles(snapshot);
     for (const [sha256, { release }] of holds) {
       if (named.objects.has(sha256) || named.boots.has(sha256)) continue;
       release();
       holds.delete(sha256);
     }
-    const key = join(stateFolder, 'head.key');
-    const files = [
-      await fileRow('muster.db', snapshot),
-      ...(existsSync(key) ? [await fileRow('head.key', key)] : []),
-      ...Array.from(holds, ([sha256, { size }]) => ({ path: `blobs/${sha256.slice(0, 2)}/${sha256}`, size, sha256 })),
-    ];
-    const missing = [...named.objects].filter(sha256 => !holds.has(sha256));
+    const contentOf = ({ path }: Pick<BackedUp, 'path'>): Content =>
+      path === DATABASE ? snapshot : (configuration.files.get(path) ?? join(state, path));
+    const files: BackedUp[] = [];
+    for (const path of HEAD_FILES)
+      files.push(...(await fileRow(path, path === DATABASE ? snapshot : join(state, path))));
+    for (const [path, content] of configuration.files)
+      files.push({ path, size: content.length, sha256: createHash('sha256').update(content).digest('hex') });
+    for (const [sha256, { size }] of holds) {
+      const used_by = [...(named.objects.get(sha256) ?? []), ...(named.boots.get(sha256) ?? [])];
+      files.push({ path: `blobs/${sha256.slice(0, 2)}/${sha256}`, size, sha256, used_by });
+    }
+    const missing: NamedFile[] = [];
+    for (const [sha256, used_by] of named.objects) if (!holds.has(sha256)) missing.push({ sha256, used_by });
     const schema = await schemaVersion(snapshot);
-    const manifest: Manifest = { format: FORMAT, muster: version, head, created: now, schema, files, missing };
-    const first = Buffer.from(`${JSON.stringify(manifest, null, 1)}\n`);
-    const placeOf = ({ path }: BackedUp): string => (path === 'muster.db' ? snapshot : join(stateFolder, path));
-    return {
-      size: tarSize([{ path: MANIFEST, size: first.length }, ...files]),
-      manifest,
-      stream: () => archive(first, manifest, placeOf, drop),
-      drop,
+    const manifest: Manifest = {
+      format: FORMAT,
+      muster: version,
+      head,
+      created: now,
+      schema,
+      files,
+      missing,
+      left_out: configuration.leftOut,
     };
+    return { size: archiveSize(manifest), manifest, stream: () => dropping(archive(manifest, contentOf), drop), drop };
   } catch (error) {
     await drop();
-    throw error;
+    throw asDiskFull(error, 'The copy of the database for the backup');
   }
 }
 
-async function* archive(
-  first: Buffer,
-  { created, files }: Manifest,
-  placeOf: (file: BackedUp) => string,
-  drop: () => Promise<void>,
-): AsyncGenerator<Buffer> {
+async function* dropping(chunks: AsyncIterable<Buffer>, drop: () => Promise<void>): AsyncGenerator<Buffer> {
   try {
-    yield tarHeader({ path: MANIFEST, size: first.length }, created);
-    yield Buffer.concat([first, Buffer.alloc(padding(first.length))]);
-    for (const file of files) {
-      yield tarHeader(file, created);
-      let sent = 0;
-      // An end is given so that a file that grows is not sent beyond what its header says.
-      const end = Math.max(file.size - 1, 0);
-      for await (const chunk of createReadStream(placeOf(file), { end, highWaterMark: 1 << 20 })) {
-        sent += (chunk as Buffer).length;
-        yield chunk as Buffer;
-      }
-      if (sent !== file.size)
-        throw new MusterError('bad-backup', `${placeOf(file)} has ${sent} bytes, and should have ${file.size}.`);
-      yield Buffer.alloc(padding(file.size));
-    }
-    yield Buffer.alloc(2 * BLOCK);
+    yield* chunks;
   } finally {
     await drop();
   }
 }
 
-async function fileRow(path: string, place: string): Promise<BackedUp> {
-  const { whole } = await digestFile(place);
-  return { path, size: statSync(place).size, sha256: whole };
+/** None for a file that is not there. */
+async function fileRow(path: string, place: string): Promise<BackedUp[]> {
+  try {
+    const { whole, size } = await digestFile(place);
+    return [{ path, size, sha256: whole }];
+  } catch (error) {
+    if (systemCode(error) === 'ENOENT') return [];
+    throw error;
+  }
 }

@@ -18,7 +18,7 @@ import {
 import type { Directory } from './directory.ts';
 import { type RootReader, readsOverIscsi, rootReader } from './iscsi-access.ts';
 import { type JourneyLog, type Stage, type StageNote, stageNumber } from './journey.ts';
-import type { BootPlan } from './plan.ts';
+import { type BootPlan, blobsOfPlan } from './plan.ts';
 import { withFacts } from './why-legacy.ts';
 
 export interface BootsPorts {
@@ -243,8 +243,7 @@ export class Boots implements JourneyLog {
         yield { sha256: plan.image.blob, by: `${by}, which runs from it` };
       }
       if (boot.outcome || this.isTooOld(boot)) continue;
-      for (const file of [plan.kernel, plan.initramfs, plan.image, plan.install?.repo?.iso])
-        if (file) yield { sha256: file.blob, by };
+      for (const sha256 of blobsOfPlan(plan)) yield { sha256, by };
     }
   }
 

@@ -47,6 +47,11 @@ export interface BootPlan {
   statusSeconds: number;
 }
 
+/** The stored files that a boot of this plan reads. */
+export function blobsOfPlan({ kernel, initramfs, image, install }: BootPlan): string[] {
+  return [kernel, initramfs, image, install?.repo?.iso].flatMap(file => (file ? [file.blob] : []));
+}
+
 /** Each is a device (`/dev/sda2`, `LABEL=X`, `UUID=Y`), or empty. */
 export interface DiskPlan {
   cache: string;

@@ -1,6 +1,6 @@
 // All nouns of the command line, in the order of the help.
 import { addBootConfig } from './add-boot-config.ts';
-import { backupRun, restoreRun } from './backup-actions.ts';
+import { backupRun } from './backup-action.ts';
 import { bootsShow } from './boots-action.ts';
 import { clusterShow, clusterUpdate, eventsFollow, logShow, statusShow, storageGc } from './cluster-actions.ts';
 import { completionRun } from './completion-action.ts';
@@ -32,6 +32,7 @@ import { clear, commonActions, set } from './object-actions.ts';
 import { packNode } from './pack-node-action.ts';
 import { nodePower, nodeReboot, nodeShutdown } from './power-actions.ts';
 import { bootExplain } from './rehearse-action.ts';
+import { restoreRun } from './restore-action.ts';
 import { clusterSettings } from './settings-action.ts';
 import { nodeSshAction } from './ssh-action.ts';
 import type { Action, Noun } from './table.ts';

@@ -1,7 +1,9 @@
 // Everything in memory that the servers read: the objects, the boots, the states; loaded, and kept durable behind their backs.
 import { randomBytes } from 'node:crypto';
 import { Commander } from '../admin/commander.ts';
+import { OldHeads } from '../backup/old-heads.ts';
 import { Blobs } from '../blobs/blobs.ts';
+import type { BlobUsers } from '../blobs/garbage.ts';
 import { Uploads } from '../blobs/uploads.ts';
 import type { Boot } from '../boot/boot.ts';
 import { Boots } from '../boot/boots.ts';
@@ -41,6 +43,9 @@ export interface State {
   statuses: Statuses;
   happenings: Happenings;
   blobs: Blobs;
+  /** Who needs stored files, next to the objects. */
+  users: BlobUsers;
+  oldHeads: OldHeads;
   uploads: Uploads;
   governor: Governor;
   failures: HeadFailures;
@@ -58,7 +63,9 @@ export async function openState(
 ): Promise<State> {
   const now = (): number => Date.now();
   const newUid = (): string => randomHex(32);
-  const store = await openSqliteStore(config['paths.state'], { auditLimit: config['audit.megabytes'] * 1e6 });
+  const warn = (text: string): void => log.warn(text);
+  const auditLimit = config['audit.megabytes'] * 1e6;
+  const store = await openSqliteStore(config['paths.state'], { auditLimit, warn });
   stops.push(async () => store.close());
   const cluster = await loadCluster(store);
   const commander = new Commander(cluster, store);
@@ -90,6 +97,13 @@ export async function openState(
     for (const id of boots.forget(uid)) saver.drop(id);
     statuses.forget(uid);
   });
+  const oldHeads = await OldHeads.open(config['paths.state'], warn);
+  const users = {
+    *usedBlobs() {
+      yield* boots.usedBlobs();
+      yield* oldHeads.usedBlobs();
+    },
+  };
   const blobs = new Blobs(config['paths.state']);
   const uploads = new Uploads(config['paths.state'], newUid, now);
   const governor = new Governor({
@@ -118,6 +132,8 @@ export async function openState(
     statuses,
     happenings,
     blobs,
+    users,
+    oldHeads,
     uploads,
     governor,
     failures,

@@ -1,24 +1,31 @@
-// Removes, from time to time, stored files that nothing needs any more: an image that was deleted frees its room by itself.
-import { type BlobUsers, collectGarbage } from '../blobs/garbage.ts';
+// Removes, from time to time, stored files that nothing needs any more and uploads that nobody continues: their room is freed by itself.
+import { type Collected, collectGarbage } from '../blobs/garbage.ts';
 import { reasonOf } from '../errors.ts';
 import type { State, Stops } from './state.ts';
 
 const HOUR_MS = 3_600_000;
 
-type Needs = Pick<State, 'config' | 'blobs' | 'cluster' | 'log' | 'now'> & { boots: BlobUsers };
+type Needs = Pick<State, 'config' | 'blobs' | 'cluster' | 'log' | 'now' | 'users' | 'oldHeads' | 'uploads'>;
+
+/** What `muster storage gc` does, and the storekeeper by its timer. */
+export async function collect(
+  { blobs, cluster, users, oldHeads, uploads, log }: Omit<Needs, 'config' | 'now'>,
+  dryRun: boolean,
+  now: () => number,
+): Promise<Collected> {
+  if (!dryRun) await uploads.sweep();
+  await oldHeads.refresh(text => log.warn(text));
+  return collectGarbage(blobs, cluster, users, { dryRun, now });
+}
 
 /** @param every calls back again and again, until its answer is called */
-export function startStorekeeper(
-  { config, blobs, cluster, boots, log, now }: Needs,
-  stops: Stops,
-  every = timer,
-): void {
+export function startStorekeeper(state: Needs, stops: Stops, every = timer): void {
+  const { config, log } = state;
   const hours = config['storage.gc_hours'];
-  if (hours === 0) return;
   let running: Promise<void> = Promise.resolve();
-  const collect = async (): Promise<void> => {
+  const tidy = async (): Promise<void> => {
     try {
-      const { removed, missing, short } = await collectGarbage(blobs, cluster, boots, { dryRun: false, now });
+      const { removed, missing, short } = await collect(state, false, state.now);
       const bytes = removed.reduce((sum, { size }) => sum + size, 0);
       if (removed.length > 0) log.info({ files: removed.length, bytes }, 'storage: removed files that nothing needs');
       for (const { sha256, keptBy } of missing) log.error({ sha256, keptBy }, 'storage: a stored file is missing');
@@ -28,11 +35,20 @@ export function startStorekeeper(
       log.error({ error: reasonOf(error) }, 'storage: files that nothing needs could not be removed');
     }
   };
-  const stop = every(hours * HOUR_MS, () => {
-    running = running.then(collect);
-  });
+  const sweep = async (): Promise<void> => {
+    await state.uploads
+      .sweep()
+      .catch(error => log.error({ error: reasonOf(error) }, 'storage: idle uploads could not be removed'));
+  };
+  // Uploads have a limit of their own, and go also where an administrator collects the rest.
+  const jobs = [{ work: sweep, ms: HOUR_MS }, ...(hours > 0 ? [{ work: tidy, ms: hours * HOUR_MS }] : [])];
+  const ends = jobs.map(({ work, ms }) =>
+    every(ms, () => {
+      running = running.then(work);
+    }),
+  );
   stops.push(async () => {
-    stop();
+    for (const end of ends) end();
     await running;
   });
 }

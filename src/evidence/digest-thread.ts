@@ -4,4 +4,4 @@ import { digestFile } from '../durable/digest.ts';
 import type { DigestQuestion } from './digests.ts';
 
 const { path, offset, size } = workerData as DigestQuestion;
-parentPort?.postMessage(await digestFile(path, { offset, size }));
+parentPort?.postMessage(await digestFile(path, { range: { offset, size } }));

@@ -3,13 +3,15 @@ import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { startAdminServer } from '../../src/admin/server.ts';
+import { configurationFiles } from '../../src/backup/configuration.ts';
 import { beginBackup } from '../../src/backup/write.ts';
-import { type Collected, collectGarbage, isBlobUsed } from '../../src/blobs/garbage.ts';
+import { type Collected, isBlobUsed } from '../../src/blobs/garbage.ts';
 import { defaultConfig } from '../../src/config.ts';
 import { openKickstarts } from '../../src/daemon/kickstarts.ts';
 import { headSshKey, powerAccess, powerControl } from '../../src/daemon/power.ts';
 import { rehearsalAccess } from '../../src/daemon/rehearsal.ts';
 import { openState, type Stops } from '../../src/daemon/state.ts';
+import { collect } from '../../src/daemon/storekeeper.ts';
 import { UnknownMachines } from '../../src/daemon/unknown-machines.ts';
 import { silentLog } from '../../src/log.ts';
 import { parseSubnet, type Subnet } from '../../src/wire/ip.ts';
@@ -40,11 +42,10 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     for (const one of stops.splice(0).reverse()) await one();
   };
   const state = await openState(config, silentLog(), parseSubnet(address) as Subnet, stops);
-  const { cluster, boots, blobs, directory, happenings } = state;
+  const { cluster, users, blobs, directory, happenings } = state;
   const unknown = new UnknownMachines();
   const sshKey = await headSshKey(state);
-  const collect = async (dryRun: boolean, at = state.now): Promise<Collected> =>
-    collectGarbage(blobs, cluster, boots, { dryRun, now: at });
+  const collectNow = async (dryRun: boolean, at = state.now): Promise<Collected> => collect(state, dryRun, at);
   const ports = {
     ...state,
     kickstarts: openKickstarts(state),
@@ -61,9 +62,16 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     leases: () => [],
     watch: happenings.watch.bind(happenings),
-    isUsed: (sha256: string) => isBlobUsed(sha256, cluster, boots),
-    collect,
-    backup: async () => beginBackup(config['paths.state'], blobs, 'head1', state.now()),
+    isUsed: (sha256: string) => isBlobUsed(sha256, cluster, users),
+    collect: collectNow,
+    backup: async () =>
+      beginBackup({
+        state: config['paths.state'],
+        blobs,
+        head: 'head1',
+        configuration: await configurationFiles(undefined, config),
+        now: state.now(),
+      }),
     metrics: async () => '',
     configuration: () => ({ file: null, values: config }),
     health: () => ({
@@ -84,7 +92,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     await stop();
     throw error;
   }
-  return { ...state, folder, socket, unknown, collect, stop };
+  return { ...state, folder, socket, unknown, collect: collectNow, stop };
 }
 
 export interface Answer {

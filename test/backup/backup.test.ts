@@ -1,11 +1,22 @@
 // Backup and restore as commands, against a daemon's admin API and store.
 import { createHash, randomBytes } from 'node:crypto';
-import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { planUpdate } from '../../src/model/changes.ts';
+import { KINDS } from '../../src/model/kinds.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { type RunResult, run, runOk } from '../../src/process/run.ts';
 import { fakeKernel, startWorld, type World } from '../admin/world.ts';
@@ -28,6 +39,12 @@ async function head(t: ExecutionContext, folder?: string): Promise<Head> {
   const muster = async (...words: string[]): Promise<RunResult> =>
     run(process.execPath, [BIN, ...words, '--socket', world.socket]);
   return { folder: home, world, muster };
+}
+
+function flip(path: string, at: number): void {
+  const bytes = readFileSync(path);
+  bytes.writeUInt8(bytes.readUInt8(at) ^ 1, at);
+  writeFileSync(path, bytes);
 }
 
 /** A head with a node, a boot config with a kernel, and a repository with an ISO. */
@@ -56,7 +73,7 @@ test('a backup of a running head, restored elsewhere, is the same head: objects,
   const file = join(folder, 'b.tar');
   const backup = await muster('backup', file);
   t.is(backup.status, 0, backup.stderr);
-  t.regex(backup.stderr, /b\.tar: 3\.\d MiB, 4 files, verified\. It holds secrets/);
+  t.regex(backup.stderr, /b\.tar: 3\.\d MiB, 6 files, verified\. It holds secrets/);
   t.is(statSync(file).mode & 0o777, 0o600);
   t.deepEqual(readdirSync(join(folder, 'state/uploads')), []);
   t.false(existsSync(`${file}.part`));
@@ -67,9 +84,10 @@ test('a backup of a running head, restored elsewhere, is the same head: objects,
   t.false(existsSync(join(other, 'state')));
   const restored = await restoreTo(join(other, 'state'), file);
   t.is(restored.status, 0, restored.stderr);
-  t.regex(restored.stderr, /A backup of head1 of 20\d\d-.*: 4 files, all of them whole\./);
-  t.deepEqual(readdirSync(join(other, 'state')).sort(), ['blobs', 'head.key', 'lock.db', 'muster.db']);
-  t.deepEqual(readFileSync(join(other, 'state/head.key')), Buffer.alloc(32, 'k'));
+  t.regex(restored.stderr, /A backup of head1 of 20\d\d-.*: 6 files, all of them whole\./);
+  t.deepEqual(readdirSync(join(other, 'state')).sort(), ['blobs', 'head.key', 'lock.db', 'muster.db', 'ssh']);
+  for (const path of ['state/head.key', 'state/ssh/id_ed25519', 'state/ssh/id_ed25519.pub'])
+    t.deepEqual(readFileSync(join(other, path)), readFileSync(join(folder, path)), path);
   const { world: again } = await head(t, other);
   for (const kind of ['node', 'boot', 'repo'] as const)
     t.deepEqual(
@@ -103,7 +121,10 @@ test('tar unpacks a backup', async t => {
   const { folder, muster } = await furnished(t);
   await muster('backup', join(folder, 'b.tar'));
   const list = await runOk('tar', ['-tf', join(folder, 'b.tar')]);
-  t.regex(list, /^muster-backup\.json\nmuster\.db\n(blobs\/[0-9a-f]{2}\/[0-9a-f]{64}\n){2}$/);
+  t.regex(
+    list,
+    /^muster-backup\.json\nmuster\.db\nssh\/id_ed25519\nssh\/id_ed25519\.pub\n(blobs\/[0-9a-f]{2}\/[0-9a-f]{64}\n){2}muster-backup-end\.json\n$/,
+  );
 });
 
 test('changes and garbage collection during a backup leave it whole', async t => {
@@ -197,20 +218,30 @@ test('a backup of a newer muster is refused, with what to do', async t => {
   t.regex(stderr, /with a database of version 9; this muster knows up to \d+\. Install that muster, then restore\./);
 });
 
-test('a stored file that is damaged at the head is found while it is backed up', async t => {
-  const { folder, muster, kernel, world } = await furnished(t);
-  const path = world.blobs.path(createHash('sha256').update(kernel).digest('hex'));
-  const bytes = readFileSync(path);
-  bytes.writeUInt8(bytes.readUInt8(5000) ^ 1, 5000);
-  writeFileSync(path, bytes);
-  const { status, stderr } = await muster('backup', join(folder, 'b.tar'));
-  t.is(status, 6);
-  t.regex(stderr, /damaged: blobs\//);
-  t.deepEqual(
-    readdirSync(folder).filter(name => name.startsWith('b.tar')),
-    [],
-  );
-});
+for (const [what, harm] of [
+  ['has one bit flipped', (path: string) => flip(path, 5000)],
+  ['is cut short', (path: string) => truncateSync(path, 1000)],
+] as const)
+  test(`a stored file that ${what} at the head is named with what uses it, and the rest is backed up`, async t => {
+    const { folder, muster, kernel, world } = await furnished(t);
+    const digest = createHash('sha256').update(kernel).digest('hex');
+    const file = join(folder, 'b.tar');
+    harm(world.blobs.path(digest));
+    const { status, stderr } = await muster('backup', file);
+    t.is(status, 1, stderr);
+    t.true(
+      stderr.includes(
+        `WARNING: the stored file ${digest.slice(0, 12)} is damaged on this head: boot config B. Upload the file again (update …=@FILE), then repeat the backup.`,
+      ),
+      stderr,
+    );
+    const restored = await restoreTo(join(folder, 'new'), file);
+    t.is(restored.status, 0, restored.stderr);
+    t.regex(restored.stderr, /WARNING: the stored file [0-9a-f]{12} was damaged .*; upload it again: boot config B\./);
+    t.false(existsSync(join(folder, 'new/blobs', digest.slice(0, 2), digest)));
+    const iso = createHash('sha256').update(isoFile('DVD')).digest('hex');
+    t.true(existsSync(join(folder, 'new/blobs', iso.slice(0, 2), iso)));
+  });
 
 test('a stored file that is gone is a warning, and no reason to have no backup', async t => {
   const { folder, muster, kernel, world } = await furnished(t);
@@ -218,6 +249,62 @@ test('a stored file that is gone is a warning, and no reason to have no backup',
   rmSync(world.blobs.path(digest));
   const { status, stderr } = await muster('backup', join(folder, 'b.tar'));
   t.is(status, 1);
-  t.regex(stderr, new RegExp(`WARNING: the stored file ${digest.slice(0, 12)} is gone`));
+  t.regex(stderr, new RegExp(`WARNING: the stored file ${digest.slice(0, 12)} is gone from this head: boot config B`));
   t.is((await restoreTo(join(folder, 'new'), join(folder, 'b.tar'))).status, 0);
+});
+
+test('only stored files are looked for: neither a range of an ISO with its digest, nor an attribute of that name', async t => {
+  const { muster, folder, world } = await furnished(t);
+  const [repo] = world.cluster.all('repo');
+  const digest = 'a'.repeat(64);
+  const range = { path: 'images/vmlinuz', offset: 0, size: 10, sha256: digest };
+  const installer = {
+    kind: 'anaconda',
+    family: 'Rocky',
+    version: '9',
+    release: '5.14',
+    kernel: range,
+    initramfs: range,
+  };
+  if (!repo?.value.iso) return t.fail('the repository has no ISO');
+  const value = KINDS.repo.schema.parse({ ...repo.value, iso: { ...repo.value.iso, installer } });
+  await world.store.commit({
+    who: 'test',
+    what: 'test',
+    changes: [{ kind: 'repo', uid: repo.uid, expected: repo.revision, value }],
+  });
+  t.is((await muster('node', '-i', 'n0', 'set', `sha256=${digest}`, `blob=${digest}`)).status, 0);
+  const { status, stderr } = await muster('backup', join(folder, 'b.tar'));
+  t.is(status, 0, stderr);
+});
+
+test('a link at the part file is not followed, and nothing is written into a file that another made there', async t => {
+  const { muster, folder } = await furnished(t);
+  const file = join(folder, 'b.tar');
+  writeFileSync(join(folder, 'precious'), 'precious');
+  symlinkSync(join(folder, 'precious'), `${file}.part`);
+  const { status, stderr } = await muster('backup', file);
+  t.is(status, 0, stderr);
+  t.is(readFileSync(join(folder, 'precious'), 'utf8'), 'precious');
+  t.true(lstatSync(file).isFile());
+});
+
+test('a backup of format 1 is read: it leaves the ssh key of the head as it is', async t => {
+  const { muster, folder, world } = await furnished(t);
+  const file = join(folder, 'b.tar');
+  await muster('backup', file);
+  await runOk('tar', ['-xf', file, '-C', folder]);
+  const manifest = JSON.parse(readFileSync(join(folder, 'muster-backup.json'), 'utf8'));
+  const files = manifest.files.filter(({ path }: { path: string }) => !path.startsWith('ssh/'));
+  const old = { ...manifest, format: 1, files, missing: ['b'.repeat(64)] };
+  writeFileSync(join(folder, 'muster-backup.json'), JSON.stringify(old));
+  const names = ['muster-backup.json', ...files.map(({ path }: { path: string }) => path)];
+  await runOk('tar', ['--format=ustar', '-cf', file, '-C', folder, ...names]);
+  const state = join(folder, 'state');
+  const key = readFileSync(join(state, 'ssh/id_ed25519'));
+  await world.stop();
+  const { status, stderr } = await restoreTo(state, file, '--force');
+  t.is(status, 0, stderr);
+  t.regex(stderr, /WARNING: the stored file bbbbbbbbbbbb was missing when the backup was made\./);
+  t.deepEqual(readFileSync(join(state, 'ssh/id_ed25519')), key);
 });

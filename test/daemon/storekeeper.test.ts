@@ -1,9 +1,11 @@
 // Stored files that nothing needs go by themselves, once an hour; those that something needs, and those that have just come, stay.
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { OldHeads } from '../../src/backup/old-heads.ts';
 import { Blobs } from '../../src/blobs/blobs.ts';
+import { Uploads } from '../../src/blobs/uploads.ts';
 import { defaultConfig } from '../../src/config.ts';
 import type { Stops } from '../../src/daemon/state.ts';
 import { startStorekeeper } from '../../src/daemon/storekeeper.ts';
@@ -22,17 +24,21 @@ async function keeper(t: ExecutionContext, hours: number) {
     await blobs.adopt(join(folder, 'new'), sha256);
     return sha256;
   };
-  const [used, unused] = [await store('used'), await store('unused')];
   const clock = { ahead: 0 };
+  const now = (): number => Date.now() + clock.ahead;
+  const uploads = new Uploads(folder, () => 'u1', now);
+  const [used, unused] = [await store('used'), await store('unused')];
   const timers: { ms: number; run: () => void; stopped: boolean }[] = [];
   const stops: Stops = [];
   const needs = {
     config: { ...defaultConfig(), 'storage.gc_hours': hours },
     blobs,
     cluster: new Cluster(),
-    boots: { usedBlobs: () => [{ sha256: used, by: 'boot b1 of n0' }] },
+    users: { usedBlobs: () => [{ sha256: used, by: 'boot b1 of n0' }] },
+    oldHeads: await OldHeads.open(folder, text => t.fail(text)),
+    uploads,
     log: silentLog(),
-    now: () => Date.now() + clock.ahead,
+    now,
   };
   startStorekeeper(needs, stops, (ms, run) => {
     const timer = { ms, run, stopped: false };
@@ -44,27 +50,37 @@ async function keeper(t: ExecutionContext, hours: number) {
   const stop = async (): Promise<void> => {
     for (const one of stops) await one();
   };
-  return { blobs, used, unused, clock, timers, stop };
+  const left = (): string[] => readdirSync(join(folder, 'uploads'));
+  return { blobs, uploads, left, used, unused, clock, timers, stop };
 }
 
 test('what nothing needs goes when it has been there for a while; what a boot needs stays', async t => {
   const { blobs, used, unused, clock, timers, stop } = await keeper(t, 2);
   t.deepEqual(
     timers.map(({ ms }) => ms),
-    [2 * HOUR],
+    [HOUR, 2 * HOUR],
   );
-  timers[0]?.run();
+  timers[1]?.run();
   // The end waits for what is under way.
   await stop();
-  t.true(timers[0]?.stopped);
+  t.true(timers.every(({ stopped }) => stopped));
   t.true(await blobs.has(unused), 'it came a moment ago');
   clock.ahead = HOUR;
-  timers[0]?.run();
+  timers[1]?.run();
   await stop();
   t.false(await blobs.has(unused));
   t.true(await blobs.has(used));
 });
 
-test('with 0 it is left to the administrator', async t => {
-  t.is((await keeper(t, 0)).timers.length, 0);
+test('with 0 it is left to the administrator; an upload that nobody continues goes all the same', async t => {
+  const { timers, uploads, left, clock, stop } = await keeper(t, 0);
+  t.is(timers.length, 1);
+  await uploads.create(10);
+  timers[0]?.run();
+  await stop();
+  t.deepEqual(left(), ['u1']);
+  clock.ahead = HOUR + 1;
+  timers[0]?.run();
+  await stop();
+  t.deepEqual(left(), []);
 });

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import test from 'ava';
+import { namedFiles } from '../../src/backup/named-files.ts';
 import { KINDS, type Value } from '../../src/model/kinds.ts';
-import { digestsNamed } from '../../src/store/snapshot.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
-import { temporaryFolder } from './folder.ts';
+import { temporaryFolder } from '../store/folder.ts';
 
 const digest = (letter: string): string => letter.repeat(64);
 
@@ -24,10 +24,17 @@ test('only stored files are named: no digest of a part of one, no attribute, and
     value,
   }));
   await store.commit({ who: 'tester', what: 'test', changes });
-  const body = { plan: { kernel: { blob: digest('c') } }, hardware: { blob: digest('4') } };
+  const plan = { node: { name: 'n0' }, kernel: { blob: digest('c') }, attributes: { blob: digest('5') } };
+  const body = { id: 'x', plan, hardware: { blob: digest('4') } };
   await store.saveBoots([{ id: 'x', node: 'n', started: 1, body: JSON.stringify(body) }]);
   await store.close();
-  const named = await digestsNamed(join(folder, 'muster.db'));
-  t.deepEqual([...named.objects].sort(), [digest('a'), digest('b')]);
-  t.deepEqual([...named.boots], [digest('c')]);
+  const named = await namedFiles(join(folder, 'muster.db'));
+  t.deepEqual(
+    [...named.objects],
+    [
+      [digest('a'), ['repo rocky']],
+      [digest('b'), ['boot config b']],
+    ],
+  );
+  t.deepEqual([...named.boots], [[digest('c'), ['boot x of n0']]]);
 });

@@ -1,0 +1,98 @@
+// The files of a head's configuration: muster.toml, the site's kickstarts and boot scripts. A backup has them; a restore writes the ones
+// that are absent.
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { type Config, parseConfig } from '../config.ts';
+import { makeFolder } from '../durable/folders.ts';
+import { type DraftOptions, replaceFile } from '../durable/replace.ts';
+import { systemCode } from '../errors.ts';
+import { CONFIGURATION } from './manifest.ts';
+import { idOf } from './owner.ts';
+
+const MAIN = `${CONFIGURATION}muster.toml`;
+/** Folders of the configuration: the name in a backup, and the key that says where it is. */
+const FOLDERS = [
+  { name: 'kickstarts', key: 'paths.kickstarts' },
+  { name: 'boot-scripts', key: 'paths.scripts' },
+] as const;
+
+/** Files that people write by hand are smaller, in bytes. */
+export const CONFIGURATION_LIMIT = 4 << 20;
+const NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]*$/;
+
+export interface ConfigurationFiles {
+  /** Paths in the backup (`configuration/muster.toml`), each with its content. */
+  files: Map<string, Buffer>;
+  /** Files that are too large, oddly named, no plain files or not for this user to read, and so are not in the backup. */
+  leftOut: string[];
+}
+
+/** The files of a configuration: `file` itself and the plain files in its folders. */
+export async function configurationFiles(file: string | undefined, config: Config): Promise<ConfigurationFiles> {
+  const found: ConfigurationFiles = { files: new Map(), leftOut: [] };
+  if (file !== undefined) await take(found, MAIN, file);
+  for (const { name, key } of FOLDERS) {
+    const folder = config[key];
+    if (folder === '') continue;
+    for (const entry of (await readdir(folder).catch(absent)) ?? []) {
+      if (entry.startsWith('.')) continue;
+      if (NAME.test(entry)) await take(found, `${CONFIGURATION}${name}/${entry}`, join(folder, entry));
+      else found.leftOut.push(join(folder, entry));
+    }
+  }
+  return found;
+}
+
+async function take({ files, leftOut }: ConfigurationFiles, path: string, file: string): Promise<void> {
+  const facts = await stat(file).catch(absent);
+  if (!facts) return;
+  const content =
+    facts.isFile() && facts.size <= CONFIGURATION_LIMIT ? await readFile(file).catch(() => undefined) : undefined;
+  if (content) files.set(path, content);
+  else leftOut.push(file);
+}
+
+export interface Placed {
+  /** Files that were written. */
+  written: string[];
+  /** Files that were there with other content, with where the backup's is now. */
+  kept: { file: string; copy: string }[];
+}
+
+/**
+ * Writes the configuration that a backup brought: `main` and the files of its folders. A file that is there stays as it is; the
+ * backup's is written next to it, as `FILE.from-backup`.
+ */
+export async function placeConfiguration(main: string, brought: ReadonlyMap<string, Buffer>): Promise<Placed> {
+  const placed: Placed = { written: [], kept: [] };
+  const text = brought.get(MAIN);
+  if (text) await place(placed, main, text, { mode: 0o644 });
+  // They may hold hashes of passwords: musterd reads them, and nobody else.
+  const group = process.getuid?.() === 0 ? idOf('/etc/group', 'muster') : undefined;
+  const secret: DraftOptions = group === undefined ? { mode: 0o600 } : { mode: 0o640, owner: { uid: 0, gid: group } };
+  const config = parseConfig(await readFile(main, 'utf8').catch(() => ''), main);
+  for (const { name, key } of FOLDERS)
+    for (const [path, content] of brought)
+      if (path.startsWith(`${CONFIGURATION}${name}/`) && config[key] !== '')
+        await place(placed, join(config[key], path.slice(CONFIGURATION.length + name.length + 1)), content, secret);
+  return placed;
+}
+
+async function place({ written, kept }: Placed, file: string, content: Buffer, options: DraftOptions): Promise<void> {
+  await makeFolder(dirname(file), 0o755);
+  const there = await readFile(file).catch(absent);
+  if (there?.equals(content)) return;
+  if (!there) {
+    await replaceFile(file, content, options);
+    written.push(file);
+    return;
+  }
+  const copy = `${file}.from-backup`;
+  await replaceFile(copy, content, options);
+  kept.push({ file, copy });
+}
+
+function absent(error: unknown): undefined {
+  if (systemCode(error) === 'ENOENT' || systemCode(error) === 'ENOTDIR') return undefined;
+  throw error;
+}

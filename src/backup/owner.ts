@@ -1,0 +1,81 @@
+// Work in a folder with the rights of its owner, so that root does not do there what only the owner may ask for: a link that the
+// owner puts there leads root nowhere.
+import { constants, readFileSync } from 'node:fs';
+import { lstat, open, stat } from 'node:fs/promises';
+import { makeFolder } from '../durable/folders.ts';
+import { MusterError, systemCode } from '../errors.ts';
+
+export interface Owner {
+  uid: number;
+  gid: number;
+}
+
+/** Whom a state folder belongs to. One that is absent is made, for the user `muster` when there is one. */
+export async function stateOwner(state: string): Promise<Owner> {
+  const found = await stat(state).catch((error: unknown) => {
+    if (systemCode(error) === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (found) return found;
+  await makeFolder(state);
+  const owner = process.getuid?.() === 0 ? musterUser() : undefined;
+  if (owner) await give(state, owner);
+  return stat(state);
+}
+
+/** Gives away a folder that was just made; by its descriptor, so that nothing else can take its name in between. */
+async function give(folder: string, { uid, gid }: Owner): Promise<void> {
+  const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
+  try {
+    const [mine, there] = [await handle.stat(), await lstat(folder)];
+    if (mine.uid !== 0 || mine.ino !== there.ino)
+      throw new MusterError('not-allowed', `${folder} was changed by another program while it was made. Repeat.`);
+    await handle.chown(uid, gid);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Does the work with the rights of the owner when this process is root's; as it is otherwise. See `becomeOwner`. */
+export async function asOwner<T>(owner: Owner, work: () => Promise<T>): Promise<T> {
+  const back = becomeOwner(owner);
+  try {
+    return await work();
+  } finally {
+    back();
+  }
+}
+
+/**
+ * Takes the rights of the owner when this process is root's, until the returned function is called. The rights are the process's, with
+ * all its threads: nothing else may run in it meanwhile.
+ */
+export function becomeOwner({ uid, gid }: Owner): () => void {
+  const { geteuid, getegid, getgroups, seteuid, setegid, setgroups } = process;
+  if (!geteuid || !getegid || !getgroups || !seteuid || !setegid || !setgroups) return () => {};
+  if (geteuid() !== 0 || uid === 0) return () => {};
+  const groups = getgroups();
+  const group = getegid();
+  setgroups([gid]);
+  setegid(gid);
+  seteuid(uid);
+  return () => {
+    seteuid(0);
+    setegid(group);
+    setgroups(groups);
+  };
+}
+
+function musterUser(): Owner | undefined {
+  const [uid, gid] = [idOf('/etc/passwd', 'muster'), idOf('/etc/passwd', 'muster', 3)];
+  return uid === undefined || gid === undefined ? undefined : { uid, gid };
+}
+
+/** The number in a field of the row of a name, in /etc/passwd (3 is the group) or /etc/group. */
+export function idOf(table: '/etc/passwd' | '/etc/group', name: string, field = 2): number | undefined {
+  const row = readFileSync(table, 'utf8')
+    .split('\n')
+    .find(line => line.startsWith(`${name}:`));
+  const text = row?.split(':')[field];
+  return text === undefined ? undefined : Number(text);
+}

@@ -1,0 +1,135 @@
+// `muster backup`: the whole head as one file, verified while it is written.
+import { existsSync } from 'node:fs';
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import { type Config, defaultConfig, loadConfig } from '../config.ts';
+import { MusterError, systemCode } from '../errors.ts';
+import { type Output, openOutput } from './backup-output.ts';
+import { DEFAULT_CONFIG_FILE } from './init-action.ts';
+import { isForPrograms, printData } from './listing.ts';
+import type { Action, Context } from './table.ts';
+import { humanBytes } from './terminal.ts';
+
+export const STATE = {
+  flags: '--state <folder>',
+  meaning: 'the state folder; that of the configuration when not given',
+  takes: 'files',
+} as const;
+
+export const backupRun: Action = {
+  name: 'backup',
+  words: '<file>',
+  takes: 'files',
+  summary:
+    'write this head to one file, while musterd runs: database, stored files, keys, configuration; - is standard output',
+  options: [
+    { ...STATE, meaning: `${STATE.meaning}; only for a musterd that does not run` },
+    {
+      flags: '--config <file>',
+      meaning: `the configuration of a musterd that does not run; ${DEFAULT_CONFIG_FILE} when not given`,
+      takes: 'files',
+    },
+  ],
+  examples: ['muster backup /backup/head1.tar', 'muster backup - | ssh vault "cat >head1.tar"'],
+  async run(context) {
+    const { given, terminal } = context;
+    const target = theFile(given.words);
+    // Before the backup begins: from then on root may have lost the right to make this file.
+    const output = await openOutput(target);
+    const bar = terminal.progress('backing up');
+    try {
+      const { stream, size } = await beginning(context);
+      const { bytes, manifest, damaged } = await copy(stream, output, done => bar.update(done, size));
+      await output.finish();
+      bar.stop();
+      const { files, missing, left_out } = manifest;
+      for (const { sha256, used_by } of missing)
+        terminal.say(`WARNING: the stored file ${sha256.slice(0, 12)} is gone from this head${again(used_by)}`);
+      for (const { sha256, used_by } of damaged)
+        terminal.say(`WARNING: the stored file ${sha256.slice(0, 12)} is damaged on this head${again(used_by)}`);
+      for (const file of left_out)
+        terminal.say(`WARNING: ${file} is not in the backup: it cannot be read, is too large, or has an odd name.`);
+      if (isForPrograms(given) && target !== '-')
+        printData(terminal, given, { file: target, bytes, files: files.length, missing, damaged, left_out });
+      else
+        terminal.say(
+          `${target}: ${humanBytes(bytes)}, ${files.length} files, verified. It holds secrets: keep it as you keep root's.`,
+        );
+      return missing.length + damaged.length + left_out.length === 0 ? 0 : 1;
+    } catch (error) {
+      bar.stop();
+      await output.drop();
+      throw systemCode(error) === 'ECONNRESET'
+        ? new MusterError('bad-backup', 'musterd broke the backup off; its log says why. Nothing was written.', {
+            cause: error,
+          })
+        : error;
+    }
+  },
+};
+
+/** Which objects have to get their file again. */
+function again(usedBy: readonly string[]): string {
+  return usedBy.length === 0
+    ? '.'
+    : `: ${usedBy.join(', ')}. Upload the file again (update …=@FILE), then repeat the backup.`;
+}
+
+/** Copies the stream, and reads it as a restore would: a backup that cannot be restored is none. */
+async function copy(stream: AsyncIterable<Buffer>, output: Output, progress: (done: number) => void) {
+  const { readBackup } = await import('../backup/read.ts');
+  let bytes = 0;
+  const copied = async function* (): AsyncGenerator<Buffer> {
+    for await (const chunk of stream) {
+      await output.write(chunk);
+      bytes += chunk.length;
+      progress(bytes);
+      yield chunk;
+    }
+  };
+  const read = await readBackup(copied(), {
+    manifest: () => {},
+    file: async (_file, content) => {
+      for await (const _chunk of content);
+    },
+    damaged: () => {},
+  });
+  return { bytes, ...read };
+}
+
+export function theFile(words: readonly string[]): string {
+  const [file = '', ...more] = words;
+  if (file === '' || more.length > 0) throw new MusterError('bad-usage', 'Exactly one file is wanted.');
+  return file;
+}
+
+/** From the daemon; when none runs, from its state folder, which nobody changes then. */
+async function beginning(context: Context): Promise<{ stream: AsyncIterable<Buffer>; size: number }> {
+  const state = stateFolder(context);
+  if (context.given.options['state'] === undefined) {
+    try {
+      const { body, size } = await context.client.download('/api/v1/backup');
+      return { stream: body, size };
+    } catch (error) {
+      if (!(error instanceof MusterError) || error.code !== 'not-running' || !existsSync(state)) throw error;
+    }
+  }
+  const { offlineBackup } = await import('../backup/offline.ts');
+  const { configurationFiles } = await import('../backup/configuration.ts');
+  const { file, config } = configuration(context);
+  const files = await configurationFiles(file, config);
+  return offlineBackup({ state, head: hostname(), configuration: files, now: Date.now() });
+}
+
+/** The configuration that a command line means, with the file it is from. */
+export function configuration({ given }: Pick<Context, 'given'>): { file: string | undefined; config: Config } {
+  const { config } = given.options as { config?: string };
+  const named = config ?? DEFAULT_CONFIG_FILE;
+  const file = existsSync(named) ? named : undefined;
+  return { file, config: file === undefined ? defaultConfig() : loadConfig(file) };
+}
+
+export function stateFolder(context: Pick<Context, 'given'>): string {
+  const { state } = context.given.options as { state?: string };
+  return state !== undefined ? resolve(state) : configuration(context).config['paths.state'];
+}

@@ -1,0 +1,129 @@
+// `muster restore`: a backup becomes this head, with musterd stopped.
+import { open } from 'node:fs/promises';
+import type { Placed } from '../backup/configuration.ts';
+import { MusterError, reasonOf, systemCode } from '../errors.ts';
+import { STATE, stateFolder, theFile } from './backup-action.ts';
+import { DEFAULT_CONFIG_FILE } from './init-action.ts';
+import { isForPrograms, printData } from './listing.ts';
+import type { Action, Context } from './table.ts';
+import { humanTime } from './terminal.ts';
+
+export const restoreRun: Action = {
+  name: 'restore',
+  words: '<file>',
+  takes: 'files',
+  summary:
+    'restore this head from a backup, with musterd stopped; --dry-run verifies the backup only. - is standard input',
+  options: [
+    STATE,
+    {
+      flags: '--force',
+      meaning: 'replace the head that is there; its database and keys are kept in a folder next to it',
+    },
+    {
+      flags: '--config <file>',
+      meaning: `where muster.toml goes when it is absent; ${DEFAULT_CONFIG_FILE} when not given`,
+      takes: 'files',
+    },
+  ],
+  examples: [
+    'muster restore /backup/head1.tar --dry-run',
+    'systemctl stop musterd && muster restore /backup/head1.tar --force && systemctl start musterd',
+  ],
+  async run(context) {
+    const { given, terminal } = context;
+    const source = theFile(given.words);
+    const state = stateFolder(context);
+    const bar = terminal.progress(given.dryRun ? 'verifying' : 'restoring');
+    try {
+      const chunks = await opened(source, (done, total) => bar.update(done, total));
+      const result = given.dryRun ? await verified(chunks) : await restored(context, state, chunks);
+      bar.stop();
+      if (isForPrograms(given)) {
+        const { head, created, muster, files, missing } = result.manifest;
+        const { damaged, old, written, kept } = result;
+        const facts = { head, created, muster, files: files.length, missing, damaged, state };
+        printData(terminal, given, { ...facts, old: old ?? null, written, kept, dry_run: given.dryRun });
+      } else for (const line of report(result, state, given.dryRun)) terminal.say(line);
+      return 0;
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === 'EACCES' || code === 'EPERM') throw notAllowed(state, error);
+      throw error;
+    } finally {
+      bar.stop();
+    }
+  },
+};
+
+type Result = Awaited<ReturnType<typeof verified>>;
+
+async function verified(chunks: AsyncIterable<Buffer>) {
+  const { verifyBackup } = await import('../backup/restore.ts');
+  const nothing: Placed = { written: [], kept: [] };
+  return { ...(await verifyBackup(chunks)), ...nothing, old: undefined as string | undefined };
+}
+
+async function restored({ given }: Context, state: string, chunks: AsyncIterable<Buffer>): Promise<Result> {
+  const { restoreBackup } = await import('../backup/restore.ts');
+  const { placeConfiguration } = await import('../backup/configuration.ts');
+  const { config, state: other } = given.options as { config?: string; state?: string };
+  const { configuration, ...rest } = await restoreBackup(state, chunks, {
+    force: given.options['force'] === true,
+    now: Date.now(),
+  });
+  // Another state folder is a look at a backup, and no new head of this machine.
+  if (other !== undefined && config === undefined) return { ...rest, written: [], kept: [] };
+  return { ...rest, ...(await placeConfiguration(config ?? DEFAULT_CONFIG_FILE, configuration)) };
+}
+
+function report({ manifest, damaged, old, written, kept }: Result, state: string, isDryRun: boolean): string[] {
+  const { head, created, muster, files, missing } = manifest;
+  const all = damaged.length === 0 ? ', all of them whole' : '';
+  const lost = [
+    ...missing.map(file => ({ ...file, what: 'was missing' })),
+    ...damaged.map(file => ({ ...file, what: 'was damaged' })),
+  ];
+  return [
+    `A backup of ${head} of ${humanTime(created)} by muster ${muster}: ${files.length} files${all}.`,
+    ...lost.map(
+      ({ sha256, used_by, what }) =>
+        `WARNING: the stored file ${sha256.slice(0, 12)} ${what} when the backup was made${used_by.length > 0 ? `; upload it again: ${used_by.join(', ')}` : ''}.`,
+    ),
+    ...written.map(file => `Wrote ${file}.`),
+    ...kept.map(({ file, copy }) => `${file} differs from the backup and stays; the backup's is ${copy}.`),
+    ...(isDryRun ? [] : [`${state} is restored; start musterd: systemctl start musterd`]),
+    ...(old === undefined ? [] : [`What was there is in ${old}.`]),
+  ];
+}
+
+/** Root does what the folder's owner may do, so that what belongs to another user stops it too. */
+function notAllowed(state: string, cause: unknown): MusterError {
+  const message =
+    process.getuid?.() === 0
+      ? `${reasonOf(cause)}. Everything in ${state} must belong to its owner: chown -R muster:muster ${state}`
+      : `You may not write ${state}: sudo muster restore …`;
+  return new MusterError('not-allowed', message, { cause });
+}
+
+async function opened(source: string, progress: (done: number, total: number) => void): Promise<AsyncIterable<Buffer>> {
+  if (source === '-') return process.stdin;
+  const unreadable = (error: unknown): MusterError =>
+    new MusterError('bad-value', `${source}: cannot be read: ${reasonOf(error)}`, { cause: error });
+  const file = await open(source).catch((error: unknown) => {
+    throw unreadable(error);
+  });
+  const { size } = await file.stat();
+  return (async function* (): AsyncGenerator<Buffer> {
+    let done = 0;
+    try {
+      for await (const chunk of file.createReadStream({ highWaterMark: 1 << 20 })) {
+        done += (chunk as Buffer).length;
+        progress(done, size);
+        yield chunk as Buffer;
+      }
+    } catch (error) {
+      throw unreadable(error);
+    }
+  })();
+}

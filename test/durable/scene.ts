@@ -1,0 +1,38 @@
+// One durable action, as its program does it, and a word when it is done: to be watched by strace, or killed.
+import { createReadStream, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { AdminClient } from '../../src/admin/client.ts';
+import { restoreBackup } from '../../src/backup/restore.ts';
+import { loadHeadKey } from '../../src/boot/head-key.ts';
+import { loadSshKey } from '../../src/ssh/head-ssh-key.ts';
+import { startWorld } from '../admin/world.ts';
+
+/** The time of a restore, which names the folder of the old head. */
+export const NOW = Date.UTC(2030, 0, 1);
+
+const SCENES: Record<string, (folder: string, file: string) => Promise<unknown>> = {
+  commit: async folder => {
+    const world = await startWorld(folder);
+    const client = new AdminClient({ socket: world.socket });
+    await client.call('POST', '/api/v1/attribs', {}, { name: 'group' });
+    return async () => client.close().then(world.stop);
+  },
+  upload: async folder => {
+    const world = await startWorld(folder);
+    const client = new AdminClient({ socket: world.socket });
+    writeFileSync(join(folder, 'initramfs'), 'i'.repeat(100_000));
+    const { id } = await client.upload(join(folder, 'initramfs'));
+    await client.call('POST', '/api/v1/bootconfigs', {}, { name: 'b', initramfs: { upload: id } });
+    return async () => client.close().then(world.stop);
+  },
+  keys: async folder => {
+    await loadHeadKey(folder, bytes => Buffer.alloc(bytes, 'k'), '');
+    await loadSshKey(folder, 'head1');
+  },
+  restore: async (folder, file) => restoreBackup(folder, createReadStream(file), { force: true, now: NOW }),
+};
+
+const [scene = '', folder = '', file = ''] = process.argv.slice(2);
+const end = await SCENES[scene]?.(folder, file);
+process.stdout.write('acknowledged\n');
+if (typeof end === 'function') await end();
