@@ -156,9 +156,8 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, users),
     collect: collectNow,
-    evidence: evidenceAccess(
-      state,
-      async () => (await collectNow(true)).removed.reduce((sum, { size }) => sum + size, 0),
+    evidence: evidenceAccess(state, async () =>
+      (await collectNow(true)).removed.reduce((sum, { size }) => sum + size, 0),
     ),
     metrics: async () => metrics.text(),
     backup: async () =>
