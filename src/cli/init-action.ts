@@ -59,11 +59,11 @@ export const initRun: Action = {
         `${file} says otherwise; change it, or say --force:\n  ${change.differences.join('\n  ')}`,
       );
     }
-    if (!given.dryRun) writeFile(file, change);
+    const old = given.dryRun ? undefined : await writeFile(file, change);
     const written =
       change.text === undefined
         ? []
-        : [change.existed ? `changed ${file}, the old one is ${file}.old` : `wrote ${file}`];
+        : [change.existed ? `changed ${file}${old === undefined ? '' : `, the old one is ${old}`}` : `wrote ${file}`];
     const isMore = [options.range, options.nodes, options.clusterConf].some(one => one !== undefined);
     const head = { file, address: plan.config['head.address'] ?? '', isMore };
     const daemon = await withDaemon(context, head, async () => makeObjects(context.client, plan, given.dryRun));

@@ -1,9 +1,12 @@
 // The configuration file of `muster init`: written when it is absent, left when it says the same, and never lost.
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { parse, stringify } from 'smol-toml';
+import { parse } from 'smol-toml';
 import { parseConfig } from '../config.ts';
+import { makeFolder } from '../durable/folders.ts';
+import { replaceFile } from '../durable/replace.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
+import { editToml } from './toml-edit.ts';
 
 export interface FileChange {
   /** The whole new text; undefined when the file says all that already. */
@@ -13,7 +16,12 @@ export interface FileChange {
   existed: boolean;
 }
 
-/** Decides what is to be written so that the file has these values; its other keys stay. */
+const FIRST_LINE = '# Written by muster init. Every key: docs/configuration.md\n';
+
+/**
+ * Decides what is to be written so that the file has these values. Its other keys stay, and so do comments. Throws `conflict` when the
+ * file is written in a way that this cannot change.
+ */
 export function planFile(file: string, wanted: Record<string, string>): FileChange {
   const existed = existsSync(file);
   const before = existed ? read(file) : '';
@@ -21,26 +29,33 @@ export function planFile(file: string, wanted: Record<string, string>): FileChan
   if (existed) parseConfig(before, file);
   const tree = parse(before) as Record<string, unknown>;
   const differences: string[] = [];
+  const changed: Record<string, string> = {};
   for (const [key, value] of Object.entries(wanted)) {
     const old = lookUp(tree, key);
     if (old === value) continue;
     differences.push(`${key}: ${old === undefined ? 'none' : `'${String(old)}'`} -> '${value}'`);
-    put(tree, key, value);
+    changed[key] = value;
   }
   if (differences.length === 0) return { differences, existed };
-  const text = `# Written by muster init. Every key: docs/configuration.md\n\n${stringify(tree)}`;
+  const text = editToml(existed ? before : FIRST_LINE, changed);
+  if (text === undefined)
+    throw new MusterError(
+      'conflict',
+      `${file} is written in a way that muster init does not change. Set these keys by hand:\n  ${differences.join('\n  ')}`,
+    );
   parseConfig(text, file);
   return { text, differences, existed };
 }
 
-/** Writes it, readable by all: no secret is in it. What stood there is kept beside it. */
-export function writeFile(file: string, change: FileChange): void {
-  if (change.text === undefined) return;
+/** Writes it, readable by all: no secret is in it. Returns the file that has what stood there, when something did. */
+export async function writeFile(file: string, change: FileChange): Promise<string | undefined> {
+  if (change.text === undefined) return undefined;
   try {
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(`${file}.new`, change.text, { mode: 0o644 });
-    if (change.existed) writeFileSync(`${file}.old`, read(file), { mode: 0o644 });
-    renameSync(`${file}.new`, file);
+    await makeFolder(dirname(file), 0o755);
+    const old = change.existed ? oldName(file) : undefined;
+    if (old !== undefined) await replaceFile(old, read(file), { mode: 0o644 });
+    await replaceFile(file, change.text, { mode: 0o644 });
+    return old;
   } catch (error) {
     const code = systemCode(error);
     if (code === 'EACCES' || code === 'EPERM' || code === 'EROFS')
@@ -48,6 +63,14 @@ export function writeFile(file: string, change: FileChange): void {
         cause: error,
       });
     throw error;
+  }
+}
+
+/** A name that no earlier change has taken: what people wrote is never overwritten. */
+function oldName(file: string): string {
+  for (let count = 1; ; count += 1) {
+    const name = count === 1 ? `${file}.old` : `${file}.old-${count}`;
+    if (!existsSync(name)) return name;
   }
 }
 
@@ -61,11 +84,4 @@ function read(file: string): string {
 
 function lookUp(tree: Record<string, unknown>, key: string): unknown {
   return key.split('.').reduce<unknown>((inner, name) => (inner as Record<string, unknown> | undefined)?.[name], tree);
-}
-
-function put(tree: Record<string, unknown>, key: string, value: string): void {
-  const [table = '', name = ''] = key.split('.');
-  const inner = (tree[table] ?? {}) as Record<string, unknown>;
-  inner[name] = value;
-  tree[table] = inner;
 }

@@ -94,7 +94,14 @@ test('a configuration that says otherwise is shown and left, unless forced; its 
   const forced = await init('--address', '10.54.0.1/24', '--interface', 'boot0', '--force');
   t.is(forced.status, 0, forced.stderr);
   t.like(loadConfig(file), { 'head.address': '10.54.0.1/24', 'http.port': 8081 });
+  t.is(
+    readFileSync(file, 'utf8'),
+    '# mine\n[head]\naddress = "10.54.0.1/24"\ninterface = "boot0"\n\n[http]\nport = 8081\n',
+  );
   t.is(readFileSync(`${file}.old`, 'utf8'), old);
+  t.regex((await init('--address', '10.54.0.2/24', '--force')).stdout, /the old one is .*\.old-2$/m);
+  t.is(readFileSync(`${file}.old`, 'utf8'), old, 'the first old one is not lost to the second');
+  t.regex(readFileSync(`${file}.old-2`, 'utf8'), /10\.54\.0\.1/);
 });
 
 test('without a daemon the configuration is written, and the rest of the way is said', async t => {
