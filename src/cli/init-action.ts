@@ -17,6 +17,7 @@ interface Options extends InitOptions {
   clusterConf?: string;
   config?: string;
   force?: boolean;
+  withDefaults?: boolean;
 }
 
 export const initRun: Action = {
@@ -40,41 +41,58 @@ export const initRun: Action = {
       meaning: `the configuration to write; ${DEFAULT_CONFIG_FILE} when not given`,
       takes: 'files',
     },
+    {
+      flags: '--with-defaults',
+      meaning:
+        'also make a distro, DefaultImage and DefaultBoot for every node; it takes some minutes and a running musterd',
+    },
     { flags: '--force', meaning: 'change a configuration that says otherwise; the old one is kept beside it' },
   ],
   examples: [
     'muster init --interface eth1',
+    'muster init --interface eth1 --with-defaults',
     'muster init --address 10.54.0.1/24 --range 10.54.0.100-10.54.0.199',
     'muster init --cluster-conf cluster-conf --dry-run',
   ],
-  async run(context) {
-    const { given, terminal } = context;
-    const options = given.options as Options;
-    const file = options.config ?? DEFAULT_CONFIG_FILE;
-    const plan = planInit(options, readConf(options.clusterConf), interfacesHere());
-    const change = planFile(file, plan.config);
-    if (change.existed && change.text !== undefined && !options.force) {
-      throw new MusterError(
-        'conflict',
-        `${file} says otherwise; change it, or say --force:\n  ${change.differences.join('\n  ')}`,
-      );
-    }
-    const old = given.dryRun ? undefined : await writeFile(file, change);
-    const written =
-      change.text === undefined
-        ? []
-        : [change.existed ? `changed ${file}${old === undefined ? '' : `, the old one is ${old}`}` : `wrote ${file}`];
-    const isMore = [options.range, options.nodes, options.clusterConf].some(one => one !== undefined);
-    const head = { file, address: plan.config['head.address'] ?? '', isMore };
-    const daemon = await withDaemon(context, head, async () => makeObjects(context.client, plan, given.dryRun));
-    const done = [...written, ...daemon.done];
-    const next = [...plan.remarks, ...daemon.next];
-    if (isForPrograms(given))
-      printData(terminal, given, { file, config: change.differences, done, next, dry_run: given.dryRun });
-    else terminal.write(reportText({ file, differences: change.differences, done, next, isDryRun: given.dryRun }));
-    return daemon.status;
-  },
+  run: init,
 };
+
+/** What `muster init` does; `muster install` does it as well. Returns the exit status. */
+export async function init(context: Context): Promise<number> {
+  const { given, terminal } = context;
+  const options = given.options as Options;
+  const file = options.config ?? DEFAULT_CONFIG_FILE;
+  const plan = planInit(options, readConf(options.clusterConf), interfacesHere());
+  const change = planFile(file, plan.config);
+  if (change.existed && change.text !== undefined && !options.force) {
+    throw new MusterError(
+      'conflict',
+      `${file} says otherwise; change it, or say --force:\n  ${change.differences.join('\n  ')}`,
+    );
+  }
+  const old = given.dryRun ? undefined : await writeFile(file, change);
+  const written =
+    change.text === undefined
+      ? []
+      : [change.existed ? `changed ${file}${old === undefined ? '' : `, the old one is ${old}`}` : `wrote ${file}`];
+  const isMore = [options.range, options.nodes, options.clusterConf].some(one => one !== undefined);
+  const head = { file, address: plan.config['head.address'] ?? '', isMore };
+  const daemon = await withDaemon(context, head, async () => {
+    const made = await makeObjects(context.client, plan, given.dryRun);
+    if (!options.withDefaults) return made;
+    // Loaded here: it brings the image workshop along.
+    const { makeDefaults } = await import('./install/defaults.ts');
+    const defaults = await makeDefaults(context);
+    // What the objects alone would leave to do for a first image is done, or said with its reason.
+    return { done: [...made.done, ...defaults.done], next: [...made.otherNext, ...defaults.next] };
+  });
+  const done = [...written, ...daemon.done];
+  const next = [...plan.remarks, ...daemon.next];
+  if (isForPrograms(given))
+    printData(terminal, given, { file, config: change.differences, done, next, dry_run: given.dryRun });
+  else terminal.write(reportText({ file, differences: change.differences, done, next, isDryRun: given.dryRun }));
+  return daemon.status;
+}
 
 /** The machine's interfaces; those without a link, which Node leaves out, from the kernel's tables. */
 function interfacesHere(): Interfaces {

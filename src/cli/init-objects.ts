@@ -8,6 +8,8 @@ export interface Made {
   done: string[];
   /** What is left for the administrator, as command lines. */
   next: string[];
+  /** The part of it that is not about what nodes boot. */
+  otherNext: string[];
 }
 
 export async function makeObjects(client: AdminClient, plan: InitPlan, isDryRun: boolean): Promise<Made> {
@@ -31,12 +33,14 @@ export async function makeObjects(client: AdminClient, plan: InitPlan, isDryRun:
       `created ${missing.length} nodes`,
     );
   const next = await defaultBoot(ask, await list('images'), await list('bootconfigs'), await list('attribs'), settings);
-  if (known.size + plan.macs.length === 0)
-    next.push(
-      'muster node create mac=MAC',
-      'muster cluster update accept_new_nodes=true   # or: whoever asks becomes a node',
-    );
-  return { done, next };
+  const otherNext =
+    known.size + plan.macs.length > 0
+      ? []
+      : [
+          'muster node create mac=MAC',
+          'muster cluster update accept_new_nodes=true   # or: every machine that asks becomes a node',
+        ];
+  return { done, next: [...next, ...otherNext], otherNext };
 }
 
 type Ask = (method: 'POST' | 'PATCH', path: string, body: unknown, words: string) => Promise<void>;

@@ -12,6 +12,7 @@ import { nodeExec } from './exec-action.ts';
 import { firmwareList } from './firmware-actions.ts';
 import { imageDiff, imageHistory } from './image-actions.ts';
 import { initRun } from './init-action.ts';
+import { installRun } from './install/install-action.ts';
 import { kickstartList, kickstartRender } from './kickstart-actions.ts';
 import { labRun } from './lab-action.ts';
 import { leaseList } from './lease-actions.ts';
@@ -196,6 +197,7 @@ export const NOUNS: readonly Noun[] = [
   single(logShow),
   single(eventsFollow),
   single(initRun),
+  single(installRun),
   single(doctorRun),
   single(backupRun),
   single(restoreRun),

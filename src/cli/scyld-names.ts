@@ -9,6 +9,7 @@ export const SCYLD_NAMES: readonly string[] = [
   'mkramfs',
   'add-boot-config',
   'pack-node',
+  'install',
 ].map(name => `scyld-${name}`);
 
 /** `nodectl` is installed as `scyld-nodectl`; undefined for words that are no program. */

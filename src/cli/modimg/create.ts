@@ -11,7 +11,7 @@ import { extract } from '../../image/import/archive.ts';
 import { importTree } from '../../image/import/import.ts';
 import { PACK_NODE } from '../../image/pack-node.ts';
 import { managerFor } from '../../image/packages/choose.ts';
-import { makeRecipe, rpmArch } from '../../image/packages/recipe.ts';
+import { makeRecipe, type Recipe, rpmArch } from '../../image/packages/recipe.ts';
 import { stream } from '../../process/run.ts';
 import { nodeSsh } from '../../ssh/ssh.ts';
 import { humanBytes } from '../terminal.ts';
@@ -31,9 +31,7 @@ export async function requireFreeName({ workspace }: Session, wanted: Wanted, as
 export async function createTree(session: Session, wanted: Wanted, folder: string): Promise<Tree> {
   const { client, progress } = session;
   const distro = await distroOf(session, wanted.create ?? '');
-  const health = await client.call<Health>('GET', '/api/v1/health');
-  const baseUrl = `http://${health.address.split('/')[0]}:${health.http_port}`;
-  const recipe = makeRecipe(distro, { baseUrl, arch: rpmArch(arch()) });
+  const recipe = await recipeOf(client, distro);
   const manager = await managerFor(distro.package_manager, recipe);
   const root = join(folder, 'root');
   await mkdir(root);
@@ -44,14 +42,22 @@ export async function createTree(session: Session, wanted: Wanted, folder: strin
   return { root, before: undefined, local: { ...local, distro: distro.name } };
 }
 
-interface Distro {
+/** What an image of the distro is created from, seen from this head. */
+export async function recipeOf(client: Session['client'], distro: Distro): Promise<Recipe> {
+  const health = await client.call<Health>('GET', '/api/v1/health');
+  const baseUrl = `http://${health.address.split('/')[0]}:${health.http_port}`;
+  return makeRecipe(distro, { baseUrl, arch: rpmArch(arch()) });
+}
+
+export interface Distro {
   name: string;
   release: string;
   package_manager: string;
   repos: { name: string; full_name: string; urls: string[]; mirrors: string[]; keys: string[]; check: boolean }[];
 }
 
-async function distroOf({ client }: Session, given: string): Promise<Distro> {
+/** The distro of this name, or the default one, with its repos. Throws `not-ready` when there is none. */
+export async function distroOf({ client }: Pick<Session, 'client'>, given: string): Promise<Distro> {
   const settings = await client.call<Shown>('GET', '/api/v1/cluster');
   const name = given || String(settings['default_distro'] ?? '');
   if (name === '')

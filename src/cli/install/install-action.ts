@@ -1,0 +1,130 @@
+// `muster install`, `scyld-install`: from a bare machine to a head whose nodes have something to boot. Twice changes nothing.
+import { spawn } from 'node:child_process';
+import { existsSync, openSync, readFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Health } from '../../admin/contract.ts';
+import { MusterError, reasonOf } from '../../errors.ts';
+import { packageRoot } from '../../package-root.ts';
+import { run, runOk } from '../../process/run.ts';
+import { DEFAULT_CONFIG_FILE, init, initRun } from '../init-action.ts';
+import { askText, isInteractive } from '../questions.ts';
+import type { Action, Context } from '../table.ts';
+import { isDebianLike, readOsRelease } from './head-distro.ts';
+import { type InstallPlan, planPackages } from './head-packages.ts';
+
+/** How long a started musterd may take to answer, in milliseconds. */
+const START_MS = 60_000;
+const LOG = '/var/log/musterd.log';
+
+export const installRun: Action = {
+  name: 'install',
+  summary: 'make a head of a bare machine: packages, configuration, musterd, a distro, DefaultImage and DefaultBoot',
+  options: (initRun.options ?? []).filter(({ flags }) => flags !== '--with-defaults'),
+  examples: [
+    'sudo muster install',
+    'sudo muster install --interface eth1',
+    'sudo muster install --cluster-conf cluster-conf --dry-run',
+  ],
+  async run(context) {
+    const { given, terminal } = context;
+    if (process.getuid?.() !== 0 && !given.dryRun)
+      throw new MusterError('not-allowed', 'Installing a head takes root.', { hint: 'sudo muster install' });
+    await installPackages(context);
+    await askMissing(context);
+    if (given.dryRun) return await withDefaults(context);
+    const configured = await init(context);
+    if (configured !== 0) return configured;
+    terminal.say(await startDaemon(context));
+    return await withDefaults(context);
+  },
+};
+
+async function withDefaults(context: Context): Promise<number> {
+  const { given } = context;
+  // The context has getters, which a copy of it would read now.
+  const options = { ...given.options, withDefaults: true };
+  return await init(Object.create(context, { given: { value: { ...given, options } } }));
+}
+
+async function installPackages({ given, terminal }: Context): Promise<void> {
+  const file = '/etc/os-release';
+  const os = readOsRelease(existsSync(file) ? readFileSync(file, 'utf8') : '');
+  const plan = planPackages(isThere, isDebianLike(os));
+  const { installer, missing } = plan;
+  if (missing.length === 0) return;
+  if (!installer) {
+    terminal.say(`No package manager is known here; muster uses these packages: ${missing.join(', ')}`);
+    return;
+  }
+  const line = [installer.program, ...installer.install, ...missing].join(' ');
+  terminal.say(given.dryRun ? `would run: ${line}` : `installing ${missing.length} packages: ${missing.join(', ')}`);
+  if (given.dryRun) return;
+  const problem = await tryInstall({ installer, missing });
+  // A head without Internet works: what a missing package is for, its command says when it is needed.
+  if (problem !== undefined) terminal.say(`WARNING: these packages could not be installed: ${problem}\nLater: ${line}`);
+}
+
+async function tryInstall({ installer, missing }: Required<InstallPlan>): Promise<string | undefined> {
+  const env = { DEBIAN_FRONTEND: 'noninteractive' };
+  for (const words of [installer.refresh, [...installer.install, ...missing]]) {
+    if (!words) continue;
+    const { status, stderr } = await run(installer.program, words, { env });
+    if (status !== 0) return stderr.trim().split('\n').slice(-3).join('; ') || `status ${status}`;
+  }
+  return undefined;
+}
+
+function isThere(shows: string): boolean {
+  if (shows.startsWith('/')) return existsSync(shows);
+  const name = shows.slice(shows.indexOf('/') + 1);
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/bin', '/usr/sbin', '/bin', '/sbin'];
+  return folders.some(folder => existsSync(join(folder, name)));
+}
+
+/** Asks what `muster init` would refuse to guess. */
+async function askMissing({ given }: Context): Promise<void> {
+  const { options } = given;
+  if (!isInteractive() || ['interface', 'address', 'clusterConf'].some(name => options[name] !== undefined)) return;
+  const found = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
+    (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ cidr }) => `${name} ${cidr}`),
+  );
+  process.stderr.write(`Interfaces: ${found.join(', ') || 'none has an IPv4 address'}\n`);
+  options['interface'] = await askText('Interface of the boot network', found.at(-1)?.split(' ')[0] ?? '');
+  const range = await askText('Addresses of nodes, FIRST or FIRST-LAST (empty: chosen by the network)', '');
+  if (range !== '') options['range'] = range;
+}
+
+/** Starts musterd unless it answers; returns what was done. Throws `not-ready` when it does not come. */
+async function startDaemon({ client, given, socket }: Context): Promise<string> {
+  const answers = async (): Promise<boolean> =>
+    client.call<Health>('GET', '/api/v1/health').then(
+      () => true,
+      () => false,
+    );
+  if (await answers()) return 'musterd runs already';
+  if (existsSync('/run/systemd/system')) {
+    await runOk('systemctl', ['enable', '--now', 'musterd']);
+    return 'started musterd.service, now and at every start of this machine';
+  }
+  const config = (given.options['config'] as string | undefined) ?? DEFAULT_CONFIG_FILE;
+  const log = openSync(LOG, 'a', 0o640);
+  const daemon = spawn(process.execPath, [join(packageRoot, 'dist/src/main.js'), '--config', config], {
+    detached: true,
+    stdio: ['ignore', log, log],
+  });
+  let failure: string | undefined;
+  daemon.once('error', error => (failure = reasonOf(error)));
+  daemon.once('exit', code => (failure = `it ended with status ${code}`));
+  const deadline = performance.now() + START_MS;
+  while (!(await answers())) {
+    if (failure === undefined && performance.now() < deadline) await sleep(200);
+    else
+      throw new MusterError('not-ready', `musterd does not answer on ${socket}: ${failure ?? 'it takes too long'}.`, {
+        hint: `Its reason is at the end of ${LOG}. Afterwards, run muster install again.`,
+      });
+  }
+  daemon.unref();
+  return `started musterd as process ${daemon.pid}, log ${LOG}; no systemd runs here, so start it again after a restart of this machine`;
+}
