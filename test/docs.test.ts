@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { JOURNEY } from '../src/boot/journey.ts';
@@ -34,6 +34,20 @@ test('the configuration example in the documentation is right', t => {
     const [, example = ''] = /```toml\n([\s\S]*?)```/.exec(read(page)) ?? [];
     t.notThrows(() => parseConfig(example, page));
   }
+});
+
+/** Every key with its meaning, all of them commented out except the one that a head needs. */
+function exampleConfig(): string {
+  const lines = ['# Configuration of musterd: copy to /etc/muster/muster.toml, then musterd --check.', ''];
+  for (const [name, { meaning, example }] of Object.entries(CONFIG_KEYS))
+    lines.push(`# ${meaning}`, `${name === 'head.address' ? '' : '#'}${name} = ${example}`, '');
+  return lines.join('\n');
+}
+
+test('templates/muster.toml has every key with its meaning', t => {
+  const file = join(packageRoot, 'templates/muster.toml');
+  if (process.env['UPDATE_DOCS']) writeFileSync(file, exampleConfig());
+  t.is(read('templates/muster.toml'), exampleConfig(), 'write it again: UPDATE_DOCS=1 npx ava dist/test/docs.test.js');
 });
 
 test('README has the journey, stage by stage, as the code has it', t => {

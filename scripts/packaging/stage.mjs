@@ -33,7 +33,7 @@ export async function fillStage(root, stage, version) {
   rmSync(stage, { recursive: true, force: true });
   mkdirSync(join(home, 'bin'), { recursive: true });
   const node = takeNode(join(home, 'bin/node'));
-  for (const folder of ['boot-scripts', 'initramfs', 'kickstarts', 'node-scripts'])
+  for (const folder of ['boot-scripts', 'initramfs', 'node-scripts', 'templates'])
     cpSync(join(root, folder), join(home, folder), { recursive: true });
   cpSync(join(root, 'dist/src'), join(home, 'dist/src'), {
     recursive: true,
@@ -98,18 +98,8 @@ async function putDocuments(root, stage) {
     put(stage, `${folder}/${name}`, readFileSync(join(root, 'docs', name)));
   const dashboard = join(root, 'packaging/grafana-dashboard.json');
   if (existsSync(dashboard)) put(stage, `${folder}/examples/${basename(dashboard)}`, readFileSync(dashboard));
-  const { CONFIG_KEYS } = await import(pathToFileURL(join(root, 'dist/src/config.js')).href);
-  put(stage, `${folder}/examples/muster.toml`, exampleConfig(CONFIG_KEYS));
+  put(stage, `${folder}/examples/muster.toml`, readFileSync(join(root, 'templates/muster.toml')));
   mkdirSync(join(stage, 'etc/muster'), { recursive: true });
-}
-
-/** Every key with what it means, all of them commented out but the one that a head needs. */
-export function exampleConfig(keys) {
-  const lines = ['# Configuration of musterd: copy to /etc/muster/muster.toml, then musterd --check.', ''];
-  for (const [name, { meaning, example }] of Object.entries(keys)) {
-    lines.push(`# ${meaning}`, `${name === 'head.address' ? '' : '#'}${name} = ${example}`, '');
-  }
-  return lines.join('\n');
 }
 
 function put(stage, path, content) {

@@ -27,10 +27,15 @@ export async function bootScript(config: Config, name: string): Promise<string> 
   return text;
 }
 
+/** The path of a script that comes with muster: what GRUB runs is a template, iPXE's scripts have a folder of their own. */
+export function shippedScript(name: string): string {
+  return name.endsWith('.grub') ? join(packageRoot, 'templates/grub', name) : join(packageRoot, 'boot-scripts', name);
+}
+
 async function readScript(config: Config, name: string): Promise<string> {
   const own = config['paths.scripts'] && join(config['paths.scripts'], name);
   if (own && (await stat(own).catch(() => undefined))) return readFile(own, 'utf8');
-  return readFile(join(packageRoot, 'boot-scripts', name), 'utf8');
+  return readFile(shippedScript(name), 'utf8');
 }
 
 /** The script that newer iPXE asks for beside itself; a file, so that TFTP and HTTP serve it like any loader. */

@@ -53,7 +53,7 @@ export class Kickstarts {
     this.ports = ports;
     this.folders = [
       { folder: ports.folder, shipped: false },
-      { folder: join(packageRoot, 'kickstarts'), shipped: true },
+      { folder: join(packageRoot, 'templates/kickstarts'), shipped: true },
     ];
   }
 

@@ -62,10 +62,12 @@ test('each thing that is missing is a refusal that names it', t => {
   t.regex(refusalOf(planned({ _boot_config: 'gone' }).answer()), /_boot_config=gone \(node n0\) names no boot config/);
 });
 
-const scripts = readdirSync(join(packageRoot, 'boot-scripts')).map(name => ({
-  name,
-  text: readFileSync(join(packageRoot, 'boot-scripts', name), 'utf8'),
-}));
+const scripts = ['boot-scripts', 'templates/grub'].flatMap(folder =>
+  readdirSync(join(packageRoot, folder)).map(name => ({
+    name,
+    text: readFileSync(join(packageRoot, folder, name), 'utf8'),
+  })),
+);
 
 test('every script is an iPXE script, every placeholder is filled, and every style has one', t => {
   const answer = planned().answer();

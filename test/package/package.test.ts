@@ -35,7 +35,7 @@ test('installed, started, upgraded with its data, removed, purged; then the same
   for (const path of [
     'usr/lib/systemd/system/musterd.service',
     'usr/lib/systemd/system/musterd-radvd.service',
-    'usr/lib/muster/kickstarts',
+    'usr/lib/muster/templates/kickstarts',
     'usr/lib/muster/node-scripts/pack-node',
     'usr/share/man/man1/muster-node.1.gz',
     'usr/share/man/man1/scyld-nodectl.1.gz',
