@@ -22,9 +22,16 @@ export interface OverlayBase {
   id: string;
 }
 
-/** Opens an overlay's file, or makes it (mode 0600). Rejects when the file is none, or belongs to another disk. */
-export async function openFileStore(path: string, base: OverlayBase): Promise<OverlayStore> {
-  const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+/**
+ * Opens an overlay's file, or makes it (mode 0600). Rejects when the file is none, or belongs to another disk.
+ * @param openFile how the file is opened
+ */
+export async function openFileStore(
+  path: string,
+  base: OverlayBase,
+  openFile: (path: string) => Promise<FileHandle> = openOverlay,
+): Promise<OverlayStore> {
+  const handle = await openFile(path);
   try {
     const bitmap = Buffer.alloc(Math.ceil(Math.ceil(base.size / OVERLAY_GRANULE) / 8 / 4096) * 4096);
     const dataStart = HEADER_BYTES + bitmap.length;
@@ -48,6 +55,8 @@ class FileStore implements OverlayStore {
   private readonly file: CachedFile;
   private readonly bitmap: Buffer;
   private readonly dataStart: number;
+  /** The error of the first flush that failed. */
+  private lost: unknown;
 
   constructor(file: CachedFile, bitmap: Buffer, dataStart: number) {
     this.file = file;
@@ -82,27 +91,44 @@ class FileStore implements OverlayStore {
     }
   }
 
-  flush(): Promise<void> {
-    return this.file.handle.datasync();
+  /**
+   * Rejects for good once it has failed: the kernel reports a lost page once and then calls it clean, so a second fdatasync that
+   * succeeds says nothing about it (fsync(2), NOTES).
+   */
+  async flush(): Promise<void> {
+    if (this.lost !== undefined) throw this.lost;
+    try {
+      await this.file.handle.datasync();
+    } catch (error) {
+      this.lost = error;
+      throw error;
+    }
   }
 
   close(): Promise<void> {
     return this.file.handle.close();
   }
 
-  /** Sets bits and hands those that are new to the kernel at once: a daemon that is killed loses nothing it has acknowledged. */
+  /**
+   * Hands new bits to the kernel before a write is acknowledged: a daemon that is killed loses nothing. `has` knows them only
+   * afterwards, so that after a failure the next write of the same granule tries again.
+   */
   private async mark(first: number, count: number): Promise<void> {
-    let changed = false;
-    for (let granule = first; granule < first + count; granule += 1) {
-      if (this.has(granule)) continue;
-      this.bitmap[granule >>> 3] = (this.bitmap[granule >>> 3] ?? 0) | (1 << (granule & 7));
-      changed = true;
-    }
-    if (!changed) return;
     const from = first >>> 3;
     const to = ((first + count - 1) >>> 3) + 1;
-    await writeAll(this.file.handle, this.bitmap.subarray(from, to), HEADER_BYTES + from);
+    const bits = Buffer.from(this.bitmap.subarray(from, to));
+    for (let granule = first; granule < first + count; granule += 1) {
+      const byte = (granule >>> 3) - from;
+      bits[byte] = (bits[byte] ?? 0) | (1 << (granule & 7));
+    }
+    if (bits.equals(this.bitmap.subarray(from, to))) return;
+    await writeAll(this.file.handle, bits, HEADER_BYTES + from);
+    bits.copy(this.bitmap, from);
   }
+}
+
+function openOverlay(path: string): Promise<FileHandle> {
+  return open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
 }
 
 function encodeHeader(base: OverlayBase): Buffer {

@@ -10,8 +10,12 @@ export interface OverlayStore {
   ready(position: number, length: number): boolean;
   load(position: number, length: number): Promise<void>;
   read(target: Buffer, at: number, length: number, position: number): void;
-  /** Rejects with `NoSpaceError` when it is full; what it has then is undefined only for this range. */
+  /**
+   * Called for one range at a time. Rejects with `NoSpaceError` when it is full; what it has then is undefined only for this range,
+   * and the next write of the range stores it as a whole.
+   */
   write(data: Buffer, position: number): Promise<void>;
+  /** Makes what was written durable. Rejects from then on when that failed once. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }

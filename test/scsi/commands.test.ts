@@ -64,7 +64,7 @@ const CASES: [string, readonly number[], string][] = [
   ['SBC-3 §5.27: VERIFY (10), BYTCHK 10b', [0x2f, 4, 0, 0, 0, 0, 0, 0, 4, 0], 'invalid-field-in-cdb@1.2'],
   ['SBC-3 §5.35: WRITE AND VERIFY (10), BYTCHK 11b', [0x2e, 6, 0, 0, 0, 0, 0, 0, 4, 0], 'invalid-field-in-cdb@1.2'],
   ['SBC-3 §5.25: SYNCHRONIZE CACHE (10), all', [0x35, 0, 0, 0, 0, 0, 0, 0, 0, 0], 'work'],
-  ['SBC-3 §5.25: SYNCHRONIZE CACHE (10), IMMED', [0x35, 2, 0, 0, 0, 0, 0, 0, 0, 0], 'good'],
+  ['SBC-3 §5.25: SYNCHRONIZE CACHE (10), IMMED', [0x35, 2, 0, 0, 0, 0, 0, 0, 0, 0], 'work'],
   ['SBC-3 §5.25: SYNCHRONIZE CACHE (10), over the end', [0x35, 0, 0, 0, 0x40, 0, 0, 0, 0, 0], 'lba-out-of-range'],
   ['SBC-3 §5.25: START STOP UNIT', [0x1b, 0, 0, 0, 1, 0], 'good'],
   ['SPC-4 §6.17: PREVENT ALLOW MEDIUM REMOVAL', [0x1e, 0, 0, 0, 1, 0], 'good'],
@@ -190,4 +190,53 @@ test('a disk that fails gives the sense that says it', async t => {
   t.is(short(await run(plan([0x2a, 0, 0, 0, 0, 0, 0, 0, 1, 0], { broken: true }), Buffer.alloc(512))), 'write-error');
   t.is(short(await run(plan([0x35], { broken: true }), Buffer.alloc(0))), 'write-error');
   t.is(short(await run(plan([0x2f, 0, 0, 0, 0, 0, 0, 0, 1, 0], broken), Buffer.alloc(0))), 'unrecovered-read-error');
+});
+
+test('SBC-3 §5.25: the outcome of a flush is in its own answer, with IMMED too, and planning flushes nothing', async t => {
+  for (const flags of [0, 2]) {
+    let flushes = 0;
+    const failing = async () => {
+      flushes += 1;
+      // As fdatasync: an error is reported once.
+      if (flushes === 1) throw new Error('i/o error');
+    };
+    const one = new LogicalUnit({ ...memoryDevice(Buffer.alloc(BLOCKS * 512)), flush: failing }, IDENTITY);
+    const nexus = new Nexus();
+    nexus.takeAttention();
+    const planned = one.plan(Buffer.concat([Buffer.from([0x35, flags]), Buffer.alloc(14)]), nexus);
+    t.is(flushes, 0);
+    t.is(short(await run(planned, Buffer.alloc(0))), 'write-error');
+  }
+});
+
+test('a plan is a decision: no command touches the disk before its plan is carried out', t => {
+  let touches = 0;
+  const touched = (): never => {
+    touches += 1;
+    throw new Error('the disk was touched');
+  };
+  const device = {
+    ...memoryDevice(Buffer.alloc(BLOCKS * 512)),
+    ready: touched,
+    load: touched,
+    read: touched,
+    write: touched,
+    flush: touched,
+  };
+  const one = new LogicalUnit(device, IDENTITY);
+  for (const row of COMMANDS) {
+    // Every bit that the row evaluates, one at a time and all at once, on a transfer of one block.
+    const flags = Array.from({ length: 8 }, (_, bit) => (row.usage[1] ?? 0) & (1 << bit));
+    for (const flag of [...flags, row.usage[1] ?? 0]) {
+      const cdb = Buffer.alloc(16);
+      cdb[0] = row.opcode;
+      cdb[1] = row.serviceAction ?? flag;
+      if (row.length > 6) cdb[row.length === 10 ? 8 : row.length === 12 ? 9 : 13] = 1;
+      else cdb[4] = 1;
+      const nexus = new Nexus();
+      nexus.takeAttention();
+      one.plan(cdb, nexus);
+      t.is(touches, 0, row.name);
+    }
+  }
 });

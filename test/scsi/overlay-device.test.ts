@@ -1,5 +1,6 @@
 // Overlays against a plain copy of the disk: whatever is written, in memory and in a file, also after the file was opened again.
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -73,6 +74,112 @@ test('a file keeps what was acknowledged, though it was never closed', async t =
   t.is((await stat(path)).mode & 0o777, 0o600);
   await before.close();
   await after.close();
+});
+
+/** A file whose writes fail while `fails` says so of the position. As on a full disk, a part of the bytes may still have been written. */
+function failing(fails: (position: number) => boolean): (path: string) => Promise<FileHandle> {
+  return async path => {
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    const write = async (buffer: Buffer, from: number, length: number, position: number) => {
+      if (!fails(position)) return handle.write(buffer, from, length, position);
+      await handle.write(buffer, from, Math.floor(length / 2), position);
+      throw Object.assign(new Error('no space left'), { code: 'ENOSPC' });
+    };
+    return new Proxy(handle, {
+      get(target, name) {
+        if (name === 'write') return write;
+        const value: unknown = Reflect.get(target, name);
+        return typeof value === 'function' ? value.bind(target) : value;
+      },
+    });
+  };
+}
+
+test('a write that failed for the bitmap is not half there: the next one of the same blocks is kept', async t => {
+  const path = join(await folder(t), 'overlay');
+  let full = true;
+  const isBitmap = (position: number) => position >= 4096 && position < 8192;
+  const before = new OverlayDevice(
+    base(),
+    await openFileStore(
+      path,
+      { size: SIZE, id: 'base' },
+      failing(position => full && isBitmap(position)),
+    ),
+  );
+  await t.throwsAsync(before.write(Buffer.alloc(4096, 9), 0), { instanceOf: NoSpaceError });
+  full = false;
+  await before.write(Buffer.alloc(4096, 9), 0);
+  await before.flush();
+  await before.close();
+  const after = await openFileStore(path, { size: SIZE, id: 'base' });
+  t.true(after.has(0));
+  await after.close();
+});
+
+test('whatever fails in between: after a restart every block is what its last acknowledged write made it', async t => {
+  const path = await folder(t);
+  const writes = fc.array(
+    fc.tuple(fc.integer({ min: 0, max: BLOCKS - 1 }), fc.integer({ min: 1, max: 20 }), fc.nat({ max: 3 })),
+    { maxLength: 16 },
+  );
+  let run = 0;
+  await fc.assert(
+    fc.asyncProperty(writes, async list => {
+      run += 1;
+      const file = join(path, `overlay-${run}`);
+      // 0 and 1: the disk has room; 2: none for the bitmap; 3: none for data.
+      let mood = 0;
+      const fails = (position: number) => (position < 4096 ? false : position < 8192 ? mood === 2 : mood === 3);
+      const disk = new OverlayDevice(base(), await openFileStore(file, { size: SIZE, id: 'base' }, failing(fails)));
+      const plain = Buffer.from(base().bytes);
+      const unknown = new Set<number>();
+      for (const [index, [block, count, next]] of list.entries()) {
+        mood = next;
+        const blocks = Math.min(count, BLOCKS - block);
+        const bytes = Buffer.alloc(blocks * 512, index + 1);
+        const isKept = await disk.write(bytes, block * 512).then(
+          () => true,
+          () => false,
+        );
+        if (isKept) bytes.copy(plain, block * 512);
+        // What a refused write leaves is unknown, in the blocks that it names and no others.
+        for (let at = block; at < block + blocks; at += 1) isKept ? unknown.delete(at) : unknown.add(at);
+      }
+      await disk.close();
+      const again = new OverlayDevice(base(), await openFileStore(file, { size: SIZE, id: 'base' }));
+      const found = Buffer.alloc(SIZE);
+      await again.load(0, SIZE);
+      again.read(found, 0, SIZE, 0);
+      await again.close();
+      for (let block = 0; block < BLOCKS; block += 1) {
+        if (unknown.has(block)) continue;
+        const [from, to] = [block * 512, (block + 1) * 512];
+        if (!found.subarray(from, to).equals(plain.subarray(from, to))) return false;
+      }
+      return true;
+    }),
+    { numRuns: 100, seed: 11 },
+  );
+  t.pass();
+});
+
+test('fsync(2): a flush that failed once is never taken back by one that succeeds', async t => {
+  const path = join(await folder(t), 'overlay');
+  let flushes = 0;
+  const store = await openFileStore(path, { size: SIZE, id: 'base' }, async name => {
+    const handle = await open(name, constants.O_RDWR | constants.O_CREAT, 0o600);
+    return Object.assign(handle, {
+      datasync: async () => {
+        flushes += 1;
+        if (flushes === 1) throw new Error('i/o error');
+      },
+    });
+  });
+  await store.write(Buffer.alloc(4096, 1), 0);
+  await t.throwsAsync(store.flush(), { message: 'i/o error' });
+  await t.throwsAsync(store.flush(), { message: 'i/o error' });
+  await store.close();
 });
 
 test('a file over another disk is refused, and one that is no overlay', async t => {

@@ -3,9 +3,11 @@ import type { CdbLength } from '../cdb.ts';
 import { type CommandRow, whole } from '../command-row.ts';
 import { type CommandRequest, failed, GOOD, type StatusPlan } from '../plan.ts';
 
-/** IMMED and SYNC_NV (obsolete). */
+/**
+ * IMMED and SYNC_NV (obsolete). IMMED allows an answer before the flush and does not ask for one (SBC-3 §5.25): the answer always
+ * waits, so that it carries the outcome.
+ */
 const FLAGS = 0x06;
-const IMMEDIATE = 0x02;
 
 export const SYNCHRONIZE_CACHE: readonly CommandRow[] = [
   row(10, 0x35, [FLAGS, ...whole(4), 0x1f, ...whole(2), 0]),
@@ -20,10 +22,7 @@ function row(length: CdbLength, opcode: number, usage: readonly number[]): Comma
     usage: [opcode, ...usage],
     plan(request) {
       if (beyondEnd(request, length)) return failed('lba-out-of-range');
-      const flushed = flush(request);
-      // With IMMED the answer does not wait (SBC-3 §5.25); the outcome then shows in the next flush.
-      if ((request.cdb.readUInt8(1) & IMMEDIATE) !== 0) return GOOD;
-      return { kind: 'work', run: () => flushed };
+      return { kind: 'work', run: () => flush(request) };
     },
   };
 }
