@@ -62,6 +62,10 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
   const target = new IscsiWorkers({
     directory: targets,
     note: note => takeNote(note, { boots, limiter, log }),
+    report: problem => {
+      const dropped = limiter.allow('report');
+      if (dropped !== undefined) log.error({ ...(dropped > 0 && { dropped }) }, `iscsi: ${problem}`);
+    },
     workers: options.workers,
     route: (ip, workers) => (hasOverlay(options, ip) ? 'here' : byAddress(ip, workers)),
   });
@@ -134,8 +138,7 @@ function problemOf({ reason, fault, about }: BootRefusal): Problem & { about: Ab
   return { error: `iSCSI login refused: ${reason}`, fault, about: { ...about, name: reason } };
 }
 
-/** A line on the timeline of a boot that is under way. A node that is up has none to get: its logins
- are in the log. */
+/** Adds a line to the timeline of a boot that is under way. The timeline of a node that is up is over: its logins are in the log only. */
 function tell(
   boots: Boots,
   limiter: LogLimiter | undefined,

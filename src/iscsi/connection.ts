@@ -2,10 +2,10 @@
 import type { Socket } from 'node:net';
 import { reasonOf } from '../errors.ts';
 import type { LogicalUnit } from '../scsi/lun.ts';
-import type { TargetNote } from './directory.ts';
-import { Framer, FramingError } from './frame.ts';
+import type { Report, TargetNote } from './directory.ts';
+import { type Frame, Framer, FramingError } from './frame.ts';
 import { type IscsiLimits, LOGIN_SEGMENT, MAX_RECEIVE_SEGMENT } from './limits.ts';
-import type { Established, Login, LoginPorts } from './login.ts';
+import type { Established, Login, LoginPorts, LoginStep } from './login.ts';
 import type { LoginStatus } from './login-status.ts';
 import { REQUEST } from './opcodes.ts';
 import { Output, type SlabPool } from './output.ts';
@@ -25,6 +25,7 @@ export interface ConnectionPorts {
   claim(connection: Connection, session: Omit<Established, 'tsih'>): ReturnType<LoginPorts['claim']>;
   unit(session: Established): LogicalUnit | undefined;
   note(note: TargetNote): void;
+  report: Report;
   /** A login has ended well: the connection is no stranger any more. */
   loggedIn(connection: Connection): void;
   /** Called once, when nothing of the connection is left. */
@@ -108,6 +109,9 @@ export class Connection implements Worker {
   end(event: TargetNote['event'], reason: string, status?: LoginStatus): void {
     if (this.ended) return;
     this.ended = { event, reason, at: this.ports.now(), ...(status && { status }) };
+    // What still comes is read, so that the answers before it are not lost to a reset, and thrown away.
+    this.framer.drop();
+    this.socket.resume();
     this.out.flush();
     if (event === 'logout') this.socket.end(() => this.socket.destroy());
     else if (event === 'refused' || this.out.waiting > 0) this.socket.destroySoon();
@@ -120,6 +124,7 @@ export class Connection implements Worker {
   }
 
   private received(chunk: Buffer): void {
+    if (this.ended) return;
     this.heard = this.ports.now();
     this.pinged = false;
     this.framer.push(chunk);
@@ -134,7 +139,7 @@ export class Connection implements Worker {
         if (!frame) break;
         if (this.session) this.session.receive(frame);
         else {
-          this.loginStep(frame.header, frame.data);
+          this.loginStep(frame);
           return;
         }
       }
@@ -148,7 +153,8 @@ export class Connection implements Worker {
     if (this.choked) this.socket.pause();
   }
 
-  private loginStep(header: Buffer, data: Buffer): void {
+  /** Never rejects: whatever a login throws ends its own connection. */
+  private async loginStep({ header, data }: Frame): Promise<void> {
     if ((header.readUInt8(0) & 0x3f) !== REQUEST.login) {
       // RFC 7143 §6.3: nothing but login comes first.
       this.end('refused', 'it does not begin with a login');
@@ -156,26 +162,25 @@ export class Connection implements Worker {
     }
     this.busy = true;
     this.socket.pause();
-    this.login.receive(header, data).then(
-      step => {
-        this.busy = false;
-        if (this.ended) {
-          if (this.gone) this.release();
-          return;
-        }
-        this.out.append(step.header, step.data);
-        this.out.flush();
-        if (step.outcome.kind === 'failed') this.end('refused', step.outcome.reason, step.outcome.status);
-        if (step.outcome.kind === 'done') this.start(step.outcome.session);
-        this.socket.resume();
-        this.process();
-      },
-      error => {
-        this.busy = false;
-        this.end('refused', internal(error));
-        if (this.gone) this.release();
-      },
-    );
+    try {
+      const step = await this.login.receive(header, data);
+      if (!this.ended) this.answer(step);
+    } catch (error) {
+      this.end('refused', internal(error));
+    }
+    this.busy = false;
+    if (this.gone) this.release();
+    else if (!this.ended) {
+      this.socket.resume();
+      this.process();
+    }
+  }
+
+  private answer(step: LoginStep): void {
+    this.out.append(step.header, step.data);
+    this.out.flush();
+    if (step.outcome.kind === 'failed') this.end('refused', step.outcome.reason, step.outcome.status);
+    if (step.outcome.kind === 'done') this.start(step.outcome.session);
   }
 
   private start(established: Established): void {
@@ -229,10 +234,14 @@ export class Connection implements Worker {
     if (!this.busy) this.release();
   }
 
-  /** Gives everything back once the disk has let go. */
+  /** Gives everything back once the disk has let go. Never rejects: what fails is reported, and the connection is closed all the same. */
   private async release(): Promise<void> {
-    await this.session?.close();
-    this.login.admission?.release?.();
+    try {
+      await this.session?.close();
+      this.login.admission?.release?.();
+    } catch (error) {
+      this.ports.report(`the disk of ${this.peer} is not given back: ${internal(error)}`);
+    }
     this.ports.closed(this);
   }
 }

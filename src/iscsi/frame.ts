@@ -45,6 +45,13 @@ export class Framer {
     if (chunk.length > 0) this.chunks.push(chunk);
   }
 
+  /** Forgets all that was received. */
+  drop(): void {
+    this.chunks = [];
+    this.part = undefined;
+    this.at = this.filled = 0;
+  }
+
   /** The next whole PDU, or undefined until more bytes have come. Throws `FramingError`. */
   next(): Frame | undefined {
     while (this.chunks[0]) {

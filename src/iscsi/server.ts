@@ -1,9 +1,11 @@
 // The iSCSI target's socket: accepts, bounds who may wait at the door, keeps time, and ends in order.
 import { randomBytes } from 'node:crypto';
-import { createServer, type Server, type Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
+import { reasonOf } from '../errors.ts';
 import { Connection, type ConnectionPorts } from './connection.ts';
-import type { Note, TargetDirectory } from './directory.ts';
+import type { Note, Report, TargetDirectory } from './directory.ts';
 import { ISCSI_LIMITS, type IscsiLimits } from './limits.ts';
+import { listen } from './listen.ts';
 import { Login } from './login.ts';
 import { SlabPool } from './output.ts';
 import { Scheduler } from './scheduler.ts';
@@ -14,6 +16,8 @@ import { Units } from './units.ts';
 export interface IscsiOptions {
   directory: TargetDirectory;
   note: Note;
+  /** A process warning when absent. */
+  report?: Report;
   limits?: Partial<IscsiLimits>;
   /** Milliseconds of a steady clock. */
   now?: () => number;
@@ -25,11 +29,13 @@ export interface IscsiOptions {
 /** The port that IANA gave to iSCSI. */
 export const ISCSI_PORT = 3260;
 
-const TICK_MS = 1000;
+/** How often the clock is looked at, in milliseconds. */
+export const TICK_MS = 1000;
 
 export class IscsiTarget {
   private readonly options: IscsiOptions;
   private readonly limits: IscsiLimits;
+  private readonly report: Report;
   private readonly ports: ConnectionPorts;
   private readonly connections = new Set<Connection>();
   /** Those that have not logged in, oldest first. */
@@ -44,6 +50,7 @@ export class IscsiTarget {
   constructor(options: IscsiOptions) {
     this.options = options;
     this.limits = { ...ISCSI_LIMITS, ...options.limits };
+    this.report = options.report ?? warn;
     this.sessions = new Sessions(this.limits);
     this.ports = this.connectionPorts();
     this.stopTicking = (options.every ?? everySoOften)(TICK_MS, () => this.tick());
@@ -60,14 +67,14 @@ export class IscsiTarget {
 
   /** May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address cannot be had. */
   async listen(port: number, host: string): Promise<number> {
-    const server = createServer({ noDelay: true, highWaterMark: 256 * 1024 }, socket => this.accept(socket));
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ port, host, backlog: 1024 }, resolve);
-    });
-    this.servers.push(server);
-    const address = server.address();
-    return typeof address === 'object' && address ? address.port : port;
+    const listener = await listen(
+      { port, host },
+      { highWaterMark: 256 * 1024 },
+      socket => this.accept(socket),
+      this.report,
+    );
+    this.servers.push(listener.server);
+    return listener.port;
   }
 
   /** Takes a connection that somebody else has accepted. */
@@ -112,7 +119,7 @@ export class IscsiTarget {
   }
 
   private connectionPorts(): ConnectionPorts {
-    const { directory, note, now = () => performance.now(), random = randomBytes } = this.options;
+    const { directory, now = () => performance.now(), random = randomBytes } = this.options;
     const { limits, sessions } = this;
     const units = new Units();
     const entries = new Map<Connection, SessionEntry>();
@@ -122,7 +129,14 @@ export class IscsiTarget {
       pool: new SlabPool(),
       scheduler: new Scheduler(),
       now,
-      note,
+      note: note => {
+        try {
+          this.options.note(note);
+        } catch (error) {
+          this.report(`a note of ${note.peer} is lost: ${reasonOf(error)}`);
+        }
+      },
+      report: this.report,
       login: peer => new Login({ directory, limits, random, ...peer }),
       claim: (connection, session) => {
         const entry = sessions.claim(session, reason => connection.end('dropped', reason));
@@ -163,7 +177,12 @@ export class IscsiTarget {
   }
 }
 
-function everySoOften(ms: number, tick: () => void): () => void {
+/** Where a problem goes when nobody takes reports. */
+export function warn(problem: string): void {
+  process.emitWarning(`iscsi: ${problem}`);
+}
+
+export function everySoOften(ms: number, tick: () => void): () => void {
   const timer = setInterval(tick, ms);
   timer.unref();
   return () => clearInterval(timer);

@@ -13,6 +13,9 @@ export interface SessionEntry {
 
 export class Sessions {
   private readonly entries = new Map<string, SessionEntry>();
+  /** Sessions of one initiator at one target, by both. */
+  private readonly counts = new Map<string, number>();
+  private readonly handles = new Set<number>();
   private readonly limits: IscsiLimits;
   private lastTsih = 0;
 
@@ -30,34 +33,47 @@ export class Sessions {
     const target = session.target ?? '';
     const key = keyOf(initiator, target, isid);
     // RFC 7143 §6.3.5: the same initiator port at the same target is the same session, begun anew.
-    this.entries.get(key)?.end('the initiator began its session anew');
-    this.entries.delete(key);
+    const older = this.entries.get(key);
+    older?.end('the initiator began its session anew');
+    if (older) this.release(older);
     if (this.entries.size >= this.limits.sessions) {
       return { status: 'out-of-resources', reason: `there are ${this.entries.size} sessions, as many as may be` };
     }
-    const own = [...this.entries.values()].filter(entry => entry.initiator === initiator && entry.target === target);
-    if (own.length >= this.limits.sessionsPerInitiator) {
-      return { status: 'out-of-resources', reason: `the initiator has ${own.length} sessions, as many as it may` };
+    const own = this.counts.get(ownerOf(initiator, target)) ?? 0;
+    if (own >= this.limits.sessionsPerInitiator) {
+      return { status: 'out-of-resources', reason: `the initiator has ${own} sessions, as many as it may` };
     }
     const entry: SessionEntry = { initiator, target, isid, tsih: this.nextTsih(), end };
     this.entries.set(key, entry);
+    this.handles.add(entry.tsih);
+    this.counts.set(ownerOf(initiator, target), own + 1);
     return entry;
   }
 
   release(entry: SessionEntry): void {
-    const key = keyOf(entry.initiator, entry.target, entry.isid);
-    if (this.entries.get(key) === entry) this.entries.delete(key);
+    const { initiator, target, isid, tsih } = entry;
+    const key = keyOf(initiator, target, isid);
+    if (this.entries.get(key) !== entry) return;
+    this.entries.delete(key);
+    this.handles.delete(tsih);
+    const owner = ownerOf(initiator, target);
+    const left = (this.counts.get(owner) ?? 1) - 1;
+    if (left > 0) this.counts.set(owner, left);
+    else this.counts.delete(owner);
   }
 
   /** Never 0, which means "none yet" (RFC 7143 §11.12.6), and none that is in use. */
   private nextTsih(): number {
-    const used = new Set([...this.entries.values()].map(entry => entry.tsih));
     do this.lastTsih = (this.lastTsih % 0xffff) + 1;
-    while (used.has(this.lastTsih));
+    while (this.handles.has(this.lastTsih));
     return this.lastTsih;
   }
 }
 
+function ownerOf(initiator: string, target: string): string {
+  return `${initiator}\0${target}`;
+}
+
 function keyOf(initiator: string, target: string, isid: string): string {
-  return `${initiator}\0${target}\0${isid}`;
+  return `${ownerOf(initiator, target)}\0${isid}`;
 }

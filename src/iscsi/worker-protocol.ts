@@ -24,6 +24,7 @@ export type FromWorker =
   | { kind: 'authorize'; id: number; visitor: Visitor & { target: string } }
   | { kind: 'release'; id: number }
   | { kind: 'note'; note: TargetNote }
+  | { kind: 'report'; problem: string }
   /** Since the last one of its kind; `sessions` are those there are now. */
   | { kind: 'traffic'; traffic: Traffic; sessions: number };
 

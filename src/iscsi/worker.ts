@@ -35,6 +35,7 @@ const directory: TargetDirectory = {
 const target = new IscsiTarget({
   directory,
   note: note => tell({ kind: 'note', note }),
+  report: problem => tell({ kind: 'report', problem }),
   limits: JSON.parse(process.env[LIMITS_VARIABLE] ?? '{}') as WorkerLimits,
 });
 

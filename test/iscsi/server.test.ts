@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { listen } from '../../src/iscsi/listen.ts';
 import { IscsiTarget } from '../../src/iscsi/server.ts';
 import { memoryDevice } from '../scsi/support/memory-device.ts';
 import { INITIATOR, Initiator, read10, statusOf } from './support/initiator.ts';
@@ -248,6 +249,27 @@ function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 }
 
+test('a connection that cannot be accepted is reported, each time, and the next one is', async t => {
+  const reports: string[] = [];
+  const { server, port } = await listen(
+    { port: 0, host: '127.0.0.1' },
+    {},
+    socket => socket.end(),
+    problem => reports.push(problem),
+  );
+  t.teardown(() => server.close());
+  for (let count = 0; count < 2; count += 1)
+    server.emit('error', Object.assign(new Error('accept'), { code: 'EMFILE' }));
+  t.is(reports.length, 2);
+  t.regex(reports[1] ?? '', /could not be accepted: /);
+  const initiator = await Initiator.connect(port);
+  t.is(await initiator.next(), undefined);
+  await t.throwsAsync(
+    listen({ port, host: '127.0.0.1' }, {}, () => {}, t.fail),
+    { code: 'EADDRINUSE' },
+  );
+});
+
 test('sessions of a target can be ended from here', async t => {
   const { initiator: open, target, notes } = await serve(t);
   const initiator = await open();
@@ -256,4 +278,54 @@ test('sessions of a target can be ended from here', async t => {
   t.is(await initiator.next(), undefined);
   t.is(notes.at(-1)?.reason, 'its boot session is over');
   t.is(statusOf(undefined), -1);
+});
+
+test('what the daemon throws during a login ends that login only, and the disk is given back', async t => {
+  const { directory, device, content } = await serve(t);
+  const THROWS = ['note', 'release', 'session'] as const;
+  for (const thrower of THROWS) {
+    const reports: string[] = [];
+    let held = 0;
+    const fail = (what: string) => {
+      if (isBroken && what === thrower) throw new Error(`${what} is broken`);
+    };
+    let isBroken = true;
+    const target = new IscsiTarget({
+      note: () => fail('note'),
+      report: problem => reports.push(problem),
+      directory: {
+        ...directory,
+        async authorize() {
+          held += 1;
+          const release = () => {
+            held -= 1;
+            fail('release');
+          };
+          return {
+            device,
+            release,
+            // Read when the login has succeeded and its session is made.
+            get serial() {
+              fail('session');
+              return 'x';
+            },
+          };
+        },
+      },
+    });
+    const port = await target.listen(0, '127.0.0.1');
+    const victim = await Initiator.connect(port);
+    await victim.login({ target: TARGET });
+    victim.close();
+    while (target.connectionCount > 0) await new Promise(setImmediate);
+    t.is(held, 0, thrower);
+    isBroken = false;
+    const next = await Initiator.connect(port);
+    t.is(await next.login({ target: TARGET }), 0, thrower);
+    await next.ready();
+    t.true((await next.command(read10(0, 1), { read: 512 })).data.equals(content.subarray(0, 512)));
+    next.close();
+    await target.close();
+    if (thrower !== 'session') t.regex(reports.join(), new RegExp(`${thrower} is broken`));
+  }
 });

@@ -1,8 +1,12 @@
 // The target on several processes: the same answers, who may log in decided in one place, and a worker that dies harms no other.
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
+import { systemCode } from '../../src/errors.ts';
 import type { TargetNote } from '../../src/iscsi/directory.ts';
+import { ISCSI_LIMITS } from '../../src/iscsi/limits.ts';
+import type { IscsiOptions } from '../../src/iscsi/server.ts';
 import { IscsiWorkers, type Route } from '../../src/iscsi/workers.ts';
 import { Initiator, read10 } from './support/initiator.ts';
 import { TARGET } from './support/one-target.ts';
@@ -13,6 +17,7 @@ interface Farm {
   port: number;
   content: Buffer;
   notes: TargetNote[];
+  reports: string[];
   /** Admissions that were given and not given back. */
   held(): number;
   /** Resolves when a condition holds; it is looked at after each note and each return of a disk. */
@@ -20,9 +25,15 @@ interface Farm {
   login(name: string, keys?: { user: string; secret: string }): Promise<{ initiator: Initiator; status: number }>;
 }
 
-async function farm(t: ExecutionContext, how: ServeOptions = {}, route?: Route): Promise<Farm> {
+async function farm(
+  t: ExecutionContext,
+  how: ServeOptions = {},
+  route?: Route,
+  clock: Pick<IscsiOptions, 'now' | 'every'> = {},
+): Promise<Farm> {
   const served = await serve(t, how);
   const notes: TargetNote[] = [];
+  const reports: string[] = [];
   let turn = 0;
   let held = 0;
   let told = () => {};
@@ -33,6 +44,11 @@ async function farm(t: ExecutionContext, how: ServeOptions = {}, route?: Route):
       notes.push(note);
       told();
     },
+    report: problem => {
+      reports.push(problem);
+      told();
+    },
+    ...clock,
     directory: {
       discover: served.directory.discover,
       async authorize(visitor) {
@@ -54,6 +70,7 @@ async function farm(t: ExecutionContext, how: ServeOptions = {}, route?: Route):
     port,
     content: served.content,
     notes,
+    reports,
     held: () => held,
     async until(condition) {
       while (!condition()) {
@@ -155,4 +172,109 @@ test('the end: initiators are asked to log out, and no process is left', async t
   await once(initiator.socket, 'close');
   await closed;
   t.is(held(), 0);
+});
+
+/** What becomes of a new connection: the login's answer, or that it was closed. */
+async function attempt(port: number): Promise<'served' | 'closed'> {
+  const initiator = await Initiator.connect(port);
+  const status = await initiator.login({ target: TARGET });
+  initiator.close();
+  return status === 0 ? 'served' : 'closed';
+}
+
+// Alone: it changes what the whole process starts.
+test.serial(
+  'a process that cannot be started loses its connection and no more: the next ones start another',
+  async t => {
+    const node = process.execPath;
+    t.teardown(() => {
+      process.execPath = node;
+    });
+    const { port, workers, reports, until } = await farm(t, {}, () => 0);
+    process.execPath = '/nonexistent/node';
+    t.is(await attempt(port), 'closed');
+    await until(() => reports.length > 0);
+    t.regex(reports[0] ?? '', /worker process 1 of 2 could not be started: .*ENOENT/);
+    process.execPath = node;
+    while ((await attempt(port)) === 'closed');
+    t.is(workers.pids.length, 1);
+    await workers.close();
+  },
+);
+
+test.serial('the end does not wait for a process that could not be started', async t => {
+  const node = process.execPath;
+  t.teardown(() => {
+    process.execPath = node;
+  });
+  const { port, workers } = await farm(t, {}, () => 0);
+  process.execPath = '/nonexistent/node';
+  t.is(await attempt(port), 'closed');
+  await workers.close();
+  t.deepEqual(workers.pids, []);
+});
+
+test.serial('a system that has nothing left to start a process with costs the connection only', async t => {
+  const { env } = process;
+  t.teardown(() => {
+    process.env = env;
+  });
+  const { port, reports, until } = await farm(t, {}, () => 0);
+  // Beyond what execve takes (E2BIG): fork throws, where the other failures are events.
+  process.env = { ...env, MUSTER_TEST_FILLING: 'x'.repeat(4 << 20) };
+  t.is(await attempt(port), 'closed');
+  await until(() => reports.length > 0);
+  t.regex(reports[0] ?? '', /worker process 1 of 2 could not be started: .*E2BIG/);
+  process.env = env;
+  while ((await attempt(port)) === 'closed');
+  t.pass();
+});
+
+test('a worker that stands still: connections wait in bounded number, and in bounded time another one serves', async t => {
+  let time = 0;
+  const ticks: (() => void)[] = [];
+  const clock: Pick<IscsiOptions, 'now' | 'every'> = {
+    now: () => time,
+    every: (_ms, tick) => {
+      ticks.push(tick);
+      return () => {};
+    },
+  };
+  const { port, workers, reports, until, notes } = await farm(t, {}, () => 0, clock);
+  t.is(await attempt(port), 'served');
+  const [stopped] = workers.pids;
+  if (!stopped) return t.fail('there is no worker');
+  process.kill(stopped, 'SIGSTOP');
+  const strangers = await Promise.all(Array.from({ length: ISCSI_LIMITS.pending + 40 }, () => Initiator.connect(port)));
+  t.teardown(() => {
+    for (const stranger of strangers) stranger.close();
+  });
+  // Those beyond the bound are closed at once; the channel itself has room for a few.
+  const isClosed = (stranger: Initiator) => stranger.closed;
+  while (!strangers.some(isClosed)) await new Promise(setImmediate);
+  t.true(strangers.filter(isClosed).length <= 40);
+  const pass = (ms: number) => {
+    time += ms;
+    for (const tick of ticks) tick();
+  };
+  pass(ISCSI_LIMITS.loginMs);
+  t.deepEqual(reports, []);
+  pass(1000);
+  await until(() => reports.length === 2);
+  t.regex(reports[0] ?? '', new RegExp(`worker process ${stopped} took none of ${ISCSI_LIMITS.pending} connections`));
+  t.regex(reports[1] ?? '', /ended by SIGKILL/);
+  for (const stranger of strangers) while (!stranger.closed) await stranger.next();
+  pass(1000);
+  t.is(await attempt(port), 'served');
+  await until(() => notes.some(note => note.event === 'login'));
+});
+
+test('closing ends the listening on every address', async t => {
+  const { workers, port } = await farm(t);
+  const other = await workers.listen(0, '127.0.0.2');
+  await workers.close();
+  await t.throwsAsync(Initiator.connect(port), { code: 'ECONNREFUSED' });
+  const socket = connect({ port: other, host: '127.0.0.2' });
+  const [error] = await once(socket, 'error').catch((reason: unknown) => [reason]);
+  t.is(systemCode(error), 'ECONNREFUSED');
 });

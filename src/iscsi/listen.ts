@@ -1,0 +1,36 @@
+// Listening for iSCSI connections: the address is had or not at the start, and an accept that fails later is reported.
+import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
+import { reasonOf } from '../errors.ts';
+import type { Report } from './directory.ts';
+
+/**
+ * Connections that wait to be accepted: all nodes of a machine room come in one second, and one that finds no room loses a second at its
+ * first packet (RFC 6298 §2.1). The kernel bounds it by net.core.somaxconn.
+ */
+const BACKLOG = 65_535;
+
+export interface Listener {
+  server: Server;
+  port: number;
+}
+
+/** Resolves when connections are accepted. Rejects when the address cannot be had. */
+export async function listen(
+  where: { port: number; host: string },
+  options: ServerOpts,
+  accept: (socket: Socket) => void,
+  report: Report,
+): Promise<Listener> {
+  const server = createServer({ ...options, noDelay: true }, accept);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ ...where, backlog: BACKLOG }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  // Such as EMFILE: one connection is lost, and the next one is accepted again.
+  server.on('error', error => report(`a connection to ${where.host} could not be accepted: ${reasonOf(error)}`));
+  const address = server.address();
+  return { server, port: typeof address === 'object' && address ? address.port : where.port };
+}

@@ -1,0 +1,153 @@
+// One worker process as the daemon sees it: it gets connections and answers, and it is gone exactly once, whatever ends it.
+import { type ChildProcess, fork } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import { reasonOf } from '../errors.ts';
+import type { Admission, Note, Report, TargetDirectory } from './directory.ts';
+import type { IscsiLimits } from './limits.ts';
+import type { Traffic } from './traffic.ts';
+import { type Answer, type FromWorker, LIMITS_VARIABLE, type ToWorker, type WorkerLimits } from './worker-protocol.ts';
+
+export interface WorkerPorts {
+  directory: TargetDirectory;
+  note: Note;
+  report: Report;
+  /** What the worker works with. */
+  limits: WorkerLimits;
+  /** How long its channel may stand still, and how many connections may wait for it. */
+  bounds: Pick<IscsiLimits, 'loginMs' | 'pending'>;
+  /** Called with what was done since the last call. */
+  traffic(more: Traffic): void;
+  /** Milliseconds of a steady clock. */
+  now(): number;
+}
+
+/** How long an orderly end may take beyond its grace, in milliseconds. One that takes longer has nothing to save: its disks are read-only. */
+const END_MS = 2000;
+
+const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
+
+export class WorkerProcess {
+  /** Resolves with the reason when the process has ended, or could not be started. */
+  readonly gone: Promise<string>;
+  /** Sessions that it has, as it last said. */
+  sessions = 0;
+  private readonly child: ChildProcess;
+  private readonly ports: WorkerPorts;
+  /** Admissions that its sessions hold, by the id of the question. */
+  private readonly held = new Map<number, Admission>();
+  /** Connections that wait for room in the channel. */
+  private readonly waiting = new Set<Socket>();
+  /** When the channel last took a connection, or the first one began to wait. */
+  private moved = 0;
+
+  /** Throws when the system has nothing left to start a process with. */
+  constructor(ports: WorkerPorts) {
+    this.ports = ports;
+    this.child = fork(WORKER, [], {
+      env: { ...process.env, [LIMITS_VARIABLE]: JSON.stringify(ports.limits) },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.child.on('message', (message: FromWorker) => this.receive(message));
+    // Without its channel it serves nobody.
+    this.child.once('disconnect', () => this.child.kill('SIGKILL'));
+    this.gone = this.whenGone();
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  /** Hands a connection over. Closes it when the worker is ending or has too many to take: the initiator comes again. */
+  take(socket: Socket): void {
+    const isThere = this.child.pid !== undefined && this.child.connected;
+    if (!isThere || this.waiting.size >= this.ports.bounds.pending) {
+      socket.destroy();
+      return;
+    }
+    if (this.waiting.size === 0) this.moved = this.ports.now();
+    this.waiting.add(socket);
+    // Kept open here until it has left: Node forgets a connection that it gave to a process which then dies.
+    this.child.send({ kind: 'connection' } satisfies ToWorker, socket, { keepOpen: true }, () => {
+      this.waiting.delete(socket);
+      this.moved = this.ports.now();
+      socket.destroy();
+    });
+  }
+
+  /** Looks at the clock: a worker that takes no connection for as long as a login may last is killed. */
+  tick(): void {
+    if (this.waiting.size === 0 || this.ports.now() - this.moved <= this.ports.bounds.loginMs) return;
+    const { pid } = this.child;
+    this.ports.report(`worker process ${pid} took none of ${this.waiting.size} connections in time and is killed`);
+    this.moved = this.ports.now();
+    this.child.kill('SIGKILL');
+  }
+
+  /** Says something to the worker; one that is ending does not hear it. */
+  send(message: ToWorker): void {
+    if (this.child.connected) this.child.send(message, () => {});
+  }
+
+  /** Resolves when the process is gone. */
+  async close(graceMs: number): Promise<void> {
+    this.send({ kind: 'close', graceMs });
+    const kill = setTimeout(() => this.child.kill('SIGKILL'), graceMs + END_MS);
+    await this.gone;
+    clearTimeout(kill);
+  }
+
+  private async whenGone(): Promise<string> {
+    const { child } = this;
+    const reason = await new Promise<string>(resolve => {
+      child.once('exit', (status, signal) =>
+        resolve(signal ? `was ended by ${signal}` : `ended with status ${status}`),
+      );
+      child.on('error', error => {
+        // A process that was never there has no exit; what fails later is followed by one.
+        if (child.pid === undefined) resolve(`could not be started: ${reasonOf(error)}`);
+      });
+    });
+    for (const admission of this.held.values()) admission.release?.();
+    this.held.clear();
+    if (child.connected) child.disconnect();
+    for (const socket of this.waiting) socket.destroy();
+    this.waiting.clear();
+    return reason;
+  }
+
+  private receive(message: FromWorker): void {
+    if (message.kind === 'note') this.ports.note(message.note);
+    else if (message.kind === 'report') this.ports.report(message.problem);
+    else if (message.kind === 'traffic') {
+      this.ports.traffic(message.traffic);
+      this.sessions = message.sessions;
+    } else if (message.kind === 'release') {
+      this.held.get(message.id)?.release?.();
+      this.held.delete(message.id);
+    } else {
+      const { id } = message;
+      this.answer(message).then(
+        answer => this.send({ kind: 'answer', id, answer }),
+        error => this.send({ kind: 'failed', id, reason: reasonOf(error) }),
+      );
+    }
+  }
+
+  private async answer(question: FromWorker & { kind: 'discover' | 'authorize' }): Promise<Answer> {
+    const { directory } = this.ports;
+    if (question.kind === 'discover') return directory.discover(question.visitor);
+    const answer = await directory.authorize(question.visitor);
+    if ('refused' in answer) return answer;
+    const { chap, serial, session, file } = answer;
+    if (file === undefined || !this.child.connected) {
+      answer.release?.();
+      return {
+        refused: 'its disk can be opened by the daemon only, and it was sent to a worker',
+        status: 'service-unavailable',
+      };
+    }
+    this.held.set(question.id, answer);
+    return { file, serial, ...(chap ? { chap } : {}), ...(session === undefined ? {} : { session }) };
+  }
+}
