@@ -16,7 +16,7 @@ import {
   LOGOUT_RESPONSE,
   REJECT,
 } from './pdus/control.ts';
-import type { Session } from './session.ts';
+import type { Session, TextExchange } from './session.ts';
 import { encodeText, type Pair, parseText, TextError } from './text.ts';
 
 /** NOP-Out (RFC 7143 §11.18): with a task tag a ping, whose data goes back; without one an answer to ours. */
@@ -24,52 +24,75 @@ export function nopOut(session: Session, { header, data }: Frame): void {
   const request = decodeControl(header);
   if (request.tag === NO_TAG) return;
   const echo = Buffer.from(data.subarray(0, session.established.settings.sendSegment));
-  session.inOrder(request.cmdSn, request.immediate, () => {
-    session.counters.ended(request.immediate);
-    session.ports.out.append(encodeNopIn(request.tag, NO_TAG, session.counters), echo);
-    session.counters.nextStatus();
-  });
+  session.inOrder(
+    request.cmdSn,
+    request.immediate,
+    () => {
+      session.counters.ended(request.immediate);
+      session.ports.out.append(encodeNopIn(request.tag, NO_TAG, session.counters), echo);
+      session.counters.nextStatus();
+    },
+    echo.length,
+  );
 }
 
-/** The tag by which an initiator asks for the rest of a long answer. One answer at a time is kept. */
+/** The tag by which an initiator goes on with an exchange: there is one at a time. */
 const TEXT_TAG = 2;
 
 /** Text (RFC 7143 §11.10): SendTargets and the few keys that may be negotiated after login. */
 export function text(session: Session, { header, data }: Frame): void {
   const request = decodeControl(header);
-  const parts = Buffer.from(data);
+  const part = Buffer.from(data);
   const kept = Buffer.from(header);
-  session.inOrder(request.cmdSn, request.immediate, () => {
-    session.counters.ended(request.immediate);
-    session.textParts.push(parts);
-    const total = session.textParts.reduce((sum, part) => sum + part.length, 0);
-    const problem = total > session.ports.limits.textBytes;
-    if (problem || (request.otherTag !== NO_TAG && request.otherTag !== TEXT_TAG)) {
-      session.textParts = [];
-      session.reject(problem ? REJECT.protocol : REJECT.invalidField, kept);
-      return;
-    }
-    // RFC 7143 §6.1: text that goes on is answered by an empty response until it is whole.
-    if (request.continues) sendText(session, request, Buffer.alloc(0), TEXT_TAG);
-    else answerText(session, request, kept);
-  });
+  session.inOrder(
+    request.cmdSn,
+    request.immediate,
+    () => {
+      session.counters.ended(request.immediate);
+      // RFC 7143 §11.10.4: without the tag it is a new exchange, and what was left of an older one is dropped.
+      const exchange: TextExchange = request.otherTag === NO_TAG ? { kind: 'none' } : session.text;
+      session.text = { kind: 'none' };
+      if (request.otherTag !== NO_TAG && (request.otherTag !== TEXT_TAG || exchange.kind === 'none')) {
+        session.reject(REJECT.invalidField, kept);
+        return;
+      }
+      const isAskingForMore = exchange.kind === 'answering' && part.length === 0 && !request.continues;
+      if (isAskingForMore) {
+        sendPart(session, request, exchange.rest);
+        return;
+      }
+      const received = exchange.kind === 'collecting' ? Buffer.concat([exchange.received, part]) : part;
+      if (received.length > session.ports.limits.textBytes) {
+        session.reject(REJECT.protocol, kept);
+        return;
+      }
+      if (request.continues) {
+        // RFC 7143 §6.1: text that goes on is answered by an empty response until it is whole.
+        session.text = { kind: 'collecting', received };
+        sendText(session, request, Buffer.alloc(0), TEXT_TAG);
+        return;
+      }
+      answerText(session, request, received, kept);
+    },
+    part.length,
+  );
 }
 
-function answerText(session: Session, request: ControlRequest, header: Buffer): void {
-  const received = Buffer.concat(session.textParts);
-  session.textParts = [];
-  let answer = received.length === 0 && request.otherTag === TEXT_TAG ? session.textRest : undefined;
-  session.textRest = undefined;
+function answerText(session: Session, request: ControlRequest, received: Buffer, header: Buffer): void {
   try {
-    answer ??= encodeText(answersTo(session, parseText(received)));
+    sendPart(session, request, encodeText(answersTo(session, parseText(received))));
   } catch (error) {
     if (!(error instanceof TextError)) throw error;
     session.reject(REJECT.protocol, header);
-    return;
   }
+}
+
+/** Sends as much of an answer as one PDU has room for; the initiator asks for the rest. */
+function sendPart(session: Session, request: ControlRequest, answer: Buffer): void {
   const room = Math.min(session.established.settings.sendSegment, 65536);
-  if (answer.length > room) session.textRest = answer.subarray(room);
-  sendText(session, request, answer.subarray(0, room), answer.length > room ? TEXT_TAG : NO_TAG);
+  const isWhole = answer.length <= room;
+  if (!isWhole) session.text = { kind: 'answering', rest: answer.subarray(room) };
+  sendText(session, request, answer.subarray(0, room), isWhole ? NO_TAG : TEXT_TAG);
 }
 
 function sendText(session: Session, request: ControlRequest, data: Buffer, transferTag: number): void {
@@ -134,17 +157,20 @@ function manage(session: Session, request: ControlRequest, unitZero: boolean): n
   switch (request.function) {
     case FUNCTION.abortTask: {
       const task = tasks.get(request.otherTag);
-      return task ? session.abort([task]) : FUNCTION_RESPONSE.noSuchTask;
+      if (task) return session.abort([task]);
+      // RFC 7143 §11.6.1 b, c: one that has not come yet never runs; a number outside the window names nothing.
+      const isCancelled = session.cancel(request.refCmdSn, request.cmdSn);
+      return isCancelled ? FUNCTION_RESPONSE.complete : FUNCTION_RESPONSE.noSuchTask;
     }
     case FUNCTION.abortTaskSet:
     case FUNCTION.clearTaskSet:
-      return unitZero ? session.abort(tasks.all()) : FUNCTION_RESPONSE.noSuchUnit;
+      return unitZero ? abortAll(session, request) : FUNCTION_RESPONSE.noSuchUnit;
     case FUNCTION.unitReset:
-      return unitZero ? reset(session, 'tasks') : FUNCTION_RESPONSE.noSuchUnit;
+      return unitZero ? reset(session, request, 'tasks') : FUNCTION_RESPONSE.noSuchUnit;
     case FUNCTION.targetWarmReset:
-      return reset(session, 'tasks');
+      return reset(session, request, 'tasks');
     case FUNCTION.targetColdReset:
-      return reset(session, 'session');
+      return reset(session, request, 'session');
     case FUNCTION.taskReassign:
       return FUNCTION_RESPONSE.reassignNotSupported;
     default:
@@ -156,11 +182,17 @@ function manage(session: Session, request: ControlRequest, unitZero: boolean): n
  * Ends the tasks of this session, and where the disk can be written those of every other. A read-only disk is shared by all nodes
  * and has no state to reset: there no initiator can disturb another.
  */
-async function reset(session: Session, how: 'tasks' | 'session'): Promise<void> {
+async function reset(session: Session, request: ControlRequest, how: 'tasks' | 'session'): Promise<void> {
   const { unit, nexus } = session;
   if (unit && !unit.device.readOnly) unit.resetOthers(nexus, how);
   nexus.attend('bus-device-reset');
-  await session.abort(session.tasks.all());
+  await abortAll(session, request);
+}
+
+/** Ends all tasks of the session that came before the request, also those that wait for their turn. */
+function abortAll(session: Session, request: ControlRequest): Promise<void> {
+  session.cancelEarly(request.cmdSn);
+  return session.abort(session.tasks.all());
 }
 
 /** Logout (RFC 7143 §11.14): the answer, and then the end of the connection, which is the session's only one. */

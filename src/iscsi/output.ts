@@ -6,6 +6,9 @@ import { MAX_RECEIVE_SEGMENT } from './limits.ts';
 /** Bytes of a slab: the longest data segment with everything around it. */
 export const SLAB_BYTES = MAX_RECEIVE_SEGMENT + 4096;
 
+/** Up to this many bytes are copied out of a slab, so that a peer with many small answers waiting does not hold a slab for each. */
+const COPIED_BYTES = 16 * 1024;
+
 /** Slabs that nobody uses now, kept because memory that was touched lately is several times faster than new memory. */
 export class SlabPool {
   private readonly free: Buffer[] = [];
@@ -107,9 +110,12 @@ export class Output {
       return;
     }
     this.waiting += used;
-    this.send(slab.subarray(0, used), () => {
+    const isSmall = used <= COPIED_BYTES;
+    const bytes = isSmall ? Buffer.from(slab.subarray(0, used)) : slab.subarray(0, used);
+    if (isSmall) this.pool.give(slab);
+    this.send(bytes, () => {
       this.waiting -= used;
-      this.pool.give(slab);
+      if (!isSmall) this.pool.give(slab);
       this.drained();
     });
   }

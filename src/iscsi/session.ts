@@ -3,6 +3,7 @@ import { type LogicalUnit, Nexus } from '../scsi/lun.ts';
 import { failed } from '../scsi/plan.ts';
 import { logout, nopOut, taskManagement, text } from './control.ts';
 import { Counters } from './counters.ts';
+import { type EarlyRequest, EarlyRequests } from './early.ts';
 import { type Execution, startExecution } from './execution.ts';
 import type { Frame } from './frame.ts';
 import type { IscsiLimits } from './limits.ts';
@@ -12,6 +13,7 @@ import type { Output } from './output.ts';
 import { decodeCommand } from './pdus/command.ts';
 import { encodeLogoutRequest, encodeNopIn, encodeReject, REJECT } from './pdus/control.ts';
 import { decodeDataOut } from './pdus/data.ts';
+import { serialBefore } from './serial.ts';
 import { Task } from './task.ts';
 import { TaskSet } from './task-set.ts';
 import type { Traffic } from './traffic.ts';
@@ -27,6 +29,15 @@ export interface SessionPorts {
   end(event: 'logout' | 'dropped', reason: string): void;
 }
 
+/**
+ * Where an exchange of Text stands (RFC 7143 §11.10): `none`, `collecting` a request in several parts, or `answering` in several. There
+ * is one exchange at a time, and a new one ends it.
+ */
+export type TextExchange =
+  | { kind: 'none' }
+  | { kind: 'collecting'; received: Buffer }
+  | { kind: 'answering'; rest: Buffer };
+
 /** The tag of our own question, "are you there?" (RFC 7143 §11.19). Any answer to it is an answer. */
 const PING_TAG = 1;
 
@@ -38,12 +49,8 @@ export class Session {
   readonly unit: LogicalUnit | undefined;
   readonly nexus = new Nexus();
   readonly execution: Execution;
-  /** The rest of an answer to Text, by the tag that asks for it. */
-  textRest: Buffer | undefined;
-  /** Text that goes on in the next request. */
-  textParts: Buffer[] = [];
-  /** Requests whose CmdSN is not due: a number before theirs is missing. At most as many as the window allows. */
-  private readonly early = new Map<number, () => void>();
+  text: TextExchange = { kind: 'none' };
+  private readonly early: EarlyRequests;
 
   /** @param unit none for a discovery session */
   constructor(established: Established, unit: LogicalUnit | undefined, ports: SessionPorts) {
@@ -51,6 +58,7 @@ export class Session {
     this.ports = ports;
     this.unit = unit;
     this.counters = new Counters(established.statSn, established.expCmdSn, ports.limits.window);
+    this.early = new EarlyRequests(ports.limits.writeBytes);
     ports.out.headerDigest = established.settings.headerDigest;
     ports.out.dataDigest = established.settings.dataDigest;
     this.nexus.onReset = (how: 'tasks' | 'session') => {
@@ -91,13 +99,35 @@ export class Session {
     return this.tasks.hasReady && this.ports.out.waiting < this.ports.limits.outputBytes;
   }
 
-  /** Runs `handle` when the request's turn has come, which is mostly now. */
-  inOrder(cmdSn: number, immediate: boolean, handle: () => void): void {
+  /**
+   * Runs `handle` when the request's turn has come, which is mostly now.
+   * @param bytes what it holds until then
+   */
+  inOrder(cmdSn: number, immediate: boolean, handle: () => void, bytes = 0): void {
     const turn = this.counters.admit(cmdSn, immediate);
-    if (turn === 'later') this.early.set(cmdSn, handle);
+    if (turn === 'later') this.keepEarly(cmdSn, { bytes, kind: 'control', run: handle });
     if (turn !== 'now') return;
     handle();
     this.inOrderRest();
+  }
+
+  /**
+   * Counts a command that has not had its turn as received, so that it never runs (RFC 7143 §11.6.1 b).
+   * @param refCmdSn its number
+   * @param cmdSn that of the request that aborts it
+   * @returns false when the number is none that can still come
+   */
+  cancel(refCmdSn: number, cmdSn: number): boolean {
+    const { expCmdSn, maxCmdSn } = this.counters;
+    const isDue = !serialBefore(refCmdSn, expCmdSn) && !serialBefore(maxCmdSn, refCmdSn);
+    if (!isDue || !serialBefore(refCmdSn, cmdSn)) return false;
+    this.early.replace(refCmdSn, () => this.counters.ended(false));
+    return true;
+  }
+
+  /** Cancels every command that waits for its turn and comes before the request with this number. */
+  cancelEarly(cmdSn: number): void {
+    for (const own of this.early.commandsBefore(cmdSn)) this.cancel(own, cmdSn);
   }
 
   reject(reason: number, header: Buffer): void {
@@ -140,7 +170,8 @@ export class Session {
       if (turn === 'now') this.accept(new Task(pdu), data, header);
       if (turn === 'later') {
         const copies = { data: Buffer.from(data), header: Buffer.from(header) };
-        this.early.set(pdu.cmdSn, () => this.accept(new Task(pdu), copies.data, copies.header));
+        const run = () => this.accept(new Task(pdu), copies.data, copies.header);
+        this.keepEarly(pdu.cmdSn, { bytes: data.length, kind: 'command', run });
       }
       if (turn === 'now') this.inOrderRest();
       return;
@@ -149,14 +180,18 @@ export class Session {
     else this.accept(new Task(pdu), data, header);
   }
 
-  /** Requests that came early and are due now. */
+  private keepEarly(cmdSn: number, request: EarlyRequest): void {
+    if (this.early.add(cmdSn, request)) return;
+    // On its one connection an initiator sends numbers in their order (RFC 7143 §4.2.2.1): this one never ends the gap.
+    this.ports.end('dropped', `requests out of order hold more than ${this.ports.limits.writeBytes} bytes`);
+  }
+
+  /** Runs requests that came early and are due now. */
   private inOrderRest(): void {
     const { counters, early } = this;
-    if (early.size === 0) return;
-    for (let next = early.get(counters.expCmdSn); next; next = early.get(counters.expCmdSn)) {
-      early.delete(counters.expCmdSn);
+    for (let next = early.take(counters.expCmdSn); next; next = early.take(counters.expCmdSn)) {
       counters.admit(counters.expCmdSn, false);
-      next();
+      next.run();
     }
   }
 

@@ -235,3 +235,98 @@ test('an ordered task waits for those before it', async t => {
   initiator.answerR2t(r2t, write, Buffer.alloc(512));
   for (const tag of [write, ordered, behind]) t.is((await initiator.expect(0x21)).header.readUInt32BE(16), tag);
 });
+
+test('RFC 7143 §11.6.1: a command that has not come is aborted by its number, and never runs when it does come', async t => {
+  const { initiator: open, device } = await serve(t, { overlay: 'memory' });
+  const initiator = await open();
+  const due = initiator.cmdSn;
+  const abort = (refCmdSn: number, cmdSn: number) =>
+    initiator.send({ opcode: 0x42, flags: 0x81, tag: 50, words: { 20: 777, 24: cmdSn, 32: refCmdSn } });
+  const OUTCOMES: [string, number, number, number][] = [
+    ['the next one', due, due + 2, 0],
+    ['the one behind it', due + 1, due + 2, 0],
+    ['one that is behind the request', due + 5, due + 3, 1],
+    ['one before the window', due - 1, due + 2, 1],
+    ['one beyond the window', due + 1000, due + 1001, 1],
+  ];
+  for (const [name, refCmdSn, cmdSn, outcome] of OUTCOMES) {
+    abort(refCmdSn, cmdSn);
+    const response = await initiator.expect(0x22);
+    t.is(response.header.readUInt8(2), outcome, name);
+  }
+  // The two numbers are used up: a write with one of them changes nothing, and the one behind them is due.
+  initiator.start(write10(0, 1), { write: 512, data: Buffer.alloc(512, 9) });
+  initiator.start(write10(1, 1), { write: 512, data: Buffer.alloc(512, 9) });
+  const tag = initiator.start(READY);
+  t.is((await initiator.expect(0x21)).header.readUInt32BE(16), tag);
+  const found = Buffer.alloc(1024);
+  device.read(found, 0, 1024, 0);
+  t.false(found.includes(Buffer.alloc(512, 9)));
+});
+
+test('RFC 7143 §4.2.2.1: an early command that is aborted is dropped, by its number or with all others', async t => {
+  for (const flags of [0x81, 0x82, 0x85]) {
+    const initiator = await (await serve(t, { overlay: 'memory' })).initiator();
+    const due = initiator.cmdSn;
+    initiator.cmdSn = due + 1;
+    initiator.start(write10(0, 1), { write: 512, data: Buffer.alloc(512, 9) });
+    initiator.send({ opcode: 0x42, flags, tag: 50, words: { 20: 777, 24: due + 2, 32: due + 1 } });
+    t.is((await initiator.expect(0x22)).header.readUInt8(2), 0);
+    initiator.cmdSn = due;
+    const first = initiator.start(READY);
+    initiator.cmdSn = due + 2;
+    const last = initiator.start(READY);
+    t.is((await initiator.expect(0x21)).header.readUInt32BE(16), first);
+    t.is((await initiator.expect(0x21)).header.readUInt32BE(16), last, 'no answer for the one between them');
+  }
+});
+
+test('RFC 7143 §4.2.2.1: of two early commands with one number the first counts', async t => {
+  const initiator = await (await serve(t)).initiator();
+  const due = initiator.cmdSn;
+  initiator.cmdSn = due + 1;
+  const kept = initiator.start(READY);
+  initiator.cmdSn = due + 1;
+  initiator.start(READY);
+  initiator.cmdSn = due;
+  const first = initiator.start(READY);
+  initiator.cmdSn = due + 2;
+  const last = initiator.start(READY);
+  for (const tag of [first, kept, last]) t.is((await initiator.expect(0x21)).header.readUInt32BE(16), tag);
+});
+
+test('RFC 7143 §11.10: text in parts, a new exchange that drops an abandoned one, and tags that name none', async t => {
+  const { port } = await serve(t);
+  const initiator = await Initiator.connect(port);
+  await initiator.login({ keys: { MaxRecvDataSegmentLength: '512' } });
+  const NEW = 0xffffffff;
+  const ask = async (flags: number, tag: number, data: string) => {
+    initiator.send({ opcode: 0x44, flags, tag: 5, words: { 20: tag, 24: initiator.cmdSn }, data: Buffer.from(data) });
+    const pdu = await initiator.next();
+    if (pdu?.opcode === 0x3f) return { reject: pdu.header.readUInt8(2) };
+    return { tag: pdu?.header.readUInt32BE(20), text: pdu?.data.toString() };
+  };
+  const all = await ask(0x80, NEW, 'SendTargets=All\0');
+  t.regex(all.text ?? '', /^TargetName=.*\0TargetAddress=.*\0$/);
+  // In two parts.
+  const half = await ask(0x40, NEW, 'SendTar');
+  t.is(half.text, '');
+  t.not(half.tag, NEW);
+  t.deepEqual(await ask(0x80, half.tag ?? 0, 'gets=All\0'), all);
+  // Begun and never ended: the next exchange has nothing of it.
+  await ask(0x40, NEW, 'X=abandoned');
+  t.deepEqual(await ask(0x80, NEW, 'SendTargets=All\0'), all);
+  // A tag of an exchange that is over, and one that never was.
+  t.deepEqual(await ask(0x80, half.tag ?? 0, 'gets=All\0'), { reject: 0x09 });
+  t.deepEqual(await ask(0x80, 77, 'SendTargets=All\0'), { reject: 0x09 });
+  // An answer that is longer than a PDU comes in parts, and an exchange that is begun meanwhile ends it.
+  const questions = Array.from({ length: 40 }, (_, index) => `X-question-${index}=?\0`).join('');
+  const part = await ask(0x80, NEW, questions);
+  t.is(part.text?.length, 512);
+  t.not(part.tag, NEW);
+  const rest = await ask(0x80, part.tag ?? 0, '');
+  t.is((part.text ?? '') + rest.text, questions.replaceAll('=?', '=NotUnderstood').slice(0, 1024));
+  t.deepEqual(await ask(0x80, NEW, 'SendTargets=All\0'), all);
+  t.deepEqual(await ask(0x80, rest.tag ?? 0, ''), { reject: 0x09 });
+  initiator.close();
+});
