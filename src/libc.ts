@@ -13,7 +13,13 @@ const RU_NVCSW = 16;
 /** Linux, the same on every architecture that koffi is built for (asm-generic/socket.h); sockets of MIPS and SPARC differ. */
 export const SOCKET = {
   AF_INET: 2,
+  AF_NETLINK: 16,
   SOCK_DGRAM_CLOEXEC_NONBLOCK: 2 | O_CLOEXEC | O_NONBLOCK,
+  SOCK_RAW_CLOEXEC_NONBLOCK: 3 | O_CLOEXEC | O_NONBLOCK,
+  SOL_IP: 0,
+  IP_MTU_DISCOVER: 10,
+  IP_PMTUDISC_PROBE: 3,
+  IPPROTO_ICMP: 1,
   SOL_SOCKET: 1,
   SO_REUSEADDR: 2,
   SO_RCVBUF: 8,
@@ -21,6 +27,7 @@ export const SOCKET = {
   SO_BINDTODEVICE: 25,
   SOL_TCP: 6,
   TCP_CORK: 3,
+  TCP_INFO: 11,
   SOL_UDP: 17,
   UDP_SEGMENT: 103,
 } as const;

@@ -78,8 +78,8 @@ export interface ClockJump {
 
 /** Which packets reach a node. */
 export interface PathLook {
-  /** What the head's interface sends at most, in bytes of an IP packet. */
-  mtu: number;
+  /** What the head's interface sends at most, in bytes of an IP packet; absent when nobody probed. */
+  mtu?: number;
   /** Sizes of IP packets that the node answered, the largest, and that it did not answer, the smallest above that. */
   passes?: number;
   fails?: number;

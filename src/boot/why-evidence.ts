@@ -1,6 +1,7 @@
 // The faults that the head itself has evidence of. They go before what the node reported and before every guess. One row each. Pure.
 import type { Scene } from './why-case.ts';
 import { HEAD_RULES } from './why-head.ts';
+import { PATH_RULES, pathSeen } from './why-path.ts';
 import { STORED_RULES, storedSeen } from './why-stored.ts';
 
 /** What a rule found. */
@@ -18,11 +19,11 @@ export interface EvidenceRule {
 }
 
 /** The order counts: what the head failed to do explains everything that the node did not do. */
-export const EVIDENCE_RULES: readonly EvidenceRule[] = [...HEAD_RULES, ...STORED_RULES];
+export const EVIDENCE_RULES: readonly EvidenceRule[] = [...HEAD_RULES, ...STORED_RULES, ...PATH_RULES];
 
 /** Returns what the head looked at and found in order: it rules causes out. */
 export function evidenceSeen(scene: Scene): string[] {
-  return [...storedSeen(scene)];
+  return [...storedSeen(scene), ...pathSeen(scene)];
 }
 
 /** Returns the first fault that there is evidence of. */

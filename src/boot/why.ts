@@ -71,7 +71,8 @@ function byEvidence(situation: Case): Why | undefined {
   const found = findEvidence(situation);
   if (!found) return undefined;
   const cause = again(situation, found.cause);
-  return say('failed', found.rule, cause, found.remedy, [...found.seen, ...evidenceOf(situation)]);
+  const seen = new Set([...found.seen, ...evidenceOf(situation)]);
+  return say('failed', found.rule, cause, found.remedy, [...seen]);
 }
 
 function upNow({ status, now, name }: WhyFacts): Why {
@@ -167,7 +168,7 @@ function explainSilence(situation: Case): Why {
     const cause = `Its installer runs since ${span((situation.now - situation.boot.started) / 1000)}; its end is told by its answers' file, with <installed_url()>.`;
     return say('waiting', 'installing', cause, undefined, evidence);
   }
-  const underWay = next ? undefined : onItsWay(situation, reached, evidence);
+  const underWay = next ? undefined : (loaderOnItsWay(situation) ?? onItsWay(situation, reached, evidence));
   if (underWay) return underWay;
   const rule = STALL_RULES.find(row => row.after.includes(reached) && (row.when?.(situation) ?? true));
   const patience = rule?.patience?.(situation) ?? PATIENCE[reached];
@@ -186,6 +187,14 @@ function explainSilence(situation: Case): Why {
     undefined,
     evidence,
   );
+}
+
+/** A loader that is being sent by TFTP: it is on no timeline before its end. */
+function loaderOnItsWay(situation: Case): Why | undefined {
+  const { tftp } = situation.evidence?.path ?? {};
+  if (!tftp || tftp.unanswered > 2) return undefined;
+  const words = `${tftp.acknowledged} of ${tftp.blocks} blocks of ${tftp.file} by TFTP`;
+  return say('waiting', 'booting', `It is booting, and fetches ${words}.`, undefined, evidenceOf(situation));
 }
 
 /** The image that is being sent, or waits for its turn: slow is not stopped. */

@@ -1,18 +1,24 @@
 // What the head knows about a node's boot besides its timeline, gathered for `why`.
 
 import type { EvidenceAccess, EvidenceQuestion } from '../admin/evidence.ts';
-import type { Evidence, StoredLook } from '../boot/evidence.ts';
+import type { Evidence, PathLook, StoredLook } from '../boot/evidence.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import { StoredDigests } from '../evidence/digests.ts';
-import { lookAtDescriptors, lookAtInterfaces, lookAtStorage } from '../evidence/head-look.ts';
+import { lookAtDescriptors, lookAtInterfaces, lookAtStorage, mtuOf } from '../evidence/head-look.ts';
+import { probePath } from '../evidence/path-probe.ts';
+import { tcpLook, worst } from '../evidence/tcp-info.ts';
+import { loadLibc } from '../libc.ts';
 import type { State } from './state.ts';
 
-type Needs = Pick<State, 'config' | 'networks' | 'failures' | 'blobs'>;
+type Needs = Pick<State, 'config' | 'networks' | 'failures' | 'blobs' | 'connections' | 'transfers'>;
 
 const STORED = ['kernel', 'initramfs', 'image'] as const;
 
 export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): EvidenceAccess {
-  const atOnce = ({ node, since }: EvidenceQuestion): Evidence => ({ failures: state.failures.of(node, since) });
+  const atOnce = ({ node, since, ip }: EvidenceQuestion): Evidence => {
+    const tftp = state.transfers.of(ip);
+    return { failures: state.failures.of(node, since), ...(tftp && { path: { answers: false, tftp } }) };
+  };
   const digests = new StoredDigests();
   const storedLooks = async (plan: BootPlan | undefined, left: number): Promise<StoredLook[]> => {
     const looks = STORED.map(async name => {
@@ -38,9 +44,34 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
       };
     },
     async of(question, left) {
-      const stored = question.needs.stored ? await storedLooks(question.boot?.plan, left) : [];
-      return { ...atOnce(question), ...(stored.length > 0 && { stored }) };
+      const [stored, path] = await Promise.all([
+        question.needs.stored ? storedLooks(question.boot?.plan, left) : [],
+        question.needs.path ? lookAtPath(state, question.ip, left) : undefined,
+      ]);
+      return { ...atOnce(question), ...(stored.length > 0 && { stored }), ...(path && { path }) };
     },
+  };
+}
+
+async function lookAtPath(
+  { networks, connections, transfers }: Needs,
+  ip: string,
+  left: number,
+): Promise<PathLook | undefined> {
+  const network = networks.of(ip);
+  if (!network) return undefined;
+  const attached = networks.attached.find(({ head }) => head === network.head);
+  const mtu = attached && mtuOf(attached.interface);
+  const result = mtu === undefined ? undefined : await probePath({ ip, from: network.head, mtu }, left);
+  const libc = await loadLibc().catch(() => undefined);
+  const looks = libc ? connections.descriptors(ip).flatMap(fd => tcpLook(libc, fd) ?? []) : [];
+  const tcp = worst(looks);
+  const tftp = transfers.of(ip);
+  return {
+    ...(mtu !== undefined && { mtu }),
+    ...(result ?? { answers: false }),
+    ...(tcp && { tcp }),
+    ...(tftp && { tftp }),
   };
 }
 

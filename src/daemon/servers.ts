@@ -153,6 +153,7 @@ export function bootPlanePorts(
     },
     governor: state.governor,
     failures: state.failures,
+    connections: state.connections,
     bounds: { perPeer: config['http.peer_connections'] },
     ...(iscsi && { iscsiAccess: iscsi.access }),
     ...installPorts(state, kickstarts),
@@ -204,7 +205,7 @@ export async function startTftp(
   planeFiles: FilesByTftp,
   stops: Stops,
 ): Promise<(() => TftpStats) | undefined> {
-  const { config, networks, boots, directory, log } = state;
+  const { config, networks, boots, directory, log, transfers } = state;
   if (!config['tftp.enabled']) return undefined;
   const options = {
     port: config['tftp.port'],
@@ -214,6 +215,7 @@ export async function startTftp(
     bootFiles: async (path: string, ip: string) =>
       directory.nodeByIp(ip)?.loader === 'shim' ? planeFiles(path, ip) : undefined,
     journey: boots,
+    progress: transfers.told.bind(transfers),
     directory,
     log,
   };

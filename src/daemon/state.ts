@@ -12,6 +12,8 @@ import type { Directory } from '../boot/directory.ts';
 import { Statuses } from '../boot/status.ts';
 import { type Config, networksOf } from '../config.ts';
 import { HeadFailures } from '../evidence/head-failures.ts';
+import { TftpTransfers } from '../evidence/tftp-transfers.ts';
+import { ConnectionTable } from '../http/connection-table.ts';
 import { Governor } from '../http/governor.ts';
 import type { Log } from '../log.ts';
 import type { ChangeContext } from '../model/changes.ts';
@@ -49,6 +51,8 @@ export interface State {
   uploads: Uploads;
   governor: Governor;
   failures: HeadFailures;
+  connections: ConnectionTable;
+  transfers: TftpTransfers;
 }
 
 /** What was started, to be stopped in reverse. */
@@ -137,6 +141,8 @@ export async function openState(
     uploads,
     governor,
     failures,
+    connections: new ConnectionTable(),
+    transfers: new TftpTransfers(),
   };
 }
 

@@ -74,6 +74,12 @@ function problemOf(folder: string, hasAddress: boolean): InterfaceLook['problem'
   return hasAddress ? undefined : 'no-address';
 }
 
+/** Returns the most that an interface sends, in bytes of an IP packet; undefined when there is no such interface. */
+export function mtuOf(name: string, folder = '/sys/class/net'): number | undefined {
+  const mtu = name === '' ? 0 : Number(text(join(folder, name, 'mtu')));
+  return mtu > 0 ? mtu : undefined;
+}
+
 const IFF_UP = 1;
 
 function text(path: string): string {

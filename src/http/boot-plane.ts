@@ -59,10 +59,12 @@ export async function startBootPlane(ports: BootPlanePorts): Promise<BootPlaneSe
   const drain = drains(server.server);
   const bounds = boundsOf(ports);
   boundConnections(server.server, bounds);
+  ports.connections?.follow(server.server);
   await server.listen({ host: address, port: ports.head(address).port, backlog: BACKLOG });
   const bound = server.server.address();
   const port = typeof bound === 'object' && bound ? bound.port : 0;
   const others = await listenToo(server, more, port, bounds);
+  for (const other of others) ports.connections?.follow(other.server);
   const graceMs = ports.graceMs ?? GRACE_MS;
   return {
     port,

@@ -7,6 +7,7 @@ import type { IscsiAccess } from '../boot/iscsi-access.ts';
 import type { BootPlan, PlanAnswer } from '../boot/plan.ts';
 import type { Statuses } from '../boot/status.ts';
 import type { Log } from '../log.ts';
+import type { ConnectionTable } from './connection-table.ts';
 import type { ConnectionBounds } from './connections.ts';
 import type { Governor } from './governor.ts';
 import type { InstallerPorts } from './installer-routes.ts';
@@ -38,6 +39,8 @@ export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   takeOnce(boot: Boot): Promise<void>;
   /** Where failures of the head are reported; nowhere when absent. */
   failures?: FailureLog;
+  /** Follows the connections of nodes when it is there. */
+  connections?: ConnectionTable;
   /** Who may have an image now; everyone when absent. */
   governor?: Governor;
   /** What each peer may have; any number of connections when absent. */

@@ -3,6 +3,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Libc, nativeInt, SOCKET } from '../libc.ts';
+import { descriptorOf } from './descriptor.ts';
 import type { Senders } from './senders.ts';
 import type { WarmFile } from './warm-file.ts';
 
@@ -130,13 +131,6 @@ export async function sendByCopy(response: ServerResponse, source: WarmFile, bod
     progress(bytesRead);
   }
   return sent;
-}
-
-/** The descriptor of a connection that is still Node's: once closed the kernel may give its number to another. */
-function descriptorOf(socket: Socket | null): number | undefined {
-  const handle = socket && !socket.destroyed ? Reflect.get(socket, '_handle') : undefined;
-  const fd: unknown = handle?.fd;
-  return typeof fd === 'number' && fd >= 0 ? fd : undefined;
 }
 
 /** Writes until the connection ends. */

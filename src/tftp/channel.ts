@@ -10,11 +10,16 @@ import { type Action, Transfer } from './transfer.ts';
 /** How long the answer to what may be a copy of a served request is waited for, in milliseconds; longer than clients wait. */
 const COPY_MS = 5000;
 
+/** A transfer of a loader takes less than this, in milliseconds; of one that takes longer something is told each time. */
+const SLOW_MS = 2000;
+
 export type Outcome = { ok: true } | { ok: false; reason: string; aborted: boolean };
 
 export interface ChannelEvents {
   /** The deadline is nearer than it was. */
   watch(deadline: number): void;
+  /** The transfer takes long; called again and again as long as it does. */
+  slow(channel: Channel): void;
   /** Said once, after the socket was given up. */
   ended(channel: Channel, outcome: Outcome): void;
 }
@@ -32,6 +37,8 @@ export class Channel implements Place, Timed {
   superseded = false;
   /** Whether it has ended, or given way. */
   over = false;
+  /** Whether it was called slow. */
+  isSlow = false;
   work: Work | undefined;
   transfer: Transfer | undefined;
 
@@ -39,6 +46,7 @@ export class Channel implements Place, Timed {
   private readonly now: () => number;
   private socket: Datagrams | undefined;
   private isShared = false;
+  private toldAt: number;
   private oack: Buffer | undefined;
 
   constructor(client: Client, request: string, events: ChannelEvents, now: () => number) {
@@ -49,6 +57,7 @@ export class Channel implements Place, Timed {
     this.events = events;
     this.now = now;
     this.startedAt = now();
+    this.toldAt = this.startedAt;
   }
 
   get halfOpen(): boolean {
@@ -145,7 +154,13 @@ export class Channel implements Place, Timed {
     else if (action.do === 'oack' && this.oack) this.reply(this.oack, this.client);
     else if (action.do === 'finished') this.end({ ok: true });
     else if (action.do === 'failed') this.fail(action.reason, action.aborted);
-    if (!this.over) this.events.watch(this.deadline);
+    if (this.over) return;
+    this.events.watch(this.deadline);
+    const now = this.now();
+    if (now - this.toldAt < SLOW_MS) return;
+    this.toldAt = now;
+    this.isSlow = true;
+    this.events.slow(this);
   }
 
   private fail(reason: string, aborted: boolean): void {

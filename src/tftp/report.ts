@@ -1,4 +1,5 @@
 // What is told of transfers: a line to the log, bounded for each peer, and a note to the node's timeline.
+import type { TftpLook } from '../boot/evidence.ts';
 import type { BootFileName, Fault } from '../boot/faults.ts';
 import type { Problem, Stage, StageNote } from '../boot/journey.ts';
 import { LogLimiter } from '../log.ts';
@@ -6,6 +7,9 @@ import type { Channel } from './channel.ts';
 import type { Unavailable } from './contents.ts';
 import type { Client } from './datagrams.ts';
 import { isOptional, shown, transferWords } from './words.ts';
+
+/** Bytes of the headers of TFTP, UDP and IPv4. */
+const HEADERS = 4 + 8 + 20;
 
 export type Note = Omit<StageNote, 'error' | 'fault'> & Problem;
 
@@ -27,6 +31,8 @@ function what({ stage = 'loader', kind = 'loader' }: { stage?: Stage; kind?: Boo
 export interface Listeners {
   /** A line of the log. */
   line(level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string): void;
+  /** How a transfer that takes long goes on; undefined when it is over. */
+  progress(client: Client, look: TftpLook | undefined): void;
   /** For the timeline of the node that the client is. */
   note(client: Client, note: Note): void;
 }
@@ -67,6 +73,25 @@ export class Report {
     // As over HTTP: the loader goes on when it asks again, and the firmware has nothing else to do.
     if (channel.work?.stage) this.listeners.note(client, { ...cut, detail: words });
     else this.noteError(client, { ...cut, error: words, fault: 'cut-off', about: { name: shown(file) } });
+  }
+
+  slow(channel: Channel): void {
+    const { work, transfer, client } = channel;
+    if (!work || !transfer || channel.superseded) return;
+    this.listeners.progress(client, {
+      file: shown(work.file),
+      packet: work.terms.blockSize + HEADERS,
+      acknowledged: Math.max(0, transfer.acked),
+      blocks: transfer.blocks,
+      agreed: transfer.acked >= 0,
+      unanswered: transfer.unanswered,
+      repeated: transfer.repeatedAcks,
+    });
+  }
+
+  /** The end of a transfer that was slow. */
+  over({ client, isSlow }: Channel): void {
+    if (isSlow) this.listeners.progress(client, undefined);
   }
 
   refused(client: Client, file: string, reason: string, { stage = 'loader', fault }: Meaning): void {

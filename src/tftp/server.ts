@@ -186,8 +186,10 @@ export class Server {
 
   private readonly channelEvents = {
     watch: (deadline: number): void => this.deadlines.watch(deadline),
+    slow: (channel: Channel): void => this.report.slow(channel),
     ended: (channel: Channel, outcome: Outcome): void => {
       this.leave(channel);
+      this.report.over(channel);
       if (outcome.ok) {
         this.counts.add('finished');
         this.counts.add('bytes', channel.work?.content.length ?? 0);

@@ -1,6 +1,7 @@
 // The TFTP server as the daemon has it: in a thread of its own, or, where libc cannot be called, by the event loop.
 import type { BootFiles } from '../boot/boot-file.ts';
 import type { Directory } from '../boot/directory.ts';
+import type { TftpLook } from '../boot/evidence.ts';
 import type { JourneyLog } from '../boot/journey.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { loadLibc } from '../libc.ts';
@@ -21,6 +22,8 @@ export interface TftpOptions extends Omit<ServerOptions, 'singlePort'> {
   bootFiles?: BootFiles;
   singlePort?: boolean;
   journey: JourneyLog;
+  /** Told how transfers that take long go on; undefined when one is over. */
+  progress?: (ip: string, look: TftpLook | undefined) => void;
   directory: Directory;
   log: Log;
   /** Keeps the server in this thread. */
@@ -86,8 +89,9 @@ async function makeServer(
     : new Server(options, { ...surroundings, loop: eventLoop });
 }
 
-function listenersOf({ journey, directory, log }: TftpOptions): Listeners {
+function listenersOf({ journey, directory, log, progress }: TftpOptions): Listeners {
   return {
+    progress: ({ address }, look) => progress?.(address, look),
     line: (level, fields, message) => log[level](fields, message),
     note(client, note) {
       // A peer that is no known node has no timeline

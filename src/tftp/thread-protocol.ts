@@ -1,4 +1,5 @@
 // What the event loop and the thread of the TFTP server say to each other.
+import type { TftpLook } from '../boot/evidence.ts';
 import type { ContentAnswer } from './contents.ts';
 import type { Client } from './datagrams.ts';
 import type { Request } from './packet.ts';
@@ -22,4 +23,5 @@ export type FromThread =
   | { kind: 'listening' }
   | { kind: 'ask'; id: number; request: Request; client: Client }
   | { kind: 'line'; line: Parameters<Listeners['line']> }
+  | { kind: 'progress'; client: Client; look: TftpLook | undefined }
   | { kind: 'note'; client: Client; note: Note };

@@ -26,6 +26,7 @@ const server = new Server(options, {
   counts: new Counts(counts),
   listeners: {
     line: (...line) => mention({ kind: 'line', line }),
+    progress: (client, look) => mention({ kind: 'progress', client, look }),
     note: (client, note) => mention({ kind: 'note', client, note }),
   },
   content: async (request: Request, client: Client) => {

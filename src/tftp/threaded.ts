@@ -110,6 +110,7 @@ export class ThreadedServer {
   private async hear(message: Exclude<FromThread, { kind: 'listening' }>): Promise<void> {
     const { listeners, content } = this.surroundings;
     if (message.kind === 'line') listeners.line(...message.line);
+    else if (message.kind === 'progress') listeners.progress(message.client, message.look);
     else if (message.kind === 'note') listeners.note(message.client, message.note);
     else {
       const { worker } = this;

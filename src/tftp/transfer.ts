@@ -49,6 +49,10 @@ export class Transfer {
   acked: number;
   /** Packets sent more than once. */
   repeats = 0;
+  /** Times in a row that the client let the wait for its answer run out. */
+  unanswered = 0;
+  /** Acknowledgements that the client sent again since the last progress: it is alive and lacks a block. */
+  repeatedAcks = 0;
 
   private readonly spec: TransferSpec;
   private readonly lastBlock: number;
@@ -108,6 +112,8 @@ export class Transfer {
     if (this.acked + ahead === this.sent && !this.ambiguous) this.measure(now - this.sentAt);
     this.acked += ahead;
     this.progressAt = now;
+    this.unanswered = 0;
+    this.repeatedAcks = 0;
     this.hinted = false;
     if (this.acked === this.lastBlock) return { do: 'finished' };
     if (now - this.startedAt >= MOST_TIME) return this.fail(TOO_SLOW);
@@ -139,7 +145,10 @@ export class Transfer {
       this.deadline = Math.min(now + this.timeout(), this.progressAt + MOST_SILENCE);
       return WAIT;
     }
-    if (!this.suspected) this.backoff += 1;
+    if (!this.suspected) {
+      this.backoff += 1;
+      this.unanswered += 1;
+    }
     const action = this.send(now);
     // The last wait ends when the silence has lasted long enough, not when the next repetition would be due.
     this.deadline = Math.min(this.deadline, this.progressAt + MOST_SILENCE);
@@ -174,6 +183,7 @@ export class Transfer {
    * follows within a round trip the window is sent again, once.
    */
   private repeatedAck(now: number): Action {
+    this.repeatedAcks += 1;
     if (this.spec.windowSize === 1 || this.acked < 0 || this.hinted) return WAIT;
     this.hinted = true;
     this.suspect(now);

@@ -8,7 +8,7 @@ import type { WhyFacts } from '../../src/boot/why-case.ts';
 import { EVIDENCE_RULES } from '../../src/boot/why-evidence.ts';
 import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 
-const STAGES: readonly Stage[] = ['ipxe', 'script', 'kernel', 'initramfs', 'image', 'root'];
+const STAGES: readonly Stage[] = ['addressed', 'loader', 'ipxe', 'script', 'kernel', 'initramfs', 'image', 'root'];
 
 /** A node whose boot came to a stage. */
 function world(last: Stage) {
@@ -147,4 +147,45 @@ test('a damaged image goes before what the node says of it', t => {
   const found = it.ask({ stored: [{ name: 'image', state: 'wrong' }] });
   t.is(found.rule, 'stored-file-damaged');
   t.regex(found.remedy ?? '', /muster image -i DefaultImage update content=@FILE/);
+});
+
+test('a path that drops large packets is the cause, with the size that passes and what the head saw', t => {
+  const it = world('script');
+  const tcp = { segment: 1460, unacknowledged: 1, retransmits: 5, acknowledged: 1, quiet: 9 };
+  const path = { mtu: 1500, answers: true, passes: 1200, fails: 1201, tcp };
+  t.is(it.ask({ path }).verdict, 'waiting', 'not before it stands still');
+  it.clock.now += 10_000;
+  const found = it.ask({ path, interfaces: [{ name: 'eth1', address: '10.54.0.1' }] });
+  t.like(found, { verdict: 'failed', rule: 'path-mtu' });
+  t.regex(found.cause, /1200 bytes pass, and 1201 bytes or more do not/);
+  t.regex(found.remedy ?? '', /to 1500\. .*`ip link set dev eth1 mtu 1200`/);
+  t.true(found.evidence.includes('a segment of 1460 bytes was sent again 5 times and is not acknowledged'));
+  const every = it.ask({ path: { mtu: 1500, answers: true, passes: 1500 } });
+  t.true(every.evidence.includes('it answers echo requests of every size that the head sends'));
+  t.not(every.rule, 'path-mtu');
+});
+
+test('large TFTP blocks without an answer are named without a probe, and a slow transfer is none', t => {
+  const it = world('addressed');
+  const tftp = {
+    file: 'ipxe.efi',
+    packet: 1500,
+    acknowledged: 0,
+    blocks: 713,
+    agreed: true,
+    unanswered: 4,
+    repeated: 2,
+  };
+  it.clock.now += 25_000;
+  const found = it.ask({ path: { answers: false, tftp } });
+  t.is(found.rule, 'path-mtu');
+  t.regex(found.cause, /small ones pass, and those of 1500 bytes are not answered/);
+  t.is(
+    it.ask({ path: { answers: false, tftp: { ...tftp, repeated: 0 } } }).rule,
+    'loader-not-acknowledged',
+    'a client that is gone',
+  );
+  const slow = it.ask({ path: { answers: false, tftp: { ...tftp, acknowledged: 300, unanswered: 0 } } });
+  t.like(slow, { verdict: 'waiting', rule: 'booting' });
+  t.regex(slow.cause, /300 of 713 blocks of ipxe\.efi by TFTP/);
 });

@@ -75,7 +75,7 @@ export async function lowerIsReadOnly(t: ExecutionContext, lab: Lab): Promise<vo
 }
 
 /** The stored files of a lab, the largest last. */
-export async function storedFiles(lab: Lab): Promise<{ path: string; size: number }[]> {
+export async function storedFiles(lab: Pick<Lab, 'head'>): Promise<{ path: string; size: number }[]> {
   const entries = await readdir(lab.head.state, { recursive: true, withFileTypes: true });
   const paths = entries
     .filter(entry => entry.isFile() && /^[0-9a-f]{64}$/.test(entry.name))

@@ -16,7 +16,7 @@ import { linesOf } from './lines.ts';
 
 const HOST = '127.0.0.1';
 const NOBODY = { nodeByMac: () => undefined, nodeByIp: () => undefined };
-const SERVER = { address: HOST, port: 0, journey: { note: () => {} }, directory: NOBODY };
+const SERVER = { address: HOST, port: 0, journey: { progress: () => {}, note: () => {} }, directory: NOBODY };
 const FALLING = new URL('./falling-thread.js', import.meta.url);
 
 /** Serves two files in the middle of which the thread falls over, and one that is none of its troubles. */
@@ -93,7 +93,7 @@ test('a file that is read when the server is closed already is no harm', async t
     { address: HOST, port: 0, singlePort: false },
     {
       counts: new Counts(),
-      listeners: { line: () => {}, note: () => {} },
+      listeners: { line: () => {}, progress: () => {}, note: () => {} },
       content: async () => {
         const read = once(disk, 'read');
         disk.emit('asked');
@@ -167,7 +167,7 @@ test('while the event loop answers nothing, requests that wait for their files a
     { address: HOST, port: 69, singlePort: false },
     {
       counts,
-      listeners: { line: (_level, _fields, message) => lines.push(message), note: () => {} },
+      listeners: { line: (_level, _fields, message) => lines.push(message), progress: () => {}, note: () => {} },
       content: async () => {
         asked += 1;
         return new Promise(() => {});

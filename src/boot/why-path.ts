@@ -1,0 +1,86 @@
+// A path between head and node that passes small packets and drops large ones.
+import type { PathLook } from './evidence.ts';
+import type { Scene } from './why-case.ts';
+import type { EvidenceRule } from './why-evidence.ts';
+import { count } from './why-words.ts';
+
+/** Silence after which the size of packets may be why, in seconds. */
+const STALLED_SECONDS = 8;
+/** A packet of this many bytes at least is a large one. */
+const LARGE = 600;
+/** So many repetitions in a row are no accident. */
+const REPETITIONS = 3;
+
+export const PATH_RULES: readonly EvidenceRule[] = [
+  {
+    name: 'path-mtu',
+    find(scene) {
+      const { path } = scene.evidence ?? {};
+      if (!path || (!scene.error && scene.quiet < STALLED_SECONDS)) return undefined;
+      const { passes, fails } = path;
+      if (passes !== undefined && fails !== undefined)
+        return {
+          cause: `The path between head and node drops large packets: ${passes} bytes pass, and ${fails} bytes or more do not.`,
+          remedy: remedy(scene, passes),
+          seen: [
+            `the node answers echo requests of ${passes} bytes and none of ${fails} bytes or more`,
+            ...pathSeen(scene),
+          ],
+        };
+      const large = unansweredLarge(path);
+      if (large === undefined) return undefined;
+      return {
+        cause: `The path between head and node drops large packets: small ones pass, and those of ${large} bytes are not answered.`,
+        remedy: remedy(scene),
+        seen: pathSeen(scene),
+      };
+    },
+  },
+  {
+    name: 'loader-not-acknowledged',
+    find(scene) {
+      const { tftp } = scene.evidence?.path ?? {};
+      if (!tftp || tftp.unanswered < REPETITIONS || scene.quiet < STALLED_SECONDS) return undefined;
+      const { file, acknowledged, blocks } = tftp;
+      return {
+        cause: `Its firmware asked for ${file} by TFTP and stopped to acknowledge it after ${acknowledged} of ${blocks} blocks: it hangs or is off, or packets get lost.`,
+        remedy:
+          "Look at the node's screen, its cable, and the errors of its switch port. When a firewall or a router is between head and node, set `tftp.single_port = true`.",
+        seen: pathSeen(scene),
+      };
+    },
+  },
+];
+
+/** Returns the size of packets that went out again and again, while smaller ones were answered; undefined when there are none. */
+function unansweredLarge({ answers, tcp, tftp }: PathLook): number | undefined {
+  // Its acknowledgements come: the client is alive
+  if (tftp && isStuck(tftp) && (tftp.repeated > 0 || answers)) return tftp.packet;
+  const isSilent = tcp && tcp.retransmits >= REPETITIONS && tcp.segment + 40 > LARGE && tcp.acknowledged < tcp.segment;
+  return isSilent && answers ? tcp.segment + 40 : undefined;
+}
+
+const isStuck = ({ agreed, acknowledged, unanswered, packet }: NonNullable<PathLook['tftp']>): boolean =>
+  agreed && acknowledged === 0 && unanswered >= REPETITIONS && packet > LARGE;
+
+function remedy({ evidence }: Scene, passes?: number): string {
+  const name = evidence?.interfaces?.find(({ problem }) => problem === undefined)?.name ?? 'INTERFACE';
+  const size = passes ?? 1280;
+  return `Raise the MTU of every switch, tunnel and bridge on the path to ${evidence?.path?.mtu ?? 1500}. Until then lower the head's, \`ip link set dev ${name} mtu ${size}\`, and boot the node again.`;
+}
+
+/** Returns what is seen of the packets on their way. */
+export function pathSeen({ evidence }: Scene): string[] {
+  const { tcp, tftp, answers, fails } = evidence?.path ?? {};
+  return [
+    ...(tftp
+      ? [
+          `TFTP ${tftp.file}: ${tftp.acknowledged} of ${tftp.blocks} blocks acknowledged${tftp.unanswered > 0 ? `, the next packet (${tftp.packet} bytes) sent${count(tftp.unanswered + 1)} and not answered` : ''}`,
+        ]
+      : []),
+    ...(tcp && tcp.retransmits > 0
+      ? [`a segment of ${tcp.segment} bytes was sent again${count(tcp.retransmits)} and is not acknowledged`]
+      : []),
+    ...(answers && fails === undefined ? ['it answers echo requests of every size that the head sends'] : []),
+  ];
+}

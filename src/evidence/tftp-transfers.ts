@@ -1,0 +1,31 @@
+// TFTP transfers that take long, by the address of their client.
+import type { TftpLook } from '../boot/evidence.ts';
+import { monotonicNow } from '../clock.ts';
+
+/** Clients kept, those told of last. */
+const KEPT = 4096;
+/** A transfer of which nothing was told for so long is over, in milliseconds: the server repeats packets more often. */
+const STALE_MS = 40_000;
+
+export class TftpTransfers {
+  private readonly now: () => number;
+  private readonly looks = new Map<string, { at: number; look: TftpLook }>();
+
+  constructor(now = monotonicNow) {
+    this.now = now;
+  }
+
+  /** Takes how a transfer goes on; undefined when it is over. */
+  told(ip: string, look: TftpLook | undefined): void {
+    this.looks.delete(ip);
+    if (!look) return;
+    this.looks.set(ip, { at: this.now(), look });
+    const [oldest] = this.looks.keys();
+    if (this.looks.size > KEPT && oldest !== undefined) this.looks.delete(oldest);
+  }
+
+  of(ip: string): TftpLook | undefined {
+    const found = this.looks.get(ip);
+    return found && this.now() - found.at < STALE_MS ? found.look : undefined;
+  }
+}
