@@ -1,6 +1,7 @@
 // The one logger. Lines are JSON on standard error, or readable text on a terminal's behalf when asked.
 import { pino } from 'pino';
 import { monotonicNow } from './clock.ts';
+import { maskPassword } from './masking.ts';
 
 export type Log = Pick<pino.Logger, 'debug' | 'info' | 'warn' | 'error' | 'child'>;
 
@@ -16,8 +17,14 @@ export function createLog(level: LogLevel, destination: NodeJS.WritableStream = 
       formatters: { level: label => ({ level: label }) },
       redact: { paths: ['password', 'secret', 'token', '*.password', '*.secret', '*.token'], censor: '***' },
     },
-    destination,
+    { write: line => void destination.write(withoutLogins(line)) },
   );
+}
+
+/** A line whose URIs have no passwords: an error's text may quote what somebody gave. */
+function withoutLogins(line: string): string {
+  if (!/:\/\/[^\s:"]*:[^\s"]*@/.test(line)) return line;
+  return line.replace(/[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s"]*/g, maskPassword);
 }
 
 /** A log that says nothing, for tests and one-shot tools. */

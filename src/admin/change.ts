@@ -11,7 +11,7 @@ export type Asked = FastifyRequest<{ Querystring: Query; Params: { id: string } 
 
 /** The objects are chosen, and the change decided, when it is this command's turn: on the objects of that moment. */
 export async function change<T extends Entry>(
-  ports: Pick<AdminPorts, 'commander'>,
+  ports: Pick<AdminPorts, 'commander' | 'cluster'>,
   request: Asked,
   fallback: string,
   choose: () => readonly T[],
@@ -19,7 +19,7 @@ export async function change<T extends Entry>(
 ): Promise<Changed> {
   return ports.commander.perform({
     who: whoOf(request),
-    what: whatOf(request, fallback),
+    what: whatOf(ports.cluster, request, fallback),
     dryRun: isDryRun(request.query),
     plan: () => {
       const entries = choose();

@@ -8,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { digestFile } from '../durable/digest.ts';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
+import { maskCommand } from '../masking.ts';
 import type { EndLine, Happening, Reply, UploadState } from './contract.ts';
 
 export interface ClientOptions {
@@ -208,9 +209,9 @@ export class AdminClient {
   }
 }
 
-/** A command as header text: 4096 characters at most, cut before it is encoded so that no character is torn. */
+/** A command as header text: 4096 characters at most, cut before it is encoded so that no character is torn, and masked before it is cut. */
 function inHeader(command: string): string {
-  const text = command.replace(/\p{Cs}/gu, '?');
+  const text = maskCommand(command).replace(/\p{Cs}/gu, '?');
   const encoded = encodeURIComponent(text);
   return encoded.length <= 4096 ? encoded : encodeURIComponent(Array.from(text).slice(0, 340).join(''));
 }

@@ -2,9 +2,10 @@
 import { commandLine, type InstallPlan } from '../boot/install.ts';
 import { planBoot } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
+import { MASK } from '../masking.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
-import { isSecretName, MASK } from '../model/secrets.ts';
+import { isSecretAttribute } from '../model/secrets.ts';
 import type { BootPlan, Explained, Inherited } from './contract.ts';
 
 /** In place of the URL of a session, which nobody has yet. */
@@ -21,7 +22,10 @@ export function explain(cluster: Cluster, node: Entry<'node'>, open = false): Ex
       : []),
     ...('plan' in answer ? planWords(answer.plan, node, attributes) : [`It boots nothing: ${answer.refusal}.`]),
   ];
-  const shown = Array.from(attributes, ([name, value]) => [name, open || !isSecretName(name) ? value : masked(value)]);
+  const shown = Array.from(attributes, ([name, value]) => [
+    name,
+    open || !isSecretAttribute(cluster, name) ? value : masked(value),
+  ]);
   return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(shown), ...answer, words };
 }
 

@@ -1,11 +1,13 @@
 // What a boot would be answered now, and with an update that is only tried: on a copy of the objects, which nobody else sees.
+
 import { planBoot } from '../boot/plan.ts';
 import { MusterError } from '../errors.ts';
+import { MASK } from '../masking.ts';
 import { attributeProblem, effectiveAttributes, isTrue } from '../model/attributes.ts';
 import { type ChangeContext, type Plan, planAttributes, planUpdate } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fieldsOf, fileFields, type Kind } from '../model/kinds.ts';
-import { isSecretName, MASK } from '../model/secrets.ts';
+import { isSecretAttribute, maskField } from '../model/secrets.ts';
 import { selectOne } from '../model/select.ts';
 import { copyOf, tryPlan } from '../model/what-if.ts';
 import { nearest } from '../nearest.ts';
@@ -70,7 +72,7 @@ export async function rehearsalOf(
     }),
     remarks,
     stages,
-    ...(after && { update: toldUpdate(asked.update), after, differences: differencesOf(stages, after) }),
+    ...(after && { update: toldUpdate(ports.cluster, asked.update), after, differences: differencesOf(stages, after) }),
   };
 }
 
@@ -226,11 +228,13 @@ function splitFiles(given: Fields, mtime: number): { fields: Fields; fixed: Reco
   return { fields, fixed };
 }
 
-function toldUpdate(update: Update): Record<string, string | null> {
+function toldUpdate(cluster: Cluster, update: Update): Record<string, string | null> {
   return Object.fromEntries(
     Object.entries(update).map(([name, value]) => {
       if (typeof value === 'object') return [name, value && `sha256 ${value.sha256}`];
-      return [name, isSecretName(name) ? MASK : value];
+      if (isSecretAttribute(cluster, name)) return [name, MASK];
+      const field = fieldsOf('node').find(row => row.name === name);
+      return [name, field?.meta.secret === 'uri' ? String(maskField(cluster, 'uri', value)) : value];
     }),
   );
 }

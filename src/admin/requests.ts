@@ -1,9 +1,10 @@
 // Reading requests of the admin API: who asks, which objects, which options.
 import type { FastifyRequest } from 'fastify';
 import { MusterError } from '../errors.ts';
-import type { Entry } from '../model/cluster.ts';
+import { maskCommand } from '../masking.ts';
+import type { Cluster, Entry } from '../model/cluster.ts';
 import { KINDS, type Kind } from '../model/kinds.ts';
-import { maskCommand } from '../model/secrets.ts';
+import { secretAttributes } from '../model/secrets.ts';
 import { select } from '../model/select.ts';
 import { type Facts, fitting, inState } from './narrow.ts';
 import { type PeerUsers, whoIs } from './peer-user.ts';
@@ -29,11 +30,11 @@ function claimedBy(request: FastifyRequest): string {
 }
 
 /** The command in the caller's words, for the audit trail; what looks like a password is masked. */
-export function whatOf(request: FastifyRequest, fallback: string): string {
+export function whatOf(cluster: Cluster, request: FastifyRequest, fallback: string): string {
   const words = request.headers['x-muster-command'];
   if (typeof words !== 'string') return fallback;
   try {
-    return maskCommand(decodeURIComponent(words));
+    return maskCommand(decodeURIComponent(words), secretAttributes(cluster));
   } catch {
     return fallback;
   }

@@ -1,6 +1,8 @@
 // Routes of the daemon itself: its health, who asks, the audit trail, stored files, and this API's own description.
 import type { FastifyInstance, FastifyRequest, RouteOptions } from 'fastify';
 import { MusterError } from '../errors.ts';
+import { maskCommand } from '../masking.ts';
+import { secretAttributes } from '../model/secrets.ts';
 import { selectOne } from '../model/select.ts';
 import { about } from './about.ts';
 import type { WhoAmI } from './contract.ts';
@@ -56,7 +58,10 @@ export function daemonRoutes(server: FastifyInstance, ports: AdminPorts, routes:
       const uid = node === undefined ? request.query.uid : selectOne(ports.cluster, 'node', node).uid;
       const count = Math.min(numberOf('limit', limit ?? '100', 1), 10_000);
       const filter = { after: numberOf('after', after ?? '0', 0), limit: count, ...(uid && { uid }) };
-      return { success: true, data: await ports.store.audit(filter) };
+      const lines = await ports.store.audit(filter);
+      // An attribute that a power_uri names for a password now may have been set before it did.
+      const names = secretAttributes(ports.cluster);
+      return { success: true, data: lines.map(line => ({ ...line, what: maskCommand(line.what, names) })) };
     },
   );
   server.post(

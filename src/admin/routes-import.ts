@@ -35,7 +35,7 @@ export function importRoutes(server: FastifyInstance, ports: AdminPorts): void {
       const dryRun = isDryRun(request.query);
       const data = await ports.commander.perform({
         who: whoOf(request),
-        what: whatOf(request, `import ${String(name)}`),
+        what: whatOf(ports.cluster, request, `import ${String(name)}`),
         dryRun,
         plan: () => {
           const made = planCreate(ports.context, 'repo', repos as Input[]);

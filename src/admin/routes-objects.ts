@@ -77,7 +77,7 @@ function createRoutes(server: FastifyInstance, ports: AdminPorts, kind: Kind): v
         run: async fixed =>
           ports.commander.perform({
             who: whoOf(request),
-            what: whatOf(request, `create ${many}`),
+            what: whatOf(ports.cluster, request, `create ${many}`),
             dryRun,
             plan: () => planCreate(ports.context, kind, inputs, fixed),
           }),

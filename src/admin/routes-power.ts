@@ -150,7 +150,12 @@ async function audited(
   entries: readonly Entry<'node'>[],
 ): Promise<void> {
   const objects = entries.map(({ kind, uid, value }) => ({ kind, uid, name: value.name }));
-  await ports.store.commit({ who: whoOf(request), what: whatOf(request, fallback), changes: [], about: objects });
+  await ports.store.commit({
+    who: whoOf(request),
+    what: whatOf(ports.cluster, request, fallback),
+    changes: [],
+    about: objects,
+  });
 }
 
 /** Answers with lines until the work is done; its signal says that nobody listens any more. */

@@ -16,7 +16,7 @@ export function show(cluster: Cluster, entry: Entry, open = false): Shown {
 export function showField(cluster: Cluster, { name, meta }: Field, value: Value, open = false): unknown {
   const held = (value as Record<string, unknown>)[name];
   if (meta.refers) return named(cluster, meta.refers, held);
-  return open ? held : maskField(meta.secret, held);
+  return open ? held : maskField(cluster, meta.secret, held);
 }
 
 function named(cluster: Cluster, kind: Kind, held: unknown): unknown {

@@ -2,7 +2,7 @@
 // The one program behind `muster` and the `scyld-*` names: the name it was called by is the first word.
 import { basename } from 'node:path';
 import { MusterError, reasonOf } from '../errors.ts';
-import { maskCommand } from '../model/secrets.ts';
+import { scrubber, titleOf } from '../masking.ts';
 import { Interrupted } from './interrupted.ts';
 import { watchOutputs } from './outputs.ts';
 import { wordsFor } from './words.ts';
@@ -12,21 +12,22 @@ watchOutputs();
 const words = wordsFor(basename(process.argv[1] ?? 'muster'), process.argv.slice(2));
 
 // A password that was typed stands in the process list no longer than this start takes.
-const line = process.argv.join(' ');
-if (maskCommand(line) !== line) process.title = maskCommand(line);
+const line = words.join(' ');
+if (titleOf(words) !== line) process.title = `muster ${titleOf(words)}`;
+const scrubbed = scrubber(words);
 
 process.exitCode = await run().catch((error: unknown) => {
   if (error instanceof Interrupted) {
-    process.stderr.write(`${error.message}\n`);
+    process.stderr.write(scrubbed(`${error.message}\n`));
     // A transfer that is under way has nowhere to go any more.
     process.exit(error.status);
   }
-  process.stderr.write(`ERROR: ${reasonOf(error)}\n`);
+  process.stderr.write(scrubbed(`ERROR: ${reasonOf(error)}\n`));
   if (error instanceof MusterError) {
-    if (error.hint) process.stderr.write(`${error.hint}\n`);
+    if (error.hint) process.stderr.write(scrubbed(`${error.hint}\n`));
     return error.exit;
   }
-  process.stderr.write(`${(error as Error).stack ?? ''}\nThis is a bug in muster.\n`);
+  process.stderr.write(scrubbed(`${(error as Error).stack ?? ''}\nThis is a bug in muster.\n`));
   return 70;
 });
 

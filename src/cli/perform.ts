@@ -1,6 +1,7 @@
 // Runs one action: where the daemon is, what is said meanwhile, and the connection closed afterwards.
 import type { AdminClient } from '../admin/client.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
+import { asCommand } from '../masking.ts';
 import { type ConnectionOptions, socketFor, userFor } from './connection.ts';
 import type { Action, Context, Given, Noun } from './table.ts';
 import { createTerminal } from './terminal.ts';
@@ -33,7 +34,7 @@ export async function perform(
         const { socket } = context;
         if (given.verbose > 0) terminal.say(`INFO: asking musterd on ${socket}`);
         const trace = given.verbose > 1 ? { trace: (text: string) => terminal.say(`DEBUG: ${text}`) } : {};
-        client = new Client({ socket, command: words.map(quoted).join(' '), ...(user && { user }), ...trace });
+        client = new Client({ socket, command: asCommand(words), ...(user && { user }), ...trace });
       }
       return client;
     },
@@ -49,9 +50,4 @@ export async function perform(
   } finally {
     await client?.close();
   }
-}
-
-/** A word as a shell would want it, so that the audit trail can be read and repeated. */
-function quoted(word: string): string {
-  return /^[\w@%+=:,./[\]-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }

@@ -1,8 +1,11 @@
 // Everything that happens, for those who follow: changes of objects, stages of boots, nodes that go up and down.
+
 import type { Happening } from '../admin/contract.ts';
 import type { Boot, BootEvent } from '../boot/boot.ts';
 import type { Statuses } from '../boot/status.ts';
+import { maskCommand } from '../masking.ts';
 import type { Cluster } from '../model/cluster.ts';
+import { secretAttributes } from '../model/secrets.ts';
 import type { Store } from '../store/store.ts';
 
 /** How often the nodes' states are compared with what was told, in milliseconds. */
@@ -34,7 +37,8 @@ export class Happenings {
     const stop = store.subscribe(({ sequence, at, who, what, effects, about = [] }) => {
       const changed = effects.slice(0, 20).map(effect => effect.entry?.value.name ?? effect.uid);
       const names = [...changed, ...about.slice(0, 20).map(object => object.name)];
-      this.tell({ type: 'change', at, sequence, who, what, names });
+      const secret = secretAttributes(this.cluster);
+      this.tell({ type: 'change', at, sequence, who, what: maskCommand(what, secret), names });
     });
     const timer = setInterval(() => {
       const nodes = this.cluster.all('node').map(node => node.uid);

@@ -12,8 +12,8 @@ import { kernelProblem } from '../http/kernel-problem.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
 import { GRUB, GRUB_BY_TFTP, IPXE, readScripts } from '../http/script-language.ts';
 import { sessionUrl, sessionValues } from '../http/session-values.ts';
+import { MASK, maskPassword } from '../masking.ts';
 import type { Entry } from '../model/cluster.ts';
-import { MASK, maskPassword } from '../model/secrets.ts';
 import { stage } from './rehearsal-stage.ts';
 
 /** Stands for the id of the session, which nobody has yet. */

@@ -1,5 +1,6 @@
 // What a command would change, decided on the objects of now: a list of changes for one atomic commit, or a refusal.
 import { MusterError } from '../errors.ts';
+import { MASK, maskPassword } from '../masking.ts';
 import type { Networks } from '../networks.ts';
 import type { Subnet } from '../wire/ip.ts';
 import type { Surroundings } from './addresses.ts';
@@ -11,7 +12,7 @@ import { withIsoUrls } from './iso-urls.ts';
 import { fieldsOf, KINDS, type Kind, oneOf, oneOfCapital, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
 import { followRename } from './references.ts';
-import { isSecretName, MASK, maskPassword } from './secrets.ts';
+import { isSecretAttribute } from './secrets.ts';
 import { refuseSharedAddresses } from './shared-addresses.ts';
 
 /** The new state of one object; null deletes it. `expected` is the revision that was read, 0 for a new object. */
@@ -49,7 +50,7 @@ export function planCreate(
   const names = new Set<string>();
   const changes = inputs.map((input, position): Change => {
     const given: Record<string, unknown> = { ...readFields(cluster, kind, input), ...fixed[position] };
-    refuseMasked(kind, given, undefined);
+    refuseMasked(cluster, kind, given, undefined);
     for (const { name, meta } of fieldsOf(kind))
       if (meta.required && given[name] === undefined) throw missingField(kind, name);
     const complete = placer ? placer.place(given) : given;
@@ -97,7 +98,7 @@ function planFields(
   const placer = kind === 'node' ? new NodePlacer(context) : undefined;
   for (const entry of entries) {
     refuseFrozen(entry, Object.keys(given));
-    const fields = refuseMasked(kind, given, entry);
+    const fields = refuseMasked(cluster, kind, given, entry);
     const value = placer
       ? placer.move(entry as unknown as Entry<'node'>, fields)
       : withIsoUrls(kind, { ...entry.value, ...fields } as Value, entry.value);
@@ -112,21 +113,27 @@ function planFields(
 }
 
 /** A value as it is shown, with stars, means the one that is stored; stars never replace a password. */
-function refuseMasked(kind: Kind, fields: Record<string, unknown>, entry: Entry | undefined): Record<string, unknown> {
+function refuseMasked(
+  cluster: Cluster,
+  kind: Kind,
+  fields: Record<string, unknown>,
+  entry: Entry | undefined,
+): Record<string, unknown> {
   const result = { ...fields };
   for (const { name, meta } of fieldsOf(kind)) {
     if (!meta.secret || result[name] === undefined) continue;
     const stored = (entry?.value as Record<string, unknown> | undefined)?.[name];
-    result[name] = meta.secret === 'uri' ? unmaskUri(name, result[name], stored) : unmaskNames(result[name], stored);
+    result[name] =
+      meta.secret === 'uri' ? unmaskUri(name, result[name], stored) : unmaskNames(cluster, result[name], stored);
   }
   return result;
 }
 
-function unmaskNames(given: unknown, stored: unknown): unknown {
+function unmaskNames(cluster: Cluster, given: unknown, stored: unknown): unknown {
   if (typeof given !== 'object' || given === null) return given;
   const known = (stored ?? {}) as Record<string, unknown>;
   const kept = Object.entries(given).map(([name, value]) => {
-    if (value !== MASK || !isSecretName(name)) return [name, value];
+    if (value !== MASK || !isSecretAttribute(cluster, name)) return [name, value];
     if (Object.hasOwn(known, name)) return [name, known[name]];
     throw new MusterError('bad-value', `attribute '${name}' has stars for its value; give the value itself.`);
   });
@@ -163,7 +170,8 @@ export function planAttributes(
       if (value === null) delete attributes[name];
       else attributes[name] = value;
     }
-    return { kind, uid: entry.uid, expected: entry.revision, value: { ...entry.value, attributes } };
+    const value = { ...entry.value, ...refuseMasked(cluster, kind, { attributes }, entry) } as Value;
+    return { kind, uid: entry.uid, expected: entry.revision, value };
   });
   refuseSharedAddresses(cluster, changes, context);
   return { changes: changed(cluster, changes), uids: entries.map(entry => entry.uid) };

@@ -1,11 +1,11 @@
 // From what an administrator wrote to the fields of an object: names become UIDs, values are checked, nothing unknown passes.
 import type { z } from 'zod';
 import { MusterError } from '../errors.ts';
+import { isSecretName, MASK, maskPassword } from '../masking.ts';
 import { nearest } from '../nearest.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster } from './cluster.ts';
 import { type FieldMeta, fieldsOf, KINDS, type Kind, oneOf, oneOfCapital } from './kinds.ts';
-import { isSecretName, MASK } from './secrets.ts';
 import { selectOne } from './select.ts';
 
 /** Field values as they come from the command line or the API: texts, or JSON. */
@@ -76,7 +76,7 @@ function maskSecret(name: string, value: unknown): unknown {
 }
 
 function quoted(text: string): string {
-  return `'${text}'`;
+  return `'${maskPassword(text)}'`;
 }
 
 function issueText(issue: z.core.$ZodIssue | undefined): string {

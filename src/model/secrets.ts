@@ -1,57 +1,55 @@
-// Passwords in what people write and see: hidden in lists, differences, events and the audit trail.
+// Which parts of objects are secret: by the marks in the table of kinds, by name, and because a power_uri has them for a password.
+import { isSecretName, MASK, maskPassword } from '../masking.ts';
+import type { Cluster } from './cluster.ts';
+import { attributesIn, PLACEHOLDER } from './power-template.ts';
+import { readPowerUri, splitPowerUris } from './power-uri.ts';
 
-export const MASK = '***';
+const known = new WeakMap<Cluster, { sequence: number; names: ReadonlySet<string> }>();
 
-/**
- * `ipmi:///admin:password@172.45.88.1` with stars for the password. Everything from the first colon behind the scheme to the last
- * `@` is taken for it, so that a password with `/`, `:` or `@` in it is hidden whole; a port before it is hidden with it. A
- * template in its place is no secret and stays.
- */
-export function maskPassword(uri: string): string {
-  const parts = uri.split(/,(?=[A-Za-z][A-Za-z0-9+.-]*:\/\/)/);
-  // A password with `,x://` in it would be torn: what has a colon and no `@` is masked together with what follows.
-  const isTorn = parts.some(part => /:\/\/[^\s:]*:/.test(part) && !part.includes('@'));
-  return (isTorn ? [uri] : parts).map(maskOne).join(',');
+/** Returns the names of the attributes that some node's power_uri has in the place of a password. */
+export function secretAttributes(cluster: Cluster): ReadonlySet<string> {
+  const found = known.get(cluster);
+  if (found?.sequence === cluster.sequence) return found.names;
+  // Thousands of nodes have the same one.
+  const uris = new Set(cluster.all('node').map(({ value }) => value.power_uri));
+  const names = new Set([...uris].flatMap(uri => splitPowerUris(uri).flatMap(passwordTemplates)));
+  known.set(cluster, { sequence: cluster.sequence, names });
+  return names;
 }
 
-function maskOne(uri: string): string {
-  return uri.replace(/([A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s:]*):(\S+)@/g, (_, before: string, secret: string) => {
-    return `${before}:${/^<\w+\[[\w.-]+\]>$/.test(secret) ? secret : MASK}@`;
+/** A number fits wherever a template may stand: in a name, an address, a port, a password. */
+const FIRST_MARK = 20_000;
+
+function passwordTemplates(uri: string): string[] {
+  const names: string[] = [];
+  const marked = uri.replace(PLACEHOLDER, template => {
+    names.push(attributesIn(template)[0] ?? '');
+    return String(FIRST_MARK + names.length - 1);
   });
+  const reading = names.length > 0 ? readPowerUri(marked) : { problem: 'no template' };
+  if ('problem' in reading) return names.length > 0 ? attributesIn(uri.slice(uri.indexOf(':', 8))) : [];
+  const { password = '', server } = reading.uri;
+  const secret = `${password} ${server?.password ?? ''}`;
+  return names.filter((name, index) => name !== '' && secret.includes(String(FIRST_MARK + index)));
 }
 
-/** Whether a value of this name is to be hidden where objects are shown: `bmc_password`, `API_TOKEN`. */
-export function isSecretName(name: string): boolean {
-  return /pass|secret|token/i.test(name);
-}
-
-/** A command line in words, fit for the audit trail: no passwords and no standard input, one line, of bounded length. */
-export function maskCommand(text: string): string {
-  let before = '';
-  // A word in quotes may have blanks in it, and a password may have them too.
-  return text
-    .slice(0, 4096)
-    .replace(/\p{Cc}/gu, ' ')
-    .replace(/'(?:[^']|'\\'')*'?|\S+/g, word => {
-      const masked = before === '--stdin' ? MASK : maskWord(word);
-      before = word;
-      return masked;
-    });
-}
-
-function maskWord(word: string): string {
-  return maskPassword(word).replace(/^(["']?[\w.-]*(?:pass|secret|token|stdin)[\w.-]*[=:]).+$/i, `$1${MASK}`);
+/** Whether the value of an attribute is shown as stars. */
+export function isSecretAttribute(cluster: Cluster, name: string): boolean {
+  return isSecretName(name) || secretAttributes(cluster).has(name);
 }
 
 /** A field as it is shown, by the mark in the table of kinds: passwords become stars. */
-export function maskField(secret: 'uri' | 'names' | undefined, held: unknown): unknown {
+export function maskField(cluster: Cluster, secret: 'uri' | 'names' | undefined, held: unknown): unknown {
   if (secret === 'uri') return maskPassword(String(held ?? ''));
-  return secret === 'names' ? maskAttributes((held ?? {}) as Record<string, string>) : held;
+  return secret === 'names' ? maskAttributes(cluster, (held ?? {}) as Record<string, string>) : held;
 }
 
-/** Attributes as they are shown: the values of those whose name says that they are secret become stars. */
-export function maskAttributes(attributes: Readonly<Record<string, string>>): Record<string, string> {
+/** Attributes as they are shown: secret values become stars. */
+export function maskAttributes(cluster: Cluster, attributes: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(attributes).map(([name, value]) => [name, isSecretName(name) && value !== '' ? MASK : value]),
+    Object.entries(attributes).map(([name, value]) => [
+      name,
+      value !== '' && isSecretAttribute(cluster, name) ? MASK : value,
+    ]),
   );
 }

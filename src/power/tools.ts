@@ -1,8 +1,8 @@
 // How drivers run programs: here or on a server by ssh, with limits, time-outs, and secrets that no process list and no error shows.
 import { setTimeout as delay } from 'node:timers/promises';
 import { MusterError } from '../errors.ts';
+import { MASK } from '../masking.ts';
 import type { Server } from '../model/power-uri.ts';
-import { MASK } from '../model/secrets.ts';
 import { type RunResult, run } from '../process/run.ts';
 import { quoteWords, type SshKey, serverSsh } from '../ssh/ssh.ts';
 import type { Limits } from './limits.ts';
