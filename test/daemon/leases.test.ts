@@ -91,7 +91,7 @@ iscsi.enabled = false
   const refused = await muster('node', 'create', 'mac=52:54:00:54:00:0b', 'ip=10.54.0.201').catch(error =>
     String(error),
   );
-  t.regex(refused, /in the range of the network boot/);
+  t.regex(refused, /in the range for unknown machines of the network boot/);
   second.kill('SIGTERM');
   await once(second, 'exit');
 });
