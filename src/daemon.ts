@@ -1,7 +1,7 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import type { Health } from './admin/contract.ts';
+import type { Health, VerifyLine } from './admin/contract.ts';
 import type { RehearsalAccess } from './admin/rehearsal.ts';
 import type { PowerAccess } from './admin/routes-power.ts';
 import { startAdminServer } from './admin/server.ts';
@@ -31,6 +31,7 @@ import {
 import { openState, type State, type Stops } from './daemon/state.ts';
 import { collect, startStorekeeper } from './daemon/storekeeper.ts';
 import { UnknownMachines } from './daemon/unknown-machines.ts';
+import { verifyStored } from './daemon/verify.ts';
 import { LeaseCount } from './dhcp/lease-count.ts';
 import type { DhcpServer } from './dhcp/server.ts';
 import { MusterError } from './errors.ts';
@@ -156,6 +157,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, users),
     collect: collectNow,
+    verify: async (tell: (line: VerifyLine) => void, signal: AbortSignal) => verifyStored(state, tell, signal),
     evidence: evidenceAccess(state, async () =>
       (await collectNow(true)).removed.reduce((sum, { size }) => sum + size, 0),
     ),

@@ -117,6 +117,11 @@ export type Happening =
 /** How a stream of lines ends: in good order, or with the reason why not. */
 export type EndLine = { type: 'end' } | { type: 'error'; code: string; reason: string };
 
+/** One line of the answer to a verification: how far it is, in bytes, or a stored file that is damaged. */
+export type VerifyLine =
+  | { type: 'progress'; done: number; total: number }
+  | { type: 'damaged'; sha256: string; size: number; problem: string; keptBy: string[] };
+
 /** One line of the answer to a power request; the nodes that have a result are done. */
 export type PowerLine = ({ type: 'result' } & PowerResult) | { type: 'progress'; name: string; text: string };
 

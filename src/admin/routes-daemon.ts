@@ -7,7 +7,7 @@ import { selectOne } from '../model/select.ts';
 import { about } from './about.ts';
 import type { WhoAmI } from './contract.ts';
 import { openApiDocument } from './openapi.ts';
-import { isDryRun, type Query, whoOf } from './requests.ts';
+import { whoOf } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 import { show } from './show.ts';
 
@@ -63,17 +63,6 @@ export function daemonRoutes(server: FastifyInstance, ports: AdminPorts, routes:
       const names = secretAttributes(ports.cluster);
       return { success: true, data: lines.map(line => ({ ...line, what: maskCommand(line.what, names) })) };
     },
-  );
-  server.post(
-    '/api/v1/storage/collect',
-    about('Removes stored files that nothing refers to; says what keeps the others.', {
-      query: ['dry_run'],
-      data: 'what was removed, what is kept and by what, what is missing',
-    }),
-    async (request: FastifyRequest<{ Querystring: Query }>) => ({
-      success: true,
-      data: await ports.collect(isDryRun(request.query)),
-    }),
   );
   server.get(
     '/api/v1/metrics',

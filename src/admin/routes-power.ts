@@ -11,6 +11,7 @@ import { execOn } from '../ssh/exec.ts';
 import type { NodeAddress, SshKey } from '../ssh/ssh.ts';
 import { about, SELECTION } from './about.ts';
 import type { ExecLine, PowerLine, ShownDriver, SshWay } from './contract.ts';
+import { LINES, streamed } from './lines.ts';
 import { EXEC_BODY, POWER_BODY, readExec, readPower } from './power-requests.ts';
 import { waitForNodes } from './power-wait.ts';
 import { isDryRun, type Query, selected, selectedOne, whatOf, whoOf } from './requests.ts';
@@ -28,8 +29,6 @@ export interface PowerAccess {
 
 type Asked = FastifyRequest<{ Querystring: Query }>;
 
-const STREAM = 'application/x-ndjson';
-
 export function powerRoutes(server: FastifyInstance, ports: AdminPorts): void {
   const { power } = ports;
   server.post(
@@ -37,7 +36,7 @@ export function powerRoutes(server: FastifyInstance, ports: AdminPorts): void {
     about('Switches nodes, or asks for their power; a result a line, as it comes.', {
       query: [...SELECTION, 'dry_run'],
       body: POWER_BODY,
-      raw: STREAM,
+      raw: LINES,
     }),
     async (request: Asked, reply) => {
       const { wait, timeoutMs, ...wanted } = readPower(request.body);
@@ -71,7 +70,7 @@ export function powerRoutes(server: FastifyInstance, ports: AdminPorts): void {
     about('Runs a command on nodes by ssh; its lines and how it ended, a line each, as they come.', {
       query: [...SELECTION, 'dry_run'],
       body: EXEC_BODY,
-      raw: STREAM,
+      raw: LINES,
     }),
     async (request: Asked, reply) => {
       const wanted = readExec(request.body, power.execFanout);
@@ -156,33 +155,6 @@ async function audited(
     changes: [],
     about: objects,
   });
-}
-
-/** Answers with lines until the work is done; its signal says that nobody listens any more. */
-async function streamed<T extends object>(
-  reply: FastifyReply,
-  work: (tell: (line: T) => void, signal: AbortSignal) => Promise<void>,
-): Promise<FastifyReply> {
-  reply.hijack();
-  const { raw } = reply;
-  const gone = new AbortController();
-  raw.on('close', () => gone.abort());
-  raw.writeHead(200, { 'Content-Type': STREAM, 'Cache-Control': 'no-store' });
-  raw.flushHeaders();
-  const tell = (line: object): void => {
-    // A listener that does not read is let go.
-    if (raw.writableLength > 64 << 20) raw.destroy();
-    else if (!raw.destroyed) raw.write(`${JSON.stringify(line)}\n`);
-  };
-  try {
-    await work(tell, gone.signal);
-    tell({ type: 'end' });
-  } catch (error) {
-    const code = error instanceof MusterError ? error.code : 'internal';
-    tell({ type: 'error', code, reason: reasonOf(error) });
-  }
-  raw.end();
-  return reply;
 }
 
 async function shownDrivers(control: PowerControl): Promise<ShownDriver[]> {

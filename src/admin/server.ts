@@ -1,6 +1,6 @@
 // The admin API on its Unix socket: who asks, which route, what answer. The routes are in files of their own.
 import { existsSync, mkdirSync } from 'node:fs';
-import { chmod, chown, rm } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
@@ -23,9 +23,11 @@ import type {
   ShownLease,
   Transfer,
   UnknownMachine,
+  VerifyLine,
 } from './contract.ts';
 import type { EvidenceAccess } from './evidence.ts';
 import { type PeerUsers, peerUsers } from './peer-user.ts';
+import { listenPrivately } from './private-socket.ts';
 import type { RehearsalAccess } from './rehearsal.ts';
 import { identify } from './requests.ts';
 import { backupRoutes } from './routes-backup.ts';
@@ -39,6 +41,7 @@ import { nameRoutes } from './routes-names.ts';
 import { objectRoutes } from './routes-objects.ts';
 import { type PowerAccess, powerRoutes } from './routes-power.ts';
 import { rehearsalRoutes } from './routes-rehearsal.ts';
+import { storageRoutes } from './routes-storage.ts';
 import { uploadRoutes } from './routes-uploads.ts';
 import type { FilePorts } from './stored-files.ts';
 
@@ -75,6 +78,8 @@ export interface AdminPorts extends FilePorts {
   evidence?: EvidenceAccess;
   /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */
   collect(dryRun: boolean): Promise<Collected>;
+  /** Reads every stored file and compares it with its digest. */
+  verify(tell: (line: VerifyLine) => void, signal: AbortSignal): Promise<void>;
   /** Takes a snapshot of everything; what it names is kept until it was sent. */
   backup(): Promise<Backup>;
   /** Figures in the text format of Prometheus. */
@@ -90,31 +95,13 @@ export async function startAdminServer(
   await refuseSecond(socket);
   const folder = dirname(socket);
   if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode: 0o755 });
-  await listenPrivately(server, socket);
-  if (group !== undefined) await chown(socket, process.getuid?.() ?? 0, group);
-  await chmod(socket, 0o660);
+  await listenPrivately(async path => server.listen({ path }), socket, group);
   return {
     close: async () => {
       await server.close();
       await rm(socket, { force: true });
     },
   };
-}
-
-let lastListen: Promise<unknown> = Promise.resolve();
-
-/** Nobody may connect between bind and chmod. The umask is the process's, so that servers in one process do this by turns. */
-async function listenPrivately(server: FastifyInstance, socket: string): Promise<void> {
-  const listening = lastListen.then(async () => {
-    const mask = process.umask(0o177);
-    try {
-      await server.listen({ path: socket });
-    } finally {
-      process.umask(mask);
-    }
-  });
-  lastListen = listening.catch(() => {});
-  await listening;
 }
 
 /** @param users who is at the other end of a connection; each caller is taken at his word when absent */
@@ -156,6 +143,7 @@ export function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyI
   uploadRoutes(server, ports);
   powerRoutes(server, ports);
   backupRoutes(server, ports);
+  storageRoutes(server, ports);
   daemonRoutes(server, ports, routes);
   return server;
 }

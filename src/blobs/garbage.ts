@@ -74,7 +74,8 @@ function sizesOfFiles(cluster: Cluster): Map<string, number> {
   return sizes;
 }
 
-function usersOfBlobs(cluster: Cluster, boots: BlobUsers): Map<string, string[]> {
+/** What uses each blob, in words: objects, and who else needs them. */
+export function usersOfBlobs(cluster: Cluster, boots: BlobUsers): Map<string, string[]> {
   const users = new Map<string, string[]>();
   const add = (sha256: string, by: string): void => {
     const known = users.get(sha256);

@@ -1,7 +1,7 @@
 // `muster doctor`: looks at this head, and says what is wrong with the remedy.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Collected, Health, RunningConfig } from '../admin/contract.ts';
+import type { Collected, Health, RunningConfig, VerifyLine } from '../admin/contract.ts';
 import { loadConfig } from '../config.ts';
 import type { Finding, Patient, Verdict } from '../doctor/finding.ts';
 import { MusterError, reasonOf } from '../errors.ts';
@@ -18,10 +18,14 @@ export const doctorRun: Action = {
   summary:
     'look at this head: interface, ports, other DHCP servers, firewall, limits of the kernel, loaders, disk, clock, permissions; each finding with its remedy',
   options: [
+    {
+      flags: '--deep',
+      meaning: 'read every stored file and compare it with its digest; this takes as long as a backup',
+    },
     { flags: '--no-probe', meaning: 'send no DISCOVER to see who else answers DHCP' },
     { flags: '--wait <seconds>', meaning: `how long offers are waited for; ${WAIT_SECONDS} when not given` },
   ],
-  examples: ['sudo muster doctor', 'muster doctor --no-probe --json'],
+  examples: ['sudo muster doctor', 'sudo muster doctor --deep', 'muster doctor --no-probe --json'],
   async run(context) {
     const { given, terminal } = context;
     // Loaded here: every other command does without it.
@@ -45,7 +49,8 @@ async function patientOf(context: Context): Promise<Patient> {
   const choice = { named: named === undefined ? undefined : resolve(named), usual, running, socket: context.socket };
   const { config, file, finding: chosen } = chooseConfiguration(choice, loadConfig);
   const isRoot = process.getuid?.() === 0;
-  return { config, file, chosen, isRoot, probeMs: probe === false ? undefined : seconds * 1000, ...daemon };
+  const damaged = context.given.options['deep'] === true && daemon.health ? await damagedFiles(context) : undefined;
+  return { config, file, chosen, isRoot, damaged, probeMs: probe === false ? undefined : seconds * 1000, ...daemon };
 }
 
 type OfDaemon = Pick<Patient, 'health' | 'silence' | 'missing' | 'short'> & { running: RunningConfig | undefined };
@@ -60,6 +65,20 @@ async function daemonOf({ client }: Context): Promise<OfDaemon> {
   } catch (error) {
     return { health: undefined, silence: reasonOf(error), missing: [], short: [], running: undefined };
   }
+}
+
+/** Reads all stored files, by the daemon, with a bar. */
+async function damagedFiles({ client, terminal }: Context): Promise<NonNullable<Patient['damaged']>> {
+  const bar = terminal.progress('reading stored files');
+  const damaged: Extract<VerifyLine, { type: 'damaged' }>[] = [];
+  try {
+    for await (const line of client.lines<VerifyLine>('/api/v1/storage/verify', {}, {}))
+      if (line.type === 'progress') bar.update(line.done, line.total);
+      else damaged.push(line);
+  } finally {
+    bar.stop();
+  }
+  return damaged;
 }
 
 const SIGNS: Readonly<Record<Verdict, string>> = { ok: 'ok', warn: 'WARN', fail: 'FAIL', skip: 'skip' };

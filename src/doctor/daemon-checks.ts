@@ -32,11 +32,20 @@ export function checkDaemon({ config, health, silence }: Patient): Finding[] {
     : [say('ok', `musterd ${health.version} runs on ${health.address} as process ${health.pid}.`)];
 }
 
-export function checkStoredFiles({ health, missing, short }: Pick<Patient, 'health' | 'missing' | 'short'>): Finding[] {
+export function checkStoredFiles({
+  health,
+  missing,
+  short,
+  damaged,
+}: Pick<Patient, 'health' | 'missing' | 'short' | 'damaged'>): Finding[] {
   const say = finding('stored files');
   if (!health) return [say('skip', 'Only a running musterd knows which files must be there.')];
-  if (missing.length === 0 && short.length === 0)
-    return [say('ok', 'All files that objects name are there, in their sizes.')];
+  if (missing.length + short.length + (damaged?.length ?? 0) === 0)
+    return [
+      damaged
+        ? say('ok', 'All files that objects name are there, and every stored file has the bytes that were stored.')
+        : say('ok', 'All files that objects name are there, in their sizes. --deep reads them.'),
+    ];
   const faults = [
     ...missing.map(({ sha256, keptBy }) => ({ sha256, keptBy, what: 'is gone, and' })),
     ...short.map(({ sha256, keptBy, size, wanted }) => ({
@@ -44,12 +53,16 @@ export function checkStoredFiles({ health, missing, short }: Pick<Patient, 'heal
       keptBy,
       what: `has ${size} of ${wanted} bytes, and is`,
     })),
+    // A short file was named already.
+    ...(damaged ?? [])
+      .filter(({ sha256 }) => !short.some(file => file.sha256 === sha256))
+      .map(({ sha256, keptBy, problem }) => ({ sha256, keptBy, what: `${problem}, and is` })),
   ];
   return faults.map(({ sha256, keptBy, what }) =>
     say(
       'fail',
-      `${sha256.slice(0, 12)} ${what} wanted by ${keptBy.join(', ')}.`,
-      'Upload it again (update …=@FILE), or muster restore.',
+      `${sha256.slice(0, 12)} ${what} wanted by ${keptBy.length > 0 ? keptBy.join(', ') : 'nothing'}.`,
+      keptBy.length > 0 ? 'Upload it again (update …=@FILE), or muster restore.' : 'muster storage gc removes it.',
     ),
   );
 }

@@ -30,6 +30,8 @@ export interface Patient {
   missing: readonly { sha256: string; keptBy: readonly string[] }[];
   /** Files that are shorter than objects say, in bytes. */
   short: readonly { sha256: string; size: number; wanted: number; keptBy: readonly string[] }[];
+  /** Stored files with other bytes than they should have; undefined when they were not read. */
+  damaged: readonly { sha256: string; problem: string; keptBy: readonly string[] }[] | undefined;
   isRoot: boolean;
   /** Whether a DISCOVER may be sent, and how long offers are waited for, in milliseconds. */
   probeMs: number | undefined;

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
+import type { VerifyLine } from '../../src/admin/contract.ts';
 import { startAdminServer } from '../../src/admin/server.ts';
 import { configurationFiles } from '../../src/backup/configuration.ts';
 import { beginBackup } from '../../src/backup/write.ts';
@@ -13,6 +14,7 @@ import { rehearsalAccess } from '../../src/daemon/rehearsal.ts';
 import { openState, type Stops } from '../../src/daemon/state.ts';
 import { collect } from '../../src/daemon/storekeeper.ts';
 import { UnknownMachines } from '../../src/daemon/unknown-machines.ts';
+import { verifyStored } from '../../src/daemon/verify.ts';
 import { silentLog } from '../../src/log.ts';
 import { parseSubnet, type Subnet } from '../../src/wire/ip.ts';
 
@@ -64,6 +66,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
     watch: happenings.watch.bind(happenings),
     isUsed: (sha256: string) => isBlobUsed(sha256, cluster, users),
     collect: collectNow,
+    verify: async (tell: (line: VerifyLine) => void, signal: AbortSignal) => verifyStored(state, tell, signal),
     backup: async () =>
       beginBackup({
         state: config['paths.state'],
