@@ -1,10 +1,10 @@
 // Fetching stored files back: the kernel, the initramfs, the content of an image.
 import { createHash } from 'node:crypto';
-import { createWriteStream, statSync } from 'node:fs';
-import { rename, rm } from 'node:fs/promises';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { Draft } from '../durable/replace.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { fileFields, KINDS, oneOfCapital } from '../model/kinds.ts';
 import { fetchShown } from './object-actions.ts';
@@ -48,21 +48,24 @@ export const download: Action = {
         next(null, chunk);
       },
     });
-    const part = `${target}.part`;
+    let draft: Draft | undefined;
     try {
       if (target === STDOUT) await pipeline(body, count, process.stdout);
-      else await pipeline(body, count, createWriteStream(part));
+      else {
+        draft = await Draft.open(target, { draft: `${target}.part`, mode: 0o644 });
+        await pipeline(body, count, draft.stream());
+      }
       if (hash.digest('hex') !== sha256)
         throw new MusterError('bad-digest', `${target}: the bytes that arrived are not those that are stored; repeat.`);
-      if (target !== STDOUT) await rename(part, target);
+      await draft?.keep();
     } catch (error) {
+      await draft?.drop();
       if (error instanceof MusterError) throw error;
       throw new MusterError('download-failed', `${target}: after ${done} of ${size} bytes: ${reasonOf(error)}`, {
         cause: error as Error,
       });
     } finally {
       bar.stop();
-      if (target !== STDOUT) await rm(part, { force: true }).catch(() => undefined);
     }
     terminal.say(`${target === STDOUT ? field : target}: ${done} bytes, SHA-256 ${sha256}`);
     return 0;

@@ -23,14 +23,17 @@ async function sync(path: string, flags: number): Promise<void> {
   }
 }
 
-/** Makes a folder, and the ones above it that are absent. Each new name is on disk when the promise resolves. */
-export async function makeFolder(folder: string, mode = 0o700): Promise<void> {
+/**
+ * Makes a folder, and the ones above it that are absent. Each new name is on disk when the promise resolves. Returns the first that was
+ * made; undefined when the folder was there.
+ */
+export async function makeFolder(folder: string, mode = 0o700): Promise<string | undefined> {
   const first = await mkdir(folder, { recursive: true, mode });
-  if (first === undefined) return;
+  if (first === undefined) return undefined;
   const above = dirname(resolve(first));
   for (let path = dirname(resolve(folder)); ; path = dirname(path)) {
     await syncFolder(path);
-    if (path === above) return;
+    if (path === above) return first;
   }
 }
 

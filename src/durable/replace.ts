@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { Writable } from 'node:stream';
 import { MusterError, systemCode } from '../errors.ts';
 import { syncFolder } from './folders.ts';
 
@@ -29,6 +30,7 @@ export class Draft {
   readonly handle: FileHandle;
   private readonly target: string;
   private position = 0;
+  private closed = false;
 
   private constructor(target: string, path: string, handle: FileHandle) {
     this.target = target;
@@ -58,6 +60,15 @@ export class Draft {
     this.position += bytes.length;
   }
 
+  /** The same as a stream, whose end is not the end of the draft. */
+  stream(): Writable {
+    return new Writable({
+      write: (chunk: Buffer, _encoding, next) => {
+        this.write(chunk).then(() => next(), next);
+      },
+    });
+  }
+
   /** Durable under its name when this resolves. `conflict` when another program has taken the draft's name meanwhile. */
   async keep(): Promise<void> {
     try {
@@ -73,12 +84,15 @@ export class Draft {
       await this.drop();
       throw error;
     }
+    this.closed = true;
     await this.handle.close();
     await syncFolder(dirname(this.target));
   }
 
-  /** Removes what was written. */
+  /** Removes what was written, unless it has its name already. */
   async drop(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
     const mine = await this.handle.stat();
     await this.handle.close();
     const there = await lstat(this.path).catch(() => undefined);

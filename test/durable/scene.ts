@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { AdminClient } from '../../src/admin/client.ts';
 import { restoreBackup } from '../../src/backup/restore.ts';
 import { loadHeadKey } from '../../src/boot/head-key.ts';
+import { Workspace } from '../../src/image/workspace/workspace.ts';
 import { loadSshKey } from '../../src/ssh/head-ssh-key.ts';
 import { startWorld } from '../admin/world.ts';
 
@@ -28,6 +29,13 @@ const SCENES: Record<string, (folder: string, file: string) => Promise<unknown>>
   keys: async folder => {
     await loadHeadKey(folder, bytes => Buffer.alloc(bytes, 'k'), '');
     await loadSshKey(folder, 'head1');
+  },
+  image: async folder => {
+    const workspace = await Workspace.open(join(folder, 'workspace'));
+    const { folder: work, close } = await workspace.work('test');
+    writeFileSync(join(work, 'packed'), 'p'.repeat(100_000));
+    await workspace.keep(join(work, 'packed'), { uid: 'a'.repeat(32), name: 'i', remote: false });
+    return close;
   },
   restore: async (folder, file) => restoreBackup(folder, createReadStream(file), { force: true, now: NOW }),
 };

@@ -68,6 +68,13 @@ test.serial('a backup', async t => {
   await survives(t, join(folder), words, { acknowledgement: 'verified', durable: /\/out\/b\.tar$/ });
 });
 
+test.serial('an image of the workspace', async t => {
+  if (!canTrace(t)) return;
+  const folder = temporaryFolder(t);
+  const durable = /\/workspace\/(manifest\.json|[0-9a-f]{32})$/;
+  await survives(t, folder, [SCENE, 'image', folder], { durable, least: 2 });
+});
+
 test.serial('muster init', async t => {
   if (!canTrace(t)) return;
   const folder = temporaryFolder(t);

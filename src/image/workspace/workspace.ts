@@ -1,22 +1,10 @@
 // An administrator's workspace: local copies of images, packed, with a manifest; and folders to work in. Several programs may use it.
-import { createHash, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import {
-  chmod,
-  chown,
-  link,
-  mkdir,
-  mkdtemp,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, chown, link, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { digestFile } from '../../durable/digest.ts';
+import { linkInto, makeFolder, moveInto } from '../../durable/folders.ts';
+import { replaceFile } from '../../durable/replace.ts';
 import { MusterError, reasonOf, systemCode } from '../../errors.ts';
 import { type Lock, takeLock, withLock } from '../../process/lock.ts';
 import { run } from '../../process/run.ts';
@@ -134,15 +122,13 @@ export class Workspace {
   }
 
   private async writeManifest(manifest: Manifest): Promise<void> {
-    const draft = `${this.manifestFile}.new`;
-    await writeFile(draft, manifestText(manifest), { mode: 0o600 });
-    await this.own(draft);
-    await sync(draft);
-    await rename(draft, this.manifestFile);
+    const owner = this.newOwner;
+    await replaceFile(this.manifestFile, manifestText(manifest), owner ? { owner } : {});
   }
 
-  private async own(path: string): Promise<void> {
-    if (process.getuid?.() === 0 && this.owner.uid !== 0) await chown(path, this.owner.uid, this.owner.gid);
+  /** Whom root gives what it writes; undefined where files are the right user's anyway. */
+  private get newOwner(): { uid: number; gid: number } | undefined {
+    return process.getuid?.() === 0 && this.owner.uid !== 0 ? this.owner : undefined;
   }
 
   /**
@@ -150,17 +136,17 @@ export class Workspace {
    * system and is gone afterwards. Whenever this is interrupted, the old image or the new one is whole and in the manifest.
    */
   async keep(file: string, local: Omit<Local, 'sha256' | 'time' | 'previous'>, sha256?: string): Promise<Local> {
-    await sync(file);
     // The image may hold what only root may read.
     await chmod(file, 0o600);
-    await this.own(file);
+    const owner = this.newOwner;
+    if (owner) await chown(file, owner.uid, owner.gid);
     const digest = sha256 ?? (await digestOf(file));
     const kept: Local = { ...local, sha256: digest, time: new Date().toISOString() };
     const gone = await this.changing(async images => {
       const others = images.filter(({ uid, name }) => uid !== kept.uid && name !== kept.name);
       // First the manifest, which has both states meanwhile, then the file.
       await this.writeManifest({ images: [...others, kept], pending: { uid: kept.uid, sha256: digest, images } });
-      await rename(file, this.file(kept));
+      await moveInto(file, this.file(kept));
       const result = images.filter(({ uid, name }) => name === kept.name && uid !== kept.uid);
       return { images: [...others, kept], result };
     });
@@ -175,8 +161,7 @@ export class Workspace {
     await this.changing(async images => {
       if (local.uid !== now.uid) {
         // Under both names until the manifest has the new one.
-        await rm(this.file(now), { force: true });
-        await link(this.file(local), this.file(now));
+        await linkInto(this.file(local), this.file(now));
       }
       const others = images.filter(({ uid }) => uid !== local.uid && uid !== now.uid);
       return { images: [...others, now], result: undefined };
@@ -295,7 +280,7 @@ export function noRoom(folder: string, error: unknown): unknown {
 
 /** Makes what is absent of a path and a folder in it; answers the first that was made. `mkdir` with `recursive` alone hides EROFS. */
 async function makeFolders(folder: string, name: string): Promise<string | undefined> {
-  const first = (await mkdir(folder, { recursive: true, mode: 0o700 })) ?? join(folder, name);
+  const first = (await makeFolder(folder)) ?? join(folder, name);
   const isThere = await mkdir(join(folder, name), { mode: 0o700 }).then(
     () => false,
     (error: unknown) => {
@@ -331,16 +316,5 @@ export function newUid(): string {
 
 /** SHA-256 of a file. */
 export async function digestOf(file: string): Promise<string> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(file, { highWaterMark: 1 << 20 }), hash);
-  return hash.digest('hex');
-}
-
-async function sync(file: string): Promise<void> {
-  const handle = await open(file, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
-  }
+  return (await digestFile(file)).whole;
 }
