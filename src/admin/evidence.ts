@@ -12,7 +12,7 @@ export interface EvidenceQuestion {
   /** Milliseconds since 1970: what is older belongs to another boot. */
   since: number;
   /** What is worth looking at. */
-  needs: { path: boolean; stored: boolean };
+  needs: { path: boolean; stored: boolean; neighbours: boolean };
 }
 
 export interface EvidenceAccess {

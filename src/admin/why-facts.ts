@@ -20,6 +20,8 @@ const LIMIT_MS = 4000;
 const ANSWER_MS = 1500;
 /** Systems asked at the same time. */
 const FANOUT = 256;
+/** Nodes of which also those that are up are looked at on the wire. */
+const FEW = 32;
 
 export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]): Promise<ShownWhy[]> {
   const begun = performance.now();
@@ -29,7 +31,8 @@ export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]):
   const head = asked.some(({ facts }) => facts.status.state !== 'up') ? await ports.evidence?.head() : undefined;
   const waiting = [...asked];
   const work = async (): Promise<void> => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) await look(ports, next, head, left);
+    for (let next = waiting.shift(); next; next = waiting.shift())
+      await look(ports, next, { head, isOneOfFew: asked.length <= FEW }, left);
   };
   await Promise.all(Array.from({ length: Math.min(FANOUT, asked.length) }, work));
   return asked.map(({ node: { uid, value }, facts }) => {
@@ -78,9 +81,9 @@ function questionOf({ uid, value }: Entry<'node'>, boots: readonly Boot[]): Evid
   return {
     node: uid,
     ip: value.ip,
-    macs: [value.mac],
+    macs: [value.mac, ...(boot?.hardware?.['macs']?.split(/[ ,]+/) ?? [])],
     since: boot?.started ?? Date.now() - BEFORE_MS,
-    needs: { path: false, stored: false },
+    needs: { path: false, stored: false, neighbours: false },
     ...(boot && { boot }),
   };
 }
@@ -89,14 +92,16 @@ function questionOf({ uid, value }: Entry<'node'>, boots: readonly Boot[]): Evid
 async function look(
   ports: AdminPorts,
   { node, facts }: { node: Entry<'node'>; facts: WhyFacts },
-  head: Evidence | undefined,
+  { head, isOneOfFew }: { head: Evidence | undefined; isOneOfFew: boolean },
   left: () => number,
 ): Promise<void> {
   const needs = whyNeeds(facts);
   const { boot } = bootToExplain(facts);
   const hasPower = needs.power && node.value.power_uri !== '' && left() > 0;
   const mayAsk = needs.answers && node.value.ip !== '' && left() > 0;
-  const question = { ...questionOf(node, facts.boots), needs: { path: needs.path, stored: needs.stored } };
+  // Of many nodes those are asked for that are not up: a broadcast costs every machine on the wire
+  const neighbours = node.value.ip !== '' && facts.boots.length > 0 && (isOneOfFew || facts.status.state !== 'up');
+  const question = { ...questionOf(node, facts.boots), needs: { path: needs.path, stored: needs.stored, neighbours } };
   const [power, silent, loaderProblem, initramfs, evidence] = await Promise.all([
     hasPower ? ports.power.control.peek(ports.power.node(node), left()) : undefined,
     mayAsk ? isSilent(node.value.ip, Math.min(ANSWER_MS, left())) : undefined,

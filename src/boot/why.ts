@@ -3,7 +3,7 @@ import { type Boot, type BootEvent, furthestStage } from './boot.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import { type Case, caseOf, type WhyFacts } from './why-case.ts';
 import { ERROR_RULES, explained } from './why-errors.ts';
-import { evidenceSeen, findEvidence } from './why-evidence.ts';
+import { evidenceSeen, findEvidence, sharedAddress } from './why-evidence.ts';
 import { STALL_RULES } from './why-stalls.ts';
 import { mebibytes, sentence, span } from './why-words.ts';
 
@@ -47,6 +47,10 @@ export function why(facts: WhyFacts): Why {
   const boot = facts.boots.at(-1);
   if (facts.ignored !== undefined)
     return say('failed', 'ignored', `DHCP does not answer it: ${facts.ignored}.`, 'Clear _no_boot to let it boot.');
+  if (status.state === 'up' || (status.state === 'down' && boot?.outcome === 'up')) {
+    const shared = sharedAddress({ ...facts, ...(boot && { boot }), quiet: 0 });
+    if (shared && !isOff(facts)) return say('failed', shared.rule, shared.cause, shared.remedy, [...shared.seen]);
+  }
   if (status.state === 'up') return upNow(facts);
   const situation = caseOf(facts);
   if (!boot || !situation) return neverSeen(facts);

@@ -1,23 +1,33 @@
 // What the head knows about a node's boot besides its timeline, gathered for `why`.
 
 import type { EvidenceAccess, EvidenceQuestion } from '../admin/evidence.ts';
-import type { Evidence, PathLook, StoredLook } from '../boot/evidence.ts';
+import type { Evidence, NeighbourLook, PathLook, StoredLook } from '../boot/evidence.ts';
 import type { BootPlan } from '../boot/plan.ts';
+import { probeArp } from '../evidence/arp-probe.ts';
 import { StoredDigests } from '../evidence/digests.ts';
-import { lookAtDescriptors, lookAtInterfaces, lookAtStorage, mtuOf } from '../evidence/head-look.ts';
+import { lookAtDescriptors, lookAtInterfaces, lookAtStorage, macOf, mtuOf, ownMac } from '../evidence/head-look.ts';
 import { probePath } from '../evidence/path-probe.ts';
 import { tcpLook, worst } from '../evidence/tcp-info.ts';
 import { loadLibc } from '../libc.ts';
 import type { State } from './state.ts';
 
-type Needs = Pick<State, 'config' | 'networks' | 'failures' | 'blobs' | 'connections' | 'transfers'>;
+type Needs = Pick<
+  State,
+  'config' | 'networks' | 'failures' | 'blobs' | 'connections' | 'transfers' | 'neighbours' | 'directory'
+>;
 
 const STORED = ['kernel', 'initramfs', 'image'] as const;
 
 export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): EvidenceAccess {
-  const atOnce = ({ node, since, ip }: EvidenceQuestion): Evidence => {
+  const atOnce = (question: EvidenceQuestion): Evidence => {
+    const { node, since, ip } = question;
     const tftp = state.transfers.of(ip);
-    return { failures: state.failures.of(node, since), ...(tftp && { path: { answers: false, tftp } }) };
+    const neighbours = knownNeighbours(state, question);
+    return {
+      failures: state.failures.of(node, since),
+      ...(neighbours && { neighbours }),
+      ...(tftp && { path: { answers: false, tftp } }),
+    };
   };
   const digests = new StoredDigests();
   const storedLooks = async (plan: BootPlan | undefined, left: number): Promise<StoredLook[]> => {
@@ -44,13 +54,49 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
       };
     },
     async of(question, left) {
-      const [stored, path] = await Promise.all([
+      const [stored, path, neighbours] = await Promise.all([
         question.needs.stored ? storedLooks(question.boot?.plan, left) : [],
         question.needs.path ? lookAtPath(state, question.ip, left) : undefined,
+        question.needs.neighbours ? lookForOthers(state, question) : undefined,
       ]);
-      return { ...atOnce(question), ...(stored.length > 0 && { stored }), ...(path && { path }) };
+      return {
+        ...atOnce(question),
+        ...(stored.length > 0 && { stored }),
+        ...(path && { path }),
+        ...(neighbours && { neighbours }),
+      };
     },
   };
+}
+
+/** Asks the wire who has the address, where the system lets musterd ask. */
+async function lookForOthers(state: Needs, question: EvidenceQuestion): Promise<NeighbourLook | undefined> {
+  const { ip } = question;
+  const network = state.networks.of(ip);
+  if (network?.attached) {
+    const own = ownMac(ip, network.interface);
+    if (own) state.neighbours.seen(ip, own, true);
+    const macs = await probeArp({ ip, from: network.head, device: network.interface });
+    for (const mac of macs ?? []) state.neighbours.seen(ip, mac, true);
+  }
+  return knownNeighbours(state, question);
+}
+
+function knownNeighbours(
+  { neighbours, directory, networks }: Needs,
+  { ip, node, macs, since }: EvidenceQuestion,
+): NeighbourLook | undefined {
+  const sightings = neighbours.of(ip);
+  const network = sightings.length > 0 ? networks.of(ip) : undefined;
+  const headMac = network && macOf(network.interface);
+  const seen = sightings.flatMap(({ mac, at }) => {
+    if (at < since) return [];
+    const owner = directory.nodeByMac(mac);
+    const own = macs.includes(mac) || owner?.uid === node;
+    const name = mac === headMac ? 'the head itself' : owner?.name;
+    return [{ mac, at, own, ...(name && !own && { node: name }) }];
+  });
+  return seen.length > 0 ? { ip, seen } : undefined;
 }
 
 async function lookAtPath(

@@ -12,6 +12,8 @@ import type { Directory } from '../boot/directory.ts';
 import { Statuses } from '../boot/status.ts';
 import { type Config, networksOf } from '../config.ts';
 import { HeadFailures } from '../evidence/head-failures.ts';
+import { watchNeighbours } from '../evidence/neighbour-watch.ts';
+import { Neighbours } from '../evidence/neighbours.ts';
 import { TftpTransfers } from '../evidence/tftp-transfers.ts';
 import { ConnectionTable } from '../http/connection-table.ts';
 import { Governor } from '../http/governor.ts';
@@ -53,6 +55,7 @@ export interface State {
   failures: HeadFailures;
   connections: ConnectionTable;
   transfers: TftpTransfers;
+  neighbours: Neighbours;
 }
 
 /** What was started, to be stopped in reverse. */
@@ -110,6 +113,9 @@ export async function openState(
   };
   const blobs = new Blobs(config['paths.state']);
   const uploads = new Uploads(config['paths.state'], newUid, now);
+  const neighbours = new Neighbours(now, ip => directory.nodeByIp(ip) !== undefined);
+  const watch = await watchNeighbours(neighbours);
+  stops.push(async () => watch?.close());
   const governor = new Governor({
     limit: () => config['http.image_transfers'],
     now: () => performance.now(),
@@ -143,6 +149,7 @@ export async function openState(
     failures,
     connections: new ConnectionTable(),
     transfers: new TftpTransfers(),
+    neighbours,
   };
 }
 

@@ -4,6 +4,7 @@ import { readdir, readFile, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { InterfaceLook, StorageLook } from '../boot/evidence.ts';
 import type { BootNetwork } from '../networks.ts';
+import { ownAddresses } from '../wire/kernel-addresses.ts';
 
 /** Returns the room on the file system of a folder. */
 export async function lookAtStorage(folder: string): Promise<StorageLook> {
@@ -60,8 +61,7 @@ export function lookAtInterfaces(
 }
 
 function isLocal(locals: string, address: string): boolean {
-  if (locals === '' || address.startsWith('127.')) return true;
-  return new RegExp(`-- ${address.replaceAll('.', '\\.')}\n\\s+/32 host LOCAL`).test(locals);
+  return locals === '' || address.startsWith('127.') || ownAddresses(locals).includes(address);
 }
 
 function problemOf(folder: string, hasAddress: boolean): InterfaceLook['problem'] {
@@ -72,6 +72,16 @@ function problemOf(folder: string, hasAddress: boolean): InterfaceLook['problem'
   const isBridge = existsSync(join(folder, 'bridge'));
   if (!isBridge && text(join(folder, 'carrier')) === '0') return 'no-carrier';
   return hasAddress ? undefined : 'no-address';
+}
+
+/** Returns the hardware address of an interface; undefined when it has none. */
+export function macOf(name: string, folder = '/sys/class/net'): string | undefined {
+  return name === '' ? undefined : text(join(folder, name, 'address')) || undefined;
+}
+
+/** Returns the hardware address of the interface when the head itself has this address. */
+export function ownMac(ip: string, name: string, locals = text('/proc/net/fib_trie')): string | undefined {
+  return ownAddresses(locals).includes(ip) ? macOf(name) : undefined;
 }
 
 /** Returns the most that an interface sends, in bytes of an IP packet; undefined when there is no such interface. */

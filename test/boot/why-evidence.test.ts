@@ -189,3 +189,42 @@ test('large TFTP blocks without an answer are named without a probe, and a slow 
   t.like(slow, { verdict: 'waiting', rule: 'booting' });
   t.regex(slow.cause, /300 of 713 blocks of ipxe\.efi by TFTP/);
 });
+
+test('another machine with the address is named, by its node when it is one of ours', t => {
+  const it = world('initramfs');
+  const at = it.clock.now;
+  const own = { mac: it.node.value.mac, at, own: true };
+  const other = { mac: '52:54:00:99:00:01', at, own: false };
+  const ip = '10.54.0.100';
+  t.not(it.ask({ neighbours: { ip, seen: [own] } }).rule, 'address-shared');
+  const found = it.ask({ neighbours: { ip, seen: [own, other] } });
+  t.like(found, { verdict: 'failed', rule: 'address-shared' });
+  t.regex(found.cause, /uses its address 10\.54\.0\.100: 52:54:00:99:00:01 answers for it/);
+  t.regex(found.remedy ?? '', /tables of the switches/);
+  t.deepEqual(found.evidence.slice(0, 2), [
+    `${it.node.value.mac} (the node) answered for 10.54.0.100 0 s ago`,
+    '52:54:00:99:00:01 answered for 10.54.0.100 0 s ago',
+  ]);
+  const named = it.ask({ neighbours: { ip, seen: [{ ...other, node: 'n7' }] } });
+  t.regex(named.cause, /52:54:00:99:00:01, which is n7, answers/);
+  t.regex(named.remedy ?? '', /^Take 10\.54\.0\.100 away from n7/);
+});
+
+test('of a node that is up one strange hardware address is its bond, and two are two machines', t => {
+  const it = world('root');
+  const boot = it.boots.current(it.node.uid);
+  if (!boot) return t.fail('no boot');
+  it.boots.up(boot, {});
+  it.statuses.beat(boot, {}, 10_000);
+  const other = { mac: '52:54:00:99:00:01', at: it.clock.now, own: false };
+  const own = { mac: it.node.value.mac, at: it.clock.now, own: true };
+  const ask = (...seen: (typeof own)[]) => it.ask({ neighbours: { ip: '10.54.0.100', seen } });
+  t.is(ask(other).rule, 'up');
+  t.is(ask(own, other).rule, 'address-shared');
+  it.clock.now += 20 * 60_000;
+  it.statuses.beat(boot, {}, 10_000);
+  t.is(ask(own, other).rule, 'up', 'what was long ago is over');
+  it.clock.now += 60_000;
+  t.is(ask(own, { ...other, at: it.clock.now }).rule, 'address-shared', 'its heartbeats are lost');
+  t.is(ask(own, other).rule, 'heartbeat-lost');
+});

@@ -8,6 +8,7 @@ import { findProgram, requireAll } from '../support/require.ts';
 import { WiredHead } from '../support/wired-head.ts';
 
 const MAC = '52:54:00:00:00:01';
+const OTHER_MAC = '52:54:00:00:00:99';
 const ADDRESS = '10.54.0.100/24';
 const PROGRAMS = ['ip', 'nft', 'curl', 'udhcpc', 'mksquashfs'];
 
@@ -91,4 +92,32 @@ test.serial('a stored initramfs of the right size with another content is named'
   t.log(found);
   t.is(found.rule, 'stored-file-damaged');
   t.regex(found.cause, /another initramfs of the boot config DefaultBoot than was uploaded/);
+});
+
+test.serial('another machine that uses the address of a node is named, without a raw socket and with one', async t => {
+  t.timeout(300_000);
+  if (!requireAll(t, { root: true, programs: PROGRAMS })) return;
+  for (const isUnprivileged of [true, false]) {
+    const wired = await WiredHead.start({ isUnprivileged });
+    t.teardown(async () => wired.stop());
+    await wired.fill(MAC);
+    await wired.muster('node', 'create', 'name=n7', 'index=7', `mac=${OTHER_MAC}`);
+    const node = await wired.addMachine('n0', MAC, ADDRESS);
+    await node.dhcp('ipxe');
+    t.regex(await node.get('/boot/v1/script'), /^#!ipxe/);
+    t.not((await wired.why()).rule, 'address-shared');
+    const other = await wired.addMachine('n7', OTHER_MAC, ADDRESS);
+    // Without a raw socket the head knows of those who speak to it
+    if (isUnprivileged) await wired.background(other, [findProgram('curl') ?? 'curl', '-s', 'http://10.54.0.1:8080/']);
+    const found = await wired.whyUntil('address-shared');
+    t.log(found);
+    t.is(found.rule, 'address-shared');
+    t.regex(found.cause, new RegExp(`${OTHER_MAC}, which is n7, answers for it`));
+    await other.ip('link set eth0 down');
+    await wired.muster('node', '-i', 'n7', 'delete');
+    await wired.machine.ip('addr add 10.54.0.100/32 dev br0');
+    const self = await wired.whyUntil('address-shared');
+    if (!isUnprivileged) t.regex(self.cause, /the head itself/);
+    await wired.stop();
+  }
 });

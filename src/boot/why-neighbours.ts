@@ -1,0 +1,49 @@
+// Another machine that uses the node's address.
+import type { Neighbour } from './evidence.ts';
+import type { Scene } from './why-case.ts';
+import type { EvidenceRule } from './why-evidence.ts';
+import { span } from './why-words.ts';
+
+/** What was seen longer ago than this before the last heartbeat does not explain why there are none, in milliseconds. */
+const RECENT_MS = 10 * 60_000;
+
+export const NEIGHBOUR_RULES: readonly EvidenceRule[] = [
+  {
+    name: 'address-shared',
+    find(scene) {
+      const { neighbours } = scene.evidence ?? {};
+      const other = otherOf(scene);
+      if (!neighbours || !other) return undefined;
+      const { ip } = neighbours;
+      return {
+        cause: `Another machine uses its address ${ip}: ${nameOf(other)} answers for it, and the node is ${scene.mac}.`,
+        remedy: other.node
+          ? `Take ${ip} away from ${other.node}, or give the node another address (\`muster node -i ${scene.name} update ip=…\`). Then boot it again.`
+          : `Find that machine by its hardware address in the tables of the switches, and take ${ip} away from it. Or give the node another address: \`muster node -i ${scene.name} update ip=…\`.`,
+        seen: neighbourSeen(scene),
+      };
+    },
+  },
+];
+
+/** Returns the machine that was seen last with the node's address and is not the node. */
+function otherOf({ evidence, status, boot, now }: Scene): Neighbour | undefined {
+  const seen = evidence?.neighbours?.seen ?? [];
+  // Of a node that is up a single hardware address may be its bond's or its bridge's
+  if (status.state === 'up' && !seen.some(({ own, at }) => own && at >= now - RECENT_MS)) return undefined;
+  const last = status.lastSeen === undefined ? 0 : status.lastSeen - RECENT_MS;
+  const since = Math.max(status.state === 'up' ? now - RECENT_MS : 0, boot?.started ?? 0, last);
+  return seen.findLast(({ own, at }) => !own && at >= since);
+}
+
+const nameOf = ({ mac, node }: Neighbour): string => (node ? `${mac}, which is ${node},` : mac);
+
+/** Returns each machine that was seen with the node's address, when there is another. */
+export function neighbourSeen({ evidence, now }: Scene): string[] {
+  const { ip, seen = [] } = evidence?.neighbours ?? {};
+  if (!seen.some(({ own }) => !own)) return [];
+  return seen.map(
+    ({ mac, own, node, at }) =>
+      `${mac}${own ? ' (the node)' : node ? ` (${node})` : ''} answered for ${ip} ${span((now - at) / 1000)} ago`,
+  );
+}

@@ -1,0 +1,58 @@
+// Listens to what the kernel says of its neighbours: that takes no right, and misses no change.
+import { type Libc, loadLibc, nativeInt, SOCKET } from '../libc.ts';
+import { decodeNews } from './neighbour-bytes.ts';
+import type { Neighbours } from './neighbours.ts';
+
+/** How often the socket is read, in milliseconds; the kernel keeps what came meanwhile. */
+const EVERY_MS = 500;
+const RECEIVE_BUFFER = 1 << 20;
+/** Datagrams read at a time: others wait for the next. */
+const MOST = 2000;
+const GROUP_NEIGHBOURS = 4;
+
+export interface NeighbourWatch {
+  /** Reads what came since the last time. */
+  read(): void;
+  close(): void;
+}
+
+/** Starts to listen; returns undefined where the system does not let it. */
+export async function watchNeighbours(neighbours: Neighbours): Promise<NeighbourWatch | undefined> {
+  const libc = await loadLibc().catch(() => undefined);
+  const fd = libc && open(libc);
+  if (!libc || fd === undefined) return undefined;
+  const bytes = Buffer.alloc(1 << 16);
+  const from = Buffer.alloc(12);
+  const read = (): void => {
+    for (let reads = 0; reads < MOST; reads += 1) {
+      const length = libc.recvfrom(fd, bytes, from);
+      // When more came than the buffer holds the kernel says so once, and goes on
+      if (typeof length !== 'number' && length.code === 'ENOBUFS') continue;
+      if (typeof length !== 'number') return;
+      for (const { ip, mac, confirmed } of decodeNews(bytes.subarray(0, length))) neighbours.seen(ip, mac, confirmed);
+    }
+  };
+  const timer = setInterval(read, EVERY_MS);
+  return {
+    read,
+    close: () => {
+      clearInterval(timer);
+      libc.close(fd);
+    },
+  };
+}
+
+function open(libc: Libc): number | undefined {
+  const fd = libc.socket(SOCKET.AF_NETLINK, SOCKET.SOCK_RAW_CLOEXEC_NONBLOCK, SOCKET.NETLINK_ROUTE);
+  if (typeof fd !== 'number') return undefined;
+  libc.setsockopt(fd, SOCKET.SOL_SOCKET, SOCKET.SO_RCVBUF, nativeInt(RECEIVE_BUFFER));
+  if (typeof libc.bind(fd, netlinkAddress(GROUP_NEIGHBOURS)) === 'number') return fd;
+  libc.close(fd);
+  return undefined;
+}
+
+/** struct sockaddr_nl, in the machine's order: family and padding, the port that the kernel is to choose, groups. */
+function netlinkAddress(groups: number): Buffer {
+  const family = Buffer.from(Uint16Array.of(SOCKET.AF_NETLINK, 0).buffer);
+  return Buffer.concat([family, Buffer.from(Uint32Array.of(0, groups).buffer)]);
+}
