@@ -219,9 +219,10 @@ export const nodeWhy: Action = {
 /** Nodes with the same answer share it: at three in the morning, four hundred of them have one cause. */
 function whyText({ terminal, given }: Context, nodes: readonly ShownWhy[]): string {
   const groups = new Map<string, string[]>();
-  for (const { name, cause, remedy, evidence } of nodes) {
+  for (const { name, cause, remedy, settle, evidence } of nodes) {
     const seen = given.options['long'] ? evidence.map(line => `  seen: ${line}\n`).join('') : '';
-    const words = ` ${cause}\n${remedy ? `  ${remedy}\n` : ''}${seen}`;
+    const guess = settle ? `  This is a guess. To be sure, ${settle}.\n` : '';
+    const words = ` ${cause}\n${remedy ? `  ${remedy}\n` : ''}${guess}${seen}`;
     groups.set(words, [...(groups.get(words) ?? []), name]);
   }
   return Array.from(groups, ([words, names]) => `${terminal.bold(`${foldNodeSet(names)}:`)}${words}`).join('');

@@ -315,6 +315,29 @@ test('reports and heartbeats that are not right change nothing', async t => {
   t.true(error.length <= 1024 && !error.includes('\u001b'));
 });
 
+test('a report names its fault from a closed list; an older initramfs has words alone', async t => {
+  const { port, session, boots, node } = await plane(t);
+  const id = await session();
+  const last = async (body: string) => {
+    t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: `stage=image\n${body}\n` })).status, 200);
+    return boots.current(node.uid)?.events.at(-1);
+  };
+  t.like(await last('error=it is small\nfault=too-little-memory\nhave=400\nwant=900\nname=x'), {
+    error: 'it is small',
+    fault: 'too-little-memory',
+    about: { name: 'x', have: 400, want: 900 },
+    by: 'node',
+  });
+  t.like(await last('error=it is small\nfault=short-file'), { fault: 'node-failed', about: undefined });
+  t.like(await last('error=anything\nfault=constructor'), { fault: 'node-failed' });
+  t.like(await last('error=there is no LABEL=root (_disk_root)'), {
+    fault: 'wrong-disk',
+    about: { name: '_disk_root' },
+  });
+  t.like(await last("error=the head's stored image has 1 of 2 bytes"), { fault: 'node-failed' });
+  t.like(await last('fault=no-link'), { fault: undefined, error: undefined });
+});
+
 test('the heartbeat of a system that has been booted over is refused', async t => {
   const { port, session, boots } = await plane(t);
   const first = await session();
