@@ -27,7 +27,12 @@ export interface RootRange {
   size: number;
 }
 
-export type FoundRoot = RootRange | { refusal: string };
+/** `isDamaged`: it begins as an image does, and is none; otherwise it may be a file of another kind. */
+export type FoundRoot = RootRange | { refusal: string; isDamaged?: true };
+
+function damaged(refusal: string): { refusal: string; isDamaged: true } {
+  return { refusal, isDamaged: true };
+}
 
 /** What to put before and behind an upload to make it a cwsquash, and where the squashfs then lies. */
 export type ImageUpload = { prefix: Buffer; suffix: Buffer; root: RootRange } | { refusal: string };
@@ -67,7 +72,7 @@ export function wrapping(size: number): { prefix: Buffer; suffix: Buffer } {
 export function findRoot(beginning: Buffer, length: number): FoundRoot {
   if (isSquashfs(beginning)) {
     const problem = squashfsProblem(beginning, length);
-    return problem ? { refusal: problem } : { offset: 0, size: length };
+    return problem ? damaged(problem) : { offset: 0, size: length };
   }
   if (beginning.length < 3 * SECTOR) return { refusal: `it has only ${length} bytes` };
   const gpt = beginning.subarray(SECTOR, 2 * SECTOR);
@@ -76,10 +81,10 @@ export function findRoot(beginning: Buffer, length: number): FoundRoot {
   if (headerSize < HEADER_SIZE || headerSize > SECTOR) return { refusal: 'its GPT header has an impossible size' };
   const copy = Buffer.from(gpt.subarray(0, headerSize));
   copy.writeUInt32LE(0, 16);
-  if (crc32(copy) !== gpt.readUInt32LE(16)) return { refusal: 'its GPT header is damaged (checksum)' };
+  if (crc32(copy) !== gpt.readUInt32LE(16)) return damaged('its GPT header is damaged (checksum)');
   // The backup header is the last sector: without it the end of the file is missing, whatever the partition says.
   const end = (Number(gpt.readBigUInt64LE(32)) + 1) * SECTOR;
-  if (end > length) return { refusal: `it is cut short: the disk has ${end} bytes, the file ${length}` };
+  if (end > length) return damaged(`it is cut short: the disk has ${end} bytes, the file ${length}`);
   return partitionIn(beginning, gpt, length);
 }
 
@@ -95,7 +100,7 @@ function partitionIn(beginning: Buffer, gpt: Buffer, length: number): FoundRoot 
     const offset = Number(entry.readBigUInt64LE(32)) * SECTOR;
     const end = (Number(entry.readBigUInt64LE(40)) + 1) * SECTOR;
     if (end <= offset || end > length)
-      return { refusal: `it is cut short: its partition ends at byte ${end}, the file at ${length}` };
+      return damaged(`it is cut short: its partition ends at byte ${end}, the file at ${length}`);
     return rootAt(beginning, offset, end - offset);
   }
   return { refusal: 'its GPT has no partition' };
@@ -107,7 +112,7 @@ function rootAt(beginning: Buffer, offset: number, size: number): FoundRoot {
   if (start.length >= 48) {
     if (!isSquashfs(start)) return { refusal: 'its first partition holds no squashfs' };
     const problem = squashfsProblem(start, size);
-    if (problem) return { refusal: problem };
+    if (problem) return damaged(problem);
   }
   return { offset, size };
 }

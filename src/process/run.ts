@@ -54,6 +54,14 @@ function endWithWork(child: ChildProcess): () => void {
   return () => signal?.removeEventListener('abort', kill);
 }
 
+/** How many programs have the terminal of this one now. */
+let lent = 0;
+
+/** Whether a program that this one runs has its terminal: then Ctrl-C is for that program. */
+export function isTerminalLent(): boolean {
+  return lent > 0;
+}
+
 /** Runs a program to its end. Any exit status is a result; a program that cannot be started is `tool-missing`. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const child = start(command, args, options);
@@ -66,12 +74,18 @@ export async function run(command: string, args: readonly string[], options: Run
   const stop = options.timeoutMs === undefined ? undefined : stopAfter(child, options.timeoutMs);
   // Ctrl-C is for the program in the terminal; this process goes on when it has ended.
   const ignore = (): void => {};
-  if (options.terminal) process.on('SIGINT', ignore);
+  if (options.terminal) {
+    lent += 1;
+    process.on('SIGINT', ignore);
+  }
   try {
     const status = await ended(command, child, options);
     return { status, stdout: stdout(), stderr: stderr() };
   } finally {
-    process.off('SIGINT', ignore);
+    if (options.terminal) {
+      lent -= 1;
+      process.off('SIGINT', ignore);
+    }
     stop?.();
     isAlone();
     options.signal?.removeEventListener('abort', endGroup);
@@ -142,11 +156,16 @@ export async function runOk(command: string, args: readonly string[], options: R
   throw toolFailed([command, ...args].join(' '), result);
 }
 
-/** The error of a program that failed, with its last words; a full disk has its own code. */
-export function toolFailed(what: string, { status, stdout, stderr }: RunResult): MusterError {
+/**
+ * Returns the error of a program that failed, with its last words; a full disk has its own code.
+ * @param what the command, or what people call it; it is quoted
+ * @param where follows it: `in the image 'Img'`
+ */
+export function toolFailed(what: string, { status, stdout, stderr }: RunResult, where?: string): MusterError {
+  const name = `'${what}'${where === undefined ? '' : ` ${where}`}`;
   const full = /^.*(?:No space left on device|ENOSPC).*$/im.exec(`${stderr}\n${stdout}`)?.[0];
-  if (full !== undefined) return new MusterError('disk-full', `'${what}' found no room on the disk: ${full.trim()}`);
-  return new MusterError('tool-failed', `'${what}' ended with status ${status}: ${lastLines(stderr || stdout, 5)}`);
+  if (full !== undefined) return new MusterError('disk-full', `${name} found no room on the disk: ${full.trim()}`);
+  return new MusterError('tool-failed', `${name} ended with status ${status}: ${lastLines(stderr || stdout, 5)}`);
 }
 
 /** Runs a program on the terminal of this one; answers its exit status. */

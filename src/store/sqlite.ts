@@ -1,6 +1,6 @@
 // SQLite behind promises: one connection, the calls in the order they were made.
 import sqlite3 from 'sqlite3';
-import { MusterError, reasonOf } from '../errors.ts';
+import { MusterError, reasonOf, systemCode } from '../errors.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -43,7 +43,7 @@ export class SqliteConnection {
 
 function settle(error: Error | null, resolve: () => void, reject: (reason: Error) => void): void {
   if (!error) resolve();
-  else if (/SQLITE_FULL/.test(error.message))
+  else if (systemCode(error) === 'SQLITE_FULL')
     reject(new MusterError('disk-full', 'The head has no room for its database.', { cause: error }));
   else reject(new MusterError('store-failed', `The database failed: ${reasonOf(error)}`, { cause: error }));
 }

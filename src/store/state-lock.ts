@@ -1,6 +1,6 @@
 // The lock of a state folder: one process at a time has it, and the kernel takes it back however that process ends.
 import { join } from 'node:path';
-import { MusterError, reasonOf } from '../errors.ts';
+import { MusterError, systemCode } from '../errors.ts';
 import { finishRestore } from './pending-restore.ts';
 import { SqliteConnection } from './sqlite.ts';
 
@@ -35,7 +35,7 @@ async function tryLock(file: string): Promise<SqliteConnection | undefined> {
     return lock;
   } catch (error) {
     await lock.close();
-    if (/SQLITE_BUSY/.test(reasonOf(error))) return undefined;
+    if (error instanceof Error && systemCode(error.cause) === 'SQLITE_BUSY') return undefined;
     throw error;
   }
 }

@@ -99,17 +99,18 @@ test('an old initramfs cannot blame the head by its words', t => {
 
 /** A regular expression, or a comparison of pieces, on what was written for people. */
 const READS_WORDS =
-  /\/\.(?:test|exec)\([^)]*\b(?:detail|error)\b|\b(?:detail|error)\??\.(?:startsWith|endsWith|includes|match|matchAll|search|split)\(/;
+  /\/[a-z]*\.(?:test|exec)\([^)]*\b(?:detail|error|refusal|refused|reasonOf|message)\b|\b(?:detail|error|refusal|refused|message)\??\.(?:startsWith|endsWith|includes|match|matchAll|search)\(/;
+
+/** SQLite has no code of its own for this, and zod none for a message that was given to a union. */
+const UNAVOIDABLE = [/no such table/, /issue\.message\.startsWith\('must'\)/];
 
 test('no rule of `why`, and nothing else that decides about a boot, reads words', t => {
-  const folders = ['boot', 'http', 'dhcp', 'tftp', 'iscsi', 'admin', 'daemon', 'lab', 'cli'];
-  for (const folder of folders) {
-    const path = join(packageRoot, 'src', folder);
-    for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' })) {
-      if (!name.endsWith('.ts') || name === 'why-legacy.ts') continue;
-      const lines = readFileSync(join(path, name), 'utf8').split('\n');
-      for (const [index, line] of lines.entries()) t.notRegex(line, READS_WORDS, `src/${folder}/${name}:${index + 1}`);
-    }
+  const path = join(packageRoot, 'src');
+  for (const name of readdirSync(path, { recursive: true, encoding: 'utf8' })) {
+    if (!name.endsWith('.ts') || name === 'boot/why-legacy.ts') continue;
+    const lines = readFileSync(join(path, name), 'utf8').split('\n');
+    for (const [index, line] of lines.entries())
+      if (!UNAVOIDABLE.some(known => known.test(line))) t.notRegex(line, READS_WORDS, `src/${name}:${index + 1}`);
   }
   for (const name of readdirSync(join(packageRoot, 'src/boot'))) {
     if (!/^why(?!-legacy|-words)|^status|^timeline/.test(name)) continue;

@@ -84,7 +84,7 @@ async function execute({ progress, context }: Session, { root, local }: Tree, wa
     progress.say(`  ${command}`);
     const options = await chrootOptions(root, local.name, wanted);
     const result = await inImage(root, ['/bin/sh', '-c', command], { ...options, onLine: relay(context) });
-    if (result.status !== 0) throw toolFailed(`${command}' in the image '${local.name}`, result);
+    if (result.status !== 0) throw toolFailed(command, result, `in the image '${local.name}'`);
   }
 }
 
@@ -99,7 +99,7 @@ async function shell({ progress, context }: Session, { root, local }: Tree, want
   }
   const script = await textOf(process.stdin);
   const result = await inImage(root, [program, '-s'], { ...options, input: script, onLine: relay(context) });
-  if (result.status !== 0) throw toolFailed(`the script on standard input' in the image '${local.name}`, result);
+  if (result.status !== 0) throw toolFailed('the script on standard input', result, `in the image '${local.name}'`);
 }
 
 /** What programs in the image say is said here, on the same stream; with `--json` on standard error. */

@@ -1,6 +1,6 @@
 // Ctrl-C and SIGTERM while an image is in work: programs are ended, the folder is removed, and what was kept is said.
 import { setTimeout as delay } from 'node:timers/promises';
-import { interruptedBy } from '../../process/run.ts';
+import { interruptedBy, isTerminalLent } from '../../process/run.ts';
 import { Interrupted } from '../interrupted.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -48,8 +48,7 @@ export async function interruptible<T>(
   let name: (typeof SIGNALS)[number] | undefined;
   const interrupted = new Promise<void>(resolve => controller.signal.addEventListener('abort', () => resolve()));
   const onSignal = (signal: (typeof SIGNALS)[number]): void => {
-    // `run` listens while a program has the terminal.
-    if (signal === 'SIGINT' && process.listenerCount('SIGINT') > 1) return;
+    if (signal === 'SIGINT' && isTerminalLent()) return;
     name ??= signal;
     controller.abort();
   };

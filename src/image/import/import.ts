@@ -109,7 +109,7 @@ async function isSquashfs(path: string): Promise<boolean> {
     const found = findRoot(start, size);
     if (!('refusal' in found)) return true;
     // What begins as one and is damaged is no archive either: its own reason is the better one.
-    if (/cut short|damaged/.test(found.refusal)) throw new MusterError('bad-image', `${path}: ${found.refusal}.`);
+    if (found.isDamaged) throw new MusterError('bad-image', `${path}: ${found.refusal}.`);
     return false;
   } finally {
     await handle.close();
