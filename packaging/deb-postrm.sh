@@ -2,4 +2,4 @@
 # remove keeps configuration, database and images; purge takes them. The user stays, as files elsewhere may be its own.
 set -e
 if [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
-if [ "$1" = purge ]; then rm -rf /var/lib/muster /etc/muster /run/muster; fi
+if [ "$1" = purge ]; then rm -rf /var/lib/muster /etc/muster /run/musterd; fi

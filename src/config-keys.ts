@@ -58,8 +58,8 @@ export const CONFIG_KEYS = {
   ),
   'paths.socket': key(
     path,
-    '/run/muster/admin.sock',
-    '"/run/muster/admin.sock"',
+    '/run/musterd/admin.sock',
+    '"/run/musterd/admin.sock"',
     'The Unix socket of the command line.',
   ),
   'paths.scripts': key(

@@ -2,7 +2,7 @@
 import type { Kind } from '../admin/contract.ts';
 import type { Noun, Option } from './table.ts';
 
-export const DEFAULT_SOCKET = '/run/muster/admin.sock';
+export const DEFAULT_SOCKET = '/run/musterd/admin.sock';
 
 export const COMMON_OPTIONS: readonly Option[] = [
   {
@@ -15,7 +15,7 @@ export const COMMON_OPTIONS: readonly Option[] = [
     meaning: "musterd's configuration file, whose paths.socket is used",
     takes: 'files',
   },
-  { flags: '--base-url <url>', meaning: 'the daemon as a URL: unix:/run/muster/admin.sock' },
+  { flags: '--base-url <url>', meaning: 'the daemon as a URL: unix:/run/musterd/admin.sock' },
   { flags: '-u, --user <name>', meaning: 'the name for the audit trail; your login name when not given' },
   { flags: '--json', meaning: 'output for programs' },
   { flags: '--yaml', meaning: 'the same as YAML' },

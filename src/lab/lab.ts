@@ -10,7 +10,7 @@ import type { Firmware } from './firmware.ts';
 import { followBoot, type Step } from './follow.ts';
 import { LabHead } from './head.ts';
 import { type CachePlan, ensureImage } from './image-cache.ts';
-import { Machine } from './machine.ts';
+import { Machine, type MachineOptions } from './machine.ts';
 import { type Namespace, openNamespace } from './namespace.ts';
 import { makeNetwork, startAdvertiser } from './network.ts';
 import { servePower } from './power.ts';
@@ -24,7 +24,9 @@ export interface LabOptions {
   /** MiB of each node. */
   memory: number;
   /** What single nodes have in place of it, by their index. */
-  machines?: Readonly<Record<number, Partial<Pick<LabOptions, 'firmware' | 'memory'>>>>;
+  machines?: Readonly<
+    Record<number, Partial<Pick<LabOptions, 'firmware' | 'memory'> & Pick<MachineOptions, 'secondPort'>>>
+  >;
   /** What nodes run with; `auto` when absent and MUSTER_LAB_ACCEL says nothing. */
   accelerator?: WantedAccelerator;
   /** Where logs are kept; inside the lab's own folder, and gone with it, when absent. */
@@ -167,8 +169,18 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
   const accelerator = new AcceleratorChoice(options.accelerator ?? wantedAccelerator(undefined), systemPorts(step));
   const nodes = Array.from({ length: options.nodes }, (_, index) => {
     const disk = disks[index];
-    const { firmware, memory } = { ...options, ...options.machines?.[index] };
-    return new Machine(namespace, { index, firmware, memory, folder, logs, accelerator, ...(disk && { disk }) });
+    const { firmware, memory, secondPort } = { ...options, ...options.machines?.[index] };
+    const second = secondPort !== undefined && { secondPort };
+    return new Machine(namespace, {
+      index,
+      firmware,
+      memory,
+      folder,
+      logs,
+      accelerator,
+      ...(disk && { disk }),
+      ...second,
+    });
   });
   for (const node of nodes) stops.push(async () => node.powerOff());
   const power = join(folder, 'power.sock');

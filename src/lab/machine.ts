@@ -25,6 +25,8 @@ export interface MachineOptions {
   memory: number;
   /** A raw disk image. */
   disk?: string;
+  /** The index of a second port: its tap must be there before the power is switched on. */
+  secondPort?: number;
   /** For sockets and the firmware's variables; the path must be short, a socket's name has 107 bytes. */
   folder: string;
   logs: string;
@@ -108,6 +110,7 @@ export class Machine {
       serialLog: this.serial.log,
       qmpSocket: this.file('qmp'),
       ...(this.options.disk && { disk: this.options.disk }),
+      ...(this.options.secondPort !== undefined && { second: portOf(this.options.secondPort) }),
       ...(firmware !== 'bios' && { ovmf: this.freshVariables() }),
     });
     this.process = await startProcess({

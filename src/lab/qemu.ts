@@ -24,6 +24,8 @@ export interface MachineSpec {
   ovmf?: { code: string; vars: string };
   /** A raw disk image, for styles that use one. */
   disk?: string;
+  /** A second network card, without firmware: for a node that is itself a head. */
+  second?: { mac: string; tap: string };
 }
 
 /** QEMU's arguments, without the program's name. */
@@ -43,6 +45,7 @@ export function qemuArguments(spec: MachineSpec): string[] {
     ],
     ...(spec.capture ? ['-object', `filter-dump,id=${CAPTURE},netdev=n0,file=${spec.capture},maxlen=128`] : []),
     ...(spec.disk ? disk(spec.disk) : []),
+    ...(spec.second ? secondCard(spec.second) : []),
   ];
 }
 
@@ -70,6 +73,13 @@ function firmware({ firmware, ovmf }: MachineSpec): string[] {
     ...flash(1, ovmf.vars),
     // PXE stands before HTTP in OVMF's order: only without it does the firmware choose HTTP by itself.
     ...(firmware === 'uefi-http' ? [...pxeOff('IPv4'), ...pxeOff('IPv6')] : []),
+  ];
+}
+
+function secondCard({ mac, tap }: { mac: string; tap: string }): string[] {
+  return [
+    ...['-netdev', `tap,id=n1,ifname=${tap},script=no,downscript=no`],
+    ...['-device', `virtio-net-pci,netdev=n1,mac=${mac},romfile=`],
   ];
 }
 

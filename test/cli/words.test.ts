@@ -32,7 +32,7 @@ test('the socket: option, URL, environment, default', t => {
   t.is(socketFor({ baseUrl: 'unix:///b' }, { MUSTER_SOCKET: '/c' }), '/b');
   t.is(socketFor({ baseUrl: 'http+unix:/b' }, {}), '/b');
   t.is(socketFor({}, { MUSTER_SOCKET: '/c' }), '/c');
-  t.is(socketFor({}, { MUSTER_SOCKET: '' }), '/run/muster/admin.sock');
+  t.is(socketFor({}, { MUSTER_SOCKET: '' }), '/run/musterd/admin.sock');
   t.throws(() => socketFor({ baseUrl: 'http://head/api/v1' }, {}), { message: /over its Unix socket only/ });
 });
 

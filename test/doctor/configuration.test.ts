@@ -9,7 +9,7 @@ import { TestDaemon } from '../cli/daemon.ts';
 const SOCKET = '/run/other.sock';
 const values = { ...defaultConfig(), 'paths.socket': SOCKET, 'paths.state': '/srv/other' };
 const load = (file: string): Config => ({ ...defaultConfig(), 'head.name': file });
-const nothing: Choice = { named: undefined, usual: undefined, running: undefined, socket: '/run/muster/admin.sock' };
+const nothing: Choice = { named: undefined, usual: undefined, running: undefined, socket: '/run/musterd/admin.sock' };
 
 test('without a daemon: the usual file or the defaults; and a warning when another socket was asked', t => {
   t.like(chooseConfiguration(nothing, load), { file: undefined, finding: { verdict: 'ok' } });

@@ -97,7 +97,7 @@ export class Chroot {
 
   /** What `systemctl enable --now musterd` would start: both units, with the rights that they have. The answer stops both. */
   async units(): Promise<() => Promise<void>> {
-    const stop = await this.musterd(['MUSTER_RADVD_CONF=/run/muster/radvd.conf']);
+    const stop = await this.musterd(['MUSTER_RADVD_CONF=/run/musterd/radvd.conf']);
     const unit = readFileSync(this.path('usr/lib/systemd/system/musterd-radvd.service'), 'utf8');
     const [, command = ''] = /^ExecStart=(.*)$/m.exec(unit) ?? [];
     mkdirSync(this.path('run/musterd-radvd'), { recursive: true });
@@ -122,8 +122,8 @@ export class Chroot {
 
   /** As the unit starts it: the user muster with one capability. Resolves when it serves; the answer stops it. */
   async musterd(environment: readonly string[] = []): Promise<() => Promise<void>> {
-    mkdirSync(this.path('run/muster'), { recursive: true });
-    await this.run('chown', 'muster:muster', '/run/muster');
+    mkdirSync(this.path('run/musterd'), { recursive: true });
+    await this.run('chown', 'muster:muster', '/run/musterd');
     const daemon = spawn(
       'nsenter',
       [...this.inside(), ...environment, ...privileges('muster', 'muster', 'net_bind_service'), '/usr/bin/musterd'],
