@@ -20,7 +20,7 @@ test('without a daemon: the usual file or the defaults; and a warning when anoth
     t.is(finding.verdict, 'warn');
     t.regex(
       finding.text,
-      /^musterd on \/run\/other\.sock does not tell .* of a musterd on \/run\/muster\/admin\.sock\.$/,
+      /^musterd on \/run\/other\.sock does not tell .* of a musterd on \/run\/musterd\/admin\.sock\.$/,
     );
     t.regex(finding.remedy ?? '', /--config FILE/);
   }
