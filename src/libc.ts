@@ -27,6 +27,8 @@ export const SOCKET = {
   SO_RCVBUF: 8,
   SO_PEERCRED: 17,
   SO_BINDTODEVICE: 25,
+  SOL_IP: 0,
+  IP_MTU: 14,
   SOL_TCP: 6,
   TCP_CORK: 3,
   TCP_INFO: 11,
@@ -53,6 +55,8 @@ export interface Libc {
   getsockopt(fd: number, level: number, name: number, value: Buffer): Called;
   /** @param address a struct sockaddr: see `socketAddress` */
   bind(fd: number, address: Uint8Array): Called;
+  /** Of a datagram socket: where its packets go from now on. */
+  connect(fd: number, address: Uint8Array): Called;
   /** Fills the struct sockaddr with what the socket is bound to. */
   getsockname(fd: number, address: Buffer): Called;
   /** Sends so many bytes of the buffer as one datagram; `EAGAIN` when the socket does not block and has no room. */
@@ -94,6 +98,7 @@ async function load(): Promise<Libc> {
     'int getsockopt(int fd, int level, int name, _Out_ uint8_t *value, _Inout_ uint32_t *length)',
   );
   const bind = libc.func('int bind(int fd, const uint8_t *address, uint32_t length)');
+  const connectTo = libc.func('int connect(int fd, const uint8_t *address, uint32_t length)');
   const getName = libc.func('int getsockname(int fd, void *address, void *length)');
   const sendTo = libc.func(
     'int64_t sendto(int fd, const void *bytes, size_t length, int flags, const void *address, uint32_t size)',
@@ -123,6 +128,7 @@ async function load(): Promise<Libc> {
     setsockopt: (fd, level, name, value) => called(setOption(fd, level, name, value, value.length)),
     getsockopt: (fd, level, name, value) => called(getOption(fd, level, name, value, [value.length])),
     bind: (fd, address) => called(bind(fd, address, address.length)),
+    connect: (fd, address) => called(connectTo(fd, address, address.length)),
     getsockname(fd, address) {
       addressSize[0] = address.length;
       return called(getName(fd, address, addressSize));

@@ -8,6 +8,7 @@ const COMMON = [
   'wire',
   'clock.ts',
   'libc.ts',
+  'descriptors.ts',
   'readiness.ts',
   'wake.ts',
   'networks.ts',
@@ -24,6 +25,7 @@ const COMMON = [
 const ALLOWED: Record<string, string[]> = {
   wire: [],
   'libc.ts': [],
+  'descriptors.ts': ['libc.ts'],
   'readiness.ts': ['libc.ts'],
   'wake.ts': [],
   'errors.ts': [],

@@ -1,7 +1,10 @@
 // The errors of system calls: whose code they carry, in each thread.
+
 import { once } from 'node:events';
+import { fstatSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import test from 'ava';
+import { closeHeld, noDescriptors, tracked } from '../src/descriptors.ts';
 import { loadLibc, SOCKET, socketAddress } from '../src/libc.ts';
 
 test('each error has the code of its own call, whatever fails in between', async t => {
@@ -35,4 +38,24 @@ test('the errors of one thread are not those of another', async t => {
   t.deepEqual(answer, { code: 'EBADF' });
   t.is(libc.interfaceIndex('no-such-nic'), undefined);
   t.is(libc.interfaceIndex('lo'), 1);
+});
+
+test.serial('descriptors that a thread leaves open are closed behind it, and no others', async t => {
+  const libc = await loadLibc();
+  const held = noDescriptors();
+  const thread = tracked(libc, held);
+  const numberOf = (called: ReturnType<typeof libc.close>): number => (typeof called === 'number' ? called : -1);
+  const own = numberOf(libc.epollCreate());
+  const left = [thread.epollCreate(), thread.eventfd(), thread.duplicate(own), thread.socket(SOCKET.AF_INET, 1, 0)];
+  const closed = numberOf(thread.epollCreate());
+  thread.close(closed);
+  const again = numberOf(libc.epollCreate());
+  t.is(again, closed, 'the number belongs to somebody else by now');
+  closeHeld(libc, held);
+  for (const fd of left) t.throws(() => fstatSync(numberOf(fd)), { code: 'EBADF' });
+  for (const fd of [own, again]) {
+    t.notThrows(() => fstatSync(fd));
+    libc.close(fd);
+  }
+  t.true(held.every(bits => bits === 0));
 });

@@ -1,4 +1,5 @@
 // What the event loop and a sending thread say to each other.
+import type { HeldDescriptors } from '../descriptors.ts';
 
 /** To a thread: a piece of a file to send into a connection, or that no more of it is wanted. */
 export type ToSender =
@@ -9,6 +10,8 @@ export type ToSender =
 export interface SenderData {
   /** An eventfd: readable when there is a message. */
   wake: number;
+  /** The descriptors of the thread. */
+  held: HeldDescriptors;
 }
 
 /** From a thread, for each job that has news. */

@@ -1,5 +1,6 @@
 // A thread that sends bytes of files into connections by sendfile(2), as many at once as there are: docs/decisions/0008-system-calls.md.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { tracked } from '../descriptors.ts';
 import { type Called, loadLibc } from '../libc.ts';
 import { ONCE, READABLE, Readiness, WRITABLE } from '../readiness.ts';
 import { heed } from '../wake.ts';
@@ -26,8 +27,8 @@ interface Job {
 
 const port = parentPort;
 if (!port) throw new Error('this file is a thread of muster');
-const { wake } = workerData as SenderData;
-const libc = await loadLibc();
+const { wake, held } = workerData as SenderData;
+const libc = tracked(await loadLibc(), held);
 const readiness = new Readiness(libc);
 const jobs = new Map<number, Job>();
 /** Whose connections may take more. */

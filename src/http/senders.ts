@@ -1,6 +1,7 @@
 // Threads that send files, so that the bytes of images leave by as many processors as there are, and no answer waits behind them.
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { closeHeld, noDescriptors } from '../descriptors.ts';
 import type { Libc } from '../libc.ts';
 import { ring } from '../wake.ts';
 import type { FromSender, SenderData, ToSender } from './sender-protocol.ts';
@@ -91,7 +92,8 @@ export class Senders {
   private start(): Thread | undefined {
     const wake = this.libc.eventfd();
     if (typeof wake !== 'number') return undefined;
-    const workerData: SenderData = { wake };
+    const held = noDescriptors();
+    const workerData: SenderData = { wake, held };
     const worker = new Worker(this.program, { workerData, name: 'muster-sender' });
     const thread: Thread = { worker, wake, jobs: new Map() };
     this.threads.push(thread);
@@ -104,6 +106,7 @@ export class Senders {
       this.most = 0;
       this.threads.splice(this.threads.indexOf(thread), 1);
       this.libc.close(wake);
+      closeHeld(this.libc, held);
       for (const id of thread.jobs.keys()) hear(thread, { id, bytes: 0, ended: true, slow: false });
     });
     // A listener holds the process again

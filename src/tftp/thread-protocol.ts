@@ -1,5 +1,6 @@
 // What the event loop and the thread of the TFTP server say to each other.
 import type { TftpLook } from '../boot/evidence.ts';
+import type { HeldDescriptors } from '../descriptors.ts';
 import type { ContentAnswer } from './contents.ts';
 import type { Client } from './datagrams.ts';
 import type { Request } from './packet.ts';
@@ -15,13 +16,15 @@ export interface ThreadData {
   counts: Float64Array;
   /** One number that both share: the lines and notes that the event loop has not heard yet. */
   unheard: Int32Array;
+  /** The descriptors of the thread. */
+  held: HeldDescriptors;
 }
 
 export type ToThread = { kind: 'answer'; id: number; answer: ContentAnswer } | { kind: 'stop' };
 
 export type FromThread =
   | { kind: 'listening' }
-  | { kind: 'ask'; id: number; request: Request; client: Client }
+  | { kind: 'ask'; id: number; request: Request; client: Client; mostBlock: number }
   | { kind: 'line'; line: Parameters<Listeners['line']> }
   | { kind: 'progress'; client: Client; look: TftpLook | undefined }
   | { kind: 'note'; client: Client; note: Note };

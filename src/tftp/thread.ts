@@ -1,5 +1,6 @@
 // The TFTP server in a thread of its own, with a loop of its own: a storm of transfers delays no other answer of the daemon.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { tracked } from '../descriptors.ts';
 import { loadLibc } from '../libc.ts';
 import { heed } from '../wake.ts';
 import type { ContentAnswer } from './contents.ts';
@@ -15,8 +16,8 @@ import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
 const MOST_UNHEARD = 8192;
 
 const port = parentPort as MessagePort;
-const { options, wake, counts, unheard } = workerData as ThreadData;
-const libc = await loadLibc();
+const { options, wake, counts, unheard, held } = workerData as ThreadData;
+const libc = tracked(await loadLibc(), held);
 const loop = new OwnLoop(libc);
 const sockets = new OwnSockets(libc, loop);
 const asked = new Map<number, (answer: ContentAnswer) => void>();
@@ -29,10 +30,10 @@ const server = new Server(options, {
     progress: (client, look) => mention({ kind: 'progress', client, look }),
     note: (client, note) => mention({ kind: 'note', client, note }),
   },
-  content: async (request: Request, client: Client) => {
+  content: async (request: Request, client: Client, mostBlock: number) => {
     lastAsked += 1;
     const id = lastAsked;
-    tell({ kind: 'ask', id, request, client });
+    tell({ kind: 'ask', id, request, client, mostBlock });
     return new Promise(resolve => asked.set(id, resolve));
   },
 });
@@ -41,14 +42,10 @@ loop.watch(wake, () => {
   for (const message of heed<ToThread>(wake, port)) take(message);
   loop.settle();
 });
-// Descriptors outlast a thread; and one that falls over by a promise does not come to the end of this file
-process.once('exit', () => {
-  sockets.close();
-  loop.close();
-});
 await server.listen();
 tell({ kind: 'listening' });
 await loop.run();
+loop.close();
 port.close();
 
 function take(message: ToThread): void {

@@ -1,6 +1,7 @@
 // The event loop's side of the TFTP server's thread: opens the port, starts the thread, starts it again when it falls over.
 import { setTimeout } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import { closeHeld, noDescriptors } from '../descriptors.ts';
 import { reasonOf } from '../errors.ts';
 import { check, type Libc } from '../libc.ts';
 import { ring } from '../wake.ts';
@@ -78,13 +79,15 @@ export class ThreadedServer {
 
   private thread(): { listening: Promise<void>; ended: Promise<void> } {
     const unheard = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const held = noDescriptors();
     const workerData: ThreadData = {
       options: { ...this.options, fd: this.fd },
       wake: this.wake,
       counts: this.surroundings.counts.values,
       unheard,
+      held,
     };
-    const worker = new Worker(this.program, { workerData, name: 'muster-tftp' });
+    const worker = new Worker(this.program, { workerData, name: 'muster-tftp', resourceLimits: this.options.memory });
     this.worker = worker;
     let isListening = false;
     const listening = new Promise<void>((resolve, reject) => {
@@ -103,7 +106,12 @@ export class ThreadedServer {
         void this.hear(message);
       });
     });
-    const ended = new Promise<void>(resolve => worker.once('exit', () => resolve()));
+    const ended = new Promise<void>(resolve => {
+      worker.once('exit', () => {
+        closeHeld(this.libc, held);
+        resolve();
+      });
+    });
     return { listening, ended };
   }
 
@@ -114,7 +122,7 @@ export class ThreadedServer {
     else if (message.kind === 'note') listeners.note(message.client, message.note);
     else {
       const { worker } = this;
-      const answer = await content(message.request, message.client);
+      const answer = await content(message.request, message.client, message.mostBlock);
       // An answer for a thread that is no more would be one to another question of the next, or find the server closed
       if (worker === this.worker) this.say({ kind: 'answer', id: message.id, answer });
     }

@@ -19,15 +19,16 @@ const NOBODY = { nodeByMac: () => undefined, nodeByIp: () => undefined };
 const SERVER = { address: HOST, port: 0, journey: { progress: () => {}, note: () => {} }, directory: NOBODY };
 const FALLING = new URL('./falling-thread.js', import.meta.url);
 
-/** Serves two files in the middle of which the thread falls over, and one that is none of its troubles. */
-async function startFalling(t: ExecutionContext, program = FALLING) {
+/** Serves three files in the middle of which the thread falls over, and one that is none of its troubles. */
+async function startFalling(t: ExecutionContext, program = FALLING, memory = {}) {
   const { lines, sink } = linesOf();
   const files = new Map([
     ['unlucky', Buffer.alloc(1013)],
     ['promised', Buffer.alloc(1019)],
+    ['hungry', Buffer.alloc(1021)],
     ['text', Buffer.from('text')],
   ]);
-  const server = await startTftpServer({ ...SERVER, files, log: createLog('info', sink), program });
+  const server = await startTftpServer({ ...SERVER, files, log: createLog('info', sink), program, memory });
   t.teardown(async () => server.close());
   return { lines, server };
 }
@@ -67,6 +68,27 @@ test('a thread that falls over by a promise leaves no socket open', async t => {
   while (!lines.some(line => line['msg'] === 'TFTP is served again')) await new Promise(setImmediate);
   const libc = await loadLibc();
   t.notThrows(() => libc.close(bindUdp(libc, HOST, left)), 'the port of the other transfer is free');
+});
+
+test('a thread that dies for want of memory leaves no descriptor open', async t => {
+  const { lines, server } = await startFalling(t, FALLING, { maxOldGenerationSizeMb: 48 });
+  const clients = await Promise.all(Array.from({ length: 20 }, openClient));
+  for (const socket of clients) t.teardown(() => socket.close());
+  const left = await Promise.all(
+    clients.map(async client => {
+      client.send(requestBytes(1, 'text'), server.port, HOST);
+      return (await nextPacket(client))?.from.port ?? 0;
+    }),
+  );
+  const client = await openClient();
+  t.teardown(() => client.close());
+  client.send(requestBytes(1, 'hungry'), server.port, HOST);
+  const first = await nextPacket(client);
+  client.send(ackBytes(1), first?.from.port ?? 0, HOST);
+  while (!lines.some(line => line['msg'] === 'TFTP is served again')) await new Promise(setImmediate);
+  t.regex(String(lines.find(line => line['msg'] === 'The TFTP server fell over')?.['reason']), /memory/);
+  const libc = await loadLibc();
+  for (const port of left) t.notThrows(() => libc.close(bindUdp(libc, HOST, port)), `port ${port} is free`);
 });
 
 test('where no thread can be had for a while, it is tried again', async t => {
