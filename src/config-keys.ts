@@ -128,6 +128,12 @@ export const CONFIG_KEYS = {
   ),
   'tftp.enabled': key(yesNo, true, 'true', 'Whether musterd answers TFTP.'),
   'tftp.port': key(integer(1, 65535), 69, '69', 'The UDP port of TFTP; firmware knows no other than 69.'),
+  'tftp.max_blksize': key(
+    integer(512, 65464),
+    65464,
+    '65464',
+    'The largest block of TFTP in bytes, for a path whose MTU the head cannot know: the MTU less 32. Never more than what the kernel knows the path to carry.',
+  ),
   'tftp.single_port': key(
     yesNo,
     false,

@@ -210,6 +210,7 @@ export async function startTftp(
   const options = {
     port: config['tftp.port'],
     singlePort: config['tftp.single_port'],
+    mostBlock: config['tftp.max_blksize'],
     files: served,
     // Whoever forges an address could begin a boot by it, which is easier than over HTTP: so only for nodes that have no other way
     bootFiles: async (path: string, ip: string) =>

@@ -35,6 +35,8 @@ export class Channel implements Place, Timed {
   again = false;
   /** Whether the client asked for something newer: then this one's end is no news. */
   superseded = false;
+  /** Whether it was taken as evidence of what its path carries. */
+  learned = false;
   /** Whether it has ended, or given way. */
   over = false;
   /** Whether it was called slow. */

@@ -29,6 +29,13 @@ export interface Unavailable {
 /** A refusal may name the file otherwise than the request did. */
 export type ContentAnswer = Work | (Refusal & { file?: string; stage?: Stage; fault?: Fault }) | Unavailable;
 
+/** Netascii is for texts, and is made by the byte while everything else waits: a kernel is none. */
+const MOST_TEXT = 1 << 20;
+const NO_TEXT: Refusal = {
+  refused: "Files this long are sent in the mode 'octet' alone.",
+  code: ERROR_CODE.illegalOperation,
+};
+
 export class Contents {
   private readonly files: TftpFiles;
   private readonly bootFiles: BootFiles;
@@ -46,11 +53,12 @@ export class Contents {
     return this.cache.bytes;
   }
 
-  async answer(request: Request, ip: string): Promise<ContentAnswer> {
+  /** @param mostBlock the largest block that the way to the client carries */
+  async answer(request: Request, ip: string, mostBlock: number): Promise<ContentAnswer> {
     const found = findFile(this.files, request.file);
     if ('source' in found) {
       const { name, source } = found;
-      return this.work(request, name, async () =>
+      return this.work(request, name, mostBlock, async () =>
         typeof source === 'string' ? this.cache.read(source) : this.shared(source),
       );
     }
@@ -66,7 +74,7 @@ export class Contents {
       const { refusal, stage, fault } = other;
       return { file: name, refused: refusal, code: ERROR_CODE.accessViolation, stage, fault };
     }
-    const work = await this.work(request, name, async () =>
+    const work = await this.work(request, name, mostBlock, async () =>
       'content' in other ? this.shared(other.content) : this.cache.read(other.path, other.file),
     );
     return { ...work, stage: other.stage, kind: other.kind };
@@ -75,12 +83,14 @@ export class Contents {
   private async work(
     { mode, options }: Request,
     file: string,
+    mostBlock: number,
     read: () => Promise<Buffer>,
-  ): Promise<Work | Unavailable> {
+  ): Promise<Work | (Refusal & { file: string }) | Unavailable> {
     try {
       const content = await read();
+      if (mode === 'netascii' && content.length > MOST_TEXT) return { file, ...NO_TEXT };
       const sent = mode === 'netascii' ? this.cache.asNetascii(content) : content;
-      return { file, content: sent, ...negotiate(options, sent.length) };
+      return { file, content: sent, ...negotiate(options, { size: sent.length, mostBlock }) };
     } catch (error) {
       return { file, unavailable: reasonOf(error) };
     }

@@ -51,6 +51,8 @@ export interface SocketLoop {
   /** Opens a socket on an address of this machine; rejects when the port is taken or may not be used. */
   open(opening: Opening): Promise<Datagrams>;
   alarm(ring: () => void): Alarm;
+  /** The largest block that goes unfragmented from an address of this machine to another; undefined when that is not known. */
+  mostBlock?(from: string, to: string): number | undefined;
 }
 
 /** Room for the requests of a whole cluster that is switched on at once, and for its ACKs at a single port; bytes. */

@@ -8,7 +8,9 @@ const MOST = 8192;
 export class Finished {
   private readonly now: () => number;
   /** In the order of ending. */
-  private readonly requests = new Map<string, { request: string; until: number }>();
+  private readonly requests = new Map<string, { request: string; at: number; until: number }>();
+  /** When each address began its last boot, the oldest first. */
+  private readonly boots = new Map<string, number>();
 
   constructor(now: () => number) {
     this.now = now;
@@ -18,11 +20,25 @@ export class Finished {
   add(key: string, request: string): void {
     const now = this.now();
     this.requests.delete(key);
-    this.requests.set(key, { request, until: now + KEPT_MS });
+    this.requests.set(key, { request, at: now, until: now + KEPT_MS });
     for (const [oldest, { until }] of this.requests) {
       if (until > now && this.requests.size <= MOST) break;
       this.requests.delete(oldest);
     }
+  }
+
+  /** A client fetches a loader: what it asks for from now on is of a new boot, and no copy of what the boot before asked for. */
+  began(address: string): void {
+    this.boots.delete(address);
+    this.boots.set(address, this.now());
+    const [oldest] = this.boots.keys();
+    if (this.boots.size > MOST && oldest !== undefined) this.boots.delete(oldest);
+  }
+
+  /** Whether a client began another boot since this request of it was answered. @param key `address:port` */
+  beganSince(key: string): boolean {
+    const begun = this.boots.get(key.slice(0, key.lastIndexOf(':')));
+    return begun !== undefined && begun >= (this.requests.get(key)?.at ?? 0);
   }
 
   /** Whether this very request was answered with the whole file not long ago. */

@@ -16,24 +16,36 @@ export interface Negotiated {
   answers: [name: string, value: number][];
 }
 
+/** What the answers depend on besides the question. */
+export interface Circumstances {
+  /** Bytes of the content. */
+  size: number;
+  /** The largest block that the way to the client carries. */
+  mostBlock: number;
+}
+
+/** RFC 2348: the largest block, which fills an IP datagram. */
+export const LARGEST_BLOCK = 65_464;
+
 interface OptionRow {
   name: string;
   /** Values below `least` or above `most` are as if the option had not been sent. */
   least: number;
   most: number;
   /** The value of the OACK; undefined leaves the option out. */
-  answer(asked: number, size: number): number | undefined;
+  answer(asked: number, { size, mostBlock }: Circumstances): number | undefined;
   /** What the answered value changes. */
   apply(terms: Terms, value: number): void;
 }
 
 const OPTIONS: readonly OptionRow[] = [
   {
-    // RFC 2348: 8 to 65464 octets; the server answers the value asked or a lower one.
+    // RFC 2348: 8 to 65464 octets; the server answers the value asked or a lower one: one that needs no fragments on the way, since
+    // firmware does not put them together.
     name: 'blksize',
     least: 8,
     most: Number.MAX_SAFE_INTEGER,
-    answer: asked => Math.min(asked, 65464),
+    answer: (asked, { mostBlock }) => Math.min(asked, mostBlock, LARGEST_BLOCK),
     apply: (terms, value) => {
       terms.blockSize = value;
     },
@@ -44,7 +56,7 @@ const OPTIONS: readonly OptionRow[] = [
     name: 'tsize',
     least: 0,
     most: Number.MAX_SAFE_INTEGER,
-    answer: (_asked, size) => size || undefined,
+    answer: (_asked, { size }) => size || undefined,
     apply: () => {},
   },
   {
@@ -71,10 +83,13 @@ const OPTIONS: readonly OptionRow[] = [
 ];
 
 /**
- * Settles the options of a read request for content of `size` bytes. Unknown options and impossible values are ignored
+ * Settles the options of a read request. Unknown options and impossible values are ignored
  * (RFC 2347); of an option sent twice the first counts.
  */
-export function negotiate(asked: readonly (readonly [name: string, value: string])[], size: number): Negotiated {
+export function negotiate(
+  asked: readonly (readonly [name: string, value: string])[],
+  circumstances: Circumstances,
+): Negotiated {
   const terms: Terms = { blockSize: 512, windowSize: 1 };
   const answers: [string, number][] = [];
   for (const [name, text] of asked) {
@@ -82,7 +97,7 @@ export function negotiate(asked: readonly (readonly [name: string, value: string
     const value = parseValue(text);
     if (!row || value === undefined || value < row.least || value > row.most) continue;
     if (answers.some(([answered]) => answered === name)) continue;
-    const answer = row.answer(value, size);
+    const answer = row.answer(value, circumstances);
     if (answer === undefined) continue;
     row.apply(terms, answer);
     answers.push([name, answer]);

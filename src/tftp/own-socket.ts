@@ -11,6 +11,7 @@ import {
   type SocketLoop,
 } from './datagrams.ts';
 import type { OwnLoop } from './own-loop.ts';
+import { PathMtu } from './path-mtu.ts';
 import { blocksOfDatagram, fillDatagram, openSegmenting, type Segmenting } from './segments.ts';
 
 /** The longest datagram that IPv4 has. */
@@ -29,8 +30,8 @@ export class OwnSockets implements SocketLoop {
   /** Nearly every packet is an ACK: a view of it is made once. */
   readonly inAck = this.inBox.subarray(0, ACK_LENGTH);
   readonly outBox = Buffer.alloc(MOST_DATAGRAM);
-  /** Those that are open. */
-  readonly sockets = new Set<Datagrams>();
+  /** A loop serves one address of the head. */
+  private pathMtu: PathMtu | undefined;
 
   constructor(libc: Libc, loop: OwnLoop) {
     this.libc = libc;
@@ -45,8 +46,9 @@ export class OwnSockets implements SocketLoop {
     return this.loop.alarm(ring);
   }
 
-  close(): void {
-    for (const socket of [...this.sockets]) void socket.close();
+  mostBlock(from: string, to: string): number | undefined {
+    this.pathMtu ??= new PathMtu(this.libc, from);
+    return this.pathMtu.block(to);
   }
 }
 
@@ -78,7 +80,6 @@ class OwnSocket implements Datagrams {
       if (busy) check(libc.setsockopt(this.fd, SOCKET.SOL_SOCKET, SOCKET.SO_RCVBUF, nativeInt(BUSY_ROOM)));
       this.port = portOf(libc, this.fd);
       this.waitFor = loop.watch(this.fd, () => this.goOn());
-      all.sockets.add(this);
     } catch (error) {
       this.release();
       throw error;
@@ -111,7 +112,6 @@ class OwnSocket implements Datagrams {
     if (!this.isOpen) return;
     this.isOpen = false;
     this.waitFor(0);
-    this.all.sockets.delete(this);
     this.release();
   }
 

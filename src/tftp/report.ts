@@ -111,6 +111,23 @@ export class Report {
     this.noteError(client, { ...what(of), error: `TFTP: ${reason}`, fault: 'unreadable-file', about: { name: file } });
   }
 
+  /**
+   * A client that blocks of a size do not reach gets smaller ones.
+   *
+   * @param isKnown whether a router told how long packets may be; else the smaller size is a guess
+   */
+  stuck({ client, work }: Channel, next: number, isKnown = false): void {
+    if (!work) return;
+    const { file, terms } = work;
+    const [want, have] = [terms.blockSize + HEADERS, next + HEADERS];
+    const path = isKnown ? `its path carries ${have}` : 'its path may drop them';
+    const error = `TFTP ${shown(file)}: packets of ${want} bytes do not reach the node, ${path}; it gets blocks of ${next} bytes when it asks again`;
+    const fields = { peer: peerOf(client), file, blksize: terms.blockSize, next };
+    this.say('warn', client.address, fields, 'TFTP blocks are not acknowledged');
+    const about = { name: shown(file), want, ...(isKnown && { have }) };
+    this.listeners.note(client, { ...what(work), complete: false, error, fault: 'cut-off', about });
+  }
+
   malformed(client: Client, reason: string): void {
     this.say('debug', client.address, { peer: peerOf(client), reason }, 'TFTP malformed packet');
   }

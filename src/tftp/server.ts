@@ -1,7 +1,9 @@
 // The TFTP server: takes requests on its port, answers refusals there, and starts a channel for each transfer.
 
+import type { ResourceLimits } from 'node:worker_threads';
 import { reasonOf } from '../errors.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
+import { BlockLimits } from './block-limits.ts';
 import { Channel, type Outcome } from './channel.ts';
 import type { ContentAnswer } from './contents.ts';
 import type { Counts } from './counts.ts';
@@ -9,6 +11,7 @@ import type { Client, Datagrams, SocketLoop } from './datagrams.ts';
 import { Deadlines } from './deadlines.ts';
 import { Finished } from './finished.ts';
 import type { Refusal } from './names.ts';
+import { LARGEST_BLOCK } from './options.ts';
 import { decodePacket, ERROR_CODE, type ErrorCode, encodeError, type Request } from './packet.ts';
 import { type Listeners, type Meaning, peerOf, Report } from './report.ts';
 import { isOfBoot, shown } from './words.ts';
@@ -21,8 +24,12 @@ export interface ServerOptions {
   /** Sends all transfers from the server's own port, for firewalls and address translation between it and the nodes. */
   singlePort: boolean;
   limits?: AdmissionLimits;
+  /** The largest block that any client gets, in bytes; what the path carries when absent. */
+  mostBlock?: number;
   /** A socket that is bound to address and port, in place of one to be opened. */
   fd?: number;
+  /** Bounds of the thread's memory; Node's own when absent. */
+  memory?: ResourceLimits;
 }
 
 /** What the server lives in. */
@@ -30,7 +37,8 @@ export interface Surroundings {
   loop: SocketLoop;
   listeners: Listeners;
   counts: Counts;
-  content(request: Request, client: Client): Promise<ContentAnswer>;
+  /** @param mostBlock the largest block that the way to the client carries */
+  content(request: Request, client: Client, mostBlock: number): Promise<ContentAnswer>;
 }
 
 /** Requests that wait for their content; those beyond are not answered, and clients ask again. */
@@ -43,6 +51,7 @@ export class Server {
   private readonly now = (): number => performance.now();
   private readonly channels: Admission<Channel>;
   private readonly finished: Finished;
+  private readonly blocks: BlockLimits;
   private readonly deadlines: Deadlines;
   private readonly report: Report;
   private readonly counts: Counts;
@@ -57,6 +66,7 @@ export class Server {
     this.report = new Report(surroundings.listeners, this.now);
     this.channels = new Admission(options.limits);
     this.finished = new Finished(this.now);
+    this.blocks = new BlockLimits(this.now);
     this.deadlines = new Deadlines(surroundings.loop, () => this.channels.all(), this.now);
   }
 
@@ -147,18 +157,19 @@ export class Server {
 
   private async serve(channel: Channel, request: Request): Promise<void> {
     // A script is made for who asks, and a second one would end the boot that began by the first
-    if (channel.again && isOfBoot(request.file)) {
+    if (channel.again && isOfBoot(request.file) && !this.finished.beganSince(channel.key)) {
       this.leave(channel);
       this.counts.add('ignored');
       return;
     }
     this.asked += 1;
-    const answer = await this.surroundings.content(request, channel.client);
+    const answer = await this.surroundings.content(request, channel.client, this.mostBlock(channel));
     this.asked -= 1;
     const { client } = channel;
     // The client, or the server, may have gone meanwhile
     if (channel.over) return;
     if ('content' in answer) {
+      if (answer.stage === undefined) this.finished.began(client.address);
       for (const older of this.channels.ofPeer(client.address)) if (older !== channel) older.superseded = true;
       if (this.options.singlePort && this.socket) channel.startShared(this.socket, answer);
       else await channel.start(this.surroundings.loop, this.options.address, answer);
@@ -170,6 +181,33 @@ export class Server {
       this.counts.add('refused');
       this.report.unavailable(client, answer);
       this.answer(client, ERROR_CODE.undefined, `The file '${shown(answer.file)}' cannot be read now.`);
+    }
+  }
+
+  /** The largest block for a client: what is configured, what its path carries, and what reached it so far. */
+  private mostBlock({ address }: Channel): number {
+    for (const channel of this.channels.ofPeer(address)) this.learn(channel);
+    const known = [this.options.mostBlock, this.pathBlock(address), this.blocks.of(address)];
+    return Math.min(...known.map(block => block ?? LARGEST_BLOCK));
+  }
+
+  /** What the kernel knows of the path. */
+  private pathBlock(address: string): number | undefined {
+    return this.surroundings.loop.mostBlock?.(this.options.address, address);
+  }
+
+  /** A client that acknowledged its options and then no block gets smaller blocks when it asks again. */
+  private learn(channel: Channel): void {
+    const { work, transfer, client } = channel;
+    if (!work || channel.learned || !transfer?.isStuck(this.now())) return;
+    channel.learned = true;
+    const { blockSize } = work.terms;
+    const path = this.pathBlock(client.address);
+    // A router may have said by now what it does not pass on
+    if (path !== undefined && path < blockSize) this.report.stuck(channel, path, true);
+    else {
+      const next = this.blocks.stuck(client.address, blockSize);
+      if (next !== undefined) this.report.stuck(channel, next);
     }
   }
 
@@ -190,6 +228,7 @@ export class Server {
     ended: (channel: Channel, outcome: Outcome): void => {
       this.leave(channel);
       this.report.over(channel);
+      this.learn(channel);
       if (outcome.ok) {
         this.counts.add('finished');
         this.counts.add('bytes', channel.work?.content.length ?? 0);

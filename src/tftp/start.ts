@@ -55,15 +55,21 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 /** Starts the server; resolves when requests are answered, and rejects with the reason in words. */
 export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
-  const { address, port, singlePort = false, limits } = options;
+  const { address, port, singlePort = false, limits, memory, mostBlock } = options;
   const contents = new Contents(options.files, options.bootFiles);
   const counts = new Counts();
   const surroundings = {
     counts,
     listeners: listenersOf(options),
-    content: async (request: Request, client: Client) => contents.answer(request, client.address),
+    content: async (request: Request, { address: ip }: Client, block: number) => contents.answer(request, ip, block),
   };
-  const server = await makeServer({ address, port, singlePort, ...(limits && { limits }) }, surroundings, options);
+  const serverOptions = {
+    ...{ address, port, singlePort },
+    ...(limits && { limits }),
+    ...(memory && { memory }),
+    ...(mostBlock !== undefined && { mostBlock }),
+  };
+  const server = await makeServer(serverOptions, surroundings, options);
   try {
     await server.listen();
   } catch (error) {

@@ -39,6 +39,8 @@ const MOST_SILENCE = 35_000;
 /** A client that acknowledges just often enough to stay would hold its place for ever. */
 const MOST_TIME = 1_800_000;
 const TOO_SLOW = 'not done after 30 minutes, stopped before the answer';
+/** A client that took the options and no block for so long does not get blocks of this size. */
+const STUCK = 1500;
 /** The least wait before a second sign of a lost block is believed. */
 const LEAST_PATIENCE = 10;
 
@@ -93,6 +95,11 @@ export class Transfer {
   /** Whether the client was silent past the time its answer was due. */
   get overdue(): boolean {
     return this.backoff > 0;
+  }
+
+  /** Whether the client answered the options, which are a short packet, and has let no block pass for a while. */
+  isStuck(now: number): boolean {
+    return this.spec.oack && this.acked === 0 && this.repeats > 0 && now - this.progressAt >= STUCK;
   }
 
   get blocks(): number {

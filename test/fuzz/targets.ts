@@ -83,7 +83,7 @@ const tftp: Target = {
     refusing([WireError], () => {
       const packet = decodePacket(bytes);
       if (packet.type !== 'rrq') return;
-      const { terms } = negotiate(packet.options, 1000);
+      const { terms } = negotiate(packet.options, { size: 1000, mostBlock: 65464 });
       if (!(terms.blockSize >= 8 && terms.blockSize <= 65464 && terms.windowSize >= 1 && terms.windowSize <= 64))
         throw new Error(`impossible terms ${JSON.stringify(terms)}`);
     });

@@ -131,7 +131,7 @@ test(
 );
 
 test(
-  'windows of blocks that do not fit the frames of the wire: each block goes by itself, in fragments',
+  'windows on a wire of short frames: the blocks fit them',
   withClient('atftp', async (t, { clean, folder }) => {
     await clean.headFrames(1400);
     try {

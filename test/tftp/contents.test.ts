@@ -27,7 +27,7 @@ test('a file of a boot is a piece of a stored file, or made for the node that as
       : undefined;
   });
   const ask = async (file: string) =>
-    contents.answer({ type: 'rrq', file, mode: 'octet', options: [['tsize', '0']] }, NODE);
+    contents.answer({ type: 'rrq', file, mode: 'octet', options: [['tsize', '0']] }, NODE, 1468);
   const kernel = await ask('//boot/v1/kernel');
   t.like(kernel, { file: 'kernel', kind: 'kernel', stage: 'kernel', answers: [['tsize', 6]] });
   t.is('content' in kernel && kernel.content.toString(), 'KERNEL');
@@ -46,4 +46,20 @@ test('a file of a boot is a piece of a stored file, or made for the node that as
   asked.length = 0;
   t.false('stage' in (await ask('a.efi')));
   t.deepEqual(asked, []);
+});
+
+test('netascii is for texts: what is longer than any is refused, for files of boots too', async t => {
+  const long = Buffer.alloc((1 << 20) + 1, '\n');
+  const contents = new Contents(
+    new Map([
+      ['text', Buffer.from('a\n')],
+      ['long', long],
+    ]),
+    async () => ({ name: 'kernel', kind: 'kernel', stage: 'kernel', content: long }),
+  );
+  const ask = async (file: string) => contents.answer({ type: 'rrq', file, mode: 'netascii', options: [] }, NODE, 512);
+  const text = await ask('text');
+  t.is('content' in text && text.content.toString(), 'a\r\n');
+  for (const file of ['long', '/boot/v1/kernel'])
+    t.like(await ask(file), { code: 4, refused: "Files this long are sent in the mode 'octet' alone." });
 });

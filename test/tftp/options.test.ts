@@ -1,11 +1,12 @@
 import test from 'ava';
-import { negotiate } from '../../src/tftp/options.ts';
+import { LARGEST_BLOCK, negotiate } from '../../src/tftp/options.ts';
 
 const SIZE = 173_792;
+const HERE = { size: SIZE, mostBlock: LARGEST_BLOCK };
 
 // RFC 2347
 test('no options, no OACK, and the terms of RFC 1350', t => {
-  t.deepEqual(negotiate([], SIZE), { terms: { blockSize: 512, windowSize: 1 }, answers: [] });
+  t.deepEqual(negotiate([], HERE), { terms: { blockSize: 512, windowSize: 1 }, answers: [] });
 });
 
 const CASES: [name: string, asked: string, answered: number | undefined][] = [
@@ -39,7 +40,7 @@ const CASES: [name: string, asked: string, answered: number | undefined][] = [
 for (const [name, asked, answered] of CASES) {
   const outcome = answered === undefined ? 'ignored' : `answered ${answered}`;
   test(`RFC 2348, 2349, 7440: ${name} '${asked}' is ${outcome}`, t => {
-    t.deepEqual(negotiate([[name, asked]], SIZE).answers, answered === undefined ? [] : [[name, answered]]);
+    t.deepEqual(negotiate([[name, asked]], HERE).answers, answered === undefined ? [] : [[name, answered]]);
   });
 }
 
@@ -51,7 +52,7 @@ test('all options together, answered in the order asked', t => {
     ['timeout', '3'],
     ['blksize', '1428'],
   ];
-  const { terms, answers } = negotiate(asked, SIZE);
+  const { terms, answers } = negotiate(asked, HERE);
   t.deepEqual(terms, { blockSize: 1428, windowSize: 16, timeoutMs: 3000 });
   t.deepEqual(answers, [
     ['tsize', SIZE],
@@ -68,12 +69,18 @@ test('of an option sent twice the first counts', t => {
         ['blksize', '1024'],
         ['blksize', '2048'],
       ],
-      SIZE,
+      HERE,
     ).terms.blockSize,
     1024,
   );
 });
 
 test('the size of an empty file is left out, because curl takes 0 for an illegal answer', t => {
-  t.deepEqual(negotiate([['tsize', '0']], 0).answers, []);
+  t.deepEqual(negotiate([['tsize', '0']], { ...HERE, size: 0 }).answers, []);
+});
+
+test('RFC 2348: a block that the way to the client does not carry is answered with the largest that it does', t => {
+  const blockOf = (asked: string) => negotiate([['blksize', asked]], { size: SIZE, mostBlock: 1388 });
+  t.deepEqual(blockOf('1468'), { terms: { blockSize: 1388, windowSize: 1 }, answers: [['blksize', 1388]] });
+  t.is(blockOf('1024').terms.blockSize, 1024);
 });

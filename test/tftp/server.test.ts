@@ -252,6 +252,11 @@ both('a copy of a request for a script that was delivered makes no second script
   t.is(server.stats().active, 0);
   const again = await fetchFile({ address: HOST, port: server.port, file: '/boot/v1/tftp/grub.cfg' });
   t.is(again.content.toString(), 'script 2');
+  // GRUB numbers its ports from the same start at each boot: a node that restarts at once asks from the same port with the same bytes
+  await fetchFile({ address: HOST, port: server.port, file: 'snponly.efi' });
+  socket.send(request, server.port, HOST);
+  const next = await nextPacket(socket);
+  t.is(next?.bytes.toString('latin1', 4), 'script 3');
 });
 
 both('transfers are bounded for each peer and in all, and a silent half-open one gives way', async (t, start) => {
@@ -304,7 +309,10 @@ both(
     await writeFile(path, 'new');
     t.is((await fetchFile({ address: HOST, port: server.port, file: 'loader' })).content.toString(), 'new');
     client.send(ackBytes(1), first?.from.port ?? 0, HOST);
-    t.deepEqual((await nextPacket(client))?.bytes.subarray(4), Buffer.alloc(88, 1));
+    // On a slow machine the first block may have been sent again meanwhile
+    let next = await nextPacket(client);
+    while (next?.bytes.readUInt16BE(2) === 1) next = await nextPacket(client);
+    t.deepEqual(next?.bytes.subarray(4), Buffer.alloc(88, 1));
   },
 );
 

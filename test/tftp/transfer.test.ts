@@ -260,3 +260,15 @@ test('under any loss the transfer delivers every byte or fails, within a bound o
   );
   t.pass();
 });
+
+test('a client that takes the options and lets no block pass is stuck; one that never answered is just silent', t => {
+  const stuck = new Transfer(spec({ oack: true, blockSize: 1468, windowSize: 4 }), 0);
+  stuck.start(0);
+  t.false(stuck.isStuck(60_000));
+  stuck.ack(0, 10);
+  t.false(stuck.isStuck(5000), 'sent once: the packet may be late');
+  stuck.tick(stuck.deadline);
+  t.true(stuck.isStuck(5000));
+  stuck.ack(1, 5001);
+  t.false(stuck.isStuck(60_000));
+});
