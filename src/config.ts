@@ -5,6 +5,7 @@ import { CONFIG_KEYS, type Config, type ConfigKey, type Key } from './config-key
 import { MusterError, reasonOf } from './errors.ts';
 import { nearest } from './nearest.ts';
 import { Networks, networksProblems } from './networks.ts';
+import { own } from './own.ts';
 import { parseSubnet } from './wire/ip.ts';
 
 export { CONFIG_KEYS, type Config, type ConfigKey };
@@ -34,7 +35,7 @@ export function parseConfig(content: string, file: string): Config {
   const config = defaultConfig();
   const problems: string[] = [];
   for (const [name, value] of flatten(tree)) {
-    const row = CONFIG_KEYS[name as ConfigKey] as Key<unknown> | undefined;
+    const row = own<Key<unknown>>(CONFIG_KEYS, name);
     if (!row) {
       problems.push(`${file}: unknown key '${name}'${hint(name)}`);
       continue;
@@ -49,8 +50,8 @@ export function parseConfig(content: string, file: string): Config {
   return config;
 }
 
-/** Values that are each possible and cannot be true together. */
-function contradictions(config: Config): string[] {
+/** Returns what cannot be true together of values that are each possible. */
+export function contradictions(config: Config): string[] {
   const problems: string[] = [];
   const router = config['dhcp.router'];
   const head = parseSubnet(config['head.address']);
@@ -92,7 +93,7 @@ function* flatten(tree: Record<string, unknown>, prefix = ''): Generator<[string
   for (const [name, value] of Object.entries(tree)) {
     const full = prefix + name;
     const isTable = typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
-    if (isTable && !(full in CONFIG_KEYS)) yield* flatten(value as Record<string, unknown>, `${full}.`);
+    if (isTable && !Object.hasOwn(CONFIG_KEYS, full)) yield* flatten(value as Record<string, unknown>, `${full}.`);
     else yield [full, value];
   }
 }

@@ -10,6 +10,7 @@ import { beginBackup } from './backup/write.ts';
 import { isBlobUsed } from './blobs/garbage.ts';
 import { type Config, networksOf } from './config.ts';
 import { evidenceAccess } from './daemon/evidence.ts';
+import { heldTwice } from './daemon/held-addresses.ts';
 import { homelessNodes, homelessWarning } from './daemon/homeless.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { type Lent, openLeases, shownLeases, unknownMachines } from './daemon/leases.ts';
@@ -36,6 +37,7 @@ import { LeaseCount } from './dhcp/lease-count.ts';
 import type { DhcpServer } from './dhcp/server.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
+import type { Cluster } from './model/cluster.ts';
 import type { Networks } from './networks.ts';
 import { version } from './package-root.ts';
 import type { TftpStats } from './tftp/start.ts';
@@ -47,6 +49,8 @@ const SYSLOG_PORT = 514;
 export interface Daemon {
   /** To be called when keys of the configuration in use have new values. */
   reloaded(): void;
+  /** Returns what the objects have against a configuration: addresses of nodes that it gives to other machines. */
+  problems(config: Config): string[];
   stop(): Promise<void>;
 }
 
@@ -57,13 +61,18 @@ export interface Daemon {
 export async function startDaemon(config: Config, log: Log, file?: string): Promise<Daemon> {
   const stops: Stops = [];
   const networks = networksOf(config);
+  let cluster: Cluster;
   try {
-    await start({ config, file }, networks, log, stops);
+    ({ cluster } = await start({ config, file }, networks, log, stops));
   } catch (error) {
     await stopAll(stops, log);
     throw error;
   }
-  return { reloaded: () => networks.adopt(networksOf(config)), stop: async () => stopAll(stops, log) };
+  return {
+    reloaded: () => networks.adopt(networksOf(config)),
+    problems: other => heldTwice(cluster, networksOf(other)),
+    stop: async () => stopAll(stops, log),
+  };
 }
 
 async function start(
@@ -71,7 +80,7 @@ async function start(
   networks: Networks,
   log: Log,
   stops: Stops,
-): Promise<void> {
+): Promise<State> {
   const network = bootNetwork(config);
   const nic = findInterfaces(config, networks);
   makeFolder(config['paths.state'], 'paths.state', 0o700);
@@ -102,6 +111,7 @@ async function start(
   if (homeless) log.warn({}, homelessWarning(homeless, state.cluster.count('node')));
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
+  return state;
 }
 
 interface AdminParts {

@@ -58,7 +58,7 @@ async function main(): Promise<number> {
   });
   let daemon: Daemon | undefined;
   process.on('SIGHUP', () => {
-    void reload(file, config, log, manager, serving, () => daemon?.reloaded());
+    void reload(file, config, log, manager, serving, () => daemon);
   });
   daemon = await startDaemon(config, log, file === undefined ? undefined : resolve(file));
   await manager.ready(serving);
@@ -75,14 +75,16 @@ async function reload(
   log: ReturnType<typeof createLog>,
   manager: ServiceManager,
   serving: string,
-  reloaded: () => void,
+  running: () => Daemon | undefined,
 ): Promise<void> {
   await manager.reloading();
   let status = serving;
   try {
-    const { changed, needRestart } = applyReload(config, file === undefined ? defaultConfig() : loadConfig(file));
+    const next = file === undefined ? defaultConfig() : loadConfig(file);
+    const daemon = running();
+    const { changed, needRestart } = applyReload(config, next, other => daemon?.problems(other) ?? []);
     log.level = config['log.level'];
-    reloaded();
+    daemon?.reloaded();
     log.info({ changed, file }, 'configuration read again');
     if (needRestart.length > 0) {
       status = `${serving}; restart for ${needRestart.join(', ')}`;

@@ -23,6 +23,12 @@ test('the example of every key is accepted, and alone changes that key', t => {
   }
 });
 
+test('names that every object inherits are unknown keys like others', t => {
+  for (const name of ['constructor', 'toString', 'hasOwnProperty', '__proto__'])
+    for (const text of [`${name} = 1`, `[${name}]\nx = 1`, `[head]\n${name} = 1`])
+      t.regex(problemOf(text), /unknown key/, text);
+});
+
 test('an unknown key names file, key and the nearest right one', t => {
   t.is(
     problemOf('[head]\nadress = "10.0.0.1/24"'),

@@ -1,4 +1,5 @@
 // What a route is for, said beside the route: the OpenAPI document is made of it.
+import { STATE_WORDS } from '../boot/states.ts';
 import type { Kind } from '../model/kinds.ts';
 
 /** A JSON schema, or the fields of a kind of object: `one` a new one, `many` one or a list, `some` any of its fields. */
@@ -31,7 +32,7 @@ export function about(summary: string, more: Omit<About, 'summary'> = {}): { con
 export const PARAMETERS = {
   id: 'an identifier, may repeat: name, UID, UID prefix; nodes also MAC, IP, index, n[0-3,7], %group',
   all: '`true`: all objects of the kind',
-  state: 'nodes in this state, may repeat: up, down, booting, failed, unknown',
+  state: `nodes in this state, may repeat: ${STATE_WORDS}`,
   select: 'an expression over fields, attributes and status, may repeat: status[ram_free] < 1GB',
   dry_run: '`true`: answer what would be changed, and change nothing',
   secrets: '`true`: show passwords too',

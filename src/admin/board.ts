@@ -1,7 +1,7 @@
 // The cluster on one board: how many nodes are in which state and at which stage, and those to look at first.
 import { furthestStage } from '../boot/boot.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
-import { NODE_STATES, type NodeState } from '../boot/status.ts';
+import { NODE_STATES, type NodeState, STATE_RANK } from '../boot/states.ts';
 import { MusterError } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
 import { nearest } from '../nearest.ts';
@@ -19,9 +19,6 @@ export interface BoardQuery {
   first: number;
   rows: number;
 }
-
-/** Where each state stands when trouble goes first. */
-const TROUBLE: Readonly<Record<NodeState, number>> = { failed: 0, booting: 1, down: 2, unknown: 3, local: 4, up: 5 };
 
 interface Seen {
   node: Entry<'node'>;
@@ -80,7 +77,7 @@ function look({ boots, statuses }: AdminPorts, node: Entry<'node'>): Seen {
 }
 
 function byTrouble(left: Seen, right: Seen): number {
-  return TROUBLE[left.state] - TROUBLE[right.state] || byTime(left, right);
+  return STATE_RANK[left.state] - STATE_RANK[right.state] || byTime(left, right);
 }
 
 /** Those that were silent for longest go first; those that were never heard of, last. */

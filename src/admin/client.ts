@@ -139,7 +139,7 @@ export class AdminClient {
         const said = JSON.parse(line) as T | EndLine;
         if (!isEnd(said)) yield said;
         else if (said.type === 'end') return;
-        else throw new MusterError(said.code in ERRORS ? (said.code as ErrorCode) : 'internal', said.reason);
+        else throw new MusterError(codeOf(said.code), said.reason);
       }
     }
     throw new MusterError('not-running', 'musterd ended before it had answered; what it had begun may be done or not.');
@@ -232,10 +232,15 @@ function withQuery(path: string, query: Record<string, string | string[]>): stri
 function readReply<T>(text: string): T {
   const reply = JSON.parse(text) as Reply<T>;
   if (reply.success) return reply.data;
-  const code = reply.code in ERRORS ? (reply.code as ErrorCode) : 'internal';
+  const code = codeOf(reply.code);
   // What never reached the routes is answered by the framework, in its own words.
   const reason = reply.reason ?? (reply as { message?: string }).message ?? `musterd answered ${text.slice(0, 200)}`;
   throw new MusterError(code, reason, reply.hint ? { hint: reply.hint } : {});
+}
+
+/** A code that a newer musterd has is not known here. */
+function codeOf(code: string): ErrorCode {
+  return Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'internal';
 }
 
 function asConnectionError(error: unknown, socket: string): unknown {

@@ -64,7 +64,7 @@ function told(shown: Difference['fields'][string], before: object | undefined, a
   if (!isRecord(shown.before) || !isRecord(shown.after) || !old || !now) return shown;
   const marked = Object.entries(shown.after).map(([name, value]) => [
     name,
-    value === MASK && shown.before && old[name] !== undefined && old[name] !== now[name] ? `${MASK} (changed)` : value,
+    value === MASK && shown.before && Object.hasOwn(old, name) && old[name] !== now[name] ? `${MASK} (changed)` : value,
   ]);
   return { before: shown.before, after: Object.fromEntries(marked) };
 }

@@ -1,6 +1,6 @@
 // Part of the contract: boots and images under way (`muster boots`), and the board of the whole cluster (`muster top`).
 import type { Stage } from '../boot/journey.ts';
-import type { NodeState } from '../boot/status.ts';
+import type { NodeState } from '../boot/states.ts';
 import type { Transfer } from '../boot/transfer.ts';
 import type { Why } from '../boot/why.ts';
 

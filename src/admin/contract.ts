@@ -4,7 +4,8 @@ import type { Collected, StoredBlob } from '../blobs/garbage.ts';
 import type { BootEvent } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import type { Quirk } from '../boot/quirks.ts';
-import type { NodeState, NodeStatus } from '../boot/status.ts';
+import type { NodeState } from '../boot/states.ts';
+import type { NodeStatus } from '../boot/status.ts';
 import type { Timeline } from '../boot/timeline.ts';
 import type { Why } from '../boot/why.ts';
 import type { Config } from '../config.ts';
@@ -88,6 +89,8 @@ export interface ShownWhy extends Why {
 export interface Waited {
   reached: boolean;
   nodes: ShownStatus[];
+  /** Nodes that were deleted meanwhile: the waiting ended with the first. */
+  deleted?: string[];
 }
 
 export interface WhoAmI {

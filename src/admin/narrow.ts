@@ -1,6 +1,7 @@
 // Which of the selected objects also fit `?state=up` and `?select=EXPRESSION`.
 import { createContext, Script } from 'node:vm';
-import type { NodeState, Statuses } from '../boot/status.ts';
+import type { NodeState } from '../boot/states.ts';
+import type { Statuses } from '../boot/status.ts';
 import { MusterError } from '../errors.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';

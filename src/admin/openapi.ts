@@ -141,7 +141,16 @@ function givenSchema(kind: Kind, isNew: boolean): Json {
 function bare(properties: Record<string, Json>, kind: Kind): Record<string, Json> {
   return Object.fromEntries(
     fieldsOf(kind).map(({ name, meta, meaning }): [string, Json] => {
-      const { readOnly, file: _file, refers: _refers, required: _required, ...schema } = properties[name] ?? {};
+      const {
+        readOnly,
+        file: _file,
+        refers: _refers,
+        required: _required,
+        history: _history,
+        secret: _secret,
+        address: _address,
+        ...schema
+      } = properties[name] ?? {};
       const type =
         properties[name]?.['type'] === 'array' ? { type: 'array', items: { type: 'string' } } : { type: 'string' };
       const shape = meta.refers

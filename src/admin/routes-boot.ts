@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { furthestStage } from '../boot/boot.ts';
 import { QUIRKS } from '../boot/quirks.ts';
-import { NODE_STATES, type NodeState } from '../boot/status.ts';
+import { NODE_STATES, type NodeState } from '../boot/states.ts';
 import { timelineOf } from '../boot/timeline.ts';
 import { MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
@@ -124,15 +124,22 @@ function statusesOf(ports: AdminPorts, query: Query): ShownStatus[] {
   return listed(ports, 'node', query).map(({ uid, value }) => ({ uid, name: value.name, ...ports.statuses.of(uid) }));
 }
 
-/** The nodes are chosen once, so that one that is deleted meanwhile is missed and one that is created is not waited for. */
+/** The nodes are chosen once: one that is created meanwhile is not waited for, and one that is deleted ends the waiting, since it never gets there. */
 async function waitFor(ports: AdminPorts, request: Asked): Promise<Waited> {
   const { wanted, milliseconds } = readWait(request.query);
   const ids = selected(ports, 'node', request.query).map(node => node.uid);
   if (ids.length === 0) throw new MusterError('bad-usage', 'The selection is empty: there is nothing to wait for.');
-  const statuses = (): ShownStatus[] => statusesOf(ports, { id: ids });
-  const isReached = (): boolean => ids.every(uid => ports.statuses.of(uid).state === wanted);
-  const reached = isReached() || (await until(ports, request, milliseconds, isReached));
-  return { reached, nodes: statuses() };
+  const names = new Map(ids.map(uid => [uid, ports.cluster.get('node', uid)?.value.name ?? uid]));
+  const deleted = (): string[] => ids.flatMap(uid => (ports.cluster.get('node', uid) ? [] : [names.get(uid) ?? uid]));
+  const isReached = (): boolean => deleted().length === 0 && ids.every(uid => ports.statuses.of(uid).state === wanted);
+  const isOver = (): boolean => isReached() || deleted().length > 0;
+  if (!isOver()) await until(ports, request, milliseconds, isOver);
+  const gone = deleted();
+  const nodes = ids.flatMap((uid): ShownStatus[] => {
+    const node = ports.cluster.get('node', uid);
+    return node ? [{ uid, name: node.value.name, ...ports.statuses.of(uid) }] : [];
+  });
+  return { reached: isReached(), nodes, ...(gone.length > 0 && { deleted: gone }) };
 }
 
 function readWait(query: Query): { wanted: NodeState; milliseconds: number } {
@@ -162,8 +169,8 @@ async function until(
       resolve(result);
     };
     const timer = setTimeout(() => end(condition()), milliseconds);
-    const stop = ports.watch(happening => {
-      if (happening.type !== 'change' && condition()) end(true);
+    const stop = ports.watch(() => {
+      if (condition()) end(true);
     });
     request.raw.once('close', () => end(false));
   });

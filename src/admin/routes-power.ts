@@ -1,9 +1,11 @@
 // Routes of power, exec and consoles: each answer is a stream, a JSON object a line, because nodes take their time.
+
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MusterError, reasonOf } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
 import { POWER_SCHEMES } from '../model/power-uri.ts';
+import { own } from '../own.ts';
 import type { Consoles } from '../power/consoles.ts';
 import type { PowerControl, PoweredNode } from '../power/control.ts';
 import { DRIVERS } from '../power/drivers.ts';
@@ -160,7 +162,7 @@ async function audited(
 async function shownDrivers(control: PowerControl): Promise<ShownDriver[]> {
   const { plugins } = await control.drivers();
   return [
-    ...DRIVERS.map(({ scheme }): ShownDriver => ({ scheme, form: POWER_SCHEMES[scheme]?.form ?? '' })),
+    ...DRIVERS.map(({ scheme }): ShownDriver => ({ scheme, form: own(POWER_SCHEMES, scheme)?.form ?? '' })),
     ...plugins.map(
       ({ scheme, file, problem }): ShownDriver => ({
         scheme,

@@ -1,4 +1,5 @@
 // Finished uploads become the files of objects: a kernel with its release, an initramfs, an image as cwsquash.
+
 import { open, rm, truncate } from 'node:fs/promises';
 import type { Blobs } from '../blobs/blobs.ts';
 import type { Uploads } from '../blobs/uploads.ts';
@@ -12,6 +13,7 @@ import { badIso } from '../image/iso/records.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
 import { fileFields, type Kind } from '../model/kinds.ts';
 import type { StoredFile, StoredImage, StoredIso } from '../model/values.ts';
+import { own } from '../own.ts';
 
 /** Room for the GPT header before a bare squashfs; the format's first partition begins there. */
 const HEADER = 1 << 20;
@@ -82,7 +84,7 @@ async function storeUploads(ports: FilePorts, uploads: ReadonlyMap<string, strin
     const upload = ports.uploads.take(id);
     try {
       if (upload.size === 0) throw new MusterError('bad-value', `The file for ${name} is empty.`);
-      const { sha256, fields } = await (READERS[name] ?? readPlain)(ports, name, upload);
+      const { sha256, fields } = await (own(READERS, name) ?? readPlain)(ports, name, upload);
       held.push({ sha256, release: ports.blobs.hold(sha256) });
       await ports.blobs.adopt(upload.path, sha256);
       Object.assign(fixed, fields);

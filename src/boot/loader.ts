@@ -1,7 +1,9 @@
 // What a client loads next: a loader file by TFTP or HTTP, or (iPXE) its script; or nothing, with the reason.
 // Asked by the DHCP server for every OFFER and ACK.
+
 import { basename } from 'node:path';
 import type { LoaderName } from '../config-values.ts';
+import { own } from '../own.ts';
 import type { OtherLoader } from './directory.ts';
 import type { Identity } from './identify.ts';
 import { grubFile, type Loaders, SHIM_FILES, type SpareLoaders, wireName } from './loaders.ts';
@@ -73,7 +75,7 @@ function shimTarget(client: Extract<Identity, { kind: 'firmware' }>, has: (file:
   if (file === undefined) return refuse(`there is no shim for this firmware: ${client.label}`);
   if (has(file)) return { kind: 'tftp', file };
   return refuse(
-    `there is no ${file}; install ${SHIM_PACKAGES[file]} (Debian) or name a folder that has a distribution's shim and GRUB, paths.shim; then restart musterd`,
+    `there is no ${file}; install ${own(SHIM_PACKAGES, file)} (Debian) or name a folder that has a distribution's shim and GRUB, paths.shim; then restart musterd`,
   );
 }
 
@@ -126,6 +128,6 @@ const PACKAGES: Partial<Record<LoaderName, string>> = {
 
 /** Debian's name of a platform's modules, and RHEL's. */
 function grubPackages(arch: LoaderName): string {
-  const [debian, rhel] = GRUB_PACKAGES[arch.replace(/^http-/, '')] ?? ['grub-pc-bin', 'grub2-pc-modules'];
+  const [debian, rhel] = own(GRUB_PACKAGES, arch.replace(/^http-/, '')) ?? ['grub-pc-bin', 'grub2-pc-modules'];
   return `Debian ${debian} and grub-common, RHEL ${rhel} and grub2-tools`;
 }

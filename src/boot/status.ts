@@ -3,10 +3,7 @@ import { type Boot, currentError, furthestStage } from './boot.ts';
 import type { Boots } from './boots.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import { DEFAULT_STATUS_SECONDS } from './plan.ts';
-
-export const NODE_STATES = ['up', 'down', 'booting', 'failed', 'local', 'unknown'] as const;
-/** `local`: left to its own disk by its boot style; muster hears nothing of what runs there. */
-export type NodeState = (typeof NODE_STATES)[number];
+import type { NodeState } from './states.ts';
 
 export interface NodeStatus {
   state: NodeState;

@@ -1,5 +1,7 @@
 // `muster completion bash|zsh`: the script that a shell loads; the candidates come from `muster __complete`.
+
 import { MusterError } from '../errors.ts';
+import { own } from '../own.ts';
 import { BASH_SCRIPT, ZSH_SCRIPT } from './completion-scripts.ts';
 import type { Action } from './table.ts';
 
@@ -17,7 +19,7 @@ export const completionRun: Action = {
   ],
   async run({ given, terminal }) {
     const [shell = ''] = given.words;
-    const script = Object.hasOwn(SCRIPTS, shell) ? SCRIPTS[shell] : undefined;
+    const script = own(SCRIPTS, shell);
     if (script === undefined)
       throw new MusterError(
         'bad-usage',

@@ -1,6 +1,8 @@
 // What an action changed, said in lines: `n0: cmdline: 'quiet' -> 'quiet debug'`.
+
 import type { Changed, Difference } from '../admin/contract.ts';
 import { fileFields } from '../model/kinds.ts';
+import { own } from '../own.ts';
 import { isForPrograms, printData } from './listing.ts';
 import type { Context } from './table.ts';
 
@@ -43,8 +45,8 @@ function digest(file: unknown): string {
 function nestedLines(head: string, before: unknown, after: unknown): string[] {
   const [old, now] = [(before ?? {}) as Record<string, unknown>, (after ?? {}) as Record<string, unknown>];
   return [...new Set([...Object.keys(old), ...Object.keys(now)])]
-    .filter(name => JSON.stringify(old[name]) !== JSON.stringify(now[name]))
-    .map(name => `${head}: ${name}: ${shown(old[name])} -> ${shown(now[name])}`);
+    .filter(name => JSON.stringify(own(old, name)) !== JSON.stringify(own(now, name)))
+    .map(name => `${head}: ${name}: ${shown(own(old, name))} -> ${shown(own(now, name))}`);
 }
 
 function isNested(value: unknown): value is object {

@@ -4,7 +4,7 @@ export const EXIT_STATUSES: readonly { status: number; meaning: string }[] = [
   {
     status: 1,
     meaning:
-      'a node or the head is not as it should be: `status` found one that is not up, a boot failed, `doctor` found a fault',
+      'a node or the head is not as it should be: `status --check` found one that is not up, a boot failed, `doctor` found a fault',
   },
   { status: 2, meaning: 'the command line, a value or the configuration is wrong; nothing was changed' },
   { status: 3, meaning: 'musterd does not answer on its socket' },

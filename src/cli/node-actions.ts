@@ -1,4 +1,5 @@
 // Actions that only nodes have: groups, status, timeline, explain, and the machines nobody knows.
+
 import type {
   Changed,
   Explained,
@@ -8,6 +9,7 @@ import type {
   Timeline,
   UnknownMachine,
 } from '../admin/contract.ts';
+import { GOOD_STATES, STATE_WORDS } from '../boot/states.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';
 import { countOf } from './given.ts';
@@ -50,16 +52,20 @@ export const nodeStatus: Action = {
   name: 'status',
   words: '[names...]',
   takes: 'names',
-  summary: 'up, down, booting or failed; since when and why',
-  options: [{ flags: '-l, --long', meaning: 'with the facts of the last heartbeat' }],
-  examples: ['muster node status', 'muster node -i n0 status -l'],
+  summary: `${STATE_WORDS}; since when and why`,
+  options: [
+    { flags: '-l, --long', meaning: 'with the facts of the last heartbeat' },
+    { flags: '--check', meaning: `exit with status 1 unless every node is ${GOOD_STATES.join(' or ')}` },
+  ],
+  examples: ['muster node status', 'muster node -i n0 status -l', 'muster node --all status --check --quiet'],
   async run(context) {
     const { client, given, terminal } = context;
     const statuses = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(given, given.words));
     if (isForPrograms(given)) printData(terminal, given, statuses);
     else if (given.options['long']) terminal.write(longStatus(statuses, given));
-    else terminal.write(statuses.length === 0 ? 'There are no nodes.\n' : shortStatus(statuses));
-    return statuses.every(status => status.state === 'up') ? 0 : 1;
+    else if (!given.quiet) terminal.write(statuses.length === 0 ? 'There are no nodes.\n' : shortStatus(statuses));
+    // A question that was answered is a success, whatever the answer.
+    return given.options['check'] && !statuses.every(({ state }) => GOOD_STATES.includes(state)) ? 1 : 0;
   },
 };
 

@@ -1,4 +1,5 @@
 // The actions that every kind of object has: list, create, update, replace, clone, delete, and their like.
+
 import type { Changed, Kind, Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { KINDS } from '../model/kinds.ts';

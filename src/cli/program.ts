@@ -33,7 +33,7 @@ export async function runCommandLine(typed: readonly string[]): Promise<number> 
 type Perform = (noun: Noun, action: Action, given: Given, options: Record<string, unknown>) => Promise<void>;
 
 export function buildProgram(run: Perform): Command {
-  const program = command('muster')
+  const program: Command = command('muster')
     .description('The command line of musterd: nodes, boot configs, images, and what each node is doing.')
     .version(version, '-V, --version')
     .usage('<noun> [options] <action> [words]')
@@ -50,6 +50,14 @@ export function buildProgram(run: Perform): Command {
     .enablePositionalOptions()
     .helpCommand('help [noun]', 'print the help of a noun')
     .allowUnknownOption();
+  // Otherwise the help of the whole would be the answer to a noun that is not there.
+  program.on('beforeAllHelp', ({ command: asked }: { command: Command }) => {
+    if (asked !== program) return;
+    const [first, second] = program.args.filter(word => !word.startsWith('-'));
+    const word = first === 'help' ? second : first;
+    if (word !== undefined && !isNamed(word, NOUNS))
+      throw unknownWord(word, NOUNS, 'There is no noun', 'muster --help');
+  });
   addOptions(program, 'Common options:', COMMON_OPTIONS);
   program.action(() => {
     const { word, option } = strangers(program.args);
@@ -81,6 +89,11 @@ function nounCommand(noun: Noun, parents: string, run: Perform): Command {
 function withoutAction(made: Command, noun: Noun, words: readonly Named[], path: string, run: Perform): void {
   const own = noun.run;
   made.usage(own ? '[options] [action] [words]' : '[options] <action> [words]').allowUnknownOption(!own);
+  made.on('beforeAllHelp', ({ command: asked }: { command: Command }) => {
+    const { word } = strangers(made.args);
+    if (asked === made && word !== undefined && !own?.words && !isNamed(word, words))
+      throw unknownWord(word, words, `'${path}' has no action`, `${path} --help`);
+  });
   if (!own?.words) made.argument('[words...]');
   made.action(async () => {
     const { word, option } = strangers(made.args);
@@ -152,13 +165,23 @@ interface Named {
   aliases?: string[];
 }
 
+function isNamed(word: string, known: readonly Named[]): boolean {
+  return known.some(({ name, aliases = [] }) => name === word || aliases.includes(word));
+}
+
 function unknownWord(word: string, known: readonly Named[], what: string, help: string): MusterError {
   const close = nearest(
     word,
     known.flatMap(({ name, aliases = [] }) => [name, ...aliases]),
   );
   const verb = known.length === 1 ? 'is' : 'are';
-  const hint = close ? `Did you mean '${close}'?` : `There ${verb} ${known.map(({ name }) => name).join(', ')}.`;
+  const owners =
+    known === NOUNS ? NOUNS.filter(({ actions, nouns = [] }) => isNamed(word, [...actions, ...nouns])) : [];
+  const hint = owners[0]
+    ? `Did you mean 'muster ${owners[0].name} ${word}'?`
+    : close
+      ? `Did you mean '${close}'?`
+      : `There ${verb} ${known.map(({ name }) => name).join(', ')}.`;
   return new MusterError('bad-usage', `${what} '${word}'.`, { hint: `${hint} See '${help}'.` });
 }
 

@@ -1,4 +1,5 @@
 // docs/cli.md and docs/errors.md, made from the tables: nouns, options, fields, reserved attributes, errors.
+import { STATE_WORDS } from '../boot/states.ts';
 import { ERRORS } from '../errors.ts';
 import { RESERVED_ATTRIBUTES } from '../model/attributes.ts';
 import { fieldsOf, KIND_NAMES, KINDS } from '../model/kinds.ts';
@@ -74,7 +75,7 @@ Actions that only read act on all objects when nothing is selected; those that c
 \`-s\` narrows by an expression:
 
 - the left side is a field, \`attributes[name]\` (after inheritance; a name with \`_\` may stand alone), \`status[name]\` or \`hardware[name]\`;
-  \`status\` alone, and \`status[state]\`, is up, down, booting, failed or unknown
+  \`status\` alone, and \`status[state]\`, is ${STATE_WORDS}
 - \`==\` \`!=\` \`<\` \`<=\` \`>\` \`>=\` \`=~\` \`!~\`, \`name in (n0, n1)\`, \`gpu in groups\`; a left side alone holds when it is there and says yes
 - sizes have units: kB MB GB TB of 1000, KiB MiB GiB TiB and K M G T of 1024
 - \`and\` \`or\` \`not\` and parentheses; a value with spaces or brackets is written in quotes

@@ -1,6 +1,7 @@
 // `muster top`: the cluster on the whole terminal, drawn anew every few seconds until `q`.
 import { setTimeout as delay } from 'node:timers/promises';
-import { BOARD_SORTS, type Board, type BoardSort, type NodeState } from '../admin/contract.ts';
+import { BOARD_SORTS, type Board, type BoardSort } from '../admin/contract.ts';
+import { type NodeState, STATES_BY_TROUBLE } from '../boot/states.ts';
 import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { isForPrograms, printData } from './listing.ts';
@@ -12,7 +13,7 @@ import { Screen } from './top/screen.ts';
 const ONCE_ROWS = 50;
 /** Seconds between two boards: what costs a daemon with ten thousand nodes some milliseconds. */
 const INTERVAL = 2;
-const STATES: readonly (NodeState | undefined)[] = [undefined, 'failed', 'booting', 'down', 'unknown', 'local', 'up'];
+const STATES: readonly (NodeState | undefined)[] = [undefined, ...STATES_BY_TROUBLE];
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36, reverse: 7 } as const;
 

@@ -1,6 +1,7 @@
 // `muster node -i n[0-3] waitfor up --timeout 300`: waits until all selected nodes are in a state, or fit an expression.
 import { setTimeout as pause } from 'node:timers/promises';
 import type { ShownStatus } from '../admin/contract.ts';
+import { isNodeState, NODE_STATES, STATE_WORDS } from '../boot/states.ts';
 import { monotonicNow } from '../clock.ts';
 import { type ErrorCode, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
@@ -8,7 +9,6 @@ import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
 import type { Action, Context } from './table.ts';
 
-const STATES = ['up', 'down', 'booting', 'failed', 'unknown'] as const;
 const EVERY_MS = 500;
 /** What is said of a daemon that is not there at the moment. */
 const AWAY: readonly ErrorCode[] = ['not-running', 'broken-off'];
@@ -16,8 +16,8 @@ const AWAY: readonly ErrorCode[] = ['not-running', 'broken-off'];
 export const waitFor: Action = {
   name: 'waitfor',
   words: '<state>',
-  takes: { words: STATES },
-  summary: 'wait until all selected nodes are up (down, booting, failed), or fit an expression',
+  takes: { words: NODE_STATES },
+  summary: `wait until all selected nodes are ${STATE_WORDS}, or fit an expression`,
   options: [
     { flags: '--timeout <seconds>', meaning: 'give up after this time, with exit status 9; never when not given' },
   ],
@@ -40,7 +40,7 @@ export const waitFor: Action = {
     const stale: Look = { now: nodes, fitting: [] };
     for (;;) {
       // A head that is restarted ends no waiting: its nodes boot on.
-      const look = await looked(client, everyone, wanted).catch((error: unknown) => {
+      const look = await looked(client, nodes, everyone, wanted).catch((error: unknown) => {
         if (!(error instanceof MusterError) || !AWAY.includes(error.code)) throw error;
         tell('musterd does not answer; waiting for it too');
         return stale;
@@ -67,12 +67,36 @@ interface Look {
   fitting: readonly ShownStatus[];
 }
 
-async function looked(client: Context['client'], everyone: { id: string }, wanted: string): Promise<Look> {
-  const now = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', everyone);
-  const fitting = (STATES as readonly string[]).includes(wanted)
+async function looked(
+  client: Context['client'],
+  nodes: readonly ShownStatus[],
+  everyone: { id: string },
+  wanted: string,
+): Promise<Look> {
+  const now = await client
+    .call<ShownStatus[]>('GET', '/api/v1/nodes/status', everyone)
+    .catch(async (error: unknown) => {
+      throw error instanceof MusterError && error.code === 'no-such-object'
+        ? await deleted(client, nodes, error)
+        : error;
+    });
+  const fitting = isNodeState(wanted)
     ? now.filter(node => node.state === wanted)
     : await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', { ...everyone, select: wanted });
   return { now, fitting };
+}
+
+/** A node that is no more never gets there. */
+async function deleted(
+  client: Context['client'],
+  nodes: readonly ShownStatus[],
+  cause: MusterError,
+): Promise<MusterError> {
+  const there = new Set((await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status')).map(({ uid }) => uid));
+  const gone = nodes.filter(({ uid }) => !there.has(uid)).map(({ name }) => name);
+  if (gone.length === 0) return cause;
+  const verb = gone.length === 1 ? 'was' : 'were';
+  return new MusterError('no-such-object', `${foldNodeSet(gone)} ${verb} deleted meanwhile; nobody can wait for that.`);
 }
 
 function secondsOf(option: unknown): number {

@@ -1,6 +1,8 @@
 // Log lines for the journal: each begins with its priority as sd-daemon(3) wants it, `<4>` for a warning.
+
 import { fstatSync } from 'node:fs';
 import { Writable } from 'node:stream';
+import { own } from '../own.ts';
 
 const PRIORITIES: Readonly<Record<string, number>> = { debug: 7, info: 6, warn: 4, error: 3 };
 
@@ -24,5 +26,5 @@ function isJournal(stream: string | undefined): boolean {
 /** A line of the log (JSON that begins with its level) with its priority before it. */
 export function withPriority(line: string): string {
   const level = /^\{"level":"(\w+)"/.exec(line)?.[1] ?? 'info';
-  return `<${PRIORITIES[level] ?? 6}>${line}`;
+  return `<${own(PRIORITIES, level) ?? 6}>${line}`;
 }

@@ -3,7 +3,7 @@ import { statfs } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Happening } from '../admin/contract.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
-import { NODE_STATES, type NodeState } from '../boot/status.ts';
+import { NODE_STATES, type NodeState } from '../boot/states.ts';
 
 /** Boots that are followed at a time; the oldest is let go first. */
 const FOLLOWED = 20_000;

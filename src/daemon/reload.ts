@@ -1,5 +1,5 @@
 // Which configuration keys a running daemon takes over, and which need a restart.
-import type { Config, ConfigKey } from '../config.ts';
+import { type Config, type ConfigKey, contradictions } from '../config.ts';
 
 /** Keys that are read at each use, so that a new value holds from the next packet or request on. */
 export const RELOADED_KEYS: readonly ConfigKey[] = [
@@ -15,6 +15,20 @@ export const RELOADED_KEYS: readonly ConfigKey[] = [
   'log.level',
 ];
 
+/**
+ * Keys that describe the networks. While one of them waits for a restart, the others wait with it: nodes would be told a router or a name server of
+ * a network that they are not in.
+ */
+const TOGETHER: readonly ConfigKey[] = [
+  'head.address',
+  'head.interface',
+  'networks',
+  'dhcp.range',
+  'dhcp.router',
+  'dhcp.dns',
+  'dhcp.domain',
+];
+
 export interface Reloaded {
   /** Keys with a new value that holds now. */
   changed: ConfigKey[];
@@ -22,15 +36,41 @@ export interface Reloaded {
   needRestart: ConfigKey[];
 }
 
-/** Takes the new values that can be taken into the configuration in use; the others stay as they are, and are named. */
-export function applyReload(config: Config, next: Config): Reloaded {
-  const reloaded: Reloaded = { changed: [], needRestart: [] };
-  for (const key of Object.keys(next) as ConfigKey[]) {
-    if (JSON.stringify(config[key]) === JSON.stringify(next[key])) continue;
-    if (RELOADED_KEYS.includes(key)) {
-      Object.assign(config, { [key]: next[key] });
-      reloaded.changed.push(key);
-    } else reloaded.needRestart.push(key);
-  }
-  return reloaded;
+/**
+ * Takes the new values that can be taken into the configuration in use; the others stay as they are, and are named. What is in use afterwards
+ * never contradicts itself.
+ * @param problems what speaks against a configuration besides; `contradictions` alone when absent
+ */
+export function applyReload(
+  config: Config,
+  next: Config,
+  problems: (config: Config) => readonly string[] = () => [],
+): Reloaded {
+  const different = (Object.keys(next) as ConfigKey[]).filter(
+    key => JSON.stringify(config[key]) !== JSON.stringify(next[key]),
+  );
+  const needRestart = new Set(different.filter(key => !RELOADED_KEYS.includes(key)));
+  if (TOGETHER.some(key => needRestart.has(key)))
+    for (const key of different) if (TOGETHER.includes(key)) needRestart.add(key);
+  const before = new Set([...contradictions(config), ...problems(config)]);
+  const isRight = (keys: readonly ConfigKey[]): boolean => {
+    const effective = taken(config, next, keys);
+    return [...contradictions(effective), ...problems(effective)].every(problem => before.has(problem));
+  };
+  const changed = fitting(
+    different.filter(key => !needRestart.has(key)),
+    isRight,
+  );
+  Object.assign(config, taken(config, next, changed));
+  return { changed, needRestart: different.filter(key => !changed.includes(key)) };
+}
+
+/** The keys, without the one that makes the others wrong; none when it takes more than one. */
+function fitting(keys: readonly ConfigKey[], isRight: (keys: readonly ConfigKey[]) => boolean): ConfigKey[] {
+  const sets = [[...keys], ...keys.map(key => keys.filter(other => other !== key))];
+  return sets.find(isRight) ?? [];
+}
+
+function taken(config: Config, next: Config, keys: readonly ConfigKey[]): Config {
+  return { ...config, ...Object.fromEntries(keys.map(key => [key, next[key]])) };
 }

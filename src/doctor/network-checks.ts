@@ -1,7 +1,9 @@
 // The network: who has the ports, who else answers DHCP, and what the packet filter lets in.
+
 import { readFileSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import { reasonOf, systemCode } from '../errors.ts';
+import { own } from '../own.ts';
 import { run } from '../process/run.ts';
 import { parseSubnet } from '../wire/ip.ts';
 import { type Offer, probeDhcp } from './dhcp-probe.ts';
@@ -106,7 +108,7 @@ const UNITS: Readonly<Record<string, string>> = {
 function stopHint(holders: readonly Listener[]): string {
   const owner = holders.find(({ process: who }) => who)?.process;
   if (!owner) return 'find it with ss -lnp';
-  const unit = UNITS[owner.name];
+  const unit = own(UNITS, owner.name);
   return unit ? `systemctl disable --now ${unit}` : `systemctl status ${owner.pid} names its unit`;
 }
 

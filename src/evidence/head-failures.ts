@@ -1,6 +1,8 @@
 // The head's own recent failures, kept in memory for `why`; bounded, equal ones are counted.
+
 import type { FailureKind, FailureLog, HeadFailure } from '../boot/evidence.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
+import { own } from '../own.ts';
 
 /** Failures kept, the newest. */
 const KEPT = 500;
@@ -75,7 +77,7 @@ export function kindOf(error: unknown): FailureKind {
   for (let cause = error; cause instanceof Error && causes.length < 8; cause = cause.cause) causes.push(cause);
   for (const cause of causes.toReversed()) {
     const code = cause instanceof MusterError ? cause.code : systemCode(cause);
-    const kind = code === undefined ? undefined : KINDS[code];
+    const kind = code === undefined ? undefined : own(KINDS, code);
     if (kind) return kind;
   }
   return 'other';

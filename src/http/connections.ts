@@ -1,7 +1,9 @@
 // What bounds a connection to the boot plane: the time for a request to be whole, the number for each peer; and the answer to what
 // is no request.
+
 import type { IncomingMessage, Server, ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
+import { own } from '../own.ts';
 
 /** A peer that neither reads nor writes for this long is cut off, in milliseconds. */
 export const IDLE_MS = 120_000;
@@ -103,6 +105,6 @@ export function answerBroken(error: NodeJS.ErrnoException, socket: Socket): void
     socket.destroy();
     return;
   }
-  const status = STATUS[error.code ?? ''] ?? '400 Bad Request';
+  const status = own(STATUS, error.code ?? '') ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n`, () => socket.destroy());
 }

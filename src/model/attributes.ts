@@ -1,7 +1,9 @@
 // Attributes: the reserved names and what may be in them, and how a node inherits.
+
 import { z } from 'zod';
 import { type ErrorCode, MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
+import { own } from '../own.ts';
 import { parseMac } from '../wire/mac.ts';
 import type { Cluster } from './cluster.ts';
 import { readDhcpOptions } from './dhcp-options.ts';
@@ -162,7 +164,11 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
         : 'must be a host name (RFC 1123)',
   },
   _status_secs: { meaning: 'seconds between heartbeats, 10 when not set', problem: seconds },
-  _ignition: { meaning: 'the Ignition configuration to apply at boot', problem: anything },
+  _ignition: {
+    meaning: 'the Ignition configuration to apply at boot; not there yet, so that it is refused',
+    problem: () =>
+      'is not possible: this muster applies no Ignition configuration; use a kickstart or an image instead',
+  },
 };
 
 /** Checks one `set`: undefined when it is right, else the refusal that says what to do. */
@@ -179,7 +185,7 @@ export function attributeProblem(
   if (!badValue.success)
     return refusal('bad-value', `attribute '${name}': the value ${badValue.error.issues[0]?.message}`);
   if (!name.startsWith('_')) return undefined;
-  const row = Object.hasOwn(RESERVED_ATTRIBUTES, name) ? RESERVED_ATTRIBUTES[name] : undefined;
+  const row = own(RESERVED_ATTRIBUTES, name);
   if (!row) {
     const close = nearest(name, Object.keys(RESERVED_ATTRIBUTES));
     const hint = close ? `did you mean '${close}'?` : `they are ${Object.keys(RESERVED_ATTRIBUTES).join(', ')}`;

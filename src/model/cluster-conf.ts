@@ -1,6 +1,8 @@
 // The cluster-conf file of the specified system: a line each for the interface, the range of addresses, the names, the nodes.
+
 import { MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
+import { own } from '../own.ts';
 import { ipToNumber, parseIpv4, parseSubnet } from '../wire/ip.ts';
 import { isStationMac, parseMac } from '../wire/mac.ts';
 
@@ -70,7 +72,7 @@ export function parseClusterConf(content: string, file: string): ClusterConf {
   for (const [index, line] of content.split('\n').entries()) {
     const [keyword, ...words] = line.replace(/#.*/, '').trim().split(/\s+/);
     if (!keyword) continue;
-    const reader = Object.hasOwn(KEYWORDS, keyword) ? KEYWORDS[keyword] : undefined;
+    const reader = own(KEYWORDS, keyword);
     const problem = reader ? reader(words, conf) : unknownKeyword(keyword);
     if (problem) problems.push(`${file}, line ${index + 1}: ${reader ? `'${keyword}' ` : ''}${problem}`);
   }

@@ -1,4 +1,5 @@
 // The attribute `_dhcp_options`: further DHCP options of a node by name, `ntp-servers=10.54.0.1,10.54.0.2; 224=0x0102`.
+import { own } from '../own.ts';
 import { parseIpv4, parseSubnet } from '../wire/ip.ts';
 
 type Writer = (text: string) => Buffer | string;
@@ -115,7 +116,7 @@ export function readDhcpOptions(value: string): Map<number, Buffer> | string {
 }
 
 function rowOf(name: string): readonly [number, Writer] | undefined {
-  if (Object.hasOwn(NAMES, name)) return NAMES[name];
+  if (Object.hasOwn(NAMES, name)) return own(NAMES, name);
   if (!/^\d{1,3}$/.test(name) || Number(name) > 254) return undefined;
   // A number: bytes as 0x…, addresses, else text
   return [

@@ -1,5 +1,7 @@
 // Select expressions such as `status[ram_free] < 1GB and not attributes[rack] =~ '^b'`: read into a tree, and asked of one object.
+
 import { MusterError } from '../errors.ts';
+import { own } from '../own.ts';
 
 /** Where a value is found: `index` is a field, `status[ram_free]` a fact below one. */
 export interface Path {
@@ -126,7 +128,7 @@ function readQuantity(text: string): Quantity | undefined {
   if (!match) return undefined;
   const unit = (match[2] ?? '').toUpperCase();
   if (unit === '') return { number: Number(match[1]), bytes: false };
-  const factor = UNITS[unit];
+  const factor = own(UNITS, unit);
   return factor === undefined ? undefined : { number: Number(match[1]) * factor, bytes: true };
 }
 
@@ -231,7 +233,7 @@ class Parser {
   private withUnit(number: Token): Token {
     if (number.type !== 'word' || !/^-?[\d.]+$/.test(number.text)) return number;
     const { type, text } = this.next;
-    if (type !== 'word' || UNITS[text.toUpperCase()] === undefined) return number;
+    if (type !== 'word' || own(UNITS, text.toUpperCase()) === undefined) return number;
     this.position += 1;
     return { ...number, text: number.text + text };
   }

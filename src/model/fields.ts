@@ -36,7 +36,7 @@ export function readAllFields(cluster: Cluster, kind: Kind, input: Input): Recor
   const given = readFields(cluster, kind, input);
   const result: Record<string, unknown> = {};
   for (const { name, schema, meta } of fieldsOf(kind)) {
-    if (name in given) result[name] = given[name];
+    if (Object.hasOwn(given, name)) result[name] = given[name];
     else if (meta.required) throw missingField(kind, name);
     // Stored files have their own way in, and muster's own fields are not the caller's to replace.
     else if (!meta.readOnly && !meta.file) {

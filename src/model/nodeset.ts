@@ -3,16 +3,19 @@ import { MusterError } from '../errors.ts';
 
 /** No selection may name more than this, so that `n[0-999999999]` is an error and not a full memory. */
 const LIMIT = 1_000_000;
+/** Nor may its names have more characters than this together. */
+const MOST_CHARACTERS = 32_000_000;
+/** Characters of a selection that an error repeats. */
+const QUOTED = 80;
 
-/** The names of a node set, in its order, each once. Without brackets the text is one name. */
+/** The names of a node set, in its order, each once. Without brackets the text is one name. They are counted before one is made. */
 export function expandNodeSet(text: string): string[] {
+  const parts = splitOutside(text).map(part => readPart(part, text));
+  const count = sum(parts.map(({ count }) => count));
+  const characters = sum(parts.map(part => part.count * part.length));
+  if (count > LIMIT || characters > MOST_CHARACTERS) throw bad(text, `it names more than ${LIMIT} nodes`);
   const names = new Set<string>();
-  for (const part of splitOutside(text)) {
-    for (const name of expandPart(part, text)) {
-      names.add(name);
-      if (names.size > LIMIT) throw bad(text, `it names more than ${LIMIT} nodes`);
-    }
-  }
+  for (const part of parts) for (const name of namesOf(part)) names.add(name);
   return [...names];
 }
 
@@ -93,34 +96,89 @@ function splitOutside(text: string): string[] {
   return parts.map(part => part.trim());
 }
 
-function expandPart(part: string, whole: string): string[] {
-  const open = part.indexOf('[');
-  if (open < 0) return [part];
-  const close = part.indexOf(']', open);
-  const [prefix, inside, suffix] = [part.slice(0, open), part.slice(open + 1, close), part.slice(close + 1)];
-  const rest = expandPart(suffix, whole);
-  const numbers = inside.split(',').flatMap(range => expandRange(range.trim(), whole));
-  if (numbers.length * rest.length > LIMIT) throw bad(whole, `it names more than ${LIMIT} nodes`);
-  return numbers.flatMap(number => rest.map(tail => `${prefix}${number}${tail}`));
+interface Range {
+  first: number;
+  count: number;
+  stride: number;
+  width: number;
 }
 
-function expandRange(range: string, whole: string): string[] {
+/** `r[0-1]n[0-3]x`: the texts before, between and behind the brackets, and what is in them. */
+interface Part {
+  texts: string[];
+  brackets: Range[][];
+  /** How many names it makes, and the most characters of one. */
+  count: number;
+  length: number;
+}
+
+function readPart(part: string, whole: string): Part {
+  const texts: string[] = [];
+  const brackets: Range[][] = [];
+  let position = 0;
+  for (let open = part.indexOf('['); open >= 0; open = part.indexOf('[', position)) {
+    const close = part.indexOf(']', open);
+    texts.push(part.slice(position, open));
+    const ranges = part.slice(open + 1, close).split(',');
+    brackets.push(ranges.map(range => readRange(range.trim(), whole)));
+    position = close + 1;
+  }
+  texts.push(part.slice(position));
+  const counts = brackets.map(ranges => sum(ranges.map(({ count }) => count)));
+  const digits = brackets.map(ranges => ranges.reduce((most, range) => Math.max(most, lengthOf(range)), 0));
+  return {
+    texts,
+    brackets,
+    // Beyond the limit it need not be exact.
+    count: counts.reduce((product, count) => Math.min(product * count, Number.MAX_SAFE_INTEGER), 1),
+    length: sum([...texts.map(text => text.length), ...digits]),
+  };
+}
+
+/** The first bracket turns slowest. */
+function* namesOf({ texts, brackets, count }: Part): Generator<string> {
+  const values = brackets.map(ranges => ranges.flatMap(numbersOf));
+  for (let index = 0; index < count; index += 1) {
+    let rest = index;
+    let name = texts.at(-1) ?? '';
+    for (let place = values.length - 1; place >= 0; place -= 1) {
+      const numbers = values[place] ?? [];
+      name = `${texts[place]}${numbers[rest % numbers.length]}${name}`;
+      rest = Math.floor(rest / numbers.length);
+    }
+    yield name;
+  }
+}
+
+function numbersOf({ first, count, stride, width }: Range): string[] {
+  return Array.from({ length: count }, (_, index) => String(first + index * stride).padStart(width, '0'));
+}
+
+function lengthOf({ first, count, stride, width }: Range): number {
+  return Math.max(width, String(first + (count - 1) * stride).length);
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}
+
+function readRange(range: string, whole: string): Range {
   const match = /^(\d{1,15})(?:-(\d{1,15})(?:\/(\d{1,9}))?)?$/.exec(range);
-  if (!match) throw bad(whole, `'${range}' is neither a number nor a range such as 0-15`);
+  if (!match) throw bad(whole, `'${quoted(range)}' is neither a number nor a range such as 0-15`);
   const [, from = '', to = from, step = '1'] = match;
   const [first, last, stride] = [Number(from), Number(to), Number(step)];
   if (last < first) throw bad(whole, `the range '${range}' runs backwards`);
   if (stride < 1) throw bad(whole, `the step of '${range}' must be 1 or more`);
-  if ((last - first) / stride > LIMIT) throw bad(whole, `it names more than ${LIMIT} nodes`);
   const isPadded = (text: string): boolean => text.length > 1 && text.startsWith('0');
   if (from.length !== to.length && (isPadded(from) || isPadded(to)))
     throw bad(whole, `the ends of '${range}' are padded to different widths`);
-  const width = isPadded(from) ? from.length : 0;
-  const result: string[] = [];
-  for (let value = first; value <= last; value += stride) result.push(String(value).padStart(width, '0'));
-  return result;
+  return { first, count: Math.floor((last - first) / stride) + 1, stride, width: isPadded(from) ? from.length : 0 };
 }
 
 function bad(text: string, why: string): MusterError {
-  return new MusterError('bad-selection', `The selection '${text}' cannot be read: ${why}.`);
+  return new MusterError('bad-selection', `The selection '${quoted(text)}' cannot be read: ${why}.`);
+}
+
+function quoted(text: string): string {
+  return text.length > QUOTED ? `${text.slice(0, QUOTED)}…` : text;
 }

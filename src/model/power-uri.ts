@@ -1,5 +1,7 @@
 // power_uri: how to control a node's power. One row per scheme says which parts its URI has; whatever does not fit is refused.
+
 import { nearest } from '../nearest.ts';
+import { own } from '../own.ts';
 import { PLACEHOLDER } from './power-template.ts';
 
 /** A machine that runs the tool for the head, reached by ssh. */
@@ -94,7 +96,7 @@ function templateProblem(text: string): string | undefined {
 export function readPowerUri(text: string): UriReading {
   const [, scheme = '', rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/([^\s]*)$/.exec(text) ?? [];
   if (scheme === '') return { problem: 'must be a URI such as ipmi:///admin:password@172.45.88.1, without blanks' };
-  const known = Object.hasOwn(POWER_SCHEMES, scheme) ? POWER_SCHEMES[scheme] : undefined;
+  const known = own(POWER_SCHEMES, scheme);
   const close = known ? undefined : meantScheme(scheme);
   if (close) return { problem: `has the scheme '${scheme}'; did you mean '${close}'?` };
   const grammar = known ?? FREE;

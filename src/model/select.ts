@@ -28,10 +28,12 @@ function resolve<K extends Kind>(cluster: Cluster, kind: K, id: string): readonl
   const single = lookUp(cluster, kind, id);
   if (single) return [single];
   if (kind !== 'node') throw notFound(cluster, kind, id);
-  if (id.startsWith('%')) return groupMembers(cluster, id.slice(1)) as unknown as Entry<K>[];
-  if (!/[[\],]/.test(id)) throw notFound(cluster, kind, id);
-  return expandNodeSet(id).flatMap(name =>
-    name.startsWith('%') ? resolve(cluster, kind, name) : [required(cluster, kind, name)],
+  // Commas and brackets first: `%gpu,n0` is a group and a node.
+  const names = /[[\],]/.test(id) ? expandNodeSet(id) : [id];
+  return names.flatMap(name =>
+    name.startsWith('%')
+      ? (groupMembers(cluster, name.slice(1)) as unknown as Entry<K>[])
+      : [required(cluster, kind, name)],
   );
 }
 

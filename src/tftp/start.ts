@@ -1,4 +1,5 @@
 // The TFTP server as the daemon has it: in a thread of its own, or, where libc cannot be called, by the event loop.
+
 import type { BootFiles } from '../boot/boot-file.ts';
 import type { Directory } from '../boot/directory.ts';
 import type { TftpLook } from '../boot/evidence.ts';
@@ -6,6 +7,7 @@ import type { JourneyLog } from '../boot/journey.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { loadLibc } from '../libc.ts';
 import type { Log } from '../log.ts';
+import { own } from '../own.ts';
 import { Contents } from './contents.ts';
 import { Counts, type TftpCounts } from './counts.ts';
 import type { Client } from './datagrams.ts';
@@ -74,7 +76,7 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     await server.listen();
   } catch (error) {
     const code = systemCode(error) ?? '';
-    const reason = `TFTP cannot listen on ${address} port ${port}: ${REMEDIES[code] ?? reasonOf(error)}`;
+    const reason = `TFTP cannot listen on ${address} port ${port}: ${own(REMEDIES, code) ?? reasonOf(error)}`;
     throw new MusterError(code === 'EACCES' ? 'not-allowed' : 'bad-config', reason, { cause: error });
   }
   return {

@@ -446,3 +446,14 @@ test('references are given and shown as names, and follow a renamed object', asy
   await ask('PATCH', '/image/DefaultImage', { name: 'mpiImage' });
   t.is(((await ask('GET', '/bootconfig/DefaultBoot')).json.data as Shown)['image'], 'mpiImage');
 });
+
+test('waiting for nodes ends with a result when one of them is deleted', async t => {
+  const { ask } = await world(t);
+  await ask('POST', '/nodes', [{ mac: mac(1) }, { mac: mac(2) }]);
+  const waiting = ask('GET', '/nodes/waitfor?all=true&wanted=up&timeout=600');
+  // The head has taken the question when it answers the next one on the same kind of connection.
+  await ask('GET', '/health');
+  await ask('DELETE', '/nodes?id=n1');
+  const { json } = await waiting;
+  t.like(json, { success: true, data: { reached: false, deleted: ['n1'], nodes: [{ name: 'n0' }] } });
+});

@@ -40,6 +40,18 @@ const wrongs: Wrong[] = [
     says: "ERROR: There is no noun 'nod'.\nDid you mean 'node'? See 'muster --help'.\n",
   },
   { line: 'muster nod ls -l', status: 2, says: "ERROR: There is no noun 'nod'.\n" },
+  // Help for what is not there is no help.
+  {
+    line: 'muster power --help',
+    status: 2,
+    says: "ERROR: There is no noun 'power'.\nDid you mean 'muster node power'? See 'muster --help'.\n",
+  },
+  { line: 'muster help powr', status: 2, says: "ERROR: There is no noun 'powr'.\n" },
+  {
+    line: 'muster node lst --help',
+    status: 2,
+    says: "ERROR: 'muster node' has no action 'lst'.\nDid you mean 'list'? See 'muster node --help'.\n",
+  },
   {
     line: 'muster node',
     status: 2,
@@ -419,4 +431,11 @@ test('a reader that goes away is no failure', async t => {
   t.is(status, 0, stderr);
   t.is(stderr, '');
   t.regex(stdout, /^\.TH/);
+});
+
+test('`status` answers a question; with --check the status of the command is the answer', async t => {
+  const asked = await daemon.run('muster', 'node', '-i', 'n0', 'status');
+  t.deepEqual([asked.status, asked.stdout], [0, 'n0: unknown\n']);
+  const checked = await daemon.run('muster', 'node', '-i', 'n0', 'status', '--check', '--quiet');
+  t.deepEqual([checked.status, checked.stdout], [1, '']);
 });

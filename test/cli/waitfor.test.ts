@@ -1,5 +1,6 @@
 // Waiting for nodes while the head is restarted; the client is a list of answers.
 import test from 'ava';
+import { NODE_STATES } from '../../src/boot/states.ts';
 import type { Context } from '../../src/cli/table.ts';
 import { waitFor } from '../../src/cli/waitfor-action.ts';
 import { MusterError } from '../../src/errors.ts';
@@ -32,6 +33,21 @@ test('one that stays away is waited for until the time is over; one that was nev
   const gone = context([node('booting'), away()], '0.1');
   await t.throwsAsync(async () => waitFor.run(gone.context), { code: 'timed-out' });
   await t.throwsAsync(async () => waitFor.run(context([away()], '60').context), { code: 'not-running' });
+});
+
+test('every state can be waited for', async t => {
+  for (const state of NODE_STATES) {
+    const { context: given, written } = context([node(state)], '60');
+    given.given.words[0] = state;
+    t.is(await waitFor.run(given), 0, state);
+    t.deepEqual(written, [`n0: ${state}\n`]);
+  }
+});
+
+test('a node that is deleted meanwhile ends it, and is named', async t => {
+  const gone = new MusterError('no-such-object', 'No node found for ID=n0');
+  const error = await t.throwsAsync(async () => waitFor.run(context([node('booting'), gone, []], '60').context));
+  t.is(error?.message, 'n0 was deleted meanwhile; nobody can wait for that.');
 });
 
 test('any other refusal ends it', async t => {

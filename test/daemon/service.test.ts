@@ -8,7 +8,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
-import { defaultConfig } from '../../src/config.ts';
+import { type Config, defaultConfig } from '../../src/config.ts';
 import { withPriority } from '../../src/daemon/journal.ts';
 import { applyReload, RELOADED_KEYS } from '../../src/daemon/reload.ts';
 import { watchdogInterval } from '../../src/daemon/service-manager.ts';
@@ -170,6 +170,28 @@ test('a reload changes the configuration in use only where the key allows it', t
   t.deepEqual(inUse['dhcp.dns'], ['10.54.0.1']);
   t.is(inUse['http.port'], 8080);
   t.deepEqual(applyReload(config, { ...config }), { changed: [], needRestart: [] });
+});
+
+test('what is in use after a reload never contradicts itself: keys of the networks wait for each other', t => {
+  const config = { ...defaultConfig(), 'head.address': '10.54.0.1/24', 'dhcp.router': '10.54.0.254' };
+  const moved = {
+    ...config,
+    'head.address': '10.60.0.1/24',
+    'dhcp.router': '10.60.0.254',
+    'dhcp.dns': ['10.60.0.1'],
+    'log.level': 'debug' as const,
+  };
+  const before = { ...config };
+  t.deepEqual(applyReload(config, moved), {
+    changed: ['log.level'],
+    needRestart: ['head.address', 'dhcp.router', 'dhcp.dns'],
+  });
+  t.deepEqual(config, { ...before, 'log.level': 'debug' });
+  // A router that some node has waits, and the other keys do not.
+  const problems = (next: Config): string[] => (next['dhcp.router'] === '10.54.0.100' ? ['n0 has it'] : []);
+  const taken = { ...config, 'dhcp.router': '10.54.0.100', 'dhcp.domain': 'example.org' };
+  t.deepEqual(applyReload(config, taken, problems), { changed: ['dhcp.domain'], needRestart: ['dhcp.router'] });
+  t.is(config['dhcp.router'], '10.54.0.254');
 });
 
 test('docs/service.md lists the keys of a reload', t => {

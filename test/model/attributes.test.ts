@@ -110,6 +110,12 @@ test('reserved attributes are checked, each with its sentence', t => {
     ],
     ['rack', 'a\nb', 'bad-value', "attribute 'rack': the value must be one line."],
     ['__proto__', 'x', 'unknown-attribute', ''],
+    [
+      '_ignition',
+      'http://10.54.0.1/x.ign',
+      'bad-value',
+      "attribute '_ignition': 'http://10.54.0.1/x.ign' is not possible: this muster applies no Ignition configuration; use a kickstart or an image instead.",
+    ],
   ];
   for (const [name, value, code, text] of refusals) {
     const problem = attributeProblem(name, value, fake.cluster);

@@ -96,6 +96,24 @@ test('what cannot be read is refused with the reason', t => {
   }
 });
 
+test('a hostile set is counted before a name of it is made: no stack, no memory, no time', t => {
+  const hostile = [
+    `n[${Array(200).fill('0-999999').join(',')}]`,
+    `n${'[0-99]'.repeat(2000)}`,
+    `n${'[0]'.repeat(20_000)}[0-999999]`,
+    `n[0-999999]${'x'.repeat(10_000)}`,
+    Array(2000).fill('n[0-999]').join(','),
+    'n[0-999999999999999]',
+    `n[${'0,'.repeat(300_000)}0-999999]`,
+  ];
+  for (const text of hostile) {
+    const error = t.throws(() => expandNodeSet(text), { instanceOf: MusterError, message: /names more than 1000000/ });
+    t.true((error?.message.length ?? 0) < 300, 'the error does not repeat it all');
+  }
+  t.is(expandNodeSet(`n${'[7]'.repeat(5000)}`)[0]?.length, 5001);
+  t.is(expandNodeSet('n[0-999999]').length, 1_000_000);
+});
+
 /** The Python that Debian's `nodeset` runs in, which knows its library. */
 function interpreter(): string {
   const [first = ''] = readFileSync(findProgram('nodeset') ?? '', 'utf8').split('\n');

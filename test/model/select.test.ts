@@ -35,6 +35,7 @@ test('nodes by name, UID, prefix, MAC in any writing, IP, index, set and group, 
   t.deepEqual(names(cluster, 'n[0-2]'), ['n0', 'n1', 'n2']);
   t.deepEqual(names(cluster, '%gpu'), ['n0', 'n2']);
   t.deepEqual(names(cluster, 'n[1-2],%gpu', 'n1'), ['n1', 'n2', 'n0']);
+  t.deepEqual(names(cluster, '%gpu,n1'), ['n0', 'n2', 'n1']);
   t.deepEqual(names(cluster, '%DefaultAttribs'), ['n0', 'n1', 'n2'], 'every node is in the default group');
 });
 

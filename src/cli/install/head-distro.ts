@@ -39,7 +39,7 @@ export function planDistro({
   const distro = distroName(os.get('NAME') ?? '', id);
   if (isDebianLike(os)) {
     const codename = os.get('VERSION_CODENAME') ?? '';
-    const uri = aptUri(aptTargets, codename) ?? USUAL_MIRRORS[id];
+    const uri = aptUri(aptTargets, codename) ?? own(USUAL_MIRRORS, id);
     if (codename === '' || uri === undefined)
       return { refused: 'the sources of apt name no repository of this release' };
     const repo = `${distro}_main`;

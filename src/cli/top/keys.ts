@@ -1,4 +1,5 @@
 // What a terminal sends for keys, as names. Pure.
+import { own } from '../../own.ts';
 
 const SEQUENCES: Readonly<Record<string, string>> = {
   '\u001b[A': 'up',
@@ -28,7 +29,7 @@ export function keysIn(chunk: string): string[] {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's keys are control characters
   const words = chunk.match(/\u001b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|./gsu) ?? [];
   return words.flatMap(word => {
-    const name = SEQUENCES[word];
+    const name = own(SEQUENCES, word);
     if (name !== undefined) return [name];
     return word.length === 1 && word >= ' ' ? [word] : [];
   });

@@ -1,4 +1,5 @@
 // OCI image layouts (OCI image specification, image-layout.md) and archives of `docker save`: which layers make the image.
+
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { lstat, mkdir, readFile, realpath, rename } from 'node:fs/promises';
@@ -6,6 +7,7 @@ import { arch } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MusterError, reasonOf } from '../../errors.ts';
+import { own } from '../../own.ts';
 import { extract, type Member } from './archive.ts';
 import { byByte, dropWhiteouts, isMark, linkBelow, mergeLayers, placeMarks } from './layers.ts';
 
@@ -82,7 +84,7 @@ async function ociLayers(folder: string): Promise<string[]> {
 
 /** The manifest for this kind of machine, or the only one. */
 function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
-  const own = ARCHITECTURES[arch()] ?? arch();
+  const own = own(ARCHITECTURES, arch()) ?? arch();
   const fits = manifests.filter(
     ({ platform }) => !platform || (platform.architecture === own && platform.os === 'linux'),
   );

@@ -1,5 +1,7 @@
 // The package that stands for the newest kernel: its name is the distribution's own matter.
+
 import { readFile } from 'node:fs/promises';
+import { own } from '../../own.ts';
 import { sourceLines } from './apt-sources.ts';
 import { ask } from './fetching.ts';
 import type { Recipe } from './recipe.ts';
@@ -23,7 +25,7 @@ export async function kernelPackage(recipe: Recipe): Promise<string> {
       if (origin === 'Ubuntu') return 'linux-image-generic';
     }
   }
-  return `linux-image-${ARCHITECTURES[recipe.arch] ?? recipe.arch}`;
+  return `linux-image-${own(ARCHITECTURES, recipe.arch) ?? recipe.arch}`;
 }
 
 /** The field of a repository's signed list that names its distribution. */

@@ -1,0 +1,6 @@
+// Objects used as maps whose keys come from outside: `constructor` and `toString` are no entries.
+
+/** Returns the object's own entry; undefined also for what every object inherits. */
+export function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {
+  return Object.hasOwn(record, key) ? record[key] : undefined;
+}
