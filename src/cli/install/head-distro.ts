@@ -1,4 +1,5 @@
 // The distro that a new head makes its first image from: its own, from the repositories that it is installed from itself.
+import { own } from '../../own.ts';
 
 /** A step as the words of `muster`. */
 export type Words = readonly string[];

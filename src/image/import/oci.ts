@@ -84,12 +84,12 @@ async function ociLayers(folder: string): Promise<string[]> {
 
 /** The manifest for this kind of machine, or the only one. */
 function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
-  const own = own(ARCHITECTURES, arch()) ?? arch();
+  const native = own(ARCHITECTURES, arch()) ?? arch();
   const fits = manifests.filter(
-    ({ platform }) => !platform || (platform.architecture === own && platform.os === 'linux'),
+    ({ platform }) => !platform || (platform.architecture === native && platform.os === 'linux'),
   );
   const [first, ...more] = fits;
-  if (!first) throw bad(folder, `it has no image for linux/${own}`);
+  if (!first) throw bad(folder, `it has no image for linux/${native}`);
   if (more.length === 0) return first;
   const names = fits.map(({ annotations }) => annotations?.[REF_NAME] ?? '').filter(Boolean);
   const [name] = names;
