@@ -54,7 +54,7 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
   const targets = bootTargets({
     names,
     nodeByIp: ip => directory.nodeByIp(ip),
-    reader: node => boots.rootReader(node),
+    readers: node => boots.rootReaders(node),
     chap: boot => chapOf(key, boot),
     disk: async (boot, plan, blob) => disks.open(boot, plan, blob),
     refused: (boot, refusal) => tell(boots, limiter, boot, problemOf(refusal)),
@@ -72,8 +72,7 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
   const sweep = (): void => {
     const isLive = (id: string): boolean => {
       const boot = boots.byId(id);
-      const reader = boot && boots.rootReader(boot.node);
-      return reader !== undefined && 'boot' in reader && reader.boot === boot;
+      return boot !== undefined && boots.isRootReader(boot);
     };
     disks.dropOverlays(isLive).catch(error => log.error({ error: reasonOf(error) }, 'iscsi: an overlay stays'));
   };
@@ -107,8 +106,9 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
 /** What a node writes is kept by this process: no other can serve its disk. */
 function hasOverlay({ directory, boots }: BootIscsiOptions, ip: string): boolean {
   const node = directory.nodeByIp(ip);
-  const reader = node && boots.rootReader(node.uid);
-  return reader !== undefined && 'plan' in reader && reader.plan.iscsiOverlay !== undefined;
+  const answer = node && boots.rootReaders(node.uid);
+  if (!answer || 'refusal' in answer) return false;
+  return answer.readers.some(({ plan }) => plan.iscsiOverlay !== undefined);
 }
 
 interface Told {
@@ -121,6 +121,8 @@ function takeNote(note: TargetNote, { boots, limiter, log }: Told): void {
   const { event, peer, target, session, reason, status } = note;
   const boot = session === undefined ? undefined : boots.byId(session);
   const where = { peer, ...(boot?.plan && { node: boot.plan.node.name }) };
+  if (boot && target && event === 'login') boots.disks.opened(boot, peer);
+  if (boot && event !== 'login') boots.disks.closed(boot, peer);
   if (event === 'login') {
     log.info(where, `iscsi: ${target ? `login to ${target}` : 'discovery'}`);
     if (target && boot) tell(boots, undefined, boot, { detail: `iSCSI login to ${target}`, peer });
@@ -146,6 +148,8 @@ function tell(
   words: Problem & { detail?: string; about?: About; peer?: string },
 ): void {
   const isOver = boot.outcome !== undefined && boot.outcome !== 'handed-over';
+  // A login that is refused while the disk is in use is not its system's: any user of the node can try one
+  if (words.error !== undefined && boots.disks.isInUse(boot)) return;
   if (isOver || (limiter && limiter.allow(`timeline ${boot.id}`) === undefined)) return;
   boots.tell(boot, { stage: 'image', ...words });
 }

@@ -2,11 +2,11 @@
 import type { Boot } from '../boot/boot.ts';
 import type { BootNode } from '../boot/directory.ts';
 import type { About } from '../boot/faults.ts';
-import { type IscsiNames, type RootReader, readsOverIscsi } from '../boot/iscsi-access.ts';
+import { type IscsiNames, type RootReader, type RootReaders, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { BootPlan } from '../boot/plan.ts';
 import { reasonOf } from '../errors.ts';
 import type { BootDisk } from './boot-disks.ts';
-import type { ChapAccount, Refusal, TargetDirectory, Visitor } from './directory.ts';
+import type { Admission, ChapAccount, Refusal, TargetDirectory, Visitor } from './directory.ts';
 
 /** Why a node may not log in, for its timeline. */
 export interface BootRefusal {
@@ -18,8 +18,8 @@ export interface BootRefusal {
 export interface BootTargetsPorts {
   names: IscsiNames;
   nodeByIp(ip: string): BootNode | undefined;
-  /** The boot of a node that may read its root now. */
-  reader(nodeUid: string): RootReader;
+  /** The boots of a node that may read their root now. */
+  readers(nodeUid: string): RootReaders;
   chap(boot: Boot): ChapAccount;
   disk(boot: Boot, plan: BootPlan, blob: string): Promise<BootDisk | { refused: string }>;
   /** A node was refused, and it was the node itself (by its address): for its timeline. */
@@ -29,54 +29,89 @@ export interface BootTargetsPorts {
 type Entry = { boot: Boot; plan: BootPlan; image: NonNullable<BootPlan['image']>; target: string };
 
 export function bootTargets(ports: BootTargetsPorts): TargetDirectory {
-  const chap = ({ boot }: Entry): { chap: ChapAccount; session: string } => ({
-    chap: ports.chap(boot),
-    session: boot.id,
-  });
   return {
     async discover(visitor) {
-      const entry = decide(ports, visitor);
-      return 'refused' in entry ? entry : { ...chap(entry), targets: [entry.target] };
+      const entries = decide(ports, visitor);
+      if ('refused' in entries) return entries;
+      const [first, ...others] = entries.map(entry => ({ ...accountOf(ports, entry), targets: [entry.target] }));
+      return first ? { ...first, others } : { refused: 'no boot of the node has a disk' };
     },
     async authorize(visitor) {
-      const entry = decide(ports, visitor, visitor.target);
-      if ('refused' in entry) return entry;
-      const refuse = (refused: string): Refusal => {
-        ports.refused(entry.boot, { reason: refused, fault: 'iscsi-refused' });
-        return { refused, status: 'target-error' };
-      };
-      try {
-        const disk = await ports.disk(entry.boot, entry.plan, entry.image.blob);
-        return 'refused' in disk ? refuse(disk.refused) : { ...chap(entry), ...disk };
-      } catch (error) {
-        return refuse(`the head cannot open the image ${entry.image.name}: ${reasonOf(error)}`);
-      }
+      const entries = decide(ports, visitor, visitor.target);
+      return 'refused' in entries ? entries : admit(ports, entries);
     },
   };
 }
 
-/** @param target none in a discovery session */
-function decide(ports: BootTargetsPorts, { initiator, address }: Visitor, target?: string): Entry | Refusal {
+const accountOf = (ports: BootTargetsPorts, { boot }: Entry): { chap: ChapAccount; session: string } => ({
+  chap: ports.chap(boot),
+  session: boot.id,
+});
+
+/** Opens the disk of each boot that may log in. One that cannot be opened is refused when there is no other. */
+async function admit(ports: BootTargetsPorts, entries: readonly Entry[]): Promise<Admission | Refusal> {
+  const opened: (BootDisk & { chap: ChapAccount; session: string })[] = [];
+  const refusals: Refusal[] = [];
+  for (const entry of entries) {
+    const disk = await diskOf(ports, entry);
+    if ('refused' in disk) refusals.push(disk);
+    else opened.push({ ...disk, ...accountOf(ports, entry) });
+  }
+  const [first, ...others] = opened;
+  if (!first) return refusals[0] ?? { refused: 'no boot of the node has a disk' };
+  const release = (): void => {
+    for (const disk of opened) disk.release();
+  };
+  return { ...first, others, release };
+}
+
+async function diskOf(ports: BootTargetsPorts, { boot, plan, image }: Entry): Promise<BootDisk | Refusal> {
+  const refuse = (refused: string): Refusal => {
+    ports.refused(boot, { reason: refused, fault: 'iscsi-refused' });
+    return { refused, status: 'target-error' };
+  };
+  try {
+    const disk = await ports.disk(boot, plan, image.blob);
+    return 'refused' in disk ? refuse(disk.refused) : disk;
+  } catch (error) {
+    return refuse(`the head cannot open the image ${image.name}: ${reasonOf(error)}`);
+  }
+}
+
+/** Returns the boots whose disk the visitor may have, the newest first. @param target none in a discovery session */
+function decide(ports: BootTargetsPorts, { initiator, address }: Visitor, target?: string): Entry[] | Refusal {
   const node = ports.nodeByIp(address);
   if (!node) return { refused: `${address} is no node's address` };
   // From here on it is the node that asks, or somebody with its address.
   if (ports.names.nodeOf(initiator) !== node.uid) {
     return { refused: `${node.name} calls itself ${initiator}, and its name is ${ports.names.initiator(node.uid)}` };
   }
-  const reader = ports.reader(node.uid);
-  if ('refusal' in reader) return { refused: `${node.name}: ${reader.refusal}` };
-  const { boot, plan } = reader;
-  const refuse = (refused: string, status: Refusal['status'], more: Partial<BootRefusal> = {}): Refusal => {
-    ports.refused(boot, { reason: refused, fault: 'iscsi-refused', ...more });
-    return { refused: `${node.name}: ${refused}`, ...(status && { status }) };
-  };
-  if (plan.node.ip !== address)
-    return refuse(`the boot session belongs to ${plan.node.ip}, not to ${address}`, undefined);
-  if (!readsOverIscsi(plan) || !plan.image) return refuse(`it boots as ${plan.style}, not from iSCSI`, undefined);
-  const own = ports.names.target(plan.image.uid);
+  const answer = ports.readers(node.uid);
+  if ('refusal' in answer) return { refused: `${node.name}: ${answer.refusal}` };
+  const [newest] = answer.readers;
+  const looked = answer.readers.map(reader => entryOf(ports, reader, address, target));
+  const entries = looked.flatMap(entry => ('fault' in entry ? [] : [entry]));
+  if (entries.length > 0) return entries;
+  const [refusal] = looked.flatMap(entry => ('fault' in entry ? [entry] : []));
+  if (!refusal) return { refused: `${node.name} has no boot with a disk` };
+  ports.refused(newest.boot, refusal);
+  const refused = `${node.name}: ${refusal.reason}`;
+  return refusal.fault === 'iscsi-target-missing' ? { refused, status: 'not-found' } : { refused };
+}
+
+function entryOf(
+  { names }: BootTargetsPorts,
+  { boot, plan }: RootReader,
+  address: string,
+  target: string | undefined,
+): Entry | BootRefusal {
+  const refuse = (reason: string): BootRefusal => ({ reason, fault: 'iscsi-refused' });
+  if (plan.node.ip !== address) return refuse(`the boot session belongs to ${plan.node.ip}, not to ${address}`);
+  if (!readsOverIscsi(plan) || !plan.image) return refuse(`it boots as ${plan.style}, not from iSCSI`);
+  const own = names.target(plan.image.uid);
   if (target !== undefined && target !== own) {
     const about = { have: target, want: own };
-    return refuse(`it wants ${target}, and its image is ${own}`, 'not-found', { fault: 'iscsi-target-missing', about });
+    return { reason: `it wants ${target}, and its image is ${own}`, fault: 'iscsi-target-missing', about };
   }
   return { boot, plan, image: plan.image, target: own };
 }

@@ -20,14 +20,18 @@ export type ChapAnswer = { answers: readonly Pair[]; done: boolean } | { refused
 export class ChapExchange {
   private readonly chap: Chap;
   private readonly random: (bytes: number) => Buffer;
+  private readonly others: readonly ChapAccount[];
+  /** The account that the initiator has, when the exchange is over. */
+  proven: ChapAccount | undefined;
   private algorithm: Algorithm | undefined;
   private identifier = 0;
   private challenge: Buffer = Buffer.alloc(0);
 
-  /** @param random cryptographically strong random bytes */
-  constructor(chap: Chap, random: (bytes: number) => Buffer) {
+  /** @param random cryptographically strong random bytes @param others further accounts that may be proven */
+  constructor(chap: Chap, random: (bytes: number) => Buffer, others: readonly ChapAccount[] = []) {
     this.chap = chap;
     this.random = random;
+    this.others = others;
   }
 
   receive(keys: ReadonlyMap<string, string>): ChapAnswer {
@@ -54,22 +58,24 @@ export class ChapExchange {
     const response = parseBinary(keys.get('CHAP_R') ?? '');
     const name = keys.get('CHAP_N');
     if (name === undefined || !response) return { refused: 'CHAP_N or CHAP_R is missing or cannot be read' };
-    const expected = proof(algorithm, this.identifier, this.chap, this.challenge);
-    // Both are compared at any rate, so that time tells nothing of the name.
-    const nameFits = sameText(name, this.chap.user);
-    const responseFits = response.length === expected.length && timingSafeEqual(response, expected);
-    if (!nameFits || !responseFits) return { refused: 'wrong CHAP name or secret' };
-    return this.proveOurselves(keys, algorithm);
+    // Everything is compared at any rate, so that time tells nothing of the names.
+    const [proven] = [this.chap, ...this.others].filter(account => {
+      const expected = proof(algorithm, this.identifier, account, this.challenge);
+      const nameFits = sameText(name, account.user);
+      const responseFits = response.length === expected.length && timingSafeEqual(response, expected);
+      return nameFits && responseFits;
+    });
+    return proven ? this.proveOurselves(keys, algorithm, proven) : { refused: 'wrong CHAP name or secret' };
   }
 
   /** Mutual CHAP, when the initiator asks for it by a challenge of its own. */
-  private proveOurselves(keys: ReadonlyMap<string, string>, algorithm: Algorithm): ChapAnswer {
+  private proveOurselves(keys: ReadonlyMap<string, string>, algorithm: Algorithm, proven: ChapAccount): ChapAnswer {
     const theirs = keys.get('CHAP_C');
-    if (theirs === undefined) return { answers: [], done: true };
+    if (theirs === undefined) return this.end([], proven);
     const { mutual } = this.chap;
     if (!mutual) return { refused: 'it asks for mutual CHAP, and no account of the target is set' };
     // RFC 7143 §9.2.1: the same secret in both directions lets the initiator impersonate the target.
-    if (sameText(mutual.secret, this.chap.secret)) return { refused: 'both directions of CHAP have the same secret' };
+    if (sameText(mutual.secret, proven.secret)) return { refused: 'both directions of CHAP have the same secret' };
     const identifier = parseNumber(keys.get('CHAP_I') ?? '');
     const challenge = parseBinary(theirs);
     if (identifier === undefined || identifier > 255) return { refused: 'CHAP_I is missing or no byte' };
@@ -77,13 +83,16 @@ export class ChapExchange {
     // RFC 7143 §9.2.1: a reflected challenge must end the connection.
     if (challenge.equals(this.challenge)) return { refused: 'it sends our own CHAP challenge back' };
     const response = encodeBinary(proof(algorithm, identifier, mutual, challenge));
-    return {
-      answers: [
-        ['CHAP_N', mutual.user],
-        ['CHAP_R', response],
-      ],
-      done: true,
-    };
+    const answers: Pair[] = [
+      ['CHAP_N', mutual.user],
+      ['CHAP_R', response],
+    ];
+    return this.end(answers, proven);
+  }
+
+  private end(answers: readonly Pair[], proven: ChapAccount): ChapAnswer {
+    this.proven = proven;
+    return { answers, done: true };
   }
 }
 

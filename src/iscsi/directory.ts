@@ -34,8 +34,20 @@ export interface Admission {
   serial: string;
   /** Comes back in every note about this session, such as the boot session's id. */
   session?: string;
-  /** Called once when the session has ended, or when its login failed. */
+  /** Called once when the session has ended, or when its login failed. Gives back the disks of `others`, too. */
   release?(): void;
+  /** Further accounts that may log in to this target, each with the disk that it gets. */
+  others?: readonly OtherAdmission[];
+}
+
+export type OtherAdmission = Pick<Admission, 'device' | 'file' | 'serial' | 'session'> & { chap: ChapAccount };
+
+/** What a discovery session is to see. */
+export interface Discovery {
+  chap?: Chap;
+  targets: readonly string[];
+  /** What further accounts are to see, besides that of `chap`. */
+  others?: readonly { chap: ChapAccount; targets: readonly string[] }[];
 }
 
 /** No, and why: the reason is for the log; the peer gets only the status. */
@@ -47,7 +59,7 @@ export interface Refusal {
 
 export interface TargetDirectory {
   /** The names of the targets that a discovery session is to see, and the account it needs. */
-  discover(visitor: Visitor): Promise<{ chap?: Chap; targets: readonly string[] } | Refusal>;
+  discover(visitor: Visitor): Promise<Discovery | Refusal>;
   authorize(visitor: Visitor & { target: string }): Promise<Admission | Refusal>;
 }
 

@@ -66,12 +66,24 @@ async function admit(login: Login): Promise<Refused | undefined> {
     if (isRefusal(answer)) return { status: answer.status ?? 'not-authorized', reason: answer.refused };
     login.targets = answer.targets;
     login.chap = answer.chap;
+    login.others = (answer.others ?? []).map(({ chap, targets }) => ({
+      chap,
+      become: () => {
+        login.targets = targets;
+      },
+    }));
   } else {
     const answer = await directory.authorize({ ...login.visitor, target: login.target });
     if (isRefusal(answer)) return { status: answer.status ?? 'not-authorized', reason: answer.refused };
     login.admission = answer;
     login.targets = [login.target];
     login.chap = answer.chap;
+    login.others = (answer.others ?? []).map(other => ({
+      chap: other.chap,
+      become: () => {
+        login.admission = { ...other, ...(answer.release && { release: answer.release }) };
+      },
+    }));
     // RFC 7143 §13.9: with the first answer after the target is known.
     login.answers.push(['TargetPortalGroupTag', '1']);
   }
@@ -98,7 +110,10 @@ function chooseAuthentication(login: Login, request: LoginRequest): Refused | un
     const reason = login.chap ? 'CHAP is demanded and it does not offer it' : 'it demands CHAP and no account is set';
     return { status: 'authentication-failed', reason };
   }
-  if (login.chap) login.exchange = new ChapExchange(login.chap, login.ports.random);
+  if (login.chap) {
+    const others = login.others.map(({ chap }) => chap);
+    login.exchange = new ChapExchange(login.chap, login.ports.random, others);
+  }
   login.answers.push(['AuthMethod', wanted]);
   return undefined;
 }
@@ -109,6 +124,8 @@ function authenticate(login: Login, request: LoginRequest): Refused | undefined 
   if ('refused' in answer) return { status: 'authentication-failed', reason: answer.refused };
   login.answers.push(...answer.answers);
   login.proven = answer.done;
+  const { proven } = login.exchange;
+  login.others.find(({ chap }) => chap === proven)?.become();
   return undefined;
 }
 

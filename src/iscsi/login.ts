@@ -1,7 +1,7 @@
 // Login, request by request (RFC 7143 §6.3): what must be so for each, its text gathered, and the answer; `login-verbs` does the rest.
 import { reasonOf } from '../errors.ts';
 import type { ChapExchange } from './chap.ts';
-import type { Admission, Chap, TargetDirectory, Visitor } from './directory.ts';
+import type { Admission, Chap, ChapAccount, TargetDirectory, Visitor } from './directory.ts';
 import { DEFAULT_SETTINGS, type Settings } from './keys.ts';
 import type { IscsiLimits } from './limits.ts';
 import type { LoginStatus } from './login-status.ts';
@@ -63,6 +63,8 @@ export class Login {
   targets: readonly string[] = [];
   admission: Admission | undefined;
   chap: Chap | undefined;
+  /** Further accounts, and what the login becomes for one that is proven. */
+  others: readonly { chap: ChapAccount; become(): void }[] = [];
   exchange: ChapExchange | undefined;
   proven = false;
   admitted = false;

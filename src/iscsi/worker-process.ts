@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { reasonOf } from '../errors.ts';
-import type { Admission, Note, Report, TargetDirectory } from './directory.ts';
+import type { Admission, Note, Report, TargetDirectory, TargetNote } from './directory.ts';
 import type { IscsiLimits } from './limits.ts';
 import type { Traffic } from './traffic.ts';
 import { type Answer, type FromWorker, LIMITS_VARIABLE, type ToWorker, type WorkerLimits } from './worker-protocol.ts';
@@ -36,6 +36,8 @@ export class WorkerProcess {
   private readonly ports: WorkerPorts;
   /** Admissions that its sessions hold, by the id of the question. */
   private readonly held = new Map<number, Admission>();
+  /** The login of each of its sessions, by the peer. */
+  private readonly loggedIn = new Map<string, TargetNote>();
   /** Connections that wait for room in the channel. */
   private readonly waiting = new Set<Socket>();
   /** When the channel last took a connection, or the first one began to wait. */
@@ -110,14 +112,23 @@ export class WorkerProcess {
     });
     for (const admission of this.held.values()) admission.release?.();
     this.held.clear();
+    for (const note of this.loggedIn.values()) this.ports.note({ ...note, event: 'dropped', reason });
+    this.loggedIn.clear();
     if (child.connected) child.disconnect();
     for (const socket of this.waiting) socket.destroy();
     this.waiting.clear();
     return reason;
   }
 
+  /** Passes a note on, and remembers the sessions that there are: their end is noted too when the process ends. */
+  private takeNote(note: TargetNote): void {
+    if (note.event === 'login') this.loggedIn.set(note.peer, note);
+    else this.loggedIn.delete(note.peer);
+    this.ports.note(note);
+  }
+
   private receive(message: FromWorker): void {
-    if (message.kind === 'note') this.ports.note(message.note);
+    if (message.kind === 'note') this.takeNote(message.note);
     else if (message.kind === 'report') this.ports.report(message.problem);
     else if (message.kind === 'traffic') {
       this.ports.traffic(message.traffic);
@@ -140,7 +151,10 @@ export class WorkerProcess {
     const answer = await directory.authorize(question.visitor);
     if ('refused' in answer) return answer;
     const { chap, serial, session, file } = answer;
-    if (file === undefined || !this.child.connected) {
+    const others = (answer.others ?? []).flatMap(({ device: _, file: path, ...other }) =>
+      path === undefined ? [] : [{ ...other, file: path }],
+    );
+    if (file === undefined || others.length < (answer.others?.length ?? 0) || !this.child.connected) {
       answer.release?.();
       return {
         refused: 'its disk can be opened by the daemon only, and it was sent to a worker',
@@ -148,6 +162,6 @@ export class WorkerProcess {
       };
     }
     this.held.set(question.id, answer);
-    return { file, serial, ...(chap ? { chap } : {}), ...(session === undefined ? {} : { session }) };
+    return { file, serial, others, ...(chap ? { chap } : {}), ...(session === undefined ? {} : { session }) };
   }
 }

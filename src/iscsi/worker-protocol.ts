@@ -1,14 +1,15 @@
 // What the daemon and its iSCSI workers say to each other, over the channel that node keeps between parent and child.
-import type { Admission, Chap, Refusal, TargetNote, Visitor } from './directory.ts';
+import type { Admission, Discovery, OtherAdmission, Refusal, TargetNote, Visitor } from './directory.ts';
 import type { IscsiLimits } from './limits.ts';
 import type { Traffic } from './traffic.ts';
 
 /** An admission without its disk, which the worker opens itself. */
 export interface RemoteAdmission extends Pick<Admission, 'chap' | 'serial' | 'session'> {
   file: string;
+  others: readonly (Pick<OtherAdmission, 'chap' | 'serial' | 'session'> & { file: string })[];
 }
 
-export type Answer = { chap?: Chap; targets: readonly string[] } | RemoteAdmission | Refusal;
+export type Answer = Discovery | RemoteAdmission | Refusal;
 
 /** To a worker. A connection comes with its socket. */
 export type ToWorker =

@@ -2,10 +2,17 @@
 import { Socket } from 'node:net';
 import type { BlockDevice } from '../scsi/block-device.ts';
 import { openFileDevice } from '../scsi/file-device.ts';
-import type { Admission, TargetDirectory } from './directory.ts';
+import type { Admission, OtherAdmission, TargetDirectory } from './directory.ts';
 import { IscsiTarget } from './server.ts';
 import { noTraffic } from './traffic.ts';
-import { type Answer, type FromWorker, LIMITS_VARIABLE, type ToWorker, type WorkerLimits } from './worker-protocol.ts';
+import {
+  type Answer,
+  type FromWorker,
+  LIMITS_VARIABLE,
+  type RemoteAdmission,
+  type ToWorker,
+  type WorkerLimits,
+} from './worker-protocol.ts';
 
 const questions = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>();
 /** Open files by path: sessions of one image share its disk. */
@@ -22,15 +29,32 @@ const directory: TargetDirectory = {
     const { id, answer } = await ask(next => ({ kind: 'authorize', id: next, visitor }));
     if ('refused' in answer) return answer;
     if (!('file' in answer)) throw new Error('the daemon answered something else');
-    try {
-      const { file, ...admission } = answer;
-      return { ...admission, ...(await lend(file, () => tell({ kind: 'release', id }))) };
-    } catch (error) {
-      tell({ kind: 'release', id });
-      throw error;
-    }
+    return admitWith(answer, () => tell({ kind: 'release', id }));
   },
 };
+
+/** Opens the disks of an admission; `released` is called once, when they are closed again or could not be opened. */
+async function admitWith({ file, others, ...admission }: RemoteAdmission, released: () => void): Promise<Admission> {
+  const lent: Lent[] = [];
+  const release = (): void => {
+    for (const one of lent) one.release();
+    released();
+  };
+  const open = async (path: string): Promise<BlockDevice> => {
+    const one = await lend(path);
+    lent.push(one);
+    return one.device;
+  };
+  try {
+    const device = await open(file);
+    const opened: OtherAdmission[] = [];
+    for (const other of others) opened.push({ ...other, device: await open(other.file) });
+    return { ...admission, device, others: opened, release };
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
 
 const target = new IscsiTarget({
   directory,
@@ -86,12 +110,16 @@ function ask(question: (id: number) => FromWorker): Promise<{ id: number; answer
   });
 }
 
-async function lend(path: string, released: () => void): Promise<Pick<Admission, 'device' | 'release'>> {
+interface Lent {
+  device: BlockDevice;
+  release(): void;
+}
+
+async function lend(path: string): Promise<Lent> {
   const shared = files.get(path) ?? { device: openFileDevice(path), users: 0 };
   files.set(path, shared);
   shared.users += 1;
   const release = () => {
-    released();
     shared.users -= 1;
     if (shared.users > 0) return;
     files.delete(path);
