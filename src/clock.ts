@@ -1,4 +1,6 @@
 // Two clocks. Durations (limits, waits, rates, ages) go by `monotonicNow`; wall time is for what people read and what is stored.
+import { readFileSync } from 'node:fs';
+import { uptime } from 'node:os';
 
 /** Returns milliseconds since this thread started. It never goes back, whatever NTP or an administrator does to the wall clock. */
 export function monotonicNow(): number {
@@ -27,4 +29,24 @@ export class ClockSteps {
     this.offset = offset;
     return Math.abs(step) < SLEW_MS ? 0 : step;
   }
+}
+
+/** A moment that is stored: comparable after a restart of musterd as long as the head's kernel runs. */
+export interface KernelMoment {
+  /** Milliseconds since the kernel started (CLOCK_BOOTTIME). */
+  at: number;
+  /** The kernel's run, by its boot id. */
+  run: string;
+}
+
+const sinceKernelStart = uptime() * 1000 - performance.now();
+
+/** Returns milliseconds since the head's kernel started. It never goes back, and goes on across restarts of musterd. */
+export function kernelNow(): number {
+  return sinceKernelStart + performance.now();
+}
+
+/** Returns the id of this run of the head's kernel. */
+export function kernelRun(): string {
+  return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

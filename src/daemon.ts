@@ -8,6 +8,7 @@ import { startAdminServer } from './admin/server.ts';
 import { configurationFiles } from './backup/configuration.ts';
 import { beginBackup } from './backup/write.ts';
 import { isBlobUsed } from './blobs/garbage.ts';
+import { monotonicNow } from './clock.ts';
 import { type Config, networksOf } from './config.ts';
 import { evidenceAccess } from './daemon/evidence.ts';
 import { heldTwice } from './daemon/held-addresses.ts';
@@ -131,7 +132,7 @@ interface AdminParts {
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
   const { files, unknown, lent, tftp, dhcp, leases, iscsi, kickstarts, rehearsal, power } = parts;
   const { config, cluster, users, blobs, directory, happenings, now } = state;
-  const begun = now();
+  const begun = monotonicNow();
   const metrics = new Metrics({
     version,
     stateFolder: config['paths.state'],
@@ -185,7 +186,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
       version,
       name: config['head.name'],
       pid: process.pid,
-      uptime: (now() - begun) / 1000,
+      uptime: (monotonicNow() - begun) / 1000,
       memory: process.memoryUsage.rss(),
       address: config['head.address'],
       http_port: config['http.port'],

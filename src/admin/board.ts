@@ -24,14 +24,13 @@ interface Seen {
   node: Entry<'node'>;
   state: NodeState;
   stage: Stage | undefined;
-  /** Milliseconds since 1970 of the last that was heard of it, and of the beginning of its boot. */
-  last: number;
-  started: number;
+  /** Seconds since the last that was heard of it, and since its boot began; absent of what never was. */
+  quiet?: number;
+  seconds?: number;
 }
 
 /** One pass over all nodes; `why` is asked only for the rows that are shown, so that ten thousand nodes cost little. */
 export function boardOf(ports: AdminPorts, query: BoardQuery): Board {
-  const now = ports.now();
   const states = Object.fromEntries(NODE_STATES.map(state => [state, 0])) as Board['states'];
   const stages = Object.fromEntries(STAGES.map(stage => [stage, 0])) as Board['stages'];
   const power = { on: 0, off: 0, unknown: 0 };
@@ -50,7 +49,7 @@ export function boardOf(ports: AdminPorts, query: BoardQuery): Board {
   const shown = seen.slice(query.first, query.first + query.rows);
   const { name, version, uptime } = ports.health();
   return {
-    at: now,
+    at: ports.now(),
     head: name,
     version,
     uptime,
@@ -60,19 +59,23 @@ export function boardOf(ports: AdminPorts, query: BoardQuery): Board {
     power,
     images: totalOf(transfers),
     matched: seen.length,
-    rows: shown.map(one => rowOf(ports, one, now, sending.get(one.node.value.name))),
+    rows: shown.map(one => rowOf(ports, one, sending.get(one.node.value.name))),
   };
 }
 
 function look({ boots, statuses }: AdminPorts, node: Entry<'node'>): Seen {
-  const boot = boots.current(node.uid);
-  const { state, lastSeen = 0 } = statuses.of(node.uid);
+  const boot = statuses.currentBoot(node.uid);
+  const { state, silence } = statuses.of(node.uid);
+  const quiet = Math.min(
+    silence ?? Number.POSITIVE_INFINITY,
+    boot ? boots.quiet(boot) / 1000 : Number.POSITIVE_INFINITY,
+  );
   return {
     node,
     state,
     stage: boot && furthestStage(boot),
-    last: Math.max(lastSeen, boot?.ended ?? 0, boot?.events.at(-1)?.at ?? boot?.started ?? 0),
-    started: boot?.started ?? 0,
+    ...(Number.isFinite(quiet) && { quiet }),
+    ...(boot && { seconds: boots.age(boot) / 1000 }),
   };
 }
 
@@ -82,11 +85,11 @@ function byTrouble(left: Seen, right: Seen): number {
 
 /** Those that were silent for longest go first; those that were never heard of, last. */
 function byTime(left: Seen, right: Seen): number {
-  return (left.last || Number.MAX_VALUE) - (right.last || Number.MAX_VALUE);
+  return (right.quiet ?? -1) - (left.quiet ?? -1);
 }
 
-function rowOf(ports: AdminPorts, seen: Seen, now: number, transfer: Transfer | undefined): BoardRow {
-  const { node, state, stage, last, started } = seen;
+function rowOf(ports: AdminPorts, seen: Seen, transfer: Transfer | undefined): BoardRow {
+  const { node, state, stage, quiet, seconds } = seen;
   const { verdict, rule, cause, remedy } = whyAtOnce(ports, node, transfer);
   const power = ports.statuses.power(node.uid, state);
   return {
@@ -94,8 +97,8 @@ function rowOf(ports: AdminPorts, seen: Seen, now: number, transfer: Transfer | 
     name: node.value.name,
     state,
     ...(stage && { stage }),
-    ...(last > 0 && { quiet: (now - last) / 1000 }),
-    ...(started > 0 && { seconds: (now - started) / 1000 }),
+    ...(quiet !== undefined && { quiet }),
+    ...(seconds !== undefined && { seconds }),
     ...(power && { power }),
     verdict,
     rule,

@@ -1,5 +1,6 @@
 // `--wait`: after a power action, until the node is up by a boot that began after it, or down; told whenever it gets further.
 import { furthestStage } from '../boot/boot.ts';
+import { monotonicNow } from '../clock.ts';
 import { howWords, type PowerAction, type PowerResult } from '../power/control.ts';
 import type { PowerLine } from './contract.ts';
 import type { AdminPorts } from './server.ts';
@@ -7,7 +8,7 @@ import type { AdminPorts } from './server.ts';
 interface Waiting {
   result: PowerResult;
   action: PowerAction;
-  /** Milliseconds since 1970, when the request came. */
+  /** When the request came, by the monotonic clock. */
   begun: number;
   timeoutMs: number;
   signal: AbortSignal;
@@ -21,17 +22,17 @@ export async function waitForNodes(ports: AdminPorts, waiting: Waiting): Promise
   const { result, action, begun, timeoutMs, signal, tell } = waiting;
   const { uid, name } = result;
   const wanted = action === 'off' || action === 'shutdown' ? 'down' : 'up';
-  const end = ports.now() + timeoutMs;
+  const end = monotonicNow() + timeoutMs;
   let told = '';
   while (!signal.aborted) {
     const { state, reason } = ports.statuses.of(uid);
-    const boot = ports.boots.current(uid);
+    const boot = ports.statuses.currentBoot(uid);
     // A node that was on already and is up has nothing to wait for.
-    const isNew = action === 'on' || (boot?.started ?? 0) > begun;
+    const isNew = action === 'on' || (boot !== undefined && ports.boots.age(boot) < monotonicNow() - begun);
     if (state === wanted && (wanted === 'down' || isNew))
       return tell({ type: 'result', ...result, text: `${wanted}${howWords(result)}` });
     if (wanted === 'down' && state === 'unknown') return tell({ type: 'result', ...result });
-    if (ports.now() >= end) {
+    if (monotonicNow() >= end) {
       const why = reason ?? (boot && isNew ? furthestStage(boot) : undefined) ?? 'nothing was heard of it';
       return tell({
         type: 'result',

@@ -108,13 +108,12 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
 }
 
 function bootsOf(ports: AdminPorts): ShownBoots {
-  const now = Date.now();
   const boots = ports.cluster.all('node').flatMap(({ uid, value }) => {
-    const boot = ports.boots.current(uid);
+    const boot = ports.statuses.currentBoot(uid);
     if (!boot || boot.outcome || !['booting', 'failed'].includes(ports.statuses.of(uid).state)) return [];
     const { reason } = ports.statuses.of(uid);
     const stage = furthestStage(boot) ?? 'offered';
-    const seconds = (now - boot.started) / 1000;
+    const seconds = ports.boots.age(boot) / 1000;
     return [{ node: value.name, boot: boot.id, stage, seconds, ...(reason && { reason }) }];
   });
   return { boots, transfers: ports.transfers() };

@@ -2,6 +2,7 @@
 
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
 import { POWER_SCHEMES } from '../model/power-uri.ts';
@@ -52,7 +53,7 @@ export function powerRoutes(server: FastifyInstance, ports: AdminPorts): void {
             tell({ type: 'result', uid, name, text: `would be asked: ${wanted.action}` });
           return;
         }
-        const begun = ports.now();
+        const begun = monotonicNow();
         const results: Promise<void>[] = [];
         await power.control.act(
           nodes,

@@ -38,7 +38,12 @@ export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]):
   return asked.map(({ node: { uid, value }, facts }) => {
     // A BMC that says "off" has changed the state.
     const status = ports.statuses.of(uid);
-    return { uid, name: value.name, state: status.state, ...why({ ...facts, status, now: Date.now() }) };
+    return {
+      uid,
+      name: value.name,
+      state: status.state,
+      ...why({ ...facts, status, ...presentFor(ports, facts.boots) }),
+    };
   });
 }
 
@@ -57,7 +62,7 @@ function known(
   const { uid, value } = node;
   const noBoot = effectiveAttributes(ports.cluster, value).get('_no_boot');
   const ignored = noBoot && isTrue(noBoot.value) ? `_no_boot is set (${noBoot.source})` : undefined;
-  const boots = ports.boots.of(uid);
+  const boots = ports.statuses.history(uid);
   const transfer = transfers.get(boots.at(-1)?.id ?? '');
   const evidence = ports.evidence?.atOnce(questionOf(node, boots));
   return {
@@ -66,11 +71,16 @@ function known(
     boots,
     status: ports.statuses.of(uid),
     plan: planBoot(ports.cluster, node),
-    now: Date.now(),
+    ...presentFor(ports, boots),
     ...(ignored && { ignored }),
     ...(transfer && { transfer }),
     ...(evidence && { evidence }),
   };
+}
+
+function presentFor(ports: AdminPorts, boots: readonly Boot[]): { now: number; present?: number } {
+  const newest = boots.at(-1);
+  return { now: Date.now(), ...(newest && { present: newest.started + ports.boots.age(newest) }) };
 }
 
 /** The hour before a node without a boot is asked about may say why, in milliseconds. */

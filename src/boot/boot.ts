@@ -1,12 +1,13 @@
 // One boot of one node: its frozen plan, its session, its timeline.
 import { createHash } from 'node:crypto';
+import type { KernelMoment } from '../clock.ts';
 import type { LoaderName } from '../config-values.ts';
 import type { EventFacts } from './faults.ts';
 import { type Problem, type Stage, stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
 export interface BootEvent extends EventFacts {
-  /** Milliseconds since 1970. */
+  /** A stamp on the boot's own line, see `Boot.started`. */
   at: number;
   stage: Stage;
   detail?: string;
@@ -20,7 +21,7 @@ export type Seen = Problem & Omit<BootEvent, 'at' | 'error' | 'fault'>;
 
 /** What was done to the node's power: it ends one boot and begins the next. */
 export interface BootAction {
-  /** Milliseconds since 1970. */
+  /** A stamp on the boot's own line, before `Boot.started` when it caused the boot. */
   at: number;
   text: string;
   /** Whether it went wrong. */
@@ -29,7 +30,7 @@ export interface BootAction {
 
 /** What a booting node said of itself: its kernel, its initramfs, iPXE. */
 export interface BootMessage {
-  /** Milliseconds since 1970, when it came. */
+  /** When it came: a stamp on the boot's own line. */
   at: number;
   /** 0 emergency to 7 debug (RFC 5424 §6.2.1). */
   severity: number;
@@ -46,7 +47,12 @@ export interface Boot {
   id: string;
   /** UID of the node. */
   node: string;
+  /** Milliseconds since 1970. All other stamps of the boot count on from here, see `boot-time`. */
   started: number;
+  /** When it began by a clock that never goes back; absent in rows of older versions. */
+  begun?: KernelMoment;
+  /** Counts the boots of a node; absent in rows of older versions, which are older than all that have it. */
+  ordinal?: number;
   ended?: number;
   outcome?: Outcome;
   plan?: BootPlan;

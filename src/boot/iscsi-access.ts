@@ -1,6 +1,7 @@
 // Who may read a root over iSCSI: the names of targets and initiators, the secret of a boot, and which boot of a node it is.
 import { createHmac } from 'node:crypto';
 import { type Boot, furthestStage } from './boot.ts';
+import { ageOf } from './boot-time.ts';
 import { stageNumber } from './journey.ts';
 import type { BootPlan } from './plan.ts';
 
@@ -48,22 +49,43 @@ export function readsOverIscsi(plan: BootPlan): boolean {
   return plan.image !== null && (plan.style === 'iscsi' || plan.sanboot?.iscsi === true);
 }
 
-export type RootReader = { boot: Boot; plan: BootPlan } | { refusal: string };
+export type RootReader = { boot: Boot; plan: BootPlan };
+export type RootReaders = { readers: [RootReader, ...RootReader[]] } | { refusal: string };
 
 /**
- * The boot of a node whose system may read its root now: the newest that has reached its initramfs, or that iPXE boots from iSCSI. So a running system keeps
- * its root while the firmware of the next boot, or somebody who pretends to be it, only asks for addresses and loaders.
- * @param boots of one node, oldest first @param sessionMs how long a boot may take to come up
+ * Returns the boots of a node whose systems may read their root now, the newest first: the newest that has reached its initramfs, or that
+ * iPXE boots from iSCSI, and those before it whose systems are still alive. So a running system keeps its root, whatever the firmware
+ * of the next boot, or somebody who pretends to be it, does: a boot loses its root when it has ended, and not because another has begun.
+ * @param boots of one node, oldest first @param now milliseconds of a clock that never goes back
+ * @param sessionMs how long a boot may take to come up @param isAlive whether a system runs from a boot, as far as the head knows
  */
-export function rootReader(boots: readonly Boot[], now: number, sessionMs: number): RootReader {
-  const planned = boots.filter(boot => boot.plan && boot.sessionHash);
-  const boot = planned.findLast(boot => hasReachedInitramfs(boot) || boot.plan?.sanboot) ?? planned.at(-1);
-  if (!boot?.plan) return { refusal: 'the node has no boot session' };
+export function rootReaders(
+  boots: readonly Boot[],
+  now: number,
+  sessionMs: number,
+  isAlive: (boot: Boot) => boolean = () => false,
+): RootReaders {
+  const planned = boots.flatMap(boot => (boot.plan && boot.sessionHash ? [{ boot, plan: boot.plan }] : []));
+  const isUnderWay = ({ boot, plan }: RootReader): boolean => hasReachedInitramfs(boot) || plan.sanboot !== undefined;
+  const newest = planned.findLast(isUnderWay) ?? planned.at(-1);
+  if (!newest) return { refusal: 'the node has no boot session' };
+  const [first, ...more] = planned
+    .filter(reader => isAlive(reader.boot) || (reader === newest && mayStillComeUp(reader.boot, now, sessionMs)))
+    .toReversed();
+  if (!first) return { refusal: `its boot ${newest.boot.id} is too old and never came up` };
+  return { readers: [first, ...more] };
+}
+
+/** Returns the newest of `rootReaders`. */
+export function rootReader(...facts: Parameters<typeof rootReaders>): RootReader | { refusal: string } {
+  const answer = rootReaders(...facts);
+  return 'readers' in answer ? answer.readers[0] : answer;
+}
+
+function mayStillComeUp(boot: Boot, now: number, sessionMs: number): boolean {
+  if (boot.outcome === 'expired') return false;
   const isUp = boot.events.some(event => event.stage === 'up');
-  if (boot.outcome === 'expired' || (!isUp && boot.outcome !== 'handed-over' && now - boot.started > sessionMs)) {
-    return { refusal: `its boot ${boot.id} is too old and never came up` };
-  }
-  return { boot, plan: boot.plan };
+  return isUp || boot.outcome === 'handed-over' || ageOf(boot, now) <= sessionMs;
 }
 
 function hasReachedInitramfs(boot: Boot): boolean {

@@ -1,30 +1,23 @@
-// Who is up: heartbeats of running systems, and the state of each node that follows from them and from its boots.
+// Who is up: the state of each node, which follows from its heartbeats and its boots.
+import type { Beat } from './beats.ts';
 import { type Boot, currentError, furthestStage } from './boot.ts';
+import { lastStamp, momentOf, quietOf } from './boot-time.ts';
 import type { Boots } from './boots.ts';
 import { type Stage, stageNumber } from './journey.ts';
-import { DEFAULT_STATUS_SECONDS } from './plan.ts';
 import type { NodeState } from './states.ts';
 
 export interface NodeStatus {
   state: NodeState;
   /** Milliseconds since 1970 of the last heartbeat. */
   lastSeen?: number;
+  /** Seconds since then, by a clock that nobody sets. */
+  silence?: number;
   /** Status facts of the last heartbeat. */
   facts: Record<string, string>;
   hardware: Record<string, string>;
   /** Why a boot is stuck, when it is. */
   reason?: string;
 }
-
-interface Beat {
-  at: number;
-  periodMs: number;
-  facts: Record<string, string>;
-  boot: string;
-}
-
-/** Without a heartbeat for this many periods a node is down. */
-const MISSED = 3;
 
 /** A boot of which nothing was seen for so long is none any more, in milliseconds: large machines take minutes from stage to stage. */
 const STILL_MS = 10 * 60_000;
@@ -35,20 +28,18 @@ const LONG: ReadonlySet<Stage> = new Set(['initramfs', 'image']);
 export class Statuses {
   private readonly boots: Boots;
   private readonly now: () => number;
-  private readonly beats = new Map<string, Beat>();
   /** When a BMC last said that the node is off. */
   private readonly offs = new Map<string, number>();
-  private readonly startedAt: number;
   private readonly told = new Map<string, NodeState>();
 
+  /** @param now milliseconds of a clock that never goes back */
   constructor(boots: Boots, now: () => number) {
     this.boots = boots;
     this.now = now;
-    this.startedAt = now();
   }
 
   beat(boot: Boot, facts: Record<string, string>, periodMs: number): void {
-    this.beats.set(boot.node, { at: this.now(), periodMs, facts, boot: boot.id });
+    this.boots.beats.take(boot, facts, periodMs);
   }
 
   /** The node's BMC says that it is off: it is down at once, not only when heartbeats are missed. */
@@ -59,38 +50,76 @@ export class Statuses {
   /** As far as it is known: who is up or boots is on, and whose BMC said so last is off. */
   power(node: string, state: NodeState): 'on' | 'off' | undefined {
     const boot = this.boots.current(node);
-    if (this.offs.has(node) && (!boot || this.isOff(boot, this.beats.get(node)))) return 'off';
+    if (this.offs.has(node) && (!boot || this.isOff(boot))) return 'off';
     return state === 'up' || state === 'booting' ? 'on' : undefined;
   }
 
   forget(node: string): void {
-    this.beats.delete(node);
     this.offs.delete(node);
     this.told.delete(node);
   }
 
   of(node: string): NodeStatus {
-    const boot = this.boots.current(node);
-    const beat = this.beats.get(node);
+    const boot = this.currentBoot(node);
+    const beat = this.lastBeat(node);
     const hardware = this.boots.of(node).findLast(candidate => candidate.hardware)?.hardware ?? {};
     const error = boot && currentError(boot);
     const still = boot && !error && this.stillSince(boot);
     return {
-      state: this.state(boot, beat),
+      state: this.state(boot),
       facts: beat?.facts ?? {},
       hardware,
-      ...(beat && { lastSeen: beat.at }),
+      ...(beat && { lastSeen: beat.seen, silence: (this.now() - beat.at) / 1000 }),
       ...(boot?.outcome === 'installed' && { reason: 'installed; nothing was heard of it since' }),
       ...(error?.error && { reason: `${error.stage}: ${error.error}` }),
       ...(still && { reason: `${still.stage}: nothing was seen of it for ${still.minutes} min` }),
     };
   }
 
+  /**
+   * Returns the boot that the node's state follows from. It is the newest, unless a system runs from an older one: whoever has a node's address
+   * can make the head see a boot, and only the system that runs has the token for heartbeats. So a boot that began meanwhile counts
+   * when it is newer than the last heartbeat, and then not before the next one is overdue, or when an administrator caused it.
+   */
+  currentBoot(node: string): Boot | undefined {
+    const newest = this.boots.current(node);
+    const system = this.runningSystem(node);
+    if (!newest || !system || system === newest) return newest;
+    const { beats } = this.boots;
+    const seen = momentOf(newest, lastStamp(newest));
+    const beat = beats.of(system);
+    if (beat && beat.at >= seen) return system;
+    const isNews = beat !== undefined || seen >= beats.startedAt;
+    const isExpected = newest.actions?.some(({ at }) => at <= newest.started) ?? false;
+    return isNews && !isExpected && beats.isPunctual(system) ? system : newest;
+  }
+
+  /** Returns the boots of a node that its state follows from, oldest first. */
+  history(node: string): readonly Boot[] {
+    const boots = this.boots.of(node);
+    const current = this.currentBoot(node);
+    return current ? boots.slice(0, boots.indexOf(current) + 1) : boots;
+  }
+
+  /** The boot whose heartbeat came last; without one, the last that came up. */
+  private runningSystem(node: string): Boot | undefined {
+    const at = (boot: Boot): number => this.boots.beats.of(boot)?.at ?? Number.NEGATIVE_INFINITY;
+    let system: Boot | undefined;
+    for (const boot of this.boots.of(node))
+      if (boot.outcome === 'up' && (!system || at(boot) >= at(system))) system = boot;
+    return system;
+  }
+
+  private lastBeat(node: string): Beat | undefined {
+    const system = this.runningSystem(node);
+    return system && this.boots.beats.of(system);
+  }
+
   /** The nodes whose state differs from what this answered last time; for the events. */
   changes(nodes: Iterable<string>): { node: string; state: NodeState }[] {
     const changes: { node: string; state: NodeState }[] = [];
     for (const node of nodes) {
-      const state = this.state(this.boots.current(node), this.beats.get(node));
+      const state = this.state(this.currentBoot(node));
       if ((this.told.get(node) ?? 'unknown') === state) continue;
       this.told.set(node, state);
       changes.push({ node, state });
@@ -98,15 +127,10 @@ export class Statuses {
     return changes;
   }
 
-  private state(boot: Boot | undefined, beat: Beat | undefined): NodeState {
+  private state(boot: Boot | undefined): NodeState {
     if (!boot) return 'unknown';
-    if (this.isOff(boot, beat)) return 'down';
-    if (boot.outcome === 'up') {
-      // After a restart of the head its nodes are as they were, until they had the time to say otherwise.
-      const last = beat?.boot === boot.id ? beat.at : Math.max(boot.ended ?? 0, this.startedAt);
-      const period = beat?.periodMs ?? (boot.plan?.statusSeconds ?? DEFAULT_STATUS_SECONDS) * 1000;
-      return this.now() - last <= MISSED * period ? 'up' : 'down';
-    }
+    if (this.isOff(boot)) return 'down';
+    if (boot.outcome === 'up') return this.boots.beats.isAlive(boot) ? 'up' : 'down';
     if (currentError(boot)) return 'failed';
     if (boot.outcome === 'handed-over' || boot.outcome === 'installed') return 'local';
     if (boot.outcome === 'expired') return 'down';
@@ -119,13 +143,15 @@ export class Statuses {
     const stage = furthestStage(boot);
     if (!stage || boot.outcome) return undefined;
     const isInstalling = boot.plan?.install !== undefined && stageNumber(stage) >= stageNumber('kernel');
-    const quiet = this.now() - (boot.events.at(-1)?.at ?? boot.started);
+    const quiet = quietOf(boot, this.now());
     const isStill = LONG.has(stage) || isInstalling ? this.boots.isTooOld(boot) : quiet > STILL_MS;
     return isStill ? { stage, minutes: Math.floor(quiet / 60_000) } : undefined;
   }
 
-  private isOff(boot: Boot, beat: Beat | undefined): boolean {
+  /** Whether the BMC said so after the last sign of life. */
+  private isOff(boot: Boot): boolean {
     const off = this.offs.get(boot.node);
-    return off !== undefined && off >= Math.max(beat?.at ?? 0, boot.started, boot.events.at(-1)?.at ?? 0);
+    const beat = this.boots.beats.of(boot)?.at ?? Number.NEGATIVE_INFINITY;
+    return off !== undefined && off >= Math.max(beat, momentOf(boot, lastStamp(boot)));
   }
 }

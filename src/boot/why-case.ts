@@ -1,5 +1,6 @@
 // What `why` is asked about: the facts of a node, which of its boots is to be explained, and what is worth looking at first. Pure.
 import { type Boot, type BootEvent, currentError, furthestStage } from './boot.ts';
+import { lastStamp, momentOf } from './boot-time.ts';
 import type { Evidence } from './evidence.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import type { PlanAnswer } from './plan.ts';
@@ -17,6 +18,8 @@ export interface WhyFacts {
   ignored?: string;
   /** Milliseconds since 1970. */
   now: number;
+  /** The present on the own line of the newest boot, see `Boot.started`; `now` when absent. */
+  present?: number;
   /** The image on its way to it, or its place in the queue for it. */
   transfer?: ImageTransfer;
   /** What its BMC said just now, or why it said nothing; absent when nobody asked. */
@@ -113,7 +116,7 @@ export function bootToExplain(facts: Pick<WhyFacts, 'boots'>): { boot: Boot | un
   const next = facts.boots.at(-1);
   const boot = facts.boots.at(-2);
   if (!next || !boot || boot.outcome !== 'superseded' || (next.actions?.length ?? 0) > 0) return { boot: next };
-  const gap = (next.started - lastAt(boot)) / 1000;
+  const gap = between(boot, next) / 1000;
   const reached = furthestStage(boot);
   if (currentError(next) || gap > AGAIN_SECONDS || further(furthestStage(next), reached)) return { boot: next };
   const before = facts.boots.at(-3);
@@ -131,12 +134,17 @@ export function caseOf(facts: WhyFacts): Case | undefined {
     ...facts,
     boot,
     reached: furthestStage(boot),
-    quiet: ((next?.started ?? facts.now) - lastAt(boot)) / 1000,
+    quiet: (next ? between(boot, next) : Math.max(0, presentOf(facts) - lastStamp(boot))) / 1000,
     ...(error && { error }),
     ...(next && { next }),
   };
 }
 
-const lastAt = (boot: Boot): number => boot.events.at(-1)?.at ?? boot.started;
+/** The present by the stamps of the newest boot. */
+export const presentOf = ({ present, now }: Pick<WhyFacts, 'present' | 'now'>): number => present ?? now;
+
+/** Milliseconds from the last that was seen of a boot to the beginning of the next one. */
+const between = (boot: Boot, next: Boot): number =>
+  Math.max(0, momentOf(next, next.started) - momentOf(boot, lastStamp(boot)));
 const further = (one: Stage | undefined, other: Stage | undefined): boolean =>
   (one ? stageNumber(one) : 0) > (other ? stageNumber(other) : 0);

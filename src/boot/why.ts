@@ -1,7 +1,7 @@
 // Why is this node not up? One sentence with the cause and one with the remedy, from what was seen of it and what was not. Pure.
 import { type Boot, type BootEvent, furthestStage } from './boot.ts';
 import { type Stage, stageNumber } from './journey.ts';
-import { type Case, caseOf, type WhyFacts } from './why-case.ts';
+import { type Case, caseOf, presentOf, type WhyFacts } from './why-case.ts';
 import { ERROR_RULES, explained } from './why-errors.ts';
 import { evidenceSeen, findEvidence, sharedAddress } from './why-evidence.ts';
 import { STALL_RULES } from './why-stalls.ts';
@@ -79,9 +79,8 @@ function byEvidence(situation: Case): Why | undefined {
   return say('failed', found.rule, cause, found.remedy, [...seen]);
 }
 
-function upNow({ status, now, name }: WhyFacts): Why {
-  const seen =
-    status.lastSeen === undefined ? [] : [`its last heartbeat came ${span((now - status.lastSeen) / 1000)} ago`];
+function upNow({ status, name }: WhyFacts): Why {
+  const seen = status.silence === undefined ? [] : [`its last heartbeat came ${span(status.silence)} ago`];
   return say('well', 'up', `${name} is up; nothing is wrong.`, undefined, seen);
 }
 
@@ -114,8 +113,9 @@ function poweredOff(before: string, evidence: string[] = []): Why {
 }
 
 function heartbeatLost(facts: WhyFacts, up: Boot): Why {
-  const { status, answers, now, name } = facts;
-  const last = span((now - (status.lastSeen ?? up.ended ?? now)) / 1000);
+  const { status, answers, name } = facts;
+  const now = presentOf(facts);
+  const last = span(status.silence ?? (now - (up.ended ?? now)) / 1000);
   const action = up.actions?.at(-1);
   const seen = [
     `boot ${up.id} was up at ${new Date(up.ended ?? up.started).toISOString()}`,
@@ -169,7 +169,7 @@ function explainSilence(situation: Case): Why {
   if (!reached) return neverSeen(situation);
   const isInstalling = situation.boot.plan?.install && stageNumber(reached) >= stageNumber('kernel');
   if (isInstalling && !next) {
-    const cause = `Its installer runs since ${span((situation.now - situation.boot.started) / 1000)}; its end is told by its answers' file, with <installed_url()>.`;
+    const cause = `Its installer runs since ${span((presentOf(situation) - situation.boot.started) / 1000)}; its end is told by its answers' file, with <installed_url()>.`;
     return say('waiting', 'installing', cause, undefined, evidence);
   }
   const underWay = next ? undefined : (loaderOnItsWay(situation) ?? onItsWay(situation, reached, evidence));
@@ -226,10 +226,11 @@ function onItsWay({ transfer }: Case, reached: Stage, evidence: string[]): Why |
 /** A transfer that has brought nothing for so long, in seconds, has stopped: TCP sends again after a second, then two, four, eight. */
 const STILL_SECONDS = 20;
 
-function again({ next, now }: Case, cause: string): string {
+function again(situation: Case, cause: string): string {
+  const { next } = situation;
   if (!next) return cause;
   const stage = furthestStage(next);
-  return `Its last boot failed: ${cause.charAt(0).toLowerCase()}${cause.slice(1)} Since ${span((now - next.started) / 1000)} it tries again${stage ? `, and is at ${stageWords(stage)}` : ''}.`;
+  return `Its last boot failed: ${cause.charAt(0).toLowerCase()}${cause.slice(1)} Since ${span((presentOf(situation) - next.started) / 1000)} it tries again${stage ? `, and is at ${stageWords(stage)}` : ''}.`;
 }
 
 const stageWords = (stage: Stage): string => `stage ${stageNumber(stage)}, ${stage}`;

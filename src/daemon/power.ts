@@ -41,7 +41,7 @@ export async function checkDrivers(control: PowerControl, { log }: State): Promi
 }
 
 export function powerControl(state: State, key: SshKey | undefined): PowerControl {
-  const { config, boots, statuses, happenings, now } = state;
+  const { config, boots, statuses, happenings } = state;
   return new PowerControl({
     tools: {
       limits: new Limits(),
@@ -60,7 +60,10 @@ export function powerControl(state: State, key: SshKey | undefined): PowerContro
     soft: node => ({
       run: async command => runOnNode(await addressOf(state, node), mustHave(key), command),
       isSilent: async () => isSilent(node.ip),
-      hasBootedSince: since => (boots.current(node.uid)?.started ?? 0) > now() - (monotonicNow() - since),
+      hasBootedSince: since => {
+        const boot = boots.current(node.uid);
+        return boot !== undefined && boots.age(boot) < monotonicNow() - since;
+      },
     }),
     note: (node, text, kind) => {
       boots.action(node.uid, text, kind);

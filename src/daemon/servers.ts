@@ -178,7 +178,7 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
 
 /** Answers its port; none when it does not listen, which is no reason not to start. */
 export async function startSyslog(
-  { config, networks, directory, boots, log, now }: State,
+  { config, networks, directory, boots, log }: State,
   stops: Stops,
 ): Promise<number | undefined> {
   if (!config['syslog.enabled']) return undefined;
@@ -186,7 +186,7 @@ export async function startSyslog(
   const port = config['syslog.port'];
   try {
     const keep = boots.message.bind(boots);
-    const syslog = await startSyslogServer({ addresses, port, directory, log, now, keep });
+    const syslog = await startSyslogServer({ addresses, port, directory, log, now: monotonicNow, keep });
     stops.push(async () => syslog.close());
     return port;
   } catch (error) {

@@ -10,6 +10,7 @@ import { Boots } from '../boot/boots.ts';
 import { clusterDirectory } from '../boot/cluster-directory.ts';
 import type { Directory } from '../boot/directory.ts';
 import { Statuses } from '../boot/status.ts';
+import { kernelNow, kernelRun, monotonicNow } from '../clock.ts';
 import { type Config, networksOf } from '../config.ts';
 import { HeadFailures } from '../evidence/head-failures.ts';
 import { watchNeighbours } from '../evidence/neighbour-watch.ts';
@@ -86,7 +87,9 @@ export async function openState(
   stops.push(async () => saver.close());
   const ports = {
     directory,
-    now,
+    now: kernelNow,
+    wall: now,
+    run: kernelRun(),
     randomHex,
     changed: (boot: Boot) => saver.later(boot),
     dropped: (id: string) => saver.drop(id),
@@ -98,7 +101,7 @@ export async function openState(
     ports,
     (await store.loadBoots()).map(saved => JSON.parse(saved.body) as Boot),
   );
-  const statuses = new Statuses(boots, now);
+  const statuses = new Statuses(boots, kernelNow);
   stops.push(happenings.follow(store, statuses));
   onNodeDeleted(store, uid => {
     for (const id of boots.forget(uid)) saver.drop(id);
@@ -112,13 +115,13 @@ export async function openState(
     },
   };
   const blobs = new Blobs(config['paths.state']);
-  const uploads = new Uploads(config['paths.state'], newUid, now);
+  const uploads = new Uploads(config['paths.state'], newUid, monotonicNow);
   const neighbours = new Neighbours(now, ip => directory.nodeByIp(ip) !== undefined);
   const watch = await watchNeighbours(neighbours);
   stops.push(async () => watch?.close());
   const governor = new Governor({
     limit: () => config['http.image_transfers'],
-    now: () => performance.now(),
+    now: monotonicNow,
     random: Math.random,
     after: (milliseconds, callback) => {
       const timer = setTimeout(callback, milliseconds);

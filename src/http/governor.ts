@@ -4,6 +4,7 @@
 // is so slow that he gives up. The front of the queue waits with its connection open, so that a place is taken the moment it
 // is free; the rest is sent away with 503 and Retry-After (RFC 9110 §10.2.3), and keeps its place in the order of coming.
 import type { Transfer } from '../boot/transfer.ts';
+import { insert, position, remove } from './numbered.ts';
 
 export interface GovernorPorts {
   /** Images at a time; read anew for each decision. */
@@ -299,24 +300,4 @@ export class Governor {
     this.nextSweep = now + 1000;
     for (const ticket of this.tickets.values()) if (!ticket.answer && ticket.expires < now) this.leave(ticket);
   }
-}
-
-/** Where the ticket stands in a list that is in the order of the numbers, or would stand. */
-function position(list: readonly Ticket[], ticket: Ticket): number {
-  let [low, high] = [0, list.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((list[middle]?.number ?? 0) < ticket.number) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function insert(list: Ticket[], ticket: Ticket): void {
-  list.splice(position(list, ticket), 0, ticket);
-}
-
-function remove(list: Ticket[], ticket: Ticket): void {
-  const index = position(list, ticket);
-  if (list[index] === ticket) list.splice(index, 1);
 }

@@ -67,14 +67,17 @@ export function takeHeartbeat(
   const boot = ports.boots.byHeartbeatToken(facts.get('token') ?? '');
   if (!boot?.plan) return { status: 403, text: 'unknown token\n' };
   if (boot.plan.node.ip !== peer) return { status: 403, text: 'the token belongs to another address\n' };
-  const current = ports.boots.current(boot.node);
-  const newer =
-    current && current !== boot && stageNumber(furthestStage(current) ?? STAGES[0]) >= stageNumber('initramfs');
-  if (newer) return { status: 410, text: 'the node has booted again since\n' };
+  if (hasBootedAgain(ports.boots, boot)) return { status: 410, text: 'the node has booted again since\n' };
   const reply = ports.attributesIni(boot.node);
   if (reply === undefined) return { status: 410, text: 'the node was deleted\n' };
-  const isFirst = !boot.outcome;
-  ports.boots.up(boot, factsBelow(facts, 'hardware'));
+  const isFirst = ports.boots.up(boot, factsBelow(facts, 'hardware'));
   ports.statuses.beat(boot, factsBelow(facts, 'status'), ports.statusSeconds(boot.node) * 1000);
   return { status: 200, text: reply, ...(isFirst && { firstOf: boot }) };
+}
+
+/** Whether a newer boot took the place of this one: not while the heartbeats of this one go on, whatever was seen of another. */
+function hasBootedAgain(boots: Boots, boot: Boot): boolean {
+  const current = boots.current(boot.node);
+  if (!current || current === boot || boots.beats.isAlive(boot)) return false;
+  return stageNumber(furthestStage(current) ?? STAGES[0]) >= stageNumber('initramfs');
 }

@@ -6,9 +6,10 @@ import { decodeSyslog, severityOf } from './packet.ts';
 
 export interface IntakePorts {
   directory: Pick<Directory, 'nodeByIp'>;
+  /** Milliseconds of a clock that never goes back. */
   now(): number;
   /** Puts a message on the timeline of the node's boot, when one is under way. */
-  keep(node: string, message: BootMessage): void;
+  keep(node: string, message: Omit<BootMessage, 'at'>): void;
 }
 
 /** Datagrams of one node: so many at once, and so many a second from then on. The kernel's first words are hundreds of lines. */
@@ -53,7 +54,7 @@ export class Intake {
       spend(bucket, now, BURST, PER_SECOND, reserve) && spend(this.total, now, TOTAL_BURST, TOTAL_PER_SECOND, 0);
     if (!isAllowed) return 'too many';
     for (const { severity, app, text } of decodeSyslog(datagram))
-      if (text !== '') this.ports.keep(node.uid, { at: now, severity, ...(app && { app }), text });
+      if (text !== '') this.ports.keep(node.uid, { severity, ...(app && { app }), text });
     return undefined;
   }
 }

@@ -257,7 +257,7 @@ test('a kernel or an initramfs that was cut off each time is not told as sent', 
 test('of too many messages the least important go, the oldest of them: a flood of notices pushes no error out', t => {
   const { boots, node } = bootable();
   see(boots, node.value.mac, 'offered');
-  const say = (severity: number, text: string): void => boots.message(node.uid, { at: 1, severity, text });
+  const say = (severity: number, text: string): void => boots.message(node.uid, { severity, text });
   say(2, 'the error');
   say(6, 'information');
   for (let number = 1; number <= 120; number++) say(5, `notice ${number}`);

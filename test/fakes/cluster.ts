@@ -89,9 +89,14 @@ export class FakeCluster {
   }
 }
 
-/** The registry of boots with a clock that tests turn. */
-export function fakeBoots(fake: FakeCluster, saved: readonly Boot[] = [], trusts = false) {
-  const clock = { now: 1_000_000 };
+/** The registry of boots with a clock that tests turn: `ahead` is what the wall clock was set by, `run` the run of the head's kernel. */
+export function fakeBoots(
+  fake: FakeCluster,
+  saved: readonly Boot[] = [],
+  trusts = false,
+  set: Partial<FakeClock> = {},
+) {
+  const clock: FakeClock = { now: 1_000_000, ahead: 0, run: 'first', ...set };
   const watched: { boot: Boot; event: BootEvent }[] = [];
   const dropped: string[] = [];
   const changed: Boot[] = [];
@@ -100,6 +105,8 @@ export function fakeBoots(fake: FakeCluster, saved: readonly Boot[] = [], trusts
     {
       directory: clusterDirectory(fake.cluster),
       now: () => clock.now,
+      wall: () => clock.now + clock.ahead,
+      run: clock.run,
       randomHex: digits => {
         counter += 1;
         return counter.toString(16).padStart(digits, 'f');
@@ -113,4 +120,10 @@ export function fakeBoots(fake: FakeCluster, saved: readonly Boot[] = [], trusts
     saved,
   );
   return { boots, statuses: new Statuses(boots, () => clock.now), clock, watched, dropped, changed };
+}
+
+interface FakeClock {
+  now: number;
+  ahead: number;
+  run: string;
 }

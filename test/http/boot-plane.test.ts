@@ -338,12 +338,14 @@ test('a report names its fault from a closed list; an older initramfs has words 
   t.like(await last('fault=no-link'), { fault: undefined, error: undefined });
 });
 
-test('the heartbeat of a system that has been booted over is refused', async t => {
-  const { port, session, boots } = await plane(t);
+test('the heartbeat of a system that has been booted over is refused once it was silent for a while', async t => {
+  const { port, session, boots, clock } = await plane(t);
   const first = await session();
   await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${tokenOf(first)}\n` });
   const second = await session();
   boots.note({ stage: 'initramfs', session: second });
+  t.is((await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${tokenOf(first)}\n` })).status, 200);
+  clock.now += 30_001;
   t.is((await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${tokenOf(first)}\n` })).status, 410);
 });
 

@@ -15,7 +15,7 @@ const node = { uid: 'u', name: 'n0', mac: '52:54:00:12:34:56', ip: '127.0.0.1', 
 
 test('logger of util-linux in both forms, and a kernel line in its own', async t => {
   if (!requireAll(t, { programs: ['logger'] })) return;
-  const kept: BootMessage[] = [];
+  const kept: Omit<BootMessage, 'at'>[] = [];
   let wake = (): void => {};
   const server = await startSyslogServer({
     addresses: ['127.0.0.1'],
@@ -40,9 +40,9 @@ test('logger of util-linux in both forms, and a kernel line in its own', async t
   await once(child, 'exit');
   while (kept.length < 3) await new Promise<void>(resolve => (wake = resolve));
   t.deepEqual(kept, [
-    { at: 1000, severity: 3, app: 'muster', text: 'the old form' },
-    { at: 1000, severity: 3, app: 'muster', text: 'the new form' },
-    { at: 1000, severity: 3, app: 'kernel', text: '[    1.4] e1000e: no link' },
+    { severity: 3, app: 'muster', text: 'the old form' },
+    { severity: 3, app: 'muster', text: 'the new form' },
+    { severity: 3, app: 'kernel', text: '[    1.4] e1000e: no link' },
   ]);
 });
 
@@ -71,8 +71,8 @@ test('only addresses of nodes, and a flood of one takes nothing from another', t
 test('messages stand on the boot under way, the newest hundred; none on a node that is up or never began', t => {
   const fake = new FakeCluster();
   const { node: entry } = fake.bootable();
-  const { boots, clock } = fakeBoots(fake);
-  const say = (text: string): void => boots.message(entry.uid, { at: clock.now, severity: 6, text });
+  const { boots } = fakeBoots(fake);
+  const say = (text: string): void => boots.message(entry.uid, { severity: 6, text });
   say('before any boot');
   t.is(boots.current(entry.uid), undefined);
   boots.note({ stage: 'offered', node: entry.uid });
@@ -81,7 +81,7 @@ test('messages stand on the boot under way, the newest hundred; none on a node t
   if (!boot) throw new Error('no boot');
   const { messages } = timelineOf(boot);
   t.deepEqual([messages.length, messages[0]?.text, messages.at(-1)?.text], [100, 'line 150', 'line 249']);
-  boots.message(entry.uid, { at: clock.now, severity: 3, text: 'the reason' });
+  boots.message(entry.uid, { severity: 3, text: 'the reason' });
   for (let count = 0; count < 150; count += 1) say('more');
   t.is(timelineOf(boot).messages[0]?.text, 'the reason', 'information goes before errors');
   say('line 249');
@@ -97,7 +97,7 @@ test('all boots together keep a bounded number; the oldest lose theirs', t => {
   const uid = (index: number): string => index.toString(16).padStart(32, '0');
   for (let index = 0; index < 1010; index += 1) {
     boots.note({ stage: 'offered', node: uid(index) });
-    for (let count = 0; count < 100; count += 1) boots.message(uid(index), { at: 0, severity: 6, text: 'x' });
+    for (let count = 0; count < 100; count += 1) boots.message(uid(index), { severity: 6, text: 'x' });
   }
   t.is(boots.current(uid(0))?.messages, undefined);
   t.is(boots.current(uid(1009))?.messages?.length, 100);

@@ -1,0 +1,56 @@
+// Heartbeats of running systems, by boot. In memory only: after a restart of the head its nodes are as they were, until they had the
+// time to say otherwise.
+import type { Boot } from './boot.ts';
+import { momentOf, type Times } from './boot-time.ts';
+import { DEFAULT_STATUS_SECONDS } from './plan.ts';
+
+export interface Beat {
+  /** Milliseconds by the clock that never goes back. */
+  at: number;
+  /** Milliseconds since 1970. */
+  seen: number;
+  periodMs: number;
+  facts: Record<string, string>;
+}
+
+/** A node without a heartbeat for this many periods is down. */
+const MISSED = 3;
+/** A heartbeat is overdue after this many periods: the agent spreads its pauses by a few percent. */
+const OVERDUE = 1.5;
+
+export class Beats {
+  private readonly times: Times;
+  private readonly last = new WeakMap<Boot, Beat>();
+  /** When musterd started, by the clock that never goes back. */
+  readonly startedAt: number;
+
+  constructor(times: Times) {
+    this.times = times;
+    this.startedAt = times.now();
+  }
+
+  take(boot: Boot, facts: Record<string, string>, periodMs: number): void {
+    this.last.set(boot, { at: this.times.now(), seen: this.times.wall(), periodMs, facts });
+  }
+
+  of(boot: Boot): Beat | undefined {
+    return this.last.get(boot);
+  }
+
+  /** Whether the boot's system runs: it came up, and its heartbeats have not ended. */
+  isAlive(boot: Boot): boolean {
+    return boot.outcome === 'up' && this.periodsSilent(boot) <= MISSED;
+  }
+
+  /** Whether the boot's system runs for certain: it came up, and its next heartbeat is not overdue. */
+  isPunctual(boot: Boot): boolean {
+    return boot.outcome === 'up' && this.periodsSilent(boot) <= OVERDUE;
+  }
+
+  private periodsSilent(boot: Boot): number {
+    const beat = this.last.get(boot);
+    const since = beat?.at ?? Math.max(momentOf(boot, boot.ended ?? boot.started), this.startedAt);
+    const period = beat?.periodMs ?? (boot.plan?.statusSeconds ?? DEFAULT_STATUS_SECONDS) * 1000;
+    return (this.times.now() - since) / period;
+  }
+}
