@@ -110,7 +110,12 @@ test('killed at each rename of the kernel, the manifest names what is there, and
       const inject = `inject=rename,renameat,renameat2:signal=SIGKILL:error=EIO:when=${at}`;
       const words = ['-f', '-qq', '-o', '/dev/null', '-e', 'trace=rename,renameat,renameat2', '-e', inject];
       const node = [process.execPath, '--input-type=module', '-e', KEEP, packageRoot, folder, uid];
-      const { signal, status } = spawnSync('strace', [...words, ...node], { encoding: 'utf8', timeout: 120_000 });
+      const { signal, status } = spawnSync('strace', [...words, ...node], {
+        encoding: 'utf8',
+        timeout: 120_000,
+        // strace counts the calls of each thread: with one for files they are all counted together.
+        env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+      });
       isDone = status === 0;
       t.true(isDone || signal === 'SIGKILL' || status === 137, `${status} ${signal}`);
       const workspace = await Workspace.open(folder);
@@ -119,7 +124,7 @@ test('killed at each rename of the kernel, the manifest names what is there, and
       t.is(found?.sha256, digest(content ?? ''), `${uid} ${at}`);
       t.true(content === 'OLD' || content === 'NEW');
       if (isDone) t.deepEqual([content, at > 2], ['NEW', true]);
-      t.false(readdirSync(folder).includes('manifest.json.new') && isDone);
+      if (isDone) t.false(readdirSync(folder).some(name => name.endsWith('.new')));
     }
   }
 });
