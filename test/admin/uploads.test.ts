@@ -11,6 +11,7 @@ import { runOk } from '../../src/process/run.ts';
 import { isoFile } from '../cli/files.ts';
 import { smallFileSystem, temporaryFolder } from '../store/folder.ts';
 import { requireAll } from '../support/require.ts';
+import { until } from '../support/until.ts';
 import { type Answer, ask, fakeKernel, sha256, startWorld } from './world.ts';
 
 async function world(t: ExecutionContext, folder = temporaryFolder(t)) {
@@ -227,18 +228,16 @@ test('an object without a file, or whose file is gone from storage, says so', as
 
 /** Sends a part of an upload and breaks the connection off, as a killed client does. */
 async function breakOff(socket: string, id: string, bytes: Buffer, isThere: () => boolean): Promise<void> {
-  await new Promise<void>(resolve => {
+  await new Promise<void>((resolve, reject) => {
     const path = `/api/v1/upload/${id}?offset=0`;
     const headers = { 'content-type': 'application/octet-stream', 'content-length': String(bytes.length * 2) };
     const asked = httpRequest({ socketPath: socket, method: 'PATCH', path, headers });
     asked.on('error', () => resolve());
     asked.write(bytes);
-    const look = setInterval(() => {
-      if (!isThere()) return;
-      clearInterval(look);
+    void until('the bytes are there', isThere, { every: 1 }).then(() => {
       asked.destroy();
       resolve();
-    }, 1);
+    }, reject);
   });
 }
 

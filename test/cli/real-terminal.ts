@@ -1,8 +1,8 @@
 // A real terminal for tests: tmux, which tells what is written on it; for pictures inside an xterm on an X server without a screen.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { run, runOk } from '../../src/process/run.ts';
+import { until } from '../support/until.ts';
 
 export interface TerminalOptions {
   folder: string;
@@ -98,13 +98,11 @@ export class RealTerminal {
 
   /** Waits until something is written on it; answers all that is. */
   async until(wanted: RegExp, milliseconds = 60_000): Promise<string> {
-    const end = Date.now() + milliseconds;
-    for (;;) {
+    const look = async (): Promise<string | undefined> => {
       const text = await this.text();
-      if (wanted.test(text)) return text;
-      if (Date.now() > end) throw new Error(`the terminal does not show ${wanted}:\n${text}`);
-      await delay(100);
-    }
+      return wanted.test(text) ? text : undefined;
+    };
+    return until(`the terminal shows ${wanted}`, look, { milliseconds, every: 100, seen: async () => this.text() });
   }
 
   /** A picture of all that is seen, as PNG of few colours. */

@@ -4,7 +4,6 @@ import { createHash } from 'node:crypto';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import type { Rehearsal, RehearsedPacket, RehearsedStage } from '../../src/admin/contract.ts';
 import { findLoaders } from '../../src/boot/loaders.ts';
@@ -13,6 +12,7 @@ import { freePort, TestDaemon } from '../cli/daemon.ts';
 import { kernelFile } from '../cli/files.ts';
 import { captured } from '../dhcp/build.ts';
 import { requireAll } from '../support/require.ts';
+import { within as inTime } from '../support/until.ts';
 
 /** Longer than any busy machine takes; milliseconds. */
 const REPLY_MS = 60_000;
@@ -60,7 +60,7 @@ async function room(t: ExecutionContext, more: readonly string[] = []): Promise<
     daemon,
     async dhcp(name) {
       wire.stdin.write(`${captured(name).toString('hex')}\n`);
-      const { value, done } = await Promise.race([replies.next(), delay(REPLY_MS, { value: '', done: true })]);
+      const { value, done } = await inTime(`a reply to ${name}`, replies.next(), REPLY_MS);
       if (done) throw new Error(`no reply to ${name}`);
       return Buffer.from(String(value), 'hex');
     },

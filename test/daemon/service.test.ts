@@ -228,6 +228,7 @@ for (const name of ['musterd.service', 'musterd-radvd.service']) {
 test('a warning of Node itself is a line of the log', async t => {
   const warn = 'setInterval(()=>process.emitWarning(String(4711)),100).unref()';
   const service = await startService(t, { NODE_OPTIONS: `--import=data:text/javascript,${warn}` });
-  await service.heard(/\{"level":"warn",.*"name":"Warning","msg":"4711"\}/);
-  t.pass();
+  const line = /\{"level":"warn",.*"name":"Warning","msg":"4711"\}/;
+  await service.heard(line);
+  t.regex(service.said(), line);
 });

@@ -92,18 +92,19 @@ for (const [what, bytes] of [
 }
 
 test('decode throws nothing but WireError, whatever the bytes', t => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 700 }), fc.boolean(), (tail, withHead) => {
-      const bytes = withHead ? Buffer.concat([message({}, []).subarray(0, 240), tail]) : Buffer.from(tail);
-      try {
-        decode(bytes);
-      } catch (error) {
-        if (!(error instanceof WireError)) throw error;
-      }
-    }),
-    { numRuns: 2000 },
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 700 }), fc.boolean(), (tail, withHead) => {
+        const bytes = withHead ? Buffer.concat([message({}, []).subarray(0, 240), tail]) : Buffer.from(tail);
+        try {
+          decode(bytes);
+        } catch (error) {
+          if (!(error instanceof WireError)) throw error;
+        }
+      }),
+      { numRuns: 2000 },
+    ),
   );
-  t.pass();
 });
 
 const address = fc.ipV4();

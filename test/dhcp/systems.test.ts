@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { run, runOk } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
+import { until } from '../support/until.ts';
 import { NODE, onWire, TIMEOUT_MS, type Wire } from './two-spaces.ts';
 
 /**
@@ -28,14 +29,13 @@ async function within(wire: Wire, script: string, body: () => Promise<void>): Pr
 
 /** Waits until the client has configured address and default route, as a system would use them. */
 async function isConfigured(t: ExecutionContext, wire: Wire): Promise<void> {
-  const deadline = Date.now() + TIMEOUT_MS;
-  for (;;) {
-    const address = await runOk('ip', ['-n', wire.client, '-4', 'addr', 'show', 'dev', 'eth0']);
-    const { stdout: route } = await run('ip', ['-n', wire.client, 'route', 'show', 'default']);
-    if (address.includes(`inet ${NODE.ip}/24`) && route.includes('via 10.54.0.254')) break;
-    if (Date.now() > deadline) throw new Error(`never configured: ${address}${route}`);
-    await new Promise(resolve => setTimeout(resolve, 50));
-  }
+  const address = async () => runOk('ip', ['-n', wire.client, '-4', 'addr', 'show', 'dev', 'eth0']);
+  const route = async () => (await run('ip', ['-n', wire.client, 'route', 'show', 'default'])).stdout;
+  await until(
+    'address and default route',
+    async () => (await address()).includes(`inet ${NODE.ip}/24`) && (await route()).includes('via 10.54.0.254'),
+    { milliseconds: TIMEOUT_MS, every: 50, seen: async () => `${await address()}${await route()}` },
+  );
   await wire.until(event => event.msg === `${NODE.ip} given to n0`);
   t.deepEqual(
     wire.events.filter(event => event.note),

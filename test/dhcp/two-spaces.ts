@@ -9,6 +9,7 @@ import type { ExecutionContext } from 'ava';
 import type { BootNode } from '../../src/boot/directory.ts';
 import { run, runOk } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
+import { until } from '../support/until.ts';
 import { Events } from './events.ts';
 
 export const MAC = '52:54:00:54:00:01';
@@ -144,9 +145,6 @@ export async function onWire(
 
 /** Waits for a line that a client printed, for the nth time. */
 export async function saw(lines: string[], pattern: RegExp, times = 1): Promise<void> {
-  const deadline = Date.now() + TIMEOUT_MS;
-  while (lines.filter(line => pattern.test(line)).length < times) {
-    if (Date.now() > deadline) throw new Error(`never saw ${pattern} ${times} times in:\n${lines.join('\n')}`);
-    await new Promise(resolve => setTimeout(resolve, 20));
-  }
+  const isSeen = (): boolean => lines.filter(line => pattern.test(line)).length >= times;
+  await until(`${pattern} ${times} times`, isSeen, { milliseconds: TIMEOUT_MS, seen: () => lines.join('\n') });
 }

@@ -5,7 +5,9 @@ import { AdminClient } from '../../src/admin/client.ts';
 import { restoreBackup } from '../../src/backup/restore.ts';
 import { loadHeadKey } from '../../src/boot/head-key.ts';
 import { Workspace } from '../../src/image/workspace/workspace.ts';
+import { KINDS, type Value } from '../../src/model/kinds.ts';
 import { loadSshKey } from '../../src/ssh/head-ssh-key.ts';
+import { openSqliteStore } from '../../src/store/sqlite-store.ts';
 import { startWorld } from '../admin/world.ts';
 
 /** The time of a restore, which names the folder of the old head. */
@@ -17,6 +19,21 @@ const SCENES: Record<string, (folder: string, file: string) => Promise<unknown>>
     const client = new AdminClient({ socket: world.socket });
     await client.call('POST', '/api/v1/attribs', {}, { name: 'group' });
     return async () => client.close().then(world.stop);
+  },
+  together: async folder => {
+    const store = await openSqliteStore(folder);
+    const commit = async (name: string): Promise<unknown> => {
+      const value = KINDS.attrib.schema.parse({ name }) as Value;
+      return store.commit({
+        who: 'test',
+        what: 'make',
+        changes: [{ kind: 'attrib', uid: name.padEnd(32, 'f'), expected: 0, value }],
+      });
+    };
+    await commit('a');
+    process.stdout.write('begun\n');
+    await Promise.all(Array.from({ length: 30 }, async (_, index) => commit(`b${index}`)));
+    return async () => store.close();
   },
   upload: async folder => {
     const world = await startWorld(folder);

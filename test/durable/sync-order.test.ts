@@ -37,6 +37,18 @@ test.serial('a commit', async t => {
   await survives(t, folder, [SCENE, 'commit', folder], { least: 2 });
 });
 
+test.serial('commits that come together share a synchronisation', async t => {
+  if (!canTrace(t)) return;
+  const folder = temporaryFolder(t);
+  const { steps, result } = await traced(t, [process.execPath, SCENE, 'together', folder]);
+  t.is(result.status, 0, result.stderr);
+  const said = (word: string): number => steps.findIndex(({ call, text }) => call === 'write' && text.includes(word));
+  const between = steps.slice(said('begun'), said('acknowledged'));
+  const synced = between.filter(({ call, paths }) => call.endsWith('sync') && paths[0]?.endsWith('/muster.db-wal'));
+  // The first of them may go alone, before the others have come.
+  t.true(synced.length >= 1 && synced.length <= 2, `${synced.length}`);
+});
+
 test.serial('an upload', async t => {
   if (!canTrace(t)) return;
   const folder = temporaryFolder(t);

@@ -29,21 +29,23 @@ function isSound(bytes: Buffer): boolean {
 }
 
 test('any bytes', t => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 2000 }), bytes => isSound(Buffer.from(bytes))),
-    { numRuns: 3000 },
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 2000 }), bytes => isSound(Buffer.from(bytes))),
+      { numRuns: 3000 },
+    ),
   );
-  t.pass();
 });
 
 test('messages with some bytes changed', t => {
   const random = randomOf(7);
+  const unsound: string[] = [];
   for (let round = 0; round < 20_000; round += 1) {
     const bytes = Buffer.from(SEEDS[round % SEEDS.length] ?? Buffer.alloc(0));
     for (let count = 0; count < 4; count += 1) bytes[Math.floor(random() * bytes.length)] = Math.floor(random() * 256);
-    if (!isSound(bytes)) return t.fail(bytes.toString('hex'));
+    if (!isSound(bytes)) unsound.push(bytes.toString('hex'));
   }
-  t.pass();
+  t.deepEqual(unsound, []);
 });
 
 test('no text takes long: brackets, quotes, blanks and dots in the largest datagram', t => {

@@ -166,7 +166,7 @@ test('a peer that does not read holds up nobody and costs bounded memory', async
   greedy.socket.resume();
   let bytes = 0;
   while (bytes < 8 << 20) bytes += (await greedy.expect(0x25)).data.length;
-  t.pass();
+  t.true(bytes >= 8 << 20, 'once it reads, it gets what it asked for');
 });
 
 test('a disk that does not answer holds up its own readers only, and an aborted read waits for it', async t => {

@@ -1,13 +1,13 @@
 // The target on several processes: the same answers, who may log in decided in one place, and a worker that dies harms no other.
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { setTimeout as delay } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { systemCode } from '../../src/errors.ts';
 import type { TargetNote } from '../../src/iscsi/directory.ts';
 import { ISCSI_LIMITS } from '../../src/iscsi/limits.ts';
 import type { IscsiOptions } from '../../src/iscsi/server.ts';
 import { IscsiWorkers, type Route } from '../../src/iscsi/workers.ts';
+import { until as waitUntil } from '../support/until.ts';
 import { Initiator, read10 } from './support/initiator.ts';
 import { TARGET } from './support/one-target.ts';
 import { type ServeOptions, serve } from './support/served.ts';
@@ -103,7 +103,7 @@ test('sessions in several processes read the same bytes, and CHAP is checked in 
   );
   await until(() => notes.some(note => note.event === 'refused' && /wrong CHAP/.test(note.reason ?? '')));
   // Each process says what it did once a second.
-  while (workers.traffic.readBytes < 4 * 64 * 512 || workers.traffic.sessions < 4) await delay(50);
+  await waitUntil('traffic', () => workers.traffic.readBytes >= 4 * 64 * 512 && workers.traffic.sessions >= 4);
   t.true(workers.traffic.commands >= 4);
   t.is(workers.traffic.writtenBytes, 0);
 });
@@ -226,8 +226,8 @@ test.serial('a system that has nothing left to start a process with costs the co
   await until(() => reports.length > 0);
   t.regex(reports[0] ?? '', /worker process 1 of 2 could not be started: .*E2BIG/);
   process.env = env;
-  while ((await attempt(port)) === 'closed');
-  t.pass();
+  await waitUntil('a worker takes connections again', async () => (await attempt(port)) !== 'closed');
+  t.not(await attempt(port), 'closed');
 });
 
 test('a worker that stands still: connections wait in bounded number, and in bounded time another one serves', async t => {

@@ -4,12 +4,12 @@ import { chownSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import test from 'ava';
 import { type LabProcess, startProcess, tailOf } from '../../src/lab/process.ts';
 import { runOk } from '../../src/process/run.ts';
 import { TestDaemon } from '../cli/daemon.ts';
 import { requireAll } from '../support/require.ts';
+import { until } from '../support/until.ts';
 
 const NEEDS = { root: true, programs: ['virsh', 'libvirtd', 'qemu-system-x86_64', 'setpriv'] };
 const NOBODY = 65_534;
@@ -59,10 +59,10 @@ async function privateLibvirtd(folder: string): Promise<{ connect: string; proce
     },
   });
   const socket = place('run/libvirt-sock');
-  while (!existsSync(socket)) {
+  await until('libvirtd listens', async () => {
     if (process.status() !== undefined) throw new Error(`libvirtd has ended: ${await tailOf(process.log)}`);
-    await sleep(50);
-  }
+    return existsSync(socket);
+  });
   return { connect: `qemu+unix:///session?socket=${socket}`, process };
 }
 

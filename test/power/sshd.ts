@@ -1,10 +1,10 @@
 // A real sshd in a network namespace, with host key, accounts and authorized keys of its own.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Namespace } from '../../src/lab/namespace.ts';
 import { type LabProcess, startProcess, tailOf } from '../../src/lab/process.ts';
 import { runOk } from '../../src/process/run.ts';
+import { until } from '../support/until.ts';
 
 export const SSHD_NEEDS = ['sshd', 'ssh', 'ssh-keygen', 'unshare', 'openssl'];
 
@@ -50,9 +50,9 @@ export async function startSshd(folder: string, namespace: Namespace, options: S
   const inside = ['unshare', '--mount', 'sh', '-c', script, 'sh', ...files];
   const process = await startProcess({ name: 'sshd', command: namespace.command(inside), log: place('sshd.log') });
   // It writes its number when it listens.
-  while (!existsSync(place('sshd.pid'))) {
+  await until('sshd listens', async () => {
     if (process.status() !== undefined) throw new Error(`sshd has ended: ${await tailOf(process.log)}`);
-    await sleep(20);
-  }
+    return existsSync(place('sshd.pid'));
+  });
   return process;
 }

@@ -2,10 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import test from 'ava';
 import { packageRoot } from '../../src/package-root.ts';
 import { openSqliteStore } from '../../src/store/sqlite-store.ts';
+import { findProgram, requireAll } from '../support/require.ts';
 import { temporaryFolder } from './folder.ts';
 
 interface Acknowledged {
@@ -17,10 +17,32 @@ interface Acknowledged {
 
 const ROUNDS = 25;
 
-/** Starts the writer; answers the lines it has said so far and the way to wait for the first. */
-function startWriter(folder: string, round: number): { child: ChildProcess; lines: string[]; ready: Promise<unknown> } {
+/** The call before which each round kills the writer: in the midst of a write, between a write and its fsync, between commits. */
+function killAt(round: number): { call: string; nth: number } {
+  const call = round % 2 === 0 ? 'pwrite64' : 'fsync';
+  // Not always the same place of a commit, which is some writes and one or two syncs.
+  return { call, nth: (call === 'pwrite64' ? 23 : 5) + 7 * round };
+}
+
+/** Runs the writer until it is killed; answers the lines that it said. */
+function startWriter(folder: string, round: number): { child: ChildProcess; lines: string[] } {
   const file = join(packageRoot, 'dist/test/store/writer.js');
-  const child = spawn(process.execPath, [file, folder, String(round)], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const { call, nth } = killAt(round);
+  const strace = [
+    '-f',
+    '-qq',
+    '-o',
+    '/dev/null',
+    '-e',
+    `trace=${call}`,
+    '-e',
+    `inject=${call}:signal=SIGKILL:when=${nth}`,
+  ];
+  const child = spawn(findProgram('strace') ?? 'strace', [...strace, process.execPath, file, folder, String(round)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    // strace counts the calls of each thread: with one for files they are all counted together.
+    env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
+  });
   const lines: string[] = [];
   let rest = '';
   child.stdout.setEncoding('utf8');
@@ -29,24 +51,20 @@ function startWriter(folder: string, round: number): { child: ChildProcess; line
     rest = parts.pop() ?? '';
     lines.push(...parts);
   });
-  return { child, lines, ready: once(child.stdout, 'data') };
+  return { child, lines };
 }
 
 test(`kill -9 in mid-write, ${ROUNDS} times: every acknowledged commit and boot is there`, async t => {
-  t.timeout(180_000);
+  if (!requireAll(t, { programs: ['strace'] })) return;
+  t.timeout(300_000);
   const folder = temporaryFolder(t);
   const known = new Map<string, Acknowledged>();
   const boots = new Map<string, string>();
   let acknowledged = 0;
   for (let round = 0; round < ROUNDS; round += 1) {
-    const { child, lines, ready } = startWriter(folder, round);
+    const { child, lines } = startWriter(folder, round);
     t.teardown(() => child.kill('SIGKILL'));
-    const closed = once(child, 'close');
-    await ready;
-    // Any moment: within a commit, between two, before the first.
-    await delay(Math.random() * 120);
-    child.kill('SIGKILL');
-    await closed;
+    await once(child, 'close');
     for (const line of lines.filter(text => text !== 'ready')) {
       const ack = JSON.parse(line) as Acknowledged;
       known.set(ack.uid, ack);

@@ -99,7 +99,7 @@ test('the feed tells each commit once, in order, before its writer hears of it; 
   t.is(told.length, 50);
 });
 
-test('what waits is written in one transaction: one synchronisation serves many commits', async t => {
+test('what waits is written in one transaction', async t => {
   const folder = temporaryFolder(t);
   const store = await opened(t, folder);
   const reader = await SqliteConnection.open(join(folder, 'muster.db'));
@@ -114,11 +114,12 @@ test('what waits is written in one transaction: one synchronisation serves many 
   void Promise.all(rest).then(() => {
     all = true;
   });
-  while (!all) counts.add(await count());
-  t.true(
-    [...counts].every(seen => seen === 1 || seen === 31),
-    `another process sees the first, or all: ${[...counts]}`,
-  );
+  do counts.add(await count());
+  while (!all);
+  counts.add(await count());
+  // The first may be seen alone, or the others have come by then.
+  counts.delete(1);
+  t.deepEqual([...counts], [31], 'another process sees the first, or all');
 });
 
 test('the audit trail: newest last, cut at the limit, by object', async t => {

@@ -27,13 +27,17 @@ export function requireAll(t: ExecutionContext, needs: Needs): boolean {
     ...(needs.files ?? []).filter(path => !readable(path, constants.R_OK)).map(path => `the file ${path}`),
   ];
   if (missing.length === 0) return true;
-  const reason = `needs ${missing.join(', ')}`;
+  skip(t, `needs ${missing.join(', ')}`);
+  return false;
+}
+
+/** Passes the test as skipped (`SKIP` in its log), or fails it on CI. */
+export function skip(t: ExecutionContext, reason: string): void {
   if (process.env['CI'] === 'true') t.fail(`on CI nothing is skipped: ${reason}`);
   else {
     t.log(`SKIP ${reason}`);
     t.pass();
   }
-  return false;
 }
 
 function readable(path: string, mode: number): boolean {

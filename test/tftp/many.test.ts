@@ -2,6 +2,7 @@
 import test from 'ava';
 import { silentLog } from '../../src/log.ts';
 import { startTftpServer } from '../../src/tftp/start.ts';
+import { until } from '../support/until.ts';
 import { fetchFile } from './client.ts';
 
 const HEAD = '127.71.0.1';
@@ -26,6 +27,6 @@ test('a thousand transfers at once share one reading of the file, and all end', 
     fetchFile({ address: HEAD, local: NODE, port, file: 'snponly.efi', options, timeoutMs: 500_000 }),
   );
   for (const { content } of await Promise.all(fetches)) t.is(content.length, LOADER.length);
-  while (server.stats().active > 0) await new Promise(resolve => setTimeout(resolve, 5));
+  await until('all transfers end', () => server.stats().active === 0);
   t.like(server.stats(), { failed: 0, finished: 1000, bytes: 1000 * LOADER.length });
 });

@@ -55,20 +55,21 @@ for (const [asked, code, reason] of REFUSED) {
 
 test('whatever is asked, only what is in the list is served', t => {
   const piece = fc.constantFrom('..', '.', '/', '\\', 'snponly.efi', 'etc', '\0', '%2e%2e', '\ufffd');
-  fc.assert(
-    fc.property(
-      fc.oneof(
-        fc.string(),
-        fc.array(piece).map(parts => parts.join('')),
+  t.notThrows(() =>
+    fc.assert(
+      fc.property(
+        fc.oneof(
+          fc.string(),
+          fc.array(piece).map(parts => parts.join('')),
+        ),
+        asked => {
+          const answer = findFile(FILES, asked);
+          return 'refused' in answer || FILES.get(answer.name) === answer.source;
+        },
       ),
-      asked => {
-        const answer = findFile(FILES, asked);
-        return 'refused' in answer || FILES.get(answer.name) === answer.source;
-      },
+      { numRuns: 2000 },
     ),
-    { numRuns: 2000 },
   );
-  t.pass();
 });
 
 test('loaders by base name', t => {

@@ -7,6 +7,7 @@ import type { BootFiles } from '../../src/boot/boot-file.ts';
 import type { StageNote } from '../../src/boot/journey.ts';
 import { createLog } from '../../src/log.ts';
 import { startTftpServer, type TftpOptions, type TftpServer } from '../../src/tftp/start.ts';
+import { until } from '../support/until.ts';
 import { ackBytes, errorBytes, fetchFile, nextPacket, openClient, requestBytes, TftpRefusal } from './client.ts';
 import { linesOf } from './lines.ts';
 
@@ -43,11 +44,6 @@ async function startLab(t: ExecutionContext, change: Partial<TftpOptions> = {}):
   return { server, notes, log, files };
 }
 
-/** Waits for the server to come to a state; the test's own time limit bounds it. */
-async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise(resolve => setTimeout(resolve, 5));
-}
-
 type Start = typeof startLab;
 
 /** In a thread of its own, and by the event loop of this one. */
@@ -63,7 +59,7 @@ both('a loader is served, and the timeline of the node says so', async (t, start
   const { content, oack } = await fetchFile({ address: HOST, port: server.port, file: '/snponly.efi', options });
   t.true(content.equals(LOADER));
   t.deepEqual(oack, { tsize: '187000', blksize: '1468' });
-  await until(() => notes.length === 1 && log.length === 1);
+  await until('the state of the server', () => notes.length === 1 && log.length === 1);
   t.like(notes, [{ stage: 'loader', node: 'f00d', bytes: 187_000, error: undefined }]);
   t.regex(notes[0]?.detail ?? '', /^snponly\.efi, 187 kB in \d+\.\d s, blksize 1468$/);
   t.regex(notes[0]?.peer ?? '', /^127\.0\.0\.1:\d+$/);
@@ -93,7 +89,7 @@ both(
     const { server, notes, files } = await start(t);
     const ask = { address: HOST, port: server.port, file: 'autoexec.ipxe' };
     t.is((await fetchFile(ask)).content.toString(), '#!ipxe\nshell\n');
-    await until(() => notes.length === 1);
+    await until('the state of the server', () => notes.length === 1);
     files.delete('autoexec.ipxe');
     t.is((await t.throwsAsync(fetchFile(ask), { instanceOf: TftpRefusal }))?.code, 1);
     t.is(notes.length, 1);
@@ -118,10 +114,11 @@ both('unknown names, paths outside, and unreadable files get an error and a reas
   t.like(await refusal('pxelinux.0'), { code: 1, message: "No file 'pxelinux.0' is served." });
   t.like(await refusal('../../etc/shadow'), { code: 2 });
   t.like(await refusal('missing.efi'), { code: 0, message: "The file 'missing.efi' cannot be read now." });
-  await until(() => notes.length > 0 && log.length > 0);
+  await until('the state of the server', () => notes.length > 0 && log.length > 0);
   t.like(notes[0], { stage: 'loader', node: 'f00d', error: "TFTP: No file 'pxelinux.0' is served." });
   t.like(log[0], { msg: 'TFTP refused', file: 'pxelinux.0' });
-  t.is(server.stats().refused, 3);
+  // The client asks again when an answer takes long.
+  t.true(server.stats().refused >= 3);
   t.true(log.length <= 1 + (Date.now() - before) / 1000, 'one line for a peer and second');
 });
 
@@ -143,10 +140,10 @@ both('firmware that asks for the size and aborts leaves no error on the timeline
   const answer = await nextPacket(socket);
   t.is(answer?.bytes.toString('latin1'), '\0\x06tsize\x00187000\0');
   socket.send(errorBytes(8, 'User aborted the transfer'), answer?.from.port ?? 0, HOST);
-  await until(() => server.stats().failed === 1);
+  await until('the state of the server', () => server.stats().failed === 1);
   const { content } = await fetchFile({ address: HOST, port: server.port, file: 'snponly.efi' });
   t.true(content.equals(LOADER));
-  await until(() => notes.length === 1);
+  await until('the state of the server', () => notes.length === 1);
   t.is(notes[0]?.error, undefined);
   t.deepEqual(
     log.map(line => line['msg']),
@@ -163,7 +160,7 @@ both('a client that stops in the middle is on the timeline with its words', asyn
   socket.send(ackBytes(1), first?.from.port ?? 0, HOST);
   await nextPacket(socket);
   socket.send(errorBytes(3, 'Disk full'), first?.from.port ?? 0, HOST);
-  await until(() => notes.length === 1);
+  await until('the state of the server', () => notes.length === 1);
   t.is(notes[0]?.error, 'TFTP snponly.efi: the client stopped it with error 3: Disk full');
 });
 
@@ -185,8 +182,8 @@ both('a packet with a wrong transfer identifier gets error 5 and does not distur
   t.is((await nextPacket(stranger))?.bytes.readUInt16BE(2), 5);
   t.is(server.stats().active, 1);
   client.send(ackBytes(1), port, HOST);
-  await until(() => server.stats().finished === 1);
-  t.pass();
+  await until('the transfer ends', () => server.stats().finished === 1);
+  t.is(server.stats().failed, 0);
 });
 
 // RFC 1350 §4: one transfer for one pair of identifiers
@@ -199,11 +196,11 @@ both(
     const heard: number[] = [];
     client.on('message', (_bytes, from) => heard.push(from.port));
     for (let copy = 0; copy < 5; copy++) client.send(requestBytes(1, 'text'), server.port, HOST);
-    await until(() => server.stats().ignored === 4 && heard.length > 0);
+    await until('the state of the server', () => server.stats().ignored === 4 && heard.length > 0);
     t.is(server.stats().active, 1);
     t.is(new Set(heard).size, 1);
     client.send(requestBytes(1, 'snponly.efi'), server.port, HOST);
-    await until(() => server.stats().failed === 1 && new Set(heard).size === 2);
+    await until('the state of the server', () => server.stats().failed === 1 && new Set(heard).size === 2);
     t.is(server.stats().active, 1);
   },
 );
@@ -218,11 +215,11 @@ both(
     socket.send(request, server.port, HOST);
     const first = await nextPacket(socket);
     socket.send(ackBytes(1), first?.from.port ?? 0, HOST);
-    await until(() => server.stats().finished === 1);
+    await until('the state of the server', () => server.stats().finished === 1);
     socket.send(request, server.port, HOST);
     // Its answer comes, and nobody is there who would acknowledge it: it is given up long before a silent client would be.
     t.truthy(await nextPacket(socket));
-    await until(() => server.stats().active === 0);
+    await until('the state of the server', () => server.stats().active === 0);
     t.like(server.stats(), { finished: 1, failed: 0, ignored: 1, active: 0 });
     t.deepEqual(
       notes.filter(note => note.error),
@@ -246,9 +243,9 @@ both('a copy of a request for a script that was delivered makes no second script
   const first = await nextPacket(socket);
   t.is(first?.bytes.toString('latin1', 4), 'script 1');
   socket.send(ackBytes(1), first?.from.port ?? 0, HOST);
-  await until(() => server.stats().finished === 1);
+  await until('the state of the server', () => server.stats().finished === 1);
   socket.send(request, server.port, HOST);
-  await until(() => server.stats().ignored === 1);
+  await until('the state of the server', () => server.stats().ignored === 1);
   t.is(server.stats().active, 0);
   const again = await fetchFile({ address: HOST, port: server.port, file: '/boot/v1/tftp/grub.cfg' });
   t.is(again.content.toString(), 'script 2');
@@ -272,10 +269,10 @@ both('transfers are bounded for each peer and in all, and a silent half-open one
     await nextPacket(client);
   }
   third.send(requestBytes(1, 'text'), server.port, HOST);
-  await until(() => server.stats().ignored === 1);
+  await until('the state of the server', () => server.stats().ignored === 1);
   t.is(server.stats().active, 2, 'both were answered, so the third must wait');
   first.send(errorBytes(0, 'stop'), (await nextPacket(first))?.from.port ?? 0, HOST);
-  await until(() => server.stats().active === 1);
+  await until('the state of the server', () => server.stats().active === 1);
   third.send(requestBytes(1, 'text'), server.port, HOST);
   t.is((await nextPacket(third))?.bytes.readUInt16BE(0), 3);
   fourth.send(requestBytes(1, 'text'), server.port, HOST);
@@ -288,7 +285,7 @@ both('a peer that is no known node is served all the same, and is in the log', a
     directory: { nodeByMac: () => undefined, nodeByIp: () => undefined },
   });
   await fetchFile({ address: HOST, port: server.port, file: 'text' });
-  await until(() => log.length === 1);
+  await until('the state of the server', () => log.length === 1);
   t.deepEqual(notes, []);
   t.like(log, [{ level: 'info', msg: 'TFTP sent' }]);
 });
@@ -375,6 +372,6 @@ both(
       return fetchFile({ address: HOST, port: server.port, file: 'snponly.efi', options });
     });
     for (const { content } of await Promise.all(fetches)) t.true(content.equals(LOADER));
-    await until(() => server.stats().finished === 40);
+    await until('the state of the server', () => server.stats().finished === 40);
   },
 );

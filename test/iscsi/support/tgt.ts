@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { run, runOk } from '../../../src/process/run.ts';
+import { until } from '../../support/until.ts';
 
 export interface Tgt {
   port: number;
@@ -24,14 +25,12 @@ export async function startTgt(folder: string): Promise<Tgt> {
   const gone = once(child, 'exit');
   const admin = (args: readonly string[]) =>
     runOk('tgtadm', ['--control-port', control, '--lld', 'iscsi', ...args], { env });
-  for (let attempt = 0; ; attempt += 1) {
-    const shown = await run('tgtadm', ['--control-port', control, '--lld', 'iscsi', '--op', 'show', '--mode', 'sys'], {
-      env,
-    });
-    if (shown.status === 0) break;
-    if (attempt > 100 || child.exitCode !== null) throw new Error(`tgtd did not start: ${shown.stderr}`);
-    await new Promise(resolve => setTimeout(resolve, 50));
-  }
+  const words = ['--control-port', control, '--lld', 'iscsi', '--op', 'show', '--mode', 'sys'];
+  await until('tgtd starts', async () => {
+    const shown = await run('tgtadm', words, { env });
+    if (child.exitCode !== null) throw new Error(`tgtd did not start: ${shown.stderr}`);
+    return shown.status === 0;
+  });
   return {
     port,
     async add(number, file, readOnly) {
