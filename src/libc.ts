@@ -63,6 +63,8 @@ export interface Libc {
   /** Fills the buffer with a datagram, or the part that fits, and the struct sockaddr with its sender; answers the bytes. */
   recvfrom(fd: number, bytes: Uint8Array, address: Uint8Array): Called;
   close(fd: number): Called;
+  /** Sets an extended attribute; a link is not followed. @param path its bytes, without the zero at the end */
+  lsetxattr(path: Uint8Array, name: string, value: Uint8Array): Called;
   /** Returns the index of a network interface, which changes when the interface is made again; undefined when there is none. */
   interfaceIndex(name: string): number | undefined;
   /** From a file, at a position, to a socket; the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
@@ -106,6 +108,9 @@ async function load(): Promise<Libc> {
     'int64_t recvfrom(int fd, void *bytes, size_t length, int flags, void *address, void *size)',
   );
   const close = libc.func('int close(int fd)');
+  const setAttribute = libc.func(
+    'int lsetxattr(const uint8_t *path, const char *name, const uint8_t *value, size_t size, int flags)',
+  );
   const nameToIndex = libc.func('unsigned int if_nametoindex(const char *name)');
   const sendFile = libc.func('int64_t sendfile(int out, int in, int64_t *position, size_t length)');
   const getUsage = libc.func('int getrusage(int who, void *usage)');
@@ -138,6 +143,8 @@ async function load(): Promise<Libc> {
       return called(receiveFrom(fd, bytes, bytes.length, 0, address, addressSize));
     },
     close: fd => called(close(fd)),
+    lsetxattr: (path, name, value) =>
+      called(setAttribute(Buffer.concat([path, Buffer.alloc(1)]), name, value, value.length, 0)),
     interfaceIndex: name => Number(nameToIndex(name)) || undefined,
     sendfile(socket, file, from, length) {
       position[0] = BigInt(from);

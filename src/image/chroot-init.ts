@@ -1,40 +1,82 @@
-// The shell script that mounts what programs in an image expect, and then runs the program: /dev, /proc, /sys and /run, as
-// systemd-nspawn makes them. A package's scriptlet is root, and must not reach this machine's devices or settings by accident.
+// The shell script that makes a namespace ready for programs of an image and then runs the program: /dev, /proc, /sys and /run, as
+// systemd-nspawn makes them. A package's scriptlet is root. It must not reach this machine, by accident or on purpose.
 
 /** Parts of /proc by which this machine's kernel is set: seen, not written. */
 const SETTINGS = ['sys', 'sysrq-trigger', 'acpi', 'asound', 'bus', 'fs', 'irq', 'scsi'];
+
+/** Parts of /proc that show this machine's memory, keys and timers: empty inside. */
+const HIDDEN = ['kcore', 'kmsg', 'keys', 'timer_list', 'sched_debug', 'latency_stats'];
 
 /** Device nodes by name, major and minor number (Linux, admin-guide/devices.txt); no disk and no console is among them. */
 const NODES = ['null 1 3', 'zero 1 5', 'full 1 7', 'random 1 8', 'urandom 1 9', 'tty 5 0'];
 
 /**
- * What makes a namespace ready, and then waits. It stays outside the chroot, by which systemctl sees that services are not to be started.
- * Recursive binds, because a user namespace may take a part of /sys or /proc only together with all that is mounted there; it makes no
- * nodes either, and has no group 5. The administrator's own terminal is /dev/console, by which `tty` finds it. At a terminal, what a
- * shell left running is ended with it; elsewhere the kernel does that, by the process namespace.
+ * The capabilities that programs in an image keep: what package managers need, as in the default of Docker, and no more. Without
+ * CAP_SYS_ADMIN nothing can be mounted or made writable again. CAP_MKNOD stays for packages with device nodes, and for dracut; no
+ * device node can be opened, for every file system is mounted with nodev. CAP_DAC_READ_SEARCH would open files by handle, CAP_NET_RAW
+ * send forged packets to the boot network.
  */
-export const INIT = `
-root=$1 covers=$2 kernel=$3 how=$4; shift 4
-readonly_below() {
+export const CAPABILITIES: readonly string[] = [
+  ...['chown', 'dac_override', 'fowner', 'fsetid', 'kill', 'setgid', 'setuid', 'setpcap', 'setfcap'],
+  ...['net_bind_service', 'sys_chroot', 'mknod', 'audit_write'],
+];
+
+/** What mmdebstrap needs besides: it mounts, makes namespaces and device nodes for apt itself. */
+export const BUILDER_CAPABILITIES: readonly string[] = [...CAPABILITIES, 'sys_admin', 'dac_read_search'];
+
+/** As setpriv(1) takes a set: these and no others. */
+export function capabilitySet(names: readonly string[]): string {
+  return ['-all', ...names.map(name => `+${name}`)].join(',');
+}
+
+/** Remounts every mount at or below $1 with a further flag. */
+const CHANGE = `
+change() {
   while read -r _ _ _ _ target flags _; do
     target=$(printf %b "$target")
-    case $target in "$1" | "$1"/*) mount -o "remount,bind,$flags,ro" "$target" || exit 125 ;; esac
+    case $target in "$1" | "$1"/*) mount -o "remount,bind,$flags,$2" "$target" || exit 125 ;; esac
   done </proc/self/mountinfo
 }
-mount -t proc proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 125
+`;
+
+/**
+ * Makes the mounts, as process 1 of namespaces of its own (mount, process, IPC, UTS), and goes on with ENTER. Arguments: the image's root,
+ * a folder for files meanwhile, how to run, the capabilities, and the program. In the folder, `run/` is what /run begins with, `kernel/`
+ * what /proc says of another kernel, `enter` the script ENTER, `console` the script CONSOLE, `writable` the folders that stay writable.
+ *
+ * Recursive binds, because a user namespace may take a part of /sys or /proc only together with all that is mounted there; it makes no
+ * nodes either, and has no group 5. The device nodes are private ones, so that chmod inside changes none of this machine's.
+ *
+ * The UTS namespace of the program belongs to a further user namespace, which root made: so root may set the host name in it
+ * (user_namespaces(7), "Capabilities") without CAP_SYS_ADMIN, which would allow all else.
+ */
+export const INIT = `${CHANGE}
+root=$1 work=$2; shift 2
+mount --bind "$root" "$root" && change "$root" nodev || exit 125
+mount -t proc -o nosuid,nodev,noexec proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 125
 for name in ${SETTINGS.join(' ')}; do
   if [ -e "$root/proc/$name" ]; then
     mount --rbind "$root/proc/$name" "$root/proc/$name" || exit 125
-    readonly_below "$root/proc/$name"
+    change "$root/proc/$name" ro
   fi
 done
-mount --rbind /sys "$root/sys" || exit 125
-readonly_below "$root/sys"
-mount -t tmpfs -o mode=0755,nosuid,size=4m dev "$root/dev" || exit 125
+for name in ${HIDDEN.join(' ')}; do
+  if [ -f "$root/proc/$name" ]; then mount --bind /dev/null "$root/proc/$name" && change "$root/proc/$name" ro || exit 125; fi
+done
+if ! mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys" 2>/dev/null; then
+  mount --rbind /sys "$root/sys" || exit 125
+  change "$root/sys" ro
+fi
+mount -t tmpfs -o mode=0755,nosuid,nodev,size=4m dev "$root/dev" || exit 125
 mkdir -m 0755 "$root/dev/pts" && mkdir -m 1777 "$root/dev/shm" || exit 125
+mount -t tmpfs -o mode=0700,nosuid,noexec,size=64k nodes "$root/run" || exit 125
 while read -r name major minor; do
-  mknod -m 0666 "$root/dev/$name" c "$major" "$minor" 2>/dev/null && continue
-  : >"$root/dev/$name" && mount --bind "/dev/$name" "$root/dev/$name" || exit 125
+  : >"$root/dev/$name" || exit 125
+  if mknod -m 0666 "$root/run/$name" c "$major" "$minor" 2>/dev/null; then
+    mount --bind "$root/run/$name" "$root/dev/$name" || exit 125
+  else
+    mount --bind "/dev/$name" "$root/dev/$name" && change "$root/dev/$name" ro || exit 125
+  fi
 done <<NODES
 ${NODES.join('\n')}
 NODES
@@ -43,39 +85,71 @@ mount -t devpts -o "$pts,gid=5" devpts "$root/dev/pts" 2>/dev/null || mount -t d
 mount -t tmpfs -o mode=1777,nosuid,nodev shm "$root/dev/shm" || exit 125
 ln -s pts/ptmx "$root/dev/ptmx" && ln -s /proc/self/fd "$root/dev/fd" && ln -s /proc/kcore "$root/dev/core" || exit 125
 ln -s fd/0 "$root/dev/stdin" && ln -s fd/1 "$root/dev/stdout" && ln -s fd/2 "$root/dev/stderr" || exit 125
-if [ "$how" = terminal ] && terminal=$(readlink /proc/self/fd/0) && [ -c "$terminal" ]; then
-  : >"$root/dev/console" && mount --bind "$terminal" "$root/dev/console" || exit 125
-fi
 mount -t tmpfs -o mode=0755,nosuid,nodev run "$root/run" || exit 125
-mkdir -p "$root/run/lock" "$root/run/muster/bin" "$root/run/muster/real"
-while IFS= read -r source && IFS= read -r target; do
-  case $target in "$root/run/"*) mkdir -p "\${target%/*}" && : >"$target" ;; esac
-  mount --bind "$source" "$target" || exit 125
-done <"$covers"
-if [ -n "$kernel" ]; then
-  cp "$kernel/uname" "$root/run/muster/bin/uname"
-  for name in osrelease version; do
-    if [ -e "$root/proc/sys/kernel/$name" ]; then mount --bind "$kernel/$name" "$root/proc/sys/kernel/$name" || exit 125; fi
-  done
-  mount --bind "$kernel/banner" "$root/proc/version" || exit 125
-  if [ -e "$kernel/applet" ]; then
-    read -r applet <"$kernel/applet"
-    ln -s "$applet" "$root/run/muster/real/uname"
-  elif [ -e "$kernel/real" ]; then
-    read -r real <"$kernel/real"
-    : >"$root/run/muster/real/uname"
-    mount --bind "$real" "$root/run/muster/real/uname" && mount --bind "$kernel/uname" "$real" || exit 125
+mkdir "$root/run/lock" && cp -R -P -p "$work/run/." "$root/run/" && chmod 0755 "$root/run" || exit 125
+for name in sys/kernel/osrelease sys/kernel/version version; do
+  if [ -e "$work/kernel/$name" ] && [ -e "$root/proc/$name" ]; then
+    mount --bind "$work/kernel/$name" "$root/proc/$name" && change "$root/proc/$name" ro || exit 125
   fi
+done
+mkfifo "$work/holder" || exit 125
+{ unshare --user --uts sh -c 'echo $$ >"$1"; exec sleep infinity' sh "$work/holder" || echo >"$work/holder"; } 2>/dev/null &
+read -r holder <"$work/holder"
+set -- bash -c "$(cat "$work/enter")" enter "$root" "$work" "$holder" "\${PS1-}" "$@"
+if [ -z "$holder" ]; then exec "$@"; fi
+exec nsenter --uts="$root/proc/$holder/ns/uts" "$@"
+`;
+
+/**
+ * Runs the program. The process that held the UTS namespace is gone before: programs could go through it to this machine's files.
+ *
+ * Inside, the image becomes `/` by being moved there, so that a program that leaves its chroot is in the image still. A program of this
+ * machine (`beside`) sees this machine's files, and can write those of the image and of a folder or two. Each has a session of its own, so
+ * that it cannot type into the administrator's terminal (ioctl_tty(2), TIOCSTI); at a terminal, `script` makes a new one for it. Descriptors
+ * that this program was given by its own parent are closed; that needs bash, for numbers above 9.
+ */
+export const ENTER = `
+for path in /proc/self/fd/*; do
+  fd=\${path##*/}
+  if [ "$fd" -gt 2 ]; then eval "exec $fd>&-"; fi
+done
+root=$1 work=$2 holder=$3 prompt=$4 how=$5 capabilities=$6; shift 6
+# bash takes it out of the environment of a script.
+if [ -n "$prompt" ]; then export PS1="$prompt"; fi
+if [ -n "$holder" ]; then
+  kill -9 "$holder" || exit 125
+  while readlink "$root/proc/$holder/root" >/dev/null 2>&1; do :; done
 fi
+limited() { setpriv --inh-caps=-all --bounding-set="$capabilities" "$@"; }
 case $how in
-  beside) "$@" ;;
+  beside)
+    cp /etc/resolv.conf "$work/resolver" 2>/dev/null
+    while IFS= read -r path; do mount --rbind "$path" "$path" || exit 125; done <"$work/writable"
+    while read -r _ _ device _ target flags _; do
+      target=$(printf %b "$target") kept=
+      while IFS= read -r path; do case $target in "$path" | "$path"/*) kept=1 ;; esac; done <"$work/writable"
+      if [ -n "$kept" ] || mount -o "remount,bind,$flags,ro" "$target" 2>/dev/null; then continue; fi
+      # It may be of a user whose files root cannot see; or another is mounted above it.
+      umount -l "$target" 2>/dev/null || [ "$(mountpoint -d "$target" 2>/dev/null)" != "$device" ] || exit 125
+    done </proc/self/mountinfo
+    resolver=$(readlink -m /etc/resolv.conf)
+    for name in proc sys dev run; do mount --rbind "$root/$name" "/$name" || exit 125; done
+    case $resolver in /run/*) mkdir -p "\${resolver%/*}" && cp "$work/resolver" "$resolver" ;; esac
+    limited setsid "$@" ;;
   terminal)
-    setpriv --pdeathsig KILL -- chroot "$root" "$@"
-    status=$?
-    for process in /proc/[0-9]*; do
-      if [ "$(readlink "$process/root")" = "$root" ]; then kill -9 "\${process#/proc/}" 2>/dev/null; fi
-    done
-    exit $status ;;
-  *) chroot "$root" "$@" ;;
+    cd "$root" && mount --move "$root" / || exit 125
+    quoted=
+    for word in sh "$work/console" "$capabilities" "$@"; do quoted="$quoted '$(printf %s "$word" | sed "s/'/'\\\\\\\\''/g")'"; done
+    script --quiet --return --command "$quoted" /dev/null ;;
+  *)
+    cd "$root" && mount --move "$root" / || exit 125
+    limited setsid chroot . "$@" ;;
 esac
+`;
+
+/** What \`script\` runs in its terminal, which is the program's /dev/console: so \`tty\` finds it. The folder is the image's root. */
+export const CONSOLE = `
+capabilities=$1; shift
+terminal=$(readlink /proc/self/fd/0) && : >./dev/console && mount --no-canonicalize --bind "$terminal" ./dev/console || exit 125
+exec setpriv --inh-caps=-all --bounding-set="$capabilities" chroot . "$@"
 `;

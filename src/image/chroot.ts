@@ -1,15 +1,15 @@
 // Programs run inside an unpacked image, or beside it for package managers of the head: namespaces of their own, with the mounts
 // that programs expect. What is mounted goes with the namespace, and all processes with it, also when this one is killed.
-import { realpath, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { copyFile, lstat, mkdir, readlink, realpath, rm, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { PROXY_NAMES } from '../process/proxies.ts';
 import { DIES_WITH_PARENT, type RunOptions, type RunResult, run } from '../process/run.ts';
 import { temporaryFolder } from '../process/temporary.ts';
-import { INIT } from './chroot-init.ts';
-import { coverFiles, uncoverFiles } from './covered-files.ts';
+import { CAPABILITIES, CONSOLE, capabilitySet, ENTER, INIT } from './chroot-init.ts';
 import { ImageRoot } from './image-root.ts';
 import { requireExecutable } from './noexec.ts';
+import { putStandIns, takeBack, usualStandIns, type Wanted } from './stand-ins.ts';
 import { isKernelVersion, UNAME } from './uname.ts';
 
 export interface ChrootOptions extends Pick<RunOptions, 'input' | 'onLine' | 'terminal' | 'signal' | 'keepBytes'> {
@@ -19,8 +19,12 @@ export interface ChrootOptions extends Pick<RunOptions, 'input' | 'onLine' | 'te
   env?: Record<string, string>;
   /** Run the program of this machine, with the image's folders mounted, instead of one inside the image. */
   beside?: boolean;
-  /** No file of the image is covered: for programs that work on all its files and need no names. */
+  /** Beside: folders that the program may write to, besides the image and those for temporary files. */
+  writable?: readonly string[];
+  /** No file stands in for one of the image: for programs that work on all its files and need no names. */
   bare?: boolean;
+  /** No network: for programs that need none. */
+  offline?: boolean;
 }
 
 /** Folders that are mounted; each must be a real one, so that nothing is mounted elsewhere. */
@@ -29,7 +33,7 @@ const MOUNTED = ['proc', 'sys', 'dev', 'run'] as const;
 /** Names of the environment that pass into the image: how the network is reached, and what the terminal is. */
 const PASSED = [...PROXY_NAMES, 'TERM'];
 
-/** Status by which INIT says that the image could not be made ready. */
+/** Status by which INIT and ENTER say that the image could not be made ready. */
 const NOT_READY = 125;
 
 /** Runs a program; any exit status is a result. Needs to be root, or root in a user namespace. */
@@ -38,43 +42,77 @@ export async function inImage(tree: string, argv: readonly string[], options: Ch
   const root = await realpath(tree);
   await requireExecutable(root);
   await mountPoints(root);
-  const work = await temporaryFolder('muster-chroot-');
+  const work = await realpath(await temporaryFolder('muster-chroot-'));
   try {
-    const covers = options.bare ? [] : await coverFiles(root, work);
+    await prepare(root, work, options);
+    const wanted = options.bare ? [] : await usualStandIns(root, join(work, 'run'));
+    if (options.kver !== undefined) wanted.push(...(await kernelFiles(root, work, options.kver)));
+    const standIns = await putStandIns(root, wanted);
     try {
-      const [file, init] = [join(work, 'covers'), join(work, 'init')];
-      await writeFile(init, INIT);
-      await writeFile(file, covers.map(({ source, target }) => `${source}\n${target}\n`).join(''));
-      const kernel = options.kver === undefined ? '' : await kernelFiles(root, work, options.kver);
-      const how = options.terminal ? 'terminal' : options.beside ? 'beside' : 'inside';
-      const words = [
-        ...DIES_WITH_PARENT,
-        ...['unshare', '--mount', '--propagation', 'private'],
-        // A shell in a process namespace of its own could not give the terminal back to a process outside.
-        ...(options.terminal ? [] : ['--pid', '--fork', '--kill-child']),
-        ...['sh', init, root, file, kernel, how, ...argv],
-      ];
-      const result = await run(words[0] ?? '', words.slice(1), {
-        ...options,
-        package: 'util-linux',
-        cleanEnv: true,
-        env: environment(options),
-      });
-      if (result.status === NOT_READY && /^(mount|sh|mkdir|cp|ln):/m.test(result.stderr))
-        throw new MusterError('tool-failed', `The image could not be made ready for programs: ${result.stderr.trim()}`);
-      // chroot's status for a program that cannot be run
-      if (result.status === 126 && !options.beside && /Exec format error/.test(result.stderr))
-        throw new MusterError(
-          'image-lacks',
-          "The image's programs are for another processor than this machine's: work on it where its own processor is, or install qemu-user-static here.",
-        );
-      return result;
+      return await runPrepared(root, work, argv, options);
     } finally {
-      await uncoverFiles(root, covers);
+      await takeBack(root, standIns);
     }
   } finally {
     await rm(work, { recursive: true, force: true });
   }
+}
+
+async function runPrepared(
+  root: string,
+  work: string,
+  argv: readonly string[],
+  options: ChrootOptions,
+): Promise<RunResult> {
+  const how = options.terminal ? 'terminal' : options.beside ? 'beside' : 'inside';
+  const namespaces = ['--mount', '--propagation', 'private', '--uts', '--ipc', ...(options.offline ? ['--net'] : [])];
+  const [program = '', ...words] = [
+    ...DIES_WITH_PARENT,
+    ...['unshare', ...namespaces, '--pid', '--fork', '--kill-child'],
+    ...['sh', join(work, 'init'), root, work, how, capabilitySet(CAPABILITIES), ...argv],
+  ];
+  const restore = options.terminal ? await terminalState() : async () => {};
+  const result = await run(program, words, {
+    ...options,
+    package: 'util-linux',
+    cleanEnv: true,
+    env: environment(options),
+  }).finally(restore);
+  if (result.status === NOT_READY && /^(mount|umount|sh|mkdir|cp|ln|chmod|mkfifo|kill):|init: /m.test(result.stderr))
+    throw new MusterError('tool-failed', `The image could not be made ready for programs: ${result.stderr.trim()}`);
+  if (result.status === 127 && options.terminal && !(await hasScript()))
+    throw new MusterError('tool-missing', "The program 'script' is not installed; install the package bsdutils.");
+  // chroot's status for a program that cannot be run
+  if (result.status === 126 && !options.beside && /Exec format error/.test(result.stderr))
+    throw new MusterError(
+      'image-lacks',
+      "The image's programs are for another processor than this machine's: work on it where its own processor is, or install qemu-user-static here.",
+    );
+  return result;
+}
+
+const hasScript = async (): Promise<boolean> =>
+  run('script', ['--version']).then(
+    () => true,
+    () => false,
+  );
+
+/** `script` is killed with the rest when this command is interrupted: it then leaves the terminal as it was in the shell. */
+async function terminalState(): Promise<() => Promise<void>> {
+  const { status, stdout } = await run('stty', ['-F', '/dev/tty', '-g']);
+  return async () => {
+    if (status === 0) await run('stty', ['-F', '/dev/tty', stdout.trim()]);
+  };
+}
+
+/** The scripts, and what /run begins with. */
+async function prepare(root: string, work: string, { writable = [] }: ChrootOptions): Promise<void> {
+  await mkdir(join(work, 'run'), { mode: 0o755 });
+  const texts = { init: INIT, enter: ENTER, console: CONSOLE };
+  for (const [name, text] of Object.entries(texts)) await writeFile(join(work, name), text);
+  const folders = new Set<string>();
+  for (const path of ['/tmp', '/var/tmp', ...writable, root]) folders.add(await realpath(path));
+  await writeFile(join(work, 'writable'), [...folders].map(path => `${path}\n`).join(''));
 }
 
 function environment({ env, beside, terminal }: ChrootOptions): Record<string, string> {
@@ -109,20 +147,34 @@ async function mountPoints(root: string): Promise<void> {
   }
 }
 
-/** Files that say `kver` in place of this machine's kernel, and where the image's own `uname` is. */
-async function kernelFiles(root: string, work: string, kver: string): Promise<string> {
+/** Files that say `kver` in place of this machine's kernel, and where the image's own `uname` is meanwhile. */
+async function kernelFiles(root: string, work: string, kver: string): Promise<Wanted[]> {
   if (!isKernelVersion(kver))
     throw new MusterError('bad-value', `'${kver}' is no kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
-  const put = async (name: string, content: string, mode = 0o644): Promise<void> =>
-    writeFile(join(work, name), content, { mode });
-  await put('uname', UNAME(kver), 0o755);
-  await put('osrelease', `${kver}\n`);
-  await put('version', '#1 SMP\n');
-  await put('banner', `Linux version ${kver} (muster) #1 SMP\n`);
+  const put = async (name: string, content: string, mode = 0o644): Promise<void> => {
+    await mkdir(dirname(join(work, name)), { recursive: true });
+    await writeFile(join(work, name), content, { mode });
+  };
+  await put('run/muster/bin/uname', UNAME(kver), 0o755);
+  await put('kernel/sys/kernel/osrelease', `${kver}\n`);
+  await put('kernel/sys/kernel/version', '#1 SMP\n');
+  await put('kernel/version', `Linux version ${kver} (muster) #1 SMP\n`);
   const image = new ImageRoot(root);
-  const path = (await image.find('/usr/bin/uname')) ?? (await image.find('/bin/uname'));
-  // A program with many names (busybox) cannot be covered: its other names would be gone. There, PATH alone helps.
-  if (path?.endsWith('/uname')) await put('real', `${path}\n`);
-  else if (path) await put('applet', `${image.inside(path)}\n`);
-  return work;
+  for (const path of ['/usr/bin/uname', '/bin/uname']) {
+    const [place, found] = [await image.place(path), await image.find(path)];
+    if (place === undefined || found === undefined || !(await image.stat(path))?.isFile()) continue;
+    const real = join(work, 'run/muster/real/uname');
+    await mkdir(dirname(real));
+    // A name of a program that has many (busybox) must be called by that name.
+    if ((await lstat(place)).isSymbolicLink()) await symlink(await applet(image, path), real);
+    else await copyFile(place, real);
+    return [{ path, text: UNAME(kver), mode: 0o755 }];
+  }
+  return [];
+}
+
+/** The program behind a link, by a path that is the same inside. */
+async function applet(image: ImageRoot, path: string): Promise<string> {
+  const target = (await readlink((await image.place(path)) ?? path)) || path;
+  return target.startsWith('/') ? target : join(dirname(path), target);
 }

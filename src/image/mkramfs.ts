@@ -186,6 +186,7 @@ async function runDracut(image: ImageRoot, options: RamfsOptions, kver: string):
   ];
   const result = await inImage(image.folder, dracut, {
     env: { LC_ALL: 'C' },
+    offline: true,
     ...(options.signal ? { signal: options.signal } : {}),
   });
   // dracut 059 ends with 0 also when a module's install failed: its own words say so.

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { findProgram, requireAll } from '../support/require.ts';
@@ -119,6 +120,28 @@ test.serial('Ctrl-C in the shell is its own; at a question it keeps nothing and 
   t.notRegex(said, /not asked|Packing image/);
   const names = await ok('ls .scyldcw/workspace');
   t.notRegex(names, /^work-/m);
+});
+
+test.serial('at a terminal too a shell is among its own processes, with its own host name and terminal', async t => {
+  if (!(await ready(t))) return;
+  const before = hostname();
+  const { status, said } = await converse('scyld-modimg -i Small --chroot', [
+    [PROMPT, 'busybox hostname nodeTemplate; echo "name $(busybox hostname)"\r'],
+    [PROMPT, `echo "mine $$"; kill -9 ${process.pid}; kill -9 1; echo "alive $(busybox tty)"\r`],
+    [PROMPT, 'busybox sleep 1000 & busybox ls -d /proc/[0-9]* | busybox wc -l\r'],
+    [PROMPT, 'busybox mount -t tmpfs x /root; busybox ip link set lo down; busybox stat -c %t:%T /dev/console\r'],
+    [PROMPT, 'fg\r'],
+    [/sleep 1000/, '\x1a'],
+    [/Stopped/, 'exit\r'],
+    [PROMPT, 'exit\r'],
+    [/\[kd\]/, 'd\r'],
+  ]);
+  t.is(status, 0, said);
+  t.notRegex(said, /not asked/);
+  t.regex(said, /name nodeTemplate\n[\s\S]*mine \d{1,4}\n[\s\S]*alive \/dev\/console\n/);
+  t.regex(said, /mount: .*(denied|permitted)[\s\S]*ip: .*not permitted/);
+  t.is(hostname(), before);
+  t.notRegex(await ok('cat /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" " "'), /sleep 1000/);
 });
 
 test.serial('options that answer everything leave nothing to ask', async t => {

@@ -4,6 +4,7 @@ import { basename, join } from 'node:path';
 import { MusterError } from '../../errors.ts';
 import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
+import { BUILDER_CAPABILITIES, capabilitySet } from '../chroot-init.ts';
 import { ImageRoot } from '../image-root.ts';
 import { aptFailure } from './apt-failure.ts';
 import { kernelPackage } from './apt-kernel.ts';
@@ -30,8 +31,9 @@ export const apt: PackageManager = {
     const include = [...new Set([...NODE, ...kernel, ...packages])];
     const words = [
       ...DIES_WITH_PARENT,
-      ...['unshare', '--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private'],
+      ...['unshare', '--mount', '--uts', '--ipc', '--pid', '--fork', '--kill-child', '--propagation', 'private'],
       ...['sh', '-c', 'mount -t proc proc /proc 2>/dev/null; exec "$@"', 'sh'],
+      ...['setsid', 'setpriv', '--inh-caps=-all', `--bounding-set=${capabilitySet(BUILDER_CAPABILITIES)}`],
       ...['mmdebstrap', '--variant=minbase', '--mode=root', `--include=${include.join(',')}`],
       ...(keys.length > 0 ? [`--keyring=${join(ports.work, 'keys')}`] : []),
       ...[recipe.release, root, ...lines],

@@ -63,7 +63,8 @@ async function importKeys(root: string, { sources }: Recipe, ports: Ports): Prom
   const files = sources.flatMap(({ check, keys }) => (check ? keys.filter(key => key.startsWith('file://')) : []));
   for (const key of new Set(files)) {
     const argv = ['rpm', '--root', root, '--import', key.slice('file://'.length)];
-    const result = await inImage(root, argv, { beside: true, env: await rpmEnvironment(ports.work) });
+    const env = await rpmEnvironment(ports.work);
+    const result = await inImage(root, argv, { beside: true, offline: true, writable: [ports.work], env });
     if (result.status !== 0) throw toolFailed(`rpm --import ${key}`, result);
   }
 }
@@ -125,7 +126,7 @@ async function ask(root: string, words: readonly string[], ports: Ports, beside:
   const options = ['-y', '--setopt=skip_if_unavailable=0', '--setopt=keepcache=0'];
   const result = await inImage(root, [program, ...options, ...rest], {
     beside,
-    ...(beside && { env: await rpmEnvironment(ports.work) }),
+    ...(beside && { env: await rpmEnvironment(ports.work), writable: [ports.work] }),
     ...(ports.kver !== undefined && { kver: ports.kver }),
     ...(ports.signal && { signal: ports.signal }),
   });

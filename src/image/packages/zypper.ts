@@ -63,7 +63,7 @@ async function ask(
   const work = async () =>
     inImage(root, argv, {
       beside,
-      ...(beside && { env: await rpmEnvironment(ports.work) }),
+      ...(beside && { env: await rpmEnvironment(ports.work), writable: [ports.work] }),
       ...(ports.kver !== undefined && { kver: ports.kver }),
       ...(ports.signal && { signal: ports.signal }),
     });
