@@ -13,7 +13,8 @@ const NODES = ['null 1 3', 'zero 1 5', 'full 1 7', 'random 1 8', 'urandom 1 9', 
 /**
  * The capabilities that programs in an image keep: what package managers need, as in the default of Docker, and no more. Without
  * CAP_SYS_ADMIN nothing can be mounted or made writable again. CAP_MKNOD stays for packages with device nodes, and for dracut; no
- * device node can be opened, for every file system is mounted with nodev. CAP_DAC_READ_SEARCH would open files by handle, CAP_NET_RAW
+ * device node can be opened, for every file system is mounted with nodev. All are mounted with nosuid as well: a program with a file
+ * capability that is not left here could not be started otherwise (capabilities(7), "Safety checking for capability-dumb binaries"). CAP_DAC_READ_SEARCH would open files by handle, CAP_NET_RAW
  * send forged packets to the boot network.
  */
 export const CAPABILITIES: readonly string[] = [
@@ -52,7 +53,7 @@ change() {
  */
 export const INIT = `${CHANGE}
 root=$1 work=$2; shift 2
-mount --bind "$root" "$root" && change "$root" nodev || exit 125
+mount --bind "$root" "$root" && change "$root" nosuid,nodev || exit 125
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc" 2>/dev/null || mount --rbind /proc "$root/proc" || exit 125
 for name in ${SETTINGS.join(' ')}; do
   if [ -e "$root/proc/$name" ]; then

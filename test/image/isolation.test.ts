@@ -275,6 +275,24 @@ test.serial('descriptors that the caller left open are closed', async t => {
   t.is(text.trim(), 'end');
 });
 
+test.serial('programs with file capabilities start, and neither these nor the setuid bit give anything', async t => {
+  if (!requireAll(t, { ...NEEDS, programs: [...NEEDS.programs, 'setcap'] })) return;
+  const root = tree(t);
+  for (const name of ['mighty/sh', 'setuid/id']) {
+    mkdirSync(dirname(join(root, name)));
+    copyFileSync('/bin/busybox', join(root, name));
+  }
+  execFileSync(findProgram('setcap') ?? '', ['cap_sys_admin,cap_net_raw+ep', join(root, 'mighty/sh')]);
+  execFileSync('chmod', ['4755', join(root, 'setuid/id')]);
+  writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\nuser:x:1000:1000::/:/bin/sh\n');
+  const look = 'while read -r name set; do if [ "$name" = CapEff: ]; then echo "$set"; fi; done </proc/self/status';
+  const script = `/mighty/sh -c '${look}'; ${look}; su user -c "/setuid/id -u"`;
+  const [mighty, plain, user] = (await said(root, script)).split('\n');
+  t.regex(mighty ?? '', /^[0-9a-f]{16}$/);
+  t.is(mighty, plain);
+  t.is(user, '1000');
+});
+
 test.serial('beside the image, a program of this machine can write to the image and nowhere else', async t => {
   if (!requireAll(t, NEEDS)) return;
   const root = tree(t);
