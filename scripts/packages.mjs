@@ -14,6 +14,10 @@ export const PACKAGES = [
   { name: 'python3', shows: 'bin/python3', for: ['build'] },
   { name: 'ca-certificates', shows: '/etc/ssl/certs/ca-certificates.crt', for: ['build'] },
 
+  // What people read the output with.
+  { name: 'python3-yaml', shows: '/usr/lib/python3/dist-packages/yaml/__init__.py', for: ['test'] },
+  { name: 'jq', shows: 'bin/jq', for: ['test'] },
+
   // The virtual cluster: firmware, machines, network, and the image they boot.
   { name: 'qemu-system-x86', shows: 'bin/qemu-system-x86_64', for: ['lab', 'test', 'bench'] },
   { name: 'ipxe-qemu', shows: '/usr/lib/ipxe/qemu/pxe-virtio.rom', for: ['lab', 'test', 'bench'] },

@@ -3,10 +3,12 @@ import { createContext, Script } from 'node:vm';
 import type { NodeState } from '../boot/states.ts';
 import type { Statuses } from '../boot/status.ts';
 import { MusterError } from '../errors.ts';
+import { MASK } from '../masking.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { type Expression, holds, type Path, parseExpression, pathsOf } from '../model/expression.ts';
 import { fieldsOf, type Kind, oneOfCapital, type Value } from '../model/kinds.ts';
+import { isSecretAttribute } from '../model/secrets.ts';
 import { nearest } from '../nearest.ts';
 import { show } from './show.ts';
 
@@ -57,8 +59,11 @@ function valueAt({ cluster, statuses }: Facts, entry: Entry, { name, key }: Path
   if (entry.kind === 'node') {
     if (name === 'status' || name === 'hardware') return factOf(statuses, entry.uid, name, key);
     const attribute = name === 'attributes' ? key : name.startsWith('_') ? name : undefined;
-    if (attribute !== undefined)
-      return effectiveAttributes(cluster, entry.value as Value<'node'>).get(attribute)?.value;
+    if (attribute !== undefined) {
+      const value = effectiveAttributes(cluster, entry.value as Value<'node'>).get(attribute)?.value;
+      // As it is shown: what is hidden cannot be found by trying.
+      return value && isSecretAttribute(cluster, attribute) ? MASK : value;
+    }
   }
   const value = name.startsWith('_') ? inner(entry.value, 'attributes') : inner(show(cluster, entry), name);
   return name.startsWith('_') ? inner(value, name) : key === undefined ? value : inner(value, key);

@@ -12,6 +12,7 @@ import type {
 } from '../admin/contract.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { readAssignments } from './assignments.ts';
+import { jsonText } from './data-texts.ts';
 import { printChanged } from './differences.ts';
 import { countOf } from './given.ts';
 import { isForPrograms, printData, printList } from './listing.ts';
@@ -113,7 +114,7 @@ export const eventsFollow: Action = {
   examples: ['muster events', 'muster events --json'],
   async run({ client, given, terminal }) {
     for await (const happening of client.events()) {
-      terminal.write(given.json ? `${JSON.stringify(happening)}\n` : `${happeningLine(happening)}\n`);
+      terminal.write(given.json ? jsonText(happening, false) : `${happeningLine(happening)}\n`);
     }
     return 0;
   },

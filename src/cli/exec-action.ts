@@ -52,7 +52,7 @@ export const nodeExec: Action = {
       ...numberOf(given.options, 'fanout'),
       ...numberOf(given.options, 'timeout'),
     };
-    const live = given.options['live'] === true && !given.json && !given.yaml;
+    const live = given.options['live'] === true && !isForPrograms(given);
     const outcomes = new Map<string, Outcome>();
     for await (const news of client.lines<ExecLine>('/api/v1/nodes/exec', query, body)) {
       const outcome = outcomes.get(news.name) ?? { name: news.name, lines: [], kept: 0 };

@@ -35,6 +35,7 @@ export function givenBy(options: Record<string, unknown>, words: readonly string
     down: is('down'),
     json: is('json'),
     yaml: is('yaml'),
+    csv: is('csv'),
     pretty: pretty !== false,
     quiet: is('quiet'),
     verbose: Number(verbose ?? 0),
@@ -58,8 +59,8 @@ function namesIn(text: string): string[] {
 
 function refuseContradictions(given: Given): void {
   const pairs: [boolean, string][] = [
-    [given.json && given.yaml, '--json and --yaml'],
-    [given.table && isForPrograms(given), '--table and --json or --yaml'],
+    [[given.json, given.yaml, given.csv].filter(Boolean).length > 1, '--json, --yaml and --csv'],
+    [given.table && isForPrograms(given), '--table and --json, --yaml or --csv'],
     [given.all && given.ids.length > 0, '--all and -i'],
     [given.up && given.down, '--up and --down'],
     [given.quiet && given.verbose > 0, '--quiet and --verbose'],

@@ -3,13 +3,14 @@ import type { Kind, Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { fieldsOf, oneOfCapital } from '../model/kinds.ts';
 import { nearest } from '../nearest.ts';
-import { yamlLibrary } from './lazy.ts';
+import { csvOf, jsonText, yamlText } from './data-texts.ts';
 import type { Given } from './table.ts';
 import { humanBytes, humanSpan, humanTime, type Terminal } from './terminal.ts';
+import { columnsOf, cutTo, padded, visible } from './visible.ts';
 
 /** Whether programs read the standard output: then nothing but their document may come there. */
-export function isForPrograms({ json, yaml }: Pick<Given, 'json' | 'yaml'>): boolean {
-  return json || yaml;
+export function isForPrograms({ json, yaml, csv }: Pick<Given, 'json' | 'yaml' | 'csv'>): boolean {
+  return json || yaml || csv;
 }
 
 /** Fields that every object has and that only `-L` or `--fields` show. */
@@ -75,9 +76,10 @@ function fieldAt(object: Shown, field: string): unknown {
   return Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
 }
 
-/** Any data as JSON (or YAML), for programs. */
-export function printData(terminal: Terminal, given: Pick<Given, 'yaml' | 'pretty'>, data: unknown): void {
-  terminal.write(given.yaml ? yamlLibrary().stringify(data) : `${JSON.stringify(data, null, given.pretty ? 2 : 0)}\n`);
+/** Any data as JSON, YAML or CSV, for programs. */
+export function printData(terminal: Terminal, given: Pick<Given, 'yaml' | 'csv' | 'pretty'>, data: unknown): void {
+  if (given.csv) terminal.write(csvOf(data));
+  else terminal.write(given.yaml ? yamlText(data) : jsonText(data, given.pretty));
 }
 
 export function listText(
@@ -118,13 +120,13 @@ function fieldLines(fields: Record<string, unknown>, level: number, now: number)
       if (Array.isArray(value)) {
         return value.length === 0
           ? [`${indent}${name}: []`]
-          : [`${indent}${name}`, ...value.map(item => `${indent}  ${String(item)}`)];
+          : [`${indent}${name}`, ...value.map(item => `${indent}  ${visible(itemText(item))}`)];
       }
       if (typeof value === 'object' && value !== null) {
         const inner = fieldLines(value as Record<string, unknown>, level + 1, now);
         return inner.length === 0 ? [`${indent}${name}: {}`] : [`${indent}${name}`, ...inner];
       }
-      return [`${indent}${name}: ${scalar(name, value, now, level > 2)}`.trimEnd()];
+      return [`${indent}${visible(name)}: ${visible(scalar(name, value, now, level > 2))}`.trimEnd()];
     });
 }
 
@@ -143,22 +145,29 @@ function scalar(name: string, value: unknown, now: number, inFile: boolean): str
 /** A table with the names on the left: `Nodes |   groups`, right-aligned; cells are cut where the terminal ends. */
 export function tableText(title: string, objects: readonly Shown[], fields: readonly string[], width: number): string {
   const head = [title, ...fields];
-  const rows = objects.map(object => [object.name, ...fields.map(field => cell(fieldAt(object, field)))]);
-  const widths = head.map((name, column) => Math.max(name.length, ...rows.map(row => row[column]?.length ?? 0)));
+  const rows = objects.map(object =>
+    [object.name, ...fields.map(field => cell(fieldAt(object, field)))].map(text => visible(text)),
+  );
+  const widths = head.map((name, column) =>
+    rows.reduce((most, row) => Math.max(most, columnsOf(row[column] ?? '')), columnsOf(name)),
+  );
   const line = (cells: readonly string[]): string => {
     const text = cells.map((text, column) =>
-      (column === 0 ? text : text.padStart((widths[column] ?? 0) + 2)).padEnd(column === 0 ? (widths[0] ?? 0) : 0),
+      column === 0 ? padded(text, widths[0] ?? 0, 'end') : padded(text, (widths[column] ?? 0) + 2, 'start'),
     );
-    const whole = `${text[0]} |${text.slice(1).join(' |')}`.trimEnd();
-    return whole.length > width ? `${whole.slice(0, width - 1)}…` : whole;
+    return cutTo(`${text[0]} |${text.slice(1).join(' |')}`.trimEnd(), width);
   };
   const rule = widths.map((size, column) => '-'.repeat(size + (column === 0 ? 1 : 2))).join('+-');
   return `${[line(head), rule.slice(0, Math.min(rule.length, width)), ...rows.map(line)].join('\n')}\n`;
 }
 
+function itemText(item: unknown): string {
+  return typeof item === 'object' && item !== null ? JSON.stringify(item) : String(item);
+}
+
 function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
-  if (Array.isArray(value)) return value.join(',');
+  if (Array.isArray(value)) return value.map(itemText).join(',');
   if (typeof value === 'object') {
     if ('sha256' in value && 'size' in value)
       return `${humanBytes(Number(value.size))} ${String(value.sha256).slice(0, 12)}`;

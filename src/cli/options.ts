@@ -19,6 +19,7 @@ export const COMMON_OPTIONS: readonly Option[] = [
   { flags: '-u, --user <name>', meaning: 'the name for the audit trail; your login name when not given' },
   { flags: '--json', meaning: 'output for programs' },
   { flags: '--yaml', meaning: 'the same as YAML' },
+  { flags: '--csv', meaning: 'lists as CSV, for spreadsheets' },
   { flags: '--pretty', meaning: 'JSON with line breaks (as is the default)' },
   { flags: '--no-pretty', meaning: 'JSON on one line' },
   { flags: '--fields <names>', meaning: 'only these fields, with commas', takes: 'fields' },

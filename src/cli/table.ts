@@ -38,6 +38,7 @@ export interface Given {
   select: string[];
   json: boolean;
   yaml: boolean;
+  csv: boolean;
   /** JSON with line breaks. */
   pretty: boolean;
   quiet: boolean;

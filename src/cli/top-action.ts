@@ -42,7 +42,7 @@ export const topShow: Action = {
     const view = viewOf(given.options);
     const seconds = intervalOf(given.options['interval']);
     const isLive = process.stdout.isTTY && process.stdin.isTTY;
-    if (isLive && !given.options['once'] && !given.json && !given.yaml) return live(context, view, seconds * 1000);
+    if (isLive && !given.options['once'] && !isForPrograms(given)) return live(context, view, seconds * 1000);
     const board = await client.call<Board>('GET', '/api/v1/board', queryOf(view, ONCE_ROWS));
     if (isForPrograms(given)) printData(terminal, given, board);
     else terminal.write(`${boardLines(board, terminal.width, painter()).join('\n')}\n`);

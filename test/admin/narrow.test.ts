@@ -15,7 +15,7 @@ function world() {
   const fake = new FakeCluster();
   fake.create('attrib', { name: 'gpu', attributes: { _boot_style: 'roram', rack: 'b' } });
   fake.create('node', { mac: '08:00:27:00:00:01', groups: 'gpu', description: 'a'.repeat(60) });
-  fake.create('node', { mac: '08:00:27:00:00:02', groups: 'gpu', attributes: { rack: 'c' } });
+  fake.create('node', { mac: '08:00:27:00:00:02', groups: 'gpu', attributes: { rack: 'c', bmc_pw: 'geheim' } });
   fake.create('node', { mac: '08:00:27:00:00:03', power_uri: 'ipmi:///admin:secret@10.0.0.1' });
   const { cluster } = fake;
   const nodes = cluster.all('node');
@@ -46,6 +46,8 @@ const selections: [string, string][] = [
   ['gpu in groups', 'n0 n1'],
   ['naming_pool == default', 'n0 n1 n2'],
   ['power_uri =~ secret', ''],
+  ['attributes[bmc_pw] =~ geheim', ''],
+  ['attributes[bmc_pw]', 'n1'],
   ['uid =~ "^0"', 'n0 n1 n2'],
   ['attributes[__proto__] or status[constructor]', ''],
 ];

@@ -89,7 +89,7 @@ const wrongs: Wrong[] = [
   },
   { line: 'muster man nodde', status: 2, says: "ERROR: There is no manual page 'nodde'.\nDid you mean 'node'?\n" },
   // Options that exclude each other.
-  { line: 'muster node ls --json --yaml', status: 2, says: 'ERROR: --json and --yaml exclude each other.\n' },
+  { line: 'muster node ls --json --yaml', status: 2, says: 'ERROR: --json, --yaml and --csv exclude each other.\n' },
   { line: 'muster node --all -i n0 ls', status: 2, says: 'ERROR: --all and -i exclude each other.\n' },
   { line: 'muster node --up --down ls', status: 2, says: 'ERROR: --up and --down exclude each other.\n' },
   {
