@@ -55,6 +55,8 @@ export const PACKAGES = [
   { name: 'ndisc6', shows: 'bin/rdisc6', for: ['test'] },
   { name: 'kea-admin', shows: 'sbin/perfdhcp', for: ['test', 'bench'] },
   { name: 'udhcpc', shows: 'sbin/udhcpc', for: ['test'] },
+  // Sets the clock of one program.
+  { name: 'faketime', shows: 'bin/faketime', for: ['test'] },
   { name: 'dhcpcd-base', shows: 'sbin/dhcpcd', for: ['test'] },
   { name: 'network-manager', shows: 'sbin/NetworkManager', for: ['test'] },
   { name: 'dbus', shows: 'bin/dbus-daemon', for: ['test'] },

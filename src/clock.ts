@@ -41,9 +41,9 @@ export interface KernelMoment {
 
 const sinceKernelStart = uptime() * 1000 - performance.now();
 
-/** Returns milliseconds since the head's kernel started. It never goes back, and goes on across restarts of musterd. */
+/** Returns whole milliseconds since the head's kernel started. It never goes back, and goes on across restarts of musterd. */
 export function kernelNow(): number {
-  return sinceKernelStart + performance.now();
+  return Math.floor(sinceKernelStart + performance.now());
 }
 
 /** Returns the id of this run of the head's kernel. */
