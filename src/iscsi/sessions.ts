@@ -5,6 +5,8 @@ import type { Established, Refused } from './login.ts';
 export interface SessionEntry {
   initiator: string;
   target: string;
+  /** Whose account logged in, as `Admission.session` says; may be empty. */
+  account: string;
   isid: string;
   tsih: number;
   /** Ends the session at once. */
@@ -13,7 +15,7 @@ export interface SessionEntry {
 
 export class Sessions {
   private readonly entries = new Map<string, SessionEntry>();
-  /** Sessions of one initiator at one target, by both. */
+  /** Sessions of one account of one initiator at one target, by all three. */
   private readonly counts = new Map<string, number>();
   private readonly handles = new Set<number>();
   private readonly limits: IscsiLimits;
@@ -31,32 +33,35 @@ export class Sessions {
   claim(session: Omit<Established, 'tsih'>, end: (reason: string) => void): SessionEntry | Refused {
     const { initiator, isid } = session;
     const target = session.target ?? '';
-    const key = keyOf(initiator, target, isid);
-    // RFC 7143 §6.3.5: the same initiator port at the same target is the same session, begun anew.
+    const account = session.admission?.session ?? '';
+    const owner = ownerOf({ initiator, target, account });
+    const key = `${owner}\0${isid}`;
+    // RFC 7143 §6.3.5: the same initiator port at the same target is the same session, begun anew. Of the same account: names are free to
+    // choose, and nobody else may end a session or use up its initiator's places.
     const older = this.entries.get(key);
     older?.end('the initiator began its session anew');
     if (older) this.release(older);
     if (this.entries.size >= this.limits.sessions) {
       return { status: 'out-of-resources', reason: `there are ${this.entries.size} sessions, as many as may be` };
     }
-    const own = this.counts.get(ownerOf(initiator, target)) ?? 0;
+    const own = this.counts.get(owner) ?? 0;
     if (own >= this.limits.sessionsPerInitiator) {
       return { status: 'out-of-resources', reason: `the initiator has ${own} sessions, as many as it may` };
     }
-    const entry: SessionEntry = { initiator, target, isid, tsih: this.nextTsih(), end };
+    const entry: SessionEntry = { initiator, target, account, isid, tsih: this.nextTsih(), end };
     this.entries.set(key, entry);
     this.handles.add(entry.tsih);
-    this.counts.set(ownerOf(initiator, target), own + 1);
+    this.counts.set(owner, own + 1);
     return entry;
   }
 
   release(entry: SessionEntry): void {
-    const { initiator, target, isid, tsih } = entry;
-    const key = keyOf(initiator, target, isid);
+    const { isid, tsih } = entry;
+    const owner = ownerOf(entry);
+    const key = `${owner}\0${isid}`;
     if (this.entries.get(key) !== entry) return;
     this.entries.delete(key);
     this.handles.delete(tsih);
-    const owner = ownerOf(initiator, target);
     const left = (this.counts.get(owner) ?? 1) - 1;
     if (left > 0) this.counts.set(owner, left);
     else this.counts.delete(owner);
@@ -70,10 +75,6 @@ export class Sessions {
   }
 }
 
-function ownerOf(initiator: string, target: string): string {
-  return `${initiator}\0${target}`;
-}
-
-function keyOf(initiator: string, target: string, isid: string): string {
-  return `${ownerOf(initiator, target)}\0${isid}`;
+function ownerOf({ initiator, target, account }: Pick<SessionEntry, 'initiator' | 'target' | 'account'>): string {
+  return `${initiator}\0${target}\0${account}`;
 }

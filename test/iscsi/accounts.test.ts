@@ -101,6 +101,9 @@ test('a boot that never came up ends as a reader, and another one is no reason t
   t.not(first.id, second.id);
 });
 
+const firstBytes = async (initiator: Initiator): Promise<Buffer> =>
+  (await initiator.command(read10(0, 8), { read: 4096 })).data;
+
 async function served(t: ExecutionContext, workers: number) {
   const world = iscsiNode();
   const { boots, fake } = world;
@@ -128,18 +131,21 @@ async function served(t: ExecutionContext, workers: number) {
     await disks.close();
     await rm(folder, { recursive: true });
   });
-  /** The first bytes of the disk that a boot gets, or the status of its refusal. */
-  const read = async (boot: Boot, secret = chapOf(KEY, boot).secret): Promise<Buffer | number> => {
+  /** A login as a boot's system does it; all of a node use one name and one ISID. */
+  const login = async (boot: Boot, secret = chapOf(KEY, boot).secret): Promise<Initiator | number> => {
     const initiator = await Initiator.connect(port);
     t.teardown(() => initiator.close());
     const account = { user: chapOf(KEY, boot).user, secret };
     const initiatorName = NAMES.initiator(boot.node);
     const status = await initiator.login({ target: world.target, initiator: initiatorName, isid: 1, ...account });
-    if (status !== 0) return status;
-    await initiator.ready();
-    return (await initiator.command(read10(0, 8), { read: 4096 })).data;
+    return status === 0 ? initiator.ready() : status;
   };
-  return { ...world, contents, read };
+  /** The first bytes of the disk that a boot gets, or the status of its refusal. */
+  const read = async (boot: Boot, secret?: string): Promise<Buffer | number> => {
+    const initiator = await login(boot, secret);
+    return typeof initiator === 'number' ? initiator : firstBytes(initiator);
+  };
+  return { ...world, contents, read, login };
 }
 
 for (const workers of [0, 1])
@@ -158,3 +164,18 @@ for (const workers of [0, 1])
     t.is(await read(running), 0x0201, 'its heartbeats have ended');
     t.deepEqual(await read(next), contents.b.subarray(0, 4096));
   });
+
+test('another boot of the node ends no session of the running system, and takes none of its places', async t => {
+  const { begin, beat, login, contents } = await served(t, 0);
+  const running = begin('a');
+  beat(running);
+  const session = await login(running);
+  if (typeof session === 'number') return t.fail(String(session));
+  const next = begin('b');
+  for (let count = 0; count < 20; count += 1) {
+    const other = await login(next);
+    t.false(typeof other === 'number');
+    t.deepEqual(await firstBytes(session), contents.a.subarray(0, 4096));
+  }
+  t.false(typeof (await login(running)) === 'number');
+});
