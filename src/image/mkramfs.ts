@@ -6,8 +6,9 @@ import { packageRoot } from '../package-root.ts';
 import { temporaryFolder } from '../process/temporary.ts';
 import { inImage } from './chroot.ts';
 import { ImageRoot } from './image-root.ts';
+import { packageSystem } from './packages/manager.ts';
 import { hasProgram, requireRamfsNeeds } from './ramfs-needs.ts';
-import { newestVersion } from './version-sort.ts';
+import { newestVersion, orderOf } from './version-sort.ts';
 
 export interface RamfsOptions {
   /** The unpacked image tree. */
@@ -74,7 +75,12 @@ async function kernelReleases(image: ImageRoot): Promise<string[]> {
 
 /** The newest kernel of an image; undefined when it has none. */
 export async function newestKernel(root: string): Promise<string | undefined> {
-  return newestVersion(await kernelReleases(new ImageRoot(root)));
+  return newestOf(new ImageRoot(root), await kernelReleases(new ImageRoot(root)));
+}
+
+/** By the rules of the packages that brought the kernels. */
+async function newestOf(image: ImageRoot, releases: readonly string[]): Promise<string | undefined> {
+  return newestVersion(releases, orderOf(await packageSystem(image.folder)));
 }
 
 /** The wanted release when the image has it, else the newest. */
@@ -87,7 +93,7 @@ async function chooseKernel(image: ImageRoot, wanted: string | undefined): Promi
       `The image has no modules of kernel ${wanted} below /lib/modules; it has: ${has}.`,
     );
   }
-  const kver = wanted ?? newestVersion(releases);
+  const kver = wanted ?? (await newestOf(image, releases));
   if (kver !== undefined) return kver;
   throw new MusterError(
     'image-lacks',

@@ -1,36 +1,147 @@
-// Which of two kernel releases is newer: runs of digits compare as numbers, so that 5.14.0-70 comes before 5.14.0-362.
+// Which of two kernel releases is newer, as the package manager orders them that brought them: dpkg's, rpm's and the UAPI group's rules.
 
-/** Negative when `left` is older, positive when newer, 0 when equal. `~` sorts before the end, as in Debian and RPM. */
-export function compareVersions(left: string, right: string): number {
-  const a = runs(left);
-  const b = runs(right);
-  for (let i = 0; i < Math.max(a.length, b.length); i++) {
-    const order = compareRuns(a[i] ?? '', b[i] ?? '');
+/** Negative when `left` is older, positive when newer, 0 when equal. */
+export type Order = (left: string, right: string) => number;
+
+/** By what an image's packages are; `undefined` is the order of systemd-boot and kernel-install, for images with neither. */
+export function orderOf(system: 'rpm' | 'dpkg' | undefined): Order {
+  return system === 'rpm' ? rpmReleaseOrder : system === 'dpkg' ? dpkgReleaseOrder : uapiOrder;
+}
+
+/** The newest of some releases; undefined of none. */
+export function newestVersion(versions: readonly string[], order: Order): string | undefined {
+  return [...versions].sort(order).at(-1);
+}
+
+/** `uname -r` of RPM distributions is VERSION-RELEASE.ARCH: the release counts when the versions are equal. */
+export const rpmReleaseOrder: Order = (left, right) => {
+  const [a, b] = [cut(left, left.indexOf('-')), cut(right, right.indexOf('-'))];
+  return rpmOrder(a[0], b[0]) || rpmOrder(a[1], b[1]);
+};
+
+/**
+ * Debian writes a release candidate as `6.12-rc1-amd64` in the kernel's release and as `6.12~rc1` in the package's version; `-trunk` is a
+ * build before the first (linux-version(1)).
+ */
+export const dpkgReleaseOrder: Order = (left, right) => {
+  const version = (release: string): string => release.replace(/-(?=rc\d|trunk\b)/, '~');
+  return dpkgOrder(version(left), version(right));
+};
+
+/** rpm's order of one part of a version (rpm-version(7)): separators are equal, `~` is before the end, `^` behind it. */
+export const rpmOrder: Order = (left, right) => {
+  let [a, b] = [left, right];
+  while (a !== '' || b !== '') {
+    [a, b] = [a.replace(/^[^A-Za-z0-9~^]+/, ''), b.replace(/^[^A-Za-z0-9~^]+/, '')];
+    const [tilde, caret] = [bothBegin(a, b, '~'), bothBegin(a, b, '^')];
+    if (tilde !== undefined) {
+      if (tilde !== 0) return -tilde;
+      [a, b] = [a.slice(1), b.slice(1)];
+      continue;
+    }
+    if (caret !== undefined) {
+      if (a === '' || b === '') return a === '' ? -1 : 1;
+      if (caret !== 0) return -caret;
+      [a, b] = [a.slice(1), b.slice(1)];
+      continue;
+    }
+    if (a === '' || b === '') break;
+    const isNumber = /^\d/.test(a);
+    const [x, y] = isNumber ? [leading(a, DIGITS), leading(b, DIGITS)] : [leading(a, LETTERS), leading(b, LETTERS)];
+    // A number is newer than letters.
+    if (y === '') return isNumber ? 1 : -1;
+    const order = isNumber ? byNumber(x, y) : byText(x, y);
     if (order !== 0) return order;
+    [a, b] = [a.slice(x.length), b.slice(y.length)];
+  }
+  return a === b ? 0 : a === '' ? -1 : 1;
+};
+
+/** dpkg's order (deb-version(7)): epoch, version, and the revision behind the last hyphen. */
+export const dpkgOrder: Order = (left, right) => {
+  const parts = (text: string): [string, string, string] => {
+    const [epoch, rest] = text.includes(':') ? cut(text, text.indexOf(':')) : ['', text];
+    return [epoch, ...cut(rest, rest.lastIndexOf('-'))];
+  };
+  const [a, b] = [parts(left), parts(right)];
+  return byNumber(a[0], b[0]) || dpkgPart(a[1], b[1]) || dpkgPart(a[2], b[2]);
+};
+
+function dpkgPart(left: string, right: string): number {
+  let [a, b] = [left, right];
+  while (a !== '' || b !== '') {
+    const [x, y] = [leading(a, NO_DIGITS), leading(b, NO_DIGITS)];
+    for (let at = 0; at < Math.max(x.length, y.length); at += 1) {
+      const order = dpkgWeight(x[at]) - dpkgWeight(y[at]);
+      if (order !== 0) return order;
+    }
+    [a, b] = [a.slice(x.length), b.slice(y.length)];
+    const [m, n] = [leading(a, DIGITS), leading(b, DIGITS)];
+    const order = byNumber(m, n);
+    if (order !== 0) return order;
+    [a, b] = [a.slice(m.length), b.slice(n.length)];
   }
   return 0;
 }
 
-/** The newest of some releases; undefined of none. */
-export function newestVersion(versions: readonly string[]): string | undefined {
-  return [...versions].sort(compareVersions).at(-1);
+/** `~` is before the end, then letters, then all else. */
+function dpkgWeight(letter: string | undefined): number {
+  if (letter === undefined) return 0;
+  if (letter === '~') return -1;
+  return letter.charCodeAt(0) + (/[A-Za-z]/.test(letter) ? 0 : 256);
 }
 
-function runs(version: string): string[] {
-  return version.match(/\d+|~|[^\d~]+/g) ?? [];
-}
-
-function compareRuns(a: string, b: string): number {
-  if (a === b) return 0;
-  if (a === '~') return -1;
-  if (b === '~') return 1;
-  const aDigits = /^\d/.test(a);
-  const bDigits = /^\d/.test(b);
-  if (aDigits && bDigits) {
-    const difference = BigInt(a) - BigInt(b);
-    return difference === 0n ? 0 : difference < 0n ? -1 : 1;
+/** The order of the UAPI group's Version Format Specification, as systemd has it: `~`, the end, `-`, `^`, `.`, letters, numbers. */
+export const uapiOrder: Order = (left, right) => {
+  let [a, b] = [left, right];
+  for (;;) {
+    [a, b] = [a.replace(/^[^A-Za-z0-9~^.-]+/, ''), b.replace(/^[^A-Za-z0-9~^.-]+/, '')];
+    const separators = (letters: string): number => {
+      for (const letter of letters) {
+        const order = bothBegin(a, b, letter);
+        if (order !== undefined && order !== 0) return -order;
+        if (order === 0) [a, b] = [a.slice(1), b.slice(1)];
+      }
+      return 0;
+    };
+    const before = separators('~');
+    if (before !== 0) return before;
+    if (a === '' || b === '') return a === b ? 0 : a === '' ? -1 : 1;
+    const between = separators('-^.');
+    if (between !== 0) return between;
+    const isNumber = /^\d/.test(a) || /^\d/.test(b);
+    const [x, y] = isNumber ? [leading(a, DIGITS), leading(b, DIGITS)] : [leading(a, LETTERS), leading(b, LETTERS)];
+    if (isNumber && (x === '' || y === '')) return x === '' ? -1 : 1;
+    const order = isNumber ? byNumber(x, y) : byText(x, y);
+    if (order !== 0) return order;
+    [a, b] = [a.slice(x.length), b.slice(y.length)];
   }
-  // A number is newer than letters, and either is newer than the end: 6.1 < 6.1-rc < 6.1.2.
-  if (aDigits !== bDigits && a !== '' && b !== '') return aDigits ? 1 : -1;
-  return a < b ? -1 : 1;
+};
+
+const DIGITS = /^\d*/;
+const NO_DIGITS = /^\D*/;
+const LETTERS = /^[A-Za-z]*/;
+
+function leading(text: string, pattern: RegExp): string {
+  return pattern.exec(text)?.[0] ?? '';
+}
+
+function cut(text: string, at: number): [string, string] {
+  return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+}
+
+/** Undefined when neither begins with the letter, 0 when both do, else 1 when `a` does and -1 when `b` does. */
+function bothBegin(a: string, b: string, letter: string): number | undefined {
+  if (!a.startsWith(letter) && !b.startsWith(letter)) return undefined;
+  return Number(a.startsWith(letter)) - Number(b.startsWith(letter));
+}
+
+function byNumber(a: string, b: string): number {
+  const [m, n] = [a.replace(/^0+/, ''), b.replace(/^0+/, '')];
+  return m.length - n.length || byText(m, n);
+}
+
+/** Letters in the order of ASCII. */
+function byText(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
 }
