@@ -11,7 +11,7 @@ import type { Why } from '../boot/why.ts';
 import type { Config } from '../config.ts';
 import type { Inherited } from '../model/attributes.ts';
 import type { Kind } from '../model/kinds.ts';
-import type { PowerResult } from '../power/control.ts';
+import type { PowerResult } from '../power/result.ts';
 import type { ExecNews } from '../ssh/exec.ts';
 import type { AuditLine } from '../store/store.ts';
 

@@ -1,7 +1,8 @@
 // `--wait`: after a power action, until the node is up by a boot that began after it, or down; told whenever it gets further.
 import { furthestStage } from '../boot/boot.ts';
 import { monotonicNow } from '../clock.ts';
-import { howWords, type PowerAction, type PowerResult } from '../power/control.ts';
+import type { PowerAction } from '../power/control.ts';
+import { howWords, type PowerResult } from '../power/result.ts';
 import type { PowerLine } from './contract.ts';
 import type { AdminPorts } from './server.ts';
 

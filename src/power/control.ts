@@ -4,9 +4,10 @@ import { fillTemplate, type TemplateFacts } from '../model/power-template.ts';
 import { readPowerUri, splitPowerUris } from '../model/power-uri.ts';
 import type { NextBoot, PowerTarget } from './driver.ts';
 import { type DriverSet, findDrivers, noDriver } from './drivers.ts';
-import { actHard, type HardAction, type HardPorts } from './hard.ts';
+import { actHard, type HardAction, type HardPorts, settled } from './hard.ts';
 import { askingAgain, Stagger } from './limits.ts';
 import { type PowerKnown, PowerPeek } from './peek.ts';
+import { done, known, type PowerResult, together } from './result.ts';
 import { actSoft, type SoftAction, type SoftPorts } from './soft.ts';
 import { Tools, type ToolsPorts } from './tools.ts';
 
@@ -29,7 +30,12 @@ interface Run {
   drivers: DriverSet;
   turn(): Promise<void>;
   again: HardPorts['again'];
+  /** How long a question for the status waits for one that is between on and off, in milliseconds. */
+  settleMs: number;
 }
+
+/** How long `status` waits for a machine that is between on and off, in milliseconds. */
+const SETTLE_MS = 10_000;
 
 /** A node as power control sees it. */
 export interface PoweredNode {
@@ -41,20 +47,6 @@ export interface PoweredNode {
   /** Whether its firmware was seen to be UEFI. */
   efi: boolean;
   facts: TemplateFacts;
-}
-
-export interface PowerResult {
-  uid: string;
-  name: string;
-  /** What the state is: `on`, `off`, `went down (soft)`; the same words for the same result, so that nodes can be grouped. */
-  text: string;
-  /** How it was done, as `text` says too: `soft`, `hard, after soft failed: …`, `by` another URI than the first. */
-  how?: readonly string[];
-  /** Of what went wrong: a row of src/errors.ts. */
-  code?: MusterError['code'];
-  hint?: string;
-  /** What the BMC said last. */
-  state?: 'on' | 'off';
 }
 
 /** Whether something is begun, has its result, or went wrong. */
@@ -108,6 +100,7 @@ export class PowerControl {
           signal?.throwIfAborted();
           return work();
         }),
+      settleMs: SETTLE_MS,
     };
     await Promise.all(
       nodes.map(async node => {
@@ -135,6 +128,7 @@ export class PowerControl {
         drivers: await this.drivers(),
         turn: async () => {},
         again,
+        settleMs: 0,
       });
       return state ? { state } : { problem: 'its BMC said neither on nor off' };
     } catch (error) {
@@ -227,7 +221,7 @@ export class PowerControl {
   }
 
   private async hard(node: PoweredNode, action: 'status' | HardAction, run: Run): Promise<PowerResult> {
-    const { request, drivers, turn, again } = run;
+    const { request, drivers, turn, again, settleMs } = run;
     const { now, sleep } = this.ports;
     const failures: MusterError[] = [];
     for (const candidate of this.targets(node, drivers)) {
@@ -240,7 +234,7 @@ export class PowerControl {
         const { next } = request;
         const reached =
           action === 'status'
-            ? { state: await again(async () => target.status()), wasSo: false }
+            ? { state: known(target, await settled(target, settleMs, { now, sleep, again })) }
             : await actHard(target, { action, efi: node.efi, ...(next && { next }) }, { now, sleep, turn, again });
         const { state } = reached;
         if (state === 'off') this.ports.isOff(node.uid);
@@ -307,24 +301,4 @@ export class PowerControl {
 
 function moreWords({ next, who }: PowerRequest): string {
   return `${next ? `, next boot from ${next}` : ''}${who ? `, by ${who}` : ''}`;
-}
-
-/** Why none of the URIs would do, with the code of the first. */
-function done(result: Omit<PowerResult, 'text'>, text: string, how: readonly string[]): PowerResult {
-  return { ...result, text: `${text}${howWords({ how })}`, ...(how.length > 0 && { how }) };
-}
-
-/** ` (soft)`, ` (hard, after …)`, or nothing. */
-export function howWords({ how = [] }: Pick<PowerResult, 'how'>): string {
-  return how.map(words => ` (${words})`).join('');
-}
-
-function together(failures: readonly MusterError[]): MusterError | undefined {
-  const [first, ...rest] = failures;
-  if (!first || rest.length === 0) return first;
-  return new MusterError(
-    first.code,
-    failures.map(error => error.message).join('; '),
-    first.hint ? { hint: first.hint } : {},
-  );
 }

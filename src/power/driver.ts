@@ -1,8 +1,12 @@
 // What a power driver is: it opens a URI, and what it opened switches one machine. Failures are MusterErrors with a code of their own.
+import { MusterError } from '../errors.ts';
 import type { PowerUri } from '../model/power-uri.ts';
 import type { Tools } from './tools.ts';
 
 export type PowerState = 'on' | 'off';
+
+/** What is read from a BMC now: `changing` between on and off, and `unknown` when it answers and does not say. Both pass by themselves. */
+export type PowerReading = PowerState | 'changing' | 'unknown';
 
 /** Where the machine boots from next, once. */
 export type NextBoot = 'pxe' | 'disk';
@@ -10,10 +14,10 @@ export type NextBoot = 'pxe' | 'disk';
 export interface PowerTarget {
   /** For sentences: `BMC 172.45.88.39`. */
   readonly name: string;
-  status(): Promise<PowerState>;
+  status(): Promise<PowerReading>;
   on(): Promise<void>;
   off(): Promise<void>;
-  /** Off and on again; only asked of a machine that is on. */
+  /** Off and on again; only asked of a machine that is on. Throws `NoCycle` when it can only be done in two steps. */
   cycle(): Promise<void>;
   reset(): Promise<void>;
   /** @param efi whether the machine's firmware was seen to be UEFI */
@@ -22,6 +26,14 @@ export interface PowerTarget {
   console?(): ConsoleProgram;
   /** Ends a login; never rejects. */
   close?(): Promise<void>;
+}
+
+/** The machine has no action that is off and on in one. */
+export class NoCycle extends MusterError {
+  constructor(message: string) {
+    super('power-failed', message);
+    this.name = 'NoCycle';
+  }
 }
 
 export type ConsoleProgram =

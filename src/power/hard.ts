@@ -1,6 +1,6 @@
 // What is done to one machine by its BMC: each action ends when the BMC itself says that it is so.
 import { MusterError } from '../errors.ts';
-import type { NextBoot, PowerState, PowerTarget } from './driver.ts';
+import { type NextBoot, NoCycle, type PowerReading, type PowerState, type PowerTarget } from './driver.ts';
 
 export type HardAction = 'on' | 'off' | 'cycle' | 'reset';
 
@@ -26,6 +26,13 @@ const FIRST_PAUSE_MS = 250;
 const LAST_PAUSE_MS = 2000;
 /** A machine that is still off so long after a cycle is switched on, in milliseconds. */
 const CYCLE_MS = 20_000;
+/**
+ * How long "on" must last after a cycle when "off" is never seen, in milliseconds: a BMC shows for some seconds what was before, and
+ * some never show the moment without power.
+ */
+const STAYS_ON_MS = 8000;
+/** The pause between off and on where they are two actions, in milliseconds: power supplies want one. */
+const BETWEEN_MS = 2000;
 
 /** Carries it out; answers what the state is now, and whether it was so before. */
 export async function actHard(
@@ -33,50 +40,138 @@ export async function actHard(
   { action, next, efi }: HardRequest,
   ports: HardPorts,
 ): Promise<{ state: PowerState; wasSo: boolean }> {
-  const before = await ports.again(async () => target.status());
+  const before = await settled(target, CONFIRM_MS, ports);
   if (next && action !== 'off') await ports.again(async () => target.bootNext(next, efi));
   if (action === 'off') {
     if (before === 'off') return { state: 'off', wasSo: true };
-    await ports.again(async () => target.off());
-    return { state: await confirm(target, 'off', ports), wasSo: false };
+    return { state: await change(target, 'off', ports), wasSo: false };
   }
   if (action === 'on' && before === 'on') return { state: 'on', wasSo: true };
   await ports.turn();
-  if (action === 'on' || before === 'off') {
-    await ports.again(async () => target.on());
-    return { state: await confirm(target, 'on', ports), wasSo: false };
-  }
-  await ports.again(async () => (action === 'cycle' ? target.cycle() : target.reset()));
-  return { state: await confirmCycle(target, ports), wasSo: false };
+  if (action === 'on' || before === 'off') return { state: await change(target, 'on', ports), wasSo: false };
+  return { state: await cycle(target, action, ports), wasSo: false };
 }
 
-/** Asks until the machine is as it should be. */
+/** What the BMC says once it says on or off, or at last when the time is over. Throws its failure to answer. */
+export async function settled(
+  target: PowerTarget,
+  limitMs: number,
+  { now, sleep, again }: Pick<HardPorts, 'now' | 'sleep' | 'again'>,
+): Promise<PowerReading> {
+  const end = now() + limitMs;
+  const pause = pauses(sleep);
+  for (;;) {
+    const reading = await again(async () => target.status());
+    if (reading === 'on' || reading === 'off' || now() >= end) return reading;
+    await pause();
+  }
+}
+
+async function change(target: PowerTarget, wanted: PowerState, ports: HardPorts): Promise<PowerState> {
+  const doubt = await command(async () => (wanted === 'on' ? target.on() : target.off()), ports);
+  // A BMC that refuses what is so already has done it, or somebody else has.
+  if (doubt?.code === 'power-failed') {
+    if ((await look(target, ports)) === wanted) return wanted;
+    throw doubt;
+  }
+  return confirm(target, wanted, ports, doubt);
+}
+
+/** Gives a command. Its failure is no end: a BMC that did not answer may still have done it. */
+async function command(work: () => Promise<void>, ports: HardPorts): Promise<MusterError | undefined> {
+  try {
+    await ports.again(work);
+    return undefined;
+  } catch (error) {
+    if (error instanceof NoCycle || !mayPass(error, 'power-failed')) throw error;
+    return error;
+  }
+}
+
+/** A failure that another question may not meet again. */
+function mayPass(error: unknown, ...more: MusterError['code'][]): error is MusterError {
+  return error instanceof MusterError && ['bmc-silent', 'bmc-busy', ...more].includes(error.code);
+}
+
+/** One question while something is under way; the failure to answer is returned. */
+async function look(target: PowerTarget, ports: HardPorts): Promise<PowerReading | MusterError> {
+  try {
+    return await ports.again(async () => target.status());
+  } catch (error) {
+    // A BMC that has just switched its machine may say nonsense for a while.
+    if (mayPass(error, 'power-failed')) return error;
+    throw error;
+  }
+}
+
+/** Asks until the machine is as it should be. @param doubt why the command may not have reached it */
 async function confirm(
   target: PowerTarget,
   wanted: PowerState,
   ports: HardPorts,
-  limitMs = CONFIRM_MS,
+  doubt?: MusterError,
 ): Promise<PowerState> {
-  const end = ports.now() + limitMs;
-  for (let pause = FIRST_PAUSE_MS; ; pause = Math.min(pause * 2, LAST_PAUSE_MS)) {
-    if ((await ports.again(async () => target.status())) === wanted) return wanted;
-    if (ports.now() >= end)
-      throw new MusterError(
-        'power-failed',
-        `${target.name} took the command and is still ${wanted === 'on' ? 'off' : 'on'} after ${limitMs / 1000} s`,
-      );
-    await ports.sleep(pause);
+  const end = ports.now() + CONFIRM_MS;
+  const pause = pauses(ports.sleep);
+  for (;;) {
+    const reading = await look(target, ports);
+    if (reading === wanted) return wanted;
+    if (ports.now() >= end) throw doubt ?? unconfirmed(target, reading);
+    await pause();
   }
 }
 
-/** A BMC takes its time between off and on; one that stays off is told to switch on. */
-async function confirmCycle(target: PowerTarget, ports: HardPorts): Promise<PowerState> {
-  await ports.sleep(FIRST_PAUSE_MS);
+/** Off and on again. A machine that stays off is switched on; one that says "on" is believed when it was seen off, or stays on. */
+async function cycle(target: PowerTarget, action: 'cycle' | 'reset', ports: HardPorts): Promise<PowerState> {
+  let doubt: MusterError | undefined;
   try {
-    return await confirm(target, 'on', ports, CYCLE_MS);
+    doubt = await command(async () => (action === 'cycle' ? target.cycle() : target.reset()), ports);
   } catch (error) {
-    if (!(error instanceof MusterError) || error.code !== 'power-failed') throw error;
-    await ports.again(async () => target.on());
-    return confirm(target, 'on', ports);
+    if (error instanceof NoCycle) return offAndOn(target, ports);
+    throw error;
   }
+  if (doubt?.code === 'power-failed') throw doubt;
+  const begun = ports.now();
+  const pause = pauses(ports.sleep);
+  let wasOff = false;
+  for (;;) {
+    await pause();
+    const reading = await look(target, ports);
+    const passed = ports.now() - begun;
+    wasOff ||= reading === 'off' || reading === 'changing';
+    if (reading === 'on' && wasOff) return 'on';
+    if (reading === 'on' && passed >= STAYS_ON_MS) {
+      if (doubt) throw doubt;
+      return 'on';
+    }
+    if (reading === 'off' && passed >= CYCLE_MS) return change(target, 'on', ports);
+    if (passed >= CONFIRM_MS) throw doubt ?? unconfirmed(target, reading);
+  }
+}
+
+async function offAndOn(target: PowerTarget, ports: HardPorts): Promise<PowerState> {
+  await change(target, 'off', ports);
+  await ports.sleep(BETWEEN_MS);
+  return change(target, 'on', ports);
+}
+
+function unconfirmed(target: PowerTarget, reading: PowerReading | MusterError): MusterError {
+  if (reading instanceof MusterError) return reading;
+  const words = {
+    on: 'is still on',
+    off: 'is still off',
+    changing: 'is still changing',
+    unknown: 'does not say whether it is on',
+  }[reading];
+  return new MusterError('power-failed', `${target.name} took the command and ${words} after ${CONFIRM_MS / 1000} s`);
+}
+
+/** Pauses that grow. */
+function pauses(sleep: HardPorts['sleep']): () => Promise<unknown> {
+  let next = FIRST_PAUSE_MS;
+  return async () => {
+    const pause = next;
+    next = Math.min(next * 2, LAST_PAUSE_MS);
+    await sleep(pause);
+  };
 }

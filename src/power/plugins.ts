@@ -4,7 +4,7 @@ import { access, lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { POWER_SCHEMES, type PowerUri } from '../model/power-uri.ts';
-import type { PowerDriver, PowerState } from './driver.ts';
+import type { PowerDriver, PowerReading } from './driver.ts';
 import { lastLine, type Tools } from './tools.ts';
 import { WordTarget } from './word-target.ts';
 
@@ -67,12 +67,12 @@ class PluginTarget extends WordTarget {
     this.name = `${uri.scheme} ${uri.host ?? uri.name ?? ''}`.trim();
   }
 
-  async status(): Promise<PowerState> {
+  async status(): Promise<PowerReading> {
     const said = lastLine(await this.ask('status')).toLowerCase();
-    if (said === 'on' || said === 'off') return said;
+    if (said === 'on' || said === 'off' || said === 'changing') return said;
     throw new MusterError(
       'power-failed',
-      `${this.name}: ${this.file} status said '${said.slice(0, 100)}' and not on or off`,
+      `${this.name}: ${this.file} status said '${said.slice(0, 100)}' and not on, off or changing`,
     );
   }
 

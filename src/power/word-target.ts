@@ -1,9 +1,9 @@
 // A machine each of whose actions is a word that something else understands: a site's own driver, or the lab.
-import type { NextBoot, PowerState, PowerTarget } from './driver.ts';
+import type { NextBoot, PowerReading, PowerTarget } from './driver.ts';
 
 export abstract class WordTarget implements PowerTarget {
   abstract readonly name: string;
-  abstract status(): Promise<PowerState>;
+  abstract status(): Promise<PowerReading>;
   protected abstract ask(...words: string[]): Promise<unknown>;
 
   async on(): Promise<void> {

@@ -1,8 +1,8 @@
 // Actions of one machine in simulated time: what is asked, what is confirmed, and when it is given up; limits, tries and turns.
 import test from 'ava';
 import { MusterError } from '../../src/errors.ts';
-import type { PowerTarget } from '../../src/power/driver.ts';
-import { actHard } from '../../src/power/hard.ts';
+import { NoCycle, type PowerReading, type PowerTarget } from '../../src/power/driver.ts';
+import { actHard, settled } from '../../src/power/hard.ts';
 import { askingAgain, Limits, Stagger } from '../../src/power/limits.ts';
 import { actSoft } from '../../src/power/soft.ts';
 
@@ -98,6 +98,230 @@ test('a cycle of what is off switches it on, and one that stays off is switched 
   const normal = new Machine(time.now, 'on', 1000);
   await actHard(normal, { action: 'cycle', efi: false }, { ...time, ...once });
   t.deepEqual(normal.asked, ['cycle']);
+});
+
+/** A machine whose BMC is told what to say, and when: what it does follows `script`, by milliseconds from the last command. */
+class Scripted implements PowerTarget {
+  readonly name = 'machine';
+  readonly asked: string[] = [];
+  readonly clock = clock();
+  /** What `status` says from a time on; an error is thrown. */
+  script: [at: number, says: PowerReading | MusterError][];
+  /** What each command does to the script, and throws. */
+  on = async () => this.command('on');
+  off = async () => this.command('off');
+  cycle = async () => this.command('cycle');
+  reset = async () => this.command('reset');
+  answers: Record<string, { later?: [number, PowerReading | MusterError][]; throws?: MusterError }> = {};
+  private since = 0;
+
+  constructor(...script: [number, PowerReading | MusterError][]) {
+    this.script = script;
+  }
+
+  async status(): Promise<PowerReading> {
+    const says = this.script.findLast(([at]) => at <= this.clock.now() - this.since)?.[1] ?? 'unknown';
+    if (says instanceof MusterError) throw says;
+    return says;
+  }
+
+  async bootNext(): Promise<void> {}
+
+  private command(word: string): void {
+    this.asked.push(word);
+    const { later, throws } = this.answers[word] ?? {};
+    if (later) {
+      this.script = later;
+      this.since = this.clock.now();
+    }
+    if (throws) throw throws;
+  }
+
+  async act(action: 'on' | 'off' | 'cycle' | 'reset') {
+    return actHard(this, { action, efi: false }, { ...this.clock, ...once });
+  }
+}
+
+const SILENT = new MusterError('bmc-silent', 'the connection was closed');
+const REFUSED = new MusterError('power-failed', 'machine would not do it');
+
+test('a cycle whose BMC shows "on" for seconds before it cuts is not done before it was off, or stays on', async t => {
+  for (const action of ['cycle', 'reset'] as const) {
+    const late = new Scripted([0, 'on']);
+    late.answers = {
+      [action]: {
+        later: [
+          [0, 'on'],
+          [5000, 'off'],
+          [9000, 'on'],
+        ],
+      },
+    };
+    t.like(await late.act(action), { state: 'on' });
+    t.true(late.clock.now() >= 9000);
+    // It cuts late and stays off: it is switched on.
+    const stuck = new Scripted([0, 'on']);
+    stuck.answers = {
+      [action]: {
+        later: [
+          [0, 'on'],
+          [5000, 'off'],
+        ],
+      },
+      on: {
+        later: [
+          [0, 'off'],
+          [3000, 'on'],
+        ],
+      },
+    };
+    t.like(await stuck.act(action), { state: 'on' });
+    t.deepEqual(stuck.asked, [action, 'on']);
+    // It never shows the moment without power.
+    const quick = new Scripted([0, 'on']);
+    t.like(await quick.act(action), { state: 'on' });
+    t.true(quick.clock.now() >= 8000 && quick.clock.now() < 12_000);
+    const changing = new Scripted([0, 'on']);
+    changing.answers = {
+      [action]: {
+        later: [
+          [0, 'on'],
+          [1000, 'changing'],
+          [2000, 'on'],
+        ],
+      },
+    };
+    await changing.act(action);
+    t.true(changing.clock.now() < 5000);
+  }
+});
+
+test('a machine between on and off is waited for before anything is decided, and not for ever', async t => {
+  const poweringOn = new Scripted([0, 'changing'], [6000, 'on']);
+  poweringOn.answers = { off: { later: [[0, 'off']] } };
+  t.deepEqual(await poweringOn.act('off'), { state: 'off', wasSo: false });
+  t.deepEqual(poweringOn.asked, ['off']);
+  const poweringOff = new Scripted([0, 'changing'], [6000, 'off']);
+  poweringOff.answers = {
+    on: {
+      later: [
+        [0, 'changing'],
+        [4000, 'on'],
+      ],
+    },
+  };
+  t.deepEqual(await poweringOff.act('on'), { state: 'on', wasSo: false });
+  t.deepEqual(poweringOff.asked, ['on']);
+  const already = new Scripted([0, 'changing'], [6000, 'off']);
+  t.deepEqual(await already.act('off'), { state: 'off', wasSo: true });
+  const stuck = new Scripted([0, 'changing']);
+  const error = await t.throwsAsync(stuck.act('off'));
+  t.deepEqual(stuck.asked, ['off'], 'a shutdown that hangs is ended');
+  t.is(error?.message, 'machine took the command and is still changing after 60 s');
+  const reading = new Scripted([0, 'changing']);
+  t.is(await settled(reading, 10_000, { ...reading.clock, ...once }), 'changing');
+  t.true(reading.clock.now() >= 10_000 && reading.clock.now() < 20_000);
+});
+
+test('a BMC that says nothing, or nonsense, after it took a command is asked until the minute is over', async t => {
+  const nonsense = new MusterError('power-failed', 'machine sent an empty answer');
+  for (const says of ['unknown', SILENT, nonsense, new MusterError('bmc-busy', 'busy')] as const) {
+    for (const action of ['on', 'off'] as const) {
+      const machine = new Scripted([0, action === 'on' ? 'off' : 'on']);
+      machine.answers = {
+        [action]: {
+          later: [
+            [0, says],
+            [40_000, action],
+          ],
+        },
+      };
+      t.deepEqual(await machine.act(action), { state: action, wasSo: false });
+      const never = new Scripted([0, action === 'on' ? 'off' : 'on']);
+      never.answers = { [action]: { later: [[0, says]] } };
+      const error = await t.throwsAsync(never.act(action));
+      const text = 'machine took the command and does not say whether it is on after 60 s';
+      t.is(error?.message, says instanceof MusterError ? says.message : text);
+    }
+    const cycled = new Scripted([0, 'on']);
+    cycled.answers = {
+      cycle: {
+        later: [
+          [0, says],
+          [4000, 'on'],
+        ],
+      },
+    };
+    t.like(await cycled.act('cycle'), { state: 'on' });
+  }
+  const refuses = new Scripted([0, 'off']);
+  refuses.answers = { on: { later: [[0, new MusterError('bmc-refused', 'wrong password')]] } };
+  await t.throwsAsync(refuses.act('on'), { message: 'wrong password' }, 'more tries would lock the account');
+  t.true(refuses.clock.now() < 1000);
+});
+
+test('a command without an answer may have been carried out: the state decides', async t => {
+  const done = new Scripted([0, 'off']);
+  done.answers = {
+    on: {
+      later: [
+        [0, 'off'],
+        [5000, 'on'],
+      ],
+      throws: SILENT,
+    },
+  };
+  t.deepEqual(await done.act('on'), { state: 'on', wasSo: false });
+  const lost = new Scripted([0, 'off']);
+  lost.answers = { on: { throws: SILENT } };
+  t.is(await t.throwsAsync(lost.act('on')), SILENT);
+  t.deepEqual(lost.asked, ['on'], 'it is not given twice');
+  const cycled = new Scripted([0, 'on']);
+  cycled.answers = {
+    cycle: {
+      later: [
+        [0, 'on'],
+        [1000, 'off'],
+        [5000, 'on'],
+      ],
+      throws: SILENT,
+    },
+  };
+  t.like(await cycled.act('cycle'), { state: 'on' });
+  const unseen = new Scripted([0, 'on']);
+  unseen.answers = { cycle: { throws: SILENT } };
+  t.is(await t.throwsAsync(unseen.act('cycle')), SILENT, 'it was never seen off');
+});
+
+test('a command that is refused because it is so already is no failure, another refusal is one at once', async t => {
+  const already = new Scripted([0, 'off']);
+  already.answers = { on: { later: [[0, 'on']], throws: REFUSED } };
+  t.deepEqual(await already.act('on'), { state: 'on', wasSo: false });
+  const refused = new Scripted([0, 'off']);
+  refused.answers = { on: { throws: REFUSED } };
+  t.is(await t.throwsAsync(refused.act('on')), REFUSED);
+  t.is(refused.clock.now(), 0);
+});
+
+test('where a cycle is no single action it is off and on, each confirmed', async t => {
+  const machine = new Scripted([0, 'on']);
+  machine.answers = {
+    cycle: { throws: new NoCycle('machine knows no cycle') },
+    off: {
+      later: [
+        [0, 'on'],
+        [3000, 'off'],
+      ],
+    },
+    on: {
+      later: [
+        [0, 'off'],
+        [3000, 'on'],
+      ],
+    },
+  };
+  t.like(await machine.act('cycle'), { state: 'on' });
+  t.deepEqual(machine.asked, ['cycle', 'off', 'on']);
 });
 
 test('a busy BMC is asked four times, with growing pauses that chance halves at most', async t => {

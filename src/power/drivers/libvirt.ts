@@ -1,7 +1,7 @@
 // Virtual machines of libvirt by virsh, on the head or on a server of the URI.
 import { MusterError } from '../../errors.ts';
 import type { PowerUri } from '../../model/power-uri.ts';
-import type { ConsoleProgram, NextBoot, PowerDriver, PowerState, PowerTarget } from '../driver.ts';
+import type { ConsoleProgram, NextBoot, PowerDriver, PowerReading, PowerTarget } from '../driver.ts';
 import { lastLine, type Tools } from '../tools.ts';
 
 export const libvirt: PowerDriver = {
@@ -26,8 +26,10 @@ class Domain implements PowerTarget {
     this.name = `domain ${uri.name}${uri.server ? ` of ${uri.server.host}` : ''}`;
   }
 
-  async status(): Promise<PowerState> {
+  async status(): Promise<PowerReading> {
     const state = (await this.ask('domstate')).trim();
+    // The system in it is shutting down: soon it is off.
+    if (state === 'in shutdown') return 'changing';
     return OFF.includes(state) ? 'off' : 'on';
   }
 

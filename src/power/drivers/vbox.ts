@@ -1,7 +1,7 @@
 // Virtual machines of VirtualBox by VBoxManage, mostly by ssh on the host that has them.
 import { MusterError } from '../../errors.ts';
 import type { PowerUri } from '../../model/power-uri.ts';
-import type { NextBoot, PowerDriver, PowerState, PowerTarget } from '../driver.ts';
+import type { NextBoot, PowerDriver, PowerReading, PowerTarget } from '../driver.ts';
 import { lastLine, type Tools } from '../tools.ts';
 
 export const vbox: PowerDriver = {
@@ -11,6 +11,8 @@ export const vbox: PowerDriver = {
 
 /** `VMState` of a machine that does not run (VBoxManage showvminfo --machinereadable). */
 const OFF = ['poweroff', 'aborted', 'saved', 'aborted-saved'];
+/** The same of one that will soon run or not. */
+const CHANGING = ['starting', 'stopping', 'saving', 'restoring'];
 
 class VirtualBoxMachine implements PowerTarget {
   readonly name: string;
@@ -23,10 +25,11 @@ class VirtualBoxMachine implements PowerTarget {
     this.name = `machine ${uri.name}${uri.server ? ` of ${uri.server.host}` : ''}`;
   }
 
-  async status(): Promise<PowerState> {
+  async status(): Promise<PowerReading> {
     const said = await this.ask('showvminfo', this.machine, '--machinereadable');
     const state = /^VMState="([^"]+)"/m.exec(said)?.[1];
     if (state === undefined) throw new MusterError('power-failed', `${this.name}: VBoxManage told no VMState`);
+    if (CHANGING.includes(state)) return 'changing';
     return OFF.includes(state) ? 'off' : 'on';
   }
 
