@@ -36,6 +36,17 @@ export class NoCycle extends MusterError {
   }
 }
 
+/** A BMC that cannot answer now and may say for how long. */
+export class BmcBusy extends MusterError {
+  readonly retryAfterMs: number | undefined;
+
+  constructor(message: string, retryAfterMs?: number) {
+    super('bmc-busy', message);
+    this.name = 'BmcBusy';
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
 export type ConsoleProgram =
   | { command: readonly string[]; env: Record<string, string>; package?: string }
   /** A Unix socket that is the serial line itself. */

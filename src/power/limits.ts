@@ -1,5 +1,6 @@
 // How many do something at the same time, by key; and how a busy one is asked again.
 import { MusterError } from '../errors.ts';
+import { BmcBusy } from './driver.ts';
 
 /** At most `limit` at once for each key; the others wait in the order they came. */
 export class Limits {
@@ -39,7 +40,13 @@ export class Limits {
 /** Tries of one question to a busy BMC, the first one included. */
 const TRIES = 4;
 
-/** Asks again while the answer is `bmc-busy`: after about 0.5, 1 and 2 s, by chance half or one and a half of it. */
+/** The longest pause that a BMC may ask for, in milliseconds. */
+const LONGEST_PAUSE_MS = 30_000;
+
+/**
+ * Asks again while the answer is `bmc-busy`: after about 0.5, 1 and 2 s, by chance half or one and a half of it, or after the time that
+ * the BMC asks for.
+ */
 export async function askingAgain<T>(
   work: () => Promise<T>,
   sleep: (milliseconds: number) => Promise<unknown>,
@@ -50,7 +57,8 @@ export async function askingAgain<T>(
       return await work();
     } catch (error) {
       if (!(error instanceof MusterError) || error.code !== 'bmc-busy' || attempt === TRIES) throw error;
-      await sleep(500 * 2 ** (attempt - 1) * (0.5 + random()));
+      const wanted = error instanceof BmcBusy ? error.retryAfterMs : undefined;
+      await sleep(Math.min(wanted ?? 500 * 2 ** (attempt - 1) * (0.5 + random()), LONGEST_PAUSE_MS));
     }
   }
 }

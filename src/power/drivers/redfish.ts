@@ -1,8 +1,12 @@
 // Redfish (DSP0266): the ComputerSystem's PowerState, its Reset action, and its boot override.
 import { MusterError } from '../../errors.ts';
 import type { PowerUri } from '../../model/power-uri.ts';
-import type { NextBoot, PowerDriver, PowerState, PowerTarget } from '../driver.ts';
-import { messageOf, RedfishClient, type RedfishReply } from '../redfish-client.ts';
+import { type NextBoot, NoCycle, type PowerDriver, type PowerReading, type PowerTarget } from '../driver.ts';
+import { listOf, objectOf, pathOf } from '../redfish/body.ts';
+import { type Change, changes, hasOverride, showsNext } from '../redfish/boot-override.ts';
+import { RedfishClient } from '../redfish/client.ts';
+import { isWrongTag, messageOf, type RedfishReply } from '../redfish/reply.ts';
+import { idOf, membersOf, readSystem, resetsIn, type System, spelled, tagsOf } from '../redfish/system.ts';
 import type { Tools } from '../tools.ts';
 
 export const redfish: PowerDriver = {
@@ -10,28 +14,24 @@ export const redfish: PowerDriver = {
   open: (uri, tools) => new RedfishTarget(uri, tools),
 };
 
-interface System {
-  path: string;
-  etag: string | undefined;
-  state: string;
-  resetPath: string;
-  /** The values of ResetType that it takes; empty when it does not say. */
-  resets: string[];
-}
-
-/** What each action may be called, the first one that the system takes. */
+/** What each action may be called, the best first. */
 const RESETS = {
   on: ['On', 'ForceOn'],
   off: ['ForceOff'],
-  cycle: ['PowerCycle', 'ForceRestart'],
+  cycle: ['PowerCycle', 'ForceRestart', 'FullPowerCycle'],
   reset: ['ForceRestart', 'PowerCycle'],
 } as const;
+
+/** Pages of a collection that are read. */
+const MOST_PAGES = 16;
 
 class RedfishTarget implements PowerTarget {
   readonly name: string;
   private readonly uri: PowerUri;
   private readonly tools: Tools;
   private readonly client: RedfishClient;
+  /** The system's path once it is known. */
+  private path: string | undefined;
 
   constructor(uri: PowerUri, tools: Tools) {
     const { host = '', port = 443, user = '', password = '', options } = uri;
@@ -42,12 +42,8 @@ class RedfishTarget implements PowerTarget {
     this.client = new RedfishClient({ host, port, user, password, timeoutMs: tools.timeoutMs, ...(pin && { pin }) });
   }
 
-  async status(): Promise<PowerState> {
-    const { state } = await this.tools.limited(async () => this.system());
-    // DSP2046: On, Off, PoweringOn, PoweringOff, Paused. What is on its way to off still has power.
-    if (/^(On|Off|PoweringOn|PoweringOff|Paused)$/.test(state))
-      return state === 'Off' || state === 'PoweringOn' ? 'off' : 'on';
-    throw new MusterError('power-failed', `${this.name} said neither on nor off but '${state}'`);
+  async status(): Promise<PowerReading> {
+    return (await this.tools.limited(async () => this.system())).reading;
   }
 
   async on(): Promise<void> {
@@ -66,12 +62,24 @@ class RedfishTarget implements PowerTarget {
     await this.doReset('reset');
   }
 
-  async bootNext(device: NextBoot): Promise<void> {
+  async bootNext(device: NextBoot, efi: boolean): Promise<void> {
     await this.tools.limited(async () => {
-      const { path, etag } = await this.system();
-      const target = device === 'pxe' ? 'Pxe' : 'Hdd';
-      const body = { Boot: { BootSourceOverrideEnabled: 'Once', BootSourceOverrideTarget: target } };
-      this.check(await this.client.call('PATCH', path, body, etag ? { 'If-Match': etag } : {}), 'set the boot device');
+      const places = await this.bootPlaces(await this.system());
+      let isTaken = false;
+      let refusal: RedfishReply | undefined;
+      for (const { path, boot } of places) {
+        for (const change of changes(boot, device, efi)) {
+          const reply = await this.change(path, change);
+          if (reply.status < 300) {
+            isTaken = true;
+            if (await this.shows(places, device)) return;
+            break;
+          }
+          refusal ??= reply;
+        }
+      }
+      // Some show a change only after the next boot.
+      if (!isTaken && refusal) this.check(refusal, 'set the boot device');
     });
   }
 
@@ -79,57 +87,120 @@ class RedfishTarget implements PowerTarget {
     await this.client.close();
   }
 
+  /** Where the boot override may be set, the likeliest first: settings that have one, the system itself, other settings. */
+  private async bootPlaces({
+    path,
+    boot,
+    settings,
+  }: System): Promise<{ path: string; boot: Record<string, unknown> }[]> {
+    const own = { path, boot };
+    if (settings === undefined) return [own];
+    const reply = await this.client.call('GET', settings);
+    const theirs = reply.status < 300 ? objectOf(reply.body['Boot']) : {};
+    if (!hasOverride(theirs)) return [own, { path: settings, boot }];
+    return [{ path: settings, boot: { ...boot, ...theirs } }, own];
+  }
+
+  private async shows(places: readonly { path: string }[], device: NextBoot): Promise<boolean> {
+    for (const { path } of places) {
+      const { status, body } = await this.client.call('GET', path);
+      if (status < 300 && showsNext(objectOf(body['Boot']), device)) return true;
+    }
+    return false;
+  }
+
+  /** Sends all parts of a change; returns the answer to the last one that was sent. */
+  private async change(path: string, change: Change): Promise<RedfishReply> {
+    let reply: RedfishReply | undefined;
+    for (const body of change) {
+      reply = await this.patch(path, body);
+      if (reply.status >= 300) return reply;
+    }
+    return reply ?? { status: 200, headers: {}, body: {} };
+  }
+
+  /** With the tag that the resource has now, in whatever form the BMC wants it, and without one at last. */
+  private async patch(path: string, body: Record<string, unknown>): Promise<RedfishReply> {
+    const shown = await this.client.call('GET', path);
+    const isTagged = shown.headers.etag !== undefined || shown.body['@odata.etag'] !== undefined;
+    const tags = tagsOf(shown);
+    // Without a tag to go by most want none.
+    const tries = isTagged ? [...tags, undefined] : [undefined, ...tags];
+    let reply = shown;
+    for (const tag of tries) {
+      reply = await this.client.call('PATCH', path, body, tag === undefined ? {} : { 'If-Match': tag });
+      if (!isWrongTag(reply)) return reply;
+    }
+    return reply;
+  }
+
   private async doReset(action: keyof typeof RESETS): Promise<void> {
     await this.tools.limited(async () => {
-      const { resetPath, resets } = await this.system();
-      const type = RESETS[action].find(name => resets.length === 0 || resets.includes(name));
-      if (type === undefined)
-        throw new MusterError('power-failed', `${this.name} knows no ${action}; it knows ${resets.join(', ')}`);
-      this.check(await this.client.call('POST', resetPath, { ResetType: type }), action);
+      const system = await this.system();
+      const known = system.resets.length > 0 ? system.resets : await this.resetsOf(system);
+      const named = RESETS[action].flatMap(name => spelled(known, name) ?? []);
+      const isTwoSteps = action === 'cycle' || action === 'reset';
+      if (known.length > 0 && named.length === 0 && isTwoSteps)
+        throw new NoCycle(`${this.name} knows no ${action}; it knows ${known.join(', ')}`);
+      let refusal: RedfishReply | undefined;
+      // A list may be that of the present state: what is not in it is tried all the same.
+      for (const type of named.length > 0 ? named : RESETS[action]) {
+        const reply = await this.client.call('POST', system.resetPath, { ResetType: type });
+        if (reply.status < 300) return;
+        refusal ??= reply;
+      }
+      if (!refusal) return;
+      const words = `${this.name} would not ${action}: ${messageOf(refusal)}`;
+      if (refusal.status === 403) throw new MusterError('bmc-refused', words);
+      throw isTwoSteps ? new NoCycle(words) : new MusterError('power-failed', words);
     });
+  }
+
+  private async resetsOf({ resetInfo }: System): Promise<string[]> {
+    if (resetInfo === undefined) return [];
+    const reply = await this.client.call('GET', resetInfo);
+    return reply.status < 300 ? resetsIn(reply.body) : [];
   }
 
   /** The one system, or the one of the URI's name. */
   private async system(): Promise<System> {
-    const list = this.check(await this.client.call('GET', '/redfish/v1/Systems'), 'list its systems');
-    const paths = (Array.isArray(list.body['Members']) ? list.body['Members'] : []).flatMap((member: unknown) => {
-      const path = (member as { '@odata.id'?: unknown } | null)?.['@odata.id'];
-      return typeof path === 'string' && path.startsWith('/') ? [path] : [];
-    });
+    this.path ??= await this.find();
+    const reply = await this.client.call('GET', this.path);
+    return readSystem(this.path, this.check(reply, `show the system ${idOf(this.path)}`));
+  }
+
+  private async find(): Promise<string> {
+    const paths = await this.members();
     const wanted = this.uri.name;
     const fitting = wanted === undefined ? paths : paths.filter(path => idOf(path) === wanted);
     const [path] = fitting;
-    if (path === undefined || fitting.length > 1) {
-      const ids = paths.map(idOf).join(', ') || 'none';
-      throw new MusterError(
-        'power-failed',
-        `${this.name} has the systems ${ids}; ${wanted === undefined ? 'name one behind the host: redfish://…/SYSTEM' : `'${wanted}' is none of them`}`,
-      );
-    }
-    const reply = this.check(await this.client.call('GET', path), `show the system ${idOf(path)}`);
-    return this.read(path, reply);
+    if (path !== undefined && fitting.length === 1) return path;
+    const ids = paths.map(idOf).join(', ') || 'none';
+    throw new MusterError(
+      'power-failed',
+      `${this.name} has the systems ${ids}; ${wanted === undefined ? 'name one behind the host: redfish://…/SYSTEM' : `'${wanted}' is none of them`}`,
+    );
   }
 
-  private read(path: string, { body, headers }: RedfishReply): System {
-    const actions = (body['Actions'] ?? {}) as Record<string, Record<string, unknown> | undefined>;
-    const reset = actions['#ComputerSystem.Reset'] ?? {};
-    const allowed = reset['ResetType@Redfish.AllowableValues'];
-    const target = reset['target'];
-    return {
-      path,
-      etag: headers.etag,
-      state: String(body['PowerState'] ?? ''),
-      resetPath: typeof target === 'string' && target.startsWith('/') ? target : `${path}/Actions/ComputerSystem.Reset`,
-      resets: Array.isArray(allowed) ? allowed.map(String) : [],
-    };
+  private async members(): Promise<string[]> {
+    let page = await this.client.call('GET', '/redfish/v1/Systems');
+    if (page.status === 404) {
+      const root = this.check(await this.client.call('GET', '/redfish/v1/'), 'show its service root');
+      const path = pathOf(objectOf(root.body['Systems'])['@odata.id']);
+      if (path !== undefined) page = await this.client.call('GET', path);
+    }
+    const members: unknown[] = [];
+    for (let pages = 1; ; pages += 1) {
+      members.push(...listOf(this.check(page, 'list its systems').body['Members']));
+      const next = pathOf(page.body['Members@odata.nextLink']);
+      if (next === undefined || pages >= MOST_PAGES) return membersOf(members);
+      page = await this.client.call('GET', next);
+    }
   }
 
   private check(reply: RedfishReply, what: string): RedfishReply {
     if (reply.status < 300) return reply;
-    throw new MusterError('power-failed', `${this.name} would not ${what}: ${messageOf(reply)}`);
+    const code = reply.status === 403 ? 'bmc-refused' : 'power-failed';
+    throw new MusterError(code, `${this.name} would not ${what}: ${messageOf(reply)}`);
   }
-}
-
-function idOf(path: string): string {
-  return decodeURIComponent(path.replace(/\/$/, '').split('/').at(-1) ?? '');
 }
