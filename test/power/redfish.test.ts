@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import test from 'ava';
 import { runOk } from '../../src/process/run.ts';
 import { TestDaemon } from '../cli/daemon.ts';
+import { RedfishSim } from '../fakes/redfish.ts';
 import { requireAll } from '../support/require.ts';
-import { RedfishSim } from './redfish-sim.ts';
 
 const NEEDS = { programs: ['openssl'] };
 const PASSWORD = 'red:f/sh@p4ss';

@@ -101,12 +101,18 @@ class RedfishTarget implements PowerTarget {
     return [{ path: settings, boot: { ...boot, ...theirs } }, own];
   }
 
+  /** Whether one of them shows the change. It was taken: a BMC that cannot be asked now is believed. */
   private async shows(places: readonly { path: string }[], device: NextBoot): Promise<boolean> {
-    for (const { path } of places) {
-      const { status, body } = await this.client.call('GET', path);
-      if (status < 300 && showsNext(objectOf(body['Boot']), device)) return true;
+    try {
+      for (const { path } of places) {
+        const { status, body } = await this.client.call('GET', path);
+        if (status < 300 && showsNext(objectOf(body['Boot']), device)) return true;
+      }
+      return false;
+    } catch (error) {
+      if (error instanceof MusterError) return true;
+      throw error;
     }
-    return false;
   }
 
   /** Sends all parts of a change; returns the answer to the last one that was sent. */
