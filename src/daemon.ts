@@ -12,7 +12,6 @@ import { monotonicNow } from './clock.ts';
 import { type Config, networksOf } from './config.ts';
 import { evidenceAccess } from './daemon/evidence.ts';
 import { heldTwice } from './daemon/held-addresses.ts';
-import { homelessNodes, homelessWarning } from './daemon/homeless.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { type Lent, openLeases, shownLeases, unknownMachines } from './daemon/leases.ts';
 import { Metrics, type Served } from './daemon/metrics.ts';
@@ -39,6 +38,7 @@ import type { DhcpServer } from './dhcp/server.ts';
 import { MusterError } from './errors.ts';
 import type { Log } from './log.ts';
 import type { Cluster } from './model/cluster.ts';
+import { homelessNodes, homelessWarning } from './model/homeless.ts';
 import type { Networks } from './networks.ts';
 import { version } from './package-root.ts';
 import type { TftpStats } from './tftp/start.ts';
@@ -108,7 +108,7 @@ async function start(
   const power = powerAccess(state, sshKey, control);
   const parts = { file, files, unknown, lent, tftp, dhcp, leases, iscsi, kickstarts, rehearsal, power };
   await startAdmin(state, parts, stops);
-  const homeless = homelessNodes(state.cluster, networks);
+  const homeless = homelessNodes(nodesOf(state.cluster), networks);
   if (homeless) log.warn({}, homelessWarning(homeless, state.cluster.count('node')));
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;
   log.info({ version, interface: nic, address, http, socket }, 'musterd is ready');
@@ -203,8 +203,12 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
 function addressedNodes({ cluster, networks }: State): NonNullable<Health['nodes']> {
   const addresses = cluster.all('node').flatMap(({ value }) => (value.ip ? [value.ip] : []));
   const attached = addresses.filter(ip => networks.of(ip)?.attached).length;
-  const homeless = homelessNodes(cluster, networks);
+  const homeless = homelessNodes(nodesOf(cluster), networks);
   return { addressed: addresses.length, attached, ...(homeless && { homeless }) };
+}
+
+function nodesOf(cluster: State['cluster']): { name: string; ip: string }[] {
+  return cluster.all('node').map(({ value }) => value);
 }
 
 async function stopAll(stops: Stops, log: Log): Promise<void> {

@@ -1,7 +1,7 @@
 // The files of a head's configuration: muster.toml, the site's kickstarts and boot scripts. A backup has them; a restore writes the ones
 // that are absent.
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type Config, parseConfig } from '../config.ts';
 import { makeFolder } from '../durable/folders.ts';
 import { type DraftOptions, replaceFile } from '../durable/replace.ts';
@@ -57,24 +57,33 @@ export interface Placed {
   written: string[];
   /** Files that were there with other content, with where the backup's is now. */
   kept: { file: string; copy: string }[];
+  /** Files that would be outside the folder of muster.toml: their paths in the backup. */
+  elsewhere: string[];
 }
 
 /**
  * Writes the configuration that a backup brought: `main` and the files of its folders. A file that is there stays as it is; the
- * backup's is written next to it, as `FILE.from-backup`.
+ * backup's is written next to it, as `FILE.from-backup`. Nothing is written outside the folder of `main`: the backup says where its
+ * folders are, and it must not choose where root writes.
  */
 export async function placeConfiguration(main: string, brought: ReadonlyMap<string, Buffer>): Promise<Placed> {
-  const placed: Placed = { written: [], kept: [] };
+  const placed: Placed = { written: [], kept: [], elsewhere: [] };
   const text = brought.get(MAIN);
   if (text) await place(placed, main, text, { mode: 0o644 });
   // They may hold hashes of passwords: musterd reads them, and nobody else.
   const group = process.getuid?.() === 0 ? idOf('/etc/group', 'muster') : undefined;
   const secret: DraftOptions = group === undefined ? { mode: 0o600 } : { mode: 0o640, owner: { uid: 0, gid: group } };
   const config = parseConfig(await readFile(main, 'utf8').catch(() => ''), main);
-  for (const { name, key } of FOLDERS)
-    for (const [path, content] of brought)
-      if (path.startsWith(`${CONFIGURATION}${name}/`) && config[key] !== '')
-        await place(placed, join(config[key], path.slice(CONFIGURATION.length + name.length + 1)), content, secret);
+  const own = resolve(dirname(main));
+  for (const { name, key } of FOLDERS) {
+    const folder = resolve(config[key]);
+    for (const [path, content] of brought) {
+      if (!path.startsWith(`${CONFIGURATION}${name}/`)) continue;
+      if (config[key] !== '' && folder.startsWith(`${own}/`))
+        await place(placed, join(folder, basename(path)), content, secret);
+      else placed.elsewhere.push(path);
+    }
+  }
   return placed;
 }
 

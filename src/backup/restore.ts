@@ -5,9 +5,10 @@ import { dirname, join } from 'node:path';
 import { makeFolder, moveInto, syncFolder } from '../durable/folders.ts';
 import { asDiskFull, openNew, replaceFile, writeWhole } from '../durable/replace.ts';
 import { MusterError } from '../errors.ts';
+import type { Value } from '../model/kinds.ts';
 import { decideRestore, OLD, PLAN, RESTORING, type RestorePlan } from '../store/pending-restore.ts';
-import { checkDatabase, SCHEMA_VERSION } from '../store/snapshot.ts';
-import { SIDE_FILES } from '../store/state-folder.ts';
+import { checkDatabase, readContents, SCHEMA_VERSION } from '../store/snapshot.ts';
+import { DATABASE, SIDE_FILES } from '../store/state-folder.ts';
 import { lockState } from '../store/state-lock.ts';
 import { CONFIGURATION_LIMIT } from './configuration.ts';
 import { CONFIGURATION, HEAD_FILES, isStoredFile, type Manifest } from './manifest.ts';
@@ -26,6 +27,7 @@ export interface Restored extends ReadBackup {
   configuration: ReadonlyMap<string, Buffer>;
   /** Where the database and the keys that were there are now. */
   old: string | undefined;
+  nodes: Value<'node'>[];
 }
 
 /** What makes a state folder one that is in use; a stored file that is there already is the same file. */
@@ -69,11 +71,13 @@ async function restoreLocked(
     // On disk before anything else: musterd makes no empty head where it is.
     await makeFolder(aside);
     const read = await unpack(chunks, aside);
-    await checkDatabase(join(aside, 'muster.db'));
+    await checkDatabase(join(aside, DATABASE));
+    const { objects } = await readContents(join(aside, DATABASE));
+    const nodes = objects.flatMap(({ kind, value }) => (kind === 'node' ? [value as Value<'node'>] : []));
     await placeStoredFiles(state, aside, read);
     await prepare(aside, planOf(read.manifest));
     const old = await decideRestore(state, new Date(now).toISOString().replace(/[:.]/g, '-'));
-    return { ...read, old };
+    return { ...read, old, nodes };
   } catch (error) {
     await rm(aside, { recursive: true, force: true });
     throw asDiskFull(error, 'The restore');

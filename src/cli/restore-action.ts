@@ -1,8 +1,10 @@
 // `muster restore`: a backup becomes this head, with musterd stopped.
 import { open } from 'node:fs/promises';
 import type { Placed } from '../backup/configuration.ts';
+import { networksOf } from '../config.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
-import { STATE, stateFolder, theFile } from './backup-action.ts';
+import { homelessNodes, homelessWarning } from '../model/homeless.ts';
+import { configuration, STATE, stateFolder, theFile } from './backup-action.ts';
 import { DEFAULT_CONFIG_FILE } from './init-action.ts';
 import { isForPrograms, printData } from './listing.ts';
 import type { Action, Context } from './table.ts';
@@ -41,9 +43,17 @@ export const restoreRun: Action = {
       bar.stop();
       if (isForPrograms(given)) {
         const { head, created, muster, files, missing } = result.manifest;
-        const { damaged, old, written, kept } = result;
+        const { damaged, old, written, kept, elsewhere, homeless = null } = result;
         const facts = { head, created, muster, files: files.length, missing, damaged, state };
-        printData(terminal, given, { ...facts, old: old ?? null, written, kept, dry_run: given.dryRun });
+        printData(terminal, given, {
+          ...facts,
+          old: old ?? null,
+          written,
+          kept,
+          elsewhere,
+          homeless,
+          dry_run: given.dryRun,
+        });
       } else for (const line of report(result, state, given.dryRun)) terminal.say(line);
       return 0;
     } catch (error) {
@@ -60,24 +70,39 @@ type Result = Awaited<ReturnType<typeof verified>>;
 
 async function verified(chunks: AsyncIterable<Buffer>) {
   const { verifyBackup } = await import('../backup/restore.ts');
-  const nothing: Placed = { written: [], kept: [] };
-  return { ...(await verifyBackup(chunks)), ...nothing, old: undefined as string | undefined };
+  const nothing: Placed = { written: [], kept: [], elsewhere: [] };
+  const noOld: { old: string | undefined } = { old: undefined };
+  return { ...(await verifyBackup(chunks)), ...nothing, ...noOld, homeless: undefined as string | undefined };
 }
 
-async function restored({ given }: Context, state: string, chunks: AsyncIterable<Buffer>): Promise<Result> {
+async function restored(context: Context, state: string, chunks: AsyncIterable<Buffer>): Promise<Result> {
   const { restoreBackup } = await import('../backup/restore.ts');
   const { placeConfiguration } = await import('../backup/configuration.ts');
-  const { config, state: other } = given.options as { config?: string; state?: string };
-  const { configuration, ...rest } = await restoreBackup(state, chunks, {
+  const { config, state: other } = context.given.options as { config?: string; state?: string };
+  const { given } = context;
+  const {
+    configuration: brought,
+    nodes,
+    ...rest
+  } = await restoreBackup(state, chunks, {
     force: given.options['force'] === true,
     now: Date.now(),
   });
   // Another state folder is a look at a backup, and no new head of this machine.
-  if (other !== undefined && config === undefined) return { ...rest, written: [], kept: [] };
-  return { ...rest, ...(await placeConfiguration(config ?? DEFAULT_CONFIG_FILE, configuration)) };
+  if (other !== undefined && config === undefined)
+    return { ...rest, written: [], kept: [], elsewhere: [...brought.keys()], homeless: undefined };
+  const placed = await placeConfiguration(config ?? DEFAULT_CONFIG_FILE, brought);
+  const settings = configuration(context).config;
+  // Without an address there is no network yet that a node could be of.
+  const found = settings['head.address'] === '' ? undefined : homelessNodes(nodes, networksOf(settings));
+  return { ...rest, ...placed, homeless: found && homelessWarning(found, nodes.length) };
 }
 
-function report({ manifest, damaged, old, written, kept }: Result, state: string, isDryRun: boolean): string[] {
+function report(
+  { manifest, damaged, old, written, kept, homeless, elsewhere }: Result,
+  state: string,
+  isDryRun: boolean,
+): string[] {
   const { head, created, muster, files, missing } = manifest;
   const all = damaged.length === 0 ? ', all of them whole' : '';
   const lost = [
@@ -92,6 +117,8 @@ function report({ manifest, damaged, old, written, kept }: Result, state: string
     ),
     ...written.map(file => `Wrote ${file}.`),
     ...kept.map(({ file, copy }) => `${file} differs from the backup and stays; the backup's is ${copy}.`),
+    ...(elsewhere.length === 0 ? [] : [`Not written, and in the backup for tar: ${elsewhere.join(', ')}.`]),
+    ...(homeless === undefined ? [] : [`WARNING: ${homeless}`]),
     ...(isDryRun ? [] : [`${state} is restored; start musterd: systemctl start musterd`]),
     ...(old === undefined ? [] : [`What was there is in ${old}.`]),
   ];

@@ -308,3 +308,14 @@ test('a backup of format 1 is read: it leaves the ssh key of the head as it is',
   t.regex(stderr, /WARNING: the stored file bbbbbbbbbbbb was missing when the backup was made\./);
   t.deepEqual(readFileSync(join(state, 'ssh/id_ed25519')), key);
 });
+
+test('on a head of another network the nodes that cannot boot there are named', async t => {
+  const { muster, folder } = await furnished(t);
+  const file = join(folder, 'b.tar');
+  await muster('backup', file);
+  const config = join(folder, 'muster.toml');
+  writeFileSync(config, 'head.address = "10.99.0.1/24"\n');
+  const { status, stderr } = await restoreTo(join(folder, 'new'), file, '--config', config);
+  t.is(status, 0, stderr);
+  t.regex(stderr, /WARNING: 1 of 1 nodes have an address of no network, and cannot boot: n0; /);
+});

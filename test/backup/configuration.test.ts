@@ -1,5 +1,5 @@
 // The configuration in a backup: all of it is taken, what is absent is written, and nothing that is there is overwritten.
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { configurationFiles, placeConfiguration } from '../../src/backup/configuration.ts';
@@ -47,18 +47,36 @@ test('what is absent is written, kickstarts for musterd alone; what differs stay
   const file = site(folder);
   const { files } = await configurationFiles(file, loadConfig(file));
   const kickstart = join(folder, 'kickstarts/site.ks');
-  t.deepEqual(await placeConfiguration(file, files), { written: [], kept: [] });
+  t.deepEqual(await placeConfiguration(file, files), { written: [], kept: [], elsewhere: [] });
   writeFileSync(kickstart, 'changed');
   const script = join(folder, 'scripts/autoexec.ipxe');
   await run('rm', ['-rf', join(folder, 'scripts')]);
   t.deepEqual(await placeConfiguration(file, files), {
     written: [script],
     kept: [{ file: kickstart, copy: `${kickstart}.from-backup` }],
+    elsewhere: [],
   });
   t.is(readFileSync(kickstart, 'utf8'), 'changed');
   t.is(readFileSync(`${kickstart}.from-backup`, 'utf8'), 'rootpw --iscrypted HASH\n');
   t.is(statSync(`${kickstart}.from-backup`).mode & 0o007, 0);
   t.is(readFileSync(script, 'utf8'), '#!ipxe\n');
+});
+
+test('the backup does not choose where root writes: outside the folder of muster.toml nothing is', async t => {
+  const folder = temporaryFolder(t);
+  const main = join(folder, 'etc/muster.toml');
+  for (const place of [join(folder, 'root'), `${folder}/etc/../root`, join(folder, 'etcetera'), join(folder, 'etc')]) {
+    const brought = new Map([
+      ['configuration/muster.toml', Buffer.from(`paths.kickstarts = "${place}"\n`)],
+      ['configuration/kickstarts/authorized_keys', Buffer.from('ssh-ed25519 AAAA')],
+    ]);
+    const { written, elsewhere } = await placeConfiguration(main, brought);
+    t.deepEqual(written, [main], place);
+    t.deepEqual(elsewhere, ['configuration/kickstarts/authorized_keys'], place);
+    rmSync(main);
+    t.deepEqual(readdirSync(folder), ['etc']);
+    t.deepEqual(readdirSync(join(folder, 'etc')), []);
+  }
 });
 
 test('muster backup and muster restore bring a configuration to a new machine', async t => {

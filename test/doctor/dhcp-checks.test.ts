@@ -2,8 +2,8 @@
 import test from 'ava';
 import type { Health } from '../../src/admin/contract.ts';
 import { defaultConfig, networksOf } from '../../src/config.ts';
-import { homelessNodes, homelessWarning } from '../../src/daemon/homeless.ts';
 import { checkAddresses, checkDhcpHearing } from '../../src/doctor/dhcp-checks.ts';
+import { homelessNodes, homelessWarning } from '../../src/model/homeless.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
 const health: Health = {
@@ -41,8 +41,9 @@ test('nodes with an address of no network are a warning at the start and a findi
   const fake = new FakeCluster();
   for (const number of [1, 2]) fake.create('node', { mac: `52:54:00:00:00:0${number}`, name: `n${number}` });
   const networks = (address: string) => networksOf({ ...config, 'head.address': address });
-  t.is(homelessNodes(fake.cluster, networks('10.54.0.1/24')), undefined);
-  const homeless = homelessNodes(fake.cluster, networks('10.99.0.1/24'));
+  const values = () => fake.cluster.all('node').map(({ value }) => value);
+  t.is(homelessNodes(values(), networks('10.54.0.1/24')), undefined);
+  const homeless = homelessNodes(values(), networks('10.99.0.1/24'));
   t.deepEqual(homeless, { count: 2, nodes: 'n[1-2]' });
   if (!homeless) return;
   t.regex(homelessWarning(homeless, 2), /^2 of 2 nodes have an address of no network, and cannot boot: n\[1-2\]/);

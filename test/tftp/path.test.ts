@@ -8,6 +8,7 @@ import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
 import { run, runOk } from '../../src/process/run.ts';
 import { findProgram, requireAll } from '../support/require.ts';
+import { until } from '../support/until.ts';
 
 const HEAD = '10.77.0.1';
 const SIZE = 20_000;
@@ -79,8 +80,8 @@ class Path {
 
   /** Resolves when this many notes have such a detail. */
   async noted(detail: RegExp, times = 1): Promise<void> {
-    while (this.notes.filter(note => detail.test(note.detail ?? '')).length < times)
-      await new Promise(resolve => setTimeout(resolve, 20));
+    const isNoted = (): boolean => this.notes.filter(note => detail.test(note.detail ?? '')).length >= times;
+    await until(`${detail} ${times} times`, isNoted);
   }
 
   async close(): Promise<void> {

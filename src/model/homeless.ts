@@ -1,8 +1,10 @@
 // Nodes whose address is of no network: after head.address was changed, or a backup was restored on another head. They cannot boot.
-import type { Cluster } from '../model/cluster.ts';
-import { foldNodeSet } from '../model/nodeset.ts';
 import type { Networks } from '../networks.ts';
 import { subnetHost } from '../wire/ip.ts';
+import type { Value } from './kinds.ts';
+import { foldNodeSet } from './nodeset.ts';
+
+type Node = Pick<Value<'node'>, 'name' | 'ip'>;
 
 export interface Homeless {
   /** How many. */
@@ -12,8 +14,8 @@ export interface Homeless {
 }
 
 /** Returns the nodes that have an address which is no host address of any network; undefined when there are none. */
-export function homelessNodes(cluster: Pick<Cluster, 'all'>, networks: Networks): Homeless | undefined {
-  const names = cluster.all('node').flatMap(({ value: { name, ip } }) => {
+export function homelessNodes(nodes: readonly Node[], networks: Networks): Homeless | undefined {
+  const names = nodes.flatMap(({ name, ip }) => {
     const network = networks.of(ip);
     return ip === '' || (network && subnetHost(network.subnet, ip)) ? [] : [name];
   });
