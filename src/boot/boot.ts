@@ -81,6 +81,9 @@ export interface Boot {
 /** A node that reports for ever must not fill the head's memory. */
 const EVENT_LIMIT = 300;
 
+/** Characters kept of the words of an event. */
+const WORDS_LIMIT = 2000;
+
 /** Actions kept per boot, the newest. */
 const ACTION_LIMIT = 50;
 
@@ -113,10 +116,10 @@ export function eventOf(note: Seen, at: number): BootEvent {
   return {
     at,
     stage,
-    ...(detail && { detail }),
+    ...(detail && { detail: detail.slice(0, WORDS_LIMIT) }),
     ...(bytes !== undefined && { bytes }),
     ...(peer && { peer }),
-    ...(error && { error }),
+    ...(error && { error: error.slice(0, WORDS_LIMIT) }),
     ...(fault && { fault }),
     ...(file && { file }),
     ...(complete !== undefined && { complete }),

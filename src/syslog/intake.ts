@@ -20,7 +20,7 @@ const NOTICE = 5;
 /** Of all nodes together. */
 const TOTAL_BURST = 5000;
 const TOTAL_PER_SECOND = 2000;
-/** Nodes whose allowance is remembered. */
+/** Nodes whose allowance is remembered: so many of those heard last, and as many before them. */
 const REMEMBERED = 20_000;
 
 interface Bucket {
@@ -30,7 +30,8 @@ interface Bucket {
 
 export class Intake {
   private readonly ports: IntakePorts;
-  private readonly buckets = new Map<string, Bucket>();
+  private recent = new Map<string, Bucket>();
+  private older = new Map<string, Bucket>();
   private total: Bucket;
 
   constructor(ports: IntakePorts) {
@@ -43,11 +44,7 @@ export class Intake {
     const now = this.ports.now();
     const node = this.ports.directory.nodeByIp(peer);
     if (!node) return 'unknown';
-    const bucket = this.buckets.get(node.uid) ?? { left: BURST, at: now };
-    this.buckets.delete(node.uid);
-    const oldest = this.buckets.size >= REMEMBERED ? this.buckets.keys().next().value : undefined;
-    if (oldest !== undefined) this.buckets.delete(oldest);
-    this.buckets.set(node.uid, bucket);
+    const bucket = this.bucketOf(node.uid, now);
     // Information may take half of what a node has: a kernel's first hundreds of lines leave room for its errors.
     const reserve = severityOf(datagram) > NOTICE ? BURST / 2 : 0;
     const isAllowed =
@@ -56,6 +53,17 @@ export class Intake {
     for (const { severity, app, text } of decodeSyslog(datagram))
       if (text !== '') this.ports.keep(node.uid, { severity, ...(app && { app }), text });
     return undefined;
+  }
+
+  /** Two maps that take turns, because to take the oldest out of one costs a search among those taken before. */
+  private bucketOf(uid: string, now: number): Bucket {
+    const bucket = this.recent.get(uid) ?? this.older.get(uid) ?? { left: BURST, at: now };
+    if (!this.recent.has(uid) && this.recent.size >= REMEMBERED) {
+      this.older = this.recent;
+      this.recent = new Map();
+    }
+    this.recent.set(uid, bucket);
+    return bucket;
   }
 }
 
