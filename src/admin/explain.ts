@@ -1,5 +1,6 @@
 // Why a node boots what it boots: its effective attributes with their sources, its plan, and both in sentences.
-import { commandLine, type InstallPlan } from '../boot/install.ts';
+import { handingOf, kernelLine, type Plane } from '../boot/command-line.ts';
+import type { InstallPlan } from '../boot/install.ts';
 import { planBoot } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { MASK } from '../masking.ts';
@@ -8,19 +9,19 @@ import type { Cluster, Entry } from '../model/cluster.ts';
 import { isSecretAttribute } from '../model/secrets.ts';
 import type { BootPlan, Explained, Inherited } from './contract.ts';
 
-/** In place of the URL of a session, which nobody has yet. */
-const SESSION_URL = 'http://head/boot/v1/session';
+/** Stands for the id of a session, which nobody has yet. */
+const SESSION = 'SESSION';
 
-/** @param open whether secrets are shown too */
-export function explain(cluster: Cluster, node: Entry<'node'>, open = false): Explained {
+/** @param plane the boot plane as the node sees it; @param open whether secrets are shown too */
+export function explain(cluster: Cluster, node: Entry<'node'>, plane: Plane, open = false): Explained {
   const attributes = effectiveAttributes(cluster, node.value);
-  const answer = planBoot(cluster, node);
+  const answer = planBoot(cluster, node, plane);
   const ignored = attributes.get('_no_boot');
   const words = [
     ...(ignored && isTrue(ignored.value)
       ? [`DHCP does not answer it: _no_boot=${ignored.value} (${ignored.source}).`]
       : []),
-    ...('plan' in answer ? planWords(answer.plan, node, attributes) : [`It boots nothing: ${answer.refusal}.`]),
+    ...('plan' in answer ? planWords(answer.plan, node, attributes, plane) : [`It boots nothing: ${answer.refusal}.`]),
   ];
   const shown = Array.from(attributes, ([name, value]) => [
     name,
@@ -29,7 +30,7 @@ export function explain(cluster: Cluster, node: Entry<'node'>, open = false): Ex
   return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(shown), ...answer, words };
 }
 
-function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, Inherited>): string[] {
+function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, Inherited>, plane: Plane): string[] {
   const { bootConfig, image, style } = plan;
   const config = attributes.get('_boot_config');
   const release = bootConfig.release ? `, kernel ${bootConfig.release}` : '';
@@ -42,7 +43,8 @@ function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, 
   if (image) words.push(`Its root is the image ${image.name}: ${image.size} bytes, ${image.unpacked} unpacked.`);
   if (image && style !== 'rwram') words.push(`The root is writable by ${plan.rwLayer}.`);
   const own = node.value.cmdline ? `, with '${node.value.cmdline}' of the node behind the boot config's` : '';
-  words.push(`Its kernel command line is '${commandLine(plan, SESSION_URL)}'${own}.`);
+  const line = kernelLine(plan, handingOf(attributes.get('_boot_loader')?.value, plane, SESSION));
+  if (plan.kernel && 'text' in line) words.push(`Its kernel command line is '${line.text}'${own}.`);
   if (!STYLES[style]) words.push(`This muster has no script for ${style}.`);
   return words;
 }

@@ -1,4 +1,5 @@
 // Routes of what happens: states, timelines, explanations, waiting, events.
+
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { furthestStage } from '../boot/boot.ts';
 import { QUIRKS } from '../boot/quirks.ts';
@@ -9,6 +10,7 @@ import { nearest } from '../nearest.ts';
 import { about, SELECTION } from './about.ts';
 import type { Happening, ShownBoots, ShownStatus, ShownTimelines, Waited } from './contract.ts';
 import { explain } from './explain.ts';
+import { planeFor } from './plane.ts';
 import { isOpen, listed, type Query, selected } from './requests.ts';
 import type { AdminPorts } from './server.ts';
 import { whyOf } from './why-facts.ts';
@@ -40,7 +42,9 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
     }),
     async (request: Asked) => ({
       success: true,
-      data: listed(ports, 'node', request.query).map(entry => explain(ports.cluster, entry, isOpen(request.query))),
+      data: listed(ports, 'node', request.query).map(entry =>
+        explain(ports.cluster, entry, planeFor(ports, entry), isOpen(request.query)),
+      ),
     }),
   );
   server.get(

@@ -1,4 +1,5 @@
 // What `why` has to know of many nodes: what muster has in memory, and what it looks at for those that are not up.
+
 import { open } from 'node:fs/promises';
 import type { Boot } from '../boot/boot.ts';
 import type { Evidence } from '../boot/evidence.ts';
@@ -12,6 +13,7 @@ import type { Entry } from '../model/cluster.ts';
 import { isSilent } from '../ssh/exec.ts';
 import type { ShownWhy, Transfer } from './contract.ts';
 import type { EvidenceQuestion } from './evidence.ts';
+import { planeFor } from './plane.ts';
 import type { AdminPorts } from './server.ts';
 
 /** How long the question may take for all nodes together, in milliseconds: what is not known by then is not said. */
@@ -70,7 +72,7 @@ function known(
     mac: value.mac,
     boots,
     status: ports.statuses.of(uid),
-    plan: planBoot(ports.cluster, node),
+    plan: planBoot(ports.cluster, node, planeFor(ports, node)),
     ...presentFor(ports, boots),
     ...(ignored && { ignored }),
     ...(transfer && { transfer }),

@@ -1,7 +1,8 @@
 // What would this node boot now? The pure result of resolving its attributes: a plan, or the reason there is none.
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
-import { type BootStyle, isOperator } from '../model/values.ts';
+import type { BootStyle } from '../model/values.ts';
+import { handingOf, kernelLine, type Plane } from './command-line.ts';
 import { type BootFiles, bootOnceOf, type InstallPlan, planInstall } from './install.ts';
 import { type Sanboot, sanbootOf } from './sanboot.ts';
 import { STYLES } from './styles/style.ts';
@@ -66,7 +67,13 @@ export type PlanAnswer = { plan: BootPlan } | { refusal: string };
 
 export const DEFAULT_STATUS_SECONDS = 10;
 
-export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
+/** The longest addresses that there are, for the length of a command line whose head is not known. */
+const SOMEWHERE: Plane = { address: '255.255.255.255', port: 65_535 };
+/** Stands for the id of a session. */
+const SOME_ID = '0'.repeat(32);
+
+/** Returns what a node would boot now, or why nothing. */
+export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = SOMEWHERE): PlanAnswer {
   const attributes = effectiveAttributes(cluster, node.value);
   const wanted = attributes.get('_boot_config');
   if (!wanted)
@@ -88,9 +95,6 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
   if ('refusal' in files) return files;
   // The node's cmdline is appended, so that it can override: the kernel takes the last of an option.
   const cmdline = [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' ');
-  const operator = cmdline.split(/\s+/).find(isOperator);
-  if (operator)
-    return { refusal: `the cmdline has the word '${operator}', which iPXE takes for its own; it cannot be handed on` };
   const sanboot = chosen === 'sanboot' ? sanbootOf(attributes.get('_ipxe_sanboot')?.value ?? '') : undefined;
   if (sanboot && 'refusal' in sanboot) return { refusal: `_ipxe_sanboot: ${sanboot.refusal}` };
   const disk = chosen === 'disked' ? diskOf(attributes) : undefined;
@@ -99,32 +103,34 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>): PlanAnswer {
   const image = needsImage ? imageOf(cluster, config) : null;
   if (image && 'refusal' in image) return image;
   const overlay = attributes.get('_iscsi_overlay')?.value;
-  return {
-    plan: {
-      node: {
-        uid: node.uid,
-        name: node.value.name,
-        mac: node.value.mac,
-        ip: node.value.ip,
-        hostname: hostname(node, attributes),
-      },
-      style: chosen,
-      styleSource: style?.source ?? `boot config ${config.value.name}`,
-      rwLayer: attributes.get('_boot_rw_layer')?.value === 'rwtab' ? 'rwtab' : 'overlayfs',
-      bootConfig: { uid: config.uid, name: config.value.name, release: files.release, source: wanted.source },
-      kernel: files.kernel,
-      initramfs: files.initramfs,
-      cmdline,
-      image,
-      ...(files.install && { install: files.install }),
-      ...(once !== undefined && { once }),
-      ...(sanboot && { sanboot }),
-      ...(disk && { disk }),
-      ...((overlay === 'memory' || overlay === 'file') && { iscsiOverlay: overlay }),
-      iscsiDigests: attributes.get('_iscsi_digests')?.value === 'crc32c',
-      statusSeconds: Number(attributes.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
+  const plan: BootPlan = {
+    node: {
+      uid: node.uid,
+      name: node.value.name,
+      mac: node.value.mac,
+      ip: node.value.ip,
+      hostname: hostname(node, attributes),
     },
+    style: chosen,
+    styleSource: style?.source ?? `boot config ${config.value.name}`,
+    rwLayer: attributes.get('_boot_rw_layer')?.value === 'rwtab' ? 'rwtab' : 'overlayfs',
+    bootConfig: { uid: config.uid, name: config.value.name, release: files.release, source: wanted.source },
+    kernel: files.kernel,
+    initramfs: files.initramfs,
+    cmdline,
+    image,
+    ...(files.install && { install: files.install }),
+    ...(once !== undefined && { once }),
+    ...(sanboot && { sanboot }),
+    ...(disk && { disk }),
+    ...((overlay === 'memory' || overlay === 'file') && { iscsiOverlay: overlay }),
+    iscsiDigests: attributes.get('_iscsi_digests')?.value === 'crc32c',
+    statusSeconds: Number(attributes.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
   };
+  const line = rules.needsKernel
+    ? kernelLine(plan, handingOf(attributes.get('_boot_loader')?.value, plane, SOME_ID))
+    : undefined;
+  return line && 'refusal' in line ? line : { plan };
 }
 
 type Files = BootFiles | { kernel: null; initramfs: null; release: string; install?: never };

@@ -1,7 +1,7 @@
 // The script of one boot, for iPXE or for GRUB: a file of boot-scripts/ with its placeholders filled in.
 import { MusterError } from '../errors.ts';
 import { isOperator } from '../model/values.ts';
-import { commandLine } from './install.ts';
+import { type Handing, kernelLine } from './command-line.ts';
 import type { IscsiAccess } from './iscsi-access.ts';
 import type { BootPlan } from './plan.ts';
 
@@ -28,7 +28,7 @@ export function renderScript(
     NODE: plan.node.name,
     STYLE: plan.style,
     BOOT_CONFIG: plan.bootConfig.name,
-    CMDLINE: commandLine(plan, url),
+    CMDLINE: wordsOf(plan, { loader: 'ipxe', url }).join(' '),
     ...waits(random),
   });
 }
@@ -53,12 +53,18 @@ export function renderGrubScript(
     NODE: plan.node.name,
     STYLE: plan.style,
     BOOT_CONFIG: plan.bootConfig.name,
-    CMDLINE: commandLine(plan, `http://${head}${path}`)
-      .split(/\s+/)
-      .filter(word => word !== '')
-      .map(word => `'${word.replaceAll("'", "'\\''")}'`)
+    CMDLINE: wordsOf(plan, { loader: 'grub', url: `http://${head}${path}`, device })
+      .map(word => `'${word}'`)
       .join(' '),
   });
+}
+
+/** The words of the kernel's command line; a plan whose words the loader cannot hand on never comes here. */
+function wordsOf(plan: BootPlan, handing: Handing): readonly string[] {
+  if (!plan.kernel) return [];
+  const line = kernelLine(plan, handing);
+  if ('refusal' in line) throw new MusterError('internal', `A script was asked for although ${line.refusal}.`);
+  return line.words;
 }
 
 /** As `renderRefusal`, within GRUB's double quotes. */

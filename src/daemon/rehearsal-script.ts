@@ -1,7 +1,7 @@
 // The stages of a rehearsal from the script on: the plan, the text of the script, the files of the session, the root.
 import type { RehearsedFile, RehearsedStage } from '../admin/contract.ts';
+import { handingOf, kernelLine } from '../boot/command-line.ts';
 import type { OtherLoader } from '../boot/directory.ts';
-import { commandLine } from '../boot/install.ts';
 import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
 import type { BootPlan, PlannedFile } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
@@ -66,7 +66,7 @@ export async function rehearseScript(
     ],
     text: maskText(text),
   });
-  return { stages: [script, kernelStage(ports, plan, iscsi)], plan };
+  return { stages: [script, kernelStage(ports, plan, iscsi, { loader, arch })], plan };
 }
 
 function refused(reason: string, text?: string): { stages: RehearsedStage[] } {
@@ -97,12 +97,24 @@ function onceLines({ once, style }: BootPlan): string[] {
   return [`_boot_once=${once}: for this boot only; it is cleared ${when}`];
 }
 
-function kernelStage(ports: BootPlanePorts, plan: BootPlan, iscsi: IscsiAccess | undefined): RehearsedStage {
+function kernelStage(
+  ports: BootPlanePorts,
+  plan: BootPlan,
+  iscsi: IscsiAccess | undefined,
+  { loader, arch }: { loader: OtherLoader | undefined; arch: LoaderName | undefined },
+): RehearsedStage {
   if (!plan.kernel || !plan.initramfs)
     return stage('kernel', 'skipped', `style ${plan.style} leaves the node to its disk`);
   const head = ports.head(plan.node.ip);
   const url = sessionUrl(head, SESSION);
-  const cmdline = maskText(commandLine(plan, url));
+  const { address, port } = head;
+  const plane = { address, port, ...(arch !== undefined && { isEfi: arch !== 'bios' }) };
+  const line = kernelLine(plan, handingOf(loader, plane, SESSION));
+  const cmdline = 'text' in line ? maskText(line.text) : '';
+  const settings =
+    loader === undefined && cmdline.includes('${')
+      ? ['iPXE puts its own settings in place of the names in braces']
+      : [];
   const session = Object.entries(sessionValues(plan, SESSION, head, iscsi));
   const files = [fileOf('kernel', plan.kernel), fileOf('initramfs', plan.initramfs)];
   const release = plan.bootConfig.release ? `, release ${plan.bootConfig.release}` : '';
@@ -110,6 +122,7 @@ function kernelStage(ports: BootPlanePorts, plan: BootPlan, iscsi: IscsiAccess |
     lines: [
       ...files.map(fileLine),
       `command line: ${cmdline}`,
+      ...settings,
       'session.cpio: /etc/muster/session with',
       ...session.map(([name, value]) => `  ${name}=${SECRETS.has(name) ? MASK : value}`),
     ],

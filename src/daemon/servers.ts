@@ -4,6 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Boot } from '../boot/boot.ts';
 import type { BootFiles as FilesByTftp } from '../boot/boot-file.ts';
+import { planeOf } from '../boot/command-line.ts';
 import { loadHeadKey } from '../boot/head-key.ts';
 import { iscsiNames, readsOverIscsi } from '../boot/iscsi-access.ts';
 import { loaderAfter } from '../boot/loader-history.ts';
@@ -271,10 +272,11 @@ export async function startDhcp(
   return dhcp;
 }
 
-function planOf({ cluster }: State, uid: string, withIscsi: boolean): PlanAnswer {
+function planOf({ cluster, networks, config, boots }: State, uid: string, withIscsi: boolean): PlanAnswer {
   const node = cluster.get('node', uid);
   if (!node) return { refusal: 'the node was deleted' };
-  const answer = planBoot(cluster, node);
+  const plane = planeOf(networks, config['http.port'], node.value.ip, boots.current(uid)?.arch);
+  const answer = planBoot(cluster, node, plane);
   if (withIscsi || !('plan' in answer) || !readsOverIscsi(answer.plan)) return answer;
   return { refusal: 'it boots from iSCSI, and iscsi.enabled is false in the configuration of the head' };
 }

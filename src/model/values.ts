@@ -25,8 +25,10 @@ export const textValue = z.string().max(4096, 'must have 4096 characters at most
 // A kernel command line: the kernel's own limit on x86 is 2048 (COMMAND_LINE_SIZE); a line break would end the boot script's line.
 export const cmdlineValue = z
   .string()
-  .max(2000, 'must have 2000 characters at most')
+  .refine(text => Buffer.byteLength(text) <= 2000, 'must have 2000 bytes at most')
   .regex(/^\P{Cc}*$/u, 'must be one line without control characters')
+  .regex(/^\p{ASCII}*$/u, 'must be ASCII: UEFI hands on nothing else')
+  .refine(text => text.split('"').length % 2 === 1, 'must close its double quotes')
   .refine(
     text => !text.split(/\s+/).some(isOperator),
     "must have no '||', '&&' or ';' and no word that begins with '#': iPXE would take it for its own",

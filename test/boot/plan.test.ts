@@ -90,7 +90,7 @@ test('every script is an iPXE script, every placeholder is filled, and every sty
 });
 
 test("GRUB's scripts: every placeholder is filled, and no word of the command line means anything to GRUB", t => {
-  const answer = planned({}, `a="b c" d=$x 'e' f;g`).answer();
+  const answer = planned({ _boot_loader: 'grub' }, 'a="b c" d=$x f;g').answer();
   if ('refusal' in answer) return t.fail(answer.refusal);
   for (const { name, text } of scripts) {
     if (!name.endsWith('.grub')) continue;
@@ -102,8 +102,7 @@ test("GRUB's scripts: every placeholder is filled, and no word of the command li
     };
     const script = (filled[name] ?? (() => renderGrubScript(text, answer.plan, '10.54.0.1:8080', '/boot/v1/x')))();
     t.notRegex(script, /@[A-Z_]+@/, name);
-    if (name === 'netboot.grub')
-      t.true(script.includes(`'enforcing=0' 'a="b' 'c"' 'd=$x' ''\\''e'\\''' 'f;g'`), script);
+    if (name === 'netboot.grub') t.true(script.includes("'enforcing=0' 'a=b c' 'd=$x' 'f;g'"), script);
     if (name === 'refused.grub') t.regex(script, /cannot boot: a 'b' 'c"/);
     // GRUB goes on behind a failed command: a kernel without its initramfs would be started, and panic.
     t.notRegex(script, /^(linux|initrd|boot)\b/m, name);

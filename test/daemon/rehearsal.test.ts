@@ -255,8 +255,11 @@ test('what an update would change, a node that is not known, and one that is ref
   t.regex(at(found, 'script').lines.join('\n'), /_boot_once=next: for this boot only; it is cleared with this script/);
   const iscsi = await explained(t, daemon, 'n1', '--update', '_boot_style=iscsi', 'cmdline=quiet single');
   const kernel = iscsi.differences?.find(({ stage }) => stage === 'kernel')?.lines ?? [];
-  t.true(kernel.includes('- command line: console=ttyS0 quiet'), kernel.join('\n'));
-  t.true(kernel.includes('+ command line: quiet single'));
+  t.true(
+    kernel.includes('- command line: kernel initrd=session initrd=initramfs console=ttyS0 quiet'),
+    kernel.join('\n'),
+  );
+  t.true(kernel.includes('+ command line: kernel initrd=session initrd=initramfs quiet single'));
   t.true(kernel.includes('+   MUSTER_ISCSI_SECRET=***'));
   t.regex(at(iscsi, 'image').summary, new RegExp(`^iSCSI: 127\\.0\\.0\\.1:${port}, target iqn\\.`));
   t.deepEqual((await explained(t, daemon, 'n1', '--update', 'boot_style=rwram')).differences, []);

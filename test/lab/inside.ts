@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import type { ShownTimelines, Timeline } from '../../src/admin/contract.ts';
+import type { Rehearsal, ShownTimelines, Timeline } from '../../src/admin/contract.ts';
 import { STAGES, type Stage } from '../../src/boot/journey.ts';
 import type { Lab } from '../../src/lab/lab.ts';
 import { MARK, MARK_FILE } from '../../src/lab/recipe.ts';
@@ -47,12 +47,17 @@ export async function timelineIsComplete(
   for (const stage of seen) t.regex(stdout, new RegExp(`\\b${stage}\\b`));
 }
 
+/** Words that loaders treat in different ways. */
+export const QUOTED = 'muster.test="two words" acpi_osi="!Windows 2012" muster.sign=4M$512M';
+
 /** What holds on every node, whatever its style. */
 export async function contentIsRight(t: ExecutionContext, lab: Lab): Promise<void> {
   const node = lab.node();
   t.is((await runInside(node, `cat ${MARK_FILE}`)).output.trim(), MARK);
   const cmdline = (await runInside(node, 'cat /proc/cmdline')).output;
   t.regex(cmdline, /console=ttyS0/);
+  const [explained] = JSON.parse((await lab.muster('boot', 'explain', 'n0', '--json')).stdout) as Rehearsal[];
+  t.is(cmdline.trim(), explained?.stages.find(({ stage }) => stage === 'kernel')?.cmdline ?? '', 'as it was explained');
   t.notRegex(cmdline, /[0-9a-f]{32}/, 'no session id on the command line');
   const session = await runInside(node, 'find / -xdev -name session -path "*muster*" -perm /077 2>/dev/null | wc -l');
   t.is(session.output.trim(), '0', 'nobody but root can read the session');

@@ -8,7 +8,7 @@ import { ensureImage } from '../../../src/lab/image-cache.ts';
 import type { Lab } from '../../../src/lab/lab.ts';
 import { requireLab, withLab } from '../../support/lab.ts';
 import { biosDisk, DISK_WORDS, uefiDisk, withBootCode } from '../disks.ts';
-import { contentIsRight, lastBoot, timelineIsComplete } from '../inside.ts';
+import { contentIsRight, lastBoot, QUOTED, timelineIsComplete } from '../inside.ts';
 
 /** From power-on to the words of a disk's loader. */
 const DISK_MS = 180_000;
@@ -63,7 +63,7 @@ test.serial('bios: next and sanboot reach the local disk, and iPXE boots a disk 
 test.serial("uefi: next and sanboot reach the loader of the local disk; GRUB boots a node in iPXE's place", async t => {
   if (!requireLab(t, 'uefi')) return;
   const disks = [await uefiDisk(await folderFor(t))];
-  await withLab(t, { firmware: 'uefi', disks }, async lab => {
+  await withLab(t, { firmware: 'uefi', disks, cmdline: QUOTED }, async lab => {
     await bootsInto(lab, ['_boot_style=next'], DISK_WORDS.vendor);
     await leftToItself(t, lab, 'next');
     await bootsInto(lab, ['_boot_style=sanboot'], DISK_WORDS.vendor);

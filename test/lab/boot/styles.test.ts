@@ -2,7 +2,7 @@
 import test from 'ava';
 import { labTest } from '../../support/lab.ts';
 import { runInside } from '../console.ts';
-import { BIOS_LACKS, contentIsRight, lowerIsReadOnly, rootIs, timelineIsComplete } from '../inside.ts';
+import { BIOS_LACKS, contentIsRight, lowerIsReadOnly, QUOTED, rootIs, timelineIsComplete } from '../inside.ts';
 
 for (const firmware of ['bios', 'uefi'] as const) {
   const lacks = firmware === 'bios' ? BIOS_LACKS : [];
@@ -17,7 +17,8 @@ for (const firmware of ['bios', 'uefi'] as const) {
   labTest(
     test,
     `${firmware}, roram: the root is a read-only image with an overlay`,
-    { firmware, style: 'roram' },
+    // Words that iPXE must not change
+    { firmware, style: 'roram', cmdline: QUOTED },
     async (t, lab) => {
       await lab.bootUp();
       await timelineIsComplete(t, lab, lacks, 'roram');
