@@ -9,7 +9,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { digestFile } from '../durable/digest.ts';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
 import { maskCommand } from '../masking.ts';
-import type { EndLine, Happening, Reply, UploadState } from './contract.ts';
+import { CAPTURE_TRAILERS, type EndLine, type Happening, type Reply, type UploadState } from './contract.ts';
 
 export interface ClientOptions {
   socket: string;
@@ -143,6 +143,24 @@ export class AdminClient {
       }
     }
     throw new MusterError('not-running', 'musterd ended before it had answered; what it had begun may be done or not.');
+  }
+
+  /** The files of a node as an archive; `ended` says how what packed them ended, once the archive was read. */
+  async capture(uid: string): Promise<{ output: Readable; ended: Promise<{ status: number; stderr: string }> }> {
+    const output = await this.send('POST', withQuery('/api/v1/nodes/capture', { id: uid }));
+    if (output.statusCode !== 200) readReply(await this.whole(output));
+    const ended = new Promise<{ status: number; stderr: string }>((resolve, reject) => {
+      output.once('error', error => reject(asConnectionError(error, this.options.socket)));
+      output.once('close', () => {
+        const [status, reason] = CAPTURE_TRAILERS.map(name => output.trailers[name.toLowerCase()]);
+        if (status === undefined)
+          reject(new MusterError('broken-off', 'musterd ended before the node was captured; nothing was kept.'));
+        else resolve({ status: Number(status), stderr: decodeURIComponent(reason ?? '') });
+      });
+    });
+    // It is awaited later than it may fail.
+    ended.catch(() => {});
+    return { output, ended };
   }
 
   /** Both ways at once: what is read from `input` is sent, the answer is what comes back, until one of them ends. */

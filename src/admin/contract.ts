@@ -259,6 +259,9 @@ export type {
   Timeline,
 };
 
+/** Trailers of a capture: the exit status of what packs the node, and what it said, percent-encoded. */
+export const CAPTURE_TRAILERS = ['X-Muster-Status', 'X-Muster-Reason'] as const;
+
 /** The field of a request body that names a finished upload, in place of a file's content. */
 export interface UploadReference {
   upload: string;

@@ -33,6 +33,7 @@ import { identify } from './requests.ts';
 import { backupRoutes } from './routes-backup.ts';
 import { boardRoutes } from './routes-board.ts';
 import { bootRoutes } from './routes-boot.ts';
+import { captureRoutes } from './routes-capture.ts';
 import { daemonRoutes } from './routes-daemon.ts';
 import { importRoutes } from './routes-import.ts';
 import { kickstartRoutes } from './routes-kickstart.ts';
@@ -142,6 +143,7 @@ export function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyI
   boardRoutes(server, ports);
   uploadRoutes(server, ports);
   powerRoutes(server, ports);
+  captureRoutes(server, ports);
   backupRoutes(server, ports);
   storageRoutes(server, ports);
   daemonRoutes(server, ports, routes);

@@ -8,8 +8,8 @@ import { readIni } from './ini.ts';
 export interface UserSettings {
   /** The folder of local images. */
   workspace: string;
-  /** How a node is reached for `--capture`. */
-  ssh: { command: string[]; user: string; key: string | undefined };
+  /** How a node is reached for `--capture`; through the head when nothing is set. */
+  ssh: { command: string[]; user: string; key: string | undefined } | undefined;
 }
 
 const FOLDER = '.scyldcw';
@@ -30,11 +30,13 @@ export function userSettings(env: NodeJS.ProcessEnv = process.env): UserSettings
     throw new MusterError('bad-workspace', `${name} must be an absolute path: '${workspace}' cannot be a workspace.`);
   return {
     workspace,
-    ssh: {
-      command: (setting('ssh', 'command') || 'ssh').split(/\s+/),
-      user: setting('ssh', 'user') || 'root',
-      key: setting('ssh', 'key'),
-    },
+    ssh: ['command', 'user', 'key'].some(name => setting('ssh', name))
+      ? {
+          command: (setting('ssh', 'command') || 'ssh').split(/\s+/),
+          user: setting('ssh', 'user') || 'root',
+          key: setting('ssh', 'key') || undefined,
+        }
+      : undefined,
   };
 }
 

@@ -248,6 +248,15 @@ test.serial('signatures: good ones, a missing one, no key at all', async t => {
   await ok(t, 'muster modimg -i SignedImage --delete');
 });
 
+test.serial('the package manager that an image was created with is shown by its distro from then on', async t => {
+  if (!(await ready(t))) return;
+  await ok(t, 'muster distro create name=Found repos=plain,extra release=7');
+  t.regex((await ok(t, 'scyld-clusterctl distros -i Found ls -l')).stdout, /package_manager:\n/);
+  await ok(t, 'scyld-modimg --create Found --set-name FoundImage');
+  t.regex((await ok(t, 'scyld-clusterctl distros -i Found ls -l')).stdout, /package_manager: (dnf|zypper)\n/);
+  await ok(t, 'scyld-modimg -i FoundImage --delete');
+});
+
 test.serial('a distro that cannot work is refused before anything is downloaded', async t => {
   if (!(await ready(t))) return;
   await ok(t, "muster repo create name=var 'urls=http://127.0.0.1:9/$releasever/os/' check=false");

@@ -1,6 +1,6 @@
 // `muster node exec` and `ssh` against a real sshd: a namespace in which the addresses of some nodes answer, and of one nothing does.
 
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { type Namespace, openNamespace } from '../../src/lab/namespace.ts';
@@ -30,7 +30,11 @@ async function start(t: ExecutionContext): Promise<TestDaemon | undefined> {
   const { stdout: key } = await daemon.run('muster', 'node', 'ssh', '--public-key');
   writeFileSync(join(daemon.folder, 'authorized_keys'), key);
   const addresses = ['127.0.0.100', '127.0.0.101', '127.0.0.102'];
-  const sshd = await startSshd(daemon.folder, namespace, { password: 'unused', addresses });
+  const sshd = await startSshd(daemon.folder, namespace, {
+    password: 'unused',
+    addresses,
+    environment: [`PACK_NODE_ROOT=${join(daemon.folder, 'node')}`],
+  });
   parts = { daemon, namespace, sshd };
   return daemon;
 }
@@ -118,3 +122,29 @@ test.serial("`ssh` logs in with the head's key, which nobody else can read", asy
   const modes = await daemon.shell(`cd ${daemon.folder}/state && stat -c '%a %n' ssh ssh/id_ed25519 ssh/askpass`);
   t.is(modes.stdout, '700 ssh\n600 ssh/id_ed25519\n700 ssh/askpass\n');
 });
+
+test.serial(
+  "capture goes through the head: the caller has no key, and cannot even reach the node's network",
+  async t => {
+    const daemon = await start(t);
+    if (!daemon || !requireAll(t, { programs: ['mksquashfs', 'unsquashfs', 'flock', 'tar'] })) return;
+    t.timeout(300_000);
+    mkdirSync(join(daemon.folder, 'node/root'), { recursive: true });
+    writeFileSync(join(daemon.folder, 'node/root/file'), 'kept\n');
+    const made = await daemon.run('scyld-modimg', '--capture', 'n0', '--set-name', 'Captured');
+    t.is(made.status, 0, made.stderr);
+    t.regex(made.stderr, /Capturing node n0\n {2}elapsed: .*\n {2}\d+\.\d KiB received\n/);
+    const [image] = JSON.parse((await daemon.run('muster', 'image', '-i', 'Captured', 'ls', '--json')).stdout);
+    const file = join(daemon.folder, '.scyldcw/workspace', image.uid);
+    t.is((await daemon.shell(`unsquashfs -q -n -o 1048576 -cat ${file} root/file`)).stdout, 'kept\n');
+    t.regex((await daemon.run('muster', 'log', '--node', 'n0')).stdout, /modimg --capture n0/);
+    // Nothing answers at the last one; the head's own words are told.
+    const refused = await daemon.run('scyld-modimg', '--capture', 'n3', '--set-name', 'Never');
+    t.is(refused.status, 8);
+    t.regex(
+      refused.stderr,
+      /ERROR: The node n3 could not be captured: .*Connection refused.*\nThe head must reach it by ssh/,
+    );
+    t.is((await daemon.run('muster', 'image', '-i', 'Never', 'ls')).status, 4);
+  },
+);

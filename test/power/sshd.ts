@@ -14,6 +14,8 @@ export interface SshdOptions {
   /** Folders before the usual ones in the PATH of who logs in. */
   path?: readonly string[];
   addresses?: readonly string[];
+  /** Variables of who logs in, `NAME=value`. */
+  environment?: readonly string[];
 }
 
 /**
@@ -41,7 +43,7 @@ export async function startSshd(folder: string, namespace: Namespace, options: S
     'MaxStartups 100',
     'PermitRootLogin yes',
     'PasswordAuthentication yes',
-    `SetEnv PATH=${[...(options.path ?? []), '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':')}`,
+    `SetEnv PATH=${[...(options.path ?? []), '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':')} ${(options.environment ?? []).join(' ')}`,
   ];
   writeFileSync(place('sshd_config'), `${lines.join('\n')}\n`);
   const script =

@@ -1,21 +1,13 @@
-// `--create`, `--capture`, `--import`: the steps that make a tree where there was none.
-import { createReadStream } from 'node:fs';
-import { access, constants, mkdir } from 'node:fs/promises';
+// `--create`, `--import`: the steps that make a tree where there was none.
+import { mkdir } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
-import { Transform } from 'node:stream';
-import type { Health, Shown, SshWay } from '../../admin/contract.ts';
-import { MusterError } from '../../errors.ts';
+import type { Health, Shown } from '../../admin/contract.ts';
+import { MusterError, reasonOf } from '../../errors.ts';
 import { removeIdentity } from '../../image/identity.ts';
-import { extract } from '../../image/import/archive.ts';
 import { importTree } from '../../image/import/import.ts';
-import { PACK_NODE } from '../../image/pack-node.ts';
 import { managerFor } from '../../image/packages/choose.ts';
 import { makeRecipe, type Recipe, rpmArch } from '../../image/packages/recipe.ts';
-import { stream } from '../../process/run.ts';
-import { nodeSsh } from '../../ssh/ssh.ts';
-import { humanBytes } from '../terminal.ts';
-import { userSettings } from '../user-settings.ts';
 import type { Wanted } from './options.ts';
 import { newLocal, type Session, type Tree } from './session.ts';
 
@@ -37,9 +29,18 @@ export async function createTree(session: Session, wanted: Wanted, folder: strin
   await mkdir(root);
   const ports = { progress, work: folder, ...(wanted.kver !== undefined && { kver: wanted.kver }) };
   await manager.create(root, recipe, wanted.install, ports);
+  if (distro.package_manager === '') await noteManager(session, distro.name, manager.name);
   await removeIdentity(root);
   const local = await newLocal(session, wanted.setName ?? '');
   return { root, before: undefined, local: { ...local, distro: distro.name } };
+}
+
+/** The specification: the package manager is determined during image creation; the distro shows it from then on. */
+async function noteManager({ client, progress }: Session, distro: string, name: string): Promise<void> {
+  await client
+    .call('PATCH', `/api/v1/distro/${encodeURIComponent(distro)}`, {}, { package_manager: name })
+    // The image is made; a distro that somebody deleted meanwhile needs no package manager.
+    .catch((error: unknown) => progress.say(`WARNING: package_manager of ${distro} is not set: ${reasonOf(error)}`));
 }
 
 /** What an image of the distro is created from, seen from this head. */
@@ -82,79 +83,4 @@ export async function importedTree(session: Session, wanted: Wanted, folder: str
   await importTree(wanted.import ?? '', root, { progress: session.progress, work: folder });
   await removeIdentity(root);
   return { root, before: undefined, local: await newLocal(session, wanted.setName ?? '') };
-}
-
-/** The node's files come through ssh and go straight to tar: there is no copy on the node, nor a second one here. */
-export async function capturedTree(session: Session, wanted: Wanted, folder: string): Promise<Tree> {
-  const { client, progress } = session;
-  const node = await client.call<Shown>('GET', `/api/v1/node/${encodeURIComponent(wanted.capture ?? '')}`);
-  const root = join(folder, 'root');
-  await mkdir(root);
-  progress.say(`Capturing node ${node.name}`);
-  let received = 0;
-  await progress.timed(async () => {
-    const args = await sshWords(session, node);
-    const { output, ended } = runOnNode(args, createReadStream(PACK_NODE));
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
-        received += chunk.length;
-        next(null, chunk);
-      },
-    });
-    const unpacked = extract(output.pipe(count), root);
-    // Both are awaited: the node's own reason is the better one.
-    const [there, here] = await Promise.allSettled([ended, unpacked]);
-    if (there.status === 'rejected') throw there.reason;
-    const { status, stderr } = there.value;
-    if (status !== 0)
-      throw new MusterError(
-        'tool-failed',
-        `The node ${node.name} could not be captured: ${stderr.trim().split('\n').slice(-3).join('; ') || `status ${status}`}`,
-        {
-          hint: 'ssh to the node must work without a password; see ssh.command, ssh.user and ssh.key in docs/images.md',
-        },
-      );
-    if (here.status === 'rejected') throw here.reason;
-  });
-  progress.say(`  ${humanBytes(received)} received`);
-  await removeIdentity(root);
-  return { root, before: undefined, local: await newLocal(session, wanted.setName ?? '') };
-}
-
-/** How a node is reached: as the administrator's settings say; else as `exec` does, with the head's key, where that may be read. */
-async function sshWords({ client }: Session, node: Shown): Promise<string[]> {
-  const { command, user, key } = userSettings().ssh;
-  const way = await client.call<SshWay>('GET', '/api/v1/nodes/ssh', { id: node.uid }).catch(() => undefined);
-  const mayUse = key === undefined && user === 'root' && way !== undefined && (await isReadable(way.key));
-  if (mayUse) {
-    return [...command, ...nodeSsh({ name: way.name, ip: way.ip, knownHosts: way.known_hosts }, way.key, 'sh -s')];
-  }
-  // The host key is not compared: nodes that boot from an image may have a new one at each boot.
-  const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
-  return [
-    ...command,
-    ...options.flatMap(option => ['-o', option]),
-    ...(key === undefined ? [] : ['-i', key]),
-    ...[`${user}@${String(node['ip'])}`, 'sh', '-s'],
-  ];
-}
-
-async function isReadable(file: string): Promise<boolean> {
-  return access(file, constants.R_OK).then(
-    () => true,
-    () => false,
-  );
-}
-
-/** Runs a script on a node as root, its standard output as it comes. */
-function runOnNode(
-  words: readonly string[],
-  script: NodeJS.ReadableStream & { pipe: unknown },
-): ReturnType<typeof stream> {
-  const [program = 'ssh', ...args] = words;
-  return stream(program, args, {
-    input: script as import('node:stream').Readable,
-    package: 'openssh-client',
-    keepBytes: 65_536,
-  });
 }

@@ -10,8 +10,9 @@ import { isForPrograms, printData } from '../listing.ts';
 import { outliveReader } from '../outputs.ts';
 import { isInteractive } from '../questions.ts';
 import type { Context } from '../table.ts';
+import { capturedTree } from './capture.ts';
 import { type Change, changesOf, requireFiles } from './changes.ts';
-import { capturedTree, createTree, importedTree, requireFreeName } from './create.ts';
+import { createTree, importedTree, requireFreeName } from './create.ts';
 import {
   isKept,
   isUploaded,
