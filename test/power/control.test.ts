@@ -168,7 +168,11 @@ test('when the caller has gone no further node is switched', async t => {
 });
 
 test('soft where the node is up, without a word to the BMC for a reboot; hard where it is not', async t => {
-  const here = await world(t);
+  let time = 0;
+  const sleep = async (milliseconds: number): Promise<void> => {
+    time += milliseconds;
+  };
+  const here = await world(t, { now: () => time, sleep });
   here.on.add('down');
   const nodes = [here.node('up', { isUp: true }), here.node('down')];
   t.deepEqual(await act(here, nodes, { action: 'reboot' }), [
