@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import test from 'ava';
 import { JOURNEY } from '../src/boot/journey.ts';
 import { STYLES } from '../src/boot/styles/style.ts';
+import { CLOCK_RULE } from '../src/boot/why-clock.ts';
 import { ERROR_RULES } from '../src/boot/why-errors.ts';
 import { EVIDENCE_RULES } from '../src/boot/why-evidence.ts';
 import { STALL_RULES } from '../src/boot/why-stalls.ts';
@@ -73,7 +74,13 @@ test('docs/troubleshooting.md has every fault that `why` knows, and no other', t
   const documented = cells.flatMap(cell => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name));
   const said = Array.from(read('src/boot/why.ts').matchAll(/say\(\s*'\w+',\s*'([a-z-]+)'/g), ([, name]) => name);
   const errors = Object.entries(ERROR_RULES).map(([fault, { rule }]) => rule ?? fault);
-  const others = ['powered-off', ...said, ...errors, ...[...EVIDENCE_RULES, ...STALL_RULES].map(({ name }) => name)];
+  const others = [
+    'powered-off',
+    CLOCK_RULE,
+    ...said,
+    ...errors,
+    ...[...EVIDENCE_RULES, ...STALL_RULES].map(({ name }) => name),
+  ];
   t.deepEqual(documented.sort(), [...new Set(others)].sort());
 });
 

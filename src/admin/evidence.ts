@@ -9,17 +9,17 @@ export interface EvidenceQuestion {
   macs: readonly string[];
   /** The boot to be explained. */
   boot?: Boot;
-  /** Milliseconds since 1970: what is older belongs to another boot. */
-  since: number;
+  /** Seconds: what is longer ago belongs to another boot. */
+  within: number;
   /** What is worth looking at. */
   needs: { path: boolean; stored: boolean; neighbours: boolean };
 }
 
 export interface EvidenceAccess {
-  /** Returns what is in memory. */
+  /** Returns what is in memory; seconds in it are of this moment. */
   atOnce(question: EvidenceQuestion): Evidence;
   /** Looks at the head itself: the same for every node. */
   head(): Promise<Evidence>;
-  /** Looks at everything that concerns one node, for the milliseconds that are left. */
+  /** Looks at what concerns one node, for the milliseconds that are left; what it learns of neighbours is in memory then. */
   of(question: EvidenceQuestion, left: number): Promise<Evidence>;
 }

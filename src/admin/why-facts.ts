@@ -37,15 +37,14 @@ export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]):
       await look(ports, next, { head, isOneOfFew: asked.length <= FEW }, left);
   };
   await Promise.all(Array.from({ length: Math.min(FANOUT, asked.length) }, work));
-  return asked.map(({ node: { uid, value }, facts }) => {
+  return asked.map(({ node, facts }) => {
+    const { uid, value } = node;
     // A BMC that says "off" has changed the state.
     const status = ports.statuses.of(uid);
-    return {
-      uid,
-      name: value.name,
-      state: status.state,
-      ...why({ ...facts, status, ...presentFor(ports, facts.boots) }),
-    };
+    // Seconds since are compared with silences: both are of this moment
+    const evidence = { ...ports.evidence?.atOnce(questionOf(ports, node, facts.boots)), ...facts.evidence };
+    const present = presentFor(ports, facts.boots);
+    return { uid, name: value.name, state: status.state, ...why({ ...facts, status, evidence, ...present }) };
   });
 }
 
@@ -66,7 +65,7 @@ function known(
   const ignored = noBoot && isTrue(noBoot.value) ? `_no_boot is set (${noBoot.source})` : undefined;
   const boots = ports.statuses.history(uid);
   const transfer = transfers.get(boots.at(-1)?.id ?? '');
-  const evidence = ports.evidence?.atOnce(questionOf(node, boots));
+  const evidence = ports.evidence?.atOnce(questionOf(ports, node, boots));
   return {
     name: value.name,
     mac: value.mac,
@@ -85,16 +84,16 @@ function presentFor(ports: AdminPorts, boots: readonly Boot[]): { now: number; p
   return { now: Date.now(), ...(newest && { present: newest.started + ports.boots.age(newest) }) };
 }
 
-/** The hour before a node without a boot is asked about may say why, in milliseconds. */
-const BEFORE_MS = 3_600_000;
+/** Of a node without a boot the last hour may say why, in seconds. */
+const BEFORE_SECONDS = 3600;
 
-function questionOf({ uid, value }: Entry<'node'>, boots: readonly Boot[]): EvidenceQuestion {
+function questionOf(ports: AdminPorts, { uid, value }: Entry<'node'>, boots: readonly Boot[]): EvidenceQuestion {
   const { boot } = bootToExplain({ boots });
   return {
     node: uid,
     ip: value.ip,
     macs: [value.mac, ...(boot?.hardware?.['macs']?.split(/[ ,]+/) ?? [])],
-    since: boot?.started ?? Date.now() - BEFORE_MS,
+    within: boot ? ports.boots.age(boot) / 1000 : BEFORE_SECONDS,
     needs: { path: false, stored: false, neighbours: false },
     ...(boot && { boot }),
   };
@@ -113,7 +112,10 @@ async function look(
   const mayAsk = needs.answers && node.value.ip !== '' && left() > 0;
   // Of many nodes those are asked for that are not up: a broadcast costs every machine on the wire
   const neighbours = node.value.ip !== '' && facts.boots.length > 0 && (isOneOfFew || facts.status.state !== 'up');
-  const question = { ...questionOf(node, facts.boots), needs: { path: needs.path, stored: needs.stored, neighbours } };
+  const question = {
+    ...questionOf(ports, node, facts.boots),
+    needs: { path: needs.path, stored: needs.stored, neighbours },
+  };
   const [power, silent, loaderProblem, initramfs, evidence] = await Promise.all([
     hasPower ? ports.power.control.peek(ports.power.node(node), left()) : undefined,
     mayAsk ? isSilent(node.value.ip, Math.min(ANSWER_MS, left())) : undefined,
@@ -125,7 +127,7 @@ async function look(
   if (silent !== undefined) facts.answers = !silent;
   if (loaderProblem) facts.loaderProblem = loaderProblem;
   if (initramfs) facts.initramfs = initramfs;
-  if (evidence) facts.evidence = { ...head, ...evidence };
+  facts.evidence = { ...head, ...evidence };
 }
 
 type BootLike = NonNullable<ReturnType<typeof bootToExplain>['boot']>;

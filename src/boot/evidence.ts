@@ -15,10 +15,10 @@ export type FailureKind =
   | 'filtered'
   | 'other';
 
-/** Something that the head failed to do. */
+/** Something that the head failed to do. Here and below `ago` is seconds: it compares with silences, whatever the wall clock does. */
 export interface HeadFailure {
-  /** Milliseconds since 1970, when it happened last. */
-  at: number;
+  /** Since it happened last. */
+  ago: number;
   kind: FailureKind;
   deed: Deed;
   /** What failed, to follow "could not": `save the boot`. */
@@ -35,13 +35,17 @@ export interface FailureLog {
   failed(failure: { deed: Deed; what: string; error: unknown; node?: string | undefined }): void;
 }
 
+/** Where requests that were refused are reported. Never throws and never waits. */
+export interface RefusalLog {
+  refused(peer: string, status: number, reason: string): void;
+}
+
 /** A request of a node that the head refused. */
 export interface Refusal {
-  /** Milliseconds since 1970, when it happened last. */
-  at: number;
-  protocol: 'HTTP' | 'DHCP';
+  /** Since it happened last. */
+  ago: number;
   /** Of HTTP. */
-  status?: number;
+  status: number;
   reason: string;
   times: number;
 }
@@ -70,8 +74,7 @@ export interface InterfaceLook {
 
 /** The wall clock of the head was set while musterd ran. */
 export interface ClockJump {
-  /** Milliseconds since 1970 by the new time. */
-  at: number;
+  ago: number;
   /** Milliseconds that the clock went forward, negative when it went back. */
   by: number;
 }
@@ -129,8 +132,8 @@ export interface NeighbourLook {
 
 export interface Neighbour {
   mac: string;
-  /** Milliseconds since 1970, when it was seen last. */
-  at: number;
+  /** Since it was seen last. */
+  ago: number;
   /** Whether it is one of the node's own. */
   own: boolean;
   /** The name of the node that it belongs to, when it is another one of ours. */
@@ -151,6 +154,8 @@ export interface Evidence {
   /** Open file descriptors of musterd, and how many it may have. */
   descriptors?: { open: number; limit: number };
   interfaces?: readonly InterfaceLook[];
+  /** The head's address that the node speaks to. */
+  network?: string;
   jumps?: readonly ClockJump[];
   path?: PathLook;
   neighbours?: NeighbourLook;

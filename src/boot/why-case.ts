@@ -76,12 +76,16 @@ export interface Case extends WhyFacts {
   error?: BootEvent;
   /** Seconds since the last thing was seen; of a boot that is over, until the next one began. */
   quiet: number;
+  /** Seconds since the boot came further, up to now: an error is not further. */
+  silence: number;
   /** The boot that the node has begun since: this one is over. */
   next?: Boot;
 }
 
 /** What the rules of evidence look at: a case, or a node that has none. */
-export type Scene = WhyFacts & Partial<Pick<Case, 'boot' | 'reached' | 'error' | 'next'>> & Pick<Case, 'quiet'>;
+export type Scene = WhyFacts &
+  Partial<Pick<Case, 'boot' | 'reached' | 'error' | 'next'>> &
+  Pick<Case, 'quiet' | 'silence'>;
 
 /** A boot that fails is tried again after so long at most, in seconds: a node that waits longer was left off. */
 const AGAIN_SECONDS = 1800;
@@ -101,13 +105,14 @@ export function whyNeeds(facts: WhyFacts): WhyNeeds {
   const isLost = boot?.outcome === 'up';
   const situation = isLost ? undefined : caseOf(facts);
   const { reached, error, quiet = 0 } = situation ?? {};
+  const isStill = error !== undefined || quiet >= STILL_SECONDS;
   return {
     power: true,
     answers: isLost,
     loader: reached === 'loader',
     initramfs: reached === 'kernel',
-    path: reached !== undefined && reached !== 'offered' && (error !== undefined || quiet >= STILL_SECONDS),
-    stored: reached !== undefined && stageNumber(reached) >= stageNumber('kernel'),
+    path: isStill && reached !== undefined && reached !== 'offered',
+    stored: isStill && reached !== undefined && stageNumber(reached) >= stageNumber('kernel'),
   };
 }
 
@@ -135,10 +140,13 @@ export function caseOf(facts: WhyFacts): Case | undefined {
     boot,
     reached: furthestStage(boot),
     quiet: (next ? between(boot, next) : Math.max(0, presentOf(facts) - lastStamp(boot))) / 1000,
+    silence: Math.max(0, momentOf(next ?? boot, presentOf(facts)) - momentOf(boot, lastFurther(boot))) / 1000,
     ...(error && { error }),
     ...(next && { next }),
   };
 }
+
+const lastFurther = (boot: Boot): number => boot.events.findLast(event => !event.error)?.at ?? boot.started;
 
 /** The present by the stamps of the newest boot. */
 export const presentOf = ({ present, now }: Pick<WhyFacts, 'present' | 'now'>): number => present ?? now;

@@ -1,6 +1,8 @@
 // The faults that the head itself has evidence of. They go before what the node reported and before every guess. One row each. Pure.
 import type { Scene } from './why-case.ts';
+import { clockSeen } from './why-clock.ts';
 import { HEAD_RULES } from './why-head.ts';
+import { HEAD_STATE_RULES, REFUSAL_RULES } from './why-head-state.ts';
 import { NEIGHBOUR_RULES, neighbourSeen } from './why-neighbours.ts';
 import { PATH_RULES, pathSeen } from './why-path.ts';
 import { STORED_RULES, storedSeen } from './why-stored.ts';
@@ -22,26 +24,34 @@ export interface EvidenceRule {
 /** The order counts: what the head failed to do explains everything that the node did not do. */
 export const EVIDENCE_RULES: readonly EvidenceRule[] = [
   ...HEAD_RULES,
+  ...HEAD_STATE_RULES,
   ...NEIGHBOUR_RULES,
   ...STORED_RULES,
   ...PATH_RULES,
+  ...REFUSAL_RULES,
 ];
 
 /** Returns what the head looked at and found in order: it rules causes out. */
 export function evidenceSeen(scene: Scene): string[] {
-  return [...neighbourSeen(scene), ...storedSeen(scene), ...pathSeen(scene)];
+  return [...clockSeen(scene), ...neighbourSeen(scene), ...storedSeen(scene), ...pathSeen(scene)];
 }
 
-/** Returns whether another machine has the address of a node that is up, or was until a moment ago. */
-export function sharedAddress(scene: Scene): (Found & { rule: string }) | undefined {
-  const [rule] = NEIGHBOUR_RULES;
-  const found = rule?.find(scene);
-  return rule && found && { rule: rule.name, ...found };
+/** The rules that hold for a node that was up, or was never seen, as well. */
+const EVERYWHERE: readonly EvidenceRule[] = [...NEIGHBOUR_RULES];
+const SILENT: readonly EvidenceRule[] = [...HEAD_STATE_RULES, ...NEIGHBOUR_RULES];
+
+/** Returns what the head has evidence of about a node of which no boot is under way. */
+export function findOutsideBoots(scene: Scene): (Found & { rule: string }) | undefined {
+  return first(scene.status.state === 'up' ? EVERYWHERE : SILENT, scene);
 }
 
 /** Returns the first fault that there is evidence of. */
 export function findEvidence(scene: Scene): (Found & { rule: string }) | undefined {
-  for (const { name, find } of EVIDENCE_RULES) {
+  return first(EVIDENCE_RULES, scene);
+}
+
+function first(rules: readonly EvidenceRule[], scene: Scene): (Found & { rule: string }) | undefined {
+  for (const { name, find } of rules) {
     const found = find(scene);
     if (found) return { rule: name, ...found };
   }

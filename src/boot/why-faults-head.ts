@@ -1,8 +1,10 @@
 // Faults that the head saw: what DHCP, TFTP, HTTP and iSCSI noted of a boot, and the files it stores.
 import type { BootEvent } from './boot.ts';
 import { type BootFileName, type Fault, STORAGE } from './faults.ts';
+import { ipxeError } from './ipxe-errors.ts';
 import type { Case } from './why-case.ts';
 import { configOf, type ErrorRule, either, imageOf, otherLoaders } from './why-rules.ts';
+import { sentence } from './why-words.ts';
 
 /** The head knows why it refuses a login; the node is told a number. */
 export const LOGIN: readonly Fault[] = ['iscsi-target-missing', 'iscsi-secret-wrong'];
@@ -59,9 +61,16 @@ export const HEAD_FAULT_RULES = {
       'Give it a boot config whose kernel, initramfs and image are for its processor: `_boot_config` on the node, or on a group of such machines.',
   },
   'loader-gave-up': {
+    cause: (_, { about, error = '' }) => {
+      const known = ipxeError(about?.name);
+      return known
+        ? `iPXE could not get or start kernel and initramfs in five tries: ${known.means} (https://ipxe.org/${about?.name}).`
+        : sentence(error);
+    },
     remedy: (_, { about }) =>
+      ipxeError(about?.name)?.remedy ??
       `Look at the node's screen${about?.name ? ` and at https://ipxe.org/${about.name}` : ''}: too little memory for kernel and initramfs, a kernel that its firmware refuses, or a bad link.`,
-    settle: () => "read iPXE's message on the node's screen",
+    settle: (_, { about }) => (ipxeError(about?.name) ? undefined : "read iPXE's message on the node's screen"),
     because: STORAGE,
   },
   'session-over': {

@@ -103,15 +103,15 @@ function found(row: KindRow, scene: Scene): Found | undefined {
   const last = own.at(-1);
   if (!last) return undefined;
   return {
-    cause: `${row.cause(scene)}: it could not ${last.what}, ${span((scene.now - last.at) / 1000)} ago.`,
+    cause: `${row.cause(scene)}: it could not ${last.what}, ${span(last.ago)} ago.`,
     remedy: row.remedy(scene),
     seen: own.slice(-3).map(({ what, error, times }) => `the head could not ${what}${count(times)}: ${error}`),
   };
 }
 
 /** Whether the boot went no further after the failure. */
-function stopped(failure: HeadFailure, { boot, error, quiet }: Scene): boolean {
-  if (!boot || failure.at < (boot.events.findLast(event => !event.error)?.at ?? boot.started)) return false;
+function stopped(failure: HeadFailure, { boot, error, quiet, silence }: Scene): boolean {
+  if (!boot || failure.ago > silence) return false;
   // Of a failure that was not for this node, only one that is known to stop boots counts
   if (failure.node !== undefined) return true;
   return failure.kind !== 'other' && (error !== undefined || quiet >= STALLED_SECONDS);

@@ -4,8 +4,8 @@ import type { Scene } from './why-case.ts';
 import type { EvidenceRule } from './why-evidence.ts';
 import { span } from './why-words.ts';
 
-/** What was seen longer ago than this before the last heartbeat does not explain why there are none, in milliseconds. */
-const RECENT_MS = 10 * 60_000;
+/** What was seen longer ago than this, or than this before the last heartbeat, is over, in seconds. */
+const RECENT_SECONDS = 600;
 
 export const NEIGHBOUR_RULES: readonly EvidenceRule[] = [
   {
@@ -27,23 +27,24 @@ export const NEIGHBOUR_RULES: readonly EvidenceRule[] = [
 ];
 
 /** Returns the machine that was seen last with the node's address and is not the node. */
-function otherOf({ evidence, status, boot, now }: Scene): Neighbour | undefined {
+function otherOf({ evidence, status }: Scene): Neighbour | undefined {
   const seen = evidence?.neighbours?.seen ?? [];
   // Of a node that is up a single hardware address may be its bond's or its bridge's
-  if (status.state === 'up' && !seen.some(({ own, at }) => own && at >= now - RECENT_MS)) return undefined;
-  const last = status.lastSeen === undefined ? 0 : status.lastSeen - RECENT_MS;
-  const since = Math.max(status.state === 'up' ? now - RECENT_MS : 0, boot?.started ?? 0, last);
-  return seen.findLast(({ own, at }) => !own && at >= since);
+  if (status.state === 'up' && !seen.some(({ own, ago }) => own && ago <= RECENT_SECONDS)) return undefined;
+  // What is older than the boot was left out already
+  const lost = status.silence ?? Number.POSITIVE_INFINITY;
+  const within = status.state === 'up' ? RECENT_SECONDS : lost + RECENT_SECONDS;
+  return seen.findLast(({ own, ago }) => !own && ago <= within);
 }
 
 const nameOf = ({ mac, node }: Neighbour): string => (node ? `${mac}, which is ${node},` : mac);
 
 /** Returns each machine that was seen with the node's address, when there is another. */
-export function neighbourSeen({ evidence, now }: Scene): string[] {
+export function neighbourSeen({ evidence }: Scene): string[] {
   const { ip, seen = [] } = evidence?.neighbours ?? {};
   if (!seen.some(({ own }) => !own)) return [];
   return seen.map(
-    ({ mac, own, node, at }) =>
-      `${mac}${own ? ' (the node)' : node ? ` (${node})` : ''} answered for ${ip} ${span((now - at) / 1000)} ago`,
+    ({ mac, own, node, ago }) =>
+      `${mac}${own ? ' (the node)' : node ? ` (${node})` : ''} answered for ${ip} ${span(ago)} ago`,
   );
 }

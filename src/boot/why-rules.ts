@@ -13,7 +13,7 @@ export interface ErrorRule {
   cause?(situation: Case, event: BootEvent): string;
   remedy(situation: Case, event: BootEvent): string;
   /** Makes it a guess: what would settle it, as an imperative clause. */
-  settle?(situation: Case, event: BootEvent): string;
+  settle?(situation: Case, event: BootEvent): string | undefined;
   /** Faults that explain this one better when the head noted one of them in the same boot. */
   because?: readonly Fault[];
 }

@@ -26,7 +26,7 @@ export const STORED_RULES: readonly EvidenceRule[] = [
       if (first === undefined || (!scene.error && scene.quiet < STALLED_SECONDS)) return undefined;
       return {
         cause: `The head has stored another ${wrong.map(name => owner(name, scene)).join(' and ')} than was uploaded: the content does not have its SHA-256.`,
-        remedy: `Upload it again, \`${wrong.map(name => again(name, scene)).join('; ')}\`, and boot the node again. Then look for more damage on the disk of the head: \`muster backup - >/dev/null\` reads every stored file.`,
+        remedy: `Upload it again, \`${wrong.map(name => again(name, scene)).join('; ')}\`, and boot the node again. Then look for more damage on the disk of the head: \`muster doctor --deep\` reads every stored file.`,
         seen: wrong.map(name => `the stored ${name} was read and compared with its SHA-256: it differs`),
       };
     },

@@ -2,8 +2,9 @@
 import { type Boot, type BootEvent, furthestStage } from './boot.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import { type Case, caseOf, presentOf, type WhyFacts } from './why-case.ts';
+import { CLOCK_REMEDY, CLOCK_RULE, clockCause } from './why-clock.ts';
 import { ERROR_RULES, explained } from './why-errors.ts';
-import { evidenceSeen, findEvidence, sharedAddress } from './why-evidence.ts';
+import { evidenceSeen, findEvidence, findOutsideBoots } from './why-evidence.ts';
 import { STALL_RULES } from './why-stalls.ts';
 import { mebibytes, sentence, span } from './why-words.ts';
 
@@ -43,14 +44,18 @@ const SLOW_RATE = 2_000_000;
 const SLOW_SECONDS = 60;
 
 export function why(facts: WhyFacts): Why {
+  const found = ownReason(facts);
+  const cause = found.verdict === 'waiting' ? clockCause(facts, found.cause) : undefined;
+  return cause === undefined ? found : { ...found, rule: CLOCK_RULE, cause, remedy: CLOCK_REMEDY };
+}
+
+function ownReason(facts: WhyFacts): Why {
   const { status } = facts;
   const boot = facts.boots.at(-1);
   if (facts.ignored !== undefined)
     return say('failed', 'ignored', `DHCP does not answer it: ${facts.ignored}.`, 'Clear _no_boot to let it boot.');
-  if (status.state === 'up' || (status.state === 'down' && boot?.outcome === 'up')) {
-    const shared = sharedAddress({ ...facts, ...(boot && { boot }), quiet: 0 });
-    if (shared && !isOff(facts)) return say('failed', shared.rule, shared.cause, shared.remedy, [...shared.seen]);
-  }
+  const outside = byOutside(facts, boot);
+  if (outside) return outside;
   if (status.state === 'up') return upNow(facts);
   const situation = caseOf(facts);
   if (!boot || !situation) return neverSeen(facts);
@@ -67,6 +72,14 @@ export function why(facts: WhyFacts): Why {
   return (
     byEvidence(situation) ?? (situation.error ? explainError(situation, situation.error) : explainSilence(situation))
   );
+}
+
+/** What the head has evidence of about a node that is up, was up, or was never seen. */
+function byOutside(facts: WhyFacts, boot: Boot | undefined): Why | undefined {
+  if ((boot && boot.outcome !== 'up') || isOff(facts)) return undefined;
+  const silence = facts.status.silence ?? Number.POSITIVE_INFINITY;
+  const found = findOutsideBoots({ ...facts, ...(boot && { boot }), quiet: silence, silence });
+  return found && say('failed', found.rule, found.cause, found.remedy, [...found.seen]);
 }
 
 /** What the head has evidence of goes before what is guessed of the node. */

@@ -13,18 +13,33 @@ import type { State } from './state.ts';
 
 type Needs = Pick<
   State,
-  'config' | 'networks' | 'failures' | 'blobs' | 'connections' | 'transfers' | 'neighbours' | 'directory'
+  | 'config'
+  | 'networks'
+  | 'failures'
+  | 'blobs'
+  | 'connections'
+  | 'transfers'
+  | 'neighbours'
+  | 'directory'
+  | 'refusals'
+  | 'clockWatch'
 >;
 
 const STORED = ['kernel', 'initramfs', 'image'] as const;
 
 export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): EvidenceAccess {
   const atOnce = (question: EvidenceQuestion): Evidence => {
-    const { node, since, ip } = question;
+    const { node, within, ip } = question;
     const tftp = state.transfers.of(ip);
     const neighbours = knownNeighbours(state, question);
+    const refusal = state.refusals.of(ip, within);
+    const network = state.networks.of(ip)?.head;
+    const jumps = question.boot ? state.clockWatch.of(within) : [];
     return {
-      failures: state.failures.of(node, since),
+      failures: state.failures.of(node, within),
+      ...(refusal && { refusals: [refusal] }),
+      ...(network && { network }),
+      ...(jumps.length > 0 && { jumps }),
       ...(neighbours && { neighbours }),
       ...(tftp && { path: { answers: false, tftp } }),
     };
@@ -54,47 +69,42 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
       };
     },
     async of(question, left) {
-      const [stored, path, neighbours] = await Promise.all([
+      const [stored, path] = await Promise.all([
         question.needs.stored ? storedLooks(question.boot?.plan, left) : [],
         question.needs.path ? lookAtPath(state, question.ip, left) : undefined,
-        question.needs.neighbours ? lookForOthers(state, question) : undefined,
+        question.needs.neighbours ? lookForOthers(state, question.ip) : undefined,
       ]);
       return {
-        ...atOnce(question),
         ...(stored.length > 0 && { stored }),
         ...(path && { path }),
-        ...(neighbours && { neighbours }),
       };
     },
   };
 }
 
-/** Asks the wire who has the address, where the system lets musterd ask. */
-async function lookForOthers(state: Needs, question: EvidenceQuestion): Promise<NeighbourLook | undefined> {
-  const { ip } = question;
-  const network = state.networks.of(ip);
-  if (network?.attached) {
-    const own = ownMac(ip, network.interface);
-    if (own) state.neighbours.seen(ip, own, true);
-    const macs = await probeArp({ ip, from: network.head, device: network.interface });
-    for (const mac of macs ?? []) state.neighbours.seen(ip, mac, true);
-  }
-  return knownNeighbours(state, question);
+/** Asks the wire who has the address, where the system lets musterd ask, and remembers the answers. */
+async function lookForOthers({ networks, neighbours }: Needs, ip: string): Promise<void> {
+  const network = networks.of(ip);
+  if (!network?.attached) return;
+  const own = ownMac(ip, network.interface);
+  if (own) neighbours.seen(ip, own, true);
+  const macs = await probeArp({ ip, from: network.head, device: network.interface });
+  for (const mac of macs ?? []) neighbours.seen(ip, mac, true);
 }
 
 function knownNeighbours(
   { neighbours, directory, networks }: Needs,
-  { ip, node, macs, since }: EvidenceQuestion,
+  { ip, node, macs, within }: EvidenceQuestion,
 ): NeighbourLook | undefined {
   const sightings = neighbours.of(ip);
   const network = sightings.length > 0 ? networks.of(ip) : undefined;
   const headMac = network && macOf(network.interface);
-  const seen = sightings.flatMap(({ mac, at }) => {
-    if (at < since) return [];
+  const seen = sightings.flatMap(({ mac, ago }) => {
+    if (ago > within) return [];
     const owner = directory.nodeByMac(mac);
     const own = macs.includes(mac) || owner?.uid === node;
     const name = mac === headMac ? 'the head itself' : owner?.name;
-    return [{ mac, at, own, ...(name && !own && { node: name }) }];
+    return [{ mac, ago, own, ...(name && !own && { node: name }) }];
   });
   return seen.length > 0 ? { ip, seen } : undefined;
 }

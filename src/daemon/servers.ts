@@ -155,6 +155,7 @@ export function bootPlanePorts(
     governor: state.governor,
     failures: state.failures,
     connections: state.connections,
+    refusals: state.refusals,
     bounds: { perPeer: config['http.peer_connections'] },
     ...(iscsi && { iscsiAccess: iscsi.access }),
     ...installPorts(state, kickstarts),

@@ -12,9 +12,11 @@ import type { Directory } from '../boot/directory.ts';
 import { Statuses } from '../boot/status.ts';
 import { kernelNow, kernelRun, monotonicNow } from '../clock.ts';
 import { type Config, networksOf } from '../config.ts';
+import { ClockWatch } from '../evidence/clock-watch.ts';
 import { HeadFailures } from '../evidence/head-failures.ts';
 import { watchNeighbours } from '../evidence/neighbour-watch.ts';
 import { Neighbours } from '../evidence/neighbours.ts';
+import { Refusals } from '../evidence/refusals.ts';
 import { TftpTransfers } from '../evidence/tftp-transfers.ts';
 import { ConnectionTable } from '../http/connection-table.ts';
 import { Governor } from '../http/governor.ts';
@@ -57,6 +59,8 @@ export interface State {
   connections: ConnectionTable;
   transfers: TftpTransfers;
   neighbours: Neighbours;
+  refusals: Refusals;
+  clockWatch: ClockWatch;
 }
 
 /** What was started, to be stopped in reverse. */
@@ -82,7 +86,7 @@ export async function openState(
 
   const directory = clusterDirectory(cluster);
   const happenings = new Happenings(cluster);
-  const failures = new HeadFailures(now);
+  const failures = new HeadFailures();
   const saver = new BootSaver(store, log, failures);
   stops.push(async () => saver.close());
   const ports = {
@@ -116,7 +120,10 @@ export async function openState(
   };
   const blobs = new Blobs(config['paths.state']);
   const uploads = new Uploads(config['paths.state'], newUid, monotonicNow);
-  const neighbours = new Neighbours(now, ip => directory.nodeByIp(ip) !== undefined);
+  const neighbours = new Neighbours(ip => directory.nodeByIp(ip) !== undefined);
+  const clockWatch = new ClockWatch(log);
+  const stopClockWatch = clockWatch.start();
+  stops.push(async () => stopClockWatch());
   const watch = await watchNeighbours(neighbours);
   stops.push(async () => watch?.close());
   const governor = new Governor({
@@ -153,6 +160,8 @@ export async function openState(
     connections: new ConnectionTable(),
     transfers: new TftpTransfers(),
     neighbours,
+    refusals: new Refusals(),
+    clockWatch,
   };
 }
 

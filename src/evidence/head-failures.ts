@@ -1,6 +1,7 @@
 // The head's own recent failures, kept in memory for `why`; bounded, equal ones are counted.
 
 import type { FailureKind, FailureLog, HeadFailure } from '../boot/evidence.ts';
+import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { own } from '../own.ts';
 
@@ -40,9 +41,10 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
 
 export class HeadFailures implements FailureLog {
   private readonly now: () => number;
-  private readonly kept = new Map<string, HeadFailure>();
+  /** With the moment instead of the time since. */
+  private readonly kept = new Map<string, Omit<HeadFailure, 'ago'> & { moment: number }>();
 
-  constructor(now: () => number) {
+  constructor(now = monotonicNow) {
     this.now = now;
   }
 
@@ -52,7 +54,7 @@ export class HeadFailures implements FailureLog {
     const times = (this.kept.get(key)?.times ?? 0) + 1;
     // Inserted again, so that the map is in the order of the last times
     this.kept.delete(key);
-    const failure = { at: this.now(), kind, deed, what, error: reasonOf(error), times };
+    const failure = { moment: this.now(), kind, deed, what, error: reasonOf(error), times };
     this.kept.set(key, node === undefined ? failure : { ...failure, node });
     const [oldest] = this.kept.keys();
     if (this.kept.size > KEPT && oldest !== undefined) this.kept.delete(oldest);
@@ -63,11 +65,15 @@ export class HeadFailures implements FailureLog {
   }
 
   /**
-   * Returns what concerns a node since a moment, the newest last: its own failures and those that are nobody's.
-   * @param since milliseconds since 1970
+   * Returns what concerns a node, the newest last: its own failures and those that are nobody's.
+   * @param within seconds: what is older is left out
    */
-  of(node: string, since: number): HeadFailure[] {
-    return [...this.kept.values()].filter(one => one.at >= since && (one.node ?? node) === node);
+  of(node: string, within: number): HeadFailure[] {
+    const now = this.now();
+    return [...this.kept.values()]
+      .filter(one => (one.node ?? node) === node)
+      .map(({ moment, ...rest }) => ({ ...rest, ago: (now - moment) / 1000 }))
+      .filter(({ ago }) => ago <= within);
   }
 }
 

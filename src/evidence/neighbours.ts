@@ -1,4 +1,5 @@
 // Which hardware addresses were seen to have the addresses of nodes. Bounded by the nodes there are.
+import { monotonicNow } from '../clock.ts';
 
 /** Hardware addresses kept for each IP address, those seen last. */
 const KEPT = 4;
@@ -7,20 +8,20 @@ const OLD_MS = 24 * 3_600_000;
 
 export interface Sighting {
   mac: string;
-  /** Milliseconds since 1970, when it was seen last. */
-  at: number;
+  /** Seconds since it was seen last. */
+  ago: number;
 }
 
 export class Neighbours {
   private readonly now: () => number;
   private readonly isNode: (ip: string) => boolean;
   /** By IP address, the newest last. */
-  private readonly sightings = new Map<string, Sighting[]>();
+  private readonly sightings = new Map<string, { mac: string; moment: number }[]>();
 
   /** @param isNode whether an address is a node's: no other is kept */
-  constructor(now: () => number, isNode: (ip: string) => boolean) {
-    this.now = now;
+  constructor(isNode: (ip: string) => boolean, now = monotonicNow) {
     this.isNode = isNode;
+    this.now = now;
   }
 
   /** @param confirmed whether it has just answered; else only a change says something */
@@ -31,13 +32,13 @@ export class Neighbours {
       this.sightings.delete(ip);
       return;
     }
-    const others = known.filter(one => one.mac !== mac && this.now() - one.at < OLD_MS);
-    this.sightings.set(ip, [...others, { mac, at: this.now() }].slice(-KEPT));
+    const others = known.filter(one => one.mac !== mac && this.now() - one.moment < OLD_MS);
+    this.sightings.set(ip, [...others, { mac, moment: this.now() }].slice(-KEPT));
   }
 
   /** Returns who was seen with an address, the newest last. */
   of(ip: string): readonly Sighting[] {
-    return this.sightings.get(ip) ?? [];
+    return (this.sightings.get(ip) ?? []).map(({ mac, moment }) => ({ mac, ago: (this.now() - moment) / 1000 }));
   }
 
   get size(): number {

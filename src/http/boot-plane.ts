@@ -102,9 +102,10 @@ async function listenToo(
   return servers;
 }
 
-function boundsOf({ bounds = {}, log }: BootPlanePorts): ConnectionBounds {
+function boundsOf({ bounds = {}, log, refusals }: BootPlanePorts): ConnectionBounds {
   const limiter = new LogLimiter();
   const refused = (peer: string): void => {
+    refusals?.refused(peer, 503, `it has ${bounds.perPeer} connections already, see http.peer_connections`);
     const dropped = limiter.allow(peer);
     if (dropped === undefined) return;
     log.warn({ peer, dropped }, `http: ${peer} has ${bounds.perPeer} connections already; a new one was closed`);
@@ -133,6 +134,8 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
     const dropped = limiter.allow(request.ip);
     // The path may hold a session id, which is a capability: it is not logged.
     if (dropped !== undefined) ports.log.info({ peer: request.ip, status, dropped }, `http: refused: ${reason}`);
+    // What is not there, or is over, is asked for by loaders as a matter of course
+    if (status === 400 || status === 403) ports.refusals?.refused(request.ip, status, reason);
     return text(reply, status, `${reason}\n`);
   };
   server.addHook('onRequest', async (request, reply) => {

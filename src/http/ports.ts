@@ -2,7 +2,7 @@
 import type { Boot } from '../boot/boot.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
-import type { FailureLog } from '../boot/evidence.ts';
+import type { FailureLog, RefusalLog } from '../boot/evidence.ts';
 import type { IscsiAccess } from '../boot/iscsi-access.ts';
 import type { BootPlan, PlanAnswer } from '../boot/plan.ts';
 import type { Statuses } from '../boot/status.ts';
@@ -39,6 +39,8 @@ export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   takeOnce(boot: Boot): Promise<void>;
   /** Where failures of the head are reported; nowhere when absent. */
   failures?: FailureLog;
+  /** Where refused requests are reported; nowhere when absent. */
+  refusals?: RefusalLog;
   /** Follows the connections of nodes when it is there. */
   connections?: ConnectionTable;
   /** Who may have an image now; everyone when absent. */

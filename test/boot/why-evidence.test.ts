@@ -39,9 +39,9 @@ type World = ReturnType<typeof world>;
 
 const FULL = { folder: '/var/lib/muster', mount: '/var', free: 0, size: 20 * 2 ** 30, unneeded: 300 << 20 };
 
-function failure({ clock, node }: World, more: Partial<HeadFailure>): HeadFailure {
+function failure({ node }: World, more: Partial<HeadFailure>): HeadFailure {
   return {
-    at: clock.now,
+    ago: 0,
     kind: 'disk-full',
     deed: 'save',
     what: 'save the boot',
@@ -54,7 +54,7 @@ function failure({ clock, node }: World, more: Partial<HeadFailure>): HeadFailur
 
 test('a full disk of the head is the cause, with the file system and what can be freed', t => {
   const it = world('script');
-  const evidence = { failures: [failure(it, { times: 4 })], storage: FULL };
+  const evidence = { failures: [failure(it, { times: 4, ago: 3 })], storage: FULL };
   it.clock.now += 3000;
   const found = it.ask(evidence);
   t.like(found, { verdict: 'failed', rule: 'head-disk-full' });
@@ -70,7 +70,7 @@ test('a full disk of the head is the cause, with the file system and what can be
 
 test('a failure that the boot went on after is not the cause', t => {
   const it = world('script');
-  const failures = [failure(it, {})];
+  const failures = [failure(it, { ago: 601 })];
   it.clock.now += 1000;
   it.boots.note({ stage: 'kernel', mac: it.node.value.mac, detail: 'kernel in 0.2 s' });
   it.clock.now += 600_000;
@@ -192,9 +192,8 @@ test('large TFTP blocks without an answer are named without a probe, and a slow 
 
 test('another machine with the address is named, by its node when it is one of ours', t => {
   const it = world('initramfs');
-  const at = it.clock.now;
-  const own = { mac: it.node.value.mac, at, own: true };
-  const other = { mac: '52:54:00:99:00:01', at, own: false };
+  const own = { mac: it.node.value.mac, ago: 0, own: true };
+  const other = { mac: '52:54:00:99:00:01', ago: 0, own: false };
   const ip = '10.54.0.100';
   t.not(it.ask({ neighbours: { ip, seen: [own] } }).rule, 'address-shared');
   const found = it.ask({ neighbours: { ip, seen: [own, other] } });
@@ -216,15 +215,90 @@ test('of a node that is up one strange hardware address is its bond, and two are
   if (!boot) return t.fail('no boot');
   it.boots.up(boot, {});
   it.statuses.beat(boot, {}, 10_000);
-  const other = { mac: '52:54:00:99:00:01', at: it.clock.now, own: false };
-  const own = { mac: it.node.value.mac, at: it.clock.now, own: true };
+  const other = { mac: '52:54:00:99:00:01', ago: 0, own: false };
+  const own = { mac: it.node.value.mac, ago: 0, own: true };
+  const old = { ago: 20 * 60 };
   const ask = (...seen: (typeof own)[]) => it.ask({ neighbours: { ip: '10.54.0.100', seen } });
   t.is(ask(other).rule, 'up');
   t.is(ask(own, other).rule, 'address-shared');
   it.clock.now += 20 * 60_000;
   it.statuses.beat(boot, {}, 10_000);
-  t.is(ask(own, other).rule, 'up', 'what was long ago is over');
+  t.is(ask({ ...own, ...old }, { ...other, ...old }).rule, 'up', 'what was long ago is over');
   it.clock.now += 60_000;
-  t.is(ask(own, { ...other, at: it.clock.now }).rule, 'address-shared', 'its heartbeats are lost');
-  t.is(ask(own, other).rule, 'heartbeat-lost');
+  t.is(ask(own, other).rule, 'address-shared', 'its heartbeats are lost');
+  t.is(ask({ ...own, ...old }, { ...other, ...old }).rule, 'heartbeat-lost');
+});
+
+test('a boot interface of the head that is down is the cause, for nodes behind it alone', t => {
+  const it = world('script');
+  it.clock.now += 15_000;
+  const broken = { name: 'eth1', address: '10.54.0.1', problem: 'no-carrier' } as const;
+  const well = { name: 'eth2', address: '10.55.0.1' };
+  const found = it.ask({ interfaces: [well, broken], network: '10.54.0.1' });
+  t.is(found.rule, 'head-interface-down');
+  t.is(found.cause, 'The interface eth1 of the head has no link: no node behind it can be served.');
+  t.not(it.ask({ interfaces: [well, broken], network: '10.55.0.1' }).rule, 'head-interface-down');
+  const address = it.ask({ interfaces: [{ ...broken, problem: 'no-address' }], network: '10.54.0.1' });
+  t.regex(address.cause, /has not the address 10\.54\.0\.1 any more/);
+  const gone = it.ask({ interfaces: [{ ...broken, problem: 'down' }] }, { boots: [] });
+  t.is(gone.rule, 'head-interface-down', 'also for a node that was never seen');
+  t.regex(gone.remedy ?? '', /^Bring it up: `ip link set dev eth1 up`/);
+});
+
+test('a musterd without descriptors, and a request that it refused', t => {
+  const it = world('ipxe');
+  const descriptors = { open: 1023, limit: 1024 };
+  const refusals = [{ ago: 12, status: 403, reason: 'n0 asked for a script without DHCP', times: 3 }];
+  t.is(it.ask({ descriptors, refusals }).verdict, 'waiting');
+  it.clock.now += 15_000;
+  t.is(it.ask({ descriptors }).rule, 'head-descriptors-used-up');
+  t.not(it.ask({ descriptors: { open: 100, limit: 1024 } }).rule, 'head-descriptors-used-up');
+  const found = it.ask({ refusals });
+  t.is(found.rule, 'head-refused');
+  t.regex(found.cause, /refused its last request: n0 asked for a script without DHCP \(HTTP 403\)/);
+  it.boots.note({ stage: 'ipxe', mac: it.node.value.mac });
+  it.clock.now += 10_000;
+  t.not(it.ask({ refusals }).rule, 'head-refused', 'it came further after that');
+});
+
+test('a jump of the clock is named, stops no boot, and hides no fault', t => {
+  const it = world('initramfs');
+  const jumps = [{ ago: 12, by: 86_400_000 }];
+  const found = it.ask({ jumps });
+  t.like(found, { verdict: 'waiting', rule: 'head-clock-jumped' });
+  t.regex(
+    found.cause,
+    /^The clock of the head was set forward by 24 h, 12 s ago, and the boot is not stopped by that\. It is/,
+  );
+  t.regex(it.ask({ jumps: [{ ago: 3, by: -3_600_000 }] }).cause, /set back by 60 min, 3 s ago/);
+  it.clock.now += 600_000;
+  const stuck = it.ask({ jumps });
+  t.is(stuck.rule, 'image-not-asked-for');
+  t.true(stuck.evidence.some(line => /^the clock of the head was set forward/.test(line)));
+});
+
+test("iPXE's own code says what stopped it", t => {
+  const causes: Readonly<Record<string, RegExp>> = {
+    '4c0a6035': /the head was not heard in time/,
+    '31062006': /its memory is too small for kernel and initramfs/,
+    '2e008001': /does not take the kernel as a program/,
+    '0f0a6039': /the connection was reset/,
+  };
+  for (const [code, words] of Object.entries(causes)) {
+    const it = world('kernel');
+    const error = `iPXE could not get or start kernel and initramfs in five tries (https://ipxe.org/${code})`;
+    it.boots.note({ stage: 'kernel', mac: it.node.value.mac, error, fault: 'loader-gave-up', about: { name: code } });
+    const found = it.ask({});
+    t.like(found, { rule: 'loader-gave-up', certainty: 'certain' });
+    t.regex(found.cause, words);
+  }
+  const it = world('kernel');
+  it.boots.note({
+    stage: 'kernel',
+    mac: it.node.value.mac,
+    error: 'iPXE gave up',
+    fault: 'loader-gave-up',
+    about: { name: '7f000000' },
+  });
+  t.like(it.ask({}), { rule: 'loader-gave-up', certainty: 'guess' });
 });

@@ -38,8 +38,8 @@ test('machines that take turns with an address are all kept, only of nodes, and 
   let now = 1000;
   const nodes = new Set(['10.0.0.1']);
   const neighbours = new Neighbours(
-    () => now,
     ip => nodes.has(ip),
+    () => now,
   );
   neighbours.seen('10.0.0.1', 'a', true);
   now = 2000;
@@ -47,8 +47,8 @@ test('machines that take turns with an address are all kept, only of nodes, and 
   now = 3000;
   neighbours.seen('10.0.0.1', 'b', false);
   t.deepEqual(neighbours.of('10.0.0.1'), [
-    { mac: 'a', at: 1000 },
-    { mac: 'b', at: 2000 },
+    { mac: 'a', ago: 2 },
+    { mac: 'b', ago: 1 },
   ]);
   neighbours.seen('10.0.0.1', 'a', false);
   t.deepEqual(

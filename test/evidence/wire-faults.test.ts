@@ -1,7 +1,9 @@
 // Faults between a real musterd and real clients on a wire of their own: `why` names each.
-import { open } from 'node:fs/promises';
+import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import type { ShownTimelines } from '../../src/admin/contract.ts';
 import { runOk } from '../../src/process/run.ts';
 import { storedFiles } from '../lab/inside.ts';
 import { findProgram, requireAll } from '../support/require.ts';
@@ -120,4 +122,49 @@ test.serial('another machine that uses the address of a node is named, without a
     if (!isUnprivileged) t.regex(self.cause, /the head itself/);
     await wired.stop();
   }
+});
+
+const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
+
+test.serial('the clock of the head jumps by a day in mid-boot, forward and back', async t => {
+  t.timeout(300_000);
+  if (!requireAll(t, { root: true, programs: PROGRAMS, files: [FAKETIME] })) return;
+  const folder = await mkdtemp(join(tmpdir(), 'muster-clock-'));
+  t.teardown(async () => rm(folder, { recursive: true }));
+  const file = join(folder, 'offset');
+  await writeFile(file, '+0');
+  const env = {
+    LD_PRELOAD: FAKETIME,
+    FAKETIME_TIMESTAMP_FILE: file,
+    FAKETIME_NO_CACHE: '1',
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+  };
+  const wired = await WiredHead.start({ env });
+  t.teardown(async () => wired.stop());
+  await wired.fill(MAC);
+  const node = await wired.addMachine('n0', MAC, ADDRESS);
+  await node.dhcp('ipxe');
+  const script = await node.get('/boot/v1/script');
+  const [, session = ''] = /boot\/v1\/([0-9a-f]{32})\//.exec(script) ?? [];
+  const report = async (stage: string): Promise<string> =>
+    node.run([
+      ...[findProgram('curl') ?? 'curl', '-sS', '--data-binary', `stage=${stage}`],
+      `http://10.54.0.1:8080/boot/v1/${session}/report`,
+    ]);
+  t.is(await report('initramfs'), 'ok\n');
+  for (const [offset, words] of [
+    ['+1d', /set forward by 24 h, \d+ s ago/],
+    ['-1d', /set back by 48 h, \d+ s ago/],
+  ] as const) {
+    await writeFile(file, offset);
+    const found = await wired.whyUntil('head-clock-jumped');
+    t.log(found);
+    t.like(found, { verdict: 'waiting', rule: 'head-clock-jumped' });
+    t.regex(found.cause, words);
+    t.is(await report('image'), 'ok\n', 'the session goes on');
+  }
+  const nodes = await wired.client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: 'n0' });
+  const seconds = nodes[0]?.boots.at(-1)?.rows.flatMap(row => row.seconds ?? []) ?? [];
+  t.true(seconds.length > 3 && seconds.every(value => value >= 0 && value < 600), String(seconds));
+  t.is((await wired.why()).state, 'booting');
 });

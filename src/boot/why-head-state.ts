@@ -1,0 +1,78 @@
+// What is wrong with the head at this moment, and what it refused: it needs no failure that was seen.
+import type { InterfaceLook } from './evidence.ts';
+import type { Scene } from './why-case.ts';
+import type { EvidenceRule } from './why-evidence.ts';
+import { count, span } from './why-words.ts';
+
+/** Silence after which the state of the head may be why, in seconds. */
+const STALLED_SECONDS = 8;
+/** With fewer free descriptors than this a connection of a node is closed as soon as it is taken. */
+const FREE_DESCRIPTORS = 4;
+
+const isStalled = ({ error, quiet }: Scene): boolean => error !== undefined || quiet >= STALLED_SECONDS;
+
+const PROBLEMS: Readonly<Record<NonNullable<InterfaceLook['problem']>, { is: string; remedy: string }>> = {
+  gone: { is: 'does not exist any more', remedy: 'Bring it back (`ip link`, the driver of the card)' },
+  down: { is: 'is down', remedy: 'Bring it up: `ip link set dev NAME up`' },
+  'no-carrier': { is: 'has no link', remedy: 'Check its cable and its switch port' },
+  'no-address': { is: 'has not the address ADDRESS any more', remedy: 'Give it back its address ADDRESS' },
+};
+
+/** The interface that the node is behind; of a node of an unknown network, one when all are broken. */
+function brokenInterface({ evidence }: Scene): InterfaceLook | undefined {
+  const { interfaces = [], network } = evidence ?? {};
+  const own = interfaces.filter(({ address }) => address === network);
+  const others = own.length > 0 ? own : interfaces;
+  return others.every(({ problem }) => problem !== undefined) ? others[0] : undefined;
+}
+
+export const HEAD_STATE_RULES: readonly EvidenceRule[] = [
+  {
+    name: 'head-interface-down',
+    find(scene) {
+      const broken = isStalled(scene) ? brokenInterface(scene) : undefined;
+      if (!broken?.problem) return undefined;
+      const { name, address } = broken;
+      const fill = (words: string): string => words.replaceAll('NAME', name).replaceAll('ADDRESS', address);
+      const { is, remedy } = PROBLEMS[broken.problem];
+      return {
+        cause: `The interface ${name} of the head ${fill(is)}: no node behind it can be served.`,
+        remedy: `${fill(remedy)}. Then boot the node again; \`muster doctor\` checks the interfaces of the head.`,
+        seen: [`the head's interface ${name} ${fill(is)}`],
+      };
+    },
+  },
+  {
+    name: 'head-descriptors-used-up',
+    find(scene) {
+      const { descriptors } = scene.evidence ?? {};
+      if (!descriptors || descriptors.limit - descriptors.open >= FREE_DESCRIPTORS || !isStalled(scene))
+        return undefined;
+      const { open, limit } = descriptors;
+      return {
+        cause: `musterd has ${open} of ${limit} file descriptors open, and takes no more connections.`,
+        remedy:
+          'Raise LimitNOFILE in its unit (`systemctl edit musterd`) and restart musterd. Then boot the node again.',
+        seen: [`${open} of ${limit} file descriptors of musterd are open`],
+      };
+    },
+  },
+];
+
+export const REFUSAL_RULES: readonly EvidenceRule[] = [
+  {
+    name: 'head-refused',
+    find(scene) {
+      const [refusal] = scene.evidence?.refusals ?? [];
+      // A refusal before the boot came further was none of this boot's
+      if (!refusal || scene.error || refusal.ago > scene.silence || scene.quiet < STALLED_SECONDS) return undefined;
+      const { status, reason, times, ago } = refusal;
+      return {
+        cause: `The head refused its last request: ${reason} (HTTP ${status}).`,
+        remedy:
+          'Boot the node again, so that it asks by DHCP first and gets a session of its own. When that is refused as well, the log of the head has each refusal: `journalctl -u musterd`.',
+        seen: [`refused${count(times)}, ${span(ago)} ago: ${reason} (HTTP ${status})`],
+      };
+    },
+  },
+];
