@@ -68,12 +68,13 @@ export const PACKAGES = [
   { name: 'fdisk', shows: 'sbin/sfdisk', for: ['test'] },
   { name: 'file', shows: 'bin/file', for: ['test'] },
   { name: 'strace', shows: 'bin/strace', for: ['test'] },
+  { name: 'umoci', shows: 'bin/umoci', for: ['test'] },
+  { name: 'skopeo', shows: 'bin/skopeo', for: ['test'] },
   { name: 'rpm', shows: 'bin/rpmbuild', for: ['test'] },
   { name: 'systemd', shows: 'bin/systemd-analyze', for: ['test'] },
   { name: 'shellcheck', shows: 'bin/shellcheck', for: ['test'] },
   { name: 'zsh', shows: 'bin/zsh', for: ['test'] },
   // Shows what is written, synced and renamed, and kills a program at a chosen call.
-  { name: 'strace', shows: 'bin/strace', for: ['test'] },
   // A real terminal, and what looks at it.
   { name: 'xterm', shows: 'bin/xterm', for: ['test'] },
   { name: 'xvfb', shows: 'bin/Xvfb', for: ['test'] },

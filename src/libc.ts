@@ -65,6 +65,9 @@ export interface Libc {
   close(fd: number): Called;
   /** Sets an extended attribute; a link is not followed. @param path its bytes, without the zero at the end */
   lsetxattr(path: Uint8Array, name: string, value: Uint8Array): Called;
+  /** The names of the extended attributes; none where they cannot be listed. */
+  llistxattr(path: Uint8Array): string[];
+  lremovexattr(path: Uint8Array, name: string): Called;
   /** Returns the index of a network interface, which changes when the interface is made again; undefined when there is none. */
   interfaceIndex(name: string): number | undefined;
   /** From a file, at a position, to a socket; the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
@@ -107,6 +110,8 @@ async function load(): Promise<Libc> {
   const receiveFrom = libc.func(
     'int64_t recvfrom(int fd, void *bytes, size_t length, int flags, void *address, void *size)',
   );
+  const listAttributes = libc.func('int64_t llistxattr(const uint8_t *path, void *list, size_t size)');
+  const removeAttribute = libc.func('int lremovexattr(const uint8_t *path, const char *name)');
   const close = libc.func('int close(int fd)');
   const setAttribute = libc.func(
     'int lsetxattr(const uint8_t *path, const char *name, const uint8_t *value, size_t size, int flags)',
@@ -143,6 +148,13 @@ async function load(): Promise<Libc> {
       return called(receiveFrom(fd, bytes, bytes.length, 0, address, addressSize));
     },
     close: fd => called(close(fd)),
+    llistxattr(path) {
+      // Linux has no longer list (XATTR_LIST_MAX).
+      const list = Buffer.alloc(65_536);
+      const length = Number(listAttributes(Buffer.concat([path, Buffer.alloc(1)]), list, list.length));
+      return length > 0 ? list.toString('latin1', 0, length).split('\0').filter(Boolean) : [];
+    },
+    lremovexattr: (path, name) => called(removeAttribute(Buffer.concat([path, Buffer.alloc(1)]), name)),
     lsetxattr: (path, name, value) =>
       called(setAttribute(Buffer.concat([path, Buffer.alloc(1)]), name, value, value.length, 0)),
     interfaceIndex: name => Number(nameToIndex(name)) || undefined,

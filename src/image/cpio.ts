@@ -1,50 +1,6 @@
 // Reads cpio archives (newc) from a stream, as the kernel reads an initramfs: Documentation/driver-api/early-userspace/buffer-format.rst.
 import { MusterError } from '../errors.ts';
-
-/** A stream of pieces, read by so many bytes at a time. */
-export class ByteSource {
-  /** Bytes taken so far. */
-  position = 0;
-  private readonly pieces: AsyncIterator<Buffer>;
-  private buffer: Buffer = Buffer.alloc(0);
-
-  constructor(stream: AsyncIterable<Buffer>) {
-    this.pieces = stream[Symbol.asyncIterator]();
-  }
-
-  /** The next bytes without taking them; fewer at the end. */
-  async peek(count: number): Promise<Buffer> {
-    const parts = [this.buffer];
-    let have = this.buffer.length;
-    while (have < count) {
-      const { value, done } = await this.pieces.next();
-      if (done === true) break;
-      parts.push(value);
-      have += value.length;
-    }
-    if (parts.length > 1) this.buffer = Buffer.concat(parts);
-    return this.buffer.subarray(0, count);
-  }
-
-  async take(count: number): Promise<Buffer> {
-    const bytes = await this.peek(count);
-    if (bytes.length < count) throw new MusterError('bad-value', 'the archive ends in the middle of a file');
-    this.buffer = this.buffer.subarray(count);
-    this.position += count;
-    return bytes;
-  }
-
-  async skip(count: number): Promise<void> {
-    for (let left = count; left > 0; ) {
-      const part = await this.peek(1);
-      if (part.length === 0) throw new MusterError('bad-value', 'the archive ends in the middle of a file');
-      const step = Math.min(left, this.buffer.length);
-      this.buffer = this.buffer.subarray(step);
-      this.position += step;
-      left -= step;
-    }
-  }
-}
+import type { ByteSource } from './byte-source.ts';
 
 export interface CpioFile {
   name: string;

@@ -29,33 +29,44 @@ export class ImageRoot {
 
   /** Returns the path on this machine of what `path` leads to; undefined when there is nothing, or only a circle of links. */
   async find(path: string): Promise<string | undefined> {
-    let rest = parts(path);
+    const real = await this.walk(path, true);
+    return real === undefined ? undefined : join(this.folder, real);
+  }
+
+  /** Returns the image's path without links in it; names that are absent are taken as they stand. Undefined for a circle of links. */
+  async real(path: string): Promise<string | undefined> {
+    return this.walk(path, false);
+  }
+
+  private async walk(path: string, mustExist: boolean): Promise<string | undefined> {
+    // Names that are still to be walked, the next one last.
+    const rest = names(path).reverse();
     let seen = '/';
-    for (let links = 0; rest.length > 0; ) {
-      const next = join(seen, rest[0] ?? '');
-      rest = rest.slice(1);
-      const status = await this.status(join(this.folder, next));
-      if (!status) return undefined;
-      if (!status.isSymbolicLink()) {
+    let links = 0;
+    for (let name = rest.pop(); name !== undefined; name = rest.pop()) {
+      // From '/' `join` never climbs above it, as the kernel does in a chroot.
+      const next = join(seen, name);
+      const status = name === '..' ? undefined : await this.status(join(this.folder, next));
+      if (!status && name !== '..' && mustExist) return undefined;
+      if (!status?.isSymbolicLink()) {
         seen = next;
         continue;
       }
       links += 1;
       if (links > MOST_LINKS) return undefined;
       const target = await readlink(this.bytes(join(this.folder, next)), { encoding: this.encoding });
-      // `join` from '/' never climbs above it, as the kernel does in a chroot.
-      rest = [...parts(join('/', target.startsWith('/') ? '' : dirname(next), target)), ...rest];
-      seen = '/';
+      if (target.startsWith('/')) seen = '/';
+      rest.push(...names(target).reverse());
     }
-    return join(this.folder, seen);
+    return seen;
   }
 
   /** Returns the path on this machine of the name `path` itself, which need not exist; undefined when its folder does not. */
   async place(path: string): Promise<string | undefined> {
-    const names = parts(path);
-    const name = names.pop();
+    const above = parts(path);
+    const name = above.pop();
     if (name === undefined) return this.folder;
-    const folder = await this.find(`/${names.join('/')}`);
+    const folder = await this.find(`/${above.join('/')}`);
     return folder !== undefined && (await this.status(folder))?.isDirectory() ? join(folder, name) : undefined;
   }
 
@@ -145,9 +156,9 @@ export class ImageRoot {
 
   /** Returns the path on this machine of the folder at `path`, made when absent, with those above it. Errors: `bad-image`. */
   async makeDirectory(path: string, mode = 0o755): Promise<string> {
-    const names = parts(path);
+    const all = parts(path);
     let made = '/';
-    for (const name of names) {
+    for (const name of all) {
       made = join(made, name);
       const found = await this.find(made);
       if (found !== undefined && (await this.status(found))?.isDirectory()) continue;
@@ -157,7 +168,7 @@ export class ImageRoot {
       await mkdir(this.bytes(place)).catch((error: unknown) => {
         throw new MusterError('bad-image', `The image's ${made} cannot be made: ${reasonOf(error)}`);
       });
-      await chmod(this.bytes(place), made === `/${names.join('/')}` ? mode : 0o755);
+      await chmod(this.bytes(place), made === `/${all.join('/')}` ? mode : 0o755);
     }
     return (await this.find(path)) ?? this.folder;
   }
@@ -196,9 +207,9 @@ export class ImageRoot {
   }
 
   private async newPlace(path: string): Promise<string> {
-    const names = parts(path);
-    names.pop();
-    await this.makeDirectory(`/${names.join('/')}`);
+    const above = parts(path);
+    above.pop();
+    await this.makeDirectory(`/${above.join('/')}`);
     const place = await this.place(path);
     if (place !== undefined) return place;
     throw new MusterError('bad-image', `The image's ${path} cannot be written: its folder is a circle of links.`);
@@ -213,6 +224,11 @@ export class ImageRoot {
   }
 }
 
+/** Names in their order, `..` among them: what it leads to depends on the links before it. */
+function names(path: string): string[] {
+  return path.split('/').filter(name => name !== '' && name !== '.');
+}
+
 function parts(path: string): string[] {
-  return join('/', path).split('/').filter(Boolean);
+  return names(join('/', path));
 }

@@ -4,7 +4,9 @@ import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import { MusterError } from '../errors.ts';
 import { stream } from '../process/run.ts';
-import { ByteSource, cpioFiles, isCpio } from './cpio.ts';
+import { ByteSource } from './byte-source.ts';
+import { PACKED, packageOf } from './compressed.ts';
+import { cpioFiles, isCpio } from './cpio.ts';
 
 export interface InitramfsContents {
   /** The kernels that it has modules of: `6.1.0-28-amd64`. */
@@ -14,16 +16,6 @@ export interface InitramfsContents {
   /** Devices that modules say they drive, those built into the kernel too; absent when it has no list of them. */
   aliases?: readonly { pattern: string; module: string; builtIn: boolean }[];
 }
-
-/** What is after which magic number, and who unpacks it. */
-const PACKED: readonly { magic: string; command?: readonly string[] }[] = [
-  { magic: '1f8b' },
-  { magic: '28b52ffd', command: ['zstd', '-dcq'] },
-  { magic: 'fd377a585a00', command: ['xz', '-dcq'] },
-  { magic: '5d0000', command: ['xz', '-dcq', '--format=lzma'] },
-  { magic: '02214c18', command: ['lz4', '-dcq'] },
-  { magic: '425a68', command: ['bzip2', '-dcq'] },
-];
 
 /** Names looked at before it is given up, in all; an initramfs has some thousands. */
 const MOST_FILES = 500_000;
@@ -100,7 +92,7 @@ async function readPacked(
   const [program = '', ...args] = command;
   const unpacking = stream(program, args, {
     input,
-    package: program === 'xz' ? 'xz-utils' : program,
+    package: packageOf(program),
     ...(signal && { signal }),
   });
   // Whoever reads has the error first.

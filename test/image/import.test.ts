@@ -380,7 +380,8 @@ test('a layer whose file goes through a link of a lower layer is written inside'
   // Without an entry for the folder `door`, as a hostile layer would have it.
   await importInto(at, layout(at.folder, [base, tar([{ name: 'door/through', content: 'x' }])]));
   t.deepEqual(readdirSync(at.outside), []);
-  t.is(readFileSync(join(at.root, 'door', 'through'), 'utf8'), 'x');
+  t.is(await readlink(join(at.root, 'door')), at.outside);
+  t.is(readFileSync(join(at.root, at.outside, 'through'), 'utf8'), 'x');
 });
 
 test('OCI images with damaged, missing or impossible parts are refused with the reason', async t => {
@@ -401,9 +402,16 @@ test('OCI images with damaged, missing or impossible parts are refused with the 
   const hex = createHash('sha256').update(layer).digest('hex');
   writeFileSync(join(path, 'blobs', 'sha256', hex), tar([{ name: 'evil', type: '5' }]));
   await refused(path, /damaged: its bytes have another digest/);
-  const named = (name: string) => ({ digest: 'x', annotations: { 'org.opencontainers.image.ref.name': name } });
+  const named = (name: string) => ({
+    digest: `sha256:${'a'.repeat(64)}`,
+    annotations: { 'org.opencontainers.image.ref.name': name },
+  });
   writeFileSync(join(path, 'index.json'), JSON.stringify({ manifests: [named('base'), named('two')] }));
   await refused(path, /layout has 2 images \(base, two\), and one is to be imported/);
+  writeFileSync(join(path, 'index.json'), JSON.stringify({ manifests: [{ digest: 'sha256:abc' }] }));
+  await refused(path, /index\.json: manifests\.0\.digest is no digest/);
+  writeFileSync(join(path, 'index.json'), JSON.stringify({ schemaVersion: 1, manifests: [] }));
+  await refused(path, /schemaVersion must be 2/);
   writeFileSync(join(path, 'index.json'), '{');
   await refused(path, /index\.json cannot be read/);
   writeFileSync(join(at.folder, 'text'), 'no archive\n');

@@ -46,9 +46,9 @@ async function sayClosed(root: string, source: string, progress: Progress): Prom
   );
 }
 
-async function fromLayout(path: string, root: string, { progress, work, signal }: ImportPorts): Promise<void> {
+async function fromLayout(path: string, root: string, { progress, signal }: ImportPorts): Promise<void> {
   await progress.timed(async () =>
-    unpackLayout(path, root, work, { say: text => progress.say(text), ...(signal && { signal }) }),
+    unpackLayout(path, root, { say: text => progress.say(text), ...(signal && { signal }) }),
   );
 }
 

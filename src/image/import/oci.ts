@@ -1,15 +1,23 @@
 // OCI image layouts (OCI image specification, image-layout.md) and archives of `docker save`: which layers make the image.
-
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
-import { lstat, mkdir, readFile, realpath, rename } from 'node:fs/promises';
+import { lstat, mkdir, readFile, realpath } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { z } from 'zod';
 import { MusterError, reasonOf } from '../../errors.ts';
-import { own } from '../../own.ts';
-import { extract, type Member } from './archive.ts';
-import { byByte, dropWhiteouts, isMark, linkBelow, mergeLayers, placeMarks } from './layers.ts';
+import { applyLayer } from './layer.ts';
+import {
+  configuration,
+  type Descriptor,
+  type Document,
+  dockerList,
+  document,
+  forMachine,
+  manifestProblem,
+  problemOf,
+} from './oci-json.ts';
 
 /** Go's names, which the specification uses, of the machines that Node names otherwise. */
 const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
@@ -17,15 +25,17 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '3
 /** A manifest is small; more than this is no manifest. */
 const MANIFEST_LIMIT = 4 << 20;
 
-interface Descriptor {
-  mediaType?: string;
-  digest?: string;
-  platform?: { architecture?: string; os?: string };
-  annotations?: Record<string, string>;
-}
+/** Indexes one in the other; more are a circle. */
+const MOST_INDEXES = 4;
 
 /** The name of an image in a layout (OCI image specification, annotations.md). */
 const REF_NAME = 'org.opencontainers.image.ref.name';
+
+/** A layer's file, and the digest of what it is when unpacked, if the image says it. */
+interface LayerFile {
+  file: string;
+  unpacked: string | undefined;
+}
 
 export function isLayout(folder: string): boolean {
   return existsSync(join(folder, 'oci-layout')) || existsSync(join(folder, 'index.json')) || isDockerArchive(folder);
@@ -35,61 +45,47 @@ function isDockerArchive(folder: string): boolean {
   return existsSync(join(folder, 'manifest.json'));
 }
 
-/** Unpacks the layers of a layout into the new folder `root`; `work` is for one layer at a time. */
+/** Unpacks the layers of a layout into the new folder `root`. Errors: `bad-image`, `disk-full`, `tool-failed`, `tool-missing`. */
 export async function unpackLayout(
   folder: string,
   root: string,
-  work: string,
   options: { say?: (text: string) => void; signal?: AbortSignal } = {},
 ): Promise<void> {
   const layers = existsSync(join(folder, 'index.json')) ? await ociLayers(folder) : await dockerLayers(folder);
   if (layers.length === 0) throw bad(folder, 'the image has no layers');
-  for (const [position, layer] of layers.entries()) {
+  await mkdir(root, { mode: 0o755 });
+  for (const [position, { file, unpacked }] of layers.entries()) {
     options.say?.(`Unpacking layer ${position + 1} of ${layers.length}`);
-    const upper = join(work, 'layer');
-    await mkdir(upper);
-    const folders = new Set<string>();
-    const links: Member[] = [];
-    const marks = new Set<string>();
-    const onMember = (member: Member): void => {
-      if (isMark(member.name)) marks.add(member.name);
-      else if (member.isFolder) folders.add(join('/', member.name, '.'));
-      else if (member.linkTo !== undefined) links.push(member);
-    };
-    await extract(layer, upper, options.signal, { onMember, leavesLinks: position > 0 });
-    if (position === 0) await dropWhiteouts(byByte(upper));
-    else {
-      await placeMarks(byByte(upper), marks);
-      await linkBelow(byByte(root), byByte(upper), links);
-      await mergeLayers(byByte(root), byByte(upper), folders);
-    }
-    await rename(upper, root);
+    await applyLayer(root, file, { ...(unpacked !== undefined && { unpacked }), ...(options.signal && options) });
   }
 }
 
-async function ociLayers(folder: string): Promise<string[]> {
-  let manifest = (await readJson('index.json', folder)) as {
-    manifests?: Descriptor[];
-    layers?: Descriptor[];
-  };
-  // An index may lead to a further index, by platform; more than a few are a circle.
-  for (let depth = 0; manifest.layers === undefined && depth < 4; depth += 1) {
+async function ociLayers(folder: string): Promise<LayerFile[]> {
+  let manifest: Document = await readAs(document, 'index.json', folder);
+  for (let depth = 0; manifest.layers === undefined; depth += 1) {
+    if (depth === MOST_INDEXES) throw bad(folder, 'its indexes lead to further indexes without end');
     const chosen = choose(manifest.manifests ?? [], folder);
-    manifest = (await readJson(await blob(folder, chosen), folder)) as typeof manifest;
+    manifest = await readAs(document, await blob(folder, chosen), folder);
   }
-  const files: string[] = [];
-  for (const layer of manifest.layers ?? []) files.push(await fileIn(folder, await blob(folder, layer)));
+  const problem = manifestProblem(manifest);
+  if (problem !== undefined) throw bad(folder, problem);
+  const config = manifest.config && (await readAs(configuration, await blob(folder, manifest.config), folder));
+  if (config?.os !== undefined && config.os !== 'linux') throw bad(folder, `it is for ${config.os}`);
+  const unpacked = config?.rootfs?.diff_ids;
+  if (unpacked && unpacked.length !== manifest.layers.length)
+    throw bad(folder, `it has ${manifest.layers.length} layers, and its configuration names ${unpacked.length}`);
+  const files: LayerFile[] = [];
+  for (const [at, layer] of manifest.layers.entries())
+    files.push({ file: await fileIn(folder, await blob(folder, layer)), unpacked: unpacked?.[at] });
   return files;
 }
 
 /** The manifest for this kind of machine, or the only one. */
 function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
-  const native = own(ARCHITECTURES, arch()) ?? arch();
-  const fits = manifests.filter(
-    ({ platform }) => !platform || (platform.architecture === native && platform.os === 'linux'),
-  );
+  const own = ARCHITECTURES[arch()] ?? arch();
+  const fits = forMachine(manifests, own);
   const [first, ...more] = fits;
-  if (!first) throw bad(folder, `it has no image for linux/${native}`);
+  if (!first) throw bad(folder, `it has no image for linux/${own}`);
   if (more.length === 0) return first;
   const names = fits.map(({ annotations }) => annotations?.[REF_NAME] ?? '').filter(Boolean);
   const [name] = names;
@@ -100,35 +96,37 @@ function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
   );
 }
 
-/** The path of a digest in the layout, its bytes verified. */
-async function blob(folder: string, { digest = '' }: Descriptor): Promise<string> {
-  const [, algorithm = '', hex = ''] = /^(sha256|sha512):([0-9a-f]{64,128})$/.exec(digest) ?? [];
-  if (hex === '') throw bad(folder, `'${digest}' is no digest`);
+/** The path of a descriptor's content in the layout, its bytes verified. */
+async function blob(folder: string, { digest, size }: Descriptor): Promise<string> {
+  const [algorithm = '', hex = ''] = digest.split(':');
   const path = join('blobs', algorithm, hex);
   const file = await fileIn(folder, path);
   const hash = createHash(algorithm);
   await pipeline(createReadStream(file), hash).catch((error: unknown) => {
     throw bad(folder, `${digest} cannot be read: ${reasonOf(error)}`);
   });
+  const { size: has } = await lstat(file);
   if (hash.digest('hex') !== hex) throw bad(folder, `${digest} is damaged: its bytes have another digest`);
+  if (size !== undefined && size !== has) throw bad(folder, `${digest} has ${has} bytes and should have ${size}`);
   return path;
 }
 
 /** `docker save` of old: `manifest.json`, a list with paths of layers. */
-async function dockerLayers(folder: string): Promise<string[]> {
-  const list = (await readJson('manifest.json', folder)) as { Layers?: string[]; RepoTags?: string[] }[];
+async function dockerLayers(folder: string): Promise<LayerFile[]> {
   // What `skopeo copy … dir:` writes has a manifest of this name as well.
-  if (!Array.isArray(list)) throw bad(folder, "its manifest.json is not that of 'docker save'; copy the image to oci:");
+  if (!Array.isArray(await readJson('manifest.json', folder)))
+    throw bad(folder, "its manifest.json is not that of 'docker save'; copy the image to oci:");
+  const list = await readAs(dockerList, 'manifest.json', folder);
   const [first, ...more] = list;
   if (!first || more.length > 0) {
     const names = list.flatMap(({ RepoTags }) => RepoTags ?? []).join(', ');
     throw bad(folder, `it must have exactly one image, and has ${list.length}${names && ` (${names})`}`);
   }
-  const files: string[] = [];
+  const files: LayerFile[] = [];
   for (const path of first.Layers ?? []) {
     if (!/^[\w.-]+(\/[\w.-]+)*$/.test(path) || path.split('/').includes('..'))
       throw bad(folder, `'${path}' is no layer`);
-    files.push(await fileIn(folder, path));
+    files.push({ file: await fileIn(folder, path), unpacked: undefined });
   }
   return files;
 }
@@ -152,6 +150,12 @@ async function readJson(path: string, folder: string): Promise<unknown> {
   } catch (error) {
     throw bad(folder, `${path} cannot be read: ${reasonOf(error)}`);
   }
+}
+
+async function readAs<T>(type: z.ZodType<T>, path: string, folder: string): Promise<T> {
+  const read = type.safeParse(await readJson(path, folder));
+  if (read.success) return read.data;
+  throw bad(folder, `${path}: ${problemOf(read.error)}`);
 }
 
 function bad(folder: string, why: string): MusterError {

@@ -1,0 +1,65 @@
+// Bytes of a stream, taken by count.
+import { MusterError } from '../errors.ts';
+
+/** A stream of pieces, read by so many bytes at a time. Keeps no more than the largest count asked for and one piece. */
+export class ByteSource {
+  /** Bytes taken so far. */
+  position = 0;
+  private readonly stream: AsyncIterator<Buffer>;
+  private buffer: Buffer = Buffer.alloc(0);
+
+  constructor(stream: AsyncIterable<Buffer>) {
+    this.stream = stream[Symbol.asyncIterator]();
+  }
+
+  /** The next bytes without taking them; fewer at the end. */
+  async peek(count: number): Promise<Buffer> {
+    const parts = [this.buffer];
+    let have = this.buffer.length;
+    while (have < count) {
+      const { value, done } = await this.stream.next();
+      if (done === true) break;
+      parts.push(value);
+      have += value.length;
+    }
+    if (parts.length > 1) this.buffer = Buffer.concat(parts);
+    return this.buffer.subarray(0, count);
+  }
+
+  async take(count: number): Promise<Buffer> {
+    const bytes = await this.peek(count);
+    if (bytes.length < count) throw new MusterError('bad-value', 'it ends in the middle');
+    this.buffer = this.buffer.subarray(count);
+    this.position += count;
+    return bytes;
+  }
+
+  async skip(count: number): Promise<void> {
+    for (let left = count; left > 0; ) {
+      const part = await this.peek(1);
+      if (part.length === 0) throw new MusterError('bad-value', 'it ends in the middle');
+      const step = Math.min(left, this.buffer.length);
+      this.buffer = this.buffer.subarray(step);
+      this.position += step;
+      left -= step;
+    }
+  }
+
+  /** Takes all that is left. */
+  async drain(): Promise<void> {
+    while ((await this.peek(1)).length > 0) await this.skip(this.buffer.length);
+  }
+
+  /** The next `count` bytes as they come. */
+  async *pieces(count: number): AsyncGenerator<Buffer> {
+    for (let left = count; left > 0; ) {
+      if (this.buffer.length === 0 && (await this.peek(1)).length === 0)
+        throw new MusterError('bad-value', 'it ends in the middle');
+      const piece = this.buffer.subarray(0, left);
+      this.buffer = this.buffer.subarray(piece.length);
+      this.position += piece.length;
+      left -= piece.length;
+      yield piece;
+    }
+  }
+}
