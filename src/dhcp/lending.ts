@@ -21,6 +21,8 @@ export class Lending {
   private readonly ports: LendingPorts;
   /** Machines whose address is being tried. */
   private readonly trying = new Set<string>();
+  /** Machines whose lease is being saved, or its end: a store that hangs holds one of each. */
+  private readonly saving = new Set<string>();
 
   constructor(ports: LendingPorts) {
     this.ports = ports;
@@ -46,6 +48,9 @@ export class Lending {
       // Nobody else is offered it while it is being saved
       leases.hold(mac, ip);
     }
+    const key = `${loan.do} ${loan.lease.mac}`;
+    if (this.saving.has(key)) return { do: 'drop', reason: `the lease of ${loan.lease.ip} is being saved` };
+    this.saving.add(key);
     // In memory at once where it ends, so that nothing is renewed that was given back; where it begins, when it is durable
     if (loan.do === 'return') leases.put(loan.lease);
     try {
@@ -56,6 +61,8 @@ export class Lending {
         reason: `the lease of ${loan.lease.ip} could not be saved: ${reasonOf(error)}`,
         error: true,
       };
+    } finally {
+      this.saving.delete(key);
     }
     if (loan.do === 'lend') {
       const { ip, mac } = loan.lease;

@@ -9,7 +9,7 @@ const FORGET_MS = 3_600_000;
 
 export class Quarantine {
   private readonly now: () => number;
-  /** Bounded by the number of nodes and of addresses that are lent: no other is ever entered. */
+  /** Bounded by the number of nodes and of addresses that are lent: no other is ever entered. The longest without a DECLINE first. */
   private readonly addresses = new Map<string, { until: number; last: number; times: number }>();
 
   constructor(now = monotonicNow) {
@@ -26,7 +26,12 @@ export class Quarantine {
     if (before && before.until > now) return before.until - now;
     const times = before && now - before.last < FORGET_MS ? before.times + 1 : 1;
     const length = Math.min(MOST_MS, FIRST_MS * 2 ** (times - 1));
+    this.addresses.delete(ip);
     this.addresses.set(ip, { until: now + length, last: now, times });
+    for (const [oldest, { last }] of this.addresses) {
+      if (now - last < FORGET_MS) break;
+      this.addresses.delete(oldest);
+    }
     return length;
   }
 
