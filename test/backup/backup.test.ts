@@ -16,7 +16,6 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { planUpdate } from '../../src/model/changes.ts';
-import { KINDS } from '../../src/model/kinds.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { type RunResult, run, runOk } from '../../src/process/run.ts';
 import { fakeKernel, startWorld, type World } from '../admin/world.ts';
@@ -251,31 +250,6 @@ test('a stored file that is gone is a warning, and no reason to have no backup',
   t.is(status, 1);
   t.regex(stderr, new RegExp(`WARNING: the stored file ${digest.slice(0, 12)} is gone from this head: boot config B`));
   t.is((await restoreTo(join(folder, 'new'), join(folder, 'b.tar'))).status, 0);
-});
-
-test('only stored files are looked for: neither a range of an ISO with its digest, nor an attribute of that name', async t => {
-  const { muster, folder, world } = await furnished(t);
-  const [repo] = world.cluster.all('repo');
-  const digest = 'a'.repeat(64);
-  const range = { path: 'images/vmlinuz', offset: 0, size: 10, sha256: digest };
-  const installer = {
-    kind: 'anaconda',
-    family: 'Rocky',
-    version: '9',
-    release: '5.14',
-    kernel: range,
-    initramfs: range,
-  };
-  if (!repo?.value.iso) return t.fail('the repository has no ISO');
-  const value = KINDS.repo.schema.parse({ ...repo.value, iso: { ...repo.value.iso, installer } });
-  await world.store.commit({
-    who: 'test',
-    what: 'test',
-    changes: [{ kind: 'repo', uid: repo.uid, expected: repo.revision, value }],
-  });
-  t.is((await muster('node', '-i', 'n0', 'set', `sha256=${digest}`, `blob=${digest}`)).status, 0);
-  const { status, stderr } = await muster('backup', join(folder, 'b.tar'));
-  t.is(status, 0, stderr);
 });
 
 test('a link at the part file is not followed, and nothing is written into a file that another made there', async t => {
