@@ -12,7 +12,6 @@ const TIMERS: Readonly<Record<string, string>> = {
   'support/boot-client.ts': 'a node that waits as the protocol says',
   'tftp/client.ts': 'a client that sends again',
   'power/bmc.ts': 'a network that is slow',
-  'power/redfish-sim.ts': 'a machine that takes a moment',
   'dhcp/events.ts': 'a deadline',
   'iscsi/endless.test.ts': 'a peer that gives up on one that has stopped reading',
   'lab/boot/power.test.ts': 'somebody who types again and again',
