@@ -1,33 +1,45 @@
 // `muster add-boot-config`: a boot config for an image, with all that is wanted for it; every step is a command of its own.
 import type { Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
-import { type BootPlan, planDefaults, planFromOptions, type Step, stepsOf } from './boot-config-plan.ts';
+import { BOOT_STYLES } from '../model/values.ts';
+import { type BootPlan, CMDLINE, planDefaults, planFromOptions, type Step, stepsOf } from './boot-config-plan.ts';
 import { outliveReader } from './outputs.ts';
 import { askText, askYes, isInteractive } from './questions.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context, type Option, type OptionsOf } from './table.ts';
 
-export const addBootConfig: Action = {
+const OPTIONS = [
+  {
+    flags: '--image <name>',
+    meaning: 'the image it boots; created from a distro when it is not there',
+    takes: { names: 'image' },
+  },
+  { flags: '--boot-config <name>', meaning: 'the name of the new boot config' },
+  {
+    flags: '--distro <name>',
+    meaning: 'what an image is created from; the default distro when not given',
+    takes: { names: 'distro' },
+  },
+  { flags: '--install <packages>', meaning: 'packages to install into an image that is created, with commas' },
+  { flags: '--cmdline <text>', meaning: `the kernel command line; ${CMDLINE} when not given` },
+  { flags: '--style <style>', meaning: 'the boot style; rwram when not given', takes: { words: BOOT_STYLES } },
+  {
+    flags: '--group <name>',
+    meaning: 'the attribute group whose nodes are to boot it; made when it is not there',
+    takes: { names: 'attrib' },
+  },
+  {
+    flags: '--make-defaults',
+    meaning: 'make DefaultImage (or take the one of --image), DefaultBoot and DefaultAttribs',
+  },
+  { flags: '--show-steps', meaning: 'print the commands that do the same; with --dry-run only these' },
+] as const satisfies readonly Option[];
+
+type Options = OptionsOf<typeof OPTIONS>;
+
+export const addBootConfig = action({
   name: 'add-boot-config',
   summary: 'make a boot config for an image: kernel and initramfs out of it, and the default command line',
-  options: [
-    {
-      flags: '--image <name>',
-      meaning: 'the image it boots; created from a distro when it is not there',
-      takes: { names: 'image' },
-    },
-    { flags: '--boot-config <name>', meaning: 'the name of the new boot config' },
-    {
-      flags: '--distro <name>',
-      meaning: 'what an image is created from; the default distro when not given',
-      takes: { names: 'distro' },
-    },
-    { flags: '--install <packages>', meaning: 'packages to install into an image that is created, with commas' },
-    {
-      flags: '--make-defaults',
-      meaning: 'make DefaultImage (or take the one of --image), DefaultBoot and DefaultAttribs',
-    },
-    { flags: '--show-steps', meaning: 'print the commands that do the same; with --dry-run only these' },
-  ],
+  options: OPTIONS,
   examples: [
     'muster add-boot-config',
     'muster add-boot-config --image mpiImage --boot-config mpiBoot',
@@ -41,17 +53,16 @@ export const addBootConfig: Action = {
     const steps = stepsOf(plan);
     // Half of the steps is worth nothing.
     if (!given.dryRun) outliveReader();
-    if (given.options['showSteps'] || given.dryRun)
-      terminal.write(steps.map(step => `${commandLine(step)}\n`).join(''));
+    if (given.options.showSteps || given.dryRun) terminal.write(steps.map(step => `${commandLine(step)}\n`).join(''));
     if (given.dryRun) {
       terminal.write('This was a dry run: nothing was changed.\n');
       return 0;
     }
     return perform(context, plan, steps);
   },
-};
+});
 
-async function planOf(context: Context): Promise<BootPlan> {
+async function planOf(context: Context<Options>): Promise<BootPlan> {
   const { client, given } = context;
   const list = async (many: string): Promise<Shown[]> => client.call<Shown[]>('GET', `/api/v1/${many}`);
   const found = async () => ({
@@ -61,12 +72,16 @@ async function planOf(context: Context): Promise<BootPlan> {
     settings: await client.call<Shown>('GET', '/api/v1/cluster'),
   });
   const { options } = given;
-  if (options['makeDefaults']) {
-    if (options['bootConfig'] !== undefined)
-      throw new MusterError('bad-usage', '--make-defaults goes without --boot-config: it makes DefaultBoot.');
+  if (options.makeDefaults) {
+    const { bootConfig, cmdline, style, group } = options;
+    if ([bootConfig, cmdline, style, group].some(value => value !== undefined))
+      throw new MusterError(
+        'bad-usage',
+        '--make-defaults goes without --boot-config, --cmdline, --style and --group: it makes DefaultBoot.',
+      );
     return planDefaults(await found(), options);
   }
-  if (options['image'] === undefined && options['bootConfig'] === undefined) return askedPlan(await found());
+  if (options.image === undefined && options.bootConfig === undefined) return askedPlan(await found());
   return planFromOptions(await found(), options);
 }
 

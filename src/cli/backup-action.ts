@@ -7,16 +7,18 @@ import { MusterError, systemCode } from '../errors.ts';
 import { type Output, openOutput } from './backup-output.ts';
 import { DEFAULT_CONFIG_FILE } from './init-action.ts';
 import { isForPrograms, printData } from './listing.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context, type Option, type OptionsOf } from './table.ts';
 import { humanBytes } from './terminal.ts';
 
 export const STATE = {
   flags: '--state <folder>',
   meaning: 'the state folder; that of the configuration when not given',
   takes: 'files',
-} as const;
+} as const satisfies Option;
 
-export const backupRun: Action = {
+export type StateOption = OptionsOf<readonly [typeof STATE]>;
+
+export const backupRun = action({
   name: 'backup',
   words: '<file>',
   takes: 'files',
@@ -66,7 +68,7 @@ export const backupRun: Action = {
         : error;
     }
   },
-};
+});
 
 /** Which objects have to get their file again. */
 function again(usedBy: readonly string[]): string {
@@ -104,9 +106,9 @@ export function theFile(words: readonly string[]): string {
 }
 
 /** From the daemon; when none runs, from its state folder, which nobody changes then. */
-async function beginning(context: Context): Promise<{ stream: AsyncIterable<Buffer>; size: number }> {
+async function beginning(context: Context<StateOption>): Promise<{ stream: AsyncIterable<Buffer>; size: number }> {
   const state = stateFolder(context);
-  if (context.given.options['state'] === undefined) {
+  if (context.given.options.state === undefined) {
     try {
       const { body, size } = await context.client.download('/api/v1/backup');
       return { stream: body, size };
@@ -123,13 +125,12 @@ async function beginning(context: Context): Promise<{ stream: AsyncIterable<Buff
 
 /** The configuration that a command line means, with the file it is from. */
 export function configuration({ given }: Pick<Context, 'given'>): { file: string | undefined; config: Config } {
-  const { config } = given.options as { config?: string };
-  const named = config ?? DEFAULT_CONFIG_FILE;
+  const named = given.config ?? DEFAULT_CONFIG_FILE;
   const file = existsSync(named) ? named : undefined;
   return { file, config: file === undefined ? defaultConfig() : loadConfig(file) };
 }
 
-export function stateFolder(context: Pick<Context, 'given'>): string {
-  const { state } = context.given.options as { state?: string };
+export function stateFolder(context: Pick<Context<StateOption>, 'given'>): string {
+  const { state } = context.given.options;
   return state !== undefined ? resolve(state) : configuration(context).config['paths.state'];
 }

@@ -5,7 +5,7 @@ import { BOOT_STYLES } from '../model/values.ts';
 import { nearest } from '../nearest.ts';
 
 /** SELinux in permissive mode (the specification's default). */
-const CMDLINE = 'enforcing=0';
+export const CMDLINE = 'enforcing=0';
 
 export interface BootPlan {
   image: string;
@@ -31,29 +31,36 @@ interface Found {
   settings: Shown;
 }
 
-type Options = Record<string, unknown>;
+/** What is wanted, as it was given or answered. */
+export interface Wanted {
+  image?: string | undefined;
+  bootConfig?: string | undefined;
+  distro?: string | undefined;
+  install?: string | undefined;
+  cmdline?: string | undefined;
+  style?: string | undefined;
+  group?: string | undefined;
+}
 
-const text = (value: unknown): string | undefined => (value === undefined ? undefined : String(value));
-
-export function planFromOptions(found: Found, options: Options): BootPlan {
-  const [image, config] = [text(options['image']), text(options['bootConfig'])];
+export function planFromOptions(found: Found, options: Wanted): BootPlan {
+  const [image, config] = [options.image, options.bootConfig];
   if (image === undefined || config === undefined) {
     const missing = image === undefined ? '--image' : '--boot-config';
     throw new MusterError('bad-usage', `add-boot-config needs ${missing} NAME too.`);
   }
   const known = found.images.find(one => one.name === image || one.uid === image);
-  const [distro, install] = [text(options['distro']), text(options['install'])];
+  const [distro, install] = [options.distro, options.install];
   // Creating an image takes long: only when it is said, or asked for in words.
   if (known || distro === undefined) requireContent(found.images, image, [distro, install]);
   requireFree(found.configs, config, 'boot');
-  const style = text(options['style']);
+  const style = options.style;
   if (style !== undefined && !(BOOT_STYLES as readonly string[]).includes(style))
     throw new MusterError('bad-value', `The boot style must be one of ${BOOT_STYLES.join(', ')}.`);
-  const group = text(options['group']);
+  const group = options.group;
   return {
     image,
     config,
-    cmdline: text(options['cmdline']) ?? CMDLINE,
+    cmdline: options.cmdline ?? CMDLINE,
     style,
     ...(!known && { create: { distro, install } }),
     ...(group !== undefined && {
@@ -63,14 +70,14 @@ export function planFromOptions(found: Found, options: Options): BootPlan {
 }
 
 /** DefaultImage, DefaultBoot and DefaultAttribs. What is there must have been deleted or cleared before: it may be in use. */
-export function planDefaults(found: Found, options: Options): BootPlan {
+export function planDefaults(found: Found, options: Wanted): BootPlan {
   requireFree(found.configs, 'DefaultBoot', 'boot');
-  const given = text(options['image']);
+  const given = options.image;
   const taken = found.images.find(one => one.name === 'DefaultImage');
   if (given === undefined && taken?.['content']) requireFree(found.images, 'DefaultImage', 'image');
-  if (given !== undefined) requireContent(found.images, given, [text(options['distro']), text(options['install'])]);
+  if (given !== undefined) requireContent(found.images, given, [options.distro, options.install]);
   const isDefault = found.settings['default_group'];
-  const name = text(isDefault) || 'DefaultAttribs';
+  const name = String(isDefault || 'DefaultAttribs');
   const group = found.groups.find(one => one.name === name);
   const attributes = (group?.['attributes'] ?? {}) as Record<string, string>;
   if (attributes['_boot_config'] !== undefined)
@@ -83,7 +90,7 @@ export function planDefaults(found: Found, options: Options): BootPlan {
     );
   return {
     image: given ?? 'DefaultImage',
-    ...(given === undefined && { create: { distro: text(options['distro']), install: text(options['install']) } }),
+    ...(given === undefined && { create: { distro: options.distro, install: options.install } }),
     config: 'DefaultBoot',
     cmdline: CMDLINE,
     style: undefined,

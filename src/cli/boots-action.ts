@@ -2,10 +2,10 @@
 import type { ShownBoots, Transfer } from '../admin/contract.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { isForPrograms, printData } from './listing.ts';
-import type { Action } from './table.ts';
+import { action } from './table.ts';
 import { humanBytes, humanSpan } from './terminal.ts';
 
-export const bootsShow: Action = {
+export const bootsShow = action({
   name: 'boots',
   summary: 'the boots under way: stages, images that are sent with rate and remaining time, and the queue for them',
   options: [{ flags: '-l, --long', meaning: 'a line for each image that is sent or waited for' }],
@@ -13,10 +13,10 @@ export const bootsShow: Action = {
   async run({ client, given, terminal }) {
     const shown = await client.call<ShownBoots>('GET', '/api/v1/boots');
     if (isForPrograms(given)) printData(terminal, given, shown);
-    else terminal.write(bootsText(shown, Boolean(given.options['long'])));
+    else terminal.write(bootsText(shown, Boolean(given.options.long)));
     return 0;
   },
-};
+});
 
 /** A summary by stage, the images in one line, and with `long` a line for each of them. */
 export function bootsText({ boots, transfers }: ShownBoots, long: boolean): string {

@@ -17,10 +17,10 @@ import { printChanged } from './differences.ts';
 import { countOf } from './given.ts';
 import { isForPrograms, printData, printList } from './listing.ts';
 import { dryRun } from './selection.ts';
-import type { Action } from './table.ts';
+import { type Action, action } from './table.ts';
 import { humanBytes, humanSpan, humanTime } from './terminal.ts';
 
-export const clusterShow: Action = {
+export const clusterShow = action({
   name: 'list',
   aliases: ['ls'],
   summary: 'show the settings',
@@ -34,12 +34,12 @@ export const clusterShow: Action = {
     printList(terminal, given, settings, {
       title: 'Cluster',
       kind: 'cluster',
-      detail: given.options['longLong'] ? 'full' : 'long',
+      detail: given.options.longLong ? 'full' : 'long',
       now: Date.now(),
     });
     return 0;
   },
-};
+});
 
 export const clusterUpdate: Action = {
   name: 'update',
@@ -87,7 +87,7 @@ function tftpLine({ active, finished, failed, refused, bytes }: NonNullable<Heal
   return `TFTP: ${active} transfers now, ${finished} done (${humanBytes(bytes)}), ${failed} failed, ${refused} refused`;
 }
 
-export const logShow: Action = {
+export const logShow = action({
   name: 'log',
   summary: 'the audit trail: who changed what, the newest last',
   options: [
@@ -96,7 +96,7 @@ export const logShow: Action = {
   ],
   examples: ['muster log', 'muster log --node n0 --limit 20'],
   async run({ client, given, terminal }) {
-    const { limit, node } = given.options as { limit?: string; node?: string };
+    const { limit, node } = given.options;
     const lines = await client.call<AuditLine[]>('GET', '/api/v1/audit', {
       limit: String(countOf('--limit', limit, 100)),
       ...(node && { node }),
@@ -105,9 +105,9 @@ export const logShow: Action = {
     else for (const { at, who, what } of lines) terminal.write(`${humanTime(at)}  ${who}  ${what}\n`);
     return 0;
   },
-};
+});
 
-export const eventsFollow: Action = {
+export const eventsFollow = action({
   name: 'events',
   summary: 'what happens, as it happens, until Ctrl-C',
   options: [{ flags: '--follow', meaning: 'the same' }],
@@ -118,7 +118,7 @@ export const eventsFollow: Action = {
     }
     return 0;
   },
-};
+});
 
 function happeningLine(happening: Happening): string {
   const time = humanTime(happening.at);

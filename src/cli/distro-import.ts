@@ -5,9 +5,9 @@ import { MusterError, reasonOf } from '../errors.ts';
 import { printChanged } from './differences.ts';
 import { readIni, type Section } from './ini.ts';
 import { dryRun } from './selection.ts';
-import type { Action } from './table.ts';
+import { action } from './table.ts';
 
-export const importDistro: Action = {
+export const importDistro = action({
   name: 'import',
   selects: false,
   words: '<files...>',
@@ -20,7 +20,7 @@ export const importDistro: Action = {
   examples: ['muster distro import --name CentOS7 --release 7 /etc/yum.repos.d/CentOS-Base.repo'],
   async run(context) {
     const { client, given, terminal } = context;
-    const { name, release } = given.options as { name?: string; release?: string };
+    const { name, release } = given.options;
     if (!name) throw new MusterError('bad-usage', 'import needs --name NAME for the distro.');
     const repos: RepoFields[] = [];
     for (const file of given.words) {
@@ -37,7 +37,7 @@ export const importDistro: Action = {
     printChanged(context, await client.call<Changed>('POST', '/api/v1/distros/import', dryRun(given), body));
     return 0;
   },
-};
+});
 
 export interface RepoFields {
   name: string;

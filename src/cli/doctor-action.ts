@@ -7,24 +7,28 @@ import type { Finding, Patient, Verdict } from '../doctor/finding.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { DEFAULT_CONFIG_FILE } from './init-action.ts';
 import { isForPrograms, printData } from './listing.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context, type Option, type OptionsOf } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
 /** How long offers of other DHCP servers are waited for when not given, in seconds: ISC pings for one before it offers. */
 const WAIT_SECONDS = 3;
 
-export const doctorRun: Action = {
+const OPTIONS = [
+  {
+    flags: '--deep',
+    meaning: 'read every stored file and compare it with its digest; this takes as long as a backup',
+  },
+  { flags: '--no-probe', meaning: 'send no DISCOVER to see who else answers DHCP' },
+  { flags: '--wait <seconds>', meaning: `how long offers are waited for; ${WAIT_SECONDS} when not given` },
+] as const satisfies readonly Option[];
+
+type DoctorOptions = OptionsOf<typeof OPTIONS>;
+
+export const doctorRun = action({
   name: 'doctor',
   summary:
     'look at this head: interface, ports, other DHCP servers, firewall, limits of the kernel, loaders, disk, clock, permissions; each finding with its remedy',
-  options: [
-    {
-      flags: '--deep',
-      meaning: 'read every stored file and compare it with its digest; this takes as long as a backup',
-    },
-    { flags: '--no-probe', meaning: 'send no DISCOVER to see who else answers DHCP' },
-    { flags: '--wait <seconds>', meaning: `how long offers are waited for; ${WAIT_SECONDS} when not given` },
-  ],
+  options: OPTIONS,
   examples: ['sudo muster doctor', 'sudo muster doctor --deep', 'muster doctor --no-probe --json'],
   async run(context) {
     const { given, terminal } = context;
@@ -36,10 +40,11 @@ export const doctorRun: Action = {
     else terminal.write(reportText(findings, terminal));
     return isWell ? 0 : 1;
   },
-};
+});
 
-async function patientOf(context: Context): Promise<Patient> {
-  const { config: named, probe, wait } = context.given.options as { config?: string; probe?: boolean; wait?: string };
+async function patientOf(context: Context<DoctorOptions>): Promise<Patient> {
+  const { config: named } = context.given;
+  const { probe, wait } = context.given.options;
   const seconds = Number(wait ?? WAIT_SECONDS);
   if (!(seconds > 0 && seconds <= 60))
     throw new MusterError('bad-usage', `--wait '${wait}' is no number of seconds from 1 to 60.`);
@@ -49,7 +54,7 @@ async function patientOf(context: Context): Promise<Patient> {
   const choice = { named: named === undefined ? undefined : resolve(named), usual, running, socket: context.socket };
   const { config, file, finding: chosen } = chooseConfiguration(choice, loadConfig);
   const isRoot = process.getuid?.() === 0;
-  const damaged = context.given.options['deep'] === true && daemon.health ? await damagedFiles(context) : undefined;
+  const damaged = context.given.options.deep === true && daemon.health ? await damagedFiles(context) : undefined;
   return { config, file, chosen, isRoot, damaged, probeMs: probe === false ? undefined : seconds * 1000, ...daemon };
 }
 

@@ -7,7 +7,7 @@ import { foldNodeSet } from '../model/nodeset.ts';
 import { quoteWord } from '../ssh/ssh.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, selection } from './selection.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context } from './table.ts';
 
 /** Kept of the output of each node until it is printed, in characters. */
 const KEPT = 4 << 20;
@@ -23,7 +23,7 @@ interface Outcome {
   problem?: string;
 }
 
-export const nodeExec: Action = {
+export const nodeExec = action({
   name: 'exec',
   words: '<command...>',
   passesThrough: true,
@@ -48,11 +48,11 @@ export const nodeExec: Action = {
     const query = selection(context, 'exec');
     const body = {
       command: commandLine(given.words),
-      ...(await inputOf(given.options['stdin'])),
-      ...numberOf(given.options, 'fanout'),
-      ...numberOf(given.options, 'timeout'),
+      ...(await inputOf(given.options.stdin)),
+      ...numberOf('fanout', given.options.fanout),
+      ...numberOf('timeout', given.options.timeout),
     };
-    const live = given.options['live'] === true && !isForPrograms(given);
+    const live = given.options.live === true && !isForPrograms(given);
     const outcomes = new Map<string, Outcome>();
     for await (const news of client.lines<ExecLine>('/api/v1/nodes/exec', query, body)) {
       const outcome = outcomes.get(news.name) ?? { name: news.name, lines: [], kept: 0 };
@@ -67,7 +67,7 @@ export const nodeExec: Action = {
     else if (!live) for (const group of grouped(all)) printGroup(context, group);
     return Math.max(0, ...all.map(({ status }) => status ?? UNREACHED));
   },
-};
+});
 
 /** As ssh and pdsh do it: the words with blanks between, for the shell of the node. A word that has a blank in it stays one word. */
 export function commandLine(words: readonly string[]): string {
@@ -86,8 +86,7 @@ async function inputOf(option: unknown): Promise<{ input?: string }> {
   return { input: content.toString('base64') };
 }
 
-function numberOf(options: Record<string, unknown>, name: string): Record<string, number> {
-  const value = options[name];
+function numberOf(name: string, value: string | undefined): Record<string, number> {
   if (value === undefined) return {};
   if (/^\d+(\.\d+)?$/.test(String(value))) return { [name]: Number(value) };
   throw new MusterError('bad-usage', `--${name} '${String(value)}' must be a number.`);

@@ -1,9 +1,9 @@
 // `muster firmware ls`: where firmware differs, and what muster does about it.
 import type { Quirk } from '../admin/contract.ts';
 import { isForPrograms, printData } from './listing.ts';
-import type { Action } from './table.ts';
+import { action } from './table.ts';
 
-export const firmwareList: Action = {
+export const firmwareList = action({
   name: 'list',
   aliases: ['ls'],
   words: '[words...]',
@@ -19,10 +19,10 @@ export const firmwareList: Action = {
     });
     if (isForPrograms(given)) printData(terminal, given, rows);
     else if (rows.length === 0) terminal.write('No row has these words.\n');
-    else terminal.write(rows.map(row => quirkText(row, Boolean(given.options['long']))).join('\n'));
+    else terminal.write(rows.map(row => quirkText(row, Boolean(given.options.long))).join('\n'));
     return 0;
   },
-};
+});
 
 function quirkText({ who, differs, answer, sources }: Quirk, long: boolean): string {
   const lines = [who, `  differs:  ${differs}`, `  muster:   ${answer}`];

@@ -24,10 +24,10 @@ function levels(command: Command): Command[] {
   return command.parent ? [...levels(command.parent), command] : [command];
 }
 
-export function givenBy(options: Record<string, unknown>, words: readonly string[]): Given {
+export function givenBy(options: Record<string, unknown>, words: readonly string[]): Given<Record<string, unknown>> {
   const { ids = [], select = [], fields, verbose, pretty, ...rest } = options;
   const is = (name: string): boolean => rest[name] === true;
-  const given: Given = {
+  const given: Given<Record<string, unknown>> = {
     ids: ids as string[],
     select: select as string[],
     all: is('all'),
@@ -43,6 +43,7 @@ export function givenBy(options: Record<string, unknown>, words: readonly string
     dryRun: is('dryRun'),
     fields: typeof fields === 'string' ? namesIn(fields) : undefined,
     table: is('table'),
+    config: typeof rest['config'] === 'string' ? rest['config'] : undefined,
     options: rest,
     words: [...words],
   };

@@ -7,47 +7,44 @@ import { parseClusterConf } from '../model/cluster-conf.ts';
 import { kernelAddresses } from '../wire/kernel-addresses.ts';
 import { planFile, writeFile } from './init-file.ts';
 import { makeObjects } from './init-objects.ts';
-import { type Address, type InitOptions, type Interfaces, planInit } from './init-plan.ts';
+import { type Address, type Interfaces, planInit } from './init-plan.ts';
 import { isForPrograms, printData } from './listing.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context, type Option, type OptionsOf } from './table.ts';
 
 export const DEFAULT_CONFIG_FILE = '/etc/muster/muster.toml';
 
-interface Options extends InitOptions {
-  clusterConf?: string;
-  config?: string;
-  force?: boolean;
-  withDefaults?: boolean;
-}
+export const INIT_OPTIONS = [
+  { flags: '--interface <name>', meaning: 'the interface of the boot network; the only one when there is one' },
+  {
+    flags: '--address <address>',
+    meaning: "the head's address there, ADDRESS/PREFIX; the interface's when not given",
+  },
+  { flags: '--range <range>', meaning: 'addresses of nodes: FIRST or FIRST-LAST' },
+  { flags: '--nodes <count>', meaning: 'the largest number of nodes' },
+  {
+    flags: '--cluster-conf <file>',
+    meaning: 'take all of these from a cluster-conf file; options win',
+    takes: 'files',
+  },
+  {
+    flags: '--config <file>',
+    meaning: `the configuration to write; ${DEFAULT_CONFIG_FILE} when not given`,
+    takes: 'files',
+  },
+  {
+    flags: '--with-defaults',
+    meaning:
+      'also make a distro, DefaultImage and DefaultBoot for every node; it takes some minutes and a running musterd',
+  },
+  { flags: '--force', meaning: 'change a configuration that says otherwise; the old one is kept beside it' },
+] as const satisfies readonly Option[];
 
-export const initRun: Action = {
+export type InitActionOptions = OptionsOf<typeof INIT_OPTIONS>;
+
+export const initRun = action({
   name: 'init',
   summary: 'make this machine a head: configuration, default attribute group, naming pool, nodes',
-  options: [
-    { flags: '--interface <name>', meaning: 'the interface of the boot network; the only one when there is one' },
-    {
-      flags: '--address <address>',
-      meaning: "the head's address there, ADDRESS/PREFIX; the interface's when not given",
-    },
-    { flags: '--range <range>', meaning: 'addresses of nodes: FIRST or FIRST-LAST' },
-    { flags: '--nodes <count>', meaning: 'the largest number of nodes' },
-    {
-      flags: '--cluster-conf <file>',
-      meaning: 'take all of these from a cluster-conf file; options win',
-      takes: 'files',
-    },
-    {
-      flags: '--config <file>',
-      meaning: `the configuration to write; ${DEFAULT_CONFIG_FILE} when not given`,
-      takes: 'files',
-    },
-    {
-      flags: '--with-defaults',
-      meaning:
-        'also make a distro, DefaultImage and DefaultBoot for every node; it takes some minutes and a running musterd',
-    },
-    { flags: '--force', meaning: 'change a configuration that says otherwise; the old one is kept beside it' },
-  ],
+  options: INIT_OPTIONS,
   examples: [
     'muster init --interface eth1',
     'muster init --interface eth1 --with-defaults',
@@ -55,13 +52,13 @@ export const initRun: Action = {
     'muster init --cluster-conf cluster-conf --dry-run',
   ],
   run: init,
-};
+});
 
 /** What `muster init` does; `muster install` does it as well. Returns the exit status. */
-export async function init(context: Context): Promise<number> {
+export async function init(context: Context<InitActionOptions>): Promise<number> {
   const { given, terminal } = context;
-  const options = given.options as Options;
-  const file = options.config ?? DEFAULT_CONFIG_FILE;
+  const { options } = given;
+  const file = given.config ?? DEFAULT_CONFIG_FILE;
   const plan = planInit(options, readConf(options.clusterConf), interfacesHere());
   const change = planFile(file, plan.config);
   if (change.existed && change.text !== undefined && !options.force) {

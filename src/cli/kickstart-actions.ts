@@ -4,10 +4,10 @@ import { basename } from 'node:path';
 import type { ShownKickstart } from '../admin/contract.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { isForPrograms, printData } from './listing.ts';
-import type { Action } from './table.ts';
+import { type Action, action } from './table.ts';
 import { humanBytes } from './terminal.ts';
 
-export const kickstartList: Action = {
+export const kickstartList = action({
   name: 'list',
   aliases: ['ls'],
   summary: 'the kickstart, preseed and autoinstall files there are, and the boot configs that use them',
@@ -25,13 +25,13 @@ export const kickstartList: Action = {
         shipped ? 'came with muster' : "the site's own",
         ...(used_by.length > 0 ? [`used by ${used_by.join(', ')}`] : []),
         ...(readable && !shipped ? [terminal.red('every user of the head can read it')] : []),
-        ...(given.options['long'] ? [path] : []),
+        ...(given.options.long ? [path] : []),
       ];
       terminal.write(`${name.padEnd(width)}  ${humanBytes(size).padStart(9)}  ${words.join('; ')}\n`);
     }
     return 0;
   },
-};
+});
 
 export const kickstartRender: Action = {
   name: 'render',

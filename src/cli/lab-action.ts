@@ -1,7 +1,7 @@
 // `muster lab`: a private virtual cluster on this machine, from firmware to heartbeat.
-import type { Action } from './table.ts';
+import { action } from './table.ts';
 
-export const labRun: Action = {
+export const labRun = action({
   name: 'lab',
   summary: 'a private virtual cluster on this machine: musterd, and nodes with real firmware that boot from it',
   options: [
@@ -19,4 +19,4 @@ export const labRun: Action = {
     const { labCommand } = await import('../lab/command.ts');
     return labCommand(given.options, line => terminal.write(`${line}\n`));
   },
-};
+});

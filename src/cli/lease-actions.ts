@@ -1,10 +1,10 @@
 // `muster lease ls`: the addresses that machines have which are no nodes.
 import type { ShownLease } from '../admin/contract.ts';
 import { isForPrograms, printData } from './listing.ts';
-import type { Action } from './table.ts';
+import { action } from './table.ts';
 import { humanSpan } from './terminal.ts';
 
-export const leaseList: Action = {
+export const leaseList = action({
   name: 'list',
   aliases: ['ls'],
   summary: 'addresses lent to machines that are no nodes (dhcp.range), and until when',
@@ -12,12 +12,12 @@ export const leaseList: Action = {
   examples: ['muster lease ls', 'muster lease ls --expired', 'muster lease ls --json'],
   async run({ client, given, terminal }) {
     const all = await client.call<ShownLease[]>('GET', '/api/v1/leases');
-    const leases = given.options['expired'] ? all : all.filter(({ state }) => state !== 'expired');
+    const leases = given.options.expired ? all : all.filter(({ state }) => state !== 'expired');
     if (isForPrograms(given)) printData(terminal, given, leases);
     else terminal.write(leaseText(leases, Date.now()));
     return 0;
   },
-};
+});
 
 export function leaseText(leases: readonly ShownLease[], now: number): string {
   if (leases.length === 0) return 'No address is lent.\n';

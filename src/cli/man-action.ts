@@ -3,9 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
-import type { Action } from './table.ts';
+import { action } from './table.ts';
 
-export const manRun: Action = {
+export const manRun = action({
   name: 'man',
   words: '[page]',
   summary: 'manual pages: muster man node | man -l -',
@@ -15,7 +15,7 @@ export const manRun: Action = {
     // The pages describe the nouns, and this action is one of them.
     const { manPages } = await import('./man-pages.ts');
     const pages = manPages();
-    const folder = given.options['output'];
+    const folder = given.options.output;
     if (typeof folder === 'string') {
       await mkdir(folder, { recursive: true });
       for (const [name, text] of pages) await writeFile(join(folder, `${name}.1`), text);
@@ -35,4 +35,4 @@ export const manRun: Action = {
     terminal.write(text);
     return 0;
   },
-};
+});

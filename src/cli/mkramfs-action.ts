@@ -8,9 +8,9 @@ import { againAsRoot, isRoot } from './as-root.ts';
 import { printChanged } from './differences.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { outliveReader } from './outputs.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context } from './table.ts';
 
-export const mkramfsRun: Action = {
+export const mkramfsRun = action({
   name: 'mkramfs',
   summary: 'build an initramfs from the image of a boot config, and put it there with its kernel',
   options: [
@@ -26,7 +26,7 @@ export const mkramfsRun: Action = {
     'muster mkramfs --kver 5.14.0-362.24.1.el9_3.x86_64 --update ProdBoot202404',
   ],
   async run(context) {
-    const { update, kver } = context.given.options as { update?: string; kver?: string };
+    const { update, kver } = context.given.options;
     if (!update) throw new MusterError('bad-usage', 'mkramfs needs --update BOOTCONFIG.');
     const config = await context.client.call<Shown>('GET', `/api/v1/bootconfig/${encodeURIComponent(update)}`);
     if (config['frozen'])
@@ -38,7 +38,7 @@ export const mkramfsRun: Action = {
     await makeAndSend(context, config, kver);
     return 0;
   },
-};
+});
 
 function sayPlan({ terminal, given }: Context, { name, image }: Shown, kver: string | undefined): number {
   const what = `kernel and initramfs would be made from the image ${image}, for ${kver ?? 'its newest kernel'}`;

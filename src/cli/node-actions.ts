@@ -16,7 +16,7 @@ import { countOf } from './given.ts';
 import { isForPrograms, listText, printData } from './listing.ts';
 import { asksForStages, explainStages, REHEARSAL_OPTIONS } from './rehearse-action.ts';
 import { chosen, selection } from './selection.ts';
-import type { Action, Context } from './table.ts';
+import { type Action, action, type Context } from './table.ts';
 import { humanBytes, humanSpan, humanTime } from './terminal.ts';
 
 const changeGroups =
@@ -48,7 +48,7 @@ export const leaveGroups: Action = {
   run: changeGroups('leave'),
 };
 
-export const nodeStatus: Action = {
+export const nodeStatus = action({
   name: 'status',
   words: '[names...]',
   takes: 'names',
@@ -62,12 +62,12 @@ export const nodeStatus: Action = {
     const { client, given, terminal } = context;
     const statuses = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(given, given.words));
     if (isForPrograms(given)) printData(terminal, given, statuses);
-    else if (given.options['long']) terminal.write(longStatus(statuses, given));
+    else if (given.options.long) terminal.write(longStatus(statuses, given));
     else if (!given.quiet) terminal.write(statuses.length === 0 ? 'There are no nodes.\n' : shortStatus(statuses));
     // A question that was answered is a success, whatever the answer.
-    return given.options['check'] && !statuses.every(({ state }) => GOOD_STATES.includes(state)) ? 1 : 0;
+    return given.options.check && !statuses.every(({ state }) => GOOD_STATES.includes(state)) ? 1 : 0;
   },
-};
+});
 
 /** One line for all nodes of the same state and reason: `n[0-37,39]: up`. */
 function shortStatus(statuses: readonly ShownStatus[]): string {
@@ -95,7 +95,7 @@ function longStatus(statuses: readonly ShownStatus[], given: Context['given']): 
   return listText(shown, given, { title: 'Nodes', detail: 'long', now: Date.now() });
 }
 
-export const nodeTimeline: Action = {
+export const nodeTimeline = action({
   name: 'timeline',
   words: '[names...]',
   takes: 'names',
@@ -109,23 +109,28 @@ export const nodeTimeline: Action = {
   async run(context) {
     const { client, given, terminal } = context;
     const nodes = await client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', chosen(given, given.words));
-    const count = countOf('--boots', given.options['boots'], 1);
+    const count = countOf('--boots', given.options.boots, 1);
     const cut = nodes.map(node => ({ ...node, boots: node.boots.slice(-count) }));
     if (isForPrograms(given)) printData(terminal, given, cut);
-    else for (const node of nodes) terminal.write(timelineText(context, node, count));
+    else for (const node of nodes) terminal.write(timelineText(context, node, count, given.options.long === true));
     return 0;
   },
-};
+});
 
-/** @param count how many of the newest boots are told whole */
-function timelineText({ terminal, given }: Context, node: ShownTimelines, count: number): string {
+/** @param count how many of the newest boots are told whole, `long` with what the node said by syslog */
+function timelineText(
+  { terminal }: Pick<Context, 'terminal'>,
+  node: ShownTimelines,
+  count: number,
+  long: boolean,
+): string {
   const head = `${terminal.bold(node.name)} (${node.mac}, ${node.ip}): ${node.state}\n`;
   if (node.boots.length === 0) return `${head}  No boot of it was seen.\n`;
   const earlier = node.boots.slice(0, -count).map(boot => {
     const reason = boot.reason && boot.outcome !== 'up' ? `, ${boot.reason}` : '';
     return `${terminal.dim(`${headLine(boot)}${reason}`)}\n`;
   });
-  const whole = node.boots.slice(-count).map(boot => bootText(terminal, boot, Boolean(given.options['long'])));
+  const whole = node.boots.slice(-count).map(boot => bootText(terminal, boot, long));
   return head + earlier.join('') + whole.join('\n');
 }
 
@@ -179,7 +184,7 @@ function actionLine(
   return `       ${error ? terminal.red('✗') : ' '} ${'power'.padEnd(10)} ${time.padStart(10)}  ${error ? terminal.red(text) : text}`;
 }
 
-export const nodeExplain: Action = {
+export const nodeExplain = action({
   name: 'explain',
   words: '[names...]',
   takes: 'names',
@@ -195,7 +200,7 @@ export const nodeExplain: Action = {
     else for (const node of nodes) terminal.write(explainText(context, node));
     return 0;
   },
-};
+});
 
 function explainText({ terminal }: Context, node: Explained): string {
   const lines = [terminal.bold(node.name), ...node.words.map(sentence => `  ${sentence}`), '  Attributes:'];
@@ -206,7 +211,7 @@ function explainText({ terminal }: Context, node: Explained): string {
   return `${lines.join('\n')}\n`;
 }
 
-export const nodeWhy: Action = {
+export const nodeWhy = action({
   name: 'why',
   words: '[names...]',
   takes: 'names',
@@ -217,16 +222,19 @@ export const nodeWhy: Action = {
     const { client, given, terminal } = context;
     const nodes = await client.call<ShownWhy[]>('GET', '/api/v1/nodes/why', chosen(given, given.words));
     if (isForPrograms(given)) printData(terminal, given, nodes);
-    else terminal.write(nodes.length === 0 ? 'There are no nodes.\n' : whyText(context, nodes));
+    else
+      terminal.write(
+        nodes.length === 0 ? 'There are no nodes.\n' : whyText(context, nodes, given.options.long === true),
+      );
     return nodes.every(({ verdict }) => verdict === 'well' || verdict === 'waiting') ? 0 : 1;
   },
-};
+});
 
 /** Nodes with the same answer share it: at three in the morning, four hundred of them have one cause. */
-function whyText({ terminal, given }: Context, nodes: readonly ShownWhy[]): string {
+function whyText({ terminal }: Pick<Context, 'terminal'>, nodes: readonly ShownWhy[], long: boolean): string {
   const groups = new Map<string, string[]>();
   for (const { name, cause, remedy, settle, evidence } of nodes) {
-    const seen = given.options['long'] ? evidence.map(line => `  seen: ${line}\n`).join('') : '';
+    const seen = long ? evidence.map(line => `  seen: ${line}\n`).join('') : '';
     const guess = settle ? `  This is a guess. To be sure, ${settle}.\n` : '';
     const words = ` ${cause}\n${remedy ? `  ${remedy}\n` : ''}${guess}${seen}`;
     groups.set(words, [...(groups.get(words) ?? []), name]);

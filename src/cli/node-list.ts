@@ -3,17 +3,14 @@ import type { Explained, Inherited, Shown, ShownStatus } from '../admin/contract
 import { KINDS } from '../model/kinds.ts';
 import { checkFields, isForPrograms, listText, printData } from './listing.ts';
 import { nodeUnknown } from './node-actions.ts';
-import { list, secrets } from './object-actions.ts';
+import { LIST_OPTIONS, list, secrets } from './object-actions.ts';
 import { chosen } from './selection.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context, type OptionsOf } from './table.ts';
 
-export const nodeList: Action = {
+export const nodeList = action({
   ...list,
   takes: 'names',
-  options: [
-    ...(list.options ?? []),
-    { flags: '--unknown', meaning: 'machines that asked for an address and are no nodes' },
-  ],
+  options: [...LIST_OPTIONS, { flags: '--unknown', meaning: 'machines that asked for an address and are no nodes' }],
   examples: [
     'muster node ls',
     'muster node -i n0 ls -L',
@@ -22,13 +19,13 @@ export const nodeList: Action = {
   ],
   async run(context) {
     const { given } = context;
-    if (given.options['unknown']) return nodeUnknown.run(context);
-    const isPlain = !given.options['longLong'] || given.table || given.fields !== undefined;
+    if (given.options.unknown) return nodeUnknown.run(context);
+    const isPlain = !given.options.longLong || given.table || given.fields !== undefined;
     return isPlain ? list.run(context) : listInFull(context);
   },
-};
+});
 
-async function listInFull({ client, given, terminal }: Context): Promise<number> {
+async function listInFull({ client, given, terminal }: Context<OptionsOf<typeof LIST_OPTIONS>>): Promise<number> {
   checkFields('node', given.fields);
   const query = { ...chosen(given, given.words), ...secrets(given) };
   const nodes = await client.call<Shown[]>('GET', '/api/v1/nodes', query);

@@ -8,46 +8,54 @@ import type { Fields } from './content.ts';
 import { printChanged } from './differences.ts';
 import { checkFields, printList } from './listing.ts';
 import { chosen, dryRun, refuseEmpty, type SelectionQuery, selection } from './selection.ts';
-import type { Action, Context, Option } from './table.ts';
+import { type Action, action, type Context, type Given, type Option, type OptionsOf } from './table.ts';
 
-export async function fetchShown({ client, given, kind }: Context, words: readonly string[] = []): Promise<Shown[]> {
-  return client.call<Shown[]>('GET', `/api/v1/${KINDS[kind].many}`, { ...chosen(given, words), ...secrets(given) });
+/** @param more parameters of the question besides the selection */
+export async function fetchShown(
+  { client, given, kind }: Context,
+  words: readonly string[] = [],
+  more: Record<string, string> = {},
+): Promise<Shown[]> {
+  return client.call<Shown[]>('GET', `/api/v1/${KINDS[kind].many}`, { ...chosen(given, words), ...more });
 }
+
+export const LIST_OPTIONS = [
+  { flags: '-l, --long', meaning: 'with the fields' },
+  { flags: '-L, --long-long', meaning: 'with all there is to know' },
+  { flags: '--show-passwords', meaning: 'with the passwords in power_uri and attributes, which are stars else' },
+] as const satisfies readonly Option[];
 
 /** Passwords are shown when they are asked for. */
-export function secrets({ options }: Context['given']): Record<string, string> {
-  return options['showPasswords'] === true ? { secrets: 'true' } : {};
+export function secrets({ options }: Given<OptionsOf<typeof LIST_OPTIONS>>): Record<string, string> {
+  return options.showPasswords === true ? { secrets: 'true' } : {};
 }
 
-export const list: Action = {
+export const list = action({
   name: 'list',
   aliases: ['ls'],
   words: '[names...]',
   takes: 'names',
   summary: 'list objects; all of them when nothing is selected',
-  options: [
-    { flags: '-l, --long', meaning: 'with the fields' },
-    { flags: '-L, --long-long', meaning: 'with all there is to know' },
-    { flags: '--show-passwords', meaning: 'with the passwords in power_uri and attributes, which are stars else' },
-  ],
+  options: LIST_OPTIONS,
   async run(context) {
     const { terminal, given, kind } = context;
     checkFields(kind, given.fields);
-    const objects = await fetchShown(context, given.words);
+    const objects = await fetchShown(context, given.words, secrets(given));
     const { long, longLong } = given.options;
     const detail = longLong ? 'full' : long ? 'long' : 'names';
     printList(terminal, given, objects, { title: KINDS[kind].title, kind, detail, now: Date.now() });
     return 0;
   },
-};
+});
 
-const CONTENT: Option = {
+const CONTENT = {
   flags: '--content <file>',
   meaning: 'fields from @FILE (@- is standard input): JSON, YAML, INI, or lines of name=value',
   takes: 'files',
-};
+} as const satisfies Option;
+type ContentOption = OptionsOf<readonly [typeof CONTENT]>;
 
-export const create: Action = {
+export const create = action({
   name: 'create',
   selects: false,
   words: '[field=value...]',
@@ -61,27 +69,27 @@ export const create: Action = {
     printChanged(context, await client.call<Changed>('POST', `/api/v1/${KINDS[kind].many}`, dryRun(given), body));
     return 0;
   },
-};
+});
 
-export const update: Action = {
+export const update = action({
   name: 'update',
   words: '[field=value...]',
   takes: 'assignments',
   summary: 'change fields of the selected objects; `field=@FILE` sends a file',
   options: [CONTENT],
   run: async context => changeFields(context, 'update', 'PATCH'),
-};
+});
 
-export const replace: Action = {
+export const replace = action({
   name: 'replace',
   words: '[field=value...]',
   takes: 'assignments',
   summary: 'give the selected objects these fields, and all others their defaults',
   options: [CONTENT],
   run: async context => changeFields(context, 'replace', 'PUT'),
-};
+});
 
-async function changeFields(context: Context, action: string, method: 'PATCH' | 'PUT'): Promise<number> {
+async function changeFields(context: Context<ContentOption>, action: string, method: 'PATCH' | 'PUT'): Promise<number> {
   const query = selection(context, action);
   const [body, ...more] = await bodiesOf(context, action);
   if (more.length > 0)
@@ -114,9 +122,9 @@ async function change(
 }
 
 /** The fields of the words and of `--content`, files sent; words go before the file's. */
-async function bodiesOf(context: Context, action: string): Promise<Fields[]> {
+async function bodiesOf(context: Context<ContentOption>, action: string): Promise<Fields[]> {
   const { given } = context;
-  const { content } = given.options as { content?: string };
+  const { content } = given.options;
   const assigned = readAssignments(given.words);
   if (content === undefined && given.words.length === 0)
     throw new MusterError('bad-usage', `'${action}' needs field=value, or --content @FILE.`);
@@ -135,18 +143,18 @@ export const clone: Action = {
     change(context, 'POST', '/clone', selection(context, 'clone'), readAssignments(context.given.words)),
 };
 
-export const remove: Action = {
+export const remove = action({
   name: 'delete',
   aliases: ['rm'],
   summary: 'delete the selected objects',
   options: [{ flags: '--force', meaning: 'also when something still refers to them' }],
   run: async context => {
-    const force: SelectionQuery = context.given.options['force'] ? { force: 'true' } : {};
+    const force: SelectionQuery = context.given.options.force ? { force: 'true' } : {};
     return change(context, 'DELETE', '', { ...selection(context, 'delete'), ...force });
   },
-};
+});
 
-export const set: Action = {
+export const set = action({
   name: 'set',
   words: '[name=value...]',
   takes: 'attributes',
@@ -159,12 +167,12 @@ export const set: Action = {
     },
   ],
   run: async context => changeAttributes(context, 'set', await attributesGiven(context)),
-};
+});
 
-async function attributesGiven({ given }: Context): Promise<Record<string, string>> {
+async function attributesGiven({ given }: Context<ContentOption>): Promise<Record<string, string>> {
   const words = readAssignments(given.words);
-  const content = given.options['content'];
-  const [read = {}, ...more] = content === undefined ? [] : await contentOf(String(content));
+  const content = given.options.content;
+  const [read = {}, ...more] = content === undefined ? [] : await contentOf(content);
   if (more.length > 0) throw new MusterError('bad-usage', '--content must have the attributes of one object.');
   const wrong = Object.entries(read).find(([, value]) => typeof value === 'object');
   if (wrong) throw new MusterError('bad-value', `attribute '${wrong[0]}': the value must be a text.`);

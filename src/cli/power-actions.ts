@@ -5,28 +5,28 @@ import { ERRORS, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, type SelectionQuery, selection } from './selection.ts';
-import type { Action, Context, Option } from './table.ts';
+import { action, type Context, type Option, type OptionsOf } from './table.ts';
 
 const SWITCHES = ['on', 'off', 'cycle', 'reset', 'status', 'drivers'] as const;
 
-const NEXT: readonly Option[] = [
+const NEXT = [
   { flags: '--pxe', meaning: 'boot from the network next, once' },
   { flags: '--disk', meaning: 'boot from the disk next, once' },
-];
+] as const satisfies readonly Option[];
 
-const WAIT: readonly Option[] = [
+const WAIT = [
   { flags: '--wait', meaning: 'until the nodes are up (or down, when they are switched off)' },
   { flags: '--timeout <seconds>', meaning: 'how long --wait waits at most; 1800 when not given' },
-];
+] as const satisfies readonly Option[];
 
-const STAGGER: Option = {
+const STAGGER = {
   flags: '--stagger <seconds>',
   meaning: 'between two nodes that are switched on; power.stagger_seconds when not given',
-};
+} as const satisfies Option;
 
 type Result = Omit<Extract<PowerLine, { type: 'result' }>, 'type'>;
 
-export const nodePower: Action = {
+export const nodePower = action({
   name: 'power',
   words: '<action> [names...]',
   takes: { words: SWITCHES },
@@ -45,14 +45,20 @@ export const nodePower: Action = {
     if (action === 'drivers') return listDrivers(context);
     return act(context, action, names);
   },
-};
+});
 
-const softHard = (what: string): readonly Option[] => [
-  { flags: '--soft', meaning: `only by ssh: the system of the node ${what} itself` },
-  { flags: '--hard', meaning: 'only by the power_uri, at once' },
-];
+const softHard = (what: string) =>
+  [
+    { flags: '--soft', meaning: `only by ssh: the system of the node ${what} itself` },
+    { flags: '--hard', meaning: 'only by the power_uri, at once' },
+  ] as const satisfies readonly Option[];
 
-export const nodeReboot: Action = {
+/** Of all the actions; each has some of them. */
+type PowerOptions = OptionsOf<
+  readonly [...typeof NEXT, typeof STAGGER, ...typeof WAIT, ...ReturnType<typeof softHard>]
+>;
+
+export const nodeReboot = action({
   name: 'reboot',
   words: '[names...]',
   takes: 'names',
@@ -64,9 +70,9 @@ export const nodeReboot: Action = {
     'muster node -i n3 reboot --hard',
   ],
   run: async context => act(context, 'reboot', context.given.words),
-};
+});
 
-export const nodeShutdown: Action = {
+export const nodeShutdown = action({
   name: 'shutdown',
   words: '[names...]',
   takes: 'names',
@@ -74,9 +80,9 @@ export const nodeShutdown: Action = {
   options: [...softHard('shuts down'), ...WAIT],
   examples: ['muster node -i n0 shutdown', 'muster node --all shutdown --soft', 'muster node -i n3 shutdown --hard'],
   run: async context => act(context, 'shutdown', context.given.words),
-};
+});
 
-async function act(context: Context, action: string, names: readonly string[]): Promise<number> {
+async function act(context: Context<PowerOptions>, action: string, names: readonly string[]): Promise<number> {
   const { client, given, terminal } = context;
   const query = selectionOf(context, action, names);
   const results: Result[] = [];
@@ -105,23 +111,23 @@ function selectionOf(context: Context, action: string, names: readonly string[])
   return selection({ ...context, client: context.client, given: { ...given, ids, all: given.all || isAll } }, action);
 }
 
-function bodyOf(options: Record<string, unknown>, action: string): Record<string, unknown> {
-  const pair = (one: string, other: string): string | undefined => {
+function bodyOf(options: PowerOptions, action: string): Record<string, unknown> {
+  const pair = (one: 'soft' | 'pxe', other: 'hard' | 'disk'): string | undefined => {
     if (options[one] && options[other])
       throw new MusterError('bad-usage', `--${one} and --${other} exclude each other.`);
     return options[one] ? one : options[other] ? other : undefined;
   };
   const way = pair('soft', 'hard');
   const next = pair('pxe', 'disk');
-  const stagger = secondsOf(options['stagger'], '--stagger');
-  const timeout = secondsOf(options['timeout'], '--timeout');
-  if (timeout !== undefined && !options['wait']) throw new MusterError('bad-usage', '--timeout goes with --wait.');
+  const stagger = secondsOf(options.stagger, '--stagger');
+  const timeout = secondsOf(options.timeout, '--timeout');
+  if (timeout !== undefined && !options.wait) throw new MusterError('bad-usage', '--timeout goes with --wait.');
   return {
     action,
     ...(way && { way }),
     ...(next && { next }),
     ...(stagger !== undefined && { stagger }),
-    ...(options['wait'] === true && { wait: true }),
+    ...(options.wait === true && { wait: true }),
     ...(timeout !== undefined && { timeout }),
   };
 }

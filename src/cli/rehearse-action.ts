@@ -9,12 +9,12 @@ import { fileFields } from '../model/kinds.ts';
 import { readAssignments } from './assignments.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
-import type { Action, Context, Option } from './table.ts';
+import { action, type Context, type Given, type Option, type OptionsOf } from './table.ts';
 
 const FIRMWARE_NAMES = Object.keys(FIRMWARES);
 
 /** The options that say of which boot, and with which update. */
-export const REHEARSAL_OPTIONS: Option[] = [
+export const REHEARSAL_OPTIONS = [
   {
     flags: '--arch <firmware>',
     meaning: `the firmware: ${FIRMWARE_NAMES.join(', ')}; that of the last boot when not given`,
@@ -38,14 +38,16 @@ export const REHEARSAL_OPTIONS: Option[] = [
     repeats: true,
     takes: 'attribute-names',
   },
-];
+] as const satisfies readonly Option[];
+
+export type RehearsalOptions = OptionsOf<typeof REHEARSAL_OPTIONS>;
 
 /** Whether an action's options ask for the stages. */
-export function asksForStages({ options }: Context['given']): boolean {
-  return ['arch', 'network', 'update', 'clear'].some(name => options[name] !== undefined);
+export function asksForStages({ options }: Given<RehearsalOptions>): boolean {
+  return [options.arch, options.network, options.update, options.clear].some(value => value !== undefined);
 }
 
-export const bootExplain: Action = {
+export const bootExplain = action({
   name: 'explain',
   words: '[nodes...]',
   takes: { names: 'node' },
@@ -60,16 +62,11 @@ export const bootExplain: Action = {
     'muster boot explain 52:54:00:12:34:56 --network rack2',
   ],
   run: explainStages,
-};
+});
 
-export async function explainStages(context: Context): Promise<number> {
+export async function explainStages(context: Context<RehearsalOptions>): Promise<number> {
   const { client, given, terminal } = context;
-  const {
-    arch,
-    network,
-    update = [],
-    clear = [],
-  } = given.options as { arch?: string; network?: string; update?: string[]; clear?: string[] };
+  const { arch, network, update = [], clear = [] } = given.options;
   // `--update` takes all words behind it; those that are no assignment are nodes.
   const words = [...given.words, ...update.filter(word => !word.includes('='))];
   const query = chosen(given, words);

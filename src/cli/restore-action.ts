@@ -4,13 +4,13 @@ import type { Placed } from '../backup/configuration.ts';
 import { networksOf } from '../config.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { homelessNodes, homelessWarning } from '../model/homeless.ts';
-import { configuration, STATE, stateFolder, theFile } from './backup-action.ts';
+import { configuration, STATE, type StateOption, stateFolder, theFile } from './backup-action.ts';
 import { DEFAULT_CONFIG_FILE } from './init-action.ts';
 import { isForPrograms, printData } from './listing.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context } from './table.ts';
 import { humanTime } from './terminal.ts';
 
-export const restoreRun: Action = {
+export const restoreRun = action({
   name: 'restore',
   words: '<file>',
   takes: 'files',
@@ -64,7 +64,7 @@ export const restoreRun: Action = {
       bar.stop();
     }
   },
-};
+});
 
 type Result = Awaited<ReturnType<typeof verified>>;
 
@@ -75,17 +75,22 @@ async function verified(chunks: AsyncIterable<Buffer>) {
   return { ...(await verifyBackup(chunks)), ...nothing, ...noOld, homeless: undefined as string | undefined };
 }
 
-async function restored(context: Context, state: string, chunks: AsyncIterable<Buffer>): Promise<Result> {
+async function restored(
+  context: Context<StateOption & { readonly force?: boolean | undefined }>,
+  state: string,
+  chunks: AsyncIterable<Buffer>,
+): Promise<Result> {
   const { restoreBackup } = await import('../backup/restore.ts');
   const { placeConfiguration } = await import('../backup/configuration.ts');
-  const { config, state: other } = context.given.options as { config?: string; state?: string };
   const { given } = context;
+  const { config } = given;
+  const { state: other } = given.options;
   const {
     configuration: brought,
     nodes,
     ...rest
   } = await restoreBackup(state, chunks, {
-    force: given.options['force'] === true,
+    force: given.options.force === true,
     now: Date.now(),
   });
   // Another state folder is a look at a backup, and no new head of this machine.

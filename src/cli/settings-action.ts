@@ -25,7 +25,7 @@ const SETTINGS: readonly Setting[] = [
   { option: 'cluster-name', field: 'cluster_name', label: 'Cluster name', value: '<text>' },
 ];
 
-const options: Option[] = SETTINGS.flatMap(({ option, label, value, names }) => [
+const OPTIONS: readonly Option[] = SETTINGS.flatMap(({ option, label, value, names }) => [
   { flags: `--get-${option}`, meaning: `show the ${lower(label)}` },
   {
     flags: `--set-${option} ${value}`,
@@ -39,7 +39,7 @@ const options: Option[] = SETTINGS.flatMap(({ option, label, value, names }) => 
 export const clusterSettings: Action = {
   name: 'cluster',
   summary: 'settings of the whole cluster; its repos, distros and naming pools',
-  options,
+  options: OPTIONS,
   examples: [
     'muster cluster --get-distro',
     'muster cluster --set-distro CentOS6',
@@ -49,11 +49,13 @@ export const clusterSettings: Action = {
   async run(context) {
     const { client, given, terminal } = context;
     const body: Record<string, string> = {};
+    // Their names are made of the table, as the options are.
+    const values = new Map(Object.entries(given.options ?? {}));
     for (const { option, field } of SETTINGS) {
-      const value = given.options[camelCase(`set-${option}`)];
+      const value = values.get(camelCase(`set-${option}`));
       if (typeof value === 'string') body[field] = value;
     }
-    const asked = SETTINGS.filter(({ option }) => given.options[camelCase(`get-${option}`)] === true);
+    const asked = SETTINGS.filter(({ option }) => values.get(camelCase(`get-${option}`)) === true);
     const changes = Object.keys(body).length > 0;
     if (!changes && asked.length === 0)
       throw new MusterError(

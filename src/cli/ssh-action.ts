@@ -6,9 +6,9 @@ import { runOnTerminal } from '../process/run.ts';
 import { nodeSsh } from '../ssh/ssh.ts';
 import { commandLine } from './exec-action.ts';
 import { chosen } from './selection.ts';
-import type { Action } from './table.ts';
+import { action } from './table.ts';
 
-export const nodeSshAction: Action = {
+export const nodeSshAction = action({
   name: 'ssh',
   words: '[name] [command...]',
   takes: 'names',
@@ -17,7 +17,7 @@ export const nodeSshAction: Action = {
   options: [{ flags: '--public-key', meaning: "print the head's public key, for authorized_keys of a server" }],
   examples: ['muster node ssh n0', 'muster node ssh n0 journalctl -b', 'muster node ssh --public-key'],
   async run({ client, given, terminal }) {
-    if (given.options['publicKey']) {
+    if (given.options.publicKey) {
       terminal.write(`${await client.call<string>('GET', '/api/v1/power/key')}\n`);
       return 0;
     }
@@ -35,4 +35,4 @@ export const nodeSshAction: Action = {
     const words = nodeSsh(node, mayRead ? way.key : undefined, command.length > 0 ? commandLine(command) : undefined);
     return runOnTerminal('ssh', words, 'openssh-client');
   },
-};
+});

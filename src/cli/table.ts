@@ -27,8 +27,44 @@ export interface Option {
   takes?: Takes;
 }
 
+/** `-l, --boot-config <name>` as commander stores it: `bootConfig`; `--no-discard` is `discard`. */
+type KeyOf<Flags extends string> = Flags extends `${string}--no-${infer Rest}`
+  ? Camel<FirstWord<Rest>>
+  : Flags extends `${string}--${infer Rest}`
+    ? Camel<FirstWord<Rest>>
+    : never;
+type FirstWord<Text extends string> = Text extends `${infer Word} ${string}` ? Word : Text;
+type Camel<Text extends string> = Text extends `${infer First}-${infer Rest}`
+  ? `${First}${Capitalize<Camel<Rest>>}`
+  : Text;
+/** `<x>` is a text, `[x]` a text or true, several are a list, and an option without a value is true or false. */
+type ValueOf<Row extends Option> = Row['flags'] extends `${string}...${string}`
+  ? string[]
+  : Row['flags'] extends `${string}<${string}`
+    ? Row extends { repeats: true }
+      ? string[]
+      : string
+    : Row['flags'] extends `${string}[${string}`
+      ? string | true
+      : boolean;
+
+/** The values of the options in the rows: one that no row declares cannot be read. */
+export type OptionsOf<Rows extends readonly Option[]> = {
+  readonly [Row in Rows[number] as KeyOf<Row['flags']>]?: ValueOf<Row> | undefined;
+};
+
+/** An action whose `run` sees the options of its own rows, and no others. */
+export function action<const Rows extends readonly Option[] = readonly []>(
+  row: Omit<Action, 'options' | 'run'> & {
+    options?: Rows;
+    run(context: Context<OptionsOf<Rows>>): Promise<number>;
+  },
+): Action {
+  return row;
+}
+
 /** What the common options of every command say, and what the action's own did. */
-export interface Given {
+export interface Given<Own = unknown> {
   /** Identifiers of `-i`, in order. */
   ids: string[];
   all: boolean;
@@ -47,14 +83,16 @@ export interface Given {
   dryRun: boolean;
   fields: string[] | undefined;
   table: boolean;
+  /** The file of `--config`. */
+  config: string | undefined;
   /** The action's own options by their long name in camel case. */
-  options: Record<string, unknown>;
+  options: Own;
   /** Words behind the action. */
   words: string[];
 }
 
-export interface Context {
-  given: Given;
+export interface Context<Own = unknown> {
+  given: Given<Own>;
   /** The command line, without the program's own name. */
   typed: readonly string[];
   /** Connected on first use. */
@@ -73,7 +111,7 @@ export interface Action {
   words?: string;
   takes?: Takes;
   summary: string;
-  options?: Option[];
+  options?: readonly Option[];
   /** Whether all that stands behind its first word is a command of its own, options too. */
   passesThrough?: true;
   /** False when it does not act on objects that are there (`create`). */

@@ -5,7 +5,7 @@ import { type NodeState, STATES_BY_TROUBLE } from '../boot/states.ts';
 import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { isForPrograms, printData } from './listing.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context } from './table.ts';
 import { boardLines, type Paint, rowsFor, screenLines, type View } from './top/board-lines.ts';
 import { Screen } from './top/screen.ts';
 
@@ -17,7 +17,7 @@ const STATES: readonly (NodeState | undefined)[] = [undefined, ...STATES_BY_TROU
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36, reverse: 7 } as const;
 
-export const topShow: Action = {
+export const topShow = action({
   name: 'top',
   summary:
     'the cluster on the whole terminal, live: nodes by state and stage, the stuck ones first and why, images on their way',
@@ -40,17 +40,17 @@ export const topShow: Action = {
   async run(context) {
     const { client, given, terminal } = context;
     const view = viewOf(given.options);
-    const seconds = intervalOf(given.options['interval']);
+    const seconds = intervalOf(given.options.interval);
     const isLive = process.stdout.isTTY && process.stdin.isTTY;
-    if (isLive && !given.options['once'] && !isForPrograms(given)) return live(context, view, seconds * 1000);
+    if (isLive && !given.options.once && !isForPrograms(given)) return live(context, view, seconds * 1000);
     const board = await client.call<Board>('GET', '/api/v1/board', queryOf(view, ONCE_ROWS));
     if (isForPrograms(given)) printData(terminal, given, board);
     else terminal.write(`${boardLines(board, terminal.width, painter()).join('\n')}\n`);
     return 0;
   },
-};
+});
 
-function viewOf({ sort, state, match }: Record<string, unknown>): View {
+function viewOf({ sort, state, match }: { readonly [name in 'sort' | 'state' | 'match']?: string | undefined }): View {
   // The daemon checks the words.
   return {
     sort: (sort ?? 'trouble') as BoardSort,

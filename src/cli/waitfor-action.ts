@@ -7,13 +7,13 @@ import { type ErrorCode, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
-import type { Action, Context } from './table.ts';
+import { action, type Context } from './table.ts';
 
 const EVERY_MS = 500;
 /** What is said of a daemon that is not there at the moment. */
 const AWAY: readonly ErrorCode[] = ['not-running', 'broken-off'];
 
-export const waitFor: Action = {
+export const waitFor = action({
   name: 'waitfor',
   words: '<state>',
   takes: { words: NODE_STATES },
@@ -24,7 +24,7 @@ export const waitFor: Action = {
   examples: ['muster node -i n[0-3] waitfor up --timeout 300', "muster node --all waitfor 'status[uptime] > 60'"],
   async run({ client, given, terminal }) {
     const [wanted = ''] = given.words;
-    const seconds = secondsOf(given.options['timeout']);
+    const seconds = secondsOf(given.options.timeout);
     // Asked once without the condition: who is meant does not change while waiting.
     const nodes = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(given));
     if (nodes.length === 0)
@@ -59,7 +59,7 @@ export const waitFor: Action = {
       await pause(Math.min(EVERY_MS, Math.max(1, end - monotonicNow())));
     }
   },
-};
+});
 
 interface Look {
   now: readonly ShownStatus[];

@@ -27,7 +27,7 @@ const offers: [string, string[]][] = [
   ['nodec', ['nodectl']],
   ['node time', ['timeline']],
   ['node -i n0 wait', ['waitfor']],
-  ['node waitfor ', ['up', 'down', 'booting', 'failed', 'unknown']],
+  ['node waitfor ', ['up', 'down', 'booting', 'failed', 'local', 'unknown']],
   ['node --sh', ['--show-uids']],
   ['node ls --lo', ['--long', '--long-long']],
   ['node -i ', ['n0', 'n1', 'n10']],

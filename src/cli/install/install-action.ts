@@ -8,9 +8,9 @@ import type { Health } from '../../admin/contract.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { packageRoot } from '../../package-root.ts';
 import { run, runOk } from '../../process/run.ts';
-import { DEFAULT_CONFIG_FILE, init, initRun } from '../init-action.ts';
+import { DEFAULT_CONFIG_FILE, INIT_OPTIONS, type InitActionOptions, init } from '../init-action.ts';
 import { askText, isInteractive } from '../questions.ts';
-import type { Action, Context } from '../table.ts';
+import { action, type Context } from '../table.ts';
 import { isDebianLike, readOsRelease } from './head-distro.ts';
 import { type InstallPlan, planPackages } from './head-packages.ts';
 
@@ -18,10 +18,17 @@ import { type InstallPlan, planPackages } from './head-packages.ts';
 const START_MS = 60_000;
 const LOG = '/var/log/musterd.log';
 
-export const installRun: Action = {
+type InitRow = (typeof INIT_OPTIONS)[number];
+
+function isOwn(row: InitRow): row is Exclude<InitRow, { flags: '--with-defaults' }> {
+  return row.flags !== '--with-defaults';
+}
+
+export const installRun = action({
   name: 'install',
   summary: 'make a head of a bare machine: packages, configuration, musterd, a distro, DefaultImage and DefaultBoot',
-  options: (initRun.options ?? []).filter(({ flags }) => flags !== '--with-defaults'),
+  // All but the last, which is what it is for.
+  options: INIT_OPTIONS.filter(isOwn),
   examples: [
     'sudo muster install',
     'sudo muster install --interface eth1',
@@ -32,20 +39,24 @@ export const installRun: Action = {
     if (process.getuid?.() !== 0 && !given.dryRun)
       throw new MusterError('not-allowed', 'Installing a head takes root.', { hint: 'sudo muster install' });
     await installPackages(context);
-    await askMissing(context);
-    if (given.dryRun) return await withDefaults(context);
-    const configured = await init(context);
+    const complete = withOptions(context, await askMissing(context));
+    if (given.dryRun) return await withDefaults(complete);
+    const configured = await init(complete);
     if (configured !== 0) return configured;
     terminal.say(await startDaemon(context));
-    return await withDefaults(context);
+    return await withDefaults(complete);
   },
-};
+});
 
-async function withDefaults(context: Context): Promise<number> {
-  const { given } = context;
-  // The context has getters, which a copy of it would read now.
-  const options = { ...given.options, withDefaults: true };
-  return await init(Object.create(context, { given: { value: { ...given, options } } }));
+type InstallContext = Context<InitActionOptions>;
+
+async function withDefaults(context: InstallContext): Promise<number> {
+  return await init(withOptions(context, { ...context.given.options, withDefaults: true }));
+}
+
+/** The context has getters, which a copy of it would read now. */
+function withOptions(context: InstallContext, options: InitActionOptions): InstallContext {
+  return Object.create(context, { given: { value: { ...context.given, options } } });
 }
 
 async function installPackages({ given, terminal }: Context): Promise<void> {
@@ -84,16 +95,17 @@ function isThere(shows: string): boolean {
 }
 
 /** Asks what `muster init` would refuse to guess. */
-async function askMissing({ given }: Context): Promise<void> {
+async function askMissing({ given }: InstallContext): Promise<InitActionOptions> {
   const { options } = given;
-  if (!isInteractive() || ['interface', 'address', 'clusterConf'].some(name => options[name] !== undefined)) return;
+  const { interface: nic, address, clusterConf } = options;
+  if (!isInteractive() || [nic, address, clusterConf].some(value => value !== undefined)) return options;
   const found = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
     (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ cidr }) => `${name} ${cidr}`),
   );
   process.stderr.write(`Interfaces: ${found.join(', ') || 'none has an IPv4 address'}\n`);
-  options['interface'] = await askText('Interface of the boot network', found.at(-1)?.split(' ')[0] ?? '');
+  const chosen = await askText('Interface of the boot network', found.at(-1)?.split(' ')[0] ?? '');
   const range = await askText('Addresses of nodes, FIRST or FIRST-LAST (empty: chosen by the network)', '');
-  if (range !== '') options['range'] = range;
+  return { ...options, interface: chosen, ...(range !== '' && { range }) };
 }
 
 /** Starts musterd unless it answers; returns what was done. Throws `not-ready` when it does not come. */
@@ -108,7 +120,7 @@ async function startDaemon({ client, given, socket }: Context): Promise<string> 
     await runOk('systemctl', ['enable', '--now', 'musterd']);
     return 'started musterd.service, now and at every start of this machine';
   }
-  const config = (given.options['config'] as string | undefined) ?? DEFAULT_CONFIG_FILE;
+  const config = given.config ?? DEFAULT_CONFIG_FILE;
   const log = openSync(LOG, 'a', 0o640);
   const daemon = spawn(process.execPath, [join(packageRoot, 'dist/src/main.js'), '--config', config], {
     detached: true,

@@ -1,8 +1,8 @@
 // `muster modimg` and its `ls`, as rows of the command line. The work is loaded when it is wanted: tab completion loads these with each key.
-import type { Action } from '../table.ts';
+import { type Action, action } from '../table.ts';
 import { MODIMG_OPTIONS, readModimg } from './options.ts';
 
-export const modimgRun: Action = {
+export const modimgRun = action({
   name: 'modimg',
   summary: 'create and change the content of images, in a local copy',
   options: MODIMG_OPTIONS,
@@ -19,7 +19,7 @@ export const modimgRun: Action = {
     const { modimg } = await import('./modimg.ts');
     return modimg(context, wanted);
   },
-};
+});
 
 export const modimgList: Action = {
   name: 'list',

@@ -3,13 +3,13 @@ import { MusterError } from '../../errors.ts';
 import { COMPRESSIONS, type Compression } from '../../image/pack.ts';
 import { checkPackages } from '../../image/packages/manager.ts';
 import { isKernelVersion } from '../../image/uname.ts';
-import type { Given, Option } from '../table.ts';
+import type { Given, Option, OptionsOf } from '../table.ts';
 
 interface StepRow extends Option {
   step: string;
 }
 
-const STEPS: readonly StepRow[] = [
+const STEPS = [
   { step: 'delete', flags: '--delete', meaning: 'delete the local copy; the head keeps its image' },
   {
     step: 'create',
@@ -54,9 +54,9 @@ const STEPS: readonly StepRow[] = [
   },
   { step: 'query', flags: '--query [package]', meaning: 'the versions of one package, or of all' },
   { step: 'upload', flags: '--upload', meaning: 'send the image to the head without asking' },
-];
+] as const satisfies readonly StepRow[];
 
-const OTHERS: readonly Option[] = [
+const OTHERS = [
   {
     flags: '--set-name <name>',
     meaning: 'the name of the new image; with -i, the changed image is kept under this name',
@@ -68,9 +68,12 @@ const OTHERS: readonly Option[] = [
     meaning: 'zstd (as is the default), xz, lz4 or gzip',
     takes: { words: COMPRESSIONS },
   },
-];
+] as const satisfies readonly Option[];
 
-export const MODIMG_OPTIONS: Option[] = [...STEPS.map(({ step: _step, ...option }) => option), ...OTHERS];
+export const MODIMG_OPTIONS = [...STEPS, ...OTHERS] as const;
+
+type ModimgOptions = OptionsOf<typeof MODIMG_OPTIONS>;
+type Name = keyof ModimgOptions;
 
 /** What is asked for, read and checked. */
 export interface Wanted {
@@ -99,16 +102,16 @@ export interface Wanted {
   compression: Compression;
 }
 
-export function readModimg(given: Given): Wanted {
+export function readModimg(given: Given<ModimgOptions>): Wanted {
   const { options } = given;
   const steps = STEPS.map(({ step }) => step).filter(step => options[step] !== undefined);
   check(given, steps);
-  const text = (name: string): string | undefined => {
+  const text = (name: Name): string | undefined => {
     const value = options[name];
     return value === undefined ? undefined : typeof value === 'string' ? value : '';
   };
-  const list = (name: string): string[] => [options[name] ?? []].flat().map(String);
-  const packages = (name: string): string[] => list(name).flatMap(value => value.split(/[,\s]+/).filter(Boolean));
+  const list = (name: Name): string[] => [options[name] ?? []].flat().map(String);
+  const packages = (name: Name): string[] => list(name).flatMap(value => value.split(/[,\s]+/).filter(Boolean));
   const files = list('copyin');
   // An empty word is nearly always a variable of a script that is not set.
   for (const { step, flags } of STEPS)
@@ -131,8 +134,8 @@ export function readModimg(given: Given): Wanted {
     query: text('query'),
     upload: steps.includes('upload'),
     setName: text('setName'),
-    keep: options['discard'] === false,
-    overwrite: options['overwrite'] === true,
+    keep: options.discard === false,
+    overwrite: options.overwrite === true,
     compression: (text('compress') as Compression | undefined) ?? 'zstd',
   };
   if (wanted.kver !== undefined && !isKernelVersion(wanted.kver))
@@ -148,7 +151,7 @@ export function readModimg(given: Given): Wanted {
 const bad = (text: string): MusterError => new MusterError('bad-usage', text);
 
 /** What is wrong whatever the images are. */
-function check({ options, ids, all }: Given, steps: readonly string[]): void {
+function check({ options, ids, all }: Given<ModimgOptions>, steps: readonly string[]): void {
   const makes = steps.filter(step => step === 'create' || step === 'capture' || step === 'import');
   const [make] = makes;
   if (steps.length === 0)
@@ -157,13 +160,13 @@ function check({ options, ids, all }: Given, steps: readonly string[]): void {
     );
   if (makes.length > 1) throw bad('--create, --capture and --import exclude each other.');
   if (steps.includes('delete') && steps.length > 1) throw bad('--delete goes alone.');
-  if (make !== undefined && options['setName'] === undefined) throw bad(`--${make} needs --set-name NAME.`);
+  if (make !== undefined && options.setName === undefined) throw bad(`--${make} needs --set-name NAME.`);
   if (make !== undefined && (ids.length > 0 || all)) throw bad(`--${make} makes an image of its own; leave -i out.`);
   if (make === undefined && ids.length === 0 && !all) throw bad(`--${steps[0]} needs an image: -i NAME.`);
   if (make !== undefined && steps.includes('freshen')) throw bad(`--freshen goes with -i NAME, not with --${make}.`);
   if (all && !steps.includes('delete')) throw bad('--all goes with --delete only.');
   if (ids.length > 1 && !steps.includes('delete')) throw bad('One image at a time: give -i once.');
-  const name = options['setName'];
+  const name = options.setName;
   if (name !== undefined && !/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/.test(String(name)))
     throw bad(
       `--set-name '${String(name)}' must begin with a letter and go on with letters, digits, '_', '.' or '-', 63 at most.`,
@@ -173,11 +176,11 @@ function check({ options, ids, all }: Given, steps: readonly string[]): void {
     throw bad(
       "--set-name names a new or changed image; an image is renamed by 'muster image -i NAME update name=NEW'.",
     );
-  if (options['compress'] !== undefined && make === undefined && !steps.some(step => changes.includes(step)))
+  if (options.compress !== undefined && make === undefined && !steps.some(step => changes.includes(step)))
     throw bad('--compress is for an image that is made or changed; nothing is packed here.');
-  const pairs = options['copyin'];
+  const pairs = options.copyin;
   if (Array.isArray(pairs) && pairs.length % 2 !== 0) throw bad('--copyin needs two words: SOURCE DESTINATION.');
-  const method = options['compress'];
+  const method = options.compress;
   if (method !== undefined && !(COMPRESSIONS as readonly unknown[]).includes(method))
     throw bad(`--compress must be one of ${COMPRESSIONS.join(', ')}.`);
 }
