@@ -61,7 +61,6 @@ export const PACKAGES = [
   { name: 'network-manager', shows: 'sbin/NetworkManager', for: ['test'] },
   { name: 'dbus', shows: 'bin/dbus-daemon', for: ['test'] },
   { name: 'busybox-static', shows: '/usr/share/doc/busybox-static', for: ['head', 'lab', 'test', 'bench'] },
-  { name: 'faketime', shows: 'bin/faketime', for: ['test'] },
   { name: 'nftables', shows: 'sbin/nft', for: ['test'] },
   { name: 'mtools', shows: 'bin/mcopy', for: ['test'] },
   { name: 'gdisk', shows: 'sbin/sgdisk', for: ['test'] },
