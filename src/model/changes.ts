@@ -1,10 +1,8 @@
 // What a command would change, decided on the objects of now: a list of changes for one atomic commit, or a refusal.
 import { MusterError } from '../errors.ts';
 import { MASK, maskPassword } from '../masking.ts';
-import type { Networks } from '../networks.ts';
-import type { Subnet } from '../wire/ip.ts';
-import type { Surroundings } from './addresses.ts';
 import { attributeProblem } from './attributes.ts';
+import type { Change, ChangeContext, Plan } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { type Input, missingField, readAllFields, readFields } from './fields.ts';
 import { refuseFrozen } from './frozen.ts';
@@ -15,28 +13,7 @@ import { followRename } from './references.ts';
 import { isSecretAttribute } from './secrets.ts';
 import { refuseSharedAddresses } from './shared-addresses.ts';
 
-/** The new state of one object; null deletes it. `expected` is the revision that was read, 0 for a new object. */
-export interface Change {
-  kind: Kind;
-  uid: string;
-  expected: number;
-  value: Value | null;
-}
-
-export interface Plan {
-  changes: Change[];
-  /** The objects the command named, in order. */
-  uids: string[];
-}
-
-export interface ChangeContext extends Surroundings {
-  cluster: Cluster;
-  /** The boot network, for addresses of new nodes. */
-  network: Subnet;
-  /** Every network that a node may have its address in; the boot network alone when absent. */
-  networks?: Networks | undefined;
-  newUid(): string;
-}
+export type { Change, ChangeContext, Plan };
 
 /** New objects, all or none. `fixed` are fields that the caller made itself (stored files, release), by position. */
 export function planCreate(
@@ -151,7 +128,7 @@ function unmaskUri(name: string, given: unknown, stored: unknown): unknown {
 
 /** `set` and `clear`: attributes of nodes or groups; a value of null clears. */
 export function planAttributes(
-  context: Surroundings & Pick<ChangeContext, 'cluster'>,
+  context: Pick<ChangeContext, 'cluster' | 'networks' | 'usedBy'>,
   kind: Kind,
   entries: readonly Entry[],
   given: Record<string, string | null>,

@@ -1,6 +1,6 @@
 // What a deletion would change: the objects go, and with force whatever referred to them loses the reference.
 import { MusterError } from '../errors.ts';
-import type { Change, Plan } from './changes.ts';
+import type { Change, Plan } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { refuseFrozen } from './frozen.ts';
 import { KINDS, type Value } from './kinds.ts';

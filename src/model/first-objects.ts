@@ -1,6 +1,6 @@
 // What a new cluster begins with: its settings, a naming pool, and the default attribute group.
 import { ipFromNumber, ipToNumber, type Subnet } from '../wire/ip.ts';
-import type { Change, ChangeContext, Plan } from './changes.ts';
+import type { Change, ChangeContext, Plan } from './change.ts';
 import { KINDS, type Kind, MOST_INDICES, type Value } from './kinds.ts';
 
 /** Nothing when the settings exist already: an administrator may have deleted the rest on purpose. */

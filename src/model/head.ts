@@ -1,5 +1,5 @@
 // The head's own object: made at its start, and kept true.
-import type { ChangeContext, Plan } from './changes.ts';
+import type { ChangeContext, Plan } from './change.ts';
 import { KINDS, type Value } from './kinds.ts';
 
 /** Nothing when the object says so already. */

@@ -3,7 +3,7 @@ import { MusterError } from '../errors.ts';
 import { Networks } from '../networks.ts';
 import { ipFromNumber, ipToNumber } from '../wire/ip.ts';
 import { heldIps, heldMacs, holderWords, type Surroundings, unavailable } from './addresses.ts';
-import type { ChangeContext } from './changes.ts';
+import type { ChangeContext } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import type { Value } from './kinds.ts';
 import { addressing, inherited } from './pools.ts';

@@ -1,5 +1,5 @@
 // Who refers to an object: by UID in a field, or by name in the attribute `_boot_config`.
-import type { Change } from './changes.ts';
+import type { Change } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { fieldsOf, KIND_NAMES, type Value } from './kinds.ts';
 

@@ -9,7 +9,7 @@ import {
   type Unavailable,
   unavailable,
 } from './addresses.ts';
-import type { Change } from './changes.ts';
+import type { Change } from './change.ts';
 import type { Cluster } from './cluster.ts';
 import type { Value } from './kinds.ts';
 

@@ -1,5 +1,5 @@
 // A copy of the objects in memory in which changes are tried: nothing is committed, and nobody is told.
-import type { Plan } from './changes.ts';
+import type { Plan } from './change.ts';
 import { Cluster, type Effect } from './cluster.ts';
 import { KIND_NAMES } from './kinds.ts';
 
