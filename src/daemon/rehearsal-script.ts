@@ -43,7 +43,7 @@ export async function rehearseScript(
     );
   const scripts = await readScripts(ports.template, language);
   const unanswered = (await kickstartProblem(ports, uid)) ?? (await kernelProblem(ports, uid, arch));
-  const answer = unanswered === undefined ? ports.plan(uid) : { refusal: unanswered };
+  const answer = unanswered === undefined ? ports.plan(uid, arch) : { refusal: unanswered };
   if ('refusal' in answer) {
     const text = language.renderRefusal(scripts.get(language.refused) ?? '', asked.name, answer.refusal, LEAST);
     return refused(`${url}: ${answer.refusal}`, text);

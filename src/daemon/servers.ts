@@ -11,6 +11,7 @@ import { loaderAfter } from '../boot/loader-history.ts';
 import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer, planBoot } from '../boot/plan.ts';
 import { monotonicNow } from '../clock.ts';
+import type { LoaderName } from '../config-values.ts';
 import type { Grant } from '../dhcp/answer.ts';
 import type { LeaseCount } from '../dhcp/lease-count.ts';
 import type { UnknownClient } from '../dhcp/ports.ts';
@@ -139,7 +140,7 @@ export function bootPlanePorts(
     boots,
     statuses,
     log,
-    plan: (uid: string) => planOf(state, uid, iscsi !== undefined),
+    plan: (uid: string, arch?: LoaderName) => planOf(state, uid, iscsi !== undefined, arch),
     template: async (name: string) => bootScript(config, name),
     blobPath: (sha256: string) => blobs.path(sha256),
     loaderFile: (name: string) => loaderFile(served.get(name)),
@@ -273,10 +274,15 @@ export async function startDhcp(
   return dhcp;
 }
 
-function planOf({ cluster, networks, config, boots }: State, uid: string, withIscsi: boolean): PlanAnswer {
+function planOf(
+  { cluster, networks, config, boots }: State,
+  uid: string,
+  withIscsi: boolean,
+  arch = boots.current(uid)?.arch,
+): PlanAnswer {
   const node = cluster.get('node', uid);
   if (!node) return { refusal: 'the node was deleted' };
-  const plane = planeOf(networks, config['http.port'], node.value.ip, boots.current(uid)?.arch);
+  const plane = planeOf(networks, config['http.port'], node.value.ip, arch);
   const answer = planBoot(cluster, node, plane);
   if (withIscsi || !('plan' in answer) || !readsOverIscsi(answer.plan)) return answer;
   return { refusal: 'it boots from iSCSI, and iscsi.enabled is false in the configuration of the head' };

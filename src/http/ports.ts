@@ -6,6 +6,7 @@ import type { FailureLog, RefusalLog } from '../boot/evidence.ts';
 import type { IscsiAccess } from '../boot/iscsi-access.ts';
 import type { BootPlan, PlanAnswer } from '../boot/plan.ts';
 import type { Statuses } from '../boot/status.ts';
+import type { LoaderName } from '../config-values.ts';
 import type { Log } from '../log.ts';
 import type { ConnectionTable } from './connection-table.ts';
 import type { ConnectionBounds } from './connections.ts';
@@ -23,7 +24,8 @@ export interface BootPlanePorts extends InstallerPorts, IsoPorts {
   boots: Boots;
   statuses: Statuses;
   log: Log;
-  plan(nodeUid: string): PlanAnswer;
+  /** @param arch of its firmware; that of its boot under way when absent */
+  plan(nodeUid: string, arch?: LoaderName): PlanAnswer;
   /** The text of a script in boot-scripts/. */
   template(name: string): Promise<string>;
   blobPath(sha256: string): string;

@@ -261,6 +261,12 @@ test('what an update would change, a node that is not known, and one that is ref
   );
   t.true(kernel.includes('+ command line: kernel initrd=session initrd=initramfs quiet single'));
   t.true(kernel.includes('+   MUSTER_ISCSI_SECRET=***'));
+  const long = [`cmdline=${'x'.repeat(1900)}`, `node.cmdline=${'y'.repeat(200)}`];
+  const tooLong = await explained(t, daemon, 'n1', '--arch', 'bios', '--update', ...long);
+  t.regex(
+    at(tooLong, 'script').summary,
+    /the kernel command line has 2133 bytes with what iPXE puts before it, and the kernel takes 2047/,
+  );
   t.regex(at(iscsi, 'image').summary, new RegExp(`^iSCSI: 127\\.0\\.0\\.1:${port}, target iqn\\.`));
   t.deepEqual((await explained(t, daemon, 'n1', '--update', 'boot_style=rwram')).differences, []);
   const missing = await daemon.run('muster', 'boot', 'explain', 'n1', '--update', 'kernel=@initrd2');
