@@ -35,17 +35,18 @@ export interface FailureLog {
   failed(failure: { deed: Deed; what: string; error: unknown; node?: string | undefined }): void;
 }
 
-/** Where requests that were refused are reported. Never throws and never waits. */
+/** Where requests that were refused, or not answered, are reported. Never throws and never waits. */
 export interface RefusalLog {
-  refused(peer: string, status: number, reason: string): void;
+  /** @param who the address of the node, or the UID of one that has no address yet @param status of HTTP */
+  refused(who: string, reason: string, status?: number): void;
 }
 
 /** A request of a node that the head refused. */
 export interface Refusal {
   /** Since it happened last. */
   ago: number;
-  /** Of HTTP. */
-  status: number;
+  /** Of HTTP; absent for DHCP. */
+  status?: number;
   reason: string;
   times: number;
 }

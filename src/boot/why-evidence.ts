@@ -38,7 +38,7 @@ export function evidenceSeen(scene: Scene): string[] {
 
 /** The rules that hold for a node that was up, or was never seen, as well. */
 const EVERYWHERE: readonly EvidenceRule[] = [...NEIGHBOUR_RULES];
-const SILENT: readonly EvidenceRule[] = [...HEAD_STATE_RULES, ...NEIGHBOUR_RULES];
+const SILENT: readonly EvidenceRule[] = [...HEAD_STATE_RULES, ...NEIGHBOUR_RULES, ...REFUSAL_RULES];
 
 /** Returns what the head has evidence of about a node of which no boot is under way. */
 export function findOutsideBoots(scene: Scene): (Found & { rule: string }) | undefined {

@@ -1,5 +1,5 @@
 // What is wrong with the head at this moment, and what it refused: it needs no failure that was seen.
-import type { InterfaceLook } from './evidence.ts';
+import type { InterfaceLook, Refusal } from './evidence.ts';
 import type { Scene } from './why-case.ts';
 import type { EvidenceRule } from './why-evidence.ts';
 import { count, span } from './why-words.ts';
@@ -61,18 +61,40 @@ export const HEAD_STATE_RULES: readonly EvidenceRule[] = [
 
 export const REFUSAL_RULES: readonly EvidenceRule[] = [
   {
+    name: 'dhcp-not-answered',
+    find(scene) {
+      const refusal = refusalOf(scene, ({ status }) => status === undefined);
+      return (
+        refusal && {
+          cause: `The head does not answer its DHCP messages: ${refusal.reason}.`,
+          remedy:
+            'Correct what the message names: the network and the address of the node, or what is between it and the head. `muster boot explain` rehearses its DHCP.',
+          seen: [words(refusal)],
+        }
+      );
+    },
+  },
+  {
     name: 'head-refused',
     find(scene) {
-      const [refusal] = scene.evidence?.refusals ?? [];
-      // A refusal before the boot came further was none of this boot's
-      if (!refusal || scene.error || refusal.ago > scene.silence || scene.quiet < STALLED_SECONDS) return undefined;
-      const { status, reason, times, ago } = refusal;
-      return {
-        cause: `The head refused its last request: ${reason} (HTTP ${status}).`,
-        remedy:
-          'Boot the node again, so that it asks by DHCP first and gets a session of its own. When that is refused as well, the log of the head has each refusal: `journalctl -u musterd`.',
-        seen: [`refused${count(times)}, ${span(ago)} ago: ${reason} (HTTP ${status})`],
-      };
+      const refusal = refusalOf(scene, ({ status }) => status !== undefined);
+      return (
+        refusal && {
+          cause: `The head refused its last request: ${refusal.reason} (HTTP ${refusal.status}).`,
+          remedy:
+            'Boot the node again, so that it asks by DHCP first and gets a session of its own. When that is refused as well, the log of the head has each refusal: `journalctl -u musterd`.',
+          seen: [words(refusal)],
+        }
+      );
     },
   },
 ];
+
+/** Returns a refusal that the boot went no further after. */
+function refusalOf(scene: Scene, fits: (refusal: Refusal) => boolean): Refusal | undefined {
+  const refusal = scene.evidence?.refusals?.find(fits);
+  return !refusal || scene.error || refusal.ago > scene.silence || scene.quiet < STALLED_SECONDS ? undefined : refusal;
+}
+
+const words = ({ reason, status, times, ago }: Refusal): string =>
+  `${status === undefined ? 'not answered' : 'refused'}${count(times)}, ${span(ago)} ago: ${reason}${status === undefined ? '' : ` (HTTP ${status})`}`;

@@ -32,12 +32,12 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
     const { node, within, ip } = question;
     const tftp = state.transfers.of(ip);
     const neighbours = knownNeighbours(state, question);
-    const refusal = state.refusals.of(ip, within);
+    const refusals = [state.refusals.of(ip, within), state.refusals.of(node, within)].flatMap(one => one ?? []);
     const network = state.networks.of(ip)?.head;
     const jumps = question.boot ? state.clockWatch.of(within) : [];
     return {
       failures: state.failures.of(node, within),
-      ...(refusal && { refusals: [refusal] }),
+      ...(refusals.length > 0 && { refusals }),
       ...(network && { network }),
       ...(jumps.length > 0 && { jumps }),
       ...(neighbours && { neighbours }),

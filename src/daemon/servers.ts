@@ -264,6 +264,8 @@ export async function startDhcp(
     granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
     lending,
     quarantine,
+    failures: state.failures,
+    refusals: state.refusals,
     seen: (client: UnknownClient) => {
       unknown.seen(client);
       void newNodes.seen(client);

@@ -1,6 +1,7 @@
 // The DHCP server's loop without its sockets: bytes in, decide, bytes out, and whoever must hear of it.
 import type { RemoteInfo } from 'node:dgram';
 import { monotonicNow } from '../clock.ts';
+import { macFromBytes } from '../wire/mac.ts';
 import { WireError } from '../wire/reader.ts';
 import type { Answer, Arrival, Context } from './answer.ts';
 import { Bindings } from './bindings.ts';
@@ -200,7 +201,10 @@ export class Loop {
     const address = asker?.address ?? destination.address;
     const port = asker?.port ?? (destination.to === 'client' ? this.clientPort : this.serverPort);
     this.transmit(from, bytes, port, address, error => {
-      if (error) this.report.say('warn', address, `a DHCP reply could not be sent to ${address}: ${error.message}`);
+      if (!error) return;
+      this.report.say('warn', address, `a DHCP reply could not be sent to ${address}: ${error.message}`);
+      const node = this.options.directory.nodeByMac(macFromBytes(reply.chaddr.subarray(0, 6)))?.uid;
+      this.options.failures?.failed({ deed: 'send', what: `send a DHCP reply to ${address}`, error, node });
     });
   }
 

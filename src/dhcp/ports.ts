@@ -1,5 +1,6 @@
 // What the DHCP server is given: the state that it reads, and whom it tells. Values alone.
 import type { Directory } from '../boot/directory.ts';
+import type { FailureLog, RefusalLog } from '../boot/evidence.ts';
 import type { JourneyLog } from '../boot/journey.ts';
 import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
 import type { Config } from '../config.ts';
@@ -50,6 +51,10 @@ export interface DhcpOptions {
   leased?: (ip: string, seconds: number) => void;
   /** Told of each message of an unknown client, at any rate: the receiver bounds what it keeps. */
   seen?: (client: UnknownClient) => void;
+  /** Where failures to send are reported; nowhere when absent. */
+  failures?: FailureLog;
+  /** Where messages of nodes that are not answered are reported; nowhere when absent. */
+  refusals?: RefusalLog;
   /** UDP ports; 67, 68 and 4011 when absent. */
   serverPort?: number;
   clientPort?: number;

@@ -27,14 +27,17 @@ export class Report {
     // hlen, and the Ethernet address: fixed fields, which stand whatever is wrong behind them
     const mac = bytes[2] === 6 && bytes.length >= 34 ? macFromBytes(bytes.subarray(28, 34)) : '';
     const node = this.options.directory.nodeByMac(mac);
-    if (!node) this.say('debug', peer.address, `malformed DHCP message: ${message}`);
-    else
-      this.say(
-        'warn',
-        `malformed ${mac}`,
-        `${node.name} is not answered, its DHCP message is malformed: ${message}`,
-        mac,
-      );
+    if (!node) {
+      this.say('debug', peer.address, `malformed DHCP message: ${message}`);
+      return;
+    }
+    this.options.refusals?.refused(node.uid, `its DHCP message is malformed: ${message}`);
+    this.say(
+      'warn',
+      `malformed ${mac}`,
+      `${node.name} is not answered, its DHCP message is malformed: ${message}`,
+      mac,
+    );
   }
 
   /** Malformed options that were taken as absent. */
@@ -56,6 +59,8 @@ export class Report {
     const { mac, type, identity } = request;
     const text = 'reply' in result ? result.text : 'accepted' in result ? result.accepted : result.refusal;
     if (!result.unknown) {
+      // A note stands on the timeline already
+      if ('refusal' in result && result.level === 'warn' && !result.note) this.refused(mac, text);
       this.say(result.level, `${mac} ${type}`, text, mac);
       return;
     }
@@ -63,6 +68,11 @@ export class Report {
     const more = 'refusal' in result ? ` (${identity.kind}, ${identity.label}); ignored` : '';
     // Hardware addresses are free to invent: the lines of all unknown ones together are bounded, to 16 a second
     this.say(result.level, `unknown ${mac.slice(-1)}`, `${text}${more}`, mac);
+  }
+
+  private refused(mac: string, reason: string): void {
+    const node = this.options.directory.nodeByMac(mac);
+    if (node) this.options.refusals?.refused(node.uid, reason);
   }
 
   private unknownClient(request: Request, arrival: BootNetwork): UnknownClient {

@@ -15,12 +15,12 @@ export class Refusals implements RefusalLog {
     this.now = now;
   }
 
-  refused(peer: string, status: number, reason: string): void {
+  refused(peer: string, reason: string, status?: number): void {
     const before = this.byPeer.get(peer);
     const words = reason.slice(0, MOST_REASON);
     const times = before?.reason === words ? before.times + 1 : 1;
     this.byPeer.delete(peer);
-    this.byPeer.set(peer, { moment: this.now(), status, reason: words, times });
+    this.byPeer.set(peer, { moment: this.now(), reason: words, times, ...(status !== undefined && { status }) });
     const [oldest] = this.byPeer.keys();
     if (this.byPeer.size > KEPT && oldest !== undefined) this.byPeer.delete(oldest);
   }

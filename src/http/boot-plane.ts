@@ -105,7 +105,7 @@ async function listenToo(
 function boundsOf({ bounds = {}, log, refusals }: BootPlanePorts): ConnectionBounds {
   const limiter = new LogLimiter();
   const refused = (peer: string): void => {
-    refusals?.refused(peer, 503, `it has ${bounds.perPeer} connections already, see http.peer_connections`);
+    refusals?.refused(peer, `it has ${bounds.perPeer} connections already, see http.peer_connections`, 503);
     const dropped = limiter.allow(peer);
     if (dropped === undefined) return;
     log.warn({ peer, dropped }, `http: ${peer} has ${bounds.perPeer} connections already; a new one was closed`);
@@ -135,7 +135,7 @@ function buildBootPlane(ports: BootPlanePorts, underWay: UnderWay): FastifyInsta
     // The path may hold a session id, which is a capability: it is not logged.
     if (dropped !== undefined) ports.log.info({ peer: request.ip, status, dropped }, `http: refused: ${reason}`);
     // What is not there, or is over, is asked for by loaders as a matter of course
-    if (status === 400 || status === 403) ports.refusals?.refused(request.ip, status, reason);
+    if (status === 400 || status === 403) ports.refusals?.refused(request.ip, reason, status);
     return text(reply, status, `${reason}\n`);
   };
   server.addHook('onRequest', async (request, reply) => {

@@ -256,6 +256,13 @@ test('a musterd without descriptors, and a request that it refused', t => {
   const found = it.ask({ refusals });
   t.is(found.rule, 'head-refused');
   t.regex(found.cause, /refused its last request: n0 asked for a script without DHCP \(HTTP 403\)/);
+  const dhcp = [{ ago: 3, reason: 'n0 asks from a network that is not its own', times: 1 }];
+  t.is(it.ask({ refusals: dhcp }).rule, 'dhcp-not-answered');
+  t.regex(
+    it.ask({ refusals: dhcp }, { boots: [] }).cause,
+    /does not answer its DHCP messages: n0 asks from/,
+    'never seen',
+  );
   it.boots.note({ stage: 'ipxe', mac: it.node.value.mac });
   it.clock.now += 10_000;
   t.not(it.ask({ refusals }).rule, 'head-refused', 'it came further after that');

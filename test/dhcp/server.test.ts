@@ -123,8 +123,9 @@ test('a malformed message is a line at debug, and the next is answered', async t
   });
 });
 
-test('a malformed message of a node is a warning that names it, once a second', async t => {
-  const fixture = await start(t);
+test('a malformed message of a node is a warning that names it, once a second, and why it has no answer', async t => {
+  const refused: [string, string, number?][] = [];
+  const fixture = await start(t, { refusals: { refused: (...words) => refused.push(words) } });
   // The address that the client asks for, in three bytes
   for (let i = 0; i < 3; i++)
     fixture.ask(
@@ -139,6 +140,9 @@ test('a malformed message of a node is a warning that names it, once a second', 
   t.is(warnings.length, 1);
   t.is(warnings[0]?.mac, MAC);
   t.regex(warnings[0]?.msg ?? '', /^n0 is not answered, its DHCP message is malformed: .*requested IP address/);
+  t.is(refused.length, 3);
+  t.is(refused[0]?.[0], 'u0');
+  t.regex(refused[0]?.[1] ?? '', /^its DHCP message is malformed: .*requested IP address/);
 });
 
 test('malformed options that only say how to answer are taken as absent, and a warning names the node', async t => {

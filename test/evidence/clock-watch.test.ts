@@ -39,15 +39,15 @@ test('a jump of the wall clock against the monotonic one is noticed, forward and
 test('the last refusal of each peer is kept, counted and bounded', t => {
   let now = 0;
   const refusals = new Refusals(() => now);
-  refusals.refused('10.0.0.1', 403, 'no');
-  refusals.refused('10.0.0.1', 403, 'no');
+  refusals.refused('10.0.0.1', 'no', 403);
+  refusals.refused('10.0.0.1', 'no', 403);
   now = 5000;
   t.deepEqual(refusals.of('10.0.0.1', 10), { ago: 5, status: 403, reason: 'no', times: 2 });
   t.is(refusals.of('10.0.0.1', 4), undefined);
-  refusals.refused('10.0.0.1', 400, 'x'.repeat(100_000));
+  refusals.refused('10.0.0.1', 'x'.repeat(100_000));
   t.is(refusals.of('10.0.0.1', 10)?.times, 1);
   t.is(refusals.of('10.0.0.1', 10)?.reason.length, 300);
-  for (let index = 0; index < 10_000; index += 1) refusals.refused(`p${index}`, 403, 'no');
+  for (let index = 0; index < 10_000; index += 1) refusals.refused(`p${index}`, 'no', 403);
   t.is(refusals.of('10.0.0.1', 10), undefined);
   t.truthy(refusals.of('p9999', 10));
 });
