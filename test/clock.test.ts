@@ -51,6 +51,7 @@ test.serial('a step of the wall clock mutes no line, and keeps no address out', 
 /** Files that may read the wall clock, and for what. Everything else counts durations, or is given the time. */
 const WALL: Readonly<Record<string, string>> = {
   'clock.ts': 'compares the two clocks',
+  'power/redfish/client.ts': 'the date of a Retry-After',
   'doctor/host-checks.ts': 'checks the clock',
   'admin/why-facts.ts': "compares with the head's failures, which are shown with wall time",
   'dhcp/loop.ts': 'leases and unknown machines are shown with wall time',

@@ -1,10 +1,10 @@
 // The one way to start another program: an argument array, never a shell string; its words kept for the error.
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { type ChildProcess, spawn } from 'node:child_process';
-import { constants } from 'node:os';
+import { spawn } from 'node:child_process';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { MusterError, systemCode } from '../errors.ts';
+import { Running, statusOf } from './running.ts';
 
 export interface RunOptions {
   cwd?: string;
@@ -15,7 +15,10 @@ export interface RunOptions {
   input?: string | Uint8Array | Readable;
   /** The program gets this process's own standard input, output and error: a shell for an administrator. */
   terminal?: boolean;
-  /** Ends the program (SIGTERM, then SIGKILL two seconds later) after this many milliseconds. */
+  /**
+   * Ends the program and all that it has started (SIGTERM, then SIGKILL two seconds later) after this many milliseconds. The result comes
+   * soon afterwards, whatever becomes of them.
+   */
   timeoutMs?: number;
   signal?: AbortSignal;
   /** Whether the signal ends all that the program has started too (SIGKILL to a process group of its own); it is then a result. */
@@ -45,13 +48,16 @@ export async function interruptedBy<T>(signal: AbortSignal, work: () => Promise<
   return interruption.run(signal, work);
 }
 
-/** Ends the program with the work that it is a part of; answers what takes that back. */
-function endWithWork(child: ChildProcess): () => void {
-  const signal = interruption.getStore();
-  const kill = (): void => void child.kill('SIGKILL');
-  if (signal?.aborted) kill();
-  else signal?.addEventListener('abort', kill, { once: true });
-  return () => signal?.removeEventListener('abort', kill);
+/** Calls `end` when the work is ended that the program is a part of; returns what takes that back. */
+function endWithWork(end: () => void): () => void {
+  return onAbort(interruption.getStore(), end);
+}
+
+/** Calls `act` when the signal is aborted, or at once when it is; returns what takes that back. */
+function onAbort(signal: AbortSignal | undefined, act: () => void): () => void {
+  if (signal?.aborted) act();
+  else signal?.addEventListener('abort', act, { once: true });
+  return () => signal?.removeEventListener('abort', act);
 }
 
 /** How many programs have the terminal of this one now. */
@@ -64,14 +70,13 @@ export function isTerminalLent(): boolean {
 
 /** Runs a program to its end. Any exit status is a result; a program that cannot be started is `tool-missing`. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
-  const child = start(command, args, options);
-  const isAlone = endWithWork(child);
-  const endGroup = (): void => killGroup(child.pid);
-  if (options.group && options.signal?.aborted) endGroup();
-  else if (options.group) options.signal?.addEventListener('abort', endGroup, { once: true });
+  const running = start(command, args, options);
+  const { child } = running;
+  const isAlone = endWithWork(() => running.end());
+  const isUnheard = options.group ? onAbort(options.signal, () => running.end()) : () => {};
   const stdout = collect(child.stdout, options, 'stdout');
   const stderr = collect(child.stderr, options, 'stderr');
-  const stop = options.timeoutMs === undefined ? undefined : stopAfter(child, options.timeoutMs);
+  if (options.timeoutMs !== undefined) running.endAfter(options.timeoutMs);
   // Ctrl-C is for the program in the terminal; this process goes on when it has ended.
   const ignore = (): void => {};
   if (options.terminal) {
@@ -79,16 +84,16 @@ export async function run(command: string, args: readonly string[], options: Run
     process.on('SIGINT', ignore);
   }
   try {
-    const status = await ended(command, child, options);
+    const status = await ended(command, running, options);
     return { status, stdout: stdout(), stderr: stderr() };
   } finally {
     if (options.terminal) {
       lent -= 1;
       process.off('SIGINT', ignore);
     }
-    stop?.();
+    running.done();
     isAlone();
-    options.signal?.removeEventListener('abort', endGroup);
+    isUnheard();
   }
 }
 
@@ -98,51 +103,46 @@ export function stream(
   args: readonly string[],
   options: RunOptions = {},
 ): { output: Readable; ended: Promise<RunResult> } {
-  const child = start(command, args, options);
-  const isAlone = endWithWork(child);
+  const running = start(command, args, options);
+  const { child } = running;
+  const isAlone = endWithWork(() => running.end());
+  if (options.timeoutMs !== undefined) running.endAfter(options.timeoutMs);
   const stderr = collect(child.stderr, options, 'stderr');
-  const status = ended(command, child, options).finally(isAlone);
+  const status = ended(command, running, options).finally(() => {
+    isAlone();
+    running.done();
+  });
   return {
     output: child.stdout ?? Readable.from([]),
     ended: status.then(code => ({ status: code, stdout: '', stderr: stderr() })),
   };
 }
 
-function start(command: string, args: readonly string[], options: RunOptions): ChildProcess {
+function start(command: string, args: readonly string[], options: RunOptions): Running {
+  // Ctrl-C at the terminal is for the program, which must stay in its group.
+  const isGroup = options.group === true || (options.timeoutMs !== undefined && options.terminal !== true);
   const own = options.env ?? {};
   const child = spawn(command, args, {
     cwd: options.cwd,
     env: options.cleanEnv ? own : { ...process.env, ...own },
     stdio: options.terminal ? 'inherit' : [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    detached: options.group === true,
+    detached: isGroup,
     ...(!options.group && { signal: options.signal }),
   });
   // A program that ends without reading its input closes the pipe: its exit status tells the story.
   child.stdin?.on('error', () => {});
   if (child.stdin && options.input instanceof Readable) pipeline(options.input, child.stdin).catch(() => {});
   else child.stdin?.end(options.input);
-  return child;
+  return new Running(child, isGroup);
 }
 
-async function ended(command: string, child: ChildProcess, options: RunOptions): Promise<number> {
+async function ended(command: string, running: Running, options: RunOptions): Promise<number> {
   try {
-    return await new Promise<number>((resolve, reject) => {
-      child.once('error', reject);
-      child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
-    });
+    return await running.ended();
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;
     const remedy = options.package ? `; install the package ${options.package}` : '';
     throw new MusterError('tool-missing', `The program '${command}' is not installed${remedy}.`, { cause: error });
-  }
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, 'SIGKILL');
-  } catch {
-    // It has ended by itself.
   }
 }
 
@@ -176,24 +176,12 @@ export async function runOnTerminal(command: string, args: readonly string[], pa
       const remedy = packageName ? `; install the package ${packageName}` : '';
       reject(new MusterError('tool-missing', `The program '${command}' cannot be started${remedy}.`, { cause: error }));
     });
-    child.once('close', (code, signal) => resolve(code ?? 128 + (signal ? constants.signals[signal] : 0)));
+    child.once('close', (code, signal) => resolve(statusOf(code, signal)));
   });
 }
 
 function lastLines(text: string, count: number): string {
   return text.trim().split('\n').slice(-count).join('; ') || 'it said nothing';
-}
-
-function stopAfter(child: ReturnType<typeof spawn>, milliseconds: number): () => void {
-  let kill: NodeJS.Timeout | undefined;
-  const term = setTimeout(() => {
-    child.kill('SIGTERM');
-    kill = setTimeout(() => child.kill('SIGKILL'), 2000);
-  }, milliseconds);
-  return () => {
-    clearTimeout(term);
-    clearTimeout(kill);
-  };
 }
 
 function collect(stream: NodeJS.ReadableStream | null, options: RunOptions, name: 'stdout' | 'stderr'): () => string {
