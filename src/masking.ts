@@ -11,7 +11,12 @@ export function maskPassword(uri: string): string {
   const parts = uri.split(/,(?=[A-Za-z][A-Za-z0-9+.-]{0,31}:\/\/)/);
   // A password with `,x://` in it would be torn: what has a colon and no `@` is masked together with what follows.
   const isTorn = parts.some(part => /:\/\/[^\s:]*:/.test(part) && !part.includes('@') && maskOne(part) !== part);
-  return (isTorn ? [uri] : parts).map(maskOne).join(',');
+  return (isTorn ? [uri] : parts).map(part => maskOptions(maskOne(part))).join(',');
+}
+
+/** Options of a power_uri that are secret: `?kg=KEY`. A template is none. */
+function maskOptions(uri: string): string {
+  return uri.replace(/([?&]kg=)(?!<\w+\[[\w.-]+\]>(?:&|$))[^&\s]+/gi, `$1${MASK}`);
 }
 
 /** A port behind a host, of what is no login: `http://10.54.0.1:8080/x`. */

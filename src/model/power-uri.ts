@@ -34,18 +34,27 @@ interface Grammar {
   parts: 'server and login' | 'server and name' | 'login and name' | 'path' | 'anything';
   /** Names behind `?`, each with what its value must look like. */
   options: Record<string, RegExp>;
+  /** A user may have no name. */
+  nameless?: true;
+  /** Options whose value is a secret. */
+  secretOptions?: readonly string[];
 }
 
 /** The drivers that come with muster; a site's own have schemes that are not in here. */
 export const POWER_SCHEMES: Record<string, Grammar> = {
   ipmi: {
-    form: 'ipmi://[[user[:password]@]server]/user:password@bmc[:port]',
+    form: 'ipmi://[[user[:password]@]server]/[user]:password@bmc[:port]',
     parts: 'server and login',
+    // IPMI 2.0 §22.29: user 1 has no name.
+    nameless: true,
     options: {
       cipher: /^\d{1,2}$/,
       interface: /^(lanplus|lan)$/,
       privilege: /^(user|operator|administrator)$/i,
+      // A key of 20 bytes; an environment variable holds no zero byte.
+      kg: /^(0x((?!00)[0-9a-f]{2}){1,20}|(?!0x)\P{Cc}{1,20})$/iu,
     },
+    secretOptions: ['kg'],
   },
   libvirt: {
     form: 'libvirt://[[user[:password]@]server]/domain',
@@ -64,6 +73,11 @@ export const POWER_SCHEMES: Record<string, Grammar> = {
   },
   lab: { form: 'lab:///socket/node', parts: 'path', options: {} },
 };
+
+/** Returns the options of a scheme whose values are secret. */
+export function secretOptions(scheme: string): readonly string[] {
+  return own(POWER_SCHEMES, scheme)?.secretOptions ?? [];
+}
 
 const FREE: Grammar = { form: 'scheme://…', parts: 'anything', options: {} };
 
@@ -123,18 +137,19 @@ class Refusal extends Error {}
 function readParts(grammar: Grammar, text: string): Omit<PowerUri, 'scheme'> {
   const { rest, options } = splitOptions(grammar, text);
   if (grammar.parts === 'anything') return { ...readLogin(rest, false), options };
+  const isNameless = grammar.nameless === true;
   if (grammar.parts === 'path') {
     if (!/^\/.+\/[^/]+$/.test(rest)) throw new Refusal('needs a path behind three slashes');
     return { name: decoded(rest, 'path'), options };
   }
-  if (grammar.parts === 'login and name') return { ...readLogin(rest, true), options };
+  if (grammar.parts === 'login and name') return { ...readLogin(rest, true, isNameless), options };
   const slash = rest.indexOf('/');
   if (slash < 0) throw new Refusal("has no '/' behind the server (three slashes when the head itself runs the tool)");
   const server = readServer(rest.slice(0, slash));
   const behind = rest.slice(slash + 1);
   const shared = { ...(server && { server }), options };
   if (grammar.parts === 'server and login') {
-    const login = readLogin(behind, true);
+    const login = readLogin(behind, true, isNameless);
     if (login.name !== undefined) throw new Refusal('has a path behind the BMC');
     return { ...login, ...shared };
   }
@@ -142,9 +157,18 @@ function readParts(grammar: Grammar, text: string): Omit<PowerUri, 'scheme'> {
   return { name: plainName(decoded(behind, 'name')), ...shared };
 }
 
-/** Options stand behind the last `?` that comes after the last `@`: a password may have both signs in it. */
+/**
+ * Options stand behind the first `?` after the last `@` of a login: a password may have both signs in it. Where no login stands behind the
+ * server, they stand behind the first `?` after its slash.
+ */
 function splitOptions(grammar: Grammar, text: string): { rest: string; options: Record<string, string> } {
-  const mark = text.indexOf('?', text.lastIndexOf('@') + 1);
+  const isWithoutLogin = grammar.parts === 'server and name' || grammar.parts === 'path';
+  const mark = text.indexOf('?', isWithoutLogin ? text.indexOf('/') : text.lastIndexOf('@') + 1);
+  const hidden = Object.keys(grammar.options).find(name =>
+    text.slice(0, mark < 0 ? text.length : mark).includes(`?${name}=`),
+  );
+  if (hidden !== undefined)
+    throw new Refusal(`has an '@' in an option or '?${hidden}=' in a password ('@' is written %40, '?' %3F)`);
   if (mark < 0) return { rest: text, options: {} };
   const options: Record<string, string> = {};
   for (const part of text.slice(mark + 1).split('&')) {
@@ -169,14 +193,19 @@ function readServer(text: string): Server | undefined {
 }
 
 /** `[user[:password]@]host[:port][/name]`: the last `@` ends the password, so that it may have one in it. */
-function readLogin(text: string, mustLogIn: boolean): Omit<PowerUri, 'scheme' | 'options' | 'server'> {
+function readLogin(
+  text: string,
+  mustLogIn: boolean,
+  isNameless = false,
+): Omit<PowerUri, 'scheme' | 'options' | 'server'> {
   const at = text.lastIndexOf('@');
   if (mustLogIn && at < 0) throw new Refusal("has no 'user:password@' before the BMC");
   const colon = text.slice(0, Math.max(at, 0)).indexOf(':');
   if (mustLogIn && colon < 0) throw new Refusal("has no ':' between user and password");
   const user = at < 0 ? '' : decoded(text.slice(0, colon < 0 ? at : colon), 'user name');
   const password = colon < 0 ? undefined : decoded(text.slice(colon + 1, at), 'password');
-  if (at >= 0 && !/^[A-Za-z0-9_][^\p{Cc}\s:]{0,63}$/u.test(user))
+  const mayBeEmpty = isNameless && user === '' && password !== undefined;
+  if (at >= 0 && !mayBeEmpty && !/^[A-Za-z0-9_][^\p{Cc}\s:]{0,63}$/u.test(user))
     throw new Refusal('has a user name that is not possible');
   if (password !== undefined && /\p{Cc}/u.test(password)) throw new Refusal('has a control character in a password');
   const place = text.slice(at + 1);

@@ -2,7 +2,7 @@
 import { isSecretName, MASK, maskPassword } from '../masking.ts';
 import type { Cluster } from './cluster.ts';
 import { attributesIn, PLACEHOLDER } from './power-template.ts';
-import { readPowerUri, splitPowerUris } from './power-uri.ts';
+import { readPowerUri, secretOptions, splitPowerUris } from './power-uri.ts';
 
 const known = new WeakMap<Cluster, { sequence: number; names: ReadonlySet<string> }>();
 
@@ -28,8 +28,8 @@ function passwordTemplates(uri: string): string[] {
   });
   const reading = names.length > 0 ? readPowerUri(marked) : { problem: 'no template' };
   if ('problem' in reading) return names.length > 0 ? attributesIn(uri.slice(uri.indexOf(':', 8))) : [];
-  const { password = '', server } = reading.uri;
-  const secret = `${password} ${server?.password ?? ''}`;
+  const { scheme, password = '', server, options } = reading.uri;
+  const secret = [password, server?.password, ...secretOptions(scheme).map(name => options[name])].join(' ');
   return names.filter((name, index) => name !== '' && secret.includes(String(FIRST_MARK + index)));
 }
 

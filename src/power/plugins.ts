@@ -88,8 +88,8 @@ class PluginTarget extends WordTarget {
       POWER_TIMEOUT: String(Math.ceil(this.tools.timeoutMs / 1000)),
     };
     for (const [key, value] of Object.entries(options)) env[`POWER_OPTION_${key.replace(/\W/g, '_')}`] = value;
-    const secret = { name: 'POWER_PASSWORD', value: password };
-    const result = await this.tools.run(this.file, words, { env, secret }).catch((error: unknown) => {
+    const secrets = [{ name: 'POWER_PASSWORD', value: password }];
+    const result = await this.tools.run(this.file, words, { env, secrets }).catch((error: unknown) => {
       if (error instanceof MusterError && error.code === 'tool-missing')
         throw new MusterError(
           'power-failed',

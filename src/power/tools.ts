@@ -10,8 +10,8 @@ import type { Limits } from './limits.ts';
 export interface ToolOptions {
   /** Where it runs; here when absent. */
   server?: Server | undefined;
-  /** An environment variable that only the program gets to see. */
-  secret?: { name: string; value: string };
+  /** Environment variables that only the program gets to see. */
+  secrets?: readonly { name: string; value: string }[];
   env?: Record<string, string>;
   /** The Debian package that has the program. */
   package?: string;
@@ -61,8 +61,8 @@ export class Tools {
   }
 
   private async runHere(program: string, args: readonly string[], options: ToolOptions) {
-    const { secret } = options;
-    const env = { LC_ALL: 'C', ...options.env, ...(secret && { [secret.name]: secret.value }) };
+    const secrets = options.secrets ?? [];
+    const env = { LC_ALL: 'C', ...options.env, ...Object.fromEntries(secrets.map(({ name, value }) => [name, value])) };
     const result = await inTime(this.timeoutMs, async signal =>
       run(program, args, {
         env,
@@ -72,20 +72,20 @@ export class Tools {
         ...(options.package && { package: options.package }),
       }),
     );
-    return result && scrubbed(result, secret?.value);
+    return result && scrubbed(result, ...secrets.map(({ value }) => value));
   }
 
-  /** The secret goes over standard input into a variable of the remote shell: it is on no command line at either end. */
+  /** Secrets go over standard input into variables of the remote shell: they are on no command line at either end. */
   private async runThere(server: Server, program: string, args: readonly string[], options: ToolOptions) {
-    const { secret } = options;
+    const secrets = options.secrets ?? [];
     const variables = Object.entries({ LC_ALL: 'C', ...options.env }).map(([name, value]) => `${name}=${value}`);
-    const taken = secret ? `IFS= read -r ${secret.name} && export ${secret.name} && ` : '';
+    const taken = secrets.map(({ name }) => `IFS= read -r ${name} && export ${name} && `).join('');
     const script = `${taken}exec ${quoteWords(['env', ...variables, program, ...args])}`;
     const ssh = serverSsh(server, this.ports.key, quoteWords(['sh', '-c', script]));
     const result = await inTime(this.timeoutMs + SSH_MS, async signal =>
       run('ssh', ssh.args, {
         env: ssh.env,
-        input: secret ? `${secret.value}\n` : '',
+        input: secrets.map(({ value }) => `${value}\n`).join(''),
         signal,
         group: true,
         keepBytes: 65_536,
@@ -93,7 +93,7 @@ export class Tools {
       }),
     );
     if (!result) return undefined;
-    const clean = scrubbed(scrubbed(result, secret?.value), server.password);
+    const clean = scrubbed(result, ...secrets.map(({ value }) => value), server.password);
     if (clean.status === 255) throw sshFailure(server, clean.stderr);
     if (clean.status === 127)
       throw new MusterError('tool-missing', `The program '${program}' is not installed on the server ${server.host}.`);
@@ -139,11 +139,8 @@ async function inTime(
   }
 }
 
-function scrubbed(result: RunResult, secret: string | undefined): RunResult {
-  if (!secret) return result;
-  return {
-    ...result,
-    stdout: result.stdout.replaceAll(secret, MASK),
-    stderr: result.stderr.replaceAll(secret, MASK),
-  };
+function scrubbed(result: RunResult, ...secrets: (string | undefined)[]): RunResult {
+  const clean = (text: string): string =>
+    secrets.reduce<string>((left, secret) => (secret ? left.replaceAll(secret, MASK) : left), text);
+  return { ...result, stdout: clean(result.stdout), stderr: clean(result.stderr) };
 }

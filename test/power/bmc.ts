@@ -15,6 +15,8 @@ export interface BmcOptions {
   within?: (words: readonly string[]) => string[];
   /** What the power script runs for `set power|reset|shutdown|boot VALUE` and `get power|boot`; a file keeps the state when absent. */
   script?: string;
+  /** The key K_g of the channel, as `lan.conf` writes it. */
+  key?: string;
   /** A line `sol …` of the configuration: the serial port behind the BMC. */
   sol?: string;
 }
@@ -90,7 +92,12 @@ done
 `;
 }
 
-function lanConfiguration(address: string, port: number, script: string, { name, password, sol }: BmcOptions): string {
+function lanConfiguration(
+  address: string,
+  port: number,
+  script: string,
+  { name, password, sol, key }: BmcOptions,
+): string {
   return `name "${name}"
 set_working_mc 0x20
   startlan 1
@@ -98,9 +105,10 @@ set_working_mc 0x20
     priv_limit admin
     allowed_auths_admin none md2 md5 straight
     guid a123456789abcdefa123456789abcdef
-  endlan
+${key === undefined ? '' : `    bmc_key ${key}\n`}  endlan
   chassis_control "${script}"
-${sol ? `  sol ${sol}\n` : ''}  user 2 true "admin" "${password}" admin 10 none md2 md5 straight
+${sol ? `  sol ${sol}\n` : ''}  user 1 true "" "${password}" admin 10 none md2 md5 straight
+  user 2 true "admin" "${password}" admin 10 none md2 md5 straight
 `;
 }
 

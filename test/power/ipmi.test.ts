@@ -143,6 +143,71 @@ test.serial('a BMC that never answers is said so, and the next URI is tried; tem
   }
 });
 
+test.serial('a user without a name, and a key K_g: as text and as bytes, never on a command line', async t => {
+  if (!requireAll(t, NEEDS)) return;
+  const text = 'key of 20 characters';
+  const bytes = '0xff01a5c37e2d4b99008a'.replace('00', '10');
+  const keys: [string, string, string][] = [
+    ['nobody', '', ''],
+    ['text', `"${text}"`, `kg=${encodeURIComponent(text)}`],
+    ['bytes', bytes.toUpperCase().replace('0X', '0x'), `kg=${bytes}`],
+  ];
+  await nodes(1, 5);
+  const said = async (power_uri: string, ...words: string[]): Promise<string> => {
+    await daemon.feed(JSON.stringify({ power_uri }), 'muster', 'node', '-i', 'n5', 'update', '--content', '@-');
+    const { status, stdout, stderr } = await muster('node', '-i', 'n5', ...words);
+    return `${status} ${stdout}${stderr}`;
+  };
+  const watch = new SecretWatch([PASSWORD, text, bytes.slice(2)]);
+  try {
+    for (const [name, key, option] of keys) {
+      const bmc = await Bmc.start({
+        folder: daemon.folder,
+        name: `kg-${name}`,
+        password: PASSWORD,
+        ...(key && { key }),
+      });
+      try {
+        for (const user of ['', 'admin']) {
+          const uri = `ipmi:///${user}:${PASSWORD}@127.0.0.1:${bmc.port}?cipher=3`;
+          const who = user === '' ? 'the user without a name' : "the user 'admin'";
+          t.is(
+            await said(option === '' ? uri : `${uri}&${option}`, 'power', 'status'),
+            '0 n5: off\n',
+            `${name} ${user}`,
+          );
+          if (option !== '')
+            t.is(
+              await said(uri, 'power', 'status'),
+              `7 n5: BMC 127.0.0.1 refused ${who}: it wants its key K_g; the password is right (RAKP 4). Write the key behind the URI: ?kg=KEY\n`,
+            );
+          t.is(
+            await said(`${uri}&kg=other`, 'power', 'status'),
+            `7 n5: BMC 127.0.0.1 refused ${who}: the key of ?kg= is not the BMC's; the password is right (RAKP 4)\n`,
+          );
+          t.is(
+            await said(
+              uri.replace(PASSWORD, () => WRONG),
+              'power',
+              'status',
+            ),
+            `7 n5: BMC 127.0.0.1 refused ${who}: wrong name or password\n`,
+          );
+        }
+      } finally {
+        await bmc.stop();
+      }
+    }
+  } finally {
+    await watch.stop();
+  }
+  t.true(watch.programs.has('ipmitool'));
+  t.deepEqual(watch.found, []);
+  const shown = await muster('node', 'ls', '-L', 'n5');
+  t.notRegex(shown.stdout, /kg=(?!\*\*\*)/);
+  await nothingKnows(t, [PASSWORD, text, encodeURIComponent(text), bytes]);
+});
+
 test.serial('the console is serial over LAN, both ways, and a log of it is kept', async t => {
   if (!requireAll(t, { programs: [...NEEDS.programs, 'script'] })) return;
   const echo = createServer(socket => socket.on('data', bytes => socket.write(`<${String(bytes).trim()}>`)));

@@ -13,8 +13,21 @@ export const ipmi: PowerDriver = {
 /** RMCP+ cipher suites in the order they are tried: SHA-256 with AES, then SHA-1 with AES for older BMCs (IPMI 2.0 table 22-20). */
 const CIPHERS = ['17', '3'] as const;
 
-/** ipmitool's environment variable for `-E`. */
+/** ipmitool's environment variables for `-E` and `-K`. */
 const PASSWORD = 'IPMITOOL_PASSWORD';
+const KEY = 'IPMI_KGKEY';
+
+/**
+ * ipmitool takes a key by environment as bytes, and on its command line in hexadecimal, where everybody sees it. A shell makes bytes of the
+ * octal codes; its own printf is no program that a process list shows.
+ */
+const CODES = 'MUSTER_KG_CODES';
+const WITH_KEY = [
+  'sh',
+  '-c',
+  `${KEY}=$(printf "$${CODES}."); ${KEY}=\${${KEY}%.}; export ${KEY}; unset ${CODES}; exec "$@"`,
+  'sh',
+];
 
 class IpmiTarget implements PowerTarget {
   readonly name: string;
@@ -61,8 +74,9 @@ class IpmiTarget implements PowerTarget {
         `${this.name}: a console through the server ${this.uri.server.host} is not possible; log in there.`,
       );
     // `~` begins ipmitool's own commands; nobody types Ctrl-^.
-    const command = ['ipmitool', ...this.words(this.cipher()), '-e', '\u001e', 'sol', 'activate'];
-    return { command, env: { [PASSWORD]: this.uri.password ?? '' }, package: 'ipmitool' };
+    const command = this.command(this.cipher(), ['-e', '\u001e', 'sol', 'activate']);
+    const env = Object.fromEntries(this.secrets().map(({ name, value }) => [name, value]));
+    return { command, env, package: 'ipmitool' };
   }
 
   private async ask(...command: string[]): Promise<string> {
@@ -76,22 +90,51 @@ class IpmiTarget implements PowerTarget {
     throw this.failure(result);
   }
 
-  private async run(cipher: string, command: readonly string[]): Promise<RunResult | undefined> {
+  private async run(cipher: string, words: readonly string[]): Promise<RunResult | undefined> {
     // -v: without it a wrong password and a dead BMC are told by the same words.
-    return this.tools.run('ipmitool', [...this.words(cipher), '-v', ...command], {
+    const [program = '', ...args] = this.command(cipher, ['-v', ...words]);
+    const result = await this.tools.run(program, args, {
       server: this.uri.server,
-      secret: { name: PASSWORD, value: this.uri.password ?? '' },
+      secrets: this.secrets(),
       package: 'ipmitool',
     });
+    if (result?.status === 127 && program !== 'ipmitool')
+      throw new MusterError('tool-missing', "The program 'ipmitool' is not installed; install the package ipmitool.");
+    return result;
   }
 
-  private words(cipher: string): string[] {
-    const { host = '', port, user = '', options } = this.uri;
+  private command(cipher: string, words: readonly string[]): string[] {
+    const { host = '', port, user, options } = this.uri;
     const kind = options['interface'] ?? 'lanplus';
     return [
-      ...['-I', kind, '-H', host, ...(port === undefined ? [] : ['-p', String(port)]), '-U', user, '-E'],
+      ...(this.key?.kind === 'bytes' ? WITH_KEY : []),
+      'ipmitool',
+      ...['-I', kind, '-H', host],
+      ...(port === undefined ? [] : ['-p', String(port)]),
+      // Without a name it is the user without one.
+      ...(user === undefined ? [] : ['-U', user]),
+      '-E',
+      ...(this.key ? ['-K'] : []),
       ...(kind === 'lanplus' ? ['-C', cipher] : []),
       ...(options['privilege'] ? ['-L', options['privilege'].toUpperCase()] : []),
+      ...words,
+    ];
+  }
+
+  /** The key K_g of the BMC (IPMI 2.0 §13.31): as text, or as bytes by their octal codes. */
+  private get key(): { kind: 'text' | 'bytes'; value: string } | undefined {
+    const given = this.uri.options['kg'];
+    if (given === undefined) return undefined;
+    if (!/^0x/i.test(given)) return { kind: 'text', value: given };
+    const codes = [...Buffer.from(given.slice(2), 'hex')].map(byte => `\\${byte.toString(8).padStart(3, '0')}`);
+    return { kind: 'bytes', value: codes.join('') };
+  }
+
+  private secrets(): { name: string; value: string }[] {
+    const { key } = this;
+    return [
+      { name: PASSWORD, value: this.uri.password ?? '' },
+      ...(key ? [{ name: key.kind === 'text' ? KEY : CODES, value: key.value }] : []),
     ];
   }
 
@@ -108,16 +151,29 @@ class IpmiTarget implements PowerTarget {
     return /no matching cipher suite|invalid (authentication|integrity|confidentiality) algorithm/i.test(stderr);
   }
 
+  private get user(): string {
+    return this.uri.user === undefined ? 'the user without a name' : `the user '${this.uri.user}'`;
+  }
+
+  private wrongKey(): MusterError {
+    const words = this.key
+      ? "the key of ?kg= is not the BMC's; the password is right (RAKP 4)"
+      : 'it wants its key K_g; the password is right (RAKP 4). Write the key behind the URI: ?kg=KEY';
+    return new MusterError('bmc-refused', `${this.name} refused ${this.user}: ${words}`);
+  }
+
   private failure(result: RunResult | undefined): MusterError {
     const seconds = this.tools.timeoutMs / 1000;
     if (!result) return new MusterError('bmc-silent', `${this.name} did not answer in ${seconds} s`);
     const said = result.stderr || result.stdout;
     if (/RAKP 2 HMAC is invalid|unauthorized name|Invalid user name|password verification|Unauthorized/i.test(said))
-      return new MusterError('bmc-refused', `${this.name} refused the user '${this.uri.user}': wrong name or password`);
+      return new MusterError('bmc-refused', `${this.name} refused ${this.user}: wrong name or password`);
+    // IPMI 2.0 §13.22: the password was right, and the check with the key K_g was not.
+    if (/RAKP 4 message|RAKP 3 message|integrity check value/i.test(said)) return this.wrongKey();
     if (/invalid role|unauthorized role|privilege/i.test(said))
       return new MusterError(
         'bmc-refused',
-        `${this.name} gives the user '${this.uri.user}' too low a privilege (?privilege=operator asks for less)`,
+        `${this.name} gives ${this.user} too low a privilege (?privilege=operator asks for less)`,
       );
     if (/insufficient resources|node busy|session limit/i.test(said))
       return new MusterError('bmc-busy', `${this.name} is busy: ${lastLine(said)}`);
