@@ -22,6 +22,7 @@ export function importRoutes(server: FastifyInstance, ports: AdminPorts): void {
         properties: {
           name: { type: 'string' },
           release: { type: 'string' },
+          package_manager: { type: 'string' },
           repos: { type: 'array', items: { type: 'object' }, description: 'fields of new repos' },
           present: { type: 'array', items: { type: 'string' }, description: 'repos that are there already' },
         },
@@ -29,7 +30,7 @@ export function importRoutes(server: FastifyInstance, ports: AdminPorts): void {
       data: 'what was created',
     }),
     async (request: FastifyRequest<{ Querystring: Query }>, reply) => {
-      const { name, release, ...rest } = objectBody(request.body);
+      const { name, release, package_manager: manager, ...rest } = objectBody(request.body);
       const repos = listOf(rest['repos'], 'repos').map(objectBody);
       const present = listOf(rest['present'], 'present').map(String);
       const dryRun = isDryRun(request.query);
@@ -40,7 +41,11 @@ export function importRoutes(server: FastifyInstance, ports: AdminPorts): void {
         plan: () => {
           const made = planCreate(ports.context, 'repo', repos as Input[]);
           const kept = select(ports.cluster, 'repo', present).map(entry => entry.uid);
-          const fields = { name, ...(release !== undefined && { release }) };
+          const fields = {
+            name,
+            ...(release !== undefined && { release }),
+            ...(manager !== undefined && { package_manager: manager }),
+          };
           const distro = planCreate(ports.context, 'distro', [fields], [{ repos: [...made.uids, ...kept] }]);
           return { changes: [...made.changes, ...distro.changes], uids: [...made.uids, ...distro.uids] };
         },

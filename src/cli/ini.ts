@@ -8,7 +8,7 @@ export interface Section {
 
 /** The sections in order. A line that is neither is `bad-value` with its number. With `top`, lines before the first section are one of that name. */
 export function readIni(text: string, source: string, top?: string): Section[] {
-  const sections: Section[] = top === undefined ? [] : [{ name: top, values: {} }];
+  const sections: Section[] = top === undefined ? [] : [{ name: top, values: noValues() }];
   let last: string | undefined;
   for (const [position, line] of text.split(/\r?\n/).entries()) {
     const where = `${source}:${position + 1}`;
@@ -22,7 +22,7 @@ export function readIni(text: string, source: string, top?: string): Section[] {
     if (title !== undefined) {
       if (sections.some(section => section.name === title))
         throw bad(where, `the section [${title}] stands there twice`);
-      sections.push({ name: title, values: {} });
+      sections.push({ name: title, values: noValues() });
       last = undefined;
       continue;
     }
@@ -34,6 +34,9 @@ export function readIni(text: string, source: string, top?: string): Section[] {
   }
   return sections;
 }
+
+/** Names from a file may be those of every object's own, such as `constructor`. */
+const noValues = (): Record<string, string> => Object.create(null) as Record<string, string>;
 
 function bad(where: string, why: string): MusterError {
   return new MusterError('bad-value', `${where}: ${why}.`);

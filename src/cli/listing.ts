@@ -18,7 +18,7 @@ const BOOKKEEPING = ['uid', 'revision', 'created', 'modified'];
 
 /** Fields that `-l` leaves out while they are empty: what few objects have. */
 const OPTIONAL = new Set(
-  'description full_name mirrors iso isolabel kickstart repo parent distro power_uri group'.split(' '),
+  'description full_name mirrors options iso isolabel kickstart repo parent distro power_uri group'.split(' '),
 );
 
 /** What a table shows when no fields are named. */

@@ -13,6 +13,7 @@ import {
   NODE_TYPES,
   nameValue,
   powerUriValue,
+  repoOptionValue,
   storedFileValue,
   storedImageValue,
   storedIsoValue,
@@ -111,6 +112,7 @@ const repo = z.strictObject({
   mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists'),
   keys: field(listOf(textValue).default([]), 'URLs of the signing keys'),
   check: field(flagValue.default(true), 'whether packages without a good signature are refused'),
+  options: field(listOf(repoOptionValue).default([]), "further options of yum's repository files, `NAME=VALUE`"),
   iso: field(storedIsoValue.nullable().default(null), 'an ISO image with the packages (`iso=@FILE`)', { file: true }),
   isolabel: field(textValue.default(''), 'volume label, read from the ISO image', { readOnly: true }),
 });

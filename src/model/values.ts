@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parseIpv4 } from '../wire/ip.ts';
 import { isStationMac, parseMac } from '../wire/mac.ts';
 import { powerUriProblem } from './power-uri.ts';
+import { repoOptionProblem } from './repo-options.ts';
 
 export const BOOT_STYLES = ['rwram', 'roram', 'iscsi', 'disked', 'live', 'next', 'sanboot'] as const;
 export type BootStyle = (typeof BOOT_STYLES)[number];
@@ -44,6 +45,12 @@ export const urlValue = z
   .string()
   .max(4096, 'must have 4096 characters at most')
   .regex(/^((https?|ftp|file):\/\/\S+|<BASE_URL>\/\S*)$/, 'must be URLs such as http://mirror.example.org/os/');
+
+/** An option of a yum repository. Items of a list in it are separated by blanks, since commas separate the options. */
+export const repoOptionValue = z.string().superRefine((text, context) => {
+  const problem = repoOptionProblem(text);
+  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
+});
 
 /** A kickstart (or preseed, or autoinstall) file by its name, in the folder of such files: nothing that leaves it. */
 export const kickstartValue = z

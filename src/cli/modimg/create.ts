@@ -54,7 +54,15 @@ export interface Distro {
   name: string;
   release: string;
   package_manager: string;
-  repos: { name: string; full_name: string; urls: string[]; mirrors: string[]; keys: string[]; check: boolean }[];
+  repos: {
+    name: string;
+    full_name: string;
+    urls: string[];
+    mirrors: string[];
+    keys: string[];
+    check: boolean;
+    options?: string[];
+  }[];
 }
 
 /** The distro of this name, or the default one, with its repos. Throws `not-ready` when there is none. */

@@ -23,6 +23,9 @@ export const apt: PackageManager = {
   async create(root, recipe, packages, ports) {
     const { progress } = ports;
     progress.say('Preparing the chroot...');
+    for (const { name, options = [] } of recipe.sources)
+      if (options.length > 0)
+        progress.say(`WARNING: The options ${options.join(', ')} of the repo ${name} are yum's; apt has none of them.`);
     const keys = await fetchKeys(recipe.sources, ports.work);
     const lines = recipe.sources.flatMap(source => sourceLines(source, recipe));
     progress.say('...done.');

@@ -11,6 +11,8 @@ export interface Source {
   keys: readonly string[];
   /** Whether a package without a good signature is refused. */
   check: boolean;
+  /** Further options of a yum repository, `NAME=VALUE`. */
+  options?: readonly string[];
 }
 
 export interface Recipe {
@@ -38,6 +40,7 @@ export interface DistroFields {
     mirrors: readonly string[];
     keys: readonly string[];
     check: boolean;
+    options?: readonly string[];
   }[];
 }
 
@@ -64,6 +67,12 @@ export function makeRecipe(distro: DistroFields, head: { baseUrl: string; arch: 
     const filled = (list: readonly string[]): string[] => list.map(text => fill(repo.name, text));
     if (repo.urls.length + repo.mirrors.length === 0)
       throw bad(`The repo ${repo.name} has no URL.`, `muster repo -i ${repo.name} update urls=URL`);
+    for (const isMeta of [true, false])
+      if (repo.mirrors.filter(url => isMetalink(url) === isMeta).length > 1)
+        throw bad(
+          `The repo ${repo.name} has several ${isMeta ? 'metalinks' : 'lists of mirrors'}, and a repository takes one.`,
+          `muster repo -i ${repo.name} update mirrors=URL`,
+        );
     return {
       name: repo.name,
       title: repo.full_name || repo.name,
@@ -71,10 +80,14 @@ export function makeRecipe(distro: DistroFields, head: { baseUrl: string; arch: 
       mirrors: filled(repo.mirrors),
       keys: filled(repo.keys),
       check: repo.check,
+      options: repo.options ?? [],
     };
   });
   return { distro: distro.name, release: distro.release, sources, arch: head.arch };
 }
+
+/** Whether a list of mirrors is a metalink: by its URL, as libdnf tells it. */
+export const isMetalink = (url: string): boolean => url.includes('metalink');
 
 /** RPM's word for the kind of this machine. */
 export function rpmArch(arch: string): string {

@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { ImageRoot } from '../image-root.ts';
-import type { Recipe, Source } from './recipe.ts';
+import { isMetalink, type Recipe, type Source } from './recipe.ts';
 
 export const NODE_REPO = 'clusterware-node.repo';
 /** The head's own repository of muster's packages, if it has one. */
@@ -16,17 +16,22 @@ export function repoFile(sources: readonly Source[]): string {
   return sources.map(section).join('\n');
 }
 
-function section({ name, title, urls, mirrors, keys, check }: Source): string {
+function section({ name, title, urls, mirrors, keys, check, options = [] }: Source): string {
   const list = (key: string, values: readonly string[]): string[] =>
     values.length === 0 ? [] : [`${key}=${values.join('\n    ')}`];
   return [
     `[${name}]`,
     `name=${title}`,
     ...list('baseurl', urls),
-    ...list('mirrorlist', mirrors.slice(0, 1)),
+    ...list('metalink', mirrors.filter(isMetalink)),
+    ...list(
+      'mirrorlist',
+      mirrors.filter(url => !isMetalink(url)),
+    ),
     'enabled=1',
     `gpgcheck=${check ? 1 : 0}`,
     ...list('gpgkey', keys),
+    ...options,
     '',
   ].join('\n');
 }

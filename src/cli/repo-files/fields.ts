@@ -1,0 +1,20 @@
+// What a repository file comes to: fields of new repos, and what in it is not kept.
+
+export interface RepoFields {
+  name: string;
+  full_name?: string;
+  urls?: string[];
+  mirrors?: string[];
+  keys?: string[];
+  check?: boolean;
+  options?: string[];
+}
+
+/** Given each thing that is left out, with the file, the place in it and the reason. */
+export type Tell = (text: string) => void;
+
+/** What of a name may be the name of an object: `rhel-7-server:rpms` is `rhel-7-server_rpms`. */
+export function objectName(text: string): string {
+  const clean = text.replace(/[^A-Za-z0-9_.-]/g, '_').slice(0, 60);
+  return /^[A-Za-z]/.test(clean) ? clean : `repo_${clean}`;
+}

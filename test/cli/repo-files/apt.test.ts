@@ -1,0 +1,121 @@
+// Sources of apt in both forms: what they come to, and what is refused.
+import test from 'ava';
+import { isAptFile, readAptFile } from '../../../src/cli/repo-files/apt.ts';
+
+function read(
+  text: string,
+  source = 'x.list',
+): { repos: ReturnType<typeof readAptFile>['repos']; told: string[]; suite: string } {
+  const told: string[] = [];
+  const { repos, suite } = readAptFile(text, source, line => void told.push(line));
+  return { repos, told, suite };
+}
+
+const LIST = `# Debian
+deb http://deb.debian.org/debian bookworm main contrib # the distribution
+deb [arch=amd64 signed-by=/usr/share/keyrings/a.gpg,/usr/share/keyrings/b.gpg] http://security.debian.org/debian-security bookworm-security main
+
+deb-src http://deb.debian.org/debian bookworm main
+deb [trusted=yes] file:/srv/repo ./
+deb http://a.example.org/x  sub/path/
+`;
+
+const DEB822 = `# Debian
+Types: deb deb-src
+URIs: http://deb.debian.org/debian http://mirror.example.org/debian
+Suites: bookworm
+  bookworm-updates
+Components: main contrib
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+
+Types: deb
+Enabled: no
+URIs: http://off.example.org/
+Suites: x
+Components: y
+
+types: deb
+uris: http://flat.example.org/repo
+suites: ./
+Trusted: yes
+`;
+
+test('lines: suites, components, keys, flat repositories', t => {
+  const { repos, told, suite } = read(LIST);
+  t.is(suite, 'bookworm');
+  t.deepEqual(repos, [
+    { name: 'debian_bookworm', urls: ['http://deb.debian.org/debian#bookworm/main+contrib'], check: true },
+    {
+      name: 'debian-security_bookworm-security',
+      urls: ['http://security.debian.org/debian-security#bookworm-security/main'],
+      keys: ['file:///usr/share/keyrings/a.gpg', 'file:///usr/share/keyrings/b.gpg'],
+      check: true,
+    },
+    { name: 'repo_.', urls: ['file:///srv/repo/#./'], check: false },
+    { name: 'x_sub_path', urls: ['http://a.example.org/x/sub/path/#./'], check: true },
+  ]);
+  t.deepEqual(told, [
+    'x.list:3: arch is not kept: it says how packages are fetched',
+    'x.list:5: it has sources of packages only; left out',
+  ]);
+});
+
+test('paragraphs: every pair of URI and suite, what is off left out, names in any case', t => {
+  const { repos, told, suite } = read(DEB822, 'debian.sources');
+  t.is(suite, 'bookworm');
+  t.deepEqual(
+    repos.map(({ name, urls, check, keys }) => [name, urls, check, keys?.length ?? 0]),
+    [
+      [
+        'debian_bookworm',
+        [
+          'http://deb.debian.org/debian#bookworm/main+contrib',
+          'http://mirror.example.org/debian#bookworm/main+contrib',
+        ],
+        true,
+        1,
+      ],
+      [
+        'debian_bookworm-updates',
+        [
+          'http://deb.debian.org/debian#bookworm-updates/main+contrib',
+          'http://mirror.example.org/debian#bookworm-updates/main+contrib',
+        ],
+        true,
+        1,
+      ],
+      ['repo_.', ['http://flat.example.org/repo/#./'], false, 0],
+    ],
+  );
+  t.deepEqual(told, ['debian.sources:9: it is not enabled; left out']);
+});
+
+test('what is not understood is refused by its name and place', t => {
+  const rows: [string, RegExp][] = [
+    ['deb [allow-insecure=yes] http://x/ s main', /x\.list:1: allow-insecure=yes is not understood/],
+    ['deb [arch+=i386] http://x/ s main', /the option 'arch\+=i386' is not known/],
+    ['deb [snapshot=20260101] http://x/ s main', /snapshot=20260101 is not understood/],
+    ['deb cdrom:[Debian]/ bookworm main', /cdrom:\[Debian\]\/ is no URL/],
+    ['deb mirror+http://x/ s main', /is no URL that muster can hand on/],
+    ['deb http://x/ s', /the suite s has no components/],
+    ['deb http://x/ ./ main', /takes no components/],
+    ['deb http://x/', /is not 'deb URI SUITE COMPONENTS'/],
+    ['rpm http://x/ s main\ndeb http://x/ s main', /is not 'deb URI SUITE COMPONENTS'/],
+    ['deb [signed-by=ABCDEF] http://x/ s main', /Signed-By: ABCDEF is no path/],
+    [
+      'Types: deb\nURIs: http://x/\nSuites: s\nComponents: m\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n x',
+      /has the key itself/,
+    ],
+    ['Types: deb\nURIs: http://x/\nComponents: m', /the paragraph has no Suites/],
+    ['Types: rpm\nURIs: http://x/\nSuites: s\nComponents: m', /the type 'rpm' is not known/],
+    [
+      'Types: deb\nURIs: http://x/\nSuites: s\nComponents: m\nEnabled: perhaps',
+      /Enabled: perhaps is neither yes nor no/,
+    ],
+    ['Types: deb\nTypes: deb', /Types stands there twice/],
+    ['Types: deb\nURIs: http://x/\nSuites: s\nComponents: m\nInRelease-Path: y', /inrelease-path=y is not understood/],
+  ];
+  for (const [text, message] of rows) t.throws(() => read(text), { code: 'bad-value', message }, text);
+  t.false(isAptFile('[base]\nbaseurl=http://x/\n', 'x.repo'));
+  t.true(isAptFile(LIST, 'x') && isAptFile(DEB822, 'x') && isAptFile('', 'x.sources'));
+});
