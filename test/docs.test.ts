@@ -72,12 +72,17 @@ test('docs/troubleshooting.md has every fault that `why` knows, and no other', t
   const [, table = ''] = read('docs/troubleshooting.md').split('## Every fault that `why` knows');
   const cells = Array.from(table.matchAll(/^\| (`.*?`) \|/gm), ([, cell = '']) => cell);
   const documented = cells.flatMap(cell => Array.from(cell.matchAll(/`([^`]+)`/g), ([, name]) => name));
-  const said = Array.from(read('src/boot/why.ts').matchAll(/say\(\s*'\w+',\s*'([a-z-]+)'/g), ([, name]) => name);
+  const said = Array.from(
+    (read('src/boot/why.ts') + read('src/boot/why-up.ts')).matchAll(/say\(\s*'\w+',\s*'([a-z-]+)'/g),
+    ([, name]) => name,
+  );
+  const system = Array.from(read('src/boot/why-system.ts').matchAll(/rule: '([a-z-]+)',/g), ([, name]) => name);
   const errors = Object.entries(ERROR_RULES).map(([fault, { rule }]) => rule ?? fault);
   const others = [
     'powered-off',
     CLOCK_RULE,
     ...said,
+    ...system,
     ...errors,
     ...[...EVIDENCE_RULES, ...STALL_RULES].map(({ name }) => name),
   ];

@@ -20,10 +20,14 @@ export interface BoardQuery {
   rows: number;
 }
 
+/** A node that is up and cannot work stands behind those that failed. */
+const TROUBLED = STATE_RANK.failed + 0.5;
+
 interface Seen {
   node: Entry<'node'>;
   state: NodeState;
   stage: Stage | undefined;
+  rank: number;
   /** Seconds since the last that was heard of it, and since its boot began; absent of what never was. */
   quiet?: number;
   seconds?: number;
@@ -65,7 +69,7 @@ export function boardOf(ports: AdminPorts, query: BoardQuery): Board {
 
 function look({ boots, statuses }: AdminPorts, node: Entry<'node'>): Seen {
   const boot = statuses.currentBoot(node.uid);
-  const { state, silence } = statuses.of(node.uid);
+  const { state, silence, reason } = statuses.of(node.uid);
   const quiet = Math.min(
     silence ?? Number.POSITIVE_INFINITY,
     boot ? boots.quiet(boot) / 1000 : Number.POSITIVE_INFINITY,
@@ -74,13 +78,14 @@ function look({ boots, statuses }: AdminPorts, node: Entry<'node'>): Seen {
     node,
     state,
     stage: boot && furthestStage(boot),
+    rank: state === 'up' && reason !== undefined ? TROUBLED : STATE_RANK[state],
     ...(Number.isFinite(quiet) && { quiet }),
     ...(boot && { seconds: boots.age(boot) / 1000 }),
   };
 }
 
 function byTrouble(left: Seen, right: Seen): number {
-  return STATE_RANK[left.state] - STATE_RANK[right.state] || byTime(left, right);
+  return left.rank - right.rank || byTime(left, right);
 }
 
 /** Those that were silent for longest go first; those that were never heard of, last. */

@@ -2,7 +2,7 @@
 import type { Stage } from '../boot/journey.ts';
 import type { NodeState } from '../boot/states.ts';
 import type { Transfer } from '../boot/transfer.ts';
-import type { Why } from '../boot/why.ts';
+import type { Why } from '../boot/why-verdict.ts';
 
 export type { Transfer } from '../boot/transfer.ts';
 

@@ -7,7 +7,7 @@ import type { Quirk } from '../boot/quirks.ts';
 import type { NodeState } from '../boot/states.ts';
 import type { NodeStatus } from '../boot/status.ts';
 import type { Timeline } from '../boot/timeline.ts';
-import type { Why } from '../boot/why.ts';
+import type { Why } from '../boot/why-verdict.ts';
 import type { Config } from '../config.ts';
 import type { Inherited } from '../model/attributes.ts';
 import type { Kind } from '../model/kinds.ts';

@@ -3,6 +3,7 @@
 import type { Boot } from './boot.ts';
 import { momentOf, type Times } from './boot-time.ts';
 import { DEFAULT_STATUS_SECONDS } from './plan.ts';
+import { goingOf } from './system-facts.ts';
 
 export interface Beat {
   /** Milliseconds by the clock that never goes back. */
@@ -49,6 +50,8 @@ export class Beats {
 
   private periodsSilent(boot: Boot): number {
     const beat = this.last.get(boot);
+    // These were its last words: it is not waited for.
+    if (beat && goingOf(beat.facts)) return Number.POSITIVE_INFINITY;
     const since = beat?.at ?? Math.max(momentOf(boot, boot.ended ?? boot.started), this.startedAt);
     const period = beat?.periodMs ?? (boot.plan?.statusSeconds ?? DEFAULT_STATUS_SECONDS) * 1000;
     return (this.times.now() - since) / period;

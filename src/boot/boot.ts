@@ -19,11 +19,16 @@ export interface BootEvent extends EventFacts {
 /** What a server saw, without its time. */
 export type Seen = Problem & Omit<BootEvent, 'at' | 'error' | 'fault'>;
 
+/** What a power action is to do with the node: come back, or go off. */
+export type PowerWish = 'up' | 'down';
+
 /** What was done to the node's power: it ends one boot and begins the next. */
 export interface BootAction {
   /** A stamp on the boot's own line, before `Boot.started` when it caused the boot. */
   at: number;
   text: string;
+  /** What was asked for, where it begins. */
+  action?: PowerWish;
   /** Whether it went wrong. */
   error?: boolean;
 }
@@ -74,6 +79,8 @@ export interface Boot {
   arch?: LoaderName;
   /** The network card that iPXE booted by: `pci 1af4:1000`. */
   card?: string;
+  /** What the watcher of the initramfs saw in a system whose agent is not there yet, and when: milliseconds since 1970. */
+  system?: { at: number; facts: Record<string, string> };
   /** Facts of the hardware, from the first heartbeat. */
   hardware?: Record<string, string>;
 }

@@ -9,6 +9,7 @@ import {
   type BootMessage,
   eventOf,
   type Outcome,
+  type PowerWish,
   type Seen,
 } from './boot.ts';
 import { ageOf, quietOf, resume, stampOf, type Times } from './boot-time.ts';
@@ -121,6 +122,22 @@ export class Boots implements JourneyLog {
     this.tell(boot, note);
   }
 
+  /** Returns milliseconds since this head began to listen. */
+  listening(): number {
+    return this.times.now() - this.beats.startedAt;
+  }
+
+  /** Keeps what a system is like whose agent has not come yet. It is told again and again: only the first time is an event. */
+  system(session: string, facts: Record<string, string>, peer: string): void {
+    const boot = this.boot({ stage: 'root', session });
+    if (!boot || boot.outcome) return;
+    const isFirst = boot.system === undefined;
+    boot.system = { at: stampOf(boot, this.times.now()), facts };
+    if (isFirst)
+      this.tell(boot, { stage: 'root', by: 'node', peer, detail: 'the system runs, and its agent is not up yet' });
+    else this.ports.changed(boot);
+  }
+
   /** Adds to the timeline of a boot that a server knows. */
   tell(boot: Boot, note: Seen): void {
     const event = eventOf(note, stampOf(boot, this.times.now()));
@@ -130,12 +147,13 @@ export class Boots implements JourneyLog {
   }
 
   /** Notes what is done to a node's power: on the boot that it ends, and on the one that it begins. */
-  action(node: string, text: string, kind: 'begin' | 'result' | 'error'): void {
+  action(node: string, text: string, kind: 'begin' | 'result' | 'error', wish?: PowerWish): void {
     const now = this.times.now();
     this.causes.add(node, { moment: now, text, kind });
     const boot = this.current(node);
     if (!boot) return;
-    addAction(boot, { at: stampOf(boot, now), text, ...(kind === 'error' && { error: true }) });
+    const more = { ...(wish && { action: wish }), ...(kind === 'error' && { error: true }) };
+    addAction(boot, { at: stampOf(boot, now), text, ...more });
     this.ports.changed(boot);
   }
 

@@ -5,6 +5,7 @@ import { lastStamp, momentOf, quietOf } from './boot-time.ts';
 import type { Boots } from './boots.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import type { NodeState } from './states.ts';
+import { systemTrouble } from './why-system.ts';
 
 export interface NodeStatus {
   state: NodeState;
@@ -15,7 +16,7 @@ export interface NodeStatus {
   /** Status facts of the last heartbeat. */
   facts: Record<string, string>;
   hardware: Record<string, string>;
-  /** Why a boot is stuck, when it is. */
+  /** Why a boot is stuck, or what is wrong with a system that is up. */
   reason?: string;
 }
 
@@ -65,11 +66,16 @@ export class Statuses {
     const hardware = this.boots.of(node).findLast(candidate => candidate.hardware)?.hardware ?? {};
     const error = boot && currentError(boot);
     const still = boot && !error && this.stillSince(boot);
+    const state = this.state(boot);
+    const { style, node: planned } = boot?.plan ?? {};
+    const system = { name: planned?.name ?? '', style, facts: beat?.facts ?? {} };
+    const trouble = state === 'up' ? systemTrouble(system) : undefined;
     return {
-      state: this.state(boot),
+      state,
       facts: beat?.facts ?? {},
       hardware,
       ...(beat && { lastSeen: beat.seen, silence: (this.now() - beat.at) / 1000 }),
+      ...(trouble?.isSerious && { reason: trouble.cause }),
       ...(boot?.outcome === 'installed' && { reason: 'installed; nothing was heard of it since' }),
       ...(error?.error && { reason: `${error.stage}: ${error.error}` }),
       ...(still && { reason: `${still.stage}: nothing was seen of it for ${still.minutes} min` }),

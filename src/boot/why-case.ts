@@ -20,6 +20,8 @@ export interface WhyFacts {
   now: number;
   /** The present on the own line of the newest boot, see `Boot.started`; `now` when absent. */
   present?: number;
+  /** Seconds since this head began to listen: what a node did before, it may have done unseen. */
+  listening?: number;
   /** The image on its way to it, or its place in the queue for it. */
   transfer?: ImageTransfer;
   /** What its BMC said just now, or why it said nothing; absent when nobody asked. */
@@ -76,6 +78,8 @@ export interface Case extends WhyFacts {
   error?: BootEvent;
   /** Seconds since the last thing was seen; of a boot that is over, until the next one began. */
   quiet: number;
+  /** Seconds of `quiet` in which this head was listening. */
+  unheard: number;
   /** Seconds since the boot came further, up to now: an error is not further. */
   silence: number;
   /** The boot that the node has begun since: this one is over. */
@@ -135,11 +139,13 @@ export function caseOf(facts: WhyFacts): Case | undefined {
   const { boot, next } = bootToExplain(facts);
   if (!boot) return undefined;
   const error = currentError(boot);
+  const quiet = (next ? between(boot, next) : Math.max(0, presentOf(facts) - lastStamp(boot))) / 1000;
   return {
     ...facts,
     boot,
     reached: furthestStage(boot),
-    quiet: (next ? between(boot, next) : Math.max(0, presentOf(facts) - lastStamp(boot))) / 1000,
+    quiet,
+    unheard: next ? quiet : Math.min(quiet, facts.listening ?? quiet),
     silence: Math.max(0, momentOf(next ?? boot, presentOf(facts)) - momentOf(boot, lastFurther(boot))) / 1000,
     ...(error && { error }),
     ...(next && { next }),

@@ -3,6 +3,7 @@ import type { BootEvent } from './boot.ts';
 import type { Stage } from './journey.ts';
 import type { Case } from './why-case.ts';
 import { configOf, either, otherLoaders, releaseOf, type StallRule } from './why-rules.ts';
+import { SYSTEM_STALLS } from './why-system-stalls.ts';
 import { mebibytes, span } from './why-words.ts';
 
 const last = ({ boot }: Case, stage: Stage): BootEvent | undefined =>
@@ -150,14 +151,7 @@ export const STALL_RULES: readonly StallRule[] = [
     remedy: () => 'Boot it with muster.shell on the kernel command line: a failed boot then gives a shell.',
     settle: () => 'read its console',
   },
-  {
-    name: 'agent-not-started',
-    after: ['root'],
-    cause: () =>
-      'Its root was ready, and the system in the image never sent a heartbeat: it hangs in its start, or panicked.',
-    remedy: () => 'Mend the unit that hangs; systemd starts the agent as muster-agent.service.',
-    settle: () => 'read its console: systemd names the unit that it waits for, the kernel its panic',
-  },
+  ...SYSTEM_STALLS,
 ];
 
 const times = (number: number): string => (number === 1 ? 'once' : `${number} times`);

@@ -6,24 +6,9 @@ import { CLOCK_REMEDY, CLOCK_RULE, clockCause } from './why-clock.ts';
 import { ERROR_RULES, explained } from './why-errors.ts';
 import { evidenceSeen, findEvidence, findOutsideBoots } from './why-evidence.ts';
 import { STALL_RULES } from './why-stalls.ts';
+import { heartbeatLost, upNow } from './why-up.ts';
+import { isOff, poweredOff, powerSeen, say, type Why } from './why-verdict.ts';
 import { mebibytes, sentence, span } from './why-words.ts';
-
-/** `well`: nothing is wrong. `waiting`: nothing unusual yet. `stuck` and `failed`: somebody has to do something. */
-export type Verdict = 'well' | 'waiting' | 'stuck' | 'failed';
-
-export interface Why {
-  verdict: Verdict;
-  /** The rule that found it; the same fault has the same name. */
-  rule: string;
-  cause: string;
-  remedy?: string;
-  /** Present when the cause is a guess, the likeliest that fits: what would settle it. */
-  settle?: string;
-  /** `certain` when the evidence leaves no other cause. */
-  certainty: 'certain' | 'guess';
-  /** What was seen, and what was not, that says so. */
-  evidence: string[];
-}
 
 /** Seconds without news after which a stage is no longer on its way; what real firmware and kernels take, with room. */
 const PATIENCE: Record<Stage, number> = {
@@ -92,11 +77,6 @@ function byEvidence(situation: Case): Why | undefined {
   return say('failed', found.rule, cause, found.remedy, [...seen]);
 }
 
-function upNow({ status, name }: WhyFacts): Why {
-  const seen = status.silence === undefined ? [] : [`its last heartbeat came ${span(status.silence)} ago`];
-  return say('well', 'up', `${name} is up; nothing is wrong.`, undefined, seen);
-}
-
 function neverSeen(facts: WhyFacts): Why {
   if ('refusal' in facts.plan) {
     const cause = `It has never asked for an address, and it could not boot if it did: ${facts.plan.refusal}.`;
@@ -118,44 +98,6 @@ function neverSeen(facts: WhyFacts): Why {
   );
 }
 
-const isOff = ({ power }: WhyFacts): boolean => power !== undefined && 'state' in power && power.state === 'off';
-
-function poweredOff(before: string, evidence: string[] = []): Why {
-  const cause = `Its BMC says that it is off. ${before}.`;
-  return say('stuck', 'powered-off', cause, 'Switch it on: `muster node power on`.', evidence);
-}
-
-function heartbeatLost(facts: WhyFacts, up: Boot): Why {
-  const { status, answers, name } = facts;
-  const now = presentOf(facts);
-  const last = span(status.silence ?? (now - (up.ended ?? now)) / 1000);
-  const action = up.actions?.at(-1);
-  const seen = [
-    `boot ${up.id} was up at ${new Date(up.ended ?? up.started).toISOString()}`,
-    ...(action ? [`${span((now - action.at) / 1000)} ago: ${action.text}`] : []),
-    'no DHCP packet came since',
-    ...powerSeen(facts),
-  ];
-  if (isOff(facts)) return poweredOff(`It was up, and its last heartbeat came ${last} ago`, seen);
-  if (answers === true)
-    return say(
-      'stuck',
-      'agent-stopped',
-      `Its last heartbeat came ${last} ago, and its system is alive: it answers on the network. Its agent does not run, or cannot reach http.port of the head.`,
-      `Start the agent: muster node -i ${name} exec 'systemctl restart muster-agent'; \`systemctl status muster-agent\` there says why it ended.`,
-      [...seen, "port 22 of it answers a connection, or refuses it: that is its system's kernel"],
-    );
-  const silent = answers === false ? ', and nothing answers at its address' : '';
-  const power = facts.power && 'state' in facts.power ? 'it has crashed, or its network is gone' : undefined;
-  return say(
-    'stuck',
-    'heartbeat-lost',
-    `It was up, and its last heartbeat came ${last} ago${silent}: ${power ?? 'it has crashed or was switched off, or its network is gone'}.`,
-    'Look at its console (`muster node console`), its cable and its switch port; when it answers to ssh, `systemctl status muster-agent` says more; else power-cycle it.',
-    [...seen, ...(answers === false ? ['no answer from its port 22'] : [])],
-  );
-}
-
 function explainError(situation: Case, error: BootEvent): Why {
   const event = explained(situation, error);
   const evidence = evidenceOf(situation);
@@ -171,7 +113,7 @@ function explainError(situation: Case, error: BootEvent): Why {
 }
 
 function explainSilence(situation: Case): Why {
-  const { reached, quiet, next } = situation;
+  const { reached, quiet, unheard, next } = situation;
   const evidence = evidenceOf(situation);
   if (isOff(situation)) {
     const where = reached
@@ -185,12 +127,15 @@ function explainSilence(situation: Case): Why {
     const cause = `Its installer runs since ${span((presentOf(situation) - situation.boot.started) / 1000)}; its end is told by its answers' file, with <installed_url()>.`;
     return say('waiting', 'installing', cause, undefined, evidence);
   }
-  const underWay = next ? undefined : (loaderOnItsWay(situation) ?? onItsWay(situation, reached, evidence));
+  const underWay = next
+    ? undefined
+    : (loaderOnItsWay(situation) ?? downloadOnItsWay(situation, reached) ?? onItsWay(situation, reached, evidence));
   if (underWay) return underWay;
   const rule = STALL_RULES.find(row => row.after.includes(reached) && (row.when?.(situation) ?? true));
   const patience = rule?.patience?.(situation) ?? PATIENCE[reached];
-  if (quiet <= patience && !next) {
-    const cause = `It is booting: ${stageWords(reached)}, ${span(quiet)} ago; nothing is unusual yet.`;
+  if (unheard <= patience && !next) {
+    const restarted = unheard < quiet ? ` (musterd was started ${span(unheard)} ago)` : '';
+    const cause = `It is booting: ${stageWords(reached)}, ${span(quiet)} ago${restarted}; nothing is unusual yet.`;
     return say('waiting', 'booting', cause, undefined, evidence);
   }
   if (rule) {
@@ -214,6 +159,14 @@ function loaderOnItsWay(situation: Case): Why | undefined {
   return say('waiting', 'booting', `It is booting, and fetches ${words}.`, undefined, evidenceOf(situation));
 }
 
+/** Kernel or initramfs that the node acknowledges piece by piece: it is on no timeline before its end, however slow the link is. */
+function downloadOnItsWay(situation: Case, reached: Stage): Why | undefined {
+  const { tcp } = situation.evidence?.path ?? {};
+  if (!tcp || (reached !== 'script' && reached !== 'kernel') || tcp.quiet > MOVES_SECONDS) return undefined;
+  const words = `${mebibytes(tcp.acknowledged)} MiB of kernel and initramfs over this connection`;
+  return say('waiting', 'booting', `It is booting, and has fetched ${words}.`, undefined, evidenceOf(situation));
+}
+
 /** The image that is being sent, or waits for its turn: slow is not stopped. */
 function onItsWay({ transfer }: Case, reached: Stage, evidence: string[]): Why | undefined {
   if (!transfer || transfer.cut || (reached !== 'initramfs' && reached !== 'image')) return undefined;
@@ -235,6 +188,9 @@ function onItsWay({ transfer }: Case, reached: Stage, evidence: string[]): Why |
     );
   return say('waiting', 'booting', `Its image is on its way: ${words}.`, undefined, evidence);
 }
+
+/** A node that acknowledged something so short ago is alive and fetches, in seconds. */
+const MOVES_SECONDS = 5;
 
 /** A transfer that has brought nothing for so long, in seconds, has stopped: TCP sends again after a second, then two, four, eight. */
 const STILL_SECONDS = 20;
@@ -278,21 +234,4 @@ function looked({ initramfs, boot, loaderProblem }: Case): string[] {
         ]
       : []),
   ];
-}
-
-function powerSeen({ power }: WhyFacts): string[] {
-  if (!power) return [];
-  return ['state' in power ? `its BMC says that it is ${power.state}` : `its power is not known: ${power.problem}`];
-}
-
-function say(
-  verdict: Verdict,
-  rule: string,
-  cause: string,
-  remedy?: string,
-  evidence: string[] = [],
-  settle?: string,
-): Why {
-  const certainty = settle === undefined ? 'certain' : 'guess';
-  return { verdict, rule, cause, ...(remedy && { remedy }), certainty, ...(settle && { settle }), evidence };
 }

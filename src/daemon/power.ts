@@ -65,8 +65,9 @@ export function powerControl(state: State, key: SshKey | undefined): PowerContro
         return boot !== undefined && boots.age(boot) < monotonicNow() - since;
       },
     }),
-    note: (node, text, kind) => {
-      boots.action(node.uid, text, kind);
+    note: (node, text, kind, action) => {
+      const wish = action === 'off' || action === 'shutdown' ? 'down' : 'up';
+      boots.action(node.uid, text, kind, action && wish);
       happenings.power(node.uid, text, kind === 'error');
       state.log.info({ node: node.name }, `power: ${text}`);
     },

@@ -5,6 +5,7 @@ import type { Boots } from '../boot/boots.ts';
 import { type EventFacts, faultOfNode } from '../boot/faults.ts';
 import { type Problem, STAGES, type Stage, stageNumber } from '../boot/journey.ts';
 import type { Statuses } from '../boot/status.ts';
+import { SYSTEM_FACTS } from '../boot/system-facts.ts';
 import { factsOfNodesWords } from '../boot/why-legacy.ts';
 import { factsBelow, readFacts } from './facts.ts';
 
@@ -13,12 +14,18 @@ const REPORTED: readonly Stage[] = ['initramfs', 'image', 'root'];
 
 export type Answer = { status: number; text: string; log?: string };
 
-/** A report of the initramfs: `stage`, `detail`, `error` with `fault`, `uptime`, and the values of the fault. */
+/** A report of the watcher brings `status.…`; one of the initramfs: `stage`, `detail`, `error` with `fault`, `uptime`, and the values of the fault. */
 export function takeReport(boots: Boots, session: string, body: string, peer: string): Answer {
   const facts = readFacts(body);
   const stage = facts.get('stage') as Stage | undefined;
   if (!stage || !REPORTED.includes(stage)) {
     return { status: 400, text: `stage=${stage ?? ''} is none of ${REPORTED.join(', ')}\n` };
+  }
+  const system = factsBelow(facts, 'status');
+  if (Object.keys(system).length > 0) {
+    const known = Object.entries(system).filter(([name]) => SYSTEM_FACTS.has(name));
+    boots.system(session, Object.fromEntries(known), peer);
+    return { status: 200, text: 'ok\n' };
   }
   const error = facts.get('error');
   const uptime = facts.get('uptime');

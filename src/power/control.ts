@@ -62,7 +62,7 @@ export interface PowerPorts {
   random(): number;
   soft(node: PoweredNode): Pick<SoftPorts, 'run' | 'isSilent' | 'hasBootedSince'>;
   /** What happens to a node, for its timeline and for those who watch. */
-  note(node: PoweredNode, text: string, kind: NoteKind): void;
+  note(node: PoweredNode, text: string, kind: NoteKind, action?: PowerAction): void;
   /** The BMC said that the machine is off. */
   isOff(uid: string): void;
 }
@@ -153,7 +153,7 @@ export class PowerControl {
     const { action } = run.request;
     if (action === 'status') return this.hard(node, action, run);
     if (action === 'reboot' || action === 'shutdown') return this.softThenHard(node, action, run);
-    this.ports.note(node, `power ${action}${moreWords(run.request)}`, 'begin');
+    this.ports.note(node, `power ${action}${moreWords(run.request)}`, 'begin', action);
     return this.noted(node, async () => this.hard(node, action, run));
   }
 
@@ -172,7 +172,7 @@ export class PowerControl {
     const hardAction = action === 'reboot' ? 'cycle' : 'off';
     let why = '';
     if (request.way !== 'hard') {
-      this.ports.note(node, `${action}: soft${moreWords(request)}`, 'begin');
+      this.ports.note(node, `${action}: soft${moreWords(request)}`, 'begin', action);
       try {
         return await this.soft(node, action, run);
       } catch (error) {
@@ -185,7 +185,7 @@ export class PowerControl {
           throw new MusterError(error.code, `soft failed: ${why}; hard is not possible: the node has no power_uri`);
       }
     }
-    this.ports.note(node, `${action}: hard${moreWords(request)}${why ? ', because soft failed' : ''}`, 'begin');
+    this.ports.note(node, `${action}: hard${moreWords(request)}${why ? ', because soft failed' : ''}`, 'begin', action);
     const result = await this.noted(node, async () => this.hard(node, hardAction, run));
     const after = why ? `, after soft failed: ${why}` : '';
     return done(result, result.state ?? result.text, [...(result.how ?? []), `hard${after}`]);

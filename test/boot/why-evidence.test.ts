@@ -3,9 +3,10 @@ import test from 'ava';
 import type { Evidence, HeadFailure } from '../../src/boot/evidence.ts';
 import type { Stage } from '../../src/boot/journey.ts';
 import { planBoot } from '../../src/boot/plan.ts';
-import { type Why, why } from '../../src/boot/why.ts';
+import { why } from '../../src/boot/why.ts';
 import type { WhyFacts } from '../../src/boot/why-case.ts';
 import { EVIDENCE_RULES } from '../../src/boot/why-evidence.ts';
+import type { Why } from '../../src/boot/why-verdict.ts';
 import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 
 const STAGES: readonly Stage[] = ['addressed', 'loader', 'ipxe', 'script', 'kernel', 'initramfs', 'image', 'root'];

@@ -54,6 +54,33 @@ async function startAgent(
   return { head, place };
 }
 
+test('what systemd says is read as facts: failed units, units that start, and where the system goes', async t => {
+  if (!requireAll(t, { programs: ['dash'] })) return;
+  const place = await makePlace(t);
+  const said = async (words: string, call: string) => {
+    const script = `. "$MUSTER_LIB/agent/system"; ask_systemd() { printf "$WORDS"; }; ${call}`;
+    return (await runParts('dash', place, script, { WORDS: words })).stdout.trim();
+  };
+  t.is(
+    await said('a.service loaded failed failed A\nb.mount loaded failed failed B\n', 'failed_units'),
+    'a.service b.mount',
+  );
+  t.is(await said('', 'failed_units'), '');
+  const jobs = '12 dev-sdb.device start running\n13 data.mount start waiting\n';
+  t.is(await said(jobs, 'starting_units'), 'dev-sdb.device');
+  t.is(await said('9 reboot.target start waiting\n', 'going_down'), 'reboot');
+  t.is(await said('9 poweroff.target start waiting\n', 'going_down'), 'off');
+  t.is(await said('', 'going_down'), '', 'only the agent is stopped');
+});
+
+/** A kernel that counts stalls, and that had to kill. */
+async function withPressure({ proc }: Place): Promise<void> {
+  await mkdir(join(proc, 'pressure'));
+  const line = (kind: string, avg60: string) => `${kind} avg10=0.00 avg60=${avg60} avg300=0.00 total=1\n`;
+  await writeFile(join(proc, 'pressure', 'memory'), line('some', '40.00') + line('full', '12.50'));
+  await writeFile(join(proc, 'vmstat'), 'nr_free_pages 1\noom_kill 3\n');
+}
+
 for (const shell of Object.keys(SHELLS)) {
   const programs = [SHELLS[shell]?.[0] ?? ''];
   const files = ['/bin/busybox'];
@@ -62,7 +89,7 @@ for (const shell of Object.keys(SHELLS)) {
     `${shell}: hardware first, status each time, and the attributes are where programs look for them`,
     async t => {
       if (!requireAll(t, { programs, files })) return;
-      const { head, place } = await startAgent(t, shell, {});
+      const { head, place } = await startAgent(t, shell, {}, withPressure);
       await head.until(() => head.heartbeats.length >= 2);
       const [first = {}, second = {}] = head.heartbeats;
       t.is(Object.keys(first)[0], 'token', 'the token is the first line');
@@ -77,7 +104,11 @@ for (const shell of Object.keys(SHELLS)) {
         'status.ram_free': '500000',
         'status.ip': '10.54.0.100',
         'status.image': 'abababababab',
+        'status.memory_pressure': '12.50',
+        'status.oom_kills': '3',
       });
+      // As statfs(2) has it, in kB.
+      t.true(Number(second['status.root_total']) > Number(second['status.root_free']));
       t.false(Object.keys(second).some(name => name.startsWith('hardware.')));
       t.is(await readFile(join(place.run, 'etc/attributes.ini'), 'utf8'), ATTRIBUTES);
       t.is(await readFile(join(place.root, 'opt/scyld/clusterware-node/etc/attributes.ini'), 'utf8'), ATTRIBUTES);

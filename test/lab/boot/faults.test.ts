@@ -1,10 +1,12 @@
 // Faults in a cluster with real firmware, kernels and systems, all at one head: `why` names each of them, and nothing else.
 import { randomBytes } from 'node:crypto';
-import { mkdir, mkdtemp, open, readdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { ShownTimelines, ShownWhy } from '../../../src/admin/contract.ts';
+import { HEAD_BUSYBOXES } from '../../../src/image/mkramfs.ts';
 import { CMDLINE } from '../../../src/lab/cluster.ts';
 import { ensureImage } from '../../../src/lab/image-cache.ts';
 import { type Lab, startLab } from '../../../src/lab/lab.ts';
@@ -31,6 +33,9 @@ const NODES = {
   wrongDisk: 8,
   wrongSecret: 9,
   pulled: 10,
+  compressor: 11,
+  danglingInit: 12,
+  fullRoot: 13,
 } as const;
 type Role = keyof typeof NODES;
 
@@ -100,14 +105,44 @@ async function prepare(lab: Lab): Promise<void> {
   for (const { path, size } of await storedFiles(lab)) if (!before.has(path)) await damage(path, size);
   await bootConfig(lab, 'DamagedImage', kernel, initramfs, 'Damaged');
 
+  // The tools pack by lzma, and no kernel reads it.
+  await tinyImage(lab, 'Compressed', kernel, initramfs, 'lzma');
+  await tinyImage(lab, 'Dangling', kernel, initramfs);
+  await tinyImage(lab, 'Full', kernel, initramfs);
+
   const set = async (role: Role, ...words: string[]): Promise<void> =>
     muster(lab, 'node', '-i', `n${NODES[role]}`, 'set', ...words);
   await set('otherKernel', '_boot_config=OtherKernel');
   await set('noDriver', '_boot_config=NoDriver');
   await set('damagedImage', '_boot_config=DamagedImage');
+  await set('compressor', '_boot_config=Compressed');
+  await set('danglingInit', '_boot_config=Dangling');
+  await set('fullRoot', '_boot_config=Full');
   await set('smallMemory', '_boot_style=rwram');
   await set('wrongDisk', '_boot_style=disked', '_disk_root=LABEL=root');
   await set('wrongSecret', '_boot_style=iscsi');
+}
+
+/** A system of a few files, whose init fills its root and starts no agent; `Dangling` has a link to no init. */
+async function tinyImage(lab: Lab, name: string, kernel: string, initramfs: string, method = 'xz'): Promise<void> {
+  const root = join(folder, name);
+  for (const path of ['bin', 'sbin', 'proc', 'sys', 'dev', 'run', 'tmp', 'etc', 'lib/systemd'])
+    await mkdir(join(root, path), { recursive: true });
+  const busybox = HEAD_BUSYBOXES.find(path => existsSync(path)) ?? '';
+  await shell(
+    'cp "$1" "$2/bin/busybox" && for name in $("$1" --list | grep -vx busybox); do ln -sf busybox "$2/bin/$name"; done',
+    busybox,
+    root,
+  );
+  await symlink('/lib/systemd/systemd', join(root, 'sbin/init'));
+  if (name !== 'Dangling') {
+    const init = '#!/bin/sh\ndd if=/dev/zero of=/fill bs=1M 2>/dev/null\nwhile :; do sleep 60; done\n';
+    await writeFile(join(root, 'lib/systemd/systemd'), init, { mode: 0o755 });
+  }
+  const file = join(folder, `${name}.squashfs`);
+  await runOk('mksquashfs', [root, file, '-no-progress', '-quiet', '-all-root', '-comp', method]);
+  await muster(lab, 'image', 'create', `name=${name}`, `content=@${file}`);
+  await bootConfig(lab, name, kernel, initramfs, name);
 }
 
 async function bootConfig(lab: Lab, name: string, kernel: string, initramfs: string, image = 'DefaultImage') {
@@ -255,13 +290,28 @@ fault('a node that is well; its agent stopped; its power off', 'well', async (t,
   const { status, stdout } = await lab.muster('node', '-i', 'n0', 'why');
   t.is(status, 0);
   t.is(stdout, 'n0: n0 is up; nothing is wrong.\n');
+  // /run is a file system of its own, so that the agent goes on.
+  await muster(lab, 'node', '-i', 'n0', 'exec', 'dd if=/dev/zero of=/fill bs=1M 2>/dev/null; true');
+  await isNamed(t, lab, 'well', 'root-full', /n0 is up, and its root is full: 0 of \d+ MiB are free/, [
+    'up',
+    'root-filling',
+  ]);
+  const isUp = async (): Promise<boolean> => (await whyOf(lab, 'well')).rule === 'up';
+  await muster(lab, 'node', '-i', 'n0', 'exec', 'rm /fill');
+  await until('well is up', isUp, { milliseconds: NAMED_MS, every: 500 });
   await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl stop muster-agent');
   await isNamed(t, lab, 'well', 'agent-stopped', /its system is alive/, ['up']);
+  await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl start muster-agent');
+  await until('well is up', isUp, { milliseconds: NAMED_MS, every: 500 });
+  await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl reboot');
+  const isRebooting = async (): Promise<boolean> => {
+    const { verdict, rule, cause } = await whyOf(lab, 'well');
+    t.true(verdict === 'well' || verdict === 'waiting', `a reboot is called ${rule}: ${cause}`);
+    return verdict === 'waiting';
+  };
+  await until('well reboots', isRebooting, { milliseconds: NAMED_MS, every: 500 });
   await lab.node(NODES.well).powerOff();
-  await isNamed(t, lab, 'well', 'powered-off', /Its BMC says that it is off\. It was up, and its last heartbeat came/, [
-    'agent-stopped',
-    'heartbeat-lost',
-  ]);
+  await isNamed(t, lab, 'well', 'powered-off', /Its BMC says that it is off\./, ['rebooting', 'heartbeat-lost']);
 });
 
 fault('a loader for another firmware', 'wrongLoader', async (t, lab) => {
@@ -341,6 +391,25 @@ fault('an image damaged in storage', 'damagedImage', async (t, lab) => {
 fault('an image too large for the memory', 'smallMemory', async (t, lab) => {
   await starts(lab, 'smallMemory', 'initramfs');
   await isNamed(t, lab, 'smallMemory', 'too-little-memory', /it needs \d+ MiB .* and \d+ MiB are free/);
+});
+
+fault('an image packed with a compressor that the kernel lacks', 'compressor', async (t, lab) => {
+  await starts(lab, 'compressor', 'image');
+  const words =
+    /image Compressed is packed with lzma, which the kernel \d\S+ cannot read\.\n.*modimg -i Compressed --execute true --compress/;
+  await isNamed(t, lab, 'compressor', 'squashfs-compressor', words);
+});
+
+fault('an init that is a link to nothing', 'danglingInit', async (t, lab) => {
+  await starts(lab, 'danglingInit', 'image');
+  const words =
+    /image Dangling cannot start: its \/sbin\/init is a link to \/lib\/systemd\/systemd, which is not there/;
+  await isNamed(t, lab, 'danglingInit', 'image-not-bootable', words);
+});
+
+fault('a system that fills its root and never starts its agent', 'fullRoot', async (t, lab) => {
+  await starts(lab, 'fullRoot', 'root');
+  await isNamed(t, lab, 'fullRoot', 'root-full', /its agent cannot start: its root is full: 0 of \d+ MiB are free/);
 });
 
 fault('a wrong _disk_root', 'wrongDisk', async (t, lab) => {

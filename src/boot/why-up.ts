@@ -1,0 +1,104 @@
+// A node that is up, or was: what its last heartbeat said of its system, and where it went since.
+import type { Boot } from './boot.ts';
+import { goingOf } from './system-facts.ts';
+import { presentOf, type WhyFacts } from './why-case.ts';
+import { type SystemTrouble, systemTrouble } from './why-system.ts';
+import { isOff, poweredOff, powerSeen, say, type Why } from './why-verdict.ts';
+import { span } from './why-words.ts';
+
+/** A machine that goes down in good order is back at its firmware's DHCP after so long at most, in seconds: large ones test their memory. */
+const REBOOT_SECONDS = 600;
+
+export function upNow(facts: WhyFacts): Why {
+  const { status, name } = facts;
+  const seen = status.silence === undefined ? [] : [`its last heartbeat came ${span(status.silence)} ago`];
+  const trouble = troubleOf(facts);
+  if (trouble) {
+    const { rule, isSerious, cause, remedy } = trouble;
+    return say(isSerious ? 'failed' : 'well', rule, `${name} is up, and ${cause}.`, remedy, seen);
+  }
+  return say('well', 'up', `${name} is up; nothing is wrong.`, undefined, seen);
+}
+
+/** What the last heartbeat said of the system. */
+function troubleOf({ name, status, boots }: WhyFacts): SystemTrouble | undefined {
+  return systemTrouble({ name, style: boots.at(-1)?.plan?.style, facts: status.facts });
+}
+
+export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
+  const { status, answers, name } = facts;
+  const now = presentOf(facts);
+  const last = span(status.silence ?? (now - (up.ended ?? now)) / 1000);
+  const action = up.actions?.at(-1);
+  const trouble = troubleOf(facts);
+  const seen = [
+    `boot ${up.id} was up at ${new Date(up.ended ?? up.started).toISOString()}`,
+    ...(action ? [`${span((now - action.at) / 1000)} ago: ${action.text}`] : []),
+    'no DHCP packet came since',
+    ...(trouble ? [`its last heartbeat said: ${trouble.cause}`] : []),
+    ...powerSeen(facts),
+  ];
+  if (isOff(facts)) return poweredOff(`It was up, and its last heartbeat came ${last} ago`, seen);
+  const coming = comingBack(facts, up, seen);
+  // While it goes down its kernel still answers.
+  if (coming && (goingOf(status.facts) || answers !== true)) return coming;
+  if (answers === true)
+    return say(
+      'stuck',
+      'agent-stopped',
+      `Its last heartbeat came ${last} ago, and its system is alive: it answers on the network. Its agent does not run, or cannot reach http.port of the head.`,
+      `Start the agent: muster node -i ${name} exec 'systemctl restart muster-agent'; \`systemctl status muster-agent\` there says why it ended.`,
+      [...seen, "port 22 of it answers a connection, or refuses it: that is its system's kernel"],
+    );
+  const silent = answers === false ? ', and nothing answers at its address' : '';
+  const power = facts.power && 'state' in facts.power ? 'it has crashed, or its network is gone' : undefined;
+  return say(
+    'stuck',
+    'heartbeat-lost',
+    `It was up, and its last heartbeat came ${last} ago${silent}: ${power ?? 'it has crashed or was switched off, or its network is gone'}.`,
+    'Look at its console (`muster node console`), its cable and its switch port; when it answers to ssh, `systemctl status muster-agent` says more; else power-cycle it.',
+    [...seen, ...(answers === false ? ['no answer from its port 22'] : [])],
+    'read its console, and ask its BMC for its power (`power_uri`)',
+  );
+}
+
+/** A node that said that it goes down, or that was sent down, is not lost. */
+function comingBack(facts: WhyFacts, up: Boot, seen: string[]): Why | undefined {
+  const { status } = facts;
+  const sinceBeat = status.silence ?? (presentOf(facts) - (up.ended ?? up.started)) / 1000;
+  const wish = up.actions?.findLast(({ action, at }) => action !== undefined && at >= (up.ended ?? 0));
+  const sinceWish = wish === undefined ? undefined : (presentOf(facts) - wish.at) / 1000;
+  const said = goingOf(status.facts);
+  const isWished = sinceWish !== undefined && sinceWish <= sinceBeat + REBOOT_SECONDS;
+  const going = said ?? (isWished ? wish?.action : undefined);
+  if (going === undefined) return undefined;
+  const ago = said ? sinceBeat : (sinceWish ?? sinceBeat);
+  const evidence = [
+    ...(said ? [`its agent said that its system goes ${said === 'up' ? 'down to start again' : 'off'}`] : []),
+    ...seen,
+  ];
+  if (going === 'down')
+    return say(
+      'stuck',
+      'shut-down',
+      `It was shut down ${span(ago)} ago.`,
+      'Switch it on: `muster node power on`.',
+      evidence,
+    );
+  if (ago <= REBOOT_SECONDS)
+    return say(
+      'waiting',
+      'rebooting',
+      `It went down to start again, ${span(ago)} ago; nothing is unusual yet.`,
+      undefined,
+      evidence,
+    );
+  return say(
+    'stuck',
+    'reboot-hangs',
+    `It went down to start again ${span(ago)} ago, and its firmware has not asked for an address since.`,
+    'Look at its console (`muster node console`) and at the boot order of its firmware; else power-cycle it.',
+    evidence,
+    'read its console: it hangs on its way down, or in its firmware, or starts from another device',
+  );
+}

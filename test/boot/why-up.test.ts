@@ -1,0 +1,98 @@
+// A node that was up and is silent: lost, or gone down in good order. And times that are nobody's fault.
+import test from 'ava';
+import type { Evidence } from '../../src/boot/evidence.ts';
+import { planBoot } from '../../src/boot/plan.ts';
+import { why } from '../../src/boot/why.ts';
+import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+
+function world() {
+  const fake = new FakeCluster();
+  const { node } = fake.bootable();
+  const it = fakeBoots(fake);
+  const answer = planBoot(fake.cluster, node);
+  if ('refusal' in answer) throw new Error(answer.refusal);
+  it.boots.note({ stage: 'offered', mac: node.value.mac });
+  const { id, boot } = it.boots.mint(answer.plan, 'x');
+  const ask = (more: { listening?: number; evidence?: Evidence; power?: { state: 'on' | 'off' } } = {}) =>
+    why({
+      name: 'n0',
+      mac: node.value.mac,
+      boots: it.boots.of(node.uid),
+      status: it.statuses.of(node.uid),
+      plan: answer,
+      now: it.clock.now,
+      ...more,
+    });
+  const up = (facts: Record<string, string> = {}) => {
+    it.boots.up(boot, {});
+    it.statuses.beat(boot, facts, 10_000);
+  };
+  return { ...it, node, id, ask, up };
+}
+
+test('a system that reboots by itself says so, and is waited for', t => {
+  const { ask, up, clock, statuses, node } = world();
+  up({ going_down: 'reboot' });
+  t.is(statuses.of(node.uid).state, 'down', 'at once, not when heartbeats are missed');
+  t.is(ask().rule, 'rebooting');
+  clock.now += 120_000;
+  t.like(ask(), { verdict: 'waiting', rule: 'rebooting' });
+  t.is(ask().cause, 'It went down to start again, 2 min ago; nothing is unusual yet.');
+  clock.now += 600_000;
+  t.like(ask(), { verdict: 'stuck', rule: 'reboot-hangs', certainty: 'guess' });
+  t.like(ask({ power: { state: 'off' } }), { rule: 'powered-off' });
+});
+
+test('a system that was shut down is not lost', t => {
+  const { ask, up, clock } = world();
+  up({ going_down: 'off' });
+  clock.now += 120_000;
+  t.like(ask(), { verdict: 'stuck', rule: 'shut-down', certainty: 'certain' });
+});
+
+test('a power action explains the silence after it, and one of long ago does not', t => {
+  const sent = world();
+  sent.up();
+  sent.clock.now += 5000;
+  sent.boots.action(sent.node.uid, 'power cycle, by root', 'begin', 'up');
+  sent.clock.now += 60_000;
+  t.like(sent.ask(), { verdict: 'waiting', rule: 'rebooting' });
+
+  const old = world();
+  old.up();
+  old.clock.now += 5000;
+  old.boots.action(old.node.uid, 'reboot: soft, by root', 'begin', 'up');
+  old.clock.now += 3600_000;
+  const boot = old.boots.current(old.node.uid);
+  if (boot) old.statuses.beat(boot, {}, 10_000);
+  old.clock.now += 60_000;
+  t.is(old.ask().rule, 'heartbeat-lost');
+  t.is(old.ask().certainty, 'guess');
+});
+
+test('a word for going down that no agent says is none', t => {
+  const { ask, up, clock } = world();
+  up({ going_down: 'up' });
+  clock.now += 120_000;
+  t.is(ask().rule, 'heartbeat-lost');
+});
+
+test('a head that was restarted gives its nodes their time again', t => {
+  const { ask, clock } = world();
+  clock.now += 300_000;
+  t.is(ask().verdict, 'stuck');
+  const restarted = ask({ listening: 10 });
+  t.like(restarted, { verdict: 'waiting', rule: 'booting' });
+  t.regex(restarted.cause, /stage 5, script, 5 min ago \(musterd was started 10 s ago\); nothing is unusual yet\.$/);
+  t.is(ask({ listening: 100 }).verdict, 'stuck');
+});
+
+test('a kernel that comes over a slow link is no fault, however long it takes', t => {
+  const { ask, clock } = world();
+  clock.now += 900_000;
+  const tcp = { segment: 1448, unacknowledged: 10, retransmits: 1, acknowledged: 5 << 20, quiet: 0.4 };
+  const slow = ask({ evidence: { path: { answers: true, tcp } } });
+  t.like(slow, { verdict: 'waiting', rule: 'booting' });
+  t.regex(slow.cause, /has fetched 5 MiB of kernel and initramfs/);
+  t.is(ask({ evidence: { path: { answers: true, tcp: { ...tcp, quiet: 30 } } } }).verdict, 'stuck');
+});
