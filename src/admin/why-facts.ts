@@ -73,7 +73,7 @@ function known(
     status: ports.statuses.of(uid),
     plan: planBoot(ports.cluster, node, planeFor(ports, node)),
     ...presentFor(ports, boots),
-    listening: ports.boots.listening() / 1000,
+    listening: (ports.boots.times.now() - ports.boots.beats.startedAt) / 1000,
     ...(ignored && { ignored }),
     ...(transfer && { transfer }),
     ...(evidence && { evidence }),

@@ -135,6 +135,13 @@ export function eventOf(note: Seen, at: number): BootEvent {
   };
 }
 
+/** Keeps what the watcher saw, and returns whether it is nothing new for the timeline: it comes again and again. */
+export function isKnownSystem(boot: Boot, facts: Record<string, string>, at: number): boolean {
+  const isKnown = boot.system !== undefined || boot.outcome !== undefined;
+  boot.system = { at, facts };
+  return isKnown;
+}
+
 /** Adds an event. Of too many, the oldest goes that is not the first of its stage: a boot never forgets how far it got, and when. */
 export function addEvent(boot: Boot, event: BootEvent): void {
   if (boot.events.length >= EVENT_LIMIT) boot.events.splice(leastNeeded(boot.events), 1);

@@ -8,6 +8,7 @@ import {
   type BootEvent,
   type BootMessage,
   eventOf,
+  isKnownSystem,
   type Outcome,
   type PowerWish,
   type Seen,
@@ -119,23 +120,8 @@ export class Boots implements JourneyLog {
     }
     if (note.arch !== undefined) boot.arch = note.arch;
     if (note.card !== undefined) boot.card = note.card;
-    this.tell(boot, note);
-  }
-
-  /** Returns milliseconds since this head began to listen. */
-  listening(): number {
-    return this.times.now() - this.beats.startedAt;
-  }
-
-  /** Keeps what a system is like whose agent has not come yet. It is told again and again: only the first time is an event. */
-  system(session: string, facts: Record<string, string>, peer: string): void {
-    const boot = this.boot({ stage: 'root', session });
-    if (!boot || boot.outcome) return;
-    const isFirst = boot.system === undefined;
-    boot.system = { at: stampOf(boot, this.times.now()), facts };
-    if (isFirst)
-      this.tell(boot, { stage: 'root', by: 'node', peer, detail: 'the system runs, and its agent is not up yet' });
-    else this.ports.changed(boot);
+    if (note.system && isKnownSystem(boot, note.system, stampOf(boot, this.times.now()))) this.ports.changed(boot);
+    else this.tell(boot, note);
   }
 
   /** Adds to the timeline of a boot that a server knows. */

@@ -114,6 +114,8 @@ interface NoteWords {
   arch?: LoaderName;
   /** The network card that iPXE boots by, when it said so: `pci 1af4:1000`, vendor and device. */
   card?: string;
+  /** What the watcher of the initramfs saw in a system whose agent is not there yet. */
+  system?: Record<string, string>;
   /** The peer as `address:port`, when it tells something. */
   peer?: string;
 }

@@ -24,7 +24,8 @@ export function takeReport(boots: Boots, session: string, body: string, peer: st
   const system = factsBelow(facts, 'status');
   if (Object.keys(system).length > 0) {
     const known = Object.entries(system).filter(([name]) => SYSTEM_FACTS.has(name));
-    boots.system(session, Object.fromEntries(known), peer);
+    const detail = 'the system runs, and its agent is not up yet';
+    boots.note({ stage: 'root', session, peer, by: 'node', detail, system: Object.fromEntries(known) });
     return { status: 200, text: 'ok\n' };
   }
   const error = facts.get('error');

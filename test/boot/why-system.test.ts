@@ -92,20 +92,40 @@ test('a system whose agent does not come: the watcher says why, and a slow start
   const { boots, id, ask, clock, boot } = world();
   for (const stage of ['initramfs', 'image', 'root'] as const) boots.note({ stage, session: id });
   clock.now += 30_000;
-  boots.system(id, { ...WELL, starting_units: 'dev-sdb.device data.mount' }, 'x');
+  boots.note({
+    stage: 'root',
+    session: id,
+    by: 'node',
+    system: { ...WELL, starting_units: 'dev-sdb.device data.mount' },
+  });
   const events = boot.events.length;
   clock.now += 60_000;
-  boots.system(id, { ...WELL, starting_units: 'dev-sdb.device data.mount' }, 'x');
+  boots.note({
+    stage: 'root',
+    session: id,
+    by: 'node',
+    system: { ...WELL, starting_units: 'dev-sdb.device data.mount' },
+  });
   t.is(boot.events.length, events, 'what is told again and again is no event');
   t.like(ask(), { verdict: 'waiting', rule: 'booting' });
   clock.now += 240_000;
-  boots.system(id, { ...WELL, starting_units: 'dev-sdb.device data.mount' }, 'x');
+  boots.note({
+    stage: 'root',
+    session: id,
+    by: 'node',
+    system: { ...WELL, starting_units: 'dev-sdb.device data.mount' },
+  });
   t.like(ask(), { verdict: 'stuck', rule: 'unit-hangs', certainty: 'certain' });
   t.regex(ask().cause, /systemd waits for dev-sdb\.device, data\.mount/);
-  boots.system(id, { ...WELL, failed_units: 'muster-agent.service' }, 'x');
+  boots.note({ stage: 'root', session: id, by: 'node', system: { ...WELL, failed_units: 'muster-agent.service' } });
   t.like(ask(), { rule: 'agent-not-started', certainty: 'guess' });
   t.regex(ask().cause, /its agent, muster-agent\.service, fails/);
-  boots.system(id, { ...WELL, root_free: '0', failed_units: 'x.service' }, 'x');
+  boots.note({
+    stage: 'root',
+    session: id,
+    by: 'node',
+    system: { ...WELL, root_free: '0', failed_units: 'x.service' },
+  });
   t.like(ask(), { rule: 'root-full', certainty: 'certain' });
   t.regex(ask().cause, /^Its system runs, and its agent cannot start: its root is full: 0 of/);
   clock.now += 600_000;
@@ -116,7 +136,7 @@ test('a full root is named at once, also while the start is young', t => {
   const { boots, id, ask, clock } = world();
   boots.note({ stage: 'root', session: id });
   clock.now += 25_000;
-  boots.system(id, { ...WELL, root_free: '0' }, 'x');
+  boots.note({ stage: 'root', session: id, by: 'node', system: { ...WELL, root_free: '0' } });
   clock.now += 10_000;
   t.like(ask(), { verdict: 'stuck', rule: 'root-full' });
 });
