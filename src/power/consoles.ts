@@ -1,6 +1,5 @@
 // Serial consoles: one program (or socket) per node however many look on, and a log of what was said while anybody did.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -8,6 +7,7 @@ import type { Duplex, Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { MusterError, reasonOf } from '../errors.ts';
 import { quoteWords } from '../ssh/ssh.ts';
+import { ConsoleLog } from './console-log.ts';
 import type { ConsoleProgram } from './driver.ts';
 
 interface Line {
@@ -18,7 +18,7 @@ interface Line {
 
 interface Shared {
   line: Line;
-  log: WriteStream;
+  log: ConsoleLog;
   lookers: Set<Writable>;
 }
 
@@ -63,7 +63,7 @@ export class Consoles {
       screen.end();
       if (shared.lookers.size === 0) {
         shared.line.end();
-        shared.log.end();
+        void shared.log.end();
         if (this.open.get(node.uid) === opening) this.open.delete(node.uid);
       }
     }
@@ -73,9 +73,7 @@ export class Consoles {
     const words = await program();
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
     const line = 'socket' in words ? await socketLine(words.socket) : await programLine(words);
-    const log = createWriteStream(this.logFile(node.name), { flags: 'a', mode: 0o600 });
-    // A full disk must not end the console.
-    log.on('error', () => {});
+    const log = new ConsoleLog(this.logFile(node.name));
     log.write(`\n--- ${new Date().toISOString()} ---\n`);
     const lookers = new Set<Writable>();
     line.output.on('data', (bytes: Buffer) => {

@@ -220,7 +220,7 @@ const wrongs: Wrong[] = [
   {
     line: 'muster distro import --name X main.repo',
     status: 2,
-    says: 'ERROR: main.repo: no repository is enabled there.\n',
+    says: /^main\.repo: \[main\] is no repository; left out\nERROR: main\.repo: no repository is enabled there\.\n/,
   },
   // The state of things.
   {

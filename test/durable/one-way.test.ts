@@ -17,7 +17,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'daemon/shim-loaders.ts': 'made again by each start',
   'image/workspace/workspace.ts':
     'the note of a folder to work in, and second names of a packed image that last as long as a program',
-  'power/consoles.ts': 'what a console says, of which the end may be lost',
+  'power/console-log.ts': 'what a console says, of which the end may be lost',
 };
 /** Folders of such files; image/workspace is not one. */
 const FOLDERS: Readonly<Record<string, string>> = {
