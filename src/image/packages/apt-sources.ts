@@ -11,13 +11,16 @@ export function sourceLines({ name, urls, check }: Source, { release }: Pick<Rec
   const deb = check ? 'deb' : 'deb [trusted=yes check-valid-until=no]';
   return urls.map(text => {
     const [url = '', fragment = ''] = text.split('#');
-    const [, suite, components] = /^([^/]*\/?[^/+]*?)(?:\/([\w+.-]+))?$/.exec(fragment) ?? [];
     if (fragment === './') return `${deb} ${url} ./`;
+    // A suite may have a slash of its own (`buster/updates`), a component has none.
+    const slash = fragment.lastIndexOf('/');
+    const suite = slash < 0 ? fragment : fragment.slice(0, slash);
+    const components = slash < 0 ? 'main' : fragment.slice(slash + 1);
     const named = suite || release;
     if (named === '')
       throw new MusterError('not-ready', `The repo ${name} names no suite, and its distro has no release.`, {
         hint: 'muster distro -i NAME update release=bookworm; or urls=URL#SUITE/COMPONENT',
       });
-    return `${deb} ${url} ${named} ${(components ?? 'main').split('+').join(' ')}`;
+    return `${deb} ${url} ${named} ${components.split('+').join(' ')}`;
   });
 }

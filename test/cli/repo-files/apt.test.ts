@@ -1,6 +1,12 @@
-// Sources of apt in both forms: what they come to, and what is refused.
+// Sources of apt in both forms: they come to the lines that apt itself makes of them.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { isAptFile, readAptFile } from '../../../src/cli/repo-files/apt.ts';
+import { sourceLines } from '../../../src/image/packages/apt-sources.ts';
+import { requireAll } from '../../support/require.ts';
 
 function read(
   text: string,
@@ -118,4 +124,43 @@ test('what is not understood is refused by its name and place', t => {
   for (const [text, message] of rows) t.throws(() => read(text), { code: 'bad-value', message }, text);
   t.false(isAptFile('[base]\nbaseurl=http://x/\n', 'x.repo'));
   t.true(isAptFile(LIST, 'x') && isAptFile(DEB822, 'x') && isAptFile('', 'x.sources'));
+});
+
+test("apt's own reading of both forms gives the same sources as the lines that an image is made with", t => {
+  if (!requireAll(t, { programs: ['apt-get'] })) return;
+  const folder = mkdtempSync(join(tmpdir(), 'muster-apt-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  for (const name of ['parts', 'lists']) mkdirSync(join(folder, name));
+  /** The signed lists that apt would fetch. */
+  const targets = (): string[] => {
+    const options = {
+      'Dir::Etc::sourcelist': '/dev/null',
+      'Dir::Etc::sourceparts': join(folder, 'parts'),
+      'Dir::State::lists': join(folder, 'lists'),
+      'APT::Architecture': 'amd64',
+    };
+    const words = Object.entries(options).flatMap(([option, value]) => ['-o', `${option}=${value}`]);
+    const env = { ...process.env, LC_ALL: 'C' };
+    const out = execFileSync('apt-get', [...words, 'update', '--print-uris'], { encoding: 'utf8', env });
+    const uris = Array.from(out.matchAll(/^'(\S+)'/gm), ([, uri = '']) => uri);
+    // An image gets no sources, and `x/./y` is another word for x/y.
+    const wanted = uris.filter(uri => !uri.includes('/source/')).map(uri => uri.replaceAll('/./', '/'));
+    return [...new Set(wanted)].sort();
+  };
+  for (const [name, text] of [
+    ['a.list', LIST],
+    ['a.sources', DEB822],
+  ] as const) {
+    for (const old of ['a.list', 'a.sources']) rmSync(join(folder, 'parts', old), { force: true });
+    writeFileSync(join(folder, 'parts', name), text);
+    const theirs = targets();
+    t.true(theirs.length > 2, name);
+    const { repos } = read(text, name);
+    const lines = repos.flatMap(({ name: title, urls = [], check = true }) =>
+      sourceLines({ name: title, title, urls, mirrors: [], keys: [], check }, { release: '' }),
+    );
+    rmSync(join(folder, 'parts', name));
+    writeFileSync(join(folder, 'parts/a.list'), `${lines.join('\n')}\n`);
+    t.deepEqual(targets(), theirs, lines.join('\n'));
+  }
 });

@@ -1,9 +1,14 @@
 // Repository files of yum as sites have them: each word is understood as libdnf understands it, handed on, or named.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
 import { readYumFile } from '../../../src/cli/repo-files/yum.ts';
 import { makeRecipe } from '../../../src/image/packages/recipe.ts';
 import { repoFile } from '../../../src/image/packages/rpm-repos.ts';
 import { REPO_FIELDS, REPO_OPTIONS, REPO_REFUSED, repoOptionProblem } from '../../../src/model/repo-options.ts';
+import { requireAll } from '../../support/require.ts';
 
 const EPEL = `[epel]
 name=Extra Packages 9
@@ -75,6 +80,28 @@ test('yes and no in all the words of libdnf, and nothing guessed of others', t =
         message: `epel.repo: [a] ${key}=${word} is neither yes nor no.`,
       });
   t.is(read('[a]\nbaseurl=http://x/\n').repos[0]?.check, undefined, "the repo's own default");
+});
+
+test('what dnf itself says of these words', t => {
+  if (!requireAll(t, { programs: ['dnf', 'createrepo_c'] })) return;
+  const folder = mkdtempSync(join(tmpdir(), 'muster-dnf-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  for (const name of ['repo', 'repos.d', 'root']) mkdirSync(join(folder, name));
+  execFileSync('createrepo_c', ['-q', join(folder, 'repo')]);
+  const enabled = (word: string): boolean => {
+    writeFileSync(join(folder, 'repos.d/a.repo'), `[a]\nname=a\nbaseurl=file://${folder}/repo\nenabled=${word}\n`);
+    const words = [
+      '--installroot',
+      join(folder, 'root'),
+      `--setopt=reposdir=${folder}/repos.d`,
+      '--releasever=9',
+      '-q',
+      'repolist',
+    ];
+    return spawnSync('dnf', words, { encoding: 'utf8' }).stdout.includes('\na ');
+  };
+  for (const word of ['on', 'off', 'yes', 'no'])
+    t.is(enabled(word), read(`[a]\nbaseurl=http://x/\nenabled=${word}\n`).repos.length === 1, word);
 });
 
 test('what is kept stands in the repository file of the image, as it came', t => {
