@@ -224,7 +224,7 @@ function layFiles(folder: string): void {
     // A power driver of the site: the state of its one machine is a file.
     [
       'power.d/switch',
-      `#!/bin/sh\ncd '${folder}'\nif [ "$1" = status ]; then cat switched || echo off; else echo "$1" >switched; fi\n`,
+      `#!/bin/sh\ncd '${folder}'\nif [ "$1" = status ]; then cat switched || echo off; elif [ "$1" = off ]; then echo off >switched; else echo on >switched; fi\n`,
     ],
   ];
   for (const [name, content] of files) {
@@ -248,7 +248,7 @@ for (const [title, rows] of CHAPTERS) {
         t.regex(stderr, /^ERROR: /m, line);
         t.notRegex(stderr, /bug in muster|Unknown option/, line);
       } else if (fails) t.regex(stdout, fails, line);
-      else t.is(status, 0, `${line}\n${stderr}`);
+      else t.is(status, 0, `${line}\n${stdout}${stderr}`);
       if (typeof prints === 'string') t.is(stdout, prints, line);
       else if (prints) t.regex(stdout, prints, line);
     }

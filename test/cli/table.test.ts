@@ -43,9 +43,10 @@ test('no action looks past the types of its options', t => {
     }
   };
   look(join(packageRoot, 'src/cli'));
-  // Loops over its own rows, whose names it makes of the same table.
+  // Loops over their own rows, whose names they make of the same table, or names that the type of the options checks.
   t.deepEqual(wrong.map(path => path.replace(`${packageRoot}/src/cli/`, '')).sort(), [
     'modimg/options.ts',
     'perform.ts',
+    'power-actions.ts',
   ]);
 });
