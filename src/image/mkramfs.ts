@@ -6,6 +6,7 @@ import { packageRoot } from '../package-root.ts';
 import { temporaryFolder } from '../process/temporary.ts';
 import { inImage } from './chroot.ts';
 import { ImageRoot } from './image-root.ts';
+import { kernelConfig, requireRecent } from './kernel-support.ts';
 import { packageSystem } from './packages/manager.ts';
 import { hasProgram, requireRamfsNeeds } from './ramfs-needs.ts';
 import { newestVersion, orderOf } from './version-sort.ts';
@@ -45,6 +46,7 @@ export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
   const step = options.onStep ?? (() => {});
   const kver = await chooseKernel(image, options.kver);
   const kernel = await findKernel(image, kver);
+  await requireRecent(image, kver);
   const busybox = await fittingBusybox(image, options.busybox);
   await requireRamfsNeeds(root, kver, busybox !== undefined);
   const outDir = options.outDir ?? (await temporaryFolder('muster-ramfs-'));
@@ -66,7 +68,7 @@ export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
 }
 
 /** Kernels whose modules are there; a folder without modules.dep is a leftover and does not count. */
-async function kernelReleases(image: ImageRoot): Promise<string[]> {
+export async function kernelReleases(image: ImageRoot): Promise<string[]> {
   const releases: string[] = [];
   for (const name of await image.list('/lib/modules'))
     if (await image.has(`/lib/modules/${name}/modules.dep`)) releases.push(name);
@@ -207,6 +209,6 @@ async function runDracut(image: ImageRoot, options: RamfsOptions, kver: string):
 
 /** zstd unpacks several times faster than gzip; both the kernel and the image must have it. */
 async function compressor(image: ImageRoot, kver: string): Promise<string> {
-  const config = (await image.text(`/boot/config-${kver}`)) ?? (await image.text(`/lib/modules/${kver}/config`)) ?? '';
+  const config = (await kernelConfig(image, kver)) ?? '';
   return /^CONFIG_RD_ZSTD=y$/m.test(config) && (await hasProgram(image.folder, 'zstd')) ? 'zstd -3 -T0' : 'gzip -6';
 }

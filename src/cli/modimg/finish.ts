@@ -3,8 +3,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../../errors.ts';
+import { ImageRoot } from '../../image/image-root.ts';
 import { unpackedSize } from '../../image/inspect.ts';
-import { packImage } from '../../image/pack.ts';
+import { chooseCompression, kernelConfig } from '../../image/kernel-support.ts';
+import { kernelReleases } from '../../image/mkramfs.ts';
+import { type Compression, packImage } from '../../image/pack.ts';
 import { compareTrees, treeState } from '../../image/tree-changes.ts';
 import { isOvertaken, type Local, type Remote } from '../../image/workspace/manifest.ts';
 import { digestOf, newUid } from '../../image/workspace/workspace.ts';
@@ -62,6 +65,7 @@ export async function keepTree(
 ): Promise<Local> {
   const { workspace, progress } = session;
   const file = join(folder, 'packed');
+  const compression = await compressionOf(tree.root, wanted.compression, text => progress.say(text));
   progress.say(`Packing image ${place.name}`);
   await progress.measured(
     async update => {
@@ -69,7 +73,7 @@ export async function keepTree(
         root: tree.root,
         file,
         onProgress: update,
-        compression: wanted.compression,
+        compression,
       });
       return { packed: (await stat(file)).size, unpacked: (await unpackedSize(file, offset)) ?? 0 };
     },
@@ -83,6 +87,29 @@ export async function keepTree(
       async () => workspace.keep(file, place, sha256),
     );
   });
+}
+
+/** How the image is packed; a kernel in it that cannot read what is usual, or wanted, is named. */
+async function compressionOf(
+  root: string,
+  wanted: Compression | undefined,
+  say: (text: string) => void,
+): Promise<Compression> {
+  const image = new ImageRoot(root);
+  const releases = await kernelReleases(image);
+  const kernels = await Promise.all(
+    releases.map(async release => ({ release, config: await kernelConfig(image, release) })),
+  );
+  const { compression, unreadable } = chooseCompression(kernels, wanted);
+  if (unreadable && wanted !== undefined)
+    say(
+      `WARNING: kernel ${unreadable.kernel} of the image cannot read a squashfs with ${wanted}: a node that boots it stops at its image. Leave out --compress.`,
+    );
+  else if (unreadable)
+    say(
+      `Compressing by ${compression}: kernel ${unreadable.kernel} of the image cannot read ${unreadable.compression}.`,
+    );
+  return compression;
 }
 
 /** Whether the image goes to the head: what is captured does, and otherwise what the options or the administrator say. */

@@ -65,7 +65,7 @@ const OTHERS = [
   { flags: '--overwrite', meaning: 'replace an image of that name, here and on the head, without asking' },
   {
     flags: '--compress <method>',
-    meaning: 'zstd (as is the default), xz, lz4 or gzip',
+    meaning: 'zstd, xz, lz4 or gzip; zstd when not given, or what the kernel of the image can read',
     takes: { words: COMPRESSIONS },
   },
 ] as const satisfies readonly Option[];
@@ -99,7 +99,8 @@ export interface Wanted {
   setName: string | undefined;
   keep: boolean;
   overwrite: boolean;
-  compression: Compression;
+  /** Undefined: what the kernels of the image can read. */
+  compression: Compression | undefined;
 }
 
 export function readModimg(given: Given<ModimgOptions>): Wanted {
@@ -136,7 +137,7 @@ export function readModimg(given: Given<ModimgOptions>): Wanted {
     setName: text('setName'),
     keep: options.discard === false,
     overwrite: options.overwrite === true,
-    compression: (text('compress') as Compression | undefined) ?? 'zstd',
+    compression: COMPRESSIONS.find(name => name === text('compress')),
   };
   if (wanted.kver !== undefined && !isKernelVersion(wanted.kver))
     throw bad(`--chroot '${wanted.kver}' is no kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
