@@ -1,4 +1,5 @@
 // Texts on a terminal: control characters made visible, and how many columns a text takes.
+import { own } from '../own.ts';
 
 /** Control characters; those that turn the direction of a line; separators that some programs take for a line's end. */
 const HIDDEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
@@ -9,7 +10,7 @@ export function visible(text: string): string {
   return text.replace(HIDDEN, sign => {
     const code = sign.codePointAt(0) ?? 0;
     const digits = code.toString(16);
-    return SHORT[sign] ?? (code < 0x100 ? `\\x${digits.padStart(2, '0')}` : `\\u${digits.padStart(4, '0')}`);
+    return own(SHORT, sign) ?? (code < 0x100 ? `\\x${digits.padStart(2, '0')}` : `\\u${digits.padStart(4, '0')}`);
   });
 }
 

@@ -1,5 +1,6 @@
 // apt's lists of sources (sources.list(5)): a line for each, or paragraphs (deb822). Each word is understood, or named as one that is not.
 import { MusterError } from '../../errors.ts';
+import { own } from '../../own.ts';
 import { objectName, type RepoFields, type Tell } from './fields.ts';
 
 /** A line or a paragraph: what it says, by the names of options in lines. */
@@ -94,7 +95,7 @@ function paragraphs(text: string, source: string, tell: Tell): Entry[] {
     if (/^\s/.test(line) && last !== '') fields.set(last, `${fields.get(last) ?? ''}\n${line.trim()}`.trim());
     else if (name === '') throw bad(`${source}:${at + 1}`, `'${line}' is not 'Name: value'`);
     else {
-      last = FIELDS[name.toLowerCase()] ?? name.toLowerCase();
+      last = own(FIELDS, name.toLowerCase()) ?? name.toLowerCase();
       if (fields.has(last)) throw bad(`${source}:${at + 1}`, `${name} stands there twice`);
       fields.set(last, value);
     }

@@ -1,6 +1,7 @@
 // What the JSON documents of OCI layouts and of `docker save` say (OCI image specification: image-index.md, manifest.md, descriptor.md). Words
 // that nobody knows are passed over, as the specification wants it; words that change what the image is are understood or refused.
 import { z } from 'zod';
+import { own } from '../../own.ts';
 
 const digest = z.string().regex(/^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/, 'is no digest');
 
@@ -66,7 +67,7 @@ export function forMachine(manifests: readonly Descriptor[], architecture: strin
   if (fits.length < 2) return fits;
   const plain = fits.filter(({ platform }) => platform?.variant === undefined);
   if (plain.length > 0) return plain;
-  for (const variant of VARIANTS[architecture] ?? []) {
+  for (const variant of own(VARIANTS, architecture) ?? []) {
     const those = fits.filter(({ platform }) => platform?.variant === variant);
     if (those.length > 0) return those;
   }

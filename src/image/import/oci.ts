@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { MusterError, reasonOf } from '../../errors.ts';
+import { own } from '../../own.ts';
 import { applyLayer } from './layer.ts';
 import {
   configuration,
@@ -82,10 +83,10 @@ async function ociLayers(folder: string): Promise<LayerFile[]> {
 
 /** The manifest for this kind of machine, or the only one. */
 function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
-  const own = ARCHITECTURES[arch()] ?? arch();
-  const fits = forMachine(manifests, own);
+  const machine = own(ARCHITECTURES, arch()) ?? arch();
+  const fits = forMachine(manifests, machine);
   const [first, ...more] = fits;
-  if (!first) throw bad(folder, `it has no image for linux/${own}`);
+  if (!first) throw bad(folder, `it has no image for linux/${machine}`);
   if (more.length === 0) return first;
   const names = fits.map(({ annotations }) => annotations?.[REF_NAME] ?? '').filter(Boolean);
   const [name] = names;

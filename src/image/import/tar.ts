@@ -1,5 +1,7 @@
 // Tape archives as bytes: ustar, pax (POSIX.1-2001) and GNU's extensions, member by member from a stream. Nothing in them is trusted.
 // Names need not be UTF-8: each character of a name in here is a byte of it (latin1).
+
+import { own } from '../../own.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { BLOCK, bad, NOT_SPARSE, number, type Sparse, sparseOf } from './tar-sparse.ts';
 
@@ -96,12 +98,12 @@ async function decode(
   };
   const isUstar = header.toString('latin1', 257, 263) === 'ustar\0';
   const prefix = isUstar ? field(header, 345, 155) : '';
-  const own = prefix === '' ? field(header, 0, 100) : `${prefix}/${field(header, 0, 100)}`;
-  const name = text('GNU.sparse.name') ?? text('path') ?? longName ?? own;
+  const short = prefix === '' ? field(header, 0, 100) : `${prefix}/${field(header, 0, 100)}`;
+  const name = text('GNU.sparse.name') ?? text('path') ?? longName ?? short;
   const target = text('linkpath') ?? longTarget ?? field(header, 157, 100);
   for (const path of [name, target])
     if (path.length > MOST_NAME || path.includes('\0')) throw bad('it has a name that no file can have');
-  const given = TYPES[flag];
+  const given = own(TYPES, flag);
   if (given === undefined)
     throw bad(`${JSON.stringify(name)} is of a kind that is not known (${JSON.stringify(flag)})`);
   // Archives from before POSIX tell a folder by its name.
