@@ -45,6 +45,14 @@ export class ByteSource {
     }
   }
 
+  /** Takes the zero bytes that come next, however many. */
+  async skipZeros(): Promise<void> {
+    while ((await this.peek(1))[0] === 0) {
+      const other = this.buffer.findIndex(byte => byte !== 0);
+      await this.skip(other < 0 ? this.buffer.length : other);
+    }
+  }
+
   /** Takes all that is left. */
   async drain(): Promise<void> {
     while ((await this.peek(1)).length > 0) await this.skip(this.buffer.length);

@@ -61,7 +61,7 @@ interface Found {
 async function readArchives(source: ByteSource, found: Found): Promise<boolean> {
   for (;;) {
     // Archives are padded with zeros, to four bytes or to a block.
-    while ((await source.peek(1))[0] === 0) await source.skip(1);
+    await source.skipZeros();
     const magic = await source.peek(6);
     if (magic.length === 0) return false;
     if (!isCpio(magic)) return true;

@@ -60,7 +60,7 @@ export async function* tarMembers(source: ByteSource): AsyncGenerator<Member> {
     if (flag === 'x' || flag === 'g') {
       const records = paxRecords(await wholeOf(source, stored));
       if (flag === 'x') local = records;
-      else global = new Map([...global, ...records]);
+      else global = joined(global, records);
       continue;
     }
     if (flag === 'L' || flag === 'K') {
@@ -146,6 +146,15 @@ async function nextHeader(source: ByteSource): Promise<Buffer | undefined> {
   if (number(header, 148, 8, 'checksum') !== sum)
     throw bad('it is no tar archive, or is damaged: a header has a wrong checksum');
   return header;
+}
+
+/** Global records hold from here on. They stay in memory, so that all of them together are bounded as one header is. */
+function joined(global: ReadonlyMap<string, Buffer>, more: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
+  const all = new Map([...global, ...more]);
+  let bytes = 0;
+  for (const [key, value] of all) bytes += key.length + value.length;
+  if (bytes > MOST_HEADER) throw bad(`its global headers have more than ${MOST_HEADER} bytes`);
+  return all;
 }
 
 async function wholeOf(source: ByteSource, size: number): Promise<Buffer> {
