@@ -1,10 +1,14 @@
 // Repository files of yum, dnf and zypper: what the head reads while an image is made, and `clusterware-node.repo` in the image.
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, join } from 'node:path';
 import { MusterError, reasonOf } from '../../errors.ts';
+import { own } from '../../own.ts';
+import { packageRoot } from '../../package-root.ts';
 import { ImageRoot } from '../image-root.ts';
 import { isMetalink, type Recipe, type Source } from './recipe.ts';
+
+const TEMPLATE = join(packageRoot, 'templates/repositories/yum.repo');
 
 export const NODE_REPO = 'clusterware-node.repo';
 /** The head's own repository of muster's packages, if it has one. */
@@ -16,34 +20,37 @@ export function repoFile(sources: readonly Source[]): string {
   return sources.map(section).join('\n');
 }
 
+/** Lines of the template whose value is empty are left out. */
 function section({ name, title, urls, mirrors, keys, check, options = [] }: Source): string {
-  const list = (key: string, values: readonly string[]): string[] =>
-    values.length === 0 ? [] : [`${key}=${values.join('\n    ')}`];
-  return [
-    `[${name}]`,
-    `name=${title}`,
-    ...list('baseurl', urls),
-    ...list('metalink', mirrors.filter(isMetalink)),
-    ...list(
-      'mirrorlist',
-      mirrors.filter(url => !isMetalink(url)),
-    ),
-    'enabled=1',
-    `gpgcheck=${check ? 1 : 0}`,
-    ...list('gpgkey', keys),
-    ...options,
-    '',
-  ].join('\n');
+  const list = (values: readonly string[]): string => values.join('\n    ');
+  const values: Readonly<Record<string, string>> = {
+    NAME: name,
+    TITLE: title,
+    URLS: list(urls),
+    METALINKS: list(mirrors.filter(isMetalink)),
+    MIRRORLISTS: list(mirrors.filter(url => !isMetalink(url))),
+    CHECK: check ? '1' : '0',
+    KEYS: list(keys),
+    OPTIONS: options.join('\n'),
+  };
+  const lines = readFileSync(TEMPLATE, 'utf8').trimEnd().split('\n');
+  return lines
+    .filter(line => !line.includes('@') || line === 'name=@TITLE@' || own(values, placeholder(line)) !== '')
+    .map(line => line.replace(/@([A-Z]+)@/, (_, key: string) => own(values, key) ?? ''))
+    .concat('')
+    .join('\n');
 }
+
+const placeholder = (line: string): string => /@([A-Z]+)@/.exec(line)?.[1] ?? '';
 
 /** A repository that is to be checked and names no keys gets those that this machine's own system trusts; without any it is refused. */
 export async function withKeys(recipe: Recipe): Promise<Recipe> {
   const lacking = recipe.sources.filter(({ check, keys }) => check && keys.length === 0);
   if (lacking.length === 0) return recipe;
   const names = existsSync(HEAD_KEYS) ? await readdir(HEAD_KEYS) : [];
-  const own = names.filter(name => name.startsWith('RPM-GPG-KEY')).map(name => `file://${HEAD_KEYS}/${name}`);
+  const trusted = names.filter(name => name.startsWith('RPM-GPG-KEY')).map(name => `file://${HEAD_KEYS}/${name}`);
   const [first] = lacking;
-  if (own.length === 0 && first)
+  if (trusted.length === 0 && first)
     throw new MusterError(
       'not-ready',
       `The repo ${first.name} has no keys, so that the signatures of its packages cannot be checked.`,
@@ -53,7 +60,7 @@ export async function withKeys(recipe: Recipe): Promise<Recipe> {
     );
   return {
     ...recipe,
-    sources: recipe.sources.map(source => (lacking.includes(source) ? { ...source, keys: own } : source)),
+    sources: recipe.sources.map(source => (lacking.includes(source) ? { ...source, keys: trusted } : source)),
   };
 }
 
@@ -82,7 +89,7 @@ async function keyInto(root: string, file: string): Promise<string> {
 
 /** Writes `clusterware-node.repo` into the image: the head's own repository, and those of the distro. */
 export async function writeNodeRepo(root: string, folder: string, recipe: Recipe): Promise<void> {
-  const own = existsSync(HEAD_REPO) ? `${(await readFile(HEAD_REPO, 'utf8')).trimEnd()}\n\n` : '';
-  const text = `# Written by muster: the repos of the distro ${recipe.distro}.\n${own}${repoFile(await keysInto(root, recipe.sources))}`;
+  const head = existsSync(HEAD_REPO) ? `${(await readFile(HEAD_REPO, 'utf8')).trimEnd()}\n\n` : '';
+  const text = `# Written by muster: the repos of the distro ${recipe.distro}.\n${head}${repoFile(await keysInto(root, recipe.sources))}`;
   await new ImageRoot(root).write(`${folder}/${NODE_REPO}`, text);
 }
