@@ -34,7 +34,7 @@ labTest(
     const { stdout } = await lab.muster('node', '-i', 'n0', 'timeline');
     t.regex(stdout, /SHA-256/i, 'the reason stands on the timeline');
     t.notRegex(lab.node().serial.text(), /login:/, 'the system of the image was not started');
-    const status = await lab.muster('node', 'status', 'n0');
+    const status = await lab.muster('node', 'status', 'n0', '--check');
     t.is(status.status, 1);
     t.regex(status.stdout, /failed/);
   },
