@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Libc, loadLibc, SOCKET } from '../libc.ts';
 import { macToBytes } from '../wire/mac.ts';
 import { decodeArpReply, encodeArp } from './neighbour-bytes.ts';
+import { networkFolder } from './network-folder.ts';
 
 /** How long answers are waited for, in milliseconds, and when the question is sent. */
 const WAIT_MS = 600;
@@ -21,9 +22,9 @@ let running = 0;
 /** Returns the hardware addresses that answer for an address; undefined when the head may not ask, or has too much to ask. */
 export async function probeArp(
   { ip, from, device }: { ip: string; from: string; device: string },
-  folder = '/sys/class/net',
+  folder = networkFolder(),
 ): Promise<string[] | undefined> {
-  if (running >= MOST) return undefined;
+  if (running >= MOST || folder === undefined) return undefined;
   const libc = await loadLibc().catch(() => undefined);
   const card = libc && (await cardOf(join(folder, device)));
   const fd = card && open(libc, card.index);

@@ -1,10 +1,12 @@
 // What the head looks like at this moment: its file system, its descriptors, its interfaces.
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir, readFile, statfs } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { InterfaceLook, StorageLook } from '../boot/evidence.ts';
 import type { BootNetwork } from '../networks.ts';
 import { ownAddresses } from '../wire/kernel-addresses.ts';
+import { networkFolder, ownInterfaces } from './network-folder.ts';
 
 /** Returns the room on the file system of a folder. */
 export async function lookAtStorage(folder: string): Promise<StorageLook> {
@@ -52,16 +54,28 @@ export async function lookAtDescriptors(): Promise<{ open: number; limit: number
 export function lookAtInterfaces(
   networks: readonly Pick<BootNetwork, 'head' | 'interface'>[],
   locals: string = text('/proc/net/fib_trie'),
-  folder = '/sys/class/net',
+  folder = networkFolder(),
 ): InterfaceLook[] {
   return networks.map(({ head, interface: name }) => {
-    const problem = name === '' ? undefined : problemOf(join(folder, name), isLocal(locals, head));
+    const hasAddress = isLocal(locals, head);
+    const problem =
+      name === ''
+        ? undefined
+        : folder === undefined
+          ? lessOf(name, hasAddress)
+          : problemOf(join(folder, name), hasAddress);
     return { name, address: head, ...(problem && { problem }) };
   });
 }
 
 function isLocal(locals: string, address: string): boolean {
   return locals === '' || address.startsWith('127.') || ownAddresses(locals).includes(address);
+}
+
+/** What can be told where sysfs shows another network namespace. */
+function lessOf(name: string, hasAddress: boolean): InterfaceLook['problem'] {
+  if (!ownInterfaces().includes(name)) return 'gone';
+  return hasAddress ? undefined : 'no-address';
 }
 
 function problemOf(folder: string, hasAddress: boolean): InterfaceLook['problem'] {
@@ -75,7 +89,8 @@ function problemOf(folder: string, hasAddress: boolean): InterfaceLook['problem'
 }
 
 /** Returns the hardware address of an interface; undefined when it has none. */
-export function macOf(name: string, folder = '/sys/class/net'): string | undefined {
+export function macOf(name: string, folder = networkFolder()): string | undefined {
+  if (folder === undefined) return networkInterfaces()[name]?.find(({ mac }) => mac !== '00:00:00:00:00:00')?.mac;
   return name === '' ? undefined : text(join(folder, name, 'address')) || undefined;
 }
 
@@ -85,8 +100,8 @@ export function ownMac(ip: string, name: string, locals = text('/proc/net/fib_tr
 }
 
 /** Returns the most that an interface sends, in bytes of an IP packet; undefined when there is no such interface. */
-export function mtuOf(name: string, folder = '/sys/class/net'): number | undefined {
-  const mtu = name === '' ? 0 : Number(text(join(folder, name, 'mtu')));
+export function mtuOf(name: string, folder = networkFolder()): number | undefined {
+  const mtu = name === '' || folder === undefined ? 0 : Number(text(join(folder, name, 'mtu')));
   return mtu > 0 ? mtu : undefined;
 }
 
