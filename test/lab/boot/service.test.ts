@@ -78,7 +78,8 @@ const until = (condition: string, seconds = 120): string =>
 const restarted = (count: number): string =>
   until(`[ "$(${show('NRestarts')})" -ge ${count} ] && [ "$(${show('ActiveState')})" = active ]`);
 
-const isActive = 'test "$(systemctl is-active musterd)" = active';
+/** In a shell of its own. While musterd reads its file again, systemd calls it `reloading`. */
+const isActive = `(${until('[ "$(systemctl is-active musterd)" = active ]', 30)})`;
 /** Which boot the node has had, and that it is up. */
 const nodeIsUp = 'muster node -i n0 waitfor up --timeout 300';
 
