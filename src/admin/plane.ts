@@ -1,4 +1,4 @@
-// The boot plane as one node sees it, for what is told of its next boot.
+// The boot plane as one node sees it, for reports on its next boot.
 import { type Plane, planeOf } from '../boot/command-line.ts';
 import type { Entry } from '../model/cluster.ts';
 import type { AdminPorts } from './server.ts';

@@ -56,7 +56,7 @@ async function capture(ports: AdminPorts, request: Asked, reply: FastifyReply): 
     if (sent.status === 'rejected') throw sent.reason;
     end(result.value.status, result.value.stderr);
   } catch (error) {
-    // Whoever has gone is told nothing.
+    // A peer that has gone gets no answer.
     if (!raw.destroyed) end(255, reasonOf(error));
   }
   return reply;

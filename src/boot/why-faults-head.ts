@@ -6,7 +6,7 @@ import type { Case } from './why-case.ts';
 import { configOf, type ErrorRule, either, imageOf, otherLoaders } from './why-rules.ts';
 import { sentence } from './why-words.ts';
 
-/** The head knows why it refuses a login; the node is told a number. */
+/** The head knows why it refuses a login; the node gets only a number. */
 export const LOGIN: readonly Fault[] = ['iscsi-target-missing', 'iscsi-secret-wrong'];
 
 export const HEAD_FAULT_RULES = {

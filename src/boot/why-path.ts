@@ -8,7 +8,7 @@ import { count } from './why-words.ts';
 const STALLED_SECONDS = 8;
 /** A packet of this many bytes at least is a large one. */
 const LARGE = 600;
-/** So many repetitions in a row are no accident. */
+/** This many repetitions in a row are no accident. */
 const REPETITIONS = 3;
 
 export const PATH_RULES: readonly EvidenceRule[] = [
