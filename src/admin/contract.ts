@@ -2,7 +2,7 @@
 
 import type { Collected, StoredBlob } from '../blobs/garbage.ts';
 import type { BootEvent } from '../boot/boot.ts';
-import type { BootPlan } from '../boot/plan.ts';
+import type { BootPlan } from '../boot/boot-plan.ts';
 import type { Quirk } from '../boot/quirks.ts';
 import type { NodeState } from '../boot/states.ts';
 import type { NodeStatus } from '../boot/status.ts';

@@ -1,6 +1,7 @@
 // Why a node boots what it boots: its effective attributes with their sources, its plan, and both in sentences.
+
+import type { InstallPlan } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from '../boot/command-line.ts';
-import type { InstallPlan } from '../boot/install.ts';
 import { planBoot } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { MASK } from '../masking.ts';

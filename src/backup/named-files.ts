@@ -1,6 +1,6 @@
 // The stored files that a database names, and what for: those its objects need, and those of the plans of boots.
 import type { Boot } from '../boot/boot.ts';
-import { blobsOfPlan } from '../boot/plan.ts';
+import { blobsOfPlan } from '../boot/boot-plan.ts';
 import { KINDS, storedFilesOf } from '../model/kinds.ts';
 import { readContents } from '../store/snapshot.ts';
 

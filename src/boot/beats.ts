@@ -1,8 +1,8 @@
 // Heartbeats of running systems, by boot. In memory only: after a restart of the head its nodes are as they were, until they had the
 // time to say otherwise.
 import type { Boot } from './boot.ts';
+import { DEFAULT_STATUS_SECONDS } from './boot-plan.ts';
 import { momentOf, type Times } from './boot-time.ts';
-import { DEFAULT_STATUS_SECONDS } from './plan.ts';
 import { goingOf } from './system-facts.ts';
 
 export interface Beat {

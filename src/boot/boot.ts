@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { KernelMoment } from '../clock.ts';
 import type { LoaderName } from '../config-values.ts';
+import type { BootPlan } from './boot-plan.ts';
 import type { EventFacts } from './faults.ts';
 import { type Problem, type Stage, stageNumber } from './journey.ts';
-import type { BootPlan } from './plan.ts';
 
 export interface BootEvent extends EventFacts {
   /** A stamp on the boot's own line, see `Boot.started`. */

@@ -13,6 +13,7 @@ import {
   type PowerWish,
   type Seen,
 } from './boot.ts';
+import { type BootPlan, blobsOfPlan } from './boot-plan.ts';
 import { ageOf, quietOf, resume, stampOf, type Times } from './boot-time.ts';
 import { Causes } from './causes.ts';
 import type { Directory } from './directory.ts';
@@ -22,7 +23,6 @@ import { type RootReaders, readsOverIscsi, rootReaders } from './iscsi-access.ts
 import type { JourneyLog, StageNote } from './journey.ts';
 import { MessageStore } from './message-store.ts';
 import { belongsTo } from './next-boot.ts';
-import { type BootPlan, blobsOfPlan } from './plan.ts';
 import { SessionRegister } from './session-register.ts';
 import { withFacts } from './why-legacy.ts';
 

@@ -2,8 +2,8 @@
 import type { LoaderName } from '../config-values.ts';
 import { isOperator } from '../model/values.ts';
 import type { Networks } from '../networks.ts';
+import type { BootPlan } from './boot-plan.ts';
 import { commandLine } from './install.ts';
-import type { BootPlan } from './plan.ts';
 
 /** Which loader hands the line on, and what it puts before it. */
 export interface Handing {

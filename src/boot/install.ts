@@ -1,19 +1,7 @@
 // Style live: the installer that a node boots, where it finds its tree and its answers, and the words its kernel gets for that.
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { BASE_URL, isoPath } from '../model/iso-urls.ts';
-import type { StoredIso } from '../model/values.ts';
-import type { BootPlan, PlannedFile } from './plan.ts';
-
-export type InstallerKind = NonNullable<StoredIso['installer']>['kind'];
-
-/** What one boot installs from; a part of its frozen plan. */
-export interface InstallPlan {
-  kind: InstallerKind;
-  /** The repo whose tree it is: its ISO image, when it has one, is frozen too. */
-  repo?: { uid: string; name: string; url: string; iso?: { blob: string; size: number } };
-  /** The file with its answers, by name. */
-  kickstart?: string;
-}
+import type { BootPlan, InstallerKind, InstallPlan, PlannedFile } from './boot-plan.ts';
 
 /** What a node loads, whichever style it is. */
 export interface BootFiles {

@@ -1,9 +1,9 @@
 // Who may read a root over iSCSI: the names of targets and initiators, the secret of a boot, and which boot of a node it is.
 import { createHmac } from 'node:crypto';
 import { type Boot, furthestStage } from './boot.ts';
+import type { BootPlan } from './boot-plan.ts';
 import { ageOf } from './boot-time.ts';
 import { stageNumber } from './journey.ts';
-import type { BootPlan } from './plan.ts';
 
 /** iSCSI names below one prefix (RFC 7143 §4.2.7.1: `iqn.<year-month>.<reversed domain>`). */
 export interface IscsiNames {

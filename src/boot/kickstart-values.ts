@@ -1,9 +1,9 @@
 // What the placeholders of a kickstart file stand for, for one node: collected by names, nothing secret of the head's among it.
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
+import type { BootPlan } from './boot-plan.ts';
 import { repoUrl, treeUrl } from './install.ts';
 import type { KickstartValues } from './kickstart.ts';
-import type { BootPlan } from './plan.ts';
 
 /** What the head knows of itself and lends to the machines it installs. */
 export interface HeadValues {

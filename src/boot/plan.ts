@@ -2,70 +2,17 @@
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootStyle } from '../model/values.ts';
+import {
+  type BootPlan,
+  DEFAULT_STATUS_SECONDS,
+  type DiskPlan,
+  type PlanAnswer,
+  type PlannedFile,
+} from './boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from './command-line.ts';
-import { type BootFiles, bootOnceOf, type InstallPlan, planInstall } from './install.ts';
-import { type Sanboot, sanbootOf } from './sanboot.ts';
+import { type BootFiles, bootOnceOf, planInstall } from './install.ts';
+import { sanbootOf } from './sanboot.ts';
 import { STYLES } from './styles/style.ts';
-
-/** A blob as the boot plane serves it: a byte range of a stored file. */
-export interface PlannedFile {
-  /** The blob's name. */
-  blob: string;
-  /** First byte in the blob. */
-  offset: number;
-  /** Bytes. */
-  size: number;
-  /** SHA-256 of those bytes. */
-  sha256: string;
-}
-
-/** Everything one boot needs; frozen when the session is minted. */
-export interface BootPlan {
-  node: { uid: string; name: string; mac: string; ip: string; hostname: string };
-  style: BootStyle;
-  /** Where the style comes from. */
-  styleSource: string;
-  rwLayer: 'overlayfs' | 'rwtab';
-  bootConfig: { uid: string; name: string; release: string; source: string };
-  /** None for a style that leaves the node to its own disk. */
-  kernel: PlannedFile | null;
-  initramfs: PlannedFile | null;
-  cmdline: string;
-  image: (PlannedFile & { uid: string; name: string; unpacked: number }) | null;
-  /** What iPXE boots in style sanboot. */
-  sanboot?: Sanboot;
-  /** The node's own disks, in style disked. */
-  disk?: DiskPlan;
-  /** Where the head keeps what the node writes to its iSCSI disk; the disk is read-only when absent. */
-  iscsiOverlay?: 'memory' | 'file';
-  /** Style live: the installer's tree and answers. */
-  install?: InstallPlan;
-  /** The value of `_boot_once` that chose the style; this boot takes it. */
-  once?: string;
-  /** Header and data digests of RFC 7143 §7.6 on the node's iSCSI session. */
-  iscsiDigests: boolean;
-  /** Seconds between heartbeats. */
-  statusSeconds: number;
-}
-
-/** The stored files that a boot of this plan reads. */
-export function blobsOfPlan({ kernel, initramfs, image, install }: BootPlan): string[] {
-  return [kernel, initramfs, image, install?.repo?.iso].flatMap(file => (file ? [file.blob] : []));
-}
-
-/** Each is a device (`/dev/sda2`, `LABEL=X`, `UUID=Y`), or empty. */
-export interface DiskPlan {
-  cache: string;
-  root: string;
-  /** The disk to partition when it is empty, and how: the words of `_disk_layout`. */
-  layout: string;
-  /** Whether the root partition is wiped at each boot, or kept while it holds the same image unchanged. */
-  wipe: boolean;
-}
-
-export type PlanAnswer = { plan: BootPlan } | { refusal: string };
-
-export const DEFAULT_STATUS_SECONDS = 10;
 
 /** The longest addresses that there are, for the length of a command line whose head is not known. */
 const SOMEWHERE: Plane = { address: '255.255.255.255', port: 65_535 };

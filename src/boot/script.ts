@@ -1,9 +1,9 @@
 // The script of one boot, for iPXE or for GRUB: a file of boot-scripts/ with its placeholders filled in.
 import { MusterError } from '../errors.ts';
 import { isOperator } from '../model/values.ts';
+import type { BootPlan } from './boot-plan.ts';
 import { type Handing, kernelLine } from './command-line.ts';
 import type { IscsiAccess } from './iscsi-access.ts';
-import type { BootPlan } from './plan.ts';
 
 /** Fills `@NAME@` placeholders; one that has no value is our own error, found by the tests over all scripts. */
 export function fillTemplate(template: string, values: Record<string, string>): string {

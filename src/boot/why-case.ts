@@ -1,9 +1,9 @@
 // What `why` is asked about: the facts of a node, which of its boots is to be explained, and what is worth looking at first. Pure.
 import { type Boot, type BootEvent, currentError, furthestStage } from './boot.ts';
+import type { PlanAnswer } from './boot-plan.ts';
 import { lastStamp, momentOf } from './boot-time.ts';
 import type { Evidence } from './evidence.ts';
 import { type Stage, stageNumber } from './journey.ts';
-import type { PlanAnswer } from './plan.ts';
 import type { NodeStatus } from './status.ts';
 
 export interface WhyFacts {

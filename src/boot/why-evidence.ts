@@ -1,4 +1,5 @@
 // The faults that the head itself has evidence of. They go before what the node reported and before every guess. One row each. Pure.
+import type { EvidenceRule, Found } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
 import { clockSeen } from './why-clock.ts';
 import { HEAD_RULES } from './why-head.ts';
@@ -6,20 +7,6 @@ import { HEAD_STATE_RULES, REFUSAL_RULES } from './why-head-state.ts';
 import { NEIGHBOUR_RULES, neighbourSeen } from './why-neighbours.ts';
 import { PATH_RULES, pathSeen } from './why-path.ts';
 import { STORED_RULES, storedSeen } from './why-stored.ts';
-
-/** What a rule found. */
-export interface Found {
-  cause: string;
-  remedy: string;
-  /** What was seen that says so. */
-  seen: readonly string[];
-}
-
-export interface EvidenceRule {
-  name: string;
-  /** Returns the fault, when there is evidence of it. */
-  find(scene: Scene): Found | undefined;
-}
 
 /** The order counts: what the head failed to do explains everything that the node did not do. */
 export const EVIDENCE_RULES: readonly EvidenceRule[] = [

@@ -1,7 +1,7 @@
 // What is wrong with the head at this moment, and what it refused: it needs no failure that was seen.
 import type { InterfaceLook, Refusal } from './evidence.ts';
+import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
-import type { EvidenceRule } from './why-evidence.ts';
 import { count, span } from './why-words.ts';
 
 /** Silence after which the state of the head may be why, in seconds. */

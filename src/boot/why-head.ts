@@ -1,7 +1,7 @@
 // What the head failed to do for a boot: a row for each kind of failure.
 import type { FailureKind, HeadFailure } from './evidence.ts';
+import type { EvidenceRule, Found } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
-import type { EvidenceRule, Found } from './why-evidence.ts';
 import { count, mebibytes, size, span } from './why-words.ts';
 
 interface KindRow {

@@ -1,7 +1,7 @@
 // Another machine that uses the node's address.
 import type { Neighbour } from './evidence.ts';
+import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
-import type { EvidenceRule } from './why-evidence.ts';
 import { span } from './why-words.ts';
 
 /** What was seen longer ago than this, or than this before the last heartbeat, is over, in seconds. */

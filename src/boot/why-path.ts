@@ -1,7 +1,7 @@
 // A path between head and node that passes small packets and drops large ones.
 import type { PathLook } from './evidence.ts';
+import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
-import type { EvidenceRule } from './why-evidence.ts';
 import { count } from './why-words.ts';
 
 /** Silence after which the size of packets may be why, in seconds. */

@@ -1,7 +1,7 @@
 // Stored files that are not what was uploaded.
 import type { StoredLook } from './evidence.ts';
+import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
-import type { EvidenceRule } from './why-evidence.ts';
 
 /** Silence after which a damaged file may be why, in seconds: a kernel takes as long to its first report. */
 const STALLED_SECONDS = 20;

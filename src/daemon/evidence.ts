@@ -1,8 +1,8 @@
 // What the head knows about a node's boot besides its timeline, gathered for `why`.
 
 import type { EvidenceAccess, EvidenceQuestion } from '../admin/evidence.ts';
+import type { BootPlan } from '../boot/boot-plan.ts';
 import type { Evidence, NeighbourLook, PathLook, StoredLook } from '../boot/evidence.ts';
-import type { BootPlan } from '../boot/plan.ts';
 import { probeArp } from '../evidence/arp-probe.ts';
 import { StoredDigests } from '../evidence/digests.ts';
 import { lookAtDescriptors, lookAtInterfaces, lookAtStorage, macOf, mtuOf, ownMac } from '../evidence/head-look.ts';

@@ -1,9 +1,9 @@
 // The stages of a rehearsal from the script on: the plan, the text of the script, the files of the session, the root.
 import type { RehearsedFile, RehearsedStage } from '../admin/contract.ts';
+import type { BootPlan, PlannedFile } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine } from '../boot/command-line.ts';
 import type { OtherLoader } from '../boot/directory.ts';
 import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
-import type { BootPlan, PlannedFile } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import type { LoaderName } from '../config-values.ts';
 import { TFTP_SCRIPT } from '../http/by-tftp.ts';

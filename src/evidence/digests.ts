@@ -2,8 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
+import type { PlannedFile } from '../boot/boot-plan.ts';
 import type { StoredLook } from '../boot/evidence.ts';
-import type { PlannedFile } from '../boot/plan.ts';
 
 const THREAD = new URL('./digest-thread.js', import.meta.url);
 

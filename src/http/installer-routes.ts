@@ -1,8 +1,8 @@
 // What an installer asks for in its session: its answers (kickstart, preseed, cloud-init's seed), its image, and where it tells its end.
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
+import type { BootPlan, PlanAnswer } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
-import type { BootPlan, PlanAnswer } from '../boot/plan.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { SAFE } from './replies.ts';

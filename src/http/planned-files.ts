@@ -1,9 +1,9 @@
 // The files of a boot's plan, kernel to image: sent at once or in turn, and noted on the boot's timeline.
 import type { Socket } from 'node:net';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { PlannedFile } from '../boot/boot-plan.ts';
 import type { BootFileName } from '../boot/faults.ts';
 import type { Stage } from '../boot/journey.ts';
-import type { PlannedFile } from '../boot/plan.ts';
 import { judge } from './conditions.ts';
 import type { Admission, Applicant, Governor } from './governor.ts';
 import type { BootPlanePorts } from './ports.ts';

@@ -1,10 +1,10 @@
 // What the boot plane needs of the daemon.
 import type { Boot } from '../boot/boot.ts';
+import type { BootPlan, PlanAnswer } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
 import type { FailureLog, RefusalLog } from '../boot/evidence.ts';
 import type { IscsiAccess } from '../boot/iscsi-access.ts';
-import type { BootPlan, PlanAnswer } from '../boot/plan.ts';
 import type { Statuses } from '../boot/status.ts';
 import type { LoaderName } from '../config-values.ts';
 import type { Log } from '../log.ts';

@@ -1,6 +1,7 @@
 // The languages in which a loader is told what to boot, iPXE's and GRUB's: which file of boot-scripts/ a plan takes, and how it is filled in.
+
+import type { BootPlan } from '../boot/boot-plan.ts';
 import type { IscsiAccess } from '../boot/iscsi-access.ts';
-import type { BootPlan } from '../boot/plan.ts';
 import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from '../boot/script.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import { type HeadFacts, loadersUrl, sessionUrl } from './session-values.ts';

@@ -1,11 +1,11 @@
 // The iSCSI server of the boot path: target, disks and boots put together, and what happens told to the log and the timelines.
 import type { Boot } from '../boot/boot.ts';
+import type { BootPlan } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
 import type { About } from '../boot/faults.ts';
 import { chapOf, type IscsiAccess, type IscsiNames } from '../boot/iscsi-access.ts';
 import type { Problem } from '../boot/journey.ts';
-import type { BootPlan } from '../boot/plan.ts';
 import { reasonOf } from '../errors.ts';
 import { type Log, LogLimiter } from '../log.ts';
 import { BootDisks } from './boot-disks.ts';

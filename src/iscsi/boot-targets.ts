@@ -1,9 +1,9 @@
 // Who may log in where: the directory of targets as the boots of the cluster make it.
 import type { Boot } from '../boot/boot.ts';
+import type { BootPlan } from '../boot/boot-plan.ts';
 import type { BootNode } from '../boot/directory.ts';
 import type { About } from '../boot/faults.ts';
 import { type IscsiNames, type RootReader, type RootReaders, readsOverIscsi } from '../boot/iscsi-access.ts';
-import type { BootPlan } from '../boot/plan.ts';
 import { reasonOf } from '../errors.ts';
 import type { BootDisk } from './boot-disks.ts';
 import type { Admission, ChapAccount, Refusal, TargetDirectory, Visitor } from './directory.ts';

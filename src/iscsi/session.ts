@@ -1,6 +1,7 @@
 // A session in its full feature phase: takes PDUs in, checks state before kind, and hands each to its handler.
-import { type LogicalUnit, Nexus } from '../scsi/lun.ts';
+import type { LogicalUnit } from '../scsi/lun.ts';
 import { failed } from '../scsi/plan.ts';
+import { Nexus } from '../scsi/request.ts';
 import { logout, nopOut, taskManagement, text } from './control.ts';
 import { Counters } from './counters.ts';
 import { type EarlyRequest, EarlyRequests } from './early.ts';

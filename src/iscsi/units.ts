@@ -1,6 +1,7 @@
 // Which logical unit belongs to which disk: sessions that share a disk share its unit, as long as one of them is there.
 import type { BlockDevice } from '../scsi/block-device.ts';
-import { type Identity, LogicalUnit } from '../scsi/lun.ts';
+import { LogicalUnit } from '../scsi/lun.ts';
+import type { Identity } from '../scsi/request.ts';
 
 export class Units {
   private readonly units = new WeakMap<BlockDevice, LogicalUnit>();

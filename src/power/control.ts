@@ -1,12 +1,13 @@
 // Power actions on many nodes: for each the URIs in order, soft before hard where that is asked, and its result as soon as it is known.
 import { MusterError, reasonOf } from '../errors.ts';
-import { fillTemplate, type TemplateFacts } from '../model/power-template.ts';
+import { fillTemplate } from '../model/power-template.ts';
 import { readPowerUri, splitPowerUris } from '../model/power-uri.ts';
 import type { NextBoot, PowerTarget } from './driver.ts';
 import { type DriverSet, findDrivers, noDriver } from './drivers.ts';
 import { actHard, type HardAction, type HardPorts, settled } from './hard.ts';
 import { askingAgain, Stagger } from './limits.ts';
 import { type PowerKnown, PowerPeek } from './peek.ts';
+import type { PoweredNode } from './powered-node.ts';
 import { done, known, type PowerResult, together } from './result.ts';
 import { actSoft, type SoftAction, type SoftPorts } from './soft.ts';
 import { Tools, type ToolsPorts } from './tools.ts';
@@ -36,18 +37,6 @@ interface Run {
 
 /** How long `status` waits for a machine that is between on and off, in milliseconds. */
 const SETTLE_MS = 10_000;
-
-/** A node as power control sees it. */
-export interface PoweredNode {
-  uid: string;
-  name: string;
-  ip: string;
-  powerUri: string;
-  isUp: boolean;
-  /** Whether its firmware was seen to be UEFI. */
-  efi: boolean;
-  facts: TemplateFacts;
-}
 
 /** Whether something is begun, has its result, or went wrong. */
 export type NoteKind = 'begin' | 'result' | 'error';

@@ -1,5 +1,4 @@
 // What a power driver is: it opens a URI, and what it opened switches one machine. Failures are MusterErrors with a code of their own.
-import { MusterError } from '../errors.ts';
 import type { PowerUri } from '../model/power-uri.ts';
 import type { Tools } from './tools.ts';
 
@@ -26,25 +25,6 @@ export interface PowerTarget {
   console?(): ConsoleProgram;
   /** Ends a login; never rejects. */
   close?(): Promise<void>;
-}
-
-/** The machine has no action that is off and on in one. */
-export class NoCycle extends MusterError {
-  constructor(message: string) {
-    super('power-failed', message);
-    this.name = 'NoCycle';
-  }
-}
-
-/** A BMC that cannot answer now and may say for how long. */
-export class BmcBusy extends MusterError {
-  readonly retryAfterMs: number | undefined;
-
-  constructor(message: string, retryAfterMs?: number) {
-    super('bmc-busy', message);
-    this.name = 'BmcBusy';
-    this.retryAfterMs = retryAfterMs;
-  }
 }
 
 export type ConsoleProgram =

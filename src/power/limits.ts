@@ -1,6 +1,6 @@
 // How many do something at the same time, by key; and how a busy one is asked again.
 import { MusterError } from '../errors.ts';
-import { BmcBusy } from './driver.ts';
+import { BmcBusy } from './failures.ts';
 
 /** At most `limit` at once for each key; the others wait in the order they came. */
 export class Limits {

@@ -1,6 +1,6 @@
 // Whether machines are on, for somebody who will not wait: what BMCs said a moment ago, and one question to the others.
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PoweredNode } from './control.ts';
+import type { PoweredNode } from './powered-node.ts';
 
 /** Whether a machine is on, or why that is not known. */
 export type PowerKnown = { state: 'on' | 'off' } | { problem: string };

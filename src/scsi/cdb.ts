@@ -1,5 +1,6 @@
 // Where the block commands keep their address and length in the CDB, and whether such a range is possible.
-import { badField, type CommandRequest, failed, type StatusPlan } from './plan.ts';
+import { badField, failed, type StatusPlan } from './plan.ts';
+import type { CommandRequest } from './request.ts';
 
 /** The longest transfer of one command, in bytes: VPD page B0h says it to the initiator, `blockRange` holds it to that. */
 export const MAX_TRANSFER_BYTES = 4 * 1024 * 1024;

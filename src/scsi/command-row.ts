@@ -1,6 +1,7 @@
 // The shape of one row of the command table.
 import type { CdbLength } from './cdb.ts';
-import type { CommandRequest, Plan } from './plan.ts';
+import type { Plan } from './plan.ts';
+import type { CommandRequest } from './request.ts';
 
 export interface CommandRow {
   name: string;

@@ -1,45 +1,10 @@
-// A logical unit: who has it open (nexuses), which unit attentions wait for them, and the way of a command to its row.
+// A logical unit: who has it open (nexuses), and the way of a command to its row.
 import type { BlockDevice } from './block-device.ts';
 import { findCommand } from './commands.ts';
 import { badField, failed, type Plan } from './plan.ts';
-import type { Sense, SenseName } from './sense.ts';
+import { type Disk, type Identity, Nexus } from './request.ts';
 
-/** What INQUIRY says of a disk. */
-export interface Identity {
-  /** The target's iSCSI name; the world-wide name of the disk is derived from it and the serial number. */
-  targetName: string;
-  /** The same disk has the same serial number in every session and after every restart. */
-  serial: string;
-}
-
-/** One initiator's way to a logical unit, as long as its session lasts (I_T_L nexus). */
-export class Nexus {
-  /** Called when another initiator resets the unit: its tasks end, or the whole session. */
-  onReset: (how: 'tasks' | 'session') => void = () => {};
-  private readonly attentions: SenseName[] = [];
-
-  /** A session that is new finds the unit as after power on (SAM-5 §5.14). */
-  constructor(first: SenseName = 'power-on-or-reset') {
-    this.attentions.push(first);
-  }
-
-  /** Adds a unit attention; what already waits is not said twice. */
-  attend(name: SenseName): void {
-    if (!this.attentions.includes(name)) this.attentions.push(name);
-  }
-
-  /** Takes the oldest unit attention, which is then reported. */
-  takeAttention(): Sense | undefined {
-    const name = this.attentions.shift();
-    return name && { name };
-  }
-
-  get attentionWaits(): boolean {
-    return this.attentions.length > 0;
-  }
-}
-
-export class LogicalUnit {
+export class LogicalUnit implements Disk {
   readonly device: BlockDevice;
   readonly identity: Identity;
   private readonly nexuses = new Set<Nexus>();

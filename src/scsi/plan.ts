@@ -1,6 +1,4 @@
 // What a command decided to do. The transport carries it out: it owns the buffers, the window and the wire.
-import type { BlockDevice } from './block-device.ts';
-import type { LogicalUnit, Nexus } from './lun.ts';
 import type { Sense } from './sense.ts';
 
 /** GOOD, or CHECK CONDITION with its sense. */
@@ -37,15 +35,6 @@ export interface WorkPlan {
 }
 
 export type Plan = StatusPlan | AnswerPlan | ReadPlan | TakePlan | WorkPlan;
-
-/** What a command is decided on. */
-export interface CommandRequest {
-  /** The command descriptor block, 16 bytes, the unused tail zero. */
-  cdb: Buffer;
-  unit: LogicalUnit;
-  device: BlockDevice;
-  nexus: Nexus;
-}
 
 export const GOOD: StatusPlan = { kind: 'status' };
 

@@ -1,12 +1,12 @@
 // The vital product data pages, one row each (SPC-4 §7.8, SBC-3 §6.5).
 import { createHash } from 'node:crypto';
 import { MAX_TRANSFER_BYTES } from './cdb.ts';
-import type { LogicalUnit } from './lun.ts';
+import type { Disk } from './request.ts';
 
 export interface VitalPage {
   code: number;
   name: string;
-  render(unit: LogicalUnit): Buffer;
+  render(unit: Disk): Buffer;
 }
 
 export const VITAL_PAGES: readonly VitalPage[] = [
@@ -34,7 +34,7 @@ function page(code: number, body: Buffer): Buffer {
 }
 
 /** SPC-4 §7.8.5: NAA for world-wide uniqueness by number, T10 vendor ID for people, and the iSCSI name of the unit. */
-function designators(unit: LogicalUnit): Buffer {
+function designators(unit: Disk): Buffer {
   const { targetName, serial } = unit.identity;
   const number = createHash('sha256').update(`${targetName}\0${serial}`).digest().subarray(0, 8);
   // NAA 3h, locally assigned (SPC-4 §7.8.5.6.4).
@@ -56,7 +56,7 @@ function designator(codeSet: number, type: number, value: Buffer): Buffer {
 }
 
 /** SBC-3 §6.5.3 */
-function blockLimits(unit: LogicalUnit): Buffer {
+function blockLimits(unit: Disk): Buffer {
   const { blockSize } = unit.device;
   const body = Buffer.alloc(0x3c);
   body.writeUInt16BE(8, 2); // OPTIMAL TRANSFER LENGTH GRANULARITY: a page

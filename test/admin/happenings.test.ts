@@ -1,7 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { AdminClient } from '../../src/admin/client.ts';
 import type { Changed, Happening, Waited } from '../../src/admin/contract.ts';
-import type { BootPlan } from '../../src/boot/plan.ts';
+import type { BootPlan } from '../../src/boot/boot-plan.ts';
 import { temporaryFolder } from '../store/folder.ts';
 import { ask, startWorld, type World } from './world.ts';
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { copyFile, mkdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BootPlan } from '../../src/boot/plan.ts';
+import type { BootPlan } from '../../src/boot/boot-plan.ts';
 import { renderScript } from '../../src/boot/script.ts';
 import { sessionArchive, sessionFile } from '../../src/boot/session-archive.ts';
 import { sessionUrl, sessionValues } from '../../src/http/session-values.ts';

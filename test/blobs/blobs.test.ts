@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { Blobs } from '../../src/blobs/blobs.ts';
 import { collectGarbage } from '../../src/blobs/garbage.ts';
-import type { BootPlan } from '../../src/boot/plan.ts';
+import type { BootPlan } from '../../src/boot/boot-plan.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { digestFile } from '../../src/durable/digest.ts';
 import { asDiskFull } from '../../src/durable/replace.ts';

@@ -1,8 +1,9 @@
 import test from 'ava';
 import { furthestStage, hashOf, tokenOf } from '../../src/boot/boot.ts';
+import type { BootPlan } from '../../src/boot/boot-plan.ts';
 import type { Boots } from '../../src/boot/boots.ts';
 import type { Stage } from '../../src/boot/journey.ts';
-import { type BootPlan, planBoot } from '../../src/boot/plan.ts';
+import { planBoot } from '../../src/boot/plan.ts';
 import { timelineOf } from '../../src/boot/timeline.ts';
 import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 

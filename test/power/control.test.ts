@@ -5,8 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
-import { PowerControl, type PoweredNode, type PowerPorts } from '../../src/power/control.ts';
+import { PowerControl, type PowerPorts } from '../../src/power/control.ts';
 import { Limits } from '../../src/power/limits.ts';
+import type { PoweredNode } from '../../src/power/powered-node.ts';
 import type { PowerResult } from '../../src/power/result.ts';
 
 interface World {

@@ -1,7 +1,8 @@
 // Actions of one machine in simulated time: what is asked, what is confirmed, and when it is given up; limits, tries and turns.
 import test from 'ava';
 import { MusterError } from '../../src/errors.ts';
-import { NoCycle, type PowerReading, type PowerTarget } from '../../src/power/driver.ts';
+import type { PowerReading, PowerTarget } from '../../src/power/driver.ts';
+import { NoCycle } from '../../src/power/failures.ts';
 import { actHard, settled } from '../../src/power/hard.ts';
 import { askingAgain, Limits, Stagger } from '../../src/power/limits.ts';
 import { actSoft } from '../../src/power/soft.ts';

@@ -1,8 +1,9 @@
 // Every command by its CDB: what it answers, and what it refuses with which sense.
 import test from 'ava';
 import { COMMANDS } from '../../src/scsi/commands.ts';
-import { LogicalUnit, Nexus } from '../../src/scsi/lun.ts';
+import { LogicalUnit } from '../../src/scsi/lun.ts';
 import type { Plan, StatusPlan } from '../../src/scsi/plan.ts';
+import { Nexus } from '../../src/scsi/request.ts';
 import { fixedSense } from '../../src/scsi/sense.ts';
 import { memoryDevice } from './support/memory-device.ts';
 

@@ -1,5 +1,5 @@
 // Style disked: the image is unpacked onto a partition of the node, and kept in a cache there, so that the next boot fetches nothing.
-import type { StyleRules } from './style.ts';
+import type { StyleRules } from './style-rules.ts';
 
 export const disked: StyleRules = {
   style: 'disked',

@@ -1,5 +1,5 @@
 // Style iscsi: the root is read from the head block by block as it is used; only what is written takes memory.
-import type { StyleRules } from './style.ts';
+import type { StyleRules } from './style-rules.ts';
 
 export const iscsi: StyleRules = {
   style: 'iscsi',

@@ -1,5 +1,5 @@
 // Style live: the node boots an installer, which keeps its root in memory and writes to the node's disk what its answers say.
-import type { StyleRules } from './style.ts';
+import type { StyleRules } from './style-rules.ts';
 
 export const live: StyleRules = {
   style: 'live',

@@ -1,5 +1,5 @@
 // Style next: the node is left to its firmware, which goes on to its next boot device.
-import type { StyleRules } from './style.ts';
+import type { StyleRules } from './style-rules.ts';
 
 export const next: StyleRules = {
   style: 'next',

@@ -1,5 +1,5 @@
 // Style roram: the squashfs stays in RAM, read-only, below a writable layer.
-import type { StyleRules } from './style.ts';
+import type { StyleRules } from './style-rules.ts';
 
 export const roram: StyleRules = {
   style: 'roram',

@@ -1,5 +1,5 @@
 // Style rwram: the image is fetched into RAM, unpacked to a tmpfs, and the archive dropped.
-import type { StyleRules } from './style.ts';
+import type { StyleRules } from './style-rules.ts';
 
 export const rwram: StyleRules = {
   style: 'rwram',

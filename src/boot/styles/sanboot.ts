@@ -1,5 +1,5 @@
 // Style sanboot: iPXE itself boots a disk, the first one or what _ipxe_sanboot says.
-import type { StyleRules } from './style.ts';
+import type { StyleRules } from './style-rules.ts';
 
 export const sanboot: StyleRules = {
   style: 'sanboot',

@@ -1,6 +1,5 @@
-// What a boot style is to the head: which parts of a boot config it needs, and which iPXE script starts it.
+// The boot styles.
 import type { BootStyle } from '../../model/values.ts';
-import type { BootPlan } from '../plan.ts';
 import { disked } from './disked.ts';
 import { iscsi } from './iscsi.ts';
 import { live } from './live.ts';
@@ -8,21 +7,7 @@ import { next } from './next.ts';
 import { roram } from './roram.ts';
 import { rwram } from './rwram.ts';
 import { sanboot } from './sanboot.ts';
-
-export interface StyleRules {
-  style: BootStyle;
-  /** The files in boot-scripts/ that `script` chooses from. */
-  scripts: readonly string[];
-  script(plan: BootPlan): string;
-  needsKernel: boolean;
-  needsImage: boolean;
-  /** With the script the node leaves muster's hands: no kernel of ours, no report, no heartbeat to wait for. */
-  handsOver: boolean;
-  /** Bytes of RAM the node needs for its root, at the peak and afterwards, without what runs there. */
-  memory(image: { size: number; unpacked: number }): { peak: number; kept: number };
-  /** What it does, for people. */
-  summary: string;
-}
+import type { StyleRules } from './style-rules.ts';
 
 /** The styles that this muster serves, one file each. */
 export const STYLES: Partial<Record<BootStyle, StyleRules>> = { rwram, roram, iscsi, disked, live, next, sanboot };

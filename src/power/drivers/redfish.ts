@@ -1,7 +1,8 @@
 // Redfish (DSP0266): the ComputerSystem's PowerState, its Reset action, and its boot override.
 import { MusterError } from '../../errors.ts';
 import type { PowerUri } from '../../model/power-uri.ts';
-import { type NextBoot, NoCycle, type PowerDriver, type PowerReading, type PowerTarget } from '../driver.ts';
+import type { NextBoot, PowerDriver, PowerReading, PowerTarget } from '../driver.ts';
+import { NoCycle } from '../failures.ts';
 import { listOf, objectOf, pathOf } from '../redfish/body.ts';
 import { type Change, changes, hasOverride, showsNext } from '../redfish/boot-override.ts';
 import { RedfishClient } from '../redfish/client.ts';

@@ -1,6 +1,6 @@
 // A Redfish service that is asked as a user: a session where there is one and Basic where not, redirects, and what services insist on.
 import { MusterError } from '../../errors.ts';
-import { BmcBusy } from '../driver.ts';
+import { BmcBusy } from '../failures.ts';
 import { objectOf, pathOf } from './body.ts';
 import { BrokenConnection, exchange, type RedfishHost } from './exchange.ts';
 import { isBusy, loginOutcome, messageOf, type RedfishReply, retryAfterMs, type Session } from './reply.ts';

@@ -1,7 +1,7 @@
 // INQUIRY (SPC-4 §6.4): what the disk is, and by EVPD its vital product data pages.
 import { type CommandRow, whole } from '../command-row.ts';
-import type { LogicalUnit } from '../lun.ts';
 import { answer, badField } from '../plan.ts';
+import type { Disk } from '../request.ts';
 import { padded, VITAL_PAGES } from '../vital-pages.ts';
 
 export const INQUIRY: CommandRow = {
@@ -24,7 +24,7 @@ export const INQUIRY: CommandRow = {
 const VERSIONS = [0x00a0, 0x0960, 0x0460, 0x04c0];
 
 /** Standard INQUIRY data (SPC-4 §6.4.2). */
-function standardData(unit: LogicalUnit): Buffer {
+function standardData(unit: Disk): Buffer {
   const data = Buffer.alloc(96);
   data[2] = 0x06; // VERSION: SPC-4
   data[3] = 0x12; // HISUP, RESPONSE DATA FORMAT 2

@@ -1,6 +1,7 @@
 // MODE SENSE (6), (10) (SPC-4 §6.13, §6.14): the mode pages, and whether the disk is write protected.
 import { type CommandRow, whole, zeros } from '../command-row.ts';
-import { answer, badField, type CommandRequest, failed, type Plan } from '../plan.ts';
+import { answer, badField, failed, type Plan } from '../plan.ts';
+import type { CommandRequest } from '../request.ts';
 
 /** Page control (SPC-4 table 166). */
 const CHANGEABLE = 1;

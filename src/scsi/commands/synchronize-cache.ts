@@ -1,7 +1,8 @@
 // SYNCHRONIZE CACHE (10), (16) (SBC-3 §5.25): makes what was written durable; on a read-only disk it is so already.
 import type { CdbLength } from '../cdb.ts';
 import { type CommandRow, whole } from '../command-row.ts';
-import { type CommandRequest, failed, GOOD, type StatusPlan } from '../plan.ts';
+import { failed, GOOD, type StatusPlan } from '../plan.ts';
+import type { CommandRequest } from '../request.ts';
 
 /**
  * IMMED and SYNC_NV (obsolete). IMMED allows an answer before the flush and does not ask for one (SBC-3 §5.25): the answer always

@@ -1,8 +1,8 @@
 // VERIFY (10), (12), (16) (SBC-3 §5.27 to §5.29): that blocks can be read, or that they are what the initiator sends.
-import type { CdbLength } from '../cdb.ts';
-import { blockRange } from '../cdb.ts';
+import { blockRange, type CdbLength } from '../cdb.ts';
 import { type CommandRow, whole } from '../command-row.ts';
-import { badField, type CommandRequest, failed, GOOD, type StatusPlan } from '../plan.ts';
+import { badField, failed, GOOD, type StatusPlan } from '../plan.ts';
+import type { CommandRequest } from '../request.ts';
 
 /** DPO and BYTCHK; VRPROTECT must be 0. */
 const FLAGS = 0x16;

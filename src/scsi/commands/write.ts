@@ -1,9 +1,9 @@
 // WRITE (6), (10), (12), (16) (SBC-3 §5.31 to §5.34).
 import { NoSpaceError } from '../block-device.ts';
-import type { CdbLength } from '../cdb.ts';
-import { blockRange } from '../cdb.ts';
+import { blockRange, type CdbLength } from '../cdb.ts';
 import { type CommandRow, whole } from '../command-row.ts';
-import { type CommandRequest, failed, GOOD, type StatusPlan } from '../plan.ts';
+import { failed, GOOD, type StatusPlan } from '../plan.ts';
+import type { CommandRequest } from '../request.ts';
 
 /** WRPROTECT must be 0: the disks have no protection information. */
 const FLAGS = 0x1a;

@@ -1,0 +1,74 @@
+// What one boot needs: the files, the words and the settings that are frozen when its session is minted.
+import type { BootStyle, StoredIso } from '../model/values.ts';
+import type { Sanboot } from './sanboot.ts';
+
+/** A blob as the boot plane serves it: a byte range of a stored file. */
+export interface PlannedFile {
+  /** The blob's name. */
+  blob: string;
+  /** First byte in the blob. */
+  offset: number;
+  /** Bytes. */
+  size: number;
+  /** SHA-256 of those bytes. */
+  sha256: string;
+}
+
+/** Everything one boot needs; frozen when the session is minted. */
+export interface BootPlan {
+  node: { uid: string; name: string; mac: string; ip: string; hostname: string };
+  style: BootStyle;
+  /** Where the style comes from. */
+  styleSource: string;
+  rwLayer: 'overlayfs' | 'rwtab';
+  bootConfig: { uid: string; name: string; release: string; source: string };
+  /** None for a style that leaves the node to its own disk. */
+  kernel: PlannedFile | null;
+  initramfs: PlannedFile | null;
+  cmdline: string;
+  image: (PlannedFile & { uid: string; name: string; unpacked: number }) | null;
+  /** What iPXE boots in style sanboot. */
+  sanboot?: Sanboot;
+  /** The node's own disks, in style disked. */
+  disk?: DiskPlan;
+  /** Where the head keeps what the node writes to its iSCSI disk; the disk is read-only when absent. */
+  iscsiOverlay?: 'memory' | 'file';
+  /** Style live: the installer's tree and answers. */
+  install?: InstallPlan;
+  /** The value of `_boot_once` that chose the style; this boot takes it. */
+  once?: string;
+  /** Header and data digests of RFC 7143 §7.6 on the node's iSCSI session. */
+  iscsiDigests: boolean;
+  /** Seconds between heartbeats. */
+  statusSeconds: number;
+}
+
+/** The stored files that a boot of this plan reads. */
+export function blobsOfPlan({ kernel, initramfs, image, install }: BootPlan): string[] {
+  return [kernel, initramfs, image, install?.repo?.iso].flatMap(file => (file ? [file.blob] : []));
+}
+
+/** Each is a device (`/dev/sda2`, `LABEL=X`, `UUID=Y`), or empty. */
+export interface DiskPlan {
+  cache: string;
+  root: string;
+  /** The disk to partition when it is empty, and how: the words of `_disk_layout`. */
+  layout: string;
+  /** Whether the root partition is wiped at each boot, or kept while it holds the same image unchanged. */
+  wipe: boolean;
+}
+
+export type PlanAnswer = { plan: BootPlan } | { refusal: string };
+
+export const DEFAULT_STATUS_SECONDS = 10;
+
+export type InstallerKind = NonNullable<StoredIso['installer']>['kind'];
+
+/** What one boot installs from; a part of its frozen plan. */
+export interface InstallPlan {
+  kind: InstallerKind;
+  /** The repo whose tree it is: its ISO image, when it has one, is frozen too. */
+  repo?: { uid: string; name: string; url: string; iso?: { blob: string; size: number } };
+  /** The file with its answers, by name. */
+  kickstart?: string;
+}
