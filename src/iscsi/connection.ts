@@ -5,7 +5,8 @@ import type { LogicalUnit } from '../scsi/lun.ts';
 import type { Report, TargetNote } from './directory.ts';
 import { type Frame, Framer, FramingError } from './frame.ts';
 import { type IscsiLimits, LOGIN_SEGMENT, MAX_RECEIVE_SEGMENT } from './limits.ts';
-import type { Established, Login, LoginPorts, LoginStep } from './login.ts';
+import type { Login, LoginStep } from './login.ts';
+import type { Established, LoginPorts } from './login-state.ts';
 import type { LoginStatus } from './login-status.ts';
 import { REQUEST } from './opcodes.ts';
 import { Output, type SlabPool } from './output.ts';
@@ -200,7 +201,7 @@ export class Connection implements Worker {
   }
 
   private who(): Omit<TargetNote, 'event' | 'reason'> {
-    const { initiator, target, admission } = this.login;
+    const { initiator, target, admission } = this.login.state;
     return {
       peer: this.peer,
       ...(initiator ? { initiator } : {}),
@@ -228,7 +229,7 @@ export class Connection implements Worker {
     this.gone = true;
     const { event, reason, status } = this.ended ?? { event: 'dropped', reason: '', status: undefined };
     // A peer that connected and said nothing is worth no line.
-    if (this.session || this.login.initiator !== '' || event === 'refused')
+    if (this.session || this.login.state.initiator !== '' || event === 'refused')
       this.ports.note({ event, reason, ...(status && { status }), ...this.who() });
     // The answer of the directory may still be to come: then its disk is given back when it is there.
     if (!this.busy) this.release();
@@ -238,7 +239,7 @@ export class Connection implements Worker {
   private async release(): Promise<void> {
     try {
       await this.session?.close();
-      this.login.admission?.release?.();
+      this.login.state.admission?.release?.();
     } catch (error) {
       this.ports.report(`the disk of ${this.peer} is not given back: ${internal(error)}`);
     }

@@ -16,11 +16,11 @@ import {
   LOGOUT_RESPONSE,
   REJECT,
 } from './pdus/control.ts';
-import type { Session, TextExchange } from './session.ts';
+import type { ControlGround, TextExchange } from './session-ground.ts';
 import { encodeText, type Pair, parseText, TextError } from './text.ts';
 
 /** NOP-Out (RFC 7143 §11.18): with a task tag a ping, whose data goes back; without one an answer to ours. */
-export function nopOut(session: Session, { header, data }: Frame): void {
+export function nopOut(session: ControlGround, { header, data }: Frame): void {
   const request = decodeControl(header);
   if (request.tag === NO_TAG) return;
   const echo = Buffer.from(data.subarray(0, session.established.settings.sendSegment));
@@ -40,7 +40,7 @@ export function nopOut(session: Session, { header, data }: Frame): void {
 const TEXT_TAG = 2;
 
 /** Text (RFC 7143 §11.10): SendTargets and the few keys that may be negotiated after login. */
-export function text(session: Session, { header, data }: Frame): void {
+export function text(session: ControlGround, { header, data }: Frame): void {
   const request = decodeControl(header);
   const part = Buffer.from(data);
   const kept = Buffer.from(header);
@@ -78,7 +78,7 @@ export function text(session: Session, { header, data }: Frame): void {
   );
 }
 
-function answerText(session: Session, request: ControlRequest, received: Buffer, header: Buffer): void {
+function answerText(session: ControlGround, request: ControlRequest, received: Buffer, header: Buffer): void {
   try {
     sendPart(session, request, encodeText(answersTo(session, parseText(received))));
   } catch (error) {
@@ -88,19 +88,19 @@ function answerText(session: Session, request: ControlRequest, received: Buffer,
 }
 
 /** Sends as much of an answer as one PDU has room for; the initiator asks for the rest. */
-function sendPart(session: Session, request: ControlRequest, answer: Buffer): void {
+function sendPart(session: ControlGround, request: ControlRequest, answer: Buffer): void {
   const room = Math.min(session.established.settings.sendSegment, 65536);
   const isWhole = answer.length <= room;
   if (!isWhole) session.text = { kind: 'answering', rest: answer.subarray(room) };
   sendText(session, request, answer.subarray(0, room), isWhole ? NO_TAG : TEXT_TAG);
 }
 
-function sendText(session: Session, request: ControlRequest, data: Buffer, transferTag: number): void {
+function sendText(session: ControlGround, request: ControlRequest, data: Buffer, transferTag: number): void {
   session.ports.out.append(encodeTextResponse(request.tag, transferTag, session.counters), data);
   session.counters.nextStatus();
 }
 
-function answersTo(session: Session, keys: ReadonlyMap<string, string>): Pair[] {
+function answersTo(session: ControlGround, keys: ReadonlyMap<string, string>): Pair[] {
   const pairs: Pair[] = [];
   for (const [name, value] of keys) {
     if (name === 'SendTargets') {
@@ -118,7 +118,7 @@ function answersTo(session: Session, keys: ReadonlyMap<string, string>): Pair[] 
  * SendTargets (RFC 7143 appendix C): All in a discovery session, a name, or nothing for this session's own target. The address is
  * the one that the initiator came to: libiscsi does not list targets without one.
  */
-function sendTargets(session: Session, value: string): Pair[] {
+function sendTargets(session: ControlGround, value: string): Pair[] {
   const { targets, portal } = session.established;
   if (value === 'All' && session.unit) return [['SendTargets', 'Reject']];
   const wanted = value === 'All' || value === '' ? targets : targets.filter(name => name === value);
@@ -127,7 +127,7 @@ function sendTargets(session: Session, value: string): Pair[] {
 }
 
 /** Task Management Function Request (RFC 7143 §11.5). */
-export function taskManagement(session: Session, { header }: Frame): void {
+export function taskManagement(session: ControlGround, { header }: Frame): void {
   const request = decodeControl(header);
   const unitZero = isUnitZero(header);
   session.inOrder(request.cmdSn, request.immediate, () => {
@@ -152,7 +152,7 @@ export function taskManagement(session: Session, { header }: Frame): void {
 }
 
 /** A response at once, or a promise when the disk has to let go first. */
-function manage(session: Session, request: ControlRequest, unitZero: boolean): number | Promise<void> {
+function manage(session: ControlGround, request: ControlRequest, unitZero: boolean): number | Promise<void> {
   const { tasks } = session;
   switch (request.function) {
     case FUNCTION.abortTask: {
@@ -182,7 +182,7 @@ function manage(session: Session, request: ControlRequest, unitZero: boolean): n
  * Ends the tasks of this session, and where the disk can be written those of every other. A read-only disk is shared by all nodes
  * and has no state to reset: there no initiator can disturb another.
  */
-async function reset(session: Session, request: ControlRequest, how: 'tasks' | 'session'): Promise<void> {
+async function reset(session: ControlGround, request: ControlRequest, how: 'tasks' | 'session'): Promise<void> {
   const { unit, nexus } = session;
   if (unit && !unit.device.readOnly) unit.resetOthers(nexus, how);
   nexus.attend('bus-device-reset');
@@ -190,13 +190,13 @@ async function reset(session: Session, request: ControlRequest, how: 'tasks' | '
 }
 
 /** Ends all tasks of the session that came before the request, also those that wait for their turn. */
-function abortAll(session: Session, request: ControlRequest): Promise<void> {
+function abortAll(session: ControlGround, request: ControlRequest): Promise<void> {
   session.cancelEarly(request.cmdSn);
   return session.abort(session.tasks.all());
 }
 
 /** Logout (RFC 7143 §11.14): the answer, and then the end of the connection, which is the session's only one. */
-export function logout(session: Session, { header }: Frame): void {
+export function logout(session: ControlGround, { header }: Frame): void {
   const request = decodeControl(header);
   const cid = header.readUInt16BE(20);
   session.inOrder(request.cmdSn, request.immediate, () => {

@@ -6,7 +6,7 @@ import { fixedSense } from '../scsi/sense.ts';
 import { MAX_RECEIVE_SEGMENT } from './limits.ts';
 import { writeResponse } from './pdus/command.ts';
 import { type DataOut, encodeReadyToTransfer, writeDataInHeader } from './pdus/data.ts';
-import type { Session } from './session.ts';
+import type { TaskGround } from './session-ground.ts';
 import type { Task } from './task.ts';
 
 /** What a command costs besides its data, in bytes of the budget: so that a flood of small ones is shared out too. */
@@ -21,12 +21,12 @@ export interface Execution {
   abort(task: Task): void;
 }
 
-export function startExecution(session: Session): Execution {
+export function startExecution(session: TaskGround): Execution {
   return new Runner(session);
 }
 
 class Runner implements Execution {
-  private readonly session: Session;
+  private readonly session: TaskGround;
   /** Tasks whose data was asked for, by the tag of the transfer. */
   private readonly transfers = new Map<number, Task>();
   /** Writes that wait for others to give their memory back. */
@@ -34,7 +34,7 @@ class Runner implements Execution {
   private memory = 0;
   private lastTransferTag = 0;
 
-  constructor(session: Session) {
+  constructor(session: TaskGround) {
     this.session = session;
   }
 

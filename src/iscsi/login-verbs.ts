@@ -1,13 +1,17 @@
 // What login does with a request whose text is complete (RFC 7143 §6.3): the verbs in their order, each goes on or refuses.
 import { ChapExchange } from './chap.ts';
-import type { Refusal } from './directory.ts';
+import type { Refusal, Visitor } from './directory.ts';
 import { negotiate } from './keys.ts';
 import { MAX_RECEIVE_SEGMENT } from './limits.ts';
-import type { Established, Login, Refused } from './login.ts';
+import type { Established, LoginPorts, LoginState, Refused } from './login-state.ts';
 import { type LoginRequest, STAGE } from './pdus/login.ts';
 import { parseText } from './text.ts';
 
-type Verb = (login: Login, request: LoginRequest) => Promise<Refused | undefined> | Refused | undefined;
+type Verb = (
+  login: LoginState,
+  request: LoginRequest,
+  ports: LoginPorts,
+) => Promise<Refused | undefined> | Refused | undefined;
 
 /** The order in which a request with complete text is looked at. */
 export const VERBS: readonly Verb[] = [
@@ -27,13 +31,13 @@ export function wrong(reason: string): Refused {
   return { status: 'initiator-error', reason };
 }
 
-function readText(login: Login): undefined {
+function readText(login: LoginState): undefined {
   login.keys = parseText(Buffer.concat(login.pieces));
   login.pieces = [];
 }
 
 /** The first request says who it is and what it wants (RFC 7143 §6.3, §13.4, §13.5, §13.21). */
-function introduce(login: Login): Refused | undefined {
+function introduce(login: LoginState): Refused | undefined {
   if (login.initiator !== '') return undefined;
   const { keys } = login;
   const initiator = keys.get('InitiatorName') ?? '';
@@ -58,11 +62,15 @@ function isName(name: string): boolean {
 }
 
 /** Asks once whether this initiator may come in at all. */
-async function admit(login: Login): Promise<Refused | undefined> {
+async function admit(
+  login: LoginState,
+  _request: LoginRequest,
+  { directory, address }: LoginPorts,
+): Promise<Refused | undefined> {
   if (login.admitted) return undefined;
-  const { directory } = login.ports;
+  const visitor: Visitor = { initiator: login.initiator, address };
   if (login.discovery) {
-    const answer = await directory.discover(login.visitor);
+    const answer = await directory.discover(visitor);
     if (isRefusal(answer)) return { status: answer.status ?? 'not-authorized', reason: answer.refused };
     login.targets = answer.targets;
     login.chap = answer.chap;
@@ -73,7 +81,7 @@ async function admit(login: Login): Promise<Refused | undefined> {
       },
     }));
   } else {
-    const answer = await directory.authorize({ ...login.visitor, target: login.target });
+    const answer = await directory.authorize({ ...visitor, target: login.target });
     if (isRefusal(answer)) return { status: answer.status ?? 'not-authorized', reason: answer.refused };
     login.admission = answer;
     login.targets = [login.target];
@@ -97,7 +105,7 @@ function isRefusal(answer: object): answer is Refusal {
 }
 
 /** AuthMethod, in the security stage (RFC 7143 §12.1). */
-function chooseAuthentication(login: Login, request: LoginRequest): Refused | undefined {
+function chooseAuthentication(login: LoginState, request: LoginRequest, ports: LoginPorts): Refused | undefined {
   if (request.stage !== STAGE.security) {
     // RFC 7143 §6.3: who leaves the security stage out has proven nothing.
     return login.proven ? undefined : { status: 'authentication-failed', reason: 'it does not authenticate itself' };
@@ -112,13 +120,13 @@ function chooseAuthentication(login: Login, request: LoginRequest): Refused | un
   }
   if (login.chap) {
     const others = login.others.map(({ chap }) => chap);
-    login.exchange = new ChapExchange(login.chap, login.ports.random, others);
+    login.exchange = new ChapExchange(login.chap, ports.random, others);
   }
   login.answers.push(['AuthMethod', wanted]);
   return undefined;
 }
 
-function authenticate(login: Login, request: LoginRequest): Refused | undefined {
+function authenticate(login: LoginState, request: LoginRequest): Refused | undefined {
   if (request.stage !== STAGE.security || !login.exchange || login.proven) return undefined;
   const answer = login.exchange.receive(login.keys);
   if ('refused' in answer) return { status: 'authentication-failed', reason: answer.refused };
@@ -132,7 +140,7 @@ function authenticate(login: Login, request: LoginRequest): Refused | undefined 
 /** Keys of `chooseAuthentication` and `authenticate`, and of no other verb. */
 const SECURITY_KEYS = ['AuthMethod', 'CHAP_A', 'CHAP_I', 'CHAP_C', 'CHAP_N', 'CHAP_R'];
 
-function negotiateKeys(login: Login, request: LoginRequest): Refused | undefined {
+function negotiateKeys(login: LoginState, request: LoginRequest): Refused | undefined {
   for (const [name, offer] of login.keys) {
     if (SECURITY_KEYS.includes(name)) {
       if (request.stage !== STAGE.security) return wrong(`${name} outside the security stage (RFC 7143 §12)`);
@@ -148,14 +156,14 @@ function negotiateKeys(login: Login, request: LoginRequest): Refused | undefined
 }
 
 /** Declares what muster takes, once, in the operational stage (RFC 7143 §13.12). */
-function declareOurs(login: Login, request: LoginRequest): undefined {
+function declareOurs(login: LoginState, request: LoginRequest): undefined {
   if (login.declared || request.stage !== STAGE.operational) return;
   login.declared = true;
   login.answers.push(['MaxRecvDataSegmentLength', String(MAX_RECEIVE_SEGMENT)]);
 }
 
 /** Goes to the next stage when the initiator wants to and nothing is missing (RFC 7143 §11.13.3). */
-function moveOn(login: Login, request: LoginRequest): Refused | undefined {
+function moveOn(login: LoginState, request: LoginRequest): Refused | undefined {
   if (!request.transit) return undefined;
   const { stage, nextStage } = request;
   if (nextStage <= stage || nextStage === 2) return wrong(`no way from stage ${stage} to stage ${nextStage}`);
@@ -163,20 +171,21 @@ function moveOn(login: Login, request: LoginRequest): Refused | undefined {
   return undefined;
 }
 
-function establish(login: Login, request: LoginRequest): Refused | undefined {
+function establish(login: LoginState, request: LoginRequest, ports: LoginPorts): Refused | undefined {
   if (!login.transit || request.nextStage !== STAGE.fullFeature) return undefined;
   const session: Omit<Established, 'tsih'> = {
-    ...login.visitor,
+    initiator: login.initiator,
+    address: ports.address,
     ...(login.discovery ? {} : { target: login.target, admission: login.admission }),
     targets: login.targets,
-    portal: login.ports.portal,
+    portal: ports.portal,
     settings: login.settings,
     isid: request.isid,
     cid: request.cid,
     expCmdSn: login.first?.cmdSn ?? request.cmdSn,
-    statSn: login.nextStatSn,
+    statSn: login.statSn,
   };
-  const claimed = login.ports.claim(session);
+  const claimed = ports.claim(session);
   if (!('tsih' in claimed)) return claimed;
   login.session = { ...session, tsih: claimed.tsih };
   return undefined;

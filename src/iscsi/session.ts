@@ -7,42 +7,20 @@ import { Counters } from './counters.ts';
 import { type EarlyRequest, EarlyRequests } from './early.ts';
 import { type Execution, startExecution } from './execution.ts';
 import type { Frame } from './frame.ts';
-import type { IscsiLimits } from './limits.ts';
-import type { Established } from './login.ts';
+import type { Established } from './login-state.ts';
 import { NO_TAG, REQUEST } from './opcodes.ts';
-import type { Output } from './output.ts';
 import { decodeCommand } from './pdus/command.ts';
 import { encodeLogoutRequest, encodeNopIn, encodeReject, REJECT } from './pdus/control.ts';
 import { decodeDataOut } from './pdus/data.ts';
 import { serialBefore } from './serial.ts';
+import type { ControlGround, SessionPorts, TextExchange } from './session-ground.ts';
 import { Task } from './task.ts';
 import { TaskSet } from './task-set.ts';
-import type { Traffic } from './traffic.ts';
-
-export interface SessionPorts {
-  out: Output;
-  limits: IscsiLimits;
-  /** Counts what is done. */
-  traffic: Traffic;
-  /** Asks for a call of `work`, because a task can go on. */
-  wake(): void;
-  /** Ends the connection when everything that was written has left. */
-  end(event: 'logout' | 'dropped', reason: string): void;
-}
-
-/**
- * Where an exchange of Text stands (RFC 7143 §11.10): `none`, `collecting` a request in several parts, or `answering` in several. There
- * is one exchange at a time, and a new one ends it.
- */
-export type TextExchange =
-  | { kind: 'none' }
-  | { kind: 'collecting'; received: Buffer }
-  | { kind: 'answering'; rest: Buffer };
 
 /** The tag of our own question, "are you there?" (RFC 7143 §11.19). Any answer to it is an answer. */
 const PING_TAG = 1;
 
-export class Session {
+export class Session implements ControlGround {
   readonly established: Established;
   readonly ports: SessionPorts;
   readonly counters: Counters;
@@ -100,10 +78,6 @@ export class Session {
     return this.tasks.hasReady && this.ports.out.waiting < this.ports.limits.outputBytes;
   }
 
-  /**
-   * Runs `handle` when the request's turn has come, which is mostly now.
-   * @param bytes what it holds until then
-   */
   inOrder(cmdSn: number, immediate: boolean, handle: () => void, bytes = 0): void {
     const turn = this.counters.admit(cmdSn, immediate);
     if (turn === 'later') this.keepEarly(cmdSn, { bytes, kind: 'control', run: handle });
@@ -112,12 +86,6 @@ export class Session {
     this.inOrderRest();
   }
 
-  /**
-   * Counts a command that has not had its turn as received, so that it never runs (RFC 7143 §11.6.1 b).
-   * @param refCmdSn its number
-   * @param cmdSn that of the request that aborts it
-   * @returns false when the number is none that can still come
-   */
   cancel(refCmdSn: number, cmdSn: number): boolean {
     const { expCmdSn, maxCmdSn } = this.counters;
     const isDue = !serialBefore(refCmdSn, expCmdSn) && !serialBefore(maxCmdSn, refCmdSn);
@@ -126,7 +94,6 @@ export class Session {
     return true;
   }
 
-  /** Cancels every command that waits for its turn and comes before the request with this number. */
   cancelEarly(cmdSn: number): void {
     for (const own of this.early.commandsBefore(cmdSn)) this.cancel(own, cmdSn);
   }
@@ -149,7 +116,6 @@ export class Session {
     this.ports.out.flush();
   }
 
-  /** Ends tasks without an answer; resolves when the disk has let go of them (RFC 7143 §11.6.1). */
   async abort(tasks: readonly Task[]): Promise<void> {
     for (const task of tasks) this.execution.abort(task);
     await Promise.all(tasks.map(task => task.work));

@@ -1,6 +1,6 @@
 // The sessions of a target by who they belong to: handles, bounds, and which new session takes the place of an old one.
 import type { IscsiLimits } from './limits.ts';
-import type { Established, Refused } from './login.ts';
+import type { Established, Refused } from './login-state.ts';
 
 export interface SessionEntry {
   initiator: string;
