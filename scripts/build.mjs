@@ -28,6 +28,8 @@ export function build() {
   if (error) process.stderr.write(`cannot run tsc: ${error.message}\n`);
   makeExecutable();
   if (status !== 0) return false;
+  const table = spawnSync(process.execPath, [join(ROOT, 'scripts/command-table.mjs')], { stdio: ['ignore', 2, 2] });
+  if (table.status !== 0) return false;
   mkdirSync(dirname(STAMP), { recursive: true });
   writeFileSync(STAMP, `${started.toISOString()}\n`);
   return true;
@@ -44,7 +46,7 @@ function prune(stems) {
   for (const folder of ['src', 'test']) {
     for (const file of filesBelow(join(ROOT, 'dist', folder))) {
       const stem = file.slice(join(ROOT, 'dist').length + 1).replace(/\.(js|js\.map|d\.ts)$/, '');
-      if (!stems.has(stem)) rmSync(file);
+      if (!stems.has(stem) && !file.endsWith('commands.json')) rmSync(file);
     }
   }
 }

@@ -133,22 +133,18 @@ function commandLine({ words }: Step): string {
 }
 
 /** Runs the commands. A boot config without a kernel is of no use: it goes again, and the name is free for the next try. */
-async function perform({ socket, given }: Context, plan: BootPlan, steps: readonly Step[]): Promise<number> {
-  // Loaded here, for the table of all commands has this one in it.
-  const { runCommandLine } = await import('./program.ts');
-  const common = ['--socket', socket, ...(given.quiet ? ['--quiet'] : [])];
-  const type = async (words: readonly string[]): Promise<number> => runCommandLine([...words, ...common]);
+async function perform({ run }: Context, plan: BootPlan, steps: readonly Step[]): Promise<number> {
   let isMade = false;
   try {
     for (const step of steps) {
-      const status = await type(step.words);
+      const status = await run(step.words);
       if (status !== 0) throw new MusterError('tool-failed', `'${commandLine(step)}' ended with status ${status}.`);
       if (step.makes === 'config') isMade = true;
       if (step.makes === 'kernel') isMade = false;
     }
     return 0;
   } catch (error) {
-    if (isMade) await type(['boot', '-i', plan.config, 'delete']);
+    if (isMade) await run(['boot', '-i', plan.config, 'delete']);
     throw error;
   }
 }

@@ -5,7 +5,7 @@ import { text as textOf } from 'node:stream/consumers';
 import type { AdminClient } from '../admin/client.ts';
 import type { UploadReference } from '../admin/contract.ts';
 import { MusterError, reasonOf } from '../errors.ts';
-import { fieldsOf } from '../model/kinds.ts';
+import { fileFieldsOf } from './commands.ts';
 import { type Fields, readContent } from './content.ts';
 import type { Context } from './table.ts';
 import type { Terminal } from './terminal.ts';
@@ -37,7 +37,7 @@ export async function contentOf(content: string): Promise<Fields[]> {
 
 /** The fields with each `@FILE` uploaded and replaced by its reference; only fields that are files. With a dry run no byte is sent. */
 export async function sendFiles({ client, terminal, given, kind }: Context, fields: Fields): Promise<Fields> {
-  const files = new Set(fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : [])));
+  const files = new Set(fileFieldsOf(kind));
   const sent: Fields = {};
   for (const [name, value] of Object.entries(fields)) {
     if (!files.has(name) || typeof value !== 'string' || !value.startsWith('@')) sent[name] = value;

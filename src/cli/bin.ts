@@ -3,6 +3,7 @@
 import { basename } from 'node:path';
 import { MusterError, reasonOf } from '../errors.ts';
 import { scrubber, titleOf } from '../masking.ts';
+import { version } from '../package-root.ts';
 import { Interrupted } from './interrupted.ts';
 import { watchOutputs } from './outputs.ts';
 import { wordsFor } from './words.ts';
@@ -32,6 +33,10 @@ process.exitCode = await run().catch((error: unknown) => {
 });
 
 async function run(): Promise<number> {
+  if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
+    process.stdout.write(`${version}\n`);
+    return 0;
+  }
   // Whatever the name it was called by: the program to complete is the first word behind.
   if (process.argv[2] === '__complete') {
     const { completionText } = await import('./complete-main.ts');

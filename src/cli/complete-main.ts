@@ -1,9 +1,9 @@
 // `muster __complete PROGRAM WORDS…`: what the completion scripts call. Fast, and silent whatever is wrong.
 import { request } from 'node:http';
-import { KINDS } from '../model/kinds.ts';
+import { KIND_WORDS } from '../model/kind-words.ts';
+import { commands } from './commands.ts';
 import { complete, type Lookups } from './complete.ts';
-import { type ConnectionOptions, socketFor } from './connection.ts';
-import { NOUNS } from './nouns.ts';
+import { type ConnectionOptions, socketFinder } from './connection.ts';
 import { wordsFor } from './words.ts';
 
 /** A prompt waits for this; longer is no help. */
@@ -14,7 +14,11 @@ export async function completionText(given: readonly string[]): Promise<string> 
   const [program = 'muster', ...typed] = given;
   const words = wordsFor(program, typed);
   try {
-    const found = await complete(NOUNS, words, lookupsOn(socketFor(connectionIn(words), process.env)));
+    const found = await complete(
+      commands(),
+      words,
+      lookupsOn((await socketFinder(connectionIn(words), process.env))()),
+    );
     return found.map(candidate => `${candidate}\n`).join('');
   } catch {
     return '';
@@ -33,7 +37,7 @@ function connectionIn(words: readonly string[]): ConnectionOptions {
 function lookupsOn(socket: string): Lookups {
   return {
     names: async (kind, prefix) =>
-      ask(socket, `/api/v1/${KINDS[kind].many}/names?prefix=${encodeURIComponent(prefix)}`),
+      ask(socket, `/api/v1/${KIND_WORDS[kind].many}/names?prefix=${encodeURIComponent(prefix)}`),
     attributes: async () => ask(socket, '/api/v1/attribs/used'),
   };
 }

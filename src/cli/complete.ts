@@ -1,8 +1,6 @@
 // What could stand at the cursor: decided from the table of nouns and, for names, from what the daemon knows.
 import type { Kind } from '../admin/contract.ts';
-import { RESERVED_ATTRIBUTES } from '../model/attributes.ts';
-import { fieldsOf } from '../model/kinds.ts';
-import { BOOT_STYLES } from '../model/values.ts';
+import { bootStyles, fieldDataOf, fileFieldsOf, reservedNames } from './commands.ts';
 import { sharedOptions, spellings } from './options.ts';
 import type { Action, Noun, Option, Takes } from './table.ts';
 
@@ -123,15 +121,15 @@ async function values(
     return prefixed(
       inList(
         current,
-        fieldsOf(kind).map(row => row.name),
+        fieldDataOf(kind).map(row => row.name),
       ),
     );
-  if (takes === 'stored-files') return prefixed(fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : [])));
+  if (takes === 'stored-files') return prefixed(fileFieldsOf(kind));
   if (takes === 'assignments') return assignment(kind, current, lookups);
   if (takes === 'attributes') return attribute(current, lookups);
   if (takes === 'update')
     return [...(await attribute(current, lookups)), ...(await assignment('boot', current, lookups))];
-  if (takes === 'attribute-names') return [...Object.keys(RESERVED_ATTRIBUTES), ...(await lookups.attributes())];
+  if (takes === 'attribute-names') return [...reservedNames(), ...(await lookups.attributes())];
   if ('words' in takes) return prefixed(takes.words);
   return prefixed(await objectNames(takes.names, current, lookups));
 }
@@ -149,38 +147,29 @@ function inList(current: string, texts: readonly string[]): string[] {
 }
 
 async function assignment(kind: Kind, current: string, lookups: Lookups): Promise<string[]> {
-  const rows = fieldsOf(kind).filter(row => !row.meta.readOnly);
+  const rows = fieldDataOf(kind).filter(row => !row.isReadOnly);
   const [, name, given = ''] = /^([^=]+)=(.*)$/.exec(current) ?? [];
   if (name === undefined) return rows.map(row => `${row.name}=`);
   const row = rows.find(field => field.name === name);
   if (!row) return [];
-  if (row.meta.file) return given.startsWith('@') ? [`${FILES}${name}=@`] : [`${name}=@`];
-  if (row.meta.refers) {
+  if (row.isFile) return given.startsWith('@') ? [`${FILES}${name}=@`] : [`${name}=@`];
+  if (row.refers) {
     const last = given.slice(given.lastIndexOf(',') + 1);
-    return inList(given, await lookups.names(row.meta.refers, last)).map(text => `${name}=${text}`);
+    return inList(given, await lookups.names(row.refers, last)).map(text => `${name}=${text}`);
   }
-  return choicesOf(row.schema).map(choice => `${name}=${choice}`);
+  return row.choices.map(choice => `${name}=${choice}`);
 }
 
 async function attribute(current: string, lookups: Lookups): Promise<string[]> {
   const [, name, given = ''] = /^([^=]+)=(.*)$/.exec(current) ?? [];
   if (name === undefined) {
     const used = current.startsWith('_') ? [] : await lookups.attributes();
-    return [...Object.keys(RESERVED_ATTRIBUTES), ...used].map(text => `${text}=`);
+    return [...reservedNames(), ...used].map(text => `${text}=`);
   }
   const choices: Record<string, () => Promise<readonly string[]>> = {
     _boot_config: async () => lookups.names('boot', given),
-    _boot_style: async () => BOOT_STYLES,
+    _boot_style: async () => bootStyles(),
     _boot_rw_layer: async () => ['overlayfs', 'rwtab'],
   };
   return ((await choices[name]?.()) ?? []).map(choice => `${name}=${choice}`);
-}
-
-/** The texts of an enumeration, or of yes and no. */
-function choicesOf(schema: unknown): readonly string[] {
-  let inner = schema as { unwrap?(): unknown; options?: unknown; safeParse?(value: unknown): { success: boolean } };
-  while (typeof inner.unwrap === 'function') inner = inner.unwrap() as typeof inner;
-  if (Array.isArray(inner.options) && inner.options.every(option => typeof option === 'string')) return inner.options;
-  const isFlag = inner.safeParse?.('true').success && !inner.safeParse('neither').success;
-  return isFlag ? ['true', 'false'] : [];
 }

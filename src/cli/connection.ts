@@ -1,5 +1,4 @@
 // Where the daemon answers: by option, environment, or its own configuration file.
-import { loadConfig } from '../config.ts';
 import { MusterError } from '../errors.ts';
 import { DEFAULT_SOCKET } from './options.ts';
 
@@ -9,11 +8,16 @@ export interface ConnectionOptions {
   baseUrl?: string;
 }
 
-export function socketFor(options: ConnectionOptions, environment: NodeJS.ProcessEnv): string {
-  if (options.socket) return options.socket;
-  if (options.baseUrl) return socketOfUrl(options.baseUrl);
-  if (options.config) return loadConfig(options.config)['paths.socket'];
-  return environment['MUSTER_SOCKET'] || DEFAULT_SOCKET;
+/** Returns what finds the daemon's socket, and reads the configuration only then: `init` writes the file that --config names. */
+export async function socketFinder(options: ConnectionOptions, environment: NodeJS.ProcessEnv): Promise<() => string> {
+  // The reader loads slowly, and few commands name a file.
+  const loadConfig = options.config ? (await import('../config.ts')).loadConfig : undefined;
+  return () => {
+    if (options.socket) return options.socket;
+    if (options.baseUrl) return socketOfUrl(options.baseUrl);
+    if (options.config && loadConfig) return loadConfig(options.config)['paths.socket'];
+    return environment['MUSTER_SOCKET'] || DEFAULT_SOCKET;
+  };
 }
 
 function socketOfUrl(url: string): string {

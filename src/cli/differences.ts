@@ -1,8 +1,8 @@
 // What an action changed, said in lines: `n0: cmdline: 'quiet' -> 'quiet debug'`.
 
 import type { Changed, Difference } from '../admin/contract.ts';
-import { fileFields } from '../model/kinds.ts';
 import { own } from '../own.ts';
+import { fileFieldsOf } from './commands.ts';
 import { isForPrograms, printData } from './listing.ts';
 import type { Context } from './table.ts';
 
@@ -27,7 +27,7 @@ function changedText(changed: Changed, showUids: boolean): string {
 /** Says in lines what one object lost and got. */
 export function differenceLines(difference: Difference, showUids: boolean): string[] {
   const { kind, name, action, fields, uid } = difference;
-  const files = fileFields(kind);
+  const files = fileFieldsOf(kind);
   const head = `${name}${showUids ? ` (${uid})` : ''}`;
   if (action !== 'changed') return [`${action} ${head}`];
   return Object.entries(fields).flatMap(([field, { before, after }]) => {

@@ -7,7 +7,8 @@ import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Draft } from '../durable/replace.ts';
 import { MusterError, reasonOf } from '../errors.ts';
-import { fileFields, KINDS, oneOfCapital } from '../model/kinds.ts';
+import { KIND_WORDS, oneOfCapital } from '../model/kind-words.ts';
+import { fileFieldsOf } from './commands.ts';
 import { fetchShown } from './object-actions.ts';
 import type { Action } from './table.ts';
 
@@ -23,7 +24,7 @@ export const download: Action = {
   async run(context) {
     const { client, terminal, kind, given } = context;
     const [field = '', file] = given.words;
-    const fields = fileFields(kind);
+    const fields = fileFieldsOf(kind);
     if (!fields.includes(field)) {
       const what = `${oneOfCapital(kind)} has no stored file '${field}'`;
       throw new MusterError(
@@ -36,7 +37,7 @@ export const download: Action = {
       throw new MusterError('bad-usage', "'download' needs exactly one object: -i NAME.");
     const target = targetFor(file, `${object.name}.${field}`);
     const { body, size, sha256 } = await client.download(
-      `/api/v1/${KINDS[kind].one}/${object.uid}/${encodeURIComponent(field)}`,
+      `/api/v1/${KIND_WORDS[kind].one}/${object.uid}/${encodeURIComponent(field)}`,
     );
     const bar = terminal.progress(`downloading ${field}`);
     const hash = createHash('sha256');

@@ -1,8 +1,9 @@
 // Lists as the specification prints them: the class as header, two spaces a level, fields in alphabetical order; and tables.
 import type { Kind, Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
-import { fieldsOf, oneOfCapital } from '../model/kinds.ts';
+import { oneOfCapital } from '../model/kind-words.ts';
 import { nearest } from '../nearest.ts';
+import { fieldDataOf } from './commands.ts';
 import { csvOf, jsonText, yamlText } from './data-texts.ts';
 import type { Given } from './table.ts';
 import { humanBytes, humanSpan, humanTime, type Terminal } from './terminal.ts';
@@ -43,7 +44,7 @@ export interface ListOptions {
 
 /** `--fields` names fields of the kind, or one below: `attributes[_boot_style]`, `content[size]`. */
 export function checkFields(kind: Kind, names: readonly string[] | undefined): void {
-  const known = [...fieldsOf(kind).map(row => row.name), ...BOOKKEEPING];
+  const known = [...fieldDataOf(kind).map(row => row.name), ...BOOKKEEPING];
   for (const name of names ?? []) {
     const outer = name.replace(/\[[^\]]*\]$/, '');
     if (known.includes(outer)) continue;

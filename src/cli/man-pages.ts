@@ -1,7 +1,7 @@
 // Manual pages in roff (man(7)), one for muster and one for each noun; the `scyld-*` pages refer to them.
 import { version } from '../package-root.ts';
+import { commands } from './commands.ts';
 import { EXIT_STATUSES } from './exit-statuses.ts';
-import { NOUNS } from './nouns.ts';
 import { COMMON_OPTIONS, selectionOptions } from './options.ts';
 import { scyldNameOf } from './scyld-names.ts';
 import type { Action, Noun, Option } from './table.ts';
@@ -9,7 +9,7 @@ import type { Action, Noun, Option } from './table.ts';
 /** Texts by name without section: `muster`, `muster-node`, `scyld-nodectl`. */
 export function manPages(): Map<string, string> {
   const pages = new Map([['muster', mainPage()]]);
-  for (const noun of NOUNS) {
+  for (const noun of commands()) {
     pages.set(`muster-${noun.name}`, nounPage(noun));
     for (const name of [noun.name, ...noun.aliases].flatMap(word => scyldNameOf(word) ?? []))
       pages.set(name, `.so man1/muster-${noun.name}.1\n`);
@@ -27,7 +27,7 @@ function mainPage(): string {
     ]),
     section(
       'NOUNS',
-      NOUNS.flatMap(noun => term(`\\fBmuster\\-${escaped(noun.name)}\\fR(1)`, noun.summary)),
+      commands().flatMap(noun => term(`\\fBmuster\\-${escaped(noun.name)}\\fR(1)`, noun.summary)),
     ),
     section('COMMON OPTIONS', optionLines(COMMON_OPTIONS)),
     section('ENVIRONMENT', [

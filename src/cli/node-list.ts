@@ -1,6 +1,6 @@
 // `muster node ls`: with `-L` also what each node inherits and from where, what it would boot, and what it said last.
 import type { Explained, Inherited, Shown, ShownStatus } from '../admin/contract.ts';
-import { KINDS } from '../model/kinds.ts';
+import { KIND_WORDS } from '../model/kind-words.ts';
 import { checkFields, isForPrograms, listText, printData } from './listing.ts';
 import { nodeUnknown } from './node-actions.ts';
 import { LIST_OPTIONS, list, secrets } from './object-actions.ts';
@@ -40,7 +40,7 @@ async function listInFull({ client, given, terminal }: Context<OptionsOf<typeof 
     return 0;
   }
   const full = nodes.map(node => ({ ...node, ...inFull(explained.get(node.uid), statuses.get(node.uid)) }));
-  terminal.write(listText(full, given, { title: KINDS.node.title, detail: 'full', now: Date.now() }));
+  terminal.write(listText(full, given, { title: KIND_WORDS.node.title, detail: 'full', now: Date.now() }));
   return 0;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Changed, Kind, Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
-import { KINDS } from '../model/kinds.ts';
+import { KIND_WORDS } from '../model/kind-words.ts';
 import { contentOf, readAssignments, sendFiles } from './assignments.ts';
 import type { Fields } from './content.ts';
 import { printChanged } from './differences.ts';
@@ -16,7 +16,7 @@ export async function fetchShown(
   words: readonly string[] = [],
   more: Record<string, string> = {},
 ): Promise<Shown[]> {
-  return client.call<Shown[]>('GET', `/api/v1/${KINDS[kind].many}`, { ...chosen(given, words), ...more });
+  return client.call<Shown[]>('GET', `/api/v1/${KIND_WORDS[kind].many}`, { ...chosen(given, words), ...more });
 }
 
 export const LIST_OPTIONS = [
@@ -43,7 +43,7 @@ export const list = action({
     const objects = await fetchShown(context, given.words, secrets(given));
     const { long, longLong } = given.options;
     const detail = longLong ? 'full' : long ? 'long' : 'names';
-    printList(terminal, given, objects, { title: KINDS[kind].title, kind, detail, now: Date.now() });
+    printList(terminal, given, objects, { title: KIND_WORDS[kind].title, kind, detail, now: Date.now() });
     return 0;
   },
 });
@@ -66,7 +66,7 @@ export const create = action({
     const { client, given, kind } = context;
     const bodies = await bodiesOf(context, 'create');
     const body = bodies.length === 1 ? bodies[0] : bodies;
-    printChanged(context, await client.call<Changed>('POST', `/api/v1/${KINDS[kind].many}`, dryRun(given), body));
+    printChanged(context, await client.call<Changed>('POST', `/api/v1/${KIND_WORDS[kind].many}`, dryRun(given), body));
     return 0;
   },
 });
@@ -114,7 +114,7 @@ async function change(
   query: SelectionQuery,
   body?: unknown,
 ): Promise<number> {
-  const path = `/api/v1/${KINDS[context.kind].many}${below}`;
+  const path = `/api/v1/${KIND_WORDS[context.kind].many}${below}`;
   const changed = await context.client.call<Changed>(method, path, query, body);
   refuseEmpty(context, changed.uids.length);
   printChanged(context, changed);

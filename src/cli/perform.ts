@@ -2,7 +2,7 @@
 import type { AdminClient } from '../admin/client.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { asCommand } from '../masking.ts';
-import { type ConnectionOptions, socketFor, userFor } from './connection.ts';
+import { type ConnectionOptions, socketFinder, userFor } from './connection.ts';
 import type { Action, Context, Given, Noun } from './table.ts';
 import { createTerminal } from './terminal.ts';
 
@@ -12,6 +12,7 @@ export async function perform(
   given: Given,
   options: Record<string, unknown>,
   words: readonly string[],
+  runCommandLine: (words: readonly string[]) => Promise<number>,
 ): Promise<number> {
   // Under sudo, the audit trail names who asked.
   const sudoer = process.getuid?.() === 0 ? process.env['SUDO_USER'] : undefined;
@@ -19,14 +20,16 @@ export async function perform(
   const terminal = createTerminal({ quiet: given.quiet });
   // Loaded here, so that help and wrong words need not wait for it.
   const { AdminClient: Client } = await import('../admin/client.ts');
+  const socketOf = await socketFinder(options as ConnectionOptions, process.env);
   let client: AdminClient | undefined;
   const context: Context = {
     given,
     typed: words,
     // Found when it is asked for: not every action speaks to a daemon, and one writes the file that --config names.
     get socket() {
-      return socketFor(options as ConnectionOptions, process.env);
+      return socketOf();
     },
+    run: async more => runCommandLine([...more, '--socket', context.socket, ...(given.quiet ? ['--quiet'] : [])]),
     terminal,
     kind: noun.kind,
     get client() {

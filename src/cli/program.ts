@@ -1,10 +1,10 @@
-// From the table of nouns to commander: options before and behind the action, help with examples, nearest right words.
+// From the table of nouns to commander: options before and after the action, help with examples, nearest known words.
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { version } from '../package-root.ts';
+import { commands } from './commands.ts';
 import { givenBy, mergeOptions } from './given.ts';
-import { NOUNS } from './nouns.ts';
 import { COMMON_OPTIONS, selectionOptions } from './options.ts';
 import { perform } from './perform.ts';
 import { chosen } from './selection.ts';
@@ -17,8 +17,8 @@ export async function runCommandLine(typed: readonly string[]): Promise<number> 
   for (const note of notes) process.stderr.write(`${note}\n`);
   let status = 0;
   const program = buildProgram(async (noun, action, given, options) => {
-    status = await perform(noun, action, given, options, words);
-  });
+    status = await perform(noun, action, given, options, words, runCommandLine);
+  }, words);
   try {
     await program.parseAsync(words, { from: 'user' });
     return status;
@@ -32,7 +32,8 @@ export async function runCommandLine(typed: readonly string[]): Promise<number> 
 
 type Perform = (noun: Noun, action: Action, given: Given, options: Record<string, unknown>) => Promise<void>;
 
-export function buildProgram(run: Perform): Command {
+/** @param words the command line: only the nouns among them are built whole, which takes most of the time of a start */
+export function buildProgram(run: Perform, words?: readonly string[]): Command {
   const program: Command = command('muster')
     .description('The command line of musterd: nodes, boot configs, images, and what each node is doing.')
     .version(version, '-V, --version')
@@ -55,18 +56,25 @@ export function buildProgram(run: Perform): Command {
     if (asked !== program) return;
     const [first, second] = program.args.filter(word => !word.startsWith('-'));
     const word = first === 'help' ? second : first;
-    if (word !== undefined && !isNamed(word, NOUNS))
-      throw unknownWord(word, NOUNS, 'There is no noun', 'muster --help');
+    if (word !== undefined && !isNamed(word, commands()))
+      throw unknownWord(word, commands(), 'There is no noun', 'muster --help');
   });
   addOptions(program, 'Common options:', COMMON_OPTIONS);
   program.action(() => {
     const { word, option } = strangers(program.args);
-    if (word !== undefined) throw unknownWord(word, NOUNS, 'There is no noun', 'muster --help');
+    if (word !== undefined) throw unknownWord(word, commands(), 'There is no noun', 'muster --help');
     if (option !== undefined) throw unknownOption(option, program, 'muster');
     throw new MusterError('bad-usage', 'Nothing is asked for.', { hint: "See 'muster --help'." });
   });
-  for (const noun of NOUNS) program.addCommand(nounCommand(noun, 'muster', run));
+  for (const noun of commands()) {
+    const isTyped = words === undefined || words.some(word => isNamed(word, [noun]));
+    program.addCommand(isTyped ? nounCommand(noun, 'muster', run) : nameOnly(noun));
+  }
   return program;
+}
+
+function nameOnly({ name, summary, aliases }: Noun): Command {
+  return command(name).description(summary).aliases(aliases);
 }
 
 /** A noun: its own options, its actions, the nouns below it. */
@@ -176,7 +184,7 @@ function unknownWord(word: string, known: readonly Named[], what: string, help: 
   );
   const verb = known.length === 1 ? 'is' : 'are';
   const owners =
-    known === NOUNS ? NOUNS.filter(({ actions, nouns = [] }) => isNamed(word, [...actions, ...nouns])) : [];
+    known === commands() ? commands().filter(({ actions, nouns = [] }) => isNamed(word, [...actions, ...nouns])) : [];
   const hint = owners[0]
     ? `Did you mean 'muster ${owners[0].name} ${word}'?`
     : close

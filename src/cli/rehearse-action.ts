@@ -5,8 +5,8 @@ import { stat } from 'node:fs/promises';
 import { FIRMWARES, type Rehearsal, type RehearsedStage } from '../admin/contract.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
-import { fileFields } from '../model/kinds.ts';
 import { readAssignments } from './assignments.ts';
+import { fileFieldsOf } from './commands.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
 import { action, type Context, type Given, type Option, type OptionsOf } from './table.ts';
@@ -88,7 +88,7 @@ export async function explainStages(context: Context<RehearsalOptions>): Promise
 
 /** `kernel=@FILE` by its digest: no byte is sent. */
 async function withFiles(given: Record<string, string>): Promise<Record<string, unknown>> {
-  const files = fileFields('boot');
+  const files = fileFieldsOf('boot');
   const result: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
     const field = name.replace(/^boot\./, '');

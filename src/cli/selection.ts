@@ -1,6 +1,6 @@
 // From `-i`, `--all`, `--up`, `--down`, `-s` and the words behind an action to the query the daemon understands.
 import { MusterError } from '../errors.ts';
-import { KINDS } from '../model/kinds.ts';
+import { KIND_WORDS } from '../model/kind-words.ts';
 import type { Context } from './table.ts';
 
 export type SelectionQuery = Record<string, string | string[]>;
@@ -34,5 +34,5 @@ export function dryRun(given: Context['given']): Record<string, string> {
 /** A narrowed selection that is empty changes nothing, and says so. */
 export function refuseEmpty({ given, kind }: Context, count: number): void {
   if (count > 0 || (given.select.length === 0 && !given.up && !given.down)) return;
-  throw new MusterError('no-such-object', `No ${KINDS[kind].label} fits the selection; nothing was changed.`);
+  throw new MusterError('no-such-object', `No ${KIND_WORDS[kind].label} fits the selection; nothing was changed.`);
 }

@@ -98,6 +98,8 @@ export interface Context<Own = unknown> {
   /** Connected on first use. */
   client: AdminClient;
   socket: string;
+  /** Runs another command line (without the program's own name) on the same daemon; returns its exit status. */
+  run(words: readonly string[]): Promise<number>;
   terminal: Terminal;
   /** The noun's kind of object; `node` for those without one. */
   kind: Kind;

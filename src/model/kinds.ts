@@ -1,5 +1,6 @@
 // The kinds of object and their fields, once: the API's validation, the command line's help and the documents come from here.
 import { z } from 'zod';
+import { KIND_WORDS, type Kind } from './kind-words.ts';
 import {
   attributesValue,
   BOOT_STYLES,
@@ -184,57 +185,25 @@ const cluster = z.strictObject({
   accept_new_nodes: field(flagValue.default(false), 'whether an unknown MAC becomes a node on its first DISCOVER'),
 });
 
-/** One row per kind: its fields, the words for one and many in URLs, its title in lists, its name in sentences. */
+/** One row per kind: its fields and its words. */
 export const KINDS = {
-  node: { schema: node, one: 'node', many: 'nodes', title: 'Nodes', label: 'node', freezes: false },
-  attrib: {
-    schema: attrib,
-    one: 'attrib',
-    many: 'attribs',
-    title: 'Attributes',
-    label: 'attribute group',
-    freezes: false,
-  },
-  boot: {
-    schema: boot,
-    one: 'bootconfig',
-    many: 'bootconfigs',
-    title: 'Boot configurations',
-    label: 'boot config',
-    freezes: true,
-  },
-  image: { schema: image, one: 'image', many: 'images', title: 'Images', label: 'image', freezes: true },
-  repo: { schema: repo, one: 'repo', many: 'repos', title: 'Repos', label: 'repo', freezes: false },
-  distro: { schema: distro, one: 'distro', many: 'distros', title: 'Distros', label: 'distro', freezes: false },
-  pool: {
-    schema: pool,
-    one: 'namingpool',
-    many: 'namingpools',
-    title: 'Naming pools',
-    label: 'naming pool',
-    freezes: false,
-  },
-  head: { schema: head, one: 'head', many: 'heads', title: 'Heads', label: 'head', freezes: false },
-  cluster: { schema: cluster, one: 'cluster', many: 'clusters', title: 'Cluster', label: 'cluster', freezes: false },
+  node: { schema: node, ...KIND_WORDS.node },
+  attrib: { schema: attrib, ...KIND_WORDS.attrib },
+  boot: { schema: boot, ...KIND_WORDS.boot },
+  image: { schema: image, ...KIND_WORDS.image },
+  repo: { schema: repo, ...KIND_WORDS.repo },
+  distro: { schema: distro, ...KIND_WORDS.distro },
+  pool: { schema: pool, ...KIND_WORDS.pool },
+  head: { schema: head, ...KIND_WORDS.head },
+  cluster: { schema: cluster, ...KIND_WORDS.cluster },
 } as const;
-
-export type Kind = 'node' | 'attrib' | 'boot' | 'image' | 'repo' | 'distro' | 'pool' | 'head' | 'cluster';
 
 /** The value of an object of one kind, as stored. */
 export type Value<K extends Kind = Kind> = z.infer<(typeof KINDS)[K]['schema']>;
 
+export { type Kind, oneOf, oneOfCapital } from './kind-words.ts';
+
 export const KIND_NAMES = Object.keys(KINDS) as Kind[];
-
-/** `a node`, `an image`: the kind in a sentence. */
-export function oneOf(kind: Kind): string {
-  const { label } = KINDS[kind];
-  return `${/^[aeiou]/.test(label) ? 'an' : 'a'} ${label}`;
-}
-
-/** The same at the beginning of a sentence. */
-export function oneOfCapital(kind: Kind): string {
-  return `A${oneOf(kind).slice(1)}`;
-}
 
 export interface Field {
   name: string;

@@ -1,5 +1,6 @@
 // All benchmarks, in the order of the list.
 import { benchBoot } from './boot.ts';
+import { benchCli } from './cli.ts';
 import { benchCluster } from './cluster.ts';
 import { benchDhcp } from './dhcp.ts';
 import { benchHttp } from './http.ts';
@@ -11,6 +12,7 @@ import { benchTftp } from './tftp.ts';
 
 export const BENCHES: readonly Bench[] = [
   { name: 'boot', summary: 'power-on to up, and memory, against dnsmasq and nginx', run: () => benchBoot() },
+  { name: 'cli', summary: 'help, completion and lists at the prompt, against a bare Node', run: () => benchCli() },
   { name: 'cluster', summary: 'ten thousand nodes: list, select, set, and memory', run: () => benchCluster() },
   { name: 'dhcp', summary: 'exchanges per second and delay, by perfdhcp, against Kea', run: () => benchDhcp() },
   { name: 'http', summary: 'images to 1, 32, 256 and 2,000 clients, against nginx', run: () => benchHttp() },

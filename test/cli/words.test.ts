@@ -1,5 +1,5 @@
 import test from 'ava';
-import { socketFor, userFor } from '../../src/cli/connection.ts';
+import { socketFinder, userFor } from '../../src/cli/connection.ts';
 import { spellings } from '../../src/cli/options.ts';
 import { readDashes, wordsFor } from '../../src/cli/words.ts';
 
@@ -27,13 +27,13 @@ test('spellings of options', t => {
   t.deepEqual(spellings({ flags: '-q, --quiet', meaning: '' }), { all: ['-q', '--quiet'], value: 'none' });
 });
 
-test('the socket: option, URL, environment, default', t => {
-  t.is(socketFor({ socket: '/a', baseUrl: 'unix:/b' }, { MUSTER_SOCKET: '/c' }), '/a');
-  t.is(socketFor({ baseUrl: 'unix:///b' }, { MUSTER_SOCKET: '/c' }), '/b');
-  t.is(socketFor({ baseUrl: 'http+unix:/b' }, {}), '/b');
-  t.is(socketFor({}, { MUSTER_SOCKET: '/c' }), '/c');
-  t.is(socketFor({}, { MUSTER_SOCKET: '' }), '/run/musterd/admin.sock');
-  t.throws(() => socketFor({ baseUrl: 'http://head/api/v1' }, {}), { message: /over its Unix socket only/ });
+test('the socket: option, URL, environment, default', async t => {
+  t.is((await socketFinder({ socket: '/a', baseUrl: 'unix:/b' }, { MUSTER_SOCKET: '/c' }))(), '/a');
+  t.is((await socketFinder({ baseUrl: 'unix:///b' }, { MUSTER_SOCKET: '/c' }))(), '/b');
+  t.is((await socketFinder({ baseUrl: 'http+unix:/b' }, {}))(), '/b');
+  t.is((await socketFinder({}, { MUSTER_SOCKET: '/c' }))(), '/c');
+  t.is((await socketFinder({}, { MUSTER_SOCKET: '' }))(), '/run/musterd/admin.sock');
+  t.throws(await socketFinder({ baseUrl: 'http://head/api/v1' }, {}), { message: /over its Unix socket only/ });
 });
 
 test('a user name with a password is refused', t => {

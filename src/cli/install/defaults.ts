@@ -89,9 +89,7 @@ function commandLine(words: readonly string[]): string {
   return ['muster', ...words].join(' ');
 }
 
-async function type({ socket, given }: Context, words: readonly string[]): Promise<void> {
-  // Loaded here, for the table of all commands has this one in it.
-  const { runCommandLine } = await import('../program.ts');
-  const status = await runCommandLine([...words, '--socket', socket, ...(given.quiet ? ['--quiet'] : [])]);
+async function type({ run }: Context, words: readonly string[]): Promise<void> {
+  const status = await run(words);
   if (status !== 0) throw new MusterError('tool-failed', `'${commandLine(words)}' ended with status ${status}.`);
 }

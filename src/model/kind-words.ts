@@ -1,0 +1,45 @@
+// The kinds of object in words. They stand apart from the fields, whose schemas take long to load.
+
+/** One row per kind: the words for one and many in URLs, its title in lists, its name in sentences. */
+export const KIND_WORDS = {
+  node: { one: 'node', many: 'nodes', title: 'Nodes', label: 'node', freezes: false },
+  attrib: {
+    one: 'attrib',
+    many: 'attribs',
+    title: 'Attributes',
+    label: 'attribute group',
+    freezes: false,
+  },
+  boot: {
+    one: 'bootconfig',
+    many: 'bootconfigs',
+    title: 'Boot configurations',
+    label: 'boot config',
+    freezes: true,
+  },
+  image: { one: 'image', many: 'images', title: 'Images', label: 'image', freezes: true },
+  repo: { one: 'repo', many: 'repos', title: 'Repos', label: 'repo', freezes: false },
+  distro: { one: 'distro', many: 'distros', title: 'Distros', label: 'distro', freezes: false },
+  pool: {
+    one: 'namingpool',
+    many: 'namingpools',
+    title: 'Naming pools',
+    label: 'naming pool',
+    freezes: false,
+  },
+  head: { one: 'head', many: 'heads', title: 'Heads', label: 'head', freezes: false },
+  cluster: { one: 'cluster', many: 'clusters', title: 'Cluster', label: 'cluster', freezes: false },
+} as const;
+
+export type Kind = keyof typeof KIND_WORDS;
+
+/** `a node`, `an image`: the kind in a sentence. */
+export function oneOf(kind: Kind): string {
+  const { label } = KIND_WORDS[kind];
+  return `${/^[aeiou]/.test(label) ? 'an' : 'a'} ${label}`;
+}
+
+/** The same at the beginning of a sentence. */
+export function oneOfCapital(kind: Kind): string {
+  return `A${oneOf(kind).slice(1)}`;
+}
