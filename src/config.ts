@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import { CONFIG_KEYS, type Config, type ConfigKey, type Key } from './config-keys.ts';
 import { MusterError, reasonOf } from './errors.ts';
-import { nearest } from './nearest.ts';
+import { didYouMean } from './nearest.ts';
 import { Networks, networksProblems } from './networks.ts';
 import { own } from './own.ts';
 import { parseSubnet } from './wire/ip.ts';
@@ -99,6 +99,6 @@ function* flatten(tree: Record<string, unknown>, prefix = ''): Generator<[string
 }
 
 function hint(name: string): string {
-  const close = nearest(name, Object.keys(CONFIG_KEYS));
-  return close ? `; did you mean '${close}'?` : `; the keys are ${Object.keys(CONFIG_KEYS).join(', ')}`;
+  const names = Object.keys(CONFIG_KEYS);
+  return `; ${didYouMean(name, names, `the keys are ${names.join(', ')}`)}`;
 }

@@ -1,6 +1,6 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
-import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { groupId } from './accounts.ts';
 import type { Health, VerifyLine } from './admin/contract.ts';
 import type { RehearsalAccess } from './admin/rehearsal.ts';
 import type { PowerAccess } from './admin/routes-power.ts';
@@ -221,12 +221,4 @@ function bootNetwork(config: Config): Subnet {
   const network = parseSubnet(config['head.address']);
   if (network) return network;
   throw new MusterError('bad-config', `head.address '${config['head.address']}' is no address with a prefix.`);
-}
-
-/** The number of a group in /etc/group; undefined when there is none. */
-function groupId(name: string): number | undefined {
-  if (!existsSync('/etc/group')) return undefined;
-  const lines = readFileSync('/etc/group', 'utf8').split('\n');
-  const line = lines.find(row => row.startsWith(`${name}:`));
-  return line ? Number(line.split(':')[2]) : undefined;
 }

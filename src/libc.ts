@@ -1,6 +1,7 @@
 // The system calls that Node does not have, by libc through koffi (docs/decisions/0003-dhcp-sockets.md and 0008-system-calls.md).
 // Answers are the result, not negative, or the code of the system's error; nothing here throws.
 import { getSystemErrorName } from 'node:util';
+import { ipAt, writeIp } from './wire/ip.ts';
 
 /** Flags of files, as asm-generic/fcntl.h has them; SOCK_ and EFD_ flags are the same. */
 const O_CLOEXEC = 0o2000000;
@@ -188,7 +189,7 @@ export function nativeInt(value: number): Buffer {
 
 /** The address and port of a struct sockaddr_in. */
 export function readSocketAddress(bytes: Buffer): { address: string; port: number } {
-  return { address: `${bytes[4]}.${bytes[5]}.${bytes[6]}.${bytes[7]}`, port: bytes.readUInt16BE(2) };
+  return { address: ipAt(bytes, 4), port: bytes.readUInt16BE(2) };
 }
 
 /** struct sockaddr_in: family in the machine's order, port and address in the network's. */
@@ -196,6 +197,6 @@ export function socketAddress(address: string, port: number): Buffer {
   const bytes = Buffer.alloc(16);
   Buffer.from(Uint16Array.of(SOCKET.AF_INET).buffer).copy(bytes, 0);
   bytes.writeUInt16BE(port, 2);
-  Buffer.from(address.split('.').map(Number)).copy(bytes, 4);
+  writeIp(bytes, 4, address);
   return bytes;
 }

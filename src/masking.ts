@@ -1,4 +1,5 @@
 // Passwords in what people write and see: which words may hold one, and the same words with stars instead.
+import { inQuotes } from './shell-words.ts';
 
 export const MASK = '***';
 
@@ -124,7 +125,7 @@ export function asCommand(words: readonly string[]): string {
 
 function quoted(word: string): string {
   const isPlain = /^[\w@%+=:,./[\]-]+$/.test(word.replaceAll(MASK, 'x'));
-  return isPlain ? word : `'${word.replaceAll("'", "'\\''")}'`;
+  return isPlain ? word : inQuotes(word);
 }
 
 /** As a shell splits them, without its other features. A quote that nobody closes reaches to the end. */

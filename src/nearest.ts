@@ -16,6 +16,12 @@ export function nearest(word: string, candidates: readonly string[]): string | u
   return best;
 }
 
+/** Returns `did you mean 'X'?` for a wrong word, or the other text when no right one is near. */
+export function didYouMean(word: string, candidates: readonly string[], otherwise = ''): string {
+  const close = nearest(word, candidates);
+  return close === undefined ? otherwise : `did you mean '${close}'?`;
+}
+
 /** Levenshtein's distance: insertions, deletions, replacements. */
 function editDistance(left: string, right: string): number {
   let row = Array.from({ length: right.length + 1 }, (_, index) => index);

@@ -4,7 +4,7 @@ import { STAGES, type Stage } from '../boot/journey.ts';
 import { NODE_STATES, type NodeState, STATE_RANK } from '../boot/states.ts';
 import { MusterError } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { BOARD_SORTS, type Board, type BoardRow, type BoardSort, type Transfer } from './contract.ts';
 import type { AdminPorts } from './server.ts';
 import { whyAtOnce } from './why-facts.ts';
@@ -132,8 +132,7 @@ export function readBoardQuery(query: Record<string, string | string[] | undefin
     const given = query[name];
     if (given === undefined || given === '') return undefined;
     if ((words as readonly unknown[]).includes(given)) return given as T;
-    const close = nearest(String(given), words);
-    const hint = close ? `did you mean '${close}'?` : `there are ${words.join(', ')}`;
+    const hint = didYouMean(String(given), words, `there are ${words.join(', ')}`);
     throw new MusterError('bad-value', `${name}=${String(given)} is not known; ${hint}`);
   };
   const count = (name: string, fallback: number, most: number): number => {

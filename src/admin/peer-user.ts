@@ -1,6 +1,6 @@
 // Who is at the other end of the admin socket, as the kernel knows it: SO_PEERCRED (unix(7)), which Node cannot ask for.
-import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
+import { userName } from '../accounts.ts';
 import { loadLibc, SOCKET } from '../libc.ts';
 
 export interface PeerUsers {
@@ -28,7 +28,7 @@ export async function peerUsers(): Promise<PeerUsers> {
       if (uid !== undefined) uids.set(socket, uid);
       return uid;
     },
-    nameOf: uid => nameIn(passwd(), uid) ?? `uid ${uid}`,
+    nameOf: uid => userName(uid) ?? `uid ${uid}`,
   };
 }
 
@@ -40,22 +40,6 @@ async function credentialsReader(): Promise<(fd: number) => number | undefined> 
     const [, uid] = new Uint32Array(value.buffer, value.byteOffset, 3);
     return uid === NOBODY ? undefined : uid;
   };
-}
-
-function passwd(): string {
-  try {
-    return readFileSync('/etc/passwd', 'utf8');
-  } catch {
-    return '';
-  }
-}
-
-/** The name of a number in a file of the form passwd(5). */
-export function nameIn(text: string, uid: number): string | undefined {
-  return text
-    .split('\n')
-    .map(line => line.split(':'))
-    .find(fields => fields[2] === String(uid))?.[0];
 }
 
 /**

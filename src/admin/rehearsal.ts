@@ -10,7 +10,7 @@ import { fieldsOf, fileFields, type Kind } from '../model/kinds.ts';
 import { isSecretAttribute, maskField } from '../model/secrets.ts';
 import { selectOne } from '../model/select.ts';
 import { copyOf, tryPlan } from '../model/what-if.ts';
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import type { Firmware, Rehearsal, RehearsedStage } from './contract.ts';
 import { lineDifferences } from './line-differences.ts';
 import type { AdminPorts } from './server.ts';
@@ -201,8 +201,7 @@ function has(kind: Kind, name: string): boolean {
 
 function unknownName(name: string): MusterError {
   const names = [...new Set([...fieldsOf('boot'), ...fieldsOf('node')].map(row => row.name))];
-  const close = nearest(name, names);
-  const hint = close ? `did you mean '${close}'?` : `there are ${names.join(', ')}, and attributes such as _boot_style`;
+  const hint = didYouMean(name, names, `there are ${names.join(', ')}, and attributes such as _boot_style`);
   return new MusterError('unknown-field', `Neither a boot config nor a node has a field '${name}'; ${hint}`);
 }
 

@@ -6,7 +6,7 @@ import { QUIRKS } from '../boot/quirks.ts';
 import { NODE_STATES, type NodeState } from '../boot/states.ts';
 import { timelineOf } from '../boot/timeline.ts';
 import { MusterError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { about, SELECTION } from './about.ts';
 import type { Happening, ShownBoots, ShownStatus, ShownTimelines, Waited } from './contract.ts';
 import { explain } from './explain.ts';
@@ -148,8 +148,7 @@ async function waitFor(ports: AdminPorts, request: Asked): Promise<Waited> {
 function readWait(query: Query): { wanted: NodeState; milliseconds: number } {
   const wanted = String(query['wanted'] ?? 'up');
   if (!(NODE_STATES as readonly string[]).includes(wanted)) {
-    const close = nearest(wanted, NODE_STATES);
-    const hint = close ? `did you mean '${close}'?` : `there are ${NODE_STATES.join(', ')}`;
+    const hint = didYouMean(wanted, NODE_STATES, `there are ${NODE_STATES.join(', ')}`);
     throw new MusterError('bad-value', `A node is never '${wanted}'; ${hint}`);
   }
   const seconds = Number(query['timeout'] ?? 60);

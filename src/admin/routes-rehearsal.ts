@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { MusterError } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { parseMac } from '../wire/mac.ts';
 import { about } from './about.ts';
 import { FIRMWARES, type Firmware, type Rehearsal } from './contract.ts';
@@ -88,20 +88,18 @@ function readBody(ports: AdminPorts, body: unknown): { firmware?: Firmware; netw
 function networkOf({ networks }: AdminPorts, given: unknown): string {
   const names = networks.all.map(({ name }) => name);
   if (typeof given === 'string' && names.includes(given)) return given;
-  const close = nearest(String(given), names);
   throw new MusterError(
     'bad-value',
-    `There is no network '${String(given)}'; ${close ? `did you mean '${close}'?` : `there are ${names.join(', ')}`}`,
+    `There is no network '${String(given)}'; ${didYouMean(String(given), names, `there are ${names.join(', ')}`)}`,
   );
 }
 
 function firmwareOf(arch: unknown): Firmware {
   const names = Object.keys(FIRMWARES);
   if (typeof arch === 'string' && names.includes(arch)) return arch as Firmware;
-  const close = nearest(String(arch), names);
   throw new MusterError(
     'bad-value',
-    `There is no firmware '${String(arch)}'; ${close ? `did you mean '${close}'?` : `there are ${names.join(', ')}`}`,
+    `There is no firmware '${String(arch)}'; ${didYouMean(String(arch), names, `there are ${names.join(', ')}`)}`,
   );
 }
 

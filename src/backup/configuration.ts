@@ -1,13 +1,14 @@
 // The files of a head's configuration: muster.toml, the site's kickstarts and boot scripts. A backup has them; a restore writes the ones
 // that are absent.
+
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
+import { groupId } from '../accounts.ts';
 import { type Config, parseConfig } from '../config.ts';
 import { makeFolder } from '../durable/folders.ts';
 import { type DraftOptions, replaceFile } from '../durable/replace.ts';
 import { systemCode } from '../errors.ts';
 import { CONFIGURATION } from './manifest.ts';
-import { idOf } from './owner.ts';
 
 const MAIN = `${CONFIGURATION}muster.toml`;
 /** Folders of the configuration: the name in a backup, and the key that says where it is. */
@@ -71,7 +72,7 @@ export async function placeConfiguration(main: string, brought: ReadonlyMap<stri
   const text = brought.get(MAIN);
   if (text) await place(placed, main, text, { mode: 0o644 });
   // They may hold hashes of passwords: musterd reads them, and nobody else.
-  const group = process.getuid?.() === 0 ? idOf('/etc/group', 'muster') : undefined;
+  const group = process.getuid?.() === 0 ? groupId('muster') : undefined;
   const secret: DraftOptions = group === undefined ? { mode: 0o600 } : { mode: 0o640, owner: { uid: 0, gid: group } };
   const config = parseConfig(await readFile(main, 'utf8').catch(() => ''), main);
   const own = resolve(dirname(main));

@@ -1,7 +1,9 @@
 // Work in a folder with the rights of its owner, so that root does not do there what only the owner may ask for: a link that the
 // owner puts there leads root nowhere.
-import { constants, readFileSync } from 'node:fs';
+
+import { constants } from 'node:fs';
 import { lstat, open, stat } from 'node:fs/promises';
+import { userIds } from '../accounts.ts';
 import { makeFolder } from '../durable/folders.ts';
 import { MusterError, systemCode } from '../errors.ts';
 
@@ -18,7 +20,7 @@ export async function stateOwner(state: string): Promise<Owner> {
   });
   if (found) return found;
   await makeFolder(state);
-  const owner = process.getuid?.() === 0 ? musterUser() : undefined;
+  const owner = process.getuid?.() === 0 ? userIds('muster') : undefined;
   if (owner) await give(state, owner);
   return stat(state);
 }
@@ -64,18 +66,4 @@ export function becomeOwner({ uid, gid }: Owner): () => void {
     setegid(group);
     setgroups(groups);
   };
-}
-
-function musterUser(): Owner | undefined {
-  const [uid, gid] = [idOf('/etc/passwd', 'muster'), idOf('/etc/passwd', 'muster', 3)];
-  return uid === undefined || gid === undefined ? undefined : { uid, gid };
-}
-
-/** The number in a field of the row of a name, in /etc/passwd (3 is the group) or /etc/group. */
-export function idOf(table: '/etc/passwd' | '/etc/group', name: string, field = 2): number | undefined {
-  const row = readFileSync(table, 'utf8')
-    .split('\n')
-    .find(line => line.startsWith(`${name}:`));
-  const text = row?.split(':')[field];
-  return text === undefined ? undefined : Number(text);
 }

@@ -1,6 +1,6 @@
 // Kickstart files with placeholders: `<node[ip]>`, `<a[_boot_config]>`, `<hardware[mac]>`, `<head[lang]>`, `<root_url()>`.
 // What cannot be filled is told with line and column; nothing is guessed, since what comes out wipes disks.
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../nearest.ts';
 
 export interface KickstartValues {
   /** By full name: node, attributes, hardware, head. */
@@ -72,8 +72,8 @@ function callOf(name: string, args: string, { functions }: KickstartValues): Loo
 }
 
 function guess(word: string, known: readonly string[]): string {
-  const close = nearest(word, known);
-  return close ? `; did you mean '${close}'?` : '';
+  const hint = didYouMean(word, known);
+  return hint && `; ${hint}`;
 }
 
 function positionOf(text: string, at: number): { line: number; column: number } {

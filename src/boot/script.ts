@@ -1,6 +1,8 @@
 // The script of one boot, for iPXE or for GRUB: a file of boot-scripts/ with its placeholders filled in.
+
 import { MusterError } from '../errors.ts';
 import { isOperator } from '../model/values.ts';
+import { printable } from '../printable.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { type Handing, kernelLine } from './command-line.ts';
 import type { IscsiAccess } from './iscsi-access.ts';
@@ -69,7 +71,7 @@ function wordsOf(plan: BootPlan, handing: Handing): readonly string[] {
 
 /** As `renderRefusal`, within GRUB's double quotes. */
 export function renderGrubRefusal(template: string, name: string, reason: string): string {
-  const plain = (text: string): string => text.replace(/[^\x20-\x7e]/g, '?').replace(/["$\\`]/g, "'");
+  const plain = (text: string): string => printable(text).replace(/["$\\`]/g, "'");
   return fillTemplate(template, { NODE: plain(name), REASON: plain(reason) });
 }
 
@@ -107,7 +109,7 @@ export function renderRefusal(
   reason: string,
   random: () => number = Math.random,
 ): string {
-  return fillTemplate(template, { NODE: printable(name), REASON: printable(reason), ...waits(random) });
+  return fillTemplate(template, { NODE: forEcho(name), REASON: forEcho(reason), ...waits(random) });
 }
 
 /**
@@ -121,9 +123,8 @@ function waits(random: () => number): Record<string, string> {
 }
 
 /** Text for `echo`: nothing that iPXE would expand or take for an operator. */
-function printable(text: string): string {
-  return text
-    .replace(/[^\x20-\x7e]/g, '?')
+function forEcho(text: string): string {
+  return printable(text)
     .replaceAll('${', '$ {')
     .split(' ')
     .map(word => (isOperator(word) ? `'${word}'` : word))

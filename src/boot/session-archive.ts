@@ -1,10 +1,11 @@
 // cpio archives (newc): the session file, handed to the kernel as one more initrd, and the script inside a GRUB.
+import { inQuotes } from '../shell-words.ts';
 import { Writer } from '../wire/writer.ts';
 
 /** One line of the session file; the value is quoted for POSIX sh. */
 export function sessionFile(values: Record<string, string | number>): string {
   return Object.entries(values)
-    .map(([name, value]) => `${name}='${String(value).replaceAll("'", "'\\''")}'\n`)
+    .map(([name, value]) => `${name}=${inQuotes(String(value))}\n`)
     .join('');
 }
 

@@ -1,7 +1,9 @@
 // `muster add-boot-config`: a boot config for an image, with all that is wanted for it; every step is a command of its own.
+
 import type { Shown } from '../admin/contract.ts';
 import { MusterError } from '../errors.ts';
 import { BOOT_STYLES } from '../model/values.ts';
+import { quoteWords } from '../shell-words.ts';
 import { type BootPlan, CMDLINE, planDefaults, planFromOptions, type Step, stepsOf } from './boot-config-plan.ts';
 import { outliveReader } from './outputs.ts';
 import { askText, askYes, isInteractive } from './questions.ts';
@@ -126,10 +128,7 @@ async function askedPlan(found: Found): Promise<BootPlan> {
 }
 
 function commandLine({ words }: Step): string {
-  return [
-    'muster',
-    ...words.map(word => (/^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`)),
-  ].join(' ');
+  return quoteWords(['muster', ...words]);
 }
 
 /** Runs the commands. A boot config without a kernel is of no use: it goes again, and the name is free for the next try. */

@@ -4,7 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import type { ExecLine } from '../admin/contract.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
-import { quoteWord } from '../ssh/ssh.ts';
+import { quoteWord } from '../shell-words.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, selection } from './selection.ts';
 import { action, type Context } from './table.ts';

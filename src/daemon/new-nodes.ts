@@ -1,5 +1,6 @@
 // `accept_new_nodes`: an unknown machine becomes a node on its first DISCOVER, so that its next one is answered.
 import type { Commander } from '../admin/commander.ts';
+import { Allowance } from '../allowance.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { type ChangeContext, planCreate } from '../model/changes.ts';
@@ -30,14 +31,13 @@ export class NewNodes {
   private readonly ports: NewNodesPorts;
   /** Addresses whose node is being created. */
   private readonly pending = new Set<string>();
-  private allowance = BURST;
-  private refilled: number;
+  private readonly allowance: Allowance;
   /** The last refusal that was logged: a full pool is said once, and again when it is another reason. */
   private told = '';
 
   constructor(ports: NewNodesPorts) {
     this.ports = ports;
-    this.refilled = ports.now();
+    this.allowance = new Allowance(BURST, PER_SECOND, () => ports.now());
   }
 
   /** Creates a node for the machine when the settings say so; resolves when that is decided. It never rejects. */
@@ -45,7 +45,7 @@ export class NewNodes {
     const { context, commander, log } = this.ports;
     const { cluster } = context;
     if (!client.discovers || !cluster.settings?.accept_new_nodes) return;
-    if (this.pending.has(client.mac) || !this.isAllowed()) return;
+    if (this.pending.has(client.mac) || !this.allowance.take()) return;
     this.pending.add(client.mac);
     try {
       const fields = newcomerFields(context, client);
@@ -70,15 +70,6 @@ export class NewNodes {
     if (reason === this.told) return;
     this.told = reason;
     this.ports.log.warn({ mac }, `an unknown machine could not become a node: ${reason}`);
-  }
-
-  private isAllowed(): boolean {
-    const now = this.ports.now();
-    this.allowance = Math.min(BURST, this.allowance + ((now - this.refilled) / 1000) * PER_SECOND);
-    this.refilled = now;
-    if (this.allowance < 1) return false;
-    this.allowance -= 1;
-    return true;
   }
 }
 

@@ -1,5 +1,7 @@
 // Machines that asked for an address and are no nodes: who, when, where, how often. Bounded, the longest silent go first.
+
 import type { UnknownMachine } from '../admin/contract.ts';
+import { printable } from '../printable.ts';
 
 const LIMIT = 2000;
 
@@ -25,7 +27,7 @@ export class UnknownMachines {
       last: at,
       count: (known?.count ?? 0) + 1,
       arch: architecture,
-      vendor: (vendorClass ?? '').replace(/[^\x20-\x7e]/g, '?').slice(0, 100),
+      vendor: printable(vendorClass ?? '', 100),
       where:
         relay !== undefined
           ? `behind the relay ${relay}`

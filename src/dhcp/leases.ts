@@ -1,4 +1,5 @@
 // Addresses lent to machines that are no nodes: who has which, until when, and which one comes next. In memory; durable by its owner.
+import { Allowance } from '../allowance.ts';
 import { monotonicNow } from '../clock.ts';
 import { type BootNetwork, inRange } from '../networks.ts';
 import { ipFromNumber } from '../wire/ip.ts';
@@ -48,13 +49,12 @@ export class Leases {
   private readonly holdOf = new Map<string, string>();
   /** Where the search goes on, by network: an address that was just given up is the last to be given again. */
   private readonly next = new Map<string, number>();
-  private allowance = BURST;
-  private refilled: number;
+  private readonly allowance: Allowance;
 
-  constructor(rules: LeaseRules, leases: readonly Lease[] = []) {
+  constructor(rules: LeaseRules, leases: readonly Lease[] = [], allowance?: Allowance) {
     this.rules = rules;
     this.monotonic = rules.monotonic ?? monotonicNow;
-    this.refilled = this.monotonic();
+    this.allowance = allowance ?? new Allowance(BURST, PER_SECOND, this.monotonic);
     for (const lease of [...leases].sort((left, right) => left.renewed - right.renewed)) this.put(lease);
   }
 
@@ -116,7 +116,7 @@ export class Leases {
     if (fits(own)) return own;
     const held = this.offeredTo(mac);
     if (fits(held)) return held;
-    if (!this.isAllowed()) return 'wait';
+    if (!this.allowance.take()) return 'wait';
     if (fits(requested) && !this.byIp.has(requested)) return requested;
     return this.search(networks, ip => !this.byIp.has(ip) && fits(ip)) ?? this.oldest(networks, fits);
   }
@@ -174,7 +174,7 @@ export class Leases {
 
   /** The same apart: what is chosen, held and put there changes nothing here. */
   copy(): Leases {
-    const copy = new Leases(this.rules);
+    const copy = new Leases(this.rules, [], this.allowance.copy());
     for (const lease of this.all()) {
       copy.ends.set(lease, this.termOf(lease).until);
       copy.put(lease);
@@ -182,8 +182,6 @@ export class Leases {
     for (const [ip, hold] of this.holds) copy.holds.set(ip, { ...hold });
     for (const [mac, ip] of this.holdOf) copy.holdOf.set(mac, ip);
     for (const [network, index] of this.next) copy.next.set(network, index);
-    copy.allowance = this.allowance;
-    copy.refilled = this.refilled;
     return copy;
   }
 
@@ -210,14 +208,5 @@ export class Leases {
       if (isHere && !this.isLiving(lease) && isFree(ip)) return ip;
     }
     return undefined;
-  }
-
-  private isAllowed(): boolean {
-    const now = this.monotonic();
-    this.allowance = Math.min(BURST, this.allowance + Math.max(0, (now - this.refilled) / 1000) * PER_SECOND);
-    this.refilled = now;
-    if (this.allowance < 1) return false;
-    this.allowance -= 1;
-    return true;
   }
 }

@@ -2,9 +2,10 @@
 //
 //   0 op  1 htype  2 hlen  3 hops | 4 xid | 8 secs  10 flags | 12 ciaddr | 16 yiaddr | 20 siaddr | 24 giaddr
 //   28 chaddr (16) | 44 sname (64) | 108 file (128) | 236 magic cookie | 240 options        RFC 2131 §2
+
+import { ipAt, writeIp } from '../wire/ip.ts';
 import { WireError } from '../wire/reader.ts';
 import { OPTIONS, type Options } from './options.ts';
-import { ipAt, writeIp } from './shapes.ts';
 
 export interface Packet {
   /** BOOTREQUEST or BOOTREPLY. */

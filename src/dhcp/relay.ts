@@ -2,7 +2,7 @@
 //
 //   code 1 | length 1 | value …       again and again
 
-import { ipFromBytes } from '../wire/ip.ts';
+import { ipAt } from '../wire/ip.ts';
 
 /** The sub-options that a server acts on. */
 export interface RelayInformation {
@@ -30,7 +30,7 @@ export function readRelayInformation(value: Buffer | undefined): RelayInformatio
     const code = value.readUInt8(at);
     const end = at + 2 + value.readUInt8(at + 1);
     if (end > value.length) break;
-    const address = end - at === 6 ? ipFromBytes(value.subarray(at + 2, end)) : '';
+    const address = end - at === 6 ? ipAt(value.subarray(at + 2, end)) : '';
     if (address !== '' && !NO_ADDRESSES.has(address)) {
       if (code === LINK_SELECTION) found.link = address;
       else if (code === SERVER_OVERRIDE) found.server = address;

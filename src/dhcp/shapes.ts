@@ -1,4 +1,5 @@
 // The shapes an option's value can have (RFC 2132 §2): bytes to value and back.
+import { ipAt, ipToBytes } from '../wire/ip.ts';
 import { WireError } from '../wire/reader.ts';
 
 /** How the values of one kind of option stand on the wire. */
@@ -41,11 +42,7 @@ export const u32: Shape<number> = {
 /** One IPv4 address, as dotted text. */
 export const ip: Shape<string> = {
   read: (value, field) => ipAt(exactly(value, 4, field), 0),
-  write: value => {
-    const target = Buffer.allocUnsafe(4);
-    writeIp(target, 0, value);
-    return target;
-  },
+  write: ipToBytes,
 };
 
 /** At least one IPv4 address. */
@@ -66,31 +63,6 @@ export const text: Shape<string> = {
   },
   write: value => Buffer.from(value, 'latin1'),
 };
-
-/** The address of four bytes at an offset. */
-export function ipAt(buffer: Buffer, offset: number): string {
-  return `${buffer[offset]}.${buffer[offset + 1]}.${buffer[offset + 2]}.${buffer[offset + 3]}`;
-}
-
-/** Writes a canonical dotted address; without intermediate arrays, since every reply has five. */
-export function writeIp(target: Buffer, offset: number, address: string): void {
-  let byte = 0;
-  let at = offset;
-  for (let index = 0; index < address.length; index++) {
-    const code = address.charCodeAt(index);
-    if (code === DOT) {
-      target[at++] = byte;
-      byte = 0;
-    } else {
-      byte = byte * 10 + (code - ZERO);
-    }
-  }
-  target[at] = byte;
-  if (at !== offset + 3 || byte > 255) throw new RangeError(`'${address}' is no dotted IPv4 address`);
-}
-
-const DOT = '.'.charCodeAt(0);
-const ZERO = '0'.charCodeAt(0);
 
 function exactly(value: Buffer, length: number, field: string): Buffer {
   if (value.length !== length) throw new WireError(`wanted ${length} bytes, it has ${value.length}`, 0, field);

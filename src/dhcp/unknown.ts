@@ -2,6 +2,7 @@
 // Asked by `answer` where a range is configured; what must be done before the reply goes out is a loan.
 import type { BootNode } from '../boot/directory.ts';
 import type { BootNetwork } from '../networks.ts';
+import { printable } from '../printable.ts';
 import { subnetContains } from '../wire/ip.ts';
 import type { Answer, Arrival, Context } from './answer.ts';
 import type { Lease, Leases } from './leases.ts';
@@ -10,6 +11,9 @@ import { NO_ADDRESS } from './packet.ts';
 import { ack, destinationOf, informed, nak, nakDestination, offer } from './reply.ts';
 import type { Request } from './request.ts';
 import { addressOf, isOurs, linkOf } from './where.ts';
+
+/** Characters that are kept of a machine's own words. */
+const MOST_WORDS = 64;
 
 /** Where the machine asks, and who answers it. */
 interface Scenery {
@@ -102,8 +106,8 @@ function lend(request: Request, ip: string, scenery: Scenery): Answer {
     ip,
     mac: request.mac,
     network: scene.network.name,
-    hostname: cleaned(getOption(request.packet.options, OPTIONS.hostName)),
-    vendor: cleaned(request.vendorClass),
+    hostname: printable(getOption(request.packet.options, OPTIONS.hostName) ?? '', MOST_WORDS),
+    vendor: printable(request.vendorClass ?? '', MOST_WORDS),
     since: before?.ip === ip && leases.isLiving(before) ? before.since : now,
     renewed: now,
     until: now + scene.network.leaseSeconds * 1000,
@@ -200,9 +204,4 @@ function refuse(refusal: string, level: 'debug' | 'info' | 'warn' = 'info'): Ans
 
 function rangesOf(networks: readonly BootNetwork[]): string {
   return `the range of ${networks.flatMap(({ name, range }) => (range ? [name] : [])).join(', ')}`;
-}
-
-/** A stranger's words, for tables and the log. */
-function cleaned(text = ''): string {
-  return text.replace(/[^\x20-\x7e]/g, '?').slice(0, 64);
 }

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
+import { accounts } from '../accounts.ts';
 import { findLoaders, GRUB_FILES } from '../boot/loaders.ts';
 import type { LoaderName } from '../config-values.ts';
 import { loaderMismatches } from '../daemon/boot-files.ts';
@@ -184,22 +185,21 @@ export function checkPermissions(patient: Patient): Finding[] {
 
 export function checkGroup({ config }: Patient, groups = process.getgroups?.() ?? []): Finding {
   const say = finding('group');
-  const line = contentOf('/etc/group')
-    .split('\n')
-    .find(row => row.startsWith('muster:'));
-  if (line === undefined)
+  const group = accounts('group').find(({ name }) => name === 'muster');
+  if (!group)
     return say(
       'warn',
       "There is no group 'muster': only root can use the command line.",
       'groupadd --system muster, then restart musterd.',
     );
-  const [, , gid = '', members = ''] = line.split(':');
+  const { id: gid, fields } = group;
+  const members = fields[3] ?? '';
   const socket = config['paths.socket'];
-  if (existsSync(socket) && statSync(socket).gid !== Number(gid))
+  if (existsSync(socket) && statSync(socket).gid !== gid)
     return say('warn', `${socket} does not belong to the group muster.`, 'systemctl restart musterd');
   if (process.getuid?.() === 0) return say('ok', `Members of the group muster: ${members || 'none but root'}.`);
   const { username } = userInfo();
-  if (groups.includes(Number(gid))) return say('ok', `${username} is in the group muster.`);
+  if (groups.includes(gid)) return say('ok', `${username} is in the group muster.`);
   if (members.split(',').includes(username))
     return say(
       'fail',

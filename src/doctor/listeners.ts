@@ -1,6 +1,6 @@
 // Who listens on which port of this machine: /proc/net/{tcp,udp} (proc(5)) and the sockets that processes hold.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
-import { ipFromBytes } from '../wire/ip.ts';
+import { ipAt } from '../wire/ip.ts';
 
 export interface Listener {
   protocol: 'tcp' | 'udp';
@@ -23,7 +23,7 @@ export function readListeners(protocol: Listener['protocol'], text: string): Lis
     if (!/^[0-9A-F]{8,32}$/.test(address) || (address.length === 32 && address !== ALL_OF_IPV6)) return [];
     // A UDP socket with a peer is a client's.
     if (protocol === 'tcp' ? state !== TCP_LISTEN : !/^0+:0000$/.test(remote)) return [];
-    const ip = address.length === 8 ? ipFromBytes(Buffer.from(address, 'hex').reverse()) : '0.0.0.0';
+    const ip = address.length === 8 ? ipAt(Buffer.from(address, 'hex').reverse()) : '0.0.0.0';
     return [{ protocol, address: ip, port: Number.parseInt(port, 16), inode }];
   });
 }

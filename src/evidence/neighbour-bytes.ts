@@ -1,6 +1,6 @@
 // What the kernel says of neighbours (rtnetlink(7), linux/neighbour.h) and ARP (RFC 826), as bytes.
 import { endianness } from 'node:os';
-import { ipFromBytes, ipToBytes } from '../wire/ip.ts';
+import { ipAt, ipToBytes } from '../wire/ip.ts';
 import { macFromBytes, macToBytes } from '../wire/mac.ts';
 
 const NEW_NEIGHBOUR = 28;
@@ -39,7 +39,7 @@ export function decodeNews(bytes: Buffer, order: 'LE' | 'BE' = endianness()): Ne
         const size = u16(attribute);
         if (size < ATTRIBUTE_HEADER || attribute + size > end) break;
         const value = bytes.subarray(attribute + ATTRIBUTE_HEADER, attribute + size);
-        if (u16(attribute + 2) === DESTINATION && value.length === 4) ip = ipFromBytes(value);
+        if (u16(attribute + 2) === DESTINATION && value.length === 4) ip = ipAt(value);
         if (u16(attribute + 2) === LINK_ADDRESS && value.length === 6) mac = macFromBytes(value);
         attribute += aligned(size);
       }
@@ -73,5 +73,5 @@ export function encodeArp(asked: string, own: { ip: string; mac: string }): Buff
 /** Returns who says to have which address; undefined when the bytes are no ARP reply. */
 export function decodeArpReply(bytes: Buffer): { ip: string; mac: string } | undefined {
   if (bytes.length < ARP_LENGTH || bytes.readUInt16BE(2) !== IPV4 || bytes.readUInt16BE(6) !== REPLY) return undefined;
-  return { mac: macFromBytes(bytes.subarray(8, 14)), ip: ipFromBytes(bytes.subarray(14, 18)) };
+  return { mac: macFromBytes(bytes.subarray(8, 14)), ip: ipAt(bytes.subarray(14, 18)) };
 }

@@ -1,10 +1,12 @@
 // What an installer asks for in its session: its answers (kickstart, preseed, cloud-init's seed), its image, and where it tells its end.
+
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Boot } from '../boot/boot.ts';
 import type { BootPlan, PlanAnswer } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
+import { printable } from '../printable.ts';
 import { SAFE } from './replies.ts';
 
 export interface InstallerPorts {
@@ -116,7 +118,7 @@ function installerMarks(request: FastifyRequest): string {
   const names = ['x-anaconda-system-release', 'x-anaconda-architecture', 'x-rhn-provisioning-mac-0'];
   const words = names.flatMap(name => {
     const value = request.headers[name];
-    return typeof value === 'string' ? [value.replace(/[^\x20-\x7e]/g, '?').slice(0, 60)] : [];
+    return typeof value === 'string' ? [printable(value, 60)] : [];
   });
   return words.length === 0 ? '' : ` (${words.join(', ')})`;
 }

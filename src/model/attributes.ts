@@ -2,7 +2,7 @@
 
 import { z } from 'zod';
 import { type ErrorCode, MusterError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { own } from '../own.ts';
 import { parseMac } from '../wire/mac.ts';
 import type { Cluster } from './cluster.ts';
@@ -187,8 +187,8 @@ export function attributeProblem(
   if (!name.startsWith('_')) return undefined;
   const row = own(RESERVED_ATTRIBUTES, name);
   if (!row) {
-    const close = nearest(name, Object.keys(RESERVED_ATTRIBUTES));
-    const hint = close ? `did you mean '${close}'?` : `they are ${Object.keys(RESERVED_ATTRIBUTES).join(', ')}`;
+    const names = Object.keys(RESERVED_ATTRIBUTES);
+    const hint = didYouMean(name, names, `they are ${names.join(', ')}`);
     return refusal('unknown-attribute', `attribute '${name}': names with '_' are reserved; ${hint}`);
   }
   // On a group, the first node that boots would take it from the others.

@@ -1,7 +1,7 @@
 // The cluster-conf file of the specified system: a line each for the interface, the range of addresses, the names, the nodes.
 
 import { MusterError } from '../errors.ts';
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { own } from '../own.ts';
 import { ipToNumber, parseIpv4, parseSubnet } from '../wire/ip.ts';
 import { isStationMac, parseMac } from '../wire/mac.ts';
@@ -91,6 +91,6 @@ export function readRange(first: string, last?: string): AddressRange | undefine
 }
 
 function unknownKeyword(keyword: string): string {
-  const close = nearest(keyword, Object.keys(KEYWORDS));
-  return `there is no keyword '${keyword}'; ${close ? `did you mean '${close}'?` : `they are ${Object.keys(KEYWORDS).join(', ')}`}`;
+  const names = Object.keys(KEYWORDS);
+  return `there is no keyword '${keyword}'; ${didYouMean(keyword, names, `they are ${names.join(', ')}`)}`;
 }

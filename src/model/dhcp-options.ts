@@ -1,15 +1,13 @@
 // The attribute `_dhcp_options`: further DHCP options of a node by name, `ntp-servers=10.54.0.1,10.54.0.2; 224=0x0102`.
 import { own } from '../own.ts';
-import { parseIpv4, parseSubnet } from '../wire/ip.ts';
+import { ipToBytes, parseIpv4, parseSubnet } from '../wire/ip.ts';
 
 type Writer = (text: string) => Buffer | string;
-
-const octets = (ip: string): number[] => ip.split('.').map(Number);
 
 const ips: Writer = text => {
   const addresses = text.split(',').map(part => parseIpv4(part));
   if (addresses.some(ip => ip === undefined)) return 'wants IPv4 addresses with commas';
-  return Buffer.from(addresses.flatMap(ip => octets(ip ?? '')));
+  return Buffer.concat(addresses.map(ip => ipToBytes(ip ?? '')));
 };
 
 const ip: Writer = text => (text.includes(',') ? 'wants one IPv4 address' : ips(text));
@@ -50,8 +48,8 @@ const routes: Writer = value => {
     const subnet = parseSubnet(destination);
     const router = parseIpv4(gateway);
     if (!subnet || !router || more.length > 0) return undefined;
-    const significant = octets(subnet.network).slice(0, Math.ceil(subnet.prefix / 8));
-    return Buffer.from([subnet.prefix, ...significant, ...octets(router)]);
+    const significant = ipToBytes(subnet.network).subarray(0, Math.ceil(subnet.prefix / 8));
+    return Buffer.from([subnet.prefix, ...significant, ...ipToBytes(router)]);
   });
   if (written.some(route => route === undefined)) return 'wants routes such as 10.60.0.0/16 10.54.0.254, with commas';
   return Buffer.concat(written.flatMap(route => (route ? [route] : [])));

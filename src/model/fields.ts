@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { isSecretName, MASK, maskPassword } from '../masking.ts';
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster } from './cluster.ts';
 import { type FieldMeta, fieldsOf, KINDS, type Kind, oneOf, oneOfCapital } from './kinds.ts';
@@ -110,8 +110,7 @@ function checkAttributes(cluster: Cluster, kind: Kind, attributes: unknown): voi
 }
 
 function unknownField(kind: Kind, name: string, names: string[]): MusterError {
-  const close = nearest(name, names);
-  const hint = close ? `did you mean '${close}'?` : `the fields are ${names.join(', ')}`;
+  const hint = didYouMean(name, names, `the fields are ${names.join(', ')}`);
   const attribute = name.startsWith('_') ? ' Attributes are changed with `set`.' : '';
   return new MusterError('unknown-field', `${oneOfCapital(kind)} has no field '${name}'; ${hint}${attribute}`);
 }

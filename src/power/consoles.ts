@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { Duplex, Readable, Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { MusterError, reasonOf } from '../errors.ts';
-import { quoteWords } from '../ssh/ssh.ts';
+import { quoteWords } from '../shell-words.ts';
 import { ConsoleLog } from './console-log.ts';
 import type { ConsoleProgram } from './driver.ts';
 

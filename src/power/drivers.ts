@@ -1,5 +1,5 @@
 // Every power driver that comes with muster, one row each; a site's own are found in their folder when they are asked for.
-import { nearest } from '../nearest.ts';
+import { didYouMean } from '../nearest.ts';
 import type { PowerDriver } from './driver.ts';
 import { ipmi } from './drivers/ipmi.ts';
 import { lab } from './drivers/lab.ts';
@@ -26,6 +26,6 @@ export async function findDrivers(folder: string): Promise<DriverSet> {
 export function noDriver({ byScheme, plugins }: DriverSet, scheme: string): string {
   const broken = plugins.find(plugin => plugin.scheme === scheme);
   if (broken?.problem) return `the driver ${broken.file} cannot be used: ${broken.problem}`;
-  const close = nearest(scheme, [...byScheme.keys()]);
-  return `there is no power driver '${scheme}'; ${close ? `did you mean '${close}'?` : `there are ${[...byScheme.keys()].join(', ')}`}`;
+  const names = [...byScheme.keys()];
+  return `there is no power driver '${scheme}'; ${didYouMean(scheme, names, `there are ${names.join(', ')}`)}`;
 }

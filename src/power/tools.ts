@@ -4,7 +4,8 @@ import { MusterError } from '../errors.ts';
 import { MASK } from '../masking.ts';
 import type { Server } from '../model/power-uri.ts';
 import { type RunResult, run } from '../process/run.ts';
-import { quoteWords, type SshKey, serverSsh } from '../ssh/ssh.ts';
+import { quoteWords } from '../shell-words.ts';
+import { type SshKey, serverSsh } from '../ssh/ssh.ts';
 import type { Limits } from './limits.ts';
 
 export interface ToolOptions {

@@ -30,15 +30,6 @@ const COMMON = [
   ...['-o', 'ForwardAgent=no', '-o', 'ForwardX11=no', '-o', 'ClearAllForwardings=yes', '-o', 'LogLevel=ERROR'],
 ];
 
-/** Words that a POSIX shell reads back as these. */
-export function quoteWords(words: readonly string[]): string {
-  return words.map(quoteWord).join(' ');
-}
-
-export function quoteWord(word: string): string {
-  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-}
-
 export interface NodeAddress {
   name: string;
   ip: string;

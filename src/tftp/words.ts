@@ -1,10 +1,11 @@
 // What the log and the timeline say about transfers.
+import { printable } from '../printable.ts';
 import type { Terms } from './options.ts';
 
 /** A peer's text without what could upset a terminal, and without the id of a session, which is a capability. */
 export function shown(text: string, most = 80): string {
-  const printable = text.replace(/[^\x20-\x7e]/g, '?').replace(/(boot\/v1\/)[\w-]{20,}/g, '$1SESSION');
-  return printable.length > most ? `${printable.slice(0, most)}...` : printable;
+  const clean = printable(text).replace(/(boot\/v1\/)[\w-]{20,}/g, '$1SESSION');
+  return clean.length > most ? `${clean.slice(0, most)}...` : clean;
 }
 
 /** Whether a name is one of the boot plane's paths. */

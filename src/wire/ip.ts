@@ -29,12 +29,31 @@ export function ipFromNumber(value: number): string {
   return [24, 16, 8, 0].map(shift => (value >>> shift) & 0xff).join('.');
 }
 
-export function ipToBytes(ip: string): Buffer {
-  return Buffer.from(ipaddr.IPv4.parse(ip).toByteArray());
+/** Returns the address of four bytes at an offset. */
+export function ipAt(bytes: Uint8Array, offset = 0): string {
+  return `${bytes[offset]}.${bytes[offset + 1]}.${bytes[offset + 2]}.${bytes[offset + 3]}`;
 }
 
-export function ipFromBytes(bytes: Uint8Array): string {
-  return Array.from(bytes.subarray(0, 4)).join('.');
+/** Writes a canonical dotted address; without intermediate arrays, since every DHCP reply has five. Throws RangeError for other text. */
+export function writeIp(target: Uint8Array, offset: number, address: string): void {
+  let byte = 0;
+  let at = offset;
+  for (let index = 0; index < address.length; index++) {
+    const code = address.charCodeAt(index);
+    if (code === DOT) {
+      target[at++] = byte;
+      byte = 0;
+    } else byte = byte * 10 + (code - ZERO);
+  }
+  target[at] = byte;
+  if (at !== offset + 3 || byte > 255) throw new RangeError(`'${address}' is no dotted IPv4 address`);
+}
+
+/** Returns the four bytes of a canonical dotted address. */
+export function ipToBytes(address: string): Buffer {
+  const bytes = Buffer.allocUnsafe(4);
+  writeIp(bytes, 0, address);
+  return bytes;
 }
 
 /** An address with its subnet: `10.54.0.1/24`. */

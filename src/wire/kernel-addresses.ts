@@ -1,7 +1,7 @@
 // Addresses as the kernel knows them, also of interfaces without a link (a switch that is off, a bridge before its first node), which
 // Node does not list. Text of /proc/net/route and /proc/net/fib_trie; pure.
 import { endianness } from 'node:os';
-import { ipFromBytes, parseSubnet, subnetContains } from './ip.ts';
+import { ipAt, parseSubnet, subnetContains } from './ip.ts';
 
 /** A network that is reached without a gateway. */
 export interface DirectRoute {
@@ -23,7 +23,7 @@ const EVERYTHING = '00000000';
 export function directRoutes(routes: string, byteOrder = endianness()): DirectRoute[] {
   const ip = (hex: string): string => {
     const bytes = Buffer.from(hex, 'hex');
-    return ipFromBytes(byteOrder === 'LE' ? bytes.reverse() : bytes);
+    return ipAt(byteOrder === 'LE' ? bytes.reverse() : bytes);
   };
   return routes
     .split('\n')

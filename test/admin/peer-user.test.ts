@@ -2,7 +2,7 @@
 import { chmodSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { nameIn, whoIs } from '../../src/admin/peer-user.ts';
+import { whoIs } from '../../src/admin/peer-user.ts';
 import { runOk } from '../../src/process/run.ts';
 import { temporaryFolder } from '../cli/folder.ts';
 import { requireAll } from '../support/require.ts';
@@ -16,12 +16,6 @@ test('root may name whom it acts for; anybody else who does so is written with b
   t.is(whoIs('root', 1000, nameOf), 'alice as root');
   t.is(whoIs('carol', 54321, nameOf), 'uid 54321 as carol');
   t.is(whoIs('dave', undefined, nameOf), 'dave', 'where the kernel cannot be asked');
-});
-
-test('names come from the lines of passwd', t => {
-  const text = 'root:x:0:0:root:/root:/bin/sh\nalice:x:1000:1000::/home/alice:/bin/sh\n';
-  t.is(nameIn(text, 1000), 'alice');
-  t.is(nameIn(text, 100), undefined);
 });
 
 test('a caller who says that he is root is nobody as root', async t => {

@@ -1,6 +1,6 @@
 import test from 'ava';
 import { encapsulate, getOption, OPTIONS, type Option, setOption } from '../../src/dhcp/options.ts';
-import { writeIp } from '../../src/dhcp/shapes.ts';
+import { writeIp } from '../../src/wire/ip.ts';
 import { WireError } from '../../src/wire/reader.ts';
 
 /** One row per option: its code, a value and its bytes (hex). */
