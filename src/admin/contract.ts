@@ -58,6 +58,19 @@ export interface ShownStatus extends NodeStatus {
   name: string;
 }
 
+/** A row of `muster node ls`. */
+export interface NodeOverview {
+  uid: string;
+  name: string;
+  state: NodeState;
+  reason?: string;
+  /** When the state began, in milliseconds since 1970. */
+  since?: number;
+  ip: string;
+  image?: string;
+  boot_config?: string;
+}
+
 export interface ShownTimelines {
   uid: string;
   name: string;

@@ -10,6 +10,7 @@ import { didYouMean } from '../nearest.ts';
 import { about, SELECTION } from './about.ts';
 import type { Happening, ShownBoots, ShownStatus, ShownTimelines, Waited } from './contract.ts';
 import { explain } from './explain.ts';
+import { overviewOf } from './overview.ts';
 import { planeFor } from './plane.ts';
 import { isOpen, listed, type Query, selected } from './requests.ts';
 import type { AdminPorts } from './server.ts';
@@ -22,6 +23,17 @@ export function bootRoutes(server: FastifyInstance, ports: AdminPorts): void {
     '/api/v1/nodes/status',
     about('Whether the nodes are up, since when, and why not.', { query: SELECTION, data: 'a status for each node' }),
     async (request: Asked) => ({ success: true, data: statusesOf(ports, request.query) }),
+  );
+  server.get(
+    '/api/v1/nodes/overview',
+    about('The state of the nodes, since when, their address, and what they boot.', {
+      query: SELECTION,
+      data: 'a row for each node',
+    }),
+    async (request: Asked) => ({
+      success: true,
+      data: listed(ports, 'node', request.query).map(node => overviewOf(ports, node)),
+    }),
   );
   server.get(
     '/api/v1/nodes/timeline',

@@ -23,7 +23,7 @@ const OPTIONAL = new Set(
 );
 
 /** What a table shows when no fields are named. */
-const TABLE_FIELDS: Record<Kind, readonly string[]> = {
+export const TABLE_FIELDS: Record<Kind, readonly string[]> = {
   node: ['mac', 'ip', 'groups'],
   attrib: ['attributes'],
   boot: ['release', 'image', 'boot_style', 'frozen'],
@@ -166,7 +166,8 @@ function itemText(item: unknown): string {
   return typeof item === 'object' && item !== null ? JSON.stringify(item) : String(item);
 }
 
-function cell(value: unknown): string {
+/** A value on one line, for a cell of a table. */
+export function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (Array.isArray(value)) return value.map(itemText).join(',');
   if (typeof value === 'object') {

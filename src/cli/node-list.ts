@@ -4,15 +4,21 @@ import { KIND_WORDS } from '../model/kind-words.ts';
 import { checkFields, isForPrograms, listText, printData } from './listing.ts';
 import { nodeUnknown } from './node-actions.ts';
 import { LIST_OPTIONS, list, secrets } from './object-actions.ts';
+import { isOverview, printNodes } from './overview.ts';
 import { chosen } from './selection.ts';
 import { action, type Context, type OptionsOf } from './table.ts';
 
 export const nodeList = action({
   ...list,
   takes: 'names',
-  options: [...LIST_OPTIONS, { flags: '--unknown', meaning: 'machines that asked for an address and are no nodes' }],
+  summary: 'list the selected nodes, or all: state, since when, address, image, boot config; with -q only their names',
+  options: [
+    ...LIST_OPTIONS,
+    { flags: '--unknown', meaning: 'machines that asked for an address and belong to no node' },
+  ],
   examples: [
     'muster node ls',
+    'muster node --down ls -q',
     'muster node -i n0 ls -L',
     'muster node --fields ip,groups --table ls',
     'muster node ls --unknown',
@@ -20,7 +26,12 @@ export const nodeList = action({
   async run(context) {
     const { given } = context;
     if (given.options.unknown) return nodeUnknown.run(context);
-    const isPlain = !given.options.longLong || given.table || given.fields !== undefined;
+    const { long, longLong } = given.options;
+    if (!long && !longLong && !isForPrograms(given) && isOverview(context)) {
+      await printNodes(context);
+      return 0;
+    }
+    const isPlain = !longLong || given.table || given.fields !== undefined;
     return isPlain ? list.run(context) : listInFull(context);
   },
 });

@@ -6,7 +6,8 @@ import { KIND_WORDS } from '../model/kind-words.ts';
 import { contentOf, readAssignments, sendFiles } from './assignments.ts';
 import type { Fields } from './content.ts';
 import { printChanged } from './differences.ts';
-import { checkFields, printList } from './listing.ts';
+import { checkFields, isForPrograms, printList } from './listing.ts';
+import { isOverview, printOverview } from './overview.ts';
 import { chosen, dryRun, refuseEmpty, type SelectionQuery, selection } from './selection.ts';
 import { type Action, action, type Context, type Given, type Option, type OptionsOf } from './table.ts';
 
@@ -20,9 +21,9 @@ export async function fetchShown(
 }
 
 export const LIST_OPTIONS = [
-  { flags: '-l, --long', meaning: 'with the fields' },
-  { flags: '-L, --long-long', meaning: 'with all there is to know' },
-  { flags: '--show-passwords', meaning: 'with the passwords in power_uri and attributes, which are stars else' },
+  { flags: '-l, --long', meaning: 'the fields of each object' },
+  { flags: '-L, --long-long', meaning: 'all that muster knows of each object' },
+  { flags: '--show-passwords', meaning: 'show the passwords in power_uri and attributes instead of stars' },
 ] as const satisfies readonly Option[];
 
 /** Passwords are shown when they are asked for. */
@@ -35,13 +36,17 @@ export const list = action({
   aliases: ['ls'],
   words: '[names...]',
   takes: 'names',
-  summary: 'list objects; all of them when nothing is selected',
+  summary: 'list the selected objects, or all; with -q only their names',
   options: LIST_OPTIONS,
   async run(context) {
     const { terminal, given, kind } = context;
     checkFields(kind, given.fields);
     const objects = await fetchShown(context, given.words, secrets(given));
     const { long, longLong } = given.options;
+    if (!long && !longLong && !isForPrograms(given) && isOverview(context)) {
+      printOverview(context, objects);
+      return 0;
+    }
     const detail = longLong ? 'full' : long ? 'long' : 'names';
     printList(terminal, given, objects, { title: KIND_WORDS[kind].title, kind, detail, now: Date.now() });
     return 0;

@@ -78,6 +78,15 @@ export function humanSpan(seconds: number): string {
   return `${hours}:${String(minutes).padStart(2, '0')}:${String(rest).padStart(2, '0')}`;
 }
 
+/** How long something lasts, in its largest unit: `41 s`, `12 min`, `3 h`, `5 d`. */
+export function humanAge(seconds: number): string {
+  const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 100) return `${whole} s`;
+  if (whole < 100 * 60) return `${Math.floor(whole / 60)} min`;
+  if (whole < 48 * 3600) return `${Math.floor(whole / 3600)} h`;
+  return `${Math.floor(whole / 86_400)} d`;
+}
+
 /** `2023-01-31 23:07:36 UTC`. */
 export function humanTime(milliseconds: number): string {
   return `${new Date(milliseconds).toISOString().slice(0, 19).replace('T', ' ')} UTC`;

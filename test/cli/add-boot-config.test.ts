@@ -45,7 +45,7 @@ test.serial('a boot config whose initramfs cannot be made is not left behind', a
   const failed = await daemon.run('scyld-add-boot-config', '--image', 'Bare', '--boot-config', 'BareBoot');
   t.is(failed.status, 8, failed.stderr);
   t.is(failed.stdout, 'created BareBoot\ndeleted BareBoot\n');
-  t.is((await daemon.run('muster', 'boot', 'ls')).stdout, 'Boot configurations\n');
+  t.is((await daemon.run('muster', 'boot', 'ls', '-q')).stdout, '');
 });
 
 const KVER = '6.1.0-9-amd64';

@@ -386,7 +386,7 @@ test.serial('a regular expression that would never end is broken off, and the da
   const slow = await daemon.run('muster', 'node', '-s', "description =~ '^(a+)+$'", 'ls');
   t.is(slow.status, 2);
   t.is(slow.stderr, 'ERROR: The selection took longer than 1000 ms; write a simpler pattern.\n');
-  t.is((await daemon.run('muster', 'node', 'ls')).stdout, 'Nodes\n  n0\n');
+  t.is((await daemon.run('muster', 'node', 'ls', '-q')).stdout, 'n0\n');
 });
 
 test('a daemon that is stopped is reported as such, with the remedy', async t => {

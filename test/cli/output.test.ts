@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { parse } from 'yaml';
 import { listText, tableText } from '../../src/cli/listing.ts';
+import { columnLines } from '../../src/cli/overview.ts';
 import { movingLine } from '../../src/cli/progress-lines.ts';
 import { requireAll } from '../support/require.ts';
 import { TestDaemon } from './daemon.ts';
@@ -123,14 +124,13 @@ test.serial('--fields picks fields, also inside one, in every form', async t => 
 
 test.serial('--show-uids, and the identifiers that UIDs are', async t => {
   const { stdout } = await run('boot', '--show-uids', 'ls');
-  const uid = /^Boot configurations\n {2}Boot \(([0-9a-f]{32})\)\n$/.exec(stdout)?.[1] ?? '';
-  for (const id of [uid, uid.slice(0, 5)])
-    t.is((await run('boot', `-i${id}`, 'ls')).stdout, 'Boot configurations\n  Boot\n');
+  const uid = /^NAME +UID .*\nBoot +([0-9a-f]{32}) /.exec(stdout)?.[1] ?? '';
+  for (const id of [uid, uid.slice(0, 5)]) t.is((await run('boot', `-i${id}`, 'ls', '-q')).stdout, 'Boot\n');
 });
 
 for (const id of ['n0', '0', '127.0.0.100', '08:00:27:00:00:01', 'n[0]', '%gpu']) {
   test.serial(`-i ${id} is n0`, async t => {
-    t.is((await run('node', '-i', id, 'ls')).stdout, 'Nodes\n  n0\n');
+    t.is((await run('node', '-i', id, 'ls', '-q')).stdout, 'n0\n');
   });
 }
 
@@ -146,8 +146,8 @@ test.serial('options stand before the noun, behind the action, and behind the wo
 });
 
 test.serial('-i repeats, and adds up before and behind the action', async t => {
-  t.is((await run('node', '-i', 'n1', 'ls', '--ids', 'n0')).stdout, 'Nodes\n  n1\n  n0\n');
-  t.is((await run('node', '-i', 'n[0-1]', 'ls', '-s', 'gpu in groups')).stdout, 'Nodes\n  n0\n');
+  t.is((await run('node', '-i', 'n1', 'ls', '-q', '--ids', 'n0')).stdout, 'n1\nn0\n');
+  t.is((await run('node', '-i', 'n[0-1]', 'ls', '-q', '-s', 'gpu in groups')).stdout, 'n0\n');
 });
 
 test.serial('ls -L says where each attribute comes from and what the node would boot', async t => {
@@ -177,7 +177,7 @@ test.serial('passwords are shown nowhere', async t => {
 });
 
 test.serial('nor can they be guessed by selecting', async t => {
-  t.is((await run('node', '-s', 'power_uri =~ secret', 'ls')).stdout, 'Nodes\n');
+  t.is((await run('node', '-s', 'power_uri =~ secret', 'ls')).stdout, 'No node fits the selection.\n');
 });
 
 test.serial('a dry run says what it would change and changes nothing', async t => {
@@ -185,7 +185,7 @@ test.serial('a dry run says what it would change and changes nothing', async t =
   t.is(stdout, "Boot: cmdline: '' -> 'quiet'\nThis was a dry run: nothing was changed.\n");
   const made = await run('node', 'create', 'mac=08:00:27:00:00:05', '--dry-run');
   t.is(made.stdout, 'created n2\nThis was a dry run: nothing was changed.\n');
-  t.is((await run('node', 'ls')).stdout, 'Nodes\n  n0\n  n1\n');
+  t.is((await run('node', 'ls', '-q')).stdout, 'n0\nn1\n');
 });
 
 test.serial('a download is the file that was sent', async t => {
@@ -207,13 +207,48 @@ test.serial('a download goes to standard output or into a folder, and says why i
   t.regex(nowhere.stderr, /^ERROR: nowhere\/x: .*ENOENT.*\n$/);
 });
 
+test.serial('a list shows what one looks for; the scyld names print the lists of the specification', async t => {
+  const { stdout } = await run('node', 'ls');
+  t.deepEqual(
+    stdout.split('\n').map(line => line.split(/ {2,}/)),
+    [
+      ['NAME', 'STATE', 'FOR', 'ADDRESS', 'IMAGE', 'BOOT CONFIG'],
+      ['n0', 'unknown', '-', '127.0.0.100', '-', '-'],
+      ['n1', 'unknown', '-', '127.0.0.101', '-', '-'],
+      [''],
+    ],
+  );
+  t.regex((await run('boot', 'ls')).stdout, /^NAME +RELEASE +BOOT STYLE +FROZEN\nBoot +6\.1\.0 +/);
+  t.is((await run('image', 'ls')).stdout, 'There are no images.\n');
+  t.is((await run('image', 'ls', '-q')).stdout, '');
+  t.is((await daemon.run('scyld-nodectl', 'ls')).stdout, 'Nodes\n  n0\n  n1\n');
+  t.is((await daemon.run('scyld-nodectl', '-q', 'ls')).stdout, 'Nodes\n  n0\n  n1\n');
+  t.is((await daemon.run('scyld-bootctl', '-i', 'Boot', 'ls')).stdout, 'Boot configurations\n  Boot\n');
+  t.is((await daemon.run('scyld-clusterctl', 'distros', 'ls')).stdout, 'Distros\n');
+  for (const detail of ['-l', '-L'])
+    t.is((await daemon.run('scyld-nodectl', 'ls', detail)).stdout, (await run('node', 'ls', detail)).stdout);
+});
+
+test('columns give way from the widest on, and an empty one is left out', t => {
+  const rows = [
+    ['NAME', 'STATE', 'PARENT', 'DESCRIPTION'],
+    ['n0', 'up', '', 'a long description'],
+  ];
+  t.deepEqual(columnLines(rows, Number.POSITIVE_INFINITY), [
+    'NAME  STATE  DESCRIPTION',
+    'n0    up     a long description',
+  ]);
+  t.deepEqual(columnLines(rows, 22), ['NAME  STATE  DESCRIPT…', 'n0    up     a long d…']);
+  for (const line of columnLines(rows, 10)) t.true(line.length <= 10, line);
+});
+
 test.serial('-q says nothing, -vv says what is asked', async t => {
   const quiet = await run('-q', 'attrib', '-i', 'gpu', 'update', 'description=x');
   t.deepEqual(quiet, { status: 0, stdout: '', stderr: '' });
-  const loud = await run('node', '-vv', 'ls');
+  const loud = await run('node', '-vv', 'ls', '-l');
   t.is(loud.stderr, `INFO: asking musterd on ${daemon.socket}\nDEBUG: GET /api/v1/nodes: 200\n`);
-  const config = await daemon.run('env', '-u', 'MUSTER_SOCKET', 'muster', '-c', daemon.config, 'node', 'ls');
-  t.is(config.stdout, 'Nodes\n  n0\n  n1\n');
+  const config = await daemon.run('env', '-u', 'MUSTER_SOCKET', 'muster', '-c', daemon.config, 'node', 'ls', '-q');
+  t.is(config.stdout, 'n0\nn1\n');
 });
 
 test.serial('waitfor ends when all fit, and --user is in the audit trail', async t => {
@@ -263,7 +298,7 @@ test.serial('on a terminal a table fits its width, and only there are colours', 
 });
 
 test.serial('a shell may expand to thousands of names', async t => {
-  const { status, stdout, stderr } = await daemon.shell('muster node ls n{0..1} $(yes n0 | head -n 5000)');
+  const { status, stdout, stderr } = await daemon.shell('muster node ls -q n{0..1} $(yes n0 | head -n 5000)');
   t.is(status, 0, stderr);
-  t.is(stdout, 'Nodes\n  n0\n  n1\n');
+  t.is(stdout, 'n0\nn1\n');
 });

@@ -1,0 +1,80 @@
+// The plain list of a noun: a row for each object with what one looks for, in columns that fit the terminal.
+import type { NodeOverview, Shown } from '../admin/contract.ts';
+import { KIND_WORDS, type Kind } from '../model/kind-words.ts';
+import { cell, TABLE_FIELDS } from './listing.ts';
+import { scyldNameOf } from './scyld-names.ts';
+import { chosen } from './selection.ts';
+import type { Context } from './table.ts';
+import { humanAge } from './terminal.ts';
+import { columnsOf, cutTo, padded, visible } from './visible.ts';
+
+/** No column gets narrower than this, in characters. */
+const NARROWEST = 6;
+const GAP = '  ';
+
+/** Whether a list without further options is the overview. The `scyld-*` names print the specification's lists. */
+export function isOverview({ given, typed }: Pick<Context, 'given' | 'typed'>): boolean {
+  return !given.table && given.fields === undefined && scyldNameOf(typed[0] ?? '') === undefined;
+}
+
+/** Prints the objects of a kind; with `-q` only their names, one a line. */
+export function printOverview(context: Context, objects: readonly Shown[]): void {
+  const fields = TABLE_FIELDS[context.kind];
+  const rows = objects.map(object => fields.map(field => cell(object[field])));
+  print(context, fields.map(heading), objects, rows);
+}
+
+export async function printNodes(context: Context): Promise<void> {
+  const { client, given } = context;
+  const nodes = await client.call<NodeOverview[]>('GET', '/api/v1/nodes/overview', chosen(given, given.words));
+  const now = Date.now();
+  const rows = nodes.map(({ state, since, ip, image = '-', boot_config = '-', reason = '' }) => {
+    const age = since === undefined ? '-' : humanAge((now - since) / 1000);
+    return [state, age, ip, image, boot_config, reason];
+  });
+  print(context, ['STATE', 'FOR', 'ADDRESS', 'IMAGE', 'BOOT CONFIG', 'REASON'], nodes, rows);
+}
+
+function print(
+  { given, terminal, kind }: Pick<Context, 'given' | 'terminal' | 'kind'>,
+  headings: readonly string[],
+  objects: readonly { name: string; uid: string }[],
+  rows: readonly (readonly string[])[],
+): void {
+  terminal.write(given.quiet ? objects.map(({ name }) => `${name}\n`).join('') : listText());
+
+  function listText(): string {
+    if (objects.length === 0) return `${noneOf(kind, given)}\n`;
+    const head = ['NAME', ...(given.showUids ? ['UID'] : []), ...headings];
+    const cells = objects.map(({ name, uid }, at) => [name, ...(given.showUids ? [uid] : []), ...(rows[at] ?? [])]);
+    const [first = '', ...rest] = columnLines([head, ...cells], terminal.width);
+    return [terminal.dim(first), ...rest, ''].join('\n');
+  }
+}
+
+function noneOf(kind: Kind, given: Context['given']): string {
+  const isNarrowed = given.ids.length + given.words.length + given.select.length > 0 || given.up || given.down;
+  return isNarrowed ? `No ${KIND_WORDS[kind].label} fits the selection.` : `There are no ${KIND_WORDS[kind].label}s.`;
+}
+
+const heading = (field: string): string => field.replaceAll('_', ' ').toUpperCase();
+
+/** Rows as lines of at most `width` columns: the widest columns give way first, and what does not fit ends in `…`. */
+export function columnLines(rows: readonly (readonly string[])[], width: number): string[] {
+  const texts = rows.map(row => row.map(visible));
+  // A column that is empty in every row is not shown.
+  const [head = [], ...body] = texts;
+  const kept = head.map((_, at) => at === 0 || body.some(row => row[at]));
+  const shown = texts.map(row => row.filter((_, at) => kept[at]));
+  const widths = (shown[0] ?? []).map((_, at) => Math.max(...shown.map(row => columnsOf(row[at] ?? ''))));
+  const most = width - GAP.length * (widths.length - 1);
+  for (let over = widths.reduce((sum, each) => sum + each, 0) - most; over > 0 && over !== Infinity; over -= 1) {
+    const widest = widths.lastIndexOf(Math.max(...widths));
+    if ((widths[widest] ?? 0) <= NARROWEST) break;
+    widths[widest] = (widths[widest] ?? 0) - 1;
+  }
+  return shown.map(row => {
+    const cells = row.map((text, at) => padded(cutTo(text, widths[at] ?? 0), widths[at] ?? 0, 'end'));
+    return cutTo(cells.join(GAP).trimEnd(), width);
+  });
+}
