@@ -75,7 +75,7 @@ export const logLevel = (value: unknown): Reading<LogLevel> =>
     : { problem: `must be one of ${LOG_LEVELS.map(level => `"${level}"`).join(', ')}` };
 
 /** How DHCP is answered: alone, beside a server that gives the addresses, or not at all. */
-export const DHCP_MODES = ['authoritative', 'proxy', 'off'] as const;
+const DHCP_MODES = ['authoritative', 'proxy', 'off'] as const;
 export type DhcpMode = (typeof DHCP_MODES)[number];
 
 export const dhcpMode = (value: unknown): Reading<DhcpMode> =>

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import test from 'ava';
 import { packageRoot } from '../src/package-root.ts';
+import { sources } from './sources.ts';
 
 /** What each folder of src may import besides itself. The table in docs/architecture.md says the same in words. */
 const COMMON = [
@@ -77,13 +78,6 @@ const WIRING = ['main.ts', 'daemon.ts', 'daemon'];
 const CLI_SEES_OF_ADMIN = ['admin/client.ts', 'admin/contract.ts'];
 
 const src = join(packageRoot, 'src');
-
-function sources(folder: string): string[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
-    const path = join(folder, entry.name);
-    return entry.isDirectory() ? sources(path) : path.endsWith('.ts') ? [path] : [];
-  });
-}
 
 function importsOf(file: string): { target: string; typeOnly: boolean }[] {
   const text = readFileSync(file, 'utf8');

@@ -106,7 +106,7 @@ export async function startAdminServer(
 }
 
 /** @param users who is at the other end of a connection; each caller is taken at his word when absent */
-export function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyInstance {
+function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyInstance {
   const server = Fastify({
     bodyLimit: 256 << 20,
     // A shell expands n{0..9999} to as many words, and each becomes an id in the URL.

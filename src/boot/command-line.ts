@@ -39,7 +39,7 @@ export interface KernelLine {
 export const MOST_BYTES = 2047;
 
 /** The path that GRUB fetches the kernel by. */
-export const GRUB_KERNEL = '/boot/v1/kernel';
+const GRUB_KERNEL = '/boot/v1/kernel';
 
 /** Returns the line as the kernel gets it from this loader, or why the loader cannot hand it on. */
 export function kernelLine(

@@ -93,7 +93,7 @@ export const FAULTS: Readonly<Record<Fault, FaultRow>> = ROWS;
 export const STORAGE: readonly Fault[] = ['short-file', 'unreadable-file'];
 
 /** The files that a boot fetches. */
-export const BOOT_FILES = ['loader', 'script', 'kernel', 'initramfs', 'session', 'image', 'iso', 'answers'] as const;
+const BOOT_FILES = ['loader', 'script', 'kernel', 'initramfs', 'session', 'image', 'iso', 'answers'] as const;
 export type BootFileName = (typeof BOOT_FILES)[number];
 
 /** Values that come with an event: of a fault, those that its row names; of an ACK for iPXE, `name` is the URL of its script. */

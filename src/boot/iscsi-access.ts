@@ -76,12 +76,6 @@ export function rootReaders(
   return { readers: [first, ...more] };
 }
 
-/** Returns the newest of `rootReaders`. */
-export function rootReader(...facts: Parameters<typeof rootReaders>): RootReader | { refusal: string } {
-  const answer = rootReaders(...facts);
-  return 'readers' in answer ? answer.readers[0] : answer;
-}
-
 function mayStillComeUp(boot: Boot, now: number, sessionMs: number): boolean {
   if (boot.outcome === 'expired') return false;
   const isUp = boot.events.some(event => event.stage === 'up');

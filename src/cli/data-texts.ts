@@ -59,7 +59,7 @@ function stringText(text: string): string {
  * RFC 4180. Every text is in quotes and no number is, so that a reader can tell `"007"` from `7` (Python: QUOTE_NONNUMERIC; LibreOffice: "quoted field as
  * text"). A text that a spreadsheet would calculate begins with an apostrophe: `=`, `+`, `-`, `@`, and one that begins with an apostrophe itself.
  */
-export function csvText(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
+function csvText(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
   const line = (cells: readonly unknown[]): string => `${cells.map(csvCell).join(',')}\r\n`;
   return [columns, ...rows].map(line).join('');
 }

@@ -19,7 +19,7 @@ export const leaseList = action({
   },
 });
 
-export function leaseText(leases: readonly ShownLease[], now: number): string {
+function leaseText(leases: readonly ShownLease[], now: number): string {
   if (leases.length === 0) return 'No address is lent.\n';
   const width = Math.max(...leases.map(({ ip }) => ip.length));
   const lines = leases.map(({ ip, mac, network, state, hostname, vendor, until, node }) => {

@@ -82,7 +82,7 @@ function inFull(explained: Explained | undefined, status: ShownStatus | undefine
 }
 
 /** `roram (group gpu; hides rwram of default group DefaultAttribs)` */
-export function inheritedText({ value, source, shadows }: Inherited): string {
+function inheritedText({ value, source, shadows }: Inherited): string {
   const hidden = shadows.map(shadow => `${shadow.value} of ${shadow.source}`).join(', ');
   return `${value} (${source}${hidden && `; hides ${hidden}`})`;
 }

@@ -139,7 +139,7 @@ function secondsOf(option: unknown, name: string): number | undefined {
 }
 
 /** `n[0-37,39]: on`, then what went wrong. */
-export function groupedText(results: readonly Pick<Result, 'name' | 'text' | 'code'>[]): string {
+function groupedText(results: readonly Pick<Result, 'name' | 'text' | 'code'>[]): string {
   const groups = new Map<string, { names: string[]; failed: boolean }>();
   for (const { name, text, code } of results) {
     const group = groups.get(text) ?? { names: [], failed: code !== undefined };

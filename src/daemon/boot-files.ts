@@ -28,7 +28,7 @@ export async function bootScript(config: Config, name: string): Promise<string> 
 }
 
 /** The path of a script that comes with muster: what GRUB runs is a template, iPXE's scripts have a folder of their own. */
-export function shippedScript(name: string): string {
+function shippedScript(name: string): string {
   return name.endsWith('.grub') ? join(packageRoot, 'templates/grub', name) : join(packageRoot, 'boot-scripts', name);
 }
 

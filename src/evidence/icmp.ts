@@ -6,8 +6,8 @@ const ECHO_REPLY = 0;
 const ECHO_REQUEST = 8;
 
 /** Bytes before the data of an echo, and of an IPv4 header without options. */
-export const ECHO_HEADER = 8;
-export const IP_HEADER = 20;
+const ECHO_HEADER = 8;
+const IP_HEADER = 20;
 
 export interface Echo {
   id: number;

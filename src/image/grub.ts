@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { run, runOk } from '../process/run.ts';
 
 /** GRUB's own names of platforms, and the client architecture each is for. */
-export const GRUB_PLATFORMS = {
+const GRUB_PLATFORMS = {
   efi64: 'x86_64-efi',
   efi32: 'i386-efi',
   'efi-arm64': 'arm64-efi',

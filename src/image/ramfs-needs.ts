@@ -61,7 +61,7 @@ export async function requireRamfsNeeds(root: string, kver: string, busybox: boo
 }
 
 /** How packages are named and installed in this image, by its os-release. */
-export async function packageFamily(root: string): Promise<'debian' | 'redhat'> {
+async function packageFamily(root: string): Promise<'debian' | 'redhat'> {
   const image = new ImageRoot(root);
   const text = (await image.text('/etc/os-release')) ?? (await image.text('/usr/lib/os-release')) ?? '';
   return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(text) ? 'debian' : 'redhat';

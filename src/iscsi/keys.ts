@@ -10,7 +10,6 @@ export interface Settings {
   maxBurst: number;
   firstBurst: number;
   immediateData: boolean;
-  initialR2T: boolean;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -20,7 +19,6 @@ export const DEFAULT_SETTINGS: Settings = {
   maxBurst: 262144,
   firstBurst: 65536,
   immediateData: true,
-  initialR2T: true,
 };
 
 /** What an offer led to: the value to answer with (none for a declaration), and what it sets. */
@@ -59,12 +57,7 @@ export const KEYS: readonly KeyRow[] = [
   row('TargetName', '13.4', declared, { always: true }),
   row('InitiatorAlias', '13.7', declared, { always: true }),
   row('SessionType', '13.21', declared),
-  row(
-    'InitialR2T',
-    '13.10',
-    either(true, value => ({ initialR2T: value })),
-    { normalOnly: true },
-  ),
+  row('InitialR2T', '13.10', either(true), { normalOnly: true }),
   row(
     'ImmediateData',
     '13.11',

@@ -26,9 +26,6 @@ export interface IscsiOptions {
   every?: (ms: number, tick: () => void) => () => void;
 }
 
-/** The port that IANA gave to iSCSI. */
-export const ISCSI_PORT = 3260;
-
 /** How often the clock is looked at, in milliseconds. */
 export const TICK_MS = 1000;
 

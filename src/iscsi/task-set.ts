@@ -11,10 +11,6 @@ export class TaskSet {
   private immediate = 0;
   private ordered = 0;
 
-  get size(): number {
-    return this.byTag.size;
-  }
-
   get hasReady(): boolean {
     const next = this.ready[0];
     return next !== undefined && !this.barred(next);

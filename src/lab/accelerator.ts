@@ -5,7 +5,7 @@ import { MusterError } from '../errors.ts';
 import { cacheFolder } from './image-cache.ts';
 
 /** What an administrator may ask for. `auto`: KVM where it runs firmware, else emulation (TCG). */
-export const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const;
+const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const;
 export type WantedAccelerator = (typeof ACCELERATORS)[number];
 export type Accelerator = 'kvm' | 'tcg';
 

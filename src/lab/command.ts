@@ -128,7 +128,7 @@ async function bootOne(lab: Lab, index: number, print: Print, signal: AbortSigna
 }
 
 /** `n0    3.2 s   3/10 loader     snponly.efi, 1.0 MB in 0.4 s`. */
-export function eventLine(node: string, event: BootEvent, began: number): string {
+function eventLine(node: string, event: BootEvent, began: number): string {
   const at = ((event.at - began) / 1000).toFixed(1).padStart(6);
   const stage = `${String(stageNumber(event.stage)).padStart(2)}/${JOURNEY.length} ${event.stage.padEnd(9)}`;
   const words = event.error ? `FAILED: ${event.error}` : (event.detail ?? '');

@@ -28,7 +28,7 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'lab');
 }
 
-export function cachePlan(env: NodeJS.ProcessEnv = process.env, root = process.getuid?.() === 0): CachePlan {
+function cachePlan(env: NodeJS.ProcessEnv = process.env, root = process.getuid?.() === 0): CachePlan {
   const folder = cacheFolder(env);
   const image = rootVersion(labRecipe(), root);
   // The head's own busybox goes into the initramfs: with another one, or none, it is another version.

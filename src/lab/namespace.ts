@@ -14,7 +14,7 @@ export interface Namespace {
 }
 
 /** What `unshare` is told: without root, the namespace lies in a user namespace in which the caller is root. */
-export function unshareFlags(root: boolean): string[] {
+function unshareFlags(root: boolean): string[] {
   return root ? ['--net', '--mount'] : ['--user', '--map-root-user', '--net', '--mount'];
 }
 

@@ -2,6 +2,7 @@
 
 import { MusterError } from '../errors.ts';
 import { own } from '../own.ts';
+import { bad, type Token, tokensOf } from './expression-tokens.ts';
 
 /** Where a value is found: `index` is a field, `status[ram_free]` a fact below one. */
 export interface Path {
@@ -136,43 +137,6 @@ function textsOf(value: unknown): string[] {
   if (value === undefined || value === null) return [];
   if (Array.isArray(value)) return value.map(String);
   return [typeof value === 'object' ? JSON.stringify(value) : String(value)];
-}
-
-interface Token {
-  type: 'word' | 'text' | 'sign' | 'end';
-  text: string;
-  /** The character it begins at, from 1. */
-  at: number;
-}
-
-const SIGNS = /^(==|!=|<=|>=|=~|!~|&&|\|\||[<>=!()[\],])/;
-const WORD = /^[^\s'"()[\],<>=!&|]+/;
-
-function tokensOf(text: string): Token[] {
-  const tokens: Token[] = [];
-  let at = 0;
-  while (at < text.length) {
-    const rest = text.slice(at);
-    const blank = /^\s+/.exec(rest)?.[0];
-    if (blank) {
-      at += blank.length;
-      continue;
-    }
-    const quote = rest[0] === "'" || rest[0] === '"' ? rest[0] : undefined;
-    if (quote) {
-      const end = rest.indexOf(quote, 1);
-      if (end < 0) throw bad(text, at + 1, `the quotation that begins with ${quote} does not end`);
-      tokens.push({ type: 'text', text: rest.slice(1, end), at: at + 1 });
-      at += end + 1;
-      continue;
-    }
-    const sign = SIGNS.exec(rest)?.[0];
-    const word = sign ?? WORD.exec(rest)?.[0];
-    if (word === undefined) throw bad(text, at + 1, `'${rest[0]}' has no meaning here`);
-    tokens.push({ type: sign === undefined ? 'word' : 'sign', text: word, at: at + 1 });
-    at += word.length;
-  }
-  return [...tokens, { type: 'end', text: 'the end', at: text.length + 1 }];
 }
 
 /** One method per rule: or, and, not, one test. */
@@ -318,8 +282,4 @@ class Parser {
     const quotes = text === '[' ? '; a value with brackets is written in quotes' : '';
     return bad(this.text, at, `${wanted} is wanted here, not ${type === 'end' ? 'the end' : `'${text}'`}${quotes}`);
   }
-}
-
-function bad(text: string, at: number, why: string): MusterError {
-  return new MusterError('bad-selection', `The expression "${text}" cannot be read at character ${at}: ${why}.`);
 }

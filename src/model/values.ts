@@ -139,7 +139,7 @@ export const attributeValue = z
 
 export const attributesValue = z.record(attributeName, attributeValue);
 
-export const digestValue = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 digest');
+const digestValue = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 digest');
 
 /** A stored file as an object refers to it. */
 export const storedFileValue = z.object({

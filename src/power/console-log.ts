@@ -2,7 +2,7 @@
 import { createWriteStream, openSync, renameSync, statSync, type WriteStream } from 'node:fs';
 
 /** A full file becomes `FILE.1` and replaces the one before: a node that writes without end keeps its newest lines. Bytes. */
-export const CONSOLE_LOG_LIMIT = 4 << 20;
+const CONSOLE_LOG_LIMIT = 4 << 20;
 /** What may wait for a slow disk; more is left out of the log, and counted there. Bytes. */
 const WAITING_LIMIT = 1 << 20;
 

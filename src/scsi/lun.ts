@@ -14,10 +14,6 @@ export class LogicalUnit implements Disk {
     this.identity = identity;
   }
 
-  get inUse(): boolean {
-    return this.nexuses.size > 0;
-  }
-
   attach(nexus: Nexus): void {
     this.nexuses.add(nexus);
   }

@@ -1,8 +1,7 @@
 // Sense data: what a failed command says of itself (SPC-4 §4.5), one row per additional sense code that muster uses.
 
-export const SENSE_KEYS = {
+const SENSE_KEYS = {
   'no-sense': 0x0,
-  'not-ready': 0x2,
   'medium-error': 0x3,
   'hardware-error': 0x4,
   'illegal-request': 0x5,
@@ -19,7 +18,6 @@ const ROWS = {
   'unexpected-unsolicited-data': ['aborted-command', 0x0c, 0x0c],
   'incorrect-amount-of-data': ['aborted-command', 0x0c, 0x0d],
   'unrecovered-read-error': ['medium-error', 0x11, 0x00],
-  'parameter-list-length-error': ['illegal-request', 0x1a, 0x00],
   miscompare: ['miscompare', 0x1d, 0x00],
   'invalid-opcode': ['illegal-request', 0x20, 0x00],
   'lba-out-of-range': ['illegal-request', 0x21, 0x00],
@@ -29,7 +27,6 @@ const ROWS = {
   'space-allocation-failed': ['data-protect', 0x27, 0x07],
   'power-on-or-reset': ['unit-attention', 0x29, 0x00],
   'bus-device-reset': ['unit-attention', 0x29, 0x03],
-  'commands-cleared': ['unit-attention', 0x2f, 0x00],
   'saving-parameters-not-supported': ['illegal-request', 0x39, 0x00],
   'internal-target-failure': ['hardware-error', 0x44, 0x00],
 } as const satisfies Record<string, readonly [keyof typeof SENSE_KEYS, number, number]>;

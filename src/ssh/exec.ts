@@ -30,7 +30,7 @@ const SSH_WORDS =
 const READER = `sh -c 'IFS= read -r n; c=; e=$(printf "\\n_"); while [ "\${n:-0}" -gt 0 ]; do IFS= read -r l || exit ${SSH_FAILED}; c="$c$l\${e%_}"; n=$((n-1)); done; exec "\${SHELL:-/bin/sh}" -c "$c"'`;
 
 /** A command, and the standard input for it, as the reader takes them. */
-export function forReader(command: string, input: Uint8Array = new Uint8Array()): Buffer {
+function forReader(command: string, input: Uint8Array = new Uint8Array()): Buffer {
   const lines = command.split('\n');
   return Buffer.concat([Buffer.from(`${lines.length}\n${lines.join('\n')}\n`), input]);
 }
@@ -57,7 +57,7 @@ export async function runOnNode(
 }
 
 /** Why ssh did not run the command, or undefined when it did. */
-export function sshProblem({ status, stderr }: RunResult): string | undefined {
+function sshProblem({ status, stderr }: RunResult): string | undefined {
   if (status !== SSH_FAILED) return undefined;
   const words = stderr
     .trim()

@@ -1,6 +1,6 @@
 // The head's own ssh key: made once by ssh-keygen below the state folder, and the two small files that go with it.
 import { existsSync } from 'node:fs';
-import { chmod, readFile, rm } from 'node:fs/promises';
+import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder, moveInto } from '../durable/folders.ts';
 import { replaceIfChanged } from '../durable/replace.ts';
@@ -12,7 +12,7 @@ import type { SshKey } from './ssh.ts';
 const ASKPASS = '#!/bin/sh\nprintf \'%s\\n\' "$MUSTER_ASKPASS"\n';
 
 /** Where the key lies below the state folder. */
-export function sshKeyFile(stateFolder: string): string {
+function sshKeyFile(stateFolder: string): string {
   return join(stateFolder, 'ssh', 'id_ed25519');
 }
 
@@ -41,9 +41,4 @@ async function makeKey(file: string, comment: string): Promise<void> {
   await runOk('ssh-keygen', words, { package: 'openssh-client' });
   await moveInto(`${temporary}.pub`, `${file}.pub`);
   await moveInto(temporary, file);
-}
-
-/** The public key as its file has it, for people; undefined when there is none yet. */
-export async function publicKeyOf(stateFolder: string): Promise<string | undefined> {
-  return readFile(`${sshKeyFile(stateFolder)}.pub`, 'utf8').catch(() => undefined);
 }

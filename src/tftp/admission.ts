@@ -20,7 +20,7 @@ export interface AdmissionLimits {
   perPeer: number;
 }
 
-export const ADMISSION_LIMITS: AdmissionLimits = { transfers: 8192, perPeer: 64 };
+const ADMISSION_LIMITS: AdmissionLimits = { transfers: 8192, perPeer: 64 };
 
 /** `makeRoom` is a transfer to end first, without a word to its client; `repeats` the one that the request began. */
 export type Verdict<T> = { admit: true; makeRoom?: T } | { admit: false; reason: string; repeats?: T };

@@ -1,4 +1,4 @@
-// What transfers need of sockets and of time; there are two ways to have it, by Node's event loop and by a loop of our own.
+// What transfers need of sockets and of time: the thread's own loop has it, and the simulation of the tests.
 
 /** Who sent a datagram, or is to have one. */
 export interface Client {

@@ -1,5 +1,4 @@
 // Which file a requested name means. Names are looked up in a list of served files and never reach the file system.
-import { basename } from 'node:path';
 import { ERROR_CODE, type ErrorCode } from './packet.ts';
 import { shown } from './words.ts';
 
@@ -30,11 +29,6 @@ export function findFile(files: TftpFiles, requested: string): FileAnswer {
   const source = files.get(name);
   if (source === undefined) return refuse(ERROR_CODE.notFound, `No file '${shown(name)}' is served.`);
   return { name, source };
-}
-
-/** Files under their base names, as loaders are asked for. */
-export function filesByBaseName(paths: Iterable<string>): Map<string, string | Buffer> {
-  return new Map(Array.from(paths, path => [basename(path), path]));
 }
 
 function refuse(code: ErrorCode, refused: string): Refusal {

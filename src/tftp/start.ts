@@ -1,5 +1,4 @@
-// The TFTP server as the daemon has it: in a thread of its own, or, where libc cannot be called, by the event loop.
-
+// The TFTP server as the daemon has it, in a separate thread.
 import type { BootFiles } from '../boot/boot-file.ts';
 import type { Directory } from '../boot/directory.ts';
 import type { TftpLook } from '../boot/evidence.ts';
@@ -11,11 +10,10 @@ import { own } from '../own.ts';
 import { Contents } from './contents.ts';
 import { Counts, type TftpCounts } from './counts.ts';
 import type { Client } from './datagrams.ts';
-import { eventLoop } from './event-loop.ts';
 import type { TftpFiles } from './names.ts';
 import type { Request } from './packet.ts';
 import { type Listeners, peerOf } from './report.ts';
-import { Server, type ServerOptions, type Surroundings } from './server.ts';
+import type { ServerOptions } from './server.ts';
 import { ThreadedServer } from './threaded.ts';
 
 export interface TftpOptions extends Omit<ServerOptions, 'singlePort'> {
@@ -28,8 +26,6 @@ export interface TftpOptions extends Omit<ServerOptions, 'singlePort'> {
   progress?: (ip: string, look: TftpLook | undefined) => void;
   directory: Directory;
   log: Log;
-  /** Keeps the server in this thread. */
-  here?: boolean;
   /** In place of the thread's own program, for tests. */
   program?: URL;
 }
@@ -71,7 +67,7 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     ...(memory && { memory }),
     ...(mostBlock !== undefined && { mostBlock }),
   };
-  const server = await makeServer(serverOptions, surroundings, options);
+  const server = new ThreadedServer(await loadLibc(), serverOptions, surroundings, options.program);
   try {
     await server.listen();
   } catch (error) {
@@ -84,17 +80,6 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     close: async () => server.close(),
     stats: () => ({ ...counts.now(), cachedBytes: contents.bytes }),
   };
-}
-
-async function makeServer(
-  options: ServerOptions,
-  surroundings: Omit<Surroundings, 'loop'>,
-  { here, program }: TftpOptions,
-): Promise<Server | ThreadedServer> {
-  const libc = here ? undefined : await loadLibc().catch(() => undefined);
-  return libc
-    ? new ThreadedServer(libc, options, surroundings, program)
-    : new Server(options, { ...surroundings, loop: eventLoop });
 }
 
 function listenersOf({ journey, directory, log, progress }: TftpOptions): Listeners {

@@ -33,10 +33,6 @@ export class Reader {
     return this.buffer.readUInt16BE(this.take(2, field));
   }
 
-  u24(field: string): number {
-    return this.buffer.readUIntBE(this.take(3, field), 3);
-  }
-
   u32(field: string): number {
     return this.buffer.readUInt32BE(this.take(4, field));
   }

@@ -24,12 +24,6 @@ export class Writer {
     return this;
   }
 
-  u24(value: number): this {
-    const start = this.grow(3);
-    this.buffer.writeUIntBE(value, start, 3);
-    return this;
-  }
-
   u32(value: number): this {
     const start = this.grow(4);
     this.buffer.writeUInt32BE(value, start);

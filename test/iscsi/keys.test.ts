@@ -13,7 +13,7 @@ const RULES: [string, string, string | undefined, object?][] = [
   ['DataDigest', 'CRC32C', 'CRC32C', { dataDigest: true }],
   ['MaxConnections', '8', '1', {}],
   ['MaxConnections', '0', 'Reject'],
-  ['InitialR2T', 'No', 'Yes', { initialR2T: true }],
+  ['InitialR2T', 'No', 'Yes', {}],
   ['InitialR2T', 'maybe', 'Reject'],
   ['ImmediateData', 'Yes', 'Yes', { immediateData: true }],
   ['ImmediateData', 'No', 'No', { immediateData: false }],

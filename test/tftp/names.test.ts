@@ -1,6 +1,6 @@
 import test from 'ava';
 import fc from 'fast-check';
-import { filesByBaseName, findFile } from '../../src/tftp/names.ts';
+import { findFile } from '../../src/tftp/names.ts';
 
 const FILES = new Map<string, string | Buffer>([
   ['snponly.efi', '/usr/lib/ipxe/snponly.efi'],
@@ -70,11 +70,4 @@ test('whatever is asked, only what is in the list is served', t => {
       { numRuns: 2000 },
     ),
   );
-});
-
-test('loaders by base name', t => {
-  t.deepEqual(Array.from(filesByBaseName(['/a/b.efi', '/c.kpxe'])), [
-    ['b.efi', '/a/b.efi'],
-    ['c.kpxe', '/c.kpxe'],
-  ]);
 });

@@ -44,17 +44,8 @@ async function startLab(t: ExecutionContext, change: Partial<TftpOptions> = {}):
   return { server, notes, log, files };
 }
 
-type Start = typeof startLab;
-
-/** In a thread of its own, and by the event loop of this one. */
-function both(title: string, run: (t: ExecutionContext, start: Start) => Promise<void>): void {
-  for (const here of [false, true])
-    test(`${title}${here ? ', by the event loop' : ''}`, async t =>
-      run(t, async (context, change) => startLab(context, { ...change, here })));
-}
-
-both('a loader is served, and the timeline of the node says so', async (t, start) => {
-  const { server, notes, log } = await start(t);
+test('a loader is served, and the timeline of the node says so', async t => {
+  const { server, notes, log } = await startLab(t);
   const options = { tsize: 0, blksize: 1468 };
   const { content, oack } = await fetchFile({ address: HOST, port: server.port, file: '/snponly.efi', options });
   t.true(content.equals(LOADER));
@@ -68,8 +59,8 @@ both('a loader is served, and the timeline of the node says so', async (t, start
 });
 
 for (const blksize of [8, 512, 1024, 1428, 1468, 8192, 65464]) {
-  both(`windows 1 to 64 at block size ${blksize}`, async (t, start) => {
-    const { server } = await start(t);
+  test(`windows 1 to 64 at block size ${blksize}`, async t => {
+    const { server } = await startLab(t);
     for (const windowsize of [1, 4, 16, 64]) {
       const fetched = await fetchFile({
         address: HOST,
@@ -83,22 +74,19 @@ for (const blksize of [8, 512, 1024, 1428, 1468, 8192, 65464]) {
   });
 }
 
-both(
-  'a file from memory, as newer iPXE asks for autoexec.ipxe; without it, its absence is no failed boot',
-  async (t, start) => {
-    const { server, notes, files } = await start(t);
-    const ask = { address: HOST, port: server.port, file: 'autoexec.ipxe' };
-    t.is((await fetchFile(ask)).content.toString(), '#!ipxe\nshell\n');
-    await until('the state of the server', () => notes.length === 1);
-    files.delete('autoexec.ipxe');
-    t.is((await t.throwsAsync(fetchFile(ask), { instanceOf: TftpRefusal }))?.code, 1);
-    t.is(notes.length, 1);
-  },
-);
+test('a file from memory, as newer iPXE asks for autoexec.ipxe; without it, its absence is no failed boot', async t => {
+  const { server, notes, files } = await startLab(t);
+  const ask = { address: HOST, port: server.port, file: 'autoexec.ipxe' };
+  t.is((await fetchFile(ask)).content.toString(), '#!ipxe\nshell\n');
+  await until('the state of the server', () => notes.length === 1);
+  files.delete('autoexec.ipxe');
+  t.is((await t.throwsAsync(fetchFile(ask), { instanceOf: TftpRefusal }))?.code, 1);
+  t.is(notes.length, 1);
+});
 
 // RFC 1123 §4.2.4
-both('netascii is served translated, mail is refused', async (t, start) => {
-  const { server } = await start(t);
+test('netascii is served translated, mail is refused', async t => {
+  const { server } = await startLab(t);
   const ask = { address: HOST, port: server.port, file: 'text', options: { tsize: 0 } };
   const { content, oack } = await fetchFile({ ...ask, mode: 'NetASCII' });
   t.is(content.toString(), 'one\r\ntwo\r\0\r\n');
@@ -106,8 +94,8 @@ both('netascii is served translated, mail is refused', async (t, start) => {
   t.is((await t.throwsAsync(fetchFile({ ...ask, mode: 'mail' }), { instanceOf: TftpRefusal }))?.code, 4);
 });
 
-both('unknown names, paths outside, and unreadable files get an error and a reason', async (t, start) => {
-  const { server, notes, log } = await start(t);
+test('unknown names, paths outside, and unreadable files get an error and a reason', async t => {
+  const { server, notes, log } = await startLab(t);
   const before = Date.now();
   const refusal = async (file: string) =>
     t.throwsAsync(fetchFile({ address: HOST, port: server.port, file }), { instanceOf: TftpRefusal });
@@ -123,8 +111,8 @@ both('unknown names, paths outside, and unreadable files get an error and a reas
 });
 
 // RFC 1350 §4 and appendix: access violation
-both('a write request is refused with error 2', async (t, start) => {
-  const { server } = await start(t);
+test('a write request is refused with error 2', async t => {
+  const { server } = await startLab(t);
   const socket = await openClient();
   t.teardown(() => socket.close());
   socket.send(requestBytes(2, 'snponly.efi'), server.port, HOST);
@@ -132,8 +120,8 @@ both('a write request is refused with error 2', async (t, start) => {
   t.is(answer?.bytes.toString('latin1'), '\0\x05\0\x02Files can only be read here.\0');
 });
 
-both('firmware that asks for the size and aborts leaves no error on the timeline', async (t, start) => {
-  const { server, notes, log } = await start(t);
+test('firmware that asks for the size and aborts leaves no error on the timeline', async t => {
+  const { server, notes, log } = await startLab(t);
   const socket = await openClient();
   t.teardown(() => socket.close());
   socket.send(requestBytes(1, 'snponly.efi', 'octet', { tsize: 0 }), server.port, HOST);
@@ -151,8 +139,8 @@ both('firmware that asks for the size and aborts leaves no error on the timeline
   );
 });
 
-both('a client that stops in the middle is on the timeline with its words', async (t, start) => {
-  const { server, notes } = await start(t);
+test('a client that stops in the middle is on the timeline with its words', async t => {
+  const { server, notes } = await startLab(t);
   const socket = await openClient();
   t.teardown(() => socket.close());
   socket.send(requestBytes(1, 'snponly.efi'), server.port, HOST);
@@ -165,8 +153,8 @@ both('a client that stops in the middle is on the timeline with its words', asyn
 });
 
 // RFC 1350 §4
-both('a packet with a wrong transfer identifier gets error 5 and does not disturb the transfer', async (t, start) => {
-  const { server } = await start(t);
+test('a packet with a wrong transfer identifier gets error 5 and does not disturb the transfer', async t => {
+  const { server } = await startLab(t);
   const client = await openClient();
   const stranger = await openClient();
   t.teardown(() => client.close());
@@ -187,55 +175,49 @@ both('a packet with a wrong transfer identifier gets error 5 and does not distur
 });
 
 // RFC 1350 §4: one transfer for one pair of identifiers
-both(
-  'a repeated request starts no second transfer; another request from the same port takes its place',
-  async (t, start) => {
-    const { server } = await start(t);
-    const client = await openClient();
-    t.teardown(() => client.close());
-    const heard: number[] = [];
-    client.on('message', (_bytes, from) => heard.push(from.port));
-    for (let copy = 0; copy < 5; copy++) client.send(requestBytes(1, 'text'), server.port, HOST);
-    await until('the state of the server', () => server.stats().ignored === 4 && heard.length > 0);
-    t.is(server.stats().active, 1);
-    t.is(new Set(heard).size, 1);
-    client.send(requestBytes(1, 'snponly.efi'), server.port, HOST);
-    await until('the state of the server', () => server.stats().failed === 1 && new Set(heard).size === 2);
-    t.is(server.stats().active, 1);
-  },
-);
+test('a repeated request starts no second transfer; another request from the same port takes its place', async t => {
+  const { server } = await startLab(t);
+  const client = await openClient();
+  t.teardown(() => client.close());
+  const heard: number[] = [];
+  client.on('message', (_bytes, from) => heard.push(from.port));
+  for (let copy = 0; copy < 5; copy++) client.send(requestBytes(1, 'text'), server.port, HOST);
+  await until('the state of the server', () => server.stats().ignored === 4 && heard.length > 0);
+  t.is(server.stats().active, 1);
+  t.is(new Set(heard).size, 1);
+  client.send(requestBytes(1, 'snponly.efi'), server.port, HOST);
+  await until('the state of the server', () => server.stats().failed === 1 && new Set(heard).size === 2);
+  t.is(server.stats().active, 1);
+});
 
-both(
-  'a copy of a request that comes when the file was delivered is no failed transfer, and no error on the timeline',
-  async (t, start) => {
-    const { server, notes, log } = await start(t);
-    const socket = await openClient();
-    t.teardown(() => socket.close());
-    const request = requestBytes(1, 'autoexec.ipxe');
-    socket.send(request, server.port, HOST);
-    const first = await nextPacket(socket);
-    socket.send(ackBytes(1), first?.from.port ?? 0, HOST);
-    await until('the state of the server', () => server.stats().finished === 1);
-    socket.send(request, server.port, HOST);
-    // Its answer comes, and nobody is there who would acknowledge it: it is given up long before a silent client would be.
-    t.truthy(await nextPacket(socket));
-    await until('the state of the server', () => server.stats().active === 0);
-    t.like(server.stats(), { finished: 1, failed: 0, ignored: 1, active: 0 });
-    t.deepEqual(
-      notes.filter(note => note.error),
-      [],
-    );
-    t.false(log.some(line => line['msg'] === 'TFTP not sent'));
-  },
-);
+test('a copy of a request that comes when the file was delivered is no failed transfer, and no error on the timeline', async t => {
+  const { server, notes, log } = await startLab(t);
+  const socket = await openClient();
+  t.teardown(() => socket.close());
+  const request = requestBytes(1, 'autoexec.ipxe');
+  socket.send(request, server.port, HOST);
+  const first = await nextPacket(socket);
+  socket.send(ackBytes(1), first?.from.port ?? 0, HOST);
+  await until('the state of the server', () => server.stats().finished === 1);
+  socket.send(request, server.port, HOST);
+  // Its answer comes, and nobody is there who would acknowledge it: it is given up long before a silent client would be.
+  t.truthy(await nextPacket(socket));
+  await until('the state of the server', () => server.stats().active === 0);
+  t.like(server.stats(), { finished: 1, failed: 0, ignored: 1, active: 0 });
+  t.deepEqual(
+    notes.filter(note => note.error),
+    [],
+  );
+  t.false(log.some(line => line['msg'] === 'TFTP not sent'));
+});
 
-both('a copy of a request for a script that was delivered makes no second script', async (t, start) => {
+test('a copy of a request for a script that was delivered makes no second script', async t => {
   let made = 0;
   const bootFiles: BootFiles = async () => {
     made += 1;
     return { name: 'grub.cfg', kind: 'script', stage: 'script', content: Buffer.from(`script ${made}`) };
   };
-  const { server } = await start(t, { bootFiles });
+  const { server } = await startLab(t, { bootFiles });
   const socket = await openClient();
   t.teardown(() => socket.close());
   const request = requestBytes(1, '/boot/v1/tftp/grub.cfg');
@@ -256,8 +238,8 @@ both('a copy of a request for a script that was delivered makes no second script
   t.is(next?.bytes.toString('latin1', 4), 'script 3');
 });
 
-both('transfers are bounded for each peer and in all, and a silent half-open one gives way', async (t, start) => {
-  const { server } = await start(t, { limits: { transfers: 3, perPeer: 2 } });
+test('transfers are bounded for each peer and in all, and a silent half-open one gives way', async t => {
+  const { server } = await startLab(t, { limits: { transfers: 3, perPeer: 2 } });
   const clients = await Promise.all([1, 2, 3, 4].map(async () => openClient()));
   for (const client of clients) t.teardown(() => client.close());
   const [first, second, third, fourth] = clients;
@@ -280,8 +262,8 @@ both('transfers are bounded for each peer and in all, and a silent half-open one
   t.is(server.stats().active, 2);
 });
 
-both('a peer that is no known node is served all the same, and is in the log', async (t, start) => {
-  const { server, notes, log } = await start(t, {
+test('a peer that is no known node is served all the same, and is in the log', async t => {
+  const { server, notes, log } = await startLab(t, {
     directory: { nodeByMac: () => undefined, nodeByIp: () => undefined },
   });
   await fetchFile({ address: HOST, port: server.port, file: 'text' });
@@ -290,31 +272,28 @@ both('a peer that is no known node is served all the same, and is in the log', a
   t.like(log, [{ level: 'info', msg: 'TFTP sent' }]);
 });
 
-both(
-  'a file on disk that is replaced is served anew, and transfers on their way keep the old content',
-  async (t, start) => {
-    const folder = await mkdtemp(join(tmpdir(), 'muster-tftp-'));
-    t.teardown(() => rm(folder, { recursive: true }));
-    const path = join(folder, 'loader');
-    await writeFile(path, Buffer.alloc(600, 1));
-    const { server, files } = await start(t);
-    files.set('loader', path);
-    const client = await openClient();
-    t.teardown(() => client.close());
-    client.send(requestBytes(1, 'loader'), server.port, HOST);
-    const first = await nextPacket(client);
-    await writeFile(path, 'new');
-    t.is((await fetchFile({ address: HOST, port: server.port, file: 'loader' })).content.toString(), 'new');
-    client.send(ackBytes(1), first?.from.port ?? 0, HOST);
-    // On a slow machine the first block may have been sent again meanwhile
-    let next = await nextPacket(client);
-    while (next?.bytes.readUInt16BE(2) === 1) next = await nextPacket(client);
-    t.deepEqual(next?.bytes.subarray(4), Buffer.alloc(88, 1));
-  },
-);
+test('a file on disk that is replaced is served anew, and transfers on their way keep the old content', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-tftp-'));
+  t.teardown(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'loader');
+  await writeFile(path, Buffer.alloc(600, 1));
+  const { server, files } = await startLab(t);
+  files.set('loader', path);
+  const client = await openClient();
+  t.teardown(() => client.close());
+  client.send(requestBytes(1, 'loader'), server.port, HOST);
+  const first = await nextPacket(client);
+  await writeFile(path, 'new');
+  t.is((await fetchFile({ address: HOST, port: server.port, file: 'loader' })).content.toString(), 'new');
+  client.send(ackBytes(1), first?.from.port ?? 0, HOST);
+  // On a slow machine the first block may have been sent again meanwhile
+  let next = await nextPacket(client);
+  while (next?.bytes.readUInt16BE(2) === 1) next = await nextPacket(client);
+  t.deepEqual(next?.bytes.subarray(4), Buffer.alloc(88, 1));
+});
 
-both('closing tells the clients and frees the port', async (t, start) => {
-  const { server, notes } = await start(t);
+test('closing tells the clients and frees the port', async t => {
+  const { server, notes } = await startLab(t);
   const client = await openClient();
   t.teardown(() => client.close());
   client.send(requestBytes(1, 'text'), server.port, HOST);
@@ -323,18 +302,18 @@ both('closing tells the clients and frees the port', async (t, start) => {
   await server.close();
   t.is((await told)?.bytes.toString('latin1'), '\0\x05\0\0The server is stopping.\0');
   t.deepEqual(notes, []);
-  const again = await start(t, { port: server.port });
+  const again = await startLab(t, { port: server.port });
   t.is(again.server.port, server.port);
 });
 
-both('a port or an address that cannot be had is an error that names it and says what to do', async (t, start) => {
-  const { server } = await start(t);
-  await t.throwsAsync(start(t, { port: server.port }), {
+test('a port or an address that cannot be had is an error that names it and says what to do', async t => {
+  const { server } = await startLab(t);
+  await t.throwsAsync(startLab(t, { port: server.port }), {
     code: 'bad-config',
     message: new RegExp(`${HOST} port ${server.port}: another program has this port .* change tftp\\.port`),
   });
   // RFC 5737: no machine has this address
-  await t.throwsAsync(start(t, { address: '192.0.2.1' }), {
+  await t.throwsAsync(startLab(t, { address: '192.0.2.1' }), {
     code: 'bad-config',
     message: /192\.0\.2\.1 port 0: no interface has that address; set head\.address/,
   });
@@ -345,8 +324,8 @@ interface Tftp2Client {
   close(): void;
 }
 
-both('the client of the package tftp2 reads a file', async (t, start) => {
-  const { server } = await start(t);
+test('the client of the package tftp2 reads a file', async t => {
+  const { server } = await startLab(t);
   const connect = createRequire(import.meta.url)('tftp2') as (host: string, port: number) => Tftp2Client;
   const client = connect(HOST, server.port);
   t.teardown(() => client.close());
@@ -359,19 +338,16 @@ both('the client of the package tftp2 reads a file', async (t, start) => {
   t.true(Buffer.concat(parts).equals(LOADER));
 });
 
-both(
-  'with a single port all packets of all transfers come from it, and each client gets its own file whole',
-  async (t, start) => {
-    const { server } = await start(t, { singlePort: true });
-    const socket = await openClient();
-    t.teardown(() => socket.close());
-    socket.send(requestBytes(1, 'text'), server.port, HOST);
-    t.is((await nextPacket(socket))?.from.port, server.port);
-    const fetches = Array.from({ length: 40 }, async (_, index) => {
-      const options = { blksize: 512 + index, windowsize: 1 + (index % 8) };
-      return fetchFile({ address: HOST, port: server.port, file: 'snponly.efi', options });
-    });
-    for (const { content } of await Promise.all(fetches)) t.true(content.equals(LOADER));
-    await until('the state of the server', () => server.stats().finished === 40);
-  },
-);
+test('with a single port all packets of all transfers come from it, and each client gets its own file whole', async t => {
+  const { server } = await startLab(t, { singlePort: true });
+  const socket = await openClient();
+  t.teardown(() => socket.close());
+  socket.send(requestBytes(1, 'text'), server.port, HOST);
+  t.is((await nextPacket(socket))?.from.port, server.port);
+  const fetches = Array.from({ length: 40 }, async (_, index) => {
+    const options = { blksize: 512 + index, windowsize: 1 + (index % 8) };
+    return fetchFile({ address: HOST, port: server.port, file: 'snponly.efi', options });
+  });
+  for (const { content } of await Promise.all(fetches)) t.true(content.equals(LOADER));
+  await until('the state of the server', () => server.stats().finished === 40);
+});

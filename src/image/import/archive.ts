@@ -7,7 +7,7 @@ import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
  * GNU tar strips `/` from names, refuses `..`, and makes links that lead out only when all else is done, so that no later member
  * goes through them. The folder must be new: a link that is there already would be followed.
  */
-export const EXTRACT: readonly string[] = [
+const EXTRACT: readonly string[] = [
   'tar',
   '--extract',
   '--numeric-owner',

@@ -26,7 +26,7 @@ export interface Recipe {
 }
 
 /** The names by which distros and `--create` call package managers. */
-export const MANAGERS = ['dnf', 'yum', 'zypper', 'apt'] as const;
+const MANAGERS = ['dnf', 'yum', 'zypper', 'apt'] as const;
 export type ManagerName = (typeof MANAGERS)[number];
 
 /** A distro and its repos as the API shows them. */

@@ -10,7 +10,7 @@ import { isMetalink, type Recipe, type Source } from './recipe.ts';
 
 const TEMPLATE = join(packageRoot, 'templates/repositories/yum.repo');
 
-export const NODE_REPO = 'clusterware-node.repo';
+const NODE_REPO = 'clusterware-node.repo';
 /** The head's own repository of muster's packages, if it has one. */
 const HEAD_REPO = '/etc/yum.repos.d/clusterware.repo';
 const HEAD_KEYS = '/etc/pki/rpm-gpg';

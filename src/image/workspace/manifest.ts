@@ -109,7 +109,7 @@ export function isOvertaken({ base, uid, sha256 }: Local, remote: Remote | undef
 }
 
 /** How old a local image must be so that it may be dropped. */
-export const EVICTION_MS = 3_600_000;
+const EVICTION_MS = 3_600_000;
 
 /** The local images to drop: older than an hour, and the head has the same, by UID, name and content. */
 export function toEvict(images: readonly Local[], remotes: readonly Remote[], now: number): Local[] {

@@ -21,7 +21,6 @@ export interface LoginRequest {
   tag: number;
   cid: number;
   cmdSn: number;
-  expStatSn: number;
 }
 
 export function decodeLoginRequest(header: Buffer): LoginRequest {
@@ -37,7 +36,6 @@ export function decodeLoginRequest(header: Buffer): LoginRequest {
     tag: header.readUInt32BE(16),
     cid: header.readUInt16BE(20),
     cmdSn: header.readUInt32BE(24),
-    expStatSn: header.readUInt32BE(28),
   };
 }
 

@@ -60,7 +60,7 @@ export function readSystem(path: string, reply: RedfishReply): System {
 }
 
 /** DSP2046: On, Off, PoweringOn, PoweringOff, Paused. Anything else, null among it, is a BMC that does not know it now. */
-export function readingOf(state: unknown): PowerReading {
+function readingOf(state: unknown): PowerReading {
   switch (String(state ?? '').toLowerCase()) {
     case 'on':
     case 'paused':

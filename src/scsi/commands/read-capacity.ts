@@ -3,7 +3,7 @@ import { type CommandRow, whole, zeros } from '../command-row.ts';
 import { answer } from '../plan.ts';
 
 /** Logical blocks of a physical one, as a power of two: 8 × 512 bytes, the page of every head's memory. */
-export const PHYSICAL_BLOCK_EXPONENT = 3;
+const PHYSICAL_BLOCK_EXPONENT = 3;
 
 export const READ_CAPACITY: readonly CommandRow[] = [
   {
