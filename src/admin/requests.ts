@@ -62,7 +62,7 @@ export function selectedOne<K extends Kind>(facts: Facts, kind: K, query: Query)
   if (entry && entries.length === 1) return entry;
   throw new MusterError(
     'ambiguous-id',
-    `The selection names ${entries.length} ${KINDS[kind].many}; exactly one is wanted here.`,
+    `The selection names ${entries.length} ${KINDS[kind].many}; expected exactly one.`,
   );
 }
 

@@ -12,35 +12,35 @@ import { action, type Context, type Option, type OptionsOf } from './table.ts';
 const OPTIONS = [
   {
     flags: '--image <name>',
-    meaning: 'the image it boots; created from a distro when it is not there',
+    meaning: 'the image to boot; created from a distro if it does not exist',
     takes: { names: 'image' },
   },
   { flags: '--boot-config <name>', meaning: 'the name of the new boot config' },
   {
     flags: '--distro <name>',
-    meaning: 'what an image is created from; the default distro when not given',
+    meaning: 'the distro to create the image from; default: the default distro',
     takes: { names: 'distro' },
   },
-  { flags: '--install <packages>', meaning: 'packages to install into an image that is created, with commas' },
+  { flags: '--install <packages>', meaning: 'packages to install into a new image, separated by commas' },
   { flags: '--cmdline <text>', meaning: `the kernel command line; ${CMDLINE} when not given` },
   { flags: '--style <style>', meaning: 'the boot style; rwram when not given', takes: { words: BOOT_STYLES } },
   {
     flags: '--group <name>',
-    meaning: 'the attribute group whose nodes are to boot it; made when it is not there',
+    meaning: 'the attribute group whose nodes boot it; created if it does not exist',
     takes: { names: 'attrib' },
   },
   {
     flags: '--make-defaults',
-    meaning: 'make DefaultImage (or take the one of --image), DefaultBoot and DefaultAttribs',
+    meaning: 'create DefaultImage (or use --image), DefaultBoot and DefaultAttribs',
   },
-  { flags: '--show-steps', meaning: 'print the commands that do the same; with --dry-run only these' },
+  { flags: '--show-steps', meaning: 'print the equivalent commands; with --dry-run print them and stop' },
 ] as const satisfies readonly Option[];
 
 type Options = OptionsOf<typeof OPTIONS>;
 
 export const addBootConfig = action({
   name: 'add-boot-config',
-  summary: 'make a boot config for an image: kernel and initramfs out of it, and the default command line',
+  summary: 'create a boot config for an image, with the kernel and an initramfs from the image',
   options: OPTIONS,
   examples: [
     'muster add-boot-config',
@@ -57,7 +57,7 @@ export const addBootConfig = action({
     if (!given.dryRun) outliveReader();
     if (given.options.showSteps || given.dryRun) terminal.write(steps.map(step => `${commandLine(step)}\n`).join(''));
     if (given.dryRun) {
-      terminal.write('This was a dry run: nothing was changed.\n');
+      terminal.write('Dry run: nothing was changed.\n');
       return 0;
     }
     return perform(context, plan, steps);
@@ -79,7 +79,7 @@ async function planOf(context: Context<Options>): Promise<BootPlan> {
     if ([bootConfig, cmdline, style, group].some(value => value !== undefined))
       throw new MusterError(
         'bad-usage',
-        '--make-defaults goes without --boot-config, --cmdline, --style and --group: it makes DefaultBoot.',
+        '--make-defaults cannot be combined with --boot-config, --cmdline, --style or --group: it creates DefaultBoot.',
       );
     return planDefaults(await found(), options);
   }
@@ -94,7 +94,7 @@ async function askedPlan(found: Found): Promise<BootPlan> {
   if (!isInteractive())
     throw new MusterError(
       'bad-usage',
-      'add-boot-config needs --image NAME and --boot-config NAME, or a terminal to ask at.',
+      'add-boot-config needs --image NAME and --boot-config NAME when there is no terminal.',
     );
   const image = await askText('Name of the image', found.images[0]?.name ?? 'DefaultImage');
   const isThere = found.images.some(one => one.name === image && one['content']);

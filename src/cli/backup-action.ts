@@ -12,7 +12,7 @@ import { humanBytes } from './terminal.ts';
 
 export const STATE = {
   flags: '--state <folder>',
-  meaning: 'the state folder; that of the configuration when not given',
+  meaning: 'the state folder; default: that of the configuration',
   takes: 'files',
 } as const satisfies Option;
 
@@ -23,7 +23,7 @@ export const backupRun = action({
   words: '<file>',
   takes: 'files',
   summary:
-    'write this head to one file, while musterd runs: database, stored files, keys, configuration; - is standard output',
+    'save this head to one file while musterd runs: database, stored files, keys, configuration; - is standard output',
   options: [
     { ...STATE, meaning: `${STATE.meaning}; only for a musterd that does not run` },
     {
@@ -101,7 +101,8 @@ async function copy(stream: AsyncIterable<Buffer>, output: Output, progress: (do
 
 export function theFile(words: readonly string[]): string {
   const [file = '', ...more] = words;
-  if (file === '' || more.length > 0) throw new MusterError('bad-usage', 'Exactly one file is wanted.');
+  if (file === '' || more.length > 0)
+    throw new MusterError('bad-usage', 'Expected exactly one file: FILE, or - for a pipe.');
   return file;
 }
 

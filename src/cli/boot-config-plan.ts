@@ -110,10 +110,7 @@ function requireContent(images: readonly Shown[], image: string, from: readonly 
       hint: `${close === undefined ? '' : `Did you mean ${close}? `}Create it on the way with --distro NAME; or: muster modimg --create --set-name ${image} --upload`,
     });
   if (from.some(word => word !== undefined))
-    throw new MusterError(
-      'bad-usage',
-      `The image ${image} is there: --distro and --install are for one that is created.`,
-    );
+    throw new MusterError('bad-usage', `The image ${image} exists: --distro and --install apply only to a new image.`);
   if (!known['content'])
     throw new MusterError(
       'not-ready',

@@ -7,8 +7,8 @@ import { humanBytes, humanSpan } from './terminal.ts';
 
 export const bootsShow = action({
   name: 'boots',
-  summary: 'the boots under way: stages, images that are sent with rate and remaining time, and the queue for them',
-  options: [{ flags: '-l, --long', meaning: 'a line for each image that is sent or waited for' }],
+  summary: 'show the boots in progress: their stages, and image transfers with rate and time left',
+  options: [{ flags: '-l, --long', meaning: 'show a line for each image transfer and each node in the queue' }],
   examples: ['muster boots', 'watch -n 2 muster boots -l'],
   async run({ client, given, terminal }) {
     const shown = await client.call<ShownBoots>('GET', '/api/v1/boots');

@@ -60,7 +60,7 @@ export const clusterUpdate: Action = {
 
 export const statusShow: Action = {
   name: 'status',
-  summary: 'the daemon and its nodes, in one screen',
+  summary: 'show musterd and its nodes on one screen',
   examples: ['muster status'],
   async run({ client, given, terminal }) {
     const health = await client.call<Health>('GET', '/api/v1/health');
@@ -89,10 +89,10 @@ function tftpLine({ active, finished, failed, refused, bytes }: NonNullable<Heal
 
 export const logShow = action({
   name: 'log',
-  summary: 'the audit trail: who changed what, the newest last',
+  summary: 'show the audit trail: who changed what, the newest last',
   options: [
     { flags: '--limit <count>', meaning: 'how many lines; 100 when not given' },
-    { flags: '--node <id>', meaning: 'only what changed this node', takes: { names: 'node' } },
+    { flags: '--node <id>', meaning: 'only changes of this node', takes: { names: 'node' } },
   ],
   examples: ['muster log', 'muster log --node n0 --limit 20'],
   async run({ client, given, terminal }) {
@@ -109,7 +109,7 @@ export const logShow = action({
 
 export const eventsFollow = action({
   name: 'events',
-  summary: 'what happens, as it happens, until Ctrl-C',
+  summary: 'print events as they happen, until Ctrl-C',
   options: [{ flags: '--follow', meaning: 'the same' }],
   examples: ['muster events', 'muster events --json'],
   async run({ client, given, terminal }) {
@@ -131,7 +131,7 @@ function happeningLine(happening: Happening): string {
 
 export const storageGc: Action = {
   name: 'gc',
-  summary: 'remove stored files that nothing refers to; with --dry-run say which, and with -v what keeps the others',
+  summary: 'remove stored files that nothing uses; --dry-run lists them, -v shows what uses the others',
   examples: ['muster storage gc --dry-run -v'],
   async run({ client, given, terminal }) {
     const found = await client.call<Collected>('POST', '/api/v1/storage/collect', dryRun(given), {});

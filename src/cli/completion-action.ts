@@ -11,7 +11,7 @@ export const completionRun: Action = {
   name: 'completion',
   words: '<shell>',
   takes: { words: Object.keys(SCRIPTS) },
-  summary: 'the completion script of a shell: bash or zsh',
+  summary: 'print the completion script for bash or zsh',
   examples: [
     'source <(muster completion bash)',
     'muster completion bash >/etc/bash_completion.d/muster',
@@ -23,7 +23,7 @@ export const completionRun: Action = {
     if (script === undefined)
       throw new MusterError(
         'bad-usage',
-        `There is no completion for '${shell}'; there is for ${Object.keys(SCRIPTS).join(' and ')}.`,
+        `There is no completion for '${shell}', only for ${Object.keys(SCRIPTS).join(' and ')}.`,
       );
     terminal.write(script);
     return 0;

@@ -37,6 +37,6 @@ export function userFor(name: string | undefined): string | undefined {
       'bad-usage',
       "--user takes a name alone: the socket's permissions say who may use it, and a password here could be read by every user.",
     );
-  if (!/^[\w.@-]{1,64}$/.test(name)) throw new MusterError('bad-usage', `--user '${name}' is no user name.`);
+  if (!/^[\w.@-]{1,64}$/.test(name)) throw new MusterError('bad-usage', `--user '${name}' is not a valid user name.`);
   return name;
 }

@@ -12,7 +12,7 @@ export const nodeConsole: Action = {
   name: 'console',
   words: '[name]',
   takes: 'names',
-  summary: "the node's serial console, serial over LAN with a BMC; Ctrl-] ends it; a log is kept below paths.state",
+  summary: 'open the serial console of a node; Ctrl-] closes it, and a log stays below paths.state',
   examples: ['muster node console n0'],
   async run({ client, given, terminal }) {
     const query = chosen(given, given.words);

@@ -18,9 +18,9 @@ function changedText(changed: Changed, showUids: boolean): string {
   const lines = changed.differences.slice(0, LISTED).flatMap(difference => differenceLines(difference, showUids));
   const more = changed.differences.length - LISTED;
   if (more > 0) lines.push(`and ${more} more`);
-  if (changed.differences.length === 0) lines.push('Nothing was to be changed.');
+  if (changed.differences.length === 0) lines.push('Nothing to change.');
   lines.push(...changed.broken.map(text => `broken: ${text}`));
-  if (changed.dryRun) lines.push('This was a dry run: nothing was changed.');
+  if (changed.dryRun) lines.push('Dry run: nothing was changed.');
   return `${lines.join('\n')}\n`;
 }
 

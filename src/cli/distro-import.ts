@@ -14,10 +14,10 @@ export const importDistro = action({
   selects: false,
   words: '<files...>',
   takes: 'files',
-  summary: 'create a distro, and its repos, from repository files of yum or apt; all or nothing',
+  summary: 'create a distro and its repos from yum or apt repository files, or nothing at all',
   options: [
     { flags: '--name <name>', meaning: 'the name of the new distro' },
-    { flags: '--release <text>', meaning: 'what `$releasever` stands for in the files; of apt, the suite' },
+    { flags: '--release <text>', meaning: 'the value of `$releasever` in the files; for apt, the suite' },
   ],
   examples: [
     'muster distro import --name CentOS7 --release 7 /etc/yum.repos.d/CentOS-Base.repo',

@@ -16,9 +16,9 @@ const WAIT_SECONDS = 3;
 const OPTIONS = [
   {
     flags: '--deep',
-    meaning: 'read every stored file and compare it with its digest; this takes as long as a backup',
+    meaning: 'compare every stored file with its digest; takes as long as a backup',
   },
-  { flags: '--no-probe', meaning: 'send no DISCOVER to see who else answers DHCP' },
+  { flags: '--no-probe', meaning: 'do not send a DISCOVER to find other DHCP servers' },
   { flags: '--wait <seconds>', meaning: `how long offers are waited for; ${WAIT_SECONDS} when not given` },
 ] as const satisfies readonly Option[];
 
@@ -27,7 +27,7 @@ type DoctorOptions = OptionsOf<typeof OPTIONS>;
 export const doctorRun = action({
   name: 'doctor',
   summary:
-    'look at this head: interface, ports, other DHCP servers, firewall, limits of the kernel, loaders, disk, clock, permissions; each finding with its remedy',
+    'check this head: interface, ports, other DHCP servers, firewall, kernel limits, loaders, disk, clock, permissions; prints a remedy for each finding',
   options: OPTIONS,
   examples: ['sudo muster doctor', 'sudo muster doctor --deep', 'muster doctor --no-probe --json'],
   async run(context) {

@@ -19,7 +19,7 @@ export const download: Action = {
   name: 'download',
   words: '<field> [file]',
   takes: 'stored-files',
-  summary: 'fetch a stored file; to NAME.FIELD when no file is given, to standard output for -',
+  summary: 'save a stored file to FILE, by default NAME.FIELD; - is standard output',
   examples: ['muster boot -i DefaultBoot download kernel vmlinuz', 'muster image -i DefaultImage download content'],
   async run(context) {
     const { client, terminal, kind, given } = context;

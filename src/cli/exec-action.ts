@@ -27,16 +27,18 @@ export const nodeExec = action({
   name: 'exec',
   words: '<command...>',
   passesThrough: true,
-  summary:
-    'run a command on nodes as root by ssh; the exit status is the highest of all, 255 when a node cannot be reached',
+  summary: 'run a command as root on nodes by ssh; exits with the highest status, 255 if a node cannot be reached',
   options: [
-    { flags: '--stdin <input>', meaning: 'standard input for each: a text, @FILE, or @- for that of this command' },
+    {
+      flags: '--stdin <input>',
+      meaning: 'standard input for each node: a text, @FILE, or @- for standard input of this command',
+    },
     {
       flags: '--fanout <count>',
-      meaning: 'how many nodes at the same time; exec.fanout when not given, 1 is one after the other',
+      meaning: 'run on this many nodes at once; default: exec.fanout',
     },
-    { flags: '--timeout <seconds>', meaning: 'end the command on a node after this time' },
-    { flags: '--live', meaning: 'print each line when it comes, not grouped by nodes' },
+    { flags: '--timeout <seconds>', meaning: 'stop the command on a node after this time' },
+    { flags: '--live', meaning: 'print each line as it arrives instead of grouping lines by node' },
   ],
   examples: [
     'muster node -i n[0-15] exec -- uname -r',

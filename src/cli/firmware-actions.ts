@@ -7,8 +7,8 @@ export const firmwareList = action({
   name: 'list',
   aliases: ['ls'],
   words: '[words...]',
-  summary: 'where firmware differs and what muster does about it; with words, the rows that have all of them',
-  options: [{ flags: '-l, --long', meaning: 'with where it is known from' }],
+  summary: 'list known differences between firmware; words narrow the list',
+  options: [{ flags: '-l, --long', meaning: 'show the source of each as well' }],
   examples: ['muster firmware ls', 'muster firmware ls ipxe -l', 'muster firmware ls --json'],
   async run({ client, given, terminal }) {
     const all = await client.call<Quirk[]>('GET', '/api/v1/firmware');

@@ -67,13 +67,13 @@ function refuseContradictions(given: Given): void {
     [given.quiet && given.verbose > 0, '--quiet and --verbose'],
   ];
   const wrong = pairs.find(([both]) => both);
-  if (wrong) throw new MusterError('bad-usage', `${wrong[1]} exclude each other.`);
+  if (wrong) throw new MusterError('bad-usage', `${wrong[1]} cannot be combined.`);
 }
 
 /** The value of an option that is a count; `fallback` when it was not given. */
 export function countOf(flag: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
   if (!/^[1-9]\d{0,8}$/.test(String(value)))
-    throw new MusterError('bad-usage', `${flag} '${String(value)}' must be a whole number from 1 on.`);
+    throw new MusterError('bad-usage', `${flag} '${String(value)}' must be a whole number, 1 or more.`);
   return Number(value);
 }

@@ -15,7 +15,7 @@ export const imageDiff: Action = {
   words: '<before> [after]',
   takes: { names: 'image' },
   selects: false,
-  summary: 'the packages that changed between two images of the head; with one image, since its parent',
+  summary: 'show the packages that differ between two images; with one image, since its parent',
   examples: ['muster image diff DefaultImage mpiImage', 'muster image diff mpiImage'],
   async run(context) {
     const { terminal, given } = context;
@@ -83,7 +83,7 @@ const MOST_GENERATIONS = 50;
 
 export const imageHistory: Action = {
   name: 'history',
-  summary: 'an image and those it came from: who made and changed each, and when',
+  summary: 'show an image and its ancestors: who created and changed each, and when',
   examples: ['muster image -i mpiImage history'],
   async run(context) {
     const { terminal, given, client } = context;

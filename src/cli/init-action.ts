@@ -14,16 +14,16 @@ import { action, type Context, type Option, type OptionsOf } from './table.ts';
 export const DEFAULT_CONFIG_FILE = '/etc/muster/muster.toml';
 
 export const INIT_OPTIONS = [
-  { flags: '--interface <name>', meaning: 'the interface of the boot network; the only one when there is one' },
+  { flags: '--interface <name>', meaning: 'the interface of the boot network; default: the only one' },
   {
     flags: '--address <address>',
-    meaning: "the head's address there, ADDRESS/PREFIX; the interface's when not given",
+    meaning: "the head's address there, ADDRESS/PREFIX; default: the interface's address",
   },
   { flags: '--range <range>', meaning: 'addresses of nodes: FIRST or FIRST-LAST' },
   { flags: '--nodes <count>', meaning: 'the largest number of nodes' },
   {
     flags: '--cluster-conf <file>',
-    meaning: 'take all of these from a cluster-conf file; options win',
+    meaning: 'read these values from a cluster-conf file; options override it',
     takes: 'files',
   },
   {
@@ -33,17 +33,16 @@ export const INIT_OPTIONS = [
   },
   {
     flags: '--with-defaults',
-    meaning:
-      'also make a distro, DefaultImage and DefaultBoot for every node; it takes some minutes and a running musterd',
+    meaning: 'also create a distro, DefaultImage and DefaultBoot; takes minutes and needs a running musterd',
   },
-  { flags: '--force', meaning: 'change a configuration that says otherwise; the old one is kept beside it' },
+  { flags: '--force', meaning: 'replace a different configuration; the old one stays next to it' },
 ] as const satisfies readonly Option[];
 
 export type InitActionOptions = OptionsOf<typeof INIT_OPTIONS>;
 
 export const initRun = action({
   name: 'init',
-  summary: 'make this machine a head: configuration, default attribute group, naming pool, nodes',
+  summary: 'set up this machine as a head: configuration, default attribute group, naming pool, nodes',
   options: INIT_OPTIONS,
   examples: [
     'muster init --interface eth1',
@@ -154,8 +153,8 @@ function reportText(report: {
   const { differences, done, next, isDryRun } = report;
   const lines = [
     ...(differences.length > 0 ? differences.map(line => `${report.file}: ${line}`) : []),
-    ...(done.length > 0 ? done : ['Nothing was to be changed.']),
-    ...(isDryRun ? ['This was a dry run: nothing was changed.'] : []),
+    ...(done.length > 0 ? done : ['Nothing to change.']),
+    ...(isDryRun ? ['Dry run: nothing was changed.'] : []),
     ...(next.length > 0 ? ['What to do next:', ...next.map(line => `  ${line}`)] : ['This head is ready.']),
   ];
   return `${lines.join('\n')}\n`;

@@ -104,7 +104,7 @@ function rangeOf(text: string): AddressRange {
 
 function countOf(text: string): number {
   if (/^[1-9]\d{0,6}$/.test(text)) return Number(text);
-  throw usage(`--nodes ${text} must be a whole number from 1 on.`);
+  throw usage(`--nodes ${text} must be a whole number, 1 or more.`);
 }
 
 function poolRange(

@@ -10,8 +10,8 @@ import { humanBytes } from './terminal.ts';
 export const kickstartList = action({
   name: 'list',
   aliases: ['ls'],
-  summary: 'the kickstart, preseed and autoinstall files there are, and the boot configs that use them',
-  options: [{ flags: '-l, --long', meaning: 'with their paths' }],
+  summary: 'list the answer files and the boot configs that use them',
+  options: [{ flags: '-l, --long', meaning: 'show their paths as well' }],
   examples: ['muster kickstart ls', 'muster kickstart ls -l'],
   async run({ client, given, terminal }) {
     const files = await client.call<ShownKickstart[]>('GET', '/api/v1/kickstarts');
@@ -37,7 +37,7 @@ export const kickstartRender: Action = {
   name: 'render',
   words: '<node> <file>',
   takes: { names: 'node' },
-  summary: 'show a file as the node would get it; `@PATH` is a file of this machine, to try before it is put in place',
+  summary: 'show a file as the node would get it; `@PATH` tries a local file',
   examples: ['muster kickstart render n0 basic.ks', 'muster kickstart render n0 @./new.ks'],
   async run({ client, given, terminal }) {
     const [node, file = '', ...more] = given.words;

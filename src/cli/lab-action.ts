@@ -3,15 +3,15 @@ import { action } from './table.ts';
 
 export const labRun = action({
   name: 'lab',
-  summary: 'a private virtual cluster on this machine: musterd, and nodes with real firmware that boot from it',
+  summary: 'run a private virtual cluster on this machine: musterd, and nodes with real firmware that boot from it',
   options: [
-    { flags: '--once', meaning: 'end when the nodes are up: status 0, or another with the reason' },
+    { flags: '--once', meaning: 'exit when the nodes are up, with status 0, or with another one and the reason' },
     { flags: '--nodes <count>', meaning: 'how many nodes; 1 when not given' },
-    { flags: '--firmware <kind>', meaning: 'bios, uefi, uefi-http or uefi-secure; bios when not given' },
-    { flags: '--style <style>', meaning: 'rwram, roram, iscsi or disked; roram when not given' },
+    { flags: '--firmware <kind>', meaning: 'bios, uefi, uefi-http or uefi-secure; default: bios' },
+    { flags: '--style <style>', meaning: 'rwram, roram, iscsi or disked; default: roram' },
     { flags: '--memory <megabytes>', meaning: 'memory of each node' },
-    { flags: '--accel <kind>', meaning: 'auto, kvm or tcg (emulation); else as MUSTER_LAB_ACCEL says, else auto' },
-    { flags: '--keep-logs <folder>', meaning: 'keep the logs of the daemon and the serial consoles there' },
+    { flags: '--accel <kind>', meaning: 'auto, kvm or tcg (emulation); default: MUSTER_LAB_ACCEL, then auto' },
+    { flags: '--keep-logs <folder>', meaning: 'keep the logs of musterd and the serial consoles in this folder' },
   ],
   examples: ['muster lab', 'muster lab --once --firmware uefi --style rwram', 'muster lab --nodes 4'],
   async run({ given, terminal }) {

@@ -8,7 +8,7 @@ export const leaseList = action({
   name: 'list',
   aliases: ['ls'],
   summary: 'addresses lent to machines that are no nodes (dhcp.range), and until when',
-  options: [{ flags: '-a, --expired', meaning: 'also those that have ended' }],
+  options: [{ flags: '-a, --expired', meaning: 'show expired leases as well' }],
   examples: ['muster lease ls', 'muster lease ls --expired', 'muster lease ls --json'],
   async run({ client, given, terminal }) {
     const all = await client.call<ShownLease[]>('GET', '/api/v1/leases');

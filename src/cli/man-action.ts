@@ -8,8 +8,8 @@ import { action } from './table.ts';
 export const manRun = action({
   name: 'man',
   words: '[page]',
-  summary: 'manual pages: muster man node | man -l -',
-  options: [{ flags: '--output <folder>', meaning: 'write all pages there', takes: 'files' }],
+  summary: 'print a manual page: muster man node | man -l -',
+  options: [{ flags: '--output <folder>', meaning: 'write all pages to this folder', takes: 'files' }],
   examples: ['muster man | man -l -', 'muster man scyld-nodectl | man -l -', 'muster man --output /usr/share/man/man1'],
   async run({ given, terminal }) {
     // The pages describe the nouns, and this action is one of them.

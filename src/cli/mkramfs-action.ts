@@ -12,14 +12,14 @@ import { action, type Context } from './table.ts';
 
 export const mkramfsRun = action({
   name: 'mkramfs',
-  summary: 'build an initramfs from the image of a boot config, and put it there with its kernel',
+  summary: 'build the initramfs of a boot config from its image, and take the kernel from there',
   options: [
     {
       flags: '--update <bootconfig>',
-      meaning: 'the boot config whose image is used and whose kernel and initramfs are replaced',
+      meaning: 'the boot config that gets the new kernel and initramfs',
       takes: { names: 'boot' },
     },
-    { flags: '--kver <version>', meaning: "the kernel's version; the newest in the image when not given" },
+    { flags: '--kver <version>', meaning: 'the kernel version; default: the newest in the image' },
   ],
   examples: [
     'muster mkramfs --update DefaultBoot',
@@ -43,7 +43,7 @@ export const mkramfsRun = action({
 function sayPlan({ terminal, given }: Context, { name, image }: Shown, kver: string | undefined): number {
   const what = `kernel and initramfs would be made from the image ${image}, for ${kver ?? 'its newest kernel'}`;
   if (isForPrograms(given)) printData(terminal, given, { boot_config: name, image, kver: kver ?? null, dryRun: true });
-  else terminal.write(`${name}: ${what}\nThis was a dry run: nothing was changed.\n`);
+  else terminal.write(`${name}: ${what}\nDry run: nothing was changed.\n`);
   return 0;
 }
 

@@ -34,7 +34,7 @@ export const joinGroups: Action = {
   name: 'join',
   words: '<groups...>',
   takes: { names: 'attrib' },
-  summary: 'add the nodes to attribute groups, last in their order',
+  summary: 'add the nodes to attribute groups, as their last groups',
   examples: ['muster node -i n[0-3] join gpu'],
   run: changeGroups('join'),
 };
@@ -43,7 +43,7 @@ export const leaveGroups: Action = {
   name: 'leave',
   words: '<groups...>',
   takes: { names: 'attrib' },
-  summary: 'take the nodes out of attribute groups',
+  summary: 'remove the nodes from attribute groups',
   examples: ['muster node -i n3 leave gpu'],
   run: changeGroups('leave'),
 };
@@ -52,9 +52,9 @@ export const nodeStatus = action({
   name: 'status',
   words: '[names...]',
   takes: 'names',
-  summary: `${STATE_WORDS}; since when and why`,
+  summary: `show the state of the nodes and the reason: ${STATE_WORDS}`,
   options: [
-    { flags: '-l, --long', meaning: 'with the facts of the last heartbeat' },
+    { flags: '-l, --long', meaning: 'show the facts of the last heartbeat as well' },
     { flags: '--check', meaning: `exit with status 1 unless every node is ${GOOD_STATES.join(' or ')}` },
   ],
   examples: ['muster node status', 'muster node -i n0 status -l', 'muster node --all status --check --quiet'],
@@ -99,11 +99,10 @@ export const nodeTimeline = action({
   name: 'timeline',
   words: '[names...]',
   takes: 'names',
-  summary:
-    'the journey of the last boot, stage by stage, with times, bytes and peers; the boots before it in a line each',
+  summary: 'show the last boot stage by stage, with times, bytes and peers, and earlier boots in one line each',
   options: [
-    { flags: '--boots <count>', meaning: 'how many boots stage by stage, the newest last; 1 when not given' },
-    { flags: '-l, --long', meaning: 'with what the node said by syslog: its kernel, its initramfs, iPXE' },
+    { flags: '--boots <count>', meaning: 'show this many boots stage by stage, the newest last; default: 1' },
+    { flags: '-l, --long', meaning: 'show the syslog messages of the node as well' },
   ],
   examples: ['muster node -i n0 timeline', 'muster node -i n0 timeline --boots 5'],
   async run(context) {
@@ -189,7 +188,7 @@ export const nodeExplain = action({
   words: '[names...]',
   takes: 'names',
   summary:
-    'what the node would boot now, and where each attribute comes from; with --arch, --update or --clear each stage, as `muster boot explain`',
+    'show what a node would boot now and where each attribute comes from; with --arch, --update or --clear each stage, as `muster boot explain`',
   options: REHEARSAL_OPTIONS,
   examples: ['muster node -i n0 explain', 'muster node -i n37 explain --update _boot_style=roram'],
   async run(context) {
@@ -215,8 +214,8 @@ export const nodeWhy = action({
   name: 'why',
   words: '[names...]',
   takes: 'names',
-  summary: 'why the node is not up: the cause and the remedy',
-  options: [{ flags: '-l, --long', meaning: 'with what was seen that says so' }],
+  summary: 'show why a node is not up: the cause and the remedy',
+  options: [{ flags: '-l, --long', meaning: 'show the evidence as well' }],
   examples: ['muster node -i n37 why', 'muster node --down why'],
   async run(context) {
     const { client, given, terminal } = context;
@@ -245,7 +244,7 @@ function whyText({ terminal }: Pick<Context, 'terminal'>, nodes: readonly ShownW
 export const nodeUnknown: Action = {
   name: 'unknown',
   selects: false,
-  summary: 'machines that asked for an address and are no nodes',
+  summary: 'list machines that asked for an address and belong to no node',
   examples: ['muster node unknown'],
   async run({ client, given, terminal }) {
     const machines = await client.call<UnknownMachine[]>('GET', '/api/v1/nodes/unknown');

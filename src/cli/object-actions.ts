@@ -55,7 +55,7 @@ export const list = action({
 
 const CONTENT = {
   flags: '--content <file>',
-  meaning: 'fields from @FILE (@- is standard input): JSON, YAML, INI, or lines of name=value',
+  meaning: 'read fields from @FILE (@- is standard input): JSON, YAML, INI, or lines of name=value',
   takes: 'files',
 } as const satisfies Option;
 type ContentOption = OptionsOf<readonly [typeof CONTENT]>;
@@ -65,7 +65,7 @@ export const create = action({
   selects: false,
   words: '[field=value...]',
   takes: 'assignments',
-  summary: 'create an object from its fields, or many from a file; `field=@FILE` sends a file',
+  summary: 'create an object from its fields, or several from a file; `field=@FILE` sends a file',
   options: [CONTENT],
   async run(context) {
     const { client, given, kind } = context;
@@ -89,7 +89,7 @@ export const replace = action({
   name: 'replace',
   words: '[field=value...]',
   takes: 'assignments',
-  summary: 'give the selected objects these fields, and all others their defaults',
+  summary: 'set these fields of the selected objects and reset all others to their defaults',
   options: [CONTENT],
   run: async context => changeFields(context, 'replace', 'PUT'),
 });
@@ -152,7 +152,7 @@ export const remove = action({
   name: 'delete',
   aliases: ['rm'],
   summary: 'delete the selected objects',
-  options: [{ flags: '--force', meaning: 'also when something still refers to them' }],
+  options: [{ flags: '--force', meaning: 'delete them even if something still refers to them' }],
   run: async context => {
     const force: SelectionQuery = context.given.options.force ? { force: 'true' } : {};
     return change(context, 'DELETE', '', { ...selection(context, 'delete'), ...force });
@@ -163,11 +163,11 @@ export const set = action({
   name: 'set',
   words: '[name=value...]',
   takes: 'attributes',
-  summary: 'set attributes',
+  summary: 'set attributes of the selected objects',
   options: [
     {
       flags: '--content <file>',
-      meaning: 'attributes from @FILE (@- is standard input), so that a password stands on no command line',
+      meaning: 'read attributes from @FILE (@- is standard input), to keep passwords off the command line',
       takes: 'files',
     },
   ],
@@ -191,7 +191,7 @@ export const clear: Action = {
   name: 'clear',
   words: '<names...>',
   takes: 'attribute-names',
-  summary: 'remove attributes',
+  summary: 'remove attributes of the selected objects',
   run: async context =>
     changeAttributes(context, 'clear', Object.fromEntries(context.given.words.map(name => [name, null]))),
 };

@@ -4,41 +4,43 @@ import type { Noun, Option } from './table.ts';
 
 export const DEFAULT_SOCKET = '/run/musterd/admin.sock';
 
+export const COMMON_GROUP = 'Common options:';
+
 export const COMMON_OPTIONS: readonly Option[] = [
   {
     flags: '--socket <path>',
-    meaning: `the daemon's socket; else MUSTER_SOCKET, else that of --config, else ${DEFAULT_SOCKET}`,
+    meaning: `the socket of musterd; default: MUSTER_SOCKET, then paths.socket of --config, then ${DEFAULT_SOCKET}`,
     takes: 'files',
   },
   {
     flags: '-c, --config <file>',
-    meaning: "musterd's configuration file, whose paths.socket is used",
+    meaning: "read the socket's path from this configuration file of musterd",
     takes: 'files',
   },
-  { flags: '--base-url <url>', meaning: 'the daemon as a URL: unix:/run/musterd/admin.sock' },
-  { flags: '-u, --user <name>', meaning: 'the name for the audit trail; your login name when not given' },
-  { flags: '--json', meaning: 'output for programs' },
-  { flags: '--yaml', meaning: 'the same as YAML' },
-  { flags: '--csv', meaning: 'lists as CSV, for spreadsheets' },
-  { flags: '--pretty', meaning: 'JSON with line breaks (as is the default)' },
-  { flags: '--no-pretty', meaning: 'JSON on one line' },
-  { flags: '--fields <names>', meaning: 'only these fields, with commas', takes: 'fields' },
-  { flags: '--table', meaning: 'one line per object' },
-  { flags: '--show-uids', meaning: 'show UIDs beside names' },
-  { flags: '--human', meaning: 'times and sizes for people (as is the default)' },
-  { flags: '--dry-run', meaning: 'say what would be changed, and change nothing' },
-  { flags: '-q, --quiet', meaning: 'say nothing but errors' },
+  { flags: '--base-url <url>', meaning: 'the socket as a URL: unix:/run/musterd/admin.sock' },
+  { flags: '-u, --user <name>', meaning: 'your name in the audit trail; default: your login name' },
+  { flags: '--json', meaning: 'print JSON, for programs' },
+  { flags: '--yaml', meaning: 'print YAML' },
+  { flags: '--csv', meaning: 'print lists as CSV, for spreadsheets' },
+  { flags: '--pretty', meaning: 'indent JSON (default)' },
+  { flags: '--no-pretty', meaning: 'print JSON on one line' },
+  { flags: '--fields <names>', meaning: 'show only these fields, separated by commas', takes: 'fields' },
+  { flags: '--table', meaning: 'print one line per object, with its main fields' },
+  { flags: '--show-uids', meaning: 'show UIDs next to names' },
+  { flags: '--human', meaning: 'print times and sizes for people (default)' },
+  { flags: '--dry-run', meaning: 'show what would change, and change nothing' },
+  { flags: '-q, --quiet', meaning: 'print only errors; `ls` prints only names' },
   {
     flags: '-v, --verbose',
-    meaning: 'say on standard error what is done; -vv each question to the daemon',
+    meaning: 'log each step to standard error; -vv also logs each request to musterd',
     repeats: true,
   },
 ];
 
-const ALL: Option = { flags: '-a, --all', meaning: 'select all' };
+const ALL: Option = { flags: '-a, --all', meaning: 'select all objects' };
 const EXPRESSION: Option = {
   flags: '-s, --select <expression>',
-  meaning: 'of those only the ones for which it holds: name =~ "^n", status[ram_free] < 1GB, not _boot_style == roram',
+  meaning: 'only objects that match: name =~ "^n", status[ram_free] < 1GB, not _boot_style == roram',
   repeats: true,
 };
 
@@ -50,15 +52,15 @@ export function selectionOptions(kind: Kind): Option[] {
     takes: { names: kind },
     meaning:
       kind === 'node'
-        ? 'select by name, n[0-3,7], %group, index, MAC, IP, or UID (5 digits or more)'
+        ? 'select by name, n[0-3,7], %group, index, MAC address, IP address or UID (5 digits or more)'
         : 'select by name, or by UID (5 digits or more)',
   };
   if (kind !== 'node') return [ids, ALL, EXPRESSION];
   return [
     ids,
     ALL,
-    { flags: '--up', meaning: 'of those only the ones that are up' },
-    { flags: '--down', meaning: 'of those only the ones that are down' },
+    { flags: '--up', meaning: 'only nodes that are up' },
+    { flags: '--down', meaning: 'only nodes that are down' },
     EXPRESSION,
   ];
 }

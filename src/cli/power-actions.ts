@@ -10,18 +10,18 @@ import { action, type Context, type Option, type OptionsOf } from './table.ts';
 const SWITCHES = ['on', 'off', 'cycle', 'reset', 'status', 'drivers'] as const;
 
 const NEXT = [
-  { flags: '--pxe', meaning: 'boot from the network next, once' },
-  { flags: '--disk', meaning: 'boot from the disk next, once' },
+  { flags: '--pxe', meaning: 'boot from the network at the next start only' },
+  { flags: '--disk', meaning: 'boot from the disk at the next start only' },
 ] as const satisfies readonly Option[];
 
 const WAIT = [
-  { flags: '--wait', meaning: 'until the nodes are up (or down, when they are switched off)' },
+  { flags: '--wait', meaning: 'wait until the nodes are up, or down if they are switched off' },
   { flags: '--timeout <seconds>', meaning: 'how long --wait waits at most; 1800 when not given' },
 ] as const satisfies readonly Option[];
 
 const STAGGER = {
   flags: '--stagger <seconds>',
-  meaning: 'between two nodes that are switched on; power.stagger_seconds when not given',
+  meaning: 'pause between two nodes that are switched on; default: power.stagger_seconds',
 } as const satisfies Option;
 
 type Result = Omit<Extract<PowerLine, { type: 'result' }>, 'type'>;
@@ -30,7 +30,7 @@ export const nodePower = action({
   name: 'power',
   words: '<action> [names...]',
   takes: { words: SWITCHES },
-  summary: "switch nodes on or off by their power_uri, cycle, reset, ask; 'drivers' lists the drivers",
+  summary: "control power by the power_uri of each node: on, off, cycle, reset, status; 'drivers' lists the drivers",
   options: [...NEXT, STAGGER, ...WAIT],
   examples: [
     'muster node -i n[0-15] power status',
@@ -50,7 +50,7 @@ export const nodePower = action({
 const softHard = (what: string) =>
   [
     { flags: '--soft', meaning: `only by ssh: the system of the node ${what} itself` },
-    { flags: '--hard', meaning: 'only by the power_uri, at once' },
+    { flags: '--hard', meaning: 'use only the power_uri, at once' },
   ] as const satisfies readonly Option[];
 
 /** Of all the actions; each has some of them. */
@@ -62,7 +62,7 @@ export const nodeReboot = action({
   name: 'reboot',
   words: '[names...]',
   takes: 'names',
-  summary: 'reboot nodes: softly by ssh when they are up, and hard when that is not possible or takes too long',
+  summary: 'reboot nodes by ssh; by the power_uri if ssh fails or takes too long',
   options: [...softHard('reboots'), ...NEXT, STAGGER, ...WAIT],
   examples: [
     'muster node -i n0 reboot',
@@ -76,7 +76,7 @@ export const nodeShutdown = action({
   name: 'shutdown',
   words: '[names...]',
   takes: 'names',
-  summary: 'shut nodes down: softly by ssh when they are up, and hard when that is not possible or takes too long',
+  summary: 'shut nodes down by ssh; by the power_uri if ssh fails or takes too long',
   options: [...softHard('shuts down'), ...WAIT],
   examples: ['muster node -i n0 shutdown', 'muster node --all shutdown --soft', 'muster node -i n3 shutdown --hard'],
   run: async context => act(context, 'shutdown', context.given.words),
@@ -114,7 +114,7 @@ function selectionOf(context: Context, action: string, names: readonly string[])
 function bodyOf(options: PowerOptions, action: string): Record<string, unknown> {
   const pair = (one: 'soft' | 'pxe', other: 'hard' | 'disk'): string | undefined => {
     if (options[one] && options[other])
-      throw new MusterError('bad-usage', `--${one} and --${other} exclude each other.`);
+      throw new MusterError('bad-usage', `--${one} and --${other} cannot be combined.`);
     return options[one] ? one : options[other] ? other : undefined;
   };
   const way = pair('soft', 'hard');

@@ -5,8 +5,8 @@ import { nearest } from '../nearest.ts';
 import { version } from '../package-root.ts';
 import { commands } from './commands.ts';
 import { givenBy, mergeOptions } from './given.ts';
-import { COMMON_OPTIONS, selectionOptions } from './options.ts';
-import { perform } from './perform.ts';
+import { HELP } from './help.ts';
+import { COMMON_GROUP, COMMON_OPTIONS, selectionOptions } from './options.ts';
 import { chosen } from './selection.ts';
 import type { Action, Given, Noun, Option } from './table.ts';
 import { readDashes } from './words.ts';
@@ -17,6 +17,7 @@ export async function runCommandLine(typed: readonly string[]): Promise<number> 
   for (const note of notes) process.stderr.write(`${note}\n`);
   let status = 0;
   const program = buildProgram(async (noun, action, given, options) => {
+    const { perform } = await import('./perform.ts');
     status = await perform(noun, action, given, options, words, runCommandLine);
   }, words);
   try {
@@ -35,7 +36,9 @@ type Perform = (noun: Noun, action: Action, given: Given, options: Record<string
 /** @param words the command line: only the nouns among them are built whole, which takes most of the time of a start */
 export function buildProgram(run: Perform, words?: readonly string[]): Command {
   const program: Command = command('muster')
-    .description('The command line of musterd: nodes, boot configs, images, and what each node is doing.')
+    .description(
+      'Manages a cluster through musterd: what each node boots, what it is doing, and why it does not come up.',
+    )
     .version(version, '-V, --version')
     .usage('<noun> [options] <action> [words]')
     .addHelpText(
@@ -49,7 +52,9 @@ export function buildProgram(run: Perform, words?: readonly string[]): Command {
     .argument('[words...]')
     // So that an action can take words with dashes for its own (`exec sh -c …`); every level has the common options.
     .enablePositionalOptions()
-    .helpCommand('help [noun]', 'print the help of a noun')
+    .addHelpCommand(
+      command('help').argument('[noun]').description('print the help of a noun').helpGroup('Help and practice:'),
+    )
     .allowUnknownOption();
   // Otherwise the help of the whole would be the answer to a noun that is not there.
   program.on('beforeAllHelp', ({ command: asked }: { command: Command }) => {
@@ -59,12 +64,12 @@ export function buildProgram(run: Perform, words?: readonly string[]): Command {
     if (word !== undefined && !isNamed(word, commands()))
       throw unknownWord(word, commands(), 'There is no noun', 'muster --help');
   });
-  addOptions(program, 'Common options:', COMMON_OPTIONS);
+  addOptions(program, COMMON_GROUP, COMMON_OPTIONS);
   program.action(() => {
     const { word, option } = strangers(program.args);
     if (word !== undefined) throw unknownWord(word, commands(), 'There is no noun', 'muster --help');
     if (option !== undefined) throw unknownOption(option, program, 'muster');
-    throw new MusterError('bad-usage', 'Nothing is asked for.', { hint: "See 'muster --help'." });
+    throw new MusterError('bad-usage', 'The command line names no noun.', { hint: "See 'muster --help'." });
   });
   for (const noun of commands()) {
     const isTyped = words === undefined || words.some(word => isNamed(word, [noun]));
@@ -73,13 +78,13 @@ export function buildProgram(run: Perform, words?: readonly string[]): Command {
   return program;
 }
 
-function nameOnly({ name, summary, aliases }: Noun): Command {
-  return command(name).description(summary).aliases(aliases);
+function nameOnly({ name, summary, aliases, task = 'Other' }: Noun): Command {
+  return command(name).description(summary).aliases(aliases).helpGroup(`${task}:`);
 }
 
 /** A noun: its own options, its actions, the nouns below it. */
 function nounCommand(noun: Noun, parents: string, run: Perform): Command {
-  const made = command(noun.name).description(noun.summary).aliases(noun.aliases);
+  const made = nameOnly(noun);
   const path = `${parents} ${noun.name}`;
   if (noun.actions.some(action => action.passesThrough)) made.enablePositionalOptions();
   if (noun.run) fill(made, noun, noun.run, run);
@@ -141,9 +146,9 @@ async function runAction(made: Command, noun: Noun, action: Action, run: Perform
 function command(name: string): Command {
   return new Command(name)
     .exitOverride()
-    .helpOption('-h, --help', 'print this')
+    .helpOption('-h, --help', 'print this help')
     .configureOutput({ outputError: () => {} })
-    .configureHelp({ subcommandTerm: below => [below.name(), ...below.aliases()].join(', ') });
+    .configureHelp(HELP);
 }
 
 function examplesText(examples: readonly string[]): string {
@@ -152,7 +157,7 @@ function examplesText(examples: readonly string[]): string {
 
 function addShared(made: Command, noun: Noun, shown: boolean): void {
   if (noun.selects) addOptions(made, 'Selection:', selectionOptions(noun.kind), shown);
-  addOptions(made, 'Common options:', COMMON_OPTIONS);
+  addOptions(made, COMMON_GROUP, COMMON_OPTIONS);
 }
 
 function addOptions(made: Command, group: string, options: readonly Option[], shown = true): void {

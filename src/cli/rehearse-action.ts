@@ -22,19 +22,18 @@ export const REHEARSAL_OPTIONS = [
   },
   {
     flags: '--network <name>',
-    meaning:
-      "the network that it asks from: boot, or the name of one of [[networks]]; that of the node's address when not given, boot for a machine that is no node",
+    meaning: "the network of the request: boot, or a name in [[networks]]; default: that of the node's address",
   },
   {
     flags: '--update <name=value...>',
     meaning:
-      'say what would change if this were set: attributes of the node (_boot_style=roram) or of a group (%gpu._boot_style=roram), fields of its boot config (cmdline=, image=, kernel=@FILE), fields of the node (ip=, groups=, node.cmdline=)',
+      'show what would change with this set: attributes of the node (_boot_style=roram) or of a group (%gpu._boot_style=roram), fields of its boot config (cmdline=, image=, kernel=@FILE), fields of the node (ip=, groups=, node.cmdline=)',
     repeats: true,
     takes: 'update',
   },
   {
     flags: '--clear <attribute>',
-    meaning: 'say what would change if this attribute of the node were cleared',
+    meaning: 'show what would change without this attribute of the node',
     repeats: true,
     takes: 'attribute-names',
   },
@@ -52,7 +51,7 @@ export const bootExplain = action({
   words: '[nodes...]',
   takes: { names: 'node' },
   summary:
-    'what the nodes would be answered at each stage of a boot, to the last DHCP option, without a packet sent; -i names nodes here too',
+    'show what a node would receive at each stage of a boot, down to the last DHCP option; sends no packet. -i selects nodes here',
   options: REHEARSAL_OPTIONS,
   examples: [
     'muster boot explain n37',

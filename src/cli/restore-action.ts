@@ -14,13 +14,12 @@ export const restoreRun = action({
   name: 'restore',
   words: '<file>',
   takes: 'files',
-  summary:
-    'restore this head from a backup, with musterd stopped; --dry-run verifies the backup only. - is standard input',
+  summary: 'restore this head from a backup while musterd is stopped; - is standard input, --dry-run only verifies',
   options: [
     STATE,
     {
       flags: '--force',
-      meaning: 'replace the head that is there; its database and keys are kept in a folder next to it',
+      meaning: 'replace an existing head; its database and keys stay in a folder next to it',
     },
     {
       flags: '--config <file>',

@@ -29,8 +29,7 @@ const OPTIONS: readonly Option[] = SETTINGS.flatMap(({ option, label, value, nam
   { flags: `--get-${option}`, meaning: `show the ${lower(label)}` },
   {
     flags: `--set-${option} ${value}`,
-    meaning:
-      option === 'accept-nodes' ? 'whether a machine that nobody knows becomes a node' : `change the ${lower(label)}`,
+    meaning: option === 'accept-nodes' ? 'set whether unknown machines become nodes' : `change the ${lower(label)}`,
     ...(names && { takes: { names } }),
     ...(option === 'accept-nodes' && { takes: { words: ['True', 'False'] } }),
   },

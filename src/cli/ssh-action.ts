@@ -14,7 +14,7 @@ export const nodeSshAction = action({
   takes: 'names',
   passesThrough: true,
   summary: "log in to one node as root by ssh; --public-key prints the head's key",
-  options: [{ flags: '--public-key', meaning: "print the head's public key, for authorized_keys of a server" }],
+  options: [{ flags: '--public-key', meaning: "print the head's public key, for an authorized_keys file" }],
   examples: ['muster node ssh n0', 'muster node ssh n0 journalctl -b', 'muster node ssh --public-key'],
   async run({ client, given, terminal }) {
     if (given.options.publicKey) {

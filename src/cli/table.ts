@@ -131,6 +131,8 @@ export interface Noun {
   aliases: string[];
   kind: Kind;
   summary: string;
+  /** The heading in `muster --help`; a noun below another one has none. */
+  task?: string;
   /** Whether `-i`, `--all` and `-s` select objects of the kind. */
   selects: boolean;
   actions: Action[];

@@ -19,10 +19,9 @@ const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36, rever
 
 export const topShow = action({
   name: 'top',
-  summary:
-    'the cluster on the whole terminal, live: nodes by state and stage, the stuck ones first and why, images on their way',
+  summary: 'show the cluster live: nodes by state and stage, the stuck ones first and why, image transfers',
   options: [
-    { flags: '--once', meaning: 'print one board and end; without a terminal it is so always' },
+    { flags: '--once', meaning: 'print one board and exit; the default without a terminal' },
     {
       flags: '--sort <order>',
       meaning: `the order of the nodes: ${BOARD_SORTS.join(', ')}`,
@@ -33,7 +32,7 @@ export const topShow = action({
       meaning: 'only nodes in this state',
       takes: { words: STATES.flatMap(state => state ?? []) },
     },
-    { flags: '--match <text>', meaning: 'only nodes whose name has this in it' },
+    { flags: '--match <text>', meaning: 'only nodes whose name contains this' },
     { flags: '--interval <seconds>', meaning: `seconds between two boards, from 0.5 on; ${INTERVAL} when not given` },
   ],
   examples: ['muster top', 'muster top --state failed', 'muster top --once', 'muster top --json'],

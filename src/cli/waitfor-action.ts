@@ -18,9 +18,7 @@ export const waitFor = action({
   words: '<state>',
   takes: { words: NODE_STATES },
   summary: `wait until all selected nodes are ${STATE_WORDS}, or fit an expression`,
-  options: [
-    { flags: '--timeout <seconds>', meaning: 'give up after this time, with exit status 9; never when not given' },
-  ],
+  options: [{ flags: '--timeout <seconds>', meaning: 'give up after this time, with exit status 9; default: never' }],
   examples: ['muster node -i n[0-3] waitfor up --timeout 300', "muster node --all waitfor 'status[uptime] > 60'"],
   async run({ client, given, terminal }) {
     const [wanted = ''] = given.words;

@@ -11,7 +11,7 @@ export function readDashes(words: readonly string[]): { words: string[]; notes: 
     if (!DASHES.test(word) || (end >= 0 && position > end)) return word;
     const rest = word.replace(DASHES, '');
     const meant = rest.length === 1 ? `-${rest}` : `--${rest}`;
-    notes.push(`'${word}' begins with a dash that is not '-'; it is read as '${meant}'.`);
+    notes.push(`'${word}' begins with a dash that is not '-'; muster reads it as '${meant}'.`);
     return meant;
   });
   return { words: read, notes };

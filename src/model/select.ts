@@ -21,7 +21,7 @@ export function selectOne<K extends Kind>(cluster: Cluster, kind: K, id: string)
   const found = resolve(cluster, kind, id);
   const [first] = found;
   if (first && found.length === 1) return first;
-  throw new MusterError('ambiguous-id', `'${id}' names ${found.length} ${KINDS[kind].many}; one is wanted here.`);
+  throw new MusterError('ambiguous-id', `'${id}' names ${found.length} ${KINDS[kind].many}; expected exactly one.`);
 }
 
 function resolve<K extends Kind>(cluster: Cluster, kind: K, id: string): readonly Entry<K>[] {

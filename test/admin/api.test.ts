@@ -336,7 +336,7 @@ test('clone takes exactly one object', async t => {
     await ask('POST', '/bootconfigs/clone?id=a&id=b', { name: 'c' }),
     409,
     'ambiguous-id',
-    'The selection names 2 bootconfigs; exactly one is wanted here.',
+    'The selection names 2 bootconfigs; expected exactly one.',
   );
   t.is((await ask('POST', '/bootconfigs/clone?id=a', { name: 'c' })).status, 201);
   t.deepEqual(namesOf(cluster, 'boot'), ['a', 'b', 'c']);

@@ -32,7 +32,7 @@ test.serial('a boot config whose initramfs cannot be made is not left behind', a
   );
   t.is(
     shown.stdout,
-    'muster boot create name=BareBoot image=Bare cmdline=enforcing=0\nmuster mkramfs --update BareBoot\nThis was a dry run: nothing was changed.\n',
+    'muster boot create name=BareBoot image=Bare cmdline=enforcing=0\nmuster mkramfs --update BareBoot\nDry run: nothing was changed.\n',
     shown.stderr,
   );
   const defaults = await daemon.shell('muster add-boot-config --make-defaults --image Bare --dry-run');
@@ -134,7 +134,7 @@ test.serial('work goes on when nobody reads what it says; a full disk behind the
   const made = (await daemon.shell('muster boot -i LoudBoot ls -l')).stdout;
   t.regex(made, /initramfs\n/);
   const dry = await daemon.shell('muster mkramfs --update LoudBoot --dry-run');
-  t.regex(dry.stdout, /^LoudBoot: kernel and initramfs would be made from the image Loud, for .*\nThis was a dry run/);
+  t.regex(dry.stdout, /^LoudBoot: kernel and initramfs would be made from the image Loud, for .*\nDry run/);
   t.is((await daemon.shell('muster boot -i LoudBoot ls --json')).stdout.match(/"revision": 2/g)?.length, 1);
   const full = await daemon.shell('muster modimg ls >/dev/full');
   t.is(full.status, 6);

@@ -121,7 +121,7 @@ test('bash: a stopped daemon is silence, not an error', async t => {
   const folder = await temporaryFolder(t);
   const programs = new Programs(folder, join(folder, 'none.sock'));
   t.deepEqual(await programs.shell(bashScript('muster node -i n')), { status: 0, stdout: '\n', stderr: '' });
-  t.is((await programs.shell(bashScript('muster boo'))).stdout, 'boot\nboots\n');
+  t.is((await programs.shell(bashScript('muster boo'))).stdout, 'boots\nboot\n');
 });
 
 test('bash: an interactive shell completes the word at the prompt', async t => {

@@ -33,7 +33,7 @@ interface Wrong {
 
 const wrongs: Wrong[] = [
   // Words.
-  { line: 'muster', status: 2, says: "ERROR: Nothing is asked for.\nSee 'muster --help'.\n" },
+  { line: 'muster', status: 2, says: "ERROR: The command line names no noun.\nSee 'muster --help'.\n" },
   {
     line: 'muster nod ls',
     status: 2,
@@ -85,13 +85,13 @@ const wrongs: Wrong[] = [
   {
     line: 'muster completion fish',
     status: 2,
-    says: "ERROR: There is no completion for 'fish'; there is for bash and zsh.\n",
+    says: "ERROR: There is no completion for 'fish', only for bash and zsh.\n",
   },
   { line: 'muster man nodde', status: 2, says: "ERROR: There is no manual page 'nodde'.\nDid you mean 'node'?\n" },
-  // Options that exclude each other.
-  { line: 'muster node ls --json --yaml', status: 2, says: 'ERROR: --json, --yaml and --csv exclude each other.\n' },
-  { line: 'muster node --all -i n0 ls', status: 2, says: 'ERROR: --all and -i exclude each other.\n' },
-  { line: 'muster node --up --down ls', status: 2, says: 'ERROR: --up and --down exclude each other.\n' },
+  // Options that cannot be combined.
+  { line: 'muster node ls --json --yaml', status: 2, says: 'ERROR: --json, --yaml and --csv cannot be combined.\n' },
+  { line: 'muster node --all -i n0 ls', status: 2, says: 'ERROR: --all and -i cannot be combined.\n' },
+  { line: 'muster node --up --down ls', status: 2, says: 'ERROR: --up and --down cannot be combined.\n' },
   {
     line: 'muster node -i n0 create mac=08:00:27:00:00:02',
     status: 2,
@@ -134,7 +134,7 @@ const wrongs: Wrong[] = [
   {
     line: 'muster boot --all clone name=X',
     status: 4,
-    says: 'ERROR: The selection names 2 bootconfigs; exactly one is wanted here.\n',
+    says: 'ERROR: The selection names 2 bootconfigs; expected exactly one.\n',
   },
   // Fields and values.
   {
@@ -160,11 +160,11 @@ const wrongs: Wrong[] = [
     says: /cmdline='a \|\| b' must have no '\|\|', '&&' or ';'/,
   },
   { line: 'muster boot -i Boot update kernel=@', status: 2, says: 'ERROR: kernel=@ names no file.\n' },
-  { line: 'muster log --limit x', status: 2, says: "ERROR: --limit 'x' must be a whole number from 1 on.\n" },
+  { line: 'muster log --limit x', status: 2, says: "ERROR: --limit 'x' must be a whole number, 1 or more.\n" },
   {
     line: 'muster node -i n0 timeline --boots 0',
     status: 2,
-    says: "ERROR: --boots '0' must be a whole number from 1 on.\n",
+    says: "ERROR: --boots '0' must be a whole number, 1 or more.\n",
   },
   { line: 'muster node -i n0 update cmdline=a cmdline=b', status: 2, says: "ERROR: 'cmdline' is given twice.\n" },
   { line: 'muster node -i n0 update', status: 2, says: "ERROR: 'update' needs field=value, or --content @FILE.\n" },
@@ -264,7 +264,7 @@ const wrongs: Wrong[] = [
   {
     line: 'muster modimg --create --capture n0 --set-name X',
     status: 2,
-    says: 'ERROR: --create, --capture and --import exclude each other.\n',
+    says: 'ERROR: --create, --capture and --import cannot be combined.\n',
   },
   { line: 'muster modimg --chroot', status: 2, says: 'ERROR: --chroot needs an image: -i NAME.\n' },
   { line: 'muster modimg -i Img --delete --upload', status: 2, says: 'ERROR: --delete goes alone.\n' },
@@ -343,7 +343,7 @@ const wrongs: Wrong[] = [
   {
     line: 'muster add-boot-config',
     status: 2,
-    says: 'ERROR: add-boot-config needs --image NAME and --boot-config NAME, or a terminal to ask at.\n',
+    says: 'ERROR: add-boot-config needs --image NAME and --boot-config NAME when there is no terminal.\n',
   },
   {
     line: 'muster add-boot-config --image Img',
@@ -353,7 +353,7 @@ const wrongs: Wrong[] = [
   {
     line: 'muster add-boot-config --image Img –boot-config New',
     status: 5,
-    says: "'–boot-config' begins with a dash that is not '-'; it is read as '--boot-config'.\nERROR: ",
+    says: "'–boot-config' begins with a dash that is not '-'; muster reads it as '--boot-config'.\nERROR: ",
   },
   { line: 'muster mkramfs', status: 2, says: 'ERROR: mkramfs needs --update BOOTCONFIG.\n' },
 ];

@@ -75,7 +75,7 @@ test('ranges and numbers become the naming pool', t => {
     'The range ends with 10.54.1.9, which is no host address of the boot network 10.54.0.0/24.',
   );
   wrong({ range: '10.54.0.9-10.54.0.10', nodes: '3' }, '3 nodes do not fit into 2 addresses from 10.54.0.9 on.');
-  wrong({ nodes: 'many' }, '--nodes many must be a whole number from 1 on.');
+  wrong({ nodes: 'many' }, '--nodes many must be a whole number, 1 or more.');
 });
 
 test("the specified system's cluster-conf says the same, and options win", t => {

@@ -208,7 +208,7 @@ test.serial('a careful umask, a file that cannot be removed, a dry run, and what
   t.is(statSync(`${from}/out`).mode & 0o777, 0o755, '/ of the image is for all');
   t.true(statSync(`${from}/out/opt/pipe`).isFIFO());
   const dry = await ok(t, 'scyld-modimg -i Careful --delete --dry-run');
-  t.regex(dry.stdout, /Careful: Delete\nThis was a dry run/);
+  t.regex(dry.stdout, /Careful: Delete\nDry run/);
   t.truthy(local('Careful'));
   // As a killed modimg leaves it.
   const left = join(workspace(), 'work-killed');

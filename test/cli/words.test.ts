@@ -8,7 +8,7 @@ test('a dash that is none is read as the one that was meant, and said', t => {
   const { words, notes } = readDashes(['--image', 'X', '–boot-config', 'Y', '—all', '−i', 'n0', '––json']);
   t.deepEqual(words, ['--image', 'X', '--boot-config', 'Y', '--all', '-i', 'n0', '--json']);
   t.is(notes.length, 4);
-  t.is(notes[0], "'–boot-config' begins with a dash that is not '-'; it is read as '--boot-config'.");
+  t.is(notes[0], "'–boot-config' begins with a dash that is not '-'; muster reads it as '--boot-config'.");
 });
 
 test('dashes inside words, before digits, and behind -- stay', t => {
@@ -40,5 +40,5 @@ test('a user name with a password is refused', t => {
   t.is(userFor('alice'), 'alice');
   t.is(userFor(undefined), undefined);
   t.throws(() => userFor('alice:secret'), { message: /a password here could be read by every user/ });
-  t.throws(() => userFor('a b'), { message: "--user 'a b' is no user name." });
+  t.throws(() => userFor('a b'), { message: "--user 'a b' is not a valid user name." });
 });

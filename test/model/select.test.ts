@@ -102,7 +102,12 @@ test('an index of nodes in two pools names neither', t => {
 
 test('one is wanted where several are named', t => {
   const { cluster } = three();
-  refused(t, () => selectOne(cluster, 'node', 'n[0-1]'), 'ambiguous-id', "'n[0-1]' names 2 nodes; one is wanted here.");
+  refused(
+    t,
+    () => selectOne(cluster, 'node', 'n[0-1]'),
+    'ambiguous-id',
+    "'n[0-1]' names 2 nodes; expected exactly one.",
+  );
 });
 
 test('the order of a list survives changes: nodes by index, others by creation', t => {

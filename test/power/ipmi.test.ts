@@ -287,7 +287,7 @@ test.serial('what cannot be done is refused with a reason, and nothing is switch
   await refused(['node', '-i', 'n3', 'power', 'of'], 2, /There is no 'power of'/);
   await refused(['node', '-i', 'n3', 'power'], 2, /missing required argument 'action'/i);
   await refused(['node', 'power', 'off'], 2, /needs a selection/);
-  await refused(['node', '-i', 'n3', 'reboot', '--soft', '--hard'], 2, /exclude each other/);
+  await refused(['node', '-i', 'n3', 'reboot', '--soft', '--hard'], 2, /cannot be combined/);
   await refused(['node', '-i', 'n3', 'power', 'off', '--pxe'], 2, /no next boot/);
   await refused(['node', '-i', 'n3', 'power', 'on', '--stagger', 'x'], 2, /must be a number of seconds/);
   await refused(

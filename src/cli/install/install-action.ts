@@ -26,7 +26,7 @@ function isOwn(row: InitRow): row is Exclude<InitRow, { flags: '--with-defaults'
 
 export const installRun = action({
   name: 'install',
-  summary: 'make a head of a bare machine: packages, configuration, musterd, a distro, DefaultImage and DefaultBoot',
+  summary: 'turn a bare machine into a head: packages, configuration, musterd, a distro, DefaultImage and DefaultBoot',
   // All but the last, which is what it is for.
   options: INIT_OPTIONS.filter(isOwn),
   examples: [

@@ -4,7 +4,7 @@ import { MODIMG_OPTIONS, readModimg } from './options.ts';
 
 export const modimgRun = action({
   name: 'modimg',
-  summary: 'create and change the content of images, in a local copy',
+  summary: 'create images and change their content, in a local copy',
   options: MODIMG_OPTIONS,
   examples: [
     'muster modimg --create --set-name NewImg',
@@ -26,7 +26,7 @@ export const modimgList: Action = {
   aliases: ['ls'],
   words: '[images...]',
   takes: { names: 'image' },
-  summary: 'list local and remote images, and where they differ',
+  summary: 'list the local images and how they differ from those of the head',
   examples: ['muster modimg ls', 'muster modimg ls mpiImage', 'muster modimg ls --json'],
   async run(context) {
     const { listImages } = await import('./list.ts');

@@ -77,7 +77,7 @@ async function deleteLocal({ workspace, context, progress }: Session, wanted: Wa
       const local = await workspace.find(id);
       const listed = (await workspace.list()).find(({ uid, name }) => uid === (local?.uid ?? id) || name === id);
       if (!listed) {
-        progress.say(`There is no local copy of ${id}; nothing was to be deleted.`);
+        progress.say(`There is no local copy of ${id}; nothing to delete.`);
         continue;
       }
       const lock = await workspace.lock(listed.name);
@@ -128,7 +128,7 @@ function sayPlan(context: Context, wanted: Wanted): number {
     ...(wanted.upload ? ['Upload'] : []),
   ];
   if (isForPrograms(context.given)) printData(terminal, given, { image, steps, dryRun: true });
-  else terminal.write(`${image}: ${steps.join(', ')}\nThis was a dry run: nothing was changed.\n`);
+  else terminal.write(`${image}: ${steps.join(', ')}\nDry run: nothing was changed.\n`);
   return 0;
 }
 

@@ -14,19 +14,19 @@ const STEPS = [
   {
     step: 'create',
     flags: '--create [distro]',
-    meaning: 'create an image; from the default distro when none is named',
+    meaning: 'create an image from a distro; default: the default distro',
     takes: { names: 'distro' },
   },
   {
     step: 'capture',
     flags: '--capture <node>',
-    meaning: 'make an image of what a running node has',
+    meaning: 'create an image from the files of a running node',
     takes: { names: 'node' },
   },
   {
     step: 'import',
     flags: '--import <source>',
-    meaning: 'make an image of a folder, a tar archive, a squashfs, or an OCI layout or archive',
+    meaning: 'create an image from a folder, a tar archive, a squashfs, or an OCI layout or archive',
     takes: 'files',
   },
   { step: 'freshen', flags: '--freshen', meaning: 'ignore the local copy and fetch the image again' },
@@ -37,23 +37,27 @@ const STEPS = [
     repeats: true,
     takes: 'files',
   },
-  { step: 'install', flags: '--install <packages>', meaning: 'install packages, with commas', repeats: true },
-  { step: 'uninstall', flags: '--uninstall <packages>', meaning: 'remove packages, with commas', repeats: true },
+  { step: 'install', flags: '--install <packages>', meaning: 'install packages, separated by commas', repeats: true },
+  {
+    step: 'uninstall',
+    flags: '--uninstall <packages>',
+    meaning: 'remove packages, separated by commas',
+    repeats: true,
+  },
   { step: 'update', flags: '--update', meaning: 'update all packages' },
   {
     step: 'execute',
     flags: '--execute <command>',
-    meaning: 'run a shell command in the image; one that fails ends it all, and nothing is kept',
+    meaning: 'run a shell command in the image; if it fails, nothing is kept',
     repeats: true,
   },
   {
     step: 'chroot',
     flags: '--chroot [kver]',
-    meaning:
-      'work in the image, at the end; with a kernel version for `uname`, in all steps; without a terminal, the shell reads its input',
+    meaning: 'open a shell in the image as the last step; a kernel version is what `uname` reports in all steps',
   },
-  { step: 'query', flags: '--query [package]', meaning: 'the versions of one package, or of all' },
-  { step: 'upload', flags: '--upload', meaning: 'send the image to the head without asking' },
+  { step: 'query', flags: '--query [package]', meaning: 'show the version of one package, or of all' },
+  { step: 'upload', flags: '--upload', meaning: 'send the image to the head without a question' },
 ] as const satisfies readonly StepRow[];
 
 const OTHERS = [
@@ -61,11 +65,11 @@ const OTHERS = [
     flags: '--set-name <name>',
     meaning: 'the name of the new image; with -i, the changed image is kept under this name',
   },
-  { flags: '--no-discard', meaning: 'keep the changes without asking' },
-  { flags: '--overwrite', meaning: 'replace an image of that name, here and on the head, without asking' },
+  { flags: '--no-discard', meaning: 'keep the changes without a question' },
+  { flags: '--overwrite', meaning: 'replace an image of that name, here and on the head, without a question' },
   {
     flags: '--compress <method>',
-    meaning: 'zstd, xz, lz4 or gzip; zstd when not given, or what the kernel of the image can read',
+    meaning: 'zstd, xz, lz4 or gzip; default: zstd if the kernel of the image can read it',
     takes: { words: COMPRESSIONS },
   },
 ] as const satisfies readonly Option[];
@@ -159,7 +163,7 @@ function check({ options, ids, all }: Given<ModimgOptions>, steps: readonly stri
     throw bad(
       "'muster modimg' needs something to do, such as --create, --chroot, --install PACKAGES; or the action ls.",
     );
-  if (makes.length > 1) throw bad('--create, --capture and --import exclude each other.');
+  if (makes.length > 1) throw bad('--create, --capture and --import cannot be combined.');
   if (steps.includes('delete') && steps.length > 1) throw bad('--delete goes alone.');
   if (make !== undefined && options.setName === undefined) throw bad(`--${make} needs --set-name NAME.`);
   if (make !== undefined && (ids.length > 0 || all)) throw bad(`--${make} makes an image of its own; leave -i out.`);

@@ -107,7 +107,7 @@ test('installing takes root, and a dry run shows what would be done', async t =>
   const words = ['--config', join(folder, 'muster.toml'), '--socket', socket];
   const dry = await run(process.execPath, [...command, ...words, '--dry-run']);
   t.is(dry.status, 0, dry.stderr);
-  t.regex(dry.stdout, /dry run/);
+  t.regex(dry.stdout, /Dry run/);
   if (process.getuid?.() !== 0) {
     t.is((await run(process.execPath, [...command, ...words])).status, 7);
     return;
