@@ -13,6 +13,7 @@ const RU_NVCSW = 16;
 
 /** Linux, the same on every architecture that koffi is built for (asm-generic/socket.h); sockets of MIPS and SPARC differ. */
 export const SOCKET = {
+  AF_UNIX: 1,
   AF_INET: 2,
   AF_NETLINK: 16,
   AF_PACKET: 17,
@@ -35,6 +36,9 @@ export const SOCKET = {
   SOL_UDP: 17,
   UDP_SEGMENT: 103,
 } as const;
+
+/** flock(2). */
+export const LOCK = { EXCLUSIVE: 2, NONBLOCKING: 4 } as const;
 
 /** epoll_ctl(2) and epoll_wait(2); what an edge is: epoll(7). */
 export const EPOLL = {
@@ -75,6 +79,8 @@ export interface Libc {
   sendfile(socket: number, file: number, position: number, length: number): Called;
   /** How often this thread has gone to sleep so far: voluntary context switches (getrusage(2), RUSAGE_THREAD). */
   sleeps(): number;
+  /** Locks an open file, or unlocks it: `EAGAIN` when another open file has the lock and `NONBLOCKING` is set. */
+  flock(fd: number, operation: number): Called;
   /** Another descriptor of the same open file or connection, which stays open when the first is closed. */
   duplicate(fd: number): Called;
   /** A descriptor that is readable while its counter is not 0; reads and writes are of 8 bytes (eventfd(2)). */
@@ -121,6 +127,7 @@ async function load(): Promise<Libc> {
   const sendFile = libc.func('int64_t sendfile(int out, int in, int64_t *position, size_t length)');
   const getUsage = libc.func('int getrusage(int who, void *usage)');
   const fileControl = libc.func('int fcntl(int fd, int command, ...)');
+  const lockFile = libc.func('int flock(int fd, int operation)');
   const makeEvent = libc.func('int eventfd(unsigned int value, int flags)');
   const makeEpoll = libc.func('int epoll_create1(int flags)');
   const controlEpoll = libc.func('int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)');
@@ -167,6 +174,7 @@ async function load(): Promise<Libc> {
       getUsage(RUSAGE_THREAD, usage);
       return Number(usage[RU_NVCSW]);
     },
+    flock: (fd, operation) => called(lockFile(fd, operation)),
     duplicate: fd => called(fileControl(fd, F_DUPFD_CLOEXEC, 'int', 0)),
     eventfd: () => called(makeEvent(0, O_CLOEXEC | O_NONBLOCK)),
     epollCreate: () => called(makeEpoll(O_CLOEXEC)),
@@ -199,4 +207,10 @@ export function socketAddress(address: string, port: number): Buffer {
   bytes.writeUInt16BE(port, 2);
   writeIp(bytes, 4, address);
   return bytes;
+}
+
+/** struct sockaddr_un (unix(7)). @param path that of a socket, or the name of an abstract one behind an `@` */
+export function unixAddress(path: string): Buffer {
+  const family = Buffer.from(Uint16Array.of(SOCKET.AF_UNIX).buffer);
+  return Buffer.concat([family, Buffer.from(path.startsWith('@') ? `\0${path.slice(1)}` : `${path}\0`)]);
 }

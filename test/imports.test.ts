@@ -49,7 +49,7 @@ const ALLOWED: Record<string, string[]> = {
   'config-values.ts': ['wire', 'networks.ts', 'log.ts'],
   'config-keys.ts': ['config-values.ts', 'networks.ts'],
   'config.ts': ['config-keys.ts', 'wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts', 'own.ts'],
-  process: ['errors.ts'],
+  process: ['errors.ts', 'libc.ts'],
   durable: ['errors.ts'],
   model: COMMON,
   boot: [...COMMON, 'model'],

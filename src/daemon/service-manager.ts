@@ -1,10 +1,12 @@
 // What systemd is told (sd_notify): ready, reloading, stopping, alive. Outside systemd nothing is said to anyone.
+import { setTimeout as delay } from 'node:timers/promises';
 import { reasonOf } from '../errors.ts';
+import { check, loadLibc, SOCKET, unixAddress } from '../libc.ts';
 import type { Log } from '../log.ts';
-import { run } from '../process/run.ts';
 
-/** How long `systemd-notify` may wait for systemd to take a message, in milliseconds. */
+/** How long systemd may leave no room for a message, in milliseconds, and the time between two tries. */
 const PATIENCE_MS = 10_000;
+const AGAIN_MS = 100;
 
 export interface ServiceManager {
   /** Serving; `status` is the line that `systemctl status` shows. */
@@ -19,14 +21,12 @@ export interface ServiceManager {
  * A message that cannot be sent is a warning in the log, never an error: the servers matter more than who hears of them.
  */
 export function serviceManager(environment: NodeJS.ProcessEnv, log: Log): ServiceManager {
-  if (!environment['NOTIFY_SOCKET'])
-    return { ready: async () => {}, reloading: async () => {}, stopping: async () => {} };
+  const socket = environment['NOTIFY_SOCKET'];
+  if (!socket) return { ready: async () => {}, reloading: async () => {}, stopping: async () => {} };
   let alive: NodeJS.Timeout | undefined;
   const send = async (...words: string[]): Promise<void> => {
     try {
-      // Node has no datagram sockets of AF_UNIX: see docs/decisions/0005-service.md.
-      const { status, stderr } = await run('systemd-notify', words, { timeoutMs: PATIENCE_MS, package: 'systemd' });
-      if (status !== 0) log.warn({ status, reason: stderr.trim() }, 'systemd did not take a message');
+      await notify(socket, words.join('\n'));
     } catch (error) {
       log.warn({ reason: reasonOf(error) }, 'systemd cannot be told how musterd is');
     }
@@ -51,6 +51,24 @@ export function serviceManager(environment: NodeJS.ProcessEnv, log: Log): Servic
       await send('STOPPING=1', 'STATUS=stopping; transfers under way may end');
     },
   };
+}
+
+/** Sends one datagram to the service manager; throws the code of the system's error. Node has no datagram sockets of AF_UNIX. */
+async function notify(path: string, text: string): Promise<void> {
+  const libc = await loadLibc();
+  const fd = check(libc.socket(SOCKET.AF_UNIX, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0));
+  const bytes = Buffer.from(text);
+  const latest = performance.now() + PATIENCE_MS;
+  try {
+    for (;;) {
+      const sent = libc.sendto(fd, bytes, bytes.length, unixAddress(path));
+      const isFull = typeof sent !== 'number' && sent.code === 'EAGAIN';
+      if (!isFull || performance.now() > latest) return void check(sent);
+      await delay(AGAIN_MS);
+    }
+  } finally {
+    libc.close(fd);
+  }
 }
 
 /** Milliseconds between two signs of life, a third of what systemd allows; none when it does not watch this process. */

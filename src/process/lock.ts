@@ -1,47 +1,48 @@
-// A lock on a file, held by the kernel (flock) through a child: it is given back when this process ends, however it ends.
-import { spawn } from 'node:child_process';
-import { MusterError, systemCode } from '../errors.ts';
+// A lock on a file, held by the kernel (flock(2)): it is given back when this process ends, however it ends.
+import { closeSync, openSync } from 'node:fs';
+import { setTimeout } from 'node:timers/promises';
+import { MusterError, reasonOf } from '../errors.ts';
+import { LOCK, loadLibc } from '../libc.ts';
 
 export interface Lock {
   release(): Promise<void>;
 }
 
-/** Status by which `flock --nonblock` says that another has it. */
-const TAKEN = 75;
+/** Between two tries for a lock that another has, in milliseconds. */
+const AGAIN_MS = 50;
 
-/** The lock of a file, which is created when absent; with `wait: false` undefined when another process holds it. */
+/**
+ * Takes the lock of a file, which is created when absent; with `wait: false` undefined when another process holds it. Throws
+ * `not-allowed` when the file cannot be locked.
+ */
 export async function takeLock(file: string, options: { wait: boolean }): Promise<Lock | undefined> {
-  const mode = options.wait ? [] : ['--nonblock', '--conflict-exit-code', String(TAKEN)];
-  // `cat` ends when the pipe from this process is closed; `detached`, so that Ctrl-C does not end it early.
-  const child = spawn('flock', [...mode, file, 'sh', '-c', 'echo held; exec cat >/dev/null'], {
-    stdio: ['pipe', 'pipe', 'pipe'],
-    detached: true,
-  });
-  let words = '';
-  child.stderr.on('data', (chunk: Buffer) => {
-    words += chunk.toString();
-  });
-  child.stdin.on('error', () => {});
-  const exited = new Promise<number>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', code => resolve(code ?? 1));
-  });
-  const held = new Promise<true>(resolve => child.stdout.once('data', () => resolve(true)));
-  const outcome = await Promise.race([held, exited]).catch((error: unknown) => {
-    if (systemCode(error) !== 'ENOENT') throw error;
-    throw new MusterError('tool-missing', "The program 'flock' is not installed; install the package util-linux.");
-  });
-  if (outcome === TAKEN) return undefined;
-  if (outcome !== true) throw new MusterError('not-allowed', `${file} cannot be locked: ${words.trim()}`);
-  child.unref();
-  for (const pipe of [child.stdin, child.stdout, child.stderr]) (pipe as unknown as { unref(): void }).unref();
-  return {
-    async release() {
-      child.ref();
-      child.stdin.end();
-      await exited;
-    },
-  };
+  const { flock } = await loadLibc();
+  const fd = openFile(file);
+  for (;;) {
+    // A try that does not block: nothing else of this process would go on meanwhile
+    const locked = flock(fd, LOCK.EXCLUSIVE | LOCK.NONBLOCKING);
+    if (typeof locked === 'number') return { release: async () => closeSync(fd) };
+    if (locked.code === 'EAGAIN' && options.wait) {
+      await setTimeout(AGAIN_MS);
+      continue;
+    }
+    closeSync(fd);
+    if (locked.code === 'EAGAIN') return undefined;
+    throw cannotLock(file, locked.code);
+  }
+}
+
+/** The number of a descriptor, and no handle: Node closes a handle that is collected. Programs started here do not inherit it. */
+function openFile(file: string): number {
+  try {
+    return openSync(file, 'a');
+  } catch (error) {
+    throw cannotLock(file, reasonOf(error));
+  }
+}
+
+function cannotLock(file: string, reason: string): MusterError {
+  return new MusterError('not-allowed', `${file} cannot be locked: ${reason}`);
 }
 
 /** Runs `work` alone among all who lock the file. */

@@ -56,7 +56,7 @@ const MADE = 'sh -c "echo initramfs >/var/tmp/muster-ramfs/initramfs.img"';
 /** An image with the names that mkramfs asks for, and this dracut. */
 async function makeImage(t: ExecutionContext, name: string, dracut: string): Promise<boolean> {
   t.timeout(120_000);
-  const programs = ['mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'flock', 'bash', 'sudo'];
+  const programs = ['mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'bash', 'sudo'];
   if (!requireAll(t, { root: true, programs, files: ['/bin/busybox'] })) return false;
   const tree = join(daemon.folder, name);
   for (const folder of ['usr/bin', 'etc', 'boot', `usr/lib/modules/${KVER}`])

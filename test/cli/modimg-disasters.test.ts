@@ -11,7 +11,7 @@ import { type Output, TestDaemon } from './daemon.ts';
 
 const NEEDS = {
   root: true,
-  programs: ['mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'flock', 'bash', 'mount'],
+  programs: ['mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'bash', 'mount'],
   files: ['/bin/busybox'],
 };
 const MIB = 1 << 20;

@@ -10,7 +10,7 @@ import { findProgram, requireAll } from '../support/require.ts';
 import { makeRpmRepos, RPM_PROGRAMS } from '../support/rpm-repo.ts';
 import { freePort, type Output, TestDaemon } from './daemon.ts';
 
-const PROGRAMS = ['mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'flock', 'bash', 'tar', 'setcap'];
+const PROGRAMS = ['mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'bash', 'tar', 'setcap'];
 
 let daemon: TestDaemon;
 test.before(async () => {

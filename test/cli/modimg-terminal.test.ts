@@ -10,7 +10,7 @@ import { TestDaemon } from './daemon.ts';
 
 const NEEDS = {
   root: true,
-  programs: ['script', 'mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'flock', 'bash'],
+  programs: ['script', 'mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'bash'],
   files: ['/bin/busybox'],
 };
 

@@ -11,7 +11,7 @@ let repos: RpmRepos | undefined;
 
 const NEEDS = {
   root: true,
-  programs: [...RPM_PROGRAMS, 'gpg', 'mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'flock', 'bash'],
+  programs: [...RPM_PROGRAMS, 'gpg', 'mksquashfs', 'unsquashfs', 'unshare', 'setpriv', 'bash'],
 };
 
 test.before(async () => {

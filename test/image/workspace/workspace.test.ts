@@ -99,7 +99,7 @@ await workspace.keep(folder + '/new', { uid, name: 'img', remote: true });
 `;
 
 test('killed at each rename of the kernel, the manifest names what is there, and an image of the name is whole', async t => {
-  if (!requireAll(t, { programs: ['strace', 'flock'] })) return;
+  if (!requireAll(t, { programs: ['strace'] })) return;
   for (const uid of [UID, OTHER]) {
     let isDone = false;
     for (let at = 1; !isDone; at += 1) {
