@@ -1,6 +1,5 @@
 // Sends a byte range of a file over HTTP: Content-Length always, Range, ETag, HEAD; and says how much went out.
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { reasonOf } from '../errors.ts';
 import { type Libc, loadLibc } from '../libc.ts';
 import { judge } from './conditions.ts';
 import { readRange } from './range.ts';
@@ -14,8 +13,10 @@ let senders: Senders | undefined;
 
 /** One set of threads for the process; the first large file starts the first of them. */
 function sendersOf(libc: Libc): Senders {
-  senders ??= new Senders(libc, error => {
-    process.emitWarning(`a thread that sends files ended: ${reasonOf(error)}; files are sent without threads now`);
+  senders ??= new Senders(libc, reason => {
+    process.emitWarning(
+      `A thread that sends files crashed: ${reason}. Its transfers are cut off, and another thread starts.`,
+    );
   });
   return senders;
 }

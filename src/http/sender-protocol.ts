@@ -1,18 +1,8 @@
 // What the event loop and a sending thread say to each other.
-import type { HeldDescriptors } from '../descriptors.ts';
-
 /** To a thread: a piece of a file to send into a connection, or that no more of it is wanted. */
 export type ToSender =
   | { kind: 'send'; id: number; socket: number; file: number; position: number; length: number }
   | { kind: 'drop'; id: number };
-
-/** What a thread begins with. */
-export interface SenderData {
-  /** An eventfd: readable when there is a message. */
-  wake: number;
-  /** The descriptors of the thread. */
-  held: HeldDescriptors;
-}
 
 /** From a thread, for each job that has news. */
 export interface FromSender {

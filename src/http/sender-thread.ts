@@ -3,8 +3,9 @@ import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { tracked } from '../descriptors.ts';
 import { type Called, loadLibc } from '../libc.ts';
 import { ONCE, READABLE, Readiness, WRITABLE } from '../readiness.ts';
+import type { ThreadBasics } from '../thread.ts';
 import { heed } from '../wake.ts';
-import type { FromSender, SenderData, ToSender } from './sender-protocol.ts';
+import type { FromSender, ToSender } from './sender-protocol.ts';
 import { watchSleep } from './slow-read.ts';
 
 /** The most that one connection sends before the others have their turn, in bytes. */
@@ -27,7 +28,7 @@ interface Job {
 
 const port = parentPort;
 if (!port) throw new Error('this file is a thread of muster');
-const { wake, held } = workerData as SenderData;
+const { wake, held } = workerData as ThreadBasics;
 const libc = tracked(await loadLibc(), held);
 const readiness = new Readiness(libc);
 const jobs = new Map<number, Job>();

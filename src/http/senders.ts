@@ -1,10 +1,9 @@
 // Threads that send files, so that the bytes of images leave by as many processors as there are, and no answer waits behind them.
 import { availableParallelism } from 'node:os';
-import { Worker } from 'node:worker_threads';
-import { closeHeld, noDescriptors } from '../descriptors.ts';
+import { Crew } from '../crew.ts';
 import type { Libc } from '../libc.ts';
-import { ring } from '../wake.ts';
-import type { FromSender, SenderData, ToSender } from './sender-protocol.ts';
+import { Thread } from '../thread.ts';
+import type { FromSender, ToSender } from './sender-protocol.ts';
 
 /** More threads than this are more than any network card wants. */
 const MOST = 4;
@@ -30,35 +29,27 @@ interface Job {
   resolve(sent: SentPiece): void;
 }
 
-interface Thread {
-  worker: Worker;
-  wake: number;
-  jobs: Map<number, Job>;
-}
-
 export class Senders {
-  private readonly libc: Libc;
-  private most: number;
-  private readonly program: URL;
-  private readonly threads: Thread[] = [];
+  private readonly crew: Crew<Sender>;
   private lastId = 0;
-  private readonly failed: (error: unknown) => void;
 
-  /** @param failed is told why there are no threads any more: one fell over, and none is started after that */
+  /** @param failed is told why a thread fell over; another one is started a moment later */
   constructor(
     libc: Libc,
-    failed: (error: unknown) => void,
-    { most = Math.min(MOST, availableParallelism()), program = THREAD } = {},
+    failed: (reason: string) => void,
+    { most = Math.min(MOST, availableParallelism()), program = THREAD, now = () => performance.now() } = {},
   ) {
-    this.libc = libc;
-    this.failed = failed;
-    this.most = most;
-    this.program = program;
+    this.crew = new Crew({
+      places: most,
+      start: () => new Sender(libc, program),
+      report: (_place, reason) => failed(reason),
+      now,
+    });
   }
 
   /** Whether there are threads to send by. */
   get available(): boolean {
-    return this.most > 0;
+    return this.crew.isThere;
   }
 
   /**
@@ -66,13 +57,13 @@ export class Senders {
    * @param progress is told of bytes that the kernel has taken, twice a second at most
    */
   async send(piece: Piece, progress: (bytes: number) => void, stop: AbortSignal): Promise<SentPiece> {
-    const thread = this.thread();
-    if (!thread) return { bytes: 0, slow: false };
+    const sender = this.sender();
+    if (!sender) return { bytes: 0, slow: false };
     this.lastId = (this.lastId % 0xffff_ffff) + 1;
     const id = this.lastId;
-    const drop = (): void => say(thread, { kind: 'drop', id });
-    const sent = new Promise<SentPiece>(resolve => thread.jobs.set(id, { bytes: 0, progress, resolve }));
-    say(thread, { kind: 'send', id, ...piece });
+    const drop = (): void => sender.say({ kind: 'drop', id });
+    const sent = new Promise<SentPiece>(resolve => sender.jobs.set(id, { bytes: 0, progress, resolve }));
+    sender.say({ kind: 'send', id, ...piece });
     stop.addEventListener('abort', drop, { once: true });
     if (stop.aborted) drop();
     try {
@@ -83,49 +74,42 @@ export class Senders {
   }
 
   /** The one with the least to do; another is started while all have something. */
-  private thread(): Thread | undefined {
-    const [least] = [...this.threads].sort((left, right) => left.jobs.size - right.jobs.size);
-    const another = this.threads.length < this.most && least?.jobs.size !== 0 ? this.start() : undefined;
-    return another ?? least;
+  private sender(): Sender | undefined {
+    const [least] = this.crew.all.sort((left, right) => left.jobs.size - right.jobs.size);
+    return (least?.jobs.size === 0 ? undefined : this.crew.another()) ?? least;
   }
+}
 
-  private start(): Thread | undefined {
-    const wake = this.libc.eventfd();
-    if (typeof wake !== 'number') return undefined;
-    const held = noDescriptors();
-    const workerData: SenderData = { wake, held };
-    const worker = new Worker(this.program, { workerData, name: 'muster-sender' });
-    const thread: Thread = { worker, wake, jobs: new Map() };
-    this.threads.push(thread);
-    worker.on('message', (news: FromSender[]) => {
-      for (const one of news) hear(thread, one);
-    });
-    worker.once('error', this.failed);
-    worker.once('exit', () => {
-      // How much of its pieces went out since its last news nobody knows: their connections are cut, and the clients go on elsewhere
-      this.most = 0;
-      this.threads.splice(this.threads.indexOf(thread), 1);
-      this.libc.close(wake);
-      closeHeld(this.libc, held);
-      for (const id of thread.jobs.keys()) hear(thread, { id, bytes: 0, ended: true, slow: false });
+/** One thread with what it has to send. */
+class Sender {
+  readonly gone: Promise<string>;
+  readonly jobs = new Map<number, Job>();
+  private readonly thread: Thread<ToSender, FromSender[]>;
+
+  constructor(libc: Libc, program: URL) {
+    this.thread = new Thread(libc, { program, name: 'muster-sender', data: {} }, news => {
+      for (const one of news) this.hear(one);
     });
     // A listener holds the process again
-    worker.unref();
-    return thread;
+    this.thread.unref();
+    this.gone = this.thread.gone.then(reason => {
+      // Nobody knows how much of its pieces went out since its last news: their connections are cut, and the clients resume elsewhere
+      for (const id of this.jobs.keys()) this.hear({ id, bytes: 0, ended: true, slow: false });
+      return reason;
+    });
   }
-}
 
-function say(thread: Thread, message: ToSender): void {
-  thread.worker.postMessage(message);
-  ring(thread.wake);
-}
+  say(message: ToSender): void {
+    this.thread.say(message);
+  }
 
-function hear(thread: Thread, { id, bytes, ended, slow }: FromSender): void {
-  const job = thread.jobs.get(id);
-  if (!job) return;
-  job.bytes += bytes;
-  if (bytes > 0) job.progress(bytes);
-  if (!ended) return;
-  thread.jobs.delete(id);
-  job.resolve({ bytes: job.bytes, slow });
+  private hear({ id, bytes, ended, slow }: FromSender): void {
+    const job = this.jobs.get(id);
+    if (!job) return;
+    job.bytes += bytes;
+    if (bytes > 0) job.progress(bytes);
+    if (!ended) return;
+    this.jobs.delete(id);
+    job.resolve({ bytes: job.bytes, slow });
+  }
 }

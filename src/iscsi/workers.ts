@@ -1,6 +1,6 @@
 // The target on more than one CPU: the daemon accepts and decides who may log in; processes of its own serve what only reads.
 import type { Server, Socket } from 'node:net';
-import { reasonOf } from '../errors.ts';
+import { Crew } from '../crew.ts';
 import type { Report } from './directory.ts';
 import { ISCSI_LIMITS, type IscsiLimits } from './limits.ts';
 import { listen } from './listen.ts';
@@ -21,14 +21,11 @@ export interface WorkersOptions extends IscsiOptions {
   route?: Route;
 }
 
-/** How long a worker that ended is not started again, in milliseconds: one that cannot start must not take a CPU by starting. */
-const RESTART_MS = 500;
-
 export class IscsiWorkers {
   private readonly options: WorkersOptions;
   private readonly route: Route;
   private readonly here: IscsiTarget;
-  private readonly workers: (WorkerProcess | undefined)[] = [];
+  private readonly crew: Crew<WorkerProcess>;
   private readonly servers: Server[] = [];
   private readonly limits: IscsiLimits;
   private readonly report: Report;
@@ -36,9 +33,6 @@ export class IscsiWorkers {
   private readonly stopTicking: () => void;
   /** What the workers have done, those that have ended too. */
   private readonly elsewhere = noTraffic();
-  /** When each worker last ended, by its place. */
-  private readonly ended: number[] = [];
-  private closing = false;
 
   constructor(options: WorkersOptions) {
     this.options = options;
@@ -47,21 +41,27 @@ export class IscsiWorkers {
     this.report = options.report ?? warn;
     this.now = options.now ?? (() => performance.now());
     this.here = new IscsiTarget(options);
+    this.crew = new Crew({
+      places: options.workers,
+      start: () => this.start(),
+      report: (place, reason) => this.report(`worker process ${place + 1} of ${options.workers} ${reason}`),
+      now: this.now,
+    });
     this.stopTicking = (options.every ?? everySoOften)(TICK_MS, () => {
-      for (const worker of this.workers) worker?.tick();
+      for (const worker of this.crew.all) worker.tick();
     });
   }
 
   /** The processes that are there, by pid. */
   get pids(): number[] {
-    return this.workers.flatMap(worker => worker?.pid ?? []);
+    return this.crew.all.flatMap(worker => worker.pid ?? []);
   }
 
   /** What was done since the start, in every process, and the sessions that there are; of workers as of a second ago. */
   get traffic(): Traffic & { sessions: number } {
     const sum = { ...this.here.traffic };
     addTraffic(sum, this.elsewhere);
-    return { ...sum, sessions: this.workers.reduce((all, one) => all + (one?.sessions ?? 0), this.here.sessionCount) };
+    return { ...sum, sessions: this.crew.all.reduce((all, one) => all + one.sessions, this.here.sessionCount) };
   }
 
   /** May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address cannot be had. */
@@ -75,14 +75,14 @@ export class IscsiWorkers {
   /** As `IscsiTarget.endSessions`, in every process. */
   endSessions(which: { target?: string; initiator?: string }, reason: string): void {
     this.here.endSessions(which, reason);
-    for (const worker of this.workers) worker?.send({ kind: 'end', which, reason });
+    for (const worker of this.crew.all) worker.send({ kind: 'end', which, reason });
   }
 
   /** As `IscsiTarget.close`, in every process. */
   async close(graceMs = 0): Promise<void> {
-    this.closing = true;
+    this.crew.close();
     for (const server of this.servers) server.close();
-    await Promise.all([this.here.close(graceMs), ...this.workers.map(worker => worker?.close(graceMs))]);
+    await Promise.all([this.here.close(graceMs), ...this.crew.all.map(worker => worker.close(graceMs))]);
     this.stopTicking();
   }
 
@@ -95,40 +95,24 @@ export class IscsiWorkers {
       return;
     }
     // Started when there is something to serve: a cluster without iSCSI nodes has no process more.
-    const worker = this.workers[place] ?? this.start(place);
+    const worker = this.crew.at(place);
     // A worker that has just ended: the initiator comes again.
     if (worker) worker.take(socket);
     else socket.destroy();
   }
 
-  private start(place: number): WorkerProcess | undefined {
-    if (this.closing || this.now() - (this.ended[place] ?? Number.NEGATIVE_INFINITY) < RESTART_MS) return undefined;
+  private start(): WorkerProcess {
     const { limits, now, report } = this;
     const { directory, note } = this.options;
-    try {
-      const worker = new WorkerProcess({
-        directory,
-        note,
-        report,
-        limits: this.options.limits ?? {},
-        bounds: limits,
-        traffic: more => addTraffic(this.elsewhere, more),
-        now,
-      });
-      this.workers[place] = worker;
-      worker.gone.then(reason => this.gone(place, reason));
-      return worker;
-    } catch (error) {
-      this.gone(place, `could not be started: ${reasonOf(error)}`);
-      return undefined;
-    }
-  }
-
-  /** The place is free again: the next connection starts another process, a moment later. */
-  private gone(place: number, reason: string): void {
-    this.workers[place] = undefined;
-    this.ended[place] = this.now();
-    if (!this.closing) this.report(`worker process ${place + 1} of ${this.options.workers} ${reason}`);
+    return new WorkerProcess({
+      directory,
+      note,
+      report,
+      limits: this.options.limits ?? {},
+      bounds: limits,
+      traffic: more => addTraffic(this.elsewhere, more),
+      now,
+    });
   }
 }
 

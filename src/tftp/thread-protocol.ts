@@ -1,6 +1,6 @@
 // What the event loop and the thread of the TFTP server say to each other.
 import type { TftpLook } from '../boot/evidence.ts';
-import type { HeldDescriptors } from '../descriptors.ts';
+import type { ThreadBasics } from '../thread.ts';
 import type { ContentAnswer } from './contents.ts';
 import type { Client } from './datagrams.ts';
 import type { Request } from './packet.ts';
@@ -8,16 +8,12 @@ import type { Listeners, Note } from './report.ts';
 import type { ServerOptions } from './server.ts';
 
 /** What the thread begins with. */
-export interface ThreadData {
+export interface ThreadData extends ThreadBasics {
   options: ServerOptions;
-  /** An eventfd: readable when there is a message. */
-  wake: number;
   /** Those of `Counts`. */
   counts: Float64Array;
   /** One number that both share: the lines and notes that the event loop has not heard yet. */
   unheard: Int32Array;
-  /** The descriptors of the thread. */
-  held: HeldDescriptors;
 }
 
 export type ToThread = { kind: 'answer'; id: number; answer: ContentAnswer } | { kind: 'stop' };

@@ -1,10 +1,8 @@
 // The event loop's side of the TFTP server's thread: opens the port, starts the thread, starts it again when it falls over.
 import { setTimeout } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import { closeHeld, noDescriptors } from '../descriptors.ts';
 import { reasonOf } from '../errors.ts';
-import { check, type Libc } from '../libc.ts';
-import { ring } from '../wake.ts';
+import type { Libc } from '../libc.ts';
+import { Thread, type ThreadBasics } from '../thread.ts';
 import { bindUdp, portOf } from './own-socket.ts';
 import type { ServerOptions, Surroundings } from './server.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
@@ -20,11 +18,10 @@ export class ThreadedServer {
   private readonly surroundings: Omit<Surroundings, 'loop'>;
   private readonly program: URL;
   private readonly closing = new AbortController();
-  private worker: Worker | undefined;
+  private thread: Thread<ToThread, FromThread> | undefined;
   /** The port's socket stays open while one thread follows another: what is asked meanwhile waits in it. */
   private fd = -1;
-  private wake = -1;
-  private ended: Promise<void> = Promise.resolve();
+  private ended: Promise<unknown> = Promise.resolve();
 
   constructor(libc: Libc, options: ServerOptions, surroundings: Omit<Surroundings, 'loop'>, program = THREAD) {
     this.libc = libc;
@@ -36,10 +33,9 @@ export class ThreadedServer {
   /** Resolves when requests are answered; rejects when the port is taken or may not be used. */
   async listen(): Promise<void> {
     try {
-      this.wake = check(this.libc.eventfd());
       this.fd = bindUdp(this.libc, this.options.address, this.options.port);
       this.port = portOf(this.libc, this.fd);
-      const first = this.thread();
+      const first = this.start();
       await first.listening;
       this.ended = this.keep(first.ended);
     } catch (error) {
@@ -50,13 +46,13 @@ export class ThreadedServer {
 
   /** Ends all transfers, each client being told, and resolves when the port is free. */
   async close(): Promise<void> {
-    if (this.closing.signal.aborted) return this.ended;
+    if (this.closing.signal.aborted) return void (await this.ended);
     this.closing.abort();
-    this.say({ kind: 'stop' });
-    return this.ended;
+    this.thread?.say({ kind: 'stop' });
+    await this.ended;
   }
 
-  private async keep(first: Promise<void>): Promise<void> {
+  private async keep(first: Promise<string>): Promise<void> {
     const { signal } = this.closing;
     const { counts, listeners } = this.surroundings;
     let ended = first;
@@ -66,7 +62,7 @@ export class ThreadedServer {
       if (signal.aborted) break;
       try {
         // Throws where the system has no room for a thread
-        const next = this.thread();
+        const next = this.start();
         ended = next.ended;
         await next.listening;
         listeners.line('info', { port: this.port }, 'TFTP is served again');
@@ -77,42 +73,35 @@ export class ThreadedServer {
     this.release();
   }
 
-  private thread(): { listening: Promise<void>; ended: Promise<void> } {
+  private start(): { listening: Promise<void>; ended: Promise<string> } {
+    const { counts, listeners } = this.surroundings;
     const unheard = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
-    const held = noDescriptors();
-    const workerData: ThreadData = {
+    const data: Omit<ThreadData, keyof ThreadBasics> = {
       options: { ...this.options, fd: this.fd },
-      wake: this.wake,
-      counts: this.surroundings.counts.values,
+      counts: counts.values,
       unheard,
-      held,
     };
-    const worker = new Worker(this.program, { workerData, name: 'muster-tftp', resourceLimits: this.options.memory });
-    this.worker = worker;
+    const spec = { program: this.program, name: 'muster-tftp', data, memory: this.options.memory };
     let isListening = false;
+    let listens: () => void = () => {};
+    const thread = new Thread<ToThread, FromThread>(this.libc, spec, message => {
+      if (message.kind === 'listening') {
+        isListening = true;
+        listens();
+        return;
+      }
+      if (message.kind !== 'ask') Atomics.sub(unheard, 0, 1);
+      void this.hear(message);
+    });
+    this.thread = thread;
     const listening = new Promise<void>((resolve, reject) => {
-      worker.once('error', error => {
-        if (isListening)
-          this.surroundings.listeners.line('error', { reason: reasonOf(error) }, 'The TFTP server fell over');
-        else reject(error);
-      });
-      worker.on('message', (message: FromThread) => {
-        if (message.kind === 'listening') {
-          isListening = true;
-          resolve();
-          return;
-        }
-        if (message.kind !== 'ask') Atomics.sub(unheard, 0, 1);
-        void this.hear(message);
+      listens = resolve;
+      void thread.gone.then(reason => {
+        if (!isListening) reject(new Error(reason));
+        else if (!this.closing.signal.aborted) listeners.line('error', { reason }, 'The TFTP server fell over');
       });
     });
-    const ended = new Promise<void>(resolve => {
-      worker.once('exit', () => {
-        closeHeld(this.libc, held);
-        resolve();
-      });
-    });
-    return { listening, ended };
+    return { listening, ended: thread.gone };
   }
 
   private async hear(message: Exclude<FromThread, { kind: 'listening' }>): Promise<void> {
@@ -121,22 +110,16 @@ export class ThreadedServer {
     else if (message.kind === 'progress') listeners.progress(message.client, message.look);
     else if (message.kind === 'note') listeners.note(message.client, message.note);
     else {
-      const { worker } = this;
+      const { thread } = this;
       const answer = await content(message.request, message.client, message.mostBlock);
       // An answer for a thread that is no more would be one to another question of the next, or find the server closed
-      if (worker === this.worker) this.say({ kind: 'answer', id: message.id, answer });
+      if (thread === this.thread) this.thread?.say({ kind: 'answer', id: message.id, answer });
     }
   }
 
-  private say(message: ToThread): void {
-    this.worker?.postMessage(message);
-    ring(this.wake);
-  }
-
   private release(): void {
-    for (const fd of [this.fd, this.wake]) if (fd >= 0) this.libc.close(fd);
-    this.wake = -1;
+    if (this.fd >= 0) this.libc.close(this.fd);
     this.fd = -1;
-    this.worker = undefined;
+    this.thread = undefined;
   }
 }

@@ -16,8 +16,8 @@ import { loadLibc } from '../../src/libc.ts';
 type Way = (response: ServerResponse, source: WarmFile, body: Body) => Promise<number>;
 
 const libc = await loadLibc();
-const senders = new Senders(libc, error => {
-  throw error;
+const senders = new Senders(libc, reason => {
+  throw new Error(reason);
 });
 const WAYS: readonly { name: string; send: Way }[] = [
   { name: 'by the kernel', send: (...given) => sendByKernel(...given, libc) },

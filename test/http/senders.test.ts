@@ -50,7 +50,7 @@ async function readAll(socket: Socket, length: number): Promise<Buffer> {
 }
 
 test('one thread sends to many, and who reads nothing holds nobody up', async t => {
-  const senders = new Senders(libc, error => t.fail(String(error)), { most: 1 });
+  const senders = new Senders(libc, reason => t.fail(reason), { most: 1 });
   const { file, content, made } = await pairs(t, 12);
   const stop = new AbortController();
   const [still, ...others] = made.map(({ socket, far }, index) => ({
@@ -76,7 +76,7 @@ test('one thread sends to many, and who reads nothing holds nobody up', async t 
 });
 
 test('what is stopped before the thread hears of it sends nothing more', async t => {
-  const senders = new Senders(libc, error => t.fail(String(error)), { most: 1 });
+  const senders = new Senders(libc, reason => t.fail(reason), { most: 1 });
   const { file, made } = await pairs(t, 1);
   const { bytes } = await senders.send(
     { socket: made[0]?.socket ?? -1, file, position: 0, length: SIZE },
@@ -87,7 +87,7 @@ test('what is stopped before the thread hears of it sends nothing more', async t
 });
 
 test('a descriptor that is no connection, or whose other end is gone, ends at once', async t => {
-  const senders = new Senders(libc, error => t.fail(String(error)), { most: 1 });
+  const senders = new Senders(libc, reason => t.fail(reason), { most: 1 });
   const { file, made } = await pairs(t, 1);
   t.deepEqual(await senders.send({ socket: file, file, position: 0, length: SIZE }, nothing, never()), {
     bytes: 0,
@@ -99,7 +99,7 @@ test('a descriptor that is no connection, or whose other end is gone, ends at on
 });
 
 test('a file that is shorter ends the piece with what there was', async t => {
-  const senders = new Senders(libc, error => t.fail(String(error)), { most: 1 });
+  const senders = new Senders(libc, reason => t.fail(reason), { most: 1 });
   const { file, made } = await pairs(t, 1);
   const sent = senders.send(
     { socket: made[0]?.socket ?? -1, file, position: SIZE - 1000, length: 5000 },
@@ -110,15 +110,24 @@ test('a file that is shorter ends the piece with what there was', async t => {
   t.is((await sent).bytes, 1000);
 });
 
-test('a thread that falls over is said once, ends its pieces, and is not started again', async t => {
-  const reasons: unknown[] = [];
+test('a thread that crashes ends its pieces and is reported; another one starts a moment later, and not before', async t => {
+  const reasons: string[] = [];
+  let now = 0;
   const program = new URL('data:text/javascript,throw new Error("fell over")');
-  const senders = new Senders(libc, error => reasons.push(error), { program });
+  const senders = new Senders(libc, reason => reasons.push(reason), { most: 1, program, now: () => now });
   const { file, made } = await pairs(t, 1);
   t.true(senders.available);
   const piece = { socket: made[0]?.socket ?? -1, file, position: 0, length: SIZE };
-  t.deepEqual(await senders.send(piece, nothing, never()), { bytes: 0, slow: false });
+  const sent = async () => senders.send(piece, nothing, never());
+  t.deepEqual(await sent(), { bytes: 0, slow: false });
+  await new Promise(setImmediate);
+  t.deepEqual(reasons, ['fell over']);
   t.false(senders.available);
-  t.deepEqual(await senders.send(piece, nothing, never()), { bytes: 0, slow: false });
-  t.regex(String(reasons), /^Error: fell over$/);
+  t.deepEqual(await sent(), { bytes: 0, slow: false });
+  t.is(reasons.length, 1, 'no thread was started');
+  now = 500;
+  t.true(senders.available);
+  t.deepEqual(await sent(), { bytes: 0, slow: false });
+  await new Promise(setImmediate);
+  t.deepEqual(reasons, ['fell over', 'fell over']);
 });

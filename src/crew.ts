@@ -1,0 +1,85 @@
+// Helpers of one kind, threads or processes, each in its place: started when there is something to do, and again after one ends.
+import { reasonOf } from './errors.ts';
+
+export interface Helper {
+  /** Resolves once, with the reason, when it has ended or could not be started. */
+  readonly gone: Promise<string>;
+}
+
+export interface CrewRules<Member extends Helper> {
+  places: number;
+  /** May throw: then the place stays empty for a moment. */
+  start(place: number): Member;
+  /** Is given why a member ended, or could not be started. */
+  report(place: number, reason: string): void;
+  /** Milliseconds of a steady clock. */
+  now(): number;
+}
+
+/** How long a place stays empty after its member ended, in milliseconds: one that cannot start must not take a CPU by starting. */
+const RESTART_MS = 500;
+
+export class Crew<Member extends Helper> {
+  private readonly rules: CrewRules<Member>;
+  private readonly members: (Member | undefined)[] = [];
+  /** When the last member of each place ended. */
+  private readonly ended: number[] = [];
+  private closing = false;
+
+  constructor(rules: CrewRules<Member>) {
+    this.rules = rules;
+  }
+
+  /** The members that there are. */
+  get all(): Member[] {
+    return this.members.filter(member => member !== undefined);
+  }
+
+  /** Returns the member of a place, which is started when the place is empty; undefined while it may not be. */
+  at(place: number): Member | undefined {
+    return this.members[place] ?? (this.mayStart(place) ? this.start(place) : undefined);
+  }
+
+  /** Returns a new member in the first empty place; undefined when there is none that may be filled. */
+  another(): Member | undefined {
+    const place = this.emptyPlace();
+    return place === undefined ? undefined : this.start(place);
+  }
+
+  /** Whether there is a member, or one may be started. */
+  get isThere(): boolean {
+    return this.all.length > 0 || this.emptyPlace() !== undefined;
+  }
+
+  /** Starts nobody from now on, and reports no end; the members are for the caller to end. */
+  close(): void {
+    this.closing = true;
+  }
+
+  private emptyPlace(): number | undefined {
+    const places = Array.from({ length: this.rules.places }, (_, place) => place);
+    return places.find(place => !this.members[place] && this.mayStart(place));
+  }
+
+  private mayStart(place: number): boolean {
+    return !this.closing && this.rules.now() - (this.ended[place] ?? Number.NEGATIVE_INFINITY) >= RESTART_MS;
+  }
+
+  private start(place: number): Member | undefined {
+    try {
+      const member = this.rules.start(place);
+      this.members[place] = member;
+      void member.gone.then(reason => this.gone(place, reason));
+      return member;
+    } catch (error) {
+      this.gone(place, `could not be started: ${reasonOf(error)}`);
+      return undefined;
+    }
+  }
+
+  private gone(place: number, reason: string): void {
+    this.members[place] = undefined;
+    this.ended[place] = this.rules.now();
+    if (!this.closing) this.rules.report(place, reason);
+  }
+}
