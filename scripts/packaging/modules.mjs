@@ -9,6 +9,8 @@ const RUNS_WITH = { sqlite3: ['bindings'] };
 const UNUSED = [
   /^node_modules\/sqlite3\/(deps|src|build\/(?!Release($|\/node_sqlite3\.node$))|binding\.gyp|node-addon-api)/,
   /^node_modules\/zod\/src(\/|$)/,
+  /^node_modules\/koffi\/(doc|vendor)(\/|$)/,
+  /^node_modules\/@koromix\/[^/]+\/musl_[^/]+(\/|$)/,
   /^node_modules\/(@[^/]+\/)?[^/]+\/(test|tests|benchmark|benchmarks|bench|examples?|docs|\.github|\.vscode)(\/|$)/,
   /\.(map|d\.ts|d\.cts|d\.mts|markdown|tsbuildinfo)$/,
   /\/(?!LICEN[CS]E)[^/]+\.md$/,
@@ -23,7 +25,9 @@ export function productionModules(root, target) {
     const place = placesOf(name, from).find(path => packages[path]);
     if (place === undefined || wanted.has(place) || !existsSync(join(root, place))) return;
     wanted.add(place);
-    const names = RUNS_WITH[name] ?? Object.keys(packages[place].dependencies ?? {});
+    // Machine code for each kind of machine is an optional dependency, of which one is installed: koffi has its own so.
+    const { dependencies = {}, optionalDependencies = {} } = packages[place];
+    const names = RUNS_WITH[name] ?? Object.keys({ ...dependencies, ...optionalDependencies });
     for (const each of names) add(each, place);
   };
   for (const name of Object.keys(packages[''].dependencies)) add(name, '');

@@ -48,6 +48,11 @@ test('installed, started, upgraded with its data, removed, purged; then the same
   t.notThrows(() => parseConfig(example, 'the example'));
   t.notThrows(() => parseConfig(example.replace(/^#(?! )/gm, ''), 'the example with every key'));
 
+  // The library for system calls has its machine code in a package of npm's of its own.
+  const load =
+    "import('/usr/lib/muster/dist/src/libc.js').then(m => m.loadLibc()).then(l => console.log(l.close(-1).code))";
+  t.is((await inside.run('/usr/lib/muster/bin/node', '-e', load)).trim(), 'EBADF');
+
   // Start, and use it.
   writeFileSync(inside.path('etc/muster/muster.toml'), 'head.address = "127.0.0.1/24"\n');
   const stop = await inside.musterd();
