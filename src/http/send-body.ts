@@ -20,7 +20,6 @@ export interface Body {
 const WAKE = 4096;
 /** The most that one connection sends before the others have their turn. */
 const TURN = 1 << 20;
-const COPIED = 128 * 1024;
 /** What a thread sends before it is asked whether the file's next bytes are in the page cache. */
 const PIECE = 64 << 20;
 
@@ -114,23 +113,6 @@ export async function sendByKernel(
 function cork(socket: Socket | null, libc: Libc, on: boolean): void {
   const descriptor = descriptorOf(socket);
   if (descriptor !== undefined) libc.setsockopt(descriptor, SOCKET.SOL_TCP, SOCKET.TCP_CORK, nativeInt(on ? 1 : 0));
-}
-
-/** For a machine without the library: a buffer for each transfer. */
-export async function sendByCopy(response: ServerResponse, source: WarmFile, body: Body): Promise<number> {
-  const { from, length, status, progress } = body;
-  const end = new Ending(response);
-  const buffer = Buffer.allocUnsafeSlow(Math.min(COPIED, length));
-  let sent = 0;
-  response.writeHead(status, { 'Content-Length': length });
-  while (sent < length && !end.reached) {
-    const there = await source.warm(from + sent, Math.min(COPIED, length - sent));
-    const bytesRead = source.read(buffer.subarray(0, there), from + sent);
-    if (bytesRead === 0 || !(await end.written(buffer.subarray(0, bytesRead)))) break;
-    sent += bytesRead;
-    progress(bytesRead);
-  }
-  return sent;
 }
 
 /** Writes until the connection ends. */

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type Libc, loadLibc } from '../libc.ts';
 import { judge } from './conditions.ts';
 import { readRange } from './range.ts';
-import { type Body, sendByCopy, sendByKernel, sendByThread } from './send-body.ts';
+import { type Body, sendByKernel, sendByThread } from './send-body.ts';
 import { Senders } from './senders.ts';
 import { WarmFile } from './warm-file.ts';
 
@@ -96,13 +96,12 @@ export async function sendFile(
 
 /** Answers the bytes that went out. */
 async function sendBody(response: ServerResponse, file: FileToSend, body: Body): Promise<number> {
-  const libc = await loadLibc().catch(() => undefined);
+  const libc = await loadLibc();
   const source = await WarmFile.open(file.path, libc);
   let sent: number;
   try {
     await refuseShort(source, file);
-    if (!libc) sent = await sendByCopy(response, source, body);
-    else if (body.length < THREAD_FROM || !sendersOf(libc).available)
+    if (body.length < THREAD_FROM || !sendersOf(libc).available)
       sent = await sendByKernel(response, source, body, libc);
     else sent = await sendByThread(response, source, body, libc, sendersOf(libc));
     if (sent < body.length) await refuseShort(source, file);

@@ -6,12 +6,12 @@ const COLD_MS = 5;
 
 /**
  * Whether a read had to wait for the disk: it took long, and the thread slept. One that other threads pushed off the processor took long as
- * well; without the library the two look alike.
+ * well.
  */
-export function watchSleep<Result>(read: () => Result, libc: Libc | undefined): { result: Result; slept: boolean } {
-  const before = libc?.sleeps();
+export function watchSleep<Result>(read: () => Result, libc: Libc): { result: Result; slept: boolean } {
+  const before = libc.sleeps();
   const begun = performance.now();
   const result = read();
   const isLong = performance.now() - begun > COLD_MS;
-  return { result, slept: isLong && (before === undefined || libc?.sleeps() !== before) };
+  return { result, slept: isLong && libc.sleeps() !== before };
 }

@@ -24,15 +24,15 @@ const nowhere = Buffer.allocUnsafeSlow(PART);
 export class WarmFile {
   private readonly handle: FileHandle;
   private readonly parts: Set<number>;
-  private readonly libc: Libc | undefined;
+  private readonly libc: Libc;
 
-  private constructor(handle: FileHandle, path: string, libc: Libc | undefined) {
+  private constructor(handle: FileHandle, path: string, libc: Libc) {
     this.handle = handle;
     this.parts = partsOf(path);
     this.libc = libc;
   }
 
-  static async open(path: string, libc?: Libc): Promise<WarmFile> {
+  static async open(path: string, libc: Libc): Promise<WarmFile> {
     return new WarmFile(await open(path, 'r'), path, libc);
   }
 

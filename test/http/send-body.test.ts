@@ -7,7 +7,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Body, sendByCopy, sendByKernel, sendByThread } from '../../src/http/send-body.ts';
+import { type Body, sendByKernel, sendByThread } from '../../src/http/send-body.ts';
 import { ShortFile, sendFile } from '../../src/http/send-file.ts';
 import { Senders } from '../../src/http/senders.ts';
 import { WarmFile } from '../../src/http/warm-file.ts';
@@ -22,7 +22,6 @@ const senders = new Senders(libc, reason => {
 const WAYS: readonly { name: string; send: Way }[] = [
   { name: 'by the kernel', send: (...given) => sendByKernel(...given, libc) },
   { name: 'by a thread', send: (...given) => sendByThread(...given, libc, senders) },
-  { name: 'by copies', send: sendByCopy },
 ];
 /** More than the buffers of a connection, and no multiple of anything. */
 const SIZE = 24_000_007;
@@ -41,7 +40,7 @@ async function served(
     told = resolve;
   });
   const server = createServer(async (_request, response) => {
-    const source = await WarmFile.open(file);
+    const source = await WarmFile.open(file, libc);
     const count = await send(response, source, { ...body, status: 200 });
     await source.close();
     if (count < body.length) response.destroy();
