@@ -14,6 +14,11 @@ export interface PlannedFile {
   sha256: string;
 }
 
+/** Returns a stored file as a whole. */
+export function wholeFile({ sha256, size }: { sha256: string; size: number }): PlannedFile {
+  return { blob: sha256, offset: 0, size, sha256 };
+}
+
 /** Everything one boot needs; frozen when the session is minted. */
 export interface BootPlan {
   node: { uid: string; name: string; mac: string; ip: string; hostname: string };

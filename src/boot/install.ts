@@ -1,7 +1,7 @@
 // Style live: the installer that a node boots, where it finds its tree and its answers, and the words its kernel gets for that.
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { BASE_URL, isoPath } from '../model/iso-urls.ts';
-import type { BootPlan, InstallerKind, InstallPlan, PlannedFile } from './boot-plan.ts';
+import { type BootPlan, type InstallerKind, type InstallPlan, type PlannedFile, wholeFile } from './boot-plan.ts';
 
 /** What a node loads, whichever style it is. */
 export interface BootFiles {
@@ -36,8 +36,8 @@ export function planInstall(cluster: Cluster, config: Entry<'boot'>): BootFiles 
     return { ...files, release: found.release, install: install(found.kind) };
   }
   if (kernel && initramfs) {
-    const whole = ({ sha256, size }: typeof kernel): PlannedFile => ({ blob: sha256, offset: 0, size, sha256 });
-    return { kernel: whole(kernel), initramfs: whole(initramfs), release, install: install(kindOf(kickstart)) };
+    const files = { kernel: wholeFile(kernel), initramfs: wholeFile(initramfs) };
+    return { ...files, release, install: install(kindOf(kickstart)) };
   }
   return { refusal: whyNoInstaller(config, repo) };
 }

@@ -2,13 +2,7 @@
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootStyle } from '../model/values.ts';
-import {
-  type BootPlan,
-  DEFAULT_STATUS_SECONDS,
-  type DiskPlan,
-  type PlanAnswer,
-  type PlannedFile,
-} from './boot-plan.ts';
+import { type BootPlan, DEFAULT_STATUS_SECONDS, type DiskPlan, type PlanAnswer, wholeFile } from './boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from './command-line.ts';
 import { type BootFiles, bootOnceOf, planInstall } from './install.ts';
 import { sanbootOf } from './sanboot.ts';
@@ -94,8 +88,7 @@ function filesFor(
   if (!needsKernel) return { kernel: null, initramfs: null, release };
   if (!kernel) return { refusal: `the boot config ${name} has no kernel; update kernel=@FILE` };
   if (!initramfs) return { refusal: `the boot config ${name} has no initramfs; see 'muster mkramfs'` };
-  const whole = ({ sha256, size }: typeof kernel): PlannedFile => ({ blob: sha256, offset: 0, size, sha256 });
-  return { kernel: whole(kernel), initramfs: whole(initramfs), release };
+  return { kernel: wholeFile(kernel), initramfs: wholeFile(initramfs), release };
 }
 
 function diskOf(attributes: Map<string, Inherited>): DiskPlan | { refusal: string } {

@@ -1,8 +1,6 @@
 // `muster boot explain`: what a boot would be answered at each stage, and what an update would change of it.
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { FIRMWARES, type Rehearsal, type RehearsedStage } from '../admin/contract.ts';
+import { digestFile } from '../durable/digest.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
 import { readAssignments } from './assignments.ts';
@@ -98,11 +96,9 @@ async function withFiles(given: Record<string, string>): Promise<Record<string, 
 
 async function digestOf(field: string, file: string): Promise<{ sha256: string; size: number; release?: string }> {
   try {
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(file)) hash.update(chunk as Buffer);
-    const { size } = await stat(file);
+    const { whole: sha256, size } = await digestFile(file, { follow: true });
     const release = field === 'kernel' ? await kernelRelease(file) : undefined;
-    return { sha256: hash.digest('hex'), size, ...(release !== undefined && { release }) };
+    return { sha256, size, ...(release !== undefined && { release }) };
   } catch (error) {
     if (error instanceof MusterError) throw error;
     throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`);
