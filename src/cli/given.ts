@@ -1,7 +1,6 @@
 // What was given on a command line, from commander's options at every level to one record.
 import type { Command } from 'commander';
 import { MusterError } from '../errors.ts';
-import { isForPrograms } from './listing.ts';
 import type { Given } from './table.ts';
 
 /** `-i` and `-s` before and behind the action add up, and so do `-v`; of anything else the word nearest the action counts. */
@@ -59,9 +58,10 @@ function namesIn(text: string): string[] {
 }
 
 function refuseContradictions(given: Given): void {
+  const forms = [given.json, given.yaml, given.csv].filter(Boolean).length;
   const pairs: [boolean, string][] = [
-    [[given.json, given.yaml, given.csv].filter(Boolean).length > 1, '--json, --yaml and --csv'],
-    [given.table && isForPrograms(given), '--table and --json, --yaml or --csv'],
+    [forms > 1, '--json, --yaml and --csv'],
+    [given.table && forms > 0, '--table and --json, --yaml or --csv'],
     [given.all && given.ids.length > 0, '--all and -i'],
     [given.up && given.down, '--up and --down'],
     [given.quiet && given.verbose > 0, '--quiet and --verbose'],

@@ -20,7 +20,7 @@ export function isOverview({ given, typed }: Pick<Context, 'given' | 'typed'>): 
 /** Prints the objects of a kind; with `-q` only their names, one a line. */
 export function printOverview(context: Context, objects: readonly Shown[]): void {
   const fields = TABLE_FIELDS[context.kind];
-  const rows = objects.map(object => fields.map(field => cell(object[field])));
+  const rows = objects.map(object => fields.map(field => wordOf(object[field])));
   print(context, fields.map(heading), objects, rows);
 }
 
@@ -55,6 +55,11 @@ function print(
 function noneOf(kind: Kind, given: Context['given']): string {
   const isNarrowed = given.ids.length + given.words.length + given.select.length > 0 || given.up || given.down;
   return isNarrowed ? `No ${KIND_WORDS[kind].label} fits the selection.` : `There are no ${KIND_WORDS[kind].label}s.`;
+}
+
+/** Only what is true is worth a word: few objects are frozen. */
+function wordOf(value: unknown): string {
+  return typeof value === 'boolean' ? (value ? 'yes' : '') : cell(value);
 }
 
 const heading = (field: string): string => field.replaceAll('_', ' ').toUpperCase();

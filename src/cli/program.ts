@@ -142,13 +142,25 @@ async function runAction(made: Command, noun: Noun, action: Action, run: Perform
   await run(noun, action, given, options);
 }
 
-/** Errors are thrown, and told in one place. */
+/** A command that throws its errors; one place prints them. */
 function command(name: string): Command {
-  return new Command(name)
-    .exitOverride()
+  const made: Command = new Command(name);
+  return made
+    .exitOverride(error => {
+      if (error.code !== 'commander.missingArgument') throw error;
+      const path = pathOf(made);
+      throw new MusterError('bad-usage', error.message.replace(/^error: m/, 'M').replace(/\.?$/, '.'), {
+        hint: `Usage: ${path} ${made.usage()}. See '${path} --help'.`,
+      });
+    })
     .helpOption('-h, --help', 'print this help')
     .configureOutput({ outputError: () => {} })
     .configureHelp(HELP);
+}
+
+/** `muster node power`. */
+function pathOf(made: Command): string {
+  return made.parent ? `${pathOf(made.parent)} ${made.name()}` : made.name();
 }
 
 function examplesText(examples: readonly string[]): string {

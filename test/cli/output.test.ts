@@ -218,7 +218,7 @@ test.serial('a list shows what one looks for; the scyld names print the lists of
       [''],
     ],
   );
-  t.regex((await run('boot', 'ls')).stdout, /^NAME +RELEASE +BOOT STYLE +FROZEN\nBoot +6\.1\.0 +/);
+  t.regex((await run('boot', 'ls')).stdout, /^NAME +RELEASE +BOOT STYLE\nBoot +6\.1\.0 +/);
   t.is((await run('image', 'ls')).stdout, 'There are no images.\n');
   t.is((await run('image', 'ls', '-q')).stdout, '');
   t.is((await daemon.run('scyld-nodectl', 'ls')).stdout, 'Nodes\n  n0\n  n1\n');
