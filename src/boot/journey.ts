@@ -55,7 +55,7 @@ export const JOURNEY: readonly JourneyStage[] = [
   {
     number: 5,
     name: 'script',
-    wire: 'HTTP: script; the boot session is minted',
+    wire: 'HTTP: script; the boot session starts',
     stuck: 'iPXE has its script and did not fetch the kernel',
   },
   {
