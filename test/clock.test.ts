@@ -67,6 +67,7 @@ const WALL: Readonly<Record<string, string>> = {
   'cli/cluster-actions.ts': 'ages of what the head tells',
   'cli/object-actions.ts': 'ages of what the head tells',
   'cli/node-list.ts': 'ages of what the head tells',
+  'cli/overview.ts': 'ages of states that the head reports',
   'cli/lease-actions.ts': 'ages of what the head tells',
   'cli/backup-action.ts': 'the time of a backup',
   'cli/restore-action.ts': 'a name for what was there before',

@@ -147,11 +147,11 @@ function command(name: string): Command {
   const made: Command = new Command(name);
   return made
     .exitOverride(error => {
-      if (error.code !== 'commander.missingArgument') throw error;
       const path = pathOf(made);
-      throw new MusterError('bad-usage', error.message.replace(/^error: m/, 'M').replace(/\.?$/, '.'), {
-        hint: `Usage: ${path} ${made.usage()}. See '${path} --help'.`,
-      });
+      // A second line in brackets is the hint, as commander writes its own.
+      if (error.code === 'commander.missingArgument')
+        error.message += `\n(Usage: ${path} ${made.usage()}. See '${path} --help'.)`;
+      throw error;
     })
     .helpOption('-h, --help', 'print this help')
     .configureOutput({ outputError: () => {} })

@@ -88,6 +88,12 @@ const wrongs: Wrong[] = [
     says: "ERROR: There is no completion for 'fish', only for bash and zsh.\n",
   },
   { line: 'muster man nodde', status: 2, says: "ERROR: There is no manual page 'nodde'.\nDid you mean 'node'?\n" },
+  // A word that is missing.
+  {
+    line: 'muster node power',
+    status: 2,
+    says: "ERROR: Missing required argument 'action'.\nUsage: muster node power [options] <action> [names...]. See 'muster node power --help'.\n",
+  },
   // Options that cannot be combined.
   { line: 'muster node ls --json --yaml', status: 2, says: 'ERROR: --json, --yaml and --csv cannot be combined.\n' },
   { line: 'muster node --all -i n0 ls', status: 2, says: 'ERROR: --all and -i cannot be combined.\n' },
