@@ -15,6 +15,7 @@ const TIMERS: Readonly<Record<string, string>> = {
   'dhcp/events.ts': 'a deadline',
   'iscsi/endless.test.ts': 'a peer that gives up on one that has stopped reading',
   'lab/boot/power.test.ts': 'somebody who types again and again',
+  'process/lock.test.ts': 'the text of a program that holds a lock until it is killed',
   'daemon/service.test.ts': 'the text of a program that warns again and again',
 };
 /** Where chance decides. */

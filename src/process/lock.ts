@@ -1,5 +1,5 @@
 // A lock on a file, held by the kernel (flock(2)): it is given back when this process ends, however it ends.
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, constants, openSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { MusterError, reasonOf } from '../errors.ts';
 import { LOCK, loadLibc } from '../libc.ts';
@@ -32,10 +32,13 @@ export async function takeLock(file: string, options: { wait: boolean }): Promis
   }
 }
 
-/** The number of a descriptor, and no handle: Node closes a handle that is collected. Programs started here do not inherit it. */
+/**
+ * The number of a descriptor, and no handle: Node closes a handle that is collected. Programs started here do not inherit it. Opened
+ * for reading: an administrator may lock a file that root created for them, and flock(2) needs no more.
+ */
 function openFile(file: string): number {
   try {
-    return openSync(file, 'a');
+    return openSync(file, constants.O_RDONLY | constants.O_CREAT, 0o644);
   } catch (error) {
     throw cannotLock(file, reasonOf(error));
   }
