@@ -1,4 +1,4 @@
-// A token bucket: so many at once, and so many a second from then on.
+// A token bucket: a burst at once, and then a steady rate.
 
 export class Allowance {
   private readonly burst: number;
@@ -7,7 +7,7 @@ export class Allowance {
   private left: number;
   private refilled: number;
 
-  /** @param now milliseconds of a clock that nobody sets */
+  /** @param now milliseconds of a monotonic clock */
   constructor(burst: number, perSecond: number, now: () => number) {
     this.burst = burst;
     this.perSecond = perSecond;
@@ -16,7 +16,7 @@ export class Allowance {
     this.refilled = now();
   }
 
-  /** Returns another one with as many left. */
+  /** Returns a copy with as many tokens left. */
   copy(): Allowance {
     const copy = new Allowance(this.burst, this.perSecond, this.now);
     copy.left = this.left;
@@ -24,7 +24,7 @@ export class Allowance {
     return copy;
   }
 
-  /** Takes one; false when none is left. */
+  /** Takes a token. Returns false when none is left. */
   take(): boolean {
     const now = this.now();
     this.left = Math.min(this.burst, this.left + (Math.max(0, now - this.refilled) / 1000) * this.perSecond);

@@ -1,4 +1,4 @@
-// Helpers of one kind, threads or processes, each in its place: started when there is something to do, and again after one ends.
+// Helpers of one kind, threads or processes. Each has a place. A helper starts when there is work, and another replaces it after it ends.
 import { reasonOf } from './errors.ts';
 
 export interface Helper {
@@ -16,7 +16,7 @@ export interface CrewRules<Member extends Helper> {
   now(): number;
 }
 
-/** How long a place stays empty after its member ended, in milliseconds: one that cannot start must not take a CPU by starting. */
+/** How long a place stays empty after its member ended, in milliseconds. A member that cannot start must not use up a CPU. */
 const RESTART_MS = 500;
 
 export class Crew<Member extends Helper> {
@@ -51,7 +51,7 @@ export class Crew<Member extends Helper> {
     return this.all.length > 0 || this.emptyPlace() !== undefined;
   }
 
-  /** Starts nobody from now on, and reports no end; the members are for the caller to end. */
+  /** Stops starting members and reporting their ends. The caller ends the members. */
   close(): void {
     this.closing = true;
   }

@@ -1,4 +1,4 @@
-// A thread that waits for descriptors: it hears of messages by an eventfd, and what it leaves open is closed when it ends.
+// A thread that waits for descriptors. An eventfd wakes it for messages, and the descriptors it leaves open are closed when it ends.
 import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { closeHeld, type HeldDescriptors, noDescriptors } from './descriptors.ts';
 import { reasonOf } from './errors.ts';

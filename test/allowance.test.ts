@@ -1,7 +1,7 @@
 import test from 'ava';
 import { Allowance } from '../src/allowance.ts';
 
-test('so many at once, and so many a second from then on; a clock that goes back gives nothing', t => {
+test('a burst at once, then a steady rate; a clock that goes back gives nothing', t => {
   let now = 1000;
   const allowance = new Allowance(2, 4, () => now);
   const take = (count: number): boolean[] => Array.from({ length: count }, () => allowance.take());

@@ -33,7 +33,7 @@ export class Senders {
   private readonly crew: Crew<Sender>;
   private lastId = 0;
 
-  /** @param failed is told why a thread fell over; another one is started a moment later */
+  /** @param failed gets the reason when a thread crashes; another one starts a moment later */
   constructor(
     libc: Libc,
     failed: (reason: string) => void,
@@ -53,7 +53,7 @@ export class Senders {
   }
 
   /**
-   * Sends a piece of a file; less than asked for when the connection ended, the file is shorter, `stop` came, or the thread fell over.
+   * Sends a piece of a file; less than asked for when the connection ended, the file is shorter, `stop` came, or the thread crashed.
    * @param progress is told of bytes that the kernel has taken, twice a second at most
    */
   async send(piece: Piece, progress: (bytes: number) => void, stop: AbortSignal): Promise<SentPiece> {

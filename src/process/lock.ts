@@ -8,7 +8,7 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** Between two tries for a lock that another has, in milliseconds. */
+/** Time between two tries for a lock that another process holds, in milliseconds. */
 const AGAIN_MS = 50;
 
 /**
@@ -19,7 +19,7 @@ export async function takeLock(file: string, options: { wait: boolean }): Promis
   const { flock } = await loadLibc();
   const fd = openFile(file);
   for (;;) {
-    // A try that does not block: nothing else of this process would go on meanwhile
+    // A blocking call would stop everything else in this process.
     const locked = flock(fd, LOCK.EXCLUSIVE | LOCK.NONBLOCKING);
     if (typeof locked === 'number') return { release: async () => closeSync(fd) };
     if (locked.code === 'EAGAIN' && options.wait) {
@@ -33,12 +33,15 @@ export async function takeLock(file: string, options: { wait: boolean }): Promis
 }
 
 /**
- * The number of a descriptor, and no handle: Node closes a handle that is collected. Programs started here do not inherit it. Opened
- * for reading: an administrator may lock a file that root created for them, and flock(2) needs no more.
+ * Opened for reading, because an administrator locks a file that root created for them, and flock(2) needs no more. Root opens files in
+ * folders of other users: a link is not followed, so it cannot make root create a file elsewhere, and a FIFO does not block.
  */
+const FLAGS = constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+
+/** Returns a descriptor and no handle, because Node closes a handle that is collected. Programs started here do not inherit it. */
 function openFile(file: string): number {
   try {
-    return openSync(file, constants.O_RDONLY | constants.O_CREAT, 0o644);
+    return openSync(file, FLAGS, 0o644);
   } catch (error) {
     throw cannotLock(file, reasonOf(error));
   }

@@ -1,4 +1,4 @@
-// A logical unit: who has it open (nexuses), and the way of a command to its row.
+// A logical unit: the sessions (nexuses) that have it open, and the dispatch of a command to its row.
 import type { BlockDevice } from './block-device.ts';
 import { findCommand } from './commands.ts';
 import { badField, failed, type Plan } from './plan.ts';

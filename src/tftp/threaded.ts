@@ -1,4 +1,4 @@
-// The event loop's side of the TFTP server's thread: opens the port, starts the thread, starts it again when it falls over.
+// The event loop's side of the TFTP server's thread: opens the port, starts the thread, starts it again when it crashes.
 import { setTimeout } from 'node:timers/promises';
 import { reasonOf } from '../errors.ts';
 import type { Libc } from '../libc.ts';
@@ -8,7 +8,7 @@ import type { ServerOptions, Surroundings } from './server.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
 
 const THREAD = new URL('./thread.js', import.meta.url);
-/** Between the end of a thread that fell over and the next, in milliseconds. */
+/** Between the end of a thread that crashed and the next, in milliseconds. */
 const AGAIN_MS = 1000;
 
 export class ThreadedServer {
@@ -98,7 +98,7 @@ export class ThreadedServer {
       listens = resolve;
       void thread.gone.then(reason => {
         if (!isListening) reject(new Error(reason));
-        else if (!this.closing.signal.aborted) listeners.line('error', { reason }, 'The TFTP server fell over');
+        else if (!this.closing.signal.aborted) listeners.line('error', { reason }, 'The TFTP server crashed');
       });
     });
     return { listening, ended: thread.gone };

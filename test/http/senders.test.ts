@@ -113,7 +113,7 @@ test('a file that is shorter ends the piece with what there was', async t => {
 test('a thread that crashes ends its pieces and is reported; another one starts a moment later, and not before', async t => {
   const reasons: string[] = [];
   let now = 0;
-  const program = new URL('data:text/javascript,throw new Error("fell over")');
+  const program = new URL('data:text/javascript,throw new Error("crashed")');
   const senders = new Senders(libc, reason => reasons.push(reason), { most: 1, program, now: () => now });
   const { file, made } = await pairs(t, 1);
   t.true(senders.available);
@@ -121,7 +121,7 @@ test('a thread that crashes ends its pieces and is reported; another one starts 
   const sent = async () => senders.send(piece, nothing, never());
   t.deepEqual(await sent(), { bytes: 0, slow: false });
   await new Promise(setImmediate);
-  t.deepEqual(reasons, ['fell over']);
+  t.deepEqual(reasons, ['crashed']);
   t.false(senders.available);
   t.deepEqual(await sent(), { bytes: 0, slow: false });
   t.is(reasons.length, 1, 'no thread was started');
@@ -129,5 +129,5 @@ test('a thread that crashes ends its pieces and is reported; another one starts 
   t.true(senders.available);
   t.deepEqual(await sent(), { bytes: 0, slow: false });
   await new Promise(setImmediate);
-  t.deepEqual(reasons, ['fell over', 'fell over']);
+  t.deepEqual(reasons, ['crashed', 'crashed']);
 });

@@ -1,5 +1,6 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { takeLock, withLock } from '../../src/process/lock.ts';
@@ -67,4 +68,16 @@ test('a program that is started while the lock is held does not keep it', async 
 
 test('a file that cannot be there is not-allowed', async t => {
   await t.throwsAsync(takeLock('/proc/no-such-folder/lock', { wait: false }), { code: 'not-allowed' });
+});
+
+test('a link in the place of a lock file is not followed, and a FIFO does not block', async t => {
+  const folder = await temporaryFolder(t);
+  const elsewhere = join(folder, 'elsewhere');
+  symlinkSync(elsewhere, join(folder, 'link'));
+  await t.throwsAsync(takeLock(join(folder, 'link'), { wait: false }), { code: 'not-allowed' });
+  t.false(existsSync(elsewhere));
+  execFileSync('mkfifo', [join(folder, 'fifo')]);
+  const lock = await takeLock(join(folder, 'fifo'), { wait: false });
+  await lock?.release();
+  t.truthy(lock);
 });

@@ -272,7 +272,7 @@ test('a peer that is no known node is served all the same, and is in the log', a
   t.like(log, [{ level: 'info', msg: 'TFTP sent' }]);
 });
 
-test('a file on disk that is replaced is served anew, and transfers on their way keep the old content', async t => {
+test('a replaced file is served with its new content, and transfers in progress keep the old content', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-tftp-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const path = join(folder, 'loader');

@@ -40,9 +40,9 @@ test('a thread that falls over is followed by another, at the same port; request
   client.send(requestBytes(1, 'unlucky'), server.port, HOST);
   const first = await nextPacket(client);
   client.send(ackBytes(1), first?.from.port ?? 0, HOST);
-  while (!lines.some(line => line['msg'] === 'The TFTP server fell over')) await new Promise(setImmediate);
+  while (!lines.some(line => line['msg'] === 'The TFTP server crashed')) await new Promise(setImmediate);
   t.like(
-    lines.find(line => line['msg'] === 'The TFTP server fell over'),
+    lines.find(line => line['msg'] === 'The TFTP server crashed'),
     { level: 'error', reason: 'this file is too much' },
   );
   const { content } = await fetchFile({ address: HOST, port: server.port, file: 'text' });
@@ -86,7 +86,7 @@ test('a thread that dies for want of memory leaves no descriptor open', async t 
   const first = await nextPacket(client);
   client.send(ackBytes(1), first?.from.port ?? 0, HOST);
   while (!lines.some(line => line['msg'] === 'TFTP is served again')) await new Promise(setImmediate);
-  t.regex(String(lines.find(line => line['msg'] === 'The TFTP server fell over')?.['reason']), /memory/);
+  t.regex(String(lines.find(line => line['msg'] === 'The TFTP server crashed')?.['reason']), /memory/);
   const libc = await loadLibc();
   for (const port of left) t.notThrows(() => libc.close(bindUdp(libc, HOST, port)), `port ${port} is free`);
 });
