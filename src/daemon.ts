@@ -93,14 +93,14 @@ async function start(
   const kickstarts = openKickstarts(state);
   const sshKey = await headSshKey(state);
   const syslogPort = await startSyslog(state, stops);
-  const plane = { served: files.served, iscsi, kickstarts, sshKey, syslogPort };
-  const planeFiles = await startHttp(state, plane, stops);
-  const tftp = await startTftp(state, files.served, planeFiles, stops);
+  const planeParts = { served: files.served, iscsi, kickstarts, sshKey, syslogPort };
+  const plane = await startHttp(state, planeParts, stops);
+  const tftp = await startTftp(state, files.served, plane, stops);
   const takesLogs = syslogPort === SYSLOG_PORT;
   const lent = await openLeases(state, stops);
   const leases = new LeaseCount();
   const dhcp = await startDhcp(state, { ...files, takesLogs }, { unknown, lent, leases }, stops);
-  const rehearsal = rehearsalAccess(state, { ...plane, dhcp: dhcp?.context });
+  const rehearsal = rehearsalAccess(state, { ...planeParts, dhcp: dhcp?.context });
   await startRouterAdvertiser(state, stops);
   startStorekeeper(state, stops);
   const control = powerControl(state, sshKey);

@@ -7,6 +7,7 @@ import { clusterDirectory } from '../src/boot/cluster-directory.ts';
 import { JOURNEY } from '../src/boot/journey.ts';
 import { servedLoaders } from '../src/boot/loaders.ts';
 import { planBoot } from '../src/boot/plan.ts';
+import { sessionUrl, sessionValues } from '../src/boot/plane/session-values.ts';
 import { renderScript } from '../src/boot/script.ts';
 import { sessionFile } from '../src/boot/session-archive.ts';
 import { timelineOf } from '../src/boot/timeline.ts';
@@ -15,12 +16,11 @@ import { answer } from '../src/dhcp/exchange.ts';
 import { decode } from '../src/dhcp/packet.ts';
 import { readRequest } from '../src/dhcp/request.ts';
 import { attributesIni } from '../src/http/attributes-ini.ts';
-import { takeHeartbeat, takeReport } from '../src/http/node-reports.ts';
-import { sessionUrl, sessionValues } from '../src/http/session-values.ts';
 import { packageRoot } from '../src/package-root.ts';
 import { findFile } from '../src/tftp/names.ts';
 import { captured } from './dhcp/build.ts';
 import { FakeCluster, fakeBoots } from './fakes/cluster.ts';
+import { fakeNode, fakePorts } from './fakes/plane.ts';
 
 const LOADERS = {
   bios: '/l/undionly.kpxe',
@@ -33,7 +33,7 @@ const HEAD = { address: '10.54.0.1', port: 8080, prefix: 24, router: '', dns: []
 const template = readFileSync(join(packageRoot, 'boot-scripts/netboot.ipxe'), 'utf8');
 
 /** Lets a node of the captured packets' MAC boot; `packets` are what its firmware and iPXE send, in order. */
-function journey(t: ExecutionContext, packets: readonly string[]) {
+async function journey(t: ExecutionContext, packets: readonly string[]) {
   const fake = new FakeCluster();
   const { node } = fake.bootable();
   const mac = readRequest(decode(captured(packets[0] ?? ''))).mac;
@@ -79,7 +79,7 @@ function fetchLoader(
   boots.note({ stage: 'loader', node, detail: name });
 }
 
-function finish(t: ExecutionContext, fake: FakeCluster, world: ReturnType<typeof fakeBoots>, uid: string) {
+async function finish(t: ExecutionContext, fake: FakeCluster, world: ReturnType<typeof fakeBoots>, uid: string) {
   const { boots, statuses, clock } = world;
   const node = fake.cluster.get('node', uid);
   const planned = node && planBoot(fake.cluster, node);
@@ -92,35 +92,31 @@ function finish(t: ExecutionContext, fake: FakeCluster, world: ReturnType<typeof
   t.true(sessionFile(sessionValues(planned.plan, id, HEAD)).includes(`MUSTER_SESSION='${id}'`));
   boots.note({ stage: 'kernel', session: id });
   clock.now += 2000;
-  for (const stage of ['initramfs', 'image', 'root']) t.is(takeReport(boots, id, `stage=${stage}\n`, 'x').status, 200);
-  const ports = {
-    boots,
-    statuses,
-    attributesIni: () => attributesIni({ uid, name: 'n0' }, new Map()),
-    statusSeconds: () => 10,
-  };
-  t.is(takeHeartbeat(ports, `token=${tokenOf(id)}\n`, planned.plan.node.ip).status, 200);
+  const attributes = (): string => attributesIni({ uid, name: 'n0' }, new Map());
+  const system = fakeNode(fakePorts(fake, world, { attributesIni: attributes }), planned.plan.node.ip);
+  for (const stage of ['initramfs', 'image', 'root']) t.is(await system.report(id, `stage=${stage}\n`), 200);
+  t.is(await system.beat(`token=${tokenOf(id)}\n`), 200);
   t.is(statuses.of(uid).state, 'up');
   t.is(boots.of(uid).length, 1);
   return timelineOf(boot);
 }
 
-test('UEFI by PXE: OVMF, TFTP, snponly, ten stages', t => {
-  const timeline = journey(t, ['ovmf-pxe-discover', 'ovmf-pxe-request', 'snponly-discover', 'snponly-request']);
+test('UEFI by PXE: OVMF, TFTP, snponly, ten stages', async t => {
+  const timeline = await journey(t, ['ovmf-pxe-discover', 'ovmf-pxe-request', 'snponly-discover', 'snponly-request']);
   t.true(timeline?.rows.every(row => row.at !== undefined));
   t.is(timeline?.outcome, 'up');
 });
 
-test('UEFI by HTTP boot: the loader over HTTP, ten stages', t => {
-  const timeline = journey(t, ['ovmf-http-discover', 'ovmf-http-request']);
+test('UEFI by HTTP boot: the loader over HTTP, ten stages', async t => {
+  const timeline = await journey(t, ['ovmf-http-discover', 'ovmf-http-request']);
   t.deepEqual(
     timeline?.rows.filter(row => row.at === undefined).map(row => row.stage),
     ['ipxe'],
   );
 });
 
-test('BIOS with iPXE in the card: the journey begins at stage 4', t => {
-  const timeline = journey(t, ['bios-ipxe-discover', 'bios-ipxe-request']);
+test('BIOS with iPXE in the card: the journey begins at stage 4', async t => {
+  const timeline = await journey(t, ['bios-ipxe-discover', 'bios-ipxe-request']);
   t.deepEqual(
     timeline?.rows.filter(row => row.at === undefined).map(row => row.number),
     [1, 2, 3],
@@ -131,18 +127,18 @@ test('BIOS with iPXE in the card: the journey begins at stage 4', t => {
   );
 });
 
-test('64-bit ARM by PXE and by HTTP boot: AAVMF, its own loader, ten stages', t => {
+test('64-bit ARM by PXE and by HTTP boot: AAVMF, its own loader, ten stages', async t => {
   const ipxe = ['ipxe-arm64-discover', 'ipxe-arm64-request'];
   for (const way of ['pxe', 'http']) {
-    const timeline = journey(t, [`aavmf-${way}-discover`, `aavmf-${way}-request`, ...ipxe]);
+    const timeline = await journey(t, [`aavmf-${way}-discover`, `aavmf-${way}-request`, ...ipxe]);
     t.true(timeline?.rows.every(row => row.at !== undefined));
     t.regex(timeline?.rows[0]?.detail ?? '', /^ARM 64-bit UEFI.*ipxe-arm64\.efi$/);
   }
 });
 
-test('U-Boot asks for its own script and then for a UEFI program: one boot, and the loader of its processor', t => {
+test('U-Boot asks for its own script and then for a UEFI program: one boot, and the loader of its processor', async t => {
   const asked = ['script', 'efi'].flatMap(what => [`uboot-${what}-discover`, `uboot-${what}-request`]);
-  const timeline = journey(t, asked);
+  const timeline = await journey(t, asked);
   t.is(timeline?.outcome, 'up');
   t.regex(timeline?.rows[0]?.detail ?? '', /^ARM 64-bit U-Boot \(22\): ipxe-arm64\.efi.*ARM 64-bit UEFI \(11\)/);
 });

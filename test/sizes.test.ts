@@ -15,8 +15,6 @@ const LONG = [
   'admin/routes-power.ts: powerRoutes',
   'daemon/state.ts: openState',
   'daemon.ts: startAdmin',
-  'http/boot-plane.ts: buildBootPlane',
-  'http/installer-routes.ts: installerRoutes',
 ];
 
 /** A function or method with a body, as the formatter leaves it: it ends at the first brace of the same depth. */

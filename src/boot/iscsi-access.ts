@@ -49,6 +49,15 @@ export function readsOverIscsi(plan: BootPlan): boolean {
   return plan.image !== null && (plan.style === 'iscsi' || plan.sanboot?.iscsi === true);
 }
 
+/** Returns what a boot logs in with, when it has a disk at this head. */
+export function bootIscsi(
+  ports: { iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess },
+  boot: Boot,
+  plan: BootPlan,
+): IscsiAccess | undefined {
+  return readsOverIscsi(plan) ? ports.iscsiAccess?.(boot, plan) : undefined;
+}
+
 export type RootReader = { boot: Boot; plan: BootPlan };
 export type RootReaders = { readers: [RootReader, ...RootReader[]] } | { refusal: string };
 

@@ -4,6 +4,8 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LOADER_HEAD, loaderMismatch } from '../boot/loader-format.ts';
 import type { Loaders } from '../boot/loaders.ts';
+import { IPXE } from '../boot/plane/languages.ts';
+import type { ServedFile } from '../boot/plane/question.ts';
 import { fillTemplate } from '../boot/script.ts';
 import type { Config } from '../config.ts';
 import { LOADER_NAMES } from '../config-values.ts';
@@ -44,18 +46,16 @@ export async function writeAutoexec(config: Config, networks: Networks): Promise
   // On several networks each has a head's address of its own: iPXE knows it as the server that the loader came from.
   const [only, ...more] = networks.attached;
   const address = more.length === 0 && only ? only.head : '$' + '{next-server}';
-  const script = `http://${address}:${config['http.port']}/boot/v1/script`;
+  const script = `http://${address}:${config['http.port']}${IPXE.path}`;
   await writeFile(path, fillTemplate(await bootScript(config, 'autoexec.ipxe'), { SCRIPT: script }), { mode: 0o644 });
   return path;
 }
 
-export function loaderFile(
-  path: string | undefined,
-): { path: string; size: number; etag: string; modified: number } | undefined {
+export function loaderFile(path: string | undefined): ServedFile | undefined {
   if (path === undefined) return undefined;
   const { size, mtimeMs } = statSync(path);
   const etag = `${size.toString(16)}-${Math.floor(mtimeMs).toString(16)}`;
-  return { path, size, etag, modified: mtimeMs };
+  return { path, offset: 0, size, etag, modified: mtimeMs };
 }
 
 /** The loaders that cannot run on the firmware they are for, and why. */

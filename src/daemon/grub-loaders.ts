@@ -2,11 +2,11 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GRUB_FILES, LOCAL_FILES } from '../boot/loaders.ts';
+import { GRUB, GRUB_BY_TFTP } from '../boot/plane/languages.ts';
 import { fillTemplate } from '../boot/script.ts';
 import { cpioArchive } from '../boot/session-archive.ts';
 import type { Config } from '../config.ts';
 import { reasonOf } from '../errors.ts';
-import { TFTP_SCRIPT } from '../http/by-tftp.ts';
 import { grubArchitectures, makeGrub } from '../image/grub.ts';
 import type { Log } from '../log.ts';
 import type { Networks } from '../networks.ts';
@@ -50,7 +50,7 @@ export async function networkScript(config: Config, networks: Networks, by: 'htt
   const [only, ...more] = networks.attached;
   const address = more.length === 0 && only ? only.head : '$net_default_server';
   const script =
-    by === 'http' ? `(http,${address}:${config['http.port']})/boot/v1/grub.cfg` : `(tftp,${address})${TFTP_SCRIPT}`;
+    by === 'http' ? `(http,${address}:${config['http.port']})${GRUB.path}` : `(tftp,${address})${GRUB_BY_TFTP.path}`;
   return fillTemplate(await bootScript(config, 'network.grub'), {
     SCRIPT: script,
     HEAD: `${address}:${config['http.port']}`,

@@ -1,5 +1,5 @@
 // The trees of stored ISO images, opened on first use and kept as long as they are among the last few.
-import type { IsoFound } from '../http/iso-routes.ts';
+import type { IsoFound } from '../boot/plane/ports.ts';
 import { IsoTree } from '../image/iso/tree.ts';
 
 /** Trees in memory; each keeps some of its directories. */
@@ -24,7 +24,7 @@ export class IsoImages {
     }
     const { offset, size } = entry;
     const etag = `${blob.slice(0, 32)}-${offset.toString(16)}-${size.toString(16)}`;
-    return { file: { path: this.blobPath(blob), offset, size, etag, type: 'application/octet-stream' } };
+    return { file: { path: this.blobPath(blob), offset, size, etag } };
   }
 
   private async tree(blob: string): Promise<IsoTree> {

@@ -1,17 +1,17 @@
 // The stages of a rehearsal from the script on: the plan, the text of the script, the files of the session, the root.
 import type { RehearsedFile, RehearsedStage } from '../admin/contract.ts';
+import type { Boot } from '../boot/boot.ts';
 import type { BootPlan, PlannedFile } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine } from '../boot/command-line.ts';
 import type { OtherLoader } from '../boot/directory.ts';
-import { type IscsiAccess, readsOverIscsi } from '../boot/iscsi-access.ts';
+import { bootIscsi } from '../boot/iscsi-access.ts';
+import { GRUB, GRUB_BY_TFTP, IPXE } from '../boot/plane/languages.ts';
+import { answer } from '../boot/plane/plane.ts';
+import type { PlaneContext } from '../boot/plane/ports.ts';
+import { sessionUrl, sessionValues } from '../boot/plane/session-values.ts';
 import { STYLES } from '../boot/styles/style.ts';
 import type { LoaderName } from '../config-values.ts';
-import { TFTP_SCRIPT } from '../http/by-tftp.ts';
-import { kickstartProblem } from '../http/installer-routes.ts';
-import { kernelProblem } from '../http/kernel-problem.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
-import { GRUB, GRUB_BY_TFTP, IPXE, readScripts } from '../http/script-language.ts';
-import { sessionUrl, sessionValues } from '../http/session-values.ts';
 import { MASK, maskPassword } from '../masking.ts';
 import type { Entry } from '../model/cluster.ts';
 import { stage } from './rehearsal-stage.ts';
@@ -30,65 +30,66 @@ export async function rehearseScript(
   { uid, value }: Entry<'node'>,
   { loader, mayAsk, arch }: { loader: OtherLoader | undefined; mayAsk: boolean; arch: LoaderName | undefined },
 ): Promise<{ stages: RehearsedStage[]; plan?: BootPlan }> {
-  const language = loader === undefined ? IPXE : LANGUAGES[loader];
-  const head = ports.head(value.ip);
-  const plane = `http://${head.address}:${head.port}`;
-  const urls = { grub: `${plane}/boot/v1/grub.cfg`, shim: `tftp://${head.address}${TFTP_SCRIPT}` };
-  const url = loader === undefined ? `${plane}/boot/v1/script` : urls[loader];
-  const asked = ports.directory.nodeByIp(value.ip);
-  if (!asked) return refused(`${url}: 403: ${value.ip} is no node's address`);
-  if (!mayAsk)
-    return refused(
-      `${url}: 403: ${asked.name} asked for a script without a DHCP exchange of booting firmware before it`,
-    );
-  const scripts = await readScripts(ports.template, language);
-  const unanswered = (await kickstartProblem(ports, uid)) ?? (await kernelProblem(ports, uid, arch));
-  const answer = unanswered === undefined ? ports.plan(uid, arch) : { refusal: unanswered };
-  if ('refusal' in answer) {
-    const text = language.renderRefusal(scripts.get(language.refused) ?? '', asked.name, answer.refusal, LEAST);
-    return refused(`${url}: ${answer.refusal}`, text);
+  const { path } = loader === undefined ? IPXE : LANGUAGES[loader];
+  const { address, port } = ports.head(value.ip);
+  const url = loader === 'shim' ? `tftp://${address}${path}` : `http://${address}:${port}${path}`;
+  const boot = bootOf(uid, arch);
+  const context = contextOf(ports, boot, mayAsk);
+  const given = await answer({ method: 'GET', path, ip: value.ip, peer: value.ip }, context);
+  if (given.say === 'refused') return refused(`${url}: ${given.status}: ${given.reason}`);
+  if (given.say !== 'script') {
+    // A script of its own says on the node's screen why there is nothing to boot
+    const why = given.effects?.flatMap(effect => (effect.do === 'note' ? (effect.note.error ?? []) : [])) ?? [];
+    return refused(`${url}: ${why.join('; ')}`, given.say === 'text' ? String(given.text ?? '') : undefined);
   }
-  const { plan } = answer;
-  const file = language.file(plan);
-  const iscsi = iscsiOf(ports, plan);
-  const text = language.render(scripts.get(file) ?? '', plan, { id: SESSION, head, iscsi, random: LEAST });
-  const once = onceLines(plan);
-  const script = stage('script', 'answered', `${url}: ${plan.bootConfig.name} as ${plan.style}, from ${file}`, {
+  const { plan } = given.mint;
+  const text = maskText(given.text({ id: SESSION, boot }));
+  const script = stage('script', 'answered', `${url}: ${plan.bootConfig.name} as ${plan.style}, from ${given.from}`, {
     lines: [
       `boot config: ${plan.bootConfig.name} (${plan.bootConfig.source})`,
       `boot style: ${plan.style} (${plan.styleSource})`,
-      ...once,
+      ...onceLines(plan),
       'script (SESSION stands for the id that is minted then; waits are drawn by chance from what is shown to twice that):',
-      ...maskText(text)
-        .trimEnd()
-        .split('\n')
-        .map(line => `  ${line}`),
+      ...indented(text),
     ],
-    text: maskText(text),
+    text,
   });
-  return { stages: [script, kernelStage(ports, plan, iscsi, { loader, arch })], plan };
+  return { stages: [script, kernelStage(context, boot, plan, { loader, arch })], plan };
+}
+
+/** Stands for the boot that begins then. */
+function bootOf(node: string, arch?: LoaderName): Boot {
+  return { id: 'BOOT', node, started: 0, events: [], sessionHash: '', ...(arch !== undefined && { arch }) };
+}
+
+/** What the plane decides with, but for what only a boot brings: its DHCP exchange, its firmware, chance, and its secret. */
+function contextOf(ports: BootPlanePorts, boot: Boot, mayAsk: boolean): PlaneContext {
+  const { boots, iscsiAccess } = ports;
+  return {
+    ...ports,
+    boots: {
+      mayMint: () => mayAsk,
+      current: () => boot,
+      session: (id, ip) => boots.session(id, ip),
+      byHeartbeatToken: token => boots.byHeartbeatToken(token),
+      beats: boots.beats,
+    },
+    plan: uid => ports.plan(uid, boot.arch),
+    random: LEAST,
+    ...(iscsiAccess && { iscsiAccess: (of, plan) => ({ ...iscsiAccess(of, plan), secret: MASK }) }),
+  };
 }
 
 function refused(reason: string, text?: string): { stages: RehearsedStage[] } {
-  const lines =
-    text === undefined
-      ? []
-      : [
-          'script:',
-          ...text
-            .trimEnd()
-            .split('\n')
-            .map(line => `  ${line}`),
-        ];
-  return { stages: [stage('script', 'refused', reason, { lines, ...(text !== undefined && { text }) })] };
+  const more = text === undefined ? { lines: [] } : { lines: ['script:', ...indented(text)], text };
+  return { stages: [stage('script', 'refused', reason, more)] };
 }
 
-/** What a boot logs in with, without its secret. */
-function iscsiOf(ports: BootPlanePorts, plan: BootPlan): IscsiAccess | undefined {
-  if (!readsOverIscsi(plan)) return undefined;
-  const boot = { id: 'BOOT', node: plan.node.uid, started: 0, events: [], sessionHash: '' };
-  const access = ports.iscsiAccess?.(boot, plan);
-  return access && { ...access, secret: MASK };
+function indented(text: string): string[] {
+  return text
+    .trimEnd()
+    .split('\n')
+    .map(line => `  ${line}`);
 }
 
 function onceLines({ once, style }: BootPlan): string[] {
@@ -98,14 +99,14 @@ function onceLines({ once, style }: BootPlan): string[] {
 }
 
 function kernelStage(
-  ports: BootPlanePorts,
+  context: PlaneContext,
+  boot: Boot,
   plan: BootPlan,
-  iscsi: IscsiAccess | undefined,
   { loader, arch }: { loader: OtherLoader | undefined; arch: LoaderName | undefined },
 ): RehearsedStage {
   if (!plan.kernel || !plan.initramfs)
     return stage('kernel', 'skipped', `style ${plan.style} leaves the node to its disk`);
-  const head = ports.head(plan.node.ip);
+  const head = context.head(plan.node.ip);
   const url = sessionUrl(head, SESSION);
   const { address, port } = head;
   const plane = { address, port, ...(arch !== undefined && { isEfi: arch !== 'bios' }) };
@@ -115,7 +116,7 @@ function kernelStage(
     loader === undefined && cmdline.includes('${')
       ? ['iPXE puts its own settings in place of the names in braces']
       : [];
-  const session = Object.entries(sessionValues(plan, SESSION, head, iscsi));
+  const session = Object.entries(sessionValues(plan, SESSION, head, bootIscsi(context, boot, plan)));
   const files = [fileOf('kernel', plan.kernel), fileOf('initramfs', plan.initramfs)];
   const release = plan.bootConfig.release ? `, release ${plan.bootConfig.release}` : '';
   return stage('kernel', 'answered', `${url}/kernel, /initramfs and /session.cpio${release}`, {
@@ -163,7 +164,7 @@ export function rehearseRoot(
 function imageSummary(ports: BootPlanePorts, plan: BootPlan): string {
   const { image } = plan;
   if (!image) return `style ${plan.style} has no image`;
-  const iscsi = plan.style === 'iscsi' ? iscsiOf(ports, plan) : undefined;
+  const iscsi = plan.style === 'iscsi' ? bootIscsi(ports, bootOf(plan.node.uid), plan) : undefined;
   if (iscsi) return `iSCSI: ${iscsi.portal}, target ${iscsi.target}, initiator ${iscsi.initiator}, CHAP`;
   return `${sessionUrl(ports.head(plan.node.ip), SESSION)}/image: ${image.name}`;
 }

@@ -3,7 +3,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Boot } from '../boot/boot.ts';
-import type { BootFiles as FilesByTftp } from '../boot/boot-file.ts';
 import { DEFAULT_STATUS_SECONDS, type PlanAnswer } from '../boot/boot-plan.ts';
 import { planeOf } from '../boot/command-line.ts';
 import { loadHeadKey } from '../boot/head-key.ts';
@@ -11,6 +10,7 @@ import { iscsiNames, readsOverIscsi } from '../boot/iscsi-access.ts';
 import { loaderAfter } from '../boot/loader-history.ts';
 import { findLoaders, findSpareLoaders, type Loaders, type SpareLoaders, servedLoaders } from '../boot/loaders.ts';
 import { planBoot } from '../boot/plan.ts';
+import { BootPlane } from '../boot/plane/plane.ts';
 import { monotonicNow } from '../clock.ts';
 import type { LoaderName } from '../config-values.ts';
 import type { Grant } from '../dhcp/answer.ts';
@@ -104,11 +104,12 @@ export interface HttpParts {
   sshKey: SshKey | undefined;
 }
 
-export async function startHttp(state: State, parts: HttpParts, stops: Stops): Promise<FilesByTftp> {
+export async function startHttp(state: State, parts: HttpParts, stops: Stops): Promise<BootPlane> {
   const ports = bootPlanePorts(state, parts);
-  const plane = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports));
-  stops.push(async () => plane.close());
-  return plane.filesByTftp;
+  const plane = new BootPlane(ports);
+  const server = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports, plane));
+  stops.push(async () => server.close());
+  return plane;
 }
 
 /** What the boot plane asks of the state. */
@@ -206,7 +207,7 @@ export async function startSyslog(
 export async function startTftp(
   state: State,
   served: ReadonlyMap<string, string>,
-  planeFiles: FilesByTftp,
+  plane: BootPlane,
   stops: Stops,
 ): Promise<(() => TftpStats) | undefined> {
   const { config, networks, boots, directory, log, transfers } = state;
@@ -218,7 +219,7 @@ export async function startTftp(
     files: served,
     // Whoever forges an address could begin a boot by it, which is easier than over HTTP: so only for nodes that have no other way
     bootFiles: async (path: string, ip: string) =>
-      directory.nodeByIp(ip)?.loader === 'shim' ? planeFiles(path, ip) : undefined,
+      directory.nodeByIp(ip)?.loader === 'shim' ? plane.fileByTftp(path, ip) : undefined,
     journey: boots,
     progress: transfers.told.bind(transfers),
     directory,

@@ -24,7 +24,7 @@ export interface ConnectionBounds {
   refused?: (peer: string) => void;
 }
 
-/** For each HTTP server of the plane: the framework makes one itself, and the others are made beside it. */
+/** For each HTTP server of the plane. */
 export function serverOptions({ headersMs = HEADERS_MS }: ConnectionBounds = {}): ServerOptions {
   return {
     keepAliveTimeout: 30_000,

@@ -1,5 +1,7 @@
 // Sends a byte range of a file over HTTP: Content-Length always, Range, ETag, HEAD; and says how much went out.
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Sent, ServedFile } from '../boot/plane/question.ts';
+import { ShortFile } from '../boot/plane/storage-fault.ts';
 import { type Libc, loadLibc } from '../libc.ts';
 import { judge } from './conditions.ts';
 import { readRange } from './range.ts';
@@ -21,41 +23,6 @@ function sendersOf(libc: Libc): Senders {
   return senders;
 }
 
-export interface FileToSend {
-  path: string;
-  /** First byte in the file, and how many belong to the resource. */
-  offset: number;
-  size: number;
-  /** Strong validator without quotes: the SHA-256. */
-  etag: string;
-  /** When it was changed last, in milliseconds since 1970; undefined for what is named by its content. */
-  modified?: number;
-  type: string;
-}
-
-export interface Sent {
-  status: number;
-  /** First byte sent, counted in the resource. */
-  start: number;
-  /** Bytes handed to the kernel. */
-  bytes: number;
-  /** Whether all that was asked for went out. */
-  complete: boolean;
-}
-
-/** The file ends before the resource does: the head's storage is at fault, not the client. */
-export class ShortFile extends Error {
-  /** Bytes of the resource that are there, and that belong to it. */
-  readonly there: number;
-  readonly wanted: number;
-
-  constructor(there: number, wanted: number) {
-    super(`the file has ${there} of ${wanted} bytes`);
-    this.there = there;
-    this.wanted = wanted;
-  }
-}
-
 /**
  * Throws `ShortFile` for a file that is shorter than it should be: before the first byte, or when it became so meanwhile.
  * @param progress is told of the bytes that the kernel has taken
@@ -63,7 +30,7 @@ export class ShortFile extends Error {
 export async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
-  file: FileToSend,
+  file: ServedFile,
   progress: (bytes: number) => void = () => {},
 ): Promise<Sent> {
   const etag = `"${file.etag}"`;
@@ -75,7 +42,7 @@ export async function sendFile(
     response.writeHead(condition.status, condition.status === 412 ? { 'Content-Length': 0 } : {}).end();
     return { status: condition.status, start: 0, bytes: 0, complete: true };
   }
-  response.setHeader('Content-Type', file.type);
+  response.setHeader('Content-Type', file.type ?? 'application/octet-stream');
   // RFC 9110 §14.2: a Range header counts with GET alone
   const isRanged = condition.ranged && request.method === 'GET';
   const answer = isRanged ? readRange(request.headers.range, file.size) : { kind: 'whole' as const };
@@ -95,7 +62,7 @@ export async function sendFile(
 }
 
 /** Answers the bytes that went out. */
-async function sendBody(response: ServerResponse, file: FileToSend, body: Body): Promise<number> {
+async function sendBody(response: ServerResponse, file: ServedFile, body: Body): Promise<number> {
   const libc = await loadLibc();
   const source = await WarmFile.open(file.path, libc);
   let sent: number;
@@ -114,7 +81,7 @@ async function sendBody(response: ServerResponse, file: FileToSend, body: Body):
   return sent;
 }
 
-async function refuseShort(source: WarmFile, { offset, size }: FileToSend): Promise<void> {
+async function refuseShort(source: WarmFile, { offset, size }: ServedFile): Promise<void> {
   const there = Math.max(0, (await source.size()) - offset);
   if (there < size) throw new ShortFile(there, size);
 }

@@ -1,10 +1,11 @@
 // What is fuzzed: each decoder with what follows it, and the one kind of error that it may throw.
+
+import { readFacts } from '../../src/boot/plane/facts.ts';
 import { answer } from '../../src/dhcp/exchange.ts';
 import { decode, encode } from '../../src/dhcp/packet.ts';
 import { readRequest } from '../../src/dhcp/request.ts';
 import { MusterError } from '../../src/errors.ts';
 import { judge } from '../../src/http/conditions.ts';
-import { readFacts } from '../../src/http/facts.ts';
 import { readRange } from '../../src/http/range.ts';
 import { readRecords, readVolume, SECTOR } from '../../src/image/iso/records.ts';
 import { readRockRidge, suspSkip } from '../../src/image/iso/rock-ridge.ts';

@@ -10,13 +10,13 @@ import type { Boot } from '../../src/boot/boot.ts';
 import { tokenOf } from '../../src/boot/boot.ts';
 import { clusterDirectory } from '../../src/boot/cluster-directory.ts';
 import { planBoot } from '../../src/boot/plan.ts';
+import { BootPlane } from '../../src/boot/plane/plane.ts';
 import { timelineOf } from '../../src/boot/timeline.ts';
 import { why } from '../../src/boot/why.ts';
 import { attributesIni } from '../../src/http/attributes-ini.ts';
 import { startBootPlane } from '../../src/http/boot-plane.ts';
 import type { BootPlanePorts } from '../../src/http/ports.ts';
-import { tellFault } from '../../src/http/storage-faults.ts';
-import { LogLimiter, silentLog } from '../../src/log.ts';
+import { silentLog } from '../../src/log.ts';
 import { effectiveAttributes } from '../../src/model/attributes.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 import { until } from '../support/until.ts';
@@ -105,7 +105,7 @@ async function plane(
   const port = await freePort();
   const attributes = (uid: string) =>
     effectiveAttributes(fake.cluster, fake.cluster.get('node', uid)?.value ?? node.value);
-  const server = await startBootPlane({
+  const ports: BootPlanePorts = {
     ...registry,
     addresses: ['127.0.0.1', '127.0.0.2'],
     head: () => ({ address: '127.0.0.1', port, prefix: 24, router: '', dns: [], domain: '', failureSeconds: 60 }),
@@ -130,7 +130,7 @@ async function plane(
     blobPath: sha256 => join(folder, sha256),
     loaderFile: name =>
       name === 'ipxe.efi'
-        ? { path: loader, size: options.loaderSize ?? 6, etag: 'x', modified: Date.UTC(2026, 0, 1) }
+        ? { path: loader, offset: 0, size: options.loaderSize ?? 6, etag: 'x', modified: Date.UTC(2026, 0, 1) }
         : undefined,
     save: async boot => void saved.push(boot),
     attributesIni: uid => attributesIni({ uid, name: 'n0' }, attributes(uid)),
@@ -144,16 +144,18 @@ async function plane(
     takeOnce: options.takeOnce ?? (async () => {}),
     ...(options.bounds && { bounds: options.bounds }),
     ...(options.graceMs !== undefined && { graceMs: options.graceMs }),
-  });
+  };
+  const boot = new BootPlane(ports);
+  const server = await startBootPlane(ports, boot);
   t.teardown(async () => server.close());
   const script = async () => (await ask(port, 'GET', '/boot/v1/script')).body.toString();
   const session = async () => /boot\/v1\/([0-9a-f]{32})\/kernel/.exec(await script())?.[1] ?? '';
-  return { fake, node, config, image, folder, root, port, saved, session, script, server, ...registry };
+  return { fake, node, config, image, folder, root, port, saved, session, script, server, boot, ...registry };
 }
 
 test('a GRUB that knows TFTP alone gets script, kernel, session and initramfs; names tell nothing, and no image goes that way', async t => {
-  const { server, node, boots, session } = await plane(t);
-  const get = async (path: string, ip = '127.0.0.100') => server.filesByTftp(path, ip);
+  const { boot, node, boots, session } = await plane(t);
+  const get = async (path: string, ip = '127.0.0.100') => boot.fileByTftp(path, ip);
   t.like(await get('/boot/v1/kernel'), {
     name: 'kernel',
     refusal: `no boot of 127.0.0.100 is under way that has a kernel`,
@@ -444,18 +446,6 @@ test('a loader that is cut off over HTTP is named so, and is forgotten when the 
   t.is(verdict().rule, 'booting');
 });
 
-test('a node that asks again and again for a broken file is one line of the log in a second', t => {
-  let now = 0;
-  const lines = new LogLimiter(() => now);
-  const said: object[] = [];
-  const log = { error: (more: object) => void said.push(more) } as never;
-  for (const at of [0, 1, 999, 1000]) {
-    now = at;
-    tellFault(log, { ip: '127.0.0.100' }, 'broken', {}, lines);
-  }
-  t.deepEqual(said, [{ peer: '127.0.0.100' }, { peer: '127.0.0.100', dropped: 2 }]);
-});
-
 test('a client that leaves before the first byte is noted as one that leaves in the middle', async t => {
   let asked = (): void => {};
   const reached = new Promise<void>(resolve => {
@@ -622,6 +612,22 @@ test('RFC 9112 §3.2: HTTP/1.1 without a Host header, or with two, gets 400 and 
     t.regex(without, /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*Content-Length: \d+[\s\S]*needs a Host header\n$/);
     const two = await raw(port, 'GET /boot/v1/script HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n', host);
     t.regex(two, /^HTTP\/1\.1 400 Bad Request\r\n[\s\S]*has 2 Host headers\n$/);
+  }
+});
+
+test('header names are spelled as GRUB reads them, whatever is answered', async t => {
+  const { port, session } = await plane(t);
+  const id = await session();
+  const paths = [`${id}/kernel`, `${id}/session.cpio`, 'loader/ipxe.efi', 'loader/none', 'grub.cfg', `${id}/image`];
+  for (const path of paths) {
+    const request = `GET /boot/v1/${path} HTTP/1.1\r\nHost: x\r\nRange: bytes=0-3\r\nConnection: close\r\n\r\n`;
+    const [head = ''] = (await raw(port, request)).split('\r\n\r\n');
+    const names = head
+      .split('\r\n')
+      .slice(1)
+      .map(line => line.split(':')[0] ?? '');
+    t.true(names.includes('Content-Length'), head);
+    for (const name of names) t.true(name === 'ETag' || /^[A-Z][a-z]+(-[A-Z][a-z]+)*$/.test(name), `${path}: ${name}`);
   }
 });
 

@@ -3,8 +3,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import Fastify from 'fastify';
-import { answerBroken, boundConnections, serverOptions } from '../../src/http/connections.ts';
+import { boundConnections } from '../../src/http/connections.ts';
 
 /** A connection that has had one whole answer, as its `User-Agent` asks for one. */
 async function answered(t: ExecutionContext, agent: string, grubIdleMs?: number): Promise<Socket> {
@@ -48,10 +47,4 @@ test('a connection that GRUB closes is reset, and that of another client is clos
 
 test('a connection that GRUB has left open is reset when it was idle for a while', async t => {
   t.is(await howItEnds(await answered(t, 'GRUB 2.12', 50)), 'ECONNRESET');
-});
-
-test('a broken request has one handler: the plane adds none to that of the framework', t => {
-  const framework = Fastify({ http: serverOptions(), clientErrorHandler: answerBroken });
-  boundConnections(framework.server, {});
-  t.is(framework.server.listenerCount('clientError'), 1);
 });

@@ -1,7 +1,7 @@
 // What the session file tells the node: the table in docs/architecture.md, filled for one plan.
-import { tokenOf } from '../boot/boot.ts';
-import type { BootPlan } from '../boot/boot-plan.ts';
-import type { IscsiAccess } from '../boot/iscsi-access.ts';
+import { tokenOf } from '../boot.ts';
+import type { BootPlan } from '../boot-plan.ts';
+import type { IscsiAccess } from '../iscsi-access.ts';
 
 export interface HeadFacts {
   address: string;

@@ -1,9 +1,9 @@
 // The languages in which a loader is told what to boot, iPXE's and GRUB's: which file of boot-scripts/ a plan takes, and how it is filled in.
 
-import type { BootPlan } from '../boot/boot-plan.ts';
-import type { IscsiAccess } from '../boot/iscsi-access.ts';
-import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from '../boot/script.ts';
-import { STYLES } from '../boot/styles/style.ts';
+import type { BootPlan } from '../boot-plan.ts';
+import type { IscsiAccess } from '../iscsi-access.ts';
+import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from '../script.ts';
+import { STYLES } from '../styles/style.ts';
 import { type HeadFacts, loadersUrl, sessionUrl } from './session-values.ts';
 
 /** What a script is filled in with, beside the plan. */
@@ -14,10 +14,12 @@ export interface ScriptFacts {
   /** What the boot logs in with over iSCSI, for a style that does. */
   iscsi?: IscsiAccess | undefined;
   /** From 0 to 1, for the waits before the next try. */
-  random?: () => number;
+  random?: (() => number) | undefined;
 }
 
 export interface Language {
+  /** The path of the script, which names all other files. */
+  path: string;
   /** The file for a node that cannot boot now. */
   refused: string;
   /** The file in boot-scripts/ for a plan. */
@@ -28,6 +30,7 @@ export interface Language {
 }
 
 export const IPXE: Language = {
+  path: '/boot/v1/script',
   refused: 'refused.ipxe',
   files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
   file: plan => STYLES[plan.style]?.script(plan) ?? '',
@@ -40,6 +43,7 @@ export const IPXE: Language = {
 };
 
 export const GRUB: Language = {
+  path: '/boot/v1/grub.cfg',
   refused: 'refused.grub',
   files: ['refused.grub', 'netboot.grub', 'live.grub', 'local.grub'],
   file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
@@ -53,6 +57,7 @@ export const GRUB: Language = {
 /** For a GRUB that knows TFTP alone, as signed ones do. */
 export const GRUB_BY_TFTP: Language = {
   ...GRUB,
+  path: '/boot/v1/tftp/grub.cfg',
   render(template, plan, { id, head }) {
     const url = new URL(sessionUrl(head, id));
     return renderGrubScript(template, plan, url.host, url.pathname, `tftp,${head.address}`);

@@ -1,8 +1,8 @@
 // Whether the kernel that a node would get can run on it at all: asked before its script is written.
 import { open } from 'node:fs/promises';
-import { kernelMismatch, LOADER_HEAD } from '../boot/loader-format.ts';
-import type { LoaderName } from '../config-values.ts';
-import type { BootPlanePorts } from './ports.ts';
+import type { LoaderName } from '../../config-values.ts';
+import { kernelMismatch, LOADER_HEAD } from '../loader-format.ts';
+import type { PlaneContext } from './ports.ts';
 
 /** Kernels that were found to run on an architecture, oldest first: in a storm all nodes get the same. What does not is looked at anew. */
 const fitting = new Set<string>();
@@ -10,7 +10,7 @@ const MOST_FITTING = 64;
 
 /** Undefined when it can, and when nobody knows: a file that cannot be read is told of when it is fetched. */
 export async function kernelProblem(
-  ports: Pick<BootPlanePorts, 'plan' | 'blobPath'>,
+  ports: Pick<PlaneContext, 'plan' | 'blobPath'>,
   node: string,
   arch: LoaderName | undefined,
 ): Promise<string | undefined> {

@@ -1,0 +1,137 @@
+// The boot plane: a question in, an answer out. HTTP, TFTP and the rehearsal of a boot all ask here.
+import { LogLimiter } from '../../log.ts';
+import type { BootFile } from '../boot-file.ts';
+import type { PlaneContext, PlanePorts } from './ports.ts';
+import type { Answer, Effect, Mint, Minted, Question, ScriptAnswer } from './question.ts';
+import { findRoute, type Route, type Row } from './routes.ts';
+import { ADMIT, type Asked, type Who } from './who.ts';
+
+/** Decides the answer to a question. Nothing is done: what an answer brings about stands in it. */
+export async function answer(question: Question, context: PlaneContext): Promise<Answer> {
+  // RFC 9110 §9.3.2: a HEAD is answered as the GET would be
+  const found = findRoute(question.method, question.path);
+  if ('say' in found) return found;
+  const given = await answerOf(found.route, { question, context, params: found.params });
+  return question.method === 'HEAD' ? withoutEffects(given) : given;
+}
+
+async function answerOf<W extends Who>(route: Route & Row<W>, asked: Asked): Promise<Answer> {
+  const admission = ADMIT[route.who](asked);
+  if ('admitted' in admission) return route.answer(admission.admitted);
+  return (admission.outcome && route.ended?.[admission.outcome]) ?? admission.refused;
+}
+
+/** RFC 9110 §9.2.1: a HEAD has no effects. */
+function withoutEffects(given: Answer): Answer {
+  if (given.say === 'nothing') return given;
+  // The text would name a session, which is not minted
+  if (given.say === 'script') return { say: 'text', status: 200, noStore: true };
+  if (given.say === 'file') return { say: 'file', file: given.file, sent: () => [], failed: given.failed };
+  const { effects: _dropped, ...bare } = given;
+  return bare;
+}
+
+/** An answer that is ready to leave. */
+export type Ready = Exclude<Answer, ScriptAnswer>;
+
+/** The plane of a head that runs: does what an answer brings about, and reports refusals. */
+export class BootPlane {
+  private readonly ports: PlanePorts;
+  private readonly limiter: LogLimiter;
+
+  constructor(ports: PlanePorts, limiter = new LogLimiter()) {
+    this.ports = ports;
+    this.limiter = limiter;
+  }
+
+  /** Answers a question; what the answer brings about is done, and durable, when this resolves. */
+  async ask(question: Question): Promise<Ready> {
+    const given = await answer(question, this.ports);
+    if (given.say === 'script') {
+      const minted = await this.mint(given.mint);
+      return { say: 'text', status: 200, text: given.text(minted), noStore: true };
+    }
+    if (given.effects?.length) await this.carryOut(question.ip, given.effects);
+    if (given.say === 'refused') this.refused(question.ip, given.status, given.reason);
+    return given;
+  }
+
+  /** Answers a loader that knows TFTP alone, such as the GRUB that distributions sign; undefined for what does not go by TFTP. */
+  async fileByTftp(path: string, ip: string): Promise<BootFile | undefined> {
+    const found = findRoute('GET', path);
+    const tftp = 'route' in found ? found.route.tftp : undefined;
+    if (!tftp) return undefined;
+    const { name, kind, stage, fault } = tftp;
+    const given = await this.ask({ method: 'GET', path, ip, peer: ip });
+    if (given.say === 'file') {
+      const { path: stored, offset, size } = given.file;
+      return { name, kind, stage, path: stored, file: { offset, size } };
+    }
+    if (given.say === 'text' && given.text !== undefined)
+      return { name, kind, stage, content: Buffer.from(given.text) };
+    return { name, stage, fault, refusal: given.say === 'refused' ? given.reason : 'the client has left' };
+  }
+
+  /** Does what an answer brings about, in order. */
+  async carryOut(ip: string, effects: readonly Effect[]): Promise<void> {
+    for (const effect of effects) await this.perform(ip, effect);
+  }
+
+  /** Logs and reports a refusal. */
+  refused(ip: string, status: number, reason: string): void {
+    const { log, refusals } = this.ports;
+    const dropped = this.limiter.allow(ip);
+    // The path may hold a session id, which is a capability: it is not logged.
+    if (dropped !== undefined) log.info({ peer: ip, status, dropped }, `http: refused: ${reason}`);
+    // What is not there, or is over, is asked for by loaders as a matter of course
+    if (status === 400 || status === 403) refusals?.refused(ip, reason, status);
+  }
+
+  /** The session is durable before its id is given away. */
+  private async mint({ plan, peer, handsOver, takesOnce }: Mint): Promise<Minted> {
+    const { boots, log, save, takeOnce } = this.ports;
+    const minted = boots.mint(plan, peer);
+    const { boot } = minted;
+    if (handsOver) boots.handOver(boot);
+    await save(boot);
+    if (takesOnce) await takeOnce(boot);
+    // The specification's audit line, word for word.
+    log.info(
+      { audit: true, node: plan.node.name, boot: boot.id },
+      `Booting node (MAC=${plan.node.mac}) as ${plan.style} using boot config ${plan.bootConfig.uid}.`,
+    );
+    return minted;
+  }
+
+  private async perform(ip: string, effect: Effect): Promise<void> {
+    const { boots, log } = this.ports;
+    switch (effect.do) {
+      case 'note':
+        return boots.note(effect.note);
+      case 'tell':
+        return boots.tell(effect.boot, effect.note);
+      case 'take-once':
+        return this.ports.takeOnce(effect.boot);
+      case 'installed':
+        return boots.installed(effect.boot, effect.ip);
+      case 'beat':
+        return this.beat(effect);
+      case 'log': {
+        const dropped = effect.rarely ? this.limiter.allow(`${ip} ${effect.text}`) : 0;
+        const more = effect.rarely ? { peer: ip, ...effect.more, ...(dropped && { dropped }) } : effect.more;
+        if (dropped !== undefined) log[effect.level](more, effect.text);
+      }
+    }
+  }
+
+  private async beat({ boot, hardware, status, period }: Extract<Effect, { do: 'beat' }>): Promise<void> {
+    const { boots, statuses, log, save } = this.ports;
+    const isFirst = boots.up(boot, hardware);
+    statuses.beat(boot, status, period);
+    if (!isFirst) return;
+    const name = boot.plan?.node.name;
+    const seconds = ((boot.ended ?? boot.started) - boot.started) / 1000;
+    log.info({ node: name, seconds }, `${name} is up`);
+    await save(boot);
+  }
+}

@@ -1,0 +1,91 @@
+// What a node says: iPXE's last word, reports of its initramfs, heartbeats of its agent; checked, and what they do to its boot.
+import { type Boot, furthestStage } from '../boot.ts';
+import { type EventFacts, faultOfNode, STORAGE } from '../faults.ts';
+import { type Problem, STAGES, type Stage, stageNumber } from '../journey.ts';
+import { SYSTEM_FACTS } from '../system-facts.ts';
+import { factsOfNodesWords } from '../why-legacy.ts';
+import { factsBelow, readFacts } from './facts.ts';
+import type { BootsInSight } from './ports.ts';
+import { type Answer, refuse, say } from './question.ts';
+import type { Admitted } from './who.ts';
+
+/** The stages that the initramfs may report: the others are seen by the head itself. */
+const REPORTED: readonly Stage[] = ['initramfs', 'image', 'root'];
+
+/** iPXE could not boot, and starts over. */
+export function failed({ question, params, session, boot, plan }: Admitted['session']): Answer {
+  const code = /^[\w-]{1,16}$/.exec(params['code'] ?? '')?.[0].replace(/^0x/, '') ?? '';
+  // The head knows more than iPXE when its own storage is at fault.
+  const own = boot.events.findLast(({ stage, fault }) => stage === 'kernel' && fault && STORAGE.includes(fault))?.error;
+  const error = `iPXE could not get or start kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}${own ? `: ${own}` : ''}`;
+  const about = code ? { about: { name: code } } : {};
+  const note = { stage: 'kernel', session, peer: question.peer, error, fault: 'loader-gave-up', ...about } as const;
+  return say('ok\n', {
+    effects: [
+      { do: 'note', note },
+      { do: 'log', level: 'warn', more: { node: plan.node.name }, text: error },
+    ],
+  });
+}
+
+/** A report of the watcher brings `status.…`; one of the initramfs: `stage`, `detail`, `error` with `fault`, `uptime`, and the values of the fault. */
+export function report({ question, session, plan }: Admitted['session']): Answer {
+  const facts = readFacts(question.body ?? '');
+  const stage = REPORTED.find(name => name === facts.get('stage'));
+  if (!stage) return say(`stage=${facts.get('stage') ?? ''} is none of ${REPORTED.join(', ')}\n`, { status: 400 });
+  const about = { stage, session, peer: question.peer, by: 'node' } as const;
+  const system = factsBelow(facts, 'status');
+  if (Object.keys(system).length > 0) {
+    const known = Object.entries(system).filter(([name]) => SYSTEM_FACTS.has(name));
+    const detail = 'the system runs, and its agent is not up yet';
+    return say('ok\n', {
+      effects: [{ do: 'note', note: { ...about, detail, system: Object.fromEntries(known) } }],
+    });
+  }
+  const error = facts.get('error');
+  const uptime = facts.get('uptime');
+  const detail = [facts.get('detail'), uptime && `${uptime} s after the kernel started`].filter(Boolean).join(', ');
+  const note = { ...about, ...(detail && { detail }), ...(error && problemOf(stage, error, facts)) };
+  const text = `report: ${error ? `${stage}: ${error}` : stage}`;
+  return say('ok\n', {
+    effects: [
+      { do: 'note', note },
+      { do: 'log', level: 'info', more: { node: plan.node.name }, text },
+    ],
+  });
+}
+
+/** A fault of the closed list; a name that a node may not use is ignored. An initramfs of an older muster has words alone. */
+function problemOf(
+  stage: Stage,
+  error: string,
+  facts: ReadonlyMap<string, string>,
+): Problem & Pick<EventFacts, 'about'> {
+  const fault = faultOfNode(facts.get('fault'));
+  if (!fault) return { fault: 'node-failed', ...factsOfNodesWords(stage, error), error };
+  const [name, have, want] = [facts.get('name'), facts.get('have'), facts.get('want')];
+  const about = { ...(name && { name }), ...(have && { have: amount(have) }), ...(want && { want: amount(want) }) };
+  return { error, fault, about };
+}
+
+/** What is a number is one: bytes, seconds. */
+function amount(text: string): string | number {
+  return /^\d{1,15}$/.test(text) ? Number(text) : text;
+}
+
+/** A heartbeat is answered with the node's attributes. */
+export function heartbeat({ context, facts, boot }: Admitted['token']): Answer {
+  if (hasBootedAgain(context.boots, boot)) return refuse(410, 'the node has booted again since');
+  const attributes = context.attributesIni(boot.node);
+  if (attributes === undefined) return refuse(410, 'the node was deleted');
+  const [hardware, status] = [factsBelow(facts, 'hardware'), factsBelow(facts, 'status')];
+  const period = context.statusSeconds(boot.node) * 1000;
+  return say(attributes, { effects: [{ do: 'beat', boot, hardware, status, period }] });
+}
+
+/** Whether a newer boot took the place of this one: not while the heartbeats of this one go on, whatever was seen of another. */
+function hasBootedAgain(boots: Pick<BootsInSight, 'current' | 'beats'>, boot: Boot): boolean {
+  const current = boots.current(boot.node);
+  if (!current || current === boot || boots.beats.isAlive(boot)) return false;
+  return stageNumber(furthestStage(current) ?? STAGES[0]) >= stageNumber('initramfs');
+}

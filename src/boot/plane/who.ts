@@ -1,0 +1,77 @@
+// Who may ask the boot plane: each kind of client with the check that admits it, or refuses it with the reason.
+import type { Boot, Outcome } from '../boot.ts';
+import type { BootPlan, PlannedFile } from '../boot-plan.ts';
+import type { BootNode } from '../directory.ts';
+import { readFacts } from './facts.ts';
+import type { PlaneContext } from './ports.ts';
+import { type Question, type RefusedAnswer, refuse } from './question.ts';
+
+/** A question with the values of its path. */
+export interface Asked {
+  question: Question;
+  params: Readonly<Record<string, string>>;
+  context: PlaneContext;
+}
+
+/** What a route knows of its client, by who may ask. */
+export interface Admitted {
+  everyone: Asked;
+  loading: Asked & { node: BootNode; kernel: PlannedFile };
+  granted: Asked & { node: BootNode };
+  session: Asked & { session: string; boot: Boot; plan: BootPlan };
+  token: Asked & { facts: ReadonlyMap<string, string>; boot: Boot; plan: BootPlan };
+}
+
+export type Who = keyof Admitted;
+
+/** For docs/security.md. */
+export const WHO_IN_WORDS: Readonly<Record<Who, string>> = {
+  everyone: 'everyone',
+  loading: "a node's address, while a boot of that node is under way",
+  granted: "a node's address, after a DHCP exchange of booting firmware in the last ten minutes",
+  session: "the session's id, from the node's own address, while that boot lasts",
+  token: "the boot's token, from the node's own address",
+};
+
+/** `outcome`: how the boot of the session ended, when it did. */
+export type Admission<W extends Who> = { admitted: Admitted[W] } | { refused: RefusedAnswer; outcome?: Outcome };
+
+export const ADMIT: { readonly [W in Who]: (asked: Asked) => Admission<W> } = {
+  everyone: asked => ({ admitted: asked }),
+
+  loading(asked) {
+    const { directory, boots } = asked.context;
+    const node = directory.nodeByIp(asked.question.ip);
+    const boot = node && boots.current(node.uid);
+    const kernel = boot?.outcome === undefined ? boot?.plan?.kernel : undefined;
+    if (!node || !kernel)
+      return { refused: refuse(404, `no boot of ${asked.question.ip} is under way that has a kernel`) };
+    return { admitted: { ...asked, node, kernel } };
+  },
+
+  granted(asked) {
+    const { directory, boots } = asked.context;
+    const node = directory.nodeByIp(asked.question.ip);
+    if (!node) return { refused: refuse(403, `${asked.question.ip} is no node's address`) };
+    if (boots.mayMint(node.uid)) return { admitted: { ...asked, node } };
+    const reason = `${node.name} asked for a script without a DHCP exchange of booting firmware before it`;
+    return { refused: refuse(403, reason) };
+  },
+
+  session(asked) {
+    const { session = '' } = asked.params;
+    const answer = asked.context.boots.session(session, asked.question.ip);
+    if (!('refusal' in answer)) return { admitted: { ...asked, session, boot: answer.boot, plan: answer.plan } };
+    const refused = refuse(answer.gone ? 410 : 403, answer.refusal);
+    return { refused, ...(answer.outcome && { outcome: answer.outcome }) };
+  },
+
+  token(asked) {
+    const facts = readFacts(asked.question.body ?? '');
+    const boot = asked.context.boots.byHeartbeatToken(facts.get('token') ?? '');
+    const plan = boot?.plan;
+    if (!boot || !plan) return { refused: refuse(403, 'unknown token') };
+    if (plan.node.ip !== asked.question.ip) return { refused: refuse(403, 'the token belongs to another address') };
+    return { admitted: { ...asked, facts, boot, plan } };
+  },
+};

@@ -1,0 +1,282 @@
+// Every route without a socket: who asks, in which state of the boot, and what is answered and done.
+import test from 'ava';
+import { tokenOf } from '../../../src/boot/boot.ts';
+import { answer, BootPlane } from '../../../src/boot/plane/plane.ts';
+import type { PlanePorts } from '../../../src/boot/plane/ports.ts';
+import type { Answer } from '../../../src/boot/plane/question.ts';
+import { ROUTES } from '../../../src/boot/plane/routes.ts';
+import { ShortFile } from '../../../src/boot/plane/storage-fault.ts';
+import { LogLimiter, silentLog } from '../../../src/log.ts';
+import { DIGEST, FakeCluster, fakeBoots } from '../../fakes/cluster.ts';
+import { fakePorts } from '../../fakes/plane.ts';
+
+const NODE = '10.54.0.100';
+const STRANGER = '10.54.0.99';
+const ISO = { blob: 'a'.repeat(64), size: 9 };
+const GRANT_MS = 10 * 60_000;
+
+type States = 'new' | 'over' | 'ungranted' | 'minted' | 'old' | 'replaced' | 'up' | 'installed';
+
+/** The node of a cluster in a state of its boot; its session is SID where it has one. */
+async function world(state: States, more: Partial<PlanePorts> = {}, isInstall = false) {
+  const fake = new FakeCluster();
+  const { node } = fake.bootable();
+  fake.change(node, { ip: NODE });
+  const registry = fakeBoots(fake);
+  const { boots, clock } = registry;
+  const ports = fakePorts(fake, registry, {
+    loaderFile: name => (name === 'ipxe.efi' ? { path: '/ipxe.efi', offset: 0, size: 6, etag: 'x' } : undefined),
+    iso: async (_repo, path) => {
+      if (path === 'broken') throw new ShortFile(1, 9);
+      if (path === '') return { entries: [{ name: 'a&b', isDirectory: true }] };
+      return path === 'images/install.img' ? { file: { path: '/iso', offset: 4, size: 5, etag: 'i' } } : undefined;
+    },
+    ...more,
+  });
+  if (isInstall) {
+    const { plan } = ports;
+    ports.plan = (...which) => {
+      const planned = plan(...which);
+      if ('refusal' in planned) return planned;
+      const install = {
+        kind: 'anaconda',
+        kickstart: 'r9.ks',
+        repo: { uid: 'r', name: 'R9', url: '', iso: ISO },
+      } as const;
+      return { plan: { ...planned.plan, install } };
+    };
+  }
+  const planned = ports.plan(node.uid);
+  let [id, last] = ['f'.repeat(32), ''];
+  if ('plan' in planned && state !== 'new' && state !== 'ungranted') {
+    boots.grant(node.uid);
+    id = boots.mint(planned.plan, 'peer').id;
+    const boot = boots.current(node.uid);
+    if (state === 'replaced') last = boots.mint(planned.plan, 'peer').id;
+    if (boot && state === 'up') boots.up(boot, {});
+    if (boot && state === 'over') boots.handOver(boot);
+    if (boot && state === 'installed') boots.installed(boot, NODE);
+    if (state === 'old') clock.now += 5 * 3_600_000;
+  }
+  if (state === 'ungranted') clock.now += GRANT_MS;
+  const ask = async (method: string, path: string, ip = NODE, body = ''): Promise<Answer> =>
+    answer(
+      { method, path: path.replace('SID', id), ip, peer: `${ip}:7`, body: body.replace('TOKEN', tokenOf(id)) },
+      ports,
+    );
+  return { ...registry, fake, node, ports, id, last, ask, uid: node.uid };
+}
+
+/** The first line of a text; of an archive the six digits that it begins with. */
+function firstWord(text: string | Buffer = '(not made)'): string {
+  return Buffer.isBuffer(text) ? text.toString('latin1', 0, 6) : (text.split('\n')[0] ?? '');
+}
+
+/** An answer in a line: what is said, and what it brings about. */
+function short(given: Answer): string {
+  const effects = (given.effects ?? []).map(effect => effect.do);
+  const what = {
+    text: () => (given.say === 'text' ? `${given.status} ${firstWord(given.text)}` : ''),
+    script: () => (given.say === 'script' ? `mints for ${given.from}` : ''),
+    file: () => (given.say === 'file' ? `${given.file.path} ${given.file.offset}+${given.file.size}` : ''),
+    refused: () => (given.say === 'refused' ? `${given.status} ${given.reason}` : ''),
+    nothing: () => 'nothing',
+  }[given.say]();
+  return [what, ...effects].join('; ');
+}
+
+const NO_GRANT = '403 n0 asked for a script without a DHCP exchange of booting firmware before it';
+const NO_NODE = `403 ${STRANGER} is no node's address`;
+const NO_BOOT = (ip: string): string => `404 no boot of ${ip} is under way that has a kernel`;
+const NOT_HIS = `403 the session belongs to ${NODE}, not to ${STRANGER}`;
+const SESSION_STATES: [States, string, string][] = [
+  ['new', NODE, '410 no such session'],
+  ['replaced', NODE, '410 no such session'],
+  ['minted', STRANGER, NOT_HIS],
+  ['old', NODE, '410 the session is too old'],
+  ['up', NODE, '410 the boot is over (up)'],
+];
+
+/** Of each route: method, path, state, address, answer; installs where the path says so. */
+const CASES: [method: string, path: string, state: States, ip: string, said: string, body?: string][] = [
+  ...['/boot/v1/script', '/boot/v1/grub.cfg', '/boot/v1/tftp/grub.cfg'].flatMap((path): typeof CASES => [
+    ['GET', path, 'new', NODE, `mints for netboot.${path.endsWith('cfg') ? 'grub' : 'ipxe'}`],
+    ['GET', path, 'up', NODE, `mints for netboot.${path.endsWith('cfg') ? 'grub' : 'ipxe'}`],
+    ['HEAD', path, 'new', NODE, '200 (not made)'],
+    ['GET', path, 'new', STRANGER, NO_NODE],
+    ['GET', path, 'ungranted', NODE, NO_GRANT],
+    ['HEAD', path, 'ungranted', NODE, NO_GRANT],
+    ['POST', path, 'new', NODE, '404 nothing is here'],
+  ]),
+  ['GET', '/boot/v1/kernel', 'minted', NODE, `/blobs/${DIGEST.kernel} 0+1000`],
+  ['GET', '/boot/v1/kernel', 'minted', STRANGER, NO_BOOT(STRANGER)],
+  ['GET', '/boot/v1/kernel', 'new', NODE, NO_BOOT(NODE)],
+  ['GET', '/boot/v1/kernel', 'up', NODE, NO_BOOT(NODE)],
+  ['GET', '/boot/v1/loader/ipxe.efi', 'new', STRANGER, '/ipxe.efi 0+6'],
+  ['GET', '/boot/v1/loader/kernel', 'new', STRANGER, '404 there is no such loader'],
+  ['GET', '/boot/v1/loader/', 'new', STRANGER, '404 nothing is here'],
+  ['GET', `/boot/v1/loader/${'x'.repeat(201)}`, 'new', STRANGER, '404 nothing is here'],
+  ['GET', '/boot/v1/loader/%ff', 'new', STRANGER, '400 the path is not UTF-8 in percent-encoding'],
+  ['GET', '/boot/v1/SID/kernel', 'minted', NODE, `/blobs/${DIGEST.kernel} 0+1000`],
+  ['GET', 'http://10.54.0.1:80//boot//v1/SID/kernel?x=/y', 'minted', NODE, `/blobs/${DIGEST.kernel} 0+1000`],
+  ['GET', '/boot/v1/SID/initramfs', 'minted', NODE, `/blobs/${DIGEST.initramfs} 0+2000; take-once`],
+  ['HEAD', '/boot/v1/SID/initramfs', 'minted', NODE, `/blobs/${DIGEST.initramfs} 0+2000`],
+  ['GET', '/boot/v1/SID/image', 'minted', NODE, `/blobs/${DIGEST.image} 1048576+1048576`],
+  ['GET', '/boot/v1/SID/session.cpio', 'minted', NODE, '200 070701'],
+  ['GET', '/boot/v1/SID/failed/0x3d126082', 'minted', NODE, '200 ok; note; log'],
+  ['HEAD', '/boot/v1/SID/failed/0', 'minted', NODE, '404 nothing is here'],
+  ['POST', '/boot/v1/SID/report', 'minted', NODE, '200 ok; note; log', 'stage=initramfs\n'],
+  ['POST', '/boot/v1/SID/report', 'minted', NODE, '200 ok; note', 'stage=root\nstatus.uptime=5\n'],
+  ['POST', '/boot/v1/SID/report', 'minted', NODE, '400 stage=up is none of initramfs, image, root', 'stage=up\n'],
+  ['GET', '/boot/v1/SID/report', 'minted', NODE, '404 nothing is here'],
+  ['GET', '/boot/v1/SID/kickstart', 'minted', NODE, '404 a boot of DefaultBoot as rwram has no kickstart file'],
+  ['GET', '/boot/v1/SID/seed/user-data', 'minted', NODE, '404 a boot of DefaultBoot as rwram has no kickstart file'],
+  ['GET', '/boot/v1/SID/image.iso', 'minted', NODE, '404 a boot as rwram has no ISO image'],
+  ['POST', '/boot/v1/SID/installed', 'minted', NODE, '404 a boot as rwram installs nothing'],
+  ['GET', '/isomount/R9/images/install.img', 'new', STRANGER, '/iso 4+5'],
+  ['GET', '/isomount/R9/', 'new', STRANGER, '200 <!DOCTYPE html>'],
+  ['GET', '/isomount/R9', 'new', STRANGER, '404 nothing is here'],
+  ['GET', '/isomount/R9/none', 'new', STRANGER, '404 the ISO image of R9 has no such file'],
+  ['GET', '/isomount/R9/x/%2e%2e/y', 'new', STRANGER, '404 nothing is here'],
+  ['GET', '/isomount/R9/broken', 'new', STRANGER, '500 the head cannot read the ISO image; log'],
+  ['POST', '/node/v1/heartbeat', 'minted', NODE, '200 [Attributes]; beat', 'token=TOKEN\n'],
+  ['POST', '/node/v1/heartbeat', 'up', NODE, '200 [Attributes]; beat', 'token=TOKEN\n'],
+  ['POST', '/node/v1/heartbeat', 'minted', STRANGER, '403 the token belongs to another address', 'token=TOKEN\n'],
+  ['POST', '/node/v1/heartbeat', 'minted', NODE, '403 unknown token', 'token=x\n'],
+  ['GET', '/node/v1/heartbeat', 'minted', NODE, '404 nothing is here'],
+];
+const INSTALLS: typeof CASES = [
+  ['GET', '/boot/v1/SID/kickstart', 'minted', NODE, '200 answers; note'],
+  ['HEAD', '/boot/v1/SID/kickstart', 'minted', NODE, '200 answers'],
+  ['GET', '/boot/v1/SID/seed/user-data', 'minted', NODE, '200 answers; note'],
+  ['GET', '/boot/v1/SID/image.iso', 'minted', NODE, `/blobs/${ISO.blob} 0+9`],
+  ['GET', '/boot/v1/SID/installed', 'minted', NODE, '200 ok; installed; log'],
+  ['POST', '/boot/v1/SID/installed', 'minted', NODE, '200 ok; installed; log'],
+  ['POST', '/boot/v1/SID/installed', 'installed', NODE, '200 ok'],
+  ['GET', '/boot/v1/SID/kickstart', 'installed', NODE, '410 the boot is over (installed)'],
+];
+
+test('each route answers by who asks and by the state of the boot', async t => {
+  for (const [isInstall, cases] of [
+    [false, CASES],
+    [true, INSTALLS],
+  ] as const)
+    for (const [method, path, state, ip, said, body] of cases) {
+      const { ask } = await world(state, {}, isInstall);
+      t.is(short(await ask(method, path, ip, body)), said, `${method} ${path}, ${state}, ${ip}`);
+    }
+});
+
+test('whatever belongs to a session is refused to others, and when the session is over', async t => {
+  const paths = ROUTES.filter(({ who }) => who === 'session').map(
+    ({ methods, path }) => [methods[0] ?? '', path.replace(':session', 'SID').replace(':code', '0')] as const,
+  );
+  t.true(paths.length > 10);
+  for (const [method, path] of paths)
+    for (const [state, ip, said] of SESSION_STATES) {
+      const { ask, changed } = await world(state);
+      const before = changed.length;
+      t.is(short(await ask(method, path, ip)), said, `${method} ${path}, ${state}, ${ip}`);
+      t.true(state === 'old' || changed.length === before);
+    }
+});
+
+test('an answer does nothing by itself, and each row of the table has a case', async t => {
+  for (const [method, path, state, ip, , body] of CASES) {
+    const { ask, ports, watched, uid, boots } = await world(state);
+    const [before, events, had] = [ports.deeds.length, watched.length, boots.of(uid).length];
+    await ask(method, path, ip, body);
+    t.deepEqual([ports.deeds.length, watched.length, boots.of(uid).length], [before, events, had], path);
+  }
+  const tried = [...CASES, ...INSTALLS].map(([, path]) => path);
+  for (const { path } of ROUTES) {
+    const pattern = new RegExp(`^${path.replace(/:\w+/g, '[^/]+').replace('*', '.*')}$`);
+    t.true(tried.some(one => pattern.test(one)) || path.endsWith('meta-data'), path);
+  }
+});
+
+test('RFC 9110 §9.2.1: a HEAD of any route has no effects', async t => {
+  for (const isInstall of [false, true])
+    for (const { path } of ROUTES) {
+      const { ask } = await world('minted', {}, isInstall);
+      const concrete = path
+        .replace(':session', 'SID')
+        .replace(':file', 'ipxe.efi')
+        .replace(':repo', 'R9')
+        .replace('*', 'broken');
+      const given = await ask('HEAD', concrete);
+      t.deepEqual(given.effects ?? [], [], path);
+      t.not(given.say, 'script', path);
+      if (given.say === 'file') t.deepEqual(given.sent({ status: 200, start: 0, bytes: 1, complete: false }, 1), []);
+    }
+});
+
+test('a session is durable before the script that names it, and a style without a kernel takes its _boot_once with it', async t => {
+  const { ports, uid, boots } = await world('new');
+  const plane = new BootPlane(ports);
+  const given = await plane.ask({ method: 'GET', path: '/boot/v1/script', ip: NODE, peer: `${NODE}:7` });
+  const boot = boots.current(uid);
+  t.deepEqual(ports.deeds, [`save ${boot?.id}`]);
+  t.like(given, { say: 'text', status: 200, noStore: true });
+  const { plan } = ports;
+  ports.plan = (...which) => {
+    const planned = plan(...which);
+    return 'plan' in planned ? { plan: { ...planned.plan, style: 'next', kernel: null, initramfs: null } } : planned;
+  };
+  await plane.ask({ method: 'GET', path: '/boot/v1/script', ip: NODE, peer: `${NODE}:7` });
+  const next = boots.current(uid);
+  t.deepEqual(ports.deeds.slice(1), [`save ${next?.id}`, `take-once ${next?.id}`]);
+  t.is(next?.outcome, 'handed-over');
+});
+
+test('a client that has left gets no session', async t => {
+  const { ports, uid, boots } = await world('new');
+  const question = { method: 'GET', path: '/boot/v1/script', ip: NODE, peer: NODE, hasLeft: async () => true };
+  t.deepEqual(await new BootPlane(ports).ask(question), { say: 'nothing' });
+  t.is(boots.of(uid).length, 0);
+});
+
+test('what cannot boot is said in a script, on the timeline and in the log', async t => {
+  const kickstart = async (): Promise<string> => {
+    throw new Error('line 3 is wrong\nand more');
+  };
+  const { ask } = await world('new', { kickstart }, true);
+  const given = await ask('GET', '/boot/v1/script');
+  t.is(short(given), '200 refused.ipxe n0 line 3 is wrong; note; log');
+  t.like(given.effects?.[0], { do: 'note', note: { stage: 'script', fault: 'bad-answers', error: 'line 3 is wrong' } });
+});
+
+test('files that were sent, cut off or not there are noted with their fault', async t => {
+  const { ask, id, uid } = await world('minted');
+  const kernel = await ask('GET', '/boot/v1/SID/kernel');
+  if (kernel.say !== 'file') return t.fail();
+  const cut = { status: 206, start: 5, bytes: 10, complete: false };
+  t.like(kernel.sent(cut, 1.23)[0], {
+    note: {
+      stage: 'kernel',
+      session: id,
+      complete: false,
+      detail: 'kernel from byte 5 in 1.2 s, cut off after 10 bytes',
+    },
+  });
+  t.deepEqual(kernel.sent({ status: 304, start: 0, bytes: 0, complete: true }, 0), []);
+  t.like(kernel.failed(new ShortFile(1, 9))[0], { note: { fault: 'short-file', about: { have: 1, want: 9 } } });
+  const loader = await ask('GET', '/boot/v1/loader/ipxe.efi');
+  if (loader.say !== 'file') return t.fail();
+  t.like(loader.sent(cut, 1)[0], {
+    note: { stage: 'loader', node: uid, fault: 'cut-off', about: { name: 'ipxe.efi' } },
+  });
+});
+
+test('a node that asks again and again for a broken file is one line of the log in a second', async t => {
+  let now = 0;
+  const said: object[] = [];
+  const log = { ...silentLog(), error: (more: object) => void said.push(more) } as PlanePorts['log'];
+  const { ports } = await world('minted', { log });
+  const plane = new BootPlane(ports, new LogLimiter(() => now));
+  for (const at of [0, 1, 999, 1000]) {
+    now = at;
+    await plane.carryOut(NODE, [{ do: 'log', level: 'error', more: {}, text: 'broken', rarely: true }]);
+  }
+  t.deepEqual(said, [{ peer: NODE }, { peer: NODE, dropped: 2 }]);
+});

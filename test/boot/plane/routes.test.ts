@@ -1,0 +1,38 @@
+// The table of routes and the docs say the same.
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test from 'ava';
+import { ROUTES } from '../../../src/boot/plane/routes.ts';
+import { WHO_IN_WORDS } from '../../../src/boot/plane/who.ts';
+import { packageRoot } from '../../../src/package-root.ts';
+
+/** `:name` as the docs write it. */
+const inDocs = (path: string): string => path.replace(/:(\w+)/g, '<$1>').replace('*', '<path>');
+
+test('docs/security.md has who may ask of the code', t => {
+  const file = join(packageRoot, 'docs/security.md');
+  const page = readFileSync(file, 'utf8');
+  const rows = ROUTES.map(({ methods, path, who, tftp }) => {
+    const ways = `${methods.join(', ')}${tftp ? '; TFTP' : ''}`;
+    return `| \`${inDocs(path)}\` | ${ways} | ${WHO_IN_WORDS[who]} |\n`;
+  });
+  const table = `| URL | by | who may ask |\n|---|---|---|\n${rows.join('')}`;
+  const wanted = page.replace(
+    /<!-- who may ask -->[\s\S]*<!-- end of who may ask -->/,
+    () => `<!-- who may ask -->\n${table}<!-- end of who may ask -->`,
+  );
+  if (process.env['UPDATE_DOCS']) writeFileSync(file, wanted);
+  t.is(readFileSync(file, 'utf8'), wanted, 'write it again: UPDATE_DOCS=1 npx ava dist/test/boot/plane/routes.test.js');
+  t.true(wanted.includes(table));
+});
+
+test('docs/architecture.md has each URL', t => {
+  const page = readFileSync(join(packageRoot, 'docs/architecture.md'), 'utf8');
+  const [, section = ''] =
+    /### URLs of the boot plane([\s\S]*?)\n\n[^|\n]/.exec(page.replace(/(URLs[^\n]*)\n\n/, '$1\n')) ?? [];
+  for (const { path } of ROUTES) {
+    const name = inDocs(path).replace('<code>', '<errno>');
+    const short = name.replace('/boot/v1/<session>/', '');
+    t.true(section.includes(`${name}\``) || section.includes(`\`${short}\``), name);
+  }
+});
