@@ -80,7 +80,7 @@ export function planDefaults(found: Found, options: Wanted): BootPlan {
   const name = String(isDefault || 'DefaultAttribs');
   const group = found.groups.find(one => one.name === name);
   const attributes = (group?.['attributes'] ?? {}) as Record<string, string>;
-  if (attributes['_boot_config'] !== undefined)
+  if (attributes['_boot_config'] !== undefined && attributes['_boot_config'] !== 'DefaultBoot')
     throw new MusterError(
       'conflict',
       `The attribute group ${name} has _boot_config=${attributes['_boot_config']} already.`,

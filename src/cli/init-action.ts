@@ -7,7 +7,7 @@ import { parseClusterConf } from '../model/cluster-conf.ts';
 import { kernelAddresses } from '../wire/kernel-addresses.ts';
 import { planFile, writeFile } from './init-file.ts';
 import { makeObjects } from './init-objects.ts';
-import { type Address, type Interfaces, planInit } from './init-plan.ts';
+import { type Address, type InitPlan, type Interfaces, planInit } from './init-plan.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { action, type Context, type Option, type OptionsOf } from './table.ts';
 
@@ -58,7 +58,7 @@ export async function init(context: Context<InitActionOptions>): Promise<number>
   const { given, terminal } = context;
   const { options } = given;
   const file = given.config ?? DEFAULT_CONFIG_FILE;
-  const plan = planInit(options, readConf(options.clusterConf), interfacesHere());
+  const plan = planHead(options);
   const change = planFile(file, plan.config);
   if (change.existed && change.text !== undefined && !options.force) {
     throw new MusterError(
@@ -88,6 +88,11 @@ export async function init(context: Context<InitActionOptions>): Promise<number>
     printData(terminal, given, { file, config: change.differences, done, next, dry_run: given.dryRun });
   else terminal.write(reportText({ file, differences: change.differences, done, next, isDryRun: given.dryRun }));
   return daemon.status;
+}
+
+/** Decides what the options make of this machine. Throws `bad-usage` for what it cannot decide. */
+export function planHead(options: InitActionOptions): InitPlan {
+  return planInit(options, readConf(options.clusterConf), interfacesHere());
 }
 
 /** The machine's interfaces; those without a link, which Node leaves out, from the kernel's tables. */

@@ -7,51 +7,67 @@ import { managerFor } from '../../image/packages/choose.ts';
 import { run } from '../../process/run.ts';
 import { distroOf, recipeOf } from '../modimg/create.ts';
 import type { Context } from '../table.ts';
-import { type HeadSystem, planDistro, readOsRelease } from './head-distro.ts';
+import { restOfDefaults } from './defaults-plan.ts';
+import { type HeadSystem, planDistro, readOsRelease, type Words } from './head-distro.ts';
 
-const LATER = 'muster add-boot-config --make-defaults';
+const GO_ON = 'When its reason is gone, run the same command again: it goes on where it stopped.';
 
 export interface DefaultsOutcome {
   done: string[];
   next: string[];
-  /** Whether nodes have something to boot. */
-  isComplete: boolean;
 }
 
-/** Makes what is missing. Without a repository that answers, the rest is left for later, and said. */
+/** Makes what is missing. When no repository answers, reports the commands to run later instead. */
 export async function makeDefaults(context: Context): Promise<DefaultsOutcome> {
   const { client, given } = context;
   const done: string[] = [];
   const list = async (many: string): Promise<Shown[]> => client.call<Shown[]>('GET', `/api/v1/${many}`);
-  if ((await list('bootconfigs')).some(({ name }) => name === 'DefaultBoot'))
-    return { done, next: [], isComplete: true };
   const settings = await client.call<Shown>('GET', '/api/v1/cluster');
-  let distro = String(settings['default_distro'] ?? '');
-  if (distro === '') {
-    const plan = planDistro(await headSystem());
-    if ('refused' in plan) return { done, ...later(`No distro was made: ${plan.refused}.`) };
-    distro = plan.distro;
-    const isThere = (await list('distros')).some(({ name }) => name === distro);
-    const steps = isThere ? plan.steps.slice(-1) : plan.steps;
-    if (given.dryRun)
-      return { done: [...steps.map(commandLine), `muster ${LATER.slice(7)}`], next: [], isComplete: false };
-    for (const words of steps) await type(context, words);
-    done.push(`the default distro is ${distro}`);
+  const found = {
+    images: await list('images'),
+    configs: await list('bootconfigs'),
+    groups: await list('attribs'),
+    settings,
+  };
+  const { steps, makesImage } = restOfDefaults(found);
+  if (steps.length === 0) return { done, next: [] };
+  const distro = makesImage ? await makeDistro(settings, await list('distros'), await list('repos')) : undefined;
+  if (distro && 'refused' in distro) return { done, next: later(`No distro was made: ${distro.refused}.`, steps) };
+  if (given.dryRun) return { done: [...(distro?.steps ?? []), ...steps].map(commandLine), next: [] };
+  if (distro) {
+    for (const words of distro.steps) await type(context, words);
+    if (distro.steps.length > 0) done.push(`the default distro is ${distro.name}`);
+    const problem = await whyUnreachable(context, distro.name);
+    if (problem !== undefined) return { done, next: later(problem, steps) };
   }
-  if (given.dryRun) return { done: [LATER], next: [], isComplete: false };
-  const problem = await whyUnreachable(context, distro);
-  if (problem !== undefined) return { done, ...later(problem) };
-  await type(context, LATER.split(' ').slice(1));
-  done.push('created DefaultImage and DefaultBoot: every node boots them');
-  return { done, next: [], isComplete: true };
+  for (const words of steps) await type(context, words);
+  done.push('DefaultBoot is complete: every node boots it');
+  return { done, next: [] };
 }
 
-function later(problem: string): Pick<DefaultsOutcome, 'next' | 'isComplete'> {
-  const next = [
+function later(problem: string, steps: readonly Words[]): string[] {
+  return [
     `${problem.replace(/\s+$/, '')} So there is no image yet. When a repository can be reached, or a mirror of your own is there (docs/offline.md):`,
-    LATER,
+    ...steps.map(commandLine),
   ];
-  return { next, isComplete: false };
+}
+
+/** The distro that an image is made from, and the commands that are left until it is the default one. */
+async function makeDistro(
+  settings: Shown,
+  distros: readonly Shown[],
+  repos: readonly Shown[],
+): Promise<{ name: string; steps: Words[] } | { refused: string }> {
+  const name = String(settings['default_distro'] ?? '');
+  if (name !== '') return { name, steps: [] };
+  const plan = planDistro(await headSystem());
+  if ('refused' in plan) return plan;
+  const has = (objects: readonly Shown[], wanted: string): boolean => objects.some(one => one.name === wanted);
+  const steps = plan.steps.filter(([noun, , word = '']) => {
+    if (noun === 'cluster') return true;
+    return noun === 'repo' ? !has(repos, word.replace('name=', '')) : !has(distros, plan.distro);
+  });
+  return { name: plan.distro, steps };
 }
 
 /** Asks the repositories before anything is downloaded. */
@@ -91,5 +107,6 @@ function commandLine(words: readonly string[]): string {
 
 async function type({ run }: Context, words: readonly string[]): Promise<void> {
   const status = await run(words);
-  if (status !== 0) throw new MusterError('tool-failed', `'${commandLine(words)}' ended with status ${status}.`);
+  if (status !== 0)
+    throw new MusterError('tool-failed', `'${commandLine(words)}' ended with status ${status}.`, { hint: GO_ON });
 }

@@ -8,7 +8,8 @@ import type { Health } from '../../admin/contract.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { packageRoot } from '../../package-root.ts';
 import { run, runOk } from '../../process/run.ts';
-import { DEFAULT_CONFIG_FILE, INIT_OPTIONS, type InitActionOptions, init } from '../init-action.ts';
+import { DEFAULT_CONFIG_FILE, INIT_OPTIONS, type InitActionOptions, init, planHead } from '../init-action.ts';
+import { planFile } from '../init-file.ts';
 import { askText, isInteractive } from '../questions.ts';
 import { action, type Context } from '../table.ts';
 import { isDebianLike, readOsRelease } from './head-distro.ts';
@@ -38,8 +39,10 @@ export const installRun = action({
     const { given, terminal } = context;
     if (process.getuid?.() !== 0 && !given.dryRun)
       throw new MusterError('not-allowed', 'Installing a head takes root.', { hint: 'sudo muster install' });
-    await installPackages(context);
+    // What the administrator must decide comes first: the rest takes minutes, and nobody needs to watch it.
     const complete = withOptions(context, await askMissing(context));
+    planFile(complete.given.config ?? DEFAULT_CONFIG_FILE, planHead(complete.given.options).config);
+    await installPackages(context);
     if (given.dryRun) return await withDefaults(complete);
     const configured = await init(complete);
     if (configured !== 0) return configured;
@@ -94,7 +97,7 @@ function isThere(shows: string): boolean {
   return folders.some(folder => existsSync(join(folder, name)));
 }
 
-/** Asks what `muster init` would refuse to guess. */
+/** Asks what `muster init` would refuse to guess, until the answers make a configuration. */
 async function askMissing({ given }: InstallContext): Promise<InitActionOptions> {
   const { options } = given;
   const { interface: nic, address, clusterConf } = options;
@@ -103,9 +106,26 @@ async function askMissing({ given }: InstallContext): Promise<InitActionOptions>
     (list ?? []).filter(({ family, internal }) => family === 'IPv4' && !internal).map(({ cidr }) => `${name} ${cidr}`),
   );
   process.stderr.write(`Interfaces: ${found.join(', ') || 'none has an IPv4 address'}\n`);
-  const chosen = await askText('Interface of the boot network', found.at(-1)?.split(' ')[0] ?? '');
-  const range = await askText('Addresses of nodes, FIRST or FIRST-LAST (empty: chosen by the network)', '');
-  return { ...options, interface: chosen, ...(range !== '' && { range }) };
+  const usual = found.at(-1)?.split(' ')[0] ?? '';
+  for (;;) {
+    const chosen = await askText('Interface of the boot network', usual);
+    const range = await askText('Addresses of nodes, FIRST or FIRST-LAST (empty: chosen by the network)', '');
+    const answered = { ...options, interface: chosen, ...(range !== '' && { range }) };
+    const problem = problemOf(answered);
+    // At the end of input every answer is the usual one: asking again would not end.
+    if (problem === undefined || (chosen === usual && range === '')) return answered;
+    process.stderr.write(`${problem}\n`);
+  }
+}
+
+function problemOf(options: InitActionOptions): string | undefined {
+  try {
+    planHead(options);
+    return undefined;
+  } catch (error) {
+    if (error instanceof MusterError) return reasonOf(error);
+    throw error;
+  }
 }
 
 /** Starts musterd unless it answers; returns what was done. Throws `not-ready` when it does not come. */

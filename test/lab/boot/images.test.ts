@@ -1,12 +1,18 @@
-// From nothing to nodes that boot: a Debian image by apt, changed, booted in both RAM styles, captured from a running node, booted again.
-import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+// From nothing to nodes that boot: `muster install` with a Debian image by apt, changed, booted in both RAM styles, captured from a running node, booted again.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { COMMAND } from '../../../src/lab/cluster.ts';
 import type { Lab } from '../../../src/lab/lab.ts';
+import { HEAD } from '../../../src/lab/network.ts';
 import { labRecipe, MARK_FILE } from '../../../src/lab/recipe.ts';
 import { type RunResult, runOk } from '../../../src/process/run.ts';
 import { withLab } from '../../support/lab.ts';
+import { type MirrorProxy, startMirrorProxy } from '../../support/mirror-proxy.ts';
 import { requireAll } from '../../support/require.ts';
+import { until } from '../../support/until.ts';
 import { runInside } from '../console.ts';
 
 const CMDLINE = 'console=ttyS0,115200 quiet norandmaps';
@@ -38,36 +44,56 @@ async function overlay(folder: string): Promise<{ tree: string; key: string }> {
   return { tree, key };
 }
 
-/** `add-boot-config --make-defaults` in a cluster whose defaults were deleted as the specification says. */
-async function makeDefaults(t: ExecutionContext, lab: Lab): Promise<void> {
-  const { suite, mirror } = labRecipe();
-  await type(t, lab, 'repo', 'create', 'name=debian', `urls=${mirror || 'http://deb.debian.org/debian'}`);
-  await type(t, lab, 'distro', 'create', 'name=Debian', `release=${suite}`, 'repos=debian');
-  await type(t, lab, 'cluster', '--set-distro', 'Debian');
-  await type(t, lab, 'attribctl', '-i', 'DefaultAttribs', 'rm');
-  await type(t, lab, 'bootctl', '-i', 'DefaultBoot', 'rm');
-  await type(t, lab, 'imgctl', '-i', 'DefaultImage', 'rm');
-  const made = await type(
-    t,
-    lab,
-    'add-boot-config',
-    '--make-defaults',
-    '--install',
-    'linux-image-cloud-amd64',
-    '--show-steps',
-  );
-  t.is(
-    made.stdout.split('\n').slice(0, 6).join('\n'),
-    `muster modimg --create --set-name DefaultImage --install linux-image-cloud-amd64 --overwrite --upload
-muster boot create name=DefaultBoot image=DefaultImage cmdline=enforcing=0
-muster mkramfs --update DefaultBoot
-muster attrib create name=DefaultAttribs
-muster cluster update default_group=DefaultAttribs
-muster attrib -i DefaultAttribs set _boot_config=DefaultBoot`,
-  );
-  const again = await lab.muster('add-boot-config', '--make-defaults');
-  t.is(again.status, 5);
-  t.regex(again.stderr, /There is a boot config DefaultBoot already/);
+/** `muster install` in the network of the lab's head, as a process that a signal can end; its own /var/log takes musterd's log. */
+function startInstall(lab: Lab, proxy: MirrorProxy): { child: ChildProcess; ended: Promise<RunResult> } {
+  const config = join(lab.folder, 'muster.toml');
+  const install = ['install', '--interface', HEAD.interface, '--config', config, '--socket', lab.socket];
+  const own =
+    'mount -t tmpfs tmpfs /var/log && { [ ! -d /run/systemd ] || mount -t tmpfs tmpfs /run/systemd; } && exec "$@"';
+  const words = ['unshare', '--mount', 'sh', '-c', own, 'sh', process.execPath, COMMAND, ...install];
+  const [program = '', ...args] = lab.namespace.command(words);
+  const child = spawn(program, args, {
+    env: { ...process.env, http_proxy: proxy.url },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const said = { stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const)
+    child[name].setEncoding('utf8').on('data', (text: string) => {
+      said[name] += text;
+    });
+  const ended = once(child, 'exit').then(([code, signal]) => ({ status: code ?? (signal ? 128 : -1), ...said }));
+  return { child, ended };
+}
+
+/** An empty head becomes one that boots nodes: first its mirror does not answer, then it is interrupted, then it ends well. */
+async function installHead(t: ExecutionContext, lab: Lab): Promise<void> {
+  await lab.head.stop();
+  rmSync(lab.head.state, { recursive: true });
+  const proxy = await startMirrorProxy(t, lab.namespace, { folder: lab.folder, address: HEAD.address });
+  proxy.reaches = false;
+  const alone = await startInstall(lab, proxy).ended;
+  const daemon = Number(/^started musterd as process (\d+)/m.exec(alone.stderr + alone.stdout)?.[1]);
+  t.teardown(() => process.kill(daemon, 'SIGTERM'));
+  t.is(alone.status, 0, alone.stderr);
+  t.regex(alone.stdout, /The repo Debian_main cannot be read.*502[\s\S]*^ {2}muster add-boot-config --make-defaults$/m);
+
+  proxy.reaches = true;
+  const cut = startInstall(lab, proxy);
+  await until('packages are on their way', async () => (proxy.sent > 20 ? true : undefined), { milliseconds: 300_000 });
+  cut.child.kill('SIGINT');
+  t.is((await cut.ended).status, 130, (await cut.ended).stderr);
+  t.deepEqual(await lab.client.call('GET', '/api/v1/bootconfigs'), []);
+
+  const whole = await startInstall(lab, proxy).ended;
+  t.is(whole.status, 0, whole.stderr);
+  t.regex(whole.stdout, /DefaultBoot is complete: every node boots it/);
+  const again = await startInstall(lab, proxy).ended;
+  t.regex(again.stdout, /^Nothing to change\.$/m);
+  t.regex((await type(t, lab, 'distro', 'ls', '-l')).stdout, /package_manager: apt/);
+  t.like((await lab.client.call<{ attributes: object }[]>('GET', '/api/v1/attribs'))[0], {
+    attributes: { _boot_config: 'DefaultBoot' },
+  });
+  for (const { index, mac } of lab.nodes) await type(t, lab, 'node', 'create', `index=${index}`, `mac=${mac}`);
 }
 
 /** Changed by every means: a folder copied in, a package, a command, a shell with a script. */
@@ -119,7 +145,7 @@ test.serial(
       mkdirSync(join(home, '.scyldcw'), { recursive: true });
       process.env['HOME'] = home;
       const { tree, key } = await overlay(lab.folder);
-      await makeDefaults(t, lab);
+      await installHead(t, lab);
       await changeImage(t, lab, tree);
       await type(t, lab, 'node', '-i', 'n0', 'set', '_boot_style=rwram');
       await type(t, lab, 'node', '-i', 'n1', 'set', '_boot_style=roram');
