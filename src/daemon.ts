@@ -2,8 +2,7 @@
 import { dirname } from 'node:path';
 import { groupId } from './accounts.ts';
 import type { Health, VerifyLine } from './admin/contract.ts';
-import type { RehearsalAccess } from './admin/rehearsal.ts';
-import type { PowerAccess } from './admin/routes-power.ts';
+import type { PowerAccess, RehearsalAccess } from './admin/ports.ts';
 import { startAdminServer } from './admin/server.ts';
 import { configurationFiles } from './backup/configuration.ts';
 import { beginBackup } from './backup/write.ts';

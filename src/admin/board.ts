@@ -6,7 +6,7 @@ import { MusterError } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
 import { didYouMean } from '../nearest.ts';
 import { BOARD_SORTS, type Board, type BoardRow, type BoardSort, type Transfer } from './contract.ts';
-import type { AdminPorts } from './server.ts';
+import type { AdminPorts } from './ports.ts';
 import { whyAtOnce } from './why-facts.ts';
 
 export interface BoardQuery {

@@ -4,8 +4,8 @@ import type { Plan } from '../model/changes.ts';
 import type { Entry } from '../model/cluster.ts';
 import { checkIfMatch } from './commander.ts';
 import type { Changed } from './contract.ts';
+import type { AdminPorts } from './ports.ts';
 import { isDryRun, type Query, whatOf, whoOf } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 
 export type Asked = FastifyRequest<{ Querystring: Query; Params: { id: string } }>;
 

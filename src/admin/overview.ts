@@ -5,7 +5,7 @@ import type { NodeState } from '../boot/states.ts';
 import type { Entry } from '../model/cluster.ts';
 import type { NodeOverview } from './contract.ts';
 import { planeFor } from './plane.ts';
-import type { AdminPorts } from './server.ts';
+import type { AdminPorts } from './ports.ts';
 
 /** Returns a row of the list. A node that runs or boots shows what its boot has; any other, what it would boot now. */
 export function overviewOf(ports: AdminPorts, node: Entry<'node'>): NodeOverview {

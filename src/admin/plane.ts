@@ -1,7 +1,7 @@
 // The boot plane as one node sees it, for reports on its next boot.
 import { type Plane, planeOf } from '../boot/command-line.ts';
 import type { Entry } from '../model/cluster.ts';
-import type { AdminPorts } from './server.ts';
+import type { AdminPorts } from './ports.ts';
 
 export function planeFor(
   { networks, configuration, boots }: Pick<AdminPorts, 'networks' | 'configuration' | 'boots'>,

@@ -4,7 +4,7 @@ import { monotonicNow } from '../clock.ts';
 import type { PowerAction } from '../power/control.ts';
 import { howWords, type PowerResult } from '../power/result.ts';
 import type { PowerLine } from './contract.ts';
-import type { AdminPorts } from './server.ts';
+import type { AdminPorts } from './ports.ts';
 
 interface Waiting {
   result: PowerResult;

@@ -4,7 +4,7 @@ import { planBoot } from '../boot/plan.ts';
 import { MusterError } from '../errors.ts';
 import { MASK } from '../masking.ts';
 import { attributeProblem, effectiveAttributes, isTrue } from '../model/attributes.ts';
-import { type ChangeContext, type Plan, planAttributes, planUpdate } from '../model/changes.ts';
+import { type ChangeContext, planAttributes, planUpdate } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fieldsOf, fileFields, type Kind } from '../model/kinds.ts';
 import { isSecretAttribute, maskField } from '../model/secrets.ts';
@@ -13,26 +13,7 @@ import { copyOf, tryPlan } from '../model/what-if.ts';
 import { didYouMean } from '../nearest.ts';
 import type { Firmware, Rehearsal, RehearsedStage } from './contract.ts';
 import { lineDifferences } from './line-differences.ts';
-import type { AdminPorts } from './server.ts';
-
-/** Whose boot: a node, or a hardware address that is none's. */
-export interface RehearsalQuestion {
-  mac: string;
-  /** Of a node. */
-  uid?: string;
-  firmware: Firmware;
-  /** The name of the network that it asks from; that of the node's address when not given. */
-  network?: string;
-}
-
-/** What the daemon answers, with the decisions of its servers. */
-export interface RehearsalAccess {
-  run(cluster: Cluster, question: RehearsalQuestion): Promise<RehearsedStage[]>;
-  /** The firmware that a node was last seen to boot by. */
-  lastFirmware(uid: string): Firmware | undefined;
-  /** The node that an unknown machine becomes with `accept_new_nodes`. */
-  newcomer(cluster: Cluster, mac: string): Plan;
-}
+import type { AdminPorts } from './ports.ts';
 
 /** A file as it would be stored, told by its digest alone. */
 export interface TriedFile {

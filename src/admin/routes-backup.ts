@@ -2,8 +2,8 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance } from 'fastify';
 import { about } from './about.ts';
+import type { AdminPorts } from './ports.ts';
 import { whoOf } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 
 export function backupRoutes(server: FastifyInstance, ports: AdminPorts): void {
   server.get(

@@ -2,8 +2,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { about } from './about.ts';
 import { boardOf, readBoardQuery } from './board.ts';
+import type { AdminPorts } from './ports.ts';
 import type { Query } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 
 export function boardRoutes(server: FastifyInstance, ports: AdminPorts): void {
   server.get(

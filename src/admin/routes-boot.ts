@@ -12,8 +12,8 @@ import type { Happening, ShownBoots, ShownStatus, ShownTimelines, Waited } from 
 import { explain } from './explain.ts';
 import { overviewOf } from './overview.ts';
 import { planeFor } from './plane.ts';
+import type { AdminPorts } from './ports.ts';
 import { isOpen, listed, type Query, selected } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 import { whyOf } from './why-facts.ts';
 
 type Asked = FastifyRequest<{ Querystring: Query }>;

@@ -6,8 +6,8 @@ import { PACK_NODE } from '../image/pack-node.ts';
 import { runScript } from '../ssh/pack.ts';
 import { about, SELECTION } from './about.ts';
 import { CAPTURE_TRAILERS } from './contract.ts';
+import type { AdminPorts } from './ports.ts';
 import { isDryRun, type Query, selectedOne, whatOf, whoOf } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 
 type Asked = FastifyRequest<{ Querystring: Query }>;
 

@@ -7,8 +7,8 @@ import { selectOne } from '../model/select.ts';
 import { about } from './about.ts';
 import type { WhoAmI } from './contract.ts';
 import { openApiDocument } from './openapi.ts';
+import type { AdminPorts } from './ports.ts';
 import { whoOf } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 import { show } from './show.ts';
 
 type AuditQuery = { after?: string; limit?: string; node?: string; uid?: string };

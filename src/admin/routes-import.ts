@@ -5,8 +5,8 @@ import { planCreate } from '../model/changes.ts';
 import type { Input } from '../model/fields.ts';
 import { select } from '../model/select.ts';
 import { about } from './about.ts';
+import type { AdminPorts } from './ports.ts';
 import { isDryRun, objectBody, type Query, whatOf, whoOf } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 
 /** Repository files have a handful of sections; thousands are a mistake. */
 const LIMIT = 1000;

@@ -4,8 +4,8 @@ import { MusterError } from '../errors.ts';
 import { selectOne } from '../model/select.ts';
 import { about } from './about.ts';
 import type { ShownKickstart } from './contract.ts';
+import type { AdminPorts } from './ports.ts';
 import { objectBody } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 
 /** In place of a session's id, which nobody has before the boot. */
 const PREVIEW = 'SESSION';

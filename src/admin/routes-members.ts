@@ -7,8 +7,8 @@ import { KINDS } from '../model/kinds.ts';
 import { select, selectOne } from '../model/select.ts';
 import { about, SELECTION } from './about.ts';
 import { type Asked, change } from './change.ts';
+import type { AdminPorts } from './ports.ts';
 import { isSelecting, objectBody, type Query, selected } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 
 const NAMES = { type: 'array', items: { type: 'string' } };
 const ATTRIBUTES = { type: 'object', additionalProperties: { type: ['string', 'number', 'boolean', 'null'] } };

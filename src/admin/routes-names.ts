@@ -2,7 +2,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { KIND_NAMES, KINDS } from '../model/kinds.ts';
 import { about } from './about.ts';
-import type { AdminPorts } from './server.ts';
+import type { AdminPorts } from './ports.ts';
 
 /** More names than this help nobody at a prompt. */
 const LIMIT = 1000;

@@ -9,8 +9,8 @@ import { about, SELECTION } from './about.ts';
 import { type Asked, change } from './change.ts';
 import { revisionTag } from './contract.ts';
 import { describeFields } from './field-descriptions.ts';
+import type { AdminPorts } from './ports.ts';
 import { isDryRun, isOpen, listed, objectBody, selected, selectedOne, whatOf, whoOf } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 import { show } from './show.ts';
 import { splitUploads, withUploads } from './stored-files.ts';
 

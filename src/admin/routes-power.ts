@@ -7,29 +7,16 @@ import { MusterError, reasonOf } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
 import { POWER_SCHEMES } from '../model/power-uri.ts';
 import { own } from '../own.ts';
-import type { Consoles } from '../power/consoles.ts';
 import type { PowerControl } from '../power/control.ts';
 import { DRIVERS } from '../power/drivers.ts';
-import type { PoweredNode } from '../power/powered-node.ts';
 import { execOn } from '../ssh/exec.ts';
-import type { NodeAddress, SshKey } from '../ssh/ssh.ts';
 import { about, SELECTION } from './about.ts';
 import type { ExecLine, PowerLine, ShownDriver, SshWay } from './contract.ts';
 import { LINES, streamed } from './lines.ts';
+import type { AdminPorts } from './ports.ts';
 import { EXEC_BODY, POWER_BODY, readExec, readPower } from './power-requests.ts';
 import { waitForNodes } from './power-wait.ts';
 import { isDryRun, type Query, selected, selectedOne, whatOf, whoOf } from './requests.ts';
-import type { AdminPorts } from './server.ts';
-
-export interface PowerAccess {
-  control: PowerControl;
-  consoles: Consoles;
-  /** Throws `tool-missing` when the head has none. */
-  key(): SshKey;
-  execFanout: number;
-  node(entry: Entry<'node'>): PoweredNode;
-  address(entry: Entry<'node'>): Promise<NodeAddress>;
-}
 
 type Asked = FastifyRequest<{ Querystring: Query }>;
 

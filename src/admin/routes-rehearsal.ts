@@ -6,9 +6,9 @@ import { didYouMean } from '../nearest.ts';
 import { parseMac } from '../wire/mac.ts';
 import { about } from './about.ts';
 import { FIRMWARES, type Firmware, type Rehearsal } from './contract.ts';
+import type { AdminPorts } from './ports.ts';
 import { rehearsalOf, type Update } from './rehearsal.ts';
 import { listed, objectBody, type Query } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 
 /** Each node is asked for twice with an update, on a copy of all objects: so many in one request. */
 const MOST = 100;

@@ -3,8 +3,8 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { about } from './about.ts';
 import type { VerifyLine } from './contract.ts';
 import { LINES, streamed } from './lines.ts';
+import type { AdminPorts } from './ports.ts';
 import { isDryRun, type Query } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 
 export function storageRoutes(server: FastifyInstance, ports: AdminPorts): void {
   server.post(

@@ -8,8 +8,8 @@ import { fileFields, KIND_NAMES, KINDS, type Kind } from '../model/kinds.ts';
 import { selectOne } from '../model/select.ts';
 import { about } from './about.ts';
 import type { UploadState } from './contract.ts';
+import type { AdminPorts } from './ports.ts';
 import { objectBody } from './requests.ts';
-import type { AdminPorts } from './server.ts';
 import { baseFor } from './stored-files.ts';
 
 type OfUpload = FastifyRequest<{ Params: { id: string }; Querystring: { offset?: string } }>;

@@ -4,31 +4,10 @@ import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
-import type { Backup } from '../backup/write.ts';
-import type { Collected } from '../blobs/garbage.ts';
-import type { Boots } from '../boot/boots.ts';
-import type { Statuses } from '../boot/status.ts';
 import { ERRORS, MusterError, reasonOf } from '../errors.ts';
-import type { Log } from '../log.ts';
-import type { ChangeContext } from '../model/changes.ts';
-import type { Cluster } from '../model/cluster.ts';
-import type { Networks } from '../networks.ts';
-import type { Store } from '../store/store.ts';
-import type { Commander } from './commander.ts';
-import type {
-  Happening,
-  Health,
-  KickstartFile,
-  RunningConfig,
-  ShownLease,
-  Transfer,
-  UnknownMachine,
-  VerifyLine,
-} from './contract.ts';
-import type { EvidenceAccess } from './evidence.ts';
 import { type PeerUsers, peerUsers } from './peer-user.ts';
+import type { AdminPorts } from './ports.ts';
 import { listenPrivately } from './private-socket.ts';
-import type { RehearsalAccess } from './rehearsal.ts';
 import { identify } from './requests.ts';
 import { backupRoutes } from './routes-backup.ts';
 import { boardRoutes } from './routes-board.ts';
@@ -40,52 +19,10 @@ import { kickstartRoutes } from './routes-kickstart.ts';
 import { memberRoutes } from './routes-members.ts';
 import { nameRoutes } from './routes-names.ts';
 import { objectRoutes } from './routes-objects.ts';
-import { type PowerAccess, powerRoutes } from './routes-power.ts';
+import { powerRoutes } from './routes-power.ts';
 import { rehearsalRoutes } from './routes-rehearsal.ts';
 import { storageRoutes } from './routes-storage.ts';
 import { uploadRoutes } from './routes-uploads.ts';
-import type { FilePorts } from './stored-files.ts';
-
-export interface AdminPorts extends FilePorts {
-  cluster: Cluster;
-  store: Store;
-  commander: Commander;
-  context: ChangeContext;
-  networks: Networks;
-  boots: Boots;
-  statuses: Statuses;
-  log: Log;
-  power: PowerAccess;
-  health(): Health;
-  /** The configuration in use. */
-  configuration(): RunningConfig;
-  unknown(): UnknownMachine[];
-  /** Addresses lent to machines that are no nodes. */
-  leases(): ShownLease[];
-  kickstarts: {
-    list(): Promise<KickstartFile[]>;
-    /** The file, or `text` in its place, filled in for a node and a session of it. */
-    render(node: string, name: string, session: string, more: { text?: string }): Promise<string>;
-  };
-  /** The path of a loader by the name that firmware asks for. */
-  loaderPath(file: string): string | undefined;
-  /** What would be answered to a boot, without one. */
-  rehearsal: RehearsalAccess;
-  /** Images that are sent, and the queue for them. */
-  transfers(): Transfer[];
-  /** Calls back for everything that happens, until the returned function is called. */
-  watch(listener: (happening: Happening) => void): () => void;
-  /** What the head knows about boots besides their timelines; `why` does without when absent. */
-  evidence?: EvidenceAccess;
-  /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */
-  collect(dryRun: boolean): Promise<Collected>;
-  /** Reads every stored file and compares it with its digest. */
-  verify(tell: (line: VerifyLine) => void, signal: AbortSignal): Promise<void>;
-  /** Takes a snapshot of everything; what it names is kept until it was sent. */
-  backup(): Promise<Backup>;
-  /** Figures in the text format of Prometheus. */
-  metrics(): Promise<string>;
-}
 
 export async function startAdminServer(
   ports: AdminPorts,

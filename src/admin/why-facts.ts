@@ -14,7 +14,7 @@ import { isSilent } from '../ssh/exec.ts';
 import type { ShownWhy, Transfer } from './contract.ts';
 import type { EvidenceQuestion } from './evidence.ts';
 import { planeFor } from './plane.ts';
-import type { AdminPorts } from './server.ts';
+import type { AdminPorts } from './ports.ts';
 
 /** How long the question may take for all nodes together, in milliseconds: what is not known by then is not said. */
 const LIMIT_MS = 4000;

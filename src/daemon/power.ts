@@ -1,7 +1,7 @@
 // Power control and exec with what they need of the state: the node's facts, its timeline, its ssh, its console.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PowerAccess } from '../admin/routes-power.ts';
+import type { PowerAccess } from '../admin/ports.ts';
 import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { effectiveAttributes } from '../model/attributes.ts';

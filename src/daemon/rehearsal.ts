@@ -3,7 +3,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { FIRMWARES, type Firmware, type RehearsedStage } from '../admin/contract.ts';
-import type { RehearsalAccess, RehearsalQuestion } from '../admin/rehearsal.ts';
+import type { RehearsalAccess, RehearsalQuestion } from '../admin/ports.ts';
 import type { Boot } from '../boot/boot.ts';
 import { clusterDirectory } from '../boot/cluster-directory.ts';
 import { identify } from '../boot/identify.ts';

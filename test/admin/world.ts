@@ -139,7 +139,7 @@ export async function ask(
             status: response.statusCode ?? 0,
             headers: response.headers,
             text,
-            json: isJson ? JSON.parse(text) : {},
+            json: isJson && text !== '' ? JSON.parse(text) : {},
           });
         });
       },

@@ -1,0 +1,99 @@
+// What the admin API needs of the daemon.
+import type { Backup } from '../backup/write.ts';
+import type { Collected } from '../blobs/garbage.ts';
+import type { Boots } from '../boot/boots.ts';
+import type { Statuses } from '../boot/status.ts';
+import type { Log } from '../log.ts';
+import type { ChangeContext, Plan } from '../model/changes.ts';
+import type { Cluster, Entry } from '../model/cluster.ts';
+import type { Networks } from '../networks.ts';
+import type { Consoles } from '../power/consoles.ts';
+import type { PowerControl } from '../power/control.ts';
+import type { PoweredNode } from '../power/powered-node.ts';
+import type { NodeAddress, SshKey } from '../ssh/ssh.ts';
+import type { Store } from '../store/store.ts';
+import type { Commander } from './commander.ts';
+import type {
+  Firmware,
+  Happening,
+  Health,
+  KickstartFile,
+  RehearsedStage,
+  RunningConfig,
+  ShownLease,
+  Transfer,
+  UnknownMachine,
+  VerifyLine,
+} from './contract.ts';
+import type { EvidenceAccess } from './evidence.ts';
+import type { FilePorts } from './stored-files.ts';
+
+export interface PowerAccess {
+  control: PowerControl;
+  consoles: Consoles;
+  /** Throws `tool-missing` when the head has none. */
+  key(): SshKey;
+  execFanout: number;
+  node(entry: Entry<'node'>): PoweredNode;
+  address(entry: Entry<'node'>): Promise<NodeAddress>;
+}
+
+/** Whose boot: a node, or a hardware address that is none's. */
+export interface RehearsalQuestion {
+  mac: string;
+  /** Of a node. */
+  uid?: string;
+  firmware: Firmware;
+  /** The name of the network that it asks from; that of the node's address when not given. */
+  network?: string;
+}
+
+/** What the daemon answers, with the decisions of its servers. */
+export interface RehearsalAccess {
+  run(cluster: Cluster, question: RehearsalQuestion): Promise<RehearsedStage[]>;
+  /** The firmware that a node was last seen to boot by. */
+  lastFirmware(uid: string): Firmware | undefined;
+  /** The node that an unknown machine becomes with `accept_new_nodes`. */
+  newcomer(cluster: Cluster, mac: string): Plan;
+}
+
+export interface AdminPorts extends FilePorts {
+  cluster: Cluster;
+  store: Store;
+  commander: Commander;
+  context: ChangeContext;
+  networks: Networks;
+  boots: Boots;
+  statuses: Statuses;
+  log: Log;
+  power: PowerAccess;
+  health(): Health;
+  /** The configuration in use. */
+  configuration(): RunningConfig;
+  unknown(): UnknownMachine[];
+  /** Addresses lent to machines that are no nodes. */
+  leases(): ShownLease[];
+  kickstarts: {
+    list(): Promise<KickstartFile[]>;
+    /** The file, or `text` in its place, filled in for a node and a session of it. */
+    render(node: string, name: string, session: string, more: { text?: string }): Promise<string>;
+  };
+  /** The path of a loader by the name that firmware asks for. */
+  loaderPath(file: string): string | undefined;
+  /** What would be answered to a boot, without one. */
+  rehearsal: RehearsalAccess;
+  /** Images that are sent, and the queue for them. */
+  transfers(): Transfer[];
+  /** Calls back for everything that happens, until the returned function is called. */
+  watch(listener: (happening: Happening) => void): () => void;
+  /** What the head knows about boots besides their timelines; `why` does without when absent. */
+  evidence?: EvidenceAccess;
+  /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */
+  collect(dryRun: boolean): Promise<Collected>;
+  /** Reads every stored file and compares it with its digest. */
+  verify(tell: (line: VerifyLine) => void, signal: AbortSignal): Promise<void>;
+  /** Takes a snapshot of everything; what it names is kept until it was sent. */
+  backup(): Promise<Backup>;
+  /** Figures in the text format of Prometheus. */
+  metrics(): Promise<string>;
+}
