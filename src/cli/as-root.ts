@@ -4,6 +4,7 @@ import { userInfo } from 'node:os';
 import { MusterError } from '../errors.ts';
 import { PROXY_NAMES } from '../process/proxies.ts';
 import { run } from '../process/run.ts';
+import { hideWords } from './hidden-words.ts';
 import type { Context } from './table.ts';
 import { userSettings } from './user-settings.ts';
 
@@ -22,7 +23,7 @@ export function proxiesThrough(env: NodeJS.ProcessEnv): { words: string[]; optio
   };
 }
 
-/** Runs the command line once more as root; answers its exit status. `what` is said when there is no sudo. */
+/** Runs the command line once more as root and returns its exit status. `what` names the command in errors. */
 export async function againAsRoot({ socket, typed }: Context, what: string): Promise<number> {
   if (!['/usr/bin/sudo', '/bin/sudo', '/usr/local/bin/sudo'].some(path => existsSync(path)))
     throw new MusterError(
@@ -33,9 +34,12 @@ export async function againAsRoot({ socket, typed }: Context, what: string): Pro
   const home = process.env['HOME'] || userInfo().homedir;
   const { words, options } = proxiesThrough(process.env);
   const names = [`MUSTER_WORKSPACE=${workspace}`, `MUSTER_SOCKET=${socket}`, `HOME=${home}`, ...words];
-  // Not this process's own words: what runs may be one step of `add-boot-config`. Nor its name, which may be a word (`scyld-modimg`).
-  const argv = [...options, '--', 'env', ...names, process.execPath, realpathSync(process.argv[1] ?? ''), ...typed];
-  const { status } = await run('sudo', argv, { terminal: true });
+  // The program by its own path: its name may be a word (`scyld-modimg`).
+  const program = [process.execPath, realpathSync(process.argv[1] ?? '')];
+  // Not this process's own words: what runs may be one step of `add-boot-config`.
+  const hidden = await hideWords(typed);
+  const argv = [...options, '--', 'env', ...names, ...program, ...hidden.words];
+  const { status } = await run('sudo', argv, { terminal: true }).finally(hidden.remove);
   // What runs ends with no 1 of its own.
   if (status === 1)
     throw new MusterError(

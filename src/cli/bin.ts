@@ -4,20 +4,17 @@ import { basename } from 'node:path';
 import { MusterError, reasonOf } from '../errors.ts';
 import { scrubber, titleOf } from '../masking.ts';
 import { version } from '../package-root.ts';
+import { shownWords } from './hidden-words.ts';
 import { Interrupted } from './interrupted.ts';
 import { watchOutputs } from './outputs.ts';
 import { wordsFor } from './words.ts';
 
 watchOutputs();
 
-const words = wordsFor(basename(process.argv[1] ?? 'muster'), process.argv.slice(2));
-
-// A password that was typed stands in the process list no longer than this start takes.
-const line = words.join(' ');
-if (titleOf(words) !== line) process.title = `muster ${titleOf(words)}`;
-const scrubbed = scrubber(words);
+let words: string[] = [];
 
 process.exitCode = await run().catch((error: unknown) => {
+  const scrubbed = scrubber(words);
   if (error instanceof Interrupted) {
     process.stderr.write(scrubbed(`${error.message}\n`));
     // A transfer that is under way has nowhere to go any more.
@@ -33,6 +30,12 @@ process.exitCode = await run().catch((error: unknown) => {
 });
 
 async function run(): Promise<number> {
+  const given = process.argv.slice(2);
+  const shown = shownWords(given);
+  words = wordsFor(basename(process.argv[1] ?? 'muster'), shown);
+  // A password that was typed is in the process list no longer than this start takes.
+  const title = titleOf(words);
+  if (shown !== given || title !== words.join(' ')) process.title = `muster ${title}`;
   if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
     process.stdout.write(`${version}\n`);
     return 0;

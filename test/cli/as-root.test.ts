@@ -1,5 +1,9 @@
+import { chmodSync, existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import test from 'ava';
 import { proxiesThrough } from '../../src/cli/as-root.ts';
+import { HIDDEN_WORDS, hideWords, shownWords } from '../../src/cli/hidden-words.ts';
+import { temporaryFolder } from '../store/folder.ts';
 
 test('proxies go through sudo; one with a password stands in no process list', t => {
   t.deepEqual(proxiesThrough({ PATH: '/bin' }), { words: [], options: [] });
@@ -13,4 +17,39 @@ test('proxies go through sudo; one with a password stands in no process list', t
     words: ['http_proxy=http://proxy:3128'],
     options: ['--preserve-env=https_proxy,HTTPS_PROXY'],
   });
+});
+
+test('hidden words come back as they were, once, from a file that only their user can read', async t => {
+  const words = ['modimg', '--execute', 'echo "a\nb" é\0', ''];
+  const hidden = await hideWords(words);
+  const [first, file = ''] = hidden.words;
+  t.deepEqual([first, hidden.words.length], [HIDDEN_WORDS, 2]);
+  t.is(statSync(file).mode & 0o777, 0o600);
+  t.is(statSync(dirname(file)).mode & 0o777, 0o700);
+  t.deepEqual(shownWords(hidden.words), words);
+  t.false(existsSync(file));
+  t.throws(() => shownWords(hidden.words), { message: /^The command line cannot be read from .*ENOENT/ });
+  await hidden.remove();
+  t.false(existsSync(dirname(file)));
+});
+
+test('no words come from a link, a file that others can read, or one that holds something else', t => {
+  const folder = temporaryFolder(t);
+  const file = join(folder, 'words');
+  const refused = (path: string): void => void t.throws(() => shownWords([HIDDEN_WORDS, path]), { code: 'bad-usage' });
+  writeFileSync(file, '["node"]', { mode: 0o600 });
+  symlinkSync(file, join(folder, 'link'));
+  refused(join(folder, 'link'));
+  refused(folder);
+  chmodSync(file, 0o644);
+  refused(file);
+  for (const text of ['{"a":1}', '[1]', 'node ls']) {
+    writeFileSync(join(folder, 'other'), text, { mode: 0o600 });
+    refused(join(folder, 'other'));
+  }
+});
+
+test('a command line that only looks hidden is left alone', t => {
+  for (const words of [[], ['node', 'ls'], [HIDDEN_WORDS], [HIDDEN_WORDS, '/a', 'b'], ['node', HIDDEN_WORDS, '/a']])
+    t.is(shownWords(words), words);
 });

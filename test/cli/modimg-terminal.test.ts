@@ -5,6 +5,7 @@ import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:f
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { SecretWatch } from '../power/secret-watch.ts';
 import { findProgram, requireAll } from '../support/require.ts';
 import { TestDaemon } from './daemon.ts';
 
@@ -34,7 +35,7 @@ async function ready(t: ExecutionContext): Promise<boolean> {
   for (const name of ['usr/bin', 'etc', 'root', 'proc', 'sys', 'dev', 'run', 'tmp', 'var/tmp'])
     mkdirSync(join(daemon.folder, 'tree', name), { recursive: true });
   await ok(
-    'cp /bin/busybox tree/usr/bin/ && for n in sh touch cat; do ln -s busybox tree/usr/bin/$n; done; ln -s usr/bin tree/bin',
+    'cp /bin/busybox tree/usr/bin/ && for n in sh touch cat tr printenv; do ln -s busybox tree/usr/bin/$n; done; ln -s usr/bin tree/bin',
   );
   await ok('scyld-modimg --import tree --set-name Small --upload');
   isReady = true;
@@ -172,10 +173,10 @@ test.serial('add-boot-config without words asks for each part, shows its command
   t.is(await ok('muster boot ls -q'), '');
 });
 
-test.serial('an administrator who is not root: sudo where root is needed, and the files stay his', async t => {
-  if (!(await ready(t)) || !requireAll(t, { programs: ['sudo'] })) return;
+/** Words before a command that run it as an administrator who is not root and may use sudo. */
+function asNobody(): (line: string) => string {
   const home = join(daemon.folder, 'home');
-  mkdirSync(home);
+  mkdirSync(home, { recursive: true });
   chownSync(home, 65_534, 65_534);
   chmodSync(daemon.folder, 0o755);
   chmodSync(daemon.socket, 0o666);
@@ -183,16 +184,54 @@ test.serial('an administrator who is not root: sudo where root is needed, and th
   writeFileSync(sudoers, 'root ALL=(ALL) ALL\nnobody ALL=(ALL) NOPASSWD: ALL\n');
   chmodSync(sudoers, 0o440);
   // In a mount namespace, so that this machine's own sudoers stay as they are.
-  const asNobody = (line: string): string =>
+  return line =>
     `unshare --mount sh -c 'mount --bind ${sudoers} /etc/sudoers && exec setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=${home} ${line}'`;
-  await ok(asNobody('scyld-modimg -i Small --execute true --set-name Mine --upload'));
-  const { local } = JSON.parse(await ok(asNobody('scyld-modimg ls --json'))) as {
+}
+
+test.serial('an administrator who is not root: sudo where root is needed, and the files stay his', async t => {
+  if (!(await ready(t)) || !requireAll(t, { programs: ['sudo'] })) return;
+  const home = join(daemon.folder, 'home');
+  const as = asNobody();
+  await ok(as('scyld-modimg -i Small --execute true --set-name Mine --upload'));
+  const { local } = JSON.parse(await ok(as('scyld-modimg ls --json'))) as {
     local: { uid: string; name: string }[];
   };
   t.deepEqual(local.map(({ name }) => name).sort(), ['Mine', 'Small']);
   for (const { uid } of local) t.is(statSync(join(home, '.scyldcw', 'workspace', uid)).uid, 65_534);
-  await ok(asNobody('http_proxy=http://p scyld-modimg -i Small --execute "test \\$http_proxy = http://p"'));
-  t.regex(await ok(asNobody('scyld-modimg --all --delete')), /deleted the local copy of Mine/);
+  await ok(as('http_proxy=http://p scyld-modimg -i Small --execute "test \\$http_proxy = http://p"'));
+  t.regex(await ok(as('scyld-modimg --all --delete')), /deleted the local copy of Mine/);
   const [line] = JSON.parse(await ok('muster log --limit 1 --json')) as { who: string }[];
   t.regex(line?.who ?? '', /nobody/, 'the audit trail names who asked, not root');
+});
+
+test.serial('what is run as root is in no process list, and its input and terminal are those of the user', async t => {
+  if (!(await ready(t)) || !requireAll(t, { programs: ['sudo'] })) return;
+  const as = asNobody();
+  const secret = 'bdfhjlnprtvz';
+  // The first program has its words in the process list until it has started. Here no word of a shell is one of them.
+  const script = (name: string, line: string): string => {
+    writeFileSync(join(daemon.folder, name), line);
+    return as(`sh ${join(daemon.folder, name)}`);
+  };
+  const watch = new SecretWatch([secret]);
+  const command = `echo got $(printf %s ${secret} | tr a-z b-za) "$0"; printenv MUSTER_COMMAND; cat; exit 0`;
+  const executed = await ok(script('one', `scyld-modimg -i Small --execute '${command}' --set-name X --overwrite`));
+  const piped = await ok(
+    script('two', `echo 'echo $((40 + 2))' | scyld-modimg -i Small --chroot --set-name X --overwrite`),
+  );
+  await watch.stop();
+  t.regex(executed, /^got cegikmoqsuwa \/bin\/sh\n/);
+  t.regex(piped, /^42$/m);
+  for (const program of ['sudo', 'unshare', 'sh', 'cat']) t.true(watch.programs.has(program), `${program} was seen`);
+  t.deepEqual(
+    watch.found.filter(line => !/scyld-modimg -i/.test(line)),
+    [],
+  );
+  const { status, said } = await converse(as('scyld-modimg -i Small --chroot'), [
+    [PROMPT, 'touch /root/asked\r'],
+    [PROMPT, 'exit\r'],
+    [/\[kd\]/, 'd\r'],
+  ]);
+  t.is(status, 0, said);
+  t.notRegex(said, /not asked/);
 });

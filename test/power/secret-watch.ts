@@ -34,7 +34,7 @@ export class SecretWatch {
       const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
       this.programs.add((words[0] ?? '').split('/').at(-1) ?? '');
       const line = words.join(' ');
-      if (this.secrets.some(secret => line.includes(secret))) this.found.push(line);
+      if (this.secrets.some(secret => line.includes(secret)) && !this.found.includes(line)) this.found.push(line);
     } catch {
       // It has ended meanwhile.
     }

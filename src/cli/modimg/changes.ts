@@ -79,11 +79,17 @@ const packages =
     else await manager[action](root, wanted[action], ports);
   };
 
+/** The environment has the command, which may hold a password: everybody on the head reads the words of a program. */
+const COMMAND = 'MUSTER_COMMAND';
+const EVALUATE = `eval "unset ${COMMAND}
+$${COMMAND}"`;
+
 async function execute({ progress, context }: Session, { root, local }: Tree, wanted: Wanted): Promise<void> {
   for (const command of wanted.execute) {
     progress.say(`  ${command}`);
     const options = await chrootOptions(root, local.name, wanted);
-    const result = await inImage(root, ['/bin/sh', '-c', command], { ...options, onLine: relay(context) });
+    const env = { ...options.env, [COMMAND]: command };
+    const result = await inImage(root, ['/bin/sh', '-c', EVALUATE], { ...options, env, onLine: relay(context) });
     if (result.status !== 0) throw toolFailed(command, result, `in the image '${local.name}'`);
   }
 }

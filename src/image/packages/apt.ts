@@ -39,11 +39,13 @@ export const apt: PackageManager = {
       ...['setsid', 'setpriv', '--inh-caps=-all', `--bounding-set=${capabilitySet(BUILDER_CAPABILITIES)}`],
       ...['mmdebstrap', '--variant=minbase', '--mode=root', `--include=${include.join(',')}`],
       ...(keys.length > 0 ? [`--keyring=${join(ports.work, 'keys')}`] : []),
-      ...[recipe.release, root, ...lines],
+      // `-`: from standard input, for a URL may have a password in it.
+      ...[recipe.release, root, '-'],
     ];
     await progress.timed(async () => {
       const result = await run(words[0] ?? '', words.slice(1), {
         package: 'util-linux',
+        input: lines.map(line => `${line}\n`).join(''),
         env: { INITRD: 'No', LC_ALL: 'C.UTF-8', DEBIAN_FRONTEND: 'noninteractive' },
         ...(ports.signal && { signal: ports.signal }),
       });
