@@ -73,7 +73,7 @@ const ALLOWED: Record<string, string[]> = {
   admin: [...COMMON, 'model', 'boot', 'store', 'blobs', 'image', 'power', 'ssh', 'backup'],
   lab: [...COMMON, 'admin', 'image', 'boot'],
   // Of the daemon, only what it checks of the machine before it starts.
-  doctor: [...COMMON, 'admin', 'boot', 'dhcp', 'daemon'],
+  doctor: [...COMMON, 'admin', 'boot', 'dhcp', 'evidence', 'daemon'],
   cli: [...COMMON, 'model', 'admin', 'image', 'lab', 'boot', 'ssh', 'doctor', 'backup'],
 };
 /** Files of src itself that wire the parts together: they may import everything but the command line. */

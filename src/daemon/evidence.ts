@@ -5,7 +5,7 @@ import type { BootPlan } from '../boot/boot-plan.ts';
 import type { Evidence, NeighbourLook, PathLook, StoredLook } from '../boot/evidence.ts';
 import { probeArp } from '../evidence/arp-probe.ts';
 import { StoredDigests } from '../evidence/digests.ts';
-import { lookAtDescriptors, lookAtInterfaces, lookAtStorage, macOf, mtuOf, ownMac } from '../evidence/head-look.ts';
+import { isOwnAddress, lookAtDescriptors, lookAtInterfaces, lookAtStorage } from '../evidence/head-look.ts';
 import { probePath } from '../evidence/path-probe.ts';
 import { tcpLook, worst } from '../evidence/tcp-info.ts';
 import { loadLibc } from '../libc.ts';
@@ -23,6 +23,7 @@ type Needs = Pick<
   | 'directory'
   | 'refusals'
   | 'clockWatch'
+  | 'linkOf'
 >;
 
 const STORED = ['kernel', 'initramfs', 'image'] as const;
@@ -63,7 +64,7 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
       ]);
       const isFull = storage && (storage.free < FULL_BYTES || storage.inodes === 0);
       return {
-        interfaces: lookAtInterfaces(state.networks.attached),
+        interfaces: lookAtInterfaces(state.networks.attached, state.linkOf),
         ...(storage && { storage: isFull ? { ...storage, unneeded: await unneeded().catch(() => 0) } : storage }),
         ...(descriptors && { descriptors }),
       };
@@ -83,22 +84,22 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
 }
 
 /** Asks the wire who has the address, where the system lets musterd ask, and remembers the answers. */
-async function lookForOthers({ networks, neighbours }: Needs, ip: string): Promise<void> {
+async function lookForOthers({ networks, neighbours, linkOf }: Needs, ip: string): Promise<void> {
   const network = networks.of(ip);
-  if (!network?.attached) return;
-  const own = ownMac(ip, network.interface);
-  if (own) neighbours.seen(ip, own, true);
-  const macs = await probeArp({ ip, from: network.head, device: network.interface });
+  const link = network?.attached ? linkOf(network.interface) : undefined;
+  if (!network || !link) return;
+  if (link.mac && isOwnAddress(ip)) neighbours.seen(ip, link.mac, true);
+  const macs = await probeArp({ ip, from: network.head }, link);
   for (const mac of macs ?? []) neighbours.seen(ip, mac, true);
 }
 
 function knownNeighbours(
-  { neighbours, directory, networks }: Needs,
+  { neighbours, directory, networks, linkOf }: Needs,
   { ip, node, macs, within }: EvidenceQuestion,
 ): NeighbourLook | undefined {
   const sightings = neighbours.of(ip);
   const network = sightings.length > 0 ? networks.of(ip) : undefined;
-  const headMac = network && macOf(network.interface);
+  const headMac = network && linkOf(network.interface)?.mac;
   const seen = sightings.flatMap(({ mac, ago }) => {
     if (ago > within) return [];
     const owner = directory.nodeByMac(mac);
@@ -110,17 +111,17 @@ function knownNeighbours(
 }
 
 async function lookAtPath(
-  { networks, connections, transfers }: Needs,
+  { networks, connections, transfers, linkOf }: Needs,
   ip: string,
   left: number,
 ): Promise<PathLook | undefined> {
   const network = networks.of(ip);
   if (!network) return undefined;
   const attached = networks.attached.find(({ head }) => head === network.head);
-  const mtu = attached && mtuOf(attached.interface);
+  const mtu = attached && linkOf(attached.interface)?.mtu;
   const result = mtu === undefined ? undefined : await probePath({ ip, from: network.head, mtu }, left);
-  const libc = await loadLibc().catch(() => undefined);
-  const looks = libc ? connections.descriptors(ip).flatMap(fd => tcpLook(libc, fd) ?? []) : [];
+  const libc = await loadLibc();
+  const looks = connections.descriptors(ip).flatMap(fd => tcpLook(libc, fd) ?? []);
   const tcp = worst(looks);
   const tftp = transfers.of(ip);
   return {

@@ -14,6 +14,7 @@ import { kernelNow, kernelRun, monotonicNow } from '../clock.ts';
 import { type Config, networksOf } from '../config.ts';
 import { ClockWatch } from '../evidence/clock-watch.ts';
 import { HeadFailures } from '../evidence/head-failures.ts';
+import { type LinkReader, linkReader } from '../evidence/links.ts';
 import { watchNeighbours } from '../evidence/neighbour-watch.ts';
 import { Neighbours } from '../evidence/neighbours.ts';
 import { Refusals } from '../evidence/refusals.ts';
@@ -61,6 +62,7 @@ export interface State {
   neighbours: Neighbours;
   refusals: Refusals;
   clockWatch: ClockWatch;
+  linkOf: LinkReader;
 }
 
 /** What was started, to be stopped in reverse. */
@@ -162,6 +164,7 @@ export async function openState(
     neighbours,
     refusals: new Refusals(),
     clockWatch,
+    linkOf: await linkReader(),
   };
 }
 

@@ -1,5 +1,5 @@
 // The machine: its interface, loaders, programs, disk, clock, permissions, group.
-import { existsSync, readFileSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, statfsSync, statSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { dirname, join } from 'node:path';
 import { accounts } from '../accounts.ts';
@@ -8,6 +8,7 @@ import type { LoaderName } from '../config-values.ts';
 import { loaderMismatches } from '../daemon/boot-files.ts';
 import { findInterface } from '../daemon/preflight.ts';
 import { reasonOf } from '../errors.ts';
+import { linkReader } from '../evidence/links.ts';
 import { run } from '../process/run.ts';
 import { parseSubnet } from '../wire/ip.ts';
 import { type Finding, finding, type Patient } from './finding.ts';
@@ -22,7 +23,7 @@ export function bootInterface({ config }: Patient): string | undefined {
   }
 }
 
-export function checkInterface({ config }: Patient): Finding {
+export async function checkInterface({ config }: Patient): Promise<Finding> {
   const say = finding('interface');
   const network = parseSubnet(config['head.address']);
   if (!network)
@@ -36,8 +37,7 @@ export function checkInterface({ config }: Patient): Finding {
   }
   if (nic === 'lo')
     return say('warn', `${network.address} is on the loopback: no node can reach it.`, 'Set head.address.');
-  const carrier = contentOf(`/sys/class/net/${nic}/carrier`);
-  if (carrier !== '1')
+  if (!(await linkReader())(nic)?.hasCarrier)
     return say('warn', `${nic} has ${network.address} and no link.`, `Plug it in, or: ip link set ${nic} up`);
   return say('ok', `${nic} has ${network.address}/${network.prefix}, and a link.`);
 }
@@ -220,12 +220,4 @@ function ownerOf(pid: number): number | undefined {
 /** The folder, or the nearest one above that is there. */
 function existing(folder: string): string {
   return existsSync(folder) ? folder : existing(dirname(folder));
-}
-
-function contentOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').trim();
-  } catch {
-    return '';
-  }
 }

@@ -1,8 +1,8 @@
 // The network: who has the ports, who else answers DHCP, and what the packet filter lets in.
 
-import { readFileSync } from 'node:fs';
 import type { Config } from '../config.ts';
 import { reasonOf, systemCode } from '../errors.ts';
+import { linkReader } from '../evidence/links.ts';
 import { own } from '../own.ts';
 import { run } from '../process/run.ts';
 import { parseSubnet } from '../wire/ip.ts';
@@ -122,7 +122,8 @@ export async function checkOtherDhcp(patient: Patient): Promise<Finding> {
   if (!network || nic === undefined) return say('skip', 'There is no boot network to ask.');
   let offers: Offer[];
   try {
-    const mac = readFileSync(`/sys/class/net/${nic}/address`, 'utf8').trim();
+    const { mac } = (await linkReader())(nic) ?? {};
+    if (mac === undefined) return say('skip', `${nic} has no Ethernet address to ask with.`);
     offers = await probeDhcp(network.address, mac, probeMs);
   } catch (error) {
     const reason = systemCode(error) === 'EADDRINUSE' ? 'a DHCP client holds port 68' : reasonOf(error);

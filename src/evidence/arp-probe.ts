@@ -1,12 +1,10 @@
 // Asks the wire who has an address, and hears every machine that answers. It takes CAP_NET_RAW: musterd's unit has none, and then
 // only what the kernel tells of its neighbours is known.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Libc, loadLibc, SOCKET } from '../libc.ts';
 import { macToBytes } from '../wire/mac.ts';
+import type { Link } from './links.ts';
 import { decodeArpReply, encodeArp } from './neighbour-bytes.ts';
-import { networkFolder } from './network-folder.ts';
 
 /** How long answers are waited for, in milliseconds, and when the question is sent. */
 const WAIT_MS = 600;
@@ -21,17 +19,16 @@ let running = 0;
 
 /** Returns the hardware addresses that answer for an address; undefined when the head may not ask, or has too much to ask. */
 export async function probeArp(
-  { ip, from, device }: { ip: string; from: string; device: string },
-  folder = networkFolder(),
+  { ip, from }: { ip: string; from: string },
+  { index, mac }: Link,
 ): Promise<string[] | undefined> {
-  if (running >= MOST || folder === undefined) return undefined;
-  const libc = await loadLibc().catch(() => undefined);
-  const card = libc && (await cardOf(join(folder, device)));
-  const fd = card && open(libc, card.index);
-  if (!libc || !card || fd === undefined) return undefined;
+  if (running >= MOST || mac === undefined) return undefined;
+  const libc = await loadLibc();
+  const fd = open(libc, index);
+  if (fd === undefined) return undefined;
   running += 1;
   try {
-    return await ask(libc, fd, card.index, ip, encodeArp(ip, { ip: from, mac: card.mac }));
+    return await ask(libc, fd, index, ip, encodeArp(ip, { ip: from, mac }));
   } finally {
     running -= 1;
     libc.close(fd);
@@ -79,14 +76,4 @@ function bigEndian(value: number): number {
   const bytes = Buffer.alloc(2);
   bytes.writeUInt16BE(value);
   return new Uint16Array(bytes.buffer, bytes.byteOffset, 1)[0] ?? 0;
-}
-
-async function cardOf(folder: string): Promise<{ index: number; mac: string } | undefined> {
-  const [index, mac] = await Promise.all(
-    ['ifindex', 'address'].map(async name => readFile(join(folder, name), 'utf8').catch(() => '')),
-  );
-  const number = Number(index);
-  return number > 0 && /^([0-9a-f]{2}:){5}[0-9a-f]{2}\s*$/.test(mac ?? '')
-    ? { index: number, mac: (mac ?? '').trim() }
-    : undefined;
 }

@@ -1,12 +1,10 @@
 // What the head looks like at this moment: its file system, its descriptors, its interfaces.
-import { existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readdir, readFile, statfs } from 'node:fs/promises';
-import { networkInterfaces } from 'node:os';
-import { join } from 'node:path';
 import type { InterfaceLook, StorageLook } from '../boot/evidence.ts';
 import type { BootNetwork } from '../networks.ts';
 import { ownAddresses } from '../wire/kernel-addresses.ts';
-import { networkFolder, ownInterfaces } from './network-folder.ts';
+import type { Link, LinkReader } from './links.ts';
 
 /** Returns the room on the file system of a folder. */
 export async function lookAtStorage(folder: string): Promise<StorageLook> {
@@ -53,17 +51,11 @@ export async function lookAtDescriptors(): Promise<{ open: number; limit: number
  */
 export function lookAtInterfaces(
   networks: readonly Pick<BootNetwork, 'head' | 'interface'>[],
+  linkOf: LinkReader,
   locals: string = text('/proc/net/fib_trie'),
-  folder = networkFolder(),
 ): InterfaceLook[] {
   return networks.map(({ head, interface: name }) => {
-    const hasAddress = isLocal(locals, head);
-    const problem =
-      name === ''
-        ? undefined
-        : folder === undefined
-          ? lessOf(name, hasAddress)
-          : problemOf(join(folder, name), hasAddress);
+    const problem = name === '' ? undefined : problemOf(linkOf(name), isLocal(locals, head));
     return { name, address: head, ...(problem && { problem }) };
   });
 }
@@ -72,40 +64,18 @@ function isLocal(locals: string, address: string): boolean {
   return locals === '' || address.startsWith('127.') || ownAddresses(locals).includes(address);
 }
 
-/** What can be told where sysfs shows another network namespace. */
-function lessOf(name: string, hasAddress: boolean): InterfaceLook['problem'] {
-  if (!ownInterfaces().includes(name)) return 'gone';
-  return hasAddress ? undefined : 'no-address';
-}
-
-function problemOf(folder: string, hasAddress: boolean): InterfaceLook['problem'] {
-  if (!existsSync(folder)) return 'gone';
-  const flags = Number(text(join(folder, 'flags')));
-  if ((flags & IFF_UP) === 0) return 'down';
+function problemOf(link: Link | undefined, hasAddress: boolean): InterfaceLook['problem'] {
+  if (!link) return 'gone';
+  if (!link.isUp) return 'down';
   // A bridge has a carrier while one of its ports has: that of a lab has none while all machines are off
-  const isBridge = existsSync(join(folder, 'bridge'));
-  if (!isBridge && text(join(folder, 'carrier')) === '0') return 'no-carrier';
+  if (link.kind !== 'bridge' && !link.hasCarrier) return 'no-carrier';
   return hasAddress ? undefined : 'no-address';
 }
 
-/** Returns the hardware address of an interface; undefined when it has none. */
-export function macOf(name: string, folder = networkFolder()): string | undefined {
-  if (folder === undefined) return networkInterfaces()[name]?.find(({ mac }) => mac !== '00:00:00:00:00:00')?.mac;
-  return name === '' ? undefined : text(join(folder, name, 'address')) || undefined;
+/** Returns whether the head itself has this address. */
+export function isOwnAddress(ip: string, locals = text('/proc/net/fib_trie')): boolean {
+  return ownAddresses(locals).includes(ip);
 }
-
-/** Returns the hardware address of the interface when the head itself has this address. */
-export function ownMac(ip: string, name: string, locals = text('/proc/net/fib_trie')): string | undefined {
-  return ownAddresses(locals).includes(ip) ? macOf(name) : undefined;
-}
-
-/** Returns the most that an interface sends, in bytes of an IP packet; undefined when there is no such interface. */
-export function mtuOf(name: string, folder = networkFolder()): number | undefined {
-  const mtu = name === '' || folder === undefined ? 0 : Number(text(join(folder, name, 'mtu')));
-  return mtu > 0 ? mtu : undefined;
-}
-
-const IFF_UP = 1;
 
 function text(path: string): string {
   try {

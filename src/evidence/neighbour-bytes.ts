@@ -2,11 +2,12 @@
 import { endianness } from 'node:os';
 import { ipAt, ipToBytes } from '../wire/ip.ts';
 import { macFromBytes, macToBytes } from '../wire/mac.ts';
+import { decodeAttributes, decodeMessages, type Order, u16 } from './netlink-bytes.ts';
 
 const NEW_NEIGHBOUR = 28;
-const MESSAGE_HEADER = 16;
+/** struct ndmsg: family, padding, index of the interface, state, flags, kind. */
 const NEIGHBOUR_HEADER = 12;
-const ATTRIBUTE_HEADER = 4;
+const STATE_AT = 8;
 const DESTINATION = 1;
 const LINK_ADDRESS = 2;
 const AF_INET = 2;
@@ -23,35 +24,16 @@ export interface NeighbourNews {
 }
 
 /** Returns what a datagram of netlink says of IPv4 neighbours with an Ethernet address; what cannot be read is left out. */
-export function decodeNews(bytes: Buffer, order: 'LE' | 'BE' = endianness()): NeighbourNews[] {
-  const u16 = (at: number): number => (order === 'LE' ? bytes.readUInt16LE(at) : bytes.readUInt16BE(at));
-  const u32 = (at: number): number => (order === 'LE' ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at));
-  const news: NeighbourNews[] = [];
-  for (let at = 0; at + MESSAGE_HEADER <= bytes.length; ) {
-    const length = u32(at);
-    const end = at + length;
-    if (length < MESSAGE_HEADER || end > bytes.length) break;
-    const body = at + MESSAGE_HEADER;
-    if (u16(at + 4) === NEW_NEIGHBOUR && length >= MESSAGE_HEADER + NEIGHBOUR_HEADER && bytes[body] === AF_INET) {
-      const state = u16(body + 8);
-      let [ip, mac] = ['', ''];
-      for (let attribute = body + NEIGHBOUR_HEADER; attribute + ATTRIBUTE_HEADER <= end; ) {
-        const size = u16(attribute);
-        if (size < ATTRIBUTE_HEADER || attribute + size > end) break;
-        const value = bytes.subarray(attribute + ATTRIBUTE_HEADER, attribute + size);
-        if (u16(attribute + 2) === DESTINATION && value.length === 4) ip = ipAt(value);
-        if (u16(attribute + 2) === LINK_ADDRESS && value.length === 6) mac = macFromBytes(value);
-        attribute += aligned(size);
-      }
-      if (ip && mac && (state & KNOWN) !== 0) news.push({ ip, mac, confirmed: state === REACHABLE });
-    }
-    at += aligned(length);
-  }
-  return news;
+export function decodeNews(bytes: Buffer, order: Order = endianness()): NeighbourNews[] {
+  return decodeMessages(bytes, order).flatMap(({ type, body }) => {
+    if (type !== NEW_NEIGHBOUR || body.length < NEIGHBOUR_HEADER || body[0] !== AF_INET) return [];
+    const state = u16(body, STATE_AT, order);
+    const attributes = decodeAttributes(body.subarray(NEIGHBOUR_HEADER), order);
+    const [ip, mac] = [attributes.get(DESTINATION), attributes.get(LINK_ADDRESS)];
+    if (ip?.length !== 4 || mac?.length !== 6 || (state & KNOWN) === 0) return [];
+    return [{ ip: ipAt(ip), mac: macFromBytes(mac), confirmed: state === REACHABLE }];
+  });
 }
-
-/** Netlink aligns everything to four bytes. */
-const aligned = (length: number): number => (length + 3) & ~3;
 
 const ETHERNET = 1;
 const IPV4 = 0x0800;

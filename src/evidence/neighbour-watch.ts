@@ -2,6 +2,7 @@
 import { type Libc, loadLibc, nativeInt, SOCKET } from '../libc.ts';
 import { decodeNews } from './neighbour-bytes.ts';
 import type { Neighbours } from './neighbours.ts';
+import { netlinkAddress } from './netlink-bytes.ts';
 
 /** How often the socket is read, in milliseconds; the kernel keeps what came meanwhile. */
 const EVERY_MS = 500;
@@ -18,9 +19,9 @@ export interface NeighbourWatch {
 
 /** Starts to listen; returns undefined where the system does not let it. */
 export async function watchNeighbours(neighbours: Neighbours): Promise<NeighbourWatch | undefined> {
-  const libc = await loadLibc().catch(() => undefined);
-  const fd = libc && open(libc);
-  if (!libc || fd === undefined) return undefined;
+  const libc = await loadLibc();
+  const fd = open(libc);
+  if (fd === undefined) return undefined;
   const bytes = Buffer.alloc(1 << 16);
   const from = Buffer.alloc(12);
   const read = (): void => {
@@ -49,10 +50,4 @@ function open(libc: Libc): number | undefined {
   if (typeof libc.bind(fd, netlinkAddress(GROUP_NEIGHBOURS)) === 'number') return fd;
   libc.close(fd);
   return undefined;
-}
-
-/** struct sockaddr_nl, in the machine's order: family and padding, the port that the kernel is to choose, groups. */
-function netlinkAddress(groups: number): Buffer {
-  const family = Buffer.from(Uint16Array.of(SOCKET.AF_NETLINK, 0).buffer);
-  return Buffer.concat([family, Buffer.from(Uint32Array.of(0, groups).buffer)]);
 }

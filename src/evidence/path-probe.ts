@@ -65,6 +65,5 @@ async function round(socket: Echoes, ip: string, sizes: readonly number[]): Prom
 }
 
 async function openEcho(from: string): Promise<EchoSocket | undefined> {
-  const libc = await loadLibc().catch(() => undefined);
-  return libc && EchoSocket.open(libc, from);
+  return EchoSocket.open(await loadLibc(), from);
 }

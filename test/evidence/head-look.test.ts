@@ -1,9 +1,8 @@
 // What the head looks like: mount points, descriptors, interfaces.
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import test from 'ava';
 import { lookAtDescriptors, lookAtInterfaces, lookAtStorage, mountOf } from '../../src/evidence/head-look.ts';
+import type { Link } from '../../src/evidence/links.ts';
 
 const MOUNTS = `22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw
 30 22 254:2 / /var rw,relatime - ext4 /dev/vda2 rw
@@ -26,21 +25,17 @@ test('this machine is looked at', async t => {
   t.true((descriptors?.limit ?? 0) > (descriptors?.open ?? 0));
 });
 
-test('what is wrong with an interface is told apart', async t => {
-  const folder = await mkdtemp(join(tmpdir(), 'muster-net-'));
-  t.teardown(async () => rm(folder, { recursive: true }));
-  const make = async (name: string, flags: string, carrier: string, bridge = false): Promise<void> => {
-    await mkdir(join(folder, name, ...(bridge ? ['bridge'] : [])), { recursive: true });
-    await writeFile(join(folder, name, 'flags'), `${flags}\n`);
-    await writeFile(join(folder, name, 'carrier'), `${carrier}\n`);
-  };
-  await make('well', '0x1003', '1');
-  await make('down', '0x1002', '');
-  await make('pulled', '0x1003', '0');
-  await make('br0', '0x1003', '0', true);
+test('what is wrong with an interface is told apart', t => {
+  const card = { index: 2, mtu: 1500, isUp: true, hasCarrier: true, kind: '' };
+  const links = new Map<string, Link>([
+    ['well', card],
+    ['down', { ...card, isUp: false }],
+    ['pulled', { ...card, hasCarrier: false }],
+    ['br0', { ...card, hasCarrier: false, kind: 'bridge' }],
+  ]);
   const locals = '     |-- 10.0.0.1\n        /32 host LOCAL\n     |-- 10.0.0.2\n        /24 link UNICAST\n';
   const problem = (name: string, head = '10.0.0.1') =>
-    lookAtInterfaces([{ head, interface: name }], locals, folder)[0]?.problem;
+    lookAtInterfaces([{ head, interface: name }], of => links.get(of), locals)[0]?.problem;
   t.is(problem('well'), undefined);
   t.is(problem('br0'), undefined, 'a bridge has no carrier while all machines are off');
   t.is(problem('well', '10.0.0.2'), 'no-address');
