@@ -7,7 +7,9 @@ import { LOADER_HEAD, loaderMismatch } from '../boot/loader-format.ts';
 import { planBoot } from '../boot/plan.ts';
 import { why } from '../boot/why.ts';
 import { bootToExplain, type InitramfsLook, type WhyFacts, whyNeeds } from '../boot/why-case.ts';
-import { driverOf, type InitramfsContents, readInitramfs } from '../image/initramfs-contents.ts';
+import { reasonOf } from '../errors.ts';
+import { driverOf } from '../image/initramfs-contents.ts';
+import { InitramfsLooks } from '../image/initramfs-looks.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
 import { isSilent } from '../ssh/exec.ts';
@@ -155,27 +157,14 @@ async function headOf(path: string): Promise<Buffer> {
   }
 }
 
-/** Contents of initramfs by the digest of their bytes, those asked for last: a blob never changes. */
-const contents = new Map<string, Promise<InitramfsContents | undefined>>();
-const MOST_CONTENTS = 8;
-/** Reading one takes a second; one that takes longer than this is let go, in milliseconds. */
-const READ_MS = 30_000;
+const contents = new InitramfsLooks();
 
 async function initramfsOf(ports: AdminPorts, boot: BootLike): Promise<InitramfsLook | undefined> {
   const file = boot.plan?.initramfs;
   if (!file) return undefined;
-  let reading = contents.get(file.sha256);
-  if (!reading) {
-    reading = readInitramfs(ports.blobs.path(file.blob), file, AbortSignal.timeout(READ_MS)).catch(error => {
-      contents.delete(file.sha256);
-      ports.log.info({ node: boot.plan?.node.name }, `the initramfs cannot be looked into: ${String(error)}`);
-      return undefined;
-    });
-    contents.set(file.sha256, reading);
-    const [oldest] = contents.keys();
-    if (contents.size > MOST_CONTENTS && oldest !== undefined) contents.delete(oldest);
-  }
-  const found = await reading;
+  const found = await contents.of(ports.blobs.path(file.blob), file, error =>
+    ports.log.info({ node: boot.plan?.node.name }, `the initramfs cannot be looked into: ${reasonOf(error)}`),
+  );
   const driver = found && boot.card ? driverOf(found, boot.card) : undefined;
   return found && { releases: found.releases, ...(driver && { driver }) };
 }

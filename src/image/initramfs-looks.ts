@@ -1,0 +1,56 @@
+// What initramfs have in them, by the digest of their bytes: a stored file never changes, so each is read once.
+import { type InitramfsContents, readInitramfs } from './initramfs-contents.ts';
+
+/** Answers kept, those wanted last. */
+const MOST = 8;
+/** Reading one takes a second; one that takes longer than this is let go, in milliseconds. */
+const READ_MS = 30_000;
+
+export interface StoredInitramfs {
+  sha256: string;
+  offset: number;
+  size: number;
+}
+
+export class InitramfsLooks {
+  private readonly answers = new Map<string, Promise<InitramfsContents | undefined>>();
+  private readonly read: typeof readInitramfs;
+  private readonly milliseconds: number;
+
+  constructor(read = readInitramfs, milliseconds = READ_MS) {
+    this.read = read;
+    this.milliseconds = milliseconds;
+  }
+
+  /**
+   * Returns what a file has in it; undefined when it cannot be read. One that cannot be unpacked is not unpacked again; one that took too
+   * long is.
+   * @param failed is given the error, once for each time it is read
+   */
+  async of(
+    path: string,
+    file: StoredInitramfs,
+    failed: (error: unknown) => void,
+  ): Promise<InitramfsContents | undefined> {
+    const known = this.answers.get(file.sha256);
+    if (known) {
+      this.keep(file.sha256, known);
+      return known;
+    }
+    const signal = AbortSignal.timeout(this.milliseconds);
+    const answer = this.read(path, file, signal).catch(error => {
+      if (signal.aborted) this.answers.delete(file.sha256);
+      failed(error);
+      return undefined;
+    });
+    this.keep(file.sha256, answer);
+    return answer;
+  }
+
+  private keep(sha256: string, answer: Promise<InitramfsContents | undefined>): void {
+    this.answers.delete(sha256);
+    this.answers.set(sha256, answer);
+    const [oldest] = this.answers.keys();
+    if (this.answers.size > MOST && oldest !== undefined) this.answers.delete(oldest);
+  }
+}
