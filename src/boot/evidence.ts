@@ -94,8 +94,10 @@ export interface PathLook {
   tftp?: TftpLook;
 }
 
-/** A connection of the node to the head on which nothing moves. */
+/** A connection of the node to the head that waits for it. */
 export interface TcpLook {
+  /** Since it was looked at: 0 while it is open. */
+  ago: number;
   /** Bytes of a full segment. */
   segment: number;
   /** Segments sent and not acknowledged. */
@@ -104,7 +106,7 @@ export interface TcpLook {
   retransmits: number;
   /** Bytes that the node acknowledged since the connection began. */
   acknowledged: number;
-  /** Seconds since its last acknowledgement. */
+  /** Seconds in which nothing more was acknowledged, up to that look. */
   quiet: number;
 }
 

@@ -2,7 +2,7 @@
 import type { PathLook } from './evidence.ts';
 import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
-import { count } from './why-words.ts';
+import { count, span } from './why-words.ts';
 
 /** Silence after which the size of packets may be why, in seconds. */
 const STALLED_SECONDS = 8;
@@ -10,6 +10,10 @@ const STALLED_SECONDS = 8;
 const LARGE = 600;
 /** This many repetitions in a row are no accident. */
 const REPETITIONS = 3;
+/** An answer this many seconds ago is of the present. */
+const FRESH_SECONDS = 5;
+/** Bytes of the headers of IPv4 and TCP. */
+const HEADERS = 40;
 
 export const PATH_RULES: readonly EvidenceRule[] = [
   {
@@ -27,7 +31,7 @@ export const PATH_RULES: readonly EvidenceRule[] = [
             ...pathSeen(scene),
           ],
         };
-      const large = unansweredLarge(path);
+      const large = unansweredLarge(scene, path);
       if (large === undefined) return undefined;
       return {
         cause: `The path between head and node drops large packets: small ones pass, and those of ${large} bytes are not answered.`,
@@ -53,15 +57,24 @@ export const PATH_RULES: readonly EvidenceRule[] = [
 ];
 
 /** Returns the size of packets that went out again and again, while smaller ones were answered; undefined when there are none. */
-function unansweredLarge({ answers, tcp, tftp }: PathLook): number | undefined {
+function unansweredLarge(scene: Scene, { answers, passes = 0, tcp, tftp }: PathLook): number | undefined {
+  const isSilent = (size: number, wasSeen: boolean): boolean => size > LARGE && size > passes && (answers || wasSeen);
   // Its acknowledgements come: the client is alive
-  if (tftp && isStuck(tftp) && (tftp.repeated > 0 || answers)) return tftp.packet;
-  const isSilent = tcp && tcp.retransmits >= REPETITIONS && tcp.segment + 40 > LARGE && tcp.acknowledged < tcp.segment;
-  return isSilent && answers ? tcp.segment + 40 : undefined;
+  if (tftp && isStuck(tftp) && isSilent(tftp.packet, tftp.repeated > 0 || answeredArp(scene, FRESH_SECONDS)))
+    return tftp.packet;
+  if (!tcp || tcp.retransmits < REPETITIONS || tcp.acknowledged >= tcp.segment || tcp.ago > scene.silence)
+    return undefined;
+  const size = tcp.segment + HEADERS;
+  return isSilent(size, answeredArp(scene, tcp.ago + tcp.quiet)) ? size : undefined;
 }
 
-const isStuck = ({ agreed, acknowledged, unanswered, packet }: NonNullable<PathLook['tftp']>): boolean =>
-  agreed && acknowledged === 0 && unanswered >= REPETITIONS && packet > LARGE;
+/** Whether the node itself answered ARP less than these seconds ago: a small packet passed, both ways. */
+function answeredArp({ evidence }: Scene, seconds: number): boolean {
+  return (evidence?.neighbours?.seen ?? []).some(({ own, ago }) => own && ago < seconds);
+}
+
+const isStuck = ({ agreed, acknowledged, unanswered }: NonNullable<PathLook['tftp']>): boolean =>
+  agreed && acknowledged === 0 && unanswered >= REPETITIONS;
 
 function remedy({ evidence }: Scene, passes?: number): string {
   const name = evidence?.interfaces?.find(({ problem }) => problem === undefined)?.name ?? 'INTERFACE';
@@ -79,7 +92,9 @@ export function pathSeen({ evidence }: Scene): string[] {
         ]
       : []),
     ...(tcp && tcp.retransmits > 0
-      ? [`a segment of ${tcp.segment} bytes was sent again${count(tcp.retransmits)} and is not acknowledged`]
+      ? [
+          `a segment of ${tcp.segment} bytes was sent again${count(tcp.retransmits)} and ${tcp.ago >= 1 ? `was not acknowledged, ${span(tcp.ago)} ago` : 'is not acknowledged'}`,
+        ]
       : []),
     ...(answers && fails === undefined ? ['it answers echo requests of every size that the head sends'] : []),
   ];

@@ -162,8 +162,9 @@ function loaderOnItsWay(situation: Case): Why | undefined {
 /** Kernel or initramfs that the node acknowledges piece by piece: it is on no timeline before its end, however slow the link is. */
 function downloadOnItsWay(situation: Case, reached: Stage): Why | undefined {
   const { tcp } = situation.evidence?.path ?? {};
-  if (!tcp || (reached !== 'script' && reached !== 'kernel') || tcp.quiet > MOVES_SECONDS) return undefined;
-  const words = `${mebibytes(tcp.acknowledged)} MiB of kernel and initramfs over this connection`;
+  if (!tcp || (reached !== 'script' && reached !== 'kernel')) return undefined;
+  if (tcp.ago + tcp.quiet > MOVES_SECONDS || tcp.acknowledged <= tcp.segment) return undefined;
+  const words = `${(tcp.acknowledged / 2 ** 20).toFixed(1)} MiB of kernel and initramfs over this connection`;
   return say('waiting', 'booting', `It is booting, and has fetched ${words}.`, undefined, evidenceOf(situation));
 }
 

@@ -7,8 +7,6 @@ import { probeArp } from '../evidence/arp-probe.ts';
 import { StoredDigests } from '../evidence/digests.ts';
 import { isOwnAddress, lookAtDescriptors, lookAtInterfaces, lookAtStorage } from '../evidence/head-look.ts';
 import { probePath } from '../evidence/path-probe.ts';
-import { tcpLook, worst } from '../evidence/tcp-info.ts';
-import { loadLibc } from '../libc.ts';
 import type { State } from './state.ts';
 
 type Needs = Pick<
@@ -17,7 +15,7 @@ type Needs = Pick<
   | 'networks'
   | 'failures'
   | 'blobs'
-  | 'connections'
+  | 'tcpWatch'
   | 'transfers'
   | 'neighbours'
   | 'directory'
@@ -111,7 +109,7 @@ function knownNeighbours(
 }
 
 async function lookAtPath(
-  { networks, connections, transfers, linkOf }: Needs,
+  { networks, tcpWatch, transfers, linkOf }: Needs,
   ip: string,
   left: number,
 ): Promise<PathLook | undefined> {
@@ -120,9 +118,7 @@ async function lookAtPath(
   const attached = networks.attached.find(({ head }) => head === network.head);
   const mtu = attached && linkOf(attached.interface)?.mtu;
   const result = mtu === undefined ? undefined : await probePath({ ip, from: network.head, mtu }, left);
-  const libc = await loadLibc();
-  const looks = connections.descriptors(ip).flatMap(fd => tcpLook(libc, fd) ?? []);
-  const tcp = worst(looks);
+  const tcp = tcpWatch.of(ip);
   const tftp = transfers.of(ip);
   return {
     ...(mtu !== undefined && { mtu }),

@@ -18,9 +18,12 @@ import { type LinkReader, linkReader } from '../evidence/links.ts';
 import { watchNeighbours } from '../evidence/neighbour-watch.ts';
 import { Neighbours } from '../evidence/neighbours.ts';
 import { Refusals } from '../evidence/refusals.ts';
+import { tcpLook } from '../evidence/tcp-info.ts';
+import { TcpWatch } from '../evidence/tcp-watch.ts';
 import { TftpTransfers } from '../evidence/tftp-transfers.ts';
 import { ConnectionTable } from '../http/connection-table.ts';
 import { Governor } from '../http/governor.ts';
+import { loadLibc } from '../libc.ts';
 import type { Log } from '../log.ts';
 import type { ChangeContext } from '../model/changes.ts';
 import { Cluster } from '../model/cluster.ts';
@@ -58,6 +61,8 @@ export interface State {
   governor: Governor;
   failures: HeadFailures;
   connections: ConnectionTable;
+  /** Which of them wait for their node. */
+  tcpWatch: TcpWatch;
   transfers: TftpTransfers;
   neighbours: Neighbours;
   refusals: Refusals;
@@ -128,6 +133,11 @@ export async function openState(
   stops.push(async () => stopClockWatch());
   const watch = await watchNeighbours(neighbours);
   stops.push(async () => watch?.close());
+  const libc = await loadLibc();
+  const connections = new ConnectionTable();
+  const tcpWatch = new TcpWatch(connections, descriptor => tcpLook(libc, descriptor));
+  const stopTcpWatch = tcpWatch.start();
+  stops.push(async () => stopTcpWatch());
   const governor = new Governor({
     limit: () => config['http.image_transfers'],
     now: monotonicNow,
@@ -159,7 +169,8 @@ export async function openState(
     uploads,
     governor,
     failures,
-    connections: new ConnectionTable(),
+    connections,
+    tcpWatch,
     transfers: new TftpTransfers(),
     neighbours,
     refusals: new Refusals(),

@@ -21,6 +21,7 @@ export function decodeTcpInfo(bytes: Buffer, order: 'LE' | 'BE' = endianness()):
   const u32 = (at: number): number => (order === 'LE' ? bytes.readUInt32LE(at) : bytes.readUInt32BE(at));
   const u64 = (at: number): number => Number(order === 'LE' ? bytes.readBigUInt64LE(at) : bytes.readBigUInt64BE(at));
   return {
+    ago: 0,
     retransmits: bytes.readUInt8(AT.retransmits),
     segment: u32(AT.segment),
     unacknowledged: u32(AT.unacknowledged),

@@ -19,8 +19,20 @@ export class ConnectionTable {
     });
   }
 
-  /** Returns the descriptors of a peer's connections. They are good until the event loop goes on. */
-  descriptors(peer: string): number[] {
-    return [...(this.byPeer.get(peer) ?? [])].flatMap(socket => descriptorOf(socket) ?? []);
+  /** Returns a peer's connections. Their descriptors are good until the event loop goes on. */
+  of(peer: string): { peer: string; socket: Socket; descriptor: number }[] {
+    return [...(this.byPeer.get(peer) ?? [])].flatMap(socket => {
+      const descriptor = descriptorOf(socket);
+      return descriptor === undefined ? [] : [{ peer, socket, descriptor }];
+    });
+  }
+
+  /** Yields all connections, also when some come and go meanwhile. */
+  *all(): Generator<{ peer: string; socket: Socket; descriptor: number }> {
+    for (const [peer, sockets] of this.byPeer)
+      for (const socket of sockets) {
+        const descriptor = descriptorOf(socket);
+        if (descriptor !== undefined) yield { peer, socket, descriptor };
+      }
   }
 }

@@ -1,6 +1,6 @@
 // What the head has evidence of goes before guesses: each rule by a replayed boot and what the collectors saw.
 import test from 'ava';
-import type { Evidence, HeadFailure } from '../../src/boot/evidence.ts';
+import type { Evidence, HeadFailure, Neighbour, PathLook } from '../../src/boot/evidence.ts';
 import type { Stage } from '../../src/boot/journey.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { why } from '../../src/boot/why.ts';
@@ -152,7 +152,7 @@ test('a damaged image goes before what the node says of it', t => {
 
 test('a path that drops large packets is the cause, with the size that passes and what the head saw', t => {
   const it = world('script');
-  const tcp = { segment: 1460, unacknowledged: 1, retransmits: 5, acknowledged: 1, quiet: 9 };
+  const tcp = { ago: 0, segment: 1460, unacknowledged: 1, retransmits: 5, acknowledged: 1, quiet: 9 };
   const path = { mtu: 1500, answers: true, passes: 1200, fails: 1201, tcp };
   t.is(it.ask({ path }).verdict, 'waiting', 'not before it stands still');
   it.clock.now += 10_000;
@@ -189,6 +189,42 @@ test('large TFTP blocks without an answer are named without a probe, and a slow 
   const slow = it.ask({ path: { answers: false, tftp: { ...tftp, acknowledged: 300, unanswered: 0 } } });
   t.like(slow, { verdict: 'waiting', rule: 'booting' });
   t.regex(slow.cause, /300 of 713 blocks of ipxe\.efi by TFTP/);
+});
+
+test('a large segment without an answer is named by ARP of the node itself, also after the connection was closed', t => {
+  const it = world('script');
+  it.clock.now += 25_000;
+  const tcp = { ago: 0, segment: 1448, unacknowledged: 2, retransmits: 5, acknowledged: 200, quiet: 12 };
+  const ip = '10.54.0.100';
+  const own = { mac: it.node.value.mac, ago: 3, own: true };
+  const ask = (look: Partial<typeof tcp>, seen: Neighbour[], path: Partial<PathLook> = {}): string =>
+    it.ask({ path: { answers: false, tcp: { ...tcp, ...look }, ...path }, neighbours: { ip, seen } }).rule;
+  t.is(ask({}, [own]), 'path-mtu');
+  t.is(ask({ ago: 15, quiet: 4 }, [{ ...own, ago: 16 }]), 'path-mtu', 'closed 15 s ago, and it answered before that');
+  t.is(ask({ ago: 30 }, [own]), 'kernel-not-fetched', 'it came further after that');
+  t.is(ask({}, [{ ...own, ago: 30 }]), 'kernel-not-fetched', 'it answered before it fell silent');
+  t.is(ask({}, [{ ...own, own: false }]), 'address-shared', 'another machine answered');
+  t.is(ask({ acknowledged: 5000 }, [own]), 'kernel-not-fetched', 'large ones were acknowledged before');
+  t.is(ask({}, [own], { answers: true, passes: 1500 }), 'kernel-not-fetched', 'large echo requests are answered');
+  const lost = it.ask({ path: { answers: false, tcp: { ...tcp, ago: 15 } }, neighbours: { ip, seen: [own] } });
+  t.true(
+    lost.evidence.includes('a segment of 1448 bytes was sent again 5 times and was not acknowledged, 15 s ago'),
+    lost.evidence.join(),
+  );
+});
+
+test('a download is on its way while more is acknowledged, and not while a segment is sent again', t => {
+  const it = world('script');
+  it.clock.now += 30_000;
+  const tcp = { ago: 0, segment: 1448, unacknowledged: 9, retransmits: 2, acknowledged: 300_000, quiet: 2 };
+  const ask = (look: Partial<typeof tcp>): Why => it.ask({ path: { answers: true, tcp: { ...tcp, ...look } } });
+  t.like(ask({}), {
+    rule: 'booting',
+    cause: 'It is booting, and has fetched 0.3 MiB of kernel and initramfs over this connection.',
+  });
+  t.is(ask({ acknowledged: 700 }).rule, 'kernel-not-fetched');
+  t.is(ask({ quiet: 12 }).rule, 'kernel-not-fetched');
+  t.is(ask({ ago: 9 }).rule, 'kernel-not-fetched');
 });
 
 test('another machine with the address is named, by its node when it is one of ours', t => {
