@@ -36,6 +36,9 @@ const NODES = {
   compressor: 11,
   danglingInit: 12,
   fullRoot: 13,
+  smallFrames: 14,
+  sharedAddress: 15,
+  damagedInitramfs: 16,
 } as const;
 type Role = keyof typeof NODES;
 
@@ -109,6 +112,12 @@ async function prepare(lab: Lab): Promise<void> {
   await tinyImage(lab, 'Compressed', kernel, initramfs, 'lzma');
   await tinyImage(lab, 'Dangling', kernel, initramfs);
   await tinyImage(lab, 'Full', kernel, initramfs);
+  // A file of its own: the others are to boot
+  const initramfsFile = join(folder, 'damaged.initramfs');
+  await shell('cat "$1" >"$2"; head -c 4096 /dev/zero >>"$2"', initramfs, initramfsFile);
+  const known = new Set((await storedFiles(lab)).map(({ path }) => path));
+  await bootConfig(lab, 'DamagedInitramfs', kernel, initramfsFile);
+  for (const { path } of await storedFiles(lab)) if (!known.has(path)) await damage(path, 4096, Buffer.alloc(1 << 20));
 
   const set = async (role: Role, ...words: string[]): Promise<void> =>
     muster(lab, 'node', '-i', `n${NODES[role]}`, 'set', ...words);
@@ -118,6 +127,7 @@ async function prepare(lab: Lab): Promise<void> {
   await set('compressor', '_boot_config=Compressed');
   await set('danglingInit', '_boot_config=Dangling');
   await set('fullRoot', '_boot_config=Full');
+  await set('damagedInitramfs', '_boot_config=DamagedInitramfs');
   await set('smallMemory', '_boot_style=rwram');
   await set('wrongDisk', '_boot_style=disked', '_disk_root=LABEL=root');
   await set('wrongSecret', '_boot_style=iscsi');
@@ -164,10 +174,11 @@ async function packed(from: string, name: string): Promise<string> {
   return file;
 }
 
-async function damage(path: string, size: number): Promise<void> {
+/** Writes into the middle of a file of this size. */
+async function damage(path: string, size: number, bytes = Buffer.from('damaged')): Promise<void> {
   const handle = await open(path, 'r+');
   try {
-    await handle.write(Buffer.from('damaged'), 0, 7, Math.floor(size / 2));
+    await handle.write(bytes, 0, bytes.length, Math.floor(size / 2));
   } finally {
     await handle.close();
   }
@@ -415,6 +426,62 @@ fault('a system that fills its root and never starts its agent', 'fullRoot', asy
 fault('a wrong _disk_root', 'wrongDisk', async (t, lab) => {
   await starts(lab, 'wrongDisk', 'initramfs');
   await isNamed(t, lab, 'wrongDisk', 'wrong-disk', /There is no LABEL=root \(_disk_root\); there are: vda 64 MiB/);
+});
+
+fault('a path that drops frames over 1,200 bytes', 'smallFrames', async (t, lab) => {
+  const rules = `table netdev small {
+    chain out {
+      type filter hook egress device ${lab.node(NODES.smallFrames).tap} priority 0
+      meta length > 1214 drop
+    }
+  }`;
+  await lab.namespace.run([findProgram('nft') ?? 'nft', '-f', '-'], rules);
+  await starts(lab, 'smallFrames', 'ipxe');
+  await isNamed(
+    t,
+    lab,
+    'smallFrames',
+    'path-mtu',
+    /drops large packets: 1200 bytes pass, and 1201 bytes or more do not/,
+  );
+});
+
+fault('another machine with the address of a node', 'sharedAddress', async (t, lab) => {
+  const mac = '02:00:00:00:00:77';
+  const other = await startProcess({
+    name: 'another machine',
+    command: lab.namespace.command(['unshare', '--net', 'sleep', 'infinity']),
+    log: join(lab.logs, 'other-machine.log'),
+  });
+  stops.push(async () => other.stop());
+  await starts(lab, 'sharedAddress', 'initramfs');
+  const inside = (words: string): Promise<unknown> =>
+    runOk('nsenter', ['-t', `${other.pid}`, '-n', ...words.split(' ')]);
+  await lab.namespace.run([
+    'ip',
+    'link',
+    'add',
+    'shared0',
+    'type',
+    'veth',
+    'peer',
+    'name',
+    'eth0',
+    'netns',
+    `${other.pid}`,
+  ]);
+  await lab.namespace.run(['ip', 'link', 'set', 'shared0', 'master', 'br0', 'up']);
+  await inside(`ip link set eth0 address ${mac}`);
+  await inside(`ip addr add ${addressOf('sharedAddress')}/24 dev eth0`);
+  await inside('ip link set eth0 up');
+  const words = new RegExp(`Another machine uses its address ${addressOf('sharedAddress')}: ${mac} answers for it`);
+  await isNamed(t, lab, 'sharedAddress', 'address-shared', words, ['up']);
+});
+
+fault('a stored initramfs of the right size with another content', 'damagedInitramfs', async (t, lab) => {
+  await starts(lab, 'damagedInitramfs', 'kernel initramfs');
+  const words = /another initramfs of the boot config DamagedInitramfs than was uploaded/;
+  await isNamed(t, lab, 'damagedInitramfs', 'stored-file-damaged', words);
 });
 
 fault('a node pulled in the middle of its download', 'pulled', async (t, lab) => {
