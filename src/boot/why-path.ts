@@ -6,6 +6,8 @@ import { count, span } from './why-words.ts';
 
 /** Silence after which the size of packets may be why, in seconds. */
 const STALLED_SECONDS = 8;
+/** After this long the path was probed: before, a size that is not answered may still be found. */
+const PROBED_SECONDS = 12;
 /** A packet of this many bytes at least is a large one. */
 const LARGE = 600;
 /** This many repetitions in a row are no accident. */
@@ -32,7 +34,7 @@ export const PATH_RULES: readonly EvidenceRule[] = [
           ],
         };
       const large = unansweredLarge(scene, path);
-      if (large === undefined) return undefined;
+      if (large === undefined || scene.quiet < PROBED_SECONDS) return undefined;
       return {
         cause: `The path between head and node drops large packets: small ones pass, and those of ${large} bytes are not answered.`,
         remedy: remedy(scene),
