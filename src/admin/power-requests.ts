@@ -1,15 +1,14 @@
 // Bodies of power and exec requests, read strictly: a wrong word must not switch anything.
 import { MusterError } from '../errors.ts';
-import type { PowerAction, PowerRequest } from '../power/control.ts';
+import { isSoft, POWER_ACTION_NAMES, POWER_ACTIONS } from '../model/power-actions.ts';
+import type { PowerRequest } from '../power/control.ts';
 import type { ExecRequest } from '../ssh/exec.ts';
 import { objectBody } from './requests.ts';
-
-const ACTIONS: readonly PowerAction[] = ['status', 'on', 'off', 'cycle', 'reset', 'reboot', 'shutdown'];
 
 export const POWER_BODY = {
   type: 'object',
   properties: {
-    action: { enum: ACTIONS },
+    action: { enum: POWER_ACTION_NAMES },
     way: { enum: ['soft', 'hard'], description: 'of reboot and shutdown; soft and then hard when not given' },
     next: { enum: ['pxe', 'disk'], description: 'where the next boot is from, once' },
     stagger: { type: 'number', description: 'seconds between two machines that are switched on' },
@@ -32,13 +31,14 @@ export const EXEC_BODY = {
 
 export function readPower(body: unknown): PowerRequest & { wait: boolean; timeoutMs: number } {
   const given = objectBody(body);
-  const action = oneOf(given, 'action', ACTIONS);
-  if (action === undefined) throw new MusterError('bad-usage', `action must be one of ${ACTIONS.join(', ')}.`);
+  const action = oneOf(given, 'action', POWER_ACTION_NAMES);
+  if (action === undefined)
+    throw new MusterError('bad-usage', `action must be one of ${POWER_ACTION_NAMES.join(', ')}.`);
   const way = oneOf(given, 'way', ['soft', 'hard'] as const);
   const next = oneOf(given, 'next', ['pxe', 'disk'] as const);
-  if (way && action !== 'reboot' && action !== 'shutdown')
+  if (way && !isSoft(action))
     throw new MusterError('bad-usage', `'way' goes with reboot and shutdown, not with ${action}.`);
-  if (next && ['off', 'shutdown', 'status'].includes(action))
+  if (next && POWER_ACTIONS[action].ends !== 'up')
     throw new MusterError('bad-usage', `'next' makes no sense with ${action}: there is no next boot.`);
   const stagger = numberOf(given, 'stagger', 0, 3600);
   return {

@@ -1,7 +1,7 @@
 // `--wait`: after a power action, until the node is up by a boot that began after it, or down; told whenever it gets further.
 import { furthestStage } from '../boot/boot.ts';
 import { monotonicNow } from '../clock.ts';
-import type { PowerAction } from '../power/control.ts';
+import { POWER_ACTIONS, type PowerAction } from '../model/power-actions.ts';
 import { howWords, type PowerResult } from '../power/result.ts';
 import type { PowerLine } from './contract.ts';
 import type { AdminPorts } from './ports.ts';
@@ -22,7 +22,7 @@ const EVERY_MS = 500;
 export async function waitForNodes(ports: AdminPorts, waiting: Waiting): Promise<void> {
   const { result, action, begun, timeoutMs, signal, tell } = waiting;
   const { uid, name } = result;
-  const wanted = action === 'off' || action === 'shutdown' ? 'down' : 'up';
+  const wanted = POWER_ACTIONS[action].ends ?? 'up';
   const end = monotonicNow() + timeoutMs;
   let told = '';
   while (!signal.aborted) {

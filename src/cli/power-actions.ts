@@ -3,11 +3,13 @@ import type { PowerLine, ShownDriver } from '../admin/contract.ts';
 import { monotonicNow } from '../clock.ts';
 import { ERRORS, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
+import { isSoft, POWER_ACTION_NAMES } from '../model/power-actions.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, type SelectionQuery, selection } from './selection.ts';
 import { action, type Context, type Option, type OptionsOf } from './table.ts';
 
-const SWITCHES = ['on', 'off', 'cycle', 'reset', 'status', 'drivers'] as const;
+/** What `power` takes; the actions of a running system are commands of their own. */
+const SWITCHES = [...POWER_ACTION_NAMES.filter(name => !isSoft(name)), 'drivers'];
 
 const NEXT = [
   { flags: '--pxe', meaning: 'boot from the network at the next start only' },
@@ -40,7 +42,7 @@ export const nodePower = action({
   ],
   async run(context) {
     const [action = '', ...names] = context.given.words;
-    if (!(SWITCHES as readonly string[]).includes(action))
+    if (!SWITCHES.includes(action))
       throw new MusterError('bad-usage', `There is no 'power ${action}'; there are ${SWITCHES.join(', ')}.`);
     if (action === 'drivers') return listDrivers(context);
     return act(context, action, names);

@@ -6,6 +6,7 @@ import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
+import { POWER_ACTIONS } from '../model/power-actions.ts';
 import { Consoles } from '../power/consoles.ts';
 import { PowerControl } from '../power/control.ts';
 import { Limits } from '../power/limits.ts';
@@ -67,8 +68,7 @@ export function powerControl(state: State, key: SshKey | undefined): PowerContro
       },
     }),
     note: (node, text, kind, action) => {
-      const wish = action === 'off' || action === 'shutdown' ? 'down' : 'up';
-      boots.action(node.uid, text, kind, action && wish);
+      boots.action(node.uid, text, kind, action && POWER_ACTIONS[action].ends);
       happenings.power(node.uid, text, kind === 'error');
       state.log.info({ node: node.name }, `power: ${text}`);
     },

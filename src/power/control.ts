@@ -1,18 +1,17 @@
 // Power actions on many nodes: for each the URIs in order, soft before hard where that is asked, and its result as soon as it is known.
 import { MusterError, reasonOf } from '../errors.ts';
+import { type HardAction, isSoft, type PowerAction, type SoftAction } from '../model/power-actions.ts';
 import { fillTemplate } from '../model/power-template.ts';
 import { readPowerUri, splitPowerUris } from '../model/power-uri.ts';
 import type { NextBoot, PowerTarget } from './driver.ts';
 import { type DriverSet, findDrivers, noDriver } from './drivers.ts';
-import { actHard, type HardAction, type HardPorts, settled } from './hard.ts';
+import { actHard, type HardPorts, settled } from './hard.ts';
 import { askingAgain, Stagger } from './limits.ts';
 import { type PowerKnown, PowerPeek } from './peek.ts';
 import type { PoweredNode } from './powered-node.ts';
 import { done, known, type PowerResult, together } from './result.ts';
-import { actSoft, type SoftAction, type SoftPorts } from './soft.ts';
+import { actSoft, type SoftPorts } from './soft.ts';
 import { Tools, type ToolsPorts } from './tools.ts';
-
-export type PowerAction = 'status' | HardAction | SoftAction;
 
 export interface PowerRequest {
   action: PowerAction;
@@ -141,7 +140,7 @@ export class PowerControl {
   private async one(node: PoweredNode, run: Run): Promise<PowerResult> {
     const { action } = run.request;
     if (action === 'status') return this.hard(node, action, run);
-    if (action === 'reboot' || action === 'shutdown') return this.softThenHard(node, action, run);
+    if (isSoft(action)) return this.softThenHard(node, action, run);
     this.ports.note(node, `power ${action}${moreWords(run.request)}`, 'begin', action);
     return this.noted(node, async () => this.hard(node, action, run));
   }

@@ -1,9 +1,8 @@
 // What is done to one machine by its BMC: each action ends when the BMC itself says that it is so.
 import { MusterError } from '../errors.ts';
+import type { HardAction } from '../model/power-actions.ts';
 import type { NextBoot, PowerReading, PowerState, PowerTarget } from './driver.ts';
 import { NoCycle } from './failures.ts';
-
-export type HardAction = 'on' | 'off' | 'cycle' | 'reset';
 
 export interface HardPorts {
   now(): number;

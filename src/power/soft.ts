@@ -1,9 +1,8 @@
 // What a running system is asked to do itself: /usr/sbin/reboot or /usr/sbin/shutdown by ssh, and how it is seen to be done.
 import { MusterError, reasonOf } from '../errors.ts';
+import type { SoftAction } from '../model/power-actions.ts';
 import { SSH_FAILED, shortSshWords } from '../ssh/ssh.ts';
 import type { PowerTarget } from './driver.ts';
-
-export type SoftAction = 'reboot' | 'shutdown';
 
 export interface SoftPorts {
   now(): number;
