@@ -1,7 +1,29 @@
-// A thread that reads one file and answers its digests, so that the event loop does nothing else meanwhile.
+// A thread that reads files one after the other and answers their digests, so that the event loop does nothing else meanwhile.
 import { parentPort, workerData } from 'node:worker_threads';
 import { digestFile } from '../durable/digest.ts';
-import type { DigestQuestion } from './digests.ts';
+import { reasonOf, systemCode } from '../errors.ts';
+import type { DigestNews, DigestQuestion } from './digest-files.ts';
 
-const { path, offset, size } = workerData as DigestQuestion;
-parentPort?.postMessage(await digestFile(path, { range: { offset, size } }));
+/** Bytes between two signs of progress. */
+const STEP = 16 << 20;
+
+const tell = (news: DigestNews): void => parentPort?.postMessage(news);
+
+for (const [index, { path, range }] of (workerData as DigestQuestion[]).entries()) {
+  let since = 0;
+  try {
+    const digests = await digestFile(path, {
+      ...(range && { range }),
+      read: bytes => {
+        since += bytes;
+        if (since < STEP) return;
+        tell({ bytes: since });
+        since = 0;
+      },
+    });
+    tell({ bytes: since });
+    tell({ index, digests });
+  } catch (error) {
+    tell({ index, failure: { code: systemCode(error), reason: reasonOf(error) } });
+  }
+}

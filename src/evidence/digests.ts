@@ -1,28 +1,17 @@
 // Whether stored files are what was uploaded: read once by a thread and remembered until the file changes.
 import { stat } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
 import type { PlannedFile } from '../boot/boot-plan.ts';
 import type { StoredLook } from '../boot/evidence.ts';
-
-const THREAD = new URL('./digest-thread.js', import.meta.url);
+import type { Digests as FileDigests } from '../durable/digest.ts';
+import { type DigestQuestion, digestFiles } from './digest-files.ts';
 
 /** Results kept, those asked for last. */
 const KEPT = 64;
 /** Files that wait to be read; beyond them the answer is that it is not known. */
 const WAITING = 16;
 
-export interface DigestQuestion {
-  path: string;
-  /** The part that was sent, in bytes. */
-  offset: number;
-  size: number;
-}
-
-interface Digests {
-  whole: string;
-  range: string;
-}
+type Digests = Pick<FileDigests, 'whole' | 'range'>;
 
 /** Reads a file; resolves to undefined when it cannot be read. */
 type Read = (question: DigestQuestion) => Promise<Digests | undefined>;
@@ -45,7 +34,7 @@ export class StoredDigests {
     const found = await stat(path).catch(() => undefined);
     if (!found) return undefined;
     const { ino, size, mtimeMs, ctimeMs } = found;
-    const question = { path, offset: file.offset, size: file.size };
+    const question = { path, range: { offset: file.offset, size: file.size } };
     const key = [path, file.offset, file.size, ino, size, mtimeMs, ctimeMs].join(' ');
     const result = this.results.get(key) ?? this.begin(key, question);
     if (!result) return undefined;
@@ -78,12 +67,9 @@ export class StoredDigests {
 }
 
 async function readByThread(question: DigestQuestion): Promise<Digests | undefined> {
-  const worker = new Worker(THREAD, { workerData: question, name: 'muster-digest' });
-  // It must not keep a stopping musterd alive
-  worker.unref();
-  return new Promise(resolve => {
-    worker.once('message', resolve);
-    worker.once('error', () => resolve(undefined));
-    worker.once('exit', () => resolve(undefined));
+  let digests: Digests | undefined;
+  await digestFiles([question], news => {
+    if ('digests' in news) digests = news.digests;
   });
+  return digests;
 }

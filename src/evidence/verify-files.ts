@@ -1,8 +1,5 @@
-// Reads every stored file and compares it with its digest, by a thread: the event loop has its work to do.
-import { Worker } from 'node:worker_threads';
-import { MusterError } from '../errors.ts';
-
-const THREAD = new URL('./verify-thread.js', import.meta.url);
+// Reads every stored file and compares it with its digest.
+import { type DigestNews, digestFiles } from './digest-files.ts';
 
 export interface VerifyQuestion {
   sha256: string;
@@ -18,21 +15,21 @@ export async function verifyFiles(
   tell: (news: VerifyNews) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const worker = new Worker(THREAD, { workerData: files, name: 'muster-verify' });
-  worker.unref();
-  const end = (): void => void worker.terminate();
-  signal.addEventListener('abort', end, { once: true });
-  if (signal.aborted) end();
-  try {
-    await new Promise<void>((resolve, reject) => {
-      worker.on('message', tell);
-      worker.once('error', reject);
-      worker.once('exit', code => {
-        if (code === 0 || signal.aborted) resolve();
-        else reject(new MusterError('internal', `the thread that verifies stored files ended with status ${code}`));
-      });
-    });
-  } finally {
-    signal.removeEventListener('abort', end);
-  }
+  const judge = (news: DigestNews): void => {
+    if ('bytes' in news) {
+      tell(news);
+      return;
+    }
+    const sha256 = files[news.index]?.sha256 ?? '';
+    const problem = 'failure' in news ? unread(news.failure) : news.digests.whole === sha256 ? undefined : CHANGED;
+    tell({ sha256, ...(problem !== undefined && { problem }) });
+  };
+  await digestFiles(files, judge, signal);
+}
+
+const CHANGED = 'has other bytes than were stored';
+
+/** One that was removed since the list was made is no fault. */
+function unread({ code, reason }: { code: string | undefined; reason: string }): string | undefined {
+  return code === 'ENOENT' ? undefined : `cannot be read: ${reason}`;
 }
