@@ -1,6 +1,7 @@
 // What an uploaded ISO image is: its label, its package repositories, and the installer in it with kernel and initramfs.
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
+import { own } from '../../own.ts';
 import { kernelRelease } from '../kernel-release.ts';
 import { readWhole } from './directory.ts';
 import { badIso } from './records.ts';
@@ -50,6 +51,16 @@ const LAYOUTS: readonly { kind: InstallerKind; kernel: string; initramfs: string
 
 const TREEINFO_LIMIT = 1 << 20;
 
+/** Checksums that trees have, with their bits; OpenSSL has them by these names. */
+const DIGEST_BITS: Readonly<Record<string, number>> = {
+  md5: 128,
+  sha1: 160,
+  sha224: 224,
+  sha256: 256,
+  sha384: 384,
+  sha512: 512,
+};
+
 /** Reads the whole directory tree and the files a node would boot. `bad-iso` says what is wrong with the image. */
 export async function readIsoFacts(path: string): Promise<IsoFacts> {
   const tree = await IsoTree.open(path);
@@ -86,8 +97,15 @@ async function ofTreeInfo(path: string, tree: IsoTree, entry: IsoEntry): Promise
   for (const name of [info.kernel, info.initramfs, info.stage2]) {
     const file = await readable(tree, name);
     const wanted = info.checksums.get(name);
-    if (file && wanted !== undefined && (await digestOf(path, file)) !== wanted)
-      throw badIso(`it is damaged: '${name}' has not the checksum that .treeinfo has for it`);
+    if (!file || wanted === undefined) continue;
+    const { algorithm, digest } = wanted;
+    const bits = own(DIGEST_BITS, algorithm);
+    if (bits === undefined || !new RegExp(`^[0-9a-f]{${bits / 4}}$`).test(digest))
+      return none(
+        `its .treeinfo has the checksum '${algorithm}:${digest}' for '${name}'; muster knows ${Object.keys(DIGEST_BITS).join(', ')}`,
+      );
+    if ((await digestOf(path, file, algorithm)) !== digest)
+      throw badIso(`it is damaged: '${name}' does not have the ${algorithm} checksum that .treeinfo names`);
   }
   const files = await bootFiles(path, kernel, initramfs);
   return { installer: { kind: 'anaconda', family: info.family, version: info.version, ...files }, reason: '' };
@@ -117,8 +135,12 @@ async function bootFiles(
   return { kernel: await withDigest(kernel), initramfs: await withDigest(initramfs), release };
 }
 
-async function digestOf(path: string, { offset, size }: Pick<Named, 'offset' | 'size'>): Promise<string> {
-  const hash = createHash('sha256');
+async function digestOf(
+  path: string,
+  { offset, size }: Pick<Named, 'offset' | 'size'>,
+  algorithm = 'sha256',
+): Promise<string> {
+  const hash = createHash(algorithm);
   const handle = await open(path, 'r');
   try {
     for (let done = 0; done < size; ) {

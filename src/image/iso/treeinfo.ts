@@ -1,4 +1,12 @@
-// `.treeinfo`: what a Red Hat style installation tree says of itself (productmd's treeinfo, and its predecessor).
+// `.treeinfo`: what a Red Hat style installation tree says of itself (productmd's treeinfo, and its predecessor, whose section [general]
+// productmd still writes).
+
+export interface Checksum {
+  /** As the tree names it, in small letters: `sha256`. */
+  algorithm: string;
+  /** In small hexadecimal letters. */
+  digest: string;
+}
 
 export interface TreeInfo {
   family: string;
@@ -9,29 +17,30 @@ export interface TreeInfo {
   initramfs: string;
   /** The installer's run-time image. */
   stage2: string;
-  /** SHA-256 by path, of the files that have one. */
-  checksums: Map<string, string>;
+  /** By path, of the files that have one. */
+  checksums: Map<string, Checksum>;
 }
 
 /** The tree's description, or what is missing in it. */
 export function readTreeInfo(text: string): TreeInfo | { problem: string } {
   const sections = readSections(text);
   const general = sections.get('general') ?? new Map<string, string>();
-  const header = sections.get('tree') ?? general;
-  const arch = general.get('arch') ?? header.get('arch') ?? '';
+  // productmd 1.0 calls the section [product].
+  const release = sections.get('release') ?? sections.get('product');
+  const arch = sections.get('tree')?.get('arch') ?? general.get('arch') ?? '';
   const images = sections.get(`images-${arch}`) ?? [...sections].find(([name]) => /^images-(?!xen)/.test(name))?.[1];
   const kernel = images?.get('kernel');
   const initramfs = images?.get('initrd');
   if (!images || !kernel || !initramfs)
     return { problem: `has no section [images-${arch || 'ARCH'}] with kernel and initrd` };
-  const checksums = new Map<string, string>();
+  const checksums = new Map<string, Checksum>();
   for (const [path, sum] of sections.get('checksums') ?? []) {
-    const digest = /^sha256:([0-9a-f]{64})$/i.exec(sum)?.[1];
-    if (digest) checksums.set(path, digest.toLowerCase());
+    const [algorithm = '', ...rest] = sum.toLowerCase().split(':');
+    checksums.set(path.replace(/^(\.?\/)+/, ''), { algorithm, digest: rest.join(':') });
   }
   return {
-    family: general.get('family') ?? '',
-    version: general.get('version') ?? '',
+    family: release?.get('name') ?? general.get('family') ?? '',
+    version: release?.get('version') ?? general.get('version') ?? '',
     arch,
     kernel,
     initramfs,

@@ -218,7 +218,34 @@ test('a damaged kernel is found by the checksums of .treeinfo', async t => {
   const handle = await open(file, 'r+');
   await handle.write(Buffer.from('X'), 0, 1, (facts.installer?.initramfs.offset ?? 0) + 100);
   await handle.close();
-  t.regex(await refusal(file), /damaged: 'images\/pxeboot\/initrd\.img' has not the checksum/);
+  t.regex(await refusal(file), /damaged: 'images\/pxeboot\/initrd\.img' does not have the sha256 checksum/);
+});
+
+test('checksums of .treeinfo: each algorithm that trees have is compared, and another one is named', async t => {
+  if (!requireAll(t, XORRISO)) return;
+  const kernel = kernelFile('5.14.0');
+  const withSum = (sum: string, path = 'images/pxeboot/vmlinuz'): Files => ({
+    '.treeinfo': [
+      '[release]\nname = Muster Linux\nversion = 10.1\n[tree]\narch = x86_64',
+      '[images-x86_64]\nkernel = images/pxeboot/vmlinuz\ninitrd = images/pxeboot/initrd.img',
+      `[checksums]\n${path} = ${sum}\n`,
+    ].join('\n'),
+    'images/pxeboot/vmlinuz': kernel,
+    'images/pxeboot/initrd.img': 'initramfs',
+  });
+  for (const algorithm of ['md5', 'sha1', 'sha224', 'sha256', 'sha384', 'sha512']) {
+    const digest = createHash(algorithm).update(kernel).digest('hex');
+    const { installer } = await readIsoFacts(await imageOf(t, withSum(`${algorithm.toUpperCase()}:${digest}`)));
+    t.like(installer, { family: 'Muster Linux', version: '10.1' }, algorithm);
+    const wrong = createHash(algorithm).update('other').digest('hex');
+    t.regex(await refusal(await imageOf(t, withSum(`${algorithm}:${wrong}`, './images/pxeboot/vmlinuz'))), /damaged/);
+  }
+  for (const sum of ['blake2b:00', 'sha256:12', `${'0'.repeat(64)}`, 'sha256', 'constructor:00'])
+    t.regex(
+      (await readIsoFacts(await imageOf(t, withSum(sum)))).reason,
+      /has the checksum '.*' for 'images\/pxeboot\/vm/,
+      sum,
+    );
 });
 
 test('a .treeinfo that lies names nothing outside the image, and one without images is no installer', async t => {
