@@ -105,7 +105,12 @@ const WRONG: [string, RegExp][] = [
   ['ipmi:///admin:password@1.2.3.4?kg=0x00', /^has a value of the option 'kg'/],
   ['ipmi:///admin:password@1.2.3.4?kg=0x123', /^has a value of the option 'kg'/],
   ['ipmi:///admin:password@1.2.3.4?kg=123456789012345678901', /^has a value of the option 'kg'/],
-  ['ipmi:///admin:password@1.2.3.4?kg=a@b', /^has an '@' in an option or '\?kg=' in a password/],
+  ['ipmi:///admin:password@1.2.3.4?kg=a@b', /^has an '@' in an option, or a '\?' and a '=' in a password/],
+  ['ipmi:///admin:password@1.2.3.4?chipher=a@b', /^has an '@' in an option/],
+  ['pdu://u:p@strip/outlet7?mail=x@y', /^has an '@' in an option/],
+  ['pdu://strip/outlet7@y', /^has a '\/' or '\?' before an '@'/],
+  ['ipmi://root:22/w@srv/admin:x@bmc', /^has a '\/' or '\?' before an '@'/],
+  ['libvirt:///vm1?connect=qemu+ssh://root:secret@kvm/system', /^has a value of the option 'connect'/],
   ['redfish://:password@h', /^has a user name that is not possible/],
   ['libvirt:///vm1?conect=qemu+ssh://root@kvm/system', /^has an option 'conect' that is unknown/],
   ['vbox://srv/vm1?connect=x', /^has an option 'connect' that is unknown \(none is\)/],
@@ -148,6 +153,31 @@ test('any password survives being written into a URI percent-encoded', t => {
       t.is(uri.server?.password, text);
     }),
   );
+});
+
+test('a password with signs of its own meaning is read whole, or the URI is refused', t => {
+  const password = fc.string({ unit: fc.constantFrom(...':@/?&=#,[]<>a1'), minLength: 1, maxLength: 12 });
+  const forms: [(text: string) => string, string][] = [
+    [text => `ipmi:///admin:${text}@bmc`, 'bmc'],
+    [text => `ipmi://root:x@srv/admin:${text}@bmc:623?cipher=3`, 'bmc'],
+    [text => `redfish://admin:${text}@bmc/1`, 'bmc'],
+    [text => `pdu://admin:${text}@bmc/outlet?x=y`, 'bmc'],
+    // Without a host there is none to be taken out of the password.
+    [text => `ipmi:///admin:${text}@`, 'refused'],
+    [text => `redfish://admin:${text}@:443`, 'refused'],
+    [text => `ipmi:///admin:${text.replaceAll('@', '')}`, 'refused'],
+  ];
+  let whole = 0;
+  fc.assert(
+    fc.property(password, fc.constantFrom(...forms), (text, [form, host]) => {
+      const uri = read(form(text));
+      if (typeof uri === 'string') return;
+      t.deepEqual([uri.password, uri.host], [text, host], form(text));
+      whole += 1;
+    }),
+    { numRuns: 3000 },
+  );
+  t.true(whole > 500, `${whole}`);
 });
 
 test('several URIs, and templates in them, are checked before they are stored', t => {
