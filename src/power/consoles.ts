@@ -1,11 +1,11 @@
 // Serial consoles: one program (or socket) per node however many look on, and a log of what was said while anybody did.
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import type { Duplex, Readable, Writable } from 'node:stream';
+import { type Duplex, PassThrough, type Readable, type Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { MusterError, reasonOf } from '../errors.ts';
+import { DIES_WITH_PARENT, run, stream } from '../process/run.ts';
 import { quoteWords } from '../shell-words.ts';
 import { ConsoleLog } from './console-log.ts';
 import type { ConsoleProgram } from './driver.ts';
@@ -101,21 +101,23 @@ async function socketLine(path: string): Promise<Line> {
   return { output: socket, input: socket, end: () => void socket.destroy() };
 }
 
-/** `script` gives the program the terminal that it insists on. */
+/**
+ * `script` gives the program the terminal that it insists on, and so a session of its own, which no signal to `script` reaches: the program is
+ * killed when `script` has ended.
+ */
 async function programLine({ command, env }: Exclude<ConsoleProgram, { socket: string }>): Promise<Line> {
-  const words = ['-q', '-f', '-e', '-c', `exec ${quoteWords(command)}`, '/dev/null'];
-  const child: ChildProcess = spawn('script', words, {
-    env: { ...process.env, LC_ALL: 'C', SHELL: '/bin/sh', ...env },
-    stdio: ['pipe', 'pipe', 'inherit'],
+  await run('script', ['--version'], { package: 'bsdutils' });
+  const inside = `exec ${quoteWords([...DIES_WITH_PARENT, ...command])}`;
+  const [program = '', ...words] = [...DIES_WITH_PARENT, 'script', '-q', '-f', '-e', '-c', inside, '/dev/null'];
+  const input = new PassThrough();
+  const stop = new AbortController();
+  const { output, ended } = stream(program, words, {
+    env: { LC_ALL: 'C', SHELL: '/bin/sh', ...env },
+    input,
+    signal: stop.signal,
+    keepBytes: 4096,
+    package: 'util-linux',
   });
-  await new Promise<void>((resolve, reject) => {
-    child.once('spawn', resolve);
-    child.once('error', error => {
-      reject(new MusterError('tool-missing', `The program 'script' cannot be started: ${reasonOf(error)}`));
-    });
-  });
-  const { stdin, stdout } = child;
-  if (!stdin || !stdout) throw new MusterError('internal', 'a console without pipes');
-  stdin.on('error', () => {});
-  return { output: stdout, input: stdin, end: () => void child.kill('SIGTERM') };
+  ended.catch(() => output.destroy());
+  return { output, input, end: () => stop.abort() };
 }

@@ -20,6 +20,7 @@ export interface RunOptions {
    * soon afterwards, whatever becomes of them.
    */
   timeoutMs?: number;
+  /** Ends the program (SIGTERM, then SIGKILL two seconds later); the call rejects at once. */
   signal?: AbortSignal;
   /** Whether the signal ends all that the program has started too (SIGKILL to a process group of its own); it is then a result. */
   group?: boolean;
@@ -133,7 +134,13 @@ function start(command: string, args: readonly string[], options: RunOptions): R
   child.stdin?.on('error', () => {});
   if (child.stdin && options.input instanceof Readable) pipeline(options.input, child.stdin).catch(() => {});
   else child.stdin?.end(options.input);
-  return new Running(child, isGroup);
+  const running = new Running(child, isGroup);
+  if (!options.group)
+    child.once(
+      'close',
+      onAbort(options.signal, () => running.killSoon()),
+    );
+  return running;
 }
 
 async function ended(command: string, running: Running, options: RunOptions): Promise<number> {

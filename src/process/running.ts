@@ -34,6 +34,12 @@ export class Running {
     });
   }
 
+  /** SIGKILL after a grace, unless it has ended by then: for a program that was sent SIGTERM. */
+  killSoon(): void {
+    const timer = setTimeout(() => this.signal('SIGKILL'), KILL_MS);
+    this.child.once('exit', () => clearTimeout(timer));
+  }
+
   /** SIGKILL. */
   end(): void {
     this.signal('SIGKILL');
