@@ -40,11 +40,7 @@ function recordOf({ status, headers, text, json }: Answer): unknown {
 
 /** What is asked, in this order: each row a method, a path and a body. */
 function* questions(): Generator<[string, string, unknown?]> {
-  yield [
-    'POST',
-    '/attribs',
-    [{ name: 'DefaultAttribs', attributes: { _boot_config: 'DefaultBoot' } }, { name: 'gpu' }],
-  ];
+  yield ['POST', '/attribs', [{ name: 'DefaultAttribs', attributes: { rack: '1' } }, { name: 'gpu' }]];
   yield ['POST', '/namingpools?dry_run=true', { name: 'odd', pattern: 'c{:03d}' }];
   yield ['POST', '/images', { name: 'DefaultImage' }];
   yield ['POST', '/bootconfigs', { name: 'DefaultBoot', image: 'DefaultImage' }];
