@@ -1,9 +1,10 @@
 // The wiring of musterd, in reading order; what was started is stopped in reverse.
 import { dirname } from 'node:path';
 import { groupId } from './accounts.ts';
-import type { Health, VerifyLine } from './admin/contract.ts';
 import type { PowerAccess, RehearsalAccess } from './admin/ports.ts';
 import { startAdminServer } from './admin/server.ts';
+import type { Health } from './api/daemon.ts';
+import type { VerifyLine } from './api/storage.ts';
 import { configurationFiles } from './backup/configuration.ts';
 import { beginBackup } from './backup/write.ts';
 import { isBlobUsed } from './blobs/garbage.ts';

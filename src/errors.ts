@@ -170,6 +170,7 @@ export const ERRORS = {
 } as const satisfies Record<string, ErrorKind>;
 
 export type ErrorCode = keyof typeof ERRORS;
+export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[];
 
 /** An error with a row in the table. The message is a sentence for the administrator: what, where, and what to do. */
 export class MusterError extends Error {

@@ -1,24 +1,13 @@
 // The cluster on one board: how many nodes are in which state and at which stage, and those to look at first.
+
+import type { BOOTS, Board, BoardRow, Transfer } from '../api/boots.ts';
+import type { Query } from '../api/operation.ts';
 import { furthestStage } from '../boot/boot.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
 import { NODE_STATES, type NodeState, STATE_RANK } from '../boot/states.ts';
-import { MusterError } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
-import { didYouMean } from '../nearest.ts';
-import { BOARD_SORTS, type Board, type BoardRow, type BoardSort, type Transfer } from './contract.ts';
 import type { AdminPorts } from './ports.ts';
 import { whyAtOnce } from './why-facts.ts';
-
-export interface BoardQuery {
-  sort: BoardSort;
-  /** Only nodes in this state. */
-  state: NodeState | undefined;
-  /** Only nodes whose name has this in it. */
-  match: string;
-  /** Rows from this one on, and how many. */
-  first: number;
-  rows: number;
-}
 
 /** A node that is up and cannot work stands behind those that failed. */
 const TROUBLED = STATE_RANK.failed + 0.5;
@@ -34,7 +23,7 @@ interface Seen {
 }
 
 /** One pass over all nodes; `why` is asked only for the rows that are shown, so that ten thousand nodes cost little. */
-export function boardOf(ports: AdminPorts, query: BoardQuery): Board {
+export function boardOf(ports: AdminPorts, query: Query<typeof BOOTS.board>): Board {
   const states = Object.fromEntries(NODE_STATES.map(state => [state, 0])) as Board['states'];
   const stages = Object.fromEntries(STAGES.map(stage => [stage, 0])) as Board['stages'];
   const power = { on: 0, off: 0, unknown: 0 };
@@ -123,28 +112,5 @@ function totalOf(transfers: readonly Transfer[]): Board['images'] {
     rate,
     left,
     ...(rate > 0 && { seconds: left / rate }),
-  };
-}
-
-/** The query of a request, each value checked. */
-export function readBoardQuery(query: Record<string, string | string[] | undefined>): BoardQuery {
-  const word = <T extends string>(name: string, words: readonly T[]): T | undefined => {
-    const given = query[name];
-    if (given === undefined || given === '') return undefined;
-    if ((words as readonly unknown[]).includes(given)) return given as T;
-    const hint = didYouMean(String(given), words, `there are ${words.join(', ')}`);
-    throw new MusterError('bad-value', `${name}=${String(given)} is not known; ${hint}`);
-  };
-  const count = (name: string, fallback: number, most: number): number => {
-    const given = Number(query[name] ?? fallback);
-    if (Number.isInteger(given) && given >= 0 && given <= most) return given;
-    throw new MusterError('bad-value', `${name}=${String(query[name])} must be a whole number from 0 to ${most}.`);
-  };
-  return {
-    sort: word('sort', BOARD_SORTS) ?? 'trouble',
-    state: word('state', NODE_STATES),
-    match: String(query['match'] ?? ''),
-    first: count('first', 0, 1_000_000),
-    rows: count('rows', 50, 500),
   };
 }

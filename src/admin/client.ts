@@ -6,10 +6,13 @@ import { userInfo } from 'node:os';
 import { pipeline, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Happening } from '../api/daemon.ts';
+import type { EndLine, Reply } from '../api/operation.ts';
+import { CAPTURE_TRAILERS } from '../api/power.ts';
+import type { UploadState } from '../api/storage.ts';
 import { digestFile } from '../durable/digest.ts';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
 import { maskCommand } from '../masking.ts';
-import { CAPTURE_TRAILERS, type EndLine, type Happening, type Reply, type UploadState } from './contract.ts';
 
 export interface ClientOptions {
   socket: string;

@@ -1,11 +1,12 @@
 // Carries out what was decided: one command after the other, each an atomic commit, with the difference it made.
+
+import { type Changed, type Difference, revisionTag } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import { MASK } from '../masking.ts';
 import type { Change, Plan } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fieldsOf, type Value } from '../model/kinds.ts';
 import type { Store } from '../store/store.ts';
-import { type Changed, type Difference, revisionTag } from './contract.ts';
 import { showField } from './show.ts';
 
 export interface Command {

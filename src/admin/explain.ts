@@ -1,6 +1,7 @@
 // Why a node boots what it boots: its effective attributes with their sources, its plan, and both in sentences.
 
-import type { InstallPlan } from '../boot/boot-plan.ts';
+import type { Explained, Inherited } from '../api/nodes.ts';
+import type { BootPlan, InstallPlan } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from '../boot/command-line.ts';
 import { planBoot } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
@@ -8,7 +9,6 @@ import { MASK } from '../masking.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { isSecretAttribute } from '../model/secrets.ts';
-import type { BootPlan, Explained, Inherited } from './contract.ts';
 
 /** Stands for the id of a session, which nobody has yet. */
 const SESSION = 'SESSION';

@@ -1,32 +1,29 @@
 // An answer of many lines, each a JSON object, sent as they come; the last says how it ended.
-import type { FastifyReply } from 'fastify';
+import type { ServerResponse } from 'node:http';
 import { MusterError, reasonOf } from '../errors.ts';
+import type { Lines } from './handler.ts';
 
 export const LINES = 'application/x-ndjson';
 
-/** Runs the work and sends what it tells; `signal` comes when the caller hangs up. */
-export async function streamed<T extends object>(
-  reply: FastifyReply,
-  work: (tell: (line: T) => void, signal: AbortSignal) => Promise<void>,
-): Promise<FastifyReply> {
-  reply.hijack();
-  const { raw } = reply;
-  const gone = new AbortController();
-  raw.on('close', () => gone.abort());
+/** Runs the work and sends what it tells. @param unread bytes that a caller may leave unread before it is disconnected */
+export async function streamed(
+  raw: ServerResponse,
+  work: Lines<object>,
+  gone: AbortSignal,
+  unread = 64 << 20,
+): Promise<void> {
   raw.writeHead(200, { 'Content-Type': LINES, 'Cache-Control': 'no-store' });
   raw.flushHeaders();
   const tell = (line: object): void => {
-    // A listener that does not read is let go.
-    if (raw.writableLength > 64 << 20) raw.destroy();
+    if (raw.writableLength > unread) raw.destroy();
     else if (!raw.destroyed) raw.write(`${JSON.stringify(line)}\n`);
   };
   try {
-    await work(tell, gone.signal);
+    await work(tell, gone);
     tell({ type: 'end' });
   } catch (error) {
     const code = error instanceof MusterError ? error.code : 'internal';
     tell({ type: 'error', code, reason: reasonOf(error) });
   }
   raw.end();
-  return reply;
 }

@@ -1,20 +1,26 @@
-// The OpenAPI 3.1 document of the admin API, made from the routes as they are registered and the schemas of the kinds.
-import type { RouteOptions } from 'fastify';
+// The OpenAPI 3.1 document of the admin API, made of the table of operations and the schemas of the kinds.
 import { z } from 'zod';
+import { newFields, newFieldsOfMany, shown, shownList, someFields } from '../api/objects.ts';
+import { MAY_IN_WORDS, type Operation, pathOf } from '../api/operation.ts';
+import { NOUNS } from '../api/operations.ts';
 import { ERRORS } from '../errors.ts';
 import { fieldsOf, KIND_NAMES, KINDS, type Kind } from '../model/kinds.ts';
-import { type About, type Body, PARAMETERS } from './about.ts';
+import { LINES } from './lines.ts';
 
 type Json = Record<string, unknown>;
 
-export function openApiDocument(routes: readonly RouteOptions[], version: string): Json {
+const IN_PATH: Readonly<Record<string, string>> = {
+  id: 'an identifier: name, UID, UID prefix; nodes also MAC and IP',
+  field: 'a field that is a stored file',
+};
+
+export function openApiDocument(version: string): Json {
   const paths: Record<string, Json> = {};
-  for (const { url, method, config } of routes) {
-    // Fastify answers HEAD by itself wherever there is a GET.
-    if (typeof method !== 'string' || method === 'HEAD' || !config?.about) continue;
-    const path = url.replace(/:(\w+)/g, '{$1}');
-    paths[path] = { ...paths[path], [method.toLowerCase()]: operation(url, config.about) };
-  }
+  for (const operation of Object.values(NOUNS).flatMap(rows => Object.values(rows)))
+    for (const kind of operation.kinds ?? [undefined]) {
+      const path = pathOf(operation, kind).replace(/:(\w+)/g, '{$1}');
+      paths[path] = { ...paths[path], [operation.method.toLowerCase()]: describe(operation, kind) };
+    }
   return {
     openapi: '3.1.0',
     info: {
@@ -28,63 +34,66 @@ export function openApiDocument(routes: readonly RouteOptions[], version: string
   };
 }
 
-function operation(url: string, about: About): Json {
-  const inPath = Array.from(url.matchAll(/:(\w+)/g), ([, name]) => ({
+/** A text with the words of a kind. */
+function inWords(text: string, kind: Kind | undefined): string {
+  return kind ? text.replaceAll('{label}', KINDS[kind].label).replaceAll('{many}', KINDS[kind].many) : text;
+}
+
+function describe(operation: Operation, kind: Kind | undefined): Json {
+  const { path, query = {}, ifMatch, summary, may, body, example } = operation;
+  const text = { type: 'string' };
+  const inPath = Array.from(path.matchAll(/:(\w+)/g), ([, name = '']) => ({
     name,
     in: 'path',
     required: true,
-    description: PARAMETERS.id,
-    schema: { type: 'string' },
+    description: IN_PATH[name],
+    schema: text,
   }));
-  const inQuery = (about.query ?? []).map(name => ({
-    name,
-    in: 'query',
-    description: PARAMETERS[name],
-    schema: { type: ['string', 'array'], items: { type: 'string' } },
-  }));
-  const tag = {
-    name: 'If-Match',
-    in: 'header',
-    description: 'the ETag of the one object that was read',
-    schema: { type: 'string' },
-  };
+  const inQuery = Object.entries(query).map(([name, make]) => {
+    const { description, ...schema } = jsonSchema(make(z));
+    return { name, in: 'query', description, schema };
+  });
+  const tag = { name: 'If-Match', in: 'header', description: 'the ETag of the one object that was read', schema: text };
+  const media = { schema: bodySchema(body, kind), ...(example !== undefined && { example }) };
   return {
-    summary: about.summary,
-    parameters: [...inPath, ...inQuery, ...(about.ifMatch ? [tag] : [])],
-    ...(about.body && { requestBody: { required: true, content: requestContent(about.body) } }),
+    summary: inWords(summary, kind),
+    'x-may': MAY_IN_WORDS[may],
+    parameters: [...inPath, ...inQuery, ...(ifMatch ? [tag] : [])],
+    ...(body && {
+      requestBody: {
+        required: true,
+        content: { [body === 'bytes' ? 'application/octet-stream' : 'application/json']: media },
+      },
+    }),
     responses: {
-      '2XX': { description: 'done', content: answer(about) },
+      '2XX': { description: 'done', content: answer(operation, kind) },
       default: { description: 'refused', content: { 'application/json': { schema: reference('Refusal') } } },
     },
   };
 }
 
-function requestContent(body: Body): Json {
-  if ('contentMediaType' in body) return { [String(body['contentMediaType'])]: { schema: body } };
-  return { 'application/json': { schema: bodySchema(body) } };
+function bodySchema(body: Operation['body'], kind: Kind | undefined): Json {
+  if (body === undefined || body === 'bytes') return { type: 'string', contentMediaType: 'application/octet-stream' };
+  const { one } = KINDS[kind ?? 'cluster'];
+  const whole = reference(`New_${one}`);
+  if (body === newFields) return whole;
+  if (body === someFields) return reference(`Some_${one}`);
+  return body === newFieldsOfMany ? { oneOf: [whole, { type: 'array', items: whole }] } : jsonSchema(body(z));
 }
 
-function bodySchema(body: Body): Json {
-  if (!isFields(body)) return body;
-  const whole = reference(`New_${KINDS[body.kind].one}`);
-  if (body.fields === 'some') return reference(`Some_${KINDS[body.kind].one}`);
-  return body.fields === 'one' ? whole : { oneOf: [whole, { type: 'array', items: whole }] };
-}
-
-function isFields(body: Body): body is Extract<Body, { kind: Kind }> {
-  return 'kind' in body && typeof body['kind'] === 'string' && 'fields' in body;
-}
-
-function answer({ data, raw }: About): Json {
-  if (raw) return { [raw]: {} };
+function answer({ reply, output }: Operation, kind: Kind | undefined): Json {
+  const one = reference(KINDS[kind ?? 'cluster'].one);
   const schema =
-    typeof data === 'object'
-      ? data.list
-        ? { type: 'array', items: reference(KINDS[data.kind].one) }
-        : reference(KINDS[data.kind].one)
-      : { description: data ?? '' };
+    output === shown ? one : output === shownList ? { type: 'array', items: one } : output ? jsonSchema(output(z)) : {};
+  if (reply === 'lines') return { [LINES]: { schema } };
+  if (reply !== 'json') return { [reply.replace(/;.*/, '')]: {} };
   const properties = { success: { const: true }, data: schema };
   return { 'application/json': { schema: { type: 'object', properties, required: ['success', 'data'] } } };
+}
+
+function jsonSchema(schema: z.ZodType): Json {
+  const { $schema: _version, ...json } = z.toJSONSchema(schema, { unrepresentable: 'any', io: 'input' }) as Json;
+  return json;
 }
 
 function schemas(): Json {
@@ -111,7 +120,7 @@ function schemas(): Json {
 
 /** An object as it is answered. */
 function shownSchema(kind: Kind): Json {
-  const whole = z.toJSONSchema(KINDS[kind].schema, { unrepresentable: 'any', io: 'input' }) as Json;
+  const whole = jsonSchema(KINDS[kind].schema);
   const properties = {
     uid: { type: 'string', pattern: '^[0-9a-f]{32}$' },
     revision: { type: 'integer', description: 'counts up with each change' },
@@ -124,7 +133,7 @@ function shownSchema(kind: Kind): Json {
 
 /** The fields as they may be given: a text is accepted for each, and a finished upload for a file. */
 function givenSchema(kind: Kind, isNew: boolean): Json {
-  const whole = z.toJSONSchema(KINDS[kind].schema, { unrepresentable: 'any', io: 'input' }) as Json;
+  const whole = jsonSchema(KINDS[kind].schema);
   const all = bare(whole['properties'] as Record<string, Json>, kind);
   const rows = fieldsOf(kind).filter(row => !row.meta.readOnly);
   const properties = Object.fromEntries(

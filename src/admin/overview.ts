@@ -1,9 +1,10 @@
 // What one looks for first in a list of nodes: the state, since when, the address, and what the node boots.
+
+import type { NodeOverview } from '../api/nodes.ts';
 import type { Boot } from '../boot/boot.ts';
 import { planBoot } from '../boot/plan.ts';
 import type { NodeState } from '../boot/states.ts';
 import type { Entry } from '../model/cluster.ts';
-import type { NodeOverview } from './contract.ts';
 import { planeFor } from './plane.ts';
 import type { AdminPorts } from './ports.ts';
 

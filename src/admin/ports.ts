@@ -1,4 +1,11 @@
 // What the admin API needs of the daemon.
+
+import type { Transfer } from '../api/boots.ts';
+import type { Happening, Health, RunningConfig, ShownLease } from '../api/daemon.ts';
+import type { KickstartFile } from '../api/kickstarts.ts';
+import type { UnknownMachine } from '../api/nodes.ts';
+import type { Firmware, RehearsedStage } from '../api/rehearsal.ts';
+import type { VerifyLine } from '../api/storage.ts';
 import type { Backup } from '../backup/write.ts';
 import type { Collected } from '../blobs/garbage.ts';
 import type { Boots } from '../boot/boots.ts';
@@ -13,18 +20,6 @@ import type { PoweredNode } from '../power/powered-node.ts';
 import type { NodeAddress, SshKey } from '../ssh/ssh.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
-import type {
-  Firmware,
-  Happening,
-  Health,
-  KickstartFile,
-  RehearsedStage,
-  RunningConfig,
-  ShownLease,
-  Transfer,
-  UnknownMachine,
-  VerifyLine,
-} from './contract.ts';
 import type { EvidenceAccess } from './evidence.ts';
 import type { FilePorts } from './stored-files.ts';
 

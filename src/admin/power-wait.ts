@@ -1,9 +1,10 @@
 // `--wait`: after a power action, until the node is up by a boot that began after it, or down; told whenever it gets further.
+
+import type { PowerLine } from '../api/power.ts';
 import { furthestStage } from '../boot/boot.ts';
 import { monotonicNow } from '../clock.ts';
 import { POWER_ACTIONS, type PowerAction } from '../model/power-actions.ts';
 import { howWords, type PowerResult } from '../power/result.ts';
-import type { PowerLine } from './contract.ts';
 import type { AdminPorts } from './ports.ts';
 
 interface Waiting {

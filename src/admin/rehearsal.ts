@@ -1,5 +1,6 @@
 // What a boot would be answered now, and with an update that is only tried: on a copy of the objects, which nobody else sees.
 
+import type { Firmware, Rehearsal, RehearsedStage, Update } from '../api/rehearsal.ts';
 import { planBoot } from '../boot/plan.ts';
 import { MusterError } from '../errors.ts';
 import { MASK } from '../masking.ts';
@@ -11,21 +12,8 @@ import { isSecretAttribute, maskField } from '../model/secrets.ts';
 import { selectOne } from '../model/select.ts';
 import { copyOf, tryPlan } from '../model/what-if.ts';
 import { didYouMean } from '../nearest.ts';
-import type { Firmware, Rehearsal, RehearsedStage } from './contract.ts';
 import { lineDifferences } from './line-differences.ts';
 import type { AdminPorts } from './ports.ts';
-
-/** A file as it would be stored, told by its digest alone. */
-export interface TriedFile {
-  sha256: string;
-  /** Bytes. */
-  size: number;
-  /** Of a kernel. */
-  release?: string;
-}
-
-/** By name: a text, null to clear an attribute, or a file. */
-export type Update = Readonly<Record<string, string | null | TriedFile>>;
 
 export async function rehearsalOf(
   ports: AdminPorts,

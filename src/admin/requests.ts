@@ -1,25 +1,29 @@
-// Reading requests of the admin API: who asks, which objects, which options.
+// Reading requests of the admin API: who asks, which objects, and the change that is asked for.
 import type { FastifyRequest } from 'fastify';
+import type { Changed } from '../api/objects.ts';
+import type { Selection } from '../api/parameters.ts';
 import { MusterError } from '../errors.ts';
 import { maskCommand } from '../masking.ts';
+import type { Plan } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { KINDS, type Kind } from '../model/kinds.ts';
 import { secretAttributes } from '../model/secrets.ts';
 import { select } from '../model/select.ts';
+import { checkIfMatch } from './commander.ts';
+import type { Asker } from './handler.ts';
 import { type Facts, fitting, inState } from './narrow.ts';
 import { type PeerUsers, whoIs } from './peer-user.ts';
-
-export type Query = Record<string, string | string[] | undefined>;
+import type { AdminPorts } from './ports.ts';
 
 const known = new WeakMap<FastifyRequest['raw'], string>();
 
-/** Asks the kernel who the caller is, before anything is done for him. */
+/** Asks the kernel who the caller is, before anything else is done. */
 export function identify(request: FastifyRequest, users: PeerUsers): void {
   const who = whoIs(claimedBy(request), users.uidOf(request.raw.socket), uid => users.nameOf(uid));
   known.set(request.raw, who);
 }
 
-/** The caller, for the audit trail: as the kernel knows him, or else by his own word. */
+/** The caller, for the audit trail: as the kernel knows it, or else by its own word. */
 export function whoOf(request: FastifyRequest): string {
   return known.get(request.raw) ?? claimedBy(request);
 }
@@ -40,24 +44,15 @@ export function whatOf(cluster: Cluster, request: FastifyRequest, fallback: stri
   }
 }
 
-export function isDryRun(query: Query): boolean {
-  return query['dry_run'] === 'true';
-}
-
-/** Whether passwords are to be shown as they are: `secrets=true`. */
-export function isOpen(query: Query): boolean {
-  return query['secrets'] === 'true';
-}
-
 /** The objects that the query names: `id=…`, `all=true`, `state=up`, `select=EXPRESSION`. None of them is an error, so that nothing is changed by omission. */
-export function selected<K extends Kind>(facts: Facts, kind: K, query: Query): readonly Entry<K>[] {
+export function selected<K extends Kind>(facts: Facts, kind: K, query: Selection): readonly Entry<K>[] {
   if (!isSelecting(query)) throw new MusterError('bad-usage', 'Nothing is selected: give id=… or all=true.');
   return listed(facts, kind, query);
 }
 
 /** Exactly one object, for what makes sense of no more. */
-export function selectedOne<K extends Kind>(facts: Facts, kind: K, query: Query): Entry<K> {
-  const entries = selected(facts, kind, query);
+export function selectedOne<K extends Kind>(facts: Facts, kind: K, query: Partial<Selection>): Entry<K> {
+  const entries = selected(facts, kind, { id: undefined, all: false, state: undefined, select: undefined, ...query });
   const [entry] = entries;
   if (entry && entries.length === 1) return entry;
   throw new MusterError(
@@ -67,20 +62,43 @@ export function selectedOne<K extends Kind>(facts: Facts, kind: K, query: Query)
 }
 
 /** As above for what only reads: without a selection it is all. */
-export function listed<K extends Kind>(facts: Facts, kind: K, query: Query): readonly Entry<K>[] {
-  const ids = [query['id'] ?? []].flat();
-  let entries: readonly Entry<K>[] = ids.length > 0 ? select(facts.cluster, kind, ids) : facts.cluster.all(kind);
-  const states = [query['state'] ?? []].flat();
-  if (states.length > 0) entries = inState(facts, kind, entries, states);
-  for (const expression of [query['select'] ?? []].flat()) entries = fitting(facts, kind, entries, expression);
+export function listed<K extends Kind>(facts: Facts, kind: K, query: Omit<Selection, 'all'>): readonly Entry<K>[] {
+  const { id = [], state = [], select: expressions = [] } = query;
+  let entries: readonly Entry<K>[] = id.length > 0 ? select(facts.cluster, kind, id) : facts.cluster.all(kind);
+  if (state.length > 0) entries = inState(facts, kind, entries, state);
+  for (const expression of expressions) entries = fitting(facts, kind, entries, expression);
   return entries;
 }
 
-export function isSelecting(query: Query): boolean {
-  return query['all'] === 'true' || ['id', 'state', 'select'].some(name => query[name] !== undefined);
+export function isSelecting({ all, id, state, select: expressions }: Selection): boolean {
+  return all || [id, state, expressions].some(given => given !== undefined);
 }
 
-export function objectBody(body: unknown): Record<string, unknown> {
-  if (typeof body === 'object' && body !== null && !Array.isArray(body)) return body as Record<string, unknown>;
-  throw new MusterError('bad-usage', 'The body must be a JSON object of fields.');
+/** One change. The objects are chosen, and the change decided, when it is this command's turn: on the objects of that moment. */
+export async function change<T extends Entry>(
+  { commander }: Pick<AdminPorts, 'commander'>,
+  { who, what, ifMatch, query }: Asker & { query: { dry_run: boolean } },
+  choose: () => readonly T[],
+  plan: (entries: readonly T[]) => Plan & { broken?: string[] },
+): Promise<Changed> {
+  return commander.perform({
+    who,
+    what,
+    dryRun: query.dry_run,
+    plan: () => {
+      const entries = choose();
+      checkIfMatch(ifMatch, entries);
+      return plan(entries);
+    },
+  });
+}
+
+/** A line of the audit trail about nodes that are acted on, but not changed. */
+export async function audited(
+  { store }: Pick<AdminPorts, 'store'>,
+  { who, what }: Asker,
+  entries: readonly Entry<'node'>[],
+): Promise<void> {
+  const about = entries.map(({ kind, uid, value }) => ({ kind, uid, name: value.name }));
+  await store.commit({ who, what, changes: [], about });
 }

@@ -1,28 +1,33 @@
-// The admin API on its Unix socket: who asks, which route, what answer. The routes are in files of their own.
+// The admin API on its Unix socket: who asks, what answer. The operations stand in src/api.
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
-import Fastify, { type FastifyInstance, type RouteOptions } from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { BOOTS } from '../api/boots.ts';
+import { DAEMON } from '../api/daemon.ts';
+import { KICKSTARTS } from '../api/kickstarts.ts';
+import { MEMBERS } from '../api/members.ts';
+import { NODES } from '../api/nodes.ts';
+import { OBJECTS } from '../api/objects.ts';
+import { POWER } from '../api/power.ts';
+import { REHEARSAL } from '../api/rehearsal.ts';
+import { STORAGE } from '../api/storage.ts';
 import { ERRORS, MusterError, reasonOf } from '../errors.ts';
+import { bootHandlers } from './handlers/boots.ts';
+import { daemonHandlers } from './handlers/daemon.ts';
+import { kickstartHandlers } from './handlers/kickstarts.ts';
+import { memberHandlers } from './handlers/members.ts';
+import { nodeHandlers } from './handlers/nodes.ts';
+import { objectHandlers } from './handlers/objects.ts';
+import { powerHandlers } from './handlers/power.ts';
+import { rehearsalHandlers } from './handlers/rehearsal.ts';
+import { storageHandlers } from './handlers/storage.ts';
 import { type PeerUsers, peerUsers } from './peer-user.ts';
 import type { AdminPorts } from './ports.ts';
 import { listenPrivately } from './private-socket.ts';
+import { register } from './register.ts';
 import { identify } from './requests.ts';
-import { backupRoutes } from './routes-backup.ts';
-import { boardRoutes } from './routes-board.ts';
-import { bootRoutes } from './routes-boot.ts';
-import { captureRoutes } from './routes-capture.ts';
-import { daemonRoutes } from './routes-daemon.ts';
-import { importRoutes } from './routes-import.ts';
-import { kickstartRoutes } from './routes-kickstart.ts';
-import { memberRoutes } from './routes-members.ts';
-import { nameRoutes } from './routes-names.ts';
-import { objectRoutes } from './routes-objects.ts';
-import { powerRoutes } from './routes-power.ts';
-import { rehearsalRoutes } from './routes-rehearsal.ts';
-import { storageRoutes } from './routes-storage.ts';
-import { uploadRoutes } from './routes-uploads.ts';
 
 export async function startAdminServer(
   ports: AdminPorts,
@@ -65,25 +70,16 @@ function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyInstance
     const reason = `There is no ${request.method} ${request.url.split('?')[0]} in this API.`;
     return reply.code(404).send({ success: false, reason, code: 'no-such-object' });
   });
-  const routes: RouteOptions[] = [];
-  server.addHook('onRoute', route => {
-    if (!route.config?.about) throw new MusterError('internal', `The route ${route.url} does not say what it is for.`);
-    routes.push(route);
-  });
-  objectRoutes(server, ports);
-  memberRoutes(server, ports);
-  importRoutes(server, ports);
-  kickstartRoutes(server, ports);
-  nameRoutes(server, ports);
-  bootRoutes(server, ports);
-  rehearsalRoutes(server, ports);
-  boardRoutes(server, ports);
-  uploadRoutes(server, ports);
-  powerRoutes(server, ports);
-  captureRoutes(server, ports);
-  backupRoutes(server, ports);
-  storageRoutes(server, ports);
-  daemonRoutes(server, ports, routes);
+  server.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+  register(server, ports, OBJECTS, objectHandlers);
+  register(server, ports, MEMBERS, memberHandlers);
+  register(server, ports, NODES, nodeHandlers);
+  register(server, ports, BOOTS, bootHandlers);
+  register(server, ports, REHEARSAL, rehearsalHandlers);
+  register(server, ports, POWER, powerHandlers);
+  register(server, ports, KICKSTARTS, kickstartHandlers);
+  register(server, ports, STORAGE, storageHandlers);
+  register(server, ports, DAEMON, daemonHandlers);
   return server;
 }
 

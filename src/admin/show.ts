@@ -1,8 +1,9 @@
 // How an object is shown: its fields in the table's order, references as names, secrets masked.
+
+import type { Shown } from '../api/objects.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { type Field, fieldsOf, type Kind, type Value } from '../model/kinds.ts';
 import { maskField } from '../model/secrets.ts';
-import type { Shown } from './contract.ts';
 
 /** @param open whether secrets are shown too */
 export function show(cluster: Cluster, entry: Entry, open = false): Shown {

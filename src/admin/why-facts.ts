@@ -1,6 +1,8 @@
 // What `why` has to know of many nodes: what muster has in memory, and what it looks at for those that are not up.
 
 import { open } from 'node:fs/promises';
+import type { Transfer } from '../api/boots.ts';
+import type { ShownWhy } from '../api/nodes.ts';
 import type { Boot } from '../boot/boot.ts';
 import type { Evidence } from '../boot/evidence.ts';
 import { LOADER_HEAD, loaderMismatch } from '../boot/loader-format.ts';
@@ -13,7 +15,6 @@ import { InitramfsLooks } from '../image/initramfs-looks.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
 import { isSilent } from '../ssh/exec.ts';
-import type { ShownWhy, Transfer } from './contract.ts';
 import type { EvidenceQuestion } from './evidence.ts';
 import { planeFor } from './plane.ts';
 import type { AdminPorts } from './ports.ts';

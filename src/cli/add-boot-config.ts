@@ -1,6 +1,6 @@
 // `muster add-boot-config`: a boot config for an image, with all that is wanted for it; every step is a command of its own.
 
-import type { Shown } from '../admin/contract.ts';
+import type { Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import { BOOT_STYLES } from '../model/values.ts';
 import { quoteWords } from '../shell-words.ts';

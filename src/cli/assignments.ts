@@ -1,9 +1,10 @@
 // Words of the form `name=value`; `name=@FILE` sends the file first; `--content @FILE` reads such names from a file.
+
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
 import type { AdminClient } from '../admin/client.ts';
-import type { UploadReference } from '../admin/contract.ts';
+import type { UploadReference } from '../api/storage.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { fileFieldsOf } from './commands.ts';
 import { type Fields, readContent } from './content.ts';

@@ -1,5 +1,5 @@
 // Which commands make a boot config: decided from what is wanted and what the head has, or refused with the reason.
-import type { Shown } from '../admin/contract.ts';
+import type { Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import { BOOT_STYLES } from '../model/values.ts';
 import { nearest } from '../nearest.ts';

@@ -1,5 +1,5 @@
 // `muster boots`: the boots that are under way, how fast images go out, and who waits for one.
-import type { ShownBoots, Transfer } from '../admin/contract.ts';
+import type { ShownBoots, Transfer } from '../api/boots.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { action } from './table.ts';

@@ -1,15 +1,9 @@
 // Commands about the whole: settings, daemon status, audit trail, events, stored files.
 
-import type {
-  AuditLine,
-  Changed,
-  Collected,
-  Happening,
-  Health,
-  Shown,
-  ShownStatus,
-  StoredBlob,
-} from '../admin/contract.ts';
+import type { AuditLine, Happening, Health } from '../api/daemon.ts';
+import type { ShownStatus } from '../api/nodes.ts';
+import type { Changed, Shown } from '../api/objects.ts';
+import type { Collected, StoredBlob } from '../api/storage.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { readAssignments } from './assignments.ts';
 import { jsonText } from './data-texts.ts';

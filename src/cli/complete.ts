@@ -1,5 +1,5 @@
 // What could stand at the cursor: decided from the table of nouns and, for names, from what the daemon knows.
-import type { Kind } from '../admin/contract.ts';
+import type { Kind } from '../model/kind-words.ts';
 import { bootStyles, fieldDataOf, fileFieldsOf, reservedNames } from './commands.ts';
 import { sharedOptions, spellings } from './options.ts';
 import type { Action, Noun, Option, Takes } from './table.ts';

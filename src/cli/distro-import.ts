@@ -1,6 +1,6 @@
 // `distros import --name CentOS7 CentOS-Base.repo`: what repository files of yum or apt name becomes repos, and one distro of them.
 import { readFile } from 'node:fs/promises';
-import type { Changed, Shown } from '../admin/contract.ts';
+import type { Changed, Shown } from '../api/objects.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { printChanged } from './differences.ts';
 import { isAptFile, readAptFile } from './repo-files/apt.ts';

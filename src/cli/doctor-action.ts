@@ -1,7 +1,8 @@
 // `muster doctor`: looks at this head, and says what is wrong with the remedy.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Collected, Health, RunningConfig, VerifyLine } from '../admin/contract.ts';
+import type { Health, RunningConfig } from '../api/daemon.ts';
+import type { Collected, VerifyLine } from '../api/storage.ts';
 import { loadConfig } from '../config.ts';
 import type { Finding, Patient, Verdict } from '../doctor/finding.ts';
 import { MusterError, reasonOf } from '../errors.ts';

@@ -1,7 +1,7 @@
 // `muster node -i n[0-15] exec -- CMD`: a command on many nodes; the same output of several nodes is printed once.
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import type { ExecLine } from '../admin/contract.ts';
+import type { ExecLine } from '../api/power.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { quoteWord } from '../shell-words.ts';

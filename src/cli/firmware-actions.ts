@@ -1,5 +1,5 @@
 // `muster firmware ls`: where firmware differs, and what muster does about it.
-import type { Quirk } from '../admin/contract.ts';
+import type { Quirk } from '../api/boots.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { action } from './table.ts';
 

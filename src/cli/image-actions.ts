@@ -1,7 +1,8 @@
 // `image diff` and `image history`: what changed between images, who made them, and when.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AuditLine, Shown } from '../admin/contract.ts';
+import type { AuditLine } from '../api/daemon.ts';
+import type { Shown } from '../api/objects.ts';
 import { MusterError, systemCode } from '../errors.ts';
 import { SILENT } from '../image/progress.ts';
 import { temporaryFolder } from '../process/temporary.ts';

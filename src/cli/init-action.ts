@@ -1,7 +1,7 @@
 // `muster init`: makes this machine a head. Writes the configuration, creates the defaults, says what is left; twice changes nothing.
 import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { Health } from '../admin/contract.ts';
+import type { Health } from '../api/daemon.ts';
 import { ERRORS, MusterError, reasonOf } from '../errors.ts';
 import { parseClusterConf } from '../model/cluster-conf.ts';
 import { kernelAddresses } from '../wire/kernel-addresses.ts';

@@ -1,6 +1,6 @@
 // What `muster init` has the running daemon create: default group, naming pool, nodes; each only when it is not there yet.
 import type { AdminClient } from '../admin/client.ts';
-import type { Changed, Shown } from '../admin/contract.ts';
+import type { Changed, Shown } from '../api/objects.ts';
 import type { InitPlan } from './init-plan.ts';
 
 export interface Made {

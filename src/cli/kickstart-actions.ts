@@ -1,7 +1,7 @@
 // Kickstart files: which there are, and how one looks when a node fetches it.
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { ShownKickstart } from '../admin/contract.ts';
+import type { ShownKickstart } from '../api/kickstarts.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { type Action, action } from './table.ts';

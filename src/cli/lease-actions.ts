@@ -1,5 +1,5 @@
 // `muster lease ls`: the addresses that machines have which are no nodes.
-import type { ShownLease } from '../admin/contract.ts';
+import type { ShownLease } from '../api/daemon.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { action } from './table.ts';
 import { humanSpan } from './terminal.ts';

@@ -1,6 +1,8 @@
 // Lists as the specification prints them: the class as header, two spaces a level, fields in alphabetical order; and tables.
-import type { Kind, Shown } from '../admin/contract.ts';
+
+import type { Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
+import type { Kind } from '../model/kind-words.ts';
 import { oneOfCapital } from '../model/kind-words.ts';
 import { nearest } from '../nearest.ts';
 import { fieldDataOf } from './commands.ts';

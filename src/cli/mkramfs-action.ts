@@ -1,8 +1,10 @@
 // `muster mkramfs`: the image of a boot config is unpacked, dracut runs inside it, kernel and initramfs go back.
+
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdminClient } from '../admin/client.ts';
-import type { Changed, Shown, UploadReference } from '../admin/contract.ts';
+import type { Changed, Shown } from '../api/objects.ts';
+import type { UploadReference } from '../api/storage.ts';
 import { MusterError } from '../errors.ts';
 import { againAsRoot, isRoot } from './as-root.ts';
 import { printChanged } from './differences.ts';

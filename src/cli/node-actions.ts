@@ -1,14 +1,8 @@
 // Actions that only nodes have: groups, status, timeline, explain, and the machines nobody knows.
 
-import type {
-  Changed,
-  Explained,
-  ShownStatus,
-  ShownTimelines,
-  ShownWhy,
-  Timeline,
-  UnknownMachine,
-} from '../admin/contract.ts';
+import type { ShownTimelines, Timeline } from '../api/boots.ts';
+import type { Explained, ShownStatus, ShownWhy, UnknownMachine } from '../api/nodes.ts';
+import type { Changed } from '../api/objects.ts';
 import { GOOD_STATES, STATE_WORDS } from '../boot/states.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';

@@ -1,5 +1,6 @@
 // `muster node ls`: with `-L` also what each node inherits and from where, what it would boot, and what it said last.
-import type { Explained, Inherited, Shown, ShownStatus } from '../admin/contract.ts';
+import type { Explained, Inherited, ShownStatus } from '../api/nodes.ts';
+import type { Shown } from '../api/objects.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
 import { checkFields, isForPrograms, listText, printData } from './listing.ts';
 import { nodeUnknown } from './node-actions.ts';

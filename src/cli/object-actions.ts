@@ -1,7 +1,8 @@
 // The actions that every kind of object has: list, create, update, replace, clone, delete, and their like.
 
-import type { Changed, Kind, Shown } from '../admin/contract.ts';
+import type { Changed, Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
+import type { Kind } from '../model/kind-words.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
 import { contentOf, readAssignments, sendFiles } from './assignments.ts';
 import type { Fields } from './content.ts';

@@ -1,5 +1,5 @@
 // The options that every command has, before or behind its action.
-import type { Kind } from '../admin/contract.ts';
+import type { Kind } from '../model/kind-words.ts';
 import type { Noun, Option } from './table.ts';
 
 export const DEFAULT_SOCKET = '/run/musterd/admin.sock';

@@ -1,5 +1,6 @@
 // The plain list of a noun: a row for each object with what one looks for, in columns that fit the terminal.
-import type { NodeOverview, Shown } from '../admin/contract.ts';
+import type { NodeOverview } from '../api/nodes.ts';
+import type { Shown } from '../api/objects.ts';
 import { KIND_WORDS, type Kind } from '../model/kind-words.ts';
 import { cell, TABLE_FIELDS } from './listing.ts';
 import { scyldNameOf } from './scyld-names.ts';

@@ -1,5 +1,5 @@
 // `muster node power on|off|cycle|reset|status`, `reboot`, `shutdown`: one line for all nodes with the same result.
-import type { PowerLine, ShownDriver } from '../admin/contract.ts';
+import type { PowerLine, ShownDriver } from '../api/power.ts';
 import { monotonicNow } from '../clock.ts';
 import { ERRORS, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';

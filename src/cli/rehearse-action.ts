@@ -1,5 +1,5 @@
 // `muster boot explain`: what a boot would be answered at each stage, and what an update would change of it.
-import { FIRMWARES, type Rehearsal, type RehearsedStage } from '../admin/contract.ts';
+import { FIRMWARES, type Rehearsal, type RehearsedStage } from '../api/rehearsal.ts';
 import { digestFile } from '../durable/digest.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { kernelRelease } from '../image/kernel-release.ts';

@@ -1,6 +1,7 @@
 // `clusterctl --get-distro`, `--set-distro NAME`: the settings of the cluster, one row each.
-import type { Changed, Kind, Shown } from '../admin/contract.ts';
+import type { Changed, Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
+import type { Kind } from '../model/kind-words.ts';
 import { printChanged } from './differences.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { dryRun } from './selection.ts';

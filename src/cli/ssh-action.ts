@@ -1,6 +1,6 @@
 // `muster node ssh n0`: root's shell on a node with the head's key, or with the caller's own when he may not read that.
 import { access, constants } from 'node:fs/promises';
-import type { SshWay } from '../admin/contract.ts';
+import type { SshWay } from '../api/power.ts';
 import { MusterError } from '../errors.ts';
 import { runOnTerminal } from '../process/run.ts';
 import { nodeSsh } from '../ssh/ssh.ts';

@@ -1,6 +1,6 @@
 // The shape of the command line: nouns with actions, each a row. Help, completion, man pages and docs/cli.md come from here.
 import type { AdminClient } from '../admin/client.ts';
-import type { Kind } from '../admin/contract.ts';
+import type { Kind } from '../model/kind-words.ts';
 import type { Terminal } from './terminal.ts';
 
 /** What a word is, for completion: names of objects, fixed words, fields of the noun's kind, attributes, files. */

@@ -1,6 +1,6 @@
 // `muster top`: the cluster on the whole terminal, drawn anew every few seconds until `q`.
 import { setTimeout as delay } from 'node:timers/promises';
-import { BOARD_SORTS, type Board, type BoardSort } from '../admin/contract.ts';
+import { BOARD_SORTS, type Board, type BoardSort } from '../api/boots.ts';
 import { type NodeState, STATES_BY_TROUBLE } from '../boot/states.ts';
 import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';

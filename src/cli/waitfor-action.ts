@@ -1,6 +1,6 @@
 // `muster node -i n[0-3] waitfor up --timeout 300`: waits until all selected nodes are in a state, or fit an expression.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ShownStatus } from '../admin/contract.ts';
+import type { ShownStatus } from '../api/nodes.ts';
 import { isNodeState, NODE_STATES, STATE_WORDS } from '../boot/states.ts';
 import { monotonicNow } from '../clock.ts';
 import { type ErrorCode, MusterError } from '../errors.ts';

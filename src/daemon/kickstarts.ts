@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { KickstartFile } from '../admin/contract.ts';
+import type { KickstartFile } from '../api/kickstarts.ts';
 import type { BootPlan } from '../boot/boot-plan.ts';
 import { problemText, renderKickstart } from '../boot/kickstart.ts';
 import { type HeadValues, kickstartValues } from '../boot/kickstart-values.ts';

@@ -1,5 +1,6 @@
 // Addresses that are lent to machines that are no nodes: loaded, and made durable before the machine hears of them.
-import type { ShownLease, UnknownMachine } from '../admin/contract.ts';
+import type { ShownLease } from '../api/daemon.ts';
+import type { UnknownMachine } from '../api/nodes.ts';
 import type { Directory } from '../boot/directory.ts';
 import { ClockSteps } from '../clock.ts';
 import { type Lease, Leases } from '../dhcp/leases.ts';

@@ -1,7 +1,7 @@
 // Figures for Prometheus: boots by stage, transfers, nodes, storage, the process. The format and the process's own are prom-client's.
 import { statfs } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
-import type { Happening } from '../admin/contract.ts';
+import type { Happening } from '../api/daemon.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
 import { NODE_STATES, type NodeState } from '../boot/states.ts';
 

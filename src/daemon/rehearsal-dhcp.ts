@@ -1,5 +1,5 @@
 // The DHCP stages of a rehearsal: what is asked in a node's name, and the answer with its fields and options in words.
-import type { RehearsedPacket } from '../admin/contract.ts';
+import type { RehearsedPacket } from '../api/rehearsal.ts';
 import type { Context, Loan } from '../dhcp/answer.ts';
 import { answer } from '../dhcp/exchange.ts';
 import type { Leases } from '../dhcp/leases.ts';

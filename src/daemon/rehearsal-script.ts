@@ -1,5 +1,5 @@
 // The stages of a rehearsal from the script on: the plan, the text of the script, the files of the session, the root.
-import type { RehearsedFile, RehearsedStage } from '../admin/contract.ts';
+import type { RehearsedFile, RehearsedStage } from '../api/rehearsal.ts';
 import type { Boot } from '../boot/boot.ts';
 import type { BootPlan, PlannedFile } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine } from '../boot/command-line.ts';

@@ -1,5 +1,5 @@
 // One stage of a rehearsal, from what is said of it.
-import type { RehearsedStage } from '../admin/contract.ts';
+import type { RehearsedStage } from '../api/rehearsal.ts';
 import { type Stage, stageNumber } from '../boot/journey.ts';
 
 export function stage(

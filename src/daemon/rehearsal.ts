@@ -2,8 +2,8 @@
 // Nothing is sent, no session is minted, no address is given, and no secret is told.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { FIRMWARES, type Firmware, type RehearsedStage } from '../admin/contract.ts';
 import type { RehearsalAccess, RehearsalQuestion } from '../admin/ports.ts';
+import { FIRMWARES, type Firmware, type RehearsedStage } from '../api/rehearsal.ts';
 import type { Boot } from '../boot/boot.ts';
 import { clusterDirectory } from '../boot/cluster-directory.ts';
 import { identify } from '../boot/identify.ts';

@@ -1,6 +1,6 @@
 // Machines that asked for an address and are no nodes: who, when, where, how often. Bounded, the longest silent go first.
 
-import type { UnknownMachine } from '../admin/contract.ts';
+import type { UnknownMachine } from '../api/nodes.ts';
 import { printable } from '../printable.ts';
 
 const LIMIT = 2000;

@@ -1,5 +1,5 @@
 // Verifies every stored file, and says what a damaged one is needed for.
-import type { VerifyLine } from '../admin/contract.ts';
+import type { VerifyLine } from '../api/storage.ts';
 import { usersOfBlobs } from '../blobs/garbage.ts';
 import { verifyFiles } from '../evidence/verify-files.ts';
 import type { State } from './state.ts';

@@ -1,5 +1,5 @@
 // What the doctor looks at, and what it says.
-import type { Health } from '../admin/contract.ts';
+import type { Health } from '../api/daemon.ts';
 import type { Config } from '../config.ts';
 
 /** `skip`: could not be looked at, for the reason in the text. */

@@ -1,9 +1,10 @@
 // `muster lab` and `npm start`: a virtual cluster boots before the administrator's eyes and serves until Ctrl-C.
+
 import { realpathSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
-import type { BootEvent } from '../admin/contract.ts';
+import type { BootEvent } from '../api/boots.ts';
 import { JOURNEY, stageNumber } from '../boot/journey.ts';
 import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';

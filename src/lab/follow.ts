@@ -1,7 +1,8 @@
 // Follows the boot of one node by its timeline, from one power-on to `up` or to where it is stuck.
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { AdminClient } from '../admin/client.ts';
-import type { BootEvent, ShownTimelines, Timeline } from '../admin/contract.ts';
+import type { BootEvent, ShownTimelines, Timeline } from '../api/boots.ts';
 
 /** How often the timeline is read, in milliseconds. */
 const PERIOD_MS = 200;

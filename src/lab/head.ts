@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminClient } from '../admin/client.ts';
-import type { Health } from '../admin/contract.ts';
+import type { Health } from '../api/daemon.ts';
 import { MusterError } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import type { Namespace } from './namespace.ts';

@@ -1,6 +1,7 @@
 // From what an administrator wrote to the fields of an object: names become UIDs, values are checked, nothing unknown passes.
 import type { z } from 'zod';
 import { MusterError } from '../errors.ts';
+import { issueText } from '../issue.ts';
 import { isSecretName, MASK, maskPassword } from '../masking.ts';
 import { didYouMean } from '../nearest.ts';
 import { attributeProblem } from './attributes.ts';
@@ -77,18 +78,6 @@ function maskSecret(name: string, value: unknown): unknown {
 
 function quoted(text: string): string {
   return `'${maskPassword(text)}'`;
-}
-
-function issueText(issue: z.core.$ZodIssue | undefined): string {
-  if (issue?.code === 'invalid_value') return `must be one of ${issue.values.join(', ')}`;
-  if (issue?.code === 'invalid_union' && issue.message.startsWith('must')) return issue.message;
-  if (issue?.code === 'invalid_union') {
-    const texts = issue.errors.flat().map(issueText);
-    return texts.find(text => text.startsWith('must')) ?? texts[0] ?? 'is not possible';
-  }
-  if (issue?.code === 'invalid_type')
-    return `must be ${issue.expected === 'record' ? 'names with values' : `a ${issue.expected}`}`;
-  return issue?.message ?? 'is not possible';
 }
 
 /** A name, UID or prefix, or a list of them, as UIDs. */

@@ -32,6 +32,7 @@ export const KIND_WORDS = {
 } as const;
 
 export type Kind = keyof typeof KIND_WORDS;
+export const KIND_NAMES = Object.keys(KIND_WORDS) as Kind[];
 
 /** `a node`, `an image`: the kind in a sentence. */
 export function oneOf(kind: Kind): string {

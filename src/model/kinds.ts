@@ -1,6 +1,6 @@
 // The kinds of object and their fields, once: the API's validation, the command line's help and the documents come from here.
 import { z } from 'zod';
-import { KIND_WORDS, type Kind } from './kind-words.ts';
+import { KIND_NAMES, KIND_WORDS, type Kind } from './kind-words.ts';
 import {
   attributesValue,
   BOOT_STYLES,
@@ -201,9 +201,7 @@ export const KINDS = {
 /** The value of an object of one kind, as stored. */
 export type Value<K extends Kind = Kind> = z.infer<(typeof KINDS)[K]['schema']>;
 
-export { type Kind, oneOf, oneOfCapital } from './kind-words.ts';
-
-export const KIND_NAMES = Object.keys(KINDS) as Kind[];
+export { KIND_NAMES, type Kind, oneOf, oneOfCapital } from './kind-words.ts';
 
 export interface Field {
   name: string;

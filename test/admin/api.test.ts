@@ -1,6 +1,7 @@
 import { statSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
-import type { Changed, Explained, Shown } from '../../src/admin/contract.ts';
+import type { Explained } from '../../src/api/nodes.ts';
+import type { Changed, Shown } from '../../src/api/objects.ts';
 import { MusterError } from '../../src/errors.ts';
 import { temporaryFolder } from '../store/folder.ts';
 import { type Answer, ask, startWorld, type World, type WorldOptions } from './world.ts';
@@ -112,19 +113,20 @@ test('each kind of bad body is refused with its sentence, and changes nothing', 
     'bad-usage',
     'No attribute is given: name=value, or a name to clear.',
   );
-  refused(
-    t,
-    await ask('PATCH', '/attribs/attributes', { a: ['b'] }),
-    400,
-    'bad-value',
-    "attribute 'a': the value must be a text.",
-  );
+  refused(t, await ask('PATCH', '/attribs/attributes', { a: ['b'] }), 400, 'bad-value', 'a must be a text.');
   refused(
     t,
     await ask('PATCH', '/nodes/groups?all=true', { join: 'gpu' }),
     400,
     'bad-usage',
-    'No attribute group is given: a list of names is wanted.',
+    "join='gpu' must be a list of names of attribute groups.",
+  );
+  refused(
+    t,
+    await ask('PATCH', '/nodes/groups?all=true', { join: [] }),
+    400,
+    'bad-usage',
+    'No attribute group is given: the body must be a list of names.',
   );
   t.is((await ask('POST', '/nodes', undefined, { 'content-type': 'application/json' })).status, 400);
   t.is(cluster.sequence, before);
@@ -166,7 +168,7 @@ test('the settings need no identifier; the list of groups of a node can be repla
     await ask('PATCH', '/node/n0/groups', { groups: ['gpu'] }),
     400,
     'bad-usage',
-    'A list of names of attribute groups is wanted.',
+    'The body must be a list of names of attribute groups.',
   );
 });
 

@@ -2,7 +2,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { Commander, checkIfMatch } from '../../src/admin/commander.ts';
-import { revisionTag } from '../../src/admin/contract.ts';
+import { revisionTag } from '../../src/api/objects.ts';
 import { MusterError } from '../../src/errors.ts';
 import { planAttributes, planCreate, planUpdate } from '../../src/model/changes.ts';
 import type { Cluster, Entry } from '../../src/model/cluster.ts';

@@ -1,6 +1,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { AdminClient } from '../../src/admin/client.ts';
-import type { Changed, Happening, Waited } from '../../src/admin/contract.ts';
+import type { Happening } from '../../src/api/daemon.ts';
+import type { Waited } from '../../src/api/nodes.ts';
+import type { Changed } from '../../src/api/objects.ts';
 import type { BootPlan } from '../../src/boot/boot-plan.ts';
 import { temporaryFolder } from '../store/folder.ts';
 import { ask, startWorld, type World } from './world.ts';
@@ -35,8 +37,11 @@ test('waitfor says when the time is over, and refuses what cannot come', async t
   const all = await world(t);
   const get = async (query: string) => ask(all.socket, 'GET', `/api/v1/nodes/waitfor?${query}`);
   t.like((await get('all=true&timeout=0')).json.data as object, { reached: false });
-  t.is((await get('all=true&wanted=upp')).json.reason, "A node is never 'upp'; did you mean 'up'?");
-  t.is((await get('all=true&timeout=-1')).json.reason, 'timeout=-1 must be seconds, from 0 to 3600.');
+  t.is(
+    (await get('all=true&wanted=upp')).json.reason,
+    "wanted='upp' must be one of up, down, booting, failed, local, unknown; did you mean 'up'?",
+  );
+  t.is((await get('all=true&timeout=-1')).json.reason, "timeout='-1' must be seconds, from 0 to 3600.");
   t.is((await get('')).json.code, 'bad-usage');
 });
 

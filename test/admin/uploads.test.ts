@@ -4,7 +4,8 @@ import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { AdminClient } from '../../src/admin/client.ts';
-import type { Changed, Collected, Shown, UploadState } from '../../src/admin/contract.ts';
+import type { Changed, Shown } from '../../src/api/objects.ts';
+import type { Collected, UploadState } from '../../src/api/storage.ts';
 import { MusterError } from '../../src/errors.ts';
 import type { StoredImage } from '../../src/model/values.ts';
 import { runOk } from '../../src/process/run.ts';
@@ -310,10 +311,21 @@ test('bytes of another type, and sizes that are none, are refused', async t => {
     await all.ask('PATCH', `/upload/${id}?offset=0`, { a: 1 }),
     400,
     'bad-usage',
-    'The bytes of an upload come as application/octet-stream.',
+    'The body must be bytes, sent as application/octet-stream.',
   );
-  for (const size of [-1, 1.5, '10', 2 ** 60])
-    refused(t, await all.ask('POST', '/uploads', { size }), 400, 'bad-usage', 'size must be the number of bytes.');
+  for (const [size, shown] of [
+    [-1, '-1'],
+    [1.5, '1.5'],
+    ['10', "'10'"],
+    [2 ** 60, String(2 ** 60)],
+  ])
+    refused(
+      t,
+      await all.ask('POST', '/uploads', { size }),
+      400,
+      'bad-usage',
+      `size=${shown} must be the number of bytes.`,
+    );
   t.is((await all.ask('DELETE', `/upload/${id}`)).status, 200);
   refused(
     t,

@@ -4,7 +4,7 @@ import { chmodSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'no
 import { join } from 'node:path';
 import test from 'ava';
 import { AdminClient } from '../../src/admin/client.ts';
-import type { VerifyLine } from '../../src/admin/contract.ts';
+import type { VerifyLine } from '../../src/api/storage.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { run } from '../../src/process/run.ts';
 import { temporaryFolder } from '../cli/folder.ts';

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
-import type { VerifyLine } from '../../src/admin/contract.ts';
 import { startAdminServer } from '../../src/admin/server.ts';
+import type { VerifyLine } from '../../src/api/storage.ts';
 import { configurationFiles } from '../../src/backup/configuration.ts';
 import { beginBackup } from '../../src/backup/write.ts';
 import { type Collected, isBlobUsed } from '../../src/blobs/garbage.ts';
@@ -17,6 +17,7 @@ import { UnknownMachines } from '../../src/daemon/unknown-machines.ts';
 import { verifyStored } from '../../src/daemon/verify.ts';
 import { silentLog } from '../../src/log.ts';
 import { parseSubnet, type Subnet } from '../../src/wire/ip.ts';
+import { checkReply } from './check-reply.ts';
 
 export interface WorldOptions {
   /** The head's address with its prefix. */
@@ -135,6 +136,11 @@ export async function ask(
         response.on('error', reject);
         response.on('end', () => {
           const isJson = String(response.headers['content-type']).startsWith('application/json');
+          try {
+            if (response.statusCode === 200 || response.statusCode === 201) checkReply(method, path, text);
+          } catch (error) {
+            return reject(error);
+          }
           resolve({
             status: response.statusCode ?? 0,
             headers: response.headers,

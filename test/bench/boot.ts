@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Health } from '../../src/admin/contract.ts';
+import type { Health } from '../../src/api/daemon.ts';
 import { type CachePlan, ensureImage } from '../../src/lab/image-cache.ts';
 import { startLab } from '../../src/lab/lab.ts';
 import { Machine } from '../../src/lab/machine.ts';

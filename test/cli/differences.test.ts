@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Difference } from '../../src/admin/contract.ts';
+import type { Difference } from '../../src/api/objects.ts';
 import { differenceLines } from '../../src/cli/differences.ts';
 import { fileFields, KIND_NAMES } from '../../src/model/kinds.ts';
 

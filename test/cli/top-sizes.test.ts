@@ -1,6 +1,6 @@
 // The board of `muster top` on the smallest screens: what the foot counts is what can be seen.
 import test from 'ava';
-import type { Board, BoardRow } from '../../src/admin/contract.ts';
+import type { Board, BoardRow } from '../../src/api/boots.ts';
 import { rowsFor, screenLines, type View } from '../../src/cli/top/board-lines.ts';
 
 const row = (index: number): BoardRow => ({

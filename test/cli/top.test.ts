@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { Board } from '../../src/admin/contract.ts';
+import type { Board } from '../../src/api/boots.ts';
 import { tokenOf } from '../../src/boot/boot.ts';
 import { keysIn } from '../../src/cli/top/keys.ts';
 import { packageRoot } from '../../src/package-root.ts';
@@ -159,7 +159,7 @@ test('one board for a pipe and for programs', async t => {
   );
   t.regex(
     (await daemon.run('muster', 'top', '--once', '--sort', 'nam')).stderr,
-    /sort=nam is not known; did you mean 'name'/,
+    /sort='nam' must be one of trouble, quiet, name; did you mean 'name'/,
   );
   t.regex((await daemon.run('muster', 'top', '--interval', '0')).stderr, /must be seconds/);
 });

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
-import type { Happening } from '../../src/admin/contract.ts';
+import type { Happening } from '../../src/api/daemon.ts';
 import type { Stage } from '../../src/boot/journey.ts';
 import { Metrics } from '../../src/daemon/metrics.ts';
 import { startMetricsServer } from '../../src/daemon/metrics-server.ts';

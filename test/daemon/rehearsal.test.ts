@@ -5,7 +5,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import test, { type ExecutionContext } from 'ava';
-import type { Rehearsal, RehearsedPacket, RehearsedStage } from '../../src/admin/contract.ts';
+import type { Rehearsal, RehearsedPacket, RehearsedStage } from '../../src/api/rehearsal.ts';
 import { findLoaders } from '../../src/boot/loaders.ts';
 import { run, runOk } from '../../src/process/run.ts';
 import { freePort, TestDaemon } from '../cli/daemon.ts';

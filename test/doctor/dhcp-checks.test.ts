@@ -1,6 +1,6 @@
 // What the doctor says of DHCP's ears, and of nodes whose address is of no network.
 import test from 'ava';
-import type { Health } from '../../src/admin/contract.ts';
+import type { Health } from '../../src/api/daemon.ts';
 import { defaultConfig, networksOf } from '../../src/config.ts';
 import { checkAddresses, checkDhcpHearing } from '../../src/doctor/dhcp-checks.ts';
 import { homelessNodes, homelessWarning } from '../../src/model/homeless.ts';

@@ -1,5 +1,5 @@
 import test from 'ava';
-import type { Health } from '../../src/admin/contract.ts';
+import type { Health } from '../../src/api/daemon.ts';
 import { checkStoredFiles } from '../../src/doctor/daemon-checks.ts';
 
 /** That a daemon runs is all that the check wants of it. */

@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { ShownTimelines } from '../../src/admin/contract.ts';
+import type { ShownTimelines } from '../../src/api/boots.ts';
 import { runOk } from '../../src/process/run.ts';
 import { storedFiles } from '../lab/inside.ts';
 import { findProgram, requireAll } from '../support/require.ts';

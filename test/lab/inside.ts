@@ -2,7 +2,8 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import type { Rehearsal, ShownTimelines, Timeline } from '../../src/admin/contract.ts';
+import type { ShownTimelines, Timeline } from '../../src/api/boots.ts';
+import type { Rehearsal } from '../../src/api/rehearsal.ts';
 import { STAGES, type Stage } from '../../src/boot/journey.ts';
 import type { Lab } from '../../src/lab/lab.ts';
 import { MARK, MARK_FILE } from '../../src/lab/recipe.ts';

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AdminClient } from '../../src/admin/client.ts';
-import type { ShownWhy } from '../../src/admin/contract.ts';
+import type { ShownWhy } from '../../src/api/nodes.ts';
 import { muster } from '../../src/lab/cluster.ts';
 import { LabHead } from '../../src/lab/head.ts';
 import { HEAD } from '../../src/lab/network.ts';

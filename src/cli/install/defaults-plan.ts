@@ -1,5 +1,5 @@
 // What a head still lacks of its defaults: decided from the objects it has, so that an interrupted run goes on where it stopped.
-import type { Shown } from '../../admin/contract.ts';
+import type { Shown } from '../../api/objects.ts';
 import type { Words } from './head-distro.ts';
 
 const CONFIG = 'DefaultBoot';

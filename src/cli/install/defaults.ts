@@ -1,7 +1,7 @@
 // The defaults of a new head: a distro, DefaultImage and DefaultBoot for every node, by the commands that an administrator would type.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Shown } from '../../admin/contract.ts';
+import type { Shown } from '../../api/objects.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { managerFor } from '../../image/packages/choose.ts';
 import { run } from '../../process/run.ts';

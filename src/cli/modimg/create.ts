@@ -2,7 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
-import type { Health, Shown } from '../../admin/contract.ts';
+import type { Health } from '../../api/daemon.ts';
+import type { Shown } from '../../api/objects.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { removeIdentity } from '../../image/identity.ts';
 import { importTree } from '../../image/import/import.ts';

@@ -4,7 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { AdminClient } from '../../admin/client.ts';
-import type { Changed, Shown } from '../../admin/contract.ts';
+import type { Changed, Shown } from '../../api/objects.ts';
 import { MusterError } from '../../errors.ts';
 import type { Progress } from '../../image/progress.ts';
 import type { Local, Remote } from '../../image/workspace/manifest.ts';

@@ -1,5 +1,5 @@
 // `muster modimg`: images made and changed in a local copy. The steps in their order; each is announced, and nothing half is kept.
-import type { Health } from '../../admin/contract.ts';
+import type { Health } from '../../api/daemon.ts';
 import { monotonicNow } from '../../clock.ts';
 import { elapsedText } from '../../image/progress.ts';
 import { relabel, selinuxContexts } from '../../image/selinux.ts';

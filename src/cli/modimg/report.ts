@@ -1,5 +1,5 @@
 // What a run of modimg did, as the one document that `--json` and `--yaml` print at its end.
-import type { Changed } from '../../admin/contract.ts';
+import type { Changed } from '../../api/objects.ts';
 import type { Package } from '../../image/packages/list.ts';
 import type { Local } from '../../image/workspace/manifest.ts';
 import { isForPrograms, printData } from '../listing.ts';

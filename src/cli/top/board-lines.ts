@@ -1,6 +1,7 @@
 // The board as lines of a screen: pure, from what the daemon said and how large the screen is.
-import type { Board, BoardRow, BoardSort, NodeState } from '../../admin/contract.ts';
+import type { Board, BoardRow, BoardSort } from '../../api/boots.ts';
 import { JOURNEY } from '../../boot/journey.ts';
+import type { NodeState } from '../../boot/states.ts';
 import { humanBytes, humanSpan } from '../terminal.ts';
 
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan' | 'reverse';

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { ShownTimelines } from '../../../src/admin/contract.ts';
+import type { ShownTimelines } from '../../../src/api/boots.ts';
 import { withLab } from '../../support/lab.ts';
 import { requireAll } from '../../support/require.ts';
 

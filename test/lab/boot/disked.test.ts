@@ -1,6 +1,6 @@
 // Style disked: an empty disk, a warm cache, a head that is gone, a damaged cache, and a power cut in mid-write.
 import test from 'ava';
-import type { Timeline } from '../../../src/admin/contract.ts';
+import type { Timeline } from '../../../src/api/boots.ts';
 import type { Step } from '../../../src/lab/follow.ts';
 import { DISK_ATTRIBUTES, type Lab } from '../../../src/lab/lab.ts';
 import { throttle } from '../../../src/lab/network.ts';

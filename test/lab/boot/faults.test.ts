@@ -5,7 +5,8 @@ import { mkdir, mkdtemp, open, readdir, rename, rm, symlink, truncate, writeFile
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { ShownTimelines, ShownWhy } from '../../../src/admin/contract.ts';
+import type { ShownTimelines } from '../../../src/api/boots.ts';
+import type { ShownWhy } from '../../../src/api/nodes.ts';
 import { HEAD_BUSYBOXES } from '../../../src/image/mkramfs.ts';
 import { CMDLINE } from '../../../src/lab/cluster.ts';
 import { ensureImage } from '../../../src/lab/image-cache.ts';

@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { ShownTimelines, Timeline } from '../../../src/admin/contract.ts';
+import type { ShownTimelines, Timeline } from '../../../src/api/boots.ts';
 import { ensureImage } from '../../../src/lab/image-cache.ts';
 import type { Lab } from '../../../src/lab/lab.ts';
 import { installationTree, layFiles, makeIso } from '../../support/iso.ts';

@@ -5,7 +5,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { ShownTimelines } from '../../../src/admin/contract.ts';
+import type { ShownTimelines } from '../../../src/api/boots.ts';
 import { COMMAND } from '../../../src/lab/cluster.ts';
 import type { Lab } from '../../../src/lab/lab.ts';
 import { Bmc, freeUdpPort } from '../../power/bmc.ts';

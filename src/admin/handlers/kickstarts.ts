@@ -1,0 +1,17 @@
+// Answers about kickstart files.
+import type { KICKSTARTS } from '../../api/kickstarts.ts';
+import { selectOne } from '../../model/select.ts';
+import type { Handlers } from '../handler.ts';
+
+/** In place of a session's id, which nobody has before the boot. */
+const PREVIEW = 'SESSION';
+
+export const kickstartHandlers: Handlers<typeof KICKSTARTS> = {
+  list: async (_asked, { kickstarts, cluster }) =>
+    (await kickstarts.list()).map(file => ({
+      ...file,
+      used_by: cluster.all('boot').flatMap(({ value }) => (value.kickstart === file.name ? [value.name] : [])),
+    })),
+  render: async ({ body: { node, name, text } }, { kickstarts, cluster }) =>
+    kickstarts.render(selectOne(cluster, 'node', node).uid, name, PREVIEW, text === undefined ? {} : { text }),
+};

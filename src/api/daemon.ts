@@ -1,0 +1,187 @@
+// The daemon itself: its health, its configuration, the audit trail, events, leases, and this API's own description.
+import { NODE_STATES } from '../boot/states.ts';
+import type { Config } from '../config-keys.ts';
+import { bootEvent } from './boots.ts';
+import type { Data, Operations, Out, Zod } from './operation.ts';
+import { whole } from './parameters.ts';
+
+const health = (z: Zod) =>
+  z.object({
+    version: z.string(),
+    name: z.string(),
+    pid: z.number(),
+    uptime: z.number().describe('seconds'),
+    memory: z.number().describe('bytes'),
+    address: z.string(),
+    http_port: z.number(),
+    sequence: z.number(),
+    nodes: z
+      .object({
+        addressed: z.number(),
+        attached: z.number(),
+        homeless: z
+          .object({ count: z.number(), nodes: z.string() })
+          .optional()
+          .describe('those whose address is of no network, as a node set'),
+      })
+      .optional()
+      .describe("nodes with an address, and those of them with one in a network at one of the head's own interfaces"),
+    dhcp: z
+      .array(
+        z.object({
+          interface: z.string(),
+          hears: z.enum(['its own', 'all', 'nothing']),
+          reason: z.string().optional(),
+        }),
+      )
+      .optional()
+      .describe('what DHCP hears of the broadcasts of each interface; absent when it is off'),
+    tftp: z
+      .object({
+        active: z.number(),
+        finished: z.number(),
+        failed: z.number(),
+        refused: z.number(),
+        ignored: z.number(),
+        bytes: z.number().describe('delivered'),
+        cachedBytes: z.number().describe('of files in memory'),
+      })
+      .optional(),
+  });
+export type Health = Out<typeof health>;
+
+const event = (z: Zod) => {
+  const at = z.number().describe('milliseconds since 1970');
+  return z.discriminatedUnion('type', [
+    z.object({
+      type: z.literal('change'),
+      at,
+      sequence: z.number(),
+      who: z.string(),
+      what: z.string(),
+      names: z.array(z.string()),
+    }),
+    z.object({ type: z.literal('boot'), at, node: z.string(), boot: z.string(), event: bootEvent(z) }),
+    z.object({ type: z.literal('state'), at, node: z.string(), state: z.enum(NODE_STATES) }),
+    z.object({ type: z.literal('power'), at, node: z.string(), text: z.string(), error: z.boolean().optional() }),
+  ]);
+};
+export type Happening = Out<typeof event>;
+
+export const DAEMON = {
+  health: {
+    method: 'GET',
+    path: '/health',
+    output: health,
+    reply: 'json',
+    may: 'read',
+    summary: 'The daemon: version, process, memory, addresses.',
+  },
+  time: {
+    method: 'GET',
+    path: '/cluster/time',
+    output: z => z.number().describe('milliseconds since 1970'),
+    reply: 'json',
+    may: 'read',
+    summary: "The head's clock.",
+  },
+  configuration: {
+    method: 'GET',
+    path: '/configuration',
+    output: z =>
+      z.object({
+        file: z.string().nullable().describe('the absolute path of its file; null for the defaults'),
+        values: z.custom<Config>().describe('each key with its value in use'),
+      }),
+    reply: 'json',
+    may: 'read',
+    summary: 'The configuration in use: its file, and each key with its value.',
+  },
+  whoami: {
+    method: 'GET',
+    path: '/whoami',
+    output: z => z.object({ user: z.string(), version: z.string(), head: z.string() }),
+    reply: 'json',
+    may: 'read',
+    summary: 'Who asks, as the audit trail names the caller.',
+  },
+  audit: {
+    method: 'GET',
+    path: '/audit',
+    query: {
+      after: z => whole(z, 0).default(0).describe('only lines after this sequence number'),
+      limit: z => whole(z, 1).default(100).describe('at most this many lines, the newest; 100 when not given'),
+      node: z => z.string().optional().describe('only lines that changed this node'),
+      uid: z =>
+        z
+          .string()
+          .optional()
+          .describe('only lines that changed the object of this UID, also one that is deleted since'),
+    },
+    output: z =>
+      z.array(
+        z.object({
+          sequence: z.number(),
+          at: z.number().describe('milliseconds since 1970'),
+          who: z.string(),
+          what: z.string(),
+          objects: z.array(z.object({ kind: z.string(), uid: z.string(), name: z.string() })),
+        }),
+      ),
+    reply: 'json',
+    may: 'read',
+    summary: 'The audit trail: who changed what, the newest last.',
+  },
+  leases: {
+    method: 'GET',
+    path: '/leases',
+    output: z =>
+      z.array(
+        z.object({
+          ip: z.string(),
+          mac: z.string(),
+          network: z.string(),
+          state: z
+            .enum(['active', 'expired', 'declined'])
+            .describe('`declined`: another machine was found to use the address'),
+          hostname: z.string().describe('what the machine calls itself; may be empty'),
+          vendor: z.string().describe('its vendor class; may be empty'),
+          since: z.number().describe('milliseconds since 1970, as the other times'),
+          renewed: z.number(),
+          until: z.number(),
+          node: z.string().optional().describe('the node that it has become since'),
+        }),
+      ),
+    reply: 'json',
+    may: 'read',
+    summary: 'Addresses that are lent to machines that are no nodes, and that were, in the order of address.',
+  },
+  events: {
+    method: 'GET',
+    path: '/events',
+    output: event,
+    reply: 'lines',
+    // Events are also in the timelines and the audit trail
+    unread: 1 << 20,
+    may: 'read',
+    summary: 'Everything that happens, a JSON object a line, until the caller hangs up.',
+  },
+  metrics: {
+    method: 'GET',
+    path: '/metrics',
+    reply: 'text/plain; version=0.0.4; charset=utf-8',
+    may: 'read',
+    summary: 'Figures of boots, transfers, nodes and the process, for Prometheus.',
+  },
+  openapi: {
+    method: 'GET',
+    path: '/openapi.json',
+    reply: 'application/json',
+    may: 'read',
+    summary: 'This document.',
+  },
+} as const satisfies Operations;
+
+export type RunningConfig = Data<typeof DAEMON.configuration>;
+export type AuditLine = Data<typeof DAEMON.audit>[number];
+export type ShownLease = Data<typeof DAEMON.leases>[number];

@@ -1,0 +1,43 @@
+// Kickstart files: which there are, and how one looks for a node.
+import type { Operations, Out, Zod } from './operation.ts';
+
+const kickstart = (z: Zod) =>
+  z.object({
+    name: z.string(),
+    path: z.string(),
+    size: z.number().describe('bytes'),
+    shipped: z.boolean().describe("whether it came with muster and is not the site's own"),
+    readable: z.boolean().describe('whether other users of the head can read it: password hashes should not be'),
+    used_by: z.array(z.string()).describe('names of the boot configs that use it'),
+  });
+export type ShownKickstart = Out<typeof kickstart>;
+export type KickstartFile = Omit<ShownKickstart, 'used_by'>;
+
+export const KICKSTARTS = {
+  list: {
+    method: 'GET',
+    path: '/kickstarts',
+    output: z => z.array(kickstart(z)),
+    reply: 'json',
+    may: 'read',
+    summary: 'The kickstart, preseed and autoinstall files there are.',
+  },
+  render: {
+    method: 'POST',
+    path: '/kickstarts/render',
+    body: z =>
+      z.object(
+        {
+          node: z.string('must be the name of a node'),
+          name: z.string('must be the name of a file'),
+          text: z.string('must be a text').optional().describe('in place of the stored file'),
+        },
+        'must be a JSON object of fields',
+      ),
+    output: z => z.string().describe('SESSION stands in it for the id of the session that the boot will have'),
+    reply: 'json',
+    may: 'read',
+    example: { node: 'n0', name: 'rocky.ks' },
+    summary: 'A kickstart file filled in for a node; nothing is changed.',
+  },
+} as const satisfies Operations;

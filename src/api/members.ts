@@ -1,0 +1,114 @@
+// What nodes, groups and distros hold: attributes (`set`, `clear`), membership (`join`, `leave`), repos (`import`).
+import { changed } from './objects.ts';
+import type { Operations, Zod } from './operation.ts';
+import { DRY_RUN, SELECTION } from './parameters.ts';
+
+const attributes = (z: Zod) =>
+  z.record(
+    z.string(),
+    z
+      .union([z.string(), z.number(), z.boolean(), z.null()], 'must be a text')
+      .transform(value => (value === null ? null : String(value))),
+    'must be a JSON object of attributes',
+  );
+const names = (z: Zod) => z.array(z.string(), 'must be a list of names of attribute groups');
+
+const CHANGE = { output: changed, reply: 'json', may: 'change', ifMatch: true } as const;
+const SET = {
+  ...CHANGE,
+  method: 'PATCH',
+  kinds: ['node', 'attrib'],
+  body: attributes,
+  wrong: 'bad-value',
+  audit: 'set attributes',
+  example: { _boot_style: 'roram', rack: null },
+} as const;
+
+/** Repository files have a handful of sections; thousands are a mistake. */
+const MOST_REPOS = 1000;
+const limited = `must be a list of ${MOST_REPOS} items at most`;
+
+export const MEMBERS = {
+  set: {
+    ...SET,
+    path: '/{many}/attributes',
+    query: { ...SELECTION, ...DRY_RUN },
+    summary: 'Sets attributes of every selected {label}; null clears.',
+  },
+  setOne: {
+    ...SET,
+    path: '/{one}/:id/attributes',
+    query: DRY_RUN,
+    summary: 'Sets attributes of one {label}; null clears.',
+  },
+  used: {
+    method: 'GET',
+    path: '/attribs/used',
+    output: z => z.array(z.string()),
+    reply: 'json',
+    may: 'read',
+    summary: 'The names of attributes that are set somewhere.',
+  },
+  changeGroups: {
+    ...CHANGE,
+    method: 'PATCH',
+    path: '/nodes/groups',
+    query: { ...SELECTION, ...DRY_RUN },
+    body: z =>
+      z.object({ join: names(z).optional(), leave: names(z).optional() }, 'must be a JSON object with join or leave'),
+    audit: 'change groups',
+    example: { join: ['gpu'] },
+    summary: 'Lets the selected nodes join attribute groups, or leave them.',
+  },
+  joinGroups: {
+    ...CHANGE,
+    method: 'POST',
+    path: '/node/:id/groups',
+    query: DRY_RUN,
+    body: names,
+    audit: 'join groups',
+    example: ['gpu'],
+    summary: 'Lets one node join attribute groups, last in their order.',
+  },
+  replaceGroups: {
+    ...CHANGE,
+    method: 'PATCH',
+    path: '/node/:id/groups',
+    query: DRY_RUN,
+    body: names,
+    audit: 'replace groups',
+    example: ['gpu', 'rack2'],
+    summary: 'Replaces the list of attribute groups of one node.',
+  },
+  importDistro: {
+    method: 'POST',
+    path: '/distros/import',
+    query: DRY_RUN,
+    body: z =>
+      z.object(
+        {
+          name: z.unknown(),
+          release: z.unknown().optional(),
+          package_manager: z.unknown().optional(),
+          repos: z
+            .array(z.record(z.string(), z.unknown()), limited)
+            .max(MOST_REPOS, limited)
+            .default([])
+            .describe('fields of new repos'),
+          present: z
+            .array(z.coerce.string(), limited)
+            .max(MOST_REPOS, limited)
+            .default([])
+            .describe('repos that are there already'),
+        },
+        'must be a JSON object of fields',
+      ),
+    output: changed,
+    reply: 'json',
+    creates: true,
+    may: 'change',
+    audit: 'import {name}',
+    example: { name: 'Rocky9', repos: [{ name: 'Rocky9-base', urls: 'http://mirror.example.com/rocky/9/' }] },
+    summary: 'Creates repos and the distro of them, all or none.',
+  },
+} as const satisfies Operations;

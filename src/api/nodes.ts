@@ -1,0 +1,156 @@
+// What nodes do: states, explanations, waiting, and the machines that are no nodes.
+import { NODE_STATES } from '../boot/states.ts';
+import type { Data, Operations, Out, Zod } from './operation.ts';
+import { SECRETS, SELECTION } from './parameters.ts';
+import { bootPlan } from './plan.ts';
+
+const facts = (z: Zod) => z.record(z.string(), z.string());
+const named = (z: Zod) => ({ uid: z.string(), name: z.string() });
+
+const status = (z: Zod) =>
+  z.object({
+    ...named(z),
+    state: z.enum(NODE_STATES),
+    lastSeen: z.number().optional().describe('milliseconds since 1970 of the last heartbeat'),
+    silence: z.number().optional().describe('seconds since then'),
+    facts: facts(z).describe('status facts of the last heartbeat'),
+    hardware: facts(z),
+    reason: z.string().optional().describe('why a boot is stuck, or what is wrong with a system that is up'),
+  });
+export type ShownStatus = Out<typeof status>;
+
+const overview = (z: Zod) =>
+  z.object({
+    ...named(z),
+    state: z.enum(NODE_STATES),
+    reason: z.string().optional(),
+    since: z.number().optional().describe('when the state began, in milliseconds since 1970'),
+    ip: z.string(),
+    image: z.string().optional(),
+    boot_config: z.string().optional(),
+  });
+export type NodeOverview = Out<typeof overview>;
+
+const inherited = (z: Zod) =>
+  z.object({
+    value: z.string(),
+    source: z.string().describe('`node n0`, `group gpu`, `default group DefaultAttribs`'),
+    shadows: z.array(z.object({ value: z.string(), source: z.string() })).describe('what it hides, the nearest first'),
+  });
+export type Inherited = Out<typeof inherited>;
+
+const explained = (z: Zod) =>
+  z.object({
+    ...named(z),
+    attributes: z.record(z.string(), inherited(z)),
+    plan: bootPlan(z).optional(),
+    refusal: z.string().optional(),
+    words: z.array(z.string()).describe('what the node would do now, in sentences'),
+  });
+export type Explained = Out<typeof explained>;
+
+export const VERDICTS = ['well', 'waiting', 'stuck', 'failed'] as const;
+const why = (z: Zod) =>
+  z.object({
+    ...named(z),
+    state: z.enum(NODE_STATES),
+    verdict: z.enum(VERDICTS),
+    rule: z.string().describe('the rule that found it; the same fault has the same name'),
+    cause: z.string(),
+    remedy: z.string().optional(),
+    settle: z.string().optional().describe('of a guess: what would settle it'),
+    certainty: z.enum(['certain', 'guess']),
+    evidence: z.array(z.string()).describe('what was seen, and what was not, that says so'),
+  });
+export type ShownWhy = Out<typeof why>;
+
+export const NODES = {
+  status: {
+    method: 'GET',
+    path: '/nodes/status',
+    query: SELECTION,
+    output: z => z.array(status(z)),
+    reply: 'json',
+    may: 'read',
+    summary: 'Whether the nodes are up, since when, and why not.',
+  },
+  overview: {
+    method: 'GET',
+    path: '/nodes/overview',
+    query: SELECTION,
+    output: z => z.array(overview(z)),
+    reply: 'json',
+    may: 'read',
+    summary: 'The state of the nodes, since when, their address, and what they boot.',
+  },
+  explain: {
+    method: 'GET',
+    path: '/nodes/explain',
+    query: { ...SELECTION, ...SECRETS },
+    output: z => z.array(explained(z)),
+    reply: 'json',
+    may: 'read',
+    summary: 'What the nodes would boot now, and where each attribute comes from.',
+  },
+  why: {
+    method: 'GET',
+    path: '/nodes/why',
+    query: SELECTION,
+    output: z => z.array(why(z)),
+    reply: 'json',
+    may: 'read',
+    summary: 'Why the nodes are not up: cause and remedy, from what was seen of them and what was not.',
+  },
+  waitfor: {
+    method: 'GET',
+    path: '/nodes/waitfor',
+    query: {
+      ...SELECTION,
+      wanted: z => z.enum(NODE_STATES).default('up').describe('the state to wait for; up when not given'),
+      timeout: z => {
+        const text = 'must be seconds, from 0 to 3600';
+        return z.coerce
+          .number(text)
+          .min(0, text)
+          .max(3600, text)
+          .default(60)
+          .describe('seconds to wait at most; 60 when not given');
+      },
+    },
+    output: z =>
+      z.object({
+        reached: z.boolean(),
+        nodes: z.array(status(z)),
+        deleted: z
+          .array(z.string())
+          .optional()
+          .describe('nodes that were deleted meanwhile: the waiting ended with the first'),
+      }),
+    reply: 'json',
+    may: 'read',
+    summary: 'Answers when all selected nodes are in a state, or when the time is over.',
+  },
+  unknown: {
+    method: 'GET',
+    path: '/nodes/unknown',
+    output: z =>
+      z.array(
+        z.object({
+          mac: z.string(),
+          first: z.number(),
+          last: z.number(),
+          count: z.number(),
+          arch: z.string(),
+          vendor: z.string(),
+          where: z.string().describe('where it was seen: `the boot network`, or behind a relay agent'),
+          ip: z.string().optional().describe('the address that it is lent, when it is'),
+        }),
+      ),
+    reply: 'json',
+    may: 'read',
+    summary: 'Machines that asked for an address and are no nodes, the latest first.',
+  },
+} as const satisfies Operations;
+
+export type Waited = Data<typeof NODES.waitfor>;
+export type UnknownMachine = Data<typeof NODES.unknown>[number];

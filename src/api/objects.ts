@@ -1,0 +1,165 @@
+// The objects: the same operations for every kind, `{many}` for several at once, `{one}` with an identifier for one.
+import { KIND_NAMES } from '../model/kind-words.ts';
+import type { Operations, Out, Zod } from './operation.ts';
+import { DRY_RUN, FORCE, SECRETS, SELECTION } from './parameters.ts';
+
+/** An object as it is shown: its fields, references as names. */
+export const shown = (z: Zod) =>
+  z.looseObject({
+    uid: z.string(),
+    revision: z.number().describe('counts up with each change'),
+    created: z.number().describe('milliseconds since 1970'),
+    modified: z.number().describe('milliseconds since 1970'),
+    name: z.string(),
+  });
+export type Shown = Out<typeof shown>;
+export const shownList = (z: Zod) => z.array(shown(z));
+
+/** The entity tag of an object's revision, for `If-Match`. The UID is in it: a new object of the same name begins at 1 again. */
+export function revisionTag(object: { uid: string; revision: number }): string {
+  return `"${object.uid}.${object.revision}"`;
+}
+
+export const difference = (z: Zod) =>
+  z.object({
+    kind: z.enum(KIND_NAMES),
+    uid: z.string(),
+    name: z.string(),
+    action: z.enum(['created', 'changed', 'deleted']),
+    fields: z.record(z.string(), z.object({ before: z.unknown(), after: z.unknown() })),
+  });
+export type Difference = Out<typeof difference>;
+
+export const changed = (z: Zod) =>
+  z.object({
+    uids: z.array(z.string()),
+    differences: z.array(difference(z)).describe('what each object lost and gained, field by field'),
+    broken: z.array(z.string()).describe('what a forced deletion broke'),
+    dryRun: z.boolean(),
+  });
+export type Changed = Out<typeof changed>;
+
+/** Fields of an object; a finished upload, as `{"upload": "<id>"}`, is the content of a file. */
+const fields = (z: Zod) => z.record(z.string(), z.unknown(), 'must be a JSON object of fields');
+export const newFields = (z: Zod) => fields(z);
+export const someFields = (z: Zod) => fields(z);
+export const newFieldsOfMany = (z: Zod) =>
+  z.union([fields(z), z.array(fields(z))], 'must be a JSON object of fields, or a list of them');
+
+const CHANGE = { output: changed, reply: 'json', may: 'change', ifMatch: true } as const;
+const UPDATE = { ...CHANGE, method: 'PATCH', body: someFields, audit: 'update {many}' } as const;
+const REPLACE = { ...CHANGE, method: 'PUT', body: newFields, audit: 'replace {many}' } as const;
+const DELETE = { ...CHANGE, method: 'DELETE', audit: 'delete {many}' } as const;
+const OF_SEVERAL = { path: '/{many}', kinds: KIND_NAMES, query: { ...SELECTION, ...DRY_RUN } } as const;
+const OF_ONE = { path: '/{one}/:id', kinds: KIND_NAMES, query: DRY_RUN } as const;
+/** There is one of it, so that it needs no identifier. */
+const OF_SETTINGS = { path: '/{one}', kinds: ['cluster'], query: DRY_RUN } as const;
+/** The settings are made at the first start, and each head makes its own object. */
+const CREATED = KIND_NAMES.filter(kind => kind !== 'cluster' && kind !== 'head');
+const DELETED = KIND_NAMES.filter(kind => kind !== 'cluster');
+const SOME = 'changes the fields that are given';
+const ALL = 'changes all fields: those not given get their defaults';
+
+export const OBJECTS = {
+  list: {
+    method: 'GET',
+    path: '/{many}',
+    kinds: KIND_NAMES,
+    query: { ...SELECTION, ...SECRETS },
+    output: shownList,
+    reply: 'json',
+    may: 'read',
+    summary: 'The objects of kind {label} that are selected; all of them without a selection.',
+  },
+  get: {
+    method: 'GET',
+    path: '/{one}/:id',
+    kinds: KIND_NAMES,
+    query: SECRETS,
+    output: shown,
+    reply: 'json',
+    etag: true,
+    may: 'read',
+    summary: 'One {label}, with its revision as ETag.',
+  },
+  settings: {
+    method: 'GET',
+    path: '/cluster',
+    output: shown,
+    reply: 'json',
+    may: 'read',
+    summary: 'The settings of the whole cluster.',
+  },
+  meta: {
+    method: 'GET',
+    path: '/{many}/meta',
+    kinds: KIND_NAMES,
+    output: z =>
+      z.array(
+        z.object({
+          name: z.string(),
+          meaning: z.string(),
+          required: z.boolean(),
+          read_only: z.boolean(),
+          file: z.boolean().describe('a stored file'),
+          refers: z.enum(KIND_NAMES).optional().describe('a reference to an object of this kind'),
+        }),
+      ),
+    reply: 'json',
+    may: 'read',
+    summary: 'The fields of a {label}, with what they mean and how they behave.',
+  },
+  names: {
+    method: 'GET',
+    path: '/{many}/names',
+    kinds: KIND_NAMES,
+    query: { prefix: z => z.coerce.string().default('').describe('only names that begin like this') },
+    output: z => z.array(z.string()),
+    reply: 'json',
+    may: 'read',
+    summary: 'The names of {many}, 1000 at most, for completing what is typed.',
+  },
+  create: {
+    ...CHANGE,
+    method: 'POST',
+    path: '/{many}',
+    kinds: CREATED,
+    query: DRY_RUN,
+    body: newFieldsOfMany,
+    ifMatch: undefined,
+    creates: true,
+    audit: 'create {many}',
+    summary: 'Creates a {label} from its fields, or all of a list, or none when one of them cannot be.',
+  },
+  clone: {
+    ...CHANGE,
+    method: 'POST',
+    path: '/{many}/clone',
+    kinds: CREATED,
+    query: { id: SELECTION.id, ...DRY_RUN },
+    body: someFields,
+    creates: true,
+    audit: 'clone',
+    summary: 'Copies one {label} under a new name.',
+  },
+  update: { ...UPDATE, ...OF_SEVERAL, summary: `For every selected {label}, ${SOME}; all or none.` },
+  updateOne: { ...UPDATE, ...OF_ONE, summary: `Of one {label}, ${SOME}.` },
+  updateSettings: { ...UPDATE, ...OF_SETTINGS, summary: `Of the settings of the whole cluster, ${SOME}.` },
+  replace: { ...REPLACE, ...OF_SEVERAL, summary: `For every selected {label}, ${ALL}; all or none.` },
+  replaceOne: { ...REPLACE, ...OF_ONE, summary: `Of one {label}, ${ALL}.` },
+  replaceSettings: { ...REPLACE, ...OF_SETTINGS, summary: `Of the settings of the whole cluster, ${ALL}.` },
+  delete: {
+    ...DELETE,
+    ...OF_SEVERAL,
+    kinds: DELETED,
+    query: { ...SELECTION, ...FORCE, ...DRY_RUN },
+    summary: 'Deletes every selected {label}, or none.',
+  },
+  deleteOne: {
+    ...DELETE,
+    ...OF_ONE,
+    kinds: DELETED,
+    query: { ...FORCE, ...DRY_RUN },
+    summary: 'Deletes one {label}.',
+  },
+} as const satisfies Operations;

@@ -1,0 +1,108 @@
+// What a row of the admin API's table is: an operation, and the types that follow from it.
+import type { z } from 'zod';
+import { KIND_WORDS, type Kind } from '../model/kind-words.ts';
+
+/** The validator, as a parameter: it takes long to load, and the command line needs no more than the types. */
+export type Zod = typeof z;
+type Schema = (z: Zod) => z.ZodType;
+
+/** Who may do it. Today that is everyone who may open the socket. */
+export const MAY_IN_WORDS = {
+  read: 'see objects, states and reports; passwords only with `secrets=true`',
+  change: 'change objects, attributes, settings and stored files',
+  operate: 'switch nodes, open their consoles, run commands on them',
+  copy: 'take what holds secrets as a whole: a backup, the files of a node',
+} as const;
+
+export interface Operation {
+  method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** Below `/api/v1`. `:id` is a parameter; `{one}` and `{many}` are the words of a kind. */
+  path: string;
+  /** There is one operation for each of these kinds. */
+  kinds?: readonly Kind[];
+  query?: Readonly<Record<string, Schema>>;
+  /** A JSON body, or bytes that are read as they come. */
+  body?: Schema | 'bytes';
+  /** The error code of a value in the body that is wrong; `bad-usage` when absent. */
+  wrong?: 'bad-value';
+  /** Of `json` what `data` holds, of `lines` one line. */
+  output?: Schema;
+  /** `{"success": true, "data": …}`, JSON objects a line each as they come, or a media type. */
+  reply: 'json' | 'lines' | `${string}/${string}`;
+  /** Bytes of lines that a caller may leave unread before it is disconnected; 64 MiB when absent. */
+  unread?: number;
+  /** Answers 201 unless it is a dry run. */
+  creates?: true;
+  /** The ETag is the revision of the object. */
+  etag?: true;
+  /** `If-Match` is obeyed. */
+  ifMatch?: true;
+  may: keyof typeof MAY_IN_WORDS;
+  /** The words in the audit trail for a caller that gives none; `{many}` and fields of the body are filled in. */
+  audit?: string;
+  /** One sentence; `{label}` and `{many}` are words of the kind. */
+  summary: string;
+  /** A body. */
+  example?: unknown;
+}
+
+/** Every JSON answer. */
+export type Reply<T> = { success: true; data: T } | { success: false; reason: string; code: string; hint?: string };
+
+/** How lines end: in good order, or with the reason why not. */
+export type EndLine = { type: 'end' } | { type: 'error'; code: string; reason: string };
+
+/** Operations of one noun, by name. */
+export type Operations = Readonly<Record<string, Operation>>;
+
+type Made<S> = S extends (z: Zod) => infer T ? (T extends z.ZodType ? T : never) : never;
+/** What a schema gives. */
+export type Out<S> = z.output<Made<S>>;
+/** What `data`, or a line, holds. */
+export type Data<O> = O extends { output: infer S } ? Out<S> : null;
+
+type ParamsIn<P> = P extends `${string}:${infer N}/${infer Rest}`
+  ? N | ParamsIn<`/${Rest}`>
+  : P extends `${string}:${infer N}`
+    ? N
+    : never;
+export type Params<O extends Operation> = Readonly<Record<ParamsIn<O['path']>, string>>;
+export type KindOf<O> = O extends { kinds: readonly (infer K)[] } ? K : undefined;
+export type Query<O> = O extends { query: infer Q } ? { readonly [N in keyof Q]: Out<Q[N]> } : object;
+export type Body<O> = O extends { body: 'bytes' }
+  ? import('node:stream').Readable
+  : O extends { body: infer S }
+    ? Out<S>
+    : undefined;
+
+type Words = string | readonly string[] | undefined;
+/** What a caller gives. */
+export type Given<O extends Operation> = (O extends { kinds: readonly (infer K)[] } ? { kind: K } : unknown) &
+  ([ParamsIn<O['path']>] extends [never] ? unknown : { params: Params<O> }) &
+  (O extends { body: Schema } ? { body: z.input<Made<O['body']>> } : unknown) & {
+    query?: O extends { query: infer Q } ? { readonly [N in keyof Q]?: Words } : undefined;
+  };
+
+/** The path of an operation as routers have it. */
+export function pathOf({ path }: Operation, kind?: Kind): string {
+  const { one = '', many = '' } = kind ? KIND_WORDS[kind] : {};
+  return `/api/v1${path.replace('{one}', one).replace('{many}', many)}`;
+}
+
+/** The path and query of one request. */
+export function urlOf(
+  operation: Operation,
+  {
+    kind,
+    params,
+    query = {},
+  }: { kind?: Kind; params?: Readonly<Record<string, string>>; query?: Readonly<Record<string, Words>> },
+): string {
+  const path = pathOf(operation, kind).replace(/:(\w+)/g, (_all, name: string) =>
+    encodeURIComponent(params?.[name] ?? ''),
+  );
+  const search = new URLSearchParams();
+  for (const [name, values] of Object.entries(query))
+    for (const value of [values ?? []].flat()) search.append(name, value);
+  return search.size > 0 ? `${path}?${search}` : path;
+}

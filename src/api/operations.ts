@@ -1,0 +1,24 @@
+// The admin API as one table: the operations of each noun. Routes, client, OpenAPI and docs/api.md come from here.
+import { BOOTS } from './boots.ts';
+import { DAEMON } from './daemon.ts';
+import { KICKSTARTS } from './kickstarts.ts';
+import { MEMBERS } from './members.ts';
+import { NODES } from './nodes.ts';
+import { OBJECTS } from './objects.ts';
+import type { Operations } from './operation.ts';
+import { POWER } from './power.ts';
+import { REHEARSAL } from './rehearsal.ts';
+import { STORAGE } from './storage.ts';
+
+/** By the heading in docs/api.md. */
+export const NOUNS: Readonly<Record<string, Operations>> = {
+  Objects: OBJECTS,
+  'Attributes, groups and repos': MEMBERS,
+  Nodes: NODES,
+  Boots: BOOTS,
+  'Rehearsed boots': REHEARSAL,
+  'Power and commands': POWER,
+  'Kickstart files': KICKSTARTS,
+  'Stored files': STORAGE,
+  'The daemon': DAEMON,
+};

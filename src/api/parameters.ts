@@ -1,0 +1,39 @@
+// Query parameters that several operations have.
+import { STATE_WORDS } from '../boot/states.ts';
+import type { Query, Zod } from './operation.ts';
+
+const words = (z: Zod) =>
+  z
+    .union([z.string(), z.array(z.string())])
+    .transform(given => [given].flat())
+    .optional();
+
+const flag = (z: Zod) =>
+  z
+    .unknown()
+    .optional()
+    .transform(given => given === 'true');
+
+/** A whole number that is given as text. */
+export const whole = (z: Zod, least: number, most = Number.MAX_SAFE_INTEGER) => {
+  const text = `must be a whole number from ${least} ${most === Number.MAX_SAFE_INTEGER ? 'on' : `to ${most}`}`;
+  return z.coerce.number(text).int(text).min(least, text).max(most, text);
+};
+
+export const SELECTION = {
+  id: (z: Zod) =>
+    words(z).describe('an identifier, may repeat: name, UID, UID prefix; nodes also MAC, IP, index, n[0-3,7], %group'),
+  all: (z: Zod) => flag(z).describe('`true`: all objects of the kind'),
+  state: (z: Zod) => words(z).describe(`nodes in this state, may repeat: ${STATE_WORDS}`),
+  select: (z: Zod) =>
+    words(z).describe('an expression over fields, attributes and status, may repeat: status[ram_free] < 1GB'),
+};
+export type Selection = Query<{ query: typeof SELECTION }>;
+
+export const DRY_RUN = {
+  dry_run: (z: Zod) => flag(z).describe('`true`: answer what would be changed, and change nothing'),
+};
+export const SECRETS = { secrets: (z: Zod) => flag(z).describe('`true`: show passwords too') };
+export const FORCE = {
+  force: (z: Zod) => flag(z).describe('`true`: delete also what others refer to; they lose the reference'),
+};

@@ -1,0 +1,49 @@
+// What one boot needs, as `explain` answers it.
+import type { Zod } from './operation.ts';
+
+const file = (z: Zod) => ({
+  blob: z.string().describe('the stored file'),
+  offset: z.number().describe('first byte in the stored file'),
+  size: z.number().describe('bytes'),
+  sha256: z.string().describe('of those bytes'),
+});
+
+export const bootPlan = (z: Zod) =>
+  z.object({
+    node: z.object({ uid: z.string(), name: z.string(), mac: z.string(), ip: z.string(), hostname: z.string() }),
+    style: z.string(),
+    styleSource: z.string().describe('where the style comes from'),
+    rwLayer: z.string(),
+    bootConfig: z.object({ uid: z.string(), name: z.string(), release: z.string(), source: z.string() }),
+    kernel: z.object(file(z)).nullable().describe('none for a style that leaves the node to its own disk'),
+    initramfs: z.object(file(z)).nullable(),
+    cmdline: z.string(),
+    image: z.object({ ...file(z), uid: z.string(), name: z.string(), unpacked: z.number() }).nullable(),
+    sanboot: z
+      .object({ words: z.string().optional(), image: z.boolean().optional(), iscsi: z.boolean() })
+      .optional()
+      .describe('what iPXE boots in style sanboot'),
+    disk: z
+      .object({ cache: z.string(), root: z.string(), layout: z.string(), wipe: z.boolean() })
+      .optional()
+      .describe("the node's own disks, in style disked"),
+    iscsiOverlay: z.string().optional().describe('where the head keeps what the node writes to its iSCSI disk'),
+    install: z
+      .object({
+        kind: z.string(),
+        repo: z
+          .object({
+            uid: z.string(),
+            name: z.string(),
+            url: z.string(),
+            iso: z.object({ blob: z.string(), size: z.number() }).optional(),
+          })
+          .optional(),
+        kickstart: z.string().optional().describe('the file with its answers'),
+      })
+      .optional()
+      .describe("style live: the installer's tree and answers"),
+    once: z.string().optional().describe('the value of `_boot_once` that chose the style'),
+    iscsiDigests: z.boolean(),
+    statusSeconds: z.number().describe('seconds between heartbeats'),
+  });

@@ -1,0 +1,157 @@
+// Power, commands and consoles of nodes. Answers are lines as they come, because nodes take their time.
+import { ERROR_CODES } from '../errors.ts';
+import { POWER_ACTION_NAMES } from '../model/power-actions.ts';
+import type { Data, Operations, Out, Zod } from './operation.ts';
+import { DRY_RUN, SELECTION } from './parameters.ts';
+
+const between = (z: Zod, least: number, most: number) => {
+  const text = `must be a number from ${least} to ${most}`;
+  return z.number(text).min(least, text).max(most, text).optional();
+};
+
+const powerRequest = (z: Zod) =>
+  z.object(
+    {
+      action: z.enum(POWER_ACTION_NAMES),
+      way: z.enum(['soft', 'hard']).optional().describe('of reboot and shutdown; soft and then hard when not given'),
+      next: z.enum(['pxe', 'disk']).optional().describe('where the next boot is from, once'),
+      stagger: between(z, 0, 3600).describe('seconds between two machines that are switched on'),
+      wait: z
+        .unknown()
+        .optional()
+        .transform(given => given === true)
+        .describe('whether to wait until the nodes are up'),
+      timeout: between(z, 1, 86_400).default(1800).describe('seconds to wait at most; 1800 when not given'),
+    },
+    'must be a JSON object of fields',
+  );
+export type PowerRequest = Out<typeof powerRequest>;
+
+const text = 'must have 100000 characters at most, and none of them 0; give more with standard input';
+const execRequest = (z: Zod) =>
+  z.object(
+    {
+      command: z
+        .string('must be the command line to run')
+        .regex(/\S/, 'must be the command line to run')
+        .max(100_000, text)
+        .refine(given => !given.includes('\0'), text)
+        .describe('a command line for the shell of root on each node'),
+      input: z.string('must be Base64').optional().describe('standard input for each, as Base64'),
+      fanout: between(z, 0, 1024).describe('nodes at the same time'),
+      timeout: between(z, 0.1, 86_400 * 30).describe('seconds for each node; no limit when not given'),
+    },
+    'must be a JSON object of fields',
+  );
+export type ExecRequest = Out<typeof execRequest>;
+
+/** Trailers of a capture: the exit status of what packs the node, and what it said, percent-encoded. */
+export const CAPTURE_TRAILERS = ['X-Muster-Status', 'X-Muster-Reason'] as const;
+
+export const POWER = {
+  power: {
+    method: 'POST',
+    path: '/nodes/power',
+    query: { ...SELECTION, ...DRY_RUN },
+    body: powerRequest,
+    output: z =>
+      z.discriminatedUnion('type', [
+        z.object({
+          type: z.literal('result'),
+          uid: z.string(),
+          name: z.string(),
+          text: z.string().describe('the state in words; the same words for the same result'),
+          how: z.array(z.string()).readonly().optional().describe('how it was done, as `text` says too'),
+          code: z.enum(ERROR_CODES).optional().describe('of what went wrong'),
+          hint: z.string().optional(),
+          state: z.enum(['on', 'off']).optional().describe('what the BMC said last'),
+        }),
+        z.object({ type: z.literal('progress'), name: z.string(), text: z.string() }),
+      ]),
+    reply: 'lines',
+    may: 'operate',
+    audit: 'power {action}',
+    example: { action: 'cycle', next: 'pxe' },
+    summary: 'Switches nodes, or asks for their power; a result a line, as it comes.',
+  },
+  exec: {
+    method: 'POST',
+    path: '/nodes/exec',
+    query: { ...SELECTION, ...DRY_RUN },
+    body: execRequest,
+    output: z =>
+      z.union([
+        z.object({ name: z.string(), stream: z.enum(['stdout', 'stderr']), line: z.string() }),
+        z.object({ name: z.string(), status: z.number() }),
+        z.object({ name: z.string(), problem: z.string().describe('why the command was not run') }),
+      ]),
+    reply: 'lines',
+    may: 'operate',
+    audit: 'exec',
+    example: { command: 'uname -r', timeout: 30 },
+    summary: 'Runs a command on nodes by ssh; its lines and how it ended, a line each, as they come.',
+  },
+  ssh: {
+    method: 'GET',
+    path: '/nodes/ssh',
+    query: SELECTION,
+    output: z =>
+      z.object({
+        name: z.string(),
+        ip: z.string(),
+        key: z.string().describe("the head's private key, which only the daemon's user reads"),
+        known_hosts: z.string().optional(),
+      }),
+    reply: 'json',
+    may: 'read',
+    summary: 'How the head reaches one node by ssh: address, key file, known hosts.',
+  },
+  drivers: {
+    method: 'GET',
+    path: '/power/drivers',
+    output: z =>
+      z.array(
+        z.object({
+          scheme: z.string(),
+          form: z.string().describe('how its URI is written'),
+          file: z.string().optional().describe("of a site's own"),
+          problem: z.string().optional().describe('why it cannot be used'),
+        }),
+      ),
+    reply: 'json',
+    may: 'read',
+    summary: "The power drivers, muster's own and the site's, and which of them cannot be used.",
+  },
+  key: {
+    method: 'GET',
+    path: '/power/key',
+    output: z => z.string(),
+    reply: 'json',
+    may: 'read',
+    summary: "The head's public ssh key, as a line of authorized_keys.",
+  },
+  console: {
+    method: 'POST',
+    path: '/nodes/console',
+    query: SELECTION,
+    body: 'bytes',
+    reply: 'application/octet-stream',
+    may: 'operate',
+    audit: 'console',
+    summary: "The node's serial console: the body is the keyboard, the answer the screen, until one of them ends.",
+  },
+  capture: {
+    method: 'POST',
+    path: '/nodes/capture',
+    query: { ...SELECTION, ...DRY_RUN },
+    reply: 'application/x-tar',
+    may: 'copy',
+    audit: 'capture',
+    summary: 'All files of the root file system of one node as a tape archive; the trailers say how it ended.',
+  },
+} as const satisfies Operations;
+
+export type PowerLine = Data<typeof POWER.power>;
+export type ExecLine = Data<typeof POWER.exec>;
+export type ShownDriver = Data<typeof POWER.drivers>[number];
+export type SshWay = Data<typeof POWER.ssh>;

@@ -1,0 +1,115 @@
+// Stored files: uploads, downloads, and what is stored as a whole.
+import type { Data, Operations, Out, Zod } from './operation.ts';
+import { DRY_RUN, whole } from './parameters.ts';
+
+const upload = (z: Zod) =>
+  z.object({
+    id: z.string(),
+    size: z.number().describe('bytes of the whole'),
+    offset: z.number().describe('how far it is'),
+    sha256: z.string().optional().describe('when it is whole'),
+  });
+export type UploadState = Out<typeof upload>;
+
+/** The value of a field that names a finished upload, in place of a file's content. */
+export interface UploadReference {
+  upload: string;
+}
+
+const blob = (z: Zod) =>
+  z.object({
+    sha256: z.string(),
+    size: z.number().describe('bytes'),
+    keptBy: z.array(z.string()).describe('what keeps it, in words; empty when nothing does'),
+  });
+export type StoredBlob = Out<typeof blob>;
+
+export const STORAGE = {
+  beginUpload: {
+    method: 'POST',
+    path: '/uploads',
+    body: z => {
+      const text = 'must be the number of bytes';
+      return z.object({ size: z.int(text).min(0, text) }, 'must be a JSON object of fields');
+    },
+    output: upload,
+    reply: 'json',
+    creates: true,
+    may: 'change',
+    example: { size: 4096 },
+    summary: 'Begins an upload of so many bytes; other operations then name the finished upload.',
+  },
+  uploadState: {
+    method: 'GET',
+    path: '/upload/:id',
+    output: upload,
+    reply: 'json',
+    may: 'change',
+    summary: 'How far an upload is.',
+  },
+  upload: {
+    method: 'PATCH',
+    path: '/upload/:id',
+    query: { offset: z => whole(z, 0).optional().describe('the first byte of the body within the upload') },
+    body: 'bytes',
+    output: upload,
+    reply: 'json',
+    may: 'change',
+    summary: 'Takes bytes of an upload, from an offset on, as far as they come.',
+  },
+  dropUpload: {
+    method: 'DELETE',
+    path: '/upload/:id',
+    output: z => z.null(),
+    reply: 'json',
+    may: 'change',
+    summary: 'Drops an upload.',
+  },
+  download: {
+    method: 'GET',
+    path: '/{one}/:id/:field',
+    kinds: ['boot', 'image', 'repo'],
+    reply: 'application/octet-stream',
+    may: 'read',
+    summary: 'A stored file of a {label}, with its SHA-256 in X-Muster-SHA256.',
+  },
+  collect: {
+    method: 'POST',
+    path: '/storage/collect',
+    query: DRY_RUN,
+    output: z =>
+      z.object({
+        removed: z.array(blob(z)).describe('what was removed, or would be'),
+        kept: z.array(blob(z)),
+        missing: z.array(blob(z)).describe('files that objects refer to and that are not in storage'),
+        short: z
+          .array(blob(z).extend({ wanted: z.number() }))
+          .describe('files that are shorter than an object says, with the bytes they should have'),
+      }),
+    reply: 'json',
+    may: 'change',
+    summary: 'Removes stored files that nothing refers to; says what keeps the others.',
+  },
+  verify: {
+    method: 'POST',
+    path: '/storage/verify',
+    output: z =>
+      z.discriminatedUnion('type', [
+        z.object({ type: z.literal('progress'), done: z.number(), total: z.number() }),
+        blob(z).extend({ type: z.literal('damaged'), problem: z.string() }),
+      ]),
+    reply: 'lines',
+    may: 'read',
+    summary: 'Reads every stored file and names those that are damaged; progress and damage a line each, as they come.',
+  },
+  backup: {
+    method: 'GET',
+    path: '/backup',
+    reply: 'application/x-tar',
+    may: 'copy',
+    summary: 'A backup of database and stored files as of now, as a tape archive; it holds secrets.',
+  },
+} as const satisfies Operations;
+
+export type Collected = Data<typeof STORAGE.collect>;
+export type VerifyLine = Data<typeof STORAGE.verify>;

@@ -1,0 +1,47 @@
+// What a schema has against a value, in the house's words.
+import type { z } from 'zod';
+import { isSecretName, maskPassword } from './masking.ts';
+import { didYouMean } from './nearest.ts';
+
+/** Returns what the value must be: `must be one of a, b; did you mean 'a'?`. */
+export function issueText(issue: z.core.$ZodIssue | undefined, value?: unknown): string {
+  if (issue === undefined) return 'is not possible';
+  if (issue.message.startsWith('must')) return issue.message;
+  if (issue.code === 'invalid_value') {
+    const words = issue.values.map(String);
+    const hint = typeof value === 'string' ? didYouMean(value, words) : '';
+    return `must be one of ${words.join(', ')}${hint && `; ${hint}`}`;
+  }
+  if (issue.code === 'invalid_union') {
+    const texts = issue.errors.flat().map(one => issueText(one));
+    return texts.find(text => text.startsWith('must')) ?? texts[0] ?? 'is not possible';
+  }
+  if (issue.code === 'invalid_type')
+    return `must be ${issue.expected === 'record' ? 'names with values' : `a ${issue.expected}`}`;
+  return issue.message;
+}
+
+/**
+ * Returns the sentence for the first thing that is wrong with a value.
+ * @param whole what the value as a whole is called: `The body`
+ */
+export function sentenceOf(whole: string, given: unknown, { issues: [issue] }: z.ZodError): string {
+  if (issue?.code === 'unrecognized_keys') return `${whole} has no '${issue.keys[0]}'.`;
+  const value = issue?.path.reduce<unknown>((inner, name) => own(inner, name), given);
+  const name = issue?.path.join('.') || whole;
+  const shown = name === whole || isSecretName(name) ? '' : shownValue(value);
+  const text = `${name}${shown} ${issueText(issue, value)}`;
+  return /[.?!]$/.test(text) ? text : `${text}.`;
+}
+
+/** Text and numbers as they were given, which lists and objects are too long for. */
+function shownValue(value: unknown): string {
+  if (typeof value === 'string') return `='${maskPassword(value.slice(0, 100))}'`;
+  return typeof value === 'number' || typeof value === 'boolean' ? `=${value}` : '';
+}
+
+function own(value: unknown, name: PropertyKey): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as Record<PropertyKey, unknown>)[name]
+    : undefined;
+}
