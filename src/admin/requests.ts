@@ -51,8 +51,8 @@ export function selected<K extends Kind>(facts: Facts, kind: K, query: Selection
 }
 
 /** Exactly one object, for what makes sense of no more. */
-export function selectedOne<K extends Kind>(facts: Facts, kind: K, query: Partial<Selection>): Entry<K> {
-  const entries = selected(facts, kind, { id: undefined, all: false, state: undefined, select: undefined, ...query });
+export function selectedOne<K extends Kind>(facts: Facts, kind: K, query: Selection): Entry<K> {
+  const entries = selected(facts, kind, query);
   const [entry] = entries;
   if (entry && entries.length === 1) return entry;
   throw new MusterError(

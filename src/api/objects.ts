@@ -136,7 +136,7 @@ export const OBJECTS = {
     method: 'POST',
     path: '/{many}/clone',
     kinds: CREATED,
-    query: { id: SELECTION.id, ...DRY_RUN },
+    query: { ...SELECTION, ...DRY_RUN },
     body: someFields,
     creates: true,
     audit: 'clone',

@@ -85,7 +85,7 @@ export const objectHandlers: Handlers<typeof OBJECTS> = {
     change(
       ports,
       asked,
-      () => [selectedOne(ports, asked.kind, { id: asked.query.id })],
+      () => [selectedOne(ports, asked.kind, asked.query)],
       ([entry]) => planClone(ports.context, entry as Entry, asked.body),
     ),
   update: async (asked, ports) =>
