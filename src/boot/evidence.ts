@@ -1,7 +1,7 @@
 // What the head knows about a boot besides its timeline: data for `why`. The collectors are in src/evidence.
 
 /** What the head was doing when it failed. */
-export type Deed = 'save' | 'answer' | 'read' | 'send';
+export type Deed = 'save' | 'answer' | 'read' | 'send' | 'disk';
 
 /** What kind of failure it was, by the code of the system's error. */
 export type FailureKind =
@@ -13,6 +13,7 @@ export type FailureKind =
   | 'database'
   | 'network'
   | 'filtered'
+  | 'crashed'
   | 'other';
 
 /** Something that the head failed to do. Here and below `ago` is seconds: it compares with silences, whatever the wall clock does. */
@@ -32,7 +33,14 @@ export interface HeadFailure {
 
 /** Where the servers of the head report what they failed to do. Never throws and never waits. */
 export interface FailureLog {
-  failed(failure: { deed: Deed; what: string; error: unknown; node?: string | undefined }): void;
+  /** @param failure its kind is that of its error when absent */
+  failed(failure: {
+    deed: Deed;
+    what: string;
+    error: unknown;
+    node?: string | undefined;
+    kind?: FailureKind | undefined;
+  }): void;
 }
 
 /** Where requests that were refused, or not answered, are reported. Never throws and never waits. */
@@ -94,6 +102,15 @@ export interface PathLook {
   tftp?: TftpLook;
 }
 
+/** How short of memory the head is: shares of the last ten seconds in which nothing ran for want of it, and free memory. */
+export interface PressureLook {
+  /** Percent (PSI); absent where the kernel does not count. */
+  stalled?: number;
+  /** Bytes that programs can still have, and all. */
+  available: number;
+  total: number;
+}
+
 /** A connection of the node to the head that waits for it. */
 export interface TcpLook {
   /** Since it was looked at: 0 while it is open. */
@@ -104,6 +121,9 @@ export interface TcpLook {
   unacknowledged: number;
   /** Times the oldest of them was sent again. */
   retransmits: number;
+  /** Segments sent, and those of them that were sent again, since the connection began. */
+  sent: number;
+  again: number;
   /** Bytes that the node acknowledged since the connection began. */
   acknowledged: number;
   /** Seconds in which nothing more was acknowledged, up to that look. */
@@ -157,6 +177,7 @@ export interface Evidence {
   /** Open file descriptors of musterd, and how many it may have. */
   descriptors?: { open: number; limit: number };
   interfaces?: readonly InterfaceLook[];
+  memory?: PressureLook;
   /** The head's address that the node speaks to. */
   network?: string;
   jumps?: readonly ClockJump[];

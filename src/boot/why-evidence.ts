@@ -2,7 +2,7 @@
 import type { EvidenceRule, Found } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
 import { clockSeen } from './why-clock.ts';
-import { HEAD_RULES } from './why-head.ts';
+import { HEAD_RULES, ROOT_DISK_RULES } from './why-head.ts';
 import { HEAD_STATE_RULES, REFUSAL_RULES } from './why-head-state.ts';
 import { NEIGHBOUR_RULES, neighbourSeen } from './why-neighbours.ts';
 import { PATH_RULES, pathSeen } from './why-path.ts';
@@ -10,6 +10,7 @@ import { STORED_RULES, storedSeen } from './why-stored.ts';
 
 /** The order counts: what the head failed to do explains everything that the node did not do. */
 export const EVIDENCE_RULES: readonly EvidenceRule[] = [
+  ...ROOT_DISK_RULES,
   ...HEAD_RULES,
   ...HEAD_STATE_RULES,
   ...NEIGHBOUR_RULES,
@@ -24,8 +25,8 @@ export function evidenceSeen(scene: Scene): string[] {
 }
 
 /** The rules that hold for a node that was up, or was never seen, as well. */
-const EVERYWHERE: readonly EvidenceRule[] = [...NEIGHBOUR_RULES];
-const SILENT: readonly EvidenceRule[] = [...HEAD_STATE_RULES, ...NEIGHBOUR_RULES, ...REFUSAL_RULES];
+const EVERYWHERE: readonly EvidenceRule[] = [...ROOT_DISK_RULES, ...NEIGHBOUR_RULES];
+const SILENT: readonly EvidenceRule[] = [...ROOT_DISK_RULES, ...HEAD_STATE_RULES, ...NEIGHBOUR_RULES, ...REFUSAL_RULES];
 
 /** Returns what the head has evidence of about a node of which no boot is under way. */
 export function findOutsideBoots(scene: Scene): (Found & { rule: string }) | undefined {

@@ -1,8 +1,8 @@
 // What is wrong with the head at this moment, and what it refused: it needs no failure that was seen.
-import type { InterfaceLook, Refusal } from './evidence.ts';
+import type { InterfaceLook, PressureLook, Refusal } from './evidence.ts';
 import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
-import { count, span } from './why-words.ts';
+import { count, size, span } from './why-words.ts';
 
 /** Silence after which the state of the head may be why, in seconds. */
 const STALLED_SECONDS = 8;
@@ -57,7 +57,31 @@ export const HEAD_STATE_RULES: readonly EvidenceRule[] = [
       };
     },
   },
+  {
+    name: 'head-memory-short',
+    find(scene) {
+      const { memory } = scene.evidence ?? {};
+      if (!memory || !isShort(memory) || !isStalled(scene)) return undefined;
+      const { available, total, stalled } = memory;
+      const waits =
+        stalled === undefined ? '' : `, and it stood still for want of memory ${stalled.toFixed(0)} % of the last 10 s`;
+      const free = `${size(available)} of ${size(total)} are free${waits}`;
+      return {
+        cause: `The memory of the head is used up (${free}), so that it serves nodes slowly or not at all.`,
+        remedy:
+          'Find what uses the memory of the head (`ps -eo rss,comm --sort -rss | head`), and end it or give the head more. Then boot the node again.',
+        seen: [`the head: ${free}`],
+      };
+    },
+  },
 ];
+
+/** Percent of stalls that count, and the share of free memory below which the head is short where stalls are not counted. */
+const STALLED_PERCENT = 20;
+const SHORT_MEMORY = 0.02;
+
+const isShort = ({ stalled, available, total }: PressureLook): boolean =>
+  stalled === undefined ? available < total * SHORT_MEMORY : stalled >= STALLED_PERCENT;
 
 export const REFUSAL_RULES: readonly EvidenceRule[] = [
   {

@@ -85,6 +85,13 @@ const ROWS: readonly KindRow[] = [
       'Look for the rule in its output chains (`nft list ruleset`) and for denials in its audit log. `muster doctor` reads the rules of the input chains.',
   },
   {
+    name: 'head-part-crashed',
+    kinds: ['crashed'],
+    cause: () => 'A part of musterd crashed, and musterd starts it again',
+    remedy: () =>
+      'Boot the node again. When that happens again, read why in the log of the head (`journalctl -u musterd`), and restart musterd.',
+  },
+  {
     name: 'head-failed',
     kinds: ['other'],
     cause: () => 'The head failed',
@@ -108,6 +115,33 @@ function found(row: KindRow, scene: Scene): Found | undefined {
     seen: own.slice(-3).map(({ what, error, times }) => `the head could not ${what}${count(times)}: ${error}`),
   };
 }
+
+/** A disk that failed longer ago than this may be well again, in seconds. */
+const DISK_SECONDS = 600;
+
+/** What a running system has of its root: it holds for a node that is up too. */
+export const ROOT_DISK_RULES: readonly EvidenceRule[] = [
+  {
+    name: 'iscsi-disk-failed',
+    find(scene) {
+      const { failures = [] } = scene.evidence ?? {};
+      const last = failures.findLast(
+        ({ deed, node, ago }) => deed === 'disk' && node !== undefined && ago <= DISK_SECONDS,
+      );
+      if (!last) return undefined;
+      const { kind, error, times, ago, what } = last;
+      const image = scene.boot?.plan?.image?.name ?? 'NAME';
+      return {
+        cause: `The head could not ${what}, ${span(ago)} ago: ${error}.`,
+        remedy:
+          kind === 'disk-full'
+            ? `Free room on the file system ${mount(scene)} of the head: ${unneeded(scene)}. Then boot the node again.`
+            : `Look for disk errors on the head (\`dmesg -T\`), and for damaged files: \`muster doctor --deep\`. Upload the image again, \`muster image -i ${image} update content=@FILE\`, and boot the node again.`,
+        seen: [`the head could not ${what}${count(times)}: ${error}`],
+      };
+    },
+  },
+];
 
 /** Whether the boot went no further after the failure. */
 function stopped(failure: HeadFailure, { boot, error, quiet, silence }: Scene): boolean {

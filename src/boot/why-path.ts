@@ -1,5 +1,5 @@
 // A path between head and node that passes small packets and drops large ones.
-import type { PathLook } from './evidence.ts';
+import type { PathLook, TcpLook } from './evidence.ts';
 import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
 import { count, span } from './why-words.ts';
@@ -84,6 +84,27 @@ function remedy({ evidence }: Scene, passes?: number): string {
   return `Raise the MTU of every switch, tunnel and bridge on the path to ${evidence?.path?.mtu ?? 1500}. Until then lower the head's, \`ip link set dev ${name} mtu ${size}\`, and boot the node again.`;
 }
 
+/** With fewer segments the share that gets lost is chance. */
+const MANY_SEGMENTS = 50;
+/** From this share on a path loses packets for a reason of its own: a slow link drops less. */
+const LOSSY = 0.1;
+
+/** Returns the share of segments that were sent again, 0 to 1; 0 when there were too few to tell. */
+const lossOf = ({ sent, again }: TcpLook): number => (sent < MANY_SEGMENTS ? 0 : again / sent);
+const lossWords = ({ sent, again }: TcpLook): string =>
+  `${again} of ${sent} segments (${((100 * again) / sent).toFixed(0)} %) were sent more than once`;
+
+/** Returns what the path loses of a transfer that goes on, when it is much. */
+export function pathLoses({ evidence }: Pick<Scene, 'evidence'>): { words: string; remedy: string } | undefined {
+  const { tcp } = evidence?.path ?? {};
+  if (!tcp || lossOf(tcp) < LOSSY) return undefined;
+  return {
+    words: `packets get lost: ${lossWords(tcp)}`,
+    remedy:
+      'Look at the errors and the duplex of its link on both ends (`ethtool -S`, the counters of its switch port), and change its cable or its port.',
+  };
+}
+
 /** Returns what is seen of the packets on their way. */
 export function pathSeen({ evidence }: Scene): string[] {
   const { tcp, tftp, answers, fails } = evidence?.path ?? {};
@@ -98,6 +119,7 @@ export function pathSeen({ evidence }: Scene): string[] {
           `a segment of ${tcp.segment} bytes was sent again${count(tcp.retransmits)} and ${tcp.ago >= 1 ? `was not acknowledged, ${span(tcp.ago)} ago` : 'is not acknowledged'}`,
         ]
       : []),
+    ...(tcp && lossOf(tcp) >= 0.02 ? [lossWords(tcp)] : []),
     ...(answers && fails === undefined ? ['it answers echo requests of every size that the head sends'] : []),
   ];
 }

@@ -5,6 +5,7 @@ import { type Case, caseOf, presentOf, type WhyFacts } from './why-case.ts';
 import { CLOCK_REMEDY, CLOCK_RULE, clockCause } from './why-clock.ts';
 import { ERROR_RULES, explained } from './why-errors.ts';
 import { evidenceSeen, findEvidence, findOutsideBoots } from './why-evidence.ts';
+import { pathLoses } from './why-path.ts';
 import { STALL_RULES } from './why-stalls.ts';
 import { heartbeatLost, upNow } from './why-up.ts';
 import { isOff, poweredOff, powerSeen, say, type Why } from './why-verdict.ts';
@@ -165,11 +166,21 @@ function downloadOnItsWay(situation: Case, reached: Stage): Why | undefined {
   if (!tcp || (reached !== 'script' && reached !== 'kernel')) return undefined;
   if (tcp.ago + tcp.quiet > MOVES_SECONDS || tcp.acknowledged <= tcp.segment) return undefined;
   const words = `${(tcp.acknowledged / 2 ** 20).toFixed(1)} MiB of kernel and initramfs over this connection`;
+  const loses = pathLoses(situation);
+  if (loses)
+    return say(
+      'waiting',
+      'path-loses-packets',
+      `It has fetched ${words}, and ${loses.words}.`,
+      loses.remedy,
+      evidenceOf(situation),
+    );
   return say('waiting', 'booting', `It is booting, and has fetched ${words}.`, undefined, evidenceOf(situation));
 }
 
 /** The image that is being sent, or waits for its turn: slow is not stopped. */
-function onItsWay({ transfer }: Case, reached: Stage, evidence: string[]): Why | undefined {
+function onItsWay(situation: Case, reached: Stage, evidence: string[]): Why | undefined {
+  const { transfer } = situation;
   if (!transfer || transfer.cut || (reached !== 'initramfs' && reached !== 'image')) return undefined;
   const { state, done, size, rate = 0, idle = 0, seconds, place } = transfer;
   const left = seconds === undefined ? '' : `; ${span(seconds)} to go`;
@@ -179,7 +190,13 @@ function onItsWay({ transfer }: Case, reached: Stage, evidence: string[]): Why |
   }
   if (idle > STILL_SECONDS) return undefined;
   const words = `${mebibytes(done)} of ${mebibytes(size)} MiB, at ${(rate / 1e6).toFixed(1)} MB/s${left}`;
-  if (rate > 0 && rate < SLOW_RATE && (seconds ?? 0) > SLOW_SECONDS)
+  const isSlow = rate > 0 && rate < SLOW_RATE && (seconds ?? 0) > SLOW_SECONDS;
+  const loses = isSlow ? pathLoses(situation) : undefined;
+  if (loses) {
+    const cause = `Its image comes, but slowly (${words}), and ${loses.words}.`;
+    return say('waiting', 'path-loses-packets', cause, loses.remedy, evidence);
+  }
+  if (isSlow)
     return say(
       'waiting',
       'image-slow',

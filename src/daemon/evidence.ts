@@ -5,7 +5,13 @@ import type { BootPlan } from '../boot/boot-plan.ts';
 import type { Evidence, NeighbourLook, PathLook, StoredLook } from '../boot/evidence.ts';
 import { probeArp } from '../evidence/arp-probe.ts';
 import { StoredDigests } from '../evidence/digests.ts';
-import { isOwnAddress, lookAtDescriptors, lookAtInterfaces, lookAtStorage } from '../evidence/head-look.ts';
+import {
+  isOwnAddress,
+  lookAtDescriptors,
+  lookAtInterfaces,
+  lookAtMemory,
+  lookAtStorage,
+} from '../evidence/head-look.ts';
 import { probePath } from '../evidence/path-probe.ts';
 import type { State } from './state.ts';
 
@@ -56,15 +62,17 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
     atOnce,
     async head() {
       const folder = state.config['paths.state'];
-      const [storage, descriptors] = await Promise.all([
+      const [storage, descriptors, memory] = await Promise.all([
         lookAtStorage(folder).catch(() => undefined),
         lookAtDescriptors(),
+        lookAtMemory(),
       ]);
       const isFull = storage && (storage.free < FULL_BYTES || storage.inodes === 0);
       return {
         interfaces: lookAtInterfaces(state.networks.attached, state.linkOf),
         ...(storage && { storage: isFull ? { ...storage, unneeded: await unneeded().catch(() => 0) } : storage }),
         ...(descriptors && { descriptors }),
+        ...(memory && { memory }),
       };
     },
     async of(question, left) {

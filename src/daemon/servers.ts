@@ -85,6 +85,7 @@ export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | un
     blobPath: (sha256: string) => blobs.path(sha256),
     directory,
     boots,
+    failures: state.failures,
     log,
   };
   const iscsi = await starting('The iSCSI target', 'iscsi.port or iscsi.enabled', async () => startBootIscsi(options));
@@ -222,6 +223,7 @@ export async function startTftp(
       directory.nodeByIp(ip)?.loader === 'shim' ? plane.fileByTftp(path, ip) : undefined,
     journey: boots,
     progress: transfers.told.bind(transfers),
+    failures: state.failures,
     directory,
     log,
   };

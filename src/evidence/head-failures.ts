@@ -48,8 +48,7 @@ export class HeadFailures implements FailureLog {
     this.now = now;
   }
 
-  failed({ deed, what, error, node }: Parameters<FailureLog['failed']>[0]): void {
-    const kind = kindOf(error);
+  failed({ deed, what, error, node, kind = kindOf(error) }: Parameters<FailureLog['failed']>[0]): void {
     const key = `${node ?? ''} ${deed} ${kind} ${what}`;
     const times = (this.kept.get(key)?.times ?? 0) + 1;
     // Inserted again, so that the map is in the order of the last times

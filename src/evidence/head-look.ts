@@ -1,7 +1,7 @@
 // What the head looks like at this moment: its file system, its descriptors, its interfaces.
 import { readFileSync } from 'node:fs';
 import { readdir, readFile, statfs } from 'node:fs/promises';
-import type { InterfaceLook, StorageLook } from '../boot/evidence.ts';
+import type { InterfaceLook, PressureLook, StorageLook } from '../boot/evidence.ts';
 import type { BootNetwork } from '../networks.ts';
 import { ownAddresses } from '../wire/kernel-addresses.ts';
 import type { Link, LinkReader } from './links.ts';
@@ -43,6 +43,18 @@ export async function lookAtDescriptors(): Promise<{ open: number; limit: number
   } catch {
     return undefined;
   }
+}
+
+/** Returns the memory of the head, and how much it stalls (PSI); undefined where /proc does not say. @param proc where it is mounted */
+export async function lookAtMemory(proc = '/proc'): Promise<PressureLook | undefined> {
+  const [info, pressure] = await Promise.all(
+    ['meminfo', 'pressure/memory'].map(async name => readFile(`${proc}/${name}`, 'utf8').catch(() => '')),
+  );
+  const kilobytes = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(info ?? '')?.[1]);
+  const [available, total] = [kilobytes('MemAvailable') * 1024, kilobytes('MemTotal') * 1024];
+  if (Number.isNaN(available) || Number.isNaN(total)) return undefined;
+  const stalled = /^full avg10=(\d+\.\d+)/m.exec(pressure ?? '')?.[1];
+  return { available, total, ...(stalled !== undefined && { stalled: Number(stalled) }) };
 }
 
 /**

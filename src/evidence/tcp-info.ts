@@ -4,10 +4,18 @@ import type { TcpLook } from '../boot/evidence.ts';
 import { type Libc, SOCKET } from '../libc.ts';
 
 /** Places in the struct, in bytes. */
-const AT = { retransmits: 2, segment: 16, unacknowledged: 24, lastAck: 56, acknowledged: 120 } as const;
+const AT = {
+  retransmits: 2,
+  segment: 16,
+  unacknowledged: 24,
+  lastAck: 56,
+  again: 100,
+  acknowledged: 120,
+  sent: 136,
+} as const;
 const LENGTH = 192;
 /** An older kernel fills in less. */
-const LEAST = AT.acknowledged + 8;
+const LEAST = AT.sent + 4;
 
 /** Returns undefined when the descriptor is no connection any more. */
 export function tcpLook(libc: Pick<Libc, 'getsockopt'>, fd: number): TcpLook | undefined {
@@ -25,6 +33,8 @@ export function decodeTcpInfo(bytes: Buffer, order: 'LE' | 'BE' = endianness()):
     retransmits: bytes.readUInt8(AT.retransmits),
     segment: u32(AT.segment),
     unacknowledged: u32(AT.unacknowledged),
+    sent: u32(AT.sent),
+    again: u32(AT.again),
     quiet: u32(AT.lastAck) / 1000,
     acknowledged: u64(AT.acknowledged),
   };

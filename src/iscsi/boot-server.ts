@@ -3,6 +3,7 @@ import type { Boot } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Directory } from '../boot/directory.ts';
+import type { FailureLog } from '../boot/evidence.ts';
 import type { About } from '../boot/faults.ts';
 import { chapOf, type IscsiAccess, type IscsiNames } from '../boot/iscsi-access.ts';
 import type { Problem } from '../boot/journey.ts';
@@ -29,6 +30,7 @@ export interface BootIscsiOptions {
   blobPath(sha256: string): string;
   directory: Directory;
   boots: Boots;
+  failures: FailureLog;
   log: Log;
 }
 
@@ -48,7 +50,7 @@ export interface BootIscsi {
 const SWEEP_MS = 60_000;
 
 export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIscsi> {
-  const { addresses, names, key, directory, boots, log } = options;
+  const { addresses, names, key, directory, boots, failures, log } = options;
   const disks = new BootDisks(options.stateFolder, options.blobPath);
   const limiter = new LogLimiter();
   const targets = bootTargets({
@@ -61,8 +63,14 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
   });
   const target = new IscsiWorkers({
     directory: targets,
-    note: note => takeNote(note, { boots, limiter, log }),
+    note: note => takeNote(note, { boots, failures, limiter, log }),
     report: problem => {
+      failures.failed({
+        deed: 'send',
+        what: 'keep its iSCSI target running',
+        error: new Error(problem),
+        kind: 'crashed',
+      });
       const dropped = limiter.allow('report');
       if (dropped !== undefined) log.error({ ...(dropped > 0 && { dropped }) }, `iscsi: ${problem}`);
     },
@@ -113,20 +121,25 @@ function hasOverlay({ directory, boots }: BootIscsiOptions, ip: string): boolean
 
 interface Told {
   boots: Boots;
+  failures: FailureLog;
   limiter: LogLimiter;
   log: Log;
 }
 
-function takeNote(note: TargetNote, { boots, limiter, log }: Told): void {
-  const { event, peer, target, session, reason, status } = note;
+function takeNote(note: TargetNote, { boots, failures, limiter, log }: Told): void {
+  const { event, peer, target, session, reason, status, code } = note;
   const boot = session === undefined ? undefined : boots.byId(session);
   const where = { peer, ...(boot?.plan && { node: boot.plan.node.name }) };
   if (boot && target && event === 'login') boots.disks.opened(boot, peer);
-  if (boot && event !== 'login') boots.disks.closed(boot, peer);
+  if (boot && event !== 'login' && event !== 'disk-failed') boots.disks.closed(boot, peer);
   if (event === 'login') {
     log.info(where, `iscsi: ${target ? `login to ${target}` : 'discovery'}`);
     if (target && boot) tell(boots, undefined, boot, { detail: `iSCSI login to ${target}`, peer });
     return;
+  }
+  if (event === 'disk-failed') {
+    const error = Object.assign(new Error(reason), code && { code });
+    failures.failed({ deed: 'disk', what: 'use the disk of its iSCSI root', error, node: boot?.node });
   }
   const dropped = limiter.allow(`log ${peer.slice(0, peer.lastIndexOf(':'))}`);
   if (dropped !== undefined) log.info({ ...where, dropped }, `iscsi: ${event}: ${reason ?? ''}`);

@@ -1,6 +1,6 @@
 // One TCP connection: bytes in, login first and then its session, bytes out; ends when the peer is silent or wrong.
 import type { Socket } from 'node:net';
-import { reasonOf } from '../errors.ts';
+import { reasonOf, systemCode } from '../errors.ts';
 import type { LogicalUnit } from '../scsi/lun.ts';
 import type { Report, TargetNote } from './directory.ts';
 import { type Frame, Framer, FramingError } from './frame.ts';
@@ -33,6 +33,9 @@ export interface ConnectionPorts {
   closed(connection: Connection): void;
 }
 
+/** Least time between two notes of a failed disk, in milliseconds. */
+const DISK_NOTE_MS = 1000;
+
 export class Connection implements Worker {
   /** The peer's address without its port. */
   readonly address: string;
@@ -49,6 +52,7 @@ export class Connection implements Worker {
   private busy = false;
   private ended: (Pick<TargetNote, 'event' | 'status'> & { reason: string; at: number }) | undefined;
   private gone = false;
+  private diskFailedAt = Number.NEGATIVE_INFINITY;
 
   constructor(socket: Socket, ports: ConnectionPorts) {
     this.socket = socket;
@@ -194,10 +198,20 @@ export class Connection implements Worker {
       limits: this.ports.limits,
       traffic: this.ports.traffic,
       wake: () => this.ports.scheduler.wake(this),
+      diskFailed: cause => this.diskFailed(cause),
       end: (event, reason) => this.end(event, reason),
     });
     this.ports.note({ event: 'login', ...this.who() });
     this.ports.loggedIn(this);
+  }
+
+  /** An initiator repeats what failed, and often: one note a second says it all. */
+  private diskFailed(cause: unknown): void {
+    const now = this.ports.now();
+    if (now - this.diskFailedAt < DISK_NOTE_MS) return;
+    this.diskFailedAt = now;
+    const code = systemCode(cause) ?? (cause instanceof Error ? systemCode(cause.cause) : undefined);
+    this.ports.note({ event: 'disk-failed', reason: reasonOf(cause), ...(code && { code }), ...this.who() });
   }
 
   private who(): Omit<TargetNote, 'event' | 'reason'> {

@@ -65,7 +65,7 @@ export interface TargetDirectory {
 
 /** What happened at the target. Never throws and never waits. */
 export interface TargetNote {
-  event: 'login' | 'logout' | 'refused' | 'dropped';
+  event: 'login' | 'logout' | 'refused' | 'dropped' | 'disk-failed';
   /** The peer as `address:port`. */
   peer: string;
   initiator?: string;
@@ -75,6 +75,8 @@ export interface TargetNote {
   session?: string;
   /** Why, for everything but a login. */
   reason?: string;
+  /** The system's code of a failed disk. */
+  code?: string;
   /** What the peer was answered, when its login was refused. */
   status?: LoginStatus;
 }

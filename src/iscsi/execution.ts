@@ -1,7 +1,7 @@
 // Carrying tasks out: asks the logical unit for a plan and moves the data, a bounded piece at a time.
 
 import { planForAbsentUnit } from '../scsi/lun.ts';
-import { failed, type Plan, type ReadPlan, type StatusPlan, type TakePlan } from '../scsi/plan.ts';
+import { diskFailed, failed, type Plan, type ReadPlan, type StatusPlan, type TakePlan } from '../scsi/plan.ts';
 import { fixedSense } from '../scsi/sense.ts';
 import { MAX_RECEIVE_SEGMENT } from './limits.ts';
 import { writeResponse } from './pdus/command.ts';
@@ -165,10 +165,10 @@ class Runner implements Execution {
     const { piece, at } = this.reservePiece(task, task.left);
     try {
       device.read(ports.out.slab, ports.out.dataAt(at), piece, task.position);
-    } catch {
+    } catch (error) {
       ports.out.unreserve(at);
       task.residual = task.sent - task.room;
-      this.respond(task, failed('unrecovered-read-error'));
+      this.respond(task, diskFailed('unrecovered-read-error', error));
       return COMMAND_COST;
     }
     task.position += piece;
@@ -187,7 +187,7 @@ class Runner implements Execution {
     const length = Math.ceil(task.left / blockSize) * blockSize;
     task.work = unit.device.load(task.position, length).then(
       () => this.back(task, undefined),
-      () => this.back(task, failed('unrecovered-read-error')),
+      error => this.back(task, diskFailed('unrecovered-read-error', error)),
     );
   }
 
@@ -260,7 +260,7 @@ class Runner implements Execution {
     task.phase = 'away';
     task.work = outcome.then(
       status => this.back(task, status),
-      () => this.back(task, failed('internal-target-failure')),
+      error => this.back(task, diskFailed('internal-target-failure', error)),
     );
   }
 
@@ -281,6 +281,7 @@ class Runner implements Execution {
   private respond(task: Task, status: StatusPlan): void {
     const { ports, counters } = this.session;
     const sense = status.sense && fixedSense(status.sense);
+    if (status.cause !== undefined) ports.diskFailed(status.cause);
     this.ended(task);
     writeResponse(ports.out, task.pdu.tag, sense, task.residual, task.dataPdus, counters);
     counters.nextStatus();

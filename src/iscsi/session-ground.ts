@@ -16,6 +16,8 @@ export interface SessionPorts {
   traffic: Traffic;
   /** Asks for a call of `work`, because a task can go on. */
   wake(): void;
+  /** The disk of the head failed in the middle of a command. */
+  diskFailed(cause: unknown): void;
   /** Ends the connection when everything that was written has left. */
   end(event: 'logout' | 'dropped', reason: string): void;
 }

@@ -123,7 +123,7 @@ export class WorkerProcess {
   /** Passes a note on, and remembers the sessions that there are: their end is noted too when the process ends. */
   private takeNote(note: TargetNote): void {
     if (note.event === 'login') this.loggedIn.set(note.peer, note);
-    else this.loggedIn.delete(note.peer);
+    else if (note.event !== 'disk-failed') this.loggedIn.delete(note.peer);
     this.ports.note(note);
   }
 

@@ -5,6 +5,8 @@ import type { Sense } from './sense.ts';
 export interface StatusPlan {
   kind: 'status';
   sense?: Sense;
+  /** Why the head could not use its disk; the initiator gets only the sense. */
+  cause?: unknown;
 }
 
 /** A small answer, already cut to the allocation length. */
@@ -40,6 +42,11 @@ export const GOOD: StatusPlan = { kind: 'status' };
 
 export function failed(name: Sense['name'], more: Omit<Sense, 'name'> = {}): StatusPlan {
   return { kind: 'status', sense: { name, ...more } };
+}
+
+/** The disk of the head failed. */
+export function diskFailed(name: Sense['name'], cause: unknown): StatusPlan {
+  return { ...failed(name), cause };
 }
 
 /** A field of the CDB has a value that cannot be; the sense points at it. */

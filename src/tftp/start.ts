@@ -1,7 +1,7 @@
 // The TFTP server as the daemon has it, in a separate thread.
 import type { BootFiles } from '../boot/boot-file.ts';
 import type { Directory } from '../boot/directory.ts';
-import type { TftpLook } from '../boot/evidence.ts';
+import type { FailureLog, TftpLook } from '../boot/evidence.ts';
 import type { JourneyLog } from '../boot/journey.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { loadLibc } from '../libc.ts';
@@ -25,6 +25,7 @@ export interface TftpOptions extends Omit<ServerOptions, 'singlePort'> {
   /** Told how transfers that take long go on; undefined when one is over. */
   progress?: (ip: string, look: TftpLook | undefined) => void;
   directory: Directory;
+  failures?: FailureLog;
   log: Log;
   /** In place of the thread's own program, for tests. */
   program?: URL;
@@ -59,6 +60,11 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
   const surroundings = {
     counts,
     listeners: listenersOf(options),
+    crashed: (reason: string, message: string) => {
+      options.log.error({ reason }, message);
+      const what = 'keep its TFTP server running';
+      options.failures?.failed({ deed: 'send', what, error: new Error(reason), kind: 'crashed' });
+    },
     content: async (request: Request, { address: ip }: Client, block: number) => contents.answer(request, ip, block),
   };
   const serverOptions = {

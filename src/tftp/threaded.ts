@@ -11,11 +11,17 @@ const THREAD = new URL('./thread.js', import.meta.url);
 /** Between the end of a thread that crashed and the next, in milliseconds. */
 const AGAIN_MS = 1000;
 
+/** What the thread says, and what is said of it. */
+export interface ThreadSurroundings extends Omit<Surroundings, 'loop'> {
+  /** The thread has ended, or could not be started again. */
+  crashed(reason: string, message: string): void;
+}
+
 export class ThreadedServer {
   port = 0;
   private readonly libc: Libc;
   private readonly options: ServerOptions;
-  private readonly surroundings: Omit<Surroundings, 'loop'>;
+  private readonly surroundings: ThreadSurroundings;
   private readonly program: URL;
   private readonly closing = new AbortController();
   private thread: Thread<ToThread, FromThread> | undefined;
@@ -23,7 +29,7 @@ export class ThreadedServer {
   private fd = -1;
   private ended: Promise<unknown> = Promise.resolve();
 
-  constructor(libc: Libc, options: ServerOptions, surroundings: Omit<Surroundings, 'loop'>, program = THREAD) {
+  constructor(libc: Libc, options: ServerOptions, surroundings: ThreadSurroundings, program = THREAD) {
     this.libc = libc;
     this.options = options;
     this.surroundings = surroundings;
@@ -54,7 +60,7 @@ export class ThreadedServer {
 
   private async keep(first: Promise<string>): Promise<void> {
     const { signal } = this.closing;
-    const { counts, listeners } = this.surroundings;
+    const { counts, listeners, crashed } = this.surroundings;
     let ended = first;
     for (await ended; !signal.aborted; await ended) {
       counts.set('active', 0);
@@ -67,14 +73,14 @@ export class ThreadedServer {
         await next.listening;
         listeners.line('info', { port: this.port }, 'TFTP is served again');
       } catch (error) {
-        listeners.line('error', { reason: reasonOf(error) }, 'TFTP could not be started again');
+        crashed(reasonOf(error), 'TFTP could not be started again');
       }
     }
     this.release();
   }
 
   private start(): { listening: Promise<void>; ended: Promise<string> } {
-    const { counts, listeners } = this.surroundings;
+    const { counts, crashed } = this.surroundings;
     const unheard = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
     const data: Omit<ThreadData, keyof ThreadBasics> = {
       options: { ...this.options, fd: this.fd },
@@ -98,7 +104,7 @@ export class ThreadedServer {
       listens = resolve;
       void thread.gone.then(reason => {
         if (!isListening) reject(new Error(reason));
-        else if (!this.closing.signal.aborted) listeners.line('error', { reason }, 'The TFTP server crashed');
+        else if (!this.closing.signal.aborted) crashed(reason, 'The TFTP server crashed');
       });
     });
     return { listening, ended: thread.gone };

@@ -93,7 +93,17 @@ test('each kind of failure of the head has a rule, a cause and a remedy', t => {
   it.clock.now += 1000;
   const descriptors = { open: 1024, limit: 1024 };
   const rules = (
-    ['read-only', 'disk-broken', 'no-descriptors', 'no-memory', 'database', 'network', 'filtered', 'other'] as const
+    [
+      'read-only',
+      'disk-broken',
+      'no-descriptors',
+      'no-memory',
+      'database',
+      'network',
+      'filtered',
+      'crashed',
+      'other',
+    ] as const
   ).map(kind => {
     const found = it.ask({ failures: [failure(it, { kind, what: 'read the kernel' })], descriptors });
     t.regex(found.cause, /^[A-Zm].*: it could not read the kernel, 0 s ago\.$/, kind);
@@ -108,6 +118,7 @@ test('each kind of failure of the head has a rule, a cause and a remedy', t => {
     'head-database-failed',
     'head-network-failed',
     'head-filters',
+    'head-part-crashed',
     'head-failed',
   ]);
   t.is(new Set(EVIDENCE_RULES.map(({ name }) => name)).size, EVIDENCE_RULES.length);
@@ -152,7 +163,16 @@ test('a damaged image goes before what the node says of it', t => {
 
 test('a path that drops large packets is the cause, with the size that passes and what the head saw', t => {
   const it = world('script');
-  const tcp = { ago: 0, segment: 1460, unacknowledged: 1, retransmits: 5, acknowledged: 1, quiet: 9 };
+  const tcp = {
+    ago: 0,
+    sent: 40,
+    again: 5,
+    segment: 1460,
+    unacknowledged: 1,
+    retransmits: 5,
+    acknowledged: 1,
+    quiet: 9,
+  };
   const path = { mtu: 1500, answers: true, passes: 1200, fails: 1201, tcp };
   t.is(it.ask({ path }).verdict, 'waiting', 'not before it stands still');
   it.clock.now += 10_000;
@@ -194,7 +214,16 @@ test('large TFTP blocks without an answer are named without a probe, and a slow 
 test('a large segment without an answer is named by ARP of the node itself, also after the connection was closed', t => {
   const it = world('script');
   it.clock.now += 25_000;
-  const tcp = { ago: 0, segment: 1448, unacknowledged: 2, retransmits: 5, acknowledged: 200, quiet: 12 };
+  const tcp = {
+    ago: 0,
+    sent: 40,
+    again: 2,
+    segment: 1448,
+    unacknowledged: 2,
+    retransmits: 5,
+    acknowledged: 200,
+    quiet: 12,
+  };
   const ip = '10.54.0.100';
   const own = { mac: it.node.value.mac, ago: 3, own: true };
   const ask = (look: Partial<typeof tcp>, seen: Neighbour[], path: Partial<PathLook> = {}): string =>
@@ -213,10 +242,90 @@ test('a large segment without an answer is named by ARP of the node itself, also
   );
 });
 
+test('a disk of the head that fails under an iSCSI root is named, in mid-boot and of a node that is up', t => {
+  const it = world('root');
+  const disk = failure(it, {
+    deed: 'disk',
+    kind: 'disk-broken',
+    what: 'use the disk of its iSCSI root',
+    error: 'i/o error',
+    ago: 4,
+  });
+  const found = it.ask({ failures: [disk] });
+  t.like(found, { verdict: 'failed', rule: 'iscsi-disk-failed' });
+  t.is(found.cause, 'The head could not use the disk of its iSCSI root, 4 s ago: i/o error.');
+  t.regex(found.remedy ?? '', /muster doctor --deep.*`muster image -i DefaultImage update/);
+  const full = it.ask({ failures: [{ ...disk, kind: 'disk-full' }], storage: FULL });
+  t.regex(full.remedy ?? '', /Free room on the file system \/var of the head: `muster storage gc` frees 300 MiB/);
+  const [boot] = it.boots.of(it.node.uid);
+  if (!boot) return t.fail();
+  it.boots.up(boot, {});
+  it.statuses.beat(boot, {}, 10_000);
+  t.is(it.ask({ failures: [disk] }).rule, 'iscsi-disk-failed');
+  t.is(it.ask({ failures: [{ ...disk, ago: 700 }] }).rule, 'up');
+});
+
+test('a crash of a part of musterd, and memory of the head that is used up, count once the boot stands still', t => {
+  const it = world('loader');
+  it.clock.now += 3000;
+  const crash = { ...failure(it, { kind: 'crashed', deed: 'send', what: 'keep its TFTP server running', error: 'x' }) };
+  const { node: _node, ...failures } = crash;
+  const memory = { available: 50 << 20, total: 4 * 2 ** 30, stalled: 35 };
+  t.is(it.ask({ failures: [failures], memory }).verdict, 'waiting');
+  it.clock.now += 20_000;
+  t.is(it.ask({ failures: [failures] }).rule, 'head-part-crashed');
+  const short = it.ask({ memory });
+  t.like(short, { verdict: 'failed', rule: 'head-memory-short' });
+  t.regex(short.cause, /\(50 MiB of 4096 MiB are free, and it stood still for want of memory 35 % of the last 10 s\)/);
+  t.not(it.ask({ memory: { ...memory, stalled: 3 } }).rule, 'head-memory-short', 'little is free, and nothing waits');
+  t.is(it.ask({ memory: { available: 50 << 20, total: 4 * 2 ** 30 } }).rule, 'head-memory-short', 'without PSI');
+});
+
+test('a path that loses packets is named while kernel or image come slowly, and a slow path without loss is none', t => {
+  const it = world('script');
+  it.clock.now += 30_000;
+  const tcp = {
+    ago: 0,
+    sent: 1000,
+    again: 180,
+    segment: 1448,
+    unacknowledged: 9,
+    retransmits: 1,
+    acknowledged: 1 << 20,
+    quiet: 1,
+  };
+  const path = { answers: true, tcp };
+  const found = it.ask({ path });
+  t.like(found, { verdict: 'waiting', rule: 'path-loses-packets' });
+  t.regex(
+    found.cause,
+    /has fetched 1\.0 MiB of .*, and packets get lost: 180 of 1000 segments \(18 %\) were sent more than once\.$/,
+  );
+  t.regex(found.remedy ?? '', /ethtool -S/);
+  const slow = it.ask({ path: { ...path, tcp: { ...tcp, again: 30 } } });
+  t.is(slow.rule, 'booting');
+  t.true(slow.evidence.includes('30 of 1000 segments (3 %) were sent more than once'));
+  const image = world('initramfs');
+  image.clock.now += 30_000;
+  const transfer = { state: 'running', done: 9 << 20, size: 90 << 20, rate: 200_000, idle: 1, seconds: 400 } as const;
+  t.is(image.ask({ path }, { transfer }).rule, 'path-loses-packets');
+  t.is(image.ask({}, { transfer }).rule, 'image-slow');
+  t.is(image.ask({ path }, { transfer: { ...transfer, rate: 20e6, seconds: 4 } }).rule, 'booting');
+});
+
 test('a download is on its way while more is acknowledged, and not while a segment is sent again', t => {
   const it = world('script');
   it.clock.now += 30_000;
-  const tcp = { ago: 0, segment: 1448, unacknowledged: 9, retransmits: 2, acknowledged: 300_000, quiet: 2 };
+  const tcp = {
+    ago: 0,
+    sent: 40,
+    again: 2,
+    segment: 1448,
+    unacknowledged: 9,
+    retransmits: 2,
+    acknowledged: 300_000,
+    quiet: 2,
+  };
   const ask = (look: Partial<typeof tcp>): Why => it.ask({ path: { answers: true, tcp: { ...tcp, ...look } } });
   t.like(ask({}), {
     rule: 'booting',

@@ -90,7 +90,16 @@ test('a head that was restarted gives its nodes their time again', t => {
 test('a kernel that comes over a slow link is no fault, however long it takes', t => {
   const { ask, clock } = world();
   clock.now += 900_000;
-  const tcp = { ago: 0, segment: 1448, unacknowledged: 10, retransmits: 1, acknowledged: 5 << 20, quiet: 0.4 };
+  const tcp = {
+    ago: 0,
+    sent: 40,
+    again: 2,
+    segment: 1448,
+    unacknowledged: 10,
+    retransmits: 1,
+    acknowledged: 5 << 20,
+    quiet: 0.4,
+  };
   const slow = ask({ evidence: { path: { answers: true, tcp } } });
   t.like(slow, { verdict: 'waiting', rule: 'booting' });
   t.regex(slow.cause, /has fetched 5\.0 MiB of kernel and initramfs/);

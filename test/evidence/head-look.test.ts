@@ -1,7 +1,15 @@
 // What the head looks like: mount points, descriptors, interfaces.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'ava';
-import { lookAtDescriptors, lookAtInterfaces, lookAtStorage, mountOf } from '../../src/evidence/head-look.ts';
+import {
+  lookAtDescriptors,
+  lookAtInterfaces,
+  lookAtMemory,
+  lookAtStorage,
+  mountOf,
+} from '../../src/evidence/head-look.ts';
 import type { Link } from '../../src/evidence/links.ts';
 
 const MOUNTS = `22 1 254:1 / / rw,relatime - ext4 /dev/vda1 rw
@@ -23,6 +31,19 @@ test('this machine is looked at', async t => {
   const descriptors = await lookAtDescriptors();
   t.true((descriptors?.open ?? 0) > 3);
   t.true((descriptors?.limit ?? 0) > (descriptors?.open ?? 0));
+});
+
+test('memory and stalls are read from /proc, also where stalls are not counted', async t => {
+  const proc = await mkdtemp(join(tmpdir(), 'muster-proc-'));
+  t.teardown(async () => rm(proc, { recursive: true }));
+  t.is(await lookAtMemory(proc), undefined);
+  await writeFile(join(proc, 'meminfo'), 'MemTotal:        2048000 kB\nMemFree: 1 kB\nMemAvailable:      20480 kB\n');
+  t.deepEqual(await lookAtMemory(proc), { available: 20_480 * 1024, total: 2_048_000 * 1024 });
+  await mkdir(join(proc, 'pressure'));
+  const some = 'some avg10=70.00 avg60=1.00 avg300=0.00 total=9\n';
+  await writeFile(join(proc, 'pressure/memory'), `${some}full avg10=41.25 avg60=0.00 avg300=0.00 total=7\n`);
+  t.like(await lookAtMemory(proc), { stalled: 41.25 });
+  t.true(((await lookAtMemory())?.total ?? 0) > 0);
 });
 
 test('what is wrong with an interface is told apart', t => {

@@ -83,8 +83,19 @@ test('what the kernel says of a connection is read from its struct, also from a 
   bytes.writeUInt32LE(1460, 16);
   bytes.writeUInt32LE(10, 24);
   bytes.writeUInt32LE(7000, 56);
+  bytes.writeUInt32LE(180, 100);
   bytes.writeBigUInt64LE(321n, 120);
-  const look = { ago: 0, retransmits: 4, segment: 1460, unacknowledged: 10, quiet: 7, acknowledged: 321 };
+  bytes.writeUInt32LE(900, 136);
+  const look = {
+    ago: 0,
+    sent: 900,
+    again: 180,
+    retransmits: 4,
+    segment: 1460,
+    unacknowledged: 10,
+    quiet: 7,
+    acknowledged: 321,
+  };
   t.deepEqual(decodeTcpInfo(bytes, 'LE'), look);
   t.is(decodeTcpInfo(bytes.subarray(0, 100), 'LE'), undefined);
   const idle = { ...look, unacknowledged: 0, retransmits: 9 };

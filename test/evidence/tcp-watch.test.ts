@@ -3,7 +3,16 @@ import test from 'ava';
 import type { TcpLook } from '../../src/boot/evidence.ts';
 import { type OpenConnection, TcpWatch } from '../../src/evidence/tcp-watch.ts';
 
-const LOOK: TcpLook = { ago: 0, segment: 1448, unacknowledged: 2, retransmits: 0, acknowledged: 200, quiet: 0 };
+const LOOK: TcpLook = {
+  ago: 0,
+  sent: 40,
+  again: 2,
+  segment: 1448,
+  unacknowledged: 2,
+  retransmits: 0,
+  acknowledged: 200,
+  quiet: 0,
+};
 
 /** A watch of connections that the test opens, changes and closes. */
 function world() {

@@ -1,4 +1,5 @@
 // A session on the wire: reads, writes, tasks, resets, and what does not follow the protocol.
+import { truncate } from 'node:fs/promises';
 import test from 'ava';
 import { build, Initiator, read10, write10 } from './support/initiator.ts';
 import { TARGET } from './support/one-target.ts';
@@ -329,4 +330,21 @@ test('RFC 7143 §11.10: text in parts, a new exchange that drops an abandoned on
   t.deepEqual(await ask(0x80, NEW, 'SendTargets=All\0'), all);
   t.deepEqual(await ask(0x80, rest.tag ?? 0, ''), { reject: 0x09 });
   initiator.close();
+});
+
+test('a file of the head that cannot be read is an error of the disk for the initiator, and a note with its reason for the head', async t => {
+  const { initiator: connect, file, notes, content } = await serve(t);
+  const initiator = await connect();
+  t.is((await initiator.command(read10(0, 8), { read: 4096 })).status, 0);
+  await truncate(file, content.length / 2);
+  for (let times = 0; times < 5; times += 1) {
+    const { status, sense } = await initiator.command(read10(content.length / 1024, 8), { read: 4096 });
+    t.is(status, 2);
+    t.is(sense.toString('hex', 2, 3) + sense.toString('hex', 12, 14), '031100', 'unrecovered read error');
+  }
+  const failures = notes.filter(({ event }) => event === 'disk-failed');
+  t.true(failures.length >= 1 && failures.length < 5, 'an initiator that repeats it is noted once a second');
+  t.like(failures[0], { target: TARGET, session: 'test' });
+  t.regex(failures[0]?.reason ?? '', /has shrunk/);
+  t.is((await initiator.command(read10(0, 8), { read: 4096 })).status, 0, 'the session goes on');
 });

@@ -1,5 +1,6 @@
 // The target on several processes: the same answers, who may log in decided in one place, and a worker that dies harms no other.
 import { once } from 'node:events';
+import { truncate } from 'node:fs/promises';
 import { connect } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { systemCode } from '../../src/errors.ts';
@@ -16,6 +17,7 @@ interface Farm {
   workers: IscsiWorkers;
   port: number;
   content: Buffer;
+  file: string;
   notes: TargetNote[];
   reports: string[];
   /** Admissions that were given and not given back. */
@@ -69,6 +71,7 @@ async function farm(
     workers,
     port,
     content: served.content,
+    file: served.file,
     notes,
     reports,
     held: () => held,
@@ -106,6 +109,16 @@ test('sessions in several processes read the same bytes, and CHAP is checked in 
   await waitUntil('traffic', () => workers.traffic.readBytes >= 4 * 64 * 512 && workers.traffic.sessions >= 4);
   t.true(workers.traffic.commands >= 4);
   t.is(workers.traffic.writtenBytes, 0);
+});
+
+test('a disk that fails in another process is noted here, and its session goes on', async t => {
+  const { login, notes, until, content, file } = await farm(t);
+  const { initiator } = await login('iqn.a:one');
+  await initiator.ready();
+  await truncate(file, content.length / 2);
+  t.is((await initiator.command(read10(content.length / 1024, 8), { read: 4096 })).status, 2);
+  await until(() => notes.some(({ event, reason }) => event === 'disk-failed' && /has shrunk/.test(reason ?? '')));
+  t.is((await initiator.command(read10(0, 8), { read: 4096 })).status, 0);
 });
 
 test('discovery, and a refusal, come from the directory', async t => {

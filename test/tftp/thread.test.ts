@@ -2,6 +2,7 @@
 import { EventEmitter, once } from 'node:events';
 import { Writable } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
+import type { FailureLog } from '../../src/boot/evidence.ts';
 import { loadLibc, socketAddress } from '../../src/libc.ts';
 import { createLog } from '../../src/log.ts';
 import type { ContentAnswer } from '../../src/tftp/contents.ts';
@@ -28,13 +29,17 @@ async function startFalling(t: ExecutionContext, program = FALLING, memory = {})
     ['hungry', Buffer.alloc(1021)],
     ['text', Buffer.from('text')],
   ]);
-  const server = await startTftpServer({ ...SERVER, files, log: createLog('info', sink), program, memory });
+  const failures: Parameters<FailureLog['failed']>[0][] = [];
+  const server = await startTftpServer({
+    ...{ ...SERVER, files, log: createLog('info', sink), program, memory },
+    failures: { failed: failure => failures.push(failure) },
+  });
   t.teardown(async () => server.close());
-  return { lines, server };
+  return { lines, server, failures };
 }
 
 test('a thread that falls over is followed by another, at the same port; requests wait for it', async t => {
-  const { lines, server } = await startFalling(t);
+  const { lines, server, failures } = await startFalling(t);
   const client = await openClient();
   t.teardown(() => client.close());
   client.send(requestBytes(1, 'unlucky'), server.port, HOST);
@@ -45,6 +50,7 @@ test('a thread that falls over is followed by another, at the same port; request
     lines.find(line => line['msg'] === 'The TFTP server crashed'),
     { level: 'error', reason: 'this file is too much' },
   );
+  t.like(failures[0], { kind: 'crashed', deed: 'send', what: 'keep its TFTP server running' });
   const { content } = await fetchFile({ address: HOST, port: server.port, file: 'text' });
   t.is(content.toString(), 'text');
   while (server.stats().finished === 0) await new Promise(setImmediate);
@@ -119,6 +125,7 @@ test('a file that is read when the server is closed already is no harm', async t
     { address: HOST, port: 0, singlePort: false },
     {
       counts: new Counts(),
+      crashed: () => {},
       listeners: { line: () => {}, progress: () => {}, note: () => {} },
       content: async () => {
         const read = once(disk, 'read');

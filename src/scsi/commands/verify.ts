@@ -1,7 +1,7 @@
 // VERIFY (10), (12), (16) (SBC-3 §5.27 to §5.29): that blocks can be read, or that they are what the initiator sends.
 import { blockRange, type CdbLength } from '../cdb.ts';
 import { type CommandRow, whole } from '../command-row.ts';
-import { badField, failed, GOOD, type StatusPlan } from '../plan.ts';
+import { badField, diskFailed, failed, GOOD, type StatusPlan } from '../plan.ts';
 import type { CommandRequest } from '../request.ts';
 
 /** DPO and BYTCHK; VRPROTECT must be 0. */
@@ -27,8 +27,8 @@ export async function compare(request: CommandRequest, data: Buffer, position: n
   try {
     if (!device.ready(position, length)) await device.load(position, length);
     device.read(found, 0, length, position);
-  } catch {
-    return failed('unrecovered-read-error');
+  } catch (error) {
+    return diskFailed('unrecovered-read-error', error);
   }
   if (found.equals(data.subarray(0, length))) return GOOD;
   return failed('miscompare', { information: found.findIndex((byte, index) => byte !== data[index]) });
@@ -38,8 +38,8 @@ async function readable(request: CommandRequest, position: number, length: numbe
   try {
     if (!request.device.ready(position, length)) await request.device.load(position, length);
     return GOOD;
-  } catch {
-    return failed('unrecovered-read-error');
+  } catch (error) {
+    return diskFailed('unrecovered-read-error', error);
   }
 }
 

@@ -2,7 +2,7 @@
 import { NoSpaceError } from '../block-device.ts';
 import { blockRange, type CdbLength } from '../cdb.ts';
 import { type CommandRow, whole } from '../command-row.ts';
-import { failed, GOOD, type StatusPlan } from '../plan.ts';
+import { diskFailed, GOOD, type StatusPlan } from '../plan.ts';
 import type { CommandRequest } from '../request.ts';
 
 /** WRPROTECT must be 0: the disks have no protection information. */
@@ -30,7 +30,7 @@ export async function store(
     if (durable) await device.flush();
     return GOOD;
   } catch (error) {
-    return failed(error instanceof NoSpaceError ? 'space-allocation-failed' : 'write-error');
+    return diskFailed(error instanceof NoSpaceError ? 'space-allocation-failed' : 'write-error', error);
   }
 }
 
