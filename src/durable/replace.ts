@@ -131,6 +131,16 @@ export async function writeWhole(handle: FileHandle, bytes: Buffer, position: nu
   }
 }
 
+/** Fills the target from the position, and returns it. Throws when the file ends before. */
+export async function readWhole(handle: FileHandle, target: Buffer, position: number): Promise<Buffer> {
+  for (let done = 0; done < target.length; ) {
+    const { bytesRead } = await handle.read(target, done, target.length - done, position + done);
+    if (bytesRead === 0) throw new Error(`the file ends at byte ${position + done}`);
+    done += bytesRead;
+  }
+  return target;
+}
+
 /** A write that failed for want of room is `disk-full`; anything else stays what it is. */
 export function asDiskFull(error: unknown, what: string): unknown {
   const code = systemCode(error);

@@ -3,13 +3,19 @@
 // offset 0     header: magic 8, granule size u32, base size u64, length of the base's id u32, the id; 4096 bytes in all
 // offset 4096  bitmap, one bit a granule, lowest bit first, filled up to 4096
 // behind it    the granules, each at its place on the disk
+// behind them  which of them are on disk for certain: src/scsi/flushed-bitmap.ts
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { kernelRun } from '../clock.ts';
+import { syncFolder } from '../durable/folders.ts';
+import { readWhole, writeWhole } from '../durable/replace.ts';
 import { systemCode } from '../errors.ts';
 import { Reader } from '../wire/reader.ts';
 import { Writer } from '../wire/writer.ts';
 import { NoSpaceError } from './block-device.ts';
 import { CachedFile } from './cached-file.ts';
+import { FlushedBitmap, MARK_BYTES, markOf } from './flushed-bitmap.ts';
 import { OVERLAY_GRANULE, type OverlayStore } from './overlay-device.ts';
 
 const MAGIC = 'MUSTEROV';
@@ -25,26 +31,29 @@ export interface OverlayBase {
 /**
  * Opens an overlay's file, or makes it (mode 0600). Rejects when the file is none, or belongs to another disk.
  * @param openFile how the file is opened
+ * @param run the id of the kernel's run: after another one only what was flushed counts
  */
 export async function openFileStore(
   path: string,
   base: OverlayBase,
   openFile: (path: string) => Promise<FileHandle> = openOverlay,
+  run = kernelRun(),
 ): Promise<OverlayStore> {
   const handle = await openFile(path);
   try {
     const bitmap = Buffer.alloc(Math.ceil(Math.ceil(base.size / OVERLAY_GRANULE) / 8 / 4096) * 4096);
     const dataStart = HEADER_BYTES + bitmap.length;
+    const markAt = dataStart + Math.ceil(base.size / OVERLAY_GRANULE) * OVERLAY_GRANULE;
     const { size } = await handle.stat();
     if (size === 0) {
-      await handle.truncate(dataStart + Math.ceil(base.size / OVERLAY_GRANULE) * OVERLAY_GRANULE);
-      await writeAll(handle, encodeHeader(base), 0);
-    } else {
-      await checkHeader(handle, path, base);
-      await readAll(handle, bitmap, HEADER_BYTES);
-    }
-    const total = dataStart + Math.ceil(base.size / OVERLAY_GRANULE) * OVERLAY_GRANULE;
-    return new FileStore(new CachedFile(handle, path, total), bitmap, dataStart);
+      await handle.truncate(markAt + MARK_BYTES + bitmap.length);
+      await writeWhole(handle, markOf(run), markAt);
+      await writeWhole(handle, encodeHeader(base), 0);
+      await handle.sync();
+      await syncFolder(dirname(path));
+    } else await checkHeader(handle, path, base);
+    const flushed = await FlushedBitmap.open(handle, { bitmapAt: HEADER_BYTES, markAt }, bitmap, run);
+    return new FileStore(new CachedFile(handle, path, markAt), bitmap, flushed, dataStart);
   } catch (error) {
     await handle.close();
     throw error;
@@ -54,13 +63,17 @@ export async function openFileStore(
 class FileStore implements OverlayStore {
   private readonly file: CachedFile;
   private readonly bitmap: Buffer;
+  private readonly flushed: FlushedBitmap;
   private readonly dataStart: number;
   /** The error of the first flush that failed. */
   private lost: unknown;
+  /** Flushes one after the other: each ends when the bits of all before it are on disk. */
+  private last: Promise<void> = Promise.resolve();
 
-  constructor(file: CachedFile, bitmap: Buffer, dataStart: number) {
+  constructor(file: CachedFile, bitmap: Buffer, flushed: FlushedBitmap, dataStart: number) {
     this.file = file;
     this.bitmap = bitmap;
+    this.flushed = flushed;
     this.dataStart = dataStart;
   }
 
@@ -82,7 +95,7 @@ class FileStore implements OverlayStore {
 
   async write(data: Buffer, position: number): Promise<void> {
     try {
-      await writeAll(this.file.handle, data, this.dataStart + position);
+      await writeWhole(this.file.handle, data, this.dataStart + position);
       this.file.written(this.dataStart + position, data.length);
       await this.mark(Math.floor(position / OVERLAY_GRANULE), data.length / OVERLAY_GRANULE);
     } catch (error) {
@@ -95,10 +108,16 @@ class FileStore implements OverlayStore {
    * Rejects for good once it has failed: the kernel reports a lost page once and then calls it clean, so a second fdatasync that
    * succeeds says nothing about it (fsync(2), NOTES).
    */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    const flushed = this.last.then(() => this.flushNow());
+    this.last = flushed.catch(() => {});
+    return flushed;
+  }
+
+  private async flushNow(): Promise<void> {
     if (this.lost !== undefined) throw this.lost;
     try {
-      await this.file.handle.datasync();
+      await this.flushed.sync();
     } catch (error) {
       this.lost = error;
       throw error;
@@ -110,7 +129,8 @@ class FileStore implements OverlayStore {
   }
 
   /**
-   * Hands new bits to the kernel before a write is acknowledged: a daemon that is killed loses nothing. `has` knows them only
+   * Hands new bits to the kernel before a write is acknowledged: a daemon that is killed loses nothing. A power cut loses what no flush
+   * has brought to disk, as with any disk that has a cache. `has` knows them only
    * afterwards, so that after a failure the next write of the same granule tries again.
    */
   private async mark(first: number, count: number): Promise<void> {
@@ -122,8 +142,9 @@ class FileStore implements OverlayStore {
       bits[byte] = (bits[byte] ?? 0) | (1 << (granule & 7));
     }
     if (bits.equals(this.bitmap.subarray(from, to))) return;
-    await writeAll(this.file.handle, bits, HEADER_BYTES + from);
+    await writeWhole(this.file.handle, bits, HEADER_BYTES + from);
     bits.copy(this.bitmap, from);
+    this.flushed.changed(from, to);
   }
 }
 
@@ -146,7 +167,7 @@ function encodeHeader(base: OverlayBase): Buffer {
 
 async function checkHeader(handle: FileHandle, path: string, base: OverlayBase): Promise<void> {
   const header = Buffer.alloc(HEADER_BYTES);
-  await readAll(handle, header, 0);
+  await readWhole(handle, header, 0);
   const reader = new Reader(header);
   if (reader.bytes(8, 'magic').toString('latin1') !== MAGIC)
     throw new Error(`${path} is no overlay of muster; move it away`);
@@ -154,19 +175,4 @@ async function checkHeader(handle: FileHandle, path: string, base: OverlayBase):
   reader.skip(12, 'sizes');
   const id = reader.bytes(Math.min(reader.u32('id length'), 1024), 'id').toString('utf8');
   throw new Error(`${path} is an overlay over '${id}', not over '${base.id}'; remove it to begin anew`);
-}
-
-async function readAll(handle: FileHandle, target: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < target.length; ) {
-    const { bytesRead } = await handle.read(target, done, target.length - done, position + done);
-    if (bytesRead === 0) throw new Error(`the overlay's file ends at byte ${position + done}`);
-    done += bytesRead;
-  }
-}
-
-async function writeAll(handle: FileHandle, data: Buffer, position: number): Promise<void> {
-  for (let done = 0; done < data.length; ) {
-    const { bytesWritten } = await handle.write(data, done, data.length - done, position + done);
-    done += bytesWritten;
-  }
 }

@@ -1,6 +1,6 @@
 // Overlays against a plain copy of the disk: whatever is written, in memory and in a file, also after the file was opened again.
 import { constants } from 'node:fs';
-import { type FileHandle, mkdtemp, open, rm, stat, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -178,6 +178,124 @@ test('fsync(2): a flush that failed once is never taken back by one that succeed
   await t.throwsAsync(store.flush(), { message: 'i/o error' });
   await t.throwsAsync(store.flush(), { message: 'i/o error' });
   await store.close();
+});
+
+/** A file on a disk without power: of what was written since the last sync, each page is there or not. */
+class Losing {
+  private disk = Buffer.alloc(0);
+  private pending: { position: number; bytes: Buffer }[] = [];
+
+  async open(path: string): Promise<FileHandle> {
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT, 0o600);
+    const real = {
+      datasync: handle.datasync.bind(handle),
+      write: handle.write.bind(handle),
+      truncate: handle.truncate.bind(handle),
+    };
+    const sync = async (): Promise<void> => {
+      const done = this.pending;
+      await real.datasync();
+      for (const one of done) this.put(one);
+      this.pending = this.pending.filter(one => !done.includes(one));
+    };
+    const write = async (buffer: Buffer, from: number, length: number, position: number) => {
+      for (let at = 0; at < length; ) {
+        const size = Math.min(length - at, 4096 - ((position + at) % 4096));
+        this.pending = [
+          ...this.pending,
+          { position: position + at, bytes: Buffer.from(buffer.subarray(from + at, from + at + size)) },
+        ];
+        at += size;
+      }
+      return real.write(buffer, from, length, position);
+    };
+    const truncate = async (size: number): Promise<void> => {
+      this.disk = Buffer.concat([this.disk, Buffer.alloc(Math.max(0, size - this.disk.length))]);
+      await real.truncate(size);
+    };
+    return Object.assign(handle, { sync, datasync: sync, write, truncate }) as FileHandle;
+  }
+
+  /** What is on the disk when the power is back. */
+  cut(isThere: () => boolean): Buffer {
+    for (const one of this.pending) if (isThere()) this.put(one);
+    this.pending = [];
+    return this.disk;
+  }
+
+  private put({ position, bytes }: { position: number; bytes: Buffer }): void {
+    bytes.copy(this.disk, position);
+  }
+}
+
+test('a power cut loses no sector that was flushed, and changes none that was not written', async t => {
+  const path = await folder(t);
+  const step = fc.oneof(
+    fc.record({ block: fc.nat(BLOCKS - 1), count: fc.integer({ min: 1, max: 20 }) }),
+    fc.constantFrom('flush', 'kill' as const),
+  );
+  let run = 0;
+  const check = fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 14 }), fc.infiniteStream(fc.boolean()), async (steps, coins) => {
+      run += 1;
+      const file = join(path, `cut-${run}`);
+      const losing = new Losing();
+      const openFirst = async () =>
+        new OverlayDevice(
+          base(),
+          await openFileStore(file, { size: SIZE, id: 'base' }, async name => losing.open(name), 'first'),
+        );
+      let disk = await openFirst();
+      // For each sector what it may hold: the last flushed content, and whatever was written since.
+      const may = Array.from({ length: BLOCKS }, (_, block) => [base().bytes.subarray(block * 512, (block + 1) * 512)]);
+      for (const [index, one] of steps.entries()) {
+        if (one === 'flush') {
+          await disk.flush();
+          for (const allowed of may) allowed.splice(0, allowed.length - 1);
+        } else if (one === 'kill') {
+          await disk.close();
+          disk = await openFirst();
+        } else if (typeof one !== 'string') {
+          const count = Math.min(one.count, BLOCKS - one.block);
+          await disk.write(Buffer.alloc(count * 512, index + 1), one.block * 512);
+          for (let at = one.block; at < one.block + count; at += 1) may[at]?.push(Buffer.alloc(512, index + 1));
+        }
+      }
+      await disk.close();
+      await writeFile(
+        file,
+        losing.cut(() => coins.next().value as boolean),
+      );
+      const store = await openFileStore(file, { size: SIZE, id: 'base' }, undefined, 'second');
+      const after = new OverlayDevice(base(), store);
+      const found = Buffer.alloc(SIZE);
+      await after.load(0, SIZE);
+      after.read(found, 0, SIZE, 0);
+      await after.close();
+      return may.every((allowed, block) =>
+        allowed.some(bytes => found.subarray(block * 512, (block + 1) * 512).equals(bytes)),
+      );
+    }),
+    { numRuns: 60, seed: 5 },
+  );
+  await t.notThrowsAsync(check);
+});
+
+test('an overlay of a musterd that had no second bitmap keeps what was written', async t => {
+  const path = join(await folder(t), 'overlay');
+  const before = new OverlayDevice(base(), await openFileStore(path, { size: SIZE, id: 'base' }, undefined, 'first'));
+  await before.write(Buffer.alloc(4096, 9), 4096);
+  await before.close();
+  // Header, bitmap and nine granules.
+  await truncate(path, 4096 + 4096 + 9 * 4096);
+  for (const run of ['first', 'second', 'third']) {
+    const after = new OverlayDevice(base(), await openFileStore(path, { size: SIZE, id: 'base' }, undefined, run));
+    const found = Buffer.alloc(4096);
+    await after.load(4096, 4096);
+    after.read(found, 0, 4096, 4096);
+    t.true(found.equals(Buffer.alloc(4096, 9)), run);
+    await after.close();
+  }
 });
 
 test('a file over another disk is refused, and one that is no overlay', async t => {
