@@ -155,7 +155,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
     const served = await startMetricsServer(config['metrics.address'], async () => metrics.text());
     stops.push(async () => served.close());
   }
-  const collectNow = async (dryRun: boolean) => collect(state, dryRun, now);
+  const collectNow = async (dryRun: boolean) => collect(state, dryRun);
   const ports = {
     ...state,
     kickstarts,

@@ -2,6 +2,7 @@
 import { constants, mkdirSync } from 'node:fs';
 import { access, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { monotonicNow } from '../clock.ts';
 import { makeFolder, moveInto } from '../durable/folders.ts';
 import { asDiskFull } from '../durable/replace.ts';
 import { MusterError } from '../errors.ts';
@@ -12,8 +13,14 @@ export class Blobs {
   private readonly holds = new Map<string, number>();
   /** Blobs come and go one after the other, so that one that comes again is not removed in that moment. */
   private turn: Promise<unknown> = Promise.resolve();
+  /** When blobs came, by the steady clock. */
+  private readonly came = new Map<string, number>();
+  private readonly opened: number;
+  private readonly clocks: { wall(): number; steady(): number };
 
-  constructor(stateFolder: string) {
+  constructor(stateFolder: string, clocks = { wall: Date.now, steady: monotonicNow }) {
+    this.clocks = clocks;
+    this.opened = clocks.steady();
     this.folder = join(stateFolder, 'blobs');
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
   }
@@ -38,6 +45,7 @@ export class Blobs {
       await this.inTurn(async () => {
         await makeFolder(dirname(target));
         await moveInto(file, target);
+        this.came.set(sha256, this.clocks.steady());
       });
     } catch (error) {
       throw asDiskFull(error, 'The file');
@@ -58,19 +66,26 @@ export class Blobs {
     return this.holds.has(sha256);
   }
 
-  /** All blobs, with their sizes in bytes and when they came, in milliseconds since 1970. Other files are left out. */
-  async list(): Promise<{ sha256: string; size: number; since: number }[]> {
-    const result: { sha256: string; size: number; since: number }[] = [];
+  /** Returns all blobs, with their sizes in bytes and ages in milliseconds. Other files are left out. */
+  async list(): Promise<{ sha256: string; size: number; age: number }[]> {
+    const result: { sha256: string; size: number; age: number }[] = [];
     for (const part of await readdir(this.folder)) {
       if (!/^[0-9a-f]{2}$/.test(part)) continue;
       for (const sha256 of await readdir(join(this.folder, part))) {
         if (!isDigest(sha256)) continue;
         // One that was removed meanwhile is no longer in the list.
         const found = await stat(join(this.folder, part, sha256)).catch(() => undefined);
-        if (found) result.push({ sha256, size: found.size, since: found.ctimeMs });
+        if (found) result.push({ sha256, size: found.size, age: this.age(sha256, found.ctimeMs) });
       }
     }
     return result;
+  }
+
+  /** The wall clock may be set meanwhile: it counts for what an earlier musterd stored, which is older than this one. */
+  private age(sha256: string, changed: number): number {
+    const now = this.clocks.steady();
+    const came = this.came.get(sha256);
+    return came === undefined ? Math.max(now - this.opened, this.clocks.wall() - changed) : now - came;
   }
 
   /** Removes a blob unless it is used, asked when it is its turn; answers whether it went. */
@@ -78,6 +93,7 @@ export class Blobs {
     return this.inTurn(async () => {
       if (this.isHeld(sha256) || isUsed()) return false;
       await rm(this.path(sha256), { force: true });
+      this.came.delete(sha256);
       return true;
     });
   }

@@ -29,21 +29,21 @@ export interface Collected {
   short: (StoredBlob & { wanted: number })[];
 }
 
-/** Removes what nothing uses, unless it is a dry run; explains what stays. */
+/** Removes what nothing uses, unless it is a dry run; explains what stays. `youngMs` is the age up to which a blob is kept for that alone. */
 export async function collectGarbage(
   blobs: Blobs,
   cluster: Cluster,
   boots: BlobUsers,
-  options: { dryRun: boolean; now(): number },
+  options: { dryRun: boolean; youngMs?: number },
 ): Promise<Collected> {
   const result: Collected = { removed: [], kept: [], missing: [], short: [] };
   const present = new Set<string>();
   const wantedSizes = sizesOfFiles(cluster);
-  for (const { sha256, size, since } of await blobs.list()) {
+  for (const { sha256, size, age } of await blobs.list()) {
     present.add(sha256);
     const keptBy = usersOfBlobs(cluster, boots).get(sha256) ?? [];
     if (blobs.isHeld(sha256)) keptBy.push('a command under way');
-    if (keptBy.length === 0 && options.now() - since < YOUNG_MS) keptBy.push('it came a few minutes ago');
+    if (keptBy.length === 0 && age < (options.youngMs ?? YOUNG_MS)) keptBy.push('it came a few minutes ago');
     const wanted = wantedSizes.get(sha256) ?? 0;
     if (size < wanted) result.short.push({ sha256, size, wanted, keptBy });
     const goes =

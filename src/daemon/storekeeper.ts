@@ -5,17 +5,17 @@ import type { State, Stops } from './state.ts';
 
 const HOUR_MS = 3_600_000;
 
-type Needs = Pick<State, 'config' | 'blobs' | 'cluster' | 'log' | 'now' | 'users' | 'oldHeads' | 'uploads'>;
+type Needs = Pick<State, 'config' | 'blobs' | 'cluster' | 'log' | 'users' | 'oldHeads' | 'uploads'>;
 
 /** What `muster storage gc` does, and the storekeeper by its timer. */
 export async function collect(
-  { blobs, cluster, users, oldHeads, uploads, log }: Omit<Needs, 'config' | 'now'>,
+  { blobs, cluster, users, oldHeads, uploads, log }: Omit<Needs, 'config'>,
   dryRun: boolean,
-  now: () => number,
+  youngMs?: number,
 ): Promise<Collected> {
   if (!dryRun) await uploads.sweep();
   await oldHeads.refresh(text => log.warn(text));
-  return collectGarbage(blobs, cluster, users, { dryRun, now });
+  return collectGarbage(blobs, cluster, users, { dryRun, ...(youngMs !== undefined && { youngMs }) });
 }
 
 /** @param every calls back again and again, until its answer is called */
@@ -25,7 +25,7 @@ export function startStorekeeper(state: Needs, stops: Stops, every = timer): voi
   let running: Promise<void> = Promise.resolve();
   const tidy = async (): Promise<void> => {
     try {
-      const { removed, missing, short } = await collect(state, false, state.now);
+      const { removed, missing, short } = await collect(state, false);
       const bytes = removed.reduce((sum, { size }) => sum + size, 0);
       if (removed.length > 0) log.info({ files: removed.length, bytes }, 'storage: removed files that nothing needs');
       for (const { sha256, keptBy } of missing) log.error({ sha256, keptBy }, 'storage: a stored file is missing');

@@ -48,7 +48,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
   const { cluster, users, blobs, directory, happenings } = state;
   const unknown = new UnknownMachines();
   const sshKey = await headSshKey(state);
-  const collectNow = async (dryRun: boolean, at = state.now): Promise<Collected> => collect(state, dryRun, at);
+  const collectNow = async (dryRun: boolean, youngMs?: number): Promise<Collected> => collect(state, dryRun, youngMs);
   const ports = {
     ...state,
     kickstarts: openKickstarts(state),

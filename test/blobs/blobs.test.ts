@@ -18,18 +18,19 @@ const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes)
 
 function storage(t: ExecutionContext) {
   const folder = temporaryFolder(t);
-  const blobs = new Blobs(folder);
+  const clock = { wall: 0, steady: 0 };
+  const blobs = new Blobs(folder, { wall: () => Date.now() + clock.wall, steady: () => clock.steady });
   const add = async (bytes: Buffer): Promise<string> => {
     const file = join(folder, randomBytes(8).toString('hex'));
     writeFileSync(file, bytes);
     await blobs.adopt(file, sha256(bytes));
     return sha256(bytes);
   };
-  return { folder, blobs, add };
+  return { folder, blobs, add, clock };
 }
 
-/** A later time than the protection of fresh blobs lasts. */
-const later = (): number => Date.now() + 3_600_000;
+/** Longer than the protection of fresh blobs lasts, in milliseconds. */
+const LATER = 3_600_000;
 
 test('a finished file becomes a blob by moving, under its digest', async t => {
   const { folder, blobs, add } = storage(t);
@@ -113,7 +114,7 @@ test('a blob that comes again while it goes is there in the end', async t => {
 
 /** A bootable cluster whose three files are really stored. */
 async function world(t: ExecutionContext) {
-  const { blobs, add } = storage(t);
+  const { blobs, add, clock } = storage(t);
   const fake = new FakeCluster();
   const { node, config, image } = fake.bootable();
   const [kernel, initramfs, content] = [
@@ -126,9 +127,11 @@ async function world(t: ExecutionContext) {
   const now = fake.cluster.get('image', image.uid) as Entry<'image'>;
   if (now.value.content) fake.change(image, { content: { ...now.value.content, sha256: content } });
   const boots = fakeBoots(fake);
-  const collect = async (dryRun = false, at = later) =>
-    collectGarbage(blobs, fake.cluster, boots.boots, { dryRun, now: at });
-  return { blobs, add, fake, node, config, image, kernel, initramfs, content, boots, collect };
+  const collect = async (dryRun = false, after = LATER) => {
+    clock.steady += after;
+    return collectGarbage(blobs, fake.cluster, boots.boots, { dryRun });
+  };
+  return { clock, blobs, add, fake, node, config, image, kernel, initramfs, content, boots, collect };
 }
 
 test('what objects refer to is kept and says by what; the rest goes, and with a dry run stays', async t => {
@@ -148,13 +151,43 @@ test('what objects refer to is kept and says by what; the rest goes, and with a 
 test('a fresh blob and one of a command under way are kept, and say why', async t => {
   const { blobs, add, collect } = await world(t);
   const fresh = await add(Buffer.from('fresh'));
-  const keptBy = async (at?: () => number) =>
-    (await collect(true, at)).kept.find(blob => blob.sha256 === fresh)?.keptBy;
-  t.deepEqual(await keptBy(Date.now), ['it came a few minutes ago']);
+  const keptBy = async (after?: number) =>
+    (await collect(true, after)).kept.find(blob => blob.sha256 === fresh)?.keptBy;
+  t.deepEqual(await keptBy(1000), ['it came a few minutes ago']);
   const release = blobs.hold(fresh);
   t.deepEqual(await keptBy(), ['a command under way']);
   release();
   t.is(await keptBy(), undefined);
+});
+
+test('the wall clock decides nothing: a fresh blob stays when it jumps, and an old one goes', async t => {
+  const { blobs, add, collect, clock } = await world(t);
+  const digest = await add(Buffer.from('fresh'));
+  const isKept = async (after: number): Promise<boolean> => {
+    const { removed } = await collect(true, after);
+    return !removed.some(({ sha256: one }) => one === digest);
+  };
+  for (const jump of [10 * LATER, -10 * LATER]) {
+    clock.wall = jump;
+    t.true(await isKept(1000), `${jump}`);
+  }
+  t.false(await isKept(LATER), 'though its time lies in the future');
+  t.true(await blobs.has(digest));
+});
+
+test('what an earlier musterd stored is young for a while, and never longer', async t => {
+  const { folder, add } = storage(t);
+  const digest = await add(Buffer.from('before'));
+  const ageAfter = async (wall: number, steady: number): Promise<number> => {
+    let now = 0;
+    const blobs = new Blobs(folder, { wall: () => Date.now() + wall, steady: () => now });
+    now = steady;
+    return (await blobs.list()).find(one => one.sha256 === digest)?.age ?? Number.NaN;
+  };
+  t.true((await ageAfter(0, 0)) < 60_000);
+  t.true((await ageAfter(LATER, 0)) >= LATER);
+  t.is(await ageAfter(-LATER, 1000), 1000);
+  t.true((await ageAfter(-LATER, 2 * LATER)) >= LATER);
 });
 
 test('what is missing in storage is said with its users', async t => {
@@ -215,7 +248,7 @@ test('a file of any age is a blob from when it came', async t => {
   writeFileSync(file, 'old');
   utimesSync(file, 0, 0);
   await blobs.adopt(file, sha256(Buffer.from('old')));
-  t.true(Date.now() - ((await blobs.list())[0]?.since ?? 0) < 600_000);
+  t.is((await blobs.list())[0]?.age, 0);
   t.false(existsSync(file));
   await add(Buffer.from('x'));
 });

@@ -17,15 +17,15 @@ const HOUR = 3_600_000;
 
 async function keeper(t: ExecutionContext, hours: number) {
   const folder = await temporaryFolder(t);
-  const blobs = new Blobs(folder);
+  const clock = { ahead: 0 };
+  const now = (): number => Date.now() + clock.ahead;
+  const blobs = new Blobs(folder, { wall: now, steady: () => clock.ahead });
   const store = async (text: string): Promise<string> => {
     const sha256 = createHash('sha256').update(text).digest('hex');
     writeFileSync(join(folder, 'new'), text);
     await blobs.adopt(join(folder, 'new'), sha256);
     return sha256;
   };
-  const clock = { ahead: 0 };
-  const now = (): number => Date.now() + clock.ahead;
   const uploads = new Uploads(folder, () => 'u1', now);
   const [used, unused] = [await store('used'), await store('unused')];
   const timers: { ms: number; run: () => void; stopped: boolean }[] = [];
