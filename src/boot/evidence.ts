@@ -146,6 +146,16 @@ export interface TftpLook {
   repeated: number;
 }
 
+/** Two sources that the DHCP messages of the node's hardware address have by turns. */
+export interface TwinLook {
+  /** Identifiers of machines, or names of networks. */
+  by: 'machine' | 'network';
+  /** The last one second. */
+  names: readonly [string, string];
+  /** Since the last turn. */
+  ago: number;
+}
+
 /** Which machines use the node's address. */
 export interface NeighbourLook {
   ip: string;
@@ -183,5 +193,6 @@ export interface Evidence {
   jumps?: readonly ClockJump[];
   path?: PathLook;
   neighbours?: NeighbourLook;
+  twins?: TwinLook;
   stored?: readonly StoredLook[];
 }

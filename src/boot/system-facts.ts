@@ -7,6 +7,7 @@ export const SYSTEM_FACTS: ReadonlySet<string> = new Set([
   'root_total',
   'root_free',
   'root_inodes_free',
+  'root_readonly',
   'ram_total',
   'ram_free',
   'memory_pressure',

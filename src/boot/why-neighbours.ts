@@ -6,8 +6,26 @@ import { span } from './why-words.ts';
 
 /** What was seen longer ago than this, or than this before the last heartbeat, is over, in seconds. */
 const RECENT_SECONDS = 600;
+/** Two machines that boot by turns do so again within this, in seconds. */
+const TURN_SECONDS = 1800;
 
 export const NEIGHBOUR_RULES: readonly EvidenceRule[] = [
+  {
+    name: 'mac-twice',
+    find({ evidence, mac }) {
+      const { twins } = evidence ?? {};
+      if (!twins || twins.ago > TURN_SECONDS) return undefined;
+      const { by, names, ago } = twins;
+      const sources =
+        by === 'machine' ? `of the machines ${names.join(' and ')}` : `from the networks ${names.join(' and ')}`;
+      return {
+        cause: `Two machines have its hardware address ${mac}: DHCP messages of it come by turns ${sources}.`,
+        remedy:
+          'Give one of them another hardware address (a copied virtual machine, a bond, an adapter that is passed around), or take it off the boot network. Then boot the node again.',
+        seen: [`the last turn was ${span(ago)} ago`],
+      };
+    },
+  },
   {
     name: 'address-shared',
     find(scene) {

@@ -38,6 +38,7 @@ function troubled(rule: SystemTrouble['rule']): StallRule {
 }
 
 export const SYSTEM_STALLS: readonly StallRule[] = [
+  troubled('root-readonly'),
   troubled('root-full'),
   troubled('memory-short'),
   {

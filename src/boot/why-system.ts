@@ -4,7 +4,7 @@ import { numberOf, type SystemFacts, unitNames } from './system-facts.ts';
 import { mebibytes } from './why-words.ts';
 
 export interface SystemTrouble {
-  rule: 'root-full' | 'memory-short' | 'root-filling' | 'units-failed';
+  rule: 'root-readonly' | 'root-full' | 'memory-short' | 'root-filling' | 'units-failed';
   /** Whether the node cannot do its work; otherwise it is worth a look. */
   isSerious: boolean;
   /** A clause: `its root is full: …`. */
@@ -27,7 +27,18 @@ const FILLING = { share: 0.1, kb: 1024 * 1024 };
 
 /** Returns the worst that the facts say; undefined when nothing is wrong. */
 export function systemTrouble(system: SystemOf): SystemTrouble | undefined {
-  return rootFull(system) ?? memoryShort(system) ?? rootFilling(system) ?? unitsFailed(system);
+  return rootReadonly(system) ?? rootFull(system) ?? memoryShort(system) ?? rootFilling(system) ?? unitsFailed(system);
+}
+
+/** The kernel makes a root read-only when it cannot write to its disk. */
+function rootReadonly({ name, facts }: SystemOf): SystemTrouble | undefined {
+  if (facts['root_readonly'] !== 'yes') return undefined;
+  return {
+    rule: 'root-readonly',
+    isSerious: true,
+    cause: 'its root has become read-only: its kernel could not write to the disk behind it',
+    remedy: `Read what its kernel says: muster node -i ${name} exec 'dmesg -T | tail -50'. Replace the disk when it has errors (\`smartctl -a\`), then boot the node again.`,
+  };
 }
 
 function rootFull(system: SystemOf): SystemTrouble | undefined {

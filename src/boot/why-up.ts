@@ -1,5 +1,6 @@
 // A node that is up, or was: what its last heartbeat said of its system, and where it went since.
 import type { Boot } from './boot.ts';
+import { momentOf } from './boot-time.ts';
 import { goingOf } from './system-facts.ts';
 import { presentOf, type WhyFacts } from './why-case.ts';
 import { type SystemTrouble, systemTrouble } from './why-system.ts';
@@ -18,6 +19,39 @@ export function upNow(facts: WhyFacts): Why {
     return say(isSerious ? 'failed' : 'well', rule, `${name} is up, and ${cause}.`, remedy, seen);
   }
   return say('well', 'up', `${name} is up; nothing is wrong.`, undefined, seen);
+}
+
+/** A system that came up this many times and started again is in a loop. */
+const LOOP = 3;
+/** A system that was up for longer than this did not start again for the reason it did before, in milliseconds. */
+const LOOP_MS = 600_000;
+
+/** Returns the cause of a node that comes up and starts again, time after time, while nobody sends it down; undefined for others. */
+export function keepsRestarting(facts: WhyFacts): Why | undefined {
+  const { boots } = facts;
+  const newest = boots.at(-1);
+  if (!newest) return undefined;
+  const present = momentOf(newest, presentOf(facts));
+  let count = 0;
+  let next = momentOf(newest, newest.started);
+  if (newest.outcome === 'up' && present - momentOf(newest, newest.ended ?? newest.started) > LOOP_MS) return undefined;
+  for (const boot of boots.slice(0, -1).reverse()) {
+    const { ended, outcome, actions = [] } = boot;
+    if (outcome !== 'up' || ended === undefined || actions.some(({ at }) => at >= ended)) break;
+    if (next - momentOf(boot, ended) > LOOP_MS) break;
+    count += 1;
+    next = momentOf(boot, boot.started);
+  }
+  if (count < LOOP) return undefined;
+  const during = span((present - next) / 1000);
+  return say(
+    'failed',
+    'keeps-restarting',
+    `It came up ${count} times in ${during} and started again each time, without a power action of muster's: its system panics, or something resets it.`,
+    `Read its console (\`muster node -i ${facts.name} console\`) and the event log of its BMC. With panic=0 on its cmdline the message of a panic stays on the screen.`,
+    powerSeen(facts),
+    'read its console when it goes down',
+  );
 }
 
 /** What the last heartbeat said of the system. */

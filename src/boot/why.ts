@@ -7,7 +7,7 @@ import { ERROR_RULES, explained } from './why-errors.ts';
 import { evidenceSeen, findEvidence, findOutsideBoots } from './why-evidence.ts';
 import { pathLoses } from './why-path.ts';
 import { STALL_RULES } from './why-stalls.ts';
-import { heartbeatLost, upNow } from './why-up.ts';
+import { heartbeatLost, keepsRestarting, upNow } from './why-up.ts';
 import { isOff, poweredOff, powerSeen, say, type Why } from './why-verdict.ts';
 import { mebibytes, sentence, span } from './why-words.ts';
 
@@ -30,7 +30,9 @@ const SLOW_RATE = 2_000_000;
 const SLOW_SECONDS = 60;
 
 export function why(facts: WhyFacts): Why {
-  const found = ownReason(facts);
+  const reason = ownReason(facts);
+  const isFine = reason.verdict === 'waiting' || reason.verdict === 'well';
+  const found = (isFine && keepsRestarting(facts)) || reason;
   const cause = found.verdict === 'waiting' ? clockCause(facts, found.cause) : undefined;
   return cause === undefined ? found : { ...found, rule: CLOCK_RULE, cause, remedy: CLOCK_REMEDY };
 }

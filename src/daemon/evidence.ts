@@ -26,6 +26,7 @@ type Needs = Pick<
   | 'neighbours'
   | 'directory'
   | 'refusals'
+  | 'macSightings'
   | 'clockWatch'
   | 'linkOf'
 >;
@@ -34,7 +35,8 @@ const STORED = ['kernel', 'initramfs', 'image'] as const;
 
 export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): EvidenceAccess {
   const atOnce = (question: EvidenceQuestion): Evidence => {
-    const { node, within, ip } = question;
+    const { node, within, ip, macs } = question;
+    const twins = macs[0] === undefined ? undefined : state.macSightings.of(macs[0]);
     const tftp = state.transfers.of(ip);
     const neighbours = knownNeighbours(state, question);
     const refusals = [state.refusals.of(ip, within), state.refusals.of(node, within)].flatMap(one => one ?? []);
@@ -46,6 +48,7 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
       ...(network && { network }),
       ...(jumps.length > 0 && { jumps }),
       ...(neighbours && { neighbours }),
+      ...(twins && { twins }),
       ...(tftp && { path: { answers: false, tftp } }),
     };
   };

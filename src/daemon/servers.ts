@@ -270,6 +270,7 @@ export async function startDhcp(
     quarantine,
     failures: state.failures,
     refusals: state.refusals,
+    heard: state.macSightings.heard.bind(state.macSightings),
     seen: (client: UnknownClient) => {
       unknown.seen(client);
       void newNodes.seen(client);

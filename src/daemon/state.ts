@@ -15,6 +15,7 @@ import { type Config, networksOf } from '../config.ts';
 import { ClockWatch } from '../evidence/clock-watch.ts';
 import { HeadFailures } from '../evidence/head-failures.ts';
 import { type LinkReader, linkReader } from '../evidence/links.ts';
+import { MacSightings } from '../evidence/mac-sightings.ts';
 import { watchNeighbours } from '../evidence/neighbour-watch.ts';
 import { Neighbours } from '../evidence/neighbours.ts';
 import { Refusals } from '../evidence/refusals.ts';
@@ -66,6 +67,7 @@ export interface State {
   transfers: TftpTransfers;
   neighbours: Neighbours;
   refusals: Refusals;
+  macSightings: MacSightings;
   clockWatch: ClockWatch;
   linkOf: LinkReader;
 }
@@ -174,6 +176,7 @@ export async function openState(
     transfers: new TftpTransfers(),
     neighbours,
     refusals: new Refusals(),
+    macSightings: new MacSightings(),
     clockWatch,
     linkOf: await linkReader(),
   };

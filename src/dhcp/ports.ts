@@ -51,6 +51,8 @@ export interface DhcpOptions {
   leased?: (ip: string, seconds: number) => void;
   /** Told of each message of an unknown client, at any rate: the receiver bounds what it keeps. */
   seen?: (client: UnknownClient) => void;
+  /** Is given where each message of a node comes from. */
+  heard?: (sighting: { mac: string; machine: Buffer | undefined; network: string }) => void;
   /** Where failures to send are reported; nowhere when absent. */
   failures?: FailureLog;
   /** Where messages of nodes that are not answered are reported; nowhere when absent. */

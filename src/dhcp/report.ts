@@ -5,7 +5,7 @@ import type { BootNetwork } from '../networks.ts';
 import { macFromBytes } from '../wire/mac.ts';
 import type { WireError } from '../wire/reader.ts';
 import type { Answer } from './answer.ts';
-import { MESSAGE } from './options.ts';
+import { MESSAGE, OPTIONS } from './options.ts';
 import { NO_ADDRESS } from './packet.ts';
 import type { DhcpOptions, UnknownClient } from './ports.ts';
 import type { Request } from './request.ts';
@@ -56,9 +56,11 @@ export class Report {
 
   /** What was answered, and that an unknown machine asked. */
   tell(request: Request, result: Answer, network: BootNetwork): void {
-    const { mac, type, identity } = request;
+    const { mac, type, identity, packet } = request;
     const text = 'reply' in result ? result.text : 'accepted' in result ? result.accepted : result.refusal;
     if (!result.unknown) {
+      const machine = packet.options.get(OPTIONS.machineIdentifier.code);
+      this.options.heard?.({ mac, machine, network: this.networkOf(request, network).name });
       // A note stands on the timeline already
       if ('refusal' in result && result.level === 'warn' && !result.note) this.refused(mac, text);
       this.say(result.level, `${mac} ${type}`, text, mac);

@@ -265,6 +265,21 @@ test('a disk of the head that fails under an iSCSI root is named, in mid-boot an
   t.is(it.ask({ failures: [{ ...disk, ago: 700 }] }).rule, 'up');
 });
 
+test('two machines with one hardware address are named, also while one of them is up', t => {
+  const it = world('initramfs');
+  const twins = { by: 'machine', names: ['id-a', 'id-b'], ago: 40 } as const;
+  const found = it.ask({ twins });
+  t.like(found, { verdict: 'failed', rule: 'mac-twice' });
+  t.regex(found.cause, /by turns of the machines id-a and id-b\.$/);
+  t.regex(it.ask({ twins: { ...twins, by: 'network' } }).cause, /by turns from the networks id-a and id-b\.$/);
+  t.not(it.ask({ twins: { ...twins, ago: 3000 } }).rule, 'mac-twice');
+  const [boot] = it.boots.of(it.node.uid);
+  if (!boot) return t.fail();
+  it.boots.up(boot, {});
+  it.statuses.beat(boot, {}, 10_000);
+  t.is(it.ask({ twins }).rule, 'mac-twice');
+});
+
 test('a crash of a part of musterd, and memory of the head that is used up, count once the boot stands still', t => {
   const it = world('loader');
   it.clock.now += 3000;

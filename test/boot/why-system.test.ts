@@ -37,6 +37,16 @@ test('a root that is full or fills, memory that is short, units that failed; and
   t.notRegex(systemTrouble({ name: 'n0', facts: { failed_units: "'; reboot" } })?.remedy ?? '', /';/);
 });
 
+test('a root that has become read-only is named before what follows from it', t => {
+  const found = systemTrouble({
+    name: 'n0',
+    style: 'disked',
+    facts: { root_readonly: 'yes', failed_units: 'cron.service' },
+  });
+  t.like(found, { rule: 'root-readonly', isSerious: true });
+  t.is(systemTrouble({ name: 'n0', facts: { root_readonly: 'no' } }), undefined);
+});
+
 test('the remedy for a full root never names the style that the node has', t => {
   for (const style of BOOT_STYLES.filter(name => name !== 'next' && name !== 'live')) {
     const found = systemTrouble({ name: 'n0', style, facts: { ...WELL, root_free: '0' } });

@@ -27,7 +27,7 @@ function world() {
     it.boots.up(boot, {});
     it.statuses.beat(boot, facts, 10_000);
   };
-  return { ...it, node, id, ask, up };
+  return { ...it, node, id, ask, up, planOf: () => answer.plan };
 }
 
 test('a system that reboots by itself says so, and is waited for', t => {
@@ -104,4 +104,46 @@ test('a kernel that comes over a slow link is no fault, however long it takes', 
   t.like(slow, { verdict: 'waiting', rule: 'booting' });
   t.regex(slow.cause, /has fetched 5\.0 MiB of kernel and initramfs/);
   t.is(ask({ evidence: { path: { answers: true, tcp: { ...tcp, quiet: 30 } } } }).verdict, 'stuck');
+});
+
+test('a node that comes up and starts again, time after time, is named while it looks well', t => {
+  const { ask, boots, clock, statuses, node, planOf } = world();
+  const comeUp = (times: number, seconds: number): void => {
+    for (let time = 0; time < times; time += 1) {
+      boots.note({ stage: 'addressed', mac: node.value.mac });
+      const plan = planOf();
+      const { boot } = boots.mint(plan, 'x');
+      clock.now += 60_000;
+      boots.up(boot, {});
+      statuses.beat(boot, {}, 10_000);
+      clock.now += seconds * 1000;
+    }
+  };
+  comeUp(3, 30);
+  t.is(ask().rule, 'up', 'twice may be chance');
+  comeUp(1, 30);
+  const found = ask();
+  t.like(found, { verdict: 'failed', rule: 'keeps-restarting', certainty: 'guess' });
+  t.regex(
+    found.cause,
+    /^It came up 3 times in \d+ min and started again each time, without a power action of muster's/,
+  );
+  clock.now += 700_000;
+  const [, , , last] = boots.of(node.uid).slice(-4);
+  if (last) statuses.beat(last, {}, 10_000);
+  t.is(ask().rule, 'up', 'it stays up now');
+});
+
+test('a node that an administrator cycles again and again is no loop', t => {
+  const { ask, boots, clock, statuses, node, planOf } = world();
+  for (let time = 0; time < 6; time += 1) {
+    boots.note({ stage: 'addressed', mac: node.value.mac });
+    const { boot } = boots.mint(planOf(), 'x');
+    clock.now += 60_000;
+    boots.up(boot, {});
+    statuses.beat(boot, {}, 10_000);
+    clock.now += 30_000;
+    if (time < 5) boots.action(node.uid, 'power cycle, by root', 'begin', 'up');
+  }
+  t.is(ask().rule, 'up');
 });

@@ -102,6 +102,17 @@ test('a message is answered, noted, logged, and the grant told', async t => {
   t.like(fixture.lines[0], { level: 'info', mac: MAC, msg: `${CLIENT} given to n0, to load snponly.efi` });
 });
 
+test('where each message of a node comes from is passed on: its machine, and its network', async t => {
+  const heard: { mac: string; machine: Buffer | undefined; network: string }[] = [];
+  const fixture = await start(t, { heard: sighting => heard.push(sighting) });
+  const machine = [97, '07'.repeat(17)] as const;
+  fixture.ask(message({ ciaddr: CLIENT }, [[53, '03'], [...machine], ...FIRMWARE]));
+  await fixture.reply();
+  t.like(heard[0], { mac: MAC });
+  t.is(heard[0]?.machine?.length, 17);
+  t.is(heard[0]?.network, networksFor({ 'head.address': `${HEAD}/24` }).main.name);
+});
+
 test('a message from a port that any user may use is not answered: it proves no boot', async t => {
   const fixture = await start(t);
   fixture.ask(RENEW, fixture.stranger);

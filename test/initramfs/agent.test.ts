@@ -73,6 +73,32 @@ test('what systemd says is read as facts: failed units, units that start, and wh
   t.is(await said('', 'going_down'), '', 'only the agent is stopped');
 });
 
+for (const shell of Object.keys(SHELLS))
+  test.serial(
+    `${shell}: a root that was writable and is not any more is a fact; one that never was is none`,
+    async t => {
+      if (!requireAll(t, { programs: [SHELLS[shell]?.[0] ?? ''] })) return;
+      const place = await makePlace(t);
+      const mounts = join(place.proc, 'self', 'mounts');
+      await mkdir(join(place.proc, 'self'), { recursive: true });
+      const root = (options: string) =>
+        `/dev/sda1 / ext4 rw,noatime 0 0\n/dev/sdb1 ROOT ext4 ${options} 0 0\n/dev/sda3 /var ext4 ro 0 0\n`;
+      const facts = async (before: string, after: string): Promise<string> => {
+        const script = `. "$MUSTER_LIB/agent/system"; failed_units() { :; }
+        show() { sed "s|ROOT|$MUSTER_ROOT|" "$MUSTER_PROC/self/$1" >"$MUSTER_PROC/self/mounts"; }
+        show before; refresh_system; show after; refresh_system; root_readonly`;
+        await writeFile(join(place.proc, 'self', 'before'), root(before));
+        await writeFile(join(place.proc, 'self', 'after'), root(after));
+        return (await runParts(shell, place, script, { MUSTER_ROOT: place.root })).stdout.trim();
+      };
+      t.is(await facts('rw,relatime', 'ro,relatime'), 'yes');
+      t.is(await facts('rw', 'ro'), 'yes');
+      t.is(await facts('rw,relatime', 'rw,relatime'), '');
+      t.is(await facts('ro,relatime', 'ro,relatime'), '', 'it is meant to be');
+      t.true((await readFile(mounts, 'utf8')).includes(place.root));
+    },
+  );
+
 /** A kernel that counts stalls, and that had to kill. */
 async function withPressure({ proc }: Place): Promise<void> {
   await mkdir(join(proc, 'pressure'));
