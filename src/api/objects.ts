@@ -1,5 +1,5 @@
 // The objects: the same operations for every kind, `{many}` for several at once, `{one}` with an identifier for one.
-import { KIND_NAMES } from '../model/kind-words.ts';
+import { KIND_NAMES, type Kind } from '../model/kind-words.ts';
 import type { Operations, Out, Zod } from './operation.ts';
 import { DRY_RUN, FORCE, SECRETS, SELECTION } from './parameters.ts';
 
@@ -55,8 +55,8 @@ const OF_ONE = { path: '/{one}/:id', kinds: KIND_NAMES, query: DRY_RUN } as cons
 /** There is one of it, so that it needs no identifier. */
 const OF_SETTINGS = { path: '/{one}', kinds: ['cluster'], query: DRY_RUN } as const;
 /** The settings are made at the first start, and each head makes its own object. */
-const CREATED = KIND_NAMES.filter(kind => kind !== 'cluster' && kind !== 'head');
-const DELETED = KIND_NAMES.filter(kind => kind !== 'cluster');
+const CREATED: readonly Kind[] = KIND_NAMES.filter(kind => kind !== 'cluster' && kind !== 'head');
+const DELETED: readonly Kind[] = KIND_NAMES.filter(kind => kind !== 'cluster');
 const SOME = 'changes the fields that are given';
 const ALL = 'changes all fields: those not given get their defaults';
 

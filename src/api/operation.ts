@@ -76,10 +76,18 @@ export type Body<O> = O extends { body: 'bytes' }
     : undefined;
 
 type Words = string | readonly string[] | undefined;
-/** What a caller gives. */
-export type Given<O extends Operation> = (O extends { kinds: readonly (infer K)[] } ? { kind: K } : unknown) &
-  ([ParamsIn<O['path']>] extends [never] ? unknown : { params: Params<O> }) &
-  (O extends { body: Schema } ? { body: z.input<Made<O['body']>> } : unknown) & {
+/** The parts of a question, of any operation. */
+export interface Parts {
+  kind?: Kind;
+  params?: Readonly<Record<string, string>>;
+  query?: Readonly<Record<string, Words>>;
+  body?: unknown;
+}
+/** What a caller of this operation gives. */
+export type Given<O extends Operation> = Parts &
+  (O extends { kinds: readonly (infer K)[] } ? { kind: K } : { kind?: undefined }) &
+  ([ParamsIn<O['path']>] extends [never] ? { params?: undefined } : { params: Params<O> }) &
+  (O extends { body: Schema } ? { body: z.input<Made<O['body']>> } : { body?: undefined }) & {
     query?: O extends { query: infer Q } ? { readonly [N in keyof Q]?: Words } : undefined;
   };
 
@@ -90,14 +98,7 @@ export function pathOf({ path }: Operation, kind?: Kind): string {
 }
 
 /** The path and query of one request. */
-export function urlOf(
-  operation: Operation,
-  {
-    kind,
-    params,
-    query = {},
-  }: { kind?: Kind; params?: Readonly<Record<string, string>>; query?: Readonly<Record<string, Words>> },
-): string {
+export function urlOf(operation: Operation, { kind, params, query = {} }: Parts): string {
   const path = pathOf(operation, kind).replace(/:(\w+)/g, (_all, name: string) =>
     encodeURIComponent(params?.[name] ?? ''),
   );

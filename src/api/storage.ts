@@ -1,4 +1,5 @@
 // Stored files: uploads, downloads, and what is stored as a whole.
+import type { Kind } from '../model/kind-words.ts';
 import type { Data, Operations, Out, Zod } from './operation.ts';
 import { DRY_RUN, whole } from './parameters.ts';
 
@@ -23,6 +24,9 @@ const blob = (z: Zod) =>
     keptBy: z.array(z.string()).describe('what keeps it, in words; empty when nothing does'),
   });
 export type StoredBlob = Out<typeof blob>;
+
+/** The kinds that have fields with files. */
+const WITH_FILES: readonly Kind[] = ['boot', 'image', 'repo'];
 
 export const STORAGE = {
   beginUpload: {
@@ -68,7 +72,7 @@ export const STORAGE = {
   download: {
     method: 'GET',
     path: '/{one}/:id/:field',
-    kinds: ['boot', 'image', 'repo'],
+    kinds: WITH_FILES,
     reply: 'application/octet-stream',
     may: 'read',
     summary: 'A stored file of a {label}, with its SHA-256 in X-Muster-SHA256.',

@@ -1,7 +1,8 @@
 // `muster add-boot-config`: a boot config for an image, with all that is wanted for it; every step is a command of its own.
 
-import type { Shown } from '../api/objects.ts';
+import { OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
+import type { Kind } from '../model/kind-words.ts';
 import { BOOT_STYLES } from '../model/values.ts';
 import { quoteWords } from '../shell-words.ts';
 import { type BootPlan, CMDLINE, planDefaults, planFromOptions, type Step, stepsOf } from './boot-config-plan.ts';
@@ -66,12 +67,12 @@ export const addBootConfig = action({
 
 async function planOf(context: Context<Options>): Promise<BootPlan> {
   const { client, given } = context;
-  const list = async (many: string): Promise<Shown[]> => client.call<Shown[]>('GET', `/api/v1/${many}`);
+  const list = async (kind: Kind): Promise<Shown[]> => client.call(OBJECTS.list, { kind });
   const found = async () => ({
-    images: await list('images'),
-    configs: await list('bootconfigs'),
-    groups: await list('attribs'),
-    settings: await client.call<Shown>('GET', '/api/v1/cluster'),
+    images: await list('image'),
+    configs: await list('boot'),
+    groups: await list('attrib'),
+    settings: await client.call(OBJECTS.settings),
   });
   const { options } = given;
   if (options.makeDefaults) {

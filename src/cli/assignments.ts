@@ -3,7 +3,7 @@
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';
-import type { AdminClient } from '../admin/client.ts';
+import type { AdminClient } from '../api/client.ts';
 import type { UploadReference } from '../api/storage.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { fileFieldsOf } from './commands.ts';

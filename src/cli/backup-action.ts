@@ -1,7 +1,9 @@
 // `muster backup`: the whole head as one file, verified while it is written.
+
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
+import { STORAGE } from '../api/storage.ts';
 import { type Config, defaultConfig, loadConfig } from '../config.ts';
 import { MusterError, systemCode } from '../errors.ts';
 import { type Output, openOutput } from './backup-output.ts';
@@ -111,7 +113,7 @@ async function beginning(context: Context<StateOption>): Promise<{ stream: Async
   const state = stateFolder(context);
   if (context.given.options.state === undefined) {
     try {
-      const { body, size } = await context.client.download('/api/v1/backup');
+      const { body, size } = await context.client.download(STORAGE.backup);
       return { stream: body, size };
     } catch (error) {
       if (!(error instanceof MusterError) || error.code !== 'not-running' || !existsSync(state)) throw error;

@@ -1,5 +1,5 @@
 // `muster boots`: the boots that are under way, how fast images go out, and who waits for one.
-import type { ShownBoots, Transfer } from '../api/boots.ts';
+import { BOOTS, type ShownBoots, type Transfer } from '../api/boots.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { action } from './table.ts';
@@ -11,7 +11,7 @@ export const bootsShow = action({
   options: [{ flags: '-l, --long', meaning: 'show a line for each image transfer and each node in the queue' }],
   examples: ['muster boots', 'watch -n 2 muster boots -l'],
   async run({ client, given, terminal }) {
-    const shown = await client.call<ShownBoots>('GET', '/api/v1/boots');
+    const shown = await client.call(BOOTS.underWay);
     if (isForPrograms(given)) printData(terminal, given, shown);
     else terminal.write(bootsText(shown, Boolean(given.options.long)));
     return 0;

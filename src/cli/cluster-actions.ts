@@ -1,9 +1,9 @@
 // Commands about the whole: settings, daemon status, audit trail, events, stored files.
 
-import type { AuditLine, Happening, Health } from '../api/daemon.ts';
-import type { ShownStatus } from '../api/nodes.ts';
-import type { Changed, Shown } from '../api/objects.ts';
-import type { Collected, StoredBlob } from '../api/storage.ts';
+import { DAEMON, type Happening, type Health } from '../api/daemon.ts';
+import { NODES } from '../api/nodes.ts';
+import { OBJECTS } from '../api/objects.ts';
+import { STORAGE, type StoredBlob } from '../api/storage.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { readAssignments } from './assignments.ts';
 import { jsonText } from './data-texts.ts';
@@ -24,7 +24,7 @@ export const clusterShow = action({
   ],
   examples: ['muster cluster ls'],
   async run({ client, given, terminal }) {
-    const settings = await client.call<Shown[]>('GET', '/api/v1/clusters');
+    const settings = await client.call(OBJECTS.list, { kind: 'cluster' });
     printList(terminal, given, settings, {
       title: 'Cluster',
       kind: 'cluster',
@@ -46,7 +46,7 @@ export const clusterUpdate: Action = {
     const body = readAssignments(given.words);
     printChanged(
       context,
-      await client.call<Changed>('PATCH', '/api/v1/clusters', { all: 'true', ...dryRun(given) }, body),
+      await client.call(OBJECTS.update, { kind: 'cluster', query: { all: 'true', ...dryRun(given) }, body }),
     );
     return 0;
   },
@@ -57,8 +57,8 @@ export const statusShow: Action = {
   summary: 'show musterd and its nodes on one screen',
   examples: ['muster status'],
   async run({ client, given, terminal }) {
-    const health = await client.call<Health>('GET', '/api/v1/health');
-    const nodes = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status');
+    const health = await client.call(DAEMON.health);
+    const nodes = await client.call(NODES.status);
     if (isForPrograms(given)) {
       printData(terminal, given, { ...health, nodes });
       return 0;
@@ -91,9 +91,11 @@ export const logShow = action({
   examples: ['muster log', 'muster log --node n0 --limit 20'],
   async run({ client, given, terminal }) {
     const { limit, node } = given.options;
-    const lines = await client.call<AuditLine[]>('GET', '/api/v1/audit', {
-      limit: String(countOf('--limit', limit, 100)),
-      ...(node && { node }),
+    const lines = await client.call(DAEMON.audit, {
+      query: {
+        limit: String(countOf('--limit', limit, 100)),
+        ...(node && { node }),
+      },
     });
     if (isForPrograms(given)) printData(terminal, given, lines);
     else for (const { at, who, what } of lines) terminal.write(`${humanTime(at)}  ${who}  ${what}\n`);
@@ -107,7 +109,7 @@ export const eventsFollow = action({
   options: [{ flags: '--follow', meaning: 'the same' }],
   examples: ['muster events', 'muster events --json'],
   async run({ client, given, terminal }) {
-    for await (const happening of client.events()) {
+    for await (const happening of client.lines(DAEMON.events, {})) {
       terminal.write(given.json ? jsonText(happening, false) : `${happeningLine(happening)}\n`);
     }
     return 0;
@@ -128,7 +130,7 @@ export const storageGc: Action = {
   summary: 'remove stored files that nothing uses; --dry-run lists them, -v shows what uses the others',
   examples: ['muster storage gc --dry-run -v'],
   async run({ client, given, terminal }) {
-    const found = await client.call<Collected>('POST', '/api/v1/storage/collect', dryRun(given), {});
+    const found = await client.call(STORAGE.collect, { query: dryRun(given) });
     if (isForPrograms(given)) {
       printData(terminal, given, found);
       return 0;

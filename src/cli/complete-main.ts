@@ -1,6 +1,8 @@
 // `muster __complete PROGRAM WORDS…`: what the completion scripts call. Fast, and silent whatever is wrong.
 import { request } from 'node:http';
-import { KIND_WORDS } from '../model/kind-words.ts';
+import { MEMBERS } from '../api/members.ts';
+import { OBJECTS } from '../api/objects.ts';
+import { urlOf } from '../api/operation.ts';
 import { commands } from './commands.ts';
 import { complete, type Lookups } from './complete.ts';
 import { type ConnectionOptions, socketFinder } from './connection.ts';
@@ -36,9 +38,8 @@ function connectionIn(words: readonly string[]): ConnectionOptions {
 
 function lookupsOn(socket: string): Lookups {
   return {
-    names: async (kind, prefix) =>
-      ask(socket, `/api/v1/${KIND_WORDS[kind].many}/names?prefix=${encodeURIComponent(prefix)}`),
-    attributes: async () => ask(socket, '/api/v1/attribs/used'),
+    names: async (kind, prefix) => ask(socket, urlOf(OBJECTS.names, { kind, query: { prefix } })),
+    attributes: async () => ask(socket, urlOf(MEMBERS.used, {})),
   };
 }
 

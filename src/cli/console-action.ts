@@ -1,6 +1,8 @@
 // `muster node console n0`: the serial console on this terminal, until Ctrl-] is typed.
+
 import { PassThrough } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { POWER } from '../api/power.ts';
 import { MusterError } from '../errors.ts';
 import { chosen } from './selection.ts';
 import type { Action } from './table.ts';
@@ -20,7 +22,7 @@ export const nodeConsole: Action = {
       throw new MusterError('bad-usage', "'console' needs a node: muster node console n0.");
     const { stdin, stdout } = process;
     const keyboard = new PassThrough();
-    const screen = await client.duplex('/api/v1/nodes/console', query, keyboard);
+    const screen = await client.duplex(POWER.console, { query }, keyboard);
     terminal.say('Console is open. Ctrl-] ends it.');
     const type = (bytes: Buffer): void => {
       const end = bytes.indexOf(ESCAPE);

@@ -1,6 +1,8 @@
 // `distros import --name CentOS7 CentOS-Base.repo`: what repository files of yum or apt name becomes repos, and one distro of them.
+
 import { readFile } from 'node:fs/promises';
-import type { Changed, Shown } from '../api/objects.ts';
+import { MEMBERS } from '../api/members.ts';
+import { OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { printChanged } from './differences.ts';
 import { isAptFile, readAptFile } from './repo-files/apt.ts';
@@ -44,12 +46,12 @@ export const importDistro = action({
       throw new MusterError('bad-value', 'The files are of yum and of apt; a distro is of one of them.');
     if (repos.length === 0)
       throw new MusterError('bad-value', `${given.words.join(', ')}: no repository is enabled there.`);
-    const present = await client.call<Shown[]>('GET', '/api/v1/repos');
+    const present = await client.call(OBJECTS.list, { kind: 'repo' });
     const named = nameRepos(repos, name, present);
     const chosen = release ?? suites.find(suite => suite !== '' && !suite.endsWith('/'));
     const manager = suites.length > 0 ? { package_manager: 'apt' } : {};
     const body = { name, ...(chosen !== undefined && { release: chosen }), ...manager, ...named };
-    printChanged(context, await client.call<Changed>('POST', '/api/v1/distros/import', dryRun(given), body));
+    printChanged(context, await client.call(MEMBERS.importDistro, { query: dryRun(given), body }));
     return 0;
   },
 });

@@ -1,8 +1,8 @@
 // `muster doctor`: looks at this head, and says what is wrong with the remedy.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Health, RunningConfig } from '../api/daemon.ts';
-import type { Collected, VerifyLine } from '../api/storage.ts';
+import { DAEMON, type RunningConfig } from '../api/daemon.ts';
+import { STORAGE, type VerifyLine } from '../api/storage.ts';
 import { loadConfig } from '../config.ts';
 import type { Finding, Patient, Verdict } from '../doctor/finding.ts';
 import { MusterError, reasonOf } from '../errors.ts';
@@ -63,10 +63,10 @@ type OfDaemon = Pick<Patient, 'health' | 'silence' | 'missing' | 'short'> & { ru
 
 async function daemonOf({ client }: Context): Promise<OfDaemon> {
   try {
-    const health = await client.call<Health>('GET', '/api/v1/health');
+    const health = await client.call(DAEMON.health);
     // A daemon of before this command line does not tell it.
-    const running = await client.call<RunningConfig>('GET', '/api/v1/configuration').catch(() => undefined);
-    const { missing, short } = await client.call<Collected>('POST', '/api/v1/storage/collect', { dry_run: 'true' }, {});
+    const running = await client.call(DAEMON.configuration).catch(() => undefined);
+    const { missing, short } = await client.call(STORAGE.collect, { query: { dry_run: 'true' } });
     return { health, silence: undefined, missing, short, running };
   } catch (error) {
     return { health: undefined, silence: reasonOf(error), missing: [], short: [], running: undefined };
@@ -78,7 +78,7 @@ async function damagedFiles({ client, terminal }: Context): Promise<NonNullable<
   const bar = terminal.progress('reading stored files');
   const damaged: Extract<VerifyLine, { type: 'damaged' }>[] = [];
   try {
-    for await (const line of client.lines<VerifyLine>('/api/v1/storage/verify', {}, {}))
+    for await (const line of client.lines(STORAGE.verify, {}))
       if (line.type === 'progress') bar.update(line.done, line.total);
       else damaged.push(line);
   } finally {

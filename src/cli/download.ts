@@ -5,9 +5,10 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { STORAGE } from '../api/storage.ts';
 import { Draft } from '../durable/replace.ts';
 import { MusterError, reasonOf } from '../errors.ts';
-import { KIND_WORDS, oneOfCapital } from '../model/kind-words.ts';
+import { oneOfCapital } from '../model/kind-words.ts';
 import { fileFieldsOf } from './commands.ts';
 import { fetchShown } from './object-actions.ts';
 import type { Action } from './table.ts';
@@ -36,9 +37,7 @@ export const download: Action = {
     if (!object || more.length > 0 || given.ids.length === 0)
       throw new MusterError('bad-usage', "'download' needs exactly one object: -i NAME.");
     const target = targetFor(file, `${object.name}.${field}`);
-    const { body, size, sha256 } = await client.download(
-      `/api/v1/${KIND_WORDS[kind].one}/${object.uid}/${encodeURIComponent(field)}`,
-    );
+    const { body, size, sha256 } = await client.download(STORAGE.download, { kind, params: { id: object.uid, field } });
     const bar = terminal.progress(`downloading ${field}`);
     const hash = createHash('sha256');
     let done = 0;

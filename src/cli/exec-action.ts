@@ -1,7 +1,7 @@
 // `muster node -i n[0-15] exec -- CMD`: a command on many nodes; the same output of several nodes is printed once.
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import type { ExecLine } from '../api/power.ts';
+import { type ExecLine, POWER } from '../api/power.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { quoteWord } from '../shell-words.ts';
@@ -56,7 +56,7 @@ export const nodeExec = action({
     };
     const live = given.options.live === true && !isForPrograms(given);
     const outcomes = new Map<string, Outcome>();
-    for await (const news of client.lines<ExecLine>('/api/v1/nodes/exec', query, body)) {
+    for await (const news of client.lines(POWER.exec, { query, body })) {
       const outcome = outcomes.get(news.name) ?? { name: news.name, lines: [], kept: 0 };
       outcomes.set(news.name, outcome);
       if ('line' in news && live) print(context, news.name, news.stream, news.line);

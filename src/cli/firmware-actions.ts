@@ -1,5 +1,5 @@
 // `muster firmware ls`: where firmware differs, and what muster does about it.
-import type { Quirk } from '../api/boots.ts';
+import { BOOTS, type Quirk } from '../api/boots.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { action } from './table.ts';
 
@@ -11,7 +11,7 @@ export const firmwareList = action({
   options: [{ flags: '-l, --long', meaning: 'show the source of each as well' }],
   examples: ['muster firmware ls', 'muster firmware ls ipxe -l', 'muster firmware ls --json'],
   async run({ client, given, terminal }) {
-    const all = await client.call<Quirk[]>('GET', '/api/v1/firmware');
+    const all = await client.call(BOOTS.firmware);
     const wanted = given.words.map(word => word.toLowerCase());
     const rows = all.filter(row => {
       const text = JSON.stringify(row).toLowerCase();

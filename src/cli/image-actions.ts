@@ -1,8 +1,8 @@
 // `image diff` and `image history`: what changed between images, who made them, and when.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AuditLine } from '../api/daemon.ts';
-import type { Shown } from '../api/objects.ts';
+import { type AuditLine, DAEMON } from '../api/daemon.ts';
+import { OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError, systemCode } from '../errors.ts';
 import { SILENT } from '../image/progress.ts';
 import { temporaryFolder } from '../process/temporary.ts';
@@ -39,8 +39,7 @@ export const imageDiff: Action = {
 
 async function twoImages(context: Context): Promise<[Shown, Shown]> {
   const { client, given } = context;
-  const image = async (id: string): Promise<Shown> =>
-    client.call<Shown>('GET', `/api/v1/image/${encodeURIComponent(id)}`);
+  const image = async (id: string): Promise<Shown> => client.call(OBJECTS.get, { kind: 'image', params: { id } });
   const [first = '', second] = given.words;
   if (second !== undefined) return [await image(first), await image(second)];
   const child = await image(first);
@@ -94,7 +93,7 @@ export const imageHistory: Action = {
     const generations: Generation[] = [];
     for (let image: Shown | undefined = object; image && generations.length < MOST_GENERATIONS; ) {
       const { uid, name } = image;
-      const lines: AuditLine[] = await client.call<AuditLine[]>('GET', '/api/v1/audit', { uid, limit: '1000' });
+      const lines: AuditLine[] = await client.call(DAEMON.audit, { query: { uid, limit: '1000' } });
       const events = lines.map(({ at, who, what }) => ({ at, who, what }));
       generations.push({ name, uid, distro: String(image['distro'] ?? ''), events });
       image = await parentOf(context, image);
@@ -108,7 +107,7 @@ export const imageHistory: Action = {
 /** A parent may have been deleted since. */
 async function parentOf({ client }: Context, image: Shown): Promise<Shown | undefined> {
   if (!image['parent']) return undefined;
-  const all = await client.call<Shown[]>('GET', '/api/v1/images');
+  const all = await client.call(OBJECTS.list, { kind: 'image' });
   return all.find(({ name, uid }) => name === image['parent'] || uid === image['parent']);
 }
 

@@ -1,7 +1,7 @@
 // `muster init`: makes this machine a head. Writes the configuration, creates the defaults, says what is left; twice changes nothing.
 import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
-import type { Health } from '../api/daemon.ts';
+import { DAEMON, type Health } from '../api/daemon.ts';
 import { ERRORS, MusterError, reasonOf } from '../errors.ts';
 import { parseClusterConf } from '../model/cluster-conf.ts';
 import { kernelAddresses } from '../wire/kernel-addresses.ts';
@@ -131,7 +131,7 @@ async function withDaemon(
 ): Promise<Outcome> {
   let health: Health;
   try {
-    health = await client.call<Health>('GET', '/api/v1/health');
+    health = await client.call(DAEMON.health);
   } catch (error) {
     if (!(error instanceof MusterError) || error.code !== 'not-running') throw error;
     const start = `systemctl enable --now musterd   # or by hand: musterd --config ${file}`;

@@ -1,6 +1,10 @@
 // What `muster init` has the running daemon create: default group, naming pool, nodes; each only when it is not there yet.
-import type { AdminClient } from '../admin/client.ts';
-import type { Changed, Shown } from '../api/objects.ts';
+
+import type { AdminClient } from '../api/client.ts';
+import { MEMBERS } from '../api/members.ts';
+import { type Changed, OBJECTS, type Shown } from '../api/objects.ts';
+import type { Kind } from '../model/kind-words.ts';
+import type { Fields } from './content.ts';
 import type { InitPlan } from './init-plan.ts';
 
 export interface Made {
@@ -14,25 +18,30 @@ export interface Made {
 
 export async function makeObjects(client: AdminClient, plan: InitPlan, isDryRun: boolean): Promise<Made> {
   const done: string[] = [];
-  const dry: Record<string, string> = isDryRun ? { dry_run: 'true' } : {};
-  const ask = async (method: 'POST' | 'PATCH', path: string, body: unknown, words: string): Promise<void> => {
-    const { differences } = await client.call<Changed>(method, `/api/v1${path}`, dry, body);
-    if (differences.length > 0) done.push(words);
+  const query = isDryRun ? ({ dry_run: 'true' } as const) : {};
+  const note = async (change: Promise<Changed>, words: string): Promise<void> => {
+    if ((await change).differences.length > 0) done.push(words);
   };
-  const list = async (many: string): Promise<Shown[]> => client.call<Shown[]>('GET', `/api/v1/${many}`);
-  const settings = await client.call<Shown>('GET', '/api/v1/cluster');
-  if (settings['default_group'] === '') await makeDefaultGroup(ask, await list('attribs'), isDryRun);
-  await makePool(ask, settings, await list('namingpools'), plan, isDryRun);
-  const known = new Set((await list('nodes')).map(node => node['mac']));
+  const make: Make = {
+    create: async (kind, body, words) => note(client.call(OBJECTS.create, { kind, query, body }), words),
+    update: async (kind, id, body, words) =>
+      note(client.call(OBJECTS.updateOne, { kind, params: { id }, query, body }), words),
+    set: async (id, body, words) =>
+      note(client.call(MEMBERS.setOne, { kind: 'attrib', params: { id }, query, body }), words),
+  };
+  const list = async (kind: Kind): Promise<Shown[]> => client.call(OBJECTS.list, { kind });
+  const settings = await client.call(OBJECTS.settings);
+  if (settings['default_group'] === '') await makeDefaultGroup(make, await list('attrib'), isDryRun);
+  await makePool(make, settings, await list('pool'), plan, isDryRun);
+  const known = new Set((await list('node')).map(node => node['mac']));
   const missing = plan.macs.filter(mac => !known.has(mac));
   if (missing.length > 0)
-    await ask(
-      'POST',
-      '/nodes',
+    await make.create(
+      'node',
       missing.map(mac => ({ mac })),
       `created ${missing.length} nodes`,
     );
-  const next = await defaultBoot(ask, await list('images'), await list('bootconfigs'), await list('attribs'), settings);
+  const next = await defaultBoot(make, await list('image'), await list('boot'), await list('attrib'), settings);
   const otherNext =
     known.size + plan.macs.length > 0
       ? []
@@ -43,24 +52,29 @@ export async function makeObjects(client: AdminClient, plan: InitPlan, isDryRun:
   return { done, next: [...next, ...otherNext], otherNext };
 }
 
-type Ask = (method: 'POST' | 'PATCH', path: string, body: unknown, words: string) => Promise<void>;
+/** Each change, with the words for it when it makes a difference. */
+interface Make {
+  create(kind: Kind, body: Fields | Fields[], words: string): Promise<void>;
+  update(kind: Kind, id: string, body: Fields, words: string): Promise<void>;
+  /** Attributes of a group. */
+  set(group: string, body: Record<string, string>, words: string): Promise<void>;
+}
 
-async function makeDefaultGroup(ask: Ask, groups: readonly Shown[], isDryRun: boolean): Promise<void> {
+async function makeDefaultGroup(make: Make, groups: readonly Shown[], isDryRun: boolean): Promise<void> {
   const isThere = groups.some(group => group.name === 'DefaultAttribs');
   if (!isThere)
-    await ask(
-      'POST',
-      '/attribs',
+    await make.create(
+      'attrib',
       { name: 'DefaultAttribs', description: 'every node is in this group, first of all' },
       'created DefaultAttribs',
     );
   // With a dry run the group was not made, so that it cannot be named.
   if (isThere || !isDryRun)
-    await ask('PATCH', '/cluster/cluster', { default_group: 'DefaultAttribs' }, 'DefaultAttribs is the default group');
+    await make.update('cluster', 'cluster', { default_group: 'DefaultAttribs' }, 'DefaultAttribs is the default group');
 }
 
 async function makePool(
-  ask: Ask,
+  make: Make,
   settings: Shown,
   pools: readonly Shown[],
   plan: InitPlan,
@@ -69,16 +83,16 @@ async function makePool(
   const name = String(settings['default_pool'] || 'default');
   const isThere = pools.some(pool => pool.name === name);
   const words = Object.entries(plan.pool).map(([field, value]) => `${field}=${value}`);
-  if (!isThere) await ask('POST', '/namingpools', { name, ...plan.pool }, `created the naming pool ${name}`);
+  if (!isThere) await make.create('pool', { name, ...plan.pool }, `created the naming pool ${name}`);
   else if (words.length > 0)
-    await ask('PATCH', `/namingpool/${name}`, plan.pool, `the naming pool ${name} has ${words.join(' ')}`);
+    await make.update('pool', name, plan.pool, `the naming pool ${name} has ${words.join(' ')}`);
   if (settings['default_pool'] === '' && (isThere || !isDryRun))
-    await ask('PATCH', '/cluster/cluster', { default_pool: name }, `${name} is the default naming pool`);
+    await make.update('cluster', 'cluster', { default_pool: name }, `${name} is the default naming pool`);
 }
 
 /** Nodes boot DefaultBoot when it is there; making an image takes a distro or a file, so that is only said. */
 async function defaultBoot(
-  ask: Ask,
+  make: Make,
   images: readonly Shown[],
   configs: readonly Shown[],
   groups: readonly Shown[],
@@ -103,11 +117,6 @@ async function defaultBoot(
   const group = groups.find(one => one.name === (settings['default_group'] || 'DefaultAttribs'));
   const attributes = (group?.['attributes'] ?? {}) as Record<string, string>;
   if (group && attributes['_boot_config'] === undefined)
-    await ask(
-      'PATCH',
-      `/attrib/${group.name}/attributes`,
-      { _boot_config: 'DefaultBoot' },
-      'every node boots DefaultBoot',
-    );
+    await make.set(group.name, { _boot_config: 'DefaultBoot' }, 'every node boots DefaultBoot');
   return next;
 }

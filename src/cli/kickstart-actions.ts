@@ -1,7 +1,7 @@
 // Kickstart files: which there are, and how one looks when a node fetches it.
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
-import type { ShownKickstart } from '../api/kickstarts.ts';
+import { KICKSTARTS } from '../api/kickstarts.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { type Action, action } from './table.ts';
@@ -14,7 +14,7 @@ export const kickstartList = action({
   options: [{ flags: '-l, --long', meaning: 'show their paths as well' }],
   examples: ['muster kickstart ls', 'muster kickstart ls -l'],
   async run({ client, given, terminal }) {
-    const files = await client.call<ShownKickstart[]>('GET', '/api/v1/kickstarts');
+    const files = await client.call(KICKSTARTS.list);
     if (isForPrograms(given)) {
       printData(terminal, given, files);
       return 0;
@@ -46,7 +46,7 @@ export const kickstartRender: Action = {
     const body = file.startsWith('@')
       ? { node, name: basename(file.slice(1)), text: await textOf(file.slice(1)) }
       : { node, name: file };
-    const text = await client.call<string>('POST', '/api/v1/kickstarts/render', {}, body);
+    const text = await client.call(KICKSTARTS.render, { body });
     if (isForPrograms(given)) printData(terminal, given, { node, name: body.name, text });
     else terminal.write(text);
     return 0;

@@ -1,5 +1,5 @@
 // `muster lease ls`: the addresses that machines have which are no nodes.
-import type { ShownLease } from '../api/daemon.ts';
+import { DAEMON, type ShownLease } from '../api/daemon.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { action } from './table.ts';
 import { humanSpan } from './terminal.ts';
@@ -11,7 +11,7 @@ export const leaseList = action({
   options: [{ flags: '-a, --expired', meaning: 'show expired leases as well' }],
   examples: ['muster lease ls', 'muster lease ls --expired', 'muster lease ls --json'],
   async run({ client, given, terminal }) {
-    const all = await client.call<ShownLease[]>('GET', '/api/v1/leases');
+    const all = await client.call(DAEMON.leases);
     const leases = given.options.expired ? all : all.filter(({ state }) => state !== 'expired');
     if (isForPrograms(given)) printData(terminal, given, leases);
     else terminal.write(leaseText(leases, Date.now()));

@@ -2,8 +2,8 @@
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AdminClient } from '../admin/client.ts';
-import type { Changed, Shown } from '../api/objects.ts';
+import type { AdminClient } from '../api/client.ts';
+import { OBJECTS, type Shown } from '../api/objects.ts';
 import type { UploadReference } from '../api/storage.ts';
 import { MusterError } from '../errors.ts';
 import { againAsRoot, isRoot } from './as-root.ts';
@@ -30,7 +30,7 @@ export const mkramfsRun = action({
   async run(context) {
     const { update, kver } = context.given.options;
     if (!update) throw new MusterError('bad-usage', 'mkramfs needs --update BOOTCONFIG.');
-    const config = await context.client.call<Shown>('GET', `/api/v1/bootconfig/${encodeURIComponent(update)}`);
+    const config = await context.client.call(OBJECTS.get, { kind: 'boot', params: { id: update } });
     if (config['frozen'])
       throw new MusterError('frozen', `The boot config ${config.name} is frozen; 'update frozen=false' first.`);
     if (!config['image'])
@@ -78,7 +78,7 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
     const made = await makeInitramfs({ root, outDir: work.folder, onStep: progress.say, ...(kver && { kver }) });
     const body = { kernel: await send(client, made.kernel), initramfs: await send(client, made.initramfs) };
     const changed = await interrupt.hold(`the boot config ${config.name} has its new kernel and initramfs`, async () =>
-      client.call<Changed>('PATCH', '/api/v1/bootconfigs', { id: config.uid }, body),
+      client.call(OBJECTS.update, { kind: 'boot', query: { id: config.uid }, body }),
     );
     printChanged(context, changed);
   }, work.close).catch((error: unknown) => {

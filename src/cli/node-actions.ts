@@ -1,8 +1,8 @@
 // Actions that only nodes have: groups, status, timeline, explain, and the machines nobody knows.
 
-import type { ShownTimelines, Timeline } from '../api/boots.ts';
-import type { Explained, ShownStatus, ShownWhy, UnknownMachine } from '../api/nodes.ts';
-import type { Changed } from '../api/objects.ts';
+import { BOOTS, type ShownTimelines, type Timeline } from '../api/boots.ts';
+import { MEMBERS } from '../api/members.ts';
+import { type Explained, NODES, type ShownStatus, type ShownWhy } from '../api/nodes.ts';
 import { GOOD_STATES, STATE_WORDS } from '../boot/states.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { printChanged } from './differences.ts';
@@ -19,7 +19,7 @@ const changeGroups =
     const query = selection(context, action);
     printChanged(
       context,
-      await context.client.call<Changed>('PATCH', '/api/v1/nodes/groups', query, { [action]: context.given.words }),
+      await context.client.call(MEMBERS.changeGroups, { query, body: { [action]: context.given.words } }),
     );
     return 0;
   };
@@ -54,7 +54,7 @@ export const nodeStatus = action({
   examples: ['muster node status', 'muster node -i n0 status -l', 'muster node --all status --check --quiet'],
   async run(context) {
     const { client, given, terminal } = context;
-    const statuses = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(given, given.words));
+    const statuses = await client.call(NODES.status, { query: chosen(given, given.words) });
     if (isForPrograms(given)) printData(terminal, given, statuses);
     else if (given.options.long) terminal.write(longStatus(statuses, given));
     else if (!given.quiet) terminal.write(statuses.length === 0 ? 'There are no nodes.\n' : shortStatus(statuses));
@@ -101,7 +101,7 @@ export const nodeTimeline = action({
   examples: ['muster node -i n0 timeline', 'muster node -i n0 timeline --boots 5'],
   async run(context) {
     const { client, given, terminal } = context;
-    const nodes = await client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', chosen(given, given.words));
+    const nodes = await client.call(BOOTS.timeline, { query: chosen(given, given.words) });
     const count = countOf('--boots', given.options.boots, 1);
     const cut = nodes.map(node => ({ ...node, boots: node.boots.slice(-count) }));
     if (isForPrograms(given)) printData(terminal, given, cut);
@@ -188,7 +188,7 @@ export const nodeExplain = action({
   async run(context) {
     const { client, given, terminal } = context;
     if (asksForStages(given)) return explainStages(context);
-    const nodes = await client.call<Explained[]>('GET', '/api/v1/nodes/explain', chosen(given, given.words));
+    const nodes = await client.call(NODES.explain, { query: chosen(given, given.words) });
     if (isForPrograms(given)) printData(terminal, given, nodes);
     else for (const node of nodes) terminal.write(explainText(context, node));
     return 0;
@@ -213,7 +213,7 @@ export const nodeWhy = action({
   examples: ['muster node -i n37 why', 'muster node --down why'],
   async run(context) {
     const { client, given, terminal } = context;
-    const nodes = await client.call<ShownWhy[]>('GET', '/api/v1/nodes/why', chosen(given, given.words));
+    const nodes = await client.call(NODES.why, { query: chosen(given, given.words) });
     if (isForPrograms(given)) printData(terminal, given, nodes);
     else
       terminal.write(
@@ -241,7 +241,7 @@ export const nodeUnknown: Action = {
   summary: 'list machines that asked for an address and belong to no node',
   examples: ['muster node unknown'],
   async run({ client, given, terminal }) {
-    const machines = await client.call<UnknownMachine[]>('GET', '/api/v1/nodes/unknown');
+    const machines = await client.call(NODES.unknown);
     if (isForPrograms(given)) printData(terminal, given, machines);
     else if (machines.length === 0) terminal.write('No unknown machine has asked.\n');
     for (const { mac, last, count, arch, vendor, where, ip } of isForPrograms(given) ? [] : machines) {

@@ -1,6 +1,6 @@
 // `muster node ls`: with `-L` also what each node inherits and from where, what it would boot, and what it said last.
-import type { Explained, Inherited, ShownStatus } from '../api/nodes.ts';
-import type { Shown } from '../api/objects.ts';
+import { type Explained, type Inherited, NODES, type ShownStatus } from '../api/nodes.ts';
+import { OBJECTS } from '../api/objects.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
 import { checkFields, isForPrograms, listText, printData } from './listing.ts';
 import { nodeUnknown } from './node-actions.ts';
@@ -40,9 +40,9 @@ export const nodeList = action({
 async function listInFull({ client, given, terminal }: Context<OptionsOf<typeof LIST_OPTIONS>>): Promise<number> {
   checkFields('node', given.fields);
   const query = { ...chosen(given, given.words), ...secrets(given) };
-  const nodes = await client.call<Shown[]>('GET', '/api/v1/nodes', query);
-  const explained = byUid(await client.call<Explained[]>('GET', '/api/v1/nodes/explain', query));
-  const statuses = byUid(await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', query));
+  const nodes = await client.call(OBJECTS.list, { kind: 'node', query });
+  const explained = byUid(await client.call(NODES.explain, { query }));
+  const statuses = byUid(await client.call(NODES.status, { query }));
   if (isForPrograms(given)) {
     printData(
       terminal,

@@ -1,6 +1,7 @@
 // The actions that every kind of object has: list, create, update, replace, clone, delete, and their like.
 
-import type { Changed, Shown } from '../api/objects.ts';
+import { MEMBERS } from '../api/members.ts';
+import { type Changed, OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import type { Kind } from '../model/kind-words.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
@@ -16,9 +17,9 @@ import { type Action, action, type Context, type Given, type Option, type Option
 export async function fetchShown(
   { client, given, kind }: Context,
   words: readonly string[] = [],
-  more: Record<string, string> = {},
+  more: { secrets?: string } = {},
 ): Promise<Shown[]> {
-  return client.call<Shown[]>('GET', `/api/v1/${KIND_WORDS[kind].many}`, { ...chosen(given, words), ...more });
+  return client.call(OBJECTS.list, { kind, query: { ...chosen(given, words), ...more } });
 }
 
 export const LIST_OPTIONS = [
@@ -28,7 +29,7 @@ export const LIST_OPTIONS = [
 ] as const satisfies readonly Option[];
 
 /** Passwords are shown when they are asked for. */
-export function secrets({ options }: Given<OptionsOf<typeof LIST_OPTIONS>>): Record<string, string> {
+export function secrets({ options }: Given<OptionsOf<typeof LIST_OPTIONS>>): { secrets?: string } {
   return options.showPasswords === true ? { secrets: 'true' } : {};
 }
 
@@ -71,8 +72,9 @@ export const create = action({
   async run(context) {
     const { client, given, kind } = context;
     const bodies = await bodiesOf(context, 'create');
-    const body = bodies.length === 1 ? bodies[0] : bodies;
-    printChanged(context, await client.call<Changed>('POST', `/api/v1/${KIND_WORDS[kind].many}`, dryRun(given), body));
+    const [only = {}, ...more] = bodies;
+    const body = more.length === 0 ? only : bodies;
+    printChanged(context, await client.call(OBJECTS.create, { kind, query: dryRun(given), body }));
     return 0;
   },
 });
@@ -83,7 +85,10 @@ export const update = action({
   takes: 'assignments',
   summary: 'change fields of the selected objects; `field=@FILE` sends a file',
   options: [CONTENT],
-  run: async context => changeFields(context, 'update', 'PATCH'),
+  run: async context => {
+    const { query, body } = await changeOf(context, 'update');
+    return finish(context, context.client.call(OBJECTS.update, { kind: context.kind, query, body }));
+  },
 });
 
 export const replace = action({
@@ -92,36 +97,37 @@ export const replace = action({
   takes: 'assignments',
   summary: 'set these fields of the selected objects and reset all others to their defaults',
   options: [CONTENT],
-  run: async context => changeFields(context, 'replace', 'PUT'),
+  run: async context => {
+    const { query, body } = await changeOf(context, 'replace');
+    const whole = await withName(context, body);
+    return finish(context, context.client.call(OBJECTS.replace, { kind: context.kind, query, body: whole }));
+  },
 });
 
-async function changeFields(context: Context<ContentOption>, action: string, method: 'PATCH' | 'PUT'): Promise<number> {
+/** Which objects, and the fields that they get. */
+async function changeOf(
+  context: Context<ContentOption>,
+  action: string,
+): Promise<{ query: SelectionQuery; body: Fields }> {
   const query = selection(context, action);
-  const [body, ...more] = await bodiesOf(context, action);
+  const [body = {}, ...more] = await bodiesOf(context, action);
   if (more.length > 0)
     throw new MusterError(
       'bad-usage',
       `'${action}' takes the fields of one object, and the file has ${more.length + 1}.`,
     );
-  return change(context, method, '', query, method === 'PUT' ? await withName(context, body) : body);
+  return { query, body };
 }
 
 /** The name by which one object was selected is meant to stay; PUT knows no field that is not given. */
-async function withName(context: Context, body: Fields = {}): Promise<Fields> {
+async function withName(context: Context, body: Fields): Promise<Fields> {
   if (context.kind === 'node' || 'name' in body) return body;
   const [object, ...more] = await fetchShown(context);
   return object && more.length === 0 ? { name: object.name, ...body } : body;
 }
 
-async function change(
-  context: Context,
-  method: 'PATCH' | 'PUT' | 'DELETE' | 'POST',
-  below: string,
-  query: SelectionQuery,
-  body?: unknown,
-): Promise<number> {
-  const path = `/api/v1/${KIND_WORDS[context.kind].many}${below}`;
-  const changed = await context.client.call<Changed>(method, path, query, body);
+async function finish(context: Context, change: Promise<Changed>): Promise<number> {
+  const changed = await change;
   refuseEmpty(context, changed.uids.length);
   printChanged(context, changed);
   return 0;
@@ -145,8 +151,11 @@ export const clone: Action = {
   words: '<field=value...>',
   takes: 'assignments',
   summary: 'copy an object under a new name',
-  run: async context =>
-    change(context, 'POST', '/clone', selection(context, 'clone'), readAssignments(context.given.words)),
+  run: async context => {
+    const { client, kind, given } = context;
+    const parts = { kind, query: selection(context, 'clone'), body: readAssignments(given.words) };
+    return finish(context, client.call(OBJECTS.clone, parts));
+  },
 };
 
 export const remove = action({
@@ -155,8 +164,9 @@ export const remove = action({
   summary: 'delete the selected objects',
   options: [{ flags: '--force', meaning: 'delete them even if something still refers to them' }],
   run: async context => {
-    const force: SelectionQuery = context.given.options.force ? { force: 'true' } : {};
-    return change(context, 'DELETE', '', { ...selection(context, 'delete'), ...force });
+    const { client, kind, given } = context;
+    const query = { ...selection(context, 'delete'), ...(given.options.force && { force: 'true' }) };
+    return finish(context, client.call(OBJECTS.delete, { kind, query }));
   },
 });
 
@@ -205,7 +215,9 @@ async function changeAttributes(
   const { given, kind } = context;
   // The specification: attributes without a selection are those of the default group.
   const ofDefault = kind === 'attrib' && Object.keys(chosen(given)).length === 0;
-  return change(context, 'PATCH', '/attributes', ofDefault ? dryRun(given) : selection(context, action), body);
+  const query = ofDefault ? dryRun(given) : selection(context, action);
+  const having = kind === 'attrib' ? 'attrib' : 'node';
+  return finish(context, context.client.call(MEMBERS.set, { kind: having, query, body }));
 }
 
 /** The actions of a kind without further ones, with examples that fit it. */

@@ -1,5 +1,5 @@
 // The plain list of a noun: a row for each object with what one looks for, in columns that fit the terminal.
-import type { NodeOverview } from '../api/nodes.ts';
+import { NODES } from '../api/nodes.ts';
 import type { Shown } from '../api/objects.ts';
 import { KIND_WORDS, type Kind } from '../model/kind-words.ts';
 import { cell, TABLE_FIELDS } from './listing.ts';
@@ -27,7 +27,7 @@ export function printOverview(context: Context, objects: readonly Shown[]): void
 
 export async function printNodes(context: Context): Promise<void> {
   const { client, given } = context;
-  const nodes = await client.call<NodeOverview[]>('GET', '/api/v1/nodes/overview', chosen(given, given.words));
+  const nodes = await client.call(NODES.overview, { query: chosen(given, given.words) });
   const now = Date.now();
   const rows = nodes.map(({ state, since, ip, image = '-', boot_config = '-', reason = '' }) => {
     const age = since === undefined ? '-' : humanAge((now - since) / 1000);

@@ -1,5 +1,5 @@
 // Runs one action: where the daemon is, what is said meanwhile, and the connection closed afterwards.
-import type { AdminClient } from '../admin/client.ts';
+import type { AdminClient } from '../api/client.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { asCommand } from '../masking.ts';
 import { type ConnectionOptions, socketFinder, userFor } from './connection.ts';
@@ -19,7 +19,7 @@ export async function perform(
   const user = userFor((options['user'] as string | undefined) ?? sudoer);
   const terminal = createTerminal({ quiet: given.quiet });
   // Loaded here, so that help and wrong words need not wait for it.
-  const { AdminClient: Client } = await import('../admin/client.ts');
+  const { AdminClient: Client } = await import('../api/client.ts');
   const socketOf = await socketFinder(options as ConnectionOptions, process.env);
   let client: AdminClient | undefined;
   const context: Context = {

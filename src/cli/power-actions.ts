@@ -1,15 +1,17 @@
 // `muster node power on|off|cycle|reset|status`, `reboot`, `shutdown`: one line for all nodes with the same result.
-import type { PowerLine, ShownDriver } from '../api/power.ts';
+
+import type { Given } from '../api/operation.ts';
+import { POWER, type PowerLine } from '../api/power.ts';
 import { monotonicNow } from '../clock.ts';
 import { ERRORS, MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
-import { isSoft, POWER_ACTION_NAMES } from '../model/power-actions.ts';
+import { isSoft, POWER_ACTION_NAMES, type PowerAction } from '../model/power-actions.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, type SelectionQuery, selection } from './selection.ts';
 import { action, type Context, type Option, type OptionsOf } from './table.ts';
 
 /** What `power` takes; the actions of a running system are commands of their own. */
-const SWITCHES = [...POWER_ACTION_NAMES.filter(name => !isSoft(name)), 'drivers'];
+const SWITCHES = POWER_ACTION_NAMES.filter(name => !isSoft(name));
 
 const NEXT = [
   { flags: '--pxe', meaning: 'boot from the network at the next start only' },
@@ -31,7 +33,7 @@ type Result = Omit<Extract<PowerLine, { type: 'result' }>, 'type'>;
 export const nodePower = action({
   name: 'power',
   words: '<action> [names...]',
-  takes: { words: SWITCHES },
+  takes: { words: [...SWITCHES, 'drivers'] },
   summary: "control power by the power_uri of each node: on, off, cycle, reset, status; 'drivers' lists the drivers",
   options: [...NEXT, STAGGER, ...WAIT],
   examples: [
@@ -42,10 +44,11 @@ export const nodePower = action({
   ],
   async run(context) {
     const [action = '', ...names] = context.given.words;
-    if (!SWITCHES.includes(action))
-      throw new MusterError('bad-usage', `There is no 'power ${action}'; there are ${SWITCHES.join(', ')}.`);
     if (action === 'drivers') return listDrivers(context);
-    return act(context, action, names);
+    const wanted = SWITCHES.find(name => name === action);
+    if (wanted === undefined)
+      throw new MusterError('bad-usage', `There is no 'power ${action}'; there are ${SWITCHES.join(', ')}, drivers.`);
+    return act(context, wanted, names);
   },
 });
 
@@ -84,12 +87,12 @@ export const nodeShutdown = action({
   run: async context => act(context, 'shutdown', context.given.words),
 });
 
-async function act(context: Context<PowerOptions>, action: string, names: readonly string[]): Promise<number> {
+async function act(context: Context<PowerOptions>, action: PowerAction, names: readonly string[]): Promise<number> {
   const { client, given, terminal } = context;
   const query = selectionOf(context, action, names);
   const results: Result[] = [];
   const progress = new Progress(context);
-  for await (const line of client.lines<PowerLine>('/api/v1/nodes/power', query, bodyOf(given.options, action))) {
+  for await (const line of client.lines(POWER.power, { query, body: bodyOf(given.options, action) })) {
     if (line.type === 'progress') progress.at(line.name, line.text);
     else {
       const { type: _type, ...result } = line;
@@ -113,8 +116,8 @@ function selectionOf(context: Context, action: string, names: readonly string[])
   return selection({ ...context, client: context.client, given: { ...given, ids, all: given.all || isAll } }, action);
 }
 
-function bodyOf(options: PowerOptions, action: string): Record<string, unknown> {
-  const pair = (one: 'soft' | 'pxe', other: 'hard' | 'disk'): string | undefined => {
+function bodyOf(options: PowerOptions, action: PowerAction): Given<typeof POWER.power>['body'] {
+  const pair = <One extends 'soft' | 'pxe', Other extends 'hard' | 'disk'>(one: One, other: Other) => {
     if (options[one] && options[other])
       throw new MusterError('bad-usage', `--${one} and --${other} cannot be combined.`);
     return options[one] ? one : options[other] ? other : undefined;
@@ -186,7 +189,7 @@ class Progress {
 }
 
 async function listDrivers({ client, given, terminal }: Context): Promise<number> {
-  const drivers = await client.call<ShownDriver[]>('GET', '/api/v1/power/drivers');
+  const drivers = await client.call(POWER.drivers);
   if (isForPrograms(given)) printData(terminal, given, drivers);
   else
     for (const { scheme, form, file, problem } of drivers) {

@@ -1,5 +1,13 @@
 // `muster boot explain`: what a boot would be answered at each stage, and what an update would change of it.
-import { FIRMWARES, type Rehearsal, type RehearsedStage } from '../api/rehearsal.ts';
+import {
+  FIRMWARES,
+  type Firmware,
+  REHEARSAL,
+  type Rehearsal,
+  type RehearsedStage,
+  type TriedFile,
+  type Update,
+} from '../api/rehearsal.ts';
 import { digestFile } from '../durable/digest.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
@@ -70,23 +78,24 @@ export async function explainStages(context: Context<RehearsalOptions>): Promise
   if (Object.keys(query).length === 0)
     throw new MusterError('bad-usage', "'explain' needs a node, or a MAC address: muster boot explain n37");
   const body = {
-    ...(arch !== undefined && { arch }),
+    // The daemon checks the word
+    ...(arch !== undefined && { arch: arch as Firmware }),
     ...(network !== undefined && { network }),
     update: {
       ...(await withFiles(readAssignments(update.filter(word => word.includes('='))))),
       ...Object.fromEntries(clear.map(name => [name, null])),
     },
   };
-  const found = await client.call<Rehearsal[]>('POST', '/api/v1/nodes/rehearse', query, body);
+  const found = await client.call(REHEARSAL.rehearse, { query, body });
   if (isForPrograms(given)) printData(terminal, given, found);
   else terminal.write(found.map(one => rehearsalText(context, one)).join('\n'));
   return found.some(({ stages, after }) => (after ?? stages).some(({ result }) => result === 'refused')) ? 1 : 0;
 }
 
 /** `kernel=@FILE` by its digest: no byte is sent. */
-async function withFiles(given: Record<string, string>): Promise<Record<string, unknown>> {
+async function withFiles(given: Record<string, string>): Promise<Update> {
   const files = fileFieldsOf('boot');
-  const result: Record<string, unknown> = {};
+  const result: Update = {};
   for (const [name, value] of Object.entries(given)) {
     const field = name.replace(/^boot\./, '');
     result[name] = files.includes(field) && value.startsWith('@') ? await digestOf(field, value.slice(1)) : value;
@@ -94,7 +103,7 @@ async function withFiles(given: Record<string, string>): Promise<Record<string, 
   return result;
 }
 
-async function digestOf(field: string, file: string): Promise<{ sha256: string; size: number; release?: string }> {
+async function digestOf(field: string, file: string): Promise<TriedFile> {
   try {
     const { whole: sha256, size } = await digestFile(file, { follow: true });
     const release = field === 'kernel' ? await kernelRelease(file) : undefined;

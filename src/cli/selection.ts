@@ -3,7 +3,14 @@ import { MusterError } from '../errors.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
 import type { Context } from './table.ts';
 
-export type SelectionQuery = Record<string, string | string[]>;
+/** A type and no interface, which would not be a record of parameters. */
+export type SelectionQuery = {
+  id?: string[];
+  all?: 'true';
+  state?: string[];
+  select?: string[];
+  dry_run?: 'true';
+};
 
 /** For actions that change something: selecting nothing is an error, so that nothing is changed by omission. */
 export function selection({ given, kind }: Context, action: string): SelectionQuery {
@@ -27,7 +34,7 @@ export function chosen(given: Context['given'], words: readonly string[] = []): 
   };
 }
 
-export function dryRun(given: Context['given']): Record<string, string> {
+export function dryRun(given: Context['given']): { dry_run?: 'true' } {
   return given.dryRun ? { dry_run: 'true' } : {};
 }
 

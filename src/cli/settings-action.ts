@@ -1,5 +1,5 @@
 // `clusterctl --get-distro`, `--set-distro NAME`: the settings of the cluster, one row each.
-import type { Changed, Shown } from '../api/objects.ts';
+import { OBJECTS } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import type { Kind } from '../model/kind-words.ts';
 import { printChanged } from './differences.ts';
@@ -64,10 +64,10 @@ export const clusterSettings: Action = {
       );
     if (changes) {
       const query = { all: 'true', ...dryRun(given) };
-      printChanged(context, await client.call<Changed>('PATCH', '/api/v1/clusters', query, body));
+      printChanged(context, await client.call(OBJECTS.update, { kind: 'cluster', query, body }));
     }
     if (asked.length === 0) return 0;
-    const [settings] = await client.call<Shown[]>('GET', '/api/v1/clusters');
+    const [settings] = await client.call(OBJECTS.list, { kind: 'cluster' });
     const found = asked.map(({ label, field }) => ({ label, field, value: settings?.[field] ?? '' }));
     if (isForPrograms(given)) printData(terminal, given, Object.fromEntries(found.map(row => [row.field, row.value])));
     else for (const { label, value } of found) terminal.write(`${label}: ${value === '' ? 'none' : String(value)}\n`);

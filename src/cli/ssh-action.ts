@@ -1,6 +1,6 @@
 // `muster node ssh n0`: root's shell on a node with the head's key, or with the caller's own when he may not read that.
 import { access, constants } from 'node:fs/promises';
-import type { SshWay } from '../api/power.ts';
+import { POWER } from '../api/power.ts';
 import { MusterError } from '../errors.ts';
 import { runOnTerminal } from '../process/run.ts';
 import { nodeSsh } from '../ssh/ssh.ts';
@@ -18,7 +18,7 @@ export const nodeSshAction = action({
   examples: ['muster node ssh n0', 'muster node ssh n0 journalctl -b', 'muster node ssh --public-key'],
   async run({ client, given, terminal }) {
     if (given.options.publicKey) {
-      terminal.write(`${await client.call<string>('GET', '/api/v1/power/key')}\n`);
+      terminal.write(`${await client.call(POWER.key)}\n`);
       return 0;
     }
     const isChosen = given.ids.length > 0;
@@ -26,7 +26,7 @@ export const nodeSshAction = action({
     if (!isChosen && name === undefined) throw new MusterError('bad-usage', "'ssh' needs a node: muster node ssh n0.");
     const command = isChosen ? given.words : rest;
     const query = chosen(given, isChosen || name === undefined ? [] : [name]);
-    const way = await client.call<SshWay>('GET', '/api/v1/nodes/ssh', query);
+    const way = await client.call(POWER.ssh, { query });
     const mayRead = await access(way.key, constants.R_OK).then(
       () => true,
       () => false,

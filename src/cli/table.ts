@@ -1,5 +1,5 @@
 // The shape of the command line: nouns with actions, each a row. Help, completion, man pages and docs/cli.md come from here.
-import type { AdminClient } from '../admin/client.ts';
+import type { AdminClient } from '../api/client.ts';
 import type { Kind } from '../model/kind-words.ts';
 import type { Terminal } from './terminal.ts';
 

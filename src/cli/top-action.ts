@@ -1,6 +1,6 @@
 // `muster top`: the cluster on the whole terminal, drawn anew every few seconds until `q`.
 import { setTimeout as delay } from 'node:timers/promises';
-import { BOARD_SORTS, type Board, type BoardSort } from '../api/boots.ts';
+import { BOARD_SORTS, BOOTS, type Board, type BoardSort } from '../api/boots.ts';
 import { type NodeState, STATES_BY_TROUBLE } from '../boot/states.ts';
 import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf } from '../errors.ts';
@@ -42,7 +42,7 @@ export const topShow = action({
     const seconds = intervalOf(given.options.interval);
     const isLive = process.stdout.isTTY && process.stdin.isTTY;
     if (isLive && !given.options.once && !isForPrograms(given)) return live(context, view, seconds * 1000);
-    const board = await client.call<Board>('GET', '/api/v1/board', queryOf(view, ONCE_ROWS));
+    const board = await client.call(BOOTS.board, { query: queryOf(view, ONCE_ROWS) });
     if (isForPrograms(given)) printData(terminal, given, board);
     else terminal.write(`${boardLines(board, terminal.width, painter()).join('\n')}\n`);
     return 0;
@@ -92,7 +92,7 @@ async function live({ client }: Context, view: View, milliseconds: number): Prom
   const draw = (): void => screen.draw(screenLines(board, view, screen.size, paint));
   // Rows of one screen; a screen of one line has none, and scrolls all the same.
   const page = (): number => Math.max(1, rowsFor(screen.size.height));
-  const ask = async (): Promise<Board> => client.call<Board>('GET', '/api/v1/board', queryOf(view, page()));
+  const ask = async (): Promise<Board> => client.call(BOOTS.board, { query: queryOf(view, page()) });
   const screen = new Screen({
     key: name => {
       if (view.typing === undefined && name === 'q') return end();

@@ -1,6 +1,6 @@
 // `muster node -i n[0-3] waitfor up --timeout 300`: waits until all selected nodes are in a state, or fit an expression.
 import { setTimeout as pause } from 'node:timers/promises';
-import type { ShownStatus } from '../api/nodes.ts';
+import { NODES, type ShownStatus } from '../api/nodes.ts';
 import { isNodeState, NODE_STATES, STATE_WORDS } from '../boot/states.ts';
 import { monotonicNow } from '../clock.ts';
 import { type ErrorCode, MusterError } from '../errors.ts';
@@ -24,7 +24,7 @@ export const waitFor = action({
     const [wanted = ''] = given.words;
     const seconds = secondsOf(given.options.timeout);
     // Asked once without the condition: who is meant does not change while waiting.
-    const nodes = await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', chosen(given));
+    const nodes = await client.call(NODES.status, { query: chosen(given) });
     if (nodes.length === 0)
       throw new MusterError('no-such-object', 'No node fits the selection; there is nothing to wait for.');
     // As a node set, so that thousands of nodes fit into a URL.
@@ -71,16 +71,12 @@ async function looked(
   everyone: { id: string },
   wanted: string,
 ): Promise<Look> {
-  const now = await client
-    .call<ShownStatus[]>('GET', '/api/v1/nodes/status', everyone)
-    .catch(async (error: unknown) => {
-      throw error instanceof MusterError && error.code === 'no-such-object'
-        ? await deleted(client, nodes, error)
-        : error;
-    });
+  const now = await client.call(NODES.status, { query: everyone }).catch(async (error: unknown) => {
+    throw error instanceof MusterError && error.code === 'no-such-object' ? await deleted(client, nodes, error) : error;
+  });
   const fitting = isNodeState(wanted)
     ? now.filter(node => node.state === wanted)
-    : await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status', { ...everyone, select: wanted });
+    : await client.call(NODES.status, { query: { ...everyone, select: wanted } });
   return { now, fitting };
 }
 
@@ -90,7 +86,7 @@ async function deleted(
   nodes: readonly ShownStatus[],
   cause: MusterError,
 ): Promise<MusterError> {
-  const there = new Set((await client.call<ShownStatus[]>('GET', '/api/v1/nodes/status')).map(({ uid }) => uid));
+  const there = new Set((await client.call(NODES.status)).map(({ uid }) => uid));
   const gone = nodes.filter(({ uid }) => !there.has(uid)).map(({ name }) => name);
   if (gone.length === 0) return cause;
   const verb = gone.length === 1 ? 'was' : 'were';

@@ -1,8 +1,8 @@
 // Follows the boot of one node by its timeline, from one power-on to `up` or to where it is stuck.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { AdminClient } from '../admin/client.ts';
-import type { BootEvent, ShownTimelines, Timeline } from '../api/boots.ts';
+import { BOOTS, type BootEvent, type Timeline } from '../api/boots.ts';
+import type { AdminClient } from '../api/client.ts';
 
 /** How often the timeline is read, in milliseconds. */
 const PERIOD_MS = 200;
@@ -46,7 +46,7 @@ export async function* followBoot(options: FollowOptions): AsyncGenerator<Step> 
 }
 
 async function timelines({ client, node, since }: FollowOptions): Promise<Timeline[]> {
-  const shown = await client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: node }).catch(() => []);
+  const shown = await client.call(BOOTS.timeline, { query: { id: node } }).catch(() => []);
   return (shown[0]?.boots ?? []).filter(boot => boot.started >= since);
 }
 

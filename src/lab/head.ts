@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AdminClient } from '../admin/client.ts';
-import type { Health } from '../api/daemon.ts';
+import { AdminClient } from '../api/client.ts';
+import { DAEMON } from '../api/daemon.ts';
 import { MusterError } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import type { Namespace } from './namespace.ts';
@@ -98,7 +98,7 @@ ${this.options.config ?? ''}`;
   }
 
   private async isItself(client: AdminClient): Promise<boolean> {
-    const health = await client.call<Health>('GET', '/api/v1/health').catch(() => undefined);
+    const health = await client.call(DAEMON.health).catch(() => undefined);
     return health?.pid === this.process?.pid;
   }
 

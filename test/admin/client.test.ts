@@ -1,9 +1,12 @@
 // The client when the daemon goes away in the midst of an answer.
+
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { AdminClient } from '../../src/admin/client.ts';
+import { AdminClient } from '../../src/api/client.ts';
+import { DAEMON } from '../../src/api/daemon.ts';
+import { OBJECTS } from '../../src/api/objects.ts';
 import { MusterError } from '../../src/errors.ts';
 import { temporaryFolder } from '../store/folder.ts';
 
@@ -32,7 +35,7 @@ for (const [when, said] of [
 ] as const) {
   test(`a daemon that ends ${when} is told as that, and is no bug`, async t => {
     const client = await dying(t, said);
-    const error = await t.throwsAsync(client.call('GET', '/api/v1/nodes'), { instanceOf: MusterError });
+    const error = await t.throwsAsync(client.call(OBJECTS.list, { kind: 'node' }), { instanceOf: MusterError });
     t.is(error?.code, 'broken-off');
     t.is(error?.exit, 3);
     t.regex(error?.message ?? '', /^musterd ended before it had answered on .*admin\.sock\./);
@@ -44,7 +47,7 @@ test('so is one that ends while its events are followed; those that came are not
   const client = await dying(t, `${HEAD}${(line.length + 1).toString(16)}\r\n${line}\n\r\n`);
   const seen: unknown[] = [];
   const follow = async (): Promise<void> => {
-    for await (const happening of client.events()) seen.push(happening);
+    for await (const happening of client.lines(DAEMON.events, {})) seen.push(happening);
   };
   const error = await t.throwsAsync(follow(), { instanceOf: MusterError });
   t.is(error?.code, 'broken-off');

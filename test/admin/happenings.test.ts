@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava';
-import { AdminClient } from '../../src/admin/client.ts';
+import { AdminClient } from '../../src/api/client.ts';
 import type { Happening } from '../../src/api/daemon.ts';
+import { DAEMON } from '../../src/api/daemon.ts';
 import type { Waited } from '../../src/api/nodes.ts';
 import type { Changed } from '../../src/api/objects.ts';
 import type { BootPlan } from '../../src/boot/boot-plan.ts';
@@ -50,7 +51,7 @@ test('events: changes and boots as they happen, without passwords', async t => {
   const client = new AdminClient({ socket: all.socket });
   t.teardown(async () => client.close());
   const stop = new AbortController();
-  const events = client.events(stop.signal);
+  const events = client.lines(DAEMON.events, {}, stop.signal);
   const first = events.next();
   // The listener is there when the answer's head has come; until then, changes are made again.
   let seen: Happening | undefined;

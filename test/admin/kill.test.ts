@@ -1,11 +1,13 @@
 // Killing the daemon at any moment loses no image, kernel or object that was acknowledged.
+
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { AdminClient } from '../../src/admin/client.ts';
+import { AdminClient } from '../../src/api/client.ts';
+import { OBJECTS } from '../../src/api/objects.ts';
 import { digestFile } from '../../src/durable/digest.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { runOk } from '../../src/process/run.ts';
@@ -79,8 +81,8 @@ async function uploadUntilKilled(socket: string, round: number, images: readonly
       const name = `${isImage ? 'image' : 'boot'}-${round}-${count}`;
       const file = `${images[(round + count) % images.length]}${isImage ? '' : '.initramfs'}`;
       const { id, sha256: digest = '' } = await client.upload(file);
-      const [many, field] = isImage ? (['images', 'content'] as const) : (['bootconfigs', 'initramfs'] as const);
-      await client.call('POST', `/api/v1/${many}`, {}, { name, [field]: { upload: id } });
+      const [kind, field] = isImage ? (['image', 'content'] as const) : (['boot', 'initramfs'] as const);
+      await client.call(OBJECTS.create, { kind, body: { name, [field]: { upload: id } } });
       known.set(name, { field, sha256: digest });
     }
   } catch {

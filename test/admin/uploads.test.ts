@@ -3,10 +3,13 @@ import { appendFileSync, mkdirSync, readdirSync, truncateSync, writeFileSync } f
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { AdminClient } from '../../src/admin/client.ts';
+import { AdminClient } from '../../src/api/client.ts';
+import { DAEMON } from '../../src/api/daemon.ts';
 import type { Changed, Shown } from '../../src/api/objects.ts';
 import type { Collected, UploadState } from '../../src/api/storage.ts';
+import { STORAGE } from '../../src/api/storage.ts';
 import { MusterError } from '../../src/errors.ts';
+import type { Kind } from '../../src/model/kind-words.ts';
 import type { StoredImage } from '../../src/model/values.ts';
 import { runOk } from '../../src/process/run.ts';
 import { isoFile } from '../cli/files.ts';
@@ -39,8 +42,8 @@ async function blobsOf({ blobs }: World): Promise<string[]> {
   return (await blobs.list()).map(blob => blob.sha256);
 }
 
-async function download({ client }: World, path: string): Promise<Buffer> {
-  const { body, size, sha256: digest } = await client.download(`/api/v1${path}`);
+async function download({ client }: World, kind: Kind, id: string, field: string): Promise<Buffer> {
+  const { body, size, sha256: digest } = await client.download(STORAGE.download, { kind, params: { id, field } });
   const chunks: Buffer[] = [];
   for await (const chunk of body) chunks.push(chunk as Buffer);
   const bytes = Buffer.concat(chunks);
@@ -62,7 +65,7 @@ test('a kernel brings its release with it, and is downloaded as it was uploaded'
   t.is(difference?.fields['release']?.after, '3.10.0-862.el7.x86_64');
   const { data } = (await all.ask('GET', '/bootconfig/DefaultBoot')).json;
   t.like((data as Shown)['kernel'] as object, { sha256: sha256(kernel), size: kernel.length });
-  t.deepEqual(await download(all, '/bootconfig/DefaultBoot/kernel'), kernel);
+  t.deepEqual(await download(all, 'boot', 'DefaultBoot', 'kernel'), kernel);
   t.deepEqual(all.left(), []);
 });
 
@@ -120,7 +123,7 @@ test('a squashfs becomes cwsquash: the root inside has its own digest, and a cws
   const content = all.cluster.byName('image', 'DefaultImage')?.value.content as StoredImage;
   t.is(content.root_sha256, root);
   t.true(content.unpacked >= 200_000);
-  const whole = await download(all, '/image/DefaultImage/content');
+  const whole = await download(all, 'image', 'DefaultImage', 'content');
   t.is(sha256(whole.subarray(content.root_offset, content.root_offset + content.root_size)), root);
   const again = await all.ask('POST', '/images', { name: 'copy', content: { upload: await all.upload(whole) } });
   t.is(again.status, 201, again.text);
@@ -188,7 +191,7 @@ test('a failed command takes away no file that others use', async t => {
     { name: 'two', initramfs: { upload: await all.upload(bytes) }, kernel: { upload: await all.upload(bytes) } },
   ]);
   t.is(failed.json.code, 'bad-kernel');
-  t.deepEqual(await download(all, '/bootconfig/one/initramfs'), bytes);
+  t.deepEqual(await download(all, 'boot', 'one', 'initramfs'), bytes);
 });
 
 test('an upload serves one command only', async t => {
@@ -339,7 +342,7 @@ test('bytes of another type, and sizes that are none, are refused', async t => {
 test('a daemon that does not run is said with the remedy', async t => {
   const client = new AdminClient({ socket: join(temporaryFolder(t), 'none.sock') });
   t.teardown(async () => client.close());
-  const error = await t.throwsAsync(client.call('GET', '/api/v1/health'), { instanceOf: MusterError });
+  const error = await t.throwsAsync(client.call(DAEMON.health), { instanceOf: MusterError });
   t.is(error?.code, 'not-running');
   t.regex(
     error?.message ?? '',

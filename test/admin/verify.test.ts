@@ -1,10 +1,12 @@
 // Every stored file is read, by a thread, and a damaged one is named with what needs it.
+
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { AdminClient } from '../../src/admin/client.ts';
-import type { VerifyLine } from '../../src/api/storage.ts';
+import { AdminClient } from '../../src/api/client.ts';
+import { OBJECTS } from '../../src/api/objects.ts';
+import { STORAGE, type VerifyLine } from '../../src/api/storage.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { run } from '../../src/process/run.ts';
 import { temporaryFolder } from '../cli/folder.ts';
@@ -19,7 +21,7 @@ test('damage is found with what it concerns, progress is told, and muster doctor
   const store = async (name: string, bytes: Buffer): Promise<string> => {
     writeFileSync(join(folder, name), bytes);
     const { id } = await client.upload(join(folder, name));
-    await client.call('POST', '/api/v1/bootconfigs', {}, { name, initramfs: { upload: id } });
+    await client.call(OBJECTS.create, { kind: 'boot', body: { name, initramfs: { upload: id } } });
     return world.blobs.path(createHash('sha256').update(bytes).digest('hex'));
   };
   const big = await store('big', randomBytes(20 << 20));
@@ -27,7 +29,7 @@ test('damage is found with what it concerns, progress is told, and muster doctor
   await store('whole', randomBytes(1000));
   const verified = async (): Promise<VerifyLine[]> => {
     const lines: VerifyLine[] = [];
-    for await (const line of client.lines<VerifyLine>('/api/v1/storage/verify', {}, {})) lines.push(line);
+    for await (const line of client.lines(STORAGE.verify, {})) lines.push(line);
     return lines;
   };
   const total = (20 << 20) + 2000;

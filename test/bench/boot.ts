@@ -4,7 +4,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Health } from '../../src/api/daemon.ts';
+import { DAEMON } from '../../src/api/daemon.ts';
 import { type CachePlan, ensureImage } from '../../src/lab/image-cache.ts';
 import { startLab } from '../../src/lab/lab.ts';
 import { Machine } from '../../src/lab/machine.ts';
@@ -83,7 +83,7 @@ async function peerBoot(namespace: Namespace, peers: PeerHead, folder: string): 
 /** Resident memory in MiB, idle and after replayed boots. */
 async function* memory(files: CachePlan): AsyncGenerator<BenchRow> {
   const lab = await startLab({ firmware: 'bios', style: 'roram' });
-  const own = async () => (await lab.client.call<Health>('GET', '/api/v1/health')).memory / 2 ** 20;
+  const own = async () => (await lab.client.call(DAEMON.health)).memory / 2 ** 20;
   const ours: number[] = [];
   try {
     ours.push(await own());

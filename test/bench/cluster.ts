@@ -1,10 +1,12 @@
 // A cluster of ten thousand nodes: what an administrator waits for, from the command line to its last word, and what it costs in memory.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AdminClient } from '../../src/admin/client.ts';
+import { AdminClient } from '../../src/api/client.ts';
+import { OBJECTS } from '../../src/api/objects.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { runOk } from '../../src/process/run.ts';
 import { type BenchRow, median, row } from './row.ts';
@@ -34,7 +36,11 @@ export async function* benchCluster(rounds = 5): AsyncGenerator<BenchRow> {
   try {
     const idle = await residentMegabytes(daemon);
     const client = new AdminClient({ socket: join(folder, 'run/admin.sock') });
-    await client.call('PATCH', '/api/v1/namingpools', { all: 'true' }, { ip_base: '10.54.16.0', size: 2 * NODES });
+    await client.call(OBJECTS.update, {
+      kind: 'pool',
+      query: { all: 'true' },
+      body: { ip_base: '10.54.16.0', size: 2 * NODES },
+    });
     await client.close();
     const file = join(folder, 'nodes.json');
     await writeFile(file, JSON.stringify(newNodes()));

@@ -1,9 +1,14 @@
 // Installers end to end: the command line, a living daemon, and real clients (curl, dnf) on its boot plane, each node by an address of its own.
+
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { parse } from 'yaml';
-import { AdminClient } from '../../src/admin/client.ts';
+import { AdminClient } from '../../src/api/client.ts';
+import { MEMBERS } from '../../src/api/members.ts';
+import { OBJECTS } from '../../src/api/objects.ts';
+import type { Fields } from '../../src/cli/content.ts';
+import type { Kind } from '../../src/model/kind-words.ts';
 import { installationTree, layFiles, makeIso } from '../support/iso.ts';
 import { findProgram, requireAll } from '../support/require.ts';
 import { type Output, TestDaemon } from './daemon.ts';
@@ -27,14 +32,14 @@ async function installing(t: ExecutionContext, kickstart = 'basic.ks') {
   const iso = await makeIso(join(daemon.folder, 'tree'), join(daemon.folder, 'Muster-9-dvd.iso'));
   const client = new AdminClient({ socket: daemon.socket });
   t.teardown(async () => client.close());
-  const post = async (path: string, body: unknown) => client.call('POST', `/api/v1/${path}`, {}, body);
-  await post('repos', { name: 'Muster9', iso: { upload: (await client.upload(iso, () => {})).id } });
-  await post('bootconfigs', { name: 'Install', repo: 'Muster9', kickstart, cmdline: 'inst.sshd quiet' });
+  const create = async (kind: Kind, body: Fields | Fields[]) => client.call(OBJECTS.create, { kind, body });
+  await create('repo', { name: 'Muster9', iso: { upload: (await client.upload(iso, () => {})).id } });
+  await create('boot', { name: 'Install', repo: 'Muster9', kickstart, cmdline: 'inst.sshd quiet' });
   const attributes = { _boot_config: 'Install', _boot_style: 'next' };
-  await client.call('PATCH', '/api/v1/attribs/attributes', {}, attributes);
+  await client.call(MEMBERS.set, { kind: 'attrib', body: attributes });
   const nodes = [0, 1].map(index => ({ mac: `52:54:00:54:00:0${index}`, ip: `127.0.0.10${index}` }));
-  await post(
-    'nodes',
+  await create(
+    'node',
     nodes.map(node => ({ ...node, attributes: { _boot_once: 'live' } })),
   );
   const base = `http://127.0.0.1:${daemon.port}`;

@@ -1,7 +1,9 @@
 // One durable action, as its program does it, and a word when it is done: to be watched by strace, or killed.
+
 import { createReadStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { AdminClient } from '../../src/admin/client.ts';
+import { AdminClient } from '../../src/api/client.ts';
+import { OBJECTS } from '../../src/api/objects.ts';
 import { restoreBackup } from '../../src/backup/restore.ts';
 import { loadHeadKey } from '../../src/boot/head-key.ts';
 import { Workspace } from '../../src/image/workspace/workspace.ts';
@@ -17,7 +19,7 @@ const SCENES: Record<string, (folder: string, file: string) => Promise<unknown>>
   commit: async folder => {
     const world = await startWorld(folder);
     const client = new AdminClient({ socket: world.socket });
-    await client.call('POST', '/api/v1/attribs', {}, { name: 'group' });
+    await client.call(OBJECTS.create, { kind: 'attrib', body: { name: 'group' } });
     return async () => client.close().then(world.stop);
   },
   together: async folder => {
@@ -40,7 +42,7 @@ const SCENES: Record<string, (folder: string, file: string) => Promise<unknown>>
     const client = new AdminClient({ socket: world.socket });
     writeFileSync(join(folder, 'initramfs'), 'i'.repeat(100_000));
     const { id } = await client.upload(join(folder, 'initramfs'));
-    await client.call('POST', '/api/v1/bootconfigs', {}, { name: 'b', initramfs: { upload: id } });
+    await client.call(OBJECTS.create, { kind: 'boot', body: { name: 'b', initramfs: { upload: id } } });
     return async () => client.close().then(world.stop);
   },
   keys: async folder => {

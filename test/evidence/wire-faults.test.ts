@@ -3,7 +3,7 @@ import { mkdtemp, open, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { ShownTimelines } from '../../src/api/boots.ts';
+import { BOOTS } from '../../src/api/boots.ts';
 import { runOk } from '../../src/process/run.ts';
 import { storedFiles } from '../lab/inside.ts';
 import { findProgram, requireAll } from '../support/require.ts';
@@ -163,7 +163,7 @@ test.serial('the clock of the head jumps by a day in mid-boot, forward and back'
     t.regex(found.cause, words);
     t.is(await report('image'), 'ok\n', 'the session goes on');
   }
-  const nodes = await wired.client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: 'n0' });
+  const nodes = await wired.client.call(BOOTS.timeline, { query: { id: 'n0' } });
   const seconds = nodes[0]?.boots.at(-1)?.rows.flatMap(row => row.seconds ?? []) ?? [];
   t.true(seconds.length > 3 && seconds.every(value => value >= 0 && value < 600), String(seconds));
   t.is((await wired.why()).state, 'booting');

@@ -2,7 +2,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
-import type { ShownTimelines, Timeline } from '../../src/api/boots.ts';
+import { BOOTS, type Timeline } from '../../src/api/boots.ts';
 import type { Rehearsal } from '../../src/api/rehearsal.ts';
 import { STAGES, type Stage } from '../../src/boot/journey.ts';
 import type { Lab } from '../../src/lab/lab.ts';
@@ -13,7 +13,7 @@ import { runInside } from './console.ts';
 export const BIOS_LACKS: readonly Stage[] = ['offered', 'addressed', 'loader'];
 
 export async function lastBoot(lab: Lab): Promise<Timeline> {
-  const nodes = await lab.client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: 'n0' });
+  const nodes = await lab.client.call(BOOTS.timeline, { query: { id: 'n0' } });
   const boot = nodes[0]?.boots.at(-1);
   if (!boot) throw new Error('there is no boot of n0');
   return boot;

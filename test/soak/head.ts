@@ -5,7 +5,7 @@ import { readdirSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { AdminClient } from '../../src/admin/client.ts';
+import { AdminClient } from '../../src/api/client.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { SqliteConnection } from '../../src/store/sqlite.ts';
 import type { Sample } from './flat.ts';

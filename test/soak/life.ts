@@ -1,4 +1,5 @@
 // Ten days of a cluster, in fast-forward: what its nodes and its administrators do, day by day, and what the head is like meanwhile.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
@@ -7,6 +8,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { BOOTS } from '../../src/api/boots.ts';
+import { DAEMON } from '../../src/api/daemon.ts';
+import { MEMBERS } from '../../src/api/members.ts';
+import { NODES } from '../../src/api/nodes.ts';
+import { OBJECTS } from '../../src/api/objects.ts';
+import { STORAGE } from '../../src/api/storage.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { runOk } from '../../src/process/run.ts';
 import { Pair } from '../bench/pair.ts';
@@ -146,25 +153,34 @@ class Life {
     for (let turn = 0; turn < edits; turn += 1) {
       const value = `${day}-${part}-${turn}`;
       const node = `n${(turn * 7) % this.plan.nodes}`;
-      if (turn % 4 === 0) await client.call('PATCH', '/api/v1/nodes/attributes', { all: 'true' }, { rack: value });
-      else if (turn % 4 === 1) await client.call('PATCH', `/api/v1/node/${node}/attributes`, {}, { owner: value });
-      else if (turn % 4 === 2) await client.call('PATCH', '/api/v1/bootconfig/SoakBoot', {}, { description: value });
+      if (turn % 4 === 0)
+        await client.call(MEMBERS.set, { kind: 'node', query: { all: 'true' }, body: { rack: value } });
+      else if (turn % 4 === 1)
+        await client.call(MEMBERS.setOne, { kind: 'node', params: { id: node }, body: { owner: value } });
+      else if (turn % 4 === 2)
+        await client.call(OBJECTS.updateOne, {
+          kind: 'boot',
+          params: { id: 'SoakBoot' },
+          body: { description: value },
+        });
       else await this.passingRack(value);
       this.lived.edits += 1;
-      for (const path of ['nodes', 'nodes/status', 'nodes/timeline', 'nodes/why', 'audit', 'metrics'])
-        if (turn % 8 === 0) await this.look(path, node);
+      if (turn % 8 === 0) await this.look(node);
     }
     for (let turn = 0; turn < images; turn += 1) await this.passingImage(`${day}-${part}-${turn}`);
     if (part === 0) {
-      const { body } = await client.download('/api/v1/backup');
+      const { body } = await client.download(STORAGE.backup);
       await pipeline(body, new Writable({ write: (_chunk, _encoding, next) => next() }));
     }
   }
 
-  private async look(path: string, node: string): Promise<void> {
+  private async look(node: string): Promise<void> {
     const { client } = this.head;
-    if (path !== 'metrics') await client.call('GET', `/api/v1/${path}`, path.startsWith('nodes') ? { id: node } : {});
-    else (await client.download('/api/v1/metrics')).body.resume();
+    const query = { id: node };
+    await client.call(OBJECTS.list, { kind: 'node', query });
+    for (const operation of [NODES.status, BOOTS.timeline, NODES.why]) await client.call(operation, { query });
+    await client.call(DAEMON.audit);
+    (await client.download(DAEMON.metrics)).body.resume();
   }
 
   /** A rack that is set up and given back. */
@@ -172,8 +188,8 @@ class Life {
     const { client } = this.head;
     const names = Array.from({ length: RACK }, (_, place) => `passing-${value}-${place}`);
     const nodes = names.map((name, place) => ({ name, mac: `06:00:00:00:00:${place.toString(16).padStart(2, '0')}` }));
-    await client.call('POST', '/api/v1/nodes', {}, nodes);
-    await client.call('DELETE', '/api/v1/nodes', { id: names });
+    await client.call(OBJECTS.create, { kind: 'node', body: nodes });
+    await client.call(OBJECTS.delete, { kind: 'node', query: { id: names } });
   }
 
   private async passingImage(value: string): Promise<void> {
@@ -181,8 +197,8 @@ class Life {
     const file = join(this.folder, 'passing');
     await writeFile(file, Buffer.concat([kernelFile('6.1.0-soak'), randomBytes(200_000)]));
     const { id } = await client.upload(file);
-    await client.call('POST', '/api/v1/bootconfigs', {}, [{ name: `Passing-${value}`, kernel: { upload: id } }]);
-    await client.call('DELETE', `/api/v1/bootconfig/Passing-${value}`);
+    await client.call(OBJECTS.create, { kind: 'boot', body: [{ name: `Passing-${value}`, kernel: { upload: id } }] });
+    await client.call(OBJECTS.deleteOne, { kind: 'boot', params: { id: `Passing-${value}` } });
     this.lived.images += 1;
   }
 
@@ -251,11 +267,11 @@ async function fill({ client }: SoakHead, folder: string, plan: Plan): Promise<v
   const upload = async (name: string): Promise<{ upload: string }> => ({
     upload: (await client.upload(join(folder, name))).id,
   });
-  await client.call('POST', '/api/v1/images', {}, [{ name: 'SoakImage', content: await upload('image') }]);
+  await client.call(OBJECTS.create, { kind: 'image', body: [{ name: 'SoakImage', content: await upload('image') }] });
   const files = { kernel: await upload('kernel'), initramfs: await upload('initramfs') };
   const boot = { name: 'SoakBoot', image: 'SoakImage', boot_style: 'roram', ...files };
-  await client.call('POST', '/api/v1/bootconfigs', {}, [boot]);
-  await client.call('PATCH', '/api/v1/attribs/attributes', {}, { _boot_config: 'SoakBoot' });
+  await client.call(OBJECTS.create, { kind: 'boot', body: [boot] });
+  await client.call(MEMBERS.set, { kind: 'attrib', body: { _boot_config: 'SoakBoot' } });
   const nodes = Array.from({ length: plan.nodes }, (_, index) => stormNode(index));
-  await client.call('POST', '/api/v1/nodes', {}, nodes);
+  await client.call(OBJECTS.create, { kind: 'node', body: nodes });
 }

@@ -2,8 +2,8 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AdminClient } from '../../src/admin/client.ts';
-import type { ShownWhy } from '../../src/api/nodes.ts';
+import { AdminClient } from '../../src/api/client.ts';
+import { NODES, type ShownWhy } from '../../src/api/nodes.ts';
 import { muster } from '../../src/lab/cluster.ts';
 import { LabHead } from '../../src/lab/head.ts';
 import { HEAD } from '../../src/lab/network.ts';
@@ -159,7 +159,7 @@ export class WiredHead {
 
   /** What `why` says of a node. */
   async why(node = 'n0'): Promise<ShownWhy> {
-    const [found] = await this.client.call<ShownWhy[]>('GET', '/api/v1/nodes/why', { id: node });
+    const [found] = await this.client.call(NODES.why, { query: { id: node } });
     if (!found) throw new Error(`no node ${node}`);
     return found;
   }

@@ -1,9 +1,11 @@
 // The defaults of a new head: a distro, DefaultImage and DefaultBoot for every node, by the commands that an administrator would type.
+
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Shown } from '../../api/objects.ts';
+import { OBJECTS, type Shown } from '../../api/objects.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { managerFor } from '../../image/packages/choose.ts';
+import type { Kind } from '../../model/kind-words.ts';
 import { run } from '../../process/run.ts';
 import { distroOf, recipeOf } from '../modimg/create.ts';
 import type { Context } from '../table.ts';
@@ -21,17 +23,17 @@ export interface DefaultsOutcome {
 export async function makeDefaults(context: Context): Promise<DefaultsOutcome> {
   const { client, given } = context;
   const done: string[] = [];
-  const list = async (many: string): Promise<Shown[]> => client.call<Shown[]>('GET', `/api/v1/${many}`);
-  const settings = await client.call<Shown>('GET', '/api/v1/cluster');
+  const list = async (kind: Kind): Promise<Shown[]> => client.call(OBJECTS.list, { kind });
+  const settings = await client.call(OBJECTS.settings);
   const found = {
-    images: await list('images'),
-    configs: await list('bootconfigs'),
-    groups: await list('attribs'),
+    images: await list('image'),
+    configs: await list('boot'),
+    groups: await list('attrib'),
     settings,
   };
   const { steps, makesImage } = restOfDefaults(found);
   if (steps.length === 0) return { done, next: [] };
-  const distro = makesImage ? await makeDistro(settings, await list('distros'), await list('repos')) : undefined;
+  const distro = makesImage ? await makeDistro(settings, await list('distro'), await list('repo')) : undefined;
   if (distro && 'refused' in distro) return { done, next: later(`No distro was made: ${distro.refused}.`, steps) };
   if (given.dryRun) return { done: [...(distro?.steps ?? []), ...steps].map(commandLine), next: [] };
   if (distro) {

@@ -4,7 +4,7 @@ import { existsSync, openSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Health } from '../../api/daemon.ts';
+import { DAEMON } from '../../api/daemon.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { packageRoot } from '../../package-root.ts';
 import { run, runOk } from '../../process/run.ts';
@@ -131,7 +131,7 @@ function problemOf(options: InitActionOptions): string | undefined {
 /** Starts musterd unless it answers; returns what was done. Throws `not-ready` when it does not come. */
 async function startDaemon({ client, given, socket }: Context): Promise<string> {
   const answers = async (): Promise<boolean> =>
-    client.call<Health>('GET', '/api/v1/health').then(
+    client.call(DAEMON.health).then(
       () => true,
       () => false,
     );

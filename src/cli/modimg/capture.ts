@@ -3,8 +3,8 @@ import { createReadStream } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Readable, Transform } from 'node:stream';
-import type { Shown } from '../../api/objects.ts';
-import type { SshWay } from '../../api/power.ts';
+import { OBJECTS, type Shown } from '../../api/objects.ts';
+import { POWER } from '../../api/power.ts';
 import { MusterError } from '../../errors.ts';
 import { removeIdentity } from '../../image/identity.ts';
 import { extract } from '../../image/import/archive.ts';
@@ -25,7 +25,7 @@ interface Source {
 /** The archive goes straight to tar: there is no copy of it, neither on the node nor here. */
 export async function capturedTree(session: Session, wanted: Wanted, folder: string): Promise<Tree> {
   const { client, progress } = session;
-  const node = await client.call<Shown>('GET', `/api/v1/node/${encodeURIComponent(wanted.capture ?? '')}`);
+  const node = await client.call(OBJECTS.get, { kind: 'node', params: { id: wanted.capture ?? '' } });
   const root = join(folder, 'root');
   await mkdir(root);
   progress.say(`Capturing node ${node.name}`);
@@ -81,7 +81,7 @@ async function sshWords(
   node: Shown,
   { command, user, key }: NonNullable<UserSettings['ssh']>,
 ): Promise<string[]> {
-  const way = await client.call<SshWay>('GET', '/api/v1/nodes/ssh', { id: node.uid }).catch(() => undefined);
+  const way = await client.call(POWER.ssh, { query: { id: node.uid } }).catch(() => undefined);
   const mayUse = key === undefined && user === 'root' && way !== undefined && (await isReadable(way.key));
   if (mayUse) {
     return [...command, ...nodeSsh({ name: way.name, ip: way.ip, knownHosts: way.known_hosts }, way.key, 'sh -s')];

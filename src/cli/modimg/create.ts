@@ -2,8 +2,8 @@
 import { mkdir } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
-import type { Health } from '../../api/daemon.ts';
-import type { Shown } from '../../api/objects.ts';
+import { DAEMON } from '../../api/daemon.ts';
+import { OBJECTS, type Shown } from '../../api/objects.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { removeIdentity } from '../../image/identity.ts';
 import { importTree } from '../../image/import/import.ts';
@@ -39,14 +39,14 @@ export async function createTree(session: Session, wanted: Wanted, folder: strin
 /** The specification: the package manager is determined during image creation; the distro shows it from then on. */
 async function noteManager({ client, progress }: Session, distro: string, name: string): Promise<void> {
   await client
-    .call('PATCH', `/api/v1/distro/${encodeURIComponent(distro)}`, {}, { package_manager: name })
+    .call(OBJECTS.updateOne, { kind: 'distro', params: { id: distro }, body: { package_manager: name } })
     // The image is made; a distro that somebody deleted meanwhile needs no package manager.
     .catch((error: unknown) => progress.say(`WARNING: package_manager of ${distro} is not set: ${reasonOf(error)}`));
 }
 
 /** What an image of the distro is created from, seen from this head. */
 export async function recipeOf(client: Session['client'], distro: Distro): Promise<Recipe> {
-  const health = await client.call<Health>('GET', '/api/v1/health');
+  const health = await client.call(DAEMON.health);
   const baseUrl = `http://${health.address.split('/')[0]}:${health.http_port}`;
   return makeRecipe(distro, { baseUrl, arch: rpmArch(arch()) });
 }
@@ -68,16 +68,18 @@ export interface Distro {
 
 /** The distro of this name, or the default one, with its repos. Throws `not-ready` when there is none. */
 export async function distroOf({ client }: Pick<Session, 'client'>, given: string): Promise<Distro> {
-  const settings = await client.call<Shown>('GET', '/api/v1/cluster');
+  const settings = await client.call(OBJECTS.settings);
   const name = given || String(settings['default_distro'] ?? '');
   if (name === '')
     throw new MusterError('not-ready', 'There is no default distro to create an image from.', {
       hint: 'Name one: --create DISTRO; or choose it for all: muster cluster --set-distro NAME. How distros are made: docs/images.md',
     });
-  const shown = await client.call<Shown>('GET', `/api/v1/distro/${encodeURIComponent(name)}`);
+  const shown = await client.call(OBJECTS.get, { kind: 'distro', params: { id: name } });
   const repos: Distro['repos'] = [];
   for (const repo of shown['repos'] as string[]) {
-    repos.push(await client.call<Shown & Distro['repos'][number]>('GET', `/api/v1/repo/${encodeURIComponent(repo)}`));
+    repos.push(
+      (await client.call(OBJECTS.get, { kind: 'repo', params: { id: repo } })) as Shown & Distro['repos'][number],
+    );
   }
   return {
     name: shown.name,

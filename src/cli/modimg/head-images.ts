@@ -1,10 +1,12 @@
 // The head's side of local images: what it has, and images fetched from it and sent to it.
+
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { AdminClient } from '../../admin/client.ts';
-import type { Changed, Shown } from '../../api/objects.ts';
+import type { AdminClient } from '../../api/client.ts';
+import { type Changed, OBJECTS, type Shown } from '../../api/objects.ts';
+import { STORAGE } from '../../api/storage.ts';
 import { MusterError } from '../../errors.ts';
 import type { Progress } from '../../image/progress.ts';
 import type { Local, Remote } from '../../image/workspace/manifest.ts';
@@ -12,7 +14,7 @@ import type { Local, Remote } from '../../image/workspace/manifest.ts';
 /** The head's images; undefined when no daemon answers, so that local work goes on without it. */
 export async function remoteImages(client: AdminClient): Promise<Remote[] | undefined> {
   try {
-    return (await client.call<Shown[]>('GET', '/api/v1/images')).map(remoteOf);
+    return (await client.call(OBJECTS.list, { kind: 'image' })).map(remoteOf);
   } catch (error) {
     if (error instanceof MusterError && error.code === 'not-running') return undefined;
     throw error;
@@ -21,7 +23,7 @@ export async function remoteImages(client: AdminClient): Promise<Remote[] | unde
 
 /** One image by name or UID. The head's own refusal when there is none: `No image found for ID=…`. */
 export async function remoteImage(client: AdminClient, id: string): Promise<Remote> {
-  return remoteOf(await client.call<Shown>('GET', `/api/v1/image/${encodeURIComponent(id)}`));
+  return remoteOf(await client.call(OBJECTS.get, { kind: 'image', params: { id } }));
 }
 
 function remoteOf(shown: Shown): Remote {
@@ -42,7 +44,10 @@ export async function fetchImage(
     });
   progress.say(`Downloading image ${image.uid}`);
   return progress.measured(async update => {
-    const { body, size, sha256 } = await client.download(`/api/v1/image/${image.uid}/content`);
+    const { body, size, sha256 } = await client.download(STORAGE.download, {
+      kind: 'image',
+      params: { id: image.uid, field: 'content' },
+    });
     const hash = createHash('sha256');
     let done = 0;
     const count = new Transform({
@@ -77,7 +82,7 @@ export async function sendImage(
   const content = { upload: id };
   await check();
   if (target) {
-    const changed = await client.call<Changed>('PATCH', '/api/v1/images', { id: target.uid }, { content });
+    const changed = await client.call(OBJECTS.update, { kind: 'image', query: { id: target.uid }, body: { content } });
     return { changed, remote: await remoteImage(client, target.uid) };
   }
   const body = {
@@ -86,14 +91,13 @@ export async function sendImage(
     ...(await reference(client, 'distro', local.distro)),
     ...(await reference(client, 'parent', local.parent)),
   };
-  const changed = await client.call<Changed>('POST', '/api/v1/images', {}, body);
+  const changed = await client.call(OBJECTS.create, { kind: 'image', body });
   return { changed, remote: await remoteImage(client, changed.uids[0] ?? local.name) };
 }
 
 /** A distro or a parent that is gone meanwhile is left out. */
 async function reference(client: AdminClient, field: 'distro' | 'parent', name: string | undefined): Promise<object> {
   if (name === undefined) return {};
-  const kind = field === 'distro' ? 'distros' : 'images';
-  const found = await client.call<Shown[]>('GET', `/api/v1/${kind}`);
+  const found = await client.call(OBJECTS.list, { kind: field === 'distro' ? 'distro' : 'image' });
   return found.some(one => one.name === name) ? { [field]: name } : {};
 }

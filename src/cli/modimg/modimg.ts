@@ -1,5 +1,5 @@
 // `muster modimg`: images made and changed in a local copy. The steps in their order; each is announced, and nothing half is kept.
-import type { Health } from '../../api/daemon.ts';
+import { DAEMON } from '../../api/daemon.ts';
 import { monotonicNow } from '../../clock.ts';
 import { elapsedText } from '../../image/progress.ts';
 import { relabel, selinuxContexts } from '../../image/selinux.ts';
@@ -42,7 +42,7 @@ export async function modimg(context: Context, wanted: Wanted): Promise<number> 
   const session = await openSession(context);
   if (wanted.delete) return deleteLocal(session, wanted);
   // Said by the head's silence itself, before the work and not behind it.
-  if (wanted.upload && session.remotes === undefined) await session.client.call<Health>('GET', '/api/v1/health');
+  if (wanted.upload && session.remotes === undefined) await session.client.call(DAEMON.health);
   const name =
     wanted.setName !== undefined && wanted.id === undefined ? wanted.setName : await nameOf(session, wanted.id ?? '');
   const lock = await session.workspace.lock(name);

@@ -1,7 +1,7 @@
 // What a run of modimg begins with: the workspace, put in order; and the image it works on, unpacked.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { AdminClient } from '../../admin/client.ts';
+import type { AdminClient } from '../../api/client.ts';
 import { unpackedSize } from '../../image/inspect.ts';
 import type { Progress } from '../../image/progress.ts';
 import { type TreeState, treeState } from '../../image/tree-changes.ts';

@@ -1,6 +1,7 @@
 // What a repository file comes to: fields of new repos, and what in it is not kept.
 
-export interface RepoFields {
+/** A type and no interface, which would not be a record of fields. */
+export type RepoFields = {
   name: string;
   full_name?: string;
   urls?: string[];
@@ -8,7 +9,7 @@ export interface RepoFields {
   keys?: string[];
   check?: boolean;
   options?: string[];
-}
+};
 
 /** Given each thing that is left out, with the file, the place in it and the reason. */
 export type Tell = (text: string) => void;

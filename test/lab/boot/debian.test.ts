@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import type { ShownTimelines } from '../../../src/api/boots.ts';
+import { BOOTS } from '../../../src/api/boots.ts';
 import { withLab } from '../../support/lab.ts';
 import { requireAll } from '../../support/require.ts';
 
@@ -53,7 +53,7 @@ test.serial(
       const [line] = await lab.node().waitForSerial(/PRESEED: .*/, { timeoutMs: 300_000 });
       t.regex(line, /^PRESEED: 10\.54\.0\.100 n0 .*inet 10\.54\.0\.100\/24/);
       await lab.node().waitForSerial(/reboot: Power down/, { timeoutMs: 60_000 });
-      const [node] = await lab.client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: 'n0' });
+      const [node] = await lab.client.call(BOOTS.timeline, { query: { id: 'n0' } });
       const boot = node?.boots.at(-1);
       t.like(boot, { outcome: 'installed', style: 'live', boot_config: 'Debian' });
       t.true(boot?.events.some(event => event.detail === 'the installer fetched site.preseed'));

@@ -1,12 +1,14 @@
 // Faults in a cluster with real firmware, kernels and systems, all at one head: `why` names each of them, and nothing else.
+
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { ShownTimelines } from '../../../src/api/boots.ts';
+import { BOOTS } from '../../../src/api/boots.ts';
 import type { ShownWhy } from '../../../src/api/nodes.ts';
+import { NODES as OPERATIONS } from '../../../src/api/nodes.ts';
 import { HEAD_BUSYBOXES } from '../../../src/image/mkramfs.ts';
 import { CMDLINE } from '../../../src/lab/cluster.ts';
 import { ensureImage } from '../../../src/lab/image-cache.ts';
@@ -195,7 +197,7 @@ async function muster(lab: Lab, ...words: string[]): Promise<void> {
 }
 
 async function whyOf(lab: Lab, role: Role): Promise<ShownWhy> {
-  const [node] = await lab.client.call<ShownWhy[]>('GET', '/api/v1/nodes/why', { id: `n${NODES[role]}` });
+  const [node] = await lab.client.call(OPERATIONS.why, { query: { id: `n${NODES[role]}` } });
   if (!node) throw new Error(`no node ${role}`);
   return node;
 }
@@ -242,9 +244,7 @@ async function starts(lab: Lab, role: Role, mark: RegExp | string): Promise<void
 async function reaches(lab: Lab, role: Role, mark: string): Promise<void> {
   const node = lab.node(NODES[role]);
   const isThere = async (): Promise<boolean> => {
-    const [shown] = await lab.client
-      .call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: node.name })
-      .catch(() => []);
+    const [shown] = await lab.client.call(BOOTS.timeline, { query: { id: node.name } }).catch(() => []);
     const ended = node.ended();
     if (ended) throw new Error(`${role}: ${ended}\n${await node.lastWords()}`);
     return shown?.boots.at(-1)?.events.some(({ stage, detail = '' }) => `${stage} ${detail}`.startsWith(mark)) ?? false;

@@ -1,9 +1,11 @@
 // From nothing to nodes that boot: `muster install` with a Debian image by apt, changed, booted in both RAM styles, captured from a running node, booted again.
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { OBJECTS } from '../../../src/api/objects.ts';
 import { COMMAND } from '../../../src/lab/cluster.ts';
 import type { Lab } from '../../../src/lab/lab.ts';
 import { HEAD } from '../../../src/lab/network.ts';
@@ -82,7 +84,7 @@ async function installHead(t: ExecutionContext, lab: Lab): Promise<void> {
   await until('packages are on their way', async () => (proxy.sent > 20 ? true : undefined), { milliseconds: 300_000 });
   cut.child.kill('SIGINT');
   t.is((await cut.ended).status, 130, (await cut.ended).stderr);
-  t.deepEqual(await lab.client.call('GET', '/api/v1/bootconfigs'), []);
+  t.deepEqual(await lab.client.call(OBJECTS.list, { kind: 'boot' }), []);
 
   const whole = await startInstall(lab, proxy).ended;
   t.is(whole.status, 0, whole.stderr);
@@ -90,7 +92,7 @@ async function installHead(t: ExecutionContext, lab: Lab): Promise<void> {
   const again = await startInstall(lab, proxy).ended;
   t.regex(again.stdout, /^Nothing to change\.$/m);
   t.regex((await type(t, lab, 'distro', 'ls', '-l')).stdout, /package_manager: apt/);
-  t.like((await lab.client.call<{ attributes: object }[]>('GET', '/api/v1/attribs'))[0], {
+  t.like((await lab.client.call(OBJECTS.list, { kind: 'attrib' }))[0], {
     attributes: { _boot_config: 'DefaultBoot' },
   });
   for (const { index, mac } of lab.nodes) await type(t, lab, 'node', 'create', `index=${index}`, `mac=${mac}`);
@@ -128,7 +130,7 @@ async function isOfItsOwn(t: ExecutionContext, lab: Lab, index: number): Promise
   const kernel = (await runInside(node, 'cat /root/kernel; uname -r')).output.trim().split('\n');
   t.is(kernel[0], kernel[1], 'in the image, uname said the kernel that the nodes run');
   t.is((await runInside(node, 'cat /etc/hostname')).output.trim(), node.name);
-  const [shown] = await lab.client.call<{ uid: string }[]>('GET', '/api/v1/nodes', { id: node.name });
+  const [shown] = await lab.client.call(OBJECTS.list, { kind: 'node', query: { id: node.name } });
   t.is(
     (await runInside(node, 'cat /etc/machine-id')).output.trim(),
     shown?.uid ?? 'none',

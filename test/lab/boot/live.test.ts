@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { ShownTimelines, Timeline } from '../../../src/api/boots.ts';
+import { BOOTS, type Timeline } from '../../../src/api/boots.ts';
 import { ensureImage } from '../../../src/lab/image-cache.ts';
 import type { Lab } from '../../../src/lab/lab.ts';
 import { installationTree, layFiles, makeIso } from '../../support/iso.ts';
@@ -29,7 +29,7 @@ const RENDERED = [
 ];
 
 async function boots(lab: Lab): Promise<Timeline[]> {
-  const [node] = await lab.client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: 'n0' });
+  const [node] = await lab.client.call(BOOTS.timeline, { query: { id: 'n0' } });
   return node?.boots ?? [];
 }
 

@@ -1,11 +1,13 @@
 // The power of a real virtual node behind a BMC: on by IPMI to `up`, soft and hard reboots, exec, console, shutdown; all on the timeline.
+
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import type { ShownTimelines } from '../../../src/api/boots.ts';
+import { BOOTS } from '../../../src/api/boots.ts';
+import { OBJECTS } from '../../../src/api/objects.ts';
 import { COMMAND } from '../../../src/lab/cluster.ts';
 import type { Lab } from '../../../src/lab/lab.ts';
 import { Bmc, freeUdpPort } from '../../power/bmc.ts';
@@ -60,7 +62,7 @@ async function withBmc(lab: Lab, body: (uri: string) => Promise<void>): Promise<
 }
 
 async function actionsOf(lab: Lab): Promise<string[][]> {
-  const [node] = await lab.client.call<ShownTimelines[]>('GET', '/api/v1/nodes/timeline', { id: 'n0' });
+  const [node] = await lab.client.call(BOOTS.timeline, { query: { id: 'n0' } });
   return (node?.boots ?? []).map(boot => boot.actions.map(({ text }) => text));
 }
 
@@ -92,7 +94,7 @@ labTest(
     };
     await consoleOfLab(t, lab, said);
     await withBmc(lab, async uri => {
-      await lab.client.call('PATCH', '/api/v1/node/n0', {}, { power_uri: uri });
+      await lab.client.call(OBJECTS.updateOne, { kind: 'node', params: { id: 'n0' }, body: { power_uri: uri } });
       t.is(await said('power', 'status'), '0 n0: on\n');
       t.is(
         await said('exec', 'cat /etc/muster-lab | wc -l; stat -c "%a %U" /root/.ssh/authorized_keys'),

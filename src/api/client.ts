@@ -6,13 +6,12 @@ import { userInfo } from 'node:os';
 import { pipeline, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Happening } from '../api/daemon.ts';
-import type { EndLine, Reply } from '../api/operation.ts';
-import { CAPTURE_TRAILERS } from '../api/power.ts';
-import type { UploadState } from '../api/storage.ts';
 import { digestFile } from '../durable/digest.ts';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
 import { maskCommand } from '../masking.ts';
+import { type Data, type EndLine, type Given, type Operation, type Parts, type Reply, urlOf } from './operation.ts';
+import { CAPTURE_TRAILERS, POWER } from './power.ts';
+import { STORAGE, type UploadState } from './storage.ts';
 
 export interface ClientOptions {
   socket: string;
@@ -26,7 +25,8 @@ export interface ClientOptions {
 
 export type Progress = (sent: number, total: number) => void;
 
-type Method = 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+/** What is given, where something must be. */
+type Args<O extends Operation> = Partial<Given<O>> extends Given<O> ? [given?: Given<O>] : [given: Given<O>];
 
 /** How often a broken upload is continued before it is given up. */
 const UPLOAD_TRIES = 5;
@@ -44,19 +44,8 @@ export class AdminClient {
   }
 
   /** The `data` of a successful answer; a refusal is thrown as the daemon said it. */
-  async call<T>(
-    method: Method,
-    path: string,
-    query: Record<string, string | string[]> = {},
-    body?: unknown,
-  ): Promise<T> {
-    const response = await this.send(
-      method,
-      withQuery(path, query),
-      body === undefined ? undefined : JSON.stringify(body),
-      'application/json',
-    );
-    return readReply<T>(await this.whole(response));
+  async call<O extends Operation & { reply: 'json' }>(operation: O, ...[given]: Args<O>): Promise<Data<O>> {
+    return readReply<Data<O>>(await this.whole(await this.ask(operation, given)));
   }
 
   /** Ends what is still under way, such as a stream of events. */
@@ -70,7 +59,7 @@ export class AdminClient {
       throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`);
     });
     if (!found.isFile()) throw new MusterError('bad-value', `${file}: is not a file.`);
-    let state = await this.call<UploadState>('POST', '/api/v1/uploads', {}, { size: found.size });
+    let state = await this.call(STORAGE.beginUpload, { body: { size: found.size } });
     for (let attempt = 1; state.sha256 === undefined; ) {
       const before = state.offset;
       try {
@@ -81,11 +70,11 @@ export class AdminClient {
         const isRefused = error instanceof MusterError && error.code !== 'conflict' && error.code !== 'broken-off';
         if (isRefused || attempt > UPLOAD_TRIES) throw error;
         await delay(attempt * RETRY_MS);
-        state = await this.call<UploadState>('GET', `/api/v1/upload/${state.id}`);
+        state = await this.call(STORAGE.uploadState, { params: { id: state.id } });
         continue;
       }
       if (state.sha256 === undefined && state.offset === before) {
-        await this.call('DELETE', `/api/v1/upload/${state.id}`);
+        await this.call(STORAGE.dropUpload, { params: { id: state.id } });
         throw new MusterError(
           'upload-incomplete',
           `${file}: became shorter while it was sent; nothing was stored. Repeat.`,
@@ -94,17 +83,19 @@ export class AdminClient {
     }
     const own = (await digestFile(file, { follow: true })).whole;
     if (own === state.sha256) return state;
-    await this.call('DELETE', `/api/v1/upload/${state.id}`);
+    await this.call(STORAGE.dropUpload, { params: { id: state.id } });
     throw new MusterError(
       'bad-digest',
       `${file}: the head received other bytes than the file has now; was it changed meanwhile? Repeat.`,
     );
   }
 
-  /** The raw content of a stored file. */
-  async download(path: string): Promise<{ body: Readable; size: number; sha256: string }> {
-    const response = await this.send('GET', path);
-    if (response.statusCode !== 200) readReply(await this.whole(response));
+  /** An answer of another type, such as the content of a stored file. */
+  async download<O extends Operation>(
+    operation: O,
+    ...[given]: Args<O>
+  ): Promise<{ body: Readable; size: number; sha256: string }> {
+    const response = await this.answered(await this.ask(operation, given));
     const { headers } = response;
     return {
       body: response,
@@ -113,45 +104,35 @@ export class AdminClient {
     };
   }
 
-  /** Everything that happens, as it happens, until the signal. */
-  async *events(signal?: AbortSignal): AsyncGenerator<Happening> {
-    const response = await this.send('GET', '/api/v1/events', undefined, undefined, signal);
+  /** The lines of an answer as they come, until the signal; one that breaks off, or ends with an error, is thrown. */
+  async *lines<O extends Operation & { reply: 'lines' }>(
+    operation: O,
+    given: Given<O>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Data<O>> {
+    const response = await this.answered(await this.ask(operation, given, signal ? { signal } : {}));
     let rest = '';
     response.setEncoding('utf8');
     try {
       for await (const chunk of response) {
         const lines = (rest + String(chunk)).split('\n');
         rest = lines.pop() ?? '';
-        for (const line of lines) yield JSON.parse(line) as Happening;
+        for (const line of lines) {
+          const said = JSON.parse(line) as Data<O> | EndLine;
+          if (!isEnd(said)) yield said;
+          else if (said.type === 'end') return;
+          else throw new MusterError(codeOf(said.code), said.reason);
+        }
       }
     } catch (error) {
       throw signal?.aborted ? error : asConnectionError(error, this.options.socket);
-    }
-  }
-
-  /** The lines of an answer as they come; one that breaks off, or ends with an error, is thrown. */
-  async *lines<T>(path: string, query: Record<string, string | string[]>, body: unknown): AsyncGenerator<T> {
-    const response = await this.send('POST', withQuery(path, query), JSON.stringify(body), 'application/json');
-    if (response.statusCode !== 200) readReply(await this.whole(response));
-    let rest = '';
-    response.setEncoding('utf8');
-    for await (const chunk of response) {
-      const lines = (rest + String(chunk)).split('\n');
-      rest = lines.pop() ?? '';
-      for (const line of lines) {
-        const said = JSON.parse(line) as T | EndLine;
-        if (!isEnd(said)) yield said;
-        else if (said.type === 'end') return;
-        else throw new MusterError(codeOf(said.code), said.reason);
-      }
     }
     throw new MusterError('not-running', 'musterd ended before it had answered; what it had begun may be done or not.');
   }
 
   /** The files of a node as an archive; `ended` says how what packed them ended, once the archive was read. */
   async capture(uid: string): Promise<{ output: Readable; ended: Promise<{ status: number; stderr: string }> }> {
-    const output = await this.send('POST', withQuery('/api/v1/nodes/capture', { id: uid }));
-    if (output.statusCode !== 200) readReply(await this.whole(output));
+    const output = await this.answered(await this.ask(POWER.capture, { query: { id: uid } }));
     const ended = new Promise<{ status: number; stderr: string }>((resolve, reject) => {
       output.once('error', error => reject(asConnectionError(error, this.options.socket)));
       output.once('close', () => {
@@ -167,8 +148,16 @@ export class AdminClient {
   }
 
   /** Both ways at once: what is read from `input` is sent, the answer is what comes back, until one of them ends. */
-  async duplex(path: string, query: Record<string, string | string[]>, input: Readable): Promise<IncomingMessage> {
-    const response = await this.send('POST', withQuery(path, query), input, 'application/octet-stream');
+  async duplex<O extends Operation & { body: 'bytes' }>(
+    operation: O,
+    given: Given<O>,
+    input: Readable,
+  ): Promise<IncomingMessage> {
+    return this.answered(await this.ask(operation, given, { input }));
+  }
+
+  /** A refusal is thrown; any other answer is still to be read. */
+  private async answered(response: IncomingMessage): Promise<IncomingMessage> {
     if (response.statusCode !== 200) readReply(await this.whole(response));
     return response;
   }
@@ -187,23 +176,23 @@ export class AdminClient {
       sent += chunk.length;
       progress(sent, state.size);
     });
-    const path = `/api/v1/upload/${state.id}?offset=${state.offset}`;
-    const response = await this.send('PATCH', path, stream, 'application/octet-stream');
-    return readReply<UploadState>(await this.whole(response));
+    const parts = { params: { id: state.id }, query: { offset: String(state.offset) } };
+    return readReply<UploadState>(await this.whole(await this.ask(STORAGE.upload, parts, { input: stream })));
   }
 
-  private async send(
-    method: Method,
-    path: string,
-    body?: string | Readable,
-    type?: string,
-    signal?: AbortSignal,
+  private async ask(
+    operation: Operation,
+    parts: Parts = {},
+    { input, signal }: { input?: Readable; signal?: AbortSignal } = {},
   ): Promise<IncomingMessage> {
+    const { method } = operation;
+    const path = urlOf(operation, parts);
+    const body = input ?? (parts.body === undefined ? undefined : JSON.stringify(parts.body));
     const headers: Record<string, string> = { 'x-muster-user': this.options.user ?? loginName() };
     if (this.options.command) headers['x-muster-command'] = inHeader(this.options.command);
-    if (type && body !== undefined) headers['content-type'] = type;
+    if (body !== undefined) headers['content-type'] = input ? 'application/octet-stream' : 'application/json';
     try {
-      const response = await this.ask({ method, path, headers, ...(signal && { signal }) }, body);
+      const response = await this.send({ method, path, headers, ...(signal && { signal }) }, body);
       this.options.trace?.(`${method} ${path}: ${response.statusCode}`);
       return response;
     } catch (error) {
@@ -213,8 +202,8 @@ export class AdminClient {
   }
 
   /** The answer's head may be long in coming: after a large upload the daemon verifies it first. */
-  private async ask(
-    options: { method: Method; path: string; headers: Record<string, string>; signal?: AbortSignal },
+  private async send(
+    options: { method: string; path: string; headers: Record<string, string>; signal?: AbortSignal },
     body: string | Readable | undefined,
   ): Promise<IncomingMessage> {
     return new Promise((resolve, reject) => {
@@ -240,14 +229,6 @@ function inHeader(command: string): string {
 function isEnd(line: unknown): line is EndLine {
   const type = (line as { type?: unknown }).type;
   return type === 'end' || type === 'error';
-}
-
-function withQuery(path: string, query: Record<string, string | string[]>): string {
-  const parameters = new URLSearchParams();
-  for (const [name, values] of Object.entries(query))
-    for (const value of [values].flat()) parameters.append(name, value);
-  const text = parameters.toString();
-  return text ? `${path}?${text}` : path;
 }
 
 function readReply<T>(text: string): T {
