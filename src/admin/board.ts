@@ -1,5 +1,4 @@
 // The cluster on one board: how many nodes are in which state and at which stage, and those to look at first.
-
 import type { BOOTS, Board, BoardRow, Transfer } from '../api/boots.ts';
 import type { Query } from '../api/operation.ts';
 import { furthestStage } from '../boot/boot.ts';

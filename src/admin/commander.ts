@@ -1,5 +1,4 @@
 // Carries out what was decided: one command after the other, each an atomic commit, with the difference it made.
-
 import { type Changed, type Difference, revisionTag } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import { MASK } from '../masking.ts';

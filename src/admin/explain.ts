@@ -1,5 +1,4 @@
 // Why a node boots what it boots: its effective attributes with their sources, its plan, and both in sentences.
-
 import type { Explained, Inherited } from '../api/nodes.ts';
 import type { BootPlan, InstallPlan } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from '../boot/command-line.ts';

@@ -1,5 +1,4 @@
 // What one looks for first in a list of nodes: the state, since when, the address, and what the node boots.
-
 import type { NodeOverview } from '../api/nodes.ts';
 import type { Boot } from '../boot/boot.ts';
 import { planBoot } from '../boot/plan.ts';

@@ -1,5 +1,4 @@
 // What the admin API needs of the daemon.
-
 import type { Transfer } from '../api/boots.ts';
 import type { Happening, Health, RunningConfig, ShownLease } from '../api/daemon.ts';
 import type { KickstartFile } from '../api/kickstarts.ts';

@@ -1,5 +1,4 @@
 // `--wait`: after a power action, until the node is up by a boot that began after it, or down; told whenever it gets further.
-
 import type { PowerLine } from '../api/power.ts';
 import { furthestStage } from '../boot/boot.ts';
 import { monotonicNow } from '../clock.ts';

@@ -1,5 +1,4 @@
 // What a boot would be answered now, and with an update that is only tried: on a copy of the objects, which nobody else sees.
-
 import type { Firmware, Rehearsal, RehearsedStage, Update } from '../api/rehearsal.ts';
 import { planBoot } from '../boot/plan.ts';
 import { MusterError } from '../errors.ts';

@@ -1,5 +1,4 @@
 // How an object is shown: its fields in the table's order, references as names, secrets masked.
-
 import type { Shown } from '../api/objects.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { type Field, fieldsOf, type Kind, type Value } from '../model/kinds.ts';

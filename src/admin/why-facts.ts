@@ -1,5 +1,4 @@
 // What `why` has to know of many nodes: what muster has in memory, and what it looks at for those that are not up.
-
 import { open } from 'node:fs/promises';
 import type { Transfer } from '../api/boots.ts';
 import type { ShownWhy } from '../api/nodes.ts';

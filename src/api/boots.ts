@@ -2,7 +2,7 @@
 import { STAGES } from '../boot/journey.ts';
 import { NODE_STATES } from '../boot/states.ts';
 import { VERDICTS } from './nodes.ts';
-import type { Data, Operations, Out, Zod } from './operation.ts';
+import { type Data, type Operations, type Out, READ, type Zod } from './operation.ts';
 import { SELECTION, whole } from './parameters.ts';
 
 const value = (z: Zod) => z.union([z.string(), z.number()]).optional();
@@ -133,7 +133,7 @@ export type BoardRow = Board['rows'][number];
 
 export const BOOTS = {
   timeline: {
-    method: 'GET',
+    ...READ,
     path: '/nodes/timeline',
     query: SELECTION,
     output: z =>
@@ -147,12 +147,10 @@ export const BOOTS = {
           boots: z.array(timeline(z)).describe('the newest last'),
         }),
       ),
-    reply: 'json',
-    may: 'read',
     summary: 'The last boots of the nodes, stage by stage.',
   },
   underWay: {
-    method: 'GET',
+    ...READ,
     path: '/boots',
     output: z =>
       z.object({
@@ -167,12 +165,10 @@ export const BOOTS = {
         ),
         transfers: z.array(transfer(z)),
       }),
-    reply: 'json',
-    may: 'read',
     summary: 'The boots that are under way: how far they are, and who waits for an image.',
   },
   board: {
-    method: 'GET',
+    ...READ,
     path: '/board',
     query: {
       sort: z =>
@@ -186,12 +182,10 @@ export const BOOTS = {
       rows: z => whole(z, 0, 500).default(50).describe('how many rows; 50 when not given, 500 at most'),
     },
     output: board,
-    reply: 'json',
-    may: 'read',
     summary: 'The cluster in figures, and the nodes to look at first with the reason why.',
   },
   firmware: {
-    method: 'GET',
+    ...READ,
     path: '/firmware',
     output: z =>
       z
@@ -214,8 +208,6 @@ export const BOOTS = {
           }),
         )
         .readonly(),
-    reply: 'json',
-    may: 'read',
     summary: 'Where firmware differs, what muster does about it, and where that is known from.',
   },
 } as const satisfies Operations;

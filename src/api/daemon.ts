@@ -2,7 +2,7 @@
 import { NODE_STATES } from '../boot/states.ts';
 import type { Config } from '../config-keys.ts';
 import { bootEvent } from './boots.ts';
-import type { Data, Operations, Out, Zod } from './operation.ts';
+import { type Data, type Operations, type Out, READ, type Zod } from './operation.ts';
 import { whole } from './parameters.ts';
 
 const health = (z: Zod) =>
@@ -70,43 +70,35 @@ export type Happening = Out<typeof event>;
 
 export const DAEMON = {
   health: {
-    method: 'GET',
+    ...READ,
     path: '/health',
     output: health,
-    reply: 'json',
-    may: 'read',
     summary: 'The daemon: version, process, memory, addresses.',
   },
   time: {
-    method: 'GET',
+    ...READ,
     path: '/cluster/time',
     output: z => z.number().describe('milliseconds since 1970'),
-    reply: 'json',
-    may: 'read',
     summary: "The head's clock.",
   },
   configuration: {
-    method: 'GET',
+    ...READ,
     path: '/configuration',
     output: z =>
       z.object({
         file: z.string().nullable().describe('the absolute path of its file; null for the defaults'),
         values: z.custom<Config>().describe('each key with its value in use'),
       }),
-    reply: 'json',
-    may: 'read',
     summary: 'The configuration in use: its file, and each key with its value.',
   },
   whoami: {
-    method: 'GET',
+    ...READ,
     path: '/whoami',
     output: z => z.object({ user: z.string(), version: z.string(), head: z.string() }),
-    reply: 'json',
-    may: 'read',
     summary: 'Who asks, as the audit trail names the caller.',
   },
   audit: {
-    method: 'GET',
+    ...READ,
     path: '/audit',
     query: {
       after: z => whole(z, 0).default(0).describe('only lines after this sequence number'),
@@ -128,12 +120,10 @@ export const DAEMON = {
           objects: z.array(z.object({ kind: z.string(), uid: z.string(), name: z.string() })),
         }),
       ),
-    reply: 'json',
-    may: 'read',
     summary: 'The audit trail: who changed what, the newest last.',
   },
   leases: {
-    method: 'GET',
+    ...READ,
     path: '/leases',
     output: z =>
       z.array(
@@ -152,8 +142,6 @@ export const DAEMON = {
           node: z.string().optional().describe('the node that it has become since'),
         }),
       ),
-    reply: 'json',
-    may: 'read',
     summary: 'Addresses that are lent to machines that are no nodes, and that were, in the order of address.',
   },
   events: {

@@ -1,5 +1,5 @@
 // Kickstart files: which there are, and how one looks for a node.
-import type { Operations, Out, Zod } from './operation.ts';
+import { type Operations, type Out, READ, type Zod } from './operation.ts';
 
 const kickstart = (z: Zod) =>
   z.object({
@@ -15,11 +15,9 @@ export type KickstartFile = Omit<ShownKickstart, 'used_by'>;
 
 export const KICKSTARTS = {
   list: {
-    method: 'GET',
+    ...READ,
     path: '/kickstarts',
     output: z => z.array(kickstart(z)),
-    reply: 'json',
-    may: 'read',
     summary: 'The kickstart, preseed and autoinstall files there are.',
   },
   render: {

@@ -1,6 +1,6 @@
 // What nodes, groups and distros hold: attributes (`set`, `clear`), membership (`join`, `leave`), repos (`import`).
 import { changed } from './objects.ts';
-import type { Operations, Zod } from './operation.ts';
+import { type Operations, READ, type Zod } from './operation.ts';
 import { DRY_RUN, SELECTION } from './parameters.ts';
 
 const attributes = (z: Zod) =>
@@ -42,11 +42,9 @@ export const MEMBERS = {
     summary: 'Sets attributes of one {label}; null clears.',
   },
   used: {
-    method: 'GET',
+    ...READ,
     path: '/attribs/used',
     output: z => z.array(z.string()),
-    reply: 'json',
-    may: 'read',
     summary: 'The names of attributes that are set somewhere.',
   },
   changeGroups: {

@@ -1,6 +1,6 @@
 // What nodes do: states, explanations, waiting, and the machines that are no nodes.
 import { NODE_STATES } from '../boot/states.ts';
-import type { Data, Operations, Out, Zod } from './operation.ts';
+import { type Data, type Operations, type Out, READ, type Zod } from './operation.ts';
 import { SECRETS, SELECTION } from './parameters.ts';
 import { bootPlan } from './plan.ts';
 
@@ -66,43 +66,35 @@ export type ShownWhy = Out<typeof why>;
 
 export const NODES = {
   status: {
-    method: 'GET',
+    ...READ,
     path: '/nodes/status',
     query: SELECTION,
     output: z => z.array(status(z)),
-    reply: 'json',
-    may: 'read',
     summary: 'Whether the nodes are up, since when, and why not.',
   },
   overview: {
-    method: 'GET',
+    ...READ,
     path: '/nodes/overview',
     query: SELECTION,
     output: z => z.array(overview(z)),
-    reply: 'json',
-    may: 'read',
     summary: 'The state of the nodes, since when, their address, and what they boot.',
   },
   explain: {
-    method: 'GET',
+    ...READ,
     path: '/nodes/explain',
     query: { ...SELECTION, ...SECRETS },
     output: z => z.array(explained(z)),
-    reply: 'json',
-    may: 'read',
     summary: 'What the nodes would boot now, and where each attribute comes from.',
   },
   why: {
-    method: 'GET',
+    ...READ,
     path: '/nodes/why',
     query: SELECTION,
     output: z => z.array(why(z)),
-    reply: 'json',
-    may: 'read',
     summary: 'Why the nodes are not up: cause and remedy, from what was seen of them and what was not.',
   },
   waitfor: {
-    method: 'GET',
+    ...READ,
     path: '/nodes/waitfor',
     query: {
       ...SELECTION,
@@ -126,12 +118,10 @@ export const NODES = {
           .optional()
           .describe('nodes that were deleted meanwhile: the waiting ended with the first'),
       }),
-    reply: 'json',
-    may: 'read',
     summary: 'Answers when all selected nodes are in a state, or when the time is over.',
   },
   unknown: {
-    method: 'GET',
+    ...READ,
     path: '/nodes/unknown',
     output: z =>
       z.array(
@@ -146,8 +136,6 @@ export const NODES = {
           ip: z.string().optional().describe('the address that it is lent, when it is'),
         }),
       ),
-    reply: 'json',
-    may: 'read',
     summary: 'Machines that asked for an address and are no nodes, the latest first.',
   },
 } as const satisfies Operations;

@@ -1,6 +1,6 @@
 // The objects: the same operations for every kind, `{many}` for several at once, `{one}` with an identifier for one.
 import { KIND_NAMES, type Kind } from '../model/kind-words.ts';
-import type { Operations, Out, Zod } from './operation.ts';
+import { type Operations, type Out, READ, type Zod } from './operation.ts';
 import { DRY_RUN, FORCE, SECRETS, SELECTION } from './parameters.ts';
 
 /** An object as it is shown: its fields, references as names. */
@@ -62,36 +62,30 @@ const ALL = 'changes all fields: those not given get their defaults';
 
 export const OBJECTS = {
   list: {
-    method: 'GET',
+    ...READ,
     path: '/{many}',
     kinds: KIND_NAMES,
     query: { ...SELECTION, ...SECRETS },
     output: shownList,
-    reply: 'json',
-    may: 'read',
     summary: 'The objects of kind {label} that are selected; all of them without a selection.',
   },
   get: {
-    method: 'GET',
+    ...READ,
     path: '/{one}/:id',
     kinds: KIND_NAMES,
     query: SECRETS,
     output: shown,
-    reply: 'json',
     etag: true,
-    may: 'read',
     summary: 'One {label}, with its revision as ETag.',
   },
   settings: {
-    method: 'GET',
+    ...READ,
     path: '/cluster',
     output: shown,
-    reply: 'json',
-    may: 'read',
     summary: 'The settings of the whole cluster.',
   },
   meta: {
-    method: 'GET',
+    ...READ,
     path: '/{many}/meta',
     kinds: KIND_NAMES,
     output: z =>
@@ -105,18 +99,14 @@ export const OBJECTS = {
           refers: z.enum(KIND_NAMES).optional().describe('a reference to an object of this kind'),
         }),
       ),
-    reply: 'json',
-    may: 'read',
     summary: 'The fields of a {label}, with what they mean and how they behave.',
   },
   names: {
-    method: 'GET',
+    ...READ,
     path: '/{many}/names',
     kinds: KIND_NAMES,
     query: { prefix: z => z.coerce.string().default('').describe('only names that begin like this') },
     output: z => z.array(z.string()),
-    reply: 'json',
-    may: 'read',
     summary: 'The names of {many}, 1000 at most, for completing what is typed.',
   },
   create: {

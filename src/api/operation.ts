@@ -52,6 +52,9 @@ export type Reply<T> = { success: true; data: T } | { success: false; reason: st
 /** How lines end: in good order, or with the reason why not. */
 export type EndLine = { type: 'end' } | { type: 'error'; code: string; reason: string };
 
+/** What most rows have in common. */
+export const READ = { method: 'GET', reply: 'json', may: 'read' } as const;
+
 /** Operations of one noun, by name. */
 export type Operations = Readonly<Record<string, Operation>>;
 

@@ -1,7 +1,7 @@
 // Power, commands and consoles of nodes. Answers are lines as they come, because nodes take their time.
 import { ERROR_CODES } from '../errors.ts';
 import { POWER_ACTION_NAMES } from '../model/power-actions.ts';
-import type { Data, Operations, Out, Zod } from './operation.ts';
+import { type Data, type Operations, type Out, READ, type Zod } from './operation.ts';
 import { DRY_RUN, SELECTION } from './parameters.ts';
 
 const between = (z: Zod, least: number, most: number) => {
@@ -92,7 +92,7 @@ export const POWER = {
     summary: 'Runs a command on nodes by ssh; its lines and how it ended, a line each, as they come.',
   },
   ssh: {
-    method: 'GET',
+    ...READ,
     path: '/nodes/ssh',
     query: SELECTION,
     output: z =>
@@ -102,12 +102,10 @@ export const POWER = {
         key: z.string().describe("the head's private key, which only the daemon's user reads"),
         known_hosts: z.string().optional(),
       }),
-    reply: 'json',
-    may: 'read',
     summary: 'How the head reaches one node by ssh: address, key file, known hosts.',
   },
   drivers: {
-    method: 'GET',
+    ...READ,
     path: '/power/drivers',
     output: z =>
       z.array(
@@ -118,16 +116,12 @@ export const POWER = {
           problem: z.string().optional().describe('why it cannot be used'),
         }),
       ),
-    reply: 'json',
-    may: 'read',
     summary: "The power drivers, muster's own and the site's, and which of them cannot be used.",
   },
   key: {
-    method: 'GET',
+    ...READ,
     path: '/power/key',
     output: z => z.string(),
-    reply: 'json',
-    may: 'read',
     summary: "The head's public ssh key, as a line of authorized_keys.",
   },
   console: {

@@ -1,5 +1,4 @@
 // Silence after the root was ready: what the watcher of the initramfs saw in the system says why its agent does not come.
-
 import { unitNames } from './system-facts.ts';
 import { type Case, presentOf } from './why-case.ts';
 import type { StallRule } from './why-rules.ts';

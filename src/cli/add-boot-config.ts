@@ -1,5 +1,4 @@
 // `muster add-boot-config`: a boot config for an image, with all that is wanted for it; every step is a command of its own.
-
 import { OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import type { Kind } from '../model/kind-words.ts';

@@ -1,5 +1,4 @@
 // Words of the form `name=value`; `name=@FILE` sends the file first; `--content @FILE` reads such names from a file.
-
 import { constants } from 'node:fs';
 import { access, readFile } from 'node:fs/promises';
 import { text as textOf } from 'node:stream/consumers';

@@ -1,5 +1,4 @@
 // `muster backup`: the whole head as one file, verified while it is written.
-
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';

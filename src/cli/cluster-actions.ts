@@ -1,5 +1,4 @@
 // Commands about the whole: settings, daemon status, audit trail, events, stored files.
-
 import { DAEMON, type Happening, type Health } from '../api/daemon.ts';
 import { NODES } from '../api/nodes.ts';
 import { OBJECTS } from '../api/objects.ts';

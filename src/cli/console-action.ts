@@ -1,5 +1,4 @@
 // `muster node console n0`: the serial console on this terminal, until Ctrl-] is typed.
-
 import { PassThrough } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { POWER } from '../api/power.ts';

@@ -1,5 +1,4 @@
 // What an action changed, said in lines: `n0: cmdline: 'quiet' -> 'quiet debug'`.
-
 import type { Changed, Difference } from '../api/objects.ts';
 import { own } from '../own.ts';
 import { fileFieldsOf } from './commands.ts';

@@ -1,5 +1,4 @@
 // `distros import --name CentOS7 CentOS-Base.repo`: what repository files of yum or apt name becomes repos, and one distro of them.
-
 import { readFile } from 'node:fs/promises';
 import { MEMBERS } from '../api/members.ts';
 import { OBJECTS, type Shown } from '../api/objects.ts';

@@ -1,5 +1,4 @@
 // Fetching stored files back: the kernel, the initramfs, the content of an image.
-
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';

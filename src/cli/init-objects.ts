@@ -1,5 +1,4 @@
 // What `muster init` has the running daemon create: default group, naming pool, nodes; each only when it is not there yet.
-
 import type { AdminClient } from '../api/client.ts';
 import { MEMBERS } from '../api/members.ts';
 import { type Changed, OBJECTS, type Shown } from '../api/objects.ts';

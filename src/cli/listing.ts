@@ -1,5 +1,4 @@
 // Lists as the specification prints them: the class as header, two spaces a level, fields in alphabetical order; and tables.
-
 import type { Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import type { Kind } from '../model/kind-words.ts';

@@ -1,5 +1,4 @@
 // `muster mkramfs`: the image of a boot config is unpacked, dracut runs inside it, kernel and initramfs go back.
-
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdminClient } from '../api/client.ts';

@@ -1,5 +1,4 @@
 // Actions that only nodes have: groups, status, timeline, explain, and the machines nobody knows.
-
 import { BOOTS, type ShownTimelines, type Timeline } from '../api/boots.ts';
 import { MEMBERS } from '../api/members.ts';
 import { type Explained, NODES, type ShownStatus, type ShownWhy } from '../api/nodes.ts';

@@ -1,5 +1,4 @@
 // The actions that every kind of object has: list, create, update, replace, clone, delete, and their like.
-
 import { MEMBERS } from '../api/members.ts';
 import { type Changed, OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';

@@ -1,5 +1,4 @@
 // `muster node power on|off|cycle|reset|status`, `reboot`, `shutdown`: one line for all nodes with the same result.
-
 import type { Given } from '../api/operation.ts';
 import { POWER, type PowerLine } from '../api/power.ts';
 import { monotonicNow } from '../clock.ts';

@@ -1,5 +1,4 @@
 // What the head knows about a node's boot besides its timeline, gathered for `why`.
-
 import type { EvidenceAccess, EvidenceQuestion } from '../admin/evidence.ts';
 import type { BootPlan } from '../boot/boot-plan.ts';
 import type { Evidence, NeighbourLook, PathLook, StoredLook } from '../boot/evidence.ts';

@@ -1,5 +1,4 @@
 // Everything that happens, for those who follow: changes of objects, stages of boots, nodes that go up and down.
-
 import type { Happening } from '../api/daemon.ts';
 import type { Boot, BootEvent } from '../boot/boot.ts';
 import type { Statuses } from '../boot/status.ts';

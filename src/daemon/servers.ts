@@ -1,5 +1,4 @@
 // The servers of the boot network, each with the ports it needs of the state.
-
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Boot } from '../boot/boot.ts';

@@ -1,5 +1,4 @@
 // Machines that asked for an address and are no nodes: who, when, where, how often. Bounded, the longest silent go first.
-
 import type { UnknownMachine } from '../api/nodes.ts';
 import { printable } from '../printable.ts';
 

@@ -1,5 +1,4 @@
 // The network: who has the ports, who else answers DHCP, and what the packet filter lets in.
-
 import type { Config } from '../config.ts';
 import { reasonOf, systemCode } from '../errors.ts';
 import { linkReader } from '../evidence/links.ts';

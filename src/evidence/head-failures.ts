@@ -1,5 +1,4 @@
 // The head's own recent failures, kept in memory for `why`; bounded, equal ones are counted.
-
 import type { FailureKind, FailureLog, HeadFailure } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';

@@ -1,5 +1,4 @@
 // Carrying tasks out: asks the logical unit for a plan and moves the data, a bounded piece at a time.
-
 import { planForAbsentUnit } from '../scsi/lun.ts';
 import { diskFailed, failed, type Plan, type ReadPlan, type StatusPlan, type TakePlan } from '../scsi/plan.ts';
 import { fixedSense } from '../scsi/sense.ts';

@@ -1,5 +1,4 @@
 // `muster lab` and `npm start`: a virtual cluster boots before the administrator's eyes and serves until Ctrl-C.
-
 import { realpathSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

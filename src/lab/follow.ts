@@ -1,5 +1,4 @@
 // Follows the boot of one node by its timeline, from one power-on to `up` or to where it is stuck.
-
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BOOTS, type BootEvent, type Timeline } from '../api/boots.ts';
 import type { AdminClient } from '../api/client.ts';

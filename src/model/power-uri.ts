@@ -1,5 +1,4 @@
 // power_uri: how to control a node's power. One row per scheme says which parts its URI has; whatever does not fit is refused.
-
 import { nearest } from '../nearest.ts';
 import { own } from '../own.ts';
 import { PLACEHOLDER } from './power-template.ts';

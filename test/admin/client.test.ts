@@ -1,5 +1,4 @@
 // The client when the daemon goes away in the midst of an answer.
-
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';

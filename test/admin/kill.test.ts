@@ -1,5 +1,4 @@
 // Killing the daemon at any moment loses no image, kernel or object that was acknowledged.
-
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

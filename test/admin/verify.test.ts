@@ -1,5 +1,4 @@
 // Every stored file is read, by a thread, and a damaged one is named with what needs it.
-
 import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,4 @@
 // A cluster of ten thousand nodes: what an administrator waits for, from the command line to its last word, and what it costs in memory.
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';

@@ -65,7 +65,7 @@ const wrongs: Wrong[] = [
   {
     line: 'scyld-nodectl -i n0 power sideways',
     status: 2,
-    says: "ERROR: There is no 'power sideways'; there are on, off, cycle, reset, status, drivers.\n",
+    says: "ERROR: There is no 'power sideways'; there are status, on, off, cycle, reset, drivers.\n",
   },
   {
     line: 'scyld-clusterctl distros lss',

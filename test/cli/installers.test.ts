@@ -1,5 +1,4 @@
 // Installers end to end: the command line, a living daemon, and real clients (curl, dnf) on its boot plane, each node by an address of its own.
-
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';

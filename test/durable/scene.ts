@@ -1,5 +1,4 @@
 // One durable action, as its program does it, and a word when it is done: to be watched by strace, or killed.
-
 import { createReadStream, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { AdminClient } from '../../src/api/client.ts';

@@ -1,5 +1,4 @@
 // Following a boot by its timeline: each event once, and one end.
-
 import test from 'ava';
 import type { BootEvent, ShownTimelines, Timeline } from '../../src/api/boots.ts';
 import { followBoot, type Step } from '../../src/lab/follow.ts';

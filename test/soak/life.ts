@@ -1,5 +1,4 @@
 // Ten days of a cluster, in fast-forward: what its nodes and its administrators do, day by day, and what the head is like meanwhile.
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,5 +1,4 @@
 // The defaults of a new head: a distro, DefaultImage and DefaultBoot for every node, by the commands that an administrator would type.
-
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OBJECTS, type Shown } from '../../api/objects.ts';

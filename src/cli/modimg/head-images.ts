@@ -1,5 +1,4 @@
 // The head's side of local images: what it has, and images fetched from it and sent to it.
-
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { Transform } from 'node:stream';

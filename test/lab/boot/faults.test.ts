@@ -1,5 +1,4 @@
 // Faults in a cluster with real firmware, kernels and systems, all at one head: `why` names each of them, and nothing else.
-
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, open, readdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';

@@ -1,5 +1,4 @@
 // From nothing to nodes that boot: `muster install` with a Debian image by apt, changed, booted in both RAM styles, captured from a running node, booted again.
-
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';

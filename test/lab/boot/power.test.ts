@@ -1,5 +1,4 @@
 // The power of a real virtual node behind a BMC: on by IPMI to `up`, soft and hard reboots, exec, console, shutdown; all on the timeline.
-
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
