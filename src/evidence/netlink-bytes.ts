@@ -2,7 +2,7 @@
 import { endianness } from 'node:os';
 import { SOCKET } from '../libc.ts';
 
-export const REQUEST_FLAG = 1;
+const REQUEST_FLAG = 1;
 const HEADER = 16;
 const ATTRIBUTE_HEADER = 4;
 /** The kernel sets flags in the two upper bits of an attribute's type. */

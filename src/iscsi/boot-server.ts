@@ -64,16 +64,7 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
   const target = new IscsiWorkers({
     directory: targets,
     note: note => takeNote(note, { boots, failures, limiter, log }),
-    report: problem => {
-      failures.failed({
-        deed: 'send',
-        what: 'keep its iSCSI target running',
-        error: new Error(problem),
-        kind: 'crashed',
-      });
-      const dropped = limiter.allow('report');
-      if (dropped !== undefined) log.error({ ...(dropped > 0 && { dropped }) }, `iscsi: ${problem}`);
-    },
+    report: problem => reportCrash(problem, { failures, limiter, log }),
     workers: options.workers,
     route: (ip, workers) => (hasOverlay(options, ip) ? 'here' : byAddress(ip, workers)),
   });
@@ -124,6 +115,13 @@ interface Told {
   failures: FailureLog;
   limiter: LogLimiter;
   log: Log;
+}
+
+/** A worker of the target has crashed: for `why`, and for the log. */
+function reportCrash(problem: string, { failures, limiter, log }: Pick<Told, 'failures' | 'limiter' | 'log'>): void {
+  failures.failed({ deed: 'send', what: 'keep its iSCSI target running', error: new Error(problem), kind: 'crashed' });
+  const dropped = limiter.allow('report');
+  if (dropped !== undefined) log.error({ ...(dropped > 0 && { dropped }) }, `iscsi: ${problem}`);
 }
 
 function takeNote(note: TargetNote, { boots, failures, limiter, log }: Told): void {
