@@ -11,5 +11,5 @@ if [ -d /run/systemd/system ]; then
   systemctl daemon-reload
   [ -z "$2" ] || systemctl try-restart musterd.service
 fi
-# Not started by itself: a DHCP server that nobody configured is no gift.
+# Does not start it: a DHCP server that nobody configured does harm.
 [ -n "$2" ] || echo "muster: next, 'muster init --interface NAME', then 'systemctl enable --now musterd'"

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Builds dist/ with tsc when a source is newer than the last build, and removes what no source stands behind any more.
+// Builds dist/ with tsc when a source is newer than the last build, and removes output that no longer has a source.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -10,7 +10,7 @@ const STAMP = join(ROOT, 'dist', '.built');
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exit(build() ? 0 : 1);
 
-/** True when dist/ is up to date and has no type error; the compiler's words go to standard error. */
+/** True when dist/ is up to date and has no type error; the compiler's messages go to standard error. */
 export function build() {
   const sources = ['src', 'test']
     .flatMap(folder => filesBelow(join(ROOT, folder)))
@@ -20,7 +20,7 @@ export function build() {
   const newest = Math.max(...inputs.map(file => statSync(file).mtimeMs));
   if (existsSync(STAMP) && statSync(STAMP).mtimeMs > newest) return true;
   rmSync(STAMP, { force: true });
-  // The stamp bears the time before the compiler read the sources: a file saved meanwhile is newer.
+  // The stamp bears the time before the compiler read the sources, so a file saved during the build is newer.
   const started = new Date();
   process.stderr.write('building\n');
   const tsc = join(ROOT, 'node_modules', '.bin', 'tsc');

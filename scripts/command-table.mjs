@@ -9,7 +9,7 @@ const load = async name => import(pathToFileURL(join(FOLDER, name)).href);
 
 const names = readdirSync(FOLDER, { recursive: true }).filter(name => name.endsWith('.js'));
 const modules = new Map();
-// bin.js is the program itself; what reads the table cannot be loaded before it is written.
+// bin.js is the program itself; modules that read the table cannot be loaded before it is written.
 for (const name of names.filter(name =>
   /(^|[-/])action(s)?\.js$|^(node-list|add-boot-config|distro-import|download)\.js$/.test(name),
 ))

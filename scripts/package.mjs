@@ -65,7 +65,7 @@ try {
 }
 
 function deb(stage, glibc) {
-  // Debian's zsh looks among vendor-completions.
+  // Debian's zsh searches vendor-completions.
   rmSync(join(stage, 'usr/share/zsh/site-functions'), { recursive: true });
   const control = join(stage, 'DEBIAN');
   mkdirSync(control);
@@ -105,7 +105,7 @@ function rpm(stage) {
     '%define _build_id_links none',
     // As staged: not stripped, no shebang rewritten.
     '%global __os_install_post %{nil}',
-    // The bundled Node is of this package.
+    // The bundled Node comes from this package.
     '%global __requires_exclude ^/usr/lib/muster/',
     '%global __provides_exclude_from ^/usr/lib/muster/.*$',
     'Name: muster',

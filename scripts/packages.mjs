@@ -14,7 +14,7 @@ export const PACKAGES = [
   { name: 'python3', shows: 'bin/python3', for: ['build'] },
   { name: 'ca-certificates', shows: '/etc/ssl/certs/ca-certificates.crt', for: ['build'] },
 
-  // What people read the output with.
+  // To read the output.
   { name: 'python3-yaml', shows: '/usr/lib/python3/dist-packages/yaml/__init__.py', for: ['test'] },
   { name: 'jq', shows: 'bin/jq', for: ['test'] },
 
@@ -29,10 +29,10 @@ export const PACKAGES = [
   { name: 'fakechroot', shows: 'bin/fakechroot', for: ['lab', 'test', 'bench'] },
   { name: 'fakeroot', shows: 'bin/fakeroot', for: ['lab', 'test', 'bench'] },
   { name: 'squashfs-tools', shows: 'bin/mksquashfs', for: ['head', 'lab', 'test', 'bench'] },
-  // What makes the loaders that find a local disk, and boot where iPXE fails.
+  // Make the loaders that find a local disk, and that boot where iPXE fails.
   { name: 'grub-common', shows: 'bin/grub-mkimage', for: ['head', 'lab', 'test'] },
   { name: 'grub-efi-amd64-bin', shows: '/usr/lib/grub/x86_64-efi/normal.mod', for: ['head', 'lab', 'test'] },
-  // Loaders that Secure Boot knows.
+  // Loaders that Secure Boot accepts.
   { name: 'shim-signed', shows: '/usr/lib/shim/shimx64.efi.signed', for: ['test'] },
   {
     name: 'grub-efi-amd64-signed',
@@ -44,7 +44,7 @@ export const PACKAGES = [
   { name: 'xz-utils', shows: 'bin/xz', for: ['lab', 'test', 'bench'] },
   { name: 'zstd', shows: 'bin/zstd', for: ['head', 'lab', 'test', 'bench'] },
 
-  // Real clients, and judges of what is written.
+  // Real clients, and checkers of what is written.
   { name: 'tftp-hpa', shows: 'bin/tftp', for: ['test'] },
   { name: 'atftp', shows: 'bin/atftp', for: ['test'] },
   { name: 'curl', shows: 'bin/curl', for: ['test', 'bench'] },
@@ -55,7 +55,7 @@ export const PACKAGES = [
   { name: 'ndisc6', shows: 'bin/rdisc6', for: ['test'] },
   { name: 'kea-admin', shows: 'sbin/perfdhcp', for: ['test', 'bench'] },
   { name: 'udhcpc', shows: 'sbin/udhcpc', for: ['test'] },
-  // Sets the clock of one program.
+  // Sets the clock of a single program.
   { name: 'faketime', shows: 'bin/faketime', for: ['test'] },
   { name: 'dhcpcd-base', shows: 'sbin/dhcpcd', for: ['test'] },
   { name: 'network-manager', shows: 'sbin/NetworkManager', for: ['test'] },
@@ -74,7 +74,7 @@ export const PACKAGES = [
   { name: 'shellcheck', shows: 'bin/shellcheck', for: ['test'] },
   { name: 'zsh', shows: 'bin/zsh', for: ['test'] },
   // Shows what is written, synced and renamed, and kills a program at a chosen call.
-  // A real terminal, and what looks at it.
+  // A real terminal, and a reader for it.
   { name: 'xterm', shows: 'bin/xterm', for: ['test'] },
   { name: 'xvfb', shows: 'bin/Xvfb', for: ['test'] },
   { name: 'tmux', shows: 'bin/tmux', for: ['test'] },
@@ -91,7 +91,7 @@ export const PACKAGES = [
   { name: 'rpm', shows: 'bin/rpmbuild', for: ['test'] },
   { name: 'createrepo-c', shows: 'bin/createrepo_c', for: ['test'] },
   { name: 'dnf', shows: 'bin/dnf', for: ['test'] },
-  // Debian's own installer, where Debian has it as a package.
+  // Debian's own installer, where Debian packages it.
   ...(NETBOOT === undefined
     ? []
     : [
@@ -102,7 +102,7 @@ export const PACKAGES = [
         }),
       ]),
 
-  // Power control: what drives, and what stands for BMCs, servers and hypervisors in the tests.
+  // Power control: the tools, and what stands for BMCs, servers and hypervisors in the tests.
   { name: 'ipmitool', shows: 'bin/ipmitool', for: ['head', 'test'] },
   { name: 'openssh-client', shows: 'bin/ssh', for: ['head', 'lab', 'test'] },
   { name: 'openipmi', shows: 'bin/ipmi_sim', for: ['test'] },
@@ -117,7 +117,7 @@ export const PACKAGES = [
   { name: 'redfishtool', shows: 'bin/redfishtool', for: ['test'] },
   { name: 'openssl', shows: 'bin/openssl', for: ['test'] },
 
-  // Images: package managers with repositories made by the tests, and judges of what is packed.
+  // Images: package managers with repositories made by the tests, and checkers of packed images.
   { name: 'dnf', shows: 'bin/dnf', for: ['test'] },
   { name: 'rpm', shows: 'bin/rpmbuild', for: ['test'] },
   { name: 'createrepo-c', shows: 'bin/createrepo_c', for: ['test'] },
@@ -131,7 +131,7 @@ export const PACKAGES = [
   { name: 'openssh-server', shows: 'sbin/sshd', for: ['test'] },
   { name: 'sudo', shows: 'bin/sudo', for: ['test'] },
 
-  // The peers that muster is measured against.
+  // The servers that the benchmarks compare muster with.
   { name: 'nginx-light', shows: 'sbin/nginx', for: ['bench', 'test'] },
   { name: 'wrk', shows: 'bin/wrk', for: ['bench'] },
   { name: 'kea-dhcp4-server', shows: 'sbin/kea-dhcp4', for: ['bench'] },

@@ -1,7 +1,7 @@
 // Processes of this machine, as /proc shows them.
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The processes that have this variable of the environment, with this value: whatever a test started, unless it was given another. */
+/** The processes with this value of an environment variable: everything that a test started, unless it was given another. */
 export function withVariable(name, value) {
   const setting = `${name}=${value}`;
   return pids().filter(pid => text(`/proc/${pid}/environ`).split('\0').includes(setting));

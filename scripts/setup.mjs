@@ -25,7 +25,7 @@ if (major < 20 || (major === 20 && minor < 19)) {
 const stale = npmIsStale();
 systemPackages([...(stale ? ['build'] : []), ...(purpose === 'none' ? [] : [purpose])]);
 if (stale) npmPackages();
-// The test run builds by itself, so that a type error is a failed check among the others.
+// The test run builds by itself, so that a type error counts as a failed check.
 if (purpose !== 'test' && !build()) stop(1, 'setup: the build failed');
 
 function systemPackages(purposes) {
@@ -50,7 +50,7 @@ function systemPackages(purposes) {
   withoutStartingServices(() => aptGet(['install', '-y', '--no-install-recommends', ...missing]));
 }
 
-/** `bin/x` and `sbin/x` are looked for in PATH and in the system folders, which an ordinary PATH lacks. */
+/** `bin/x` and `sbin/x` are searched in PATH and in the system folders, which an ordinary PATH lacks. */
 function isThere(shows) {
   if (shows.startsWith('/')) return existsSync(shows);
   const name = shows.slice(shows.indexOf('/') + 1);
@@ -65,7 +65,7 @@ function aptGet(args) {
   run('apt-get', ['-q', ...args], { env });
 }
 
-/** Packages are wanted for their programs: nothing is to listen on this machine because of them. */
+/** Packages are needed for their programs: nothing may listen on this machine because of them. */
 function withoutStartingServices(action) {
   const own = !existsSync(POLICY);
   if (own) writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });

@@ -5,7 +5,7 @@ const RESULT = /^(not )?ok \d+ - (.*?)(?: # (SKIP|TODO)\b.*)?$/;
 export class TapReading {
   total = 0;
   failed = 0;
-  /** Whether the closing line came, without which the run was cut off. */
+  /** Whether the closing line came; without it the run was cut off. */
   complete = false;
   #report;
   #arrived;
@@ -34,7 +34,7 @@ export class TapReading {
     }
   }
 
-  /** Reports the last result, whose text had no end until now. */
+  /** Reports the last result, which is complete only now. */
   end() {
     const current = this.#current;
     if (!current) return;

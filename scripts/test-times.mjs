@@ -3,7 +3,7 @@ import { appendFileSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-/** In a test file's process: notes its start and its end, in milliseconds since 1970, in the file that the variable names. */
+/** In a test file's process: writes its start and its end, in milliseconds since 1970, to the file that the variable names. */
 export default async function noteTimes() {
   const notes = process.env.MUSTER_TEST_TIMES;
   if (!notes) return;
@@ -14,7 +14,9 @@ export default async function noteTimes() {
   process.once('exit', () => note(Date.now()));
 }
 
-/** The name that AVA puts before the titles of each file, when there are several: its path below what they share, with `›`. */
+/**
+ * The name that AVA puts before the titles of each file, when there are several: its path below their common folder, with `›`.
+ */
 export function labelsOf(files) {
   const paths = files.map(file => file.replace(/\.test\.js$/, '').split('/'));
   const shortest = Math.min(...paths.map(parts => parts.length - 1));

@@ -15,9 +15,11 @@ import { hasEnded, readNotes, slowest } from './test-times.mjs';
 const ROOT = dirname(dirname(fileURLToPath(import.meta.url)));
 const BIN = join(ROOT, 'node_modules', '.bin');
 const ONLY = process.argv.slice(2);
-/** AVA's own limits end first, but its timer can expire unheard: while a long limit of one test runs (`t.timeout`). Milliseconds. */
+/**
+ * AVA's own limits end first, but its timer can expire silently while a long limit of one test runs (`t.timeout`). Milliseconds.
+ */
 const SILENT_MS = 20 * 60_000;
-/** AVA waits for the output of its test files to be closed, which whatever they left behind may hold open. Milliseconds. */
+/** AVA waits until the output of its test files is closed, which any process they left behind may hold open. Milliseconds. */
 const CLOSED_MS = 20_000;
 const counts = { passed: 0, failed: 0, skipped: 0 };
 const failures = [];
@@ -33,8 +35,8 @@ if (ONLY.length > 0) {
   check('format and lint: biome', () => words(join(BIN, 'biome'), ['check', '--colors=off', '.']));
   check('shell scripts: shellcheck', () => words(process.execPath, ['scripts/lint-shell.mjs']));
   const files = testFiles();
-  // Lab boots use both cores for themselves: no two files at a time, nor beside a test that measures a time-out. Within a file
-  // `test.serial` says what runs alone.
+  // Lab boots use both cores: only one file at a time, and not next to a test that measures a time-out. Within a file,
+  // `test.serial` runs alone.
   await ava(
     'tests',
     files.filter(file => !isLab(file)),
@@ -105,7 +107,7 @@ async function ava(title, files, options) {
   }, SILENT_MS);
   let closing;
   let forced = false;
-  // All results are there: what a test left behind, AVA itself among it, is no reason to wait.
+  // All results are in: do not wait for what a test left behind, AVA itself included.
   const endAll = () => {
     forced = true;
     line(`left behind by '${title}', and ended now:\n${indented(started().map(nameOf).join('\n'))}`);
@@ -122,7 +124,7 @@ async function ava(title, files, options) {
   const status = forced ? 0 : await ended;
   times.push({ title, seconds: (Date.now() - begun) / 1000, ...slowest(files, readNotes(notes), arrived) });
   rmSync(folder, { recursive: true, force: true });
-  // AVA's own reporter can fall over (a test file that ends its process): that must not look like success.
+  // AVA's own reporter can crash (a test file that ends its process): that must not look like success.
   if (reading.total === 0 || !reading.complete || (status !== 0 && reading.failed === 0)) {
     result(`${title}: AVA ended with ${status}`, 'failed', said);
   } else if (status !== 0 && said.trim()) line(`what the tests wrote:\n${indented(said)}`);
@@ -132,7 +134,7 @@ function kill(pid) {
   try {
     process.kill(pid, 'SIGKILL');
   } catch {
-    // it ended meanwhile
+    // it has already ended
   }
 }
 

@@ -1,4 +1,4 @@
-// The users and groups of this machine, as /etc/passwd and /etc/group have them (passwd(5), group(5)).
+// The users and groups of this machine, from /etc/passwd and /etc/group (passwd(5), group(5)).
 import { readFileSync } from 'node:fs';
 
 /** A row of one of the two tables. */
@@ -9,7 +9,7 @@ export interface Account {
   fields: readonly string[];
 }
 
-/** Returns the rows of a table; none where it cannot be read. Rows without a number are left out. */
+/** Returns the rows of a table; none where it is unreadable. Rows without a number are left out. */
 export function accounts(table: 'passwd' | 'group', text = textOf(table)): Account[] {
   return text.split('\n').flatMap(line => {
     const fields = line.split(':');

@@ -21,7 +21,7 @@ import {
 } from './config-values.ts';
 import type { NetworkEntry } from './networks.ts';
 
-/** One key: how its value is read (a string answer is the problem with it), its default, and what it means. */
+/** One key: how its value is read (a returned string is the problem with it), its default, and what it means. */
 export interface Key<T> {
   read(value: unknown): Reading<T>;
   default: T;
@@ -66,7 +66,7 @@ export const CONFIG_KEYS = {
     path,
     '',
     '"/etc/muster/boot-scripts"',
-    "A folder whose iPXE scripts replace muster's own of the same name.",
+    "A folder with iPXE scripts that replace muster's own of the same name.",
   ),
   'paths.shim': key(
     path,
@@ -78,13 +78,13 @@ export const CONFIG_KEYS = {
     path,
     '/etc/muster/kickstarts',
     '"/etc/muster/kickstarts"',
-    "The folder of kickstart, preseed and autoinstall files; one of the same name replaces muster's own.",
+    "The folder of kickstart, preseed and autoinstall files; a file with the same name replaces muster's own.",
   ),
   'dhcp.mode': key<DhcpMode>(
     dhcpMode,
     'authoritative',
     '"authoritative"',
-    "How DHCP is answered: authoritative gives the nodes their addresses; proxy only says what to boot, beside the site's own server; off leaves all to that server.",
+    "How DHCP is answered: authoritative gives the nodes their addresses; proxy only says what to boot, next to the site's own server; off leaves all to that server.",
   ),
   'dhcp.router_advertisements': key(
     yesNo,
@@ -100,58 +100,53 @@ export const CONFIG_KEYS = {
     range,
     '',
     '"10.54.0.200-10.54.0.250"',
-    'Addresses of the boot network that are lent to machines that are no nodes; none when empty. No node may have one of them.',
+    'Addresses of the boot network that are lent to machines that are not nodes; none when empty. No node may have one of them.',
   ),
   'dhcp.unknown_lease_seconds': key(
     integer(60, 31_536_000),
     600,
     '600',
-    'How long an address is lent to a machine that is no node, in seconds.',
+    'How long an address is lent to a machine that is not a node, in seconds.',
   ),
   'dhcp.probe': key(
     yesNo,
     true,
     'true',
-    'Whether an address is tried before it is lent to a machine that is no node; one that another machine uses is left out for a while.',
+    'Whether an address is probed before it is lent to a machine that is not a node; a used address is skipped for a while.',
   ),
   'dhcp.leasequery': key(
     addresses,
     [],
     '["10.54.0.9"]',
-    'Who may ask which machine has an address by DHCPLEASEQUERY (RFC 4388): addresses of access concentrators and monitors; nobody when empty.',
+    'Hosts that may query leases with DHCPLEASEQUERY (RFC 4388): addresses of access concentrators and monitors; none when empty.',
   ),
   networks: key<NetworkEntry[]>(
     networkEntries,
     [],
     '[{ name = "rack2", subnet = "10.56.0.0/24", router = "10.56.0.254" }]',
-    'Further networks that nodes boot from, a table each: at other interfaces of the head, or behind relay agents. See docs/network.md.',
+    'Further networks that nodes boot from, a table each: on other interfaces of the head, or behind relay agents. See docs/network.md.',
   ),
   'tftp.enabled': key(yesNo, true, 'true', 'Whether musterd answers TFTP.'),
-  'tftp.port': key(integer(1, 65535), 69, '69', 'The UDP port of TFTP; firmware knows no other than 69.'),
+  'tftp.port': key(integer(1, 65535), 69, '69', 'The UDP port of TFTP; firmware knows only 69.'),
   'tftp.max_blksize': key(
     integer(512, 65464),
     65464,
     '65464',
-    'The largest block of TFTP in bytes, for a path whose MTU the head cannot know: the MTU less 32. Never more than what the kernel knows the path to carry.',
+    'The largest block of TFTP in bytes, for a path whose MTU the head cannot know: the MTU less 32. Never more than the path MTU that the kernel knows.',
   ),
   'tftp.single_port': key(
     yesNo,
     false,
     'false',
-    'Whether all TFTP transfers go by the one port, where a firewall or address translation lies between.',
+    'Whether all TFTP transfers use the one port, for firewalls and address translation in between.',
   ),
   'syslog.enabled': key(
     yesNo,
     true,
     'true',
-    'Whether musterd takes syslog messages of booting nodes onto their timelines. When its port is taken, it goes without.',
+    'Whether musterd puts syslog messages of booting nodes onto their timelines. If another program has the port, it runs without.',
   ),
-  'syslog.port': key(
-    integer(1, 65535),
-    514,
-    '514',
-    'The UDP port of syslog; iPXE and DHCP option 7 know no other than 514.',
-  ),
+  'syslog.port': key(integer(1, 65535), 514, '514', 'The UDP port of syslog; iPXE and DHCP option 7 know only 514.'),
   'http.port': key(
     integer(1, 65535),
     8080,
@@ -162,13 +157,13 @@ export const CONFIG_KEYS = {
     integer(1, 10_000),
     64,
     '64',
-    'How many nodes get their image at a time; the others wait in a queue. Those that are much slower than the rest do not count.',
+    'How many nodes get their image at a time; the others wait in a queue. Much slower ones do not count.',
   ),
   'http.peer_connections': key(
     integer(8, 65_535),
     128,
     '128',
-    'How many HTTP connections one address may have at a time; a node needs a few, an installer some ten. Raise it where nodes come through address translation.',
+    'How many HTTP connections one address may have at a time; a node needs a few, an installer about ten. Raise it if nodes come through address translation.',
   ),
   'iscsi.enabled': key(yesNo, true, 'true', 'Whether musterd serves iSCSI, for nodes of boot style iscsi.'),
   'iscsi.port': key(integer(1, 65535), 3260, '3260', 'The TCP port of iSCSI.'),
@@ -176,7 +171,7 @@ export const CONFIG_KEYS = {
     integer(0, 64),
     Math.min(4, availableParallelism() - 1),
     '4',
-    'Processes that serve iSCSI besides musterd itself, started when the first node logs in; one less than the machine has CPUs when absent, and at most 4.',
+    'Processes that serve iSCSI besides musterd itself, started when the first node logs in; by default one less than the machine has CPUs, at most 4.',
   ),
   'iscsi.iqn': key(
     iqn,
@@ -194,13 +189,13 @@ export const CONFIG_KEYS = {
     integer(60, 604_800),
     14_400,
     '14400',
-    'How long a boot session lives that never comes up, in seconds.',
+    'How long the session of a boot that never comes up lasts, in seconds.',
   ),
   'power.soft_timeout_seconds': key(
     integer(1, 3600),
     120,
     '120',
-    'How long a soft reboot or shutdown may take until the hard one follows, in seconds.',
+    'How long a soft reboot or shutdown may take before the hard one follows, in seconds.',
   ),
   'power.timeout_seconds': key(
     integer(1, 300),
@@ -232,31 +227,26 @@ export const CONFIG_KEYS = {
     '"/etc/muster/power.d"',
     "A folder with power drivers of the site's own.",
   ),
-  'exec.fanout': key(integer(1, 1024), 64, '64', 'On how many nodes a command of exec runs at the same time.'),
+  'exec.fanout': key(integer(1, 1024), 64, '64', 'On how many nodes an exec command runs at the same time.'),
   'audit.megabytes': key(
     integer(1, 100_000),
     64,
     '64',
-    'How big the audit trail may become, in megabytes of its text; the oldest lines go first.',
+    'The largest size of the audit trail, in megabytes of its text; the oldest lines are removed first.',
   ),
   'storage.gc_hours': key(
     integer(0, 500),
     1,
     '1',
-    'How often stored files that nothing needs any more are removed, in hours; with 0 only `muster storage gc` does it.',
+    'How often unused stored files are removed, in hours; with 0 only `muster storage gc` does it.',
   ),
   'metrics.address': key(
     endpoint,
     '',
     '"127.0.0.1:9754"',
-    'Where Prometheus finds the metrics, address and port; nowhere when empty. Nothing protects them: not an address that nodes reach.',
+    'Address and port where Prometheus reads the metrics; none when empty. Nothing protects them: use no address that nodes reach.',
   ),
-  'log.level': key(
-    logLevel,
-    'info',
-    '"info"',
-    'The least important lines that are logged: debug, info, warn or error.',
-  ),
+  'log.level': key(logLevel, 'info', '"info"', 'The lowest level that is logged: debug, info, warn or error.'),
   loaders: key(
     loaders,
     {},

@@ -1,10 +1,10 @@
-// How values of the configuration file are read: one function for each kind, which says what is wrong with another.
+// How values of the configuration file are read: one function per kind, which returns the value or what is wrong with it.
 import { isAbsolute } from 'node:path';
 import { LOG_LEVELS, type LogLevel } from './log.ts';
 import { entriesProblem, type NetworkEntry, parseRange } from './networks.ts';
 import { parseIpv4, parseSubnet } from './wire/ip.ts';
 
-/** What a value of the file is read as, or what is wrong with it. */
+/** The value that was read, or what is wrong with it. */
 export type Reading<T> = { value: T } | { problem: string };
 
 export const text = (value: unknown): Reading<string> =>
@@ -60,7 +60,7 @@ export const addresses = (value: unknown): Reading<string[]> =>
     ? { value: value as string[] }
     : { problem: 'must be a list of IPv4 addresses such as ["10.54.0.1"]' };
 
-// RFC 7143 §4.2.7.1: `iqn.`, a month, a reversed domain. The whole name has 223 bytes at most, and a UID comes behind.
+// RFC 7143 §4.2.7.1: `iqn.`, a month, a reversed domain. The whole name has 223 bytes at most, and a UID follows.
 export const iqn = (value: unknown): Reading<string> =>
   typeof value === 'string' && /^iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9]([a-z0-9.-]{0,150}[a-z0-9])?$/.test(value)
     ? { value }
@@ -74,7 +74,7 @@ export const logLevel = (value: unknown): Reading<LogLevel> =>
     ? { value: value as LogLevel }
     : { problem: `must be one of ${LOG_LEVELS.map(level => `"${level}"`).join(', ')}` };
 
-/** How DHCP is answered: alone, beside a server that gives the addresses, or not at all. */
+/** How DHCP is answered: alone, next to a server that gives the addresses, or not at all. */
 const DHCP_MODES = ['authoritative', 'proxy', 'off'] as const;
 export type DhcpMode = (typeof DHCP_MODES)[number];
 
@@ -88,7 +88,7 @@ export const networkEntries = (value: unknown): Reading<NetworkEntry[]> => {
   return problem === undefined ? { value: value as NetworkEntry[] } : { problem };
 };
 
-/** Client architectures that a loader can be named for: see `boot/identify`. */
+/** Client architectures that can have a loader: see `boot/identify`. */
 export const LOADER_NAMES = [
   'bios',
   'efi32',

@@ -1,4 +1,4 @@
-// The configuration: the reader of the TOML file by the table of keys, and what contradicts itself in it.
+// The configuration: reads the TOML file by the table of keys, and finds contradictions in it.
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import { CONFIG_KEYS, type Config, type ConfigKey, type Key } from './config-keys.ts';
@@ -14,7 +14,7 @@ export function defaultConfig(): Config {
   return Object.fromEntries(Object.entries(CONFIG_KEYS).map(([name, row]) => [name, row.default])) as Config;
 }
 
-/** Reads a configuration file; every problem in it is in the one error, each with file, key and remedy. */
+/** Reads a configuration file. Throws one error with every problem, each with file, key and remedy. */
 export function loadConfig(file: string): Config {
   let content: string;
   try {
@@ -50,7 +50,7 @@ export function parseConfig(content: string, file: string): Config {
   return config;
 }
 
-/** Returns what cannot be true together of values that are each possible. */
+/** Returns what cannot be true together, of values that are each valid. */
 export function contradictions(config: Config): string[] {
   const problems: string[] = [];
   const router = config['dhcp.router'];

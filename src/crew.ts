@@ -1,4 +1,5 @@
-// Helpers of one kind, threads or processes. Each has a place. A helper starts when there is work, and another replaces it after it ends.
+// Helpers of one kind, threads or processes. Each has a place. A helper starts when there is work, and another replaces it after
+// it ends.
 import { reasonOf } from './errors.ts';
 
 export interface Helper {
@@ -10,7 +11,7 @@ export interface CrewRules<Member extends Helper> {
   places: number;
   /** May throw: then the place stays empty for a moment. */
   start(place: number): Member;
-  /** Is given why a member ended, or could not be started. */
+  /** Receives why a member ended or could not be started. */
   report(place: number, reason: string): void;
   /** Milliseconds of a steady clock. */
   now(): number;
@@ -30,23 +31,23 @@ export class Crew<Member extends Helper> {
     this.rules = rules;
   }
 
-  /** The members that there are. */
+  /** The current members. */
   get all(): Member[] {
     return this.members.filter(member => member !== undefined);
   }
 
-  /** Returns the member of a place, which is started when the place is empty; undefined while it may not be. */
+  /** Returns the member of a place, and starts one when the place is empty; undefined while it may not start. */
   at(place: number): Member | undefined {
     return this.members[place] ?? (this.mayStart(place) ? this.start(place) : undefined);
   }
 
-  /** Returns a new member in the first empty place; undefined when there is none that may be filled. */
+  /** Returns a new member in the first empty place; undefined when none may be filled. */
   another(): Member | undefined {
     const place = this.emptyPlace();
     return place === undefined ? undefined : this.start(place);
   }
 
-  /** Whether there is a member, or one may be started. */
+  /** Returns whether there is a member, or one may be started. */
   get isThere(): boolean {
     return this.all.length > 0 || this.emptyPlace() !== undefined;
   }

@@ -44,19 +44,19 @@ import { version } from './package-root.ts';
 import type { TftpStats } from './tftp/start.ts';
 import { parseSubnet, type Subnet } from './wire/ip.ts';
 
-/** What iPXE and DHCP option 7 know: another port cannot be told. */
+/** iPXE and DHCP option 7 know only this port. */
 const SYSLOG_PORT = 514;
 
 export interface Daemon {
-  /** To be called when keys of the configuration in use have new values. */
+  /** Call it when keys of the configuration in use have new values. */
   reloaded(): void;
-  /** Returns what the objects have against a configuration: addresses of nodes that it gives to other machines. */
+  /** Returns the conflicts of the objects with a configuration: addresses of nodes that it gives to other machines. */
   problems(config: Config): string[];
   stop(): Promise<void>;
 }
 
 /**
- * Starts everything that the configuration asks for; when a part cannot start, those before it are stopped again.
+ * Starts everything that the configuration asks for; if a part cannot start, stops those before it.
  * @param file the absolute path that the configuration was read from; none for the defaults
  */
 export async function startDaemon(config: Config, log: Log, file?: string): Promise<Daemon> {

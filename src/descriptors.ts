@@ -1,5 +1,5 @@
-// File descriptors that a thread holds. They belong to the process: a thread that dies, of memory too, leaves them open. So the
-// thread marks them in memory that its parent shares, and the parent closes what is left.
+// File descriptors that a thread holds. They belong to the process: a thread that dies, even from lack of memory, leaves them
+// open. So the thread marks them in memory shared with its parent, and the parent closes what is left.
 import type { Called, Libc } from './libc.ts';
 
 /** Descriptors above this are not tracked: the kernel gives the lowest free number, and unit files allow fewer. */

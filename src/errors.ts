@@ -47,12 +47,12 @@ export const ERRORS = {
     meaning: 'The configuration file has an error; the text names file, key and remedy.',
   },
   'bad-usage': { status: 400, exit: 2, meaning: 'The command line cannot be understood; see `--help`.' },
-  'bad-kernel': { status: 400, exit: 2, meaning: 'The file is no Linux kernel that a node can boot.' },
+  'bad-kernel': { status: 400, exit: 2, meaning: 'The file is not a Linux kernel that a node can boot.' },
   'bad-image': { status: 400, exit: 2, meaning: 'The file is neither cwsquash nor a whole squashfs.' },
   'bad-iso': {
     status: 400,
     exit: 2,
-    meaning: 'The file is no ISO 9660 image, is cut short or damaged, or is built in a way that cannot be served.',
+    meaning: 'The file is not an ISO 9660 image, is cut short or damaged, or has a layout that muster cannot serve.',
   },
   'bad-kickstart': {
     status: 400,
@@ -68,13 +68,13 @@ export const ERRORS = {
   'download-failed': {
     status: 500,
     exit: 6,
-    meaning: 'A stored file could not be fetched, or not be written where it was to go; nothing is left there.',
+    meaning: 'A stored file could not be fetched, or not be written to its target; no partial file remains.',
   },
   'disk-full': {
     status: 507,
     exit: 6,
     meaning:
-      'There is no room for this, on the head or where the text says; free some (`muster storage gc` on the head), and repeat.',
+      'There is no space for this, on the head or where the text says; free some (`muster storage gc` on the head), and repeat.',
   },
   'bad-workspace': {
     status: 500,
@@ -90,12 +90,12 @@ export const ERRORS = {
     status: 500,
     exit: 6,
     meaning:
-      'The state folder has no database where there was a head; the text says what to do. musterd does not start with an empty one.',
+      'The state folder of an existing head has no database; the text says what to do. musterd does not start with an empty one.',
   },
   'bad-backup': {
     status: 400,
     exit: 6,
-    meaning: 'The file is no backup of muster, or is damaged; the text says where. Nothing was changed.',
+    meaning: 'The file is not a backup of muster, or is damaged; the text says where. Nothing was changed.',
   },
   'store-newer': {
     status: 500,
@@ -105,12 +105,12 @@ export const ERRORS = {
   'not-running': {
     status: 503,
     exit: 3,
-    meaning: 'musterd does not answer on its socket; start it, or give the right `--socket`.',
+    meaning: 'musterd does not answer on its socket; start it, or pass the right `--socket`.',
   },
   'broken-off': {
     status: 503,
     exit: 3,
-    meaning: 'musterd ended before it had answered; `muster log` says whether the change was made.',
+    meaning: 'musterd stopped before it answered; `muster log` shows whether the change was made.',
   },
   'not-allowed': { status: 403, exit: 7, meaning: 'You may not do this; for the socket, join the group `muster`.' },
   'tool-missing': {
@@ -126,14 +126,14 @@ export const ERRORS = {
   'image-lacks': {
     status: 400,
     exit: 8,
-    meaning: 'The image lacks something this step needs; the text says what to install into it.',
+    meaning: 'The image lacks something that this step needs; the text says what to install into it.',
   },
   'not-ready': {
     status: 409,
     exit: 5,
     meaning: 'The object lacks a part (a kernel, an image content) that this needs.',
   },
-  'timed-out': { status: 504, exit: 9, meaning: 'What was waited for did not happen in the time that was given.' },
+  'timed-out': { status: 504, exit: 9, meaning: 'The awaited event did not happen within the time limit.' },
   'boot-failed': { status: 500, exit: 1, meaning: 'A node did not come up; the text has the stage and the reason.' },
   'no-power-uri': {
     status: 409,
@@ -143,23 +143,23 @@ export const ERRORS = {
   'bmc-silent': {
     status: 504,
     exit: 9,
-    meaning: 'What controls the power (a BMC, a hypervisor, the server between) did not answer in time.',
+    meaning: 'The power control (a BMC, a hypervisor, a server in between) did not answer in time.',
   },
   'bmc-refused': {
     status: 502,
     exit: 7,
-    meaning: 'What controls the power refused the login or its certificate was not the right one; the text says which.',
+    meaning: 'The power control refused the login, or its certificate was not the right one; the text says which.',
   },
   'bmc-busy': {
     status: 502,
     exit: 9,
-    meaning: 'What controls the power was busy at every try; repeat later, or with fewer nodes at once.',
+    meaning: 'The power control was busy at every try; repeat later, or with fewer nodes at once.',
   },
   'power-failed': {
     status: 502,
     exit: 1,
     meaning:
-      'The power is not as it should be after the action, or the action is not possible there; the text says why.',
+      'The power is not in the requested state after the action, or the action is not possible there; the text says why.',
   },
   'node-unreachable': {
     status: 502,
@@ -175,7 +175,7 @@ export const ERROR_CODES = Object.keys(ERRORS) as ErrorCode[];
 /** An error with a row in the table. The message is a sentence for the administrator: what, where, and what to do. */
 export class MusterError extends Error {
   readonly code: ErrorCode;
-  /** A second sentence that helps and is no part of the reason. */
+  /** A second sentence that helps but is not part of the reason. */
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions & { hint?: string } = {}) {

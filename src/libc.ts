@@ -1,5 +1,5 @@
 // The system calls that Node does not have, by libc through koffi (docs/decisions/0003-dhcp-sockets.md and 0008-system-calls.md).
-// Answers are the result, not negative, or the code of the system's error; nothing here throws.
+// Calls return the result, not negative, or the code of the system's error; nothing here throws.
 import { getSystemErrorName } from 'node:util';
 import { ipAt, writeIp } from './wire/ip.ts';
 
@@ -8,10 +8,10 @@ const O_CLOEXEC = 0o2000000;
 const O_NONBLOCK = 0o4000;
 const F_DUPFD_CLOEXEC = 1030;
 const RUSAGE_THREAD = 1;
-/** The place of ru_nvcsw among the longs of struct rusage. */
+/** The index of ru_nvcsw among the longs of struct rusage. */
 const RU_NVCSW = 16;
 
-/** Linux, the same on every architecture that koffi is built for (asm-generic/socket.h); sockets of MIPS and SPARC differ. */
+/** Linux, the same on every architecture of koffi (asm-generic/socket.h); sockets of MIPS and SPARC differ. */
 export const SOCKET = {
   AF_UNIX: 1,
   AF_INET: 2,
@@ -40,7 +40,7 @@ export const SOCKET = {
 /** flock(2). */
 export const LOCK = { EXCLUSIVE: 2, NONBLOCKING: 4 } as const;
 
-/** epoll_ctl(2) and epoll_wait(2); what an edge is: epoll(7). */
+/** epoll_ctl(2) and epoll_wait(2); epoll(7) explains edges. */
 export const EPOLL = {
   CTL_ADD: 1,
   CTL_DEL: 2,
@@ -55,46 +55,50 @@ export type Called = number | { code: string };
 export interface Libc {
   socket(domain: number, type: number, protocol: number): Called;
   setsockopt(fd: number, level: number, name: number, value: Uint8Array): Called;
-  /** Fills the value; answers 0. */
+  /** Fills the value; returns 0. */
   getsockopt(fd: number, level: number, name: number, value: Buffer): Called;
   /** @param address a struct sockaddr: see `socketAddress` */
   bind(fd: number, address: Uint8Array): Called;
-  /** Of a datagram socket: where its packets go from now on. */
+  /** For a datagram socket: sets where its packets go. */
   connect(fd: number, address: Uint8Array): Called;
-  /** Fills the struct sockaddr with what the socket is bound to. */
+  /** Fills the struct sockaddr with the socket's own address. */
   getsockname(fd: number, address: Buffer): Called;
-  /** Sends so many bytes of the buffer as one datagram; `EAGAIN` when the socket does not block and has no room. */
+  /** Sends `length` bytes of the buffer as one datagram; `EAGAIN` when the socket does not block and has no room. */
   sendto(fd: number, bytes: Uint8Array, length: number, address: Uint8Array): Called;
-  /** Fills the buffer with a datagram, or the part that fits, and the struct sockaddr with its sender; answers the bytes. */
+  /** Fills the buffer with a datagram, or the part that fits, and the struct sockaddr with its sender; returns the bytes. */
   recvfrom(fd: number, bytes: Uint8Array, address: Uint8Array): Called;
   close(fd: number): Called;
-  /** Sets an extended attribute; a link is not followed. @param path its bytes, without the zero at the end */
+  /** Sets an extended attribute; does not follow a link. @param path its bytes, without the zero at the end */
   lsetxattr(path: Uint8Array, name: string, value: Uint8Array): Called;
   /** The names of the extended attributes; none where they cannot be listed. */
   llistxattr(path: Uint8Array): string[];
   lremovexattr(path: Uint8Array, name: string): Called;
-  /** Returns the index of a network interface, which changes when the interface is made again; undefined when there is none. */
+  /**
+   * Returns the index of a network interface, which changes when the interface is created again; undefined when there is none.
+   */
   interfaceIndex(name: string): number | undefined;
-  /** From a file, at a position, to a socket; the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
+  /**
+   * Sends from a file, at a position, to a socket; returns the bytes that the socket took, 0 at the end of the file, or `EAGAIN`.
+   */
   sendfile(socket: number, file: number, position: number, length: number): Called;
-  /** How often this thread has gone to sleep so far: voluntary context switches (getrusage(2), RUSAGE_THREAD). */
+  /** Returns how often this thread has gone to sleep so far: voluntary context switches (getrusage(2), RUSAGE_THREAD). */
   sleeps(): number;
   /** Locks an open file, or unlocks it: `EAGAIN` when another open file has the lock and `NONBLOCKING` is set. */
   flock(fd: number, operation: number): Called;
-  /** Another descriptor of the same open file or connection, which stays open when the first is closed. */
+  /** Returns another descriptor of the same open file or connection, which stays open when the first is closed. */
   duplicate(fd: number): Called;
-  /** A descriptor that is readable while its counter is not 0; reads and writes are of 8 bytes (eventfd(2)). */
+  /** Returns a descriptor that is readable while its counter is not 0; reads and writes take 8 bytes (eventfd(2)). */
   eventfd(): Called;
   epollCreate(): Called;
   /** @param event a struct epoll_event: see `Readiness` */
   epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): Called;
-  /** Fills the buffer with as many struct epoll_event as it answers. Waits for the milliseconds at most, and stops the thread. */
+  /** Fills the buffer with struct epoll_event and returns their number. Waits at most `milliseconds`, and blocks the thread. */
   epollWait(epoll: number, events: Buffer, most: number, milliseconds: number): Called;
 }
 
 let loaded: Promise<Libc> | undefined;
 
-/** Loads the library, once; rejects where it cannot be had. */
+/** Loads the library, once; rejects where it is missing. */
 export function loadLibc(): Promise<Libc> {
   loaded ??= load();
   return loaded;
@@ -132,7 +136,7 @@ async function load(): Promise<Libc> {
   const makeEpoll = libc.func('int epoll_create1(int flags)');
   const controlEpoll = libc.func('int epoll_ctl(int epoll, int operation, int fd, const uint8_t *event)');
   const waitEpoll = libc.func('int epoll_wait(int epoll, _Out_ uint8_t *events, int most, int milliseconds)');
-  // Of this thread. Read as memory, right behind the call: a second call in between could meet one of V8's own that fails
+  // Belongs to this thread. Read as memory, right after the call: another call in between could meet one of V8's own that fails
   const errno = new Int32Array(koffi.view(libc.func('void *__errno_location()')(), Int32Array.BYTES_PER_ELEMENT));
   const addressSize = new Uint32Array(1);
   const position = new BigInt64Array(1);
@@ -183,24 +187,24 @@ async function load(): Promise<Libc> {
   };
 }
 
-/** The answer of a system call; throws the code of its error, as Node does. */
+/** Returns the result of a system call; throws the code of its error, as Node does. */
 export function check(called: Called): number {
   if (typeof called === 'number') return called;
   const { code } = called;
   throw Object.assign(new Error(code), { code });
 }
 
-/** An int as setsockopt takes it. */
+/** Returns an int as setsockopt takes it. */
 export function nativeInt(value: number): Buffer {
   return Buffer.from(Int32Array.of(value).buffer);
 }
 
-/** The address and port of a struct sockaddr_in. */
+/** Returns the address and port of a struct sockaddr_in. */
 export function readSocketAddress(bytes: Buffer): { address: string; port: number } {
   return { address: ipAt(bytes, 4), port: bytes.readUInt16BE(2) };
 }
 
-/** struct sockaddr_in: family in the machine's order, port and address in the network's. */
+/** Returns a struct sockaddr_in: family in the machine's order, port and address in the network's. */
 export function socketAddress(address: string, port: number): Buffer {
   const bytes = Buffer.alloc(16);
   Buffer.from(Uint16Array.of(SOCKET.AF_INET).buffer).copy(bytes, 0);
@@ -209,7 +213,7 @@ export function socketAddress(address: string, port: number): Buffer {
   return bytes;
 }
 
-/** struct sockaddr_un (unix(7)). @param path that of a socket, or the name of an abstract one behind an `@` */
+/** Returns a struct sockaddr_un (unix(7)). @param path that of a socket, or `@` and the name of an abstract one */
 export function unixAddress(path: string): Buffer {
   const family = Buffer.from(Uint16Array.of(SOCKET.AF_UNIX).buffer);
   return Buffer.concat([family, Buffer.from(path.startsWith('@') ? `\0${path.slice(1)}` : `${path}\0`)]);

@@ -1,4 +1,4 @@
-// The one logger. Lines are JSON on standard error, or readable text on a terminal's behalf when asked.
+// The logger. Lines are JSON on standard error, or readable text when requested.
 import { pino } from 'pino';
 import { monotonicNow } from './clock.ts';
 import { maskPassword } from './masking.ts';
@@ -21,7 +21,7 @@ export function createLog(level: LogLevel, destination: NodeJS.WritableStream = 
   );
 }
 
-/** A line whose URIs have no passwords: an error's text may quote what somebody gave. */
+/** Hides passwords of URIs in a line: an error's text may quote what somebody entered. */
 function withoutLogins(line: string): string {
   if (!/:\/\/[^\s:"]*:[^\s"]*@/.test(line)) return line;
   return line.replace(/[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s"]*/g, maskPassword);
@@ -34,14 +34,14 @@ export function silentLog(): Log {
 
 /**
  * Lets one line per key and second through, so that a hostile peer cannot fill the disk; keys are bounded.
- * `allow` answers undefined when the line is to be dropped, else the number of lines dropped since the last one.
+ * Returns undefined from `allow` when the line is to be dropped, else the number of lines dropped since the last one.
  */
 export class LogLimiter {
   private readonly seen = new Map<string, { until: number; dropped: number }>();
   private readonly now: () => number;
   private readonly limit: number;
 
-  /** @param now milliseconds of a clock that never goes back: a step would mute a key for as long */
+  /** @param now milliseconds of a clock that never goes back: a step back would mute a key for as long */
   constructor(now = monotonicNow, limit = 4096) {
     this.now = now;
     this.limit = limit;
@@ -50,7 +50,7 @@ export class LogLimiter {
   allow(key: string): number | undefined {
     const now = this.now();
     const entry = this.seen.get(key);
-    // Whatever clock it is given: an entry from the future was made before the clock was set back
+    // For any clock: an entry from the future was made before the clock was set back
     if (entry && entry.until > now && entry.until <= now + 1000) {
       entry.dropped += 1;
       return undefined;

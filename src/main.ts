@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// musterd: reads its configuration, starts, and stops when it is told to.
+// musterd: reads its configuration, starts, and stops on SIGTERM or SIGINT.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -44,15 +44,15 @@ async function main(): Promise<number> {
   const file = values.config ?? (existsSync(DEFAULT_FILE) ? DEFAULT_FILE : undefined);
   const config = file === undefined ? defaultConfig() : loadConfig(file);
   if (values.check) {
-    process.stdout.write(`${file ?? 'the defaults'}: right\n`);
+    process.stdout.write(`${file ?? 'the defaults'}: OK\n`);
     return 0;
   }
   const log = createLog(config['log.level'], logDestination(process.env, process.stderr));
-  // Node's own way is a line on standard error
+  // Node's default is a line on standard error
   process.removeAllListeners('warning').on('warning', ({ name, message }) => log.warn({ name }, message));
   const manager = serviceManager(process.env, log);
   const serving = `serving ${config['head.address']}, HTTP on port ${config['http.port']}`;
-  // From here on, so that a signal in the moment of the start leaves nothing half started.
+  // From here on, so that a signal during the start leaves nothing half started.
   const told = new Promise<string>(resolve => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
   });
@@ -68,7 +68,7 @@ async function main(): Promise<number> {
   return 0;
 }
 
-/** SIGHUP: reads the file again. A wrong file changes nothing; what cannot be taken over is named. */
+/** SIGHUP: reads the file again. A wrong file changes nothing; keys that need a restart are named. */
 async function reload(
   file: string | undefined,
   config: Config,
@@ -98,7 +98,7 @@ async function reload(
 }
 
 process.exitCode = await main().catch((error: unknown) => {
-  // A wrong option of the command line is Node's own error, with a code of its own.
+  // A wrong option of the command line is Node's own error, with its own code.
   const usage = error instanceof TypeError && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
   process.stderr.write(`musterd: ${reasonOf(error)}\n${usage ? HELP : ''}`);
   if (!(error instanceof MusterError) && !usage) process.stderr.write(`${(error as Error).stack ?? ''}\n`);

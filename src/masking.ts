@@ -4,9 +4,9 @@ import { inQuotes } from './shell-words.ts';
 export const MASK = '***';
 
 /**
- * `ipmi:///admin:password@172.45.88.1` with stars for the password. Everything from the first colon behind the scheme to the last `@` counts
- * as password, so that one with `/`, `:` or `@` in it is hidden whole; without an `@`, everything to the end. A template in its place is
- * no secret and stays.
+ * `ipmi:///admin:password@172.45.88.1` with stars for the password. Everything from the first colon after the scheme to the last
+ * `@` counts as password, so that one with `/`, `:` or `@` in it is hidden completely; without an `@`, everything to the end. A
+ * template instead of it is not a secret and stays.
  */
 export function maskPassword(uri: string): string {
   const parts = uri.split(/,(?=[A-Za-z][A-Za-z0-9+.-]{0,31}:\/\/)/);
@@ -15,12 +15,12 @@ export function maskPassword(uri: string): string {
   return (isTorn ? [uri] : parts).map(part => maskOptions(maskOne(part))).join(',');
 }
 
-/** Options of a power_uri that are secret: `?kg=KEY`. A template is none. */
+/** Options of a power_uri that are secret: `?kg=KEY`. A template is not. */
 function maskOptions(uri: string): string {
   return uri.replace(/([?&]kg=)(?!<\w+\[[\w.-]+\]>(?:&|$))[^&\s]+/gi, `$1${MASK}`);
 }
 
-/** A port behind a host, of what is no login: `http://10.54.0.1:8080/x`. */
+/** A port after a host, without a login: `http://10.54.0.1:8080/x`. */
 const PORT = /^(https?|ftp|nfs|iscsi|tcp|udp|ntp|unix):\/\/[\w.-]+$/i;
 
 function maskOne(uri: string): string {
@@ -42,7 +42,7 @@ function maskOne(uri: string): string {
 const SECRET_PART = /^(pws?|cred|creds|kg|psk)$|(pw|pwd|key)$|pass|secret|token|credential/;
 const NO_SECRET_PART = /^(public|pub|monkey|donkey|turkey|hockey|jockey|whiskey)$/;
 
-/** Whether a value of this name is hidden where objects are shown: `bmc_password`, `API_TOKEN`, `apiKey`, `bmc_pw`. */
+/** Returns whether a value of this name is hidden where objects are shown: `bmc_password`, `API_TOKEN`, `apiKey`, `bmc_pw`. */
 export function isSecretName(name: string): boolean {
   const parts = name
     .replace(/([a-z0-9])([A-Z])/g, '$1_$2')
@@ -51,15 +51,18 @@ export function isSecretName(name: string): boolean {
   return parts.some(part => SECRET_PART.test(part)) && !parts.some(part => NO_SECRET_PART.test(part));
 }
 
-/** Options with a value that is secret as a whole, and those with a command line for a shell. */
+/** Options with a wholly secret value, and those with a command line for a shell. */
 const SECRET_OPTIONS = ['--stdin'];
 const SHELL_OPTIONS = ['--execute'];
-/** Actions whose words behind them are a command line for a shell. */
+/** Actions followed by a command line for a shell. */
 const SHELL_ACTIONS = ['exec', 'ssh'];
-/** Options whose value may read like an action. */
+/** Options with a value that may read like an action. */
 const VALUED = /^(-[isuc]|--(ids|select|user|config|socket|fields|fanout|timeout|stdin))$/;
 
-/** Returns the words of a command line without passwords, standard input and the arguments of commands for nodes. `names` are further secret names. */
+/**
+ * Returns the words of a command line without passwords, standard input and the arguments of commands for nodes. `names` are
+ * further secret names.
+ */
 export function maskWords(words: readonly string[], names: ReadonlySet<string> = new Set()): string[] {
   const shell = words.findIndex(
     (word, index) => index > 0 && SHELL_ACTIONS.includes(word) && !VALUED.test(words[index - 1] ?? ''),
@@ -104,7 +107,7 @@ function maskWord(word: string, names: ReadonlySet<string>): string {
     const end = match.index + match[0].length;
     const isSecret = isSecretName(match[1] ?? '') || names.has(match[1] ?? '');
     const isScheme = match[0].endsWith(':') && word.startsWith('//', end);
-    // All to the word's end: what looks like the next assignment may be a part of a password.
+    // All to the word's end: what looks like the next assignment may be part of a password.
     if (isSecret && word.length > end && !isScheme) return `${word.slice(0, end)}${MASK}`;
   }
   return maskPassword(word);
@@ -113,12 +116,14 @@ function maskWord(word: string, names: ReadonlySet<string>): string {
 /** The most characters of a command in the audit trail. */
 const MOST = 4096;
 
-/** A command line as text, fit for the audit trail: masked, on one line, of bounded length. It is masked before it is cut. */
+/**
+ * Returns a command line as text, fit for the audit trail: masked, on one line, of limited length. It is masked before it is cut.
+ */
 export function maskCommand(text: string, names: ReadonlySet<string> = new Set()): string {
   return asCommand(maskWords(wordsIn(text.replace(/\p{Cc}/gu, ' ')), names)).slice(0, MOST);
 }
 
-/** Words as a shell would want them, so that a command in the audit trail can be read and repeated. */
+/** Returns words quoted for a shell, so that a command in the audit trail can be read and repeated. */
 export function asCommand(words: readonly string[]): string {
   return words.map(quoted).join(' ');
 }
@@ -128,7 +133,7 @@ function quoted(word: string): string {
   return isPlain ? word : inQuotes(word);
 }
 
-/** As a shell splits them, without its other features. A quote that nobody closes reaches to the end. */
+/** Splits as a shell does, without its other features. An unclosed quote reaches to the end. */
 function wordsIn(text: string): string[] {
   return Array.from(text.matchAll(/(?:'[^']*'?|"(?:[^"\\]|\\.)*"?|\\.?|[^\s'"\\])+/gs), ([word]) =>
     word.replace(
@@ -140,14 +145,14 @@ function wordsIn(text: string): string[] {
   );
 }
 
-/** Returns what hides, in a text about a command, the passwords that the command's words had. */
+/** Returns a function that hides, in a text about a command, the passwords of the command's words. */
 export function scrubber(words: readonly string[]): (text: string) => string {
   const secrets = maskWords(words).flatMap((masked, index) => secretPart(words[index] ?? '', masked));
   const longest = [...new Set(secrets)].sort((left, right) => right.length - left.length);
   return text => longest.reduce((scrubbed, secret) => scrubbed.replaceAll(secret, MASK), text);
 }
 
-/** Shorter ones would turn a text into stars; they are told by nothing but the word itself. */
+/** Shorter passwords would turn a text into stars; they are hidden only as whole words. */
 const SHORTEST = 4;
 
 function secretPart(word: string, masked: string): string[] {

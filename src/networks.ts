@@ -1,4 +1,5 @@
-// The networks that nodes boot from: the head's own, and those beside it or behind relay agents. Values and look-ups, no sockets.
+// The networks that nodes boot from: the head's own, those next to it, and those behind relay agents. Values and look-ups, no
+// sockets.
 import {
   ipFromNumber,
   ipToNumber,
@@ -12,32 +13,32 @@ import {
 /** One entry of the configuration's `[[networks]]`. */
 export interface NetworkEntry {
   name: string;
-  /** The head's own address there, with its prefix: the network is at one of the head's interfaces. */
+  /** The head's own address there, with its prefix: one of the head's interfaces is in this network. */
   address?: string;
-  /** A network that the head has no interface in: relay agents pass its requests on. */
+  /** A network without an interface of the head: relay agents pass its requests on. */
   subnet?: string;
   interface?: string;
   router?: string;
   dns?: readonly string[];
   domain?: string;
   lease_seconds?: number;
-  /** Addresses for machines that are no nodes, `10.56.0.200-10.56.0.250`; none when absent. */
+  /** Addresses for machines that are not nodes, `10.56.0.200-10.56.0.250`; none when absent. */
   range?: string;
-  /** Of a network behind relays: the head's address that its nodes speak to; that of `head.address` when absent. */
+  /** For a network behind relays: the head's address for its nodes; that of `head.address` when absent. */
   via?: string;
-  /** Addresses of relay agents that lie outside of the network they ask for. */
+  /** Addresses of relay agents outside the network they ask for. */
   relays?: readonly string[];
-  /** Networks with the same word lie on one wire. */
+  /** Networks with the same value share a wire. */
   shared?: string;
 }
 
-/** Addresses from the first to the last, as numbers, both of them in it. */
+/** Addresses from the first to the last, as numbers, both included. */
 export interface AddressRange {
   first: number;
   last: number;
 }
 
-/** Reads `10.56.0.200-10.56.0.250`; undefined when it is no range. */
+/** Reads `10.56.0.200-10.56.0.250`; undefined when it is not a range. */
 export function parseRange(text: string): AddressRange | undefined {
   const [first, last, ...more] = text.split('-').map(part => parseIpv4(part));
   if (!first || !last || more.length > 0) return undefined;
@@ -51,19 +52,19 @@ const MOST_IN_RANGE = 65_536;
 /** A network that nodes have addresses in. */
 export interface BootNetwork {
   name: string;
-  /** `address` is the head's own one there; of a network behind relays it is the network's. */
+  /** `address` is the head's own one there; for a network behind relays it is the network's. */
   subnet: Subnet;
-  /** The head's address that nodes of this network speak to. */
+  /** The head's address for nodes of this network. */
   head: string;
   /** Whether the head has an interface in it. */
   attached: boolean;
-  /** Empty when it is to be found by the address. */
+  /** Empty when it has to be found by the address. */
   interface: string;
   router: string;
   dns: readonly string[];
   domain: string;
   leaseSeconds: number;
-  /** For machines that are no nodes. */
+  /** For machines that are not nodes. */
   range: AddressRange | undefined;
   relays: readonly string[];
   shared: string;
@@ -110,7 +111,7 @@ export class Networks {
     return this.all.filter(item => item.attached);
   }
 
-  /** Takes over the settings that nodes are told (router, name servers, domain, lease time) of networks of the same names. */
+  /** Takes over the settings that nodes receive (router, name servers, domain, lease time) from networks of the same names. */
   adopt(next: Networks): void {
     for (const item of this.all) {
       const other = next.all.find(({ name }) => name === item.name);
@@ -120,7 +121,7 @@ export class Networks {
     }
   }
 
-  /** The network that an address lies in. */
+  /** Returns the network that contains an address. */
   of(ip: string): BootNetwork | undefined {
     if (this.all.length === 1) return subnetContains(this.main.subnet, ip) ? this.main : undefined;
     return this.byPrefix.find(item => subnetContains(item.subnet, ip));
@@ -131,25 +132,27 @@ export class Networks {
     return this.all.find(item => item.relays.includes(address)) ?? this.of(address);
   }
 
-  /** Whether two networks lie on one wire, so that a client of either may be answered. */
+  /** Returns whether two networks share a wire, so that a client of either may be answered. */
   isOneWire(one: BootNetwork, other: BootNetwork): boolean {
     if (one === other) return true;
     if (one.shared !== '' && one.shared === other.shared) return true;
     return one.attached && other.attached && one.interface !== '' && one.interface === other.interface;
   }
 
-  /** Whether an address is one that hosts of its network have. */
+  /** Returns whether an address is a host address of its network. */
   isHost(ip: string): boolean {
     const found = this.of(ip);
     return found !== undefined && subnetHost(found.subnet, ip);
   }
 
-  /** Whether a node may have this address. */
+  /** Returns whether a node may have this address. */
   isUsable(ip: string): boolean {
     return this.isHost(ip) && this.holderOf(ip) === undefined && this.ofRange(ip) === undefined;
   }
 
-  /** Names who has an address besides nodes and leases, as in `the router of the network rack2`; undefined when nobody has it. */
+  /**
+   * Names the holder of an address besides nodes and leases, as in `the router of the network rack2`; undefined when it has none.
+   */
   holderOf(ip: string): string | undefined {
     if (this.heads.has(ip)) return "the head's own";
     const router = this.all.find(item => item.router === ip);
@@ -158,7 +161,7 @@ export class Networks {
     return relay && `a relay agent of the network ${relay.name}`;
   }
 
-  /** The network in whose range for unknown machines an address lies. */
+  /** Returns the network whose range for unknown machines contains an address. */
   ofRange(ip: string): BootNetwork | undefined {
     const found = this.of(ip);
     return found && inRange(found.range, ip) ? found : undefined;
@@ -204,7 +207,7 @@ const isIp = (value: unknown): boolean => typeof value === 'string' && parseIpv4
 const areIps = (value: unknown): boolean => Array.isArray(value) && value.every(isIp);
 const isSubnet = (value: unknown): boolean => typeof value === 'string' && (parseSubnet(value)?.prefix ?? 32) <= 30;
 
-/** The keys of an entry: how a value is told from a wrong one, and what it must be. */
+/** The keys of an entry: the check of a value, and what it must be. */
 const ENTRY_KEYS: Readonly<Record<keyof NetworkEntry, [check: (value: unknown) => boolean, must: string]>> = {
   name: [value => isText(value) && /^[A-Za-z][\w.-]{0,40}$/.test(String(value)), 'a name such as "rack2"'],
   address: [isSubnet, 'the head\'s address there with its prefix, such as "10.55.0.1/24"'],
@@ -226,7 +229,7 @@ const ENTRY_KEYS: Readonly<Record<keyof NetworkEntry, [check: (value: unknown) =
   shared: [isText, 'a word in quotes'],
 };
 
-/** What is wrong with a list of `[[networks]]`; undefined when nothing is. */
+/** Returns what is wrong with a list of `[[networks]]`; undefined when nothing is. */
 export function entriesProblem(value: unknown): string | undefined {
   if (!Array.isArray(value)) return 'must be a list: write [[networks]] above each';
   for (const [index, entry] of value.entries()) {
@@ -251,7 +254,7 @@ function entryProblem(entry: unknown): string | undefined {
   return undefined;
 }
 
-/** What cannot be true together: networks that overlap, a router outside, a name used twice. */
+/** Returns contradictions: networks that overlap, a router outside, a name used twice. */
 export function networksProblems(networks: Networks): string[] {
   const problems: string[] = [];
   for (const [index, one] of networks.all.entries()) {

@@ -1,4 +1,4 @@
-// Objects used as maps whose keys come from outside: `constructor` and `toString` are no entries.
+// Objects used as maps with keys from outside: `constructor` and `toString` are not entries.
 
 /** Returns the object's own entry; undefined also for what every object inherits. */
 export function own<T>(record: Readonly<Record<string, T>>, key: string): T | undefined {

@@ -1,4 +1,4 @@
-// Where the files that come with muster lie (boot-scripts, initramfs, templates), wherever the code was built to.
+// Where the files that come with muster are (boot-scripts, initramfs, templates), wherever the code was built to.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';

@@ -1,16 +1,18 @@
 // Which of many descriptors can go on: epoll(7).
 import { type Called, EPOLL, type Libc } from './libc.ts';
 
-/** struct epoll_event in words of 32 bits: the events, then two of the caller's own; packed on x86-64 alone (linux/eventpoll.h). */
+/**
+ * struct epoll_event in words of 32 bits: the events, then two of the caller's own; packed on x86-64 only (linux/eventpoll.h).
+ */
 const WORDS = process.arch === 'x64' ? 3 : 4;
 const OWN = WORDS - 2;
-/** Answers of one call. */
+/** Events of one call. */
 const MOST = 256;
 
-/** What is waited for; their sum for several. */
+/** The awaited events; their sum for several. */
 export const READABLE = EPOLL.IN;
 export const WRITABLE = EPOLL.OUT;
-/** Each change is told once, not as long as it lasts. */
+/** Reports each change once, not as long as it lasts. */
 export const ONCE = EPOLL.ET;
 
 /** Throws when the system gives no descriptor. */
@@ -27,12 +29,12 @@ export class Readiness {
     this.epoll = epoll;
   }
 
-  /** From now on `wait` tells of the number when the descriptor can go on. The number is of 32 bits. */
+  /** From now on `wait` reports the number when the descriptor is ready. The number has 32 bits. */
   add(fd: number, own: number, what: number): Called {
     return this.control(EPOLL.CTL_ADD, fd, own, what);
   }
 
-  /** Waits for something else from a descriptor that was added. */
+  /** Changes the awaited events of a descriptor. */
   change(fd: number, own: number, what: number): Called {
     return this.control(EPOLL.CTL_MOD, fd, own, what);
   }
@@ -41,13 +43,13 @@ export class Readiness {
     this.libc.epollControl(this.epoll, EPOLL.CTL_DEL, fd, this.bytes);
   }
 
-  /** Waits for what can go on, and stops the thread, for so many milliseconds at most; answers how many `own` tells of. */
+  /** Waits, blocking the thread, for at most `milliseconds`; returns the number of ready descriptors, which `own` names. */
   wait(milliseconds: number): number {
     const count = this.libc.epollWait(this.epoll, this.bytes, MOST, milliseconds);
     return typeof count === 'number' ? count : 0;
   }
 
-  /** The number of one that can go on. @param index from 0, below the answer of `wait` */
+  /** Returns the number of a ready descriptor. @param index from 0, below the result of `wait` */
   own(index: number): number {
     return this.events[index * WORDS + OWN] ?? 0;
   }

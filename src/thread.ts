@@ -5,7 +5,7 @@ import { reasonOf } from './errors.ts';
 import { check, type Libc } from './libc.ts';
 import { ring } from './wake.ts';
 
-/** What every such thread begins with, next to its own data. */
+/** The basics of every such thread, next to its own data. */
 export interface ThreadBasics {
   /** An eventfd: readable when there is a message. */
   wake: number;

@@ -60,7 +60,7 @@ test('an impossible value is refused: port, prefix, lease, router outside the ne
   t.regex(problemOf('[head]\naddress = "10.54.0.0/24"'), /network's own or its broadcast address/);
 });
 
-test('all problems of a file are said at once', t => {
+test('all problems of a file are reported at once', t => {
   t.is(problemOf('[http]\nport = 0\n[x]\ny = 1\n').split('\n').length, 2);
 });
 

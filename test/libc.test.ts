@@ -7,7 +7,7 @@ import test from 'ava';
 import { closeHeld, noDescriptors, tracked } from '../src/descriptors.ts';
 import { loadLibc, SOCKET, socketAddress } from '../src/libc.ts';
 
-test('each error has the code of its own call, whatever fails in between', async t => {
+test('each call returns its own error code, whatever fails in between', async t => {
   const libc = await loadLibc();
   const socket = libc.socket(SOCKET.AF_INET, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
   if (typeof socket !== 'number') return t.fail(socket.code);

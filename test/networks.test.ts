@@ -34,7 +34,7 @@ test('a table for each network, at an interface or behind relays', t => {
   t.is(networks.of('10.99.0.9'), undefined);
 });
 
-test('what is wrong with a network is said with its name and the remedy', t => {
+test('mistakes in a network are reported with its name and the remedy', t => {
   for (const [entries, words] of [
     ['[networks]\nname = "x"\n', /must be a list: write \[\[networks\]\]/],
     ['[[networks]]\nname = "x"\n', /'x' needs either 'address' .* or 'subnet'/],
@@ -58,7 +58,7 @@ test('what is wrong with a network is said with its name and the remedy', t => {
   }
 });
 
-test('a node may have an address in any of the networks, but not the head’s own, nor one outside', t => {
+test('a node may have an address in any of the networks, but not the head’s own, and none outside', t => {
   const fake = new FakeCluster();
   const entries = [{ name: 'east', address: '10.60.0.1/24' }];
   const networks = networksOf({ ...defaultConfig(), 'head.address': '10.54.0.1/24', networks: entries });
@@ -94,7 +94,7 @@ test('a range for unknown machines lies in its network, and no node is placed in
   t.notThrows(() => create({ ip: '10.54.0.102' }));
 });
 
-test('a range that was laid over the addresses of nodes is told, with the nodes', t => {
+test('a range over the addresses of nodes is reported, with the nodes', t => {
   const fake = new FakeCluster();
   for (const number of [1, 2, 3, 4, 5, 6, 7, 8])
     fake.create('node', { mac: `52:54:00:00:00:0${number}`, name: `n${number}`, ip: `10.54.0.${number + 1}` });

@@ -4,7 +4,7 @@ import test from 'ava';
 import { own } from '../src/own.ts';
 import { packageRoot } from '../src/package-root.ts';
 
-test('only what an object has of its own is found', t => {
+test('only own entries of an object are found', t => {
   const record: Record<string, number> = { a: 1 };
   t.is(own(record, 'a'), 1);
   for (const name of ['constructor', 'toString', '__proto__', 'hasOwnProperty', 'b'])

@@ -1,12 +1,12 @@
 #!/bin/bash
-# Sourced by module-setup.sh: what style iscsi needs in an initramfs. An image without open-iscsi boots by every other style.
+# Sourced by module-setup.sh: what style iscsi needs in an initramfs. An image without open-iscsi boots with every other style.
 
 iscsi_kernel() {
     instmods iscsi_tcp sd_mod crc32c crc32c_generic crc32c_intel
     return 0
 }
 
-# At boot these files are copied to where they outlive the initramfs: so their list is put in too.
+# At boot these files are copied to where they outlive the initramfs, so their list is included too.
 iscsi_install() {
     local daemon
     find_binary iscsid > /dev/null && find_binary iscsiadm > /dev/null || return 0

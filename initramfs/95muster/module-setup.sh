@@ -1,9 +1,9 @@
 #!/bin/bash
 # The dracut module: what muster puts into an initramfs. Called by dracut (049 and later) inside the image, in bash.
-# The HTTP client is a static busybox when `muster mkramfs` brought one along (file `busybox` beside this), else the image's curl.
+# The HTTP client is a static busybox if `muster mkramfs` brought one (file `busybox` next to this), else the image's curl.
 
 check() {
-    # Only when named: a system's own initramfs has no use for it.
+    # Only when named: a system's own initramfs does not need it.
     return 255
 }
 
@@ -27,7 +27,7 @@ installkernel() {
     return 0
 }
 
-# A command of the image, or busybox's own in its place.
+# A command of the image, or busybox's instead.
 # shellcheck disable=SC2154
 muster_command() {
     local name
@@ -45,7 +45,7 @@ muster_command() {
 
 install() {
     local name
-    # dracut sets initdir (what it builds) and moddir (where this file lies).
+    # dracut sets initdir (what it builds) and moddir (this file's folder).
     # shellcheck disable=SC2154
     mkdir -p "$initdir/usr/lib/muster/bin"
     if [[ -x "$moddir/busybox" ]]; then
@@ -64,9 +64,9 @@ install() {
     # `cp` must be the image's own: busybox keeps no extended attributes, which carry file capabilities.
     inst_multiple cp mount umount modprobe || return 1
     inst_multiple -o unsquashfs
-    # What tells the head the kernel's words, where there is no busybox.
+    # Sends the kernel's messages to the head, where there is no busybox.
     inst_multiple -o logger dmesg
-    # Style disked; an image without them boots by every other style.
+    # Style disked; an image without them boots with every other style.
     inst_multiple -o blkid mkfs.ext4 e2fsck sfdisk udevadm sync touch
     inst_simple /etc/mke2fs.conf
     muster_command ip sha256sum cat chmod chown chroot dd find grep head ln mkdir mkfifo mv od readlink rm rmdir \

@@ -2,7 +2,7 @@
 import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 
-/** What a package needs only while it is installed. */
+/** What a package needs only during installation. */
 const RUNS_WITH = { sqlite3: ['bindings'] };
 
 /** Sources, objects and documents of packages, which nothing loads. */
@@ -16,16 +16,16 @@ const UNUSED = [
   /\/(?!LICEN[CS]E)[^/]+\.md$/,
 ];
 
-/** Copies them to `target`; answers the files with machine code. */
+/** Copies them to `target`; returns the files with machine code. */
 export function productionModules(root, target) {
   const { packages } = JSON.parse(readFileSync(join(root, 'package-lock.json'), 'utf8'));
   const wanted = new Set();
   const add = (name, from) => {
-    // As Node looks for it: beside, then further up.
+    // As Node resolves it: next to the package, then further up.
     const place = placesOf(name, from).find(path => packages[path]);
     if (place === undefined || wanted.has(place) || !existsSync(join(root, place))) return;
     wanted.add(place);
-    // Machine code for each kind of machine is an optional dependency, of which one is installed: koffi has its own so.
+    // Machine code for each kind of machine is an optional dependency, of which one is installed: koffi does this.
     const { dependencies = {}, optionalDependencies = {} } = packages[place];
     const names = RUNS_WITH[name] ?? Object.keys({ ...dependencies, ...optionalDependencies });
     for (const each of names) add(each, place);
@@ -37,7 +37,7 @@ export function productionModules(root, target) {
       recursive: true,
       filter: path => {
         const name = relative(root, path);
-        // A package of its own is copied when it is wanted itself.
+        // A separate package is copied when it is needed itself.
         if (name !== place && name.slice(place.length).includes('/node_modules')) return false;
         if (UNUSED.some(pattern => pattern.test(name))) return false;
         if (name.endsWith('.node')) natives.push(path);

@@ -21,7 +21,7 @@ import { productionModules } from './modules.mjs';
 const HOME = 'usr/lib/muster';
 const NODE = `/${HOME}/bin/node`;
 
-/** Libraries that every glibc system has; a Node that needs more cannot be taken along. */
+/** Libraries that every glibc system has; a Node that needs more cannot be packaged. */
 const ORDINARY = /^(linux-vdso|lib(dl|stdc\+\+|m|gcc_s|pthread|c|rt|atomic)|\/?.*ld-linux.*)\.so/;
 
 /**

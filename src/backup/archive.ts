@@ -1,4 +1,4 @@
-// The bytes of a backup, as they are read from the head: the manifest, each file, and at the end which stored files are damaged.
+// The bytes of a backup as they are read from the head: the manifest, each file, and at the end a list of damaged stored files.
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
@@ -12,8 +12,8 @@ const CHUNK = 1 << 20;
 export type Content = string | Buffer;
 
 /**
- * Room for the ending, in bytes: it has a fixed size, for its content is not known when the size of the whole is said. What is not
- * needed is filled with blanks.
+ * Room for the ending, in bytes: it has a fixed size, because its content is unknown when the total size is announced. The unused
+ * part is filled with spaces.
  */
 function endingSize(files: readonly BackedUp[]): number {
   return Buffer.byteLength(endingText(files.filter(isStoredFile).map(namedFile)));
@@ -37,8 +37,8 @@ export function archiveSize(manifest: Manifest): number {
 }
 
 /**
- * Gives the archive. A stored file that is damaged, too short or unreadable is named in the ending, and the rest is backed up; any
- * other file must be as the manifest says (`bad-backup`).
+ * Yields the archive. The ending names a stored file that is damaged, too short or unreadable, and the rest is backed up; any
+ * other file must match the manifest (`bad-backup`).
  */
 export async function* archive(manifest: Manifest, contentOf: (file: BackedUp) => Content): AsyncGenerator<Buffer> {
   const { created, files } = manifest;
@@ -68,7 +68,7 @@ function* member(path: string, content: Buffer, created: number): Generator<Buff
   yield Buffer.concat([content, Buffer.alloc(padding(content.length))]);
 }
 
-/** Exactly as many bytes as the header says; zeros for those that cannot be read. Returns what was wrong. */
+/** Yields exactly as many bytes as the header says; zeros for unreadable ones. Returns what was wrong. */
 async function* fileBytes(
   content: Content,
   { size }: Member,
@@ -99,7 +99,7 @@ async function* fileBytes(
   } finally {
     await handle?.close();
   }
-  // What is short is filled up, and its digest is that of what was there.
+  // A short file is padded, and its digest is that of its real bytes.
   while (sent < size) {
     const zeros = Buffer.alloc(Math.min(CHUNK, size - sent));
     sent += zeros.length;

@@ -1,5 +1,5 @@
-// The files of a head's configuration: muster.toml, the site's kickstarts and boot scripts. A backup has them; a restore writes the ones
-// that are absent.
+// The files of a head's configuration: muster.toml, the site's kickstarts and boot scripts. A backup has them; a restore writes
+// those that are absent.
 
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
@@ -11,24 +11,24 @@ import { systemCode } from '../errors.ts';
 import { CONFIGURATION } from './manifest.ts';
 
 const MAIN = `${CONFIGURATION}muster.toml`;
-/** Folders of the configuration: the name in a backup, and the key that says where it is. */
+/** Folders of the configuration: the name in a backup, and the key with its path. */
 const FOLDERS = [
   { name: 'kickstarts', key: 'paths.kickstarts' },
   { name: 'boot-scripts', key: 'paths.scripts' },
 ] as const;
 
-/** Files that people write by hand are smaller, in bytes. */
+/** Hand-written files are smaller, in bytes. */
 export const CONFIGURATION_LIMIT = 4 << 20;
 const NAME = /^[A-Za-z0-9_][A-Za-z0-9._+-]*$/;
 
 export interface ConfigurationFiles {
   /** Paths in the backup (`configuration/muster.toml`), each with its content. */
   files: Map<string, Buffer>;
-  /** Files that are too large, oddly named, no plain files or not for this user to read, and so are not in the backup. */
+  /** Files that are too large, oddly named, not plain files or not readable for this user, and so are not in the backup. */
   leftOut: string[];
 }
 
-/** The files of a configuration: `file` itself and the plain files in its folders. */
+/** Returns the files of a configuration: `file` itself and the plain files in its folders. */
 export async function configurationFiles(file: string | undefined, config: Config): Promise<ConfigurationFiles> {
   const found: ConfigurationFiles = { files: new Map(), leftOut: [] };
   if (file !== undefined) await take(found, MAIN, file);
@@ -56,22 +56,22 @@ async function take({ files, leftOut }: ConfigurationFiles, path: string, file: 
 export interface Placed {
   /** Files that were written. */
   written: string[];
-  /** Files that were there with other content, with where the backup's is now. */
+  /** Existing files with other content, with the place of the backup's version. */
   kept: { file: string; copy: string }[];
   /** Files that would be outside the folder of muster.toml: their paths in the backup. */
   elsewhere: string[];
 }
 
 /**
- * Writes the configuration that a backup brought: `main` and the files of its folders. A file that is there stays as it is; the
- * backup's is written next to it, as `FILE.from-backup`. Nothing is written outside the folder of `main`: the backup says where its
- * folders are, and it must not choose where root writes.
+ * Writes the configuration from a backup: `main` and the files of its folders. An existing file stays; the backup's version is
+ * written next to it, as `FILE.from-backup`. Nothing is written outside the folder of `main`: the backup says where its folders
+ * are, and it must not choose where root writes.
  */
 export async function placeConfiguration(main: string, brought: ReadonlyMap<string, Buffer>): Promise<Placed> {
   const placed: Placed = { written: [], kept: [], elsewhere: [] };
   const text = brought.get(MAIN);
   if (text) await place(placed, main, text, { mode: 0o644 });
-  // They may hold hashes of passwords: musterd reads them, and nobody else.
+  // They may hold password hashes: only musterd reads them.
   const group = process.getuid?.() === 0 ? groupId('muster') : undefined;
   const secret: DraftOptions = group === undefined ? { mode: 0o600 } : { mode: 0o640, owner: { uid: 0, gid: group } };
   const config = parseConfig(await readFile(main, 'utf8').catch(() => ''), main);

@@ -1,18 +1,19 @@
-// The first and the last member of a backup: what is in it, so that a restore can refuse before it writes; and what turned out damaged.
+// The first and the last member of a backup: its contents, so that a restore can refuse before it writes; and what turned out to
+// be damaged.
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
 
 export const MANIFEST = 'muster-backup.json';
-/** Behind all files, since it is known only when they have been read. */
+/** After all files, since it is known only when they have been read. */
 export const ENDING = 'muster-backup-end.json';
 
-/** The layout of backups; one that a muster does not know is refused. Format 1 had no ending, no ssh key and no configuration. */
+/** The layout of backups; unknown ones are refused. Format 1 had no ending, no ssh key and no configuration. */
 export const FORMAT = 2;
 
-/** No manifest is larger, in bytes: some hundred thousand stored files. */
+/** The largest manifest, in bytes: some hundred thousand stored files. */
 export const MANIFEST_LIMIT = 64 << 20;
 
-/** The files of the state folder that belong to one head alone. */
+/** Files of the state folder that belong to one head alone. */
 export const HEAD_FILES = [
   'muster.db',
   'head.key',
@@ -31,7 +32,7 @@ const PATH = new RegExp(
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-/** A stored file, with what needs it: `image DefaultImage`. */
+/** A stored file, with its users: `image DefaultImage`. */
 const named = z.object({ sha256, used_by: z.array(z.string()) });
 
 const schema = z.object({
@@ -51,14 +52,14 @@ const schema = z.object({
       used_by: z.array(z.string()).optional(),
     }),
   ),
-  /** Stored files that objects name and that were not there. */
+  /** Stored files that objects name but that did not exist. */
   missing: z.array(named.or(sha256.transform(digest => ({ sha256: digest, used_by: [] })))),
   /** Files of the configuration that are not in the backup. */
   left_out: z.array(z.string()).default([]),
 });
 
 const endingSchema = z.object({
-  /** Stored files with other bytes than they should have; what stands for them in the backup is worth nothing. */
+  /** Stored files with wrong bytes; their copies in the backup are worthless. */
   damaged: z.array(named),
 });
 
@@ -67,7 +68,7 @@ export type BackedUp = Manifest['files'][number];
 export type NamedFile = z.infer<typeof named>;
 export type Ending = z.infer<typeof endingSchema>;
 
-/** Whether a file in a backup is a stored file, whose name is its digest. */
+/** Returns whether a file in a backup is a stored file, named by its digest. */
 export function isStoredFile({ path }: Pick<BackedUp, 'path'>): boolean {
   return path.startsWith('blobs/');
 }
@@ -92,7 +93,7 @@ function parsed(bytes: Buffer, member: string): unknown {
   try {
     return JSON.parse(bytes.toString());
   } catch (error) {
-    throw new MusterError('bad-backup', `The file is no backup of muster: ${member} in it is no JSON.`, {
+    throw new MusterError('bad-backup', `The file is not a backup of muster: ${member} in it is not JSON.`, {
       cause: error,
     });
   }
@@ -104,6 +105,6 @@ function checked<T>(wanted: z.ZodType<T>, content: unknown, member: string): T {
   const [issue] = result.error.issues;
   throw new MusterError(
     'bad-backup',
-    `The file is no backup of muster: ${member}: ${issue?.path.join('.')}: ${issue?.message}`,
+    `The file is not a backup of muster: ${member}: ${issue?.path.join('.')}: ${issue?.message}`,
   );
 }

@@ -1,15 +1,15 @@
-// The stored files that a database names, and what for: those its objects need, and those of the plans of boots.
+// The stored files that a database names, and their users: its objects and the plans of boots.
 import type { Boot } from '../boot/boot.ts';
 import { blobsOfPlan } from '../boot/boot-plan.ts';
 import { KINDS, storedFilesOf } from '../model/kinds.ts';
 import { readContents } from '../store/snapshot.ts';
 
-/** Digests, each with what uses it: `image DefaultImage`. */
+/** Digests, each with its users: `image DefaultImage`. */
 export type Users = Map<string, string[]>;
 
 export interface NamedFiles {
   objects: Users;
-  /** Files of boots: they may be gone, for a boot outlives what it read. */
+  /** Files of boots: they may be missing, because a boot outlives what it read. */
   boots: Users;
 }
 

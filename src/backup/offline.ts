@@ -1,4 +1,4 @@
-// The backup of a head whose daemon does not run.
+// The backup of a head without a running daemon.
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Blobs } from '../blobs/blobs.ts';
@@ -8,7 +8,10 @@ import { lockState } from '../store/state-lock.ts';
 import { becomeOwner, stateOwner } from './owner.ts';
 import { type BackupSource, beginBackup } from './write.ts';
 
-/** Keeps musterd from starting on the folder until the stream has ended. Until then, root has the rights of the folder's owner. */
+/**
+ * Keeps musterd from starting on the folder until the stream has ended. Until then, root has only the rights of the folder's
+ * owner.
+ */
 export async function offlineBackup({
   state,
   ...source

@@ -1,4 +1,4 @@
-// The heads that restores replaced: as long as their files are kept, so are the stored files that they need.
+// The heads that restores replaced: while their files are kept, so are the stored files that they need.
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BlobUsers } from '../blobs/garbage.ts';
@@ -22,8 +22,8 @@ export class OldHeads implements BlobUsers {
   }
 
   /**
-   * Looks again which old heads there are. A database that is damaged keeps nothing, since nobody can go back to it: `warn` hears of it.
-   * Any other failure is thrown, so that nothing is removed for want of an answer.
+   * Finds the old heads again. A damaged database keeps nothing, since nobody can return to it: `warn` reports it. Any other
+   * failure is thrown, so that nothing is removed for lack of an answer.
    */
   async refresh(warn: (text: string) => void): Promise<void> {
     const users: { sha256: string; by: string }[] = [];

@@ -1,4 +1,4 @@
-// Work in a folder with the rights of its owner, so that root does not do there what only the owner may ask for: a link that the
+// Work in a folder with the rights of its owner, so that root does nothing there that only the owner may request: a link that the
 // owner puts there leads root nowhere.
 
 import { constants } from 'node:fs';
@@ -12,7 +12,7 @@ export interface Owner {
   gid: number;
 }
 
-/** Whom a state folder belongs to. One that is absent is made, for the user `muster` when there is one. */
+/** Returns the owner of a state folder. Creates a missing one, for the user `muster` if it exists. */
 export async function stateOwner(state: string): Promise<Owner> {
   const found = await stat(state).catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
@@ -25,7 +25,7 @@ export async function stateOwner(state: string): Promise<Owner> {
   return stat(state);
 }
 
-/** Gives away a folder that was just made; by its descriptor, so that nothing else can take its name in between. */
+/** Changes the owner of a new folder; by its descriptor, so that nothing else can take its name in between. */
 async function give(folder: string, { uid, gid }: Owner): Promise<void> {
   const handle = await open(folder, constants.O_RDONLY | constants.O_DIRECTORY | constants.O_NOFOLLOW);
   try {
@@ -38,7 +38,7 @@ async function give(folder: string, { uid, gid }: Owner): Promise<void> {
   }
 }
 
-/** Does the work with the rights of the owner when this process is root's; as it is otherwise. See `becomeOwner`. */
+/** Works with the rights of the owner if this process is root's; unchanged otherwise. See `becomeOwner`. */
 export async function asOwner<T>(owner: Owner, work: () => Promise<T>): Promise<T> {
   const back = becomeOwner(owner);
   try {
@@ -49,8 +49,8 @@ export async function asOwner<T>(owner: Owner, work: () => Promise<T>): Promise<
 }
 
 /**
- * Takes the rights of the owner when this process is root's, until the returned function is called. The rights are the process's, with
- * all its threads: nothing else may run in it meanwhile.
+ * Takes the rights of the owner if this process is root's, until the returned function is called. The rights apply to the process
+ * with all its threads: nothing else may run in it during that time.
  */
 export function becomeOwner({ uid, gid }: Owner): () => void {
   const { geteuid, getegid, getgroups, seteuid, setegid, setgroups } = process;

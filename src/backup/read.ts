@@ -1,4 +1,4 @@
-// Reads a backup as it comes: every file in it is verified against the manifest, and given on.
+// Reads a backup as it arrives: verifies every file against the manifest, and passes it on.
 import { createHash } from 'node:crypto';
 import { MusterError } from '../errors.ts';
 import {
@@ -16,11 +16,11 @@ import {
 import { BLOCK, padding, readTarHeader } from './tar.ts';
 
 export interface BackupReader {
-  /** Known before the first file; an error here ends the reading. */
+  /** Called before the first file; an error here ends the reading. */
   manifest(manifest: Manifest): Promise<void> | void;
-  /** Takes a file's content; the file counts only when the whole backup was read without an error. */
+  /** Receives a file's content; the file counts only when the whole backup was read without an error. */
   file(file: BackedUp, content: AsyncIterable<Buffer>): Promise<void>;
-  /** A stored file that was given on was damaged when the backup was made: it does not count. */
+  /** A stored file that was passed on was damaged when the backup was made: it does not count. */
   damaged(file: BackedUp): Promise<void> | void;
 }
 
@@ -30,14 +30,14 @@ export interface ReadBackup {
 }
 
 /**
- * Reads the whole. Throws `bad-backup` with what is wrong with it, and `store-newer` when a newer muster wrote it. Stored files that
- * were damaged at the head already are no error: the backup names them.
+ * Reads the whole. Throws `bad-backup` with what is wrong with it, and `store-newer` when a newer muster wrote it. Stored files
+ * that were already damaged on the head are no error: the backup names them.
  */
 export async function readBackup(chunks: AsyncIterable<Buffer>, reader: BackupReader): Promise<ReadBackup> {
   const bytes = new Bytes(chunks);
   const first = readTarHeader(await bytes.exactly(BLOCK));
   if (first?.path !== MANIFEST || first.size > MANIFEST_LIMIT)
-    throw new MusterError('bad-backup', `The file is no backup of muster: it does not begin with ${MANIFEST}.`);
+    throw new MusterError('bad-backup', `The file is not a backup of muster: it does not begin with ${MANIFEST}.`);
   const manifest = readManifest(await content(bytes, first.size));
   await reader.manifest(manifest);
   const wrong: BackedUp[] = [];
@@ -50,8 +50,8 @@ export async function readBackup(chunks: AsyncIterable<Buffer>, reader: BackupRe
     await reader.damaged(file);
   }
   if (readTarHeader(await bytes.exactly(BLOCK)) !== undefined)
-    throw new MusterError('bad-backup', 'The backup is damaged: there is more in it than it says.');
-  // To its end, so that whoever sends it can finish.
+    throw new MusterError('bad-backup', 'The backup is damaged: it contains more than it says.');
+  // To its end, so that the sender can finish.
   for await (const _rest of bytes.next(Number.POSITIVE_INFINITY));
   return { manifest, damaged };
 }
@@ -86,7 +86,7 @@ async function* hashed(content: AsyncIterable<Buffer>, hash: ReturnType<typeof c
   }
 }
 
-/** A stream of chunks of any size, taken by the byte. */
+/** A stream of chunks of any size, read byte by byte. */
 class Bytes {
   private readonly chunks: AsyncIterator<Buffer>;
   private rest: Buffer = Buffer.alloc(0);
@@ -101,7 +101,7 @@ class Bytes {
     return Buffer.concat(parts);
   }
 
-  /** The next bytes, as they come; an end before `count` of them is an error unless all that comes was asked for. */
+  /** Yields the next bytes, as they arrive; an end before `count` of them is an error unless everything was requested. */
   async *next(count: number): AsyncGenerator<Buffer> {
     for (let left = count; left > 0; ) {
       if (this.rest.length === 0) {

@@ -1,4 +1,4 @@
-// A backup becomes a state folder: everything is written and verified aside first, then takes effect by one rename.
+// A backup becomes a state folder: everything is written and verified in a separate folder, then takes effect by one rename.
 import { existsSync } from 'node:fs';
 import { rm, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -16,7 +16,7 @@ import { asOwner, stateOwner } from './owner.ts';
 import { type ReadBackup, readBackup } from './read.ts';
 
 export interface RestoreOptions {
-  /** Replaces what the state folder has; that is kept in a folder next to it. */
+  /** Replaces the content of the state folder, which is kept in a folder next to it. */
   force: boolean;
   /** Milliseconds since 1970. */
   now: number;
@@ -25,17 +25,17 @@ export interface RestoreOptions {
 export interface Restored extends ReadBackup {
   /** The files of the configuration, for `placeConfiguration`. */
   configuration: ReadonlyMap<string, Buffer>;
-  /** Where the database and the keys that were there are now. */
+  /** Where the previous database and keys are now. */
   old: string | undefined;
   nodes: Value<'node'>[];
 }
 
-/** What makes a state folder one that is in use; a stored file that is there already is the same file. */
+/** Marks of a state folder in use; an existing stored file is always the same file. */
 const IN_USE = ['muster.db', 'head.key'];
 
 /**
- * Restores with the rights of the folder's owner. Throws `not-ready` when musterd runs on the folder, `conflict` when it has content
- * and `force` is not given. Whenever it is interrupted, the folder has the old head or the new one.
+ * Restores with the rights of the folder's owner. Throws `not-ready` when musterd runs on the folder, `conflict` when it has
+ * content and `force` is not set. Whenever it is interrupted, the folder has the old head or the new one.
  */
 export async function restoreBackup(
   state: string,
@@ -62,13 +62,13 @@ async function restoreLocked(
   if (IN_USE.some(name => existsSync(join(state, name))) && !force) {
     throw new MusterError(
       'conflict',
-      `${state} has a database already. With --force it is replaced, and kept in a folder beside it.`,
+      `${state} has a database already. --force replaces it, and keeps it in a folder next to it.`,
     );
   }
   const aside = join(state, RESTORING);
   await rm(aside, { recursive: true, force: true });
   try {
-    // On disk before anything else: musterd makes no empty head where it is.
+    // On disk before anything else: musterd makes no empty head while it exists.
     await makeFolder(aside);
     const read = await unpack(chunks, aside);
     await checkDatabase(join(aside, DATABASE));
@@ -84,7 +84,7 @@ async function restoreLocked(
   }
 }
 
-/** Reads and verifies the whole, and writes nothing. */
+/** Reads and verifies everything, and writes nothing. */
 export async function verifyBackup(chunks: AsyncIterable<Buffer>): Promise<ReadBackup> {
   return readBackup(chunks, {
     manifest: refuseNewer,
@@ -155,7 +155,7 @@ function refuseNewer({ schema, muster }: Manifest): void {
   );
 }
 
-/** They have their names before the database that needs them. Until then they are files that nothing uses. */
+/** They get their names before the database that needs them. Until then they are unused files. */
 async function placeStoredFiles(state: string, aside: string, { manifest, damaged }: ReadBackup): Promise<void> {
   const left = new Set(damaged.map(({ sha256 }) => sha256));
   const folders = new Set<string>();
@@ -170,7 +170,7 @@ async function placeStoredFiles(state: string, aside: string, { manifest, damage
   for (const folder of folders) await syncFolder(folder);
 }
 
-/** A backup of format 1 knows of the database and the head's key only, and leaves the rest. */
+/** A backup of format 1 has only the database and the head's key, and leaves the rest. */
 function planOf({ format, files }: Manifest): RestorePlan {
   const bring = files
     .filter(file => !isStoredFile(file) && !file.path.startsWith(CONFIGURATION))

@@ -1,4 +1,4 @@
-// A backup of a head as a stream: a snapshot of the database, and every stored file that it names, while musterd goes on.
+// A backup of a head as a stream: a snapshot of the database, and every stored file that it names, while musterd runs.
 import { createHash, randomBytes } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,9 +19,9 @@ export interface Backup {
   /** Bytes of the whole archive. */
   size: number;
   manifest: Manifest;
-  /** The archive. What it needs is kept until it ends, is broken off, or fails. */
+  /** Yields the archive. What it needs is kept until it ends, is broken off, or fails. */
   stream(): AsyncGenerator<Buffer>;
-  /** Lets go of what a stream that never began would have needed. */
+  /** Releases what a stream that never began would have needed. */
   drop(): Promise<void>;
 }
 
@@ -36,12 +36,12 @@ export interface BackupSource {
 }
 
 /**
- * Takes the snapshot and keeps the files in it from being collected. What is committed afterwards is not in the backup. The snapshot
- * lies where a start of musterd clears up, so that a killed one leaves nothing.
+ * Takes the snapshot and keeps its files from being collected. Later commits are not in the backup. The snapshot is in a folder
+ * that musterd cleans when it starts, so a killed backup leaves nothing.
  */
 export async function beginBackup({ state, blobs, head, configuration, now }: BackupSource): Promise<Backup> {
   const snapshot = join(state, 'uploads', `backup-${randomBytes(8).toString('hex')}.db`);
-  // All of them, before the snapshot: which ones it names is known only afterwards.
+  // All of them, before the snapshot: its files are known only afterwards.
   const holds = new Map(
     (await blobs.list()).map(({ sha256, size }) => [sha256, { size, release: blobs.hold(sha256) }]),
   );
@@ -98,7 +98,7 @@ async function* dropping(chunks: AsyncIterable<Buffer>, drop: () => Promise<void
   }
 }
 
-/** None for a file that is not there. */
+/** None for a missing file. */
 async function fileRow(path: string, place: string): Promise<BackedUp[]> {
   try {
     const { whole, size } = await digestFile(place);

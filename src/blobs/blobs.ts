@@ -1,4 +1,4 @@
-// Immutable files named by their SHA-256. A blob is there whole or not at all.
+// Immutable files named by their SHA-256. A blob is complete or absent.
 import { constants, mkdirSync } from 'node:fs';
 import { access, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -9,9 +9,9 @@ import { MusterError } from '../errors.ts';
 
 export class Blobs {
   private readonly folder: string;
-  /** Blobs that a command under way is about to refer to, with the number of such commands. */
+  /** Blobs that a running command will refer to, with the number of such commands. */
   private readonly holds = new Map<string, number>();
-  /** Blobs come and go one after the other, so that one that comes again is not removed in that moment. */
+  /** Blobs are added and removed one at a time, so that one that returns is not removed at the same moment. */
   private turn: Promise<unknown> = Promise.resolve();
   /** When blobs came, by the steady clock. */
   private readonly came = new Map<string, number>();
@@ -25,7 +25,7 @@ export class Blobs {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
   }
 
-  /** Where the blob lies, or would lie. The digest is checked, so that no other path can be made of it. */
+  /** Returns the path of a blob. Checks the digest, so that it cannot become another path. */
   path(sha256: string): string {
     if (!isDigest(sha256)) throw new MusterError('internal', `'${sha256}' is no SHA-256 digest`);
     return join(this.folder, sha256.slice(0, 2), sha256);
@@ -38,7 +38,7 @@ export class Blobs {
     );
   }
 
-  /** Makes a finished file a blob. The file must be on the same file system, closed, and of this digest; it is moved. */
+  /** Turns a finished file into a blob. The file must be on the same file system, closed, and match the digest; it is moved. */
   async adopt(file: string, sha256: string): Promise<void> {
     const target = this.path(sha256);
     try {
@@ -73,7 +73,7 @@ export class Blobs {
       if (!/^[0-9a-f]{2}$/.test(part)) continue;
       for (const sha256 of await readdir(join(this.folder, part))) {
         if (!isDigest(sha256)) continue;
-        // One that was removed meanwhile is no longer in the list.
+        // One that has just been removed is no longer in the list.
         const found = await stat(join(this.folder, part, sha256)).catch(() => undefined);
         if (found) result.push({ sha256, size: found.size, age: this.age(sha256, found.ctimeMs) });
       }

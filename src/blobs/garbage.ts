@@ -1,12 +1,12 @@
-// Which blobs are in use, and by what: objects, boots under way, commands under way. The others can go.
+// Which blobs are in use, and by what: objects, current boots, running commands. The others can be removed.
 import type { Cluster } from '../model/cluster.ts';
 import { fileFields, filesOf, KIND_NAMES, KINDS, storedFilesOf } from '../model/kinds.ts';
 import type { Blobs } from './blobs.ts';
 
-/** A blob this young may belong to a boot that was planned a moment ago, in milliseconds. */
+/** A blob this young may belong to a boot planned a moment ago, in milliseconds. */
 const YOUNG_MS = 10 * 60_000;
 
-/** Who, beside objects, needs blobs: each digest with the reason in words. */
+/** Users of blobs besides objects: each digest with the reason as text. */
 export interface BlobUsers {
   usedBlobs(): Iterable<{ sha256: string; by: string }>;
 }
@@ -15,7 +15,7 @@ export interface StoredBlob {
   sha256: string;
   /** Bytes. */
   size: number;
-  /** What keeps it, in words; empty when nothing does. */
+  /** What keeps it, as text; empty when nothing does. */
   keptBy: string[];
 }
 
@@ -23,9 +23,9 @@ export interface Collected {
   /** What was removed, or would be. */
   removed: StoredBlob[];
   kept: StoredBlob[];
-  /** Files that objects refer to and that are not in storage: to be uploaded again. */
+  /** Files that objects refer to but storage lacks: they must be uploaded again. */
   missing: StoredBlob[];
-  /** Files that are shorter than an object says, with the bytes they should have: to be uploaded again. */
+  /** Files that are shorter than an object says, with their right size: they must be uploaded again. */
   short: (StoredBlob & { wanted: number })[];
 }
 
@@ -42,7 +42,7 @@ export async function collectGarbage(
   for (const { sha256, size, age } of await blobs.list()) {
     present.add(sha256);
     const keptBy = usersOfBlobs(cluster, boots).get(sha256) ?? [];
-    if (blobs.isHeld(sha256)) keptBy.push('a command under way');
+    if (blobs.isHeld(sha256)) keptBy.push('a running command');
     if (keptBy.length === 0 && age < (options.youngMs ?? YOUNG_MS)) keptBy.push('it came a few minutes ago');
     const wanted = wantedSizes.get(sha256) ?? 0;
     if (size < wanted) result.short.push({ sha256, size, wanted, keptBy });
@@ -58,12 +58,12 @@ export async function collectGarbage(
   return result;
 }
 
-/** Whether an object or a boot uses the blob at this moment. */
+/** Returns whether an object or a boot uses the blob now. */
 export function isBlobUsed(sha256: string, cluster: Cluster, boots: BlobUsers): boolean {
   return usersOfBlobs(cluster, boots).has(sha256);
 }
 
-/** Bytes that each file has as objects say. */
+/** Returns the size of each file, as objects say. */
 function sizesOfFiles(cluster: Cluster): Map<string, number> {
   const sizes = new Map<string, number>();
   for (const kind of KIND_NAMES) {
@@ -74,7 +74,7 @@ function sizesOfFiles(cluster: Cluster): Map<string, number> {
   return sizes;
 }
 
-/** What uses each blob, in words: objects, and who else needs them. */
+/** Returns what uses each blob, as text: objects and other users. */
 export function usersOfBlobs(cluster: Cluster, boots: BlobUsers): Map<string, string[]> {
   const users = new Map<string, string[]>();
   const add = (sha256: string, by: string): void => {

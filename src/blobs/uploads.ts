@@ -1,4 +1,4 @@
-// Uploads in progress: bytes that arrive in order into a temporary file, until they are whole. None outlives the daemon.
+// Uploads in progress: bytes arrive in order in a temporary file, until it is complete. None survives the daemon.
 import { createHash, type Hash } from 'node:crypto';
 import { mkdirSync, rmSync } from 'node:fs';
 import { type FileHandle, open, rm, statfs } from 'node:fs/promises';
@@ -13,7 +13,7 @@ export interface Upload {
   size: number;
   /** Bytes that have arrived. */
   offset: number;
-  /** Where in the file the first byte lies: room is left before what the caller wants to wrap. */
+  /** The file offset of the first byte: there is room before it for the caller's wrapping. */
   base: number;
   path: string;
 }
@@ -24,11 +24,11 @@ interface Running extends Upload {
   hash: Hash;
 }
 
-/** An upload nobody continues for this long is removed, in milliseconds. */
+/** An upload that nobody continues for this long is removed, in milliseconds. */
 const IDLE_MS = 60 * 60_000;
 
 export interface UploadRules {
-  /** How many bytes to leave free before content that begins with these bytes. */
+  /** Returns how many bytes to leave free before content that begins with these bytes. */
   baseFor(beginning: Buffer): number;
 }
 
@@ -38,7 +38,7 @@ export class Uploads {
   private readonly newId: () => string;
   private readonly now: () => number;
 
-  /** What a killed daemon left is removed: an upload lives in one process. */
+  /** Removes what a killed daemon left: an upload lives in one process. */
   constructor(stateFolder: string, newId: () => string, now: () => number) {
     this.folder = join(stateFolder, 'uploads');
     this.newId = newId;
@@ -51,7 +51,7 @@ export class Uploads {
     await this.sweep();
     const room = await statfs(this.folder);
     const free = room.bavail * room.bsize;
-    // Said before the first byte, and again when a write fails: others fill the disk too.
+    // Checked before the first byte, and again when a write fails: others fill the disk too.
     if (size > free) {
       throw new MusterError(
         'disk-full',
@@ -76,8 +76,8 @@ export class Uploads {
   }
 
   /**
-   * Takes bytes from `offset` on, as far as they come. A connection that breaks leaves what has arrived, to go on from there;
-   * a full disk, or more bytes than were announced, ends the upload and frees what it took.
+   * Takes bytes from `offset` on, as they arrive. A broken connection keeps what has arrived, to continue from there; a full
+   * disk, or more bytes than announced, ends the upload and frees its space.
    */
   async append(id: string, offset: number, bytes: Readable, rules: UploadRules): Promise<Upload> {
     const upload = this.running(id);
@@ -109,12 +109,12 @@ export class Uploads {
     return upload;
   }
 
-  /** The SHA-256 of what has arrived. */
+  /** Returns the SHA-256 of what has arrived. */
   digest(id: string): string {
     return this.running(id).hash.copy().digest('hex');
   }
 
-  /** Gives a whole upload's file to the caller, who removes it; nobody else can have it from now on. */
+  /** Hands a complete upload's file to the caller, who removes it; nobody else can get it from now on. */
   take(id: string): Upload & { sha256: string } {
     const upload = this.running(id);
     if (upload.busy) throw busy(id);
@@ -142,7 +142,7 @@ export class Uploads {
 
   private async receive(upload: Running, bytes: Readable, rules: UploadRules): Promise<void> {
     const handle = await open(upload.path, 'r+');
-    // A refusal must reach the sender: its connection stays, and what it still sends is read and dropped.
+    // A refusal must reach the sender: its connection stays, and the rest is read and dropped.
     const chunks = bytes.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>;
     try {
       for await (const chunk of upload.offset === 0 ? withWholeStart(chunks, upload.size) : chunks)
@@ -177,7 +177,7 @@ function busy(id: string): MusterError {
   return new MusterError('conflict', `The upload ${id} is being written by another connection.`);
 }
 
-/** The first piece has at least eight bytes, or all there are: enough to know the format. Fewer do not count as arrived. */
+/** The first piece has at least eight bytes, or all there are: enough to detect the format. Fewer do not count as arrived. */
 async function* withWholeStart(bytes: AsyncIterable<Buffer>, size: number): AsyncGenerator<Buffer> {
   let first: Buffer | undefined = Buffer.alloc(0);
   for await (const chunk of bytes) {

@@ -1,11 +1,11 @@
-// Which address a hardware address gets: that of the node it belongs to, or none, with the reason.
-// Asked by the DHCP server for every message; the directory is always the state of now.
+// Which address a hardware address gets: its node's, or none, with the reason. The DHCP server calls this for every message; the
+// directory is always current.
 import { isStationMac } from '../wire/mac.ts';
 import type { BootNode, Directory } from './directory.ts';
 
 export type AddressDecision =
   | { node: BootNode }
-  /** `unknown`: no node has this hardware address, so that it may be one to be added. */
+  /** `unknown`: no node has this hardware address, so a new node may get it. */
   | { refusal: string; unknown: boolean };
 
 export function addressFor(mac: string, directory: Directory): AddressDecision {

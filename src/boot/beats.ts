@@ -1,5 +1,5 @@
-// Heartbeats of running systems, by boot. In memory only: after a restart of the head its nodes are as they were, until they had the
-// time to say otherwise.
+// Heartbeats of running systems, by boot. In memory only: after a restart of the head its nodes keep their state until they had
+// time to report.
 import type { Boot } from './boot.ts';
 import { DEFAULT_STATUS_SECONDS } from './boot-plan.ts';
 import { momentOf, type Times } from './boot-time.ts';
@@ -38,19 +38,19 @@ export class Beats {
     return this.last.get(boot);
   }
 
-  /** Whether the boot's system runs: it came up, and its heartbeats have not ended. */
+  /** Returns whether the boot's system runs: it came up, and its heartbeats have not stopped. */
   isAlive(boot: Boot): boolean {
     return boot.outcome === 'up' && this.periodsSilent(boot) <= MISSED;
   }
 
-  /** Whether the boot's system runs for certain: it came up, and its next heartbeat is not overdue. */
+  /** Returns whether the boot's system certainly runs: it came up, and its next heartbeat is not overdue. */
   isPunctual(boot: Boot): boolean {
     return boot.outcome === 'up' && this.periodsSilent(boot) <= OVERDUE;
   }
 
   private periodsSilent(boot: Boot): number {
     const beat = this.last.get(boot);
-    // These were its last words: it is not waited for.
+    // This was its last heartbeat: do not wait for another.
     if (beat && goingOf(beat.facts)) return Number.POSITIVE_INFINITY;
     const since = beat?.at ?? Math.max(momentOf(boot, boot.ended ?? boot.started), this.startedAt);
     const period = beat?.periodMs ?? (boot.plan?.statusSeconds ?? DEFAULT_STATUS_SECONDS) * 1000;

@@ -1,4 +1,4 @@
-// What one boot needs: the files, the words and the settings that are frozen when its session is minted.
+// What one boot needs: files, kernel parameters and settings, frozen when its session is minted.
 import type { BootStyle, StoredIso } from '../model/values.ts';
 import type { Sanboot } from './sanboot.ts';
 
@@ -23,7 +23,7 @@ export function wholeFile({ sha256, size }: { sha256: string; size: number }): P
 export interface BootPlan {
   node: { uid: string; name: string; mac: string; ip: string; hostname: string };
   style: BootStyle;
-  /** Where the style comes from. */
+  /** The source of the style. */
   styleSource: string;
   rwLayer: 'overlayfs' | 'rwtab';
   bootConfig: { uid: string; name: string; release: string; source: string };
@@ -36,11 +36,11 @@ export interface BootPlan {
   sanboot?: Sanboot;
   /** The node's own disks, in style disked. */
   disk?: DiskPlan;
-  /** Where the head keeps what the node writes to its iSCSI disk; the disk is read-only when absent. */
+  /** Where the head keeps the node's writes to its iSCSI disk; the disk is read-only when absent. */
   iscsiOverlay?: 'memory' | 'file';
   /** Style live: the installer's tree and answers. */
   install?: InstallPlan;
-  /** The value of `_boot_once` that chose the style; this boot takes it. */
+  /** The value of `_boot_once` that chose the style; this boot uses it up. */
   once?: string;
   /** Header and data digests of RFC 7143 §7.6 on the node's iSCSI session. */
   iscsiDigests: boolean;
@@ -48,7 +48,7 @@ export interface BootPlan {
   statusSeconds: number;
 }
 
-/** The stored files that a boot of this plan reads. */
+/** Returns the stored files that a boot of this plan reads. */
 export function blobsOfPlan({ kernel, initramfs, image, install }: BootPlan): string[] {
   return [kernel, initramfs, image, install?.repo?.iso].flatMap(file => (file ? [file.blob] : []));
 }
@@ -57,7 +57,7 @@ export function blobsOfPlan({ kernel, initramfs, image, install }: BootPlan): st
 export interface DiskPlan {
   cache: string;
   root: string;
-  /** The disk to partition when it is empty, and how: the words of `_disk_layout`. */
+  /** The disk to partition when it is empty, and how: the value of `_disk_layout`. */
   layout: string;
   /** Whether the root partition is wiped at each boot, or kept while it holds the same image unchanged. */
   wipe: boolean;
@@ -72,8 +72,8 @@ export type InstallerKind = NonNullable<StoredIso['installer']>['kind'];
 /** What one boot installs from; a part of its frozen plan. */
 export interface InstallPlan {
   kind: InstallerKind;
-  /** The repo whose tree it is: its ISO image, when it has one, is frozen too. */
+  /** The repo with the tree; its ISO image, if it has one, is frozen too. */
   repo?: { uid: string; name: string; url: string; iso?: { blob: string; size: number } };
-  /** The file with its answers, by name. */
+  /** The answer file, by name. */
   kickstart?: string;
 }

@@ -19,21 +19,21 @@ export interface BootEvent extends EventFacts {
 /** What a server saw, without its time. */
 export type Seen = Problem & Omit<BootEvent, 'at' | 'error' | 'fault'>;
 
-/** What a power action is to do with the node: come back, or go off. */
+/** The intended result of a power action: the node returns, or stays off. */
 export type PowerWish = 'up' | 'down';
 
-/** What was done to the node's power: it ends one boot and begins the next. */
+/** A change of the node's power: it ends one boot and begins the next. */
 export interface BootAction {
   /** A stamp on the boot's own line, before `Boot.started` when it caused the boot. */
   at: number;
   text: string;
-  /** What was asked for, where it begins. */
+  /** What was requested, on the event that begins it. */
   action?: PowerWish;
-  /** Whether it went wrong. */
+  /** Whether it failed. */
   error?: boolean;
 }
 
-/** What a booting node said of itself: its kernel, its initramfs, iPXE. */
+/** What a booting node reported by syslog: its kernel, its initramfs, iPXE. */
 export interface BootMessage {
   /** When it came: a stamp on the boot's own line. */
   at: number;
@@ -44,11 +44,11 @@ export interface BootMessage {
   text: string;
 }
 
-/** `handed-over`: the node was left to its own disk, as its boot style says. `installed`: its installer told its end. */
+/** `handed-over`: the node was left to its own disk, as its boot style says. `installed`: its installer reported its end. */
 export type Outcome = 'up' | 'handed-over' | 'installed' | 'superseded' | 'expired';
 
 export interface Boot {
-  /** A public number for people; no capability. */
+  /** A public number for people; not a capability. */
   id: string;
   /** UID of the node. */
   node: string;
@@ -64,22 +64,22 @@ export interface Boot {
   /** SHA-256 of the session id and of the heartbeat token: the database holds no capability. */
   sessionHash?: string;
   tokenHash?: string;
-  /** The `_boot_once` of its plan was cleared; one that is set afterwards is for the next boot. */
+  /** The `_boot_once` of its plan was cleared; one set afterwards is for the next boot. */
   onceTaken?: boolean;
   events: BootEvent[];
-  /** What an administrator did to its power, before it and while it lasted. */
+  /** What an administrator did to its power, before and during the boot. */
   actions?: BootAction[];
-  /** What the node said by syslog, the newest. */
+  /** The newest syslog messages of the node. */
   messages?: BootMessage[];
   /** The loader file that was offered. */
   loader?: string;
-  /** An administrator chose it for the node: it says nothing about the others. */
+  /** An administrator chose it for the node: it says nothing about other loaders. */
   loaderWanted?: boolean;
   /** What kind of firmware asked for it. */
   arch?: LoaderName;
   /** The network card that iPXE booted by: `pci 1af4:1000`. */
   card?: string;
-  /** What the watcher of the initramfs saw in a system whose agent is not there yet, and when: milliseconds since 1970. */
+  /** What the watcher of the initramfs saw in a system without an agent yet, and when: milliseconds since 1970. */
   system?: { at: number; facts: Record<string, string> };
   /** Facts of the hardware, from the first heartbeat. */
   hardware?: Record<string, string>;
@@ -88,7 +88,7 @@ export interface Boot {
 /** A node that reports for ever must not fill the head's memory. */
 const EVENT_LIMIT = 300;
 
-/** Characters kept of the words of an event. */
+/** Characters kept of the text of an event. */
 const WORDS_LIMIT = 2000;
 
 /** Actions kept per boot, the newest. */
@@ -97,11 +97,11 @@ const ACTION_LIMIT = 50;
 /** Messages kept per boot, the newest. */
 const MESSAGE_LIMIT = 100;
 
-/** Answers by how many messages the boot has more than before. */
+/** Adds a message; returns by how much the number of messages grew. */
 export function addMessage(boot: Boot, message: BootMessage): number {
   const messages = [...(boot.messages ?? []), message];
   const before = messages.length - 1;
-  // The least important go first, the oldest of them: what may be the reason stays.
+  // Drops the least important, the oldest of them first: a possible reason stays.
   if (messages.length > MESSAGE_LIMIT) {
     const least = Math.max(...messages.map(({ severity }) => severity));
     messages.splice(
@@ -135,14 +135,17 @@ export function eventOf(note: Seen, at: number): BootEvent {
   };
 }
 
-/** Keeps what the watcher saw, and returns whether it is nothing new for the timeline: it comes again and again. */
+/** Keeps what the watcher saw, and returns whether it is already on the timeline: it is reported repeatedly. */
 export function isKnownSystem(boot: Boot, facts: Record<string, string>, at: number): boolean {
   const isKnown = boot.system !== undefined || boot.outcome !== undefined;
   boot.system = { at, facts };
   return isKnown;
 }
 
-/** Adds an event. Of too many, the oldest goes that is not the first of its stage: a boot never forgets how far it got, and when. */
+/**
+ * Adds an event. If there are too many, drops the oldest that is not the first of its stage: a boot never forgets how far it got,
+ * and when.
+ */
 export function addEvent(boot: Boot, event: BootEvent): void {
   if (boot.events.length >= EVENT_LIMIT) boot.events.splice(leastNeeded(boot.events), 1);
   boot.events.push(event);
@@ -166,7 +169,7 @@ export function furthestStage(boot: Boot): Stage | undefined {
   return furthest;
 }
 
-/** The error the boot is stuck at: unless it went on afterwards, or was further already when the error was told. */
+/** Returns the error where the boot is stuck; undefined if it continued, or had got further before the error was reported. */
 export function currentError(boot: Boot): BootEvent | undefined {
   if (boot.outcome === 'up' || boot.outcome === 'installed') return undefined;
   const position = boot.events.findLastIndex(event => event.error !== undefined);
@@ -180,7 +183,9 @@ export function currentError(boot: Boot): BootEvent | undefined {
   return wentOn ? undefined : last;
 }
 
-/** The token follows from the session id, so that the archive can be made again after a restart without keeping a secret. */
+/**
+ * Returns the token derived from the session id, so that the archive can be made again after a restart without keeping a secret.
+ */
 export function tokenOf(sessionId: string): string {
   return derive('heartbeat', sessionId).slice(0, 32);
 }

@@ -36,15 +36,15 @@ export interface BootsPorts {
   run?: string;
   /** Hex digits from a source nobody can guess. */
   randomHex(digits: number): string;
-  /** A boot has changed and should be saved some time soon. */
+  /** Called when a boot has changed and should be saved soon. */
   changed(boot: Boot): void;
-  /** An old boot was forgotten. */
+  /** Called when an old boot was dropped. */
   dropped(id: string): void;
-  /** Something was added to a timeline, for those who watch. */
+  /** Called for each new event of a timeline. */
   watch(boot: Boot, event: BootEvent): void;
   /** True when another server answers DHCP, so that no ACK is ever seen here. */
   trustsAddressAlone(): boolean;
-  /** Milliseconds after which a session that never came up is dead. */
+  /** Milliseconds after which a session that never came up expires. */
   sessionMs(): number;
 }
 
@@ -58,7 +58,7 @@ export class Boots implements JourneyLog {
   readonly times: Times;
   /** Heartbeats of the systems that run. */
   readonly beats: Beats;
-  /** Which boots use their disk over iSCSI. */
+  /** Tracks the iSCSI disks in use. */
   readonly disks: DiskUse;
   private readonly byNode = new Map<string, Boot[]>();
   private readonly ids = new Map<string, Boot>();
@@ -76,7 +76,7 @@ export class Boots implements JourneyLog {
     this.grants = new Grants(ports);
     const byAge = [...saved].sort((left, right) => left.started - right.started);
     for (const boot of byAge) resume(boot, this.times);
-    // Wall time may have gone back from one boot of a node to the next: its boots are numbered
+    // Wall time may have gone back from one boot of a node to the next, so its boots are numbered
     for (const boot of byAge.sort((left, right) => (left.ordinal ?? 0) - (right.ordinal ?? 0)))
       this.insert(withFacts(boot));
   }
@@ -100,7 +100,7 @@ export class Boots implements JourneyLog {
     return ageOf(boot, this.times.now());
   }
 
-  /** Returns milliseconds since the last that was seen of the boot. */
+  /** Returns milliseconds since the last event of the boot. */
   quiet(boot: Boot): number {
     return quietOf(boot, this.times.now());
   }
@@ -124,7 +124,7 @@ export class Boots implements JourneyLog {
     else this.tell(boot, note);
   }
 
-  /** Adds to the timeline of a boot that a server knows. */
+  /** Adds to the timeline of a known boot. */
   tell(boot: Boot, note: Seen): void {
     const event = eventOf(note, stampOf(boot, this.times.now()));
     addEvent(boot, event);
@@ -132,7 +132,7 @@ export class Boots implements JourneyLog {
     this.ports.watch(boot, event);
   }
 
-  /** Notes what is done to a node's power: on the boot that it ends, and on the one that it begins. */
+  /** Notes a power action on the boot that it ends, and on the one that it begins. */
   action(node: string, text: string, kind: 'begin' | 'result' | 'error', wish?: PowerWish): void {
     const now = this.times.now();
     this.causes.add(node, { moment: now, text, kind });
@@ -143,7 +143,7 @@ export class Boots implements JourneyLog {
     this.ports.changed(boot);
   }
 
-  /** Keeps what a booting node says; of a node that is up, or that began no boot, nothing is kept. */
+  /** Keeps a syslog message of a booting node; drops it if the node is up or has no boot. */
   message(node: string, message: Omit<BootMessage, 'at'>): void {
     const boot = this.current(node);
     if (!boot || boot.outcome) return;
@@ -161,14 +161,17 @@ export class Boots implements JourneyLog {
     return this.grants.mayBegin(node);
   }
 
-  /** Makes a new session for the node; those of boots that are not up are dead. The boot is to be saved before the id is given away. */
+  /**
+   * Makes a new session for the node; sessions of boots that are not up expire. The boot must be saved before the id leaves the
+   * head.
+   */
   mint(plan: BootPlan, peer: string): { id: string; boot: Boot } {
     const { node } = plan;
     const current = this.current(node.uid);
     const isNew = belongsTo(current, 'script', true, this.times.now()) === 'new';
     const boot = current && !isNew ? current : this.begin(node.uid);
     const id = this.ports.randomHex(32);
-    // Of several interfaces (`_altmacs`) the initramfs is to use the one that the firmware booted by.
+    // With several interfaces (`_altmacs`) the initramfs must use the one that the firmware booted from.
     const mac = this.grants.macOf(node.uid) ?? node.mac;
     boot.plan = { ...plan, node: { ...node, mac } };
     this.sessions.issue(boot, id);
@@ -176,7 +179,7 @@ export class Boots implements JourneyLog {
     return { id, boot };
   }
 
-  /** The script of a style that leaves the node to itself was sent: nothing more is to be expected of this boot. */
+  /** The script of a style that leaves the node to itself was sent: nothing more is expected of this boot. */
   handOver(boot: Boot): void {
     this.end(boot, 'handed-over');
   }
@@ -186,7 +189,7 @@ export class Boots implements JourneyLog {
     return this.age(boot) > this.ports.sessionMs();
   }
 
-  /** Returns the session behind a URL, for the peer that asks. */
+  /** Returns the session of a URL, for the peer that asks. */
   session(id: string, peer: string): SessionAnswer {
     const boot = this.sessions.find(id);
     if (!boot?.plan) return { refusal: 'no such session', gone: true };
@@ -200,29 +203,29 @@ export class Boots implements JourneyLog {
     return { boot, plan: boot.plan };
   }
 
-  /** Returns the boot whose system a heartbeat token belongs to. */
+  /** Returns the boot of a heartbeat token. */
   byHeartbeatToken(token: string): Boot | undefined {
     return this.sessions.findByToken(token);
   }
 
-  /** A heartbeat came: the boot has ended well, and its URLs end with it. Returns whether it was the first one. */
+  /** A heartbeat came: the boot has succeeded, and its URLs expire. Returns whether it was the first one. */
   up(boot: Boot, hardware: Record<string, string>): boolean {
     const isNews = Object.keys(hardware).length > 0 && !isDeepStrictEqual(hardware, boot.hardware);
     if (isNews) boot.hardware = hardware;
-    // A boot that was given up and sends heartbeats runs all the same
+    // A boot that was given up but sends heartbeats is running
     const isFirst = boot.outcome === undefined || boot.outcome === 'superseded' || boot.outcome === 'expired';
     if (isFirst) {
       this.grants.end(boot.node);
       this.tell(boot, { stage: 'up' });
       this.end(boot, 'up');
     } else if (isNews) {
-      // A heartbeat without news is kept in memory alone: a cluster that is up writes nothing
+      // A heartbeat without news stays in memory: a cluster that is up writes nothing
       this.ports.changed(boot);
     }
     return isFirst;
   }
 
-  /** The installer has ended well: the boot is over, and its URLs end with it. */
+  /** The installer has finished: the boot is over, and its URLs expire. */
   installed(boot: Boot, peer: string): void {
     this.grants.end(boot.node);
     this.tell(boot, { stage: 'root', detail: 'the installation has ended', peer });
@@ -259,12 +262,12 @@ export class Boots implements JourneyLog {
     return 'readers' in answer && answer.readers.some(reader => reader.boot === boot);
   }
 
-  /** Whether a system runs from this boot, as far as the head can know. */
+  /** Returns whether a system runs from this boot, as far as the head can know. */
   private isAlive(boot: Boot): boolean {
     return this.beats.isAlive(boot) || this.disks.isInUse(boot);
   }
 
-  /** Returns the boot that a note belongs to, which it may begin. */
+  /** Returns the boot that a note belongs to; the note may begin one. */
   private boot({ session, node: uid, mac, stage }: StageNote): Boot | undefined {
     if (session !== undefined) return this.sessions.find(session);
     const node = uid ?? (mac === undefined ? undefined : this.ports.directory.nodeByMac(mac)?.uid);

@@ -1,7 +1,7 @@
-// What was done to nodes' power since their newest boot began: it is why the next one begins.
+// Power actions since a node's newest boot began: they cause the next one.
 import type { BootAction } from './boot.ts';
 
-/** A boot that begins so long after an action is its doing: large machines test their memory for minutes. Milliseconds. */
+/** A boot that begins this long after an action is caused by it: large machines test their memory for minutes. Milliseconds. */
 const CAUSE_MS = 20 * 60_000;
 /** Actions remembered per node, the newest. */
 const KEPT = 20;
@@ -18,11 +18,11 @@ export class Causes {
 
   add(node: string, cause: Cause): void {
     const causes = this.byNode.get(node);
-    // A result that is known when the new boot has begun is no cause of the one after.
+    // A result that arrives after the new boot has begun does not cause the one after.
     if (cause.kind === 'begin' || causes) this.byNode.set(node, [...(causes ?? []), cause].slice(-KEPT));
   }
 
-  /** Returns what caused a boot that begins now, and forgets it. @param started the wall time of the boot's begin */
+  /** Returns the cause of a boot that begins now, and drops it. @param started the wall time when the boot began */
   take(node: string, now: number, started: number): BootAction[] {
     const causes = this.byNode.get(node) ?? [];
     this.byNode.delete(node);

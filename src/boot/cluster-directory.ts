@@ -1,11 +1,11 @@
-// The boot path's view of the cluster's objects: always the state of now.
+// The boot path's view of the cluster's objects: always current.
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { readDhcpOptions } from '../model/dhcp-options.ts';
 import { type BootNode, type Directory, OTHER_LOADERS } from './directory.ts';
 
 export function clusterDirectory(cluster: Cluster): Directory {
-  // Asked several times for each packet of a storm: what was found is kept until something changes.
+  // Called several times for each packet of a storm: results are kept until something changes.
   const known = new Map<string, BootNode>();
   let sequence = cluster.sequence;
   const nodeOf = (entry: Entry<'node'> | undefined): BootNode | undefined => {
@@ -31,7 +31,7 @@ export function clusterDirectory(cluster: Cluster): Directory {
   };
 }
 
-/** `_no_boot` is about the node's own DHCP: its controller is reached all the same. */
+/** `_no_boot` concerns the node's own DHCP: its controller is served anyway. */
 function controllerOf({ uid, name, hostname }: BootNode, mac: string, ip: string): BootNode {
   return { uid, name: `${name}'s BMC`, mac, ip, hostname: `${hostname.split('.')[0]}-bmc`, controller: true };
 }

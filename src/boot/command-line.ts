@@ -1,22 +1,22 @@
-// The kernel's command line: one text, whichever loader hands it on. What a loader would change is refused before anything is sent.
+// The kernel's command line: one text for all loaders. A line that a loader would change is refused before anything is sent.
 import type { LoaderName } from '../config-values.ts';
 import { isOperator } from '../model/values.ts';
 import type { Networks } from '../networks.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { commandLine } from './install.ts';
 
-/** Which loader hands the line on, and what it puts before it. */
+/** Which loader passes the line on, and what it puts before it. */
 export interface Handing {
   loader: 'ipxe' | 'grub';
-  /** The URL of the session, without a slash behind. */
+  /** The URL of the session, without a trailing slash. */
   url: string;
   /** GRUB's name of the head: `http,ADDRESS:PORT` or `tftp,ADDRESS`. */
   device?: string;
-  /** Whether the firmware is UEFI; taken to be when it is not known. */
+  /** Whether the firmware is UEFI; assumed when unknown. */
   isEfi?: boolean;
 }
 
-/** The boot plane as a node sees it, and what the node's firmware is when that is known. */
+/** The boot plane as a node sees it, and the node's firmware when known. */
 export interface Plane {
   address: string;
   port: number;
@@ -29,19 +29,19 @@ export function planeOf(networks: Networks, port: number, ip: string, arch: Load
   return { address: head, port, ...(arch !== undefined && { isEfi: arch !== 'bios' }) };
 }
 
-/** What the kernel gets, and the words of it that stand in the loader's script. */
+/** The line as the kernel gets it, and its words in the loader's script. */
 export interface KernelLine {
   text: string;
   words: readonly string[];
 }
 
-/** COMMAND_LINE_SIZE of x86 and arm64 less the zero behind it, in bytes. */
+/** COMMAND_LINE_SIZE of x86 and arm64 less the terminating zero, in bytes. */
 export const MOST_BYTES = 2047;
 
-/** The path that GRUB fetches the kernel by. */
+/** The path by which GRUB fetches the kernel. */
 const GRUB_KERNEL = '/boot/v1/kernel';
 
-/** Returns the line as the kernel gets it from this loader, or why the loader cannot hand it on. */
+/** Returns the line as the kernel gets it from this loader, or why the loader cannot pass it on. */
 export function kernelLine(
   plan: Pick<BootPlan, 'cmdline' | 'install' | 'node'>,
   handing: Handing,
@@ -76,17 +76,19 @@ export function handingOf(loader: string | undefined, { address, port, isEfi }: 
 /** What the loader, or its script, puts before the line. */
 function before({ install }: Pick<BootPlan, 'install'>, { loader, device = '', isEfi = true }: Handing): string[] {
   if (loader === 'grub') return [`BOOT_IMAGE=(${device})${GRUB_KERNEL}`];
-  // iPXE's own word is the name of the kernel, for UEFI alone
+  // iPXE adds the name of the kernel, on UEFI only
   return [...(isEfi ? ['kernel'] : []), ...(install ? [] : ['initrd=session']), 'initrd=initramfs'];
 }
 
-/** Splits a line as the kernel does (lib/cmdline.c): at white space outside of double quotes. Undefined when a quote is not closed. */
+/**
+ * Splits a line as the kernel does (lib/cmdline.c): at white space outside double quotes. Undefined when a quote is not closed.
+ */
 export function parametersOf(line: string): string[] | undefined {
   if (line.split('"').length % 2 === 0) return undefined;
   return line.match(/(?:"[^"]*"|[^\s"])+/g) ?? [];
 }
 
-/** What no loader hands on as it is written, or iPXE alone: one line is for all of them. */
+/** What no loader, or only iPXE, passes on unchanged: one line is for all of them. */
 function problemOf(line: string): string | undefined {
   const [strange] = /[^\x20-\x7e\t]/.exec(line) ?? [];
   if (strange !== undefined) return `has the character '${strange}', and UEFI hands on ASCII alone`;
@@ -97,8 +99,8 @@ function problemOf(line: string): string | undefined {
 }
 
 /**
- * The words of GRUB's `linux` command. GRUB up to 2.12 puts a backslash before each " ' and \ of a word, and double quotes around a word
- * with a space in it. So a parameter in quotes goes without them: the kernel takes `name="a b"` and `"name=a b"` alike.
+ * The words of GRUB's `linux` command. GRUB up to 2.12 puts a backslash before each " ' and \ of a word, and double quotes around
+ * a word with a space. So a quoted parameter is passed without quotes: the kernel reads `name="a b"` and `"name=a b"` alike.
  */
 function grubWords(parameters: readonly string[]): string[] | { refusal: string } {
   const words: string[] = [];

@@ -1,6 +1,6 @@
-// What the boot path asks of the cluster's objects: who has this hardware address, who has this IP.
+// What the boot path looks up in the cluster's objects: the owner of a hardware address, the owner of an IP.
 
-/** GRUB as musterd makes it, or a distribution's shim and GRUB, which are signed. */
+/** GRUB as musterd builds it, or a distribution's signed shim and GRUB. */
 export const OTHER_LOADERS = ['grub', 'shim'] as const;
 export type OtherLoader = (typeof OTHER_LOADERS)[number];
 
@@ -13,9 +13,9 @@ export interface BootNode {
   /** The node's address on the boot network. */
   ip: string;
   hostname: string;
-  /** What is loaded in iPXE's place, as `_boot_loader` says. */
+  /** The loader instead of iPXE, as `_boot_loader` says. */
   loader?: OtherLoader;
-  /** Whether this is the node's management controller, which has an address of its own and boots nothing. */
+  /** Whether this is the node's management controller, which has its own address and boots nothing. */
   controller?: boolean;
   /** Further DHCP options by code (`_dhcp_options`). */
   options?: ReadonlyMap<number, Buffer>;
@@ -23,7 +23,7 @@ export interface BootNode {
   ignore?: string;
 }
 
-/** A reader of the objects in memory: always the state of now, so that a change is in force at once. */
+/** A reader of the objects in memory: always current, so a change takes effect at once. */
 export interface Directory {
   /** By the primary hardware address, one of `_altmacs`, or that of the node's management controller. */
   nodeByMac(mac: string): BootNode | undefined;

@@ -1,7 +1,7 @@
-// Which boots have their disk over iSCSI in use. In memory only.
+// Which boots use their disk over iSCSI. In memory only.
 import type { Boot } from './boot.ts';
 
-/** A system whose connection broke connects again within this time, in milliseconds; so it does after a restart of the head. */
+/** A system with a broken connection reconnects within this time, in milliseconds, also after a restart of the head. */
 const RETURN_MS = 10 * 60_000;
 
 export class DiskUse {
@@ -29,7 +29,7 @@ export class DiskUse {
     if (use?.peers.delete(peer)) use.ended = this.now();
   }
 
-  /** Whether the boot's disk is in use, or was so shortly before that its system may connect again. */
+  /** Returns whether the boot's disk is in use, or was recently enough for its system to reconnect. */
   isInUse(boot: Boot): boolean {
     const use = this.uses.get(boot);
     if (!use) return boot.outcome === 'handed-over' && this.now() - this.startedAt <= RETURN_MS;

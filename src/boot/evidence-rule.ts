@@ -1,11 +1,11 @@
-// The shape of a rule that judges what the head itself has evidence of.
+// The shape of a rule that judges the head's own evidence.
 import type { Scene } from './why-case.ts';
 
 /** What a rule found. */
 export interface Found {
   cause: string;
   remedy: string;
-  /** What was seen that says so. */
+  /** The evidence. */
   seen: readonly string[];
 }
 

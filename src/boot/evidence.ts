@@ -16,22 +16,22 @@ export type FailureKind =
   | 'crashed'
   | 'other';
 
-/** Something that the head failed to do. Here and below `ago` is seconds: it compares with silences, whatever the wall clock does. */
+/** Something that the head failed to do. Here and below, `ago` is in seconds by a clock that nobody sets. */
 export interface HeadFailure {
-  /** Since it happened last. */
+  /** Since the last time. */
   ago: number;
   kind: FailureKind;
   deed: Deed;
-  /** What failed, to follow "could not": `save the boot`. */
+  /** What failed, as the end of "could not": `save the boot`. */
   what: string;
   /** The error in words. */
   error: string;
-  /** UID of the node that it was for, when it was for one. */
+  /** UID of the node concerned, if there is one. */
   node?: string;
   times: number;
 }
 
-/** Where the servers of the head report what they failed to do. Never throws and never waits. */
+/** Where the head's servers report failures. Never throws and never waits. */
 export interface FailureLog {
   /** @param failure its kind is that of its error when absent */
   failed(failure: {
@@ -43,15 +43,15 @@ export interface FailureLog {
   }): void;
 }
 
-/** Where requests that were refused, or not answered, are reported. Never throws and never waits. */
+/** Where refused or unanswered requests are reported. Never throws and never waits. */
 export interface RefusalLog {
-  /** @param who the address of the node, or the UID of one that has no address yet @param status of HTTP */
+  /** @param who the address of the node, or its UID before it has an address @param status of HTTP */
   refused(who: string, reason: string, status?: number): void;
 }
 
 /** A request of a node that the head refused. */
 export interface Refusal {
-  /** Since it happened last. */
+  /** Since the last time. */
   ago: number;
   /** Of HTTP; absent for DHCP. */
   status?: number;
@@ -64,19 +64,19 @@ export interface StorageLook {
   /** The state folder, and where its file system is mounted. */
   folder: string;
   mount: string;
-  /** Bytes that musterd may still write, and all. */
+  /** Bytes that musterd may still write, and in total. */
   free: number;
   size: number;
-  /** Files that may still be made; absent where the file system does not count them. */
+  /** Inodes left; absent where the file system does not count them. */
   inodes?: number;
-  /** Bytes of stored files that nothing needs. */
+  /** Bytes of unused stored files. */
   unneeded?: number;
 }
 
 /** A boot interface of the head. */
 export interface InterfaceLook {
   name: string;
-  /** The head's address that belongs on it. */
+  /** The head's address on it. */
   address: string;
   problem?: 'gone' | 'down' | 'no-carrier' | 'no-address';
 }
@@ -84,20 +84,20 @@ export interface InterfaceLook {
 /** The wall clock of the head was set while musterd ran. */
 export interface ClockJump {
   ago: number;
-  /** Milliseconds that the clock went forward, negative when it went back. */
+  /** Milliseconds that the clock was set forward, negative when back. */
   by: number;
 }
 
 /** Which packets reach a node. */
 export interface PathLook {
-  /** What the head's interface sends at most, in bytes of an IP packet; absent when nobody probed. */
+  /** The largest IP packet of the head's interface, in bytes; absent when nobody probed. */
   mtu?: number;
-  /** Sizes of IP packets that the node answered, the largest, and that it did not answer, the smallest above that. */
+  /** The largest IP packet that the node answered, and the smallest above it that it did not answer. */
   passes?: number;
   fails?: number;
   /** Whether the node answered any probe at all. */
   answers: boolean;
-  /** What the head's own servers see of it. */
+  /** What the head's own servers know about it. */
   tcp?: TcpLook;
   tftp?: TftpLook;
 }
@@ -119,7 +119,7 @@ export interface TcpLook {
   segment: number;
   /** Segments sent and not acknowledged. */
   unacknowledged: number;
-  /** Times the oldest of them was sent again. */
+  /** How often the oldest of them was sent again. */
   retransmits: number;
   /** Segments sent, and those of them that were sent again, since the connection began. */
   sent: number;
@@ -135,14 +135,14 @@ export interface TftpLook {
   file: string;
   /** Bytes of a full packet. */
   packet: number;
-  /** Blocks that the node acknowledged, and all. */
+  /** Blocks that the node acknowledged, and in total. */
   acknowledged: number;
   blocks: number;
   /** Whether the node answered the OACK. */
   agreed: boolean;
-  /** Times in a row that the packet after that was sent and not answered. */
+  /** How often in a row the next packet was sent without an answer. */
   unanswered: number;
-  /** Acknowledgements of the block before that the node repeats: it is alive and waits. */
+  /** Repeated acknowledgements of the block before: the node is alive and waits. */
   repeated: number;
 }
 
@@ -159,7 +159,7 @@ export interface TwinLook {
 /** Which machines use the node's address. */
 export interface NeighbourLook {
   ip: string;
-  /** Each hardware address that was seen to have the address, the newest last. */
+  /** Each hardware address seen with the address, the newest last. */
   seen: readonly Neighbour[];
 }
 
@@ -169,17 +169,17 @@ export interface Neighbour {
   ago: number;
   /** Whether it is one of the node's own. */
   own: boolean;
-  /** The name of the node that it belongs to, when it is another one of ours. */
+  /** The name of the node that it belongs to, if it is another node. */
   node?: string;
 }
 
-/** A stored file that was sent to the node, compared with its digest. */
+/** A stored file that the node received, compared with its digest. */
 export interface StoredLook {
   name: 'kernel' | 'initramfs' | 'image';
   state: 'right' | 'wrong' | 'reading';
 }
 
-/** Everything that was looked at; what is absent was not. */
+/** Everything that was checked; what is absent was not. */
 export interface Evidence {
   failures?: readonly HeadFailure[];
   refusals?: readonly Refusal[];

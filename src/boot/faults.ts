@@ -1,8 +1,8 @@
-// What can go wrong in a boot, as facts: a row per fault. Servers and the initramfs name a fault, and `why` decides by it. The words
-// next to it are for people alone.
+// What can go wrong in a boot, as facts: a row per fault. Servers and the initramfs name a fault, and `why` decides by it. The
+// words next to it are for people alone.
 
 export interface FaultRow {
-  /** Who may name it. A node is believed about itself only: it cannot blame the head. */
+  /** Who may name it. A node is believed only about itself: it cannot blame the head. */
   by: 'head' | 'node' | 'both';
   /** What it means, as a clause, and which values come with it (`About`). */
   means: string;
@@ -89,7 +89,7 @@ const ROWS = {
 export type Fault = keyof typeof ROWS;
 export const FAULTS: Readonly<Record<Fault, FaultRow>> = ROWS;
 
-/** What is wrong with a stored file explains why a node could not get or use it. */
+/** A fault of a stored file explains why a node could not get or use it. */
 export const STORAGE: readonly Fault[] = ['short-file', 'unreadable-file'];
 
 /** The files that a boot fetches. */
@@ -103,15 +103,15 @@ export interface About {
   want?: string | number;
 }
 
-/** What an event says to programs, next to its words. */
+/** The facts of an event for programs, next to its text. */
 export interface EventFacts {
   fault?: Fault;
-  /** The file that was on its way, or that is at fault. */
+  /** The file in transfer, or at fault. */
   file?: BootFileName;
-  /** Whether the file went out to its end. */
+  /** Whether the whole file was sent. */
   complete?: boolean;
   about?: About;
-  /** Set when the node said so: the head does not vouch for it. */
+  /** Set when the node reported it: the head does not vouch for it. */
   by?: 'node';
 }
 

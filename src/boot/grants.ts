@@ -1,4 +1,4 @@
-// Who may begin a boot: nodes whose booting firmware got its address from this head a moment ago.
+// Which nodes may begin a boot: those with booting firmware that recently got its address from this head.
 
 /** How long after an ACK for a booting client a script may be asked for, in milliseconds. */
 const GRANT_MS = 10 * 60_000;
@@ -21,12 +21,12 @@ export class Grants {
     this.startedAt = rules.now();
   }
 
-  /** A booting client of this node got its address. @param mac the interface's */
+  /** A booting client of this node got its address. @param mac its interface's */
   give(node: string, mac?: string): void {
     this.grants.set(node, { until: this.rules.now() + GRANT_MS, mac });
   }
 
-  /** The interface that the node's firmware booted by. */
+  /** Returns the interface that the node's firmware booted from. */
   macOf(node: string): string | undefined {
     return this.grants.get(node)?.mac;
   }
@@ -36,8 +36,8 @@ export class Grants {
   }
 
   /**
-   * Returns whether the node may begin a boot. Only a client on UDP port 68 can have got the ACK, so no user of the running node can make a
-   * session. For a while after a restart the head trusts the address alone, because it has forgotten the ACKs.
+   * Returns whether the node may begin a boot. Only a client on UDP port 68 can have received the ACK, so no user of the running
+   * node can make a session. For a while after a restart the head trusts the address alone, because it has lost the ACKs.
    */
   mayBegin(node: string): boolean {
     if (this.rules.trustsAddressAlone()) return true;

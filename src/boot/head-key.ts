@@ -1,4 +1,5 @@
-// The head's own secret: 32 random bytes in a file that only the daemon's user reads, made once. Secrets of boots follow from it.
+// The head's own secret: 32 random bytes in a file that only the daemon's user reads, made once. Secrets of boots are derived
+// from it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { replaceFile } from '../durable/replace.ts';
@@ -7,8 +8,8 @@ import { MusterError, systemCode } from '../errors.ts';
 const KEY_BYTES = 32;
 
 /**
- * Reads the key, or makes it. A file that is no key is an error: a new key would shut out every node that runs from this head.
- * A credential of that name wins (systemd.exec(5), `LoadCredential=`).
+ * Reads the key, or makes it. An invalid file is an error: a new key would shut out every node that runs from this head. A
+ * credential of that name overrides the file (systemd.exec(5), `LoadCredential=`).
  */
 export async function loadHeadKey(
   stateFolder: string,

@@ -1,9 +1,9 @@
-// What is asking for an address: iPXE, a firmware that wants a loader, or a system that already runs.
-// Asked by the DHCP server for every message; what differs between firmware is a row in `quirks`.
+// Who asks for an address: iPXE, a firmware that needs a loader, or a running system. The DHCP server calls this for every
+// message; differences of firmware are rows in `quirks`.
 import type { LoaderName } from '../config-values.ts';
 import { refusalByQuirk } from './quirks.ts';
 
-/** What a DHCP client says of itself. */
+/** What a DHCP client says about itself. */
 export interface ClientMarks {
   /** The hardware address, canonical. */
   mac?: string;
@@ -19,20 +19,20 @@ export interface ClientMarks {
 
 export type Identity =
   | { kind: 'ipxe'; arch: LoaderName | undefined; label: string }
-  /** `refused`: why it is given nothing to load, whatever loaders there are. */
+  /** `refused`: why it gets nothing to load, whatever loaders there are. */
   | { kind: 'firmware'; via: 'tftp' | 'http'; arch: LoaderName | undefined; label: string; refused?: string }
   | { kind: 'system'; label: string };
 
 interface Architecture {
-  /** For messages: what the registry calls it. */
+  /** For messages: its name in the registry. */
   label: string;
   http: boolean;
   loader?: LoaderName;
 }
 
 /**
- * IANA "Processor Architecture Types" (RFC 5970 §3.3 and RFC 4578 §2.1). RFC 4578 printed 7 and 9 the wrong way round, so that
- * x64 firmware is met under both.
+ * IANA "Processor Architecture Types" (RFC 5970 §3.3 and RFC 4578 §2.1). RFC 4578 printed 7 and 9 the wrong way round, so x64
+ * firmware uses both.
  */
 const ARCHITECTURES: Readonly<Record<number, Architecture>> = {
   0: { label: 'x86 BIOS', http: false, loader: 'bios' },
@@ -46,7 +46,7 @@ const ARCHITECTURES: Readonly<Record<number, Architecture>> = {
   18: { label: 'ARM 32-bit UEFI HTTP boot', http: true },
   19: { label: 'ARM 64-bit UEFI HTTP boot', http: true, loader: 'http-efi-arm64' },
   20: { label: 'x86 BIOS HTTP boot', http: true },
-  // U-Boot asks so for its own scripts, and runs UEFI programs (bootefi) as well.
+  // U-Boot asks like this for its own scripts, and also runs UEFI programs (bootefi).
   21: { label: 'ARM 32-bit U-Boot', http: false },
   22: { label: 'ARM 64-bit U-Boot', http: false, loader: 'efi-arm64' },
   23: { label: 'ARM 32-bit U-Boot HTTP boot', http: true },
@@ -64,7 +64,7 @@ const OVER_HTTP: Partial<Record<LoaderName, LoaderName>> = {
   'efi-arm64': 'http-efi-arm64',
 };
 
-/** Answers what is asking, from the client's own words. */
+/** Returns who asks, from the client's own words. */
 export function identify(marks: ClientMarks): Identity {
   const { arch, label, http, number } = architectureOf(marks);
   if (marks.ipxeOptions || saysIpxe(marks.userClass)) return { kind: 'ipxe', arch, label: `iPXE, ${label}` };
@@ -83,7 +83,7 @@ export function identify(marks: ClientMarks): Identity {
   };
 }
 
-/** The first architecture that a loader can be named for, else the first. */
+/** Returns the first architecture that can have a loader, else the first. */
 function architectureOf(marks: ClientMarks): {
   arch: LoaderName | undefined;
   label: string;
@@ -97,7 +97,7 @@ function architectureOf(marks: ClientMarks): {
   return { arch: row?.loader, label: `${row?.label ?? 'architecture'} (${number})`, http: row?.http ?? false, number };
 }
 
-/** `PXEClient:Arch:00007:UNDI:003016` (PXE 2.1, table 2-1): older ROMs send no option 93 beside it. */
+/** `PXEClient:Arch:00007:UNDI:003016` (PXE 2.1, table 2-1): older ROMs do not send option 93 as well. */
 function vendorClassArchitecture(vendorClass: string | undefined): number[] {
   const digits = /^(?:PXE|HTTP)Client:Arch:(\d{5})/.exec(vendorClass ?? '')?.[1];
   return digits === undefined ? [] : [Number(digits)];

@@ -1,4 +1,4 @@
-// Style live: the installer that a node boots, where it finds its tree and its answers, and the words its kernel gets for that.
+// Style live: the installer that a node boots, where it finds its tree and its answers, and its kernel parameters.
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { BASE_URL, isoPath } from '../model/iso-urls.ts';
 import { type BootPlan, type InstallerKind, type InstallPlan, type PlannedFile, wholeFile } from './boot-plan.ts';
@@ -12,7 +12,7 @@ export interface BootFiles {
   install?: InstallPlan;
 }
 
-/** Kernel and initramfs come from the repo's ISO image when it has an installer, else from the boot config itself. */
+/** Kernel and initramfs come from the repo's ISO image if it has an installer, else from the boot config itself. */
 export function planInstall(cluster: Cluster, config: Entry<'boot'>): BootFiles | { refusal: string } {
   const { name, kernel, initramfs, kickstart, release } = config.value;
   const repo = config.value.repo === '' ? undefined : cluster.get('repo', config.value.repo);
@@ -54,7 +54,7 @@ function repoOf(repo: Entry<'repo'>): NonNullable<InstallPlan['repo']> {
   return { uid, name, url, ...(iso && { iso: { blob: iso.sha256, size: iso.size } }) };
 }
 
-/** Without an image, the answers' file says which installer it is for. */
+/** Without an image, the answer file decides which installer it is for. */
 function kindOf(kickstart: string): InstallerKind {
   if (/\.(preseed|seed)$/.test(kickstart)) return 'debian';
   return /\.ya?ml$/.test(kickstart) ? 'subiquity' : 'anaconda';
@@ -72,12 +72,12 @@ function whyNoInstaller(config: Entry<'boot'>, repo: Entry<'repo'> | undefined):
   return `${why}; ${own}`;
 }
 
-/** A URL of a repo as a node can use it; `origin` is the boot plane's, without a slash behind. */
+/** Returns a URL of a repo as a node can use it; `origin` is the boot plane's, without a trailing slash. */
 export function repoUrl(url: string, origin: string): string {
   return url.startsWith(`${BASE_URL}/`) ? origin + url.slice(BASE_URL.length) : url;
 }
 
-/** The kernel's command line: the plan's own, and before it what its installer needs and the plan's own does not say. */
+/** Returns the kernel's command line: the plan's own, preceded by what its installer needs and the plan's own lacks. */
 export function commandLine(plan: Pick<BootPlan, 'cmdline' | 'install' | 'node'>, url: string): string {
   const { install, cmdline } = plan;
   if (!install) return cmdline;
@@ -91,7 +91,7 @@ type Words = (install: InstallPlan, url: string, mac: string) => string[];
 const bootInterface = (mac: string): string => `BOOTIF=01-${mac.replaceAll(':', '-')}`;
 
 const WORDS: Record<InstallerKind, Words> = {
-  /** Anaconda boot options: the tree without a slash behind, since it appends `/.treeinfo`. */
+  /** Anaconda boot options: the tree without a trailing slash, since it appends `/.treeinfo`. */
   anaconda: ({ repo, kickstart }, url, mac) => {
     const tree = repo && repo.url !== '' ? repoUrl(repo.url, new URL(url).origin).replace(/\/$/, '') : undefined;
     return [
@@ -101,12 +101,12 @@ const WORDS: Record<InstallerKind, Words> = {
       'ip=dhcp',
     ];
   },
-  /** debian-installer: `url` is preseed/url, `auto` asks nothing before the answers are there. */
+  /** debian-installer: `url` is preseed/url, `auto` asks nothing before it has the answers. */
   debian: ({ kickstart }, url, mac) => [
     ...(kickstart === undefined ? [] : ['auto=true', 'priority=critical', `url=${url}/kickstart`]),
     'interface=auto',
     bootInterface(mac),
-    // A boot network often has no router and no name server, and these questions come before the answers are there.
+    // A boot network often has no router and no name server, and these questions come before the answers are fetched.
     'netcfg/no_default_route=true',
     `netcfg/get_nameservers=${new URL(url).hostname}`,
   ],
@@ -119,7 +119,7 @@ const WORDS: Record<InstallerKind, Words> = {
   ],
 };
 
-/** `_boot_once` counts on the node itself only: on a group, the first node to boot would take it from the others. */
+/** Returns `_boot_once` of the node itself: on a group, the first node to boot would take it from the others. */
 export function bootOnceOf(node: Entry<'node'>): string | undefined {
   return node.value.attributes['_boot_once'];
 }

@@ -1,5 +1,5 @@
-// What iPXE's error codes mean for a boot. The first two of eight hexadecimal digits are its number of the POSIX error (include/errno.h of iPXE,
-// https://ipxe.org/err); the rest tells where it happened.
+// What iPXE's error codes mean for a boot. The first two of eight hexadecimal digits are its number of the POSIX error
+// (include/errno.h of iPXE, https://ipxe.org/err); the rest says where it happened.
 
 export interface IpxeError {
   /** As a clause after "iPXE could not get or start kernel and initramfs: ". */
@@ -38,7 +38,7 @@ const BY_NUMBER: Readonly<Record<number, IpxeError>> = {
   76: { means: 'the head was not heard in time', remedy: NETWORK },
 };
 
-/** Returns what a code like `4c0a6035` means; undefined when it is none that is known. */
+/** Returns what a code like `4c0a6035` means; undefined when it is unknown. */
 export function ipxeError(code: string | undefined): IpxeError | undefined {
   return code !== undefined && /^[0-9a-f]{8}$/i.test(code)
     ? BY_NUMBER[Number.parseInt(code.slice(0, 2), 16)]

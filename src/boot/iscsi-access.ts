@@ -1,4 +1,4 @@
-// Who may read a root over iSCSI: the names of targets and initiators, the secret of a boot, and which boot of a node it is.
+// Who may read a root over iSCSI: names of targets and initiators, the secret of a boot, and which boot of a node it is.
 import { createHmac } from 'node:crypto';
 import { type Boot, furthestStage } from './boot.ts';
 import type { BootPlan } from './boot-plan.ts';
@@ -10,7 +10,7 @@ export interface IscsiNames {
   /** The target that exports an image. */
   target(imageUid: string): string;
   initiator(nodeUid: string): string;
-  /** The node that an initiator calls itself, when its name is one of ours. */
+  /** Returns the node that an initiator's name stands for, if it is one of ours. */
   nodeOf(initiator: string): string | undefined;
 }
 
@@ -34,7 +34,7 @@ export interface IscsiAccess {
 }
 
 /**
- * The CHAP account of a boot. The secret follows from the head's key, so that none is stored and a node can log in again after a
+ * The CHAP account of a boot. The secret is derived from the head's key, so none is stored and a node can log in again after a
  * restart of the head. 32 hex digits are 128 random bits; RFC 7143 §12.1.3 asks for 96.
  */
 export function chapOf(key: Buffer, boot: Pick<Boot, 'id' | 'sessionHash'>): { user: string; secret: string } {
@@ -44,12 +44,12 @@ export function chapOf(key: Buffer, boot: Pick<Boot, 'id' | 'sessionHash'>): { u
   return { user: boot.id, secret: secret.slice(0, 32) };
 }
 
-/** Whether a boot has a disk at this head. */
+/** Returns whether a boot has a disk on this head. */
 export function readsOverIscsi(plan: BootPlan): boolean {
   return plan.image !== null && (plan.style === 'iscsi' || plan.sanboot?.iscsi === true);
 }
 
-/** Returns what a boot logs in with, when it has a disk at this head. */
+/** Returns what a boot logs in with, if it has a disk on this head. */
 export function bootIscsi(
   ports: { iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess },
   boot: Boot,
@@ -62,9 +62,10 @@ export type RootReader = { boot: Boot; plan: BootPlan };
 export type RootReaders = { readers: [RootReader, ...RootReader[]] } | { refusal: string };
 
 /**
- * Returns the boots of a node whose systems may read their root now, the newest first: the newest that has reached its initramfs, or that
- * iPXE boots from iSCSI, and those before it whose systems are still alive. So a running system keeps its root, whatever the firmware
- * of the next boot, or somebody who pretends to be it, does: a boot loses its root when it has ended, and not because another has begun.
+ * Returns the boots of a node with systems that may read their root now, the newest first: the newest that has reached its
+ * initramfs, or that iPXE boots from iSCSI, and earlier ones with systems that are still alive. So a running system keeps its
+ * root, whatever the firmware of the next boot, or somebody who pretends to be it, does: a boot loses its root when it has ended,
+ * not because another has begun.
  * @param boots of one node, oldest first @param now milliseconds of a clock that never goes back
  * @param sessionMs how long a boot may take to come up @param isAlive whether a system runs from a boot, as far as the head knows
  */

@@ -1,4 +1,4 @@
-// The journey of a boot, written once: every server reports its stage by it, the command line and the docs print it.
+// The journey of a boot, defined once: every server reports its stage with it, the command line and the docs print it.
 import type { LoaderName } from '../config-values.ts';
 import type { EventFacts, Fault } from './faults.ts';
 
@@ -6,9 +6,9 @@ export interface JourneyStage {
   /** 1 to 10, the order on the wire. */
   number: number;
   name: Stage;
-  /** What is seen on the wire. */
+  /** What the wire shows. */
   wire: string;
-  /** What it means for the administrator when the boot goes no further. */
+  /** What it means for the administrator if the boot goes no further. */
   stuck: string;
 }
 
@@ -89,17 +89,19 @@ export function stageNumber(stage: Stage): number {
   return STAGES.indexOf(stage) + 1;
 }
 
-/** What a server saw of one node's boot, for the registry of boots (`boot/boots`). Words are for people; `why` decides by the facts. */
+/**
+ * What a server saw of one node's boot, for the registry of boots (`boot/boots`). Text is for people; `why` decides by the facts.
+ */
 export type StageNote = NoteWords & Problem & Omit<EventFacts, 'fault'>;
 
-/** A stage that went wrong, and why: never in words alone. The boot is stuck there unless a later note says otherwise. */
+/** A stage that failed, and why: never as text alone. The boot is stuck there unless a later note says otherwise. */
 export type Problem = { error: string; fault: Fault } | { error?: undefined; fault?: undefined };
 
 interface NoteWords {
   stage: Stage;
-  /** The node's hardware address, when the server knows it by that. */
+  /** The node's hardware address, if the server identifies it by that. */
   mac?: string;
-  /** The node's UID, when the server already knows the node. */
+  /** The node's UID, if the server already knows the node. */
   node?: string;
   /** The boot session's id, from stage 5 on. */
   session?: string;
@@ -110,13 +112,13 @@ interface NoteWords {
   loader?: string;
   /** Whether an administrator chose that loader for the node. */
   loaderWanted?: boolean;
-  /** What kind of firmware asks, as far as it said so. */
+  /** The kind of firmware, as far as it said so. */
   arch?: LoaderName;
-  /** The network card that iPXE boots by, when it said so: `pci 1af4:1000`, vendor and device. */
+  /** The network card that iPXE booted from, if it said so: `pci 1af4:1000`, vendor and device. */
   card?: string;
-  /** What the watcher of the initramfs saw in a system whose agent is not there yet. */
+  /** What the watcher of the initramfs saw in a system without an agent yet. */
   system?: Record<string, string>;
-  /** The peer as `address:port`, when it tells something. */
+  /** The peer as `address:port`, if that is informative. */
   peer?: string;
 }
 

@@ -1,11 +1,11 @@
-// What the placeholders of a kickstart file stand for, for one node: collected by names, nothing secret of the head's among it.
+// The values of a kickstart file's placeholders, for one node: looked up by name, without secrets of the head.
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { repoUrl, treeUrl } from './install.ts';
 import type { KickstartValues } from './kickstart.ts';
 
-/** What the head knows of itself and lends to the machines it installs. */
+/** What the head shares about itself with the machines it installs. */
 export interface HeadValues {
   name: string;
   /** Its address on the node's network. */
@@ -24,12 +24,12 @@ export interface HeadValues {
 export interface KickstartSubject {
   cluster: Cluster;
   node: Entry<'node'>;
-  /** Facts of the node's hardware, as its agent told them last. */
+  /** Facts of the node's hardware, as its agent last reported them. */
   hardware: Readonly<Record<string, string>>;
   head: HeadValues;
-  /** The session's URL; in a preview something that stands for it. */
+  /** The session's URL; a placeholder in a preview. */
   url: string;
-  /** The frozen plan; a preview has none, and takes what the boot config says now. */
+  /** The frozen plan; a preview has none, and uses the boot config's current values. */
   plan?: BootPlan;
 }
 
@@ -66,7 +66,7 @@ export function kickstartValues({ cluster, node, hardware, head, url, plan }: Ki
   };
 }
 
-/** The installation tree, without a slash behind. */
+/** The installation tree, without a trailing slash. */
 function treeOf(
   cluster: Cluster,
   configName: string | undefined,

@@ -1,5 +1,5 @@
 // Kickstart files with placeholders: `<node[ip]>`, `<a[_boot_config]>`, `<hardware[mac]>`, `<head[lang]>`, `<root_url()>`.
-// What cannot be filled is told with line and column; nothing is guessed, since what comes out wipes disks.
+// Placeholders without a value are reported with line and column; nothing is guessed, since the result wipes disks.
 import { didYouMean } from '../nearest.ts';
 
 export interface KickstartValues {
@@ -18,10 +18,10 @@ export interface Problem {
   text: string;
 }
 
-/** A file is told its first problems; the rest are mostly the same. */
+/** How many problems of a file are reported; the rest are mostly the same. */
 const PROBLEMS = 10;
 
-/** `<word[key]>` and `<word()>`; a backslash before leaves them as they are. */
+/** `<word[key]>` and `<word()>`; a preceding backslash leaves them as they are. */
 const PLACEHOLDER = /(\\?)<([A-Za-z_]\w*)(?:\[([^\]\n<>]*)\]|\(([^)\n<>]*)\))>/g;
 
 export function renderKickstart(text: string, values: KickstartValues): Rendered {
@@ -47,7 +47,7 @@ export function problemText(file: string, problems: readonly Problem[]): string 
 type Looked = { value: string } | { problem: string };
 
 function lookUp(name: string, key: string, { dictionaries }: KickstartValues): Looked {
-  // By full name or initial; `h` is hardware and head, whose keys differ.
+  // By full name or initial; `h` is hardware and head, with different keys.
   const chosen = Object.entries(dictionaries).filter(([full]) => full === name || full[0] === name);
   if (chosen.length === 0) {
     const names = Object.keys(dictionaries);

@@ -1,7 +1,7 @@
 // Whether a loader or a kernel can run on a kind of firmware, by its first bytes. Pure.
 import type { LoaderName } from '../config-values.ts';
 
-/** How much of a file has to be read: the DOS header, and the PE header behind it. */
+/** How much of a file to read: the DOS header, and the PE header after it. */
 export const LOADER_HEAD = 4096;
 
 /** "Microsoft PE and COFF Specification", Machine Types; 0xebc is UEFI's byte code, which every UEFI runs. */
@@ -26,7 +26,10 @@ const WANTED: Partial<Record<LoaderName, string>> = {
   'http-efi-arm64': '64-bit ARM',
 };
 
-/** Why this file cannot run there, as the end of a sentence: `is a program for 64-bit ARM, …`; undefined when it can, or may. */
+/**
+ * Returns why this file cannot run there, as the end of a sentence: `is a program for 64-bit ARM, …`; undefined when it can, or
+ * may.
+ */
 export function loaderMismatch(head: Buffer, arch: LoaderName): string | undefined {
   const machine = efiMachine(head);
   const wanted = WANTED[arch];
@@ -38,7 +41,10 @@ export function loaderMismatch(head: Buffer, arch: LoaderName): string | undefin
     : `is a program for ${machine}, and the firmware is UEFI for ${wanted}`;
 }
 
-/** Why this kernel cannot run there, as the end of a sentence; undefined when it can, or may. 32 and 64 bits of x86 are one. */
+/**
+ * Returns why this kernel cannot run there, as the end of a sentence; undefined when it can, or may. 32 and 64 bits of x86 count
+ * as one.
+ */
 export function kernelMismatch(head: Buffer, arch: LoaderName): string | undefined {
   const kernel = kernelProcessor(head);
   const firmware = (WANTED[arch] ?? 'x86').replace(...X86);
@@ -58,7 +64,7 @@ function kernelProcessor(head: Buffer): string | undefined {
   return efiMachine(head)?.replace(...X86);
 }
 
-/** The processor an EFI program is for; undefined for anything else. */
+/** Returns the processor of an EFI program; undefined for anything else. */
 function efiMachine(head: Buffer): string | undefined {
   if (head.length < 0x40 || head.toString('latin1', 0, 2) !== 'MZ') return undefined;
   const at = head.readUInt32LE(0x3c);

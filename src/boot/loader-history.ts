@@ -1,14 +1,14 @@
-// Which loader a node gets after what it did with others: one that failed twice gives way to the next.
-// Asked by the DHCP server for firmware, where more than one loader is installed.
+// Which loader a node gets after its experience with others: one that failed twice is replaced by the next. The DHCP server calls
+// this for firmware when more than one loader is installed.
 import { type Boot, furthestStage } from './boot.ts';
 import { stageNumber } from './journey.ts';
 
-/** So many boots in which a loader was fetched and never spoke, and it is another one's turn. */
+/** After this many boots in which a loader was fetched and never spoke, the next one gets its turn. */
 const CHANCES = 2;
 
 /**
  * @param boots of one node, oldest first
- * @param files by which the loaders are served, best first
+ * @param files the served names of the loaders, best first
  */
 export function loaderAfter(boots: readonly Boot[], files: readonly string[]): string | undefined {
   let failures = 0;
@@ -17,7 +17,7 @@ export function loaderAfter(boots: readonly Boot[], files: readonly string[]): s
     if (boot.loaderWanted) continue;
     const reached = stageNumber(furthestStage(boot) ?? 'offered');
     if (reached >= stageNumber('ipxe')) {
-      // The one that worked last is the one to go on with.
+      // Continue with the one that worked last.
       begin = Math.max(0, files.indexOf(boot.loader ?? ''));
       break;
     }

@@ -1,5 +1,5 @@
-// What a client loads next: a loader file by TFTP or HTTP, or (iPXE) its script; or nothing, with the reason.
-// Asked by the DHCP server for every OFFER and ACK.
+// What a client loads next: a loader file by TFTP or HTTP, or (iPXE) its script; or nothing, with the reason. The DHCP server
+// calls this for every OFFER and ACK.
 
 import { basename } from 'node:path';
 import type { LoaderName } from '../config-values.ts';
@@ -24,16 +24,16 @@ export type BootTarget =
   | { kind: 'none' }
   | { kind: 'refused'; refusal: string };
 
-/** Which of several loaders a node gets, by what it did with them before: see `boot/loader-history`. */
+/** Chooses one of several loaders for a node by its history: see `boot/loader-history`. */
 export type LoaderChoice = (files: readonly string[]) => string | undefined;
 
-/** What there is besides the best loader of each architecture. */
+/** The other loaders besides the best of each architecture. */
 export interface OtherLoaders {
   spares?: SpareLoaders | undefined;
   choose?: LoaderChoice;
-  /** What is to be loaded in place of iPXE. */
+  /** The loader to use instead of iPXE. */
   wants?: OtherLoader | undefined;
-  /** Whether a file is served under this name. */
+  /** Returns whether a file is served under this name. */
   has?: (file: string) => boolean;
 }
 
@@ -46,13 +46,13 @@ export function targetFor(
   if (client.kind === 'system') return { kind: 'none' };
   if (client.kind === 'firmware' && client.refused !== undefined) return { kind: 'refused', refusal: client.refused };
   const base = `http://${plane.address}:${plane.httpPort}/boot/v1`;
-  // An iPXE that runs is one that the firmware knows, or Secure Boot is off: it gets its script
+  // A running iPXE is known to the firmware, or Secure Boot is off: it gets its script
   if (wants === 'shim' && client.kind === 'firmware') return shimTarget(client, has);
   if (wants === 'grub' && client.arch) return grubTarget(client, client.arch, base, has);
   if (client.kind === 'ipxe') return { kind: 'script', url: `${base}/script` };
   if (!client.arch) return { kind: 'refused', refusal: `there is no loader for this firmware: ${client.label}` };
   const grub = grubFile(client.arch);
-  // Where iPXE is not to be had (for 64-bit ARM on Debian 12), GRUB does as well.
+  // Without iPXE (for 64-bit ARM on Debian 12), GRUB is the loader.
   const files = [
     ...(loaders[client.arch] === undefined ? [] : [wireName(loaders, client.arch) ?? '']),
     ...(spares[client.arch] ?? []).map(spare => basename(spare)),
@@ -67,7 +67,7 @@ export function targetFor(
     : { kind: 'http', url: `${base}/loader/${encodeURIComponent(file)}`, ...instead };
 }
 
-/** A shim finds the GRUB beside it, and that its configuration, by TFTP. */
+/** A shim finds the GRUB next to it, and GRUB its configuration, by TFTP. */
 function shimTarget(client: Extract<Identity, { kind: 'firmware' }>, has: (file: string) => boolean): BootTarget {
   const file = client.arch && SHIM_FILES[client.arch];
   const refuse = (why: string): BootTarget => ({ kind: 'refused', refusal: `_boot_loader=shim, and ${why}` });
@@ -84,7 +84,7 @@ const SHIM_PACKAGES: Readonly<Record<string, string>> = {
   'shimaa64.efi': 'shim-signed and grub-efi-arm64-signed',
 };
 
-/** iPXE in a card's ROM is sent on to GRUB too: that is what was asked for. */
+/** iPXE in a card's ROM is sent on to GRUB too, as requested. */
 function grubTarget(
   client: Exclude<Identity, { kind: 'system' }>,
   arch: LoaderName,
@@ -117,7 +117,7 @@ const GRUB_PACKAGES: Readonly<Record<string, readonly [string, string]>> = {
 const IPXE_X86 = 'iPXE (Debian ipxe, RHEL ipxe-bootimgs-x86)';
 const IPXE_ARM64 = 'iPXE (Debian ipxe, from Debian 13 on; RHEL ipxe-bootimgs-aarch64)';
 
-/** Those that a distribution's package has. */
+/** Packages of distributions that contain them. */
 const PACKAGES: Partial<Record<LoaderName, string>> = {
   bios: IPXE_X86,
   efi64: IPXE_X86,
@@ -126,7 +126,7 @@ const PACKAGES: Partial<Record<LoaderName, string>> = {
   'http-efi-arm64': `${IPXE_ARM64} or GRUB's modules (${grubPackages('efi-arm64')})`,
 };
 
-/** Debian's name of a platform's modules, and RHEL's. */
+/** Returns Debian's name of a platform's modules, and RHEL's. */
 function grubPackages(arch: LoaderName): string {
   const [debian, rhel] = own(GRUB_PACKAGES, arch.replace(/^http-/, '')) ?? ['grub-pc-bin', 'grub2-pc-modules'];
   return `Debian ${debian} and grub-common, RHEL ${rhel} and grub2-tools`;

@@ -7,9 +7,9 @@ import type { OtherLoader } from './directory.ts';
 export type Loaders = Partial<Record<LoaderName, string>>;
 
 /**
- * Where the packages put them, best first: Debian and Ubuntu `ipxe`; RHEL and Fedora `ipxe-bootimgs-x86`, `ipxe-bootimgs-aarch64`.
+ * The paths of the packages, best first: Debian and Ubuntu `ipxe`; RHEL and Fedora `ipxe-bootimgs-x86`, `ipxe-bootimgs-aarch64`.
  *
- * For UEFI snponly comes before ipxe.efi: it drives the one interface it was loaded from, by the firmware's own driver, so
+ * For UEFI, snponly precedes ipxe.efi: it drives the one interface it was loaded from, with the firmware's own driver, so
  * it works with every card that could load it and leaves the others alone; it is a sixth of the size, which TFTP feels; and
  * in the lab both reached the node's first report in the same time (13.5 s and 13.7 s).
  */
@@ -45,38 +45,38 @@ export const GRUB_FILES: Partial<Record<LoaderName, string>> = {
   'efi-arm64': 'grub-arm64.efi',
 };
 
-/** The names under which shims are served, by client architecture; each loads the GRUB that lies beside it. */
+/** The names under which shims are served, by client architecture; each loads the GRUB next to it. */
 export const SHIM_FILES: Partial<Record<LoaderName, string>> = {
   efi64: 'shimx64.efi',
   'efi-arm64': 'shimaa64.efi',
 };
 
-/** Which of the loaders in iPXE's place has this name. */
+/** Returns which of the loaders instead of iPXE has this name. */
 export function otherLoaderOf(file: string): OtherLoader | undefined {
   if (Object.values(SHIM_FILES).includes(file)) return 'shim';
   return Object.values(GRUB_FILES).includes(file) ? 'grub' : undefined;
 }
 
-/** After iPXE's own names of architectures, since its scripts ask for them by `buildarch`. */
+/** Named after iPXE's own architectures, since its scripts ask for them by `buildarch`. */
 export const LOCAL_FILES: Partial<Record<LoaderName, string>> = {
   efi32: 'local-i386.efi',
   efi64: 'local-x86_64.efi',
   'efi-arm64': 'local-arm64.efi',
 };
 
-/** The GRUB for an architecture, also when it is fetched by HTTP. */
+/** Returns the GRUB for an architecture, also when it is fetched by HTTP. */
 export function grubFile(name: LoaderName): string | undefined {
   return GRUB_FILES[SAME_FILE[name] ?? name];
 }
 
-/** HTTP boot runs the same file: what differs is only how it is fetched. */
+/** HTTP boot runs the same file: only the transport differs. */
 const SAME_FILE: Partial<Record<LoaderName, LoaderName>> = {
   'http-efi32': 'efi32',
   'http-efi64': 'efi64',
   'http-efi-arm64': 'efi-arm64',
 };
 
-/** The loaders there are: those of the configuration, then those found where the packages put them. */
+/** Returns the available loaders: those of the configuration, then those found where the packages put them. */
 export function findLoaders(configured: Loaders, exists: (path: string) => boolean): Loaders {
   const found: Loaders = {};
   for (const name of LOADER_NAMES) {
@@ -87,10 +87,10 @@ export function findLoaders(configured: Loaders, exists: (path: string) => boole
   return found;
 }
 
-/** What else could be loaded, by client architecture, best first: for a node that failed with its loader. */
+/** Further loaders, by client architecture, best first: for a node that failed with its loader. */
 export type SpareLoaders = Partial<Record<LoaderName, readonly string[]>>;
 
-/** The other files that the packages have. None for a loader that the configuration names: the administrator meant that one. */
+/** Returns the other files of the packages. None for a loader that the configuration names: the administrator wants that one. */
 export function findSpareLoaders(
   configured: Loaders,
   loaders: Loaders,
@@ -100,7 +100,7 @@ export function findSpareLoaders(
   const used = new Set(Object.values(loaders).map(path => basename(path)));
   for (const name of LOADER_NAMES) {
     const places = PLACES[SAME_FILE[name] ?? name];
-    // A name is served once: a file of the same name elsewhere is as good as the same file.
+    // Each name is served once: a file of the same name elsewhere counts as the same file.
     const others = places.filter((path, index) => {
       const isFirst = places.findIndex(other => basename(other) === basename(path) && exists(other)) === index;
       return exists(path) && isFirst && !used.has(basename(path));
@@ -110,7 +110,7 @@ export function findSpareLoaders(
   return found;
 }
 
-/** Every loader by the name it is served under by TFTP and HTTP: `ipxe.efi` to its path. */
+/** Returns every loader by its served name, for TFTP and HTTP: `ipxe.efi` to its path. */
 export function servedLoaders(loaders: Loaders, spares: SpareLoaders = {}): Map<string, string> {
   const served = new Map<string, string>(
     Object.values(spares).flatMap(paths => paths.map(path => [basename(path), path] as const)),
@@ -123,7 +123,7 @@ export function servedLoaders(loaders: Loaders, spares: SpareLoaders = {}): Map<
   return served;
 }
 
-/** The file's own name; with the architecture before it when another loader has the same name and is another file. */
+/** Returns the file's own name; with the architecture before it when another loader has the same name but is another file. */
 export function wireName(loaders: Loaders, name: LoaderName): string | undefined {
   const path = loaders[name];
   if (path === undefined) return undefined;

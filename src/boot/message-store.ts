@@ -1,4 +1,4 @@
-// What booting nodes say of themselves, kept on their boots and bounded over all of them.
+// Syslog messages of booting nodes, kept on their boots and limited in total.
 import { addMessage, type Boot, type BootMessage } from './boot.ts';
 
 /** Messages kept of all boots together; beyond it the oldest boots lose theirs. */

@@ -6,12 +6,12 @@ import { type Stage, stageNumber } from './journey.ts';
 /** Without news for this long, the next DISCOVER is a new boot even at the first stages. Milliseconds. */
 const QUIET_MS = 10 * 60_000;
 
-/** What a note means for a node: it belongs to the newest boot, begins another one, or is nobody's. */
+/** What a note means for a node: it belongs to the newest boot, begins another one, or belongs to no boot. */
 export type Belongs = 'current' | 'new' | 'none';
 
 /**
- * Loaders are sent to everyone who asks, so that a user of the running node could ask too: a loader begins a boot only for a node whose
- * firmware got its address a moment ago.
+ * Loaders are sent to everyone who asks, so a user of the running node could ask too: a loader begins a boot only for a node with
+ * firmware that got its address a moment ago.
  * @param mayBegin whether the node may begin a boot now, see `Grants` @param now milliseconds of a clock that never goes back
  */
 export function belongsTo(current: Boot | undefined, stage: Stage, mayBegin: boolean, now: number): Belongs {
@@ -21,7 +21,7 @@ export function belongsTo(current: Boot | undefined, stage: Stage, mayBegin: boo
 }
 
 function beganAnew(boot: Boot, stage: Stage, now: number): boolean {
-  // The loader of the local disk, which the script of `next` sends for.
+  // The loader of the local disk, which the script of `next` fetches.
   if (boot.outcome === 'handed-over' && stage === 'loader') return false;
   if (boot.outcome) return stageNumber(stage) <= stageNumber('script');
   const reached = furthestStage(boot);

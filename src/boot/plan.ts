@@ -1,4 +1,4 @@
-// What would this node boot now? The pure result of resolving its attributes: a plan, or the reason there is none.
+// What this node would boot now: the pure result of resolving its attributes, a plan or the reason there is none.
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootStyle } from '../model/values.ts';
@@ -8,7 +8,7 @@ import { type BootFiles, bootOnceOf, planInstall } from './install.ts';
 import { sanbootOf } from './sanboot.ts';
 import { STYLES } from './styles/style.ts';
 
-/** The longest addresses that there are, for the length of a command line whose head is not known. */
+/** The longest possible addresses, for the length of a command line with an unknown head. */
 const SOMEWHERE: Plane = { address: '255.255.255.255', port: 65_535 };
 /** Stands for the id of a session. */
 const SOME_ID = '0'.repeat(32);
@@ -34,7 +34,7 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
     };
   const files = filesFor(cluster, config, chosen, rules.needsKernel);
   if ('refusal' in files) return files;
-  // The node's cmdline is appended, so that it can override: the kernel takes the last of an option.
+  // The node's cmdline is appended, so that it can override: the kernel uses the last value of an option.
   const cmdline = [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' ');
   const sanboot = chosen === 'sanboot' ? sanbootOf(attributes.get('_ipxe_sanboot')?.value ?? '') : undefined;
   if (sanboot && 'refusal' in sanboot) return { refusal: `_ipxe_sanboot: ${sanboot.refusal}` };

@@ -28,7 +28,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     id: 'architecture-9',
     who: 'x64 UEFI that says architecture 9',
-    differs: 'RFC 4578 printed 7 and 9 the wrong way round, so that x64 firmware is met under both',
+    differs: 'RFC 4578 printed 7 and 9 the wrong way round, so x64 firmware uses both',
     answer: 'both get the x64 loader',
     sources: ['IANA "Processor Architecture Types"', 'WillChamness/Dnsmasq-PXE#3'],
     match: { architectures: [9] },
@@ -53,7 +53,7 @@ export const QUIRKS: readonly Quirk[] = [
     id: 'edk2-option-60',
     who: 'edk2 (OVMF, most UEFI) by PXE',
     differs:
-      'takes an offer with option 60 PXEClient for one of a PXE service, and asks on port 4011 before it loads; where nobody answers there, it stops',
+      'treats an offer with option 60 PXEClient as a PXE service, and asks on port 4011 before it loads; if nobody answers there, it stops',
     answer: 'offers have no such option, except as proxyDHCP, where port 4011 is answered too',
     sources: ['FOGProject/fog-docs#188', 'captured: ovmf-pxe-discover, ovmf-pxe-request'],
     match: { architectures: [6, 7, 9, 11] },
@@ -79,14 +79,14 @@ export const QUIRKS: readonly Quirk[] = [
     who: 'UEFI HTTP boot',
     differs:
       'drops an offer without option 60 HTTPClient and option 67; follows no redirect reliably; refuses HTTP/1.0',
-    answer: 'both are sent; double slashes are taken as one; HTTP/1.1',
+    answer: 'both are sent; double slashes count as one; HTTP/1.1',
     sources: ['xcat2/xcat-core#7743', 'tinkerbell/smee#229', 'tianocore/edk2#9920', 'captured: ovmf-http-discover'],
     match: { architectures: [15, 16, 19] },
   },
   {
     id: 'http-boot-dns',
     who: 'UEFI HTTP boot that hands on to iPXE',
-    differs: 'some firmware does not tell iPXE the name servers, so that a URL with a name cannot be fetched',
+    differs: 'some firmware does not pass the name servers to iPXE, so a URL with a name fails',
     answer: 'every URL has the address of the head',
     sources: ['ipxe/ipxe#1316'],
     match: { architectures: [15, 16, 19] },
@@ -94,29 +94,28 @@ export const QUIRKS: readonly Quirk[] = [
   {
     id: 'machine-identifier',
     who: 'firmware with option 97',
-    differs: 'drops offers without its own machine identifier; some cards send none, and drop one that is made up',
+    differs: 'drops offers without its own machine identifier; some cards send none, and drop an invented one',
     answer: 'returned unaltered when it was sent, else left out',
     sources: ['RFC 4578 §2.3', 'danderson/pixiecore#21'],
   },
   {
     id: 'unterminated-name',
     who: 'some PXE ROMs',
-    differs: 'read past the end of an unterminated file name in option 67 and ask TFTP for it with 0xff behind',
-    answer: 'the option ends with NUL, and TFTP takes the name with 0xff too',
+    differs: 'read past the end of an unterminated file name in option 67 and ask TFTP for it with 0xff appended',
+    answer: 'the option ends with NUL, and TFTP accepts the name with 0xff too',
     sources: ['ubccr/grendel#36', 'ubccr/grendel#90'],
   },
   {
     id: 'first-request-for-size',
     who: 'firmware that aborts a first TFTP request',
     differs: 'asks for the size (option tsize) and stops with error 8, or with "TFTP Aborted"',
-    answer: 'is no failed boot',
+    answer: 'does not count as a failed boot',
     sources: ['danderson/pixiecore#21', 'captured from OVMF'],
   },
   {
     id: 'undionly-first',
     who: 'HP DL380p G8 and others by BIOS',
-    differs:
-      'ipxe.pxe, with a driver of its own, gets no packet through the card; undionly.kpxe, with the card’s, does',
+    differs: 'ipxe.pxe, with its own driver, gets no packet through the card; undionly.kpxe, with the card’s, does',
     answer: 'undionly.kpxe comes first, and ipxe.pxe after two failures',
     sources: ['danderson/netboot#63'],
     match: { architectures: [0] },
@@ -139,7 +138,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     id: 'raw-user-class',
     who: 'iPXE',
-    differs: 'sends its user class as bare text, which RFC 3004 has as a list: some servers drop the message',
+    differs: 'sends its user class as bare text, but RFC 3004 wants a list: some servers drop the message',
     answer: 'both forms are read',
     sources: ['metal3-io/baremetal-operator#446'],
   },
@@ -167,7 +166,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     id: 'autoexec',
     who: 'newer iPXE',
-    differs: 'asks for autoexec.ipxe beside itself, or at the root',
+    differs: 'asks for autoexec.ipxe next to itself, or at the root',
     answer: 'served by TFTP and HTTP; its absence elsewhere is no error',
     sources: ['ipxe/ipxe#1327', 'ipxe/ipxe#1522'],
   },
@@ -175,7 +174,7 @@ export const QUIRKS: readonly Quirk[] = [
     id: 'grub-ports',
     who: 'GRUB',
     differs:
-      'numbers its TCP ports from 21550 at each start and leaves connections open: what lingers of them swallows the first packets of the next boot, 20 s for each file',
+      'numbers its TCP ports from 21550 at each start and leaves connections open: these swallow the first packets of the next boot, 20 s for each file',
     answer: 'its connections are reset when it has its file, not closed',
     sources: ['captured from GRUB 2.06'],
   },
@@ -183,7 +182,7 @@ export const QUIRKS: readonly Quirk[] = [
     id: 'u-boot',
     who: 'U-Boot, 64-bit ARM',
     differs:
-      'asks for a script of its own first (architecture 22), then for a UEFI program (11) and a device tree beside it',
+      'asks for its own script first (architecture 22), then for a UEFI program (11) and a device tree next to it',
     answer: 'the UEFI loader is named both times; the script and the device tree may be missing',
     sources: ['captured: uboot-script-discover, uboot-efi-discover'],
     match: { architectures: [22] },
@@ -191,7 +190,7 @@ export const QUIRKS: readonly Quirk[] = [
   {
     id: 'u-boot-ipxe',
     who: 'iPXE in U-Boot',
-    differs: 'iPXE of 2025-05 stands still at its prompt in U-Boot 2023.01',
+    differs: 'iPXE of 2025-05 hangs at its prompt in U-Boot 2023.01',
     answer: 'GRUB, which runs there, is offered after two failures; `_boot_loader=grub` at once',
     sources: ['seen with the packages of Debian 12 and 13'],
     match: { architectures: [22] },
@@ -199,8 +198,8 @@ export const QUIRKS: readonly Quirk[] = [
   {
     id: 'raspberry-pi',
     who: 'Raspberry Pi, boot ROM',
-    differs: 'says that it is an x86 BIOS (architecture 0), and loads its own files by TFTP, no PXE loader',
-    answer: 'is refused with what to do, in place of a loader that cannot run there',
+    differs: 'claims to be an x86 BIOS (architecture 0), and loads its own files by TFTP, no PXE loader',
+    answer: 'is refused with what to do, instead of getting a loader that cannot run there',
     sources: [
       'https://wol.ski/blog/2024-05-18-raspberry-pi-dhcpd-netboot',
       'https://unix.stackexchange.com/questions/506758',
@@ -242,7 +241,5 @@ export function quirkTable(): string {
   const rows = QUIRKS.map(
     ({ who, differs, answer, sources }) => `| ${who} | ${differs} | ${answer} | ${sources.join('; ')} |`,
   );
-  return ['| who | what differs | what muster does | where it is known from |', '|---|---|---|---|', ...rows].join(
-    '\n',
-  );
+  return ['| who | what differs | what muster does | source |', '|---|---|---|---|', ...rows].join('\n');
 }

@@ -1,7 +1,7 @@
-// What iPXE's `sanboot` is to boot: the value of _ipxe_sanboot, read. Pure.
+// What iPXE's `sanboot` boots: the parsed value of _ipxe_sanboot. Pure.
 import { isOperator } from '../model/values.ts';
 
-/** Either words for `sanboot`, or the disk that the boot config's image makes at this head. */
+/** Either arguments for `sanboot`, or the disk made from the boot config's image on this head. */
 export type Sanboot = { words: string; iscsi: boolean } | { image: true; iscsi: true };
 
 /** The first disk of the BIOS (INT 13h drive 80h). */
@@ -9,8 +9,9 @@ const FIRST_DRIVE = 0x80;
 
 /**
  * Reads the attribute. Absent or empty is the first disk; a disk's name (`sdb`, `/dev/nvme1n1p2`, `hd1`) or BIOS drive number
- * (`0x81`) is that disk: the BIOS boots disks, not partitions, and the disk's own loader chooses the partition. `iscsi:` alone
- * is the image of the boot config, from this head; anything else that begins with an option or a URI scheme goes to iPXE as it is.
+ * (`0x81`) is that disk: the BIOS boots disks, not partitions, and the disk's own loader chooses the partition. `iscsi:` alone is
+ * the image of the boot config, from this head; anything else that begins with an option or a URI scheme is passed to iPXE
+ * unchanged.
  */
 export function sanbootOf(value: string): Sanboot | { refusal: string } {
   const text = value.trim();

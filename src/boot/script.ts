@@ -7,7 +7,7 @@ import type { BootPlan } from './boot-plan.ts';
 import { type Handing, kernelLine } from './command-line.ts';
 import type { IscsiAccess } from './iscsi-access.ts';
 
-/** Fills `@NAME@` placeholders; one that has no value is our own error, found by the tests over all scripts. */
+/** Fills `@NAME@` placeholders; one without a value is our own error, found by the tests over all scripts. */
 export function fillTemplate(template: string, values: Record<string, string>): string {
   return template.replace(/@([A-Z_0-9]+)@/g, (whole, name: string) => {
     const value = values[name];
@@ -16,7 +16,7 @@ export function fillTemplate(template: string, values: Record<string, string>): 
   });
 }
 
-/** The script that boots a plan; `url` is the session's own, without a slash behind; `random` is from 0 to 1. */
+/** Returns the script that boots a plan; `url` is the session's own, without a trailing slash; `random` is from 0 to 1. */
 export function renderScript(
   template: string,
   plan: BootPlan,
@@ -36,7 +36,7 @@ export function renderScript(
 }
 
 /**
- * The same for GRUB, whose words are quoted.
+ * The same for GRUB, with quoted words.
  * @param head `address:port` of the boot plane
  * @param path that of the session's URL
  * @param device GRUB's name for the head: `http,ADDRESS:PORT` or `tftp,ADDRESS`
@@ -61,7 +61,7 @@ export function renderGrubScript(
   });
 }
 
-/** The words of the kernel's command line; a plan whose words the loader cannot hand on never comes here. */
+/** Returns the words of the kernel's command line; a plan with words that the loader cannot pass on never gets here. */
 function wordsOf(plan: BootPlan, handing: Handing): readonly string[] {
   if (!plan.kernel) return [];
   const line = kernelLine(plan, handing);
@@ -75,11 +75,11 @@ export function renderGrubRefusal(template: string, name: string, reason: string
   return fillTemplate(template, { NODE: plain(name), REASON: plain(reason) });
 }
 
-/** What scripts of styles that boot from a disk have besides. */
+/** Further values for scripts of styles that boot from a disk. */
 export interface ScriptValues {
-  /** The address that takes iPXE's words as syslog on port 514; empty for none. */
+  /** The address for iPXE's syslog on port 514; empty for none. */
   syslog?: string;
-  /** The URL below which loader files are, without a slash behind. */
+  /** The URL below which loader files are, without a trailing slash. */
   loaders?: string;
   /** What iPXE logs in with over iSCSI. */
   iscsi?: Pick<IscsiAccess, 'portal' | 'target' | 'initiator' | 'user' | 'secret'>;
@@ -102,7 +102,9 @@ function localValues(
   };
 }
 
-/** The script for a node that cannot boot now: says why on its console, waits, and tries again from the start. */
+/**
+ * Returns the script for a node that cannot boot now: it shows the reason on its console, waits, and tries again from the start.
+ */
 export function renderRefusal(
   template: string,
   name: string,
@@ -113,8 +115,8 @@ export function renderRefusal(
 }
 
 /**
- * Seconds to wait before the tries that follow, longer each time and by chance up to twice as long: iPXE has no random numbers, so
- * that the head draws them for each script, and a cluster that failed together does not come back together.
+ * Seconds to wait before the next tries, longer each time and at random up to twice as long: iPXE has no random numbers, so the
+ * head draws them for each script, and a cluster that failed together does not come back together.
  */
 function waits(random: () => number): Record<string, string> {
   return Object.fromEntries(
@@ -122,7 +124,7 @@ function waits(random: () => number): Record<string, string> {
   );
 }
 
-/** Text for `echo`: nothing that iPXE would expand or take for an operator. */
+/** Returns text for `echo` without anything that iPXE would expand or read as an operator. */
 function forEcho(text: string): string {
   return printable(text)
     .replaceAll('${', '$ {')

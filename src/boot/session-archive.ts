@@ -1,4 +1,4 @@
-// cpio archives (newc): the session file, handed to the kernel as one more initrd, and the script inside a GRUB.
+// cpio archives (newc): the session file, passed to the kernel as one more initrd, and the script inside a GRUB.
 import { inQuotes } from '../shell-words.ts';
 import { Writer } from '../wire/writer.ts';
 
@@ -9,7 +9,7 @@ export function sessionFile(values: Record<string, string | number>): string {
     .join('');
 }
 
-/** The archive with the folders that lead to the file. Its length is a multiple of 512. */
+/** Returns the archive with the folders that contain the file. Its length is a multiple of 512. */
 export function sessionArchive(content: string): Buffer {
   return cpioArchive([
     { name: 'etc', mode: 0o040755 },
@@ -18,7 +18,7 @@ export function sessionArchive(content: string): Buffer {
   ]);
 }
 
-/** @param entries folders before what is in them; `mode` with the type of file, as in `stat` */
+/** @param entries folders before their contents; `mode` with the type of file, as in `stat` */
 export function cpioArchive(entries: readonly { name: string; mode: number; content?: string }[]): Buffer {
   const archive = new Writer(2048);
   for (const [index, { name, mode, content = '' }] of entries.entries())

@@ -1,4 +1,4 @@
-// Which session ids and heartbeat tokens are valid, and whose they are. Only hashes are kept.
+// Which session ids and heartbeat tokens are valid, and their boots. Only hashes are kept.
 import { type Boot, hashOf, tokenOf } from './boot.ts';
 
 const ID = /^[0-9a-f]{32}$/;
@@ -7,7 +7,7 @@ export class SessionRegister {
   private readonly bySession = new Map<string, Boot>();
   private readonly byToken = new Map<string, Boot>();
 
-  /** Gives the boot a session; the one that it had is dead. */
+  /** Gives the boot a session; its former one is invalid. */
   issue(boot: Boot, id: string): void {
     this.remove(boot);
     boot.sessionHash = hashOf(id);
@@ -25,7 +25,7 @@ export class SessionRegister {
     if (boot.tokenHash) this.byToken.delete(boot.tokenHash);
   }
 
-  /** Returns the boot of a session's id, whatever became of it. */
+  /** Returns the boot of a session's id, however it ended. */
   find(id: string): Boot | undefined {
     return ID.test(id) ? this.bySession.get(hashOf(id)) : undefined;
   }

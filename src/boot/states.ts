@@ -1,10 +1,10 @@
-// The states of a node, once: the API, the command line, metrics and texts take them from here.
+// The states of a node, defined once: the API, the command line, metrics and texts use them.
 
-/** `local`: left to its own disk by its boot style; muster hears nothing of what runs there. */
+/** `local`: left to its own disk by its boot style; muster receives nothing from the system there. */
 export const NODE_STATES = ['up', 'down', 'booting', 'failed', 'local', 'unknown'] as const;
 export type NodeState = (typeof NODE_STATES)[number];
 
-/** Where each state stands when trouble goes first. */
+/** The rank of each state when trouble comes first. */
 export const STATE_RANK: Readonly<Record<NodeState, number>> = {
   failed: 0,
   booting: 1,
@@ -18,7 +18,7 @@ export const STATES_BY_TROUBLE: readonly NodeState[] = [...NODE_STATES].sort(
   (left, right) => STATE_RANK[left] - STATE_RANK[right],
 );
 
-/** States in which a node does what it was given: `node status --check` is content with them. */
+/** States in which a node does its job: `node status --check` accepts them. */
 export const GOOD_STATES: readonly NodeState[] = ['up', 'local'];
 
 /** `up, down, booting, failed, local or unknown`. */

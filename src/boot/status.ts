@@ -1,4 +1,4 @@
-// Who is up: the state of each node, which follows from its heartbeats and its boots.
+// Who is up: the state of each node, derived from its heartbeats and its boots.
 import type { Beat } from './beats.ts';
 import { type Boot, currentError, furthestStage } from './boot.ts';
 import { lastStamp, momentOf, quietOf } from './boot-time.ts';
@@ -16,20 +16,20 @@ export interface NodeStatus {
   /** Status facts of the last heartbeat. */
   facts: Record<string, string>;
   hardware: Record<string, string>;
-  /** Why a boot is stuck, or what is wrong with a system that is up. */
+  /** Why a boot is stuck, or what is wrong with a running system. */
   reason?: string;
 }
 
-/** A boot of which nothing was seen for so long is none any more, in milliseconds: large machines take minutes from stage to stage. */
+/** A boot silent for this long no longer counts, in milliseconds: large machines take minutes from stage to stage. */
 const STILL_MS = 10 * 60_000;
 
-/** Stages in which much may happen that is not seen: an image that is fetched or waited for, and unpacked. */
+/** Stages in which much may happen unseen: an image is fetched, awaited, or unpacked. */
 const LONG: ReadonlySet<Stage> = new Set(['initramfs', 'image']);
 
 export class Statuses {
   private readonly boots: Boots;
   private readonly now: () => number;
-  /** When a BMC last said that the node is off. */
+  /** When a BMC last reported that the node is off. */
   private readonly offs = new Map<string, number>();
   private readonly told = new Map<string, NodeState>();
 
@@ -43,12 +43,12 @@ export class Statuses {
     this.boots.beats.take(boot, facts, periodMs);
   }
 
-  /** The node's BMC says that it is off: it is down at once, not only when heartbeats are missed. */
+  /** The node's BMC reports that it is off: it is down at once, not only when heartbeats are missed. */
   off(node: string): void {
     this.offs.set(node, this.now());
   }
 
-  /** As far as it is known: who is up or boots is on, and whose BMC said so last is off. */
+  /** Returns the power as far as known: a node that is up or boots is on, and one that its BMC last reported as off is off. */
   power(node: string, state: NodeState): 'on' | 'off' | undefined {
     const boot = this.boots.current(node);
     if (this.offs.has(node) && (!boot || this.isOff(boot))) return 'off';
@@ -76,16 +76,16 @@ export class Statuses {
       hardware,
       ...(beat && { lastSeen: beat.seen, silence: (this.now() - beat.at) / 1000 }),
       ...(trouble?.isSerious && { reason: trouble.cause }),
-      ...(boot?.outcome === 'installed' && { reason: 'installed; nothing was heard of it since' }),
+      ...(boot?.outcome === 'installed' && { reason: 'installed; nothing was received from it since' }),
       ...(error?.error && { reason: `${error.stage}: ${error.error}` }),
       ...(still && { reason: `${still.stage}: nothing was seen of it for ${still.minutes} min` }),
     };
   }
 
   /**
-   * Returns the boot that the node's state follows from. It is the newest, unless a system runs from an older one: whoever has a node's address
-   * can make the head see a boot, and only the system that runs has the token for heartbeats. So a boot that began meanwhile counts
-   * when it is newer than the last heartbeat, and then not before the next one is overdue, or when an administrator caused it.
+   * Returns the boot that determines the node's state. It is the newest, unless a system runs from an older one: anyone with a
+   * node's address can make the head see a boot, and only the running system has the token for heartbeats. So a newer boot counts
+   * only when it is newer than the last heartbeat and the next one is overdue, or when an administrator caused it.
    */
   currentBoot(node: string): Boot | undefined {
     const newest = this.boots.current(node);
@@ -100,14 +100,14 @@ export class Statuses {
     return isNews && !isExpected && beats.isPunctual(system) ? system : newest;
   }
 
-  /** Returns the boots of a node that its state follows from, oldest first. */
+  /** Returns the boots that determine a node's state, oldest first. */
   history(node: string): readonly Boot[] {
     const boots = this.boots.of(node);
     const current = this.currentBoot(node);
     return current ? boots.slice(0, boots.indexOf(current) + 1) : boots;
   }
 
-  /** The boot whose heartbeat came last; without one, the last that came up. */
+  /** Returns the boot with the latest heartbeat; without one, the last that came up. */
   private runningSystem(node: string): Boot | undefined {
     const at = (boot: Boot): number => this.boots.beats.of(boot)?.at ?? Number.NEGATIVE_INFINITY;
     let system: Boot | undefined;
@@ -121,7 +121,7 @@ export class Statuses {
     return system && this.boots.beats.of(system);
   }
 
-  /** The nodes whose state differs from what this answered last time; for the events. */
+  /** Returns the nodes with a state that differs from the last call; for the events. */
   changes(nodes: Iterable<string>): { node: string; state: NodeState }[] {
     const changes: { node: string; state: NodeState }[] = [];
     for (const node of nodes) {
@@ -144,7 +144,7 @@ export class Statuses {
     return this.stillSince(boot) ? 'failed' : 'booting';
   }
 
-  /** Where a boot stands still, and since when; undefined when it may be on its way. */
+  /** Returns where a boot stalls, and since when; undefined when it may be progressing. */
   private stillSince(boot: Boot): { stage: Stage; minutes: number } | undefined {
     const stage = furthestStage(boot);
     if (!stage || boot.outcome) return undefined;
@@ -154,7 +154,7 @@ export class Statuses {
     return isStill ? { stage, minutes: Math.floor(quiet / 60_000) } : undefined;
   }
 
-  /** Whether the BMC said so after the last sign of life. */
+  /** Returns whether the BMC reported so after the last sign of life. */
   private isOff(boot: Boot): boolean {
     const off = this.offs.get(boot.node);
     const beat = this.boots.beats.of(boot)?.at ?? Number.NEGATIVE_INFINITY;

@@ -16,17 +16,17 @@ export const SYSTEM_FACTS: ReadonlySet<string> = new Set([
   'starting_units',
 ]);
 
-/** Returns the names of units in a fact; what is no name of a unit is dropped. */
+/** Returns the names of units in a fact; drops anything else. */
 export function unitNames(text: string | undefined): string[] {
   return (text ?? '').split(' ').filter(name => /^[\w@.:\\-]{1,256}$/.test(name));
 }
 
-/** Returns a number, or undefined when the text is none that these facts have. */
+/** Returns a number, or undefined when the text is not a valid one. */
 export function numberOf(text: string | undefined): number | undefined {
   return text !== undefined && /^\d{1,15}(?:\.\d{1,6})?$/.test(text) ? Number(text) : undefined;
 }
 
-/** Returns where a system goes that is going down: `up` again, or to stay `down`. */
+/** Returns the goal of a system that is going down: `up` again, or to stay `down`. */
 export function goingOf({ going_down: going }: SystemFacts): 'up' | 'down' | undefined {
   if (going === 'reboot') return 'up';
   return going === 'off' ? 'down' : undefined;

@@ -21,7 +21,7 @@ export interface TimelineRow {
   bytes?: number;
   peer?: string;
   error?: string;
-  /** Why a stage is rightly missing. */
+  /** Why the stage is absent, if that is right. */
   skipped?: string;
 }
 
@@ -39,11 +39,11 @@ export interface Timeline {
   /** What the boot waits for, or why it failed. */
   reason?: string;
   rows: TimelineRow[];
-  /** What was done to the node's power, before the boot and while it lasted. */
+  /** Power actions before and during the boot. */
   actions: BootAction[];
-  /** What the node said by syslog. */
+  /** The node's syslog messages. */
   messages: BootMessage[];
-  /** Everything in the order it happened. */
+  /** All events in order. */
   events: BootEvent[];
 }
 
@@ -78,13 +78,13 @@ export function timelineOf(boot: Boot): Timeline {
 
 function waitsFor(boot: Boot, reached: Stage): string | undefined {
   if (boot.plan?.install && stageNumber(reached) >= stageNumber('kernel'))
-    return "the installer runs; its end is told by its answers' file, with <installed_url()>";
+    return 'the installer runs; its answer file reports the end, with <installed_url()>';
   if (reached === 'kernel' && isCutOff(boot))
     return 'kernel or initramfs was cut off on its way: the node went away, or the network did';
   return JOURNEY[stageNumber(reached) - 1]?.stuck;
 }
 
-/** Whether no transfer of the kernel, or none of the initramfs, came to its end. */
+/** Returns whether every transfer of the kernel, or every one of the initramfs, was cut off. */
 function isCutOff(boot: Boot): boolean {
   return ['kernel', 'initramfs'].some(name => {
     const own = boot.events.filter(({ file, complete }) => file === name && complete !== undefined);

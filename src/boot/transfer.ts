@@ -1,20 +1,20 @@
-// An image that is sent, in figures.
-/** An image on its way to a node, or a node that waits for its turn: a row of `muster boots`. */
+// The figures of an image transfer.
+/** An image in transfer to a node, or a node in the queue: a row of `muster boots`. */
 export interface Transfer {
   node: string;
   boot: string;
   state: 'running' | 'queued';
-  /** Bytes of the image that the node has, and all. */
+  /** Bytes of the image that the node has, and in total. */
   done: number;
   size: number;
-  /** Bytes per second; of one that runs. */
+  /** Bytes per second of a running transfer. */
   rate?: number;
-  /** Seconds since the network took bytes; of one that runs. */
+  /** Seconds since the network last accepted bytes of a running transfer. */
   idle?: number;
-  /** It was cut off in the middle and has not come back yet; of one in the queue. */
+  /** It was cut off and has not come back yet; for one in the queue. */
   cut?: true;
   /** Place in the queue, from 1. */
   place?: number;
-  /** Seconds until it is done, or until its turn; absent when nothing is known yet. */
+  /** Seconds until it is done, or until its turn; absent when unknown. */
   seconds?: number;
 }

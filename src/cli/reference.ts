@@ -13,7 +13,7 @@ import type { Action, Noun, Option } from './table.ts';
 export function cliReference(): string {
   return [
     '# The command line',
-    'Made from the tables in `src/cli`; `test/cli/reference.test.ts` compares, and `UPDATE_DOCS=1` writes it anew.',
+    'Made from the tables in `src/cli`; `test/cli/reference.test.ts` compares, and `UPDATE_DOCS=1` writes it again.',
     '`muster <noun> [options] <action> [words]`. The `scyld-*` names are the same program: `scyld-nodectl …` is `muster nodectl …`.',
     'Options may stand before the action, behind it, and between the words.',
     '## Common options',
@@ -52,7 +52,7 @@ export function errorReference(): string {
   ]);
   return [
     '# Errors',
-    'Made from `src/errors.ts`; `test/cli/reference.test.ts` compares, and `UPDATE_DOCS=1` writes it anew.',
+    'Made from `src/errors.ts`; `test/cli/reference.test.ts` compares, and `UPDATE_DOCS=1` writes it again.',
     'The command line prints `ERROR:` with a sentence, and often a second one with the remedy, on standard error. The admin API answers `{"success": false, "reason": …, "code": …}`.',
     table(['code', 'exit status', 'HTTP status', 'meaning'], rows),
     '## Exit status of the command line',

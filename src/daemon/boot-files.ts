@@ -1,4 +1,4 @@
-// The files that boots are served from disk: iPXE scripts, the site's own before muster's, and loaders.
+// Files for boots from disk: iPXE scripts, the site's own before muster's, and loaders.
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,11 +12,14 @@ import { LOADER_NAMES } from '../config-values.ts';
 import type { Networks } from '../networks.ts';
 import { packageRoot } from '../package-root.ts';
 
-/** How long a script is taken for unchanged, in milliseconds: a thousand nodes ask for the same ones in one second. */
+/** How long a script counts as unchanged, in milliseconds: a thousand nodes fetch the same ones in one second. */
 const FRESH_MS = 1000;
 const scripts = new Map<string, { until: number; text: Promise<string> }>();
 
-/** A script of the site's own folder, else the one that came with muster; read anew, so that an edit needs no restart. */
+/**
+ * Returns a script of the site's own folder, else the one that came with muster; read again each time, so an edit needs no
+ * restart.
+ */
 export async function bootScript(config: Config, name: string): Promise<string> {
   const key = `${config['paths.scripts']}/${name}`;
   const now = performance.now();
@@ -24,12 +27,12 @@ export async function bootScript(config: Config, name: string): Promise<string> 
   if (known && known.until > now) return known.text;
   const text = readScript(config, name);
   scripts.set(key, { until: now + FRESH_MS, text });
-  // One that cannot be read is tried again by the next.
+  // An unreadable one is tried again next time.
   text.catch(() => scripts.delete(key));
   return text;
 }
 
-/** The path of a script that comes with muster: what GRUB runs is a template, iPXE's scripts have a folder of their own. */
+/** Returns the path of a script that comes with muster: GRUB's are templates, iPXE's have a separate folder. */
 function shippedScript(name: string): string {
   return name.endsWith('.grub') ? join(packageRoot, 'templates/grub', name) : join(packageRoot, 'boot-scripts', name);
 }
@@ -40,10 +43,10 @@ async function readScript(config: Config, name: string): Promise<string> {
   return readFile(shippedScript(name), 'utf8');
 }
 
-/** The script that newer iPXE asks for beside itself; a file, so that TFTP and HTTP serve it like any loader. */
+/** Writes the script that newer iPXE fetches next to itself; a file, so that TFTP and HTTP serve it like any loader. */
 export async function writeAutoexec(config: Config, networks: Networks): Promise<string> {
   const path = join(config['paths.state'], 'autoexec.ipxe');
-  // On several networks each has a head's address of its own: iPXE knows it as the server that the loader came from.
+  // With several networks, each has a different address of the head: iPXE knows it as the server of the loader.
   const [only, ...more] = networks.attached;
   const address = more.length === 0 && only ? only.head : '$' + '{next-server}';
   const script = `http://${address}:${config['http.port']}${IPXE.path}`;
@@ -58,7 +61,7 @@ export function loaderFile(path: string | undefined): ServedFile | undefined {
   return { path, offset: 0, size, etag, modified: mtimeMs };
 }
 
-/** The loaders that cannot run on the firmware they are for, and why. */
+/** Returns the loaders that cannot run on their firmware, and why. */
 export function loaderMismatches(loaders: Loaders): { name: string; text: string }[] {
   return LOADER_NAMES.flatMap(name => {
     const path = loaders[name];
@@ -68,7 +71,7 @@ export function loaderMismatches(loaders: Loaders): { name: string; text: string
   });
 }
 
-/** None of a file that cannot be read: that is told by whoever serves it. */
+/** Undefined for an unreadable file: its server reports that. */
 function headOf(path: string): Buffer | undefined {
   const head = Buffer.alloc(LOADER_HEAD);
   try {

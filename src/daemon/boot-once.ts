@@ -1,9 +1,9 @@
-// `_boot_once`: cleared by the boot that takes it, in its own line of the audit trail.
+// `_boot_once`: the boot that uses it clears it, with its own line of the audit trail.
 import type { Boot } from '../boot/boot.ts';
 import { planAttributes } from '../model/changes.ts';
 import type { State } from './state.ts';
 
-/** Durable when it resolves. A value that is set afterwards is for the next boot, also when this one asks again. */
+/** Durable when it resolves. A value set afterwards is for the next boot, even if this one asks again. */
 export async function takeOnce(
   { cluster, commander, saver }: Pick<State, 'cluster' | 'commander' | 'saver'>,
   boot: Boot,

@@ -1,13 +1,13 @@
-// Writes boots behind the servers' backs: at once when a session is minted, soon and together otherwise.
+// Writes boots asynchronously: at once when a session is minted, otherwise soon and in batches.
 import type { Boot } from '../boot/boot.ts';
 import type { FailureLog } from '../boot/evidence.ts';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Store, StoredBoot } from '../store/store.ts';
 
-/** How long a note may wait for others to be written with it, in milliseconds. */
+/** How long a note may wait to be written with others, in milliseconds. */
 const WAIT_MS = 100;
-/** After a failure, and at most when it goes on failing, in milliseconds. */
+/** The pause after a failure, and the longest while failures continue, in milliseconds. */
 const FIRST_WAIT_MS = 1000;
 const MOST_WAIT_MS = 60_000;
 
@@ -40,7 +40,7 @@ export class BootSaver {
     this.schedule();
   }
 
-  /** Durable when it resolves; what it rejects is tried again later. */
+  /** Durable when it resolves; a rejected boot is saved again later. */
   async now(boot: Boot): Promise<void> {
     this.dirty.delete(boot.id);
     try {
@@ -52,7 +52,7 @@ export class BootSaver {
     }
   }
 
-  /** Writes what waits, after what is being written: a boot that was dropped must not come back by a write that failed before. */
+  /** Writes what waits, after the current write: a dropped boot must not return by a write that failed before. */
   async flush(): Promise<void> {
     clearTimeout(this.timer);
     this.timer = undefined;
@@ -83,7 +83,7 @@ export class BootSaver {
     else this.failed = 0;
   }
 
-  /** What could not be written is still to be written, unless the boot was dropped meanwhile. */
+  /** What could not be written must still be written, unless the boot was dropped in the meantime. */
   private keep(boots: readonly Boot[]): void {
     for (const boot of boots) if (!this.dropped.has(boot.id)) this.dirty.set(boot.id, boot);
   }

@@ -138,5 +138,5 @@ async function lookAtPath(
   };
 }
 
-/** With less room than this the database cannot be written for long. */
+/** With less space than this the database cannot be written for long. */
 const FULL_BYTES = 64 << 20;

@@ -1,4 +1,4 @@
-// The GRUBs that the head makes at its start: one that boots over the network, one that finds the loader of a local disk.
+// The GRUBs that the head builds when it starts: one boots over the network, one finds the loader of a local disk.
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { GRUB_FILES, LOCAL_FILES } from '../boot/loaders.ts';
@@ -12,7 +12,7 @@ import type { Log } from '../log.ts';
 import type { Networks } from '../networks.ts';
 import { bootScript } from './boot-files.ts';
 
-/** Paths by the names under which they are served. Those that cannot be made are missing, and the log says why. */
+/** Returns paths by served name. Those that cannot be built are missing, and the log says why. */
 export async function grubLoaders(config: Config, networks: Networks, log: Log): Promise<Map<string, string>> {
   const made = new Map<string, string>();
   const architectures = grubArchitectures();
@@ -44,9 +44,9 @@ export async function grubLoaders(config: Config, networks: Networks, log: Log):
   return made;
 }
 
-/** What a GRUB does that came over the network. */
+/** Returns the script of a GRUB that came over the network. */
 export async function networkScript(config: Config, networks: Networks, by: 'http' | 'tftp'): Promise<string> {
-  // On several networks each has a head's address of its own: GRUB knows it as the server that it came from.
+  // With several networks, each has a different address of the head: GRUB knows it as its server.
   const [only, ...more] = networks.attached;
   const address = more.length === 0 && only ? only.head : '$net_default_server';
   const script =

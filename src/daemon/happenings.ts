@@ -7,7 +7,7 @@ import type { Cluster } from '../model/cluster.ts';
 import { secretAttributes } from '../model/secrets.ts';
 import type { Store } from '../store/store.ts';
 
-/** How often the nodes' states are compared with what was told, in milliseconds. */
+/** How often the nodes' states are compared with the reported ones, in milliseconds. */
 const SWEEP_MS = 1000;
 
 export class Happenings {
@@ -31,7 +31,7 @@ export class Happenings {
     this.tell({ type: 'power', at: Date.now(), node: this.nameOf(node), text, ...(error && { error }) });
   }
 
-  /** Begins to tell of changes and of states; returns the way to stop. */
+  /** Starts to report changes and states; returns a function that stops it. */
   follow(store: Store, statuses: Statuses): () => Promise<void> {
     const stop = store.subscribe(({ sequence, at, who, what, effects, about = [] }) => {
       const changed = effects.slice(0, 20).map(effect => effect.entry?.value.name ?? effect.uid);

@@ -1,8 +1,8 @@
-// The trees of stored ISO images, opened on first use and kept as long as they are among the last few.
+// The trees of stored ISO images, opened on first use; the last few stay open.
 import type { IsoFound } from '../boot/plane/ports.ts';
 import { IsoTree } from '../image/iso/tree.ts';
 
-/** Trees in memory; each keeps some of its directories. */
+/** Trees in memory; each caches some of its directories. */
 const KEPT = 8;
 
 export class IsoImages {
@@ -13,7 +13,7 @@ export class IsoImages {
     this.blobPath = blobPath;
   }
 
-  /** What a path of the image leads to: a byte range of the stored file, or a directory's entries. */
+  /** Returns what is at a path of the image: a byte range of the stored file, or a directory's entries. */
   async find(blob: string, path: string): Promise<IsoFound | undefined> {
     const tree = await this.tree(blob);
     const entry = await tree.lookup(path);
@@ -37,7 +37,7 @@ export class IsoImages {
     try {
       return await tree;
     } catch (error) {
-      // Asked again, it is opened again: the file may have been put back.
+      // The next request opens it again: the file may have been restored.
       if (this.trees.get(blob) === tree) this.trees.delete(blob);
       throw error;
     }

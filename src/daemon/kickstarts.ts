@@ -1,4 +1,4 @@
-// Kickstart files: the site's own folder before those that came with muster, read anew for each node, and filled in for it.
+// Kickstart files: the site's own folder before those of muster, read again for each node, and filled in for it.
 import { constants } from 'node:fs';
 import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ import type { State } from './state.ts';
 
 export interface KickstartPorts {
   cluster: Cluster;
-  /** The head as a node with this address sees it. */
+  /** Returns the head as a node with this address sees it. */
   head(ip: string): HeadValues;
   hardware(node: string): Readonly<Record<string, string>>;
   /** The site's folder. */
@@ -42,7 +42,7 @@ export function openKickstarts({
   });
 }
 
-/** A file that somebody wrote by hand is not larger, in bytes. */
+/** The largest size of a hand-written file, in bytes. */
 const LIMIT = 1 << 20;
 
 export class Kickstarts {
@@ -73,7 +73,7 @@ export class Kickstarts {
     return [...found.values()].sort((left, right) => (left.name < right.name ? -1 : 1));
   }
 
-  /** The text of a file by its name. */
+  /** Returns the text of a file by name. */
   async read(name: string): Promise<string> {
     if (!isName(name)) throw new MusterError('bad-value', `'${name}' is no name of a kickstart file.`);
     for (const { folder } of this.folders) {
@@ -86,7 +86,7 @@ export class Kickstarts {
     );
   }
 
-  /** The file filled in for a node and a session of it. Without a plan it is a preview. */
+  /** Returns the file filled in for a node and its session. Without a plan it is a preview. */
   async render(
     node: string,
     name: string,
@@ -135,7 +135,7 @@ async function readText(path: string): Promise<string | undefined> {
   }
 }
 
-/** Not blocking, so that a named pipe in the folder stops nobody. */
+/** Not blocking, so that a named pipe in the folder blocks nobody. */
 async function openRegular(path: string) {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);

@@ -1,4 +1,4 @@
-// Addresses that are lent to machines that are no nodes: loaded, and made durable before the machine hears of them.
+// Addresses lent to machines that are not nodes: loaded, and made durable before the machine receives them.
 import type { ShownLease } from '../api/daemon.ts';
 import type { UnknownMachine } from '../api/nodes.ts';
 import type { Directory } from '../boot/directory.ts';
@@ -62,7 +62,7 @@ export async function openLeases(
       leases,
       save,
       ...(config['dhcp.probe'] && { probe: async (ip: string, from: string) => probe.user(ip, from) }),
-      // Where unknown machines become nodes, they wait for the address that is to be their own
+      // Where unknown machines become nodes, they wait for their own address
       isOn: () => networks.hasRange && cluster.settings?.accept_new_nodes !== true,
     },
   };
@@ -74,7 +74,7 @@ const CLOCK_LOOK_MS = 5000;
 /** Nodes named in one warning. */
 const NAMED = 5;
 
-/** A warning for each range that was laid over the addresses of nodes: those are not lent, and count as no room. */
+/** Returns a warning for each range that overlaps addresses of nodes: those are not lent, and do not count as free. */
 export function nodesInRanges(cluster: Pick<Cluster, 'all'>, networks: Networks): string[] {
   if (!networks.hasRange) return [];
   const found = new Map<string, string[]>();
@@ -91,7 +91,7 @@ export function nodesInRanges(cluster: Pick<Cluster, 'all'>, networks: Networks)
   });
 }
 
-/** In the order of address. */
+/** Returns the leases in the order of address. */
 export function shownLeases({ leases, quarantine }: Lent, directory: Directory): ShownLease[] {
   return leases
     .all()
@@ -104,7 +104,7 @@ export function shownLeases({ leases, quarantine }: Lent, directory: Directory):
     .sort((left, right) => ipToNumber(left.ip) - ipToNumber(right.ip));
 }
 
-/** Machines that asked and are no nodes, each with the address that it has. */
+/** Returns the machines that asked and are not nodes, each with its address. */
 export function unknownMachines(unknown: UnknownMachines, { leases }: Lent, directory: Directory): UnknownMachine[] {
   return unknown
     .list(mac => directory.nodeByMac(mac) !== undefined)

@@ -7,7 +7,7 @@ export interface Locale {
   timezone: string;
 }
 
-/** From the files that systemd and Debian keep them in; an installer knows neither C nor POSIX. */
+/** Reads the files of systemd and Debian; installers accept neither C nor POSIX. */
 export function headLocale(root = '/'): Locale {
   const lang = setting(root, ['etc/locale.conf', 'etc/default/locale'], 'LANG');
   return {

@@ -1,4 +1,4 @@
-// GET /metrics over TCP, for Prometheus: text out, nothing in, few at a time.
+// GET /metrics over TCP, for Prometheus: text out, nothing in, few connections at a time.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { starting } from './preflight.ts';
@@ -6,7 +6,7 @@ import { starting } from './preflight.ts';
 /** A scraper has one connection; more than a handful are a mistake. */
 const CONNECTIONS = 16;
 
-/** Listens on `address` (IPv4 and port); `bad-config` when it cannot be had. */
+/** Listens on `address` (IPv4 and port); throws `bad-config` when it is not available. */
 export async function startMetricsServer(
   address: string,
   text: () => Promise<string>,

@@ -1,11 +1,12 @@
-// Figures for Prometheus: boots by stage, transfers, nodes, storage, the process. The format and the process's own are prom-client's.
+// Metrics for Prometheus: boots by stage, transfers, nodes, storage, the process. prom-client provides the format and the
+// process's own.
 import { statfs } from 'node:fs/promises';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Happening } from '../api/daemon.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
 import { NODE_STATES, type NodeState } from '../boot/states.ts';
 
-/** Boots that are followed at a time; the oldest is let go first. */
+/** Boots tracked at a time; the oldest is dropped first. */
 const FOLLOWED = 20_000;
 
 const STAGE_BUCKETS = [0.1, 0.5, 1, 2, 5, 10, 20, 40, 80, 160, 320, 640];
@@ -15,7 +16,7 @@ const BOOT_BUCKETS = [10, 20, 30, 45, 60, 90, 120, 180, 300, 600, 1200];
 export interface Served {
   /** Addresses that are leased. */
   leases: number;
-  /** Images that are sent, and those that wait for their turn. */
+  /** Images being sent, and nodes in the queue. */
   images: { running: number; queued: number };
   tftp?: { active: number; finished: number; failed: number; bytes: number };
   iscsi?: { sessions: number; commands: number; readBytes: number; writtenBytes: number };
@@ -24,7 +25,7 @@ export interface Served {
 export interface MetricsPorts {
   version: string;
   stateFolder: string;
-  /** How many nodes are in each state now. */
+  /** Returns the number of nodes in each state. */
   nodeStates(): Iterable<NodeState>;
   unknownMachines(): number;
   /** Commits so far. */
@@ -87,12 +88,12 @@ export class Metrics {
     return this.registry.metrics();
   }
 
-  /** Boots that are remembered. */
+  /** Returns the number of tracked boots. */
   get followed(): number {
     return this.boots.size;
   }
 
-  /** Counts what happened, if it belongs to a boot. */
+  /** Counts an event, if it belongs to a boot. */
   happened(happening: Happening): void {
     if (happening.type !== 'boot') return;
     const { stage, bytes, error, at } = happening.event;
@@ -146,15 +147,15 @@ export class Metrics {
         for (const state of nodeStates()) this.inc({ state });
       },
     });
-    gauge('muster_unknown_machines', 'Machines that asked for an address and are no nodes.', unknownMachines);
+    gauge('muster_unknown_machines', 'Machines that asked for an address and are not nodes.', unknownMachines);
     gauge('muster_commits', 'Changes of objects since the database was made.', sequence);
-    gauge('muster_storage_free_bytes', 'Room on the file system of paths.state.', async () => {
+    gauge('muster_storage_free_bytes', 'Free space on the file system of paths.state.', async () => {
       const { bavail, bsize } = await statfs(stateFolder);
       return bavail * bsize;
     });
   }
 
-  /** Figures that the servers keep themselves: read when they are asked for. */
+  /** Adds the servers' own counters: read on request. */
   private addServed(served: () => Served): void {
     const registers = [this.registry];
     const gauge = (name: string, help: string, value: (now: Served) => number): void => {
@@ -186,7 +187,7 @@ export class Metrics {
         },
       });
     };
-    gauge('muster_leases', 'Addresses that are leased now.', now => now.leases);
+    gauge('muster_leases', 'Current leases.', now => now.leases);
     gauge('muster_image_transfers', 'Images that are sent over HTTP now.', now => now.images.running);
     gauge('muster_image_queue', 'Nodes that wait for their image.', now => now.images.queued);
     gauge('muster_tftp_transfers', 'TFTP transfers under way.', now => now.tftp?.active ?? 0);

@@ -1,4 +1,4 @@
-// `accept_new_nodes`: an unknown machine becomes a node on its first DISCOVER, so that its next one is answered.
+// `accept_new_nodes`: an unknown machine becomes a node on its first DISCOVER, so its next one is answered.
 import type { Commander } from '../admin/commander.ts';
 import { Allowance } from '../allowance.ts';
 import { MusterError, reasonOf } from '../errors.ts';
@@ -13,26 +13,28 @@ export interface NewNodesPorts {
   now(): number;
 }
 
-/** A machine that asks and is no node. */
+/** A machine that asks but is not a node. */
 export interface Newcomer {
   mac: string;
   architecture: string;
   /** Whether it asks for an address, with DISCOVER. */
   discovers: boolean;
-  /** The network it asks from, by its name; that of `head.address` when absent. */
+  /** The name of the network it asks from; that of `head.address` when absent. */
   network?: string;
 }
 
-/** Hardware addresses are free to invent: so many nodes at once, and so many a second from then on. A real machine asks again. */
+/**
+ * Hardware addresses can be invented freely: at most this many nodes at once, then this many a second. A real machine asks again.
+ */
 const BURST = 64;
 const PER_SECOND = 16;
 
 export class NewNodes {
   private readonly ports: NewNodesPorts;
-  /** Addresses whose node is being created. */
+  /** Addresses with a node being created. */
   private readonly pending = new Set<string>();
   private readonly allowance: Allowance;
-  /** The last refusal that was logged: a full pool is said once, and again when it is another reason. */
+  /** The last refusal that was logged: a full pool is logged once, and again when the reason changes. */
   private told = '';
 
   constructor(ports: NewNodesPorts) {
@@ -40,7 +42,7 @@ export class NewNodes {
     this.allowance = new Allowance(BURST, PER_SECOND, () => ports.now());
   }
 
-  /** Creates a node for the machine when the settings say so; resolves when that is decided. It never rejects. */
+  /** Creates a node for the machine if the settings say so; resolves when that is decided. Never rejects. */
   async seen(client: Newcomer): Promise<void> {
     const { context, commander, log } = this.ports;
     const { cluster } = context;
@@ -73,7 +75,7 @@ export class NewNodes {
   }
 }
 
-/** The fields of the node that a machine becomes. */
+/** Returns the fields of the node that a machine becomes. */
 export function newcomerFields(
   context: ChangeContext,
   { mac, architecture, network }: Omit<Newcomer, 'discovers'>,
@@ -83,7 +85,7 @@ export function newcomerFields(
   return { mac, description, ...(pool !== undefined && { naming_pool: pool }) };
 }
 
-/** The naming pool whose addresses are of the machine's network; the default one for the network of the head itself. */
+/** Returns the naming pool with addresses in the machine's network; the default one for the network of the head itself. */
 function poolFor({ cluster, networks }: ChangeContext, network: string | undefined): string | undefined {
   if (network === undefined || !networks || network === networks.main.name) return undefined;
   const pool = cluster.all('pool').find(({ value }) => networkOfPool(cluster, networks, value) === network);

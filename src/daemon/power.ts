@@ -1,4 +1,4 @@
-// Power control and exec with what they need of the state: the node's facts, its timeline, its ssh, its console.
+// Power control and exec with what they need from the state: the node's facts, its timeline, its ssh, its console.
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PowerAccess } from '../admin/ports.ts';
@@ -17,7 +17,7 @@ import { knownHostsFile } from '../ssh/known-hosts.ts';
 import type { NodeAddress, SshKey } from '../ssh/ssh.ts';
 import type { State } from './state.ts';
 
-/** The head's ssh key; without ssh the head serves all the same, and says what it cannot do. */
+/** Returns the head's ssh key; without ssh the head still serves, and says what it cannot do. */
 export async function headSshKey({ config, log }: State): Promise<SshKey | undefined> {
   try {
     return await loadSshKey(config['paths.state'], config['head.name']);
@@ -30,7 +30,7 @@ export async function headSshKey({ config, log }: State): Promise<SshKey | undef
   }
 }
 
-/** Says at the start which drivers of the site cannot be used. */
+/** Logs at the start which of the site's drivers cannot be used. */
 export async function checkDrivers(control: PowerControl, { log }: State): Promise<void> {
   const { plugins } = await control.drivers().catch(error => {
     log.warn({ error: reasonOf(error) }, "the site's power drivers cannot be read");
@@ -76,7 +76,7 @@ export function powerControl(state: State, key: SshKey | undefined): PowerContro
   });
 }
 
-/** What the admin API needs of it all. */
+/** Returns what the admin API needs of it. */
 export function powerAccess(state: State, key: SshKey | undefined, control: PowerControl): PowerAccess {
   return {
     control,
@@ -117,7 +117,7 @@ function poweredNode({ cluster, boots, statuses }: State, { uid, value }: Entry<
   };
 }
 
-/** The host key that the node told counts while it is up: its next boot may have another. */
+/** The host key that the node reported counts while it is up: its next boot may have another. */
 async function addressOf(
   { config, statuses }: State,
   { uid, name, ip }: { uid: string; name: string; ip: string },

@@ -1,4 +1,4 @@
-// What must be true of the machine before musterd can serve, checked before the first socket: an error that names the remedy.
+// Checks of the machine before the first socket of musterd: an error names the remedy.
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import type { Config } from '../config.ts';
@@ -7,7 +7,7 @@ import type { Networks } from '../networks.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { directRoutes } from '../wire/kernel-addresses.ts';
 
-/** The interface that has the head's address; `bad-config` when none has it, or another than `head.interface`. */
+/** Returns the interface with the head's address; throws `bad-config` when none has it, or another than `head.interface`. */
 export function findInterface(
   config: Config,
   network: Subnet,
@@ -17,7 +17,7 @@ export function findInterface(
   const addresses = Object.entries(interfaces).flatMap(([name, list]) =>
     (list ?? []).filter(item => item.family === 'IPv4').map(item => ({ name, address: item.address })),
   );
-  // All of 127.0.0.0/8 is the loopback's, though only one address of it is listed.
+  // All of 127.0.0.0/8 belongs to the loopback, though only one address of it is listed.
   const isLoopback = network.address.startsWith('127.');
   const found = isLoopback
     ? addresses.find(item => item.name === 'lo')
@@ -39,7 +39,7 @@ export function findInterface(
   return found.name;
 }
 
-/** As `findInterface` for each network that the head has an address in; each is told its interface. Answers the names. */
+/** Like `findInterface` for each network in which the head has an address; sets the interface of each. Returns the names. */
 export function findInterfaces(config: Config, networks: Networks, find = findInterface): string {
   for (const network of networks.attached) {
     network.interface = find(
@@ -50,7 +50,7 @@ export function findInterfaces(config: Config, networks: Networks, find = findIn
   return [...new Set(networks.attached.map(network => network.interface))].join(' ');
 }
 
-/** Node lists no interface without a link; such a one still has the route of its network. */
+/** Node lists no interface without a link; it still has the route of its network. */
 function linkless(network: Subnet, routes: string): { name: string } | undefined {
   return directRoutes(routes).find(route => route.network === network.network && route.netmask === network.netmask);
 }
@@ -63,7 +63,7 @@ function kernelRoutes(): string {
   }
 }
 
-/** The folder of a configured path: made when it is not there; one that cannot be written is an error that names the key. */
+/** Creates the folder of a configured path if it is missing; one that cannot be written is an error that names the key. */
 export function makeFolder(folder: string, key: string, mode: number): void {
   try {
     if (!existsSync(folder)) mkdirSync(folder, { recursive: true, mode });
@@ -80,7 +80,7 @@ export function makeFolder(folder: string, key: string, mode: number): void {
   }
 }
 
-/** Starts a server; an address in use or a missing right becomes an error that says which server and what to do. */
+/** Starts a server; an address in use or a missing right becomes an error that names the server and the remedy. */
 export async function starting<T>(what: string, key: string, start: () => Promise<T>): Promise<T> {
   try {
     return await start();
@@ -107,7 +107,7 @@ export async function starting<T>(what: string, key: string, start: () => Promis
   }
 }
 
-/** The port that Node's error of a `listen` names. */
+/** Returns the port in Node's error of a `listen`. */
 function portOf(error: unknown): string {
   const { port } = error as { port?: unknown };
   return typeof port === 'number' ? ` ${port}` : '';

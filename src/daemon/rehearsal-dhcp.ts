@@ -1,4 +1,4 @@
-// The DHCP stages of a rehearsal: what is asked in a node's name, and the answer with its fields and options in words.
+// The DHCP stages of a rehearsal: the questions in a node's name, and the answers with their fields and options as text.
 import type { RehearsedPacket } from '../api/rehearsal.ts';
 import type { Context, Loan } from '../dhcp/answer.ts';
 import { answer } from '../dhcp/exchange.ts';
@@ -11,29 +11,29 @@ import { describeDhcpOption } from '../model/dhcp-options.ts';
 import type { BootNetwork } from '../networks.ts';
 import { ipFromNumber, ipToNumber } from '../wire/ip.ts';
 
-/** Which machine asks, from which network. */
+/** The machine that asks, and its network. */
 export interface Machine {
   mac: string;
   architecture: number;
   network: BootNetwork;
-  /** The address it has, or gets from another server. */
+  /** The address that it has, or gets from another server. */
   ip: string;
 }
 
-/** What a server decides with, but for its leases: those are apart, so that nothing is lent by a rehearsal. */
+/** Returns a server's context with separate leases, so that a rehearsal lends nothing. */
 export function contextApart(context: Context): Context {
   return { ...context, leases: context.leases?.copy() };
 }
 
-/** What the server does about a loan, but for trying the address and keeping the lease. */
+/** Handles a loan like the server, without probing the address or keeping the lease. */
 function lendApart(loan: Loan | undefined, leases: Leases | undefined): void {
   if (loan?.do === 'offer') leases?.hold(loan.mac, loan.ip);
   if (loan?.do === 'lend') leases?.put(loan.lease);
 }
 
 /**
- * Puts the exchange of a firmware, or of iPXE, to the decision of the server that runs.
- * @param context apart (`contextApart`): leases that it has are changed
+ * Passes the exchange of a firmware, or of iPXE, to the decision of the running server.
+ * @param context separate (`contextApart`): its leases are changed
  */
 export function exchangeOf(machine: Machine, kind: Asker['kind'], context: Context, isProxy: boolean): Said[] {
   const { mac, architecture, network, ip } = machine;
@@ -57,14 +57,14 @@ function relayOf({ relays, router, subnet }: BootNetwork): string {
   return relays[0] ?? (router || ipFromNumber(ipToNumber(subnet.network) + 1));
 }
 
-/** Why a message gets the asker nowhere: it has no answer, or a NAK. */
+/** Returns why a message does not help the asker: no answer, or a NAK. */
 export function refusalOf({ answer: given, reply }: Said): string | undefined {
   if ('refusal' in given) return given.refusal;
   const isNak = reply && getOption(reply.options, OPTIONS.messageType) === MESSAGE.nak;
   return isNak && 'text' in given ? `NAK: ${given.text}` : undefined;
 }
 
-/** What is said of one message, for people. */
+/** Returns the text about one message, for people. */
 export function linesOf({ question, answer: given, reply }: Said): string[] {
   if ('refusal' in given) return [`${question}: no answer: ${given.refusal}`];
   if ('accepted' in given || !reply) return [`${question}: no reply: ${'accepted' in given ? given.accepted : ''}`];
@@ -80,7 +80,7 @@ export function linesOf({ question, answer: given, reply }: Said): string[] {
   ];
 }
 
-/** A reply in words. */
+/** Returns a reply as text. */
 export function packetOf(reply: Packet): RehearsedPacket {
   const type = getOption(reply.options, OPTIONS.messageType);
   return {
@@ -112,7 +112,7 @@ function wordsOf(code: number, bytes: Buffer, row: Option<unknown> | undefined):
   return Array.isArray(value) ? value.join(',') : String(value);
 }
 
-/** The file that firmware loads by the last reply it has, by TFTP from an address, or by a URL. */
+/** Returns the file that firmware loads after its last reply, by TFTP from an address, or by a URL. */
 export function loadedBy(said: readonly Said[]): { from: string; file: string } | { url: string } | undefined {
   for (const { reply } of said.toReversed()) {
     if (!reply) continue;

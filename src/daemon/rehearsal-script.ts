@@ -16,15 +16,15 @@ import { MASK, maskPassword } from '../masking.ts';
 import type { Entry } from '../model/cluster.ts';
 import { stage } from './rehearsal-stage.ts';
 
-/** Stands for the id of the session, which nobody has yet. */
+/** Stands for the id of the session, which does not exist yet. */
 const SESSION = 'SESSION';
-/** Values of the session file that nobody else is to know. */
+/** Secret values of the session file. */
 const SECRETS: ReadonlySet<string> = new Set(['MUSTER_TOKEN', 'MUSTER_ISCSI_SECRET']);
 const LANGUAGES = { grub: GRUB, shim: GRUB_BY_TFTP };
-/** The least of the waits that are drawn by chance. */
+/** The least of the random waits. */
 const LEAST = (): number => 0;
 
-/** Stages 5 and 6; the plan when there is a script that boots it. */
+/** Stages 5 and 6; returns the plan when there is a script that boots it. */
 export async function rehearseScript(
   ports: BootPlanePorts,
   { uid, value }: Entry<'node'>,
@@ -38,7 +38,7 @@ export async function rehearseScript(
   const given = await answer({ method: 'GET', path, ip: value.ip, peer: value.ip }, context);
   if (given.say === 'refused') return refused(`${url}: ${given.status}: ${given.reason}`);
   if (given.say !== 'script') {
-    // A script of its own says on the node's screen why there is nothing to boot
+    // Another script shows on the node's screen why there is nothing to boot
     const why = given.effects?.flatMap(effect => (effect.do === 'note' ? (effect.note.error ?? []) : [])) ?? [];
     return refused(`${url}: ${why.join('; ')}`, given.say === 'text' ? String(given.text ?? '') : undefined);
   }
@@ -49,7 +49,7 @@ export async function rehearseScript(
       `boot config: ${plan.bootConfig.name} (${plan.bootConfig.source})`,
       `boot style: ${plan.style} (${plan.styleSource})`,
       ...onceLines(plan),
-      'script (SESSION stands for the id that is minted then; waits are drawn by chance from what is shown to twice that):',
+      'script (SESSION stands for the id that is minted then; waits are random, from the shown value to twice that):',
       ...indented(text),
     ],
     text,
@@ -57,12 +57,15 @@ export async function rehearseScript(
   return { stages: [script, kernelStage(context, boot, plan, { loader, arch })], plan };
 }
 
-/** Stands for the boot that begins then. */
+/** Stands for the boot that would begin. */
 function bootOf(node: string, arch?: LoaderName): Boot {
   return { id: 'BOOT', node, started: 0, events: [], sessionHash: '', ...(arch !== undefined && { arch }) };
 }
 
-/** What the plane decides with, but for what only a boot brings: its DHCP exchange, its firmware, chance, and its secret. */
+/**
+ * Returns the plane's context, with stand-ins for what only a boot has: its DHCP exchange, its firmware, randomness, and its
+ * secret.
+ */
 function contextOf(ports: BootPlanePorts, boot: Boot, mayAsk: boolean): PlaneContext {
   const { boots, iscsiAccess } = ports;
   return {
@@ -113,9 +116,7 @@ function kernelStage(
   const line = kernelLine(plan, handingOf(loader, plane, SESSION));
   const cmdline = 'text' in line ? maskText(line.text) : '';
   const settings =
-    loader === undefined && cmdline.includes('${')
-      ? ['iPXE puts its own settings in place of the names in braces']
-      : [];
+    loader === undefined && cmdline.includes('${') ? ['iPXE replaces the names in braces by its own settings'] : [];
   const session = Object.entries(sessionValues(plan, SESSION, head, bootIscsi(context, boot, plan)));
   const files = [fileOf('kernel', plan.kernel), fileOf('initramfs', plan.initramfs)];
   const release = plan.bootConfig.release ? `, release ${plan.bootConfig.release}` : '';
@@ -215,7 +216,7 @@ function fileLine({ name, size, sha256 }: RehearsedFile): string {
   return `${name}: ${size} bytes, sha256 ${sha256}`;
 }
 
-/** Passwords in URIs, such as one that iPXE is to boot from. */
+/** Hides passwords in URIs, such as one that iPXE boots from. */
 function maskText(text: string): string {
   return text
     .split('\n')

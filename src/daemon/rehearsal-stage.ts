@@ -1,4 +1,4 @@
-// One stage of a rehearsal, from what is said of it.
+// One stage of a rehearsal, from the texts about it.
 import type { RehearsedStage } from '../api/rehearsal.ts';
 import { type Stage, stageNumber } from '../boot/journey.ts';
 

@@ -1,5 +1,5 @@
-// A boot without a packet: what this head would answer at each stage, asked of the very decisions that the servers make.
-// Nothing is sent, no session is minted, no address is given, and no secret is told.
+// A boot without a packet: what this head would answer at each stage, from the servers' own decisions. Nothing is sent, no
+// session is minted, no address is given, and no secret is shown.
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { RehearsalAccess, RehearsalQuestion } from '../admin/ports.ts';
@@ -26,7 +26,7 @@ import { bootPlanePorts, type HttpParts } from './servers.ts';
 import type { State } from './state.ts';
 
 export interface RehearsalParts extends Omit<HttpParts, 'kickstarts'> {
-  /** What the DHCP server decides with; none when `dhcp.mode` is off. */
+  /** The context of the DHCP server's decisions; none when `dhcp.mode` is off. */
   dhcp: Context | undefined;
 }
 
@@ -42,7 +42,7 @@ export function rehearsalAccess(state: State, parts: RehearsalParts): RehearsalA
   };
 }
 
-/** The ten stages as they would be with these objects, which may be others than those in force. */
+/** Returns the ten stages with these objects, which may differ from the current ones. */
 export async function rehearse(
   state: State,
   parts: RehearsalParts,
@@ -77,10 +77,7 @@ export async function rehearse(
   const loader = loading && otherLoaderOf(nameOf(loading));
   const ipxe = context && !loader ? exchangeOf(machine, 'ipxe', context, isProxy) : undefined;
   if (ipxe) stages.push(dhcpStage('ipxe', ipxe));
-  else
-    stages.push(
-      loader ? stage('ipxe', 'skipped', 'GRUB takes the place of iPXE, and keeps the address') : noDhcp('ipxe'),
-    );
+  else stages.push(loader ? stage('ipxe', 'skipped', 'GRUB replaces iPXE, and keeps the address') : noDhcp('ipxe'));
   if (!node || stages.some(({ result }) => result === 'refused')) return ended(stages, true);
   const granted = [...(firmware ?? []), ...(ipxe ?? [])].some(({ answer }) => 'grant' in answer && answer.grant);
   const mayAsk = granted || state.boots.mayMint(node.uid);
@@ -98,7 +95,7 @@ function networkOf({ networks }: State, { network }: RehearsalQuestion, ip: stri
   return named ?? (ip === undefined ? undefined : networks.of(ip)) ?? networks.main;
 }
 
-/** The architecture that a node was last seen to boot by. */
+/** Returns the architecture that a node last booted with. */
 export function lastFirmware(boots: readonly Boot[]): Firmware | undefined {
   const arch = boots.findLast(boot => boot.arch !== undefined)?.arch;
   return arch && FIRMWARE_OF[arch];
@@ -114,7 +111,7 @@ const FIRMWARE_OF: Readonly<Partial<Record<LoaderName, Firmware>>> = {
   'http-efi-arm64': 'http-arm64',
 };
 
-/** What comes after the stage at which a boot ends. */
+/** Returns the stages after the one at which a boot ends. */
 function ended(stages: RehearsedStage[], isRefused: boolean): RehearsedStage[] {
   const why = isRefused ? 'the boot ends before' : 'not a part of this boot';
   const seen = new Set(stages.map(({ stage: name }) => name));
@@ -144,7 +141,7 @@ function nameOf(loading: NonNullable<ReturnType<typeof loadedBy>>): string {
   return 'url' in loading ? decodeURIComponent(loading.url.split('/').at(-1) ?? '') : loading.file;
 }
 
-/** The file that is given when the firmware asks for what DHCP named. */
+/** Returns the stage of the file that the firmware fetches, as DHCP named it. */
 async function loaderStage(
   { config }: State,
   served: ReadonlyMap<string, string>,

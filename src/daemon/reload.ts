@@ -1,7 +1,7 @@
 // Which configuration keys a running daemon takes over, and which need a restart.
 import { type Config, type ConfigKey, contradictions } from '../config.ts';
 
-/** Keys that are read at each use, so that a new value holds from the next packet or request on. */
+/** Keys that are read at each use, so a new value applies from the next packet or request on. */
 export const RELOADED_KEYS: readonly ConfigKey[] = [
   'paths.scripts',
   'dhcp.router',
@@ -16,8 +16,8 @@ export const RELOADED_KEYS: readonly ConfigKey[] = [
 ];
 
 /**
- * Keys that describe the networks. While one of them waits for a restart, the others wait with it: nodes would be told a router or a name server of
- * a network that they are not in.
+ * Keys that describe the networks. While one of them waits for a restart, the others wait with it: otherwise nodes would get a
+ * router or a name server of a network that they are not in.
  */
 const TOGETHER: readonly ConfigKey[] = [
   'head.address',
@@ -30,16 +30,16 @@ const TOGETHER: readonly ConfigKey[] = [
 ];
 
 export interface Reloaded {
-  /** Keys with a new value that holds now. */
+  /** Keys with a new value in effect now. */
   changed: ConfigKey[];
-  /** Keys with a new value in the file that holds after a restart. */
+  /** Keys with a new value in the file that takes effect after a restart. */
   needRestart: ConfigKey[];
 }
 
 /**
- * Takes the new values that can be taken into the configuration in use; the others stay as they are, and are named. What is in use afterwards
- * never contradicts itself.
- * @param problems what speaks against a configuration besides; `contradictions` alone when absent
+ * Applies the new values that can be applied to the configuration in use; the others stay unchanged, and are named. The
+ * configuration in use never contradicts itself.
+ * @param problems further objections to a configuration; `contradictions` alone when absent
  */
 export function applyReload(
   config: Config,
@@ -65,7 +65,7 @@ export function applyReload(
   return { changed, needRestart: different.filter(key => !changed.includes(key)) };
 }
 
-/** The keys, without the one that makes the others wrong; none when it takes more than one. */
+/** Returns the keys, without the one that makes the others wrong; none when it takes more than one. */
 function fitting(keys: readonly ConfigKey[], isRight: (keys: readonly ConfigKey[]) => boolean): ConfigKey[] {
   const sets = [[...keys], ...keys.map(key => keys.filter(other => other !== key))];
   return sets.find(isRight) ?? [];

@@ -1,7 +1,7 @@
-// A router advertisement with a lifetime of 0, by radvd: many iPXE builds wait up to 16 s for one at each of their starts.
+// A router advertisement with a lifetime of 0, by radvd: many iPXE builds wait up to 16 s for one at each start.
 //
-// It says that this head is no router and gives no address, so that nodes and routers of the network stay as they are. Node
-// cannot send ICMPv6 itself. The daemon is kept running, and its absence is a line in the log and no reason to stop.
+// It says that this head is no router and gives no address, so nodes and routers of the network stay as they are. Node cannot
+// send ICMPv6 itself. musterd keeps radvd running; without it, it logs a line and continues.
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,15 +11,15 @@ import { run } from '../process/run.ts';
 import type { State, Stops } from './state.ts';
 
 const PROGRAMS = ['/usr/sbin/radvd', '/sbin/radvd', '/usr/bin/radvd'];
-/** Waits between two starts, in milliseconds: the first, and the longest. */
+/** Pauses between two starts, in milliseconds: the first, and the longest. */
 const FIRST_WAIT = 1000;
 const MOST_WAIT = 300_000;
-/** A daemon that ran for so long was well. */
+/** A daemon that ran for this long was healthy. */
 const WELL_MS = 60_000;
 
 type Needs = Pick<State, 'config' | 'networks' | 'log'>;
 
-/** Below systemd radvd is a unit of its own, since it needs a raw socket; the unit of musterd names the file that it reads. */
+/** Under systemd radvd is a separate unit, since it needs a raw socket; musterd's unit names the file that it reads. */
 export async function startRouterAdvertiser(state: Needs, stops: Stops, environment = process.env): Promise<void> {
   const { config, networks, log } = state;
   if (!config['dhcp.router_advertisements'] || config['dhcp.mode'] === 'off') return;
@@ -76,7 +76,7 @@ async function supervise(
   }
 }
 
-/** Runs until it ends or is told to; answers its last words. It dies with this process, however that ends. */
+/** Runs until it ends or is stopped; returns its last output. It dies with this process, however that ends. */
 async function radvd(program: string, folder: string, signal: AbortSignal): Promise<string> {
   const args = ['--nodaemon', '--config', join(folder, 'radvd.conf'), '--pidfile', join(folder, 'radvd.pid')];
   try {
@@ -84,12 +84,12 @@ async function radvd(program: string, folder: string, signal: AbortSignal): Prom
     const { status, stderr } = await run('setpriv', words, { signal, keepBytes: 4096, package: 'util-linux' });
     return stderr.trim().split('\n').at(-1) || `status ${status}`;
   } catch (error) {
-    if (signal.aborted) return 'it was told to stop';
+    if (signal.aborted) return 'it was stopped';
     throw error;
   }
 }
 
-/** radvd.conf(5). Without a prefix nobody gets an address by it. */
+/** radvd.conf(5). Without a prefix nobody gets an address from it. */
 export function advertiserConfig(devices: readonly string[]): string {
   return devices
     .map(

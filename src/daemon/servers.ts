@@ -41,11 +41,11 @@ import type { UnknownMachines } from './unknown-machines.ts';
 export interface BootFiles {
   loaders: Loaders;
   spares: SpareLoaders;
-  /** Paths by the names that firmware asks for. */
+  /** Paths by the names that firmware requests. */
   served: Map<string, string>;
 }
 
-/** The loaders of this machine, and every file that firmware may fetch by its name. */
+/** Returns the loaders of this machine, and every file that firmware may fetch, by name. */
 export async function bootFiles({ config, log, networks }: State): Promise<BootFiles> {
   const loaders = findLoaders(config.loaders, existsSync);
   if (Object.keys(loaders).length === 0) {
@@ -94,13 +94,13 @@ export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | un
 }
 
 export interface HttpParts {
-  /** Paths by the names that firmware asks for. */
+  /** Paths by the names that firmware requests. */
   served: ReadonlyMap<string, string>;
   iscsi: Iscsi | undefined;
   kickstarts: Kickstarts;
   /** The port of the syslog receiver, when there is one. */
   syslogPort: number | undefined;
-  /** The key by which the head reaches its nodes. */
+  /** The key with which the head reaches its nodes. */
   sshKey: SshKey | undefined;
 }
 
@@ -112,7 +112,7 @@ export async function startHttp(state: State, parts: HttpParts, stops: Stops): P
   return plane;
 }
 
-/** What the boot plane asks of the state. */
+/** Returns what the boot plane needs from the state. */
 export function bootPlanePorts(
   state: State,
   { served, iscsi, kickstarts, sshKey, syslogPort }: HttpParts,
@@ -151,7 +151,7 @@ export function bootPlanePorts(
       const node = cluster.get('node', uid);
       if (!node) return undefined;
       const attributes = effectiveAttributes(cluster, node.value);
-      // What only the head needs for the node's power stays at the head: any user of the node may read the file.
+      // What only the head needs for the node's power stays on the head: any user of the node may read the file.
       for (const name of attributesIn(node.value.power_uri)) attributes.delete(name);
       return attributesIni({ uid, name: node.value.name }, attributes);
     },
@@ -181,7 +181,7 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
   };
 }
 
-/** Answers its port; none when it does not listen, which is no reason not to start. */
+/** Returns its port; none when it does not listen, which does not prevent the start. */
 export async function startSyslog(
   { config, networks, directory, boots, log }: State,
   stops: Stops,
@@ -197,13 +197,13 @@ export async function startSyslog(
   } catch (error) {
     log.warn(
       { error: reasonOf(error) },
-      `syslog messages of booting nodes are not taken: port ${port} cannot be had; see syslog.port and syslog.enabled`,
+      `syslog messages of booting nodes are not received: port ${port} is not available; see syslog.port and syslog.enabled`,
     );
     return undefined;
   }
 }
 
-/** Answers the way to the statistics, of all addresses together; none when TFTP is off. */
+/** Returns a function for the statistics of all addresses; none when TFTP is off. */
 export async function startTftp(
   state: State,
   served: ReadonlyMap<string, string>,
@@ -217,7 +217,7 @@ export async function startTftp(
     singlePort: config['tftp.single_port'],
     mostBlock: config['tftp.max_blksize'],
     files: served,
-    // Whoever forges an address could begin a boot by it, which is easier than over HTTP: so only for nodes that have no other way
+    // Whoever forges an address could begin a boot with it, more easily than over HTTP: so only for nodes that have no other way
     bootFiles: async (path: string, ip: string) =>
       directory.nodeByIp(ip)?.loader === 'shim' ? plane.fileByTftp(path, ip) : undefined,
     journey: boots,
@@ -241,7 +241,7 @@ export async function startTftp(
   };
 }
 
-/** Answers the server; none when `dhcp.mode` is off. */
+/** Returns the server; none when `dhcp.mode` is off. */
 export async function startDhcp(
   state: State,
   { loaders, spares, served, takesLogs }: BootFiles & { takesLogs: boolean },

@@ -1,10 +1,10 @@
-// What systemd is told (sd_notify): ready, reloading, stopping, alive. Outside systemd nothing is said to anyone.
+// Notifications to systemd (sd_notify): ready, reloading, stopping, alive. Outside systemd nothing is sent.
 import { setTimeout as delay } from 'node:timers/promises';
 import { reasonOf } from '../errors.ts';
 import { check, loadLibc, SOCKET, unixAddress } from '../libc.ts';
 import type { Log } from '../log.ts';
 
-/** How long systemd may leave no room for a message, in milliseconds, and the time between two tries. */
+/** How long systemd may have no room for a message, in milliseconds, and the pause between two tries. */
 const PATIENCE_MS = 10_000;
 const AGAIN_MS = 100;
 
@@ -17,8 +17,8 @@ export interface ServiceManager {
 }
 
 /**
- * Speaks to the service manager named by the environment (`NOTIFY_SOCKET`, `WATCHDOG_USEC`; sd_notify(3), sd_watchdog_enabled(3)).
- * A message that cannot be sent is a warning in the log, never an error: the servers matter more than who hears of them.
+ * Notifies the service manager in the environment (`NOTIFY_SOCKET`, `WATCHDOG_USEC`; sd_notify(3), sd_watchdog_enabled(3)). A
+ * message that cannot be sent is a warning in the log, never an error: the servers matter more than their notifications.
  */
 export function serviceManager(environment: NodeJS.ProcessEnv, log: Log): ServiceManager {
   const socket = environment['NOTIFY_SOCKET'];
@@ -28,7 +28,7 @@ export function serviceManager(environment: NodeJS.ProcessEnv, log: Log): Servic
     try {
       await notify(socket, words.join('\n'));
     } catch (error) {
-      log.warn({ reason: reasonOf(error) }, 'systemd cannot be told how musterd is');
+      log.warn({ reason: reasonOf(error) }, 'systemd cannot be notified of the state of musterd');
     }
   };
   const every = watchdogInterval(environment, process.pid);
@@ -37,7 +37,7 @@ export function serviceManager(environment: NodeJS.ProcessEnv, log: Log): Servic
       await send('READY=1', `STATUS=${status}`);
       if (every === undefined || alive) return;
       let isSending = false;
-      // The timer runs only while the event loop turns, which is what the watchdog is to know.
+      // The timer runs only while the event loop turns, which is what the watchdog must know.
       alive = setInterval(async () => {
         if (isSending) return;
         isSending = true;
@@ -71,7 +71,9 @@ async function notify(path: string, text: string): Promise<void> {
   }
 }
 
-/** Milliseconds between two signs of life, a third of what systemd allows; none when it does not watch this process. */
+/**
+ * Returns the milliseconds between two signs of life, a third of what systemd allows; none when it does not watch this process.
+ */
 export function watchdogInterval(environment: NodeJS.ProcessEnv, pid: number): number | undefined {
   const microseconds = Number(environment['WATCHDOG_USEC']);
   const watched = environment['WATCHDOG_PID'];

@@ -1,4 +1,4 @@
-// A distribution's shim and GRUB, which Secure Boot knows: the files, and the configuration that its GRUB looks for.
+// A distribution's shim and GRUB, accepted by Secure Boot: the files, and the configuration of that GRUB.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,17 +8,20 @@ import type { Log } from '../log.ts';
 import type { Networks } from '../networks.ts';
 import { networkScript } from './grub-loaders.ts';
 
-/** Where Debian's and Ubuntu's packages put them; `$` stands for UEFI's word for the architecture. */
+/** Where Debian's and Ubuntu's packages put them; `$` stands for UEFI's name of the architecture. */
 const PACKAGED = { shim: '/usr/lib/shim/shim$.efi.signed', mok: '/usr/lib/shim/mm$.efi.signed' };
 const ARCHITECTURES = [
   { file: SHIM_FILES.efi64, word: 'x64', grub: '/usr/lib/grub/x86_64-efi-signed/grubnetx64.efi.signed' },
   { file: SHIM_FILES['efi-arm64'], word: 'aa64', grub: '/usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed' },
 ] as const;
 
-/** Where signed GRUBs look for their configuration: the folder is made into them. Debian's; Red Hat's has the one it came from. */
+/**
+ * Where signed GRUBs look for their configuration; the folder is compiled in. Debian's is fixed; Red Hat's is the folder it came
+ * from.
+ */
 const CONFIGURATIONS = ['grub/grub.cfg', 'grub.cfg'];
 
-/** Paths by the names under which firmware, shim and GRUB ask for them. */
+/** Returns paths by the names that firmware, shim and GRUB request. */
 export async function shimLoaders(config: Config, networks: Networks, log: Log): Promise<Map<string, string>> {
   const served = new Map<string, string>();
   for (const { file, word, grub } of ARCHITECTURES) {
@@ -32,7 +35,7 @@ export async function shimLoaders(config: Config, networks: Networks, log: Log):
     if (lacking.length === 0) for (const [name, path] of Object.entries(paths)) served.set(name, path);
     else if (lacking.length === 1)
       log.warn({}, `_boot_loader=shim is not served for ${word}: ${lacking[0]} is missing`);
-    // MokManager, which takes in a site's own keys
+    // MokManager, which enrols a site's own keys
     const mok = folder ? join(folder, `mm${word}.efi`) : PACKAGED.mok.replace('$', word);
     if (lacking.length === 0 && existsSync(mok)) served.set(`mm${word}.efi`, mok);
   }

@@ -1,4 +1,4 @@
-// Everything in memory that the servers read: the objects, the boots, the states; loaded, and kept durable behind their backs.
+// Everything in memory that the servers read: the objects, the boots, the states; loaded, and saved asynchronously.
 import { randomBytes } from 'node:crypto';
 import { Commander } from '../admin/commander.ts';
 import { OldHeads } from '../backup/old-heads.ts';
@@ -55,7 +55,7 @@ export interface State {
   statuses: Statuses;
   happenings: Happenings;
   blobs: Blobs;
-  /** Who needs stored files, next to the objects. */
+  /** Users of stored files besides the objects. */
   users: BlobUsers;
   oldHeads: OldHeads;
   uploads: Uploads;
@@ -72,7 +72,7 @@ export interface State {
   linkOf: LinkReader;
 }
 
-/** What was started, to be stopped in reverse. */
+/** Functions that stop what was started, to be called in reverse. */
 export type Stops = (() => Promise<void>)[];
 
 export async function openState(

@@ -1,4 +1,4 @@
-// Removes, from time to time, stored files that nothing needs any more and uploads that nobody continues: their room is freed by itself.
+// Regularly removes unused stored files and abandoned uploads.
 import { type Collected, collectGarbage } from '../blobs/garbage.ts';
 import { reasonOf } from '../errors.ts';
 import type { State, Stops } from './state.ts';
@@ -7,7 +7,7 @@ const HOUR_MS = 3_600_000;
 
 type Needs = Pick<State, 'config' | 'blobs' | 'cluster' | 'log' | 'users' | 'oldHeads' | 'uploads'>;
 
-/** What `muster storage gc` does, and the storekeeper by its timer. */
+/** The work of `muster storage gc` and of the storekeeper's timer. */
 export async function collect(
   { blobs, cluster, users, oldHeads, uploads, log }: Omit<Needs, 'config'>,
   dryRun: boolean,
@@ -18,7 +18,7 @@ export async function collect(
   return collectGarbage(blobs, cluster, users, { dryRun, ...(youngMs !== undefined && { youngMs }) });
 }
 
-/** @param every calls back again and again, until its answer is called */
+/** @param every calls back repeatedly, until the returned function is called */
 export function startStorekeeper(state: Needs, stops: Stops, every = timer): void {
   const { config, log } = state;
   const hours = config['storage.gc_hours'];
@@ -40,7 +40,7 @@ export function startStorekeeper(state: Needs, stops: Stops, every = timer): voi
       .sweep()
       .catch(error => log.error({ error: reasonOf(error) }, 'storage: idle uploads could not be removed'));
   };
-  // Uploads have a limit of their own, and go also where an administrator collects the rest.
+  // Uploads have a separate limit, and are also removed where an administrator collects the rest.
   const jobs = [{ work: sweep, ms: HOUR_MS }, ...(hours > 0 ? [{ work: tidy, ms: hours * HOUR_MS }] : [])];
   const ends = jobs.map(({ work, ms }) =>
     every(ms, () => {

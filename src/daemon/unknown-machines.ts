@@ -36,7 +36,7 @@ export class UnknownMachines {
     });
   }
 
-  /** The latest first; those that became nodes are left out. */
+  /** Returns them, the latest first, without those that became nodes. */
   list(isNode: (mac: string) => boolean): UnknownMachine[] {
     return [...this.machines.values()].filter(machine => !isNode(machine.mac)).reverse();
   }

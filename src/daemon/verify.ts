@@ -1,10 +1,10 @@
-// Verifies every stored file, and says what a damaged one is needed for.
+// Verifies every stored file, and names the users of damaged ones.
 import type { VerifyLine } from '../api/storage.ts';
 import { usersOfBlobs } from '../blobs/garbage.ts';
 import { verifyFiles } from '../evidence/verify-files.ts';
 import type { State } from './state.ts';
 
-/** Reads all stored files, also those that nothing needs; `tell` hears of progress and of each damaged file. */
+/** Reads all stored files, including unused ones; `tell` receives progress and each damaged file. */
 export async function verifyStored(
   { blobs, cluster, users }: Pick<State, 'blobs' | 'cluster' | 'users'>,
   tell: (line: VerifyLine) => void,

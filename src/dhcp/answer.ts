@@ -1,4 +1,4 @@
-// What the DHCP server's decisions are given and what they answer: values alone, shared by the decisions and the loop.
+// The inputs and answers of the DHCP server's decisions: values only, shared by the decisions and the loop.
 import type { Directory } from '../boot/directory.ts';
 import type { StageNote } from '../boot/journey.ts';
 import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
@@ -8,7 +8,7 @@ import type { Lease, Leases } from './leases.ts';
 import type { Packet } from './packet.ts';
 import type { Destination } from './reply.ts';
 
-/** What the decision knows beside the message; read anew for each, so that a change is in force at once. */
+/** What the decision knows besides the message; read again for each one, so that a change takes effect at once. */
 export interface Context {
   networks: Networks;
   config: Pick<Config, 'http.port'>;
@@ -18,14 +18,14 @@ export interface Context {
   served?: Pick<ReadonlyMap<string, unknown>, 'has'> | undefined;
   /** Whether the head takes syslog messages on port 514. */
   takesLogs?: boolean | undefined;
-  /** Loaders for nodes that failed with theirs, and which of several a node gets. */
+  /** Loaders for nodes that failed with theirs, and the choice between them. */
   spares?: SpareLoaders | undefined;
   chooseLoader?: ((node: string, files: readonly string[]) => string | undefined) | undefined;
   /** Seconds for which an address is not offered, because a client found it in use; 0 when it may be. */
   quarantined: (ip: string) => number;
-  /** Addresses for machines that are no nodes; none when there are no ranges. */
+  /** Addresses for machines that are not nodes; none without ranges. */
   leases?: Leases | undefined;
-  /** Seconds for which they are lent. */
+  /** Seconds of a lease. */
   unknownLeaseSeconds?: number | undefined;
   /** Milliseconds since 1970; only leases need it. */
   now?: () => number;
@@ -62,21 +62,21 @@ export type Answer =
       level: Level;
       note?: StageNote;
       grant?: Grant;
-      /** Of a machine that is no node: what must be done before the reply is sent. */
+      /** For a machine that is not a node: what must be done before the reply is sent. */
       loan?: Loan;
       unknown?: boolean;
     }
-  /** `inUse` is an address that another machine was found to use. */
+  /** `inUse` is an address that another machine uses. */
   | { accepted: string; level: Level; note?: StageNote; inUse?: string; loan?: Loan; unknown?: boolean }
   | { refusal: string; level: Level; note?: StageNote; unknown?: boolean };
 
-/** What must be done for a machine that is no node before its reply goes out. */
+/** What must be done for a machine that is not a node before its reply goes out. */
 export type Loan =
-  /** To be kept for the machine; `probe`: to be tried first, since it may be in use. */
+  /** Keep the address for the machine; `probe`: test it first, since it may be in use. */
   | { do: 'offer'; mac: string; ip: string; network: BootNetwork; probe: boolean }
-  /** To be durable before the reply is sent. */
+  /** Make the lease durable before the reply is sent. */
   | { do: 'lend'; lease: Lease }
-  /** To be given back: durable soon. */
+  /** Return the lease: durable soon. */
   | { do: 'return'; lease: Lease }
-  /** What was offered was not taken. */
+  /** Forget the offer: it was not accepted. */
   | { do: 'forget'; mac: string };

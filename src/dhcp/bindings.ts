@@ -1,4 +1,5 @@
-// Who was given which address by an ACK, and until when: what a lease query is answered from. In memory, since the start of the server.
+// Which client got which address by an ACK, and until when: the source of answers to lease queries. In memory, since the start of
+// the server.
 import { OPTIONS } from './options.ts';
 import type { Packet } from './packet.ts';
 
@@ -13,12 +14,12 @@ export interface Binding {
   clientIdentifier?: Buffer | undefined;
   /** Option 82 as the relay agent sent it. */
   relayInformation?: Buffer | undefined;
-  /** When it was given last, and when it ends. */
+  /** When it was last given, and when it ends. */
   at: number;
   until: number;
 }
 
-/** What a client is known by: its hardware address, or its identifier. */
+/** Returns the key of a client: its hardware address, or its identifier. */
 export function hardwareKey({ htype, hlen, chaddr }: Pick<Packet, 'htype' | 'hlen' | 'chaddr'>): string {
   return `h${htype} ${chaddr.toString('hex', 0, hlen)}`;
 }
@@ -29,10 +30,10 @@ export function identifierKey(identifier: Buffer): string {
 
 /** Bounded by the addresses that are given: those of nodes, of controllers and of the ranges. */
 export class Bindings {
-  /** What was given before is not known here. */
+  /** Earlier bindings are unknown. */
   readonly since: number;
   private readonly now: () => number;
-  /** The longest without a word of its client first. */
+  /** The client silent for longest comes first. */
   private readonly byIp = new Map<string, Binding>();
   private readonly byKey = new Map<string, Set<string>>();
 
@@ -41,7 +42,7 @@ export class Bindings {
     this.since = now();
   }
 
-  /** An ACK gave its address for so many seconds. */
+  /** Records that an ACK gave its address for `seconds`. */
   given({ yiaddr: ip, htype, hlen, chaddr, options }: Packet, seconds: number): void {
     this.ended(ip);
     const now = this.now();
@@ -51,7 +52,7 @@ export class Bindings {
     }
     const kept = (code: number): Buffer | undefined => {
       const value = options.get(code);
-      // A copy of its own, or the whole message would be kept with it
+      // A copy, or the whole message would be kept with it
       return value && value.length <= 255 ? Buffer.from(value) : undefined;
     };
     const binding = {
@@ -71,13 +72,13 @@ export class Bindings {
     }
   }
 
-  /** A RELEASE came: it counts of the one who has the address, and of nobody else. */
+  /** Records a RELEASE: it counts only from the client that has the address. */
   released(message: Packet): void {
     const binding = this.byIp.get(message.ciaddr);
     if (binding && hardwareKey(binding) === hardwareKey(message)) this.ended(message.ciaddr);
   }
 
-  /** It ran out, or another machine was found to use it. */
+  /** Records that the address ran out, or that another machine uses it. */
   ended(ip: string): void {
     const binding = this.byIp.get(ip);
     if (!binding) return;
@@ -89,13 +90,13 @@ export class Bindings {
     }
   }
 
-  /** The one of an address that has not ended. */
+  /** Returns the binding of an address that has not ended. */
   at(ip: string): Binding | undefined {
     const binding = this.byIp.get(ip);
     return binding && binding.until > this.now() ? binding : undefined;
   }
 
-  /** Those of a client that have not ended. @param key of `hardwareKey` or `identifierKey` */
+  /** Returns the bindings of a client that have not ended. @param key from `hardwareKey` or `identifierKey` */
   of(key: string): Binding[] {
     return [...(this.byKey.get(key) ?? [])].flatMap(ip => this.at(ip) ?? []);
   }

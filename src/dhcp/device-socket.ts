@@ -10,7 +10,7 @@ export interface DeviceSockets {
 
 const RECEIVE_BUFFER = 4 * 2 ** 20;
 
-/** Loads the library; rejects where it cannot be had. */
+/** Loads the library; rejects where it is missing. */
 export async function deviceSockets(): Promise<DeviceSockets> {
   const libc = await loadLibc();
   return {

@@ -1,4 +1,5 @@
-// The socket that hears the broadcasts of one interface. It is bound to the device, and opened again when the interface is made again.
+// The socket that receives the broadcasts of one interface. It is bound to the device, and opened again when the interface is
+// created again.
 import type { Socket } from 'node:dgram';
 import { reasonOf } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -7,16 +8,16 @@ import type { BootNetwork } from '../networks.ts';
 export interface DhcpSocket {
   socket: Socket;
   network: BootNetwork;
-  /** Whether it hears what is sent to everyone. */
+  /** Whether it receives broadcasts. */
   broadcast: boolean;
   port: number;
 }
 
-/** What DHCP hears of the broadcasts of one interface: its own alone, those of all interfaces, or none. */
+/** Which broadcasts DHCP receives for an interface: only that interface's, those of all interfaces, or none. */
 export interface Hearing {
   interface: string;
   hears: 'its own' | 'all' | 'nothing';
-  /** Why it is not its own alone. */
+  /** Why it is not only its own. */
   reason?: string;
 }
 
@@ -54,7 +55,7 @@ export class Ear implements DhcpSocket {
       : { interface: name, hears: 'nothing', reason: this.deaf };
   }
 
-  /** Compares the interface with the one that the socket is bound to, and opens the socket again when it is another. */
+  /** Compares the interface with the one that the socket is bound to, and opens the socket again when they differ. */
   async look(): Promise<void> {
     const { interface: name } = this.network;
     const index = this.ports.index(name);
@@ -83,10 +84,10 @@ export class Ear implements DhcpSocket {
     if (this.deaf === reason) return;
     this.deaf = reason;
     const { interface: name } = this.network;
-    this.ports.log.warn({ part: 'dhcp', interface: name }, `DHCP hears nothing on ${name}: ${reason}`);
+    this.ports.log.warn({ part: 'dhcp', interface: name }, `DHCP receives nothing on ${name}: ${reason}`);
   }
 
-  /** Whoever listens to the old socket listens to the new one. */
+  /** Moves the listeners of the old socket to the new one. */
   private replace(socket: Socket): void {
     const old = this.socket;
     for (const event of ['message', 'error'])

@@ -1,5 +1,5 @@
-// What a DHCP server answers to one message: a reply and where it goes, or nothing, with the reason.
-// Asked by the server's loop for every message that could be read. A node's address is the directory's; others may be lent one.
+// What a DHCP server answers to one message: a reply and where it goes, or nothing, with the reason. The server's loop asks for
+// every readable message. A node's address is the directory's; others may be lent one.
 import { addressFor } from '../boot/address.ts';
 import type { BootNode } from '../boot/directory.ts';
 import type { Fault } from '../boot/faults.ts';
@@ -48,9 +48,9 @@ function homeless(node: BootNode, { networks }: Context): string {
   return `${node.name}'s address ${node.ip || '(none)'} is no host address of ${where}`;
 }
 
-/** What the handlers know: the rest of it follows from the node and the way that the message came. */
+/** The input of the handlers: the rest follows from the node and from how the message arrived. */
 interface Scenery extends Context, Scene {
-  /** The network that the client is in; `network` is that of the node's address. */
+  /** The client's network; `network` is that of the node's address. */
   link: BootNetwork;
   from: string;
 }
@@ -112,7 +112,7 @@ function onRequest(request: Request, node: BootNode, context: Scenery): Answer {
     // RENEWING (unicast) and REBINDING (broadcast): the same answer
     return ciaddr === node.ip ? grant(request, node, context) : deny(request, node, ciaddr, context);
   }
-  // INIT-REBOOT. Without any address: there is only one that can be meant (the `dhcp` package's client asks so).
+  // INIT-REBOOT. Without any address, only one can be meant (the `dhcp` package's client asks like this).
   if (requestedAddress === undefined || requestedAddress === node.ip) return grant(request, node, context);
   return deny(request, node, requestedAddress, context);
 }
@@ -154,7 +154,7 @@ function grant(request: Request, node: BootNode, context: Scenery): Answer {
   };
 }
 
-/** RFC 2131 §4.3.2: the client holds to an address that is not its own, or no longer. */
+/** RFC 2131 §4.3.2: the client keeps an address that is not, or no longer, its own. */
 function deny(request: Request, node: BootNode, wanted: string, context: Scenery): Answer {
   const here = context.networks.all.some(
     item => context.networks.isOneWire(item, context.link) && subnetContains(item.subnet, wanted),
@@ -171,14 +171,14 @@ function deny(request: Request, node: BootNode, wanted: string, context: Scenery
   };
 }
 
-/** Why a node gets nothing where it is: its address is of another network than the wire it asks from. */
+/** Returns why a node gets nothing here: its address belongs to another network than the wire it asks from. */
 function misplaced(node: BootNode, { network, link, networks }: Scenery): string | undefined {
   if (networks.isOneWire(network, link)) return undefined;
   const words = ({ name, subnet }: BootNetwork): string => `${name} (${subnet.network}/${subnet.prefix})`;
   return `it asks from the network ${words(link)}, and its address ${node.ip} is of ${words(network)}: plug it there, or change its ip`;
 }
 
-/** RFC 2131 §4.3.3: the client found another machine that uses the address; the administrator is told. */
+/** RFC 2131 §4.3.3: the client found another machine that uses the address; the administrator is notified. */
 function onDecline(request: Request, node: BootNode, context: Scenery): Answer {
   if (!isOurs(request.serverIdentifier, context.server, context.networks)) return elsewhere(request, node);
   const wanted = request.requestedAddress ?? node.ip;
@@ -200,7 +200,7 @@ function onDecline(request: Request, node: BootNode, context: Scenery): Answer {
 
 /** RFC 2131 §4.3.4: a static address stays the node's; there is nothing to free. */
 function onRelease(request: Request, node: BootNode, context: Scenery): Answer {
-  // RFC 2131 table 5 asks for the identifier; systemd-networkd sends none, and means the server that it sends to
+  // RFC 2131 table 5 requires the identifier; systemd-networkd sends none, and means the server that it sends to
   if (request.serverIdentifier !== undefined && !isOurs(request.serverIdentifier, context.server, context.networks))
     return elsewhere(request, node);
   return { accepted: `${node.name} released ${request.packet.ciaddr}`, level: 'debug' };
@@ -228,7 +228,7 @@ function bootTarget(request: Request, node: BootNode, context: Scenery): BootTar
   return targetFor(request.identity, context.loaders, plane, otherLoaders(node, context));
 }
 
-/** What else this node may be given, and what it was decided to be given. */
+/** Returns the other loaders this node may get, and the chosen one. */
 export function otherLoaders(node: BootNode, context: Context): OtherLoaders {
   return {
     spares: context.spares,

@@ -1,4 +1,4 @@
-// What a server tells of its leases to who may ask: DHCPLEASEQUERY by address, hardware address or client identifier (RFC 4388).
+// Answers DHCPLEASEQUERY (RFC 4388) from allowed hosts: by address, hardware address or client identifier.
 import type { Networks } from '../networks.ts';
 import { inRange } from '../networks.ts';
 import { macFromBytes, macToBytes } from '../wire/mac.ts';
@@ -11,15 +11,15 @@ import { REBINDING, RENEWING } from './reply.ts';
 import type { Request } from './request.ts';
 
 export interface QueryContext {
-  /** Whom the configuration allows to ask. */
+  /** Who may ask, from the configuration. */
   requesters: readonly string[];
   networks: Networks;
   bindings: Bindings;
-  /** Addresses lent to machines that are no nodes: known from before the start, too. */
+  /** Addresses lent to machines that are not nodes: also known from before the start. */
   leases: Leases | undefined;
   /** Whether an address is a node's. */
   isNodes(ip: string): boolean;
-  /** Milliseconds of the clock that bindings go by. */
+  /** Milliseconds of the clock that bindings use. */
   now(): number;
 }
 
@@ -45,7 +45,7 @@ export function answerLeaseQuery({ packet, parameters }: Request, context: Query
     // RFC 4388 §6.4.3: by unicast to 'giaddr', to the port of servers and relay agents
     destination: { address: giaddr, to: 'relay' },
     from: server,
-    text: `${giaddr} was told that ${words} ${SAID.get(type)}${newest ? `, with ${newest.ip}` : ''}`,
+    text: `${giaddr} asked: ${words} ${SAID.get(type)}${newest ? `, with ${newest.ip}` : ''}`,
     level: 'debug',
   };
 }
@@ -58,7 +58,7 @@ const SAID = new Map<number, string>([
 
 type Found = { bindings: readonly Binding[]; otherwise: number; words: string } | { problem: string };
 
-/** RFC 4388 §6.4.1: by which of the three it is asked, and what there is. */
+/** RFC 4388 §6.4.1: finds by which of the three it asks, and the bindings. */
 function find(packet: Packet, context: QueryContext): Found {
   const { ciaddr, chaddr, hlen } = packet;
   const { bindings, leases } = context;
@@ -94,8 +94,8 @@ function find(packet: Packet, context: QueryContext): Found {
 }
 
 /**
- * Whether it is known for certain that nobody has the address: it is of a range, whose leases are kept, or a node's, and every lease
- * of before the start of the server has run out. RFC 4388 §6.1: an answer that is not certain is DHCPLEASEUNKNOWN.
+ * Returns whether it is certain that nobody has the address: it is in a range, with kept leases, or a node's, and every lease
+ * from before the start of the server has run out. RFC 4388 §6.1: an uncertain answer is DHCPLEASEUNKNOWN.
  */
 function isSurelyFree(ip: string, { networks, bindings, isNodes, now }: QueryContext): boolean {
   const network = networks.of(ip);
@@ -110,7 +110,7 @@ function lent(lease: Lease | undefined, leases: Leases | undefined): Binding[] {
   return [{ ip: lease.ip, htype: ETHERNET, hlen: 6, chaddr, ...leases.termOf(lease) }];
 }
 
-/** What was asked for goes back with the answer, and nothing else (RFC 4388 §6.4.2). */
+/** Returns an answer with the fields of the query and nothing else (RFC 4388 §6.4.2). */
 function blank(query: Packet, type: number, server: string): Packet {
   const { htype, hlen, xid, flags, ciaddr, giaddr, chaddr } = query;
   const none = { yiaddr: NO_ADDRESS, siaddr: NO_ADDRESS, sname: '', file: '' };
@@ -127,7 +127,8 @@ function blank(query: Packet, type: number, server: string): Packet {
 }
 
 /**
- * RFC 4388 §6.4.2: the client's hardware address and identifier always; of the rest what is asked for, or all of it. Times are what remains.
+ * RFC 4388 §6.4.2: always the client's hardware address and identifier; of the rest what the query requests, or all. Times are
+ * what remains.
  */
 function tell(
   reply: Packet,

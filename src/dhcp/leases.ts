@@ -1,16 +1,20 @@
-// Addresses lent to machines that are no nodes: who has which, until when, and which one comes next. In memory; durable by its owner.
+// Addresses lent to machines that are not nodes: who has which, until when, and which comes next. In memory; the owner makes it
+// durable.
 import { Allowance } from '../allowance.ts';
 import { monotonicNow } from '../clock.ts';
 import { type BootNetwork, inRange } from '../networks.ts';
 import { ipFromNumber } from '../wire/ip.ts';
 
-/** An address lent to a machine. It stays the machine's own after the end, until somebody else needs it (RFC 2131 §2.2). */
+/** An address lent to a machine. It stays the machine's own after the end, until another needs it (RFC 2131 §2.2). */
 export interface Lease {
   ip: string;
-  /** RFC 2131 §4.2 would have the client identifier: firmware, iPXE and system of one machine differ in it, and are to have one address. */
+  /**
+   * Not the client identifier of RFC 2131 §4.2: firmware, iPXE and OS of one machine send different ones and must share an
+   * address.
+   */
   mac: string;
   network: string;
-  /** What the machine calls itself, option 12, cleaned; may be empty. */
+  /** The machine's name for itself, option 12, cleaned; may be empty. */
   hostname: string;
   /** Option 60, cleaned; may be empty. */
   vendor: string;
@@ -20,20 +24,22 @@ export interface Lease {
   until: number;
 }
 
-/** How long an address is kept for who was offered it, in milliseconds. */
+/** How long an offered address is reserved, in milliseconds. */
 const HELD_MS = 60_000;
-/** Hardware addresses are free to invent: so many strangers at once are offered an address, and so many a second from then on. */
+/**
+ * Hardware addresses can be invented freely: at most this many strangers at once are offered an address, then this many a second.
+ */
 const BURST = 64;
 const PER_SECOND = 16;
 
 export interface LeaseRules {
   /** Wall time in milliseconds since 1970: leases are stored and shown with it. */
   now: () => number;
-  /** Leases end by this clock, so that nobody who sets the wall clock ends or prolongs one. */
+  /** Leases end by this clock, so setting the wall clock neither ends nor prolongs one. */
   monotonic?: () => number;
   /** Whether an address is a node's, one of its interfaces', the head's, or a router's. */
   isTaken: (ip: string) => boolean;
-  /** Whether an address is to be left alone for now, because another machine uses it. */
+  /** Whether an address must not be used now, because another machine uses it. */
   isQuarantined: (ip: string) => boolean;
 }
 
@@ -44,10 +50,10 @@ export class Leases {
   /** When each ends, by the monotonic clock. */
   private readonly ends = new WeakMap<Lease, number>();
   private readonly monotonic: () => number;
-  /** Offered and not taken yet. */
+  /** Offered and not accepted yet. */
   private readonly holds = new Map<string, { mac: string; until: number }>();
   private readonly holdOf = new Map<string, string>();
-  /** Where the search goes on, by network: an address that was just given up is the last to be given again. */
+  /** Where the search continues, by network: an address that was just given up is given again last. */
   private readonly next = new Map<string, number>();
   private readonly allowance: Allowance;
 
@@ -66,16 +72,16 @@ export class Leases {
     return this.termOf(lease).until > this.monotonic();
   }
 
-  /** When a lease was last given and when it ends, in milliseconds of the monotonic clock. */
+  /** Returns when a lease was last given and when it ends, in milliseconds of the monotonic clock. */
   termOf(lease: Lease): { at: number; until: number } {
     const length = Math.max(0, lease.until - lease.renewed);
-    // A lease is never longer than it was given for: a head that starts without a clock finds stored ones that end in decades
+    // A lease never lasts longer than it was given for: a head that starts without a clock finds stored ones that end in decades
     const left = Math.min(length, Math.max(0, lease.until - this.rules.now()));
     const until = this.ends.get(lease) ?? this.monotonic() + left;
     return { at: until - length, until };
   }
 
-  /** Moves the wall times of living leases to where they are now that somebody set the clock; returns the leases, to be saved. */
+  /** Adjusts the wall times of current leases after somebody set the clock; returns the leases, to be saved. */
   clockWasSet(): Lease[] {
     const moved = this.all().filter(lease => this.isLiving(lease));
     return moved.map(lease => {
@@ -89,7 +95,7 @@ export class Leases {
     });
   }
 
-  /** What a machine has or had. */
+  /** Returns what a machine has or had. */
   of(mac: string): Lease | undefined {
     return this.byMac.get(mac);
   }
@@ -98,7 +104,7 @@ export class Leases {
     return this.byIp.get(ip);
   }
 
-  /** The address that a machine was offered a moment ago. */
+  /** Returns the address that a machine was offered a moment ago. */
   offeredTo(mac: string): string | undefined {
     const ip = this.holdOf.get(mac);
     const hold = ip === undefined ? undefined : this.holds.get(ip);
@@ -106,8 +112,8 @@ export class Leases {
   }
 
   /**
-   * RFC 2131 §4.3.1: its present address, else its former one, else the one it asks for, else a free one; of these networks, which lie on
-   * one wire. Undefined when there is none, `wait` when too many strangers ask at once.
+   * RFC 2131 §4.3.1: returns its present address, else its former one, else the one it requests, else a free one, of these
+   * networks, which share a wire. Undefined when there is none, `wait` when too many strangers ask at once.
    */
   choose(mac: string, networks: readonly BootNetwork[], requested: string | undefined): string | 'wait' | undefined {
     const fits = (ip: string | undefined): ip is string =>
@@ -121,7 +127,7 @@ export class Leases {
     return this.search(networks, ip => !this.byIp.has(ip) && fits(ip)) ?? this.oldest(networks, fits);
   }
 
-  /** Keeps an address for who is offered it. */
+  /** Reserves an address for the machine that is offered it. */
   hold(mac: string, ip: string): void {
     this.release(mac);
     const former = this.holds.get(ip);
@@ -136,7 +142,7 @@ export class Leases {
     }
   }
 
-  /** Forgets what a machine was offered: it took another server's offer, or found the address in use. */
+  /** Forgets what a machine was offered: it accepted another server's offer, or found the address in use. */
   release(mac: string): void {
     const held = this.holdOf.get(mac);
     if (held !== undefined && this.holds.get(held)?.mac === mac) this.holds.delete(held);
@@ -148,7 +154,7 @@ export class Leases {
     if (before && before.ip !== lease.ip) this.byIp.delete(before.ip);
     const other = this.byIp.get(lease.ip);
     if (other && other.mac !== lease.mac) this.byMac.delete(other.mac);
-    // Renewed ones go to the end: the first is the one that is longest without use
+    // Renewed leases move to the end, so the first is the one unused for longest
     this.byIp.delete(lease.ip);
     this.byIp.set(lease.ip, lease);
     this.ends.set(lease, this.termOf(lease).until);
@@ -172,7 +178,7 @@ export class Leases {
     return !isTaken(ip) && !isQuarantined(ip);
   }
 
-  /** The same apart: what is chosen, held and put there changes nothing here. */
+  /** Returns a separate copy: changes in it change nothing here. */
   copy(): Leases {
     const copy = new Leases(this.rules, [], this.allowance.copy());
     for (const lease of this.all()) {

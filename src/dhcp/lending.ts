@@ -1,4 +1,4 @@
-// What is done about a loan before its reply goes out: the address is tried and kept, or the lease is made durable.
+// What happens to a loan before its reply goes out: the address is probed and reserved, or the lease is made durable.
 import { reasonOf } from '../errors.ts';
 import type { Loan } from './answer.ts';
 import type { Lease, Leases } from './leases.ts';
@@ -7,11 +7,11 @@ export interface LendingPorts {
   leases: Leases;
   /** Durable when it resolves. */
   save: (leases: readonly Lease[]) => Promise<void>;
-  /** Who uses an address; absent when none is to be tried. */
+  /** Returns the user of an address; absent when addresses are not probed. */
   probe?: ((ip: string, from: string) => Promise<string | undefined>) | undefined;
 }
 
-/** `send`: the reply may go out. `drop`: it may not, and why. `again`: the address is in use by another machine, and the next may be tried. */
+/** `send`: the reply may go out. `drop`: it may not, and why. `again`: another machine uses the address; try the next one. */
 export type Outcome =
   | { do: 'send' }
   | { do: 'drop'; reason: string; error?: boolean }
@@ -19,9 +19,9 @@ export type Outcome =
 
 export class Lending {
   private readonly ports: LendingPorts;
-  /** Machines whose address is being tried. */
+  /** Machines whose address is being probed. */
   private readonly trying = new Set<string>();
-  /** Machines whose lease is being saved, or its end: a store that hangs holds one of each. */
+  /** Machines whose lease, or its end, is being saved: a store that hangs holds one of each. */
   private readonly saving = new Set<string>();
 
   constructor(ports: LendingPorts) {
@@ -32,7 +32,7 @@ export class Lending {
     return this.ports.leases;
   }
 
-  /** @param from the head's address that the machine is answered from */
+  /** @param from the head's address for this machine */
   async settle(loan: Loan | undefined, from: string): Promise<Outcome> {
     if (!loan) return { do: 'send' };
     const { leases, save } = this.ports;
@@ -51,7 +51,7 @@ export class Lending {
     const key = `${loan.do} ${loan.lease.mac}`;
     if (this.saving.has(key)) return { do: 'drop', reason: `the lease of ${loan.lease.ip} is being saved` };
     this.saving.add(key);
-    // In memory at once where it ends, so that nothing is renewed that was given back; where it begins, when it is durable
+    // A return takes effect in memory at once, so that nothing returned is renewed; a new lease only when it is durable
     if (loan.do === 'return') leases.put(loan.lease);
     try {
       await save([loan.lease]);
@@ -66,7 +66,7 @@ export class Lending {
     }
     if (loan.do === 'lend') {
       const { ip, mac } = loan.lease;
-      // A RELEASE or DECLINE that came while the lease was being saved counts, and was saved after it
+      // A RELEASE or DECLINE that arrived while the lease was being saved counts, and was saved after it
       if (leases.of(mac) !== before)
         return { do: 'drop', reason: `${ip} was given back while its lease was being saved` };
       if (!leases.isFreeFor(mac, ip)) return { do: 'drop', reason: `${ip} is another machine's by now` };

@@ -1,4 +1,4 @@
-// The DHCP server's loop without its sockets: bytes in, decide, bytes out, and whoever must hear of it.
+// The DHCP server's loop without its sockets: decodes, decides, replies, and reports.
 import type { RemoteInfo } from 'node:dgram';
 import { monotonicNow } from '../clock.ts';
 import { macFromBytes } from '../wire/mac.ts';
@@ -17,7 +17,7 @@ import { QUERIES_PER_SECOND, Rate } from './rate.ts';
 import { Report } from './report.ts';
 import { type Request, readRequest } from './request.ts';
 
-/** What a message came in by: the arrival, and on which of the two ports. */
+/** How a message arrived: its arrival, and on which of the two ports. */
 export interface Door extends Arrival {
   port: 'server' | 'boot';
 }
@@ -31,7 +31,7 @@ export type Send = (
   done: (error: Error | null) => void,
 ) => void;
 
-/** Addresses tried for one DISCOVER: a client waits for some seconds. */
+/** Addresses probed for one DISCOVER: a client waits a few seconds. */
 const MOST_TRIES = 3;
 
 export class Loop {
@@ -80,14 +80,14 @@ export class Loop {
     }
   }
 
-  /** Sends nothing from now on: answers that wait are dropped, and their clients ask again. */
+  /** Sends nothing from now on: drops answers that wait, and their clients ask again. */
   close(): void {
     this.closed = true;
   }
 
   private serve(bytes: Buffer, peer: RemoteInfo, door: Door): void {
     const { options } = this;
-    // To a boot server's port clients may send from any port; its answer gives no right to anything
+    // Clients may send to a boot server's port from any port; its answer gives no right to anything
     if (door.port === 'server' && !this.isPrivileged(peer)) {
       this.report.say(
         'info',
@@ -144,13 +144,13 @@ export class Loop {
     this.report.say(result.level, `query ${giaddr}`, 'reply' in result ? result.text : result.refusal);
   }
 
-  /** A client gave its address back, or found that another machine uses it. */
+  /** A client returned its address, or found that another machine uses it. */
   private over({ type, packet }: Request, inUse: string | undefined): void {
     if (type === MESSAGE.release) this.bindings.released(packet);
     if (inUse !== undefined) this.bindings.ended(inUse);
   }
 
-  /** An answer that must wait: until its address was tried, or its lease is durable. */
+  /** Handles an answer that must wait: until its address was probed, or its lease is durable. */
   private async lend(
     request: Request,
     result: Exclude<Answer, { refusal: string }>,
@@ -161,7 +161,7 @@ export class Loop {
     if ('accepted' in result && result.inUse) this.quarantine.enter(result.inUse);
     try {
       const outcome = await this.lending?.settle(result.loan, 'reply' in result ? result.from : '');
-      // The server may have been stopped meanwhile: its sockets are gone
+      // The server may have stopped in the meantime: its sockets are gone
       if (this.closed) return;
       if (outcome?.do === 'send') {
         if ('reply' in result) this.send(encode(result.reply, request.sizeLimit), result);
@@ -178,7 +178,7 @@ export class Loop {
     }
   }
 
-  /** An ACK to an INFORM has no lease time: that address is not of ours (RFC 2131 §4.3.5). */
+  /** An ACK to an INFORM has no lease time: that address is not one of ours (RFC 2131 §4.3.5). */
   private lease(reply: Packet): void {
     const seconds = getOption(reply.options, OPTIONS.leaseTime);
     if (getOption(reply.options, OPTIONS.messageType) !== MESSAGE.ack || seconds === undefined) return;
@@ -186,12 +186,12 @@ export class Loop {
     this.options.leased?.(reply.yiaddr, seconds);
   }
 
-  /** Only root can send from the DHCP ports (RFC 2131 §4.1), so that no user of a node can pass for its firmware. */
+  /** Only root can send from the DHCP ports (RFC 2131 §4.1), so no user of a node can pose as its firmware. */
   private isPrivileged(peer: RemoteInfo): boolean {
     return peer.port === this.clientPort || peer.port === this.serverPort;
   }
 
-  /** @param asker where a question to the boot server's port came from: the answer goes there */
+  /** @param asker the sender of a question to the boot server's port: the answer goes there */
   private send(
     bytes: Buffer,
     { destination, from, reply }: Extract<Answer, { reply: unknown }>,

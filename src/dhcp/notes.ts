@@ -1,10 +1,10 @@
-// What the timeline of a node is told of a DHCP exchange. Pure.
+// Notes of a DHCP exchange for a node's timeline. Pure.
 import type { BootNode } from '../boot/directory.ts';
 import type { Stage, StageNote } from '../boot/journey.ts';
 import type { BootTarget } from '../boot/loader.ts';
 import type { Request } from './request.ts';
 
-/** The stage of the journey that an ACK is, by what asked. */
+/** The stage of the journey that an ACK means, by kind of client. */
 export const STAGE_OF_ACK: Readonly<Record<Request['identity']['kind'], Stage | undefined>> = {
   firmware: 'addressed',
   ipxe: 'ipxe',
@@ -19,7 +19,7 @@ export function note(stage: Stage, request: Request, node: BootNode, loading = '
   return { stage, mac: request.mac, node: node.uid, detail, ...(arch && { arch }), ...(card && { card }) };
 }
 
-/** As `note`, with the loader that the node is told to load, and why it is that one. */
+/** As `note`, with the loader that the node is to load, and why this one. */
 export function noteOf(stage: Stage, request: Request, node: BootNode, target: BootTarget): StageNote {
   const noted = note(stage, request, node, fileOf(target));
   if (target.kind === 'script') return { ...noted, about: { name: target.url } };
@@ -30,7 +30,7 @@ export function noteOf(stage: Stage, request: Request, node: BootNode, target: B
   return { ...noted, detail: `${noted.detail}${why}`, loader, ...(wanted && { loaderWanted: true }) };
 }
 
-/** The file or URL that a node is told to load; empty when there is none. */
+/** Returns the file or URL that a node is to load; empty when there is none. */
 export function fileOf(target: BootTarget): string {
   if (target.kind === 'tftp') return target.file;
   return target.kind === 'http' || target.kind === 'script' ? target.url : '';

@@ -1,4 +1,4 @@
-// The one table of DHCP options: code, name and shape of each that muster reads or writes. A new one is a row.
+// The table of DHCP options: code, name and shape of each that muster reads or writes. A new one is a row.
 
 import type { Shape } from './shapes.ts';
 import * as shapes from './shapes.ts';
@@ -64,7 +64,7 @@ export const MESSAGE = {
   leaseActive: 13,
 } as const;
 
-/** The value of an option; undefined when absent. A malformed one throws WireError. */
+/** Returns the value of an option; undefined when absent. Throws WireError for a malformed one. */
 export function getOption<T>(options: Options, option: Option<T>): T | undefined {
   const value = options.get(option.code);
   return value === undefined ? undefined : option.shape.read(value, option.name);
@@ -74,7 +74,7 @@ export function setOption<T>(options: Options, option: Option<T>, value: T): voi
   options.set(option.code, option.shape.write(value));
 }
 
-/** A list of options as it stands inside an encapsulating option (RFC 2132 §8.4), without an end mark. */
+/** Returns a list of options for an encapsulating option (RFC 2132 §8.4), without an end mark. */
 export function encapsulate(entries: readonly (readonly [code: number, value: Uint8Array])[]): Buffer {
   return Buffer.concat(entries.flatMap(([code, value]) => [Buffer.of(code, value.length), value]));
 }

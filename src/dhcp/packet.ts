@@ -53,10 +53,10 @@ const IN_SNAME = 2;
 /** RFC 1542 §2.1: some BOOTP clients and relays drop what is shorter. */
 const FLOOR = 300;
 
-/** No client sends more than some frames; and parts of options are joined in a time that grows with the square of it. */
+/** No client sends more than a few frames, and joining split options is quadratic in the length. */
 const CEILING = 4096;
 
-/** Reads a message. Option values share memory with the input. What is no DHCP message throws WireError. */
+/** Reads a message. Option values share memory with the input. Throws WireError for anything that is not a DHCP message. */
 export function decode(input: Buffer): Packet {
   if (input.length < OPTIONS_START)
     throw new WireError(`${input.length} bytes are no DHCP message`, input.length, 'options');
@@ -95,7 +95,7 @@ export function decode(input: Buffer): Packet {
  * order of the map, so the first ones are the last to be left out when there is no room: see `placeOptions`.
  */
 export function encode(packet: Packet, limit: number): Buffer {
-  // From the shared pool: a zeroed buffer of its own costs more than the rest of the reply.
+  // From the shared pool: a separate zeroed buffer costs more than the rest of the reply.
   const output = Buffer.allocUnsafe(Math.max(FLOOR, limit)).fill(0);
   output[0] = packet.op;
   output[1] = packet.htype;
@@ -116,13 +116,13 @@ export function encode(packet: Packet, limit: number): Buffer {
   return output.subarray(0, Math.max(end, FLOOR));
 }
 
-/** Reads the options of one field into `options`; one that comes again continues the first (RFC 3396 §7). */
+/** Reads the options of one field into `options`; a repeated one continues the first (RFC 3396 §7). */
 function readOptions(input: Buffer, start: number, end: number, options: Options): void {
   let at = start;
   while (at < end) {
     const code = input.readUInt8(at++);
     if (code === PAD) continue;
-    // A field without end mark is taken as ending with its last option: some clients send it so (RFC 2131 §4.1 asks for the mark).
+    // A field without an end mark ends with its last option: some clients send it like this (RFC 2131 §4.1 requires the mark).
     if (code === END) return;
     if (at >= end) throw new WireError('an option without length', at, `option ${code}`);
     const length = input.readUInt8(at++);

@@ -1,15 +1,15 @@
-// Whether somebody uses an address (RFC 2131 §2.2: a server SHOULD probe before it lends one), without any right: a datagram to a port
-// that nobody listens on makes the kernel ask by ARP on its own wire, and makes a machine further off answer by ICMP.
+// Whether somebody uses an address (RFC 2131 §2.2: a server SHOULD probe before it lends one), without privileges: a datagram to
+// a port that nobody listens on makes the kernel ask by ARP on its own wire, and makes a remote machine answer by ICMP.
 import { createSocket } from 'node:dgram';
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { systemCode } from '../errors.ts';
 
-/** `discard` (RFC 863): a machine that serves it takes the datagram and does nothing. */
+/** `discard` (RFC 863): a machine that serves it accepts the datagram and does nothing. */
 const PORT = 9;
-/** When the table of neighbours is looked at, in milliseconds after the datagram. */
+/** When to read the neighbour table, in milliseconds after the datagram. */
 const LOOKS = [20, 60, 150, 300, 500];
-/** Probes at the same time; beyond them an address is taken for unused, as if there were none. */
+/** Concurrent probes; beyond them an address counts as unused, as if there were no probes. */
 const MOST = 64;
 const COMPLETE = 0x2;
 
@@ -24,7 +24,8 @@ export class AddressProbe {
   }
 
   /**
-   * Who uses an address: a hardware address, or 'somebody' further off; undefined when nobody answered within half a second.
+   * Returns the user of an address: a hardware address, or 'somebody' further away; undefined when nobody answered within half a
+   * second.
    * @param from the head's address to ask from
    */
   async user(ip: string, from: string): Promise<string | undefined> {
@@ -33,7 +34,8 @@ export class AddressProbe {
     const answered = new AbortController();
     const socket = createSocket({ type: 'udp4', lookup: (host, _options, callback) => callback(null, host, 4) });
     let hears = false;
-    // RFC 1122 §4.1.3.3: port unreachable comes to the socket as ECONNREFUSED; host unreachable is a router's word that nobody is there
+    // RFC 1122 §4.1.3.3: port unreachable reaches the socket as ECONNREFUSED; host unreachable means that a router found nobody
+    // there
     socket.on('error', error => {
       hears ||= systemCode(error) === 'ECONNREFUSED';
       answered.abort();
@@ -43,9 +45,10 @@ export class AddressProbe {
       answered.abort();
     });
     try {
-      // An entry from before the datagram may be of a machine that left long ago: the kernel keeps it, STALE, and flags it as complete
+      // An entry from before the datagram may be of a machine that left long ago: the kernel keeps it, STALE, and flags it as
+      // complete
       let known = neighbourOf(await this.table(), ip);
-      // Node hands the callback an error when there is no way to the address: nothing can be sent then
+      // Node passes the callback an error when there is no route to the address: nothing can be sent then
       const send = (error?: Error) => (error ? answered.abort() : socket.send(Buffer.alloc(1)));
       socket.bind(0, from, () => socket.connect(PORT, ip, send));
       let waited = 0;
@@ -65,7 +68,7 @@ export class AddressProbe {
     }
   }
 
-  /** One reading serves all that look at the same time. */
+  /** One reading serves all concurrent probes. */
   private async table(): Promise<string> {
     this.reading ??= this.neighbours()
       .catch(() => '')
@@ -76,7 +79,7 @@ export class AddressProbe {
   }
 }
 
-/** The hardware address that the kernel has for an IP address; undefined while it has none. */
+/** Returns the hardware address that the kernel has for an IP address; undefined while it has none. */
 export function neighbourOf(table: string, ip: string): string | undefined {
   for (const line of table.split('\n')) {
     if (!line.startsWith(`${ip} `)) continue;

@@ -1,5 +1,5 @@
-// What a ProxyDHCP server answers (PXE 2.1 §2.2): what to boot and from where, beside a server that gives the addresses.
-// Asked for every message when dhcp.mode is "proxy". Firmware merges this answer with the other server's.
+// What a ProxyDHCP server answers (PXE 2.1 §2.2): what to boot and from where, next to a server that gives the addresses. Called
+// for every message when dhcp.mode is "proxy". Firmware merges this answer with the other server's.
 import { addressFor } from '../boot/address.ts';
 import type { BootNode } from '../boot/directory.ts';
 import type { Problem, StageNote } from '../boot/journey.ts';
@@ -13,7 +13,7 @@ import { destinationOf, proxied } from './reply.ts';
 import type { Request } from './request.ts';
 import { foreignness } from './where.ts';
 
-/** The port of a boot server (PXE 2.1 §2.2.3), beside the DHCP server's own. */
+/** The port of a boot server (PXE 2.1 §2.2.3), next to the DHCP server's own. */
 export const BOOT_SERVER_PORT = 4011;
 
 /** @param port the head's port that the message came to: 67 or 4011 */
@@ -49,9 +49,9 @@ export function proxyAnswer(request: Request, context: Context, arrival: Arrival
     reply,
     destination: destinationOf(request),
     from: arrival.network.head,
-    text: `${node.name} is told to load ${file}`,
+    text: `${node.name} gets ${file} to load`,
     level: port === 'boot' ? 'info' : 'debug',
-    note: note(request, node, { detail: `${identity.label}: ${file}, told beside another DHCP server` }),
+    note: note(request, node, { detail: `${identity.label}: ${file}, next to another DHCP server` }),
   };
 }
 
@@ -59,15 +59,15 @@ export function proxyAnswer(request: Request, context: Context, arrival: Arrival
 const ASKS: ReadonlySet<number> = new Set([MESSAGE.request, MESSAGE.inform, MESSAGE.discover]);
 
 /**
- * PXE 2.1 table 2-1, PXE_DISCOVERY_CONTROL bit 3: take the file from this offer, and ask no boot server. BIOS ROMs and iPXE
- * do so. UEFI (edk2) gets no such word: it then asks on port 4011, which it does whatever the offer says in some versions.
+ * PXE 2.1 table 2-1, PXE_DISCOVERY_CONTROL bit 3: take the file from this offer, and ask no boot server. BIOS ROMs and iPXE do
+ * so. UEFI (edk2) does not get it: it then asks on port 4011, which some versions do whatever the offer says.
  */
 function controlOf({ identity }: Request): Buffer | undefined {
   const skips = identity.kind === 'ipxe' || (identity.kind === 'firmware' && identity.arch === 'bios');
   return skips ? Buffer.concat([encapsulate([[6, Buffer.of(8)]]), Buffer.of(255)]) : undefined;
 }
 
-/** The REQUEST that follows, to the other server: it tells which address the node got there. */
+/** Handles the REQUEST that follows, to the other server: it shows which address the node got there. */
 function heard(request: Request, node: BootNode): Answer {
   const { requestedAddress, serverIdentifier, packet } = request;
   const got = requestedAddress ?? (packet.ciaddr === NO_ADDRESS ? undefined : packet.ciaddr);

@@ -1,7 +1,7 @@
 // Addresses that a client found in use by another machine (RFC 2131 §4.3.3): not offered for a while, each time for longer.
 import { monotonicNow } from '../clock.ts';
 
-/** The first time out, in milliseconds; it doubles with each DECLINE that follows. */
+/** The first pause, in milliseconds; it doubles with each DECLINE that follows. */
 const FIRST_MS = 10_000;
 const MOST_MS = 300_000;
 /** Without a DECLINE for this long an address is as good as any other. */
@@ -9,7 +9,7 @@ const FORGET_MS = 3_600_000;
 
 export class Quarantine {
   private readonly now: () => number;
-  /** Bounded by the number of nodes and of addresses that are lent: no other is ever entered. The longest without a DECLINE first. */
+  /** Bounded by the number of nodes and of lent addresses: no others are entered. The longest without a DECLINE comes first. */
   private readonly addresses = new Map<string, { until: number; last: number; times: number }>();
 
   constructor(now = monotonicNow) {
@@ -17,8 +17,8 @@ export class Quarantine {
   }
 
   /**
-   * Milliseconds that the address stays out from now on. Nobody is offered it meanwhile, so that a DECLINE of it is one that
-   * was sent again, or came by a second relay agent: it adds nothing.
+   * Returns the milliseconds that the address is not offered from now on. A DECLINE during that time is a repetition, or came
+   * through a second relay agent: it adds nothing.
    */
   enter(ip: string): number {
     const now = this.now();

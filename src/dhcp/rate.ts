@@ -1,10 +1,10 @@
-// How many messages one client may send: a client that has gone wild takes no more than its share.
+// How many messages one client may send: a faulty client gets no more than its share.
 
 /** Messages that one hardware address may send in one second; a boot sends two or three. */
 export const MESSAGES_PER_SECOND = 20;
 /** Lease queries that one requester may send in one second: a monitor asks for a whole cluster. */
 export const QUERIES_PER_SECOND = 200;
-/** Hardware addresses are free to invent: beyond so many in a second they share one allowance. */
+/** Hardware addresses can be invented freely: beyond this many in a second they share one allowance. */
 const CLIENTS = 100_000;
 
 export class Rate {
@@ -18,7 +18,7 @@ export class Rate {
     this.most = most;
   }
 
-  /** Whether this message of the client may be answered. */
+  /** Returns whether this message of the client may be answered. */
   allows(client: string): boolean {
     const second = Math.floor(this.now() / 1000);
     if (second !== this.second) {

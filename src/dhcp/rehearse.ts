@@ -1,26 +1,26 @@
-// An exchange without a wire: what firmware and iPXE would ask, put to the server's own decision, and what would come back. Pure.
+// An exchange without a network: the questions of firmware and iPXE, passed to the server's own decision, and its answers. Pure.
 import { macToBytes } from '../wire/mac.ts';
 import type { Answer, Arrival } from './answer.ts';
 import { encapsulate, getOption, MESSAGE, OPTIONS, type Options, setOption } from './options.ts';
 import { BOOTREQUEST, BROADCAST_FLAG, decode, ETHERNET, encode, NO_ADDRESS, type Packet } from './packet.ts';
 import { type Request, readRequest } from './request.ts';
 
-/** What asks: a firmware, or iPXE that was loaded by it. */
+/** Who asks: a firmware, or the iPXE that it loaded. */
 export interface Asker {
   mac: string;
   kind: 'firmware' | 'ipxe';
   /** IANA "Processor Architecture Types" (RFC 4578 §2.1, RFC 5970 §3.3): 0, 6, 7, 11, 16, 19. */
   architecture: number;
-  /** The relay agent that passes it on. */
+  /** The relay agent that forwards it. */
   relay?: string | undefined;
 }
 
 /** One message and the answer to it. */
 export interface Said {
-  /** `DISCOVER`, `REQUEST`; with the port where that is not the server's own. */
+  /** `DISCOVER`, `REQUEST`; with the port if that is not the server's own. */
   question: string;
   answer: Answer;
-  /** The reply as it is on the wire: options for which there is no room are gone. */
+  /** The reply as on the wire: without options that do not fit. */
   reply?: Packet;
 }
 
@@ -30,7 +30,7 @@ export type Decide = (request: Request, arrival: Arrival, port: 'server' | 'boot
 const range = (first: number, last: number): number[] =>
   Array.from({ length: last - first + 1 }, (_, index) => first + index);
 
-/** The options that each asks for, in its order: edk2's PXE and HTTP boot and iPXE as captured, the BIOS as Intel's boot agent. */
+/** The requested options of each, in its order: edk2's PXE and HTTP boot and iPXE as captured, the BIOS as Intel's boot agent. */
 const PARAMETERS = {
   bios: [1, 2, 3, 5, 6, 11, 12, 13, 15, 16, 17, 18, 43, 54, 60, 67, ...range(128, 135)],
   efi: [
@@ -56,7 +56,7 @@ const PARAMETERS = {
 
 const isHttp = (architecture: number): boolean => architecture >= 15 && architecture <= 20;
 
-/** The whole exchange of one asker, as far as it comes. @param proxied beside another server, which gives `address` */
+/** Returns the whole exchange of one asker, as far as it goes. @param proxied next to another server, which gives `address` */
 export function converse(asker: Asker, decide: Decide, arrival: Arrival, proxied?: { address: string }): Said[] {
   const said = [say('DISCOVER', message(asker, MESSAGE.discover), decide, arrival)];
   const offer = said[0]?.reply;
@@ -99,7 +99,7 @@ export function message({ mac, kind, architecture, relay }: Asker, type: number)
   setOption(options, OPTIONS.messageType, type);
   setOption(options, OPTIONS.maximumSize, 1472);
   setOption(options, OPTIONS.parameterList, Buffer.from(parametersOf(kind, architecture)));
-  // RFC 4578 §2.3: type 0 and sixteen bytes; of which machine they are is not known here
+  // RFC 4578 §2.3: type 0 and sixteen bytes; the machine is unknown here
   setOption(options, OPTIONS.machineIdentifier, Buffer.alloc(17));
   setOption(options, OPTIONS.architecture, [architecture]);
   const client = isHttp(architecture) ? 'HTTPClient' : 'PXEClient';

@@ -6,21 +6,21 @@ import { ipAt } from '../wire/ip.ts';
 
 /** The sub-options that a server acts on. */
 export interface RelayInformation {
-  /** The subnet the client is in, when 'giaddr' is not in it (RFC 3527 §2.0). */
+  /** The client's subnet, when it does not contain 'giaddr' (RFC 3527 §2.0). */
   link?: string;
-  /** The address the client is to take for the server's (RFC 5107 §4). */
+  /** The address that the client must use as the server's (RFC 5107 §4). */
   server?: string;
 }
 
 const LINK_SELECTION = 5;
 const SERVER_OVERRIDE = 11;
 
-/** What agents send that have no such address set: no client could be in that subnet, or send to that server. */
+/** Placeholders that agents send without such an address: no client could be in that subnet, or send to that server. */
 const NO_ADDRESSES: ReadonlySet<string> = new Set(['0.0.0.0', '255.255.255.255']);
 
 /**
- * Reads the sub-options. One that is cut off, of a wrong length or of no address is as if it were absent: the whole is
- * echoed all the same.
+ * Reads the sub-options. One that is cut off, of a wrong length or without an address counts as absent: all of it is echoed
+ * anyway.
  */
 export function readRelayInformation(value: Buffer | undefined): RelayInformation {
   const found: RelayInformation = {};

@@ -1,4 +1,4 @@
-// The replies of a DHCP server, field by field as RFC 2131 table 3 has them, and where each is sent.
+// The replies of a DHCP server, field by field as in RFC 2131 table 3, and their destinations.
 import type { BootNode } from '../boot/directory.ts';
 import type { BootTarget } from '../boot/loader.ts';
 import type { BootNetwork } from '../networks.ts';
@@ -12,7 +12,7 @@ export interface Destination {
   to: 'client' | 'relay';
 }
 
-/** From where a reply speaks. */
+/** The sender's side of a reply. */
 export interface Scene {
   /** The network of the node's address, with its settings. */
   network: BootNetwork;
@@ -62,7 +62,7 @@ export function nak(request: Request, reason: string, scene: Scene): Packet {
   return reply;
 }
 
-/** What to boot, without an address (PXE 2.1 §2.2.2): 'yiaddr' is zero, and option 60 says whose answer it is. */
+/** A reply with what to boot, without an address (PXE 2.1 §2.2.2): 'yiaddr' is zero, and option 60 names the kind of answer. */
 export function proxied(
   request: Request,
   target: BootTarget,
@@ -132,7 +132,7 @@ function lease(reply: Packet, { network }: Scene, node: BootNode): void {
   const chosen = node.options?.get(OPTIONS.leaseTime.code);
   const seconds = chosen ? chosen.readUInt32BE(0) : network.leaseSeconds;
   setOption(reply.options, OPTIONS.leaseTime, seconds);
-  // RFC 2131 §4.4.5: the defaults, said aloud
+  // RFC 2131 §4.4.5: the defaults, stated explicitly
   setOption(reply.options, OPTIONS.renewalTime, Math.floor(seconds * RENEWING));
   setOption(reply.options, OPTIONS.rebindingTime, Math.floor(seconds * REBINDING));
 }
@@ -159,8 +159,8 @@ function echo(reply: Packet, request: Request, option: Option<unknown>): void {
 }
 
 /**
- * The boot file, to a PXE firmware as a plain DHCP server does: next server and file, without the PXE extensions (option 60
- * `PXEClient`). With them edk2 takes the offer for one of a PXE service, and asks on port 4011 before it loads.
+ * The boot file, sent to PXE firmware like a plain DHCP server does: next server and file, without the PXE extensions (option 60
+ * `PXEClient`). With them edk2 treats the offer as one of a PXE service, and asks on port 4011 before it loads.
  */
 function boot(reply: Packet, request: Request, target: BootTarget, scene: Scene): void {
   if (target.kind === 'none' || target.kind === 'refused') return;
@@ -168,11 +168,11 @@ function boot(reply: Packet, request: Request, target: BootTarget, scene: Scene)
   const name = target.kind === 'tftp' ? target.file : target.url;
   if (name.length <= FILE_ROOM) reply.file = name;
   if (target.kind === 'http') {
-    // edk2 takes an offer for HTTP boot only with this class and the URL as an option (UEFI 2.10 §24.7.3)
+    // edk2 accepts an offer for HTTP boot only with this class and the URL as an option (UEFI 2.10 §24.7.3)
     setOption(reply.options, OPTIONS.vendorClass, 'HTTPClient');
     setOption(reply.options, OPTIONS.bootFileName, name);
   } else if (reply.file === '' || asked(request, OPTIONS.bootFileName)) {
-    // Some PXE ROMs read past an unterminated name, and then ask TFTP for one with an end mark (0xff) behind it
+    // Some PXE ROMs read past an unterminated name, and then ask TFTP for one with an end mark (0xff) appended
     setOption(reply.options, OPTIONS.bootFileName, target.kind === 'tftp' ? `${name}\0` : name);
   }
   if (target.kind === 'tftp' && asked(request, OPTIONS.tftpServerName)) {
@@ -184,7 +184,7 @@ function boot(reply: Packet, request: Request, target: BootTarget, scene: Scene)
 /** no-pxedhcp (176) = 1: iPXE does not wait for a ProxyDHCP server, which saves seconds on every boot. */
 const IPXE_SETTINGS = encapsulate([[176, Buffer.of(1)]]);
 
-/** The codes of the settings there are, for a client without a list. */
+/** The codes of all settings, for a client without a list. */
 const ALL_SETTINGS: readonly number[] = [
   OPTIONS.router.code,
   OPTIONS.dns.code,
@@ -194,8 +194,8 @@ const ALL_SETTINGS: readonly number[] = [
 ];
 
 /**
- * The network's settings, and last what ends a reply: RFC 2131 §4.3.1, those that the client asks for, or all; RFC 2132 §9.8, in the order
- * asked, and the last are the first to be left out. RFC 2132 §3.3: the subnet mask stands before the router.
+ * Adds the network's settings, and last what ends a reply. RFC 2131 §4.3.1: those that the client requests, or all; RFC 2132
+ * §9.8: in the requested order, the last omitted first. RFC 2132 §3.3: the subnet mask precedes the router.
  */
 function settings(reply: Packet, request: Request, node: BootNode, scene: Scene): void {
   const { subnet, router, dns, domain } = scene.network;
@@ -204,7 +204,7 @@ function settings(reply: Packet, request: Request, node: BootNode, scene: Scene)
   for (const code of request.parameters ?? ALL_SETTINGS) {
     if (code === OPTIONS.router.code && router) setOption(options, OPTIONS.router, [router]);
     else if (code === OPTIONS.dns.code && dns.length > 0) setOption(options, OPTIONS.dns, [...dns]);
-    // To who asks by name only: iPXE does. A running system has log servers of its own.
+    // Only to clients that request it: iPXE does. A running system has its own log servers.
     else if (code === OPTIONS.logServer.code && scene.takesLogs && request.parameters)
       setOption(options, OPTIONS.logServer, [scene.network.head]);
     else if (code === OPTIONS.hostName.code && node.hostname) setOption(options, OPTIONS.hostName, node.hostname);
@@ -213,7 +213,7 @@ function settings(reply: Packet, request: Request, node: BootNode, scene: Scene)
   }
   // RFC 3011 §2: a server that goes by the option MUST return it
   if (request.subnetSelection !== undefined) echo(reply, request, OPTIONS.subnetSelection);
-  // The administrator's own are sent whether the client asks or not: it is he who wants them
+  // Options set by the administrator are always sent, requested or not.
   for (const [code, value] of node.options ?? []) if (code !== OPTIONS.leaseTime.code) options.set(code, value);
   relayInformation(reply, request);
 }

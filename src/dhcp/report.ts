@@ -1,4 +1,4 @@
-// The lines that the DHCP server writes to the log, bounded for each client, and the unknown machines that it reports.
+// The DHCP server's log lines, bounded for each client, and its reports of unknown machines.
 import type { RemoteInfo } from 'node:dgram';
 import { LogLimiter } from '../log.ts';
 import type { BootNetwork } from '../networks.ts';
@@ -24,7 +24,7 @@ export class Report {
 
   /** Warns of an unreadable message of a known node, which stays unanswered. Anything else is noise. */
   malformed(bytes: Buffer, peer: RemoteInfo, { message }: WireError): void {
-    // hlen, and the Ethernet address: fixed fields, which stand whatever is wrong behind them
+    // hlen, and the Ethernet address: fixed fields, valid whatever is wrong after them
     const mac = bytes[2] === 6 && bytes.length >= 34 ? macFromBytes(bytes.subarray(28, 34)) : '';
     const node = this.options.directory.nodeByMac(mac);
     if (!node) {
@@ -40,7 +40,7 @@ export class Report {
     );
   }
 
-  /** Malformed options that were taken as absent. */
+  /** Reports malformed options that counted as absent. */
   ignored({ mac, ignored }: Request, peer: RemoteInfo): void {
     const node = this.options.directory.nodeByMac(mac);
     const what = ignored.join('; ');
@@ -49,12 +49,12 @@ export class Report {
       this.say('warn', `malformed ${mac}`, `${node.name} sends malformed DHCP options, taken as absent: ${what}`, mac);
   }
 
-  /** What threw while a message was served. */
+  /** Reports what was thrown while a message was served. */
   bug(key: string, error: unknown): void {
     this.say('error', key, `A bug in muster's DHCP server: ${error instanceof Error ? error.stack : String(error)}`);
   }
 
-  /** What was answered, and that an unknown machine asked. */
+  /** Reports what was answered, and that an unknown machine asked. */
   tell(request: Request, result: Answer, network: BootNetwork): void {
     const { mac, type, identity, packet } = request;
     const text = 'reply' in result ? result.text : 'accepted' in result ? result.accepted : result.refusal;
@@ -68,7 +68,7 @@ export class Report {
     }
     this.options.seen?.(this.unknownClient(request, network));
     const more = 'refusal' in result ? ` (${identity.kind}, ${identity.label}); ignored` : '';
-    // Hardware addresses are free to invent: the lines of all unknown ones together are bounded, to 16 a second
+    // Hardware addresses can be invented freely: all unknown ones together get at most 16 lines a second
     this.say(result.level, `unknown ${mac.slice(-1)}`, `${text}${more}`, mac);
   }
 

@@ -1,4 +1,4 @@
-// What a client's message says, in typed values: everything the decision reads, and nothing else.
+// The contents of a client's message, as typed values: everything the decision reads, and nothing else.
 import { type Identity, identify } from '../boot/identify.ts';
 import { macFromBytes } from '../wire/mac.ts';
 import { WireError } from '../wire/reader.ts';
@@ -11,37 +11,37 @@ export interface Request {
   packet: Packet;
   /** Option 53; undefined for plain BOOTP. */
   type: number | undefined;
-  /** The hardware address, canonical; of an InfiniBand port the six bytes that its GUID is written as. */
+  /** The hardware address, canonical; for an InfiniBand port the six bytes that stand for its GUID. */
   mac: string;
-  /** Whether the address is of a kind of hardware that muster knows. */
+  /** Whether muster knows the kind of hardware of the address. */
   hardware: boolean;
-  /** What a relay agent says of the client; empty without one. */
+  /** What a relay agent added; empty without one. */
   relay: RelayInformation;
-  /** The subnet a client asks an address of, in place of its own (RFC 3011). */
+  /** The subnet from which a client wants an address instead of its own (RFC 3011). */
   subnetSelection: string | undefined;
   requestedAddress: string | undefined;
   serverIdentifier: string | undefined;
-  /** The codes the client asks for; undefined when it has no list. */
+  /** The requested codes; undefined when the client has no list. */
   parameters: Buffer | undefined;
-  /** The longest UDP payload the client takes. */
+  /** The longest UDP payload the client accepts. */
   sizeLimit: number;
   vendorClass: string | undefined;
   identity: Identity;
   /** The network card that iPXE boots by: `pci 1af4:1000`, vendor and device. */
   card: string | undefined;
-  /** What is wrong with options that are taken as absent. */
+  /** What is wrong with options that count as absent. */
   ignored: readonly string[];
 }
 
-/** RFC 2131 §2: every client takes an IP datagram of 576 bytes; 28 are the IP and UDP headers. */
+/** RFC 2131 §2: every client accepts an IP datagram of 576 bytes; 28 are the IP and UDP headers. */
 const LEAST_SIZE = 548;
 /** One Ethernet frame: a fragmented reply is lost on firmware. */
 const MOST_SIZE = 1472;
 const HEADERS = 28;
 
 /**
- * Reads the options that matter; one that nobody reads may be anything. A malformed one that says what is asked throws WireError. One that
- * only says how to answer is taken as absent: firmware that writes it wrong boots all the same.
+ * Malformed options that define the question throw WireError; those that only shape the reply count as absent, so that firmware
+ * that writes them wrong still boots. Unread options are not checked.
  */
 export function readRequest(packet: Packet): Request {
   const { options } = packet;
@@ -81,7 +81,7 @@ export function readRequest(packet: Packet): Request {
   };
 }
 
-/** iPXE's `bus-id`, 175.177: kind of bus (1 is PCI), vendor, device; five bytes. What cannot be read is not there. */
+/** iPXE's `bus-id`, 175.177: kind of bus (1 is PCI), vendor, device; five bytes. An unreadable one counts as absent. */
 function cardOf(encapsulated: Buffer | undefined): string | undefined {
   for (let at = 0; encapsulated && at + 1 < encapsulated.length; ) {
     const code = encapsulated.readUInt8(at);
@@ -97,15 +97,15 @@ function cardOf(encapsulated: Buffer | undefined): string | undefined {
 function hardwareOf({ htype, hlen, chaddr, options }: Packet): { mac: string; hardware: boolean } {
   if (htype === ETHERNET && hlen === 6) return { mac: macFromBytes(chaddr.subarray(0, 6)), hardware: true };
   if (htype !== INFINIBAND) return { mac: macFromBytes(chaddr.subarray(0, 6)), hardware: false };
-  // RFC 4390 §2.1: 'hlen' is zero and the client identifier names the port. iPXE has the GUID in 'chaddr' as well.
+  // RFC 4390 §2.1: 'hlen' is zero and the client identifier names the port. iPXE also puts the GUID in 'chaddr'.
   const named = hlen === 8 ? chaddr.subarray(0, 8) : options.get(OPTIONS.clientIdentifier.code);
   if (!named || named.length < 8) return { mac: macFromBytes(chaddr.subarray(0, 6)), hardware: false };
   return { mac: macOfGuid(named.subarray(named.length - 8)), hardware: true };
 }
 
 /**
- * The six bytes that stand for a port's GUID, `0002:c903:000a:bcde` as `00:02:c9:0a:bc:de`: iPXE and the vendors' tools leave
- * out the two in the middle. Every form of client identifier (RFC 4390, RFC 4361, iPXE's, Mellanox's) ends with the GUID.
+ * The six bytes that stand for a port's GUID, `0002:c903:000a:bcde` as `00:02:c9:0a:bc:de`: iPXE and the vendors' tools omit the
+ * two in the middle. Every form of client identifier (RFC 4390, RFC 4361, iPXE's, Mellanox's) ends with the GUID.
  */
 function macOfGuid(guid: Buffer): string {
   return macFromBytes(Buffer.concat([guid.subarray(0, 3), guid.subarray(5)]));

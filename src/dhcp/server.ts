@@ -1,4 +1,4 @@
-// The DHCP server: its sockets, each with what a message that came by it means, and the loop that answers.
+// The DHCP server: its sockets, what arrival on each means, and the loop that answers.
 import type { Context } from './answer.ts';
 import type { Hearing } from './ear.ts';
 import { type Door, Loop } from './loop.ts';
@@ -7,9 +7,9 @@ import { BOOT_SERVER_PORT } from './proxy.ts';
 import { openDhcpSockets } from './sockets.ts';
 
 export interface DhcpServer {
-  /** What each message is decided with, to ask without one. */
+  /** The context of each decision, for callers without a message. */
   readonly context: Context;
-  /** What is heard of the broadcasts of each interface now. */
+  /** Which broadcasts of each interface are received now. */
   hearing(): Hearing[];
   close(): Promise<void>;
 }

@@ -2,14 +2,14 @@
 import { ipAt, ipToBytes } from '../wire/ip.ts';
 import { WireError } from '../wire/reader.ts';
 
-/** How the values of one kind of option stand on the wire. */
+/** How the values of one kind of option are encoded. */
 export interface Shape<T> {
-  /** Reads a whole value; one of the wrong length or content throws WireError with the option's name as field. */
+  /** Reads a whole value. Throws WireError with the option's name as field when its length or content is wrong. */
   read(bytes: Buffer, field: string): T;
   write(value: T): Buffer;
 }
 
-/** Any bytes, unread. */
+/** Any bytes, uninterpreted. */
 export const bytes: Shape<Buffer> = {
   read: value => value,
   write: value => value,
@@ -54,7 +54,7 @@ export const ips: Shape<string[]> = {
   write: values => Buffer.concat(values.map(ip.write)),
 };
 
-/** Text of at least one character. A terminating NUL is no part of it: senders differ (RFC 2132 §2). */
+/** Text of at least one character. A terminating NUL is not part of it: senders differ (RFC 2132 §2). */
 export const text: Shape<string> = {
   read: (value, field) => {
     if (value.length === 0) throw new WireError('a text of no bytes', 0, field);

@@ -9,7 +9,7 @@ import { type DeviceSockets, deviceSockets } from './device-socket.ts';
 import { type DhcpSocket, Ear, type Hearing } from './ear.ts';
 import { EVERYONE } from './reply.ts';
 
-/** What the sockets are opened with, beside networks and ports; the system's own when absent. */
+/** What the sockets need besides networks and ports; the system's own when absent. */
 export interface Surroundings {
   log?: Log;
   devices?: () => Promise<DeviceSockets>;
@@ -18,7 +18,7 @@ export interface Surroundings {
 }
 
 export interface DhcpSockets {
-  /** What each interface's broadcasts are heard by now. */
+  /** How the broadcasts of each interface are received now. */
   hearing(): Hearing[];
   all: readonly DhcpSocket[];
   /** The socket that sends from an address of the head. */
@@ -26,13 +26,13 @@ export interface DhcpSockets {
   close(): Promise<void>;
 }
 
-/** How often the interfaces are looked at, in milliseconds. */
+/** How often the interfaces are checked, in milliseconds. */
 const LOOK_MS = 2000;
 
 /**
- * Linux sends to 255.255.255.255 by the interface that has the socket's own address, so that the sockets on the head's addresses
- * send everything; and they receive what is sent to the head itself. Broadcasts arrive only at a socket that is bound to the
- * broadcast address: those of every interface of the machine, or those of one when the socket is bound to that device as well.
+ * Linux sends to 255.255.255.255 by the interface with the socket's own address, so the sockets on the head's addresses send
+ * everything, and receive what is sent to the head itself. Broadcasts arrive only at a socket bound to the broadcast address:
+ * those of every interface of the machine, or of one interface when the socket is also bound to that device.
  *
  * @param networks those at the head's interfaces; `interface` is known when there are several
  * @param ports the first is the one that replies are sent from
@@ -101,7 +101,7 @@ async function openEars(
   port: number,
   { log, devices }: Required<Omit<Surroundings, 'others'>>,
 ): Promise<{ ears: Ear[] } | { reason: string }> {
-  // An interface without a name cannot be bound to: only tests have such
+  // An interface without a name cannot be bound to: only tests have such interfaces
   if (networks.some(network => network.interface === '')) return { reason: 'the interface has no name' };
   let library: DeviceSockets;
   try {
@@ -134,7 +134,7 @@ export function otherInterfaces(names: readonly string[]): string[] {
 
 /** @param strange the machine's interfaces that muster does not serve */
 function hearsAll(strange: readonly string[]): string {
-  return `DHCP also hears and answers machines on ${strange.join(', ')}, which are not its own`;
+  return `DHCP also receives and answers machines on ${strange.join(', ')}, which are not its own`;
 }
 
 async function listenOn(devices: DeviceSockets, network: BootNetwork, port: number): Promise<Socket> {
@@ -153,7 +153,7 @@ async function listenOn(devices: DeviceSockets, network: BootNetwork, port: numb
 
 async function listen(address: string, port: number): Promise<Socket> {
   const socket = newSocket();
-  // Asked for before the bind, which with such a lookup is done at once
+  // Listened for before the bind, which with such a lookup finishes at once
   const listening = once(socket, 'listening');
   socket.bind(port, address);
   try {
@@ -170,9 +170,9 @@ function newSocket(): Socket {
   return createSocket({
     type: 'udp4',
     reuseAddr: true,
-    // Room for the requests of a whole machine room that is switched on at once; Linux gives what net.core.rmem_max allows
+    // Room for the requests of a whole machine room that boots at once; Linux grants what net.core.rmem_max allows
     recvBufferSize: 4 * 2 ** 20,
-    // Destinations are addresses, never names: without this each reply would wait for the resolver
+    // Destinations are addresses, never names: otherwise each reply would wait for the resolver
     lookup: (host, _options, callback) => callback(null, host, 4),
   });
 }

@@ -1,5 +1,5 @@
-// What a machine that is no node gets: an address of its network's range for a while, the network's settings, and nothing to boot.
-// Asked by `answer` where a range is configured; what must be done before the reply goes out is a loan.
+// What a machine that is not a node gets: an address from its network's range for a while, the network's settings, and nothing to
+// boot. `answer` calls this where a range is configured; a loan says what must be done before the reply goes out.
 import type { BootNode } from '../boot/directory.ts';
 import type { BootNetwork } from '../networks.ts';
 import { printable } from '../printable.ts';
@@ -12,19 +12,19 @@ import { ack, destinationOf, informed, nak, nakDestination, offer } from './repl
 import type { Request } from './request.ts';
 import { addressOf, isOurs, linkOf } from './where.ts';
 
-/** Characters that are kept of a machine's own words. */
+/** Characters kept of a machine's own texts. */
 const MOST_WORDS = 64;
 
-/** Where the machine asks, and who answers it. */
+/** Where the machine asks, and which address answers it. */
 interface Scenery {
   context: Context;
   leases: Leases;
-  /** Those on the machine's wire, its own first. */
+  /** The networks on the machine's wire, its own first. */
   networks: readonly BootNetwork[];
   arrival: Arrival;
 }
 
-/** Undefined where no network on the machine's wire has a range: then it is refused as it is without any. */
+/** Undefined if no network on the machine's wire has a range: then it is refused as without any. */
 export function answerUnknown(
   request: Request,
   context: Context,
@@ -149,7 +149,7 @@ function onDecline(request: Request, scenery: Scenery): Answer {
   return { accepted, level: 'warn', inUse: ip, loan: ended ? { do: 'return', lease: ended } : { do: 'forget', mac } };
 }
 
-/** RFC 2131 §4.3.4: the address is free, and stays the machine's own until somebody else needs it. */
+/** RFC 2131 §4.3.4: the address is free, and stays the machine's own until another needs it. */
 function onRelease(request: Request, scenery: Scenery): Answer {
   const { mac } = request;
   const { ciaddr } = request.packet;
@@ -181,7 +181,7 @@ function onInform(request: Request, scenery: Scenery): Answer {
   };
 }
 
-/** The settings of the network that an address is of; of the machine's own for an address of none. */
+/** The settings of the network that contains an address; of the machine's own when none does. */
 function sceneOf(ip: string, request: Request, { context, networks, arrival }: Scenery) {
   const found =
     networks.find(({ subnet }) => ip !== '' && subnetContains(subnet, ip)) ?? networks[0] ?? arrival.network;

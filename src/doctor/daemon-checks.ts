@@ -1,4 +1,4 @@
-// The daemon: whether it runs, in which version, on which configuration, and whether all stored files are there.
+// The daemon: whether it runs, its version and configuration, and whether all stored files are there.
 import { version } from '../package-root.ts';
 import { type Finding, finding, type Patient } from './finding.ts';
 
@@ -43,8 +43,8 @@ export function checkStoredFiles({
   if (missing.length + short.length + (damaged?.length ?? 0) === 0)
     return [
       damaged
-        ? say('ok', 'All files that objects name are there, and every stored file has the bytes that were stored.')
-        : say('ok', 'All files that objects name are there, in their sizes. --deep reads them.'),
+        ? say('ok', 'All files that objects name are there, and every stored file has the right bytes.')
+        : say('ok', 'All files that objects name are there, with the right sizes. --deep reads them.'),
     ];
   const faults = [
     ...missing.map(({ sha256, keptBy }) => ({ sha256, keptBy, what: 'is gone, and' })),

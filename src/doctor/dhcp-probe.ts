@@ -1,4 +1,4 @@
-// Asks the boot network for an address and listens who offers one. Nothing is taken: the offers lapse by themselves.
+// Asks the boot network for an address and collects offers. Accepts none: they expire.
 import { randomInt } from 'node:crypto';
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
@@ -17,8 +17,8 @@ export interface Offer {
 }
 
 /**
- * Sends one DISCOVER from `address` and answers the offers of `ms` milliseconds, one per server. It comes from a port that no DHCP
- * client uses: servers answer to port 68 all the same, and musterd leaves it alone, so that no node is made of it. Needs port 68.
+ * Sends one DISCOVER from `address` and returns the offers of `ms` milliseconds, one per server. It comes from a port that no
+ * DHCP client uses: servers still answer to port 68, and musterd ignores it, so that no node is made. Needs port 68.
  */
 export async function probeDhcp(address: string, mac: string, ms: number): Promise<Offer[]> {
   const receiver = await bound(EVERYONE, 68);
@@ -37,7 +37,7 @@ export async function probeDhcp(address: string, mac: string, ms: number): Promi
     const message = discover(mac, xid);
     sender.send(message, 67, EVERYONE);
     await delay(ms / 2);
-    // A server may first ask by ping whether the address is free, and a packet may be lost.
+    // A server may first ping the address, and a packet may be lost.
     sender.send(message, 67, EVERYONE);
     await delay(ms / 2);
   } finally {
@@ -57,7 +57,7 @@ function discover(mac: string, xid: number): Buffer {
   return encode({ ...head, ...none, chaddr, options }, PAYLOAD);
 }
 
-/** The offer in a message; undefined for anything else. */
+/** Returns the offer in a message; undefined for anything else. */
 export function readOffer(bytes: Buffer, xid: number): Offer | undefined {
   try {
     const packet = decode(bytes);
@@ -65,7 +65,7 @@ export function readOffer(bytes: Buffer, xid: number): Offer | undefined {
     const server = getOption(packet.options, OPTIONS.serverIdentifier) ?? packet.siaddr;
     return { server, offered: packet.yiaddr };
   } catch {
-    // Whoever sends garbage to port 68 is no DHCP server.
+    // A sender of garbage to port 68 is not a DHCP server.
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-// All checks, in the order in which an administrator would look. One that fails by itself is a finding, not the end.
+// All checks, in the order in which an administrator would look. A check that fails is a finding, not the end.
 import { reasonOf } from '../errors.ts';
 import { checkDaemon, checkStoredFiles } from './daemon-checks.ts';
 import { checkAddresses, checkDhcpHearing } from './dhcp-checks.ts';
@@ -45,7 +45,7 @@ export async function examine(patient: Patient): Promise<Finding[]> {
     try {
       findings.push(...[await check(patient)].flat());
     } catch (error) {
-      findings.push(finding(name)('skip', `This could not be looked at: ${reasonOf(error)}`));
+      findings.push(finding(name)('skip', `This could not be checked: ${reasonOf(error)}`));
     }
   }
   return findings;

@@ -1,12 +1,12 @@
-// What the doctor looks at, and what it says.
+// What the doctor checks, and its findings.
 import type { Health } from '../api/daemon.ts';
 import type { Config } from '../config.ts';
 
-/** `skip`: could not be looked at, for the reason in the text. */
+/** `skip`: could not be checked, for the reason in the text. */
 export type Verdict = 'ok' | 'warn' | 'fail' | 'skip';
 
 export interface Finding {
-  /** What was looked at, one or two words. */
+  /** The checked thing, one or two words. */
   check: string;
   verdict: Verdict;
   /** One sentence. */
@@ -20,20 +20,20 @@ export interface Patient {
   config: Config;
   /** The file the configuration was read from; undefined for the defaults. */
   file: string | undefined;
-  /** What speaks for this configuration or against it. */
+  /** What speaks for or against this configuration. */
   chosen: Finding;
   /** The running daemon, if one answers. */
   health: Health | undefined;
   /** Why none answers. */
   silence: string | undefined;
-  /** Files that objects name and storage lacks, as the daemon tells them. */
+  /** Files that objects name and storage lacks, as the daemon reports. */
   missing: readonly { sha256: string; keptBy: readonly string[] }[];
   /** Files that are shorter than objects say, in bytes. */
   short: readonly { sha256: string; size: number; wanted: number; keptBy: readonly string[] }[];
-  /** Stored files with other bytes than they should have; undefined when they were not read. */
+  /** Stored files with wrong bytes; undefined when they were not read. */
   damaged: readonly { sha256: string; problem: string; keptBy: readonly string[] }[] | undefined;
   isRoot: boolean;
-  /** Whether a DISCOVER may be sent, and how long offers are waited for, in milliseconds. */
+  /** Whether a DISCOVER may be sent, and how long to wait for offers, in milliseconds. */
   probeMs: number | undefined;
 }
 

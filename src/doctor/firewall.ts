@@ -19,7 +19,9 @@ interface Rule {
   expr: Record<string, unknown>[];
 }
 
-/** The ports that some input chain drops, as far as can be read: closed by policy or by its last rule, and opened by none. */
+/**
+ * Returns the ports that some input chain drops, as far as readable: closed by policy or by its last rule, and opened by none.
+ */
 export function closedPorts(ruleset: unknown, ports: readonly Port[], nic: string): Port[] {
   const objects = ((ruleset as { nftables?: Record<string, unknown>[] }).nftables ?? []).filter(Boolean);
   const chains = objects.flatMap(item => (item['chain'] ? [item['chain'] as Chain] : []));
@@ -35,7 +37,7 @@ export function closedPorts(ruleset: unknown, ports: readonly Port[], nic: strin
   );
 }
 
-/** The rules of a chain and of those it jumps to. */
+/** Returns the rules of a chain and of those it jumps to. */
 function rulesFrom(chain: Chain, rules: readonly Rule[], seen = new Set<string>()): Rule[] {
   if (seen.has(chain.name)) return [];
   seen.add(chain.name);
@@ -49,7 +51,7 @@ function rulesFrom(chain: Chain, rules: readonly Rule[], seen = new Set<string>(
   });
 }
 
-/** Chains in a verdict map, such as firewalld's zones by interface. */
+/** Returns chains in a verdict map, such as firewalld's zones by interface. */
 function mapTargets(item: Record<string, unknown>): string[] {
   if (!item['vmap']) return [];
   return Array.from(
@@ -66,12 +68,12 @@ function denies(rule: Rule): boolean {
   return rule.expr.some(item => 'drop' in item || 'reject' in item);
 }
 
-/** Whether it holds for every packet. */
+/** Returns whether it applies to every packet. */
 function isBare(rule: Rule): boolean {
   return !rule.expr.some(item => 'match' in item || 'xt' in item);
 }
 
-/** Whether the rule accepts new packets to the port from the interface: all its matches must hold for them. */
+/** Returns whether the rule accepts new packets to the port from the interface: all its matches must hold for them. */
 function accepts(rule: Rule, { protocol, port }: Port, nic: string): boolean {
   if (!rule.expr.some(item => 'accept' in item)) return false;
   return rule.expr.every(item => {
@@ -89,7 +91,7 @@ function accepts(rule: Rule, { protocol, port }: Port, nic: string): boolean {
   });
 }
 
-/** Whether a value is the right side of a match, in its set, or in one of its ranges. */
+/** Returns whether a value is the right side of a match, in its set, or in one of its ranges. */
 function holds(right: unknown, value: string | number): boolean {
   if (Array.isArray(right)) return right.some(item => holds(item, value));
   if (typeof right === 'object' && right !== null) {

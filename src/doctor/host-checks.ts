@@ -13,7 +13,7 @@ import { run } from '../process/run.ts';
 import { parseSubnet } from '../wire/ip.ts';
 import { type Finding, finding, type Patient } from './finding.ts';
 
-/** The interface of the boot network; undefined when there is none. */
+/** Returns the interface of the boot network; undefined when there is none. */
 export function bootInterface({ config }: Patient): string | undefined {
   const network = parseSubnet(config['head.address']);
   try {
@@ -42,7 +42,7 @@ export async function checkInterface({ config }: Patient): Promise<Finding> {
   return say('ok', `${nic} has ${network.address}/${network.prefix}, and a link.`);
 }
 
-/** Where the loaders of each kind of firmware come from. */
+/** The packages with the loaders of each kind of firmware. */
 const LOADER_PACKAGES: readonly { name: LoaderName; firmware: string }[] = [
   { name: 'bios', firmware: 'BIOS' },
   { name: 'efi64', firmware: '64-bit UEFI' },
@@ -73,7 +73,7 @@ export function checkLoaders({ config }: Patient): Finding[] {
   ];
 }
 
-/** Programs that commands or styles start, and what does not work without them. */
+/** Programs that commands or styles need, and what fails without them. */
 const PROGRAMS: readonly { program: string; for: string; debian: string; rhel: string }[] = [
   {
     program: 'unsquashfs',
@@ -106,7 +106,7 @@ export async function checkPrograms(): Promise<Finding> {
 
 const FOLDERS = ['/usr/bin', '/bin', '/usr/sbin', '/sbin', '/usr/local/bin', '/usr/local/sbin'];
 
-/** An upload needs room for a whole image; the database needs some always. Bytes. */
+/** An upload needs room for a whole image; the database always needs some. Bytes. */
 const LITTLE = 5 * 2 ** 30;
 const TOO_LITTLE = 256 * 2 ** 20;
 
@@ -123,7 +123,7 @@ export function checkDisk({ config }: Patient): Finding {
   return free < LITTLE ? say('warn', text, remedy) : say('ok', text);
 }
 
-/** The day this was written: a clock before it is surely wrong. Milliseconds since 1970. */
+/** The day this was written: an earlier clock is certainly wrong. Milliseconds since 1970. */
 const WRITTEN = Date.UTC(2026, 10, 1);
 
 export async function checkClock(now = Date.now()): Promise<Finding> {
@@ -203,10 +203,10 @@ export function checkGroup({ config }: Patient, groups = process.getgroups?.() ?
   if (members.split(',').includes(username))
     return say(
       'fail',
-      `${username} is in the group muster, and this session began before that.`,
+      `${username} is in the group muster, but this session began before that.`,
       'Log out and in again.',
     );
-  return say('fail', `${username} is not in the group muster.`, `usermod -aG muster ${username}, then log in anew.`);
+  return say('fail', `${username} is not in the group muster.`, `usermod -aG muster ${username}, then log in again.`);
 }
 
 function ownerOf(pid: number): number | undefined {
@@ -217,7 +217,7 @@ function ownerOf(pid: number): number | undefined {
   }
 }
 
-/** The folder, or the nearest one above that is there. */
+/** Returns the folder, or the nearest existing one above it. */
 function existing(folder: string): string {
   return existsSync(folder) ? folder : existing(dirname(folder));
 }

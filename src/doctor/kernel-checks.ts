@@ -1,14 +1,14 @@
-// Limits of the kernel that a large cluster meets: what /proc/sys says (ip-sysctl, listen(2), socket(7)), and what it should say.
+// Kernel limits that a large cluster meets: what /proc/sys says (ip-sysctl, listen(2), socket(7)), and what it should say.
 import { readFileSync } from 'node:fs';
 import { type Finding, finding } from './finding.ts';
 
-/** Limits as the kernel has them; undefined where this namespace does not show them. */
+/** The kernel's limits; undefined where this namespace does not show them. */
 export interface KernelLimits {
-  /** net.ipv4.neigh.default.gc_thresh3: no more neighbours than this are remembered. */
+  /** net.ipv4.neigh.default.gc_thresh3: the most neighbours that are remembered. */
   neighbours: number | undefined;
-  /** net.core.somaxconn: connections that wait to be taken, per socket. */
+  /** net.core.somaxconn: the most connections in a listen queue. */
   backlog: number | undefined;
-  /** net.core.rmem_max, in bytes: what a socket may ask for to keep what it has not read yet. */
+  /** net.core.rmem_max, in bytes: the largest receive buffer of a socket. */
   receiveBuffer: number | undefined;
 }
 
@@ -20,13 +20,13 @@ export function kernelLimits(): KernelLimits {
   };
 }
 
-/** Above this many nodes, those that come at once are more than what a machine is set up for. */
+/** Above this many nodes, a simultaneous boot exceeds a machine's default limits. */
 const MANY = 300;
 const BACKLOG = 4096;
 const RECEIVE_BUFFER = 4 * 2 ** 20;
 const FILE = '/etc/sysctl.d/90-muster.conf';
 
-/** @param nodes how many nodes have an address, and how many of them are the head's neighbours; undefined when nobody could say */
+/** @param nodes how many nodes have an address, and how many of them are the head's neighbours; undefined when unknown */
 export function kernelFindings(
   nodes: { addressed: number; attached: number } | undefined,
   { neighbours, backlog, receiveBuffer }: KernelLimits,
@@ -62,12 +62,12 @@ export function kernelFindings(
   if (findings.length > 0) return findings;
   const seen = [neighbours, backlog, receiveBuffer].some(value => value !== undefined);
   if (!seen) return [say('skip', '/proc/sys shows none of its limits here.')];
-  return [say('ok', `Its limits are wide enough for ${addressed} nodes.`)];
+  return [say('ok', `Its limits are sufficient for ${addressed} nodes.`)];
 }
 
 const RESTART = '; systemctl restart musterd';
 
-/** The lines, and how they come into force now and at each start. */
+/** Returns the lines, and how to apply them now and at each start. */
 function remedy(lines: readonly (readonly [string, number])[], more = ''): string {
   return [`In ${FILE}, then sysctl --system${more}:`, ...lines.map(([name, value]) => `${name} = ${value}`)].join('\n');
 }
@@ -81,7 +81,7 @@ function numberOf(path: string): number | undefined {
     const value = Number(readFileSync(path, 'utf8').trim());
     return Number.isSafeInteger(value) ? value : undefined;
   } catch {
-    // A network namespace has not all of them.
+    // A network namespace lacks some of them.
     return undefined;
   }
 }

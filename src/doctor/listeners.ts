@@ -1,21 +1,21 @@
-// Who listens on which port of this machine: /proc/net/{tcp,udp} (proc(5)) and the sockets that processes hold.
+// Which process listens on which port of this machine: /proc/net/{tcp,udp} (proc(5)) and the sockets that processes hold.
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { ipAt } from '../wire/ip.ts';
 
 export interface Listener {
   protocol: 'tcp' | 'udp';
-  /** IPv4; `0.0.0.0` for all, also of a socket of IPv6 on all addresses. */
+  /** IPv4; `0.0.0.0` for all, including an IPv6 socket on all addresses. */
   address: string;
   port: number;
   inode: string;
-  /** Known to root, or for one's own processes. */
+  /** Known to root, or for the user's own processes. */
   process?: { pid: number; name: string };
 }
 
 const TCP_LISTEN = '0A';
 const ALL_OF_IPV6 = '0'.repeat(32);
 
-/** Lines of /proc/net/tcp or udp: sockets that wait for somebody. Those of IPv6 count when they take IPv4 too. */
+/** Parses lines of /proc/net/tcp or udp: listening sockets. Those of IPv6 count if they accept IPv4 too. */
 export function readListeners(protocol: Listener['protocol'], text: string): Listener[] {
   return text.split('\n').flatMap(line => {
     const [, local = '', remote = '', state, , , , , , inode = ''] = line.trim().split(/\s+/);
@@ -28,7 +28,7 @@ export function readListeners(protocol: Listener['protocol'], text: string): Lis
   });
 }
 
-/** All of this machine's (this network namespace's), each with its process where that can be seen. */
+/** Returns all of this machine's (this network namespace's), each with its process if visible. */
 export function listeners(): Listener[] {
   const found = (['tcp', 'udp'] as const).flatMap(protocol =>
     [protocol, `${protocol}6`].flatMap(name => readListeners(protocol, contentOf(`/proc/net/${name}`))),
@@ -43,7 +43,7 @@ export function listeners(): Listener[] {
   return found;
 }
 
-// Processes end and others' folders are closed to us: what cannot be read is left out.
+// Processes end, and those of others are closed to us: unreadable ones are left out.
 function entries(folder: string): string[] {
   try {
     return readdirSync(folder);

@@ -13,11 +13,11 @@ import { type Listener, listeners } from './listeners.ts';
 
 interface Wanted extends Port {
   what: string;
-  /** How musterd does without the port. */
+  /** How musterd can run without the port. */
   instead: string;
 }
 
-/** The ports that this configuration serves. */
+/** Returns the ports of this configuration. */
 function wanted(config: Config): Wanted[] {
   const rows: (Wanted & { on: boolean })[] = [
     { protocol: 'udp', port: 67, what: 'DHCP', instead: 'set dhcp.mode = "off"', on: config['dhcp.mode'] !== 'off' },
@@ -49,7 +49,7 @@ export function checkPorts({ config, health }: Patient, found: readonly Listener
       item =>
         item.protocol === protocol && item.port === port && covers(item.address, address) && !isOurs(item, health?.pid),
     );
-    // Of a running daemon's own sockets, an ordinary user sees no process: then the port is its own, as far as can be seen.
+    // An ordinary user sees no process of a running daemon's sockets: then the port counts as its own.
     const strangers = health ? holders.filter(item => item.process !== undefined) : holders;
     return [...new Set(strangers.map(nameOf))].map(name =>
       say(
@@ -76,7 +76,7 @@ export function checkPorts({ config, health }: Patient, found: readonly Listener
   return [say('ok', health ? `musterd has its ports: ${list}.` : `The ports are free: ${list}.`)];
 }
 
-/** Whether a socket on one address takes what is sent to the head's. */
+/** Returns whether a socket on one address receives what is sent to the head's. */
 function covers(bound: string, head: string): boolean {
   return bound === '0.0.0.0' || bound === head || bound === '255.255.255.255';
 }
@@ -91,7 +91,7 @@ function nameOf({ process: owner, address }: Listener): string {
     : `a process of another user on ${address} ('sudo muster doctor' names it)`;
 }
 
-/** The unit by which the usual servers are stopped. */
+/** The units that stop the usual servers. */
 const UNITS: Readonly<Record<string, string>> = {
   dhcpd: 'isc-dhcp-server or dhcpd',
   'kea-dhcp4': 'kea-dhcp4-server',
@@ -116,7 +116,7 @@ export async function checkOtherDhcp(patient: Patient): Promise<Finding> {
   const { config, isRoot, probeMs } = patient;
   const network = parseSubnet(config['head.address']);
   const nic = bootInterface(patient);
-  if (probeMs === undefined) return say('skip', 'No DISCOVER was sent, as you said.');
+  if (probeMs === undefined) return say('skip', 'No DISCOVER was sent, as requested.');
   if (!isRoot) return say('skip', 'Asking the network who answers DHCP needs port 68.', 'sudo muster doctor');
   if (!network || nic === undefined) return say('skip', 'There is no boot network to ask.');
   let offers: Offer[];
@@ -153,7 +153,7 @@ export async function checkFirewall(patient: Patient): Promise<Finding> {
   }).catch(() => undefined);
   if (answer === undefined)
     return say('skip', 'There is no nft here to read the packet filter with.', 'Install nftables.');
-  if (answer.status !== 0) return say('skip', `nft does not tell the rules: ${answer.stderr.trim()}`);
+  if (answer.status !== 0) return say('skip', `nft does not list the rules: ${answer.stderr.trim()}`);
   const closed = closedPorts(JSON.parse(answer.stdout || '{}'), ports, nic);
   if (closed.length === 0) return say('ok', 'No rule was found that keeps nodes out.');
   const names = closed.map(({ protocol, port }) => `${protocol}/${port}`).join(', ');

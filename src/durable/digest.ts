@@ -1,26 +1,26 @@
-// SHA-256 of files: the one reader that backup, doctor, storage and `why` share.
+// SHA-256 of files: the reader shared by backup, doctor, storage and `why`.
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 
 export interface DigestOptions {
-  /** A part of the file whose digest is wanted as well, in bytes. */
+  /** A part of the file to digest as well, in bytes. */
   range?: { offset: number; size: number };
   /** For a file that a person names, which may be a link. */
   follow?: boolean;
-  /** Called after each piece with the bytes it has; what it throws ends the reading. */
+  /** Called after each piece with its bytes; an exception ends the reading. */
   read?(bytes: number): void;
 }
 
 export interface Digests {
   whole: string;
-  /** That of the range; of the whole when no range is given. */
+  /** The digest of the range; of the whole without a range. */
   range: string;
   /** Bytes that were read. */
   size: number;
 }
 
-/** Digests a file, and a range in it, in one pass. A link is refused unless `follow` is set: what is stored is a plain file. */
+/** Digests a file, and a range in it, in one pass. Refuses a link unless `follow` is set: stored files are plain files. */
 export async function digestFile(path: string, { range, follow = false, read }: DigestOptions = {}): Promise<Digests> {
   const whole = createHash('sha256');
   const part = createHash('sha256');

@@ -24,8 +24,8 @@ async function sync(path: string, flags: number): Promise<void> {
 }
 
 /**
- * Makes a folder, and the ones above it that are absent. Each new name is on disk when the promise resolves. Returns the first that was
- * made; undefined when the folder was there.
+ * Makes a folder, and missing ones above it. Each new name is on disk when the promise resolves. Returns the first folder that
+ * was made; undefined when the folder existed.
  */
 export async function makeFolder(folder: string, mode = 0o700): Promise<string | undefined> {
   const first = await mkdir(folder, { recursive: true, mode });
@@ -38,11 +38,11 @@ export async function makeFolder(folder: string, mode = 0o700): Promise<string |
 }
 
 /**
- * Moves a file or folder over what has the name now, on the same file system. The bytes of a file are written to disk before, both
- * folders after. With `sync: false` the caller syncs: it has many to move.
+ * Moves a file or folder over what has the name now, on the same file system. The bytes of a file are written to disk first, both
+ * folders afterwards. With `sync: false` the caller syncs: it has many to move.
  */
 export async function moveInto(from: string, to: string, { sync = true } = {}): Promise<void> {
-  // A link has no bytes of its own.
+  // A link has no bytes.
   if (sync && !(await lstat(from)).isSymbolicLink()) await syncFile(from);
   await rename(from, to);
   if (!sync) return;
@@ -50,7 +50,7 @@ export async function moveInto(from: string, to: string, { sync = true } = {}): 
   if (dirname(from) !== dirname(to)) await syncFolder(dirname(from));
 }
 
-/** The same for what may be absent: returns whether it was there. */
+/** The same for what may be absent: returns whether it existed. */
 export async function moveIfThere(from: string, to: string): Promise<boolean> {
   try {
     await moveInto(from, to);
@@ -61,7 +61,7 @@ export async function moveIfThere(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Gives a file a second name in place of what has it now. The caller removes the first when it is done. */
+/** Gives a file a second name, replacing its present owner. The caller removes the first when it is done. */
 export async function linkInto(from: string, to: string): Promise<void> {
   await rm(to, { force: true });
   await link(from, to);

@@ -10,20 +10,20 @@ import { syncFolder } from './folders.ts';
 export interface DraftOptions {
   /** Mode of the file; the umask does not change it. */
   mode?: number;
-  /** Whose file it is to be; that of this process when absent. */
+  /** The owner of the file; that of this process when absent. */
   owner?: { uid: number; gid: number };
-  /** The name until the file is whole; one that nobody else uses when absent. What is left there from earlier is removed. */
+  /** The name until the file is complete; a unique one when absent. Leftovers under it are removed. */
   draft?: string;
 }
 
 const NEW = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
-/** Makes a file that is not there yet, to write to. Follows no link and opens nothing that another made: EEXIST. */
+/** Makes a new file to write to. Follows no link and opens nothing that another program made: EEXIST. */
 export async function openNew(path: string, mode = 0o600): Promise<FileHandle> {
   return open(path, NEW, mode);
 }
 
-/** A file that gets its name only once it is whole and on disk. End it by `keep` or `drop`. */
+/** A file that gets its name only once it is complete and on disk. End it with `keep` or `drop`. */
 export class Draft {
   /** Where the bytes are until then. */
   readonly path: string;
@@ -60,7 +60,7 @@ export class Draft {
     this.position += bytes.length;
   }
 
-  /** The same as a stream, whose end is not the end of the draft. */
+  /** The same as a stream; its end is not the end of the draft. */
   stream(): Writable {
     return new Writable({
       write: (chunk: Buffer, _encoding, next) => {
@@ -69,7 +69,7 @@ export class Draft {
     });
   }
 
-  /** Durable under its name when this resolves. `conflict` when another program has taken the draft's name meanwhile. */
+  /** Makes it durable under its name. `conflict` when another program has taken the draft's name. */
   async keep(): Promise<void> {
     try {
       await this.handle.sync();
@@ -89,7 +89,7 @@ export class Draft {
     await syncFolder(dirname(this.target));
   }
 
-  /** Removes what was written, unless it has its name already. */
+  /** Removes what was written, unless it has its final name already. */
   async drop(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
@@ -100,7 +100,7 @@ export class Draft {
   }
 }
 
-/** Replaces a file whole: after a crash there is the old content or the new one. */
+/** Replaces a file completely: after a crash there is the old content or the new one. */
 export async function replaceFile(target: string, content: string | Buffer, options: DraftOptions = {}): Promise<void> {
   const draft = await Draft.open(target, options);
   try {
@@ -112,7 +112,7 @@ export async function replaceFile(target: string, content: string | Buffer, opti
   await draft.keep();
 }
 
-/** The same, unless the file has this content: then nothing is written. Returns whether something was. */
+/** The same, unless the file has this content already: then nothing is written. Returns whether something was. */
 export async function replaceIfChanged(target: string, content: string, options: DraftOptions = {}): Promise<boolean> {
   const old = await readFile(target, 'utf8').catch((error: unknown) => {
     if (systemCode(error) === 'ENOENT') return undefined;
@@ -123,7 +123,7 @@ export async function replaceIfChanged(target: string, content: string, options:
   return true;
 }
 
-/** Writes all of the bytes: the kernel may take a part of them only. */
+/** Writes all of the bytes: the kernel may accept only a part of them. */
 export async function writeWhole(handle: FileHandle, bytes: Buffer, position: number): Promise<void> {
   for (let done = 0; done < bytes.length; ) {
     const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, position + done);

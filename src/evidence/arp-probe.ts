@@ -1,23 +1,23 @@
-// Asks the wire who has an address, and hears every machine that answers. It takes CAP_NET_RAW: musterd's unit has none, and then
-// only what the kernel tells of its neighbours is known.
+// Asks the wire who has an address, and receives every answer. This needs CAP_NET_RAW, which musterd's unit lacks: then
+// only the kernel's neighbour table is known.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Libc, loadLibc, SOCKET } from '../libc.ts';
 import { macToBytes } from '../wire/mac.ts';
 import type { Link } from './links.ts';
 import { decodeArpReply, encodeArp } from './neighbour-bytes.ts';
 
-/** How long answers are waited for, in milliseconds, and when the question is sent. */
+/** How long to wait for answers, in milliseconds, and when the question is sent. */
 const WAIT_MS = 600;
 const SENDS = [0, 200];
 const POLL_MS = 20;
-/** Addresses asked for at the same time. */
+/** Addresses probed at the same time. */
 const MOST = 16;
 const ARP = 0x0806;
 const BROADCAST = 'ff:ff:ff:ff:ff:ff';
 
 let running = 0;
 
-/** Returns the hardware addresses that answer for an address; undefined when the head may not ask, or has too much to ask. */
+/** Returns the hardware addresses that answer for an address; undefined when the head may not ask, or is too busy. */
 export async function probeArp(
   { ip, from }: { ip: string; from: string },
   { index, mac }: Link,

@@ -20,7 +20,7 @@ export class ClockWatch {
     this.now = now;
   }
 
-  /** Compares the clocks again and again, until the returned function is called. */
+  /** Compares the clocks repeatedly, until the returned function is called. */
   start(): () => void {
     const timer = setInterval(() => this.look(), EVERY_MS);
     return () => clearInterval(timer);

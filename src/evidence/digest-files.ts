@@ -1,4 +1,4 @@
-// Digests of files by a thread: the event loop has its work to do.
+// Digests of files by a thread, so that the event loop stays free.
 import { Worker } from 'node:worker_threads';
 import type { Digests } from '../durable/digest.ts';
 import { MusterError } from '../errors.ts';
@@ -7,17 +7,17 @@ const THREAD = new URL('./digest-thread.js', import.meta.url);
 
 export interface DigestQuestion {
   path: string;
-  /** A part whose digest is wanted as well, in bytes. */
+  /** A part to digest as well, in bytes. */
   range?: { offset: number; size: number };
 }
 
-/** Bytes that were read since the last of these, or the end of a file by its place among the questions. */
+/** Bytes read since the last message, or the end of a file by its index among the questions. */
 export type DigestNews =
   | { bytes: number }
   | { index: number; digests: Digests }
   | { index: number; failure: { code: string | undefined; reason: string } };
 
-/** Reads the files and calls back with what it finds, until all are read or the signal comes. */
+/** Reads the files and calls back with the results, until all are read or the signal comes. */
 export async function digestFiles(
   files: readonly DigestQuestion[],
   tell: (news: DigestNews) => void,

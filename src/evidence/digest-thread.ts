@@ -1,4 +1,4 @@
-// A thread that reads files one after the other and answers their digests, so that the event loop does nothing else meanwhile.
+// A thread that reads files one after the other and returns their digests, so that the event loop stays free.
 import { parentPort, workerData } from 'node:worker_threads';
 import { digestFile } from '../durable/digest.ts';
 import { reasonOf, systemCode } from '../errors.ts';

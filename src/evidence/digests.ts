@@ -6,9 +6,9 @@ import type { StoredLook } from '../boot/evidence.ts';
 import type { Digests as FileDigests } from '../durable/digest.ts';
 import { type DigestQuestion, digestFiles } from './digest-files.ts';
 
-/** Results kept, those asked for last. */
+/** Results kept, the most recently requested ones. */
 const KEPT = 64;
-/** Files that wait to be read; beyond them the answer is that it is not known. */
+/** Files that may wait to be read; beyond them the answer is "unknown". */
 const WAITING = 16;
 
 type Digests = Pick<FileDigests, 'whole' | 'range'>;
@@ -28,7 +28,7 @@ export class StoredDigests {
   }
 
   /**
-   * Returns whether a file is right, `reading` when that is not known after the milliseconds, and undefined when the file cannot be read.
+   * Returns whether a file is right, `reading` if that is unknown after the time, and undefined when the file cannot be read.
    */
   async look(path: string, file: PlannedFile, milliseconds: number): Promise<StoredLook['state'] | undefined> {
     const found = await stat(path).catch(() => undefined);
@@ -47,7 +47,7 @@ export class StoredDigests {
     return whole === file.blob && range === file.sha256 ? 'right' : 'wrong';
   }
 
-  /** One file after the other: the disk has its work to do. */
+  /** One file at a time: the disk has other work to do. */
   private begin(key: string, question: DigestQuestion): { digests?: Digests; done: Promise<void> } | undefined {
     if (this.waiting >= WAITING) return undefined;
     this.waiting += 1;

@@ -1,4 +1,5 @@
-// A socket for ICMP echo: without any right where net.ipv4.ping_group_range allows it (icmp(7)), else raw, which takes CAP_NET_RAW.
+// A socket for ICMP echo: without privileges where net.ipv4.ping_group_range allows it (icmp(7)), else raw, which needs
+// CAP_NET_RAW.
 import { randomInt } from 'node:crypto';
 import { type Libc, nativeInt, readSocketAddress, SOCKET, socketAddress } from '../libc.ts';
 import { decodeEcho, encodeEcho } from './icmp.ts';
@@ -10,7 +11,7 @@ export class EchoSocket {
   private readonly libc: Libc;
   private readonly fd: number;
   private readonly isRaw: boolean;
-  /** Of a socket that is not raw the kernel writes its own. */
+  /** The kernel replaces it on a socket that is not raw. */
   private readonly id = randomInt(1, 0xffff);
   private readonly bytes = Buffer.alloc(PACKET);
   private readonly from = socketAddress('0.0.0.0', 0);

@@ -50,7 +50,7 @@ export class HeadFailures implements FailureLog {
   failed({ deed, what, error, node, kind = kindOf(error) }: Parameters<FailureLog['failed']>[0]): void {
     const key = `${node ?? ''} ${deed} ${kind} ${what}`;
     const times = (this.kept.get(key)?.times ?? 0) + 1;
-    // Inserted again, so that the map is in the order of the last times
+    // Inserted again, so that the map is ordered by last occurrence
     this.kept.delete(key);
     const failure = { moment: this.now(), kind, deed, what, error: reasonOf(error), times };
     this.kept.set(key, node === undefined ? failure : { ...failure, node });
@@ -63,7 +63,7 @@ export class HeadFailures implements FailureLog {
   }
 
   /**
-   * Returns what concerns a node, the newest last: its own failures and those that are nobody's.
+   * Returns what concerns a node, the newest last: its own failures and those of no node.
    * @param within seconds: what is older is left out
    */
   of(node: string, within: number): HeadFailure[] {

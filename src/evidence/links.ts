@@ -42,13 +42,13 @@ export interface Link {
 /** Returns the interface of this name; undefined when there is none. */
 export type LinkReader = (name: string) => Link | undefined;
 
-/** Returns what reads the interfaces of this network namespace. */
+/** Returns a function that reads the interfaces of this network namespace. */
 export async function linkReader(): Promise<LinkReader> {
   const libc = await loadLibc();
   return name => (name === '' || Buffer.byteLength(name) > MOST_NAME ? undefined : ask(libc, name));
 }
 
-/** The kernel answers before the request returns: nothing waits. */
+/** The kernel answers before the request returns: nothing blocks. */
 function ask(libc: Libc, name: string): Link | undefined {
   const fd = libc.socket(SOCKET.AF_NETLINK, SOCKET.SOCK_RAW_CLOEXEC_NONBLOCK, SOCKET.NETLINK_ROUTE);
   if (typeof fd !== 'number') return undefined;
@@ -64,7 +64,7 @@ function ask(libc: Libc, name: string): Link | undefined {
   }
 }
 
-/** Returns the interface that an answer of the kernel is about; undefined when it is about none. */
+/** Returns the interface in an answer of the kernel; undefined when it has none. */
 export function decodeLink(bytes: Buffer): Link | undefined {
   const body = decodeMessages(bytes).find(({ type }) => type === NEW_LINK)?.body;
   if (!body || body.length < LINK_HEADER) return undefined;

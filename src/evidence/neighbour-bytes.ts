@@ -23,7 +23,7 @@ export interface NeighbourNews {
   confirmed: boolean;
 }
 
-/** Returns what a datagram of netlink says of IPv4 neighbours with an Ethernet address; what cannot be read is left out. */
+/** Returns the news about IPv4 neighbours with an Ethernet address in a datagram of netlink; leaves out what is unreadable. */
 export function decodeNews(bytes: Buffer, order: Order = endianness()): NeighbourNews[] {
   return decodeMessages(bytes, order).flatMap(({ type, body }) => {
     if (type !== NEW_NEIGHBOUR || body.length < NEIGHBOUR_HEADER || body[0] !== AF_INET) return [];
@@ -41,7 +41,7 @@ const REQUEST = 1;
 const REPLY = 2;
 const ARP_LENGTH = 28;
 
-/** Returns a request who has an address, from ours. */
+/** Returns an ARP request for an address, from ours. */
 export function encodeArp(asked: string, own: { ip: string; mac: string }): Buffer {
   const head = Buffer.alloc(8);
   head.writeUInt16BE(ETHERNET, 0);
@@ -52,7 +52,7 @@ export function encodeArp(asked: string, own: { ip: string; mac: string }): Buff
   return Buffer.concat([head, macToBytes(own.mac), ipToBytes(own.ip), Buffer.alloc(6), ipToBytes(asked)]);
 }
 
-/** Returns who says to have which address; undefined when the bytes are no ARP reply. */
+/** Returns who claims which address; undefined when the bytes are not an ARP reply. */
 export function decodeArpReply(bytes: Buffer): { ip: string; mac: string } | undefined {
   if (bytes.length < ARP_LENGTH || bytes.readUInt16BE(2) !== IPV4 || bytes.readUInt16BE(6) !== REPLY) return undefined;
   return { mac: macFromBytes(bytes.subarray(8, 14)), ip: ipAt(bytes.subarray(14, 18)) };

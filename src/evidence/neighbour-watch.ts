@@ -1,10 +1,10 @@
-// Listens to what the kernel says of its neighbours: that takes no right, and misses no change.
+// Listens to the kernel's news about neighbours: that needs no privileges, and misses no change.
 import { type Libc, loadLibc, nativeInt, SOCKET } from '../libc.ts';
 import { decodeNews } from './neighbour-bytes.ts';
 import type { Neighbours } from './neighbours.ts';
 import { netlinkAddress } from './netlink-bytes.ts';
 
-/** How often the socket is read, in milliseconds; the kernel keeps what came meanwhile. */
+/** How often the socket is read, in milliseconds; the kernel buffers news in between. */
 const EVERY_MS = 500;
 const RECEIVE_BUFFER = 1 << 20;
 /** Datagrams read at a time: others wait for the next. */
@@ -17,7 +17,7 @@ export interface NeighbourWatch {
   close(): void;
 }
 
-/** Starts to listen; returns undefined where the system does not let it. */
+/** Starts to listen; returns undefined where the system does not allow it. */
 export async function watchNeighbours(neighbours: Neighbours): Promise<NeighbourWatch | undefined> {
   const libc = await loadLibc();
   const fd = open(libc);
@@ -27,7 +27,7 @@ export async function watchNeighbours(neighbours: Neighbours): Promise<Neighbour
   const read = (): void => {
     for (let reads = 0; reads < MOST; reads += 1) {
       const length = libc.recvfrom(fd, bytes, from);
-      // When more came than the buffer holds the kernel says so once, and goes on
+      // When the buffer overflows the kernel reports it once, and continues
       if (typeof length !== 'number' && length.code === 'ENOBUFS') continue;
       if (typeof length !== 'number') return;
       for (const { ip, mac, confirmed } of decodeNews(bytes.subarray(0, length))) neighbours.seen(ip, mac, confirmed);

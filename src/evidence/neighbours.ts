@@ -1,9 +1,9 @@
-// Which hardware addresses were seen to have the addresses of nodes. Bounded by the nodes there are.
+// Which hardware addresses were seen with the addresses of nodes. Bounded by the number of nodes.
 import { monotonicNow } from '../clock.ts';
 
 /** Hardware addresses kept for each IP address, those seen last. */
 const KEPT = 4;
-/** What was seen longer ago says nothing, in milliseconds. */
+/** An older sighting counts for nothing, in milliseconds. */
 const OLD_MS = 24 * 3_600_000;
 
 export interface Sighting {

@@ -1,4 +1,4 @@
-// Finds the largest packet that a node answers: a few hundred small packets at most, and only when an administrator asks why.
+// Finds the largest packet that a node answers: at most a few hundred small packets, and only when an administrator asks why.
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
 import { loadLibc } from '../libc.ts';
@@ -7,19 +7,19 @@ import { nextSizes, type PathResult, resultOf } from './path-search.ts';
 
 /** How long a round waits for answers, in milliseconds: an emulated machine answers slowly. */
 const ROUND_MS = 700;
-/** Every size that was not answered is sent so often in a round, the times apart in milliseconds: packets get lost by chance. */
+/** When each unanswered size is sent in a round, in milliseconds: packets get lost by chance. */
 const SENDS = [0, 150, 300];
 const POLL_MS = 20;
-/** Nodes that are probed at the same time. */
+/** Nodes probed at the same time. */
 const MOST = 16;
 
-/** What a probe sends by. */
+/** The socket of a probe. */
 export type Echoes = Pick<EchoSocket, 'send' | 'answers' | 'close'>;
 
 let running = 0;
 
 /**
- * Returns which packets the node answers; undefined when the head may not ask, or has too much to ask already.
+ * Returns which packets the node answers; undefined when the head may not ask, or is too busy.
  * @param from the head's address that the node speaks to
  * @param mtu the most that the head's interface sends
  * @param left milliseconds that the search may take
@@ -48,7 +48,7 @@ export async function probePath(
   }
 }
 
-/** Returns the sizes that were answered. The size is the sequence number: no answer is taken for another's. */
+/** Returns the sizes that were answered. The size is the sequence number, so answers cannot be confused. */
 async function round(socket: Echoes, ip: string, sizes: readonly number[]): Promise<ReadonlySet<number>> {
   const answered = new Set<number>();
   const begun = monotonicNow();

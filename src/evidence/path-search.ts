@@ -35,7 +35,8 @@ export function nextSizes({ mtu, answered, tried }: Search): number[] {
 }
 
 /**
- * Returns what the answers say. A size fails when neither it nor a larger one was answered; an answer to a larger size means that
+ * Returns what the answers mean. A size fails when neither it nor a larger one was answered; an answer to a larger size means
+ * that
  * packets get lost by chance, and then nothing is said of sizes in between.
  */
 export function resultOf({ answered, tried }: Search): PathResult {

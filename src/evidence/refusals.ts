@@ -4,7 +4,7 @@ import { monotonicNow } from '../clock.ts';
 
 /** Peers kept, those refused last. */
 const KEPT = 4096;
-/** A reason may have words of the peer. */
+/** A reason may contain text from the peer. */
 const MOST_REASON = 300;
 
 export class Refusals implements RefusalLog {
@@ -25,7 +25,7 @@ export class Refusals implements RefusalLog {
     if (this.byPeer.size > KEPT && oldest !== undefined) this.byPeer.delete(oldest);
   }
 
-  /** Returns the last refusal of a peer, when it is not longer ago than the seconds. */
+  /** Returns the last refusal of a peer within that many seconds. */
   of(peer: string, within: number): Refusal | undefined {
     const found = this.byPeer.get(peer);
     if (!found) return undefined;

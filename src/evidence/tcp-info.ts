@@ -1,4 +1,4 @@
-// What the kernel knows of a connection (tcp(7), TCP_INFO; the layout is struct tcp_info of linux/tcp.h).
+// What the kernel knows about a connection (tcp(7), TCP_INFO; the layout is struct tcp_info of linux/tcp.h).
 import { endianness } from 'node:os';
 import type { TcpLook } from '../boot/evidence.ts';
 import { type Libc, SOCKET } from '../libc.ts';
@@ -17,7 +17,7 @@ const LENGTH = 192;
 /** An older kernel fills in less. */
 const LEAST = AT.sent + 4;
 
-/** Returns undefined when the descriptor is no connection any more. */
+/** Returns undefined when the descriptor is no longer a connection. */
 export function tcpLook(libc: Pick<Libc, 'getsockopt'>, fd: number): TcpLook | undefined {
   const bytes = Buffer.alloc(LENGTH);
   const result = libc.getsockopt(fd, SOCKET.SOL_TCP, SOCKET.TCP_INFO, bytes);
@@ -40,7 +40,7 @@ export function decodeTcpInfo(bytes: Buffer, order: 'LE' | 'BE' = endianness()):
   };
 }
 
-/** Returns the connection that waits the most for its peer. */
+/** Returns the connection that waits longest for its peer. */
 export function worst(looks: readonly TcpLook[]): TcpLook | undefined {
   return looks.filter(look => look.unacknowledged > 0).sort((left, right) => right.retransmits - left.retransmits)[0];
 }

@@ -1,12 +1,12 @@
-// Connections of nodes on which nothing moves. Each is looked at every second, so that a stall is known after the connection was closed.
+// Stalled connections of nodes. Each is checked every second, so that a stall is still known after the connection was closed.
 import type { TcpLook } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
 import { worst } from './tcp-info.ts';
 
-/** A connection of a node; the descriptor is good until the event loop goes on. */
+/** A connection of a node; the descriptor is valid until the event loop continues. */
 export interface OpenConnection {
   peer: string;
-  /** What the connection is told from others by. */
+  /** Identifies the connection. */
   socket: object;
   descriptor: number;
 }
@@ -17,7 +17,7 @@ export interface OpenConnections {
 }
 
 const EVERY_MS = 1000;
-/** Connections looked at each time: a look is a system call. The others wait for the next time. */
+/** Connections checked each time: a check is a system call. The others wait for the next time. */
 const MOST = 500;
 /** This many repetitions of a segment in a row are a stall: the third comes after more than a second. */
 const REPETITIONS = 3;
@@ -45,7 +45,7 @@ export class TcpWatch {
     return () => clearInterval(timer);
   }
 
-  /** Looks at some connections, and goes on there the next time. */
+  /** Checks some connections, and continues there the next time. */
   sample(): void {
     for (let looks = 0; looks < MOST; looks += 1) {
       const { value, done } = this.rest.next();
@@ -57,7 +57,9 @@ export class TcpWatch {
     }
   }
 
-  /** Returns the connection of a peer that waits the most; when none waits now, the last that stalled and has made no progress since. */
+  /**
+   * Returns the connection of a peer that waits longest; if none waits now, the last that stalled and has made no progress since.
+   */
   of(peer: string): TcpLook | undefined {
     const waits = worst(this.open.of(peer).flatMap(one => this.lookAt(one) ?? []));
     if (waits) return waits;

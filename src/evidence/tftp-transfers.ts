@@ -1,10 +1,10 @@
-// TFTP transfers that take long, by the address of their client.
+// Slow TFTP transfers, by the address of their client.
 import type { TftpLook } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
 
-/** Clients kept, those told of last. */
+/** Clients kept, the most recent ones. */
 const KEPT = 4096;
-/** A transfer of which nothing was told for so long is over, in milliseconds: the server repeats packets more often. */
+/** A transfer without news for this long is over, in milliseconds: the server repeats packets more often. */
 const STALE_MS = 40_000;
 
 export class TftpTransfers {
@@ -15,7 +15,7 @@ export class TftpTransfers {
     this.now = now;
   }
 
-  /** Takes how a transfer goes on; undefined when it is over. */
+  /** Records the progress of a transfer; undefined when it is over. */
   told(ip: string, look: TftpLook | undefined): void {
     this.looks.delete(ip);
     if (!look) return;

@@ -6,10 +6,10 @@ export interface VerifyQuestion {
   path: string;
 }
 
-/** Bytes that were read since the last of these, or a file that is done: with its problem when it has one. */
+/** Bytes read since the last message, or a finished file, with its problem if it has one. */
 export type VerifyNews = { bytes: number } | { sha256: string; problem?: string };
 
-/** Reads the files and calls back with what it finds, until all are read or the signal comes. */
+/** Reads the files and calls back with the results, until all are read or the signal comes. */
 export async function verifyFiles(
   files: readonly VerifyQuestion[],
   tell: (news: VerifyNews) => void,
@@ -29,7 +29,7 @@ export async function verifyFiles(
 
 const CHANGED = 'has other bytes than were stored';
 
-/** One that was removed since the list was made is no fault. */
+/** One removed since the list was made is no fault. */
 function unread({ code, reason }: { code: string | undefined; reason: string }): string | undefined {
   return code === 'ENOENT' ? undefined : `cannot be read: ${reason}`;
 }

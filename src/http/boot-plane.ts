@@ -8,13 +8,13 @@ import { drains, UnderWay } from './drain.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { Requests } from './requests.ts';
 
-/** Downloads under way when the head stops may take this long: iPXE does not ask twice for a kernel. Milliseconds. */
+/** How long running downloads may take when the head stops: iPXE does not ask twice for a kernel. Milliseconds. */
 const GRACE_MS = 15_000;
-/** What was cut off after that is still noted, before the store that keeps it is closed. Milliseconds. */
+/** How long to wait until interrupted downloads are noted, before the store is closed. Milliseconds. */
 const NOTED_MS = 2_000;
 /**
- * Connections that wait to be taken: all nodes of a machine room come in one second, and one that finds no room loses a second at its first
- * packet (RFC 6298 §2.1), or its connection at a later one. The kernel bounds it by net.core.somaxconn, of which the doctor speaks.
+ * Listen backlog. When a whole machine room boots at once, a SYN that finds it full is retried after 1 s (RFC 6298 §2.1), or the
+ * connection is reset. Capped by net.core.somaxconn, which `muster doctor` checks.
  */
 const BACKLOG = 65_535;
 
@@ -23,7 +23,7 @@ export interface BootPlaneServer {
   close(): Promise<void>;
 }
 
-/** @param plane the one that TFTP asks too */
+/** @param plane shared with TFTP */
 export async function startBootPlane(
   ports: BootPlanePorts,
   plane: BootPlane = new BootPlane(ports),

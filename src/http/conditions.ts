@@ -1,11 +1,11 @@
-// The conditions of a request (RFC 9110 §13): whether the file is sent, and whether in part.
+// The conditions of a request (RFC 9110 §13): whether the file is sent, and whether only a part.
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** What tells one version of a file from another. */
+/** What distinguishes versions of a file. */
 export interface Validators {
   /** A strong entity tag, with its quotes. */
   etag: string;
-  /** Milliseconds since 1970; undefined for what has no date. */
+  /** Milliseconds since 1970; undefined without a date. */
   modified?: number | undefined;
 }
 
@@ -22,7 +22,7 @@ export function judge(headers: IncomingHttpHeaders, validators: Validators): Con
 
 function passes(headers: IncomingHttpHeaders, { etag, modified }: Validators): boolean {
   const match = headers['if-match'];
-  // RFC 9110 §13.1.1: strong comparison, so that a weak tag matches nothing
+  // RFC 9110 §13.1.1: strong comparison, so a weak tag matches nothing
   if (match !== undefined) return isAny(match) || tagsOf(match).includes(etag);
   const since = dateOf(headers['if-unmodified-since']);
   // RFC 9110 §13.1.4: MUST be ignored without a date, its own or the file's
@@ -38,8 +38,8 @@ function isNews(headers: IncomingHttpHeaders, { etag, modified }: Validators): b
 }
 
 /**
- * RFC 9110 §13.1.5: strong comparison. A date never holds: it is a strong validator only where it is known that the file did not
- * change twice in that second, and then the whole is sent, which is always right.
+ * RFC 9110 §13.1.5: strong comparison. A date never matches: it is a strong validator only if the file is known not to have
+ * changed twice in that second; the whole file is sent then, which is always right.
  */
 function holdsForRange(value: string | string[] | undefined, { etag }: Validators): boolean {
   return value === undefined || (typeof value === 'string' && value.trim() === etag);
@@ -54,15 +54,15 @@ function tagsOf(value: string): string[] {
   return value.match(/(?:W\/)?"[^"]*"/g) ?? [];
 }
 
-/** RFC 9110 §5.6.7, the form that is sent and the two that are obsolete; undefined for what is no date. */
+/** RFC 9110 §5.6.7, the current form and the two obsolete ones; undefined for anything else. */
 function dateOf(value: string | undefined): number | undefined {
   if (value === undefined || !/^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)/.test(value)) return undefined;
-  // asctime() names no zone, and means UTC
+  // asctime() names no zone and means UTC
   const milliseconds = Date.parse(value.endsWith('GMT') ? value : `${value} GMT`);
   return Number.isNaN(milliseconds) ? undefined : seconds(milliseconds);
 }
 
-/** HTTP dates have no smaller parts. */
+/** HTTP dates have whole seconds. */
 function seconds(milliseconds: number): number {
   return Math.floor(milliseconds / 1000);
 }

@@ -1,4 +1,4 @@
-// The open connections of the boot plane by their peer, for who wants to look at them.
+// The open connections of the boot plane by peer.
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { descriptorOf } from './descriptor.ts';
@@ -6,7 +6,7 @@ import { descriptorOf } from './descriptor.ts';
 export class ConnectionTable {
   private readonly byPeer = new Map<string, Set<Socket>>();
 
-  /** Follows the connections of a server from now on. */
+  /** Tracks the connections of a server from now on. */
   follow(server: Server): void {
     server.on('connection', (socket: Socket) => {
       const peer = socket.remoteAddress ?? '';
@@ -19,7 +19,7 @@ export class ConnectionTable {
     });
   }
 
-  /** Returns a peer's connections. Their descriptors are good until the event loop goes on. */
+  /** Returns a peer's connections. Their descriptors are valid until the event loop continues. */
   of(peer: string): { peer: string; socket: Socket; descriptor: number }[] {
     return [...(this.byPeer.get(peer) ?? [])].flatMap(socket => {
       const descriptor = descriptorOf(socket);
@@ -27,7 +27,7 @@ export class ConnectionTable {
     });
   }
 
-  /** Yields all connections, also when some come and go meanwhile. */
+  /** Yields all connections, even if some open or close in the meantime. */
   *all(): Generator<{ peer: string; socket: Socket; descriptor: number }> {
     for (const [peer, sockets] of this.byPeer)
       for (const socket of sockets) {

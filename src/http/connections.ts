@@ -1,5 +1,5 @@
-// What bounds a connection to the boot plane: the time for a request to be whole, the number for each peer; and the answer to what
-// is no request.
+// Limits of a connection to the boot plane: the time for a complete request, the number for each peer; and the answer to invalid
+// requests.
 
 import type { IncomingMessage, Server, ServerOptions } from 'node:http';
 import type { Socket } from 'node:net';
@@ -7,11 +7,11 @@ import { own } from '../own.ts';
 
 /** A peer that neither reads nor writes for this long is cut off, in milliseconds. */
 export const IDLE_MS = 120_000;
-/** The largest body is 64 KiB: whoever takes longer for a whole request only wants to keep the connection. Milliseconds. */
+/** The largest body is 64 KiB: a request that takes longer only wants to hold the connection. Milliseconds. */
 const REQUEST_MS = 30_000;
 /** Headers come in one packet or two. Milliseconds. */
 const HEADERS_MS = 10_000;
-/** Less than a machine takes to start anew, and long enough for what the kernel still has to send. Milliseconds. */
+/** Less than a machine takes to restart, and long enough for what the kernel still has to send. Milliseconds. */
 const GRUB_IDLE_MS = 10_000;
 
 export interface ConnectionBounds {
@@ -20,7 +20,7 @@ export interface ConnectionBounds {
   headersMs?: number;
   /** How long a connection of GRUB may be idle, in milliseconds. */
   grubIdleMs?: number;
-  /** Told of the addresses whose connections are closed. */
+  /** Receives the addresses of closed connections. */
   refused?: (peer: string) => void;
 }
 
@@ -30,14 +30,14 @@ export function serverOptions({ headersMs = HEADERS_MS }: ConnectionBounds = {})
     keepAliveTimeout: 30_000,
     requestTimeout: Math.max(REQUEST_MS, headersMs),
     headersTimeout: headersMs,
-    // How often the two times are looked at: by default only twice a minute
+    // How often the two times are checked: by default only twice a minute
     connectionsCheckingInterval: Math.min(1000, headersMs),
-    // Answered by `hostProblem`, with a reason
+    // `hostProblem` answers, with a reason
     requireHostHeader: false,
   };
 }
 
-/** Counts connections by peer from now on, and closes those beyond the bound. */
+/** Counts connections by peer from now on, and closes those beyond the limit. */
 export function boundConnections(
   server: Server,
   { perPeer, grubIdleMs = GRUB_IDLE_MS, refused = () => {} }: ConnectionBounds,
@@ -64,9 +64,9 @@ export function boundConnections(
 }
 
 /**
- * GRUB numbers its ports from 21550 at each start, leaves most connections open, and answers nothing on one it has left. Closed in
- * order, such a connection stays in the kernel for minutes, and the SYN of the node's next boot, from the same port, falls on it: GRUB
- * then waits 20 s for each file. So its connections are reset, once it has what it asked for.
+ * GRUB numbers its ports from 21550 at each start, leaves most connections open, and answers nothing on one it has left. After an
+ * orderly close, such a connection stays in the kernel for minutes, and catches the SYN of the node's next boot from the same
+ * port: GRUB then waits 20 s for each file. So its connections are reset once it has what it asked for.
  */
 function resetGrub(server: Server, idleMs: number): void {
   const known = new WeakSet<Socket>();
@@ -92,14 +92,14 @@ function isHost(name: string): boolean {
   return name.length === 4 && name.toLowerCase() === 'host';
 }
 
-/** The status for bytes that are no request, or not in time. */
+/** The status for bytes that are not a request, or arrive too late. */
 const STATUS: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
 
 export function answerBroken(error: NodeJS.ErrnoException, socket: Socket): void {
-  // With an answer under way on this connection more bytes would look like a part of it
+  // While this connection carries an answer, more bytes would look like a part of it
   const busy = '_httpMessage' in socket && Boolean(socket._httpMessage);
   if (!socket.writable || busy || error.code === 'ECONNRESET') {
     socket.destroy();

@@ -1,7 +1,7 @@
-// The descriptor behind a connection of Node's.
+// The descriptor of one of Node's connections.
 import type { Socket } from 'node:net';
 
-/** Returns undefined once the connection is closed: the kernel may give its number to another. */
+/** Returns undefined once the connection is closed: the kernel may reuse its number. */
 export function descriptorOf(socket: Socket | null): number | undefined {
   const handle = socket && !socket.destroyed ? Reflect.get(socket, '_handle') : undefined;
   const fd: unknown = handle?.fd;

@@ -1,9 +1,11 @@
-// A graceful end of an HTTP server: no new connections, and time for the answers that are under way.
+// A graceful end of an HTTP server: no new connections, and time for running answers.
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Counts the answers under way, from now on. The returned function stops listening and resolves when they ended, or `graceMs` passed. */
+/**
+ * Counts running answers from now on. The returned function stops listening and resolves when they ended, or `graceMs` passed.
+ */
 export function drains(server: Server): (graceMs: number) => Promise<void> {
   let underWay = 0;
   server.on('request', (_request, response) => {
@@ -24,11 +26,11 @@ export function drains(server: Server): (graceMs: number) => Promise<void> {
   };
 }
 
-/** What becomes of requests after their connection is cut: a route still has to note what of it was sent. */
+/** Requests after their connection was cut: a route still has to note what was sent. */
 export class UnderWay {
   private readonly handlers = new Set<Promise<unknown>>();
 
-  /** The handler's own promise, counted until it is settled. */
+  /** Counts the handler's own promise until it is settled. */
   add<Result>(handled: Promise<Result>): Promise<Result> {
     const done = (): boolean => this.handlers.delete(settled);
     const settled: Promise<unknown> = handled.then(done, done);

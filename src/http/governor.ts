@@ -1,19 +1,19 @@
-// The storm governor: how many images are sent at a time, and who is next. All others are told when to come back.
+// The storm governor: how many images are sent at a time, and who is next. The others learn when to come back.
 //
-// A link is shared best by a few at a time: the same bytes arrive by the same end, the first nodes are up much sooner, and nobody
-// is so slow that he gives up. The front of the queue waits with its connection open, so that a place is taken the moment it
-// is free; the rest is sent away with 503 and Retry-After (RFC 9110 §10.2.3), and keeps its place in the order of coming.
+// A link is shared best by a few at a time: the same bytes arrive by the same end, the first nodes are up much sooner, and no
+// node is slow enough to give up. The front of the queue waits with its connection open, so that a place is taken the moment it
+// is free. The rest get 503 with Retry-After (RFC 9110 §10.2.3), and keep their place in the order of arrival.
 import type { Transfer } from '../boot/transfer.ts';
 import { insert, position, remove } from './numbered.ts';
 
 export interface GovernorPorts {
-  /** Images at a time; read anew for each decision. */
+  /** Images at a time; read again for each decision. */
   limit(): number;
   /** Milliseconds of a clock that only goes forward. */
   now(): number;
   /** From 0 to 1. */
   random(): number;
-  /** Calls back after some milliseconds; returns the way to prevent it. */
+  /** Calls back after some milliseconds; returns a function that cancels it. */
   after(milliseconds: number, callback: () => void): () => void;
 }
 
@@ -23,12 +23,12 @@ export interface Applicant {
   boot: string;
   /** The node's name. */
   node: string;
-  /** First byte wanted, and the size of the whole. */
+  /** First byte requested, and the size of the whole. */
   start: number;
   size: number;
 }
 
-/** A place among those that are served; `end` must be called. */
+/** A place among those being served; `end` must be called. */
 export interface Slot {
   sent(bytes: number): void;
   /** Calls back when the boot asks again on another connection: this one is dead, whether the head has noticed or not. */
@@ -38,31 +38,31 @@ export interface Slot {
 
 export type Admission = { slot: Slot } | { retryAfter: number; place: number };
 
-/** How long a connection is held before its node is sent away: nodes take 30 s of silence for a dead head. */
+/** How long a connection is held before its node is sent away: nodes treat 30 s of silence as a dead head. */
 const HOLD_MS = 15_000;
-/** Connections held open at the front of the queue, for each image at a time: a socket each, and the link is never idle. */
+/** Connections held open at the front of the queue per served image: a socket each, and the link is never idle. */
 const HELD_PER_SLOT = 8;
 const LEAST_RETRY_S = 1;
-/** In the first rush the estimate is far too long, and a sleeping node cannot be told that the link is free now. */
+/** In the first rush the estimate is far too long, and a sleeping node cannot learn that the link is free. */
 const MOST_RETRY_S = 20;
-/** Who has not come back for so long after his time has given up. */
+/** A node this late for its retry has given up. */
 const GRACE_MS = 60_000;
-/** One that runs for so long at less than a quarter of the others' rate is slow: it does not keep another one out. */
+/** A transfer that is slower than a quarter of the others' rate for this long does not keep others out. */
 const SETTLED_MS = 5000;
 const SLOW_PART = 4;
-/** All at a time are at most so many times the limit, however slow they are. */
+/** Hard cap: at most this multiple of the limit, even if all are slow. */
 const MOST_SLOW = 4;
 
 interface Running extends Applicant {
   begun: number;
   done: number;
-  /** Since the rate was last worked out. */
+  /** Since the rate was last computed. */
   since: number;
   bytes: number;
   rate: number;
-  /** When the network took bytes last. */
+  /** When the network last accepted bytes. */
   last: number;
-  /** Of the ticket that it had. */
+  /** The number of its former ticket. */
   number: number;
   replaced: () => void;
 }
@@ -70,9 +70,9 @@ interface Running extends Applicant {
 interface Ticket extends Applicant {
   number: number;
   expires: number;
-  /** It was cut off in the middle, and nobody has come back. */
+  /** It was cut off and has not come back. */
   cut: boolean;
-  /** Answers the connection that waits, if one does. */
+  /** Answers the waiting connection, if there is one. */
   answer: ((admission: Admission) => void) | undefined;
 }
 
@@ -81,10 +81,10 @@ export class Governor {
   /** By boot. */
   private readonly running = new Map<string, Running>();
   private readonly tickets = new Map<string, Ticket>();
-  /** All tickets, and those with an open connection, by their numbers: ten thousand are asked for at once. */
+  /** All tickets, and those with an open connection, by number: there may be ten thousand. */
   private readonly line: Ticket[] = [];
   private readonly held: Ticket[] = [];
-  /** Bytes that the tickets of the line want. */
+  /** Bytes wanted by the tickets of the line. */
   private wanted = 0;
   private nextNumber = 0;
   private nextSweep = 0;
@@ -95,7 +95,7 @@ export class Governor {
 
   /**
    * Answers at once when there is room, else when it is the boot's turn or its time to wait here is over.
-   * @param gone calls back when the connection has ended, so that nobody is served who is not there
+   * @param gone calls back when the connection has ended, so that no absent node is served
    */
   async admit(applicant: Applicant, gone: (callback: () => void) => void): Promise<Admission> {
     this.dropExpired();
@@ -128,7 +128,7 @@ export class Governor {
     });
   }
 
-  /** Those that run, and then the queue in its order. */
+  /** Returns the running transfers, then the queue in its order. */
   list(): Transfer[] {
     this.dropExpired();
     const running = Array.from(this.running.values(), (item): Transfer => {
@@ -147,7 +147,7 @@ export class Governor {
     return [...running, ...queued];
   }
 
-  /** A boot that comes again, because it was cut off or sent away, has the number of its first time. */
+  /** A boot that returns, because it was cut off or sent away, keeps its first number. */
   private ticketOf(applicant: Applicant, number = this.nextNumber++): Ticket {
     const known = this.tickets.get(applicant.boot);
     if (known) {
@@ -190,7 +190,7 @@ export class Governor {
     return counted < limit;
   }
 
-  /** The front of the queue is held; one that has the better number takes the place of the last. */
+  /** Returns whether a ticket is held at the front of the queue; a better number displaces the last one. */
   private mayHold(ticket: Ticket): boolean {
     if (this.held.length < this.ports.limit() * HELD_PER_SLOT) return true;
     const last = this.held.at(-1);
@@ -204,7 +204,7 @@ export class Governor {
     const { rate, left } = this.underWay();
     const expected = this.secondsUntil(index, rate, left) ?? 5;
     const wanted = Math.min(MOST_RETRY_S, Math.max(LEAST_RETRY_S, expected * 0.8));
-    // By chance a little more or less, so that those who came together do not come back together.
+    // Slightly more or less at random, so that nodes that came together do not come back together.
     const retryAfter = Math.max(1, Math.round(wanted * (0.85 + 0.3 * this.ports.random())));
     ticket.expires = this.ports.now() + retryAfter * 2000 + GRACE_MS;
     return { retryAfter, place: index + 1 };
@@ -242,7 +242,7 @@ export class Governor {
       end: () => {
         if (this.running.get(boot) !== item) return;
         this.running.delete(boot);
-        // Cut off in the middle: when it comes again it is not behind those who came later.
+        // Cut off: when it returns, it does not fall behind later ones.
         if (item.done < size && !this.tickets.has(boot)) {
           const expires = this.ports.now() + GRACE_MS;
           this.join({ boot, node, start: item.done, size, number, expires, cut: true, answer: undefined });
@@ -252,7 +252,7 @@ export class Governor {
     };
   }
 
-  /** One that was sent away and is not back yet keeps no place empty. */
+  /** Fills free places. A boot that was sent away and is not back yet keeps no place empty. */
   private fill(): void {
     for (const ticket of [...this.held]) {
       if (!this.hasRoom()) return;
@@ -272,11 +272,11 @@ export class Governor {
   private rateOf(item: Running): number {
     const span = this.ports.now() - item.since;
     const latest = span > 0 ? (item.bytes / span) * 1000 : 0;
-    // Silence counts: a rate of long ago is none.
+    // Silence counts: an old rate is no rate.
     return span > 2000 || item.rate === 0 ? latest : item.rate;
   }
 
-  /** Bytes per second of all that run, and the bytes that they still want. */
+  /** Returns the bytes per second of all running transfers, and the bytes that they still want. */
   private underWay(): { rate: number; left: number } {
     let [rate, left] = [0, 0];
     for (const item of this.running.values()) {
@@ -286,11 +286,11 @@ export class Governor {
     return { rate, left };
   }
 
-  /** Until the turn of a place in the line, counted from 0, by what all together send and what is to be sent before. */
+  /** Returns the seconds until the turn of a place in the line, counted from 0, from the total rate and the bytes before it. */
   private secondsUntil(index: number, rate: number, left: number): number | undefined {
     if (rate === 0) return undefined;
     const before = left + index * (this.wanted / Math.max(1, this.line.length));
-    // The first places are free when the first of those that run are done, not when all are.
+    // The first places are free when the first running transfers are done, not when all are.
     return (index < this.running.size ? before / this.running.size : before) / rate;
   }
 

@@ -1,10 +1,10 @@
-// Lists in the order of numbers, searched by halves.
+// Lists ordered by number, searched by bisection.
 
 interface Numbered {
   number: number;
 }
 
-/** Returns the index of an item in a list that is in the order of the numbers, or the index where it belongs. */
+/** Returns the index of an item in a list ordered by number, or the index where it belongs. */
 export function position(list: readonly Numbered[], item: Numbered): number {
   let [low, high] = [0, list.length];
   while (low < high) {

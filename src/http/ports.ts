@@ -1,4 +1,4 @@
-// What the HTTP server of the boot plane needs of the daemon.
+// What the HTTP server of the boot plane needs from the daemon.
 import type { FailureLog } from '../boot/evidence.ts';
 import type { PlanePorts } from '../boot/plane/ports.ts';
 import type { ConnectionTable } from './connection-table.ts';
@@ -10,12 +10,12 @@ export interface BootPlanePorts extends PlanePorts {
   addresses: readonly string[];
   /** Where failures of the head are reported; nowhere when absent. */
   failures?: FailureLog;
-  /** Follows the connections of nodes when it is there. */
+  /** Tracks the connections of nodes, if present. */
   connections?: ConnectionTable;
-  /** Who may have an image now; everyone when absent. */
+  /** Decides who may have an image now; everyone may when absent. */
   governor?: Governor;
-  /** What each peer may have; any number of connections when absent. */
+  /** Limits for each peer; any number of connections when absent. */
   bounds?: Pick<ConnectionBounds, 'perPeer' | 'headersMs'>;
-  /** How long downloads under way may take when the server is closed, in milliseconds. */
+  /** How long running downloads may take when the server is closed, in milliseconds. */
   graceMs?: number;
 }

@@ -6,7 +6,7 @@ export type RangeAnswer =
   | { kind: 'part'; start: number; length: number }
   | { kind: 'unsatisfiable' };
 
-/** What to send of `size` bytes. A header that is not understood, or asks for several ranges, is ignored (RFC 9110 §14.2). */
+/** Returns what to send of `size` bytes. An unknown header, or one with several ranges, is ignored (RFC 9110 §14.2). */
 export function readRange(header: string | undefined, size: number): RangeAnswer {
   const match = /^bytes=\s*(\d*)-(\d*)\s*$/i.exec(header ?? '');
   const [, from = '', to = ''] = match ?? [];

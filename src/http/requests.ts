@@ -1,4 +1,4 @@
-// From a request of HTTP to a question, and from the answer to a response.
+// Turns an HTTP request into a question, and an answer into a response.
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -38,7 +38,7 @@ export class Requests {
         return this.refuse(response, ip, 413, `the body has more than ${BODY_LIMIT} bytes`, { Connection: 'close' });
       await this.send(request, response, await this.plane.ask(questionOf(request, ip, body)));
     } catch (error) {
-      // A client that left with half a body is no failure of the head
+      // A client that left with half a body is not a failure of the head
       if (request.destroyed && !request.complete) return;
       this.failed(response, ip, error);
     }
@@ -90,7 +90,7 @@ export class Requests {
     try {
       sent = await sendFile(request, response, answer.file, progress);
     } catch (error) {
-      // A broken answer must not look whole.
+      // A broken answer must not look complete.
       if (response.headersSent) response.destroy();
       else response.writeHead(500, { 'Content-Length': 0 }).end();
       return this.plane.carryOut(ip, answer.failed(error));
@@ -136,9 +136,9 @@ function questionOf(request: IncomingMessage, ip: string, body: string): Questio
   };
 }
 
-/** Whether the client has closed its connection, also when that was still to be read: it stands behind the request. */
+/** Returns whether the client has closed its connection, even if that is still unread after the request. */
 async function hasLeft(socket: Socket): Promise<boolean> {
-  // The loop reads a connection once in a turn, before the immediates
+  // The loop reads a connection once per turn, before the immediates
   for (let turn = 0; turn < 2; turn += 1) await nextTurn();
   return socket.destroyed || socket.writableEnded;
 }
@@ -162,8 +162,8 @@ async function bodyOf(request: IncomingMessage): Promise<string | undefined> {
 }
 
 /**
- * Sends a text. Header names are spelled as RFC 9110 does, `Content-Length`. Case means nothing (RFC 9110 §5.1), but GRUB 2.06 reads no
- * other spelling, and then waits for the connection to close where the length would have told it the end.
+ * Sends a text. Header names are spelled as in RFC 9110, `Content-Length`. Case means nothing (RFC 9110 §5.1), but GRUB 2.06
+ * reads no other spelling, and then waits for the connection to close instead of using the length.
  */
 function sendText(
   request: IncomingMessage,

@@ -1,5 +1,4 @@
-// The bytes of a file into a connection: by sendfile(2) out of the page cache, here or by a thread, or by a buffer where that cannot
-// be had.
+// Sends the bytes of a file into a connection with sendfile(2) out of the page cache, here or in a thread.
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Libc, nativeInt, SOCKET } from '../libc.ts';
@@ -12,18 +11,18 @@ export interface Body {
   from: number;
   length: number;
   status: number;
-  /** Told of the bytes that the kernel has taken. */
+  /** Receives the bytes that the kernel has accepted. */
   progress(bytes: number): void;
 }
 
-/** What a slow client costs here beside its connection, in bytes. */
+/** What a slow client costs here next to its connection, in bytes. */
 const WAKE = 4096;
 /** The most that one connection sends before the others have their turn. */
 const TURN = 1 << 20;
-/** What a thread sends before it is asked whether the file's next bytes are in the page cache. */
+/** What a thread sends before the page cache is checked for the file's next bytes. */
 const PIECE = 64 << 20;
 
-/** Sends by a thread: the event loop sees to the header, to what has to be read from the disk, and to the end of the connection. */
+/** Sends by a thread: the event loop handles the header, disk reads, and the end of the connection. */
 export async function sendByThread(
   response: ServerResponse,
   source: WarmFile,
@@ -38,16 +37,16 @@ export async function sendByThread(
   response.writeHead(status, { 'Content-Length': length });
   const there = await source.warm(from, small.length);
   const first = small.subarray(0, source.read(small.subarray(0, there), from));
-  // Once this is written the kernel has the header too, and Node nothing that would come between
+  // Once this is written, the kernel has the header too, and Node has nothing that would come in between
   if (first.length === 0 || !(await end.written(first))) return 0;
   progress(first.length);
   let sent = first.length;
-  // A descriptor of its own: the number of one that Node closes may be another connection in the next moment
+  // A separate descriptor: the number of one that Node closes may be another connection a moment later
   const own = libc.duplicate(descriptorOf(response.socket) ?? -1);
   if (typeof own !== 'number') return sent;
   const told = (bytes: number): void => {
     progress(bytes);
-    // Node sees nothing of this and would take the connection for idle
+    // Node sees nothing of this and would consider the connection idle
     response.socket?.setTimeout(response.socket.timeout ?? 0);
   };
   try {
@@ -67,9 +66,9 @@ export async function sendByThread(
 }
 
 /**
- * Sends as much as the connection takes at once by sendfile, which neither copies the bytes nor holds memory for a slow client.
- * Node does not tell when a connection takes more, except by the end of a write: so what follows a full connection is a small
- * write of Node's own.
+ * Sends as much as the connection accepts at once by sendfile, which neither copies the bytes nor holds memory for a slow client.
+ * Node reports that a connection accepts more only when one of its writes ends: so a full connection gets a small write of Node's
+ * own.
  */
 export async function sendByKernel(
   response: ServerResponse,
@@ -94,11 +93,11 @@ export async function sendByKernel(
       const socket = descriptorOf(response.socket);
       if (there === 0 || socket === undefined) break send;
       const taken = source.timed(() => libc.sendfile(socket, source.descriptor, from + sent, there));
-      // EAGAIN is a full connection; what else there is, an end of the connection for one, the next write is told
+      // EAGAIN is a full connection; the next write reports everything else, such as the end of the connection
       if (typeof taken !== 'number' || taken === 0) break;
       sent += taken;
       progress(taken);
-      // A connection that took a part is full as well
+      // A connection that accepted a part is also full
       if (taken < there) break;
     }
   }
@@ -107,8 +106,8 @@ export async function sendByKernel(
 }
 
 /**
- * Holds back what does not fill a segment (tcp(7), TCP_CORK): sendfile hands over 64 KiB at a time, and the pieces that remain of
- * each cost a third of its time.
+ * Holds back partial segments (tcp(7), TCP_CORK): sendfile passes on 64 KiB at a time, and the remainders cost a third of its
+ * time.
  */
 function cork(socket: Socket | null, libc: Libc, on: boolean): void {
   const descriptor = descriptorOf(socket);
@@ -138,7 +137,7 @@ class Ending {
     return this.closed.signal;
   }
 
-  /** Whether the kernel has taken all of it. */
+  /** Resolves with whether the kernel has accepted all of it. */
   written(bytes: Buffer): Promise<boolean> {
     return new Promise(resolve => {
       if (this.reached) return resolve(false);

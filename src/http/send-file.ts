@@ -1,4 +1,4 @@
-// Sends a byte range of a file over HTTP: Content-Length always, Range, ETag, HEAD; and says how much went out.
+// Sends a byte range of a file over HTTP: Content-Length always, Range, ETag, HEAD; reports how much went out.
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Sent, ServedFile } from '../boot/plane/question.ts';
 import { ShortFile } from '../boot/plane/storage-fault.ts';
@@ -9,7 +9,7 @@ import { type Body, sendByKernel, sendByThread } from './send-body.ts';
 import { Senders } from './senders.ts';
 import { WarmFile } from './warm-file.ts';
 
-/** What is smaller, in bytes, is sent before a thread would have heard of it. */
+/** Smaller bodies, in bytes, are sent sooner than a thread would start. */
 const THREAD_FROM = 1 << 20;
 let senders: Senders | undefined;
 
@@ -24,8 +24,8 @@ function sendersOf(libc: Libc): Senders {
 }
 
 /**
- * Throws `ShortFile` for a file that is shorter than it should be: before the first byte, or when it became so meanwhile.
- * @param progress is told of the bytes that the kernel has taken
+ * Throws `ShortFile` for a file that is shorter than it should be: before the first byte, or when it shrank in the meantime.
+ * @param progress receives the bytes that the kernel has accepted
  */
 export async function sendFile(
   request: IncomingMessage,
@@ -61,7 +61,7 @@ export async function sendFile(
   return { status, start, bytes, complete: bytes === length };
 }
 
-/** Answers the bytes that went out. */
+/** Returns the bytes that went out. */
 async function sendBody(response: ServerResponse, file: ServedFile, body: Body): Promise<number> {
   const libc = await loadLibc();
   const source = await WarmFile.open(file.path, libc);
@@ -75,7 +75,7 @@ async function sendBody(response: ServerResponse, file: ServedFile, body: Body):
   } finally {
     await source.close();
   }
-  // The client is gone: cut, so that nobody takes this for the whole.
+  // The client is gone: cut, so that nobody mistakes this for the whole.
   if (sent < body.length) response.destroy();
   else response.end();
   return sent;

@@ -1,4 +1,4 @@
-// A thread that sends bytes of files into connections by sendfile(2), as many at once as there are: docs/decisions/0008-system-calls.md.
+// A thread that sends bytes of files into any number of connections by sendfile(2): docs/decisions/0008-system-calls.md.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { tracked } from '../descriptors.ts';
 import { type Called, loadLibc } from '../libc.ts';
@@ -10,7 +10,7 @@ import { watchSleep } from './slow-read.ts';
 
 /** The most that one connection sends before the others have their turn, in bytes. */
 const TURN = 1 << 20;
-/** News of what goes on is told so often, in milliseconds. */
+/** How often progress is reported, in milliseconds. */
 const NEWS_MS = 500;
 /** The number of the wake among the ids of jobs. */
 const WAKE = 0;
@@ -21,7 +21,7 @@ interface Job {
   file: number;
   position: number;
   left: number;
-  /** Bytes that were not told yet. */
+  /** Bytes not reported yet. */
   news: number;
   slow: boolean;
 }
@@ -32,14 +32,14 @@ const { wake, held } = workerData as ThreadBasics;
 const libc = tracked(await loadLibc(), held);
 const readiness = new Readiness(libc);
 const jobs = new Map<number, Job>();
-/** Whose connections may take more. */
+/** Connections that may accept more. */
 const ready = new Set<Job>();
 let told = 0;
 
 readiness.add(wake, WAKE, READABLE + ONCE);
 port.on('message', (message: ToSender) => {
   take(message);
-  // As long as there is something to send the thread waits for connections, not for messages: the wake tells of those
+  // While there is something to send, the thread waits for connections, not for messages: the wake announces those
   while (jobs.size > 0) round();
 });
 
@@ -71,14 +71,14 @@ function take(message: ToSender): void {
   else end(job);
 }
 
-/** Sends what the connection takes, but lets others have their turn. */
+/** Sends what the connection accepts, but lets others have their turn. */
 function turn(job: Job): void {
   const wanted = Math.min(TURN, job.left);
   const send = (): Called => libc.sendfile(job.socket, job.file, job.position, wanted);
   const { result: taken, slept } = watchSleep(send, libc);
   if (slept) job.slow = true;
   if (typeof taken !== 'number') {
-    // A full connection says when it takes more; all else is its end
+    // A full connection reports when it accepts more; any other code is its end
     if (taken.code === 'EAGAIN') ready.delete(job);
     else if (taken.code !== 'EINTR') end(job);
     return;

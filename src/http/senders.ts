@@ -1,11 +1,11 @@
-// Threads that send files, so that the bytes of images leave by as many processors as there are, and no answer waits behind them.
+// Threads that send files, so that all processors send images, and no answer waits behind them.
 import { availableParallelism } from 'node:os';
 import { Crew } from '../crew.ts';
 import type { Libc } from '../libc.ts';
 import { Thread } from '../thread.ts';
 import type { FromSender, ToSender } from './sender-protocol.ts';
 
-/** More threads than this are more than any network card wants. */
+/** More threads than this are more than any network card needs. */
 const MOST = 4;
 const THREAD = new URL('./sender-thread.js', import.meta.url);
 
@@ -33,7 +33,7 @@ export class Senders {
   private readonly crew: Crew<Sender>;
   private lastId = 0;
 
-  /** @param failed gets the reason when a thread crashes; another one starts a moment later */
+  /** @param failed receives the reason when a thread crashes; another one starts a moment later */
   constructor(
     libc: Libc,
     failed: (reason: string) => void,
@@ -47,14 +47,15 @@ export class Senders {
     });
   }
 
-  /** Whether there are threads to send by. */
+  /** Whether there are threads to send with. */
   get available(): boolean {
     return this.crew.isThere;
   }
 
   /**
-   * Sends a piece of a file; less than asked for when the connection ended, the file is shorter, `stop` came, or the thread crashed.
-   * @param progress is told of bytes that the kernel has taken, twice a second at most
+   * Sends a piece of a file; less than requested when the connection ended, the file is shorter, `stop` came, or the thread
+   * crashed.
+   * @param progress receives the bytes that the kernel has accepted, at most twice a second
    */
   async send(piece: Piece, progress: (bytes: number) => void, stop: AbortSignal): Promise<SentPiece> {
     const sender = this.sender();
@@ -73,14 +74,14 @@ export class Senders {
     }
   }
 
-  /** The one with the least to do; another is started while all have something. */
+  /** Returns the sender with the least to do; starts another while all are busy. */
   private sender(): Sender | undefined {
     const [least] = this.crew.all.sort((left, right) => left.jobs.size - right.jobs.size);
     return (least?.jobs.size === 0 ? undefined : this.crew.another()) ?? least;
   }
 }
 
-/** One thread with what it has to send. */
+/** One thread with its jobs. */
 class Sender {
   readonly gone: Promise<string>;
   readonly jobs = new Map<number, Job>();
@@ -90,10 +91,11 @@ class Sender {
     this.thread = new Thread(libc, { program, name: 'muster-sender', data: {} }, news => {
       for (const one of news) this.hear(one);
     });
-    // A listener holds the process again
+    // A listener keeps the process alive again
     this.thread.unref();
     this.gone = this.thread.gone.then(reason => {
-      // Nobody knows how much of its pieces went out since its last news: their connections are cut, and the clients resume elsewhere
+      // Nobody knows how much of its pieces went out since its last news: their connections are cut, and the clients resume
+      // elsewhere
       for (const id of this.jobs.keys()) this.hear({ id, bytes: 0, ended: true, slow: false });
       return reason;
     });

@@ -1,12 +1,12 @@
-// Whether a read came out of the page cache.
+// Whether a read came from the page cache.
 import type { Libc } from '../libc.ts';
 
-/** A read that takes longer, in milliseconds, and slept meanwhile, was none from the page cache. */
+/** A read that takes longer than this (ms) and blocked did not come from the page cache. */
 const COLD_MS = 5;
 
 /**
- * Whether a read had to wait for the disk: it took long, and the thread slept. One that other threads pushed off the processor took long as
- * well.
+ * Returns whether a read had to wait for the disk: it took long, and the thread slept. A thread pushed off the processor takes
+ * long too, but does not sleep.
  */
 export function watchSleep<Result>(read: () => Result, libc: Libc): { result: Result; slept: boolean } {
   const before = libc.sleeps();

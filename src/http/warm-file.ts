@@ -1,24 +1,24 @@
-// Reads of files that many nodes fetch at once: what was read lately is in the page cache, and is read without a hop to a thread.
+// Reads of files that many nodes fetch at once: recently read parts are in the page cache, and are read without a thread.
 //
-// A read from the page cache takes some microseconds; by a thread of Node's pool it costs ten times as much processor time. A
-// read that has to wait for the disk must not be made here, since the whole head would wait with it. So each first read of a
-// part goes by a thread, and one that was slow after all makes the file cold again.
+// A read from the page cache takes a few microseconds; through Node's thread pool it costs ten times as much processor time. A
+// read that has to wait for the disk must not happen here, since the whole head would wait. So each first read of a part uses a
+// thread, and a slow one marks the file as cold again.
 
 import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { Libc } from '../libc.ts';
 import { watchSleep } from './slow-read.ts';
 
-/** Bytes of one part, whose temperature is one bit. */
+/** Bytes of one part, which is warm or cold as a whole. */
 const PART = 1 << 20;
-/** Parts that are read from the disk before what is there goes out. */
+/** Parts that are read from the disk before the available ones are sent. */
 const COLD_PARTS = 8;
-/** Files that are remembered, the longest unused go first. */
+/** Files that are remembered; the one unused for longest is dropped first. */
 const FILES = 32;
 
-/** Parts of files that are in the page cache as far as is known, by path. */
+/** Parts of files that are probably in the page cache, by path. */
 const warm = new Map<string, Set<number>>();
-/** Where reads go that only warm a file: nobody looks at it. */
+/** The target of reads that only warm a file: nobody looks at it. */
 const nowhere = Buffer.allocUnsafeSlow(PART);
 
 export class WarmFile {
@@ -40,14 +40,14 @@ export class WarmFile {
     return this.handle.fd;
   }
 
-  /** Bytes that the file has now. */
+  /** Returns the current size of the file in bytes. */
   async size(): Promise<number> {
     return (await this.handle.stat()).size;
   }
 
   /**
-   * Sees to it that these bytes, or the first of them, can be read without waiting for the disk; answers how many: 0 at the end of the
-   * file. Gives the event loop its turn in any case.
+   * Makes sure that these bytes, or the first of them, can be read without waiting for the disk; returns how many: 0 at the end
+   * of the file. Always lets the event loop have its turn.
    */
   async warm(position: number, length: number): Promise<number> {
     let end = Number.POSITIVE_INFINITY;
@@ -64,7 +64,7 @@ export class WarmFile {
       }
       waited += 1;
       const { bytesRead } = await this.handle.read(nowhere, 0, PART, part * PART);
-      // The last part of a file too, shorter as it is: reads of what is not there any more answer nothing
+      // The last part of a file too, although shorter: reads beyond the end return nothing
       if (bytesRead > 0) this.parts.add(part);
       if (bytesRead < PART) end = part * PART + bytesRead;
     }
@@ -72,19 +72,19 @@ export class WarmFile {
     return Math.max(0, Math.min(length, end - position));
   }
 
-  /** Fills the buffer from a position that is warm; answers the bytes that were there. */
+  /** Fills the buffer from a warm position; returns the bytes that were there. */
   read(buffer: Buffer, position: number): number {
     return this.timed(() => readSync(this.handle.fd, buffer, 0, buffer.length, position));
   }
 
-  /** Does a read of what is warm. */
+  /** Runs a read of a warm part. */
   timed<Result>(read: () => Result): Result {
     const { result, slept } = watchSleep(read, this.libc);
     if (slept) this.cool();
     return result;
   }
 
-  /** What was taken for warm was not. */
+  /** A part that counted as warm was not. */
   cool(): void {
     this.parts.clear();
   }

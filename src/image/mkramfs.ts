@@ -203,7 +203,7 @@ async function runDracut(image: ImageRoot, options: RamfsOptions, kver: string):
       result.stderr,
     );
   if (result.status === 0 && !failed) return;
-  const words = failed?.[0] ?? (result.stderr.trim().split('\n').slice(-5).join('; ') || 'it said nothing');
+  const words = failed?.[0] ?? (result.stderr.trim().split('\n').slice(-5).join('; ') || 'it printed nothing');
   throw new MusterError('tool-failed', `dracut in the image ended with status ${result.status}: ${words}`);
 }
 

@@ -1,4 +1,4 @@
-// The disks of booted nodes: one open file for all readers of a blob, and a writable overlay for each boot that asks for one.
+// The disks of booted nodes: one open file for all readers of a blob, and a writable overlay for each boot that wants one.
 import { mkdirSync } from 'node:fs';
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,20 +11,20 @@ import { openFileStore } from '../scsi/file-store.ts';
 import { memoryStore } from '../scsi/memory-store.ts';
 import { OverlayDevice } from '../scsi/overlay-device.ts';
 
-/** What one node may write to an overlay in the head's memory, in bytes. */
+/** The most that one node may write to an overlay in the head's memory, in bytes. */
 const MEMORY_OVERLAY_BYTES = 256 * 1024 * 1024;
 
 export interface BootDisk {
   device: BlockDevice;
-  /** The file it reads, when it is only read. */
+  /** The file of a read-only disk. */
   file?: string;
   /** The same for the same disk in every session. */
   serial: string;
-  /** To be called once, when the session lets go. */
+  /** Call it once, when the session releases the disk. */
   release(): void;
 }
 
-/** A disk that is open as long as somebody uses it. A closed one must not be read: its descriptor may be another file's. */
+/** A disk that is open while somebody uses it. Nobody may read a closed one: its descriptor may belong to another file. */
 interface Shared {
   device: Promise<BlockDevice>;
   users: number;
@@ -37,14 +37,16 @@ export class BootDisks {
   /** By boot; the overlay itself counts as one user. */
   private readonly overlays = new Map<string, Shared>();
 
-  /** @param stateFolder overlays in files lie below it, in `overlays` */
+  /** @param stateFolder overlay files are below it, in `overlays` */
   constructor(stateFolder: string, blobPath: (sha256: string) => string) {
     this.folder = join(stateFolder, 'overlays');
     this.blobPath = blobPath;
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
   }
 
-  /** The disk of a boot. Rejects when the image's file cannot be opened; answers a refusal when what was written to it is lost. */
+  /**
+   * Opens the disk of a boot. Rejects when the image's file cannot be opened; returns a refusal when data written to it is lost.
+   */
   async open(boot: Boot, plan: BootPlan, blob: string): Promise<BootDisk | { refused: string }> {
     const { iscsiOverlay } = plan;
     if (!iscsiOverlay) {
@@ -60,7 +62,7 @@ export class BootDisks {
     return this.lend(this.overlays, boot.id, shared, `${boot.id}${blob}`.slice(0, 32));
   }
 
-  /** Forgets what boots that are over have written. */
+  /** Deletes what ended boots have written. */
   async dropOverlays(isLive: (boot: string) => boolean): Promise<void> {
     for (const [id, shared] of this.overlays) {
       if (isLive(id)) continue;
@@ -72,7 +74,7 @@ export class BootDisks {
     }
   }
 
-  /** Lets go of every overlay; files stay. Sessions must be over. */
+  /** Releases every overlay; files stay. Sessions must be over. */
   async close(): Promise<void> {
     for (const { device } of this.overlays.values()) await (await device.catch(() => undefined))?.close();
     this.overlays.clear();
@@ -94,7 +96,7 @@ export class BootDisks {
     shared.users -= 1;
     if (shared.users > 0) return;
     if (from.get(key) === shared) from.delete(key);
-    // An error of closing changes nothing for anybody: the disk is not used any more.
+    // A failure to close affects nobody: the disk is no longer in use.
     shared.device.then(device => device.close()).catch(() => {});
   }
 

@@ -1,4 +1,4 @@
-// The iSCSI server of the boot path: target, disks and boots put together, and what happens told to the log and the timelines.
+// The iSCSI server of the boot path: combines target, disks and boots, and reports to the log and the timelines.
 import type { Boot } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
@@ -18,13 +18,13 @@ import { byAddress, IscsiWorkers } from './workers.ts';
 export interface BootIscsiOptions {
   /** Where nodes log in. */
   addresses: readonly string[];
-  /** The one for the node with this IP. */
+  /** Returns the one for the node with this IP. */
   addressFor(ip: string): string;
   port: number;
-  /** Processes besides this one, for disks that are only read. */
+  /** Processes besides this one, for read-only disks. */
   workers: number;
   names: IscsiNames;
-  /** The secret that those of boots follow from. */
+  /** The secret from which those of boots are derived. */
   key: Buffer;
   stateFolder: string;
   blobPath(sha256: string): string;
@@ -36,17 +36,17 @@ export interface BootIscsiOptions {
 
 export interface BootIscsi {
   port: number;
-  /** What a boot logs in with, for its session file. */
+  /** Returns what a boot logs in with, for its session file. */
   access(boot: Boot, plan: BootPlan): IscsiAccess;
-  /** What was done since the start, and the sessions that there are. */
+  /** Returns what was done since the start, and the current sessions. */
   traffic(): Traffic & { sessions: number };
   /** The node was deleted: its sessions end. */
   forget(nodeUid: string): void;
-  /** Closes without a word: nodes try again until a head answers, so that they outlive a restart. */
+  /** Closes silently: nodes retry until a head answers, so they survive a restart. */
   close(): Promise<void>;
 }
 
-/** How often overlays of boots that are over are looked for, in milliseconds. */
+/** How often overlays of ended boots are removed, in milliseconds. */
 const SWEEP_MS = 60_000;
 
 export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIscsi> {
@@ -102,7 +102,7 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
   };
 }
 
-/** What a node writes is kept by this process: no other can serve its disk. */
+/** This process keeps what a node writes: no other can serve its disk. */
 function hasOverlay({ directory, boots }: BootIscsiOptions, ip: string): boolean {
   const node = directory.nodeByIp(ip);
   const answer = node && boots.rootReaders(node.uid);
@@ -141,7 +141,7 @@ function takeNote(note: TargetNote, { boots, failures, limiter, log }: Told): vo
   }
   const dropped = limiter.allow(`log ${peer.slice(0, peer.lastIndexOf(':'))}`);
   if (dropped !== undefined) log.info({ ...where, dropped }, `iscsi: ${event}: ${reason ?? ''}`);
-  // With a session the directory had let it in, so the login itself failed: a wrong secret.
+  // The directory admitted it with a session, so the login itself failed: a wrong secret.
   if (event !== 'refused' || !boot) return;
   const fault = status === 'authentication-failed' ? 'iscsi-secret-wrong' : 'iscsi-refused';
   tell(boots, limiter, boot, { ...problemOf({ reason: reason ?? '', fault }), peer });
@@ -151,7 +151,7 @@ function problemOf({ reason, fault, about }: BootRefusal): Problem & { about: Ab
   return { error: `iSCSI login refused: ${reason}`, fault, about: { ...about, name: reason } };
 }
 
-/** Adds a line to the timeline of a boot that is under way. The timeline of a node that is up is over: its logins are in the log only. */
+/** Adds a line to the timeline of a current boot. The timeline of a node that is up has ended: its logins are only in the log. */
 function tell(
   boots: Boots,
   limiter: LogLimiter | undefined,
@@ -159,7 +159,7 @@ function tell(
   words: Problem & { detail?: string; about?: About; peer?: string },
 ): void {
   const isOver = boot.outcome !== undefined && boot.outcome !== 'handed-over';
-  // A login that is refused while the disk is in use is not its system's: any user of the node can try one
+  // A login refused while the disk is in use does not come from its system: any user of the node can try one
   if (words.error !== undefined && boots.disks.isInUse(boot)) return;
   if (isOver || (limiter && limiter.allow(`timeline ${boot.id}`) === undefined)) return;
   boots.tell(boot, { stage: 'image', ...words });

@@ -1,4 +1,4 @@
-// Who may log in where: the directory of targets as the boots of the cluster make it.
+// Who may log in where: the directory of targets, derived from the cluster's boots.
 import type { Boot } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/boot-plan.ts';
 import type { BootNode } from '../boot/directory.ts';
@@ -18,11 +18,11 @@ export interface BootRefusal {
 export interface BootTargetsPorts {
   names: IscsiNames;
   nodeByIp(ip: string): BootNode | undefined;
-  /** The boots of a node that may read their root now. */
+  /** Returns the boots of a node that may read their root now. */
   readers(nodeUid: string): RootReaders;
   chap(boot: Boot): ChapAccount;
   disk(boot: Boot, plan: BootPlan, blob: string): Promise<BootDisk | { refused: string }>;
-  /** A node was refused, and it was the node itself (by its address): for its timeline. */
+  /** A node was refused, and its address shows that it was the node itself: for its timeline. */
   refused(boot: Boot, refusal: BootRefusal): void;
 }
 
@@ -48,7 +48,7 @@ const accountOf = (ports: BootTargetsPorts, { boot }: Entry): { chap: ChapAccoun
   session: boot.id,
 });
 
-/** Opens the disk of each boot that may log in. One that cannot be opened is refused when there is no other. */
+/** Opens the disk of each boot that may log in. One that cannot be opened is skipped if there is another. */
 async function admit(ports: BootTargetsPorts, entries: readonly Entry[]): Promise<Admission | Refusal> {
   const opened: (BootDisk & { chap: ChapAccount; session: string })[] = [];
   const refusals: Refusal[] = [];
@@ -78,11 +78,11 @@ async function diskOf(ports: BootTargetsPorts, { boot, plan, image }: Entry): Pr
   }
 }
 
-/** Returns the boots whose disk the visitor may have, the newest first. @param target none in a discovery session */
+/** Returns the boots with a disk for the visitor, the newest first. @param target none in a discovery session */
 function decide(ports: BootTargetsPorts, { initiator, address }: Visitor, target?: string): Entry[] | Refusal {
   const node = ports.nodeByIp(address);
   if (!node) return { refused: `${address} is no node's address` };
-  // From here on it is the node that asks, or somebody with its address.
+  // From here on it is the node, or somebody with its address.
   if (ports.names.nodeOf(initiator) !== node.uid) {
     return { refused: `${node.name} calls itself ${initiator}, and its name is ${ports.names.initiator(node.uid)}` };
   }

@@ -1,4 +1,4 @@
-// CHAP (RFC 1994, RFC 7143 §12.1.3): the target's challenge, the initiator's proof, and the target's own when asked.
+// CHAP (RFC 1994, RFC 7143 §12.1.3): the target's challenge, the initiator's proof, and the target's own on request.
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Chap, ChapAccount } from './directory.ts';
 import { encodeBinary, type Pair, parseBinary, parseNumber } from './text.ts';
@@ -16,12 +16,12 @@ const MAX_CHALLENGE = 1024;
 
 export type ChapAnswer = { answers: readonly Pair[]; done: boolean } | { refused: string };
 
-/** One authentication; each call is given the keys of one login request. */
+/** One authentication; each call receives the keys of one login request. */
 export class ChapExchange {
   private readonly chap: Chap;
   private readonly random: (bytes: number) => Buffer;
   private readonly others: readonly ChapAccount[];
-  /** The account that the initiator has, when the exchange is over. */
+  /** The proven account of the initiator, once the exchange is over. */
   proven: ChapAccount | undefined;
   private algorithm: Algorithm | undefined;
   private identifier = 0;
@@ -58,7 +58,7 @@ export class ChapExchange {
     const response = parseBinary(keys.get('CHAP_R') ?? '');
     const name = keys.get('CHAP_N');
     if (name === undefined || !response) return { refused: 'CHAP_N or CHAP_R is missing or cannot be read' };
-    // Everything is compared at any rate, so that time tells nothing of the names.
+    // Compares everything in any case, so that the time reveals nothing about the names.
     const [proven] = [this.chap, ...this.others].filter(account => {
       const expected = proof(algorithm, this.identifier, account, this.challenge);
       const nameFits = sameText(name, account.user);
@@ -68,7 +68,7 @@ export class ChapExchange {
     return proven ? this.proveOurselves(keys, algorithm, proven) : { refused: 'wrong CHAP name or secret' };
   }
 
-  /** Mutual CHAP, when the initiator asks for it by a challenge of its own. */
+  /** Mutual CHAP, if the initiator sends its own challenge. */
   private proveOurselves(keys: ReadonlyMap<string, string>, algorithm: Algorithm, proven: ChapAccount): ChapAnswer {
     const theirs = keys.get('CHAP_C');
     if (theirs === undefined) return this.end([], proven);
@@ -106,7 +106,7 @@ function proof(algorithm: Algorithm, identifier: number, account: ChapAccount, c
     .digest();
 }
 
-/** Compares by digests, whose length and time say nothing of the texts. */
+/** Compares digests: their length and the time reveal nothing about the texts. */
 function sameText(left: string, right: string): boolean {
   const digest = (text: string) => createHash('sha256').update(text, 'utf8').digest();
   return timingSafeEqual(digest(left), digest(right));

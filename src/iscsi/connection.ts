@@ -1,4 +1,4 @@
-// One TCP connection: bytes in, login first and then its session, bytes out; ends when the peer is silent or wrong.
+// One TCP connection: bytes in, login and then its session, bytes out; ends when the peer is silent or wrong.
 import type { Socket } from 'node:net';
 import { reasonOf, systemCode } from '../errors.ts';
 import type { LogicalUnit } from '../scsi/lun.ts';
@@ -27,9 +27,9 @@ export interface ConnectionPorts {
   unit(session: Established): LogicalUnit | undefined;
   note(note: TargetNote): void;
   report: Report;
-  /** A login has ended well: the connection is no stranger any more. */
+  /** A login succeeded: the connection is no longer a stranger's. */
   loggedIn(connection: Connection): void;
-  /** Called once, when nothing of the connection is left. */
+  /** Called once, when the connection has released everything. */
   closed(connection: Connection): void;
 }
 
@@ -69,7 +69,7 @@ export class Connection implements Worker {
     this.login = ports.login({ address: this.address, portal, claim: session => ports.claim(this, session) });
     socket.setNoDelay(true);
     socket.on('data', chunk => this.received(chunk));
-    // One that was accepted on behalf of another process comes paused.
+    // A connection accepted on behalf of another process arrives paused.
     socket.resume();
     socket.on('error', error => this.end('dropped', reasonOf(error)));
     socket.on('close', () => this.closed());
@@ -90,11 +90,11 @@ export class Connection implements Worker {
     }
   }
 
-  /** Looks at the clock; called about once a second. */
+  /** Checks the time limits; called about once a second. */
   tick(): void {
     const { limits, now } = this.ports;
     if (this.ended) {
-      // The peer does not take what was written before the end.
+      // The peer does not accept what was written before the end.
       if (now() - this.ended.at > LINGER_MS) this.socket.destroy();
       return;
     }
@@ -110,11 +110,11 @@ export class Connection implements Worker {
     }
   }
 
-  /** Ends the connection; what was written before still leaves when the end is an orderly one. */
+  /** Ends the connection; an orderly end still sends what was written before. */
   end(event: TargetNote['event'], reason: string, status?: LoginStatus): void {
     if (this.ended) return;
     this.ended = { event, reason, at: this.ports.now(), ...(status && { status }) };
-    // What still comes is read, so that the answers before it are not lost to a reset, and thrown away.
+    // Further input is read and discarded, so that a reset does not destroy the last answers.
     this.framer.drop();
     this.socket.resume();
     this.out.flush();
@@ -123,7 +123,7 @@ export class Connection implements Worker {
     else this.socket.destroy();
   }
 
-  /** A peer that does not read its answers is not listened to either. */
+  /** A peer that does not read its answers is not read either. */
   private get choked(): boolean {
     return this.out.waiting > this.ports.limits.outputBytes * 2;
   }
@@ -136,7 +136,7 @@ export class Connection implements Worker {
     if (!this.busy) this.process();
   }
 
-  /** Takes PDUs while there are whole ones; during login one at a time, for its answer may take a while. */
+  /** Processes PDUs while there are whole ones; during login one at a time, since its answer may take a while. */
   private process(): void {
     try {
       while (!this.ended && !this.choked) {
@@ -161,7 +161,7 @@ export class Connection implements Worker {
   /** Never rejects: whatever a login throws ends its own connection. */
   private async loginStep({ header, data }: Frame): Promise<void> {
     if ((header.readUInt8(0) & 0x3f) !== REQUEST.login) {
-      // RFC 7143 §6.3: nothing but login comes first.
+      // RFC 7143 §6.3: nothing but login may come first.
       this.end('refused', 'it does not begin with a login');
       return;
     }
@@ -242,14 +242,14 @@ export class Connection implements Worker {
     this.ports.scheduler.forget(this);
     this.gone = true;
     const { event, reason, status } = this.ended ?? { event: 'dropped', reason: '', status: undefined };
-    // A peer that connected and said nothing is worth no line.
+    // A peer that connected and sent nothing is not worth a line.
     if (this.session || this.login.state.initiator !== '' || event === 'refused')
       this.ports.note({ event, reason, ...(status && { status }), ...this.who() });
-    // The answer of the directory may still be to come: then its disk is given back when it is there.
+    // The directory may still answer: then the disk is released when it arrives.
     if (!this.busy) this.release();
   }
 
-  /** Gives everything back once the disk has let go. Never rejects: what fails is reported, and the connection is closed all the same. */
+  /** Releases everything once the disk is free. Never rejects: failures are reported, and the connection is closed anyway. */
   private async release(): Promise<void> {
     try {
       await this.session?.close();
@@ -264,7 +264,7 @@ export class Connection implements Worker {
 /** How long written answers may wait for a peer after the end, in milliseconds. */
 const LINGER_MS = 5000;
 
-/** RFC 7143 §13.8: an IPv6 address stands in brackets. */
+/** RFC 7143 §13.8: an IPv6 address is in brackets. */
 function bracketed(address: string): string {
   const plain = address.replace(/^::ffff:/, '');
   return plain.includes(':') ? `[${plain}]` : plain;

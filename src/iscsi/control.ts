@@ -1,4 +1,4 @@
-// The requests that are about the session and not about its disk: NOP, Text, task management, Logout.
+// Requests about the session and not about its disk: NOP, Text, task management, Logout.
 import type { Frame } from './frame.ts';
 import { negotiate } from './keys.ts';
 import { NO_TAG } from './opcodes.ts';
@@ -19,7 +19,7 @@ import {
 import type { ControlGround, TextExchange } from './session-ground.ts';
 import { encodeText, type Pair, parseText, TextError } from './text.ts';
 
-/** NOP-Out (RFC 7143 §11.18): with a task tag a ping, whose data goes back; without one an answer to ours. */
+/** NOP-Out (RFC 7143 §11.18): with a task tag a ping, with its data returned; without one an answer to ours. */
 export function nopOut(session: ControlGround, { header, data }: Frame): void {
   const request = decodeControl(header);
   if (request.tag === NO_TAG) return;
@@ -36,7 +36,7 @@ export function nopOut(session: ControlGround, { header, data }: Frame): void {
   );
 }
 
-/** The tag by which an initiator goes on with an exchange: there is one at a time. */
+/** The tag by which an initiator continues an exchange: there is one at a time. */
 const TEXT_TAG = 2;
 
 /** Text (RFC 7143 §11.10): SendTargets and the few keys that may be negotiated after login. */
@@ -49,7 +49,7 @@ export function text(session: ControlGround, { header, data }: Frame): void {
     request.immediate,
     () => {
       session.counters.ended(request.immediate);
-      // RFC 7143 §11.10.4: without the tag it is a new exchange, and what was left of an older one is dropped.
+      // RFC 7143 §11.10.4: without the tag it is a new exchange, and the rest of an older one is dropped.
       const exchange: TextExchange = request.otherTag === NO_TAG ? { kind: 'none' } : session.text;
       session.text = { kind: 'none' };
       if (request.otherTag !== NO_TAG && (request.otherTag !== TEXT_TAG || exchange.kind === 'none')) {
@@ -67,7 +67,7 @@ export function text(session: ControlGround, { header, data }: Frame): void {
         return;
       }
       if (request.continues) {
-        // RFC 7143 §6.1: text that goes on is answered by an empty response until it is whole.
+        // RFC 7143 §6.1: an empty response answers partial text until it is complete.
         session.text = { kind: 'collecting', received };
         sendText(session, request, Buffer.alloc(0), TEXT_TAG);
         return;
@@ -87,7 +87,7 @@ function answerText(session: ControlGround, request: ControlRequest, received: B
   }
 }
 
-/** Sends as much of an answer as one PDU has room for; the initiator asks for the rest. */
+/** Sends as much of an answer as fits one PDU; the initiator requests the rest. */
 function sendPart(session: ControlGround, request: ControlRequest, answer: Buffer): void {
   const room = Math.min(session.established.settings.sendSegment, 65536);
   const isWhole = answer.length <= room;
@@ -116,7 +116,7 @@ function answersTo(session: ControlGround, keys: ReadonlyMap<string, string>): P
 
 /**
  * SendTargets (RFC 7143 appendix C): All in a discovery session, a name, or nothing for this session's own target. The address is
- * the one that the initiator came to: libiscsi does not list targets without one.
+ * the one that the initiator connected to: libiscsi does not list targets without one.
  */
 function sendTargets(session: ControlGround, value: string): Pair[] {
   const { targets, portal } = session.established;
@@ -151,14 +151,14 @@ export function taskManagement(session: ControlGround, { header }: Frame): void 
   });
 }
 
-/** A response at once, or a promise when the disk has to let go first. */
+/** Returns a response at once, or a promise if the disk has to finish first. */
 function manage(session: ControlGround, request: ControlRequest, unitZero: boolean): number | Promise<void> {
   const { tasks } = session;
   switch (request.function) {
     case FUNCTION.abortTask: {
       const task = tasks.get(request.otherTag);
       if (task) return session.abort([task]);
-      // RFC 7143 §11.6.1 b, c: one that has not come yet never runs; a number outside the window names nothing.
+      // RFC 7143 §11.6.1 b, c: a command that has not arrived yet never runs; a number outside the window names nothing.
       const isCancelled = session.cancel(request.refCmdSn, request.cmdSn);
       return isCancelled ? FUNCTION_RESPONSE.complete : FUNCTION_RESPONSE.noSuchTask;
     }
@@ -179,8 +179,8 @@ function manage(session: ControlGround, request: ControlRequest, unitZero: boole
 }
 
 /**
- * Ends the tasks of this session, and where the disk can be written those of every other. A read-only disk is shared by all nodes
- * and has no state to reset: there no initiator can disturb another.
+ * Ends the tasks of this session, and on a writable disk those of every other. A read-only disk is shared by all nodes and has no
+ * state to reset: there no initiator can disturb another.
  */
 async function reset(session: ControlGround, request: ControlRequest, how: 'tasks' | 'session'): Promise<void> {
   const { unit, nexus } = session;
@@ -189,13 +189,13 @@ async function reset(session: ControlGround, request: ControlRequest, how: 'task
   await abortAll(session, request);
 }
 
-/** Ends all tasks of the session that came before the request, also those that wait for their turn. */
+/** Ends all tasks of the session that came before the request, including those that wait for their turn. */
 function abortAll(session: ControlGround, request: ControlRequest): Promise<void> {
   session.cancelEarly(request.cmdSn);
   return session.abort(session.tasks.all());
 }
 
-/** Logout (RFC 7143 §11.14): the answer, and then the end of the connection, which is the session's only one. */
+/** Logout (RFC 7143 §11.14): the answer, and then the end of the connection, the session's only one. */
 export function logout(session: ControlGround, { header }: Frame): void {
   const request = decodeControl(header);
   const cid = header.readUInt16BE(20);

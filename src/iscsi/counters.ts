@@ -1,11 +1,11 @@
-// The numbers of a session: which command is next, how many may come, and which status is next (RFC 7143 §4.2.2).
+// The numbers of a session: the next command, how many may come, and the next status (RFC 7143 §4.2.2).
 import type { Numbers } from './pdus/command.ts';
 import { serialAdd, serialBefore } from './serial.ts';
 
 export class Counters implements Numbers {
   statSn: number;
   expCmdSn: number;
-  /** Grows by one for each command that ends, so it never falls and at most `window` are under way (RFC 7143 §4.2.2.1). */
+  /** Grows by one for each command that ends, so it never falls and at most `window` commands run (RFC 7143 §4.2.2.1). */
   maxCmdSn: number;
 
   constructor(statSn: number, expCmdSn: number, window: number) {
@@ -15,8 +15,8 @@ export class Counters implements Numbers {
   }
 
   /**
-   * What to do with a request by its CmdSN: `now`, `later` (a number before it is missing), or `drop`: outside the window, to be
-   * ignored without a word (RFC 7143 §4.2.2.1). An immediate request does not count.
+   * Returns what to do with a request by its CmdSN: `now`, `later` (a number before it is missing), or `drop` (outside the
+   * window, to be ignored silently, RFC 7143 §4.2.2.1). An immediate request does not count.
    */
   admit(cmdSn: number, immediate: boolean): 'now' | 'later' | 'drop' {
     if (immediate) return 'now';
@@ -28,12 +28,12 @@ export class Counters implements Numbers {
     return 'later';
   }
 
-  /** A request that took a number has ended. */
+  /** A request with a number has ended. */
   ended(immediate: boolean): void {
     if (!immediate) this.maxCmdSn = serialAdd(this.maxCmdSn, 1);
   }
 
-  /** Uses the current StatSN up; called after it was written. */
+  /** Uses up the current StatSN; called after it was written. */
   nextStatus(): void {
     this.statSn = serialAdd(this.statSn, 1);
   }

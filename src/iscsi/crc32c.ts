@@ -1,11 +1,11 @@
-// CRC32C, the digest of iSCSI (RFC 7143 §13.1): reflected polynomial 82F63B78h, sixteen bytes a step by sixteen tables.
+// CRC32C, the digest of iSCSI (RFC 7143 §13.1): reflected polynomial 82F63B78h, sixteen bytes per step with sixteen tables.
 
 const TABLES = makeTables();
 
-/** The digest of `bytes` from `start` to before `end`, as a number to be written little-endian (RFC 7143 §13.1). */
+/** Returns the digest of `bytes` from `start` to before `end`, as a number to be written little-endian (RFC 7143 §13.1). */
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
   const t = TABLES;
-  // The whole function runs on numbers that are there: the casts only say so to the compiler, `?? 0` would cost a third of the speed.
+  // All indexes exist; the casts only tell the compiler so. `?? 0` would cost a third of the speed.
   const b = bytes as unknown as Record<number, number>;
   let crc = -1;
   let i = start;

@@ -1,4 +1,4 @@
-// Requests that came before their turn, because a CmdSN below theirs is missing: bounded by the command window in number, and in bytes.
+// Requests that came before their turn, because a lower CmdSN is missing: limited by the command window in number, and in bytes.
 import { serialBefore } from './serial.ts';
 
 export interface EarlyRequest {
@@ -13,12 +13,12 @@ export class EarlyRequests {
   private readonly limit: number;
   private held = 0;
 
-  /** @param limit bytes that all of them may hold */
+  /** @param limit bytes that they may hold in total */
   constructor(limit: number) {
     this.limit = limit;
   }
 
-  /** Keeps a request; a second one of its number is ignored (RFC 7143 §4.2.2.1). Returns false when there is no room for it. */
+  /** Keeps a request; a second one with its number is ignored (RFC 7143 §4.2.2.1). Returns false when there is no room. */
   add(cmdSn: number, request: EarlyRequest): boolean {
     if (this.byCmdSn.has(cmdSn)) return true;
     if (this.held + request.bytes > this.limit) return false;
@@ -26,7 +26,7 @@ export class EarlyRequests {
     return true;
   }
 
-  /** The request whose turn it is, or undefined. */
+  /** Returns the request with the next turn, or undefined. */
   take(cmdSn: number): EarlyRequest | undefined {
     const request = this.byCmdSn.get(cmdSn);
     if (!request) return undefined;
@@ -35,7 +35,7 @@ export class EarlyRequests {
     return request;
   }
 
-  /** Puts a request that holds nothing in the place of a number, whether one is there or not. */
+  /** Puts a request that holds nothing at a number, whether there is one or not. */
   replace(cmdSn: number, run: () => void): void {
     this.take(cmdSn);
     this.set(cmdSn, { bytes: 0, kind: 'control', run });

@@ -8,7 +8,7 @@ import { type DataOut, encodeReadyToTransfer, writeDataInHeader } from './pdus/d
 import type { TaskGround } from './session-ground.ts';
 import type { Task } from './task.ts';
 
-/** What a command costs besides its data, in bytes of the budget: so that a flood of small ones is shared out too. */
+/** What a command costs besides its data, in bytes of the budget, so that a flood of small ones is shared too. */
 const COMMAND_COST = 2048;
 
 export interface Execution {
@@ -26,9 +26,9 @@ export function startExecution(session: TaskGround): Execution {
 
 class Runner implements Execution {
   private readonly session: TaskGround;
-  /** Tasks whose data was asked for, by the tag of the transfer. */
+  /** Tasks that wait for data, by the tag of the transfer. */
   private readonly transfers = new Map<number, Task>();
-  /** Writes that wait for others to give their memory back. */
+  /** Writes that wait for others to release their memory. */
   private readonly waitingForMemory: Task[] = [];
   private memory = 0;
   private lastTransferTag = 0;
@@ -62,15 +62,15 @@ class Runner implements Execution {
     task.aborted = true;
     this.session.tasks.remove(task);
     this.session.counters.ended(task.pdu.immediate);
-    // What the disk is working on is given back when it has ended.
+    // Buffers in use by the disk are released when it finishes.
     if (task.phase !== 'away') this.release(task);
   }
 
   receiveData(pdu: DataOut, data: Buffer): void {
     const task = this.transfers.get(pdu.transferTag);
-    // Data of a task that was aborted may still be on its way (RFC 7143 §11.5.1): it is dropped.
+    // Data of an aborted task may still arrive (RFC 7143 §11.5.1): it is dropped.
     if (!task?.buffer || task.pdu.tag !== pdu.tag) return;
-    // RFC 7143 §7.9, §13.18, §13.19: with everything in order a gap means that data is lost.
+    // RFC 7143 §7.9, §13.18, §13.19: with everything in order, a gap means lost data.
     const inOrder = pdu.dataSn === task.dataSn && pdu.offset === task.received;
     const fits = task.received + data.length <= task.burstEnd;
     const complete = task.received + data.length === task.burstEnd;
@@ -89,7 +89,7 @@ class Runner implements Execution {
     this.session.ports.out.flush();
   }
 
-  /** Does the next thing for a task; answers what it cost. */
+  /** Takes the next step of a task; returns its cost. */
   private step(task: Task): number {
     if (task.phase === 'new') {
       const plan = this.plan(task);
@@ -151,7 +151,7 @@ class Runner implements Execution {
     return 0;
   }
 
-  /** Sends one Data-In PDU, read from the disk into the place it is sent from. */
+  /** Sends one Data-In PDU, read from the disk directly into the output. */
   private sendData(task: Task): number {
     const { unit, ports } = this.session;
     if (!unit) return 0;
@@ -176,7 +176,7 @@ class Runner implements Execution {
     return piece;
   }
 
-  /** The disk has to fetch what is wanted: others go on meanwhile. */
+  /** The disk has to fetch the data first: other tasks continue. */
   private load(task: Task): void {
     const { unit, tasks } = this.session;
     if (!unit) return;
@@ -200,7 +200,7 @@ class Runner implements Execution {
     return { piece, at: this.session.ports.out.reserve(piece) };
   }
 
-  /** Completes a Data-In PDU whose data is in place; the last one ends the task. */
+  /** Completes a Data-In PDU with its data in place; the last one ends the task. */
   private sealPiece(task: Task, at: number, piece: number, last: boolean): void {
     const { ports, counters, established } = this.session;
     const offset = task.sent;
@@ -263,7 +263,7 @@ class Runner implements Execution {
     );
   }
 
-  /** The disk has done its part. @param outcome none when the task goes on reading */
+  /** The disk has finished. @param outcome none when the task continues reading */
   private back(task: Task, outcome: StatusPlan | undefined): void {
     task.work = undefined;
     if (task.aborted) {
@@ -296,7 +296,7 @@ class Runner implements Execution {
     this.release(task);
   }
 
-  /** Gives a task's memory back, and lets writes begin that waited for it. */
+  /** Releases a task's memory, and starts writes that waited for it. */
   private release(task: Task): void {
     this.transfers.delete(task.transferTag);
     const waiting = this.waitingForMemory.indexOf(task);

@@ -1,4 +1,4 @@
-// Where a PDU begins and ends in a stream of bytes (RFC 7143 §11.1); what it means is not known here.
+// Where a PDU begins and ends in a stream of bytes (RFC 7143 §11.1), without its meaning.
 //
 // bytes 0..47   basic header segment: byte 4 the length of the additional headers in words, bytes 5..7 that of the data
 // then          additional header segments · header digest (4) · data, filled up to 4 · data digest (4, when there is data)
@@ -6,17 +6,17 @@ import { crc32c } from './crc32c.ts';
 
 export const BHS_LENGTH = 48;
 
-/** One PDU. The buffers are views of what was received: keep a copy of what must last. */
+/** One PDU. The buffers are views of received bytes: copy what must last. */
 export interface Frame {
   /** 48 bytes. */
   header: Buffer;
-  /** The data segment without its filling. */
+  /** The data segment without its padding. */
   data: Buffer;
-  /** The data digest did not fit; the header is sound. */
+  /** The data digest did not match; the header is sound. */
   dataDamaged: boolean;
 }
 
-/** The stream can no longer be followed: the connection must end (RFC 7143 §7.6, ErrorRecoveryLevel 0). */
+/** The stream can no longer be parsed: the connection must end (RFC 7143 §7.6, ErrorRecoveryLevel 0). */
 export class FramingError extends Error {
   constructor(message: string) {
     super(message);
@@ -29,7 +29,7 @@ export class Framer {
   /** Whether the peer sends digests; changes when login has ended. */
   headerDigest = false;
   dataDigest = false;
-  /** The longest data segment that is accepted, in bytes. */
+  /** The longest accepted data segment, in bytes. */
   maxData: number;
   private chunks: Buffer[] = [];
   private at = 0;
@@ -45,14 +45,14 @@ export class Framer {
     if (chunk.length > 0) this.chunks.push(chunk);
   }
 
-  /** Forgets all that was received. */
+  /** Drops everything received. */
   drop(): void {
     this.chunks = [];
     this.part = undefined;
     this.at = this.filled = 0;
   }
 
-  /** The next whole PDU, or undefined until more bytes have come. Throws `FramingError`. */
+  /** Returns the next whole PDU, or undefined until more bytes arrive. Throws `FramingError`. */
   next(): Frame | undefined {
     while (this.chunks[0]) {
       const chunk = this.chunks[0];
@@ -66,7 +66,7 @@ export class Framer {
     return undefined;
   }
 
-  /** The usual case: a PDU lies in one chunk as a whole and nothing is copied. */
+  /** The usual case: a PDU is wholly in one chunk and nothing is copied. */
   private take(chunk: Buffer): Frame | undefined {
     const left = chunk.length - this.at;
     if (left >= BHS_LENGTH) {
@@ -80,7 +80,7 @@ export class Framer {
     return this.gather(chunk);
   }
 
-  /** Copies what the chunk has of a PDU that it does not have as a whole. */
+  /** Copies the part of a PDU that the chunk contains. */
   private gather(chunk: Buffer): Frame | undefined {
     if (this.filled < BHS_LENGTH) {
       const count = chunk.copy(this.partHeader, this.filled, this.at, this.at + BHS_LENGTH - this.filled);
@@ -102,7 +102,7 @@ export class Framer {
     return this.cut(whole, 0);
   }
 
-  /** Bytes of the PDU whose basic header lies at `at`, digests and filling included. */
+  /** Returns the length of the PDU with its basic header at `at`, digests and padding included. */
   private frameLength(bytes: Buffer, at: number): number {
     const dataLength = bytes.readUIntBE(at + 5, 3);
     if (dataLength > this.maxData) {
@@ -131,7 +131,7 @@ export class Framer {
   }
 }
 
-/** Data is filled up to whole words (RFC 7143 §11.2.3). */
+/** Data is padded to whole words (RFC 7143 §11.2.3). */
 export function fill(length: number): number {
   return (length + 3) & ~3;
 }

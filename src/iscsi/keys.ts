@@ -5,7 +5,7 @@ import { parseNumber } from './text.ts';
 export interface Settings {
   headerDigest: boolean;
   dataDigest: boolean;
-  /** Bytes of data the initiator takes in one PDU. */
+  /** Bytes of data that the initiator accepts in one PDU. */
   sendSegment: number;
   maxBurst: number;
   firstBurst: number;
@@ -21,7 +21,7 @@ export const DEFAULT_SETTINGS: Settings = {
   immediateData: true,
 };
 
-/** What an offer led to: the value to answer with (none for a declaration), and what it sets. */
+/** The result of an offer: the value to answer with (none for a declaration), and what it sets. */
 export interface Negotiated {
   answer?: string;
   set?: Partial<Settings>;
@@ -35,7 +35,7 @@ export interface KeyRow {
   always?: boolean;
   /** Means nothing in a discovery session and is answered Irrelevant there (RFC 7143 §13, "Irrelevant when: SessionType=Discovery"). */
   normalOnly?: boolean;
-  /** Undefined answers Reject: the value cannot be (RFC 7143 §6.2). */
+  /** Undefined answers Reject: the value is not possible (RFC 7143 §6.2). */
   negotiate(offer: string): Negotiated | undefined;
 }
 
@@ -94,7 +94,7 @@ export const KEYS: readonly KeyRow[] = [
   row('OFMarker', '13.25', () => ({ answer: 'No' })),
   row('IFMarkInt', '13.25', () => ({ answer: REJECT })),
   row('OFMarkInt', '13.25', () => ({ answer: REJECT })),
-  // Declared by the target only: an initiator that sends them is told so.
+  // Declared by the target only: an initiator that sends them gets Reject.
   row('TargetAlias', '13.6', () => undefined),
   row('TargetAddress', '13.8', () => undefined),
   row('TargetPortalGroupTag', '13.9', () => undefined),
@@ -108,7 +108,7 @@ export interface Phase {
   login: boolean;
 }
 
-/** Decides on one key that an initiator sent (RFC 7143 §6.2). */
+/** Decides on one key from an initiator (RFC 7143 §6.2). */
 export function negotiate(name: string, offer: string, phase: Phase): Negotiated {
   const key = BY_NAME.get(name);
   if (!key) return { answer: 'NotUnderstood' };
@@ -126,18 +126,18 @@ function row(
   return { name, section, negotiate: rule, ...more };
 }
 
-/** A declaration is not answered; whoever needs the value reads it elsewhere. */
+/** A declaration gets no answer; whoever needs the value reads it elsewhere. */
 function declared(): Negotiated {
   return {};
 }
 
-/** RFC 7143 §13.12: what the initiator takes; 512 is the least. */
+/** RFC 7143 §13.12: what the initiator accepts; at least 512. */
 function segment(offer: string): Negotiated | undefined {
   const value = parseNumber(offer);
   return value !== undefined && value >= 512 && value <= 0xffffff ? { set: { sendSegment: value } } : undefined;
 }
 
-/** A list by preference: the first that muster has, too (RFC 7143 §6.2.1). */
+/** A list by preference: the first that muster also supports (RFC 7143 §6.2.1). */
 function list(ours: readonly string[], set: (chosen: string) => Partial<Settings> = () => ({})): KeyRow['negotiate'] {
   return offer => {
     const chosen = offer.split(',').find(value => ours.includes(value));
@@ -145,7 +145,7 @@ function list(ours: readonly string[], set: (chosen: string) => Partial<Settings
   };
 }
 
-/** A number whose result is the smaller one (RFC 7143 §6.2.2). */
+/** A number; the result is the smaller one (RFC 7143 §6.2.2). */
 function smaller(
   least: number,
   most: number,
@@ -155,7 +155,7 @@ function smaller(
   return number(least, most, offer => Math.min(offer, ours), set);
 }
 
-/** A number whose result is the larger one (RFC 7143 §6.2.2). */
+/** A number; the result is the larger one (RFC 7143 §6.2.2). */
 function larger(least: number, most: number, ours: number): KeyRow['negotiate'] {
   return number(
     least,

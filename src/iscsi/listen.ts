@@ -1,11 +1,11 @@
-// Listening for iSCSI connections: the address is had or not at the start, and an accept that fails later is reported.
+// Listening for iSCSI connections: an unavailable address fails at the start, and a later failure to accept is reported.
 import { createServer, type Server, type ServerOpts, type Socket } from 'node:net';
 import { reasonOf } from '../errors.ts';
 import type { Report } from './directory.ts';
 
 /**
- * Connections that wait to be accepted: all nodes of a machine room come in one second, and one that finds no room loses a second at its
- * first packet (RFC 6298 §2.1). The kernel bounds it by net.core.somaxconn.
+ * Listen backlog. When a whole machine room boots at once, a SYN that finds it full is retried after 1 s (RFC 6298 §2.1). Capped
+ * by net.core.somaxconn.
  */
 const BACKLOG = 65_535;
 
@@ -14,7 +14,7 @@ export interface Listener {
   port: number;
 }
 
-/** Resolves when connections are accepted. Rejects when the address cannot be had. */
+/** Resolves when connections are accepted. Rejects when the address is not available. */
 export async function listen(
   where: { port: number; host: string },
   options: ServerOpts,

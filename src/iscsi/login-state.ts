@@ -1,4 +1,4 @@
-// How far a login has come, as plain values; and what it has to do with the outside.
+// The progress of a login, as plain values, and its ports to the outside.
 import type { ChapExchange } from './chap.ts';
 import type { Admission, Chap, ChapAccount, TargetDirectory, Visitor } from './directory.ts';
 import { DEFAULT_SETTINGS, type Settings } from './keys.ts';
@@ -7,14 +7,14 @@ import type { LoginStatus } from './login-status.ts';
 import type { LoginRequest } from './pdus/login.ts';
 import type { Pair } from './text.ts';
 
-/** A session that login has made. */
+/** A session made by a login. */
 export interface Established extends Visitor {
   /** None for a discovery session. */
   target?: string;
   admission?: Admission;
-  /** What SendTargets is answered with. */
+  /** The answer to SendTargets. */
   targets: readonly string[];
-  /** Where this session came in, `address:port`: SendTargets names it for every target. */
+  /** Where this session arrived, `address:port`: SendTargets names it for every target. */
   portal: string;
   settings: Settings;
   isid: string;
@@ -30,10 +30,10 @@ export interface LoginPorts {
   limits: IscsiLimits;
   /** The peer's address without its port. */
   address: string;
-  /** Where the peer came in, `address:port`. */
+  /** Where the peer arrived, `address:port`. */
   portal: string;
   random(bytes: number): Buffer;
-  /** Gives the new session its handle; ends an older one that it takes the place of (RFC 7143 §6.3.5). */
+  /** Gives the new session its handle; ends the older one that it replaces (RFC 7143 §6.3.5). */
   claim(session: Omit<Established, 'tsih'>): { tsih: number } | Refused;
 }
 
@@ -49,14 +49,14 @@ export interface LoginState {
   targets: readonly string[];
   admission: Admission | undefined;
   chap: Chap | undefined;
-  /** Further accounts, and what the login becomes for one that is proven. */
+  /** Further accounts, and how the login changes when one is proven. */
   others: readonly { chap: ChapAccount; become(): void }[];
   exchange: ChapExchange | undefined;
   proven: boolean;
   admitted: boolean;
   declared: boolean;
   settings: Settings;
-  /** The text of this request and of those before it that said `continues`. */
+  /** The text of this request and of the partial ones before it. */
   pieces: Buffer[];
   keys: ReadonlyMap<string, string>;
   answers: Pair[];
@@ -64,7 +64,7 @@ export interface LoginState {
   transit: boolean;
   session: Established | undefined;
   first: LoginRequest | undefined;
-  /** Sequence number of the next answer, which the session goes on with. */
+  /** Sequence number of the next answer; the session continues from it. */
   statSn: number;
 }
 

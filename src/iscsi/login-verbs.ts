@@ -1,4 +1,4 @@
-// What login does with a request whose text is complete (RFC 7143 §6.3): the verbs in their order, each goes on or refuses.
+// What login does with a request once its text is complete (RFC 7143 §6.3): the verbs in order, each continues or refuses.
 import { ChapExchange } from './chap.ts';
 import type { Refusal, Visitor } from './directory.ts';
 import { negotiate } from './keys.ts';
@@ -13,7 +13,7 @@ type Verb = (
   ports: LoginPorts,
 ) => Promise<Refused | undefined> | Refused | undefined;
 
-/** The order in which a request with complete text is looked at. */
+/** The order in which a request with complete text is processed. */
 export const VERBS: readonly Verb[] = [
   readText,
   introduce,
@@ -56,12 +56,12 @@ function introduce(login: LoginState): Refused | undefined {
   return undefined;
 }
 
-/** RFC 7143 §4.2.7: up to 223 bytes. What is in it is compared, logged and printed, so only what names are made of. */
+/** RFC 7143 §4.2.7: up to 223 bytes. Names are compared, logged and printed, so only the allowed characters. */
 function isName(name: string): boolean {
   return /^(iqn|eui|naa)\.[a-zA-Z0-9.\-:_]{1,219}$/.test(name);
 }
 
-/** Asks once whether this initiator may come in at all. */
+/** Asks once whether this initiator may log in at all. */
 async function admit(
   login: LoginState,
   _request: LoginRequest,
@@ -92,7 +92,7 @@ async function admit(
         login.admission = { ...other, ...(answer.release && { release: answer.release }) };
       },
     }));
-    // RFC 7143 §13.9: with the first answer after the target is known.
+    // RFC 7143 §13.9: in the first answer after the target is known.
     login.answers.push(['TargetPortalGroupTag', '1']);
   }
   login.admitted = true;
@@ -107,7 +107,7 @@ function isRefusal(answer: object): answer is Refusal {
 /** AuthMethod, in the security stage (RFC 7143 §12.1). */
 function chooseAuthentication(login: LoginState, request: LoginRequest, ports: LoginPorts): Refused | undefined {
   if (request.stage !== STAGE.security) {
-    // RFC 7143 §6.3: who leaves the security stage out has proven nothing.
+    // RFC 7143 §6.3: an initiator that skips the security stage has proven nothing.
     return login.proven ? undefined : { status: 'authentication-failed', reason: 'it does not authenticate itself' };
   }
   const offer = login.keys.get('AuthMethod');
@@ -137,7 +137,7 @@ function authenticate(login: LoginState, request: LoginRequest): Refused | undef
   return undefined;
 }
 
-/** Keys of `chooseAuthentication` and `authenticate`, and of no other verb. */
+/** Keys of `chooseAuthentication` and `authenticate` only. */
 const SECURITY_KEYS = ['AuthMethod', 'CHAP_A', 'CHAP_I', 'CHAP_C', 'CHAP_N', 'CHAP_R'];
 
 function negotiateKeys(login: LoginState, request: LoginRequest): Refused | undefined {
@@ -155,14 +155,14 @@ function negotiateKeys(login: LoginState, request: LoginRequest): Refused | unde
   return undefined;
 }
 
-/** Declares what muster takes, once, in the operational stage (RFC 7143 §13.12). */
+/** Declares what muster accepts, once, in the operational stage (RFC 7143 §13.12). */
 function declareOurs(login: LoginState, request: LoginRequest): undefined {
   if (login.declared || request.stage !== STAGE.operational) return;
   login.declared = true;
   login.answers.push(['MaxRecvDataSegmentLength', String(MAX_RECEIVE_SEGMENT)]);
 }
 
-/** Goes to the next stage when the initiator wants to and nothing is missing (RFC 7143 §11.13.3). */
+/** Moves to the next stage if the initiator wants to and nothing is missing (RFC 7143 §11.13.3). */
 function moveOn(login: LoginState, request: LoginRequest): Refused | undefined {
   if (!request.transit) return undefined;
   const { stage, nextStage } = request;

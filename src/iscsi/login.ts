@@ -1,4 +1,4 @@
-// Login, request by request (RFC 7143 §6.3): what must be so for each, its text gathered, and the answer; `login-verbs` does the rest.
+// Login, request by request (RFC 7143 §6.3): checks each one, collects its text, and answers; `login-verbs` does the rest.
 import { reasonOf } from '../errors.ts';
 import { type Established, type LoginPorts, type LoginState, newLogin, type Refused } from './login-state.ts';
 import type { LoginStatus } from './login-status.ts';
@@ -7,7 +7,7 @@ import { decodeLoginRequest, encodeLoginResponse, type LoginRequest, STAGE } fro
 import { serialAdd } from './serial.ts';
 import { encodeText, TextError } from './text.ts';
 
-/** The answer to one request, and how login stands after it. */
+/** The answer to one request, and the state of login after it. */
 export interface LoginStep {
   header: Buffer;
   data: Buffer;
@@ -39,13 +39,13 @@ export class Login {
       if (error instanceof TextError) {
         return this.reply(request, { status: 'initiator-error', reason: error.message });
       }
-      // The directory failed, or we did: the peer learns that it is not to blame, the note learns why.
+      // The directory failed, or we did: the status says that the peer is not to blame, the note says why.
       return this.reply(request, { status: 'target-error', reason: `login failed: ${reasonOf(error)}` });
     }
   }
 
   private async advance(request: LoginRequest): Promise<Refused | undefined> {
-    // RFC 7143 §6.1: text that goes on is answered by an empty response until it is whole.
+    // RFC 7143 §6.1: an empty response answers partial text until it is complete.
     if (request.continues) return undefined;
     for (const verb of VERBS) {
       const refused = await verb(this.state, request, this.ports);
@@ -55,7 +55,7 @@ export class Login {
     return undefined;
   }
 
-  /** What must be so for every request (RFC 7143 §11.12). */
+  /** Returns what is wrong with a request (RFC 7143 §11.12). */
   private outOfOrder(request: LoginRequest): Refused | undefined {
     if (request.versionMin > 0)
       return { status: 'unsupported-version', reason: `it wants version ${request.versionMin}` };
@@ -67,7 +67,7 @@ export class Login {
     if (!first) {
       this.state.first = request;
       this.state.stage = request.stage;
-      // One connection a session: another one cannot join (RFC 7143 §6.3.1, table of TSIH and CID).
+      // One connection per session: another cannot join (RFC 7143 §6.3.1, table of TSIH and CID).
       if (request.tsih !== 0)
         return { status: 'no-such-session', reason: 'it wants to join a session; each has one connection' };
       return undefined;

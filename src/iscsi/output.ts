@@ -1,4 +1,4 @@
-// Answers on their way to one peer: PDUs are built where they are sent from, in slabs that are used again.
+// Answers to one peer: PDUs are built in place, in slabs that are reused.
 import { crc32c } from './crc32c.ts';
 import { BHS_LENGTH, fill } from './frame.ts';
 import { MAX_RECEIVE_SEGMENT } from './limits.ts';
@@ -6,10 +6,12 @@ import { MAX_RECEIVE_SEGMENT } from './limits.ts';
 /** Bytes of a slab: the longest data segment with everything around it. */
 export const SLAB_BYTES = MAX_RECEIVE_SEGMENT + 4096;
 
-/** Up to this many bytes are copied out of a slab, so that a peer with many small answers waiting does not hold a slab for each. */
+/**
+ * Up to this many bytes are copied out of a slab, so that a peer with many small waiting answers does not hold a slab for each.
+ */
 const COPIED_BYTES = 16 * 1024;
 
-/** Slabs that nobody uses now, kept because memory that was touched lately is several times faster than new memory. */
+/** Free slabs, kept because recently used memory is several times faster than new memory. */
 export class SlabPool {
   private readonly free: Buffer[] = [];
   private readonly keep: number;
@@ -27,15 +29,15 @@ export class SlabPool {
   }
 }
 
-/** Sends bytes; `sent` is called when the memory is free again, also when they could not be sent. */
+/** Sends bytes; `sent` is called when the memory is free again, also when sending failed. */
 export type Send = (bytes: Buffer, sent: () => void) => void;
 
 export class Output {
   headerDigest = false;
   dataDigest = false;
-  /** Bytes that were handed to `send` and have not left. */
+  /** Bytes passed to `send` that have not left. */
   waiting = 0;
-  /** The slab in use: PDUs are written into it at the place that `reserve` gives. */
+  /** The current slab: PDUs are written into it at the place from `reserve`. */
   slab: Buffer = Buffer.alloc(0);
   private used = 0;
   private readonly pool: SlabPool;
@@ -51,7 +53,7 @@ export class Output {
     this.drained = drained;
   }
 
-  /** Makes room for a PDU with this much data, 256 KiB at most; answers where its header begins in `slab`. */
+  /** Makes room for a PDU with this much data, at most 256 KiB; returns where its header begins in `slab`. */
   reserve(dataLength: number): number {
     const total = this.pduLength(dataLength);
     if (!this.holds) {
@@ -67,17 +69,17 @@ export class Output {
     return at;
   }
 
-  /** Takes the last reservation back. */
+  /** Cancels the last reservation. */
   unreserve(at: number): void {
     this.used = at;
   }
 
-  /** Where the data of the PDU at `at` begins. */
+  /** Returns where the data of the PDU at `at` begins. */
   dataAt(at: number): number {
     return at + BHS_LENGTH + (this.headerDigest ? 4 : 0);
   }
 
-  /** Ends the PDU at `at`, whose header and data are in place: length, filling, digests. */
+  /** Completes the PDU at `at` after its header and data: length, padding, digests. */
   seal(at: number, dataLength: number): void {
     const { slab } = this;
     slab[at + 4] = 0;
@@ -90,7 +92,7 @@ export class Output {
     if (this.dataDigest) slab.writeUInt32LE(crc32c(slab, dataStart, dataEnd), dataEnd);
   }
 
-  /** A whole PDU from a header of 48 bytes and its data. */
+  /** Adds a whole PDU from a header of 48 bytes and its data. */
   append(header: Buffer, data?: Buffer): void {
     const length = data?.length ?? 0;
     const at = this.reserve(length);
@@ -99,7 +101,7 @@ export class Output {
     this.seal(at, length);
   }
 
-  /** Hands over what was built. */
+  /** Passes on what was built. */
   flush(): void {
     if (!this.holds) return;
     const { slab, used } = this;

@@ -1,8 +1,8 @@
-// Shares one thread among the sessions: each turn of the event loop moves a bounded number of bytes, each session its share of it.
+// Divides one thread among the sessions: each turn of the event loop moves a limited number of bytes, each session its share.
 
 /** Something with work to do, a piece at a time. */
 export interface Worker {
-  /** Moves about `budget` bytes; answers how many. */
+  /** Moves about `budget` bytes; returns how many. */
   work(budget: number): number;
   /** Whether another call could do something now. */
   readonly canWork: boolean;
@@ -11,11 +11,11 @@ export interface Worker {
 /** Bytes that one session may move before another has its turn. */
 const SHARE = 256 * 1024;
 
-/** Bytes that all sessions may move before the event loop looks at sockets again: about two milliseconds of copying. */
+/** Bytes that all sessions may move before the event loop checks sockets again: about two milliseconds of copying. */
 const TURN = 4 * 1024 * 1024;
 
 export class Scheduler {
-  /** Those that wait, in the order of their turns. */
+  /** The waiting sessions, in the order of their turns. */
   private readonly ring = new Set<Worker>();
   private left = TURN;
   private planned = false;
@@ -26,7 +26,7 @@ export class Scheduler {
     this.later = later;
   }
 
-  /** A session has work: does its share at once when this turn has room for it and nobody waits longer. */
+  /** A session has work: it does its share at once if this turn has room and nobody has waited longer. */
   wake(worker: Worker): void {
     if (this.ring.has(worker) || !worker.canWork) return;
     if (this.ring.size === 0 && this.left > 0) this.run(worker);

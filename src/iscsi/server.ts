@@ -1,4 +1,4 @@
-// The iSCSI target's socket: accepts, bounds who may wait at the door, keeps time, and ends in order.
+// The iSCSI target's socket: accepts, limits connections before login, keeps time, and ends in order.
 import { randomBytes } from 'node:crypto';
 import type { Server, Socket } from 'node:net';
 import { reasonOf } from '../errors.ts';
@@ -22,11 +22,11 @@ export interface IscsiOptions {
   /** Milliseconds of a steady clock. */
   now?: () => number;
   random?: (bytes: number) => Buffer;
-  /** Calls a function again and again until the answer is called. */
+  /** Calls a function repeatedly until the returned function is called. */
   every?: (ms: number, tick: () => void) => () => void;
 }
 
-/** How often the clock is looked at, in milliseconds. */
+/** How often time limits are checked, in milliseconds. */
 export const TICK_MS = 1000;
 
 export class IscsiTarget {
@@ -35,7 +35,7 @@ export class IscsiTarget {
   private readonly report: Report;
   private readonly ports: ConnectionPorts;
   private readonly connections = new Set<Connection>();
-  /** Those that have not logged in, oldest first. */
+  /** Connections that have not logged in, oldest first. */
   private readonly strangers = new Set<Connection>();
   private readonly sessions: Sessions;
   /** What was done since the start. */
@@ -53,7 +53,7 @@ export class IscsiTarget {
     this.stopTicking = (options.every ?? everySoOften)(TICK_MS, () => this.tick());
   }
 
-  /** Sessions that are logged in, discovery among them. */
+  /** Logged-in sessions, including discovery. */
   get sessionCount(): number {
     return this.sessions.size;
   }
@@ -62,7 +62,10 @@ export class IscsiTarget {
     return this.connections.size;
   }
 
-  /** May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address cannot be had. */
+  /**
+   * May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address is not
+   * available.
+   */
   async listen(port: number, host: string): Promise<number> {
     const listener = await listen(
       { port, host },
@@ -74,7 +77,7 @@ export class IscsiTarget {
     return listener.port;
   }
 
-  /** Takes a connection that somebody else has accepted. */
+  /** Handles a connection that another process has accepted. */
   accept(socket: Socket): void {
     const connection = new Connection(socket, this.ports);
     this.connections.add(connection);
@@ -83,8 +86,8 @@ export class IscsiTarget {
   }
 
   /**
-   * Ends: no new connections, every initiator is asked to log out (RFC 7143 §11.9.1), and those that are still there after `graceMs`
-   * are cut off. Resolves when nothing touches a disk any more.
+   * Ends: no new connections, every initiator is asked to log out (RFC 7143 §11.9.1), and the remaining ones are cut off after
+   * `graceMs`. Resolves when nothing uses a disk any longer.
    */
   async close(graceMs = 0): Promise<void> {
     for (const server of this.servers) server.close();
@@ -101,7 +104,7 @@ export class IscsiTarget {
     this.stopTicking();
   }
 
-  /** Ends every session of a target or an initiator, such as when its boot session is over. Answers how many. */
+  /** Ends every session of a target or an initiator, such as when its boot session is over. Returns how many. */
   endSessions(which: { target?: string; initiator?: string }, reason: string): number {
     let count = 0;
     for (const connection of this.connections) {
@@ -156,7 +159,7 @@ export class IscsiTarget {
     };
   }
 
-  /** A newer stranger takes the place of the oldest: a flood keeps nobody out who logs in swiftly. */
+  /** A newer stranger replaces the oldest: a flood keeps nobody out who logs in quickly. */
   private makeRoom(newcomer: Connection): void {
     const reason = 'too many connections that do not log in';
     const same = [...this.strangers].filter(stranger => stranger.address === newcomer.address);
@@ -174,7 +177,7 @@ export class IscsiTarget {
   }
 }
 
-/** Where a problem goes when nobody takes reports. */
+/** Where a problem goes without a receiver of reports. */
 export function warn(problem: string): void {
   process.emitWarning(`iscsi: ${problem}`);
 }

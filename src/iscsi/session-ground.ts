@@ -1,4 +1,4 @@
-// What the parts of a session share: carrying tasks out, and the requests that are about the session itself.
+// What the parts of a session share: executing tasks, and requests about the session itself.
 import type { LogicalUnit } from '../scsi/lun.ts';
 import type { Nexus } from '../scsi/request.ts';
 import type { Counters } from './counters.ts';
@@ -14,7 +14,7 @@ export interface SessionPorts {
   limits: IscsiLimits;
   /** Counts what is done. */
   traffic: Traffic;
-  /** Asks for a call of `work`, because a task can go on. */
+  /** Requests a call of `work`, because a task can continue. */
   wake(): void;
   /** The disk of the head failed in the middle of a command. */
   diskFailed(cause: unknown): void;
@@ -23,15 +23,15 @@ export interface SessionPorts {
 }
 
 /**
- * Where an exchange of Text stands (RFC 7143 §11.10): `none`, `collecting` a request in several parts, or `answering` in several. There
- * is one exchange at a time, and a new one ends it.
+ * The state of an exchange of Text (RFC 7143 §11.10): `none`, `collecting` a request in several parts, or `answering` in several.
+ * There is one exchange at a time, and a new one ends it.
  */
 export type TextExchange =
   | { kind: 'none' }
   | { kind: 'collecting'; received: Buffer }
   | { kind: 'answering'; rest: Buffer };
 
-/** What carrying out a task needs of its session. */
+/** What executing a task needs from its session. */
 export interface TaskGround {
   readonly established: Established;
   readonly ports: SessionPorts;
@@ -42,24 +42,24 @@ export interface TaskGround {
   readonly nexus: Nexus;
 }
 
-/** What the requests about the session itself need of it. */
+/** What requests about the session itself need from it. */
 export interface ControlGround extends TaskGround {
   text: TextExchange;
   /**
-   * Runs `handle` when the request's turn has come, which is mostly now.
+   * Runs `handle` when it is the request's turn, which is mostly now.
    * @param bytes what it holds until then
    */
   inOrder(cmdSn: number, immediate: boolean, handle: () => void, bytes?: number): void;
   /**
-   * Counts a command that has not had its turn as received, so that it never runs (RFC 7143 §11.6.1 b).
+   * Counts a command as received before its turn, so that it never runs (RFC 7143 §11.6.1 b).
    * @param refCmdSn its number
    * @param cmdSn that of the request that aborts it
-   * @returns false when the number is none that can still come
+   * @returns false when the number cannot arrive any longer
    */
   cancel(refCmdSn: number, cmdSn: number): boolean;
-  /** Cancels every command that waits for its turn and comes before the request with this number. */
+  /** Cancels every command that waits for its turn and precedes the request with this number. */
   cancelEarly(cmdSn: number): void;
   reject(reason: number, header: Buffer): void;
-  /** Ends tasks without an answer; resolves when the disk has let go of them (RFC 7143 §11.6.1). */
+  /** Ends tasks without an answer; resolves when the disk has finished with them (RFC 7143 §11.6.1). */
   abort(tasks: readonly Task[]): Promise<void>;
 }

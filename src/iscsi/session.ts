@@ -1,4 +1,4 @@
-// A session in its full feature phase: takes PDUs in, checks state before kind, and hands each to its handler.
+// A session in its full feature phase: receives PDUs, checks state before kind, and passes each to its handler.
 import type { LogicalUnit } from '../scsi/lun.ts';
 import { failed } from '../scsi/plan.ts';
 import { Nexus } from '../scsi/request.ts';
@@ -17,7 +17,7 @@ import type { ControlGround, SessionPorts, TextExchange } from './session-ground
 import { Task } from './task.ts';
 import { TaskSet } from './task-set.ts';
 
-/** The tag of our own question, "are you there?" (RFC 7143 §11.19). Any answer to it is an answer. */
+/** The tag of our own question, "are you there?" (RFC 7143 §11.19). Any answer to it counts. */
 const PING_TAG = 1;
 
 export class Session implements ControlGround {
@@ -51,12 +51,12 @@ export class Session implements ControlGround {
   /** One PDU of the initiator. */
   receive(frame: Frame): void {
     const opcode = frame.header.readUInt8(0) & 0x3f;
-    // RFC 7143 §7.8: without error recovery a damaged data segment is reported, and its connection cannot go on.
+    // RFC 7143 §7.8: without error recovery a damaged data segment is reported, and its connection cannot continue.
     if (frame.dataDamaged) {
       this.reject(REJECT.dataDigest, frame.header);
       this.ports.end('dropped', 'the data digest does not fit (RFC 7143 §7.8)');
     } else if (!this.unit && !DISCOVERY_OPCODES.includes(opcode)) {
-      // RFC 7143 §4.3: a discovery session serves for discovery only.
+      // RFC 7143 §4.3: a discovery session is for discovery only.
       this.reject(REJECT.protocol, frame.header);
     } else if (opcode === REQUEST.command) this.command(frame);
     else if (opcode === REQUEST.dataOut) this.execution.receiveData(decodeDataOut(frame.header), frame.data);
@@ -69,7 +69,7 @@ export class Session implements ControlGround {
     else this.reject(opcode === REQUEST.login ? REJECT.protocol : REJECT.notSupported, frame.header);
   }
 
-  /** Carries tasks on until about `budget` bytes were moved. Answers how many; 0 says that nothing could go on. */
+  /** Continues tasks until about `budget` bytes were moved. Returns how many; 0 means that nothing could continue. */
   work(budget: number): number {
     return this.execution.run(budget);
   }
@@ -103,7 +103,7 @@ export class Session implements ControlGround {
     this.counters.nextStatus();
   }
 
-  /** Asks the peer whether it is there; the number is not used up (RFC 7143 §11.19). */
+  /** Asks whether the peer is there; the number is not used up (RFC 7143 §11.19). */
   ping(): void {
     this.ports.out.append(encodeNopIn(NO_TAG, PING_TAG, this.counters));
     this.ports.out.flush();
@@ -121,7 +121,7 @@ export class Session implements ControlGround {
     await Promise.all(tasks.map(task => task.work));
   }
 
-  /** Leaves the logical unit; resolves when nothing of this session touches the disk. */
+  /** Leaves the logical unit; resolves when nothing of this session uses the disk. */
   async close(): Promise<void> {
     this.unit?.detach(this.nexus);
     this.early.clear();
@@ -132,7 +132,7 @@ export class Session implements ControlGround {
     const pdu = decodeCommand(frame.header);
     const { data, header } = frame;
     if (!pdu.immediate) {
-      // The usual case costs no closure; what comes early must keep its own copies.
+      // The usual case needs no closure; an early request must keep its own copies.
       const turn = this.counters.admit(pdu.cmdSn, false);
       if (turn === 'now') this.accept(new Task(pdu), data, header);
       if (turn === 'later') {
@@ -149,11 +149,11 @@ export class Session implements ControlGround {
 
   private keepEarly(cmdSn: number, request: EarlyRequest): void {
     if (this.early.add(cmdSn, request)) return;
-    // On its one connection an initiator sends numbers in their order (RFC 7143 §4.2.2.1): this one never ends the gap.
+    // On its one connection an initiator sends numbers in order (RFC 7143 §4.2.2.1): this one never closes the gap.
     this.ports.end('dropped', `requests out of order hold more than ${this.ports.limits.writeBytes} bytes`);
   }
 
-  /** Runs requests that came early and are due now. */
+  /** Runs early requests that are due now. */
   private inOrderRest(): void {
     const { counters, early } = this;
     for (let next = early.take(counters.expCmdSn); next; next = early.take(counters.expCmdSn)) {
@@ -171,7 +171,7 @@ export class Session implements ControlGround {
     }
     this.tasks.add(task);
     const { settings } = this.established;
-    // RFC 7143 §13.10, §13.11: nothing comes unasked but immediate data, and that within the first burst.
+    // RFC 7143 §13.10, §13.11: only immediate data may come unrequested, and only within the first burst.
     const unasked =
       data.length > 0 && (!settings.immediateData || data.length > Math.min(settings.firstBurst, task.offered));
     if (unasked || (pdu.writes && !pdu.final)) {

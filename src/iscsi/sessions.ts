@@ -1,11 +1,11 @@
-// The sessions of a target by who they belong to: handles, bounds, and which new session takes the place of an old one.
+// The sessions of a target by owner: handles, limits, and which new session replaces an old one.
 import type { IscsiLimits } from './limits.ts';
 import type { Established, Refused } from './login-state.ts';
 
 export interface SessionEntry {
   initiator: string;
   target: string;
-  /** Whose account logged in, as `Admission.session` says; may be empty. */
+  /** The account that logged in, from `Admission.session`; may be empty. */
   account: string;
   isid: string;
   tsih: number;
@@ -15,7 +15,7 @@ export interface SessionEntry {
 
 export class Sessions {
   private readonly entries = new Map<string, SessionEntry>();
-  /** Sessions of one account of one initiator at one target, by all three. */
+  /** Sessions per account, initiator and target. */
   private readonly counts = new Map<string, number>();
   private readonly handles = new Set<number>();
   private readonly limits: IscsiLimits;
@@ -29,17 +29,17 @@ export class Sessions {
     return this.entries.size;
   }
 
-  /** Gives a session its handle and ends the one that it takes the place of, or refuses it. */
+  /** Gives a session its handle and ends the one that it replaces, or refuses it. */
   claim(session: Omit<Established, 'tsih'>, end: (reason: string) => void): SessionEntry | Refused {
     const { initiator, isid } = session;
     const target = session.target ?? '';
     const account = session.admission?.session ?? '';
     const owner = ownerOf({ initiator, target, account });
     const key = `${owner}\0${isid}`;
-    // RFC 7143 §6.3.5: the same initiator port at the same target is the same session, begun anew. Of the same account: names are free to
-    // choose, and nobody else may end a session or use up its initiator's places.
+    // RFC 7143 §6.3.5: the same initiator port at the same target is the same session, begun again. It must be of the same
+    // account: names can be chosen freely, and nobody else may end a session or use up its initiator's places.
     const older = this.entries.get(key);
-    older?.end('the initiator began its session anew');
+    older?.end('the initiator began its session again');
     if (older) this.release(older);
     if (this.entries.size >= this.limits.sessions) {
       return { status: 'out-of-resources', reason: `there are ${this.entries.size} sessions, as many as may be` };
@@ -67,7 +67,7 @@ export class Sessions {
     else this.counts.delete(owner);
   }
 
-  /** Never 0, which means "none yet" (RFC 7143 §11.12.6), and none that is in use. */
+  /** Never 0, which means "none yet" (RFC 7143 §11.12.6), and not in use. */
   private nextTsih(): number {
     do this.lastTsih = (this.lastTsih % 0xffff) + 1;
     while (this.handles.has(this.lastTsih));

@@ -1,8 +1,8 @@
-// The tasks of a session: by tag, the queue of those that can go on, and the bounds of what they may hold.
+// The tasks of a session: by tag, the queue of those that can continue, and the limits of what they may hold.
 import { ATTRIBUTE } from './pdus/command.ts';
 import type { Task } from './task.ts';
 
-/** Immediate commands that may be under way: they are outside the command window (RFC 7143 §4.2.2.1). */
+/** Concurrent immediate commands: they are outside the command window (RFC 7143 §4.2.2.1). */
 const MAX_IMMEDIATE = 16;
 
 export class TaskSet {
@@ -36,13 +36,13 @@ export class TaskSet {
     else this.ready.push(task);
   }
 
-  /** The task to go on with; undefined when none can. */
+  /** Returns the task to continue; undefined when none can. */
   next(): Task | undefined {
     const task = this.ready[0];
     return task && !this.barred(task) ? task : undefined;
   }
 
-  /** Takes a task out of the queue: it waits for its data or for the disk. */
+  /** Removes a task from the queue: it waits for its data or for the disk. */
   park(task: Task): void {
     const index = this.ready.indexOf(task);
     if (index >= 0) this.ready.splice(index, 1);
@@ -61,7 +61,7 @@ export class TaskSet {
     if (task.pdu.attribute === ATTRIBUTE.ordered) this.ordered -= 1;
   }
 
-  /** An ordered task begins when everything before it has ended, and what comes behind it waits for it (SAM-5 §8.6.3). */
+  /** An ordered task begins when everything before it has ended, and later tasks wait for it (SAM-5 §8.6.3). */
   private barred(task: Task): boolean {
     if (this.ordered === 0 || task.phase !== 'new') return false;
     for (const other of this.byTag.values()) {

@@ -1,6 +1,6 @@
-// key=value text in the data of Login and Text PDUs (RFC 7143 §6.1): read and written, not understood.
+// key=value text in the data of Login and Text PDUs (RFC 7143 §6.1): parsed and written, not interpreted.
 
-/** The text does not follow the format; the message says where. */
+/** The text breaks the format; the message says where. */
 export class TextError extends Error {
   constructor(message: string) {
     super(message);
@@ -10,13 +10,13 @@ export class TextError extends Error {
 
 export type Pair = readonly [key: string, value: string];
 
-/** RFC 7143 §6.1: a key name has 63 characters at most. Those that are defined begin with a capital letter, but for one (§13.24). */
+/** RFC 7143 §6.1: a key name has at most 63 characters. Defined names begin with a capital letter, except one (§13.24). */
 const KEY = /^[A-Zi][A-Za-z0-9.\-+@_#]{0,62}$/;
 
-/** Longer than any value that is defined: 1024 bytes of CHAP in hex, a list of 8192 bytes being the longest (RFC 7143 §6.1). */
+/** Longer than any defined value: 1024 bytes of CHAP in hex, with a list of 8192 bytes as the longest (RFC 7143 §6.1). */
 const MAX_VALUE = 8192;
 
-/** Reads pairs, each ended by NUL. A key that comes twice is an error of the initiator (RFC 7143 §6.2). */
+/** Reads pairs, each ended by NUL. A repeated key is an error of the initiator (RFC 7143 §6.2). */
 export function parseText(bytes: Buffer): Map<string, string> {
   const pairs = new Map<string, string>();
   for (const item of bytes.toString('utf8').split('\0')) {
@@ -37,14 +37,16 @@ export function encodeText(pairs: readonly Pair[]): Buffer {
   return Buffer.from(pairs.map(([key, value]) => `${key}=${value}\0`).join(''), 'utf8');
 }
 
-/** A numerical value: decimal, or hexadecimal behind 0x (RFC 7143 §6.1). Undefined when it is neither, or beyond 32 bits. */
+/**
+ * Returns a numerical value: decimal, or hexadecimal after 0x (RFC 7143 §6.1). Undefined for anything else, or beyond 32 bits.
+ */
 export function parseNumber(text: string): number | undefined {
   if (!/^(0[xX][0-9a-fA-F]{1,8}|\d{1,10})$/.test(text)) return undefined;
   const value = Number(text);
   return value <= 0xffffffff ? value : undefined;
 }
 
-/** A binary value: 0x and hex digits, or 0b and base64 (RFC 7143 §6.1). Undefined when it is neither, or empty. */
+/** Returns a binary value: 0x and hex digits, or 0b and base64 (RFC 7143 §6.1). Undefined for anything else, or when empty. */
 export function parseBinary(text: string): Buffer | undefined {
   const body = text.slice(2);
   if (/^0[xX]$/.test(text.slice(0, 2)) && /^[0-9a-fA-F]+$/.test(body)) {

@@ -1,4 +1,4 @@
-// Which logical unit belongs to which disk: sessions that share a disk share its unit, as long as one of them is there.
+// Which logical unit belongs to which disk: sessions that share a disk share its unit while one of them exists.
 import type { BlockDevice } from '../scsi/block-device.ts';
 import { LogicalUnit } from '../scsi/lun.ts';
 import type { Identity } from '../scsi/request.ts';

@@ -1,4 +1,4 @@
-// One worker process as the daemon sees it: it gets connections and answers, and it is gone exactly once, whatever ends it.
+// One worker process as the daemon sees it: it gets connections and answers, and it ends exactly once, for whatever reason.
 import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
@@ -12,17 +12,19 @@ export interface WorkerPorts {
   directory: TargetDirectory;
   note: Note;
   report: Report;
-  /** What the worker works with. */
+  /** The limits of the worker. */
   limits: WorkerLimits;
-  /** How long its channel may stand still, and how many connections may wait for it. */
+  /** How long its channel may stall, and how many connections may wait for it. */
   bounds: Pick<IscsiLimits, 'loginMs' | 'pending'>;
-  /** Called with what was done since the last call. */
+  /** Receives what was done since the last call. */
   traffic(more: Traffic): void;
   /** Milliseconds of a steady clock. */
   now(): number;
 }
 
-/** How long an orderly end may take beyond its grace, in milliseconds. One that takes longer has nothing to save: its disks are read-only. */
+/**
+ * How long an orderly end may take beyond its grace, in milliseconds. A later one has nothing to save: its disks are read-only.
+ */
 const END_MS = 2000;
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
@@ -30,20 +32,20 @@ const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 export class WorkerProcess {
   /** Resolves with the reason when the process has ended, or could not be started. */
   readonly gone: Promise<string>;
-  /** Sessions that it has, as it last said. */
+  /** Its sessions, as last reported. */
   sessions = 0;
   private readonly child: ChildProcess;
   private readonly ports: WorkerPorts;
-  /** Admissions that its sessions hold, by the id of the question. */
+  /** Admissions held by its sessions, by the id of the question. */
   private readonly held = new Map<number, Admission>();
   /** The login of each of its sessions, by the peer. */
   private readonly loggedIn = new Map<string, TargetNote>();
   /** Connections that wait for room in the channel. */
   private readonly waiting = new Set<Socket>();
-  /** When the channel last took a connection, or the first one began to wait. */
+  /** When the channel last accepted a connection, or the first one began to wait. */
   private moved = 0;
 
-  /** Throws when the system has nothing left to start a process with. */
+  /** Throws when the system cannot start a process. */
   constructor(ports: WorkerPorts) {
     this.ports = ports;
     this.child = fork(WORKER, [], {
@@ -60,7 +62,7 @@ export class WorkerProcess {
     return this.child.pid;
   }
 
-  /** Hands a connection over. Closes it when the worker is ending or has too many to take: the initiator comes again. */
+  /** Passes a connection to the worker. Closes it when the worker is ending or has too many: the initiator retries. */
   take(socket: Socket): void {
     const isThere = this.child.pid !== undefined && this.child.connected;
     if (!isThere || this.waiting.size >= this.ports.bounds.pending) {
@@ -69,7 +71,7 @@ export class WorkerProcess {
     }
     if (this.waiting.size === 0) this.moved = this.ports.now();
     this.waiting.add(socket);
-    // Kept open here until it has left: Node forgets a connection that it gave to a process which then dies.
+    // Kept open here until it has left: Node drops a connection given to a process that then dies.
     this.child.send({ kind: 'connection' } satisfies ToWorker, socket, { keepOpen: true }, () => {
       this.waiting.delete(socket);
       this.moved = this.ports.now();
@@ -77,7 +79,7 @@ export class WorkerProcess {
     });
   }
 
-  /** Looks at the clock: a worker that takes no connection for as long as a login may last is killed. */
+  /** Checks the time: kills a worker that accepts no connection for as long as a login may last. */
   tick(): void {
     if (this.waiting.size === 0 || this.ports.now() - this.moved <= this.ports.bounds.loginMs) return;
     const { pid } = this.child;
@@ -86,7 +88,7 @@ export class WorkerProcess {
     this.child.kill('SIGKILL');
   }
 
-  /** Says something to the worker; one that is ending does not hear it. */
+  /** Sends a message to the worker; one that is ending ignores it. */
   send(message: ToWorker): void {
     if (this.child.connected) this.child.send(message, () => {});
   }
@@ -106,7 +108,7 @@ export class WorkerProcess {
         resolve(signal ? `was ended by ${signal}` : `ended with status ${status}`),
       );
       child.on('error', error => {
-        // A process that was never there has no exit; what fails later is followed by one.
+        // A process that never started has no exit; later failures are followed by one.
         if (child.pid === undefined) resolve(`could not be started: ${reasonOf(error)}`);
       });
     });
@@ -120,7 +122,7 @@ export class WorkerProcess {
     return reason;
   }
 
-  /** Passes a note on, and remembers the sessions that there are: their end is noted too when the process ends. */
+  /** Passes a note on, and remembers the current sessions: their end is noted too when the process ends. */
   private takeNote(note: TargetNote): void {
     if (note.event === 'login') this.loggedIn.set(note.peer, note);
     else if (note.event !== 'disk-failed') this.loggedIn.delete(note.peer);

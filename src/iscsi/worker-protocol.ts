@@ -1,4 +1,4 @@
-// What the daemon and its iSCSI workers say to each other, over the channel that node keeps between parent and child.
+// Messages between the daemon and its iSCSI workers, over Node's channel between parent and child.
 import type { Admission, Discovery, OtherAdmission, Refusal, TargetNote, Visitor } from './directory.ts';
 import type { IscsiLimits } from './limits.ts';
 import type { Traffic } from './traffic.ts';
@@ -19,14 +19,14 @@ export type ToWorker =
   | { kind: 'end'; which: { target?: string; initiator?: string }; reason: string }
   | { kind: 'close'; graceMs: number };
 
-/** From a worker. Questions have an id, by which an admission is given back, too. */
+/** From a worker. Questions have an id, which also identifies an admission when it is returned. */
 export type FromWorker =
   | { kind: 'discover'; id: number; visitor: Visitor }
   | { kind: 'authorize'; id: number; visitor: Visitor & { target: string } }
   | { kind: 'release'; id: number }
   | { kind: 'note'; note: TargetNote }
   | { kind: 'report'; problem: string }
-  /** Since the last one of its kind; `sessions` are those there are now. */
+  /** Since the last such message; `sessions` is the current number. */
   | { kind: 'traffic'; traffic: Traffic; sessions: number };
 
 /** The environment variable that carries a worker's limits, as JSON. */

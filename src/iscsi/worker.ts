@@ -1,4 +1,5 @@
-// A process that serves read-only disks: connections, and who may log in, come from the daemon. Started by `workers`, ends with it.
+// A process that serves read-only disks: the daemon provides connections and decides who may log in. `workers` starts it; it ends
+// with the daemon.
 import { Socket } from 'node:net';
 import type { BlockDevice } from '../scsi/block-device.ts';
 import { openFileDevice } from '../scsi/file-device.ts';
@@ -63,7 +64,7 @@ const target = new IscsiTarget({
   limits: JSON.parse(process.env[LIMITS_VARIABLE] ?? '{}') as WorkerLimits,
 });
 
-/** How often the daemon is told what was done, in milliseconds. */
+/** How often the worker reports what was done, in milliseconds. */
 const TELL_MS = 1000;
 let told = { ...noTraffic(), sessions: 0 };
 setInterval(() => {
@@ -87,9 +88,9 @@ process.on('message', (message: ToWorker, handle: unknown) => {
   if (message.kind === 'close') target.close(message.graceMs).then(() => process.disconnect?.());
 });
 
-// Without its daemon nobody says who may log in: initiators are to find the next one.
+// Without its daemon nobody decides who may log in: initiators must find the next one.
 process.on('disconnect', () => process.exit(0));
-// A signal to the whole group, as from a terminal, is the daemon's to answer.
+// The daemon handles a signal to the whole group, as from a terminal.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 

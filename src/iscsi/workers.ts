@@ -1,4 +1,4 @@
-// The target on more than one CPU: the daemon accepts and decides who may log in; processes of its own serve what only reads.
+// The target on more than one CPU: the daemon accepts and decides who may log in; separate processes serve read-only disks.
 import type { Server, Socket } from 'node:net';
 import { Crew } from '../crew.ts';
 import type { Report } from './directory.ts';
@@ -9,8 +9,8 @@ import { addTraffic, noTraffic, type Traffic } from './traffic.ts';
 import { WorkerProcess } from './worker-process.ts';
 
 /**
- * Which worker serves a peer, from 0; `here` for a disk that only this process may open, such as an overlay. The same address always
- * has the same answer while it has sessions: a session can only take the place of an older one (RFC 7143 §6.3.5) in its own process.
+ * Returns which worker serves a peer, from 0; `here` for a disk that only this process may open, such as an overlay. An address
+ * always has the same worker while it has sessions: a session can only replace an older one (RFC 7143 §6.3.5) in its own process.
  */
 export type Route = (address: string, workers: number) => number | 'here';
 
@@ -31,7 +31,7 @@ export class IscsiWorkers {
   private readonly report: Report;
   private readonly now: () => number;
   private readonly stopTicking: () => void;
-  /** What the workers have done, those that have ended too. */
+  /** What the workers have done, including those that have ended. */
   private readonly elsewhere = noTraffic();
 
   constructor(options: WorkersOptions) {
@@ -52,19 +52,22 @@ export class IscsiWorkers {
     });
   }
 
-  /** The processes that are there, by pid. */
+  /** The running processes, by pid. */
   get pids(): number[] {
     return this.crew.all.flatMap(worker => worker.pid ?? []);
   }
 
-  /** What was done since the start, in every process, and the sessions that there are; of workers as of a second ago. */
+  /** What was done since the start, in every process, and the current sessions; of workers as of a second ago. */
   get traffic(): Traffic & { sessions: number } {
     const sum = { ...this.here.traffic };
     addTraffic(sum, this.elsewhere);
     return { ...sum, sessions: this.crew.all.reduce((all, one) => all + one.sessions, this.here.sessionCount) };
   }
 
-  /** May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address cannot be had. */
+  /**
+   * May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address is not
+   * available.
+   */
   async listen(port: number, host: string): Promise<number> {
     const options = { pauseOnConnect: true };
     const listener = await listen({ port, host }, options, socket => this.accept(socket), this.report);
@@ -94,9 +97,9 @@ export class IscsiWorkers {
       this.here.accept(socket);
       return;
     }
-    // Started when there is something to serve: a cluster without iSCSI nodes has no process more.
+    // Started on demand: a cluster without iSCSI nodes has no extra process.
     const worker = this.crew.at(place);
-    // A worker that has just ended: the initiator comes again.
+    // A worker that has just ended: the initiator retries.
     if (worker) worker.take(socket);
     else socket.destroy();
   }

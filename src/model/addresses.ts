@@ -1,4 +1,4 @@
-// Which addresses a node holds, read from the marks in the table of kinds, and what holds addresses and is no node.
+// Which addresses a node holds, read from the marks in the table of kinds, and which other machines hold addresses.
 import type { Networks } from '../networks.ts';
 import { parseMac } from '../wire/mac.ts';
 import { fieldsOf, type Value } from './kinds.ts';
@@ -37,8 +37,8 @@ export function heldMacs(node: Node): Set<string> {
 }
 
 /**
- * Returns the hardware addresses in `_altmacs`, and that of the management controller with its IPv4 address as the value. They count on
- * the node itself, not on groups: an address of a group would belong to many.
+ * Returns the hardware addresses in `_altmacs`, and that of the management controller with its IPv4 address as the value. They
+ * count on the node itself, not on groups: an address of a group would belong to many.
  */
 export function otherMacs(attributes: Attributes): Map<string, string | undefined> {
   const found = new Map<string, string | undefined>();
@@ -66,14 +66,14 @@ export function holderWords(node: string, { name }: Pick<HeldIp, 'name'>): strin
   return name === 'bmc' ? `the controller of ${node}` : `the interface ${name} of ${node}`;
 }
 
-/** What holds addresses and is no node: what the networks name, and what the daemon alone knows. */
+/** Holders of addresses that are not nodes: those that the networks name, and those that only the daemon knows. */
 export interface Surroundings {
   networks?: Networks | undefined;
   /** Says who else uses an address, as in `lent to 52:54:00:00:00:07`. The machine with these hardware addresses may have it. */
   usedBy?: ((ip: string, macs: ReadonlySet<string>) => string | undefined) | undefined;
 }
 
-/** Why an address is not to be had, as the rest of a sentence that begins with the address. */
+/** Why an address is unavailable, as the rest of a sentence that begins with the address. */
 export interface Unavailable {
   code: 'duplicate' | 'bad-value';
   reason: string;

@@ -1,4 +1,4 @@
-// Attributes: the reserved names and what may be in them, and how a node inherits.
+// Attributes: the reserved names and their values, and how a node inherits.
 
 import { z } from 'zod';
 import { type ErrorCode, MusterError } from '../errors.ts';
@@ -15,12 +15,12 @@ export interface Inherited {
   value: string;
   /** `node n0`, `group gpu`, `default group DefaultAttribs`. */
   source: string;
-  /** What it hides, the nearest first. */
+  /** What it overrides, the nearest first. */
   shadows: { value: string; source: string }[];
 }
 
 /**
- * The node's attributes after inheritance: the default group first, then the node's groups in order, later ones win,
+ * Returns the node's attributes after inheritance: the default group first, then the node's groups in order, later ones win,
  * then the node's own (the specification's precedence).
  */
 export function effectiveAttributes(
@@ -47,7 +47,7 @@ export function effectiveAttributes(
 
 interface Reserved {
   meaning: string;
-  /** What is wrong with the value, or undefined. */
+  /** Returns what is wrong with the value, or undefined. */
   problem(value: string, cluster: Cluster): string | undefined;
 }
 
@@ -65,7 +65,7 @@ const seconds = (value: string): string | undefined =>
     ? undefined
     : 'must be whole seconds, from 1 to 86400';
 
-/** `/dev/sda cache=20G,root=rest`, and `erase=SERIAL` for a disk that is not empty: at most one of the rest, and it is the last. */
+/** `/dev/sda cache=20G,root=rest`, and `erase=SERIAL` for a disk that is not empty: at most one `rest`, and it is the last. */
 function diskLayoutProblem(value: string): string | undefined {
   const form = 'must be a disk and its partitions, such as /dev/sda cache=20G,root=rest';
   const [disk = '', parts = '', ...more] = value.trim().split(/\s+/);
@@ -202,7 +202,7 @@ function refusal(code: ErrorCode, text: string): MusterError {
   return new MusterError(code, text.endsWith('?') ? text : `${text}.`);
 }
 
-/** How an attribute says yes: anything but empty, 0, false, no, off. */
+/** Returns whether an attribute says yes: anything but empty, 0, false, no, off. */
 export function isTrue(text: string): boolean {
   return !/^(|0|false|no|off)$/i.test(text.trim());
 }

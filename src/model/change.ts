@@ -1,4 +1,4 @@
-// What a plan of changes is, and what deciding one needs to know. Types alone.
+// What a plan of changes is, and what deciding one needs. Types only.
 import type { Networks } from '../networks.ts';
 import type { Subnet } from '../wire/ip.ts';
 import type { Surroundings } from './addresses.ts';

@@ -1,4 +1,4 @@
-// What a command would change, decided on the objects of now: a list of changes for one atomic commit, or a refusal.
+// What a command would change, decided on the current objects: a list of changes for one atomic commit, or a refusal.
 import { MusterError } from '../errors.ts';
 import { MASK, maskPassword } from '../masking.ts';
 import { attributeProblem } from './attributes.ts';
@@ -15,7 +15,7 @@ import { refuseSharedAddresses } from './shared-addresses.ts';
 
 export type { Change, ChangeContext, Plan };
 
-/** New objects, all or none. `fixed` are fields that the caller made itself (stored files, release), by position. */
+/** Plans new objects, all or none. `fixed` are fields set by the caller (stored files, release), by position. */
 export function planCreate(
   context: ChangeContext,
   kind: Kind,
@@ -40,7 +40,7 @@ export function planCreate(
   return { changes, uids: changes.map(change => change.uid) };
 }
 
-/** New field values for existing objects, all or none. `fixed` as for `planCreate`, for every object. */
+/** Plans new field values for existing objects, all or none. `fixed` as for `planCreate`, for every object. */
 export function planUpdate(
   context: ChangeContext,
   kind: Kind,
@@ -51,7 +51,7 @@ export function planUpdate(
   return planFields(context, kind, entries, { ...readFields(context.cluster, kind, input), ...fixed });
 }
 
-/** As an update of every field: those not given take their defaults. What muster assigned, and stored files, stay. */
+/** As an update of every field: missing ones take their defaults. Values assigned by muster, and stored files, stay. */
 export function planReplace(
   context: ChangeContext,
   kind: Kind,
@@ -89,7 +89,7 @@ function planFields(
   return { changes: changed(cluster, [...changes.values()]), uids: entries.map(entry => entry.uid) };
 }
 
-/** A value as it is shown, with stars, means the one that is stored; stars never replace a password. */
+/** A masked value means the stored one; stars never replace a password. */
 function refuseMasked(
   cluster: Cluster,
   kind: Kind,
@@ -126,7 +126,7 @@ function unmaskUri(name: string, given: unknown, stored: unknown): unknown {
   );
 }
 
-/** `set` and `clear`: attributes of nodes or groups; a value of null clears. */
+/** `set` and `clear`: attributes of nodes or groups; a null value clears. */
 export function planAttributes(
   context: Pick<ChangeContext, 'cluster' | 'networks' | 'usedBy'>,
   kind: Kind,
@@ -175,7 +175,7 @@ export function planGroups(
   return { changes: changed(cluster, changes), uids: nodes.map(entry => entry.uid) };
 }
 
-/** A copy under a new name; never frozen, and an image remembers its parent. */
+/** Plans a copy under a new name; never frozen, and an image remembers its parent. */
 export function planClone(context: ChangeContext, entry: Entry, input: Input): Plan {
   const { cluster } = context;
   if (entry.kind === 'node' || entry.kind === 'cluster' || entry.kind === 'head') {
@@ -195,7 +195,7 @@ export function planClone(context: ChangeContext, entry: Entry, input: Input): P
   return { changes: [{ kind: entry.kind, uid, expected: 0, value }], uids: [uid] };
 }
 
-/** `X_clone`, `X_clone2`, …: the first that is free, within the length of a name. */
+/** `X_clone`, `X_clone2`, …: the first free name, within the length of a name. */
 function cloneName(cluster: Cluster, entry: Entry): string {
   for (let count = 1; ; count += 1) {
     const ending = count === 1 ? '_clone' : `_clone${count}`;

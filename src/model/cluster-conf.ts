@@ -12,7 +12,7 @@ export interface ClusterConf {
   /** The largest number of nodes. */
   nodes?: number;
   range?: AddressRange;
-  /** Hardware addresses in the order of the lines: the first one is the first node. */
+  /** Hardware addresses in the order of the lines: the first is the first node's. */
   macs: string[];
   /** A pattern for names: `compute{}`. */
   nodename?: string;
@@ -21,13 +21,13 @@ export interface ClusterConf {
 export interface AddressRange {
   first: string;
   last?: string;
-  /** Prefix length, when it was given with the first address. */
+  /** Prefix length, if given with the first address. */
   prefix?: number;
 }
 
 type Reader = (words: readonly string[], conf: ClusterConf) => string | undefined;
 
-/** One row per keyword: takes its words into the result, or answers what is wrong with them. */
+/** One row per keyword: puts its arguments into the result, or returns what is wrong with them. */
 const KEYWORDS: Readonly<Record<string, Reader>> = {
   domain: ([name = '', ...more], conf) => {
     if (more.length > 0 || !/^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(name)) return 'wants one domain name';
@@ -65,7 +65,7 @@ const KEYWORDS: Readonly<Record<string, Reader>> = {
   },
 };
 
-/** Reads the file; every problem in it is in the one error, each with file, line and remedy. */
+/** Reads the file. Throws one error with every problem, each with file, line and remedy. */
 export function parseClusterConf(content: string, file: string): ClusterConf {
   const conf: ClusterConf = { macs: [] };
   const problems: string[] = [];
@@ -80,7 +80,7 @@ export function parseClusterConf(content: string, file: string): ClusterConf {
   return conf;
 }
 
-/** `10.54.0.100`, with a prefix or mask behind it, and a last address; undefined when it is no range. */
+/** Returns `10.54.0.100`, with an optional prefix or mask, and a last address; undefined when it is not a range. */
 export function readRange(first: string, last?: string): AddressRange | undefined {
   const subnet = first.includes('/') ? parseSubnet(first) : undefined;
   const from = first.includes('/') ? subnet?.address : parseIpv4(first);

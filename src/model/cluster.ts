@@ -1,12 +1,12 @@
-// All objects in memory, with the indexes that the boot path and the selections ask for. The change feed keeps it current.
+// All objects in memory, with the indexes that the boot path and the selections need. The change feed keeps it current.
 import { type HeldIp, heldIps, otherMacs } from './addresses.ts';
 import { KIND_NAMES, type Kind, type Value } from './kinds.ts';
 
-/** One object as the store has it. */
+/** One object as stored. */
 export interface Entry<K extends Kind = Kind> {
   kind: K;
   uid: string;
-  /** Counts up by one with each change of the object. */
+  /** Grows by one with each change of the object. */
   revision: number;
   /** Milliseconds since 1970. */
   created: number;
@@ -14,7 +14,7 @@ export interface Entry<K extends Kind = Kind> {
   value: Value<K>;
 }
 
-/** What happened to one object: its new state, or null when it was deleted. */
+/** A change of one object: its new state, or null when it was deleted. */
 export interface Effect {
   kind: Kind;
   uid: string;
@@ -22,7 +22,7 @@ export interface Effect {
 }
 
 export class Cluster {
-  /** The number of the last commit that is in here. */
+  /** The number of the last commit included. */
   sequence = 0;
   private readonly objects = new Map<string, Entry>();
   private readonly names = new Map<Kind, Map<string, string>>(KIND_NAMES.map(kind => [kind, new Map()]));
@@ -30,9 +30,12 @@ export class Cluster {
   private readonly ips = new Map<string, string>();
   /** Of `_altmacs`, and of management controllers with their address. */
   private readonly otherMacs = new Map<string, { uid: string; controller?: string }>();
-  /** Who holds an IPv4 address: a node, its controller, another of its interfaces. More than one only where older versions let that pass. */
+  /**
+   * The holders of an IPv4 address: a node, its controller, another of its interfaces. More than one only where older versions
+   * allowed it.
+   */
   private readonly holders = new Map<string, (HeldIp & { uid: string })[]>();
-  /** What `all` answered last, until something of the kind changes. */
+  /** The last result of `all`, until something of the kind changes. */
   private readonly sorted = new Map<Kind, readonly Entry[]>();
 
   get<K extends Kind>(kind: K, uid: string): Entry<K> | undefined {
@@ -74,7 +77,7 @@ export class Cluster {
     return uid === undefined ? undefined : this.get('node', uid);
   }
 
-  /** The node that has the address in `_altmacs`, or (with the controller's IP) as its `bmc=` in `_macs` and `_ips`. */
+  /** Returns the node with the address in `_altmacs`, or (with the controller's IP) as its `bmc=` in `_macs` and `_ips`. */
   nodeByOtherMac(mac: string): { entry: Entry<'node'>; controller?: string } | undefined {
     const found = this.otherMacs.get(mac);
     const entry = found && this.get('node', found.uid);
@@ -94,12 +97,12 @@ export class Cluster {
     });
   }
 
-  /** Whether a node, its controller or another of its interfaces has the address. */
+  /** Returns whether a node, its controller or another of its interfaces has the address. */
   hasIp(ip: string): boolean {
     return this.holders.has(ip);
   }
 
-  /** Takes up what a commit changed. */
+  /** Applies the changes of a commit. */
   apply(sequence: number, effects: readonly Effect[]): void {
     for (const effect of effects) {
       const before = this.objects.get(effect.uid);
@@ -129,7 +132,7 @@ export class Cluster {
   private unindex(entry: Entry): void {
     this.objects.delete(entry.uid);
     const names = this.names.get(entry.kind);
-    // Two objects that swap a name within one commit: the other one may already stand here.
+    // Two objects that swap a name within one commit: the other one may be here already.
     if (names?.get(entry.value.name) === entry.uid) names.delete(entry.value.name);
     if (entry.kind !== 'node') return;
     const { mac, ip, attributes } = entry.value as Value<'node'>;

@@ -1,4 +1,4 @@
-// What a deletion would change: the objects go, and with force whatever referred to them loses the reference.
+// What a deletion would change: the objects are removed, and with force their users lose the reference.
 import { MusterError } from '../errors.ts';
 import type { Change, Plan } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
@@ -6,7 +6,7 @@ import { refuseFrozen } from './frozen.ts';
 import { KINDS, type Value } from './kinds.ts';
 import { dropReferences, usersOf } from './references.ts';
 
-/** Deletes objects, all or none; what others still use is refused with their names, unless forced. */
+/** Deletes objects, all or none; refuses those that others still use, with their names, unless forced. */
 export function planDelete(cluster: Cluster, entries: readonly Entry[], force: boolean): Plan & { broken: string[] } {
   const gone = new Set(entries.map(entry => entry.uid));
   const changes = new Map<string, Change>();
@@ -20,7 +20,8 @@ export function planDelete(cluster: Cluster, entries: readonly Entry[], force: b
     // A frozen user would lose a field: that is a change too.
     for (const user of users) refuseFrozen(user, []);
     broken.push(...users.map(user => `${KINDS[user.kind].label} ${user.value.name} loses ${entry.value.name}`));
-    // The default group, pool or distro may go (the specification recreates its defaults so); the setting goes with it.
+    // The default group, pool or distro may be deleted (the specification recreates its defaults like this), together with the
+    // setting.
     for (const user of [...users, ...(settings ? [settings] : [])]) drop(changes, user, entry);
     changes.set(entry.uid, { kind: entry.kind, uid: entry.uid, expected: entry.revision, value: null });
   }

@@ -29,7 +29,7 @@ const hex: Writer = value => {
   return /^([0-9a-f]{2})+$/i.test(digits) ? Buffer.from(digits, 'hex') : 'wants bytes as hex digits';
 };
 
-/** RFC 3397 §2: names in the encoding of RFC 1035 §4.1.2, here without compression. */
+/** RFC 3397 §2: names in the encoding of RFC 1035 §4.1.2, without compression. */
 const domains: Writer = value => {
   const labels = value.split(',').map(name => name.trim().replace(/\.$/, '').split('.'));
   if (labels.flat().some(label => !/^[A-Za-z0-9_-]{1,63}$/.test(label))) return 'wants domain names with commas';
@@ -41,7 +41,7 @@ const domains: Writer = value => {
   );
 };
 
-/** RFC 3442: `10.60.0.0/16 10.54.0.254, 0.0.0.0/0 10.54.0.1`; of the destination stand only the bytes that count. */
+/** RFC 3442: `10.60.0.0/16 10.54.0.254, 0.0.0.0/0 10.54.0.1`; only the significant bytes of the destination are written. */
 const routes: Writer = value => {
   const parts = value.split(',').map(route => route.trim().split(/\s+/));
   const written = parts.map(([destination = '', gateway = '', ...more]) => {
@@ -55,7 +55,7 @@ const routes: Writer = value => {
   return Buffer.concat(written.flatMap(route => (route ? [route] : [])));
 };
 
-/** By the names of ISC's and dnsmasq's tables (dhcp-options(5)). RFC 2132 where nothing else is said. */
+/** By the names of ISC's and dnsmasq's tables (dhcp-options(5)). RFC 2132 unless noted. */
 const NAMES: Readonly<Record<string, readonly [code: number, write: Writer]>> = {
   'time-offset': [2, number(4)],
   routers: [3, ips],
@@ -90,12 +90,12 @@ const NAMES: Readonly<Record<string, readonly [code: number, write: Writer]>> = 
   'tftp-server-address': [150, ips], //   RFC 5859
 };
 
-/** What the exchange itself is made of: with these changed there would be none. */
+/** Options of the exchange itself, which would break with other values. */
 const KEPT: ReadonlySet<number> = new Set([
   0, 1, 50, 52, 53, 54, 55, 56, 57, 58, 59, 60, 61, 77, 82, 93, 97, 118, 175, 255,
 ]);
 
-/** The options by code, or what is wrong with the text, for the administrator. */
+/** Returns the options by code, or what is wrong with the text, for the administrator. */
 export function readDhcpOptions(value: string): Map<number, Buffer> | string {
   const options = new Map<number, Buffer>();
   for (const part of value.split(';').filter(item => item.trim() !== '')) {
@@ -123,7 +123,7 @@ function rowOf(name: string): readonly [number, Writer] | undefined {
   ];
 }
 
-/** The name of an option code, and its value as an administrator writes it; hex digits where there is no better way. */
+/** Returns the name of an option code, and its value as an administrator writes it; hex digits if there is no better way. */
 export function describeDhcpOption(code: number, bytes: Uint8Array): { name?: string; value: string } {
   const value = Buffer.from(bytes);
   const [name, row] = Object.entries(NAMES).find(([, [known]]) => known === code) ?? [];

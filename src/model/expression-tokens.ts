@@ -1,4 +1,4 @@
-// The words, texts and signs that a select expression is made of.
+// The words, texts and operators of a select expression.
 import { MusterError } from '../errors.ts';
 
 export interface Token {

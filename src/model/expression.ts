@@ -1,10 +1,11 @@
-// Select expressions such as `status[ram_free] < 1GB and not attributes[rack] =~ '^b'`: read into a tree, and asked of one object.
+// Select expressions such as `status[ram_free] < 1GB and not attributes[rack] =~ '^b'`: parsed into a tree, and evaluated for one
+// object.
 
 import { MusterError } from '../errors.ts';
 import { own } from '../own.ts';
 import { bad, type Token, tokensOf } from './expression-tokens.ts';
 
-/** Where a value is found: `index` is a field, `status[ram_free]` a fact below one. */
+/** The place of a value: `index` is a field, `status[ram_free]` a fact below one. */
 export interface Path {
   name: string;
   key?: string;
@@ -15,7 +16,7 @@ type Operator = '==' | '!=' | '<' | '<=' | '>' | '>=' | '=~' | '!~';
 export type Expression =
   | { type: 'and' | 'or'; left: Expression; right: Expression }
   | { type: 'not'; inner: Expression }
-  /** A path alone: whether it is there and says yes. */
+  /** A path alone: whether it is present and says yes. */
   | { type: 'true'; path: Path }
   | { type: 'compare'; path: Path; operator: Operator; text: string; quantity: Quantity | undefined; pattern?: RegExp }
   /** `name in (n0, n1)`. */
@@ -25,11 +26,11 @@ export type Expression =
 
 interface Quantity {
   number: number;
-  /** Whether it bore a unit, and so is bytes. */
+  /** Whether it had a unit, and so is in bytes. */
   bytes: boolean;
 }
 
-/** Longer ones are refused, so that the parser's depth has a bound. */
+/** Longer ones are refused, so that the parser's depth is bounded. */
 const LIMIT = 1000;
 const PATTERN_LIMIT = 200;
 
@@ -53,14 +54,14 @@ const UNITS: Record<string, number> = {
 /** Facts of the agent that are kB of /proc/meminfo, which are units of 1024 bytes. */
 const IN_KIB = /^ram_|_kb$/;
 
-/** Reads an expression; what cannot be read is `bad-selection` with the character it fails at. */
+/** Reads an expression. Throws `bad-selection` with the character where it fails. */
 export function parseExpression(text: string): Expression {
   if (text.length > LIMIT) throw new MusterError('bad-selection', `The expression is longer than ${LIMIT} characters.`);
   const parser = new Parser(text, tokensOf(text));
   return parser.whole();
 }
 
-/** Whether the expression holds for an object whose values `lookUp` answers; undefined is a value that is not there. */
+/** Returns whether the expression holds for an object with the values of `lookUp`; undefined is an absent value. */
 export function holds(expression: Expression, lookUp: (path: Path) => unknown): boolean {
   switch (expression.type) {
     case 'and':
@@ -80,13 +81,13 @@ export function holds(expression: Expression, lookUp: (path: Path) => unknown): 
   }
 }
 
-/** The names at the left of brackets or alone, for checking that they are fields. */
+/** Returns the names at the left of brackets or alone, to check that they are fields. */
 export function pathsOf(expression: Expression): Path[] {
   if ('left' in expression) return [...pathsOf(expression.left), ...pathsOf(expression.right)];
   return expression.type === 'not' ? pathsOf(expression.inner) : [expression.path];
 }
 
-/** A list holds what one of its items holds; `!=` and `!~` hold when no item is equal or fits. */
+/** A list matches if one of its items does; `!=` and `!~` hold when no item is equal or matches. */
 function compare(expression: Expression & { type: 'compare' }, texts: readonly string[]): boolean {
   const { operator, text, quantity, pattern, path } = expression;
   const equal = (value: string): boolean => {
@@ -116,7 +117,7 @@ function ordered(operator: '<' | '<=' | '>' | '>=', left: number, right: number)
   return operator === '>' ? left > right : left >= right;
 }
 
-/** A value as a number, in bytes when the other side is bytes. */
+/** Returns a value as a number, in bytes when the other side is in bytes. */
 function numberOf(value: string, { name, key }: Path, inBytes: boolean): number | undefined {
   const quantity = readQuantity(value);
   if (!quantity) return undefined;

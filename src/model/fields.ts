@@ -1,4 +1,4 @@
-// From what an administrator wrote to the fields of an object: names become UIDs, values are checked, nothing unknown passes.
+// From an administrator's input to the fields of an object: names become UIDs, values are checked, nothing unknown passes.
 import type { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { issueText } from '../issue.ts';
@@ -9,10 +9,10 @@ import type { Cluster } from './cluster.ts';
 import { type FieldMeta, fieldsOf, KINDS, type Kind, oneOf, oneOfCapital } from './kinds.ts';
 import { selectOne } from './select.ts';
 
-/** Field values as they come from the command line or the API: texts, or JSON. */
+/** Field values from the command line or the API: texts, or JSON. */
 export type Input = Record<string, unknown>;
 
-/** The checked values of the fields that were given; those not given stay absent. */
+/** Returns the checked values of the given fields; others stay absent. */
 export function readFields(cluster: Cluster, kind: Kind, input: Input): Record<string, unknown> {
   const rows = new Map(fieldsOf(kind).map(row => [row.name, row]));
   const result: Record<string, unknown> = {};
@@ -32,14 +32,14 @@ export function readFields(cluster: Cluster, kind: Kind, input: Input): Record<s
   return result;
 }
 
-/** Every field that an administrator can give, from what was given and the defaults of the rest; for `replace`. */
+/** Returns every field that an administrator can set, from the input and the defaults of the rest; for `replace`. */
 export function readAllFields(cluster: Cluster, kind: Kind, input: Input): Record<string, unknown> {
   const given = readFields(cluster, kind, input);
   const result: Record<string, unknown> = {};
   for (const { name, schema, meta } of fieldsOf(kind)) {
     if (Object.hasOwn(given, name)) result[name] = given[name];
     else if (meta.required) throw missingField(kind, name);
-    // Stored files have their own way in, and muster's own fields are not the caller's to replace.
+    // Stored files have a separate way in, and muster's own fields are not the caller's to replace.
     else if (!meta.readOnly && !meta.file) {
       const fallback = schema.safeParse(undefined);
       if (fallback.success) result[name] = fallback.data;
@@ -71,7 +71,7 @@ function parse(kind: Kind, name: string, schema: z.ZodType, meta: FieldMeta, val
   throw new MusterError('bad-value', `${KINDS[kind].label}: ${name}${shown} ${issueText(issue)}`);
 }
 
-/** For JSON: values whose name says that they are secret become stars. */
+/** For JSON: values with a secret name become stars. */
 function maskSecret(name: string, value: unknown): unknown {
   return isSecretName(name) ? MASK : value;
 }

@@ -1,9 +1,9 @@
-// What a new cluster begins with: its settings, a naming pool, and the default attribute group.
+// The objects of a new cluster: its settings, a naming pool, and the default attribute group.
 import { ipFromNumber, ipToNumber, type Subnet } from '../wire/ip.ts';
 import type { Change, ChangeContext, Plan } from './change.ts';
 import { KINDS, type Kind, MOST_INDICES, type Value } from './kinds.ts';
 
-/** Nothing when the settings exist already: an administrator may have deleted the rest on purpose. */
+/** Returns nothing when the settings exist: an administrator may have deleted the rest on purpose. */
 export function firstObjects(context: ChangeContext): Plan {
   if (context.cluster.settings) return { changes: [], uids: [] };
   const { base, size } = addressRange(context.network);
@@ -24,7 +24,9 @@ export function firstObjects(context: ChangeContext): Plan {
   return { changes: [group, pool, settings], uids: [] };
 }
 
-/** New nodes get the upper part of the boot network: from .100 on in a /24, the upper half of a smaller or larger one, as far as a pool goes. */
+/**
+ * New nodes get the upper part of the boot network: from .100 on in a /24, the upper half otherwise, as far as a pool reaches.
+ */
 function addressRange(network: Subnet): { base: string; size: number } {
   const total = 2 ** (32 - network.prefix);
   const first = network.prefix === 24 ? 100 : Math.floor(total / 2);

@@ -1,8 +1,8 @@
-// The head's own object: made at its start, and kept true.
+// The head's own object: made at its start, and kept up to date.
 import type { ChangeContext, Plan } from './change.ts';
 import { KINDS, type Value } from './kinds.ts';
 
-/** Nothing when the object says so already. */
+/** Returns no change when the object is up to date. */
 export function planHead(context: ChangeContext, facts: Omit<Value<'head'>, 'description'>): Plan {
   const known = context.cluster.byName('head', facts.name);
   const value = KINDS.head.schema.parse({ ...known?.value, ...facts });

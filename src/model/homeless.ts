@@ -1,4 +1,4 @@
-// Nodes whose address is of no network: after head.address was changed, or a backup was restored on another head. They cannot boot.
+// Nodes with an address in no network: after head.address changed, or a backup was restored on another head. They cannot boot.
 import type { Networks } from '../networks.ts';
 import { subnetHost } from '../wire/ip.ts';
 import type { Value } from './kinds.ts';
@@ -13,7 +13,7 @@ export interface Homeless {
   nodes: string;
 }
 
-/** Returns the nodes that have an address which is no host address of any network; undefined when there are none. */
+/** Returns the nodes that have an address that is no host address of any network; undefined when there are none. */
 export function homelessNodes(nodes: readonly Node[], networks: Networks): Homeless | undefined {
   const names = nodes.flatMap(({ name, ip }) => {
     const network = networks.of(ip);

@@ -1,15 +1,17 @@
 // The URLs of an ISO-based repo: where this head serves the repositories in the image. They follow the image and the name.
 import type { Kind, Value } from './kinds.ts';
 
-/** What stands for the head in URLs that the head itself serves; filled in when they are used. */
+/** Stands for the head in URLs that the head itself serves; replaced when they are used. */
 export const BASE_URL = '<BASE_URL>';
 
-/** Where the files of a repo's ISO image are, below the boot plane; with a slash behind. */
+/** Returns where the files of a repo's ISO image are, below the boot plane; with a trailing slash. */
 export function isoPath(repo: string): string {
   return `/isomount/${encodeURIComponent(repo)}/`;
 }
 
-/** A repo's value with the URLs of its image: when the image or the name is new, or no URL is given. Others stay as they are. */
+/**
+ * Returns a repo's value with the URLs of its image, if the image or the name is new, or no URL is given. Others stay unchanged.
+ */
 export function withIsoUrls<K extends Kind>(kind: K, value: Value<K>, before?: Value): Value<K> {
   if (kind !== 'repo') return value;
   const repo = value as Value<'repo'>;

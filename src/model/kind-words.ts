@@ -1,6 +1,6 @@
-// The kinds of object in words. They stand apart from the fields, whose schemas take long to load.
+// The names of the kinds of object. They are separate from the fields, whose schemas load slowly.
 
-/** One row per kind: the words for one and many in URLs, its title in lists, its name in sentences. */
+/** One row per kind: singular and plural in URLs, title in lists, name in sentences. */
 export const KIND_WORDS = {
   node: { one: 'node', many: 'nodes', title: 'Nodes', label: 'node', freezes: false },
   attrib: {

@@ -1,4 +1,5 @@
-// The kinds of object and their fields, once: the API's validation, the command line's help and the documents come from here.
+// The kinds of object and their fields, defined once: the source of the API's validation, the command line's help and the
+// documents.
 import { z } from 'zod';
 import { KIND_NAMES, KIND_WORDS, type Kind } from './kind-words.ts';
 import {
@@ -25,19 +26,24 @@ import {
 
 /** How a field behaves beyond its type. */
 export interface FieldMeta {
-  /** Kept by muster; cannot be set. */
+  /** Set by muster only. */
   readOnly?: boolean;
   /** Given as `@FILE` on the command line, as a finished upload in the API. */
   file?: boolean;
   /** Refers to objects of this kind: a name or UID is accepted, a UID is stored, the name is shown. */
   refers?: Kind;
-  /** With `refers`: where the object came from. The other object may be deleted; its UID stays here and means "one that is gone". */
+  /**
+   * With `refers`: where the object came from. The other object may be deleted; its UID stays here and means "one that is gone".
+   */
   history?: boolean;
   /** Must be given to `create`. */
   required?: boolean;
   /** May hold a password, and errors never quote it. `uri`: in a power URI. `names`: in the attributes with a secret name. */
   secret?: 'uri' | 'names';
-  /** Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs` and `_altmacs`. */
+  /**
+   * Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs` and
+   * `_altmacs`.
+   */
   address?: 'ip' | 'mac' | 'names';
 }
 
@@ -45,13 +51,13 @@ const field = <T extends z.ZodType>(schema: T, meaning: string, meta: FieldMeta 
   schema.meta({ ...meta, description: meaning });
 
 const node = z.strictObject({
-  name: field(nameValue, 'assigned by the naming pool when not given'),
+  name: field(nameValue, 'default: assigned by the naming pool'),
   description: field(textValue.default(''), 'free text'),
   type: field(z.enum(NODE_TYPES).default('compute'), 'what kind of machine'),
   mac: field(macValue, 'hardware address of the boot interface', { required: true, address: 'mac' }),
-  index: field(integerValue(0, 1_000_000), 'number in the naming pool; the next free one when not given'),
-  ip: field(ipValue, 'address on the boot network; by the index when not given', { address: 'ip' }),
-  groups: field(listOf(uidValue).default([]), 'attribute groups in order, later ones win', { refers: 'attrib' }),
+  index: field(integerValue(0, 1_000_000), 'number in the naming pool; default: the next free one'),
+  ip: field(ipValue, 'address on the boot network; default: by the index', { address: 'ip' }),
+  groups: field(listOf(uidValue).default([]), 'attribute groups in order; later ones win', { refers: 'attrib' }),
   attributes: field(attributesValue.default({}), "the node's own attributes; use `set` and `clear`", {
     secret: 'names',
     address: 'names',
@@ -66,7 +72,7 @@ const node = z.strictObject({
 const attrib = z.strictObject({
   name: field(nameValue, 'name of the group', { required: true }),
   description: field(textValue.default(''), 'free text'),
-  // Addresses in them count for no node: one address for all members would be nobody's.
+  // Addresses in them do not count: one address for all members would belong to nobody.
   attributes: field(attributesValue.default({}), 'name=value for every node of the group; use `set` and `clear`', {
     secret: 'names',
   }),
@@ -123,13 +129,13 @@ const distro = z.strictObject({
   description: field(textValue.default(''), 'free text'),
   package_manager: field(
     z.enum(['', 'yum', 'dnf', 'apt', 'zypper']).default(''),
-    'found when an image is created, unless given',
+    'detected when an image is created, unless set',
   ),
   release: field(textValue.default(''), 'what `$releasever` stands for'),
   repos: field(listOf(uidValue).default([]), 'its repositories', { refers: 'repo' }),
 });
 
-/** How many indices one naming pool has at most. */
+/** The most indices of one naming pool. */
 export const MOST_INDICES = 1_000_000;
 
 const pool = z.strictObject({
@@ -140,25 +146,25 @@ const pool = z.strictObject({
       .string()
       .regex(/^[A-Za-z][A-Za-z0-9-]{0,40}\{(:0?[1-9]d)?\}$/, 'must be letters and one {} or {:03d}, such as n{}')
       .default('n{}'),
-    'how names are made of the index',
+    'how names are made from the index',
   ),
   first_index: field(integerValue(0, 1_000_000).default(0), 'the lowest index'),
   ip_base: field(ipValue.or(z.literal('')).default(''), 'address of the node with the first index'),
   ip_offset: field(
     integerValue(0, 16_777_215).or(z.literal('')).default(''),
-    'without ip_base: how far behind the first address of its network the node with the first index is',
+    'without ip_base: the offset of the first node from the network address',
   ),
   network: field(
     textValue.default(''),
     'the name of the network that ip_offset counts in; the boot network when empty',
   ),
-  size: field(integerValue(1, MOST_INDICES).default(65_536), 'how many indices there are'),
+  size: field(integerValue(1, MOST_INDICES).default(65_536), 'the number of indices'),
   group: field(uidValue.or(z.literal('')).default(''), 'the attribute group that new nodes of the pool join', {
     refers: 'attrib',
   }),
   parent: field(
     uidValue.or(z.literal('')).default(''),
-    'the pool that this one is a part of: it has the group, network and addresses of that one where it has none of its own',
+    'the parent pool: its group, network and addresses apply where this pool sets none',
     { refers: 'pool' },
   ),
 });
@@ -174,7 +180,7 @@ const head = z.strictObject({
 const cluster = z.strictObject({
   name: field(z.literal('cluster').default('cluster'), 'always cluster'),
   cluster_name: field(textValue.default(''), 'a name for people'),
-  cluster_id: field(textValue.default(''), 'a number or word by which other systems know the cluster'),
+  cluster_id: field(textValue.default(''), 'a number or word that identifies the cluster to other systems'),
   default_group: field(uidValue.or(z.literal('')).default(''), 'the group every node is in, first of all', {
     refers: 'attrib',
   }),
@@ -185,7 +191,7 @@ const cluster = z.strictObject({
   accept_new_nodes: field(flagValue.default(false), 'whether an unknown MAC becomes a node on its first DISCOVER'),
 });
 
-/** One row per kind: its fields and its words. */
+/** One row per kind: its fields and its names. */
 export const KINDS = {
   node: { schema: node, ...KIND_WORDS.node },
   attrib: { schema: attrib, ...KIND_WORDS.attrib },

@@ -1,14 +1,17 @@
-// Node sets such as `n[0-3,7],n9`: read into names, and folded back for people.
+// Node sets such as `n[0-3,7],n9`: expanded to names, and folded again for people.
 import { MusterError } from '../errors.ts';
 
-/** No selection may name more than this, so that `n[0-999999999]` is an error and not a full memory. */
+/** The most names of a selection, so that `n[0-999999999]` is an error and does not fill the memory. */
 const LIMIT = 1_000_000;
-/** Nor may its names have more characters than this together. */
+/** The most characters of all its names. */
 const MOST_CHARACTERS = 32_000_000;
 /** Characters of a selection that an error repeats. */
 const QUOTED = 80;
 
-/** The names of a node set, in its order, each once. Without brackets the text is one name. They are counted before one is made. */
+/**
+ * Returns the names of a node set, in its order, each once. Without brackets the text is one name. Names are counted before any
+ * is made.
+ */
 export function expandNodeSet(text: string): string[] {
   const parts = splitOutside(text).map(part => readPart(part, text));
   const count = sum(parts.map(({ count }) => count));
@@ -19,7 +22,7 @@ export function expandNodeSet(text: string): string[] {
   return [...names];
 }
 
-/** Folds names into the shortest node set: `n0 n1 n2 n7` is `n[0-2,7]`; zero-padded numbers fold among their own width. */
+/** Folds names into the shortest node set: `n0 n1 n2 n7` is `n[0-2,7]`; zero-padded numbers fold only with the same width. */
 export function foldNodeSet(names: readonly string[]): string {
   const families = new Map<string, Family>();
   const plain: string[] = [];
@@ -46,7 +49,7 @@ interface Family {
 }
 
 function foldFamily({ prefix, suffix, digits }: Family): string {
-  // `n10` belongs to `n[08-10]`: where one number of a width is padded, all of that width are.
+  // `n10` belongs to `n[08-10]`: if one number of a width is padded, all of that width are.
   const padded = new Set(digits.filter(text => text.length > 1 && text.startsWith('0')).map(text => text.length));
   const byWidth = new Map<number, number[]>();
   for (const text of digits) {
@@ -103,11 +106,11 @@ interface Range {
   width: number;
 }
 
-/** `r[0-1]n[0-3]x`: the texts before, between and behind the brackets, and what is in them. */
+/** `r[0-1]n[0-3]x`: the texts before, between and after the brackets, and the brackets' content. */
 interface Part {
   texts: string[];
   brackets: Range[][];
-  /** How many names it makes, and the most characters of one. */
+  /** The number of names, and the most characters of one. */
   count: number;
   length: number;
 }

@@ -1,4 +1,4 @@
-// Which name, index and address a node gets: from its naming pool, each used once.
+// Which name, index and address a node gets from its naming pool, each used once.
 import { MusterError } from '../errors.ts';
 import { Networks } from '../networks.ts';
 import { ipFromNumber, ipToNumber } from '../wire/ip.ts';
@@ -17,11 +17,11 @@ export class NodePlacer {
   private readonly around: Surroundings;
   private readonly taken = {
     mac: new Map<string, string>(),
-    /** By address: the nodes, controllers and interfaces that have it, in words. */
+    /** By address: the nodes, controllers and interfaces that have it, as text. */
     ip: new Map<string, string[]>(),
     name: new Map<string, string>(),
   };
-  /** By naming pool: who has the index. */
+  /** By naming pool: the owner of each index. */
   private readonly indices = new Map<string, Map<number, string>>();
   private readonly nextFree = new Map<string, number>();
 
@@ -37,7 +37,7 @@ export class NodePlacer {
     for (const node of cluster.all('node')) this.take(node.value);
   }
 
-  /** Completes a new node's fields: name, index and ip where they are not given, and the group of its pool. */
+  /** Completes a new node's fields: name, index and ip where they are missing, and the group of its pool. */
   place(given: Record<string, unknown>): Record<string, unknown> {
     const [poolUid, pool] = this.pool(given['naming_pool']);
     const index = (given['index'] as number | undefined) ?? this.nextIndex(poolUid, pool, given);
@@ -54,7 +54,9 @@ export class NodePlacer {
     return node;
   }
 
-  /** A node with changed fields; a new index brings the name and the address that belong to it, unless they were chosen. */
+  /**
+   * Returns a node with changed fields; a new index also changes the name and the address derived from it, unless they were set.
+   */
   move(entry: Entry<'node'>, fields: Record<string, unknown>): Value<'node'> {
     const before = entry.value;
     const node = { ...before, ...fields } as Value<'node'>;
@@ -70,7 +72,7 @@ export class NodePlacer {
     }
     this.release(before);
     this.check(node);
-    // A node that was placed before the head's network was changed can still be described.
+    // A node placed before the head's network changed can still be described.
     if (node.ip !== before.ip) this.checkAddress(node);
     this.take(node);
     return node;
@@ -84,7 +86,7 @@ export class NodePlacer {
     return [chosen, pool.value];
   }
 
-  /** The lowest free index whose name and address are free too: others may have been given by hand. */
+  /** Returns the lowest free index with a free name and address: others may have been set by hand. */
   private nextIndex(poolUid: string, pool: Pool, given: Record<string, unknown>): number {
     const start = this.nextFree.get(poolUid) ?? pool.first_index;
     let used = start;
@@ -154,12 +156,12 @@ export class NodePlacer {
   private check(node: Value<'node'>): void {
     const clash = (what: string, holder: string | undefined): void => {
       if (holder === undefined) return;
-      // A holder that is no node yet stands earlier in the same request
+      // A holder that is not a node yet is earlier in the same request
       const isKnown = this.cluster.byName('node', holder.split(' ').at(-1) ?? '') !== undefined;
       const how = isKnown ? `belongs to ${holder} already` : `is given twice, also for the new node ${holder}`;
       throw new MusterError('duplicate', `${what} ${how}; nothing was changed.`);
     };
-    // The index first: name and address come of it, and would be blamed for it
+    // The index first: name and address follow from it, and would get the blame
     clash(`The index ${node.index}`, this.indices.get(node.naming_pool)?.get(node.index));
     clash(`${node.name}: MAC ${node.mac}`, this.taken.mac.get(node.mac));
     clash(`${node.name}: IP ${node.ip}`, this.taken.ip.get(node.ip)?.at(0));
@@ -172,7 +174,7 @@ export class NodePlacer {
       throw new MusterError(refused.code, `${node.name}: IP ${node.ip} ${refused.reason}; nothing was changed.`);
     if (this.networks.isHost(node.ip)) return;
     const [main, ...others] = this.networks.all.map(({ name, subnet }) => `${name} ${subnet.network}/${subnet.prefix}`);
-    const more = others.map(words => `, nor in ${words}`).join('');
+    const more = others.map(words => `, or in ${words}`).join('');
     throw new MusterError(
       'bad-value',
       `${node.name}: IP ${node.ip} is no host address in the boot network ${main?.split(' ')[1]}${more}.`,
@@ -203,10 +205,10 @@ export class NodePlacer {
   }
 }
 
-/** The boot network alone, as it is where no configuration describes more. */
+/** The boot network alone, as without further configured networks. */
 const ALONE = { interface: '', router: '', dns: [], domain: '', leaseSeconds: 0 };
 
-/** The name by the pool's pattern: `n{}` with 7 is n7, `n{:03d}` is n007. */
+/** Returns the name by the pool's pattern: `n{}` with 7 is n7, `n{:03d}` is n007. */
 function nodeName(pool: Pool, index: number): string {
   return pool.pattern.replace(/\{(?::(0?)(\d{1,2})d)?\}/, (_whole, zero?: string, width?: string) =>
     zero ? String(index).padStart(Number(width), '0') : String(index),

@@ -1,11 +1,11 @@
-// What a naming pool has of its own, and what of the pools that it is a part of.
+// What a naming pool sets itself, and what it takes from its parent pools.
 import type { Networks } from '../networks.ts';
 import type { Cluster } from './cluster.ts';
 import type { Value } from './kinds.ts';
 
 type Pool = Value<'pool'>;
 
-/** What a pool has, or the nearest of those it is a part of. */
+/** Returns a pool's value, or that of the nearest parent. */
 export function inherited<T>(
   cluster: Pick<Cluster, 'get'>,
   pool: Pool,
@@ -20,12 +20,15 @@ export function inherited<T>(
   return undefined;
 }
 
-/** The pool whose `ip_base` or `ip_offset` counts. One that has addresses of its own does not mix them with those of its parent. */
+/**
+ * Returns the pool with the effective `ip_base` or `ip_offset`. A pool with its own addresses does not mix them with its
+ * parent's.
+ */
 export function addressing(cluster: Pick<Cluster, 'get'>, pool: Pool): Pool | undefined {
   return inherited(cluster, pool, one => (one.ip_base || typeof one.ip_offset === 'number' ? one : undefined));
 }
 
-/** The name of the network that a pool's addresses lie in; undefined when it gives none, or they lie in no network. */
+/** Returns the name of the network of a pool's addresses; undefined when it gives none, or they are in no network. */
 export function networkOfPool(cluster: Pick<Cluster, 'get'>, networks: Networks, pool: Pool): string | undefined {
   const from = addressing(cluster, pool);
   if (!from) return undefined;

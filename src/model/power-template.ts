@@ -1,9 +1,9 @@
-// Templates in power_uri: `<a[bmc_ip]>` stands for an attribute of the node, so that one URI fits all nodes.
+// Templates in power_uri: `<a[bmc_ip]>` stands for an attribute of the node, so one URI fits all nodes.
 
 /** `<a[NAME]>`: the dictionary by its name or its first letters, and a name in it. */
 export const PLACEHOLDER = /<(a|attributes|n|node|s|status|h|hardware)\[([\w.-]{1,128})\]>/g;
 
-/** What templates of one node can stand for. */
+/** The values for one node's templates. */
 export interface TemplateFacts {
   attributes: ReadonlyMap<string, string>;
   /** Fields: name, index, ip, mac, type. */
@@ -12,7 +12,7 @@ export interface TemplateFacts {
   hardware: Readonly<Record<string, string>>;
 }
 
-/** The URI of one node. Values are percent-encoded, so that none can change the URI's shape. */
+/** Returns the URI of one node. Values are percent-encoded, so that none can change the URI's shape. */
 export function fillTemplate(text: string, facts: TemplateFacts): { text: string } | { missing: string } {
   let missing: string | undefined;
   const filled = text.replace(PLACEHOLDER, (whole, dictionary: string, name: string) => {
@@ -23,7 +23,7 @@ export function fillTemplate(text: string, facts: TemplateFacts): { text: string
   return missing === undefined ? { text: filled } : { missing };
 }
 
-/** The names of the attributes that the templates of a power_uri stand for: what the head alone needs to know. */
+/** Returns the names of the attributes in a power_uri's templates: only the head needs to know them. */
 export function attributesIn(text: string): string[] {
   return Array.from(text.matchAll(PLACEHOLDER), ([, dictionary = '', name = '']) => ({ dictionary, name }))
     .filter(({ dictionary }) => dictionary.startsWith('a'))

@@ -27,19 +27,19 @@ export interface PowerUri {
 export type UriReading = { uri: PowerUri } | { problem: string };
 
 interface Grammar {
-  /** How the URI is written, for messages. */
+  /** The URI's form, for messages. */
   form: string;
-  /** What stands behind `scheme://`. */
+  /** What follows `scheme://`. */
   parts: 'server and login' | 'server and name' | 'login and name' | 'path' | 'anything';
-  /** Names behind `?`, each with what its value must look like. */
+  /** Names after `?`, each with the pattern of its value. */
   options: Record<string, RegExp>;
   /** A user may have no name. */
   nameless?: true;
-  /** Options whose value is a secret. */
+  /** Options with a secret value. */
   secretOptions?: readonly string[];
 }
 
-/** The drivers that come with muster; a site's own have schemes that are not in here. */
+/** The drivers that come with muster; a site's own schemes are not listed. */
 export const POWER_SCHEMES: Record<string, Grammar> = {
   ipmi: {
     form: 'ipmi://[[user[:password]@]server]/[user]:password@bmc[:port]',
@@ -50,7 +50,7 @@ export const POWER_SCHEMES: Record<string, Grammar> = {
       cipher: /^\d{1,2}$/,
       interface: /^(lanplus|lan)$/,
       privilege: /^(user|operator|administrator)$/i,
-      // A key of 20 bytes; an environment variable holds no zero byte.
+      // A key of 20 bytes; an environment variable cannot hold a zero byte.
       kg: /^(0x((?!00)[0-9a-f]{2}){1,20}|(?!0x)\P{Cc}{1,20})$/iu,
     },
     secretOptions: ['kg'],
@@ -74,25 +74,28 @@ export const POWER_SCHEMES: Record<string, Grammar> = {
   lab: { form: 'lab:///socket/node', parts: 'path', options: {} },
 };
 
-/** Returns the options of a scheme whose values are secret. */
+/** Returns the options of a scheme with secret values. */
 export function secretOptions(scheme: string): readonly string[] {
   return own(POWER_SCHEMES, scheme)?.secretOptions ?? [];
 }
 
 const FREE: Grammar = { form: 'scheme://…', parts: 'anything', options: {} };
 
-/** Several URIs stand in one field with commas; a comma within one is no separator unless `scheme://` follows. */
+/** Splits a field of several URIs at commas; a comma within one separates only if `scheme://` follows. */
 export function splitPowerUris(text: string): string[] {
   return text.split(/,(?=[A-Za-z][A-Za-z0-9+.-]*:\/\/)/);
 }
 
-/** What is wrong with the field's text, which may have templates in it; undefined when it is right. Never the text itself. */
+/**
+ * Returns what is wrong with the field's text, which may contain templates; undefined when it is right. Never contains the text
+ * itself.
+ */
 export function powerUriProblem(text: string): string | undefined {
   if (text === '') return undefined;
   const parts = splitPowerUris(text);
   for (const [index, part] of parts.entries()) {
     const template = templateProblem(part);
-    // Whatever a template stands for, a digit can stand there as well: in a name, an address, a port.
+    // Wherever a template stands, a digit can stand as well: in a name, an address, a port.
     const reading = template ? { problem: template } : readPowerUri(part.replace(PLACEHOLDER, '1'));
     if ('problem' in reading) return parts.length > 1 ? `${reading.problem} (URI ${index + 1})` : reading.problem;
   }
@@ -120,12 +123,12 @@ export function readPowerUri(text: string): UriReading {
     if (!(error instanceof Refusal)) throw error;
     const written = known
       ? `it is written ${grammar.form}`
-      : `the scheme '${scheme}' is none of muster's own: ${Object.keys(POWER_SCHEMES).join(', ')}`;
+      : `the scheme '${scheme}' is not built in: there are ${Object.keys(POWER_SCHEMES).join(', ')}`;
     return { problem: `${error.message}; ${written}` };
   }
 }
 
-/** Also with two letters in the wrong order: `impi`. */
+/** Also with two letters swapped: `impi`. */
 function meantScheme(scheme: string): string | undefined {
   const sorted = (text: string): string => [...text].sort().join('');
   const names = Object.keys(POWER_SCHEMES);
@@ -189,7 +192,7 @@ function readServer(text: string): Server | undefined {
   return { host, ...(port !== undefined && { port }), ...(user && { user }), ...(password && { password }) };
 }
 
-/** `[user[:password]@]host[:port][/name]`: the last `@` ends the password, so that it may have one in it. */
+/** Reads `[user[:password]@]host[:port][/name]`: the last `@` ends the password, which may contain one. */
 function readLogin(
   text: string,
   mustLogIn: boolean,
@@ -220,7 +223,7 @@ function readLogin(
   };
 }
 
-/** A name, an IPv4 address, or an IPv6 address in brackets: never something that a program could take for an option. */
+/** Reads a name, an IPv4 address, or an IPv6 address in brackets: never something that a program could take for an option. */
 function readHost(text: string): { host?: string; port?: number } {
   if (text === '') return {};
   const match =

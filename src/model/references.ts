@@ -1,9 +1,11 @@
-// Who refers to an object: by UID in a field, or by name in the attribute `_boot_config`.
+// What refers to an object: by UID in a field, or by name in the attribute `_boot_config`.
 import type { Change } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { fieldsOf, KIND_NAMES, type Value } from './kinds.ts';
 
-/** The fields of each kind that hold UIDs of objects in use. History is not use: it keeps the UID of what is gone. */
+/**
+ * The fields of each kind that hold UIDs of objects in use. History does not count as use: it keeps the UID of a deleted object.
+ */
 const REFERENCES = KIND_NAMES.map(kind => ({
   kind,
   fields: fieldsOf(kind).flatMap(({ name, meta }) =>
@@ -16,7 +18,7 @@ export function usersOf(cluster: Cluster, entry: Entry): Entry[] {
   return REFERENCES.flatMap(({ kind, fields }) => {
     if (kind === 'cluster') return [];
     const names = fields.flatMap(({ name, refers }) => (refers === entry.kind ? [name] : []));
-    // Nothing refers to a node: deleting thousands of them must not look at thousands of objects each.
+    // Nothing refers to a node: deleting thousands of them must not check thousands of objects each.
     if (names.length === 0 && entry.kind !== 'boot') return [];
     return cluster.all(kind).filter(user => {
       const value = user.value as Record<string, unknown>;
@@ -25,7 +27,7 @@ export function usersOf(cluster: Cluster, entry: Entry): Entry[] {
   });
 }
 
-/** The user's value without its references to the object. */
+/** Returns the user's value without its references to the object. */
 export function dropReferences(user: Entry, before: Value, entry: Entry): Value {
   const value: Record<string, unknown> = { ...before };
   for (const { name, refers } of REFERENCES.find(row => row.kind === user.kind)?.fields ?? []) {

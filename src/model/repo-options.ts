@@ -1,10 +1,10 @@
-// Options of a yum repository that muster hands on as they are (dnf.conf(5), yum.conf(5), zypper(8)): into the repository file by which an
-// image is made, and into that of the image.
+// Options of a yum repository that muster passes on unchanged (dnf.conf(5), yum.conf(5), zypper(8)): into the repository file
+// that makes an image, and into that of the image.
 
-/** Options of a repository file that a repo has fields for. */
+/** Options of a repository file that have fields in a repo. */
 export const REPO_FIELDS = ['name', 'baseurl', 'mirrorlist', 'metalink', 'gpgkey', 'gpgcheck', 'enabled'] as const;
 
-/** Handed on. */
+/** Passed on. */
 export const REPO_OPTIONS: readonly string[] = [
   ...[
     'cost',
@@ -39,7 +39,7 @@ export const REPO_OPTIONS: readonly string[] = [
   ...['autorefresh', 'keeppackages', 'path', 'gpgcakey', 'ui_repoid_vars'],
 ];
 
-/** Not handed on, and why. */
+/** Not passed on, and why. */
 export const REPO_REFUSED: Readonly<Record<string, string>> = {
   ...Object.fromEntries(
     ['username', 'password', 'proxy_username', 'proxy_password', 'sslclientcert', 'sslclientkey']
@@ -52,11 +52,11 @@ export const REPO_REFUSED: Readonly<Record<string, string>> = {
   skip_if_unavailable: 'an image is made of all its repositories, or the one that is missing is named',
 };
 
-/** What is wrong with an option of a repo, `NAME=VALUE`; undefined when nothing is. */
+/** Returns what is wrong with an option of a repo, `NAME=VALUE`; undefined when nothing is. */
 export function repoOptionProblem(text: string): string | undefined {
   const [, name = ''] = /^([a-z_]+)=[^\p{Cc}]*$/u.exec(text) ?? [];
   if (name === '') return `'${text}' must be NAME=VALUE in one line`;
-  if ((REPO_FIELDS as readonly string[]).includes(name)) return `'${name}' has a field of its own`;
+  if ((REPO_FIELDS as readonly string[]).includes(name)) return `'${name}' has its own field`;
   if (Object.hasOwn(REPO_REFUSED, name)) return `'${name}' is not kept: ${REPO_REFUSED[name]}`;
   if (name === 'proxy' && text.includes('@')) return `'proxy' is not kept: ${REPO_REFUSED['proxy_password']}`;
   return REPO_OPTIONS.includes(name) ? undefined : `'${name}' is no option of a yum repository`;

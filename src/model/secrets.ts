@@ -1,4 +1,4 @@
-// Which parts of objects are secret: by the marks in the table of kinds, by name, and because a power_uri has them for a password.
+// Which parts of objects are secret: by the marks in the table of kinds, by name, or because a power_uri uses them as a password.
 import { isSecretName, MASK, maskPassword } from '../masking.ts';
 import type { Cluster } from './cluster.ts';
 import { attributesIn, PLACEHOLDER } from './power-template.ts';
@@ -6,11 +6,11 @@ import { readPowerUri, secretOptions, splitPowerUris } from './power-uri.ts';
 
 const known = new WeakMap<Cluster, { sequence: number; names: ReadonlySet<string> }>();
 
-/** Returns the names of the attributes that some node's power_uri has in the place of a password. */
+/** Returns the names of the attributes that some node's power_uri uses as a password. */
 export function secretAttributes(cluster: Cluster): ReadonlySet<string> {
   const found = known.get(cluster);
   if (found?.sequence === cluster.sequence) return found.names;
-  // Thousands of nodes have the same one.
+  // Thousands of nodes share the same one.
   const uris = new Set(cluster.all('node').map(({ value }) => value.power_uri));
   const names = new Set([...uris].flatMap(uri => splitPowerUris(uri).flatMap(passwordTemplates)));
   known.set(cluster, { sequence: cluster.sequence, names });
@@ -33,18 +33,18 @@ function passwordTemplates(uri: string): string[] {
   return names.filter((name, index) => name !== '' && secret.includes(String(FIRST_MARK + index)));
 }
 
-/** Whether the value of an attribute is shown as stars. */
+/** Returns whether the value of an attribute is shown as stars. */
 export function isSecretAttribute(cluster: Cluster, name: string): boolean {
   return isSecretName(name) || secretAttributes(cluster).has(name);
 }
 
-/** A field as it is shown, by the mark in the table of kinds: passwords become stars. */
+/** Returns a field for display, by the mark in the table of kinds: passwords become stars. */
 export function maskField(cluster: Cluster, secret: 'uri' | 'names' | undefined, held: unknown): unknown {
   if (secret === 'uri') return maskPassword(String(held ?? ''));
   return secret === 'names' ? maskAttributes(cluster, (held ?? {}) as Record<string, string>) : held;
 }
 
-/** Attributes as they are shown: secret values become stars. */
+/** Returns attributes for display: secret values become stars. */
 export function maskAttributes(cluster: Cluster, attributes: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
     Object.entries(attributes).map(([name, value]) => [

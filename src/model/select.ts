@@ -1,4 +1,4 @@
-// Which objects an identifier means: name, UID, UID prefix; nodes also by MAC, IP, index, node set and %group.
+// Which objects an identifier names: by name, UID, UID prefix; nodes also by MAC, IP, index, node set and %group.
 import { MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
 import { parseIpv4 } from '../wire/ip.ts';
@@ -7,7 +7,7 @@ import type { Cluster, Entry } from './cluster.ts';
 import { KINDS, type Kind } from './kinds.ts';
 import { expandNodeSet } from './nodeset.ts';
 
-/** The objects that the identifiers mean, each once, in order. One that names nothing is `no-such-object`. */
+/** Returns the objects that the identifiers name, each once, in order. Throws `no-such-object` for one that names nothing. */
 export function select<K extends Kind>(cluster: Cluster, kind: K, ids: readonly string[]): Entry<K>[] {
   const chosen = new Map<string, Entry<K>>();
   for (const id of ids) {
@@ -16,7 +16,7 @@ export function select<K extends Kind>(cluster: Cluster, kind: K, ids: readonly 
   return [...chosen.values()];
 }
 
-/** Exactly one object; a selection of several is `ambiguous-id`. */
+/** Returns exactly one object; throws `ambiguous-id` for several. */
 export function selectOne<K extends Kind>(cluster: Cluster, kind: K, id: string): Entry<K> {
   const found = resolve(cluster, kind, id);
   const [first] = found;
@@ -56,7 +56,7 @@ function lookUp<K extends Kind>(cluster: Cluster, kind: K, id: string): Entry<K>
 function lookUpNode(cluster: Cluster, id: string): Entry<'node'> | undefined {
   const ip = parseIpv4(id);
   if (ip) return cluster.nodeByIp(ip);
-  // An index is short; twelve bare hex digits are a MAC, whatever they look like.
+  // An index is short; twelve bare hex digits are always a MAC.
   if (/^\d{1,7}$/.test(id)) {
     const found = cluster.all('node').filter(entry => entry.value.index === Number(id));
     if (found.length > 1) throw ambiguous(`'${id}' is the index of ${found.length} nodes`, found, 'give the name');

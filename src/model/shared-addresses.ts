@@ -1,4 +1,4 @@
-// No two machines get one address: a plan's changes are checked against each other, the objects, and what surrounds them.
+// No two machines get one address: a plan's changes are checked against each other, the objects, and other machines.
 import { MusterError } from '../errors.ts';
 import {
   type HeldIp,
@@ -13,7 +13,7 @@ import type { Change } from './change.ts';
 import type { Cluster } from './cluster.ts';
 import type { Value } from './kinds.ts';
 
-/** What a plan gives to a node, or leaves with it. */
+/** An address that a plan gives to a node, or leaves with it. */
 interface Claim {
   address: string;
   /** A node and its controller are two machines. */
@@ -47,14 +47,14 @@ export function refuseSharedAddresses(cluster: Cluster, changes: readonly Change
       .at(0),
   );
   for (const { address, subject, isNew, isOtherMachine, macs: own } of ips) {
-    // A replaced machine keeps the node's address; one that the old machine still has as a lease would be held twice.
+    // A replaced machine keeps the node's address; if the old machine still leases it, two would hold it.
     const scope = isNew ? around : isOtherMachine ? { usedBy: around.usedBy } : undefined;
     const refused = scope && unavailable(address, own, scope);
     if (refused) throw refusal(subject, refused.reason, refused.code);
   }
 }
 
-/** @param ownerOf names a holder among the objects that the plan does not touch */
+/** @param ownerOf names a holder among the objects outside the plan */
 function refuseClash(claims: readonly Claim[], ownerOf: (address: string) => string | undefined): void {
   const seen = new Map<string, Claim[]>();
   const kept = new Map<string, Claim[]>();

@@ -1,4 +1,4 @@
-// The shapes of single values: names, addresses, attributes. One schema each, with the sentence an administrator sees.
+// The shapes of single values: names, addresses, attributes. One schema each, with its error text.
 import { z } from 'zod';
 import { parseIpv4 } from '../wire/ip.ts';
 import { isStationMac, parseMac } from '../wire/mac.ts';
@@ -13,7 +13,7 @@ export const NODE_TYPES = ['compute', 'unknown', 'head', 'simulated'] as const;
 /** 32 lower-case hex digits. */
 export const uidValue = z.string().regex(/^[0-9a-f]{32}$/, 'must be a UID of 32 hex digits');
 
-/** The name of an object: no spaces, not like a selection, so that it can stand in every command. */
+/** The name of an object: no spaces, and unlike a selection, so that every command can use it. */
 export const nameValue = z
   .string()
   .regex(
@@ -35,24 +35,24 @@ export const cmdlineValue = z
     "must have no '||', '&&' or ';' and no word that begins with '#': iPXE would take it for its own",
   );
 
-/** Words that iPXE takes for its own wherever they stand in a line; it has no quoting. */
+/** Words that iPXE interprets anywhere in a line; it has no quoting. */
 export function isOperator(word: string): boolean {
   return ['||', '&&', ';'].includes(word) || word.startsWith('#');
 }
 
-/** Of a repository: a package manager's variables (`$releasever`) may stand in it. */
+/** Of a repository: may contain a package manager's variables (`$releasever`). */
 export const urlValue = z
   .string()
   .max(4096, 'must have 4096 characters at most')
   .regex(/^((https?|ftp|file):\/\/\S+|<BASE_URL>\/\S*)$/, 'must be URLs such as http://mirror.example.org/os/');
 
-/** An option of a yum repository. Items of a list in it are separated by blanks, since commas separate the options. */
+/** An option of a yum repository. Items of a list in it are separated by spaces, since commas separate the options. */
 export const repoOptionValue = z.string().superRefine((text, context) => {
   const problem = repoOptionProblem(text);
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
 });
 
-/** A kickstart (or preseed, or autoinstall) file by its name, in the folder of such files: nothing that leaves it. */
+/** A kickstart (or preseed, or autoinstall) file by name, in the folder of such files: nothing that leaves it. */
 export const kickstartValue = z
   .string()
   .regex(
@@ -60,10 +60,10 @@ export const kickstartValue = z
     "must be the name of a file in the kickstarts folder: letters, digits, '_', '.', '+' or '-'",
   );
 
-/** Without spaces, so that the password in it can be found and hidden in every text that it stands in. */
+/** Without spaces, so that its password can be found and hidden in any text. */
 export const powerUriValue = z.string().superRefine((text, context) => {
   const problem = text.length > 4096 ? 'must have 4096 characters at most' : powerUriProblem(text);
-  // The value stays out of the message: it may be a password that stands in the wrong place.
+  // The value stays out of the message: it may be a misplaced password.
   if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
 });
 
@@ -105,7 +105,7 @@ export const integerValue = (least: number, most: number) =>
       return z.NEVER;
     });
 
-/** A list; from the command line it is one text with commas. */
+/** A list; from the command line, one text with commas. */
 export const listOf = <T extends z.ZodType>(item: T) =>
   z.preprocess(
     value =>
@@ -156,7 +156,7 @@ const isoFileValue = z.object({
   sha256: digestValue,
 });
 
-/** An ISO image with what was found in it. */
+/** An ISO image with its contents. */
 export const storedIsoValue = storedFileValue.extend({
   repositories: z.array(z.string()).default([]).describe('directories that hold repodata/repomd.xml'),
   installer: z
@@ -175,7 +175,7 @@ export const storedIsoValue = storedFileValue.extend({
 });
 export type StoredIso = z.infer<typeof storedIsoValue>;
 
-/** The content of an image: the cwsquash blob, and where in it the squashfs lies. */
+/** The content of an image: the cwsquash blob, and the place of the squashfs in it. */
 export const storedImageValue = storedFileValue.extend({
   root_offset: z.number().int().describe('byte offset of the squashfs in the blob'),
   root_size: z.number().int().describe('bytes of the squashfs'),

@@ -1,9 +1,9 @@
-// A copy of the objects in memory in which changes are tried: nothing is committed, and nobody is told.
+// A copy of the objects in memory to try changes in: nothing is committed, and nobody is notified.
 import type { Plan } from './change.ts';
 import { Cluster, type Effect } from './cluster.ts';
 import { KIND_NAMES } from './kinds.ts';
 
-/** The objects are shared, since they are never written to; what is tried in the copy stays in it. */
+/** The objects are shared, since nothing writes to them; changes in the copy stay in it. */
 export function copyOf(cluster: Cluster): Cluster {
   const copy = new Cluster();
   const effects = KIND_NAMES.flatMap(kind =>

@@ -1,4 +1,4 @@
-// A lock on a file, held by the kernel (flock(2)): it is given back when this process ends, however it ends.
+// A lock on a file, held by the kernel (flock(2)): it is released when this process ends, however it ends.
 import { closeSync, constants, openSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { MusterError, reasonOf } from '../errors.ts';
@@ -8,11 +8,11 @@ export interface Lock {
   release(): Promise<void>;
 }
 
-/** Time between two tries for a lock that another process holds, in milliseconds. */
+/** The pause between two tries for a lock that another process holds, in milliseconds. */
 const AGAIN_MS = 50;
 
 /**
- * Takes the lock of a file, which is created when absent; with `wait: false` undefined when another process holds it. Throws
+ * Locks a file, which is created when absent; with `wait: false`, returns undefined when another process holds the lock. Throws
  * `not-allowed` when the file cannot be locked.
  */
 export async function takeLock(file: string, options: { wait: boolean }): Promise<Lock | undefined> {
@@ -38,7 +38,10 @@ export async function takeLock(file: string, options: { wait: boolean }): Promis
  */
 const FLAGS = constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/** Returns a descriptor and no handle, because Node closes a handle that is collected. Programs started here do not inherit it. */
+/**
+ * Returns a descriptor and no handle, because Node closes a handle that is garbage-collected. Programs started here do not
+ * inherit it.
+ */
 function openFile(file: string): number {
   try {
     return openSync(file, FLAGS, 0o644);
@@ -51,7 +54,7 @@ function cannotLock(file: string, reason: string): MusterError {
   return new MusterError('not-allowed', `${file} cannot be locked: ${reason}`);
 }
 
-/** Runs `work` alone among all who lock the file. */
+/** Runs `work` exclusively among all that lock the file. */
 export async function withLock<T>(file: string, work: () => Promise<T>): Promise<T> {
   const lock = await takeLock(file, { wait: true });
   try {

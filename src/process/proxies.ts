@@ -1,6 +1,6 @@
-// How a site's proxies are told to programs.
+// Passes a site's proxies to programs.
 
-/** Names of the environment. */
+/** Names of environment variables. */
 export const PROXY_NAMES: readonly string[] = [
   'http_proxy',
   'https_proxy',
@@ -11,7 +11,7 @@ export const PROXY_NAMES: readonly string[] = [
   'NO_PROXY',
 ];
 
-/** The name and the value of the variable for URLs of a scheme. */
+/** Returns the name and the value of the variable for URLs of a scheme. */
 export function proxyFor(
   scheme: 'http' | 'https',
   env: NodeJS.ProcessEnv,

@@ -1,4 +1,4 @@
-// The one way to start another program: an argument array, never a shell string; its words kept for the error.
+// The one way to start another program: an argument array, never a shell string; its last output is kept for the error.
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { spawn } from 'node:child_process';
 import { Readable } from 'node:stream';
@@ -11,65 +11,67 @@ export interface RunOptions {
   /** Added to the environment of this process; with `cleanEnv` the whole of it. */
   env?: Record<string, string>;
   cleanEnv?: boolean;
-  /** For standard input; nothing when absent. A stream is sent as it comes. */
+  /** Standard input; nothing when absent. A stream is sent as it arrives. */
   input?: string | Uint8Array | Readable;
   /** The program gets this process's own standard input, output and error: a shell for an administrator. */
   terminal?: boolean;
   /**
-   * Ends the program and all that it has started (SIGTERM, then SIGKILL two seconds later) after this many milliseconds. The result comes
-   * soon afterwards, whatever becomes of them.
+   * Ends the program and everything it has started (SIGTERM, then SIGKILL two seconds later) after this many milliseconds. The
+   * result follows soon, whatever happens to them.
    */
   timeoutMs?: number;
   /** Ends the program (SIGTERM, then SIGKILL two seconds later); the call rejects at once. */
   signal?: AbortSignal;
-  /** Whether the signal ends all that the program has started too (SIGKILL to a process group of its own); it is then a result. */
+  /**
+   * Whether the signal also ends everything that the program has started (SIGKILL to its own process group); it is then a result.
+   */
   group?: boolean;
-  /** Given each line of standard output and error as it comes. */
+  /** Receives each line of standard output and error as it arrives. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;
-  /** Given standard output as it comes, in pieces of any length. */
+  /** Receives standard output as it arrives, in pieces of any length. */
   onText?: (text: string) => void;
-  /** The Debian package that has the program, for the error when it is missing. */
+  /** The Debian package of the program, for the error when it is missing. */
   package?: string;
-  /** Bytes kept of each stream, the last ones; 1 MiB when absent. */
+  /** Bytes kept of each stream, from the end; 1 MiB when absent. */
   keepBytes?: number;
 }
 
 export interface RunResult {
-  /** Exit status; 128 + signal number when a signal ended it, as a shell says it. */
+  /** Exit status; 128 + signal number after a signal, as in a shell. */
   status: number;
   stdout: string;
   stderr: string;
 }
 
-/** The signal that ends what runs below it. */
+/** The signal that ends everything running below it. */
 const interruption = new AsyncLocalStorage<AbortSignal>();
 
-/** Runs `work`; the signal ends (SIGKILL) every program that is started in it, however deep, and any that it would start afterwards. */
+/** Runs `work`; the signal kills (SIGKILL) every program started in it, however deep, and any that it would start afterwards. */
 export async function interruptedBy<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   return interruption.run(signal, work);
 }
 
-/** Calls `end` when the work is ended that the program is a part of; returns what takes that back. */
+/** Calls `end` when the surrounding work is aborted; returns an undo function. */
 function endWithWork(end: () => void): () => void {
   return onAbort(interruption.getStore(), end);
 }
 
-/** Calls `act` when the signal is aborted, or at once when it is; returns what takes that back. */
+/** Calls `act` when the signal is aborted, or at once if it is; returns an undo function. */
 function onAbort(signal: AbortSignal | undefined, act: () => void): () => void {
   if (signal?.aborted) act();
   else signal?.addEventListener('abort', act, { once: true });
   return () => signal?.removeEventListener('abort', act);
 }
 
-/** How many programs have the terminal of this one now. */
+/** How many programs use this program's terminal now. */
 let lent = 0;
 
-/** Whether a program that this one runs has its terminal: then Ctrl-C is for that program. */
+/** Returns whether a program that this one runs has its terminal: then Ctrl-C is for that program. */
 export function isTerminalLent(): boolean {
   return lent > 0;
 }
 
-/** Runs a program to its end. Any exit status is a result; a program that cannot be started is `tool-missing`. */
+/** Runs a program to its end. Any exit status is a result; throws `tool-missing` for a program that cannot be started. */
 export async function run(command: string, args: readonly string[], options: RunOptions = {}): Promise<RunResult> {
   const running = start(command, args, options);
   const { child } = running;
@@ -78,7 +80,7 @@ export async function run(command: string, args: readonly string[], options: Run
   const stdout = collect(child.stdout, options, 'stdout');
   const stderr = collect(child.stderr, options, 'stderr');
   if (options.timeoutMs !== undefined) running.endAfter(options.timeoutMs);
-  // Ctrl-C is for the program in the terminal; this process goes on when it has ended.
+  // Ctrl-C is for the program in the terminal; this process continues when it has ended.
   const ignore = (): void => {};
   if (options.terminal) {
     lent += 1;
@@ -98,7 +100,7 @@ export async function run(command: string, args: readonly string[], options: Run
   }
 }
 
-/** A program whose standard output is read as it comes. `ended` says how it ended; its `stdout` is empty. */
+/** Runs a program with standard output read as it arrives. `ended` says how it ended; its `stdout` is empty. */
 export function stream(
   command: string,
   args: readonly string[],
@@ -130,7 +132,7 @@ function start(command: string, args: readonly string[], options: RunOptions): R
     detached: isGroup,
     ...(!options.group && { signal: options.signal }),
   });
-  // A program that ends without reading its input closes the pipe: its exit status tells the story.
+  // A program that ends without reading its input closes the pipe: its exit status says why.
   child.stdin?.on('error', () => {});
   if (child.stdin && options.input instanceof Readable) pipeline(options.input, child.stdin).catch(() => {});
   else child.stdin?.end(options.input);
@@ -153,10 +155,10 @@ async function ended(command: string, running: Running, options: RunOptions): Pr
   }
 }
 
-/** Words that make a program die with its parent: `prctl(2)` PR_SET_PDEATHSIG. */
+/** Arguments that make a program die with its parent: `prctl(2)` PR_SET_PDEATHSIG. */
 export const DIES_WITH_PARENT: readonly string[] = ['setpriv', '--pdeathsig', 'KILL', '--'];
 
-/** As `run`, and an exit status other than 0 is `tool-failed` with the program's last words. */
+/** As `run`, but throws `tool-failed` with the program's last output for an exit status other than 0. */
 export async function runOk(command: string, args: readonly string[], options: RunOptions = {}): Promise<string> {
   const result = await run(command, args, options);
   if (result.status === 0) return result.stdout;
@@ -164,8 +166,8 @@ export async function runOk(command: string, args: readonly string[], options: R
 }
 
 /**
- * Returns the error of a program that failed, with its last words; a full disk has its own code.
- * @param what the command, or what people call it; it is quoted
+ * Returns the error of a program that failed, with its last output; a full disk has its own code.
+ * @param what the command, or its name for people; it is quoted
  * @param where follows it: `in the image 'Img'`
  */
 export function toolFailed(what: string, { status, stdout, stderr }: RunResult, where?: string): MusterError {
@@ -175,7 +177,7 @@ export function toolFailed(what: string, { status, stdout, stderr }: RunResult, 
   return new MusterError('tool-failed', `${name} ended with status ${status}: ${lastLines(stderr || stdout, 5)}`);
 }
 
-/** Runs a program on the terminal of this one; answers its exit status. */
+/** Runs a program on the terminal of this one; returns its exit status. */
 export async function runOnTerminal(command: string, args: readonly string[], packageName?: string): Promise<number> {
   const child = spawn(command, args, { stdio: 'inherit' });
   return new Promise((resolve, reject) => {
@@ -188,7 +190,7 @@ export async function runOnTerminal(command: string, args: readonly string[], pa
 }
 
 function lastLines(text: string, count: number): string {
-  return text.trim().split('\n').slice(-count).join('; ') || 'it said nothing';
+  return text.trim().split('\n').slice(-count).join('; ') || 'it printed nothing';
 }
 
 function collect(stream: NodeJS.ReadableStream | null, options: RunOptions, name: 'stdout' | 'stderr'): () => string {

@@ -1,13 +1,13 @@
-// A program that runs: its end, and how it is brought about, also when something that it has started holds its pipes.
+// A running program: its end, and how to end it, even if something that it has started holds its pipes.
 import type { ChildProcess } from 'node:child_process';
 import { constants } from 'node:os';
 
-/** Between the two signals that end a program, in milliseconds. */
+/** The pause between the two signals that end a program, in milliseconds. */
 const KILL_MS = 2000;
-/** How long the pipes of a program that was ended are waited for, in milliseconds: something that it started may hold them for ever. */
+/** How long to wait for the pipes of an ended program, in milliseconds: something that it started may hold them for ever. */
 const PIPES_MS = 500;
 
-/** A program whose end may be brought about: it, and where it has a process group of its own all that it has started. */
+/** A program that may be ended: itself, and, if it has its own process group, everything it has started. */
 export class Running {
   readonly child: ChildProcess;
   private readonly isGroup: boolean;
@@ -21,7 +21,7 @@ export class Running {
     this.isGroup = isGroup;
   }
 
-  /** Resolves with the exit status when all output has come, or soon after the program was ended. */
+  /** Resolves with the exit status when all output has arrived, or soon after the program was ended. */
   async ended(): Promise<number> {
     return new Promise<number>((resolve, reject) => {
       this.settle = resolve;
@@ -57,7 +57,7 @@ export class Running {
     this.timers.push(setTimeout(term, milliseconds));
   }
 
-  /** Takes back what is still to come. */
+  /** Cancels what is still to come. */
   done(): void {
     for (const timer of this.timers) clearTimeout(timer);
   }
@@ -78,7 +78,7 @@ export class Running {
   }
 }
 
-/** Exit status as a shell says it: 128 and the signal's number when a signal ended the program. */
+/** Returns the exit status as in a shell: 128 and the signal's number when a signal ended the program. */
 export function statusOf(code: number | null, signal: NodeJS.Signals | null): number {
   return code ?? 128 + (signal ? constants.signals[signal] : 0);
 }
@@ -88,6 +88,6 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     process.kill(-pid, signal);
   } catch {
-    // It has ended by itself.
+    // It has already ended.
   }
 }

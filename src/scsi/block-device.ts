@@ -1,15 +1,15 @@
-// What a disk is to the SCSI commands: numbered blocks, read into the caller's memory, in two steps so that nobody waits.
+// A disk for the SCSI commands: numbered blocks, read into the caller's memory, in two steps so that nobody waits.
 
-/** A disk. Positions and lengths are in bytes and multiples of `blockSize`; the caller has checked that they lie inside. */
+/** A disk. Positions and lengths are in bytes and multiples of `blockSize`; the caller has checked that they are inside. */
 export interface BlockDevice {
   /** Bytes of one logical block. */
   readonly blockSize: number;
-  /** Bytes in all, a multiple of `blockSize`. */
+  /** Total bytes, a multiple of `blockSize`. */
   readonly size: number;
   readonly readOnly: boolean;
-  /** Whether `read` of this range would find its bytes in memory (as far as can be known). */
+  /** Returns whether `read` of this range would find its bytes in memory (as far as known). */
   ready(position: number, length: number): boolean;
-  /** Brings a range into memory without holding up this thread; the range is `ready` afterwards. Rejects with the disk's error. */
+  /** Brings a range into memory without blocking this thread; the range is `ready` afterwards. Rejects with the disk's error. */
   load(position: number, length: number): Promise<void>;
   /** Fills `target` from `at` with `length` bytes of the disk, at once. Throws the disk's error. */
   read(target: Buffer, at: number, length: number, position: number): void;

@@ -1,4 +1,4 @@
-// An open file read through the page cache: at once where the cache is believed to have it, in the thread pool where not.
+// An open file read through the page cache: at once where the cache probably has it, in the thread pool otherwise.
 import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { WARM_GRANULE, WarmMap } from './warm-map.ts';
@@ -6,7 +6,7 @@ import { WARM_GRANULE, WarmMap } from './warm-map.ts';
 /** A synchronous read that took longer than this did not come from memory, in milliseconds. */
 const SLOW_READ_MS = 5;
 
-/** Cold reads of one file under way at once; more wait, so that one disk cannot take every thread of the pool. */
+/** Concurrent cold reads of one file; more wait, so that one disk cannot take every thread of the pool. */
 const FETCHES_AT_ONCE = 2;
 
 export class CachedFile {
@@ -17,12 +17,12 @@ export class CachedFile {
   private readonly warm: WarmMap;
   private readonly waiting: (() => void)[] = [];
   private readonly scratch: Buffer[] = [];
-  /** Granules on their way, so that many readers of one cause one fetch. */
+  /** Granules being fetched, so that many readers of one cause one fetch. */
   private readonly fetches = new Map<number, Promise<void>>();
   private fetching = 0;
 
   /**
-   * @param size bytes that can be read; behind it `read` gives zeros
+   * @param size bytes that can be read; beyond them `read` returns zeros
    * @param now milliseconds of a steady clock
    */
   constructor(handle: FileHandle, path: string, size: number, now: () => number = steadyClock) {
@@ -37,7 +37,7 @@ export class CachedFile {
     return this.warm.has(position, length);
   }
 
-  /** Says that a range is in the page cache, because it was just written. */
+  /** Records that a range is in the page cache, because it was just written. */
   written(position: number, length: number): void {
     this.warm.add(position, length);
   }
@@ -65,7 +65,7 @@ export class CachedFile {
     if (this.now() - start > SLOW_READ_MS) this.warm.clear();
   }
 
-  /** Reads a granule in the thread pool and drops the bytes: what counts is that the page cache has them then. */
+  /** Reads a granule in the thread pool and drops the bytes: afterwards the page cache has them. */
   private fetch(from: number): Promise<void> {
     const fetched = this.fetchNow(from).finally(() => this.fetches.delete(from));
     this.fetches.set(from, fetched);

@@ -1,8 +1,8 @@
-// Where the block commands keep their address and length in the CDB, and whether such a range is possible.
+// Where the block commands have their address and length in the CDB, and whether such a range is possible.
 import { badField, failed, type StatusPlan } from './plan.ts';
 import type { CommandRequest } from './request.ts';
 
-/** The longest transfer of one command, in bytes: VPD page B0h says it to the initiator, `blockRange` holds it to that. */
+/** The longest transfer of one command, in bytes: VPD page B0h reports it, `blockRange` enforces it. */
 export const MAX_TRANSFER_BYTES = 4 * 1024 * 1024;
 
 /** The length of a CDB; each length has one layout of address and transfer length (SPC-4 §4.3.2). */
@@ -26,7 +26,7 @@ const LAYOUTS: Record<CdbLength, Layout> = {
   12: { lengthByte: 6, address: cdb => cdb.readUInt32BE(2), count: cdb => cdb.readUInt32BE(6) },
   16: {
     lengthByte: 10,
-    // Beyond 2^53 the sum is not exact, and far beyond the end of any disk all the same.
+    // Beyond 2^53 the sum is not exact, and far beyond the end of any disk anyway.
     address: cdb => cdb.readUInt32BE(2) * 0x1_0000_0000 + cdb.readUInt32BE(6),
     count: cdb => cdb.readUInt32BE(10),
   },
@@ -39,14 +39,14 @@ export interface BlockRange {
   length: number;
 }
 
-/** The bytes that a block command names, or its refusal: beyond the end, or longer than one transfer may be. */
+/** Returns the bytes that a block command names, or its refusal: beyond the end, or longer than one transfer may be. */
 export function blockRange(request: CommandRequest, cdbLength: CdbLength): BlockRange | StatusPlan {
   const { cdb, device } = request;
   const layout = LAYOUTS[cdbLength];
   const address = layout.address(cdb);
   const count = layout.count(cdb);
   const blocks = device.size / device.blockSize;
-  // SBC-3 §4.5.1; a range of no blocks may not start behind the last block either.
+  // SBC-3 §4.5.1; a range of no blocks may not start after the last block either.
   if (address >= blocks || address + count > blocks) return failed('lba-out-of-range');
   if (count * device.blockSize > MAX_TRANSFER_BYTES) return badField(layout.lengthByte);
   return { kind: 'range', position: address * device.blockSize, length: count * device.blockSize };

@@ -16,17 +16,17 @@ export interface CommandRow {
   usage: readonly number[];
   /** Changes the disk: refused with WRITE PROTECTED where the disk is read-only. */
   writes?: boolean;
-  /** Is carried out although a unit attention waits (SAM-5 §5.14). */
+  /** Executed although a unit attention waits (SAM-5 §5.14). */
   ignoresAttention?: boolean;
   plan(request: CommandRequest): Plan;
 }
 
-/** `count` bytes that are evaluated as a whole. */
+/** Returns `count` bytes that are evaluated as a whole. */
 export function whole(count: number): number[] {
   return Array.from({ length: count }, () => 0xff);
 }
 
-/** `count` bytes that must be zero. */
+/** Returns `count` bytes that must be zero. */
 export function zeros(count: number): number[] {
   return Array.from({ length: count }, () => 0);
 }

@@ -1,4 +1,4 @@
-// The one table of SCSI commands: what muster's disks understand.
+// The table of SCSI commands that muster's disks understand.
 import type { CommandRow } from './command-row.ts';
 import { INQUIRY } from './commands/inquiry.ts';
 import { MODE_SENSE } from './commands/mode-sense.ts';
@@ -43,7 +43,7 @@ const BY_OPCODE: readonly (CommandRow | readonly CommandRow[] | undefined)[] = A
   },
 );
 
-/** The row of a CDB; `unknown-action` when the opcode is known and its service action is not. */
+/** Returns the row of a CDB; `unknown-action` when the opcode is known and its service action is not. */
 export function findCommand(cdb: Buffer): CommandRow | 'unknown-opcode' | 'unknown-action' {
   const entry = BY_OPCODE[cdb[0] ?? 0];
   if (!entry) return 'unknown-opcode';

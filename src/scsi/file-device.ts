@@ -1,11 +1,11 @@
-// A read-only disk that is a file: bytes come from the page cache straight into the caller's buffer.
+// A read-only disk in a file: bytes go from the page cache straight into the caller's buffer.
 import { open } from 'node:fs/promises';
 import { BLOCK_SIZE, type BlockDevice } from './block-device.ts';
 import { CachedFile } from './cached-file.ts';
 
 /**
- * Opens a file as a read-only disk. The open file stays the same file when its name is removed or given to another.
- * A last partial block is filled with zeros. Rejects when it cannot be opened, or is empty.
+ * Opens a file as a read-only disk. The open file stays the same when its name is removed or reused. A last partial block is
+ * padded with zeros. Rejects when it cannot be opened, or is empty.
  */
 export async function openFileDevice(path: string, now?: () => number): Promise<BlockDevice> {
   const handle = await open(path, 'r');

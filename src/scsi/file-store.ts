@@ -1,4 +1,4 @@
-// Written granules of an overlay in a sparse file, with a bitmap of them, so that an overlay outlives the daemon.
+// Written granules of an overlay in a sparse file, with a bitmap of them, so that an overlay survives the daemon.
 //
 // offset 0     header: magic 8, granule size u32, base size u64, length of the base's id u32, the id; 4096 bytes in all
 // offset 4096  bitmap, one bit a granule, lowest bit first, filled up to 4096
@@ -21,7 +21,7 @@ import { OVERLAY_GRANULE, type OverlayStore } from './overlay-device.ts';
 const MAGIC = 'MUSTEROV';
 const HEADER_BYTES = 4096;
 
-/** The disk that an overlay belongs to: laid over another it would be garbage. */
+/** The disk of an overlay: over another disk it would be garbage. */
 export interface OverlayBase {
   size: number;
   /** Names the content, such as its SHA-256; at most 1024 bytes. */
@@ -29,7 +29,7 @@ export interface OverlayBase {
 }
 
 /**
- * Opens an overlay's file, or makes it (mode 0600). Rejects when the file is none, or belongs to another disk.
+ * Opens an overlay's file, or makes it (mode 0600). Rejects when the file is invalid, or belongs to another disk.
  * @param openFile how the file is opened
  * @param run the id of the kernel's run: after another one only what was flushed counts
  */
@@ -105,7 +105,7 @@ class FileStore implements OverlayStore {
   }
 
   /**
-   * Rejects for good once it has failed: the kernel reports a lost page once and then calls it clean, so a second fdatasync that
+   * Rejects for good once it has failed: the kernel reports a lost page once and then calls it clean, so a later fdatasync that
    * succeeds says nothing about it (fsync(2), NOTES).
    */
   flush(): Promise<void> {
@@ -174,5 +174,5 @@ async function checkHeader(handle: FileHandle, path: string, base: OverlayBase):
   if (header.equals(encodeHeader(base))) return;
   reader.skip(12, 'sizes');
   const id = reader.bytes(Math.min(reader.u32('id length'), 1024), 'id').toString('utf8');
-  throw new Error(`${path} is an overlay over '${id}', not over '${base.id}'; remove it to begin anew`);
+  throw new Error(`${path} is an overlay over '${id}', not over '${base.id}'; remove it to start again`);
 }

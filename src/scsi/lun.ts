@@ -48,7 +48,7 @@ export class LogicalUnit implements Disk {
   }
 }
 
-/** The highest bit of the first byte that is set and must not be; the service action is not looked at here. */
+/** Returns the highest bit of the first byte that is set and must not be; ignores the service action. */
 function reservedBit(cdb: Buffer, usage: readonly number[]): { byte: number; bit: number } | undefined {
   for (let byte = 1; byte < usage.length; byte += 1) {
     const wrong = (cdb[byte] ?? 0) & ~(usage[byte] ?? 0);
@@ -57,7 +57,7 @@ function reservedBit(cdb: Buffer, usage: readonly number[]): { byte: number; bit
   return undefined;
 }
 
-/** What any other logical unit number answers (SPC-4 §6.4.2, SAM-5 §5.11): INQUIRY says that nothing is there. */
+/** The answers of any other logical unit number (SPC-4 §6.4.2, SAM-5 §5.11): INQUIRY says that nothing is there. */
 export function planForAbsentUnit(cdb: Buffer, known: LogicalUnit, nexus: Nexus): Plan {
   const row = findCommand(cdb);
   if (typeof row === 'object' && row.ignoresAttention) {

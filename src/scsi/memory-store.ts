@@ -1,8 +1,8 @@
-// Written granules of an overlay in memory: gone when the daemon ends, and bounded.
+// Written granules of an overlay in memory: limited, and gone when the daemon ends.
 import { NoSpaceError } from './block-device.ts';
 import { OVERLAY_GRANULE, type OverlayStore } from './overlay-device.ts';
 
-/** @param limit bytes that may be written in all; more is `NoSpaceError` */
+/** @param limit bytes that may be written in total; more is `NoSpaceError` */
 export function memoryStore(limit: number): OverlayStore {
   const granules = new Map<number, Buffer>();
   return {

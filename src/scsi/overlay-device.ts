@@ -1,21 +1,21 @@
-// A writable disk over a read-only one: what was written comes from the store, everything else from the base.
+// A writable disk over a read-only one: written data comes from the store, everything else from the base.
 import type { BlockDevice } from './block-device.ts';
 
-/** Bytes that the store keeps or does not keep as a whole. */
+/** The unit of storage, in bytes. */
 export const OVERLAY_GRANULE = 4096;
 
-/** Where written granules are kept. Positions are those of the disk; ranges are whole granules it `has`, or is to have. */
+/** Where written granules are kept. Positions are those of the disk; ranges are whole granules. */
 export interface OverlayStore {
   has(granule: number): boolean;
   ready(position: number, length: number): boolean;
   load(position: number, length: number): Promise<void>;
   read(target: Buffer, at: number, length: number, position: number): void;
   /**
-   * Called for one range at a time. Rejects with `NoSpaceError` when it is full; what it has then is undefined only for this range,
-   * and the next write of the range stores it as a whole.
+   * Called for one range at a time. Rejects with `NoSpaceError` when it is full; its content is then undefined only in this
+   * range, and the next write of the range stores it completely.
    */
   write(data: Buffer, position: number): Promise<void>;
-  /** Makes what was written durable. Rejects from then on when that failed once. */
+  /** Makes everything written durable. After one failure it always rejects. */
   flush(): Promise<void>;
   close(): Promise<void>;
 }
@@ -26,7 +26,7 @@ export class OverlayDevice implements BlockDevice {
   readonly readOnly = false;
   private readonly base: BlockDevice;
   private readonly store: OverlayStore;
-  /** Writes one after the other: two that share a granule would each restore the other's half. */
+  /** Writes run one after the other: two that share a granule would each restore the other's half. */
   private last: Promise<void> = Promise.resolve();
 
   constructor(base: BlockDevice, store: OverlayStore) {
@@ -71,7 +71,7 @@ export class OverlayDevice implements BlockDevice {
     return run.stored ? this.store : this.base;
   }
 
-  /** Cuts a range where the source changes. */
+  /** Splits a range where the source changes. */
   private runs(position: number, length: number): Run[] {
     const runs: Run[] = [];
     const end = position + length;

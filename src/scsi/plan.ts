@@ -1,4 +1,4 @@
-// What a command decided to do. The transport carries it out: it owns the buffers, the window and the wire.
+// What a command decided. The transport executes it: it owns the buffers, the window and the wire.
 import type { Sense } from './sense.ts';
 
 /** GOOD, or CHECK CONDITION with its sense. */
@@ -15,7 +15,7 @@ export interface AnswerPlan {
   data: Buffer;
 }
 
-/** Bytes of the disk go to the initiator. */
+/** Send bytes of the disk to the initiator. */
 export interface ReadPlan {
   kind: 'read';
   /** In bytes. */
@@ -23,14 +23,14 @@ export interface ReadPlan {
   length: number;
 }
 
-/** The initiator has `length` bytes to give; `accept` is called with those that its transfer length allows. */
+/** The initiator has `length` bytes; `accept` is called with those that its transfer length allows. */
 export interface TakePlan {
   kind: 'take';
   length: number;
   accept(data: Buffer): Promise<StatusPlan>;
 }
 
-/** Something that waits for the disk and moves no data. */
+/** Work that waits for the disk and moves no data. */
 export interface WorkPlan {
   kind: 'work';
   run(): Promise<StatusPlan>;
@@ -54,7 +54,7 @@ export function badField(byte: number, bit?: number): StatusPlan {
   return failed('invalid-field-in-cdb', { field: bit === undefined ? { byte } : { byte, bit } });
 }
 
-/** Data cut to the allocation length, which is no error when it is short (SPC-4 §4.3.5.6). */
+/** Returns data cut to the allocation length; a short one is no error (SPC-4 §4.3.5.6). */
 export function answer(data: Buffer, allocationLength: number): AnswerPlan {
   return { kind: 'answer', data: data.subarray(0, allocationLength) };
 }

@@ -1,8 +1,8 @@
-// What a command is decided on: its descriptor block, the disk, and the initiator that it comes from.
+// The input of a command: its descriptor block, the disk, and the initiator.
 import type { BlockDevice } from './block-device.ts';
 import type { Sense, SenseName } from './sense.ts';
 
-/** What a command is decided on. */
+/** The input of a command. */
 export interface CommandRequest {
   /** The command descriptor block, 16 bytes, the unused tail zero. */
   cdb: Buffer;
@@ -17,7 +17,7 @@ export interface Disk {
   readonly identity: Identity;
 }
 
-/** What INQUIRY says of a disk. */
+/** What INQUIRY reports about a disk. */
 export interface Identity {
   /** The target's iSCSI name; the world-wide name of the disk is derived from it and the serial number. */
   targetName: string;
@@ -25,18 +25,18 @@ export interface Identity {
   serial: string;
 }
 
-/** One initiator's way to a logical unit, as long as its session lasts (I_T_L nexus). */
+/** One initiator's access to a logical unit, for the length of its session (I_T_L nexus). */
 export class Nexus {
   /** Called when another initiator resets the unit: its tasks end, or the whole session. */
   onReset: (how: 'tasks' | 'session') => void = () => {};
   private readonly attentions: SenseName[] = [];
 
-  /** A session that is new finds the unit as after power on (SAM-5 §5.14). */
+  /** A new session finds the unit as after power on (SAM-5 §5.14). */
   constructor(first: SenseName = 'power-on-or-reset') {
     this.attentions.push(first);
   }
 
-  /** Adds a unit attention; what already waits is not said twice. */
+  /** Adds a unit attention; one that already waits is not added twice. */
   attend(name: SenseName): void {
     if (!this.attentions.includes(name)) this.attentions.push(name);
   }

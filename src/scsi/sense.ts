@@ -1,4 +1,4 @@
-// Sense data: what a failed command says of itself (SPC-4 §4.5), one row per additional sense code that muster uses.
+// Sense data: what a failed command reports (SPC-4 §4.5), one row per additional sense code that muster uses.
 
 const SENSE_KEYS = {
   'no-sense': 0x0,
@@ -35,7 +35,7 @@ export type SenseName = keyof typeof ROWS;
 
 export interface Sense {
   name: SenseName;
-  /** The byte of the CDB that was wrong, and its bit where one bit was (SPC-4 §4.5.2.4.2). */
+  /** The wrong byte of the CDB, and its bit if it was one bit (SPC-4 §4.5.2.4.2). */
   field?: { byte: number; bit?: number };
   /** For MISCOMPARE: the offset of the first byte that differs (SBC-3 §5.2, INFORMATION field). */
   information?: number;
@@ -55,7 +55,7 @@ export function fixedSense(sense: Sense): Buffer {
   return bytes;
 }
 
-/** Descriptor format (SPC-4 §4.5.2), for a REQUEST SENSE that asks for it. */
+/** Descriptor format (SPC-4 §4.5.2), for a REQUEST SENSE that requests it. */
 export function descriptorSense(sense: Sense): Buffer {
   const [key, code, qualifier] = ROWS[sense.name];
   const descriptors: Buffer[] = [];

@@ -17,11 +17,11 @@ export const VITAL_PAGES: readonly VitalPage[] = [
   { code: 0x83, name: 'Device Identification', render: unit => page(0x83, designators(unit)) },
   { code: 0xb0, name: 'Block Limits', render: unit => page(0xb0, blockLimits(unit)) },
   { code: 0xb1, name: 'Block Device Characteristics', render: () => page(0xb1, characteristics()) },
-  // SBC-3 §6.5.4: fully provisioned, so there is nothing to tell.
+  // SBC-3 §6.5.4: fully provisioned, so there is nothing to report.
   { code: 0xb2, name: 'Logical Block Provisioning', render: () => page(0xb2, Buffer.alloc(4)) },
 ];
 
-/** ASCII in exactly `length` bytes, left-aligned, filled with spaces (SPC-4 §4.4.1). */
+/** ASCII in exactly `length` bytes, left-aligned, padded with spaces (SPC-4 §4.4.1). */
 export function padded(text: string, length: number): Buffer {
   return Buffer.from(text.slice(0, length).padEnd(length, ' '), 'latin1');
 }

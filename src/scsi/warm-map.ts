@@ -1,9 +1,9 @@
-// Which parts of a file are believed to be in the page cache: those read lately, until a read of one turns out slow.
+// Which parts of a file are probably in the page cache: those read recently, until a read of one turns out slow.
 
-/** Bytes that one bit stands for; a cold read fetches whole granules, so that those which follow find them. */
+/** Bytes per bit; a cold read fetches whole granules, so that later reads find them. */
 export const WARM_GRANULE = 256 * 1024;
 
-/** One bit for each granule of a file. A guess that is wrong costs one slow read, and then everything counts as cold again. */
+/** One bit for each granule of a file. A wrong guess costs one slow read, and then everything counts as cold again. */
 export class WarmMap {
   private readonly bits: Uint8Array;
 

@@ -1,4 +1,4 @@
-// A command on many nodes by ssh, so many at once; every line is told as it comes, and how it ended on each node.
+// A command on many nodes by ssh, a limited number at once; reports every line as it arrives, and the outcome on each node.
 import { connect } from 'node:net';
 import { reasonOf } from '../errors.ts';
 import { type RunResult, run } from '../process/run.ts';
@@ -14,22 +14,22 @@ export interface ExecRequest {
   /** A command line for the shell of root. */
   command: string;
   input?: Uint8Array;
-  /** Each node's own time, in milliseconds. */
+  /** The time limit of each node, in milliseconds. */
   timeoutMs?: number;
   fanout: number;
 }
 
-/** What ssh itself says, and no command would. */
+/** Messages of ssh itself, which no command would print. */
 const SSH_WORDS =
   /^(ssh: |root@\S+: Permission denied|Permission denied|Connection (closed|reset|timed out)|Host key verification|kex_exchange|Timeout, server|.* port \d+: )/;
 
 /**
- * What ssh runs on the node. It reads the command from standard input, how many lines first, and leaves the rest of it to the command: so the
- * command stands in no process list of the head. `read` takes no byte too many (POSIX, read).
+ * What ssh runs on the node. It reads the command from standard input, preceded by its number of lines, and leaves the rest to
+ * the command: so no process list of the head shows the command. `read` takes no byte too many (POSIX, read).
  */
 const READER = `sh -c 'IFS= read -r n; c=; e=$(printf "\\n_"); while [ "\${n:-0}" -gt 0 ]; do IFS= read -r l || exit ${SSH_FAILED}; c="$c$l\${e%_}"; n=$((n-1)); done; exec "\${SHELL:-/bin/sh}" -c "$c"'`;
 
-/** A command, and the standard input for it, as the reader takes them. */
+/** Returns a command, and its standard input, in the reader's format. */
 function forReader(command: string, input: Uint8Array = new Uint8Array()): Buffer {
   const lines = command.split('\n');
   return Buffer.concat([Buffer.from(`${lines.length}\n${lines.join('\n')}\n`), input]);
@@ -56,7 +56,7 @@ export async function runOnNode(
   });
 }
 
-/** Why ssh did not run the command, or undefined when it did. */
+/** Returns why ssh did not run the command, or undefined when it did. */
 function sshProblem({ status, stderr }: RunResult): string | undefined {
   if (status !== SSH_FAILED) return undefined;
   const words = stderr
@@ -66,7 +66,7 @@ function sshProblem({ status, stderr }: RunResult): string | undefined {
   return words === undefined ? undefined : `ssh: ${shortSshWords(words)}`;
 }
 
-/** Never rejects for a node. No further node begins after the signal, and what runs is ended. */
+/** Never rejects for a node. After the signal no further node begins, and running ones are ended. */
 export async function execOn(
   nodes: readonly NodeAddress[],
   key: SshKey,
@@ -110,7 +110,7 @@ async function execOne(
   }
 }
 
-/** Whether nothing answers at the address: a refused connection is an answer too. */
+/** Returns whether nothing answers at the address: a refused connection is an answer too. */
 export async function isSilent(ip: string, timeoutMs = 2000): Promise<boolean> {
   return new Promise(resolve => {
     const socket = connect({ host: ip, port: 22 });

@@ -1,4 +1,4 @@
-// The head's own ssh key: made once by ssh-keygen below the state folder, and the two small files that go with it.
+// The head's own ssh key: made once by ssh-keygen below the state folder, with two small helper files.
 import { existsSync } from 'node:fs';
 import { chmod, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -26,7 +26,7 @@ export async function loadSshKey(stateFolder: string, headName: string): Promise
   if (!existsSync(file)) await makeKey(file, `muster@${headName}`);
   await chmod(file, 0o600);
   await replaceIfChanged(askpass, ASKPASS, { mode: 0o700 });
-  // Not read from the .pub file: that one may be another key's.
+  // Not read from the .pub file: that may belong to another key.
   const publicKey = (await runOk('ssh-keygen', ['-y', '-P', '', '-f', file], { package: 'openssh-client' })).trim();
   if (!/^ssh-[a-z0-9-]+ [A-Za-z0-9+/=]+/.test(publicKey))
     throw new MusterError('bad-config', `${file} is no private key of ssh; restore it, or remove it and start again.`);

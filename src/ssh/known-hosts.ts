@@ -1,4 +1,4 @@
-// The host keys of nodes as their agents told them: one known_hosts file per node, written when the key has changed.
+// The host keys of nodes as reported by their agents: one known_hosts file per node, written when the key has changed.
 import { join } from 'node:path';
 import { makeFolder } from '../durable/folders.ts';
 import { replaceIfChanged } from '../durable/replace.ts';
@@ -6,7 +6,7 @@ import { replaceIfChanged } from '../durable/replace.ts';
 /** `ssh-ed25519 AAAA…`, with or without a comment. */
 const KEY = /^(ssh-ed25519|ssh-rsa|ecdsa-sha2-nistp(?:256|384|521)) ([A-Za-z0-9+/]{40,2000}={0,2})(\s|$)/;
 
-/** The file for ssh's UserKnownHostsFile; undefined when the node told no key. */
+/** Returns the file for ssh's UserKnownHostsFile; undefined when the node reported no key. */
 export async function knownHostsFile(
   stateFolder: string,
   node: { uid: string; name: string },

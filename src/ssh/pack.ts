@@ -5,8 +5,8 @@ import { type RunResult, stream } from '../process/run.ts';
 import { type NodeAddress, nodeSsh, type SshKey } from './ssh.ts';
 
 /**
- * Runs a script on a node as root and returns its standard output as it comes; `ended` says how it ended. The script goes over standard input:
- * nothing of it is stored on the node.
+ * Runs a script on a node as root and returns its standard output as it arrives; `ended` says how it ended. The script goes over
+ * standard input: nothing of it is stored on the node.
  */
 export function runScript(
   node: NodeAddress,

@@ -1,11 +1,11 @@
-// The words of ssh: to a node with the head's own key, and to a server that runs a tool for the head.
+// Arguments of ssh: to a node with the head's own key, and to a server that runs a tool for the head.
 import type { Server } from '../model/power-uri.ts';
 
 /** The head's key and what belongs to it, as files. */
 export interface SshKey {
   /** The private key; only the daemon's user reads it. */
   file: string;
-  /** A program that prints the password which ssh asks for, from its environment. */
+  /** A program that prints the password for ssh, from its environment. */
   askpass: string;
   /** The host keys of servers that were seen before. */
   knownServers: string;
@@ -24,7 +24,7 @@ export const SSH_FAILED = 255;
 /** Seconds until a host that does not answer is given up. */
 const CONNECT_SECONDS = 10;
 
-/** What holds for both: no questions, no forwarding, and the end of a line that is dead. */
+/** Common to both: no questions, no forwarding, and an end of dead connections. */
 const COMMON = [
   ...['-o', `ConnectTimeout=${CONNECT_SECONDS}`, '-o', 'ServerAliveInterval=15', '-o', 'ServerAliveCountMax=4'],
   ...['-o', 'ForwardAgent=no', '-o', 'ForwardX11=no', '-o', 'ClearAllForwardings=yes', '-o', 'LogLevel=ERROR'],
@@ -33,11 +33,11 @@ const COMMON = [
 export interface NodeAddress {
   name: string;
   ip: string;
-  /** A known_hosts file with the key that the node told, under the node's name; its key is not checked when absent. */
+  /** A known_hosts file with the key that the node reported, under the node's name; its key is not checked when absent. */
   knownHosts?: string | undefined;
 }
 
-/** To root on a node. The administrator's own ssh configuration has no say. */
+/** Returns the arguments for root on a node. The administrator's own ssh configuration does not apply. */
 export function nodeSsh(node: NodeAddress, key: string | undefined, command?: string): string[] {
   const hosts = node.knownHosts
     ? ['-o', 'StrictHostKeyChecking=yes', '-o', `UserKnownHostsFile=${node.knownHosts}`]
@@ -45,14 +45,17 @@ export function nodeSsh(node: NodeAddress, key: string | undefined, command?: st
   return [
     ...['-F', 'none', ...COMMON, ...hosts, '-o', 'GlobalKnownHostsFile=/dev/null', '-o', `HostKeyAlias=${node.name}`],
     ...(key ? ['-i', key, '-o', 'IdentitiesOnly=yes'] : []),
-    // With a command nobody is there to answer a question.
+    // With a command, nobody can answer a question.
     ...(command === undefined ? [] : ['-T', '-o', 'BatchMode=yes']),
     ...['-l', 'root', '--', node.ip],
     ...(command === undefined ? [] : [command]),
   ];
 }
 
-/** To a server of a power_uri: the ssh configuration and known hosts of the daemon's user count, so that names work as by hand. */
+/**
+ * Returns the call for a server of a power_uri: the ssh configuration and known hosts of the daemon's user apply, so that names
+ * work as by hand.
+ */
 export function serverSsh(server: Server, key: SshKey | undefined, command: string): SshCall {
   const { host, port, user, password } = server;
   const login =
@@ -67,7 +70,7 @@ export function serverSsh(server: Server, key: SshKey | undefined, command: stri
   return {
     args: [
       ...['-T', ...COMMON, '-o', 'StrictHostKeyChecking=accept-new', ...login],
-      // What is new is written into the first one; what was learned by hand counts too.
+      // New keys are written to the first file; keys learned by hand count too.
       ...(key ? ['-i', key.file, '-o', `UserKnownHostsFile=${key.knownServers} ~/.ssh/known_hosts`] : []),
       ...(port === undefined ? [] : ['-p', String(port)]),
       ...(user === undefined ? [] : ['-l', user]),
@@ -77,7 +80,7 @@ export function serverSsh(server: Server, key: SshKey | undefined, command: stri
   };
 }
 
-/** What ssh says of a failure, without the address: so that nodes with the same one can be told together. */
+/** Returns ssh's message about a failure, without the address: so nodes with the same one can share a line. */
 export function shortSshWords(text: string): string {
   return text
     .trim()

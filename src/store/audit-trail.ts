@@ -1,16 +1,16 @@
-// How long the audit trail may grow: the oldest lines go when it has become too big.
+// The limit of the audit trail: the oldest lines are removed when it has become too big.
 import type { SqliteConnection } from './sqlite.ts';
 
 const SIZE = 'length(who) + length(what) + length(objects)';
 
-/** How big the trail is, in characters of its texts. */
+/** Returns the size of the trail, in characters of its texts. */
 export async function auditSize(database: SqliteConnection): Promise<number> {
   const [row] = await database.all(`SELECT total(${SIZE}) AS size FROM changes`);
   return Number(row?.['size'] ?? 0);
 }
 
 /**
- * Removes the oldest lines until nine tenths of the limit are left, so that it is seldom done. The newest line always stays: the
+ * Removes the oldest lines until nine tenths of the limit are left, so that it happens rarely. The newest line always stays: the
  * next one gets its number from it.
  */
 export async function pruneAudit(database: SqliteConnection, limit: number): Promise<void> {

@@ -1,19 +1,21 @@
-// A restore takes effect by one rename. What follows is the same however often it is begun: the files of the old head go aside, those
-// of the new one take their names. Whoever locks the state folder next finishes what was interrupted.
+// A restore takes effect by one rename. What follows can be repeated any number of times: the files of the old head are moved
+// aside, those of the new one take their names. The next process that locks the state folder finishes an interrupted restore.
 import { lstat, readdir, readFile, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { makeFolder, moveIfThere, moveInto, syncFolder } from '../durable/folders.ts';
 import { systemCode } from '../errors.ts';
 
-/** Where a restore writes and verifies. It has changed nothing yet while this folder is there. */
+/** Where a restore writes and verifies. It has changed nothing yet while this folder exists. */
 export const RESTORING = 'restoring';
 /** A restore that took effect, with its files on the way to their places. */
 const RESTORED = 'restored-';
 /** The files of the head before a restore. */
 export const BEFORE = 'before-restore-';
 
-/** What `restoring` must hold, on disk, next to the files before `decideRestore`: the plan, and a folder for the old head's files. */
+/**
+ * What `restoring` must hold, on disk, next to the files before `decideRestore`: the plan, and a folder for the old head's files.
+ */
 export const PLAN = 'plan.json';
 export const OLD = 'old';
 
@@ -42,7 +44,7 @@ export async function finishRestore(state: string): Promise<string | undefined> 
     if (plan) {
       await exchange(state, folder, plan);
       before = await keepOld(state, folder, name.slice(RESTORED.length));
-      // From here on the folder is refuse.
+      // From here on the folder can be deleted.
       await rm(join(folder, PLAN));
       await syncFolder(folder);
     }
@@ -53,7 +55,7 @@ export async function finishRestore(state: string): Promise<string | undefined> 
 }
 
 async function exchange(state: string, folder: string, { bring, remove }: RestorePlan): Promise<void> {
-  // What SQLite keeps next to the old database must never meet the new one: it goes first.
+  // What SQLite keeps next to the old database must never meet the new one: it is moved first.
   for (const path of remove) await moveIfThere(join(state, path), join(folder, OLD, path));
   for (const path of bring) {
     if (!(await isThere(join(folder, path)))) continue;

@@ -1,4 +1,4 @@
-// The revision of each object in memory: a commit is checked against them before it is written, and taken back when the write fails.
+// The revision of each object in memory: a commit is checked against them before it is written, and undone when the write fails.
 import { MusterError } from '../errors.ts';
 import type { Change } from '../model/changes.ts';
 import type { Effect } from '../model/cluster.ts';
@@ -14,7 +14,7 @@ export class Revisions {
   private readonly revisions: Map<string, Revision>;
   private sequence: number;
   private readonly now: () => number;
-  /** What the transaction under way has changed, as it was before. */
+  /** What the current transaction has changed, as it was before. */
   private readonly undo = new Map<string, Revision | undefined>();
   private sequenceBefore: number;
 
@@ -30,7 +30,7 @@ export class Revisions {
     return this.sequence;
   }
 
-  /** Compare-and-set: throws `conflict` when a change expects another revision than the present one. Nothing is changed then. */
+  /** Compare-and-set: throws `conflict` when a change expects another revision than the current one, and changes nothing. */
   prepare(commit: Commit): FeedEntry {
     for (const change of commit.changes) {
       const revision = this.revisions.get(change.uid)?.revision ?? 0;
@@ -48,13 +48,13 @@ export class Revisions {
     return { sequence: this.sequence, at, who, what, effects, ...(about && { about }) };
   }
 
-  /** What was prepared is written. */
+  /** The prepared changes are written. */
   keep(): void {
     this.undo.clear();
     this.sequenceBefore = this.sequence;
   }
 
-  /** What was prepared could not be written. */
+  /** The prepared changes could not be written. */
   takeBack(): void {
     for (const [uid, old] of this.undo) old ? this.revisions.set(uid, old) : this.revisions.delete(uid);
     this.undo.clear();

@@ -1,4 +1,4 @@
-// A database seen from outside its daemon: a consistent copy, what it holds, and whether it is whole.
+// A database seen from outside its daemon: a consistent copy, its contents, and whether it is intact.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncFile } from '../durable/folders.ts';
@@ -10,7 +10,7 @@ import { DATABASE } from './state-folder.ts';
 
 export { SCHEMA_VERSION };
 
-/** Writes a copy of the database as it is now to `file`. Other connections, and other processes, go on writing meanwhile. */
+/** Writes a copy of the current database to `file`. Other connections and processes may write at the same time. */
 export async function snapshotDatabase(stateFolder: string, file: string): Promise<void> {
   await withDatabase(join(stateFolder, DATABASE), async database => {
     await database.exec('PRAGMA busy_timeout=5000;');
@@ -42,8 +42,8 @@ export async function schemaVersion(file: string): Promise<number> {
 }
 
 /**
- * Whether a database is whole, and can be brought to this version: `bad-backup` or `store-newer` if not. Brings it there, and writes it
- * to disk.
+ * Checks that a database is intact and can be brought to this version; throws `bad-backup` or `store-newer` if not. Converts it,
+ * and writes it to disk.
  */
 export async function checkDatabase(file: string): Promise<void> {
   await withDatabase(file, async database => {

@@ -3,7 +3,7 @@ import { MusterError } from '../errors.ts';
 import type { Row, SqliteConnection } from './sqlite.ts';
 import type { AuditLine } from './store.ts';
 
-/** Each step is run once, in order; their number is the version. Never change one that was released: add one. */
+/** Each step runs once, in order; their number is the version. Never change a released one: add one. */
 const STEPS: readonly string[] = [
   `CREATE TABLE objects (
      uid TEXT PRIMARY KEY, kind TEXT NOT NULL, revision INTEGER NOT NULL,
@@ -25,8 +25,8 @@ export async function versionOf(database: SqliteConnection): Promise<number> {
 }
 
 /**
- * Brings the database to this version; one of a newer muster is refused (`store-newer`). Each step is done whole or not at all, so
- * that one that fails leaves a database that the muster before can still open. `steps` are those of this muster but in tests.
+ * Brings the database to this version; refuses one of a newer muster (`store-newer`). Each step happens completely or not at all,
+ * so a failed one leaves a database that the previous muster can still open. `steps` are those of this muster except in tests.
  */
 export async function migrate(database: SqliteConnection, steps: readonly string[] = STEPS): Promise<void> {
   const version = await versionOf(database);

@@ -1,4 +1,4 @@
-// The embedded store: SQLite in WAL mode with full synchronous writes. Whatever waits is written in one transaction.
+// The embedded store: SQLite in WAL mode with full synchronous writes. Everything that waits is written in one transaction.
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeFolder } from '../durable/folders.ts';
@@ -25,18 +25,18 @@ interface Waiting {
 
 export interface StoreOptions {
   now?: () => number;
-  /** How big the audit trail may become, in characters; the oldest lines go first. */
+  /** The largest size of the audit trail, in characters; the oldest lines are removed first. */
   auditLimit?: number;
-  /** Hears what an administrator should know about the folder. */
+  /** Receives what an administrator should know about the folder. */
   warn?: (text: string) => void;
 }
 
-/** A transaction that was very big leaves a journal of at most this many bytes behind. */
+/** A very big transaction leaves a journal of at most this many bytes. */
 const JOURNAL_BYTES = 16 << 20;
 
 /**
  * Opens the database below `folder`, which is made with mode 0700. Throws `store-failed` when another musterd has the folder, and
- * `state-incomplete` when there was a head and its database is gone.
+ * `state-incomplete` when the database of an existing head is gone.
  */
 export async function openSqliteStore(folder: string, options: StoreOptions = {}): Promise<Store> {
   await makeFolder(folder);
@@ -172,7 +172,7 @@ class SqliteStore implements Store {
     });
   }
 
-  /** Group commit: all that waits goes into one transaction, and one fsync serves them all. */
+  /** Group commit: everything that waits goes into one transaction, with one fsync. */
   private async writeAll(): Promise<void> {
     while (this.waiting.length > 0) {
       const jobs = this.waiting;
@@ -216,12 +216,12 @@ function batchOf(done: readonly { job: Waiting; entry: FeedEntry | undefined }[]
   };
 }
 
-/** What is committed is committed: a listener that fails keeps neither the others nor the caller from hearing of it. */
+/** A commit stands: a listener that fails affects neither the other listeners nor the caller. */
 function tell(listener: (entry: FeedEntry) => void, entry: FeedEntry): void {
   try {
     listener(entry);
   } catch (error) {
-    // A listener that throws has objects in memory that are not those of the store: the process must end, not go on with them.
+    // A listener that throws has objects in memory that differ from the store's: the process must end, not continue with them.
     queueMicrotask(() => {
       throw error;
     });

@@ -6,19 +6,19 @@ import type { FeedEntry, StoredBoot, StoredLease } from './store.ts';
 export interface Batch {
   entries: readonly FeedEntry[];
   boots: readonly StoredBoot[];
-  /** Ids of boots that go. */
+  /** Ids of deleted boots. */
   dropped: readonly string[];
   leases: readonly StoredLease[];
 }
 
 export interface AuditLimits {
-  /** Characters in the audit trail now. */
+  /** Current characters of the audit trail. */
   size: number;
-  /** Characters it may have. */
+  /** The most characters it may have. */
   limit: number;
 }
 
-/** Writes all or nothing, and returns the characters in the audit trail afterwards. */
+/** Writes all or nothing, and returns the characters of the audit trail afterwards. */
 export async function writeBatch(database: SqliteConnection, batch: Batch, audit: AuditLimits): Promise<number> {
   let { size } = audit;
   await database.exec('BEGIN IMMEDIATE');

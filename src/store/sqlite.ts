@@ -1,4 +1,4 @@
-// SQLite behind promises: one connection, the calls in the order they were made.
+// SQLite behind promises: one connection, with the calls in order.
 import sqlite3 from 'sqlite3';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 

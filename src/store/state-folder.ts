@@ -1,4 +1,5 @@
-// What a state folder holds, and whether a musterd may start on it: a head that lost its database must not become an empty one.
+// The contents of a state folder, and whether a musterd may start on it: a head that lost its database must not become an empty
+// one.
 import { readdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError, systemCode } from '../errors.ts';
@@ -8,7 +9,7 @@ export const DATABASE = 'muster.db';
 /** What SQLite keeps next to a database. It belongs to that database alone. */
 export const SIDE_FILES = [`${DATABASE}-wal`, `${DATABASE}-shm`];
 
-/** What there is in a state folder, for the decision. */
+/** The contents of a state folder, for the decision. */
 export interface Found {
   /** Bytes of the database; undefined without one. */
   database: number | undefined;
@@ -19,7 +20,7 @@ export interface Found {
   storedFiles: boolean;
 }
 
-/** Why no database may be made here; undefined when one is there, or the folder is new. An empty file is no database. */
+/** Returns why no database may be made here; undefined when one exists, or the folder is new. An empty file is not a database. */
 export function refusal(state: string, found: Found): string | undefined {
   if ((found.database ?? 0) > 0) return undefined;
   const what = `${state} has no database`;
@@ -33,8 +34,9 @@ export function refusal(state: string, found: Found): string | undefined {
 }
 
 /**
- * Looks at a state folder before its database is opened, and removes what an interrupted restore left where it changed nothing.
- * Throws `state-incomplete` when musterd would begin with an empty head where there was one. Returns whether a restore was dropped.
+ * Checks a state folder before its database is opened, and removes the leftovers of an interrupted restore that changed nothing.
+ * Throws `state-incomplete` when musterd would begin with an empty head instead of an existing one. Returns whether a restore was
+ * dropped.
  */
 export async function checkState(state: string): Promise<{ dropped: boolean }> {
   const found = await look(state);

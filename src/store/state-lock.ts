@@ -1,4 +1,4 @@
-// The lock of a state folder: one process at a time has it, and the kernel takes it back however that process ends.
+// The lock of a state folder: one process at a time has it, and the kernel releases it however that process ends.
 import { join } from 'node:path';
 import { MusterError, systemCode } from '../errors.ts';
 import { finishRestore } from './pending-restore.ts';

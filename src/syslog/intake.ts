@@ -1,4 +1,4 @@
-// Which messages are kept: those of known nodes that boot, no more in a second than a boot has to say. Decisions, no sockets.
+// Which messages are kept: those of known nodes that boot, at a limited rate. Decisions, no sockets.
 
 import type { BootMessage } from '../boot/boot.ts';
 import type { Directory } from '../boot/directory.ts';
@@ -8,19 +8,19 @@ export interface IntakePorts {
   directory: Pick<Directory, 'nodeByIp'>;
   /** Milliseconds of a clock that never goes back. */
   now(): number;
-  /** Puts a message on the timeline of the node's boot, when one is under way. */
+  /** Puts a message on the timeline of the node's current boot, if there is one. */
   keep(node: string, message: Omit<BootMessage, 'at'>): void;
 }
 
-/** Datagrams of one node: so many at once, and so many a second from then on. The kernel's first words are hundreds of lines. */
+/** Datagrams of one node: a burst, then a steady rate per second. The kernel's first messages are hundreds of lines. */
 const BURST = 200;
 const PER_SECOND = 20;
-/** RFC 5424 §6.2.1: behind it are information and debug. */
+/** RFC 5424 §6.2.1: less severe are information and debug. */
 const NOTICE = 5;
-/** Of all nodes together. */
+/** For all nodes together. */
 const TOTAL_BURST = 5000;
 const TOTAL_PER_SECOND = 2000;
-/** Nodes whose allowance is remembered: so many of those heard last, and as many before them. */
+/** Nodes with a remembered allowance: this many of the most recent ones, and as many before them. */
 const REMEMBERED = 20_000;
 
 interface Bucket {
@@ -39,13 +39,13 @@ export class Intake {
     this.total = { left: TOTAL_BURST, at: ports.now() };
   }
 
-  /** Answers why a datagram was dropped; undefined when it was taken. */
+  /** Returns why a datagram was dropped; undefined when it was accepted. */
   take(datagram: Buffer, peer: string): 'unknown' | 'too many' | undefined {
     const now = this.ports.now();
     const node = this.ports.directory.nodeByIp(peer);
     if (!node) return 'unknown';
     const bucket = this.bucketOf(node.uid, now);
-    // Information may take half of what a node has: a kernel's first hundreds of lines leave room for its errors.
+    // Information may use half of a node's allowance: a kernel's first hundreds of lines leave room for its errors.
     const reserve = severityOf(datagram) > NOTICE ? BURST / 2 : 0;
     const isAllowed =
       spend(bucket, now, BURST, PER_SECOND, reserve) && spend(this.total, now, TOTAL_BURST, TOTAL_PER_SECOND, 0);
@@ -55,7 +55,7 @@ export class Intake {
     return undefined;
   }
 
-  /** Two maps that take turns, because to take the oldest out of one costs a search among those taken before. */
+  /** Two maps that take turns: removing the oldest entry of one map would cost a search among the removed ones. */
   private bucketOf(uid: string, now: number): Bucket {
     const bucket = this.recent.get(uid) ?? this.older.get(uid) ?? { left: BURST, at: now };
     if (!this.recent.has(uid) && this.recent.size >= REMEMBERED) {

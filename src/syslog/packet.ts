@@ -1,27 +1,27 @@
-// A syslog message as bytes: RFC 5424, and what RFC 3164 found in use. Nodes in their first seconds write neither well.
+// A syslog message as bytes: RFC 5424, and the practice that RFC 3164 describes. Nodes in their first seconds write neither well.
 
 export interface SyslogMessage {
   /** 0 kernel, 1 user, 3 daemon, … (RFC 5424 §6.2.1, table 1). */
   facility: number;
   /** 0 emergency to 7 debug (table 2). */
   severity: number;
-  /** What wrote it: the APP-NAME or the TAG; empty when it does not say. */
+  /** The program that wrote it: the APP-NAME or the TAG; empty when absent. */
   app: string;
   text: string;
 }
 
-/** Lines of one datagram that are read: busybox's `nc` sends as many as it got at once. */
+/** Lines read of one datagram: busybox's `nc` sends as many as it got at once. */
 const LINES = 64;
-/** Characters of a text that are kept. */
+/** Characters kept of a text. */
 const TEXT = 400;
 /** RFC 5424 §6: APP-NAME has 48 characters at most; TAG of RFC 3164 §4.1.3 has 32. */
 const APP = 48;
-/** RFC 3164 §4.3.3: what has no PRI is taken for user, notice. */
+/** RFC 3164 §4.3.3: a message without PRI counts as user, notice. */
 const USER_NOTICE = 13;
 
-/** The messages of a datagram, a line each. It never throws: what is no syslog is a text. */
+/** Returns the messages of a datagram, a line each. Never throws: invalid syslog is a text. */
 export function decodeSyslog(datagram: Buffer): SyslogMessage[] {
-  // RFC 5424 §6.4: the text may begin with a byte order mark; anything that is no UTF-8 is shown as such
+  // RFC 5424 §6.4: the text may begin with a byte order mark; invalid UTF-8 is shown as such
   const lines = datagram
     .toString('utf8')
     .replaceAll('\ufeff', '')
@@ -29,7 +29,7 @@ export function decodeSyslog(datagram: Buffer): SyslogMessage[] {
   return lines.filter(line => line.trim() !== '').map(decodeLine);
 }
 
-/** Of a datagram's first message, from its PRI alone. */
+/** Returns the severity of a datagram's first message, from its PRI alone. */
 export function severityOf(datagram: Buffer): number {
   const digits = /^<(\d{1,3})>/.exec(datagram.toString('latin1', 0, 5))?.[1];
   return digits === undefined ? USER_NOTICE & 7 : Number(digits) & 7;
@@ -52,7 +52,7 @@ function modern(text: string): { app: string; text: string } {
   return { app: app === '-' ? '' : app, text: withoutData(text.slice(header.length)) };
 }
 
-/** RFC 5424 §6.3: `-`, or elements `[id name="value" …]`, in whose values `"`, `\` and `]` are written behind a `\`. */
+/** RFC 5424 §6.3: `-`, or elements `[id name="value" …]`, in whose values `"`, `\` and `]` are escaped with `\`. */
 function withoutData(text: string): string {
   if (text === '-' || text.startsWith('- ')) return text.slice(2);
   let at = 0;
@@ -82,7 +82,7 @@ function legacy(text: string): { app: string; text: string } {
   return { app, text: rest.slice(tag.length) };
 }
 
-/** Nothing that a terminal obeys or that turns the direction of writing, and not more than so many characters. */
+/** Removes everything that a terminal obeys or that changes the writing direction, and cuts the text. */
 function clean(text: string, most: number): string {
   return text
     .replace(/[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]+/gu, ' ')

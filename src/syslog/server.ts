@@ -1,4 +1,4 @@
-// The syslog receiver's sockets: it takes datagrams, and never answers.
+// The syslog receiver's sockets: it receives datagrams, and never answers.
 import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { type Log, LogLimiter } from '../log.ts';
@@ -11,7 +11,7 @@ export interface SyslogOptions extends IntakePorts {
 }
 
 export interface SyslogServer {
-  /** Of each address in its turn. */
+  /** The port of each address, in order. */
   readonly ports: readonly number[];
   close(): Promise<void>;
 }

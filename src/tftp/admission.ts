@@ -1,11 +1,11 @@
-// Who may start a transfer: bounds for all and for each peer, repeated requests, and which transfer gives way.
+// Who may start a transfer: limits in all and for each peer, repeated requests, and which transfer makes room for another.
 
-/** A transfer as the bounds see it. */
+/** A transfer as the limits see it. */
 export interface Place {
   /** `address:port` of the client. */
   readonly key: string;
   readonly address: string;
-  /** The bytes of the request, to tell a repetition from a new one. */
+  /** The bytes of the request, to distinguish a repetition from a new one. */
   readonly request: string;
   /** Whether the client has not answered anything yet. */
   readonly halfOpen: boolean;
@@ -22,12 +22,12 @@ export interface AdmissionLimits {
 
 const ADMISSION_LIMITS: AdmissionLimits = { transfers: 8192, perPeer: 64 };
 
-/** `makeRoom` is a transfer to end first, without a word to its client; `repeats` the one that the request began. */
+/** `makeRoom` is a transfer to end first, silently; `repeats` the one that the request began. */
 export type Verdict<T> = { admit: true; makeRoom?: T } | { admit: false; reason: string; repeats?: T };
 
 export class Admission<T extends Place> {
   private readonly places = new Map<string, T>();
-  /** Oldest first; those that were answered are taken out when they are met. */
+  /** Oldest first; answered ones are removed when they are found. */
   private readonly halfOpen = new Set<T>();
   private readonly byPeer = new Map<string, Set<T>>();
   private readonly limits: AdmissionLimits;
@@ -40,7 +40,7 @@ export class Admission<T extends Place> {
     return this.places.size;
   }
 
-  /** The transfer of a client's `address:port`. */
+  /** Returns the transfer of a client's `address:port`. */
   of(key: string): T | undefined {
     return this.places.get(key);
   }
@@ -53,7 +53,7 @@ export class Admission<T extends Place> {
     return this.byPeer.get(address) ?? [];
   }
 
-  /** Asked for each read request, before `enter`. */
+  /** Called for each read request, before `enter`. */
   ask(key: string, address: string, request: string): Verdict<T> {
     const same = this.places.get(key);
     if (same) return askAgain(same, request);
@@ -94,7 +94,7 @@ export class Admission<T extends Place> {
   }
 }
 
-/** The same address and port asks again: its request was repeated by the network or a timer, or it started over. */
+/** The same address and port asks again: the network or a timer repeated its request, or it started again. */
 function askAgain<T extends Place>(same: T, request: string): Verdict<T> {
   const startedOver = same.request !== request || (!same.halfOpen && same.overdue);
   return startedOver

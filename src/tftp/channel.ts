@@ -1,4 +1,4 @@
-// The socket of one transfer: its port is the transfer's identity at the server (RFC 1350 §4), or the one that all share.
+// The socket of one transfer: its port identifies the transfer at the server (RFC 1350 §4), unless all share one.
 import { reasonOf } from '../errors.ts';
 import type { Place } from './admission.ts';
 import type { Work } from './contents.ts';
@@ -7,20 +7,20 @@ import type { Timed } from './deadlines.ts';
 import { decodePacket, ERROR_CODE, encodeError, encodeOack } from './packet.ts';
 import { type Action, Transfer } from './transfer.ts';
 
-/** How long the answer to what may be a copy of a served request is waited for, in milliseconds; longer than clients wait. */
+/** How long to wait for the answer to a possible copy of a served request, in milliseconds; longer than clients wait. */
 const COPY_MS = 5000;
 
-/** A transfer of a loader takes less than this, in milliseconds; of one that takes longer something is told each time. */
+/** A loader transfer takes less than this, in milliseconds; slower transfers are reported each time. */
 const SLOW_MS = 2000;
 
 export type Outcome = { ok: true } | { ok: false; reason: string; aborted: boolean };
 
 export interface ChannelEvents {
-  /** The deadline is nearer than it was. */
+  /** The deadline is earlier than before. */
   watch(deadline: number): void;
-  /** The transfer takes long; called again and again as long as it does. */
+  /** The transfer takes long; called repeatedly as long as it does. */
   slow(channel: Channel): void;
-  /** Said once, after the socket was given up. */
+  /** Called once, after the socket was closed. */
   ended(channel: Channel, outcome: Outcome): void;
 }
 
@@ -31,15 +31,15 @@ export class Channel implements Place, Timed {
   readonly request: string;
   readonly client: Client;
   readonly startedAt: number;
-  /** Whether this client had the same file by the same request a moment ago: then the request may be a copy that waited. */
+  /** Whether this client had the same file by the same request a moment ago: then the request may be a delayed copy. */
   again = false;
-  /** Whether the client asked for something newer: then this one's end is no news. */
+  /** Whether the client made a newer request: then the end of this transfer is no news. */
   superseded = false;
-  /** Whether it was taken as evidence of what its path carries. */
+  /** Whether it was used as evidence of the path's block size. */
   learned = false;
-  /** Whether it has ended, or given way. */
+  /** Whether it has ended, or made room for another. */
   over = false;
-  /** Whether it was called slow. */
+  /** Whether it was reported as slow. */
   isSlow = false;
   work: Work | undefined;
   transfer: Transfer | undefined;
@@ -74,7 +74,7 @@ export class Channel implements Place, Timed {
     return this.transfer && !this.over ? this.transfer.deadline : Number.POSITIVE_INFINITY;
   }
 
-  /** Sends the first packet, by the server's own socket, when all transfers go by its port; whoever reads it calls `received`. */
+  /** Sends the first packet on the server's own socket, when all transfers use its port; whoever reads it calls `received`. */
   startShared(socket: Datagrams, work: Work): void {
     this.isShared = true;
     this.begin(socket, work);
@@ -99,13 +99,13 @@ export class Channel implements Place, Timed {
     }
   }
 
-  /** The client sent its request a second time. */
+  /** The client repeated its request. */
   requestAgain(): void {
     if (this.transfer) this.act(this.transfer.requestAgain(this.now()));
   }
 
   expired(now: number): void {
-    // Who asks again in earnest answers within this time, or repeats the request and is served anew
+    // A client that really asks again answers within this time, or repeats the request and is served again
     if (this.again && this.halfOpen && now >= this.deadline && now - this.startedAt >= COPY_MS) {
       this.end({ ok: false, reason: 'a copy of a request that was served', aborted: true });
       return;
@@ -113,7 +113,7 @@ export class Channel implements Place, Timed {
     if (this.socket && this.transfer) this.act(this.transfer.tick(now, this.socket.waiting));
   }
 
-  /** Gives the transfer up; the client is told when there is something to tell. */
+  /** Ends the transfer; `message` goes to the client. */
   end(outcome: Outcome, message?: string): void {
     if (this.over) return;
     this.over = true;
@@ -123,7 +123,7 @@ export class Channel implements Place, Timed {
   }
 
   private begin(socket: Datagrams, work: Work): void {
-    // It may have given way while its socket was opened
+    // It may have ended while its socket was opened
     if (this.over) {
       if (!this.isShared) void socket.close();
       return;
@@ -136,7 +136,7 @@ export class Channel implements Place, Timed {
     this.act(this.transfer.start(this.now()));
   }
 
-  /** A packet that came to the transfer's port; in a shared one, from the transfer's client. */
+  /** A packet arrived at the transfer's port; in a shared one, from the transfer's client. */
   received(bytes: Buffer, from: Client): void {
     if (this.over || !this.transfer) return;
     const packet = decode(bytes);

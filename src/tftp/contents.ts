@@ -1,4 +1,4 @@
-// What a read request is answered with: the content of a served file and how it is sent, or why it is not.
+// The answer to a read request: the content of a served file and how it is sent, or why not.
 import type { BootFile, BootFiles } from '../boot/boot-file.ts';
 import type { BootFileName, Fault } from '../boot/faults.ts';
 import type { Stage } from '../boot/journey.ts';
@@ -9,16 +9,16 @@ import { type Negotiated, negotiate } from './options.ts';
 import { ERROR_CODE, type Request } from './packet.ts';
 import { shown } from './words.ts';
 
-/** A file to send; the content is memory that threads share, and not written to. */
+/** A file to send; threads share its memory, which nobody writes to. */
 export interface Work extends Negotiated {
   file: string;
   content: Buffer;
-  /** What of a boot it is, when it is no loader. */
+  /** The stage of the boot, unless it is a loader. */
   stage?: Stage;
   kind?: BootFileName;
 }
 
-/** A file that is to be served and cannot be read: the administrator's to repair. */
+/** A served file that cannot be read: the administrator must repair it. */
 export interface Unavailable {
   file: string;
   kind?: BootFileName;
@@ -26,10 +26,10 @@ export interface Unavailable {
   unavailable: string;
 }
 
-/** A refusal may name the file otherwise than the request did. */
+/** A refusal may name the file differently from the request. */
 export type ContentAnswer = Work | (Refusal & { file?: string; stage?: Stage; fault?: Fault }) | Unavailable;
 
-/** Netascii is for texts, and is made by the byte while everything else waits: a kernel is none. */
+/** Netascii is for texts, and is converted byte by byte while everything else waits: a kernel is not a text. */
 const MOST_TEXT = 1 << 20;
 const NO_TEXT: Refusal = {
   refused: "Files this long are sent in the mode 'octet' alone.",
@@ -40,7 +40,7 @@ export class Contents {
   private readonly files: TftpFiles;
   private readonly bootFiles: BootFiles;
   private readonly cache = new FileCache();
-  /** Contents that are given as they are, in memory that threads share. */
+  /** Content given as a buffer, in memory that threads share. */
   private readonly copies = new WeakMap<Buffer, Buffer>();
 
   constructor(files: TftpFiles, bootFiles: BootFiles = async () => undefined) {
@@ -53,7 +53,7 @@ export class Contents {
     return this.cache.bytes;
   }
 
-  /** @param mostBlock the largest block that the way to the client carries */
+  /** @param mostBlock the largest block that the path to the client carries */
   async answer(request: Request, ip: string, mostBlock: number): Promise<ContentAnswer> {
     const found = findFile(this.files, request.file);
     if ('source' in found) {

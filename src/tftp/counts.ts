@@ -1,22 +1,22 @@
-// What the server counts, in memory that the thread of the server and the event loop share.
+// The server's counters, in memory shared by its thread and the event loop.
 
 const NAMES = ['active', 'finished', 'failed', 'refused', 'ignored', 'bytes'] as const;
 
 export interface TftpCounts {
-  /** Transfers now. */
+  /** Current transfers. */
   active: number;
   finished: number;
   failed: number;
   /** Requests answered with an error. */
   refused: number;
-  /** Packets that came to nothing: repeated requests, malformed ones, those beyond the bounds. */
+  /** Packets without effect: repeated requests, malformed ones, those beyond the limits. */
   ignored: number;
   /** Bytes of file content delivered by finished transfers. */
   bytes: number;
 }
 
 export class Counts {
-  /** One double for each name; written by one thread alone. */
+  /** One double for each name; only one thread writes. */
   readonly values: Float64Array<ArrayBufferLike>;
 
   /** @param values of another `Counts` that share theirs with this one */

@@ -22,7 +22,7 @@ export class Deadlines {
     this.now = now;
   }
 
-  /** To be called when a deadline came nearer; one that went away needs no call. */
+  /** Call it when a deadline moves nearer; not when one is removed. */
   watch(deadline: number): void {
     if (deadline >= this.due) return;
     this.due = deadline;

@@ -31,7 +31,7 @@ export interface FileCacheLimits {
   fileBytes: number;
 }
 
-/** Room for loaders, and for kernels and initramfs of several images where those go by TFTP too. */
+/** Room for loaders, and for kernels and initramfs of several images if those use TFTP too. */
 const LIMITS: FileCacheLimits = { keepBytes: 512 * 2 ** 20, fileBytes: 256 * 2 ** 20 };
 
 export class FileCache {
@@ -51,7 +51,9 @@ export class FileCache {
     return this.kept;
   }
 
-  /** The content of a file as it is now, in memory that threads share; transfers that ask at the same time share one reading. Do not write to it. */
+  /**
+   * Returns the file's current content, in memory that threads share; concurrent transfers share one reading. Do not write to it.
+   */
   async read(path: string, part?: Part): Promise<Buffer> {
     const key = part ? `${path} ${part.offset} ${part.size}` : path;
     const reading = this.reading.get(key) ?? this.readNow(path, key, part).finally(() => this.reading.delete(key));
@@ -104,7 +106,7 @@ export class FileCache {
 }
 
 async function readWhole(path: string, most: number, part: Part | undefined): Promise<Cached> {
-  // Without O_NONBLOCK a named pipe would be waited for.
+  // Without O_NONBLOCK this would wait for a named pipe.
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stamp = await stampOf(file, path);
@@ -121,7 +123,7 @@ async function readWhole(path: string, most: number, part: Part | undefined): Pr
   }
 }
 
-/** At most `size` bytes, however fast the file grows. */
+/** Reads at most `size` bytes, however fast the file grows. */
 async function readBytes(file: FileHandle, from: number, size: number): Promise<Buffer> {
   const content = sharedBuffer(size);
   let used = 0;

@@ -1,6 +1,6 @@
-// Transfers that ended well, for a while: a copy of their request may still wait in the socket's queue behind a storm of others.
+// Recently finished transfers: in a storm, a copy of their request may still wait in the socket's queue.
 
-/** As long as a transfer to a client that never answers lasts; milliseconds. */
+/** As long as a transfer to a silent client lasts; milliseconds. */
 const KEPT_MS = 35_000;
 /** As many as may be under way at a time: each entry is an address and a request. */
 const MOST = 8192;
@@ -27,7 +27,10 @@ export class Finished {
     }
   }
 
-  /** A client fetches a loader: what it asks for from now on is of a new boot, and no copy of what the boot before asked for. */
+  /**
+   * Records that a client fetches a loader: its requests from now on belong to a new boot, and are not copies from the boot
+   * before.
+   */
   began(address: string): void {
     this.boots.delete(address);
     this.boots.set(address, this.now());
@@ -35,13 +38,13 @@ export class Finished {
     if (this.boots.size > MOST && oldest !== undefined) this.boots.delete(oldest);
   }
 
-  /** Whether a client began another boot since this request of it was answered. @param key `address:port` */
+  /** Returns whether a client began another boot since this request was answered. @param key `address:port` */
   beganSince(key: string): boolean {
     const begun = this.boots.get(key.slice(0, key.lastIndexOf(':')));
     return begun !== undefined && begun >= (this.requests.get(key)?.at ?? 0);
   }
 
-  /** Whether this very request was answered with the whole file not long ago. */
+  /** Returns whether this very request was answered with the whole file not long ago. */
   has(key: string, request: string): boolean {
     const known = this.requests.get(key);
     return known !== undefined && known.request === request && known.until > this.now();

@@ -2,7 +2,7 @@
 import { ERROR_CODE, type ErrorCode } from './packet.ts';
 import { shown } from './words.ts';
 
-/** Every file that is served, by its name: an absolute path, or the content itself. Read anew for each request. */
+/** Every served file, by name: an absolute path, or the content itself. Read again for each request. */
 export type TftpFiles = ReadonlyMap<string, string | Buffer>;
 
 export interface Refusal {
@@ -16,9 +16,9 @@ export type FileAnswer = { name: string; source: string | Buffer } | Refusal;
 /** The longest name looked at; the served ones are shorter. */
 const MAX_NAME = 255;
 
-/** Asked once for each read request. */
+/** Called once for each read request. */
 export function findFile(files: TftpFiles, requested: string): FileAnswer {
-  // Some PXE firmware takes the end mark 0xff of the DHCP options into the file name.
+  // Some PXE firmware appends the end mark 0xff of the DHCP options to the file name.
   const text = requested.replace(/\ufffd+$/, '').replaceAll('\\', '/');
   if (text.length > MAX_NAME) return refuse(ERROR_CODE.accessViolation, 'The file name is too long.');
   if (text.includes('\0')) return refuse(ERROR_CODE.accessViolation, 'The file name has a NUL in it.');

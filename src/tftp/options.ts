@@ -1,6 +1,6 @@
-// The table of TFTP options: which there are, which values count, and how each is answered.
+// The table of TFTP options: which values count, and how each is answered.
 
-/** What a transfer runs by once its options are settled. */
+/** The parameters of a transfer once its options are settled. */
 export interface Terms {
   /** Bytes of data in a full block. */
   blockSize: number;
@@ -12,7 +12,7 @@ export interface Terms {
 
 export interface Negotiated {
   terms: Terms;
-  /** What the OACK says, in the order asked; empty means that no OACK is sent (RFC 2347). */
+  /** The contents of the OACK, in the requested order; when empty, no OACK is sent (RFC 2347). */
   answers: [name: string, value: number][];
 }
 
@@ -20,7 +20,7 @@ export interface Negotiated {
 export interface Circumstances {
   /** Bytes of the content. */
   size: number;
-  /** The largest block that the way to the client carries. */
+  /** The largest block that the path to the client carries. */
   mostBlock: number;
 }
 
@@ -29,19 +29,19 @@ export const LARGEST_BLOCK = 65_464;
 
 interface OptionRow {
   name: string;
-  /** Values below `least` or above `most` are as if the option had not been sent. */
+  /** Values below `least` or above `most` count as if the option had not been sent. */
   least: number;
   most: number;
   /** The value of the OACK; undefined leaves the option out. */
   answer(asked: number, { size, mostBlock }: Circumstances): number | undefined;
-  /** What the answered value changes. */
+  /** Applies the answered value. */
   apply(terms: Terms, value: number): void;
 }
 
 const OPTIONS: readonly OptionRow[] = [
   {
-    // RFC 2348: 8 to 65464 octets; the server answers the value asked or a lower one: one that needs no fragments on the way, since
-    // firmware does not put them together.
+    // RFC 2348: 8 to 65464 octets; the server answers the requested value or a lower one: one that needs no fragments, since
+    // firmware does not reassemble them.
     name: 'blksize',
     least: 8,
     most: Number.MAX_SAFE_INTEGER,
@@ -51,8 +51,8 @@ const OPTIONS: readonly OptionRow[] = [
     },
   },
   {
-    // RFC 2349: a client that reads sends 0 and is told the size; other values mean the same question. An empty file's
-    // size is left out, because curl takes 0 for an illegal answer.
+    // RFC 2349: a client that reads sends 0 and gets the size; other values mean the same question. An empty file's size is left
+    // out, because curl rejects 0.
     name: 'tsize',
     least: 0,
     most: Number.MAX_SAFE_INTEGER,
@@ -83,8 +83,8 @@ const OPTIONS: readonly OptionRow[] = [
 ];
 
 /**
- * Settles the options of a read request. Unknown options and impossible values are ignored
- * (RFC 2347); of an option sent twice the first counts.
+ * Settles the options of a read request. Unknown options and impossible values are ignored (RFC 2347); of a repeated option the
+ * first counts.
  */
 export function negotiate(
   asked: readonly (readonly [name: string, value: string])[],

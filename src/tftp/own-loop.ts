@@ -1,12 +1,12 @@
-// A loop of our own, which stops its thread while there is nothing to do: docs/decisions/0008-system-calls.md.
+// Our own event loop, which blocks its thread while there is nothing to do: docs/decisions/0008-system-calls.md.
 //
-// A block in lock-step is one packet in and one out, and Node's way through its event loop costs more than both.
+// A block in lock-step is one packet in and one out, and Node's event loop costs more than both.
 import { setImmediate } from 'node:timers/promises';
 import { check, type Libc } from '../libc.ts';
 import { READABLE, Readiness } from '../readiness.ts';
 import type { Alarm } from './datagrams.ts';
 
-/** The thread looks up so often, so that a process that ends need not wait for it longer; milliseconds. */
+/** The thread looks up this often, so that an ending process does not wait longer for it; milliseconds. */
 const MOST_WAIT = 500;
 
 export class OwnLoop {
@@ -27,7 +27,7 @@ export class OwnLoop {
     return alarm;
   }
 
-  /** Calls back whenever the descriptor can go on; answers how to wait for something else, or, with 0, for nothing any more. */
+  /** Calls back whenever the descriptor is ready; returns a function to wait for something else, or, with 0, for nothing. */
   watch(fd: number, goOn: () => void): (what: number) => void {
     this.lastId = (this.lastId % 0xffff_ffff) + 1;
     const id = this.lastId;
@@ -43,12 +43,12 @@ export class OwnLoop {
     this.running = false;
   }
 
-  /** To be called when something came to pass that promises wait for: else they would go on when the loop ends. */
+  /** Call this after resolving a promise; otherwise its continuation runs only when the loop ends. */
   settle(): void {
     this.unsettled = true;
   }
 
-  /** Resolves after `stop`; until then nothing else of this thread goes on, but for `settle`. */
+  /** Resolves after `stop`; until then nothing else in this thread runs, except after `settle`. */
   async run(): Promise<void> {
     while (this.running) {
       if (this.unsettled) {
@@ -62,7 +62,7 @@ export class OwnLoop {
     }
   }
 
-  /** To be called after everything that is watched was closed. */
+  /** Call it after everything watched was closed. */
   close(): void {
     this.readiness.close();
   }

@@ -1,4 +1,4 @@
-// UDP sockets by system calls, in a loop of our own.
+// UDP sockets by system calls, in our own loop.
 import { type Called, check, type Libc, nativeInt, readSocketAddress, SOCKET, socketAddress } from '../libc.ts';
 import { READABLE, WRITABLE } from '../readiness.ts';
 import {
@@ -17,15 +17,15 @@ import { blocksOfDatagram, fillDatagram, openSegmenting, type Segmenting } from 
 /** The longest datagram that IPv4 has. */
 const MOST_DATAGRAM = 65_507;
 const ACK_LENGTH = 4;
-/** Datagrams that are taken from a socket of many clients before the others have their turn. */
+/** Datagrams to take from a socket of many clients before the others have their turn. */
 const TURN = 64;
-/** Bytes that wait for room in a socket: a window of the longest blocks. What comes behind them is lost. */
+/** Bytes that may wait for room in a socket: a window of the longest blocks. The rest is lost. */
 const MOST_WAITING = 64 * MOST_DATAGRAM;
 
 export class OwnSockets implements SocketLoop {
   readonly libc: Libc;
   readonly loop: OwnLoop;
-  /** Of one datagram each, on its way in and out. */
+  /** For one datagram each, incoming and outgoing. */
   readonly inBox = Buffer.alloc(MOST_DATAGRAM);
   /** Nearly every packet is an ACK: a view of it is made once. */
   readonly inAck = this.inBox.subarray(0, ACK_LENGTH);
@@ -119,13 +119,13 @@ class OwnSocket implements Datagrams {
     if (this.opening.fd === undefined) this.all.libc.close(this.fd);
   }
 
-  /** The frames of this client's wire are shorter (EMSGSIZE), or its device cuts nothing (EIO, EINVAL): each block by itself. */
+  /** Stops segmentation for this client: its frames are shorter (EMSGSIZE), or its device cannot cut (EIO, EINVAL). */
   private stopCutting(): void {
     this.segmenting?.stop();
     this.segmenting = undefined;
   }
 
-  /** Answers whether the system took it, or will when there is room. */
+  /** Returns whether the system accepted it, or will when there is room. */
   private sendBytes(bytes: Buffer, length: number, to: Client): boolean {
     if (!this.isOpen) return true;
     const called = this.waiting ? { code: 'EAGAIN' } : this.call(bytes, length, to);
@@ -178,7 +178,10 @@ class OwnSocket implements Datagrams {
   }
 }
 
-/** A UDP socket that does not block, bound to an address and port; 0 for any free one. Throws the code of the system's error. */
+/**
+ * Opens a UDP socket that does not block, bound to an address and port; 0 for any free one. Throws the code of the system's
+ * error.
+ */
 export function bindUdp(libc: Libc, address: string, port: number): number {
   const fd = check(libc.socket(SOCKET.AF_INET, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0));
   const bound = libc.bind(fd, socketAddress(address, port));
@@ -187,7 +190,7 @@ export function bindUdp(libc: Libc, address: string, port: number): number {
   return check(bound);
 }
 
-/** The port that a socket is bound to. */
+/** Returns the port of a socket. */
 export function portOf(libc: Libc, fd: number): number {
   const own = Buffer.alloc(16);
   check(libc.getsockname(fd, own));

@@ -1,4 +1,4 @@
-// The bytes of TFTP packets: what a client may send is decoded, what a server sends is encoded.
+// The bytes of TFTP packets: decodes what a client may send, encodes what a server sends.
 //
 //   RRQ/WRQ  | 1 or 2 | file name | 0 | mode | 0 | option | 0 | value | 0 | …      RFC 1350 §5, RFC 2347
 //   DATA     | 3 | block | data        ACK | 4 | block                             RFC 1350 §5
@@ -38,7 +38,7 @@ export type ClientPacket =
 /** RFC 2347: "The maximum size of a request packet is 512 octets." */
 const MAX_REQUEST = 512;
 
-/** Reads a datagram of a client; throws `WireError` on anything that is no TFTP packet. */
+/** Reads a datagram of a client; throws `WireError` on anything that is not a TFTP packet. */
 export function decodePacket(bytes: Uint8Array): ClientPacket {
   const reader = new Reader(bytes);
   const opcode = reader.u16('opcode');
@@ -70,7 +70,7 @@ function decodeRequest(reader: Reader, type: Request['type']): Request {
   return { type, file, mode, options: decodeOptions(reader) };
 }
 
-/** Firmware pads requests with zeros or leftover bytes: what is no whole name and value ends the list and is no error. */
+/** Firmware pads requests with zeros or leftover bytes: an incomplete name or value ends the list and is no error. */
 function decodeOptions(reader: Reader): [string, string][] {
   const options: [string, string][] = [];
   while (hasString(reader)) {
@@ -86,7 +86,7 @@ function hasString(reader: Reader): boolean {
   return reader.buffer.indexOf(0, reader.offset) >= 0;
 }
 
-/** Clients leave out the final NUL often enough, and the message is only for people. */
+/** Clients often omit the final NUL, and the message is only for people. */
 function decodeMessage(reader: Reader): string {
   return (hasString(reader) ? reader.cstring('message') : reader.rest()).subarray(0, 128).toString('latin1');
 }

@@ -1,5 +1,5 @@
-// The longest IP packet that the way to a client carries, as far as the kernel of this machine knows: of the interface, of a route, or
-// learned from a router that could not pass on a longer one (path MTU discovery, RFC 1191).
+// The longest IP packet on the path to a client, as far as the kernel knows: from the interface, from a route, or from a router
+// that could not forward a longer one (path MTU discovery, RFC 1191).
 import { type Libc, nativeInt, SOCKET, socketAddress } from '../libc.ts';
 
 /** The headers of IP without options (RFC 791), of UDP (RFC 768), and of a DATA packet (RFC 1350). */
@@ -12,13 +12,13 @@ export class PathMtu {
   private readonly address: string;
   private fd = -1;
 
-  /** @param address the head's address that packets are sent from */
+  /** @param address the head's sending address */
   constructor(libc: Libc, address: string) {
     this.libc = libc;
     this.address = address;
   }
 
-  /** Returns the largest block that goes to a client unfragmented; undefined when the kernel does not say. */
+  /** Returns the largest block that reaches a client unfragmented; undefined when the kernel does not know. */
   block(ip: string): number | undefined {
     if (this.fd < 0) this.open();
     if (this.fd < 0 || typeof this.libc.connect(this.fd, socketAddress(ip, PORT)) !== 'number') return undefined;
@@ -37,7 +37,7 @@ export class PathMtu {
     const fd = this.libc.socket(SOCKET.AF_INET, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0);
     if (typeof fd !== 'number') return;
     this.fd = fd;
-    // A route may depend on the address that is sent from
+    // A route may depend on the sending address
     if (typeof this.libc.bind(fd, socketAddress(this.address, 0)) !== 'number') this.close();
   }
 }

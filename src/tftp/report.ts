@@ -1,4 +1,4 @@
-// What is told of transfers: a line to the log, bounded for each peer, and a note to the node's timeline.
+// Reports of transfers: a line of the log, bounded for each peer, and a note on the node's timeline.
 import type { TftpLook } from '../boot/evidence.ts';
 import type { BootFileName, Fault } from '../boot/faults.ts';
 import type { Problem, Stage, StageNote } from '../boot/journey.ts';
@@ -13,13 +13,13 @@ const HEADERS = 4 + 8 + 20;
 
 export type Note = Omit<StageNote, 'error' | 'fault'> & Problem;
 
-/** What a refusal means for the boot, when it is of a boot's file. */
+/** The meaning of a refusal for the boot, when it concerns a boot's file. */
 export interface Meaning {
   stage?: Stage;
   fault?: Fault;
 }
 
-/** A file is a loader when nothing says otherwise. */
+/** A file counts as a loader by default. */
 function what({ stage = 'loader', kind = 'loader' }: { stage?: Stage; kind?: BootFileName } = {}): {
   stage: Stage;
   file: BootFileName;
@@ -27,13 +27,13 @@ function what({ stage = 'loader', kind = 'loader' }: { stage?: Stage; kind?: Boo
   return { stage, file: kind };
 }
 
-/** Where the words go. They are plain data: a thread may say them. */
+/** Where the reports go. They are plain data, so a thread may send them. */
 export interface Listeners {
   /** A line of the log. */
   line(level: 'debug' | 'info' | 'warn' | 'error', fields: object, message: string): void;
-  /** How a transfer that takes long goes on; undefined when it is over. */
+  /** Progress of a slow transfer; undefined when it is over. */
   progress(client: Client, look: TftpLook | undefined): void;
-  /** For the timeline of the node that the client is. */
+  /** For the timeline of the client's node. */
   note(client: Client, note: Note): void;
 }
 
@@ -63,14 +63,14 @@ export class Report {
   notSent(channel: Channel, reason: string, aborted: boolean): void {
     const { client, transfer } = channel;
     const file = channel.work?.file ?? '';
-    // Firmware asks for the size alone, stops with an error, and asks again: that is how it works, no failure.
+    // Firmware asks for the size alone, stops with an error, and asks again: that is normal, not a failure.
     const expected = channel.superseded || (aborted && (transfer?.acked ?? 0) <= 0);
     const fields = { peer: channel.key, file, reason };
     this.say(expected ? 'debug' : 'info', client.address, fields, 'TFTP not sent');
     if (expected) return;
     const cut = { ...what(channel.work), complete: false, bytes: transfer?.acked ?? 0 };
     const words = `TFTP ${shown(file)}: ${reason}`;
-    // As over HTTP: the loader goes on when it asks again, and the firmware has nothing else to do.
+    // As over HTTP: the loader continues when it asks again, and the firmware has nothing else to do.
     if (channel.work?.stage) this.listeners.note(client, { ...cut, detail: words });
     else this.noteError(client, { ...cut, error: words, fault: 'cut-off', about: { name: shown(file) } });
   }
@@ -89,7 +89,7 @@ export class Report {
     });
   }
 
-  /** The end of a transfer that was slow. */
+  /** Reports the end of a slow transfer. */
   over({ client, isSlow }: Channel): void {
     if (isSlow) this.listeners.progress(client, undefined);
   }
@@ -105,16 +105,16 @@ export class Report {
     });
   }
 
-  /** A file that is to be served and cannot be read: the administrator's to repair. */
+  /** A served file that cannot be read: the administrator must repair it. */
   unavailable(client: Client, { file, unavailable: reason, ...of }: Unavailable): void {
     this.say('error', client.address, { peer: peerOf(client), file, reason }, 'TFTP file unavailable');
     this.noteError(client, { ...what(of), error: `TFTP: ${reason}`, fault: 'unreadable-file', about: { name: file } });
   }
 
   /**
-   * A client that blocks of a size do not reach gets smaller ones.
+   * A client that blocks of this size do not reach gets smaller ones.
    *
-   * @param isKnown whether a router told how long packets may be; else the smaller size is a guess
+   * @param isKnown whether a router reported the longest packet; else the smaller size is a guess
    */
   stuck({ client, work }: Channel, next: number, isKnown = false): void {
     if (!work) return;
@@ -132,12 +132,12 @@ export class Report {
     this.say('debug', client.address, { peer: peerOf(client), reason }, 'TFTP malformed packet');
   }
 
-  /** One line a second for all peers: those who fill the server may forge their addresses. */
+  /** One line a second for all peers: a flood may use forged addresses. */
   busy(client: Client, reason: string): void {
     this.say('warn', 'busy', { peer: peerOf(client), reason }, 'TFTP busy, a request was not answered');
   }
 
-  /** At most one line for a peer and second; those below info count by themselves, because they are seldom written. */
+  /** At most one line per peer and second; those below info have a separate limit, because they are rarely written. */
   private say(level: 'debug' | 'info' | 'warn' | 'error', peer: string, fields: object, message: string): void {
     const dropped = this.lines.allow(level === 'debug' ? `debug ${peer}` : peer);
     if (dropped === undefined) return;
@@ -148,7 +148,7 @@ export class Report {
     if (this.errors.allow(client.address) !== undefined) this.listeners.note(client, note);
   }
 
-  /** A socket that the system says an error of. */
+  /** Reports a socket error of the system. */
   socket(reason: string): void {
     this.listeners.line('error', { reason }, 'TFTP socket');
   }

@@ -1,14 +1,15 @@
-// A window of DATA packets by one call: Linux cuts one long datagram into packets of equal length (UDP_SEGMENT), the last one shorter.
+// A window of DATA packets in one call: Linux cuts one long datagram into packets of equal length (UDP_SEGMENT), the last one
+// shorter.
 //
-// Sixteen blocks so cost little more than one: the way through the system's network stack is gone once. It needs libc, packets
-// that fit the wire unfragmented, and a network device that plays along; without any of these each block is a call.
+// Sixteen blocks cost little more than one, because they pass through the network stack once. It needs libc, packets that fit the
+// wire unfragmented, and support by the network device; otherwise each block is a call.
 import { type Called, type Libc, nativeInt, SOCKET, socketAddress } from '../libc.ts';
 import type { Blocks } from './datagrams.ts';
 import { OPCODE } from './packet.ts';
 
-/** What fits a frame of Ethernet beside the headers of IP and UDP: 1500 - 20 - 8. */
+/** The room in an Ethernet frame next to the headers of IP and UDP: 1500 - 20 - 8. */
 const MOST_PACKET = 1472;
-/** All else that a transfer's socket sends, OACK and ERROR, is shorter than a packet of such a block, and so never cut. */
+/** Everything else on a transfer's socket, OACK and ERROR, is shorter than a packet of such a block, and so never cut. */
 const LEAST_BLOCK = 512;
 /** Opcode and block number (RFC 1350 §5). */
 export const DATA_HEADER = 4;
@@ -19,14 +20,14 @@ const MOST_DATAGRAM = 65_507;
 /** A UDP socket whose long datagrams are cut. */
 export interface Segmenting {
   fd: number;
-  /** From now on every datagram goes as it is, as by any socket. To be called while the socket is open. */
+  /** Sends every datagram uncut from now on, as on any socket. Call it while the socket is open. */
   stop(): void;
 }
 
 /**
- * A UDP socket, bound to a free port of the address, that cuts what is longer than a block's packet; undefined where the system or
- * the block size does not allow it. Whether the wire to a client does is known when something is sent: with EMSGSIZE where a packet
- * does not fit its frames, which is said of each packet, a single one too, until `stop`.
+ * Opens a UDP socket, bound to a free port of the address, that cuts what is longer than a block's packet; undefined if the
+ * system or the block size does not allow it. Whether the path's MTU allows it shows only on send: EMSGSIZE, for every packet
+ * until `stop` is called.
  */
 export function openSegmenting(libc: Libc, address: string, blockSize: number): Segmenting | undefined {
   if (blockSize < LEAST_BLOCK || blockSize + DATA_HEADER > MOST_PACKET) return undefined;
@@ -42,12 +43,12 @@ export function openSegmenting(libc: Libc, address: string, blockSize: number): 
   return undefined;
 }
 
-/** Blocks of one datagram that is to be cut. */
+/** Returns the blocks in one datagram that is to be cut. */
 export function blocksOfDatagram(blockSize: number): number {
   return Math.min(MOST_SEGMENTS, Math.floor(MOST_DATAGRAM / (blockSize + DATA_HEADER)));
 }
 
-/** Writes DATA packets of these blocks, one behind the other, and answers their bytes. */
+/** Writes DATA packets of these blocks, one after the other, and returns their bytes. */
 export function fillDatagram(into: Buffer, { content, blockSize }: Blocks, first: number, last: number): number {
   let at = 0;
   for (let block = first; block <= last; block += 1) {

@@ -1,4 +1,4 @@
-// The TFTP server: takes requests on its port, answers refusals there, and starts a channel for each transfer.
+// The TFTP server: receives requests on its port, sends refusals from there, and starts a channel for each transfer.
 
 import type { ResourceLimits } from 'node:worker_threads';
 import { reasonOf } from '../errors.ts';
@@ -17,31 +17,31 @@ import { type Listeners, type Meaning, peerOf, Report } from './report.ts';
 import { isOfBoot, shown } from './words.ts';
 
 export interface ServerOptions {
-  /** The head's IPv4 address on the boot network; nothing else is listened on. */
+  /** The head's IPv4 address on the boot network; the server listens only there. */
   address: string;
-  /** UDP port; 0 for any free one. Firmware knows no other than 69. */
+  /** UDP port; 0 for any free one. Firmware knows only 69. */
   port: number;
   /** Sends all transfers from the server's own port, for firewalls and address translation between it and the nodes. */
   singlePort: boolean;
   limits?: AdmissionLimits;
-  /** The largest block that any client gets, in bytes; what the path carries when absent. */
+  /** The largest block for any client, in bytes; the path's limit when absent. */
   mostBlock?: number;
-  /** A socket that is bound to address and port, in place of one to be opened. */
+  /** A socket bound to address and port, instead of opening one. */
   fd?: number;
-  /** Bounds of the thread's memory; Node's own when absent. */
+  /** Memory limits of the thread; Node's own when absent. */
   memory?: ResourceLimits;
 }
 
-/** What the server lives in. */
+/** The server's surroundings. */
 export interface Surroundings {
   loop: SocketLoop;
   listeners: Listeners;
   counts: Counts;
-  /** @param mostBlock the largest block that the way to the client carries */
+  /** @param mostBlock the largest block that the path to the client carries */
   content(request: Request, client: Client, mostBlock: number): Promise<ContentAnswer>;
 }
 
-/** Requests that wait for their content; those beyond are not answered, and clients ask again. */
+/** Requests that may wait for their content; further ones are not answered, and clients ask again. */
 const MOST_ASKED = 1024;
 
 export class Server {
@@ -70,7 +70,7 @@ export class Server {
     this.deadlines = new Deadlines(surroundings.loop, () => this.channels.all(), this.now);
   }
 
-  /** Resolves when requests are answered; rejects when the port is taken or may not be used. */
+  /** Resolves when requests are answered; rejects when the port is taken or not allowed. */
   async listen(): Promise<void> {
     const { address, port, fd } = this.options;
     // RFC 1123 §4.2.3.4, no answer to broadcasts: a socket bound to one address receives none.
@@ -85,7 +85,7 @@ export class Server {
     this.port = this.socket.port;
   }
 
-  /** Ends all transfers, each client being told, and resolves when the port is free. */
+  /** Ends all transfers with an error to each client, and resolves when the port is free. */
   close(): Promise<void> {
     this.closed ??= this.closeNow();
     return this.closed;
@@ -134,7 +134,7 @@ export class Server {
       verdict.makeRoom?.end({ ok: false, reason: 'another request took its place', aborted: true });
       return true;
     }
-    // No answer: an error would end the client's boot, and a client that hears nothing asks again.
+    // No answer: an error would end the client's boot, and a client without an answer asks again.
     this.counts.add('ignored');
     if (verdict.repeats) verdict.repeats.requestAgain();
     else this.report.busy(from, verdict.reason);
@@ -156,7 +156,7 @@ export class Server {
   }
 
   private async serve(channel: Channel, request: Request): Promise<void> {
-    // A script is made for who asks, and a second one would end the boot that began by the first
+    // Each script is made for its client, and a second one would end the boot that the first one began
     if (channel.again && isOfBoot(request.file) && !this.finished.beganSince(channel.key)) {
       this.leave(channel);
       this.counts.add('ignored');
@@ -166,7 +166,7 @@ export class Server {
     const answer = await this.surroundings.content(request, channel.client, this.mostBlock(channel));
     this.asked -= 1;
     const { client } = channel;
-    // The client, or the server, may have gone meanwhile
+    // The client, or the server, may be gone by now
     if (channel.over) return;
     if ('content' in answer) {
       if (answer.stage === undefined) this.finished.began(client.address);
@@ -184,14 +184,14 @@ export class Server {
     }
   }
 
-  /** The largest block for a client: what is configured, what its path carries, and what reached it so far. */
+  /** Returns the largest block for a client: the configured limit, the path's, and the size that reached it so far. */
   private mostBlock({ address }: Channel): number {
     for (const channel of this.channels.ofPeer(address)) this.learn(channel);
     const known = [this.options.mostBlock, this.pathBlock(address), this.blocks.of(address)];
     return Math.min(...known.map(block => block ?? LARGEST_BLOCK));
   }
 
-  /** What the kernel knows of the path. */
+  /** What the kernel knows about the path. */
   private pathBlock(address: string): number | undefined {
     return this.surroundings.loop.mostBlock?.(this.options.address, address);
   }
@@ -203,7 +203,7 @@ export class Server {
     channel.learned = true;
     const { blockSize } = work.terms;
     const path = this.pathBlock(client.address);
-    // A router may have said by now what it does not pass on
+    // A router may have reported its limit by now
     if (path !== undefined && path < blockSize) this.report.stuck(channel, path, true);
     else {
       const next = this.blocks.stuck(client.address, blockSize);

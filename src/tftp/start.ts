@@ -1,4 +1,4 @@
-// The TFTP server as the daemon has it, in a separate thread.
+// The daemon's TFTP server, in a separate thread.
 import type { BootFiles } from '../boot/boot-file.ts';
 import type { Directory } from '../boot/directory.ts';
 import type { FailureLog, TftpLook } from '../boot/evidence.ts';
@@ -18,16 +18,16 @@ import { ThreadedServer } from './threaded.ts';
 
 export interface TftpOptions extends Omit<ServerOptions, 'singlePort'> {
   files: TftpFiles;
-  /** Files of boots, for loaders that know TFTP alone. */
+  /** Files of boots, for loaders that have only TFTP. */
   bootFiles?: BootFiles;
   singlePort?: boolean;
   journey: JourneyLog;
-  /** Told how transfers that take long go on; undefined when one is over. */
+  /** Receives the progress of slow transfers; undefined when one is over. */
   progress?: (ip: string, look: TftpLook | undefined) => void;
   directory: Directory;
   failures?: FailureLog;
   log: Log;
-  /** In place of the thread's own program, for tests. */
+  /** Replaces the thread's own program, in tests. */
   program?: URL;
 }
 
@@ -38,7 +38,7 @@ export interface TftpStats extends TftpCounts {
 
 export interface TftpServer {
   port: number;
-  /** Ends all transfers, each client being told, and resolves when the port is free. */
+  /** Ends all transfers with an error to each client, and resolves when the port is free. */
   close(): Promise<void>;
   stats(): TftpStats;
 }
@@ -52,7 +52,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EMFILE: 'musterd has as many files open as it may; raise LimitNOFILE in its unit.',
 };
 
-/** Starts the server; resolves when requests are answered, and rejects with the reason in words. */
+/** Starts the server; resolves when it answers requests, and rejects with the reason as text. */
 export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
   const { address, port, singlePort = false, limits, memory, mostBlock } = options;
   const contents = new Contents(options.files, options.bootFiles);
@@ -93,7 +93,7 @@ function listenersOf({ journey, directory, log, progress }: TftpOptions): Listen
     progress: ({ address }, look) => progress?.(address, look),
     line: (level, fields, message) => log[level](fields, message),
     note(client, note) {
-      // A peer that is no known node has no timeline
+      // A peer that is not a known node has no timeline
       const node = directory.nodeByIp(client.address);
       if (node) journey.note({ ...note, node: node.uid, mac: node.mac, peer: peerOf(client) });
     },

@@ -1,4 +1,4 @@
-// What the event loop and the thread of the TFTP server say to each other.
+// Messages between the event loop and the thread of the TFTP server.
 import type { TftpLook } from '../boot/evidence.ts';
 import type { ThreadBasics } from '../thread.ts';
 import type { ContentAnswer } from './contents.ts';
@@ -7,12 +7,12 @@ import type { Request } from './packet.ts';
 import type { Listeners, Note } from './report.ts';
 import type { ServerOptions } from './server.ts';
 
-/** What the thread begins with. */
+/** The initial data of the thread. */
 export interface ThreadData extends ThreadBasics {
   options: ServerOptions;
   /** Those of `Counts`. */
   counts: Float64Array;
-  /** One number that both share: the lines and notes that the event loop has not heard yet. */
+  /** One shared number: the lines and notes that the event loop has not read yet. */
   unheard: Int32Array;
 }
 

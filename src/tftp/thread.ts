@@ -1,4 +1,4 @@
-// The TFTP server in a thread of its own, with a loop of its own: a storm of transfers delays no other answer of the daemon.
+// The TFTP server in a thread with its own loop: a storm of transfers delays no other answer of the daemon.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { tracked } from '../descriptors.ts';
 import { loadLibc } from '../libc.ts';
@@ -12,7 +12,7 @@ import type { Request } from './packet.ts';
 import { Server } from './server.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
 
-/** Lines and notes that may wait for a busy event loop; those beyond are lost, or a flood would fill its memory. */
+/** Lines and notes that may wait for a busy event loop; further ones are lost, or a flood would fill its memory. */
 const MOST_UNHEARD = 8192;
 
 const port = parentPort as MessagePort;
@@ -59,7 +59,7 @@ function take(message: ToThread): void {
   asked.delete(id);
 }
 
-/** A message makes a plain array of it, of the same memory. */
+/** A message turns it into a plain array of the same memory. */
 function asBuffer({ buffer, byteOffset, length }: Uint8Array): Buffer {
   return Buffer.from(buffer, byteOffset, length);
 }

@@ -8,7 +8,7 @@ import type { ServerOptions, Surroundings } from './server.ts';
 import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
 
 const THREAD = new URL('./thread.js', import.meta.url);
-/** Between the end of a thread that crashed and the next, in milliseconds. */
+/** The pause between the end of a crashed thread and the next, in milliseconds. */
 const AGAIN_MS = 1000;
 
 /** What the thread says, and what is said of it. */
@@ -25,7 +25,7 @@ export class ThreadedServer {
   private readonly program: URL;
   private readonly closing = new AbortController();
   private thread: Thread<ToThread, FromThread> | undefined;
-  /** The port's socket stays open while one thread follows another: what is asked meanwhile waits in it. */
+  /** The port's socket stays open from one thread to the next: requests in between wait in it. */
   private fd = -1;
   private ended: Promise<unknown> = Promise.resolve();
 
@@ -36,7 +36,7 @@ export class ThreadedServer {
     this.program = program;
   }
 
-  /** Resolves when requests are answered; rejects when the port is taken or may not be used. */
+  /** Resolves when requests are answered; rejects when the port is taken or not allowed. */
   async listen(): Promise<void> {
     try {
       this.fd = bindUdp(this.libc, this.options.address, this.options.port);
@@ -50,7 +50,7 @@ export class ThreadedServer {
     }
   }
 
-  /** Ends all transfers, each client being told, and resolves when the port is free. */
+  /** Ends all transfers with an error to each client, and resolves when the port is free. */
   async close(): Promise<void> {
     if (this.closing.signal.aborted) return void (await this.ended);
     this.closing.abort();
@@ -67,7 +67,7 @@ export class ThreadedServer {
       await setTimeout(AGAIN_MS, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) break;
       try {
-        // Throws where the system has no room for a thread
+        // Throws if the system has no room for a thread
         const next = this.start();
         ended = next.ended;
         await next.listening;
@@ -118,7 +118,7 @@ export class ThreadedServer {
     else {
       const { thread } = this;
       const answer = await content(message.request, message.client, message.mostBlock);
-      // An answer for a thread that is no more would be one to another question of the next, or find the server closed
+      // For a thread that has ended, the answer would belong to another question of the next one, or find the server closed
       if (thread === this.thread) this.thread?.say({ kind: 'answer', id: message.id, answer });
     }
   }

@@ -1,6 +1,6 @@
-// The state of one transfer to a client, in lock-step or windows: told what arrived and when, it says what to send.
+// The state of one transfer to a client, in lock-step or windows. Input: what arrived and when; output: what to send.
 //
-// Blocks are counted from 1 without end; on the wire stand the low 16 bits, so that 65535 is followed by 0. The OACK
+// Blocks are counted from 1 without end; the wire has the low 16 bits, so 65535 is followed by 0. The OACK
 // counts as block 0, because ACK 0 answers it (RFC 2347). Times are milliseconds of any clock that only goes forward.
 import type { Terms } from './options.ts';
 import { shown } from './words.ts';
@@ -13,7 +13,7 @@ export type Action =
   | { do: 'failed'; reason: string; aborted: boolean };
 
 export interface TransferSpec extends Terms {
-  /** Bytes to send. */
+  /** Bytes of the content. */
   size: number;
   /** Whether an OACK is sent first. */
   oack: boolean;
@@ -21,27 +21,27 @@ export interface TransferSpec extends Terms {
 
 const WAIT: Action = { do: 'wait' };
 
-/** RFC 6298 §2, with a margin over the round trip that suits a boot network, where that is below a millisecond. */
+/** RFC 6298 §2, with a margin over the round trip of a boot network, which is below a millisecond. */
 const FIRST_TIMEOUT = 1000;
 /**
- * An OACK is repeated only a second after the client's turn to repeat its request or ACK 0: atftp takes a second OACK for
- * an error and stops. Clients that name no time wait 5 s at most, as atftp and curl do.
+ * An OACK is repeated only a second after the client's turn to repeat its request or ACK 0: atftp treats a second OACK as an
+ * error and stops. Clients without a timeout option wait at most 5 s, as atftp and curl do.
  */
 const OACK_MARGIN = 1000;
 const CLIENT_TIMEOUT = 5000;
 const MOST_OACK_TIMEOUT = 15_000;
-/** A request that is repeated sooner is a copy that the network made. */
+/** A request repeated sooner is a copy made by the network. */
 const LEAST_REPETITION = 200;
 const LEAST_MARGIN = 100;
 const MOST_TIMEOUT = 8000;
-/** A client that says nothing for so long is gone; firmware outlasts a switch port's spanning tree, which takes 30 s. */
+/** A client silent for this long is gone; firmware outlasts a switch port's spanning tree, which takes 30 s. */
 const MOST_SILENCE = 35_000;
-/** A client that acknowledges just often enough to stay would hold its place for ever. */
+/** A client that acknowledges just often enough would otherwise hold its place for ever. */
 const MOST_TIME = 1_800_000;
 const TOO_SLOW = 'not done after 30 minutes, stopped before the answer';
-/** A client that took the options and no block for so long does not get blocks of this size. */
+/** A client that acknowledged the options but no block for this long does not receive blocks of this size. */
 const STUCK = 1500;
-/** The least wait before a second sign of a lost block is believed. */
+/** The least wait before a second sign of a lost block counts. */
 const LEAST_PATIENCE = 10;
 
 export class Transfer {
@@ -51,26 +51,26 @@ export class Transfer {
   acked: number;
   /** Packets sent more than once. */
   repeats = 0;
-  /** Times in a row that the client let the wait for its answer run out. */
+  /** Time-outs in a row without an answer of the client. */
   unanswered = 0;
-  /** Acknowledgements that the client sent again since the last progress: it is alive and lacks a block. */
+  /** Repeated acknowledgements since the last progress: the client is alive and lacks a block. */
   repeatedAcks = 0;
 
   private readonly spec: TransferSpec;
   private readonly lastBlock: number;
   private readonly startedAt: number;
-  /** Last block of the window on its way. */
+  /** Last block of the current window. */
   private sent: number;
   private sentAt: number;
   private progressAt: number;
   private backoff = 0;
-  /** Whether a repeated ACK was taken as a sign of loss since the last progress. */
+  /** Whether a repeated ACK counted as a sign of loss since the last progress. */
   private hinted = false;
-  /** Whether the window on its way began behind a lost block. */
+  /** Whether the current window began after a lost block. */
   private restarted = false;
-  /** Whether the deadline was brought forward by a sign of loss. */
+  /** Whether a sign of loss moved the deadline forward. */
   private suspected = false;
-  /** RFC 1123 §4.2.3.2: an answer to what was sent twice does not say which one it answers, so it is not measured. */
+  /** RFC 1123 §4.2.3.2: an answer to a packet sent twice does not say which one it answers, so it is not measured. */
   private ambiguous = false;
   private smoothed: number | undefined;
   private variation = 0;
@@ -97,7 +97,7 @@ export class Transfer {
     return this.backoff > 0;
   }
 
-  /** Whether the client answered the options, which are a short packet, and has let no block pass for a while. */
+  /** Returns whether the client answered the options, which are a short packet, and has acknowledged no block for a while. */
   isStuck(now: number): boolean {
     return this.spec.oack && this.acked === 0 && this.repeats > 0 && now - this.progressAt >= STUCK;
   }
@@ -131,7 +131,7 @@ export class Transfer {
     return this.lost(now);
   }
 
-  /** The client repeated its request: it has not heard the first answer. */
+  /** The client repeated its request: it did not receive the first answer. */
   requestAgain(now: number): Action {
     return this.halfOpen && now - this.sentAt >= LEAST_REPETITION ? this.send(now) : WAIT;
   }
@@ -141,7 +141,7 @@ export class Transfer {
     return { do: 'failed', reason: `the client stopped it with error ${code}: ${shown(message)}`, aborted: true };
   }
 
-  /** To be called at or after `deadline`; `queued` when this machine has not sent all of the last window yet. */
+  /** Call it at or after `deadline`; `queued` when this machine has not sent all of the last window yet. */
   tick(now: number, queued = false): Action {
     if (now < this.deadline) return WAIT;
     const silence = now - this.progressAt;
@@ -163,10 +163,10 @@ export class Transfer {
   }
 
   /**
-   * RFC 7440 §4: an ACK inside the window means a block was lost; the next window begins behind the acknowledged one. But
-   * such ACKs also come from clients that count their window from another block (atftp, after a repetition) and where
-   * packets overtake each other, and each would double the traffic. So only the first repeats; behind those that follow
-   * the window slides on, until an ACK for a whole window says that both sides agree.
+   * RFC 7440 §4: an ACK inside the window means that a block was lost; the next window begins after the acknowledged one. But
+   * such ACKs also come from clients that count their window from another block (atftp, after a repetition) and where packets
+   * overtake each other, and each would double the traffic. So only the first repeats; after the following ones the window slides
+   * on, until an ACK for a whole window shows that both sides agree.
    */
   private lost(now: number): Action {
     if (!this.restarted) {
@@ -185,9 +185,9 @@ export class Transfer {
   }
 
   /**
-   * RFC 1123 §4.2.3.1, the Sorcerer's Apprentice: a repeated ACK never makes the server send in lock-step. In a window it
-   * may mean that the window's first block was lost (RFC 7440 §4), or be a copy that the network made: when no other ACK
-   * follows within a round trip the window is sent again, once.
+   * RFC 1123 §4.2.3.1, the Sorcerer's Apprentice: in lock-step a repeated ACK never makes the server send. In a window it may
+   * mean that the window's first block was lost (RFC 7440 §4), or be a copy made by the network: when no other ACK follows within
+   * a round trip the window is sent again, once.
    */
   private repeatedAck(now: number): Action {
     this.repeatedAcks += 1;
@@ -197,7 +197,7 @@ export class Transfer {
     return WAIT;
   }
 
-  /** Something may be lost: when no ACK says otherwise within a round trip, the window is sent again. */
+  /** Something may be lost: if no ACK shows otherwise within a round trip, the window is sent again. */
   private suspect(now: number): void {
     const early = now + Math.max(LEAST_PATIENCE, this.smoothed ?? 0);
     if (early >= this.deadline) return;
@@ -205,7 +205,7 @@ export class Transfer {
     this.suspected = true;
   }
 
-  /** The window behind the last acknowledged block. */
+  /** Sends the window after the last acknowledged block. */
   private send(now: number): Action {
     const first = this.acked + 1;
     const last = this.windowEnd();
@@ -224,8 +224,8 @@ export class Transfer {
   }
 
   /**
-   * RFC 1123 §4.2.3.2: adaptive, with exponential back-off. RFC 2349: the negotiated time is the longest wait; a lost block
-   * is repeated sooner than that, because curl asks for 5 s and each loss would cost as much.
+   * RFC 1123 §4.2.3.2: adaptive, with exponential back-off. RFC 2349: the negotiated time is the longest wait; a lost block is
+   * repeated sooner, because curl asks for 5 s and each loss would cost as much.
    */
   private timeout(): number {
     if (this.acked < 0) return Math.min((this.spec.timeoutMs ?? CLIENT_TIMEOUT) + OACK_MARGIN, MOST_OACK_TIMEOUT);

@@ -1,8 +1,8 @@
-// What the log and the timeline say about transfers.
+// Texts about transfers for the log and the timeline.
 import { printable } from '../printable.ts';
 import type { Terms } from './options.ts';
 
-/** A peer's text without what could upset a terminal, and without the id of a session, which is a capability. */
+/** Returns a peer's text without control characters and without a session id, which is a capability. */
 export function shown(text: string, most = 80): string {
   const clean = printable(text).replace(/(boot\/v1\/)[\w-]{20,}/g, '$1SESSION');
   return clean.length > most ? `${clean.slice(0, most)}...` : clean;
@@ -27,7 +27,7 @@ function sizeWords(bytes: number): string {
 }
 
 /**
- * Files that loaders look for and do without: their absence is no failed boot. iPXE asks for `autoexec.ipxe`, shim for
+ * Files that loaders look for and do without: their absence does not count as a failed boot. iPXE asks for `autoexec.ipxe`, shim for
  * its revocations and certificates, U-Boot for its own script and for a device tree (a folder or a file below `dtb/`), a distribution's GRUB for lists of
  * modules and for a configuration of the node's own.
  */

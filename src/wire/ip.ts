@@ -1,15 +1,18 @@
 // IPv4 addresses as dotted text, and the arithmetic of a subnet.
 import ipaddr from 'ipaddr.js';
 
-/** Canonical dotted quad, or undefined. Octal, hex and short forms are refused: they mean different things to different programs. */
+/**
+ * Returns a canonical dotted quad, or undefined. Rejects octal, hex and short forms: they mean different things to different
+ * programs.
+ */
 export function parseIpv4(text: string): string | undefined {
   const trimmed = text.trim();
   return ipaddr.IPv4.isValidFourPartDecimal(trimmed) && !/(^|\.)0[0-9]/.test(trimmed) ? trimmed : undefined;
 }
 
-/** The address as an unsigned number. The text must be canonical, as `parseIpv4` makes it. */
+/** Returns the address as an unsigned number. The text must be canonical, as from `parseIpv4`. */
 export function ipToNumber(ip: string): number {
-  // Asked some ten times for each DHCP message: no intermediate arrays
+  // Called about ten times for each DHCP message: no intermediate arrays
   let number = 0;
   let byte = 0;
   for (let index = 0; index < ip.length; index++) {
@@ -92,13 +95,13 @@ function parsePrefix(text: string): number | undefined {
   return ipaddr.IPv4.parse(mask).prefixLengthFromSubnetMask() ?? undefined;
 }
 
-/** Whether an address lies in the subnet, its network and broadcast addresses included. */
+/** Returns whether an address is in the subnet, its network and broadcast addresses included. */
 export function subnetContains(subnet: Subnet, ip: string): boolean {
   const mask = ipToNumber(subnet.netmask);
   return (ipToNumber(ip) & mask) >>> 0 === ipToNumber(subnet.network);
 }
 
-/** Whether a host may have this address there: inside, and neither the network nor the broadcast address. */
+/** Returns whether a host may have this address there: inside, and neither the network nor the broadcast address. */
 export function subnetHost(subnet: Subnet, ip: string): boolean {
   if (!subnetContains(subnet, ip)) return false;
   return subnet.prefix >= 31 || (ip !== subnet.network && ip !== subnet.broadcast);

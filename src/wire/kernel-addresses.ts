@@ -1,21 +1,21 @@
-// Addresses as the kernel knows them, also of interfaces without a link (a switch that is off, a bridge before its first node), which
-// Node does not list. Text of /proc/net/route and /proc/net/fib_trie; pure.
+// Addresses as the kernel knows them, including interfaces without a link (a switch that is off, a bridge before its first node),
+// which Node does not list. Text of /proc/net/route and /proc/net/fib_trie; pure.
 import { endianness } from 'node:os';
 import { ipAt, parseSubnet, subnetContains } from './ip.ts';
 
-/** A network that is reached without a gateway. */
+/** A network reached without a gateway. */
 export interface DirectRoute {
   name: string;
   network: string;
   netmask: string;
 }
 
-/** Kinds of route that say of no address that it is of the interface's network. */
+/** Kinds of route that do not put an address into the interface's network. */
 const LOOPBACK = 'lo';
 const EVERYTHING = '00000000';
 
 /**
- * Returns the networks that an interface is in. A default route without a gateway (a tunnel, LTE) is none.
+ * Returns the networks of an interface. A default route without a gateway (a tunnel, LTE) does not count.
  *
  * @param routes lines `Iface Destination Gateway Flags RefCnt Use Metric Mask …`: the kernel writes an address as the hexadecimal
  * digits of one word, so that the first byte is last where the processor is little-endian
@@ -37,7 +37,7 @@ export function directRoutes(routes: string, byteOrder = endianness()): DirectRo
     }));
 }
 
-/** The machine's own addresses: a `|-- ADDRESS` with the line `/32 host LOCAL` behind it. */
+/** Returns the machine's own addresses: a `|-- ADDRESS` followed by the line `/32 host LOCAL`. */
 export function ownAddresses(trie: string): string[] {
   return [...new Set(Array.from(trie.matchAll(/\|-- ([\d.]+)\s+\/32 host LOCAL/g), ([, ip = '']) => ip))];
 }

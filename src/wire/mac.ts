@@ -1,6 +1,9 @@
-// Hardware addresses as text: lower-case hex with colons, the form every other part of muster compares.
+// Hardware addresses as text: lower-case hex with colons, the form that the rest of muster compares.
 
-/** Canonical form `aa:bb:cc:dd:ee:ff`; undefined when the text is no 48-bit address. Accepts `:`, `-`, `.` or nothing between. */
+/**
+ * Returns the canonical form `aa:bb:cc:dd:ee:ff`; undefined when the text is not a 48-bit address. Accepts `:`, `-`, `.` or
+ * nothing between.
+ */
 export function parseMac(text: string): string | undefined {
   const hex = text.trim().toLowerCase();
   const separated = /^([0-9a-f]{2})([:-]?)([0-9a-f]{2})(?:\2[0-9a-f]{2}){4}$/.test(hex);
@@ -10,7 +13,7 @@ export function parseMac(text: string): string | undefined {
   return (digits.match(/../g) as string[]).join(':');
 }
 
-/** Canonical text of the bytes. Asked for each DHCP packet: the hex digits are made at once and then cut. */
+/** Returns the canonical text. Called for each DHCP packet: the hex digits are made at once and then cut. */
 export function macFromBytes(bytes: Uint8Array): string {
   const hex = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
   let text = hex.slice(0, 2);
@@ -23,7 +26,7 @@ export function macToBytes(mac: string): Buffer {
   return Buffer.from(mac.replaceAll(':', ''), 'hex');
 }
 
-/** A station's own address: not multicast (IEEE 802.3 group bit), not all zero. */
+/** Returns whether this is a station's own address: not multicast (IEEE 802.3 group bit), not all zero. */
 export function isStationMac(mac: string): boolean {
   const first = Number.parseInt(mac.slice(0, 2), 16);
   return (first & 1) === 0 && mac !== '00:00:00:00:00:00';

@@ -1,6 +1,6 @@
-// A bounds-checked reader over received bytes. It never returns less than asked: it throws with offset and field.
+// A bounds-checked reader over received bytes. It never returns less than requested: it throws with offset and field.
 
-/** A peer's bytes do not follow the format: the offset and the field say where. */
+/** A peer's bytes break the format: the offset and the field say where. */
 export class WireError extends Error {
   readonly offset: number;
   readonly field: string;
@@ -54,7 +54,7 @@ export class Reader {
     return this.bytes(this.remaining, 'rest');
   }
 
-  /** Bytes up to a NUL, which is consumed and not returned; without a NUL it is an error. */
+  /** Returns the bytes up to a NUL, which is consumed; throws without a NUL. */
   cstring(field: string): Buffer {
     const end = this.buffer.indexOf(0, this.offset);
     if (end < 0) throw new WireError('no terminating NUL', this.offset, field);

@@ -1,4 +1,4 @@
-// A growing big-endian writer. Values that do not fit their field throw a RangeError: that is our bug, not the peer's.
+// A growing big-endian writer. A value that does not fit its field throws RangeError: that is our bug, not the peer's.
 
 export class Writer {
   private buffer: Buffer;
@@ -46,14 +46,14 @@ export class Writer {
     return this.bytes(Buffer.from(value, 'latin1'));
   }
 
-  /** Zero bytes up to `length` in all; longer already is a RangeError. */
+  /** Adds zero bytes up to `length` in total; throws RangeError when it is longer already. */
   padTo(length: number): this {
     if (length < this.used) throw new RangeError(`padTo(${length}) after ${this.used} bytes`);
     this.grow(length - this.used);
     return this;
   }
 
-  /** `value` in exactly `length` bytes, zero-filled behind it; longer is a RangeError. */
+  /** Writes `value` in exactly `length` bytes, zero-filled at the end; throws RangeError when it is longer. */
   fixed(value: Uint8Array, length: number): this {
     if (value.length > length) throw new RangeError(`${value.length} bytes do not fit a field of ${length}`);
     const start = this.grow(length);

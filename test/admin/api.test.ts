@@ -244,7 +244,7 @@ test('a dry run answers the difference and changes nothing', async t => {
   t.is(JSON.stringify([cluster.sequence, cluster.all('node'), cluster.all('attrib')]), before);
 });
 
-test('If-Match: of two who read the same, the second gets a clear conflict, whatever he does', async t => {
+test('If-Match: of two clients that read the same, the second gets a clear conflict, whatever it does', async t => {
   const { ask, cluster } = await world(t);
   await ask('POST', '/attribs', { name: 'gpu' });
   const read = async (): Promise<string> => String((await ask('GET', '/attrib/gpu')).headers['etag']);

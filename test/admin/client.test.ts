@@ -32,7 +32,7 @@ for (const [when, said] of [
   ['before its answer', ''],
   ['within its answer', `${HEAD}5\r\n{"suc\r\n`],
 ] as const) {
-  test(`a daemon that ends ${when} is told as that, and is no bug`, async t => {
+  test(`a daemon that ends ${when} is reported as that, not as a bug`, async t => {
     const client = await dying(t, said);
     const error = await t.throwsAsync(client.call(OBJECTS.list, { kind: 'node' }), { instanceOf: MusterError });
     t.is(error?.code, 'broken-off');

@@ -107,7 +107,7 @@ test('any interleaving of two clients ends in one of the serial results', async 
   );
 });
 
-test('of two who read the same revision and say so, one wins and the other is told', async t => {
+test('of two clients with the same revision, one wins and the other gets a conflict', async t => {
   await fc.assert(
     fc.asyncProperty(fc.array(fc.nat(5), { maxLength: 3 }), fc.boolean(), async (turns, swap) => {
       const fake = new FakeCluster();

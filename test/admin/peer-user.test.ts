@@ -18,7 +18,7 @@ test('root may name whom it acts for; anybody else who does so is written with b
   t.is(whoIs('dave', undefined, nameOf), 'dave', 'where the kernel cannot be asked');
 });
 
-test('a caller who says that he is root is nobody as root', async t => {
+test('a caller that claims to be root does not count as root', async t => {
   if (!requireAll(t, { root: true, programs: ['setpriv', 'curl'] })) return;
   const folder = await temporaryFolder(t);
   chmodSync(folder, 0o755);

@@ -339,7 +339,7 @@ test('bytes of another type, and sizes that are none, are refused', async t => {
   );
 });
 
-test('a daemon that does not run is said with the remedy', async t => {
+test('a daemon that does not run is reported with the remedy', async t => {
   const client = new AdminClient({ socket: join(temporaryFolder(t), 'none.sock') });
   t.teardown(async () => client.close());
   const error = await t.throwsAsync(client.call(DAEMON.health), { instanceOf: MusterError });

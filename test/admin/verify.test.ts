@@ -11,7 +11,7 @@ import { run } from '../../src/process/run.ts';
 import { temporaryFolder } from '../cli/folder.ts';
 import { startWorld } from './world.ts';
 
-test('damage is found with what it concerns, progress is told, and muster doctor --deep says it', async t => {
+test('damage is found with what it concerns, progress is reported, and muster doctor --deep shows it', async t => {
   const folder = await temporaryFolder(t);
   const world = await startWorld(folder);
   t.teardown(world.stop);

@@ -200,7 +200,7 @@ test('what is damaged, cut off, or no backup is refused with the place, and chan
   writeFileSync(file, bad);
   await refuses(/The backup is damaged: blobs\/[0-9a-f/]+ has other bytes than were backed up/);
   writeFileSync(file, 'no archive'.repeat(1000));
-  await refuses(/The file is no backup of muster/);
+  await refuses(/The file is not a backup of muster/);
   const escaping = whole.toString('latin1').replace('"path": "muster.db"', '"path": "../uster.d"');
   writeFileSync(file, Buffer.from(escaping, 'latin1'));
   await refuses(/no backup of muster: muster-backup\.json: files\.0\.path/);

@@ -66,7 +66,7 @@ test('a restore that does not fit is refused before it writes', async t => {
   t.is(await headIn(state), 'old');
 });
 
-test('a disk that fills up in mid-restore: the old head stays, and nothing of the new', async t => {
+test('a disk that fills up during a restore: the old head stays, and nothing of the new', async t => {
   if (!requireAll(t, NEEDS)) return;
   const small = await smallFileSystem(t, 2);
   const { state } = await makeHead(small, 'old');

@@ -79,7 +79,7 @@ test('digests of a file and of a range in it, in one pass, at any border', async
   }
 });
 
-test('a full disk is said as such, anything else stays what it is', t => {
+test('a full disk has its own error, other errors stay as they are', t => {
   const full = asDiskFull(Object.assign(new Error('ENOSPC'), { code: 'ENOSPC' }), 'The upload');
   t.true(full instanceof MusterError && full.code === 'disk-full');
   t.is((full as Error).message, "The upload: the head's disk is full; nothing was stored. Free some room and repeat.");
@@ -155,7 +155,7 @@ test('a fresh blob and one of a command under way are kept, and say why', async 
     (await collect(true, after)).kept.find(blob => blob.sha256 === fresh)?.keptBy;
   t.deepEqual(await keptBy(1000), ['it came a few minutes ago']);
   const release = blobs.hold(fresh);
-  t.deepEqual(await keptBy(), ['a command under way']);
+  t.deepEqual(await keptBy(), ['a running command']);
   release();
   t.is(await keptBy(), undefined);
 });
@@ -190,13 +190,13 @@ test('what an earlier musterd stored is young for a while, and never longer', as
   t.true((await ageAfter(-LATER, 2 * LATER)) >= LATER);
 });
 
-test('what is missing in storage is said with its users', async t => {
+test('files missing in storage are named with their users', async t => {
   const { blobs, collect, initramfs } = await world(t);
   await blobs.removeUnless(initramfs, () => false);
   t.deepEqual((await collect()).missing, [{ sha256: initramfs, size: 0, keptBy: ['boot config DefaultBoot'] }]);
 });
 
-test('a file that is shorter than its object says is told with both sizes', async t => {
+test('a file that is shorter than its object says is reported with both sizes', async t => {
   const { blobs, fake, config, kernel, collect } = await world(t);
   const { size } = await stat(blobs.path(kernel));
   const now = fake.cluster.get('boot', config.uid)?.value.kernel;

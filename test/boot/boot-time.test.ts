@@ -20,7 +20,7 @@ function bootable() {
 const copyOf = (boot: Boot): Boot => JSON.parse(JSON.stringify(boot)) as Boot;
 
 for (const step of [DAY_MS, -DAY_MS])
-  test(`the clock goes ${step > 0 ? 'forward' : 'back'} by a day in mid-boot: the session, the state and every duration stay`, t => {
+  test(`the clock goes ${step > 0 ? 'forward' : 'back'} by a day during a boot: the session, the state and every duration stay`, t => {
     const { boots, statuses, plan, node, clock } = bootable();
     boots.action(node.uid, 'power on', 'begin');
     clock.now += 5000;

@@ -72,7 +72,7 @@ test('firmware that repeats its DISCOVER is still in the same boot', t => {
   t.is(boots.of(node.uid).length, 1);
 });
 
-test('a node that is switched off and on in mid-boot begins a new boot, and the old session is dead', t => {
+test('a node that is switched off and on during its boot begins a new boot, and the old session is dead', t => {
   const { boots, node, plan } = bootable();
   see(boots, node.value.mac, 'offered', 'ipxe');
   const first = mint(boots, plan);
@@ -110,7 +110,7 @@ test('a session that never comes up dies of age', t => {
   t.is(boot.outcome, 'expired');
 });
 
-test('a plan is frozen: what is changed in mid-boot does not reach the node', t => {
+test('a plan is frozen: a change during the boot does not reach the node', t => {
   const { boots, plan, fake, config } = bootable();
   const { id } = mint(boots, plan);
   fake.change(config, { cmdline: 'quite different', kernel: null });
@@ -210,7 +210,7 @@ test('after a restart of the head a node that was up stays up until it had time 
   t.is(after.statuses.of(node.uid).state, 'down');
 });
 
-test('changes of state are told once', t => {
+test('changes of state are reported once', t => {
   const { boots, plan, statuses, node } = bootable();
   const { boot } = mint(boots, plan);
   t.deepEqual(statuses.changes([node.uid]), [{ node: node.uid, state: 'booting' }]);
@@ -241,7 +241,7 @@ test('a boot of which nothing is seen any more counts as failed, one that may fe
   t.is(statuses.of(node.uid).state, 'failed');
 });
 
-test('a kernel or an initramfs that was cut off each time is not told as sent', t => {
+test('a kernel or an initramfs that was cut off each time does not count as sent', t => {
   const { boots, plan } = bootable();
   const { id: session, boot } = mint(boots, plan);
   const after = (file: 'kernel' | 'initramfs', complete: boolean) => {

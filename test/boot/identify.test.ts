@@ -58,7 +58,7 @@ test('iPXE that was loaded by HTTP boot is still iPXE', t => {
   );
 });
 
-test('other user classes are not iPXE, nor do broken ones harm', t => {
+test('other user classes are not iPXE, and broken ones do no harm', t => {
   for (const userClass of ['', 'iPX', 'iPXE2', '\x05iPXE', '\x00', '\xffiPXE', '\x04iPX']) {
     const client = identify(
       marks({ architectures: [7], vendorClass: 'PXEClient', userClass: Buffer.from(userClass, 'latin1') }),

@@ -125,7 +125,7 @@ test('an installation that told its end is over, well, and keeps nothing', t => 
   boots.note({ stage: 'root', session: id, error: 'a passing trouble', fault: 'node-failed' });
   boots.installed(boot, 'x');
   t.like(timelineOf(boot), { outcome: 'installed', reason: undefined });
-  t.like(statuses.of(node().uid), { state: 'local', reason: 'installed; nothing was heard of it since' });
+  t.like(statuses.of(node().uid), { state: 'local', reason: 'installed; nothing was received from it since' });
   t.like(boots.session(id, node().value.ip), { gone: true, outcome: 'installed' });
   t.deepEqual([...boots.usedBlobs()], []);
 });

@@ -33,7 +33,7 @@ test('one that worked is kept, and what was before it does not count', t => {
   t.is(loaderAfter([...boots, failed('ipxe.efi'), failed('ipxe.efi')], FILES), 'grub.efi');
 });
 
-test('a loader that an administrator chose is no sign that the others fail, nor that they work', t => {
+test('a loader that an administrator chose is no sign that the others fail or work', t => {
   const wanted = { ...worked('grub.efi'), loaderWanted: true };
   t.is(loaderAfter([wanted, wanted], FILES), 'snponly.efi');
   t.is(loaderAfter([worked('ipxe.efi'), { ...failed('grub.efi'), loaderWanted: true }, wanted], FILES), 'ipxe.efi');
@@ -45,7 +45,7 @@ test('a boot that never fetched its loader says nothing about it, and the boot u
   t.is(loaderAfter([failed('snponly.efi'), failed('snponly.efi'), boot('ipxe.efi', 'offered')], FILES), 'ipxe.efi');
 });
 
-test('spare loaders are those that are installed, but not beside one that the administrator named', t => {
+test('spare loaders are those that are installed; there are none if the administrator named one', t => {
   const there = new Set(['/usr/lib/ipxe/snponly.efi', '/usr/lib/ipxe/ipxe.efi', '/usr/share/ipxe/ipxe-x86_64.efi']);
   const exists = (path: string) => there.has(path);
   const spares = findSpareLoaders({}, { efi64: '/usr/lib/ipxe/snponly.efi' }, exists);

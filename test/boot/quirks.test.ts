@@ -21,7 +21,7 @@ test('docs/firmware.md has the table of the code', t => {
   t.is(readFileSync(file, 'utf8'), wanted, 'write it anew: UPDATE_DOCS=1 npx ava dist/test/boot/quirks.test.js');
 });
 
-test('each row has an id of its own and says where it is known from; captured packets are there', t => {
+test('each row has a unique id and a source; captured packets are there', t => {
   t.is(new Set(QUIRKS.map(({ id }) => id)).size, QUIRKS.length);
   const fixtures = readdirSync(join(packageRoot, 'test/dhcp/fixtures'));
   for (const { id, sources } of QUIRKS) {

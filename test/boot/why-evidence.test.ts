@@ -124,7 +124,7 @@ test('each kind of failure of the head has a rule, a cause and a remedy', t => {
   t.is(new Set(EVIDENCE_RULES.map(({ name }) => name)).size, EVIDENCE_RULES.length);
 });
 
-test('a stored file with another content is the cause once the boot stands still, and one that is right is said', t => {
+test('a stored file with another content is the cause once the boot stalls, and one that is right is evidence', t => {
   const it = world('kernel');
   const stored = [
     { name: 'kernel', state: 'right' },

@@ -117,7 +117,7 @@ test('every fault has its own rule, with a cause in a sentence and a remedy', t 
   }
 });
 
-test('a remedy never names what the node does already: no boot style of its own, no loader that it got', t => {
+test('a remedy never names what the node does already: neither its boot style nor its loader', t => {
   const tables = [...Object.values(ERROR_RULES), ...STALL_RULES];
   // `next` and `live` are words of the language too.
   for (const style of BOOT_STYLES.filter(name => name !== 'next' && name !== 'live'))
@@ -223,7 +223,7 @@ test('silence after a stage is named, and is no fault while it is short', t => {
   t.deepEqual([...new Set(STALLS.map(([rule]) => rule))].sort(), STALLS_BY_STAGE);
 });
 
-test('an image that comes slowly, one that waits for its turn, and one that has stopped are told apart', t => {
+test('an image that comes slowly, one that waits for its turn, and one that has stopped are three cases', t => {
   const replayed = { stages: upTo('initramfs'), quiet: 600 };
   const sent = (transfer: Looked['transfer']): Why => after(replayed, transfer && { transfer });
   t.like(sent({ ...RUNNING, rate: 90e6, idle: 0, seconds: 1 }), { verdict: 'waiting', rule: 'booting' });

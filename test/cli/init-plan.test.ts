@@ -107,7 +107,7 @@ node 08-00-27-f0-44-36
   t.is(plan.macs.length, 2);
 });
 
-test('every mistake in a cluster-conf is said with its line', t => {
+test('every mistake in a cluster-conf is reported with its line', t => {
   const text =
     'nods 4\nnodes none\niprange 10.54.0.9 10.54.0.1\nnode 01:00:5e:00:00:01\nnode 52:54:00:00:00:01\nnode 525400000001\nnodename 1{}\ninterface\n';
   const error = t.throws(() => parseClusterConf(text, 'f'), { instanceOf: MusterError });

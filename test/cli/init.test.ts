@@ -104,7 +104,7 @@ test('a configuration that says otherwise is shown and left, unless forced; its 
   t.regex(readFileSync(`${file}.old-2`, 'utf8'), /10\.54\.0\.1/);
 });
 
-test('without a daemon the configuration is written, and the rest of the way is said', async t => {
+test('without a daemon the configuration is written, and the next steps are printed', async t => {
   const { file, init } = await setUp(t, false);
   const result = await init('--address', '10.54.0.1/24');
   t.is(result.status, 0, result.stderr);

@@ -113,7 +113,7 @@ test.serial(
 );
 
 test.serial(
-  'style live: kernel and initramfs are ranges of the image, and the kernel is told tree and answers',
+  'style live: kernel and initramfs are ranges of the image, and the command line has tree and answers',
   async t => {
     if (!requireAll(t, NEEDS)) return;
     const { curl, script, base, daemon } = await installing(t);
@@ -130,7 +130,7 @@ test.serial(
   },
 );
 
-test.serial("a word of the boot config's own cmdline stands in place of muster's", async t => {
+test.serial("a word of the boot config's own cmdline replaces muster's", async t => {
   if (!requireAll(t, NEEDS)) return;
   const { done, script } = await installing(t);
   await done(
@@ -304,7 +304,7 @@ test.serial(
     t.is(await code(1, `${url}/installed`), '403');
     t.regex(await done('node', '-i', 'n0', 'timeline'), /Install as live.*: installed in [\d.]+ s\n/);
     const { stdout } = await daemon.run('muster', 'node', '-i', 'n0', 'status');
-    t.is(stdout, 'n0: local: installed; nothing was heard of it since\n');
+    t.is(stdout, 'n0: local: installed; nothing was received from it since\n');
   },
 );
 

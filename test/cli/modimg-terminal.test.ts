@@ -154,7 +154,7 @@ test.serial('options that answer everything leave nothing to ask', async t => {
   t.notRegex(said, /\[(kd|oc|Yn|yN)\]/);
 });
 
-test.serial('add-boot-config without words asks for each part, shows its commands, and can be told no', async t => {
+test.serial('add-boot-config without arguments asks for each part, shows its commands, and accepts a no', async t => {
   if (!(await ready(t))) return;
   const { status, said } = await converse('scyld-add-boot-config', [
     [/Name of the image \[Small\]:/, '\r'],
@@ -188,7 +188,7 @@ function asNobody(): (line: string) => string {
     `unshare --mount sh -c 'mount --bind ${sudoers} /etc/sudoers && exec setpriv --reuid=65534 --regid=65534 --clear-groups env HOME=${home} ${line}'`;
 }
 
-test.serial('an administrator who is not root: sudo where root is needed, and the files stay his', async t => {
+test.serial('an administrator who is not root: sudo where root is needed, and the files stay theirs', async t => {
   if (!(await ready(t)) || !requireAll(t, { programs: ['sudo'] })) return;
   const home = join(daemon.folder, 'home');
   const as = asNobody();

@@ -79,7 +79,7 @@ const manifest = (): { images: Local[] } => JSON.parse(readFileSync(join(workspa
 const local = (name: string): Local | undefined => manifest().images.find(image => image.name === name);
 
 test.serial(
-  'the transcript of --create with an archived release: an unreachable repository of its own is disabled',
+  'the transcript of --create with an archived release: an unreachable repository in the image is disabled',
   async t => {
     if (!(await ready(t))) return;
     const made = await ok(t, 'scyld-modimg --create CentOS_7.3 --set-name CentOS_7.3_img');
@@ -135,7 +135,7 @@ test.serial('the transcript of --chroot, with the commands on standard input', a
   await fails(t, 'scyld-modimg -i CentOS_7.3_img --query openmpi3.1', /openmpi3\.1 is not installed/);
 });
 
-test.serial('a list of repositories, the first URL of one dead; the head gets the image when that is said', async t => {
+test.serial('a list of repositories, the first URL of one dead; the head gets the image only on request', async t => {
   if (!(await ready(t))) return;
   const made = await ok(
     t,
@@ -368,7 +368,7 @@ test.serial(
   },
 );
 
-test.serial('an image of the head is not replaced by a new one unless that is said; a frozen one never', async t => {
+test.serial('a new image replaces one of the head only on request; a frozen one never', async t => {
   if (!(await ready(t))) return;
   await ok(t, 'scyld-modimg -i stale --delete');
   await fails(

@@ -176,7 +176,7 @@ test.serial('passwords are shown nowhere', async t => {
     t.notRegex((await run(...words)).stdout, /secret/, words.join(' '));
 });
 
-test.serial('nor can they be guessed by selecting', async t => {
+test.serial('they cannot be guessed by selecting', async t => {
   t.is((await run('node', '-s', 'power_uri =~ secret', 'ls')).stdout, 'No node fits the selection.\n');
 });
 
@@ -233,7 +233,7 @@ test.serial('a list shows what one looks for; the scyld names print the lists of
     );
 });
 
-test('columns give way from the widest on, and an empty one is left out', t => {
+test('columns shrink from the widest on, and an empty one is left out', t => {
   const rows = [
     ['NAME', 'STATE', 'PARENT', 'DESCRIPTION'],
     ['n0', 'up', '', 'a long description'],

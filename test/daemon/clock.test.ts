@@ -106,7 +106,7 @@ for (const [first, second] of [
   ['+1d', '+0'],
 ] as const)
   test.serial(
-    `the wall clock goes from ${first} to ${second} in mid-boot: the session lives, and no duration is off`,
+    `the wall clock goes from ${first} to ${second} during a boot: the session lives, and no duration is off`,
     async t => {
       if (!requireAll(t, NEEDS)) return;
       const here = await room(t);

@@ -33,7 +33,7 @@ function world(accepts = true) {
   return { fake, commits, lines, clock, discover };
 }
 
-test('an unknown machine becomes a node on its first DISCOVER, made by muster, and is said once', async t => {
+test('an unknown machine becomes a node on its first DISCOVER, made by muster, and is logged once', async t => {
   const { fake, commits, lines, discover } = world();
   await Promise.all([discover(1), discover(1), discover(1)]);
   await discover(1);
@@ -47,7 +47,7 @@ test('an unknown machine becomes a node on its first DISCOVER, made by muster, a
   t.deepEqual(lines, ['52:54:00:00:00:01 is the new node n0']);
 });
 
-test('not when the settings do not say so, nor for anything but DISCOVER', async t => {
+test('only when the settings say so, and only for DISCOVER', async t => {
   const off = world(false);
   await off.discover(1);
   const on = world();
@@ -55,7 +55,7 @@ test('not when the settings do not say so, nor for anything but DISCOVER', async
   t.is(off.commits.length + on.commits.length, 0);
 });
 
-test('invented addresses: so many at once, then so many a second; a real machine asks again', async t => {
+test('invented addresses: a burst at once, then a steady rate; a real machine asks again', async t => {
   const { fake, clock, discover } = world();
   for (let number = 1; number <= 100; number += 1) await discover(number);
   t.is(fake.cluster.count('node'), 64);
@@ -64,7 +64,7 @@ test('invented addresses: so many at once, then so many a second; a real machine
   t.is(fake.cluster.count('node'), 80);
 });
 
-test('a full pool is said once, not for each machine, and again when it is another reason', async t => {
+test('a full pool is logged once, not for each machine, and again when the reason changes', async t => {
   const { fake, lines, discover } = world();
   fake.change(fake.cluster.byName('pool', 'default') as Entry<'pool'>, { size: 1 });
   for (let number = 1; number <= 10; number += 1) await discover(number);

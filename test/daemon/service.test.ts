@@ -145,7 +145,7 @@ test('a reload in the middle of a download disturbs it not at all', async t => {
   await heard(/"changed":\["dhcp\.lease_seconds"\]/);
 });
 
-test('nothing is said, and nothing is started, outside systemd', async t => {
+test('outside systemd nothing is sent and nothing is started', async t => {
   if (!requireAll(t, { programs: ['perl'] })) return;
   const { daemon, said } = await startService(t, { NOTIFY_SOCKET: '', WATCHDOG_USEC: '1000', JOURNAL_STREAM: '1:2' });
   const exited = once(daemon, 'exit');

@@ -110,7 +110,7 @@ test("RFC 2131 §4.3.2 SELECTING: 'ciaddr' MUST be zero", t => {
   t.true('refusal' in result && /ciaddr/.test(result.refusal));
 });
 
-test("RFC 2131 §3.1 step 4: another server's identifier is met with silence, and the administrator is told", t => {
+test("RFC 2131 §3.1 step 4: another server's identifier gets no answer, and the administrator is warned", t => {
   const request = [REQUEST, [54, ipHex(OTHER)], WANTED] as const;
   const result = ask(message({}, [...request, ...FIRMWARE]));
   t.true('refusal' in result);
@@ -174,7 +174,7 @@ test('RFC 2131 §4.3.2: a NAK is broadcast; behind a relay it goes there with th
   t.is(relayed.reply.flags, 0x8000);
 });
 
-test('RFC 2131 §4.3.3: a DECLINE is not answered; the administrator is told who could not use which address', t => {
+test('RFC 2131 §4.3.3: a DECLINE is not answered; the log names the node and the address that it could not use', t => {
   const result = ask(message({}, [DECLINE, OURS, WANTED]));
   t.true('accepted' in result);
   if (!('accepted' in result)) return;
@@ -309,7 +309,7 @@ test('UEFI 2.10 §24.7.3: HTTP boot gets the class HTTPClient and the URL as opt
   t.is(reply.options.get(67)?.toString(), 'http://10.54.0.1:8080/boot/v1/loader/ipxe.efi');
 });
 
-test('iPXE gets its script, and is told not to wait for ProxyDHCP', t => {
+test('iPXE gets its script, and the option not to wait for ProxyDHCP', t => {
   const ack = replyTo(message({}, [REQUEST, OURS, WANTED, ...IPXE]));
   t.is(ack.reply.file, 'http://10.54.0.1:8080/boot/v1/script');
   t.is(option(ack, 175), 'b00101');
@@ -325,7 +325,7 @@ test('a boot file too long for its field is sent as option 67', t => {
   t.is(reply.options.get(67)?.toString(), `${long.slice(3)}\0`);
 });
 
-test('_boot_loader=grub: GRUB in place of iPXE, also for iPXE in a ROM; refused with the remedy where there is none', t => {
+test('_boot_loader=grub: GRUB instead of iPXE, also for iPXE in a ROM; refused with the remedy where there is none', t => {
   const directory = directoryOf({ ...node, loader: 'grub' });
   const served = new Map([['grub-x86_64.efi', '/l/grub-x86_64.efi']]);
   const context = contextOf({ directory, served });
@@ -350,7 +350,7 @@ test('firmware without a loader is refused before it has an address, with the re
   t.truthy(result.note?.error);
 });
 
-test('RFC 2132 §9.10: no reply is longer than the client takes, nor than 576 bytes of datagram when it does not say', t => {
+test('RFC 2132 §9.10: no reply is longer than the client accepts, or than a datagram of 576 bytes if it names no size', t => {
   const networks = networksFor({ 'dhcp.domain': 'd'.repeat(250), 'dhcp.dns': Array(60).fill('10.54.0.1') });
   const length = (...size: (readonly [number, string])[]) => {
     const bytes = message({}, [DISCOVER, ...IPXE, [61, 'aa'.repeat(200)], ...size]);

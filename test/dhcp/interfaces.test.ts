@@ -24,7 +24,7 @@ async function discover(wire: Wire, mac: string, from: string, to: string): Prom
   await runOk('ip', ['netns', 'exec', wire.client, process.execPath, '-e', program]);
 }
 
-test('a machine of a network that is none of muster’s is not answered and not seen, by broadcast nor by unicast', async t => {
+test('a machine of a network that is none of muster’s is not answered and not seen, neither by broadcast nor by unicast', async t => {
   await onWire(
     t,
     [],
@@ -96,7 +96,10 @@ test('where DHCP cannot be bound to its interface, one is served all the same, w
   const beside = await open(['eth9']);
   await beside.close();
   t.is(lines[0]?.level, 'warn');
-  t.regex(lines[0]?.msg ?? '', /^DHCP also hears and answers machines on eth9, which are not its own: .*CAP_NET_RAW/);
+  t.regex(
+    lines[0]?.msg ?? '',
+    /^DHCP also receives and answers machines on eth9, which are not its own: .*CAP_NET_RAW/,
+  );
   const [network] = networks;
   if (!network) return t.fail();
   const error = await t.throwsAsync(open([], [network, { ...network, interface: 'eth9' }]), {

@@ -61,7 +61,7 @@ const hex = ({ options }: Packet, code: number): string | undefined => options.g
 const seconds = ({ options }: Packet, code: number): number | undefined => options.get(code)?.readUInt32BE(0);
 const type = ({ options }: Packet): number | undefined => options.get(53)?.readUInt8(0);
 
-test('RFC 4388 §6.3: a query without giaddr, or of who is not named, is dropped', t => {
+test('RFC 4388 §6.3: a query without giaddr, or from an unlisted requester, is dropped', t => {
   const { ask, lease } = world();
   lease();
   const refusal = (giaddr: string): string => {
@@ -96,7 +96,7 @@ test('RFC 4388 §6.4.1: a lease is found by address, by hardware address and by 
   t.is(type(told(BY_IP, [[61, 'ff00000002']])), UNKNOWN);
 });
 
-test('RFC 4388 §6.4.1: of several leases of a client the newest is told, and the others are associated', t => {
+test('RFC 4388 §6.4.1: of several leases of a client the newest is returned, and the others are associated', t => {
   const { told, lease, clock } = world();
   for (const ip of [NODE_IP, '10.54.0.101', '10.54.0.102']) {
     lease(3600, ip);
@@ -215,7 +215,7 @@ test('RFC 4388 §6.4.3: the answer comes to giaddr, at the port of servers', asy
   t.is(type(await asked()), UNKNOWN, 'released');
 });
 
-test('RFC 4388 §7: a requester gets so many answers in a second', async t => {
+test('RFC 4388 §7: a requester gets a limited number of answers per second', async t => {
   const { Rate } = await import('../../src/dhcp/rate.ts');
   const rate = new Rate(() => 0, QUERIES_PER_SECOND);
   const answers = Array.from({ length: QUERIES_PER_SECOND + 5 }, () => rate.allows(REQUESTER)).filter(Boolean);

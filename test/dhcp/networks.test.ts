@@ -228,7 +228,7 @@ test('RFC 3442, RFC 3397: routes and search lists by name', t => {
   t.is(options.get(119)?.toString('latin1'), '\x01a\x07example\0\x01b\x07example\0');
 });
 
-test('what is wrong in `_dhcp_options` is said', t => {
+test('mistakes in `_dhcp_options` are named', t => {
   for (const [value, words] of [
     ['ntp=1', /no option 'ntp'; there are time-offset/],
     ['interface-mtu=70000', /whole number below 65536/],

@@ -64,7 +64,7 @@ test('the REQUEST to the other server tells whether it gives the address that mu
   t.regex(wrong.note?.error ?? '', /10\.54\.0\.2 gives n0 the address 10\.54\.0\.77, and muster has 10\.54\.0\.100/);
 });
 
-test('a node with _no_boot is not told anything', t => {
+test('a node with _no_boot gets no answer', t => {
   const ignored = contextOf({ directory: directoryOf({ ...node, ignore: '_no_boot is set' }) });
   t.true('refusal' in ask(message({}, [DISCOVER, ...BIOS]), 'server', ignored));
 });

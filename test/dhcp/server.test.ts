@@ -225,7 +225,7 @@ test('an address that no interface has is an error that names the remedy', async
   });
 });
 
-test('an answer that waits when the server is stopped is dropped without a word', async t => {
+test('an answer that waits when the server is stopped is dropped silently', async t => {
   const range = '127.67.0.10-127.67.0.20';
   const networks = networksFor({
     'head.address': `${HEAD}/24`,

@@ -36,7 +36,7 @@ test('with a daemon: its own file, also where another one lies at the usual plac
   });
 });
 
-test('a file of the daemon that cannot be read: what is in use is judged, and the reason is told', t => {
+test('a file of the daemon that cannot be read: the configuration in use is checked, and the reason is given', t => {
   const chosen = chooseConfiguration({ ...nothing, running: { file: '/srv/other.toml', values } }, file => {
     throw new Error(`${file}: cannot be read: EACCES`);
   });
@@ -52,7 +52,7 @@ test('a file that was named is judged, with a warning when the daemon runs on an
   t.is(chooseConfiguration({ ...named, running: { file: '/tmp/new.toml', values } }, load).finding.verdict, 'ok');
 });
 
-test('MUSTER_SOCKET of a daemon with a folder of its own: that folder is looked at, and its file named', async t => {
+test('MUSTER_SOCKET of a daemon with a separate folder: that folder is checked, and its file named', async t => {
   const daemon = await TestDaemon.start();
   t.teardown(async () => daemon.stop());
   const examined = async (...words: string[]): Promise<Finding[]> => {
@@ -67,7 +67,7 @@ test('MUSTER_SOCKET of a daemon with a folder of its own: that folder is looked 
       .join('\n');
   };
   const file = daemon.config;
-  t.is(await told('configuration'), `${file} was judged, on which musterd runs.`);
+  t.is(await told('configuration'), `Checked ${file}, the configuration musterd is running with.`);
   t.regex(await told('disk'), new RegExp(`free for ${daemon.folder}`));
   t.notRegex(await told('permissions'), /var\/lib\/muster/);
   rmSync(file);

@@ -32,7 +32,7 @@ test('DHCP that hears its own interface is well; none, or all where there are ot
     'fail: DHCP hears nothing on eth1: the interface eth1 is gone.',
   ]);
   const all = [{ interface: 'eth1', hears: 'all' as const, reason: 'no koffi' }];
-  t.regex(check(all, ['eth0'])[0] ?? '', /^warn: DHCP also hears and answers machines on eth0,/);
+  t.regex(check(all, ['eth0'])[0] ?? '', /^warn: DHCP also receives and answers machines on eth0,/);
   t.regex(check(all, [])[0] ?? '', /^ok: /, 'with one interface there is nobody else to hear');
   t.regex(check(undefined, [])[0] ?? '', /^skip: /);
 });

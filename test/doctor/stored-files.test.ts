@@ -6,7 +6,7 @@ import { checkStoredFiles } from '../../src/doctor/daemon-checks.ts';
 const health = {} as Health;
 const sha256 = 'a'.repeat(64);
 
-test('stored files: what is gone and what is too short are told with who wants them', t => {
+test('stored files: missing and short ones are reported with their users', t => {
   const keptBy = ['boot config DefaultBoot'];
   t.deepEqual(
     checkStoredFiles({ health, missing: [], short: [], damaged: undefined }).map(({ verdict }) => verdict),

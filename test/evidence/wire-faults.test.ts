@@ -126,7 +126,7 @@ test.serial('another machine that uses the address of a node is named, without a
 
 const FAKETIME = '/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1';
 
-test.serial('the clock of the head jumps by a day in mid-boot, forward and back', async t => {
+test.serial('the clock of the head jumps by a day during a boot, forward and back', async t => {
   t.timeout(300_000);
   if (!requireAll(t, { root: true, programs: PROGRAMS, files: [FAKETIME] })) return;
   const folder = await mkdtemp(join(tmpdir(), 'muster-clock-'));

@@ -391,7 +391,7 @@ test('a stored file that is shorter than it should be is a 500, and the head is 
   t.is(logged.at(-1), `the head's stored image has 5000 of ${1 << 20} bytes`);
 });
 
-test('a file of an ISO image that is shorter than it should be stands on the timeline', async t => {
+test('a file of an ISO image that is shorter than it should be is on the timeline', async t => {
   const logged: string[] = [];
   const { port, session, boots, node } = await plane(t, { logged, isoSize: 9 << 20 });
   await session();
@@ -410,7 +410,7 @@ test('a file of an ISO image that is shorter than it should be stands on the tim
   }
 });
 
-test('a loader that is shorter than it should be stands on the timeline', async t => {
+test('a loader that is shorter than it should be is on the timeline', async t => {
   const { port, folder, boots, node } = await plane(t);
   truncateSync(join(folder, 'ipxe.efi'), 3);
   t.is((await ask(port, 'GET', '/boot/v1/loader/ipxe.efi')).status, 500);
@@ -494,7 +494,7 @@ test('a stored file that is gone is an answer, and an error on the timeline', as
   t.regex((boot && timelineOf(boot).reason) ?? '', /cannot read the stored image/);
 });
 
-test('a client that stops reading in mid-image is noted as cut off', async t => {
+test('a client that stops reading halfway through an image is noted as cut off', async t => {
   const { port, session, boots, node, fake, image, folder } = await plane(t);
   // More than the buffers of both sides take
   const size = 64 << 20;
@@ -649,7 +649,7 @@ test('what is no HTTP gets a 400, and headers without end a 431', async t => {
   }
 });
 
-test('one address has so many connections and no more; another is served all the same, and a place is free again', async t => {
+test('one address has a limited number of connections; another is served anyway, and places become free again', async t => {
   const { port } = await plane(t, { bounds: { perPeer: 3 } });
   const open = () => connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' });
   const held = [open(), open(), open()];

@@ -52,7 +52,7 @@ function slotOf(asked: { got: Admission | undefined }): Slot {
   throw new Error(`no slot: ${JSON.stringify(asked.got)}`);
 }
 
-test('so many at a time, the next when one is done, in the order of coming', async t => {
+test('a limited number at a time, the next when one is done, in order of arrival', async t => {
   const world = new World(2);
   const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(boot => world.ask(boot));
   await settle();
@@ -199,7 +199,7 @@ test('2,000 nodes at once: all are served, each once, none waits for ever', asyn
   t.is(world.governor.list().length, 0);
 });
 
-test('a boot that comes again while it is being served keeps its place: its old connection is told to go, the new one goes on', async t => {
+test('a boot that comes again while it is being served keeps its place: its old connection ends, the new one continues', async t => {
   const world = new World(1);
   const first = world.ask('a');
   await settle();

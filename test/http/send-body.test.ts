@@ -101,7 +101,7 @@ for (const { name, send } of WAYS) {
   });
 }
 
-test('a file that gets shorter on its way is cut, and is told as the fault of the file', async t => {
+test('a file that shrinks during the transfer is cut, and reported as the fault of the file', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-short-'));
   const path = join(folder, 'blob');
   await writeFile(path, randomBytes(SIZE));

@@ -84,7 +84,7 @@ async function fetchText(port: number, path: string, host?: string) {
   return { status: answer.statusCode, headers: answer.headers, body };
 }
 
-test('RFC 9110 §10.2.3: who is not served now gets 503 with Retry-After in seconds, and the image when it is his turn', async t => {
+test('RFC 9110 §10.2.3: a node not served now gets 503 with Retry-After in seconds, and the image when it is its turn', async t => {
   const { port, session, governor } = await plane(t);
   const other = await governor.admit({ boot: 'other', node: 'other', start: 0, size: 1 }, () => {});
   const second = await fetchText(port, `/boot/v1/${session}/image`);
@@ -161,7 +161,7 @@ test('the plane is served at each address of the head', async t => {
   t.is(answer.status, 200);
 });
 
-test("iPXE's last word stands on the timeline, with the place where its number is explained", async t => {
+test("iPXE's last report is on the timeline, with a link that explains its number", async t => {
   const { port, session, boots, node } = await plane(t);
   t.is((await fetchText(port, `/boot/v1/${session}/failed/0x4c126035`)).body, 'ok\n');
   const boot = boots.current(node.uid);

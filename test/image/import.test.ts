@@ -58,7 +58,7 @@ test('a folder, an archive of each compression, a squashfs and a cwsquash give t
   }
 });
 
-test('a folder of mktemp is closed to users, and so would be the system made in it: that is said', async t => {
+test('a folder of mktemp is closed to users, and so would be the system made in it: import warns about it', async t => {
   if (!requireAll(t, NEEDS)) return;
   const at = place(t);
   shell(SYSTEM, at.folder);
@@ -166,7 +166,7 @@ function layout(
   return path;
 }
 
-test('layers of an OCI image: files replaced, whiteouts, opaque folders, a folder in place of a link', async t => {
+test('layers of an OCI image: files replaced, whiteouts, opaque folders, a folder instead of a link', async t => {
   if (!requireAll(t, NEEDS)) return;
   const at = place(t);
   const base = tar([
@@ -218,7 +218,7 @@ test('layers of an OCI image: files replaced, whiteouts, opaque folders, a folde
   await check(join(at.folder, 'docker.tar'));
 });
 
-test('a link or a file in place of a folder, with marks below its name before or behind it, as umoci writes them', async t => {
+test('a link or a file instead of a folder, with marks below its name before or behind it, as umoci writes them', async t => {
   if (!requireAll(t, NEEDS)) return;
   const at = place(t);
   const base = tar([

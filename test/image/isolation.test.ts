@@ -301,7 +301,7 @@ test.serial('programs with file capabilities start, and neither these nor the se
   t.is(user, '1000');
 });
 
-test.serial('beside the image, a program of this machine can write to the image and nowhere else', async t => {
+test.serial('a program of this machine can write to the image and nowhere else', async t => {
   if (!requireAll(t, NEEDS)) return;
   const root = tree(t);
   const folder = join('/var/lib', root.split('/').pop() ?? 'x');

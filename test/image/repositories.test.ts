@@ -79,7 +79,7 @@ test('the kernel of an image made by apt has the name that the distribution and 
 const END =
   'E: apt-get update --error-on=any -oAPT::Status-Fd=<$fd> failed\nI: main() received signal PIPE: waiting for setup...\nE: mmdebstrap failed to run\n';
 
-test("apt's reason is said with the repository that it is of, and what to do", t => {
+test("apt's reason is given with its repository, and what to do", t => {
   const of = (stderr: string) =>
     aptFailure(recipe(['http://d/debian/#bookworm/main']), { status: 25, stdout: '', stderr: `${stderr}\n${END}` });
   const rows: [string, RegExp, RegExp][] = [

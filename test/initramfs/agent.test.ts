@@ -143,17 +143,20 @@ for (const shell of Object.keys(SHELLS)) {
     },
   );
 
-  test.serial(`${shell}: hardware is told until the head has heard it; a refusal does not end the agent`, async t => {
-    if (!requireAll(t, { programs, files })) return;
-    let status = 500;
-    const { head, place } = await startAgent(t, shell, { heartbeatStatus: () => status });
-    await head.until(() => head.heartbeats.length >= 2);
-    status = 200;
-    await head.until(() => head.heartbeats.length >= 4);
-    t.true('hardware.cpus' in (head.heartbeats[2] ?? {}));
-    t.false('hardware.cpus' in (head.heartbeats[3] ?? {}));
-    t.is(await readFile(join(place.run, 'etc/attributes.ini'), 'utf8'), ATTRIBUTES);
-  });
+  test.serial(
+    `${shell}: hardware is reported until the head has received it; a refusal does not end the agent`,
+    async t => {
+      if (!requireAll(t, { programs, files })) return;
+      let status = 500;
+      const { head, place } = await startAgent(t, shell, { heartbeatStatus: () => status });
+      await head.until(() => head.heartbeats.length >= 2);
+      status = 200;
+      await head.until(() => head.heartbeats.length >= 4);
+      t.true('hardware.cpus' in (head.heartbeats[2] ?? {}));
+      t.false('hardware.cpus' in (head.heartbeats[3] ?? {}));
+      t.is(await readFile(join(place.run, 'etc/attributes.ini'), 'utf8'), ATTRIBUTES);
+    },
+  );
 
   test.serial(`${shell}: enabled scripts run when the attributes changed, and not when they are the same`, async t => {
     if (!requireAll(t, { programs, files })) return;
@@ -173,33 +176,30 @@ for (const shell of Object.keys(SHELLS)) {
     t.deepEqual(await ran(), ['ran', 'ran']);
   });
 
-  test.serial(
-    `${shell}: the head's ssh key is added once, beside what is there, before the first heartbeat`,
-    async t => {
-      if (!requireAll(t, { programs, files })) return;
-      const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIexample muster@head's";
-      const own = 'ssh-rsa AAAAB3Nza admin@site';
-      const prepare = async (place: Place) => {
-        await mkdir(join(place.root, 'root/.ssh'), { recursive: true });
-        // Without an end of its last line.
-        await writeFile(join(place.root, 'root/.ssh/authorized_keys'), own);
-        await mkdir(join(place.root, 'etc/ssh'), { recursive: true });
-        await writeFile(join(place.root, 'etc/ssh/ssh_host_ed25519_key.pub'), 'ssh-ed25519 AAAAhost root@image\n');
-      };
-      const { head, place } = await startAgent(t, shell, {}, prepare, { MUSTER_SSH_KEY: key });
-      const keys = join(place.root, 'root/.ssh/authorized_keys');
-      await head.until(() => head.heartbeats.length >= 1);
-      t.is(await readFile(keys, 'utf8'), `${own}\n${key}\n`);
-      t.is(head.heartbeats[0]?.['status.ssh_host_key'], 'ssh-ed25519 AAAAhost');
-      const again = await runParts(
-        shell,
-        place,
-        `${KEY_PARTS}; MUSTER_SSH_KEY='${key.replace("'", `'\\''`)}' install_ssh_key`,
-      );
-      t.is(again.status, 0, again.stderr);
-      t.is(await readFile(keys, 'utf8'), `${own}\n${key}\n`);
-    },
-  );
+  test.serial(`${shell}: the head's ssh key is added once, to what is there, before the first heartbeat`, async t => {
+    if (!requireAll(t, { programs, files })) return;
+    const key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIexample muster@head's";
+    const own = 'ssh-rsa AAAAB3Nza admin@site';
+    const prepare = async (place: Place) => {
+      await mkdir(join(place.root, 'root/.ssh'), { recursive: true });
+      // Without an end of its last line.
+      await writeFile(join(place.root, 'root/.ssh/authorized_keys'), own);
+      await mkdir(join(place.root, 'etc/ssh'), { recursive: true });
+      await writeFile(join(place.root, 'etc/ssh/ssh_host_ed25519_key.pub'), 'ssh-ed25519 AAAAhost root@image\n');
+    };
+    const { head, place } = await startAgent(t, shell, {}, prepare, { MUSTER_SSH_KEY: key });
+    const keys = join(place.root, 'root/.ssh/authorized_keys');
+    await head.until(() => head.heartbeats.length >= 1);
+    t.is(await readFile(keys, 'utf8'), `${own}\n${key}\n`);
+    t.is(head.heartbeats[0]?.['status.ssh_host_key'], 'ssh-ed25519 AAAAhost');
+    const again = await runParts(
+      shell,
+      place,
+      `${KEY_PARTS}; MUSTER_SSH_KEY='${key.replace("'", `'\\''`)}' install_ssh_key`,
+    );
+    t.is(again.status, 0, again.stderr);
+    t.is(await readFile(keys, 'utf8'), `${own}\n${key}\n`);
+  });
 
   test.serial(`${shell}: the first key makes the folder, for root alone; a node without a key has none`, async t => {
     if (!requireAll(t, { programs, files })) return;

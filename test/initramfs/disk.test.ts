@@ -113,7 +113,7 @@ for (const shell of Object.keys(SHELLS)) {
     t.is((await it.run('make_layout', there)).status, 0, 'once the labels are there, nothing is done');
   });
 
-  test.serial(`${shell}: what cannot be the root is said before anything is fetched`, async t => {
+  test.serial(`${shell}: a device that cannot be the root is reported before anything is fetched`, async t => {
     const it = await disks(t, shell);
     if (!it) return;
     const root = `LABEL=root-${shell}`;
@@ -132,7 +132,7 @@ for (const shell of Object.keys(SHELLS)) {
     await writeFile(join(it.place.proc, 'mounts'), `${it.root} /data ext4 rw 0 0\n`);
     t.regex(await reason({ MUSTER_DISK_ROOT: root }), /\(_disk_root\) is mounted/);
     execFileSync('mkfs.ext4', ['-q', '-F', '-L', `root-${shell}`, it.empty]);
-    t.regex(await reason({ MUSTER_DISK_ROOT: root }), /is on several partitions: \S+ \S+; give them names/);
+    t.regex(await reason({ MUSTER_DISK_ROOT: root }), /is on several partitions: \S+ \S+; give each its own name/);
     await show(it.place, it.empty, 32 << 20, 2);
     t.regex(await reason({ MUSTER_DISK_ROOT: it.empty }), /is a whole disk with partitions; name one of them/);
   });

@@ -177,7 +177,7 @@ for (const shell of Object.keys(SHELLS)) {
     }
   });
 
-  test(`${shell}: init= of the command line is looked at in place of /sbin/init, when it is there`, async t => {
+  test(`${shell}: init= of the command line is checked instead of /sbin/init, if present`, async t => {
     if (!requireAll(t, { programs })) return;
     const { place, head, put } = await nodeOf(t);
     await writeFile(join(place.proc, 'cmdline'), 'quiet init=/usr/lib/one init=/usr/lib/other\n');
@@ -214,7 +214,7 @@ for (const shell of Object.keys(SHELLS)) {
   });
 }
 
-test('the values of a fault travel beside its words, and too little memory has both figures', async t => {
+test('the values of a fault travel with its text, and too little memory has both figures', async t => {
   if (!requireAll(t, { programs: ['dash', 'busybox'] })) return;
   const { place, head } = await nodeOf(t);
   await runParts(

@@ -50,7 +50,7 @@ for (const shell of Object.keys(SHELLS)) {
     t.is(await read(place, 'etc/machine-id'), 'f'.repeat(32));
   });
 
-  test(`${shell}: a root that cannot start, and a style that is not known, are said before the switch`, async t => {
+  test(`${shell}: a root that cannot start, and an unknown style, are reported before the switch`, async t => {
     if (!requireAll(t, { programs })) return;
     const place = await makePlace(t);
     await giveSession(place, SESSION);

@@ -13,7 +13,7 @@ import { makePlace, runParts, SHELLS } from './shells.ts';
 const PRIVATE_DEV = 'mount -t tmpfs dev /dev && : >/dev/null;';
 
 for (const shell of Object.keys(SHELLS)) {
-  test.serial(`${shell}: what is said after start_syslog comes to the head; the socket is gone afterwards`, async t => {
+  test.serial(`${shell}: messages after start_syslog reach the head; the socket is gone afterwards`, async t => {
     if (!requireAll(t, { root: true, programs: [SHELLS[shell]?.[0] ?? '', 'unshare'] })) return;
     const place = await makePlace(t);
     const socket = createSocket('udp4');

@@ -85,7 +85,7 @@ test('early requests are bounded in bytes, and what they held is given back', t 
   }
 });
 
-test('sessions: logins without end leave no trace, and each has a handle of its own', t => {
+test('sessions: logins without end leave no trace, and each has its own handle', t => {
   const sessions = new Sessions({ ...ISCSI_LIMITS, sessions: 4, sessionsPerInitiator: 2 });
   const claim = (initiator: string, isid: string) =>
     sessions.claim({ initiator, isid, target: TARGET } as Parameters<Sessions['claim']>[0], () => {});

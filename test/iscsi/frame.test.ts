@@ -78,7 +78,7 @@ test('RFC 7143 §7.7: a header digest that does not fit', t => {
   t.throws(() => read([stream], prepare), { instanceOf: FramingError });
 });
 
-test('RFC 7143 §7.8: a data digest that does not fit is told, and the frame goes on', t => {
+test('RFC 7143 §7.8: a wrong data digest is reported, and framing continues', t => {
   const stream = build({ opcode: 0x05, data: Buffer.from('data') }, { header: false, data: true });
   stream[48] = 0;
   const framer = new Framer(8192);

@@ -35,7 +35,7 @@ function clock(): {
   };
 }
 
-test('RFC 7143 §6.3.5: the same initiator port begins anew and its old session ends', async t => {
+test('RFC 7143 §6.3.5: the same initiator port begins again and its old session ends', async t => {
   const { port, target, notes } = await serve(t);
   const [old, fresh, other] = [
     await Initiator.connect(port),

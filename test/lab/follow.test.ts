@@ -34,7 +34,7 @@ async function stepsOf(
   return steps;
 }
 
-test('each event is told once, also when the daemon was away for a while', async t => {
+test('each event is reported once, also when the daemon was away for a while', async t => {
   const [first, second] = [event(101, 'ipxe'), event(102, 'script')];
   const steps = await stepsOf([
     [],

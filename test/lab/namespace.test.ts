@@ -11,7 +11,7 @@ import { requireAll } from '../support/require.ts';
 
 const NEEDS = { root: true, programs: ['unshare', 'nsenter', 'setpriv', 'ip'], files: ['/dev/net/tun'] };
 
-test('a network of its own, in which a process runs until it is stopped', async t => {
+test('a separate network, in which a process runs until it is stopped', async t => {
   if (!requireAll(t, NEEDS)) return;
   const folder = await mkdtemp(join(tmpdir(), 'namespace-'));
   const namespace = await openNamespace();

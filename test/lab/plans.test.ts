@@ -25,7 +25,7 @@ test('a BIOS machine boots from the iPXE of its network card', t => {
   t.false(words.some(word => word.includes('pflash')));
 });
 
-test('a UEFI machine has the firmware read-only, variables of its own, and no iPXE in its network card', t => {
+test('a UEFI machine has the firmware read-only, its own variables, and no iPXE in its network card', t => {
   const words = qemuArguments({ ...MACHINE, firmware: 'uefi', ovmf: OVMF });
   t.true(words.includes('if=pflash,format=raw,unit=0,readonly=on,file=/OVMF_CODE.fd'));
   t.true(words.includes('if=pflash,format=raw,unit=1,file=/n0.vars'));
@@ -45,7 +45,7 @@ test('an emulated processor does not say that it is quick at what its emulation 
   t.true(qemuArguments({ ...MACHINE, accelerator: 'kvm' }).includes('kvm'));
 });
 
-test('every node has a tap and a hardware address of its own', t => {
+test('every node has its own tap and hardware address', t => {
   const ports = Array.from({ length: 300 }, (_, index) => portOf(index));
   t.is(new Set(ports.map(port => port.mac)).size, 300);
   t.is(new Set(ports.map(port => port.tap)).size, 300);

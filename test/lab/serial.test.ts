@@ -36,7 +36,7 @@ test('a panic ends the wait with the words of the console', async t => {
   });
 });
 
-test('what was said before the wait began does not count', async t => {
+test('output from before the wait does not count', async t => {
   const { serial, log } = await console(t.context as string);
   await appendFile(log, 'up\n');
   const answer = await serial.waitFor(/up/, { timeoutMs: 0, from: serial.length() });

@@ -79,7 +79,7 @@ test('settings lose what they name: default group, pool and distro in one comman
   t.like(fake.cluster.settings, { default_group: '', default_pool: '', default_distro: '' });
 });
 
-test('a frozen object does not go, nor does force take a reference from one', t => {
+test('a frozen object is not deleted, and force takes no reference from one', t => {
   const fake = new FakeCluster();
   const { config, image } = fake.bootable();
   fake.change(config, { frozen: true });

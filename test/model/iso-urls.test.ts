@@ -62,7 +62,7 @@ test('an administrator may take one of them out; without any they are all back',
   t.deepEqual(urls(), OWN);
 });
 
-test('a clone has URLs of its own, and a replacement keeps those of the image', t => {
+test('a clone has its own URLs, and a replacement keeps those of the image', t => {
   const { fake, entry, urls } = repo();
   fake.apply(planClone(fake.context(), entry(), { name: 'C' }).changes);
   t.deepEqual(urls('C'), ['<BASE_URL>/isomount/C/BaseOS/', '<BASE_URL>/isomount/C/App%20Stream/']);

@@ -145,7 +145,7 @@ test('a full pool says so; so does a missing one', t => {
   t.is(missing?.message, 'There is no naming pool for new nodes; create one and set default_pool.');
 });
 
-test('a pool of its own: pattern, first index, address, and the group that its nodes join', t => {
+test('a second pool: pattern, first index, address, and the group that its nodes join', t => {
   const fake = new FakeCluster();
   const group = fake.create('attrib', { name: 'gpu' });
   fake.create('pool', {
@@ -244,7 +244,7 @@ test('the first naming pool fits every boot network', t => {
   }
 });
 
-test('a clash is told by what was given: the index, and a value that stands twice in one request', t => {
+test('a clash names what was given: the index, and a value that is twice in one request', t => {
   const fake = new FakeCluster();
   fake.create('node', { mac: mac(1) });
   const refusal = (inputs: Input[]) => t.throws(() => planCreate(fake.context(), 'node', inputs))?.message;

@@ -155,7 +155,7 @@ test('any password survives being written into a URI percent-encoded', t => {
   );
 });
 
-test('a password with signs of its own meaning is read whole, or the URI is refused', t => {
+test('a password with special characters is read whole, or the URI is refused', t => {
   const password = fc.string({ unit: fc.constantFrom(...':@/?&=#,[]<>a1'), minLength: 1, maxLength: 12 });
   const forms: [(text: string) => string, string][] = [
     [text => `ipmi:///admin:${text}@bmc`, 'bmc'],

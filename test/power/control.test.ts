@@ -103,7 +103,7 @@ test('what goes wrong with one node is its result and on its timeline; the other
   t.is(here.notes.filter(note => note.startsWith('a ')).length, 2, 'a question is no event');
 });
 
-test('a peek asks once, keeps the answer for some seconds, and waits no longer than it was told', async t => {
+test('a peek asks once, keeps the answer for some seconds, and obeys its time limit', async t => {
   let now = 0;
   const offs: string[] = [];
   const here = await world(t, { now: () => now, isOff: uid => offs.push(uid) });
@@ -168,7 +168,7 @@ test('when the caller has gone no further node is switched', async t => {
   t.is(here.asked.filter(line => line.endsWith(' on')).length, 1);
 });
 
-test('soft where the node is up, without a word to the BMC for a reboot; hard where it is not', async t => {
+test('soft if the node is up, without contacting the BMC for a reboot; hard otherwise', async t => {
   let time = 0;
   const sleep = async (milliseconds: number): Promise<void> => {
     time += milliseconds;

@@ -89,7 +89,7 @@ test.serial('standard input reaches every node; without --stdin there is none', 
   t.regex(stdout, /node -i 'n\[0-2\]' exec|node -i n\[0-2\] exec/);
 });
 
-test.serial('a node that cannot be reached is said beside the others; time-outs end the command', async t => {
+test.serial('an unreachable node is reported next to the others; time-outs end the command', async t => {
   const daemon = await start(t);
   if (!daemon) return;
   const { status, stdout, stderr } = await exec(daemon, 'n[0-3]', 'echo here');

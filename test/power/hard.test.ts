@@ -425,7 +425,7 @@ test('a soft shutdown with a BMC is done when the BMC says off', async t => {
   t.regex(commands[0] ?? '', /exec \/usr\/sbin\/shutdown -h now$/);
 });
 
-test('an sshd that does not listen yet is waited for a little; another failure is said at once, without the address', async t => {
+test('ssh waits a little for an sshd that does not listen yet; another failure is reported at once, without the address', async t => {
   const refused = { status: 255, stderr: 'ssh: connect to host 10.54.0.7 port 22: Connection refused\n' };
   const early = soft([refused, refused, { status: 0 }], { bootAt: 3000 });
   await actSoft('reboot', undefined, 30_000, early.ports);

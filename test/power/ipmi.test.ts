@@ -109,7 +109,7 @@ async function nothingKnows(t: import('ava').ExecutionContext, secrets: readonly
     for (const secret of secrets) t.false(text.includes(secret), text.slice(0, 2000));
 }
 
-test.serial('a BMC that never answers is said so, and the next URI is tried; templates take attributes', async t => {
+test.serial('a BMC that never answers is reported, and the next URI is tried; templates take attributes', async t => {
   if (!requireAll(t, NEEDS)) return;
   const dead = await silentBmc();
   const bmc = await Bmc.start({ folder: daemon.folder, name: 'bmc2', password: 'b@d/one' });

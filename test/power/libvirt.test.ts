@@ -102,7 +102,7 @@ test.serial('a QEMU machine of libvirt is switched on, reset, cycled and switche
   }
 });
 
-test.serial("libvirt's test driver answers, and a libvirt that is not there is said so", async t => {
+test.serial("libvirt's test driver answers, and a missing libvirt is reported", async t => {
   if (!requireAll(t, { programs: ['virsh'] })) return;
   await said('update', `power_uri=libvirt:///test?connect=${encodeURIComponent('test:///default')}`);
   t.is(await said('power', 'status'), '0 n0: on\n');

@@ -140,7 +140,7 @@ for (const quirk of [undefined, ...QUIRKS]) {
   });
 }
 
-test('every quirk has a name of its own and a public source', t => {
+test('every quirk has a unique name and a public source', t => {
   t.is(new Set(QUIRKS.map(({ name }) => name)).size, QUIRKS.length);
   for (const { source } of QUIRKS) t.regex(source, /^https:\/\/[a-z.-]+\/\S+$/);
 });
@@ -231,7 +231,7 @@ test('the pause that a busy BMC asks for is kept, up to half a minute', async t 
   }
 });
 
-test('what cannot be done is said in the words of the BMC', async t => {
+test('what cannot be done is reported in the words of the BMC', async t => {
   if (!requireAll(t, NEEDS)) return;
   const locked: Quirk = {
     name: 'locked',

@@ -54,7 +54,7 @@ function startWriter(folder: string, round: number): { child: ChildProcess; line
   return { child, lines };
 }
 
-test(`kill -9 in mid-write, ${ROUNDS} times: every acknowledged commit and boot is there`, async t => {
+test(`kill -9 during writes, ${ROUNDS} times: every acknowledged commit and boot is there`, async t => {
   if (!requireAll(t, { programs: ['strace'] })) return;
   t.timeout(300_000);
   const folder = temporaryFolder(t);

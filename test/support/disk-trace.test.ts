@@ -43,7 +43,7 @@ test('a new folder needs its own name on disk', t => {
   t.deepEqual(judged(...inside, 'fsync(4</s/f>) = 0', done), ['/s/f has no name on disk']);
 });
 
-test('calls of several threads that overlap are told apart', t => {
+test('overlapping calls of several threads are kept apart', t => {
   const steps = readTrace(
     [
       '7 fsync(3</s/a> <unfinished ...>',

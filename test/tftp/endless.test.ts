@@ -134,7 +134,7 @@ test.serial('server: one client that asks without end has its places and no more
 });
 
 test.serial(
-  'server: while no file can be read, requests that wait are bounded, and so is what is said of the others',
+  'server: while no file can be read, waiting requests are bounded, and so are the log lines about the others',
   async t => {
     const server = await startHere('hangs');
     const left = await retained(() => {

@@ -130,7 +130,7 @@ test('what the kernel has learned of the path bounds the block: the file arrives
   });
 });
 
-test('a path that drops long packets without a word: who asks again gets smaller blocks, and the timeline says why', async t => {
+test('a path that silently drops long packets: a client that asks again gets smaller blocks, and the timeline says why', async t => {
   await onPath(t, true, async path => {
     t.true((await fetchAtLast(path)) <= 8);
     await path.noted(/blksize 1024$/);

@@ -74,7 +74,7 @@ for (const blksize of [8, 512, 1024, 1428, 1468, 8192, 65464]) {
   });
 }
 
-test('a file from memory, as newer iPXE asks for autoexec.ipxe; without it, its absence is no failed boot', async t => {
+test('a file from memory, as newer iPXE asks for autoexec.ipxe; without it, its absence does not count as a failed boot', async t => {
   const { server, notes, files } = await startLab(t);
   const ask = { address: HOST, port: server.port, file: 'autoexec.ipxe' };
   t.is((await fetchFile(ask)).content.toString(), '#!ipxe\nshell\n');
@@ -238,7 +238,7 @@ test('a copy of a request for a script that was delivered makes no second script
   t.is(next?.bytes.toString('latin1', 4), 'script 3');
 });
 
-test('transfers are bounded for each peer and in all, and a silent half-open one gives way', async t => {
+test('transfers are bounded for each peer and in all, and a silent half-open one makes room', async t => {
   const { server } = await startLab(t, { limits: { transfers: 3, perPeer: 2 } });
   const clients = await Promise.all([1, 2, 3, 4].map(async () => openClient()));
   for (const client of clients) t.teardown(() => client.close());

@@ -58,7 +58,7 @@ test('a thread that falls over is followed by another, at the same port; request
   t.is(server.stats().active, 0);
 });
 
-test('a thread that falls over by a promise leaves no socket open', async t => {
+test('a thread that crashes by an unhandled rejection leaves no socket open', async t => {
   const { lines, server } = await startFalling(t);
   const client = await openClient();
   const other = await openClient();
@@ -76,7 +76,7 @@ test('a thread that falls over by a promise leaves no socket open', async t => {
   t.notThrows(() => libc.close(bindUdp(libc, HOST, left)), 'the port of the other transfer is free');
 });
 
-test('a thread that dies for want of memory leaves no descriptor open', async t => {
+test('a thread that dies for lack of memory leaves no descriptor open', async t => {
   const { lines, server } = await startFalling(t, FALLING, { maxOldGenerationSizeMb: 48 });
   const clients = await Promise.all(Array.from({ length: 20 }, openClient));
   for (const socket of clients) t.teardown(() => socket.close());

@@ -120,7 +120,7 @@ for (const windowSize of [1, 7, 64]) {
 }
 
 // RFC 1123 §4.2.3.2
-test('a silent client is asked again at growing distances, and given up within a bound', t => {
+test('packets to a silent client are repeated at growing intervals, and given up within a limit', t => {
   const transfer = new Transfer(spec(), 0);
   transfer.start(0);
   const gaps: number[] = [];

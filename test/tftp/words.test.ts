@@ -2,7 +2,7 @@
 import test from 'ava';
 import { isOptional, shown } from '../../src/tftp/words.ts';
 
-test('what loaders look for and do without is no failed boot; what they need is', t => {
+test('what loaders look for and do without does not count as a failed boot; what they need is', t => {
   for (const file of [
     'autoexec.ipxe',
     '/boot/autoexec.ipxe',

@@ -1,9 +1,9 @@
-// The body of reports and heartbeats: lines `name=value`. Written by a shell on a node, so nothing in it is trusted.
+// The body of reports and heartbeats: lines `name=value`. A shell on a node writes it, so nothing in it is trusted.
 
 /** Lines of a body; more are dropped. */
 const LINES = 200;
 
-/** The values by name; what is no line `name=value` is dropped, long values are cut, control characters become spaces. */
+/** Returns the values by name; drops other lines, cuts long values, and turns control characters into spaces. */
 export function readFacts(body: string): Map<string, string> {
   const facts = new Map<string, string>();
   for (const line of body.split('\n').slice(0, LINES)) {
@@ -20,7 +20,7 @@ export function readFacts(body: string): Map<string, string> {
   return facts;
 }
 
-/** Those whose name begins with `prefix.`, without it. */
+/** Returns those with a name that begins with `prefix.`, without it. */
 export function factsBelow(facts: ReadonlyMap<string, string>, prefix: string): Record<string, string> {
   const entries = Array.from(facts).filter(([name]) => name.startsWith(`${prefix}.`));
   return Object.fromEntries(entries.map(([name, value]) => [name.slice(prefix.length + 1), value]));

@@ -1,4 +1,4 @@
-// The files of a boot, loader to image: which bytes they are, and what is noted once they were sent.
+// The files of a boot, loader to image: which bytes they are, and what is noted after sending.
 
 import type { PlannedFile } from '../boot-plan.ts';
 import type { BootFileName } from '../faults.ts';
@@ -30,7 +30,7 @@ export function loader({ question, context, params }: Admitted['everyone']): Ans
   };
 }
 
-/** A loader that was cut off is a fault, as over TFTP: the firmware has nothing that it could start. */
+/** A loader that was cut off is a fault, as over TFTP: the firmware has nothing to start. */
 function loaderSent(name: string, { bytes, complete }: Sent): Omit<StageNote, 'stage'> {
   const words = `${name} over HTTP`;
   const sent = { bytes, file: 'loader', complete } as const;
@@ -72,7 +72,7 @@ function ofPlan(asked: Admitted['session'], kind: 'kernel' | 'initramfs' | 'imag
 
 export interface Planned {
   kind: BootFileName;
-  /** What people call it, when not by its kind. */
+  /** Its name for people, unless its kind is enough. */
   name?: string;
   stage: Stage;
   /** The session's id, or the node's UID where the URL has no session. */
@@ -80,7 +80,7 @@ export interface Planned {
   file: PlannedFile;
 }
 
-/** A file of a boot's plan, noted on its timeline. */
+/** Returns a file of a boot's plan, noted on its timeline. */
 export function planned(
   context: Pick<PlaneContext, 'blobPath'>,
   { peer }: Pick<Question, 'peer'>,
@@ -91,7 +91,8 @@ export function planned(
     say: 'file',
     file: { path: context.blobPath(blob), offset, size, etag: sha256 },
     sent({ start, bytes, complete }, seconds) {
-      // Nothing was to be sent: a HEAD, or what the client has already. One that left before the first byte was to get some.
+      // Nothing had to be sent: a HEAD, or a file that the client has. A client that left before the first byte should have got
+      // some.
       if (bytes === 0 && complete) return [];
       const resumed = start > 0 ? ` from byte ${start}` : '';
       const cut = complete ? '' : `, cut off after ${bytes} bytes`;

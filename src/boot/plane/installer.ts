@@ -1,4 +1,5 @@
-// What an installer asks for in its session: its answers (kickstart, preseed, cloud-init's seed), its image, and where it tells its end.
+// What an installer fetches in its session: its answers (kickstart, preseed, cloud-init's seed) and its image; and the report of
+// its end.
 import { reasonOf } from '../../errors.ts';
 import { printable } from '../../printable.ts';
 import { planned } from './files.ts';
@@ -47,7 +48,9 @@ export function installed({ question, plan, boot }: Admitted['session']): Answer
   };
 }
 
-/** What Anaconda says of itself and of its interfaces (`inst.ks.sendmac`), for the timeline: a node's words, so cut and cleaned. */
+/**
+ * What Anaconda says about itself and its interfaces (`inst.ks.sendmac`), for the timeline: text from a node, so cut and cleaned.
+ */
 function marksOf({ header }: Question): string {
   const names = ['x-anaconda-system-release', 'x-anaconda-architecture', 'x-rhn-provisioning-mac-0'];
   const words = names.flatMap(name => header?.(name) ?? []).map(word => printable(word, 60));

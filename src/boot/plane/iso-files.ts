@@ -5,7 +5,7 @@ import { type Answer, type Effect, refuse, say } from './question.ts';
 import { storageFault } from './storage-fault.ts';
 import type { Admitted } from './who.ts';
 
-/** Entries of a directory that are listed; no repository has more in one, and every request is to stay small. */
+/** Listed entries of a directory; no repository has more in one, and every answer must stay small. */
 const LISTED = 20_000;
 
 export async function isoFile({ question, context, params }: Admitted['everyone']): Promise<Answer> {
@@ -32,7 +32,7 @@ export async function isoFile({ question, context, params }: Admitted['everyone'
     file: found.file,
     failed,
     sent({ bytes }) {
-      // An installer reads thousands of files; these two kinds say how far it is.
+      // An installer reads thousands of files; these two kinds show its progress.
       if (!installing || bytes === 0 || !/(^|\/)\.?treeinfo$|\.img$/.test(path)) return [];
       const detail = `the installer fetched ${path}`;
       return [{ do: 'tell', boot: installing.boot, note: { stage, detail, bytes, peer: question.ip } }];
@@ -40,7 +40,7 @@ export async function isoFile({ question, context, params }: Admitted['everyone'
   };
 }
 
-/** The image that the client's boot under way was planned with: a new one in the repo does not reach it. */
+/** The image in the plan of the client's current boot: a new one in the repo does not affect it. */
 function installingFrom(
   { boots, directory }: Pick<PlaneContext, 'boots' | 'directory'>,
   ip: string,

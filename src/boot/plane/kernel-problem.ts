@@ -1,14 +1,14 @@
-// Whether the kernel that a node would get can run on it at all: asked before its script is written.
+// Whether the kernel that a node would get can run on it: checked before its script is written.
 import { open } from 'node:fs/promises';
 import type { LoaderName } from '../../config-values.ts';
 import { kernelMismatch, LOADER_HEAD } from '../loader-format.ts';
 import type { PlaneContext } from './ports.ts';
 
-/** Kernels that were found to run on an architecture, oldest first: in a storm all nodes get the same. What does not is looked at anew. */
+/** Kernels known to run on an architecture, oldest first: in a storm all nodes get the same. Others are checked again. */
 const fitting = new Set<string>();
 const MOST_FITTING = 64;
 
-/** Undefined when it can, and when nobody knows: a file that cannot be read is told of when it is fetched. */
+/** Returns undefined when it can, and when nobody knows: an unreadable file is reported when it is fetched. */
 export async function kernelProblem(
   ports: Pick<PlaneContext, 'plan' | 'blobPath'>,
   node: string,

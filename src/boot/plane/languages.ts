@@ -1,4 +1,4 @@
-// The languages in which a loader is told what to boot, iPXE's and GRUB's: which file of boot-scripts/ a plan takes, and how it is filled in.
+// The script languages of the loaders, iPXE's and GRUB's: which file of boot-scripts/ a plan uses, and how it is filled in.
 
 import type { BootPlan } from '../boot-plan.ts';
 import type { IscsiAccess } from '../iscsi-access.ts';
@@ -6,12 +6,12 @@ import { renderGrubRefusal, renderGrubScript, renderRefusal, renderScript } from
 import { STYLES } from '../styles/style.ts';
 import { type HeadFacts, loadersUrl, sessionUrl } from './session-values.ts';
 
-/** What a script is filled in with, beside the plan. */
+/** The values for a script, besides the plan. */
 export interface ScriptFacts {
   /** The session's id. */
   id: string;
   head: Pick<HeadFacts, 'address' | 'port' | 'syslogPort'>;
-  /** What the boot logs in with over iSCSI, for a style that does. */
+  /** What the boot logs in with over iSCSI, if its style does. */
   iscsi?: IscsiAccess | undefined;
   /** From 0 to 1, for the waits before the next try. */
   random?: (() => number) | undefined;
@@ -54,7 +54,7 @@ export const GRUB: Language = {
   renderRefusal: renderGrubRefusal,
 };
 
-/** For a GRUB that knows TFTP alone, as signed ones do. */
+/** For a GRUB that has only TFTP, as signed ones do. */
 export const GRUB_BY_TFTP: Language = {
   ...GRUB,
   path: '/boot/v1/tftp/grub.cfg',
@@ -64,7 +64,7 @@ export const GRUB_BY_TFTP: Language = {
   },
 };
 
-/** Every script that a plan may need, by its name. */
+/** Reads every script that a plan may need, by name. */
 export async function readScripts(
   template: (name: string) => Promise<string>,
   { files }: Language,

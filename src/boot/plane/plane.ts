@@ -1,4 +1,4 @@
-// The boot plane: a question in, an answer out. HTTP, TFTP and the rehearsal of a boot all ask here.
+// The boot plane: a question in, an answer out. HTTP, TFTP and the rehearsal of a boot all call this.
 import { LogLimiter } from '../../log.ts';
 import type { BootFile } from '../boot-file.ts';
 import type { PlaneContext, PlanePorts } from './ports.ts';
@@ -6,7 +6,7 @@ import type { Answer, Effect, Mint, Minted, Question, ScriptAnswer } from './que
 import { findRoute, type Route, type Row } from './routes.ts';
 import { ADMIT, type Asked, type Who } from './who.ts';
 
-/** Decides the answer to a question. Nothing is done: what an answer brings about stands in it. */
+/** Decides the answer to a question. Does nothing: the answer lists its effects. */
 export async function answer(question: Question, context: PlaneContext): Promise<Answer> {
   // RFC 9110 §9.3.2: a HEAD is answered as the GET would be
   const found = findRoute(question.method, question.path);
@@ -34,7 +34,7 @@ function withoutEffects(given: Answer): Answer {
 /** An answer that is ready to leave. */
 export type Ready = Exclude<Answer, ScriptAnswer>;
 
-/** The plane of a head that runs: does what an answer brings about, and reports refusals. */
+/** The plane of a running head: carries out the effects of answers, and reports refusals. */
 export class BootPlane {
   private readonly ports: PlanePorts;
   private readonly limiter: LogLimiter;
@@ -44,7 +44,7 @@ export class BootPlane {
     this.limiter = limiter;
   }
 
-  /** Answers a question; what the answer brings about is done, and durable, when this resolves. */
+  /** Answers a question; the effects of the answer are done, and durable, when this resolves. */
   async ask(question: Question): Promise<Ready> {
     const given = await answer(question, this.ports);
     if (given.say === 'script') {
@@ -56,7 +56,7 @@ export class BootPlane {
     return given;
   }
 
-  /** Answers a loader that knows TFTP alone, such as the GRUB that distributions sign; undefined for what does not go by TFTP. */
+  /** Answers a loader that has only TFTP, such as the GRUB that distributions sign; undefined for what TFTP does not serve. */
   async fileByTftp(path: string, ip: string): Promise<BootFile | undefined> {
     const found = findRoute('GET', path);
     const tftp = 'route' in found ? found.route.tftp : undefined;
@@ -72,7 +72,7 @@ export class BootPlane {
     return { name, stage, fault, refusal: given.say === 'refused' ? given.reason : 'the client has left' };
   }
 
-  /** Does what an answer brings about, in order. */
+  /** Carries out the effects of an answer, in order. */
   async carryOut(ip: string, effects: readonly Effect[]): Promise<void> {
     for (const effect of effects) await this.perform(ip, effect);
   }
@@ -83,11 +83,11 @@ export class BootPlane {
     const dropped = this.limiter.allow(ip);
     // The path may hold a session id, which is a capability: it is not logged.
     if (dropped !== undefined) log.info({ peer: ip, status, dropped }, `http: refused: ${reason}`);
-    // What is not there, or is over, is asked for by loaders as a matter of course
+    // Loaders routinely ask for what is missing or over
     if (status === 400 || status === 403) refusals?.refused(ip, reason, status);
   }
 
-  /** The session is durable before its id is given away. */
+  /** The session is durable before its id leaves the head. */
   private async mint({ plan, peer, handsOver, takesOnce }: Mint): Promise<Minted> {
     const { boots, log, save, takeOnce } = this.ports;
     const minted = boots.mint(plan, peer);

@@ -1,4 +1,4 @@
-// What the boot plane needs of the daemon: what it looks up to decide, and what it does then.
+// What the boot plane needs from the daemon: look-ups to decide, and actions to carry out.
 import type { LoaderName } from '../../config-values.ts';
 import type { Log } from '../../log.ts';
 import type { Boot } from '../boot.ts';
@@ -11,13 +11,13 @@ import type { Statuses } from '../status.ts';
 import type { ServedFile } from './question.ts';
 import type { HeadFacts } from './session-values.ts';
 
-/** What is looked up for an answer. Nothing here changes anything. */
+/** Look-ups for an answer. Nothing here changes anything. */
 export interface PlaneContext {
   directory: Directory;
   boots: BootsInSight;
-  /** What the node with this address speaks to. */
+  /** Returns the head as the node with this address sees it. */
   head(ip: string): HeadFacts;
-  /** @param arch of its firmware; that of its boot under way when absent */
+  /** @param arch of its firmware; that of its current boot when absent */
   plan(nodeUid: string, arch?: LoaderName): PlanAnswer;
   /** The text of a script in boot-scripts/. */
   template(name: string): Promise<string>;
@@ -25,18 +25,18 @@ export interface PlaneContext {
   /** A loader file that firmware may fetch. */
   loaderFile(name: string): ServedFile | undefined;
   attributesIni(nodeUid: string): string | undefined;
-  /** What a boot logs in with over iSCSI; none when no target is served. */
+  /** Returns what a boot logs in with over iSCSI; none when no target is served. */
   iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
   statusSeconds(nodeUid: string): number;
-  /** The plan's answers for an installer, filled in for its node; throws `bad-kickstart` with the places that cannot be. */
+  /** Returns the plan's answers for an installer, filled in for its node; throws `bad-kickstart` with the unfilled places. */
   kickstart(plan: BootPlan, session: string): Promise<string>;
-  /** What lies at a path of a repo's image; `blob` names another image than the repo's present one. */
+  /** Returns what is at a path of a repo's image; `blob` names another image than the repo's current one. */
   iso(repo: string, path: string, blob: string | undefined): Promise<IsoFound | undefined>;
   /** From 0 to 1, for the waits in scripts; `Math.random` when absent. */
   random?(): number;
 }
 
-/** The boots as far as an answer depends on them. */
+/** The boots, as far as an answer depends on them. */
 export interface BootsInSight {
   session(id: string, ip: string): SessionAnswer;
   mayMint(nodeUid: string): boolean;
@@ -47,14 +47,14 @@ export interface BootsInSight {
 
 export type IsoFound = { file: ServedFile } | { entries: readonly { name: string; isDirectory: boolean }[] };
 
-/** And what is done. */
+/** The actions. */
 export interface PlanePorts extends PlaneContext {
   boots: Boots;
   statuses: Statuses;
   log: Log;
   /** Makes the boot durable. */
   save(boot: Boot): Promise<void>;
-  /** Clears the `_boot_once` that the boot's plan has, if it has one; durable when it resolves. */
+  /** Clears the `_boot_once` of the boot's plan, if it has one; durable when it resolves. */
   takeOnce(boot: Boot): Promise<void>;
   /** Where refused requests are reported; nowhere when absent. */
   refusals?: RefusalLog;

@@ -1,4 +1,4 @@
-// What a booting node asks over HTTP or TFTP, and what it gets, as values: no socket, and nothing done yet.
+// What a booting node asks over HTTP or TFTP, and the answer, as values: no socket, and no effect yet.
 import type { Boot, Seen } from '../boot.ts';
 import type { BootPlan } from '../boot-plan.ts';
 import type { StageNote } from '../journey.ts';
@@ -6,16 +6,16 @@ import type { StageNote } from '../journey.ts';
 export interface Question {
   /** Of HTTP; a read request of TFTP is a GET. */
   method: string;
-  /** The path as the request has it, with its query. */
+  /** The path of the request, with its query. */
   path: string;
   /** The address of the client. */
   ip: string;
-  /** `address:port`; the address alone of a request that came without a connection. */
+  /** `address:port`; only the address for a request without a connection. */
   peer: string;
   body?: string;
-  /** A header of HTTP, by its name in small letters. */
+  /** Returns an HTTP header, by its lower-case name. */
   header?(name: string): string | undefined;
-  /** Whether the client has closed its connection meanwhile. */
+  /** Returns whether the client has closed its connection in the meantime. */
   hasLeft?(): Promise<boolean>;
 }
 
@@ -25,11 +25,11 @@ export type Answer = TextAnswer | ScriptAnswer | FileAnswer | RefusedAnswer | No
 export interface TextAnswer {
   say: 'text';
   status: number;
-  /** Absent when only its headers are wanted and it would have to be made first. */
+  /** Absent when only the headers are needed and the text would have to be made first. */
   text?: string | Buffer;
   /** The media type; plain text when absent. */
   type?: string;
-  /** Whether the text may be kept by nobody on the way. */
+  /** Whether caches must not keep the text. */
   noStore?: boolean;
   effects?: readonly Effect[];
 }
@@ -38,7 +38,7 @@ export interface TextAnswer {
 export interface ScriptAnswer {
   say: 'script';
   mint: Mint;
-  /** The file in boot-scripts/ that it is made of. */
+  /** Its file in boot-scripts/. */
   from: string;
   text(minted: Minted): string;
   effects?: never;
@@ -48,11 +48,11 @@ export interface FileAnswer {
   say: 'file';
   file: ServedFile;
   effects?: readonly Effect[];
-  /** Set for a file that is sent to a few nodes at a time: the boot that waits for its turn, and its node. */
+  /** Set for a file that is sent to a few nodes at a time: the boot in the queue, and its node. */
   turn?: { boot: string; node: string };
-  /** What is done once it was sent, or as much of it as the client took. */
+  /** The effects after it was sent, or as much of it as the client accepted. */
   sent(sent: Sent, seconds: number): readonly Effect[];
-  /** What is done when the stored file cannot be read. */
+  /** The effects if the stored file cannot be read. */
   failed(error: unknown): readonly Effect[];
 }
 
@@ -72,12 +72,12 @@ export interface NoAnswer {
 /** A byte range of a file, as clients see it. */
 export interface ServedFile {
   path: string;
-  /** First byte in the file, and how many belong to the resource. */
+  /** First byte in the file, and the bytes of the resource. */
   offset: number;
   size: number;
   /** Strong validator without quotes: the SHA-256. */
   etag: string;
-  /** When it was changed last, in milliseconds since 1970; undefined for what is named by its content. */
+  /** Its last change, in milliseconds since 1970; undefined for files named by their content. */
   modified?: number;
   /** The media type; bytes when absent. */
   type?: string;
@@ -89,17 +89,17 @@ export interface Sent {
   start: number;
   /** Bytes handed to the kernel. */
   bytes: number;
-  /** Whether all that was asked for went out. */
+  /** Whether everything requested was sent. */
   complete: boolean;
 }
 
-/** A session to be made. */
+/** A session to mint. */
 export interface Mint {
   plan: BootPlan;
   peer: string;
-  /** Whether the script leaves the node to itself, so that the boot ends with it. */
+  /** Whether the script leaves the node to itself, so that it ends the boot. */
   handsOver: boolean;
-  /** Whether the script is all that the node fetches, and so uses up `_boot_once`. */
+  /** Whether the node fetches only the script, which therefore uses up `_boot_once`. */
   takesOnce: boolean;
 }
 
@@ -109,10 +109,10 @@ export interface Minted {
   boot: Boot;
 }
 
-/** Something that an answer brings about; each is done, and durable where it must be, before the answer leaves. */
+/** An effect of an answer; each is done, and durable where it must be, before the answer leaves. */
 export type Effect =
   | { do: 'note'; note: StageNote }
-  /** A note for a boot that has no session in the question. */
+  /** A note for a boot when the question has no session. */
   | { do: 'tell'; boot: Boot; note: Seen }
   /** `rarely`: one line a second for each client and text. */
   | { do: 'log'; level: 'info' | 'warn' | 'error'; more: Record<string, unknown>; text: string; rarely?: boolean }

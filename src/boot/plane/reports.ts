@@ -1,4 +1,4 @@
-// What a node says: iPXE's last word, reports of its initramfs, heartbeats of its agent; checked, and what they do to its boot.
+// What a node reports: iPXE's failure, reports of its initramfs, heartbeats of its agent. They are checked, and change its boot.
 import { type Boot, furthestStage } from '../boot.ts';
 import { type EventFacts, faultOfNode, STORAGE } from '../faults.ts';
 import { type Problem, STAGES, type Stage, stageNumber } from '../journey.ts';
@@ -9,13 +9,13 @@ import type { BootsInSight } from './ports.ts';
 import { type Answer, refuse, say } from './question.ts';
 import type { Admitted } from './who.ts';
 
-/** The stages that the initramfs may report: the others are seen by the head itself. */
+/** The stages that the initramfs may report: the head itself sees the others. */
 const REPORTED: readonly Stage[] = ['initramfs', 'image', 'root'];
 
-/** iPXE could not boot, and starts over. */
+/** iPXE could not boot, and starts again. */
 export function failed({ question, params, session, boot, plan }: Admitted['session']): Answer {
   const code = /^[\w-]{1,16}$/.exec(params['code'] ?? '')?.[0].replace(/^0x/, '') ?? '';
-  // The head knows more than iPXE when its own storage is at fault.
+  // The head knows more than iPXE if its own storage is at fault.
   const own = boot.events.findLast(({ stage, fault }) => stage === 'kernel' && fault && STORAGE.includes(fault))?.error;
   const error = `iPXE could not get or start kernel and initramfs in five tries${code && ` (https://ipxe.org/${code})`}${own ? `: ${own}` : ''}`;
   const about = code ? { about: { name: code } } : {};
@@ -28,7 +28,10 @@ export function failed({ question, params, session, boot, plan }: Admitted['sess
   });
 }
 
-/** A report of the watcher brings `status.…`; one of the initramfs: `stage`, `detail`, `error` with `fault`, `uptime`, and the values of the fault. */
+/**
+ * A report of the watcher has `status.…`; one of the initramfs: `stage`, `detail`, `error` with `fault`, `uptime`, and the values
+ * of the fault.
+ */
 export function report({ question, session, plan }: Admitted['session']): Answer {
   const facts = readFacts(question.body ?? '');
   const stage = REPORTED.find(name => name === facts.get('stage'));
@@ -55,7 +58,9 @@ export function report({ question, session, plan }: Admitted['session']): Answer
   });
 }
 
-/** A fault of the closed list; a name that a node may not use is ignored. An initramfs of an older muster has words alone. */
+/**
+ * Returns a fault of the closed list; ignores a name that a node may not use. An initramfs of an older muster sends text alone.
+ */
 function problemOf(
   stage: Stage,
   error: string,
@@ -68,7 +73,7 @@ function problemOf(
   return { error, fault, about };
 }
 
-/** What is a number is one: bytes, seconds. */
+/** Returns a number if the text is one: bytes, seconds. */
 function amount(text: string): string | number {
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }
@@ -83,7 +88,7 @@ export function heartbeat({ context, facts, boot }: Admitted['token']): Answer {
   return say(attributes, { effects: [{ do: 'beat', boot, hardware, status, period }] });
 }
 
-/** Whether a newer boot took the place of this one: not while the heartbeats of this one go on, whatever was seen of another. */
+/** Returns whether a newer boot replaced this one: not while this one's heartbeats continue, whatever was seen of another. */
 function hasBootedAgain(boots: Pick<BootsInSight, 'current' | 'beats'>, boot: Boot): boolean {
   const current = boots.current(boot.node);
   if (!current || current === boot || boots.beats.isAlive(boot)) return false;

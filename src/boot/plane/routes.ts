@@ -1,4 +1,4 @@
-// Every URL of the boot plane: one row for each, with who may ask and the function that answers.
+// Every URL of the boot plane: a row each, with who may ask and the function that answers.
 import type { Outcome } from '../boot.ts';
 import type { BootFileName, Fault } from '../faults.ts';
 import type { Stage } from '../journey.ts';
@@ -12,15 +12,15 @@ import { script } from './script.ts';
 import type { Admitted, Who } from './who.ts';
 
 export interface Row<W extends Who> {
-  /** Those of HTTP; a HEAD has the same answer, and no effects. */
+  /** Of HTTP; a HEAD has the same answer, and no effects. */
   methods: readonly string[];
   /** `:name` stands for one part of the path, `*` for the rest. */
   path: string;
   who: W;
   answer(asked: Admitted[W]): Answer | Promise<Answer>;
-  /** Answers when the boot of the session has ended so: the client asks again for what it has. */
+  /** The answer if the boot of the session has ended like this: the client repeats a request. */
   ended?: Partial<Record<Outcome, Answer>>;
-  /** Set for what loaders that know TFTP alone fetch too: its name for people, what of a boot it is, and what a refusal means. */
+  /** Set for what TFTP-only loaders fetch too: its name for people, what it is of a boot, and what a refusal means. */
   tftp?: { name: string; kind: BootFileName; stage: Stage; fault: Fault };
 }
 
@@ -30,7 +30,7 @@ const READ = ['GET', 'HEAD'];
 const OVER = { stage: 'kernel', fault: 'session-over' } as const;
 const SCRIPT = { name: 'grub.cfg', kind: 'script', stage: 'script', fault: 'nothing-to-boot' } as const;
 
-/** The first row that fits is the one that answers. */
+/** The first matching row answers. */
 export const ROUTES: readonly Route[] = [
   { methods: READ, path: IPXE.path, who: 'granted', answer: async asked => script(asked, IPXE) },
   { methods: READ, path: GRUB.path, who: 'granted', answer: async asked => script(asked, GRUB) },
@@ -66,11 +66,11 @@ export const ROUTES: readonly Route[] = [
     tftp: { name: 'session.cpio', kind: 'session', ...OVER },
   },
   { methods: READ, path: '/boot/v1/:session/image', who: 'session', answer: image },
-  // iPXE's last word before it starts over: it can fetch, and post nothing.
+  // iPXE's report before it starts again: it can fetch, but not post.
   { methods: ['GET'], path: '/boot/v1/:session/failed/:code', who: 'session', answer: failed },
   { methods: ['POST'], path: '/boot/v1/:session/report', who: 'session', answer: report },
   { methods: READ, path: '/boot/v1/:session/kickstart', who: 'session', answer: answers },
-  // cloud-init's NoCloud source appends these names to its seed's URL, and takes two of them for granted.
+  // cloud-init's NoCloud source appends these names to its seed's URL, and requires two of them.
   { methods: READ, path: '/boot/v1/:session/seed/user-data', who: 'session', answer: answers },
   { methods: READ, path: '/boot/v1/:session/seed/meta-data', who: 'session', answer: metaData },
   { methods: READ, path: '/boot/v1/:session/image.iso', who: 'session', answer: isoImage },

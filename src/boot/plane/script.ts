@@ -1,4 +1,4 @@
-// Stage 5: the script of a boot, in the language of the loader that asks. The plan is resolved and frozen, a session is to be minted.
+// Stage 5: the script of a boot, in the language of the loader. The plan is resolved and frozen, a session will be minted.
 import { reasonOf } from '../../errors.ts';
 import { bootIscsi } from '../iscsi-access.ts';
 import { STYLES } from '../styles/style.ts';
@@ -12,9 +12,9 @@ export async function script({ question, context, node }: Admitted['granted'], l
   const scripts = await readScripts(context.template, language);
   const badAnswers = await kickstartProblem(context, node.uid);
   const badKernel = await kernelProblem(context, node.uid, context.boots.current(node.uid)?.arch);
-  // In a storm a request lies unread until its node has given up and asked again: a session for it would end the one the node has
+  // In a storm a request may be unread until its node has given up and asked again: a session for it would end the newer one
   if (await question.hasLeft?.()) return { say: 'nothing' };
-  // From here to the mint nothing is waited for but this answer: what the plan names cannot be removed in between.
+  // From here to the mint nothing else is awaited: what the plan names cannot be removed in between.
   const unanswered = badAnswers ?? badKernel;
   const answer = unanswered === undefined ? context.plan(node.uid) : { refusal: unanswered };
   if ('refusal' in answer) {
@@ -46,7 +46,9 @@ export async function script({ question, context, node }: Admitted['granted'], l
   };
 }
 
-/** Returns why the answers for an installer cannot be given: better said now than by an installer that waits for somebody to type. */
+/**
+ * Returns why the answers for an installer cannot be made: better reported now than by an installer that waits at its console.
+ */
 async function kickstartProblem(
   { plan, kickstart }: Pick<PlaneContext, 'plan' | 'kickstart'>,
   node: string,

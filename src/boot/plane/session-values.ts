@@ -1,4 +1,4 @@
-// What the session file tells the node: the table in docs/architecture.md, filled for one plan.
+// The contents of the session file: the table in docs/architecture.md, filled for one plan.
 import { tokenOf } from '../boot.ts';
 import type { BootPlan } from '../boot-plan.ts';
 import type { IscsiAccess } from '../iscsi-access.ts';
@@ -11,7 +11,7 @@ export interface HeadFacts {
   dns: readonly string[];
   domain: string;
   failureSeconds: number;
-  /** The UDP port on which the head takes syslog messages; none when it takes none. */
+  /** The UDP port of the head's syslog; none when it receives none. */
   syslogPort?: number;
   /** The head's public ssh key, as a line of authorized_keys; none when it has none. */
   sshKey?: string;
@@ -21,12 +21,12 @@ export function sessionUrl(head: Pick<HeadFacts, 'address' | 'port'>, id: string
   return `http://${head.address}:${head.port}/boot/v1/${id}`;
 }
 
-/** Below it are the loader files, for anybody on the boot network. */
+/** Returns the URL of the loader files, for anybody on the boot network. */
 export function loadersUrl(head: Pick<HeadFacts, 'address' | 'port'>): string {
   return `http://${head.address}:${head.port}/boot/v1/loader`;
 }
 
-/** @param iscsi what the boot logs in with, for a style that does */
+/** @param iscsi what the boot logs in with, if its style does */
 export function sessionValues(
   plan: BootPlan,
   id: string,

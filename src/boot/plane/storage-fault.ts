@@ -1,10 +1,10 @@
-// What is wrong with a file of the head's own that a node asked for, in words for the timeline and for the log.
+// What is wrong with one of the head's files that a node asked for, as text for the timeline and the log.
 import { reasonOf, systemCode } from '../../errors.ts';
 import type { About, BootFileName } from '../faults.ts';
 
 /** The file ends before the resource does: the head's storage is at fault, not the client. */
 export class ShortFile extends Error {
-  /** Bytes of the resource that are there, and that belong to it. */
+  /** Bytes of the resource in the file, and in total. */
   readonly there: number;
   readonly wanted: number;
 
@@ -22,7 +22,7 @@ export interface StorageFault {
   about?: About;
 }
 
-/** @param what the file as people call it: `stored kernel` */
+/** @param what the file's name for people: `stored kernel` */
 export function storageFault(what: string, file: BootFileName, error: unknown): StorageFault {
   if (error instanceof ShortFile) {
     const { there, wanted } = error;

@@ -6,14 +6,14 @@ import { readFacts } from './facts.ts';
 import type { PlaneContext } from './ports.ts';
 import { type Question, type RefusedAnswer, refuse } from './question.ts';
 
-/** A question with the values of its path. */
+/** A question with the values in its path. */
 export interface Asked {
   question: Question;
   params: Readonly<Record<string, string>>;
   context: PlaneContext;
 }
 
-/** What a route knows of its client, by who may ask. */
+/** What a route knows about its client, one row for each way of asking. */
 export interface Admitted {
   everyone: Asked;
   loading: Asked & { node: BootNode; kernel: PlannedFile };
@@ -33,7 +33,7 @@ export const WHO_IN_WORDS: Readonly<Record<Who, string>> = {
   token: "the boot's token, from the node's own address",
 };
 
-/** `outcome`: how the boot of the session ended, when it did. */
+/** `outcome`: how the boot of the session ended, if it did. */
 export type Admission<W extends Who> = { admitted: Admitted[W] } | { refused: RefusedAnswer; outcome?: Outcome };
 
 export const ADMIT: { readonly [W in Who]: (asked: Asked) => Admission<W> } = {

@@ -1,4 +1,4 @@
-// Style iscsi: the root is read from the head block by block as it is used; only what is written takes memory.
+// Style iscsi: the root is read from the head block by block as it is used; only writes take memory.
 import type { StyleRules } from './style-rules.ts';
 
 export const iscsi: StyleRules = {

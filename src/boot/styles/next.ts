@@ -1,4 +1,4 @@
-// Style next: the node is left to its firmware, which goes on to its next boot device.
+// Style next: the node is left to its firmware, which continues with its next boot device.
 import type { StyleRules } from './style-rules.ts';
 
 export const next: StyleRules = {

@@ -1,4 +1,4 @@
-// What a boot style is to the head: which parts of a boot config it needs, and which iPXE script starts it.
+// What the head knows about a boot style: which parts of a boot config it needs, and which iPXE script starts it.
 import type { BootStyle } from '../../model/values.ts';
 import type { BootPlan } from '../boot-plan.ts';
 
@@ -9,9 +9,9 @@ export interface StyleRules {
   script(plan: BootPlan): string;
   needsKernel: boolean;
   needsImage: boolean;
-  /** With the script the node leaves muster's hands: no kernel of ours, no report, no heartbeat to wait for. */
+  /** The script takes the node out of muster's control: no kernel of ours, no report, no heartbeat to expect. */
   handsOver: boolean;
-  /** Bytes of RAM the node needs for its root, at the peak and afterwards, without what runs there. */
+  /** Bytes of RAM that the node needs for its root, at the peak and afterwards, without running programs. */
   memory(image: { size: number; unpacked: number }): { peak: number; kept: number };
   /** What it does, for people. */
   summary: string;

@@ -18,7 +18,7 @@ export interface CommandPdu {
   reads: boolean;
   writes: boolean;
   attribute: number;
-  /** Whether the LUN field says 0, by peripheral or flat addressing (SAM-5 §4.7). */
+  /** Whether the LUN field says 0, in peripheral or flat addressing (SAM-5 §4.7). */
   unitZero: boolean;
   tag: number;
   expected: number;
@@ -45,7 +45,7 @@ export function decodeCommand(header: Buffer): CommandPdu {
   };
 }
 
-/** Whether the LUN field of a PDU (bytes 8 to 15) names logical unit 0. */
+/** Returns whether the LUN field of a PDU (bytes 8 to 15) names logical unit 0. */
 export function isUnitZero(header: Buffer): boolean {
   const high = header.readUInt32BE(8);
   return (high === 0 || high === 0x40000000) && header.readUInt32BE(12) === 0;

@@ -6,7 +6,7 @@ import { BHS_LENGTH } from '../frame.ts';
 import { CONTINUE, FINAL, IMMEDIATE, NO_TAG, RESPONSE } from '../opcodes.ts';
 import type { Numbers } from './command.ts';
 
-/** What NOP-Out, Text, Task Management and Logout requests have in common. */
+/** The common part of NOP-Out, Text, Task Management and Logout requests. */
 export interface ControlRequest {
   immediate: boolean;
   final: boolean;
@@ -15,10 +15,10 @@ export interface ControlRequest {
   /** Byte 1 without its highest bit: the function, or the reason of a logout. */
   function: number;
   tag: number;
-  /** NOP-Out and Text: the tag that the target chose. Task Management: the tag of the task it is about. */
+  /** NOP-Out and Text: the tag chosen by the target. Task Management: the tag of the task concerned. */
   otherTag: number;
   cmdSn: number;
-  /** Task Management: CmdSN of the task it is about (RFC 7143 §11.5.5). Logout: CID in the high half of byte 20. */
+  /** Task Management: CmdSN of the task concerned (RFC 7143 §11.5.5). Logout: CID in the high half of byte 20. */
   refCmdSn: number;
 }
 
@@ -88,14 +88,14 @@ export function encodeTaskManagementResponse(tag: number, outcome: number, numbe
 export const LOGOUT_REASON = { session: 0, connection: 1, recovery: 2 } as const;
 export const LOGOUT_RESPONSE = { success: 0, noSuchConnection: 1, recoveryNotSupported: 2 } as const;
 
-/** Time2Wait and Time2Retain are 0: the initiator may come back at once and nothing is kept (RFC 7143 §11.15.3). */
+/** Time2Wait and Time2Retain are 0: the initiator may reconnect at once and nothing is kept (RFC 7143 §11.15.3). */
 export function encodeLogoutResponse(tag: number, outcome: number, numbers: Numbers): Buffer {
   const header = response(RESPONSE.logout, FINAL, tag, 0, numbers);
   header[2] = outcome;
   return header;
 }
 
-/** Asks the initiator to log out (AsyncEvent 1, RFC 7143 §11.9.1). @param seconds it has for that */
+/** Asks the initiator to log out (AsyncEvent 1, RFC 7143 §11.9.1). @param seconds the time it has */
 export function encodeLogoutRequest(seconds: number, numbers: Numbers): Buffer {
   const header = response(RESPONSE.async, FINAL, NO_TAG, 0, numbers);
   header.writeUInt8(1, 36);
@@ -114,7 +114,7 @@ export const REJECT = {
   invalidField: 0x09,
 } as const;
 
-/** The header that was rejected goes with it as data (RFC 7143 §11.17). */
+/** The data is the rejected header (RFC 7143 §11.17). */
 export function encodeReject(reason: number, numbers: Numbers): Buffer {
   const header = response(RESPONSE.reject, FINAL, NO_TAG, 0, numbers);
   header[2] = reason;

@@ -25,7 +25,7 @@ export function decodeDataOut(header: Buffer): DataOut {
   };
 }
 
-/** Byte 1, bit 0 of Data-In: the status is in here and no SCSI Response follows (phase collapse, RFC 7143 §11.7.2). */
+/** Byte 1, bit 0 of Data-In: includes the status, so no SCSI Response follows (phase collapse, RFC 7143 §11.7.2). */
 const STATUS = 0x01;
 
 /**
@@ -65,7 +65,7 @@ export interface ReadyToTransfer {
   transferTag: number;
   r2tSn: number;
   offset: number;
-  /** Bytes wanted, one burst at most. */
+  /** Bytes requested, at most one burst. */
   length: number;
 }
 

@@ -15,7 +15,7 @@ export interface LoginRequest {
   stage: number;
   nextStage: number;
   versionMin: number;
-  /** Six bytes, as hex: only ever compared. */
+  /** Six bytes, as hex: only compared. */
   isid: string;
   tsih: number;
   tag: number;

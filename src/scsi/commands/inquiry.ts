@@ -1,4 +1,4 @@
-// INQUIRY (SPC-4 §6.4): what the disk is, and by EVPD its vital product data pages.
+// INQUIRY (SPC-4 §6.4): what the disk is, and with EVPD its vital product data pages.
 import { type CommandRow, whole } from '../command-row.ts';
 import { answer, badField } from '../plan.ts';
 import type { Disk } from '../request.ts';

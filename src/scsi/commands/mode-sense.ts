@@ -21,7 +21,7 @@ interface ModePage {
 const PAGES: readonly ModePage[] = [
   // Read-Write Error Recovery (SBC-3 §6.4.8): nothing to set.
   { code: 0x01, body: () => zeros(10) },
-  // Caching (SBC-3 §6.4.5): WCE on a disk that can be written, so that initiators ask for a flush when they need one.
+  // Caching (SBC-3 §6.4.5): WCE on a writable disk, so that initiators request a flush when they need one.
   { code: 0x08, body: writable => [writable ? 0x04 : 0x00, ...zeros(17)] },
   // Control (SPC-4 §7.5.7): QUEUE ALGORITHM MODIFIER 1, unrestricted reordering; BUSY TIMEOUT PERIOD FFFFh, unlimited.
   { code: 0x0a, body: () => [0x00, 0x10, 0, 0, 0, 0, 0xff, 0xff, 0, 0] },

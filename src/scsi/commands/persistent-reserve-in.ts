@@ -1,4 +1,4 @@
-// PERSISTENT RESERVE IN (SPC-4 §6.15): nobody has registered a key, for PERSISTENT RESERVE OUT is not there.
+// PERSISTENT RESERVE IN (SPC-4 §6.15): no key is registered, because PERSISTENT RESERVE OUT is not supported.
 import { type CommandRow, zeros } from '../command-row.ts';
 import { answer } from '../plan.ts';
 

@@ -1,4 +1,4 @@
-// PREVENT ALLOW MEDIUM REMOVAL (SPC-4 §6.17): the medium cannot be removed, so either is true already.
+// PREVENT ALLOW MEDIUM REMOVAL (SPC-4 §6.17): the medium cannot be removed, so both are true already.
 import type { CommandRow } from '../command-row.ts';
 import { GOOD } from '../plan.ts';
 

@@ -14,7 +14,7 @@ export const READ_CAPACITY: readonly CommandRow[] = [
     usage: [0x25, ...zeros(9)],
     plan({ device }) {
       const data = Buffer.alloc(8);
-      // FFFFFFFFh says: too large for this command, use READ CAPACITY (16).
+      // FFFFFFFFh means: too large for this command, use READ CAPACITY (16).
       data.writeUInt32BE(Math.min(device.size / device.blockSize - 1, 0xffffffff), 0);
       data.writeUInt32BE(device.blockSize, 4);
       return answer(data, data.length);

@@ -4,7 +4,7 @@ import { blockRange } from '../cdb.ts';
 import { type CommandRow, whole } from '../command-row.ts';
 import { GOOD } from '../plan.ts';
 
-/** RDPROTECT must be 0: the disks have no protection information. DPO, FUA and FUA_NV ask for what is so anyway. */
+/** RDPROTECT must be 0: the disks have no protection information. DPO, FUA and FUA_NV request what is true anyway. */
 const FLAGS = 0x1a;
 
 export const READ: readonly CommandRow[] = [

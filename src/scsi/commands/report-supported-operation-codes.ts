@@ -1,4 +1,4 @@
-// REPORT SUPPORTED OPERATION CODES (SPC-4 §6.35): the command table, as an initiator may ask for it.
+// REPORT SUPPORTED OPERATION CODES (SPC-4 §6.35): the command table, as an initiator may read it.
 import { type CommandRow, whole } from '../command-row.ts';
 import { answer, badField, type Plan } from '../plan.ts';
 
@@ -11,7 +11,7 @@ const BY_OPCODE = 1;
 const BY_SERVICE_ACTION = 2;
 const BY_EITHER = 3;
 
-/** @param commands the table, which has this row in it and so cannot be imported here */
+/** @param commands the table, which contains this row and so cannot be imported here */
 export function reportSupportedOperationCodes(commands: () => readonly CommandRow[]): CommandRow {
   return {
     name: 'REPORT SUPPORTED OPERATION CODES',
@@ -66,14 +66,14 @@ function one(
   return answer(row ? supported(row, timeouts) : Buffer.from([0, 0x01, 0, 0]), allocationLength);
 }
 
-/** For an opcode without service actions the service action asked for must be zero (SPC-4 table 287, option 3). */
+/** For an opcode without service actions the requested service action must be zero (SPC-4 table 287, option 3). */
 function actionless(rows: readonly CommandRow[], options: number, action: number): CommandRow | undefined {
   return options === BY_EITHER && action !== 0 ? undefined : rows[0];
 }
 
 function supported(row: CommandRow, timeouts: boolean): Buffer {
   const usage = [...row.usage];
-  // The service action itself, not a mask, stands where it stands in the CDB (SPC-4 §6.35.3).
+  // The service action itself, not a mask, at its place in the CDB (SPC-4 §6.35.3).
   if (row.serviceAction !== undefined) usage[1] = row.serviceAction;
   const head = [0, (timeouts ? 0x80 : 0) | 0x03, 0, row.length];
   return Buffer.concat([Buffer.from([...head, ...usage]), timeouts ? timeoutsDescriptor() : Buffer.alloc(0)]);

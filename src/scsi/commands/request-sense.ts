@@ -1,4 +1,4 @@
-// REQUEST SENSE (SPC-4 §6.39): a waiting unit attention as data, or that there is nothing to say.
+// REQUEST SENSE (SPC-4 §6.39): a waiting unit attention as data, or "no sense".
 import type { CommandRow } from '../command-row.ts';
 import { answer } from '../plan.ts';
 import { descriptorSense, fixedSense } from '../sense.ts';

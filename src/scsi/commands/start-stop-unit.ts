@@ -1,4 +1,4 @@
-// START STOP UNIT (SBC-3 §5.25): accepted without effect, for there is no spindle and nothing to eject.
+// START STOP UNIT (SBC-3 §5.25): accepted without effect: there is no spindle and nothing to eject.
 import type { CommandRow } from '../command-row.ts';
 import { GOOD } from '../plan.ts';
 

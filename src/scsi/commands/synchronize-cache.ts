@@ -1,11 +1,11 @@
-// SYNCHRONIZE CACHE (10), (16) (SBC-3 §5.25): makes what was written durable; on a read-only disk it is so already.
+// SYNCHRONIZE CACHE (10), (16) (SBC-3 §5.25): makes writes durable; on a read-only disk they are already.
 import type { CdbLength } from '../cdb.ts';
 import { type CommandRow, whole } from '../command-row.ts';
 import { failed, GOOD, type StatusPlan } from '../plan.ts';
 import type { CommandRequest } from '../request.ts';
 
 /**
- * IMMED and SYNC_NV (obsolete). IMMED allows an answer before the flush and does not ask for one (SBC-3 §5.25): the answer always
+ * IMMED and SYNC_NV (obsolete). IMMED allows an answer before the flush but does not require one (SBC-3 §5.25): the answer always
  * waits, so that it carries the outcome.
  */
 const FLAGS = 0x06;

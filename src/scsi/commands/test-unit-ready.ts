@@ -1,4 +1,4 @@
-// TEST UNIT READY (SPC-4 §6.47): a disk of ours always is.
+// TEST UNIT READY (SPC-4 §6.47): our disks always are.
 import { type CommandRow, zeros } from '../command-row.ts';
 import { GOOD } from '../plan.ts';
 

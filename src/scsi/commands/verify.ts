@@ -1,4 +1,4 @@
-// VERIFY (10), (12), (16) (SBC-3 §5.27 to §5.29): that blocks can be read, or that they are what the initiator sends.
+// VERIFY (10), (12), (16) (SBC-3 §5.27 to §5.29): checks that blocks can be read, or that they equal the initiator's data.
 import { blockRange, type CdbLength } from '../cdb.ts';
 import { type CommandRow, whole } from '../command-row.ts';
 import { badField, diskFailed, failed, GOOD, type StatusPlan } from '../plan.ts';

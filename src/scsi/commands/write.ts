@@ -16,7 +16,7 @@ export const WRITE: readonly CommandRow[] = [
   row(16, 0x8a, [FLAGS, ...whole(12), 0x1f, 0]),
 ];
 
-/** Stores the whole blocks of `data`; a disk's failure becomes the sense that tells it. */
+/** Stores the whole blocks of `data`; a disk's failure becomes its sense data. */
 export async function store(
   request: CommandRequest,
   data: Buffer,

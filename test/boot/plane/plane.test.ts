@@ -156,7 +156,7 @@ const INSTALLS: typeof CASES = [
   ['GET', '/boot/v1/SID/kickstart', 'installed', NODE, '410 the boot is over (installed)'],
 ];
 
-test('each route answers by who asks and by the state of the boot', async t => {
+test('the answer of each route depends on the client and on the state of the boot', async t => {
   for (const [isInstall, cases] of [
     [false, CASES],
     [true, INSTALLS],
@@ -236,7 +236,7 @@ test('a client that has left gets no session', async t => {
   t.is(boots.of(uid).length, 0);
 });
 
-test('what cannot boot is said in a script, on the timeline and in the log', async t => {
+test('the reason why a node cannot boot is in its script, on the timeline and in the log', async t => {
   const kickstart = async (): Promise<string> => {
     throw new Error('line 3 is wrong\nand more');
   };

@@ -62,7 +62,7 @@ test("the distro is the head's own, from the repositories that the head uses its
   });
 });
 
-test('without sources of its own Debian has its usual mirror; another system is refused with the reason', t => {
+test('without apt sources Debian has its usual mirror; another system is refused with the reason', t => {
   const plan = planDistro({ os: readOsRelease(DEBIAN), aptTargets: '', repoFiles: [] });
   t.true('steps' in plan && plan.steps[0]?.includes('urls=http://deb.debian.org/debian'));
   t.true('refused' in planDistro({ os: readOsRelease(ROCKY), aptTargets: '', repoFiles: [] }));

@@ -38,7 +38,7 @@ function read(text: string): { repos: ReturnType<typeof readYumFile>; told: stri
   return { repos: readYumFile(text, 'epel.repo', line => void told.push(line)), told };
 }
 
-test('a file of a site: signatures are checked, what is off is left out, the rest is kept or told', t => {
+test('a file of a site: signatures are checked, what is off is left out, the rest is kept or reported', t => {
   const { repos, told } = read(EPEL);
   t.deepEqual(repos, [
     {

@@ -114,7 +114,7 @@ async function filesOf(tree: IsoTree, folder = tree.root, path = ''): Promise<st
   return found.sort();
 }
 
-test('a file of several sections that lie together is one piece; of scattered ones it is said', async t => {
+test('a file of several adjacent sections is one piece; scattered ones are refused', async t => {
   const record = (block: number, size: number, flags: number): Buffer => {
     const bytes = Buffer.alloc(34 + 8);
     bytes[0] = bytes.length;

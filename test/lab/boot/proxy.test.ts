@@ -43,7 +43,7 @@ labTest(
     try {
       await lab.bootUp();
       const { stdout } = await lab.muster('node', '-i', 'n0', 'timeline');
-      t.regex(stdout, /offered .*snponly\.efi, told beside another DHCP server/);
+      t.regex(stdout, /offered .*snponly\.efi, next to another DHCP server/);
       t.regex(stdout, /addressed .*10\.54\.0\.100 from 10\.54\.0\.2/);
       t.regex(stdout, /loader .*snponly\.efi/);
     } finally {
