@@ -27,10 +27,9 @@ export function chooseConfiguration(choice: Choice, load: (file: string) => Conf
   if (named !== undefined) return ofNamed(named, load(named), running, socket);
   if (running) return ofRunning(running, load);
   const config = usual === undefined ? defaultConfig() : load(usual);
-  const what = usual ?? 'The defaults';
-  if (config['paths.socket'] === socket)
-    return { config, file: usual, finding: say('ok', `${what} ${verb(usual)} judged.`) };
-  const text = `musterd on ${socket} does not report its configuration; checked ${usual ?? 'the defaults'}, which ${usual ? 'is' : 'are'} for a musterd on ${config['paths.socket']}.`;
+  const what = usual ?? 'the defaults';
+  if (config['paths.socket'] === socket) return { config, file: usual, finding: say('ok', `Checked ${what}.`) };
+  const text = `musterd on ${socket} does not report its configuration; checked ${what}, which ${usual ? 'is' : 'are'} for a musterd on ${config['paths.socket']}.`;
   return {
     config,
     file: usual,
@@ -39,7 +38,6 @@ export function chooseConfiguration(choice: Choice, load: (file: string) => Conf
 }
 
 const say = finding('configuration');
-const verb = (file: string | undefined): string => (file === undefined ? 'were' : 'was');
 
 function ofNamed(file: string, config: Config, running: Choice['running'], socket: string): Chosen {
   const isAnother = running !== undefined && running.file !== file;

@@ -59,7 +59,7 @@ test('an interface that was made again is listened on again, and the log says so
       for (const space of [wire.head, wire.client]) await wire.ip(space, 'link set eth0 up');
     };
     await wire.ip(wire.head, 'link del eth0');
-    await wire.until(event => event.msg === 'DHCP hears nothing on eth0: the interface eth0 is gone');
+    await wire.until(event => event.msg === 'DHCP receives nothing on eth0: the interface eth0 is gone');
     await make();
     await wire.until(event => event.msg === 'eth0 was made again: DHCP listens on it again');
     // Made again between two looks: another index is all that shows it

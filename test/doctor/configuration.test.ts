@@ -20,7 +20,7 @@ test('without a daemon: the usual file or the defaults; and a warning when anoth
     t.is(finding.verdict, 'warn');
     t.regex(
       finding.text,
-      /^musterd on \/run\/other\.sock does not tell .* of a musterd on \/run\/musterd\/admin\.sock\.$/,
+      /^musterd on \/run\/other\.sock does not report .* for a musterd on \/run\/musterd\/admin\.sock\.$/,
     );
     t.regex(finding.remedy ?? '', /--config FILE/);
   }
@@ -44,11 +44,11 @@ test('a file of the daemon that cannot be read: the configuration in use is chec
   t.regex(chosen.finding.text, /\/srv\/other\.toml: cannot be read: EACCES/);
 });
 
-test('a file that was named is judged, with a warning when the daemon runs on another', t => {
+test('a named file is checked, with a warning when the daemon runs on another', t => {
   const named = { ...nothing, named: '/tmp/new.toml', running: { file: '/srv/other.toml', values } };
   const chosen = chooseConfiguration(named, load);
   t.like(chosen, { file: '/tmp/new.toml', finding: { verdict: 'warn' } });
-  t.regex(chosen.finding.text, /runs on \/srv\/other\.toml/);
+  t.regex(chosen.finding.text, /is running with \/srv\/other\.toml/);
   t.is(chooseConfiguration({ ...named, running: { file: '/tmp/new.toml', values } }, load).finding.verdict, 'ok');
 });
 
@@ -71,6 +71,9 @@ test('MUSTER_SOCKET of a daemon with a separate folder: that folder is checked, 
   t.regex(await told('disk'), new RegExp(`free for ${daemon.folder}`));
   t.notRegex(await told('permissions'), /var\/lib\/muster/);
   rmSync(file);
-  t.regex(await told('configuration'), /^What musterd has in use was judged, and not its file\. .*cannot be read/);
+  t.regex(
+    await told('configuration'),
+    /^Checked the configuration musterd is running with, not its file\. .*cannot be read/,
+  );
   t.regex(await told('disk'), new RegExp(`free for ${daemon.folder}`));
 });

@@ -26,10 +26,10 @@ test('DHCP that hears its own interface is well; none, or all where there are ot
       ({ verdict, text }) => `${verdict}: ${text}`,
     );
   t.deepEqual(check([{ interface: 'eth1', hears: 'its own' }], ['eth0']), [
-    'ok: DHCP hears eth1 and no other interface.',
+    'ok: DHCP receives on eth1 and no other interface.',
   ]);
   t.deepEqual(check([{ interface: 'eth1', hears: 'nothing', reason: 'the interface eth1 is gone' }], []), [
-    'fail: DHCP hears nothing on eth1: the interface eth1 is gone.',
+    'fail: DHCP receives nothing on eth1: the interface eth1 is gone.',
   ]);
   const all = [{ interface: 'eth1', hears: 'all' as const, reason: 'no koffi' }];
   t.regex(check(all, ['eth0'])[0] ?? '', /^warn: DHCP also receives and answers machines on eth0,/);

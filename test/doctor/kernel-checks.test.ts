@@ -9,7 +9,7 @@ const lines = (text = ''): string[] => text.split('\n').slice(1);
 
 const TABLE: [string, Parameters<typeof kernelFindings>, { verdict: string; text: RegExp; sysctl?: string[] }[]][] = [
   ['nobody could say how many nodes', [undefined, LINUX], [{ verdict: 'skip', text: /Only a running musterd/ }]],
-  ['a small cluster', [nodes(100), LINUX], [{ verdict: 'ok', text: /wide enough for 100 nodes/ }]],
+  ['a small cluster', [nodes(100), LINUX], [{ verdict: 'ok', text: /sufficient for 100 nodes/ }]],
   [
     'a large one, set up for it',
     [nodes(10_000), { ...WIDE, backlog: 16_384 }],
