@@ -73,13 +73,9 @@ export interface Libc {
   /** The names of the extended attributes; none where they cannot be listed. */
   llistxattr(path: Uint8Array): string[];
   lremovexattr(path: Uint8Array, name: string): Called;
-  /**
-   * Returns the index of a network interface, which changes when the interface is created again; undefined when there is none.
-   */
+  /** Returns the index of a network interface, which changes when the interface is created again; undefined when there is none. */
   interfaceIndex(name: string): number | undefined;
-  /**
-   * Sends from a file, at a position, to a socket; returns the bytes that the socket took, 0 at the end of the file, or `EAGAIN`.
-   */
+  /** Sends from a file, at a position, to a socket; returns the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
   sendfile(socket: number, file: number, position: number, length: number): Called;
   /** Returns how often this thread has gone to sleep so far: voluntary context switches (getrusage(2), RUSAGE_THREAD). */
   sleeps(): number;

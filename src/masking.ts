@@ -116,9 +116,7 @@ function maskWord(word: string, names: ReadonlySet<string>): string {
 /** The most characters of a command in the audit trail. */
 const MOST = 4096;
 
-/**
- * Returns a command line as text, fit for the audit trail: masked, on one line, of limited length. It is masked before it is cut.
- */
+/** Returns a command line as text, fit for the audit trail: masked, on one line, of limited length. It is masked before it is cut. */
 export function maskCommand(text: string, names: ReadonlySet<string> = new Set()): string {
   return asCommand(maskWords(wordsIn(text.replace(/\p{Cc}/gu, ' ')), names)).slice(0, MOST);
 }

@@ -150,9 +150,7 @@ export class Networks {
     return this.isHost(ip) && this.holderOf(ip) === undefined && this.ofRange(ip) === undefined;
   }
 
-  /**
-   * Names the holder of an address besides nodes and leases, as in `the router of the network rack2`; undefined when it has none.
-   */
+  /** Names the holder of an address besides nodes and leases, as in `the router of the network rack2`; undefined when it has none. */
   holderOf(ip: string): string | undefined {
     if (this.heads.has(ip)) return "the head's own";
     const router = this.all.find(item => item.router === ip);

@@ -1,9 +1,7 @@
 // Which of many descriptors can go on: epoll(7).
 import { type Called, EPOLL, type Libc } from './libc.ts';
 
-/**
- * struct epoll_event in words of 32 bits: the events, then two of the caller's own; packed on x86-64 only (linux/eventpoll.h).
- */
+/** struct epoll_event in words of 32 bits: the events, then two of the caller's own; packed on x86-64 only (linux/eventpoll.h). */
 const WORDS = process.arch === 'x64' ? 3 : 4;
 const OWN = WORDS - 2;
 /** Events of one call. */

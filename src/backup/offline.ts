@@ -8,10 +8,7 @@ import { lockState } from '../store/state-lock.ts';
 import { becomeOwner, stateOwner } from './owner.ts';
 import { type BackupSource, beginBackup } from './write.ts';
 
-/**
- * Keeps musterd from starting on the folder until the stream has ended. Until then, root has only the rights of the folder's
- * owner.
- */
+/** Keeps musterd from starting on the folder until the stream has ended. Until then, root has only the rights of the folder's owner. */
 export async function offlineBackup({
   state,
   ...source

@@ -2,9 +2,7 @@
 import type { BootFileName, Fault } from './faults.ts';
 import type { Stage } from './journey.ts';
 
-/**
- * `name` is for people, since a path may hold a session, which is a capability. `file` is a part of the stored file, in bytes.
- */
+/** `name` is for people, since a path may hold a session, which is a capability. `file` is a part of the stored file, in bytes. */
 export type BootFile =
   | { name: string; kind: BootFileName; stage: Stage; content: Buffer }
   | { name: string; kind: BootFileName; stage: Stage; path: string; file: { offset: number; size: number } }

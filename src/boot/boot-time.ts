@@ -22,9 +22,7 @@ export function ageOf(boot: Boot, now: number): number {
   return Math.max(0, now - begunAt(boot));
 }
 
-/**
- * Returns the timestamp of an event of the boot at `now`: milliseconds since 1970, as the wall clock counted when the boot began.
- */
+/** Returns the timestamp of an event of the boot at `now`: milliseconds since 1970, as the wall clock counted when the boot began. */
 export function stampOf(boot: Boot, now: number): number {
   return boot.started + ageOf(boot, now);
 }

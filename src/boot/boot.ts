@@ -142,10 +142,7 @@ export function isKnownSystem(boot: Boot, facts: Record<string, string>, at: num
   return isKnown;
 }
 
-/**
- * Adds an event. If there are too many, drops the oldest that is not the first of its stage: a boot never forgets how far it got,
- * and when.
- */
+/** Adds an event. If there are too many, drops the oldest that is not the first of its stage: a boot never forgets how far it got, and when. */
 export function addEvent(boot: Boot, event: BootEvent): void {
   if (boot.events.length >= EVENT_LIMIT) boot.events.splice(leastNeeded(boot.events), 1);
   boot.events.push(event);
@@ -183,9 +180,7 @@ export function currentError(boot: Boot): BootEvent | undefined {
   return wentOn ? undefined : last;
 }
 
-/**
- * Returns the token derived from the session id, so that the archive can be made again after a restart without keeping a secret.
- */
+/** Returns the token derived from the session id, so that the archive can be made again after a restart without keeping a secret. */
 export function tokenOf(sessionId: string): string {
   return derive('heartbeat', sessionId).slice(0, 32);
 }

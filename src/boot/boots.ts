@@ -161,10 +161,7 @@ export class Boots implements JourneyLog {
     return this.grants.mayBegin(node);
   }
 
-  /**
-   * Makes a new session for the node; sessions of boots that are not up expire. The boot must be saved before the id leaves the
-   * head.
-   */
+  /** Makes a new session for the node; sessions of boots that are not up expire. The boot must be saved before the id leaves the head. */
   mint(plan: BootPlan, peer: string): { id: string; boot: Boot } {
     const { node } = plan;
     const current = this.current(node.uid);

@@ -80,9 +80,7 @@ function before({ install }: Pick<BootPlan, 'install'>, { loader, device = '', i
   return [...(isEfi ? ['kernel'] : []), ...(install ? [] : ['initrd=session']), 'initrd=initramfs'];
 }
 
-/**
- * Splits a line as the kernel does (lib/cmdline.c): at white space outside double quotes. Undefined when a quote is not closed.
- */
+/** Splits a line as the kernel does (lib/cmdline.c): at white space outside double quotes. Undefined when a quote is not closed. */
 export function parametersOf(line: string): string[] | undefined {
   if (line.split('"').length % 2 === 0) return undefined;
   return line.match(/(?:"[^"]*"|[^\s"])+/g) ?? [];

@@ -89,9 +89,7 @@ export function stageNumber(stage: Stage): number {
   return STAGES.indexOf(stage) + 1;
 }
 
-/**
- * What a server saw of one node's boot, for the registry of boots (`boot/boots`). Text is for people; `why` decides by the facts.
- */
+/** What a server saw of one node's boot, for the registry of boots (`boot/boots`). Text is for people; `why` decides by the facts. */
 export type StageNote = NoteWords & Problem & Omit<EventFacts, 'fault'>;
 
 /** A stage that failed, and why: never as text alone. The boot is stuck there unless a later note says otherwise. */

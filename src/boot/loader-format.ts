@@ -26,10 +26,7 @@ const WANTED: Partial<Record<LoaderName, string>> = {
   'http-efi-arm64': '64-bit ARM',
 };
 
-/**
- * Returns why this file cannot run there, as the end of a sentence: `is a program for 64-bit ARM, …`; undefined when it can, or
- * may.
- */
+/** Returns why this file cannot run there, as the end of a sentence: `is a program for 64-bit ARM, …`; undefined when it can, or may. */
 export function loaderMismatch(head: Buffer, arch: LoaderName): string | undefined {
   const machine = efiMachine(head);
   const wanted = WANTED[arch];
@@ -41,10 +38,7 @@ export function loaderMismatch(head: Buffer, arch: LoaderName): string | undefin
     : `is a program for ${machine}, and the firmware is UEFI for ${wanted}`;
 }
 
-/**
- * Returns why this kernel cannot run there, as the end of a sentence; undefined when it can, or may. 32 and 64 bits of x86 count
- * as one.
- */
+/** Returns why this kernel cannot run there, as the end of a sentence; undefined when it can, or may. 32 and 64 bits of x86 count as one. */
 export function kernelMismatch(head: Buffer, arch: LoaderName): string | undefined {
   const kernel = kernelProcessor(head);
   const firmware = (WANTED[arch] ?? 'x86').replace(...X86);

@@ -102,9 +102,7 @@ function localValues(
   };
 }
 
-/**
- * Returns the script for a node that cannot boot now: it shows the reason on its console, waits, and tries again from the start.
- */
+/** Returns the script for a node that cannot boot now: it shows the reason on its console, waits, and tries again from the start. */
 export function renderRefusal(
   template: string,
   name: string,

@@ -16,10 +16,7 @@ import { packageRoot } from '../package-root.ts';
 const FRESH_MS = 1000;
 const scripts = new Map<string, { until: number; text: Promise<string> }>();
 
-/**
- * Returns a script of the site's own folder, else the one that came with muster; read again each time, so an edit needs no
- * restart.
- */
+/** Returns a script of the site's own folder, else the one that came with muster; read again each time, so an edit needs no restart. */
 export async function bootScript(config: Config, name: string): Promise<string> {
   const key = `${config['paths.scripts']}/${name}`;
   const now = performance.now();

@@ -17,10 +17,7 @@ export function logDestination(environment: NodeJS.ProcessEnv, output: NodeJS.Wr
   });
 }
 
-/**
- * Returns whether standard error is still the stream that systemd named (systemd.exec(5)): a service's child inherits only the
- * variable.
- */
+/** Returns whether standard error is still the stream that systemd named (systemd.exec(5)): a service's child inherits only the variable. */
 function isJournal(stream: string | undefined): boolean {
   const { dev, ino } = fstatSync(2);
   return stream === `${dev}:${ino}`;

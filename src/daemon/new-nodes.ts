@@ -23,9 +23,7 @@ export interface Newcomer {
   network?: string;
 }
 
-/**
- * Hardware addresses can be invented freely: at most this many nodes at once, then this many a second. A real machine asks again.
- */
+/** Hardware addresses can be invented freely: at most this many nodes at once, then this many a second. A real machine asks again. */
 const BURST = 64;
 const PER_SECOND = 16;
 

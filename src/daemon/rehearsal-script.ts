@@ -62,10 +62,7 @@ function bootOf(node: string, arch?: LoaderName): Boot {
   return { id: 'BOOT', node, started: 0, events: [], sessionHash: '', ...(arch !== undefined && { arch }) };
 }
 
-/**
- * Returns the plane's context, with stand-ins for what only a boot has: its DHCP exchange, its firmware, randomness, and its
- * secret.
- */
+/** Returns the plane's context, with stand-ins for what only a boot has: its DHCP exchange, its firmware, randomness, and its secret. */
 function contextOf(ports: BootPlanePorts, boot: Boot, mayAsk: boolean): PlaneContext {
   const { boots, iscsiAccess } = ports;
   return {

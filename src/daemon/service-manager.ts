@@ -71,9 +71,7 @@ async function notify(path: string, text: string): Promise<void> {
   }
 }
 
-/**
- * Returns the milliseconds between two signs of life, a third of what systemd allows; none when it does not watch this process.
- */
+/** Returns the milliseconds between two signs of life, a third of what systemd allows; none when it does not watch this process. */
 export function watchdogInterval(environment: NodeJS.ProcessEnv, pid: number): number | undefined {
   const microseconds = Number(environment['WATCHDOG_USEC']);
   const watched = environment['WATCHDOG_PID'];

@@ -15,10 +15,7 @@ const ARCHITECTURES = [
   { file: SHIM_FILES['efi-arm64'], word: 'aa64', grub: '/usr/lib/grub/arm64-efi-signed/grubnetaa64.efi.signed' },
 ] as const;
 
-/**
- * Where signed GRUBs look for their configuration; the folder is compiled in. Debian's is fixed; Red Hat's is the folder it came
- * from.
- */
+/** Where signed GRUBs look for their configuration; the folder is compiled in. Debian's is fixed; Red Hat's is the folder it came from. */
 const CONFIGURATIONS = ['grub/grub.cfg', 'grub.cfg'];
 
 /** Returns paths by the names that firmware, shim and GRUB request. */

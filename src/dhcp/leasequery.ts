@@ -126,10 +126,7 @@ function blank(query: Packet, type: number, server: string): Packet {
   return reply;
 }
 
-/**
- * RFC 4388 §6.4.2: always the client's hardware address and identifier; of the rest what the query requests, or all. Times are
- * what remains.
- */
+/** RFC 4388 §6.4.2: always the client's hardware address and identifier; of the rest what the query requests, or all. Times are what remains. */
 function tell(
   reply: Packet,
   { ip, htype, hlen, chaddr, at, until, clientIdentifier, relayInformation }: Binding,

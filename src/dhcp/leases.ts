@@ -8,10 +8,7 @@ import { ipFromNumber } from '../wire/ip.ts';
 /** An address lent to a machine. It stays the machine's own after the end, until another needs it (RFC 2131 §2.2). */
 export interface Lease {
   ip: string;
-  /**
-   * Not the client identifier of RFC 2131 §4.2: firmware, iPXE and OS of one machine send different ones and must share an
-   * address.
-   */
+  /** Not the client identifier of RFC 2131 §4.2: firmware, iPXE and OS of one machine send different ones and must share an address. */
   mac: string;
   network: string;
   /** The machine's name for itself, option 12, cleaned; may be empty. */
@@ -26,9 +23,7 @@ export interface Lease {
 
 /** How long an offered address is reserved, in milliseconds. */
 const HELD_MS = 60_000;
-/**
- * Hardware addresses can be invented freely: at most this many strangers at once are offered an address, then this many a second.
- */
+/** Hardware addresses can be invented freely: at most this many strangers at once are offered an address, then this many a second. */
 const BURST = 64;
 const PER_SECOND = 16;
 

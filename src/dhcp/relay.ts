@@ -18,10 +18,7 @@ const SERVER_OVERRIDE = 11;
 /** Placeholders that agents send without such an address: no client could be in that subnet, or send to that server. */
 const NO_ADDRESSES: ReadonlySet<string> = new Set(['0.0.0.0', '255.255.255.255']);
 
-/**
- * Reads the sub-options. One that is cut off, of a wrong length or without an address counts as absent: all of it is echoed
- * anyway.
- */
+/** Reads the sub-options. One that is cut off, of a wrong length or without an address counts as absent: all of it is echoed anyway. */
 export function readRelayInformation(value: Buffer | undefined): RelayInformation {
   const found: RelayInformation = {};
   if (!value) return found;

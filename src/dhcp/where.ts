@@ -37,9 +37,7 @@ export function foreignness(
   return networks.of(peer) ? undefined : `a client at ${peer} asks, which is an address of no network of muster's`;
 }
 
-/**
- * Returns the head's address to answer from: that in the node's network, if that network is on the wire that the message came by.
- */
+/** Returns the head's address to answer from: that in the node's network, if that network is on the wire that the message came by. */
 export function addressOf(network: BootNetwork, { networks }: Context, arrival: Arrival): string {
   if (!arrival.broadcast || !network.attached) return arrival.network.head;
   return networks.isOneWire(network, arrival.network) ? network.head : arrival.network.head;

@@ -19,9 +19,7 @@ interface Rule {
   expr: Record<string, unknown>[];
 }
 
-/**
- * Returns the ports that some input chain drops, as far as readable: closed by policy or by its last rule, and opened by none.
- */
+/** Returns the ports that some input chain drops, as far as readable: closed by policy or by its last rule, and opened by none. */
 export function closedPorts(ruleset: unknown, ports: readonly Port[], nic: string): Port[] {
   const objects = ((ruleset as { nftables?: Record<string, unknown>[] }).nftables ?? []).filter(Boolean);
   const chains = objects.flatMap(item => (item['chain'] ? [item['chain'] as Chain] : []));

@@ -27,9 +27,7 @@ export class StoredDigests {
     this.read = read;
   }
 
-  /**
-   * Returns whether a file is right, `reading` if that is unknown after the time, and undefined when the file cannot be read.
-   */
+  /** Returns whether a file is right, `reading` if that is unknown after the time, and undefined when the file cannot be read. */
   async look(path: string, file: PlannedFile, milliseconds: number): Promise<StoredLook['state'] | undefined> {
     const found = await stat(path).catch(() => undefined);
     if (!found) return undefined;

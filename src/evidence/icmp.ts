@@ -25,10 +25,7 @@ export function encodeEcho({ id, sequence }: Echo, packet: number): Buffer {
   return bytes;
 }
 
-/**
- * Returns the echo that an answer belongs to; undefined when the bytes are not an echo reply. @param ip whether an IP header
- * comes first
- */
+/** Returns the echo that an answer belongs to; undefined when the bytes are not an echo reply. @param ip whether an IP header comes first */
 export function decodeEcho(bytes: Buffer, ip: boolean): Echo | undefined {
   const header = ip ? ((bytes[0] ?? 0) & 0x0f) * 4 : 0;
   if (bytes.length < header + ECHO_HEADER || bytes[header] !== ECHO_REPLY) return undefined;

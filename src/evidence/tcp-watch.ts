@@ -57,9 +57,7 @@ export class TcpWatch {
     }
   }
 
-  /**
-   * Returns the connection of a peer that waits longest; if none waits now, the last that stalled and has made no progress since.
-   */
+  /** Returns the connection of a peer that waits longest; if none waits now, the last that stalled and has made no progress since. */
   of(peer: string): TcpLook | undefined {
     const waits = worst(this.open.of(peer).flatMap(one => this.lookAt(one) ?? []));
     if (waits) return waits;

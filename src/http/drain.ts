@@ -3,9 +3,7 @@ import { once } from 'node:events';
 import type { Server } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/**
- * Counts running answers from now on. The returned function stops listening and resolves when they ended, or `graceMs` passed.
- */
+/** Counts running answers from now on. The returned function stops listening and resolves when they ended, or `graceMs` passed. */
 export function drains(server: Server): (graceMs: number) => Promise<void> {
   let underWay = 0;
   server.on('request', (_request, response) => {

@@ -105,10 +105,7 @@ export async function sendByKernel(
   return sent;
 }
 
-/**
- * Holds back partial segments (tcp(7), TCP_CORK): sendfile passes on 64 KiB at a time, and the remainders cost a third of its
- * time.
- */
+/** Holds back partial segments (tcp(7), TCP_CORK): sendfile passes on 64 KiB at a time, and the remainders cost a third of its time. */
 function cork(socket: Socket | null, libc: Libc, on: boolean): void {
   const descriptor = descriptorOf(socket);
   if (descriptor !== undefined) libc.setsockopt(descriptor, SOCKET.SOL_TCP, SOCKET.TCP_CORK, nativeInt(on ? 1 : 0));

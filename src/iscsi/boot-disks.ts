@@ -44,9 +44,7 @@ export class BootDisks {
     mkdirSync(this.folder, { recursive: true, mode: 0o700 });
   }
 
-  /**
-   * Opens the disk of a boot. Rejects when the image's file cannot be opened; returns a refusal when data written to it is lost.
-   */
+  /** Opens the disk of a boot. Rejects when the image's file cannot be opened; returns a refusal when data written to it is lost. */
   async open(boot: Boot, plan: BootPlan, blob: string): Promise<BootDisk | { refused: string }> {
     const { iscsiOverlay } = plan;
     if (!iscsiOverlay) {

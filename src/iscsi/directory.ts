@@ -83,8 +83,5 @@ export interface TargetNote {
 
 export type Note = (note: TargetNote) => void;
 
-/**
- * The target itself failed: a connection that could not be accepted, a worker process, a bug. One sentence for the log. Never
- * throws.
- */
+/** The target itself failed: a connection that could not be accepted, a worker process, a bug. One sentence for the log. Never throws. */
 export type Report = (problem: string) => void;

@@ -6,9 +6,7 @@ import { MAX_RECEIVE_SEGMENT } from './limits.ts';
 /** Bytes of a slab: the longest data segment with everything around it. */
 export const SLAB_BYTES = MAX_RECEIVE_SEGMENT + 4096;
 
-/**
- * Up to this many bytes are copied out of a slab, so that a peer with many small waiting answers does not hold a slab for each.
- */
+/** Up to this many bytes are copied out of a slab, so that a peer with many small waiting answers does not hold a slab for each. */
 const COPIED_BYTES = 16 * 1024;
 
 /** Free slabs, kept because recently used memory is several times faster than new memory. */

@@ -62,10 +62,7 @@ export class IscsiTarget {
     return this.connections.size;
   }
 
-  /**
-   * May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address is not
-   * available.
-   */
+  /** May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address is not available. */
   async listen(port: number, host: string): Promise<number> {
     const listener = await listen(
       { port, host },

@@ -37,9 +37,7 @@ export function encodeText(pairs: readonly Pair[]): Buffer {
   return Buffer.from(pairs.map(([key, value]) => `${key}=${value}\0`).join(''), 'utf8');
 }
 
-/**
- * Returns a numerical value: decimal, or hexadecimal after 0x (RFC 7143 §6.1). Undefined for anything else, or beyond 32 bits.
- */
+/** Returns a numerical value: decimal, or hexadecimal after 0x (RFC 7143 §6.1). Undefined for anything else, or beyond 32 bits. */
 export function parseNumber(text: string): number | undefined {
   if (!/^(0[xX][0-9a-fA-F]{1,8}|\d{1,10})$/.test(text)) return undefined;
   const value = Number(text);

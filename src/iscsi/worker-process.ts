@@ -22,9 +22,7 @@ export interface WorkerPorts {
   now(): number;
 }
 
-/**
- * How long an orderly end may take beyond its grace, in milliseconds. A later one has nothing to save: its disks are read-only.
- */
+/** How long an orderly end may take beyond its grace, in milliseconds. A later one has nothing to save: its disks are read-only. */
 const END_MS = 2000;
 
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));

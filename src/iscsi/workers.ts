@@ -64,10 +64,7 @@ export class IscsiWorkers {
     return { ...sum, sessions: this.crew.all.reduce((all, one) => all + one.sessions, this.here.sessionCount) };
   }
 
-  /**
-   * May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address is not
-   * available.
-   */
+  /** May be called for several addresses. Resolves with the port when connections are accepted. Rejects when the address is not available. */
   async listen(port: number, host: string): Promise<number> {
     const options = { pauseOnConnect: true };
     const listener = await listen({ port, host }, options, socket => this.accept(socket), this.report);

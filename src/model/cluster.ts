@@ -30,10 +30,7 @@ export class Cluster {
   private readonly ips = new Map<string, string>();
   /** Of `_altmacs`, and of management controllers with their address. */
   private readonly otherMacs = new Map<string, { uid: string; controller?: string }>();
-  /**
-   * The holders of an IPv4 address: a node, its controller, another of its interfaces. More than one only where older versions
-   * allowed it.
-   */
+  /** The holders of an IPv4 address: a node, its controller, another of its interfaces. More than one only where older versions allowed it. */
   private readonly holders = new Map<string, (HeldIp & { uid: string })[]>();
   /** The last result of `all`, until something of the kind changes. */
   private readonly sorted = new Map<Kind, readonly Entry[]>();

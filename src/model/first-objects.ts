@@ -24,9 +24,7 @@ export function firstObjects(context: ChangeContext): Plan {
   return { changes: [group, pool, settings], uids: [] };
 }
 
-/**
- * New nodes get the upper part of the boot network: from .100 on in a /24, the upper half otherwise, as far as a pool reaches.
- */
+/** New nodes get the upper part of the boot network: from .100 on in a /24, the upper half otherwise, as far as a pool reaches. */
 function addressRange(network: Subnet): { base: string; size: number } {
   const total = 2 ** (32 - network.prefix);
   const first = network.prefix === 24 ? 100 : Math.floor(total / 2);

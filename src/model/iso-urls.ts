@@ -9,9 +9,7 @@ export function isoPath(repo: string): string {
   return `/isomount/${encodeURIComponent(repo)}/`;
 }
 
-/**
- * Returns a repo's value with the URLs of its image, if the image or the name is new, or no URL is given. Others stay unchanged.
- */
+/** Returns a repo's value with the URLs of its image, if the image or the name is new, or no URL is given. Others stay unchanged. */
 export function withIsoUrls<K extends Kind>(kind: K, value: Value<K>, before?: Value): Value<K> {
   if (kind !== 'repo') return value;
   const repo = value as Value<'repo'>;

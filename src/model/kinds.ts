@@ -32,18 +32,13 @@ export interface FieldMeta {
   file?: boolean;
   /** Refers to objects of this kind: a name or UID is accepted, a UID is stored, the name is shown. */
   refers?: Kind;
-  /**
-   * With `refers`: where the object came from. The other object may be deleted; its UID stays here and means "one that is gone".
-   */
+  /** With `refers`: where the object came from. The other object may be deleted; its UID stays here and means "one that is gone". */
   history?: boolean;
   /** Must be given to `create`. */
   required?: boolean;
   /** May hold a password, and errors never quote it. `uri`: in a power URI. `names`: in the attributes with a secret name. */
   secret?: 'uri' | 'names';
-  /**
-   * Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs` and
-   * `_altmacs`.
-   */
+  /** Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs` and `_altmacs`. */
   address?: 'ip' | 'mac' | 'names';
 }
 

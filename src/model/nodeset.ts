@@ -8,10 +8,7 @@ const MOST_CHARACTERS = 32_000_000;
 /** Characters of a selection that an error repeats. */
 const QUOTED = 80;
 
-/**
- * Returns the names of a node set, in its order, each once. Without brackets the text is one name. Names are counted before any
- * is made.
- */
+/** Returns the names of a node set, in its order, each once. Without brackets the text is one name. Names are counted before any is made. */
 export function expandNodeSet(text: string): string[] {
   const parts = splitOutside(text).map(part => readPart(part, text));
   const count = sum(parts.map(({ count }) => count));

@@ -54,9 +54,7 @@ export class NodePlacer {
     return node;
   }
 
-  /**
-   * Returns a node with changed fields; a new index also changes the name and the address derived from it, unless they were set.
-   */
+  /** Returns a node with changed fields; a new index also changes the name and the address derived from it, unless they were set. */
   move(entry: Entry<'node'>, fields: Record<string, unknown>): Value<'node'> {
     const before = entry.value;
     const node = { ...before, ...fields } as Value<'node'>;

@@ -20,10 +20,7 @@ export function inherited<T>(
   return undefined;
 }
 
-/**
- * Returns the pool with the effective `ip_base` or `ip_offset`. A pool with its own addresses does not mix them with its
- * parent's.
- */
+/** Returns the pool with the effective `ip_base` or `ip_offset`. A pool with its own addresses does not mix them with its parent's. */
 export function addressing(cluster: Pick<Cluster, 'get'>, pool: Pool): Pool | undefined {
   return inherited(cluster, pool, one => (one.ip_base || typeof one.ip_offset === 'number' ? one : undefined));
 }

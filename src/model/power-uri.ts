@@ -86,10 +86,7 @@ export function splitPowerUris(text: string): string[] {
   return text.split(/,(?=[A-Za-z][A-Za-z0-9+.-]*:\/\/)/);
 }
 
-/**
- * Returns what is wrong with the field's text, which may contain templates; undefined when it is right. Never contains the text
- * itself.
- */
+/** Returns what is wrong with the field's text, which may contain templates; undefined when it is right. Never contains the text itself. */
 export function powerUriProblem(text: string): string | undefined {
   if (text === '') return undefined;
   const parts = splitPowerUris(text);

@@ -3,9 +3,7 @@ import type { Change } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { fieldsOf, KIND_NAMES, type Value } from './kinds.ts';
 
-/**
- * The fields of each kind that hold UIDs of objects in use. History does not count as use: it keeps the UID of a deleted object.
- */
+/** The fields of each kind that hold UIDs of objects in use. History does not count as use: it keeps the UID of a deleted object. */
 const REFERENCES = KIND_NAMES.map(kind => ({
   kind,
   fields: fieldsOf(kind).flatMap(({ name, meta }) =>

@@ -38,10 +38,7 @@ export async function takeLock(file: string, options: { wait: boolean }): Promis
  */
 const FLAGS = constants.O_RDONLY | constants.O_CREAT | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
-/**
- * Returns a descriptor and no handle, because Node closes a handle that is garbage-collected. Programs started here do not
- * inherit it.
- */
+/** Returns a descriptor and no handle, because Node closes a handle that is garbage-collected. Programs started here do not inherit it. */
 function openFile(file: string): number {
   try {
     return openSync(file, FLAGS, 0o644);

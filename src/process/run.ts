@@ -22,9 +22,7 @@ export interface RunOptions {
   timeoutMs?: number;
   /** Ends the program (SIGTERM, then SIGKILL two seconds later); the call rejects at once. */
   signal?: AbortSignal;
-  /**
-   * Whether the signal also ends everything that the program has started (SIGKILL to its own process group); it is then a result.
-   */
+  /** Whether the signal also ends everything that the program has started (SIGKILL to its own process group); it is then a result. */
   group?: boolean;
   /** Receives each line of standard output and error as it arrives. */
   onLine?: (line: string, stream: 'stdout' | 'stderr') => void;

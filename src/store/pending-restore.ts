@@ -13,9 +13,7 @@ const RESTORED = 'restored-';
 /** The files of the head before a restore. */
 export const BEFORE = 'before-restore-';
 
-/**
- * What `restoring` must hold, on disk, next to the files before `decideRestore`: the plan, and a folder for the old head's files.
- */
+/** What `restoring` must hold, on disk, next to the files before `decideRestore`: the plan, and a folder for the old head's files. */
 export const PLAN = 'plan.json';
 export const OLD = 'old';
 

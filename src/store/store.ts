@@ -48,10 +48,7 @@ export interface StoredLease {
 
 export interface Store {
   load(): Promise<{ sequence: number; entries: Entry[] }>;
-  /**
-   * Durable when it resolves. A change that expects another revision than the current one rejects the whole commit with
-   * `conflict`.
-   */
+  /** Durable when it resolves. A change that expects another revision than the current one rejects the whole commit with `conflict`. */
   commit(commit: Commit): Promise<FeedEntry>;
   /** Calls back for each commit, in order, before `commit` resolves. Returns a function that unsubscribes. */
   subscribe(listener: (entry: FeedEntry) => void): () => void;

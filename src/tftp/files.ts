@@ -51,9 +51,7 @@ export class FileCache {
     return this.kept;
   }
 
-  /**
-   * Returns the file's current content, in memory that threads share; concurrent transfers share one reading. Do not write to it.
-   */
+  /** Returns the file's current content, in memory that threads share; concurrent transfers share one reading. Do not write to it. */
   async read(path: string, part?: Part): Promise<Buffer> {
     const key = part ? `${path} ${part.offset} ${part.size}` : path;
     const reading = this.reading.get(key) ?? this.readNow(path, key, part).finally(() => this.reading.delete(key));

@@ -27,10 +27,7 @@ export class Finished {
     }
   }
 
-  /**
-   * Records that a client fetches a loader: its requests from now on belong to a new boot, and are not copies from the boot
-   * before.
-   */
+  /** Records that a client fetches a loader: its requests from now on belong to a new boot, and are not copies from the boot before. */
   began(address: string): void {
     this.boots.delete(address);
     this.boots.set(address, this.now());

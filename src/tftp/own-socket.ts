@@ -178,10 +178,7 @@ class OwnSocket implements Datagrams {
   }
 }
 
-/**
- * Opens a UDP socket that does not block, bound to an address and port; 0 for any free one. Throws the code of the system's
- * error.
- */
+/** Opens a UDP socket that does not block, bound to an address and port; 0 for any free one. Throws the code of the system's error. */
 export function bindUdp(libc: Libc, address: string, port: number): number {
   const fd = check(libc.socket(SOCKET.AF_INET, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0));
   const bound = libc.bind(fd, socketAddress(address, port));

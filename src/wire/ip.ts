@@ -1,10 +1,7 @@
 // IPv4 addresses as dotted text, and the arithmetic of a subnet.
 import ipaddr from 'ipaddr.js';
 
-/**
- * Returns a canonical dotted quad, or undefined. Rejects octal, hex and short forms: they mean different things to different
- * programs.
- */
+/** Returns a canonical dotted quad, or undefined. Rejects octal, hex and short forms: they mean different things to different programs. */
 export function parseIpv4(text: string): string | undefined {
   const trimmed = text.trim();
   return ipaddr.IPv4.isValidFourPartDecimal(trimmed) && !/(^|\.)0[0-9]/.test(trimmed) ? trimmed : undefined;

@@ -1,9 +1,6 @@
 // Hardware addresses as text: lower-case hex with colons, the form that the rest of muster compares.
 
-/**
- * Returns the canonical form `aa:bb:cc:dd:ee:ff`; undefined when the text is not a 48-bit address. Accepts `:`, `-`, `.` or
- * nothing between.
- */
+/** Returns the canonical form `aa:bb:cc:dd:ee:ff`; undefined when the text is not a 48-bit address. Accepts `:`, `-`, `.` or nothing between. */
 export function parseMac(text: string): string | undefined {
   const hex = text.trim().toLowerCase();
   const separated = /^([0-9a-f]{2})([:-]?)([0-9a-f]{2})(?:\2[0-9a-f]{2}){4}$/.test(hex);

@@ -48,9 +48,7 @@ export function installed({ question, plan, boot }: Admitted['session']): Answer
   };
 }
 
-/**
- * What Anaconda says about itself and its interfaces (`inst.ks.sendmac`), for the timeline: text from a node, so cut and cleaned.
- */
+/** What Anaconda says about itself and its interfaces (`inst.ks.sendmac`), for the timeline: text from a node, so cut and cleaned. */
 function marksOf({ header }: Question): string {
   const names = ['x-anaconda-system-release', 'x-anaconda-architecture', 'x-rhn-provisioning-mac-0'];
   const words = names.flatMap(name => header?.(name) ?? []).map(word => printable(word, 60));

@@ -58,9 +58,7 @@ export function report({ question, session, plan }: Admitted['session']): Answer
   });
 }
 
-/**
- * Returns a fault of the closed list; ignores a name that a node may not use. An initramfs of an older muster sends text alone.
- */
+/** Returns a fault of the closed list; ignores a name that a node may not use. An initramfs of an older muster sends text alone. */
 function problemOf(
   stage: Stage,
   error: string,

@@ -46,9 +46,7 @@ export async function script({ question, context, node }: Admitted['granted'], l
   };
 }
 
-/**
- * Returns why the answers for an installer cannot be made: better reported now than by an installer that waits at its console.
- */
+/** Returns why the answers for an installer cannot be made: better reported now than by an installer that waits at its console. */
 async function kickstartProblem(
   { plan, kickstart }: Pick<PlaneContext, 'plan' | 'kickstart'>,
   node: string,
