@@ -55,10 +55,13 @@ export function renderGrubScript(
     NODE: plan.node.name,
     STYLE: plan.style,
     BOOT_CONFIG: plan.bootConfig.name,
-    CMDLINE: wordsOf(plan, { loader: 'grub', url: `http://${head}${path}`, device })
-      .map(word => `'${word}'`)
-      .join(' '),
+    CMDLINE: grubQuoted(wordsOf(plan, { loader: 'grub', url: `http://${head}${path}`, device })),
   });
+}
+
+/** Returns words for GRUB's script; none has a single quote, which nothing could hold. */
+export function grubQuoted(words: readonly string[]): string {
+  return words.map(word => `'${word}'`).join(' ');
 }
 
 /** Returns the words of the kernel's command line; a plan with words that the loader cannot pass on never gets here. */

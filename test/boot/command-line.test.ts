@@ -3,8 +3,11 @@ import test from 'ava';
 import fc from 'fast-check';
 import { handingOf, kernelLine, MOST_BYTES, parametersOf } from '../../src/boot/command-line.ts';
 import { planBoot } from '../../src/boot/plan.ts';
+import { grubQuoted } from '../../src/boot/script.ts';
 import { cmdlineValue } from '../../src/model/values.ts';
+import { run } from '../../src/process/run.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
+import { requireAll } from '../support/require.ts';
 
 const PLANE = { address: '10.54.0.1', port: 8080 };
 const node = { uid: 'u0', name: 'n0', mac: '52:54:00:54:00:01', ip: '10.54.0.100', hostname: 'n0' };
@@ -117,6 +120,24 @@ function grubGives(words: readonly string[]): string {
     })
     .join(' ');
 }
+
+test('what GRUB is given is one script in its own eyes, whatever the words', async t => {
+  if (!requireAll(t, { programs: ['grub-script-check'] })) return;
+  const words = fc.stringMatching(/^[ -~]{1,40}$/);
+  const lines = fc
+    .sample(fc.array(words, { minLength: 1, maxLength: 6 }), { seed: 3, numRuns: 2000 })
+    .flatMap(parts => {
+      const line = lineOf(parts.join(' '), 'grub');
+      return 'refusal' in line ? [] : [line.words];
+    });
+  t.true(lines.length > 50, `${lines.length}`);
+  // A word that ended its quotes would open a block or close the one around it.
+  const script = lines.map(line => `if linux /k ${grubQuoted(line)} ; then\n  boot\nfi\n`).join('');
+  t.is((await run('grub-script-check', [], { input: script })).stderr, '');
+  for (const word of lines.flat()) t.notRegex(word, /'/);
+  const broken = await run('grub-script-check', [], { input: `${script}if linux /k '{a' 'it's' ; then\n` });
+  t.not(broken.status, 0, 'the program looks at all');
+});
 
 test('whatever is written, the kernel reads it as written by both loaders, or it is refused', t => {
   const parameter = fc.oneof(

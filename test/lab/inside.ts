@@ -48,8 +48,11 @@ export async function timelineIsComplete(
   for (const stage of seen) t.regex(stdout, new RegExp(`\\b${stage}\\b`));
 }
 
-/** Words that loaders treat in different ways. */
-export const QUOTED = 'muster.test="two words" acpi_osi="!Windows 2012" muster.sign=4M$512M';
+/** Words that loaders treat in different ways, and every sign that means something to a shell or to GRUB. */
+export const QUOTED = [
+  'muster.test="two words" acpi_osi="!Windows 2012" muster.sign=4M$512M muster.quoted="{a} $b ;c |d & (e) <f> `g` *"',
+  'muster.plain=$HOME{x}(y)<z>|&*?[m]~!%^@+,:;`id`$(id)c#d muster.empty=""',
+].join(' ');
 
 /** What holds on every node, whatever its style. */
 export async function contentIsRight(t: ExecutionContext, lab: Lab): Promise<void> {
