@@ -1,12 +1,11 @@
 // modimg at a terminal: its questions, each answered when it is asked; and an administrator who is not root.
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmodSync, chownSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { SecretWatch } from '../power/secret-watch.ts';
-import { findProgram, requireAll } from '../support/require.ts';
+import { requireAll } from '../support/require.ts';
+import { converse as converseIn, type Talk } from './converse.ts';
 import { TestDaemon } from './daemon.ts';
 
 const NEEDS = {
@@ -42,29 +41,7 @@ async function ready(t: ExecutionContext): Promise<boolean> {
   return true;
 }
 
-/** Runs a command at a terminal; each answer is typed when its question was seen. */
-async function converse(line: string, talk: readonly [RegExp, string][]): Promise<{ status: number; said: string }> {
-  const child = spawn(findProgram('timeout') ?? 'timeout', ['100', 'script', '-qec', line, '/dev/null'], {
-    env: daemon.environment,
-    cwd: daemon.folder,
-  });
-  const rest = [...talk];
-  let [said, from] = ['', 0];
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    said += chunk;
-    const [next] = rest;
-    const found = next?.[0].exec(said.slice(from));
-    if (!next || !found) return;
-    from += found.index + found[0].length;
-    rest.shift();
-    child.stdin.write(next[1]);
-  });
-  const [status] = (await once(child, 'close')) as [number];
-  return {
-    status,
-    said: `${said.replaceAll('\r', '')}${rest.length > 0 ? `\nnot asked: ${String(rest[0]?.[0])}` : ''}`,
-  };
-}
+const converse = async (line: string, talk: Talk) => converseIn(daemon, line, talk);
 
 /** The end of a prompt; the shell of busybox asks the terminal behind it where its cursor is. */
 const PROMPT = /\]# /;

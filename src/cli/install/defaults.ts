@@ -107,7 +107,11 @@ function commandLine(words: readonly string[]): string {
 }
 
 async function type({ run }: Context, words: readonly string[]): Promise<void> {
-  const status = await run(words);
+  const status = await run(words).catch((error: unknown) => {
+    if (!(error instanceof MusterError)) throw error;
+    const hint = error.hint === undefined ? GO_ON : `${error.hint}\n${GO_ON}`;
+    throw new MusterError(error.code, error.message, { cause: error, hint });
+  });
   if (status !== 0)
     throw new MusterError('tool-failed', `'${commandLine(words)}' ended with status ${status}.`, { hint: GO_ON });
 }

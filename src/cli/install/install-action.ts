@@ -73,7 +73,11 @@ async function installPackages({ given, terminal }: Context): Promise<void> {
     return;
   }
   const line = [installer.program, ...installer.install, ...missing].join(' ');
-  terminal.say(given.dryRun ? `would run: ${line}` : `installing ${missing.length} packages: ${missing.join(', ')}`);
+  terminal.say(
+    given.dryRun
+      ? `would run: ${line}`
+      : `installing ${missing.length === 1 ? 'the package' : `${missing.length} packages:`} ${missing.join(', ')}`,
+  );
   if (given.dryRun) return;
   const problem = await tryInstall({ installer, missing });
   // A head without Internet works: what a missing package is for, its command says when it is needed.
