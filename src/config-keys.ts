@@ -1,5 +1,6 @@
 // The one table of configuration keys. docs/configuration.md lists it and a test compares.
 import { availableParallelism, hostname } from 'node:os';
+import type { z } from 'zod';
 import {
   address,
   addresses,
@@ -13,24 +14,24 @@ import {
   logLevel,
   networkEntries,
   path,
-  type Reading,
   range,
   subnet,
   text,
   yesNo,
 } from './config-values.ts';
+import type { Zod } from './issue.ts';
 import type { NetworkEntry } from './networks.ts';
 
-/** One key: how its value is read (a returned string is the problem with it), its default, and what it means. */
+/** One key: the schema of its value, its default, and what it means. */
 export interface Key<T> {
-  read(value: unknown): Reading<T>;
+  schema(z: Zod): z.ZodType<T>;
   default: T;
   meaning: string;
   example: string;
 }
 
-const key = <T>(read: (value: unknown) => Reading<T>, value: T, example: string, meaning: string): Key<T> => ({
-  read,
+const key = <T>(schema: (z: Zod) => z.ZodType<T>, value: T, example: string, meaning: string): Key<T> => ({
+  schema,
   default: value,
   meaning,
   example,

@@ -1,92 +1,95 @@
-// How values of the configuration file are read: one function per kind, which returns the value or what is wrong with it.
+// The values of the configuration file: a schema for each kind, with the words for what is wrong.
 import { isAbsolute } from 'node:path';
-import { LOG_LEVELS, type LogLevel } from './log.ts';
+import type { z } from 'zod';
+import type { Zod } from './issue.ts';
+import { LOG_LEVELS } from './log.ts';
 import { entriesProblem, type NetworkEntry, parseRange } from './networks.ts';
 import { parseIpv4, parseSubnet } from './wire/ip.ts';
 
-/** The value that was read, or what is wrong with it. */
-export type Reading<T> = { value: T } | { problem: string };
+/** A text for which the condition holds. */
+const textThat =
+  (isRight: (text: string) => boolean, must: string) =>
+  (z: Zod): z.ZodType<string> =>
+    z.string(must).refine(isRight, must);
 
-export const text = (value: unknown): Reading<string> =>
-  typeof value === 'string' && value !== '' ? { value } : { problem: 'must be a text in quotes' };
+/** A value in which `problemOf` finds nothing wrong. */
+const checked =
+  <T>(problemOf: (value: unknown) => string | undefined) =>
+  (z: Zod): z.ZodType<T> =>
+    z.custom<T>().superRefine((value, context) => {
+      const message = problemOf(value);
+      if (message !== undefined) context.addIssue({ code: 'custom', message });
+    });
 
-export const path = (value: unknown): Reading<string> =>
-  typeof value === 'string' && isAbsolute(value) ? { value } : { problem: 'must be an absolute path in quotes' };
+const oneOf =
+  <const T extends readonly string[]>(words: T) =>
+  (z: Zod) =>
+    z.enum(words, `must be one of ${words.map(word => `"${word}"`).join(', ')}`);
 
-export const yesNo = (value: unknown): Reading<boolean> =>
-  typeof value === 'boolean' ? { value } : { problem: 'must be true or false, without quotes' };
+export const text = textThat(given => given !== '', 'must be a text in quotes');
 
-export const integer =
-  (least: number, most: number) =>
-  (value: unknown): Reading<number> =>
-    typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most
-      ? { value }
-      : { problem: `must be a whole number from ${least} to ${most}, without quotes` };
+export const path = textThat(isAbsolute, 'must be an absolute path in quotes');
 
-export const decimal =
-  (least: number, most: number) =>
-  (value: unknown): Reading<number> =>
-    typeof value === 'number' && value >= least && value <= most
-      ? { value }
-      : { problem: `must be a number from ${least} to ${most}, without quotes` };
+export const yesNo = (z: Zod) => z.boolean('must be true or false, without quotes');
 
-export const subnet = (value: unknown): Reading<string> =>
-  typeof value === 'string' && parseSubnet(value) && (parseSubnet(value)?.prefix ?? 32) <= 30
-    ? { value }
-    : { problem: 'must be the head\'s address with its prefix, such as "10.54.0.1/24"' };
+export const integer = (least: number, most: number) => (z: Zod) => {
+  const must = `must be a whole number from ${least} to ${most}, without quotes`;
+  return z.int(must).min(least, must).max(most, must);
+};
 
-export const address = (value: unknown): Reading<string> =>
-  typeof value === 'string' && (value === '' || parseIpv4(value))
-    ? { value }
-    : { problem: 'must be an IPv4 address such as "10.54.0.1", or "" for none' };
+export const decimal = (least: number, most: number) => (z: Zod) => {
+  const must = `must be a number from ${least} to ${most}, without quotes`;
+  return z.number(must).min(least, must).max(most, must);
+};
 
-export const endpoint = (value: unknown): Reading<string> =>
-  typeof value === 'string' && (value === '' || (/^\d+\.\d+\.\d+\.\d+:\d{1,5}$/.test(value) && isEndpoint(value)))
-    ? { value }
-    : { problem: 'must be an IPv4 address and a port such as "127.0.0.1:9754", or "" for none' };
+export const subnet = textThat(
+  given => (parseSubnet(given)?.prefix ?? 32) <= 30,
+  'must be the head\'s address with its prefix, such as "10.54.0.1/24"',
+);
 
-export const range = (value: unknown): Reading<string> =>
-  typeof value === 'string' && (value === '' || parseRange(value))
-    ? { value }
-    : { problem: 'must be two addresses such as "10.54.0.200-10.54.0.250", at most 65536, or "" for none' };
+export const address = textThat(
+  given => given === '' || parseIpv4(given) !== undefined,
+  'must be an IPv4 address such as "10.54.0.1", or "" for none',
+);
 
-function isEndpoint(text: string): boolean {
-  const [ip = '', port] = text.split(':');
+export const endpoint = textThat(
+  given => given === '' || (/^\d+\.\d+\.\d+\.\d+:\d{1,5}$/.test(given) && isEndpoint(given)),
+  'must be an IPv4 address and a port such as "127.0.0.1:9754", or "" for none',
+);
+
+export const range = textThat(
+  given => given === '' || parseRange(given) !== undefined,
+  'must be two addresses such as "10.54.0.200-10.54.0.250", at most 65536, or "" for none',
+);
+
+function isEndpoint(given: string): boolean {
+  const [ip = '', port] = given.split(':');
   return parseIpv4(ip) !== undefined && Number(port) >= 1 && Number(port) <= 65535;
 }
 
-export const addresses = (value: unknown): Reading<string[]> =>
-  Array.isArray(value) && value.every(item => typeof item === 'string' && parseIpv4(item))
-    ? { value: value as string[] }
-    : { problem: 'must be a list of IPv4 addresses such as ["10.54.0.1"]' };
+export const addresses = (z: Zod) => {
+  const must = 'must be a list of IPv4 addresses such as ["10.54.0.1"]';
+  return z.array(
+    z.string(must).refine(ip => parseIpv4(ip) !== undefined, must),
+    must,
+  );
+};
 
 // RFC 7143 §4.2.7.1: `iqn.`, a month, a reversed domain. The whole name has 223 bytes at most, and a UID follows.
-export const iqn = (value: unknown): Reading<string> =>
-  typeof value === 'string' && /^iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9]([a-z0-9.-]{0,150}[a-z0-9])?$/.test(value)
-    ? { value }
-    : {
-        problem:
-          'must be a year, a month and a reversed domain in lower case, such as "iqn.2026-01.org.example.cluster"',
-      };
+export const iqn = textThat(
+  given => /^iqn\.\d{4}-(0[1-9]|1[0-2])\.[a-z0-9]([a-z0-9.-]{0,150}[a-z0-9])?$/.test(given),
+  'must be a year, a month and a reversed domain in lower case, such as "iqn.2026-01.org.example.cluster"',
+);
 
-export const logLevel = (value: unknown): Reading<LogLevel> =>
-  LOG_LEVELS.includes(value as LogLevel)
-    ? { value: value as LogLevel }
-    : { problem: `must be one of ${LOG_LEVELS.map(level => `"${level}"`).join(', ')}` };
+export const logLevel = oneOf(LOG_LEVELS);
 
 /** How DHCP is answered: alone, next to a server that gives the addresses, or not at all. */
 const DHCP_MODES = ['authoritative', 'proxy', 'off'] as const;
 export type DhcpMode = (typeof DHCP_MODES)[number];
 
-export const dhcpMode = (value: unknown): Reading<DhcpMode> =>
-  DHCP_MODES.includes(value as DhcpMode)
-    ? { value: value as DhcpMode }
-    : { problem: `must be one of ${DHCP_MODES.map(mode => `"${mode}"`).join(', ')}` };
+export const dhcpMode = oneOf(DHCP_MODES);
 
-export const networkEntries = (value: unknown): Reading<NetworkEntry[]> => {
-  const problem = entriesProblem(value);
-  return problem === undefined ? { value: value as NetworkEntry[] } : { problem };
-};
+export const networkEntries = checked<NetworkEntry[]>(entriesProblem);
 
 /** Client architectures that can have a loader: see `boot/identify`. */
 export const LOADER_NAMES = [
@@ -100,16 +103,13 @@ export const LOADER_NAMES = [
 ] as const;
 export type LoaderName = (typeof LOADER_NAMES)[number];
 
-export const loaders = (value: unknown): Reading<Partial<Record<LoaderName, string>>> => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    return { problem: 'must be a table such as [loaders] with bios = "/usr/lib/ipxe/undionly.kpxe"' };
-  }
+export const loaders = checked<Partial<Record<LoaderName, string>>>(value => {
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    return 'must be a table such as [loaders] with bios = "/usr/lib/ipxe/undionly.kpxe"';
   for (const [name, file] of Object.entries(value)) {
-    if (!LOADER_NAMES.includes(name as LoaderName)) {
-      return { problem: `has no client architecture '${name}'; there are ${LOADER_NAMES.join(', ')}` };
-    }
-    if (typeof file !== 'string' || !isAbsolute(file))
-      return { problem: `'${name}' must be an absolute path in quotes` };
+    if (!LOADER_NAMES.some(known => known === name))
+      return `has no client architecture '${name}'; there are ${LOADER_NAMES.join(', ')}`;
+    if (typeof file !== 'string' || !isAbsolute(file)) return `'${name}' must be an absolute path in quotes`;
   }
-  return { value: value as Partial<Record<LoaderName, string>> };
-};
+  return undefined;
+});

@@ -1,8 +1,10 @@
 // The configuration: reads the TOML file by the table of keys, and finds contradictions in it.
 import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
+import { z } from 'zod';
 import { CONFIG_KEYS, type Config, type ConfigKey, type Key } from './config-keys.ts';
 import { MusterError, reasonOf } from './errors.ts';
+import { issueText } from './issue.ts';
 import { didYouMean } from './nearest.ts';
 import { Networks, networksProblems } from './networks.ts';
 import { own } from './own.ts';
@@ -40,10 +42,9 @@ export function parseConfig(content: string, file: string): Config {
       problems.push(`${file}: unknown key '${name}'${hint(name)}`);
       continue;
     }
-    const reading = row.read(value);
-    if ('problem' in reading)
-      problems.push(`${file}: key '${name}' ${reading.problem}; it is ${JSON.stringify(value)}`);
-    else (config as Record<string, unknown>)[name] = reading.value;
+    const { success, data, error } = row.schema(z).safeParse(value);
+    if (success) (config as Record<string, unknown>)[name] = data;
+    else problems.push(`${file}: key '${name}' ${issueText(error.issues[0])}; it is ${JSON.stringify(value)}`);
   }
   problems.push(...contradictions(config).map(problem => `${file}: ${problem}`));
   if (problems.length > 0) throw new MusterError('bad-config', problems.join('\n'));

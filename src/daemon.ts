@@ -130,31 +130,10 @@ interface AdminParts {
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { files, unknown, lent, tftp, dhcp, leases, iscsi, kickstarts, rehearsal, power } = parts;
+  const { files, unknown, lent, tftp, dhcp, kickstarts, rehearsal, power } = parts;
   const { config, cluster, users, blobs, directory, happenings, now } = state;
   const begun = monotonicNow();
-  const metrics = new Metrics({
-    version,
-    stateFolder: config['paths.state'],
-    nodeStates: () => cluster.all('node').map(({ uid }) => state.statuses.of(uid).state),
-    unknownMachines: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined).length,
-    sequence: () => cluster.sequence,
-    served: () => {
-      const images = state.governor.list();
-      const running = images.filter(image => image.state === 'running').length;
-      return {
-        leases: leases.count(),
-        images: { running, queued: images.length - running },
-        ...(tftp && { tftp: tftp() }),
-        ...(iscsi && { iscsi: iscsi.traffic() }),
-      };
-    },
-  });
-  happenings.watch(happening => metrics.happened(happening));
-  if (config['metrics.address'] !== '') {
-    const served = await startMetricsServer(config['metrics.address'], async () => metrics.text());
-    stops.push(async () => served.close());
-  }
+  const metrics = await startMetrics(state, parts, stops);
   const collectNow = async (dryRun: boolean) => collect(state, dryRun);
   const ports = {
     ...state,
@@ -198,6 +177,35 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
   };
   const admin = await startAdminServer(ports, config['paths.socket'], groupId('muster'));
   stops.push(async () => admin.close());
+}
+
+/** The figures of the daemon, on the admin socket and where `metrics.address` says. */
+async function startMetrics(state: State, parts: AdminParts, stops: Stops): Promise<Metrics> {
+  const { unknown, tftp, leases, iscsi } = parts;
+  const { config, cluster, directory, happenings } = state;
+  const metrics = new Metrics({
+    version,
+    stateFolder: config['paths.state'],
+    nodeStates: () => cluster.all('node').map(({ uid }) => state.statuses.of(uid).state),
+    unknownMachines: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined).length,
+    sequence: () => cluster.sequence,
+    served: () => {
+      const images = state.governor.list();
+      const running = images.filter(image => image.state === 'running').length;
+      return {
+        leases: leases.count(),
+        images: { running, queued: images.length - running },
+        ...(tftp && { tftp: tftp() }),
+        ...(iscsi && { iscsi: iscsi.traffic() }),
+      };
+    },
+  });
+  happenings.watch(happening => metrics.happened(happening));
+  if (config['metrics.address'] !== '') {
+    const served = await startMetricsServer(config['metrics.address'], async () => metrics.text());
+    stops.push(async () => served.close());
+  }
+  return metrics;
 }
 
 function addressedNodes({ cluster, networks }: State): NonNullable<Health['nodes']> {

@@ -3,6 +3,9 @@ import type { z } from 'zod';
 import { isSecretName, maskPassword } from './masking.ts';
 import { didYouMean } from './nearest.ts';
 
+/** The validator, as a parameter of schemas: it takes long to load, and the command line needs no more than their types. */
+export type Zod = typeof z;
+
 /** Returns what the value must be: `must be one of a, b; did you mean 'a'?`. */
 export function issueText(issue: z.core.$ZodIssue | undefined, value?: unknown): string {
   if (issue === undefined) return 'is not possible';

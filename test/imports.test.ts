@@ -52,9 +52,9 @@ const ALLOWED: Record<string, string[]> = {
   'package-root.ts': [],
   'networks.ts': ['wire'],
   'issue.ts': ['masking.ts', 'nearest.ts'],
-  'config-values.ts': ['wire', 'networks.ts', 'log.ts'],
-  'config-keys.ts': ['config-values.ts', 'networks.ts'],
-  'config.ts': ['config-keys.ts', 'wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts', 'own.ts'],
+  'config-values.ts': ['issue.ts', 'wire', 'networks.ts', 'log.ts'],
+  'config-keys.ts': ['config-values.ts', 'issue.ts', 'networks.ts'],
+  'config.ts': ['config-keys.ts', 'wire', 'networks.ts', 'errors.ts', 'log.ts', 'nearest.ts', 'issue.ts', 'own.ts'],
   process: ['errors.ts', 'libc.ts'],
   durable: ['errors.ts'],
   model: COMMON,
@@ -73,7 +73,7 @@ const ALLOWED: Record<string, string[]> = {
   ssh: [...COMMON, 'model'],
   power: [...COMMON, 'model', 'ssh'],
   // The command line loads it: nothing of the daemon
-  api: ['model', 'boot', 'errors.ts', 'config-keys.ts', 'masking.ts', 'durable'],
+  api: ['model', 'boot', 'errors.ts', 'issue.ts', 'config-keys.ts', 'masking.ts', 'durable'],
   admin: [...COMMON, 'api', 'model', 'boot', 'store', 'blobs', 'image', 'power', 'ssh', 'backup'],
   lab: [...COMMON, 'api', 'image', 'boot'],
   // Of the daemon, only what it checks of the machine before it starts.

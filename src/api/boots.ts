@@ -1,8 +1,9 @@
 // Boots: their timelines, those under way, the board of the whole cluster, and where firmware differs.
 import { STAGES } from '../boot/journey.ts';
 import { NODE_STATES } from '../boot/states.ts';
+import type { Zod } from '../issue.ts';
 import { VERDICTS } from './nodes.ts';
-import { type Data, type Operations, type Out, READ, type Zod } from './operation.ts';
+import { type Data, type Operations, type Out, READ } from './operation.ts';
 import { SELECTION, whole } from './parameters.ts';
 
 const value = (z: Zod) => z.union([z.string(), z.number()]).optional();

@@ -1,8 +1,9 @@
 // The daemon itself: its health, its configuration, the audit trail, events, leases, and this API's own description.
 import { NODE_STATES } from '../boot/states.ts';
 import type { Config } from '../config-keys.ts';
+import type { Zod } from '../issue.ts';
 import { bootEvent } from './boots.ts';
-import { type Data, type Operations, type Out, READ, type Zod } from './operation.ts';
+import { type Data, type Operations, type Out, READ } from './operation.ts';
 import { whole } from './parameters.ts';
 
 const health = (z: Zod) =>
@@ -161,13 +162,7 @@ export const DAEMON = {
     may: 'read',
     summary: 'Figures of boots, transfers, nodes and the process, for Prometheus.',
   },
-  openapi: {
-    method: 'GET',
-    path: '/openapi.json',
-    reply: 'application/json',
-    may: 'read',
-    summary: 'This document.',
-  },
+  openapi: { method: 'GET', path: '/openapi.json', reply: 'application/json', may: 'read', summary: 'This document.' },
 } as const satisfies Operations;
 
 export type RunningConfig = Data<typeof DAEMON.configuration>;

@@ -1,5 +1,6 @@
 // Kickstart files: which there are, and how one looks for a node.
-import { type Operations, type Out, READ, type Zod } from './operation.ts';
+import type { Zod } from '../issue.ts';
+import { type Operations, type Out, READ } from './operation.ts';
 
 const kickstart = (z: Zod) =>
   z.object({

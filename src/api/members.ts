@@ -1,6 +1,8 @@
 // What nodes, groups and distros hold: attributes (`set`, `clear`), membership (`join`, `leave`), repos (`import`).
+
+import type { Zod } from '../issue.ts';
 import { changed } from './objects.ts';
-import { type Operations, READ, type Zod } from './operation.ts';
+import { type Operations, READ } from './operation.ts';
 import { DRY_RUN, SELECTION } from './parameters.ts';
 
 const attributes = (z: Zod) =>

@@ -1,6 +1,7 @@
 // What nodes do: states, explanations, waiting, and the machines that are no nodes.
 import { NODE_STATES } from '../boot/states.ts';
-import { type Data, type Operations, type Out, READ, type Zod } from './operation.ts';
+import type { Zod } from '../issue.ts';
+import { type Data, type Operations, type Out, READ } from './operation.ts';
 import { SECRETS, SELECTION } from './parameters.ts';
 import { bootPlan } from './plan.ts';
 

@@ -1,6 +1,8 @@
 // The objects: the same operations for every kind, `{many}` for several at once, `{one}` with an identifier for one.
+
+import type { Zod } from '../issue.ts';
 import { KIND_NAMES, type Kind } from '../model/kind-words.ts';
-import { type Operations, type Out, READ, type Zod } from './operation.ts';
+import { type Operations, type Out, READ } from './operation.ts';
 import { DRY_RUN, FORCE, SECRETS, SELECTION } from './parameters.ts';
 
 /** An object as it is shown: its fields, references as names. */

@@ -1,9 +1,8 @@
 // What a row of the admin API's table is: an operation, and the types that follow from it.
 import type { z } from 'zod';
+import type { Zod } from '../issue.ts';
 import { KIND_WORDS, type Kind } from '../model/kind-words.ts';
 
-/** The validator, as a parameter: it takes long to load, and the command line needs no more than the types. */
-export type Zod = typeof z;
 type Schema = (z: Zod) => z.ZodType;
 
 /** Who may do it. Today that is everyone who may open the socket. */

@@ -1,6 +1,7 @@
 // Query parameters that several operations have.
 import { STATE_WORDS } from '../boot/states.ts';
-import type { Query, Zod } from './operation.ts';
+import type { Zod } from '../issue.ts';
+import type { Query } from './operation.ts';
 
 const words = (z: Zod) =>
   z

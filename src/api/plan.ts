@@ -1,5 +1,5 @@
 // What one boot needs, as `explain` answers it.
-import type { Zod } from './operation.ts';
+import type { Zod } from '../issue.ts';
 
 const file = (z: Zod) => ({
   blob: z.string().describe('the stored file'),

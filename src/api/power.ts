@@ -1,7 +1,8 @@
 // Power, commands and consoles of nodes. Answers are lines as they come, because nodes take their time.
 import { ERROR_CODES } from '../errors.ts';
+import type { Zod } from '../issue.ts';
 import { POWER_ACTION_NAMES } from '../model/power-actions.ts';
-import { type Data, type Operations, type Out, READ, type Zod } from './operation.ts';
+import { type Data, type Operations, type Out, READ } from './operation.ts';
 import { DRY_RUN, SELECTION } from './parameters.ts';
 
 const between = (z: Zod, least: number, most: number) => {

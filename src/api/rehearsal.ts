@@ -1,6 +1,7 @@
 // A boot that is rehearsed (`muster boot explain`).
 import { STAGES } from '../boot/journey.ts';
-import type { Operations, Out, Zod } from './operation.ts';
+import type { Zod } from '../issue.ts';
+import type { Operations, Out } from './operation.ts';
 import { SELECTION } from './parameters.ts';
 
 /** Firmware by the number of its architecture: IANA "Processor Architecture Types" (RFC 4578 §2.1, RFC 5970 §3.3). */

@@ -1,6 +1,8 @@
 // Stored files: uploads, downloads, and what is stored as a whole.
+
+import type { Zod } from '../issue.ts';
 import type { Kind } from '../model/kind-words.ts';
-import type { Data, Operations, Out, Zod } from './operation.ts';
+import type { Data, Operations, Out } from './operation.ts';
 import { DRY_RUN, whole } from './parameters.ts';
 
 const upload = (z: Zod) =>

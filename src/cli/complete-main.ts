@@ -1,8 +1,6 @@
 // `muster __complete PROGRAM WORDS…`: what the completion scripts call. Fast, and silent whatever is wrong.
 import { request } from 'node:http';
-import { MEMBERS } from '../api/members.ts';
-import { OBJECTS } from '../api/objects.ts';
-import { urlOf } from '../api/operation.ts';
+import type { Operation, Parts } from '../api/operation.ts';
 import { commands } from './commands.ts';
 import { complete, type Lookups } from './complete.ts';
 import { type ConnectionOptions, socketFinder } from './connection.ts';
@@ -36,15 +34,24 @@ function connectionIn(words: readonly string[]): ConnectionOptions {
   return { ...(socket && { socket }), ...(config && { config }) };
 }
 
+/** The table is loaded when the daemon is asked: most words are completed without it. */
 function lookupsOn(socket: string): Lookups {
   return {
-    names: async (kind, prefix) => ask(socket, urlOf(OBJECTS.names, { kind, query: { prefix } })),
-    attributes: async () => ask(socket, urlOf(MEMBERS.used, {})),
+    names: async (kind, prefix) => {
+      const { OBJECTS } = await import('../api/objects.ts');
+      return ask(socket, OBJECTS.names, { kind, query: { prefix } });
+    },
+    attributes: async () => {
+      const { MEMBERS } = await import('../api/members.ts');
+      return ask(socket, MEMBERS.used, {});
+    },
   };
 }
 
 /** Without the client of the other commands: it takes longer to load than to answer. */
-async function ask(socketPath: string, path: string): Promise<string[]> {
+async function ask(socketPath: string, operation: Operation, parts: Parts): Promise<string[]> {
+  const { urlOf } = await import('../api/operation.ts');
+  const path = urlOf(operation, parts);
   return new Promise(resolve => {
     const asked = request({ socketPath, path, timeout: LIMIT_MS }, response => {
       let text = '';
