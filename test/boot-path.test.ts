@@ -83,7 +83,7 @@ async function finish(t: ExecutionContext, fake: FakeCluster, world: ReturnType<
   const { boots, statuses, clock } = world;
   const node = fake.cluster.get('node', uid);
   const planned = node && planBoot(fake.cluster, node);
-  if (!planned || 'refusal' in planned) return t.fail('no plan');
+  if (!planned || 'refused' in planned) return t.fail('no plan');
   t.true(boots.mayMint(uid));
   const { id, boot } = boots.mint(planned.plan, `${planned.plan.node.ip}:1`);
   const script = renderScript(template, planned.plan, sessionUrl(HEAD, id));

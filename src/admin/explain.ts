@@ -21,13 +21,14 @@ export function explain(cluster: Cluster, node: Entry<'node'>, plane: Plane, ope
     ...(ignored && isTrue(ignored.value)
       ? [`DHCP does not answer it: _no_boot=${ignored.value} (${ignored.source}).`]
       : []),
-    ...('plan' in answer ? planWords(answer.plan, node, attributes, plane) : [`It boots nothing: ${answer.refusal}.`]),
+    ...('plan' in answer ? planWords(answer.plan, node, attributes, plane) : [`It boots nothing: ${answer.refused}.`]),
   ];
+  const plan = 'plan' in answer ? answer : { refusal: answer.refused };
   const shown = Array.from(attributes, ([name, value]) => [
     name,
     open || !isSecretAttribute(cluster, name) ? value : masked(value),
   ]);
-  return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(shown), ...answer, words };
+  return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(shown), ...plan, words };
 }
 
 function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, Inherited>, plane: Plane): string[] {

@@ -137,7 +137,7 @@ function bootConfigOf(cluster: Cluster, node: Entry<'node'>): Entry<'boot'> {
   const config = wanted === undefined ? undefined : (cluster.byName('boot', wanted) ?? cluster.get('boot', wanted));
   if (config) return config;
   const answer = planBoot(cluster, node);
-  throw new MusterError('bad-usage', `There is no boot config to update: ${'refusal' in answer ? answer.refusal : ''}`);
+  throw new MusterError('bad-usage', `There is no boot config to update: ${'refused' in answer ? answer.refused : ''}`);
 }
 
 type Fields = Record<string, Update[string]>;

@@ -130,8 +130,8 @@ const READERS: Readonly<Record<string, Reader>> = {
 async function wrapImage(upload: Taken, mtime: number): Promise<StoredImage> {
   const first = await readStart(upload.path, upload.base, Math.min(upload.size, HEADER + SUPERBLOCK));
   const plan = planImageUpload(first, upload.size);
-  if ('refusal' in plan)
-    throw new MusterError('bad-image', `The file is no image that nodes can boot: ${plan.refusal}.`);
+  if ('refused' in plan)
+    throw new MusterError('bad-image', `The file is no image that nodes can boot: ${plan.refused}.`);
   if (plan.prefix.length !== upload.base)
     throw new MusterError('internal', 'an image upload was received at the wrong place');
   await wrap(upload.path, plan.prefix, plan.suffix, upload.base + upload.size);

@@ -6,7 +6,7 @@ import type { Stage } from './journey.ts';
 export type BootFile =
   | { name: string; kind: BootFileName; stage: Stage; content: Buffer }
   | { name: string; kind: BootFileName; stage: Stage; path: string; file: { offset: number; size: number } }
-  | { name: string; stage: Stage; refusal: string; fault: Fault };
+  | { name: string; stage: Stage; refused: string; fault: Fault };
 
 /** Answers the path of a URL for the node of an address; undefined when it is not a file of a boot. */
 export type BootFiles = (path: string, ip: string) => Promise<BootFile | undefined>;

@@ -1,5 +1,6 @@
 // What one boot needs: files, kernel parameters and settings, frozen when its session is minted.
 import type { BootStyle, StoredIso } from '../model/values.ts';
+import type { Refused } from '../refused.ts';
 import type { Sanboot } from './sanboot.ts';
 
 /** A blob as the boot plane serves it: a byte range of a stored file. */
@@ -63,7 +64,7 @@ export interface DiskPlan {
   wipe: boolean;
 }
 
-export type PlanAnswer = { plan: BootPlan } | { refusal: string };
+export type PlanAnswer = { plan: BootPlan } | Refused;
 
 export const DEFAULT_STATUS_SECONDS = 10;
 

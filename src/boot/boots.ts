@@ -1,4 +1,4 @@
-// The registry of boots: joins what the servers see into one timeline per boot.
+// The journal of boots: joins what the servers see into one timeline per boot.
 import { isDeepStrictEqual } from 'node:util';
 import { Beats } from './beats.ts';
 import {
@@ -9,21 +9,22 @@ import {
   type BootMessage,
   eventOf,
   isKnownSystem,
-  type Outcome,
   type PowerWish,
   type Seen,
 } from './boot.ts';
-import { type BootPlan, blobsOfPlan } from './boot-plan.ts';
+import type { BootPlan } from './boot-plan.ts';
+import { BootRegistry } from './boot-registry.ts';
 import { ageOf, quietOf, resume, stampOf, type Times } from './boot-time.ts';
 import { Causes } from './causes.ts';
 import type { Directory } from './directory.ts';
 import { DiskUse } from './disk-use.ts';
 import { Grants } from './grants.ts';
-import { type RootReaders, readsOverIscsi, rootReaders } from './iscsi-access.ts';
+import type { RootReaders } from './iscsi-access.ts';
 import type { JourneyLog, StageNote } from './journey.ts';
 import { MessageStore } from './message-store.ts';
 import { belongsTo } from './next-boot.ts';
-import { SessionRegister } from './session-register.ts';
+import { RootUse } from './root-use.ts';
+import { type SessionAnswer, SessionRegister, sessionAnswer } from './session-register.ts';
 import { withFacts } from './why-legacy.ts';
 
 export interface BootsPorts {
@@ -48,11 +49,6 @@ export interface BootsPorts {
   sessionMs(): number;
 }
 
-export type SessionAnswer = { boot: Boot; plan: BootPlan } | { refusal: string; gone: boolean; outcome?: Outcome };
-
-/** Boots kept per node, the newest. */
-const KEPT = 10;
-
 export class Boots implements JourneyLog {
   private readonly ports: BootsPorts;
   readonly times: Times;
@@ -60,8 +56,8 @@ export class Boots implements JourneyLog {
   readonly beats: Beats;
   /** Tracks the iSCSI disks in use. */
   readonly disks: DiskUse;
-  private readonly byNode = new Map<string, Boot[]>();
-  private readonly ids = new Map<string, Boot>();
+  private readonly registry: BootRegistry;
+  private readonly roots: RootUse;
   private readonly sessions = new SessionRegister();
   private readonly grants: Grants;
   private readonly causes = new Causes();
@@ -74,25 +70,45 @@ export class Boots implements JourneyLog {
     this.beats = new Beats(this.times);
     this.disks = new DiskUse(now);
     this.grants = new Grants(ports);
+    this.roots = new RootUse({
+      now,
+      sessionMs: () => ports.sessionMs(),
+      of: node => this.of(node),
+      isAlive: boot => this.beats.isAlive(boot) || this.disks.isInUse(boot),
+    });
+    this.registry = new BootRegistry({
+      times: this.times,
+      randomHex: digits => ports.randomHex(digits),
+      changed: boot => ports.changed(boot),
+      isInUse: boot => this.roots.isInUse(boot),
+      added: boot => {
+        this.sessions.add(boot);
+        this.messages.adopt(boot);
+      },
+      removed: boot => {
+        this.sessions.remove(boot);
+        this.messages.forget(boot);
+      },
+    });
     const byAge = [...saved].sort((left, right) => left.started - right.started);
     for (const boot of byAge) resume(boot, this.times);
     // Wall time may have gone back from one boot of a node to the next, so its boots are numbered
     for (const boot of byAge.sort((left, right) => (left.ordinal ?? 0) - (right.ordinal ?? 0)))
-      this.insert(withFacts(boot));
+      for (const old of this.registry.insert(withFacts(boot))) ports.dropped(old.id);
   }
 
   /** Returns the boots of a node, oldest first. */
   of(node: string): readonly Boot[] {
-    return this.byNode.get(node) ?? [];
+    return this.registry.of(node);
   }
 
   current(node: string): Boot | undefined {
-    return this.byNode.get(node)?.at(-1);
+    return this.of(node).at(-1);
   }
 
   /** Returns the boot with this public number. */
   byId(id: string): Boot | undefined {
-    return this.ids.get(id);
+    return this.registry.byId(id);
   }
 
   /** Returns milliseconds since the boot began. */
@@ -107,7 +123,7 @@ export class Boots implements JourneyLog {
 
   /** Returns the boots of this node whose systems may read their root over iSCSI now, the newest first. */
   rootReaders(node: string): RootReaders {
-    return rootReaders(this.of(node), this.times.now(), this.ports.sessionMs(), boot => this.isAlive(boot));
+    return this.roots.readers(node);
   }
 
   note(note: StageNote): void {
@@ -178,7 +194,7 @@ export class Boots implements JourneyLog {
 
   /** The script of a style that leaves the node to itself was sent: nothing more is expected of this boot. */
   handOver(boot: Boot): void {
-    this.end(boot, 'handed-over');
+    this.registry.end(boot, 'handed-over');
   }
 
   /** Returns whether the boot has lasted longer than a session may. */
@@ -188,16 +204,9 @@ export class Boots implements JourneyLog {
 
   /** Returns the session of a URL, for the peer that asks. */
   session(id: string, peer: string): SessionAnswer {
-    const boot = this.sessions.find(id);
-    if (!boot?.plan) return { refusal: 'no such session', gone: true };
-    if (boot.plan.node.ip !== peer)
-      return { refusal: `the session belongs to ${boot.plan.node.ip}, not to ${peer}`, gone: false };
-    if (boot.outcome) return { refusal: `the boot is over (${boot.outcome})`, gone: true, outcome: boot.outcome };
-    if (this.isTooOld(boot)) {
-      this.end(boot, 'expired');
-      return { refusal: 'the session is too old', gone: true };
-    }
-    return { boot, plan: boot.plan };
+    const answer = sessionAnswer(this.sessions.find(id), peer, boot => this.isTooOld(boot));
+    if ('refused' in answer && answer.expired) this.registry.end(answer.expired, 'expired');
+    return answer;
   }
 
   /** Returns the boot of a heartbeat token. */
@@ -214,7 +223,7 @@ export class Boots implements JourneyLog {
     if (isFirst) {
       this.grants.end(boot.node);
       this.tell(boot, { stage: 'up' });
-      this.end(boot, 'up');
+      this.registry.end(boot, 'up');
     } else if (isNews) {
       // A heartbeat without news stays in memory: a cluster that is up writes nothing
       this.ports.changed(boot);
@@ -226,42 +235,24 @@ export class Boots implements JourneyLog {
   installed(boot: Boot, peer: string): void {
     this.grants.end(boot.node);
     this.tell(boot, { stage: 'root', detail: 'the installation has ended', peer });
-    this.end(boot, 'installed');
+    this.registry.end(boot, 'installed');
   }
 
   /** Forgets the boots of a node that was deleted; returns their ids. */
   forget(node: string): string[] {
-    const boots = this.byNode.get(node) ?? [];
-    for (const boot of boots) this.letGo(boot);
-    this.byNode.delete(node);
     this.causes.forget(node);
     this.grants.end(node);
-    return boots.map(boot => boot.id);
+    return this.registry.remove(node).map(boot => boot.id);
   }
 
   /** Yields the blobs that boots still need, each with the reason in words. */
   *usedBlobs(): Generator<{ sha256: string; by: string }> {
-    for (const boot of this.sessions.boots()) {
-      const { plan } = boot;
-      if (!plan) continue;
-      const by = `boot ${boot.id} of ${plan.node.name}`;
-      if (readsOverIscsi(plan) && plan.image && this.isRootReader(boot)) {
-        yield { sha256: plan.image.blob, by: `${by}, which runs from it` };
-      }
-      if (boot.outcome || this.isTooOld(boot)) continue;
-      for (const sha256 of blobsOfPlan(plan)) yield { sha256, by };
-    }
+    yield* this.roots.usedBlobs(this.sessions.boots());
   }
 
   /** Returns whether the boot's system may read its root over iSCSI now. */
   isRootReader(boot: Boot): boolean {
-    const answer = this.rootReaders(boot.node);
-    return 'readers' in answer && answer.readers.some(reader => reader.boot === boot);
-  }
-
-  /** Returns whether a system runs from this boot, as far as the head can know. */
-  private isAlive(boot: Boot): boolean {
-    return this.beats.isAlive(boot) || this.disks.isInUse(boot);
+    return this.roots.isReader(boot);
   }
 
   /** Returns the boot that a note belongs to; the note may begin one. */
@@ -276,43 +267,9 @@ export class Boots implements JourneyLog {
   }
 
   private begin(node: string): Boot {
-    const current = this.current(node);
-    if (current && !current.outcome) this.end(current, 'superseded');
-    const { now, wall, run } = this.times;
-    const [at, started] = [now(), wall()];
-    const ordinal = (current?.ordinal ?? 0) + 1;
-    const boot: Boot = { id: this.ports.randomHex(12), node, started, begun: { at, run }, ordinal, events: [] };
-    for (const action of this.causes.take(node, at, started)) addAction(boot, action);
-    this.insert(boot);
+    const boot = this.registry.begin(node);
+    for (const action of this.causes.take(node, boot.begun?.at ?? 0, boot.started)) addAction(boot, action);
+    for (const old of this.registry.insert(boot)) this.ports.dropped(old.id);
     return boot;
-  }
-
-  private insert(boot: Boot): void {
-    const boots = this.byNode.get(boot.node) ?? [];
-    boots.push(boot);
-    this.byNode.set(boot.node, boots);
-    this.ids.set(boot.id, boot);
-    this.sessions.add(boot);
-    this.messages.adopt(boot);
-    while (boots.length > KEPT) {
-      // A boot that the node runs from stays, however often its firmware, or whoever pretends to be it, begins another.
-      const position = boots.findIndex(old => old !== boot && !this.isAlive(old) && !this.isRootReader(old));
-      const [old] = boots.splice(Math.max(0, position), 1);
-      if (!old) break;
-      this.letGo(old);
-      this.ports.dropped(old.id);
-    }
-  }
-
-  private end(boot: Boot, outcome: Outcome): void {
-    boot.outcome = outcome;
-    boot.ended = stampOf(boot, this.times.now());
-    this.ports.changed(boot);
-  }
-
-  private letGo(boot: Boot): void {
-    this.ids.delete(boot.id);
-    this.sessions.remove(boot);
-    this.messages.forget(boot);
   }
 }

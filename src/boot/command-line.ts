@@ -2,6 +2,7 @@
 import type { LoaderName } from '../config-values.ts';
 import { isOperator } from '../model/values.ts';
 import type { Networks } from '../networks.ts';
+import type { Refused } from '../refused.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { commandLine } from './install.ts';
 
@@ -45,19 +46,19 @@ const GRUB_KERNEL = '/boot/v1/kernel';
 export function kernelLine(
   plan: Pick<BootPlan, 'cmdline' | 'install' | 'node'>,
   handing: Handing,
-): KernelLine | { refusal: string } {
+): KernelLine | Refused {
   const line = commandLine(plan, handing.url);
   const parameters = parametersOf(line);
   const problem = parameters === undefined ? 'has a double quote that is not closed' : problemOf(line);
-  if (parameters === undefined || problem !== undefined) return { refusal: `the cmdline ${problem}` };
+  if (parameters === undefined || problem !== undefined) return { refused: `the cmdline ${problem}` };
   const words = handing.loader === 'grub' ? grubWords(parameters) : parameters;
-  if ('refusal' in words) return words;
+  if ('refused' in words) return words;
   const given = handing.loader === 'grub' ? words.map(asGrubGives) : words;
   const text = [...before(plan, handing), ...given].join(' ');
   const bytes = Buffer.byteLength(text);
   if (bytes > MOST_BYTES)
     return {
-      refusal: `the kernel command line has ${bytes} bytes with what ${NAMES[handing.loader]} puts before it, and the kernel takes ${MOST_BYTES}: shorten the cmdline of the boot config or of the node`,
+      refused: `the kernel command line has ${bytes} bytes with what ${NAMES[handing.loader]} puts before it, and the kernel takes ${MOST_BYTES}: shorten the cmdline of the boot config or of the node`,
     };
   return { text, words };
 }
@@ -100,19 +101,19 @@ function problemOf(line: string): string | undefined {
  * The words of GRUB's `linux` command. GRUB up to 2.12 puts a backslash before each " ' and \ of a word, and double quotes around
  * a word with a space. So a quoted parameter is passed without quotes: the kernel reads `name="a b"` and `"name=a b"` alike.
  */
-function grubWords(parameters: readonly string[]): string[] | { refusal: string } {
+function grubWords(parameters: readonly string[]): string[] | Refused {
   const words: string[] = [];
   for (const parameter of parameters) {
     if (parameter.includes('${'))
       return {
-        refusal: `the cmdline has ${parameter}, and only iPXE puts a setting in its place: boot the node by iPXE`,
+        refused: `the cmdline has ${parameter}, and only iPXE puts a setting in its place: boot the node by iPXE`,
       };
     const [, name = '', inner] = /^([^"=]*=)?"([^"]*)"$/.exec(parameter) ?? [];
     const word = inner === undefined ? parameter : name + inner;
     const [sign] = /["'\\]/.exec(word) ?? [];
     if (sign !== undefined || word === '')
       return {
-        refusal: `the cmdline has ${sign ?? 'nothing'} in ${parameter}, and GRUB would put a backslash before it: leave it out, or boot the node by iPXE`,
+        refused: `the cmdline has ${sign ?? 'nothing'} in ${parameter}, and GRUB would put a backslash before it: leave it out, or boot the node by iPXE`,
       };
     words.push(word);
   }

@@ -1,6 +1,7 @@
 // Style live: the installer that a node boots, where it finds its tree and its answers, and its kernel parameters.
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { BASE_URL, isoPath } from '../model/iso-urls.ts';
+import type { Refused } from '../refused.ts';
 import { type BootPlan, type InstallerKind, type InstallPlan, type PlannedFile, wholeFile } from './boot-plan.ts';
 
 /** What a node loads, whichever style it is. */
@@ -13,11 +14,11 @@ export interface BootFiles {
 }
 
 /** Kernel and initramfs come from the repo's ISO image if it has an installer, else from the boot config itself. */
-export function planInstall(cluster: Cluster, config: Entry<'boot'>): BootFiles | { refusal: string } {
+export function planInstall(cluster: Cluster, config: Entry<'boot'>): BootFiles | Refused {
   const { name, kernel, initramfs, kickstart, release } = config.value;
   const repo = config.value.repo === '' ? undefined : cluster.get('repo', config.value.repo);
   if (config.value.repo !== '' && !repo)
-    return { refusal: `the repo ${config.value.repo} of the boot config ${name} is gone; update repo=NAME` };
+    return { refused: `the repo ${config.value.repo} of the boot config ${name} is gone; update repo=NAME` };
   const install = (kind: InstallerKind): InstallPlan => ({
     kind,
     ...(repo && { repo: repoOf(repo) }),
@@ -39,7 +40,7 @@ export function planInstall(cluster: Cluster, config: Entry<'boot'>): BootFiles 
     const files = { kernel: wholeFile(kernel), initramfs: wholeFile(initramfs) };
     return { ...files, release, install: install(kindOf(kickstart)) };
   }
-  return { refusal: whyNoInstaller(config, repo) };
+  return { refused: whyNoInstaller(config, repo) };
 }
 
 /** The root of a repo's installation tree: its ISO image's, else its first URL; empty without either. */

@@ -1,5 +1,6 @@
 // Who may read a root over iSCSI: names of targets and initiators, the secret of a boot, and which boot of a node it is.
 import { createHmac } from 'node:crypto';
+import type { Refused } from '../refused.ts';
 import { type Boot, furthestStage } from './boot.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { ageOf } from './boot-time.ts';
@@ -59,7 +60,7 @@ export function bootIscsi(
 }
 
 export type RootReader = { boot: Boot; plan: BootPlan };
-export type RootReaders = { readers: [RootReader, ...RootReader[]] } | { refusal: string };
+export type RootReaders = { readers: [RootReader, ...RootReader[]] } | Refused;
 
 /**
  * Returns the boots of a node with systems that may read their root now, the newest first: the newest that has reached its
@@ -78,11 +79,11 @@ export function rootReaders(
   const planned = boots.flatMap(boot => (boot.plan && boot.sessionHash ? [{ boot, plan: boot.plan }] : []));
   const isUnderWay = ({ boot, plan }: RootReader): boolean => hasReachedInitramfs(boot) || plan.sanboot !== undefined;
   const newest = planned.findLast(isUnderWay) ?? planned.at(-1);
-  if (!newest) return { refusal: 'the node has no boot session' };
+  if (!newest) return { refused: 'the node has no boot session' };
   const [first, ...more] = planned
     .filter(reader => isAlive(reader.boot) || (reader === newest && mayStillComeUp(reader.boot, now, sessionMs)))
     .toReversed();
-  if (!first) return { refusal: `its boot ${newest.boot.id} is too old and never came up` };
+  if (!first) return { refused: `its boot ${newest.boot.id} is too old and never came up` };
   return { readers: [first, ...more] };
 }
 

@@ -22,7 +22,7 @@ export type BootTarget =
   | { kind: 'script'; url: string }
   /** A running system: it boots nothing. */
   | { kind: 'none' }
-  | { kind: 'refused'; refusal: string };
+  | { kind: 'refused'; refused: string };
 
 /** Chooses one of several loaders for a node by its history: see `boot/loader-history`. */
 export type LoaderChoice = (files: readonly string[]) => string | undefined;
@@ -44,13 +44,13 @@ export function targetFor(
   { spares = {}, choose = ([first]) => first, wants, has = () => false }: OtherLoaders = {},
 ): BootTarget {
   if (client.kind === 'system') return { kind: 'none' };
-  if (client.kind === 'firmware' && client.refused !== undefined) return { kind: 'refused', refusal: client.refused };
+  if (client.kind === 'firmware' && client.refused !== undefined) return { kind: 'refused', refused: client.refused };
   const base = `http://${plane.address}:${plane.httpPort}/boot/v1`;
   // A running iPXE is known to the firmware, or Secure Boot is off: it gets its script
   if (wants === 'shim' && client.kind === 'firmware') return shimTarget(client, has);
   if (wants === 'grub' && client.arch) return grubTarget(client, client.arch, base, has);
   if (client.kind === 'ipxe') return { kind: 'script', url: `${base}/script` };
-  if (!client.arch) return { kind: 'refused', refusal: `there is no loader for this firmware: ${client.label}` };
+  if (!client.arch) return { kind: 'refused', refused: `there is no loader for this firmware: ${client.label}` };
   const grub = grubFile(client.arch);
   // Without iPXE (for 64-bit ARM on Debian 12), GRUB is the loader.
   const files = [
@@ -59,7 +59,7 @@ export function targetFor(
     ...(grub && has(grub) ? [grub] : []),
   ];
   const [best] = files;
-  if (best === undefined) return { kind: 'refused', refusal: missing(client.arch, client.label) };
+  if (best === undefined) return { kind: 'refused', refused: missing(client.arch, client.label) };
   const file = choose(files) ?? best;
   const instead = file === best ? {} : { instead: best };
   return client.via === 'tftp'
@@ -70,7 +70,7 @@ export function targetFor(
 /** A shim finds the GRUB next to it, and GRUB its configuration, by TFTP. */
 function shimTarget(client: Extract<Identity, { kind: 'firmware' }>, has: (file: string) => boolean): BootTarget {
   const file = client.arch && SHIM_FILES[client.arch];
-  const refuse = (why: string): BootTarget => ({ kind: 'refused', refusal: `_boot_loader=shim, and ${why}` });
+  const refuse = (why: string): BootTarget => ({ kind: 'refused', refused: `_boot_loader=shim, and ${why}` });
   if (client.via === 'http') return refuse('shim is served by TFTP alone: let the firmware boot by PXE');
   if (file === undefined) return refuse(`there is no shim for this firmware: ${client.label}`);
   if (has(file)) return { kind: 'tftp', file };
@@ -95,7 +95,7 @@ function grubTarget(
   if (file === undefined || !has(file)) {
     return {
       kind: 'refused',
-      refusal: `_boot_loader=grub, and there is no GRUB for this firmware: ${client.label}; install GRUB's modules (${grubPackages(arch)}) and restart musterd`,
+      refused: `_boot_loader=grub, and there is no GRUB for this firmware: ${client.label}; install GRUB's modules (${grubPackages(arch)}) and restart musterd`,
     };
   }
   const overHttp = client.kind === 'ipxe' || client.via === 'http';

@@ -2,6 +2,7 @@
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootStyle } from '../model/values.ts';
+import type { Refused } from '../refused.ts';
 import { type BootPlan, DEFAULT_STATUS_SECONDS, type DiskPlan, type PlanAnswer, wholeFile } from './boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from './command-line.ts';
 import { type BootFiles, bootOnceOf, planInstall } from './install.ts';
@@ -19,10 +20,10 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
   const wanted = attributes.get('_boot_config');
   if (!wanted)
     return {
-      refusal: `${node.value.name} has no _boot_config; set it on the node, on a group of it, or on the default group`,
+      refused: `${node.value.name} has no _boot_config; set it on the node, on a group of it, or on the default group`,
     };
   const config = cluster.byName('boot', wanted.value) ?? cluster.get('boot', wanted.value);
-  if (!config) return { refusal: `_boot_config=${wanted.value} (${wanted.source}) names no boot config` };
+  if (!config) return { refused: `_boot_config=${wanted.value} (${wanted.source}) names no boot config` };
   const once = bootOnceOf(node);
   const style =
     once === undefined ? attributes.get('_boot_style') : { value: once, source: `_boot_once of ${node.value.name}` };
@@ -30,19 +31,19 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
   const rules = STYLES[chosen];
   if (!rules)
     return {
-      refusal: `the boot style ${chosen} is not served by this muster; it serves ${Object.keys(STYLES).join(', ')}`,
+      refused: `the boot style ${chosen} is not served by this muster; it serves ${Object.keys(STYLES).join(', ')}`,
     };
   const files = filesFor(cluster, config, chosen, rules.needsKernel);
-  if ('refusal' in files) return files;
+  if ('refused' in files) return files;
   // The node's cmdline is appended, so that it can override: the kernel uses the last value of an option.
   const cmdline = [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' ');
   const sanboot = chosen === 'sanboot' ? sanbootOf(attributes.get('_ipxe_sanboot')?.value ?? '') : undefined;
-  if (sanboot && 'refusal' in sanboot) return { refusal: `_ipxe_sanboot: ${sanboot.refusal}` };
+  if (sanboot && 'refused' in sanboot) return { refused: `_ipxe_sanboot: ${sanboot.refused}` };
   const disk = chosen === 'disked' ? diskOf(attributes) : undefined;
-  if (disk && 'refusal' in disk) return disk;
+  if (disk && 'refused' in disk) return disk;
   const needsImage = rules.needsImage || (sanboot !== undefined && 'image' in sanboot);
   const image = needsImage ? imageOf(cluster, config) : null;
-  if (image && 'refusal' in image) return image;
+  if (image && 'refused' in image) return image;
   const overlay = attributes.get('_iscsi_overlay')?.value;
   const plan: BootPlan = {
     node: {
@@ -71,27 +72,22 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
   const line = rules.needsKernel
     ? kernelLine(plan, handingOf(attributes.get('_boot_loader')?.value, plane, SOME_ID))
     : undefined;
-  return line && 'refusal' in line ? line : { plan };
+  return line && 'refused' in line ? line : { plan };
 }
 
 type Files = BootFiles | { kernel: null; initramfs: null; release: string; install?: never };
 
 /** What a node loads: nothing when the style leaves it to its own disk. */
-function filesFor(
-  cluster: Cluster,
-  config: Entry<'boot'>,
-  style: BootStyle,
-  needsKernel: boolean,
-): Files | { refusal: string } {
+function filesFor(cluster: Cluster, config: Entry<'boot'>, style: BootStyle, needsKernel: boolean): Files | Refused {
   const { name, kernel, initramfs, release } = config.value;
   if (style === 'live') return planInstall(cluster, config);
   if (!needsKernel) return { kernel: null, initramfs: null, release };
-  if (!kernel) return { refusal: `the boot config ${name} has no kernel; update kernel=@FILE` };
-  if (!initramfs) return { refusal: `the boot config ${name} has no initramfs; see 'muster mkramfs'` };
+  if (!kernel) return { refused: `the boot config ${name} has no kernel; update kernel=@FILE` };
+  if (!initramfs) return { refused: `the boot config ${name} has no initramfs; see 'muster mkramfs'` };
   return { kernel: wholeFile(kernel), initramfs: wholeFile(initramfs), release };
 }
 
-function diskOf(attributes: Map<string, Inherited>): DiskPlan | { refusal: string } {
+function diskOf(attributes: Map<string, Inherited>): DiskPlan | Refused {
   const text = (name: string): string => attributes.get(name)?.value ?? '';
   const disk = {
     cache: text('_disk_cache'),
@@ -101,10 +97,10 @@ function diskOf(attributes: Map<string, Inherited>): DiskPlan | { refusal: strin
   };
   if (disk.root === '') {
     return {
-      refusal: 'its boot style is disked, and _disk_root, the partition the image is unpacked onto, is not set',
+      refused: 'its boot style is disked, and _disk_root, the partition the image is unpacked onto, is not set',
     };
   }
-  if (disk.root === disk.cache) return { refusal: `_disk_root and _disk_cache are both ${disk.root}` };
+  if (disk.root === disk.cache) return { refused: `_disk_root and _disk_cache are both ${disk.root}` };
   return disk;
 }
 
@@ -112,13 +108,13 @@ function hostname(node: Entry<'node'>, attributes: Map<string, Inherited>): stri
   return attributes.get('_hostname')?.value || node.value.name;
 }
 
-function imageOf(cluster: Cluster, config: Entry<'boot'>): NonNullable<BootPlan['image']> | { refusal: string } {
+function imageOf(cluster: Cluster, config: Entry<'boot'>): NonNullable<BootPlan['image']> | Refused {
   const { name, image } = config.value;
-  if (!image) return { refusal: `the boot config ${name} has no image; update image=NAME` };
+  if (!image) return { refused: `the boot config ${name} has no image; update image=NAME` };
   const found = cluster.get('image', image);
-  if (!found) return { refusal: `the image ${image} of the boot config ${name} is gone; update image=NAME` };
+  if (!found) return { refused: `the image ${image} of the boot config ${name} is gone; update image=NAME` };
   const { content } = found.value;
-  if (!content) return { refusal: `the image ${found.value.name} has no content; update content=@FILE` };
+  if (!content) return { refused: `the image ${found.value.name} has no content; update content=@FILE` };
   return {
     uid: found.uid,
     name: found.value.name,

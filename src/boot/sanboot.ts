@@ -1,5 +1,6 @@
 // What iPXE's `sanboot` boots: the parsed value of _ipxe_sanboot. Pure.
 import { isOperator } from '../model/values.ts';
+import type { Refused } from '../refused.ts';
 
 /** Either arguments for `sanboot`, or the disk made from the boot config's image on this head. */
 export type Sanboot = { words: string; iscsi: boolean } | { image: true; iscsi: true };
@@ -13,18 +14,18 @@ const FIRST_DRIVE = 0x80;
  * the image of the boot config, from this head; anything else that begins with an option or a URI scheme is passed to iPXE
  * unchanged.
  */
-export function sanbootOf(value: string): Sanboot | { refusal: string } {
+export function sanbootOf(value: string): Sanboot | Refused {
   const text = value.trim();
   const drive = driveOf(text);
   if (drive !== undefined) return { words: `--no-describe --drive 0x${drive.toString(16)}`, iscsi: false };
   if (text === 'iscsi:') return { image: true, iscsi: true };
   if (!/^(--\w|[a-z][a-z0-9+]*:)/i.test(text)) {
     return {
-      refusal: `'${text}' is neither a disk (sda, hd0, 0x80) nor what iPXE's sanboot takes (options such as --drive 0x81, or a URI such as iscsi:10.54.0.9::::iqn.2026-01.org.example:disk)`,
+      refused: `'${text}' is neither a disk (sda, hd0, 0x80) nor what iPXE's sanboot takes (options such as --drive 0x81, or a URI such as iscsi:10.54.0.9::::iqn.2026-01.org.example:disk)`,
     };
   }
   const operator = text.split(/\s+/).find(isOperator);
-  if (operator) return { refusal: `the word '${operator}' in it ends a command of iPXE; it cannot be handed on` };
+  if (operator) return { refused: `the word '${operator}' in it ends a command of iPXE; it cannot be handed on` };
   return { words: text, iscsi: /(^|\s)iscsi:/i.test(text) };
 }
 

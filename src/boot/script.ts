@@ -68,7 +68,7 @@ export function grubQuoted(words: readonly string[]): string {
 function wordsOf(plan: BootPlan, handing: Handing): readonly string[] {
   if (!plan.kernel) return [];
   const line = kernelLine(plan, handing);
-  if ('refusal' in line) throw new MusterError('internal', `A script was asked for although ${line.refusal}.`);
+  if ('refused' in line) throw new MusterError('internal', `A script was asked for although ${line.refused}.`);
   return line.words;
 }
 

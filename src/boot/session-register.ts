@@ -1,5 +1,8 @@
 // Which session ids and heartbeat tokens are valid, and their boots. Only hashes are kept.
-import { type Boot, hashOf, tokenOf } from './boot.ts';
+
+import type { Refused } from '../refused.ts';
+import { type Boot, hashOf, type Outcome, tokenOf } from './boot.ts';
+import type { BootPlan } from './boot-plan.ts';
 
 const ID = /^[0-9a-f]{32}$/;
 
@@ -38,4 +41,19 @@ export class SessionRegister {
   boots(): Iterable<Boot> {
     return this.bySession.values();
   }
+}
+
+/** What a session's URL answers. `gone` refusals are final, `expired` names the boot that took too long. */
+export type SessionAnswer =
+  | { boot: Boot; plan: BootPlan }
+  | (Refused & { gone: boolean; outcome?: Outcome; expired?: Boot });
+
+/** Decides who may use a session: the address of its node, until the boot ends. @param peer the address that asks */
+export function sessionAnswer(boot: Boot | undefined, peer: string, isTooOld: (boot: Boot) => boolean): SessionAnswer {
+  if (!boot?.plan) return { refused: 'no such session', gone: true };
+  const { ip } = boot.plan.node;
+  if (ip !== peer) return { refused: `the session belongs to ${ip}, not to ${peer}`, gone: false };
+  if (boot.outcome) return { refused: `the boot is over (${boot.outcome})`, gone: true, outcome: boot.outcome };
+  if (isTooOld(boot)) return { refused: 'the session is too old', gone: true, expired: boot };
+  return { boot, plan: boot.plan };
 }

@@ -81,8 +81,8 @@ function byEvidence(situation: Case): Why | undefined {
 }
 
 function neverSeen(facts: WhyFacts): Why {
-  if ('refusal' in facts.plan) {
-    const cause = `It has never asked for an address, and it could not boot if it did: ${facts.plan.refusal}.`;
+  if ('refused' in facts.plan) {
+    const cause = `It has never asked for an address, and it could not boot if it did: ${facts.plan.refused}.`;
     return say(
       'failed',
       'nothing-to-boot',

@@ -59,14 +59,14 @@ function relayOf({ relays, router, subnet }: BootNetwork): string {
 
 /** Returns why a message does not help the asker: no answer, or a NAK. */
 export function refusalOf({ answer: given, reply }: Said): string | undefined {
-  if ('refusal' in given) return given.refusal;
+  if ('refused' in given) return given.refused;
   const isNak = reply && getOption(reply.options, OPTIONS.messageType) === MESSAGE.nak;
   return isNak && 'text' in given ? `NAK: ${given.text}` : undefined;
 }
 
 /** Returns the text about one message, for people. */
 export function linesOf({ question, answer: given, reply }: Said): string[] {
-  if ('refusal' in given) return [`${question}: no answer: ${given.refusal}`];
+  if ('refused' in given) return [`${question}: no answer: ${given.refused}`];
   if ('accepted' in given || !reply) return [`${question}: no reply: ${'accepted' in given ? given.accepted : ''}`];
   const { destination, from } = given;
   const { kind, yiaddr, siaddr, file, options } = packetOf(reply);

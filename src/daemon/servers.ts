@@ -287,9 +287,9 @@ function planOf(
   arch = boots.current(uid)?.arch,
 ): PlanAnswer {
   const node = cluster.get('node', uid);
-  if (!node) return { refusal: 'the node was deleted' };
+  if (!node) return { refused: 'the node was deleted' };
   const plane = planeOf(networks, config['http.port'], node.value.ip, arch);
   const answer = planBoot(cluster, node, plane);
   if (withIscsi || !('plan' in answer) || !readsOverIscsi(answer.plan)) return answer;
-  return { refusal: 'it boots from iSCSI, and iscsi.enabled is false in the configuration of the head' };
+  return { refused: 'it boots from iSCSI, and iscsi.enabled is false in the configuration of the head' };
 }

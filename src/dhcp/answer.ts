@@ -4,6 +4,7 @@ import type { StageNote } from '../boot/journey.ts';
 import type { Loaders, SpareLoaders } from '../boot/loaders.ts';
 import type { Config } from '../config.ts';
 import type { BootNetwork, Networks } from '../networks.ts';
+import type { Refused } from '../refused.ts';
 import type { Lease, Leases } from './leases.ts';
 import type { Packet } from './packet.ts';
 import type { Destination } from './reply.ts';
@@ -68,7 +69,7 @@ export type Answer =
     }
   /** `inUse` is an address that another machine uses. */
   | { accepted: string; level: Level; note?: StageNote; inUse?: string; loan?: Loan; unknown?: boolean }
-  | { refusal: string; level: Level; note?: StageNote; unknown?: boolean };
+  | (Refused & { level: Level; note?: StageNote; unknown?: boolean });
 
 /** What must be done for a machine that is not a node before its reply goes out. */
 export type Loan =

@@ -22,21 +22,21 @@ export function answer(request: Request, context: Context, arrival: Arrival): An
     strangeness(request) ??
     foreignness(request, context, arrival) ??
     (handler ? undefined : `a server gets no message of type ${request.type}`);
-  if (strange !== undefined || !handler) return { refusal: strange ?? '', level: 'debug' };
+  if (strange !== undefined || !handler) return { refused: strange ?? '', level: 'debug' };
   const decision = addressFor(request.mac, context.directory);
-  if ('refusal' in decision) {
+  if ('refused' in decision) {
     const lent =
       decision.unknown && context.leases ? answerUnknown(request, context, context.leases, arrival) : undefined;
-    return lent ?? { refusal: decision.refusal, level: 'info', unknown: decision.unknown };
+    return lent ?? { refused: decision.refused, level: 'info', unknown: decision.unknown };
   }
   const { node } = decision;
   const network = context.networks.of(node.ip);
-  if (!network || !subnetHost(network.subnet, node.ip)) return { refusal: homeless(node, context), level: 'warn' };
+  if (!network || !subnetHost(network.subnet, node.ip)) return { refused: homeless(node, context), level: 'warn' };
   const holder = context.networks.holderOf(node.ip);
   if (holder !== undefined)
-    return { refusal: `${node.name}'s address ${node.ip} is ${holder}; give the node another`, level: 'warn' };
+    return { refused: `${node.name}'s address ${node.ip} is ${holder}; give the node another`, level: 'warn' };
   const link = linkOf(request, context, arrival);
-  if (typeof link === 'string') return { refusal: `${node.name}: ${link}`, level: 'warn' };
+  if (typeof link === 'string') return { refused: `${node.name}: ${link}`, level: 'warn' };
   const from = addressOf(network, context, arrival);
   const server = request.relay.server ?? from;
   return handler(request, node, { ...context, network, link, server, from });
@@ -88,7 +88,7 @@ function onDiscover(request: Request, node: BootNode, context: Scenery): Answer 
       'address-in-use',
     );
   const target = bootTarget(request, node, context);
-  if (target.kind === 'refused') return refused(request, node, target.refusal, 'no-loader-for-firmware');
+  if (target.kind === 'refused') return refused(request, node, target.refused, 'no-loader-for-firmware');
   return {
     reply: offer(request, node, target, context),
     destination: destinationOf(request),
@@ -129,7 +129,7 @@ function onSelecting(request: Request, node: BootNode, context: Scenery, server:
       fault: 'other-dhcp-server' as const,
       about: { name: server },
     };
-    return { refusal: `${node.name}: ${reason}`, level: 'warn', note: told };
+    return { refused: `${node.name}: ${reason}`, level: 'warn', note: told };
   }
   if (request.packet.ciaddr !== NO_ADDRESS) return contradiction(node, "a server identifier and 'ciaddr'");
   const wanted = request.requestedAddress;
@@ -140,7 +140,7 @@ function onSelecting(request: Request, node: BootNode, context: Scenery, server:
 function grant(request: Request, node: BootNode, context: Scenery): Answer {
   if (misplaced(node, context) !== undefined) return deny(request, node, node.ip, context);
   const target = bootTarget(request, node, context);
-  if (target.kind === 'refused') return refused(request, node, target.refusal, 'no-loader-for-firmware');
+  if (target.kind === 'refused') return refused(request, node, target.refused, 'no-loader-for-firmware');
   const kind = node.controller ? 'system' : request.identity.kind;
   const stage = STAGE_OF_ACK[kind];
   return {
@@ -240,16 +240,16 @@ export function otherLoaders(node: BootNode, context: Context): OtherLoaders {
 
 function refused(request: Request, node: BootNode, reason: string, fault: Fault): Answer {
   return {
-    refusal: `${node.name}: ${reason}`,
+    refused: `${node.name}: ${reason}`,
     level: 'warn',
     ...(!node.controller && { note: { ...note('offered', request, node), error: reason, fault } }),
   };
 }
 
 function contradiction(node: BootNode, what: string): Answer {
-  return { refusal: `${node.name} sent ${what}, which RFC 2131 table 4 does not have`, level: 'info' };
+  return { refused: `${node.name} sent ${what}, which RFC 2131 table 4 does not have`, level: 'info' };
 }
 
 function elsewhere(request: Request, node: BootNode): Answer {
-  return { refusal: `${node.name} means the server ${request.serverIdentifier ?? '(none given)'}`, level: 'info' };
+  return { refused: `${node.name} means the server ${request.serverIdentifier ?? '(none given)'}`, level: 'info' };
 }

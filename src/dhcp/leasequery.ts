@@ -1,6 +1,7 @@
 // Answers DHCPLEASEQUERY (RFC 4388) from allowed hosts: by address, hardware address or client identifier.
 import type { Networks } from '../networks.ts';
 import { inRange } from '../networks.ts';
+import type { Refused } from '../refused.ts';
 import { macFromBytes, macToBytes } from '../wire/mac.ts';
 import type { Answer } from './answer.ts';
 import { type Binding, type Bindings, hardwareKey, identifierKey } from './bindings.ts';
@@ -23,7 +24,7 @@ export interface QueryContext {
   now(): number;
 }
 
-type QueryAnswer = Extract<Answer, { reply: unknown }> | Extract<Answer, { refusal: string }>;
+type QueryAnswer = Extract<Answer, { reply: unknown }> | Extract<Answer, Refused>;
 
 /** @param server the head's address that was asked, which answers */
 export function answerLeaseQuery({ packet, parameters }: Request, context: QueryContext, server: string): QueryAnswer {
@@ -157,6 +158,6 @@ function tell(
   if (relayInformation && wants(OPTIONS.relayInformation)) options.set(OPTIONS.relayInformation.code, relayInformation);
 }
 
-function refuse(refusal: string): QueryAnswer {
-  return { refusal, level: 'info' };
+function refuse(refused: string): QueryAnswer {
+  return { refused, level: 'info' };
 }

@@ -1,6 +1,7 @@
 // The DHCP server's loop without its sockets: decodes, decides, replies, and reports.
 import type { RemoteInfo } from 'node:dgram';
 import { monotonicNow } from '../clock.ts';
+import type { Refused } from '../refused.ts';
 import { macFromBytes } from '../wire/mac.ts';
 import { WireError } from '../wire/reader.ts';
 import type { Answer, Arrival, Context } from './answer.ts';
@@ -141,7 +142,7 @@ export class Loop {
     const context = { requesters, networks, bindings, leases: lending?.leases, isNodes, now };
     const result = answerLeaseQuery(request, context, network.head);
     if ('reply' in result) this.send(encode(result.reply, request.sizeLimit), result);
-    this.report.say(result.level, `query ${giaddr}`, 'reply' in result ? result.text : result.refusal);
+    this.report.say(result.level, `query ${giaddr}`, 'reply' in result ? result.text : result.refused);
   }
 
   /** A client returned its address, or found that another machine uses it. */
@@ -151,12 +152,7 @@ export class Loop {
   }
 
   /** Handles an answer that must wait: until its address was probed, or its lease is durable. */
-  private async lend(
-    request: Request,
-    result: Exclude<Answer, { refusal: string }>,
-    door: Door,
-    tries = 0,
-  ): Promise<void> {
+  private async lend(request: Request, result: Exclude<Answer, Refused>, door: Door, tries = 0): Promise<void> {
     const { mac } = request;
     if ('accepted' in result && result.inUse) this.quarantine.enter(result.inUse);
     try {

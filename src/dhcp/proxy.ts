@@ -19,26 +19,26 @@ export const BOOT_SERVER_PORT = 4011;
 /** @param port the head's port that the message came to: 67 or 4011 */
 export function proxyAnswer(request: Request, context: Context, arrival: Arrival, port: 'server' | 'boot'): Answer {
   const { identity } = request;
-  if (request.packet.op !== BOOTREQUEST) return { refusal: 'this is a reply of another server', level: 'debug' };
+  if (request.packet.op !== BOOTREQUEST) return { refused: 'this is a reply of another server', level: 'debug' };
   if (identity.kind === 'system' || !request.hardware)
-    return { refusal: 'no firmware: left to the other server', level: 'debug' };
+    return { refused: 'no firmware: left to the other server', level: 'debug' };
   const foreign = port === 'server' ? foreignness(request, context, arrival) : undefined;
-  if (foreign !== undefined) return { refusal: foreign, level: 'debug' };
+  if (foreign !== undefined) return { refused: foreign, level: 'debug' };
   const decision = addressFor(request.mac, context.directory);
-  if ('refusal' in decision) return { refusal: decision.refusal, level: 'info', unknown: decision.unknown };
+  if ('refused' in decision) return { refused: decision.refused, level: 'info', unknown: decision.unknown };
   const { node } = decision;
-  if (node.controller) return { refusal: `${node.name} boots nothing`, level: 'debug' };
+  if (node.controller) return { refused: `${node.name} boots nothing`, level: 'debug' };
   if (port === 'server' && request.type === MESSAGE.request) return heard(request, node);
   const isAsked = port === 'server' ? request.type === MESSAGE.discover : ASKS.has(request.type ?? 0);
-  if (!isAsked) return { refusal: `${node.name}: left to the other server`, level: 'debug' };
+  if (!isAsked) return { refused: `${node.name}: left to the other server`, level: 'debug' };
   const address = (context.networks.of(node.ip) ?? arrival.network).head;
   const plane = { address, httpPort: context.config['http.port'] };
   const target = targetFor(identity, context.loaders, plane, otherLoaders(node, context));
   if (target.kind === 'refused') {
     return {
-      refusal: `${node.name}: ${target.refusal}`,
+      refused: `${node.name}: ${target.refused}`,
       level: 'warn',
-      note: note(request, node, { error: target.refusal, fault: 'no-loader-for-firmware' }),
+      note: note(request, node, { error: target.refused, fault: 'no-loader-for-firmware' }),
     };
   }
   const file = fileOf(target);

@@ -57,17 +57,17 @@ export class Report {
   /** Reports what was answered, and that an unknown machine asked. */
   tell(request: Request, result: Answer, network: BootNetwork): void {
     const { mac, type, identity, packet } = request;
-    const text = 'reply' in result ? result.text : 'accepted' in result ? result.accepted : result.refusal;
+    const text = 'reply' in result ? result.text : 'accepted' in result ? result.accepted : result.refused;
     if (!result.unknown) {
       const machine = packet.options.get(OPTIONS.machineIdentifier.code);
       this.options.heard?.({ mac, machine, network: this.networkOf(request, network).name });
       // A note stands on the timeline already
-      if ('refusal' in result && result.level === 'warn' && !result.note) this.refused(mac, text);
+      if ('refused' in result && result.level === 'warn' && !result.note) this.refused(mac, text);
       this.say(result.level, `${mac} ${type}`, text, mac);
       return;
     }
     this.options.seen?.(this.unknownClient(request, network));
-    const more = 'refusal' in result ? ` (${identity.kind}, ${identity.label}); ignored` : '';
+    const more = 'refused' in result ? ` (${identity.kind}, ${identity.label}); ignored` : '';
     // Hardware addresses can be invented freely: all unknown ones together get at most 16 lines a second
     this.say(result.level, `unknown ${mac.slice(-1)}`, `${text}${more}`, mac);
   }

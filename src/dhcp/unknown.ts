@@ -32,7 +32,7 @@ export function answerUnknown(
   arrival: Arrival,
 ): Answer | undefined {
   const link = linkOf(request, context, arrival);
-  if (typeof link === 'string') return { refusal: link, level: 'info', unknown: true };
+  if (typeof link === 'string') return { refused: link, level: 'info', unknown: true };
   const others = context.networks.all.filter(item => item !== link && context.networks.isOneWire(item, link));
   const networks = [link, ...others];
   if (!networks.some(item => item.range)) return undefined;
@@ -198,8 +198,8 @@ function isOn(networks: readonly BootNetwork[], ip: string): boolean {
   return networks.some(({ subnet }) => subnetContains(subnet, ip));
 }
 
-function refuse(refusal: string, level: 'debug' | 'info' | 'warn' = 'info'): Answer {
-  return { refusal, level };
+function refuse(refused: string, level: 'debug' | 'info' | 'warn' = 'info'): Answer {
+  return { refused, level };
 }
 
 function rangesOf(networks: readonly BootNetwork[]): string {

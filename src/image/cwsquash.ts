@@ -4,6 +4,7 @@
 //   LBA 1        primary header            then         backup entries (32 sectors)
 //   LBA 2 … 33   primary entries           last LBA     backup header
 import { crc32 } from 'node:zlib';
+import type { Refused } from '../refused.ts';
 
 export const SECTOR = 512;
 /** Where the squashfs begins. */
@@ -28,14 +29,14 @@ export interface RootRange {
 }
 
 /** `isDamaged`: it begins as an image does, and is none; otherwise it may be a file of another kind. */
-export type FoundRoot = RootRange | { refusal: string; isDamaged?: true };
+export type FoundRoot = RootRange | (Refused & { isDamaged?: true });
 
-function damaged(refusal: string): { refusal: string; isDamaged: true } {
-  return { refusal, isDamaged: true };
+function damaged(refused: string): Refused & { isDamaged: true } {
+  return { refused, isDamaged: true };
 }
 
 /** What to put before and behind an upload to make it a cwsquash, and where the squashfs then lies. */
-export type ImageUpload = { prefix: Buffer; suffix: Buffer; root: RootRange } | { refusal: string };
+export type ImageUpload = { prefix: Buffer; suffix: Buffer; root: RootRange } | Refused;
 
 /**
  * Decides on the first bytes (1 MiB, or all if there are fewer) of a file of `length` bytes: a bare squashfs is to be wrapped,
@@ -44,12 +45,12 @@ export type ImageUpload = { prefix: Buffer; suffix: Buffer; root: RootRange } | 
 export function planImageUpload(beginning: Buffer, length: number): ImageUpload {
   if (isSquashfs(beginning)) {
     const problem = squashfsProblem(beginning, length);
-    if (problem) return { refusal: problem };
+    if (problem) return { refused: problem };
     const { prefix, suffix } = wrapping(length);
     return { prefix, suffix, root: { offset: ROOT_OFFSET, size: length } };
   }
   const root = findRoot(beginning, length);
-  return 'refusal' in root ? root : { prefix: Buffer.alloc(0), suffix: Buffer.alloc(0), root };
+  return 'refused' in root ? root : { prefix: Buffer.alloc(0), suffix: Buffer.alloc(0), root };
 }
 
 /** The bytes before and behind a squashfs of `size` bytes. */
@@ -74,11 +75,11 @@ export function findRoot(beginning: Buffer, length: number): FoundRoot {
     const problem = squashfsProblem(beginning, length);
     return problem ? damaged(problem) : { offset: 0, size: length };
   }
-  if (beginning.length < 3 * SECTOR) return { refusal: `it has only ${length} bytes` };
+  if (beginning.length < 3 * SECTOR) return { refused: `it has only ${length} bytes` };
   const gpt = beginning.subarray(SECTOR, 2 * SECTOR);
-  if (!gpt.subarray(0, 8).equals(SIGNATURE)) return { refusal: 'it begins neither with a squashfs nor with a GPT' };
+  if (!gpt.subarray(0, 8).equals(SIGNATURE)) return { refused: 'it begins neither with a squashfs nor with a GPT' };
   const headerSize = gpt.readUInt32LE(12);
-  if (headerSize < HEADER_SIZE || headerSize > SECTOR) return { refusal: 'its GPT header has an impossible size' };
+  if (headerSize < HEADER_SIZE || headerSize > SECTOR) return { refused: 'its GPT header has an impossible size' };
   const copy = Buffer.from(gpt.subarray(0, headerSize));
   copy.writeUInt32LE(0, 16);
   if (crc32(copy) !== gpt.readUInt32LE(16)) return damaged('its GPT header is damaged (checksum)');
@@ -92,7 +93,7 @@ function partitionIn(beginning: Buffer, gpt: Buffer, length: number): FoundRoot 
   const start = Number(gpt.readBigUInt64LE(72)) * SECTOR;
   const [count, size] = [gpt.readUInt32LE(80), gpt.readUInt32LE(84)];
   if (size < ENTRY_SIZE || size > 4096 || count > 1024 || start + count * size > beginning.length) {
-    return { refusal: 'its GPT has an impossible partition table' };
+    return { refused: 'its GPT has an impossible partition table' };
   }
   for (let index = 0; index < count; index += 1) {
     const entry = beginning.subarray(start + index * size, start + (index + 1) * size);
@@ -103,14 +104,14 @@ function partitionIn(beginning: Buffer, gpt: Buffer, length: number): FoundRoot 
       return damaged(`it is cut short: its partition ends at byte ${end}, the file at ${length}`);
     return rootAt(beginning, offset, end - offset);
   }
-  return { refusal: 'its GPT has no partition' };
+  return { refused: 'its GPT has no partition' };
 }
 
 /** The superblock is checked where it is among the first bytes, as in every image of ours. */
 function rootAt(beginning: Buffer, offset: number, size: number): FoundRoot {
   const start = beginning.subarray(offset, offset + 96);
   if (start.length >= 48) {
-    if (!isSquashfs(start)) return { refusal: 'its first partition holds no squashfs' };
+    if (!isSquashfs(start)) return { refused: 'its first partition holds no squashfs' };
     const problem = squashfsProblem(start, size);
     if (problem) return damaged(problem);
   }

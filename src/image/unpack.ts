@@ -24,8 +24,8 @@ export async function locateRoot(file: string): Promise<RootRange & { inodes: nu
     const start = Buffer.alloc(Math.min(size, (1 << 20) + 96));
     await handle.read(start, 0, start.length, 0);
     const found = findRoot(start, size);
-    if ('refusal' in found)
-      throw new MusterError('bad-image', `${file} is no image that can be read: ${found.refusal}.`);
+    if ('refused' in found)
+      throw new MusterError('bad-image', `${file} is no image that can be read: ${found.refused}.`);
     const superblock = Buffer.alloc(96);
     await handle.read(superblock, 0, superblock.length, found.offset);
     // Squashfs 4.0 superblock: inode count at 4 (32 bits), little-endian.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Boot } from '../boot/boot.ts';
 import type { BootPlan } from '../boot/boot-plan.ts';
 import { stageNumber } from '../boot/journey.ts';
+import type { Refused } from '../refused.ts';
 import type { BlockDevice } from '../scsi/block-device.ts';
 import { openFileDevice } from '../scsi/file-device.ts';
 import { openFileStore } from '../scsi/file-store.ts';
@@ -45,7 +46,7 @@ export class BootDisks {
   }
 
   /** Opens the disk of a boot. Rejects when the image's file cannot be opened; returns a refusal when data written to it is lost. */
-  async open(boot: Boot, plan: BootPlan, blob: string): Promise<BootDisk | { refused: string }> {
+  async open(boot: Boot, plan: BootPlan, blob: string): Promise<BootDisk | Refused> {
     const { iscsiOverlay } = plan;
     if (!iscsiOverlay) {
       const shared = this.files.get(blob) ?? { device: openFileDevice(this.blobPath(blob)), users: 0 };

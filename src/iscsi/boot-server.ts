@@ -106,7 +106,7 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
 function hasOverlay({ directory, boots }: BootIscsiOptions, ip: string): boolean {
   const node = directory.nodeByIp(ip);
   const answer = node && boots.rootReaders(node.uid);
-  if (!answer || 'refusal' in answer) return false;
+  if (!answer || 'refused' in answer) return false;
   return answer.readers.some(({ plan }) => plan.iscsiOverlay !== undefined);
 }
 

@@ -5,6 +5,7 @@ import type { BootNode } from '../boot/directory.ts';
 import type { About } from '../boot/faults.ts';
 import { type IscsiNames, type RootReader, type RootReaders, readsOverIscsi } from '../boot/iscsi-access.ts';
 import { reasonOf } from '../errors.ts';
+import type { Refused } from '../refused.ts';
 import type { BootDisk } from './boot-disks.ts';
 import type { Admission, ChapAccount, Refusal, TargetDirectory, Visitor } from './directory.ts';
 
@@ -21,9 +22,9 @@ export interface BootTargetsPorts {
   /** Returns the boots of a node that may read their root now. */
   readers(nodeUid: string): RootReaders;
   chap(boot: Boot): ChapAccount;
-  disk(boot: Boot, plan: BootPlan, blob: string): Promise<BootDisk | { refused: string }>;
+  disk(boot: Boot, plan: BootPlan, blob: string): Promise<BootDisk | Refused>;
   /** A node was refused, and its address shows that it was the node itself: for its timeline. */
-  refused(boot: Boot, refusal: BootRefusal): void;
+  refused(boot: Boot, refused: BootRefusal): void;
 }
 
 type Entry = { boot: Boot; plan: BootPlan; image: NonNullable<BootPlan['image']>; target: string };
@@ -87,7 +88,7 @@ function decide(ports: BootTargetsPorts, { initiator, address }: Visitor, target
     return { refused: `${node.name} calls itself ${initiator}, and its name is ${ports.names.initiator(node.uid)}` };
   }
   const answer = ports.readers(node.uid);
-  if ('refusal' in answer) return { refused: `${node.name}: ${answer.refusal}` };
+  if ('refused' in answer) return { refused: `${node.name}: ${answer.refused}` };
   const [newest] = answer.readers;
   const looked = answer.readers.map(reader => entryOf(ports, reader, address, target));
   const entries = looked.flatMap(entry => ('fault' in entry ? [] : [entry]));

@@ -1,5 +1,6 @@
 // CHAP (RFC 1994, RFC 7143 §12.1.3): the target's challenge, the initiator's proof, and the target's own on request.
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { Refused } from '../refused.ts';
 import type { Chap, ChapAccount } from './directory.ts';
 import { encodeBinary, type Pair, parseBinary, parseNumber } from './text.ts';
 
@@ -14,7 +15,7 @@ type Algorithm = (typeof ALGORITHMS)[number];
 /** RFC 7143 §12.1.3: a binary value has 1024 bytes at most. */
 const MAX_CHALLENGE = 1024;
 
-export type ChapAnswer = { answers: readonly Pair[]; done: boolean } | { refused: string };
+export type ChapAnswer = { answers: readonly Pair[]; done: boolean } | Refused;
 
 /** One authentication; each call receives the keys of one login request. */
 export class ChapExchange {

@@ -70,9 +70,9 @@ export class Contents {
     }
     if (other === undefined) return found;
     const { name } = other;
-    if ('refusal' in other) {
-      const { refusal, stage, fault } = other;
-      return { file: name, refused: refusal, code: ERROR_CODE.accessViolation, stage, fault };
+    if ('refused' in other) {
+      const { refused, stage, fault } = other;
+      return { file: name, refused, code: ERROR_CODE.accessViolation, stage, fault };
     }
     const work = await this.work(request, name, mostBlock, async () =>
       'content' in other ? this.shared(other.content) : this.cache.read(other.path, other.file),

@@ -18,7 +18,7 @@ test('an unknown hardware address is refused, and marked as one that may be adde
 
 test('a node that is not to be booted is refused with its reason, and is not unknown', t => {
   const decision = addressFor(node.mac, knows({ ...node, ignore: '_no_boot is set' }));
-  t.deepEqual(decision, { refusal: 'node n0 is not to be booted: _no_boot is set', unknown: false });
+  t.deepEqual(decision, { refused: 'node n0 is not to be booted: _no_boot is set', unknown: false });
 });
 
 test('multicast and zero addresses belong to no machine', t => {

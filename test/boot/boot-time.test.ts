@@ -13,7 +13,7 @@ function bootable() {
   const fake = new FakeCluster();
   const { node } = fake.bootable();
   const answer = planBoot(fake.cluster, node);
-  if ('refusal' in answer) throw new Error(answer.refusal);
+  if ('refused' in answer) throw new Error(answer.refused);
   return { fake, node, plan: answer.plan, ...fakeBoots(fake) };
 }
 

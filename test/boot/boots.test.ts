@@ -11,7 +11,7 @@ function bootable() {
   const fake = new FakeCluster();
   const { node, config } = fake.bootable();
   const answer = planBoot(fake.cluster, node);
-  if ('refusal' in answer) throw new Error(answer.refusal);
+  if ('refused' in answer) throw new Error(answer.refused);
   return { fake, node, config, plan: answer.plan, ...fakeBoots(fake) };
 }
 
@@ -79,7 +79,7 @@ test('a node that is switched off and on during its boot begins a new boot, and 
   see(boots, node.value.mac, 'offered');
   const answer = boots.session(first.id, plan.node.ip);
   t.is(boots.of(node.uid).length, 2);
-  t.true('refusal' in answer && /superseded/.test(answer.refusal));
+  t.true('refused' in answer && /superseded/.test(answer.refused));
 });
 
 test('a second script in the same boot replaces the session', t => {
@@ -87,7 +87,7 @@ test('a second script in the same boot replaces the session', t => {
   see(boots, node.value.mac, 'ipxe');
   const first = mint(boots, plan);
   const second = mint(boots, plan);
-  t.true('refusal' in boots.session(first.id, plan.node.ip));
+  t.true('refused' in boots.session(first.id, plan.node.ip));
   t.true('plan' in boots.session(second.id, plan.node.ip));
   t.is(boots.of(node.uid).length, 1);
 });

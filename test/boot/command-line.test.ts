@@ -18,13 +18,13 @@ function lineOf(cmdline: string, loader?: string, isEfi?: boolean) {
 
 function textOf(cmdline: string, loader?: string): string {
   const line = lineOf(cmdline, loader);
-  return 'text' in line ? line.text : line.refusal;
+  return 'text' in line ? line.text : line.refused;
 }
 
 test('what each loader puts before the line, as the kernel says it of itself', t => {
   const text = (loader: string | undefined, isEfi?: boolean) => {
     const line = lineOf('quiet', loader, isEfi);
-    return 'text' in line ? line.text : line.refusal;
+    return 'text' in line ? line.text : line.refused;
   };
   t.is(text(undefined, false), 'initrd=session initrd=initramfs quiet');
   t.is(text(undefined, true), 'kernel initrd=session initrd=initramfs quiet');
@@ -70,7 +70,7 @@ test('the kernel takes 2,047 bytes of the whole, with what the loader puts befor
     t.is('text' in fits && Buffer.byteLength(fits.text), MOST_BYTES);
     const over = lineOf('x'.repeat(length(isEfi) + 1), undefined, isEfi);
     t.regex(
-      'refusal' in over ? over.refusal : '',
+      'refused' in over ? over.refused : '',
       /the kernel command line has 2048 bytes with what iPXE puts before it, and the kernel takes 2047/,
     );
   }
@@ -84,7 +84,7 @@ test('boot config and node together may be too long: the plan is refused before 
   const planned = fake.cluster.get('node', made.node.uid);
   const answer = planned && planBoot(fake.cluster, planned, { ...PLANE, isEfi: false });
   t.regex(
-    answer && 'refusal' in answer ? answer.refusal : '',
+    answer && 'refused' in answer ? answer.refused : '',
     /has 2104 bytes with what iPXE puts before it, and the kernel takes 2047/,
   );
 });
@@ -128,7 +128,7 @@ test('what GRUB is given is one script in its own eyes, whatever the words', asy
     .sample(fc.array(words, { minLength: 1, maxLength: 6 }), { seed: 3, numRuns: 2000 })
     .flatMap(parts => {
       const line = lineOf(parts.join(' '), 'grub');
-      return 'refusal' in line ? [] : [line.words];
+      return 'refused' in line ? [] : [line.words];
     });
   t.true(lines.length > 50, `${lines.length}`);
   // A word that ended its quotes would open a block or close the one around it.
@@ -150,7 +150,7 @@ test('whatever is written, the kernel reads it as written by both loaders, or it
     fc.property(fc.array(parameter, { maxLength: 5 }), fc.constantFrom(undefined, 'grub'), (parameters, loader) => {
       const written = parameters.join(' ');
       const line = lineOf(written, loader);
-      if ('refusal' in line) return;
+      if ('refused' in line) return;
       handedOn += 1;
       // iPXE splits at white space and joins with one space each
       const given = loader === 'grub' ? grubGives(line.words) : line.words.join(' ').trim().split(/\s+/).join(' ');

@@ -18,7 +18,7 @@ function world() {
   const fake = new FakeCluster();
   const { node } = fake.bootable();
   const answer = planBoot(fake.cluster, node);
-  if ('refusal' in answer) throw new Error(answer.refusal);
+  if ('refused' in answer) throw new Error(answer.refused);
   return { fake, node, plan: answer.plan, ...fakeBoots(fake) };
 }
 

@@ -33,7 +33,7 @@ function cluster(config: Record<string, unknown> = {}, attributes: Record<string
   const node = () => fake.cluster.get('node', made.node.uid) ?? made.node;
   const plan = () => {
     const answer = planBoot(fake.cluster, node());
-    if ('refusal' in answer) throw new Error(answer.refusal);
+    if ('refused' in answer) throw new Error(answer.refused);
     return answer.plan;
   };
   return { fake, repo, ...made, node, plan, words: () => commandLine(plan(), URL_OF_SESSION).split(' ') };
@@ -93,7 +93,7 @@ test('what is missing is a refusal that says what to do', t => {
     const { fake, repo, node } = cluster({ kernel: null, ...config });
     fake.change(repo, { iso: stored && { ...iso(), ...stored } });
     const answer = planBoot(fake.cluster, node());
-    return 'refusal' in answer ? answer.refusal : 'a plan';
+    return 'refused' in answer ? answer.refused : 'a plan';
   };
   t.regex(refusal({ repo: '' }), /DefaultBoot has nothing to boot as live: update repo=NAME/);
   t.regex(refusal({}, null), /the repo Rocky9 has no ISO image; give DefaultBoot kernel=@FILE/);

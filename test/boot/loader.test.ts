@@ -38,7 +38,7 @@ test('a missing loader is refused with what to install and which key to set', t 
   t.true(target.kind === 'refused');
   if (target.kind === 'refused')
     t.regex(
-      target.refusal,
+      target.refused,
       /the label; install iPXE \(.*Debian 13.*\) or GRUB.*grub-efi-arm64-bin.*loaders\.efi-arm64/,
     );
 });
@@ -54,7 +54,7 @@ test('where there is no iPXE for a firmware, GRUB takes its place', t => {
     url: 'http://10.54.0.1:8080/boot/v1/loader/grub-arm64.efi',
   });
   const wanted = targetFor(firmware('tftp', 'efi-arm64'), LOADERS, PLANE, { wants: 'grub' });
-  t.true(wanted.kind === 'refused' && /grub-efi-arm64-bin/.test(wanted.refusal) && !/amd64/.test(wanted.refusal));
+  t.true(wanted.kind === 'refused' && /grub-efi-arm64-bin/.test(wanted.refused) && !/amd64/.test(wanted.refused));
 });
 
 test('_boot_loader=shim is for firmware that boots by PXE, and an iPXE that runs gets its script', t => {
@@ -69,18 +69,18 @@ test('_boot_loader=shim is for firmware that boots by PXE, and an iPXE that runs
     [firmware('tftp', 'efi-arm64'), /no shimaa64\.efi; install shim-signed and grub-efi-arm64-signed .*paths\.shim/],
   ] as const) {
     const target = of(client);
-    t.true(target.kind === 'refused' && words.test(target.refusal), JSON.stringify(target));
+    t.true(target.kind === 'refused' && words.test(target.refused), JSON.stringify(target));
   }
 });
 
 test('no package has an x86 UEFI loader for Debian: only the key is named', t => {
   const target = targetFor(firmware('http', 'http-efi32'), LOADERS, PLANE);
-  t.true(target.kind === 'refused' && /loaders\.http-efi32/.test(target.refusal) && !/install/.test(target.refusal));
+  t.true(target.kind === 'refused' && /loaders\.http-efi32/.test(target.refused) && !/install/.test(target.refused));
 });
 
 test('an architecture without a loader name is refused by its label', t => {
   const target = targetFor(firmware('tftp', undefined), LOADERS, PLANE);
-  t.deepEqual(target, { kind: 'refused', refusal: 'there is no loader for this firmware: the label' });
+  t.deepEqual(target, { kind: 'refused', refused: 'there is no loader for this firmware: the label' });
 });
 
 test('loaders are found where Debian puts them, snponly first', t => {

@@ -24,7 +24,7 @@ function planned(attributes: Record<string, string> = {}, cmdline = '') {
 }
 
 function refusalOf(answer: ReturnType<typeof planBoot>): string {
-  return 'refusal' in answer ? answer.refusal : 'a plan';
+  return 'refused' in answer ? answer.refused : 'a plan';
 }
 
 test('a plan has the files, the image as a range of its blob, and where style and config come from', t => {
@@ -71,7 +71,7 @@ const scripts = ['boot-scripts', 'templates/grub'].flatMap(folder =>
 
 test('every script is an iPXE script, every placeholder is filled, and every style has one', t => {
   const answer = planned().answer();
-  if ('refusal' in answer) return t.fail(answer.refusal);
+  if ('refused' in answer) return t.fail(answer.refused);
   for (const { name, text } of scripts) {
     if (name.endsWith('.grub')) continue;
     t.true(text.startsWith('#!ipxe\n'), name);
@@ -91,7 +91,7 @@ test('every script is an iPXE script, every placeholder is filled, and every sty
 
 test("GRUB's scripts: every placeholder is filled, and no word of the command line means anything to GRUB", t => {
   const answer = planned({ _boot_loader: 'grub' }, 'a="b c" d=$x f;g').answer();
-  if ('refusal' in answer) return t.fail(answer.refusal);
+  if ('refused' in answer) return t.fail(answer.refused);
   for (const { name, text } of scripts) {
     if (!name.endsWith('.grub')) continue;
     // GRUB has no such operators: a line with one is an error when it runs, and grub-script-check does not see it.

@@ -36,7 +36,7 @@ test('the boot ROM of a Raspberry Pi says x86 BIOS, and is refused with the reme
   const target = (mac: string, architecture: number) =>
     targetFor(identify({ mac, architectures: [architecture], vendorClass, ipxeOptions: false }), LOADERS, PLANE);
   const refused = target('dc:a6:32:01:02:03', 0);
-  t.regex(refused.kind === 'refused' ? refused.refusal : '', /Raspberry Pi.*UEFI firmware/);
+  t.regex(refused.kind === 'refused' ? refused.refused : '', /Raspberry Pi.*UEFI firmware/);
   t.like(target('dc:a6:32:01:02:03', 11), { kind: 'tftp', file: 'snponly.efi' });
   t.like(target('52:54:00:01:02:03', 0), { kind: 'tftp', file: 'undionly.kpxe' });
   const asked = identify({ mac: 'dc:a6:32:01:02:03', vendorClass, ipxeOptions: false });

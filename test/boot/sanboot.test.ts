@@ -25,8 +25,8 @@ test("iPXE's own words are handed on, and what is neither is refused", t => {
   t.deepEqual(sanbootOf(uri), { words: uri, iscsi: true });
   t.deepEqual(sanbootOf(`--filename \\EFI\\x.efi ${uri}`), { words: `--filename \\EFI\\x.efi ${uri}`, iscsi: true });
   t.deepEqual(sanbootOf('iscsi:'), { image: true, iscsi: true });
-  t.regex((sanbootOf('first') as { refusal: string }).refusal, /'first' is neither a disk \(sda, hd0, 0x80\) nor/);
-  t.regex((sanbootOf('--drive 0x80 || reboot') as { refusal: string }).refusal, /'\|\|' in it ends a command/);
+  t.regex((sanbootOf('first') as { refused: string }).refused, /'first' is neither a disk \(sda, hd0, 0x80\) nor/);
+  t.regex((sanbootOf('--drive 0x80 || reboot') as { refused: string }).refused, /'\|\|' in it ends a command/);
 });
 
 test('next and sanboot need neither kernel nor image; disked needs _disk_root', t => {
@@ -36,18 +36,18 @@ test('next and sanboot need neither kernel nor image; disked needs _disk_root', 
   const plan = (attributes: Record<string, string>) => {
     fake.change(node, { attributes });
     const entry = fake.cluster.get('node', node.uid);
-    return entry ? planBoot(fake.cluster, entry) : { refusal: 'no node' };
+    return entry ? planBoot(fake.cluster, entry) : { refused: 'no node' };
   };
   t.like(plan({ _boot_style: 'next' }), { plan: { style: 'next', kernel: null, initramfs: null, image: null } });
   t.like(plan({ _boot_style: 'sanboot' }), { plan: { sanboot: { words: '--no-describe --drive 0x80' } } });
-  t.regex((plan({ _boot_style: 'sanboot', _ipxe_sanboot: 'iscsi:' }) as { refusal: string }).refusal, /has no image/);
-  t.regex((plan({ _boot_style: 'sanboot', _ipxe_sanboot: 'x' }) as { refusal: string }).refusal, /^_ipxe_sanboot: 'x'/);
-  t.regex((plan({ _boot_style: 'disked' }) as { refusal: string }).refusal, /has no kernel/);
+  t.regex((plan({ _boot_style: 'sanboot', _ipxe_sanboot: 'iscsi:' }) as { refused: string }).refused, /has no image/);
+  t.regex((plan({ _boot_style: 'sanboot', _ipxe_sanboot: 'x' }) as { refused: string }).refused, /^_ipxe_sanboot: 'x'/);
+  t.regex((plan({ _boot_style: 'disked' }) as { refused: string }).refused, /has no kernel/);
   fake.change(config, {
     kernel: { sha256: 'a'.repeat(64), size: 1, mtime: 0 },
     initramfs: { sha256: 'b'.repeat(64), size: 1, mtime: 0 },
   });
-  t.regex((plan({ _boot_style: 'disked' }) as { refusal: string }).refusal, /_disk_root, the partition .* is not set/);
+  t.regex((plan({ _boot_style: 'disked' }) as { refused: string }).refused, /_disk_root, the partition .* is not set/);
   const same = { _boot_style: 'disked', _disk_root: '/dev/sda2', _disk_cache: '/dev/sda2' };
-  t.regex((plan(same) as { refusal: string }).refusal, /_disk_root and _disk_cache are both/);
+  t.regex((plan(same) as { refused: string }).refused, /_disk_root and _disk_cache are both/);
 });

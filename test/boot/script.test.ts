@@ -39,7 +39,7 @@ test('the waits grow, and two boots have different ones', t => {
   const fake = new FakeCluster();
   const { node } = fake.bootable();
   const answer = planBoot(fake.cluster, node);
-  if (!('plan' in answer)) return t.fail(answer.refusal);
+  if (!('plan' in answer)) return t.fail(answer.refused);
   const template = scripts.find(({ name }) => name === 'netboot.ipxe')?.text ?? '';
   const waits = (random: number) =>
     Array.from(renderScript(template, answer.plan, 'http://h', {}, () => random).matchAll(/set pause (\d+)/g), match =>

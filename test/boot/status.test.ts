@@ -16,7 +16,7 @@ async function running(trusts = false) {
   const fake = new FakeCluster();
   const { node } = fake.bootable();
   const answer = planBoot(fake.cluster, node);
-  if ('refusal' in answer) throw new Error(answer.refusal);
+  if ('refused' in answer) throw new Error(answer.refused);
   const { plan } = answer;
   const registry = fakeBoots(fake, [], trusts);
   const { boots, statuses, clock } = registry;
@@ -136,7 +136,7 @@ test('a boot that was given up and sends a heartbeat is up', async t => {
   const fake = new FakeCluster();
   const { node } = fake.bootable();
   const answer = planBoot(fake.cluster, node);
-  if ('refusal' in answer) throw new Error(answer.refusal);
+  if ('refused' in answer) throw new Error(answer.refused);
   const { boots, statuses } = fakeBoots(fake);
   const { id, boot } = boots.mint(answer.plan, 'peer');
   boots.note({ stage: 'root', session: id });

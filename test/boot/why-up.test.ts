@@ -10,7 +10,7 @@ function world() {
   const { node } = fake.bootable();
   const it = fakeBoots(fake);
   const answer = planBoot(fake.cluster, node);
-  if ('refusal' in answer) throw new Error(answer.refusal);
+  if ('refused' in answer) throw new Error(answer.refused);
   it.boots.note({ stage: 'offered', mac: node.value.mac });
   const { id, boot } = it.boots.mint(answer.plan, 'x');
   const ask = (more: { listening?: number; evidence?: Evidence; power?: { state: 'on' | 'off' } } = {}) =>

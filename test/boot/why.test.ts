@@ -58,7 +58,7 @@ function see({ boots, node, fake }: Pick<World, 'boots' | 'node' | 'fake'>, repl
 
 function minted(boots: Boots, fake: FakeCluster, node: World['node']): string {
   const answer = planBoot(fake.cluster, node);
-  if ('refusal' in answer) throw new Error(answer.refusal);
+  if ('refused' in answer) throw new Error(answer.refused);
   return boots.mint(answer.plan, `${answer.plan.node.ip}:1000`).id;
 }
 

@@ -50,7 +50,7 @@ test("RFC 2131 §4.3.1: a DISCOVER is offered the node's address, with lease tim
 
 test('an address that the configuration gives to a router is no longer offered to a node', t => {
   const result = ask(message({}, [DISCOVER]), contextOf({ networks: networksFor({ 'dhcp.router': NODE_IP }) }));
-  t.true('refusal' in result && /is the router of the network boot; give the node another/.test(result.refusal));
+  t.true('refused' in result && /is the router of the network boot; give the node another/.test(result.refused));
 });
 
 test("RFC 2131 §4.3.1 table 3: xid, flags, giaddr and chaddr are the client's; hops, secs and ciaddr are zero", t => {
@@ -107,15 +107,15 @@ test("RFC 2131 §4.3.2 SELECTING: an address that is not the node's is denied", 
 
 test("RFC 2131 §4.3.2 SELECTING: 'ciaddr' MUST be zero", t => {
   const result = ask(message({ ciaddr: NODE_IP }, [REQUEST, OURS, WANTED]));
-  t.true('refusal' in result && /ciaddr/.test(result.refusal));
+  t.true('refused' in result && /ciaddr/.test(result.refused));
 });
 
 test("RFC 2131 §3.1 step 4: another server's identifier gets no answer, and the administrator is warned", t => {
   const request = [REQUEST, [54, ipHex(OTHER)], WANTED] as const;
   const result = ask(message({}, [...request, ...FIRMWARE]));
-  t.true('refusal' in result);
-  if (!('refusal' in result)) return;
-  t.is(result.refusal, 'n0: the client took the offer of 10.54.0.9');
+  t.true('refused' in result);
+  if (!('refused' in result)) return;
+  t.is(result.refused, 'n0: the client took the offer of 10.54.0.9');
   t.is(result.level, 'warn');
   t.is(result.note?.stage, 'addressed');
   t.regex(result.note?.error ?? '', /another DHCP server/);
@@ -132,7 +132,7 @@ test('RFC 2131 §4.3.2 INIT-REBOOT: the right address is acknowledged, a wrong o
 
 test('RFC 2131 §4.3.2 INIT-REBOOT: a server without record of the client MUST remain silent', t => {
   const result = ask(message({ mac: '52:54:00:00:00:99' }, [REQUEST, [50, ipHex('192.168.1.5')]]));
-  t.true('refusal' in result && result.unknown === true && result.level === 'info');
+  t.true('refused' in result && result.unknown === true && result.level === 'info');
 });
 
 test("RFC 2131 §4.3.2 RENEWING and REBINDING: the node's own address is acknowledged, to that address", t => {
@@ -149,7 +149,7 @@ test("RFC 2131 §4.3.2 RENEWING: an address that is no longer the node's is deni
 });
 
 test('RFC 2131 §4.3.2 RENEWING: a requested address MUST NOT be filled in; the same one, which dhcping sends, does no harm', t => {
-  t.true('refusal' in ask(message({ ciaddr: NODE_IP }, [REQUEST, [50, ipHex('10.54.0.9')]])));
+  t.true('refused' in ask(message({ ciaddr: NODE_IP }, [REQUEST, [50, ipHex('10.54.0.9')]])));
   t.is(replyTo(message({ ciaddr: NODE_IP }, [REQUEST, WANTED])).reply.yiaddr, NODE_IP);
 });
 
@@ -190,9 +190,9 @@ test("RFC 2131 §4.3.4: a RELEASE is not answered; the node's address stays its 
 
 test('DECLINE and RELEASE that mean another server change nothing here', t => {
   for (const message_ of [DECLINE, RELEASE]) {
-    t.true('refusal' in ask(message({}, [message_, [54, ipHex(OTHER)], WANTED])));
+    t.true('refused' in ask(message({}, [message_, [54, ipHex(OTHER)], WANTED])));
   }
-  t.true('refusal' in ask(message({}, [DECLINE, WANTED])));
+  t.true('refused' in ask(message({}, [DECLINE, WANTED])));
   const unnamed = ask(message({ ciaddr: NODE_IP }, [RELEASE]));
   t.true('accepted' in unnamed, 'systemd-networkd releases without an identifier');
 });
@@ -209,7 +209,7 @@ test("RFC 2131 §4.3.5: INFORM is acknowledged to 'ciaddr', without lease time a
 
 test('RFC 2131 §4.3.5: INFORM without an address of this network is refused', t => {
   for (const ciaddr of ['0.0.0.0', '192.168.1.1', '10.54.0.255', '10.54.0.0'])
-    t.true('refusal' in ask(message({ ciaddr }, [INFORM])));
+    t.true('refused' in ask(message({ ciaddr }, [INFORM])));
 });
 
 test('RFC 2131 §4.1: where an OFFER or ACK goes', t => {
@@ -336,16 +336,16 @@ test('_boot_loader=grub: GRUB instead of iPXE, also for iPXE in a ROM; refused w
   t.is(replyTo(message({}, [DISCOVER, ...IPXE]), context).reply.file, url);
   const result = ask(message({}, [DISCOVER, ...FIRMWARE]), contextOf({ directory }));
   t.regex(
-    'refusal' in result ? result.refusal : '',
+    'refused' in result ? result.refused : '',
     /there is no GRUB for this firmware: x64 UEFI \(7\); install GRUB's modules/,
   );
 });
 
 test('firmware without a loader is refused before it has an address, with the remedy', t => {
   const result = ask(message({}, [DISCOVER, ...FIRMWARE]), contextOf({ loaders: {} }));
-  t.true('refusal' in result);
-  if (!('refusal' in result)) return;
-  t.regex(result.refusal, /n0: there is no loader.*x64 UEFI \(7\).*loaders\.efi64/);
+  t.true('refused' in result);
+  if (!('refused' in result)) return;
+  t.regex(result.refused, /n0: there is no loader.*x64 UEFI \(7\).*loaders\.efi64/);
   t.is(result.note?.stage, 'offered');
   t.truthy(result.note?.error);
 });
@@ -371,7 +371,7 @@ test('plain BOOTP, replies, other hardware and unknown message types are refused
     ask(message({}, [[53, '0d']])),
     ask(message({}, [[53, '02']])),
     ask(message({ mac: '01:00:5e:00:00:01' }, [DISCOVER])),
-  ].map(result => ('refusal' in result ? result.refusal : ''));
+  ].map(result => ('refused' in result ? result.refused : ''));
   t.regex(reasons[0] ?? '', /BOOTP/);
   t.regex(reasons[1] ?? '', /reply/);
   t.regex(reasons[2] ?? '', /hardware type 32/);
@@ -386,13 +386,13 @@ test('a node that is not to be booted, or whose address is not of this network, 
     message({}, [DISCOVER]),
     contextOf({ directory: directoryOf({ ...node, ignore: '_no_boot is set' }) }),
   );
-  t.true('refusal' in ignored && /_no_boot/.test(ignored.refusal) && !ignored.unknown);
+  t.true('refused' in ignored && /_no_boot/.test(ignored.refused) && !ignored.unknown);
   for (const ip of ['', '192.168.1.1', '10.54.0.255']) {
     const result = ask(
       message({}, [DISCOVER]),
       contextOf({ directory: directoryOf({ ...node, ip: ip || '0.0.0.0' }) }),
     );
-    t.true('refusal' in result && /boot network 10\.54\.0\.0\/24/.test(result.refusal));
+    t.true('refused' in result && /boot network 10\.54\.0\.0\/24/.test(result.refused));
   }
 });
 

@@ -41,7 +41,7 @@ function world() {
   /** The answer as it is on the wire. */
   const told = (fields: Fields, options: Given = []): Packet => {
     const answer = ask(fields, options);
-    if ('refusal' in answer) throw new Error(answer.refusal);
+    if ('refused' in answer) throw new Error(answer.refused);
     return decode(encode(answer.reply, 548));
   };
   /** A node renews by way of a relay agent; `seconds` of lease. */
@@ -66,7 +66,7 @@ test('RFC 4388 §6.3: a query without giaddr, or from an unlisted requester, is 
   lease();
   const refusal = (giaddr: string): string => {
     const answer = ask({ ...BY_IP, ciaddr: NODE_IP, giaddr });
-    return 'refusal' in answer ? answer.refusal : '';
+    return 'refused' in answer ? answer.refused : '';
   };
   t.regex(refusal('0.0.0.0'), /without 'giaddr'/);
   t.regex(refusal('10.54.0.10'), /which dhcp\.leasequery does not name/);
@@ -82,7 +82,7 @@ test('RFC 4388 §6.2: a query by none of the three, or by several, is dropped', 
     [{ ciaddr: NODE_IP }, []],
     [{}, [[61, IDENTIFIER]]],
   ];
-  for (const [fields, options] of wrong) t.true('refusal' in ask(fields, options));
+  for (const [fields, options] of wrong) t.true('refused' in ask(fields, options));
 });
 
 test('RFC 4388 §6.4.1: a lease is found by address, by hardware address and by client identifier', t => {

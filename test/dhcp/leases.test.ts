@@ -45,7 +45,7 @@ function world(range = '10.54.0.200-10.54.0.202') {
   /** One message, and what the server does about it; the answer when it is sent. */
   const say = async (mac: string, options: Parameters<typeof message>[1], fields = {}): Promise<Answer | undefined> => {
     const result = ask(message({ mac, ...fields }, options), context);
-    if ('refusal' in result) return result;
+    if ('refused' in result) return result;
     const outcome = await lending.settle(result.loan, HEAD);
     return outcome.do === 'send' ? result : undefined;
   };
@@ -80,7 +80,7 @@ test('RFC 2131 §4.3.1: two strangers are never offered one address; nodes and q
   t.is(address(await say(A, [DISCOVER])), '10.54.0.201', 'asked again, the same is offered');
   quarantined.add('10.54.0.202');
   const none = await say(B, [DISCOVER]);
-  t.regex(none && 'refusal' in none ? none.refusal : '', /no address of the range of boot is free/);
+  t.regex(none && 'refused' in none ? none.refused : '', /no address of the range of boot is free/);
 });
 
 test('RFC 2131 §4.3.1: the present address comes first, then the former one, then the one that is asked for', async t => {
@@ -127,13 +127,13 @@ test('RFC 2131 §4.3.2: SELECTING, INIT-REBOOT, RENEWING; another address is den
   t.is(type(await say(A, [REQUEST, OURS, [50, ipHex('10.54.0.202')]])), 6);
   t.is(type(await say(B, [REQUEST, [50, ipHex('192.168.7.7')]])), 6, 'on the wrong network');
   const silent = await say(B, [REQUEST, [50, ipHex('10.54.0.202')]]);
-  t.true(silent && 'refusal' in silent && silent.unknown === true);
+  t.true(silent && 'refused' in silent && silent.unknown === true);
 });
 
 test('RFC 2131 §3.1 step 4: an offer that was not taken is free again', async t => {
   const { say } = world('10.54.0.200-10.54.0.200');
   await say(A, [DISCOVER]);
-  t.true('refusal' in ((await say(B, [DISCOVER])) ?? {}));
+  t.true('refused' in ((await say(B, [DISCOVER])) ?? {}));
   await say(A, [REQUEST, [54, ipHex('10.54.0.77')], [50, ipHex('10.54.0.200')]]);
   t.is(address(await say(B, [DISCOVER])), '10.54.0.200');
 });
@@ -144,7 +144,7 @@ test('an offer that nobody takes is free again after a minute, and an ended leas
   clock.now += 61_000;
   t.is(await lend(B), '10.54.0.200');
   clock.now += 599_000;
-  t.true('refusal' in ((await say(A, [DISCOVER])) ?? {}));
+  t.true('refused' in ((await say(A, [DISCOVER])) ?? {}));
   clock.now += 2000;
   t.is(await lend(A), '10.54.0.200');
   t.is(type(await say(B, [REQUEST], { ciaddr: '10.54.0.200' })), undefined, 'the former holder is nobody here');
@@ -212,7 +212,7 @@ test('RFC 2131 §4.3.3 and §4.3.4: DECLINE and RELEASE end the lease; the relea
   t.is(saved.length, 4);
   t.is(address(await say(B, [DISCOVER])), other);
   const foreign = await say(B, [DECLINE, OURS, [50, ipHex('10.54.0.9')]]);
-  t.true(foreign && 'refusal' in foreign, 'an address that was not lent is nobody’s to decline');
+  t.true(foreign && 'refused' in foreign, 'an address that was not lent is nobody’s to decline');
 });
 
 test('RFC 2131 §2.2: an address that another machine answers from is not offered, its own machine’s is', async t => {
@@ -252,12 +252,12 @@ test('a machine that became a node is answered as a node; its lent address is de
 
 test('without a range strangers are refused as ever; behind a relay its own network’s range is meant', async t => {
   const { context } = world('');
-  t.true('refusal' in ask(message({ mac: A }, [DISCOVER]), context));
+  t.true('refused' in ask(message({ mac: A }, [DISCOVER]), context));
   const config = { networks: [{ name: 'rack2', subnet: '10.56.0.0/24', range: '10.56.0.9-10.56.0.12' }] };
   const far = { ...context, networks: networksFor(config) };
   const relayed = ask(message({ mac: A, giaddr: '10.56.0.254' }, [DISCOVER, [82, '010107']]), far);
   t.is(address(relayed), '10.56.0.9');
-  t.true('refusal' in ask(message({ mac: A }, [DISCOVER]), far));
+  t.true('refused' in ask(message({ mac: A }, [DISCOVER]), far));
 });
 
 test('leases survive a restart: what was saved is lent still, and what moved is not lent twice', async t => {

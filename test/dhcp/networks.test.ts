@@ -58,8 +58,8 @@ test("RFC 2131 §4.3.1: a relayed DISCOVER gets the settings of giaddr's network
 
 test('a node that asks from another network than its address is of gets nothing, and its timeline says why', t => {
   const result = ask(message({}, [DISCOVER, ...FIRMWARE]), scene(far));
-  t.true('refusal' in result);
-  if (!('refusal' in result)) return;
+  t.true('refused' in result);
+  if (!('refused' in result)) return;
   t.regex(
     result.note?.error ?? '',
     /asks from the network boot \(10\.54\.0\.0\/24\), and its address 10\.56\.0\.100 is of rack2/,
@@ -72,7 +72,7 @@ test('a node that asks from another network than its address is of gets nothing,
 test('a relay agent of no network is named in the refusal', t => {
   const result = ask(message({ giaddr: '172.16.0.1' }, [DISCOVER]), scene(far));
   t.regex(
-    'refusal' in result ? result.refusal : '',
+    'refused' in result ? result.refused : '',
     /relay agent 172\.16\.0\.1 asks for the network of 172\.16\.0\.1.*\[\[networks\]\]/,
   );
 });
@@ -119,7 +119,7 @@ test('RFC 5107 §4: the server identifier override is the reply’s, and a REQUE
   t.is(option(offered, 54), ipHex('10.56.0.254'));
   const taken = [REQUEST, [54, ipHex('10.56.0.254')], [50, ipHex('10.56.0.100')]] as const;
   t.is(type(replyTo(message(fields, [...taken, [82, information]]), scene(far))), 5);
-  t.true('refusal' in ask(message(fields, [...taken]), scene(far)), 'without the override it is another server');
+  t.true('refused' in ask(message(fields, [...taken]), scene(far)), 'without the override it is another server');
 });
 
 test('a relay agent that has no link selection or server address set sends 0.0.0.0: giaddr and the head count then', t => {
@@ -137,7 +137,7 @@ test('a relay agent that has no link selection or server address set sends 0.0.0
 
 test('sub-options of a client that no relay passed on choose nothing', t => {
   const information = Buffer.concat([Buffer.of(5, 4), Buffer.from([10, 56, 0, 0])]);
-  t.true('refusal' in ask(message({}, [DISCOVER, [82, information]]), scene(far)));
+  t.true('refused' in ask(message({}, [DISCOVER, [82, information]]), scene(far)));
 });
 
 test('a shared network answers nodes of each of its subnets, each with its own mask and settings', t => {
@@ -151,7 +151,7 @@ test('at a second interface the node gets that network and the head’s address 
   const there = { ...node, ip: '10.60.0.50' };
   const result = replyTo(message({}, [DISCOVER, ...FIRMWARE]), scene(there), at(east));
   t.deepEqual([result.reply.siaddr, option(result, 54), result.from], ['10.60.0.1', ipHex('10.60.0.1'), '10.60.0.1']);
-  t.true('refusal' in ask(message({}, [DISCOVER]), scene(there), at(undefined)), 'and nothing at the first');
+  t.true('refused' in ask(message({}, [DISCOVER]), scene(there), at(undefined)), 'and nothing at the first');
 });
 
 test('a renewal by unicast is of the network of ciaddr, whatever router passed it on', t => {
@@ -166,7 +166,7 @@ test('RFC 2131 §4.3.3: a declined address is reported for quarantine, and is no
   const other = ask(message({}, [DECLINE, [54, ipHex(HEAD)], [50, ipHex('10.54.0.66')]]));
   t.is('accepted' in other ? other.inUse : '', undefined, 'an address that is not the node’s is nobody’s to give');
   const result = ask(message({}, [DISCOVER, ...FIRMWARE]), contextOf({ quarantined: () => 7 }));
-  t.true('refusal' in result);
+  t.true('refused' in result);
   t.regex(result.note?.error ?? '', /another machine uses 10\.54\.0\.100; it is offered again in 7 s/);
 });
 

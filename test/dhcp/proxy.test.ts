@@ -51,10 +51,10 @@ test('iPXE gets its script, and UEFI HTTP boot its URL with class HTTPClient', t
 });
 
 test('a running system, an unknown machine and a relayed reply are left to the other server', t => {
-  t.true('refusal' in ask(message({}, [DISCOVER])));
+  t.true('refused' in ask(message({}, [DISCOVER])));
   const unknown = ask(message({ mac: '52:54:00:00:00:99' }, [DISCOVER, ...BIOS]));
-  t.true('refusal' in unknown && unknown.unknown === true);
-  t.true('refusal' in ask(message({ op: 2 }, [[53, '02'], ...BIOS])));
+  t.true('refused' in unknown && unknown.unknown === true);
+  t.true('refused' in ask(message({ op: 2 }, [[53, '02'], ...BIOS])));
 });
 
 test('the REQUEST to the other server tells whether it gives the address that muster has', t => {
@@ -66,5 +66,5 @@ test('the REQUEST to the other server tells whether it gives the address that mu
 
 test('a node with _no_boot gets no answer', t => {
   const ignored = contextOf({ directory: directoryOf({ ...node, ignore: '_no_boot is set' }) });
-  t.true('refusal' in ask(message({}, [DISCOVER, ...BIOS]), 'server', ignored));
+  t.true('refused' in ask(message({}, [DISCOVER, ...BIOS]), 'server', ignored));
 });

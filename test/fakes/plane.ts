@@ -24,7 +24,7 @@ export function fakePorts(
     log: silentLog(),
     plan(uid) {
       const node = fake.cluster.get('node', uid);
-      return node ? planBoot(fake.cluster, node) : { refusal: 'the node was deleted' };
+      return node ? planBoot(fake.cluster, node) : { refused: 'the node was deleted' };
     },
     template: async name => (name.startsWith('refused') ? `${name} @NODE@ @REASON@\n` : `${name} @STYLE@ @CMDLINE@\n`),
     blobPath: sha256 => `/blobs/${sha256}`,

@@ -117,7 +117,7 @@ async function plane(
     } as never,
     plan: uid => {
       const answer = planBoot(fake.cluster, fake.cluster.get('node', uid) ?? node);
-      if (options.isoSize === undefined || 'refusal' in answer) return answer;
+      if (options.isoSize === undefined || 'refused' in answer) return answer;
       const install = { repo: { name: 'R9', iso: { blob: DIGEST.image, size: options.isoSize } } };
       return { ...answer, plan: { ...answer.plan, install: install as never } };
     },
@@ -158,7 +158,7 @@ test('a GRUB that knows TFTP alone gets script, kernel, session and initramfs; n
   const get = async (path: string, ip = '127.0.0.100') => boot.fileByTftp(path, ip);
   t.like(await get('/boot/v1/kernel'), {
     name: 'kernel',
-    refusal: `no boot of 127.0.0.100 is under way that has a kernel`,
+    refused: `no boot of 127.0.0.100 is under way that has a kernel`,
   });
   const script = await get('/boot/v1/tftp/grub.cfg');
   if (!script || !('content' in script)) return t.fail(JSON.stringify(script));
@@ -174,10 +174,10 @@ test('a GRUB that knows TFTP alone gets script, kernel, session and initramfs; n
     t.is(await get(path), undefined, path);
   // Another machine's address, no node's address, and a session that a later one took the place of
   t.like(await get(`/boot/v1/${id}/initramfs`, '127.0.0.9'), { name: 'initramfs' });
-  t.true('refusal' in ((await get(`/boot/v1/${id}/session.cpio`, '127.0.0.9')) ?? {}));
-  t.like(await get('/boot/v1/tftp/grub.cfg', '127.0.0.9'), { refusal: "127.0.0.9 is no node's address" });
+  t.true('refused' in ((await get(`/boot/v1/${id}/session.cpio`, '127.0.0.9')) ?? {}));
+  t.like(await get('/boot/v1/tftp/grub.cfg', '127.0.0.9'), { refused: "127.0.0.9 is no node's address" });
   await session();
-  t.true('refusal' in ((await get(`/boot/v1/${id}/initramfs`)) ?? {}));
+  t.true('refused' in ((await get(`/boot/v1/${id}/initramfs`)) ?? {}));
 });
 
 test('the whole journey over HTTP: script, kernel, initramfs, session, image, reports, heartbeat', async t => {

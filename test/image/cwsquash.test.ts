@@ -19,7 +19,7 @@ function squashfs(length: number, used = length): Buffer {
 }
 
 function refusal(answer: object): string {
-  return 'refusal' in answer ? String(answer.refusal) : '';
+  return 'refused' in answer ? String(answer.refused) : '';
 }
 
 test('a squashfs of any length, wrapped, is found again where it lies', t => {
@@ -27,11 +27,11 @@ test('a squashfs of any length, wrapped, is found again where it lies', t => {
     fc.property(fc.integer({ min: 96, max: 300_000 }), length => {
       const root = squashfs(length);
       const plan = planImageUpload(root.subarray(0, ROOT_OFFSET), length);
-      if ('refusal' in plan) throw new Error(plan.refusal);
+      if ('refused' in plan) throw new Error(plan.refused);
       const whole = Buffer.concat([plan.prefix, root, plan.suffix]);
       t.is(whole.length % SECTOR, 0);
       const found = findRoot(whole, whole.length);
-      if ('refusal' in found) throw new Error(found.refusal);
+      if ('refused' in found) throw new Error(found.refused);
       t.is(found.offset, plan.root.offset);
       t.true(found.size >= length && found.size < length + SECTOR);
       t.true(whole.subarray(found.offset, found.offset + length).equals(root));
@@ -67,12 +67,12 @@ test('bytes of any kind are an answer, never an exception', t => {
         const bytes = Buffer.from(whole);
         for (const [at, value] of changes) bytes[at] = value;
         const answer = planImageUpload(bytes.subarray(0, ROOT_OFFSET), length);
-        t.true('refusal' in answer || answer.root.offset + answer.root.size <= Math.max(length, whole.length));
+        t.true('refused' in answer || answer.root.offset + answer.root.size <= Math.max(length, whole.length));
       },
     ),
   );
-  t.true('refusal' in planImageUpload(randomBytes(4096), 4096));
-  t.true('refusal' in planImageUpload(Buffer.alloc(0), 0));
+  t.true('refused' in planImageUpload(randomBytes(4096), 4096));
+  t.true('refused' in planImageUpload(Buffer.alloc(0), 0));
 });
 
 test.serial('sfdisk and sgdisk find one good partition, and the kernel mounts it', async t => {

@@ -30,7 +30,7 @@ function iscsiNode() {
   const group = fake.cluster.byName('attrib', 'DefaultAttribs') as Entry<'attrib'>;
   fake.change(group, { attributes: { _boot_config: 'DefaultBoot', _boot_style: 'iscsi' } });
   const answer = planBoot(fake.cluster, fake.cluster.get('node', node.uid) ?? node);
-  if ('refusal' in answer || !answer.plan.image) throw new Error('no image');
+  if ('refused' in answer || !answer.plan.image) throw new Error('no image');
   const { plan } = answer;
   const image = answer.plan.image;
   const registry = fakeBoots(fake, [], true);
@@ -47,7 +47,7 @@ function iscsiNode() {
   };
   const readers = (): string[] => {
     const found = boots.rootReaders(node.uid);
-    return 'readers' in found ? found.readers.map(({ boot }) => boot.id) : [found.refusal];
+    return 'readers' in found ? found.readers.map(({ boot }) => boot.id) : [found.refused];
   };
   return { ...registry, fake, node, plan, begin, beat, readers, target: NAMES.target(image.uid) };
 }

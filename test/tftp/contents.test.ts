@@ -23,7 +23,7 @@ test('a file of a boot is a piece of a stored file, or made for the node that as
       return { name: 'script', kind: 'script', stage: 'script', content: Buffer.from(`for ${ip}`) };
     if (name === '/boot/v1/full') throw new Error('no space left');
     return name === '/boot/v1/gone'
-      ? { name: 'initramfs', stage: 'kernel', fault: 'session-over', refusal: 'the session is over' }
+      ? { name: 'initramfs', stage: 'kernel', fault: 'session-over', refused: 'the session is over' }
       : undefined;
   });
   const ask = async (file: string) =>

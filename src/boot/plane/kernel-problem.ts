@@ -15,7 +15,7 @@ export async function kernelProblem(
   arch: LoaderName | undefined,
 ): Promise<string | undefined> {
   const answer = ports.plan(node);
-  if (arch === undefined || 'refusal' in answer || !answer.plan.kernel) return undefined;
+  if (arch === undefined || 'refused' in answer || !answer.plan.kernel) return undefined;
   const { bootConfig, kernel } = answer.plan;
   const path = ports.blobPath(kernel.blob);
   const pair = `${path} ${kernel.offset} ${arch}`;

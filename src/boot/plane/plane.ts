@@ -69,7 +69,7 @@ export class BootPlane {
     }
     if (given.say === 'text' && given.text !== undefined)
       return { name, kind, stage, content: Buffer.from(given.text) };
-    return { name, stage, fault, refusal: given.say === 'refused' ? given.reason : 'the client has left' };
+    return { name, stage, fault, refused: given.say === 'refused' ? given.reason : 'the client has left' };
   }
 
   /** Carries out the effects of an answer, in order. */

@@ -16,16 +16,16 @@ export async function script({ question, context, node }: Admitted['granted'], l
   if (await question.hasLeft?.()) return { say: 'nothing' };
   // From here to the mint nothing else is awaited: what the plan names cannot be removed in between.
   const unanswered = badAnswers ?? badKernel;
-  const answer = unanswered === undefined ? context.plan(node.uid) : { refusal: unanswered };
-  if ('refusal' in answer) {
-    const { refusal } = answer;
+  const answer = unanswered === undefined ? context.plan(node.uid) : { refused: unanswered };
+  if ('refused' in answer) {
+    const { refused } = answer;
     const fault = badAnswers ? 'bad-answers' : badKernel ? 'kernel-for-other-processor' : 'nothing-to-boot';
-    const text = language.renderRefusal(scripts.get(language.refused) ?? '', node.name, refusal, context.random);
+    const text = language.renderRefusal(scripts.get(language.refused) ?? '', node.name, refused, context.random);
     return say(text, {
       noStore: true,
       effects: [
-        { do: 'note', note: { stage: 'script', node: node.uid, peer: question.peer, error: refusal, fault } },
-        { do: 'log', level: 'warn', more: { node: node.name }, text: `no script: ${refusal}` },
+        { do: 'note', note: { stage: 'script', node: node.uid, peer: question.peer, error: refused, fault } },
+        { do: 'log', level: 'warn', more: { node: node.name }, text: `no script: ${refused}` },
       ],
     });
   }
@@ -52,7 +52,7 @@ async function kickstartProblem(
   node: string,
 ): Promise<string | undefined> {
   const answer = plan(node);
-  if ('refusal' in answer || !answer.plan.install?.kickstart) return undefined;
+  if ('refused' in answer || !answer.plan.install?.kickstart) return undefined;
   return kickstart(answer.plan, '0'.repeat(32)).then(
     () => undefined,
     (error: unknown) => reasonOf(error).split('\n')[0],

@@ -61,8 +61,8 @@ export const ADMIT: { readonly [W in Who]: (asked: Asked) => Admission<W> } = {
   session(asked) {
     const { session = '' } = asked.params;
     const answer = asked.context.boots.session(session, asked.question.ip);
-    if (!('refusal' in answer)) return { admitted: { ...asked, session, boot: answer.boot, plan: answer.plan } };
-    const refused = refuse(answer.gone ? 410 : 403, answer.refusal);
+    if (!('refused' in answer)) return { admitted: { ...asked, session, boot: answer.boot, plan: answer.plan } };
+    const refused = refuse(answer.gone ? 410 : 403, answer.refused);
     return { refused, ...(answer.outcome && { outcome: answer.outcome }) };
   },
 

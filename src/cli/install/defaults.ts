@@ -6,6 +6,7 @@ import { MusterError, reasonOf } from '../../errors.ts';
 import { managerFor } from '../../image/packages/choose.ts';
 import type { Kind } from '../../model/kind-words.ts';
 import { run } from '../../process/run.ts';
+import type { Refused } from '../../refused.ts';
 import { distroOf, recipeOf } from '../modimg/create.ts';
 import type { Context } from '../table.ts';
 import { restOfDefaults } from './defaults-plan.ts';
@@ -58,7 +59,7 @@ async function makeDistro(
   settings: Shown,
   distros: readonly Shown[],
   repos: readonly Shown[],
-): Promise<{ name: string; steps: Words[] } | { refused: string }> {
+): Promise<{ name: string; steps: Words[] } | Refused> {
   const name = String(settings['default_distro'] ?? '');
   if (name !== '') return { name, steps: [] };
   const plan = planDistro(await headSystem());

@@ -1,5 +1,6 @@
 // The distro that a new head makes its first image from: its own, from the repositories that it is installed from itself.
 import { own } from '../../own.ts';
+import type { Refused } from '../../refused.ts';
 
 /** A step as the words of `muster`. */
 export type Words = readonly string[];
@@ -31,11 +32,7 @@ export interface HeadSystem {
 }
 
 /** Decides the commands that make the distro; or tells why none can be made. */
-export function planDistro({
-  os,
-  aptTargets,
-  repoFiles,
-}: HeadSystem): { steps: Words[]; distro: string } | { refused: string } {
+export function planDistro({ os, aptTargets, repoFiles }: HeadSystem): { steps: Words[]; distro: string } | Refused {
   const id = os.get('ID') ?? '';
   const distro = distroName(os.get('NAME') ?? '', id);
   if (isDebianLike(os)) {

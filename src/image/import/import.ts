@@ -107,9 +107,9 @@ async function isSquashfs(path: string): Promise<boolean> {
     const start = Buffer.alloc(Math.min(size, (1 << 20) + 96));
     await handle.read(start, 0, start.length, 0);
     const found = findRoot(start, size);
-    if (!('refusal' in found)) return true;
+    if (!('refused' in found)) return true;
     // What begins as one and is damaged is no archive either: its own reason is the better one.
-    if (found.isDamaged) throw new MusterError('bad-image', `${path}: ${found.refusal}.`);
+    if (found.isDamaged) throw new MusterError('bad-image', `${path}: ${found.refused}.`);
     return false;
   } finally {
     await handle.close();

@@ -37,7 +37,7 @@ async function world(state: States, more: Partial<PlanePorts> = {}, isInstall = 
     const { plan } = ports;
     ports.plan = (...which) => {
       const planned = plan(...which);
-      if ('refusal' in planned) return planned;
+      if ('refused' in planned) return planned;
       const install = {
         kind: 'anaconda',
         kickstart: 'r9.ks',
