@@ -12,7 +12,7 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) process.exit(
 
 /** True when dist/ is up to date and has no type error; the compiler's messages go to standard error. */
 export function build() {
-  const sources = ['src', 'test']
+  const sources = ['src', 'lab', 'test']
     .flatMap(folder => filesBelow(join(ROOT, folder)))
     .filter(file => file.endsWith('.ts'));
   const inputs = [...sources, join(ROOT, 'tsconfig.json'), join(ROOT, 'package.json')];
@@ -43,7 +43,7 @@ function makeExecutable() {
 }
 
 function prune(stems) {
-  for (const folder of ['src', 'test']) {
+  for (const folder of ['src', 'lab', 'test']) {
     for (const file of filesBelow(join(ROOT, 'dist', folder))) {
       const stem = file.slice(join(ROOT, 'dist').length + 1).replace(/\.(js|js\.map|d\.ts)$/, '');
       if (!stems.has(stem) && !file.endsWith('commands.json')) rmSync(file);

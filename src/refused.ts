@@ -1,4 +1,4 @@
-/** The refusal of a decision, beside its answer: the reason as a part of a sentence, without a full stop. */
+/** A decision that refuses: the reason as a part of a sentence, without a full stop. */
 export interface Refused {
   refused: string;
 }

@@ -57,6 +57,7 @@ const WALL: Readonly<Record<string, string>> = {
   'dhcp/loop.ts': 'leases and unknown machines are shown with wall time',
   'daemon/happenings.ts': 'events are shown with wall time',
   'daemon/state.ts': 'the wall time of stored things',
+  'blobs/blobs.ts': 'the times of files, next to the clock that nobody sets',
   'store/sqlite-store.ts': 'the audit trail',
   'lab/lab.ts': "compares with the head's events",
   'lab/run-folder.ts': 'ages of files',

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import test from 'ava';
 import { packageRoot } from '../src/package-root.ts';
-import { sources } from './sources.ts';
+import { productSources, sourceName, sources } from './sources.ts';
 
 /** Returns the names of each file, and by name the files that have it. */
 function readNames(files: readonly string[]): Map<string, Set<string>> {
@@ -16,8 +16,7 @@ function readNames(files: readonly string[]): Map<string, Set<string>> {
 }
 
 test('every function, value and class that a file exports is used by another one', t => {
-  const src = join(packageRoot, 'src');
-  const product = sources(src);
+  const product = productSources();
   const scripts = readdirSync(join(packageRoot, 'scripts')).filter(name => name.endsWith('.mjs'));
   const filesOf = readNames([
     ...product,
@@ -30,7 +29,7 @@ test('every function, value and class that a file exports is used by another one
       match => match[1] ?? '',
     )
       .filter(name => filesOf.get(name)?.size === 1)
-      .map(name => `${relative(src, file)}: ${name}`),
+      .map(name => `${sourceName(file)}: ${name}`),
   );
   t.deepEqual(unused, [], 'delete what nobody uses; what only its own file uses is not exported');
 });

@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import test from 'ava';
 import { packageRoot } from '../src/package-root.ts';
-import { sources } from './sources.ts';
+import { productSources, sourceName } from './sources.ts';
 
-/** What each folder of src may import besides itself. The table in docs/architecture.md says the same in words. */
+/** What each folder of src, and the lab, may import besides itself. The table in docs/architecture.md says the same in words. */
 const COMMON = [
   'wire',
   'accounts.ts',
@@ -91,7 +91,7 @@ function importsOf(file: string): { target: string; typeOnly: boolean }[] {
   const text = readFileSync(file, 'utf8');
   const found = text.matchAll(/^(import|export)( type)?[^;]*?from '(\.[^']+)'|\bimport\('(\.[^']+)'\)/gm);
   return Array.from(found, match => ({
-    target: relative(src, resolve(dirname(file), match[3] ?? match[4] ?? '')),
+    target: sourceName(resolve(dirname(file), match[3] ?? match[4] ?? '')),
     typeOnly: match[2] !== undefined,
   }));
 }
@@ -133,15 +133,15 @@ test('a circle of imports is found, also one by way of import()', t => {
 
 test('no files import each other in a circle', t => {
   const imports = new Map(
-    sources(src).map(file => [relative(src, file), importsOf(file).map(({ target }) => target)] as const),
+    productSources().map(file => [sourceName(file), importsOf(file).map(({ target }) => target)] as const),
   );
   t.deepEqual(circlesOf(imports), []);
 });
 
 test('imports point one way', t => {
   const wrong: string[] = [];
-  for (const file of sources(src)) {
-    const name = relative(src, file);
+  for (const file of productSources()) {
+    const name = sourceName(file);
     const own = name.split('/')[0] ?? '';
     for (const { target, typeOnly } of importsOf(file)) {
       const other = target.split('/')[0] ?? '';

@@ -14,6 +14,7 @@ const TIMERS: Readonly<Record<string, string>> = {
   'power/bmc.ts': 'a network that is slow',
   'dhcp/events.ts': 'a deadline',
   'iscsi/endless.test.ts': 'a peer that gives up on one that has stopped reading',
+  'image/initramfs-looks.test.ts': 'a process that waits for a read without end',
   'lab/boot/power.test.ts': 'somebody who types again and again',
   'process/lock.test.ts': 'the text of a program that holds a lock until it is killed',
   'daemon/service.test.ts': 'the text of a program that warns again and again',

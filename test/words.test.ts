@@ -60,7 +60,7 @@ const UNWRITTEN: readonly string[] = [
   'src/durable/',
   'src/evidence/',
   'src/image/',
-  'src/lab/',
+  'lab/',
   'src/power/',
   'src/tftp/',
   'test/boot/why-evidence.test.ts',
@@ -70,6 +70,7 @@ const UNWRITTEN: readonly string[] = [
 
 const ROOTS = [
   'src',
+  'lab',
   'docs',
   'scripts',
   'node-scripts',

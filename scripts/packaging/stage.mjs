@@ -35,10 +35,11 @@ export async function fillStage(root, stage, version) {
   const node = takeNode(join(home, 'bin/node'));
   for (const folder of ['boot-scripts', 'initramfs', 'node-scripts', 'templates'])
     cpSync(join(root, folder), join(home, folder), { recursive: true });
-  cpSync(join(root, 'dist/src'), join(home, 'dist/src'), {
-    recursive: true,
-    filter: path => !/\.(map|d\.ts)$/.test(path),
-  });
+  for (const folder of ['dist/src', 'dist/lab'])
+    cpSync(join(root, folder), join(home, folder), {
+      recursive: true,
+      filter: path => !/\.(map|d\.ts)$/.test(path),
+    });
   const { name, type, bin, engines } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
   writeFileSync(
     join(home, 'package.json'),

@@ -5,6 +5,7 @@ import { MAY_IN_WORDS, type Operation, pathOf } from '../api/operation.ts';
 import { NOUNS } from '../api/operations.ts';
 import { ERRORS } from '../errors.ts';
 import { fieldsOf, KIND_NAMES, KINDS, type Kind } from '../model/kinds.ts';
+import { own } from '../own.ts';
 import { LINES } from './lines.ts';
 
 type Json = Record<string, unknown>;
@@ -46,7 +47,7 @@ function describe(operation: Operation, kind: Kind | undefined): Json {
     name,
     in: 'path',
     required: true,
-    description: IN_PATH[name],
+    description: own(IN_PATH, name),
     schema: text,
   }));
   const inQuery = Object.entries(query).map(([name, make]) => {

@@ -16,7 +16,7 @@ export const labRun = action({
   examples: ['muster lab', 'muster lab --once --firmware uefi --style rwram', 'muster lab --nodes 4'],
   async run({ given, terminal }) {
     // Loaded when it is wanted: the shell's tab completion loads this table with each key.
-    const { labCommand } = await import('../lab/command.ts');
+    const { labCommand } = await import('../../lab/command.ts');
     return labCommand(given.options, line => terminal.write(`${line}\n`));
   },
 });

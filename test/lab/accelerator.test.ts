@@ -10,10 +10,10 @@ import {
   systemPorts,
   type TrialOutcome,
   wantedAccelerator,
-} from '../../src/lab/accelerator.ts';
-import { holdsDhcp } from '../../src/lab/capture.ts';
-import { systemPath } from '../../src/lab/process.ts';
-import { judge, type Seen } from '../../src/lab/trial.ts';
+} from '../../lab/accelerator.ts';
+import { holdsDhcp } from '../../lab/capture.ts';
+import { systemPath } from '../../lab/process.ts';
+import { judge, type Seen } from '../../lab/trial.ts';
 
 const QUIET: Seen = { elapsed: 1000, resets: 0, stopped: false, spoke: true, asked: false };
 

@@ -1,5 +1,5 @@
 // A shell on the serial console of a virtual node: commands typed, their output read.
-import type { Machine } from '../../src/lab/machine.ts';
+import type { Machine } from '../../lab/machine.ts';
 
 /** The image's autologin shell comes after `up`, in its own time. */
 const SHELL_MS = 240_000;

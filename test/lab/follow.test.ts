@@ -1,7 +1,7 @@
 // Following a boot by its timeline: each event once, and one end.
 import test from 'ava';
+import { followBoot, type Step } from '../../lab/follow.ts';
 import type { BootEvent, ShownTimelines, Timeline } from '../../src/api/boots.ts';
-import { followBoot, type Step } from '../../src/lab/follow.ts';
 
 const event = (at: number, stage: BootEvent['stage'], error?: string): BootEvent => ({
   at,

@@ -2,11 +2,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import type { Lab } from '../../lab/lab.ts';
+import { MARK, MARK_FILE } from '../../lab/recipe.ts';
 import { BOOTS, type Timeline } from '../../src/api/boots.ts';
 import type { Rehearsal } from '../../src/api/rehearsal.ts';
 import { STAGES, type Stage } from '../../src/boot/journey.ts';
-import type { Lab } from '../../src/lab/lab.ts';
-import { MARK, MARK_FILE } from '../../src/lab/recipe.ts';
 import { runInside } from './console.ts';
 
 /** QEMU's BIOS has iPXE in its network card: there is no other firmware to be offered an address, and no loader. */

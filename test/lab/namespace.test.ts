@@ -4,9 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { openNamespace } from '../../src/lab/namespace.ts';
-import { makeNetwork } from '../../src/lab/network.ts';
-import { startProcess } from '../../src/lab/process.ts';
+import { openNamespace } from '../../lab/namespace.ts';
+import { makeNetwork } from '../../lab/network.ts';
+import { startProcess } from '../../lab/process.ts';
 import { requireAll } from '../support/require.ts';
 
 const NEEDS = { root: true, programs: ['unshare', 'nsenter', 'setpriv', 'ip'], files: ['/dev/net/tun'] };

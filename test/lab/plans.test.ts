@@ -1,9 +1,9 @@
 // What the lab decides before it starts anything: QEMU's words, the network's lines, the image's versions, the cluster's commands.
 import test from 'ava';
-import { clusterCommands } from '../../src/lab/cluster.ts';
-import { networkPlan, portOf } from '../../src/lab/network.ts';
-import { type MachineSpec, qemuArguments } from '../../src/lab/qemu.ts';
-import { labRecipe, rootVersion } from '../../src/lab/recipe.ts';
+import { clusterCommands } from '../../lab/cluster.ts';
+import { networkPlan, portOf } from '../../lab/network.ts';
+import { type MachineSpec, qemuArguments } from '../../lab/qemu.ts';
+import { labRecipe, rootVersion } from '../../lab/recipe.ts';
 
 const MACHINE: MachineSpec = {
   name: 'n0',

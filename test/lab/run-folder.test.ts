@@ -5,7 +5,7 @@ import { mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { makeRunFolder, ownerMark, sweep } from '../../src/lab/run-folder.ts';
+import { makeRunFolder, ownerMark, sweep } from '../../lab/run-folder.ts';
 
 test.beforeEach(async t => {
   t.context = await mkdtemp(join(tmpdir(), 'run-folder-'));

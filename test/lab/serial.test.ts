@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { Serial } from '../../src/lab/serial.ts';
+import { Serial } from '../../lab/serial.ts';
 
 async function console(folder: string): Promise<{ serial: Serial; log: string; socket: string }> {
   const [log, socket] = [join(folder, 'log'), join(folder, 'socket')];

@@ -3,7 +3,7 @@ import { createSocket, type Socket } from 'node:dgram';
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LabProcess, startProcess, tailOf } from '../../src/lab/process.ts';
+import { type LabProcess, startProcess, tailOf } from '../../lab/process.ts';
 
 export interface BmcOptions {
   folder: string;

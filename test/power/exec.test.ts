@@ -3,8 +3,8 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Namespace, openNamespace } from '../../src/lab/namespace.ts';
-import type { LabProcess } from '../../src/lab/process.ts';
+import { type Namespace, openNamespace } from '../../lab/namespace.ts';
+import type { LabProcess } from '../../lab/process.ts';
 import { type Output, TestDaemon } from '../cli/daemon.ts';
 import { requireAll } from '../support/require.ts';
 import { SSHD_NEEDS, startSshd } from './sshd.ts';

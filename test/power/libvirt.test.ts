@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { type LabProcess, startProcess, tailOf } from '../../src/lab/process.ts';
+import { type LabProcess, startProcess, tailOf } from '../../lab/process.ts';
 import { runOk } from '../../src/process/run.ts';
 import { TestDaemon } from '../cli/daemon.ts';
 import { requireAll } from '../support/require.ts';

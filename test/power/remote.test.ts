@@ -3,8 +3,8 @@
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { type Namespace, openNamespace } from '../../src/lab/namespace.ts';
-import { type LabProcess, tailOf } from '../../src/lab/process.ts';
+import { type Namespace, openNamespace } from '../../lab/namespace.ts';
+import { type LabProcess, tailOf } from '../../lab/process.ts';
 import { TestDaemon } from '../cli/daemon.ts';
 import { requireAll } from '../support/require.ts';
 import { Bmc } from './bmc.ts';

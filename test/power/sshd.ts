@@ -1,8 +1,8 @@
 // A real sshd in a network namespace, with host key, accounts and authorized keys of its own.
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Namespace } from '../../src/lab/namespace.ts';
-import { type LabProcess, startProcess, tailOf } from '../../src/lab/process.ts';
+import type { Namespace } from '../../lab/namespace.ts';
+import { type LabProcess, startProcess, tailOf } from '../../lab/process.ts';
 import { runOk } from '../../src/process/run.ts';
 import { until } from '../support/until.ts';
 

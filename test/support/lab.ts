@@ -1,7 +1,7 @@
 // A virtual cluster for one test file: what it needs, and its end with the tests.
 import type { ExecutionContext, TestFn } from 'ava';
+import { type Lab, type LabOptions, startLab } from '../../lab/lab.ts';
 import { reasonOf } from '../../src/errors.ts';
-import { type Lab, type LabOptions, startLab } from '../../src/lab/lab.ts';
 import { requireAll } from './require.ts';
 
 const PROGRAMS = [

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { ExecutionContext } from 'ava';
 import { EnvHttpProxyAgent, request } from 'undici';
-import type { Namespace } from '../../src/lab/namespace.ts';
+import type { Namespace } from '../../lab/namespace.ts';
 
 const PORT = 3128;
 

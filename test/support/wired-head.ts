@@ -2,12 +2,12 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { muster } from '../../lab/cluster.ts';
+import { LabHead } from '../../lab/head.ts';
+import { HEAD } from '../../lab/network.ts';
+import { type LabProcess, SYSTEM_PATH, startProcess } from '../../lab/process.ts';
 import { AdminClient } from '../../src/api/client.ts';
 import { NODES, type ShownWhy } from '../../src/api/nodes.ts';
-import { muster } from '../../src/lab/cluster.ts';
-import { LabHead } from '../../src/lab/head.ts';
-import { HEAD } from '../../src/lab/network.ts';
-import { type LabProcess, SYSTEM_PATH, startProcess } from '../../src/lab/process.ts';
 import { DIES_WITH_PARENT, run, runOk } from '../../src/process/run.ts';
 import { fakeKernel } from '../admin/world.ts';
 import { findProgram } from './require.ts';

@@ -3,10 +3,10 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { AcceleratorChoice, systemPorts } from '../../../src/lab/accelerator.ts';
-import { Machine } from '../../../src/lab/machine.ts';
-import { openNamespace } from '../../../src/lab/namespace.ts';
-import { makeNetwork } from '../../../src/lab/network.ts';
+import { AcceleratorChoice, systemPorts } from '../../../lab/accelerator.ts';
+import { Machine } from '../../../lab/machine.ts';
+import { openNamespace } from '../../../lab/namespace.ts';
+import { makeNetwork } from '../../../lab/network.ts';
 import { requireLab } from '../../support/lab.ts';
 
 /** An option ROM that resets the machine (port 0xcf9): SeaBIOS has spoken and iPXE has said its name by then. */

@@ -1,9 +1,9 @@
 // Style disked: an empty disk, a warm cache, a head that is gone, a damaged cache, and a power cut in mid-write.
 import test from 'ava';
+import type { Step } from '../../../lab/follow.ts';
+import { DISK_ATTRIBUTES, type Lab } from '../../../lab/lab.ts';
+import { throttle } from '../../../lab/network.ts';
 import type { Timeline } from '../../../src/api/boots.ts';
-import type { Step } from '../../../src/lab/follow.ts';
-import { DISK_ATTRIBUTES, type Lab } from '../../../src/lab/lab.ts';
-import { throttle } from '../../../src/lab/network.ts';
 import { withLab } from '../../support/lab.ts';
 import { runInside } from '../console.ts';
 import { BIOS_LACKS, contentIsRight, lastBoot, rootIs, sentBytes, storedFiles, timelineIsComplete } from '../inside.ts';

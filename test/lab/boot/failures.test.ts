@@ -1,8 +1,8 @@
 // What goes wrong on the way: an image damaged in storage, and a head that dies in the middle of a download.
 import { open } from 'node:fs/promises';
 import test from 'ava';
-import type { Step } from '../../../src/lab/follow.ts';
-import { throttle } from '../../../src/lab/network.ts';
+import type { Step } from '../../../lab/follow.ts';
+import { throttle } from '../../../lab/network.ts';
 import { labTest } from '../../support/lab.ts';
 import { sentBytes, storedFiles } from '../inside.ts';
 

@@ -5,8 +5,8 @@ import { copyFile, mkdir, mkdtemp, open, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { ensureImage } from '../../../src/lab/image-cache.ts';
-import type { Lab } from '../../../src/lab/lab.ts';
+import { ensureImage } from '../../../lab/image-cache.ts';
+import type { Lab } from '../../../lab/lab.ts';
 import { runOk } from '../../../src/process/run.ts';
 import { labTest, requireLab, withLab } from '../../support/lab.ts';
 import { runInside } from '../console.ts';

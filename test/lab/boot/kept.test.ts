@@ -3,7 +3,7 @@ import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
-import { COMMAND } from '../../../src/lab/cluster.ts';
+import { COMMAND } from '../../../lab/cluster.ts';
 import { run } from '../../../src/process/run.ts';
 import { requireLab } from '../../support/lab.ts';
 

@@ -3,9 +3,9 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { ensureImage } from '../../../lab/image-cache.ts';
+import type { Lab } from '../../../lab/lab.ts';
 import { BOOTS, type Timeline } from '../../../src/api/boots.ts';
-import { ensureImage } from '../../../src/lab/image-cache.ts';
-import type { Lab } from '../../../src/lab/lab.ts';
 import { installationTree, layFiles, makeIso } from '../../support/iso.ts';
 import { requireLab, withLab } from '../../support/lab.ts';
 import { requireAll } from '../../support/require.ts';

@@ -1,8 +1,8 @@
 // Beside a site's own DHCP server: real UEFI firmware merges its offer with muster's and boots by it.
 import { join } from 'node:path';
 import test from 'ava';
-import type { Lab } from '../../../src/lab/lab.ts';
-import { startProcess } from '../../../src/lab/process.ts';
+import type { Lab } from '../../../lab/lab.ts';
+import { startProcess } from '../../../lab/process.ts';
 import { labTest } from '../../support/lab.ts';
 
 /** dnsmasq gives addresses and knows nothing of booting. */

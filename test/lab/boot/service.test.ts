@@ -5,10 +5,10 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { clusterCommands } from '../../../src/lab/cluster.ts';
-import { ensureImage } from '../../../src/lab/image-cache.ts';
-import type { Lab } from '../../../src/lab/lab.ts';
-import { HEAD, portOf } from '../../../src/lab/network.ts';
+import { clusterCommands } from '../../../lab/cluster.ts';
+import { ensureImage } from '../../../lab/image-cache.ts';
+import type { Lab } from '../../../lab/lab.ts';
+import { HEAD, portOf } from '../../../lab/network.ts';
 import { buildPackage } from '../../support/build-package.ts';
 import { labTest } from '../../support/lab.ts';
 

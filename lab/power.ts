@@ -1,7 +1,7 @@
 // The lab's power control: a Unix socket on which musterd's driver `lab` switches the virtual nodes, one JSON line each way.
 import { createServer, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
-import { reasonOf } from '../errors.ts';
+import { reasonOf } from '../src/errors.ts';
 import type { Machine } from './machine.ts';
 import { qmp } from './qmp.ts';
 

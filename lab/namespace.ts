@@ -1,7 +1,7 @@
 // A network of its own for one lab: an unnamed network namespace that exists as long as somebody is in it.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { MusterError } from '../errors.ts';
-import { DIES_WITH_PARENT, run, runOk } from '../process/run.ts';
+import { MusterError } from '../src/errors.ts';
+import { DIES_WITH_PARENT, run, runOk } from '../src/process/run.ts';
 import { SYSTEM_PATH } from './process.ts';
 
 export interface Namespace {

@@ -3,9 +3,9 @@ import { existsSync, statSync } from 'node:fs';
 import { mkdir, readdir, rm, stat, utimes } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { MusterError } from '../errors.ts';
-import { HEAD_BUSYBOXES } from '../image/mkramfs.ts';
-import { DIES_WITH_PARENT, run } from '../process/run.ts';
+import { MusterError } from '../src/errors.ts';
+import { HEAD_BUSYBOXES } from '../src/image/mkramfs.ts';
+import { DIES_WITH_PARENT, run } from '../src/process/run.ts';
 import { SYSTEM_PATH } from './process.ts';
 import { bootVersion, labRecipe, rootVersion } from './recipe.ts';
 

@@ -1,7 +1,7 @@
 // One virtual node: power on, power off, its console.
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { MusterError } from '../errors.ts';
+import { MusterError } from '../src/errors.ts';
 import {
   type Accelerator,
   AcceleratorChoice,

@@ -1,6 +1,6 @@
 // Where the firmware of virtual machines lies, and which one each kind of boot needs.
 import { existsSync } from 'node:fs';
-import { MusterError } from '../errors.ts';
+import { MusterError } from '../src/errors.ts';
 
 export const FIRMWARES = ['bios', 'uefi', 'uefi-http', 'uefi-secure'] as const;
 export type Firmware = (typeof FIRMWARES)[number];

@@ -3,7 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { constants } from 'node:os';
-import { MusterError } from '../errors.ts';
+import { MusterError } from '../src/errors.ts';
 
 export interface LabProcess {
   readonly name: string;

@@ -1,8 +1,8 @@
 // What an administrator would type to fill the lab's cluster, and how the lab types it: the only place with command lines.
 import { join } from 'node:path';
-import { MusterError } from '../errors.ts';
-import { packageRoot } from '../package-root.ts';
-import { type RunResult, run } from '../process/run.ts';
+import { MusterError } from '../src/errors.ts';
+import { packageRoot } from '../src/package-root.ts';
+import { type RunResult, run } from '../src/process/run.ts';
 import type { CachePlan } from './image-cache.ts';
 
 /** The installed command line, as a program. */

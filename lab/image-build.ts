@@ -14,9 +14,9 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { reasonOf } from '../errors.ts';
-import { makeInitramfs } from '../image/mkramfs.ts';
-import { DIES_WITH_PARENT, run, runOk } from '../process/run.ts';
+import { reasonOf } from '../src/errors.ts';
+import { makeInitramfs } from '../src/image/mkramfs.ts';
+import { DIES_WITH_PARENT, run, runOk } from '../src/process/run.ts';
 import type { CachePlan } from './image-cache.ts';
 
 import { labRecipe, type Recipe } from './recipe.ts';

@@ -1,7 +1,7 @@
 // Follows the boot of one node by its timeline, from one power-on to `up` or to where it is stuck.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { BOOTS, type BootEvent, type Timeline } from '../api/boots.ts';
-import type { AdminClient } from '../api/client.ts';
+import { BOOTS, type BootEvent, type Timeline } from '../src/api/boots.ts';
+import type { AdminClient } from '../src/api/client.ts';
 
 /** How often the timeline is read, in milliseconds. */
 const PERIOD_MS = 200;

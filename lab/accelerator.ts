@@ -1,7 +1,7 @@
 // Which accelerator virtual nodes run with: the choice, and what this machine has shown about its /dev/kvm.
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { MusterError } from '../errors.ts';
+import { MusterError } from '../src/errors.ts';
 import { cacheFolder } from './image-cache.ts';
 
 /** What an administrator may ask for. `auto`: KVM where it runs firmware, else emulation (TCG). */

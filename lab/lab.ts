@@ -1,9 +1,9 @@
 // A virtual cluster: its network, its head, its nodes. What was started is stopped in reverse, whatever happens.
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { AdminClient } from '../api/client.ts';
-import { MusterError } from '../errors.ts';
-import type { RunResult } from '../process/run.ts';
+import { AdminClient } from '../src/api/client.ts';
+import { MusterError } from '../src/errors.ts';
+import type { RunResult } from '../src/process/run.ts';
 import { AcceleratorChoice, systemPorts, type WantedAccelerator, wantedAccelerator } from './accelerator.ts';
 import { fillCluster, muster } from './cluster.ts';
 import type { Firmware } from './firmware.ts';

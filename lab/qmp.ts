@@ -2,7 +2,7 @@
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { MusterError } from '../errors.ts';
+import { MusterError } from '../src/errors.ts';
 
 /** Between two tries to reach a socket that QEMU has not made yet, in milliseconds. */
 const RETRY_MS = 20;

@@ -2,10 +2,10 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AdminClient } from '../api/client.ts';
-import { DAEMON } from '../api/daemon.ts';
-import { MusterError } from '../errors.ts';
-import { packageRoot } from '../package-root.ts';
+import { AdminClient } from '../src/api/client.ts';
+import { DAEMON } from '../src/api/daemon.ts';
+import { MusterError } from '../src/errors.ts';
+import { packageRoot } from '../src/package-root.ts';
 import type { Namespace } from './namespace.ts';
 import { HEAD } from './network.ts';
 import { type LabProcess, startProcess, tailOf } from './process.ts';
