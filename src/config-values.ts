@@ -1,7 +1,7 @@
 // The values of the configuration file: a schema for each kind, with the words for what is wrong.
 import { isAbsolute } from 'node:path';
 import type { z } from 'zod';
-import type { Zod } from './issue.ts';
+import { noneOf, type Zod } from './issue.ts';
 import { LOG_LEVELS } from './log.ts';
 import { entriesProblem, type NetworkEntry, parseRange } from './networks.ts';
 import { parseIpv4, parseSubnet } from './wire/ip.ts';
@@ -16,10 +16,7 @@ const textThat =
 const checked =
   <T>(problemOf: (value: unknown) => string | undefined) =>
   (z: Zod): z.ZodType<T> =>
-    z.custom<T>().superRefine((value, context) => {
-      const message = problemOf(value);
-      if (message !== undefined) context.addIssue({ code: 'custom', message });
-    });
+    z.custom<T>().superRefine(noneOf(problemOf));
 
 const oneOf =
   <const T extends readonly string[]>(words: T) =>

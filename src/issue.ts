@@ -6,6 +6,14 @@ import { didYouMean } from './nearest.ts';
 /** The validator, as a parameter of schemas: it takes long to load, and the command line needs no more than their types. */
 export type Zod = typeof z;
 
+/** For `superRefine`: a value in which `problemOf` finds a problem has that as its issue. */
+export function noneOf<T>(problemOf: (value: T) => string | undefined) {
+  return (value: T, context: { addIssue(issue: { code: 'custom'; message: string }): void }): void => {
+    const message = problemOf(value);
+    if (message !== undefined) context.addIssue({ code: 'custom', message });
+  };
+}
+
 /** Returns what the value must be: `must be one of a, b; did you mean 'a'?`. */
 export function issueText(issue: z.core.$ZodIssue | undefined, value?: unknown): string {
   if (issue === undefined) return 'is not possible';

@@ -16,7 +16,7 @@ interface Seen {
   state: NodeState;
   stage: Stage | undefined;
   rank: number;
-  /** Seconds since the last that was heard of it, and since its boot began; absent of what never was. */
+  /** Seconds since the last sign of the node, and since its boot began; absent when there was none. */
   quiet?: number;
   seconds?: number;
 }
@@ -76,7 +76,7 @@ function byTrouble(left: Seen, right: Seen): number {
   return left.rank - right.rank || byTime(left, right);
 }
 
-/** Those that were silent for longest go first; those that were never heard of, last. */
+/** The longest silent go first; those that never gave a sign, last. */
 function byTime(left: Seen, right: Seen): number {
   return (right.quiet ?? -1) - (left.quiet ?? -1);
 }

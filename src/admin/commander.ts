@@ -46,11 +46,15 @@ export class Commander {
     const before = this.cluster.any(change.uid);
     const fields: Difference['fields'] = {};
     for (const row of change.value ? fieldsOf(change.kind) : []) {
-      // The values as they are decide, and the values as they are shown are told: a changed password is a change.
+      // The stored values decide, and the shown ones are reported: a changed password is a change.
       if (isSame(raw(before?.value, row.name), raw(change.value, row.name))) continue;
       const show = (value: Value | null | undefined): unknown =>
         value ? (showField(this.cluster, row, value) ?? null) : null;
-      fields[row.name] = told({ before: show(before?.value), after: show(change.value) }, before?.value, change.value);
+      fields[row.name] = marked(
+        { before: show(before?.value), after: show(change.value) },
+        before?.value,
+        change.value,
+      );
     }
     const action = !before ? 'created' : change.value ? 'changed' : 'deleted';
     const name = change.value?.name ?? before?.value.name ?? '';
@@ -58,15 +62,15 @@ export class Commander {
   }
 }
 
-/** A secret that was changed is stars before and after: that it was changed is said all the same. */
-function told(shown: Difference['fields'][string], before: object | undefined, after: object | null): typeof shown {
+/** A changed secret is stars before and after; it is marked as changed all the same. */
+function marked(shown: Difference['fields'][string], before: object | undefined, after: object | null): typeof shown {
   const [old, now] = [raw(before, 'attributes'), raw(after, 'attributes')] as (Record<string, string> | undefined)[];
   if (!isRecord(shown.before) || !isRecord(shown.after) || !old || !now) return shown;
-  const marked = Object.entries(shown.after).map(([name, value]) => [
+  const values = Object.entries(shown.after).map(([name, value]) => [
     name,
     value === MASK && shown.before && Object.hasOwn(old, name) && old[name] !== now[name] ? `${MASK} (changed)` : value,
   ]);
-  return { before: shown.before, after: Object.fromEntries(marked) };
+  return { before: shown.before, after: Object.fromEntries(values) };
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

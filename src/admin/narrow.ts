@@ -20,9 +20,9 @@ export interface Facts {
 /** A regular expression of an administrator must not stop the boots: the whole selection ends after this time. */
 const LIMIT_MS = 1000;
 
-/** What every object has beside its fields. */
+/** What every object has besides its fields. */
 const BOOKKEEPING = ['uid', 'revision', 'created', 'modified'];
-/** What nodes have beside their fields. */
+/** What nodes have besides their fields. */
 const OF_NODES = ['status', 'hardware'];
 
 /** The objects in a state; only nodes have one. */

@@ -34,7 +34,7 @@ export async function waitForNodes(ports: AdminPorts, waiting: Waiting): Promise
       return tell({ type: 'result', ...result, text: `${wanted}${howWords(result)}` });
     if (wanted === 'down' && state === 'unknown') return tell({ type: 'result', ...result });
     if (monotonicNow() >= end) {
-      const why = reason ?? (boot && isNew ? furthestStage(boot) : undefined) ?? 'nothing was heard of it';
+      const why = reason ?? (boot && isNew ? furthestStage(boot) : undefined) ?? 'it gave no sign';
       return tell({
         type: 'result',
         ...result,

@@ -47,7 +47,7 @@ export async function startAdminServer(
   };
 }
 
-/** @param users who is at the other end of a connection; each caller is taken at his word when absent */
+/** @param users who is at the other end of a connection; callers are believed when absent */
 function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyInstance {
   const server = Fastify({
     bodyLimit: 256 << 20,

@@ -118,7 +118,7 @@ const board = (z: Zod) =>
         name: z.string(),
         state: z.enum(NODE_STATES),
         stage: z.enum(STAGES).optional().describe('the furthest stage of its newest boot'),
-        quiet: z.number().optional().describe('seconds since anything was heard of it'),
+        quiet: z.number().optional().describe('seconds since its last sign'),
         seconds: z.number().optional().describe('seconds since its newest boot began'),
         power: z.enum(['on', 'off']).optional().describe('as far as it is known'),
         verdict: z.enum(VERDICTS),

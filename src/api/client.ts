@@ -19,7 +19,7 @@ export interface ClientOptions {
   command?: string;
   /** The name for the audit trail; the login name when not given. */
   user?: string;
-  /** Is told each question and the status of its answer. */
+  /** Receives each question and the status of its answer. */
   trace?: (text: string) => void;
 }
 

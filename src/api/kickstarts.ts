@@ -29,7 +29,7 @@ export const KICKSTARTS = {
         {
           node: z.string('must be the name of a node'),
           name: z.string('must be the name of a file'),
-          text: z.string('must be a text').optional().describe('in place of the stored file'),
+          text: z.string('must be a text').optional().describe('instead of the stored file'),
         },
         'must be a JSON object of fields',
       ),

@@ -14,7 +14,7 @@ const upload = (z: Zod) =>
   });
 export type UploadState = Out<typeof upload>;
 
-/** The value of a field that names a finished upload, in place of a file's content. */
+/** The value of a field that names a finished upload, instead of a file's content. */
 export interface UploadReference {
   upload: string;
 }
@@ -43,7 +43,7 @@ export const STORAGE = {
     creates: true,
     may: 'change',
     example: { size: 4096 },
-    summary: 'Begins an upload of so many bytes; other operations then name the finished upload.',
+    summary: 'Begins an upload of this size; other operations then name the finished upload.',
   },
   uploadState: {
     method: 'GET',

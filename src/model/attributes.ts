@@ -1,7 +1,7 @@
 // Attributes: the reserved names and their values, and how a node inherits.
-
 import { z } from 'zod';
 import { type ErrorCode, MusterError } from '../errors.ts';
+import { issueText, noneOf } from '../issue.ts';
 import { didYouMean } from '../nearest.ts';
 import { own } from '../own.ts';
 import { parseMac } from '../wire/mac.ts';
@@ -47,23 +47,24 @@ export function effectiveAttributes(
 
 interface Reserved {
   meaning: string;
-  /** Returns what is wrong with the value, or undefined. */
-  problem(value: string, cluster: Cluster): string | undefined;
+  schema: z.ZodType<string>;
+  /** Returns what the cluster's objects have against a value that the schema takes, or undefined. */
+  problem?(value: string, cluster: Cluster): string | undefined;
 }
 
-const anything = (): undefined => undefined;
-const device = (value: string): string | undefined =>
-  /^(\/dev\/[\w./:@+-]+|LABEL=[^\s'"]+|UUID=[0-9A-Fa-f-]+)$/.test(value)
-    ? undefined
-    : 'must be a device (/dev/sda2), LABEL=X or UUID=Y';
-const pairs = (value: string, item: (text: string) => boolean, what: string): string | undefined =>
-  value.split(',').every(part => /^[\w.-]+=/.test(part.trim()) && item(part.trim().replace(/^[\w.-]+=/, '')))
-    ? undefined
-    : `must be a list such as ${what}`;
-const seconds = (value: string): string | undefined =>
-  /^\d+$/.test(value) && Number(value) >= 1 && Number(value) <= 86_400
-    ? undefined
-    : 'must be whole seconds, from 1 to 86400';
+const anything = z.string();
+const device = anything.regex(
+  /^(\/dev\/[\w./:@+-]+|LABEL=[^\s'"]+|UUID=[0-9A-Fa-f-]+)$/,
+  'must be a device (/dev/sda2), LABEL=X or UUID=Y',
+);
+const words = <const T extends readonly string[]>(...all: T): z.ZodType<string> =>
+  z.enum(all, `must be ${all.join(', ').replace(/, ([^,]+)$/, ' or $1')}`);
+const pairs = (isItem: (text: string) => boolean, example: string): z.ZodType<string> =>
+  anything.refine(
+    value =>
+      value.split(',').every(part => /^[\w.-]+=/.test(part.trim()) && isItem(part.trim().replace(/^[\w.-]+=/, ''))),
+    `must be a list such as ${example}`,
+  );
 
 /** `/dev/sda cache=20G,root=rest`, and `erase=SERIAL` for a disk that is not empty: at most one `rest`, and it is the last. */
 function diskLayoutProblem(value: string): string | undefined {
@@ -83,6 +84,7 @@ function diskLayoutProblem(value: string): string | undefined {
 export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
   _boot_config: {
     meaning: 'the boot config that the node boots, by name or UID',
+    schema: anything,
     problem: (value, cluster) => {
       if (cluster.byName('boot', value) ?? cluster.get('boot', value)) return undefined;
       const names = cluster.all('boot').map(entry => entry.value.name);
@@ -91,83 +93,93 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
   },
   _boot_style: {
     meaning: "overrides the boot config's boot style",
-    problem: value =>
-      (BOOT_STYLES as readonly string[]).includes(value) ? undefined : `must be one of ${BOOT_STYLES.join(', ')}`,
+    schema: z.enum(BOOT_STYLES),
   },
   _boot_once: {
     meaning: 'the boot style of the next boot only, on a node; the boot that takes it clears it',
-    problem: value =>
-      (BOOT_STYLES as readonly string[]).includes(value) ? undefined : `must be one of ${BOOT_STYLES.join(', ')}`,
+    schema: z.enum(BOOT_STYLES),
   },
   _boot_loader: {
     meaning:
       'what firmware loads: ipxe (the default); grub, for firmware on which iPXE fails; or shim, the signed one of a distribution, for Secure Boot',
-    problem: value => (['ipxe', 'grub', 'shim'].includes(value) ? undefined : 'must be ipxe, grub or shim'),
+    schema: words('ipxe', 'grub', 'shim'),
   },
   _boot_rw_layer: {
     meaning: 'how a read-only root becomes writable: overlayfs (the default) or rwtab',
-    problem: value => (['overlayfs', 'rwtab'].includes(value) ? undefined : 'must be overlayfs or rwtab'),
+    schema: words('overlayfs', 'rwtab'),
   },
   _ipxe_sanboot: {
     meaning:
       "what iPXE boots in style sanboot: a disk (sdb, 0x81), `iscsi:` (the boot config's image), or any words for iPXE's sanboot; the first disk when not set",
-    problem: anything,
+    schema: anything,
   },
   _iscsi_overlay: {
     meaning:
       'makes the disk of style iscsi writable: what the node writes is kept by the head until its next boot, in memory or file',
-    problem: value => (['memory', 'file'].includes(value) ? undefined : 'must be memory or file'),
+    schema: words('memory', 'file'),
   },
   _iscsi_digests: {
     meaning:
       'checksums on what style iscsi sends over the network: none (the default) or crc32c, for a network that damages data',
-    problem: value => (['none', 'crc32c'].includes(value) ? undefined : 'must be none or crc32c'),
+    schema: words('none', 'crc32c'),
   },
-  _disk_cache: { meaning: 'the partition that caches images in style disked', problem: device },
-  _disk_root: { meaning: 'the partition the image is unpacked to in style disked; it is wiped', problem: device },
+  _disk_cache: { meaning: 'the partition that caches images in style disked', schema: device },
+  _disk_root: { meaning: 'the partition the image is unpacked to in style disked; it is wiped', schema: device },
   _disk_layout: {
     meaning:
       'partitions to make on a disk that holds nothing, in style disked: the disk, then LABEL=SIZE (20G, rest) of each, such as /dev/sda cache=20G,root=rest',
-    problem: diskLayoutProblem,
+    schema: anything.superRefine(noneOf(diskLayoutProblem)),
   },
   _disk_wipe: {
     meaning:
       'when style disked wipes _disk_root: always (the default), or changed: only when it does not hold the image of the boot, unchanged',
-    problem: value => (['always', 'changed'].includes(value) ? undefined : 'must be always or changed'),
+    schema: words('always', 'changed'),
   },
-  _no_boot: { meaning: 'whether DHCP ignores the node', problem: anything },
+  _no_boot: { meaning: 'whether DHCP ignores the node', schema: anything },
   _altmacs: {
     meaning: "further MAC addresses that get the node's address, with commas",
-    problem: value =>
-      value.split(',').every(part => parseMac(part)) ? undefined : 'must be MAC addresses with commas between',
+    schema: anything.refine(
+      value => value.split(',').every(part => parseMac(part)),
+      'must be MAC addresses with commas between',
+    ),
   },
   _ips: {
     meaning: 'further addresses: ifname=IP with commas, and bmc=IP',
-    problem: value => pairs(value, text => z.ipv4().safeParse(text).success, 'bmc=10.10.10.100,ib0=10.55.10.100'),
+    schema: pairs(text => z.ipv4().safeParse(text).success, 'bmc=10.10.10.100,ib0=10.55.10.100'),
   },
   _macs: {
     meaning: 'further hardware addresses: ifname=MAC with commas, and bmc=MAC',
-    problem: value => pairs(value, text => parseMac(text) !== undefined, 'bmc=11:22:33:44:55:66'),
+    schema: pairs(text => parseMac(text) !== undefined, 'bmc=11:22:33:44:55:66'),
   },
   _dhcp_options: {
     meaning: 'further DHCP options by name or number: ntp-servers=10.54.0.1; interface-mtu=9000; 224=0x0102',
-    problem: value => {
-      const read = readDhcpOptions(value);
-      return typeof read === 'string' ? read : undefined;
-    },
+    schema: anything.superRefine(
+      noneOf(value => {
+        const read = readDhcpOptions(value);
+        return typeof read === 'string' ? read : undefined;
+      }),
+    ),
   },
   _hostname: {
     meaning: "the node's host name",
-    problem: value =>
-      /^[A-Za-z0-9]([A-Za-z0-9-]{0,62})?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62})?)*$/.test(value)
-        ? undefined
-        : 'must be a host name (RFC 1123)',
+    schema: anything.regex(
+      /^[A-Za-z0-9]([A-Za-z0-9-]{0,62})?(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62})?)*$/,
+      'must be a host name (RFC 1123)',
+    ),
   },
-  _status_secs: { meaning: 'seconds between heartbeats, 10 when not set', problem: seconds },
+  _status_secs: {
+    meaning: 'seconds between heartbeats, 10 when not set',
+    schema: anything.refine(
+      value => /^\d+$/.test(value) && Number(value) >= 1 && Number(value) <= 86_400,
+      'must be whole seconds, from 1 to 86400',
+    ),
+  },
   _ignition: {
     meaning: 'the Ignition configuration to apply at boot; not there yet, so that it is refused',
-    problem: () =>
+    schema: anything.refine(
+      () => false,
       'is not possible: this muster applies no Ignition configuration; use a kickstart or an image instead',
+    ),
   },
 };
 
@@ -194,7 +206,8 @@ export function attributeProblem(
   // On a group, the first node that boots would take it from the others.
   if (name === '_boot_once' && kind !== 'node')
     return refusal('bad-value', `attribute '_boot_once' is for nodes: muster node -i %GROUP set _boot_once=${value}`);
-  const problem = row.problem(value, cluster);
+  const { success, error } = row.schema.safeParse(value);
+  const problem = success ? row.problem?.(value, cluster) : issueText(error.issues[0]);
   return problem === undefined ? undefined : refusal('bad-value', `attribute '${name}': '${value}' ${problem}`);
 }
 

@@ -1,5 +1,6 @@
 // The shapes of single values: names, addresses, attributes. One schema each, with its error text.
 import { z } from 'zod';
+import { noneOf } from '../issue.ts';
 import { parseIpv4 } from '../wire/ip.ts';
 import { isStationMac, parseMac } from '../wire/mac.ts';
 import { powerUriProblem } from './power-uri.ts';
@@ -47,10 +48,7 @@ export const urlValue = z
   .regex(/^((https?|ftp|file):\/\/\S+|<BASE_URL>\/\S*)$/, 'must be URLs such as http://mirror.example.org/os/');
 
 /** An option of a yum repository. Items of a list in it are separated by spaces, since commas separate the options. */
-export const repoOptionValue = z.string().superRefine((text, context) => {
-  const problem = repoOptionProblem(text);
-  if (problem !== undefined) context.addIssue({ code: 'custom', message: problem });
-});
+export const repoOptionValue = z.string().superRefine(noneOf(repoOptionProblem));
 
 /** A kickstart (or preseed, or autoinstall) file by name, in the folder of such files: nothing that leaves it. */
 export const kickstartValue = z

@@ -18,7 +18,7 @@ export const daemonHandlers: Handlers<typeof DAEMON> = {
   },
   audit: async ({ query }, { cluster, store }) => {
     const { after, limit, node } = query;
-    // By UID also what is no more.
+    // By UID also deleted objects.
     const uid = node === undefined ? query.uid : selectOne(cluster, 'node', node).uid;
     const lines = await store.audit({ after, limit: Math.min(limit, MOST_AUDIT_LINES), ...(uid && { uid }) });
     // An attribute that a power_uri names for a password now may have been set before it did.

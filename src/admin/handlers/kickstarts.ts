@@ -3,7 +3,7 @@ import type { KICKSTARTS } from '../../api/kickstarts.ts';
 import { selectOne } from '../../model/select.ts';
 import type { Handlers } from '../handler.ts';
 
-/** In place of a session's id, which nobody has before the boot. */
+/** Stands for the id of a session, which only a boot has. */
 const PREVIEW = 'SESSION';
 
 export const kickstartHandlers: Handlers<typeof KICKSTARTS> = {
