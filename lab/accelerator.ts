@@ -1,21 +1,21 @@
-// Which accelerator virtual nodes run with: the choice, and what this machine has shown about its /dev/kvm.
+// Which accelerator virtual nodes run with: the choice, and what is known about this machine's /dev/kvm.
 import { accessSync, constants, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MusterError } from '../src/errors.ts';
 import { cacheFolder } from './image-cache.ts';
 
-/** What an administrator may ask for. `auto`: KVM where it runs firmware, else emulation (TCG). */
+/** The choices of an administrator. `auto`: KVM where it runs firmware, else emulation (TCG). */
 const ACCELERATORS = ['auto', 'kvm', 'tcg'] as const;
 export type WantedAccelerator = (typeof ACCELERATORS)[number];
 export type Accelerator = 'kvm' | 'tcg';
 
-/** How a machine with KVM began: it sent a DHCP packet, or the reason why it never will. */
+/** How a machine with KVM started: it sent a DHCP packet, or the reason why it never will. */
 export type TrialOutcome = { works: true } | { works: false; reason: string };
 
 export interface AcceleratorPorts {
   /** Whether /dev/kvm can be opened. */
   hasKvm(): boolean;
-  /** Why KVM failed here since this machine was started; undefined when it did not. */
+  /** Returns why KVM has failed here since this machine started; undefined if it has not. */
   recall(): string | undefined;
   remember(reason: string): void;
   /** Shows one line to the administrator. */
@@ -30,7 +30,7 @@ export function wantedAccelerator(option: string | undefined, env: NodeJS.Proces
   throw new MusterError('bad-usage', `${name}: '${value}' is unknown; use ${ACCELERATORS.join(', ')}.`);
 }
 
-/** One choice for all nodes of a lab: the first one tries KVM out, the others wait for its outcome. */
+/** One choice for all nodes of a lab: the first one tries KVM, the others wait for its outcome. */
 export class AcceleratorChoice {
   private readonly wanted: WantedAccelerator;
   private readonly ports: AcceleratorPorts;
@@ -43,8 +43,8 @@ export class AcceleratorChoice {
   }
 
   /**
-   * Starts a machine with the right accelerator. `start` starts it; `tryOut` tells whether a machine with KVM got as far as DHCP;
-   * `stop` ends it. Throws `boot-failed` when KVM was demanded and does not run the firmware.
+   * Starts a machine with the right accelerator. `start` starts it; `tryOut` decides whether a machine with KVM got as far as
+   * DHCP; `stop` ends it. Throws `boot-failed` when KVM was demanded and does not run the firmware.
    */
   async start(machine: {
     start(accelerator: Accelerator): Promise<void>;
@@ -102,7 +102,7 @@ export class AcceleratorChoice {
   }
 }
 
-/** The machine's own /dev/kvm, and a note in the lab's cache that is valid until the next start of the kernel. */
+/** The machine's own /dev/kvm, and a note in the lab's cache that is valid until the kernel restarts. */
 export function systemPorts(
   say: (line: string) => void,
   file = join(cacheFolder(), 'accelerator.json'),
@@ -132,14 +132,14 @@ export function systemPorts(
         writeFileSync(part, `${JSON.stringify({ boot: bootId(), reason })}\n`);
         renameSync(part, file);
       } catch {
-        // A cache that cannot be written costs the next lab some seconds.
+        // An unwritable cache costs the next lab a few seconds.
       }
     },
     say,
   };
 }
 
-/** Names one run of this machine's kernel: another one may have a KVM that works. */
+/** Names one run of this machine's kernel: KVM may work in another one. */
 function bootId(): string {
   return readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim();
 }

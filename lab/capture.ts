@@ -1,4 +1,4 @@
-// The packet capture that QEMU writes of a node's network card: whether the node has asked for an address.
+// QEMU's packet capture of a node's network card: whether the node has asked for an address.
 
 /** pcap file format: 24 bytes of file header, then records of 16 bytes of header and the frame. */
 const FILE_HEADER = 24;
@@ -7,13 +7,16 @@ const RECORD_HEADER = 16;
 const ETHERTYPE_AT = 12;
 const IPV4 = 0x0800;
 const PACKET_AT = 14;
-/** QEMU before 8.0 puts the header of virtio-net before each frame of a tap; its length depends on the guest's features. */
+/** QEMU before 8.0 writes the header of virtio-net before each frame of a tap; its length depends on the guest's features. */
 const PREFIXES = [0, 10, 12];
 const UDP = 17;
 /** RFC 2131 §4.1: clients send to the server's port 67. */
 const DHCP_SERVER = 67;
 
-/** Tells whether a capture (pcap, as QEMU's `filter-dump` writes it, little-endian) holds a DHCP packet of a client. A part of a file is fine. */
+/**
+ * Returns whether a capture (pcap, as QEMU's `filter-dump` writes it, little-endian) contains a client's DHCP packet. A part of a
+ * file will do.
+ */
 export function holdsDhcp(capture: Buffer): boolean {
   let at = FILE_HEADER;
   while (at + RECORD_HEADER <= capture.length) {

@@ -1,4 +1,4 @@
-// What an administrator would type to fill the lab's cluster, and how the lab types it: the only place with command lines.
+// The commands that fill the lab's cluster, and how the lab runs them: the only place with command lines.
 import { join } from 'node:path';
 import { MusterError } from '../src/errors.ts';
 import { packageRoot } from '../src/package-root.ts';
@@ -8,7 +8,7 @@ import type { CachePlan } from './image-cache.ts';
 /** The installed command line, as a program. */
 export const COMMAND = join(packageRoot, 'dist/src/cli/bin.js');
 
-/** Runs `muster` with these words against the daemon behind `socket`. Any status is a result. */
+/** Runs `muster` with these arguments against the daemon behind `socket`. Any status is a result. */
 export async function muster(socket: string, words: readonly string[], signal?: AbortSignal): Promise<RunResult> {
   return await run(process.execPath, [COMMAND, ...words], {
     env: { MUSTER_SOCKET: socket },
@@ -21,23 +21,23 @@ export interface ClusterPlan {
   /** Hardware addresses, in the order of the nodes. */
   macs: readonly string[];
   files: Pick<CachePlan, 'image' | 'kernel' | 'initramfs'>;
-  /** Attributes of every node beside `_boot_config`. */
+  /** Attributes of every node besides `_boot_config`. */
   attributes?: Readonly<Record<string, string>>;
-  /** More words for the kernel's command line. */
+  /** Further kernel parameters. */
   cmdline?: string;
   /** The lab's socket for power control: see `power`. */
   power?: string;
 }
 
 /**
- * norandmaps: QEMU's emulation translates a program anew for each address it is loaded at, and forgets translations one by one
- * when memory is used again. With randomised addresses the start of systemd takes minutes.
+ * norandmaps: QEMU's emulation translates a program again for each address it is loaded at, and drops translations one by one
+ * when memory is reused. With randomised addresses the start of systemd takes minutes.
  *
- * no_timer_check: on a busy machine an emulated timer is late, and the kernel's test of it at its start then ends in a panic.
+ * no_timer_check: on a busy machine an emulated timer is late, and the kernel's test of it at the start then ends in a panic.
  */
 export const CMDLINE: readonly string[] = ['console=ttyS0,115200', 'quiet', 'norandmaps', 'no_timer_check'];
 
-/** The words of `muster`, line by line, that make an empty cluster boot. */
+/** Returns the arguments of `muster`, line by line, that make an empty cluster boot. */
 export function clusterCommands(plan: ClusterPlan): string[][] {
   const { image, kernel, initramfs } = plan.files;
   const cmdline = [...CMDLINE, ...(plan.cmdline ? [plan.cmdline] : [])].join(' ');
@@ -56,7 +56,7 @@ export function clusterCommands(plan: ClusterPlan): string[][] {
   ];
 }
 
-/** Types them one after the other; the first that fails is the error. */
+/** Runs them one after the other; the first failure is the error. */
 export async function fillCluster(socket: string, plan: ClusterPlan, signal?: AbortSignal): Promise<void> {
   for (const words of clusterCommands(plan)) {
     const { status, stderr, stdout } = await muster(socket, words, signal);

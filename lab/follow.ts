@@ -60,6 +60,6 @@ function whyStuck(
   const hopeless = options.hopeless();
   if (hopeless) return hopeless;
   if (now < until) return undefined;
-  const stage = boot?.reason ?? 'nothing was heard of it: its firmware did not ask for an address';
+  const stage = boot?.reason ?? 'nothing was received: its firmware did not ask for an address';
   return `not up after ${options.timeoutMs / 1000} s: ${stage}`;
 }

@@ -1,4 +1,4 @@
-// The lab's head: musterd as a process of its own in the lab's network, with its configuration and its log.
+// The lab's head: musterd as a separate process in the lab's network, with its configuration and its log.
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,13 +10,13 @@ import type { Namespace } from './namespace.ts';
 import { HEAD } from './network.ts';
 import { type LabProcess, startProcess, tailOf } from './process.ts';
 
-/** How long musterd may take until it answers. */
+/** How long musterd may take to answer. */
 const START_MS = 30_000;
 
 export interface HeadOptions {
   folder: string;
   logs: string;
-  /** Lines added to the configuration file (TOML), in sections of their own. */
+  /** Lines added to the configuration file (TOML), in separate sections. */
   config?: string;
 }
 
@@ -40,7 +40,7 @@ export class LabHead {
     return this.process?.status() === undefined ? this.process?.pid : undefined;
   }
 
-  /** Comes back when musterd answers on its socket. */
+  /** Returns when musterd answers on its socket. */
   async start(): Promise<void> {
     const config = join(this.options.folder, 'muster.toml');
     await writeFile(config, this.configuration());
@@ -56,7 +56,7 @@ export class LabHead {
     this.process?.kill(signal);
   }
 
-  /** SIGKILL, and back when it is gone. */
+  /** SIGKILL; returns when it is gone. */
   async crash(): Promise<void> {
     this.process?.kill('SIGKILL');
     await this.process?.exited;
@@ -104,6 +104,6 @@ ${this.options.config ?? ''}`;
 
   private async whyNot(status: number | undefined): Promise<string> {
     const reason = status === undefined ? `does not answer after ${START_MS / 1000} s` : `ended with status ${status}`;
-    return `The lab's musterd ${reason}. Its log ends so:\n${await tailOf(this.log)}`;
+    return `The lab's musterd ${reason}. Its log ends:\n${await tailOf(this.log)}`;
   }
 }

@@ -1,4 +1,4 @@
-// Builds the lab's image, kernel and initramfs: a program of its own, run by `image-cache` under its lock.
+// Builds the lab's image, kernel and initramfs: a separate program, run by `image-cache` under its lock.
 import { existsSync } from 'node:fs';
 import {
   chmod,
@@ -21,7 +21,7 @@ import type { CachePlan } from './image-cache.ts';
 
 import { labRecipe, type Recipe } from './recipe.ts';
 
-/** The caller holds the lock of the cache: what lies in `tmp` belongs to a build that was killed. */
+/** The caller holds the lock of the cache: the contents of `tmp` belong to a build that was killed. */
 async function build(plan: CachePlan): Promise<void> {
   const tmp = join(plan.folder, 'tmp');
   await rm(tmp, { recursive: true, force: true });
@@ -57,7 +57,7 @@ async function buildImage(place: string, plan: CachePlan, tmp: string): Promise<
 
 async function debian(recipe: Recipe, root: string, asRoot: boolean): Promise<void> {
   const args = [
-    // Without root there is one user and no other: a file's owner is what `fakechroot` pretends.
+    // Without root there is only one user: `fakechroot` pretends the owners of files.
     ...(asRoot ? [] : ['--mode=fakechroot']),
     '--variant=minbase',
     `--include=${recipe.packages.join(',')}`,
@@ -66,7 +66,7 @@ async function debian(recipe: Recipe, root: string, asRoot: boolean): Promise<vo
     root,
     ...(recipe.mirror ? [recipe.mirror] : []),
   ];
-  // INITRD=No: the packages of the kernel are not to make an initramfs of their own.
+  // INITRD=No: the kernel packages must not make their own initramfs.
   const env = { INITRD: 'No', LC_ALL: 'C.UTF-8' };
   const [program = '', ...words] = [...DIES_WITH_PARENT, 'mmdebstrap', ...args];
   await runOk(program, words, { env, package: 'mmdebstrap' });
@@ -88,7 +88,7 @@ async function finish(recipe: Recipe, root: string): Promise<void> {
   }
 }
 
-/** A link made inside a fakechroot leads to the path on this machine: cut the part that is outside the image. */
+/** A link made inside a fakechroot leads to the path on this machine: removes the part outside the image. */
 async function mendLinks(root: string, folder: string): Promise<void> {
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
@@ -101,7 +101,7 @@ async function mendLinks(root: string, folder: string): Promise<void> {
   }
 }
 
-/** Kernel and initramfs, from the packed image: so a change of the initramfs alone does not install Debian again. */
+/** Makes kernel and initramfs from the packed image, so a change of the initramfs alone does not install Debian again. */
 async function buildBoot(plan: CachePlan, tmp: string): Promise<void> {
   const root = join(tmp, 'boot-root');
   say('making the initramfs');
@@ -115,7 +115,7 @@ async function buildBoot(plan: CachePlan, tmp: string): Promise<void> {
   });
 }
 
-/** What needs to be root, or root in a user namespace. */
+/** The part that needs root, or root in a user namespace. */
 async function initramfsStep(root: string, place: string): Promise<void> {
   const { kver, kernel, initramfs } = await makeInitramfs({ root, outDir: place });
   await copyFile(kernel, join(place, 'kernel'));
@@ -124,7 +124,7 @@ async function initramfsStep(root: string, place: string): Promise<void> {
   await writeFile(join(place, 'release'), `${kver}\n`);
 }
 
-/** Fills a new folder and puts it in its place in one step, so that what is there is whole. */
+/** Fills a new folder and moves it into place in one step, so the result is always complete. */
 async function inPlace(file: string, tmp: string, fill: (place: string) => Promise<void>): Promise<void> {
   const place = await mkdtemp(join(tmp, 'new-'));
   await chmod(place, 0o755);

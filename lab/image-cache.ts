@@ -9,7 +9,7 @@ import { DIES_WITH_PARENT, run } from '../src/process/run.ts';
 import { SYSTEM_PATH } from './process.ts';
 import { bootVersion, labRecipe, rootVersion } from './recipe.ts';
 
-/** Where the parts of one version lie, or will lie. */
+/** Where the parts of one version are, or will be. */
 export interface CachePlan {
   folder: string;
   /** Whether the builder is root (else: root in a user namespace, with one user). */
@@ -19,11 +19,11 @@ export interface CachePlan {
   initramfs: string;
 }
 
-/** A version that nobody has used for this long is removed, and those beyond this many of a kind, the oldest first. */
+/** A version unused for this long is removed, and versions beyond this many of a kind, the oldest first. */
 const UNUSED_MS = 30 * 24 * 3_600_000;
 const KEPT = 5;
 
-/** Where the lab keeps what the next one can use again. */
+/** Where the lab keeps what the next one can reuse. */
 export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'lab');
 }
@@ -31,7 +31,7 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
 function cachePlan(env: NodeJS.ProcessEnv = process.env, root = process.getuid?.() === 0): CachePlan {
   const folder = cacheFolder(env);
   const image = rootVersion(labRecipe(), root);
-  // The head's own busybox goes into the initramfs: with another one, or none, it is another version.
+  // The head's own busybox is included in the initramfs: with another one, or none, it is another version.
   const busyboxes = HEAD_BUSYBOXES.map(path => `${path} ${statSync(path, { throwIfNoEntry: false })?.size}`);
   const boot = `boot-${bootVersion([image, ...busyboxes].join('\n'))}`;
   return {
@@ -61,7 +61,7 @@ function isWhole(plan: CachePlan): boolean {
   return existsSync(plan.image) && existsSync(plan.initramfs);
 }
 
-/** `flock` lets one build at a time; the kernel takes the lock back when the build is killed. */
+/** `flock` allows one build at a time; the kernel releases the lock when the build is killed. */
 async function buildAlone(plan: CachePlan, onStep: (step: string) => void, signal?: AbortSignal): Promise<void> {
   const lock = ['flock', join(plan.folder, 'lock')];
   const builder = [process.execPath, join(import.meta.dirname, 'image-build.js'), JSON.stringify(plan)];
@@ -90,18 +90,18 @@ async function buildAlone(plan: CachePlan, onStep: (step: string) => void, signa
   }
 }
 
-/** Words before the builder that put it into a process namespace: when it is killed, all that it started goes with it. */
+/** Returns arguments before the builder that put it into a process namespace: when it is killed, everything it started ends with it. */
 async function alone(plan: CachePlan): Promise<string[]> {
   // In a user namespace the pretended owners of `fakechroot` cannot be set: there its parts end by their broken pipes.
   if (!plan.root) return [];
   const words = ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc'];
   const [program = '', ...args] = words;
-  // Inside some containers /proc cannot be mounted; the build works there too, it is only harder to kill.
+  // Some containers cannot mount /proc; the build works there too, it is only harder to kill.
   const { status } = await run(program, [...args, 'true'], { package: 'util-linux' });
   return status === 0 ? words : [];
 }
 
-/** Notes the use, and removes versions that were not used for long. */
+/** Records the use, and removes versions unused for long. */
 async function touch(plan: CachePlan): Promise<void> {
   const now = new Date();
   for (const file of [plan.image, plan.initramfs]) await utimes(dirname(file), now, now).catch(() => {});

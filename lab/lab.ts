@@ -1,4 +1,4 @@
-// A virtual cluster: its network, its head, its nodes. What was started is stopped in reverse, whatever happens.
+// A virtual cluster: its network, its head, its nodes. Everything started is stopped in reverse, whatever happens.
 import { mkdir, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { AdminClient } from '../src/api/client.ts';
@@ -23,23 +23,23 @@ export interface LabOptions {
   nodes: number;
   /** MiB of each node. */
   memory: number;
-  /** What single nodes have in place of it, by their index. */
+  /** Different values of single nodes, by their index. */
   machines?: Readonly<
     Record<number, Partial<Pick<LabOptions, 'firmware' | 'memory'> & Pick<MachineOptions, 'secondPort'>>>
   >;
-  /** What nodes run with; `auto` when absent and MUSTER_LAB_ACCEL says nothing. */
+  /** What nodes run with; `auto` when absent and MUSTER_LAB_ACCEL is unset. */
   accelerator?: WantedAccelerator;
-  /** Where logs are kept; inside the lab's own folder, and gone with it, when absent. */
+  /** The folder for logs; when absent, inside the lab's folder, and removed with it. */
   logs?: string;
   /** Attributes of every node. */
   attributes?: Readonly<Record<string, string>>;
-  /** Raw disk images, by the index of the node that has it. */
+  /** Raw disk images, by the index of the node. */
   disks?: readonly string[];
-  /** More words for the kernel's command line. */
+  /** Further kernel parameters. */
   cmdline?: string;
   /** Lines for musterd's configuration file. */
   config?: string;
-  /** Other files than those of the cache. */
+  /** Files instead of those of the cache. */
   files?: Pick<CachePlan, 'image' | 'kernel' | 'initramfs'>;
   onStep?: (step: string) => void;
   signal?: AbortSignal;
@@ -54,10 +54,10 @@ export const DISK_ATTRIBUTES = {
   _disk_root: 'LABEL=root',
 } as const;
 
-/** Sparse: what is not written takes no room. */
+/** Sparse: unwritten parts take no space. */
 const DISK_BYTES = 2 * 2 ** 30;
 
-/** Milliseconds from power-on to `up` before a boot counts as stuck, of one node that has the machine for itself. */
+/** Milliseconds from power-on to `up` before a boot counts as stuck, for one node alone on the machine. */
 const BOOT_MS = 300_000;
 
 export class Lab {
@@ -111,26 +111,26 @@ export class Lab {
     });
   }
 
-  /** Switches a node on and comes back when it is up. Throws `boot-failed` with the reason and the console's last lines. */
+  /** Switches a node on and returns when it is up. Throws `boot-failed` with the reason and the console's last lines. */
   async bootUp(index = 0, options: { timeoutMs?: number } = {}): Promise<void> {
     for await (const step of this.boot(index, options)) {
       if ('end' in step && step.end === 'stuck') throw await this.failure(index, step.reason);
     }
   }
 
-  /** The error of a node that did not come up, with its console's last lines. */
+  /** Returns the error of a node that did not come up, with its console's last lines. */
   async failure(index: number, reason: string): Promise<MusterError> {
     const node = this.node(index);
     return new MusterError('boot-failed', `${node.name} did not come up: ${reason}\n${await node.lastWords()}`);
   }
 
-  /** Ends everything; nothing is left but the logs that were to be kept. */
+  /** Ends everything; only the logs that should be kept remain. */
   async stop(): Promise<void> {
     await stopAll(this.stops);
   }
 }
 
-/** Network, daemon and cluster; the nodes are there and switched off. */
+/** Starts network, daemon and cluster; the nodes exist and are switched off. */
 export async function startLab(given: Partial<LabOptions> = {}): Promise<Lab> {
   const options: LabOptions = { ...LAB_DEFAULTS, ...given };
   const stops: (() => Promise<unknown>)[] = [];
@@ -211,7 +211,7 @@ async function newDisks({ style, nodes }: LabOptions, folder: string): Promise<s
 
 async function stopAll(stops: (() => Promise<unknown>)[]): Promise<void> {
   for (const stop of stops.splice(0).reverse()) {
-    // The rest is to be stopped all the same; what is left ends with this process.
+    // The others must be stopped anyway; the rest ends with this process.
     await stop().catch(error => process.stderr.write(`lab: a part did not stop cleanly: ${String(error)}\n`));
   }
 }

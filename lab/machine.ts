@@ -25,12 +25,12 @@ export interface MachineOptions {
   memory: number;
   /** A raw disk image. */
   disk?: string;
-  /** The index of a second port: its tap must be there before the power is switched on. */
+  /** The index of a second port: its tap must exist before power-on. */
   secondPort?: number;
-  /** For sockets and the firmware's variables; the path must be short, a socket's name has 107 bytes. */
+  /** For sockets and the firmware's variables; the path must be short, because a socket's name has at most 107 bytes. */
   folder: string;
   logs: string;
-  /** QEMU: looked for in PATH when it is a name. */
+  /** QEMU: a name is searched in PATH. */
   qemu?: string;
   /** Shared by the nodes of a lab; by default MUSTER_LAB_ACCEL decides. */
   accelerator?: AcceleratorChoice;
@@ -80,7 +80,7 @@ export class Machine {
     return this.process?.status() === undefined ? this.process?.pid : undefined;
   }
 
-  /** Switches the power on. Each time with the firmware's variables as new, so that no boot order is left from before. */
+  /** Switches the power on, each time with new firmware variables, so that no old boot order is left. */
   async powerOn(): Promise<void> {
     if (this.pid !== undefined) return;
     this.consoleStart = this.serial.length();
@@ -120,7 +120,7 @@ export class Machine {
     });
   }
 
-  /** Whether a machine that was just started with KVM gets as far as DHCP. */
+  /** Returns whether a machine just started with KVM gets as far as DHCP. */
   private async tryOut(): Promise<TrialOutcome> {
     const from = this.serial.length();
     const capture = this.file('pcap');
@@ -135,7 +135,7 @@ export class Machine {
     return outcome;
   }
 
-  /** Pulls the plug. */
+  /** Cuts the power. */
   async powerOff(): Promise<void> {
     this.serial.hangUp();
     this.process?.kill('SIGKILL');
@@ -152,7 +152,7 @@ export class Machine {
     await qmp(this.file('qmp'), 'system_powerdown');
   }
 
-  /** Waits for words on the console. Throws with the reason and the console's last lines when they will not come. */
+  /** Waits for text on the console. Throws with the reason and the console's last lines when it will not come. */
   async waitForSerial(mark: RegExp, options: Omit<WaitOptions, 'hopeless'>): Promise<RegExpMatchArray> {
     const hopeless = (): string | undefined => this.ended();
     const found: Found = await this.serial.waitFor(mark, { ...options, hopeless });
@@ -160,7 +160,7 @@ export class Machine {
     throw new MusterError('boot-failed', `${this.name}: ${found.problem}. ${await this.lastWords()}`);
   }
 
-  /** Why the machine runs no more, or undefined. */
+  /** Returns why the machine no longer runs, or undefined. */
   ended(): string | undefined {
     const status = this.process?.status();
     return status === undefined ? undefined : `the virtual machine has ended with status ${status}`;
@@ -168,7 +168,7 @@ export class Machine {
 
   async lastWords(): Promise<string> {
     const qemu = await tailOf(join(this.options.logs, `${this.name}.qemu`), 5);
-    return `${qemu ? `QEMU said: ${qemu}\n` : ''}The console's last lines:\n${this.serial.tail()}`;
+    return `${qemu ? `QEMU printed: ${qemu}\n` : ''}The console's last lines:\n${this.serial.tail()}`;
   }
 
   private freshVariables(): { code: string; vars: string } {

@@ -1,19 +1,19 @@
-// A network of its own for one lab: an unnamed network namespace that exists as long as somebody is in it.
+// A separate network for one lab: an unnamed network namespace that exists as long as a process is in it.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { MusterError } from '../src/errors.ts';
 import { DIES_WITH_PARENT, run, runOk } from '../src/process/run.ts';
 import { SYSTEM_PATH } from './process.ts';
 
 export interface Namespace {
-  /** The words that go before a program, so that it runs inside and dies with this process. */
+  /** Returns arguments before a program, so that it runs inside and dies with this process. */
   command(words: readonly string[]): string[];
   /** Runs a program inside, to its end; any status but 0 is an error. */
   run(words: readonly string[], input?: string): Promise<string>;
-  /** Lets the namespace go: it ends, with everything in it, when the last program inside has ended. */
+  /** Releases the namespace: it ends, with everything in it, when the last program inside has ended. */
   close(): Promise<void>;
 }
 
-/** What `unshare` is told: without root, the namespace lies in a user namespace in which the caller is root. */
+/** Returns arguments for `unshare`: without root, the namespace is in a user namespace in which the caller is root. */
 function unshareFlags(root: boolean): string[] {
   return root ? ['--net', '--mount'] : ['--user', '--map-root-user', '--net', '--mount'];
 }
@@ -51,7 +51,7 @@ function joinFlags(root: boolean): string[] {
 }
 
 async function ready(holder: ChildProcess, ended: Promise<void>): Promise<void> {
-  // A program that ends early closes the pipe: `ended` tells.
+  // A program that ends early closes the pipe: `ended` reports it.
   holder.stdin?.on('error', () => {});
   const said = new Promise<boolean>(resolve => holder.stdout?.once('data', () => resolve(true)));
   if (!(await Promise.race([said, ended.then(() => false)]))) {

@@ -11,19 +11,19 @@ export const HEAD = {
   prefix6: 'fd54::',
 } as const;
 
-/** What tells one virtual node from another. */
+/** What distinguishes one virtual node from another. */
 export interface Port {
   mac: string;
   tap: string;
 }
 
-/** The tap and the hardware address (QEMU's own prefix) of the node with this index. */
+/** Returns the tap and the hardware address (QEMU's own prefix) of the node with this index. */
 export function portOf(index: number): Port {
   const hex = (index + 1).toString(16).padStart(6, '0');
   return { mac: `52:54:00:${hex.match(/../g)?.join(':') ?? ''}`, tap: `tap${index}` };
 }
 
-/** `ip -batch` lines that make the network. No spanning tree: a port that learns for 30 s loses the firmware's DHCP. */
+/** Returns `ip -batch` lines that make the network. No spanning tree: a port that learns for 30 s loses the firmware's DHCP. */
 export function networkPlan(nodes: number): string {
   const taps = Array.from({ length: nodes }, (_, index) => portOf(index).tap);
   return [
@@ -46,8 +46,8 @@ export async function makeNetwork(namespace: Namespace, nodes: number): Promise<
 }
 
 /**
- * A router advertisement with a lifetime of 0: nobody gets a route, and iPXE, which waits for an advertisement at each of its
- * starts, goes on at once instead of after 16 s. This dnsmasq opens neither a DHCP nor a DNS nor a TFTP port.
+ * Sends a router advertisement with a lifetime of 0: nobody gets a route, and iPXE, which waits for an advertisement at each
+ * start, continues at once instead of after 16 s. This dnsmasq opens no DHCP, DNS or TFTP port.
  */
 export async function startAdvertiser(namespace: Namespace, log: string): Promise<LabProcess> {
   const words = [
@@ -71,7 +71,7 @@ export async function startAdvertiser(namespace: Namespace, log: string): Promis
   });
 }
 
-/** Holds every tap to a rate, so that a download lasts long enough to be disturbed; `undefined` lets it go again. */
+/** Limits a tap to a rate, so that a download lasts long enough to be disturbed; `undefined` removes the limit. */
 export async function throttle(namespace: Namespace, tap: string, bytesPerSecond: number | undefined): Promise<void> {
   const words =
     bytesPerSecond === undefined

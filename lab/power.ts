@@ -16,7 +16,7 @@ export async function servePower(socketPath: string, nodes: readonly Machine[]):
   const server = createServer(socket => {
     connections.add(socket);
     socket.once('close', () => connections.delete(socket));
-    // Whoever asked has gone: what was asked is done all the same.
+    // The client has gone: its request is carried out anyway.
     socket.on('error', () => {});
     createInterface({ input: socket }).on('line', line => {
       void answer(line, nodes).then(reply => socket.writable && socket.write(`${JSON.stringify(reply)}\n`));
@@ -60,7 +60,7 @@ async function act(machine: Machine, action: string): Promise<Reply> {
       await qmp(machine.qmpSocket, 'system_reset');
       break;
     case 'boot pxe':
-      // Its network comes first at every boot.
+      // The network is first at every boot.
       break;
     case 'boot disk':
       return { problem: 'the machines of the lab boot from the network first, always' };

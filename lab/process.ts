@@ -1,4 +1,4 @@
-// A long-running child of the lab: its words in a log file, and its end with the lab's own, however that ends.
+// A long-running child of the lab: its output in a log file, and its end with the lab, however that ends.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
@@ -14,7 +14,7 @@ export interface LabProcess {
   /** The exit status so far: undefined while it runs. */
   status(): number | undefined;
   kill(signal: NodeJS.Signals): void;
-  /** SIGTERM, and SIGKILL when that is not enough after `graceMs`. Comes back when the process is gone. */
+  /** SIGTERM, and SIGKILL if it still runs after `graceMs`. Returns when the process is gone. */
   stop(graceMs?: number): Promise<number>;
 }
 
@@ -28,7 +28,10 @@ export interface LabProcessSpec {
   env?: Record<string, string>;
 }
 
-/** The caller's PATH, without npm's own folders, whose programs carry names of the system's; then the folders that an ordinary user's PATH lacks. */
+/**
+ * The caller's PATH without npm's own folders, which have programs with names of the system's; then the folders that an ordinary
+ * user's PATH lacks.
+ */
 export const SYSTEM_PATH = systemPath(process.env['PATH'] ?? '');
 
 export function systemPath(path: string): string {
@@ -42,7 +45,7 @@ export async function startProcess(spec: LabProcessSpec): Promise<LabProcess> {
   const env = { ...process.env, PATH: SYSTEM_PATH, ...spec.env };
   let child: ChildProcess;
   try {
-    // A process group of its own: a Ctrl-C in the terminal is for the lab, which then stops things in order.
+    // A separate process group: a Ctrl-C in the terminal is for the lab, which then stops things in order.
     child = spawn(program, args, { stdio: ['ignore', output, output], env, detached: true });
     await new Promise<void>((resolve, reject) => {
       child.once('spawn', resolve);

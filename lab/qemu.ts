@@ -12,11 +12,11 @@ export interface MachineSpec {
   memory: number;
   mac: string;
   tap: string;
-  /** Emulation (tcg) is some ten times slower than kvm. */
+  /** Emulation (tcg) is about ten times slower than kvm. */
   accelerator: Accelerator;
-  /** A file for the frames of its network card (pcap): with it, a trial of KVM sees the first DHCP packet. */
+  /** A file for the frames of its network card (pcap): a trial of KVM looks for the first DHCP packet in it. */
   capture?: string;
-  /** Unix sockets for the serial console and for QMP, and the file that keeps what the console says. */
+  /** Unix sockets for the serial console and for QMP, and the file with the console's output. */
   serialSocket: string;
   serialLog: string;
   qmpSocket: string;
@@ -51,8 +51,8 @@ export function qemuArguments(spec: MachineSpec): string[] {
 
 function accelerator(kind: Accelerator): string[] {
   if (kind === 'kvm') return ['-accel', 'kvm', '-cpu', 'max'];
-  // A processor that says it is quick at `rep stosb` (ERMS) makes Linux clear pages byte by byte, which TCG emulates so
-  // slowly that a boot takes minutes.
+  // A processor that reports fast `rep stosb` (ERMS) makes Linux clear pages byte by byte, which TCG emulates so slowly that a
+  // boot takes minutes.
   return ['-accel', 'tcg', '-cpu', 'max,-erms,-fsrm'];
 }
 
@@ -65,13 +65,13 @@ function firmware({ firmware, ovmf }: MachineSpec): string[] {
   ];
   const pxeOff = (family: string): string[] => ['-fw_cfg', `name=opt/org.tianocore/${family}PXESupport,string=no`];
   return [
-    // With Secure Boot the firmware keeps its variables to itself, in System Management Mode
+    // With Secure Boot the firmware protects its variables in System Management Mode
     ...(firmware === 'uefi-secure'
       ? ['-machine', 'q35,smm=on', '-global', 'driver=cfi.pflash01,property=secure,value=on']
       : ['-machine', 'q35']),
     ...flash(0, ovmf.code, ',readonly=on'),
     ...flash(1, ovmf.vars),
-    // PXE stands before HTTP in OVMF's order: only without it does the firmware choose HTTP by itself.
+    // PXE precedes HTTP in OVMF's order: only without it does the firmware choose HTTP by itself.
     ...(firmware === 'uefi-http' ? [...pxeOff('IPv4'), ...pxeOff('IPv6')] : []),
   ];
 }

@@ -1,13 +1,13 @@
-// The few words of QMP (QEMU's machine protocol, JSON lines on a Unix socket) that the lab speaks.
+// The few commands of QMP (QEMU's machine protocol, JSON lines on a Unix socket) that the lab uses.
 import { connect, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MusterError } from '../src/errors.ts';
 
-/** Between two tries to reach a socket that QEMU has not made yet, in milliseconds. */
+/** The pause between two tries to reach a socket that QEMU has not made yet, in milliseconds. */
 const RETRY_MS = 20;
 
-/** Says one command to the machine and comes back with its answer. */
+/** Sends one command to the machine and returns its answer. */
 export async function qmp(socket: string, execute: string, args: Record<string, unknown> = {}): Promise<unknown> {
   const connection = connect(socket);
   // An error ends the lines below, which then have no answer.
@@ -43,7 +43,7 @@ export interface QmpEvent {
   data?: Record<string, unknown>;
 }
 
-/** Tells every event of the machine until `close`. It connects as soon as QEMU has made its socket. */
+/** Reports every event of the machine until `close`. Connects as soon as QEMU has made its socket. */
 export function followQmp(socket: string, onEvent: (event: QmpEvent) => void): { close(): void } {
   let closed = false;
   let connection: Socket | undefined;
@@ -51,7 +51,7 @@ export function followQmp(socket: string, onEvent: (event: QmpEvent) => void): {
     while (!closed) {
       const line = connect(socket);
       connection = line;
-      // A socket that cannot be reached closes without an end of its lines.
+      // An unreachable socket closes without an end of its lines.
       const gone = new Promise<void>(resolve => line.once('close', () => resolve()));
       line.on('error', () => {});
       line.once('connect', () => line.write('{"execute":"qmp_capabilities"}\n'));

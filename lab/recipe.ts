@@ -1,4 +1,4 @@
-// What the lab's Debian image consists of: the packages, what is left out, the files put in, and the names of its versions.
+// The contents of the lab's Debian image: the packages, what is left out, the added files, and the names of its versions.
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { arch } from 'node:os';
@@ -10,21 +10,21 @@ export interface Recipe {
   /** Where packages come from; mmdebstrap's own default when empty. */
   mirror: string;
   packages: readonly string[];
-  /** dpkg's `path-exclude`: what a virtual node does not need and would have to carry in memory. */
+  /** dpkg's `path-exclude`: files that a virtual node does not need but would hold in memory. */
   excludes: readonly string[];
-  /** What packages need while they are installed, and nothing afterwards. */
+  /** Packages needed only during installation. */
   removed: readonly string[];
   /** Path in the image to content. */
   files: Readonly<Record<string, string>>;
-  /** Path in the image to where a symbolic link leads. */
+  /** Path in the image to the target of a symbolic link. */
   links: Readonly<Record<string, string>>;
 }
 
-/** The file by which a test sees that a node's root is this image, and its content. */
+/** The file by which a test recognises that a node's root is this image, and its content. */
 export const MARK_FILE = '/etc/muster-lab';
 export const MARK = 'this file was written into the image of the lab';
 
-/** Units masked in the image: each costs an emulated processor a moment, and a node that lives for minutes has no use for it. */
+/** Units masked in the image: each costs an emulated processor a moment, and a node that lives for minutes does not need it. */
 const UNNEEDED_UNITS: readonly string[] = [
   'apt-daily.timer',
   'apt-daily-upgrade.timer',
@@ -55,7 +55,7 @@ const UNNEEDED_UNITS: readonly string[] = [
   'systemd-update-utmp.service',
 ];
 
-/** The image for a machine of this Debian release (another system builds Debian 12). */
+/** Returns the recipe for a machine of this Debian release (another system builds Debian 12). */
 export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = process.env): Recipe {
   const own = /^ID=debian$/m.test(osRelease) ? /^VERSION_CODENAME=(\w+)$/m.exec(osRelease)?.[1] : undefined;
   return {
@@ -71,7 +71,7 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
       'e2fsprogs',
       'fdisk',
       'open-iscsi',
-      // Soft reboot and exec come by ssh. Its package makes the host keys: the nodes of one lab have the same ones.
+      // Soft reboot and exec use ssh. Its package makes the host keys: the nodes of one lab share them.
       'openssh-server',
       'curl',
       'squashfs-tools',
@@ -90,7 +90,7 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
     files: {
       [MARK_FILE]: `${MARK}\n`,
       '/etc/hostname': 'localhost\n',
-      // A private cluster on the administrator's own machine: its console asks for no password.
+      // A private cluster on the administrator's own machine: its console needs no password.
       '/etc/systemd/system/serial-getty@.service.d/muster-lab.conf':
         '[Service]\nExecStart=\nExecStart=-/sbin/agetty --autologin root --keep-baud 115200 %I linux\n',
     },
@@ -101,7 +101,7 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
   };
 }
 
-/** Names the version of an image tree: another recipe, another kind of machine or another user (who owns the files) is another. */
+/** Names the version of an image tree: another recipe, another kind of machine or another user (the owner of the files) is another version. */
 export function rootVersion(recipe: Recipe, root: boolean): string {
   return digest([
     JSON.stringify(recipe),
@@ -111,7 +111,7 @@ export function rootVersion(recipe: Recipe, root: boolean): string {
   ]);
 }
 
-/** Names the version of kernel and initramfs: the image's, and all that muster puts into an initramfs. */
+/** Names the version of kernel and initramfs: the image's, and everything that muster puts into an initramfs. */
 export function bootVersion(image: string): string {
   const module = filesBelow(join(packageRoot, 'initramfs'));
   const makers = filesBelow(join(import.meta.dirname, '..', 'image'));

@@ -1,16 +1,16 @@
-// The folder of one running lab (state, sockets, logs): made, marked with its owner, and removed, also after a lab that was killed.
+// The folder of one running lab (state, sockets, logs): made, marked with its owner, and removed, even after a killed lab.
 import { readFileSync } from 'node:fs';
 import { lstat, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
-/** Short, because a Unix socket's path has 107 bytes at most. */
+/** Short, because a Unix socket's path has at most 107 bytes. */
 const PREFIX = 'muster-lab-';
 
-/** A folder without an owner's mark that is older than this was left by a lab killed in its first moment. */
+/** An unmarked folder older than this was left by a lab killed in its first moment. */
 const UNMARKED_MS = 60_000;
 
-/** A new folder that only this user can enter. Folders whose lab is dead are removed first. */
+/** Makes a new folder that only this user can enter. Removes folders of dead labs first. */
 export async function makeRunFolder(parent = tmpdir()): Promise<string> {
   await sweep(parent);
   const folder = await mkdtemp(join(parent, PREFIX));
@@ -18,7 +18,7 @@ export async function makeRunFolder(parent = tmpdir()): Promise<string> {
   return folder;
 }
 
-/** Removes what labs that were killed have left: only this user's folders, and only when their owner is gone. */
+/** Removes what killed labs have left: only this user's folders, and only when their owner is gone. */
 export async function sweep(parent = tmpdir()): Promise<string[]> {
   const removed: string[] = [];
   for (const name of await readdir(parent)) {
@@ -39,15 +39,15 @@ async function isOwn(folder: string): Promise<boolean> {
 async function isUsed(folder: string): Promise<boolean> {
   const mark = await readFile(join(folder, 'owner'), 'utf8').catch(() => undefined);
   if (mark !== undefined) return isAlive(mark);
-  // Without a mark, another lab may be just about to write it.
+  // Without a mark, another lab may be about to write it.
   const found = await lstat(folder).catch(() => undefined);
   return found !== undefined && Date.now() - found.mtimeMs < UNMARKED_MS;
 }
 
-/** A process as number and start time, since numbers are used again. */
+/** A process as number and start time, since numbers are reused. */
 export function ownerMark(pid: number): string | undefined {
   try {
-    // proc_pid_stat(5): the name may hold blanks, and ends with the last `)`; field 22 is the start time.
+    // proc_pid_stat(5): the name may contain spaces, and ends with the last `)`; field 22 is the start time.
     const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     return `${pid} ${fields[19]}`;

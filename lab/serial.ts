@@ -1,9 +1,9 @@
-// What a node says on its serial console, from the file that QEMU keeps: read as it grows, and searched for marks.
+// The output of a node's serial console, from QEMU's file: read as it grows, and searched for marks.
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Words on the console after which a boot goes no further. */
+/** Console output after which a boot goes no further. */
 export const DEAD_ENDS: readonly RegExp[] = [
   /Kernel panic - not syncing.*/,
   /No bootable device.*/,
@@ -15,9 +15,9 @@ export type Found = { match: RegExpMatchArray } | { problem: string };
 
 export interface WaitOptions {
   timeoutMs: number;
-  /** Only what is said after this offset (see `length`) counts. */
+  /** Only output after this offset (see `length`) counts. */
   from?: number;
-  /** Why waiting is pointless (the machine has ended), or undefined. */
+  /** Returns why waiting is pointless (the machine has ended), or undefined. */
   hopeless?: () => string | undefined;
   deadEnds?: readonly RegExp[];
 }
@@ -32,7 +32,7 @@ export class Serial {
     this.socket = socket;
   }
 
-  /** Everything said so far, without the terminal's control sequences. */
+  /** Returns the output so far, without the terminal's control sequences. */
   text(): string {
     try {
       return plain(readFileSync(this.log, 'utf8'));
@@ -53,7 +53,7 @@ export class Serial {
       .join('\n');
   }
 
-  /** Waits until the console has said something, or it is clear that it will not. */
+  /** Waits until the console shows the mark, or it is clear that it will not. */
   async waitFor(mark: RegExp, options: WaitOptions): Promise<Found> {
     const until = performance.now() + options.timeoutMs;
     for (;;) {
@@ -69,12 +69,12 @@ export class Serial {
     }
   }
 
-  /** Types into the console. The line stays open, because the node takes what is typed at its own pace. */
+  /** Types into the console. The line stays open, because the node reads at its own pace. */
   async type(text: string): Promise<void> {
     if (!this.line || this.line.destroyed) {
       const line = connect(this.socket);
       await new Promise<void>((resolve, reject) => line.once('connect', resolve).once('error', reject));
-      // A machine that is switched off cuts the line; what it said is in the log.
+      // A machine that is switched off cuts the line; its output is in the log.
       line.on('error', () => {});
       line.resume();
       line.unref();

@@ -5,13 +5,13 @@ import type { TrialOutcome } from './accelerator.ts';
 import { holdsDhcp } from './capture.ts';
 import { followQmp } from './qmp.ts';
 
-/** Firmware that says nothing for this long with KVM does not run, in milliseconds. */
+/** Firmware without output for this long with KVM does not run, in milliseconds. */
 const SILENT_MS = 15_000;
-/** With KVM, firmware asks for an address within seconds; the rest is for a loaded machine. Milliseconds. */
+/** With KVM, firmware asks for an address within seconds; the rest allows for a loaded machine. Milliseconds. */
 const DHCP_MS = 60_000;
 const PERIOD_MS = 50;
 
-/** What has been seen of the machine so far. */
+/** What was seen of the machine so far. */
 export interface Seen {
   /** Milliseconds since it was switched on. */
   elapsed: number;
@@ -20,19 +20,19 @@ export interface Seen {
   /** Resets by the guest itself, and stops of the virtual processor, as QMP reports them. */
   resets: number;
   stopped: boolean;
-  /** Whether the console has a word of the firmware. */
+  /** Whether the console has output of the firmware. */
   spoke: boolean;
   asked: boolean;
 }
 
-/** Decides by what was seen; undefined: it is too early to tell. */
+/** Decides by what was seen; undefined: it is too early. */
 export function judge(seen: Seen): TrialOutcome | undefined {
   if (seen.asked) return { works: true };
   const failed = (reason: string): TrialOutcome => ({ works: false, reason });
   if (seen.ended !== undefined) return failed(seen.ended);
   if (seen.stopped) return failed('the virtual processor stopped');
   if (seen.resets > 0) return failed('the machine reset before its first DHCP packet');
-  if (!seen.spoke && seen.elapsed > SILENT_MS) return failed(`the firmware said nothing in ${SILENT_MS / 1000} s`);
+  if (!seen.spoke && seen.elapsed > SILENT_MS) return failed(`the firmware printed nothing in ${SILENT_MS / 1000} s`);
   if (seen.elapsed > DHCP_MS) return failed(`no DHCP packet in ${DHCP_MS / 1000} s`);
   return undefined;
 }

@@ -83,7 +83,8 @@ const PAGES = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md', 'SECURITY.md'];
 const blanked = (text: string): string => text.replace(/[^\n]/g, '.');
 const unmarked = (text: string): string => text.replace(/^([ \t]*)(?:\/\*\*?|\*\/?|\/\/|#)/gm, '$1');
 /** A text of one word is a name; texts that are only shown to a compiler have no blank. */
-const spoken = (text: string): string => (text.includes(' ') ? text.replace(/\$\{[^}]*\}/g, blanked) : blanked(text));
+const spoken = (text: string): string =>
+  text.includes(' ') ? text.replace(/\$\{[^}]*\}/g, value => 'x'.repeat(value.length)) : blanked(text);
 
 const CODE = /\/\*[\s\S]*?\*\/|\/\/[^\n]*|'(?:\\.|[^'\\\n])*'|"(?:\\.|[^"\\\n])*"|`(?:\\.|[^`\\])*`/g;
 const TITLE = /\btest(?:\.\w+)*\(\s*('(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`|"(?:\\.|[^"\\\n])*")/g;

@@ -102,7 +102,7 @@ export interface PathLook {
   tftp?: TftpLook;
 }
 
-/** How short of memory the head is: shares of the last ten seconds in which nothing ran for want of it, and free memory. */
+/** How short of memory the head is: the share of the last ten seconds in which everything waited for memory, and free memory. */
 export interface PressureLook {
   /** Percent (PSI); absent where the kernel does not count. */
   stalled?: number;

@@ -54,7 +54,7 @@ export interface ImageTransfer {
 export interface InitramfsLook {
   /** The kernels that it has modules of. */
   releases: readonly string[];
-  /** The driver of the card that the node boots by, or that it has none; absent when that cannot be told. */
+  /** The driver of the card that the node boots by, or that it has none; absent when unknown. */
   driver?: { driver: string } | { lacks: true };
 }
 

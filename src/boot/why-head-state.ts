@@ -64,7 +64,7 @@ export const HEAD_STATE_RULES: readonly EvidenceRule[] = [
       if (!memory || !isShort(memory) || !isStalled(scene)) return undefined;
       const { available, total, stalled } = memory;
       const waits =
-        stalled === undefined ? '' : `, and it stood still for want of memory ${stalled.toFixed(0)} % of the last 10 s`;
+        stalled === undefined ? '' : `, and it stalled for lack of memory ${stalled.toFixed(0)} % of the last 10 s`;
       const free = `${size(available)} of ${size(total)} are free${waits}`;
       return {
         cause: `The memory of the head is used up (${free}), so that it serves nodes slowly or not at all.`,
@@ -106,7 +106,7 @@ export const REFUSAL_RULES: readonly EvidenceRule[] = [
         refusal && {
           cause: `The head refused its last request: ${refusal.reason} (HTTP ${refusal.status}).`,
           remedy:
-            'Boot the node again, so that it asks by DHCP first and gets a session of its own. When that is refused as well, the log of the head has each refusal: `journalctl -u musterd`.',
+            'Boot the node again, so that it asks by DHCP first and gets its own session. If that is refused as well, the log of the head has each refusal: `journalctl -u musterd`.',
           seen: [words(refusal)],
         }
       );

@@ -86,7 +86,7 @@ function remedy({ evidence }: Scene, passes?: number): string {
 
 /** With fewer segments the share that gets lost is chance. */
 const MANY_SEGMENTS = 50;
-/** From this share on a path loses packets for a reason of its own: a slow link drops less. */
+/** From this share on the path itself is faulty: a slow link drops less. */
 const LOSSY = 0.1;
 
 /** Returns the share of segments that were sent again, 0 to 1; 0 when there were too few to tell. */

@@ -13,7 +13,7 @@ const sent = ({ boot }: Case, stage: Stage): BootEvent | undefined =>
   boot.events.findLast(event => event.stage === stage && event.complete !== undefined);
 const count = ({ boot }: Case, stage: Stage): number => boot.events.filter(event => event.stage === stage).length;
 
-/** What is known for certain is said soon, in seconds: after the time that a kernel takes to its first report, with room. */
+/** Patience for certain causes, in seconds: the time that a kernel takes to its first report, with a margin. */
 const CERTAIN = 30;
 
 /** The first whose stage was the last one seen, and that fits. */
@@ -66,10 +66,10 @@ export const STALL_RULES: readonly StallRule[] = [
     name: 'kernel-not-fetched',
     after: ['script'],
     cause: () =>
-      'iPXE has its script, and no kernel has gone out whole: it stopped with an error of its own, or the download creeps or stands still.',
+      'iPXE has its script, and no kernel has gone out whole: it stopped with an error, or the download is very slow or has stopped.',
     remedy: situation =>
       `Check the cable, the switch port and the memory of the node.${otherLoaders(situation, 'grub').map(words => ` When iPXE's driver does not fit the card: ${words} uses the firmware's.`)}`,
-    settle: () => "read the node's screen: it has iPXE's message, or a percentage that creeps or stands still",
+    settle: () => "read the node's screen: it has iPXE's message, or a percentage that is very slow or has stopped",
   },
   {
     name: 'kernel-cut-off',

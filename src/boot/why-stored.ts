@@ -33,7 +33,7 @@ export const STORED_RULES: readonly EvidenceRule[] = [
   },
 ];
 
-/** Returns what is said of the stored files beside the cause. */
+/** Returns evidence about the stored files besides the cause. */
 export function storedSeen({ evidence }: Scene): string[] {
   const named = (state: StoredLook['state']): string =>
     (evidence?.stored ?? []).flatMap(look => (look.state === state ? [look.name] : [])).join(', ');

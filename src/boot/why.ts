@@ -127,7 +127,7 @@ function explainSilence(situation: Case): Why {
   if (!reached) return neverSeen(situation);
   const isInstalling = situation.boot.plan?.install && stageNumber(reached) >= stageNumber('kernel');
   if (isInstalling && !next) {
-    const cause = `Its installer runs since ${span((presentOf(situation) - situation.boot.started) / 1000)}; its end is told by its answers' file, with <installed_url()>.`;
+    const cause = `Its installer runs since ${span((presentOf(situation) - situation.boot.started) / 1000)}; its answer file reports the end, with <installed_url()>.`;
     return say('waiting', 'installing', cause, undefined, evidence);
   }
   const underWay = next
@@ -230,8 +230,8 @@ function evidenceOf(situation: Case): string[] {
     .filter(event => !event.error)
     .slice(-3)
     .map(event => `${event.stage}${event.detail ? `: ${event.detail}` : ''}`);
-  const since = error ? `the error was told ${span(quiet)} ago` : `nothing since ${span(quiet)}`;
-  const silence = next ? `then nothing for ${span(quiet)}, and it started anew` : since;
+  const since = error ? `the error was reported ${span(quiet)} ago` : `nothing since ${span(quiet)}`;
+  const silence = next ? `then nothing for ${span(quiet)}, and it started again` : since;
   const sent = transfer && !next ? [`image: ${mebibytes(transfer.done)} of ${mebibytes(transfer.size)} MiB sent`] : [];
   return [
     ...seen,

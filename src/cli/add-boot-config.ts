@@ -1,4 +1,4 @@
-// `muster add-boot-config`: a boot config for an image, with all that is wanted for it; every step is a command of its own.
+// `muster add-boot-config`: a boot config for an image, with everything it needs; every step is a separate command.
 import { OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import type { Kind } from '../model/kind-words.ts';
@@ -89,7 +89,7 @@ async function planOf(context: Context<Options>): Promise<BootPlan> {
 
 type Found = Parameters<typeof planFromOptions>[0];
 
-/** Without a word of what is wanted: a question for each part, with an answer to begin with. */
+/** Without arguments: a question for each part, with a default answer. */
 async function askedPlan(found: Found): Promise<BootPlan> {
   if (!isInteractive())
     throw new MusterError(
@@ -101,7 +101,7 @@ async function askedPlan(found: Found): Promise<BootPlan> {
   const distro = isThere
     ? ''
     : await askText('Distro to create it from', String(found.settings['default_distro'] ?? ''));
-  const install = isThere ? '' : await askText('Packages to install beside the distro, with commas', '');
+  const install = isThere ? '' : await askText('Packages to install besides the distro, with commas', '');
   const bootConfig = await askText('Name of the boot config', `${image.replace(/Image$/, '')}Boot`);
   const cmdline = await askText('Kernel command line', 'enforcing=0');
   const style = await askText('Boot style', 'rwram');

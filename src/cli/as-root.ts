@@ -1,4 +1,4 @@
-// Steps that unpack and change images need root: an administrator's command is run again by sudo, in his own workspace.
+// Steps that unpack and change images need root: sudo runs an administrator's command again, in their own workspace.
 import { existsSync, realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { MusterError } from '../errors.ts';
@@ -40,7 +40,7 @@ export async function againAsRoot({ socket, typed }: Context, what: string): Pro
   const hidden = await hideWords(typed);
   const argv = [...options, '--', 'env', ...names, ...program, ...hidden.words];
   const { status } = await run('sudo', argv, { terminal: true }).finally(hidden.remove);
-  // What runs ends with no 1 of its own.
+  // The command itself never exits with 1.
   if (status === 1)
     throw new MusterError(
       'not-allowed',

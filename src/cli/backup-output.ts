@@ -12,7 +12,7 @@ export interface Output {
   drop(): Promise<void>;
 }
 
-/** Only its owner may read the file: it holds secrets. A link at `FILE.part` is not followed, nor is a file there written to. */
+/** Only its owner may read the file: it holds secrets. A link at `FILE.part` is not followed, and a file there is not written to. */
 export async function openOutput(target: string): Promise<Output> {
   if (target === '-') return standardOutput();
   const part = `${target}.part`;

@@ -50,7 +50,7 @@ export function planFromOptions(found: Found, options: Wanted): BootPlan {
   }
   const known = found.images.find(one => one.name === image || one.uid === image);
   const [distro, install] = [options.distro, options.install];
-  // Creating an image takes long: only when it is said, or asked for in words.
+  // Creating an image takes long: only on explicit request.
   if (known || distro === undefined) requireContent(found.images, image, [distro, install]);
   requireFree(found.configs, config, 'boot');
   const style = options.style;

@@ -28,7 +28,7 @@ _muster() {
         esac
     done < <("\${words[0]}" __complete "\${words[0]##*/}" "\${words[@]:1}" 2>/dev/null)
 }
-# What readline takes as words of their own: up to the last of its breaks.
+# The part that readline treats as separate words: up to its last break.
 _muster_cut() {
     local at=\${#1}
     while (( at > 0 )); do

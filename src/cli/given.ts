@@ -8,7 +8,7 @@ export function mergeOptions(command: Command): Record<string, unknown> {
   const merged: Record<string, unknown> = {};
   for (const level of levels(command)) {
     for (const [name, value] of Object.entries(level.opts())) {
-      // Commander invents `pretty: true` beside `--no-pretty`; only what was typed counts.
+      // Commander adds `pretty: true` for `--no-pretty`; only typed options count.
       if (level.getOptionValueSource(name) === 'default') continue;
       const before = merged[name];
       if (Array.isArray(before) && Array.isArray(value)) merged[name] = [...before, ...value];

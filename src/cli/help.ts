@@ -22,7 +22,7 @@ function formatHelp(made: Command, helper: Help): string {
   );
   const options = groupedBy(
     helper.visibleOptions(made),
-    // `--help` and `--version` have no group of their own.
+    // `--help` and `--version` have no group.
     option => option.helpGroupHeading ?? COMMON_GROUP,
     option => [helper.optionTerm(option), helper.optionDescription(option)],
   );

@@ -123,7 +123,7 @@ interface Outcome {
   status: number;
 }
 
-/** The objects need a daemon on this configuration; without one the rest of the way is said. */
+/** The objects need a daemon with this configuration; without one the next steps are printed. */
 async function withDaemon(
   { client }: Context,
   { file, address, isMore }: { file: string; address: string; isMore: boolean },

@@ -1,4 +1,4 @@
-// A signal ended the work: an error of its own, which the program's end tells by the status that a shell would give.
+// A signal ended the work: a separate error, which becomes the exit status that a shell would use.
 import { constants } from 'node:os';
 
 export class Interrupted extends Error {

@@ -109,7 +109,7 @@ export const nodeTimeline = action({
   },
 });
 
-/** @param count how many of the newest boots are told whole, `long` with what the node said by syslog */
+/** @param count how many of the newest boots are printed completely, `long` with the node's syslog messages */
 function timelineText(
   { terminal }: Pick<Context, 'terminal'>,
   node: ShownTimelines,
@@ -155,7 +155,7 @@ function bootText(terminal: Context['terminal'], boot: Timeline, long: boolean):
   return `${lines.join('\n')}\n`;
 }
 
-/** Errors are told always, the last few of them; the rest with `-l`. RFC 5424 §6.2.1: 3 is an error. */
+/** The last few errors are always printed; the rest with `-l`. RFC 5424 §6.2.1: 3 is an error. */
 function messageLines(terminal: Context['terminal'], boot: Timeline, long: boolean): string[] {
   const shown = long ? boot.messages : boot.messages.filter(({ severity }) => severity <= 3).slice(-3);
   const rest = boot.messages.length - shown.length;

@@ -60,7 +60,7 @@ function byUid<T extends { uid: string }>(rows: readonly T[]): Map<string, T> {
   return new Map(rows.map(row => [row.uid, row]));
 }
 
-/** The same for programs: `attributes` stay the node's own, what it inherits stands beside them. */
+/** The same for programs: `attributes` stay the node's own, inherited ones are next to them. */
 function inData(explained: Explained | undefined, status: ShownStatus | undefined): Record<string, unknown> {
   const { uid: _uid, name: _name, hardware, ...state } = status ?? {};
   return {
@@ -69,7 +69,7 @@ function inData(explained: Explained | undefined, status: ShownStatus | undefine
   };
 }
 
-/** Shown beside the fields; a node that was deleted meanwhile has none of it. */
+/** Shown next to the fields; absent for a node that has just been deleted. */
 function inFull(explained: Explained | undefined, status: ShownStatus | undefined): Record<string, unknown> {
   const attributes = Object.entries(explained?.attributes ?? {}).map(([name, value]) => [name, inheritedText(value)]);
   const { state, reason, lastSeen, facts, hardware } = status ?? {};

@@ -65,7 +65,7 @@ function wordOf(value: unknown): string {
 
 const heading = (field: string): string => field.replaceAll('_', ' ').toUpperCase();
 
-/** Rows as lines of at most `width` columns: the widest columns give way first, and what does not fit ends in `…`. */
+/** Rows as lines of at most `width` columns: the widest columns shrink first, and cut texts end in `…`. */
 export function columnLines(rows: readonly (readonly string[])[], width: number): string[] {
   const texts = rows.map(row => row.map(visible));
   // A column that is empty in every row is not shown.

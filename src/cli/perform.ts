@@ -1,4 +1,4 @@
-// Runs one action: where the daemon is, what is said meanwhile, and the connection closed afterwards.
+// Runs one action: finds the daemon, shows progress, and closes the connection afterwards.
 import type { AdminClient } from '../api/client.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { asCommand } from '../masking.ts';

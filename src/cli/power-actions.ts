@@ -9,7 +9,7 @@ import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, type SelectionQuery, selection } from './selection.ts';
 import { action, type Context, type Option, type OptionsOf } from './table.ts';
 
-/** What `power` takes; the actions of a running system are commands of their own. */
+/** The actions of `power`; those of a running system are separate commands. */
 const SWITCHES = POWER_ACTION_NAMES.filter(name => !isSoft(name));
 
 const NEXT = [
@@ -154,7 +154,7 @@ function groupedText(results: readonly Pick<Result, 'name' | 'text' | 'code'>[])
   return lines.map(([text, { names }]) => `${foldNodeSet(names)}: ${text}\n`).join('');
 }
 
-/** What is told while one waits: at most a line a second, and only when there is news. */
+/** Progress lines while waiting: at most one a second, and only when there is news. */
 class Progress {
   private readonly context: Context;
   private readonly states = new Map<string, string>();

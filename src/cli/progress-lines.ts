@@ -3,7 +3,7 @@ import { monotonicNow } from '../clock.ts';
 import { elapsedText, type Progress } from '../image/progress.ts';
 import type { Terminal } from './terminal.ts';
 
-/** How often a moving line is written anew, in milliseconds. */
+/** How often a progress line is written again, in milliseconds. */
 const TICK_MS = 200;
 
 /** Written over the line before; no wider than the terminal, for what wraps is not written over. */

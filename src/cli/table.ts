@@ -53,7 +53,7 @@ export type OptionsOf<Rows extends readonly Option[]> = {
   readonly [Row in Rows[number] as KeyOf<Row['flags']>]?: ValueOf<Row> | undefined;
 };
 
-/** An action whose `run` sees the options of its own rows, and no others. */
+/** An action; its `run` sees only the options of its rows. */
 export function action<const Rows extends readonly Option[] = readonly []>(
   row: Omit<Action, 'options' | 'run'> & {
     options?: Rows;
@@ -114,7 +114,7 @@ export interface Action {
   takes?: Takes;
   summary: string;
   options?: readonly Option[];
-  /** Whether all that stands behind its first word is a command of its own, options too. */
+  /** Whether everything after its first word is a separate command, including options. */
   passesThrough?: true;
   /** False when it does not act on objects that are there (`create`). */
   selects?: false;

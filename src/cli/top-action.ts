@@ -1,4 +1,4 @@
-// `muster top`: the cluster on the whole terminal, drawn anew every few seconds until `q`.
+// `muster top`: the cluster on the whole terminal, drawn again every few seconds until `q`.
 import { setTimeout as delay } from 'node:timers/promises';
 import { BOARD_SORTS, BOOTS, type Board, type BoardSort } from '../api/boots.ts';
 import { type NodeState, STATES_BY_TROUBLE } from '../boot/states.ts';
@@ -106,7 +106,7 @@ async function live({ client }: Context, view: View, milliseconds: number): Prom
     },
     end,
   });
-  // The first question before the screen is taken: a wrong word, or no daemon at all, is told in a line.
+  // The first query comes before the screen is taken over: a wrong argument, or no daemon at all, is one line.
   board = await ask();
   screen.open();
   try {

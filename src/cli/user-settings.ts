@@ -1,4 +1,4 @@
-// `~/.scyldcw/settings.ini`: what an administrator sets for himself.
+// `~/.scyldcw/settings.ini`: an administrator's personal settings.
 import { readFileSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { isAbsolute, join } from 'node:path';

@@ -33,7 +33,7 @@ export function columnsOf(text: string): number {
   return columns;
 }
 
-/** Cuts a text to so many columns, with `…` for the rest; no character is torn. */
+/** Cuts a text to a number of columns, with `…` for the rest; no character is split. */
 export function cutTo(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   let kept = '';

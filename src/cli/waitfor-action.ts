@@ -10,7 +10,7 @@ import { chosen } from './selection.ts';
 import { action, type Context } from './table.ts';
 
 const EVERY_MS = 500;
-/** What is said of a daemon that is not there at the moment. */
+/** Messages about a daemon that does not answer now. */
 const AWAY: readonly ErrorCode[] = ['not-running', 'broken-off'];
 
 export const waitFor = action({
@@ -80,7 +80,7 @@ async function looked(
   return { now, fitting };
 }
 
-/** A node that is no more never gets there. */
+/** A deleted node never gets there. */
 async function deleted(
   client: Context['client'],
   nodes: readonly ShownStatus[],

@@ -141,7 +141,7 @@ export async function readWhole(handle: FileHandle, target: Buffer, position: nu
   return target;
 }
 
-/** A write that failed for want of room is `disk-full`; anything else stays what it is. */
+/** Turns a write that failed for lack of space into `disk-full`; returns other errors unchanged. */
 export function asDiskFull(error: unknown, what: string): unknown {
   const code = systemCode(error);
   if (code !== 'ENOSPC' && code !== 'EDQUOT') return error;

@@ -37,7 +37,7 @@ export function nextSizes({ mtu, answered, tried }: Search): number[] {
 /**
  * Returns what the answers mean. A size fails when neither it nor a larger one was answered; an answer to a larger size means
  * that
- * packets get lost by chance, and then nothing is said of sizes in between.
+ * packets get lost by chance, and then sizes in between stay unknown.
  */
 export function resultOf({ answered, tried }: Search): PathResult {
   if (answered.size === 0) return { answers: false };

@@ -1,9 +1,9 @@
-// Bytes of a stream, taken by count.
+// Bytes of a stream, read by count.
 import { MusterError } from '../errors.ts';
 
-/** A stream of pieces, read by so many bytes at a time. Keeps no more than the largest count asked for and one piece. */
+/** A stream of pieces, read a number of bytes at a time. Keeps no more than the largest requested count and one piece. */
 export class ByteSource {
-  /** Bytes taken so far. */
+  /** Bytes read so far. */
   position = 0;
   private readonly stream: AsyncIterator<Buffer>;
   private buffer: Buffer = Buffer.alloc(0);
@@ -12,7 +12,7 @@ export class ByteSource {
     this.stream = stream[Symbol.asyncIterator]();
   }
 
-  /** The next bytes without taking them; fewer at the end. */
+  /** Returns the next bytes without consuming them; fewer at the end. */
   async peek(count: number): Promise<Buffer> {
     const parts = [this.buffer];
     let have = this.buffer.length;
@@ -45,7 +45,7 @@ export class ByteSource {
     }
   }
 
-  /** Takes the zero bytes that come next, however many. */
+  /** Skips the zero bytes that come next, however many. */
   async skipZeros(): Promise<void> {
     while ((await this.peek(1))[0] === 0) {
       const other = this.buffer.findIndex(byte => byte !== 0);
@@ -53,12 +53,12 @@ export class ByteSource {
     }
   }
 
-  /** Takes all that is left. */
+  /** Reads and drops the rest. */
   async drain(): Promise<void> {
     while ((await this.peek(1)).length > 0) await this.skip(this.buffer.length);
   }
 
-  /** The next `count` bytes as they come. */
+  /** Yields the next `count` bytes as they arrive. */
   async *pieces(count: number): AsyncGenerator<Buffer> {
     for (let left = count; left > 0; ) {
       if (this.buffer.length === 0 && (await this.peek(1)).length === 0)

@@ -1,13 +1,13 @@
-// The shell script that makes a namespace ready for programs of an image and then runs the program: /dev, /proc, /sys and /run, as
+// The shell script that prepares a namespace for programs of an image and then runs the program: /dev, /proc, /sys and /run as
 // systemd-nspawn makes them. A package's scriptlet is root. It must not reach this machine, by accident or on purpose.
 
-/** Parts of /proc by which this machine's kernel is set: seen, not written. */
+/** Parts of /proc that configure this machine's kernel: visible, not writable. */
 const SETTINGS = ['sys', 'sysrq-trigger', 'acpi', 'asound', 'bus', 'fs', 'irq', 'scsi'];
 
 /** Parts of /proc that show this machine's memory, keys and timers: empty inside. */
 const HIDDEN = ['kcore', 'kmsg', 'keys', 'timer_list', 'sched_debug', 'latency_stats'];
 
-/** Device nodes by name, major and minor number (Linux, admin-guide/devices.txt); no disk and no console is among them. */
+/** Device nodes by name, major and minor number (Linux, admin-guide/devices.txt); no disk and no console. */
 const NODES = ['null 1 3', 'zero 1 5', 'full 1 7', 'random 1 8', 'urandom 1 9', 'tty 5 0'];
 
 /**
@@ -22,10 +22,10 @@ export const CAPABILITIES: readonly string[] = [
   ...['net_bind_service', 'sys_chroot', 'mknod', 'audit_write'],
 ];
 
-/** What mmdebstrap needs besides: it mounts, makes namespaces and device nodes for apt itself. */
+/** What mmdebstrap also needs: it mounts, and makes namespaces and device nodes for apt itself. */
 export const BUILDER_CAPABILITIES: readonly string[] = [...CAPABILITIES, 'sys_admin', 'dac_read_search'];
 
-/** As setpriv(1) takes a set: these and no others. */
+/** Returns a set in setpriv(1)'s form: these and no others. */
 export function capabilitySet(names: readonly string[]): string {
   return ['-all', ...names.map(name => `+${name}`)].join(',');
 }
@@ -41,9 +41,10 @@ change() {
 `;
 
 /**
- * Makes the mounts, as process 1 of namespaces of its own (mount, process, IPC, UTS), and goes on with ENTER. Arguments: the image's root,
- * a folder for files meanwhile, how to run, the capabilities, and the program. In the folder, `run/` is what /run begins with, `kernel/`
- * what /proc says of another kernel, `enter` the script ENTER, `console` the script CONSOLE, `writable` the folders that stay writable.
+ * Makes the mounts, as process 1 of separate namespaces (mount, process, IPC, UTS), and continues with ENTER. Arguments: the
+ * image's root, a folder for temporary files, how to run, the capabilities, and the program. In the folder, `run/` is the initial
+ * /run, `kernel/` what /proc says of another kernel, `enter` the script ENTER, `console` the script CONSOLE, `writable` the
+ * folders that stay writable.
  *
  * Recursive binds, because a user namespace may take a part of /sys or /proc only together with all that is mounted there; it makes no
  * nodes either, and has no group 5. The device nodes are private ones, so that chmod inside changes none of this machine's.
@@ -102,12 +103,12 @@ exec nsenter --uts="$root/proc/$holder/ns/uts" "$@"
 `;
 
 /**
- * Runs the program. The process that held the UTS namespace is gone before: programs could go through it to this machine's files.
+ * Runs the program. The process that held the UTS namespace is gone before: programs could reach this machine's files through it.
  *
- * Inside, the image becomes `/` by being moved there, so that a program that leaves its chroot is in the image still. A program of this
- * machine (`beside`) sees this machine's files, and can write those of the image and of a folder or two. Each has a session of its own, so
- * that it cannot type into the administrator's terminal (ioctl_tty(2), TIOCSTI); at a terminal, `script` makes a new one for it. Descriptors
- * that this program was given by its own parent are closed; that needs bash, for numbers above 9.
+ * Inside, the image becomes `/` by being moved there, so that a program that leaves its chroot is still in the image. A program
+ * of this machine (`outside`) sees this machine's files, and can write those of the image and of a folder or two. Each has a
+ * separate session, so that it cannot type into the administrator's terminal (ioctl_tty(2), TIOCSTI); at a terminal, `script`
+ * makes a new one for it. Descriptors inherited from this program's parent are closed; that needs bash, for numbers above 9.
  */
 export const ENTER = `
 for path in /proc/self/fd/*; do
@@ -123,7 +124,7 @@ if [ -n "$holder" ]; then
 fi
 limited() { setpriv --inh-caps=-all --bounding-set="$capabilities" "$@"; }
 case $how in
-  beside)
+  outside)
     cp /etc/resolv.conf "$work/resolver" 2>/dev/null
     while IFS= read -r path; do mount --rbind "$path" "$path" || exit 125; done <"$work/writable"
     while read -r _ _ device _ target flags _; do

@@ -1,5 +1,5 @@
-// Programs run inside an unpacked image, or beside it for package managers of the head: namespaces of their own, with the mounts
-// that programs expect. What is mounted goes with the namespace, and all processes with it, also when this one is killed.
+// Programs run inside an unpacked image, or outside it for package managers of the head: in separate namespaces, with the mounts
+// that programs expect. Mounts and processes end with the namespace, even when this process is killed.
 import { copyFile, lstat, mkdir, readlink, realpath, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MusterError } from '../errors.ts';
@@ -13,30 +13,30 @@ import { putStandIns, takeBack, usualStandIns, type Wanted } from './stand-ins.t
 import { isKernelVersion, UNAME } from './uname.ts';
 
 export interface ChrootOptions extends Pick<RunOptions, 'input' | 'onLine' | 'terminal' | 'signal' | 'keepBytes'> {
-  /** What `uname -r` and /proc say the kernel is; that of this machine when absent. */
+  /** The kernel that `uname -r` and /proc report; this machine's when absent. */
   kver?: string;
-  /** More for the environment, which is otherwise the same for everyone. */
+  /** Further environment variables; the rest is the same for everyone. */
   env?: Record<string, string>;
   /** Run the program of this machine, with the image's folders mounted, instead of one inside the image. */
-  beside?: boolean;
-  /** Beside: folders that the program may write to, besides the image and those for temporary files. */
+  outside?: boolean;
+  /** With `outside`: further folders that the program may write to, besides the image and those for temporary files. */
   writable?: readonly string[];
-  /** No file stands in for one of the image: for programs that work on all its files and need no names. */
+  /** No file replaces one of the image: for programs that work on all its files and need no names. */
   bare?: boolean;
   /** No network: for programs that need none. */
   offline?: boolean;
 }
 
-/** Folders that are mounted; each must be a real one, so that nothing is mounted elsewhere. */
+/** Folders that are mounted on; each must be a real one, so that nothing is mounted elsewhere. */
 const MOUNTED = ['proc', 'sys', 'dev', 'run'] as const;
 
-/** Names of the environment that pass into the image: how the network is reached, and what the terminal is. */
+/** Environment variables that pass into the image: how to reach the network, and the kind of terminal. */
 const PASSED = [...PROXY_NAMES, 'TERM'];
 
-/** Status by which INIT and ENTER say that the image could not be made ready. */
+/** Status of INIT and ENTER when the image could not be prepared. */
 const NOT_READY = 125;
 
-/** Runs a program; any exit status is a result. Needs to be root, or root in a user namespace. */
+/** Runs a program; any exit status is a result. Needs root, or root in a user namespace. */
 export async function inImage(tree: string, argv: readonly string[], options: ChrootOptions = {}): Promise<RunResult> {
   // As the kernel names it in its list of mounts.
   const root = await realpath(tree);
@@ -64,7 +64,7 @@ async function runPrepared(
   argv: readonly string[],
   options: ChrootOptions,
 ): Promise<RunResult> {
-  const how = options.terminal ? 'terminal' : options.beside ? 'beside' : 'inside';
+  const how = options.terminal ? 'terminal' : options.outside ? 'outside' : 'inside';
   const namespaces = ['--mount', '--propagation', 'private', '--uts', '--ipc', ...(options.offline ? ['--net'] : [])];
   const [program = '', ...words] = [
     ...DIES_WITH_PARENT,
@@ -83,7 +83,7 @@ async function runPrepared(
   if (result.status === 127 && options.terminal && !(await hasScript()))
     throw new MusterError('tool-missing', "The program 'script' is not installed; install the package bsdutils.");
   // chroot's status for a program that cannot be run
-  if (result.status === 126 && !options.beside && /Exec format error/.test(result.stderr))
+  if (result.status === 126 && !options.outside && /Exec format error/.test(result.stderr))
     throw new MusterError(
       'image-lacks',
       "The image's programs are for another processor than this machine's: work on it where its own processor is, or install qemu-user-static here.",
@@ -105,7 +105,7 @@ async function terminalState(): Promise<() => Promise<void>> {
   };
 }
 
-/** The scripts, and what /run begins with. */
+/** Writes the scripts and the initial contents of /run. */
 async function prepare(root: string, work: string, { writable = [] }: ChrootOptions): Promise<void> {
   await mkdir(join(work, 'run'), { mode: 0o755 });
   const texts = { init: INIT, enter: ENTER, console: CONSOLE };
@@ -115,20 +115,20 @@ async function prepare(root: string, work: string, { writable = [] }: ChrootOpti
   await writeFile(join(work, 'writable'), [...folders].map(path => `${path}\n`).join(''));
 }
 
-function environment({ env, beside, terminal }: ChrootOptions): Record<string, string> {
+function environment({ env, outside, terminal }: ChrootOptions): Record<string, string> {
   const passed = Object.fromEntries(
     PASSED.flatMap(name => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
   );
   return {
-    PATH: `${beside ? '' : '/run/muster/bin:'}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
+    PATH: `${outside ? '' : '/run/muster/bin:'}/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
     HOME: '/root',
     USER: 'root',
     LOGNAME: 'root',
     SHELL: '/bin/sh',
     LC_ALL: 'C.UTF-8',
-    // systemctl then only writes its links, and asks no daemon.
+    // systemctl then only writes its links, and contacts no daemon.
     SYSTEMD_OFFLINE: '1',
-    // Packages of kernels make no initramfs of their own: mkramfs makes it.
+    // Kernel packages must not make their own initramfs: mkramfs makes it.
     INITRD: 'No',
     ...(terminal ? {} : { DEBIAN_FRONTEND: 'noninteractive' }),
     ...passed,
@@ -147,7 +147,7 @@ async function mountPoints(root: string): Promise<void> {
   }
 }
 
-/** Files that say `kver` in place of this machine's kernel, and where the image's own `uname` is meanwhile. */
+/** Returns the files that report `kver` instead of this machine's kernel, and the temporary place of the image's own `uname`. */
 async function kernelFiles(root: string, work: string, kver: string): Promise<Wanted[]> {
   if (!isKernelVersion(kver))
     throw new MusterError('bad-value', `'${kver}' is no kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
@@ -165,7 +165,7 @@ async function kernelFiles(root: string, work: string, kver: string): Promise<Wa
     if (place === undefined || found === undefined || !(await image.stat(path))?.isFile()) continue;
     const real = join(work, 'run/muster/real/uname');
     await mkdir(dirname(real));
-    // A name of a program that has many (busybox) must be called by that name.
+    // A multi-call program (busybox) must be called by its name.
     if ((await lstat(place)).isSymbolicLink()) await symlink(await applet(image, path), real);
     else await copyFile(place, real);
     return [{ path, text: UNAME(kver), mode: 0o755 }];
@@ -173,7 +173,7 @@ async function kernelFiles(root: string, work: string, kver: string): Promise<Wa
   return [];
 }
 
-/** The program behind a link, by a path that is the same inside. */
+/** Returns the program behind a link, by a path that is the same inside. */
 async function applet(image: ImageRoot, path: string): Promise<string> {
   const target = (await readlink((await image.place(path)) ?? path)) || path;
   return target.startsWith('/') ? target : join(dirname(path), target);

@@ -1,4 +1,4 @@
-// Compressed streams, told by their first bytes.
+// Compressed streams, recognised by their first bytes.
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { Readable } from 'node:stream';
@@ -6,7 +6,7 @@ import { createGunzip } from 'node:zlib';
 import { MusterError } from '../errors.ts';
 import { stream } from '../process/run.ts';
 
-/** What is after which magic number, and who unpacks it; without a command, this program. */
+/** The format for each magic number, and its unpacker; without a command, this program unpacks. */
 export const PACKED: readonly { magic: string; command?: readonly string[] }[] = [
   { magic: '1f8b' },
   { magic: '28b52ffd', command: ['zstd', '-dcq'] },
@@ -16,12 +16,12 @@ export const PACKED: readonly { magic: string; command?: readonly string[] }[] =
   { magic: '425a68', command: ['bzip2', '-dcq'] },
 ];
 
-/** The Debian package of an unpacker. */
+/** Returns the Debian package of an unpacker. */
 export function packageOf(program: string): string {
   return program === 'xz' ? 'xz-utils' : program;
 }
 
-/** A file, unpacked as it is read. `ended` must be awaited when all is read, and throws what the unpacker said. */
+/** A file, unpacked as it is read. Await `ended` after the last byte: it throws the unpacker's error. */
 export interface Unpacked {
   output: Readable;
   ended(): Promise<void>;
@@ -43,7 +43,7 @@ export async function openUnpacked(file: string, signal?: AbortSignal): Promise<
   }
   const [program = '', ...args] = packed.command;
   const { output, ended } = stream(program, args, { input, package: packageOf(program), ...(signal && { signal }) });
-  // Whoever reads has the error first.
+  // The reader gets the error first.
   ended.catch(() => {});
   return {
     output,

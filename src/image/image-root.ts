@@ -1,4 +1,5 @@
-// The tree of an unpacked image. Its methods resolve links as the image itself sees them, so that no link leads to this machine's files.
+// The tree of an unpacked image. Its methods resolve links as the image itself sees them, so no link leads to this machine's
+// files.
 import { constants, type Stats } from 'node:fs';
 import { chmod, cp, lstat, mkdir, open, readdir, readlink, rename, rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -7,14 +8,15 @@ import { MusterError, reasonOf, systemCode } from '../errors.ts';
 /** POSIX: a path that needs more symbolic links is a loop. */
 const MOST_LINKS = 40;
 
-/** Bytes that `read` takes at most when the caller names no limit: configuration and lists of modules are far smaller. */
+/** The most bytes that `read` takes without a limit of the caller: configuration and lists of modules are far smaller. */
 const MOST_READ = 64 << 20;
 
 /**
  * An unpacked image. Paths are the image's own (`/etc/hosts`). Links on the way are followed inside the image, as the kernel does in a
  * chroot. Methods that write, remove or rename act on the last name itself and never follow a link that stands there.
  *
- * Nothing in the image may run meanwhile. All code that touches an image goes through this class: test/image/paths.test.ts.
+ * Nothing in the image may run at the same time. All code that touches an image goes through this class:
+ * test/image/paths.test.ts.
  */
 export class ImageRoot {
   /** The folder on this machine. */
@@ -27,19 +29,19 @@ export class ImageRoot {
     this.encoding = encoding;
   }
 
-  /** Returns the path on this machine of what `path` leads to; undefined when there is nothing, or only a circle of links. */
+  /** Returns the path on this machine of the target of `path`; undefined when there is none, or only a circle of links. */
   async find(path: string): Promise<string | undefined> {
     const real = await this.walk(path, true);
     return real === undefined ? undefined : join(this.folder, real);
   }
 
-  /** Returns the image's path without links in it; names that are absent are taken as they stand. Undefined for a circle of links. */
+  /** Returns the image's path without links; absent names stay as they are. Undefined for a circle of links. */
   async real(path: string): Promise<string | undefined> {
     return this.walk(path, false);
   }
 
   private async walk(path: string, mustExist: boolean): Promise<string | undefined> {
-    // Names that are still to be walked, the next one last.
+    // Remaining names, the next one last.
     const rest = names(path).reverse();
     let seen = '/';
     let links = 0;
@@ -79,7 +81,7 @@ export class ImageRoot {
     return (await this.find(path)) !== undefined;
   }
 
-  /** What `path` leads to. */
+  /** Returns the state of the target of `path`. */
   async stat(path: string): Promise<Stats | undefined> {
     const found = await this.find(path);
     return found === undefined ? undefined : this.status(found);
@@ -91,7 +93,7 @@ export class ImageRoot {
     return place === undefined ? undefined : this.status(place);
   }
 
-  /** Where a link leads, as it stands there; undefined when the name is no link. */
+  /** Returns the target of a link, as written; undefined when the name is not a link. */
   async readlink(path: string): Promise<string | undefined> {
     const place = await this.place(path);
     if (place === undefined || !(await this.status(place))?.isSymbolicLink()) return undefined;
@@ -105,7 +107,7 @@ export class ImageRoot {
     return readdir(this.bytes(found), { encoding: this.encoding });
   }
 
-  /** The bytes of a regular file; undefined when there is none. Errors: `bad-image` when it has more bytes than `limit`. */
+  /** Returns the bytes of a regular file; undefined when there is none. Throws `bad-image` when it has more bytes than `limit`. */
   async read(path: string, limit = MOST_READ): Promise<Buffer | undefined> {
     const found = await this.find(path);
     if (found === undefined || !(await this.status(found))?.isFile()) return undefined;
@@ -125,7 +127,7 @@ export class ImageRoot {
     return (await this.read(path))?.toString(encoding);
   }
 
-  /** Writes a file, its folder made when absent. Whatever stood under the name is replaced: a link is not followed. */
+  /** Writes a file, and makes its folder if absent. Replaces whatever has the name: a link is not followed. */
   async write(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
     const place = await this.newPlace(path);
     const draft = join(dirname(place), `.${Date.now().toString(36)}.muster-new`);
@@ -146,7 +148,7 @@ export class ImageRoot {
     }
   }
 
-  /** Removes the name, and a folder with all in it. Links are removed, not followed. */
+  /** Removes the name, and a folder with its contents. Links are removed, not followed. */
   async remove(path: string): Promise<void> {
     const place = await this.place(path);
     if (place === undefined) return;
@@ -173,19 +175,19 @@ export class ImageRoot {
     return (await this.find(path)) ?? this.folder;
   }
 
-  /** Copies a file or folder of this machine to the name `path`, in place of whatever stood there. Links in it stay links. */
+  /** Copies a file or folder of this machine to the name `path`, replacing whatever has it. Links in it stay links. */
   async copyIn(source: string, path: string): Promise<void> {
     await this.remove(path);
     await cp(source, await this.newPlace(path), { recursive: true, verbatimSymlinks: true });
   }
 
-  /** Makes a symbolic link; a name that is there already stays. */
+  /** Makes a symbolic link; an existing name stays. */
   async link(target: string, path: string): Promise<void> {
     const place = await this.newPlace(path);
     if (!(await this.status(place))) await symlink(this.bytes(target), this.bytes(place));
   }
 
-  /** Moves a regular file out of the image to a path of this machine. Errors: `bad-image` when it is none, such as a link. */
+  /** Moves a regular file out of the image to a path of this machine. Throws `bad-image` for anything else, such as a link. */
   async moveOut(path: string, to: string): Promise<void> {
     const place = await this.place(path);
     if (place === undefined || !(await this.status(place))?.isFile())
@@ -224,7 +226,7 @@ export class ImageRoot {
   }
 }
 
-/** Names in their order, `..` among them: what it leads to depends on the links before it. */
+/** Returns names in order, including `..`: its meaning depends on the links before it. */
 function names(path: string): string[] {
   return path.split('/').filter(name => name !== '' && name !== '.');
 }

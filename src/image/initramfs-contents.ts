@@ -144,7 +144,7 @@ async function look({ name, size, read }: { name: string; size: number; read(): 
 export type DriverAnswer = { driver: string } | { lacks: true };
 
 /**
- * Whether the initramfs can drive a network card; undefined when that cannot be told.
+ * Returns whether the initramfs can drive a network card; undefined when unknown.
  * @param card `pci 1af4:1000`
  */
 export function driverOf(contents: InitramfsContents, card: string): DriverAnswer | undefined {

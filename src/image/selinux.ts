@@ -1,4 +1,4 @@
-// SELinux labels of an image that has a policy: set anew after its files were changed.
+// SELinux labels of an image with a policy: set again after its files changed.
 import { basename, dirname, join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { loadLibc } from '../libc.ts';

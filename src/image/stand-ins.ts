@@ -1,5 +1,5 @@
-// Files that stand in the image's own place while programs run inside it: name resolution as this machine has it, no start of services, a
-// `uname` that says another kernel. They are ordinary files, so that packages can replace, link, rename and remove them.
+// Files that replace the image's own while programs run inside it: name resolution of this machine, no start of services, a
+// `uname` that reports another kernel. They are ordinary files, so packages can replace, link, rename and remove them.
 import { constants, type Stats } from 'node:fs';
 import { lstat, lutimes, open, readFile, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -78,7 +78,7 @@ async function placeOf(image: ImageRoot, path: string): Promise<{ path: string; 
   return (await image.place(path)) === undefined ? undefined : { path, isRun: false };
 }
 
-/** Puts the files in place of the image's own, which are kept as they are. */
+/** Puts the files instead of the image's own, which are kept as they are. */
 export async function putStandIns(root: string, wanted: readonly Wanted[]): Promise<StandIns> {
   const image = new ImageRoot(root);
   const files: StandIn[] = [];
@@ -104,8 +104,9 @@ async function required(image: ImageRoot, path: string): Promise<string> {
 }
 
 /**
- * Gives the image its own files back where nobody touched ours. What programs made of the name is the image's from now on, a link or
- * nothing too, without the head's lines; a file of ours that they gave another name in that folder is the image's own under that name.
+ * Restores the image's own files where nobody touched ours. What programs made of the name is the image's from now on, even a
+ * link or nothing, without the head's lines; a file of ours that they renamed in that folder becomes the image's own under that
+ * name.
  */
 export async function takeBack(root: string, { files, folders }: StandIns): Promise<void> {
   const image = new ImageRoot(root);
@@ -128,7 +129,7 @@ export async function takeBack(root: string, { files, folders }: StandIns): Prom
   for (const [folder, { atime, mtime }] of quiet) await lutimes(folder, atime, mtime);
 }
 
-/** The image's own entry, or none, in place of ours. */
+/** Restores the image's own entry, or none. */
 async function restore(image: ImageRoot, one: StandIn, path: string): Promise<void> {
   const place = await required(image, path);
   if (one.kept === undefined) await rm(place, { force: true });

@@ -1,4 +1,4 @@
-// What changed in an unpacked image: counted, so that an administrator knows what he keeps or discards.
+// What changed in an unpacked image: counted, so that an administrator knows what they keep or discard.
 import { run, toolFailed } from '../process/run.ts';
 import { NOT_PACKED } from './pack.ts';
 

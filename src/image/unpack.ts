@@ -9,7 +9,7 @@ export interface UnpackOptions {
   file: string;
   /** The folder to make; it must not be there yet. */
   root: string;
-  /** Only these paths, without what stands beside them; a path that is not there is left out. */
+  /** Only these paths, without their neighbours; missing paths are left out. */
   only?: readonly string[];
   /** Files made so far, of all there are. */
   onProgress?: (done: number, total: number) => void;

@@ -1,9 +1,9 @@
-// What a node said on its console, in a file of bounded size and the one before it.
+// The output of a node's console, in a file of limited size and the previous one.
 import { createWriteStream, openSync, renameSync, statSync, type WriteStream } from 'node:fs';
 
-/** A full file becomes `FILE.1` and replaces the one before: a node that writes without end keeps its newest lines. Bytes. */
+/** A full file becomes `FILE.1` and replaces the previous one: a node that writes without end keeps its newest lines. Bytes. */
 const CONSOLE_LOG_LIMIT = 4 << 20;
-/** What may wait for a slow disk; more is left out of the log, and counted there. Bytes. */
+/** The most that may wait for a slow disk; the rest is left out of the log and counted there. Bytes. */
 const WAITING_LIMIT = 1 << 20;
 
 export class ConsoleLog {
@@ -14,7 +14,7 @@ export class ConsoleLog {
   private size: number;
   private dropped = 0;
 
-  /** Opens the file to append to it. Errors of the disk never reach the console. */
+  /** Opens the file to append to it. Disk errors never reach the console. */
   constructor(file: string, limit = CONSOLE_LOG_LIMIT) {
     this.file = file;
     this.limit = limit;
@@ -58,14 +58,14 @@ export class ConsoleLog {
     try {
       renameSync(this.file, `${this.file}.1`);
     } catch {
-      // Without a second name the file is started again: its bound counts for more than its content.
+      // If the rename fails, the file is started again: its limit matters more than its content.
     }
     this.stream = open(this.file, 'w');
     this.size = 0;
   }
 }
 
-/** Opened at once, so that a rename right afterwards moves this file. */
+/** Opened at once, so that an immediate rename moves this file. */
 function open(file: string, flags: 'a' | 'w' = 'a'): WriteStream | undefined {
   let fd: number;
   try {

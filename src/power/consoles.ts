@@ -1,4 +1,4 @@
-// Serial consoles: one program (or socket) per node however many look on, and a log of what was said while anybody did.
+// Serial consoles: one program (or socket) per node for any number of viewers, and a log of the output while anybody watches.
 import { mkdir } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ interface Shared {
   lookers: Set<Writable>;
 }
 
-/** A looker that does not read is let go, in bytes that wait for it. */
+/** A viewer that does not read is dropped when this many bytes wait for it. */
 const WAITING_LIMIT = 1 << 20;
 
 export class Consoles {
@@ -37,7 +37,7 @@ export class Consoles {
     return join(this.folder, `${name}.log`);
   }
 
-  /** Joins keyboard and screen to the node's console; resolves when either side has ended. */
+  /** Connects keyboard and screen to the node's console; resolves when either side has ended. */
   async attach(
     node: { uid: string; name: string },
     program: () => Promise<ConsoleProgram>,
@@ -102,8 +102,8 @@ async function socketLine(path: string): Promise<Line> {
 }
 
 /**
- * `script` gives the program the terminal that it insists on, and so a session of its own, which no signal to `script` reaches: the program is
- * killed when `script` has ended.
+ * `script` provides the terminal that the program requires, and so a separate session, which no signal to `script` reaches: the
+ * program is killed when `script` has ended.
  */
 async function programLine({ command, env }: Exclude<ConsoleProgram, { socket: string }>): Promise<Line> {
   await run('script', ['--version'], { package: 'bsdutils' });

@@ -1,4 +1,4 @@
-// Power actions on many nodes: for each the URIs in order, soft before hard where that is asked, and its result as soon as it is known.
+// Power actions on many nodes: for each the URIs in order, soft before hard if requested, and its result as soon as it is known.
 import { MusterError, reasonOf } from '../errors.ts';
 import { type HardAction, isSoft, type PowerAction, type SoftAction } from '../model/power-actions.ts';
 import { fillTemplate } from '../model/power-template.ts';
@@ -15,10 +15,10 @@ import { Tools, type ToolsPorts } from './tools.ts';
 
 export interface PowerRequest {
   action: PowerAction;
-  /** Of `reboot` and `shutdown`: only one of the two ways; soft and then hard when absent. */
+  /** For `reboot` and `shutdown`: only this way; soft and then hard when absent. */
   way?: 'soft' | 'hard';
   next?: NextBoot;
-  /** Seconds between two machines that are switched on. */
+  /** Seconds between switching on two machines. */
   stagger?: number;
   /** Who asked, for the timelines. */
   who?: string;
@@ -30,14 +30,14 @@ interface Run {
   drivers: DriverSet;
   turn(): Promise<void>;
   again: HardPorts['again'];
-  /** How long a question for the status waits for one that is between on and off, in milliseconds. */
+  /** How long a status query waits for a machine between on and off, in milliseconds. */
   settleMs: number;
 }
 
-/** How long `status` waits for a machine that is between on and off, in milliseconds. */
+/** How long `status` waits for a machine between on and off, in milliseconds. */
 const SETTLE_MS = 10_000;
 
-/** Whether something is begun, has its result, or went wrong. */
+/** Whether an action begins, has a result, or failed. */
 export type NoteKind = 'begin' | 'result' | 'error';
 
 export interface PowerPorts {
@@ -49,9 +49,9 @@ export interface PowerPorts {
   sleep(milliseconds: number): Promise<unknown>;
   random(): number;
   soft(node: PoweredNode): Pick<SoftPorts, 'run' | 'isSilent' | 'hasBootedSince'>;
-  /** What happens to a node, for its timeline and for those who watch. */
+  /** Reports an event of a node, for its timeline and for watchers. */
   note(node: PoweredNode, text: string, kind: NoteKind, action?: PowerAction): void;
-  /** The BMC said that the machine is off. */
+  /** The BMC reported that the machine is off. */
   isOff(uid: string): void;
 }
 
@@ -68,7 +68,7 @@ export class PowerControl {
     return findDrivers(this.ports.driversFolder);
   }
 
-  /** Never rejects for a node: what went wrong with it is its result. No further node begins after the signal. */
+  /** Never rejects for a node: a failure is its result. After the signal no further node begins. */
   async act(
     nodes: readonly PoweredNode[],
     request: PowerRequest,
@@ -102,7 +102,7 @@ export class PowerControl {
     );
   }
 
-  /** Whether the machine is on, for somebody who will not wait: see `PowerPeek`. */
+  /** Returns whether the machine is on, for callers that do not wait: see `PowerPeek`. */
   async peek(node: PoweredNode, limitMs: number): Promise<PowerKnown> {
     return this.peeks.of(node, limitMs);
   }
@@ -118,7 +118,7 @@ export class PowerControl {
         again,
         settleMs: 0,
       });
-      return state ? { state } : { problem: 'its BMC said neither on nor off' };
+      return state ? { state } : { problem: 'its BMC reported neither on nor off' };
     } catch (error) {
       return { problem: reasonOf(error) };
     }
@@ -181,7 +181,7 @@ export class PowerControl {
 
   private async soft(node: PoweredNode, action: SoftAction, { request, drivers, again }: Run): Promise<PowerResult> {
     if (!node.isUp) throw new MusterError('node-unreachable', 'the node is not up');
-    // A reboot needs no BMC: that one is slow or dead is no reason to wait.
+    // A reboot needs no BMC: a slow or dead one is no reason to wait.
     const needsBmc = action === 'shutdown' || request.next !== undefined;
     const target = needsBmc
       ? await this.firstThatAnswers(node, drivers).catch((error: unknown) => {
@@ -261,7 +261,7 @@ export class PowerControl {
     return undefined;
   }
 
-  /** Each URI of the node as a machine that can be asked, or what is wrong with it. */
+  /** Returns each URI of the node as a machine that can be queried, or what is wrong with it. */
   private targets(node: PoweredNode, drivers: DriverSet): ({ open(): PowerTarget } | { problem: MusterError })[] {
     if (node.powerUri === '') return [];
     const refusal = (text: string): { problem: MusterError } => ({ problem: new MusterError('no-power-uri', text) });

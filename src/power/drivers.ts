@@ -1,4 +1,4 @@
-// Every power driver that comes with muster, one row each; a site's own are found in their folder when they are asked for.
+// Every built-in power driver, one row each; a site's own are looked up in their folder on request.
 import { didYouMean } from '../nearest.ts';
 import type { PowerDriver } from './driver.ts';
 import { ipmi } from './drivers/ipmi.ts';
@@ -10,7 +10,7 @@ import { listPlugins, type Plugin, pluginDriver } from './plugins.ts';
 
 export const DRIVERS: readonly PowerDriver[] = [ipmi, libvirt, vbox, redfish, lab];
 
-/** All drivers of this moment. */
+/** The current drivers. */
 export interface DriverSet {
   byScheme: ReadonlyMap<string, PowerDriver>;
   plugins: readonly Plugin[];
@@ -22,7 +22,7 @@ export async function findDrivers(folder: string): Promise<DriverSet> {
   return { byScheme: new Map([...DRIVERS, ...own].map(driver => [driver.scheme, driver])), plugins };
 }
 
-/** Why there is no driver for the scheme. */
+/** Returns why there is no driver for the scheme. */
 export function noDriver({ byScheme, plugins }: DriverSet, scheme: string): string {
   const broken = plugins.find(plugin => plugin.scheme === scheme);
   if (broken?.problem) return `the driver ${broken.file} cannot be used: ${broken.problem}`;

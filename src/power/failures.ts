@@ -1,7 +1,7 @@
-// Failures of a BMC that somebody acts on.
+// Failures of a BMC that callers handle.
 import { MusterError } from '../errors.ts';
 
-/** The machine has no action that is off and on in one. */
+/** The machine has no single action for off and on. */
 export class NoCycle extends MusterError {
   constructor(message: string) {
     super('power-failed', message);

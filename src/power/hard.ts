@@ -1,4 +1,4 @@
-// What is done to one machine by its BMC: each action ends when the BMC itself says that it is so.
+// Actions on one machine through its BMC: each ends when the BMC itself confirms it.
 import { MusterError } from '../errors.ts';
 import type { HardAction } from '../model/power-actions.ts';
 import type { NextBoot, PowerReading, PowerState, PowerTarget } from './driver.ts';
@@ -19,22 +19,22 @@ export interface HardRequest {
   efi: boolean;
 }
 
-/** How long the BMC may take until it says so, in milliseconds. */
+/** How long the BMC may take to confirm, in milliseconds. */
 const CONFIRM_MS = 60_000;
-/** The first pause between two questions; each one is longer, up to the last, in milliseconds. */
+/** The first pause between two queries; each one is longer, up to the last, in milliseconds. */
 const FIRST_PAUSE_MS = 250;
 const LAST_PAUSE_MS = 2000;
-/** A machine that is still off so long after a cycle is switched on, in milliseconds. */
+/** A machine still off this long after a cycle is switched on, in milliseconds. */
 const CYCLE_MS = 20_000;
 /**
- * How long "on" must last after a cycle when "off" is never seen, in milliseconds: a BMC shows for some seconds what was before, and
+ * How long "on" must last after a cycle if "off" is never seen, in milliseconds: a BMC shows the old state for some seconds, and
  * some never show the moment without power.
  */
 const STAYS_ON_MS = 8000;
-/** The pause between off and on where they are two actions, in milliseconds: power supplies want one. */
+/** The pause between off and on when they are two actions, in milliseconds: power supplies need one. */
 const BETWEEN_MS = 2000;
 
-/** Carries it out; answers what the state is now, and whether it was so before. */
+/** Executes the action; returns the resulting state, and whether it was so before. */
 export async function actHard(
   target: PowerTarget,
   { action, next, efi }: HardRequest,
@@ -52,7 +52,7 @@ export async function actHard(
   return { state: await cycle(target, action, ports), wasSo: false };
 }
 
-/** What the BMC says once it says on or off, or at last when the time is over. Throws its failure to answer. */
+/** Returns the BMC's reading once it is on or off, or at the latest when the time is over. Throws its failure to answer. */
 export async function settled(
   target: PowerTarget,
   limitMs: number,
@@ -69,7 +69,7 @@ export async function settled(
 
 async function change(target: PowerTarget, wanted: PowerState, ports: HardPorts): Promise<PowerState> {
   const doubt = await command(async () => (wanted === 'on' ? target.on() : target.off()), ports);
-  // A BMC that refuses what is so already has done it, or somebody else has.
+  // A BMC that refuses the present state has done it already, or somebody else has.
   if (doubt?.code === 'power-failed') {
     if ((await look(target, ports)) === wanted) return wanted;
     throw doubt;
@@ -77,7 +77,7 @@ async function change(target: PowerTarget, wanted: PowerState, ports: HardPorts)
   return confirm(target, wanted, ports, doubt);
 }
 
-/** Gives a command. Its failure is no end: a BMC that did not answer may still have done it. */
+/** Sends a command. A failure is not final: a BMC that did not answer may still have done it. */
 async function command(work: () => Promise<void>, ports: HardPorts): Promise<MusterError | undefined> {
   try {
     await ports.again(work);
@@ -88,23 +88,23 @@ async function command(work: () => Promise<void>, ports: HardPorts): Promise<Mus
   }
 }
 
-/** A failure that another question may not meet again. */
+/** A failure that another query may not meet. */
 function mayPass(error: unknown, ...more: MusterError['code'][]): error is MusterError {
   return error instanceof MusterError && ['bmc-silent', 'bmc-busy', ...more].includes(error.code);
 }
 
-/** One question while something is under way; the failure to answer is returned. */
+/** One query during an action; returns the failure to answer. */
 async function look(target: PowerTarget, ports: HardPorts): Promise<PowerReading | MusterError> {
   try {
     return await ports.again(async () => target.status());
   } catch (error) {
-    // A BMC that has just switched its machine may say nonsense for a while.
+    // A BMC that has just switched its machine may report nonsense for a while.
     if (mayPass(error, 'power-failed')) return error;
     throw error;
   }
 }
 
-/** Asks until the machine is as it should be. @param doubt why the command may not have reached it */
+/** Queries until the machine is in the right state. @param doubt why the command may not have arrived */
 async function confirm(
   target: PowerTarget,
   wanted: PowerState,
@@ -121,7 +121,7 @@ async function confirm(
   }
 }
 
-/** Off and on again. A machine that stays off is switched on; one that says "on" is believed when it was seen off, or stays on. */
+/** Off and on again. A machine that stays off is switched on; "on" counts only if it was seen off, or stays on. */
 async function cycle(target: PowerTarget, action: 'cycle' | 'reset', ports: HardPorts): Promise<PowerState> {
   let doubt: MusterError | undefined;
   try {

@@ -1,8 +1,8 @@
-// How many do something at the same time, by key; and how a busy one is asked again.
+// Concurrency limits by key; and retries of a busy BMC.
 import { MusterError } from '../errors.ts';
 import { BmcBusy } from './failures.ts';
 
-/** At most `limit` at once for each key; the others wait in the order they came. */
+/** At most `limit` at once for each key; the others wait in order of arrival. */
 export class Limits {
   private readonly running = new Map<string, number>();
   private readonly waiting = new Map<string, (() => void)[]>();
@@ -10,7 +10,7 @@ export class Limits {
   async within<T>(key: string, limit: number, work: () => Promise<T>): Promise<T> {
     const count = this.running.get(key) ?? 0;
     if (count < limit) this.running.set(key, count + 1);
-    // Whoever ends hands its place over, so that the count stays as it is.
+    // A finishing one passes its place on, so the count stays the same.
     else {
       await new Promise<void>(resolve => {
         const queue = this.waiting.get(key) ?? [];
@@ -37,15 +37,15 @@ export class Limits {
   }
 }
 
-/** Tries of one question to a busy BMC, the first one included. */
+/** Tries of one question to a busy BMC, including the first. */
 const TRIES = 4;
 
-/** The longest pause that a BMC may ask for, in milliseconds. */
+/** The longest pause that a BMC may request, in milliseconds. */
 const LONGEST_PAUSE_MS = 30_000;
 
 /**
- * Asks again while the answer is `bmc-busy`: after about 0.5, 1 and 2 s, by chance half or one and a half of it, or after the time that
- * the BMC asks for.
+ * Asks again while the answer is `bmc-busy`: after about 0.5, 1 and 2 s, at random between half and one and a half of it, or
+ * after the time that the BMC requests.
  */
 export async function askingAgain<T>(
   work: () => Promise<T>,
@@ -63,7 +63,7 @@ export async function askingAgain<T>(
   }
 }
 
-/** Gives each caller a moment of its own, `seconds` after the last one's. */
+/** Gives each caller its own moment, `seconds` after the last one's. */
 export class Stagger {
   private readonly interval: number;
   private readonly now: () => number;

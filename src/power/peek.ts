@@ -1,13 +1,13 @@
-// Whether machines are on, for somebody who will not wait: what BMCs said a moment ago, and one question to the others.
+// Whether machines are on, for callers that do not wait: recent readings, and one query to the other BMCs.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PoweredNode } from './powered-node.ts';
 
-/** Whether a machine is on, or why that is not known. */
+/** Whether a machine is on, or why that is unknown. */
 export type PowerKnown = { state: 'on' | 'off' } | { problem: string };
 
-/** So long what a BMC said is taken for true, in milliseconds. */
+/** How long a BMC's reading counts as current, in milliseconds. */
 const FRESH_MS = 5000;
-/** What was asked is forgotten by and by; nodes. */
+/** Answers are cached and evicted oldest first; nodes. */
 const MOST_KNOWN = 20_000;
 
 interface Known {
@@ -20,16 +20,16 @@ interface Known {
 export class PowerPeek {
   private readonly ask: (node: PoweredNode) => Promise<PowerKnown>;
   private readonly now: () => number;
-  /** What was asked of late, by the node's UID. */
+  /** Recent answers, by the node's UID. */
   private readonly known = new Map<string, Known>();
 
-  /** @param ask asks each BMC of a node once; never rejects */
+  /** @param ask queries each BMC of a node once; never rejects */
   constructor(ask: (node: PoweredNode) => Promise<PowerKnown>, now: () => number) {
     this.ask = ask;
     this.now = now;
   }
 
-  /** The answer of the last seconds, or a new one. After `limitMs` that is `problem`; what comes later is there for the next who asks. */
+  /** Returns a recent answer, or a new one. After `limitMs` it returns `problem`; a later answer is there for the next caller. */
   async of(node: PoweredNode, limitMs: number): Promise<PowerKnown> {
     const timer = new AbortController();
     const late = delay(limitMs, undefined, { signal: timer.signal, ref: false }).then(

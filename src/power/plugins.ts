@@ -1,4 +1,5 @@
-// A site's own drivers: programs in a folder, each named by its scheme. A process of its own each, so that a broken one harms nothing.
+// A site's own drivers: programs in a folder, each named by its scheme. Each question is a separate process, so a broken driver
+// harms nothing else.
 import { constants } from 'node:fs';
 import { access, lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -8,14 +9,14 @@ import type { PowerDriver, PowerReading } from './driver.ts';
 import { lastLine, type Tools } from './tools.ts';
 import { WordTarget } from './word-target.ts';
 
-/** A file of the folder: a driver, or why it is none. */
+/** A file of the folder: a driver, or why it is not one. */
 export interface Plugin {
   file: string;
   scheme: string;
   problem?: string;
 }
 
-/** What the folder holds now. A folder that is not there holds nothing. */
+/** Returns the current contents of the folder. A missing folder has none. */
 export async function listPlugins(folder: string): Promise<Plugin[]> {
   const names = await readdir(folder).catch(error => {
     if (systemCode(error) === 'ENOENT') return [];
@@ -32,10 +33,10 @@ export async function listPlugins(folder: string): Promise<Plugin[]> {
   );
 }
 
-/** What only root may change, and what can be run under a name that is free. */
+/** Returns why a file is not a driver: only root may change it, it must be executable, and its name must be free. */
 async function pluginProblem(file: string, scheme: string): Promise<string | undefined> {
   if (!/^[a-z][a-z0-9+.-]*$/.test(scheme)) return 'its name is no scheme: lower-case letters, digits, + . -';
-  if (Object.hasOwn(POWER_SCHEMES, scheme)) return `the scheme '${scheme}' is muster's own`;
+  if (Object.hasOwn(POWER_SCHEMES, scheme)) return `the scheme '${scheme}' is built in`;
   const found = await stat(file).catch(() => undefined);
   const self = await lstat(file).catch(() => undefined);
   if (!found?.isFile() || !self) return 'it is no file';
@@ -72,7 +73,7 @@ class PluginTarget extends WordTarget {
     if (said === 'on' || said === 'off' || said === 'changing') return said;
     throw new MusterError(
       'power-failed',
-      `${this.name}: ${this.file} status said '${said.slice(0, 100)}' and not on, off or changing`,
+      `${this.name}: ${this.file} status printed '${said.slice(0, 100)}' instead of on, off or changing`,
     );
   }
 

@@ -1,4 +1,4 @@
-// What a running system is asked to do itself: /usr/sbin/reboot or /usr/sbin/shutdown by ssh, and how it is seen to be done.
+// What a running system is asked to do itself: /usr/sbin/reboot or /usr/sbin/shutdown by ssh, and how its completion is detected.
 import { MusterError, reasonOf } from '../errors.ts';
 import type { SoftAction } from '../model/power-actions.ts';
 import { SSH_FAILED, shortSshWords } from '../ssh/ssh.ts';
@@ -9,13 +9,13 @@ export interface SoftPorts {
   sleep(milliseconds: number): Promise<unknown>;
   /** Runs a command on the node as root. */
   run(command: string): Promise<{ status: number; stdout: string; stderr: string }>;
-  /** Whether nothing at all answers at the node's address. */
+  /** Returns whether nothing at all answers at the node's address. */
   isSilent(): Promise<boolean>;
-  /** Whether the node has begun a new boot. */
+  /** Returns whether the node has begun a new boot. */
   hasBootedSince(milliseconds: number): boolean;
 }
 
-/** Printed before the system goes: a connection that is cut afterwards is no failure. */
+/** Printed before the system goes down: a later broken connection is no failure. */
 const ASKED = 'muster-asked';
 
 const COMMANDS: Record<SoftAction, string> = {
@@ -23,16 +23,16 @@ const COMMANDS: Record<SoftAction, string> = {
   shutdown: '/usr/sbin/shutdown -h now',
 };
 
-/** How long a refused connection is tried again, in milliseconds. */
+/** How long a refused connection is retried, in milliseconds. */
 const REFUSED_MS = 10_000;
 
-/** Between two looks at whether it is done, in milliseconds. */
+/** The pause between two checks for completion, in milliseconds. */
 const LOOK_MS = 1000;
 
-/** So many times in a row nothing must answer, that a lost packet is not taken for a machine that went down. */
+/** How often in a row nothing must answer, so that a lost packet does not count as a machine that went down. */
 const SILENCES = 2;
 
-/** Throws `node-unreachable` with the reason when the system was not asked, `timed-out` when it did not do it. */
+/** Throws `node-unreachable` with the reason when the system was not reached, `timed-out` when it did not act. */
 export async function actSoft(
   action: SoftAction,
   target: PowerTarget | undefined,
@@ -46,7 +46,7 @@ export async function actSoft(
     await ports.sleep(LOOK_MS);
     if (action === 'reboot' && ports.hasBootedSince(begun)) return;
     if (action === 'shutdown' && target) {
-      // A BMC that does not answer for once is asked again: the time is limited anyway.
+      // A BMC that once does not answer is asked again: the time is limited anyway.
       if ((await target.status().catch(() => 'unknown')) === 'off') return;
       continue;
     }
@@ -59,7 +59,7 @@ export async function actSoft(
   );
 }
 
-/** A system that has just come up may say so before its sshd listens. */
+/** A system that has just come up may report so before its sshd listens. */
 async function ask(action: SoftAction, ports: SoftPorts): Promise<void> {
   const begun = ports.now();
   for (;;) {

@@ -1,4 +1,5 @@
-// How drivers run programs: here or on a server by ssh, with limits, time-outs, and secrets that no process list and no error shows.
+// How drivers run programs: here or on a server by ssh, with limits, time-outs, and secrets that no process list and no error
+// shows.
 import { setTimeout as delay } from 'node:timers/promises';
 import { MusterError } from '../errors.ts';
 import { MASK } from '../masking.ts';
@@ -11,7 +12,7 @@ import type { Limits } from './limits.ts';
 export interface ToolOptions {
   /** Where it runs; here when absent. */
   server?: Server | undefined;
-  /** Environment variables that only the program gets to see. */
+  /** Environment variables that only the program sees. */
   secrets?: readonly { name: string; value: string }[];
   env?: Record<string, string>;
   /** The Debian package that has the program. */
@@ -24,7 +25,7 @@ export interface ToolsPorts {
   timeoutMs: number;
   fanout: number;
   serverFanout: number;
-  /** What drivers have found out of single BMCs, so that each thing is found out once. */
+  /** Facts learned about single BMCs, so that each is learned only once. */
   learned: Set<string>;
 }
 
@@ -44,12 +45,12 @@ export class Tools {
     return this.ports.timeoutMs;
   }
 
-  /** Work within the limit of the driver. */
+  /** Runs work within the limit of the driver. */
   async limited<T>(work: () => Promise<T>): Promise<T> {
     return this.ports.limits.within(`driver ${this.scheme}`, this.ports.fanout, work);
   }
 
-  /** Runs a program to its end. One that does not end in time is undefined; one that ssh could not start is an error. */
+  /** Runs a program to its end. Returns undefined when it does not end in time; throws when ssh could not start it. */
   async run(program: string, args: readonly string[], options: ToolOptions = {}): Promise<RunResult | undefined> {
     const { server } = options;
     return this.limited(async () =>
@@ -76,7 +77,7 @@ export class Tools {
     return result && scrubbed(result, ...secrets.map(({ value }) => value));
   }
 
-  /** Secrets go over standard input into variables of the remote shell: they are on no command line at either end. */
+  /** Secrets go over standard input into variables of the remote shell: no command line at either end has them. */
   private async runThere(server: Server, program: string, args: readonly string[], options: ToolOptions) {
     const secrets = options.secrets ?? [];
     const variables = Object.entries({ LC_ALL: 'C', ...options.env }).map(([name, value]) => `${name}=${value}`);
@@ -103,10 +104,10 @@ export class Tools {
 }
 
 function sshFailure(server: Server, stderr: string): MusterError {
-  const words = lastLine(stderr) || 'ssh said nothing';
+  const words = lastLine(stderr) || 'ssh printed nothing';
   const refused = /Permission denied|Host key verification failed/i.test(stderr);
   const hint = /Host key/i.test(stderr)
-    ? 'If the server was installed anew, remove its line from ssh/known_servers below paths.state.'
+    ? 'If the server was reinstalled, remove its line from ssh/known_servers below paths.state.'
     : refused
       ? "Add muster's public key (`muster node ssh --public-key`) to the server's authorized_keys, or give user and password in the URI."
       : undefined;
@@ -115,12 +116,12 @@ function sshFailure(server: Server, stderr: string): MusterError {
   });
 }
 
-/** The last line of what a program said. */
+/** Returns the last line of a program's output. */
 export function lastLine(text: string): string {
   return text.trim().split(/\r?\n/).at(-1)?.trim() ?? '';
 }
 
-/** Undefined when the time is over: the program is then told to end, and not waited for. */
+/** Undefined when the time is over: the program is then stopped without waiting for it. */
 async function inTime(
   milliseconds: number,
   work: (signal: AbortSignal) => Promise<RunResult>,

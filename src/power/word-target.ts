@@ -1,4 +1,4 @@
-// A machine each of whose actions is a word that something else understands: a site's own driver, or the lab.
+// A machine with one word per action: a site's own driver, or the lab.
 import type { NextBoot, PowerReading, PowerTarget } from './driver.ts';
 
 export abstract class WordTarget implements PowerTarget {

@@ -11,7 +11,7 @@ const THREAD = new URL('./thread.js', import.meta.url);
 /** The pause between the end of a crashed thread and the next, in milliseconds. */
 const AGAIN_MS = 1000;
 
-/** What the thread says, and what is said of it. */
+/** The thread's messages, and reports about it. */
 export interface ThreadSurroundings extends Omit<Surroundings, 'loop'> {
   /** The thread has ended, or could not be started again. */
   crashed(reason: string, message: string): void;

@@ -242,7 +242,7 @@ test('a large segment without an answer is named by ARP of the node itself, also
   );
 });
 
-test('a disk of the head that fails under an iSCSI root is named, in mid-boot and of a node that is up', t => {
+test('a disk of the head that fails under an iSCSI root is named, during a boot and for a node that is up', t => {
   const it = world('root');
   const disk = failure(it, {
     deed: 'disk',
@@ -291,7 +291,7 @@ test('a crash of a part of musterd, and memory of the head that is used up, coun
   t.is(it.ask({ failures: [failures] }).rule, 'head-part-crashed');
   const short = it.ask({ memory });
   t.like(short, { verdict: 'failed', rule: 'head-memory-short' });
-  t.regex(short.cause, /\(50 MiB of 4096 MiB are free, and it stood still for want of memory 35 % of the last 10 s\)/);
+  t.regex(short.cause, /\(50 MiB of 4096 MiB are free, and it stalled for lack of memory 35 % of the last 10 s\)/);
   t.not(it.ask({ memory: { ...memory, stalled: 3 } }).rule, 'head-memory-short', 'little is free, and nothing waits');
   t.is(it.ask({ memory: { available: 50 << 20, total: 4 * 2 ** 30 } }).rule, 'head-memory-short', 'without PSI');
 });

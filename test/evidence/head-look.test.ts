@@ -46,7 +46,7 @@ test('memory and stalls are read from /proc, also where stalls are not counted',
   t.true(((await lookAtMemory())?.total ?? 0) > 0);
 });
 
-test('what is wrong with an interface is told apart', t => {
+test('each fault of an interface has its own name', t => {
   const card = { index: 2, mtu: 1500, isUp: true, hasCarrier: true, kind: '' };
   const links = new Map<string, Link>([
     ['well', card],

@@ -310,7 +310,7 @@ test.serial('a program of this machine can write to the image and nowhere else',
   const script = `for d in /etc /usr /var/lib ${folder} /root; do (: >$d/muster-new) 2>/dev/null && echo "wrote to $d"; done
     : >"$1/new" && ls /usr/bin/env && [ -c /dev/null ] && mount -o remount,rw / 2>/dev/null; hostname other; hostname; ls /proc | grep -c '^[0-9]'; ls /run`;
   const beside = async (options: ChrootOptions) =>
-    (await inImage(root, ['sh', '-c', script, 'sh', root], { beside: true, ...options })).stdout;
+    (await inImage(root, ['sh', '-c', script, 'sh', root], { outside: true, ...options })).stdout;
   t.regex(await beside({}), /^\/usr\/bin\/env\nother\n\d\nlock\n(mount\n)?$/);
   t.regex(await beside({ writable: [folder] }), new RegExp(`^wrote to ${folder}\n/usr/bin/env\nother\n`));
   t.true(existsSync(join(root, 'new')) && existsSync(join(folder, 'muster-new')));

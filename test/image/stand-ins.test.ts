@@ -159,7 +159,7 @@ test.serial('dpkg and rpm install, update and remove packages that own these fil
     for (const path of ['status', 'available']) writeFileSync(join(root, 'var/lib/dpkg', path), '');
     const beside = async (words: string[]): Promise<void> => {
       const argv = words.map(word => (word === 'ROOT' ? root : word));
-      const { status, stderr } = await inImage(root, argv, { beside: true, kver: KVER, env: { HOME: work } });
+      const { status, stderr } = await inImage(root, argv, { outside: true, kver: KVER, env: { HOME: work } });
       t.is(status, 0, `${name}: ${argv.join(' ')}: ${stderr}`);
     };
     for (const version of ['1', '2']) {

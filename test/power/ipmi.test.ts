@@ -180,7 +180,7 @@ test.serial('a user without a name, and a key K_g: as text and as bytes, never o
           if (option !== '')
             t.is(
               await said(uri, 'power', 'status'),
-              `7 n5: BMC 127.0.0.1 refused ${who}: it wants its key K_g; the password is right (RAKP 4). Write the key behind the URI: ?kg=KEY\n`,
+              `7 n5: BMC 127.0.0.1 refused ${who}: it wants its key K_g; the password is right (RAKP 4). Append the key to the URI: ?kg=KEY\n`,
             );
           t.is(
             await said(`${uri}&kg=other`, 'power', 'status'),

@@ -90,7 +90,7 @@ test.serial('a QEMU machine of libvirt is switched on, reset, cycled and switche
     t.is(await id(), before);
     t.is(await said('power', 'cycle'), '0 n0: on\n');
     t.not(await id(), before, 'a cycle is a new start of the machine');
-    t.regex(await said('power', 'cycle', '--pxe'), /^1 n0: domain machine 1: libvirt knows no boot device for once/);
+    t.regex(await said('power', 'cycle', '--pxe'), /^1 n0: domain machine 1: libvirt has no one-time boot device/);
     t.is(await said('shutdown', '--hard'), '0 n0: off (hard)\n');
     t.is(await state(), 'shut off');
 

@@ -82,7 +82,7 @@ test.serial('a file that is not a driver is reported with the reason, and a brok
   };
   t.regex(await power('open'), /^5 n0: the driver .* cannot be used: others than its owner/);
   t.regex(await power('noshebang'), /^1 n0: noshebang host: .* cannot be started/);
-  t.regex(await power('chatty'), /^1 n0: .* said 'perhaps' and not on, off or changing/);
+  t.regex(await power('chatty'), /^1 n0: .* printed 'perhaps' instead of on, off or changing/);
   t.is(await power('hangs'), '9 n0: hangs host did not answer in 2 s\n');
   t.is(await power('busy'), '9 n0: busy host: try again\n');
   t.regex(await power('pduu'), /^5 n0: there is no power driver 'pduu'; did you mean 'pdu'\?/);

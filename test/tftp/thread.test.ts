@@ -38,7 +38,7 @@ async function startFalling(t: ExecutionContext, program = FALLING, memory = {})
   return { lines, server, failures };
 }
 
-test('a thread that falls over is followed by another, at the same port; requests wait for it', async t => {
+test('a thread that crashes is followed by another, at the same port; requests wait for it', async t => {
   const { lines, server, failures } = await startFalling(t);
   const client = await openClient();
   t.teardown(() => client.close());

@@ -108,7 +108,7 @@ async function shell({ progress, context }: Session, { root, local }: Tree, want
   if (result.status !== 0) throw toolFailed('the script on standard input', result, `in the image '${local.name}'`);
 }
 
-/** What programs in the image say is said here, on the same stream; with `--json` on standard error. */
+/** Output of programs in the image is printed here, on the same stream; with `--json` on standard error. */
 const relay =
   (context: Context) =>
   (line: string, stream: 'stdout' | 'stderr'): void => {

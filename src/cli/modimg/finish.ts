@@ -128,7 +128,7 @@ export async function uploadLocal(session: Session, local: Local, wanted: Wanted
     report.local = await workspace.becomes(local, { uid: target.uid, sha256: local.sha256 });
     return;
   }
-  // Sending takes a while, in which somebody else may have sent his.
+  // Sending takes a while, in which somebody else may have sent another version.
   const again = async (): Promise<void> => {
     if (target && !wanted.overwrite && (await remoteImage(client, target.uid)).sha256 !== target.sha256)
       throw overtaken(local);
@@ -146,7 +146,7 @@ async function targetOf(
   wanted: Wanted,
   ask: boolean,
 ): Promise<Remote | undefined | 'no'> {
-  // By its UID, so that an image that was deleted and made anew under the same name is not replaced by mistake.
+  // By its UID, so that an image that was deleted and made again under the same name is not replaced by mistake.
   const target = local.remote
     ? await remoteImage(client, local.uid)
     : remotes?.find(remote => remote.name === local.name);
@@ -171,7 +171,7 @@ export function overtaken({ name }: Pick<Local, 'name'>): MusterError {
     'conflict',
     `The head's image ${name} was changed by somebody after your copy of it was fetched; nothing was sent.`,
     {
-      hint: `Who and what: muster image -i ${name} history. Replace it all the same: muster modimg -i ${name} --overwrite --upload; or make your change anew on the head's: --freshen, or keep yours under another name: --set-name`,
+      hint: `Who and what: muster image -i ${name} history. Replace it anyway: muster modimg -i ${name} --overwrite --upload; or make your change again on the head's: --freshen, or keep yours under another name: --set-name`,
     },
   );
 }

@@ -1,4 +1,4 @@
-// Ctrl-C and SIGTERM while an image is in work: programs are ended, the folder is removed, and what was kept is said.
+// Ctrl-C and SIGTERM during work on an image: ends programs, removes the folder, and prints what was kept.
 import { setTimeout as delay } from 'node:timers/promises';
 import { interruptedBy, isTerminalLent } from '../../process/run.ts';
 import { Interrupted } from '../interrupted.ts';

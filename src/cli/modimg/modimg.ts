@@ -198,7 +198,7 @@ async function startTree(session: Session, wanted: Wanted, folder: string, isLas
   return takeStep(session, make.title, isLast, async () => make.work(session, wanted, folder));
 }
 
-/** Runs a step with its beginning and end in the specification's words; labels are set anew after the last one. */
+/** Runs a step with its beginning and end in the specification's words; labels are set again after the last one. */
 async function takeStep(
   { progress }: Session,
   title: string,

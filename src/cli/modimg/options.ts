@@ -166,7 +166,7 @@ function check({ options, ids, all }: Given<ModimgOptions>, steps: readonly stri
   if (makes.length > 1) throw bad('--create, --capture and --import cannot be combined.');
   if (steps.includes('delete') && steps.length > 1) throw bad('--delete goes alone.');
   if (make !== undefined && options.setName === undefined) throw bad(`--${make} needs --set-name NAME.`);
-  if (make !== undefined && (ids.length > 0 || all)) throw bad(`--${make} makes an image of its own; leave -i out.`);
+  if (make !== undefined && (ids.length > 0 || all)) throw bad(`--${make} makes a new image; leave -i out.`);
   if (make === undefined && ids.length === 0 && !all) throw bad(`--${steps[0]} needs an image: -i NAME.`);
   if (make !== undefined && steps.includes('freshen')) throw bad(`--freshen goes with -i NAME, not with --${make}.`);
   if (all && !steps.includes('delete')) throw bad('--all goes with --delete only.');

@@ -16,7 +16,7 @@ export interface Report {
 
 const NOTHING: Changed = { uids: [], differences: [], broken: [], dryRun: false };
 
-/** The head's changes as every other command tells them, and beside them the local image; of a query alone, its packages. */
+/** The head's changes as other commands print them, and the local image; for a query alone, its packages. */
 export function printReport(context: Context, report: Report, isQueryOnly: boolean): void {
   if (!isForPrograms(context.given)) return;
   const { changed = NOTHING, local = null, packages } = report;

@@ -20,7 +20,7 @@ const FIELDS: Readonly<Record<string, string>> = {
   targets: 'target',
 };
 
-/** Options that say how packages are fetched, and not which: an image that is made has them in none of its own files. */
+/** Options about how packages are fetched, not which: an image has them in none of its files. */
 const FETCHING = new Set(['arch', 'lang', 'target', 'pdiffs', 'by-hash', 'x-repolib-name', 'description']);
 
 export const isAptFile = (text: string, source: string): boolean =>

@@ -36,10 +36,10 @@ function repoOf(section: Section, source: string, tell: Tell): RepoFields {
   };
 }
 
-/** An option that is handed on; what is not is told. */
+/** Passes an option on, or reports that it does not. */
 function optionOf(key: string, value: string, where: string, tell: Tell): string[] {
   if ((REPO_FIELDS as readonly string[]).includes(key)) return [];
-  // A list in such an option may have blanks in place of commas, and a list of options has commas.
+  // A list in such an option may have spaces instead of commas, and a list of options has commas.
   const option = `${key}=${/^(?:exclude|include)/.test(key) ? value.replace(/\s*,\s*/g, ' ') : value}`;
   const problem = repoOptionProblem(option);
   if (problem === undefined) return [option];

@@ -41,7 +41,7 @@ const DEAREST = [6, 0, 2, 4, 3, 5, 1];
 /** Where the reason stands why the board is not of now. */
 const PROBLEM_LINE = 1;
 
-/** How many rows of nodes a screen of so many lines shows: one at least, unless there is no line beside the foot. */
+/** How many rows of nodes a screen with this many lines shows: at least one, unless there is only the foot. */
 export function rowsFor(height: number): number {
   return Math.max(0, height - headFor(height) - FOOT_LINES);
 }
@@ -125,7 +125,7 @@ function imagesText({ images }: Board): string {
   return `${running} running, ${queued} queued, ${humanBytes(rate)}/s, ${humanBytes(left)} to send${rest}`;
 }
 
-/** Words of their own colours in one line, as many as fit. */
+/** Words with different colours in one line, as many as fit. */
 function pieces(title: string, words: readonly (readonly [string, Colour])[], width: number, paint: Paint): string {
   let used = title.length + 1;
   let line = title.padEnd(7);
@@ -175,7 +175,7 @@ function footOf(board: Board | undefined, { sort, state, match, first, typing }:
   return ` ${rows}  q quit  s sort: ${sort}  f state: ${state ?? 'all'}  / name${filter}  arrows PgUp PgDn Home End`;
 }
 
-/** At most so many characters, nothing among them that a terminal obeys. */
+/** Cuts a text to a number of characters, without anything that a terminal obeys. */
 function fitted(text: string, width: number): string {
   const plain = text.replace(/\p{Cc}/gu, '?');
   return plain.length <= width ? plain : `${plain.slice(0, Math.max(0, width - 1))}…`;

@@ -6,7 +6,7 @@ const LEAVE = '\u001b[?25h\u001b[?1049l';
 
 export interface ScreenEvents {
   key(name: string): void;
-  /** The screen is of another size, or must be drawn anew. */
+  /** The screen has another size, or must be drawn again. */
   redraw(): void;
   /** A signal, the end of the input, or Ctrl-C: the program is to end. */
   end(): void;
@@ -41,7 +41,7 @@ export class Screen {
       this.take();
       this.events.redraw();
     });
-    // What nobody foresaw: the terminal is given back before the error is told on it.
+    // Unexpected: restores the terminal before the error is printed on it.
     this.on(process, 'exit', () => this.leave());
   }
 

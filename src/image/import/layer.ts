@@ -37,7 +37,7 @@ const OPAQUE = '.wh..wh..opq';
 /** Members of one layer; a layer of a distribution has some ten thousand. */
 const MOST_MEMBERS = 20_000_000;
 
-/** Attributes that no squashfs keeps: access control lists are told by docs/images.md. */
+/** Attributes that no squashfs keeps: docs/images.md mentions access control lists. */
 const DROPPED = /^system\.(?:posix_acl_(?:access|default)|nfs4_acl)$/;
 
 export interface LayerOptions {

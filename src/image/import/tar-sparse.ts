@@ -63,7 +63,7 @@ export async function sparseOf(
     ({ pairs, taken } = await mapInFront(source, stored));
   } else if (text('map') !== '') pairs = text('map').split(',').map(Number);
   else if (records.has('GNU.sparse.major') || records.has('GNU.sparse.numblocks'))
-    throw bad('a file of it has holes that are told in a way that is not known');
+    throw bad('a file of it has holes in an unknown format');
   else return NOT_SPARSE;
   const pieces: Sparse['pieces'] = [];
   let [end, sum] = [0, 0];

@@ -27,7 +27,7 @@ const PATH = 4096;
 
 /** P1281 §5.3: how many bytes of each record's system use field belong to somebody else; undefined without SUSP. */
 export function suspSkip(systemUseOfRoot: Buffer): number | undefined {
-  // A CD-ROM XA volume has 14 bytes of its own before.
+  // A CD-ROM XA volume has 14 extra bytes before.
   for (const at of [0, 14]) {
     const entry = systemUseOfRoot.subarray(at, at + 7);
     if (entry.length === 7 && entry.toString('latin1', 0, 2) === 'SP' && entry[4] === 0xbe && entry[5] === 0xef)

@@ -12,7 +12,7 @@ export function sourceLines({ name, urls, check }: Source, { release }: Pick<Rec
   return urls.map(text => {
     const [url = '', fragment = ''] = text.split('#');
     if (fragment === './') return `${deb} ${url} ./`;
-    // A suite may have a slash of its own (`buster/updates`), a component has none.
+    // A suite may contain a slash (`buster/updates`), a component does not.
     const slash = fragment.lastIndexOf('/');
     const suite = slash < 0 ? fragment : fragment.slice(0, slash);
     const components = slash < 0 ? 'main' : fragment.slice(slash + 1);

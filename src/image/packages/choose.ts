@@ -19,7 +19,7 @@ export async function managerFor(name: string, recipe: Recipe): Promise<PackageM
   const faults: string[] = [];
   for (const source of recipe.sources) {
     for (const url of source.urls) {
-      // Variables beside those that a recipe fills in ($contentdir) are yum's, which has their values.
+      // Other variables than those of a recipe ($contentdir) are yum's, which has their values.
       if (VARIABLE.test(url)) return isSuse() ? zypper : dnf;
       const base = (url.split('#')[0] ?? '').replace(/\/?$/, '/');
       const found: [string, PackageManager][] = [[`${base}repodata/repomd.xml`, isSuse() ? zypper : dnf]];

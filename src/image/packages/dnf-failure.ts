@@ -14,7 +14,7 @@ const UNSIGNED = /^.*(?:is not signed|GPG check FAILED|Public key for .* is not 
 /** A package that no mirror of its repository has, or has whole. dnf does not say which repository. */
 const NOT_HAD = /^\s*(\S+): Cannot download, all mirrors were already tried/m;
 
-/** The repository that is to blame is said first: dnf's last words are seldom the reason. `sources` are those of the distro. */
+/** Returns the error with the repository to blame first: dnf's last words are seldom the reason. `sources` are those of the distro. */
 export function dnfFailure(what: string, result: RunResult, sources: readonly Source[] = []): MusterError {
   const text = `${result.stderr}\n${result.stdout}`;
   return unreached(text) ?? badKey(what, result, sources) ?? notWhole(text, sources) ?? unsigned(what, result);

@@ -64,7 +64,7 @@ async function importKeys(root: string, { sources }: Recipe, ports: Ports): Prom
   for (const key of new Set(files)) {
     const argv = ['rpm', '--root', root, '--import', key.slice('file://'.length)];
     const env = await rpmEnvironment(ports.work);
-    const result = await inImage(root, argv, { beside: true, offline: true, writable: [ports.work], env });
+    const result = await inImage(root, argv, { outside: true, offline: true, writable: [ports.work], env });
     if (result.status !== 0) throw toolFailed(`rpm --import ${key}`, result);
   }
 }
@@ -121,12 +121,12 @@ async function change(root: string, action: string, packages: readonly string[],
   if (result.status !== 0) throw dnfFailure(own ? `${own} in the image` : `${program} of this machine`, result);
 }
 
-async function ask(root: string, words: readonly string[], ports: Ports, beside: boolean): Promise<RunResult> {
+async function ask(root: string, words: readonly string[], ports: Ports, outside: boolean): Promise<RunResult> {
   const [program = '', ...rest] = words;
   const options = ['-y', '--setopt=skip_if_unavailable=0', '--setopt=keepcache=0'];
   const result = await inImage(root, [program, ...options, ...rest], {
-    beside,
-    ...(beside && { env: await rpmEnvironment(ports.work), writable: [ports.work] }),
+    outside,
+    ...(outside && { env: await rpmEnvironment(ports.work), writable: [ports.work] }),
     ...(ports.kver !== undefined && { kver: ports.kver }),
     ...(ports.signal && { signal: ports.signal }),
   });

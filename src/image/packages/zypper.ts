@@ -9,7 +9,7 @@ import { withKeys, writeNodeRepo } from './rpm-repos.ts';
 
 /** What a system begins with, by what provides it. */
 const BASE = ['filesystem', 'bash'];
-/** What a node needs to boot and be reached; a repository that lacks one is said, and the rest installed. */
+/** What a node needs to boot and be reached; if a repository lacks one, that is reported, and the rest installed. */
 const CORE = ['distribution-release', 'systemd', 'kernel-default', 'dracut', 'openssh', 'zypper', 'curl'];
 
 /** zypper(8), exit codes: 100 and more are informations. */
@@ -42,8 +42,8 @@ export const zypper: PackageManager = {
 };
 
 async function change(root: string, words: string[], packages: readonly string[], ports: Ports): Promise<void> {
-  const beside = !(await new ImageRoot(root).has('/usr/bin/zypper'));
-  await ask(root, words, packages, ports, beside);
+  const outside = !(await new ImageRoot(root).has('/usr/bin/zypper'));
+  await ask(root, words, packages, ports, outside);
 }
 
 /** False when a name is unknown and that may be. */
@@ -52,18 +52,18 @@ async function ask(
   words: readonly string[],
   packages: readonly string[],
   ports: Ports,
-  beside: boolean,
+  outside: boolean,
   mayLack = false,
 ): Promise<boolean> {
   const action = words.at(-1) ?? '';
-  const options = ['--non-interactive', '--gpg-auto-import-keys', ...(beside ? ['--root', root] : [])];
+  const options = ['--non-interactive', '--gpg-auto-import-keys', ...(outside ? ['--root', root] : [])];
   const licences =
     action === 'remove' ? [] : ['--auto-agree-with-licenses', ...(action === 'install' ? ['--no-recommends'] : [])];
   const argv = ['zypper', ...options, ...words, ...licences, ...packages];
   const work = async () =>
     inImage(root, argv, {
-      beside,
-      ...(beside && { env: await rpmEnvironment(ports.work), writable: [ports.work] }),
+      outside,
+      ...(outside && { env: await rpmEnvironment(ports.work), writable: [ports.work] }),
       ...(ports.kver !== undefined && { kver: ports.kver }),
       ...(ports.signal && { signal: ports.signal }),
     });
@@ -72,5 +72,5 @@ async function ask(
     throw new MusterError('tool-missing', "The program 'zypper' is not installed; install the package zypper.");
   if (mayLack && result.status === NOT_FOUND) return false;
   if (result.status === 0 || (result.status >= INFORMATION && result.status !== NOT_FOUND)) return true;
-  throw toolFailed(beside ? 'zypper of this machine' : 'zypper in the image', result);
+  throw toolFailed(outside ? 'zypper of this machine' : 'zypper in the image', result);
 }

@@ -17,8 +17,8 @@ const local = z.object({
   /** Whether the head has, or had, an image of this UID. */
   remote: z.boolean(),
   /**
-   * What the head had when this was fetched or sent: the beginning of the image's UID, and the content. An administrator who puts another
-   * UID in place of this one, to send the old content to a new image, need not think of it.
+   * What the head had when this was fetched or sent: the beginning of the image's UID, and the content. An administrator who
+   * replaces this UID by another one, to send the old content to a new image, need not change it.
    */
   base: z.object({ image: z.string(), sha256: digest }).optional(),
   /** The name of the distro it was created from, and of the image it came from, for the head when it is uploaded. */

@@ -1,4 +1,4 @@
-// An administrator's workspace: local copies of images, packed, with a manifest; and folders to work in. Several programs may use it.
+// An administrator's workspace: packed local copies of images, with a manifest, and work folders. Several programs may use it.
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, link, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
@@ -33,7 +33,7 @@ const LOCKS = '.locks';
 
 export class Workspace {
   readonly folder: string;
-  /** Who owns it; what root writes there is given to him. */
+  /** The owner; files that root writes there are given to them. */
   private readonly owner: { uid: number; gid: number };
 
   private constructor(folder: string, owner: { uid: number; gid: number }) {
@@ -132,8 +132,8 @@ export class Workspace {
   }
 
   /**
-   * Takes a packed image into the workspace, in place of the one with the same UID or name. `file` must lie on the same file
-   * system and is gone afterwards. Whenever this is interrupted, the old image or the new one is whole and in the manifest.
+   * Takes a packed image into the workspace, replacing the one with the same UID or name. `file` must be on the same file system
+   * and is gone afterwards. Whenever this is interrupted, the old image or the new one is complete and in the manifest.
    */
   async keep(file: string, local: Omit<Local, 'sha256' | 'time' | 'previous'>, sha256?: string): Promise<Local> {
     // The image may hold what only root may read.
@@ -266,7 +266,7 @@ export class Workspace {
   }
 }
 
-/** A full disk is said with the workspace that lies on it; other errors stay. */
+/** Reports a full disk with the workspace on it; returns other errors unchanged. */
 export function noRoom(folder: string, error: unknown): unknown {
   if (!['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) return error;
   // A file of another folder, such as a temporary one, names itself.

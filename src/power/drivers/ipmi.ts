@@ -1,4 +1,4 @@
-// IPMI by ipmitool, on the head or on a server of the URI. The password goes by environment, never on the command line.
+// IPMI by ipmitool, on the head or on a server of the URI. The password is passed by environment, never on the command line.
 import { MusterError } from '../../errors.ts';
 import type { PowerUri } from '../../model/power-uri.ts';
 import type { RunResult } from '../../process/run.ts';
@@ -18,8 +18,8 @@ const PASSWORD = 'IPMITOOL_PASSWORD';
 const KEY = 'IPMI_KGKEY';
 
 /**
- * ipmitool takes a key by environment as bytes, and on its command line in hexadecimal, where everybody sees it. A shell makes bytes of the
- * octal codes; its own printf is no program that a process list shows.
+ * ipmitool takes a key by environment as bytes, and on its command line in hexadecimal, where everybody sees it. A shell turns
+ * the octal codes into bytes; its built-in printf does not appear in a process list.
  */
 const CODES = 'MUSTER_KG_CODES';
 const WITH_KEY = [
@@ -44,7 +44,7 @@ class IpmiTarget implements PowerTarget {
     const said = await this.ask('chassis', 'power', 'status');
     const state = /Chassis Power is (on|off)/i.exec(said)?.[1]?.toLowerCase();
     if (state === 'on' || state === 'off') return state;
-    throw new MusterError('power-failed', `${this.name} said neither on nor off: ${lastLine(said)}`);
+    throw new MusterError('power-failed', `${this.name} reported neither on nor off: ${lastLine(said)}`);
   }
 
   async on(): Promise<void> {
@@ -91,7 +91,7 @@ class IpmiTarget implements PowerTarget {
   }
 
   private async run(cipher: string, words: readonly string[]): Promise<RunResult | undefined> {
-    // -v: without it a wrong password and a dead BMC are told by the same words.
+    // -v: without it a wrong password and a dead BMC have the same message.
     const [program = '', ...args] = this.command(cipher, ['-v', ...words]);
     const result = await this.tools.run(program, args, {
       server: this.uri.server,
@@ -111,7 +111,7 @@ class IpmiTarget implements PowerTarget {
       'ipmitool',
       ...['-I', kind, '-H', host],
       ...(port === undefined ? [] : ['-p', String(port)]),
-      // Without a name it is the user without one.
+      // Without a name it is the nameless user.
       ...(user === undefined ? [] : ['-U', user]),
       '-E',
       ...(this.key ? ['-K'] : []),
@@ -142,7 +142,7 @@ class IpmiTarget implements PowerTarget {
     return this.uri.options['cipher'] ?? (this.tools.ports.learned.has(this.older()) ? CIPHERS[1] : CIPHERS[0]);
   }
 
-  /** What is learned of a BMC that does not know the newer suite. */
+  /** The fact learned about a BMC that does not know the newer suite. */
   private older(): string {
     return `ipmi ${this.uri.host}:${this.uri.port ?? 623} older cipher`;
   }
@@ -158,7 +158,7 @@ class IpmiTarget implements PowerTarget {
   private wrongKey(): MusterError {
     const words = this.key
       ? "the key of ?kg= is not the BMC's; the password is right (RAKP 4)"
-      : 'it wants its key K_g; the password is right (RAKP 4). Write the key behind the URI: ?kg=KEY';
+      : 'it wants its key K_g; the password is right (RAKP 4). Append the key to the URI: ?kg=KEY';
     return new MusterError('bmc-refused', `${this.name} refused ${this.user}: ${words}`);
   }
 
@@ -168,7 +168,7 @@ class IpmiTarget implements PowerTarget {
     const said = result.stderr || result.stdout;
     if (/RAKP 2 HMAC is invalid|unauthorized name|Invalid user name|password verification|Unauthorized/i.test(said))
       return new MusterError('bmc-refused', `${this.name} refused ${this.user}: wrong name or password`);
-    // IPMI 2.0 §13.22: the password was right, and the check with the key K_g was not.
+    // IPMI 2.0 §13.22: the password was right, but the check with the key K_g failed.
     if (/RAKP 4 message|RAKP 3 message|integrity check value/i.test(said)) return this.wrongKey();
     if (/invalid role|unauthorized role|privilege/i.test(said))
       return new MusterError(
@@ -183,6 +183,6 @@ class IpmiTarget implements PowerTarget {
       return new MusterError('bmc-silent', `${this.name} cannot be reached: ${lastLine(said)}`);
     if (/Unable to establish|no response|timed? ?out/i.test(said))
       return new MusterError('bmc-silent', `${this.name} did not answer`);
-    return new MusterError('power-failed', `${this.name} said: ${lastLine(said) || `status ${result.status}`}`);
+    return new MusterError('power-failed', `${this.name} reported: ${lastLine(said) || `status ${result.status}`}`);
   }
 }

@@ -1,4 +1,4 @@
-// Virtual nodes of `muster lab`: words on the lab's Unix socket, one JSON line each way.
+// Virtual nodes of `muster lab`: requests on the lab's Unix socket, one JSON line each way.
 import { connect } from 'node:net';
 import { dirname } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -36,7 +36,7 @@ class LabNode extends WordTarget {
   async status(): Promise<PowerState> {
     const { state } = await this.ask('status');
     if (state) return state;
-    throw new MusterError('power-failed', `${this.name}: the lab said neither on nor off`);
+    throw new MusterError('power-failed', `${this.name}: the lab reported neither on nor off`);
   }
 
   console(): ConsoleProgram {
@@ -63,7 +63,7 @@ class LabNode extends WordTarget {
       socket.write(`${JSON.stringify({ node: this.node, action })}\n`);
       for await (const line of createInterface({ input: socket })) return JSON.parse(line) as Reply;
     } catch (error) {
-      // The socket's error ends the lines too.
+      // A socket error also ends the lines.
       failure = reasonOf(error);
     } finally {
       clearTimeout(timer);

@@ -1,4 +1,4 @@
-// Virtual machines of libvirt by virsh, on the head or on a server of the URI.
+// Virtual machines of libvirt with virsh, on the head or on a server of the URI.
 import { MusterError } from '../../errors.ts';
 import type { PowerUri } from '../../model/power-uri.ts';
 import type { ConsoleProgram, NextBoot, PowerDriver, PowerReading, PowerTarget } from '../driver.ts';
@@ -12,7 +12,7 @@ export const libvirt: PowerDriver = {
 /** The hypervisor of the whole machine. */
 const SYSTEM = 'qemu:///system';
 
-/** virsh-domstate: what is neither of these runs in some way. */
+/** virsh-domstate: every other state is some form of running. */
 const OFF = ['shut off', 'crashed', 'no state'];
 
 class Domain implements PowerTarget {
@@ -28,7 +28,7 @@ class Domain implements PowerTarget {
 
   async status(): Promise<PowerReading> {
     const state = (await this.ask('domstate')).trim();
-    // The system in it is shutting down: soon it is off.
+    // Its system is shutting down: soon it is off.
     if (state === 'in shutdown') return 'changing';
     return OFF.includes(state) ? 'off' : 'on';
   }
@@ -41,7 +41,7 @@ class Domain implements PowerTarget {
     await this.ask('destroy');
   }
 
-  /** virsh has no such word; what is defined and not running is started with the new definition. */
+  /** virsh has no such command; a domain that is defined and not running is started with the new definition. */
   async cycle(): Promise<void> {
     await this.off();
     await this.on();
@@ -54,7 +54,7 @@ class Domain implements PowerTarget {
   async bootNext(device: NextBoot): Promise<void> {
     throw new MusterError(
       'power-failed',
-      `${this.name}: libvirt knows no boot device for once (${device}); set <boot dev=…/> in the domain`,
+      `${this.name}: libvirt has no one-time boot device (${device}); set <boot dev=…/> in the domain`,
     );
   }
 

@@ -15,7 +15,7 @@ export const redfish: PowerDriver = {
   open: (uri, tools) => new RedfishTarget(uri, tools),
 };
 
-/** What each action may be called, the best first. */
+/** The possible names of each action, the best first. */
 const RESETS = {
   on: ['On', 'ForceOn'],
   off: ['ForceOff'],
@@ -23,7 +23,7 @@ const RESETS = {
   reset: ['ForceRestart', 'PowerCycle'],
 } as const;
 
-/** Pages of a collection that are read. */
+/** Pages of a collection to read. */
 const MOST_PAGES = 16;
 
 class RedfishTarget implements PowerTarget {
@@ -31,7 +31,7 @@ class RedfishTarget implements PowerTarget {
   private readonly uri: PowerUri;
   private readonly tools: Tools;
   private readonly client: RedfishClient;
-  /** The system's path once it is known. */
+  /** The system's path once known. */
   private path: string | undefined;
 
   constructor(uri: PowerUri, tools: Tools) {
@@ -88,7 +88,7 @@ class RedfishTarget implements PowerTarget {
     await this.client.close();
   }
 
-  /** Where the boot override may be set, the likeliest first: settings that have one, the system itself, other settings. */
+  /** Returns where the boot override may be set, the likeliest first: settings that have one, the system itself, other settings. */
   private async bootPlaces({
     path,
     boot,
@@ -102,7 +102,7 @@ class RedfishTarget implements PowerTarget {
     return [{ path: settings, boot: { ...boot, ...theirs } }, own];
   }
 
-  /** Whether one of them shows the change. It was taken: a BMC that cannot be asked now is believed. */
+  /** Returns whether one of them shows the change. It was accepted: a BMC that does not answer now is believed. */
   private async shows(places: readonly { path: string }[], device: NextBoot): Promise<boolean> {
     try {
       for (const { path } of places) {
@@ -116,7 +116,7 @@ class RedfishTarget implements PowerTarget {
     }
   }
 
-  /** Sends all parts of a change; returns the answer to the last one that was sent. */
+  /** Sends all parts of a change; returns the answer to the last one. */
   private async change(path: string, change: Change): Promise<RedfishReply> {
     let reply: RedfishReply | undefined;
     for (const body of change) {
@@ -126,12 +126,12 @@ class RedfishTarget implements PowerTarget {
     return reply ?? { status: 200, headers: {}, body: {} };
   }
 
-  /** With the tag that the resource has now, in whatever form the BMC wants it, and without one at last. */
+  /** Sends it with the resource's current tag, in whatever form the BMC wants it, and last without one. */
   private async patch(path: string, body: Record<string, unknown>): Promise<RedfishReply> {
     const shown = await this.client.call('GET', path);
     const isTagged = shown.headers.etag !== undefined || shown.body['@odata.etag'] !== undefined;
     const tags = tagsOf(shown);
-    // Without a tag to go by most want none.
+    // Without a tag, most want none.
     const tries = isTagged ? [...tags, undefined] : [undefined, ...tags];
     let reply = shown;
     for (const tag of tries) {
@@ -150,7 +150,7 @@ class RedfishTarget implements PowerTarget {
       if (known.length > 0 && named.length === 0 && isTwoSteps)
         throw new NoCycle(`${this.name} knows no ${action}; it knows ${known.join(', ')}`);
       let refusal: RedfishReply | undefined;
-      // A list may be that of the present state: what is not in it is tried all the same.
+      // The list may depend on the current state: missing types are tried anyway.
       for (const type of named.length > 0 ? named : RESETS[action]) {
         const reply = await this.client.call('POST', system.resetPath, { ResetType: type });
         if (reply.status < 300) return;
@@ -169,7 +169,7 @@ class RedfishTarget implements PowerTarget {
     return reply.status < 300 ? resetsIn(reply.body) : [];
   }
 
-  /** The one system, or the one of the URI's name. */
+  /** Returns the only system, or the one named in the URI. */
   private async system(): Promise<System> {
     this.path ??= await this.find();
     const reply = await this.client.call('GET', this.path);

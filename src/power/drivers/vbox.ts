@@ -1,4 +1,4 @@
-// Virtual machines of VirtualBox by VBoxManage, mostly by ssh on the host that has them.
+// Virtual machines of VirtualBox with VBoxManage, mostly by ssh on their host.
 import { MusterError } from '../../errors.ts';
 import type { PowerUri } from '../../model/power-uri.ts';
 import type { NextBoot, PowerDriver, PowerReading, PowerTarget } from '../driver.ts';
@@ -11,7 +11,7 @@ export const vbox: PowerDriver = {
 
 /** `VMState` of a machine that does not run (VBoxManage showvminfo --machinereadable). */
 const OFF = ['poweroff', 'aborted', 'saved', 'aborted-saved'];
-/** The same of one that will soon run or not. */
+/** `VMState` of one that is changing. */
 const CHANGING = ['starting', 'stopping', 'saving', 'restoring'];
 
 class VirtualBoxMachine implements PowerTarget {
@@ -28,7 +28,7 @@ class VirtualBoxMachine implements PowerTarget {
   async status(): Promise<PowerReading> {
     const said = await this.ask('showvminfo', this.machine, '--machinereadable');
     const state = /^VMState="([^"]+)"/m.exec(said)?.[1];
-    if (state === undefined) throw new MusterError('power-failed', `${this.name}: VBoxManage told no VMState`);
+    if (state === undefined) throw new MusterError('power-failed', `${this.name}: VBoxManage reported no VMState`);
     if (CHANGING.includes(state)) return 'changing';
     return OFF.includes(state) ? 'off' : 'on';
   }
@@ -53,7 +53,7 @@ class VirtualBoxMachine implements PowerTarget {
   async bootNext(device: NextBoot): Promise<void> {
     throw new MusterError(
       'power-failed',
-      `${this.name}: VirtualBox knows no boot device for once (${device}); set --boot1 of the machine`,
+      `${this.name}: VirtualBox has no one-time boot device (${device}); set --boot1 of the machine`,
     );
   }
 
@@ -65,7 +65,7 @@ class VirtualBoxMachine implements PowerTarget {
     const result = await this.tools.run('VBoxManage', words, { server: this.uri.server, package: 'virtualbox' });
     if (!result) throw new MusterError('bmc-silent', `${this.name}: no answer in ${this.tools.timeoutMs / 1000} s`);
     if (result.status === 0) return result.stdout;
-    // The first line is the reason, the next ones tell of the code that failed.
+    // The first line is the reason, the next ones give the failing code.
     const said = result.stderr.match(/^VBoxManage: error: (.*)$/m)?.[1] ?? lastLine(result.stderr);
     if (/is already locked|session.*(locked|busy)/i.test(said))
       throw new MusterError('bmc-busy', `${this.name}: ${said}`);

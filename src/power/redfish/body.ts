@@ -1,12 +1,12 @@
-// The body of a BMC's answer: content codings undone and read as JSON, within a bound, whatever the headers claim.
+// The body of a BMC's answer: decoded and parsed as JSON, within a limit, whatever the headers claim.
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from 'node:zlib';
 
-/** No resource that is read is larger, in bytes, packed or not. */
+/** The largest resource, in bytes, packed or not. */
 export const BODY_LIMIT = 1 << 20;
 
 export type Body = Record<string, unknown>;
 
-/** Returns the object in the body; an empty one for a body that is empty, no JSON, or no object. @param coding Content-Encoding */
+/** Returns the object in the body; an empty one for a body that is empty, not JSON, or not an object. @param coding Content-Encoding */
 export function readBody(bytes: Buffer, coding: string | undefined): Body {
   try {
     return objectIn(undone(bytes, coding));
@@ -15,12 +15,12 @@ export function readBody(bytes: Buffer, coding: string | undefined): Body {
   }
 }
 
-/** Undoes the codings that were applied, the last one first (RFC 9110 §8.4). */
+/** Undoes the codings, the last one first (RFC 9110 §8.4). */
 function undone(bytes: Buffer, coding: string | undefined): Buffer {
   const codings = (coding ?? '').toLowerCase().split(',');
   let left = bytes;
   for (const name of codings.map(part => part.trim()).reverse()) left = undo(left, name);
-  // Some pack an answer and do not say so.
+  // Some pack an answer without a header.
   return isGzip(left) ? undo(left, 'gzip') : left;
 }
 
@@ -29,7 +29,7 @@ function undo(bytes: Buffer, name: string): Buffer {
   switch (name) {
     case 'gzip':
     case 'x-gzip':
-      // Some say that they packed an answer and did not.
+      // Some claim to have packed an answer and did not.
       return isGzip(bytes) ? gunzipSync(bytes, bound) : bytes;
     case 'deflate':
       // RFC 9110 §8.4.1.2: zlib's format. Some send the bare stream.
@@ -54,7 +54,7 @@ function isJson(bytes: Buffer): boolean {
   return /^\s*[[{]/.test(bytes.toString('latin1', 0, 64));
 }
 
-/** Without the byte order mark, and the zero bytes, that some put around it. */
+/** Removes the byte order mark, and the zero bytes, that some add. */
 function objectIn(bytes: Buffer): Body {
   const text = bytes
     .toString('utf8')
@@ -63,17 +63,17 @@ function objectIn(bytes: Buffer): Body {
   return objectOf(JSON.parse(text));
 }
 
-/** The value as an object; an empty one when it is something else. */
+/** Returns the value as an object; an empty one when it is something else. */
 export function objectOf(value: unknown): Body {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : {};
 }
 
-/** The value as a list; an empty one when it is something else. */
+/** Returns the value as a list; an empty one when it is something else. */
 export function listOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : [];
 }
 
-/** The path of a reference that may be absolute, relative to the root, or without its first slash. */
+/** Returns the path of a reference that may be absolute, relative to the root, or without its first slash. */
 export function pathOf(reference: unknown): string | undefined {
   if (typeof reference !== 'string' || reference === '' || /[\s\p{Cc}]/u.test(reference)) return undefined;
   if (!/^[a-z][a-z0-9+.-]*:\/\//i.test(reference)) return reference.startsWith('/') ? reference : `/${reference}`;

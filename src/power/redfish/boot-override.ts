@@ -1,9 +1,9 @@
-// The boot override of a system (DSP2046, Boot): the changes to try, one after the other, until the BMC takes one.
+// The boot override of a system (DSP2046, Boot): the changes to try, one after the other, until the BMC accepts one.
 import type { NextBoot } from '../driver.ts';
 import { type Body, listOf } from './body.ts';
 import { spelled } from './system.ts';
 
-/** PATCH bodies that are sent in this order, all of them. */
+/** PATCH bodies that are all sent, in this order. */
 export type Change = readonly Body[];
 
 const TARGET = 'BootSourceOverrideTarget';
@@ -13,9 +13,9 @@ const MODE = 'BootSourceOverrideMode';
 const TARGETS: Record<NextBoot, string> = { pxe: 'Pxe', disk: 'Hdd' };
 
 /**
- * Some put the mode back to their default when a change does not name it, some refuse a change that names it, and some take one
- * property at a time.
- * @param boot what the system shows now
+ * Some reset the mode when a change does not name it, some refuse a change that names it, and some accept only one property at a
+ * time.
+ * @param boot the current state of the system
  * @param efi whether its firmware was seen to be UEFI
  */
 export function changes(boot: Body, device: NextBoot, efi: boolean): Change[] {
@@ -30,13 +30,13 @@ export function changes(boot: Body, device: NextBoot, efi: boolean): Change[] {
   return [...bodies.map(body => [body]), inTwo].map(change => change.map(body => ({ Boot: body })));
 }
 
-/** Whether the system shows that it will boot from there. */
+/** Returns whether the system shows that it will boot from there. */
 export function showsNext(boot: Body, device: NextBoot): boolean {
   const is = (name: string, value: string) => String(boot[name] ?? '').toLowerCase() === value.toLowerCase();
   return is(TARGET, TARGETS[device]) && !is(ENABLED, 'Disabled');
 }
 
-/** Whether a resource has the properties at all. */
+/** Returns whether a resource has the properties at all. */
 export function hasOverride(boot: Body): boolean {
   return TARGET in boot || ENABLED in boot;
 }

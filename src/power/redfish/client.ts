@@ -1,4 +1,5 @@
-// A Redfish service that is asked as a user: a session where there is one and Basic where not, redirects, and what services insist on.
+// A Redfish service queried as a user: with a session if possible and Basic otherwise, redirects, and the headers that services
+// require.
 import { MusterError } from '../../errors.ts';
 import { BmcBusy } from '../failures.ts';
 import { objectOf, pathOf } from './body.ts';
@@ -16,7 +17,7 @@ const SESSIONS = '/redfish/v1/SessionService/Sessions';
 /** Redirects of one question. */
 const MOST_HOPS = 5;
 
-/** What this service turned out to insist on, by the header that it is about. */
+/** Headers that this service turned out to require, by the status that refused others. */
 const OTHER_HEADERS: Record<406 | 415, [name: string, values: readonly string[]][]> = {
   406: [
     ['Accept-Encoding', ['identity', 'gzip, deflate']],
@@ -31,7 +32,7 @@ export class RedfishClient {
   /** Whether Basic is the second choice because all sessions are in use. */
   private sessionsAreFull = false;
   private readonly headers: Record<string, string> = {
-    // Packed answers change the tags that the service itself then does not know.
+    // Packed answers change the tags, which the service then does not recognise.
     'Accept-Encoding': 'identity',
     Accept: 'application/json',
     'Content-Type': 'application/json',
@@ -42,7 +43,8 @@ export class RedfishClient {
   }
 
   /**
-   * An answer of any status but 401, and 403 to a question, which are `bmc-refused`, and those of a busy service, which are `bmc-busy`.
+   * Returns an answer of any status except 401, and 403 to a query, which throw `bmc-refused`, and those of a busy service, which
+   * throw `bmc-busy`.
    */
   async call(
     method: string,
@@ -60,7 +62,7 @@ export class RedfishClient {
     if (isBusy(reply, method)) throw this.busy(reply);
     if (reply.status === 401 && this.sessionsAreFull)
       throw new BmcBusy(`BMC ${this.login.host} has all its sessions in use, and takes no login without one`);
-    // 403 to a change is about the change.
+    // 403 to a change concerns the change.
     if (reply.status === 401 || (reply.status === 403 && method === 'GET')) throw this.refused(reply);
     return reply;
   }
@@ -88,7 +90,7 @@ export class RedfishClient {
     return this.send(method, path, body, { ...credentials, ...headers });
   }
 
-  /** DSP0266 §13.3.4.2: a session where the service has them and has one free, HTTP Basic else. */
+  /** DSP0266 §13.3.4.2: a session if the service has sessions and a free one, HTTP Basic otherwise. */
   private async logIn(): Promise<Session | 'basic'> {
     const { user, password } = this.login;
     const logInAt = async (path: string) => this.send('POST', path, { UserName: user, Password: password }, {});
@@ -106,13 +108,13 @@ export class RedfishClient {
     return typeof outcome === 'object' ? outcome.session : 'basic';
   }
 
-  /** Where the service root says that sessions are made. */
+  /** Where the service root says that sessions are created. */
   private async sessionsPath(): Promise<string | undefined> {
     const { body } = await this.send('GET', ROOT, undefined, {});
     return pathOf(objectOf(objectOf(body['Links'])['Sessions'])['@odata.id']);
   }
 
-  /** Follows redirects on the same BMC, and asks again with the headers that it wants. */
+  /** Follows redirects on the same BMC, and repeats with the required headers. */
   private async send(
     method: string,
     path: string,
@@ -125,10 +127,10 @@ export class RedfishClient {
       const next = hops < MOST_HOPS ? redirect(reply) : undefined;
       if (next) {
         hops += 1;
-        // The same question on another port. The host stays: behind address translation a BMC names one that is not reachable.
+        // The same question on another port. The host stays: behind address translation a BMC names an unreachable one.
         if (next.path === question.path && next.port !== undefined) this.login.port = next.port;
         question.path = next.path;
-        // RFC 9110 §15.4: 303 names the result. With the others some lose the method, and a BMC means the same question.
+        // RFC 9110 §15.4: 303 names the result. With the others some lose the method, but a BMC means the same question.
         if (reply.status === 303) Object.assign(question, { method: 'GET', body: undefined });
       } else if (!this.learn(reply.status)) return reply;
     }
@@ -149,13 +151,13 @@ export class RedfishClient {
     try {
       return await exchange(this.login, question);
     } catch (error) {
-      // A question changes nothing and may be asked once more; an order may have been carried out.
+      // A query changes nothing and may be repeated once; a command may have been executed.
       if (!(error instanceof BrokenConnection) || method !== 'GET') throw error;
       return exchange(this.login, question);
     }
   }
 
-  /** Takes the next value of a header that the service does not like; false when there is none. */
+  /** Takes the next value of a header that the service rejects; false when there is none. */
   private learn(status: number): boolean {
     if (status !== 406 && status !== 415) return false;
     for (const [name, values] of OTHER_HEADERS[status]) {
@@ -177,7 +179,7 @@ export class RedfishClient {
   }
 }
 
-/** Where the answer sends the question; always on the same BMC, whatever host it names, so that no other gets the login. */
+/** Returns where the answer redirects; always on the same BMC, whatever host it names, so that no other gets the login. */
 function redirect({ status, headers }: RedfishReply): { path: string; port: number | undefined } | undefined {
   const { location = '' } = headers;
   const path = [301, 302, 303, 307, 308].includes(status) ? pathOf(location) : undefined;

@@ -1,4 +1,4 @@
-// One question to a BMC and its answer over TLS: the certificate is checked before anything is sent, the answer is bounded.
+// One question to a BMC and its answer over TLS: the certificate is checked before anything is sent, the answer is limited.
 import { type IncomingMessage, request } from 'node:http';
 import { connect, type TLSSocket } from 'node:tls';
 import { MusterError, reasonOf } from '../../errors.ts';
@@ -21,10 +21,10 @@ export interface Question {
   headers: Record<string, string>;
 }
 
-/** A connection that ended without a whole answer: the next one may have one. */
+/** A connection that ended without a complete answer: the next one may have one. */
 export class BrokenConnection extends MusterError {}
 
-/** An answer of any status. Throws `bmc-silent` without one, `bmc-refused` for a certificate that is not the right one. */
+/** Returns an answer of any status. Throws `bmc-silent` without one, `bmc-refused` for a wrong certificate. */
 export async function exchange(peer: RedfishHost, question: Question): Promise<RedfishReply> {
   const { host, port, timeoutMs } = peer;
   const signal = AbortSignal.timeout(timeoutMs);
@@ -42,7 +42,7 @@ export async function exchange(peer: RedfishHost, question: Question): Promise<R
   }
 }
 
-/** BMCs sign their certificates themselves: a pin says which one is meant. */
+/** BMCs sign their own certificates: a pin names the right one. */
 async function checkedConnection({ host, port, pin }: RedfishHost, signal: AbortSignal): Promise<TLSSocket> {
   const name = /[a-z]/i.test(host) && !host.includes(':') ? { servername: host } : {};
   const socket = connect({ host, port, rejectUnauthorized: false, ...name });
@@ -58,7 +58,7 @@ async function checkedConnection({ host, port, pin }: RedfishHost, signal: Abort
     throw new MusterError(
       'bmc-refused',
       pin === undefined
-        ? `BMC ${host} has a certificate of no known authority. If its SHA-256 fingerprint is right, write it behind the URI: ?pin=${seen}`
+        ? `BMC ${host} has a certificate of no known authority. If its SHA-256 fingerprint is right, append it to the URI: ?pin=${seen}`
         : `BMC ${host} has another certificate than ?pin= says, with the SHA-256 fingerprint ${seen}. If it was changed on purpose, correct the pin.`,
     );
   } catch (error) {
@@ -77,7 +77,7 @@ async function ask(
   const all = {
     Host: port === 443 ? name : `${name}:${port}`,
     'OData-Version': '4.0',
-    // BMCs close connections that are kept whenever they like.
+    // BMCs close kept connections at any time.
     Connection: 'close',
     ...(payload !== undefined && { 'Content-Length': String(Buffer.byteLength(payload)) }),
     ...headers,
@@ -90,7 +90,7 @@ async function ask(
         headers: all,
         createConnection: () => socket,
         signal,
-        // The peer is the one that is meant, and its connection serves one answer: nothing can be smuggled by headers that disagree.
+        // The peer is authenticated, and its connection serves one answer: contradictory headers can smuggle nothing.
         insecureHTTPParser: true,
       });
       sent.once('response', resolve);
@@ -119,7 +119,7 @@ async function collect(response: IncomingMessage): Promise<Buffer> {
       chunks.push(bytes);
     }
   } catch (error) {
-    // Shorter than its Content-Length says: whether it is whole is told by its JSON.
+    // Shorter than its Content-Length: its JSON shows whether it is complete.
     if (size === 0) throw error;
   }
   if (size > BODY_LIMIT) throw new Error(`its answer is longer than ${BODY_LIMIT} bytes`);

@@ -1,4 +1,4 @@
-// What an answer of a Redfish service means: its message, whether it is busy, and what became of a login.
+// The meaning of a Redfish answer: its message, whether the service is busy, and the outcome of a login.
 import type { IncomingHttpHeaders } from 'node:http';
 import { type Body, listOf, objectOf, pathOf } from './body.ts';
 
@@ -8,13 +8,13 @@ export interface RedfishReply {
   body: Body;
 }
 
-/** The message of an error (DSP0266 §8.6), else the status. */
+/** Returns the message of an error (DSP0266 §8.6), else the status. */
 export function messageOf(reply: RedfishReply): string {
   const { message } = errorOf(reply);
   return message === '' ? `HTTP status ${reply.status}` : message.slice(0, 300);
 }
 
-/** Messages and message IDs in one text, for what can only be told by them. */
+/** Returns messages and message IDs in one text, where only they distinguish answers. */
 function wordsOf(reply: RedfishReply): string {
   return errorOf(reply).words;
 }
@@ -22,7 +22,7 @@ function wordsOf(reply: RedfishReply): string {
 function errorOf({ body }: RedfishReply): { message: string; words: string } {
   const error = objectOf(body['error']);
   const more = error['@Message.ExtendedInfo'] ?? body['@Message.ExtendedInfo'];
-  // A list by the specification; some send the one message itself.
+  // A list by the specification; some send the single message itself.
   const infos = (Array.isArray(more) ? listOf(more) : [more]).map(objectOf);
   const texts = (...values: unknown[]): string[] =>
     values.filter(value => typeof value === 'string' && value !== '').map(String);
@@ -31,13 +31,13 @@ function errorOf({ body }: RedfishReply): { message: string; words: string } {
   return { message: messages[0] ?? ids[0] ?? '', words: [...messages, ...ids].join(' ') };
 }
 
-/** Statuses of a service that cannot answer now (DSP0266 §7.12), and those of a web server whose service behind it is restarting. */
+/** Returns whether the status means a service that cannot answer now (DSP0266 §7.12), or a web server with a restarting service behind it. */
 export function isBusy({ status }: RedfishReply, method: string): boolean {
   if (status === 429 || status === 503) return true;
   return method === 'GET' && (status === 500 || status === 502 || status === 504);
 }
 
-/** How long it wants to be left alone, in milliseconds (RFC 9110 §10.2.3): seconds, or a date. @param now of the wall clock */
+/** Returns how long it wants to be left alone, in milliseconds (RFC 9110 §10.2.3): seconds, or a date. @param now of the wall clock */
 export function retryAfterMs({ headers }: RedfishReply, now: number): number | undefined {
   const value = headers['retry-after']?.trim();
   if (value === undefined || value === '') return undefined;
@@ -46,7 +46,7 @@ export function retryAfterMs({ headers }: RedfishReply, now: number): number | u
   return Number.isNaN(date) ? undefined : Math.max(0, date - now);
 }
 
-/** A tag of a resource that is required and missing, or is not the present one (DSP0266 §7.9). */
+/** Returns whether a required tag of a resource is missing or not current (DSP0266 §7.9). */
 export function isWrongTag(reply: RedfishReply): boolean {
   if (reply.status === 412 || reply.status === 428) return true;
   return reply.status === 400 && /precondition|etag|if-match/i.test(wordsOf(reply));
@@ -54,17 +54,17 @@ export function isWrongTag(reply: RedfishReply): boolean {
 
 export interface Session {
   token: string;
-  /** What is deleted at the end. */
+  /** Deleted at the end. */
   location: string | undefined;
 }
 
 /**
- * What a POST to the sessions led to: a session; `none` where the service has no sessions there; `full` when all are in use; `refused`
- * for the name or the password.
+ * The result of a POST to the sessions: a session; `none` where the service has none; `full` when all are in use; `refused` for
+ * the name or the password.
  */
 export type LoginOutcome = { session: Session } | 'none' | 'full' | 'refused';
 
-/** Services say the same thing by very different statuses: with 400, 401 and 403 their words decide. */
+/** Services report the same thing with very different statuses: for 400, 401 and 403 their text decides. */
 export function loginOutcome(reply: RedfishReply): LoginOutcome {
   const { status, headers, body } = reply;
   const token = headers['x-auth-token'];

@@ -1,4 +1,4 @@
-// A ComputerSystem as its resource describes it (DSP2046), read from what BMCs really send.
+// A ComputerSystem as its resource describes it (DSP2046), parsed from what BMCs really send.
 import type { PowerReading } from '../driver.ts';
 import { type Body, listOf, objectOf, pathOf } from './body.ts';
 import type { RedfishReply } from './reply.ts';
@@ -13,11 +13,11 @@ export interface System {
   /** Where they may be named instead. */
   resetInfo: string | undefined;
   boot: Body;
-  /** The resource that takes what is to be so from the next boot on (DSP0266 §9.8). */
+  /** The resource for settings of the next boot (DSP0266 §9.8). */
   settings: string | undefined;
 }
 
-/** The paths of a collection's members, each once: some list one with and without a slash at its end. */
+/** Returns the paths of a collection's members, each once: some list one with and without a trailing slash. */
 export function membersOf(members: readonly unknown[]): string[] {
   const byPlain = new Map<string, string>();
   for (const member of members) {
@@ -27,7 +27,7 @@ export function membersOf(members: readonly unknown[]): string[] {
   return [...byPlain.values()];
 }
 
-/** The last part of a path, which is what an administrator knows the resource by. */
+/** Returns the last part of a path, by which an administrator knows the resource. */
 export function idOf(path: string): string {
   const last = plain(path).split('/').at(-1) ?? '';
   try {
@@ -44,7 +44,7 @@ function plain(path: string): string {
 export function readSystem(path: string, reply: RedfishReply): System {
   const { body } = reply;
   const reset = objectOf(objectOf(body['Actions'])['#ComputerSystem.Reset']);
-  // `@DMTF.AllowableValues` is from before the first edition of the specification.
+  // `@DMTF.AllowableValues` predates the first edition of the specification.
   const allowed = reset['ResetType@Redfish.AllowableValues'] ?? reset['ResetType@DMTF.AllowableValues'];
   const settings = objectOf(body['@Redfish.Settings'])['SettingsObject'];
   return {
@@ -59,7 +59,7 @@ export function readSystem(path: string, reply: RedfishReply): System {
   };
 }
 
-/** DSP2046: On, Off, PoweringOn, PoweringOff, Paused. Anything else, null among it, is a BMC that does not know it now. */
+/** DSP2046: On, Off, PoweringOn, PoweringOff, Paused. Anything else, including null, means that the BMC does not know it now. */
 function readingOf(state: unknown): PowerReading {
   switch (String(state ?? '').toLowerCase()) {
     case 'on':
@@ -75,7 +75,7 @@ function readingOf(state: unknown): PowerReading {
   }
 }
 
-/** The values of ResetType in an ActionInfo (DSP0266 §8.4.3). */
+/** Returns the values of ResetType in an ActionInfo (DSP0266 §8.4.3). */
 export function resetsIn(body: Body): string[] {
   const parameter = listOf(body['Parameters'])
     .map(objectOf)
@@ -84,8 +84,8 @@ export function resetsIn(body: Body): string[] {
 }
 
 /**
- * Every value of If-Match that the service may mean, the likeliest first: the tag of the header, without what a packing web server put
- * behind it, the one in the body, each also as a strong tag; then any, and none.
+ * Returns every value of If-Match that the service may mean, the likeliest first: the tag of the header, without the suffix of a
+ * packing web server, the one in the body, each also as a strong tag; then any, and none.
  */
 export function tagsOf({ headers, body }: RedfishReply): string[] {
   const inBody = body['@odata.etag'];
@@ -96,7 +96,7 @@ export function tagsOf({ headers, body }: RedfishReply): string[] {
   return [...new Set([...told, ...bare, ...strong, ...quoted, '*'])];
 }
 
-/** A name as the service spells it, or undefined when it does not have it. */
+/** Returns a name as the service spells it, or undefined when it does not have it. */
 export function spelled(names: readonly string[], wanted: string): string | undefined {
   return names.find(name => name.toLowerCase() === wanted.toLowerCase());
 }

@@ -23,7 +23,7 @@ test.serial('a run whose node dies names a console log that exists afterwards', 
   };
   const { status, stdout } = await run(process.execPath, [COMMAND, 'lab', '--once'], { env });
   t.is(status, 1, stdout);
-  const log = /\(The whole console: (.*)\)/.exec(stdout)?.[1] ?? '';
+  const log = /\(The complete console: (.*)\)/.exec(stdout)?.[1] ?? '';
   t.regex(await readFile(log, 'utf8'), /SeaBIOS/);
   const kept = /are kept in (.*)/.exec(stdout)?.[1] ?? '';
   t.true(log.startsWith(kept));
