@@ -71,7 +71,7 @@ test.serial('a file that is not a driver is reported with the reason, and a brok
   lay('busy', '#!/bin/sh\necho "try again" >&2\nexit 75\n');
   const { status, stdout } = await daemon.run('muster', 'node', 'power', 'drivers');
   t.is(status, 1);
-  t.regex(stdout, /^ipmi .*CANNOT BE USED: the scheme 'ipmi' is muster's own$/m);
+  t.regex(stdout, /^ipmi .*CANNOT BE USED: the scheme 'ipmi' is built in$/m);
   t.regex(stdout, /^open .*CANNOT BE USED: others than its owner may write it \(chmod go-w\)$/m);
   t.regex(stdout, /^idle .*CANNOT BE USED: it is not executable \(chmod \+x\)$/m);
   t.regex(stdout, /^Wrong Name.*CANNOT BE USED: its name is no scheme/m);
