@@ -3,12 +3,11 @@ import { realpathSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
-import type { BootEvent } from '../src/api/boots.ts';
-import { JOURNEY, stageNumber } from '../src/boot/journey.ts';
 import { monotonicNow } from '../src/clock.ts';
 import { MusterError, reasonOf } from '../src/errors.ts';
 import { type WantedAccelerator, wantedAccelerator } from './accelerator.ts';
 import { COMMAND } from './cluster.ts';
+import { eventLine } from './event-line.ts';
 import { FIRMWARES, type Firmware } from './firmware.ts';
 import { LAB_DEFAULTS, type Lab, startLab } from './lab.ts';
 
@@ -107,12 +106,13 @@ async function bootAll(lab: Lab, options: Options, print: Print, signal: AbortSi
 }
 
 async function bootOne(lab: Lab, index: number, print: Print, signal: AbortSignal): Promise<boolean> {
-  const began = monotonicNow();
+  // Events have the time of the wall clock, and how long it took goes by the steady one.
+  const [began, powered] = [monotonicNow(), Date.now()];
   const { name, serial } = lab.node(index);
   const seen = new Set<string>();
   for await (const step of lab.boot(index, { signal })) {
     if ('event' in step) {
-      const line = eventLine(name, step.event, began);
+      const line = eventLine(name, step.event, powered);
       // Firmware repeats itself; people need each thing once.
       if (!seen.has(line.slice(line.indexOf('s') + 1))) print(line);
       seen.add(line.slice(line.indexOf('s') + 1));
@@ -125,14 +125,6 @@ async function bootOne(lab: Lab, index: number, print: Print, signal: AbortSigna
     }
   }
   return false;
-}
-
-/** `n0    3.2 s   3/10 loader     snponly.efi, 1.0 MB in 0.4 s`. */
-function eventLine(node: string, event: BootEvent, began: number): string {
-  const at = ((event.at - began) / 1000).toFixed(1).padStart(6);
-  const stage = `${String(stageNumber(event.stage)).padStart(2)}/${JOURNEY.length} ${event.stage.padEnd(9)}`;
-  const words = event.error ? `FAILED: ${event.error}` : (event.detail ?? '');
-  return `${node.padEnd(4)}${at} s  ${stage}  ${words}`.trimEnd();
 }
 
 function nextSteps(lab: Lab): string {

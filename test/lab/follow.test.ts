@@ -1,5 +1,6 @@
 // Following a boot by its timeline: each event once, and one end.
 import test from 'ava';
+import { eventLine } from '../../lab/event-line.ts';
 import { followBoot, type Step } from '../../lab/follow.ts';
 import type { BootEvent, ShownTimelines, Timeline } from '../../src/api/boots.ts';
 
@@ -61,4 +62,13 @@ test('what is over the time is stuck, with the stage it waits for', async t => {
 test('a machine that has ended is stuck at once', async t => {
   const steps = await stepsOf([[]], { hopeless: () => 'the console says: Kernel panic' });
   t.deepEqual(steps, [{ end: 'stuck', reason: 'the console says: Kernel panic' }]);
+});
+
+test('a line counts from power-on, by the clock that events have', t => {
+  const powered = Date.UTC(2030, 0, 1);
+  t.is(
+    eventLine('n0', event(powered + 3240, 'loader', 'no file'), powered),
+    'n0     3.2 s   3/10 loader     FAILED: no file',
+  );
+  t.is(eventLine('n0', event(powered + 43_500, 'up'), powered), 'n0    43.5 s  10/10 up');
 });
