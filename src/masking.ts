@@ -20,6 +20,15 @@ function maskOptions(uri: string): string {
   return uri.replace(/([?&]kg=)(?!<\w+\[[\w.-]+\]>(?:&|$))[^&\s]+/gi, `$1${MASK}`);
 }
 
+/**
+ * Returns URLs of the web, in whatever text, with stars for the password of each login (RFC 3986 §3.2.1). A port after a host is none:
+ * `http://mirror:8080/@scope/x`.
+ */
+export function maskUrls(text: string): string {
+  const login = /([a-z][a-z0-9+.-]*:\/\/[^/?#:@\s"]*):(?!\d{1,5}(?:[/?#\s"]|$))(?:[^/?#\s"]*@|[^\s"]*@)/gi;
+  return text.replace(login, `$1:${MASK}@`);
+}
+
 /** A port after a host, without a login: `http://10.54.0.1:8080/x`. */
 const PORT = /^(https?|ftp|nfs|iscsi|tcp|udp|ntp|unix):\/\/[\w.-]+$/i;
 

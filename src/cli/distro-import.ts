@@ -45,7 +45,7 @@ export const importDistro = action({
       throw new MusterError('bad-value', 'The files are of yum and of apt; a distro is of one of them.');
     if (repos.length === 0)
       throw new MusterError('bad-value', `${given.words.join(', ')}: no repository is enabled there.`);
-    const present = await client.call(OBJECTS.list, { kind: 'repo' });
+    const present = await client.call(OBJECTS.list, { kind: 'repo', query: { secrets: 'true' } });
     const named = nameRepos(repos, name, present);
     const chosen = release ?? suites.find(suite => suite !== '' && !suite.endsWith('/'));
     const manager = suites.length > 0 ? { package_manager: 'apt' } : {};

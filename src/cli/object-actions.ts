@@ -24,7 +24,7 @@ export async function fetchShown(
 export const LIST_OPTIONS = [
   { flags: '-l, --long', meaning: 'the fields of each object' },
   { flags: '-L, --long-long', meaning: 'all that muster knows of each object' },
-  { flags: '--show-passwords', meaning: 'show the passwords in power_uri and attributes instead of stars' },
+  { flags: '--show-passwords', meaning: 'show the passwords in power_uri, attributes and URLs instead of stars' },
 ] as const satisfies readonly Option[];
 
 /** Passwords are shown when they are asked for. */

@@ -1,6 +1,6 @@
 // What a command would change, decided on the current objects: a list of changes for one atomic commit, or a refusal.
 import { MusterError } from '../errors.ts';
-import { MASK, maskPassword } from '../masking.ts';
+import { MASK, maskPassword, maskUrls } from '../masking.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Change, ChangeContext, Plan } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
@@ -100,13 +100,14 @@ function refuseMasked(
   for (const { name, meta } of fieldsOf(kind)) {
     if (!meta.secret || result[name] === undefined) continue;
     const stored = (entry?.value as Record<string, unknown> | undefined)?.[name];
-    result[name] =
-      meta.secret === 'uri' ? unmaskUri(name, result[name], stored) : unmaskNames(cluster, result[name], stored);
+    result[name] = UNMASK[meta.secret](cluster, name, result[name], stored);
   }
   return result;
 }
 
-function unmaskNames(cluster: Cluster, given: unknown, stored: unknown): unknown {
+const UNMASK = { uri: unmaskUri, urls: unmaskUrls, names: unmaskNames };
+
+function unmaskNames(cluster: Cluster, _name: string, given: unknown, stored: unknown): unknown {
   if (typeof given !== 'object' || given === null) return given;
   const known = (stored ?? {}) as Record<string, unknown>;
   const kept = Object.entries(given).map(([name, value]) => {
@@ -117,7 +118,19 @@ function unmaskNames(cluster: Cluster, given: unknown, stored: unknown): unknown
   return Object.fromEntries(kept);
 }
 
-function unmaskUri(name: string, given: unknown, stored: unknown): unknown {
+/** A URL with stars is one of the stored ones. */
+function unmaskUrls(_cluster: Cluster, name: string, given: unknown, stored: unknown): unknown {
+  if (!Array.isArray(given)) return given;
+  const known = Array.isArray(stored) ? stored.map(String) : [];
+  return given.map((url: unknown) => {
+    if (typeof url !== 'string' || !url.includes(`:${MASK}@`)) return url;
+    const own = known.find(one => maskUrls(one) === url);
+    if (own !== undefined) return own;
+    throw new MusterError('bad-value', `${name}='${url}' has stars for a password; give the password itself.`);
+  });
+}
+
+function unmaskUri(_cluster: Cluster, name: string, given: unknown, stored: unknown): unknown {
   if (typeof given !== 'string' || !given.includes(MASK)) return given;
   if (typeof stored === 'string' && stored !== '' && maskPassword(stored) === given) return stored;
   throw new MusterError(

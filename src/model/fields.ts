@@ -2,7 +2,7 @@
 import type { z } from 'zod';
 import { MusterError } from '../errors.ts';
 import { issueText } from '../issue.ts';
-import { isSecretName, MASK, maskPassword } from '../masking.ts';
+import { isSecretName, MASK, maskPassword, maskUrls } from '../masking.ts';
 import { didYouMean } from '../nearest.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Cluster } from './cluster.ts';
@@ -63,11 +63,10 @@ function parse(kind: Kind, name: string, schema: z.ZodType, meta: FieldMeta, val
   const parsed = schema.safeParse(meta.file && value === '' ? null : value);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  const shown = meta.secret
+  const isHidden = meta.secret !== undefined && meta.secret !== 'urls';
+  const shown = isHidden
     ? ''
-    : typeof value === 'string'
-      ? `=${quoted(value)}`
-      : `=${JSON.stringify(value, maskSecret)}`;
+    : maskUrls(typeof value === 'string' ? `=${quoted(value)}` : `=${JSON.stringify(value, maskSecret)}`);
   throw new MusterError('bad-value', `${KINDS[kind].label}: ${name}${shown} ${issueText(issue)}`);
 }
 

@@ -36,8 +36,11 @@ export interface FieldMeta {
   history?: boolean;
   /** Must be given to `create`. */
   required?: boolean;
-  /** May hold a password, and errors never quote it. `uri`: in a power URI. `names`: in the attributes with a secret name. */
-  secret?: 'uri' | 'names';
+  /**
+   * May hold a password, and errors never quote it. `uri`: in a power URI. `urls`: in the URLs of a list. `names`: in the attributes with a
+   * secret name.
+   */
+  secret?: 'uri' | 'urls' | 'names';
   /** Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs` and `_altmacs`. */
   address?: 'ip' | 'mac' | 'names';
 }
@@ -110,11 +113,13 @@ const repo = z.strictObject({
   name: field(nameValue, 'name of the repository', { required: true }),
   description: field(textValue.default(''), 'free text'),
   full_name: field(textValue.default(''), 'the name that package managers show'),
-  urls: field(listOf(urlValue).default([]), 'base URLs, with commas'),
-  mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists'),
-  keys: field(listOf(textValue).default([]), 'URLs of the signing keys'),
+  urls: field(listOf(urlValue).default([]), 'base URLs, with commas', { secret: 'urls' }),
+  mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists', { secret: 'urls' }),
+  keys: field(listOf(textValue).default([]), 'URLs of the signing keys', { secret: 'urls' }),
   check: field(flagValue.default(true), 'whether packages without a good signature are refused'),
-  options: field(listOf(repoOptionValue).default([]), "further options of yum's repository files, `NAME=VALUE`"),
+  options: field(listOf(repoOptionValue).default([]), "further options of yum's repository files, `NAME=VALUE`", {
+    secret: 'urls',
+  }),
   iso: field(storedIsoValue.nullable().default(null), 'an ISO image with the packages (`iso=@FILE`)', { file: true }),
   isolabel: field(textValue.default(''), 'volume label, read from the ISO image', { readOnly: true }),
 });

@@ -1,6 +1,7 @@
 // Which parts of objects are secret: by the marks in the table of kinds, by name, or because a power_uri uses them as a password.
-import { isSecretName, MASK, maskPassword } from '../masking.ts';
+import { isSecretName, MASK, maskPassword, maskUrls } from '../masking.ts';
 import type { Cluster } from './cluster.ts';
+import type { FieldMeta } from './kinds.ts';
 import { attributesIn, PLACEHOLDER } from './power-template.ts';
 import { readPowerUri, secretOptions, splitPowerUris } from './power-uri.ts';
 
@@ -39,8 +40,9 @@ export function isSecretAttribute(cluster: Cluster, name: string): boolean {
 }
 
 /** Returns a field for display, by the mark in the table of kinds: passwords become stars. */
-export function maskField(cluster: Cluster, secret: 'uri' | 'names' | undefined, held: unknown): unknown {
+export function maskField(cluster: Cluster, secret: FieldMeta['secret'], held: unknown): unknown {
   if (secret === 'uri') return maskPassword(String(held ?? ''));
+  if (secret === 'urls') return Array.isArray(held) ? held.map(url => maskUrls(String(url))) : held;
   return secret === 'names' ? maskAttributes(cluster, (held ?? {}) as Record<string, string>) : held;
 }
 

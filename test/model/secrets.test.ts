@@ -1,4 +1,5 @@
 import test from 'ava';
+import { show } from '../../src/admin/show.ts';
 import { planAttributes, planUpdate } from '../../src/model/changes.ts';
 import { maskAttributes, secretAttributes } from '../../src/model/secrets.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
@@ -31,4 +32,22 @@ test('stars mean what is stored, for every way to give them and every reason to 
   t.throws(() => planAttributes(fake.context(), 'node', [now()], { api_key: '***' }), {
     message: /has stars for its value/,
   });
+});
+
+test('the login of a repository is hidden where it is shown and in errors, and stars mean what is stored', t => {
+  const fake = new FakeCluster();
+  const urls = ['https://joe:s3cr:t@h.example.org/x/', 'http://h:8080/@scope/', 'https://ann:s3c/r@h/'];
+  const keys = ['https://joe:s3cret@h.example.org/key'];
+  const repo = fake.create('repo', { name: 'R', urls, keys });
+  const now = () => fake.cluster.get('repo', repo.uid) ?? repo;
+  const shown = show(fake.cluster, now());
+  t.deepEqual(shown['urls'], ['https://joe:***@h.example.org/x/', 'http://h:8080/@scope/', 'https://ann:***@h/']);
+  t.notRegex(JSON.stringify(shown), /s3c/);
+  t.deepEqual(show(fake.cluster, now(), true)['urls'], urls);
+  const update = (fields: Record<string, unknown>) => planUpdate(fake.context(), 'repo', [now()], fields);
+  fake.apply(update({ urls: [...(shown['urls'] as string[]), 'http://new/'] }).changes);
+  t.deepEqual(now().value.urls, [...urls, 'http://new/']);
+  t.throws(() => update({ urls: ['https://joe:***@elsewhere/'] }), { message: /has stars for a password/ });
+  const error = t.throws(() => update({ urls: ['https://joe:s3cret@h/', 'no-url'] }));
+  t.regex(error?.message ?? '', /urls=\["https:\/\/joe:\*\*\*@h\/","no-url"\] must be URLs/);
 });

@@ -78,7 +78,8 @@ export async function distroOf({ client }: Pick<Session, 'client'>, given: strin
   const repos: Distro['repos'] = [];
   for (const repo of shown['repos'] as string[]) {
     repos.push(
-      (await client.call(OBJECTS.get, { kind: 'repo', params: { id: repo } })) as Shown & Distro['repos'][number],
+      (await client.call(OBJECTS.get, { kind: 'repo', params: { id: repo }, query: { secrets: 'true' } })) as Shown &
+        Distro['repos'][number],
     );
   }
   return {
