@@ -17,7 +17,7 @@ export const NEIGHBOUR_RULES: readonly EvidenceRule[] = [
       if (!twins || twins.ago > TURN_SECONDS) return undefined;
       const { by, names, ago } = twins;
       const sources =
-        by === 'machine' ? `of the machines ${names.join(' and ')}` : `from the networks ${names.join(' and ')}`;
+        by === 'machine' ? `from the machines ${names.join(' and ')}` : `from the networks ${names.join(' and ')}`;
       return {
         cause: `Two machines have its hardware address ${mac}: DHCP messages of it come by turns ${sources}.`,
         remedy:

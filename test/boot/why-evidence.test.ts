@@ -270,7 +270,7 @@ test('two machines with one hardware address are named, also while one of them i
   const twins = { by: 'machine', names: ['id-a', 'id-b'], ago: 40 } as const;
   const found = it.ask({ twins });
   t.like(found, { verdict: 'failed', rule: 'mac-twice' });
-  t.regex(found.cause, /by turns of the machines id-a and id-b\.$/);
+  t.regex(found.cause, /by turns from the machines id-a and id-b\.$/);
   t.regex(it.ask({ twins: { ...twins, by: 'network' } }).cause, /by turns from the networks id-a and id-b\.$/);
   t.not(it.ask({ twins: { ...twins, ago: 3000 } }).rule, 'mac-twice');
   const [boot] = it.boots.of(it.node.uid);

@@ -37,9 +37,13 @@ export class WiredMachine {
     await runOk('ip', ['-n', this.space, ...words.split(' ')]);
   }
 
-  /** Asks for an address as PXE firmware or as iPXE does; the address is set by hand. */
-  async dhcp(who: 'firmware' | 'ipxe'): Promise<void> {
+  /**
+   * Asks for an address as PXE firmware or as iPXE does; the address is set by hand.
+   * @param machine its identifier, 16 bytes in hexadecimal digits
+   */
+  async dhcp(who: 'firmware' | 'ipxe', machine?: string): Promise<void> {
     const marks = who === 'ipxe' ? ['-x', `0x4d:${Buffer.from('iPXE').toString('hex')}`] : [];
+    if (machine !== undefined) marks.push('-x', `0x61:00${machine}`);
     await this.run([
       ...[findProgram('udhcpc') ?? 'udhcpc', '-n', '-q', '-f', '-i', 'eth0', '-s', '/bin/true', '-t', '20', '-T', '1'],
       ...['-V', 'PXEClient:Arch:00007:UNDI:003000', '-x', '0x5d:0007', ...marks],

@@ -41,6 +41,7 @@ const NODES = {
   smallFrames: 14,
   sharedAddress: 15,
   damagedInitramfs: 16,
+  brokenDisk: 17,
 } as const;
 type Role = keyof typeof NODES;
 
@@ -114,6 +115,7 @@ async function prepare(lab: Lab): Promise<void> {
   await tinyImage(lab, 'Compressed', kernel, initramfs, 'lzma');
   await tinyImage(lab, 'Dangling', kernel, initramfs);
   await tinyImage(lab, 'Full', kernel, initramfs);
+  await tinyImage(lab, 'Reading', kernel, initramfs);
   // A file of its own: the others are to boot
   const initramfsFile = join(folder, 'damaged.initramfs');
   await shell('cat "$1" >"$2"; head -c 4096 /dev/zero >>"$2"', initramfs, initramfsFile);
@@ -129,13 +131,20 @@ async function prepare(lab: Lab): Promise<void> {
   await set('compressor', '_boot_config=Compressed');
   await set('danglingInit', '_boot_config=Dangling');
   await set('fullRoot', '_boot_config=Full');
+  await set('brokenDisk', '_boot_config=Reading', '_boot_style=iscsi');
   await set('damagedInitramfs', '_boot_config=DamagedInitramfs');
   await set('smallMemory', '_boot_style=rwram');
   await set('wrongDisk', '_boot_style=disked', '_disk_root=LABEL=root');
   await set('wrongSecret', '_boot_style=iscsi');
 }
 
-/** A system of a few files, whose init fills its root and starts no agent; `Dangling` has a link to no init. */
+/** What the system of an image does instead of starting its agent. */
+const INITS: Readonly<Record<string, string>> = {
+  Full: 'dd if=/dev/zero of=/fill bs=1M 2>/dev/null\nwhile :; do sleep 60; done',
+  Reading: 'mount -t proc proc /proc\nwhile :; do cat /data >/dev/null; echo 3 >/proc/sys/vm/drop_caches; done',
+};
+
+/** A system of a few files that starts no agent; one without an init has a link to nothing. */
 async function tinyImage(lab: Lab, name: string, kernel: string, initramfs: string, method = 'xz'): Promise<void> {
   const root = join(folder, name);
   for (const path of ['bin', 'sbin', 'proc', 'sys', 'dev', 'run', 'tmp', 'etc', 'lib/systemd'])
@@ -147,10 +156,9 @@ async function tinyImage(lab: Lab, name: string, kernel: string, initramfs: stri
     root,
   );
   await symlink('/lib/systemd/systemd', join(root, 'sbin/init'));
-  if (name !== 'Dangling') {
-    const init = '#!/bin/sh\ndd if=/dev/zero of=/fill bs=1M 2>/dev/null\nwhile :; do sleep 60; done\n';
-    await writeFile(join(root, 'lib/systemd/systemd'), init, { mode: 0o755 });
-  }
+  const init = INITS[name];
+  if (init) await writeFile(join(root, 'lib/systemd/systemd'), `#!/bin/sh\n${init}\n`, { mode: 0o755 });
+  if (name === 'Reading') await writeFile(join(root, 'data'), randomBytes(9 << 20));
   const file = join(folder, `${name}.squashfs`);
   await runOk('mksquashfs', [root, file, '-no-progress', '-quiet', '-all-root', '-comp', method]);
   await muster(lab, 'image', 'create', `name=${name}`, `content=@${file}`);
@@ -309,6 +317,15 @@ fault('a node that is well; its agent stopped; its power off', 'well', async (t,
   ]);
   const isUp = async (): Promise<boolean> => (await whyOf(lab, 'well')).rule === 'up';
   await muster(lab, 'node', '-i', 'n0', 'exec', 'rm /fill');
+  await until('well is up', isUp, { milliseconds: NAMED_MS, every: 500 });
+  await muster(lab, 'node', '-i', 'n0', 'exec', 'systemd-run --unit=broken false; true');
+  const hasFailedUnit = async (): Promise<boolean> => {
+    const { verdict, rule, cause } = await whyOf(lab, 'well');
+    t.is(verdict, 'well');
+    return rule === 'units-failed' && cause === 'n0 is up, and its system has a failed unit: broken.service.';
+  };
+  await until('the failed unit is named', hasFailedUnit, { milliseconds: NAMED_MS, every: 500 });
+  await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl reset-failed broken');
   await until('well is up', isUp, { milliseconds: NAMED_MS, every: 500 });
   await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl stop muster-agent');
   await isNamed(t, lab, 'well', 'agent-stopped', /its system is alive/, ['up']);
@@ -482,6 +499,15 @@ fault('a stored initramfs of the right size with another content', 'damagedInitr
   await starts(lab, 'damagedInitramfs', 'kernel initramfs');
   const words = /another initramfs of the boot config DamagedInitramfs than was uploaded/;
   await isNamed(t, lab, 'damagedInitramfs', 'stored-file-damaged', words);
+});
+
+fault('an image that is cut short under a system that reads it over iSCSI', 'brokenDisk', async (t, lab) => {
+  const [file] = (await storedFiles(lab)).filter(({ size }) => size > 9 << 20 && size < 15 << 20);
+  if (!file) return t.fail('the image is not stored');
+  await starts(lab, 'brokenDisk', 'root');
+  await truncate(file.path, 4 << 20);
+  const words = /The head could not use the disk of its iSCSI root, \d+ s ago: .* has shrunk.*\n.*doctor --deep/;
+  await isNamed(t, lab, 'brokenDisk', 'iscsi-disk-failed', words);
 });
 
 fault('a node pulled in the middle of its download', 'pulled', async (t, lab) => {
