@@ -41,8 +41,9 @@ export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]):
   await Promise.all(Array.from({ length: Math.min(FANOUT, asked.length) }, work));
   return asked.map(({ node, facts }) => {
     const { uid, value } = node;
-    // A BMC that says "off" has changed the state.
-    const status = ports.statuses.of(uid);
+    // A BMC that says "off" has changed the state. Any other change came after the look, which was at what the state before needs
+    const latest = ports.statuses.of(uid);
+    const status = facts.power || latest.state === facts.status.state ? latest : facts.status;
     // Seconds since are compared with silences: both are of this moment
     const evidence = { ...ports.evidence?.atOnce(questionOf(ports, node, facts.boots)), ...facts.evidence };
     const present = presentFor(ports, facts.boots);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { request as httpRequest } from 'node:http';
 import { join } from 'node:path';
+import type { EvidenceAccess } from '../../src/admin/evidence.ts';
 import { startAdminServer } from '../../src/admin/server.ts';
 import type { VerifyLine } from '../../src/api/storage.ts';
 import { configurationFiles } from '../../src/backup/configuration.ts';
@@ -24,6 +25,8 @@ export interface WorldOptions {
   network?: string;
   /** A gid for the socket. */
   group?: number;
+  /** What `why` looks at besides the timelines; nothing when absent. */
+  evidence?: EvidenceAccess;
 }
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
@@ -61,6 +64,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
       sshKey,
       dhcp: undefined,
     }),
+    ...(options.evidence && { evidence: options.evidence }),
     transfers: () => state.governor.list(),
     unknown: () => unknown.list(mac => directory.nodeByMac(mac) !== undefined),
     leases: () => [],
