@@ -130,7 +130,7 @@ interface AdminParts {
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { files, unknown, lent, tftp, dhcp, kickstarts, rehearsal, power } = parts;
+  const { files, unknown, lent, kickstarts, rehearsal, power } = parts;
   const { config, cluster, users, blobs, directory, happenings, now } = state;
   const begun = monotonicNow();
   const metrics = await startMetrics(state, parts, stops);
@@ -161,22 +161,28 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
         now: now(),
       }),
     configuration: () => ({ file: parts.file ?? null, values: config }),
-    health: () => ({
-      version,
-      name: config['head.name'],
-      pid: process.pid,
-      uptime: (monotonicNow() - begun) / 1000,
-      memory: process.memoryUsage.rss(),
-      address: config['head.address'],
-      http_port: config['http.port'],
-      sequence: cluster.sequence,
-      nodes: addressedNodes(state),
-      ...(dhcp && { dhcp: dhcp.hearing() }),
-      ...(tftp && { tftp: tftp() }),
-    }),
+    health: () => healthOf(state, parts, begun),
   };
   const admin = await startAdminServer(ports, config['paths.socket'], groupId('muster'));
   stops.push(async () => admin.close());
+}
+
+/** Returns how the daemon is. @param begun when it began, in milliseconds of the clock that never goes back */
+function healthOf(state: State, { dhcp, tftp }: AdminParts, begun: number) {
+  const { config, cluster } = state;
+  return {
+    version,
+    name: config['head.name'],
+    pid: process.pid,
+    uptime: (monotonicNow() - begun) / 1000,
+    memory: process.memoryUsage.rss(),
+    address: config['head.address'],
+    http_port: config['http.port'],
+    sequence: cluster.sequence,
+    nodes: addressedNodes(state),
+    ...(dhcp && { dhcp: dhcp.hearing() }),
+    ...(tftp && { tftp: tftp() }),
+  };
 }
 
 /** The figures of the daemon, on the admin socket and where `metrics.address` says. */

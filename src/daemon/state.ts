@@ -98,22 +98,7 @@ export async function openState(
   const failures = new HeadFailures();
   const saver = new BootSaver(store, log, failures);
   stops.push(async () => saver.close());
-  const ports = {
-    directory,
-    now: kernelNow,
-    wall: now,
-    run: kernelRun(),
-    randomHex,
-    changed: (boot: Boot) => saver.later(boot),
-    dropped: (id: string) => saver.drop(id),
-    watch: happenings.boot.bind(happenings),
-    trustsAddressAlone: () => config['dhcp.mode'] !== 'authoritative',
-    sessionMs: () => config['boot.session_seconds'] * 1000,
-  };
-  const boots = new Boots(
-    ports,
-    (await store.loadBoots()).map(saved => JSON.parse(saved.body) as Boot),
-  );
+  const boots = await openBoots({ config, directory, store, saver, happenings });
   const statuses = new Statuses(boots, kernelNow);
   stops.push(happenings.follow(store, statuses));
   onNodeDeleted(store, uid => {
@@ -121,34 +106,8 @@ export async function openState(
     statuses.forget(uid);
   });
   const oldHeads = await OldHeads.open(config['paths.state'], warn);
-  const users = {
-    *usedBlobs() {
-      yield* boots.usedBlobs();
-      yield* oldHeads.usedBlobs();
-    },
-  };
   const blobs = new Blobs(config['paths.state']);
   const uploads = new Uploads(config['paths.state'], newUid, monotonicNow);
-  const neighbours = new Neighbours(ip => directory.nodeByIp(ip) !== undefined);
-  const clockWatch = new ClockWatch(log);
-  const stopClockWatch = clockWatch.start();
-  stops.push(async () => stopClockWatch());
-  const watch = await watchNeighbours(neighbours);
-  stops.push(async () => watch?.close());
-  const libc = await loadLibc();
-  const connections = new ConnectionTable();
-  const tcpWatch = new TcpWatch(connections, descriptor => tcpLook(libc, descriptor));
-  const stopTcpWatch = tcpWatch.start();
-  stops.push(async () => stopTcpWatch());
-  const governor = new Governor({
-    limit: () => config['http.image_transfers'],
-    now: monotonicNow,
-    random: Math.random,
-    after: (milliseconds, callback) => {
-      const timer = setTimeout(callback, milliseconds);
-      return () => clearTimeout(timer);
-    },
-  });
   return {
     config,
     log,
@@ -166,11 +125,68 @@ export async function openState(
     statuses,
     happenings,
     blobs,
-    users,
+    users: { usedBlobs: () => chain(boots.usedBlobs(), oldHeads.usedBlobs()) },
     oldHeads,
     uploads,
-    governor,
+    governor: governorOf(config),
     failures,
+    ...(await watchEvidence(directory, log, stops)),
+  };
+}
+
+/** Opens the boots that were saved. */
+async function openBoots(
+  parts: Pick<State, 'config' | 'directory' | 'store' | 'saver' | 'happenings'>,
+): Promise<Boots> {
+  const { config, directory, store, saver, happenings } = parts;
+  return new Boots(
+    {
+      directory,
+      now: kernelNow,
+      wall: Date.now,
+      run: kernelRun(),
+      randomHex,
+      changed: boot => saver.later(boot),
+      dropped: id => saver.drop(id),
+      watch: happenings.boot.bind(happenings),
+      trustsAddressAlone: () => config['dhcp.mode'] !== 'authoritative',
+      sessionMs: () => config['boot.session_seconds'] * 1000,
+    },
+    (await store.loadBoots()).map(saved => JSON.parse(saved.body) as Boot),
+  );
+}
+
+function* chain<T>(...parts: Iterable<T>[]): Generator<T> {
+  for (const part of parts) yield* part;
+}
+
+/** Returns what spreads the downloads of images over time. */
+function governorOf(config: Config): Governor {
+  return new Governor({
+    limit: () => config['http.image_transfers'],
+    now: monotonicNow,
+    random: Math.random,
+    after: (milliseconds, callback) => {
+      const timer = setTimeout(callback, milliseconds);
+      return () => clearTimeout(timer);
+    },
+  });
+}
+
+/** Begins to watch what `why` wants to know besides timelines. */
+async function watchEvidence(directory: Directory, log: Log, stops: Stops) {
+  const neighbours = new Neighbours(ip => directory.nodeByIp(ip) !== undefined);
+  const clockWatch = new ClockWatch(log);
+  const stopClockWatch = clockWatch.start();
+  stops.push(async () => stopClockWatch());
+  const watch = await watchNeighbours(neighbours);
+  stops.push(async () => watch?.close());
+  const libc = await loadLibc();
+  const connections = new ConnectionTable();
+  const tcpWatch = new TcpWatch(connections, descriptor => tcpLook(libc, descriptor));
+  const stopTcpWatch = tcpWatch.start();
+  stops.push(async () => stopTcpWatch());
+  return {
     connections,
     tcpWatch,
     transfers: new TftpTransfers(),

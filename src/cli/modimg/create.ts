@@ -7,8 +7,9 @@ import { OBJECTS, type Shown } from '../../api/objects.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { removeIdentity } from '../../image/identity.ts';
 import { importTree } from '../../image/import/import.ts';
+import { machineType } from '../../image/machine-types.ts';
 import { managerFor } from '../../image/packages/choose.ts';
-import { makeRecipe, type Recipe, rpmArch } from '../../image/packages/recipe.ts';
+import { makeRecipe, type Recipe } from '../../image/packages/recipe.ts';
 import type { Wanted } from './options.ts';
 import { newLocal, type Session, type Tree } from './session.ts';
 
@@ -48,7 +49,7 @@ async function noteManager({ client, progress }: Session, distro: string, name: 
 export async function recipeOf(client: Session['client'], distro: Distro): Promise<Recipe> {
   const health = await client.call(DAEMON.health);
   const baseUrl = `http://${health.address.split('/')[0]}:${health.http_port}`;
-  return makeRecipe(distro, { baseUrl, arch: rpmArch(arch()) });
+  return makeRecipe(distro, { baseUrl, arch: machineType('node', arch()).rpm });
 }
 
 export interface Distro {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { MusterError, reasonOf } from '../../errors.ts';
-import { own } from '../../own.ts';
+import { machineType } from '../machine-types.ts';
 import { applyLayer } from './layer.ts';
 import {
   configuration,
@@ -19,9 +19,6 @@ import {
   manifestProblem,
   problemOf,
 } from './oci-json.ts';
-
-/** Go's names, which the specification uses, of the machines that Node names otherwise. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
 
 /** A manifest is small; more than this is no manifest. */
 const MANIFEST_LIMIT = 4 << 20;
@@ -83,7 +80,7 @@ async function ociLayers(folder: string): Promise<LayerFile[]> {
 
 /** The manifest for this kind of machine, or the only one. */
 function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
-  const machine = own(ARCHITECTURES, arch()) ?? arch();
+  const machine = machineType('node', arch()).go;
   const fits = forMachine(manifests, machine);
   const [first, ...more] = fits;
   if (!first) throw bad(folder, `it has no image for linux/${machine}`);

@@ -1,17 +1,10 @@
 // The package that stands for the newest kernel: its name is the distribution's own matter.
 
 import { readFile } from 'node:fs/promises';
-import { own } from '../../own.ts';
+import { machineType } from '../machine-types.ts';
 import { sourceLines } from './apt-sources.ts';
 import { ask } from './fetching.ts';
 import type { Recipe } from './recipe.ts';
-
-/** Debian's words for architectures, by RPM's. */
-const ARCHITECTURES: Readonly<Record<string, string>> = {
-  x86_64: 'amd64',
-  aarch64: 'arm64',
-  ppc64le: 'powerpc64le',
-};
 
 /** Debian's name, unless a repository says that it is Ubuntu's. */
 export async function kernelPackage(recipe: Recipe): Promise<string> {
@@ -25,7 +18,7 @@ export async function kernelPackage(recipe: Recipe): Promise<string> {
       if (origin === 'Ubuntu') return 'linux-image-generic';
     }
   }
-  return `linux-image-${own(ARCHITECTURES, recipe.arch) ?? recipe.arch}`;
+  return `linux-image-${machineType('rpm', recipe.arch).debianKernel}`;
 }
 
 /** The field of a repository's signed list that names its distribution. */

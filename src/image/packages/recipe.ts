@@ -88,10 +88,3 @@ export function makeRecipe(distro: DistroFields, head: { baseUrl: string; arch: 
 
 /** Whether a list of mirrors is a metalink: by its URL, as libdnf tells it. */
 export const isMetalink = (url: string): boolean => url.includes('metalink');
-
-/** RPM's word for the kind of this machine. */
-export function rpmArch(arch: string): string {
-  return (
-    ({ x64: 'x86_64', arm64: 'aarch64', ppc64: 'ppc64le', s390x: 's390x' } as Record<string, string>)[arch] ?? arch
-  );
-}
