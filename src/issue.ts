@@ -17,7 +17,8 @@ export function noneOf<T>(problemOf: (value: T) => string | undefined) {
 /** Returns what the value must be: `must be one of a, b; did you mean 'a'?`. */
 export function issueText(issue: z.core.$ZodIssue | undefined, value?: unknown): string {
   if (issue === undefined) return 'is not possible';
-  if (issue.message.startsWith('must')) return issue.message;
+  // The schema's own words; the library's begin like this
+  if (!/^(Invalid|Too (small|big)|Unrecognized)\b/.test(issue.message)) return issue.message;
   if (issue.code === 'invalid_value') {
     const words = issue.values.map(String);
     const hint = typeof value === 'string' ? didYouMean(value, words) : '';
@@ -29,20 +30,22 @@ export function issueText(issue: z.core.$ZodIssue | undefined, value?: unknown):
   }
   if (issue.code === 'invalid_type')
     return `must be ${issue.expected === 'record' ? 'names with values' : `a ${issue.expected}`}`;
-  return issue.message;
+  if (issue.code === 'invalid_format') return 'has the wrong form';
+  if (issue.code === 'too_small') return `must be ${issue.minimum} at least`;
+  return issue.code === 'too_big' ? `must be ${issue.maximum} at most` : 'is not possible';
 }
 
 /**
- * Returns the sentence for the first thing that is wrong with a value.
+ * Returns the first thing that is wrong with a value, as a sentence without its full stop.
  * @param whole what the value as a whole is called: `The body`
+ * @param given the value, when parts of it may be shown
  */
-export function sentenceOf(whole: string, given: unknown, { issues: [issue] }: z.ZodError): string {
-  if (issue?.code === 'unrecognized_keys') return `${whole} has no '${issue.keys[0]}'.`;
+export function problemOf(whole: string, { issues: [issue] }: z.ZodError, given?: unknown): string {
+  if (issue?.code === 'unrecognized_keys') return `${whole} has no '${issue.keys[0]}'`;
   const value = issue?.path.reduce<unknown>((inner, name) => own(inner, name), given);
   const name = issue?.path.join('.') || whole;
   const shown = name === whole || isSecretName(name) ? '' : shownValue(value);
-  const text = `${name}${shown} ${issueText(issue, value)}`;
-  return /[.?!]$/.test(text) ? text : `${text}.`;
+  return `${name}${shown} ${issueText(issue, value)}`;
 }
 
 /** Text and numbers as they were given, which lists and objects are too long for. */

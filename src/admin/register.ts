@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { revisionTag } from '../api/objects.ts';
 import { type Operation, type Operations, pathOf } from '../api/operation.ts';
 import { type ErrorCode, MusterError } from '../errors.ts';
-import { sentenceOf } from '../issue.ts';
+import { problemOf } from '../issue.ts';
 import type { Kind } from '../model/kind-words.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
 import { own } from '../own.ts';
@@ -71,7 +71,8 @@ function read(schema: z.ZodType, whole: string, given: unknown, wrong: ErrorCode
   if (success) return data;
   const [issue] = error.issues;
   const isShape = issue?.path.length === 0 || issue?.code === 'unrecognized_keys';
-  throw new MusterError(isShape ? 'bad-usage' : wrong, sentenceOf(whole, given, error));
+  const problem = problemOf(whole, error, given);
+  throw new MusterError(isShape ? 'bad-usage' : wrong, problem.endsWith('?') ? problem : `${problem}.`);
 }
 
 /** The words for a caller that gives none. */

@@ -1,7 +1,9 @@
 // The first and the last member of a backup: its contents, so that a restore can refuse before it writes; and what turned out to
 // be damaged.
+
 import { z } from 'zod';
 import { MusterError } from '../errors.ts';
+import { problemOf } from '../issue.ts';
 
 export const MANIFEST = 'muster-backup.json';
 /** After all files, since it is known only when they have been read. */
@@ -102,9 +104,6 @@ function parsed(bytes: Buffer, member: string): unknown {
 function checked<T>(wanted: z.ZodType<T>, content: unknown, member: string): T {
   const result = wanted.safeParse(content);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  throw new MusterError(
-    'bad-backup',
-    `The file is not a backup of muster: ${member}: ${issue?.path.join('.')}: ${issue?.message}`,
-  );
+  const problem = problemOf('it', result.error);
+  throw new MusterError('bad-backup', `The file is not a backup of muster: ${member}: ${problem}.`);
 }

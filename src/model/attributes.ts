@@ -192,10 +192,10 @@ export function attributeProblem(
 ): MusterError | undefined {
   const badName = attributeName.safeParse(name);
   if (!badName.success)
-    return refusal('unknown-attribute', `attribute '${name}': the name ${badName.error.issues[0]?.message}`);
+    return refusal('unknown-attribute', `attribute '${name}': the name ${issueText(badName.error.issues[0])}`);
   const badValue = attributeValue.safeParse(value);
   if (!badValue.success)
-    return refusal('bad-value', `attribute '${name}': the value ${badValue.error.issues[0]?.message}`);
+    return refusal('bad-value', `attribute '${name}': the value ${issueText(badValue.error.issues[0])}`);
   if (!name.startsWith('_')) return undefined;
   const row = own(RESERVED_ATTRIBUTES, name);
   if (!row) {

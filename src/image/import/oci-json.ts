@@ -73,9 +73,3 @@ export function forMachine(manifests: readonly Descriptor[], architecture: strin
   }
   return fits;
 }
-
-/** What is wrong with a document, in words: `layers.0.digest is no digest`. */
-export function problemOf(error: z.ZodError): string {
-  const [first] = error.issues;
-  return `${first?.path.join('.') || 'it'} ${first?.message ?? 'is wrong'}`;
-}

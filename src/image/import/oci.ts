@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { z } from 'zod';
 import { MusterError, reasonOf } from '../../errors.ts';
+import { problemOf } from '../../issue.ts';
 import { machineType } from '../machine-types.ts';
 import { applyLayer } from './layer.ts';
 import {
@@ -17,7 +18,6 @@ import {
   document,
   forMachine,
   manifestProblem,
-  problemOf,
 } from './oci-json.ts';
 
 /** A manifest is small; more than this is no manifest. */
@@ -153,7 +153,7 @@ async function readJson(path: string, folder: string): Promise<unknown> {
 async function readAs<T>(type: z.ZodType<T>, path: string, folder: string): Promise<T> {
   const read = type.safeParse(await readJson(path, folder));
   if (read.success) return read.data;
-  throw bad(folder, `${path}: ${problemOf(read.error)}`);
+  throw bad(folder, `${path}: ${problemOf('it', read.error)}`);
 }
 
 function bad(folder: string, why: string): MusterError {

@@ -1,6 +1,8 @@
 // `manifest.json` of a workspace: which local images there are. An administrator may edit it: the text says where it is wrong.
+
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
+import { problemOf } from '../../issue.ts';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 
@@ -46,11 +48,8 @@ export function readManifest(text: string, source: string): Manifest {
     throw new MusterError('bad-workspace', `${source} is not JSON: ${(error as Error).message}`, { hint: REMEDY });
   }
   const read = manifest.safeParse(data);
-  if (!read.success) {
-    const [first] = read.error.issues;
-    const where = first?.path.join('.') || 'it';
-    throw new MusterError('bad-workspace', `${source}: ${where} ${first?.message ?? 'is wrong'}.`, { hint: REMEDY });
-  }
+  if (!read.success)
+    throw new MusterError('bad-workspace', `${source}: ${problemOf('it', read.error)}.`, { hint: REMEDY });
   const seen = new Set<string>();
   for (const { uid, name } of read.data.images) {
     for (const key of [uid, name]) {
