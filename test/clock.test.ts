@@ -66,7 +66,7 @@ const WALL: Readonly<Record<string, string>> = {
   'power/consoles.ts': 'the log of a console',
   'cli/node-actions.ts': 'ages of what the head tells',
   'cli/cluster-actions.ts': 'ages of what the head tells',
-  'cli/object-actions.ts': 'ages of what the head tells',
+  'cli/list-action.ts': 'ages of what the head reports',
   'cli/node-list.ts': 'ages of what the head tells',
   'cli/overview.ts': 'ages of states that the head reports',
   'cli/lease-actions.ts': 'ages of what the head tells',

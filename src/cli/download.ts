@@ -9,7 +9,7 @@ import { Draft } from '../durable/replace.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { oneOfCapital } from '../model/kind-words.ts';
 import { fileFieldsOf } from './commands.ts';
-import { fetchShown } from './object-actions.ts';
+import { fetchShown } from './list-action.ts';
 import type { Action } from './table.ts';
 
 /** As file name: the bytes go to standard output. */

@@ -6,8 +6,8 @@ import { OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError, systemCode } from '../errors.ts';
 import { SILENT } from '../image/progress.ts';
 import { temporaryFolder } from '../process/temporary.ts';
+import { fetchShown } from './list-action.ts';
 import { isForPrograms, printData } from './listing.ts';
-import { fetchShown } from './object-actions.ts';
 import type { Action, Context } from './table.ts';
 import { humanTime } from './terminal.ts';
 

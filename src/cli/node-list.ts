@@ -2,9 +2,8 @@
 import { type Explained, type Inherited, NODES, type ShownStatus } from '../api/nodes.ts';
 import { OBJECTS } from '../api/objects.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
+import { LIST_OPTIONS, list, secrets } from './list-action.ts';
 import { checkFields, isForPrograms, listText, printData } from './listing.ts';
-import { nodeUnknown } from './node-actions.ts';
-import { LIST_OPTIONS, list, secrets } from './object-actions.ts';
 import { isOverview, printNodes } from './overview.ts';
 import { chosen } from './selection.ts';
 import { action, type Context, type OptionsOf } from './table.ts';
@@ -26,7 +25,7 @@ export const nodeList = action({
   ],
   async run(context) {
     const { given } = context;
-    if (given.options.unknown) return nodeUnknown.run(context);
+    if (given.options.unknown) return (await import('./node-actions.ts')).nodeUnknown.run(context);
     const { long, longLong } = given.options;
     if (!long && !longLong && !isForPrograms(given) && isOverview(context)) {
       await printNodes(context);

@@ -1,58 +1,14 @@
 // The actions that every kind of object has: list, create, update, replace, clone, delete, and their like.
 import { MEMBERS } from '../api/members.ts';
-import { type Changed, OBJECTS, type Shown } from '../api/objects.ts';
+import { type Changed, OBJECTS } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import type { Kind } from '../model/kind-words.ts';
-import { KIND_WORDS } from '../model/kind-words.ts';
 import { contentOf, readAssignments, sendFiles } from './assignments.ts';
 import type { Fields } from './content.ts';
 import { printChanged } from './differences.ts';
-import { checkFields, isForPrograms, printList } from './listing.ts';
-import { isOverview, printOverview } from './overview.ts';
+import { fetchShown, list } from './list-action.ts';
 import { chosen, dryRun, refuseEmpty, type SelectionQuery, selection } from './selection.ts';
-import { type Action, action, type Context, type Given, type Option, type OptionsOf } from './table.ts';
-
-/** @param more parameters of the question besides the selection */
-export async function fetchShown(
-  { client, given, kind }: Context,
-  words: readonly string[] = [],
-  more: { secrets?: string } = {},
-): Promise<Shown[]> {
-  return client.call(OBJECTS.list, { kind, query: { ...chosen(given, words), ...more } });
-}
-
-export const LIST_OPTIONS = [
-  { flags: '-l, --long', meaning: 'the fields of each object' },
-  { flags: '-L, --long-long', meaning: 'all that muster knows of each object' },
-  { flags: '--show-passwords', meaning: 'show the passwords in power_uri, attributes and URLs instead of stars' },
-] as const satisfies readonly Option[];
-
-/** Passwords are shown when they are asked for. */
-export function secrets({ options }: Given<OptionsOf<typeof LIST_OPTIONS>>): { secrets?: string } {
-  return options.showPasswords === true ? { secrets: 'true' } : {};
-}
-
-export const list = action({
-  name: 'list',
-  aliases: ['ls'],
-  words: '[names...]',
-  takes: 'names',
-  summary: 'list the selected objects, or all; with -q only their names',
-  options: LIST_OPTIONS,
-  async run(context) {
-    const { terminal, given, kind } = context;
-    checkFields(kind, given.fields);
-    const objects = await fetchShown(context, given.words, secrets(given));
-    const { long, longLong } = given.options;
-    if (!long && !longLong && !isForPrograms(given) && isOverview(context)) {
-      printOverview(context, objects);
-      return 0;
-    }
-    const detail = longLong ? 'full' : long ? 'long' : 'names';
-    printList(terminal, given, objects, { title: KIND_WORDS[kind].title, kind, detail, now: Date.now() });
-    return 0;
-  },
-});
+import { type Action, action, type Context, type Option, type OptionsOf } from './table.ts';
 
 const CONTENT = {
   flags: '--content <file>',
