@@ -61,7 +61,7 @@ export class Report {
     if (!result.unknown) {
       const machine = packet.options.get(OPTIONS.machineIdentifier.code);
       this.options.heard?.({ mac, machine, network: this.networkOf(request, network).name });
-      // A note stands on the timeline already
+      // A note is on the timeline already
       if ('refused' in result && result.level === 'warn' && !result.note) this.refused(mac, text);
       this.say(result.level, `${mac} ${type}`, text, mac);
       return;

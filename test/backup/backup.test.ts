@@ -163,7 +163,7 @@ test('a stopped head is backed up from its folder, and restored over itself only
   const before = readFileSync(join(state, 'muster.db'));
   const refused = await restoreTo(state, file);
   t.is(refused.status, 5);
-  t.regex(refused.stderr, /has a database already\. With --force it is replaced/);
+  t.regex(refused.stderr, /has a database already\. --force replaces it/);
   t.deepEqual(readFileSync(join(state, 'muster.db')), before);
   const forced = await restoreTo(state, file, '--force');
   t.is(forced.status, 0, forced.stderr);
@@ -203,7 +203,7 @@ test('what is damaged, cut off, or no backup is refused with the place, and chan
   await refuses(/The file is not a backup of muster/);
   const escaping = whole.toString('latin1').replace('"path": "muster.db"', '"path": "../uster.d"');
   writeFileSync(file, Buffer.from(escaping, 'latin1'));
-  await refuses(/no backup of muster: muster-backup\.json: files\.0\.path/);
+  await refuses(/not a backup of muster: muster-backup\.json: files\.0\.path/);
 });
 
 test('a backup of a newer muster is refused, with what to do', async t => {

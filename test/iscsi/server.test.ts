@@ -48,7 +48,7 @@ test('RFC 7143 §6.3.5: the same initiator port begins again and its old session
   t.is(await fresh.login({ target: TARGET }), 0);
   t.is(await old.next(), undefined);
   t.is(target.sessionCount, 2);
-  t.true(notes.some(note => note.event === 'dropped' && /began its session anew/.test(note.reason ?? '')));
+  t.true(notes.some(note => note.event === 'dropped' && /began its session again/.test(note.reason ?? '')));
   t.is(
     (await other.command([0, 0, 0, 0, 0, 0])).status,
     2,
