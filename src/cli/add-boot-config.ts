@@ -22,8 +22,8 @@ const OPTIONS = [
     takes: { names: 'distro' },
   },
   { flags: '--install <packages>', meaning: 'packages to install into a new image, separated by commas' },
-  { flags: '--cmdline <text>', meaning: `the kernel command line; ${CMDLINE} when not given` },
-  { flags: '--style <style>', meaning: 'the boot style; rwram when not given', takes: { words: BOOT_STYLES } },
+  { flags: '--cmdline <text>', meaning: `the kernel command line; default: ${CMDLINE}` },
+  { flags: '--style <style>', meaning: 'the boot style; default: rwram', takes: { words: BOOT_STYLES } },
   {
     flags: '--group <name>',
     meaning: 'the attribute group whose nodes boot it; created if it does not exist',

@@ -29,7 +29,7 @@ export const backupRun = action({
     { ...STATE, meaning: `${STATE.meaning}; only for a musterd that does not run` },
     {
       flags: '--config <file>',
-      meaning: `the configuration of a musterd that does not run; ${DEFAULT_CONFIG_FILE} when not given`,
+      meaning: `the configuration of a musterd that does not run; default: ${DEFAULT_CONFIG_FILE}`,
       takes: 'files',
     },
   ],

@@ -84,7 +84,7 @@ export const logShow = action({
   name: 'log',
   summary: 'show the audit trail: who changed what, the newest last',
   options: [
-    { flags: '--limit <count>', meaning: 'how many lines; 100 when not given' },
+    { flags: '--limit <count>', meaning: 'how many lines; default: 100' },
     { flags: '--node <id>', meaning: 'only changes of this node', takes: { names: 'node' } },
   ],
   examples: ['muster log', 'muster log --node n0 --limit 20'],

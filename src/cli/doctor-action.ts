@@ -20,7 +20,7 @@ const OPTIONS = [
     meaning: 'compare every stored file with its digest; takes as long as a backup',
   },
   { flags: '--no-probe', meaning: 'do not send a DISCOVER to find other DHCP servers' },
-  { flags: '--wait <seconds>', meaning: `how long offers are waited for; ${WAIT_SECONDS} when not given` },
+  { flags: '--wait <seconds>', meaning: `how long to wait for offers; default: ${WAIT_SECONDS}` },
 ] as const satisfies readonly Option[];
 
 type DoctorOptions = OptionsOf<typeof OPTIONS>;

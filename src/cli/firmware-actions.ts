@@ -7,7 +7,7 @@ export const firmwareList = action({
   name: 'list',
   aliases: ['ls'],
   words: '[words...]',
-  summary: 'list known differences between firmware; words narrow the list',
+  summary: 'list known differences between firmware; arguments narrow the list',
   options: [{ flags: '-l, --long', meaning: 'show the source of each as well' }],
   examples: ['muster firmware ls', 'muster firmware ls ipxe -l', 'muster firmware ls --json'],
   async run({ client, given, terminal }) {

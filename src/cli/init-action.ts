@@ -28,7 +28,7 @@ export const INIT_OPTIONS = [
   },
   {
     flags: '--config <file>',
-    meaning: `the configuration to write; ${DEFAULT_CONFIG_FILE} when not given`,
+    meaning: `the configuration to write; default: ${DEFAULT_CONFIG_FILE}`,
     takes: 'files',
   },
   {

@@ -6,7 +6,7 @@ export const labRun = action({
   summary: 'run a private virtual cluster on this machine: musterd, and nodes with real firmware that boot from it',
   options: [
     { flags: '--once', meaning: 'exit when the nodes are up, with status 0, or with another one and the reason' },
-    { flags: '--nodes <count>', meaning: 'how many nodes; 1 when not given' },
+    { flags: '--nodes <count>', meaning: 'how many nodes; default: 1' },
     { flags: '--firmware <kind>', meaning: 'bios, uefi, uefi-http or uefi-secure; default: bios' },
     { flags: '--style <style>', meaning: 'rwram, roram, iscsi or disked; default: roram' },
     { flags: '--memory <megabytes>', meaning: 'memory of each node' },

@@ -1,4 +1,4 @@
-// `muster lease ls`: the addresses that machines have which are no nodes.
+// `muster lease ls`: the addresses of machines that are not nodes.
 import { DAEMON, type ShownLease } from '../api/daemon.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { action } from './table.ts';
@@ -7,7 +7,7 @@ import { humanSpan } from './terminal.ts';
 export const leaseList = action({
   name: 'list',
   aliases: ['ls'],
-  summary: 'addresses lent to machines that are no nodes (dhcp.range), and until when',
+  summary: 'addresses lent to machines that are not nodes (dhcp.range), and until when',
   options: [{ flags: '-a, --expired', meaning: 'show expired leases as well' }],
   examples: ['muster lease ls', 'muster lease ls --expired', 'muster lease ls --json'],
   async run({ client, given, terminal }) {

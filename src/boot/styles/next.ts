@@ -9,5 +9,5 @@ export const next: StyleRules = {
   needsImage: false,
   handsOver: true,
   memory: () => ({ peak: 0, kept: 0 }),
-  summary: "leave iPXE, so that the firmware goes on to its next device; on UEFI, start the disk's own loader",
+  summary: "leave iPXE, so that the firmware continues with its next device; on UEFI, start the disk's own loader",
 };
