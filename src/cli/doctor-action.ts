@@ -102,9 +102,10 @@ function reportText(findings: readonly Finding[], terminal: Terminal): string {
     ...(remedy ?? '').split('\n').flatMap(line => (line ? [`${' '.repeat(width + 8)}-> ${line}`] : [])),
   ]);
   const count = (verdict: Verdict): number => findings.filter(item => item.verdict === verdict).length;
-  const sum =
-    count('fail') > 0
-      ? `${count('fail')} to be put right, ${count('warn')} to look at.`
-      : `Nothing keeps this head from serving; ${count('warn')} to look at.`;
+  const sum = `${counted(count('fail'), 'failure')}, ${counted(count('warn'), 'warning').toLowerCase()}.`;
   return `${lines.join('\n')}\n${sum}\n`;
+}
+
+function counted(count: number, what: string): string {
+  return `${count === 0 ? 'No' : count} ${what}${count === 1 ? '' : 's'}`;
 }
