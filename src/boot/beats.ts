@@ -31,7 +31,9 @@ export class Beats {
   }
 
   take(boot: Boot, facts: Record<string, string>, periodMs: number): void {
-    this.last.set(boot, { at: this.times.now(), seen: this.times.wall(), periodMs, facts });
+    // The last one of a system that goes down says only that: what was known of it stays
+    const known = goingOf(facts) === undefined ? facts : { ...this.last.get(boot)?.facts, ...facts };
+    this.last.set(boot, { at: this.times.now(), seen: this.times.wall(), periodMs, facts: known });
   }
 
   of(boot: Boot): Beat | undefined {

@@ -43,6 +43,13 @@ test('a system that reboots by itself says so, and is waited for', t => {
   t.like(ask({ power: { state: 'off' } }), { rule: 'powered-off' });
 });
 
+test('the last heartbeat of a system that goes down keeps what was known of it', t => {
+  const { up, statuses, node } = world();
+  up({ ram_free: '900' });
+  up({ going_down: 'off' });
+  t.like(statuses.of(node.uid).facts, { ram_free: '900', going_down: 'off' });
+});
+
 test('a system that was shut down is not lost', t => {
   const { ask, up, clock } = world();
   up({ going_down: 'off' });
