@@ -1,12 +1,11 @@
 // The two clocks: what goes by which, and what a step of the wall clock does to what counts durations.
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { ClockSteps } from '../src/clock.ts';
 import { LeaseCount } from '../src/dhcp/lease-count.ts';
 import { Quarantine } from '../src/dhcp/quarantine.ts';
 import { LogLimiter } from '../src/log.ts';
-import { packageRoot } from '../src/package-root.ts';
+import { productSources, sourceName } from './sources.ts';
 
 test('a step of the wall clock is noticed once, and slewing is none', t => {
   const clock = { wall: 1e12, monotonic: 0 };
@@ -60,6 +59,7 @@ const WALL: Readonly<Record<string, string>> = {
   'blobs/blobs.ts': 'the times of files, next to the clock that nobody sets',
   'store/sqlite-store.ts': 'the audit trail',
   'lab/lab.ts': "compares with the head's events",
+  'lab/command.ts': "compares with the head's events",
   'lab/run-folder.ts': 'ages of files',
   'lab/image-cache.ts': 'times of files',
   'image/workspace/workspace.ts': 'the manifest',
@@ -77,11 +77,11 @@ const WALL: Readonly<Record<string, string>> = {
 };
 
 test('the wall clock is read only for what people see or what is stored', t => {
-  const src = join(packageRoot, 'src');
-  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.ts'));
-  const readers = files.filter(name => /\bDate\.now\b|new Date\(\)/.test(readFileSync(join(src, name), 'utf8')));
+  const readers = productSources()
+    .filter(path => /\bDate\.now\b|new Date\(\)/.test(readFileSync(path, 'utf8')))
+    .map(sourceName);
   t.deepEqual(
-    readers.filter(name => !(name in WALL)).map(name => relative('.', name)),
+    readers.filter(name => !(name in WALL)),
     [],
     'use monotonicNow of src/clock.ts for durations; a file that needs wall time gets a row here',
   );

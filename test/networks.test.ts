@@ -67,7 +67,7 @@ test('a node may have an address in any of the networks, but not the head’s ow
   t.notThrows(create('10.60.0.9'));
   t.notThrows(create('10.54.0.9'));
   t.throws(create('10.60.0.1'), { message: /10\.60\.0\.1 is the head's own/ });
-  t.throws(create('10.70.0.1'), { message: /boot network 10\.54\.0\.0\/24, nor in east 10\.60\.0\.0\/24/ });
+  t.throws(create('10.70.0.1'), { message: /boot network 10\.54\.0\.0\/24, or in east 10\.60\.0\.0\/24/ });
 });
 
 test('a range for unknown machines lies in its network, and no node is placed in it', t => {

@@ -1,8 +1,7 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join, relative } from 'node:path';
+import { readFileSync } from 'node:fs';
 import test from 'ava';
 import { own } from '../src/own.ts';
-import { packageRoot } from '../src/package-root.ts';
+import { productSources, sourceName } from './sources.ts';
 
 test('only own entries of an object are found', t => {
   const record: Record<string, number> = { a: 1 };
@@ -11,25 +10,20 @@ test('only own entries of an object are found', t => {
     t.is(own(record, name), undefined);
 });
 
-const SRC = join(packageRoot, 'src');
-
 /** Every source file with its lines, without comments and the texts in quotes. */
-function sources(folder = SRC): { name: string; lines: string[] }[] {
-  return readdirSync(folder, { withFileTypes: true }).flatMap(entry => {
-    const path = join(folder, entry.name);
-    if (entry.isDirectory()) return sources(path);
-    if (!path.endsWith('.ts')) return [];
+function linesOfSources(): { name: string; path: string; lines: string[] }[] {
+  return productSources().map(path => {
     const text = readFileSync(path, 'utf8')
       .replace(/\/\*[\s\S]*?\*\//g, comment => comment.replace(/[^\n]/g, ''))
       .replace(/(^|\s)\/\/.*$/gm, '')
       .replace(/`[^`]*`/g, template => `''${template.replace(/[^\n]/g, '')}`)
       .replace(/'[^'\n]*'|"[^"\n]*"/g, "''");
-    return [{ name: relative(SRC, path), lines: text.split('\n') }];
+    return { name: sourceName(path), path, lines: text.split('\n') };
   });
 }
 
 test('a key is never looked up in a table with `in`: every object has a constructor', t => {
-  const wrong = sources().flatMap(({ name, lines }) =>
+  const wrong = linesOfSources().flatMap(({ name, lines }) =>
     lines.flatMap((line, index) =>
       /[\w)\]] in [A-Z][A-Z_0-9]{2,}\b/.test(line) ? [`${name}:${index + 1} ${line.trim()}`] : [],
     ),
@@ -38,7 +32,7 @@ test('a key is never looked up in a table with `in`: every object has a construc
 });
 
 test('tables whose keys are any text are read by `own`', t => {
-  const all = sources();
+  const all = linesOfSources();
   const tables = all.flatMap(({ name, lines }) =>
     lines.flatMap(line => {
       const table = /const ([A-Z][A-Z_0-9]*): (?:Readonly<)?Record<string,/.exec(line)?.[1];
@@ -50,8 +44,8 @@ test('tables whose keys are any text are read by `own`', t => {
     const use = new RegExp(`\\b${table}\\[(?!'')`);
     const file = home.split('/').at(-1) ?? '';
     return all
-      .filter(({ name }) => {
-        const whole = readFileSync(join(SRC, name), 'utf8');
+      .filter(({ name, path }) => {
+        const whole = readFileSync(path, 'utf8');
         return name === home || new RegExp(`import[^;]*\\b${table}\\b[^;]*from '[^']*/${file}'`).test(whole);
       })
       .flatMap(({ name, lines }) =>

@@ -1,8 +1,7 @@
 // Files that must survive are written by src/durable alone: elsewhere the calls that would do it by halves are in no file but these.
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
 import test from 'ava';
-import { packageRoot } from '../../src/package-root.ts';
+import { productSources, sourceName } from '../sources.ts';
 
 /** Names of node:fs that give a file its bytes or its name. */
 const CALLS = /\b(writeFile|appendFile|copyFile|rename|link|symlink|createWriteStream|cp)(Sync)?\b/;
@@ -25,10 +24,9 @@ const FOLDERS: Readonly<Record<string, string>> = {
   'lab/': 'a virtual cluster lives as long as its run',
 };
 
-const src = join(packageRoot, 'src');
-const files = (readdirSync(src, { recursive: true }) as string[]).filter(
-  name => name.endsWith('.ts') && !name.startsWith('durable/'),
-);
+const files = productSources()
+  .map(path => ({ name: sourceName(path), path }))
+  .filter(({ name }) => !name.startsWith('durable/'));
 
 /** The names that a file takes from node:fs, and those it writes behind `fs.`. */
 function taken(text: string): string[] {
@@ -48,16 +46,16 @@ const isExcepted = (name: string): boolean =>
 
 test('who writes files without src/durable stands in the list, with the reason', t => {
   const found = files
-    .filter(name => !isExcepted(name))
-    .flatMap(name => {
-      const names = taken(readFileSync(join(src, name), 'utf8'));
+    .filter(({ name }) => !isExcepted(name))
+    .flatMap(({ name, path }) => {
+      const names = taken(readFileSync(path, 'utf8'));
       return names.map(one => `${name}: ${one}`);
     });
   t.deepEqual(found, [], 'use replaceFile, Draft, moveInto or linkInto of src/durable');
 });
 
 test('no exception is left of a file that has changed', t => {
-  const used = files.filter(name => taken(readFileSync(join(src, name), 'utf8')).length > 0);
+  const used = files.filter(({ path }) => taken(readFileSync(path, 'utf8')).length > 0).map(({ name }) => name);
   t.deepEqual(
     Object.keys(EXCEPTIONS).filter(name => !used.includes(name)),
     [],
