@@ -6,7 +6,6 @@ import { userInfo } from 'node:os';
 import { pipeline, type Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { digestFile } from '../durable/digest.ts';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
 import { maskCommand } from '../masking.ts';
 import { type Data, type EndLine, type Given, type Operation, type Parts, type Reply, urlOf } from './operation.ts';
@@ -81,6 +80,8 @@ export class AdminClient {
         );
       }
     }
+    // Few commands send files, and the library of digests loads slowly
+    const { digestFile } = await import('../durable/digest.ts');
     const own = (await digestFile(file, { follow: true })).whole;
     if (own === state.sha256) return state;
     await this.call(STORAGE.dropUpload, { params: { id: state.id } });

@@ -4,7 +4,7 @@ import { userInfo } from 'node:os';
 import { MusterError } from '../errors.ts';
 import { PROXY_NAMES } from '../process/proxies.ts';
 import { run } from '../process/run.ts';
-import { hideWords } from './hidden-words.ts';
+import { hideWords } from './hide-words.ts';
 import type { Context } from './table.ts';
 import { userSettings } from './user-settings.ts';
 

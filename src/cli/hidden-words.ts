@@ -1,28 +1,9 @@
-// A command line that passes through sudo in a file: in the process list and in the log of sudo, every user would read its words.
+// Reads a command line that passes through sudo in a file (hide-words writes it): in the process list and in the log of sudo, every user would read its words.
 import { closeSync, constants, fstatSync, openSync, readFileSync, rmSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { openNew } from '../durable/replace.ts';
 import { MusterError, reasonOf } from '../errors.ts';
-import { temporaryFolder } from '../process/temporary.ts';
 
 /** The first word of a command line whose real words are in the file that the second one names. */
 export const HIDDEN_WORDS = '__words';
-
-/** Writes words into a file that only this user and root can read. Call `remove` when the program that reads them has ended. */
-export async function hideWords(words: readonly string[]): Promise<{ words: string[]; remove(): Promise<void> }> {
-  const folder = await temporaryFolder('muster-words-');
-  const remove = async (): Promise<void> => rm(folder, { recursive: true, force: true });
-  const file = join(folder, 'words');
-  try {
-    const handle = await openNew(file);
-    await handle.writeFile(JSON.stringify(words)).finally(async () => handle.close());
-  } catch (error) {
-    await remove();
-    throw error;
-  }
-  return { words: [HIDDEN_WORDS, file], remove };
-}
 
 /** Returns the words of a command line, from their file when they are hidden. The file is gone afterwards. */
 export function shownWords(words: readonly string[]): readonly string[] {

@@ -72,7 +72,9 @@ export function columnLines(rows: readonly (readonly string[])[], width: number)
   const [head = [], ...body] = texts;
   const kept = head.map((_, at) => at === 0 || body.some(row => row[at]));
   const shown = texts.map(row => row.filter((_, at) => kept[at]));
-  const widths = (shown[0] ?? []).map((_, at) => Math.max(...shown.map(row => columnsOf(row[at] ?? ''))));
+  const widths = (shown[0] ?? []).map((_, at) =>
+    shown.reduce((most, row) => Math.max(most, columnsOf(row[at] ?? '')), 0),
+  );
   const most = width - GAP.length * (widths.length - 1);
   for (let over = widths.reduce((sum, each) => sum + each, 0) - most; over > 0 && over !== Infinity; over -= 1) {
     const widest = widths.lastIndexOf(Math.max(...widths));

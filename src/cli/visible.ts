@@ -5,8 +5,12 @@ import { own } from '../own.ts';
 const HIDDEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
+/** Nearly every text: each character takes one column, and none is hidden. */
+const PLAIN = /^[\x20-\x7e]*$/;
+
 /** Returns a text on one line: what a terminal would act on is written as `\n`, `\x1b` or `\u202e`. */
 export function visible(text: string): string {
+  if (PLAIN.test(text)) return text;
   return text.replace(HIDDEN, sign => {
     const code = sign.codePointAt(0) ?? 0;
     const digits = code.toString(16);
@@ -21,13 +25,14 @@ const WIDE =
 const NARROW = /[\p{Mn}\p{Me}\u200b-\u200f\u2060\ufeff]/u;
 
 function columnsOfOne(character: string): number {
-  if (/^[\x20-\x7e]$/.test(character)) return 1;
+  if (PLAIN.test(character)) return 1;
   if (NARROW.test(character)) return 0;
   return WIDE.test(character) ? 2 : 1;
 }
 
 /** Returns the columns of a terminal that a text takes. */
 export function columnsOf(text: string): number {
+  if (PLAIN.test(text)) return text.length;
   let columns = 0;
   for (const character of text) columns += columnsOfOne(character);
   return columns;

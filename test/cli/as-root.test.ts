@@ -2,7 +2,8 @@ import { chmodSync, existsSync, statSync, symlinkSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { proxiesThrough } from '../../src/cli/as-root.ts';
-import { HIDDEN_WORDS, hideWords, shownWords } from '../../src/cli/hidden-words.ts';
+import { HIDDEN_WORDS, shownWords } from '../../src/cli/hidden-words.ts';
+import { hideWords } from '../../src/cli/hide-words.ts';
 import { temporaryFolder } from '../store/folder.ts';
 
 test('proxies go through sudo; one with a password stands in no process list', t => {
