@@ -20,7 +20,7 @@ import { reasonOf } from '../errors.ts';
 import { attributesIni } from '../http/attributes-ini.ts';
 import { startBootPlane } from '../http/boot-plane.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
-import { startBootIscsi } from '../iscsi/boot-server.ts';
+import { startBootIscsi } from '../iscsi-boot/server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import { attributesIn } from '../model/power-template.ts';
 import type { SshKey } from '../ssh/ssh.ts';

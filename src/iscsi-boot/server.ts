@@ -8,12 +8,12 @@ import type { About } from '../boot/faults.ts';
 import { chapOf, type IscsiAccess, type IscsiNames } from '../boot/iscsi-access.ts';
 import type { Problem } from '../boot/journey.ts';
 import { reasonOf } from '../errors.ts';
+import type { TargetNote } from '../iscsi/directory.ts';
+import type { Traffic } from '../iscsi/traffic.ts';
+import { byAddress, IscsiWorkers } from '../iscsi/workers.ts';
 import { type Log, LogLimiter } from '../log.ts';
-import { BootDisks } from './boot-disks.ts';
-import { type BootRefusal, bootTargets } from './boot-targets.ts';
-import type { TargetNote } from './directory.ts';
-import type { Traffic } from './traffic.ts';
-import { byAddress, IscsiWorkers } from './workers.ts';
+import { BootDisks } from './disks.ts';
+import { type BootRefusal, bootTargets } from './targets.ts';
 
 export interface BootIscsiOptions {
   /** Where nodes log in. */

@@ -5,9 +5,9 @@ import type { BootNode } from '../boot/directory.ts';
 import type { About } from '../boot/faults.ts';
 import { type IscsiNames, type RootReader, type RootReaders, readsOverIscsi } from '../boot/iscsi-access.ts';
 import { reasonOf } from '../errors.ts';
+import type { Admission, ChapAccount, Refusal, TargetDirectory, Visitor } from '../iscsi/directory.ts';
 import type { Refused } from '../refused.ts';
-import type { BootDisk } from './boot-disks.ts';
-import type { Admission, ChapAccount, Refusal, TargetDirectory, Visitor } from './directory.ts';
+import type { BootDisk } from './disks.ts';
 
 /** Why a node may not log in, for its timeline. */
 export interface BootRefusal {

@@ -10,13 +10,13 @@ import type { BootPlan } from '../../src/boot/boot-plan.ts';
 import { clusterDirectory } from '../../src/boot/cluster-directory.ts';
 import { chapOf, iscsiNames } from '../../src/boot/iscsi-access.ts';
 import { planBoot } from '../../src/boot/plan.ts';
-import { BootDisks } from '../../src/iscsi/boot-disks.ts';
-import { bootTargets } from '../../src/iscsi/boot-targets.ts';
 import { IscsiWorkers } from '../../src/iscsi/workers.ts';
+import { BootDisks } from '../../src/iscsi-boot/disks.ts';
+import { bootTargets } from '../../src/iscsi-boot/targets.ts';
 import type { Entry } from '../../src/model/cluster.ts';
 import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
-import { Initiator, read10 } from './support/initiator.ts';
-import { pattern } from './support/served.ts';
+import { Initiator, read10 } from '../iscsi/support/initiator.ts';
+import { pattern } from '../iscsi/support/served.ts';
 
 const KEY = randomBytes(32);
 const NAMES = iscsiNames('iqn.2026-01.lab.test');
