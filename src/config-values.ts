@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import type { z } from 'zod';
 import { noneOf, type Zod } from './issue.ts';
 import { LOG_LEVELS } from './log.ts';
-import { entriesProblem, type NetworkEntry, parseRange } from './networks.ts';
+import { type NetworkEntry, parseRange } from './networks.ts';
 import { parseIpv4, parseSubnet } from './wire/ip.ts';
 
 /** A text for which the condition holds. */
@@ -11,12 +11,6 @@ const textThat =
   (isRight: (text: string) => boolean, must: string) =>
   (z: Zod): z.ZodType<string> =>
     z.string(must).refine(isRight, must);
-
-/** A value in which `problemOf` finds nothing wrong. */
-const checked =
-  <T>(problemOf: (value: unknown) => string | undefined) =>
-  (z: Zod): z.ZodType<T> =>
-    z.custom<T>().superRefine(noneOf(problemOf));
 
 const oneOf =
   <const T extends readonly string[]>(words: T) =>
@@ -64,13 +58,13 @@ function isEndpoint(given: string): boolean {
   return parseIpv4(ip) !== undefined && Number(port) >= 1 && Number(port) <= 65535;
 }
 
-export const addresses = (z: Zod) => {
-  const must = 'must be a list of IPv4 addresses such as ["10.54.0.1"]';
-  return z.array(
+const listOfAddresses = (must: string) => (z: Zod) =>
+  z.array(
     z.string(must).refine(ip => parseIpv4(ip) !== undefined, must),
     must,
   );
-};
+
+export const addresses = listOfAddresses('must be a list of IPv4 addresses such as ["10.54.0.1"]');
 
 // RFC 7143 §4.2.7.1: `iqn.`, a month, a reversed domain. The whole name has 223 bytes at most, and a UID follows.
 export const iqn = textThat(
@@ -86,7 +80,47 @@ export type DhcpMode = (typeof DHCP_MODES)[number];
 
 export const dhcpMode = oneOf(DHCP_MODES);
 
-export const networkEntries = checked<NetworkEntry[]>(entriesProblem);
+const isSubnet = (given: string): boolean => (parseSubnet(given)?.prefix ?? 32) <= 30;
+const isIp = (given: string): boolean => parseIpv4(given) !== undefined;
+const isGiven = (given: string): boolean => given !== '';
+
+export const networkEntries = (z: Zod): z.ZodType<NetworkEntry[]> => {
+  const given = (isRight: (text: string) => boolean, must: string) =>
+    textThat(isRight, `must be ${must}`)(z).optional();
+  const seconds = 'must be whole seconds, 60 at least, without quotes';
+  const keys = {
+    name: textThat(name => /^[A-Za-z][\w.-]{0,40}$/.test(name), 'must be a name such as "rack2"')(z),
+    address: given(isSubnet, 'the head\'s address there with its prefix, such as "10.55.0.1/24"'),
+    subnet: given(isSubnet, 'a network with its prefix, such as "10.56.0.0/24"'),
+    interface: given(isGiven, 'the name of an interface, such as "eth2"'),
+    router: given(isIp, 'an IPv4 address such as "10.55.0.254"'),
+    dns: addresses(z).optional(),
+    domain: given(isGiven, 'a domain name in quotes'),
+    lease_seconds: z.int(seconds).min(60, seconds).optional(),
+    range: given(
+      range => parseRange(range) !== undefined,
+      'two addresses with "-" between them, the lower first, such as "10.56.0.200-10.56.0.250"; at most 65536',
+    ),
+    via: given(isIp, 'an address of the head such as "10.54.0.1"'),
+    relays: listOfAddresses('must be a list of IPv4 addresses of relay agents')(z).optional(),
+    shared: given(isGiven, 'a word in quotes'),
+  };
+  const entry = z.strictObject(keys, {
+    error: issue =>
+      issue.code === 'unrecognized_keys'
+        ? `has no key '${issue.keys[0]}'; there are ${Object.keys(keys).join(', ')}`
+        : 'must be tables',
+  });
+  return z.array(entry.superRefine(noneOf(entryProblem)), 'must be a list: write [[networks]] above each');
+};
+
+function entryProblem({ name, address, subnet: behind, interface: nic }: NetworkEntry): string | undefined {
+  if ((address === undefined) === (behind === undefined))
+    return `'${name}' needs either 'address' (the head's own one in a network at an interface) or 'subnet' (behind relay agents)`;
+  return behind !== undefined && nic !== undefined
+    ? `'${name}' has a 'subnet' behind relays, so no 'interface'`
+    : undefined;
+}
 
 /** Client architectures that can have a loader: see `boot/identify`. */
 export const LOADER_NAMES = [
@@ -100,13 +134,10 @@ export const LOADER_NAMES = [
 ] as const;
 export type LoaderName = (typeof LOADER_NAMES)[number];
 
-export const loaders = checked<Partial<Record<LoaderName, string>>>(value => {
-  if (typeof value !== 'object' || value === null || Array.isArray(value))
-    return 'must be a table such as [loaders] with bios = "/usr/lib/ipxe/undionly.kpxe"';
-  for (const [name, file] of Object.entries(value)) {
-    if (!LOADER_NAMES.some(known => known === name))
-      return `has no client architecture '${name}'; there are ${LOADER_NAMES.join(', ')}`;
-    if (typeof file !== 'string' || !isAbsolute(file)) return `'${name}' must be an absolute path in quotes`;
-  }
-  return undefined;
-});
+export const loaders = (z: Zod): z.ZodType<Partial<Record<LoaderName, string>>> =>
+  z.strictObject(Object.fromEntries(LOADER_NAMES.map(name => [name, path(z).optional()])), {
+    error: issue =>
+      issue.code === 'unrecognized_keys'
+        ? `has no client architecture '${issue.keys[0]}'; there are ${LOADER_NAMES.join(', ')}`
+        : 'must be a table such as [loaders] with bios = "/usr/lib/ipxe/undionly.kpxe"',
+  });

@@ -4,7 +4,7 @@ import { parse } from 'smol-toml';
 import { z } from 'zod';
 import { CONFIG_KEYS, type Config, type ConfigKey, type Key } from './config-keys.ts';
 import { MusterError, reasonOf } from './errors.ts';
-import { issueText } from './issue.ts';
+import { placedText } from './issue.ts';
 import { didYouMean } from './nearest.ts';
 import { Networks, networksProblems } from './networks.ts';
 import { own } from './own.ts';
@@ -44,7 +44,7 @@ export function parseConfig(content: string, file: string): Config {
     }
     const { success, data, error } = row.schema(z).safeParse(value);
     if (success) (config as Record<string, unknown>)[name] = data;
-    else problems.push(`${file}: key '${name}' ${issueText(error.issues[0])}; it is ${JSON.stringify(value)}`);
+    else problems.push(`${file}: key '${name}' ${placedText(error.issues[0])}; it is ${JSON.stringify(value)}`);
   }
   problems.push(...contradictions(config).map(problem => `${file}: ${problem}`));
   if (problems.length > 0) throw new MusterError('bad-config', problems.join('\n'));

@@ -35,6 +35,15 @@ export function issueText(issue: z.core.$ZodIssue | undefined, value?: unknown):
   return issue.code === 'too_big' ? `must be ${issue.maximum} at most` : 'is not possible';
 }
 
+/** Returns what a part of a value must be, with its place: `'subnet' must be a network (entry 2)`. */
+export function placedText(issue: z.core.$ZodIssue | undefined): string {
+  const place = issue?.path ?? [];
+  const [name] = place.filter(part => typeof part === 'string');
+  const [entry] = place.filter(part => typeof part === 'number');
+  const text = issueText(issue);
+  return `${name === undefined ? '' : `'${name}' `}${text}${entry === undefined ? '' : ` (entry ${entry + 1})`}`;
+}
+
 /**
  * Returns the first thing that is wrong with a value, as a sentence without its full stop.
  * @param whole what the value as a whole is called: `The body`

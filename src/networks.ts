@@ -88,7 +88,7 @@ export class Networks {
   private readonly byPrefix: readonly BootNetwork[];
   private readonly heads: ReadonlySet<string>;
 
-  /** @param defaults `address` must be one that `parseSubnet` reads; @param entries as `entryProblem` lets them pass */
+  /** @param defaults `address` must be one that `parseSubnet` reads; @param entries as the schema of `[[networks]]` lets them pass */
   constructor(defaults: NetworkDefaults, entries: readonly NetworkEntry[] = []) {
     const common = { router: defaults.router, dns: defaults.dns, domain: defaults.domain };
     this.main = network(
@@ -198,58 +198,6 @@ function network(entry: NetworkEntry, defaults: NetworkDefaults, head = ''): Boo
     relays: entry.relays ?? [],
     shared: entry.shared ?? '',
   };
-}
-
-const isText = (value: unknown): boolean => typeof value === 'string' && value !== '';
-const isIp = (value: unknown): boolean => typeof value === 'string' && parseIpv4(value) !== undefined;
-const areIps = (value: unknown): boolean => Array.isArray(value) && value.every(isIp);
-const isSubnet = (value: unknown): boolean => typeof value === 'string' && (parseSubnet(value)?.prefix ?? 32) <= 30;
-
-/** The keys of an entry: the check of a value, and what it must be. */
-const ENTRY_KEYS: Readonly<Record<keyof NetworkEntry, [check: (value: unknown) => boolean, must: string]>> = {
-  name: [value => isText(value) && /^[A-Za-z][\w.-]{0,40}$/.test(String(value)), 'a name such as "rack2"'],
-  address: [isSubnet, 'the head\'s address there with its prefix, such as "10.55.0.1/24"'],
-  subnet: [isSubnet, 'a network with its prefix, such as "10.56.0.0/24"'],
-  interface: [isText, 'the name of an interface, such as "eth2"'],
-  router: [isIp, 'an IPv4 address such as "10.55.0.254"'],
-  dns: [areIps, 'a list of IPv4 addresses such as ["10.54.0.1"]'],
-  domain: [isText, 'a domain name in quotes'],
-  lease_seconds: [
-    value => Number.isInteger(value) && Number(value) >= 60,
-    'whole seconds, 60 at least, without quotes',
-  ],
-  range: [
-    value => typeof value === 'string' && parseRange(value) !== undefined,
-    'two addresses with "-" between them, the lower first, such as "10.56.0.200-10.56.0.250"; at most 65536',
-  ],
-  via: [isIp, 'an address of the head such as "10.54.0.1"'],
-  relays: [areIps, 'a list of IPv4 addresses of relay agents'],
-  shared: [isText, 'a word in quotes'],
-};
-
-/** Returns what is wrong with a list of `[[networks]]`; undefined when nothing is. */
-export function entriesProblem(value: unknown): string | undefined {
-  if (!Array.isArray(value)) return 'must be a list: write [[networks]] above each';
-  for (const [index, entry] of value.entries()) {
-    const problem = entryProblem(entry);
-    if (problem) return `${problem} (entry ${index + 1})`;
-  }
-  return undefined;
-}
-
-function entryProblem(entry: unknown): string | undefined {
-  if (typeof entry !== 'object' || entry === null || Array.isArray(entry)) return 'must be tables';
-  for (const [key, value] of Object.entries(entry)) {
-    const row = Object.hasOwn(ENTRY_KEYS, key) ? ENTRY_KEYS[key as keyof NetworkEntry] : undefined;
-    if (!row) return `has no key '${key}'; there are ${Object.keys(ENTRY_KEYS).join(', ')}`;
-    if (!row[0](value)) return `'${key}' must be ${row[1]}`;
-  }
-  const { name, address, subnet, interface: nic } = entry as Partial<NetworkEntry>;
-  if (name === undefined) return "needs a 'name'";
-  if ((address === undefined) === (subnet === undefined))
-    return `'${name}' needs either 'address' (the head's own one in a network at an interface) or 'subnet' (behind relay agents)`;
-  if (subnet !== undefined && nic !== undefined) return `'${name}' has a 'subnet' behind relays, so no 'interface'`;
-  return undefined;
 }
 
 /** Returns contradictions: networks that overlap, a router outside, a name used twice. */

@@ -38,7 +38,7 @@ test('mistakes in a network are reported with its name and the remedy', t => {
   for (const [entries, words] of [
     ['[networks]\nname = "x"\n', /must be a list: write \[\[networks\]\]/],
     ['[[networks]]\nname = "x"\n', /'x' needs either 'address' .* or 'subnet'/],
-    ['[[networks]]\nsubnet = "10.56.0.0/24"\n', /needs a 'name' \(entry 1\)/],
+    ['[[networks]]\nsubnet = "10.56.0.0/24"\n', /'name' must be a name such as "rack2" \(entry 1\)/],
     ['[[networks]]\nname = "x"\nsubnet = "10.56.0.0/24"\nvlan = 5\n', /has no key 'vlan'; there are name, address/],
     ['[[networks]]\nname = "x"\nsubnet = "10.56.0.0"\n', /'subnet' must be a network with its prefix/],
     ['[[networks]]\nname = "x"\nsubnet = "10.54.0.128/25"\n', /'x' \(10\.54\.0\.128\/25\) overlaps network 'boot'/],
