@@ -1,6 +1,6 @@
 // Loaded into musterd before its own code (`node --import`): a clock that can be put forward, and a look at its memory.
 //
-// SOAK_CONTROL names the socket. `ahead MS` moves the date on: what has a time of its own (sessions, leases, grants) ages by it, and
+// SOAK_CONTROL names the socket. `ahead MS` moves the date and the steady clock on: what has a time of its own (leases, uploads, files) ages by them, and
 // timers of a minute and more that are due by then run once. `look` collects garbage and answers the memory as JSON.
 import { createServer } from 'node:net';
 import { isMainThread } from 'node:worker_threads';
@@ -13,6 +13,10 @@ const timers = new Map<NodeJS.Timeout, { run(): void; due: number; every: number
 
 const realNow = Date.now.bind(Date);
 Date.now = () => realNow() + ahead;
+
+// The ages of stored files and uploads go by the steady clock
+const steadyNow = performance.now.bind(performance);
+performance.now = () => steadyNow() + ahead;
 
 const realInterval = globalThis.setInterval;
 const intervalAhead = (run: (...words: unknown[]) => void, ms?: number, ...words: unknown[]): NodeJS.Timeout => {
