@@ -25,7 +25,9 @@ function maskOptions(uri: string): string {
  * `http://mirror:8080/@scope/x`.
  */
 export function maskUrls(text: string): string {
-  const login = /([a-z][a-z0-9+.-]*:\/\/[^/?#:@\s"]*):(?!\d{1,5}(?:[/?#\s"]|$))(?:[^/?#\s"]*@|[^\s"]*@)/gi;
+  // Each run is bounded, so that the time does not grow with the square of a long text
+  const login =
+    /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,31}:\/\/[^/?#:@\s"]{0,255}):(?!\d{1,5}(?:[/?#\s"]|$))(?:[^/?#\s"]{0,4096}@|[^\s"]{0,4096}@)/gi;
   return text.replace(login, `$1:${MASK}@`);
 }
 

@@ -4,7 +4,7 @@ import type { BootPlan, InstallPlan } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from '../boot/command-line.ts';
 import { planBoot } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
-import { MASK } from '../masking.ts';
+import { MASK, maskUrls } from '../masking.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { isSecretAttribute } from '../model/secrets.ts';
@@ -28,7 +28,9 @@ export function explain(cluster: Cluster, node: Entry<'node'>, plane: Plane, ope
     name,
     open || !isSecretAttribute(cluster, name) ? value : masked(value),
   ]);
-  return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(shown), ...plan, words };
+  const explained = { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(shown), ...plan, words };
+  // URLs of repositories stand in the command line of installers, and may have a login
+  return open ? explained : (JSON.parse(maskUrls(JSON.stringify(explained))) as Explained);
 }
 
 function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, Inherited>, plane: Plane): string[] {

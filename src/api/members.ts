@@ -13,7 +13,10 @@ const attributes = (z: Zod) =>
       .transform(value => (value === null ? null : String(value))),
     'must be a JSON object of attributes',
   );
-const names = (z: Zod) => z.array(z.string(), 'must be a list of names of attribute groups');
+const names = (z: Zod) => {
+  const must = 'must be a list of names of attribute groups';
+  return z.array(z.string(must), must);
+};
 
 const CHANGE = { output: changed, reply: 'json', may: 'change', ifMatch: true } as const;
 const SET = {
@@ -55,8 +58,10 @@ export const MEMBERS = {
     path: '/nodes/groups',
     query: { ...SELECTION, ...DRY_RUN },
     body: z =>
-      z.object({ join: names(z).optional(), leave: names(z).optional() }, 'must be a JSON object with join or leave'),
-    audit: 'change groups',
+      z
+        .object({ join: names(z).optional(), leave: names(z).optional() }, 'must be a JSON object with join or leave')
+        .refine(({ join, leave }) => !join || !leave, 'must have join or leave, not both'),
+    audit: body => (typeof body === 'object' && body !== null && 'join' in body ? 'join groups' : 'leave groups'),
     example: { join: ['gpu'] },
     summary: 'Lets the selected nodes join attribute groups, or leave them.',
   },
@@ -87,7 +92,7 @@ export const MEMBERS = {
     body: z =>
       z.object(
         {
-          name: z.unknown(),
+          name: z.string('must be the name of the new distro'),
           release: z.unknown().optional(),
           package_manager: z.unknown().optional(),
           repos: z

@@ -38,7 +38,7 @@ export interface Operation {
   ifMatch?: true;
   may: keyof typeof MAY_IN_WORDS;
   /** The words in the audit trail for a caller that gives none; `{many}` and fields of the body are filled in. */
-  audit?: string;
+  audit?: string | ((body: unknown) => string);
   /** One sentence; `{label}` and `{many}` are words of the kind. */
   summary: string;
   /** A body. */

@@ -10,15 +10,25 @@ export function shownWords(words: readonly string[]): readonly string[] {
   const [first, file] = words;
   if (first !== HIDDEN_WORDS || file === undefined || words.length !== 2) return words;
   try {
-    const text = readPrivate(file);
+    if (!/\/muster-words-[^/]+\/words$/.test(file)) throw new Error('muster did not write it');
+    const read = parsed(readPrivate(file));
+    if (!Array.isArray(read) || !read.every(word => typeof word === 'string'))
+      throw new Error('it holds no list of words');
     rmSync(file, { force: true });
-    const read: unknown = JSON.parse(text);
-    if (Array.isArray(read) && read.every(word => typeof word === 'string')) return read;
-    throw new Error('it holds no list of words');
+    return read;
   } catch (error) {
     throw new MusterError('bad-usage', `The command line cannot be read from ${file}: ${reasonOf(error)}`, {
       hint: 'A folder that root can read helps: TMPDIR=/tmp',
     });
+  }
+}
+
+/** The parser's own message quotes the text, which may be a secret. */
+function parsed(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 

@@ -27,8 +27,8 @@ export const create = action({
   async run(context) {
     const { client, given, kind } = context;
     const bodies = await bodiesOf(context, 'create');
-    const [only = {}, ...more] = bodies;
-    const body = more.length === 0 ? only : bodies;
+    const [only, ...more] = bodies;
+    const body = only && more.length === 0 ? only : bodies;
     printChanged(context, await client.call(OBJECTS.create, { kind, query: dryRun(given), body }));
     return 0;
   },

@@ -38,7 +38,11 @@ export class Draft {
     this.handle = handle;
   }
 
+  /** Refuses to replace what is no file: renamed over `/dev/null`, a file would take the place of the device. */
   static async open(target: string, { mode = 0o600, owner, draft }: DraftOptions = {}): Promise<Draft> {
+    const there = await lstat(target).catch(() => undefined);
+    if (there && !there.isFile() && !there.isSymbolicLink())
+      throw new MusterError('bad-usage', `${target} is no regular file. Give the name of a file, which may be new.`);
     const name = `.${basename(target)}.${randomBytes(6).toString('hex')}.new`;
     const path = draft ?? join(dirname(target), name);
     if (draft !== undefined) await rm(draft, { force: true });

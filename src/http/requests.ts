@@ -17,6 +17,11 @@ import { sendFile } from './send-file.ts';
 const BODY_LIMIT = 64 * 1024;
 const PLAIN = 'text/plain; charset=utf-8';
 
+/** Any method may have a body (RFC 9110 §6.4), and each has the same limit. */
+function hasBody({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
+}
+
 export class Requests {
   private readonly ports: BootPlanePorts;
   private readonly plane: BootPlane;
@@ -33,7 +38,7 @@ export class Requests {
     try {
       const problem = hostProblem(request);
       if (problem !== undefined) return this.refuse(response, ip, 400, problem, { Connection: 'close' });
-      const body = request.method === 'POST' ? await bodyOf(request) : '';
+      const body = hasBody(request) ? await bodyOf(request) : '';
       if (body === undefined)
         return this.refuse(response, ip, 413, `the body has more than ${BODY_LIMIT} bytes`, { Connection: 'close' });
       await this.send(request, response, await this.plane.ask(questionOf(request, ip, body)));

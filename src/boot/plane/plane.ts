@@ -58,6 +58,8 @@ export class BootPlane {
 
   /** Answers a loader that has only TFTP, such as the GRUB that distributions sign; undefined for what TFTP does not serve. */
   async fileByTftp(path: string, ip: string): Promise<BootFile | undefined> {
+    // A name of TFTP is no URL: nothing in it is decoded or cut off
+    if (/[%?#]|\/\/|^https?:/i.test(path)) return undefined;
     const found = findRoute('GET', path);
     const tftp = 'route' in found ? found.route.tftp : undefined;
     if (!tftp) return undefined;
