@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { proxiesThrough } from '../../src/cli/as-root.ts';
@@ -44,10 +44,16 @@ test('no words come from a link, a file that others can read, or one that holds 
   refused(folder);
   chmodSync(file, 0o644);
   refused(file);
-  for (const text of ['{"a":1}', '[1]', 'node ls']) {
+  for (const text of ['{"a":1}', '[1]', 'node ls', '["node"]']) {
     writeFileSync(join(folder, 'other'), text, { mode: 0o600 });
     refused(join(folder, 'other'));
   }
+  const own = join(folder, 'muster-words-1');
+  mkdirSync(own);
+  writeFileSync(join(own, 'words'), 'hunter2', { mode: 0o600 });
+  const error = t.throws(() => shownWords([HIDDEN_WORDS, join(own, 'words')]), { code: 'bad-usage' });
+  t.false(error?.message.includes('hunter2'));
+  t.true(existsSync(join(own, 'words')), 'what is not read as words stays');
 });
 
 test('a command line that only looks hidden is left alone', t => {
