@@ -9,15 +9,11 @@ import { problemOf } from '../issue.ts';
 import type { Kind } from '../model/kind-words.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
 import { own } from '../own.ts';
+import { boundsProblem } from './bounds.ts';
 import type { Asked, Handlers, Lines, Raw } from './handler.ts';
 import { streamed } from './lines.ts';
 import type { AdminPorts } from './ports.ts';
 import { whatOf, whoOf } from './requests.ts';
-
-/** Entries of one list in a body: more than any cluster has nodes. */
-const MOST_ENTRIES = 100_000;
-/** A body with more parts than this is itself the list. */
-const MOST_LISTS = 1000;
 
 export function register<R extends Operations>(
   server: FastifyInstance,
@@ -72,25 +68,14 @@ function registerOne<O extends Operation>(
 
 /** The parts of a request that its schema lets pass; throws the sentence of what is wrong. */
 function read(schema: z.ZodType, whole: string, given: unknown, wrong: ErrorCode = 'bad-usage'): unknown {
-  refuseEndless(whole, given);
+  const large = boundsProblem(given);
+  if (large !== undefined) throw new MusterError('bad-usage', `${whole} ${large}.`);
   const { success, data, error } = schema.safeParse(given);
   if (success) return data;
   const [issue] = error.issues;
   const isShape = issue?.path.length === 0 || issue?.code === 'unrecognized_keys';
   const problem = problemOf(whole, error, given);
   throw new MusterError(isShape ? 'bad-usage' : wrong, problem.endsWith('?') ? problem : `${problem}.`);
-}
-
-/** A schema looks at every entry before it refuses one, and nothing else is served meanwhile. */
-function refuseEndless(whole: string, given: unknown): void {
-  if (typeof given !== 'object' || given === null) return;
-  for (const part of [given, ...Object.values(given)]) {
-    if (typeof part !== 'object' || part === null) continue;
-    const entries = Array.isArray(part) ? part.length : Object.keys(part).length;
-    if (entries > MOST_ENTRIES)
-      throw new MusterError('bad-usage', `${whole} has a list of ${entries} entries; ${MOST_ENTRIES} at most.`);
-    if (part === given && entries > MOST_LISTS) break;
-  }
 }
 
 /** The words for a caller that gives none. */

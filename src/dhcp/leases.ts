@@ -1,5 +1,5 @@
-// Addresses lent to machines that are not nodes: who has which, until when, and which comes next. In memory; the owner makes it
-// durable.
+// Addresses lent to machines that are not nodes: which machine has which, until when, and the next one to lend. In memory only: the
+// owner makes it durable.
 import { Allowance } from '../allowance.ts';
 import { monotonicNow } from '../clock.ts';
 import { type BootNetwork, inRange } from '../networks.ts';

@@ -1,4 +1,4 @@
-// Asks the wire who has an address, and receives every answer. This needs CAP_NET_RAW, which musterd's unit lacks: then
+// Asks by ARP which machines use an address, and receives every answer. This needs CAP_NET_RAW, which musterd's unit lacks: then
 // only the kernel's neighbour table is known.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Libc, loadLibc, SOCKET } from '../libc.ts';

@@ -151,6 +151,40 @@ test('a wrong reserved attribute is refused with what there is', async t => {
   );
 });
 
+test('bodies are bounded, and membership is one thing at a time with its own words in the audit trail', async t => {
+  const { ask } = await world(t);
+  await ask('POST', '/nodes', { mac: mac(1) });
+  await ask('POST', '/attribs', { name: 'gpu' });
+  const nested: unknown = JSON.parse(`${'['.repeat(1000)}${']'.repeat(1000)}`);
+  const reason = 'The body has more than 32 lists or objects inside each other.';
+  t.like(await ask('PATCH', '/node/n0', { description: nested }), { status: 400, json: { reason } });
+  t.like(await ask('POST', '/distros/import', {}), {
+    status: 400,
+    json: { reason: 'name must be the name of the new distro.' },
+  });
+  t.is((await ask('PATCH', '/nodes/groups?all=true', { join: ['gpu'], leave: ['gpu'] })).status, 400);
+  for (const verb of ['join', 'leave']) {
+    t.is((await ask('PATCH', '/nodes/groups?all=true', { [verb]: ['gpu'] })).status, 200);
+    const trail = (await ask('GET', '/audit')).json.data as { what: string }[];
+    t.true(
+      trail.some(({ what }) => what === `${verb} groups`),
+      verb,
+    );
+  }
+});
+
+test('no login in a URL is shown by explain, unless secrets are asked for', async t => {
+  const { ask } = await world(t);
+  await ask('POST', '/bootconfigs', { name: 'B', boot_style: 'next', cmdline: 'inst.repo=http://u:geheim@h/x quiet' });
+  await ask('POST', '/nodes', { mac: mac(1), cmdline: 'inst.ks=http://u:geheim@h/y' });
+  await ask('PATCH', '/node/n0/attributes', { _boot_config: 'B' });
+  const shown = async (query: string): Promise<string> =>
+    JSON.stringify((await ask('GET', `/nodes/explain?id=n0${query}`)).json.data);
+  t.false((await shown('')).includes('geheim'));
+  t.true((await shown('')).includes('http://u:***@h/x'));
+  t.true((await shown('&secrets=true')).includes('geheim'));
+});
+
 test('the settings need no identifier; the list of groups of a node can be replaced', async t => {
   const { ask } = await world(t);
   t.is((await ask('PATCH', '/cluster', { cluster_name: 'lab' })).status, 200);

@@ -445,3 +445,16 @@ test('`status` answers a question; with --check the status of the command is the
   const checked = await daemon.run('muster', 'node', '-i', 'n0', 'status', '--check', '--quiet');
   t.deepEqual([checked.status, checked.stdout], [1, '']);
 });
+
+test('a file of no objects changes nothing, and is no mistake: programs write such files', async t => {
+  writeFileSync(join(daemon.folder, 'none.json'), '[]');
+  const { status, stdout } = await daemon.run(
+    'muster',
+    'node',
+    'create',
+    '--content',
+    `@${join(daemon.folder, 'none.json')}`,
+  );
+  t.is(status, 0);
+  t.regex(stdout, /Nothing to change/);
+});

@@ -170,7 +170,15 @@ test('a GRUB that knows TFTP alone gets script, kernel, session and initramfs; n
   t.like(await get(`/boot/v1/${id}/initramfs`), { name: 'initramfs', stage: 'kernel', file: { size: 2000 } });
   const archive = await get(`/boot/v1/${id}/session.cpio`);
   t.true(archive && 'content' in archive && archive.content.includes(`MUSTER_TOKEN='${tokenOf(id)}'`));
-  for (const path of ['/boot/v1/script', `/boot/v1/${id}/image`, `/boot/v1/${id}/report`, '/snponly.efi', '/'])
+  // A name is no URL: nothing in it is decoded, joined or cut off
+  const urls = [
+    '/boot/v1/kerne%6c',
+    '/boot/v1/kernel?x',
+    '/boot/v1/kernel#x',
+    '//boot/v1/kernel',
+    'http://h/boot/v1/kernel',
+  ];
+  for (const path of ['/boot/v1/script', `/boot/v1/${id}/image`, `/boot/v1/${id}/report`, '/snponly.efi', '/', ...urls])
     t.is(await get(path), undefined, path);
   // Another machine's address, no node's address, and a session that a later one took the place of
   t.like(await get(`/boot/v1/${id}/initramfs`, '127.0.0.9'), { name: 'initramfs' });
@@ -305,7 +313,8 @@ test('reports and heartbeats that are not right change nothing', async t => {
   const id = await session();
   t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: 'stage=up\n' })).status, 400);
   t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: '\0\xff' })).status, 400);
-  t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: 'x'.repeat(65 * 1024) })).status, 413);
+  for (const method of ['POST', 'PUT'])
+    t.is((await ask(port, method, `/boot/v1/${id}/report`, { body: 'x'.repeat(65 * 1024) })).status, 413, method);
   t.is((await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${'0'.repeat(32)}\n` })).status, 403);
   t.is(
     (await ask(port, 'POST', '/node/v1/heartbeat', { from: '127.0.0.9', body: `token=${tokenOf(id)}\n` })).status,

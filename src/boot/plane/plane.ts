@@ -45,14 +45,14 @@ export class BootPlane {
   }
 
   /** Answers a question; the effects of the answer are done, and durable, when this resolves. */
-  async ask(question: Question): Promise<Ready> {
+  async ask(question: Question, by: 'http' | 'tftp' = 'http'): Promise<Ready> {
     const given = await answer(question, this.ports);
     if (given.say === 'script') {
       const minted = await this.mint(given.mint);
       return { say: 'text', status: 200, text: given.text(minted), noStore: true };
     }
     if (given.effects?.length) await this.carryOut(question.ip, given.effects);
-    if (given.say === 'refused') this.refused(question.ip, given.status, given.reason);
+    if (given.say === 'refused') this.refused(question.ip, given.status, given.reason, by);
     return given;
   }
 
@@ -64,7 +64,7 @@ export class BootPlane {
     const tftp = 'route' in found ? found.route.tftp : undefined;
     if (!tftp) return undefined;
     const { name, kind, stage, fault } = tftp;
-    const given = await this.ask({ method: 'GET', path, ip, peer: ip });
+    const given = await this.ask({ method: 'GET', path, ip, peer: ip }, 'tftp');
     if (given.say === 'file') {
       const { path: stored, offset, size } = given.file;
       return { name, kind, stage, path: stored, file: { offset, size } };
@@ -80,11 +80,11 @@ export class BootPlane {
   }
 
   /** Logs and reports a refusal. */
-  refused(ip: string, status: number, reason: string): void {
+  refused(ip: string, status: number, reason: string, by: 'http' | 'tftp' = 'http'): void {
     const { log, refusals } = this.ports;
     const dropped = this.limiter.allow(ip);
     // The path may hold a session id, which is a capability: it is not logged.
-    if (dropped !== undefined) log.info({ peer: ip, status, dropped }, `http: refused: ${reason}`);
+    if (dropped !== undefined) log.info({ peer: ip, status, dropped }, `${by}: refused: ${reason}`);
     // Loaders routinely ask for what is missing or over
     if (status === 400 || status === 403) refusals?.refused(ip, reason, status);
   }
