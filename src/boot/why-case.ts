@@ -1,4 +1,4 @@
-// What `why` is asked about: the facts of a node, which of its boots is to be explained, and what is worth looking at first. Pure.
+// The input of `why`: the facts about a node, the boot to explain, and what is worth checking first. Pure.
 import { type Boot, type BootEvent, currentError, furthestStage } from './boot.ts';
 import type { PlanAnswer } from './boot-plan.ts';
 import { lastStamp, momentOf } from './boot-time.ts';
@@ -14,31 +14,31 @@ export interface WhyFacts {
   status: NodeStatus;
   /** What it would boot now. */
   plan: PlanAnswer;
-  /** Why DHCP does not answer it, when it does not. */
+  /** Why DHCP does not answer it; absent when it does. */
   ignored?: string;
   /** Milliseconds since 1970. */
   now: number;
-  /** The present on the own line of the newest boot, see `Boot.started`; `now` when absent. */
+  /** The present by the clock of the newest boot, see `Boot.started`; `now` when absent. */
   present?: number;
-  /** Seconds since this head began to listen: what a node did before, it may have done unseen. */
+  /** Seconds since this head began to listen. A node may have acted unseen before that. */
   listening?: number;
-  /** The image on its way to it, or its place in the queue for it. */
+  /** The image transfer to the node, or its place in the queue. */
   transfer?: ImageTransfer;
-  /** What its BMC said just now, or why it said nothing; absent when nobody asked. */
+  /** The power state that its BMC reports now, or why it reports none; absent when not queried. */
   power?: { state: 'on' | 'off' } | { problem: string };
-  /** Whether its system answers on the network, by ssh's port, when somebody asked. */
+  /** Whether its system answers on the ssh port; absent when not checked. */
   answers?: boolean;
-  /** Why the loader it was offered cannot run on its firmware, when somebody looked: `snponly.efi is …`. */
+  /** Why its firmware cannot run the loader it was offered; absent when not checked: `snponly.efi is …`. */
   loaderProblem?: string;
-  /** What its initramfs has for its kernel and its network card, when somebody looked. */
+  /** What its initramfs has for its kernel and its network card; absent when not checked. */
   initramfs?: InitramfsLook;
-  /** What the head knows besides. */
+  /** What else the head knows. */
   evidence?: Evidence;
 }
 
 export interface ImageTransfer {
   state: 'running' | 'queued';
-  /** Bytes that went out, and all. */
+  /** Bytes sent, and the total. */
   done: number;
   size: number;
   /** Bytes per second, seconds without any, and seconds until it is done or until its turn. */
@@ -47,18 +47,18 @@ export interface ImageTransfer {
   seconds?: number;
   /** Place in the queue, from 1. */
   place?: number;
-  /** It was cut off and nobody has come back. */
+  /** It was cut off, and the node has not come back. */
   cut?: true;
 }
 
 export interface InitramfsLook {
-  /** The kernels that it has modules of. */
+  /** The kernels it has modules for. */
   releases: readonly string[];
-  /** The driver of the card that the node boots by, or that it has none; absent when unknown. */
+  /** The driver for the card that the node boots from, or that it has none; absent when unknown. */
   driver?: { driver: string } | { lacks: true };
 }
 
-/** What is worth looking at before `why` is asked: each costs something. */
+/** What is worth checking before `why` decides. Each check costs something. */
 export interface WhyNeeds {
   power: boolean;
   answers: boolean;
@@ -66,7 +66,7 @@ export interface WhyNeeds {
   initramfs: boolean;
   /** Which packets reach it. */
   path: boolean;
-  /** Whether the stored files that it got are what was uploaded. */
+  /** Whether the stored files that it received are what was uploaded. */
   stored: boolean;
 }
 
@@ -76,13 +76,13 @@ export interface Case extends WhyFacts {
   reached: Stage | undefined;
   /** The error the boot is stuck at. */
   error?: BootEvent;
-  /** Seconds since the last thing was seen; of a boot that is over, until the next one began. */
+  /** Seconds since the last event; for a boot that is over, until the next one began. */
   quiet: number;
   /** Seconds of `quiet` in which this head was listening. */
   unheard: number;
-  /** Seconds since the boot came further, up to now: an error is not further. */
+  /** Seconds since the boot made progress, up to now. An error is no progress. */
   silence: number;
-  /** The boot that the node has begun since: this one is over. */
+  /** The boot that the node has begun since, so this one is over. */
   next?: Boot;
 }
 
@@ -91,16 +91,16 @@ export type Scene = WhyFacts &
   Partial<Pick<Case, 'boot' | 'reached' | 'error' | 'next'>> &
   Pick<Case, 'quiet' | 'silence'>;
 
-/** A boot that fails is tried again after so long at most, in seconds: a node that waits longer was left off. */
+/** A node retries a failed boot within this many seconds. A node that waits longer was left off. */
 const AGAIN_SECONDS = 1800;
 
-/** A boot that was silent for so long before the next one began had come to its end, in seconds: nobody just pressed reset. */
+/** A boot that was silent for this many seconds before the next one began had stopped by itself. It was not just reset. */
 const STARTED_OVER_SECONDS = 20;
 
-/** A boot this long without news may be stuck on its way, in seconds. */
+/** A boot without news for this many seconds may be stuck. */
 const STILL_SECONDS = 8;
 
-/** What should be looked at for `why` to be exact. */
+/** Returns what to check so that `why` is exact. */
 export function whyNeeds(facts: WhyFacts): WhyNeeds {
   const boot = facts.boots.at(-1);
   const over = boot?.outcome === 'handed-over' || boot?.outcome === 'installed';
@@ -120,7 +120,7 @@ export function whyNeeds(facts: WhyFacts): WhyNeeds {
   };
 }
 
-/** The boot that is to be explained: the newest, or the one before when the node only tries again after that one failed. */
+/** Returns the boot to explain: the newest, or the one before it when the node only retries after a failure. */
 export function bootToExplain(facts: Pick<WhyFacts, 'boots'>): { boot: Boot | undefined; next?: Boot } {
   const next = facts.boots.at(-1);
   const boot = facts.boots.at(-2);
@@ -134,7 +134,7 @@ export function bootToExplain(facts: Pick<WhyFacts, 'boots'>): { boot: Boot | un
   return currentError(boot) || wasStuck ? { boot, next } : { boot: next };
 }
 
-/** The boot to explain with all that the rules look at; none of a node that was never seen. */
+/** Returns the boot to explain with everything the rules look at; none for a node that was never seen. */
 export function caseOf(facts: WhyFacts): Case | undefined {
   const { boot, next } = bootToExplain(facts);
   if (!boot) return undefined;
@@ -154,10 +154,10 @@ export function caseOf(facts: WhyFacts): Case | undefined {
 
 const lastFurther = (boot: Boot): number => boot.events.findLast(event => !event.error)?.at ?? boot.started;
 
-/** The present by the stamps of the newest boot. */
+/** Returns the present by the time stamps of the newest boot. */
 export const presentOf = ({ present, now }: Pick<WhyFacts, 'present' | 'now'>): number => present ?? now;
 
-/** Milliseconds from the last that was seen of a boot to the beginning of the next one. */
+/** Returns the milliseconds from the last event of a boot to the beginning of the next one. */
 const between = (boot: Boot, next: Boot): number =>
   Math.max(0, momentOf(next, next.started) - momentOf(boot, lastStamp(boot)));
 const further = (one: Stage | undefined, other: Stage | undefined): boolean =>

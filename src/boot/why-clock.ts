@@ -1,11 +1,11 @@
-// The wall clock of the head was set while a boot was under way: no fault of the boot, and worth to be known.
+// The wall clock of the head was set during a boot. That is no fault of the boot, but worth knowing.
 import type { Scene } from './why-case.ts';
 import { span } from './why-words.ts';
 
 export const CLOCK_RULE = 'head-clock-jumped';
 
 export const CLOCK_REMEDY =
-  'Let NTP keep the clock of the head (`timedatectl set-ntp true`), so that it is never set by hand. The boot needs nothing: durations count by a clock that nobody sets.';
+  'Let NTP keep the clock of the head (`timedatectl set-ntp true`) and never set it by hand. The boot needs no repair: its durations do not depend on that clock.';
 
 /** Returns each jump of the clock since the boot began. */
 export function clockSeen({ evidence }: Pick<Scene, 'evidence'>): string[] {
@@ -15,8 +15,8 @@ export function clockSeen({ evidence }: Pick<Scene, 'evidence'>): string[] {
   );
 }
 
-/** Returns the cause of a boot that goes on although the clock jumped; undefined when it did not. */
+/** Returns the cause for a boot that continues although the clock jumped; undefined when it did not jump. */
 export function clockCause(scene: Pick<Scene, 'evidence'>, cause: string): string | undefined {
   const last = clockSeen(scene).at(-1);
-  return last && `${last.charAt(0).toUpperCase()}${last.slice(1)}, and the boot is not stopped by that. ${cause}`;
+  return last && `${last.charAt(0).toUpperCase()}${last.slice(1)}, which does not stop the boot. ${cause}`;
 }

@@ -1,4 +1,4 @@
-// The faults that the head itself has evidence of. They go before what the node reported and before every guess. One row each. Pure.
+// The faults that the head itself has evidence of. They take precedence over the node's reports and over every guess. One row each. Pure.
 import type { EvidenceRule, Found } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
 import { clockSeen } from './why-clock.ts';
@@ -8,7 +8,7 @@ import { NEIGHBOUR_RULES, neighbourSeen } from './why-neighbours.ts';
 import { PATH_RULES, pathSeen } from './why-path.ts';
 import { STORED_RULES, storedSeen } from './why-stored.ts';
 
-/** The order counts: what the head failed to do explains everything that the node did not do. */
+/** The order matters: a failure of the head explains everything that the node did not do. */
 export const EVIDENCE_RULES: readonly EvidenceRule[] = [
   ...ROOT_DISK_RULES,
   ...HEAD_RULES,
@@ -19,16 +19,16 @@ export const EVIDENCE_RULES: readonly EvidenceRule[] = [
   ...REFUSAL_RULES,
 ];
 
-/** Returns what the head looked at and found in order: it rules causes out. */
+/** Returns what the head checked and found in order. It rules causes out. */
 export function evidenceSeen(scene: Scene): string[] {
   return [...clockSeen(scene), ...neighbourSeen(scene), ...storedSeen(scene), ...pathSeen(scene)];
 }
 
-/** The rules that hold for a node that was up, or was never seen, as well. */
+/** The rules that also hold for a node that was up or was never seen. */
 const EVERYWHERE: readonly EvidenceRule[] = [...ROOT_DISK_RULES, ...NEIGHBOUR_RULES];
 const SILENT: readonly EvidenceRule[] = [...ROOT_DISK_RULES, ...HEAD_STATE_RULES, ...NEIGHBOUR_RULES, ...REFUSAL_RULES];
 
-/** Returns what the head has evidence of about a node of which no boot is under way. */
+/** Returns the fault that the head has evidence of, for a node without a boot in progress. */
 export function findOutsideBoots(scene: Scene): (Found & { rule: string }) | undefined {
   return first(scene.status.state === 'up' ? EVERYWHERE : SILENT, scene);
 }

@@ -1,4 +1,4 @@
-// Faults that the head saw: what DHCP, TFTP, HTTP and iSCSI noted of a boot, and the files it stores.
+// Faults that the head saw: what DHCP, TFTP, HTTP and iSCSI logged about a boot, and the files the head stores.
 import type { BootEvent } from './boot.ts';
 import { type BootFileName, type Fault, STORAGE } from './faults.ts';
 import { ipxeError } from './ipxe-errors.ts';
@@ -12,11 +12,11 @@ export const LOGIN: readonly Fault[] = ['iscsi-target-missing', 'iscsi-secret-wr
 export const HEAD_FAULT_RULES = {
   'other-dhcp-server': {
     remedy: (_, { about }) =>
-      `Stop that server${about?.name ? ` (${about.name})` : ''} or keep it off the boot network: with two of them a node takes whichever answer comes first.`,
+      `Stop that server${about?.name ? ` (${about.name})` : ''} or keep it off the boot network: with two DHCP servers a node takes the first answer.`,
   },
   'other-address': {
     remedy: (_, { about }) =>
-      `Give the node the address ${about?.want ?? ''} in that server, or tell muster its address there: \`muster node update ip=${about?.have ?? '…'}\`.`,
+      `Give the node the address ${about?.want ?? ''} in that server, or set the address that it has there in muster: \`muster node update ip=${about?.have ?? '…'}\`.`,
   },
   'address-in-use': {
     remedy: () =>
@@ -34,31 +34,36 @@ export const HEAD_FAULT_RULES = {
     cause: (_, { about }) =>
       `Its loader asks for a file that muster does not serve: ${about?.name ?? 'see its timeline'}.`,
     remedy: situation =>
-      `Name iPXE under [loaders], or nothing, so that it is found: PXELINUX and syslinux.efi need files next to them and cannot run a script of muster.${otherLoaders(situation, 'grub').map(words => ` A node on which iPXE fails: ${words}.`)}`,
+      `Set iPXE under [loaders], or leave it unset so that muster finds it. PXELINUX and syslinux.efi need more files and cannot run muster's scripts.${otherLoaders(situation, 'grub').map(words => ` If iPXE fails on the node: ${words}.`)}`,
   },
   'request-refused': {
     remedy: situation =>
-      `Name ${either(['iPXE under [loaders], or nothing, so that it is found', ...otherLoaders(situation, 'grub').map(words => `try ${words}`)])}.`,
+      sentence(
+        either([
+          'set iPXE under [loaders], or leave it unset so that muster finds it',
+          ...otherLoaders(situation, 'grub').map(words => `try ${words}`),
+        ]),
+      ),
   },
   'cut-off': {
     rule: 'loader-cut-off',
-    cause: (_, { error }) => `Its loader did not get through: ${error}.`,
-    remedy: () => 'Check the MTU and the duplex of the path: large TFTP blocks are the first to be lost.',
-    settle: () => 'see whether it gets through when the node boots again',
+    cause: (_, { error }) => `The transfer of its loader failed: ${error}.`,
+    remedy: () => 'Check the MTU and the duplex of the path. Large TFTP blocks get lost first.',
+    settle: () => 'boot the node again and see whether the transfer succeeds',
   },
   'short-file': { rule: 'head-cannot-read', remedy: again },
   'unreadable-file': { rule: 'head-cannot-read', remedy: again },
   'nothing-to-boot': {
     remedy: () =>
-      'Set what is missing; the node asks again by itself. `muster node explain` shows where each value comes from.',
+      'Set what is missing; the node retries by itself. `muster node explain` shows where each value comes from.',
   },
   'bad-answers': {
     remedy: situation =>
-      `Correct the kickstart file of the boot config ${configOf(situation)}; the message names the place.`,
+      `Correct the kickstart file of the boot config ${configOf(situation)} at the place that the message names.`,
   },
   'kernel-for-other-processor': {
     remedy: () =>
-      'Give it a boot config whose kernel, initramfs and image are for its processor: `_boot_config` on the node, or on a group of such machines.',
+      'Give it a boot config whose kernel, initramfs and image are for its processor: set `_boot_config` on the node, or on a group of such machines.',
   },
   'loader-gave-up': {
     cause: (_, { about, error = '' }) => {
@@ -74,22 +79,22 @@ export const HEAD_FAULT_RULES = {
     because: STORAGE,
   },
   'session-over': {
-    remedy: () => 'It boots again by itself: another boot of the node, or a machine with its address, has begun since.',
+    remedy: () => 'It retries by itself. Another boot of the node, or of a machine with its address, has begun since.',
   },
   'iscsi-target-missing': {
     cause: (_, event) => `The head refused its iSCSI login, because it has no such target: ${login(event)}.`,
     remedy: () =>
-      'Boot it again: it gets the name of the target with its session. When that does not help, its boot config names another image than it got.',
+      'Boot it again: the new session names the right target. If that does not help, its boot config names a different image than the node got.',
   },
   'iscsi-secret-wrong': {
-    cause: (_, event) => `The head refused its iSCSI login, because its secret is not the head's: ${login(event)}.`,
+    cause: (_, event) => `The head refused its iSCSI login, because its secret is wrong: ${login(event)}.`,
     remedy: () =>
-      "Boot it again: the secret belongs to one boot and to the head's key. When it is refused again, head.key is not the one that musterd runs with (restart musterd), or another machine uses the node's address.",
+      "Boot it again: each secret belongs to one boot and to the head's key. If it is refused again, head.key differs from the key that musterd runs with (restart musterd), or another machine uses the node's address.",
     because: LOGIN,
   },
   'iscsi-refused': {
     remedy: () =>
-      'Boot it again. When it is refused again, the reason is in the log of the head; when nobody answers, look at iscsi.port in its firewall.',
+      'Boot it again. If it is refused again, the log of the head has the reason; if nothing answers, check iscsi.port in the firewall of the head.',
     because: LOGIN,
   },
 } as const satisfies Partial<Record<Fault, ErrorRule>>;
@@ -101,12 +106,12 @@ function login({ about, error = '' }: BootEvent): string {
 function again(situation: Case, { file }: BootEvent): string {
   const place = file === undefined ? undefined : UPLOADED[file];
   const command = place?.(situation) ?? 'the files that `muster doctor` names';
-  return `Look at the disk of the head (\`muster doctor\` checks all stored files), and upload the file again: ${command}. When the whole disk is lost: \`muster restore\`.`;
+  return `Check the disk of the head (\`muster doctor\` checks all stored files), and upload the file again: ${command}. If the whole disk is lost, run \`muster restore\`.`;
 }
 
 const UPLOADED: Partial<Record<BootFileName, (situation: Case) => string>> = {
   kernel: situation => `muster boot -i ${configOf(situation)} update kernel=@FILE`,
   initramfs: situation => `muster mkramfs --update ${configOf(situation)}`,
   image: situation => `muster image -i ${imageOf(situation)} update content=@FILE`,
-  loader: () => "install the loader's package again",
+  loader: () => "reinstall the loader's package",
 };

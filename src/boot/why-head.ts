@@ -12,7 +12,7 @@ interface KindRow {
   remedy(scene: Scene): string;
 }
 
-/** Silence after which a failure that was not for this node may be why, in seconds. */
+/** Silence after which a failure that did not concern this node may be the cause, in seconds. */
 const STALLED_SECONDS = 10;
 
 const folder = ({ evidence }: Scene): string => evidence?.storage?.folder ?? 'its state folder';
@@ -21,7 +21,7 @@ const mount = ({ evidence }: Scene): string => evidence?.storage?.mount ?? 'of i
 function room(scene: Scene): string {
   const { storage } = scene.evidence ?? {};
   if (!storage) return '';
-  if (storage.inodes === 0) return ` (${storage.mount} can hold no more files)`;
+  if (storage.inodes === 0) return ` (${storage.mount} has no free inodes)`;
   return ` (${storage.mount} has ${size(storage.free)} of ${size(storage.size)} free)`;
 }
 
@@ -29,7 +29,7 @@ function unneeded({ evidence }: Scene): string {
   const bytes = evidence?.storage?.unneeded ?? 0;
   return bytes > 0
     ? `\`muster storage gc\` frees ${mebibytes(bytes)} MiB of files that nothing needs`
-    : '`muster storage gc` has nothing to free, so remove images, logs or other files';
+    : '`muster storage gc` can free nothing, so remove images, logs or other files';
 }
 
 const ROWS: readonly KindRow[] = [
@@ -38,14 +38,14 @@ const ROWS: readonly KindRow[] = [
     kinds: ['disk-full'],
     cause: scene => `The disk of the head is full${room(scene)}`,
     remedy: scene =>
-      `Free room on the file system ${mount(scene)} of the head, which holds ${folder(scene)}: ${unneeded(scene)}. Then boot the node again.`,
+      `Free space on the file system ${mount(scene)} of the head, which holds ${folder(scene)}: ${unneeded(scene)}. Then boot the node again.`,
   },
   {
     name: 'head-disk-broken',
     kinds: ['disk-broken', 'read-only'],
     cause: scene => `The head cannot use its file system ${mount(scene)}`,
     remedy: scene =>
-      `Look for disk errors on the head (\`dmesg -T\`) and repair the file system ${mount(scene)}. Then restart musterd and boot the node again.`,
+      `Check the head for disk errors (\`dmesg -T\`) and repair the file system ${mount(scene)}. Then restart musterd and boot the node again.`,
   },
   {
     name: 'head-out-of-descriptors',
@@ -62,40 +62,40 @@ const ROWS: readonly KindRow[] = [
     kinds: ['no-memory'],
     cause: () => 'The head has no memory left',
     remedy: () =>
-      'Find what uses the memory of the head (`free -m`, `systemctl status musterd`) and end it. Then boot the node again.',
+      'Find what uses the memory of the head (`free -m`, `systemctl status musterd`) and stop it. Then boot the node again.',
   },
   {
     name: 'head-database-failed',
     kinds: ['database'],
     cause: scene => `The database of the head in ${folder(scene)} failed`,
     remedy: () =>
-      'Restart musterd (`systemctl restart musterd`) and boot the node again. When it fails again, bring the head back from a backup: `muster restore`.',
+      'Restart musterd (`systemctl restart musterd`) and boot the node again. If it fails again, restore the head from a backup: `muster restore`.',
   },
   {
     name: 'head-network-failed',
     kinds: ['network'],
     cause: () => 'The head cannot send to the boot network',
-    remedy: () => 'Look at the interface, the address and the routes of the head: `muster doctor` checks them.',
+    remedy: () => 'Check the interface, the address and the routes of the head with `muster doctor`.',
   },
   {
     name: 'head-filters',
     kinds: ['filtered'],
-    cause: () => 'A packet filter on the head, or a security policy, keeps musterd from sending',
+    cause: () => 'A packet filter or a security policy on the head keeps musterd from sending',
     remedy: () =>
-      'Look for the rule in its output chains (`nft list ruleset`) and for denials in its audit log. `muster doctor` reads the rules of the input chains.',
+      'Look for the rule in its output chains (`nft list ruleset`), and for denials in its audit log. `muster doctor` checks only the input chains.',
   },
   {
     name: 'head-part-crashed',
     kinds: ['crashed'],
-    cause: () => 'A part of musterd crashed, and musterd starts it again',
+    cause: () => 'A part of musterd crashed, and musterd restarts it',
     remedy: () =>
-      'Boot the node again. When that happens again, read why in the log of the head (`journalctl -u musterd`), and restart musterd.',
+      'Boot the node again. If it happens again, read the log of the head (`journalctl -u musterd`) and restart musterd.',
   },
   {
     name: 'head-failed',
     kinds: ['other'],
     cause: () => 'The head failed',
-    remedy: () => 'The log of the head says more: `journalctl -u musterd`. Then boot the node again.',
+    remedy: () => 'Read the log of the head: `journalctl -u musterd`. Then boot the node again.',
   },
 ];
 
@@ -116,10 +116,10 @@ function found(row: KindRow, scene: Scene): Found | undefined {
   };
 }
 
-/** A disk that failed longer ago than this may be well again, in seconds. */
+/** A disk that failed longer ago than this may have recovered, in seconds. */
 const DISK_SECONDS = 600;
 
-/** What a running system has of its root: it holds for a node that is up too. */
+/** A failure of a running system's root. It also holds for a node that is up. */
 export const ROOT_DISK_RULES: readonly EvidenceRule[] = [
   {
     name: 'iscsi-disk-failed',
@@ -135,18 +135,18 @@ export const ROOT_DISK_RULES: readonly EvidenceRule[] = [
         cause: `The head could not ${what}, ${span(ago)} ago: ${error}.`,
         remedy:
           kind === 'disk-full'
-            ? `Free room on the file system ${mount(scene)} of the head: ${unneeded(scene)}. Then boot the node again.`
-            : `Look for disk errors on the head (\`dmesg -T\`), and for damaged files: \`muster doctor --deep\`. Upload the image again, \`muster image -i ${image} update content=@FILE\`, and boot the node again.`,
+            ? `Free space on the file system ${mount(scene)} of the head: ${unneeded(scene)}. Then boot the node again.`
+            : `Check the head for disk errors (\`dmesg -T\`) and damaged files (\`muster doctor --deep\`). Upload the image again, \`muster image -i ${image} update content=@FILE\`, and boot the node again.`,
         seen: [`the head could not ${what}${count(times)}: ${error}`],
       };
     },
   },
 ];
 
-/** Whether the boot went no further after the failure. */
+/** Whether the boot made no progress after the failure. */
 function stopped(failure: HeadFailure, { boot, error, quiet, silence }: Scene): boolean {
   if (!boot || failure.ago > silence) return false;
-  // Of a failure that was not for this node, only one that is known to stop boots counts
+  // A failure that did not concern this node counts only if it is known to stop boots
   if (failure.node !== undefined) return true;
   return failure.kind !== 'other' && (error !== undefined || quiet >= STALLED_SECONDS);
 }

@@ -1,5 +1,5 @@
-// Facts of events that have words alone: timelines that an older muster stored, and reports of an initramfs that it made.
-// Nothing else may read words. A new event states its fault, and has no row here.
+// Facts of events that are text only: timelines stored by an older muster, and reports of an initramfs it built.
+// Nothing else may parse text. A new event states its fault, and has no row here.
 import type { Boot, BootEvent } from './boot.ts';
 import { type BootFileName, type EventFacts, type Fault, faultOfNode } from './faults.ts';
 import type { Stage } from './journey.ts';
@@ -12,7 +12,7 @@ interface Row {
   file?: BootFileName;
 }
 
-/** The first that fits. */
+/** The first match. */
 const WORDS: readonly Row[] = [
   { fault: 'other-dhcp-server', says: /another DHCP server|took the offer of (?<name>[\d.]+)/ },
   { fault: 'address-in-use', says: /another machine on the boot network uses that address/ },
@@ -46,14 +46,14 @@ const WORDS: readonly Row[] = [
   { fault: 'head-unreachable', says: /head cannot be reached/ },
 ];
 
-/** The stages that an initramfs reports, and how the head's own errors of them begin. */
+/** The stages that an initramfs reports, and how the head's own errors about them begin. */
 const IS_REPORTED: ReadonlySet<Stage> = new Set(['initramfs', 'image', 'root']);
 const OF_HEAD = /^(?:iSCSI login refused|the head's stored|the head cannot)/;
 
 /** `kernel in 0.2 s`, `image from byte 9 in 3.0 s, cut off after 1000 bytes`. */
 const TRANSFER = /^(?<file>kernel|initramfs|image)(?: from byte \d+)? in [\d.]+ s(?<cut>, cut off after \d+ bytes)?$/;
 
-/** Returns what the words of an error say, as far as an older muster used to say it so. */
+/** Returns the facts in the text of an error, as an older muster worded it. */
 function factsOfWords(stage: Stage, error: string): EventFacts {
   for (const row of WORDS) {
     if (row.stage && row.stage !== stage) continue;
@@ -69,13 +69,13 @@ function factsOfWords(stage: Stage, error: string): EventFacts {
   return {};
 }
 
-/** Returns what a report of an older initramfs says, without the faults that only the head may name. */
+/** Returns the facts in a report of an older initramfs, without the faults that only the head may name. */
 export function factsOfNodesWords(stage: Stage, error: string): EventFacts {
   const { fault, ...more } = factsOfWords(stage, error);
   return faultOfNode(fault) ? { fault, ...more } : {};
 }
 
-/** Returns a stored boot, each event with the facts that only its words had. */
+/** Returns a stored boot, each event with the facts that only its text had. */
 export function withFacts(boot: Boot): Boot {
   return { ...boot, events: boot.events.map(event => ({ ...factsOf(event), ...event })) };
 }

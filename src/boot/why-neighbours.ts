@@ -4,9 +4,9 @@ import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
 import { span } from './why-words.ts';
 
-/** What was seen longer ago than this, or than this before the last heartbeat, is over, in seconds. */
+/** A sighting older than this, or this long before the last heartbeat, no longer counts, in seconds. */
 const RECENT_SECONDS = 600;
-/** Two machines that boot by turns do so again within this, in seconds. */
+/** Two machines that boot alternately do so again within this time, in seconds. */
 const TURN_SECONDS = 1800;
 
 export const NEIGHBOUR_RULES: readonly EvidenceRule[] = [
@@ -19,10 +19,10 @@ export const NEIGHBOUR_RULES: readonly EvidenceRule[] = [
       const sources =
         by === 'machine' ? `from the machines ${names.join(' and ')}` : `from the networks ${names.join(' and ')}`;
       return {
-        cause: `Two machines have its hardware address ${mac}: DHCP messages of it come by turns ${sources}.`,
+        cause: `Two machines have its hardware address ${mac}: its DHCP messages come alternately ${sources}.`,
         remedy:
-          'Give one of them another hardware address (a copied virtual machine, a bond, an adapter that is passed around), or take it off the boot network. Then boot the node again.',
-        seen: [`the last turn was ${span(ago)} ago`],
+          'Give one of them another hardware address (a copied virtual machine, a bond, a shared adapter), or take it off the boot network. Then boot the node again.',
+        seen: [`the last change was ${span(ago)} ago`],
       };
     },
   },
@@ -44,12 +44,12 @@ export const NEIGHBOUR_RULES: readonly EvidenceRule[] = [
   },
 ];
 
-/** Returns the machine that was seen last with the node's address and is not the node. */
+/** Returns the other machine that was seen last with the node's address. */
 function otherOf({ evidence, status }: Scene): Neighbour | undefined {
   const seen = evidence?.neighbours?.seen ?? [];
-  // Of a node that is up a single hardware address may be its bond's or its bridge's
+  // On a node that is up, a single other hardware address may belong to its bond or bridge
   if (status.state === 'up' && !seen.some(({ own, ago }) => own && ago <= RECENT_SECONDS)) return undefined;
-  // What is older than the boot was left out already
+  // Sightings older than the boot are already left out
   const lost = status.silence ?? Number.POSITIVE_INFINITY;
   const within = status.state === 'up' ? RECENT_SECONDS : lost + RECENT_SECONDS;
   return seen.findLast(({ own, ago }) => !own && ago <= within);
@@ -57,7 +57,7 @@ function otherOf({ evidence, status }: Scene): Neighbour | undefined {
 
 const nameOf = ({ mac, node }: Neighbour): string => (node ? `${mac}, which is ${node},` : mac);
 
-/** Returns each machine that was seen with the node's address, when there is another. */
+/** Returns each machine that was seen with the node's address, if there is another. */
 export function neighbourSeen({ evidence }: Scene): string[] {
   const { ip, seen = [] } = evidence?.neighbours ?? {};
   if (!seen.some(({ own }) => !own)) return [];

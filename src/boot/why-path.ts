@@ -1,18 +1,18 @@
-// A path between head and node that passes small packets and drops large ones.
+// Paths between head and node that drop packets, large ones above all.
 import type { PathLook, TcpLook } from './evidence.ts';
 import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
 import { count, span } from './why-words.ts';
 
-/** Silence after which the size of packets may be why, in seconds. */
+/** Silence after which the size of packets may be the cause, in seconds. */
 const STALLED_SECONDS = 8;
-/** After this long the path was probed: before, a size that is not answered may still be found. */
+/** The path is probed after this many seconds. Before that, a size without an answer may still get one. */
 const PROBED_SECONDS = 12;
 /** A packet of this many bytes at least is a large one. */
 const LARGE = 600;
-/** This many repetitions in a row are no accident. */
+/** This many repetitions in a row are no coincidence. */
 const REPETITIONS = 3;
-/** An answer this many seconds ago is of the present. */
+/** An answer at most this many seconds old is current. */
 const FRESH_SECONDS = 5;
 /** Bytes of the headers of IPv4 and TCP. */
 const HEADERS = 40;
@@ -49,19 +49,19 @@ export const PATH_RULES: readonly EvidenceRule[] = [
       if (!tftp || tftp.unanswered < REPETITIONS || scene.quiet < STALLED_SECONDS) return undefined;
       const { file, acknowledged, blocks } = tftp;
       return {
-        cause: `Its firmware asked for ${file} by TFTP and stopped to acknowledge it after ${acknowledged} of ${blocks} blocks: it hangs or is off, or packets get lost.`,
+        cause: `Its firmware requested ${file} by TFTP and stopped acknowledging after ${acknowledged} of ${blocks} blocks: it hangs or is off, or packets get lost.`,
         remedy:
-          "Look at the node's screen, its cable, and the errors of its switch port. When a firewall or a router is between head and node, set `tftp.single_port = true`.",
+          "Check the node's screen, its cable, and the error counters of its switch port. If a firewall or a router is between head and node, set `tftp.single_port = true`.",
         seen: pathSeen(scene),
       };
     },
   },
 ];
 
-/** Returns the size of packets that went out again and again, while smaller ones were answered; undefined when there are none. */
+/** Returns the size of packets that were sent repeatedly while smaller ones were answered; undefined when there are none. */
 function unansweredLarge(scene: Scene, { answers, passes = 0, tcp, tftp }: PathLook): number | undefined {
   const isSilent = (size: number, wasSeen: boolean): boolean => size > LARGE && size > passes && (answers || wasSeen);
-  // Its acknowledgements come: the client is alive
+  // The acknowledgements arrive, so the client is alive
   if (tftp && isStuck(tftp) && isSilent(tftp.packet, tftp.repeated > 0 || answeredArp(scene, FRESH_SECONDS)))
     return tftp.packet;
   if (!tcp || tcp.retransmits < REPETITIONS || tcp.acknowledged >= tcp.segment || tcp.ago > scene.silence)
@@ -70,7 +70,7 @@ function unansweredLarge(scene: Scene, { answers, passes = 0, tcp, tftp }: PathL
   return isSilent(size, answeredArp(scene, tcp.ago + tcp.quiet)) ? size : undefined;
 }
 
-/** Whether the node itself answered ARP less than these seconds ago: a small packet passed, both ways. */
+/** Whether the node itself answered ARP less than this many seconds ago, so a small packet passed both ways. */
 function answeredArp({ evidence }: Scene, seconds: number): boolean {
   return (evidence?.neighbours?.seen ?? []).some(({ own, ago }) => own && ago < seconds);
 }
@@ -84,34 +84,34 @@ function remedy({ evidence }: Scene, passes?: number): string {
   return `Raise the MTU of every switch, tunnel and bridge on the path to ${evidence?.path?.mtu ?? 1500}. Until then lower the head's, \`ip link set dev ${name} mtu ${size}\`, and boot the node again.`;
 }
 
-/** With fewer segments the share that gets lost is chance. */
+/** With fewer segments, the share that gets lost is chance. */
 const MANY_SEGMENTS = 50;
-/** From this share on the path itself is faulty: a slow link drops less. */
+/** At this share the path itself is faulty. A link that is only slow drops less. */
 const LOSSY = 0.1;
 
-/** Returns the share of segments that were sent again, 0 to 1; 0 when there were too few to tell. */
+/** Returns the share of segments that were retransmitted, 0 to 1; 0 when there were too few to tell. */
 const lossOf = ({ sent, again }: TcpLook): number => (sent < MANY_SEGMENTS ? 0 : again / sent);
 const lossWords = ({ sent, again }: TcpLook): string =>
   `${again} of ${sent} segments (${((100 * again) / sent).toFixed(0)} %) were sent more than once`;
 
-/** Returns what the path loses of a transfer that goes on, when it is much. */
+/** Returns the loss on the path of a transfer in progress, if it is high. */
 export function pathLoses({ evidence }: Pick<Scene, 'evidence'>): { words: string; remedy: string } | undefined {
   const { tcp } = evidence?.path ?? {};
   if (!tcp || lossOf(tcp) < LOSSY) return undefined;
   return {
     words: `packets get lost: ${lossWords(tcp)}`,
     remedy:
-      'Look at the errors and the duplex of its link on both ends (`ethtool -S`, the counters of its switch port), and change its cable or its port.',
+      'Check the errors and the duplex of its link on both ends (`ethtool -S`, the counters of its switch port), and replace its cable or change its port.',
   };
 }
 
-/** Returns what is seen of the packets on their way. */
+/** Returns evidence about the packets on their way. */
 export function pathSeen({ evidence }: Scene): string[] {
   const { tcp, tftp, answers, fails } = evidence?.path ?? {};
   return [
     ...(tftp
       ? [
-          `TFTP ${tftp.file}: ${tftp.acknowledged} of ${tftp.blocks} blocks acknowledged${tftp.unanswered > 0 ? `, the next packet (${tftp.packet} bytes) sent${count(tftp.unanswered + 1)} and not answered` : ''}`,
+          `TFTP ${tftp.file}: ${tftp.acknowledged} of ${tftp.blocks} blocks acknowledged${tftp.unanswered > 0 ? `, the next packet (${tftp.packet} bytes) sent${count(tftp.unanswered + 1)} without an answer` : ''}`,
         ]
       : []),
     ...(tcp && tcp.retransmits > 0

@@ -1,30 +1,30 @@
-// What a rule of `why` is, and the words that rules share. Rules read facts of events and never their words.
+// What a rule of `why` is, and the text that rules share. Rules read the facts of events and never their text.
 import type { BootEvent } from './boot.ts';
 import type { Fault } from './faults.ts';
 import type { Stage } from './journey.ts';
 import { STYLES } from './styles/style.ts';
 import type { Case } from './why-case.ts';
 
-/** A fault that somebody reported. */
+/** A reported fault. */
 export interface ErrorRule {
-  /** What `why` calls it, when not by the fault's name. */
+  /** The name that `why` gives it, if not the fault's name. */
   rule?: string;
-  /** Replaces the words of the event, which its reporter wrote for people. */
+  /** Replaces the event's text, which its reporter wrote for people. */
   cause?(situation: Case, event: BootEvent): string;
   remedy(situation: Case, event: BootEvent): string;
   /** Makes it a guess: what would settle it, as an imperative clause. */
   settle?(situation: Case, event: BootEvent): string | undefined;
-  /** Faults that explain this one better when the head noted one of them in the same boot. */
+  /** Faults that explain this one better, if one of them occurred in the same boot. */
   because?: readonly Fault[];
 }
 
 /** A silence after a stage. */
 export interface StallRule {
   name: string;
-  /** The last stage that was seen. */
+  /** The last stage reached. */
   after: readonly Stage[];
   when?(situation: Case): boolean;
-  /** Seconds of silence that say so, where that differs from what the stage may take. */
+  /** Seconds of silence after which the rule applies, if not the usual patience for the stage. */
   patience?(situation: Case): number;
   cause(situation: Case): string;
   remedy(situation: Case): string;
@@ -36,7 +36,7 @@ export const configOf = ({ boot }: Case): string => boot.plan?.bootConfig.name ?
 export const imageOf = ({ boot }: Case): string => boot.plan?.image?.name ?? 'NAME';
 export const releaseOf = ({ boot }: Case): string => boot.plan?.bootConfig.release ?? '';
 
-/** Returns the boot styles that run the boot's image with less memory than its own style needs. Its own is never among them. */
+/** Returns the boot styles that run the boot's image with less memory than its own style needs. Its own style is never among them. */
 export function lighterStyles({ boot }: Case): string[] {
   const own = boot.plan && STYLES[boot.plan.style];
   const image = boot.plan?.image;
@@ -47,14 +47,14 @@ export function lighterStyles({ boot }: Case): string[] {
     .map(({ style }) => style);
 }
 
-/** Loaders to try, and the files that say a node got one of them. */
+/** Loaders to try, and the file names that show which one a node got. */
 const LOADERS = [
   { file: /^grub/, name: 'grub', words: '`_boot_loader=grub`' },
   { file: /^(?:ipxe\.efi|undionly)/, name: 'ipxe', words: 'ipxe.efi instead of snponly.efi under [loaders]' },
   { file: /^shim/, name: 'shim', words: 'with Secure Boot, `_boot_loader=shim`' },
 ] as const;
 
-/** Returns the loaders that a node may try instead of the one it got, all or those named. */
+/** Returns the loaders to try instead of the one the node got: all, or those named. */
 export function otherLoaders({ boot }: Case, ...names: readonly ('grub' | 'ipxe' | 'shim')[]): string[] {
   return LOADERS.filter(
     ({ file, name }) => !file.test(boot.loader ?? '') && (names.length === 0 || names.includes(name)),

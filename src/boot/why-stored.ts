@@ -1,9 +1,9 @@
-// Stored files that are not what was uploaded.
+// Stored files that differ from what was uploaded.
 import type { StoredLook } from './evidence.ts';
 import type { EvidenceRule } from './evidence-rule.ts';
 import type { Scene } from './why-case.ts';
 
-/** Silence after which a damaged file may be why, in seconds: a kernel takes as long to its first report. */
+/** Silence after which a damaged file may be the cause, in seconds. A kernel takes this long to its first report. */
 const STALLED_SECONDS = 20;
 
 const config = ({ boot }: Scene): string => boot?.plan?.bootConfig.name ?? 'NAME';
@@ -25,21 +25,21 @@ export const STORED_RULES: readonly EvidenceRule[] = [
       const [first] = wrong;
       if (first === undefined || (!scene.error && scene.quiet < STALLED_SECONDS)) return undefined;
       return {
-        cause: `The head has stored another ${wrong.map(name => owner(name, scene)).join(' and ')} than was uploaded: the content does not have its SHA-256.`,
-        remedy: `Upload it again, \`${wrong.map(name => again(name, scene)).join('; ')}\`, and boot the node again. Then look for more damage on the disk of the head: \`muster doctor --deep\` reads every stored file.`,
-        seen: wrong.map(name => `the stored ${name} was read and compared with its SHA-256: it differs`),
+        cause: `The stored ${wrong.map(name => owner(name, scene)).join(' and ')} differs from what was uploaded: its SHA-256 is wrong.`,
+        remedy: `Upload it again, \`${wrong.map(name => again(name, scene)).join('; ')}\`, and boot the node again. Then check the disk of the head for more damage: \`muster doctor --deep\` reads every stored file.`,
+        seen: wrong.map(name => `the stored ${name} does not match its SHA-256`),
       };
     },
   },
 ];
 
-/** Returns evidence about the stored files besides the cause. */
+/** Returns further evidence about the stored files. */
 export function storedSeen({ evidence }: Scene): string[] {
   const named = (state: StoredLook['state']): string =>
     (evidence?.stored ?? []).flatMap(look => (look.state === state ? [look.name] : [])).join(', ');
   const [right, reading] = [named('right'), named('reading')];
   return [
-    ...(right ? [`what the head has stored is what was uploaded: ${right}`] : []),
-    ...(reading ? [`the head still compares what it has stored with its SHA-256 (${reading}): ask again`] : []),
+    ...(right ? [`the stored files match their SHA-256: ${right}`] : []),
+    ...(reading ? [`the head is still comparing stored files with their SHA-256 (${reading}); ask again`] : []),
   ];
 }

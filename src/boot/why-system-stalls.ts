@@ -1,12 +1,12 @@
-// Silence after the root was ready: what the watcher of the initramfs saw in the system says why its agent does not come.
+// Silence after the root was ready: what the watcher of the initramfs saw in the system explains why its agent does not report.
 import { unitNames } from './system-facts.ts';
 import { type Case, presentOf } from './why-case.ts';
 import type { StallRule } from './why-rules.ts';
 import { type SystemTrouble, systemTrouble } from './why-system.ts';
 
-/** A system that is in trouble does not start its agent: that is certain soon, in seconds. */
+/** A system in trouble does not start its agent. That is certain after this many seconds. */
 const CERTAIN = 5;
-/** The watcher comes once a minute at least: what it saw longer ago is not how it is now, in seconds. */
+/** The watcher reports at least once a minute. An older report is out of date, in seconds. */
 const FRESH_SECONDS = 180;
 
 function troubleOf(situation: Case): SystemTrouble | undefined {
@@ -24,14 +24,14 @@ const failed = ({ boot }: Case): string[] => unitNames(boot.system?.facts['faile
 
 const AGENT = 'muster-agent.service';
 
-/** A row for a trouble of the system that keeps its agent from coming. */
+/** Returns a row for trouble in the system that keeps its agent from starting. */
 function troubled(rule: SystemTrouble['rule']): StallRule {
   return {
     name: rule,
     after: ['root'],
     when: situation => troubleOf(situation)?.rule === rule,
     patience: () => CERTAIN,
-    cause: situation => `Its system runs, and its agent cannot start: ${troubleOf(situation)?.cause}.`,
+    cause: situation => `Its system runs, but its agent cannot start: ${troubleOf(situation)?.cause}.`,
     remedy: situation => troubleOf(situation)?.remedy ?? '',
   };
 }
@@ -45,9 +45,9 @@ export const SYSTEM_STALLS: readonly StallRule[] = [
     after: ['root'],
     when: situation => starting(situation).length > 0,
     cause: situation =>
-      `Its system hangs in its start: systemd waits for ${starting(situation).slice(0, 3).join(', ')}, and starts the agent after that.`,
+      `Its system hangs while it starts: systemd waits for ${starting(situation).slice(0, 3).join(', ')} and starts the agent only after that.`,
     remedy: situation =>
-      `Look at that unit on its console, or disable it in the image: muster modimg -i ${situation.boot.plan?.image?.name ?? 'NAME'} --execute 'systemctl disable ${starting(situation)[0] ?? 'UNIT'}' --upload --overwrite.`,
+      `Check that unit on its console, or disable it in the image: muster modimg -i ${situation.boot.plan?.image?.name ?? 'NAME'} --execute 'systemctl disable ${starting(situation)[0] ?? 'UNIT'}' --upload --overwrite.`,
   },
   {
     name: 'agent-not-started',
@@ -55,19 +55,19 @@ export const SYSTEM_STALLS: readonly StallRule[] = [
     when: ({ boot }) => boot.system !== undefined,
     cause: situation => {
       const units = failed(situation);
-      if (units.includes(AGENT)) return 'Its system runs, and its agent, muster-agent.service, fails.';
-      return `Its system runs, and its agent never sent a heartbeat${units.length > 0 ? `; failed units: ${units.join(', ')}` : ''}.`;
+      if (units.includes(AGENT)) return 'Its system runs, but its agent, muster-agent.service, fails.';
+      return `Its system runs, but its agent never sent a heartbeat${units.length > 0 ? `; failed units: ${units.join(', ')}` : ''}.`;
     },
     remedy: () =>
-      "Read on its console why: `systemctl status muster-agent`. Its unit may be masked in the image, or the system's network does not reach the head.",
-    settle: () => 'read `systemctl status muster-agent` on its console',
+      'Run `systemctl status muster-agent` on its console. The unit may be masked in the image, or the system cannot reach the head.',
+    settle: () => 'run `systemctl status muster-agent` on its console',
   },
   {
     name: 'agent-not-started',
     after: ['root'],
     cause: () =>
-      'Its root was ready, and the system in the image never sent a heartbeat: it hangs in its start, or panicked.',
-    remedy: () => 'Mend the unit that hangs; systemd starts the agent as muster-agent.service.',
-    settle: () => 'read its console: systemd names the unit that it waits for, the kernel its panic',
+      'Its root was ready, but the system in the image never sent a heartbeat: it hangs while it starts, or panicked.',
+    remedy: () => 'Repair the unit that hangs; systemd starts the agent as muster-agent.service.',
+    settle: () => 'read its console: systemd names the unit it waits for, the kernel its panic',
   },
 ];

@@ -1,11 +1,11 @@
-// What is wrong with a system that runs, by the facts that its agent reports, or the watcher that the initramfs left. Pure.
+// What is wrong with a running system, from the facts of its agent or of the watcher that the initramfs left. Pure.
 import type { BootStyle } from '../model/values.ts';
 import { numberOf, type SystemFacts, unitNames } from './system-facts.ts';
 import { mebibytes } from './why-words.ts';
 
 export interface SystemTrouble {
   rule: 'root-readonly' | 'root-full' | 'memory-short' | 'root-filling' | 'units-failed';
-  /** Whether the node cannot do its work; otherwise it is worth a look. */
+  /** Whether the node cannot work; otherwise it is only worth a look. */
   isSerious: boolean;
   /** A clause: `its root is full: …`. */
   cause: string;
@@ -18,14 +18,14 @@ export interface SystemOf {
   facts: SystemFacts;
 }
 
-/** Less free memory than this share of all is short; where the kernel counts stalls (PSI), only when it stalls. */
+/** Free memory below this share is short; where the kernel counts stalls (PSI), only if it stalls. */
 const SHORT_MEMORY = 0.02;
 const STALLED_PERCENT = 10;
-/** A root with less than this share and less than this many kB free is full; with more, it fills. */
+/** A root with less free than this share and this many kB is full; with more, it is filling. */
 const FULL = { share: 0.01, kb: 64 * 1024 };
 const FILLING = { share: 0.1, kb: 1024 * 1024 };
 
-/** Returns the worst that the facts say; undefined when nothing is wrong. */
+/** Returns the worst fault in the facts; undefined when nothing is wrong. */
 export function systemTrouble(system: SystemOf): SystemTrouble | undefined {
   return rootReadonly(system) ?? rootFull(system) ?? memoryShort(system) ?? rootFilling(system) ?? unitsFailed(system);
 }
@@ -37,7 +37,7 @@ function rootReadonly({ name, facts }: SystemOf): SystemTrouble | undefined {
     rule: 'root-readonly',
     isSerious: true,
     cause: 'its root has become read-only: its kernel could not write to the disk behind it',
-    remedy: `Read what its kernel says: muster node -i ${name} exec 'dmesg -T | tail -50'. Replace the disk when it has errors (\`smartctl -a\`), then boot the node again.`,
+    remedy: `Read its kernel messages: muster node -i ${name} exec 'dmesg -T | tail -50'. Replace the disk if it has errors (\`smartctl -a\`), then boot the node again.`,
   };
 }
 
@@ -46,7 +46,7 @@ function rootFull(system: SystemOf): SystemTrouble | undefined {
   const files = numberOf(facts['root_inodes_free']);
   const isOutOfFiles = files === 0;
   if (!isOutOfFiles && !isBelow(facts, FULL)) return undefined;
-  const what = isOutOfFiles ? 'it can hold no more files' : room(facts);
+  const what = isOutOfFiles ? 'it has no free inodes' : room(facts);
   return { rule: 'root-full', isSerious: true, cause: `its root is full: ${what}`, remedy: makeRoom(system) };
 }
 
@@ -67,7 +67,7 @@ function memoryShort({ name, facts }: SystemOf): SystemTrouble | undefined {
     rule: 'memory-short',
     isSerious: true,
     cause: `its memory is used up: ${kilobytes(free)} of ${kilobytes(total)} MiB are free${waits}${killed}`,
-    remedy: `Find what uses it (\`muster node -i ${name} exec 'ps -eo rss,comm --sort -rss | head'\`), and end it or give the node more memory.`,
+    remedy: `Find what uses it (\`muster node -i ${name} exec 'ps -eo rss,comm --sort -rss | head'\`)and stop it, or give the node more memory.`,
   };
 }
 
@@ -78,17 +78,17 @@ function unitsFailed({ name, facts }: SystemOf): SystemTrouble | undefined {
     rule: 'units-failed',
     isSerious: false,
     cause: `its system has ${units.length === 1 ? 'a failed unit' : `${units.length} failed units`}: ${units.join(', ')}`,
-    remedy: `Look at why: muster node -i ${name} exec 'systemctl status ${units.slice(0, 3).join(' ')}'.`,
+    remedy: `Find out why: muster node -i ${name} exec 'systemctl status ${units.slice(0, 3).join(' ')}'.`,
   };
 }
 
-/** What fills a root in memory is lost at a reboot; what fills a disk stays. */
+/** A reboot empties a root in memory; a disk stays full. */
 function makeRoom({ name, style, facts }: SystemOf): string {
   const find = `Find what fills it: muster node -i ${name} exec 'du -xm / | sort -n | tail'.`;
   if (style === 'disked') return `${find} Remove that, or give _disk_root a larger partition.`;
   const size = numberOf(facts['root_total']);
-  const layer = size === undefined ? 'what is written' : `the ${kilobytes(size)} MiB for what is written`;
-  return `${find} Remove that, or reboot the node: ${layer} are its memory. Let programs write to a disk or over the network, or boot it as disked.`;
+  const layer = size === undefined ? 'its files' : `the ${kilobytes(size)} MiB for its files`;
+  return `${find} Remove that, or reboot the node: ${layer} are in its memory. Let programs write to a disk or over the network, or boot it as disked.`;
 }
 
 function isBelow(facts: SystemFacts, { share, kb }: { share: number; kb: number }): boolean {

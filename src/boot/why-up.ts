@@ -1,4 +1,4 @@
-// A node that is up, or was: what its last heartbeat said of its system, and where it went since.
+// A node that is up, or was: what its last heartbeat reported about its system, and what happened since.
 import type { Boot } from './boot.ts';
 import { momentOf } from './boot-time.ts';
 import { goingOf } from './system-facts.ts';
@@ -7,7 +7,7 @@ import { type SystemTrouble, systemTrouble } from './why-system.ts';
 import { isOff, poweredOff, powerSeen, say, type Why } from './why-verdict.ts';
 import { span } from './why-words.ts';
 
-/** A machine that goes down in good order is back at its firmware's DHCP after so long at most, in seconds: large ones test their memory. */
+/** A machine that reboots cleanly is back at its firmware's DHCP within this many seconds. Large ones test their memory. */
 const REBOOT_SECONDS = 600;
 
 export function upNow(facts: WhyFacts): Why {
@@ -21,12 +21,12 @@ export function upNow(facts: WhyFacts): Why {
   return say('well', 'up', `${name} is up; nothing is wrong.`, undefined, seen);
 }
 
-/** A system that came up this many times and started again is in a loop. */
+/** A system that came up and restarted this many times is in a loop. */
 const LOOP = 3;
-/** A system that was up for longer than this did not start again for the reason it did before, in milliseconds. */
+/** A system that was up for longer than this did not restart for the same reason as before, in milliseconds. */
 const LOOP_MS = 600_000;
 
-/** Returns the cause of a node that comes up and starts again, time after time, while nobody sends it down; undefined for others. */
+/** Returns the cause for a node that keeps coming up and restarting without a command; undefined for others. */
 export function keepsRestarting(facts: WhyFacts): Why | undefined {
   const { boots } = facts;
   const newest = boots.at(-1);
@@ -47,14 +47,14 @@ export function keepsRestarting(facts: WhyFacts): Why | undefined {
   return say(
     'failed',
     'keeps-restarting',
-    `It came up ${count} times in ${during} and started again each time, without a power action of muster's: its system panics, or something resets it.`,
-    `Read its console (\`muster node -i ${facts.name} console\`) and the event log of its BMC. With panic=0 on its cmdline the message of a panic stays on the screen.`,
+    `It came up ${count} times in ${during} and restarted each time, without a power action of muster: its system panics, or something resets it.`,
+    `Read its console (\`muster node -i ${facts.name} console\`) and the event log of its BMC. With panic=0 on its cmdline, a panic message stays on the screen.`,
     powerSeen(facts),
     'read its console when it goes down',
   );
 }
 
-/** What the last heartbeat said of the system. */
+/** What the last heartbeat reported about the system. */
 function troubleOf({ name, status, boots }: WhyFacts): SystemTrouble | undefined {
   return systemTrouble({ name, style: boots.at(-1)?.plan?.style, facts: status.facts });
 }
@@ -68,21 +68,21 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
   const seen = [
     `boot ${up.id} was up at ${new Date(up.ended ?? up.started).toISOString()}`,
     ...(action ? [`${span((now - action.at) / 1000)} ago: ${action.text}`] : []),
-    'no DHCP packet came since',
-    ...(trouble ? [`its last heartbeat said: ${trouble.cause}`] : []),
+    'no DHCP packet has come since',
+    ...(trouble ? [`its last heartbeat reported: ${trouble.cause}`] : []),
     ...powerSeen(facts),
   ];
   if (isOff(facts)) return poweredOff(`It was up, and its last heartbeat came ${last} ago`, seen);
   const coming = comingBack(facts, up, seen);
-  // While it goes down its kernel still answers.
+  // While it goes down, its kernel still answers.
   if (coming && (goingOf(status.facts) || answers !== true)) return coming;
   if (answers === true)
     return say(
       'stuck',
       'agent-stopped',
-      `Its last heartbeat came ${last} ago, and its system is alive: it answers on the network. Its agent does not run, or cannot reach http.port of the head.`,
-      `Start the agent: muster node -i ${name} exec 'systemctl restart muster-agent'; \`systemctl status muster-agent\` there says why it ended.`,
-      [...seen, "port 22 of it answers a connection, or refuses it: that is its system's kernel"],
+      `Its last heartbeat came ${last} ago, but its system is alive: it answers on the network. Its agent does not run, or cannot reach http.port of the head.`,
+      `Start the agent: muster node -i ${name} exec 'systemctl restart muster-agent'; \`systemctl status muster-agent\` there shows why it stopped.`,
+      [...seen, 'its port 22 accepts or refuses connections, so its kernel runs'],
     );
   const silent = answers === false ? ', and nothing answers at its address' : '';
   const power = facts.power && 'state' in facts.power ? 'it has crashed, or its network is gone' : undefined;
@@ -90,13 +90,13 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
     'stuck',
     'heartbeat-lost',
     `It was up, and its last heartbeat came ${last} ago${silent}: ${power ?? 'it has crashed or was switched off, or its network is gone'}.`,
-    'Look at its console (`muster node console`), its cable and its switch port; when it answers to ssh, `systemctl status muster-agent` says more; else power-cycle it.',
+    'Check its console (`muster node console`), its cable and its switch port. If ssh works, run `systemctl status muster-agent` there; otherwise power-cycle it.',
     [...seen, ...(answers === false ? ['no answer from its port 22'] : [])],
-    'read its console, and ask its BMC for its power (`power_uri`)',
+    'read its console, and query its BMC (`power_uri`)',
   );
 }
 
-/** A node that said that it goes down, or that was sent down, is not lost. */
+/** A node that announced its shutdown, or was ordered to shut down, is not lost. */
 function comingBack(facts: WhyFacts, up: Boot, seen: string[]): Why | undefined {
   const { status } = facts;
   const sinceBeat = status.silence ?? (presentOf(facts) - (up.ended ?? up.started)) / 1000;
@@ -108,7 +108,7 @@ function comingBack(facts: WhyFacts, up: Boot, seen: string[]): Why | undefined 
   if (going === undefined) return undefined;
   const ago = said ? sinceBeat : (sinceWish ?? sinceBeat);
   const evidence = [
-    ...(said ? [`its agent said that its system goes ${said === 'up' ? 'down to start again' : 'off'}`] : []),
+    ...(said ? [`its agent reported that the system ${said === 'up' ? 'reboots' : 'shuts down'}`] : []),
     ...seen,
   ];
   if (going === 'down')
@@ -123,16 +123,16 @@ function comingBack(facts: WhyFacts, up: Boot, seen: string[]): Why | undefined 
     return say(
       'waiting',
       'rebooting',
-      `It went down to start again, ${span(ago)} ago; nothing is unusual yet.`,
+      `It began to reboot ${span(ago)} ago; nothing is unusual yet.`,
       undefined,
       evidence,
     );
   return say(
     'stuck',
     'reboot-hangs',
-    `It went down to start again ${span(ago)} ago, and its firmware has not asked for an address since.`,
-    'Look at its console (`muster node console`) and at the boot order of its firmware; else power-cycle it.',
+    `It began to reboot ${span(ago)} ago, and its firmware has not requested an address since.`,
+    'Check its console (`muster node console`) and the boot order of its firmware; otherwise power-cycle it.',
     evidence,
-    'read its console: it hangs on its way down, or in its firmware, or starts from another device',
+    'read its console: it hangs while it shuts down or in its firmware, or boots from another device',
   );
 }

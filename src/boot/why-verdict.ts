@@ -1,7 +1,7 @@
-// The verdict of `why`: what it is made of, and what its rules say of power.
+// The verdict of `why`: its parts, and the rules about power.
 import type { WhyFacts } from './why-case.ts';
 
-/** `well`: nothing is wrong. `waiting`: nothing unusual yet. `stuck` and `failed`: somebody has to do something. */
+/** `well`: nothing is wrong. `waiting`: nothing unusual yet. `stuck` and `failed`: somebody must act. */
 export type Verdict = 'well' | 'waiting' | 'stuck' | 'failed';
 
 export interface Why {
@@ -10,11 +10,11 @@ export interface Why {
   rule: string;
   cause: string;
   remedy?: string;
-  /** Present when the cause is a guess, the likeliest that fits: what would settle it. */
+  /** What would settle it; present when the cause is a guess, the likeliest that fits. */
   settle?: string;
   /** `certain` when the evidence leaves no other cause. */
   certainty: 'certain' | 'guess';
-  /** What was seen, and what was not, that says so. */
+  /** What supports it: what was seen, and what was not. */
   evidence: string[];
 }
 
@@ -33,14 +33,14 @@ export function say(
 
 export const isOff = ({ power }: WhyFacts): boolean => power !== undefined && 'state' in power && power.state === 'off';
 
-/** The end of the search: nothing that is off answers. */
+/** This ends the search: a node that is off answers nothing. */
 export function poweredOff(before: string, evidence: string[] = []): Why {
-  const cause = `Its BMC says that it is off. ${before}.`;
+  const cause = `Its BMC reports that it is off. ${before}.`;
   return say('stuck', 'powered-off', cause, 'Switch it on: `muster node power on`.', evidence);
 }
 
-/** What the BMC said, as evidence. */
+/** Returns the BMC's report as evidence. */
 export function powerSeen({ power }: WhyFacts): string[] {
   if (!power) return [];
-  return ['state' in power ? `its BMC says that it is ${power.state}` : `its power is not known: ${power.problem}`];
+  return ['state' in power ? `its BMC reports that it is ${power.state}` : `its power is not known: ${power.problem}`];
 }

@@ -11,12 +11,12 @@ export function mebibytes(bytes: number): string {
   return (bytes / 2 ** 20).toFixed(0);
 }
 
-/** A size for people: `0 MiB`, `20 GiB`. */
+/** Returns a size for people: `0 MiB`, `20 GiB`. */
 export function size(bytes: number): string {
   return bytes < 2 ** 33 ? `${mebibytes(bytes)} MiB` : `${(bytes / 2 ** 30).toFixed(0)} GiB`;
 }
 
-/** Nothing for once, else ` 3 times`. */
+/** Returns nothing for 1, else ` 3 times`. */
 export function count(times: number): string {
   return times === 1 ? '' : ` ${times} times`;
 }

@@ -1,4 +1,4 @@
-// Why is this node not up? One sentence with the cause and one with the remedy, from what was seen of it and what was not. Pure.
+// Why is this node not up? One sentence with the cause and one with the remedy, from what was seen and what was not. Pure.
 import { type Boot, type BootEvent, furthestStage } from './boot.ts';
 import { type Stage, stageNumber } from './journey.ts';
 import { type Case, caseOf, presentOf, type WhyFacts } from './why-case.ts';
@@ -11,7 +11,7 @@ import { heartbeatLost, keepsRestarting, upNow } from './why-up.ts';
 import { isOff, poweredOff, powerSeen, say, type Why } from './why-verdict.ts';
 import { mebibytes, sentence, span } from './why-words.ts';
 
-/** Seconds without news after which a stage is no longer on its way; what real firmware and kernels take, with room. */
+/** Seconds without news after which a stage counts as stalled: the time of real firmware and kernels, with a margin. */
 const PATIENCE: Record<Stage, number> = {
   offered: 20,
   addressed: 20,
@@ -25,7 +25,7 @@ const PATIENCE: Record<Stage, number> = {
   up: 0,
 };
 
-/** Less than this is a slow image, in bytes per second, when it has more than this many seconds to go. */
+/** An image transfer is slow below this rate, in bytes per second, if it has more than this many seconds to go. */
 const SLOW_RATE = 2_000_000;
 const SLOW_SECONDS = 60;
 
@@ -48,13 +48,13 @@ function ownReason(facts: WhyFacts): Why {
   const situation = caseOf(facts);
   if (!boot || !situation) return neverSeen(facts);
   if (boot.outcome === 'handed-over') {
-    return say('well', 'left-to-its-disk', `It was left to its own disk, as its boot style ${boot.plan?.style} says.`);
+    return say('well', 'left-to-its-disk', `It boots from its own disk, as its boot style ${boot.plan?.style} says.`);
   }
   if (boot.outcome === 'installed')
     return say(
       'well',
       'installed',
-      'Its installation has ended, and it runs from its own disk; muster hears nothing of it.',
+      'Its installation is complete and it runs from its own disk, so it sends nothing to muster.',
     );
   if (status.state === 'down' && boot.outcome === 'up') return heartbeatLost(facts, boot);
   return (
@@ -62,7 +62,7 @@ function ownReason(facts: WhyFacts): Why {
   );
 }
 
-/** What the head has evidence of about a node that is up, was up, or was never seen. */
+/** What the head has evidence of, for a node that is up, was up, or was never seen. */
 function byOutside(facts: WhyFacts, boot: Boot | undefined): Why | undefined {
   if ((boot && boot.outcome !== 'up') || isOff(facts)) return undefined;
   const silence = facts.status.silence ?? Number.POSITIVE_INFINITY;
@@ -70,7 +70,7 @@ function byOutside(facts: WhyFacts, boot: Boot | undefined): Why | undefined {
   return found && say('failed', found.rule, found.cause, found.remedy, [...found.seen]);
 }
 
-/** What the head has evidence of goes before what is guessed of the node. */
+/** The head's evidence takes precedence over guesses about the node. */
 function byEvidence(situation: Case): Why | undefined {
   if (isOff(situation)) return undefined;
   const found = findEvidence(situation);
@@ -82,21 +82,21 @@ function byEvidence(situation: Case): Why | undefined {
 
 function neverSeen(facts: WhyFacts): Why {
   if ('refused' in facts.plan) {
-    const cause = `It has never asked for an address, and it could not boot if it did: ${facts.plan.refused}.`;
+    const cause = `It has never requested an address, and it could not boot if it did: ${facts.plan.refused}.`;
     return say(
       'failed',
       'nothing-to-boot',
       cause,
-      'Set what is missing; `muster node explain` shows where it comes from.',
+      'Set what is missing; `muster node explain` shows where each value comes from.',
       powerSeen(facts),
     );
   }
-  if (isOff(facts)) return poweredOff('It has never asked for an address');
+  if (isOff(facts)) return poweredOff('It has never requested an address');
   return say(
     'stuck',
     'never-seen',
-    `No packet of ${facts.mac} has ever reached this head.`,
-    'Switch it on, let it boot from the network first, and check the MAC address (`muster node unknown` lists machines that ask and are not known), its cable, and the VLAN of its switch port or the relay agent.',
+    `No packet from ${facts.mac} has ever reached this head.`,
+    'Switch it on, set its firmware to boot from the network first, and check the MAC address (`muster node unknown` lists unknown machines), its cable, and the VLAN of its switch port or the relay agent.',
     powerSeen(facts),
   );
 }
@@ -106,7 +106,7 @@ function explainError(situation: Case, error: BootEvent): Why {
   const evidence = evidenceOf(situation);
   const rule = event.fault && ERROR_RULES[event.fault];
   if (!rule) {
-    const remedy = 'Its timeline and its console say more: `muster node timeline`.';
+    const remedy = 'Read its timeline (`muster node timeline`) and its console.';
     const cause = again(situation, sentence(event.error ?? ''));
     return say('failed', `failed-at-${event.stage}`, cause, remedy, evidence);
   }
@@ -119,15 +119,13 @@ function explainSilence(situation: Case): Why {
   const { reached, quiet, unheard, next } = situation;
   const evidence = evidenceOf(situation);
   if (isOff(situation)) {
-    const where = reached
-      ? `The last that was seen of it is ${stageWords(reached)}, ${span(quiet)} ago`
-      : 'Nothing was seen of it';
+    const where = reached ? `It was last seen at ${stageWords(reached)}, ${span(quiet)} ago` : 'Nothing was seen of it';
     return poweredOff(where, evidence);
   }
   if (!reached) return neverSeen(situation);
   const isInstalling = situation.boot.plan?.install && stageNumber(reached) >= stageNumber('kernel');
   if (isInstalling && !next) {
-    const cause = `Its installer runs since ${span((presentOf(situation) - situation.boot.started) / 1000)}; its answer file reports the end, with <installed_url()>.`;
+    const cause = `Its installer has been running for ${span((presentOf(situation) - situation.boot.started) / 1000)}. Its answer file reports the end with <installed_url()>.`;
     return say('waiting', 'installing', cause, undefined, evidence);
   }
   const underWay = next
@@ -154,15 +152,15 @@ function explainSilence(situation: Case): Why {
   );
 }
 
-/** A loader that is being sent by TFTP: it is on no timeline before its end. */
+/** A loader transfer by TFTP, which appears on the timeline only when it ends. */
 function loaderOnItsWay(situation: Case): Why | undefined {
   const { tftp } = situation.evidence?.path ?? {};
   if (!tftp || tftp.unanswered > 2) return undefined;
   const words = `${tftp.acknowledged} of ${tftp.blocks} blocks of ${tftp.file} by TFTP`;
-  return say('waiting', 'booting', `It is booting, and fetches ${words}.`, undefined, evidenceOf(situation));
+  return say('waiting', 'booting', `It is booting and has fetched ${words}.`, undefined, evidenceOf(situation));
 }
 
-/** Kernel or initramfs that the node acknowledges piece by piece: it is on no timeline before its end, however slow the link is. */
+/** A transfer of kernel or initramfs, which appears on the timeline only when it ends, however slow the link is. */
 function downloadOnItsWay(situation: Case, reached: Stage): Why | undefined {
   const { tcp } = situation.evidence?.path ?? {};
   if (!tcp || (reached !== 'script' && reached !== 'kernel')) return undefined;
@@ -177,10 +175,10 @@ function downloadOnItsWay(situation: Case, reached: Stage): Why | undefined {
       loses.remedy,
       evidenceOf(situation),
     );
-  return say('waiting', 'booting', `It is booting, and has fetched ${words}.`, undefined, evidenceOf(situation));
+  return say('waiting', 'booting', `It is booting and has fetched ${words}.`, undefined, evidenceOf(situation));
 }
 
-/** The image that is being sent, or waits for its turn: slow is not stopped. */
+/** An image that is being sent or waits for its turn. Slow is not stopped. */
 function onItsWay(situation: Case, reached: Stage, evidence: string[]): Why | undefined {
   const { transfer } = situation;
   if (!transfer || transfer.cut || (reached !== 'initramfs' && reached !== 'image')) return undefined;
@@ -188,38 +186,41 @@ function onItsWay(situation: Case, reached: Stage, evidence: string[]): Why | un
   const left = seconds === undefined ? '' : `; ${span(seconds)} to go`;
   if (state === 'queued') {
     const cause = `It waits for its turn to get the image: place ${place} in the queue${left}.`;
-    return say('waiting', 'image-queued', cause, undefined, [...evidence, '`muster boots` shows who is served']);
+    return say('waiting', 'image-queued', cause, undefined, [
+      ...evidence,
+      '`muster boots` shows the transfers in progress',
+    ]);
   }
   if (idle > STILL_SECONDS) return undefined;
   const words = `${mebibytes(done)} of ${mebibytes(size)} MiB, at ${(rate / 1e6).toFixed(1)} MB/s${left}`;
   const isSlow = rate > 0 && rate < SLOW_RATE && (seconds ?? 0) > SLOW_SECONDS;
   const loses = isSlow ? pathLoses(situation) : undefined;
   if (loses) {
-    const cause = `Its image comes, but slowly (${words}), and ${loses.words}.`;
+    const cause = `Its image arrives slowly (${words}), and ${loses.words}.`;
     return say('waiting', 'path-loses-packets', cause, loses.remedy, evidence);
   }
   if (isSlow)
     return say(
       'waiting',
       'image-slow',
-      `Its image comes, but slowly: ${words}.`,
-      'Look at the speed and the errors of its link (`ethtool`, the switch port), and at how many are served at once (`muster boots`, http.image_transfers).',
+      `Its image arrives slowly: ${words}.`,
+      'Check the speed and the errors of its link (`ethtool`, the switch port), and how many transfers run at once (`muster boots`, http.image_transfers).',
       evidence,
     );
   return say('waiting', 'booting', `Its image is on its way: ${words}.`, undefined, evidence);
 }
 
-/** A node that acknowledged something so short ago is alive and fetches, in seconds. */
+/** A node that acknowledged something within this many seconds is alive and fetching. */
 const MOVES_SECONDS = 5;
 
-/** A transfer that has brought nothing for so long, in seconds, has stopped: TCP sends again after a second, then two, four, eight. */
+/** A transfer without progress for this many seconds has stopped: TCP retransmits after 1 s, then 2, 4 and 8 s. */
 const STILL_SECONDS = 20;
 
 function again(situation: Case, cause: string): string {
   const { next } = situation;
   if (!next) return cause;
   const stage = furthestStage(next);
-  return `Its last boot failed: ${cause.charAt(0).toLowerCase()}${cause.slice(1)} Since ${span((presentOf(situation) - next.started) / 1000)} it tries again${stage ? `, and is at ${stageWords(stage)}` : ''}.`;
+  return `Its last boot failed: ${cause.charAt(0).toLowerCase()}${cause.slice(1)} It has been retrying for ${span((presentOf(situation) - next.started) / 1000)}${stage ? ` and is at ${stageWords(stage)}` : ''}.`;
 }
 
 const stageWords = (stage: Stage): string => `stage ${stageNumber(stage)}, ${stage}`;
@@ -230,8 +231,8 @@ function evidenceOf(situation: Case): string[] {
     .filter(event => !event.error)
     .slice(-3)
     .map(event => `${event.stage}${event.detail ? `: ${event.detail}` : ''}`);
-  const since = error ? `the error was reported ${span(quiet)} ago` : `nothing since ${span(quiet)}`;
-  const silence = next ? `then nothing for ${span(quiet)}, and it started again` : since;
+  const since = error ? `the error was reported ${span(quiet)} ago` : `nothing for ${span(quiet)}`;
+  const silence = next ? `then nothing for ${span(quiet)}, and it restarted` : since;
   const sent = transfer && !next ? [`image: ${mebibytes(transfer.done)} of ${mebibytes(transfer.size)} MiB sent`] : [];
   return [
     ...seen,
@@ -247,7 +248,7 @@ function looked({ initramfs, boot, loaderProblem }: Case): string[] {
   const { driver, releases } = initramfs ?? {};
   return [
     ...(loaderProblem ? [`the file ${loaderProblem}`] : []),
-    ...(releases && releases.length > 0 ? [`its initramfs has modules of the kernel ${releases.join(', ')}`] : []),
+    ...(releases && releases.length > 0 ? [`its initramfs has modules for the kernel ${releases.join(', ')}`] : []),
     ...(driver && boot.card
       ? [
           `its network card is ${boot.card}: its initramfs has ${'driver' in driver ? `the driver ${driver.driver}` : 'no driver for it'}`,

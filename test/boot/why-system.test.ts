@@ -95,7 +95,7 @@ test('a node that is up says what is wrong with its system, and `node status` th
   );
   clock.now += 600_000;
   t.is(ask().rule, 'heartbeat-lost');
-  t.true(ask().evidence.some(line => line.startsWith('its last heartbeat said: its memory is used up')));
+  t.true(ask().evidence.some(line => line.startsWith('its last heartbeat reported: its memory is used up')));
 });
 
 test('a system whose agent does not come: the watcher says why, and a slow start is no fault', t => {
@@ -137,7 +137,7 @@ test('a system whose agent does not come: the watcher says why, and a slow start
     system: { ...WELL, root_free: '0', failed_units: 'x.service' },
   });
   t.like(ask(), { rule: 'root-full', certainty: 'certain' });
-  t.regex(ask().cause, /^Its system runs, and its agent cannot start: its root is full: 0 of/);
+  t.regex(ask().cause, /^Its system runs, but its agent cannot start: its root is full: 0 of/);
   clock.now += 600_000;
   t.is(ask().rule, 'agent-not-started', 'what was seen long ago says nothing of now');
 });

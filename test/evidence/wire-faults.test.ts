@@ -93,7 +93,7 @@ test.serial('a stored initramfs of the right size with another content is named'
   const found = await wired.whyUntil('stored-file-damaged');
   t.log(found);
   t.is(found.rule, 'stored-file-damaged');
-  t.regex(found.cause, /another initramfs of the boot config DefaultBoot than was uploaded/);
+  t.regex(found.cause, /stored initramfs of the boot config DefaultBoot differs from what was uploaded/);
 });
 
 test.serial('another machine that uses the address of a node is named, without a raw socket and with one', async t => {

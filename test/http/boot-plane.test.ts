@@ -448,7 +448,7 @@ test('a loader that is cut off over HTTP is named so, and is forgotten when the 
   clock.now += 300_000;
   t.like(loaderEvents()[0], { fault: 'cut-off', file: 'loader', complete: false });
   t.like(verdict(), { verdict: 'failed', rule: 'loader-cut-off' });
-  t.regex(verdict().cause, /^Its loader did not get through: ipxe\.efi over HTTP was cut off after \d+ bytes\.$/);
+  t.regex(verdict().cause, /^The transfer of its loader failed: ipxe\.efi over HTTP was cut off after \d+ bytes\.$/);
   t.is((await ask(port, 'GET', '/boot/v1/loader/ipxe.efi')).status, 200);
   while (loaderEvents().length === 1) await new Promise(resolve => setImmediate(resolve));
   t.like(loaderEvents()[1], { file: 'loader', complete: true });

@@ -63,7 +63,7 @@ test.serial(
       t.is(await said('power', 'reset'), '0 n1: on\n');
       t.is(await said('shutdown', '--hard'), '0 n1: off (hard)\n');
       t.is(bmc.power, '0');
-      t.regex(await said('why', '--long'), /^1 n1: .*\n.*\n {2}seen: its BMC says that it is off\n$/);
+      t.regex(await said('why', '--long'), /^1 n1: .*\n.*\n {2}seen: its BMC reports that it is off\n$/);
       t.is(await said('power', 'cycle'), '0 n1: on\n', 'a cycle of a node that is off switches it on');
       t.is(await said('reboot'), '0 n1: on (hard, after soft failed: the node is not up)\n');
       t.regex(await said('reboot', '--soft'), /^9 n1: the node is not up\n/);

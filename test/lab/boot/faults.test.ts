@@ -293,13 +293,7 @@ fault(
     await lab.head.crash();
     await writeFile(join(lab.head.state, 'head.key'), randomBytes(32));
     await lab.head.start();
-    await isNamed(
-      t,
-      lab,
-      'wrongSecret',
-      'iscsi-secret-wrong',
-      /its secret is not the head's: wrong CHAP name or secret/,
-    );
+    await isNamed(t, lab, 'wrongSecret', 'iscsi-secret-wrong', /its secret is wrong: wrong CHAP name or secret/);
   },
   true,
 );
@@ -339,7 +333,7 @@ fault('a node that is well; its agent stopped; its power off', 'well', async (t,
   };
   await until('well reboots', isRebooting, { milliseconds: NAMED_MS, every: 500 });
   await lab.node(NODES.well).powerOff();
-  await isNamed(t, lab, 'well', 'powered-off', /Its BMC says that it is off\./, ['rebooting', 'heartbeat-lost']);
+  await isNamed(t, lab, 'well', 'powered-off', /Its BMC reports that it is off\./, ['rebooting', 'heartbeat-lost']);
 });
 
 fault('a loader for another firmware', 'wrongLoader', async (t, lab) => {
@@ -388,11 +382,9 @@ fault('the HTTP port closed by a firewall', 'portClosed', async (t, lab) => {
   }`;
   await lab.namespace.run([findProgram('nft') ?? 'nft', '-f', '-'], rules);
   await starts(lab, 'portClosed', 'ipxe');
-  await isNamed(t, lab, 'portClosed', 'script-not-asked-for', /no request of it came to that port: a firewall/);
+  await isNamed(t, lab, 'portClosed', 'script-not-asked-for', /no request reached that port: a firewall/);
   await lab.node(NODES.portClosed).powerOff();
-  await isNamed(t, lab, 'portClosed', 'powered-off', /The last that was seen of it is stage 4, ipxe/, [
-    'script-not-asked-for',
-  ]);
+  await isNamed(t, lab, 'portClosed', 'powered-off', /It was last seen at stage 4, ipxe/, ['script-not-asked-for']);
 });
 
 fault('an initramfs without the driver of the network card', 'noDriver', async (t, lab) => {
@@ -403,7 +395,7 @@ fault('an initramfs without the driver of the network card', 'noDriver', async (
 
 fault('an initramfs of another kernel', 'otherKernel', async (t, lab) => {
   await starts(lab, 'otherKernel', RUNS_INIT);
-  const words = /made for the kernel 5\.10\.0-99-amd64, and its kernel is \d/;
+  const words = /built for the kernel 5\.10\.0-99-amd64, and the node boots \d/;
   await isNamed(t, lab, 'otherKernel', 'initramfs-of-another-kernel', words);
   const console = /made for another kernel \(5\.10\.0-99-amd64\)/;
   await lab.node(NODES.otherKernel).waitForSerial(console, { timeoutMs: NAMED_MS });
@@ -411,7 +403,7 @@ fault('an initramfs of another kernel', 'otherKernel', async (t, lab) => {
 
 fault('an image damaged in storage', 'damagedImage', async (t, lab) => {
   await starts(lab, 'damagedImage', 'initramfs');
-  const words = /another image Damaged than was uploaded[\s\S]*muster image -i Damaged update content=@FILE/;
+  const words = /stored image Damaged differs from what was uploaded[\s\S]*muster image -i Damaged update content=@FILE/;
   await isNamed(t, lab, 'damagedImage', 'stored-file-damaged', words, ['image-damaged']);
   t.notRegex(lab.node(NODES.damagedImage).serial.text(), /login:/);
 });
@@ -497,7 +489,7 @@ fault('another machine with the address of a node', 'sharedAddress', async (t, l
 
 fault('a stored initramfs of the right size with another content', 'damagedInitramfs', async (t, lab) => {
   await starts(lab, 'damagedInitramfs', 'kernel initramfs');
-  const words = /another initramfs of the boot config DamagedInitramfs than was uploaded/;
+  const words = /stored initramfs of the boot config DamagedInitramfs differs from what was uploaded/;
   await isNamed(t, lab, 'damagedInitramfs', 'stored-file-damaged', words);
 });
 
@@ -520,7 +512,7 @@ fault('a node pulled in the middle of its download', 'pulled', async (t, lab) =>
   while ((await sentBytes(lab, node.tap)) - from < 8_000_000) t.is(node.ended(), undefined);
   const slow = await whyOf(lab, 'pulled');
   t.is(slow.verdict, 'waiting');
-  t.regex(slow.cause, /^Its image (is on its way|comes, but slowly): \d+ of \d+ MiB, at \d/);
+  t.regex(slow.cause, /^Its image (is on its way|arrives slowly): \d+ of \d+ MiB, at \d/);
   await qmp(node.qmpSocket, 'set_link', { name: 'n0', up: false });
   await isNamed(
     t,

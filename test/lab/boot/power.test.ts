@@ -130,7 +130,7 @@ labTest(
       t.is(await said('shutdown', '--soft'), '0 n0: off (soft)\n');
       t.is(lab.node().pid, undefined, 'the machine itself is off');
       t.is(await said('status'), '0 n0: down\n', 'known at once, not only when heartbeats are missed');
-      t.regex(await said('why'), /^1 n0: Its BMC says that it is off\. It was up, and its last heartbeat came/);
+      t.regex(await said('why'), /^1 n0: Its BMC reports that it is off\. It was up, and its last heartbeat came/);
       t.is(await said('power', 'cycle'), '0 n0: on\n');
       t.is(await said('shutdown', '--hard', '--wait'), '0 n0: down (hard)\n');
     });
