@@ -1,4 +1,4 @@
-// The cluster on one board: how many nodes are in which state and at which stage, and those to look at first.
+// The cluster on one board: the number of nodes in each state and at each stage, and the nodes to check first.
 import type { BOOTS, Board, BoardRow, Transfer } from '../api/boots.ts';
 import type { Query } from '../api/operation.ts';
 import { furthestStage } from '../boot/boot.ts';
@@ -8,7 +8,7 @@ import type { Entry } from '../model/cluster.ts';
 import type { AdminPorts } from './ports.ts';
 import { whyAtOnce } from './why-facts.ts';
 
-/** A node that is up and cannot work stands behind those that failed. */
+/** A node that is up but cannot work comes after those that failed. */
 const TROUBLED = STATE_RANK.failed + 0.5;
 
 interface Seen {
@@ -16,12 +16,12 @@ interface Seen {
   state: NodeState;
   stage: Stage | undefined;
   rank: number;
-  /** Seconds since the last sign of the node, and since its boot began; absent when there was none. */
+  /** Seconds since the last sign of life from the node, and since its boot began; absent when there was none. */
   quiet?: number;
   seconds?: number;
 }
 
-/** One pass over all nodes; `why` is asked only for the rows that are shown, so that ten thousand nodes cost little. */
+/** Makes one pass over all nodes and runs `why` only for the rows that are shown, so that 10,000 nodes cost little. */
 export function boardOf(ports: AdminPorts, query: Query<typeof BOOTS.board>): Board {
   const states = Object.fromEntries(NODE_STATES.map(state => [state, 0])) as Board['states'];
   const stages = Object.fromEntries(STAGES.map(stage => [stage, 0])) as Board['stages'];
@@ -76,7 +76,7 @@ function byTrouble(left: Seen, right: Seen): number {
   return left.rank - right.rank || byTime(left, right);
 }
 
-/** The longest silent go first; those that never gave a sign, last. */
+/** The longest silent come first; those that never sent anything, last. */
 function byTime(left: Seen, right: Seen): number {
   return (right.quiet ?? -1) - (left.quiet ?? -1);
 }

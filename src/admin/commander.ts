@@ -1,4 +1,4 @@
-// Carries out what was decided: one command after the other, each an atomic commit, with the difference it made.
+// Carries out decisions, one command after the other. Each is an atomic commit and returns the difference it made.
 import { type Changed, type Difference, revisionTag } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import { MASK } from '../masking.ts';
@@ -12,7 +12,7 @@ export interface Command {
   who: string;
   what: string;
   dryRun?: boolean;
-  /** Decides on the objects of this moment; called when it is this command's turn. */
+  /** Decides on the current objects; called when it is this command's turn. */
   plan(): Plan & { broken?: string[] };
 }
 
@@ -26,10 +26,10 @@ export class Commander {
     this.store = store;
   }
 
-  /** Commands of two administrators are decided one after the other: a name or a MAC cannot be taken twice in between. */
+  /** Decides commands one after the other, so that two administrators cannot take one name or MAC. */
   async perform(command: Command): Promise<Changed> {
     const result = this.turn.then(async () => this.carryOut(command));
-    // The next command waits for this one and does not care how it ended.
+    // The next command waits for this one, however it ends.
     this.turn = result.catch(() => {});
     return result;
   }
@@ -46,7 +46,7 @@ export class Commander {
     const before = this.cluster.any(change.uid);
     const fields: Difference['fields'] = {};
     for (const row of change.value ? fieldsOf(change.kind) : []) {
-      // The stored values decide, and the shown ones are reported: a changed password is a change.
+      // Compares stored values and reports shown ones: a changed password is a change.
       if (isSame(raw(before?.value, row.name), raw(change.value, row.name))) continue;
       const show = (value: Value | null | undefined): unknown =>
         value ? (showField(this.cluster, row, value) ?? null) : null;
@@ -62,7 +62,7 @@ export class Commander {
   }
 }
 
-/** A changed secret is stars before and after; it is marked as changed all the same. */
+/** A changed secret is stars before and after, so it is marked as changed. */
 function marked(shown: Difference['fields'][string], before: object | undefined, after: object | null): typeof shown {
   const [old, now] = [raw(before, 'attributes'), raw(after, 'attributes')] as (Record<string, string> | undefined)[];
   if (!isRecord(shown.before) || !isRecord(shown.after) || !old || !now) return shown;
@@ -85,16 +85,16 @@ function raw(value: object | null | undefined, name: string): unknown {
   return value ? (value as Record<string, unknown>)[name] : undefined;
 }
 
-/** RFC 9110 §13.1.1: the change is for the revision that was read; several objects have no common revision. */
+/** RFC 9110 §13.1.1: the change applies to the revision that was read; several objects have no common revision. */
 export function checkIfMatch(header: string | undefined, entries: readonly Entry[]): void {
   if (header === undefined || header === '*') return;
   const [entry] = entries;
-  if (!entry || entries.length > 1) throw new MusterError('bad-usage', 'If-Match goes with exactly one object.');
+  if (!entry || entries.length > 1) throw new MusterError('bad-usage', 'If-Match applies to exactly one object.');
   const tags = header.split(',').map(tag => tag.trim());
   if (!tags.includes(revisionTag(entry))) {
     throw new MusterError(
       'conflict',
-      `${entry.value.name} was changed by somebody else after you read it; read it again and repeat.`,
+      `${entry.value.name} was changed by somebody else after you read it; read it again and retry.`,
     );
   }
 }

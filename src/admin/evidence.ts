@@ -7,19 +7,19 @@ export interface EvidenceQuestion {
   node: string;
   ip: string;
   macs: readonly string[];
-  /** The boot to be explained. */
+  /** The boot to explain. */
   boot?: Boot;
-  /** Seconds: what is longer ago belongs to another boot. */
+  /** Seconds: anything older belongs to another boot. */
   within: number;
-  /** What is worth looking at. */
+  /** What is worth checking. */
   needs: { path: boolean; stored: boolean; neighbours: boolean };
 }
 
 export interface EvidenceAccess {
-  /** Returns what is in memory; seconds in it are of this moment. */
+  /** Returns what is in memory; its seconds count from now. */
   atOnce(question: EvidenceQuestion): Evidence;
-  /** Looks at the head itself: the same for every node. */
+  /** Checks the head itself: the same for every node. */
   head(): Promise<Evidence>;
-  /** Looks at what concerns one node, for the milliseconds that are left; what it learns of neighbours is in memory then. */
+  /** Checks what concerns one node, within the milliseconds that are left, and keeps what it learns about neighbours in memory. */
   of(question: EvidenceQuestion, left: number): Promise<Evidence>;
 }

@@ -1,4 +1,4 @@
-// Why a node boots what it boots: its effective attributes with their sources, its plan, and both in sentences.
+// Why a node boots what it boots: its effective attributes with their sources, its plan, and sentences about both.
 import type { Explained, Inherited } from '../api/nodes.ts';
 import type { BootPlan, InstallPlan } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from '../boot/command-line.ts';
@@ -9,10 +9,10 @@ import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { isSecretAttribute } from '../model/secrets.ts';
 
-/** Stands for the id of a session, which nobody has yet. */
+/** Placeholder for the id of a session that does not exist yet. */
 const SESSION = 'SESSION';
 
-/** @param plane the boot plane as the node sees it; @param open whether secrets are shown too */
+/** @param plane the boot plane as the node sees it; @param open whether to show secrets */
 export function explain(cluster: Cluster, node: Entry<'node'>, plane: Plane, open = false): Explained {
   const attributes = effectiveAttributes(cluster, node.value);
   const answer = planBoot(cluster, node, plane);
@@ -42,10 +42,10 @@ function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, 
     `Its boot style is ${style} (${plan.styleSource})${hidden(attributes.get('_boot_style'))}.`,
   ];
   if (plan.install) words.push(...installWords(plan.install));
-  if (plan.once) words.push(`That is for one boot only: the boot that takes it clears _boot_once=${plan.once}.`);
-  if (image) words.push(`Its root is the image ${image.name}: ${image.size} bytes, ${image.unpacked} unpacked.`);
-  if (image && style !== 'rwram') words.push(`The root is writable by ${plan.rwLayer}.`);
-  const own = node.value.cmdline ? `, with '${node.value.cmdline}' of the node behind the boot config's` : '';
+  if (plan.once) words.push(`This holds for one boot only: that boot clears _boot_once=${plan.once}.`);
+  if (image) words.push(`Its root is the image ${image.name}: ${image.size} bytes packed, ${image.unpacked} unpacked.`);
+  if (image && style !== 'rwram') words.push(`The root is writable through ${plan.rwLayer}.`);
+  const own = node.value.cmdline ? `, where '${node.value.cmdline}' of the node follows the boot config's` : '';
   const line = kernelLine(plan, handingOf(attributes.get('_boot_loader')?.value, plane, SESSION));
   if (plan.kernel && 'text' in line) words.push(`Its kernel command line is '${line.text}'${own}.`);
   if (!STYLES[style]) words.push(`This muster has no script for ${style}.`);
@@ -54,7 +54,7 @@ function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, 
 
 function installWords({ kind, repo, kickstart }: InstallPlan): string[] {
   const tree = repo ? `the repo ${repo.name}${repo.iso ? '' : ', which has no ISO image'}` : 'no repo';
-  const answers = kickstart ? `the answers are ${kickstart}` : 'nobody answers it but you, at the console';
+  const answers = kickstart ? `the answers are ${kickstart}` : 'you answer its questions at the console';
   return [`The installer is ${kind}, its tree is ${tree}, and ${answers}.`];
 }
 

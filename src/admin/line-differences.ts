@@ -1,6 +1,6 @@
-// What differs between two texts, line by line: the longest common subsequence stays unsaid.
+// The differences between two texts, line by line, without their longest common subsequence.
 
-/** Lines that are gone with `- ` before them, and new ones with `+ `, in their order. Texts are short: the time is their product. */
+/** Returns removed lines with `- ` before them and new ones with `+ `, in order. The time is the product of the lengths, so texts must be short. */
 export function lineDifferences(before: readonly string[], after: readonly string[]): string[] {
   const common = commonLengths(before, after);
   const lines: string[] = [];
@@ -19,7 +19,7 @@ export function lineDifferences(before: readonly string[], after: readonly strin
   return lines;
 }
 
-/** Row `i`, column `j`: how many lines are common from `before[i]` and `after[j]` on. */
+/** Row `i`, column `j`: the number of common lines from `before[i]` and `after[j]` on. */
 function commonLengths(before: readonly string[], after: readonly string[]): number[][] {
   const lengths = Array.from({ length: before.length + 1 }, () => new Array<number>(after.length + 1).fill(0));
   for (let left = before.length - 1; left >= 0; left -= 1)

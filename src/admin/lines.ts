@@ -1,11 +1,11 @@
-// An answer of many lines, each a JSON object, sent as they come; the last says how it ended.
+// An answer of many lines, each a JSON object, sent as they are produced. The last one states the outcome.
 import type { ServerResponse } from 'node:http';
 import { MusterError, reasonOf } from '../errors.ts';
 import type { Lines } from './handler.ts';
 
 export const LINES = 'application/x-ndjson';
 
-/** Runs the work and sends what it tells. @param unread bytes that a caller may leave unread before it is disconnected */
+/** Runs the work and sends its lines. @param unread bytes that a caller may leave unread before it is disconnected */
 export async function streamed(
   raw: ServerResponse,
   work: Lines<object>,

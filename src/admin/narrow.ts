@@ -1,4 +1,4 @@
-// Which of the selected objects also fit `?state=up` and `?select=EXPRESSION`.
+// Narrows the selected objects by `?state=up` and `?select=EXPRESSION`.
 import { createContext, Script } from 'node:vm';
 import type { NodeState } from '../boot/states.ts';
 import type { Statuses } from '../boot/status.ts';
@@ -17,26 +17,27 @@ export interface Facts {
   statuses: Pick<Statuses, 'of'>;
 }
 
-/** A regular expression of an administrator must not stop the boots: the whole selection ends after this time. */
+/** An administrator's regular expression must not block boots: the whole selection is aborted after this time. */
 const LIMIT_MS = 1000;
 
-/** What every object has besides its fields. */
+/** Names that every object has besides its fields. */
 const BOOKKEEPING = ['uid', 'revision', 'created', 'modified'];
-/** What nodes have besides their fields. */
+/** Names that nodes have besides their fields. */
 const OF_NODES = ['status', 'hardware'];
 
-/** The objects in a state; only nodes have one. */
+/** Returns the objects in a state; only nodes have one. */
 export function inState<K extends Kind>(
   facts: Facts,
   kind: K,
   entries: readonly Entry<K>[],
   states: readonly string[],
 ): Entry<K>[] {
-  if (kind !== 'node') throw new MusterError('bad-usage', `${oneOfCapital(kind)} is neither up nor down; nodes are.`);
+  if (kind !== 'node')
+    throw new MusterError('bad-usage', `${oneOfCapital(kind)} is neither up nor down; only nodes have a state.`);
   return entries.filter(entry => states.includes(facts.statuses.of(entry.uid).state satisfies NodeState));
 }
 
-/** The objects for which the expression holds. */
+/** Returns the objects for which the expression holds. */
 export function fitting<K extends Kind>(facts: Facts, kind: K, entries: readonly Entry<K>[], text: string): Entry<K>[] {
   const expression = parseExpression(text);
   checkPaths(kind, expression);
@@ -49,19 +50,19 @@ function checkPaths(kind: Kind, expression: Expression): void {
     if (names.includes(name) || (name.startsWith('_') && key === undefined)) continue;
     const close = nearest(name, names);
     const meant = close ? `did you mean '${close}'?` : `there are ${names.join(', ')}.`;
-    const attribute = kind === 'node' && !close ? ` An attribute is written attributes[${name}].` : '';
+    const attribute = kind === 'node' && !close ? ` Write an attribute as attributes[${name}].` : '';
     throw new MusterError('bad-selection', `${oneOfCapital(kind)} has no '${name}' to select by; ${meant}${attribute}`);
   }
 }
 
-/** Fields as they are shown; of nodes, attributes after inheritance, and the facts of the last heartbeat. */
+/** Fields as they are shown; for nodes also attributes after inheritance and the facts of the last heartbeat. */
 function valueAt({ cluster, statuses }: Facts, entry: Entry, { name, key }: Path): unknown {
   if (entry.kind === 'node') {
     if (name === 'status' || name === 'hardware') return factOf(statuses, entry.uid, name, key);
     const attribute = name === 'attributes' ? key : name.startsWith('_') ? name : undefined;
     if (attribute !== undefined) {
       const value = effectiveAttributes(cluster, entry.value as Value<'node'>).get(attribute)?.value;
-      // As it is shown: what is hidden cannot be found by trying.
+      // As it is shown, so that nobody can find a hidden value by trial.
       return value && isSecretAttribute(cluster, attribute) ? MASK : value;
     }
   }
@@ -85,7 +86,7 @@ function inner(value: unknown, key: string): unknown {
   return (value as Record<string, unknown>)[key];
 }
 
-/** Runs the work and breaks it off when its time is over, also in the midst of a regular expression. */
+/** Runs the work and aborts it when its time is over, even inside a regular expression. */
 function withinTime<T>(work: () => T): T {
   let result: T | undefined;
   const context = createContext({

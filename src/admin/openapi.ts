@@ -1,4 +1,4 @@
-// The OpenAPI 3.1 document of the admin API, made of the table of operations and the schemas of the kinds.
+// The OpenAPI 3.1 document of the admin API, generated from the table of operations and the schemas of the kinds.
 import { z } from 'zod';
 import { newFields, newFieldsOfMany, shown, shownList, someFields } from '../api/objects.ts';
 import { MAY_IN_WORDS, type Operation, pathOf } from '../api/operation.ts';
@@ -12,7 +12,7 @@ type Json = Record<string, unknown>;
 
 const IN_PATH: Readonly<Record<string, string>> = {
   id: 'an identifier: name, UID, UID prefix; nodes also MAC and IP',
-  field: 'a field that is a stored file',
+  field: 'a field with a stored file',
 };
 
 export function openApiDocument(version: string): Json {
@@ -27,7 +27,7 @@ export function openApiDocument(version: string): Json {
     info: {
       title: 'muster admin API',
       version,
-      description: 'HTTP on the Unix socket of musterd. Errors have a `code` of the table in docs/errors.md.',
+      description: 'HTTP on the Unix socket of musterd. Errors have a `code` from the table in docs/errors.md.',
     },
     servers: [{ url: 'http://localhost', description: 'the Unix socket `paths.socket`' }],
     paths,
@@ -35,7 +35,7 @@ export function openApiDocument(version: string): Json {
   };
 }
 
-/** A text with the words of a kind. */
+/** Returns a text with the names of a kind filled in. */
 function inWords(text: string, kind: Kind | undefined): string {
   return kind ? text.replaceAll('{label}', KINDS[kind].label).replaceAll('{many}', KINDS[kind].many) : text;
 }
@@ -119,7 +119,7 @@ function schemas(): Json {
   return result;
 }
 
-/** An object as it is answered. */
+/** Returns the schema of an object in an answer. */
 function shownSchema(kind: Kind): Json {
   const whole = jsonSchema(KINDS[kind].schema);
   const properties = {
@@ -132,7 +132,7 @@ function shownSchema(kind: Kind): Json {
   return { type: 'object', properties, required: Object.keys(properties) };
 }
 
-/** The fields as they may be given: a text is accepted for each, and a finished upload for a file. */
+/** Returns the schema of fields in a request: each accepts a text, and a file accepts a finished upload. */
 function givenSchema(kind: Kind, isNew: boolean): Json {
   const whole = jsonSchema(KINDS[kind].schema);
   const all = bare(whole['properties'] as Record<string, Json>, kind);
@@ -147,7 +147,7 @@ function givenSchema(kind: Kind, isNew: boolean): Json {
   return { type: 'object', properties, additionalProperties: false, ...(required.length > 0 && { required }) };
 }
 
-/** References are given and shown as names: the UID's pattern is not theirs; the marks of the field table are not JSON schema. */
+/** References are given and shown as names, so the pattern of UIDs does not apply; the marks of the field table are not JSON schema. */
 function bare(properties: Record<string, Json>, kind: Kind): Record<string, Json> {
   return Object.fromEntries(
     fieldsOf(kind).map(({ name, meta, meaning }): [string, Json] => {

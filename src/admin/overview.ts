@@ -1,4 +1,4 @@
-// What one looks for first in a list of nodes: the state, since when, the address, and what the node boots.
+// The main facts in a list of nodes: the state, since when, the address, and what the node boots.
 import type { NodeOverview } from '../api/nodes.ts';
 import type { Boot } from '../boot/boot.ts';
 import { planBoot } from '../boot/plan.ts';
@@ -7,7 +7,7 @@ import type { Entry } from '../model/cluster.ts';
 import { planeFor } from './plane.ts';
 import type { AdminPorts } from './ports.ts';
 
-/** Returns a row of the list. A node that runs or boots shows what its boot has; any other, what it would boot now. */
+/** Returns a row of the list. A node that runs or boots shows what its boot uses; any other, what it would boot now. */
 export function overviewOf(ports: AdminPorts, node: Entry<'node'>): NodeOverview {
   const { uid, value } = node;
   const { state, reason, lastSeen } = ports.statuses.of(uid);

@@ -1,12 +1,12 @@
-// Who is at the other end of the admin socket, as the kernel knows it: SO_PEERCRED (unix(7)), which Node cannot ask for.
+// The user at the other end of the admin socket, as the kernel knows it: SO_PEERCRED (unix(7)), which Node cannot read.
 import type { Socket } from 'node:net';
 import { userName } from '../accounts.ts';
 import { loadLibc, SOCKET } from '../libc.ts';
 
 export interface PeerUsers {
-  /** The user's number; undefined when it cannot be had. */
+  /** Returns the user's number; undefined when it is not available. */
   uidOf(socket: Socket): number | undefined;
-  /** The user's name in /etc/passwd; `uid 1234` for one who is elsewhere. */
+  /** Returns the user's name in /etc/passwd; `uid 1234` for a user who is not in it. */
   nameOf(uid: number): string;
 }
 
@@ -14,7 +14,7 @@ export interface PeerUsers {
 const UCRED_BYTES = 12;
 const NOBODY = 0xffffffff;
 
-/** Loads the library; where it cannot be had, nobody is known. */
+/** Loads the library; without it, no user is known. */
 export async function peerUsers(): Promise<PeerUsers> {
   const ask = await credentialsReader().catch(() => undefined);
   const uids = new WeakMap<Socket, number>();
@@ -22,7 +22,7 @@ export async function peerUsers(): Promise<PeerUsers> {
     uidOf(socket) {
       const known = uids.get(socket);
       if (known !== undefined) return known;
-      // The descriptor is in no public field of Node; one that is not there leaves the user unknown.
+      // Node has no public field for the descriptor; without it the user stays unknown.
       const fd = (socket as { _handle?: { fd?: unknown } | null })._handle?.fd;
       const uid = typeof fd === 'number' && fd >= 0 ? ask?.(fd) : undefined;
       if (uid !== undefined) uids.set(socket, uid);
@@ -43,8 +43,8 @@ async function credentialsReader(): Promise<(fd: number) => number | undefined> 
 }
 
 /**
- * Who it was, for the audit trail. Root may speak for others: `sudo muster` names who called it. Another user who names somebody else
- * is written with both names.
+ * Returns the user for the audit trail. Root may act for others: `sudo muster` names its caller. If another user names somebody else,
+ * the trail has both names.
  */
 export function whoIs(claimed: string, uid: number | undefined, nameOf: (uid: number) => string): string {
   if (uid === undefined || uid === 0) return claimed;

@@ -32,20 +32,20 @@ export interface PowerAccess {
   address(entry: Entry<'node'>): Promise<NodeAddress>;
 }
 
-/** Whose boot: a node, or a hardware address that is none's. */
+/** The booting machine: a node, or a hardware address that belongs to no node. */
 export interface RehearsalQuestion {
   mac: string;
-  /** Of a node. */
+  /** Only for a node. */
   uid?: string;
   firmware: Firmware;
-  /** The name of the network that it asks from; that of the node's address when not given. */
+  /** The name of the network that the request comes from; default: the network of the node's address. */
   network?: string;
 }
 
-/** What the daemon answers, with the decisions of its servers. */
+/** What the daemon would answer, with the decisions of its servers. */
 export interface RehearsalAccess {
   run(cluster: Cluster, question: RehearsalQuestion): Promise<RehearsedStage[]>;
-  /** The firmware that a node was last seen to boot by. */
+  /** The firmware of the node's last boot. */
   lastFirmware(uid: string): Firmware | undefined;
   /** The node that an unknown machine becomes with `accept_new_nodes`. */
   newcomer(cluster: Cluster, mac: string): Plan;
@@ -65,28 +65,28 @@ export interface AdminPorts extends FilePorts {
   /** The configuration in use. */
   configuration(): RunningConfig;
   unknown(): UnknownMachine[];
-  /** Addresses lent to machines that are no nodes. */
+  /** Addresses lent to machines that are not nodes. */
   leases(): ShownLease[];
   kickstarts: {
     list(): Promise<KickstartFile[]>;
-    /** The file, or `text` in its place, filled in for a node and a session of it. */
+    /** The file, or `text` instead of it, filled in for a node and one of its sessions. */
     render(node: string, name: string, session: string, more: { text?: string }): Promise<string>;
   };
-  /** The path of a loader by the name that firmware asks for. */
+  /** The path of a loader, by the name that firmware requests. */
   loaderPath(file: string): string | undefined;
-  /** What would be answered to a boot, without one. */
+  /** What musterd would answer to a boot, without one. */
   rehearsal: RehearsalAccess;
-  /** Images that are sent, and the queue for them. */
+  /** Image transfers, and the queue for them. */
   transfers(): Transfer[];
-  /** Calls back for everything that happens, until the returned function is called. */
+  /** Calls back for every event, until the returned function is called. */
   watch(listener: (happening: Happening) => void): () => void;
-  /** What the head knows about boots besides their timelines; `why` does without when absent. */
+  /** What the head knows about boots besides their timelines; `why` works without it. */
   evidence?: EvidenceAccess;
-  /** Blobs that nothing refers to are removed; answers what was, or would be, and what keeps the others. */
+  /** Removes blobs that nothing refers to; returns what was, or would be, removed, and what keeps the others. */
   collect(dryRun: boolean): Promise<Collected>;
   /** Reads every stored file and compares it with its digest. */
   verify(tell: (line: VerifyLine) => void, signal: AbortSignal): Promise<void>;
-  /** Takes a snapshot of everything; what it names is kept until it was sent. */
+  /** Takes a snapshot of everything, and keeps the files it names until they are sent. */
   backup(): Promise<Backup>;
   /** Figures in the text format of Prometheus. */
   metrics(): Promise<string>;

@@ -1,4 +1,4 @@
-// `--wait`: after a power action, until the node is up by a boot that began after it, or down; told whenever it gets further.
+// `--wait`: after a power action, waits until the node is up by a later boot, or down, and reports progress.
 import type { PowerLine } from '../api/power.ts';
 import { furthestStage } from '../boot/boot.ts';
 import { monotonicNow } from '../clock.ts';
@@ -16,7 +16,7 @@ interface Waiting {
   tell(line: PowerLine): void;
 }
 
-/** How often it is looked at, in milliseconds. */
+/** How often the node is checked, in milliseconds. */
 const EVERY_MS = 500;
 
 export async function waitForNodes(ports: AdminPorts, waiting: Waiting): Promise<void> {
@@ -28,7 +28,7 @@ export async function waitForNodes(ports: AdminPorts, waiting: Waiting): Promise
   while (!signal.aborted) {
     const { state, reason } = ports.statuses.of(uid);
     const boot = ports.statuses.currentBoot(uid);
-    // A node that was on already and is up has nothing to wait for.
+    // A node that was already on and is up needs no wait.
     const isNew = action === 'on' || (boot !== undefined && ports.boots.age(boot) < monotonicNow() - begun);
     if (state === wanted && (wanted === 'down' || isNew))
       return tell({ type: 'result', ...result, text: `${wanted}${howWords(result)}` });

@@ -1,15 +1,15 @@
-// The admin socket gets its name only when its owner, group and mode are right: until then it lies where nobody else can reach it.
+// The admin socket gets its name only when its owner, group and mode are right. Until then it is where nobody else can reach it.
 import { randomBytes } from 'node:crypto';
 import { chmod, chown, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { MusterError } from '../errors.ts';
 
-/** What a path of a Unix socket may have, in bytes (unix(7)). */
+/** The longest path of a Unix socket, in bytes (unix(7)). */
 const PATH_BYTES = 107;
 
 /**
- * Has `listen` bind a socket, and puts it at `socket` with mode 0660 and the group. What was there is replaced. Nothing of the process
- * is changed meanwhile, such as its umask.
+ * Lets `listen` bind a socket and moves it to `socket` with mode 0660 and the group, replacing what was there. Process settings such as
+ * the umask do not change.
  */
 export async function listenPrivately(
   listen: (path: string) => Promise<unknown>,

@@ -1,4 +1,4 @@
-// Makes routes of the operations: a request is read by the schemas of its row, and its reply sent in the row's way.
+// Turns the operations into routes: each row's schemas read the request, and the row defines how its reply is sent.
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { z } from 'zod';
@@ -49,7 +49,7 @@ function registerOne<O extends Operation>(
         const gone = new AbortController();
         reply.raw.once('close', () => gone.abort());
         const checked = bodyOf(request.body);
-        // The schemas of the row have made of it what the types of the row say
+        // The row's schemas have produced what the row's types declare
         const asked = {
           kind,
           params: request.params,
@@ -66,7 +66,7 @@ function registerOne<O extends Operation>(
     });
 }
 
-/** The parts of a request that its schema lets pass; throws the sentence of what is wrong. */
+/** Returns the parts of a request that its schema accepts; throws a sentence about the first fault. */
 function read(schema: z.ZodType, whole: string, given: unknown, wrong: ErrorCode = 'bad-usage'): unknown {
   const large = boundsProblem(given);
   if (large !== undefined) throw new MusterError('bad-usage', `${whole} ${large}.`);
@@ -78,7 +78,19 @@ function read(schema: z.ZodType, whole: string, given: unknown, wrong: ErrorCode
   throw new MusterError(isShape ? 'bad-usage' : wrong, problem.endsWith('?') ? problem : `${problem}.`);
 }
 
-/** The words for a caller that gives none. */
+/** A schema looks at every entry before it refuses one, and nothing else is served meanwhile. */
+function refuseEndless(whole: string, given: unknown): void {
+  if (typeof given !== 'object' || given === null) return;
+  for (const part of [given, ...Object.values(given)]) {
+    if (typeof part !== 'object' || part === null) continue;
+    const entries = Array.isArray(part) ? part.length : Object.keys(part).length;
+    if (entries > MOST_ENTRIES)
+      throw new MusterError('bad-usage', `${whole} has a list of ${entries} entries; ${MOST_ENTRIES} at most.`);
+    if (part === given && entries > MOST_LISTS) break;
+  }
+}
+
+/** The audit text for a caller that gives none. */
 function auditWords({ audit = '' }: Operation, kind: Kind | undefined, body: unknown): string {
   if (typeof audit === 'function') return audit(body);
   const words = { ...(typeof body === 'object' ? body : {}), ...(kind && KIND_WORDS[kind]) };

@@ -1,4 +1,4 @@
-// What a boot would be answered now, and with an update that is only tried: on a copy of the objects, which nobody else sees.
+// What musterd would answer to a boot now, and after an update that is only tried, on a private copy of the objects.
 import type { Firmware, Rehearsal, RehearsedStage, Update } from '../api/rehearsal.ts';
 import { planBoot } from '../boot/plan.ts';
 import { MusterError } from '../errors.ts';
@@ -36,7 +36,7 @@ export async function rehearsalOf(
     mac,
     firmware,
     ...(asked.firmware === undefined && {
-      assumed: last ? 'it booted so last' : 'no boot of it was seen; --arch says which',
+      assumed: last ? 'as in its last boot' : 'no boot of it was seen; --arch chooses another',
     }),
     remarks,
     stages,
@@ -44,12 +44,14 @@ export async function rehearsalOf(
   };
 }
 
-/** From where it was taken to ask, where that is not plain. */
+/** Returns the network that the request is assumed to come from, if that is not obvious. */
 function whence({ networks }: AdminPorts, node: Entry<'node'> | undefined, named: string | undefined): string[] {
-  if (named !== undefined) return [`It is taken to ask from the network ${named}.`];
+  if (named !== undefined) return [`Its request is assumed to come from the network ${named}.`];
   const others = networks.all.filter(item => item !== networks.main).map(({ name }) => name);
   if (node || others.length === 0) return [];
-  return [`It is taken to ask from the network ${networks.main.name}; --network says another (${others.join(', ')}).`];
+  return [
+    `Its request is assumed to come from the network ${networks.main.name}; --network chooses another (${others.join(', ')}).`,
+  ];
 }
 
 function remarksOf(
@@ -62,10 +64,10 @@ function remarksOf(
     if (!cluster.settings?.accept_new_nodes) {
       const lent = stages.flatMap(({ packets = [] }) => packets).find(({ kind }) => kind === 'ACK')?.yiaddr;
       const fate = lent
-        ? `it is lent ${lent} of the range for unknown machines (another, if that turns out to be in use), and boots nothing; it is listed`
-        : 'it is ignored, and listed';
+        ? `it gets ${lent} from the range for unknown machines (or another address, if that one is in use) and boots nothing; it is listed`
+        : 'it gets no answer; it is listed';
       return [
-        `${mac} is no node's: ${fate} by 'muster node unknown'. 'muster node create mac=${mac}' makes it a node.`,
+        `${mac} belongs to no node: ${fate} by 'muster node unknown'. 'muster node create mac=${mac}' makes it a node.`,
       ];
     }
     try {
@@ -74,11 +76,11 @@ function remarksOf(
       tryPlan(copy, plan, ports.now());
       const made = copy.get('node', plan.uids[0] ?? '')?.value;
       return [
-        `accept_new_nodes is set: its first DISCOVER is not answered, and makes it the node ${made?.name} with ${made?.ip}; its next is answered.`,
+        `accept_new_nodes is set: its first DISCOVER makes it the node ${made?.name} with ${made?.ip} and gets no answer; its next one does.`,
       ];
     } catch (error) {
       if (error instanceof MusterError)
-        return [`accept_new_nodes is set, and yet it cannot become a node: ${error.message}`];
+        return [`accept_new_nodes is set, but it cannot become a node: ${error.message}`];
       throw error;
     }
   }
@@ -88,7 +90,7 @@ function remarksOf(
     : [];
 }
 
-/** The objects with the update done. */
+/** Returns the objects with the update applied. */
 async function tried(ports: AdminPorts, node: Entry<'node'> | undefined, update: Update): Promise<Cluster> {
   const copy = copyOf(ports.cluster);
   const context: ChangeContext = { ...ports.context, cluster: copy };
@@ -102,7 +104,7 @@ async function tried(ports: AdminPorts, node: Entry<'node'> | undefined, update:
   const whose = (): Entry<'node'> => {
     const entry = node && copy.get('node', node.uid);
     if (entry) return entry;
-    throw new MusterError('bad-usage', "An update is tried on a node, and this hardware address is none's.");
+    throw new MusterError('bad-usage', 'An update needs a node, and this hardware address belongs to none.');
   };
   if (Object.keys(own).length > 0) {
     const entry = whose();
@@ -118,7 +120,7 @@ async function tried(ports: AdminPorts, node: Entry<'node'> | undefined, update:
   return copy;
 }
 
-/** A name that is set nowhere and means nothing is a slip of the hand, and not "nothing would change". */
+/** An unknown name that is set nowhere is a typing error, not "nothing would change". */
 function refuseUnknownClears(
   cluster: Cluster,
   attributes: Readonly<Record<string, string | null>>,
@@ -131,7 +133,7 @@ function refuseUnknownClears(
   }
 }
 
-/** The boot config that the node would boot by. */
+/** Returns the boot config that the node would boot. */
 function bootConfigOf(cluster: Cluster, node: Entry<'node'>): Entry<'boot'> {
   const wanted = effectiveAttributes(cluster, node.value).get('_boot_config')?.value;
   const config = wanted === undefined ? undefined : (cluster.byName('boot', wanted) ?? cluster.get('boot', wanted));
@@ -142,7 +144,7 @@ function bootConfigOf(cluster: Cluster, node: Entry<'node'>): Entry<'boot'> {
 
 type Fields = Record<string, Update[string]>;
 
-/** Attributes begin with `_`; other names are fields of the boot config where it has them, else of the node. A prefix says which. */
+/** Names with `_` are attributes; others are fields of the boot config if it has them, else of the node. A prefix chooses. */
 function sorted(update: Update) {
   const groups = new Map<string, Record<string, string | null>>();
   const own: Record<string, string | null> = {};
@@ -175,17 +177,17 @@ function unknownName(name: string): MusterError {
 
 function textOf(name: string, value: Update[string]): string | null {
   if (typeof value === 'string' || value === null) return value;
-  throw new MusterError('bad-value', `${name} is an attribute, and no file.`);
+  throw new MusterError('bad-value', `${name} is an attribute and cannot be a file.`);
 }
 
-/** Files become the fields that a stored file has. */
+/** Turns files into the fields of a stored file. */
 function splitFiles(given: Fields, mtime: number): { fields: Fields; fixed: Record<string, unknown> } {
   const fields: Fields = {};
   const fixed: Record<string, unknown> = {};
   for (const [name, value] of Object.entries(given)) {
     if (typeof value !== 'object' || value === null) fields[name] = value;
     else if (!fileFields('boot').includes(name))
-      throw new MusterError('bad-value', `${name} of a boot config is no file.`);
+      throw new MusterError('bad-value', `${name} of a boot config is not a file.`);
     else {
       const { release, ...file } = value;
       fixed[name] = { ...file, mtime };

@@ -1,4 +1,4 @@
-// Reading requests of the admin API: who asks, which objects, and the change that is asked for.
+// Reads requests of the admin API: the caller, the objects, and the requested change.
 import type { FastifyRequest } from 'fastify';
 import type { Changed } from '../api/objects.ts';
 import type { Selection } from '../api/parameters.ts';
@@ -17,13 +17,13 @@ import type { AdminPorts } from './ports.ts';
 
 const known = new WeakMap<FastifyRequest['raw'], string>();
 
-/** Asks the kernel who the caller is, before anything else is done. */
+/** Asks the kernel for the caller first of all. */
 export function identify(request: FastifyRequest, users: PeerUsers): void {
   const who = whoIs(claimedBy(request), users.uidOf(request.raw.socket), uid => users.nameOf(uid));
   known.set(request.raw, who);
 }
 
-/** The caller, for the audit trail: as the kernel knows it, or else by its own word. */
+/** Returns the caller for the audit trail: as the kernel knows it, or else as it names itself. */
 export function whoOf(request: FastifyRequest): string {
   return known.get(request.raw) ?? claimedBy(request);
 }
@@ -33,7 +33,7 @@ function claimedBy(request: FastifyRequest): string {
   return typeof user === 'string' && /^[\w.@-]{1,64}$/.test(user) ? user : 'unknown';
 }
 
-/** The command in the caller's words, for the audit trail; what looks like a password is masked. */
+/** Returns the command in the caller's words, for the audit trail, with anything that looks like a password masked. */
 export function whatOf(cluster: Cluster, request: FastifyRequest, fallback: string): string {
   const words = request.headers['x-muster-command'];
   if (typeof words !== 'string') return fallback;
@@ -44,13 +44,13 @@ export function whatOf(cluster: Cluster, request: FastifyRequest, fallback: stri
   }
 }
 
-/** The objects that the query names: `id=…`, `all=true`, `state=up`, `select=EXPRESSION`. None of them is an error, so that nothing is changed by omission. */
+/** Returns the objects that the query names: `id=…`, `all=true`, `state=up`, `select=EXPRESSION`. A query with none of them is an error, so that an omission changes nothing. */
 export function selected<K extends Kind>(facts: Facts, kind: K, query: Selection): readonly Entry<K>[] {
   if (!isSelecting(query)) throw new MusterError('bad-usage', 'Nothing is selected: give id=… or all=true.');
   return listed(facts, kind, query);
 }
 
-/** Exactly one object, for what makes sense of no more. */
+/** Returns exactly one object, for operations that need one. */
 export function selectedOne<K extends Kind>(facts: Facts, kind: K, query: Selection): Entry<K> {
   const entries = selected(facts, kind, query);
   const [entry] = entries;
@@ -61,7 +61,7 @@ export function selectedOne<K extends Kind>(facts: Facts, kind: K, query: Select
   );
 }
 
-/** As above for what only reads: without a selection it is all. */
+/** The same for operations that only read: without a selection, all objects. */
 export function listed<K extends Kind>(facts: Facts, kind: K, query: Omit<Selection, 'all'>): readonly Entry<K>[] {
   const { id = [], state = [], select: expressions = [] } = query;
   let entries: readonly Entry<K>[] = id.length > 0 ? select(facts.cluster, kind, id) : facts.cluster.all(kind);
@@ -74,7 +74,7 @@ export function isSelecting({ all, id, state, select: expressions }: Selection):
   return all || [id, state, expressions].some(given => given !== undefined);
 }
 
-/** One change. The objects are chosen, and the change decided, when it is this command's turn: on the objects of that moment. */
+/** Makes one change. Selects the objects and decides the change when it is this command's turn, on the objects of that moment. */
 export async function change<T extends Entry>(
   { commander }: Pick<AdminPorts, 'commander'>,
   { who, what, ifMatch, query }: Asker & { query: { dry_run: boolean } },
@@ -93,7 +93,7 @@ export async function change<T extends Entry>(
   });
 }
 
-/** A line of the audit trail about nodes that are acted on, but not changed. */
+/** Writes a line of the audit trail about an action that does not change its nodes. */
 export async function audited(
   { store }: Pick<AdminPorts, 'store'>,
   { who, what }: Asker,

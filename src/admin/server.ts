@@ -1,4 +1,4 @@
-// The admin API on its Unix socket: who asks, what answer. The operations stand in src/api.
+// The admin API on its Unix socket. The operations are in src/api.
 import { existsSync, mkdirSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -47,11 +47,11 @@ export async function startAdminServer(
   };
 }
 
-/** @param users who is at the other end of a connection; callers are believed when absent */
+/** @param users returns the user at the other end of a connection; callers are trusted when absent */
 function buildAdminServer(ports: AdminPorts, users?: PeerUsers): FastifyInstance {
   const server = Fastify({
     bodyLimit: 256 << 20,
-    // A shell expands n{0..9999} to as many words, and each becomes an id in the URL.
+    // A shell expands n{0..9999} to 10,000 words, and each becomes an id in the URL.
     http: { maxHeaderSize: 4 << 20 },
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 8192 },
@@ -92,7 +92,7 @@ function fromFramework(error: unknown): MusterError {
     : new MusterError('internal', `muster failed: ${reasonOf(error)}`, { cause: error as Error });
 }
 
-/** A socket that answers belongs to a living daemon; one that does not is what a killed one left. */
+/** A socket that answers belongs to a running daemon; a killed daemon leaves one that does not. */
 async function refuseSecond(socket: string): Promise<void> {
   if (!existsSync(socket)) return;
   const answers = await new Promise<boolean>(resolve => {

@@ -4,7 +4,7 @@ import type { Cluster, Entry } from '../model/cluster.ts';
 import { type Field, fieldsOf, type Kind, type Value } from '../model/kinds.ts';
 import { maskField } from '../model/secrets.ts';
 
-/** @param open whether secrets are shown too */
+/** @param open whether to show secrets */
 export function show(cluster: Cluster, entry: Entry, open = false): Shown {
   const { uid, revision, created, modified } = entry;
   const fields: Record<string, unknown> = {};
@@ -12,7 +12,7 @@ export function show(cluster: Cluster, entry: Entry, open = false): Shown {
   return { ...fields, name: entry.value.name, uid, revision, created, modified };
 }
 
-/** One field of an object as it is shown. */
+/** Returns one field of an object as it is shown. */
 export function showField(cluster: Cluster, { name, meta }: Field, value: Value, open = false): unknown {
   const held = (value as Record<string, unknown>)[name];
   if (meta.refers) return named(cluster, meta.refers, held);

@@ -1,4 +1,4 @@
-// Finished uploads become the files of objects: a kernel with its release, an initramfs, an image as cwsquash.
+// Turns finished uploads into the files of objects: a kernel with its release, an initramfs, an image as cwsquash.
 
 import { open, rm, truncate } from 'node:fs/promises';
 import type { Blobs } from '../blobs/blobs.ts';
@@ -15,9 +15,9 @@ import { fileFields, type Kind } from '../model/kinds.ts';
 import type { StoredFile, StoredImage, StoredIso } from '../model/values.ts';
 import { own } from '../own.ts';
 
-/** Room for the GPT header before a bare squashfs; the format's first partition begins there. */
+/** Space for the GPT header before a bare squashfs; the format's first partition begins after it. */
 const HEADER = 1 << 20;
-/** Bytes of a squashfs superblock: with them behind the header, a cwsquash is known by what it holds. */
+/** Bytes of a squashfs superblock: with them after the header, a cwsquash is recognised by its content. */
 const SUPERBLOCK = 96;
 
 export interface FilePorts {
@@ -28,7 +28,7 @@ export interface FilePorts {
   isUsed(sha256: string): boolean;
 }
 
-/** Splits a request body: fields that name an upload, and all others. */
+/** Splits a request body into fields that name an upload, and all others. */
 export function splitUploads(
   kind: Kind,
   body: Record<string, unknown>,
@@ -47,8 +47,8 @@ export function splitUploads(
 }
 
 /**
- * Runs a command with the files it names: each part's uploads become blobs, and `run` gets the fields that follow from them.
- * Afterwards no upload is left, and no blob that nothing refers to, however it ended.
+ * Runs a command with the files it names: the uploads of each part become blobs, and `run` gets the fields that follow from them.
+ * However it ends, it leaves no upload and no blob without a reference.
  */
 export async function withUploads<T>(
   ports: FilePorts,
@@ -72,7 +72,7 @@ export async function withUploads<T>(
 }
 
 type Fixed = Record<string, unknown>;
-/** A blob that is kept for this command only, until an object refers to it. */
+/** A blob held for this command until an object refers to it. */
 interface Held {
   sha256: string;
   release(): void;
@@ -99,14 +99,17 @@ type Taken = ReturnType<Uploads['take']>;
 type Reader = (ports: FilePorts, name: string, upload: Taken) => Promise<{ sha256: string; fields: Fixed }>;
 
 const readPlain: Reader = async ({ now }, name, { size, sha256, base }) => {
-  // Room was left before it for a GPT: its bytes do not lie where a plain file's do.
+  // It has space for a GPT before it, so its bytes are not where a plain file's are.
   if (base > 0)
-    throw new MusterError('bad-value', `The file for ${name} is a squashfs; that is the content of an image.`);
+    throw new MusterError(
+      'bad-value',
+      `The file for ${name} is a squashfs, which can only be the content of an image.`,
+    );
   const stored: StoredFile = { sha256, size, mtime: now() };
   return { sha256, fields: { [name]: stored } };
 };
 
-/** What else follows from a file, by the field that it is for. */
+/** Returns further fields that follow from a file, by the field that it is for. */
 const READERS: Readonly<Record<string, Reader>> = {
   kernel: async (ports, name, upload) => {
     const release = await kernelRelease(upload.path);
@@ -126,12 +129,12 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
 };
 
-/** Makes the uploaded file cwsquash: a bare squashfs gets its GPT before and behind it. */
+/** Turns the uploaded file into a cwsquash: a bare squashfs gets its GPT before and after it. */
 async function wrapImage(upload: Taken, mtime: number): Promise<StoredImage> {
   const first = await readStart(upload.path, upload.base, Math.min(upload.size, HEADER + SUPERBLOCK));
   const plan = planImageUpload(first, upload.size);
   if ('refused' in plan)
-    throw new MusterError('bad-image', `The file is no image that nodes can boot: ${plan.refused}.`);
+    throw new MusterError('bad-image', `The file is not an image that nodes can boot: ${plan.refused}.`);
   if (plan.prefix.length !== upload.base)
     throw new MusterError('internal', 'an image upload was received at the wrong place');
   await wrap(upload.path, plan.prefix, plan.suffix, upload.base + upload.size);
@@ -139,7 +142,7 @@ async function wrapImage(upload: Taken, mtime: number): Promise<StoredImage> {
   if (plan.prefix.length + plan.suffix.length === 0 && whole !== upload.sha256)
     throw new MusterError(
       'bad-digest',
-      "The head's disk gives back other bytes than it was given; nothing was stored.",
+      "The head's disk returned other bytes than were written to it; nothing was stored.",
     );
   return {
     sha256: whole,
@@ -152,7 +155,7 @@ async function wrapImage(upload: Taken, mtime: number): Promise<StoredImage> {
   };
 }
 
-/** What an upload that begins like this needs before it: a bare squashfs (magic `hsqs`) gets its GPT there. */
+/** Returns the space that an upload with this beginning needs before it: a bare squashfs (magic `hsqs`) gets its GPT there. */
 export function baseFor(beginning: Buffer): number {
   return beginning.toString('latin1', 0, 4) === 'hsqs' ? HEADER : 0;
 }

@@ -1,4 +1,4 @@
-// What `why` has to know of many nodes: what muster has in memory, and what it looks at for those that are not up.
+// What `why` needs to know about many nodes: what muster has in memory, and what it checks for those that are not up.
 import { open } from 'node:fs/promises';
 import type { Transfer } from '../api/boots.ts';
 import type { ShownWhy } from '../api/nodes.ts';
@@ -18,13 +18,13 @@ import type { EvidenceQuestion } from './evidence.ts';
 import { planeFor } from './plane.ts';
 import type { AdminPorts } from './ports.ts';
 
-/** How long the question may take for all nodes together, in milliseconds: what is not known by then is not said. */
+/** How long the checks may take for all nodes together, in milliseconds. Later results are left out. */
 const LIMIT_MS = 4000;
-/** How long a node's system may take to answer a connection, in milliseconds. */
+/** How long a node's system may take to accept a connection, in milliseconds. */
 const ANSWER_MS = 1500;
-/** Systems asked at the same time. */
+/** Systems checked at the same time. */
 const FANOUT = 256;
-/** Nodes of which also those that are up are looked at on the wire. */
+/** Up to this many nodes, those that are up are also checked on the wire. */
 const FEW = 32;
 
 export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]): Promise<ShownWhy[]> {
@@ -41,17 +41,17 @@ export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]):
   await Promise.all(Array.from({ length: Math.min(FANOUT, asked.length) }, work));
   return asked.map(({ node, facts }) => {
     const { uid, value } = node;
-    // A BMC that says "off" has changed the state. Any other change came after the look, which was at what the state before needs
+    // A BMC that reports "off" changes the state. Any other change came after the checks, which suit the state before it
     const latest = ports.statuses.of(uid);
     const status = facts.power || latest.state === facts.status.state ? latest : facts.status;
-    // Seconds since are compared with silences: both are of this moment
+    // Both the ages and the silences count from now, because rules compare them
     const evidence = { ...ports.evidence?.atOnce(questionOf(ports, node, facts.boots)), ...facts.evidence };
     const present = presentFor(ports, facts.boots);
     return { uid, name: value.name, state: status.state, ...why({ ...facts, status, evidence, ...present }) };
   });
 }
 
-/** What is known of a node without looking any further. */
+/** Returns what is known about a node without further checks. */
 export function whyAtOnce(ports: AdminPorts, node: Entry<'node'>, transfer: Transfer | undefined): ShownWhy {
   const { uid, value } = node;
   const facts = known(ports, node, new Map(transfer ? [[transfer.boot, transfer]] : []));
@@ -88,7 +88,7 @@ function presentFor(ports: AdminPorts, boots: readonly Boot[]): { now: number; p
   return { now: Date.now(), ...(newest && { present: newest.started + ports.boots.age(newest) }) };
 }
 
-/** Of a node without a boot the last hour may say why, in seconds. */
+/** For a node without a boot, evidence from this last hour may explain why, in seconds. */
 const BEFORE_SECONDS = 3600;
 
 function questionOf(ports: AdminPorts, { uid, value }: Entry<'node'>, boots: readonly Boot[]): EvidenceQuestion {
@@ -103,7 +103,7 @@ function questionOf(ports: AdminPorts, { uid, value }: Entry<'node'>, boots: rea
   };
 }
 
-/** Looks at what is worth it, all at once. */
+/** Makes all the checks that are worth it, concurrently. */
 async function look(
   ports: AdminPorts,
   { node, facts }: { node: Entry<'node'>; facts: WhyFacts },
@@ -114,7 +114,7 @@ async function look(
   const { boot } = bootToExplain(facts);
   const hasPower = needs.power && node.value.power_uri !== '' && left() > 0;
   const mayAsk = needs.answers && node.value.ip !== '' && left() > 0;
-  // Of many nodes those are asked for that are not up: a broadcast costs every machine on the wire
+  // Of many nodes, only those that are not up are asked for: a broadcast costs every machine on the wire
   const neighbours = node.value.ip !== '' && facts.boots.length > 0 && (isOneOfFew || facts.status.state !== 'up');
   const question = {
     ...questionOf(ports, node, facts.boots),
@@ -164,7 +164,7 @@ async function initramfsOf(ports: AdminPorts, boot: BootLike): Promise<Initramfs
   const file = boot.plan?.initramfs;
   if (!file) return undefined;
   const found = await contents.of(ports.blobs.path(file.blob), file, error =>
-    ports.log.info({ node: boot.plan?.node.name }, `the initramfs cannot be looked into: ${reasonOf(error)}`),
+    ports.log.info({ node: boot.plan?.node.name }, `cannot read the initramfs: ${reasonOf(error)}`),
   );
   const driver = found && boot.card ? driverOf(found, boot.card) : undefined;
   return found && { releases: found.releases, ...(driver && { driver }) };

@@ -111,7 +111,7 @@ test('each kind of bad body is refused with its sentence, and changes nothing', 
     await ask('PATCH', '/nodes/attributes?id=', {}),
     400,
     'bad-usage',
-    'No attribute is given: name=value, or a name to clear.',
+    'No attribute is given: write name=value, or a name to clear.',
   );
   refused(t, await ask('PATCH', '/attribs/attributes', { a: ['b'] }), 400, 'bad-value', 'a must be a text.');
   refused(
@@ -236,7 +236,7 @@ test('set on attribute groups without a selection acts on the default group', as
     await ask('PATCH', '/attribs/attributes', { rack: 'a' }),
     409,
     'not-ready',
-    'There is no default group; create an attribute group and make it default_group, or give -i.',
+    'There is no default group; create an attribute group and set it as default_group, or give -i.',
   );
 });
 
@@ -284,7 +284,7 @@ test('If-Match: of two clients that read the same, the second gets a clear confl
   const read = async (): Promise<string> => String((await ask('GET', '/attrib/gpu')).headers['etag']);
   const stale = await read();
   t.is((await ask('PATCH', '/attrib/gpu', { description: 'first' }, { 'if-match': stale })).status, 200);
-  const text = 'gpu was changed by somebody else after you read it; read it again and repeat.';
+  const text = 'gpu was changed by somebody else after you read it; read it again and retry.';
   const attempts: [string, string, unknown][] = [
     ['PATCH', '/attrib/gpu', { description: 'second' }],
     ['PATCH', '/attribs?id=gpu', { description: 'second' }],
@@ -305,7 +305,7 @@ test('If-Match: of two clients that read the same, the second gets a clear confl
     await ask('PATCH', '/attribs?all=true', { description: 'all' }, { 'if-match': fresh }),
     400,
     'bad-usage',
-    'If-Match goes with exactly one object.',
+    'If-Match applies to exactly one object.',
   );
 });
 

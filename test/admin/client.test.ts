@@ -37,7 +37,7 @@ for (const [when, said] of [
     const error = await t.throwsAsync(client.call(OBJECTS.list, { kind: 'node' }), { instanceOf: MusterError });
     t.is(error?.code, 'broken-off');
     t.is(error?.exit, 3);
-    t.regex(error?.message ?? '', /^musterd ended before it had answered on .*admin\.sock\./);
+    t.regex(error?.message ?? '', /^musterd ended before it answered on .*admin\.sock\./);
   });
 }
 

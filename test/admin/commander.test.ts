@@ -132,7 +132,7 @@ test('of two clients with the same revision, one wins and the other gets a confl
       const [, lost] = results;
       t.is(
         (lost as PromiseRejectedResult).reason.message,
-        'a was changed by somebody else after you read it; read it again and repeat.',
+        'a was changed by somebody else after you read it; read it again and retry.',
       );
       t.is(fake.cluster.get('attrib', read.uid)?.value.description, order[0]);
     }),

@@ -75,7 +75,7 @@ test('other kinds by their fields; what they have not is refused', t => {
   );
   t.throws(() => fitting(facts, 'attrib', groups, 'status == up'), { message: /has no 'status' to select by/ });
   t.throws(() => fitting(facts, 'node', [], 'rack == b'), {
-    message: / An attribute is written attributes\[rack\]\.$/,
+    message: / Write an attribute as attributes\[rack\]\.$/,
   });
 });
 

@@ -149,7 +149,7 @@ test('what is no kernel or no image is refused with the reason, and leaves nothi
     await patch('initramfs', Buffer.from('hsqs and what follows')),
     400,
     'bad-value',
-    'The file for initramfs is a squashfs; that is the content of an image.',
+    'The file for initramfs is a squashfs, which can only be the content of an image.',
   );
   const image = await all.ask('POST', '/images', {
     name: 'x',
@@ -160,7 +160,7 @@ test('what is no kernel or no image is refused with the reason, and leaves nothi
     image,
     400,
     'bad-image',
-    'The file is no image that nodes can boot: it begins neither with a squashfs nor with a GPT.',
+    'The file is not an image that nodes can boot: it begins neither with a squashfs nor with a GPT.',
   );
   t.deepEqual([await blobsOf(all), all.left()], [[], []]);
   t.is(all.cluster.byName('boot', 'DefaultBoot')?.value.kernel, null);
@@ -221,7 +221,7 @@ test('an object without a file, or whose file is gone from storage, says so', as
     await all.ask('GET', '/bootconfig/DefaultBoot/initramfs'),
     409,
     'not-ready',
-    'The initramfs of DefaultBoot is not in storage any more; upload it again.',
+    'The initramfs of DefaultBoot is no longer in storage; upload it again.',
   );
   const collected = (await all.ask('POST', '/storage/collect?dry_run=true', {})).json.data as Collected;
   t.deepEqual(
@@ -268,7 +268,7 @@ test('the client sees it when its file shrinks or is changed while it is sent', 
     { instanceOf: MusterError },
   );
   t.is(shrinking?.code, 'upload-incomplete');
-  t.is(shrinking?.message, `${file}: became shorter while it was sent; nothing was stored. Repeat.`);
+  t.is(shrinking?.message, `${file}: became shorter while it was sent; nothing was stored. Retry.`);
   const changed = join(all.folder, 'grows');
   writeFileSync(changed, randomBytes(100_000));
   const growing = await t.throwsAsync(
@@ -278,7 +278,7 @@ test('the client sees it when its file shrinks or is changed while it is sent', 
   t.is(growing?.code, 'bad-digest');
   t.is(
     growing?.message,
-    `${changed}: the head received other bytes than the file has now; was it changed meanwhile? Repeat.`,
+    `${changed}: the head received other bytes than the file has now, so the file probably changed. Retry.`,
   );
   const missing = await t.throwsAsync(all.client.upload(join(all.folder, 'nothing')), { instanceOf: MusterError });
   t.is(missing?.code, 'bad-value');
@@ -346,6 +346,6 @@ test('a daemon that does not run is reported with the remedy', async t => {
   t.is(error?.code, 'not-running');
   t.regex(
     error?.message ?? '',
-    /^musterd does not run: nothing answers on .*none\.sock\. Start it \('systemctl start musterd'/,
+    /^musterd is not running: nothing answers on .*none\.sock\. Start it \('systemctl start musterd'/,
   );
 });

@@ -402,12 +402,12 @@ test('a daemon that is stopped is reported as such, with the remedy', async t =>
   t.is(status, 3);
   t.regex(
     stderr,
-    /^ERROR: musterd does not run: nothing answers on .*none\.sock\. Start it \('systemctl start musterd'/,
+    /^ERROR: musterd is not running: nothing answers on .*none\.sock\. Start it \('systemctl start musterd'/,
   );
   if (process.getuid?.() !== 0) return;
   const sent = await programs.run('muster', 'modimg', '--import', '/nowhere', '--set-name', 'X', '--upload');
   t.is(sent.status, 3);
-  t.regex(sent.stderr, /^ERROR: musterd does not run/, 'before the work that would be in vain');
+  t.regex(sent.stderr, /^ERROR: musterd is not running/, 'before the work that would be in vain');
 });
 
 test('help and version need no daemon', async t => {

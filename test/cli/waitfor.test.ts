@@ -6,7 +6,7 @@ import { waitFor } from '../../src/cli/waitfor-action.ts';
 import { MusterError } from '../../src/errors.ts';
 
 const node = (state: string) => [{ uid: 'a'.repeat(32), name: 'n0', state, facts: {}, hardware: {} }];
-const away = () => new MusterError('not-running', 'musterd does not run');
+const away = () => new MusterError('not-running', 'musterd is not running');
 
 function context(answers: unknown[], timeout: string) {
   const said: string[] = [];

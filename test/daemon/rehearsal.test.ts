@@ -145,14 +145,14 @@ test('explain says to the byte what firmware, iPXE and GRUB then get, and leaves
   const strangers: Rehearsal[] = [];
   for (const last of ['97', '98', '97']) strangers.push(await explained(t, daemon, `52:54:00:00:00:${last}`));
   for (const stranger of strangers) {
-    t.regex(stranger.remarks.join(), /is no node's: it is lent 10\.54\.0\.200 of the range .*boots nothing/);
+    t.regex(stranger.remarks.join(), /belongs to no node: it gets 10\.54\.0\.200 from the range .*boots nothing/);
     t.deepEqual(
       stranger.stages.map(({ result, packets = [] }) => [result, ...packets.map(({ kind }) => kind)]).slice(0, 3),
       [['answered', 'OFFER'], ['answered', 'ACK'], ['skipped']],
     );
     t.is(at(stranger, 'addressed').packets?.[0]?.yiaddr, '10.54.0.200');
   }
-  t.regex(strangers[0]?.remarks.join() ?? '', /ask from the network boot; --network says another \(rack2\)/);
+  t.regex(strangers[0]?.remarks.join() ?? '', /come from the network boot; --network chooses another \(rack2\)/);
   const far = await explained(t, daemon, '52:54:00:00:00:99', '--network', 'rack2');
   t.is(at(far, 'addressed').packets?.[0]?.yiaddr, '10.56.0.50');
   t.regex(at(far, 'offered').lines[0] ?? '', /to the relay agent 10\.56\.0\.254$/);
@@ -299,10 +299,10 @@ test('what an update would change, a node that is not known, and one that is ref
   t.is(arm.status, 1);
   t.regex(arm.stdout, /the kernel of the boot config Compute is for x86, and the node's firmware for 64-bit ARM/);
   const stranger = await daemon.run('muster', 'boot', 'explain', '52:54:00:00:00:99');
-  t.regex(stranger.stdout, /52:54:00:00:00:99 is no node's: it is ignored/);
+  t.regex(stranger.stdout, /52:54:00:00:00:99 belongs to no node: it gets no answer/);
   t.is((await daemon.run('muster', 'cluster', 'update', 'accept_new_nodes=true')).status, 0);
   t.regex(
     (await daemon.run('muster', 'boot', 'explain', '52:54:00:00:00:99')).stdout,
-    /makes it the node \w+ with 127\.0\.0\.\d+; its next is answered/,
+    /makes it the node \w+ with 127\.0\.0\.\d+ and gets no answer; its next one does/,
   );
 });

@@ -1,4 +1,4 @@
-// Answers about boots.
+// Answers requests about boots.
 import type { BOOTS, ShownBoots } from '../../api/boots.ts';
 import { furthestStage } from '../../boot/boot.ts';
 import { QUIRKS } from '../../boot/quirks.ts';

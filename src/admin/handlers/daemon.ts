@@ -1,4 +1,4 @@
-// Answers about the daemon itself.
+// Answers requests about the daemon itself.
 import type { DAEMON } from '../../api/daemon.ts';
 import { maskCommand } from '../../masking.ts';
 import { secretAttributes } from '../../model/secrets.ts';
@@ -18,10 +18,10 @@ export const daemonHandlers: Handlers<typeof DAEMON> = {
   },
   audit: async ({ query }, { cluster, store }) => {
     const { after, limit, node } = query;
-    // By UID also deleted objects.
+    // By UID, deleted objects too.
     const uid = node === undefined ? query.uid : selectOne(cluster, 'node', node).uid;
     const lines = await store.audit({ after, limit: Math.min(limit, MOST_AUDIT_LINES), ...(uid && { uid }) });
-    // An attribute that a power_uri names for a password now may have been set before it did.
+    // An attribute may have been set before a power_uri named it as its password.
     const names = secretAttributes(cluster);
     return lines.map(line => ({ ...line, what: maskCommand(line.what, names) }));
   },

@@ -1,9 +1,9 @@
-// Answers about kickstart files.
+// Answers requests about kickstart files.
 import type { KICKSTARTS } from '../../api/kickstarts.ts';
 import { selectOne } from '../../model/select.ts';
 import type { Handlers } from '../handler.ts';
 
-/** Stands for the id of a session, which only a boot has. */
+/** Placeholder for the id of a session, which only a boot has. */
 const PREVIEW = 'SESSION';
 
 export const kickstartHandlers: Handlers<typeof KICKSTARTS> = {

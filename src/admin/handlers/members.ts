@@ -1,4 +1,4 @@
-// Answers about what nodes, groups and distros hold.
+// Answers requests about the members of nodes, groups and distros.
 import type { MEMBERS } from '../../api/members.ts';
 import type { Changed } from '../../api/objects.ts';
 import type { Selection } from '../../api/parameters.ts';
@@ -10,7 +10,7 @@ import type { Asker, Handlers } from '../handler.ts';
 import type { AdminPorts } from '../ports.ts';
 import { change, isSelecting, selected } from '../requests.ts';
 
-/** More names than this help nobody at a prompt. */
+/** More names than this are of no use at a prompt. */
 const MOST_NAMES = 1000;
 
 type Changing = Asker & { query: { dry_run: boolean } };
@@ -22,7 +22,7 @@ function targets(ports: AdminPorts, kind: 'node' | 'attrib', query: Selection): 
   if (!group)
     throw new MusterError(
       'not-ready',
-      'There is no default group; create an attribute group and make it default_group, or give -i.',
+      'There is no default group; create an attribute group and set it as default_group, or give -i.',
     );
   return [group];
 }
@@ -33,7 +33,7 @@ async function set(
   choose: () => readonly Entry[],
 ): Promise<Changed> {
   if (Object.keys(asked.body).length === 0)
-    throw new MusterError('bad-usage', 'No attribute is given: name=value, or a name to clear.');
+    throw new MusterError('bad-usage', 'No attribute is given: write name=value, or a name to clear.');
   return change(ports, asked, choose, entries => planAttributes(ports.context, asked.kind, entries, asked.body));
 }
 

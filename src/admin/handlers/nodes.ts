@@ -1,4 +1,4 @@
-// Answers about what nodes do.
+// Answers requests about what nodes do.
 import type { NODES, ShownStatus, Waited } from '../../api/nodes.ts';
 import type { Query } from '../../api/operation.ts';
 import { MusterError } from '../../errors.ts';
@@ -21,7 +21,7 @@ export const nodeHandlers: Handlers<typeof NODES> = {
   unknown: (_asked, ports) => ports.unknown(),
 };
 
-/** The nodes are chosen once: one that is created meanwhile is not waited for, and one that is deleted ends the waiting, since it never gets there. */
+/** Selects the nodes once. A node created later is not waited for, and a node deleted meanwhile ends the wait, because it never gets there. */
 async function waitFor(ports: AdminPorts, query: Query<typeof NODES.waitfor>, gone: AbortSignal): Promise<Waited> {
   const { wanted, timeout } = query;
   const ids = selected(ports, 'node', query).map(node => node.uid);
@@ -39,7 +39,7 @@ async function waitFor(ports: AdminPorts, query: Query<typeof NODES.waitfor>, go
   return { reached: isReached(), nodes, ...(missing.length > 0 && { deleted: missing }) };
 }
 
-/** Waits until the condition holds, the time is over or the caller has gone. Looks when something happens. */
+/** Waits until the condition holds, the time is over or the caller disconnects. Checks on each event. */
 async function until(
   ports: AdminPorts,
   milliseconds: number,

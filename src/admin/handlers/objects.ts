@@ -1,4 +1,4 @@
-// Answers about the objects.
+// Answers requests about objects.
 import type { Changed, OBJECTS } from '../../api/objects.ts';
 import { planClone, planCreate, planReplace, planUpdate } from '../../model/changes.ts';
 import type { Entry } from '../../model/cluster.ts';
@@ -12,7 +12,7 @@ import { change, listed, selected, selectedOne } from '../requests.ts';
 import { show } from '../show.ts';
 import { splitUploads, withUploads } from '../stored-files.ts';
 
-/** More names than this help nobody at a prompt. */
+/** More names than this are of no use at a prompt. */
 const MOST_NAMES = 1000;
 
 type Changing = Asker & { query: { dry_run: boolean } };
@@ -26,7 +26,7 @@ async function changeFields(
 ): Promise<Changed> {
   const { fields, uploads } = splitUploads(kind, asked.body);
   return withUploads(ports, asked.query.dry_run ? [] : [uploads], {
-    // Frozen objects and wrong values are found before the upload is stored.
+    // Finds frozen objects and wrong values before the upload is stored.
     before: () => planFields(ports.context, kind, choose(), fields),
     run: async ([fixed]) =>
       change(ports, asked, choose, entries => planFields(ports.context, kind, entries, fields, fixed)),
@@ -47,7 +47,7 @@ async function create(ports: AdminPorts, asked: Changing & { body: Input | Input
   const parts = [body].flat().map(one => splitUploads(kind, one));
   const inputs = parts.map(part => part.fields);
   return withUploads(ports, dryRun ? [] : parts.map(part => part.uploads), {
-    // Refused names and values are found before any upload is stored.
+    // Finds refused names and values before any upload is stored.
     before: () => planCreate(ports.context, kind, inputs),
     run: async fixed =>
       ports.commander.perform({ who, what, dryRun, plan: () => planCreate(ports.context, kind, inputs, fixed) }),

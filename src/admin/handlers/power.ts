@@ -32,7 +32,7 @@ export const powerHandlers: Handlers<typeof POWER> = {
     const key = power.key();
     const entries = selected(ports, 'node', asked.query);
     if (asked.query.dry_run)
-      throw new MusterError('bad-usage', 'exec cannot know what a command would do; leave out --dry-run.');
+      throw new MusterError('bad-usage', 'exec cannot predict what a command would do; leave out --dry-run.');
     await audited(ports, asked, entries);
     const wanted = {
       command,
@@ -55,12 +55,12 @@ export const powerHandlers: Handlers<typeof POWER> = {
   capture: async (asked, ports) => capture(ports, asked),
 };
 
-/** Some words go with some actions only: a wrong word must not switch anything. */
+/** Some parameters apply to some actions only. A wrong one must not switch anything. */
 function checkPower({ action, way, next }: PowerRequest): void {
   if (way && !isSoft(action))
-    throw new MusterError('bad-usage', `'way' goes with reboot and shutdown, not with ${action}.`);
+    throw new MusterError('bad-usage', `'way' applies to reboot and shutdown, not to ${action}.`);
   if (next && POWER_ACTIONS[action].ends !== 'up')
-    throw new MusterError('bad-usage', `'next' makes no sense with ${action}: there is no next boot.`);
+    throw new MusterError('bad-usage', `'next' does not apply to ${action}: there is no next boot.`);
 }
 
 function dryPower(
@@ -116,7 +116,7 @@ async function openConsole(ports: AdminPorts, asked: Asked<typeof POWER.console>
   };
 }
 
-/** The head fetches the files by ssh and passes them on. How it ended stands in the trailers. */
+/** The head fetches the files by ssh and passes them on. The trailers state how it ended. */
 async function capture(ports: AdminPorts, asked: Asked<typeof POWER.capture>): Promise<Raw> {
   const entry = selectedOne(ports, 'node', asked.query);
   if (asked.query.dry_run) throw new MusterError('bad-usage', 'A capture has no dry run.');
@@ -137,7 +137,7 @@ async function capture(ports: AdminPorts, asked: Asked<typeof POWER.capture>): P
       if (sent.status === 'rejected') throw sent.reason;
       endCapture(raw, result.value.status, result.value.stderr);
     } catch (error) {
-      // A peer that has gone gets no answer.
+      // A peer that has disconnected gets no answer.
       if (!raw.destroyed) endCapture(raw, 255, reasonOf(error));
     }
   };

@@ -1,4 +1,4 @@
-// Answers a rehearsed boot.
+// Answers requests for a rehearsed boot.
 import type { Selection } from '../../api/parameters.ts';
 import type { REHEARSAL, Rehearsal } from '../../api/rehearsal.ts';
 import { MusterError } from '../../errors.ts';
@@ -10,7 +10,7 @@ import type { AdminPorts } from '../ports.ts';
 import { rehearsalOf } from '../rehearsal.ts';
 import { listed } from '../requests.ts';
 
-/** Each node is asked for twice with an update, on a copy of all objects: more nodes are too many for one request. */
+/** With an update each node is rehearsed twice, on a copy of all objects. More nodes are too many for one request. */
 const MOST = 100;
 
 export const rehearsalHandlers: Handlers<typeof REHEARSAL> = {
@@ -21,7 +21,7 @@ export const rehearsalHandlers: Handlers<typeof REHEARSAL> = {
     if (whose.length > MOST)
       throw new MusterError(
         'bad-usage',
-        `${whose.length} nodes are too many to explain at once; ${MOST} are the limit.`,
+        `${whose.length} nodes are too many to explain at once; the limit is ${MOST}.`,
       );
     const found: Rehearsal[] = [];
     for (const one of whose) found.push(await rehearsalOf(ports, one, { firmware, network, update }));
@@ -29,7 +29,7 @@ export const rehearsalHandlers: Handlers<typeof REHEARSAL> = {
   },
 };
 
-/** Nodes, and hardware addresses that are none's. */
+/** Nodes, and hardware addresses that belong to no node. */
 function chosen(ports: AdminPorts, query: Omit<Selection, 'all'>): { mac: string; node?: Entry<'node'> }[] {
   const { id = [], state, select } = query;
   const strangers = id.flatMap(text => {

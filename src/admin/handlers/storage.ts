@@ -1,4 +1,4 @@
-// Answers about stored files.
+// Answers requests about stored files.
 import { open } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import type { STORAGE, UploadState } from '../../api/storage.ts';
@@ -30,7 +30,7 @@ export const storageHandlers: Handlers<typeof STORAGE> = {
       await backup.drop();
       return { headers };
     }
-    ports.log.info({ who, bytes: size, files: manifest.files.length }, 'a backup is being sent');
+    ports.log.info({ who, bytes: size, files: manifest.files.length }, 'sending a backup');
     return { headers, body: Readable.from(backup.stream(), { objectMode: false, highWaterMark: 1 << 20 }) };
   },
 };
@@ -51,11 +51,11 @@ async function download(ports: AdminPorts, { kind, params }: Asked<typeof STORAG
   const entry = selectOne(ports.cluster, kind, id);
   const stored = (entry.value as Record<string, unknown>)[field] as { sha256: string; size: number } | null;
   if (!stored) throw new MusterError('not-ready', `The ${label} ${entry.value.name} has no ${field}.`);
-  // Opened before the answer begins, so that a file that is gone is an error and no broken download.
+  // Opened before the answer begins, so that a missing file is an error and not a broken download.
   const file = await open(ports.blobs.path(stored.sha256), 'r').catch((error: unknown) => {
     throw new MusterError(
       'not-ready',
-      `The ${field} of ${entry.value.name} is not in storage any more; upload it again.`,
+      `The ${field} of ${entry.value.name} is no longer in storage; upload it again.`,
       { cause: error },
     );
   });
