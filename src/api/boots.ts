@@ -1,4 +1,4 @@
-// Boots: their timelines, those under way, the board of the whole cluster, and where firmware differs.
+// Boots: their timelines, those in progress, the board of the whole cluster, and the differences of firmware.
 import { STAGES } from '../boot/journey.ts';
 import { NODE_STATES } from '../boot/states.ts';
 import type { Zod } from '../issue.ts';
@@ -17,10 +17,10 @@ export const bootEvent = (z: Zod) =>
     peer: z.string().optional(),
     error: z.string().optional(),
     fault: z.string().optional(),
-    file: z.string().optional().describe('the file that was on its way, or that is at fault'),
-    complete: z.boolean().optional().describe('whether the file went out to its end'),
+    file: z.string().optional().describe('the file that was being sent, or that is at fault'),
+    complete: z.boolean().optional().describe('whether the file was sent completely'),
     about: z.object({ name: z.string().optional(), have: value(z), want: value(z) }).optional(),
-    by: z.literal('node').optional().describe('set when the node said so: the head does not vouch for it'),
+    by: z.literal('node').optional().describe('set when the node reported it: the head cannot verify it'),
   });
 
 export type BootEvent = Out<typeof bootEvent>;
@@ -47,7 +47,7 @@ const timeline = (z: Zod) =>
         bytes: z.number().optional(),
         peer: z.string().optional(),
         error: z.string().optional(),
-        skipped: z.string().optional().describe('why a stage is rightly missing'),
+        skipped: z.string().optional().describe('why the stage is not needed'),
       }),
     ),
     actions: z
@@ -69,7 +69,7 @@ const timeline = (z: Zod) =>
           text: z.string(),
         }),
       )
-      .describe('what the node said by syslog'),
+      .describe('the syslog messages of the node'),
     events: z.array(bootEvent(z)).describe('everything in the order it happened'),
   });
 export type Timeline = Out<typeof timeline>;
@@ -81,15 +81,15 @@ const transfer = (z: Zod) =>
     state: z.enum(['running', 'queued']),
     done: z.number().describe('bytes of the image that the node has'),
     size: z.number(),
-    rate: z.number().optional().describe('bytes per second; of one that runs'),
-    idle: z.number().optional().describe('seconds since the network took bytes; of one that runs'),
-    cut: z.literal(true).optional().describe('it was cut off in the middle and has not come back yet'),
+    rate: z.number().optional().describe('bytes per second; only for a running transfer'),
+    idle: z.number().optional().describe('seconds since the network accepted bytes; only for a running transfer'),
+    cut: z.literal(true).optional().describe('the transfer was cut off, and the node has not come back yet'),
     place: z.number().optional().describe('place in the queue, from 1'),
     seconds: z.number().optional().describe('seconds until it is done, or until its turn'),
   });
 export type Transfer = Out<typeof transfer>;
 
-/** How the rows of the board are ordered: what needs a look first, the longest silent first, by name. */
+/** The order of the rows of the board: trouble first, the longest silent first, by name. */
 export const BOARD_SORTS = ['trouble', 'quiet', 'name'] as const;
 export type BoardSort = (typeof BOARD_SORTS)[number];
 const blankIsAbsent = (given: unknown): unknown => (given === '' ? undefined : given);
@@ -102,25 +102,25 @@ const board = (z: Zod) =>
     uptime: z.number().describe('of the daemon, in seconds'),
     nodes: z.number(),
     states: z.record(z.enum(NODE_STATES), z.number()),
-    stages: z.record(z.enum(STAGES), z.number()).describe('of the nodes that boot or failed, by the furthest stage'),
+    stages: z.record(z.enum(STAGES), z.number()).describe('the nodes that boot or failed, by the furthest stage'),
     power: z.object({ on: z.number(), off: z.number(), unknown: z.number() }),
     images: z.object({
       running: z.number(),
       queued: z.number(),
       rate: z.number().describe('bytes per second'),
       left: z.number().describe('bytes'),
-      seconds: z.number().optional().describe('until all have their image'),
+      seconds: z.number().optional().describe('seconds until all have their image'),
     }),
-    matched: z.number().describe('how many nodes the filter leaves; `rows` are some of them'),
+    matched: z.number().describe('how many nodes match the filter; `rows` are some of them'),
     rows: z.array(
       z.object({
         uid: z.string(),
         name: z.string(),
         state: z.enum(NODE_STATES),
         stage: z.enum(STAGES).optional().describe('the furthest stage of its newest boot'),
-        quiet: z.number().optional().describe('seconds since its last sign'),
+        quiet: z.number().optional().describe('seconds since its last sign of life'),
         seconds: z.number().optional().describe('seconds since its newest boot began'),
-        power: z.enum(['on', 'off']).optional().describe('as far as it is known'),
+        power: z.enum(['on', 'off']).optional().describe('absent when unknown'),
         verdict: z.enum(VERDICTS),
         rule: z.string(),
         cause: z.string(),
@@ -145,10 +145,10 @@ export const BOOTS = {
           mac: z.string(),
           ip: z.string(),
           state: z.enum(NODE_STATES),
-          boots: z.array(timeline(z)).describe('the newest last'),
+          boots: z.array(timeline(z)).describe('newest last'),
         }),
       ),
-    summary: 'The last boots of the nodes, stage by stage.',
+    summary: 'The latest boots of the nodes, stage by stage.',
   },
   underWay: {
     ...READ,
@@ -166,7 +166,7 @@ export const BOOTS = {
         ),
         transfers: z.array(transfer(z)),
       }),
-    summary: 'The boots that are under way: how far they are, and who waits for an image.',
+    summary: 'The boots in progress: how far they are, and which nodes wait for an image.',
   },
   board: {
     ...READ,
@@ -177,13 +177,12 @@ export const BOOTS = {
           .preprocess(blankIsAbsent, z.enum(BOARD_SORTS).default('trouble'))
           .describe('the order: trouble, quiet (the longest silent first), name'),
       state: z => z.preprocess(blankIsAbsent, z.enum(NODE_STATES).optional()).describe('only nodes in this state'),
-      match: z => z.coerce.string().default('').describe('only nodes whose name has this in it'),
-      first: z =>
-        whole(z, 0, 1_000_000).default(0).describe('how many rows are left out before the first that is answered'),
-      rows: z => whole(z, 0, 500).default(50).describe('how many rows; 50 when not given, 500 at most'),
+      match: z => z.coerce.string().default('').describe('only nodes with this text in their name'),
+      first: z => whole(z, 0, 1_000_000).default(0).describe('how many rows to skip'),
+      rows: z => whole(z, 0, 500).default(50).describe('how many rows; default 50, at most 500'),
     },
     output: board,
-    summary: 'The cluster in figures, and the nodes to look at first with the reason why.',
+    summary: 'The cluster in figures, and the nodes to check first with the reason.',
   },
   firmware: {
     ...READ,
@@ -196,7 +195,7 @@ export const BOOTS = {
             who: z.string(),
             differs: z.string(),
             answer: z.string().describe('what muster does about it'),
-            sources: z.array(z.string()).readonly().describe('where it is known from'),
+            sources: z.array(z.string()).readonly().describe('public sources'),
             match: z
               .object({
                 architectures: z.array(z.number()).readonly().optional(),
@@ -204,12 +203,12 @@ export const BOOTS = {
                 ouis: z.array(z.string()).readonly().optional(),
               })
               .optional()
-              .describe('what a client is recognised by'),
-            refuse: z.string().optional().describe('nothing is loaded, for this reason'),
+              .describe('how muster recognises the client'),
+            refuse: z.string().optional().describe('why nothing is loaded'),
           }),
         )
         .readonly(),
-    summary: 'Where firmware differs, what muster does about it, and where that is known from.',
+    summary: 'The differences of firmware, what muster does about them, and the sources.',
   },
 } as const satisfies Operations;
 

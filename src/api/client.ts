@@ -14,27 +14,27 @@ import { STORAGE, type UploadState } from './storage.ts';
 
 export interface ClientOptions {
   socket: string;
-  /** The command in words, for the audit trail. */
+  /** The command line, for the audit trail. */
   command?: string;
-  /** The name for the audit trail; the login name when not given. */
+  /** The name for the audit trail; default: the login name. */
   user?: string;
-  /** Receives each question and the status of its answer. */
+  /** Receives each request and the status of its answer. */
   trace?: (text: string) => void;
 }
 
 export type Progress = (sent: number, total: number) => void;
 
-/** What is given, where something must be. */
+/** The request's parts; optional if none is required. */
 type Args<O extends Operation> = Partial<Given<O>> extends Given<O> ? [given?: Given<O>] : [given: Given<O>];
 
-/** How often a broken upload is continued before it is given up. */
+/** How often a broken upload is resumed before it fails. */
 const UPLOAD_TRIES = 5;
 
-/** What is waited before the second try, and once more of it before each further one, in milliseconds. */
+/** The wait before the second try, in milliseconds; each further wait is longer by as much. */
 const RETRY_MS = 200;
 
 export class AdminClient {
-  /** A connection for each question: on a Unix socket that costs next to nothing, and none is ever stale. */
+  /** A connection for each request: on a Unix socket that costs almost nothing, and none is ever stale. */
   private readonly agent = new Agent();
   private readonly options: ClientOptions;
 
@@ -42,17 +42,17 @@ export class AdminClient {
     this.options = options;
   }
 
-  /** The `data` of a successful answer; a refusal is thrown as the daemon said it. */
+  /** Returns the `data` of a successful answer; throws a refusal in the daemon's words. */
   async call<O extends Operation & { reply: 'json' }>(operation: O, ...[given]: Args<O>): Promise<Data<O>> {
     return readReply<Data<O>>(await this.whole(await this.ask(operation, given)));
   }
 
-  /** Ends what is still under way, such as a stream of events. */
+  /** Ends whatever is in progress, such as a stream of events. */
   async close(): Promise<void> {
     this.agent.destroy();
   }
 
-  /** Sends a file; a connection that breaks is continued where it stopped. The digest of both sides is compared. */
+  /** Sends a file, resumes it when the connection breaks, and compares the digests of both sides. */
   async upload(file: string, progress: Progress = () => {}): Promise<UploadState> {
     const found = await stat(file).catch((error: unknown) => {
       throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`);
@@ -65,7 +65,7 @@ export class AdminClient {
         state = await this.sendFrom(file, state, progress);
       } catch (error) {
         attempt += 1;
-        // Another connection writes: this one broke, and the head has not seen it yet.
+        // Another connection still writes: it broke, and the head has not noticed yet.
         const isRefused = error instanceof MusterError && error.code !== 'conflict' && error.code !== 'broken-off';
         if (isRefused || attempt > UPLOAD_TRIES) throw error;
         await delay(attempt * RETRY_MS);
@@ -76,7 +76,7 @@ export class AdminClient {
         await this.call(STORAGE.dropUpload, { params: { id: state.id } });
         throw new MusterError(
           'upload-incomplete',
-          `${file}: became shorter while it was sent; nothing was stored. Repeat.`,
+          `${file}: became shorter while it was sent; nothing was stored. Retry.`,
         );
       }
     }
@@ -87,11 +87,11 @@ export class AdminClient {
     await this.call(STORAGE.dropUpload, { params: { id: state.id } });
     throw new MusterError(
       'bad-digest',
-      `${file}: the head received other bytes than the file has now; was it changed meanwhile? Repeat.`,
+      `${file}: the head received other bytes than the file has now, so the file probably changed. Retry.`,
     );
   }
 
-  /** An answer of another type, such as the content of a stored file. */
+  /** Returns an answer of another type, such as the content of a stored file. */
   async download<O extends Operation>(
     operation: O,
     ...[given]: Args<O>
@@ -105,7 +105,7 @@ export class AdminClient {
     };
   }
 
-  /** The lines of an answer as they come, until the signal; one that breaks off, or ends with an error, is thrown. */
+  /** Yields the lines of an answer as they arrive, until the signal. Throws if the answer breaks off or ends with an error. */
   async *lines<O extends Operation & { reply: 'lines' }>(
     operation: O,
     given: Given<O>,
@@ -128,10 +128,10 @@ export class AdminClient {
     } catch (error) {
       throw signal?.aborted ? error : asConnectionError(error, this.options.socket);
     }
-    throw new MusterError('not-running', 'musterd ended before it had answered; what it had begun may be done or not.');
+    throw new MusterError('not-running', 'musterd ended before it answered; the action may or may not be complete.');
   }
 
-  /** The files of a node as an archive; `ended` says how what packed them ended, once the archive was read. */
+  /** Returns the files of a node as an archive; `ended` is the outcome of the packing, once the archive is read. */
   async capture(uid: string): Promise<{ output: Readable; ended: Promise<{ status: number; stderr: string }> }> {
     const output = await this.answered(await this.ask(POWER.capture, { query: { id: uid } }));
     const ended = new Promise<{ status: number; stderr: string }>((resolve, reject) => {
@@ -143,12 +143,12 @@ export class AdminClient {
         else resolve({ status: Number(status), stderr: decodeURIComponent(reason ?? '') });
       });
     });
-    // It is awaited later than it may fail.
+    // It may fail before it is awaited.
     ended.catch(() => {});
     return { output, ended };
   }
 
-  /** Both ways at once: what is read from `input` is sent, the answer is what comes back, until one of them ends. */
+  /** Sends `input` and returns the answer at the same time, until one of them ends. */
   async duplex<O extends Operation & { body: 'bytes' }>(
     operation: O,
     given: Given<O>,
@@ -157,7 +157,7 @@ export class AdminClient {
     return this.answered(await this.ask(operation, given, { input }));
   }
 
-  /** A refusal is thrown; any other answer is still to be read. */
+  /** Throws a refusal; the caller must read any other answer. */
   private async answered(response: IncomingMessage): Promise<IncomingMessage> {
     if (response.statusCode !== 200) readReply(await this.whole(response));
     return response;
@@ -170,7 +170,7 @@ export class AdminClient {
   }
 
   private async sendFrom(file: string, state: UploadState, progress: Progress): Promise<UploadState> {
-    // No byte more than was announced, also when the file grows meanwhile.
+    // Sends no more bytes than announced, even if the file grows.
     const stream = createReadStream(file, { start: state.offset, end: state.size - 1, highWaterMark: 1 << 20 });
     let sent = state.offset;
     stream.on('data', chunk => {
@@ -197,12 +197,12 @@ export class AdminClient {
       this.options.trace?.(`${method} ${path}: ${response.statusCode}`);
       return response;
     } catch (error) {
-      // Whoever gave the signal knows.
+      // The caller that gave the signal knows.
       throw signal?.aborted ? error : asConnectionError(error, this.options.socket);
     }
   }
 
-  /** The answer's head may be long in coming: after a large upload the daemon verifies it first. */
+  /** The answer's head may take long: the daemon verifies a large upload first. */
   private async send(
     options: { method: string; path: string; headers: Record<string, string>; signal?: AbortSignal },
     body: string | Readable | undefined,
@@ -212,7 +212,7 @@ export class AdminClient {
       sent.once('response', resolve);
       sent.on('error', reject);
       if (typeof body === 'object') {
-        // The head goes first: the other side may speak before the first byte comes.
+        // Sends the head first: the other side may answer before the first byte.
         sent.flushHeaders();
         pipeline(body, sent, error => error && reject(error));
       } else sent.end(body);
@@ -220,7 +220,7 @@ export class AdminClient {
   }
 }
 
-/** A command as header text: 4096 characters at most, cut before it is encoded so that no character is torn, and masked before it is cut. */
+/** Returns a command as header text of at most 4096 characters. Masked before it is cut, and cut before it is encoded, so that no character is split. */
 function inHeader(command: string): string {
   const text = maskCommand(command).replace(/\p{Cs}/gu, '?');
   const encoded = encodeURIComponent(text);
@@ -236,12 +236,12 @@ function readReply<T>(text: string): T {
   const reply = JSON.parse(text) as Reply<T>;
   if (reply.success) return reply.data;
   const code = codeOf(reply.code);
-  // What never reached the routes is answered by the framework, in its own words.
+  // The framework answers requests that reach no route, with its own text.
   const reason = reply.reason ?? (reply as { message?: string }).message ?? `musterd answered ${text.slice(0, 200)}`;
   throw new MusterError(code, reason, reply.hint ? { hint: reply.hint } : {});
 }
 
-/** A code that a newer musterd has is not known here. */
+/** A newer musterd may send a code that is unknown here. */
 function codeOf(code: string): ErrorCode {
   return Object.hasOwn(ERRORS, code) ? (code as ErrorCode) : 'internal';
 }
@@ -251,7 +251,7 @@ function asConnectionError(error: unknown, socket: string): unknown {
   if (code === 'ENOENT' || code === 'ECONNREFUSED') {
     const remedy =
       "Start it ('systemctl start musterd', or 'musterd --config FILE'), or name its socket with --socket or MUSTER_SOCKET.";
-    return new MusterError('not-running', `musterd does not run: nothing answers on ${socket}. ${remedy}`, {
+    return new MusterError('not-running', `musterd is not running: nothing answers on ${socket}. ${remedy}`, {
       cause: error as Error,
     });
   }
@@ -263,14 +263,14 @@ function asConnectionError(error: unknown, socket: string): unknown {
   if (code === 'ECONNRESET' || code === 'EPIPE') {
     return new MusterError(
       'broken-off',
-      `musterd ended before it had answered on ${socket}. When it runs again, 'muster log' says whether the change was made.`,
+      `musterd ended before it answered on ${socket}. When it runs again, 'muster log' shows whether the change was made.`,
       { cause: error as Error },
     );
   }
   return error;
 }
 
-/** The login name; a number when the user database has none. */
+/** Returns the login name; a number when the user database has none. */
 function loginName(): string {
   try {
     return userInfo().username;

@@ -23,10 +23,10 @@ const health = (z: Zod) =>
         homeless: z
           .object({ count: z.number(), nodes: z.string() })
           .optional()
-          .describe('those whose address is of no network, as a node set'),
+          .describe('nodes with an address on no known network, as a node set'),
       })
       .optional()
-      .describe("nodes with an address, and those of them with one in a network at one of the head's own interfaces"),
+      .describe("nodes with an address, and how many of them are on a network of one of the head's own interfaces"),
     dhcp: z
       .array(
         z.object({
@@ -36,7 +36,7 @@ const health = (z: Zod) =>
         }),
       )
       .optional()
-      .describe('what DHCP hears of the broadcasts of each interface; absent when it is off'),
+      .describe('which broadcasts DHCP receives on each interface; absent when it is off'),
     tftp: z
       .object({
         active: z.number(),
@@ -45,7 +45,7 @@ const health = (z: Zod) =>
         refused: z.number(),
         ignored: z.number(),
         bytes: z.number().describe('delivered'),
-        cachedBytes: z.number().describe('of files in memory'),
+        cachedBytes: z.number().describe('bytes of files in memory'),
       })
       .optional(),
   });
@@ -96,20 +96,16 @@ export const DAEMON = {
     ...READ,
     path: '/whoami',
     output: z => z.object({ user: z.string(), version: z.string(), head: z.string() }),
-    summary: 'Who asks, as the audit trail names the caller.',
+    summary: 'The caller, as the audit trail names it.',
   },
   audit: {
     ...READ,
     path: '/audit',
     query: {
       after: z => whole(z, 0).default(0).describe('only lines after this sequence number'),
-      limit: z => whole(z, 1).default(100).describe('at most this many lines, the newest; 100 when not given'),
+      limit: z => whole(z, 1).default(100).describe('at most this many lines, the newest; default 100'),
       node: z => z.string().optional().describe('only lines that changed this node'),
-      uid: z =>
-        z
-          .string()
-          .optional()
-          .describe('only lines that changed the object of this UID, also one that is deleted since'),
+      uid: z => z.string().optional().describe('only lines that changed the object of this UID, even if it is deleted'),
     },
     output: z =>
       z.array(
@@ -121,7 +117,7 @@ export const DAEMON = {
           objects: z.array(z.object({ kind: z.string(), uid: z.string(), name: z.string() })),
         }),
       ),
-    summary: 'The audit trail: who changed what, the newest last.',
+    summary: 'The audit trail: who changed what, newest last.',
   },
   leases: {
     ...READ,
@@ -135,15 +131,15 @@ export const DAEMON = {
           state: z
             .enum(['active', 'expired', 'declined'])
             .describe('`declined`: another machine was found to use the address'),
-          hostname: z.string().describe('what the machine calls itself; may be empty'),
+          hostname: z.string().describe('the host name that the machine sends; may be empty'),
           vendor: z.string().describe('its vendor class; may be empty'),
-          since: z.number().describe('milliseconds since 1970, as the other times'),
+          since: z.number().describe('milliseconds since 1970, like the other times'),
           renewed: z.number(),
           until: z.number(),
-          node: z.string().optional().describe('the node that it has become since'),
+          node: z.string().optional().describe('the node that the machine has become'),
         }),
       ),
-    summary: 'Addresses that are lent to machines that are no nodes, and that were, in the order of address.',
+    summary: 'Addresses that are, or were, lent to machines that are not nodes, ordered by address.',
   },
   events: {
     method: 'GET',
@@ -153,7 +149,7 @@ export const DAEMON = {
     // Events are also in the timelines and the audit trail
     unread: 1 << 20,
     may: 'read',
-    summary: 'Everything that happens, a JSON object a line, until the caller hangs up.',
+    summary: 'All events, one JSON object per line, until the caller hangs up.',
   },
   metrics: {
     method: 'GET',

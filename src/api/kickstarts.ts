@@ -1,4 +1,4 @@
-// Kickstart files: which there are, and how one looks for a node.
+// Kickstart files: a list, and one filled in for a node.
 import type { Zod } from '../issue.ts';
 import { type Operations, type Out, READ } from './operation.ts';
 
@@ -7,8 +7,10 @@ const kickstart = (z: Zod) =>
     name: z.string(),
     path: z.string(),
     size: z.number().describe('bytes'),
-    shipped: z.boolean().describe("whether it came with muster and is not the site's own"),
-    readable: z.boolean().describe('whether other users of the head can read it: password hashes should not be'),
+    shipped: z.boolean().describe("whether it came with muster; otherwise it is the site's own"),
+    readable: z
+      .boolean()
+      .describe('whether other users of the head can read it; a file with password hashes should not be readable'),
     used_by: z.array(z.string()).describe('names of the boot configs that use it'),
   });
 export type ShownKickstart = Out<typeof kickstart>;
@@ -19,7 +21,7 @@ export const KICKSTARTS = {
     ...READ,
     path: '/kickstarts',
     output: z => z.array(kickstart(z)),
-    summary: 'The kickstart, preseed and autoinstall files there are.',
+    summary: 'The kickstart, preseed and autoinstall files.',
   },
   render: {
     method: 'POST',
@@ -33,10 +35,10 @@ export const KICKSTARTS = {
         },
         'must be a JSON object of fields',
       ),
-    output: z => z.string().describe('SESSION stands in it for the id of the session that the boot will have'),
+    output: z => z.string().describe('SESSION is a placeholder for the id of the session that the boot will have'),
     reply: 'json',
     may: 'read',
     example: { node: 'n0', name: 'rocky.ks' },
-    summary: 'A kickstart file filled in for a node; nothing is changed.',
+    summary: 'A kickstart file filled in for a node; changes nothing.',
   },
 } as const satisfies Operations;

@@ -1,4 +1,4 @@
-// What nodes, groups and distros hold: attributes (`set`, `clear`), membership (`join`, `leave`), repos (`import`).
+// What nodes, groups and distros contain: attributes (`set`, `clear`), membership (`join`, `leave`), repos (`import`).
 
 import type { Zod } from '../issue.ts';
 import { changed } from './objects.ts';
@@ -29,7 +29,7 @@ const SET = {
   example: { _boot_style: 'roram', rack: null },
 } as const;
 
-/** Repository files have a handful of sections; thousands are a mistake. */
+/** Repository files have few sections; thousands are a mistake. */
 const MOST_REPOS = 1000;
 const limited = `must be a list of ${MOST_REPOS} items at most`;
 
@@ -50,7 +50,7 @@ export const MEMBERS = {
     ...READ,
     path: '/attribs/used',
     output: z => z.array(z.string()),
-    summary: 'The names of attributes that are set somewhere.',
+    summary: 'The names of all attributes that are set.',
   },
   changeGroups: {
     ...CHANGE,
@@ -63,7 +63,7 @@ export const MEMBERS = {
         .refine(({ join, leave }) => !join || !leave, 'must have join or leave, not both'),
     audit: body => (typeof body === 'object' && body !== null && 'join' in body ? 'join groups' : 'leave groups'),
     example: { join: ['gpu'] },
-    summary: 'Lets the selected nodes join attribute groups, or leave them.',
+    summary: 'Adds the selected nodes to attribute groups, or removes them.',
   },
   joinGroups: {
     ...CHANGE,
@@ -73,7 +73,7 @@ export const MEMBERS = {
     body: names,
     audit: 'join groups',
     example: ['gpu'],
-    summary: 'Lets one node join attribute groups, last in their order.',
+    summary: 'Adds one node to attribute groups, last in their order.',
   },
   replaceGroups: {
     ...CHANGE,
@@ -104,7 +104,7 @@ export const MEMBERS = {
             .array(z.coerce.string(), limited)
             .max(MOST_REPOS, limited)
             .default([])
-            .describe('repos that are there already'),
+            .describe('repos that already exist'),
         },
         'must be a JSON object of fields',
       ),
@@ -114,6 +114,6 @@ export const MEMBERS = {
     may: 'change',
     audit: 'import {name}',
     example: { name: 'Rocky9', repos: [{ name: 'Rocky9-base', urls: 'http://mirror.example.com/rocky/9/' }] },
-    summary: 'Creates repos and the distro of them, all or none.',
+    summary: 'Creates repos and a distro of them, all or none.',
   },
 } as const satisfies Operations;

@@ -1,4 +1,4 @@
-// What nodes do: states, explanations, waiting, and the machines that are no nodes.
+// What nodes do: states, explanations, waiting, and the machines that are not nodes.
 import { NODE_STATES } from '../boot/states.ts';
 import type { Zod } from '../issue.ts';
 import { type Data, type Operations, type Out, READ } from './operation.ts';
@@ -16,7 +16,7 @@ const status = (z: Zod) =>
     silence: z.number().optional().describe('seconds since then'),
     facts: facts(z).describe('status facts of the last heartbeat'),
     hardware: facts(z),
-    reason: z.string().optional().describe('why a boot is stuck, or what is wrong with a system that is up'),
+    reason: z.string().optional().describe('why a boot is stuck, or what is wrong with a running system'),
   });
 export type ShownStatus = Out<typeof status>;
 
@@ -25,7 +25,7 @@ const overview = (z: Zod) =>
     ...named(z),
     state: z.enum(NODE_STATES),
     reason: z.string().optional(),
-    since: z.number().optional().describe('when the state began, in milliseconds since 1970'),
+    since: z.number().optional().describe('start of the state, in milliseconds since 1970'),
     ip: z.string(),
     image: z.string().optional(),
     boot_config: z.string().optional(),
@@ -36,7 +36,9 @@ const inherited = (z: Zod) =>
   z.object({
     value: z.string(),
     source: z.string().describe('`node n0`, `group gpu`, `default group DefaultAttribs`'),
-    shadows: z.array(z.object({ value: z.string(), source: z.string() })).describe('what it hides, the nearest first'),
+    shadows: z
+      .array(z.object({ value: z.string(), source: z.string() }))
+      .describe('values that this one hides, the nearest first'),
   });
 export type Inherited = Out<typeof inherited>;
 
@@ -59,9 +61,9 @@ const why = (z: Zod) =>
     rule: z.string().describe('the rule that found it; the same fault has the same name'),
     cause: z.string(),
     remedy: z.string().optional(),
-    settle: z.string().optional().describe('of a guess: what would settle it'),
+    settle: z.string().optional().describe('only for a guess: what would settle it'),
     certainty: z.enum(['certain', 'guess']),
-    evidence: z.array(z.string()).describe('what was seen, and what was not, that says so'),
+    evidence: z.array(z.string()).describe('what supports it: what was seen, and what was not'),
   });
 export type ShownWhy = Out<typeof why>;
 
@@ -71,7 +73,7 @@ export const NODES = {
     path: '/nodes/status',
     query: SELECTION,
     output: z => z.array(status(z)),
-    summary: 'Whether the nodes are up, since when, and why not.',
+    summary: 'Whether the nodes are up, since when, and otherwise why not.',
   },
   overview: {
     ...READ,
@@ -92,14 +94,14 @@ export const NODES = {
     path: '/nodes/why',
     query: SELECTION,
     output: z => z.array(why(z)),
-    summary: 'Why the nodes are not up: cause and remedy, from what was seen of them and what was not.',
+    summary: 'Why the nodes are not up: cause and remedy, from what was seen and what was not.',
   },
   waitfor: {
     ...READ,
     path: '/nodes/waitfor',
     query: {
       ...SELECTION,
-      wanted: z => z.enum(NODE_STATES).default('up').describe('the state to wait for; up when not given'),
+      wanted: z => z.enum(NODE_STATES).default('up').describe('the state to wait for; default up'),
       timeout: z => {
         const text = 'must be seconds, from 0 to 3600';
         return z.coerce
@@ -107,7 +109,7 @@ export const NODES = {
           .min(0, text)
           .max(3600, text)
           .default(60)
-          .describe('seconds to wait at most; 60 when not given');
+          .describe('the longest wait in seconds; default 60');
       },
     },
     output: z =>
@@ -117,7 +119,7 @@ export const NODES = {
         deleted: z
           .array(z.string())
           .optional()
-          .describe('nodes that were deleted meanwhile: the waiting ended with the first'),
+          .describe('nodes that were deleted meanwhile; the first one ended the wait'),
       }),
     summary: 'Answers when all selected nodes are in a state, or when the time is over.',
   },
@@ -134,10 +136,10 @@ export const NODES = {
           arch: z.string(),
           vendor: z.string(),
           where: z.string().describe('where it was seen: `the boot network`, or behind a relay agent'),
-          ip: z.string().optional().describe('the address that it is lent, when it is'),
+          ip: z.string().optional().describe('the address lent to it, if any'),
         }),
       ),
-    summary: 'Machines that asked for an address and are no nodes, the latest first.',
+    summary: 'Machines that requested an address and are not nodes, latest first.',
   },
 } as const satisfies Operations;
 

@@ -17,7 +17,7 @@ export const shown = (z: Zod) =>
 export type Shown = Out<typeof shown>;
 export const shownList = (z: Zod) => z.array(shown(z));
 
-/** The entity tag of an object's revision, for `If-Match`. The UID is in it: a new object of the same name begins at 1 again. */
+/** The entity tag of an object's revision, for `If-Match`. It contains the UID, because a new object of the same name begins at 1 again. */
 export function revisionTag(object: { uid: string; revision: number }): string {
   return `"${object.uid}.${object.revision}"`;
 }
@@ -35,7 +35,7 @@ export type Difference = Out<typeof difference>;
 export const changed = (z: Zod) =>
   z.object({
     uids: z.array(z.string()),
-    differences: z.array(difference(z)).describe('what each object lost and gained, field by field'),
+    differences: z.array(difference(z)).describe('what changed in each object, field by field'),
     broken: z.array(z.string()).describe('what a forced deletion broke'),
     dryRun: z.boolean(),
   });
@@ -54,9 +54,9 @@ const REPLACE = { ...CHANGE, method: 'PUT', body: newFields, audit: 'replace {ma
 const DELETE = { ...CHANGE, method: 'DELETE', audit: 'delete {many}' } as const;
 const OF_SEVERAL = { path: '/{many}', kinds: KIND_NAMES, query: { ...SELECTION, ...DRY_RUN } } as const;
 const OF_ONE = { path: '/{one}/:id', kinds: KIND_NAMES, query: DRY_RUN } as const;
-/** There is one of it, so that it needs no identifier. */
+/** There is only one, so it needs no identifier. */
 const OF_SETTINGS = { path: '/{one}', kinds: ['cluster'], query: DRY_RUN } as const;
-/** The settings are made at the first start, and each head makes its own object. */
+/** The first start creates the settings, and each head creates its own object. */
 const CREATED: readonly Kind[] = KIND_NAMES.filter(kind => kind !== 'cluster' && kind !== 'head');
 const DELETED: readonly Kind[] = KIND_NAMES.filter(kind => kind !== 'cluster');
 const SOME = 'changes the fields that are given';
@@ -69,7 +69,7 @@ export const OBJECTS = {
     kinds: KIND_NAMES,
     query: { ...SELECTION, ...SECRETS },
     output: shownList,
-    summary: 'The objects of kind {label} that are selected; all of them without a selection.',
+    summary: 'The selected objects of kind {label}; without a selection, all.',
   },
   get: {
     ...READ,
@@ -101,15 +101,15 @@ export const OBJECTS = {
           refers: z.enum(KIND_NAMES).optional().describe('a reference to an object of this kind'),
         }),
       ),
-    summary: 'The fields of a {label}, with what they mean and how they behave.',
+    summary: 'The fields of a {label}, with their meaning and behaviour.',
   },
   names: {
     ...READ,
     path: '/{many}/names',
     kinds: KIND_NAMES,
-    query: { prefix: z => z.coerce.string().default('').describe('only names that begin like this') },
+    query: { prefix: z => z.coerce.string().default('').describe('only names with this beginning') },
     output: z => z.array(z.string()),
-    summary: 'The names of {many}, 1000 at most, for completing what is typed.',
+    summary: 'The names of {many}, at most 1000, for completion.',
   },
   create: {
     ...CHANGE,
@@ -121,7 +121,7 @@ export const OBJECTS = {
     ifMatch: undefined,
     creates: true,
     audit: 'create {many}',
-    summary: 'Creates a {label} from its fields, or all of a list, or none when one of them cannot be.',
+    summary: 'Creates a {label} from its fields, or several from a list: all or none.',
   },
   clone: {
     ...CHANGE,

@@ -10,7 +10,7 @@ import { POWER } from './power.ts';
 import { REHEARSAL } from './rehearsal.ts';
 import { STORAGE } from './storage.ts';
 
-/** By the heading in docs/api.md. */
+/** By their heading in docs/api.md. */
 export const NOUNS: Readonly<Record<string, Operations>> = {
   Objects: OBJECTS,
   'Attributes, groups and repos': MEMBERS,

@@ -1,4 +1,4 @@
-// Query parameters that several operations have.
+// Query parameters that several operations share.
 import { STATE_WORDS } from '../boot/states.ts';
 import type { Zod } from '../issue.ts';
 import type { Query } from './operation.ts';
@@ -15,7 +15,7 @@ const flag = (z: Zod) =>
     .optional()
     .transform(given => given === 'true');
 
-/** A whole number that is given as text. */
+/** A whole number, given as text. */
 export const whole = (z: Zod, least: number, most = Number.MAX_SAFE_INTEGER) => {
   const text = `must be a whole number from ${least} ${most === Number.MAX_SAFE_INTEGER ? 'on' : `to ${most}`}`;
   return z.coerce.number(text).int(text).min(least, text).max(most, text);
@@ -23,18 +23,18 @@ export const whole = (z: Zod, least: number, most = Number.MAX_SAFE_INTEGER) => 
 
 export const SELECTION = {
   id: (z: Zod) =>
-    words(z).describe('an identifier, may repeat: name, UID, UID prefix; nodes also MAC, IP, index, n[0-3,7], %group'),
+    words(z).describe('an identifier, repeatable: name, UID, UID prefix; nodes also MAC, IP, index, n[0-3,7], %group'),
   all: (z: Zod) => flag(z).describe('`true`: all objects of the kind'),
-  state: (z: Zod) => words(z).describe(`nodes in this state, may repeat: ${STATE_WORDS}`),
+  state: (z: Zod) => words(z).describe(`nodes in this state, repeatable: ${STATE_WORDS}`),
   select: (z: Zod) =>
-    words(z).describe('an expression over fields, attributes and status, may repeat: status[ram_free] < 1GB'),
+    words(z).describe('an expression over fields, attributes and status, repeatable: status[ram_free] < 1GB'),
 };
 export type Selection = Query<{ query: typeof SELECTION }>;
 
 export const DRY_RUN = {
-  dry_run: (z: Zod) => flag(z).describe('`true`: answer what would be changed, and change nothing'),
+  dry_run: (z: Zod) => flag(z).describe('`true`: report what would change, and change nothing'),
 };
 export const SECRETS = { secrets: (z: Zod) => flag(z).describe('`true`: show passwords too') };
 export const FORCE = {
-  force: (z: Zod) => flag(z).describe('`true`: delete also what others refer to; they lose the reference'),
+  force: (z: Zod) => flag(z).describe('`true`: delete even objects that others refer to; those lose the reference'),
 };

@@ -1,4 +1,4 @@
-// What one boot needs, as `explain` answers it.
+// What one boot needs, as `explain` returns it.
 import type { Zod } from '../issue.ts';
 
 const file = (z: Zod) => ({
@@ -15,19 +15,19 @@ export const bootPlan = (z: Zod) =>
     styleSource: z.string().describe('where the style comes from'),
     rwLayer: z.string(),
     bootConfig: z.object({ uid: z.string(), name: z.string(), release: z.string(), source: z.string() }),
-    kernel: z.object(file(z)).nullable().describe('none for a style that leaves the node to its own disk'),
+    kernel: z.object(file(z)).nullable().describe("null for a style that boots the node's own disk"),
     initramfs: z.object(file(z)).nullable(),
     cmdline: z.string(),
     image: z.object({ ...file(z), uid: z.string(), name: z.string(), unpacked: z.number() }).nullable(),
     sanboot: z
       .object({ words: z.string().optional(), image: z.boolean().optional(), iscsi: z.boolean() })
       .optional()
-      .describe('what iPXE boots in style sanboot'),
+      .describe('style sanboot: what iPXE boots'),
     disk: z
       .object({ cache: z.string(), root: z.string(), layout: z.string(), wipe: z.boolean() })
       .optional()
-      .describe("the node's own disks, in style disked"),
-    iscsiOverlay: z.string().optional().describe('where the head keeps what the node writes to its iSCSI disk'),
+      .describe("style disked: the node's own disks"),
+    iscsiOverlay: z.string().optional().describe("where the head keeps the node's writes to its iSCSI disk"),
     install: z
       .object({
         kind: z.string(),

@@ -1,4 +1,4 @@
-// Power, commands and consoles of nodes. Answers are lines as they come, because nodes take their time.
+// Power, commands and consoles of nodes. Answers are lines as they arrive, because nodes take time.
 import { ERROR_CODES } from '../errors.ts';
 import type { Zod } from '../issue.ts';
 import { POWER_ACTION_NAMES } from '../model/power-actions.ts';
@@ -14,21 +14,21 @@ const powerRequest = (z: Zod) =>
   z.object(
     {
       action: z.enum(POWER_ACTION_NAMES),
-      way: z.enum(['soft', 'hard']).optional().describe('of reboot and shutdown; soft and then hard when not given'),
-      next: z.enum(['pxe', 'disk']).optional().describe('where the next boot is from, once'),
-      stagger: between(z, 0, 3600).describe('seconds between two machines that are switched on'),
+      way: z.enum(['soft', 'hard']).optional().describe('only for reboot and shutdown; default: soft, then hard'),
+      next: z.enum(['pxe', 'disk']).optional().describe('the device of the next boot only'),
+      stagger: between(z, 0, 3600).describe('seconds between switching on two machines'),
       wait: z
         .unknown()
         .optional()
         .transform(given => given === true)
-        .describe('whether to wait until the nodes are up'),
-      timeout: between(z, 1, 86_400).default(1800).describe('seconds to wait at most; 1800 when not given'),
+        .describe('whether to wait until the nodes are up, or down if they are switched off'),
+      timeout: between(z, 1, 86_400).default(1800).describe('the longest wait in seconds; default 1800'),
     },
     'must be a JSON object of fields',
   );
 export type PowerRequest = Out<typeof powerRequest>;
 
-const text = 'must have 100000 characters at most, and none of them 0; give more with standard input';
+const text = 'must have at most 100000 characters and no NUL; use standard input for more';
 const execRequest = (z: Zod) =>
   z.object(
     {
@@ -39,14 +39,14 @@ const execRequest = (z: Zod) =>
         .refine(given => !given.includes('\0'), text)
         .describe('a command line for the shell of root on each node'),
       input: z.string('must be Base64').optional().describe('standard input for each, as Base64'),
-      fanout: between(z, 0, 1024).describe('nodes at the same time'),
-      timeout: between(z, 0.1, 86_400 * 30).describe('seconds for each node; no limit when not given'),
+      fanout: between(z, 0, 1024).describe('how many nodes run it at the same time'),
+      timeout: between(z, 0.1, 86_400 * 30).describe('the time limit for each node in seconds; default: none'),
     },
     'must be a JSON object of fields',
   );
 export type ExecRequest = Out<typeof execRequest>;
 
-/** Trailers of a capture: the exit status of what packs the node, and what it said, percent-encoded. */
+/** Trailers of a capture: the exit status and the error output of the packing program, percent-encoded. */
 export const CAPTURE_TRAILERS = ['X-Muster-Status', 'X-Muster-Reason'] as const;
 
 export const POWER = {
@@ -61,11 +61,11 @@ export const POWER = {
           type: z.literal('result'),
           uid: z.string(),
           name: z.string(),
-          text: z.string().describe('the state in words; the same words for the same result'),
-          how: z.array(z.string()).readonly().optional().describe('how it was done, as `text` says too'),
-          code: z.enum(ERROR_CODES).optional().describe('of what went wrong'),
+          text: z.string().describe('the state as text; equal results have equal texts'),
+          how: z.array(z.string()).readonly().optional().describe('how it was done; `text` contains it too'),
+          code: z.enum(ERROR_CODES).optional().describe('the error code, if it failed'),
           hint: z.string().optional(),
-          state: z.enum(['on', 'off']).optional().describe('what the BMC said last'),
+          state: z.enum(['on', 'off']).optional().describe('the last report of the BMC'),
         }),
         z.object({ type: z.literal('progress'), name: z.string(), text: z.string() }),
       ]),
@@ -73,7 +73,7 @@ export const POWER = {
     may: 'operate',
     audit: 'power {action}',
     example: { action: 'cycle', next: 'pxe' },
-    summary: 'Switches nodes, or asks for their power; a result a line, as it comes.',
+    summary: 'Switches nodes or queries their power; one result per line, as it arrives.',
   },
   exec: {
     method: 'POST',
@@ -90,7 +90,7 @@ export const POWER = {
     may: 'operate',
     audit: 'exec',
     example: { command: 'uname -r', timeout: 30 },
-    summary: 'Runs a command on nodes by ssh; its lines and how it ended, a line each, as they come.',
+    summary: 'Runs a command on nodes by ssh; returns its output and exit status as lines, as they arrive.',
   },
   ssh: {
     ...READ,
@@ -100,7 +100,7 @@ export const POWER = {
       z.object({
         name: z.string(),
         ip: z.string(),
-        key: z.string().describe("the head's private key, which only the daemon's user reads"),
+        key: z.string().describe("the head's private key, which only the daemon's user can read"),
         known_hosts: z.string().optional(),
       }),
     summary: 'How the head reaches one node by ssh: address, key file, known hosts.',
@@ -112,12 +112,12 @@ export const POWER = {
       z.array(
         z.object({
           scheme: z.string(),
-          form: z.string().describe('how its URI is written'),
-          file: z.string().optional().describe("of a site's own"),
+          form: z.string().describe('the form of its URI'),
+          file: z.string().optional().describe("only for a site's own driver"),
           problem: z.string().optional().describe('why it cannot be used'),
         }),
       ),
-    summary: "The power drivers, muster's own and the site's, and which of them cannot be used.",
+    summary: "The power drivers, built-in and the site's own, and which of them cannot be used.",
   },
   key: {
     ...READ,
@@ -133,7 +133,7 @@ export const POWER = {
     reply: 'application/octet-stream',
     may: 'operate',
     audit: 'console',
-    summary: "The node's serial console: the body is the keyboard, the answer the screen, until one of them ends.",
+    summary: "The node's serial console: the body is the keyboard and the answer is the screen, until either ends.",
   },
   capture: {
     method: 'POST',
@@ -142,7 +142,7 @@ export const POWER = {
     reply: 'application/x-tar',
     may: 'copy',
     audit: 'capture',
-    summary: 'All files of the root file system of one node as a tape archive; the trailers say how it ended.',
+    summary: 'All files of the root file system of one node as a tar archive; the trailers state how it ended.',
   },
 } as const satisfies Operations;
 

@@ -1,4 +1,4 @@
-// A boot that is rehearsed (`muster boot explain`).
+// Rehearsed boots (`muster boot explain`).
 import { STAGES } from '../boot/journey.ts';
 import type { Zod } from '../issue.ts';
 import type { Operations, Out } from './operation.ts';
@@ -36,7 +36,7 @@ const stage = (z: Zod) =>
     stage: z.enum(STAGES),
     result: z.enum(['answered', 'refused', 'skipped']),
     summary: z.string().describe('one sentence'),
-    lines: z.array(z.string()).describe('all of it for people, a line each'),
+    lines: z.array(z.string()).describe('the whole answer as lines for people'),
     packets: z.array(packet(z)).optional(),
     files: z.array(file(z)).optional(),
     text: z.string().optional().describe('the script'),
@@ -46,19 +46,19 @@ export type RehearsedStage = Out<typeof stage>;
 
 const rehearsal = (z: Zod) =>
   z.object({
-    uid: z.string().optional().describe("of a node; absent for a hardware address that is none's"),
+    uid: z.string().optional().describe('absent for a hardware address that belongs to no node'),
     name: z.string().optional(),
     mac: z.string(),
     firmware: z.enum(FIRMWARE_NAMES),
-    assumed: z.string().optional().describe('why this firmware, when it was not asked for'),
-    remarks: z.array(z.string()).describe('what else there is to know, such as that an unknown machine becomes a node'),
+    assumed: z.string().optional().describe('why this firmware, when none was requested'),
+    remarks: z.array(z.string()).describe('further remarks, such as that an unknown machine becomes a node'),
     stages: z.array(stage(z)),
     update: z.record(z.string(), z.string().nullable()).optional().describe('the update that was tried'),
-    after: z.array(stage(z)).optional().describe('the stages with it'),
+    after: z.array(stage(z)).optional().describe('the stages with the update'),
     differences: z
       .array(z.object({ number: z.number(), stage: z.enum(STAGES), lines: z.array(z.string()) }))
       .optional()
-      .describe('of each stage that it changes, lines with `-` before and `+` after'),
+      .describe('for each changed stage, the old lines with `-` and the new ones with `+`'),
   });
 export type Rehearsal = Out<typeof rehearsal>;
 
@@ -66,9 +66,9 @@ const digest = (z: Zod) =>
   z.object({
     sha256: z.string().regex(/^[0-9a-f]{64}$/),
     size: z.int().describe('bytes'),
-    release: z.string().optional().describe('of a kernel'),
+    release: z.string().optional().describe('only for a kernel'),
   });
-/** A file as it would be stored: its digest alone. */
+/** A file as it would be stored, by its digest only. */
 export type TriedFile = Out<typeof digest>;
 
 const update = (z: Zod) =>
@@ -88,15 +88,17 @@ export const REHEARSAL = {
     body: z =>
       z
         .strictObject({
-          arch: z.enum(FIRMWARE_NAMES).optional().describe('the firmware; that of its last boot when not given'),
+          arch: z.enum(FIRMWARE_NAMES).optional().describe('the firmware; default: the firmware of its last boot'),
           network: z
             .string()
             .optional()
-            .describe("the network that it asks from, by its name; that of the node's address when not given"),
+            .describe(
+              "the name of the network that the request comes from; default: the network of the node's address",
+            ),
           update: update(z)
             .default({})
             .describe(
-              'what is tried: attributes of the node (_name), of a group (%group._name), and fields of its boot config or of the node (boot.NAME, node.NAME); null clears an attribute',
+              'the update to try: attributes of the node (_name), of a group (%group._name), and fields of its boot config or of the node (boot.NAME, node.NAME); null clears an attribute',
             ),
         })
         .prefault({}),
@@ -105,6 +107,6 @@ export const REHEARSAL = {
     reply: 'json',
     may: 'read',
     example: { arch: 'efi64', update: { _boot_style: 'roram' } },
-    summary: 'What would be answered at each stage of a boot, and what an update would change of it. Nothing is done.',
+    summary: 'What musterd would answer at each stage of a boot, and what an update would change. Changes nothing.',
   },
 } as const satisfies Operations;

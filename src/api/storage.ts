@@ -1,4 +1,4 @@
-// Stored files: uploads, downloads, and what is stored as a whole.
+// Stored files: uploads, downloads, checks and backups.
 
 import type { Zod } from '../issue.ts';
 import type { Kind } from '../model/kind-words.ts';
@@ -8,9 +8,9 @@ import { DRY_RUN, whole } from './parameters.ts';
 const upload = (z: Zod) =>
   z.object({
     id: z.string(),
-    size: z.number().describe('bytes of the whole'),
-    offset: z.number().describe('how far it is'),
-    sha256: z.string().optional().describe('when it is whole'),
+    size: z.number().describe('total bytes'),
+    offset: z.number().describe('bytes received so far'),
+    sha256: z.string().optional().describe('present when the upload is complete'),
   });
 export type UploadState = Out<typeof upload>;
 
@@ -23,11 +23,11 @@ const blob = (z: Zod) =>
   z.object({
     sha256: z.string(),
     size: z.number().describe('bytes'),
-    keptBy: z.array(z.string()).describe('what keeps it, in words; empty when nothing does'),
+    keptBy: z.array(z.string()).describe('what keeps it, as text; empty when nothing does'),
   });
 export type StoredBlob = Out<typeof blob>;
 
-/** The kinds that have fields with files. */
+/** The kinds with fields that are files. */
 const WITH_FILES: readonly Kind[] = ['boot', 'image', 'repo'];
 
 export const STORAGE = {
@@ -43,7 +43,7 @@ export const STORAGE = {
     creates: true,
     may: 'change',
     example: { size: 4096 },
-    summary: 'Begins an upload of this size; other operations then name the finished upload.',
+    summary: 'Begins an upload of this size; other operations refer to the finished upload.',
   },
   uploadState: {
     method: 'GET',
@@ -51,7 +51,7 @@ export const STORAGE = {
     output: upload,
     reply: 'json',
     may: 'change',
-    summary: 'How far an upload is.',
+    summary: 'The progress of an upload.',
   },
   upload: {
     method: 'PATCH',
@@ -61,7 +61,7 @@ export const STORAGE = {
     output: upload,
     reply: 'json',
     may: 'change',
-    summary: 'Takes bytes of an upload, from an offset on, as far as they come.',
+    summary: 'Receives bytes of an upload from an offset on, as many as arrive.',
   },
   dropUpload: {
     method: 'DELETE',
@@ -85,16 +85,16 @@ export const STORAGE = {
     query: DRY_RUN,
     output: z =>
       z.object({
-        removed: z.array(blob(z)).describe('what was removed, or would be'),
+        removed: z.array(blob(z)).describe('files that were removed, or would be'),
         kept: z.array(blob(z)),
-        missing: z.array(blob(z)).describe('files that objects refer to and that are not in storage'),
+        missing: z.array(blob(z)).describe('files that objects refer to but that are not in storage'),
         short: z
           .array(blob(z).extend({ wanted: z.number() }))
-          .describe('files that are shorter than an object says, with the bytes they should have'),
+          .describe('files that are too short for an object, with the bytes they should have'),
       }),
     reply: 'json',
     may: 'change',
-    summary: 'Removes stored files that nothing refers to; says what keeps the others.',
+    summary: 'Removes stored files that nothing refers to; reports what keeps the others.',
   },
   verify: {
     method: 'POST',
@@ -106,14 +106,15 @@ export const STORAGE = {
       ]),
     reply: 'lines',
     may: 'read',
-    summary: 'Reads every stored file and names those that are damaged; progress and damage a line each, as they come.',
+    summary:
+      'Reads every stored file and names the damaged ones; returns progress and damage as lines, as they arrive.',
   },
   backup: {
     method: 'GET',
     path: '/backup',
     reply: 'application/x-tar',
     may: 'copy',
-    summary: 'A backup of database and stored files as of now, as a tape archive; it holds secrets.',
+    summary: 'A backup of the database and the stored files, as a tar archive; it contains secrets.',
   },
 } as const satisfies Operations;
 

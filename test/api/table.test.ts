@@ -17,16 +17,16 @@ HTTP on musterd's Unix socket, \`/run/musterd/admin.sock\`; \`muster\` uses noth
     curl -s --unix-socket /run/musterd/admin.sock http://localhost/api/v1/nodes/status?id=n0
     curl -s --unix-socket /run/musterd/admin.sock http://localhost/api/v1/openapi.json
 
-The second is this page for programs: OpenAPI 3.1, with the schema of every body and reply.
+The second command returns this page for programs: OpenAPI 3.1, with the schema of every body and reply.
 
-A reply is \`{"success": true, "data": …}\` or \`{"success": false, "reason": "…", "code": "…"}\`; the codes are in [errors.md](errors.md).
-Where it says *lines*, the reply is a JSON object a line, as they come; the last is \`{"type": "end"}\` or
-\`{"type": "error", "code": "…", "reason": "…"}\`. Creating answers with status 201, or 200 for a dry run.
+A reply is \`{"success": true, "data": …}\` or \`{"success": false, "reason": "…", "code": "…"}\`; [errors.md](errors.md) lists the codes.
+For operations marked *lines*, the reply is JSON objects, one per line, as they arrive; the last is \`{"type": "end"}\` or
+\`{"type": "error", "code": "…", "reason": "…"}\`. An operation that creates something answers with status 201, or 200 for a dry run.
 
-\`{one}\` and \`{many}\` stand for the words of a kind: \`node\` and \`nodes\`, \`bootconfig\` and \`bootconfigs\`. A query parameter that selects
-may be given several times. A header \`X-Muster-Command\` (percent-encoded) is what the audit trail shows.
+\`{one}\` and \`{many}\` stand for the names of a kind: \`node\` and \`nodes\`, \`bootconfig\` and \`bootconfigs\`. A selecting query parameter
+may be repeated. The audit trail shows the header \`X-Muster-Command\` (percent-encoded).
 
-Whoever may open the socket may do all of this: root and the group \`muster\`. The column *may* says what an operation is able to do.
+Everyone who may open the socket may do all of this: root and the group \`muster\`. The column *may* shows what an operation can do.
 
 `;
 
