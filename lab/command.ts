@@ -1,4 +1,4 @@
-// `muster lab` and `npm start`: a virtual cluster boots before the administrator's eyes and serves until Ctrl-C.
+// `muster lab` and `npm start`: a virtual cluster boots while the administrator watches, and runs until Ctrl-C.
 import { realpathSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,7 +11,7 @@ import { eventLine } from './event-line.ts';
 import { FIRMWARES, type Firmware } from './firmware.ts';
 import { LAB_DEFAULTS, type Lab, startLab } from './lab.ts';
 
-/** The options as the command line has them: texts. */
+/** The options as texts, as the command line gives them. */
 export interface LabCommandOptions {
   once?: boolean;
   nodes?: string;
@@ -26,7 +26,7 @@ type Print = (line: string) => void;
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** Runs the lab; the exit status is 0, or 1 when a node did not come up. */
+/** Runs the lab; returns the exit status: 0, or 1 when a node did not come up. */
 export async function labCommand(given: LabCommandOptions, print: Print): Promise<number> {
   const options = readOptions(given);
   const aborted = new AbortController();
@@ -49,16 +49,16 @@ export async function labCommand(given: LabCommandOptions, print: Print): Promis
   } catch (error) {
     if (!aborted.signal.aborted) throw error;
     isWell = true;
-    // A run that was to end by itself and was interrupted has not done its work.
+    // An interrupted `--once` run is incomplete.
     return given.once ? 130 : 0;
   } finally {
     if (lab) {
       print('lab: stopping');
       await lab.stop();
     }
-    // What explains a failure stays; nobody needs the logs of a run that went well.
+    // Keeps the logs that explain a failure; a successful run needs none.
     if (isWell && !options.logs) await rm(logs, { recursive: true, force: true });
-    else print(`lab: the consoles of the nodes and the log of musterd are kept in ${logs}`);
+    else print(`lab: the node consoles and the log of musterd are in ${logs}`);
     for (const name of SIGNALS) process.off(name, onSignal);
   }
 }
@@ -94,10 +94,10 @@ function readOptions(given: LabCommandOptions): Options {
 function wholeNumber(option: string, text: string | undefined, otherwise: number, least: number, most: number): number {
   const value = text === undefined ? otherwise : Number(text);
   if (Number.isInteger(value) && value >= least && value <= most) return value;
-  throw new MusterError('bad-usage', `${option}: '${text}' is no whole number from ${least} to ${most}.`);
+  throw new MusterError('bad-usage', `${option}: '${text}' is not a whole number from ${least} to ${most}.`);
 }
 
-/** All nodes at once, each line with the node's name; true when all came up. */
+/** Boots all nodes at once and prints lines with their names; returns whether all came up. */
 async function bootAll(lab: Lab, options: Options, print: Print, signal: AbortSignal): Promise<boolean> {
   const { firmware, style, memory } = options;
   print(`lab: power on: ${lab.nodes.map(node => node.name).join(', ')} (${firmware}, ${style}, ${memory} MiB)`);
@@ -106,14 +106,14 @@ async function bootAll(lab: Lab, options: Options, print: Print, signal: AbortSi
 }
 
 async function bootOne(lab: Lab, index: number, print: Print, signal: AbortSignal): Promise<boolean> {
-  // Events have the time of the wall clock, and how long it took goes by the steady one.
+  // Events have wall clock time; durations use the monotonic clock.
   const [began, powered] = [monotonicNow(), Date.now()];
   const { name, serial } = lab.node(index);
   const seen = new Set<string>();
   for await (const step of lab.boot(index, { signal })) {
     if ('event' in step) {
       const line = eventLine(name, step.event, powered);
-      // Firmware repeats itself; people need each thing once.
+      // Firmware repeats itself; people need each line once.
       if (!seen.has(line.slice(line.indexOf('s') + 1))) print(line);
       seen.add(line.slice(line.indexOf('s') + 1));
     } else if (step.end === 'up') {
@@ -132,7 +132,7 @@ function nextSteps(lab: Lab): string {
   const line = (words: string): string => `  ${commandName()} ${words} --socket ${lab.socket}`;
   return [
     '',
-    'The cluster serves until Ctrl-C. In another terminal, try:',
+    'The cluster runs until Ctrl-C. In another terminal, try:',
     line(`node -i ${node} timeline`),
     line(`node -i ${node} status --long`),
     line(`node -i ${node} explain`),
@@ -143,7 +143,7 @@ function nextSteps(lab: Lab): string {
   ].join('\n');
 }
 
-/** What the administrator types to get this program: `muster`, or its path in a checkout. */
+/** Returns what the administrator types to run this program: `muster`, or its path in a checkout. */
 function commandName(): string {
   const called = process.argv[1] ?? '';
   if (basename(called) === 'muster') return 'muster';
@@ -160,7 +160,7 @@ function seconds(milliseconds: number): string {
 }
 
 async function until(signal: AbortSignal): Promise<void> {
-  // A timer keeps the process alive: a daemon behind a socket does not.
+  // A timer keeps the process alive; a daemon behind a socket does not.
   const alive = setInterval(() => {}, 1 << 30);
   try {
     if (!signal.aborted)

@@ -1,4 +1,4 @@
-// Follows the boot of one node by its timeline, from one power-on to `up` or to where it is stuck.
+// Follows the boot of one node by its timeline, from power-on until it is up or stuck.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BOOTS, type BootEvent, type Timeline } from '../src/api/boots.ts';
 import type { AdminClient } from '../src/api/client.ts';
@@ -6,7 +6,7 @@ import type { AdminClient } from '../src/api/client.ts';
 /** How often the timeline is read, in milliseconds. */
 const PERIOD_MS = 200;
 
-/** How long a failed boot may take to recover by itself, in milliseconds: a second try of a download, for one. */
+/** How long a failed boot may take to recover by itself, in milliseconds, for example by retrying a download. */
 const RECOVERY_MS = 10_000;
 
 export type Step = { event: BootEvent } | { end: 'up' } | { end: 'stuck'; reason: string };
@@ -14,16 +14,16 @@ export type Step = { event: BootEvent } | { end: 'up' } | { end: 'stuck'; reason
 export interface FollowOptions {
   client: Pick<AdminClient, 'call'>;
   node: string;
-  /** Milliseconds since 1970: boots that began before are not this one. */
+  /** Milliseconds since 1970: ignores boots that began earlier. */
   since: number;
-  /** Milliseconds until the boot counts as stuck. */
+  /** Milliseconds after which the boot counts as stuck. */
   timeoutMs: number;
   /** Why waiting is pointless (the machine has ended, the console shows a panic), or undefined. */
   hopeless: () => string | undefined;
   signal?: AbortSignal;
 }
 
-/** Every event of the boot as it is seen, then how it ended. A daemon that does not answer for a while is waited for. */
+/** Yields every event of the boot as it is seen, then how it ended. Waits for a daemon that does not answer for a while. */
 export async function* followBoot(options: FollowOptions): AsyncGenerator<Step> {
   const until = performance.now() + options.timeoutMs;
   const told = new Map<string, number>();
@@ -60,6 +60,6 @@ function whyStuck(
   const hopeless = options.hopeless();
   if (hopeless) return hopeless;
   if (now < until) return undefined;
-  const stage = boot?.reason ?? 'nothing was received: its firmware did not ask for an address';
+  const stage = boot?.reason ?? 'nothing was received: its firmware did not request an address';
   return `not up after ${options.timeoutMs / 1000} s: ${stage}`;
 }
