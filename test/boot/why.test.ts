@@ -246,7 +246,10 @@ test('a node that fails and starts over is called failed while it tries again, u
   see(it, { stages: ['ipxe'] });
   const looping = ask(it);
   t.like(looping, { verdict: 'failed', rule: 'image-damaged' });
-  t.regex(looping.cause, /^Its last boot failed: the image arrived .* It has been retrying for \d+ s and is at stage 4, ipxe\.$/);
+  t.regex(
+    looping.cause,
+    /^Its last boot failed: the image arrived .* It has been retrying for \d+ s and is at stage 4, ipxe\.$/,
+  );
   it.clock.now += 5000;
   see(it, { stages: ['script', 'kernel', 'initramfs', 'image', 'root'] });
   t.like(ask(it), { verdict: 'waiting', rule: 'booting' });

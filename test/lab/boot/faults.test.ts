@@ -403,7 +403,8 @@ fault('an initramfs of another kernel', 'otherKernel', async (t, lab) => {
 
 fault('an image damaged in storage', 'damagedImage', async (t, lab) => {
   await starts(lab, 'damagedImage', 'initramfs');
-  const words = /stored image Damaged differs from what was uploaded[\s\S]*muster image -i Damaged update content=@FILE/;
+  const words =
+    /stored image Damaged differs from what was uploaded[\s\S]*muster image -i Damaged update content=@FILE/;
   await isNamed(t, lab, 'damagedImage', 'stored-file-damaged', words, ['image-damaged']);
   t.notRegex(lab.node(NODES.damagedImage).serial.text(), /login:/);
 });
