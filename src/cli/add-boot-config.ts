@@ -1,4 +1,4 @@
-// `muster add-boot-config`: a boot config for an image, with everything it needs; every step is a separate command.
+// `muster add-boot-config`: makes a boot config for an image, with everything it needs. Every step is a separate command.
 import { OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import type { Kind } from '../model/kind-words.ts';
@@ -53,7 +53,7 @@ export const addBootConfig = action({
     const { given, terminal } = context;
     const plan = await planOf(context);
     const steps = stepsOf(plan);
-    // Half of the steps is worth nothing.
+    // An incomplete set of steps is useless.
     if (!given.dryRun) outliveReader();
     if (given.options.showSteps || given.dryRun) terminal.write(steps.map(step => `${commandLine(step)}\n`).join(''));
     if (given.dryRun) {
@@ -89,7 +89,7 @@ async function planOf(context: Context<Options>): Promise<BootPlan> {
 
 type Found = Parameters<typeof planFromOptions>[0];
 
-/** Without arguments: a question for each part, with a default answer. */
+/** Without arguments, asks for each part with a default answer. */
 async function askedPlan(found: Found): Promise<BootPlan> {
   if (!isInteractive())
     throw new MusterError(
@@ -101,12 +101,12 @@ async function askedPlan(found: Found): Promise<BootPlan> {
   const distro = isThere
     ? ''
     : await askText('Distro to create it from', String(found.settings['default_distro'] ?? ''));
-  const install = isThere ? '' : await askText('Packages to install besides the distro, with commas', '');
+  const install = isThere ? '' : await askText('Additional packages to install, separated by commas', '');
   const bootConfig = await askText('Name of the boot config', `${image.replace(/Image$/, '')}Boot`);
   const cmdline = await askText('Kernel command line', 'enforcing=0');
   const style = await askText('Boot style', 'rwram');
   const group = await askText(
-    'Attribute group whose nodes are to boot it (- for none)',
+    'Attribute group whose nodes boot it (- for none)',
     String(found.settings['default_group'] || '-'),
   );
   const plan = planFromOptions(found, {
@@ -119,7 +119,7 @@ async function askedPlan(found: Found): Promise<BootPlan> {
     ...(group !== '-' && { group }),
   });
   process.stderr.write(
-    `These commands do it:\n${stepsOf(plan)
+    `Commands:\n${stepsOf(plan)
       .map(step => `  ${commandLine(step)}\n`)
       .join('')}`,
   );
@@ -131,7 +131,7 @@ function commandLine({ words }: Step): string {
   return quoteWords(['muster', ...words]);
 }
 
-/** Runs the commands. A boot config without a kernel is of no use: it goes again, and the name is free for the next try. */
+/** Runs the commands. Removes a boot config that got no kernel, so that its name is free for the next try. */
 async function perform({ run }: Context, plan: BootPlan, steps: readonly Step[]): Promise<number> {
   let isMade = false;
   try {

@@ -1,4 +1,4 @@
-// Steps that unpack and change images need root: sudo runs an administrator's command again, in their own workspace.
+// Steps that unpack and change images need root: sudo reruns an administrator's command in their own workspace.
 import { existsSync, realpathSync } from 'node:fs';
 import { userInfo } from 'node:os';
 import { MusterError } from '../errors.ts';
@@ -11,8 +11,8 @@ import { userSettings } from './user-settings.ts';
 export const isRoot = (): boolean => process.getuid?.() === 0;
 
 /**
- * How the site's proxies come through sudo, which passes little of the environment on: as words for `env`, which every rule of sudo that lets run
- * the command allows. One with a password in it goes by the environment (sudo(8), --preserve-env): words stand in the process list.
+ * Passes the site's proxies through sudo, which keeps little of the environment: as words for `env`, which every sudo rule for
+ * the command allows. A proxy with a password goes through the environment (sudo(8), --preserve-env), because words appear in the process list.
  */
 export function proxiesThrough(env: NodeJS.ProcessEnv): { words: string[]; options: string[] } {
   const given = PROXY_NAMES.filter(name => env[name]);
@@ -23,7 +23,7 @@ export function proxiesThrough(env: NodeJS.ProcessEnv): { words: string[]; optio
   };
 }
 
-/** Runs the command line once more as root and returns its exit status. `what` names the command in errors. */
+/** Runs the command line again as root and returns its exit status. `what` names the command in errors. */
 export async function againAsRoot({ socket, typed }: Context, what: string): Promise<number> {
   if (!['/usr/bin/sudo', '/bin/sudo', '/usr/local/bin/sudo'].some(path => existsSync(path)))
     throw new MusterError(
@@ -34,9 +34,9 @@ export async function againAsRoot({ socket, typed }: Context, what: string): Pro
   const home = process.env['HOME'] || userInfo().homedir;
   const { words, options } = proxiesThrough(process.env);
   const names = [`MUSTER_WORKSPACE=${workspace}`, `MUSTER_SOCKET=${socket}`, `HOME=${home}`, ...words];
-  // The program by its own path: its name may be a word (`scyld-modimg`).
+  // The program by its path, because its name may be a word (`scyld-modimg`).
   const program = [process.execPath, realpathSync(process.argv[1] ?? '')];
-  // Not this process's own words: what runs may be one step of `add-boot-config`.
+  // Not this process's own words, because this may be one step of `add-boot-config`.
   const hidden = await hideWords(typed);
   const argv = [...options, '--', 'env', ...names, ...program, ...hidden.words];
   const { status } = await run('sudo', argv, { terminal: true }).finally(hidden.remove);
@@ -46,7 +46,7 @@ export async function againAsRoot({ socket, typed }: Context, what: string): Pro
       'not-allowed',
       `${what} unpacks an image and runs programs inside it, and sudo refused that.`,
       {
-        hint: 'sudo must let you run all commands, and ask for no password where there is no terminal; or become root.',
+        hint: 'Let sudo run all commands, without a password if there is no terminal, or become root.',
       },
     );
   return status;

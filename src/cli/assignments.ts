@@ -10,7 +10,7 @@ import { type Fields, readContent } from './content.ts';
 import type { Context } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
-/** `name=value` words by name, in order; anything else is `bad-usage`. */
+/** Returns `name=value` words by name, in order; throws `bad-usage` for anything else. */
 export function readAssignments(words: readonly string[]): Record<string, string> {
   const result: Record<string, string> = {};
   for (const word of words) {
@@ -23,7 +23,7 @@ export function readAssignments(words: readonly string[]): Record<string, string
   return result;
 }
 
-/** The objects of a `--content` file; `@-` is standard input. */
+/** Returns the objects of a `--content` file; `@-` is standard input. */
 export async function contentOf(content: string): Promise<Fields[]> {
   if (!content.startsWith('@') || content.length < 2)
     throw new MusterError('bad-usage', `--content '${content}' must be a file: write --content @${content || 'FILE'}`);
@@ -35,7 +35,7 @@ export async function contentOf(content: string): Promise<Fields[]> {
   return readContent(text, file);
 }
 
-/** The fields with each `@FILE` uploaded and replaced by its reference; only fields that are files. With a dry run no byte is sent. */
+/** Uploads each `@FILE` and replaces it by its reference; only in fields that are files. A dry run sends nothing. */
 export async function sendFiles({ client, terminal, given, kind }: Context, fields: Fields): Promise<Fields> {
   const files = new Set(fileFieldsOf(kind));
   const sent: Fields = {};

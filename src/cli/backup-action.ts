@@ -1,4 +1,4 @@
-// `muster backup`: the whole head as one file, verified while it is written.
+// `muster backup`: saves the whole head as one file, verified while it is written.
 import { existsSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { resolve } from 'node:path';
@@ -13,7 +13,7 @@ import { humanBytes } from './terminal.ts';
 
 export const STATE = {
   flags: '--state <folder>',
-  meaning: 'the state folder; default: that of the configuration',
+  meaning: 'the state folder; default: paths.state of the configuration',
   takes: 'files',
 } as const satisfies Option;
 
@@ -26,10 +26,10 @@ export const backupRun = action({
   summary:
     'save this head to one file while musterd runs: database, stored files, keys, configuration; - is standard output',
   options: [
-    { ...STATE, meaning: `${STATE.meaning}; only for a musterd that does not run` },
+    { ...STATE, meaning: `${STATE.meaning}; only if musterd is not running` },
     {
       flags: '--config <file>',
-      meaning: `the configuration of a musterd that does not run; default: ${DEFAULT_CONFIG_FILE}`,
+      meaning: `the configuration, if musterd is not running; default: ${DEFAULT_CONFIG_FILE}`,
       takes: 'files',
     },
   ],
@@ -37,7 +37,7 @@ export const backupRun = action({
   async run(context) {
     const { given, terminal } = context;
     const target = theFile(given.words);
-    // Before the backup begins: from then on root may have lost the right to make this file.
+    // Before the backup begins, because root may lose the right to create this file.
     const output = await openOutput(target);
     const bar = terminal.progress('backing up');
     try {
@@ -47,7 +47,7 @@ export const backupRun = action({
       bar.stop();
       const { files, missing, left_out } = manifest;
       for (const { sha256, used_by } of missing)
-        terminal.say(`WARNING: the stored file ${sha256.slice(0, 12)} is gone from this head${again(used_by)}`);
+        terminal.say(`WARNING: the stored file ${sha256.slice(0, 12)} is missing on this head${again(used_by)}`);
       for (const { sha256, used_by } of damaged)
         terminal.say(`WARNING: the stored file ${sha256.slice(0, 12)} is damaged on this head${again(used_by)}`);
       for (const file of left_out)
@@ -56,14 +56,14 @@ export const backupRun = action({
         printData(terminal, given, { file: target, bytes, files: files.length, missing, damaged, left_out });
       else
         terminal.say(
-          `${target}: ${humanBytes(bytes)}, ${files.length} files, verified. It holds secrets: keep it as you keep root's.`,
+          `${target}: ${humanBytes(bytes)}, ${files.length} files, verified. It contains secrets: protect it as you protect root's.`,
         );
       return missing.length + damaged.length + left_out.length === 0 ? 0 : 1;
     } catch (error) {
       bar.stop();
       await output.drop();
       throw systemCode(error) === 'ECONNRESET'
-        ? new MusterError('bad-backup', 'musterd broke the backup off; its log says why. Nothing was written.', {
+        ? new MusterError('bad-backup', 'musterd aborted the backup; its log has the reason. Nothing was written.', {
             cause: error,
           })
         : error;
@@ -71,14 +71,14 @@ export const backupRun = action({
   },
 });
 
-/** Which objects have to get their file again. */
+/** Returns which objects need their file again. */
 function again(usedBy: readonly string[]): string {
   return usedBy.length === 0
     ? '.'
-    : `: ${usedBy.join(', ')}. Upload the file again (update …=@FILE), then repeat the backup.`;
+    : `: ${usedBy.join(', ')}. Upload the file again (update …=@FILE), then retry the backup.`;
 }
 
-/** Copies the stream, and reads it as a restore would: a backup that cannot be restored is none. */
+/** Copies the stream, and reads it as a restore would, because a backup must be restorable. */
 async function copy(stream: AsyncIterable<Buffer>, output: Output, progress: (done: number) => void) {
   const { readBackup } = await import('../backup/read.ts');
   let bytes = 0;
@@ -107,7 +107,7 @@ export function theFile(words: readonly string[]): string {
   return file;
 }
 
-/** From the daemon; when none runs, from its state folder, which nobody changes then. */
+/** From the daemon; if none is running, from its state folder, which nobody changes then. */
 async function beginning(context: Context<StateOption>): Promise<{ stream: AsyncIterable<Buffer>; size: number }> {
   const state = stateFolder(context);
   if (context.given.options.state === undefined) {
@@ -125,7 +125,7 @@ async function beginning(context: Context<StateOption>): Promise<{ stream: Async
   return offlineBackup({ state, head: hostname(), configuration: files, now: Date.now() });
 }
 
-/** The configuration that a command line means, with the file it is from. */
+/** Returns the configuration that a command line means, with its file. */
 export function configuration({ given }: Pick<Context, 'given'>): { file: string | undefined; config: Config } {
   const named = given.config ?? DEFAULT_CONFIG_FILE;
   const file = existsSync(named) ? named : undefined;

@@ -1,4 +1,4 @@
-// Where a backup is written to: a file that has its name only once it is whole, or standard output.
+// The target of a backup: a file that gets its name only when it is complete, or standard output.
 import { dirname, resolve } from 'node:path';
 import { makeFolder } from '../durable/folders.ts';
 import { Draft } from '../durable/replace.ts';
@@ -6,13 +6,13 @@ import { MusterError, reasonOf, systemCode } from '../errors.ts';
 
 export interface Output {
   write(chunk: Buffer): Promise<void>;
-  /** The file is on disk under its name when this resolves. */
+  /** Resolves when the file is on disk under its name. */
   finish(): Promise<void>;
   /** Removes what was written. */
   drop(): Promise<void>;
 }
 
-/** Only its owner may read the file: it holds secrets. A link at `FILE.part` is not followed, and a file there is not written to. */
+/** Only its owner may read the file, because it contains secrets. Does not follow a link at `FILE.part`, and does not write to a file there. */
 export async function openOutput(target: string): Promise<Output> {
   if (target === '-') return standardOutput();
   const part = `${target}.part`;
@@ -25,7 +25,7 @@ export async function openOutput(target: string): Promise<Output> {
   }
   const orFull = (error: unknown): unknown =>
     systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT'
-      ? new MusterError('disk-full', `${part}: there is no room for the backup. Nothing was left there.`, {
+      ? new MusterError('disk-full', `${part}: there is no space for the backup. Nothing was left there.`, {
           cause: error,
         })
       : error;
@@ -49,7 +49,7 @@ export async function openOutput(target: string): Promise<Output> {
 }
 
 function standardOutput(): Output {
-  if (process.stdout.isTTY) throw new MusterError('bad-usage', 'A backup is nothing for a terminal; give a file.');
+  if (process.stdout.isTTY) throw new MusterError('bad-usage', 'A backup cannot go to a terminal; give a file.');
   const write = async (chunk: Buffer): Promise<void> =>
     new Promise((done, fail) => process.stdout.write(chunk, error => (error ? fail(error) : done())));
   return { write, finish: async () => {}, drop: async () => {} };

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// The one program behind `muster` and the `scyld-*` names: the name it was called by is the first word.
+// The one program behind `muster` and the `scyld-*` names: its first word is the name it was called by.
 import { basename } from 'node:path';
 import { MusterError, reasonOf } from '../errors.ts';
 import { scrubber, titleOf } from '../masking.ts';
@@ -17,7 +17,7 @@ process.exitCode = await run().catch((error: unknown) => {
   const scrubbed = scrubber(words);
   if (error instanceof Interrupted) {
     process.stderr.write(scrubbed(`${error.message}\n`));
-    // A transfer that is under way has nowhere to go any more.
+    // A running transfer has nowhere to go any more.
     process.exit(error.status);
   }
   process.stderr.write(scrubbed(`ERROR: ${reasonOf(error)}\n`));
@@ -33,14 +33,14 @@ async function run(): Promise<number> {
   const given = process.argv.slice(2);
   const shown = shownWords(given);
   words = wordsFor(basename(process.argv[1] ?? 'muster'), shown);
-  // A password that was typed is in the process list no longer than this start takes.
+  // A typed password is visible in the process list only until here.
   const title = titleOf(words);
   if (shown !== given || title !== words.join(' ')) process.title = `muster ${title}`;
   if (words.length === 1 && (words[0] === '--version' || words[0] === '-V')) {
     process.stdout.write(`${version}\n`);
     return 0;
   }
-  // Whatever the name it was called by: the program to complete is the first word behind.
+  // Whatever name it was called by, the next word is the program to complete.
   if (process.argv[2] === '__complete') {
     const { completionText } = await import('./complete-main.ts');
     process.stdout.write(await completionText(process.argv.slice(3)));

@@ -1,4 +1,4 @@
-// Which commands make a boot config: decided from what is wanted and what the head has, or refused with the reason.
+// Decides which commands make a boot config, from the request and the objects of the head, or refuses with the reason.
 import type { Shown } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
 import { BOOT_STYLES } from '../model/values.ts';
@@ -9,7 +9,7 @@ export const CMDLINE = 'enforcing=0';
 
 export interface BootPlan {
   image: string;
-  /** How the image is created; undefined when the head has it. */
+  /** How to create the image; undefined when the head has it. */
   create?: { distro: string | undefined; install: string | undefined };
   config: string;
   cmdline: string;
@@ -19,7 +19,7 @@ export interface BootPlan {
 }
 
 export interface Step {
-  /** Words of `muster`. */
+  /** Arguments of `muster`. */
   words: string[];
   makes?: 'config' | 'kernel';
 }
@@ -31,7 +31,7 @@ interface Found {
   settings: Shown;
 }
 
-/** What is wanted, as it was given or answered. */
+/** The request, from options or answers. */
 export interface Wanted {
   image?: string | undefined;
   bootConfig?: string | undefined;
@@ -46,7 +46,7 @@ export function planFromOptions(found: Found, options: Wanted): BootPlan {
   const [image, config] = [options.image, options.bootConfig];
   if (image === undefined || config === undefined) {
     const missing = image === undefined ? '--image' : '--boot-config';
-    throw new MusterError('bad-usage', `add-boot-config needs ${missing} NAME too.`);
+    throw new MusterError('bad-usage', `add-boot-config also needs ${missing} NAME.`);
   }
   const known = found.images.find(one => one.name === image || one.uid === image);
   const [distro, install] = [options.distro, options.install];
@@ -69,7 +69,7 @@ export function planFromOptions(found: Found, options: Wanted): BootPlan {
   };
 }
 
-/** DefaultImage, DefaultBoot and DefaultAttribs. What is there must have been deleted or cleared before: it may be in use. */
+/** DefaultImage, DefaultBoot and DefaultAttribs. Existing ones must be deleted or cleared first: they may be in use. */
 export function planDefaults(found: Found, options: Wanted): BootPlan {
   requireFree(found.configs, 'DefaultBoot', 'boot');
   const given = options.image;
@@ -83,7 +83,7 @@ export function planDefaults(found: Found, options: Wanted): BootPlan {
   if (attributes['_boot_config'] !== undefined && attributes['_boot_config'] !== 'DefaultBoot')
     throw new MusterError(
       'conflict',
-      `The attribute group ${name} has _boot_config=${attributes['_boot_config']} already.`,
+      `The attribute group ${name} already has _boot_config=${attributes['_boot_config']}.`,
       {
         hint: `Clear it first: muster attrib -i ${name} clear _boot_config`,
       },
@@ -98,7 +98,7 @@ export function planDefaults(found: Found, options: Wanted): BootPlan {
   };
 }
 
-/** The image is there with something in it; what it is created from is then no matter. */
+/** The image exists and has content, so its distro does not matter. */
 function requireContent(images: readonly Shown[], image: string, from: readonly (string | undefined)[]): void {
   const known = images.find(one => one.name === image || one.uid === image);
   const close = nearest(
@@ -107,14 +107,14 @@ function requireContent(images: readonly Shown[], image: string, from: readonly 
   );
   if (!known)
     throw new MusterError('no-such-object', `No image found for ID=${image}`, {
-      hint: `${close === undefined ? '' : `Did you mean ${close}? `}Create it on the way with --distro NAME; or: muster modimg --create --set-name ${image} --upload`,
+      hint: `${close === undefined ? '' : `Did you mean ${close}? `}Create it in the same step with --distro NAME, or first: muster modimg --create --set-name ${image} --upload`,
     });
   if (from.some(word => word !== undefined))
     throw new MusterError('bad-usage', `The image ${image} exists: --distro and --install apply only to a new image.`);
   if (!known['content'])
     throw new MusterError(
       'not-ready',
-      `The image ${image} has no content to take a kernel from; update content=@FILE first.`,
+      `The image ${image} has no content to take a kernel from; run 'update content=@FILE' first.`,
     );
 }
 
@@ -122,14 +122,14 @@ function requireFree(objects: readonly Shown[], name: string, noun: string): voi
   if (!objects.some(one => one.name === name)) return;
   throw new MusterError(
     'duplicate',
-    `There is ${noun === 'boot' ? 'a boot config' : 'an image'} ${name} already; nothing was changed.`,
+    `${noun === 'boot' ? 'A boot config' : 'An image'} ${name} already exists; nothing was changed.`,
     {
       hint: `Delete it first: muster ${noun} -i ${name} delete`,
     },
   );
 }
 
-/** The commands in their order. */
+/** Returns the commands in order. */
 export function stepsOf(plan: BootPlan): Step[] {
   const { image, create, config, cmdline, style, group } = plan;
   const steps: Step[] = [];

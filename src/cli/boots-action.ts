@@ -1,4 +1,4 @@
-// `muster boots`: the boots that are under way, how fast images go out, and who waits for one.
+// `muster boots`: the boots in progress, the rate of image transfers, and the nodes in the queue.
 import { BOOTS, type ShownBoots, type Transfer } from '../api/boots.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { isForPrograms, printData } from './listing.ts';
@@ -18,9 +18,9 @@ export const bootsShow = action({
   },
 });
 
-/** A summary by stage, the images in one line, and with `long` a line for each of them. */
+/** Returns a summary by stage, and the images on one line, or with `long` on one line each. */
 export function bootsText({ boots, transfers }: ShownBoots, long: boolean): string {
-  if (boots.length === 0 && transfers.length === 0) return 'No boot is under way.\n';
+  if (boots.length === 0 && transfers.length === 0) return 'No boots are in progress.\n';
   const lines: string[] = [];
   const groups = new Map<string, string[]>();
   for (const { node, stage, reason } of boots) {
@@ -49,5 +49,5 @@ function runningLine({ node, done, size, rate = 0, seconds }: Transfer): string 
 }
 
 function queuedLine({ node, place, seconds }: Transfer): string {
-  return `  ${node}: place ${place} in the queue${seconds === undefined ? '' : `, its turn in ${humanSpan(seconds)}`}`;
+  return `  ${node}: place ${place} in the queue${seconds === undefined ? '' : `, starts in ${humanSpan(seconds)}`}`;
 }

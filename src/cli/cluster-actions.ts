@@ -1,4 +1,4 @@
-// Commands about the whole: settings, daemon status, audit trail, events, stored files.
+// Commands about the whole cluster: settings, daemon status, audit trail, events, stored files.
 import { DAEMON, type Happening, type Health } from '../api/daemon.ts';
 import { NODES } from '../api/nodes.ts';
 import { OBJECTS } from '../api/objects.ts';
@@ -19,7 +19,7 @@ export const clusterShow = action({
   summary: 'show the settings',
   options: [
     { flags: '-l, --long', meaning: 'the same' },
-    { flags: '-L, --long-long', meaning: 'with all there is to know' },
+    { flags: '-L, --long-long', meaning: 'the same, with all details' },
   ],
   examples: ['muster cluster ls'],
   async run({ client, given, terminal }) {
@@ -82,7 +82,7 @@ function tftpLine({ active, finished, failed, refused, bytes }: NonNullable<Heal
 
 export const logShow = action({
   name: 'log',
-  summary: 'show the audit trail: who changed what, the newest last',
+  summary: 'show the audit trail: who changed what, newest last',
   options: [
     { flags: '--limit <count>', meaning: 'how many lines; default: 100' },
     { flags: '--node <id>', meaning: 'only changes of this node', takes: { names: 'node' } },
@@ -141,13 +141,11 @@ export const storageGc: Action = {
     const total = found.removed.reduce((sum, { size }) => sum + size, 0);
     const lines = [
       ...(given.verbose > 0 ? found.kept.map(blob => line(blob, 'kept')) : []),
-      ...found.removed.map(blob => line(blob, given.dryRun ? 'would go: nothing refers to it' : 'removed')),
-      ...found.missing.map(
-        ({ sha256, keptBy }) => `${sha256.slice(0, 12)}  MISSING, and wanted by ${keptBy.join(', ')}`,
-      ),
+      ...found.removed.map(blob => line(blob, given.dryRun ? 'would be removed: nothing refers to it' : 'removed')),
+      ...found.missing.map(({ sha256, keptBy }) => `${sha256.slice(0, 12)}  MISSING, needed by ${keptBy.join(', ')}`),
       ...found.short.map(
         ({ sha256, size, wanted, keptBy }) =>
-          `${sha256.slice(0, 12)}  TOO SHORT, ${size} of ${wanted} bytes, and wanted by ${keptBy.join(', ')}`,
+          `${sha256.slice(0, 12)}  TOO SHORT, ${size} of ${wanted} bytes, needed by ${keptBy.join(', ')}`,
       ),
       `${given.dryRun ? 'would free' : 'freed'} ${humanBytes(total)} in ${found.removed.length} files; ${found.kept.length} are kept`,
     ];

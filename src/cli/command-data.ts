@@ -1,4 +1,4 @@
-// What the build writes to commands.json: the table of nouns with the module of each action, and the facts that completion needs.
+// The content of commands.json, which the build writes: the table of nouns with the module of each action, and the facts for completion.
 import { RESERVED_ATTRIBUTES } from '../model/attributes.ts';
 import { fieldsOf, KIND_NAMES } from '../model/kinds.ts';
 import { BOOT_STYLES } from '../model/values.ts';
@@ -22,7 +22,7 @@ export function commandData(modules: Modules): CommandData {
 
 type Places = ReadonlyMap<unknown, ActionData['from']>;
 
-/** Where each exported action is, by its work: nouns give the same action other examples. */
+/** The location of each exported action, by its work: nouns may give one action different examples. */
 function placesIn(modules: Modules): Places {
   const places = new Map<unknown, ActionData['from']>();
   for (const [module, exports] of modules)
@@ -56,7 +56,7 @@ function fieldData({ name, meta, schema }: ReturnType<typeof fieldsOf>[number]):
   };
 }
 
-/** The texts of an enumeration, or of yes and no. */
+/** The values of an enumeration or a boolean. */
 function choicesOf(schema: unknown): readonly string[] {
   let inner = schema as { unwrap?(): unknown; options?: unknown; safeParse?(value: unknown): { success: boolean } };
   while (typeof inner.unwrap === 'function') inner = inner.unwrap() as typeof inner;

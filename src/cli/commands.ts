@@ -1,4 +1,4 @@
-// The table of nouns as the build writes it down (commands.json): help and completion load no action, and an action is loaded when it runs.
+// The table of nouns from commands.json, which the build writes. Help and completion load no action; an action is loaded when it runs.
 import { readFileSync } from 'node:fs';
 import type { Kind } from '../model/kind-words.ts';
 import type { Action, Noun } from './table.ts';
@@ -14,13 +14,13 @@ export interface NounData extends Omit<Noun, 'actions' | 'nouns' | 'run'> {
   run?: ActionData;
 }
 
-/** What completion needs to know of a field. */
+/** The facts about a field that completion needs. */
 export interface FieldData {
   name: string;
   isReadOnly: boolean;
   isFile: boolean;
   refers?: Kind;
-  /** The values of an enumeration, or of yes and no. */
+  /** The values of an enumeration or a boolean. */
   choices: readonly string[];
 }
 

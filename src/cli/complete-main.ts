@@ -1,4 +1,4 @@
-// `muster __complete PROGRAM WORDS…`: what the completion scripts call. Fast, and silent whatever is wrong.
+// `muster __complete PROGRAM WORDS…`: called by the completion scripts. Fast, and silent on any error.
 import { request } from 'node:http';
 import type { Operation, Parts } from '../api/operation.ts';
 import { commands } from './commands.ts';
@@ -6,10 +6,10 @@ import { complete, type Lookups } from './complete.ts';
 import { type ConnectionOptions, socketFinder } from './connection.ts';
 import { wordsFor } from './words.ts';
 
-/** A prompt waits for this; longer is no help. */
+/** A prompt waits for this, so a longer limit is no help. */
 const LIMIT_MS = 1000;
 
-/** The candidates, one a line. */
+/** Prints the candidates, one per line. */
 export async function completionText(given: readonly string[]): Promise<string> {
   const [program = 'muster', ...typed] = given;
   const words = wordsFor(program, typed);
@@ -34,7 +34,7 @@ function connectionIn(words: readonly string[]): ConnectionOptions {
   return { ...(socket && { socket }), ...(config && { config }) };
 }
 
-/** The table is loaded when the daemon is asked: most words are completed without it. */
+/** Loads the table only to query the daemon, because most words complete without it. */
 function lookupsOn(socket: string): Lookups {
   return {
     names: async (kind, prefix) => {
@@ -48,7 +48,7 @@ function lookupsOn(socket: string): Lookups {
   };
 }
 
-/** Without the client of the other commands: it takes longer to load than to answer. */
+/** Does not use the client of other commands, which takes longer to load than to answer. */
 async function ask(socketPath: string, operation: Operation, parts: Parts): Promise<string[]> {
   const { urlOf } = await import('../api/operation.ts');
   const path = urlOf(operation, parts);

@@ -1,28 +1,28 @@
-// What could stand at the cursor: decided from the table of nouns and, for names, from what the daemon knows.
+// Decides what could be at the cursor, from the table of nouns and, for names, from the daemon.
 import type { Kind } from '../model/kind-words.ts';
 import { bootStyles, fieldDataOf, fileFieldsOf, reservedNames } from './commands.ts';
 import { sharedOptions, spellings } from './options.ts';
 import type { Action, Noun, Option, Takes } from './table.ts';
 
-/** Asked of the daemon; a silent one answers nothing. */
+/** Queries the daemon; returns nothing if it does not answer. */
 export interface Lookups {
   names(kind: Kind, prefix: string): Promise<string[]>;
   attributes(): Promise<string[]>;
 }
 
-/** Stands for "files of this machine"; what follows it goes before each of them. */
+/** Means "files of this machine"; the text after it is a prefix for each of them. */
 export const FILES = '@files';
 
 interface Place {
   noun: Noun | undefined;
   action: Action | undefined;
-  /** The option whose value is due. */
+  /** The option whose value comes next. */
   pending: Option | undefined;
-  /** Words behind the action. */
+  /** Words after the action. */
   words: string[];
 }
 
-/** The candidates for the last word; a trailing `=` or `,` asks for more. */
+/** Returns the candidates for the last word; a trailing `=` or `,` means that more follows. */
 export async function complete(nouns: readonly Noun[], words: readonly string[], lookups: Lookups): Promise<string[]> {
   const current = words.at(-1) ?? '';
   const place = walk(nouns, words.slice(0, -1));
@@ -30,7 +30,7 @@ export async function complete(nouns: readonly Noun[], words: readonly string[],
   return [...new Set(found)].filter(candidate => candidate.startsWith(FILES) || candidate.startsWith(current));
 }
 
-/** Which noun, action and option the words before the cursor have reached. */
+/** Returns the noun, action and option that the words before the cursor have reached. */
 function walk(nouns: readonly Noun[], before: readonly string[]): Place {
   const place: Place = { noun: undefined, action: undefined, pending: undefined, words: [] };
   for (const word of before) {
@@ -78,14 +78,14 @@ async function candidates(nouns: readonly Noun[], place: Place, current: string,
   return noun.run?.takes ? [...below, ...(await values(noun.run.takes, kind, current, '', lookups))] : below;
 }
 
-/** Names; the aliases only where no name fits. */
+/** Returns names; aliases only if no name matches. */
 function namesOf(rows: readonly { name: string; aliases?: string[] }[], current: string): string[] {
   const names = rows.map(row => row.name);
   if (names.some(name => name.startsWith(current))) return names;
   return rows.flatMap(row => row.aliases ?? []);
 }
 
-/** `--fi`, and values that stand in the same word: `--ids=n`, `-in`. */
+/** Completes `--fi`, and values in the same word: `--ids=n`, `-in`. */
 async function options(place: Place, current: string, kind: Kind, lookups: Lookups): Promise<string[]> {
   const rows = optionsAt(place);
   const glued = rows.flatMap(row => {
@@ -96,13 +96,13 @@ async function options(place: Place, current: string, kind: Kind, lookups: Looku
       .find(spelling => current.startsWith(spelling) && current.length > (spelling.startsWith('--') ? 0 : 1));
     return begin === undefined ? [] : [{ row, begin }];
   })[0];
-  // `-i` alone may become `-i` with a space as well.
+  // `-i` alone may also become `-i` with a space.
   const spelled = rows.flatMap(row => spellings(row).all.filter(text => text.startsWith('--') || current === text));
   if (!glued || (glued.begin === current.slice(0, 2) && current.length === 2)) return spelled;
   return values(glued.row.takes, kind, current.slice(glued.begin.length), glued.begin, lookups);
 }
 
-/** The values that can stand for a word, each with what stands before it. */
+/** Returns the possible values of a word, each with the text before it. */
 async function values(
   takes: Takes | undefined,
   kind: Kind,
@@ -140,7 +140,7 @@ async function objectNames(kind: Kind, current: string, lookups: Lookups): Promi
   return lookups.names(kind, current);
 }
 
-/** The last item of a list with commas. */
+/** Returns the last item of a list with commas. */
 function inList(current: string, texts: readonly string[]): string[] {
   const done = current.slice(0, current.lastIndexOf(',') + 1);
   return texts.map(text => done + text);

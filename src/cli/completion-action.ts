@@ -1,4 +1,4 @@
-// `muster completion bash|zsh`: the script that a shell loads; the candidates come from `muster __complete`.
+// `muster completion bash|zsh`: prints the script for the shell; `muster __complete` returns the candidates.
 
 import { MusterError } from '../errors.ts';
 import { own } from '../own.ts';
@@ -23,7 +23,7 @@ export const completionRun: Action = {
     if (script === undefined)
       throw new MusterError(
         'bad-usage',
-        `There is no completion for '${shell}', only for ${Object.keys(SCRIPTS).join(' and ')}.`,
+        `muster has no completion for '${shell}', only for ${Object.keys(SCRIPTS).join(' and ')}.`,
       );
     terminal.write(script);
     return 0;

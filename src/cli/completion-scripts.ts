@@ -1,9 +1,9 @@
-// The shell code of tab completion: it hands the words over and shows what comes back.
+// The shell code of tab completion: it passes the words on and shows the candidates.
 import { SCYLD_NAMES } from './scyld-names.ts';
 
 const PROGRAMS = ['muster', ...SCYLD_NAMES].join(' ');
 
-/** bash splits words at `=` and `:`, readline does too: candidates lose what stands before the last of them. */
+/** bash and readline split words at `=` and `:`, so candidates lose the part before the last of them. */
 export const BASH_SCRIPT = `# Tab completion of muster for bash: source <(muster completion bash)
 _muster() {
     local line=\${COMP_LINE:0:COMP_POINT} current words candidate cut prefix file

@@ -1,4 +1,4 @@
-// Where the daemon answers: by option, environment, or its own configuration file.
+// Finds the daemon's socket from an option, the environment, or its configuration file.
 import { MusterError } from '../errors.ts';
 import { DEFAULT_SOCKET } from './options.ts';
 
@@ -8,9 +8,9 @@ export interface ConnectionOptions {
   baseUrl?: string;
 }
 
-/** Returns what finds the daemon's socket, and reads the configuration only then: `init` writes the file that --config names. */
+/** Returns a function that finds the daemon's socket. It reads the configuration late, because `init` writes the file that --config names. */
 export async function socketFinder(options: ConnectionOptions, environment: NodeJS.ProcessEnv): Promise<() => string> {
-  // The reader loads slowly, and few commands name a file.
+  // The reader loads slowly, and few commands need it.
   const loadConfig = options.config ? (await import('../config.ts')).loadConfig : undefined;
   return () => {
     if (options.socket) return options.socket;
@@ -25,17 +25,17 @@ function socketOfUrl(url: string): string {
   if (path) return path;
   throw new MusterError(
     'bad-usage',
-    `--base-url ${url}: musterd is administered over its Unix socket only; write unix:${DEFAULT_SOCKET}, or run the command on the head.`,
+    `--base-url ${url}: musterd listens only on its Unix socket; use unix:${DEFAULT_SOCKET}, or run the command on the head.`,
   );
 }
 
-/** The name for the audit trail. Every user of the head can read a command line, so no password may be in it. */
+/** Returns the name for the audit trail. Every user of the head can read a command line, so it must contain no password. */
 export function userFor(name: string | undefined): string | undefined {
   if (name === undefined) return undefined;
   if (name.includes(':'))
     throw new MusterError(
       'bad-usage',
-      "--user takes a name alone: the socket's permissions say who may use it, and a password here could be read by every user.",
+      "--user takes only a name: the socket's permissions control access, and every user could read a password here.",
     );
   if (!/^[\w.@-]{1,64}$/.test(name)) throw new MusterError('bad-usage', `--user '${name}' is not a valid user name.`);
   return name;

@@ -1,4 +1,4 @@
-// `muster node console n0`: the serial console on this terminal, until Ctrl-] is typed.
+// `muster node console n0`: the serial console on this terminal, until Ctrl-].
 import { PassThrough } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { POWER } from '../api/power.ts';
@@ -6,14 +6,14 @@ import { MusterError } from '../errors.ts';
 import { chosen } from './selection.ts';
 import type { Action } from './table.ts';
 
-/** Ctrl-], as telnet and virsh have it. */
+/** Ctrl-], like telnet and virsh. */
 const ESCAPE = 0x1d;
 
 export const nodeConsole: Action = {
   name: 'console',
   words: '[name]',
   takes: 'names',
-  summary: 'open the serial console of a node; Ctrl-] closes it, and a log stays below paths.state',
+  summary: 'open the serial console of a node; Ctrl-] closes it; its log is kept below paths.state',
   examples: ['muster node console n0'],
   async run({ client, given, terminal }) {
     const query = chosen(given, given.words);
@@ -22,7 +22,7 @@ export const nodeConsole: Action = {
     const { stdin, stdout } = process;
     const keyboard = new PassThrough();
     const screen = await client.duplex(POWER.console, { query }, keyboard);
-    terminal.say('Console is open. Ctrl-] ends it.');
+    terminal.say('The console is open. Ctrl-] closes it.');
     const type = (bytes: Buffer): void => {
       const end = bytes.indexOf(ESCAPE);
       keyboard.write(end < 0 ? bytes : bytes.subarray(0, end));
@@ -33,7 +33,7 @@ export const nodeConsole: Action = {
       stdin.on('data', type);
       stdin.once('end', () => keyboard.end());
       screen.pipe(stdout, { end: false });
-      // Either side may end it, in its own way.
+      // Either side may end it.
       await finished(screen).catch(() => {});
     } finally {
       stdin.off('data', type);
@@ -41,7 +41,7 @@ export const nodeConsole: Action = {
       stdin.pause();
       keyboard.destroy();
     }
-    terminal.say('\r\nConsole is closed.');
+    terminal.say('\r\nThe console is closed.');
     return 0;
   },
 };

@@ -6,7 +6,7 @@ import { yamlLibrary } from './lazy.ts';
 
 export type Fields = Record<string, unknown>;
 
-/** The objects of a file's text; `source` names it in errors. Which form it has is seen by its first character. */
+/** Returns the objects of a file's text; `source` names it in errors. The first character shows its format. */
 export function readContent(text: string, source: string): Fields[] {
   const begin = text.trimStart()[0];
   if (begin === undefined) throw bad(source, 'is empty');
@@ -17,7 +17,7 @@ export function readContent(text: string, source: string): Fields[] {
   return lineRecords(text, source);
 }
 
-/** `[` begins a JSON list and an INI section; a list goes on with an object, a text, or its end. */
+/** `[` begins a JSON list or an INI section; in a list, an object, a text, or the end follows. */
 function isJsonList(text: string): boolean {
   return /^\s*\[\s*[[{"\]]/.test(text);
 }
@@ -53,19 +53,19 @@ function records(data: unknown, source: string): Fields[] {
 
 function recordAt(item: unknown, source: string, position: number): Fields {
   if (isRecord(item)) return item;
-  throw bad(source, `item ${position + 1} must be an object of fields, and is ${JSON.stringify(item).slice(0, 60)}`);
+  throw bad(source, `item ${position + 1} must be an object of fields, but is ${JSON.stringify(item).slice(0, 60)}`);
 }
 
 function isRecord(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A section is an object by its name; `attributes.x = y`, or a name with `_`, is an attribute. */
+/** A section is an object with its name; `attributes.x = y`, or a name with `_`, is an attribute. */
 function iniRecords(text: string, source: string): Fields[] {
   return readIni(text, source).map(({ name, values }) => withAttributes({ name, ...values }));
 }
 
-/** A line is an object: `name=value` words, or a MAC address and then such words. */
+/** A line is an object: `name=value` words, optionally after a MAC address. */
 function lineRecords(text: string, source: string): Fields[] {
   const found: Fields[] = [];
   for (const [position, line] of text.split(/\r?\n/).entries()) {

@@ -1,4 +1,4 @@
-// Data as JSON, YAML and CSV, each so that every usual reader gets back the values that went in.
+// Data as JSON, YAML and CSV, written so that every common reader gets back the same values.
 
 /** Controls and separators that a terminal or a line-based program would act on; JSON may write any character as `\uXXXX`. */
 const ESCAPED = /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]/g;
@@ -11,9 +11,9 @@ export function jsonText(data: unknown, pretty: boolean): string {
   return `${escaped(JSON.stringify(data, null, pretty ? 2 : 0) ?? 'null')}\n`;
 }
 
-/** YAML that readers of version 1.1 (PyYAML, Ansible) and 1.2 agree about. */
+/** Returns YAML that readers of version 1.1 (PyYAML, Ansible) and 1.2 read alike. */
 export function yamlText(data: unknown): string {
-  // Through JSON: the same values, and no more kinds than it has.
+  // Through JSON, so that it has only JSON's types.
   return `${nodeLines(JSON.parse(JSON.stringify(data ?? null)), '').join('\n')}\n`;
 }
 
@@ -41,23 +41,23 @@ function scalarText(value: unknown): string {
   if (Array.isArray(value)) return '[]';
   if (isRecord(value)) return '{}';
   if (typeof value === 'string') return stringText(value);
-  // YAML 1.1 wants a point before an exponent; `1e+21` would be a text.
+  // YAML 1.1 needs a point before an exponent; `1e+21` would be a text.
   return typeof value === 'number' ? String(value).replace(/^(-?\d+)e/, '$1.0e') : String(value);
 }
 
-/** Letters first, and nothing that means something: neither a number, a time such as 52:54:00, a date, nor a sign of YAML. */
+/** Begins with letters and has no special meaning: no number, no time such as 52:54:00, no date, no YAML syntax. */
 const PLAIN = /^[A-Za-z_/][A-Za-z0-9_./@+-]*( [A-Za-z_/][A-Za-z0-9_./@+-]*)*$/;
-/** What some reader takes for a truth value, nothing, or a number. */
+/** Words that some reader takes for a boolean, null, or a number. */
 const MEANING = /^(y|yes|n|no|on|off|true|false|null|nan|inf|infinity)$/i;
 
 function stringText(text: string): string {
-  // A JSON string is a double-quoted one of YAML. A lone surrogate is no character; readers refuse it.
+  // A JSON string is a double-quoted YAML string. Readers reject a lone surrogate, which is not a character.
   return PLAIN.test(text) && !MEANING.test(text) ? text : escaped(JSON.stringify(text.replace(/\p{Cs}/gu, '\ufffd')));
 }
 
 /**
- * RFC 4180. Every text is in quotes and no number is, so that a reader can tell `"007"` from `7` (Python: QUOTE_NONNUMERIC; LibreOffice: "quoted field as
- * text"). A text that a spreadsheet would calculate begins with an apostrophe: `=`, `+`, `-`, `@`, and one that begins with an apostrophe itself.
+ * RFC 4180. Quotes every text and no number, so that a reader can tell `"007"` from `7` (Python: QUOTE_NONNUMERIC; LibreOffice: "quoted field as
+ * text"). A text that a spreadsheet would evaluate (`=`, `+`, `-`, `@`) gets an apostrophe first, and so does one that begins with an apostrophe.
  */
 function csvText(columns: readonly string[], rows: readonly (readonly unknown[])[]): string {
   const line = (cells: readonly unknown[]): string => `${cells.map(csvCell).join(',')}\r\n`;
@@ -71,7 +71,7 @@ function csvCell(value: unknown): string {
   return `"${safe.replaceAll('"', '""')}"`;
 }
 
-/** Lists as they are given to `update`, with commas, where that is clear; else, and for what has fields, JSON. */
+/** Writes lists with commas, as `update` accepts them, if that is unambiguous; otherwise, and for objects, writes JSON. */
 function cellText(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (Array.isArray(value) && value.every(item => typeof item === 'string' && /^[^,[\]"]+$/.test(item)))
@@ -79,7 +79,7 @@ function cellText(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-/** Any data as CSV: a row for each item, and a column for each name that one of them has. */
+/** Returns any data as CSV: a row for each item, and a column for each name in any of them. */
 export function csvOf(data: unknown): string {
   const rows = [data].flat().map(item => (isRecord(item) ? item : { value: item }));
   const columns = [...new Set(rows.flatMap(row => Object.keys(row)))];

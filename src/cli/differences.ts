@@ -1,11 +1,11 @@
-// What an action changed, said in lines: `n0: cmdline: 'quiet' -> 'quiet debug'`.
+// Describes what an action changed, in lines: `n0: cmdline: 'quiet' -> 'quiet debug'`.
 import type { Changed, Difference } from '../api/objects.ts';
 import { own } from '../own.ts';
 import { fileFieldsOf } from './commands.ts';
 import { isForPrograms, printData } from './listing.ts';
 import type { Context } from './table.ts';
 
-/** More than this many objects are counted, not listed. */
+/** Above this number, objects are counted and not listed. */
 const LISTED = 20;
 
 export function printChanged({ terminal, given }: Context, changed: Changed): void {
@@ -23,7 +23,7 @@ function changedText(changed: Changed, showUids: boolean): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** Says in lines what one object lost and got. */
+/** Returns the changes of one object as lines. */
 export function differenceLines(difference: Difference, showUids: boolean): string[] {
   const { kind, name, action, fields, uid } = difference;
   const files = fileFieldsOf(kind);
@@ -36,7 +36,7 @@ export function differenceLines(difference: Difference, showUids: boolean): stri
   });
 }
 
-/** A stored file by the first digits of its SHA-256. */
+/** Names a stored file by the first digits of its SHA-256. */
 function digest(file: unknown): string {
   return isNested(file) && 'sha256' in file ? String(file.sha256).slice(0, 12) : 'none';
 }

@@ -1,4 +1,4 @@
-// `distros import --name CentOS7 CentOS-Base.repo`: what repository files of yum or apt name becomes repos, and one distro of them.
+// `distros import --name CentOS7 CentOS-Base.repo`: makes repos, and one distro of them, from repository files of yum or apt.
 import { readFile } from 'node:fs/promises';
 import { MEMBERS } from '../api/members.ts';
 import { OBJECTS, type Shown } from '../api/objects.ts';
@@ -15,7 +15,7 @@ export const importDistro = action({
   selects: false,
   words: '<files...>',
   takes: 'files',
-  summary: 'create a distro and its repos from yum or apt repository files, or nothing at all',
+  summary: 'create a distro and its repos from yum or apt repository files: all of it or nothing',
   options: [
     { flags: '--name <name>', meaning: 'the name of the new distro' },
     { flags: '--release <text>', meaning: 'the value of `$releasever` in the files; for apt, the suite' },
@@ -42,9 +42,9 @@ export const importDistro = action({
       } else repos.push(...readYumFile(text, file, tell));
     }
     if (suites.length > 0 && suites.length < given.words.length)
-      throw new MusterError('bad-value', 'The files are of yum and of apt; a distro is of one of them.');
+      throw new MusterError('bad-value', 'The files belong to both yum and apt; a distro uses only one of them.');
     if (repos.length === 0)
-      throw new MusterError('bad-value', `${given.words.join(', ')}: no repository is enabled there.`);
+      throw new MusterError('bad-value', `${given.words.join(', ')}: no repository is enabled in them.`);
     const present = await client.call(OBJECTS.list, { kind: 'repo', query: { secrets: 'true' } });
     const named = nameRepos(repos, name, present);
     const chosen = release ?? suites.find(suite => suite !== '' && !suite.endsWith('/'));
@@ -55,7 +55,7 @@ export const importDistro = action({
   },
 });
 
-/** Sections called `base` are in every such file: one that is there with the same URLs is used again, another gets the distro's name before its own. */
+/** Every such file has sections such as `base`: an existing repo with the same URLs is reused; otherwise the new one gets the distro's name as a prefix. */
 function nameRepos(
   repos: readonly RepoFields[],
   distro: string,

@@ -1,4 +1,4 @@
-// `muster doctor`: looks at this head, and says what is wrong with the remedy.
+// `muster doctor`: checks this head and prints each finding with its remedy.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DAEMON, type RunningConfig } from '../api/daemon.ts';
@@ -11,7 +11,7 @@ import { isForPrograms, printData } from './listing.ts';
 import { action, type Context, type Option, type OptionsOf } from './table.ts';
 import type { Terminal } from './terminal.ts';
 
-/** How long offers of other DHCP servers are waited for when not given, in seconds: ISC pings for one before it offers. */
+/** The default wait for offers of other DHCP servers, in seconds. ISC's server pings for 1 s before it offers. */
 const WAIT_SECONDS = 3;
 
 const OPTIONS = [
@@ -20,7 +20,7 @@ const OPTIONS = [
     meaning: 'compare every stored file with its digest; takes as long as a backup',
   },
   { flags: '--no-probe', meaning: 'do not send a DISCOVER to find other DHCP servers' },
-  { flags: '--wait <seconds>', meaning: `how long to wait for offers; default: ${WAIT_SECONDS}` },
+  { flags: '--wait <seconds>', meaning: `how long to wait for their offers; default: ${WAIT_SECONDS}` },
 ] as const satisfies readonly Option[];
 
 type DoctorOptions = OptionsOf<typeof OPTIONS>;
@@ -33,7 +33,7 @@ export const doctorRun = action({
   examples: ['sudo muster doctor', 'sudo muster doctor --deep', 'muster doctor --no-probe --json'],
   async run(context) {
     const { given, terminal } = context;
-    // Loaded here: every other command does without it.
+    // Loaded here because no other command needs it.
     const { examine } = await import('../doctor/doctor.ts');
     const findings = await examine(await patientOf(context));
     const isWell = findings.every(({ verdict }) => verdict !== 'fail');
@@ -48,7 +48,7 @@ async function patientOf(context: Context<DoctorOptions>): Promise<Patient> {
   const { probe, wait } = context.given.options;
   const seconds = Number(wait ?? WAIT_SECONDS);
   if (!(seconds > 0 && seconds <= 60))
-    throw new MusterError('bad-usage', `--wait '${wait}' is no number of seconds from 1 to 60.`);
+    throw new MusterError('bad-usage', `--wait '${wait}' must be a number of seconds from 1 to 60.`);
   const { chooseConfiguration } = await import('../doctor/configuration.ts');
   const usual = existsSync(DEFAULT_CONFIG_FILE) ? DEFAULT_CONFIG_FILE : undefined;
   const { running, ...daemon } = await daemonOf(context);
@@ -64,7 +64,7 @@ type OfDaemon = Pick<Patient, 'health' | 'silence' | 'missing' | 'short'> & { ru
 async function daemonOf({ client }: Context): Promise<OfDaemon> {
   try {
     const health = await client.call(DAEMON.health);
-    // A daemon of before this command line does not tell it.
+    // An older daemon does not report it.
     const running = await client.call(DAEMON.configuration).catch(() => undefined);
     const { missing, short } = await client.call(STORAGE.collect, { query: { dry_run: 'true' } });
     return { health, silence: undefined, missing, short, running };
@@ -73,7 +73,7 @@ async function daemonOf({ client }: Context): Promise<OfDaemon> {
   }
 }
 
-/** Reads all stored files, by the daemon, with a bar. */
+/** Lets the daemon read all stored files, and shows a progress bar. */
 async function damagedFiles({ client, terminal }: Context): Promise<NonNullable<Patient['damaged']>> {
   const bar = terminal.progress('reading stored files');
   const damaged: Extract<VerifyLine, { type: 'damaged' }>[] = [];

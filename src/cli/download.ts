@@ -1,4 +1,4 @@
-// Fetching stored files back: the kernel, the initramfs, the content of an image.
+// Downloads stored files: the kernel, the initramfs, the content of an image.
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -12,7 +12,7 @@ import { fileFieldsOf } from './commands.ts';
 import { fetchShown } from './list-action.ts';
 import type { Action } from './table.ts';
 
-/** As file name: the bytes go to standard output. */
+/** The file name for standard output. */
 const STDOUT = '-';
 
 export const download: Action = {
@@ -56,7 +56,7 @@ export const download: Action = {
         await pipeline(body, count, draft.stream());
       }
       if (hash.digest('hex') !== sha256)
-        throw new MusterError('bad-digest', `${target}: the bytes that arrived are not those that are stored; repeat.`);
+        throw new MusterError('bad-digest', `${target}: the bytes that arrived differ from the stored ones; retry.`);
       await draft?.keep();
     } catch (error) {
       await draft?.drop();
@@ -72,7 +72,7 @@ export const download: Action = {
   },
 };
 
-/** The file that is written: the one that is named, or one of the default name in the folder that is named. */
+/** Returns the file to write: the named one, or one with the default name in the named folder. */
 function targetFor(file: string | undefined, name: string): string {
   if (file === undefined || file === STDOUT) return file ?? name;
   return statSync(file, { throwIfNoEntry: false })?.isDirectory() ? join(file, name) : file;

@@ -1,4 +1,4 @@
-// `muster node -i n[0-15] exec -- CMD`: a command on many nodes; the same output of several nodes is printed once.
+// `muster node -i n[0-15] exec -- CMD`: runs a command on many nodes and prints equal output once.
 import { readFile } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
 import { type ExecLine, POWER } from '../api/power.ts';
@@ -9,10 +9,10 @@ import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, selection } from './selection.ts';
 import { action, type Context } from './table.ts';
 
-/** Kept of the output of each node until it is printed, in characters. */
+/** The most output kept per node until it is printed, in characters. */
 const KEPT = 4 << 20;
 
-/** The status when a node could not be asked, as ssh has it. */
+/** The exit status for a node that cannot be reached, as in ssh. */
 const UNREACHED = 255;
 
 interface Outcome {
@@ -71,7 +71,7 @@ export const nodeExec = action({
   },
 });
 
-/** As ssh and pdsh do it: the words with blanks between, for the shell of the node. A word that has a blank in it stays one word. */
+/** Joins the words with blanks for the shell of the node, like ssh and pdsh. A word that contains a blank stays one word. */
 export function commandLine(words: readonly string[]): string {
   const [first = ''] = words;
   return words.length === 1 ? first : words.map(word => (/\s|^$/.test(word) ? quoteWord(word) : word)).join(' ');
@@ -100,7 +100,7 @@ function take(outcome: Outcome, news: ExecLine): void {
   else if (outcome.kept < KEPT) {
     outcome.kept += news.line.length + 1;
     outcome.lines.push({ stream: news.stream, line: news.line });
-    if (outcome.kept >= KEPT) outcome.lines.push({ stream: 'stderr', line: 'more output is not kept; use --live' });
+    if (outcome.kept >= KEPT) outcome.lines.push({ stream: 'stderr', line: 'further output was dropped; use --live' });
   }
 }
 
@@ -109,7 +109,7 @@ interface Group {
   outcome: Outcome;
 }
 
-/** Nodes whose every line and end are the same. */
+/** Groups nodes with identical output and exit status. */
 export function grouped(outcomes: readonly Outcome[]): Group[] {
   const groups = new Map<string, Group>();
   for (const outcome of outcomes) {

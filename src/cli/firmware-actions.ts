@@ -1,4 +1,4 @@
-// `muster firmware ls`: where firmware differs, and what muster does about it.
+// `muster firmware ls`: the differences of firmware, and what muster does about them.
 import { BOOTS, type Quirk } from '../api/boots.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { action } from './table.ts';
@@ -7,8 +7,8 @@ export const firmwareList = action({
   name: 'list',
   aliases: ['ls'],
   words: '[words...]',
-  summary: 'list known differences between firmware; arguments narrow the list',
-  options: [{ flags: '-l, --long', meaning: 'show the source of each as well' }],
+  summary: 'list known differences between firmware; words narrow the list',
+  options: [{ flags: '-l, --long', meaning: 'show their sources as well' }],
   examples: ['muster firmware ls', 'muster firmware ls ipxe -l', 'muster firmware ls --json'],
   async run({ client, given, terminal }) {
     const all = await client.call(BOOTS.firmware);
@@ -18,7 +18,7 @@ export const firmwareList = action({
       return wanted.every(word => text.includes(word));
     });
     if (isForPrograms(given)) printData(terminal, given, rows);
-    else if (rows.length === 0) terminal.write('No row has these words.\n');
+    else if (rows.length === 0) terminal.write('No row contains these words.\n');
     else terminal.write(rows.map(row => quirkText(row, Boolean(given.options.long))).join('\n'));
     return 0;
   },

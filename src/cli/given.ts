@@ -1,9 +1,9 @@
-// What was given on a command line, from commander's options at every level to one record.
+// Collects commander's options of every level of a command line in one record.
 import type { Command } from 'commander';
 import { MusterError } from '../errors.ts';
 import type { Given } from './table.ts';
 
-/** `-i` and `-s` before and behind the action add up, and so do `-v`; of anything else the word nearest the action counts. */
+/** `-i`, `-s` and `-v` before and after the action add up; for any other option, the one nearest the action counts. */
 export function mergeOptions(command: Command): Record<string, unknown> {
   const merged: Record<string, unknown> = {};
   for (const level of levels(command)) {
@@ -70,7 +70,7 @@ function refuseContradictions(given: Given): void {
   if (wrong) throw new MusterError('bad-usage', `${wrong[1]} cannot be combined.`);
 }
 
-/** The value of an option that is a count; `fallback` when it was not given. */
+/** Returns the value of a count option; `fallback` when it was not given. */
 export function countOf(flag: string, value: unknown, fallback: number): number {
   if (value === undefined) return fallback;
   if (!/^[1-9]\d{0,8}$/.test(String(value)))

@@ -1,4 +1,4 @@
-// How help is laid out: what one can do comes first, the options that every command has come last.
+// The layout of help: actions come first, and the options that every command has come last.
 import type { Command, Help } from 'commander';
 import { COMMON_GROUP } from './options.ts';
 

@@ -2,7 +2,7 @@
 import { closeSync, constants, fstatSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { MusterError, reasonOf } from '../errors.ts';
 
-/** The first word of a command line whose real words are in the file that the second one names. */
+/** The first word of a command line when the real words are in a file; the second word names the file. */
 export const HIDDEN_WORDS = '__words';
 
 /** Returns the words of a command line, from their file when they are hidden. The file is gone afterwards. */
@@ -18,7 +18,7 @@ export function shownWords(words: readonly string[]): readonly string[] {
     return read;
   } catch (error) {
     throw new MusterError('bad-usage', `The command line cannot be read from ${file}: ${reasonOf(error)}`, {
-      hint: 'A folder that root can read helps: TMPDIR=/tmp',
+      hint: 'Use a temporary folder that root can read: TMPDIR=/tmp',
     });
   }
 }
@@ -39,7 +39,7 @@ function readPrivate(file: string): string {
     const status = fstatSync(descriptor);
     const owners = [process.getuid?.(), Number(process.env['SUDO_UID'] ?? Number.NaN)];
     if (!status.isFile() || (status.mode & 0o077) !== 0 || !owners.includes(status.uid))
-      throw new Error('it is no private file of the user who runs this');
+      throw new Error('it is not a private file of the user who runs this');
     return readFileSync(descriptor, 'utf8');
   } finally {
     closeSync(descriptor);

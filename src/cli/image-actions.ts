@@ -1,4 +1,4 @@
-// `image diff` and `image history`: what changed between images, who made them, and when.
+// `image diff` and `image history`: the changes between images, who made them, and when.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AuditLine, DAEMON } from '../api/daemon.ts';
@@ -16,7 +16,7 @@ export const imageDiff: Action = {
   words: '<before> [after]',
   takes: { names: 'image' },
   selects: false,
-  summary: 'show the packages that differ between two images; with one image, since its parent',
+  summary: 'show the packages that differ between two images, or between an image and its parent',
   examples: ['muster image diff DefaultImage mpiImage', 'muster image diff mpiImage'],
   async run(context) {
     const { terminal, given } = context;
@@ -51,7 +51,7 @@ async function twoImages(context: Context): Promise<[Shown, Shown]> {
   return [parent, child];
 }
 
-/** The content is fetched for a moment; only its package database is unpacked. */
+/** Fetches the content temporarily and unpacks only its package database. */
 async function packagesOnHead(context: Context, image: Shown) {
   const { fetchImage, remoteImage } = await import('./modimg/head-images.ts');
   const { packagesOf } = await import('./modimg/query.ts');
@@ -62,9 +62,9 @@ async function packagesOnHead(context: Context, image: Shown) {
     return await packagesOf(file, folder);
   } catch (error) {
     if (systemCode(error) !== 'ENOSPC') throw error;
-    throw new MusterError('disk-full', `There is no room for the image ${image.name} in ${folder}`, {
+    throw new MusterError('disk-full', `There is no space for the image ${image.name} in ${folder}`, {
       cause: error,
-      hint: 'The environment names another folder for temporary files: TMPDIR=/FOLDER',
+      hint: 'Set another folder for temporary files in the environment: TMPDIR=/FOLDER',
     });
   } finally {
     await rm(folder, { recursive: true, force: true });
@@ -78,7 +78,7 @@ interface Generation {
   events: { at: number; who: string; what: string }[];
 }
 
-/** Ancestors beyond this many are a circle. */
+/** More ancestors than this are a circle. */
 const MOST_GENERATIONS = 50;
 
 export const imageHistory: Action = {

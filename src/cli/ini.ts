@@ -1,4 +1,4 @@
-// INI as yum's .repo files and node lists have it: sections, `name = value`, and indented lines that go on with the value.
+// Reads INI as in yum's .repo files and node lists: sections, `name = value`, and indented lines that continue the value.
 import { MusterError } from '../errors.ts';
 
 export interface Section {
@@ -6,7 +6,7 @@ export interface Section {
   values: Record<string, string>;
 }
 
-/** The sections in order. A line that is neither is `bad-value` with its number. With `top`, lines before the first section are one of that name. */
+/** Returns the sections in order. Throws `bad-value` with the line number for any other line. With `top`, lines before the first section form one of that name. */
 export function readIni(text: string, source: string, top?: string): Section[] {
   const sections: Section[] = top === undefined ? [] : [{ name: top, values: noValues() }];
   let last: string | undefined;
@@ -20,22 +20,21 @@ export function readIni(text: string, source: string, top?: string): Section[] {
     }
     const title = /^\[([^\]]+)\]\s*([#;].*)?$/.exec(line.trim())?.[1]?.trim();
     if (title !== undefined) {
-      if (sections.some(section => section.name === title))
-        throw bad(where, `the section [${title}] stands there twice`);
+      if (sections.some(section => section.name === title)) throw bad(where, `the section [${title}] appears twice`);
       sections.push({ name: title, values: noValues() });
       last = undefined;
       continue;
     }
     const pair = /^([^=:\s][^=:]*?)\s*[=:]\s*(.*)$/.exec(line.trim());
     if (!pair) throw bad(where, `'${line.trim()}' is neither [section] nor name=value`);
-    if (!current) throw bad(where, `'${line.trim()}' stands before the first [section]`);
+    if (!current) throw bad(where, `'${line.trim()}' comes before the first [section]`);
     last = pair[1] ?? '';
     current.values[last] = pair[2] ?? '';
   }
   return sections;
 }
 
-/** Names from a file may be those of every object's own, such as `constructor`. */
+/** Names from a file may equal properties of every object, such as `constructor`. */
 const noValues = (): Record<string, string> => Object.create(null) as Record<string, string>;
 
 function bad(where: string, why: string): MusterError {

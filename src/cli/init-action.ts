@@ -1,4 +1,4 @@
-// `muster init`: makes this machine a head. Writes the configuration, creates the defaults, says what is left; twice changes nothing.
+// `muster init`: makes this machine a head. Writes the configuration, creates the defaults, prints the next steps. A second run changes nothing.
 import { existsSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { DAEMON, type Health } from '../api/daemon.ts';
@@ -17,7 +17,7 @@ export const INIT_OPTIONS = [
   { flags: '--interface <name>', meaning: 'the interface of the boot network; default: the only one' },
   {
     flags: '--address <address>',
-    meaning: "the head's address there, ADDRESS/PREFIX; default: the interface's address",
+    meaning: "the head's address on it, ADDRESS/PREFIX; default: the interface's address",
   },
   { flags: '--range <range>', meaning: 'addresses of nodes: FIRST or FIRST-LAST' },
   { flags: '--nodes <count>', meaning: 'the largest number of nodes' },
@@ -33,9 +33,9 @@ export const INIT_OPTIONS = [
   },
   {
     flags: '--with-defaults',
-    meaning: 'also create a distro, DefaultImage and DefaultBoot; takes minutes and needs a running musterd',
+    meaning: 'also create a distro, DefaultImage and DefaultBoot; needs a running musterd and takes minutes',
   },
-  { flags: '--force', meaning: 'replace a different configuration; the old one stays next to it' },
+  { flags: '--force', meaning: 'replace a different configuration; the old one is kept next to it' },
 ] as const satisfies readonly Option[];
 
 export type InitActionOptions = OptionsOf<typeof INIT_OPTIONS>;
@@ -53,7 +53,7 @@ export const initRun = action({
   run: init,
 });
 
-/** What `muster init` does; `muster install` does it as well. Returns the exit status. */
+/** Does the work of `muster init`, also for `muster install`. Returns the exit status. */
 export async function init(context: Context<InitActionOptions>): Promise<number> {
   const { given, terminal } = context;
   const { options } = given;
@@ -63,23 +63,23 @@ export async function init(context: Context<InitActionOptions>): Promise<number>
   if (change.existed && change.text !== undefined && !options.force) {
     throw new MusterError(
       'conflict',
-      `${file} says otherwise; change it, or say --force:\n  ${change.differences.join('\n  ')}`,
+      `${file} has other values; change it, or use --force:\n  ${change.differences.join('\n  ')}`,
     );
   }
   const old = given.dryRun ? undefined : await writeFile(file, change);
   const written =
     change.text === undefined
       ? []
-      : [change.existed ? `changed ${file}${old === undefined ? '' : `, the old one is ${old}`}` : `wrote ${file}`];
+      : [change.existed ? `changed ${file}${old === undefined ? '' : `; the old one is ${old}`}` : `wrote ${file}`];
   const isMore = [options.range, options.nodes, options.clusterConf].some(one => one !== undefined);
   const head = { file, address: plan.config['head.address'] ?? '', isMore };
   const daemon = await withDaemon(context, head, async () => {
     const made = await makeObjects(context.client, plan, given.dryRun);
     if (!options.withDefaults) return made;
-    // Loaded here: it brings the image workshop along.
+    // Loaded here because it loads the image code.
     const { makeDefaults } = await import('./install/defaults.ts');
     const defaults = await makeDefaults(context);
-    // What the objects alone would leave to do for a first image is done, or said with its reason.
+    // Does what is left for a first image, or reports why not.
     return { done: [...made.done, ...defaults.done], next: [...made.otherNext, ...defaults.next] };
   });
   const done = [...written, ...daemon.done];
@@ -90,12 +90,12 @@ export async function init(context: Context<InitActionOptions>): Promise<number>
   return daemon.status;
 }
 
-/** Decides what the options make of this machine. Throws `bad-usage` for what it cannot decide. */
+/** Decides what the options mean for this machine. Throws `bad-usage` for what it cannot decide. */
 export function planHead(options: InitActionOptions): InitPlan {
   return planInit(options, readConf(options.clusterConf), interfacesHere());
 }
 
-/** The machine's interfaces; those without a link, which Node leaves out, from the kernel's tables. */
+/** Returns the machine's interfaces; those without a link, which Node omits, from the kernel's tables. */
 function interfacesHere(): Interfaces {
   const listed = networkInterfaces();
   const table = (file: string): string => (existsSync(file) ? readFileSync(file, 'utf8') : '');
@@ -123,7 +123,7 @@ interface Outcome {
   status: number;
 }
 
-/** The objects need a daemon with this configuration; without one the next steps are printed. */
+/** Objects need a daemon with this configuration; without one, this prints the next steps. */
 async function withDaemon(
   { client }: Context,
   { file, address, isMore }: { file: string; address: string; isMore: boolean },
@@ -135,14 +135,14 @@ async function withDaemon(
   } catch (error) {
     if (!(error instanceof MusterError) || error.code !== 'not-running') throw error;
     const start = `systemctl enable --now musterd   # or by hand: musterd --config ${file}`;
-    // What a head begins with it makes by itself; what was asked for beyond that takes a daemon.
-    const more = 'the same muster init once more, for the range and the nodes that you gave';
+    // A head creates its initial objects by itself; anything more needs a daemon.
+    const more = 'the same muster init again, for the range and the nodes that you gave';
     const next = [start, isMore ? more : 'sudo muster doctor', 'then an image: docs/quick-start.md'];
-    // The daemon comes after its configuration: that it does not run yet is no failure.
+    // The daemon comes after its configuration, so it is no failure that it is not running yet.
     return { done: [], next, status: 0 };
   }
   if (health.address !== address) {
-    const next = [`systemctl restart musterd   # it still serves ${health.address}`, 'muster init, once more'];
+    const next = [`systemctl restart musterd   # it still serves ${health.address}`, 'muster init again'];
     return { done: [], next, status: ERRORS['not-ready'].exit };
   }
   return { ...(await work()), status: 0 };
@@ -160,7 +160,7 @@ function reportText(report: {
     ...(differences.length > 0 ? differences.map(line => `${report.file}: ${line}`) : []),
     ...(done.length > 0 ? done : ['Nothing to change.']),
     ...(isDryRun ? ['Dry run: nothing was changed.'] : []),
-    ...(next.length > 0 ? ['What to do next:', ...next.map(line => `  ${line}`)] : ['This head is ready.']),
+    ...(next.length > 0 ? ['Next steps:', ...next.map(line => `  ${line}`)] : ['This head is ready.']),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -1,4 +1,4 @@
-// The configuration file of `muster init`: written when it is absent, left when it says the same, and never lost.
+// The configuration file of `muster init`: written if absent, left if equal, and never lost.
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parse } from 'smol-toml';
@@ -9,7 +9,7 @@ import { MusterError, reasonOf, systemCode } from '../errors.ts';
 import { editToml } from './toml-edit.ts';
 
 export interface FileChange {
-  /** The whole new text; undefined when the file says all that already. */
+  /** The complete new text; undefined when the file already has all values. */
   text?: string;
   /** `head.address: '' -> '10.54.0.1/24'`. */
   differences: string[];
@@ -19,13 +19,13 @@ export interface FileChange {
 const FIRST_LINE = '# Written by muster init. Every key: docs/configuration.md\n';
 
 /**
- * Decides what is to be written so that the file has these values. Its other keys stay, and so do comments. Throws `conflict` when the
- * file is written in a way that this cannot change.
+ * Decides what to write so that the file has these values. Keeps other keys and comments. Throws `conflict` when this cannot change
+ * the file in its present form.
  */
 export function planFile(file: string, wanted: Record<string, string>): FileChange {
   const existed = existsSync(file);
   const before = existed ? read(file) : '';
-  // A file that musterd would refuse is an error here too.
+  // A file that musterd would reject is an error here too.
   if (existed) parseConfig(before, file);
   const tree = parse(before) as Record<string, unknown>;
   const differences: string[] = [];
@@ -41,13 +41,13 @@ export function planFile(file: string, wanted: Record<string, string>): FileChan
   if (text === undefined)
     throw new MusterError(
       'conflict',
-      `${file} is written in a way that muster init does not change. Set these keys by hand:\n  ${differences.join('\n  ')}`,
+      `muster init cannot change ${file} in its present form. Set these keys by hand:\n  ${differences.join('\n  ')}`,
     );
   parseConfig(text, file);
   return { text, differences, existed };
 }
 
-/** Writes it, readable by all: no secret is in it. Returns the file that has what stood there, when something did. */
+/** Writes it, readable by all, because it contains no secret. Returns the file with the old content, if there was one. */
 export async function writeFile(file: string, change: FileChange): Promise<string | undefined> {
   if (change.text === undefined) return undefined;
   try {
@@ -66,7 +66,7 @@ export async function writeFile(file: string, change: FileChange): Promise<strin
   }
 }
 
-/** A name that no earlier change has taken: what people wrote is never overwritten. */
+/** Returns a name that no earlier change has used, so that no one's text is overwritten. */
 function oldName(file: string): string {
   for (let count = 1; ; count += 1) {
     const name = count === 1 ? `${file}.old` : `${file}.old-${count}`;

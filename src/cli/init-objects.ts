@@ -1,4 +1,4 @@
-// What `muster init` has the running daemon create: default group, naming pool, nodes; each only when it is not there yet.
+// The objects that `muster init` creates through the running daemon, each only if it is missing: default group, naming pool, nodes.
 import type { AdminClient } from '../api/client.ts';
 import { MEMBERS } from '../api/members.ts';
 import { type Changed, OBJECTS, type Shown } from '../api/objects.ts';
@@ -7,11 +7,11 @@ import type { Fields } from './content.ts';
 import type { InitPlan } from './init-plan.ts';
 
 export interface Made {
-  /** What was created or changed, in words. */
+  /** What was created or changed, as text. */
   done: string[];
-  /** What is left for the administrator, as command lines. */
+  /** Next steps for the administrator, as command lines. */
   next: string[];
-  /** The part of it that is not about what nodes boot. */
+  /** The next steps that do not concern what nodes boot. */
   otherNext: string[];
 }
 
@@ -46,12 +46,12 @@ export async function makeObjects(client: AdminClient, plan: InitPlan, isDryRun:
       ? []
       : [
           'muster node create mac=MAC',
-          'muster cluster update accept_new_nodes=true   # or: every machine that asks becomes a node',
+          'muster cluster update accept_new_nodes=true   # or: every machine that requests an address becomes a node',
         ];
   return { done, next: [...next, ...otherNext], otherNext };
 }
 
-/** Each change, with the words for it when it makes a difference. */
+/** Makes each change, and records its text if it changes something. */
 interface Make {
   create(kind: Kind, body: Fields | Fields[], words: string): Promise<void>;
   update(kind: Kind, id: string, body: Fields, words: string): Promise<void>;
@@ -64,10 +64,10 @@ async function makeDefaultGroup(make: Make, groups: readonly Shown[], isDryRun: 
   if (!isThere)
     await make.create(
       'attrib',
-      { name: 'DefaultAttribs', description: 'every node is in this group, first of all' },
+      { name: 'DefaultAttribs', description: 'the default group of every node' },
       'created DefaultAttribs',
     );
-  // With a dry run the group was not made, so that it cannot be named.
+  // A dry run does not create the group, so nothing can refer to it.
   if (isThere || !isDryRun)
     await make.update('cluster', 'cluster', { default_group: 'DefaultAttribs' }, 'DefaultAttribs is the default group');
 }
@@ -89,7 +89,7 @@ async function makePool(
     await make.update('cluster', 'cluster', { default_pool: name }, `${name} is the default naming pool`);
 }
 
-/** Nodes boot DefaultBoot when it is there; making an image takes a distro or a file, so that is only said. */
+/** Makes nodes boot DefaultBoot if it exists. An image needs a distro or a file, so it is only a next step. */
 async function defaultBoot(
   make: Make,
   images: readonly Shown[],

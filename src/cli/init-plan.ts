@@ -1,4 +1,4 @@
-// What `muster init` is to make of a head: from the options, a cluster-conf file and the machine's interfaces.
+// Decides the head that `muster init` makes, from the options, a cluster-conf file and the machine's interfaces.
 import { MusterError } from '../errors.ts';
 import { type AddressRange, type ClusterConf, readRange } from '../model/cluster-conf.ts';
 import { ipFromNumber, ipToNumber, parseSubnet, type Subnet, subnetHost } from '../wire/ip.ts';
@@ -18,11 +18,11 @@ export interface InitPlan {
   /** Fields of the naming pool that new nodes come from. */
   pool: Record<string, string | number>;
   macs: string[];
-  /** What to do on the machine itself before musterd can serve. */
+  /** Steps on the machine itself before musterd can serve. */
   remarks: string[];
 }
 
-/** What is wanted to be known of an address; as Node tells it. */
+/** The facts about an address, in Node's form. */
 export interface Address {
   family: string;
   internal: boolean;
@@ -32,13 +32,13 @@ export interface Address {
 
 export type Interfaces = Readonly<Record<string, readonly Address[] | undefined>>;
 
-/** The options win over the file. What cannot be decided is an error that says what to give. */
+/** The options win over the file. Throws an error that names the missing option. */
 export function planInit(options: InitOptions, conf: ClusterConf, interfaces: Interfaces): InitPlan {
   const found = addressesOf(interfaces);
   const head = chooseHead(options.address, options.interface ?? conf.interface, found);
   const network = parseSubnet(head.cidr);
   if (!network || network.prefix > 30)
-    throw usage(`--address ${head.cidr} is no address with a prefix, such as 10.54.0.1/24.`);
+    throw usage(`--address ${head.cidr} is not an address with a prefix, such as 10.54.0.1/24.`);
   const range = options.range === undefined ? conf.range : rangeOf(options.range);
   const nodes = options.nodes === undefined ? conf.nodes : countOf(options.nodes);
   const isThere = found.some(({ address }) => address === network.address);
@@ -68,7 +68,7 @@ function addressesOf(interfaces: Interfaces): Found[] {
   );
 }
 
-/** A single candidate is taken; of several, one must be named: DHCP on the wrong network would disturb others. */
+/** Takes a single candidate. With several, the user must name one, because DHCP on the wrong network would disturb others. */
 function chooseHead(
   address: string | undefined,
   name: string | undefined,
@@ -78,7 +78,9 @@ function chooseHead(
   if (address !== undefined) {
     const own = found.find(one => one.address === address.split('/')[0] && (name === undefined || one.name === name));
     if (!address.includes('/') && !own)
-      throw usage(`No interface has ${address}; there are: ${list}. Give it with its prefix, ${address}/24.`);
+      throw usage(
+        `No interface has ${address}; there are: ${list}. Give the address with its prefix, such as ${address}/24.`,
+      );
     return { name: name ?? own?.name ?? '', cidr: address.includes('/') ? address : (own?.cidr ?? address) };
   }
   const candidates = found.filter(one => name === undefined || one.name === name);
@@ -86,19 +88,19 @@ function chooseHead(
   if (only && candidates.length === 1) return only;
   if (name !== undefined && candidates.length === 0)
     throw usage(
-      `The interface ${name} has no IPv4 address; there are: ${list}. Give it one, or say --address ADDRESS/PREFIX.`,
+      `The interface ${name} has no IPv4 address; there are: ${list}. Give it one, or use --address ADDRESS/PREFIX.`,
     );
   throw usage(
     candidates.length === 0
-      ? 'No interface has an IPv4 address; say --interface NAME and --address ADDRESS/PREFIX of the boot network.'
-      : `Which one is the boot network? There are: ${list}. Say --interface NAME, or --address ADDRESS.`,
+      ? 'No interface has an IPv4 address; use --interface NAME and --address ADDRESS/PREFIX for the boot network.'
+      : `Which one is the boot network? There are: ${list}. Use --interface NAME, or --address ADDRESS.`,
   );
 }
 
 function rangeOf(text: string): AddressRange {
   const [first = '', last, ...more] = text.split('-');
   const range = more.length > 0 ? undefined : readRange(first, last);
-  if (!range) throw usage(`--range ${text} is no range; give FIRST or FIRST-LAST, such as 10.54.0.100-10.54.0.199.`);
+  if (!range) throw usage(`--range ${text} is not a range; give FIRST or FIRST-LAST, such as 10.54.0.100-10.54.0.199.`);
   return range;
 }
 
@@ -118,9 +120,9 @@ function poolRange(
   const room = ipToNumber(network.broadcast) - first;
   const size = range.last ? ipToNumber(range.last) - first + 1 : (nodes ?? room);
   if (!subnetHost(network, range.first))
-    throw usage(`The range begins with ${range.first}, which is no host address of ${where}.`);
+    throw usage(`The range begins with ${range.first}, which is not a host address in ${where}.`);
   if (size > room)
-    throw usage(`The range ends with ${ipFromNumber(first + size - 1)}, which is no host address of ${where}.`);
+    throw usage(`The range ends with ${ipFromNumber(first + size - 1)}, which is not a host address in ${where}.`);
   if (nodes !== undefined && nodes > size)
     throw usage(`${nodes} nodes do not fit into ${size} addresses from ${range.first} on.`);
   return { ip_base: range.first, size: nodes ?? size };

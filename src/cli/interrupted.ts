@@ -1,8 +1,8 @@
-// A signal ended the work: a separate error, which becomes the exit status that a shell would use.
+// The error for work that a signal ended; it becomes the exit status that a shell would use.
 import { constants } from 'node:os';
 
 export class Interrupted extends Error {
-  /** 128 and the signal's number, as a shell says it. */
+  /** 128 plus the signal's number, as in a shell. */
   readonly status: number;
 
   constructor(name: NodeJS.Signals, outcome: string) {

@@ -1,4 +1,4 @@
-// Kickstart files: which there are, and how one looks when a node fetches it.
+// Kickstart files: lists them, and shows one as a node would fetch it.
 import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { KICKSTARTS } from '../api/kickstarts.ts';
@@ -37,7 +37,7 @@ export const kickstartRender: Action = {
   name: 'render',
   words: '<node> <file>',
   takes: { names: 'node' },
-  summary: 'show a file as the node would get it; `@PATH` tries a local file',
+  summary: 'show a file as the node would get it; `@PATH` uses a local file',
   examples: ['muster kickstart render n0 basic.ks', 'muster kickstart render n0 @./new.ks'],
   async run({ client, given, terminal }) {
     const [node, file = '', ...more] = given.words;

@@ -3,9 +3,9 @@ import { action } from './table.ts';
 
 export const labRun = action({
   name: 'lab',
-  summary: 'run a private virtual cluster on this machine: musterd, and nodes with real firmware that boot from it',
+  summary: 'run a private virtual cluster on this machine: musterd, and nodes that boot from it with real firmware',
   options: [
-    { flags: '--once', meaning: 'exit when the nodes are up, with status 0, or with another one and the reason' },
+    { flags: '--once', meaning: 'exit with status 0 when the nodes are up, or with another status and the reason' },
     { flags: '--nodes <count>', meaning: 'how many nodes; default: 1' },
     { flags: '--firmware <kind>', meaning: 'bios, uefi, uefi-http or uefi-secure; default: bios' },
     { flags: '--style <style>', meaning: 'rwram, roram, iscsi or disked; default: roram' },
@@ -15,7 +15,7 @@ export const labRun = action({
   ],
   examples: ['muster lab', 'muster lab --once --firmware uefi --style rwram', 'muster lab --nodes 4'],
   async run({ given, terminal }) {
-    // Loaded when it is wanted: the shell's tab completion loads this table with each key.
+    // Loaded on demand, because tab completion loads this table with each key.
     const { labCommand } = await import('../../lab/command.ts');
     return labCommand(given.options, line => terminal.write(`${line}\n`));
   },

@@ -1,4 +1,4 @@
-// Libraries that few commands need, loaded at first use: a command line is started often, and for a moment only.
+// Libraries that few commands need, loaded at first use: a command line starts often and runs briefly.
 import { createRequire } from 'node:module';
 
 const load = createRequire(import.meta.url);

@@ -7,7 +7,7 @@ import { humanSpan } from './terminal.ts';
 export const leaseList = action({
   name: 'list',
   aliases: ['ls'],
-  summary: 'addresses lent to machines that are not nodes (dhcp.range), and until when',
+  summary: 'list addresses lent to machines that are not nodes (dhcp.range), and until when',
   options: [{ flags: '-a, --expired', meaning: 'show expired leases as well' }],
   examples: ['muster lease ls', 'muster lease ls --expired', 'muster lease ls --json'],
   async run({ client, given, terminal }) {
@@ -20,7 +20,7 @@ export const leaseList = action({
 });
 
 function leaseText(leases: readonly ShownLease[], now: number): string {
-  if (leases.length === 0) return 'No address is lent.\n';
+  if (leases.length === 0) return 'No addresses are lent.\n';
   const width = Math.max(...leases.map(({ ip }) => ip.length));
   const lines = leases.map(({ ip, mac, network, state, hostname, vendor, until, node }) => {
     const span = humanSpan(Math.abs(until - now) / 1000);

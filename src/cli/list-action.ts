@@ -6,7 +6,7 @@ import { isOverview, printOverview } from './overview.ts';
 import { chosen } from './selection.ts';
 import { action, type Context, type Given, type Option, type OptionsOf } from './table.ts';
 
-/** @param more parameters of the question besides the selection */
+/** @param more parameters of the request besides the selection */
 export async function fetchShown(
   { client, given, kind }: Context,
   words: readonly string[] = [],
@@ -16,12 +16,12 @@ export async function fetchShown(
 }
 
 export const LIST_OPTIONS = [
-  { flags: '-l, --long', meaning: 'the fields of each object' },
-  { flags: '-L, --long-long', meaning: 'all that muster knows of each object' },
-  { flags: '--show-passwords', meaning: 'show the passwords in power_uri, attributes and URLs instead of stars' },
+  { flags: '-l, --long', meaning: 'show the fields of each object' },
+  { flags: '-L, --long-long', meaning: 'show all that muster knows about each object' },
+  { flags: '--show-passwords', meaning: 'show passwords in power_uri, attributes and URLs instead of stars' },
 ] as const satisfies readonly Option[];
 
-/** Passwords are shown when they are asked for. */
+/** Shows passwords on request. */
 export function secrets({ options }: Given<OptionsOf<typeof LIST_OPTIONS>>): { secrets?: string } {
   return options.showPasswords === true ? { secrets: 'true' } : {};
 }

@@ -10,20 +10,20 @@ import type { Given } from './table.ts';
 import { humanBytes, humanSpan, humanTime, type Terminal } from './terminal.ts';
 import { columnsOf, cutTo, padded, visible } from './visible.ts';
 
-/** Whether programs read the standard output: then nothing but their document may come there. */
+/** Whether a program reads standard output, which must then contain only the document. */
 export function isForPrograms({ json, yaml, csv }: Pick<Given, 'json' | 'yaml' | 'csv'>): boolean {
   return json || yaml || csv;
 }
 
-/** Fields that every object has and that only `-L` or `--fields` show. */
+/** Fields of every object that only `-L` or `--fields` show. */
 const BOOKKEEPING = ['uid', 'revision', 'created', 'modified'];
 
-/** Fields that `-l` leaves out while they are empty: what few objects have. */
+/** Fields that `-l` omits while they are empty, because few objects have them. */
 const OPTIONAL = new Set(
   'description full_name mirrors options iso isolabel kickstart repo parent distro power_uri group'.split(' '),
 );
 
-/** What a table shows when no fields are named. */
+/** The columns of a table when no fields are named. */
 export const TABLE_FIELDS: Record<Kind, readonly string[]> = {
   node: ['mac', 'ip', 'groups'],
   attrib: ['attributes'],
@@ -55,7 +55,7 @@ export function checkFields(kind: Kind, names: readonly string[] | undefined): v
   }
 }
 
-/** Prints objects as the common options ask for it. */
+/** Prints objects as the common options request. */
 export function printList(terminal: Terminal, given: Given, objects: readonly Shown[], options: ListOptions): void {
   const { title, kind } = options;
   if (isForPrograms(given)) printData(terminal, given, given.fields ? objects.map(picked(given.fields)) : objects);
@@ -70,7 +70,7 @@ const picked = (fields: readonly string[]) => (object: Shown) => ({
   ...Object.fromEntries(fields.map(field => [field, fieldAt(object, field)])),
 });
 
-/** The value of `content` or of `content[size]`. */
+/** Returns the value of `content` or of `content[size]`. */
 function fieldAt(object: Shown, field: string): unknown {
   const [, name = field, key] = /^(\w+)\[([^\]]*)\]$/.exec(field) ?? [];
   const value = object[name];
@@ -78,7 +78,7 @@ function fieldAt(object: Shown, field: string): unknown {
   return Object.hasOwn(value, key) ? (value as Record<string, unknown>)[key] : undefined;
 }
 
-/** Any data as JSON, YAML or CSV, for programs. */
+/** Prints any data as JSON, YAML or CSV, for programs. */
 export function printData(terminal: Terminal, given: Pick<Given, 'yaml' | 'csv' | 'pretty'>, data: unknown): void {
   if (given.csv) terminal.write(csvOf(data));
   else terminal.write(given.yaml ? yamlText(data) : jsonText(data, given.pretty));
@@ -104,10 +104,10 @@ export function listText(
   return `${lines.join('\n')}\n`;
 }
 
-/** Whether `-l` shows the field. */
+/** Returns whether `-l` shows the field. */
 function isListed(name: string, value: unknown): boolean {
   if (BOOKKEEPING.includes(name)) return false;
-  // What is checked is as it should be; what is not is worth a line.
+  // Signature checks are normal; only a repo without them is worth a line.
   if (name === 'check') return value === false;
   const empty = value === '' || value === null || value === false || (Array.isArray(value) && value.length === 0);
   return !(empty && OPTIONAL.has(name));
@@ -132,7 +132,7 @@ function fieldLines(fields: Record<string, unknown>, level: number, now: number)
     });
 }
 
-/** In a stored file; a naming pool's own `size` counts indices. */
+/** Only in a stored file; a naming pool's `size` counts indices. */
 const SIZES = new Set(['size', 'root_size', 'unpacked']);
 const TIMES = new Set(['mtime', 'created', 'modified', 'last_seen']);
 
@@ -144,7 +144,7 @@ function scalar(name: string, value: unknown, now: number, inFile: boolean): str
   return String(value);
 }
 
-/** A table with the names on the left: `Nodes |   groups`, right-aligned; cells are cut where the terminal ends. */
+/** A table with the names on the left: `Nodes |   groups`, right-aligned; cut at the width of the terminal. */
 export function tableText(title: string, objects: readonly Shown[], fields: readonly string[], width: number): string {
   const head = [title, ...fields];
   const rows = objects.map(object =>
@@ -167,7 +167,7 @@ function itemText(item: unknown): string {
   return typeof item === 'object' && item !== null ? JSON.stringify(item) : String(item);
 }
 
-/** A value on one line, for a cell of a table. */
+/** Returns a value on one line, for a cell of a table. */
 export function cell(value: unknown): string {
   if (value === null || value === undefined) return '';
   if (Array.isArray(value)) return value.map(itemText).join(',');

@@ -1,4 +1,4 @@
-// `muster man`: manual pages made from the table of nouns; `--output` writes them all for a package.
+// `muster man`: prints manual pages from the table of nouns; `--output` writes all of them for a package.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';

@@ -22,7 +22,7 @@ function mainPage(): string {
     section('SYNOPSIS', ['.B muster', '.I noun', '.RI [ options ]', '.I action', '.RI [ words ]']),
     section('DESCRIPTION', [
       roff(
-        'muster speaks to musterd, the boot-path server of a cluster, over its Unix socket. Options may stand before the action, behind it, and between the words.',
+        'muster controls musterd, the boot-path server of a cluster, over its Unix socket. Options may come before the action, after it, and between the words.',
       ),
     ]),
     section(
@@ -32,7 +32,7 @@ function mainPage(): string {
     section('COMMON OPTIONS', optionLines(COMMON_OPTIONS)),
     section('ENVIRONMENT', [
       ...term('\\fBMUSTER_SOCKET\\fR', "the daemon's socket"),
-      ...term('\\fBNO_COLOR\\fR', 'no colours, also on a terminal'),
+      ...term('\\fBNO_COLOR\\fR', 'no colours, even on a terminal'),
     ]),
     exitStatus(),
     section(
@@ -121,7 +121,7 @@ function term(head: string, text: string): string[] {
   return ['.TP', head, roff(text)];
 }
 
-/** A line of text: a point or a quote at its beginning is no request. */
+/** Returns a line of text in which a leading point or quote is not a request. */
 function roff(text: string): string {
   return escaped(text).replace(/^(?=[.'])/, '\\&');
 }

@@ -1,4 +1,4 @@
-// `muster mkramfs`: the image of a boot config is unpacked, dracut runs inside it, kernel and initramfs go back.
+// `muster mkramfs`: unpacks the image of a boot config, runs dracut inside it, and uploads kernel and initramfs.
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdminClient } from '../api/client.ts';
@@ -31,9 +31,9 @@ export const mkramfsRun = action({
     if (!update) throw new MusterError('bad-usage', 'mkramfs needs --update BOOTCONFIG.');
     const config = await context.client.call(OBJECTS.get, { kind: 'boot', params: { id: update } });
     if (config['frozen'])
-      throw new MusterError('frozen', `The boot config ${config.name} is frozen; 'update frozen=false' first.`);
+      throw new MusterError('frozen', `The boot config ${config.name} is frozen; run 'update frozen=false' first.`);
     if (!config['image'])
-      throw new MusterError('not-ready', `The boot config ${config.name} has no image; update image=NAME first.`);
+      throw new MusterError('not-ready', `The boot config ${config.name} has no image; run 'update image=NAME' first.`);
     if (context.given.dryRun) return sayPlan(context, config, kver);
     if (!isRoot()) return againAsRoot(context, 'mkramfs');
     await makeAndSend(context, config, kver);
@@ -42,15 +42,15 @@ export const mkramfsRun = action({
 });
 
 function sayPlan({ terminal, given }: Context, { name, image }: Shown, kver: string | undefined): number {
-  const what = `kernel and initramfs would be made from the image ${image}, for ${kver ?? 'its newest kernel'}`;
+  const what = `would build kernel and initramfs from the image ${image}, for ${kver ?? 'its newest kernel'}`;
   if (isForPrograms(given)) printData(terminal, given, { boot_config: name, image, kver: kver ?? null, dryRun: true });
   else terminal.write(`${name}: ${what}\nDry run: nothing was changed.\n`);
   return 0;
 }
 
-/** What the head has of the image is used, whatever was changed in the workspace since. */
+/** Uses the head's version of the image, not the one in the workspace. */
 async function makeAndSend(context: Context, config: Shown, kver: string | undefined): Promise<void> {
-  // Loaded when it is wanted: the shell's tab completion loads this table with each key.
+  // Loaded on demand, because tab completion loads this table with each key.
   const { makeInitramfs } = await import('../image/mkramfs.ts');
   const { unpackImage } = await import('../image/unpack.ts');
   const { fetchImage, remoteImage } = await import('./modimg/head-images.ts');
@@ -63,7 +63,7 @@ async function makeAndSend(context: Context, config: Shown, kver: string | undef
   const { client, progress, workspace } = session;
   const work = await workspace.work(`boot config ${config.name}, mkramfs`);
   return interruptible(async interrupt => {
-    interrupt.outcome = `the boot config ${config.name} is as it was`;
+    interrupt.outcome = `the boot config ${config.name} is unchanged`;
     const image = await remoteImage(client, String(config['image']));
     const local = await workspace.find(image.uid);
     const file = join(work.folder, 'image');

@@ -1,4 +1,4 @@
-// Actions that only nodes have: groups, status, timeline, explain, and the machines nobody knows.
+// Actions that only nodes have: groups, status, timeline, explain, why, and unknown machines.
 import { BOOTS, type ShownTimelines, type Timeline } from '../api/boots.ts';
 import { MEMBERS } from '../api/members.ts';
 import { type Explained, NODES, type ShownStatus, type ShownWhy } from '../api/nodes.ts';
@@ -57,12 +57,12 @@ export const nodeStatus = action({
     if (isForPrograms(given)) printData(terminal, given, statuses);
     else if (given.options.long) terminal.write(longStatus(statuses, given));
     else if (!given.quiet) terminal.write(statuses.length === 0 ? 'There are no nodes.\n' : shortStatus(statuses));
-    // A question that was answered is a success, whatever the answer.
+    // An answered question is a success, whatever the answer.
     return given.options.check && !statuses.every(({ state }) => GOOD_STATES.includes(state)) ? 1 : 0;
   },
 });
 
-/** One line for all nodes of the same state and reason: `n[0-37,39]: up`. */
+/** Returns one line for all nodes with the same state and reason: `n[0-37,39]: up`. */
 function shortStatus(statuses: readonly ShownStatus[]): string {
   const groups = new Map<string, string[]>();
   for (const { name, state, reason } of statuses) {
@@ -94,7 +94,7 @@ export const nodeTimeline = action({
   takes: 'names',
   summary: 'show the last boot stage by stage, with times, bytes and peers, and earlier boots in one line each',
   options: [
-    { flags: '--boots <count>', meaning: 'show this many boots stage by stage, the newest last; default: 1' },
+    { flags: '--boots <count>', meaning: 'show this many boots stage by stage, newest last; default: 1' },
     { flags: '-l, --long', meaning: 'show the syslog messages of the node as well' },
   ],
   examples: ['muster node -i n0 timeline', 'muster node -i n0 timeline --boots 5'],
@@ -109,7 +109,7 @@ export const nodeTimeline = action({
   },
 });
 
-/** @param count how many of the newest boots are printed completely, `long` with the node's syslog messages */
+/** @param count how many of the newest boots to print completely; `long` adds the node's syslog messages */
 function timelineText(
   { terminal }: Pick<Context, 'terminal'>,
   node: ShownTimelines,
@@ -117,7 +117,7 @@ function timelineText(
   long: boolean,
 ): string {
   const head = `${terminal.bold(node.name)} (${node.mac}, ${node.ip}): ${node.state}\n`;
-  if (node.boots.length === 0) return `${head}  No boot of it was seen.\n`;
+  if (node.boots.length === 0) return `${head}  No boots seen.\n`;
   const earlier = node.boots.slice(0, -count).map(boot => {
     const reason = boot.reason && boot.outcome !== 'up' ? `, ${boot.reason}` : '';
     return `${terminal.dim(`${headLine(boot)}${reason}`)}\n`;
@@ -155,7 +155,7 @@ function bootText(terminal: Context['terminal'], boot: Timeline, long: boolean):
   return `${lines.join('\n')}\n`;
 }
 
-/** The last few errors are always printed; the rest with `-l`. RFC 5424 §6.2.1: 3 is an error. */
+/** Always prints the last few errors; the rest only with `-l`. RFC 5424 §6.2.1: 3 is an error. */
 function messageLines(terminal: Context['terminal'], boot: Timeline, long: boolean): string[] {
   const shown = long ? boot.messages : boot.messages.filter(({ severity }) => severity <= 3).slice(-3);
   const rest = boot.messages.length - shown.length;
@@ -163,10 +163,10 @@ function messageLines(terminal: Context['terminal'], boot: Timeline, long: boole
     const time = `${((at - boot.started) / 1000).toFixed(2)} s`;
     return `         ${app.slice(0, 10).padEnd(10)} ${time.padStart(10)}  ${severity <= 3 ? terminal.red(text) : text}`;
   });
-  return rest > 0 ? [...lines, terminal.dim(`         and ${rest} more messages of the node: timeline -l`)] : lines;
+  return rest > 0 ? [...lines, terminal.dim(`         and ${rest} more messages from the node: timeline -l`)] : lines;
 }
 
-/** What was done to the node's power, with its seconds before or after the boot began. */
+/** Returns the power actions on the node, with their seconds before or after the start of the boot. */
 function actionLine(
   terminal: Context['terminal'],
   boot: Timeline,
@@ -181,7 +181,7 @@ export const nodeExplain = action({
   words: '[names...]',
   takes: 'names',
   summary:
-    'show what a node would boot now and where each attribute comes from; with --arch, --update or --clear each stage, as `muster boot explain`',
+    'show what a node would boot now and where each attribute comes from; with --arch, --update or --clear also each stage, like `muster boot explain`',
   options: REHEARSAL_OPTIONS,
   examples: ['muster node -i n0 explain', 'muster node -i n37 explain --update _boot_style=roram'],
   async run(context) {
@@ -222,7 +222,7 @@ export const nodeWhy = action({
   },
 });
 
-/** Nodes with the same answer share it: at three in the morning, four hundred of them have one cause. */
+/** Nodes with the same answer share it: at three in the morning, 400 of them have one cause. */
 function whyText({ terminal }: Pick<Context, 'terminal'>, nodes: readonly ShownWhy[], long: boolean): string {
   const groups = new Map<string, string[]>();
   for (const { name, cause, remedy, settle, evidence } of nodes) {
@@ -237,12 +237,12 @@ function whyText({ terminal }: Pick<Context, 'terminal'>, nodes: readonly ShownW
 export const nodeUnknown: Action = {
   name: 'unknown',
   selects: false,
-  summary: 'list machines that asked for an address and belong to no node',
+  summary: 'list machines that requested an address and belong to no node',
   examples: ['muster node unknown'],
   async run({ client, given, terminal }) {
     const machines = await client.call(NODES.unknown);
     if (isForPrograms(given)) printData(terminal, given, machines);
-    else if (machines.length === 0) terminal.write('No unknown machine has asked.\n');
+    else if (machines.length === 0) terminal.write('No unknown machines have requested an address.\n');
     for (const { mac, last, count, arch, vendor, where, ip } of isForPrograms(given) ? [] : machines) {
       terminal.write(
         `${mac}  ${humanSpan((Date.now() - last) / 1000)} ago, ${count} ${count === 1 ? 'time' : 'times'}, ${where}${ip === undefined ? '' : `, has ${ip}`}  ${arch}  ${vendor}\n`,

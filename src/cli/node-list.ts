@@ -1,4 +1,4 @@
-// `muster node ls`: with `-L` also what each node inherits and from where, what it would boot, and what it said last.
+// `muster node ls`: with `-L` also what each node inherits and from where, what it would boot, and its last report.
 import { type Explained, type Inherited, NODES, type ShownStatus } from '../api/nodes.ts';
 import { OBJECTS } from '../api/objects.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
@@ -14,7 +14,7 @@ export const nodeList = action({
   summary: 'list the selected nodes, or all: state, since when, address, image, boot config; with -q only their names',
   options: [
     ...LIST_OPTIONS,
-    { flags: '--unknown', meaning: 'machines that asked for an address and belong to no node' },
+    { flags: '--unknown', meaning: 'list machines that requested an address and belong to no node' },
   ],
   examples: [
     'muster node ls',
@@ -59,7 +59,7 @@ function byUid<T extends { uid: string }>(rows: readonly T[]): Map<string, T> {
   return new Map(rows.map(row => [row.uid, row]));
 }
 
-/** The same for programs: `attributes` stay the node's own, inherited ones are next to them. */
+/** The same for programs: `attributes` has the node's own ones, and inherited ones are separate. */
 function inData(explained: Explained | undefined, status: ShownStatus | undefined): Record<string, unknown> {
   const { uid: _uid, name: _name, hardware, ...state } = status ?? {};
   return {
@@ -68,7 +68,7 @@ function inData(explained: Explained | undefined, status: ShownStatus | undefine
   };
 }
 
-/** Shown next to the fields; absent for a node that has just been deleted. */
+/** Shown with the fields; absent for a node that has just been deleted. */
 function inFull(explained: Explained | undefined, status: ShownStatus | undefined): Record<string, unknown> {
   const attributes = Object.entries(explained?.attributes ?? {}).map(([name, value]) => [name, inheritedText(value)]);
   const { state, reason, lastSeen, facts, hardware } = status ?? {};

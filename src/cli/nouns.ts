@@ -55,7 +55,7 @@ const distro: Noun = {
   name: 'distro',
   aliases: ['distros'],
   kind: 'distro',
-  summary: 'distributions that images are created from: repositories and a release',
+  summary: 'distributions to create images from: repositories and a release',
   selects: true,
   actions: [...commonActions('distro', 'muster distro', 'CentOS'), importDistro],
 };
@@ -75,12 +75,12 @@ const pool: Noun = {
   name: 'pool',
   aliases: ['pools', 'namingpools'],
   kind: 'pool',
-  summary: 'naming pools: how new nodes get their names, indices and addresses',
+  summary: 'naming pools: names, indices and addresses for new nodes',
   selects: true,
   actions: commonActions('pool', 'muster pool', 'default'),
 };
 
-/** A noun that is one command. */
+/** Makes a noun that is one command. */
 const single = (run: Action, rest: Partial<Noun> = {}): Noun => ({
   name: run.name,
   aliases: [],
@@ -92,7 +92,7 @@ const single = (run: Action, rest: Partial<Noun> = {}): Noun => ({
   ...rest,
 });
 
-/** The nouns by what one wants to do, in the order of the help. */
+/** The nouns by task, in the order of the help. */
 const TASKS: Readonly<Record<string, readonly Noun[]>> = {
   'See what happens': [single(statusShow), single(topShow), single(bootsShow), single(logShow), single(eventsFollow)],
   Nodes: [

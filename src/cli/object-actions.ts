@@ -1,4 +1,4 @@
-// The actions that every kind of object has: list, create, update, replace, clone, delete, and their like.
+// The actions that every kind of object has: list, create, update, replace, clone, delete, and the like.
 import { MEMBERS } from '../api/members.ts';
 import { type Changed, OBJECTS } from '../api/objects.ts';
 import { MusterError } from '../errors.ts';
@@ -59,7 +59,7 @@ export const replace = action({
   },
 });
 
-/** Which objects, and the fields that they get. */
+/** The objects, and their new fields. */
 async function changeOf(
   context: Context<ContentOption>,
   action: string,
@@ -69,12 +69,12 @@ async function changeOf(
   if (more.length > 0)
     throw new MusterError(
       'bad-usage',
-      `'${action}' takes the fields of one object, and the file has ${more.length + 1}.`,
+      `'${action}' takes the fields of one object, but the file has ${more.length + 1}.`,
     );
   return { query, body };
 }
 
-/** The name by which one object was selected is meant to stay; PUT knows no field that is not given. */
+/** Keeps the name by which one object was selected, because PUT resets every field that is not given. */
 async function withName(context: Context, body: Fields): Promise<Fields> {
   if (context.kind === 'node' || 'name' in body) return body;
   const [object, ...more] = await fetchShown(context);
@@ -88,7 +88,7 @@ async function finish(context: Context, change: Promise<Changed>): Promise<numbe
   return 0;
 }
 
-/** The fields of the words and of `--content`, files sent; words go before the file's. */
+/** Returns the fields of the words and of `--content`, with files uploaded; words win over the file. */
 async function bodiesOf(context: Context<ContentOption>, action: string): Promise<Fields[]> {
   const { given } = context;
   const { content } = given.options;
@@ -117,7 +117,7 @@ export const remove = action({
   name: 'delete',
   aliases: ['rm'],
   summary: 'delete the selected objects',
-  options: [{ flags: '--force', meaning: 'delete them even if something still refers to them' }],
+  options: [{ flags: '--force', meaning: 'delete them even if other objects still refer to them' }],
   run: async context => {
     const { client, kind, given } = context;
     const query = { ...selection(context, 'delete'), ...(given.options.force && { force: 'true' }) };
@@ -144,7 +144,7 @@ async function attributesGiven({ given }: Context<ContentOption>): Promise<Recor
   const words = readAssignments(given.words);
   const content = given.options.content;
   const [read = {}, ...more] = content === undefined ? [] : await contentOf(content);
-  if (more.length > 0) throw new MusterError('bad-usage', '--content must have the attributes of one object.');
+  if (more.length > 0) throw new MusterError('bad-usage', '--content must contain the attributes of one object.');
   const wrong = Object.entries(read).find(([, value]) => typeof value === 'object');
   if (wrong) throw new MusterError('bad-value', `attribute '${wrong[0]}': the value must be a text.`);
   const texts = Object.entries(read).map(([name, value]) => [name, String(value)]);
@@ -168,14 +168,14 @@ async function changeAttributes(
   body: Record<string, string | null>,
 ): Promise<number> {
   const { given, kind } = context;
-  // The specification: attributes without a selection are those of the default group.
+  // The specification: without a selection, attributes of the default group.
   const ofDefault = kind === 'attrib' && Object.keys(chosen(given)).length === 0;
   const query = ofDefault ? dryRun(given) : selection(context, action);
   const having = kind === 'attrib' ? 'attrib' : 'node';
   return finish(context, context.client.call(MEMBERS.set, { kind: having, query, body }));
 }
 
-/** The actions of a kind without further ones, with examples that fit it. */
+/** Returns the common actions of a kind, with suitable examples. */
 export function commonActions(kind: Kind, tool: string, example: string): Action[] {
   const withExamples = (action: Action, ...examples: string[]): Action => ({
     ...action,

@@ -1,4 +1,4 @@
-// The options that every command has, before or behind its action.
+// The options that every command has, before or after its action.
 import type { Kind } from '../model/kind-words.ts';
 import type { Noun, Option } from './table.ts';
 
@@ -44,7 +44,7 @@ const EXPRESSION: Option = {
   repeats: true,
 };
 
-/** `-i` and its like; nodes have more ways to be named. */
+/** `-i` and the like; nodes have more kinds of names. */
 export function selectionOptions(kind: Kind): Option[] {
   const ids = {
     flags: '-i, --ids <id>',
@@ -52,8 +52,8 @@ export function selectionOptions(kind: Kind): Option[] {
     takes: { names: kind },
     meaning:
       kind === 'node'
-        ? 'select by name, n[0-3,7], %group, index, MAC address, IP address or UID (5 digits or more)'
-        : 'select by name, or by UID (5 digits or more)',
+        ? 'select by name, n[0-3,7], %group, index, MAC address, IP address or UID (at least 5 digits)'
+        : 'select by name or UID (at least 5 digits)',
   };
   if (kind !== 'node') return [ids, ALL, EXPRESSION];
   return [
@@ -65,7 +65,7 @@ export function selectionOptions(kind: Kind): Option[] {
   ];
 }
 
-/** All options that a noun and its actions share. */
+/** Returns all options that a noun and its actions share. */
 export function sharedOptions(noun: Noun): Option[] {
   return [...(noun.selects ? selectionOptions(noun.kind) : []), ...COMMON_OPTIONS];
 }

@@ -1,16 +1,16 @@
-// Standard output and error that nobody reads any more (`muster modimg … | head -1`), or that lie on a full disk.
+// Handles standard output and error that nobody reads any more (`muster modimg … | head -1`), or that are on a full disk.
 import { reasonOf, systemCode } from '../errors.ts';
 
-/** Whether the program ends with the reader of its output. */
+/** Whether the program ends when the reader of its output does. */
 let endsWithReader = true;
 
-/** For work that would be half done: it goes on when its reader goes away, and says no more. */
+/** For work that must not stop halfway: continues silently when its reader goes away. */
 export function outliveReader(): void {
   endsWithReader = false;
 }
 
 export function watchOutputs(): void {
-  // There is no place left to say it.
+  // There is nowhere left to report it.
   process.stderr.on('error', () => {});
   process.stdout.on('error', error => {
     const isGone = systemCode(error) === 'EPIPE';

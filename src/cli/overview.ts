@@ -1,4 +1,4 @@
-// The plain list of a noun: a row for each object with what one looks for, in columns that fit the terminal.
+// The plain list of a noun: a row for each object with its main facts, in columns that fit the terminal.
 import { NODES } from '../api/nodes.ts';
 import type { Shown } from '../api/objects.ts';
 import { KIND_WORDS, type Kind } from '../model/kind-words.ts';
@@ -9,16 +9,16 @@ import type { Context } from './table.ts';
 import { humanAge } from './terminal.ts';
 import { columnsOf, cutTo, padded, visible } from './visible.ts';
 
-/** No column gets narrower than this, in characters. */
+/** The minimum width of a column, in characters. */
 const NARROWEST = 6;
 const GAP = '  ';
 
-/** Whether a list without further options is the overview. The `scyld-*` names print the specification's lists. */
+/** Returns whether a list without further options is the overview. The `scyld-*` names print the specification's lists. */
 export function isOverview({ given, typed }: Pick<Context, 'given' | 'typed'>): boolean {
   return !given.table && given.fields === undefined && scyldNameOf(typed[0] ?? '') === undefined;
 }
 
-/** Prints the objects of a kind; with `-q` only their names, one a line. */
+/** Prints the objects of a kind; with `-q` only their names, one per line. */
 export function printOverview(context: Context, objects: readonly Shown[]): void {
   const fields = TABLE_FIELDS[context.kind];
   const rows = objects.map(object => fields.map(field => wordOf(object[field])));
@@ -55,20 +55,22 @@ function print(
 
 function noneOf(kind: Kind, given: Context['given']): string {
   const isNarrowed = given.ids.length + given.words.length + given.select.length > 0 || given.up || given.down;
-  return isNarrowed ? `No ${KIND_WORDS[kind].label} fits the selection.` : `There are no ${KIND_WORDS[kind].label}s.`;
+  return isNarrowed
+    ? `No ${KIND_WORDS[kind].label} matches the selection.`
+    : `There are no ${KIND_WORDS[kind].label}s.`;
 }
 
-/** Only what is true is worth a word: few objects are frozen. */
+/** Shows only true values, because few objects are frozen. */
 function wordOf(value: unknown): string {
   return typeof value === 'boolean' ? (value ? 'yes' : '') : cell(value);
 }
 
 const heading = (field: string): string => field.replaceAll('_', ' ').toUpperCase();
 
-/** Rows as lines of at most `width` columns: the widest columns shrink first, and cut texts end in `…`. */
+/** Returns rows as lines of at most `width` columns: the widest columns shrink first, and cut texts end in `…`. */
 export function columnLines(rows: readonly (readonly string[])[], width: number): string[] {
   const texts = rows.map(row => row.map(visible));
-  // A column that is empty in every row is not shown.
+  // Omits a column that is empty in every row.
   const [head = [], ...body] = texts;
   const kept = head.map((_, at) => at === 0 || body.some(row => row[at]));
   const shown = texts.map(row => row.filter((_, at) => kept[at]));

@@ -1,4 +1,4 @@
-// `muster pack-node`: this machine's files as an archive, by the same script that a capture runs on a node.
+// `muster pack-node`: this machine's files as an archive, from the script that a capture runs on a node.
 import { PACK_NODE } from '../image/pack-node.ts';
 import { run } from '../process/run.ts';
 import type { Action } from './table.ts';

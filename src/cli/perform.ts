@@ -14,18 +14,18 @@ export async function perform(
   words: readonly string[],
   runCommandLine: (words: readonly string[]) => Promise<number>,
 ): Promise<number> {
-  // Under sudo, the audit trail names who asked.
+  // Under sudo, the audit trail names the caller.
   const sudoer = process.getuid?.() === 0 ? process.env['SUDO_USER'] : undefined;
   const user = userFor((options['user'] as string | undefined) ?? sudoer);
   const terminal = createTerminal({ quiet: given.quiet });
-  // Loaded here, so that help and wrong words need not wait for it.
+  // Loaded here so that help and usage errors are fast.
   const { AdminClient: Client } = await import('../api/client.ts');
   const socketOf = await socketFinder(options as ConnectionOptions, process.env);
   let client: AdminClient | undefined;
   const context: Context = {
     given,
     typed: words,
-    // Found when it is asked for: not every action speaks to a daemon, and one writes the file that --config names.
+    // Looked up on demand: not every action needs a daemon, and one writes the file that --config names.
     get socket() {
       return socketOf();
     },
@@ -47,7 +47,7 @@ export async function perform(
   } catch (error) {
     const code = systemCode(error);
     if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error;
-    throw new MusterError('disk-full', `There is no room left on a disk of this machine: ${reasonOf(error)}`, {
+    throw new MusterError('disk-full', `There is no space left on a disk of this machine: ${reasonOf(error)}`, {
       cause: error,
     });
   } finally {

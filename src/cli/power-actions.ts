@@ -9,7 +9,7 @@ import { isForPrograms, printData } from './listing.ts';
 import { refuseEmpty, type SelectionQuery, selection } from './selection.ts';
 import { action, type Context, type Option, type OptionsOf } from './table.ts';
 
-/** The actions of `power`; those of a running system are separate commands. */
+/** The actions of `power`; the actions for a running system are separate commands. */
 const SWITCHES = POWER_ACTION_NAMES.filter(name => !isSoft(name));
 
 const NEXT = [
@@ -19,12 +19,12 @@ const NEXT = [
 
 const WAIT = [
   { flags: '--wait', meaning: 'wait until the nodes are up, or down if they are switched off' },
-  { flags: '--timeout <seconds>', meaning: 'how long --wait waits at most; 1800 when not given' },
+  { flags: '--timeout <seconds>', meaning: 'the longest time that --wait waits; default: 1800' },
 ] as const satisfies readonly Option[];
 
 const STAGGER = {
   flags: '--stagger <seconds>',
-  meaning: 'pause between two nodes that are switched on; default: power.stagger_seconds',
+  meaning: 'pause between switching on two nodes; default: power.stagger_seconds',
 } as const satisfies Option;
 
 type Result = Omit<Extract<PowerLine, { type: 'result' }>, 'type'>;
@@ -33,7 +33,8 @@ export const nodePower = action({
   name: 'power',
   words: '<action> [names...]',
   takes: { words: [...SWITCHES, 'drivers'] },
-  summary: "control power by the power_uri of each node: on, off, cycle, reset, status; 'drivers' lists the drivers",
+  summary:
+    "control power through the power_uri of each node: on, off, cycle, reset, status; 'drivers' lists the drivers",
   options: [...NEXT, STAGGER, ...WAIT],
   examples: [
     'muster node -i n[0-15] power status',
@@ -53,11 +54,11 @@ export const nodePower = action({
 
 const softHard = (what: string) =>
   [
-    { flags: '--soft', meaning: `only by ssh: the system of the node ${what} itself` },
-    { flags: '--hard', meaning: 'use only the power_uri, at once' },
+    { flags: '--soft', meaning: `use only ssh: the system of the node ${what} itself` },
+    { flags: '--hard', meaning: 'use only the power_uri, immediately' },
   ] as const satisfies readonly Option[];
 
-/** Of all the actions; each has some of them. */
+/** The options of all actions; each action has some of them. */
 type PowerOptions = OptionsOf<
   readonly [...typeof NEXT, typeof STAGGER, ...typeof WAIT, ...ReturnType<typeof softHard>]
 >;
@@ -66,7 +67,7 @@ export const nodeReboot = action({
   name: 'reboot',
   words: '[names...]',
   takes: 'names',
-  summary: 'reboot nodes by ssh; by the power_uri if ssh fails or takes too long',
+  summary: 'reboot nodes by ssh, or through the power_uri if ssh fails or takes too long',
   options: [...softHard('reboots'), ...NEXT, STAGGER, ...WAIT],
   examples: [
     'muster node -i n0 reboot',
@@ -80,7 +81,7 @@ export const nodeShutdown = action({
   name: 'shutdown',
   words: '[names...]',
   takes: 'names',
-  summary: 'shut nodes down by ssh; by the power_uri if ssh fails or takes too long',
+  summary: 'shut nodes down by ssh, or through the power_uri if ssh fails or takes too long',
   options: [...softHard('shuts down'), ...WAIT],
   examples: ['muster node -i n0 shutdown', 'muster node --all shutdown --soft', 'muster node -i n3 shutdown --hard'],
   run: async context => act(context, 'shutdown', context.given.words),
@@ -106,7 +107,7 @@ async function act(context: Context<PowerOptions>, action: PowerAction, names: r
   return Math.max(0, ...results.map(({ code }) => (code ? ERRORS[code].exit : 0)));
 }
 
-/** Asking for the power of nobody in particular is asking for everyone's. */
+/** `power status` without a selection means all nodes. */
 function selectionOf(context: Context, action: string, names: readonly string[]): SelectionQuery {
   const { given } = context;
   const ids = [...given.ids, ...names];
@@ -125,7 +126,7 @@ function bodyOf(options: PowerOptions, action: PowerAction): Given<typeof POWER.
   const next = pair('pxe', 'disk');
   const stagger = secondsOf(options.stagger, '--stagger');
   const timeout = secondsOf(options.timeout, '--timeout');
-  if (timeout !== undefined && !options.wait) throw new MusterError('bad-usage', '--timeout goes with --wait.');
+  if (timeout !== undefined && !options.wait) throw new MusterError('bad-usage', '--timeout needs --wait.');
   return {
     action,
     ...(way && { way }),
@@ -154,7 +155,7 @@ function groupedText(results: readonly Pick<Result, 'name' | 'text' | 'code'>[])
   return lines.map(([text, { names }]) => `${foldNodeSet(names)}: ${text}\n`).join('');
 }
 
-/** Progress lines while waiting: at most one a second, and only when there is news. */
+/** Progress lines while waiting: at most one per second, and only if something changed. */
 class Progress {
   private readonly context: Context;
   private readonly states = new Map<string, string>();

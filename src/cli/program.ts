@@ -1,4 +1,4 @@
-// From the table of nouns to commander: options before and after the action, help with examples, nearest known words.
+// Builds commander's commands from the table of nouns: options before and after the action, help with examples, nearest known words.
 import { Command, CommanderError, Option as CommanderOption } from 'commander';
 import { MusterError } from '../errors.ts';
 import { nearest } from '../nearest.ts';
@@ -11,7 +11,7 @@ import { chosen } from './selection.ts';
 import type { Action, Given, Noun, Option } from './table.ts';
 import { readDashes } from './words.ts';
 
-/** Runs a command line (without the program's own name); answers the exit status. */
+/** Runs a command line (without the program's own name); returns the exit status. */
 export async function runCommandLine(typed: readonly string[]): Promise<number> {
   const { words, notes } = readDashes(typed);
   for (const note of notes) process.stderr.write(`${note}\n`);
@@ -25,7 +25,7 @@ export async function runCommandLine(typed: readonly string[]): Promise<number> 
     return status;
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    // Help and version are what was asked for.
+    // The user asked for help or the version.
     if (error.exitCode === 0) return 0;
     throw usageError(error);
   }
@@ -33,7 +33,7 @@ export async function runCommandLine(typed: readonly string[]): Promise<number> 
 
 type Perform = (noun: Noun, action: Action, given: Given, options: Record<string, unknown>) => Promise<void>;
 
-/** @param words the command line: only the nouns among them are built whole, which takes most of the time of a start */
+/** @param words the command line: only nouns that it contains are built completely, because that takes most of the start time */
 export function buildProgram(run: Perform, words?: readonly string[]): Command {
   const program: Command = command('muster')
     .description(
@@ -50,13 +50,13 @@ export function buildProgram(run: Perform, words?: readonly string[]): Command {
       ]),
     )
     .argument('[words...]')
-    // So that an action can take words with dashes for its own (`exec sh -c …`); every level has the common options.
+    // Lets an action take words with dashes as its own (`exec sh -c …`); every level has the common options.
     .enablePositionalOptions()
     .addHelpCommand(
       command('help').argument('[noun]').description('print the help of a noun').helpGroup('Help and practice:'),
     )
     .allowUnknownOption();
-  // Otherwise the help of the whole would be the answer to a noun that is not there.
+  // Otherwise an unknown noun would print the general help.
   program.on('beforeAllHelp', ({ command: asked }: { command: Command }) => {
     if (asked !== program) return;
     const [first, second] = program.args.filter(word => !word.startsWith('-'));
@@ -82,7 +82,7 @@ function nameOnly({ name, summary, aliases, task = 'Other' }: Noun): Command {
   return command(name).description(summary).aliases(aliases).helpGroup(`${task}:`);
 }
 
-/** A noun: its own options, its actions, the nouns below it. */
+/** Builds a noun: its own options, its actions, the nouns below it. */
 function nounCommand(noun: Noun, parents: string, run: Perform): Command {
   const made = nameOnly(noun);
   const path = `${parents} ${noun.name}`;
@@ -98,7 +98,7 @@ function nounCommand(noun: Noun, parents: string, run: Perform): Command {
   return made;
 }
 
-/** What happens when no known action stands behind the noun. */
+/** Handles a noun without a known action after it. */
 function withoutAction(made: Command, noun: Noun, words: readonly Named[], path: string, run: Perform): void {
   const own = noun.run;
   made.usage(own ? '[options] [action] [words]' : '[options] <action> [words]').allowUnknownOption(!own);
@@ -117,7 +117,7 @@ function withoutAction(made: Command, noun: Noun, words: readonly Named[], path:
   });
 }
 
-/** What was not understood first: an option that is not known, and all behind it may be its value; or a word. */
+/** Reports the first thing that is wrong: an unknown option, as the words after it may be its value, or else a word. */
 function strangers(args: readonly string[]): { word?: string; option?: string } {
   const first = args[0];
   if (first === undefined) return {};
@@ -142,13 +142,13 @@ async function runAction(made: Command, noun: Noun, action: Action, run: Perform
   await run(noun, action, given, options);
 }
 
-/** A command that throws its errors; one place prints them. */
+/** Makes a command that throws its errors, because one place prints them. */
 function command(name: string): Command {
   const made: Command = new Command(name);
   return made
     .exitOverride(error => {
       const path = pathOf(made);
-      // A second line in brackets is the hint, as commander writes its own.
+      // A second line in brackets is the hint, as in commander's own errors.
       if (error.code === 'commander.missingArgument')
         error.message += `\n(Usage: ${path} ${made.usage()}. See '${path} --help'.)`;
       throw error;
@@ -175,7 +175,7 @@ function addShared(made: Command, noun: Noun, shown: boolean): void {
 function addOptions(made: Command, group: string, options: readonly Option[], shown = true): void {
   for (const { flags, meaning, repeats } of options) {
     const option = new CommanderOption(flags, meaning);
-    // An action may say better what a common option means to it.
+    // An action may describe a common option better.
     if (made.options.some(({ long }) => long === option.long)) continue;
     if (repeats && (option.required || option.optional) && !option.variadic)
       option.argParser((value: string, previous: string[] | undefined) => [...(previous ?? []), value]);
@@ -219,7 +219,7 @@ function unknownOption(option: string, made: Command, path: string): MusterError
   return new MusterError('bad-usage', `'${path}' has no option '${option}'.`, { hint: `${hint}See '${path} --help'.` });
 }
 
-/** Commander's `error: unknown option '--jsn'\n(Did you mean --json?)` as an error of ours. */
+/** Commander's `error: unknown option '--jsn'\n(Did you mean --json?)` as a MusterError. */
 function usageError(error: CommanderError): MusterError {
   const [first = '', ...rest] = error.message.split('\n');
   const text = first.replace(/^error: /, '').replace(/\.?$/, '.');

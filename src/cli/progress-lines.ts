@@ -1,19 +1,19 @@
-// Progress of the image workshop in the specification's words; where there is a terminal, the line moves.
+// Progress of image work in the specification's words; on a terminal, the line is updated in place.
 import { monotonicNow } from '../clock.ts';
 import { elapsedText, type Progress } from '../image/progress.ts';
 import type { Terminal } from './terminal.ts';
 
-/** How often a progress line is written again, in milliseconds. */
+/** How often a progress line is updated, in milliseconds. */
 const TICK_MS = 200;
 
-/** Written over the line before; no wider than the terminal, for what wraps is not written over. */
+/** Returns a text that overwrites the line; no wider than the terminal, because a wrapped line cannot be overwritten. */
 export function movingLine(text: string, columns: number): string {
   return `\r\u001b[K${`  ${text}`.slice(0, columns > 1 ? columns - 1 : undefined)}`;
 }
 
 export function progressLines(terminal: Terminal, quiet: boolean): Progress {
   const moves = process.stderr.isTTY && !quiet;
-  /** Writes over the line that moves; `last` leaves it there. */
+  /** Overwrites the line; `last` leaves it there. */
   const line = (text: string, last: boolean): void => {
     if (moves) process.stderr.write(last ? `\r\u001b[K  ${text}\n` : movingLine(text, process.stderr.columns));
     else if (last) terminal.say(`  ${text}`);

@@ -1,11 +1,11 @@
-// Questions to the person at the terminal. Where there is none, the answer that the caller names is taken.
+// Questions to the person at the terminal. Without a terminal, the caller's default is the answer.
 import { createInterface } from 'node:readline/promises';
 
 export function isInteractive(): boolean {
   return process.stdin.isTTY === true && process.stderr.isTTY === true;
 }
 
-/** One letter of several; an empty answer is the first letter. `(K)eep changes or (d)iscard? [kd]`. */
+/** Asks for one of several letters; an empty answer is the first. `(K)eep changes or (d)iscard? [kd]`. */
 export async function askLetter(question: string, letters: string): Promise<string> {
   for (;;) {
     const answer = (await ask(`${question} [${letters}] `)).trim().toLowerCase();
@@ -22,7 +22,7 @@ export async function askYes(question: string, usual: boolean): Promise<boolean>
   }
 }
 
-/** A text; an empty answer is `usual`. */
+/** Asks for a text; an empty answer is `usual`. */
 export async function askText(question: string, usual: string): Promise<string> {
   const answer = (await ask(`${question}${usual === '' ? '' : ` [${usual}]`}: `)).trim();
   return answer === '' ? usual : answer;
@@ -30,9 +30,9 @@ export async function askText(question: string, usual: string): Promise<string> 
 
 async function ask(question: string): Promise<string> {
   const lines = createInterface({ input: process.stdin, output: process.stderr });
-  // The end of input answers everything with what is usual.
+  // At the end of input, every answer is the default.
   const closed = new Promise<string>(resolve => lines.once('close', () => resolve('')));
-  // Ctrl-C answers nothing: it is for whoever handles the signal, else it ends the program as it does elsewhere.
+  // Ctrl-C is not an answer: it goes to the signal's handler, or else ends the program as usual.
   const interrupted = new Promise<never>((_resolve, reject) =>
     lines.once('SIGINT', () => {
       process.stderr.write('\n');

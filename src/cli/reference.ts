@@ -1,4 +1,4 @@
-// docs/cli.md and docs/errors.md, made from the tables: nouns, options, fields, reserved attributes, errors.
+// Generates docs/cli.md and docs/errors.md from the tables: nouns, options, fields, reserved attributes, errors.
 import { STATE_WORDS } from '../boot/states.ts';
 import { ERRORS } from '../errors.ts';
 import { RESERVED_ATTRIBUTES } from '../model/attributes.ts';
@@ -13,9 +13,9 @@ import type { Action, Noun, Option } from './table.ts';
 export function cliReference(): string {
   return [
     '# The command line',
-    'Made from the tables in `src/cli`; `test/cli/reference.test.ts` compares, and `UPDATE_DOCS=1` writes it again.',
+    'Generated from the tables in `src/cli`; `test/cli/reference.test.ts` compares it, and `UPDATE_DOCS=1` updates it.',
     '`muster <noun> [options] <action> [words]`. The `scyld-*` names are the same program: `scyld-nodectl …` is `muster nodectl …`.',
-    'Options may stand before the action, behind it, and between the words.',
+    'Options may come before the action, after it, and between the words.',
     '## Common options',
     optionTable(COMMON_OPTIONS),
     '## Selecting',
@@ -26,7 +26,7 @@ export function cliReference(): string {
     'Set with `update`, `create` and `replace`; `name=@FILE` sends a file.',
     ...KIND_NAMES.flatMap(kind => [`### ${KINDS[kind].label}`, fieldTable(kind)]),
     '## Reserved attributes',
-    'Set with `set` and removed with `clear`, on nodes and attribute groups. The default group counts first, then the groups of the node in order, then the node itself; later ones win.',
+    'Set with `set` and removed with `clear`, on nodes and attribute groups. A node takes them from the default group, then from its groups in order, then from itself; later values win.',
     table(
       ['attribute', 'meaning'],
       Object.entries(RESERVED_ATTRIBUTES).map(([name, { meaning }]) => [`\`${name}\``, meaning]),
@@ -36,7 +36,7 @@ export function cliReference(): string {
       ['status', 'meaning'],
       EXIT_STATUSES.map(({ status, meaning }) => [String(status), meaning]),
     ),
-    'Each error has a code; [errors.md](errors.md) has them all.',
+    'Each error has a code; [errors.md](errors.md) lists them.',
   ]
     .join('\n\n')
     .concat('\n');
@@ -52,8 +52,8 @@ export function errorReference(): string {
   ]);
   return [
     '# Errors',
-    'Made from `src/errors.ts`; `test/cli/reference.test.ts` compares, and `UPDATE_DOCS=1` writes it again.',
-    'The command line prints `ERROR:` with a sentence, and often a second one with the remedy, on standard error. The admin API answers `{"success": false, "reason": …, "code": …}`.',
+    'Generated from `src/errors.ts`; `test/cli/reference.test.ts` compares it, and `UPDATE_DOCS=1` updates it.',
+    'The command line prints `ERROR:` with a sentence, often followed by the remedy, on standard error. The admin API answers `{"success": false, "reason": …, "code": …}`.',
     table(['code', 'exit status', 'HTTP status', 'meaning'], rows),
     '## Exit status of the command line',
     table(
@@ -65,20 +65,20 @@ export function errorReference(): string {
     .concat('\n');
 }
 
-const SELECTING = `\`-i\` may be repeated and glued to its value (\`-in0\`). What it names:
+const SELECTING = `\`-i\` may be repeated and joined to its value (\`-in0\`). It accepts:
 
-- any object: its name, its UID, or the first 5 digits or more of the UID
+- any object: its name, its UID, or at least the first 5 digits of the UID
 - nodes also: a range \`n[0-3,7]\`, a group \`%gpu\`, the index, the MAC or the IP address
 
-Actions that only read act on all objects when nothing is selected; those that change something want a selection.
+Without a selection, actions that only read use all objects; actions that change something need one.
 
 \`-s\` narrows by an expression:
 
-- the left side is a field, \`attributes[name]\` (after inheritance; a name with \`_\` may stand alone), \`status[name]\` or \`hardware[name]\`;
+- the left side is a field, \`attributes[name]\` (after inheritance; a name that begins with \`_\` needs no brackets), \`status[name]\` or \`hardware[name]\`;
   \`status\` alone, and \`status[state]\`, is ${STATE_WORDS}
-- \`==\` \`!=\` \`<\` \`<=\` \`>\` \`>=\` \`=~\` \`!~\`, \`name in (n0, n1)\`, \`gpu in groups\`; a left side alone holds when it is there and says yes
-- sizes have units: kB MB GB TB of 1000, KiB MiB GiB TiB and K M G T of 1024
-- \`and\` \`or\` \`not\` and parentheses; a value with spaces or brackets is written in quotes
+- \`==\` \`!=\` \`<\` \`<=\` \`>\` \`>=\` \`=~\` \`!~\`, \`name in (n0, n1)\`, \`gpu in groups\`; a left side alone holds if it exists and means yes
+- units of sizes: kB MB GB TB are powers of 1000; KiB MiB GiB TiB and K M G T are powers of 1024
+- \`and\` \`or\` \`not\` and parentheses; quote a value with spaces or brackets
 
 \`\`\`
 muster node -s 'status[ram_free] < 1GB' ls
@@ -129,7 +129,7 @@ function fieldTable(kind: (typeof KIND_NAMES)[number]): string {
   const rows = fieldsOf(kind).map(({ name, meaning, meta }) => {
     const kept = [
       meta.required && 'needed',
-      meta.readOnly && 'kept by muster',
+      meta.readOnly && 'maintained by muster',
       meta.refers && `names a ${KINDS[meta.refers].label}`,
     ];
     return [code(name), meaning, kept.filter(Boolean).join('; ')];

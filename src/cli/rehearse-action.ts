@@ -1,4 +1,4 @@
-// `muster boot explain`: what a boot would be answered at each stage, and what an update would change of it.
+// `muster boot explain`: what musterd would answer at each stage of a boot, and what an update would change.
 import {
   FIRMWARES,
   type Firmware,
@@ -19,16 +19,16 @@ import { action, type Context, type Given, type Option, type OptionsOf } from '.
 
 const FIRMWARE_NAMES = Object.keys(FIRMWARES);
 
-/** The options that say of which boot, and with which update. */
+/** The options that choose the boot and the update. */
 export const REHEARSAL_OPTIONS = [
   {
     flags: '--arch <firmware>',
-    meaning: `the firmware: ${FIRMWARE_NAMES.join(', ')}; that of the last boot when not given`,
+    meaning: `the firmware: ${FIRMWARE_NAMES.join(', ')}; default: the firmware of the last boot`,
     takes: { words: FIRMWARE_NAMES },
   },
   {
     flags: '--network <name>',
-    meaning: "the network of the request: boot, or a name in [[networks]]; default: that of the node's address",
+    meaning: "the network of the request: boot, or a name in [[networks]]; default: the network of the node's address",
   },
   {
     flags: '--update <name=value...>',
@@ -47,7 +47,7 @@ export const REHEARSAL_OPTIONS = [
 
 export type RehearsalOptions = OptionsOf<typeof REHEARSAL_OPTIONS>;
 
-/** Whether an action's options ask for the stages. */
+/** Returns whether an action's options request the stages. */
 export function asksForStages({ options }: Given<RehearsalOptions>): boolean {
   return [options.arch, options.network, options.update, options.clear].some(value => value !== undefined);
 }
@@ -57,7 +57,7 @@ export const bootExplain = action({
   words: '[nodes...]',
   takes: { names: 'node' },
   summary:
-    'show what a node would receive at each stage of a boot, down to the last DHCP option; sends no packet. -i selects nodes here',
+    'show what a node would receive at each stage of a boot, down to the last DHCP option, without sending a packet; here -i selects nodes',
   options: REHEARSAL_OPTIONS,
   examples: [
     'muster boot explain n37',
@@ -72,7 +72,7 @@ export const bootExplain = action({
 export async function explainStages(context: Context<RehearsalOptions>): Promise<number> {
   const { client, given, terminal } = context;
   const { arch, network, update = [], clear = [] } = given.options;
-  // `--update` takes all words behind it; those that are no assignment are nodes.
+  // `--update` takes all words after it; words that are not assignments are nodes.
   const words = [...given.words, ...update.filter(word => !word.includes('='))];
   const query = chosen(given, words);
   if (Object.keys(query).length === 0)
@@ -92,7 +92,7 @@ export async function explainStages(context: Context<RehearsalOptions>): Promise
   return found.some(({ stages, after }) => (after ?? stages).some(({ result }) => result === 'refused')) ? 1 : 0;
 }
 
-/** `kernel=@FILE` by its digest: no byte is sent. */
+/** Reads `kernel=@FILE` as its digest, without sending the file. */
 async function withFiles(given: Record<string, string>): Promise<Update> {
   const files = fileFieldsOf('boot');
   const result: Update = {};
@@ -116,7 +116,7 @@ async function digestOf(field: string, file: string): Promise<TriedFile> {
 
 function rehearsalText({ terminal }: Context, found: Rehearsal): string {
   const { name, mac, firmware, assumed, remarks, stages, update, differences = [] } = found;
-  const who = name === undefined ? `${mac}, which is no node's` : `${name} (${mac})`;
+  const who = name === undefined ? `${mac}, which belongs to no node,` : `${name} (${mac})`;
   const lines = [
     `${terminal.bold(who)} by ${firmware} firmware${assumed ? ` (${assumed})` : ''}: nothing was sent, nothing was changed`,
     ...remarks.map(text => `  ${text}`),

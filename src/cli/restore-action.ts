@@ -1,4 +1,4 @@
-// `muster restore`: a backup becomes this head, with musterd stopped.
+// `muster restore`: turns a backup into this head while musterd is stopped.
 import { open } from 'node:fs/promises';
 import type { Placed } from '../backup/configuration.ts';
 import { networksOf } from '../config.ts';
@@ -19,11 +19,11 @@ export const restoreRun = action({
     STATE,
     {
       flags: '--force',
-      meaning: 'replace an existing head; its database and keys stay in a folder next to it',
+      meaning: 'replace an existing head; its database and keys are kept in a folder next to it',
     },
     {
       flags: '--config <file>',
-      meaning: `where muster.toml goes when it is absent; ${DEFAULT_CONFIG_FILE} when not given`,
+      meaning: `where to write muster.toml if it is missing; default: ${DEFAULT_CONFIG_FILE}`,
       takes: 'files',
     },
   ],
@@ -92,12 +92,12 @@ async function restored(
     force: given.options.force === true,
     now: Date.now(),
   });
-  // Another state folder is a look at a backup, and no new head of this machine.
+  // With another state folder, this only inspects a backup and makes no new head.
   if (other !== undefined && config === undefined)
     return { ...rest, written: [], kept: [], elsewhere: [...brought.keys()], homeless: undefined };
   const placed = await placeConfiguration(config ?? DEFAULT_CONFIG_FILE, brought);
   const settings = configuration(context).config;
-  // Without an address there is no network yet that a node could be of.
+  // Without an address there is no network yet for nodes.
   const found = settings['head.address'] === '' ? undefined : homelessNodes(nodes, networksOf(settings));
   return { ...rest, ...placed, homeless: found && homelessWarning(found, nodes.length) };
 }
@@ -108,27 +108,31 @@ function report(
   isDryRun: boolean,
 ): string[] {
   const { head, created, muster, files, missing } = manifest;
-  const all = damaged.length === 0 ? ', all of them whole' : '';
+  const all = damaged.length === 0 ? ', all complete' : '';
   const lost = [
     ...missing.map(file => ({ ...file, what: 'was missing' })),
     ...damaged.map(file => ({ ...file, what: 'was damaged' })),
   ];
   return [
-    `A backup of ${head} of ${humanTime(created)} by muster ${muster}: ${files.length} files${all}.`,
+    `A backup of ${head} from ${humanTime(created)} by muster ${muster}: ${files.length} files${all}.`,
     ...lost.map(
       ({ sha256, used_by, what }) =>
         `WARNING: the stored file ${sha256.slice(0, 12)} ${what} when the backup was made${used_by.length > 0 ? `; upload it again: ${used_by.join(', ')}` : ''}.`,
     ),
     ...written.map(file => `Wrote ${file}.`),
-    ...kept.map(({ file, copy }) => `${file} differs from the backup and stays; the backup's is ${copy}.`),
-    ...(elsewhere.length === 0 ? [] : [`Not written, and in the backup for tar: ${elsewhere.join(', ')}.`]),
+    ...kept.map(
+      ({ file, copy }) => `${file} differs from the backup and was not changed; the backup's version is ${copy}.`,
+    ),
+    ...(elsewhere.length === 0
+      ? []
+      : [`Not written (extract them from the backup with tar): ${elsewhere.join(', ')}.`]),
     ...(homeless === undefined ? [] : [`WARNING: ${homeless}`]),
     ...(isDryRun ? [] : [`${state} is restored; start musterd: systemctl start musterd`]),
-    ...(old === undefined ? [] : [`What was there is in ${old}.`]),
+    ...(old === undefined ? [] : [`The old files are in ${old}.`]),
   ];
 }
 
-/** Root does what the folder's owner may do, so that what belongs to another user stops it too. */
+/** Root acts with the rights of the folder's owner, so a file of another user stops it too. */
 function notAllowed(state: string, cause: unknown): MusterError {
   const message =
     process.getuid?.() === 0

@@ -12,7 +12,7 @@ export const SCYLD_NAMES: readonly string[] = [
   'install',
 ].map(name => `scyld-${name}`);
 
-/** `nodectl` is installed as `scyld-nodectl`; undefined for words that are no program. */
+/** `nodectl` is installed as `scyld-nodectl`; undefined for words that are not a program. */
 export function scyldNameOf(word: string): string | undefined {
   return SCYLD_NAMES.find(name => name === `scyld-${word}`);
 }

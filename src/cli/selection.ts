@@ -1,9 +1,9 @@
-// From `-i`, `--all`, `--up`, `--down`, `-s` and the words behind an action to the query the daemon understands.
+// Turns `-i`, `--all`, `--up`, `--down`, `-s` and the words after an action into a query for the daemon.
 import { MusterError } from '../errors.ts';
 import { KIND_WORDS } from '../model/kind-words.ts';
 import type { Context } from './table.ts';
 
-/** A type and no interface, which would not be a record of parameters. */
+/** A type, because an interface would not be a record of parameters. */
 export type SelectionQuery = {
   id?: string[];
   all?: 'true';
@@ -12,7 +12,7 @@ export type SelectionQuery = {
   dry_run?: 'true';
 };
 
-/** For actions that change something: selecting nothing is an error, so that nothing is changed by omission. */
+/** For actions that change something: an empty selection is an error, so that an omission changes nothing. */
 export function selection({ given, kind }: Context, action: string): SelectionQuery {
   const query = chosen(given);
   if (Object.keys(query).length === 0) {
@@ -22,7 +22,7 @@ export function selection({ given, kind }: Context, action: string): SelectionQu
   return { ...query, ...dryRun(given) };
 }
 
-/** For actions that only read: nothing selected is all. Words behind the action are identifiers too. */
+/** For actions that only read: an empty selection means all. Words after the action are identifiers too. */
 export function chosen(given: Context['given'], words: readonly string[] = []): SelectionQuery {
   const ids = [...given.ids, ...words];
   const states = [...(given.up ? ['up'] : []), ...(given.down ? ['down'] : [])];
@@ -38,8 +38,8 @@ export function dryRun(given: Context['given']): { dry_run?: 'true' } {
   return given.dryRun ? { dry_run: 'true' } : {};
 }
 
-/** A narrowed selection that is empty changes nothing, and says so. */
+/** Reports a narrowed selection that is empty and so changes nothing. */
 export function refuseEmpty({ given, kind }: Context, count: number): void {
   if (count > 0 || (given.select.length === 0 && !given.up && !given.down)) return;
-  throw new MusterError('no-such-object', `No ${KIND_WORDS[kind].label} fits the selection; nothing was changed.`);
+  throw new MusterError('no-such-object', `No ${KIND_WORDS[kind].label} matches the selection; nothing was changed.`);
 }

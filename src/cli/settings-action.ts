@@ -49,7 +49,7 @@ export const clusterSettings: Action = {
   async run(context) {
     const { client, given, terminal } = context;
     const body: Record<string, string> = {};
-    // Their names are made of the table, as the options are.
+    // Their names come from the table, like the options.
     const values = new Map(Object.entries(given.options ?? {}));
     for (const { option, field } of SETTINGS) {
       const value = values.get(camelCase(`set-${option}`));

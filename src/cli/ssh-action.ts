@@ -1,4 +1,4 @@
-// `muster node ssh n0`: root's shell on a node with the head's key, or with the caller's own if they may not read that.
+// `muster node ssh n0`: root's shell on a node with the head's key, or with the caller's own if they cannot read that.
 import { access, constants } from 'node:fs/promises';
 import { POWER } from '../api/power.ts';
 import { MusterError } from '../errors.ts';

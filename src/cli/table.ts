@@ -3,7 +3,7 @@ import type { AdminClient } from '../api/client.ts';
 import type { Kind } from '../model/kind-words.ts';
 import type { Terminal } from './terminal.ts';
 
-/** What a word is, for completion: names of objects, fixed words, fields of the noun's kind, attributes, files. */
+/** The type of a word, for completion: names of objects, fixed words, fields of the noun's kind, attributes, files. */
 export type Takes =
   | { names: Kind }
   | { words: readonly string[] }
@@ -19,15 +19,15 @@ export type Takes =
   | 'files';
 
 export interface Option {
-  /** As commander takes it: `-l, --long`, `--force`, `--limit <count>`. */
+  /** In commander's form: `-l, --long`, `--force`, `--limit <count>`. */
   flags: string;
   meaning: string;
-  /** May be given several times. */
+  /** May be repeated. */
   repeats?: boolean;
   takes?: Takes;
 }
 
-/** `-l, --boot-config <name>` as commander stores it: `bootConfig`; `--no-discard` is `discard`. */
+/** The name under which commander stores `-l, --boot-config <name>`: `bootConfig`; for `--no-discard` it is `discard`. */
 type KeyOf<Flags extends string> = Flags extends `${string}--no-${infer Rest}`
   ? Camel<FirstWord<Rest>>
   : Flags extends `${string}--${infer Rest}`
@@ -37,7 +37,7 @@ type FirstWord<Text extends string> = Text extends `${infer Word} ${string}` ? W
 type Camel<Text extends string> = Text extends `${infer First}-${infer Rest}`
   ? `${First}${Capitalize<Camel<Rest>>}`
   : Text;
-/** `<x>` is a text, `[x]` a text or true, several are a list, and an option without a value is true or false. */
+/** `<x>` gives a text, `[x]` a text or true, `…` a list, and an option without a value true or false. */
 type ValueOf<Row extends Option> = Row['flags'] extends `${string}...${string}`
   ? string[]
   : Row['flags'] extends `${string}<${string}`
@@ -48,12 +48,12 @@ type ValueOf<Row extends Option> = Row['flags'] extends `${string}...${string}`
       ? string | true
       : boolean;
 
-/** The values of the options in the rows: one that no row declares cannot be read. */
+/** The values of the options in the rows; code cannot read an option that no row declares. */
 export type OptionsOf<Rows extends readonly Option[]> = {
   readonly [Row in Rows[number] as KeyOf<Row['flags']>]?: ValueOf<Row> | undefined;
 };
 
-/** An action; its `run` sees only the options of its rows. */
+/** An action; its `run` can read only the options of its rows. */
 export function action<const Rows extends readonly Option[] = readonly []>(
   row: Omit<Action, 'options' | 'run'> & {
     options?: Rows;
@@ -63,7 +63,7 @@ export function action<const Rows extends readonly Option[] = readonly []>(
   return row;
 }
 
-/** What the common options of every command say, and what the action's own did. */
+/** The values of the common options, and of the action's own. */
 export interface Given<Own = unknown> {
   /** Identifiers of `-i`, in order. */
   ids: string[];
@@ -87,7 +87,7 @@ export interface Given<Own = unknown> {
   config: string | undefined;
   /** The action's own options by their long name in camel case. */
   options: Own;
-  /** Words behind the action. */
+  /** Words after the action. */
   words: string[];
 }
 
@@ -107,20 +107,20 @@ export interface Context<Own = unknown> {
 
 export interface Action {
   name: string;
-  /** Other names for the same. */
+  /** Other names for it. */
   aliases?: string[];
-  /** What stands behind the name: `<field=value...>`, `[name]`. */
+  /** The words after the name: `<field=value...>`, `[name]`. */
   words?: string;
   takes?: Takes;
   summary: string;
   options?: readonly Option[];
   /** Whether everything after its first word is a separate command, including options. */
   passesThrough?: true;
-  /** False when it does not act on objects that are there (`create`). */
+  /** False when it does not act on existing objects (`create`). */
   selects?: false;
-  /** Whole command lines. */
+  /** Complete command lines. */
   examples?: string[];
-  /** Carries it out; answers the exit status. */
+  /** Runs it; returns the exit status. */
   run(context: Context): Promise<number>;
 }
 
@@ -131,13 +131,13 @@ export interface Noun {
   aliases: string[];
   kind: Kind;
   summary: string;
-  /** The heading in `muster --help`; a noun below another one has none. */
+  /** The heading in `muster --help`; absent for a noun below another one. */
   task?: string;
   /** Whether `-i`, `--all` and `-s` select objects of the kind. */
   selects: boolean;
   actions: Action[];
   /** Nouns below this one (`clusterctl repos`). */
   nouns?: Noun[];
-  /** What runs without an action word (`muster lab`, `clusterctl --get-distro`). */
+  /** The action without an action word (`muster lab`, `clusterctl --get-distro`). */
   run?: Action;
 }

@@ -1,10 +1,10 @@
-// Writing to the terminal: text, colours only where there is a terminal, a progress bar on standard error.
+// Output to the terminal: text, colours if it is a terminal, and a progress bar on standard error.
 import { monotonicNow } from '../clock.ts';
 import { progressLibrary } from './lazy.ts';
 
 export interface Terminal {
   write(text: string): void;
-  /** A line for people on standard error. */
+  /** Prints a line for people on standard error. */
   say(text: string): void;
   bold(text: string): string;
   red(text: string): string;
@@ -12,7 +12,7 @@ export interface Terminal {
   dim(text: string): string;
   /** Columns of the terminal; unlimited when there is none. */
   width: number;
-  /** A bar of bytes; without a terminal it shows nothing. */
+  /** A progress bar in bytes; without a terminal it shows nothing. */
   progress(title: string): { update(done: number, total: number): void; stop(): void };
 }
 
@@ -78,7 +78,7 @@ export function humanSpan(seconds: number): string {
   return `${hours}:${String(minutes).padStart(2, '0')}:${String(rest).padStart(2, '0')}`;
 }
 
-/** How long something lasts, in its largest unit: `41 s`, `12 min`, `3 h`, `5 d`. */
+/** Returns a duration in its largest unit: `41 s`, `12 min`, `3 h`, `5 d`. */
 export function humanAge(seconds: number): string {
   const whole = Math.max(0, Math.floor(seconds));
   if (whole < 100) return `${whole} s`;

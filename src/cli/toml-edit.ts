@@ -1,14 +1,14 @@
-// Changes values in the text of a TOML file and leaves the rest as people wrote it: comments, order, blank lines.
+// Changes values in the text of a TOML file and keeps the rest: comments, order, blank lines.
 import { isDeepStrictEqual } from 'node:util';
 import { parse } from 'smol-toml';
 
 const HEADER = /^\s*\[\s*([A-Za-z0-9_-]+)\s*\]\s*(#.*)?$/;
-/** A key with a string on one line, and what stands behind it. */
+/** A key with a string on one line, and the text after it. */
 const STRING = /^(\s*)([A-Za-z0-9_.-]+)(\s*=\s*)("(?:[^"\\]|\\.)*"|'[^']*')(\s*(?:#.*)?)$/;
 
 /**
- * Sets keys (`table.name`) to strings. Returns undefined when the text is written in a way that this cannot change: the result would
- * not say exactly what was wanted.
+ * Sets keys (`table.name`) to strings. Returns undefined when this cannot change the text in its present form: the result would
+ * not have exactly the requested values.
  */
 export function editToml(text: string, wanted: Readonly<Record<string, string>>): string | undefined {
   let lines = text.split('\n');
@@ -54,7 +54,7 @@ function expected(text: string, wanted: Readonly<Record<string, string>>): Table
   return tree;
 }
 
-/** Without what the TOML reader puts into its objects next to the values. */
+/** Removes what the TOML reader adds to its objects besides the values. */
 function plain(tree: unknown): unknown {
   return JSON.parse(JSON.stringify(tree));
 }

@@ -1,4 +1,4 @@
-// `muster top`: the cluster on the whole terminal, drawn again every few seconds until `q`.
+// `muster top`: shows the cluster on the whole terminal and redraws it every few seconds until `q`.
 import { setTimeout as delay } from 'node:timers/promises';
 import { BOARD_SORTS, BOOTS, type Board, type BoardSort } from '../api/boots.ts';
 import { type NodeState, STATES_BY_TROUBLE } from '../boot/states.ts';
@@ -9,9 +9,9 @@ import { action, type Context } from './table.ts';
 import { boardLines, type Paint, rowsFor, screenLines, type View } from './top/board-lines.ts';
 import { Screen } from './top/screen.ts';
 
-/** Rows of one board that goes to a pipe. */
+/** Rows of a board that goes to a pipe. */
 const ONCE_ROWS = 50;
-/** Seconds between two boards: what costs a daemon with ten thousand nodes some milliseconds. */
+/** Seconds between two boards. A board of 10,000 nodes costs the daemon some milliseconds. */
 const INTERVAL = 2;
 const STATES: readonly (NodeState | undefined)[] = [undefined, ...STATES_BY_TROUBLE];
 
@@ -19,9 +19,9 @@ const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36, rever
 
 export const topShow = action({
   name: 'top',
-  summary: 'show the cluster live: nodes by state and stage, the stuck ones first and why, image transfers',
+  summary: 'show the cluster live: nodes by state and stage, stuck ones first with the reason, and image transfers',
   options: [
-    { flags: '--once', meaning: 'print one board and exit; the default without a terminal' },
+    { flags: '--once', meaning: 'print one board and exit; default without a terminal' },
     {
       flags: '--sort <order>',
       meaning: `the order of the nodes: ${BOARD_SORTS.join(', ')}`,
@@ -33,7 +33,7 @@ export const topShow = action({
       takes: { words: STATES.flatMap(state => state ?? []) },
     },
     { flags: '--match <text>', meaning: 'only nodes whose name contains this' },
-    { flags: '--interval <seconds>', meaning: `seconds between two boards, from 0.5 on; ${INTERVAL} when not given` },
+    { flags: '--interval <seconds>', meaning: `seconds between two boards, at least 0.5; default: ${INTERVAL}` },
   ],
   examples: ['muster top', 'muster top --state failed', 'muster top --once', 'muster top --json'],
   async run(context) {
@@ -69,7 +69,7 @@ function queryOf({ sort, state, match, first }: View, rows: number): Record<stri
   return { sort, ...(state && { state }), ...(match && { match }), first: String(first), rows: String(rows) };
 }
 
-/** Colours, where there is a terminal and nobody asked for none. */
+/** Returns colours, if there is a terminal and the user did not disable them. */
 function painter(): Paint {
   const has = process.stdout.isTTY && !process.env['NO_COLOR'];
   return (colour, text) => (has && text !== '' ? `\u001b[${CODES[colour]}m${text}\u001b[0m` : text);
@@ -90,7 +90,7 @@ async function live({ client }: Context, view: View, milliseconds: number): Prom
   };
   const paint = painter();
   const draw = (): void => screen.draw(screenLines(board, view, screen.size, paint));
-  // Rows of one screen; a screen of one line has none, and scrolls all the same.
+  // Rows per screen; a screen of one line has none but still scrolls.
   const page = (): number => Math.max(1, rowsFor(screen.size.height));
   const ask = async (): Promise<Board> => client.call(BOOTS.board, { query: queryOf(view, page()) });
   const screen = new Screen({
@@ -106,7 +106,7 @@ async function live({ client }: Context, view: View, milliseconds: number): Prom
     },
     end,
   });
-  // The first query comes before the screen is taken over: a wrong argument, or no daemon at all, is one line.
+  // Makes the first query before it takes over the screen, so that a wrong argument or a missing daemon prints one line.
   board = await ask();
   screen.open();
   try {
@@ -122,7 +122,7 @@ async function live({ client }: Context, view: View, milliseconds: number): Prom
   return 0;
 }
 
-/** The board when it comes; while it does not, the screen says for how long. A daemon that is gone is asked again. */
+/** Fetches the board; while it waits, the screen shows for how long. Retries if the daemon is gone. */
 async function newer(
   asked: Promise<Board>,
   view: View,
@@ -131,7 +131,7 @@ async function newer(
 ): Promise<Board | undefined> {
   const begun = monotonicNow();
   const late = setInterval(() => {
-    view.problem = `musterd has not answered for ${Math.round((monotonicNow() - begun) / 1000)} s; this is the board of before`;
+    view.problem = `musterd has not answered for ${Math.round((monotonicNow() - begun) / 1000)} s; showing the last board`;
     draw();
   }, 5000);
   try {
@@ -140,7 +140,7 @@ async function newer(
     if (board && view.first >= board.matched) view.first = Math.max(0, board.matched - 1);
     return board;
   } catch (error) {
-    view.problem = `${reasonOf(error).split('. ')[0]}; asking again. This is the board of before`;
+    view.problem = `${reasonOf(error).split('. ')[0]}; retrying, showing the last board`;
     return undefined;
   } finally {
     clearInterval(late);
@@ -148,7 +148,7 @@ async function newer(
   }
 }
 
-/** What a key does to the view. */
+/** Applies a key to the view. */
 export function press(view: View, key: string, page: number, matched: number): void {
   if (view.typing !== undefined) type(view, key, view.typing);
   else move(view, key, page, Math.max(0, matched - page));

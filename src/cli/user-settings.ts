@@ -8,7 +8,7 @@ import { readIni } from './ini.ts';
 export interface UserSettings {
   /** The folder of local images. */
   workspace: string;
-  /** How a node is reached for `--capture`; through the head when nothing is set. */
+  /** How to reach a node for `--capture`; through the head if unset. */
   ssh: { command: string[]; user: string; key: string | undefined } | undefined;
 }
 
@@ -16,7 +16,7 @@ const FOLDER = '.scyldcw';
 
 /** `MUSTER_WORKSPACE` wins over `modimg.workspace`, which wins over `~/.scyldcw/workspace`. */
 export function userSettings(env: NodeJS.ProcessEnv = process.env): UserSettings {
-  // Without HOME, as under cron or a unit of systemd, the folder that the user has by the system's own list.
+  // Without HOME (cron, systemd units), uses the home folder from the user database.
   const home = join(env['HOME'] || userInfo().homedir, FOLDER);
   const file = join(home, 'settings.ini');
   const setting = reader(file);
@@ -40,7 +40,7 @@ export function userSettings(env: NodeJS.ProcessEnv = process.env): UserSettings
   };
 }
 
-/** Both forms are read: `[modimg]` with `workspace = …` below it, and `modimg.workspace = …` anywhere. */
+/** Reads both forms: `[modimg]` with `workspace = …` below it, and `modimg.workspace = …` anywhere. */
 function reader(file: string): (section: string, name: string) => string | undefined {
   let text: string;
   try {

@@ -1,7 +1,7 @@
-// Texts on a terminal: control characters made visible, and how many columns a text takes.
+// Texts on a terminal: makes control characters visible, and counts the columns of a text.
 import { own } from '../own.ts';
 
-/** Control characters; those that turn the direction of a line; separators that some programs take for a line's end. */
+/** Control characters, characters that change the direction of a line, and separators that some programs take for line ends. */
 const HIDDEN = /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/gu;
 const SHORT: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
@@ -21,7 +21,7 @@ export function visible(text: string): string {
 /** UAX #11: characters of two columns. */
 const WIDE =
   /[\u1100-\u115f\u231a\u231b\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1b000}-\u{1b2ff}\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u;
-/** Marks that stand above or below another character, and characters without any look. */
+/** Marks above or below another character, and invisible characters. */
 const NARROW = /[\p{Mn}\p{Me}\u200b-\u200f\u2060\ufeff]/u;
 
 function columnsOfOne(character: string): number {
@@ -30,7 +30,7 @@ function columnsOfOne(character: string): number {
   return WIDE.test(character) ? 2 : 1;
 }
 
-/** Returns the columns of a terminal that a text takes. */
+/** Returns the number of terminal columns that a text takes. */
 export function columnsOf(text: string): number {
   if (PLAIN.test(text)) return text.length;
   let columns = 0;
@@ -38,7 +38,7 @@ export function columnsOf(text: string): number {
   return columns;
 }
 
-/** Cuts a text to a number of columns, with `…` for the rest; no character is split. */
+/** Cuts a text to a number of columns, with `…` for the rest; splits no character. */
 export function cutTo(text: string, columns: number): string {
   if (columnsOf(text) <= columns) return text;
   let kept = '';
@@ -52,7 +52,7 @@ export function cutTo(text: string, columns: number): string {
   return columns < 1 ? '' : `${kept}…`;
 }
 
-/** Spaces before (`start`) or behind (`end`) a text, so that it takes that many columns. */
+/** Adds spaces before (`start`) or after (`end`) a text, so that it takes that many columns. */
 export function padded(text: string, columns: number, side: 'start' | 'end'): string {
   const spaces = ' '.repeat(Math.max(0, columns - columnsOf(text)));
   return side === 'start' ? spaces + text : text + spaces;

@@ -10,7 +10,7 @@ import { chosen } from './selection.ts';
 import { action, type Context } from './table.ts';
 
 const EVERY_MS = 500;
-/** Messages about a daemon that does not answer now. */
+/** The errors of a daemon that does not answer. */
 const AWAY: readonly ErrorCode[] = ['not-running', 'broken-off'];
 
 export const waitFor = action({
@@ -23,11 +23,11 @@ export const waitFor = action({
   async run({ client, given, terminal }) {
     const [wanted = ''] = given.words;
     const seconds = secondsOf(given.options.timeout);
-    // Asked once without the condition: who is meant does not change while waiting.
+    // Queried once without the condition, because the selection does not change while waiting.
     const nodes = await client.call(NODES.status, { query: chosen(given) });
     if (nodes.length === 0)
-      throw new MusterError('no-such-object', 'No node fits the selection; there is nothing to wait for.');
-    // As a node set, so that thousands of nodes fit into a URL.
+      throw new MusterError('no-such-object', 'No node matches the selection; there is nothing to wait for.');
+    // As a node set, so that the URL can hold thousands of nodes.
     const everyone = { id: foldNodeSet(nodes.map(node => node.name)) };
     const end = monotonicNow() + seconds * 1000;
     let told = '';
@@ -37,10 +37,10 @@ export const waitFor = action({
     };
     const stale: Look = { now: nodes, fitting: [] };
     for (;;) {
-      // A head that is restarted ends no waiting: its nodes boot on.
+      // A restart of the head does not end the wait: its nodes keep booting.
       const look = await looked(client, nodes, everyone, wanted).catch((error: unknown) => {
         if (!(error instanceof MusterError) || !AWAY.includes(error.code)) throw error;
-        tell('musterd does not answer; waiting for it too');
+        tell('musterd does not answer; still waiting');
         return stale;
       });
       const { now, fitting } = look;
@@ -61,7 +61,7 @@ export const waitFor = action({
 
 interface Look {
   now: readonly ShownStatus[];
-  /** Those of them that are as wanted. */
+  /** Returns the nodes that meet the condition. */
   fitting: readonly ShownStatus[];
 }
 
@@ -80,7 +80,7 @@ async function looked(
   return { now, fitting };
 }
 
-/** A deleted node never gets there. */
+/** A deleted node never meets the condition. */
 async function deleted(
   client: Context['client'],
   nodes: readonly ShownStatus[],
@@ -90,7 +90,7 @@ async function deleted(
   const gone = nodes.filter(({ uid }) => !there.has(uid)).map(({ name }) => name);
   if (gone.length === 0) return cause;
   const verb = gone.length === 1 ? 'was' : 'were';
-  return new MusterError('no-such-object', `${foldNodeSet(gone)} ${verb} deleted meanwhile; nobody can wait for that.`);
+  return new MusterError('no-such-object', `${foldNodeSet(gone)} ${verb} deleted while waiting.`);
 }
 
 function secondsOf(option: unknown): number {
@@ -108,7 +108,7 @@ function timedOut(missing: readonly ShownStatus[], wanted: string, seconds: numb
   if (missing.length > 10) lines.push(`and ${missing.length - 10} more`);
   return new MusterError(
     'timed-out',
-    `After ${seconds} s, ${foldNodeSet(missing.map(node => node.name))} still not '${wanted}'.`,
+    `Not '${wanted}' after ${seconds} s: ${foldNodeSet(missing.map(node => node.name))}.`,
     {
       hint: lines.join('\n'),
     },

@@ -1,9 +1,9 @@
-// Words of a command line as people and word processors write them: a dash that is none is read as the one that was meant.
+// Repairs words of a command line that a word processor changed: other dashes are read as `-`.
 
 /** U+2010 to U+2015 and U+2212: hyphens, en dash, em dash, minus. */
 const DASHES = /^[\u2010-\u2015\u2212]+(?=[A-Za-z])/u;
 
-/** The words as they were meant, and a note for each that was changed. What stands behind `--` stays. */
+/** Returns the repaired words, and a note for each change. Words after `--` stay as they are. */
 export function readDashes(words: readonly string[]): { words: string[]; notes: string[] } {
   const notes: string[] = [];
   const end = words.indexOf('--');
@@ -17,7 +17,7 @@ export function readDashes(words: readonly string[]): { words: string[]; notes: 
   return { words: read, notes };
 }
 
-/** `scyld-nodectl …` is `muster nodectl …`. */
+/** `scyld-nodectl …` means `muster nodectl …`. */
 export function wordsFor(program: string, words: readonly string[]): string[] {
   return program.startsWith('scyld-') ? [program.slice('scyld-'.length), ...words] : [...words];
 }

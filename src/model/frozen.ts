@@ -9,5 +9,5 @@ export function refuseFrozen(entry: Entry, fields: readonly string[]): void {
   // Only `frozen` may be changed, and alone: an update that thaws and changes at once is refused too.
   if (fields.length === 1 && fields[0] === 'frozen') return;
   const label = KINDS[entry.kind].label;
-  throw new MusterError('frozen', `The ${label} ${entry.value.name} is frozen; 'update frozen=false' first.`);
+  throw new MusterError('frozen', `The ${label} ${entry.value.name} is frozen; run 'update frozen=false' first.`);
 }

@@ -344,7 +344,7 @@ test('frozen: refused to whoever asks, until it is thawed', async t => {
   const { ask, cluster } = await world(t);
   await ask('POST', '/bootconfigs', { name: 'xyzBoot' });
   await ask('PATCH', '/bootconfig/xyzBoot', { frozen: 'true' });
-  const text = "The boot config xyzBoot is frozen; 'update frozen=false' first.";
+  const text = "The boot config xyzBoot is frozen; run 'update frozen=false' first.";
   for (const [method, path, body] of [
     ['PATCH', '/bootconfig/xyzBoot', { name: 'NewName' }],
     ['PUT', '/bootconfig/xyzBoot', { name: 'xyzBoot' }],

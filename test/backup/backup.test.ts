@@ -83,7 +83,7 @@ test('a backup of a running head, restored elsewhere, is the same head: objects,
   t.false(existsSync(join(other, 'state')));
   const restored = await restoreTo(join(other, 'state'), file);
   t.is(restored.status, 0, restored.stderr);
-  t.regex(restored.stderr, /A backup of head1 of 20\d\d-.*: 6 files, all of them whole\./);
+  t.regex(restored.stderr, /A backup of head1 of 20\d\d-.*: 6 files, all complete\./);
   t.deepEqual(readdirSync(join(other, 'state')).sort(), ['blobs', 'head.key', 'lock.db', 'muster.db', 'ssh']);
   for (const path of ['state/head.key', 'state/ssh/id_ed25519', 'state/ssh/id_ed25519.pub'])
     t.deepEqual(readFileSync(join(other, path)), readFileSync(join(folder, path)), path);
@@ -230,7 +230,7 @@ for (const [what, harm] of [
     t.is(status, 1, stderr);
     t.true(
       stderr.includes(
-        `WARNING: the stored file ${digest.slice(0, 12)} is damaged on this head: boot config B. Upload the file again (update …=@FILE), then repeat the backup.`,
+        `WARNING: the stored file ${digest.slice(0, 12)} is damaged on this head: boot config B. Upload the file again (update …=@FILE), then retry the backup.`,
       ),
       stderr,
     );
@@ -248,7 +248,7 @@ test('a stored file that is gone is a warning, and no reason to have no backup',
   rmSync(world.blobs.path(digest));
   const { status, stderr } = await muster('backup', join(folder, 'b.tar'));
   t.is(status, 1);
-  t.regex(stderr, new RegExp(`WARNING: the stored file ${digest.slice(0, 12)} is gone from this head: boot config B`));
+  t.regex(stderr, new RegExp(`WARNING: the stored file ${digest.slice(0, 12)} is missing on this head: boot config B`));
   t.is((await restoreTo(join(folder, 'new'), join(folder, 'b.tar'))).status, 0);
 });
 

@@ -35,7 +35,7 @@ test('no room where the backup goes: nothing is left there, and an older backup 
   const filled = readdirSync(small);
   const { status, stderr } = await muster('backup', file, '--state', state);
   t.is(status, 6, stderr);
-  t.regex(stderr, /b\.tar\.part: there is no room for the backup\. Nothing was left there\./);
+  t.regex(stderr, /b\.tar\.part: there is no space for the backup\. Nothing was left there\./);
   t.deepEqual(readdirSync(small), filled);
 });
 

@@ -112,7 +112,7 @@ test.serial('Ctrl-C while dracut runs: no boot config, no files, and the status 
   const words = ['--image', 'Slow', '--boot-config', 'SlowBoot'];
   const { status, said } = await daemon.signalled(at, 'scyld-add-boot-config', ...words);
   t.is(status, 130, said);
-  t.regex(said, /deleted SlowBoot\nInterrupted \(SIGINT\): the boot config SlowBoot is as it was\.\n$/);
+  t.regex(said, /deleted SlowBoot\nInterrupted \(SIGINT\): the boot config SlowBoot is unchanged\.\n$/);
   t.notRegex(said, /ERROR/);
   const workspace = join(daemon.folder, '.scyldcw', 'workspace');
   t.deepEqual(
@@ -134,7 +134,7 @@ test.serial('work goes on when nobody reads what it says; a full disk behind the
   const made = (await daemon.shell('muster boot -i LoudBoot ls -l')).stdout;
   t.regex(made, /initramfs\n/);
   const dry = await daemon.shell('muster mkramfs --update LoudBoot --dry-run');
-  t.regex(dry.stdout, /^LoudBoot: kernel and initramfs would be made from the image Loud, for .*\nDry run/);
+  t.regex(dry.stdout, /^LoudBoot: would build kernel and initramfs from the image Loud, for .*\nDry run/);
   t.is((await daemon.shell('muster boot -i LoudBoot ls --json')).stdout.match(/"revision": 2/g)?.length, 1);
   const full = await daemon.shell('muster modimg ls >/dev/full');
   t.is(full.status, 6);

@@ -20,9 +20,9 @@ test('boots by stage, the images in one line with rate and remaining time, and w
       'stuck: kernel: no: 1 (n2)',
       'images: 1 running, 1 queued, 10.0 MiB/s, 150.0 MiB to send, 0:00:15 remaining',
       '  n0: 50 % of 100.0 MiB, 10.0 MiB/s, 0:00:05 remaining',
-      '  n1: place 1 in the queue, its turn in 0:00:05',
+      '  n1: place 1 in the queue, starts in 0:00:05',
       '',
     ].join('\n'),
   );
-  t.is(bootsText({ boots: [], transfers: [] }, false), 'No boot is under way.\n');
+  t.is(bootsText({ boots: [], transfers: [] }, false), 'No boots are in progress.\n');
 });

@@ -50,11 +50,11 @@ for (const [title, text, expected] of forms) {
 const refusals: [string, string, string][] = [
   ['nothing', ' \n', 'nodes: is empty.'],
   ['broken JSON', '{"mac": ', 'nodes: is not JSON: '],
-  ['a list of texts', '["n0"]', 'nodes: item 1 must be an object of fields, and is "n0".'],
+  ['a list of texts', '["n0"]', 'nodes: item 1 must be an object of fields, but is "n0".'],
   ['broken YAML', 'n0: {mac: x\n', 'nodes: is not YAML: '],
   ['a word that is no field', 'mac=x\nmac=y quiet\n', "nodes:2: 'quiet' is neither name=value nor a MAC address"],
   ['an INI line that is none', '[n0]\nmac\n', "nodes:2: 'mac' is neither [section] nor name=value."],
-  ['an INI section twice', '[n0]\nmac=x\n[n0]\n', 'nodes:3: the section [n0] stands there twice.'],
+  ['an INI section twice', '[n0]\nmac=x\n[n0]\n', 'nodes:3: the section [n0] appears twice.'],
 ];
 
 for (const [title, text, expected] of refusals) {

@@ -85,7 +85,7 @@ const wrongs: Wrong[] = [
   {
     line: 'muster completion fish',
     status: 2,
-    says: "ERROR: There is no completion for 'fish', only for bash and zsh.\n",
+    says: "ERROR: muster has no completion for 'fish', only for bash and zsh.\n",
   },
   { line: 'muster man nodde', status: 2, says: "ERROR: There is no manual page 'nodde'.\nDid you mean 'node'?\n" },
   // A word that is missing.
@@ -103,8 +103,8 @@ const wrongs: Wrong[] = [
     status: 2,
     says: "ERROR: 'create' takes no selection; leave out -i, --all and the like.\n",
   },
-  { line: 'muster --base-url http://head/api/v1 node ls', status: 2, says: /over its Unix socket only/ },
-  { line: 'muster -u a:b node ls', status: 2, says: /--user takes a name alone/ },
+  { line: 'muster --base-url http://head/api/v1 node ls', status: 2, says: /only on its Unix socket/ },
+  { line: 'muster -u a:b node ls', status: 2, says: /--user takes only a name/ },
   { line: 'muster -c missing.toml node ls', status: 2, says: 'ERROR: missing.toml: cannot be read: ENOENT' },
   // Selections.
   {
@@ -134,9 +134,9 @@ const wrongs: Wrong[] = [
   {
     line: "muster node -s 'name == n9' set rack=b",
     status: 4,
-    says: 'ERROR: No node fits the selection; nothing was changed.\n',
+    says: 'ERROR: No node matches the selection; nothing was changed.\n',
   },
-  { line: 'muster node --up delete', status: 4, says: 'ERROR: No node fits the selection; nothing was changed.\n' },
+  { line: 'muster node --up delete', status: 4, says: 'ERROR: No node matches the selection; nothing was changed.\n' },
   {
     line: 'muster boot --all clone name=X',
     status: 4,
@@ -220,13 +220,13 @@ const wrongs: Wrong[] = [
   {
     line: 'muster node -i n0 update --content @two.json',
     status: 2,
-    says: "ERROR: 'update' takes the fields of one object, and the file has 2.\n",
+    says: "ERROR: 'update' takes the fields of one object, but the file has 2.\n",
   },
   { line: 'muster distro import CentOS.repo', status: 2, says: 'ERROR: import needs --name NAME for the distro.\n' },
   {
     line: 'muster distro import --name X main.repo',
     status: 2,
-    says: /^main\.repo: \[main\] is no repository; left out\nERROR: main\.repo: no repository is enabled there\.\n/,
+    says: /^main\.repo: \[main\] is not a repository; left out\nERROR: main\.repo: no repository is enabled in them\.\n/,
   },
   // The state of things.
   {
@@ -252,7 +252,7 @@ const wrongs: Wrong[] = [
   {
     line: 'muster node -i n0 waitfor up --timeout 0',
     status: 9,
-    says: /^0 of 1|ERROR: After 0 s, n0 still not 'up'\.\nn0: unknown\n/,
+    says: /^0 of 1|ERROR: Not 'up' after 0 s: n0\.\nn0: unknown\n/,
   },
   {
     line: 'muster node -i n0 waitfor up --timeout soon',
@@ -262,7 +262,7 @@ const wrongs: Wrong[] = [
   {
     line: "muster node -s 'name == x' waitfor up",
     status: 4,
-    says: 'ERROR: No node fits the selection; there is nothing to wait for.\n',
+    says: 'ERROR: No node matches the selection; there is nothing to wait for.\n',
   },
   // How the options of the image workshop go together.
   { line: 'muster modimg', status: 2, says: "ERROR: 'muster modimg' needs something to do" },
@@ -273,7 +273,11 @@ const wrongs: Wrong[] = [
     says: 'ERROR: --create, --capture and --import cannot be combined.\n',
   },
   { line: 'muster modimg --chroot', status: 2, says: 'ERROR: --chroot needs an image: -i NAME.\n' },
-  { line: 'muster modimg -i Img --delete --upload', status: 2, says: 'ERROR: --delete goes alone.\n' },
+  {
+    line: 'muster modimg -i Img --delete --upload',
+    status: 2,
+    says: 'ERROR: --delete cannot be combined with other steps.\n',
+  },
   {
     line: 'muster modimg -i Img --copyin file',
     status: 2,
@@ -310,7 +314,7 @@ const wrongs: Wrong[] = [
   {
     line: 'muster modimg -i Img --chroot "9 x"',
     status: 2,
-    says: "ERROR: --chroot '9 x' is no kernel version such as",
+    says: "ERROR: --chroot '9 x' is not a kernel version such as",
   },
   { line: 'muster modimg ls nosuch', status: 4, says: 'ERROR: No image found for ID=nosuch, neither in the workspace' },
   {
@@ -331,14 +335,14 @@ const wrongs: Wrong[] = [
   },
   { line: 'muster modimg -i Img --install "$NO"', status: 2, says: 'ERROR: --install is followed by an empty word' },
   { line: 'muster modimg -i Img --install ,', status: 2, says: 'ERROR: --install names no package.\n' },
-  { line: 'muster modimg -i Img --compress xz --upload', status: 2, says: 'ERROR: --compress is for an image that is' },
+  { line: 'muster modimg -i Img --compress xz --upload', status: 2, says: 'ERROR: --compress needs a step that makes' },
   { line: 'muster modimg --import . --set-name X', status: 2, says: /holds the folder that it is to be copied into/ },
   { line: 'HOME=x muster modimg ls', status: 5, says: "ERROR: HOME must be an absolute path: 'x/.scyldcw/workspace'" },
   { line: 'MUSTER_WORKSPACE=x muster modimg ls', status: 5, says: 'ERROR: MUSTER_WORKSPACE must be an absolute path' },
   {
     line: 'muster add-boot-config --image Imgg --boot-config New',
     status: 4,
-    says: 'ERROR: No image found for ID=Imgg\nDid you mean Img? Create it on the way with --distro NAME',
+    says: 'ERROR: No image found for ID=Imgg\nDid you mean Img? Create it in the same step with --distro NAME',
   },
   {
     line: 'TMPDIR=/none muster image diff Img Img',
@@ -354,7 +358,7 @@ const wrongs: Wrong[] = [
   {
     line: 'muster add-boot-config --image Img',
     status: 2,
-    says: 'ERROR: add-boot-config needs --boot-config NAME too.\n',
+    says: 'ERROR: add-boot-config also needs --boot-config NAME.\n',
   },
   {
     line: 'muster add-boot-config --image Img –boot-config New',

@@ -24,7 +24,7 @@ test('a single interface is taken; of several, one must be named', t => {
     t,
     {},
     TWO,
-    'Which one is the boot network? There are: eth0 192.0.2.7/24, eth1 10.54.0.1/24. Say --interface NAME, or --address ADDRESS.',
+    'Which one is the boot network? There are: eth0 192.0.2.7/24, eth1 10.54.0.1/24. Use --interface NAME, or --address ADDRESS.',
   );
   for (const options of [{ interface: 'eth1' }, { address: '10.54.0.1' }, { address: '10.54.0.1/24' }])
     t.deepEqual(planInit(options, NONE, TWO).config, config);
@@ -32,19 +32,19 @@ test('a single interface is taken; of several, one must be named', t => {
     t,
     {},
     { lo: LO },
-    'No interface has an IPv4 address; say --interface NAME and --address ADDRESS/PREFIX of the boot network.',
+    'No interface has an IPv4 address; use --interface NAME and --address ADDRESS/PREFIX for the boot network.',
   );
   refused(
     t,
     { interface: 'eth9' },
     TWO,
-    'The interface eth9 has no IPv4 address; there are: eth0 192.0.2.7/24, eth1 10.54.0.1/24. Give it one, or say --address ADDRESS/PREFIX.',
+    'The interface eth9 has no IPv4 address; there are: eth0 192.0.2.7/24, eth1 10.54.0.1/24. Give it one, or use --address ADDRESS/PREFIX.',
   );
   refused(
     t,
     { address: '10.9.0.1' },
     TWO,
-    'No interface has 10.9.0.1; there are: eth0 192.0.2.7/24, eth1 10.54.0.1/24. Give it with its prefix, 10.9.0.1/24.',
+    'No interface has 10.9.0.1; there are: eth0 192.0.2.7/24, eth1 10.54.0.1/24. Give the address with its prefix, such as 10.9.0.1/24.',
   );
 });
 
@@ -64,15 +64,15 @@ test('ranges and numbers become the naming pool', t => {
   const wrong = (options: InitOptions, text: string) => refused(t, { interface: 'eth1', ...options }, TWO, text);
   wrong(
     { range: '10.54.0.9-10.54.0.1' },
-    '--range 10.54.0.9-10.54.0.1 is no range; give FIRST or FIRST-LAST, such as 10.54.0.100-10.54.0.199.',
+    '--range 10.54.0.9-10.54.0.1 is not a range; give FIRST or FIRST-LAST, such as 10.54.0.100-10.54.0.199.',
   );
   wrong(
     { range: '10.55.0.9' },
-    'The range begins with 10.55.0.9, which is no host address of the boot network 10.54.0.0/24.',
+    'The range begins with 10.55.0.9, which is not a host address in the boot network 10.54.0.0/24.',
   );
   wrong(
     { range: '10.54.0.9-10.54.1.9' },
-    'The range ends with 10.54.1.9, which is no host address of the boot network 10.54.0.0/24.',
+    'The range ends with 10.54.1.9, which is not a host address in the boot network 10.54.0.0/24.',
   );
   wrong({ range: '10.54.0.9-10.54.0.10', nodes: '3' }, '3 nodes do not fit into 2 addresses from 10.54.0.9 on.');
   wrong({ nodes: 'many' }, '--nodes many must be a whole number, 1 or more.');

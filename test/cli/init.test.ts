@@ -46,7 +46,7 @@ test('the first time makes a head of the machine, the second changes nothing', a
   t.is(first.status, 0, first.stderr);
   t.regex(first.stdout, /^wrote .*muster\.toml$/m);
   t.regex(first.stdout, /^created 2 nodes$/m);
-  t.regex(first.stdout, /^What to do next:$/m);
+  t.regex(first.stdout, /^Next steps:$/m);
   t.regex(first.stdout, /muster image create name=DefaultImage content=@FILE/);
   t.is(statSync(file).mode & 0o777, 0o644);
   t.like(loadConfig(file), {
@@ -88,7 +88,7 @@ test('a configuration that says otherwise is shown and left, unless forced; its 
   t.is(refused.status, 5);
   t.is(
     refused.stderr,
-    `ERROR: ${file} says otherwise; change it, or say --force:\n  head.address: '10.54.0.9/24' -> '10.54.0.1/24'\n  head.interface: none -> 'boot0'\n`,
+    `ERROR: ${file} has other values; change it, or use --force:\n  head.address: '10.54.0.9/24' -> '10.54.0.1/24'\n  head.interface: none -> 'boot0'\n`,
   );
   t.is(readFileSync(file, 'utf8'), old);
   const forced = await init('--address', '10.54.0.1/24', '--interface', 'boot0', '--force');

@@ -164,7 +164,7 @@ for (const [title, words, mark, signal, status] of STOPS) {
     const kept = readFileSync(join(workspace(), 'manifest.json'), 'utf8');
     const { status: code, said } = await daemon.signalled({ mark, signal }, 'scyld-modimg', ...words);
     t.is(code, status, said);
-    t.regex(said, new RegExp(`Interrupted \\(${signal}\\): nothing was kept, and the images are as they were\\.\n$`));
+    t.regex(said, new RegExp(`Interrupted \\(${signal}\\): nothing was kept, and the images are unchanged\\.\n$`));
     t.notRegex(said, /ERROR|bug in muster/);
     t.deepEqual(
       readdirSync(workspace()).filter(name => name.startsWith('work-')),
@@ -244,11 +244,11 @@ test.serial("two administrators on one image: the second does not undo the first
   for (const steps of ["--execute 'echo never' --upload", '--upload']) {
     const refused = await daemon.shell(`${second} ${steps}`);
     t.is(refused.status, 5);
-    t.regex(refused.stderr, /ERROR: The head's image Noise was changed by somebody after your copy of it was fetched/);
+    t.regex(refused.stderr, /ERROR: Somebody changed the head's image Noise after your copy was fetched/);
     t.is(refused.stdout, '');
   }
-  t.regex((await ok(`${second} ls`)).stdout, /Noise: .* the head has other content since it was fetched/);
-  t.regex((await ok(`${second} --execute true`)).stderr, /^WARNING: The head's Noise was changed by somebody/m);
+  t.regex((await ok(`${second} ls`)).stdout, /Noise: .* the head's content changed since it was fetched/);
+  t.regex((await ok(`${second} --execute true`)).stderr, /^WARNING: Somebody changed the head's Noise/m);
   await ok(`${second} --freshen`);
   t.is((await ok(`${second} --execute 'cat /etc/first' --upload`)).stdout.split('\n')[0], 'first');
   await ok(`${first} --execute true --overwrite --upload`);

@@ -143,7 +143,7 @@ test.serial(
     t.is(refused.status, 8);
     t.regex(
       refused.stderr,
-      /ERROR: The node n0 could not be captured: .*Permission denied.*\nssh to the node must work/,
+      /ERROR: The node n0 could not be captured: .*Permission denied.*\nSsh to the node must work/,
     );
     t.is(readFileSync(join(daemon.folder, '.scyldcw', 'workspace', 'manifest.json'), 'utf8'), before);
     t.is((await daemon.shell('scyld-modimg --capture nosuch --set-name Third')).status, 4);

@@ -79,7 +79,7 @@ test.serial('discarded changes are gone; a new name keeps the old image', async 
     [/Upload the image to the head\? \[Yn\]/, 'n\r'],
   ]);
   t.is(renamed.status, 0, renamed.said);
-  t.regex(renamed.said, /The image Other is in your workspace only/);
+  t.regex(renamed.said, /The image Other is only in your workspace/);
   t.is(await ok("scyld-modimg -i Small --execute 'cd /root && echo *' --set-name X --overwrite"), 'kept\n');
   t.is(await ok("scyld-modimg -i Other --execute 'cd /root && echo *' --set-name X --overwrite"), 'kept other\n');
 });
@@ -94,7 +94,7 @@ test.serial('Ctrl-C in the shell is its own; at a question it keeps nothing and 
     [/\[kd\]/, '\x03'],
   ]);
   t.is(status, 130, said);
-  t.regex(said, /Interrupted \(SIGINT\): nothing was kept, and the images are as they were\./);
+  t.regex(said, /Interrupted \(SIGINT\): nothing was kept, and the images are unchanged\./);
   t.notRegex(said, /not asked|Packing image/);
   const names = await ok('ls .scyldcw/workspace');
   t.notRegex(names, /^work-/m);

@@ -321,7 +321,10 @@ test.serial('the caching section: a UID mismatch, and both remedies', async t =>
   const before = local('stale');
   await ok(t, 'scyld-imgctl -i stale delete');
   await ok(t, 'scyld-imgctl -i mpiImage clone name=stale');
-  t.regex((await ok(t, 'scyld-modimg ls')).stdout, /stale: .*gone from the head, which has another image of this name/);
+  t.regex(
+    (await ok(t, 'scyld-modimg ls')).stdout,
+    /stale: .*deleted on the head, which has another image of this name/,
+  );
   await ok(t, "scyld-modimg -i stale --execute 'echo more >>/root/stage'");
   const refused = await fails(t, 'scyld-modimg -i stale --upload', /^ERROR: No image found for ID=[0-9a-f]{32}$/m);
   t.true(refused.stderr.includes(before?.uid ?? '-'));
@@ -374,9 +377,9 @@ test.serial('a new image replaces one of the head only on request; a frozen one 
   await fails(
     t,
     'scyld-modimg --create --set-name stale --upload',
-    /The head has an image stale already; nothing was sent/,
+    /The head already has an image stale; nothing was sent/,
   );
-  await fails(t, 'scyld-modimg --create --set-name stale --upload', /There is a local image stale already/);
+  await fails(t, 'scyld-modimg --create --set-name stale --upload', /A local image stale already exists/);
   await ok(t, 'scyld-modimg -i stale --upload --overwrite');
   await ok(t, 'muster image -i stale update frozen=true');
   const refused = await fails(t, 'scyld-modimg -i stale --execute true --upload', /The image stale is frozen/);

@@ -177,7 +177,7 @@ test.serial('passwords are shown nowhere', async t => {
 });
 
 test.serial('they cannot be guessed by selecting', async t => {
-  t.is((await run('node', '-s', 'power_uri =~ secret', 'ls')).stdout, 'No node fits the selection.\n');
+  t.is((await run('node', '-s', 'power_uri =~ secret', 'ls')).stdout, 'No node matches the selection.\n');
 });
 
 test.serial('a dry run says what it would change and changes nothing', async t => {

@@ -131,7 +131,7 @@ test('a daemon that was restarted is found again', async t => {
   await terminal.type('muster top --interval 0.5');
   await terminal.until(/1-18 of 48/);
   await daemon.restart(async () => {
-    t.regex(await terminal.until(/asking again/), /musterd (is not running|ended).*\n\n?States/);
+    t.regex(await terminal.until(/retrying/), /musterd (is not running|ended).*\n\n?States/);
   });
   await terminal.until(/\n\nStates/);
   await terminal.press('q');

@@ -25,7 +25,7 @@ test('a head that is restarted ends no waiting', async t => {
   const broken = new MusterError('broken-off', 'musterd ended');
   const given = context([node('booting'), node('booting'), broken, away(), node('up')], '60');
   t.is(await waitFor.run(given.context), 0);
-  t.deepEqual(given.said, ['0 of 1; waiting for n0', 'musterd does not answer; waiting for it too']);
+  t.deepEqual(given.said, ['0 of 1; waiting for n0', 'musterd does not answer; still waiting']);
   t.deepEqual(given.written, ['n0: up\n']);
 });
 
@@ -47,7 +47,7 @@ test('every state can be waited for', async t => {
 test('a node that is deleted meanwhile ends it, and is named', async t => {
   const gone = new MusterError('no-such-object', 'No node found for ID=n0');
   const error = await t.throwsAsync(async () => waitFor.run(context([node('booting'), gone, []], '60').context));
-  t.is(error?.message, 'n0 was deleted meanwhile; nobody can wait for that.');
+  t.is(error?.message, 'n0 was deleted while waiting.');
 });
 
 test('any other refusal ends it', async t => {

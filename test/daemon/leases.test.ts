@@ -71,7 +71,7 @@ iscsi.enabled = false
   const leases = async (): Promise<ShownLease[]> => JSON.parse(await muster('lease', 'ls', '--json'));
 
   const first = await start(t, head, config);
-  t.is(await muster('lease', 'ls'), 'No address is lent.\n');
+  t.is(await muster('lease', 'ls'), 'No addresses are lent.\n');
   const ip = await udhcpc();
   t.is(ip, '10.54.0.200');
   t.like((await leases())[0], { ip, mac: MAC, state: 'active', network: 'boot', hostname: 'bmc-7' });

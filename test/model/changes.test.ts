@@ -128,7 +128,7 @@ test('frozen: nothing changes but frozen itself, and that alone', t => {
   const fake = new FakeCluster();
   for (const kind of ['boot', 'image'] as const) {
     const entry = fake.create(kind, { name: 'prod', frozen: 'true' });
-    const text = `The ${kind === 'boot' ? 'boot config' : 'image'} prod is frozen; 'update frozen=false' first.`;
+    const text = `The ${kind === 'boot' ? 'boot config' : 'image'} prod is frozen; run 'update frozen=false' first.`;
     const update =
       (fields: Record<string, unknown>, fixed = {}) =>
       () =>

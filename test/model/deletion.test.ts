@@ -84,7 +84,7 @@ test('a frozen object is not deleted, and force takes no reference from one', t 
   const { config, image } = fake.bootable();
   fake.change(config, { frozen: true });
   const frozen = fake.cluster.get('boot', config.uid) as Entry;
-  const text = "The boot config DefaultBoot is frozen; 'update frozen=false' first.";
+  const text = "The boot config DefaultBoot is frozen; run 'update frozen=false' first.";
   refused(t, () => planDelete(fake.cluster, [frozen], true), 'frozen', text);
   refused(t, () => planDelete(fake.cluster, [image], true), 'frozen', text);
 });

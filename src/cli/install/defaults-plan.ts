@@ -1,4 +1,4 @@
-// What a head still lacks of its defaults: decided from the objects it has, so that an interrupted run goes on where it stopped.
+// Decides which defaults a head still lacks, from the objects it has, so that an interrupted run resumes where it stopped.
 import type { Shown } from '../../api/objects.ts';
 import type { Words } from './head-distro.ts';
 
@@ -15,15 +15,15 @@ export interface Found {
 export interface Rest {
   /** The commands that make what is missing, in order; empty when nodes have something to boot. */
   steps: Words[];
-  /** Whether the steps make an image, which takes a distro and a repository that answers. */
+  /** Whether the steps make an image, which needs a distro and a repository that answers. */
   makesImage: boolean;
 }
 
-/** Decides which commands are left until every node boots a complete boot config. */
+/** Decides which commands are still needed until every node boots a complete boot config. */
 export function restOfDefaults({ images, configs, groups, settings }: Found): Rest {
   const group = groups.find(one => one.name === (settings['default_group'] || 'DefaultAttribs'));
   const chosen = ((group?.['attributes'] ?? {}) as Record<string, string>)['_boot_config'];
-  // The administrator has chosen another one for every node.
+  // The administrator has chosen another boot config for every node.
   if (chosen !== undefined && chosen !== CONFIG && configs.some(({ name }) => name === chosen))
     return { steps: [], makesImage: false };
   const hasContent = (name: unknown): boolean => images.some(one => one.name === name && Boolean(one['content']));

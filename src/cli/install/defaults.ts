@@ -1,4 +1,4 @@
-// The defaults of a new head: a distro, DefaultImage and DefaultBoot for every node, by the commands that an administrator would type.
+// The defaults of a new head: a distro, DefaultImage and DefaultBoot for every node, made with the commands that an administrator would type.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OBJECTS, type Shown } from '../../api/objects.ts';
@@ -12,14 +12,14 @@ import type { Context } from '../table.ts';
 import { restOfDefaults } from './defaults-plan.ts';
 import { type HeadSystem, planDistro, readOsRelease, type Words } from './head-distro.ts';
 
-const GO_ON = 'When its reason is gone, run the same command again: it goes on where it stopped.';
+const GO_ON = 'Correct the cause and run the same command again: it resumes where it stopped.';
 
 export interface DefaultsOutcome {
   done: string[];
   next: string[];
 }
 
-/** Makes what is missing. When no repository answers, reports the commands to run later instead. */
+/** Makes what is missing. If no repository answers, returns the commands to run later. */
 export async function makeDefaults(context: Context): Promise<DefaultsOutcome> {
   const { client, given } = context;
   const done: string[] = [];
@@ -49,12 +49,12 @@ export async function makeDefaults(context: Context): Promise<DefaultsOutcome> {
 
 function later(problem: string, steps: readonly Words[]): string[] {
   return [
-    `${problem.replace(/\s+$/, '')} So there is no image yet. When a repository can be reached, or a mirror of your own is there (docs/offline.md):`,
+    `${problem.replace(/\s+$/, '')} So there is no image yet. When a repository is reachable, or you have your own mirror (docs/offline.md), run:`,
     ...steps.map(commandLine),
   ];
 }
 
-/** The distro that an image is made from, and the commands that are left until it is the default one. */
+/** Returns the distro to make an image from, and the commands left until it is the default. */
 async function makeDistro(
   settings: Shown,
   distros: readonly Shown[],
@@ -72,11 +72,11 @@ async function makeDistro(
   return { name: plan.distro, steps };
 }
 
-/** Asks the repositories before anything is downloaded. */
+/** Checks the repositories before anything is downloaded. */
 async function whyUnreachable({ client }: Context, name: string): Promise<string | undefined> {
   const recipe = await recipeOf(client, await distroOf({ client }, name));
   try {
-    // Without a name, so that the first repository is looked at whatever the distro says of its package manager.
+    // Without a name, so that the first repository is checked whatever package manager the distro has.
     await managerFor('', recipe);
     return undefined;
   } catch (error) {

@@ -1,8 +1,8 @@
-// The distro that a new head makes its first image from: its own, from the repositories that it is installed from itself.
+// The distro for the first image of a new head: the head's own, from the repositories the head uses.
 import { own } from '../../own.ts';
 import type { Refused } from '../../refused.ts';
 
-/** A step as the words of `muster`. */
+/** A step, as arguments of `muster`. */
 export type Words = readonly string[];
 
 /** `NAME=value` lines of os-release(5), with or without quotes. */
@@ -17,7 +17,7 @@ export function isDebianLike(os: ReadonlyMap<string, string>): boolean {
   return `${os.get('ID') ?? ''} ${os.get('ID_LIKE') ?? ''}`.split(' ').some(id => id === 'debian' || id === 'ubuntu');
 }
 
-/** Where a Debian-like system comes from when apt does not say. */
+/** The mirrors of Debian-like systems, for when apt names none. */
 const USUAL_MIRRORS: Readonly<Record<string, string>> = {
   debian: 'http://deb.debian.org/debian',
   ubuntu: 'http://archive.ubuntu.com/ubuntu',
@@ -31,7 +31,7 @@ export interface HeadSystem {
   repoFiles: readonly string[];
 }
 
-/** Decides the commands that make the distro; or tells why none can be made. */
+/** Decides the commands that make the distro, or returns why none can be made. */
 export function planDistro({ os, aptTargets, repoFiles }: HeadSystem): { steps: Words[]; distro: string } | Refused {
   const id = os.get('ID') ?? '';
   const distro = distroName(os.get('NAME') ?? '', id);
@@ -61,7 +61,7 @@ export function planDistro({ os, aptTargets, repoFiles }: HeadSystem): { steps: 
   };
 }
 
-/** `CentOS Stream` is CentOS, `Debian GNU/Linux` is Debian: what people call it, as an object's name. */
+/** `CentOS Stream` is CentOS, `Debian GNU/Linux` is Debian: the common name, as an object's name. */
 function distroName(name: string, id: string): string {
   const word = name.split(/[\s/]/)[0] ?? '';
   return /^[A-Za-z][\w-]*$/.test(word) ? word : id || 'Default';

@@ -1,10 +1,10 @@
-// What a head uses of the system: a row per package, with the file that shows it is there.
+// The system packages that a head uses: a row each, with a file that shows whether it is installed.
 
 export interface HeadPackage {
   deb: string;
-  /** RHEL and Fedora; absent where they have no such package. */
+  /** For RHEL and Fedora; absent where they have no such package. */
   rpm?: string;
-  /** `bin/x` and `sbin/x` are looked for in PATH and in the system's folders. */
+  /** `bin/x` and `sbin/x` are searched in PATH and in the system's folders. */
   shows: string;
 }
 
@@ -22,7 +22,7 @@ export const HEAD_PACKAGES: readonly HeadPackage[] = [
   { deb: 'openssh-client', rpm: 'openssh-clients', shows: 'bin/ssh' },
 ];
 
-/** A package manager that can install them, and the words before the names. */
+/** A package manager that can install them, and its arguments before the names. */
 export interface Installer {
   program: 'apt-get' | 'dnf' | 'yum';
   /** Run first. */
@@ -42,12 +42,12 @@ const INSTALLERS: readonly (Installer & { kind: 'deb' | 'rpm' })[] = [
 ];
 
 export interface InstallPlan {
-  /** Undefined: this system has none that is known. */
+  /** Undefined: this system has no known one. */
   installer?: Installer;
   missing: string[];
 }
 
-/** Decides what is to be installed. @param isThere whether a file or program (`shows`) is there @param isDebian an RPM head may have apt-get, and a Debian dnf */
+/** Decides what to install. @param isThere whether a file or program (`shows`) exists @param isDebian an RPM head may have apt-get, and a Debian dnf */
 export function planPackages(isThere: (shows: string) => boolean, isDebian: boolean): InstallPlan {
   const kinds = isDebian ? ['deb'] : ['rpm'];
   const found = INSTALLERS.find(({ kind, program }) => kinds.includes(kind) && isThere(`bin/${program}`));

@@ -1,4 +1,4 @@
-// `muster install`, `scyld-install`: from a bare machine to a head whose nodes have something to boot. Twice changes nothing.
+// `muster install`, `scyld-install`: turns a bare machine into a head with something for nodes to boot. A second run changes nothing.
 import { spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
@@ -28,7 +28,7 @@ function isOwn(row: InitRow): row is Exclude<InitRow, { flags: '--with-defaults'
 export const installRun = action({
   name: 'install',
   summary: 'turn a bare machine into a head: packages, configuration, musterd, a distro, DefaultImage and DefaultBoot',
-  // All but the last, which is what it is for.
+  // All but the last, which is this action's purpose.
   options: INIT_OPTIONS.filter(isOwn),
   examples: [
     'sudo muster install',
@@ -38,8 +38,8 @@ export const installRun = action({
   async run(context) {
     const { given, terminal } = context;
     if (process.getuid?.() !== 0 && !given.dryRun)
-      throw new MusterError('not-allowed', 'Installing a head takes root.', { hint: 'sudo muster install' });
-    // What the administrator must decide comes first: the rest takes minutes, and nobody needs to watch it.
+      throw new MusterError('not-allowed', 'Installing a head requires root.', { hint: 'sudo muster install' });
+    // Questions come first: the rest takes minutes, and nobody needs to watch it.
     const complete = withOptions(context, await askMissing(context));
     planFile(complete.given.config ?? DEFAULT_CONFIG_FILE, planHead(complete.given.options).config);
     await installPackages(context);
@@ -57,7 +57,7 @@ async function withDefaults(context: InstallContext): Promise<number> {
   return await init(withOptions(context, { ...context.given.options, withDefaults: true }));
 }
 
-/** The context has getters, which a copy of it would read now. */
+/** The context has getters, which a copy would evaluate now. */
 function withOptions(context: InstallContext, options: InitActionOptions): InstallContext {
   return Object.create(context, { given: { value: { ...context.given, options } } });
 }
@@ -69,7 +69,7 @@ async function installPackages({ given, terminal }: Context): Promise<void> {
   const { installer, missing } = plan;
   if (missing.length === 0) return;
   if (!installer) {
-    terminal.say(`No package manager is known here; muster uses these packages: ${missing.join(', ')}`);
+    terminal.say(`No known package manager here; install these packages by hand: ${missing.join(', ')}`);
     return;
   }
   const line = [installer.program, ...installer.install, ...missing].join(' ');
@@ -80,8 +80,9 @@ async function installPackages({ given, terminal }: Context): Promise<void> {
   );
   if (given.dryRun) return;
   const problem = await tryInstall({ installer, missing });
-  // A head without Internet works: what a missing package is for, its command says when it is needed.
-  if (problem !== undefined) terminal.say(`WARNING: these packages could not be installed: ${problem}\nLater: ${line}`);
+  // A head without Internet works: a command that needs a missing package names it.
+  if (problem !== undefined)
+    terminal.say(`WARNING: these packages could not be installed: ${problem}\nInstall them later: ${line}`);
 }
 
 async function tryInstall({ installer, missing }: Required<InstallPlan>): Promise<string | undefined> {
@@ -101,7 +102,7 @@ function isThere(shows: string): boolean {
   return folders.some(folder => existsSync(join(folder, name)));
 }
 
-/** Asks what `muster init` would refuse to guess, until the answers make a configuration. */
+/** Asks for what `muster init` would refuse to guess, until the answers make a configuration. */
 async function askMissing({ given }: InstallContext): Promise<InitActionOptions> {
   const { options } = given;
   const { interface: nic, address, clusterConf } = options;
@@ -113,10 +114,10 @@ async function askMissing({ given }: InstallContext): Promise<InitActionOptions>
   const usual = found.at(-1)?.split(' ')[0] ?? '';
   for (;;) {
     const chosen = await askText('Interface of the boot network', usual);
-    const range = await askText('Addresses of nodes, FIRST or FIRST-LAST (empty: chosen by the network)', '');
+    const range = await askText('Addresses of nodes, FIRST or FIRST-LAST (empty: chosen from the network)', '');
     const answered = { ...options, interface: chosen, ...(range !== '' && { range }) };
     const problem = problemOf(answered);
-    // At the end of input every answer is the usual one: asking again would not end.
+    // At the end of input every answer is the default, so asking again would never end.
     if (problem === undefined || (chosen === usual && range === '')) return answered;
     process.stderr.write(`${problem}\n`);
   }
@@ -132,17 +133,17 @@ function problemOf(options: InitActionOptions): string | undefined {
   }
 }
 
-/** Starts musterd unless it answers; returns what was done. Throws `not-ready` when it does not come. */
+/** Starts musterd unless it answers; returns what was done. Throws `not-ready` when it does not start. */
 async function startDaemon({ client, given, socket }: Context): Promise<string> {
   const answers = async (): Promise<boolean> =>
     client.call(DAEMON.health).then(
       () => true,
       () => false,
     );
-  if (await answers()) return 'musterd runs already';
+  if (await answers()) return 'musterd is already running';
   if (existsSync('/run/systemd/system')) {
     await runOk('systemctl', ['enable', '--now', 'musterd']);
-    return 'started musterd.service, now and at every start of this machine';
+    return 'started musterd.service, and enabled it for every boot of this machine';
   }
   const config = given.config ?? DEFAULT_CONFIG_FILE;
   const log = openSync(LOG, 'a', 0o640);
@@ -158,9 +159,9 @@ async function startDaemon({ client, given, socket }: Context): Promise<string> 
     if (failure === undefined && performance.now() < deadline) await sleep(200);
     else
       throw new MusterError('not-ready', `musterd does not answer on ${socket}: ${failure ?? 'it takes too long'}.`, {
-        hint: `Its reason is at the end of ${LOG}. Afterwards, run muster install again.`,
+        hint: `The reason is at the end of ${LOG}. Correct it and run muster install again.`,
       });
   }
   daemon.unref();
-  return `started musterd as process ${daemon.pid}, log ${LOG}; no systemd runs here, so start it again after a restart of this machine`;
+  return `started musterd as process ${daemon.pid}, log ${LOG}; systemd is not running here, so start musterd again after each boot of this machine`;
 }

@@ -1,4 +1,4 @@
-// `muster modimg` and its `ls`, as rows of the command line. The work is loaded when it is wanted: tab completion loads these with each key.
+// `muster modimg` and its `ls`, as rows of the command line. The work is loaded on demand, because tab completion loads these rows with each key.
 import { type Action, action } from '../table.ts';
 import { MODIMG_OPTIONS, readModimg } from './options.ts';
 
@@ -26,7 +26,7 @@ export const modimgList: Action = {
   aliases: ['ls'],
   words: '[images...]',
   takes: { names: 'image' },
-  summary: 'list the local images and how they differ from those of the head',
+  summary: 'list the local images and how they differ from those on the head',
   examples: ['muster modimg ls', 'muster modimg ls mpiImage', 'muster modimg ls --json'],
   async run(context) {
     const { listImages } = await import('./list.ts');

@@ -1,4 +1,4 @@
-// `--capture`: the files of a running node as a tree. They come through the head, or by an ssh of the administrator's own.
+// `--capture`: the files of a running node as a tree, fetched through the head or by the administrator's own ssh.
 import { createReadStream } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,13 +16,13 @@ import { type UserSettings, userSettings } from '../user-settings.ts';
 import type { Wanted } from './options.ts';
 import { newLocal, type Session, type Tree } from './session.ts';
 
-/** An archive as it comes, and how what packs it ended. */
+/** An archive as it arrives, and the outcome of the packing program. */
 interface Source {
   output: Readable;
   ended: Promise<{ status: number; stderr: string }>;
 }
 
-/** The archive goes straight to tar: there is no copy of it, neither on the node nor here. */
+/** The archive goes straight to tar, with no copy on the node or here. */
 export async function capturedTree(session: Session, wanted: Wanted, folder: string): Promise<Tree> {
   const { client, progress } = session;
   const node = await client.call(OBJECTS.get, { kind: 'node', params: { id: wanted.capture ?? '' } });
@@ -41,11 +41,11 @@ export async function capturedTree(session: Session, wanted: Wanted, folder: str
     });
     output.once('error', error => count.destroy(error));
     const unpacked = extract(output.pipe(count), root).catch((error: unknown) => {
-      // What nobody reads must not keep the node packing.
+      // The node must not go on packing if nobody reads.
       output.destroy();
       throw error;
     });
-    // Both are awaited: the node's own reason is the better one.
+    // Awaits both, because the node's own reason is better.
     const [there, here] = await Promise.allSettled([ended, unpacked]);
     if (there.status === 'fulfilled' && there.value.status !== 0)
       throw notCaptured(node, there.value, ssh !== undefined);
@@ -61,12 +61,12 @@ function notCaptured(node: Shown, { status, stderr }: { status: number; stderr: 
   const words = stderr.trim().split('\n').slice(-3).join('; ') || `status ${status}`;
   return new MusterError('tool-failed', `The node ${node.name} could not be captured: ${words}`, {
     hint: isOwn
-      ? 'ssh to the node must work without a password; see ssh.command, ssh.user and ssh.key in docs/images.md'
+      ? 'Ssh to the node must work without a password; see ssh.command, ssh.user and ssh.key in docs/images.md'
       : `The head must reach it by ssh: muster node -i ${node.name} exec -- true`,
   });
 }
 
-/** As the administrator's settings say; with the head's key where they name none and it may be read. */
+/** Returns the ssh command from the administrator's settings, with the head's key if they name none and it is readable. */
 async function bySsh({ client }: Session, node: Shown, ssh: NonNullable<UserSettings['ssh']>): Promise<Source> {
   const [program = 'ssh', ...args] = await sshWords(client, node, ssh);
   return stream(program, args, {
@@ -86,7 +86,7 @@ async function sshWords(
   if (mayUse) {
     return [...command, ...nodeSsh({ name: way.name, ip: way.ip, knownHosts: way.known_hosts }, way.key, 'sh -s')];
   }
-  // The host key is not compared: nodes that boot from an image may have a new one at each boot.
+  // Does not compare the host key: nodes that boot from an image may have a new one at each boot.
   const options = ['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null', 'LogLevel=ERROR'];
   return [
     ...command,

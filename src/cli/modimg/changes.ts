@@ -19,7 +19,7 @@ export interface Change {
   run(session: Session, tree: Tree, wanted: Wanted, work: string): Promise<void>;
 }
 
-/** The steps that are asked for, in their order. With `--create`, packages were installed with the rest. */
+/** Returns the requested steps in order. With `--create`, packages are already installed. */
 export function changesOf(wanted: Wanted): Change[] {
   const rows: [boolean, Change][] = [
     [wanted.copyin.length > 0, { title: 'Copyin', run: copyin }],
@@ -32,7 +32,7 @@ export function changesOf(wanted: Wanted): Change[] {
   return rows.filter(([asked]) => asked).map(([, change]) => change);
 }
 
-/** The files must be there: said before an image is unpacked. */
+/** Checks that the files exist, before an image is unpacked. */
 export async function requireFiles(wanted: Wanted): Promise<void> {
   for (const { from } of wanted.copyin)
     await stat(from).catch((error: unknown) => {
@@ -40,16 +40,16 @@ export async function requireFiles(wanted: Wanted): Promise<void> {
     });
 }
 
-/** A link in the image that stands where a file is to be is replaced, not followed. */
+/** Replaces a link in the image at the destination of a file; does not follow it. */
 const COPY = ['--archive', '--no-preserve=ownership', '--remove-destination', '--no-target-directory'];
 
-/** As `cp -a`, and all is root's: into a folder that is there, else under the new name. Links in the image lead nowhere outside. */
+/** Copies like `cp -a` with root as owner: into an existing folder, else under the new name. Links in the image never lead outside. */
 async function copyin({ progress }: Session, { root }: Tree, { copyin: files }: Wanted): Promise<void> {
   for (const { from, to } of files) {
     const source = resolve(from);
     const target = await targetOf(new ImageRoot(root), to, basename(source));
     if ((await lstat(target).catch(() => undefined))?.isSymbolicLink())
-      throw new MusterError('bad-value', `--copyin: ${to} is a link in the image; name what it leads to.`);
+      throw new MusterError('bad-value', `--copyin: ${to} is a link in the image; name its target.`);
     const result = await run('cp', [...COPY, '--', source, target], {
       env: { LC_ALL: 'C.UTF-8' },
       package: 'coreutils',
@@ -59,11 +59,11 @@ async function copyin({ progress }: Session, { root }: Tree, { copyin: files }: 
   }
 }
 
-/** The path on this machine of the file or folder to be made. */
+/** Returns the path on this machine of the new file or folder. */
 async function targetOf(image: ImageRoot, to: string, name: string): Promise<string> {
   const found = await image.stat(to);
   const path = found?.isDirectory() || to.endsWith('/') ? join(to, name) : to;
-  // A link to a file: what it leads to is replaced.
+  // For a link to a file, replaces its target.
   const target = found?.isFile() && !to.endsWith('/') ? await image.find(to) : await image.place(path);
   if (target !== undefined) return target;
   throw new MusterError('bad-value', `--copyin: the image has no folder ${to.endsWith('/') ? to : dirname(to)}.`);
@@ -79,7 +79,7 @@ const packages =
     else await manager[action](root, wanted[action], ports);
   };
 
-/** The environment has the command, which may hold a password: everybody on the head reads the words of a program. */
+/** The command is in the environment, because it may contain a password and every user of the head can read a program's arguments. */
 const COMMAND = 'MUSTER_COMMAND';
 const EVALUATE = `eval "unset ${COMMAND}
 $${COMMAND}"`;
@@ -94,7 +94,7 @@ async function execute({ progress, context }: Session, { root, local }: Tree, wa
   }
 }
 
-/** A shell at the terminal; without one, the shell reads its commands from standard input. */
+/** Opens a shell at the terminal; without one, the shell reads its commands from standard input. */
 async function shell({ progress, context }: Session, { root, local }: Tree, wanted: Wanted): Promise<void> {
   const program = (await new ImageRoot(root).has('/bin/bash')) ? '/bin/bash' : '/bin/sh';
   const options = await chrootOptions(root, local.name, wanted);
@@ -108,7 +108,7 @@ async function shell({ progress, context }: Session, { root, local }: Tree, want
   if (result.status !== 0) throw toolFailed('the script on standard input', result, `in the image '${local.name}'`);
 }
 
-/** Output of programs in the image is printed here, on the same stream; with `--json` on standard error. */
+/** Prints the output of programs in the image on the same stream; with `--json` on standard error. */
 const relay =
   (context: Context) =>
   (line: string, stream: 'stdout' | 'stderr'): void => {
@@ -118,7 +118,7 @@ const relay =
 
 async function chrootOptions(root: string, name: string, { kver }: Wanted): Promise<ChrootOptions> {
   const chosen = kver ?? (await newestKernel(root));
-  // Debian's prompt shows `debian_chroot`; every other shell takes PS1 as it is.
+  // Debian's prompt shows `debian_chroot`; other shells use PS1 as it is.
   const env = { debian_chroot: name, PS1: `[CW:${name} \\W]# ` };
   return { env, ...(chosen !== undefined && { kver: chosen }) };
 }

@@ -1,4 +1,4 @@
-// `--create`, `--import`: the steps that make a tree where there was none.
+// `--create`, `--import`: the steps that make a new tree.
 import { mkdir } from 'node:fs/promises';
 import { arch } from 'node:os';
 import { join } from 'node:path';
@@ -13,12 +13,12 @@ import { makeRecipe, type Recipe } from '../../image/packages/recipe.ts';
 import type { Wanted } from './options.ts';
 import { newLocal, type Session, type Tree } from './session.ts';
 
-/** Whether the name can be used: said before anything is downloaded. */
+/** Checks that the name can be used, before anything is downloaded. */
 export async function requireFreeName({ workspace }: Session, wanted: Wanted, ask: boolean): Promise<void> {
   const name = wanted.setName ?? '';
   if (wanted.overwrite || ask || !(await workspace.find(name))) return;
-  throw new MusterError('duplicate', `There is a local image ${name} already; nothing was changed.`, {
-    hint: `Replace it with --overwrite, or drop it: muster modimg -i ${name} --delete`,
+  throw new MusterError('duplicate', `A local image ${name} already exists; nothing was changed.`, {
+    hint: `Replace it with --overwrite, or remove it: muster modimg -i ${name} --delete`,
   });
 }
 
@@ -37,15 +37,15 @@ export async function createTree(session: Session, wanted: Wanted, folder: strin
   return { root, before: undefined, local: { ...local, distro: distro.name } };
 }
 
-/** The specification: the package manager is determined during image creation; the distro shows it from then on. */
+/** The specification: the package manager is determined during image creation; the distro shows it afterwards. */
 async function noteManager({ client, progress }: Session, distro: string, name: string): Promise<void> {
   await client
     .call(OBJECTS.updateOne, { kind: 'distro', params: { id: distro }, body: { package_manager: name } })
-    // The image is made; a distro that somebody deleted meanwhile needs no package manager.
-    .catch((error: unknown) => progress.say(`WARNING: package_manager of ${distro} is not set: ${reasonOf(error)}`));
+    // The image exists; a distro that was deleted meanwhile needs no package manager.
+    .catch((error: unknown) => progress.say(`WARNING: could not set package_manager of ${distro}: ${reasonOf(error)}`));
 }
 
-/** What an image of the distro is created from, seen from this head. */
+/** Returns what an image of the distro is created from, as this head sees it. */
 export async function recipeOf(client: Session['client'], distro: Distro): Promise<Recipe> {
   const health = await client.call(DAEMON.health);
   const baseUrl = `http://${health.address.split('/')[0]}:${health.http_port}`;
@@ -67,13 +67,13 @@ export interface Distro {
   }[];
 }
 
-/** The distro of this name, or the default one, with its repos. Throws `not-ready` when there is none. */
+/** Returns the distro of this name, or the default one, with its repos. Throws `not-ready` when there is none. */
 export async function distroOf({ client }: Pick<Session, 'client'>, given: string): Promise<Distro> {
   const settings = await client.call(OBJECTS.settings);
   const name = given || String(settings['default_distro'] ?? '');
   if (name === '')
     throw new MusterError('not-ready', 'There is no default distro to create an image from.', {
-      hint: 'Name one: --create DISTRO; or choose it for all: muster cluster --set-distro NAME. How distros are made: docs/images.md',
+      hint: 'Name one: --create DISTRO, or set the default: muster cluster --set-distro NAME. docs/images.md explains how to make distros.',
     });
   const shown = await client.call(OBJECTS.get, { kind: 'distro', params: { id: name } });
   const repos: Distro['repos'] = [];

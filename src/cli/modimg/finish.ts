@@ -1,4 +1,4 @@
-// What happens to a changed image: kept or discarded, under which name, packed, and sent to the head.
+// The end of a modimg run: keeps or discards the changes, names, packs and uploads the image.
 
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -19,20 +19,20 @@ import type { Interrupt } from './interrupt.ts';
 import type { Wanted } from './options.ts';
 import { newLocal, type Session, saved, type Tree } from './session.ts';
 
-/** Says how much was changed in an image that was there before. */
+/** Reports how much of an existing image changed. */
 export async function sayChanges({ progress }: Session, { root, before }: Tree): Promise<void> {
   if (!before) return;
   const { added, changed, removed } = compareTrees(before, await treeState(root));
-  progress.say(`  files: ${changed} changed, ${added} new, ${removed} gone`);
+  progress.say(`  files: ${changed} changed, ${added} new, ${removed} removed`);
 }
 
-/** After a shell, the administrator may think again. */
+/** After a shell, the administrator may change their mind. */
 export async function isKept(wanted: Wanted, ask: boolean): Promise<boolean> {
   if (!ask || !wanted.chroot || wanted.keep) return true;
   return (await askLetter('(K)eep changes or (d)iscard?', 'kd')) === 'k';
 }
 
-/** Under which name the image is kept: its own, or another, as the options or the administrator say. */
+/** Returns the name to keep the image under: its own or another, from the options or the administrator. */
 export async function placeOf(session: Session, tree: Tree, wanted: Wanted, ask: boolean): Promise<Tree['local']> {
   const { workspace } = session;
   const { local } = tree;
@@ -41,7 +41,7 @@ export async function placeOf(session: Session, tree: Tree, wanted: Wanted, ask:
   if (!isNew && wanted.setName !== undefined && wanted.setName !== local.name) {
     const old = await workspace.find(wanted.setName);
     if (old && !wanted.overwrite)
-      throw new MusterError('duplicate', `There is a local image ${old.name} already; --overwrite replaces it.`);
+      throw new MusterError('duplicate', `A local image ${old.name} already exists; --overwrite replaces it.`);
     return { ...as(wanted.setName), ...(await newLocal(session, wanted.setName)) };
   }
   if (wanted.overwrite || !ask || (isNew && !(await workspace.find(local.name)))) return local;
@@ -83,13 +83,13 @@ export async function keepTree(
   return progress.timed(async () => {
     const sha256 = await digestOf(file);
     return interrupt.hold(
-      `the image ${place.name} is kept in your workspace; whether the head has it, says 'muster modimg ls'`,
+      `the image ${place.name} is kept in your workspace; 'muster modimg ls' shows whether the head has it`,
       async () => workspace.keep(file, place, sha256),
     );
   });
 }
 
-/** How the image is packed; a kernel in it that cannot read what is usual, or wanted, is named. */
+/** Chooses the compression; warns about a kernel in the image that cannot read the usual or the requested one. */
 async function compressionOf(
   root: string,
   wanted: Compression | undefined,
@@ -103,32 +103,32 @@ async function compressionOf(
   const { compression, unreadable } = chooseCompression(kernels, wanted);
   if (unreadable && wanted !== undefined)
     say(
-      `WARNING: kernel ${unreadable.kernel} of the image cannot read a squashfs with ${wanted}: a node that boots it stops at its image. Leave out --compress.`,
+      `WARNING: kernel ${unreadable.kernel} of the image cannot read a squashfs with ${wanted}: a node that boots it stops at the image. Leave out --compress.`,
     );
   else if (unreadable)
     say(
-      `Compressing by ${compression}: kernel ${unreadable.kernel} of the image cannot read ${unreadable.compression}.`,
+      `Compressing with ${compression}: kernel ${unreadable.kernel} of the image cannot read ${unreadable.compression}.`,
     );
   return compression;
 }
 
-/** Whether the image goes to the head: what is captured does, and otherwise what the options or the administrator say. */
+/** Returns whether to upload the image: always a captured one, otherwise as the options or the administrator decide. */
 export async function isUploaded(wanted: Wanted, ask: boolean): Promise<boolean> {
   if (wanted.upload || wanted.capture !== undefined) return true;
   return ask && (await askYes('Upload the image to the head?', true));
 }
 
-/** Sends a local image to the head. Errors: the head's own, `duplicate` when that would replace an image nobody spoke of. */
+/** Sends a local image to the head. Errors: the head's own, `duplicate` when that would replace an image without consent. */
 export async function uploadLocal(session: Session, local: Local, wanted: Wanted, ask: boolean): Promise<void> {
   const { client, workspace, progress, context, report } = session;
   const target = await targetOf(session, local, wanted, ask);
   if (target === 'no') return;
   if (target?.sha256 === local.sha256) {
-    progress.say(`The head has the same content of ${target.name} already.`);
+    progress.say(`The head already has this content of ${target.name}.`);
     report.local = await workspace.becomes(local, { uid: target.uid, sha256: local.sha256 });
     return;
   }
-  // Sending takes a while, in which somebody else may have sent another version.
+  // Somebody else may upload another version during this upload.
   const again = async (): Promise<void> => {
     if (target && !wanted.overwrite && (await remoteImage(client, target.uid)).sha256 !== target.sha256)
       throw overtaken(local);
@@ -139,14 +139,14 @@ export async function uploadLocal(session: Session, local: Local, wanted: Wanted
   report.local = await workspace.becomes(local, { uid: remote.uid, sha256: remote.sha256 ?? local.sha256 });
 }
 
-/** The head's image whose content is replaced; undefined for a new one. */
+/** Returns the head's image to replace; undefined for a new one. */
 async function targetOf(
   { client, remotes }: Session,
   local: Local,
   wanted: Wanted,
   ask: boolean,
 ): Promise<Remote | undefined | 'no'> {
-  // By its UID, so that an image that was deleted and made again under the same name is not replaced by mistake.
+  // By its UID, so that this does not replace a different image that was created under the same name.
   const target = local.remote
     ? await remoteImage(client, local.uid)
     : remotes?.find(remote => remote.name === local.name);
@@ -155,32 +155,32 @@ async function targetOf(
   const isAsked = ask && !wanted.overwrite && target.sha256 !== undefined;
   const isLost = isOvertaken(local, target);
   if (isAsked) {
-    const since = isLost ? ', which somebody changed since you fetched it' : '';
+    const since = isLost ? ', which somebody has changed since you fetched it' : '';
     return (await askYes(`Replace the image ${target.name} on the head${since}?`, !isLost)) ? target : 'no';
   }
   if (isLost && !wanted.overwrite) throw overtaken(local);
   if (local.remote || wanted.overwrite || wanted.capture !== undefined || target.sha256 === undefined) return target;
-  throw new MusterError('duplicate', `The head has an image ${target.name} already; nothing was sent.`, {
+  throw new MusterError('duplicate', `The head already has an image ${target.name}; nothing was sent.`, {
     hint: `Replace its content: muster modimg -i ${target.name} --overwrite --upload`,
   });
 }
 
-/** Somebody else's change of the head's image is not undone by mistake. */
+/** Refuses to undo somebody else's change of the head's image by mistake. */
 export function overtaken({ name }: Pick<Local, 'name'>): MusterError {
   return new MusterError(
     'conflict',
-    `The head's image ${name} was changed by somebody after your copy of it was fetched; nothing was sent.`,
+    `Somebody changed the head's image ${name} after your copy was fetched; nothing was sent.`,
     {
-      hint: `Who and what: muster image -i ${name} history. Replace it anyway: muster modimg -i ${name} --overwrite --upload; or make your change again on the head's: --freshen, or keep yours under another name: --set-name`,
+      hint: `See who changed it: muster image -i ${name} history. Replace it anyway: muster modimg -i ${name} --overwrite --upload. Or repeat your change on the head's version (--freshen), or keep yours under another name (--set-name)`,
     },
   );
 }
 
 export function requireThawed({ name, frozen }: Remote): void {
-  if (frozen) throw new MusterError('frozen', `The image ${name} is frozen; 'update frozen=false' first.`);
+  if (frozen) throw new MusterError('frozen', `The image ${name} is frozen; run 'update frozen=false' first.`);
 }
 
-/** What an administrator has to know when the image stays here. */
+/** Reports that the image stays here. */
 export function sayLocal({ progress }: Session, { name }: Local): void {
-  progress.say(`The image ${name} is in your workspace only; send it to the head: muster modimg -i ${name} --upload`);
+  progress.say(`The image ${name} is only in your workspace; upload it: muster modimg -i ${name} --upload`);
 }

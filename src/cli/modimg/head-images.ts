@@ -1,4 +1,4 @@
-// The head's side of local images: what it has, and images fetched from it and sent to it.
+// The head's side of local images: lists, fetches and uploads images.
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { Transform } from 'node:stream';
@@ -10,7 +10,7 @@ import { MusterError } from '../../errors.ts';
 import type { Progress } from '../../image/progress.ts';
 import type { Local, Remote } from '../../image/workspace/manifest.ts';
 
-/** The head's images; undefined when no daemon answers, so that local work goes on without it. */
+/** Returns the head's images; undefined when no daemon answers, so that local work can continue. */
 export async function remoteImages(client: AdminClient): Promise<Remote[] | undefined> {
   try {
     return (await client.call(OBJECTS.list, { kind: 'image' })).map(remoteOf);
@@ -20,7 +20,7 @@ export async function remoteImages(client: AdminClient): Promise<Remote[] | unde
   }
 }
 
-/** One image by name or UID. The head's own refusal when there is none: `No image found for ID=…`. */
+/** Returns one image by name or UID. Throws the head's own error when there is none: `No image found for ID=…`. */
 export async function remoteImage(client: AdminClient, id: string): Promise<Remote> {
   return remoteOf(await client.call(OBJECTS.get, { kind: 'image', params: { id } }));
 }
@@ -30,7 +30,7 @@ function remoteOf(shown: Shown): Remote {
   return { uid: shown.uid, name: shown.name, sha256: content?.sha256, frozen: shown['frozen'] === true };
 }
 
-/** Fetches an image's content into a file, its digest verified; answers the digest. */
+/** Fetches an image's content into a file and verifies its digest; returns the digest. */
 export async function fetchImage(
   client: AdminClient,
   image: Remote,
@@ -39,7 +39,7 @@ export async function fetchImage(
 ): Promise<string> {
   if (image.sha256 === undefined)
     throw new MusterError('not-ready', `The image ${image.name} has no content yet.`, {
-      hint: `Make it: muster modimg --create --set-name ${image.name} --overwrite --upload; or muster image -i ${image.name} update content=@FILE`,
+      hint: `Create it: muster modimg --create --set-name ${image.name} --overwrite --upload; or muster image -i ${image.name} update content=@FILE`,
     });
   progress.say(`Downloading image ${image.uid}`);
   return progress.measured(async update => {
@@ -60,13 +60,13 @@ export async function fetchImage(
     await pipeline(body, count, createWriteStream(file, { mode: 0o600 }));
     const digest = hash.digest('hex');
     if (digest === sha256) return digest;
-    throw new MusterError('bad-digest', `The image ${image.name} arrived damaged; repeat.`);
+    throw new MusterError('bad-digest', `The image ${image.name} arrived damaged; retry.`);
   });
 }
 
 /**
- * Sends a local image: as the new content of the head's image `target`, or as a new image when that is undefined. `check` may refuse it
- * when all is sent and nothing is changed yet.
+ * Uploads a local image as the new content of the head's image `target`, or as a new image when that is undefined. `check` may refuse
+ * it when everything is sent and nothing is changed yet.
  */
 export async function sendImage(
   client: AdminClient,
@@ -94,7 +94,7 @@ export async function sendImage(
   return { changed, remote: await remoteImage(client, changed.uids[0] ?? local.name) };
 }
 
-/** A distro or a parent that is gone meanwhile is left out. */
+/** Leaves out a distro or a parent that was deleted meanwhile. */
 async function reference(client: AdminClient, field: 'distro' | 'parent', name: string | undefined): Promise<object> {
   if (name === undefined) return {};
   const found = await client.call(OBJECTS.list, { kind: field === 'distro' ? 'distro' : 'image' });

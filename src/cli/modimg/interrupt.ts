@@ -5,12 +5,12 @@ import { Interrupted } from '../interrupted.ts';
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** How long work that is no program (a download, a digest) has to see that it is over, before its folder is removed all the same. */
+/** How long work inside this process (a download, a digest) may take to stop before its folder is removed anyway, in milliseconds. */
 const GRACE_MS = 10_000;
 
 export class Interrupt {
-  /** What is true when a signal comes now. */
-  outcome = 'nothing was kept, and the images are as they were';
+  /** The outcome if a signal arrives now. */
+  outcome = 'nothing was kept, and the images are unchanged';
   readonly signal: AbortSignal;
   private held: Promise<unknown> = Promise.resolve();
 
@@ -18,7 +18,7 @@ export class Interrupt {
     this.signal = signal;
   }
 
-  /** Runs what must not end half way, and after which `outcome` is true; a signal waits for it. */
+  /** Runs work that must complete; a signal waits for it. Afterwards `outcome` is true. */
   async hold<T>(outcome: string, work: () => Promise<T>): Promise<T> {
     this.signal.throwIfAborted();
     const running = work().then(result => {
@@ -29,15 +29,15 @@ export class Interrupt {
     return running;
   }
 
-  /** Ends when what is held has ended. */
+  /** Resolves when the held work has ended. */
   async settled(): Promise<void> {
     await this.held;
   }
 }
 
 /**
- * Runs `work`, then `close`, also when a signal comes meanwhile: then all programs have ended before `close`, and `Interrupted` is
- * thrown after it. A further signal meanwhile changes nothing. Ctrl-C in a shell at the terminal is the shell's own.
+ * Runs `work`, then `close`, even if a signal arrives: then all programs end before `close`, and `Interrupted` is
+ * thrown after it. A further signal changes nothing. Ctrl-C in a shell at the terminal belongs to the shell.
  */
 export async function interruptible<T>(
   work: (interrupt: Interrupt) => Promise<T>,

@@ -39,7 +39,7 @@ export async function listImages(context: Context): Promise<number> {
       image =>
         `  ${image.name}${uid(image)}: ${image.sha256 === undefined ? 'no content' : image.frozen ? 'frozen' : 'ready'}`,
     ),
-    ...(remotes ? [] : ['  musterd does not answer: not known']),
+    ...(remotes ? [] : ['  unknown: musterd does not answer']),
   ];
   terminal.write(`${lines.join('\n')}\n`);
   return 0;
@@ -53,7 +53,7 @@ interface Named {
 const isCalled = ({ uid, name }: Named, id: string): boolean =>
   name === id || (/^[0-9a-f]{5,}$/.test(id) && uid.startsWith(id));
 
-/** Without identifiers, all. */
+/** Without identifiers, lists all. */
 const isWanted = (ids: readonly string[], image: Named): boolean =>
   ids.length === 0 || ids.some(id => isCalled(image, id));
 
@@ -63,17 +63,17 @@ function requireEach(ids: readonly string[], images: readonly Named[]): void {
       throw new MusterError('no-such-object', `No image found for ID=${id}, neither in the workspace nor on the head`);
 }
 
-/** How a local image stands to the head's. */
+/** Compares a local image with the head's. */
 function stateOf(local: Local, remotes: readonly Remote[] | undefined): string {
-  if (!remotes) return 'the head is not known';
+  if (!remotes) return 'unknown: musterd does not answer';
   const same = remotes.find(({ uid }) => uid === local.uid);
   if (isOvertaken(local, same))
-    return 'the head has other content since it was fetched: --freshen, or --overwrite --upload';
+    return "the head's content changed since it was fetched: --freshen, or --overwrite --upload";
   if (same)
     return same.sha256 === local.sha256 ? 'the same as on the head' : 'differs from the head: --upload, or --freshen';
   const namesake = remotes.find(({ name }) => name === local.name);
   if (!local.remote) return namesake ? 'not uploaded; the head has another image of this name' : 'not uploaded';
   return namesake
-    ? 'gone from the head, which has another image of this name: --delete drops the local one'
-    : 'gone from the head';
+    ? 'deleted on the head, which has another image of this name: --delete removes the local one'
+    : 'deleted on the head';
 }

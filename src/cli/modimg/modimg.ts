@@ -1,4 +1,4 @@
-// `muster modimg`: images made and changed in a local copy. The steps in their order; each is announced, and nothing half is kept.
+// `muster modimg`: makes and changes images in a local copy. Announces each step, and keeps nothing incomplete.
 import { DAEMON } from '../../api/daemon.ts';
 import { monotonicNow } from '../../clock.ts';
 import { elapsedText } from '../../image/progress.ts';
@@ -30,7 +30,7 @@ import { queryImage } from './query.ts';
 import { printReport } from './report.ts';
 import { localImage, openSession, type Session, type Tree, unpackLocal } from './session.ts';
 
-/** Whether a tree is made or unpacked to be changed. */
+/** Whether a tree is created or unpacked for changes. */
 const worksOnTree = (wanted: Wanted): boolean =>
   (wanted.create ?? wanted.capture ?? wanted.import) !== undefined || changesOf(wanted).length > 0;
 
@@ -41,7 +41,7 @@ export async function modimg(context: Context, wanted: Wanted): Promise<number> 
   outliveReader();
   const session = await openSession(context);
   if (wanted.delete) return deleteLocal(session, wanted);
-  // Said by the head's silence itself, before the work and not behind it.
+  // Reports a head that does not answer before the work, not after it.
   if (wanted.upload && session.remotes === undefined) await session.client.call(DAEMON.health);
   const name =
     wanted.setName !== undefined && wanted.id === undefined ? wanted.setName : await nameOf(session, wanted.id ?? '');
@@ -55,7 +55,7 @@ export async function modimg(context: Context, wanted: Wanted): Promise<number> 
   }
 }
 
-/** The name by which an image is locked, whatever it was called by. */
+/** Returns the name that an image is locked by, whatever identifier was given. */
 async function nameOf({ workspace, remotes }: Session, id: string): Promise<string> {
   return (
     (await workspace.find(id))?.name ??
@@ -99,12 +99,12 @@ function sayDeleted(context: Context, deleted: readonly Local[]): number {
   return 0;
 }
 
-/** An image that is looked at, fetched or sent, and not changed. */
+/** Queries, fetches or uploads an image without changing it. */
 async function useImage(session: Session, wanted: Wanted): Promise<number> {
   const { workspace } = session;
   const work = await workspace.work(`image ${wanted.id}`);
   return interruptible(async interrupt => {
-    interrupt.outcome = 'the local images are as they were';
+    interrupt.outcome = 'the local images are unchanged';
     const local = await localImage(session, wanted.id ?? '', work.folder, wanted.freshen);
     session.report.local = local;
     if (wanted.query !== undefined) await queryImage(session, workspace.file(local), work.folder, wanted.query);
@@ -116,7 +116,7 @@ async function useImage(session: Session, wanted: Wanted): Promise<number> {
   }, work.close);
 }
 
-/** `--dry-run`: nothing is fetched, unpacked, dropped or sent. */
+/** `--dry-run`: fetches, unpacks, removes and uploads nothing. */
 function sayPlan(context: Context, wanted: Wanted): number {
   const { terminal, given } = context;
   const image = wanted.setName ?? (wanted.all ? 'all local images' : given.ids.join(', '));
@@ -134,11 +134,11 @@ function sayPlan(context: Context, wanted: Wanted): number {
 
 async function changeImage(session: Session, wanted: Wanted, name: string): Promise<number> {
   const { workspace, remotes, progress } = session;
-  // Folders and files of the image are for all its users, however careful the administrator's shell is.
+  // Files of the image are for all its users, whatever umask the administrator has.
   process.umask(0o022);
   const ask = isInteractive();
   const remote = remotes?.find(one => one.name === name || one.uid === wanted.id);
-  // What would be refused at the end is refused before hours of work.
+  // Refuses before hours of work what would fail at the end.
   if (remote && wanted.upload && (wanted.setName ?? name) === name) {
     requireThawed(remote);
     const own = wanted.id === undefined || wanted.freshen ? undefined : await workspace.find(name);
@@ -171,7 +171,7 @@ async function changeImage(session: Session, wanted: Wanted, name: string): Prom
   }, work.close);
 }
 
-/** In words, for whoever finds the folder of a killed modimg. */
+/** Describes the run, for the report about a killed modimg. */
 function what(wanted: Wanted, changes: readonly Change[]): string {
   return `step ${stepTitles(wanted, changes).join(', ')}, begun ${new Date().toISOString()}`;
 }
@@ -198,7 +198,7 @@ async function startTree(session: Session, wanted: Wanted, folder: string, isLas
   return takeStep(session, make.title, isLast, async () => make.work(session, wanted, folder));
 }
 
-/** Runs a step with its beginning and end in the specification's words; labels are set again after the last one. */
+/** Runs a step and announces its beginning and end in the specification's words; resets labels after the last one. */
 async function takeStep(
   { progress }: Session,
   title: string,
@@ -214,7 +214,7 @@ async function takeStep(
     await relabel(tree.root, contexts);
     progress.say('...done.');
   }
-  // After a shell the question follows at once.
+  // After a shell, the question follows immediately.
   if (title !== 'Chroot') progress.say(`step completed in ${elapsedText(monotonicNow() - begun)}`);
   return tree;
 }

@@ -1,4 +1,4 @@
-// The options of `modimg`: one row per step, in the order in which they run; and what is wrong with some of them together.
+// The options of `modimg`: one row per step, in the order in which they run; and the checks of their combinations.
 import { MusterError } from '../../errors.ts';
 import { COMPRESSIONS, type Compression } from '../../image/pack.ts';
 import { checkPackages } from '../../image/packages/manager.ts';
@@ -14,7 +14,7 @@ const STEPS = [
   {
     step: 'create',
     flags: '--create [distro]',
-    meaning: 'create an image from a distro; default: the default distro',
+    meaning: 'create an image from a distro, or from the default distro',
     takes: { names: 'distro' },
   },
   {
@@ -54,10 +54,10 @@ const STEPS = [
   {
     step: 'chroot',
     flags: '--chroot [kver]',
-    meaning: 'open a shell in the image as the last step; a kernel version is what `uname` reports in all steps',
+    meaning: 'open a shell in the image as the last step; with a kernel version, `uname` reports it in all steps',
   },
   { step: 'query', flags: '--query [package]', meaning: 'show the version of one package, or of all' },
-  { step: 'upload', flags: '--upload', meaning: 'send the image to the head without a question' },
+  { step: 'upload', flags: '--upload', meaning: 'send the image to the head without asking' },
 ] as const satisfies readonly StepRow[];
 
 const OTHERS = [
@@ -65,11 +65,11 @@ const OTHERS = [
     flags: '--set-name <name>',
     meaning: 'the name of the new image; with -i, the changed image is kept under this name',
   },
-  { flags: '--no-discard', meaning: 'keep the changes without a question' },
-  { flags: '--overwrite', meaning: 'replace an image of that name, here and on the head, without a question' },
+  { flags: '--no-discard', meaning: 'keep the changes without asking' },
+  { flags: '--overwrite', meaning: 'replace an image of that name, here and on the head, without asking' },
   {
     flags: '--compress <method>',
-    meaning: 'zstd, xz, lz4 or gzip; default: zstd if the kernel of the image can read it',
+    meaning: "zstd, xz, lz4 or gzip; default: zstd if the image's kernel can read it",
     takes: { words: COMPRESSIONS },
   },
 ] as const satisfies readonly Option[];
@@ -79,9 +79,9 @@ export const MODIMG_OPTIONS = [...STEPS, ...OTHERS] as const;
 type ModimgOptions = OptionsOf<typeof MODIMG_OPTIONS>;
 type Name = keyof ModimgOptions;
 
-/** What is asked for, read and checked. */
+/** The request, parsed and checked. */
 export interface Wanted {
-  /** The image to start from; undefined when one is made. */
+  /** The image to start from; undefined when a new one is made. */
   id: string | undefined;
   all: boolean;
   delete: boolean;
@@ -103,7 +103,7 @@ export interface Wanted {
   setName: string | undefined;
   keep: boolean;
   overwrite: boolean;
-  /** Undefined: what the kernels of the image can read. */
+  /** Undefined: choose one that the image's kernels can read. */
   compression: Compression | undefined;
 }
 
@@ -118,7 +118,7 @@ export function readModimg(given: Given<ModimgOptions>): Wanted {
   const list = (name: Name): string[] => [options[name] ?? []].flat().map(String);
   const packages = (name: Name): string[] => list(name).flatMap(value => value.split(/[,\s]+/).filter(Boolean));
   const files = list('copyin');
-  // An empty word is nearly always a variable of a script that is not set.
+  // An empty word is nearly always an unset variable of a script.
   for (const { step, flags } of STEPS)
     if (list(step).some(value => value.trim() === '')) throw bad(`--${step} is followed by an empty word: ${flags}.`);
   const wanted: Wanted = {
@@ -144,7 +144,7 @@ export function readModimg(given: Given<ModimgOptions>): Wanted {
     compression: COMPRESSIONS.find(name => name === text('compress')),
   };
   if (wanted.kver !== undefined && !isKernelVersion(wanted.kver))
-    throw bad(`--chroot '${wanted.kver}' is no kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
+    throw bad(`--chroot '${wanted.kver}' is not a kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
   for (const step of ['install', 'uninstall'] as const)
     if (steps.includes(step) && wanted[step].length === 0) throw bad(`--${step} names no package.`);
   checkPackages([...wanted.install, ...wanted.uninstall]);
@@ -155,7 +155,7 @@ export function readModimg(given: Given<ModimgOptions>): Wanted {
 
 const bad = (text: string): MusterError => new MusterError('bad-usage', text);
 
-/** What is wrong whatever the images are. */
+/** Checks that do not depend on the images. */
 function check({ options, ids, all }: Given<ModimgOptions>, steps: readonly string[]): void {
   const makes = steps.filter(step => step === 'create' || step === 'capture' || step === 'import');
   const [make] = makes;
@@ -164,25 +164,24 @@ function check({ options, ids, all }: Given<ModimgOptions>, steps: readonly stri
       "'muster modimg' needs something to do, such as --create, --chroot, --install PACKAGES; or the action ls.",
     );
   if (makes.length > 1) throw bad('--create, --capture and --import cannot be combined.');
-  if (steps.includes('delete') && steps.length > 1) throw bad('--delete goes alone.');
+  if (steps.includes('delete') && steps.length > 1) throw bad('--delete cannot be combined with other steps.');
   if (make !== undefined && options.setName === undefined) throw bad(`--${make} needs --set-name NAME.`);
   if (make !== undefined && (ids.length > 0 || all)) throw bad(`--${make} makes a new image; leave -i out.`);
   if (make === undefined && ids.length === 0 && !all) throw bad(`--${steps[0]} needs an image: -i NAME.`);
-  if (make !== undefined && steps.includes('freshen')) throw bad(`--freshen goes with -i NAME, not with --${make}.`);
-  if (all && !steps.includes('delete')) throw bad('--all goes with --delete only.');
-  if (ids.length > 1 && !steps.includes('delete')) throw bad('One image at a time: give -i once.');
+  if (make !== undefined && steps.includes('freshen'))
+    throw bad(`--freshen needs -i NAME and cannot be combined with --${make}.`);
+  if (all && !steps.includes('delete')) throw bad('--all can only be used with --delete.');
+  if (ids.length > 1 && !steps.includes('delete')) throw bad('modimg works on one image at a time; give -i once.');
   const name = options.setName;
   if (name !== undefined && !/^[A-Za-z][A-Za-z0-9_.-]{0,62}$/.test(String(name)))
     throw bad(
-      `--set-name '${String(name)}' must begin with a letter and go on with letters, digits, '_', '.' or '-', 63 at most.`,
+      `--set-name '${String(name)}' must begin with a letter, followed by letters, digits, '_', '.' or '-', at most 63 characters.`,
     );
   const changes = ['copyin', 'install', 'uninstall', 'update', 'execute', 'chroot'];
   if (name !== undefined && make === undefined && !steps.some(step => changes.includes(step)))
-    throw bad(
-      "--set-name names a new or changed image; an image is renamed by 'muster image -i NAME update name=NEW'.",
-    );
+    throw bad("--set-name names a new or changed image; to rename one, run 'muster image -i NAME update name=NEW'.");
   if (options.compress !== undefined && make === undefined && !steps.some(step => changes.includes(step)))
-    throw bad('--compress is for an image that is made or changed; nothing is packed here.');
+    throw bad('--compress needs a step that makes or changes an image; nothing is packed here.');
   const pairs = options.copyin;
   if (Array.isArray(pairs) && pairs.length % 2 !== 0) throw bad('--copyin needs two words: SOURCE DESTINATION.');
   const method = options.compress;

@@ -1,4 +1,4 @@
-// `--query`: the packages of an image, from its package database alone; nothing in the image is run.
+// `--query`: the packages of an image, from its package database alone, without running anything in the image.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../../errors.ts';
@@ -7,7 +7,7 @@ import { unpackImage } from '../../image/unpack.ts';
 import { isForPrograms } from '../listing.ts';
 import type { Session } from './session.ts';
 
-/** The packages of a packed image, or of an unpacked one. */
+/** Returns the packages of a packed image, or of an unpacked one. */
 export async function packagesOf(image: string, folder: string): Promise<Package[]> {
   if ((await stat(image)).isDirectory()) return listPackages(image);
   const root = join(folder, 'database');

@@ -1,4 +1,4 @@
-// What a run of modimg did, as the one document that `--json` and `--yaml` print at its end.
+// The result of a modimg run, as the document that `--json` and `--yaml` print at its end.
 import type { Changed } from '../../api/objects.ts';
 import type { Package } from '../../image/packages/list.ts';
 import type { Local } from '../../image/workspace/manifest.ts';
@@ -16,7 +16,7 @@ export interface Report {
 
 const NOTHING: Changed = { uids: [], differences: [], broken: [], dryRun: false };
 
-/** The head's changes as other commands print them, and the local image; for a query alone, its packages. */
+/** Returns the head's changes as other commands print them, and the local image; for a query alone, its packages. */
 export function printReport(context: Context, report: Report, isQueryOnly: boolean): void {
   if (!isForPrograms(context.given)) return;
   const { changed = NOTHING, local = null, packages } = report;

@@ -1,4 +1,4 @@
-// What a run of modimg begins with: the workspace, put in order; and the image it works on, unpacked.
+// The start of a modimg run: cleans the workspace, and unpacks the image it works on.
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { AdminClient } from '../../api/client.ts';
@@ -21,25 +21,25 @@ export interface Session {
   workspace: Workspace;
   /** The head's images; undefined when no daemon answers. */
   remotes: Remote[] | undefined;
-  /** Filled as things are done. */
+  /** Filled during the run. */
   report: Report;
 }
 
-/** Opens the workspace; says what a killed modimg left, and what was dropped because the head has the same. */
+/** Opens the workspace; reports what a killed modimg left, and which copies it removed because the head has the same. */
 export async function openSession(context: Context): Promise<Session> {
   const { client, terminal, given } = context;
   const sudo = { uid: Number(process.env['SUDO_UID']), gid: Number(process.env['SUDO_GID']) };
   const workspace = await Workspace.open(userSettings().workspace, Number.isInteger(sudo.uid) ? sudo : undefined);
   const progress = progressLines(terminal, given.quiet);
   for (const about of await workspace.cleanUp())
-    progress.say(`Cleaned up after a modimg that was killed: ${about}. Its changes were not kept.`);
+    progress.say(`Cleaned up after a modimg that was killed: ${about}. Its changes were discarded.`);
   const remotes = await remoteImages(client);
   for (const { name, uid } of await workspace.evict(remotes ?? []))
-    progress.say(`The local copy of ${name} (${uid}) is older than an hour and the head has the same: dropped.`);
+    progress.say(`The local copy of ${name} (${uid}) was removed: it is older than an hour and the head has the same.`);
   return { context, client, progress, workspace, remotes, report: {} };
 }
 
-/** The local copy of an image, fetched when there is none or when it is to be fresh. */
+/** Returns the local copy of an image, fetched if there is none or if a fresh one is requested. */
 export async function localImage(session: Session, id: string, folder: string, fresh: boolean): Promise<Local> {
   const { workspace, client, progress } = session;
   const found = fresh ? undefined : await workspace.find(id);
@@ -51,7 +51,7 @@ export async function localImage(session: Session, id: string, folder: string, f
     )
   )
     progress.say(
-      `WARNING: The head's ${found.name} was changed by somebody after your copy of it was fetched. This works on your copy; --freshen fetches the head's.`,
+      `WARNING: Somebody changed the head's ${found.name} after your copy was fetched. This works on your copy; --freshen fetches the head's.`,
     );
   if (found) return found;
   const remote = await remoteImage(client, id);
@@ -61,11 +61,11 @@ export async function localImage(session: Session, id: string, folder: string, f
   return workspace.keep(file, { uid, name, remote: true, base: baseOf({ uid, sha256 }) }, sha256);
 }
 
-/** A tree in work, and what it was like before. */
+/** An unpacked tree, and its original state. */
 export interface Tree {
   root: string;
   before: TreeState | undefined;
-  /** What it is to be kept as. */
+  /** The image to keep it as. */
   local: Omit<Local, 'sha256' | 'time' | 'previous'>;
 }
 
@@ -99,8 +99,8 @@ export function saved(packed: number, unpacked: number): number {
 }
 
 /**
- * A new image's place in the manifest: that of a local image of the same name, if there is one; but not of one that is gone from the
- * head, for what is new is not sent there.
+ * Returns a new image's place in the manifest: the place of a local image of the same name, if there is one, but not of one that was
+ * deleted on the head, because a new image is not sent there.
  */
 export async function newLocal({ workspace, remotes }: Session, name: string): Promise<Tree['local']> {
   const old = await workspace.find(name);

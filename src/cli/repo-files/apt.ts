@@ -1,9 +1,9 @@
-// apt's lists of sources (sources.list(5)): a line for each, or paragraphs (deb822). Each word is understood, or named as one that is not.
+// apt's lists of sources (sources.list(5)): one line each, or paragraphs (deb822). Reports every word that it does not understand.
 import { MusterError } from '../../errors.ts';
 import { own } from '../../own.ts';
 import { objectName, type RepoFields, type Tell } from './fields.ts';
 
-/** A line or a paragraph: what it says, by the names of options in lines. */
+/** A line or a paragraph: its values, by the option names used in lines. */
 interface Entry {
   where: string;
   types: string[];
@@ -13,20 +13,20 @@ interface Entry {
   options: Map<string, string>;
 }
 
-/** Names of fields of a paragraph that options of lines call otherwise. */
+/** Field names of paragraphs that differ from the option names of lines. */
 const FIELDS: Readonly<Record<string, string>> = {
   architectures: 'arch',
   languages: 'lang',
   targets: 'target',
 };
 
-/** Options about how packages are fetched, not which: an image has them in none of its files. */
+/** Options about how, not which, packages are fetched: no file of an image keeps them. */
 const FETCHING = new Set(['arch', 'lang', 'target', 'pdiffs', 'by-hash', 'x-repolib-name', 'description']);
 
 export const isAptFile = (text: string, source: string): boolean =>
   /\.sources$/.test(source) || /^\s*(?:deb|deb-src)\s|^(?:Types|URIs|Suites)\s*:/im.test(text);
 
-/** The sources of packages as repos, and the suite of the first. Errors: `bad-value`. */
+/** Returns the package sources as repos, and the suite of the first. Errors: `bad-value`. */
 export function readAptFile(text: string, source: string, tell: Tell): { repos: RepoFields[]; suite: string } {
   const entries = /^(?:Types|URIs|Suites)\s*:/im.test(text) ? paragraphs(text, source, tell) : lines(text, source);
   const repos: RepoFields[] = [];
@@ -34,7 +34,7 @@ export function readAptFile(text: string, source: string, tell: Tell): { repos: 
     if (!entry.types.includes('deb')) tell(`${entry.where}: it has sources of packages only; left out`);
     else repos.push(...reposOf(entry, tell));
   }
-  // Two may be of one suite: the name tells them apart.
+  // Two may have the same suite, so the name distinguishes them.
   for (const [at, repo] of repos.entries()) {
     const namesakes = repos.slice(0, at).filter(({ name }) => name.replace(/_\d+$/, '') === repo.name).length;
     if (namesakes > 0) repo.name = `${repo.name}_${namesakes + 1}`;
@@ -63,7 +63,7 @@ function lines(text: string, source: string): Entry[] {
   });
 }
 
-/** Paragraphs of `Name: value`, an indented line going on with the value (deb822(5)). */
+/** Reads paragraphs of `Name: value`; an indented line continues the value (deb822(5)). */
 function paragraphs(text: string, source: string, tell: Tell): Entry[] {
   const entries: Entry[] = [];
   let fields = new Map<string, string>();
@@ -96,7 +96,7 @@ function paragraphs(text: string, source: string, tell: Tell): Entry[] {
     else if (name === '') throw bad(`${source}:${at + 1}`, `'${line}' is not 'Name: value'`);
     else {
       last = own(FIELDS, name.toLowerCase()) ?? name.toLowerCase();
-      if (fields.has(last)) throw bad(`${source}:${at + 1}`, `${name} stands there twice`);
+      if (fields.has(last)) throw bad(`${source}:${at + 1}`, `${name} appears twice`);
       fields.set(last, value);
     }
   }
@@ -118,11 +118,12 @@ function reposOf({ where, uris, suites, components, options }: Entry, tell: Tell
     if (name === 'trusted') check = !isYes(value, where, 'trusted');
     else if (name === 'signed-by') keys = keysOf(value, where);
     else if (name === 'allow-insecure' && !isYes(value, where, name)) continue;
-    else if (FETCHING.has(name)) tell(`${where}: ${name} is not kept: it says how packages are fetched`);
+    else if (FETCHING.has(name))
+      tell(`${where}: ${name} is not kept, because it only affects how packages are fetched`);
     else
       throw bad(
         where,
-        `${name}=${value.split('\n')[0]} is not understood; take it out, or make the repo by 'muster repo create'`,
+        `${name}=${value.split('\n')[0]} is not understood; remove it, or create the repo with 'muster repo create'`,
       );
   }
   return suites.map(suite => ({
@@ -133,10 +134,10 @@ function reposOf({ where, uris, suites, components, options }: Entry, tell: Tell
   }));
 }
 
-/** As the field `urls` has it: `URL#SUITE/COMPONENT+COMPONENT`, or `URL#./` of a flat repository. */
+/** In the form of the field `urls`: `URL#SUITE/COMPONENT+COMPONENT`, or `URL#./` of a flat repository. */
 function urlOf(uri: string, suite: string, components: readonly string[], where: string): string {
   if (!/^(https?|ftp|file):/.test(uri))
-    throw bad(where, `${uri} is no URL that muster can hand on (http, https, ftp, file)`);
+    throw bad(where, `${uri} is not a URL that muster can use (http, https, ftp, file)`);
   const url = uri.replace(/^file:(?=\/(?!\/))/, 'file://');
   if (!suite.endsWith('/')) {
     if (components.length === 0) throw bad(where, `the suite ${suite} has no components`);
@@ -149,13 +150,14 @@ function urlOf(uri: string, suite: string, components: readonly string[], where:
 
 /** Paths of key files, with commas or blanks between. */
 function keysOf(value: string, where: string): string[] {
-  if (value.includes('BEGIN PGP')) throw bad(where, 'Signed-By has the key itself; write it to a file, and name that');
+  if (value.includes('BEGIN PGP'))
+    throw bad(where, 'Signed-By contains the key itself; write it to a file and name the file');
   return value
     .split(/[\s,]+/)
     .filter(Boolean)
     .map(path => {
       if (!path.startsWith('/'))
-        throw bad(where, `Signed-By: ${path} is no path of a key file; muster keeps no fingerprints`);
+        throw bad(where, `Signed-By: ${path} is not the path of a key file; muster does not keep fingerprints`);
       return `file://${path}`;
     });
 }

@@ -1,6 +1,6 @@
-// What a repository file comes to: fields of new repos, and what in it is not kept.
+// The result of reading a repository file: fields of new repos, and what is left out.
 
-/** A type and no interface, which would not be a record of fields. */
+/** A type, because an interface would not be a record of fields. */
 export type RepoFields = {
   name: string;
   full_name?: string;
@@ -11,10 +11,10 @@ export type RepoFields = {
   options?: string[];
 };
 
-/** Given each thing that is left out, with the file, the place in it and the reason. */
+/** Receives each thing that is left out, with the file, the place in it and the reason. */
 export type Tell = (text: string) => void;
 
-/** What of a name may be the name of an object: `rhel-7-server:rpms` is `rhel-7-server_rpms`. */
+/** Turns a name into a valid name of an object: `rhel-7-server:rpms` is `rhel-7-server_rpms`. */
 export function objectName(text: string): string {
   const clean = text.replace(/[^A-Za-z0-9_.-]/g, '_').slice(0, 60);
   return /^[A-Za-z]/.test(clean) ? clean : `repo_${clean}`;

@@ -1,14 +1,14 @@
-// yum's repository files (dnf.conf(5), "Repo options"), each word as libdnf takes it.
+// yum's repository files (dnf.conf(5), "Repo options"), each value as libdnf reads it.
 import { MusterError } from '../../errors.ts';
 import { REPO_FIELDS, repoOptionProblem } from '../../model/repo-options.ts';
 import { readIni, type Section } from '../ini.ts';
 import { objectName, type RepoFields, type Tell } from './fields.ts';
 
-/** The enabled sections as repos. dnf takes no `[main]` in such a file. Errors: `bad-value`. */
+/** Returns the enabled sections as repos. dnf accepts no `[main]` in such a file. Errors: `bad-value`. */
 export function readYumFile(text: string, source: string, tell: Tell): RepoFields[] {
   const found: RepoFields[] = [];
   for (const section of readIni(text, source)) {
-    if (section.name === 'main') tell(`${source}: [main] is no repository; left out`);
+    if (section.name === 'main') tell(`${source}: [main] is not a repository; left out`);
     else if (!flag(section, 'enabled', true, source)) tell(`${source}: [${section.name}] is not enabled; left out`);
     else found.push(repoOf(section, source, tell));
   }
@@ -36,10 +36,10 @@ function repoOf(section: Section, source: string, tell: Tell): RepoFields {
   };
 }
 
-/** Passes an option on, or reports that it does not. */
+/** Keeps an option, or reports that it is left out. */
 function optionOf(key: string, value: string, where: string, tell: Tell): string[] {
   if ((REPO_FIELDS as readonly string[]).includes(key)) return [];
-  // A list in such an option may have spaces instead of commas, and a list of options has commas.
+  // Such a list may use spaces instead of commas, and a list of options uses commas.
   const option = `${key}=${/^(?:exclude|include)/.test(key) ? value.replace(/\s*,\s*/g, ' ') : value}`;
   const problem = repoOptionProblem(option);
   if (problem === undefined) return [option];
@@ -47,7 +47,7 @@ function optionOf(key: string, value: string, where: string, tell: Tell): string
   return [];
 }
 
-/** libdnf's OptionBool. Errors: `bad-value` for any other word: whether signatures are checked is not guessed. */
+/** libdnf's OptionBool. Errors: `bad-value` for any other word, because this must not guess whether to check signatures. */
 function flag({ name, values }: Section, key: string, absent: boolean, source: string): boolean {
   const value = values[key];
   if (value === undefined) return absent;

@@ -1,4 +1,4 @@
-// The board as lines of a screen: pure, from what the daemon said and how large the screen is.
+// The board as lines of a screen, from the daemon's data and the size of the screen. Pure.
 import type { Board, BoardRow, BoardSort } from '../../api/boots.ts';
 import { JOURNEY } from '../../boot/journey.ts';
 import type { NodeState } from '../../boot/states.ts';
@@ -7,16 +7,16 @@ import { humanBytes, humanSpan } from '../terminal.ts';
 export type Colour = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan' | 'reverse';
 export type Paint = (colour: Colour, text: string) => string;
 
-/** How the administrator looks at the board. */
+/** The administrator's view of the board. */
 export interface View {
   sort: BoardSort;
   state: NodeState | undefined;
   match: string;
-  /** The first row shown. */
+  /** Index of the first row shown. */
   first: number;
-  /** What is being typed behind `/`. */
+  /** The text typed after `/`. */
   typing?: string;
-  /** Why the board is not of now, when it is not. */
+  /** Why the board is out of date; absent when it is current. */
   problem?: string;
 }
 
@@ -36,12 +36,12 @@ const STATE_COLOURS: Readonly<Record<NodeState, Colour>> = {
 };
 const STATES = Object.keys(STATE_COLOURS) as NodeState[];
 
-/** Which lines of the head a low screen keeps, the dearest first: columns, title, states, images, stages. Blank lines go first. */
+/** The header lines that a low screen keeps, most important first: columns, title, states, images, stages. Blank lines go first. */
 const DEAREST = [6, 0, 2, 4, 3, 5, 1];
-/** Where the reason stands why the board is not of now. */
+/** The line for the reason why the board is out of date. */
 const PROBLEM_LINE = 1;
 
-/** How many rows of nodes a screen with this many lines shows: at least one, unless there is only the foot. */
+/** Returns how many rows of nodes a screen with this many lines shows: at least one, unless only the footer fits. */
 export function rowsFor(height: number): number {
   return Math.max(0, height - headFor(height) - FOOT_LINES);
 }
@@ -50,7 +50,7 @@ function headFor(height: number): number {
   return Math.min(HEAD_LINES, Math.max(0, height - FOOT_LINES - 1));
 }
 
-/** Exactly `height` lines, none wider than `width`. */
+/** Returns exactly `height` lines, none wider than `width`. */
 export function screenLines(
   board: Board | undefined,
   view: View,
@@ -68,7 +68,7 @@ export function screenLines(
   return [...body, paint('reverse', fitted(footOf(board, view, rowsFor(height)), width).padEnd(width))];
 }
 
-/** The board without a screen: as many lines as it takes. */
+/** Returns the board without a screen, in as many lines as it takes. */
 export function boardLines(board: Board, width: number, paint: Paint): string[] {
   const { head, version, uptime, nodes, at } = board;
   const time = new Date(at).toISOString().slice(11, 19);
@@ -101,7 +101,7 @@ export function boardLines(board: Board, width: number, paint: Paint): string[] 
       'Images',
       [
         [imagesText(board), board.images.running > 0 ? 'cyan' : 'dim'],
-        [`power: on ${board.power.on}, off ${board.power.off}, not known ${board.power.unknown}`, 'dim'],
+        [`power: on ${board.power.on}, off ${board.power.off}, unknown ${board.power.unknown}`, 'dim'],
       ],
       width,
       paint,
@@ -120,12 +120,12 @@ export function boardLines(board: Board, width: number, paint: Paint): string[] 
 
 function imagesText({ images }: Board): string {
   const { running, queued, rate, left, seconds } = images;
-  if (running + queued === 0) return 'none on their way';
+  if (running + queued === 0) return 'none in progress';
   const rest = seconds === undefined ? '' : `, ${humanSpan(seconds)} remaining`;
   return `${running} running, ${queued} queued, ${humanBytes(rate)}/s, ${humanBytes(left)} to send${rest}`;
 }
 
-/** Words with different colours in one line, as many as fit. */
+/** Returns as many coloured words as fit on one line. */
 function pieces(title: string, words: readonly (readonly [string, Colour])[], width: number, paint: Paint): string {
   let used = title.length + 1;
   let line = title.padEnd(7);
@@ -153,7 +153,7 @@ function rowLine(row: BoardRow, width: number, paint: Paint): string {
 
 function reasonOf({ transfer, cause, state }: BoardRow): string {
   if (!transfer || state === 'failed') return cause;
-  if (transfer.state === 'queued') return `waits for its image: place ${transfer.place ?? '?'} in the queue`;
+  if (transfer.state === 'queued') return `waiting for its image: place ${transfer.place ?? '?'} in the queue`;
   const part = transfer.size === 0 ? 100 : Math.floor((transfer.done / transfer.size) * 100);
   const rest = transfer.seconds === undefined ? '' : `, ${humanSpan(transfer.seconds)} remaining`;
   return `image ${part} % of ${humanBytes(transfer.size)}, ${humanBytes(transfer.rate ?? 0)}/s${rest}`;
@@ -166,7 +166,7 @@ function longSpan(seconds: number): string {
 
 /** @param most how many rows the screen shows */
 function footOf(board: Board | undefined, { sort, state, match, first, typing }: View, most: number): string {
-  if (typing !== undefined) return ` name has: ${typing}_   Enter: filter  Esc: as before`;
+  if (typing !== undefined) return ` name contains: ${typing}_   Enter: filter  Esc: cancel`;
   const matched = board?.matched ?? 0;
   const shown = Math.min(most, board?.rows.length ?? 0, matched - first);
   const rows =
@@ -175,7 +175,7 @@ function footOf(board: Board | undefined, { sort, state, match, first, typing }:
   return ` ${rows}  q quit  s sort: ${sort}  f state: ${state ?? 'all'}  / name${filter}  arrows PgUp PgDn Home End`;
 }
 
-/** Cuts a text to a number of characters, without anything that a terminal obeys. */
+/** Cuts a text to a number of characters, without terminal control sequences. */
 function fitted(text: string, width: number): string {
   const plain = text.replace(/\p{Cc}/gu, '?');
   return plain.length <= width ? plain : `${plain.slice(0, Math.max(0, width - 1))}…`;

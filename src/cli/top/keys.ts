@@ -1,4 +1,4 @@
-// What a terminal sends for keys, as names. Pure.
+// Translates terminal input to names of keys. Pure.
 import { own } from '../../own.ts';
 
 const SEQUENCES: Readonly<Record<string, string>> = {
@@ -24,7 +24,7 @@ const SEQUENCES: Readonly<Record<string, string>> = {
   '\f': 'redraw',
 };
 
-/** One chunk of input, which may hold several keys. Sequences that mean nothing here are dropped whole. */
+/** Translates one chunk of input, which may contain several keys. Drops unknown sequences whole. */
 export function keysIn(chunk: string): string[] {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: a terminal's keys are control characters
   const words = chunk.match(/\u001b(?:\[[0-9;]*[A-Za-z~]|O[A-Z])|./gsu) ?? [];

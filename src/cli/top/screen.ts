@@ -1,4 +1,4 @@
-// A whole terminal for one program: the other screen, keys one by one, and everything as it was at the end, however that comes.
+// The whole terminal for one program: the alternate screen, single keys, and the old state restored at the end, however it ends.
 import { keysIn } from './keys.ts';
 
 const ENTER = '\u001b[?1049h\u001b[?25l\u001b[2J';
@@ -6,9 +6,9 @@ const LEAVE = '\u001b[?25h\u001b[?1049l';
 
 export interface ScreenEvents {
   key(name: string): void;
-  /** The screen has another size, or must be drawn again. */
+  /** The screen changed size, or must be redrawn. */
   redraw(): void;
-  /** A signal, the end of the input, or Ctrl-C: the program is to end. */
+  /** A signal, the end of the input, or Ctrl-C: the program must end. */
   end(): void;
 }
 
@@ -32,7 +32,7 @@ export class Screen {
     this.on(process.stdin, 'data', (chunk: string) => {
       for (const name of keysIn(chunk)) this.pressed(name);
     });
-    // A terminal that is gone can be written to no more.
+    // A terminal that is gone accepts no output.
     this.on(process.stdout, 'error', () => this.events.end());
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)
       this.on(process, signal, () => this.events.end());
@@ -45,14 +45,14 @@ export class Screen {
     this.on(process, 'exit', () => this.leave());
   }
 
-  /** Gives the terminal back. */
+  /** Restores the terminal. */
   close(): void {
     this.leave();
     for (const undo of this.undo.splice(0)) undo();
     process.stdin.pause();
   }
 
-  /** Line after line from the top; what stood there before is written over, so that nothing flickers. */
+  /** Overwrites the old lines from the top, so that nothing flickers. */
   draw(lines: readonly string[]): void {
     if (this.isOpen)
       process.stdout.write(`\u001b[H${lines.map(line => `${line}\u001b[0m\u001b[K`).join('\r\n')}\u001b[J`);
@@ -64,7 +64,7 @@ export class Screen {
     else this.events.key(name);
   }
 
-  /** Ctrl-Z: the shell gets its terminal, and SIGCONT takes it again. */
+  /** Ctrl-Z gives the terminal to the shell; SIGCONT takes it back. */
   private suspend(): void {
     this.leave();
     process.kill(process.pid, 'SIGSTOP');

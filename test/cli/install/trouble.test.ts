@@ -95,7 +95,7 @@ test.serial('wrong answers at a terminal are named and asked for again; the righ
   t.regex(readFileSync(join(folder, 'apt'), 'utf8'), /^-q update\n.*install .*ipxe$/m);
   t.like(loadConfig(config), { 'head.address': '10.54.0.1/24', 'head.interface': 'boot0' });
   t.not(status, 0, 'the image could not be made');
-  t.regex(said, /goes on where it stopped/);
+  t.regex(said, /resumes where it stopped/);
 });
 
 test.serial('Ctrl-C at a question and while packages come: nothing is configured, nothing goes on', async t => {
@@ -138,7 +138,7 @@ test.serial('Ctrl-C while the image is made: the head stays configured, and the 
   );
   program('mmdebstrap', 'echo "E: no network" >&2; exit 25');
   const again = await talk(ANSWERS);
-  t.regex(again.said, /musterd runs already\nExecuting step: Create/);
+  t.regex(again.said, /musterd is already running\nExecuting step: Create/);
   t.notRegex(again.said, /^wrote|ended with status 70/m, 'the configuration is there');
 });
 
@@ -158,6 +158,6 @@ test.serial('a disk without room: for packages, for the configuration, for an im
   t.regex(said, /WARNING: these packages could not be installed: .*No space left on device/);
   t.regex(said, /Later: apt-get .*install .*ipxe/);
   t.is(status, 6, said);
-  t.regex(said, /ERROR: .*(no|No) (room|space) .*\n[\s\S]*goes on where it stopped/);
+  t.regex(said, /ERROR: .*(no|No) (room|space) .*\n[\s\S]*resumes where it stopped/);
   t.like(loadConfig(config), { 'head.interface': 'boot0' }, 'what was decided is kept');
 });

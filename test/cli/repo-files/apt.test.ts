@@ -61,7 +61,7 @@ test('lines: suites, components, keys, flat repositories', t => {
     { name: 'x_sub_path', urls: ['http://a.example.org/x/sub/path/#./'], check: true },
   ]);
   t.deepEqual(told, [
-    'x.list:3: arch is not kept: it says how packages are fetched',
+    'x.list:3: arch is not kept, because it only affects how packages are fetched',
     'x.list:5: it has sources of packages only; left out',
   ]);
 });
@@ -101,16 +101,16 @@ test('what is not understood is refused by its name and place', t => {
     ['deb [allow-insecure=yes] http://x/ s main', /x\.list:1: allow-insecure=yes is not understood/],
     ['deb [arch+=i386] http://x/ s main', /the option 'arch\+=i386' is not known/],
     ['deb [snapshot=20260101] http://x/ s main', /snapshot=20260101 is not understood/],
-    ['deb cdrom:[Debian]/ bookworm main', /cdrom:\[Debian\]\/ is no URL/],
-    ['deb mirror+http://x/ s main', /is no URL that muster can hand on/],
+    ['deb cdrom:[Debian]/ bookworm main', /cdrom:\[Debian\]\/ is not a URL/],
+    ['deb mirror+http://x/ s main', /is not a URL that muster can use/],
     ['deb http://x/ s', /the suite s has no components/],
     ['deb http://x/ ./ main', /takes no components/],
     ['deb http://x/', /is not 'deb URI SUITE COMPONENTS'/],
     ['rpm http://x/ s main\ndeb http://x/ s main', /is not 'deb URI SUITE COMPONENTS'/],
-    ['deb [signed-by=ABCDEF] http://x/ s main', /Signed-By: ABCDEF is no path/],
+    ['deb [signed-by=ABCDEF] http://x/ s main', /Signed-By: ABCDEF is not the path/],
     [
       'Types: deb\nURIs: http://x/\nSuites: s\nComponents: m\nSigned-By:\n -----BEGIN PGP PUBLIC KEY BLOCK-----\n .\n x',
-      /has the key itself/,
+      /contains the key itself/,
     ],
     ['Types: deb\nURIs: http://x/\nComponents: m', /the paragraph has no Suites/],
     ['Types: rpm\nURIs: http://x/\nSuites: s\nComponents: m', /the type 'rpm' is not known/],
@@ -118,7 +118,7 @@ test('what is not understood is refused by its name and place', t => {
       'Types: deb\nURIs: http://x/\nSuites: s\nComponents: m\nEnabled: perhaps',
       /Enabled: perhaps is neither yes nor no/,
     ],
-    ['Types: deb\nTypes: deb', /Types stands there twice/],
+    ['Types: deb\nTypes: deb', /Types appears twice/],
     ['Types: deb\nURIs: http://x/\nSuites: s\nComponents: m\nInRelease-Path: y', /inrelease-path=y is not understood/],
   ];
   for (const [text, message] of rows) t.throws(() => read(text), { code: 'bad-value', message }, text);

@@ -57,7 +57,7 @@ test('a file of a site: signatures are checked, what is off is left out, the res
       "epel.repo: [epel] 'password' is not kept; left out",
       "epel.repo: [epel] 'color' is no option of a yum repository; left out",
       'epel.repo: [epel-debuginfo] is not enabled; left out',
-      'epel.repo: [main] is no repository; left out',
+      'epel.repo: [main] is not a repository; left out',
     ],
   );
   t.false(told.join().includes('secret'), 'no value is told');
