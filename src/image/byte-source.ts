@@ -1,7 +1,7 @@
-// Bytes of a stream, read by count.
+// Reads a stream by byte counts.
 import { MusterError } from '../errors.ts';
 
-/** A stream of pieces, read a number of bytes at a time. Keeps no more than the largest requested count and one piece. */
+/** Reads a stream of pieces, a number of bytes at a time. Keeps no more than the largest requested count and one piece. */
 export class ByteSource {
   /** Bytes read so far. */
   position = 0;

@@ -1,5 +1,5 @@
 // The shell script that prepares a namespace for programs of an image and then runs the program: /dev, /proc, /sys and /run as
-// systemd-nspawn makes them. A package's scriptlet is root. It must not reach this machine, by accident or on purpose.
+// systemd-nspawn makes them. A package's scriptlet runs as root. It must not reach this machine, by accident or on purpose.
 
 /** Parts of /proc that configure this machine's kernel: visible, not writable. */
 const SETTINGS = ['sys', 'sysrq-trigger', 'acpi', 'asound', 'bus', 'fs', 'irq', 'scsi'];

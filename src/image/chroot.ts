@@ -13,21 +13,21 @@ import { putStandIns, takeBack, usualStandIns, type Wanted } from './stand-ins.t
 import { isKernelVersion, UNAME } from './uname.ts';
 
 export interface ChrootOptions extends Pick<RunOptions, 'input' | 'onLine' | 'terminal' | 'signal' | 'keepBytes'> {
-  /** The kernel that `uname -r` and /proc report; this machine's when absent. */
+  /** The kernel that `uname -r` and /proc report; default: this machine's. */
   kver?: string;
-  /** Further environment variables; the rest is the same for everyone. */
+  /** Further environment variables; the others are always the same. */
   env?: Record<string, string>;
   /** Run the program of this machine, with the image's folders mounted, instead of one inside the image. */
   outside?: boolean;
   /** With `outside`: further folders that the program may write to, besides the image and those for temporary files. */
   writable?: readonly string[];
-  /** No file replaces one of the image: for programs that work on all its files and need no names. */
+  /** Insert no stand-in files: for programs that work on all files and resolve no names. */
   bare?: boolean;
   /** No network: for programs that need none. */
   offline?: boolean;
 }
 
-/** Folders that are mounted on; each must be a real one, so that nothing is mounted elsewhere. */
+/** The mount points; each must be a real folder, so that nothing is mounted elsewhere. */
 const MOUNTED = ['proc', 'sys', 'dev', 'run'] as const;
 
 /** Environment variables that pass into the image: how to reach the network, and the kind of terminal. */
@@ -38,7 +38,7 @@ const NOT_READY = 125;
 
 /** Runs a program; any exit status is a result. Needs root, or root in a user namespace. */
 export async function inImage(tree: string, argv: readonly string[], options: ChrootOptions = {}): Promise<RunResult> {
-  // As the kernel names it in its list of mounts.
+  // As the kernel names it in its mount table.
   const root = await realpath(tree);
   await requireExecutable(root);
   await mountPoints(root);
@@ -79,14 +79,14 @@ async function runPrepared(
     env: environment(options),
   }).finally(restore);
   if (result.status === NOT_READY && /^(mount|umount|sh|mkdir|cp|ln|chmod|mkfifo|kill):|init: /m.test(result.stderr))
-    throw new MusterError('tool-failed', `The image could not be made ready for programs: ${result.stderr.trim()}`);
+    throw new MusterError('tool-failed', `Preparing the image for programs failed: ${result.stderr.trim()}`);
   if (result.status === 127 && options.terminal && !(await hasScript()))
     throw new MusterError('tool-missing', "The program 'script' is not installed; install the package bsdutils.");
   // chroot's status for a program that cannot be run
   if (result.status === 126 && !options.outside && /Exec format error/.test(result.stderr))
     throw new MusterError(
       'image-lacks',
-      "The image's programs are for another processor than this machine's: work on it where its own processor is, or install qemu-user-static here.",
+      "The image's programs are for another processor than this machine's. Work on it on a machine with that processor, or install qemu-user-static here.",
     );
   return result;
 }
@@ -142,7 +142,7 @@ async function mountPoints(root: string): Promise<void> {
     const status = await image.lstat(`/${name}`);
     if (!status) await image.makeDirectory(`/${name}`, name.endsWith('tmp') ? 0o1777 : 0o755);
     else if (!status.isDirectory() && (MOUNTED as readonly string[]).includes(name))
-      throw new MusterError('bad-image', `The image's /${name} is no folder; nothing can be mounted there.`);
+      throw new MusterError('bad-image', `The image's /${name} is not a folder, so nothing can be mounted there.`);
     else if (!status.isDirectory()) return;
   }
 }
@@ -150,7 +150,7 @@ async function mountPoints(root: string): Promise<void> {
 /** Returns the files that report `kver` instead of this machine's kernel, and the temporary place of the image's own `uname`. */
 async function kernelFiles(root: string, work: string, kver: string): Promise<Wanted[]> {
   if (!isKernelVersion(kver))
-    throw new MusterError('bad-value', `'${kver}' is no kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
+    throw new MusterError('bad-value', `'${kver}' is not a kernel version such as 5.14.0-362.24.1.el9_3.x86_64.`);
   const put = async (name: string, content: string, mode = 0o644): Promise<void> => {
     await mkdir(dirname(join(work, name)), { recursive: true });
     await writeFile(join(work, name), content, { mode });

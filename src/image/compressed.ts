@@ -6,7 +6,7 @@ import { createGunzip } from 'node:zlib';
 import { MusterError } from '../errors.ts';
 import { stream } from '../process/run.ts';
 
-/** The format for each magic number, and its unpacker; without a command, this program unpacks. */
+/** The format for each magic number, and its unpacker; without a command, this program unpacks it. */
 export const PACKED: readonly { magic: string; command?: readonly string[] }[] = [
   { magic: '1f8b' },
   { magic: '28b52ffd', command: ['zstd', '-dcq'] },
@@ -21,11 +21,11 @@ export function packageOf(program: string): string {
   return program === 'xz' ? 'xz-utils' : program;
 }
 
-/** A file, unpacked as it is read. Await `ended` after the last byte: it throws the unpacker's error. */
+/** Unpacks a file while it is read. Await `ended` after the last byte: it throws the unpacker's error. */
 export interface Unpacked {
   output: Readable;
   ended(): Promise<void>;
-  /** Ends the reading early. */
+  /** Stops reading early. */
   stop(): void;
 }
 

@@ -5,11 +5,11 @@ import type { ByteSource } from './byte-source.ts';
 export interface CpioFile {
   name: string;
   size: number;
-  /** Its bytes; to be called before the next file is asked for, or not at all. */
+  /** Returns its bytes; call it before requesting the next file, or not at all. */
   read(): Promise<Buffer>;
 }
 
-/** Bytes of a header, and the places of its fields of eight hex digits. */
+/** The size of a header in bytes, and the offsets of its fields of eight hex digits. */
 const HEADER = 110;
 const FIELDS = { size: 6, nameSize: 11 } as const;
 const MOST_NAME = 4096;
@@ -18,7 +18,7 @@ export function isCpio(bytes: Buffer): boolean {
   return /^07070[12]$/.test(bytes.toString('latin1', 0, 6));
 }
 
-/** The files of one archive, up to its trailer. */
+/** Yields the files of one archive, up to its trailer. */
 export async function* cpioFiles(source: ByteSource): AsyncGenerator<CpioFile> {
   const start = source.position;
   const padding = (): number => (4 - ((source.position - start) % 4)) % 4;

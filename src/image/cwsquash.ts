@@ -28,19 +28,19 @@ export interface RootRange {
   size: number;
 }
 
-/** `isDamaged`: it begins as an image does, and is none; otherwise it may be a file of another kind. */
+/** `isDamaged`: it begins like an image but is damaged; otherwise it may be another kind of file. */
 export type FoundRoot = RootRange | (Refused & { isDamaged?: true });
 
 function damaged(refused: string): Refused & { isDamaged: true } {
   return { refused, isDamaged: true };
 }
 
-/** What to put before and behind an upload to make it a cwsquash, and where the squashfs then lies. */
+/** What to put before and after an upload to make it a cwsquash, and where the squashfs then is. */
 export type ImageUpload = { prefix: Buffer; suffix: Buffer; root: RootRange } | Refused;
 
 /**
- * Decides on the first bytes (1 MiB, or all if there are fewer) of a file of `length` bytes: a bare squashfs is to be wrapped,
- * a cwsquash stays as it is.
+ * Decides from the first bytes (1 MiB, or all if there are fewer) of a file of `length` bytes: wraps a bare squashfs, and leaves
+ * a cwsquash as it is.
  */
 export function planImageUpload(beginning: Buffer, length: number): ImageUpload {
   if (isSquashfs(beginning)) {
@@ -53,7 +53,7 @@ export function planImageUpload(beginning: Buffer, length: number): ImageUpload 
   return 'refused' in root ? root : { prefix: Buffer.alloc(0), suffix: Buffer.alloc(0), root };
 }
 
-/** The bytes before and behind a squashfs of `size` bytes. */
+/** Returns the bytes before and after a squashfs of `size` bytes. */
 export function wrapping(size: number): { prefix: Buffer; suffix: Buffer } {
   const padding = (SECTOR - (size % SECTOR)) % SECTOR;
   const firstLba = ROOT_OFFSET / SECTOR;
@@ -69,7 +69,7 @@ export function wrapping(size: number): { prefix: Buffer; suffix: Buffer } {
   return { prefix, suffix: Buffer.concat([Buffer.alloc(padding), entries, backup]) };
 }
 
-/** The squashfs in the first MiB's worth of a cwsquash, or in a bare squashfs; `length` is the whole file's. */
+/** Finds the squashfs from the first MiB of a cwsquash or of a bare squashfs; `length` is the length of the whole file. */
 export function findRoot(beginning: Buffer, length: number): FoundRoot {
   if (isSquashfs(beginning)) {
     const problem = squashfsProblem(beginning, length);
@@ -77,13 +77,13 @@ export function findRoot(beginning: Buffer, length: number): FoundRoot {
   }
   if (beginning.length < 3 * SECTOR) return { refused: `it has only ${length} bytes` };
   const gpt = beginning.subarray(SECTOR, 2 * SECTOR);
-  if (!gpt.subarray(0, 8).equals(SIGNATURE)) return { refused: 'it begins neither with a squashfs nor with a GPT' };
+  if (!gpt.subarray(0, 8).equals(SIGNATURE)) return { refused: 'it does not begin with a squashfs or a GPT' };
   const headerSize = gpt.readUInt32LE(12);
   if (headerSize < HEADER_SIZE || headerSize > SECTOR) return { refused: 'its GPT header has an impossible size' };
   const copy = Buffer.from(gpt.subarray(0, headerSize));
   copy.writeUInt32LE(0, 16);
   if (crc32(copy) !== gpt.readUInt32LE(16)) return damaged('its GPT header is damaged (checksum)');
-  // The backup header is the last sector: without it the end of the file is missing, whatever the partition says.
+  // The backup header is the last sector. Without it the end of the file is missing, whatever the partition claims.
   const end = (Number(gpt.readBigUInt64LE(32)) + 1) * SECTOR;
   if (end > length) return damaged(`it is cut short: the disk has ${end} bytes, the file ${length}`);
   return partitionIn(beginning, gpt, length);
@@ -107,7 +107,7 @@ function partitionIn(beginning: Buffer, gpt: Buffer, length: number): FoundRoot 
   return { refused: 'its GPT has no partition' };
 }
 
-/** The superblock is checked where it is among the first bytes, as in every image of ours. */
+/** Checks the superblock if it is among the first bytes, as in every image of ours. */
 function rootAt(beginning: Buffer, offset: number, size: number): FoundRoot {
   const start = beginning.subarray(offset, offset + 96);
   if (start.length >= 48) {
@@ -125,9 +125,9 @@ function isSquashfs(bytes: Buffer): boolean {
 /** Squashfs 4.0 superblock: major version at 28 (16 bits), bytes_used at 40 (64 bits), little-endian. */
 function squashfsProblem(bytes: Buffer, length: number): string | undefined {
   if (bytes.length < 96) return 'its squashfs is shorter than a superblock';
-  if (bytes.readUInt16LE(28) !== 4) return `its squashfs has version ${bytes.readUInt16LE(28)}; 4 is wanted`;
+  if (bytes.readUInt16LE(28) !== 4) return `its squashfs has version ${bytes.readUInt16LE(28)}; 4 is required`;
   const used = Number(bytes.readBigUInt64LE(40));
-  return used > length ? `its squashfs is cut short: it has ${used} bytes, ${length} are there` : undefined;
+  return used > length ? `its squashfs is cut short: it needs ${used} bytes and has ${length}` : undefined;
 }
 
 function entryArray(firstLba: number, lastLba: number): Buffer {

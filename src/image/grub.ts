@@ -1,4 +1,4 @@
-// GRUB as a network loader and as a finder of local disks: one file each, put together by grub-mkimage of the distribution.
+// GRUB as a network loader and for finding local disks: one file each, built with the distribution's grub-mkimage.
 import { existsSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -13,11 +13,11 @@ const GRUB_PLATFORMS = {
 } as const;
 export type GrubArch = keyof typeof GRUB_PLATFORMS;
 
-/** Where Debian, and where RHEL, put the modules. */
+/** Where Debian and RHEL put the modules. */
 const MODULE_FOLDERS = ['/usr/lib/grub', '/usr/share/grub2'];
 const PROGRAMS = ['grub-mkimage', 'grub2-mkimage'];
 
-/** What a script of ours may use. */
+/** The modules that our scripts may use. */
 const SCRIPTING = [
   'normal',
   'configfile',
@@ -42,13 +42,13 @@ const OWN: Record<GrubArch, { disks: readonly string[]; network: readonly string
   bios: { disks: ['biosdisk'], network: ['pxe'], format: 'i386-pc-pxe' },
 };
 
-/** The architectures that GRUB's modules are installed for. */
+/** Returns the architectures with installed GRUB modules. */
 export function grubArchitectures(): GrubArch[] {
   return (Object.keys(GRUB_PLATFORMS) as GrubArch[]).filter(arch => modulesOf(arch) !== undefined);
 }
 
 /**
- * Writes a GRUB that runs one script from its own memory. The file appears whole or not at all.
+ * Writes a GRUB that runs one embedded script. The file appears complete or not at all.
  * @param config the cpio archive (newc) with `boot/grub/grub.cfg` in it
  * @param network whether it can load over the network; all can read disks
  * @throws `tool-missing` without grub-mkimage, `tool-failed` when it fails

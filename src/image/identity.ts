@@ -1,9 +1,9 @@
-// What makes a machine this one and no other is taken out of an image, so that a thousand nodes are not one.
+// Removes the identity of a machine from an image, so that its nodes do not share it.
 import { ImageRoot } from './image-root.ts';
 
 /**
  * Empties the machine id (systemd then makes one at boot; an absent file would make it ask first-boot questions) and removes the
- * host name. Host keys, seeds and leases are left out when the image is packed.
+ * host name. Packing leaves out host keys, seeds and leases.
  */
 export async function removeIdentity(root: string): Promise<void> {
   const image = new ImageRoot(root);
@@ -29,7 +29,7 @@ ExecStart=/usr/bin/ssh-keygen -A
 WantedBy=ssh.service ssh.socket
 `;
 
-/** RHEL has units that make missing host keys at boot; Debian's package makes them once, when it is installed. */
+/** RHEL has units that create missing host keys at boot; Debian's package creates them only at installation. */
 async function makeHostKeysAtBoot(image: ImageRoot): Promise<void> {
   const names = [...(await image.list('/usr/lib/systemd/system')), ...(await image.list('/lib/systemd/system'))];
   if (!(await image.has('/etc/systemd/system'))) return;

@@ -8,12 +8,12 @@ import { MusterError, reasonOf, systemCode } from '../errors.ts';
 /** POSIX: a path that needs more symbolic links is a loop. */
 const MOST_LINKS = 40;
 
-/** The most bytes that `read` takes without a limit of the caller: configuration and lists of modules are far smaller. */
+/** The default limit of `read`, in bytes: configuration files and module lists are far smaller. */
 const MOST_READ = 64 << 20;
 
 /**
  * An unpacked image. Paths are the image's own (`/etc/hosts`). Links on the way are followed inside the image, as the kernel does in a
- * chroot. Methods that write, remove or rename act on the last name itself and never follow a link that stands there.
+ * chroot. Methods that write, remove or rename act on the last name itself and never follow a link there.
  *
  * Nothing in the image may run at the same time. All code that touches an image goes through this class:
  * test/image/paths.test.ts.
@@ -72,7 +72,7 @@ export class ImageRoot {
     return folder !== undefined && (await this.status(folder))?.isDirectory() ? join(folder, name) : undefined;
   }
 
-  /** The image's own path of a path on this machine below it. */
+  /** Returns the image's own path for a path on this machine. */
   inside(found: string): string {
     return found.slice(this.folder.length) || '/';
   }
@@ -87,7 +87,7 @@ export class ImageRoot {
     return found === undefined ? undefined : this.status(found);
   }
 
-  /** The name itself: a link is a link. */
+  /** Returns the state of the name itself, without following a link. */
   async lstat(path: string): Promise<Stats | undefined> {
     const place = await this.place(path);
     return place === undefined ? undefined : this.status(place);
@@ -100,7 +100,7 @@ export class ImageRoot {
     return readlink(this.bytes(place), { encoding: this.encoding });
   }
 
-  /** The names in a folder; none when it is no folder. */
+  /** Returns the names in a folder; none when it is not a folder. */
   async list(path: string): Promise<string[]> {
     const found = await this.find(path);
     if (found === undefined || !(await this.status(found))?.isDirectory()) return [];
@@ -115,19 +115,19 @@ export class ImageRoot {
     try {
       const { size } = await handle.stat();
       if (size > limit)
-        throw new MusterError('bad-image', `The image's ${path} has ${size} bytes; ${limit} are read at most.`);
+        throw new MusterError('bad-image', `The image's ${path} has ${size} bytes; the limit is ${limit}.`);
       return await handle.readFile();
     } finally {
       await handle.close();
     }
   }
 
-  /** As `read`, the text; latin1 keeps every byte. */
+  /** Like `read`, as text; latin1 keeps every byte. */
   async text(path: string, encoding: 'utf8' | 'latin1' = 'utf8'): Promise<string | undefined> {
     return (await this.read(path))?.toString(encoding);
   }
 
-  /** Writes a file, and makes its folder if absent. Replaces whatever has the name: a link is not followed. */
+  /** Writes a file, and creates its folder if absent. Replaces whatever has the name, and does not follow a link. */
   async write(path: string, content: string | Uint8Array, mode = 0o644): Promise<void> {
     const place = await this.newPlace(path);
     const draft = join(dirname(place), `.${Date.now().toString(36)}.muster-new`);
@@ -166,7 +166,7 @@ export class ImageRoot {
       if (found !== undefined && (await this.status(found))?.isDirectory()) continue;
       const place = await this.place(made);
       if (found !== undefined || place === undefined || (await this.status(place)))
-        throw new MusterError('bad-image', `The image's ${made} is no folder, and one is needed there.`);
+        throw new MusterError('bad-image', `The image's ${made} is not a folder, but must be one.`);
       await mkdir(this.bytes(place)).catch((error: unknown) => {
         throw new MusterError('bad-image', `The image's ${made} cannot be made: ${reasonOf(error)}`);
       });
@@ -175,13 +175,13 @@ export class ImageRoot {
     return (await this.find(path)) ?? this.folder;
   }
 
-  /** Copies a file or folder of this machine to the name `path`, replacing whatever has it. Links in it stay links. */
+  /** Copies a file or folder of this machine to `path`, replacing whatever is there. Links in it stay links. */
   async copyIn(source: string, path: string): Promise<void> {
     await this.remove(path);
     await cp(source, await this.newPlace(path), { recursive: true, verbatimSymlinks: true });
   }
 
-  /** Makes a symbolic link; an existing name stays. */
+  /** Creates a symbolic link, unless the name exists. */
   async link(target: string, path: string): Promise<void> {
     const place = await this.newPlace(path);
     if (!(await this.status(place))) await symlink(this.bytes(target), this.bytes(place));
@@ -191,7 +191,7 @@ export class ImageRoot {
   async moveOut(path: string, to: string): Promise<void> {
     const place = await this.place(path);
     if (place === undefined || !(await this.status(place))?.isFile())
-      throw new MusterError('bad-image', `The image's ${path} is no regular file.`);
+      throw new MusterError('bad-image', `The image's ${path} is not a regular file.`);
     try {
       await rename(this.bytes(place), to);
     } catch (error) {
@@ -202,7 +202,7 @@ export class ImageRoot {
     }
   }
 
-  /** Changes the mode of what `path` leads to. */
+  /** Changes the mode of the target of `path`. */
   async chmod(path: string, mode: number): Promise<void> {
     const found = await this.find(path);
     if (found !== undefined) await chmod(this.bytes(found), mode);

@@ -1,4 +1,4 @@
-// What an initramfs has for its kernel: of which kernels it has modules, and for which network cards it has a driver.
+// What an initramfs has for its kernel: the kernels it has modules for, and the network cards it has drivers for.
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
@@ -9,20 +9,20 @@ import { PACKED, packageOf } from './compressed.ts';
 import { cpioFiles, isCpio } from './cpio.ts';
 
 export interface InitramfsContents {
-  /** The kernels that it has modules of: `6.1.0-28-amd64`. */
+  /** The kernels it has modules for: `6.1.0-28-amd64`. */
   releases: readonly string[];
   /** Modules in files, by name. */
   modules: ReadonlySet<string>;
-  /** Devices that modules say they drive, those built into the kernel too; absent when it has no list of them. */
+  /** Devices that its modules claim to drive, including built-in ones; absent when it has no list. */
   aliases?: readonly { pattern: string; module: string; builtIn: boolean }[];
 }
 
-/** Names looked at before it is given up, in all; an initramfs has some thousands. */
+/** The most names read in total; an initramfs has some thousands. */
 const MOST_FILES = 500_000;
 /** Lists of modules are some hundred kilobytes. */
 const MOST_LIST = 16 << 20;
 
-/** Reads the archives of a file one after the other: microcode in front, the packed one behind. Throws when it cannot be read. */
+/** Reads the archives of a file in turn: microcode first, then the packed one. Throws when it cannot be read. */
 export async function readInitramfs(
   path: string,
   range: { offset: number; size: number } = { offset: 0, size: Number.POSITIVE_INFINITY },
@@ -39,7 +39,7 @@ export async function readInitramfs(
     if (await readArchives(source, found)) {
       const magic = (await source.peek(6)).toString('hex');
       const packed = PACKED.find(row => magic.startsWith(row.magic));
-      if (!packed) throw new MusterError('bad-value', `it is packed in an unknown way (it begins with ${magic})`);
+      if (!packed) throw new MusterError('bad-value', `its compression is unknown (it begins with ${magic})`);
       await readPacked(open(source.position), packed.command, found, signal);
     }
   } finally {
@@ -57,7 +57,7 @@ interface Found {
   listed: boolean;
 }
 
-/** Whether something else follows. */
+/** Returns whether something else follows. */
 async function readArchives(source: ByteSource, found: Found): Promise<boolean> {
   for (;;) {
     // Archives are padded with zeros, to four bytes or to a block.
@@ -95,7 +95,7 @@ async function readPacked(
     package: packageOf(program),
     ...(signal && { signal }),
   });
-  // Whoever reads has the error first.
+  // The reader gets the error first.
   unpacking.ended.catch(() => {});
   const before = found.files;
   let broken: unknown;
@@ -108,7 +108,7 @@ async function readPacked(
     input.destroy();
   }
   const { status, stderr } = await unpacking.ended;
-  // What the program says of what lies behind the archive is of no interest.
+  // Ignores what the program reports about data after the archive.
   const failed = status !== 0 && (broken !== undefined || found.files === before);
   if (failed) throw new MusterError('tool-failed', `${program}: ${stderr.trim().split('\n')[0] || 'it failed'}`);
   if (broken !== undefined) throw broken;
@@ -131,7 +131,7 @@ async function look({ name, size, read }: { name: string; size: number; read(): 
       .matchAll(/^alias ((?:pci|virtio):\S+) (\S+)$/gm))
       found.aliases.push({ pattern, module: of, builtIn: false });
   }
-  // `module.key=value`, each with a zero byte behind.
+  // `module.key=value`, each followed by a zero byte.
   if (file === 'modules.builtin.modinfo') {
     for (const [, of = '', pattern = ''] of (await read())
       .toString('latin1')
@@ -150,7 +150,7 @@ export type DriverAnswer = { driver: string } | { lacks: true };
 export function driverOf(contents: InitramfsContents, card: string): DriverAnswer | undefined {
   const [, vendor, device] = /^pci ([0-9a-f]{4}):([0-9a-f]{4})$/.exec(card) ?? [];
   if (vendor === undefined || device === undefined || !contents.aliases) return undefined;
-  // Class 02 is network; a row for another class is of another function of the same vendor.
+  // Class 02 is network; a row for another class belongs to another function of the same vendor.
   const bus = drivers(contents, pattern => {
     const [, of, which] = /^pci:v0000([0-9A-F]{4})d(?:0000([0-9A-F]{4})|\*)sv\S*?bc(?:02|\*)/.exec(pattern) ?? [];
     return of?.toLowerCase() === vendor && (which === undefined || which.toLowerCase() === device);

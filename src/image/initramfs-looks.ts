@@ -1,9 +1,9 @@
-// What initramfs have in them, by the digest of their bytes: a stored file never changes, so each is read once.
+// The contents of initramfs files, cached by digest: a stored file never changes, so each is read once.
 import { type InitramfsContents, readInitramfs } from './initramfs-contents.ts';
 
-/** Answers kept, those wanted last. */
+/** The number of cached answers, the most recently used ones. */
 const MOST = 8;
-/** Reading one takes a second; one that takes longer than this is let go, in milliseconds. */
+/** Reading one takes a second; reading stops after this time, in milliseconds. */
 const READ_MS = 30_000;
 
 export interface StoredInitramfs {
@@ -23,9 +23,9 @@ export class InitramfsLooks {
   }
 
   /**
-   * Returns what a file has in it; undefined when it cannot be read. One that cannot be unpacked is not unpacked again; one that took too
-   * long is.
-   * @param failed is given the error, once for each time it is read
+   * Returns the contents of a file; undefined when it cannot be read. Does not retry a file that cannot be unpacked, but retries one that
+   * took too long.
+   * @param failed receives the error, once per attempt
    */
   async of(
     path: string,

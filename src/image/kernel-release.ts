@@ -1,12 +1,12 @@
-// The release of a kernel file, read from it as file(1) does.
+// Reads the release of a kernel file, like file(1).
 import { open } from 'node:fs/promises';
 import { MusterError } from '../errors.ts';
 
-/** How much of a file is searched for an uncompressed banner. */
+/** How many bytes of a file to search for an uncompressed banner. */
 const SEARCHED = 64 << 20;
 
 /**
- * `6.1.0-28-amd64`. The kernel is the file, or a range of it. Linux/x86 boot protocol: "HdrS" at 0x202, the version text at [0x20e] + 0x200. An arm64 Image ("ARM\x64" at 56)
+ * `6.1.0-28-amd64`. Returns the release; the kernel is the file or a range of it. Linux/x86 boot protocol: "HdrS" at 0x202, the version text at [0x20e] + 0x200. An arm64 Image ("ARM\x64" at 56)
  * or a plain EFI kernel has its banner somewhere inside. Anything else is `bad-kernel`.
  */
 export async function kernelRelease(
@@ -25,7 +25,7 @@ export async function kernelRelease(
   }
   throw new MusterError(
     'bad-kernel',
-    'The file is no Linux kernel: it has neither the x86 boot header nor that of an arm64 or EFI image.',
+    'The file is not a Linux kernel: it has no x86 boot header and no arm64 or EFI header.',
   );
 }
 
@@ -66,7 +66,7 @@ async function bannerRelease(
   }
   throw new MusterError(
     'bad-kernel',
-    "The file looks like an EFI or arm64 kernel, but no 'Linux version' is in it; a compressed kernel cannot be read.",
+    "The file looks like an EFI or arm64 kernel, but contains no 'Linux version'; muster cannot read a compressed kernel.",
   );
 }
 

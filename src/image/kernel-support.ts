@@ -1,9 +1,9 @@
-// What the kernels of an image can read and run: how its squashfs may be compressed, and whether muster's initramfs works with them.
+// What the kernels of an image support: compressions of squashfs, and muster's initramfs.
 import { MusterError } from '../errors.ts';
 import type { ImageRoot } from './image-root.ts';
 import { COMPRESSIONS, type Compression } from './pack.ts';
 
-/** The switch of each in the kernel's configuration (fs/squashfs/Kconfig), and the first mainline kernel that has it. */
+/** The option of each in the kernel's configuration (fs/squashfs/Kconfig), and the first mainline kernel with it. */
 const SQUASHFS: Readonly<Record<Compression, { config: string; since: readonly [number, number] }>> = {
   zstd: { config: 'CONFIG_SQUASHFS_ZSTD', since: [4, 14] },
   xz: { config: 'CONFIG_SQUASHFS_XZ', since: [2, 6] },
@@ -11,14 +11,14 @@ const SQUASHFS: Readonly<Record<Compression, { config: string; since: readonly [
   gzip: { config: 'CONFIG_SQUASHFS_ZLIB', since: [2, 6] },
 };
 
-/** In the order in which they are chosen: quick to unpack first, then what the oldest kernels read. */
+/** In order of preference: quick to unpack first, then what the oldest kernels read. */
 const PREFERRED: readonly Compression[] = ['zstd', 'gzip', 'xz', 'lz4'];
 
-/** The oldest that muster's initramfs is made for: overlayfs of 4.18, and the options of dracut 049 (RHEL 8, Debian 11, Ubuntu 20.04). */
+/** The oldest that muster's initramfs supports: overlayfs of 4.18, and the options of dracut 049 (RHEL 8, Debian 11, Ubuntu 20.04). */
 const OLDEST = { kernel: [4, 18], dracut: 49 } as const;
 const OLDEST_WORDS = 'RHEL 8, Debian 11, Ubuntu 20.04 or SLES 15 SP2';
 
-/** What a kernel can read, by its configuration, or by its release where that says nothing of squashfs. */
+/** Returns the compressions a kernel can read, from its configuration, or from its release if that does not mention squashfs. */
 export function readableBy(release: string, config: string | undefined): Compression[] {
   if (config !== undefined && /^CONFIG_SQUASHFS=[ym]$/m.test(config))
     return COMPRESSIONS.filter(name => new RegExp(`^${SQUASHFS[name].config}=y$`, 'm').test(config));
@@ -27,13 +27,13 @@ export function readableBy(release: string, config: string | undefined): Compres
 
 export interface Choice {
   compression: Compression;
-  /** The kernel of the image that cannot read what was asked for, or what is usual. */
+  /** The kernel of the image that cannot read the requested or the default compression. */
   unreadable?: { kernel: string; compression: Compression };
 }
 
 /**
- * Chooses how an image is compressed: as wanted, else by what every kernel of the image can read. @param kernels releases with their
- * configurations; an image without any is booted by a kernel from elsewhere
+ * Chooses the compression of an image: the requested one, else one that every kernel of the image can read. @param kernels releases with their
+ * configurations; an image without any boots with a kernel from elsewhere
  */
 export function chooseCompression(
   kernels: readonly { release: string; config: string | undefined }[],
@@ -55,7 +55,7 @@ export async function kernelConfig(image: ImageRoot, release: string): Promise<s
   return (await image.text(`/boot/config-${release}`)) ?? (await image.text(`/lib/modules/${release}/config`));
 }
 
-/** Throws `image-lacks` for a kernel or a dracut that is too old, with what is old enough. */
+/** Throws `image-lacks` for a kernel or a dracut that is too old, with the oldest supported version. */
 export async function requireRecent(image: ImageRoot, release: string): Promise<void> {
   if (!isFrom(release, OLDEST.kernel)) throw tooOld(`kernel ${release}`, `kernel ${OLDEST.kernel.join('.')}`);
   const text = await image.text('/usr/lib/dracut/dracut-version.sh');
@@ -73,7 +73,7 @@ function tooOld(found: string, oldest: string): MusterError {
 
 function isFrom(release: string, [major, minor]: readonly [number, number]): boolean {
   const [, own, next] = /^(\d+)\.(\d+)/.exec(release) ?? [];
-  // A release that is no version is taken for a new one: its kernel was built by somebody who knows it.
+  // Treats a release that is not a version as new: whoever built the kernel knows it.
   if (own === undefined) return true;
   return Number(own) > major || (Number(own) === major && Number(next) >= minor);
 }

@@ -1,4 +1,4 @@
-// The names of one machine type in the words of Node, RPM, Debian's kernel packages and Go (which OCI images use).
+// The names of each machine type in Node, RPM, Debian's kernel packages and Go (which OCI images use).
 
 export interface MachineType {
   /** `process.arch` of Node. */
@@ -18,7 +18,7 @@ const TYPES: readonly MachineType[] = [
   { node: 'ia32', rpm: 'i686', debianKernel: '686-pae', go: '386' },
 ];
 
-/** Returns the machine type that has this name among `key`; one that no row has keeps its name everywhere. */
+/** Returns the machine type with this name in `key`; an unknown one has the same name everywhere. */
 export function machineType(key: keyof MachineType, name: string): MachineType {
   return TYPES.find(type => type[key] === name) ?? { node: name, rpm: name, debianKernel: name, go: name };
 }

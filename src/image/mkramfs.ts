@@ -1,4 +1,4 @@
-// Makes the initramfs of a boot config: runs dracut inside the unpacked image, with muster's module put in for that long.
+// Makes the initramfs of a boot config: runs dracut inside the unpacked image, with muster's module added temporarily.
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
@@ -14,11 +14,11 @@ import { newestVersion, orderOf } from './version-sort.ts';
 export interface RamfsOptions {
   /** The unpacked image tree. */
   root: string;
-  /** The kernel's release; the newest below /lib/modules when absent. */
+  /** The kernel's release; default: the newest below /lib/modules. */
   kver?: string;
-  /** Where the initramfs is put; a new temporary folder, which is the caller's to remove, when absent. */
+  /** The folder for the initramfs; default: a new temporary folder, which the caller removes. */
   outDir?: string;
-  /** A static busybox to give along; the head's own when absent, the image's curl when there is none that fits. */
+  /** A static busybox to include; default: the head's own, or the image's curl if none matches. */
   busybox?: string;
   onStep?: (step: string) => void;
   signal?: AbortSignal;
@@ -51,7 +51,7 @@ export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
   await requireRamfsNeeds(root, kver, busybox !== undefined);
   const outDir = options.outDir ?? (await temporaryFolder('muster-ramfs-'));
   try {
-    step(`Putting muster's dracut module into the image`);
+    step(`Adding muster's dracut module to the image`);
     await placeModule(image, busybox);
     step(`Running dracut in the image for kernel ${kver}`);
     await runDracut(image, options, kver);
@@ -67,7 +67,7 @@ export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
   }
 }
 
-/** Kernels whose modules are there; a folder without modules.dep is a leftover and does not count. */
+/** Returns the kernels with modules; a folder without modules.dep is a leftover and does not count. */
 export async function kernelReleases(image: ImageRoot): Promise<string[]> {
   const releases: string[] = [];
   for (const name of await image.list('/lib/modules'))
@@ -75,31 +75,31 @@ export async function kernelReleases(image: ImageRoot): Promise<string[]> {
   return releases;
 }
 
-/** The newest kernel of an image; undefined when it has none. */
+/** Returns the newest kernel of an image; undefined when it has none. */
 export async function newestKernel(root: string): Promise<string | undefined> {
   return newestOf(new ImageRoot(root), await kernelReleases(new ImageRoot(root)));
 }
 
-/** By the rules of the packages that brought the kernels. */
+/** By the rules of the packages of the kernels. */
 async function newestOf(image: ImageRoot, releases: readonly string[]): Promise<string | undefined> {
   return newestVersion(releases, orderOf(await packageSystem(image.folder)));
 }
 
-/** The wanted release when the image has it, else the newest. */
+/** Returns the requested release if the image has it, else the newest. */
 async function chooseKernel(image: ImageRoot, wanted: string | undefined): Promise<string> {
   const releases = await kernelReleases(image);
   if (wanted !== undefined && !releases.includes(wanted)) {
     const has = releases.join(', ') || 'none';
     throw new MusterError(
       'image-lacks',
-      `The image has no modules of kernel ${wanted} below /lib/modules; it has: ${has}.`,
+      `The image has no modules for kernel ${wanted} below /lib/modules; it has: ${has}.`,
     );
   }
   const kver = wanted ?? (await newestOf(image, releases));
   if (kver !== undefined) return kver;
   throw new MusterError(
     'image-lacks',
-    "The image has no kernel: install one there by 'apt-get install linux-image-amd64' (Debian) or 'dnf install kernel' (RHEL).",
+    "The image has no kernel: install one in it with 'apt-get install linux-image-amd64' (Debian) or 'dnf install kernel' (RHEL).",
   );
 }
 
@@ -110,14 +110,14 @@ async function findKernel(image: ImageRoot, kver: string): Promise<string> {
   }
   throw new MusterError(
     'image-lacks',
-    `The image has modules of kernel ${kver} and not the kernel: neither /boot/vmlinuz-${kver} nor /lib/modules/${kver}/vmlinuz is there; install that kernel's package again.`,
+    `The image has modules for kernel ${kver} but not the kernel: /boot/vmlinuz-${kver} and /lib/modules/${kver}/vmlinuz are missing. Reinstall that kernel's package.`,
   );
 }
 
 /** Where the head has its busybox. */
 export const HEAD_BUSYBOXES: readonly string[] = ['/bin/busybox', '/usr/bin/busybox', '/sbin/busybox'];
 
-/** A busybox for the image: static, and for the same kind of machine as the image's own programs. */
+/** Returns a busybox for the image: static, and for the machine type of the image's programs. */
 async function fittingBusybox(image: ImageRoot, given: string | undefined): Promise<string | undefined> {
   const shell = await image.find('/bin/sh');
   const wanted = shell !== undefined && (await image.stat('/bin/sh'))?.isFile() ? await elfMachine(shell) : undefined;
@@ -128,7 +128,7 @@ async function fittingBusybox(image: ImageRoot, given: string | undefined): Prom
   return undefined;
 }
 
-/** ELF header: class, byte order and e_machine as one text; undefined when it is no ELF file. */
+/** Returns class, byte order and e_machine of an ELF header as one text; undefined when it is not an ELF file. */
 async function elfMachine(file: string): Promise<string | undefined> {
   const head = await firstBytes(file, 20);
   return head?.subarray(0, 4).equals(Buffer.from('\x7fELF'))
@@ -136,7 +136,7 @@ async function elfMachine(file: string): Promise<string | undefined> {
     : undefined;
 }
 
-/** Whether an ELF file has no program header of type PT_INTERP (3), that is, needs no dynamic linker. */
+/** Returns whether an ELF file has no program header of type PT_INTERP (3), so that it needs no dynamic linker. */
 async function isStatic(file: string): Promise<boolean> {
   const head = await firstBytes(file, 4096);
   if (!head || head.length < 64 || head[5] !== 1) return false;
@@ -179,7 +179,7 @@ async function runDracut(image: ImageRoot, options: RamfsOptions, kver: string):
     '--no-hostonly-cmdline',
     '--no-early-microcode',
     '--reproducible',
-    // Small and quick to start: neither systemd nor every driver, only what mount_rootfs uses.
+    // Small and quick to start: no systemd, and only the drivers that mount_rootfs uses.
     '--modules',
     'base udev-rules muster',
     // dracut-network's configuration adds ifcfg, which needs programs that a small image lacks.
@@ -197,7 +197,7 @@ async function runDracut(image: ImageRoot, options: RamfsOptions, kver: string):
     offline: true,
     ...(options.signal ? { signal: options.signal } : {}),
   });
-  // dracut 059 ends with 0 also when a module's install failed: its own words say so.
+  // dracut 059 exits with 0 even when a module's install failed; only its output shows that.
   const failed =
     /dracut(?:-install)?: (?:FAILED|ERROR)[^\n]*|muster: the image lacks[^\n]*|dracut module 'muster' [^\n]*/.exec(
       result.stderr,
@@ -207,7 +207,7 @@ async function runDracut(image: ImageRoot, options: RamfsOptions, kver: string):
   throw new MusterError('tool-failed', `dracut in the image ended with status ${result.status}: ${words}`);
 }
 
-/** zstd unpacks several times faster than gzip; both the kernel and the image must have it. */
+/** zstd unpacks several times faster than gzip, but both the kernel and the image must support it. */
 async function compressor(image: ImageRoot, kver: string): Promise<string> {
   const config = (await kernelConfig(image, kver)) ?? '';
   return /^CONFIG_RD_ZSTD=y$/m.test(config) && (await hasProgram(image.folder, 'zstd')) ? 'zstd -3 -T0' : 'gzip -6';

@@ -1,18 +1,18 @@
-// Whether programs can be run in a folder: a file system may be mounted so that none can.
+// Checks whether programs can run in a folder: its file system may be mounted with noexec.
 import { readFile } from 'node:fs/promises';
 import { MusterError } from '../errors.ts';
 
-/** `folder` without links in it. Errors: `bad-workspace`. */
+/** Returns `folder` with links resolved. Errors: `bad-workspace`. */
 export async function requireExecutable(folder: string): Promise<void> {
   if (!isNoexec(await readFile('/proc/self/mountinfo', 'utf8'), folder)) return;
   throw new MusterError(
     'bad-workspace',
-    `${folder} lies on a file system that is mounted with noexec: no program of the image can be run there.`,
+    `${folder} is on a file system mounted with noexec, so programs of the image cannot run there.`,
     { hint: 'Name another folder in ~/.scyldcw/settings.ini: [modimg] workspace = /FOLDER' },
   );
 }
 
-/** proc_pid_mountinfo(5): the fifth field is where it is mounted, with octal numbers for blanks, the sixth its options; later lines cover. */
+/** proc_pid_mountinfo(5): the fifth field is the mount point, with octal codes for blanks, the sixth its options; later mounts cover earlier ones. */
 export function isNoexec(mountinfo: string, folder: string): boolean {
   let [longest, options] = ['', ''];
   for (const line of mountinfo.split('\n')) {

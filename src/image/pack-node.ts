@@ -1,4 +1,4 @@
-// The script that packs a node, where it lies.
+// The path of the script that packs a node.
 import { join } from 'node:path';
 import { packageRoot } from '../package-root.ts';
 

@@ -1,4 +1,4 @@
-// Packs a directory into a cwsquash: one pass of mksquashfs, which leaves the place for the header free.
+// Packs a directory into a cwsquash with one pass of mksquashfs, which leaves space for the header.
 import { open, rm } from 'node:fs/promises';
 import { DIES_WITH_PARENT, runOk } from '../process/run.ts';
 import { ROOT_OFFSET, type RootRange, wrapping } from './cwsquash.ts';
@@ -9,16 +9,16 @@ export type Compression = (typeof COMPRESSIONS)[number];
 export interface PackOptions {
   /** The unpacked image tree. */
   root: string;
-  /** The cwsquash to write; what is there is replaced. */
+  /** The cwsquash to write; replaces an existing file. */
   file: string;
-  /** Blocks packed so far, of all that are known; each file has one at least (mksquashfs's own count). */
+  /** Blocks packed so far, and the known total; each file has at least one (mksquashfs's own count). */
   onProgress?: (done: number, total: number) => void;
-  /** How the squashfs is compressed; zstd when absent. */
+  /** The compression of the squashfs; default zstd. */
   compression?: Compression;
   signal?: AbortSignal;
 }
 
-/** What is not of the image: of a running machine, temporary, a package manager's cache, or one machine's identity. */
+/** What does not belong in an image: state of a running machine, temporary files, package caches, and the identity of one machine. */
 export const NOT_PACKED: readonly string[] = [
   'proc/*',
   'sys/*',
@@ -42,8 +42,8 @@ export const NOT_PACKED: readonly string[] = [
 ];
 
 /**
- * Packs with all processors, hard links and extended attributes kept; the same tree gives the same file. Answers where the squashfs lies.
- * Errors: `tool-missing`, `tool-failed` (nothing is left behind then).
+ * Packs with all processors, and keeps hard links and extended attributes; the same tree gives the same file. Returns where the squashfs is.
+ * Errors: `tool-missing`, `tool-failed` (leaves no file then).
  */
 export async function packImage(options: PackOptions): Promise<RootRange> {
   const { file } = options;
@@ -72,7 +72,7 @@ async function squash(options: PackOptions): Promise<void> {
     all = Number(blocks);
     onProgress?.(Number(done), all);
   };
-  // The time in the superblock would make each run another file. Times of files stay: programs compare them.
+  // The time in the superblock would make each run's file different. Times of files stay, because programs compare them.
   const time = process.env['SOURCE_DATE_EPOCH'] === undefined ? ['-mkfs-time', '0'] : [];
   const excludes = ['-wildcards', '-e', ...NOT_PACKED];
   const args = ['-offset', String(ROOT_OFFSET), '-comp', compression, '-noappend', '-xattrs', ...time];

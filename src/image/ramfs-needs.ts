@@ -1,8 +1,8 @@
-// What an image must have so that an initramfs can be made inside it, and what to install when it has not.
+// What an image needs for building an initramfs inside it, and what to install if it lacks something.
 import { MusterError } from '../errors.ts';
 import { ImageRoot } from './image-root.ts';
 
-/** A program with the packages that bring it, on Debian and on RHEL and its clones. */
+/** A program with the packages that contain it, on Debian and on RHEL and its clones. */
 interface Program {
   name: string;
   debian: string;
@@ -25,7 +25,7 @@ const PROGRAMS: readonly Program[] = [
   { name: 'udevadm', debian: 'udev', redhat: 'systemd-udev' },
 ];
 
-/** Needed as well when the head can give no busybox along. */
+/** Also needed when the head has no busybox to supply. */
 const WITHOUT_BUSYBOX: readonly Program[] = [
   { name: 'curl', debian: 'curl', redhat: 'curl' },
   { name: 'ip', debian: 'iproute2', redhat: 'iproute' },
@@ -33,7 +33,7 @@ const WITHOUT_BUSYBOX: readonly Program[] = [
 
 const FOLDERS = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/lib/systemd', '/usr/lib/systemd', '/usr/local/bin'];
 
-/** Kernel modules without which no node can boot, each built in or as a file. */
+/** Kernel modules that every node needs to boot, each built in or as a file. */
 const MODULES = ['squashfs', 'overlay', 'loop'] as const;
 
 /** Throws `image-lacks` with every missing piece, its package, and the command that installs it. */
@@ -50,17 +50,17 @@ export async function requireRamfsNeeds(root: string, kver: string, busybox: boo
   }
   const modules = await moduleNames(root, kver);
   const absent: string[] = MODULES.filter(name => !modules.has(name));
-  if (!(await hasNetworkDriver(root, kver))) absent.push('of any network driver');
+  if (!(await hasNetworkDriver(root, kver))) absent.push('any network driver');
   if (absent.length > 0) {
     const packages = family === 'debian' ? `linux-image-${kver}` : `kernel-modules-${kver} kernel-modules-core-${kver}`;
     throw new MusterError(
       'image-lacks',
-      `The image's kernel ${kver} lacks the module ${absent.join(', ')}: ${installHint(family, packages)}.`,
+      `The image's kernel ${kver} lacks modules (${absent.join(', ')}): ${installHint(family, packages)}.`,
     );
   }
 }
 
-/** How packages are named and installed in this image, by its os-release. */
+/** The package family of this image, from its os-release. */
 async function packageFamily(root: string): Promise<'debian' | 'redhat'> {
   const image = new ImageRoot(root);
   const text = (await image.text('/etc/os-release')) ?? (await image.text('/usr/lib/os-release')) ?? '';
@@ -74,10 +74,10 @@ export async function hasProgram(root: string, name: string): Promise<boolean> {
 }
 
 function installHint(family: 'debian' | 'redhat', packages: string): string {
-  return `install it there by '${family === 'debian' ? 'apt-get' : 'dnf'} install ${packages}'`;
+  return `install it in the image with '${family === 'debian' ? 'apt-get' : 'dnf'} install ${packages}'`;
 }
 
-/** Whether there is a driver for a network card at all: some kernels for containers have none. */
+/** Returns whether there is any driver for a network card: some kernels for containers have none. */
 async function hasNetworkDriver(root: string, kver: string): Promise<boolean> {
   for (const list of ['modules.dep', 'modules.builtin']) {
     const text = (await new ImageRoot(root).text(`/lib/modules/${kver}/${list}`)) ?? '';
@@ -86,7 +86,7 @@ async function hasNetworkDriver(root: string, kver: string): Promise<boolean> {
   return false;
 }
 
-/** Modules of a kernel by name, both those in files and those built in. */
+/** Returns the modules of a kernel by name, in files or built in. */
 async function moduleNames(root: string, kver: string): Promise<Set<string>> {
   const names = new Set<string>();
   for (const list of ['modules.dep', 'modules.builtin']) {

@@ -1,4 +1,4 @@
-// SELinux labels of an image with a policy: set again after its files changed.
+// Resets the SELinux labels of an image with a policy after its files changed.
 import { basename, dirname, join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { loadLibc } from '../libc.ts';
@@ -6,7 +6,7 @@ import { toolFailed } from '../process/run.ts';
 import { inImage } from './chroot.ts';
 import { ImageRoot } from './image-root.ts';
 
-/** The image's list of labels, as the image names it; undefined when it has no policy, or no program that sets labels. */
+/** Returns the image's path of its list of labels; undefined when it has no policy, or no program that sets labels. */
 export async function selinuxContexts(root: string): Promise<string | undefined> {
   const image = new ImageRoot(root);
   const policy = /^\s*SELINUXTYPE\s*=\s*([\w-]+)/m.exec((await image.text('/etc/selinux/config')) ?? '')?.[1];
@@ -16,17 +16,17 @@ export async function selinuxContexts(root: string): Promise<string | undefined>
   return contexts;
 }
 
-/** Lines of output that are read: an image has some hundred thousand files. */
+/** The most lines of output read: an image has some 100,000 files. */
 const MOST_LABELS = 20_000_000;
 
 /**
- * What setfiles(8) with -n and -v says of a file: since 2.7 `Would relabel FILE from OLD to NEW`, before `setfiles reset FILE context OLD->NEW`.
+ * The output of setfiles(8) with -n and -v for a file: since 2.7 `Would relabel FILE from OLD to NEW`, before `setfiles reset FILE context OLD->NEW`.
  */
 const WOULD = /^(?:Would relabel (.+) from .* to (\S+)|\S*setfiles reset (.+) context .*->(\S+))$/;
 
 /**
- * Labels every file by the image's own policy. The image's own `setfiles` only says which label each file gets, and this program sets
- * them: to set one takes CAP_SYS_ADMIN, which no program of an image has. The head needs no SELinux for it. Errors: `tool-failed`.
+ * Labels every file by the image's own policy. The image's own `setfiles` only prints the label of each file, and this program sets
+ * them: that needs CAP_SYS_ADMIN, which no program of an image has. The head needs no SELinux. Errors: `tool-failed`.
  */
 export async function relabel(root: string, contexts: string, signal?: AbortSignal): Promise<void> {
   const program = (await setfiles(root)) ?? 'setfiles';

@@ -1,4 +1,4 @@
-// Files that replace the image's own while programs run inside it: name resolution of this machine, no start of services, a
+// Files that replace the image's own while programs run inside it: this machine's name resolution, a ban on starting services, a
 // `uname` that reports another kernel. They are ordinary files, so packages can replace, link, rename and remove them.
 import { constants, type Stats } from 'node:fs';
 import { lstat, lutimes, open, readFile, rename, rm } from 'node:fs/promises';
@@ -6,9 +6,9 @@ import { basename, dirname, join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { ImageRoot } from './image-root.ts';
 
-/** A file to be put in. */
+/** A file to insert. */
 export interface Wanted {
-  /** The image's path of the name that is taken. */
+  /** The path in the image to replace. */
   path: string;
   text: string;
   mode: number;
@@ -17,27 +17,27 @@ export interface Wanted {
 interface StandIn extends Wanted {
   /** Our file. */
   inode: number;
-  /** Where the image's own entry is meanwhile, in the image; undefined when it had none. */
+  /** The temporary place of the image's own entry, in the image; undefined when it had none. */
   kept: string | undefined;
 }
 
-/** What was put in, and the folders on this machine that files were put in: as they were, and with our files. */
+/** What was inserted, and the folders on this machine that got files: before, and with our files. */
 export interface StandIns {
   files: readonly StandIn[];
   folders: ReadonlyMap<string, { before: Stats; after: Stats }>;
 }
 
-/** The image's /run is covered while programs run, and is never packed. */
+/** The image's /run is hidden while programs run, and is never packed. */
 const KEPT = '/run/.muster-kept-';
 
 /** Debian's way to forbid services: invoke-rc.d(8) asks this program, and 101 is "forbidden by policy". */
 const POLICY = '#!/bin/sh\nexit 101\n';
 
-/** Around the head's own lines in the image's /etc/hosts. */
+/** Marks around the head's lines in the image's /etc/hosts. */
 const BEGIN = '# Of the head, while programs run in the image; these lines are not kept:\n';
 const END = '# End of the lines of the head.\n';
 
-/** What is asked for by every image: names as this machine resolves them, and no services. `run` is where /run begins. */
+/** Returns the stand-ins of every image: this machine's name resolution, and no services. `run` holds the initial /run. */
 export async function usualStandIns(root: string, run: string): Promise<Wanted[]> {
   const image = new ImageRoot(root);
   const wanted: Wanted[] = [];
@@ -46,7 +46,7 @@ export async function usualStandIns(root: string, run: string): Promise<Wanted[]
     if (place === undefined) return;
     const own = place.isRun ? '' : ((await image.text(place.path, 'latin1')) ?? '');
     if (place.isRun) await new ImageRoot(run).write(place.path.slice('/run'.length), Buffer.from(text(own), 'latin1'));
-    // One link may lead to the other file.
+    // One may be a link to the other file.
     else if (!wanted.some(other => other.path === place.path))
       wanted.push({ path: place.path, text: text(own), mode: 0o644 });
   };
@@ -62,12 +62,12 @@ const headFile = async (path: string): Promise<string | undefined> => readFile(p
 
 const ended = (text: string): string => (text === '' || text.endsWith('\n') ? text : `${text}\n`);
 
-/** The name that a file is read by: behind links in the image; below /run, which is empty inside; or a link that leads nowhere. */
+/** Returns the name that programs read a file by: after links in the image, below /run (empty inside), or a dangling link. */
 async function placeOf(image: ImageRoot, path: string): Promise<{ path: string; isRun: boolean } | undefined> {
   const found = await image.find(path);
   if (found !== undefined) {
     const inside = image.inside(found);
-    // What lies in the image's /run is not seen inside.
+    // The content of the image's /run is not visible inside.
     if ((await image.stat(path))?.isFile()) return { path: inside, isRun: inside.startsWith('/run/') };
     return undefined;
   }
@@ -78,7 +78,7 @@ async function placeOf(image: ImageRoot, path: string): Promise<{ path: string; 
   return (await image.place(path)) === undefined ? undefined : { path, isRun: false };
 }
 
-/** Puts the files instead of the image's own, which are kept as they are. */
+/** Puts the files instead of the image's own, which are kept unchanged. */
 export async function putStandIns(root: string, wanted: readonly Wanted[]): Promise<StandIns> {
   const image = new ImageRoot(root);
   const files: StandIn[] = [];
@@ -104,8 +104,8 @@ async function required(image: ImageRoot, path: string): Promise<string> {
 }
 
 /**
- * Restores the image's own files where nobody touched ours. What programs made of the name is the image's from now on, even a
- * link or nothing, without the head's lines; a file of ours that they renamed in that folder becomes the image's own under that
+ * Restores the image's own files if nothing touched ours. If programs replaced a name, the result belongs to the image, even a
+ * link or nothing, without the head's lines. If they renamed our file in that folder, the image's own file gets that
  * name.
  */
 export async function takeBack(root: string, { files, folders }: StandIns): Promise<void> {
@@ -136,7 +136,7 @@ async function restore(image: ImageRoot, one: StandIn, path: string): Promise<vo
   else await rename(await required(image, one.kept), place);
 }
 
-/** `mv /etc/hosts /etc/hosts.old`: what was moved is the image's own. */
+/** After `mv /etc/hosts /etc/hosts.old`, the moved file is the image's own. */
 async function restoreElsewhere(image: ImageRoot, one: StandIn): Promise<void> {
   if (one.kept === undefined || !(await image.lstat(one.kept))) return;
   for (const name of await image.list(dirname(one.path))) {
@@ -148,7 +148,7 @@ async function restoreElsewhere(image: ImageRoot, one: StandIn): Promise<void> {
   }
 }
 
-/** New content for a file that is there, which keeps its owner, mode and links. */
+/** Writes new content to an existing file, which keeps its owner, mode and links. */
 async function rewrite(image: ImageRoot, path: string, text: string): Promise<void> {
   const handle = await open(await required(image, path), constants.O_WRONLY | constants.O_NOFOLLOW);
   try {

@@ -1,11 +1,11 @@
-// What changed in an unpacked image: counted, so that an administrator knows what they keep or discard.
+// Counts the changes in an unpacked image, so that an administrator knows what they keep or discard.
 import { run, toolFailed } from '../process/run.ts';
 import { NOT_PACKED } from './pack.ts';
 
-/** Path to everything about a file that can be seen without reading it. */
+/** Maps a path to the file's metadata. */
 export type TreeState = ReadonlyMap<string, string>;
 
-/** Folders count by owner and mode, files also by size and time; what is not packed does not count. */
+/** Compares folders by owner and mode, files also by size and time; ignores what is not packed. */
 export async function treeState(root: string): Promise<TreeState> {
   const skipped = NOT_PACKED.flatMap((pattern, position) => [...(position > 0 ? ['-o'] : []), '-path', `./${pattern}`]);
   const format = ['(', '-type', 'd', '-printf', '%m %U %G\\t%P\\0', '-o', '-printf', '%m %U %G %s %T@ %l\\t%P\\0', ')'];

@@ -1,9 +1,9 @@
-// A `uname` that says another kernel release than the running one; everything else is the real one's answer.
+// A `uname` that reports another kernel release than the running one, and otherwise what the real one reports.
 
-/** Whether a text can be one: it stands in a shell script. */
+/** Returns whether a text can be a release; it goes into a shell script. */
 export const isKernelVersion = (text: string): boolean => /^[\w.+~-]{1,64}$/.test(text);
 
-/** The wrapper as POSIX sh; the image's own uname lies at /run/muster/real/uname. */
+/** The wrapper as POSIX sh; the image's own uname is at /run/muster/real/uname. */
 export const UNAME = (kver: string): string => `#!/bin/sh
 # The release is that of the kernel chosen by 'modimg --chroot ${kver}'.
 uname=/run/muster/real/uname

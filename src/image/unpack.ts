@@ -7,16 +7,16 @@ import { findRoot, type RootRange } from './cwsquash.ts';
 export interface UnpackOptions {
   /** A cwsquash, or a bare squashfs. */
   file: string;
-  /** The folder to make; it must not be there yet. */
+  /** The folder to create; it must not exist yet. */
   root: string;
-  /** Only these paths, without their neighbours; missing paths are left out. */
+  /** Unpack only these paths; missing ones are skipped. */
   only?: readonly string[];
-  /** Files made so far, of all there are. */
+  /** Files created so far, and the total. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
-/** Where the squashfs lies in a file of an image; `bad-image` with the reason when there is none. */
+/** Returns where the squashfs is in an image file; throws `bad-image` with the reason when there is none. */
 export async function locateRoot(file: string): Promise<RootRange & { inodes: number }> {
   const handle = await open(file, 'r');
   try {
@@ -24,8 +24,7 @@ export async function locateRoot(file: string): Promise<RootRange & { inodes: nu
     const start = Buffer.alloc(Math.min(size, (1 << 20) + 96));
     await handle.read(start, 0, start.length, 0);
     const found = findRoot(start, size);
-    if ('refused' in found)
-      throw new MusterError('bad-image', `${file} is no image that can be read: ${found.refused}.`);
+    if ('refused' in found) throw new MusterError('bad-image', `${file} is not a readable image: ${found.refused}.`);
     const superblock = Buffer.alloc(96);
     await handle.read(superblock, 0, superblock.length, found.offset);
     // Squashfs 4.0 superblock: inode count at 4 (32 bits), little-endian.
@@ -35,7 +34,7 @@ export async function locateRoot(file: string): Promise<RootRange & { inodes: nu
   }
 }
 
-/** Errors: `bad-image`, `disk-full`, `tool-missing`, `tool-failed`. What is unpacked by then is the caller's to remove. */
+/** Errors: `bad-image`, `disk-full`, `tool-missing`, `tool-failed`. The caller removes what was unpacked until then. */
 export async function unpackImage(options: UnpackOptions): Promise<void> {
   const { file, root, only = [], onProgress } = options;
   const { offset, inodes } = await locateRoot(file);
@@ -43,7 +42,7 @@ export async function unpackImage(options: UnpackOptions): Promise<void> {
   const count = (_line: string, from: 'stdout' | 'stderr'): void => {
     if (from !== 'stdout') return;
     done += 1;
-    // Told now and then: a line for each file is more than anybody can see.
+    // Reports only now and then: nobody can read a line for each file.
     if (done % 64 === 0) onProgress?.(Math.min(done, inodes), inodes);
   };
   const [program = '', ...words] = [...DIES_WITH_PARENT, 'unsquashfs'];
@@ -54,7 +53,7 @@ export async function unpackImage(options: UnpackOptions): Promise<void> {
     '-dest',
     root,
     ...(onProgress ? ['-info'] : []),
-    // Files to be read need no attributes, which an ordinary user could not set.
+    // Files that are only read need no attributes, which an ordinary user could not set.
     ...(only.length > 0 ? ['-no-xattrs'] : []),
     file,
     ...only,
@@ -65,7 +64,7 @@ export async function unpackImage(options: UnpackOptions): Promise<void> {
     ...(onProgress && { onLine: count }),
     ...(options.signal && { signal: options.signal }),
   });
-  // Also 2, "not everything could be written": an image without its attributes is another image. A path that is not there is no failure.
+  // Status 2, "not everything could be written", fails too: an image without its attributes is a different image. A missing path is no failure.
   if (result.status !== 0) throw toolFailed(`unsquashfs ${file}`, result);
   onProgress?.(inodes, inodes);
 }

@@ -1,19 +1,19 @@
-// Which of two kernel releases is newer, as the package manager orders them that brought them: dpkg's, rpm's and the UAPI group's rules.
+// Compares kernel releases in the order of the package manager that installed them: the rules of dpkg, rpm and the UAPI group.
 
-/** Negative when `left` is older, positive when newer, 0 when equal. */
+/** Returns a negative number when `left` is older, positive when newer, 0 when equal. */
 export type Order = (left: string, right: string) => number;
 
-/** By what an image's packages are; `undefined` is the order of systemd-boot and kernel-install, for images with neither. */
+/** Compares by the image's package family; `undefined` means the order of systemd-boot and kernel-install, for images with neither. */
 export function orderOf(system: 'rpm' | 'dpkg' | undefined): Order {
   return system === 'rpm' ? rpmReleaseOrder : system === 'dpkg' ? dpkgReleaseOrder : uapiOrder;
 }
 
-/** The newest of some releases; undefined of none. */
+/** Returns the newest release; undefined for none. */
 export function newestVersion(versions: readonly string[], order: Order): string | undefined {
   return [...versions].sort(order).at(-1);
 }
 
-/** `uname -r` of RPM distributions is VERSION-RELEASE.ARCH: the release counts when the versions are equal. */
+/** `uname -r` of RPM distributions is VERSION-RELEASE.ARCH: the release decides when the versions are equal. */
 export const rpmReleaseOrder: Order = (left, right) => {
   const [a, b] = [cut(left, left.indexOf('-')), cut(right, right.indexOf('-'))];
   return rpmOrder(a[0], b[0]) || rpmOrder(a[1], b[1]);
@@ -28,7 +28,7 @@ export const dpkgReleaseOrder: Order = (left, right) => {
   return dpkgOrder(version(left), version(right));
 };
 
-/** rpm's order of one part of a version (rpm-version(7)): separators are equal, `~` is before the end, `^` behind it. */
+/** rpm's order of one part of a version (rpm-version(7)): separators are equal, `~` sorts before the end, `^` after it. */
 export const rpmOrder: Order = (left, right) => {
   let [a, b] = [left, right];
   while (a !== '' || b !== '') {
@@ -57,7 +57,7 @@ export const rpmOrder: Order = (left, right) => {
   return a === b ? 0 : a === '' ? -1 : 1;
 };
 
-/** dpkg's order (deb-version(7)): epoch, version, and the revision behind the last hyphen. */
+/** dpkg's order (deb-version(7)): epoch, version, and the revision after the last hyphen. */
 export const dpkgOrder: Order = (left, right) => {
   const parts = (text: string): [string, string, string] => {
     const [epoch, rest] = text.includes(':') ? cut(text, text.indexOf(':')) : ['', text];
@@ -84,14 +84,14 @@ function dpkgPart(left: string, right: string): number {
   return 0;
 }
 
-/** `~` is before the end, then letters, then all else. */
+/** `~` sorts before the end, then letters, then everything else. */
 function dpkgWeight(letter: string | undefined): number {
   if (letter === undefined) return 0;
   if (letter === '~') return -1;
   return letter.charCodeAt(0) + (/[A-Za-z]/.test(letter) ? 0 : 256);
 }
 
-/** The order of the UAPI group's Version Format Specification, as systemd has it: `~`, the end, `-`, `^`, `.`, letters, numbers. */
+/** The order of the UAPI group's Version Format Specification, as in systemd: `~`, the end, `-`, `^`, `.`, letters, numbers. */
 export const uapiOrder: Order = (left, right) => {
   let [a, b] = [left, right];
   for (;;) {
@@ -130,7 +130,7 @@ function cut(text: string, at: number): [string, string] {
   return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
 }
 
-/** Undefined when neither begins with the letter, 0 when both do, else 1 when `a` does and -1 when `b` does. */
+/** Returns undefined when neither begins with the letter, 0 when both do, 1 when only `a` does, -1 when only `b` does. */
 function bothBegin(a: string, b: string, letter: string): number | undefined {
   if (!a.startsWith(letter) && !b.startsWith(letter)) return undefined;
   return Number(a.startsWith(letter)) - Number(b.startsWith(letter));

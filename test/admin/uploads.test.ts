@@ -107,7 +107,7 @@ test('an ISO image brings its label; what is none is refused', async t => {
     await all.ask('POST', '/repos', { name: 'other', iso: { upload: await all.upload(Buffer.alloc(50_000)) } }),
     400,
     'bad-iso',
-    'The file is no ISO 9660 image: it has no primary volume descriptor.',
+    'The file is not an ISO 9660 image: it has no primary volume descriptor.',
   );
 });
 
@@ -141,7 +141,7 @@ test('what is no kernel or no image is refused with the reason, and leaves nothi
     await patch('kernel', randomBytes(5000)),
     400,
     'bad-kernel',
-    'The file is no Linux kernel: it has neither the x86 boot header nor that of an arm64 or EFI image.',
+    'The file is not a Linux kernel: it has no x86 boot header and no arm64 or EFI header.',
   );
   refused(t, await patch('initramfs', Buffer.alloc(0)), 400, 'bad-value', 'The file for initramfs is empty.');
   refused(
@@ -160,7 +160,7 @@ test('what is no kernel or no image is refused with the reason, and leaves nothi
     image,
     400,
     'bad-image',
-    'The file is not an image that nodes can boot: it begins neither with a squashfs nor with a GPT.',
+    'The file is not an image that nodes can boot: it does not begin with a squashfs or a GPT.',
   );
   t.deepEqual([await blobsOf(all), all.left()], [[], []]);
   t.is(all.cluster.byName('boot', 'DefaultBoot')?.value.kernel, null);

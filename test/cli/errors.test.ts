@@ -202,7 +202,7 @@ const wrongs: Wrong[] = [
     status: 2,
     says: 'ERROR: missing: cannot be read: ENOENT',
   },
-  { line: 'muster boot -i Boot update kernel=@two.json', status: 2, says: 'ERROR: The file is no Linux kernel' },
+  { line: 'muster boot -i Boot update kernel=@two.json', status: 2, says: 'ERROR: The file is not a Linux kernel' },
   {
     line: 'muster node -i n0 set _boot_style=ramdisk',
     status: 2,
@@ -295,7 +295,11 @@ const wrongs: Wrong[] = [
   },
   { line: 'muster modimg -i Img --upload', status: 5, says: 'ERROR: The image Img has no content yet.\n' },
   { line: 'muster modimg -i Nosuch --upload', status: 4, says: 'ERROR: No image found for ID=Nosuch\n' },
-  { line: 'muster modimg -i Img --install=--force', status: 2, says: "ERROR: '--force' is no name of a package.\n" },
+  {
+    line: 'muster modimg -i Img --install=--force',
+    status: 2,
+    says: "ERROR: '--force' is not the name of a package.\n",
+  },
   {
     line: 'muster modimg -i Img --copyin two.json root',
     status: 2,
@@ -336,7 +340,7 @@ const wrongs: Wrong[] = [
   { line: 'muster modimg -i Img --install "$NO"', status: 2, says: 'ERROR: --install is followed by an empty word' },
   { line: 'muster modimg -i Img --install ,', status: 2, says: 'ERROR: --install names no package.\n' },
   { line: 'muster modimg -i Img --compress xz --upload', status: 2, says: 'ERROR: --compress needs a step that makes' },
-  { line: 'muster modimg --import . --set-name X', status: 2, says: /holds the folder that it is to be copied into/ },
+  { line: 'muster modimg --import . --set-name X', status: 2, says: /contains the folder to copy it into/ },
   { line: 'HOME=x muster modimg ls', status: 5, says: "ERROR: HOME must be an absolute path: 'x/.scyldcw/workspace'" },
   { line: 'MUSTER_WORKSPACE=x muster modimg ls', status: 5, says: 'ERROR: MUSTER_WORKSPACE must be an absolute path' },
   {

@@ -316,7 +316,7 @@ test.serial(
     writeFileSync(join(daemon.folder, 'none.iso'), Buffer.alloc(100_000));
     writeFileSync(join(daemon.folder, 'cut.iso'), readFileSync(iso).subarray(0, 500_000));
     for (const [file, why] of [
-      ['none.iso', /ERROR: The file is no ISO 9660 image/],
+      ['none.iso', /ERROR: The file is not an ISO 9660 image/],
       ['cut.iso', /ERROR: .*cut short/],
     ] as const) {
       const { status, stderr } = await daemon.run('muster', 'repo', 'create', 'name=bad', `iso=@${file}`);

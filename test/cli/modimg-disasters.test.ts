@@ -220,7 +220,7 @@ test.serial('two at once: one image has one at work on it, and the manifest gets
   await once(child.stdout ?? child, 'data');
   const second = await daemon.shell('scyld-modimg -i Noise --execute true');
   t.is(second.status, 5);
-  t.regex(second.stderr, /Another modimg is at work on Noise/);
+  t.regex(second.stderr, /Another modimg is working on Noise/);
   const names = ['One', 'Two', 'Three', 'Four'];
   const made = await Promise.all(
     names.map(async name => daemon.shell(`scyld-modimg --import tree --set-name ${name}`)),
@@ -263,10 +263,10 @@ test.serial('a workspace that is read-only, or full: what is wrong with which fo
   t.regex(readOnly.stderr, /^ERROR: The workspace .*other cannot be used: EROFS: read-only file system/);
   const noexec = await daemon.shell(within('size=50m,noexec', 'true').replace('--query', '--execute true'));
   t.is(noexec.status, 5);
-  t.regex(noexec.stderr, /ERROR: .*other\/work-.* lies on a file system that is mounted with noexec/);
+  t.regex(noexec.stderr, /ERROR: .*other\/work-.* is on a file system mounted with noexec/);
   const full = await daemon.shell(within('size=200k', 'true'));
   t.is(full.status, 6);
-  t.regex(full.stderr, /ERROR: There is no room left for the workspace .*other: ENOSPC/);
+  t.regex(full.stderr, /ERROR: There is no space left for the workspace .*other: ENOSPC/);
 });
 
 test.serial('a full disk at every step: a clear error, and the old image is as it was', async t => {

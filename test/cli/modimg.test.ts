@@ -273,7 +273,7 @@ test.serial('a distro that cannot work is refused before anything is downloaded'
   await fails(
     t,
     'scyld-modimg --create norelease --set-name X',
-    /The repo var cannot be read, or of no kind that is known: http:\/\/127\.0\.0\.1:9\/7\/os\/repodata\/repomd\.xml: \w/,
+    /The repo var cannot be read, or of unknown kind: http:\/\/127\.0\.0\.1:9\/7\/os\/repodata\/repomd\.xml: \w/,
   );
   await ok(t, 'muster distro -i norelease update package_manager=dnf');
   await fails(t, 'scyld-modimg --create norelease --set-name X', /The repository var cannot be read: .*127\.0\.0\.1/);

@@ -136,7 +136,7 @@ test.serial('a hostile /etc/resolv.conf, /proc, /etc: nothing outside is covered
   t.is((await inImage(root, ['/bin/cat', '/etc/resolv.conf'])).stdout, readFileSync('/etc/resolv.conf', 'utf8'));
   rmSync(join(root, 'proc'), { recursive: true, force: true });
   symlinkSync(outside, join(root, 'proc'));
-  await t.throwsAsync(inImage(root, ['/bin/true']), { code: 'bad-image', message: /\/proc is no folder/ });
+  await t.throwsAsync(inImage(root, ['/bin/true']), { code: 'bad-image', message: /\/proc is not a folder/ });
 });
 
 test.serial("what programs write to /etc/hosts and /etc/resolv.conf is the image's, never this machine's", async t => {

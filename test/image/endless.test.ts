@@ -83,7 +83,7 @@ test('tar: names and headers that never come to a member leave nothing behind', 
 test('tar: a header that claims more than there can be is refused before anything is read', async t => {
   for (const type of ['x', 'g', 'L', 'K']) {
     const { pieces, asked } = endless(index => (index === 1 ? tarHeader(type, 0o77777777777) : Buffer.alloc(MIB)));
-    await t.throwsAsync(all(tarMembers(new ByteSource(pieces))), { code: 'bad-value', message: /are read at most/ });
+    await t.throwsAsync(all(tarMembers(new ByteSource(pieces))), { code: 'bad-value', message: /the limit is \d+/ });
     t.true(asked() <= 2, `${type}: ${asked()}`);
   }
 });

@@ -101,19 +101,19 @@ test('what an image lacks is named, with the command that installs it there', as
     t.regex((error as Error).message, message);
   };
   await lacks(
-    /no modules of kernel 4\.18\.0 below \/lib\/modules; it has: 5\.14\.0-362\.el9, 5\.14\.0-70\.el9\./,
+    /no modules for kernel 4\.18\.0 below \/lib\/modules; it has: 5\.14\.0-362\.el9, 5\.14\.0-70\.el9\./,
     '4.18.0',
   );
   await rm(join(root, 'usr/lib/modules/5.14.0-362.el9/modules.builtin'));
-  await lacks(/kernel 5\.14\.0-362\.el9 lacks the module overlay: .*dnf install kernel-modules-5\.14\.0-362\.el9/);
+  await lacks(/kernel 5\.14\.0-362\.el9 lacks modules \(overlay\): .*dnf install kernel-modules-5\.14\.0-362\.el9/);
   await writeFile(join(root, 'usr/lib/modules/5.14.0-362.el9/modules.dep'), 'kernel/fs/squashfs/squashfs.ko:\n');
-  await lacks(/lacks the module overlay, loop, of any network driver: /);
+  await lacks(/lacks modules \(overlay, loop, any network driver\): /);
   for (const name of ['dracut', 'modprobe']) await rm(join(root, 'usr/bin', name));
-  await lacks(/lacks 'dracut', 'modprobe': install it there by 'dnf install dracut kmod'/);
+  await lacks(/lacks 'dracut', 'modprobe': install it in the image with 'dnf install dracut kmod'/);
   await writeFile(join(root, 'etc/os-release'), 'ID=debian\n');
   await lacks(/'apt-get install dracut-core kmod'/);
   await rm(join(root, 'boot'), { recursive: true });
-  await lacks(/neither \/boot\/vmlinuz-5\.14\.0-362\.el9 nor/);
+  await lacks(/\/boot\/vmlinuz-5\.14\.0-362\.el9 and .* are missing/);
   await rm(join(root, 'usr/lib/modules'), { recursive: true });
   await lacks(/The image has no kernel: install one/);
   await t.throwsAsync(access(join(root, 'usr/lib/dracut/modules.d/95muster')));
@@ -144,5 +144,5 @@ test('an initramfs that is a link is not taken', async t => {
   if (!requireAll(t, NEEDS)) return;
   const root = await makeTree(t, 'ln -s /etc/passwd /var/tmp/muster-ramfs/initramfs.img');
   await symlink('busybox', join(root, 'usr/bin/ln'));
-  await t.throwsAsync(makeInitramfs({ root }), { code: 'bad-image', message: /no regular file/ });
+  await t.throwsAsync(makeInitramfs({ root }), { code: 'bad-image', message: /not a regular file/ });
 });

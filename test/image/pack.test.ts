@@ -167,6 +167,6 @@ test('what is no image is refused with the reason', async t => {
   await writeFile(file, 'nothing'.repeat(1000));
   await t.throwsAsync(unpackImage({ file, root: join(folder, 'back') }), {
     code: 'bad-image',
-    message: /neither with a squashfs nor with a GPT/,
+    message: /does not begin with a squashfs or a GPT/,
   });
 });

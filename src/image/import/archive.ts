@@ -1,11 +1,11 @@
-// Archives unpacked by tar, so that nothing of them comes to lie outside the folder that is meant.
+// Unpacks archives with tar, so that nothing is written outside the target folder.
 
 import type { Readable } from 'node:stream';
 import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
 
 /**
- * GNU tar strips `/` from names, refuses `..`, and makes links that lead out only when all else is done, so that no later member
- * goes through them. The folder must be new: a link that is there already would be followed.
+ * GNU tar strips `/` from names, refuses `..`, and creates links that lead out only at the end, so that no later member
+ * goes through them. The folder must be new, because tar would follow an existing link.
  */
 const EXTRACT: readonly string[] = [
   'tar',
@@ -21,7 +21,7 @@ const EXTRACT: readonly string[] = [
   '--warning=no-timestamp',
 ];
 
-/** Unpacks a file, or what comes as a stream, into a new and empty folder. Errors: `tool-failed`, `disk-full`. */
+/** Unpacks a file or a stream into a new and empty folder. Errors: `tool-failed`, `disk-full`. */
 export async function extract(source: string | Readable, folder: string, signal?: AbortSignal): Promise<void> {
   const [program = '', ...words] = [...DIES_WITH_PARENT, ...EXTRACT];
   const file = typeof source === 'string' ? source : '-';

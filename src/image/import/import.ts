@@ -1,4 +1,4 @@
-// From what an administrator has (a folder, an archive, a squashfs, an OCI image) to an unpacked image tree.
+// Turns a source (a folder, an archive, a squashfs, an OCI image) into an unpacked image tree.
 import { mkdir, open, realpath, rename, rm, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { MusterError, reasonOf } from '../../errors.ts';
@@ -12,18 +12,18 @@ import { isLayout, unpackLayout } from './oci.ts';
 
 export interface ImportPorts {
   progress: Progress;
-  /** An empty folder for files meanwhile, on the same file system as `root`. */
+  /** An empty folder for temporary files, on the same file system as `root`. */
   work: string;
   signal?: AbortSignal;
 }
 
-/** Makes the new folder `root` of what is at `source`. Errors: `bad-value`, `bad-image`, `disk-full`, `tool-failed`. */
+/** Creates the folder `root` from `source`. Errors: `bad-value`, `bad-image`, `disk-full`, `tool-failed`. */
 export async function importTree(source: string, root: string, ports: ImportPorts): Promise<void> {
   const path = resolve(source);
   const found = await stat(path).catch((error: unknown) => {
     throw new MusterError('bad-value', `${source}: cannot be read: ${reasonOf(error)}`);
   });
-  // A FIFO or a device would be waited for without end.
+  // Reading a FIFO or a device would never end.
   if (!found.isFile() && !found.isDirectory())
     throw new MusterError('bad-value', `${source}: is neither a file nor a folder.`);
   if (found.isDirectory() && isLayout(path)) await fromLayout(path, root, ports);
@@ -37,12 +37,12 @@ export async function importTree(source: string, root: string, ports: ImportPort
   await sayClosed(root, source, ports.progress);
 }
 
-/** What was made in a folder of `mktemp -d` has its mode, with which only root can use the system. */
+/** A tree from a `mktemp -d` folder has a mode with which only root can use the system. */
 async function sayClosed(root: string, source: string, progress: Progress): Promise<void> {
   const mode = (await stat(root)).mode & 0o7777;
   if ((mode & 0o005) === 0o005) return;
   progress.say(
-    `WARNING: ${source} has / closed to everybody but root (mode ${mode.toString(8)}), and so has the image; --execute 'chmod 755 /' opens it.`,
+    `WARNING: ${source} lets only root into / (mode ${mode.toString(8)}), and so does the image; --execute 'chmod 755 /' corrects that.`,
   );
 }
 
@@ -52,11 +52,11 @@ async function fromLayout(path: string, root: string, { progress, signal }: Impo
   );
 }
 
-/** Only this file system: what is mounted below is not of the image. `cp` of coreutils keeps links, attributes and holes. */
+/** Only this file system: mounts below it do not belong to the image. `cp` of coreutils keeps links, attributes and holes. */
 async function fromFolder(path: string, root: string, { progress, work, signal }: ImportPorts): Promise<void> {
   if (await holds(path, work))
-    throw new MusterError('bad-value', `${path} holds the folder that it is to be copied into: ${work}`, {
-      hint: 'Take another file system for the workspace: MUSTER_WORKSPACE=/FOLDER. The system of this machine: muster pack-node >system.tar, and import that.',
+    throw new MusterError('bad-value', `${path} contains the folder to copy it into: ${work}`, {
+      hint: 'Use another file system for the workspace: MUSTER_WORKSPACE=/FOLDER. To import the system of this machine, run muster pack-node >system.tar and import that.',
     });
   await mkdir(root);
   const [program = '', ...words] = [
@@ -73,14 +73,14 @@ async function fromFolder(path: string, root: string, { progress, work, signal }
   if (result.status !== 0) throw toolFailed(`cp --archive ${path}`, result);
 }
 
-/** Whether a folder lies in another, on the same file system. */
+/** Returns whether a folder is inside another, on the same file system. */
 async function holds(outer: string, inner: string): Promise<boolean> {
   const [above, below] = [await realpath(outer), await realpath(inner)];
   if (!`${below}/`.startsWith(above === '/' ? above : `${above}/`)) return false;
   return (await stat(above)).dev === (await stat(below)).dev;
 }
 
-/** An archive of files, or one of an OCI layout or of `docker save`. */
+/** Imports an archive of files, of an OCI layout, or from `docker save`. */
 async function fromArchive(path: string, root: string, ports: ImportPorts): Promise<void> {
   const { progress, work, signal } = ports;
   const folder = join(work, 'archive');
@@ -91,7 +91,7 @@ async function fromArchive(path: string, root: string, ports: ImportPorts): Prom
       if (!(error instanceof MusterError) || error.code !== 'tool-failed') throw error;
       throw new MusterError(
         'bad-image',
-        `${path} cannot be imported: it is no squashfs, and tar says: ${error.message}`,
+        `${path} cannot be imported: it is not a squashfs, and tar reports: ${error.message}`,
       );
     });
   if (isLayout(folder)) {
@@ -108,7 +108,7 @@ async function isSquashfs(path: string): Promise<boolean> {
     await handle.read(start, 0, start.length, 0);
     const found = findRoot(start, size);
     if (!('refused' in found)) return true;
-    // What begins as one and is damaged is no archive either: its own reason is the better one.
+    // A damaged squashfs is not an archive either, so its own reason is better.
     if (found.isDamaged) throw new MusterError('bad-image', `${path}: ${found.refused}.`);
     return false;
   } finally {
@@ -116,8 +116,8 @@ async function isSquashfs(path: string): Promise<boolean> {
   }
 }
 
-/** A tree in which no folder of a system is: the wrong folder, or an archive with one folder around it all. */
+/** Refuses a tree without the folders of a system: the wrong folder, or an archive with an extra folder around everything. */
 async function requireSystem(root: string, source: string): Promise<void> {
   for (const name of ['usr', 'bin', 'etc']) if ((await new ImageRoot(root).lstat(`/${name}`)) !== undefined) return;
-  throw new MusterError('bad-image', `${source} holds no system: neither /usr nor /bin nor /etc is in it.`);
+  throw new MusterError('bad-image', `${source} contains no system: it has no /usr, /bin or /etc.`);
 }

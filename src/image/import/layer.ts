@@ -1,4 +1,4 @@
-// Layers of an OCI image, put on a tree one member after the other, as umoci and the container engines do (OCI image specification, layer.md).
+// Applies layers of an OCI image to a tree, member by member, like umoci and the container engines (OCI image specification, layer.md).
 // Names need not be UTF-8: each character of a path in here is a byte of it (latin1).
 import { createHash, type Hash } from 'node:crypto';
 import {
@@ -30,14 +30,14 @@ import { openUnpacked } from '../compressed.ts';
 import { ImageRoot } from '../image-root.ts';
 import { type Member, tarMembers } from './tar.ts';
 
-/** layer.md, "Whiteouts": `.wh.NAME` removes NAME of the layers below, `.wh..wh..opq` all that its folder has there. */
+/** layer.md, "Whiteouts": `.wh.NAME` removes NAME of the layers below, `.wh..wh..opq` removes everything in its folder there. */
 const WHITEOUT = '.wh.';
 const OPAQUE = '.wh..wh..opq';
 
-/** Members of one layer; a layer of a distribution has some ten thousand. */
+/** The most members of one layer; a layer of a distribution has about 10,000. */
 const MOST_MEMBERS = 20_000_000;
 
-/** Attributes that no squashfs keeps: docs/images.md mentions access control lists. */
+/** Attributes that squashfs cannot store: docs/images.md mentions access control lists. */
 const DROPPED = /^system\.(?:posix_acl_(?:access|default)|nfs4_acl)$/;
 
 export interface LayerOptions {
@@ -46,7 +46,7 @@ export interface LayerOptions {
   signal?: AbortSignal;
 }
 
-/** Puts the layer in `file`, compressed or not, on the tree at `root`. Errors: `bad-image`, `disk-full`, `tool-failed`, `tool-missing`. */
+/** Applies the layer in `file`, compressed or not, to the tree at `root`. Errors: `bad-image`, `disk-full`, `tool-failed`, `tool-missing`. */
 export async function applyLayer(root: string, file: string, { unpacked, signal }: LayerOptions = {}): Promise<void> {
   const layer = new Layer(root, await loadLibc());
   const [algorithm = 'sha256', wanted] = unpacked?.split(':') ?? [];
@@ -64,7 +64,10 @@ export async function applyLayer(root: string, file: string, { unpacked, signal 
     await source.drain();
     await ended();
     if (wanted !== undefined && hash.digest('hex') !== wanted)
-      throw new MusterError('bad-image', `A layer of the image is damaged: unpacked it is not ${unpacked}.`);
+      throw new MusterError(
+        'bad-image',
+        `A layer of the image is damaged: its unpacked content does not match ${unpacked}.`,
+      );
   } catch (error) {
     if (error instanceof MusterError && error.code !== 'bad-value') throw error;
     if (systemCode(error) === 'ENOSPC' || systemCode(error) === 'EDQUOT' || signal?.aborted) throw error;
@@ -86,9 +89,9 @@ async function* hashed(stream: AsyncIterable<Buffer>, hash: Hash): AsyncGenerato
 class Layer {
   private readonly image: ImageRoot;
   private readonly libc: Libc;
-  /** Paths that this layer has touched, and those above them: no whiteout of this layer removes them. */
+  /** Paths that this layer has touched, and their parents: its whiteouts do not remove them. */
   private readonly touched = new Set<string>();
-  /** Folders without links, by the names that members have for them; emptied whenever a link may have come or gone. */
+  /** Resolved folders by the names that members use; cleared whenever a link may have changed. */
   private readonly folders = new Map<string, string>();
 
   constructor(root: string, libc: Libc) {
@@ -97,7 +100,7 @@ class Layer {
   }
 
   async put(member: Member): Promise<void> {
-    // What climbs above the root is at the root, as in a chroot.
+    // A path that climbs above the root stays at the root, as in a chroot.
     const name = join('/', member.name.replace(/\/+$/, '')) || '/';
     if (name === '/') return this.attribute('/', member);
     const folder = await this.folderOf(dirname(name));
@@ -114,7 +117,7 @@ class Layer {
       lutimesSync(this.at(folder), before.atimeMs / 1000, before.mtimeMs / 1000);
   }
 
-  /** The folder of a member, links in it followed inside the image. It need not be there. */
+  /** Returns the folder of a member, following links inside the image. It need not exist. */
   private async folderOf(name: string): Promise<string> {
     const known = this.folders.get(name);
     if (known !== undefined) return known;
@@ -131,10 +134,10 @@ class Layer {
     mkdirSync(this.at(path), { recursive: true, mode: 0o755 });
   }
 
-  /** layer.md: a whiteout is for the layers below alone, wherever it stands among the members of its layer. */
+  /** layer.md: a whiteout applies only to the layers below, wherever it is among the members of its layer. */
   private remove(folder: string, mark: string, member: Member): void {
     const name = mark.slice(WHITEOUT.length);
-    if (mark !== OPAQUE && ['', '.', '..'].includes(name)) throw wrong(member, 'it is the mark of no name');
+    if (mark !== OPAQUE && ['', '.', '..'].includes(name)) throw wrong(member, 'it is a whiteout without a name');
     this.removeBelow(mark === OPAQUE ? folder : join(folder, name), mark === OPAQUE);
     this.folders.clear();
   }
@@ -190,7 +193,7 @@ class Layer {
     }
   }
 
-  /** To a name of this layer or one below, as the image sees it; a link that stands there is not followed. */
+  /** Links to a name of this layer or one below, as the image sees it; does not follow a link there. */
   private async makeHardLink(path: string, member: Member): Promise<void> {
     this.folders.clear();
     const whole = join('/', member.target);
@@ -200,12 +203,12 @@ class Layer {
     } catch (error) {
       throw new MusterError(
         'bad-image',
-        `A hard link of a layer, ${JSON.stringify(member.name)}, leads to ${JSON.stringify(member.target)}, which is no file of this layer or one below: ${reasonOf(error)}`,
+        `A hard link of a layer, ${JSON.stringify(member.name)}, leads to ${JSON.stringify(member.target)}, which is not a file of this layer or one below: ${reasonOf(error)}`,
       );
     }
   }
 
-  /** By the program mknod, under a name that it can be given, for Node has no such call. */
+  /** Uses the program mknod with a safe name, because Node has no such call. */
   private async makeNode(path: string, { type, major, minor }: Member): Promise<void> {
     const draft = join(Buffer.from(this.image.folder, 'latin1').toString(), '.muster-node');
     const kind = { character: 'c', block: 'b' }[type as string] ?? 'p';
@@ -236,7 +239,7 @@ class Layer {
     }
   }
 
-  /** A folder of a layer below, of which this layer speaks: it has the attributes that this layer gives it, and no others. */
+  /** Gives a folder of a layer below exactly the attributes that this layer defines. */
   private clearAttributes(path: string): void {
     for (const key of this.libc.llistxattr(this.at(path)))
       if (/^(?:user|trusted)\.|^security\.capability$/.test(key)) this.libc.lremovexattr(this.at(path), key);
@@ -246,18 +249,18 @@ class Layer {
     try {
       return lstatSync(this.at(path), { throwIfNoEntry: false });
     } catch (error) {
-      // Below a file there is nothing.
+      // A file has nothing below it.
       if (systemCode(error) === 'ENOTDIR') return undefined;
       throw error;
     }
   }
 
-  /** The place on this machine of a path without links. */
+  /** Returns the place on this machine of a path without links. */
   private at(path: string): Buffer {
     return Buffer.from(this.image.folder + path, 'latin1');
   }
 }
 
 function wrong({ name }: Member, why: string): MusterError {
-  return new MusterError('bad-image', `A layer's ${JSON.stringify(name)} cannot be made: ${why}.`);
+  return new MusterError('bad-image', `${JSON.stringify(name)} of a layer cannot be created: ${why}.`);
 }

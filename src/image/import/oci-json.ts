@@ -1,9 +1,9 @@
-// What the JSON documents of OCI layouts and of `docker save` say (OCI image specification: image-index.md, manifest.md, descriptor.md). Words
-// that nobody knows are passed over, as the specification wants it; words that change what the image is are understood or refused.
+// The JSON documents of OCI layouts and of `docker save` (OCI image specification: image-index.md, manifest.md, descriptor.md). Words
+// that are unknown are ignored, as the specification requires; words that change the meaning of the image are supported or refused.
 import { z } from 'zod';
 import { own } from '../../own.ts';
 
-const digest = z.string().regex(/^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/, 'is no digest');
+const digest = z.string().regex(/^(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$/, 'is not a digest');
 
 const descriptor = z.object({
   mediaType: z.string().optional(),
@@ -25,7 +25,7 @@ export const document = z.object({
 });
 export type Document = z.infer<typeof document>;
 
-/** The part of an image's configuration that says what its layers are when unpacked. */
+/** The part of an image's configuration with the digests of its unpacked layers. */
 export const configuration = z.object({
   os: z.string().optional(),
   rootfs: z.object({ type: z.literal('layers', "must be 'layers'"), diff_ids: z.array(digest) }).optional(),
@@ -40,26 +40,26 @@ export const dockerList = z.array(
   }),
 );
 
-/** Media types of layers that are tape archives; whether and how they are compressed, their first bytes say. */
+/** Media types of layers that are tar archives; the first bytes show their compression. */
 const LAYERS =
   /^application\/vnd\.(?:oci\.image\.layer\.(?:nondistributable\.)?v1\.tar(?:\+(?:gzip|zstd))?|docker\.image\.rootfs\.(?:diff|foreign\.diff)\.tar(?:\.(?:gzip|zstd))?)$/;
 
 const CONFIGS = /^application\/vnd\.(?:oci\.image\.config\.v1|docker\.container\.image\.v1)\+json$/;
 
-/** Why a manifest is none of an image that can be unpacked; undefined when it is one. */
+/** Returns why a manifest does not describe an image that muster can unpack; undefined when it does. */
 export function manifestProblem({ artifactType, config, layers = [] }: Document): string | undefined {
   if (config?.mediaType !== undefined && !CONFIGS.test(config.mediaType))
-    return `it is an artifact of the type ${artifactType ?? config.mediaType}, and no image`;
+    return `it is an artifact of the type ${artifactType ?? config.mediaType}, not an image`;
   for (const { mediaType } of layers)
     if (mediaType !== undefined && !LAYERS.test(mediaType))
-      return `a layer is of the type ${mediaType}${mediaType.includes('encrypted') ? ': it must be decrypted first' : ', which is not known'}`;
+      return `a layer is of the type ${mediaType}${mediaType.includes('encrypted') ? ': it must be decrypted first' : ', which is unknown'}`;
   return undefined;
 }
 
-/** Variants of a processor that a machine of its kind certainly has, the best first. */
+/** Variants of a processor that every machine of its type supports, best first. */
 const VARIANTS: Readonly<Record<string, readonly string[]>> = { amd64: ['v1'], arm64: ['v8'] };
 
-/** The manifests for a machine; those of a variant of its processor only when there is no plainer one. */
+/** Returns the manifests for a machine; those for a variant of its processor only when there is no plain one. */
 export function forMachine(manifests: readonly Descriptor[], architecture: string): Descriptor[] {
   const fits = manifests.filter(
     ({ platform }) => !platform || (platform.architecture === architecture && platform.os === 'linux'),

@@ -1,4 +1,4 @@
-// OCI image layouts (OCI image specification, image-layout.md) and archives of `docker save`: which layers make the image.
+// OCI image layouts (OCI image specification, image-layout.md) and archives of `docker save`: finds the layers of the image.
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { lstat, mkdir, readFile, realpath } from 'node:fs/promises';
@@ -20,16 +20,16 @@ import {
   manifestProblem,
 } from './oci-json.ts';
 
-/** A manifest is small; more than this is no manifest. */
+/** A manifest is small; a larger file is not a manifest. */
 const MANIFEST_LIMIT = 4 << 20;
 
-/** Indexes one in the other; more are a circle. */
+/** The deepest nesting of indexes; more is a circle. */
 const MOST_INDEXES = 4;
 
 /** The name of an image in a layout (OCI image specification, annotations.md). */
 const REF_NAME = 'org.opencontainers.image.ref.name';
 
-/** A layer's file, and the digest of what it is when unpacked, if the image says it. */
+/** A layer's file, and its digest when unpacked, if the image states it. */
 interface LayerFile {
   file: string;
   unpacked: string | undefined;
@@ -71,14 +71,14 @@ async function ociLayers(folder: string): Promise<LayerFile[]> {
   if (config?.os !== undefined && config.os !== 'linux') throw bad(folder, `it is for ${config.os}`);
   const unpacked = config?.rootfs?.diff_ids;
   if (unpacked && unpacked.length !== manifest.layers.length)
-    throw bad(folder, `it has ${manifest.layers.length} layers, and its configuration names ${unpacked.length}`);
+    throw bad(folder, `it has ${manifest.layers.length} layers, but its configuration names ${unpacked.length}`);
   const files: LayerFile[] = [];
   for (const [at, layer] of manifest.layers.entries())
     files.push({ file: await fileIn(folder, await blob(folder, layer)), unpacked: unpacked?.[at] });
   return files;
 }
 
-/** The manifest for this kind of machine, or the only one. */
+/** Returns the manifest for this machine type, or the only one. */
 function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
   const machine = machineType('node', arch()).go;
   const fits = forMachine(manifests, machine);
@@ -89,12 +89,12 @@ function choose(manifests: readonly Descriptor[], folder: string): Descriptor {
   const [name] = names;
   throw new MusterError(
     'bad-image',
-    `${folder} has ${fits.length} images${name === undefined ? '' : ` (${names.join(', ')})`}, and one is to be imported.`,
-    { hint: `Make a layout of it: skopeo copy oci:LAYOUT:${name ?? 'NAME'} oci:NEW; and import NEW` },
+    `${folder} has ${fits.length} images${name === undefined ? '' : ` (${names.join(', ')})`}, but modimg imports one.`,
+    { hint: `Copy it to its own layout and import that: skopeo copy oci:LAYOUT:${name ?? 'NAME'} oci:NEW` },
   );
 }
 
-/** The path of a descriptor's content in the layout, its bytes verified. */
+/** Returns the path of a descriptor's content in the layout, after verifying its bytes. */
 async function blob(folder: string, { digest, size }: Descriptor): Promise<string> {
   const [algorithm = '', hex = ''] = digest.split(':');
   const path = join('blobs', algorithm, hex);
@@ -105,38 +105,38 @@ async function blob(folder: string, { digest, size }: Descriptor): Promise<strin
   });
   const { size: has } = await lstat(file);
   if (hash.digest('hex') !== hex) throw bad(folder, `${digest} is damaged: its bytes have another digest`);
-  if (size !== undefined && size !== has) throw bad(folder, `${digest} has ${has} bytes and should have ${size}`);
+  if (size !== undefined && size !== has) throw bad(folder, `${digest} has ${has} bytes instead of ${size}`);
   return path;
 }
 
-/** `docker save` of old: `manifest.json`, a list with paths of layers. */
+/** The old format of `docker save`: `manifest.json`, a list with paths of layers. */
 async function dockerLayers(folder: string): Promise<LayerFile[]> {
-  // What `skopeo copy … dir:` writes has a manifest of this name as well.
+  // `skopeo copy … dir:` also writes a manifest of this name.
   if (!Array.isArray(await readJson('manifest.json', folder)))
-    throw bad(folder, "its manifest.json is not that of 'docker save'; copy the image to oci:");
+    throw bad(folder, "its manifest.json is not from 'docker save'; copy the image to oci:");
   const list = await readAs(dockerList, 'manifest.json', folder);
   const [first, ...more] = list;
   if (!first || more.length > 0) {
     const names = list.flatMap(({ RepoTags }) => RepoTags ?? []).join(', ');
-    throw bad(folder, `it must have exactly one image, and has ${list.length}${names && ` (${names})`}`);
+    throw bad(folder, `it must have exactly one image, but has ${list.length}${names && ` (${names})`}`);
   }
   const files: LayerFile[] = [];
   for (const path of first.Layers ?? []) {
     if (!/^[\w.-]+(\/[\w.-]+)*$/.test(path) || path.split('/').includes('..'))
-      throw bad(folder, `'${path}' is no layer`);
+      throw bad(folder, `'${path}' is not a layer`);
     files.push({ file: await fileIn(folder, path), unpacked: undefined });
   }
   return files;
 }
 
-/** A regular file of the layout. One that links lead to must lie in it too, and a FIFO would be waited for without end. */
+/** Returns a regular file of the layout. The target of a link must be in it too, and reading a FIFO would never end. */
 async function fileIn(folder: string, path: string): Promise<string> {
   const top = await realpath(folder);
   const file = await realpath(join(top, path)).catch((error: unknown) => {
     throw bad(folder, `${path} cannot be read: ${reasonOf(error)}`);
   });
   if (!file.startsWith(`${top}/`)) throw bad(folder, `${path} is a link that leads out of it`);
-  if (!(await lstat(file)).isFile()) throw bad(folder, `${path} is no regular file`);
+  if (!(await lstat(file)).isFile()) throw bad(folder, `${path} is not a regular file`);
   return file;
 }
 
@@ -157,5 +157,5 @@ async function readAs<T>(type: z.ZodType<T>, path: string, folder: string): Prom
 }
 
 function bad(folder: string, why: string): MusterError {
-  return new MusterError('bad-image', `${folder} is no OCI image that can be imported: ${why}.`);
+  return new MusterError('bad-image', `${folder} is not an OCI image that muster can import: ${why}.`);
 }

@@ -1,14 +1,14 @@
-// Numbers of tape archives, and their files with holes, as GNU tar writes them (its manual, "Storing Sparse Files").
+// Numbers in tar archives, and sparse files, as GNU tar writes them (its manual, "Storing Sparse Files").
 import { MusterError } from '../../errors.ts';
 import type { ByteSource } from '../byte-source.ts';
 
 export const BLOCK = 512;
-/** Pieces of a file with holes. */
+/** The most pieces of a sparse file. */
 const MOST_PIECES = 1_000_000;
 
 export const bad = (why: string): MusterError => new MusterError('bad-value', why);
 
-/** Octal digits, or GNU's base 256: the first bit is set, and two's complement follows, most significant byte first. */
+/** Octal digits, or GNU's base 256: the first bit is set, followed by two's complement, most significant byte first. */
 export function number(header: Buffer, at: number, length: number, what: string): number {
   const first = header[at] ?? 0;
   if ((first & 0x80) !== 0) {
@@ -18,15 +18,15 @@ export function number(header: Buffer, at: number, length: number, what: string)
       value = (value << (byte === 0 ? 6n : 8n)) | BigInt(bits);
     }
     const result = Number(value);
-    if (!Number.isSafeInteger(result)) throw bad(`a header of it has an impossible ${what}`);
+    if (!Number.isSafeInteger(result)) throw bad(`one of its headers has an impossible ${what}`);
     return result;
   }
   const text = header.toString('latin1', at, at + length).replace(/^[ \0]+|[ \0].*$/gs, '');
-  if (!/^[0-7]*$/.test(text)) throw bad(`it is no tar archive, or is damaged: a header has an impossible ${what}`);
+  if (!/^[0-7]*$/.test(text)) throw bad(`it is not a tar archive or is damaged: a header has an impossible ${what}`);
   return text === '' ? 0 : Number.parseInt(text, 8);
 }
 
-/** A file with holes: how large it is, and where its pieces are. */
+/** A sparse file: its size, and the places of its pieces. */
 export interface Sparse {
   size: number;
   pieces: { at: number; length: number }[];
@@ -34,7 +34,7 @@ export interface Sparse {
 
 export const NOT_SPARSE = { sparse: undefined, taken: 0 };
 
-/** GNU's three ways to tell the holes: in the header (S), in pax records (0.0 and 0.1), in front of the content (1.0). */
+/** GNU's three formats for holes: in the header (S), in pax records (0.0 and 0.1), in front of the content (1.0). */
 export async function sparseOf(
   source: ByteSource,
   header: Buffer,
@@ -55,7 +55,7 @@ export async function sparseOf(
         if (block[at + row * 24] !== 0) pairs.push(number(block, at + row * 24, 12, 'hole'), length);
       }
       if (!more) break;
-      if (pairs.length > 2 * MOST_PIECES) throw bad('a file of it has too many holes');
+      if (pairs.length > 2 * MOST_PIECES) throw bad('a file in it has too many holes');
       block = Buffer.from(await source.take(BLOCK));
       [at, count, more] = [0, 21, (block[504] ?? 0) !== 0];
     }
@@ -63,32 +63,32 @@ export async function sparseOf(
     ({ pairs, taken } = await mapInFront(source, stored));
   } else if (text('map') !== '') pairs = text('map').split(',').map(Number);
   else if (records.has('GNU.sparse.major') || records.has('GNU.sparse.numblocks'))
-    throw bad('a file of it has holes in an unknown format');
+    throw bad('a file in it has holes in an unknown format');
   else return NOT_SPARSE;
   const pieces: Sparse['pieces'] = [];
   let [end, sum] = [0, 0];
   for (let at = 0; at < pairs.length; at += 2) {
     const [from = -1, length = -1] = pairs.slice(at, at + 2);
     if (!Number.isSafeInteger(from + length) || from < end || length < 0 || from + length > size)
-      throw bad('a file of it has impossible holes');
+      throw bad('a file in it has impossible holes');
     pieces.push({ at: from, length });
     [end, sum] = [from + length, sum + length];
   }
-  if (!Number.isSafeInteger(size) || sum !== stored - taken) throw bad('a file of it has impossible holes');
+  if (!Number.isSafeInteger(size) || sum !== stored - taken) throw bad('a file in it has impossible holes');
   return { sparse: { size, pieces }, taken };
 }
 
-/** Version 1.0: decimal numbers, a line each, the count first, in whole blocks. */
+/** Version 1.0: decimal numbers, one per line, the count first, in whole blocks. */
 async function mapInFront(source: ByteSource, stored: number): Promise<{ pairs: number[]; taken: number }> {
   let [text, taken] = ['', 0];
   for (;;) {
-    if (taken + BLOCK > stored || taken > MOST_PIECES * 24) throw bad('a file of it has impossible holes');
+    if (taken + BLOCK > stored || taken > MOST_PIECES * 24) throw bad('a file in it has impossible holes');
     text += (await source.take(BLOCK)).toString('latin1');
     taken += BLOCK;
     const lines = text.split('\n');
     const count = Number(lines[0]);
     if (lines.length < 2) continue;
-    if (!(count >= 0 && count <= MOST_PIECES)) throw bad('a file of it has impossible holes');
+    if (!(count >= 0 && count <= MOST_PIECES)) throw bad('a file in it has impossible holes');
     if (lines.length > 2 * count + 1) return { pairs: lines.slice(1, 2 * count + 1).map(Number), taken };
   }
 }

@@ -1,11 +1,11 @@
-// Tape archives as bytes: ustar, pax (POSIX.1-2001) and GNU's extensions, member by member from a stream. Nothing in them is trusted.
+// Tape archives as bytes: ustar, pax (POSIX.1-2001) and GNU's extensions, member by member from a stream. Trusts nothing in them.
 // Names need not be UTF-8: each character of a name in here is a byte of it (latin1).
 
 import { own } from '../../own.ts';
 import type { ByteSource } from '../byte-source.ts';
 import { BLOCK, bad, NOT_SPARSE, number, type Sparse, sparseOf } from './tar-sparse.ts';
 
-/** Bytes of a pax header or a long name; as Go's archive/tar, which container engines read with. */
+/** The largest pax header or long name in bytes, as in Go's archive/tar, which container engines use. */
 const MOST_HEADER = 1 << 20;
 /** PATH_MAX of Linux. */
 const MOST_NAME = 4096;
@@ -21,7 +21,7 @@ export interface Member {
   gid: number;
   /** Seconds since 1970. */
   mtime: number;
-  /** Where a link leads, or the name that a hard link is to. */
+  /** The target of a symbolic or hard link. */
   target: string;
   major: number;
   minor: number;
@@ -29,7 +29,7 @@ export interface Member {
   attributes: ReadonlyMap<string, Buffer>;
   /** Bytes of a file when unpacked. */
   size: number;
-  /** The parts of a file that are there, each with its place; to be read before the next member, or not at all. */
+  /** The stored parts of a file with their offsets; read them before the next member, or not at all. */
   content(): AsyncGenerator<{ at: number; bytes: Buffer }>;
 }
 
@@ -46,7 +46,7 @@ const TYPES: Readonly<Record<string, MemberType>> = {
   '6': 'fifo',
 };
 
-/** The members of an archive, in their order. Throws `bad-value` with what is wrong. */
+/** Yields the members of an archive in order. Throws `bad-value` with the fault. */
 export async function* tarMembers(source: ByteSource): AsyncGenerator<Member> {
   let global = new Map<string, Buffer>();
   let local = new Map<string, Buffer>();
@@ -104,12 +104,11 @@ async function decode(
   for (const path of [name, target])
     if (path.length > MOST_NAME || path.includes('\0')) throw bad('it has a name that no file can have');
   const given = own(TYPES, flag);
-  if (given === undefined)
-    throw bad(`${JSON.stringify(name)} is of a kind that is not known (${JSON.stringify(flag)})`);
-  // Archives from before POSIX tell a folder by its name.
+  if (given === undefined) throw bad(`${JSON.stringify(name)} is of an unknown kind (${JSON.stringify(flag)})`);
+  // Archives older than POSIX mark a folder by its name.
   const type = given === 'file' && flag !== 'S' && name.endsWith('/') ? 'folder' : given;
   const bytes = decimal('size') ?? stored;
-  // Only files have content, whatever the header says.
+  // Only files have content, whatever the header claims.
   const size = type === 'file' ? bytes : 0;
   if (!Number.isSafeInteger(size) || size < 0) throw bad(`${JSON.stringify(name)} has an impossible size`);
   const { sparse, taken } = type === 'file' ? await sparseOf(source, header, flag, records, size) : NOT_SPARSE;
@@ -132,7 +131,7 @@ async function decode(
   return { member, size: size - taken, sparse };
 }
 
-/** A header whose checksum is right; undefined at the end: two blocks of zeros, or nothing. */
+/** Returns a header with a valid checksum; undefined at the end: two blocks of zeros, or nothing. */
 async function nextHeader(source: ByteSource): Promise<Buffer | undefined> {
   const first = await source.peek(BLOCK);
   if (first.length === 0) return undefined;
@@ -140,15 +139,15 @@ async function nextHeader(source: ByteSource): Promise<Buffer | undefined> {
   if (header.every(byte => byte === 0)) {
     const next = await source.peek(BLOCK);
     if (next.length === 0 || next.every(byte => byte === 0)) return undefined;
-    throw bad('it has something behind its end');
+    throw bad('it has data after its end');
   }
   const sum = header.reduce((total, byte, at) => total + (at >= 148 && at < 156 ? 0x20 : byte), 0);
   if (number(header, 148, 8, 'checksum') !== sum)
-    throw bad('it is no tar archive, or is damaged: a header has a wrong checksum');
+    throw bad('it is not a tar archive or is damaged: a header has a wrong checksum');
   return header;
 }
 
-/** Global records hold from here on. They stay in memory, so that all of them together are bounded as one header is. */
+/** Global records apply from here on. They stay in memory, so all of them together have the limit of one header. */
 function joined(global: ReadonlyMap<string, Buffer>, more: ReadonlyMap<string, Buffer>): Map<string, Buffer> {
   const all = new Map([...global, ...more]);
   let bytes = 0;
@@ -158,7 +157,7 @@ function joined(global: ReadonlyMap<string, Buffer>, more: ReadonlyMap<string, B
 }
 
 async function wholeOf(source: ByteSource, size: number): Promise<Buffer> {
-  if (size > MOST_HEADER) throw bad(`a header of it has ${size} bytes; ${MOST_HEADER} are read at most`);
+  if (size > MOST_HEADER) throw bad(`one of its headers has ${size} bytes; the limit is ${MOST_HEADER}`);
   const bytes = Buffer.from(await source.take(size));
   await source.skip(padding(size));
   return bytes;
@@ -170,7 +169,7 @@ function field(header: Buffer, at: number, length: number): string {
   return header.toString('latin1', at, at + length).replace(/\0.*$/s, '');
 }
 
-/** POSIX.1-2001, pax: `LENGTH KEY=VALUE\n`, the length of all of it in decimal digits. An empty value takes a record back. */
+/** POSIX.1-2001, pax: `LENGTH KEY=VALUE\n`, with the total length in decimal digits. An empty value cancels a record. */
 function paxRecords(bytes: Buffer): Map<string, Buffer> {
   const records = new Map<string, Buffer>();
   for (let at = 0; at < bytes.length; ) {
@@ -180,7 +179,7 @@ function paxRecords(bytes: Buffer): Map<string, Buffer> {
     const record = bytes.subarray(blank + 1, at + length - 1);
     const equals = record.indexOf(0x3d);
     if (blank < 0 || at + length > bytes.length || bytes[at + length - 1] !== 0x0a || equals <= 0)
-      throw bad('a pax header of it is damaged');
+      throw bad('one of its pax headers is damaged');
     records.set(record.toString('latin1', 0, equals), Buffer.from(record.subarray(equals + 1)));
     at += length;
   }

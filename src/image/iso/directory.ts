@@ -1,4 +1,4 @@
-// One directory of an ISO image, read: its records become entries with the names that Linux would show.
+// Reads one directory of an ISO image: its records become entries with the names that Linux would show.
 import type { FileHandle } from 'node:fs/promises';
 import { badIso, type DirectoryRecord, readRecords, SECTOR, ucs2, type Volume } from './records.ts';
 import { type RockRidge, readRockRidge } from './rock-ridge.ts';
@@ -9,9 +9,9 @@ export interface IsoEntry {
   /** First byte in the image, and how many. */
   offset: number;
   size: number;
-  /** Where a link leads. */
+  /** The target of a link. */
   target?: string;
-  /** Why the content cannot be served, when it cannot. */
+  /** Why the content cannot be served; absent when it can. */
   problem?: string;
 }
 
@@ -24,10 +24,10 @@ export interface Naming {
 
 /** A directory of 32 MiB has some 200 000 entries. */
 const DIRECTORY_LIMIT = 32 << 20;
-/** Continuation areas read for one directory, in all. */
+/** Total continuation areas read for one directory. */
 const AREA_LIMIT = 200_000;
 
-/** Reads bytes that must be there; an image that ends before is cut short. */
+/** Reads bytes that must exist; an image that ends earlier is cut short. */
 export async function readWhole(handle: FileHandle, offset: number, length: number): Promise<Buffer> {
   const buffer = Buffer.allocUnsafe(length);
   for (let done = 0; done < length; ) {
@@ -55,13 +55,13 @@ export async function readDirectory(
     const entry = await entryOf(handle, volume, record, more);
     if (first) joinSection(first, entry);
     else entries.push(entry);
-    // ECMA-119 §6.5: a file of several sections has a record for each, one behind the other.
+    // ECMA-119 §6.5: a file with several sections has consecutive records for them.
     first = record.goesOn ? (first ?? entry) : undefined;
   }
   return entries;
 }
 
-/** The areas of one directory mostly lie in the same few blocks. */
+/** The areas of one directory are mostly in the same few blocks. */
 function areaReader(handle: FileHandle, blockSize: number) {
   let held: { block: number; bytes: Buffer } | undefined;
   let count = 0;
@@ -105,16 +105,16 @@ function plainName({ identifier, isDirectory }: DirectoryRecord, joliet: boolean
   return base.endsWith('.') && !joliet ? base.slice(0, -1) : base;
 }
 
-/** The size of a directory as its own first record says it (ECMA-119 §6.8.2.2). */
+/** Returns the size of a directory from its own first record (ECMA-119 §6.8.2.2). */
 async function directorySize(handle: FileHandle, volume: Volume, offset: number): Promise<number> {
   const start = await readWhole(handle, offset, SECTOR);
   const [own] = readRecords(start.subarray(0, start[0] ?? 0), volume.blockSize);
-  if (!own?.isDirectory) throw badIso('a moved directory is not where the image says');
+  if (!own?.isDirectory) throw badIso('a moved directory is not where the image claims');
   return own.size;
 }
 
-/** Sections that lie one behind the other are one piece, and that is how every program writes them. */
+/** Joins consecutive sections into one piece; every program writes them that way. */
 function joinSection(first: IsoEntry, next: IsoEntry): void {
-  if (next.offset !== first.offset + first.size) first.problem = 'its parts do not lie together';
+  if (next.offset !== first.offset + first.size) first.problem = 'its parts are not contiguous';
   first.size += next.size;
 }

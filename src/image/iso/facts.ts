@@ -1,4 +1,4 @@
-// What an uploaded ISO image is: its label, its package repositories, and the installer in it with kernel and initramfs.
+// The facts about an uploaded ISO image: its label, its package repositories, and its installer with kernel and initramfs.
 import { createHash } from 'node:crypto';
 import { open, stat } from 'node:fs/promises';
 import { own } from '../../own.ts';
@@ -18,12 +18,12 @@ export interface IsoFile {
 }
 
 export const INSTALLERS = ['anaconda', 'debian', 'subiquity'] as const;
-/** Which installer it is: what its kernel wants on the command line, and which language its answers are in. */
+/** The kind of installer: it determines the kernel command line and the format of the answers. */
 export type InstallerKind = (typeof INSTALLERS)[number];
 
 export interface IsoInstaller {
   kind: InstallerKind;
-  /** As the image says it: `Rocky Linux`, `9.4`; may be empty. */
+  /** From the image: `Rocky Linux`, `9.4`; may be empty. */
   family: string;
   version: string;
   kernel: IsoFile;
@@ -37,21 +37,21 @@ export interface IsoFacts {
   /** Directories with package repositories; the root is ''. */
   repositories: string[];
   installer: IsoInstaller | null;
-  /** Why there is no installer, when there is none; else empty. */
+  /** Why there is no installer; empty when there is one. */
   reason: string;
 }
 
 type Found = Pick<IsoFacts, 'installer' | 'reason'>;
 const none = (reason: string): Found => ({ installer: null, reason });
 
-/** Where installers without a `.treeinfo` have their files: Ubuntu's live server. */
+/** The files of installers without a `.treeinfo`: Ubuntu's live server. */
 const LAYOUTS: readonly { kind: InstallerKind; kernel: string; initramfs: string }[] = [
   { kind: 'subiquity', kernel: 'casper/vmlinuz', initramfs: 'casper/initrd' },
 ];
 
 const TREEINFO_LIMIT = 1 << 20;
 
-/** Checksums that trees have, with their bits; OpenSSL has them by these names. */
+/** The checksums in trees, with their bits, by their OpenSSL names. */
 const DIGEST_BITS: Readonly<Record<string, number>> = {
   md5: 128,
   sha1: 160,
@@ -61,7 +61,7 @@ const DIGEST_BITS: Readonly<Record<string, number>> = {
   sha512: 512,
 };
 
-/** Reads the whole directory tree and the files a node would boot. `bad-iso` says what is wrong with the image. */
+/** Reads the whole directory tree and the files a node would boot. Throws `bad-iso` with the fault of the image. */
 export async function readIsoFacts(path: string): Promise<IsoFacts> {
   const tree = await IsoTree.open(path);
   const { repositories, end, last } = await surveyIso(tree);
@@ -84,7 +84,7 @@ async function findInstaller(path: string, tree: IsoTree): Promise<Found> {
   }
   if (await tree.lookup('install.amd'))
     return none("Debian's images install from a CD only; take the kernel and the initramfs of its netboot installer");
-  return none('it has no .treeinfo, which says where kernel and initramfs are');
+  return none('it has no .treeinfo, which would name kernel and initramfs');
 }
 
 async function ofTreeInfo(path: string, tree: IsoTree, entry: IsoEntry): Promise<Found> {
@@ -117,7 +117,7 @@ interface Named {
   size: number;
 }
 
-/** A file that can be served, by its path in the image. */
+/** Returns a file that can be served, by its path in the image. */
 async function readable(tree: IsoTree, path: string): Promise<Named | undefined> {
   const entry = path === '' ? undefined : await tree.lookup(path);
   if (entry?.kind !== 'file' || entry.problem !== undefined || entry.size === 0) return undefined;
@@ -129,7 +129,7 @@ async function bootFiles(
   kernel: Named,
   initramfs: Named,
 ): Promise<Pick<IsoInstaller, 'kernel' | 'initramfs' | 'release'>> {
-  // A packed arm64 kernel boots and does not say its release.
+  // A packed arm64 kernel boots but does not reveal its release.
   const release = await kernelRelease(path, kernel).catch(() => '');
   const withDigest = async (file: Named): Promise<IsoFile> => ({ ...file, sha256: await digestOf(path, file) });
   return { kernel: await withDigest(kernel), initramfs: await withDigest(initramfs), release };

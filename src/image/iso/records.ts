@@ -1,11 +1,11 @@
-// ISO 9660 (ECMA-119) as bytes: volume descriptors and directory records. Nothing in an image is trusted: every length is checked.
+// ISO 9660 (ECMA-119) as bytes: volume descriptors and directory records. Trusts nothing in an image and checks every length.
 import { MusterError } from '../../errors.ts';
 
 /** ECMA-119 §6.1.2: a logical sector has 2048 bytes; directory records do not cross its end. */
 export const SECTOR = 2048;
 
 export function badIso(why: string): MusterError {
-  return new MusterError('bad-iso', `The file is no ISO 9660 image that can be served: ${why}.`);
+  return new MusterError('bad-iso', `The file is not an ISO 9660 image that muster can serve: ${why}.`);
 }
 
 export interface DirectoryRecord {
@@ -13,17 +13,17 @@ export interface DirectoryRecord {
   offset: number;
   size: number;
   isDirectory: boolean;
-  /** The file goes on in the next record (§9.1.6 bit 7). */
+  /** The file continues in the next record (§9.1.6 bit 7). */
   goesOn: boolean;
-  /** Why the file cannot be read, when it cannot. */
+  /** Why the file cannot be read; absent when it can. */
   problem?: string;
-  /** The identifier as it stands there: `\0` is the directory itself, `\x01` the one above. */
+  /** The raw identifier: `\0` is the directory itself, `\x01` its parent. */
   identifier: Buffer;
   systemUse: Buffer;
 }
 
 export interface Volume {
-  /** Bytes of a logical block: extents are counted in them. */
+  /** Bytes of a logical block, the unit of extents. */
   blockSize: number;
   /** Blocks of the whole volume. */
   blocks: number;

@@ -3,15 +3,15 @@ import { badIso } from './records.ts';
 
 export interface RockRidge {
   name?: string;
-  /** Where a symbolic link leads. */
+  /** The target of a symbolic link. */
   target?: string;
-  /** Block of the directory that was moved away because it lay too deep (CL). */
+  /** Block of a directory that was moved because it was too deep (CL). */
   child?: number;
-  /** A directory that stands here only because it was moved (RE): it is seen at its own place. */
+  /** A directory that is here only because it was moved (RE); it is shown at its original place. */
   relocated?: boolean;
   /** The data is packed (zisofs, ZF). */
   packed?: boolean;
-  /** Whether any entry of Rock Ridge was there. */
+  /** Whether there was any Rock Ridge entry. */
   seen: boolean;
 }
 
@@ -22,12 +22,12 @@ export type ReadArea = (block: number, offset: number, length: number) => Promis
 const HOPS = 32;
 /** P1281 §5.1: no area is longer than a block. */
 const AREA = 2048;
-/** POSIX has no longer path. */
+/** The longest path in POSIX. */
 const PATH = 4096;
 
-/** P1281 §5.3: how many bytes of each record's system use field belong to somebody else; undefined without SUSP. */
+/** P1281 §5.3: returns how many bytes of each record's system use field to skip; undefined without SUSP. */
 export function suspSkip(systemUseOfRoot: Buffer): number | undefined {
-  // A CD-ROM XA volume has 14 extra bytes before.
+  // A CD-ROM XA volume has 14 extra bytes first.
   for (const at of [0, 14]) {
     const entry = systemUseOfRoot.subarray(at, at + 7);
     if (entry.length === 7 && entry.toString('latin1', 0, 2) === 'SP' && entry[4] === 0xbe && entry[5] === 0xef)
@@ -36,7 +36,7 @@ export function suspSkip(systemUseOfRoot: Buffer): number | undefined {
   return undefined;
 }
 
-/** What the system use field of one record says, its continuation areas included. */
+/** Returns the content of one record's system use field, including its continuation areas. */
 export async function readRockRidge(systemUse: Buffer, read: ReadArea): Promise<RockRidge> {
   const found: RockRidge = { seen: false };
   const parts: Parts = { name: [], target: '', targetEnds: true };
@@ -54,11 +54,11 @@ export async function readRockRidge(systemUse: Buffer, read: ReadArea): Promise<
 interface Parts {
   name: Buffer[];
   target: string;
-  /** False when the last component of the link goes on in the next. */
+  /** False when the last component of the link continues in the next entry. */
   targetEnds: boolean;
 }
 
-/** P1281 §4: entries of two letters, a length and a version; answers where they go on. */
+/** P1281 §4: reads entries of two letters, a length and a version; returns where they continue. */
 function takeEntries(
   area: Buffer,
   found: RockRidge,
@@ -86,7 +86,7 @@ function takeEntries(
   return next;
 }
 
-/** P1282 §4.1.4: bits 1 and 2 are `.` and `..`, which ISO 9660 has by itself. */
+/** P1282 §4.1.4: bits 1 and 2 are `.` and `..`, which ISO 9660 already has. */
 function takeName(data: Buffer, parts: Parts): void {
   if (data.length < 1 || ((data[0] ?? 0) & 0x06) !== 0) return;
   const known = parts.name.reduce((sum, part) => sum + part.length, 0);
@@ -94,7 +94,7 @@ function takeName(data: Buffer, parts: Parts): void {
   parts.name.push(Buffer.from(data.subarray(1)));
 }
 
-/** P1282 §4.1.3: components with flags: 1 goes on, 2 `.`, 4 `..`, 8 the root. */
+/** P1282 §4.1.3: components with flags: 1 continues, 2 `.`, 4 `..`, 8 the root. */
 function takeLink(data: Buffer, parts: Parts): void {
   for (let at = 1; at + 2 <= data.length; ) {
     const flags = data[at] ?? 0;

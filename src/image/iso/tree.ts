@@ -1,4 +1,4 @@
-// The tree of an ISO image, read straight from the file: look a path up, list a directory. Names as Linux would show them.
+// The tree of an ISO image, read directly from the file: looks up paths and lists directories, with the names that Linux would show.
 import { type FileHandle, open } from 'node:fs/promises';
 import { MusterError } from '../../errors.ts';
 import { type IsoEntry, type Naming, readDirectory, readWhole } from './directory.ts';
@@ -10,9 +10,9 @@ export type { IsoEntry } from './directory.ts';
 /** ECMA-119 §6.2.1: the volume descriptors begin in sector 16. */
 const FIRST_DESCRIPTOR = 16;
 const DESCRIPTORS = 64;
-/** Entries of directories that are kept in memory, in all; some 25 MB. */
+/** Total directory entries kept in memory; about 25 MB. */
 const KEPT_ENTRIES = 100_000;
-/** POSIX: more symbolic links than this on one way are a loop. */
+/** POSIX: more symbolic links than this in one path are a loop. */
 const LINKS = 40;
 const COMPONENTS = 256;
 
@@ -32,7 +32,7 @@ export class IsoTree {
     this.root = { name: '', kind: 'directory', offset, size };
   }
 
-  /** `bad-iso` when the file is no ISO image, or is cut short before its root directory ends. */
+  /** Throws `bad-iso` when the file is not an ISO image, or ends before its root directory does. */
   static async open(path: string): Promise<IsoTree> {
     return withFile(path, async handle => {
       const { primary, joliet } = await readVolumes(handle);
@@ -43,7 +43,7 @@ export class IsoTree {
   }
 
   /**
-   * What a path leads to, symbolic links followed; undefined when there is nothing. The way never leaves the image: `..` of its
+   * Returns the target of a path, following symbolic links; undefined when there is none. It never leaves the image: `..` of its
    * root is the root.
    */
   async lookup(path: string): Promise<IsoEntry | undefined> {
@@ -75,7 +75,7 @@ export class IsoTree {
   async list(directory: IsoEntry): Promise<readonly IsoEntry[]> {
     const known = this.kept.get(directory.offset);
     if (known) {
-      // The one that was asked for last is the last to go.
+      // The most recently used entry is evicted last.
       this.kept.delete(directory.offset);
       this.kept.set(directory.offset, known);
       return known;
@@ -117,7 +117,8 @@ async function readVolumes(handle: FileHandle): Promise<{ primary: Volume; jolie
     if (volume?.joliet) joliet ??= volume;
     else primary ??= volume;
   }
-  if (!primary) throw new MusterError('bad-iso', 'The file is no ISO 9660 image: it has no primary volume descriptor.');
+  if (!primary)
+    throw new MusterError('bad-iso', 'The file is not an ISO 9660 image: it has no primary volume descriptor.');
   return { primary, joliet };
 }
 
@@ -127,7 +128,7 @@ async function readSector(handle: FileHandle, sector: number): Promise<Buffer | 
   return bytesRead === SECTOR ? bytes : undefined;
 }
 
-/** Rock Ridge is there when the root's own record says SUSP, and any entry of Rock Ridge's. */
+/** Rock Ridge is present when the root's own record has SUSP and any Rock Ridge entry. */
 async function rockRidgeSkip(handle: FileHandle, volume: Volume): Promise<number | undefined> {
   const start = await readWhole(handle, volume.root.offset, SECTOR);
   const [own] = readRecords(start.subarray(0, start[0] ?? 0), volume.blockSize);

@@ -1,10 +1,10 @@
-// `.treeinfo`: what a Red Hat style installation tree says of itself (productmd's treeinfo, and its predecessor, whose section [general]
+// `.treeinfo`: the description of a Red Hat style installation tree (productmd's treeinfo, and its predecessor, whose section [general]
 // productmd still writes).
 
 export interface Checksum {
-  /** As the tree names it, in small letters: `sha256`. */
+  /** As the tree names it, in lower case: `sha256`. */
   algorithm: string;
-  /** In small hexadecimal letters. */
+  /** In lower-case hexadecimal. */
   digest: string;
 }
 
@@ -21,7 +21,7 @@ export interface TreeInfo {
   checksums: Map<string, Checksum>;
 }
 
-/** The tree's description, or what is missing in it. */
+/** Returns the tree's description, or what is missing in it. */
 export function readTreeInfo(text: string): TreeInfo | { problem: string } {
   const sections = readSections(text);
   const general = sections.get('general') ?? new Map<string, string>();

@@ -1,11 +1,11 @@
-// Everything in an ISO image, once: which directories are package repositories, and whether the file has all that it promises.
+// Walks an ISO image once: finds directories with package repositories, and checks that the file is complete.
 import { badIso } from './records.ts';
 import type { IsoEntry, IsoTree } from './tree.ts';
 
-/** More than any installation medium has; an image that is one large trick ends here. */
+/** More than any installation medium has; a malicious image stops here. */
 const ENTRIES = 500_000;
 const DEPTH = 64;
-/** Bytes of directories, in all. */
+/** Total bytes of directories. */
 const DIRECTORY_BYTES = 256 << 20;
 
 export interface Survey {
@@ -17,7 +17,7 @@ export interface Survey {
   last: string;
 }
 
-/** Looks at every directory once, however often the image names it; links are not followed. */
+/** Reads every directory once, however often the image names it; does not follow links. */
 export async function surveyIso(tree: IsoTree): Promise<Survey> {
   const survey: Survey = { repositories: [], end: 0, last: '' };
   const seen = new Set<number>();

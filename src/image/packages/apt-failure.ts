@@ -1,9 +1,9 @@
-// Why apt could make no image: the repository that is to blame, the reason in apt's words, and what to do about it.
+// Why apt could not make an image: the repository at fault, the reason in apt's words, and the remedy.
 import { MusterError } from '../../errors.ts';
 import { type RunResult, toolFailed } from '../../process/run.ts';
 import type { Recipe, Source } from './recipe.ts';
 
-/** Words of apt and mmdebstrap that say that something failed, and not why. */
+/** Messages of apt and mmdebstrap that report a failure without the reason. */
 const EMPTY =
   /^E: (?:apt-get .* failed|setup failed: .*|mmdebstrap failed to run|Some index files failed to download.*|run_\w+ failed.*)$/;
 
@@ -12,27 +12,27 @@ interface Rule {
   remedy(repo: string, distro: string): string;
 }
 
-/** By what apt says; the first that fits. */
+/** By apt's message; the first match counts. */
 const RULES: readonly Rule[] = [
   {
     says: /is expired/,
     remedy: repo =>
-      `The mirror is no longer kept up to date, or the release is archived: muster repo -i ${repo} update urls=URL; or take it as it is, unchecked: muster repo -i ${repo} update check=false`,
+      `The mirror is outdated, or the release is archived. Use another mirror: muster repo -i ${repo} update urls=URL; or accept it unchecked: muster repo -i ${repo} update check=false`,
   },
   {
     says: /NOSPLIT|require authentication/,
-    remedy: () => 'Something answers in its place, such as a proxy or a login page: what does curl say of that URL?',
+    remedy: () => 'Something else answers, such as a proxy or a login page. Check the URL with curl.',
   },
-  { says: /is not valid yet/, remedy: () => "Its date is in the future: is this machine's clock right?" },
+  { says: /is not valid yet/, remedy: () => "Its date is in the future. Check this machine's clock." },
   {
     says: /EXPKEYSIG|NO_PUBKEY|BADSIG|is not signed/,
     remedy: repo =>
-      `Give the key that signs it: muster repo -i ${repo} update keys=URL; or take packages as they come: muster repo -i ${repo} update check=false`,
+      `Give the key that signs it: muster repo -i ${repo} update keys=URL; or accept unchecked packages: muster repo -i ${repo} update check=false`,
   },
   {
     says: /does not have a Release file|404 /,
     remedy: (repo, distro) =>
-      `Its URL and the release must fit together: muster repo -i ${repo} update urls=URL; muster distro -i ${distro} update release=SUITE`,
+      `Its URL and the release must match: muster repo -i ${repo} update urls=URL; muster distro -i ${distro} update release=SUITE`,
   },
   {
     says: /Unable to locate package|has no installation candidate/,
@@ -41,7 +41,7 @@ const RULES: readonly Rule[] = [
   },
   {
     says: /Failed to fetch|Hash Sum mismatch|unexpected size/,
-    remedy: repo => `Try again later, or another mirror: muster repo -i ${repo} update urls=URL`,
+    remedy: repo => `Try again later, or use another mirror: muster repo -i ${repo} update urls=URL`,
   },
 ];
 
@@ -49,7 +49,7 @@ const RULES: readonly Rule[] = [
 export function aptFailure({ release, distro, sources }: Recipe, result: RunResult): MusterError {
   const text = `${result.stderr}\n${result.stdout}`;
   const reasons = [...text.matchAll(/^(?:E|W): .*$/gm)].map(([line]) => line).filter(line => !EMPTY.test(line));
-  // What is only warned of may be meant so: a repo that is not to be checked.
+  // A warning may be intended, as for a repo that is not checked.
   const rule = RULES.find(({ says }) => reasons.some(line => line.startsWith('E:') && says.test(line)));
   const told = rule ? reasons.filter(line => rule.says.test(line)) : [];
   if (!rule || /No space left on device/i.test(text)) return toolFailed(`mmdebstrap ${release}`, result);

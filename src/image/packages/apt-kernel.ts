@@ -1,4 +1,4 @@
-// The package that stands for the newest kernel: its name is the distribution's own matter.
+// The package for the newest kernel; its name depends on the distribution.
 
 import { readFile } from 'node:fs/promises';
 import { machineType } from '../machine-types.ts';
@@ -6,7 +6,7 @@ import { sourceLines } from './apt-sources.ts';
 import { ask } from './fetching.ts';
 import type { Recipe } from './recipe.ts';
 
-/** Debian's name, unless a repository says that it is Ubuntu's. */
+/** Returns Debian's name, unless a repository declares that it is Ubuntu's. */
 export async function kernelPackage(recipe: Recipe): Promise<string> {
   for (const source of recipe.sources) {
     const lines =

@@ -3,8 +3,8 @@ import { MusterError } from '../../errors.ts';
 import type { Recipe, Source } from './recipe.ts';
 
 /**
- * `URL` is the release's suite with component main; `URL#SUITE/COMPONENT+COMPONENT` says otherwise. A URL that ends in `/` after
- * the suite is left out would be a flat repository, which has neither: `URL#./`. One that is not checked may be expired too, as archived
+ * `URL` means the release's suite with component main; `URL#SUITE/COMPONENT+COMPONENT` overrides both. A URL that ends in `/` after
+ * the suite is left out would be a flat repository, which has neither: `URL#./`. An unchecked one may also be expired, as archived
  * releases are (sources.list(5), options).
  */
 export function sourceLines({ name, urls, check }: Source, { release }: Pick<Recipe, 'release'>): string[] {
@@ -18,8 +18,8 @@ export function sourceLines({ name, urls, check }: Source, { release }: Pick<Rec
     const components = slash < 0 ? 'main' : fragment.slice(slash + 1);
     const named = suite || release;
     if (named === '')
-      throw new MusterError('not-ready', `The repo ${name} names no suite, and its distro has no release.`, {
-        hint: 'muster distro -i NAME update release=bookworm; or urls=URL#SUITE/COMPONENT',
+      throw new MusterError('not-ready', `The repo ${name} names no suite and its distro has no release.`, {
+        hint: 'Set the release: muster distro -i NAME update release=bookworm; or the suite in the repo: urls=URL#SUITE/COMPONENT',
       });
     return `${deb} ${url} ${named} ${components.split('+').join(' ')}`;
   });

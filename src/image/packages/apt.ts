@@ -1,4 +1,4 @@
-// apt: images of Debian and its relatives, created by mmdebstrap and changed by the image's own apt-get.
+// apt: images of Debian and its relatives. mmdebstrap creates them, and the image's own apt-get changes them.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { MusterError } from '../../errors.ts';
@@ -13,7 +13,7 @@ import { ask, whyNot } from './fetching.ts';
 import type { PackageManager, Ports } from './manager.ts';
 import type { Source } from './recipe.ts';
 
-/** What a node needs to boot, to be given an initramfs, and to be reached. */
+/** What a node needs to boot, to get an initramfs, and to be reachable. */
 const NODE = [
   ...['systemd-sysv', 'udev', 'dracut-core', 'kmod', 'iproute2', 'openssh-server', 'curl', 'squashfs-tools', 'zstd'],
   'ca-certificates',
@@ -25,7 +25,7 @@ export const apt: PackageManager = {
     progress.say('Preparing the chroot...');
     for (const { name, options = [] } of recipe.sources)
       if (options.length > 0)
-        progress.say(`WARNING: The options ${options.join(', ')} of the repo ${name} are yum's; apt has none of them.`);
+        progress.say(`WARNING: The options ${options.join(', ')} of the repo ${name} are for yum; apt ignores them.`);
     const keys = await fetchKeys(recipe.sources, ports.work);
     const lines = recipe.sources.flatMap(source => sourceLines(source, recipe));
     progress.say('...done.');
@@ -39,7 +39,7 @@ export const apt: PackageManager = {
       ...['setsid', 'setpriv', '--inh-caps=-all', `--bounding-set=${capabilitySet(BUILDER_CAPABILITIES)}`],
       ...['mmdebstrap', '--variant=minbase', '--mode=root', `--include=${include.join(',')}`],
       ...(keys.length > 0 ? [`--keyring=${join(ports.work, 'keys')}`] : []),
-      // `-`: from standard input, for a URL may have a password in it.
+      // `-`: from standard input, because a URL may contain a password.
       ...[recipe.release, root, '-'],
     ];
     await progress.timed(async () => {
@@ -57,7 +57,7 @@ export const apt: PackageManager = {
       if (result.status !== 0) throw aptFailure(recipe, result);
     });
     await keysInto(root, keys);
-    // mmdebstrap leaves the head's resolver there: a node gets its own.
+    // Removes the head's resolver, which mmdebstrap leaves there; a node gets its own.
     await new ImageRoot(root).remove('/etc/resolv.conf');
     progress.say('...initialized.');
   },
@@ -72,7 +72,7 @@ export const apt: PackageManager = {
   },
 };
 
-/** The keys of all repos as files below `work/keys`; without any, apt trusts what the head's own system trusts. */
+/** Writes the keys of all repos to files below `work/keys`; without any, apt trusts what the head's own system trusts. */
 async function fetchKeys(sources: readonly Source[], work: string): Promise<string[]> {
   const files: string[] = [];
   const folder = join(work, 'keys');
@@ -96,7 +96,7 @@ async function fetchKey(key: string, repo: string): Promise<Buffer> {
     if (!answer.ok) throw new Error(`the server answers ${answer.status}`);
     return Buffer.from(await answer.arrayBuffer());
   } catch (error) {
-    throw new MusterError('bad-value', `The key ${key} of the repo ${repo} cannot be had: ${whyNot(key, error)}`);
+    throw new MusterError('bad-value', `The key ${key} of the repo ${repo} cannot be fetched: ${whyNot(key, error)}`);
   }
 }
 

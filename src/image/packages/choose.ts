@@ -1,4 +1,4 @@
-// Which package manager makes images of a distro, and which one an image has.
+// Chooses the package manager for images of a distro, and finds the one an image has.
 import { existsSync } from 'node:fs';
 import { MusterError } from '../../errors.ts';
 import { ImageRoot } from '../image-root.ts';
@@ -13,13 +13,13 @@ import { zypper } from './zypper.ts';
 
 const BY_NAME: Record<ManagerName, PackageManager> = { dnf, yum, zypper, apt };
 
-/** The distro's own word, else by what the first repository has that answers. */
+/** Uses the distro's setting, else what the first repository that answers has. */
 export async function managerFor(name: string, recipe: Recipe): Promise<PackageManager> {
   if (name !== '') return BY_NAME[name as ManagerName];
   const faults: string[] = [];
   for (const source of recipe.sources) {
     for (const url of source.urls) {
-      // Other variables than those of a recipe ($contentdir) are yum's, which has their values.
+      // Variables other than a recipe's ($contentdir) belong to yum, which has their values.
       if (VARIABLE.test(url)) return isSuse() ? zypper : dnf;
       const base = (url.split('#')[0] ?? '').replace(/\/?$/, '/');
       const found: [string, PackageManager][] = [[`${base}repodata/repomd.xml`, isSuse() ? zypper : dnf]];
@@ -28,25 +28,25 @@ export async function managerFor(name: string, recipe: Recipe): Promise<PackageM
         const fault = await faultOf(file);
         if (fault === undefined) return manager;
         faults.push(`${file}: ${fault}`);
-        // The other files of a server that does not answer are not waited for.
+        // Does not wait for more files of a server that does not answer.
         if (fault.startsWith(NO_ANSWER)) break;
       }
     }
   }
-  // Lists of mirrors are yum's.
+  // Only yum has lists of mirrors.
   if (faults.length === 0) return dnf;
   const asked = recipe.sources.filter(({ urls }) => urls.length > 0).map(source => source.name);
   const [repo = ''] = asked;
   throw new MusterError(
     'not-ready',
-    `The ${asked.length === 1 ? 'repo' : 'repos'} ${asked.join(', ')} cannot be read, or of no kind that is known: ${faults.join('; ')}`,
+    `The ${asked.length === 1 ? 'repo' : 'repos'} ${asked.join(', ')} cannot be read, or of unknown kind: ${faults.join('; ')}`,
     {
-      hint: `Correct it: muster repo -i ${repo} update urls=URL; or name the kind: muster distro -i ${recipe.distro} update package_manager=dnf|yum|apt|zypper`,
+      hint: `Correct the URL: muster repo -i ${repo} update urls=URL; or set the kind: muster distro -i ${recipe.distro} update package_manager=dnf|yum|apt|zypper`,
     },
   );
 }
 
-/** Where an apt repository has its signed list, below its URL. */
+/** Returns the path of the signed list of an apt repository, below its URL. */
 function releaseFiles(url: string, source: Source, recipe: Recipe): string[] {
   if (url.endsWith('#./')) return ['InRelease', 'Release'];
   if (recipe.release === '' && !url.includes('#')) return ['Release'];
@@ -64,7 +64,7 @@ function hasDnf(): boolean {
   return existsSync('/usr/bin/dnf') || existsSync('/usr/bin/yum');
 }
 
-/** Why a file cannot be had; undefined when it can. */
+/** Returns why a file cannot be fetched; undefined when it can. */
 async function faultOf(url: string): Promise<string | undefined> {
   if (url.startsWith('file://')) return existsSync(url.slice('file://'.length)) ? undefined : 'there is no such file';
   try {
@@ -76,7 +76,7 @@ async function faultOf(url: string): Promise<string | undefined> {
   }
 }
 
-/** The package manager for what an image has; `image-lacks` when it has none. */
+/** Returns the package manager of an image; throws `image-lacks` when it has none. */
 export async function managerInside(root: string): Promise<PackageManager> {
   const system = await packageSystem(root);
   if (system === 'dpkg') return apt;

@@ -1,4 +1,4 @@
-// dnf and yum: images of RHEL and its clones. Created by the head's program; later changed by the image's own where it has one.
+// dnf and yum: images of RHEL and its clones. The head's program creates them; the image's own changes them, if it has one.
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,9 +11,9 @@ import type { PackageManager, Ports } from './manager.ts';
 import type { Recipe } from './recipe.ts';
 import { repoFile, withKeys, writeNodeRepo } from './rpm-repos.ts';
 
-/** What a system begins with. What a distribution does not have under this name is left out. */
+/** The first packages of a system. Names that a distribution does not have are skipped. */
 const BASE = ['filesystem', 'setup', 'basesystem', 'bash', 'coreutils', 'system-release', 'rpm', 'dnf'];
-/** The group that RHEL installs at the least, and what a node needs to boot and be reached. */
+/** The minimal group of RHEL, and what a node needs to boot and be reachable. */
 const CORE = ['@core', 'kernel', 'dracut', 'openssh-server', 'squashfs-tools', 'zstd', 'curl'];
 
 const INVALID = `ERROR: One or more repositories in the newly created image are invalid. This
@@ -58,7 +58,7 @@ export const dnf: PackageManager = {
 
 export const yum: PackageManager = { ...dnf, name: 'yum' };
 
-/** Keys that are files: the image's repository file names them as the image has them, which this machine's dnf does not see. */
+/** Keys that are files: the image's repository file names their paths in the image, which this machine's dnf cannot see. */
 async function importKeys(root: string, { sources }: Recipe, ports: Ports): Promise<void> {
   const files = sources.flatMap(({ check, keys }) => (check ? keys.filter(key => key.startsWith('file://')) : []));
   for (const key of new Set(files)) {
@@ -69,7 +69,7 @@ async function importKeys(root: string, { sources }: Recipe, ports: Ports): Prom
   }
 }
 
-/** The packages that make a node of it: with the image's own repositories, and if those are no good, with the distro's alone. */
+/** Installs the packages of a node: from the image's own repositories, and if those fail, from the distro's alone. */
 async function core(
   root: string,
   head: string[],
@@ -89,14 +89,12 @@ async function core(
       only = known;
       result = await progress.timed(async () => ask(root, [...words, ...only], ports, true));
     }
-    // A repository without the group: what it has of the rest was named one by one.
+    // A repository without the group; the other packages were named one by one.
     if (
       result.status !== 0 &&
       /Module or Group 'core' is not available|Group '?core'? does not exist/.test(result.stderr)
     ) {
-      progress.say(
-        "WARNING: The repositories have no group 'core'; only the packages needed for booting are installed.",
-      );
+      progress.say("WARNING: The repositories have no group 'core'; installing only the packages needed for booting.");
       const rest = words.filter(word => word !== '@core');
       result = await progress.timed(async () => ask(root, [...rest, ...only], ports, true));
       if (/Nothing to do|Unable to find a match|No match for argument/.test(result.stderr + result.stdout)) continue;
@@ -105,14 +103,14 @@ async function core(
   }
 }
 
-/** Whether a repository failed that the distro does not have: it came with a package. */
+/** Returns whether a repository failed that is not the distro's, but came with a package. */
 function isUnknown(result: RunResult, recipe: Recipe): boolean {
   const found = UNREACHED.exec(result.stderr + result.stdout);
   const name = found?.[1] ?? found?.[2];
   return name !== undefined && !recipe.sources.some(source => source.name === name);
 }
 
-/** With the image's own program, which knows its database and its repositories best; else with the head's. */
+/** Uses the image's own program, which knows its database and its repositories best; else the head's. */
 async function change(root: string, action: string, packages: readonly string[], ports: Ports): Promise<void> {
   const own = await ownProgram(root);
   const program = own ?? (await headProgram());
@@ -130,13 +128,13 @@ async function ask(root: string, words: readonly string[], ports: Ports, outside
     ...(ports.kver !== undefined && { kver: ports.kver }),
     ...(ports.signal && { signal: ports.signal }),
   });
-  // A package whose script fails is installed all the same, and dnf calls that a success.
+  // dnf installs a package even if its script fails, and calls that a success.
   for (const [line] of result.stdout.matchAll(/^.*scriptlet failed, exit status \d+/gm))
     ports.progress.say(`WARNING: ${line.replace(/^warning: /, '')}`);
   return result;
 }
 
-/** Where Debian's rpm would keep the database below the home folder, it is put where the image looks for it. */
+/** Debian's rpm keeps its database below the home folder; this puts it where the image looks for it. */
 export async function rpmEnvironment(work: string): Promise<Record<string, string>> {
   const home = join(work, 'home');
   await mkdir(home, { recursive: true });

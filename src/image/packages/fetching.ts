@@ -1,8 +1,8 @@
-// Single files of repositories, asked for by this program itself: what a server has, and keys.
+// Fetches single files of repositories directly: tests for files, and keys.
 import { reasonOf } from '../../errors.ts';
 import { proxyFor } from '../../process/proxies.ts';
 
-/** What is waited for an answer, in milliseconds; a key is small, and comes with it. */
+/** How long to wait for an answer, in milliseconds. It includes the content, because keys are small. */
 const ANSWER_MS = 15_000;
 
 export const NO_ANSWER = `no answer in ${ANSWER_MS / 1000} s`;
@@ -15,16 +15,16 @@ export interface Answer {
   arrayBuffer(): Promise<ArrayBuffer>;
 }
 
-/** By GET: some servers know no HEAD. By the site's proxies, as package managers do. */
+/** Uses GET, because some servers do not support HEAD, and the site's proxies, like package managers. */
 export async function ask(url: string, env: NodeJS.ProcessEnv = process.env): Promise<Answer> {
   const signal = AbortSignal.timeout(ANSWER_MS);
   if (!proxyFor('http', env) && !proxyFor('https', env)) return fetch(url, { signal });
-  // Only here: it takes a tenth of a second to load
+  // Loaded here because it takes 0.1 s
   const { EnvHttpProxyAgent, fetch: fetchBy } = await import('undici');
   const [httpProxy, httpsProxy] = [proxyFor('http', env)?.value, proxyFor('https', env)?.value];
   const noProxy = env['no_proxy'] ?? env['NO_PROXY'];
   const dispatcher = new EnvHttpProxyAgent({
-    // Many a proxy lets CONNECT through to port 443 alone; https goes by it in any case
+    // Many proxies allow CONNECT only to port 443; https uses CONNECT in any case
     proxyTunnel: false,
     ...(httpProxy && { httpProxy }),
     ...(httpsProxy && { httpsProxy }),
@@ -33,12 +33,10 @@ export async function ask(url: string, env: NodeJS.ProcessEnv = process.env): Pr
   return fetchBy(url, { dispatcher, signal });
 }
 
-/** Why there was no answer: `fetch` itself says "fetch failed", and keeps the reason. A proxy may be at fault, and is named. */
+/** Returns why there was no answer: `fetch` only reports "fetch failed" and hides the reason. Names a proxy, because it may be at fault. */
 export function whyNot(url: string, error: unknown, env: NodeJS.ProcessEnv = process.env): string {
   const { name, cause } = error as Error;
   const reason = name === 'TimeoutError' ? NO_ANSWER : reasonOf(cause instanceof Error ? cause : error);
   const proxy = proxyFor(url.startsWith('https:') ? 'https' : 'http', env);
-  return proxy === undefined
-    ? reason
-    : `${reason} (asked by the proxy of ${proxy.name}, unless no_proxy says otherwise)`;
+  return proxy === undefined ? reason : `${reason} (through the proxy of ${proxy.name}, unless no_proxy excludes it)`;
 }

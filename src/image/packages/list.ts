@@ -11,10 +11,10 @@ export interface Package {
   arch: string;
 }
 
-/** Paths of an image that are enough to list its packages. */
+/** The paths of an image that suffice to list its packages. */
 export const PACKAGE_FILES = ['var/lib/dpkg/status', 'var/lib/rpm', 'usr/lib/sysimage/rpm'];
 
-/** Sorted by name. An image without a package database has none. */
+/** Returns the packages sorted by name; none without a package database. */
 export async function listPackages(root: string): Promise<Package[]> {
   const system = await packageSystem(root);
   if (system === undefined) return [];
@@ -40,10 +40,10 @@ export function readDpkgStatus(text: string): Package[] {
 async function rpmPackages(root: string): Promise<Package[]> {
   const image = new ImageRoot(root);
   const path = (await image.has('/usr/lib/sysimage/rpm')) ? '/usr/lib/sysimage/rpm' : '/var/lib/rpm';
-  // This machine's rpm opens, locks and makes files there by name, and would follow links.
+  // This machine's rpm opens, locks and creates files there by name, and would follow links.
   for (const name of await image.list(path))
     if (await image.readlink(`${path}/${name}`))
-      throw new MusterError('bad-image', `The image's ${path}/${name} is a link; rpm's database has none.`);
+      throw new MusterError('bad-image', `The image's ${path}/${name} is a link; an rpm database has no links.`);
   const format = '%{NAME}\\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\\t%{ARCH}\\n';
   const result = await run('rpm', ['--dbpath', (await image.find(path)) ?? '', '-qa', '--qf', format], {
     package: 'rpm',
@@ -62,12 +62,12 @@ async function rpmPackages(root: string): Promise<Package[]> {
 export interface PackageChange {
   name: string;
   arch: string;
-  /** Versions; empty when the package was not there. Several with commas, as kernels are. */
+  /** Versions; empty when the package was not installed. Several versions, as of kernels, are separated by commas. */
   before: string;
   after: string;
 }
 
-/** What has to be done to come from one list to the other, by name. */
+/** Returns the differences between two lists, by name. */
 export function comparePackages(before: readonly Package[], after: readonly Package[]): PackageChange[] {
   const versions = (list: readonly Package[]): Map<string, string[]> => {
     const map = new Map<string, string[]>();

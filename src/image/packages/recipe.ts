@@ -1,4 +1,4 @@
-// What an image is created from: a distro with its repositories, as the model has them, made ready for a package manager.
+// The recipe of an image: a distro with its repositories from the model, prepared for a package manager.
 import { MusterError } from '../../errors.ts';
 
 /** A repository. */
@@ -9,7 +9,7 @@ export interface Source {
   mirrors: readonly string[];
   /** URLs of the keys that sign its packages. */
   keys: readonly string[];
-  /** Whether a package without a good signature is refused. */
+  /** Whether to reject packages without a valid signature. */
   check: boolean;
   /** Further options of a yum repository, `NAME=VALUE`. */
   options?: readonly string[];
@@ -18,14 +18,14 @@ export interface Source {
 export interface Recipe {
   /** The distro's name. */
   distro: string;
-  /** What `$releasever` stands for; for apt the suite. */
+  /** The value of `$releasever`; for apt the suite. */
   release: string;
   sources: readonly Source[];
   /** The architecture in RPM's words: `x86_64`. */
   arch: string;
 }
 
-/** The names by which distros and `--create` call package managers. */
+/** The names of package managers in distros and for `--create`. */
 const MANAGERS = ['dnf', 'yum', 'zypper', 'apt'] as const;
 export type ManagerName = (typeof MANAGERS)[number];
 
@@ -44,18 +44,18 @@ export interface DistroFields {
   }[];
 }
 
-/** `$releasever`, `$basearch` and `<BASE_URL>` filled in; a distro that cannot work is refused before anything is downloaded. */
+/** `$releasever`, `$basearch` and `<BASE_URL>` filled in; refuses a distro that cannot work before anything is downloaded. */
 export function makeRecipe(distro: DistroFields, head: { baseUrl: string; arch: string }): Recipe {
   const bad = (text: string, hint: string): MusterError => new MusterError('not-ready', text, { hint });
   if (distro.repos.length === 0)
     throw bad(
-      `The distro ${distro.name} has no repos to take packages from.`,
+      `The distro ${distro.name} has no repos to install packages from.`,
       `muster distro -i ${distro.name} update repos=NAME`,
     );
   const fill = (repo: string, text: string): string => {
     if (/\$\{?releasever\b/.test(text) && distro.release === '')
       throw bad(
-        `The repo ${repo} has $releasever in ${text}, and the distro ${distro.name} has no release for it.`,
+        `The repo ${repo} has $releasever in ${text}, but the distro ${distro.name} has no release.`,
         `muster distro -i ${distro.name} update release=VERSION`,
       );
     return text
@@ -70,7 +70,7 @@ export function makeRecipe(distro: DistroFields, head: { baseUrl: string; arch: 
     for (const isMeta of [true, false])
       if (repo.mirrors.filter(url => isMetalink(url) === isMeta).length > 1)
         throw bad(
-          `The repo ${repo.name} has several ${isMeta ? 'metalinks' : 'lists of mirrors'}, and a repository takes one.`,
+          `The repo ${repo.name} has several ${isMeta ? 'metalinks' : 'lists of mirrors'}, but a repository can have only one.`,
           `muster repo -i ${repo.name} update mirrors=URL`,
         );
     return {
@@ -86,5 +86,5 @@ export function makeRecipe(distro: DistroFields, head: { baseUrl: string; arch: 
   return { distro: distro.name, release: distro.release, sources, arch: head.arch };
 }
 
-/** Whether a list of mirrors is a metalink: by its URL, as libdnf tells it. */
+/** Returns whether a list of mirrors is a metalink, by its URL, like libdnf. */
 export const isMetalink = (url: string): boolean => url.includes('metalink');

@@ -1,4 +1,4 @@
-// Repository files of yum, dnf and zypper: what the head reads while an image is made, and `clusterware-node.repo` in the image.
+// Repository files of yum, dnf and zypper: the ones the head reads while it makes an image, and `clusterware-node.repo` in the image.
 import { existsSync, readFileSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
@@ -20,7 +20,7 @@ export function repoFile(sources: readonly Source[]): string {
   return sources.map(section).join('\n');
 }
 
-/** Lines of the template whose value is empty are left out. */
+/** Omits lines of the template with an empty value. */
 function section({ name, title, urls, mirrors, keys, check, options = [] }: Source): string {
   const list = (values: readonly string[]): string => values.join('\n    ');
   const values: Readonly<Record<string, string>> = {
@@ -43,7 +43,7 @@ function section({ name, title, urls, mirrors, keys, check, options = [] }: Sour
 
 const placeholder = (line: string): string => /@([A-Z]+)@/.exec(line)?.[1] ?? '';
 
-/** A repository that is to be checked and names no keys gets those that this machine's own system trusts; without any it is refused. */
+/** A checked repository without keys gets the keys that this machine's system trusts; if there are none, it is refused. */
 export async function withKeys(recipe: Recipe): Promise<Recipe> {
   const lacking = recipe.sources.filter(({ check, keys }) => check && keys.length === 0);
   if (lacking.length === 0) return recipe;
@@ -53,9 +53,9 @@ export async function withKeys(recipe: Recipe): Promise<Recipe> {
   if (trusted.length === 0 && first)
     throw new MusterError(
       'not-ready',
-      `The repo ${first.name} has no keys, so that the signatures of its packages cannot be checked.`,
+      `The repo ${first.name} has no keys, so the signatures of its packages cannot be checked.`,
       {
-        hint: `Give them: muster repo -i ${first.name} update keys=URL; or take packages as they come: muster repo -i ${first.name} update check=false`,
+        hint: `Give keys: muster repo -i ${first.name} update keys=URL; or accept unchecked packages: muster repo -i ${first.name} update check=false`,
       },
     );
   return {
@@ -64,7 +64,7 @@ export async function withKeys(recipe: Recipe): Promise<Recipe> {
   };
 }
 
-/** Key files of this machine are copied into the image, and named there. */
+/** Copies key files of this machine into the image, and returns their paths there. */
 async function keysInto(root: string, sources: readonly Source[]): Promise<Source[]> {
   const made: Source[] = [];
   for (const source of sources) {
@@ -87,7 +87,7 @@ async function keyInto(root: string, file: string): Promise<string> {
   return `file://${path}`;
 }
 
-/** Writes `clusterware-node.repo` into the image: the head's own repository, and those of the distro. */
+/** Writes `clusterware-node.repo` into the image: the head's own repository and the distro's. */
 export async function writeNodeRepo(root: string, folder: string, recipe: Recipe): Promise<void> {
   const head = existsSync(HEAD_REPO) ? `${(await readFile(HEAD_REPO, 'utf8')).trimEnd()}\n\n` : '';
   const text = `# Written by muster: the repos of the distro ${recipe.distro}.\n${head}${repoFile(await keysInto(root, recipe.sources))}`;

@@ -1,4 +1,4 @@
-// zypper: images of SUSE, created by the head's program and changed by the image's own where it has one.
+// zypper: creates images of SUSE with the head's program, and changes them with the image's own if it has one.
 import { MusterError } from '../../errors.ts';
 import { toolFailed } from '../../process/run.ts';
 import { inImage } from '../chroot.ts';
@@ -7,12 +7,12 @@ import { rpmEnvironment } from './dnf.ts';
 import type { PackageManager, Ports } from './manager.ts';
 import { withKeys, writeNodeRepo } from './rpm-repos.ts';
 
-/** What a system begins with, by what provides it. */
+/** The first packages of a system, by what they provide. */
 const BASE = ['filesystem', 'bash'];
-/** What a node needs to boot and be reached; if a repository lacks one, that is reported, and the rest installed. */
+/** What a node needs to boot and be reachable. If a repository lacks one, that is reported, and the rest is installed. */
 const CORE = ['distribution-release', 'systemd', 'kernel-default', 'dracut', 'openssh', 'zypper', 'curl'];
 
-/** zypper(8), exit codes: 100 and more are informations. */
+/** zypper(8), exit codes: 100 and more are informational. */
 const INFORMATION = 100;
 const NOT_FOUND = 104;
 
@@ -29,7 +29,7 @@ export const zypper: PackageManager = {
     await ask(root, [...release, 'install'], BASE, ports, true);
     progress.say('...initialized.');
     progress.say('Installing core packages...');
-    // One by one: zypper installs nothing of a list in which one name is unknown.
+    // One by one, because zypper installs nothing from a list with an unknown name.
     for (const name of CORE) {
       if (!(await ask(root, [...release, 'install'], [name], ports, true, true)))
         progress.say(`WARNING: The repositories have no ${name}.`);
@@ -46,7 +46,7 @@ async function change(root: string, words: string[], packages: readonly string[]
   await ask(root, words, packages, ports, outside);
 }
 
-/** False when a name is unknown and that may be. */
+/** Returns false when a name is unknown and that is acceptable. */
 async function ask(
   root: string,
   words: readonly string[],

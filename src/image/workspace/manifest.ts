@@ -1,4 +1,4 @@
-// `manifest.json` of a workspace: which local images there are. An administrator may edit it: the text says where it is wrong.
+// `manifest.json` of a workspace: the list of local images. An administrator may edit it, so errors name the place of a fault.
 
 import { z } from 'zod';
 import { MusterError } from '../../errors.ts';
@@ -7,20 +7,20 @@ import { problemOf } from '../../issue.ts';
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
 
 const local = z.object({
-  /** The image's on the head; one of its own until it was uploaded. The packed image has this name as a file. */
+  /** The UID of the image on the head, or a local one before the upload. It is the file name of the packed image. */
   uid: z.string().regex(/^[0-9a-f]{32}$/, 'must be a UID of 32 hex digits'),
   name: z.string().min(1),
   /** SHA-256 of the file. */
   sha256: digest,
-  /** Read from workspaces of older versions: the digest of the file before, while a new one was being put in its place. */
+  /** From workspaces of older versions: the digest of the old file while a new one replaced it. */
   previous: digest.optional(),
-  /** When the file was fetched or made, as ISO 8601. */
+  /** When the file was fetched or created, in ISO 8601. */
   time: z.iso.datetime(),
-  /** Whether the head has, or had, an image of this UID. */
+  /** Whether the head has, or had, an image with this UID. */
   remote: z.boolean(),
   /**
-   * What the head had when this was fetched or sent: the beginning of the image's UID, and the content. An administrator who
-   * replaces this UID by another one, to send the old content to a new image, need not change it.
+   * The head's version when this was fetched or sent: the beginning of the image's UID, and the content. An administrator may
+   * set another UID, to send the old content to a new image, without changing this.
    */
   base: z.object({ image: z.string(), sha256: digest }).optional(),
   /** The name of the distro it was created from, and of the image it came from, for the head when it is uploaded. */
@@ -28,7 +28,7 @@ const local = z.object({
   parent: z.string().optional(),
 });
 
-/** Written while a file is put in its place: what the manifest says when that did not happen. */
+/** Present while a file is being replaced: the entry that holds if the replacement does not happen. */
 const pending = z.object({ uid: z.string().regex(/^[0-9a-f]{32}$/), sha256: digest, images: z.array(local) });
 
 const manifest = z.object({ images: z.array(local), pending: pending.optional() });
@@ -53,27 +53,27 @@ export function readManifest(text: string, source: string): Manifest {
   const seen = new Set<string>();
   for (const { uid, name } of read.data.images) {
     for (const key of [uid, name]) {
-      if (seen.has(key)) throw new MusterError('bad-workspace', `${source}: ${key} is there twice.`, { hint: REMEDY });
+      if (seen.has(key)) throw new MusterError('bad-workspace', `${source}: ${key} appears twice.`, { hint: REMEDY });
       seen.add(key);
     }
   }
   return read.data;
 }
 
-const REMEDY = 'Mend it, or remove the file: local images are then fetched from the head again.';
+const REMEDY = 'Correct it, or remove the file; local images are then fetched from the head again.';
 
 export function manifestText({ images, pending }: Manifest): string {
   return `${JSON.stringify({ images, ...(pending && { pending }) }, null, 2)}\n`;
 }
 
-/** The images whose files must be looked at before the manifest is right again: those that a killed program was replacing. */
+/** Returns the images with files to check before the manifest is right: those that a killed program was replacing. */
 export function unsettled({ images, pending }: Manifest): Local[] {
   const left = images.filter(({ previous }) => previous !== undefined);
   return [...left, ...images.filter(({ uid, previous }) => uid === pending?.uid && previous === undefined)];
 }
 
 /**
- * The manifest that fits the files.
+ * Returns the manifest that matches the files.
  * @param digests of the files of `unsettled`, by UID; absent when there is no file
  */
 export function settle({ images, pending }: Manifest, digests: ReadonlyMap<string, string>): Manifest {
@@ -81,14 +81,14 @@ export function settle({ images, pending }: Manifest, digests: ReadonlyMap<strin
   return {
     images: images.map(({ previous, ...local }) => {
       if (previous === undefined || digests.get(local.uid) !== previous) return local;
-      // What the head had when the old file was fetched is not known any more.
+      // The head's version at the time of the old file is no longer known.
       const { base: _base, ...old } = local;
       return { ...old, sha256: previous };
     }),
   };
 }
 
-/** What the head says of an image. */
+/** The head's data about an image. */
 export interface Remote {
   uid: string;
   name: string;
@@ -101,16 +101,16 @@ export function baseOf({ uid, sha256 }: { uid: string; sha256: string }): NonNul
   return { image: uid.slice(0, 8), sha256 };
 }
 
-/** Whether the head has had new content since the local image was fetched: somebody else's, that sending this one would undo. */
+/** Returns whether somebody changed the head's content since the local image was fetched, which an upload would undo. */
 export function isOvertaken({ base, uid, sha256 }: Local, remote: Remote | undefined): boolean {
   if (!base || base.image !== uid.slice(0, 8) || remote?.uid !== uid || remote.sha256 === undefined) return false;
   return remote.sha256 !== base.sha256 && remote.sha256 !== sha256;
 }
 
-/** How old a local image must be so that it may be dropped. */
+/** The minimum age at which a local image may be removed. */
 const EVICTION_MS = 3_600_000;
 
-/** The local images to drop: older than an hour, and the head has the same, by UID, name and content. */
+/** Returns the local images to remove: older than an hour, and equal to the head's by UID, name and content. */
 export function toEvict(images: readonly Local[], remotes: readonly Remote[], now: number): Local[] {
   return images.filter(
     ({ uid, name, sha256, time }) =>
@@ -119,12 +119,12 @@ export function toEvict(images: readonly Local[], remotes: readonly Remote[], no
   );
 }
 
-/** By name, UID, or the beginning of a UID (5 digits or more). */
+/** Finds an image by name, UID, or the beginning of a UID (at least 5 digits). */
 export function findLocal(images: readonly Local[], id: string): Local | undefined {
   const exact = images.find(({ uid, name }) => name === id || uid === id);
   if (exact || !/^[0-9a-f]{5,}$/.test(id)) return exact;
   const [first, ...more] = images.filter(({ uid }) => uid.startsWith(id));
   if (more.length > 0)
-    throw new MusterError('ambiguous-id', `${id} fits several local images; give the full UID or the name.`);
+    throw new MusterError('ambiguous-id', `${id} matches several local images; give the full UID or the name.`);
   return first;
 }

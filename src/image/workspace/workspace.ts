@@ -21,10 +21,10 @@ import {
   unsettled,
 } from './manifest.ts';
 
-/** What a folder to work in is for: told when it is found left over. */
+/** The purpose of a work folder, reported when it is found left over. */
 export interface Work {
   folder: string;
-  /** Removes the folder and all in it. */
+  /** Removes the folder and its contents. */
   close(): Promise<void>;
 }
 
@@ -33,7 +33,7 @@ const LOCKS = '.locks';
 
 export class Workspace {
   readonly folder: string;
-  /** The owner; files that root writes there are given to them. */
+  /** The owner, who also gets files that root writes there. */
   private readonly owner: { uid: number; gid: number };
 
   private constructor(folder: string, owner: { uid: number; gid: number }) {
@@ -41,13 +41,13 @@ export class Workspace {
     this.owner = owner;
   }
 
-  /** Opens the folder, and makes it when it is absent. */
+  /** Opens the folder, and creates it if it is absent. */
   static async open(folder: string, parent?: { uid: number; gid: number }): Promise<Workspace> {
     try {
       const made = await makeFolders(folder, LOCKS);
       const { uid, gid } = await stat(folder);
       if (made !== undefined && parent && process.getuid?.() === 0) {
-        // All that was made, from ~/.scyldcw on.
+        // Everything that was created, from ~/.scyldcw on.
         for (let path = join(folder, LOCKS); path.startsWith(made); path = dirname(path))
           await chown(path, parent.uid, parent.gid);
         return new Workspace(folder, parent);
@@ -70,7 +70,7 @@ export class Workspace {
     return join(this.folder, uid);
   }
 
-  /** The local images, each with the digest of the file that is there, also after a program was killed while it replaced one. */
+  /** Returns the local images, each with the digest of its actual file, even after a program was killed while it replaced one. */
   async list(): Promise<Local[]> {
     const manifest = await this.read();
     return unsettled(manifest).length === 0 && !manifest.pending
@@ -86,7 +86,7 @@ export class Workspace {
     return readManifest(text, this.manifestFile);
   }
 
-  /** With the lock: whoever was replacing a file is gone. */
+  /** With the lock, so no other program is replacing a file. */
   private async settled(): Promise<Local[]> {
     const manifest = await this.read();
     const digests = new Map<string, string>();
@@ -100,7 +100,7 @@ export class Workspace {
     return settle(manifest, digests).images;
   }
 
-  /** The local image of a name or UID whose file is there. */
+  /** Returns the local image with this name or UID, if its file exists. */
   async find(id: string): Promise<Local | undefined> {
     const local = findLocal(await this.list(), id);
     if (!local) return undefined;
@@ -112,7 +112,7 @@ export class Workspace {
     return local;
   }
 
-  /** Alone among all programs that change the manifest. */
+  /** Runs exclusively among all programs that change the manifest. */
   private async changing<T>(change: (images: Local[]) => Promise<{ images: Local[]; result: T }>): Promise<T> {
     return withLock(join(this.folder, LOCKS, 'manifest'), async () => {
       const { images, result } = await change(await this.settled());
@@ -126,7 +126,7 @@ export class Workspace {
     await replaceFile(this.manifestFile, manifestText(manifest), owner ? { owner } : {});
   }
 
-  /** Whom root gives what it writes; undefined where files are the right user's anyway. */
+  /** The user who gets files that root writes; undefined when files have the right owner anyway. */
   private get newOwner(): { uid: number; gid: number } | undefined {
     return process.getuid?.() === 0 && this.owner.uid !== 0 ? this.owner : undefined;
   }
@@ -136,7 +136,7 @@ export class Workspace {
    * and is gone afterwards. Whenever this is interrupted, the old image or the new one is complete and in the manifest.
    */
   async keep(file: string, local: Omit<Local, 'sha256' | 'time' | 'previous'>, sha256?: string): Promise<Local> {
-    // The image may hold what only root may read.
+    // The image may contain files that only root may read.
     await chmod(file, 0o600);
     const owner = this.newOwner;
     if (owner) await chown(file, owner.uid, owner.gid);
@@ -144,7 +144,7 @@ export class Workspace {
     const kept: Local = { ...local, sha256: digest, time: new Date().toISOString() };
     const gone = await this.changing(async images => {
       const others = images.filter(({ uid, name }) => uid !== kept.uid && name !== kept.name);
-      // First the manifest, which has both states meanwhile, then the file.
+      // First the manifest, which has both states until the file is in place.
       await this.writeManifest({ images: [...others, kept], pending: { uid: kept.uid, sha256: digest, images } });
       await moveInto(file, this.file(kept));
       const result = images.filter(({ uid, name }) => name === kept.name && uid !== kept.uid);
@@ -154,13 +154,13 @@ export class Workspace {
     return kept;
   }
 
-  /** The local image is now the head's image of this UID. */
+  /** Records that the local image is now the head's image with this UID. */
   async becomes(local: Local, remote: { uid: string; sha256: string }): Promise<Local> {
     const { previous: _previous, ...rest } = local;
     const now: Local = { ...rest, uid: remote.uid, sha256: remote.sha256, remote: true, base: baseOf(remote) };
     await this.changing(async images => {
       if (local.uid !== now.uid) {
-        // Under both names until the manifest has the new one.
+        // The file has both names until the manifest has the new one.
         await linkInto(this.file(local), this.file(now));
       }
       const others = images.filter(({ uid }) => uid !== local.uid && uid !== now.uid);
@@ -170,7 +170,7 @@ export class Workspace {
     return now;
   }
 
-  /** Drops local images; the head's are not touched. */
+  /** Removes local images; does not touch the head's. */
   async drop(chosen: (images: readonly Local[]) => readonly Local[]): Promise<Local[]> {
     return this.changing(async images => {
       const gone = [...chosen(images)];
@@ -182,12 +182,12 @@ export class Workspace {
     });
   }
 
-  /** Drops what is older than an hour and the head has the same; says which. */
+  /** Removes local images that are older than an hour and equal to the head's; returns them. */
   async evict(remotes: readonly Remote[], now = Date.now()): Promise<Local[]> {
     if (toEvict(await this.list(), remotes, now).length === 0) return [];
     const dropped: Local[] = [];
     for (const local of toEvict(await this.list(), remotes, now)) {
-      // One that somebody works on stays.
+      // Keeps an image that somebody is working on.
       const lock = await this.lockOf(local.name);
       if (!lock) continue;
       dropped.push(...(await this.drop(images => images.filter(({ uid }) => uid === local.uid))));
@@ -196,7 +196,7 @@ export class Workspace {
     return dropped;
   }
 
-  /** Returns the local image with the digest of the file that is there now, which another program may have replaced. Errors: `bad-digest`. */
+  /** Returns the local image with the digest of its current file, which another program may have replaced. Errors: `bad-digest`. */
   async verify(local: Local): Promise<Local> {
     for (let tries = 0; tries < 3; tries += 1) {
       const digest = await digestOf(this.file(local));
@@ -204,11 +204,11 @@ export class Workspace {
       if (listed?.sha256 === digest) return listed;
     }
     throw new MusterError('bad-digest', `The local copy of ${local.name} is damaged: its bytes have another digest.`, {
-      hint: `Fetch it again: muster modimg -i ${local.name} --freshen; or drop it: muster modimg -i ${local.name} --delete`,
+      hint: `Fetch it again: muster modimg -i ${local.name} --freshen; or remove it: muster modimg -i ${local.name} --delete`,
     });
   }
 
-  /** Gives the packed image a second name, so that it stays whoever replaces it; returns its digest. `to` lies on the same file system. */
+  /** Gives the packed image a second name, so that it survives a replacement; returns its digest. `to` must be on the same file system. */
   async take(local: Local, to: string): Promise<string> {
     await link(this.file(local), to);
     return digestOf(to);
@@ -218,7 +218,7 @@ export class Workspace {
   async lock(name: string): Promise<Lock> {
     const lock = await this.lockOf(name);
     if (lock) return lock;
-    throw new MusterError('in-use', `Another modimg is at work on ${name}; wait for its end.`);
+    throw new MusterError('in-use', `Another modimg is working on ${name}; wait until it ends.`);
   }
 
   private async lockOf(name: string): Promise<Lock | undefined> {
@@ -226,7 +226,7 @@ export class Workspace {
     return takeLock(file, { wait: false });
   }
 
-  /** A folder to work in, below the workspace so that what is made there can be kept by renaming. */
+  /** Creates a work folder below the workspace, so that renaming suffices to keep results. */
   async work(about: string): Promise<Work> {
     return withLock(join(this.folder, LOCKS, 'work'), async () => {
       const folder = await mkdtemp(join(this.folder, WORK)).catch((error: unknown) => {
@@ -247,7 +247,7 @@ export class Workspace {
     });
   }
 
-  /** Removes folders whose program was killed; answers what each was for. */
+  /** Removes folders of killed programs; returns the purpose of each. */
   async cleanUp(): Promise<string[]> {
     const names = (await readdir(this.folder)).filter(name => name.startsWith(WORK));
     if (names.length === 0) return [];
@@ -269,16 +269,16 @@ export class Workspace {
 /** Reports a full disk with the workspace on it; returns other errors unchanged. */
 export function noRoom(folder: string, error: unknown): unknown {
   if (!['ENOSPC', 'EDQUOT'].includes(systemCode(error) ?? '')) return error;
-  // A file of another folder, such as a temporary one, names itself.
+  // An error about a file elsewhere, such as a temporary one, names that file.
   const { path } = error as NodeJS.ErrnoException;
   if (path !== undefined && !path.startsWith(folder)) return error;
-  return new MusterError('disk-full', `There is no room left for the workspace ${folder}: ${reasonOf(error)}`, {
+  return new MusterError('disk-full', `There is no space left for the workspace ${folder}: ${reasonOf(error)}`, {
     cause: error,
-    hint: 'Drop local images (muster modimg ls), or name another folder in ~/.scyldcw/settings.ini: [modimg] workspace = /FOLDER',
+    hint: 'Remove local images (muster modimg ls lists them), or name another folder in ~/.scyldcw/settings.ini: [modimg] workspace = /FOLDER',
   });
 }
 
-/** Makes what is absent of a path and a folder in it; answers the first that was made. `mkdir` with `recursive` alone hides EROFS. */
+/** Creates the missing part of a path and a folder in it; returns the first folder created. `mkdir` with `recursive` alone hides EROFS. */
 async function makeFolders(folder: string, name: string): Promise<string | undefined> {
   const first = (await makeFolder(folder)) ?? join(folder, name);
   const isThere = await mkdir(join(folder, name), { mode: 0o700 }).then(
@@ -299,7 +299,7 @@ function cannotWrite(folder: string, error: unknown): MusterError | unknown {
   });
 }
 
-/** Also where something in it was made immutable or append-only (`chattr +i`), which even root cannot remove before that is undone. */
+/** Also handles immutable or append-only files (`chattr +i`), which even root cannot remove before that is undone. */
 async function removeFolder(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true }).catch(async () => {
     await run('chattr', ['-R', '-f', '-i', '-a', folder], { package: 'e2fsprogs' });
@@ -309,12 +309,12 @@ async function removeFolder(folder: string): Promise<void> {
   });
 }
 
-/** A UID for an image that the head does not know yet. */
+/** Returns a UID for an image that the head does not have yet. */
 export function newUid(): string {
   return randomBytes(16).toString('hex');
 }
 
-/** SHA-256 of a file. */
+/** Returns the SHA-256 of a file. */
 export async function digestOf(file: string): Promise<string> {
   return (await digestFile(file)).whole;
 }

@@ -141,7 +141,7 @@ test('a file of several adjacent sections is one piece; scattered ones are refus
   t.like(whole, { name: 'large', offset: 204_800, size: part + 5000 });
   t.is(whole?.problem, undefined);
   const [scattered] = await read(record(100, 2048, 0x80), record(500, 5000, 0));
-  t.regex(scattered?.problem ?? '', /do not lie together/);
+  t.regex(scattered?.problem ?? '', /are not contiguous/);
 });
 
 test('an installation image: label, repositories, installer with kernel and initramfs as ranges of the file', async t => {
