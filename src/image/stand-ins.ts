@@ -78,7 +78,7 @@ async function placeOf(image: ImageRoot, path: string): Promise<{ path: string; 
   return (await image.place(path)) === undefined ? undefined : { path, isRun: false };
 }
 
-/** Puts the files instead of the image's own, which are kept unchanged. */
+/** Puts the files over the image's own, which are kept unchanged. */
 export async function putStandIns(root: string, wanted: readonly Wanted[]): Promise<StandIns> {
   const image = new ImageRoot(root);
   const files: StandIn[] = [];

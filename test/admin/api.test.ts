@@ -45,7 +45,7 @@ test('answers have the shapes of the specification: success with data, or with a
   refused(t, await ask('GET', '/nothing'), 404, 'no-such-object', 'There is no GET /api/v1/nothing in this API.');
 });
 
-test('the socket may be used by its owner and its group, and by nobody else', async t => {
+test("only the socket's owner and group may use it", async t => {
   const group = process.getgid?.() ?? 0;
   const { socket } = await world(t, { group });
   const { mode, gid } = statSync(socket);
@@ -206,7 +206,7 @@ test('the settings need no identifier; the list of groups of a node can be repla
   );
 });
 
-test('a limit that is no number is refused', async t => {
+test('a limit that is not a number is refused', async t => {
   const { ask } = await world(t);
   refused(t, await ask('GET', '/audit?limit=x'), 400, 'bad-value', "limit='x' must be a whole number from 1 on.");
   refused(t, await ask('GET', '/audit?after=-1'), 400, 'bad-value', "after='-1' must be a whole number from 0 on.");
@@ -318,7 +318,7 @@ test('a new object of an old name is another one for If-Match', async t => {
   t.is((await ask('DELETE', '/attrib/gpu', undefined, { 'if-match': stale })).status, 409);
 });
 
-test('what is in use is not deleted; force says what it breaks', async t => {
+test('objects in use are not deleted; force reports what it breaks', async t => {
   const { ask, cluster } = await world(t);
   await ask('POST', '/bootconfigs', { name: 'xyzBoot' });
   await ask('PATCH', '/attribs/attributes', { _boot_config: 'xyzBoot' });
@@ -340,7 +340,7 @@ test('what is in use is not deleted; force says what it breaks', async t => {
   t.deepEqual(cluster.byName('node', 'n0')?.value.attributes, {});
 });
 
-test('frozen: refused to whoever asks, until it is thawed', async t => {
+test('a frozen object refuses every change until it is thawed', async t => {
   const { ask, cluster } = await world(t);
   await ask('POST', '/bootconfigs', { name: 'xyzBoot' });
   await ask('PATCH', '/bootconfig/xyzBoot', { frozen: 'true' });

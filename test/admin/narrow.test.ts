@@ -66,7 +66,7 @@ test('by state', t => {
   t.throws(() => inState(facts, 'image', [], ['up']), { message: /neither up nor down/ });
 });
 
-test('other kinds by their fields; what they have not is refused', t => {
+test('other kinds are selected by their fields; unknown fields are refused', t => {
   const { facts } = world();
   const groups = facts.cluster.all('attrib');
   t.deepEqual(

@@ -8,7 +8,7 @@ import { temporaryFolder } from '../cli/folder.ts';
 import { requireAll } from '../support/require.ts';
 import { startWorld } from './world.ts';
 
-test('root may name whom it acts for; anybody else who does so is written with both names', t => {
+test('root may name the user it acts for; any other caller that does is recorded with both names', t => {
   const nameOf = (uid: number): string => (uid === 1000 ? 'alice' : `uid ${uid}`);
   t.is(whoIs('bob', 0, nameOf), 'bob');
   t.is(whoIs('alice', 1000, nameOf), 'alice');

@@ -23,7 +23,7 @@ function serverOf(t: ExecutionContext): Server {
   return server;
 }
 
-test('until the socket has its mode it lies in a folder that nobody else may enter; no umask is changed', async t => {
+test('until the socket has its mode, it is in a private folder; the umask does not change', async t => {
   const folder = temporaryFolder(t);
   const socket = join(folder, 'admin.sock');
   const modes: number[] = [];
@@ -40,7 +40,7 @@ test('until the socket has its mode it lies in a folder that nobody else may ent
   t.deepEqual(readdirSync(folder).sort(), ['admin.sock', 'made']);
 });
 
-test('what a killed musterd left is replaced; a failure leaves nothing', async t => {
+test('leftovers of a killed musterd are replaced; a failure leaves nothing', async t => {
   const folder = temporaryFolder(t);
   const socket = join(folder, 'admin.sock');
   writeFileSync(socket, '');

@@ -55,7 +55,7 @@ function refused(t: ExecutionContext, answer: Answer, status: number, code: stri
   t.deepEqual({ status: answer.status, code: answer.json.code, reason: answer.json.reason }, { status, code, reason });
 }
 
-test('a kernel brings its release with it, and is downloaded as it was uploaded', async t => {
+test('a kernel sets its release, and a download equals the upload', async t => {
   const all = await world(t);
   const kernel = fakeKernel('3.10.0-862.el7.x86_64', randomBytes(300_000));
   await all.ask('POST', '/bootconfigs', { name: 'DefaultBoot' });
@@ -94,7 +94,7 @@ test('a file of more than the body limit of JSON streams through', async t => {
   t.regex(digest ?? '', /^[0-9a-f]{64}$/);
 });
 
-test('an ISO image brings its label; what is none is refused', async t => {
+test('an ISO image sets its label; other files are refused', async t => {
   const all = await world(t);
   const answer = await all.ask('POST', '/repos', {
     name: 'centos_7.9_iso',
@@ -131,7 +131,7 @@ test('a squashfs becomes cwsquash: the root inside has its own digest, and a cws
   t.is((await blobsOf(all)).length, 1, 'the same content is stored once');
 });
 
-test('what is no kernel or no image is refused with the reason, and leaves nothing', async t => {
+test('files that are not kernels or images are refused with the reason, and leave nothing', async t => {
   const all = await world(t);
   await all.ask('POST', '/bootconfigs', { name: 'DefaultBoot' });
   const patch = async (field: string, bytes: Buffer) =>
@@ -204,7 +204,7 @@ test('an upload serves one command only', async t => {
   t.deepEqual(answers.map(answer => answer.status).sort(), [200, 400]);
 });
 
-test('an object without a file, or whose file is gone from storage, says so', async t => {
+test('an object without a file, or with a file missing from storage, reports it', async t => {
   const all = await world(t);
   const initramfs = { upload: await all.upload(Buffer.from('x')) };
   await all.ask('POST', '/bootconfigs', { name: 'DefaultBoot', initramfs });
@@ -306,7 +306,7 @@ test('a disk that fills up during an upload: the client hears it as that, at onc
   t.regex(early?.message ?? '', /^The upload has 5242880 bytes, and the head's disk has room for \d+; free some/);
 });
 
-test('bytes of another type, and sizes that are none, are refused', async t => {
+test('bytes of another type, and invalid sizes, are refused', async t => {
   const all = await world(t);
   const { id } = (await all.ask('POST', '/uploads', { size: 10 })).json.data as UploadState;
   refused(

@@ -5,7 +5,7 @@ import type { BootPlan } from '../../src/boot/boot-plan.ts';
 import { temporaryFolder } from '../store/folder.ts';
 import { ask, startWorld } from './world.ts';
 
-test('a node that goes down while its evidence is looked at is explained as it was, and the next answer is about what it is', async t => {
+test('a node that goes down while its evidence is collected is explained as it was; the next answer is current', async t => {
   let during = (): void => {};
   const world = await startWorld(temporaryFolder(t), {
     evidence: {

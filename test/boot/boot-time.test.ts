@@ -77,7 +77,7 @@ test('`why` tells durations that passed', t => {
   t.false(/-\d+ (s|min|h)\b/.test(words), words);
 });
 
-test('after a restart of musterd a boot is as old as it was, whatever the wall clock says by then', t => {
+test('a restart of musterd keeps the age of a boot, whatever the wall clock shows', t => {
   const { boots, plan, fake, clock } = bootable();
   const { boot } = boots.mint(plan, 'peer');
   clock.now += MINUTE_MS;

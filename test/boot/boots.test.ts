@@ -149,7 +149,7 @@ test('no secret is in what is saved, and a restarted head knows the session by i
   t.is(boot.tokenHash, hashOf(tokenOf(id)));
 });
 
-test('an error is what the boot is stuck at, until a later stage says otherwise', t => {
+test('an error is where the boot is stuck, until a later stage is reached', t => {
   const { boots, plan } = bootable();
   const { id, boot } = mint(boots, plan);
   boots.note({ stage: 'image', session: id, error: 'digest differs', fault: 'image-damaged' });
@@ -158,7 +158,7 @@ test('an error is what the boot is stuck at, until a later stage says otherwise'
   t.is(timelineOf(boot).outcome, 'booting');
 });
 
-test('an error that comes late, of a stage the boot has passed, is no failure', t => {
+test('a late error about a stage that the boot has passed is no failure', t => {
   const { boots, plan, node } = bootable();
   see(boots, node.value.mac, 'offered', 'addressed', 'ipxe');
   const { boot } = mint(boots, plan);
@@ -220,7 +220,7 @@ test('changes of state are reported once', t => {
   t.deepEqual(statuses.changes([node.uid]), [{ node: node.uid, state: 'up' }]);
 });
 
-test('a boot of which nothing is seen any more counts as failed, one that may fetch an image only when its session is over', t => {
+test('a silent boot counts as failed; one that may fetch an image only when its session is over', t => {
   const { boots, plan, statuses, clock, node } = bootable();
   const mac = node.value.mac;
   boots.note({ stage: 'offered', mac });
@@ -272,7 +272,7 @@ test('of too many messages the least important go, the oldest of them: a flood o
   t.deepEqual([texts()[0], texts()[1], texts().at(-1)], ['the error', 'notice 23', 'the next error']);
 });
 
-test('a boot is found by its id, and no more when it was dropped or its node was deleted', t => {
+test('a boot is found by its id until it is dropped or its node is deleted', t => {
   const { boots, plan, node, dropped } = bootable();
   const first = mint(boots, plan).boot;
   boots.up(first, {});

@@ -46,7 +46,7 @@ test('a quoted value arrives by either loader: GRUB quotes the whole word, which
   );
 });
 
-test('what a loader would change is refused, with the word', t => {
+test('words that a loader would change are refused and named', t => {
   for (const [cmdline, loader, words] of [
     ['back=a\\b', 'grub', /has \\ in back=a\\b, and GRUB would put a backslash before it/],
     ["tick=it's", 'shim', /has ' in tick=it's/],

@@ -8,7 +8,7 @@ const never = (): Buffer => {
   throw new Error('no new key is wanted');
 };
 
-test('the key is made once; a credential wins over it, and makes none', async t => {
+test('the key is created once; a credential overrides it and creates none', async t => {
   const state = await temporaryFolder(t);
   const credentials = join(state, 'credentials');
   mkdirSync(credentials);

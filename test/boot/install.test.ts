@@ -88,7 +88,7 @@ test("without an image the boot config's own files are the installer, and the fi
   t.is(words()[0], 'inst.repo=http://mirror.example.org/9/os');
 });
 
-test('what is missing is a refusal that says what to do', t => {
+test('a missing part is refused with the remedy', t => {
   const refusal = (config: Record<string, unknown>, stored: Partial<StoredIso> | null = {}): string => {
     const { fake, repo, node } = cluster({ kernel: null, ...config });
     fake.change(repo, { iso: stored && { ...iso(), ...stored } });

@@ -16,7 +16,7 @@ test('a program for another processor, or none at all, is named', t => {
   t.is(loaderMismatch(efi(0x8664), 'bios'), 'is an EFI program for x64, and the firmware is a BIOS');
 });
 
-test('a BIOS takes any file that is no EFI program; a broken header is none', t => {
+test('a BIOS accepts any file that is not an EFI program; a broken header is not one', t => {
   const raw = Buffer.from('ea05000000', 'hex');
   t.is(loaderMismatch(raw, 'bios'), undefined);
   t.is(loaderMismatch(raw, 'efi64'), 'is no EFI program, and the firmware is UEFI for x64');

@@ -33,7 +33,7 @@ test('one that worked is kept, and what was before it does not count', t => {
   t.is(loaderAfter([...boots, failed('ipxe.efi'), failed('ipxe.efi')], FILES), 'grub.efi');
 });
 
-test('a loader that an administrator chose is no sign that the others fail or work', t => {
+test('a loader that an administrator chose does not show whether others work', t => {
   const wanted = { ...worked('grub.efi'), loaderWanted: true };
   t.is(loaderAfter([wanted, wanted], FILES), 'snponly.efi');
   t.is(loaderAfter([worked('ipxe.efi'), { ...failed('grub.efi'), loaderWanted: true }, wanted], FILES), 'ipxe.efi');

@@ -43,7 +43,7 @@ test('a missing loader is refused with what to install and which key to set', t 
     );
 });
 
-test('where there is no iPXE for a firmware, GRUB takes its place', t => {
+test('GRUB replaces iPXE on firmware without an iPXE', t => {
   const has = (file: string) => file === 'grub-arm64.efi';
   t.deepEqual(targetFor(firmware('tftp', 'efi-arm64'), LOADERS, PLANE, { has }), {
     kind: 'tftp',
@@ -148,7 +148,7 @@ test('files of one name and different content are served under different names',
   t.deepEqual(target, { kind: 'tftp', file: 'efi-arm64-snponly.efi' });
 });
 
-test('what a client is sent to is served under that name', t => {
+test('a client can fetch the file that it is sent to', t => {
   const served = servedLoaders(LOADERS);
   t.deepEqual([...served.keys()].sort(), ['snponly.efi', 'undionly.kpxe']);
 });

@@ -19,7 +19,7 @@ test('disks by the names that systems and BIOS give them', t => {
     t.deepEqual(sanbootOf(value), { words: `--no-describe --drive ${drive}`, iscsi: false }, value);
 });
 
-test("iPXE's own words are handed on, and what is neither is refused", t => {
+test("iPXE's own words are passed on; anything else is refused", t => {
   t.deepEqual(sanbootOf('--drive 0x81 --keep'), { words: '--drive 0x81 --keep', iscsi: false });
   const uri = 'iscsi:10.54.0.9::::iqn.2026-01.org.example:disk';
   t.deepEqual(sanbootOf(uri), { words: uri, iscsi: true });

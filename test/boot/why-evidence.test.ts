@@ -78,7 +78,7 @@ test('a failure that the boot went on after is not the cause', t => {
   t.is(it.ask({ failures }).rule, 'initramfs-not-fetched');
 });
 
-test('a failure for nobody in particular counts once the boot stands still', t => {
+test('a failure that concerns no certain node counts once the boot stalls', t => {
   const it = world('kernel');
   const failures = [{ ...failure(it, { what: 'save the timelines' }) }].map(({ node: _node, ...rest }) => rest);
   it.clock.now += 2000;
@@ -148,7 +148,7 @@ test('a stored file with another content is the cause once the boot stalls, and 
   t.true(right.evidence.some(line => /still comparing .*\(image\); ask again/.test(line)));
 });
 
-test('a damaged image goes before what the node says of it', t => {
+test("a damaged image takes precedence over the node's report of it", t => {
   const it = world('image');
   it.boots.note({
     stage: 'image',

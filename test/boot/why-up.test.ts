@@ -77,7 +77,7 @@ test('a power action explains the silence after it, and one of long ago does not
   t.is(old.ask().certainty, 'guess');
 });
 
-test('a word for going down that no agent says is none', t => {
+test('an unknown word for going down is ignored', t => {
   const { ask, up, clock } = world();
   up({ going_down: 'up' });
   clock.now += 120_000;
@@ -94,7 +94,7 @@ test('a head that was restarted gives its nodes their time again', t => {
   t.is(ask({ listening: 100 }).verdict, 'stuck');
 });
 
-test('a kernel that comes over a slow link is no fault, however long it takes', t => {
+test('a kernel over a slow link is no fault, however long it takes', t => {
   const { ask, clock } = world();
   clock.now += 900_000;
   const tcp = {

@@ -208,7 +208,7 @@ const STALLS: readonly (readonly [string, Stage, Replayed['facts']?, Looked?])[]
   ['agent-not-started', 'root'],
 ];
 
-test('silence after a stage is named, and is no fault while it is short', t => {
+test('silence after a stage is reported, but is no fault while it is short', t => {
   for (const [rule, stage, facts, looked] of STALLS) {
     const replayed = { stages: upTo(stage), ...(facts && { facts }) };
     const found = after({ ...replayed, quiet: 600 }, looked);
@@ -285,7 +285,7 @@ test('an installer that runs is waited for, and its end is the end', t => {
   t.like(ask(it), { verdict: 'well', rule: 'installed' });
 });
 
-test('what is right is called right', t => {
+test('correct values are accepted', t => {
   const it = world();
   see(it, { stages: upTo('root') });
   const boot = it.boots.current(it.node.uid);
@@ -307,7 +307,7 @@ test('what is right is called right', t => {
   t.like(whyNeeds(factsOf(it)), { power: true, answers: true, loader: false, initramfs: false });
 });
 
-test('a node that never asked, one that is ignored, one without a boot config, one that was left to its disk', t => {
+test('why covers nodes that never asked, are ignored, have no boot config, or boot their own disk', t => {
   const it = world();
   t.like(ask(it), { verdict: 'stuck', rule: 'never-seen' });
   t.like(ask(it, { ignored: '_no_boot is set (node n0)' }), { verdict: 'failed', rule: 'ignored' });

@@ -121,7 +121,7 @@ test.serial('Ctrl-C while dracut runs: no boot config, no files, and the status 
   );
 });
 
-test.serial('work goes on when nobody reads what it says; a full disk behind the output is a failure', async t => {
+test.serial('work continues when nobody reads its output; output to a full disk is a failure', async t => {
   if (!(await makeImage(t, 'Loud', MADE))) return;
   const work = (name: string): string => `muster modimg -i Loud --execute 'seq 1 20000' --set-name ${name}`;
   const isKept = async (name: string): Promise<boolean> =>

@@ -6,7 +6,7 @@ import { HIDDEN_WORDS, shownWords } from '../../src/cli/hidden-words.ts';
 import { hideWords } from '../../src/cli/hide-words.ts';
 import { temporaryFolder } from '../store/folder.ts';
 
-test('proxies go through sudo; one with a password stands in no process list', t => {
+test('proxies pass through sudo; one with a password appears in no process list', t => {
   t.deepEqual(proxiesThrough({ PATH: '/bin' }), { words: [], options: [] });
   const env = {
     http_proxy: 'http://proxy:3128',
@@ -34,7 +34,7 @@ test('hidden words come back as they were, once, from a file that only their use
   t.false(existsSync(dirname(file)));
 });
 
-test('no words come from a link, a file that others can read, or one that holds something else', t => {
+test('hidden words are never read from a link, a file that others can read, or a file with other content', t => {
   const folder = temporaryFolder(t);
   const file = join(folder, 'words');
   const refused = (path: string): void => void t.throws(() => shownWords([HIDDEN_WORDS, path]), { code: 'bad-usage' });

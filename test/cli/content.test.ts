@@ -72,7 +72,7 @@ test('YAML that would grow without bound is refused', t => {
   t.throws(() => readContent(lines.join('\n'), 'bomb'), { message: /is not YAML/ });
 });
 
-test('INI: an indented line goes on with the value, and `=` in a value stays', t => {
+test('INI: an indented line continues the value, and `=` in a value stays', t => {
   t.deepEqual(readIni('[a]\nbaseurl = http://x/?a=1\n   http://y/\n', 'x'), [
     { name: 'a', values: { baseurl: 'http://x/?a=1 http://y/' } },
   ]);

@@ -224,7 +224,7 @@ test("Python's csv reads every cell as it was: texts as texts, numbers as number
   }
 });
 
-test('CSV of what is no plain list: a column for each name, lists with commas, the rest as JSON', t => {
+test('CSV of data that is not a plain list: a column for each name, lists with commas, the rest as JSON', t => {
   const data = [
     { name: 'n0', groups: ['a', 'b'], frozen: true },
     { name: 'n1', attributes: { x: '1' }, note: null },

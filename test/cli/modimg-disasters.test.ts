@@ -159,7 +159,7 @@ const STOPS: [string, readonly string[], RegExp, NodeJS.Signals, number][] = [
 ];
 
 for (const [title, words, mark, signal, status] of STOPS) {
-  test.serial(`${signal} during ${title}: nothing is left at once, and it says that nothing was kept`, async t => {
+  test.serial(`${signal} during ${title}: nothing is left, and it reports that nothing was kept`, async t => {
     if (!(await ready(t))) return;
     const kept = readFileSync(join(workspace(), 'manifest.json'), 'utf8');
     const { status: code, said } = await daemon.signalled({ mark, signal }, 'scyld-modimg', ...words);
@@ -269,7 +269,7 @@ test.serial('a workspace that is read-only, or full: what is wrong with which fo
   t.regex(full.stderr, /ERROR: There is no space left for the workspace .*other: ENOSPC/);
 });
 
-test.serial('a full disk at every step: a clear error, and the old image is as it was', async t => {
+test.serial('a full disk at every step: a clear error, and an unchanged old image', async t => {
   if (!(await ready(t))) return;
   await ok('scyld-modimg --all --delete');
   const head = await headState();

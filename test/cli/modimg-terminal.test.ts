@@ -181,7 +181,7 @@ test.serial('an administrator who is not root: sudo where root is needed, and th
   t.regex(line?.who ?? '', /nobody/, 'the audit trail names who asked, not root');
 });
 
-test.serial('what is run as root is in no process list, and its input and terminal are those of the user', async t => {
+test.serial("commands run as root appear in no process list, and use the user's input and terminal", async t => {
   if (!(await ready(t)) || !requireAll(t, { programs: ['sudo'] })) return;
   const as = asNobody();
   const secret = 'bdfhjlnprtvz';

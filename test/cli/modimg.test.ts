@@ -152,7 +152,7 @@ test.serial('a list of repositories, the first URL of one dead; the head gets th
   t.is(statSync(join(workspace(), local('mpiImage')?.uid ?? '')).mode & 0o777, 0o600);
 });
 
-test.serial('scripts of packages: one that wants a certain kernel, and one that fails', async t => {
+test.serial('scripts of packages: one needs a certain kernel, and one fails', async t => {
   if (!(await ready(t))) return;
   const refused = await fails(t, 'scyld-modimg -i mpiImage --install driver', /ERROR: .*dnf/);
   t.notRegex(refused.stderr, /Packing/);

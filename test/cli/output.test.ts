@@ -134,7 +134,7 @@ for (const id of ['n0', '0', '127.0.0.100', '08:00:27:00:00:01', 'n[0]', '%gpu']
   });
 }
 
-test.serial('options stand before the noun, behind the action, and behind the words', async t => {
+test.serial('options may come before the noun, after the action, and after the words', async t => {
   const expected = "Boot: description: '' -> '-x'\nDry run: nothing was changed.\n";
   const lines = [
     ['--dry-run', 'boot', '-i', 'Boot', 'update', 'description=-x'],

@@ -36,11 +36,11 @@ test('a table that is absent is added; an empty file begins with it', t => {
   t.is(editToml('', { 'head.name': 'a"b\\' }), '[head]\nname = "a\\"b\\\\"\n');
 });
 
-test('dotted keys are changed where they stand', t => {
+test('dotted keys are changed in place', t => {
   t.is(editToml('head.name = "a"\n', { 'head.name': 'b' }), 'head.name = "b"\n');
 });
 
-test('what is written in another way is left to people', t => {
+test('other forms are left to people', t => {
   for (const text of [
     'head = { name = "a" }\n',
     '[head]\nname = """\na"""\n',

@@ -39,7 +39,7 @@ for (const height of [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]) {
     t.is(rows, height === 1 ? 0 : Math.max(1, height - 8));
     t.regex(lines.at(-1) ?? '', rows === 0 ? /^ 0 of 20 / : new RegExp(`^ 1-${rows} of 20 `));
   });
-  test(`a terminal of ${height} lines that has a problem to tell: the problem goes before the head, never before the row`, t => {
+  test(`a terminal of ${height} lines with a problem: the problem replaces the header first, never the row`, t => {
     const lines = linesOf(height, { problem: 'musterd has not answered' });
     t.is(lines.length, height);
     t.is(

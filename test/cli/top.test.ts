@@ -61,7 +61,7 @@ async function terminalOf(
   return terminal;
 }
 
-test('the board at a terminal: troubles first, keys, sizes, a daemon that goes, and the terminal as it was', async t => {
+test('the board at a terminal: trouble first, keys, sizes, a lost daemon, and the restored terminal', async t => {
   t.timeout(300_000);
   if (!requireAll(t, NEEDS)) return;
   const daemon = await daemonOf(t);

@@ -25,7 +25,7 @@ test('nothing that a terminal acts on is left, and what it was can be seen', t =
   fc.assert(fc.property(text, one => t.notRegex(visible(one), /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u)));
 });
 
-test('cut texts fit, padded ones are aligned, and no character is torn', t => {
+test('cut texts fit, padded ones are aligned, and no character is split', t => {
   fc.assert(
     fc.property(text.map(visible), fc.nat(30), (one, columns) => {
       t.true(columnsOf(cutTo(one, columns)) <= columns);

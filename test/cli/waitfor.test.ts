@@ -29,7 +29,7 @@ test('a head that is restarted ends no waiting', async t => {
   t.deepEqual(given.written, ['n0: up\n']);
 });
 
-test('one that stays away is waited for until the time is over; one that was never there is an error at once', async t => {
+test('waitfor waits for a daemon that went away until the time is over; one that never answered is an error at once', async t => {
   const gone = context([node('booting'), away()], '0.1');
   await t.throwsAsync(async () => waitFor.run(gone.context), { code: 'timed-out' });
   await t.throwsAsync(async () => waitFor.run(context([away()], '60').context), { code: 'not-running' });

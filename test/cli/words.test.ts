@@ -4,7 +4,7 @@ import { spellings } from '../../src/cli/options.ts';
 import { readDashes, wordsFor } from '../../src/cli/words.ts';
 
 // The specification prints an en dash before boot-config (facts §8.6).
-test('a dash that is none is read as the one that was meant, and said', t => {
+test("a wrong dash is read as '-' and reported", t => {
   const { words, notes } = readDashes(['--image', 'X', '–boot-config', 'Y', '—all', '−i', 'n0', '––json']);
   t.deepEqual(words, ['--image', 'X', '--boot-config', 'Y', '--all', '-i', 'n0', '--json']);
   t.is(notes.length, 4);

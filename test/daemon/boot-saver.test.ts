@@ -33,7 +33,7 @@ function saving() {
 
 const boot = (id: string): Boot => ({ id, node: 'n1', started: 1, events: [] });
 
-test('what could not be saved or dropped is kept until it can', async t => {
+test('changes that could not be saved are kept until they can', async t => {
   const { store, saver } = saving();
   saver.later(boot('old'));
   await saver.flush();

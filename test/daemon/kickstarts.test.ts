@@ -23,7 +23,7 @@ function opened(t: ExecutionContext, ip = '10.54.0.100') {
   return { folder, kickstarts, uid: node.uid };
 }
 
-test("the head is what it is on the node's own network", async t => {
+test("the head has its address on the node's own network", async t => {
   const text = '<head[address]> <head[netmask]> <head[router]> <head[dns]> <head[domain]> <session_url()>';
   const boot = opened(t);
   t.is(

@@ -57,7 +57,7 @@ test('a port in use, and a missing right, say which server and what to do', asyn
   });
 });
 
-test('a folder is made where there is none; one that cannot be is an error that names its key', t => {
+test('a missing folder is created; a failure names its key', t => {
   const base = mkdtempSync(join(tmpdir(), 'muster-preflight-'));
   t.teardown(() => rmSync(base, { recursive: true }));
   makeFolder(join(base, 'a/state'), 'paths.state', 0o700);

@@ -244,7 +244,7 @@ test('explain says to the byte what firmware, iPXE and GRUB then get, and leaves
   sameAsWire(t, at(grub, 'addressed').packets?.[0], await dhcp('ovmf-pxe-request'), 'the ACK that names GRUB');
 });
 
-test('what an update would change, a node that is not known, and one that is refused', async t => {
+test('a rehearsed update shows its changes; unknown and refused nodes are reported', async t => {
   const port = await freePort();
   const daemon = await TestDaemon.start(['iscsi.enabled = true', `iscsi.port = ${port}`]);
   t.teardown(async () => daemon.stop());

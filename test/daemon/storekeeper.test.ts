@@ -72,7 +72,7 @@ test('what nothing needs goes when it has been there for a while; what a boot ne
   t.true(await blobs.has(used));
 });
 
-test('with 0 it is left to the administrator; an upload that nobody continues goes all the same', async t => {
+test('0 leaves removal to the administrator; abandoned uploads are removed anyway', async t => {
   const { timers, uploads, left, clock, stop } = await keeper(t, 0);
   t.is(timers.length, 1);
   await uploads.create(10);

@@ -12,7 +12,7 @@ test('a client that sends without end is answered so often in a second, and othe
   t.true(rate.allows('a'));
 });
 
-test('an address in quarantine comes back, later each time it is declined again, and the hour forgives', t => {
+test('an address leaves quarantine later each time it is declined again, and an hour resets that', t => {
   let now = 1_000_000;
   const quarantine = new Quarantine(() => now);
   t.is(quarantine.secondsLeft('10.54.0.100'), 0);

@@ -124,7 +124,7 @@ test('RFC 2131 §4.3.3: when dhclient finds its address in use, the administrato
   });
 });
 
-test('a machine that is no node is lent an address of the range, saved before it hears of it; a used one is left out', async t => {
+test('an unknown machine gets an address of the range, saved before it is sent; a used one is skipped', async t => {
   const config = { 'dhcp.range': '10.54.0.200-10.54.0.210' };
   const body = async (wire: Wire): Promise<void> => {
     await wire.set();

@@ -41,7 +41,7 @@ function walk(wire: Buffer, at = 240): number[] {
   return codes;
 }
 
-test('RFC 2131 §4.1: the last option is the end mark, each option stands once, and pads follow', t => {
+test('RFC 2131 §4.1: the end mark is the last option, each option occurs once, and pads follow', t => {
   for (const options of [[DISCOVER], [REQUEST, WANTED], [REQUEST, [50, ipHex('10.54.0.9')]]] as const) {
     const wire = encode(replyTo(message({}, [...options, ...FIRMWARE])).reply, 548);
     const codes = walk(wire);
@@ -100,7 +100,7 @@ test('RFC 2131 §4.4.5: T1 is before T2, and T2 before the end of the lease, wha
   }
 });
 
-test('RFC 2132 §9.8: what a client asks for stands in the order asked, the subnet mask always before the router', t => {
+test('RFC 2132 §9.8: requested options keep the requested order, with the subnet mask always before the router', t => {
   const order = (list: string) =>
     [...replyTo(message({}, [DISCOVER, [55, list]])).reply.options.keys()].filter(code =>
       [1, 3, 6, 12, 15, 28].includes(code),
@@ -115,12 +115,12 @@ test('RFC 2132 §9.14: a client identifier is bytes of any kind and length, and 
     t.is(option(replyTo(message({}, [DISCOVER, [61, id]])), 61), id);
 });
 
-test('RFC 8925 §3.3: a client that could do without IPv4 is given it: option 108 is not answered', t => {
+test('RFC 8925 §3.3: a client that could work without IPv4 still gets it: option 108 is not answered', t => {
   const result = replyTo(message({}, [DISCOVER, [55, '01036c'], [108, '00000000']]));
   t.deepEqual([type(result), result.reply.yiaddr, option(result, 108)], [2, NODE_IP, undefined]);
 });
 
-test('RFC 3046 §2.2: sub-options that nobody knows are returned with the others, and change nothing', t => {
+test('RFC 3046 §2.2: unknown sub-options are returned with the others, and change nothing', t => {
   const value = '0104000a0001' + '0203abcdef' + 'fe0101';
   const result = replyTo(message({ giaddr: '10.54.0.7' }, [DISCOVER, [82, value]]));
   t.deepEqual([option(result, 82), result.reply.yiaddr], [value, NODE_IP]);

@@ -127,7 +127,7 @@ test.serial('server: machines without number that ask, take, give back and decli
   t.true(seen.unknown > 1000, 'the messages were read');
 });
 
-test.serial('leases: whoever asks, the search for an address is bounded by the range and the allowance', t => {
+test.serial('leases: for any client, the search for an address is bounded by the range and the allowance', t => {
   let asked = 0;
   const clock = { now: 0 };
   const networks = networksFor({
@@ -192,7 +192,7 @@ test.serial('probe: beyond a number of addresses at a time the others are taken 
   t.is((probe as unknown as { running: number }).running, 0);
 });
 
-test.serial('quarantine: addresses that nobody declines any more are forgotten', t => {
+test.serial('quarantine: addresses that are no longer declined are forgotten', t => {
   const clock = { now: 0 };
   const quarantine = new Quarantine(() => clock.now);
   for (let number = 0; number < 100_000; number += 1) {

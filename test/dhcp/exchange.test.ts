@@ -73,7 +73,7 @@ test('RFC 2131 §4.3.1: another requested address does not move a node from its 
   t.is(replyTo(message({}, [DISCOVER, [50, ipHex('10.54.0.55')]])).reply.yiaddr, NODE_IP);
 });
 
-test('RFC 2131 §4.3.1: without a parameter list all settings are sent, with one those it names', t => {
+test('RFC 2131 §4.3.1: without a parameter list the reply has all settings, with one only those it names', t => {
   const all = replyTo(message({}, [DISCOVER]));
   t.is(option(all, 3), ipHex('10.54.0.254'));
   t.is(option(all, 6), ipHex('10.54.0.1') + ipHex('10.54.0.2'));
@@ -87,7 +87,7 @@ test('RFC 2131 §4.3.1: without a parameter list all settings are sent, with one
   );
 });
 
-test('RFC 2132 §3.3: the subnet mask stands before the router', t => {
+test('RFC 2132 §3.3: the subnet mask comes before the router', t => {
   const codes = [...replyTo(message({}, [DISCOVER, [55, '0301']])).reply.options.keys()];
   t.true(codes.indexOf(1) < codes.indexOf(3));
 });
@@ -287,7 +287,7 @@ test('firmware that loads by TFTP gets next server and file, and no PXE extensio
   t.deepEqual(ack.grant, { node: 'u0', mac: MAC, kind: 'firmware' });
 });
 
-test('the card that iPXE boots by is read from its own options, and what cannot be read is not there', t => {
+test('the card that iPXE boots from is read from its options; unreadable data counts as absent', t => {
   const cardOf = (encapsulated: string): string | undefined =>
     replyTo(message({}, [REQUEST, OURS, WANTED, ...FIRMWARE, [175, encapsulated]])).note?.card;
   t.is(cardOf('eb0401020304b105011af41000'), 'pci 1af4:1000');

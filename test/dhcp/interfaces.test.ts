@@ -24,7 +24,7 @@ async function discover(wire: Wire, mac: string, from: string, to: string): Prom
   await runOk('ip', ['netns', 'exec', wire.client, process.execPath, '-e', program]);
 }
 
-test('a machine of a network that is none of muster’s is not answered and not seen, neither by broadcast nor by unicast', async t => {
+test('a machine on a foreign network gets no answer and is not recorded, by broadcast or unicast', async t => {
   await onWire(
     t,
     [],

@@ -73,7 +73,7 @@ test('RFC 4388 §6.3: a query without giaddr, or from an unlisted requester, is 
   t.is(refusal(REQUESTER), '');
 });
 
-test('RFC 4388 §6.2: a query by none of the three, or by several, is dropped', t => {
+test('RFC 4388 §6.2: a query with none of the three keys, or with several, is dropped', t => {
   const { ask, lease } = world();
   lease();
   const wrong: [Fields, Given][] = [
@@ -128,7 +128,7 @@ test('RFC 4388 §6.4.2: an active lease has its hardware address, identifier, ti
   );
 });
 
-test('RFC 4388 §6.4.2: of the options those are sent that are asked for', t => {
+test('RFC 4388 §6.4.2: the reply contains the requested options only', t => {
   const { told, lease } = world();
   lease();
   const answer = told({ ...BY_IP, ciaddr: NODE_IP }, [[55, '335b']]);
@@ -138,7 +138,7 @@ test('RFC 4388 §6.4.2: of the options those are sent that are asked for', t => 
   );
 });
 
-test('RFC 4388 §6.1: what is not certain is unknown, and what is certain unassigned', t => {
+test('RFC 4388 §6.1: an uncertain answer is UNKNOWN, a certain one UNASSIGNED', t => {
   const { told, lease, bindings, clock, leases } = world();
   const of = (ciaddr: string) => type(told({ ...BY_IP, ciaddr }));
   t.is(of('192.0.2.1'), UNKNOWN, 'of no network here');

@@ -83,7 +83,7 @@ test('RFC 2131 §4.3.1: two strangers are never offered one address; nodes and q
   t.regex(none && 'refused' in none ? none.refused : '', /no address of the range of boot is free/);
 });
 
-test('RFC 2131 §4.3.1: the present address comes first, then the former one, then the one that is asked for', async t => {
+test('RFC 2131 §4.3.1: the current address comes first, then the former one, then the requested one', async t => {
   const { say, lend, clock } = world('10.54.0.200-10.54.0.250');
   t.is(address(await say(B, [DISCOVER, [50, ipHex('10.54.0.240')]])), '10.54.0.240');
   const ip = await lend(A);
@@ -130,7 +130,7 @@ test('RFC 2131 §4.3.2: SELECTING, INIT-REBOOT, RENEWING; another address is den
   t.true(silent && 'refused' in silent && silent.unknown === true);
 });
 
-test('RFC 2131 §3.1 step 4: an offer that was not taken is free again', async t => {
+test('RFC 2131 §3.1 step 4: an offer that was not accepted is free again', async t => {
   const { say } = world('10.54.0.200-10.54.0.200');
   await say(A, [DISCOVER]);
   t.true('refused' in ((await say(B, [DISCOVER])) ?? {}));
@@ -138,7 +138,7 @@ test('RFC 2131 §3.1 step 4: an offer that was not taken is free again', async t
   t.is(address(await say(B, [DISCOVER])), '10.54.0.200');
 });
 
-test('an offer that nobody takes is free again after a minute, and an ended lease when there is no other', async t => {
+test('an offer that nobody accepts is free after a minute, and an ended lease when no other address is left', async t => {
   const { say, lend, clock } = world('10.54.0.200-10.54.0.200');
   await say(A, [DISCOVER]);
   clock.now += 61_000;
@@ -181,7 +181,7 @@ test('a hold is its own machine’s: another’s release leaves it, and one that
   t.deepEqual([holds?.size, holdOf?.size], [1, 1], 'nothing is kept of those who are gone');
 });
 
-test('an ACK never takes a living lease of another machine, and nobody is offered what is being saved', async t => {
+test('an ACK never takes an active lease of another machine, and an address being saved is not offered', async t => {
   const { context, leases, rules, lending, say, saved } = world('10.54.0.200-10.54.0.200');
   await say(A, [DISCOVER]);
   const late = ask(message({ mac: A }, [REQUEST, OURS, [50, ipHex('10.54.0.200')]]), context);
@@ -260,7 +260,7 @@ test('without a range strangers are refused as ever; behind a relay its own netw
   t.true('refused' in ask(message({ mac: A }, [DISCOVER]), far));
 });
 
-test('leases survive a restart: what was saved is lent still, and what moved is not lent twice', async t => {
+test('leases survive a restart: saved ones stay lent, and moved ones are not lent twice', async t => {
   const folder = temporaryFolder(t);
   const store = await openSqliteStore(folder);
   const { leases, rules, lend, clock } = world();
@@ -369,7 +369,7 @@ test('a RELEASE or DECLINE that comes while a renewal is being saved ends the le
   }
 });
 
-test('whoever sets the wall clock ends no lease and prolongs none; stored times follow', async t => {
+test('setting the wall clock ends no lease and prolongs none; stored times follow', async t => {
   const wall = { now: 60_000 };
   const monotonic = { now: 0 };
   const rules = {

@@ -77,11 +77,11 @@ test('a relay agent of no network is named in the refusal', t => {
   );
 });
 
-test('a relay whose address lies elsewhere is matched by `relays`', t => {
+test('a relay with an address elsewhere is matched by `relays`', t => {
   t.is(replyTo(message({ giaddr: '192.0.2.7' }, [DISCOVER]), scene(far)).reply.yiaddr, '10.56.0.100');
 });
 
-test('RFC 3527 §3: the link selection sub-option goes before giaddr, and the reply still goes to giaddr', t => {
+test('RFC 3527 §3: the link selection sub-option overrides giaddr, and the reply still goes to giaddr', t => {
   const information = Buffer.concat([Buffer.of(5, 4), Buffer.from([10, 56, 0, 0])]);
   const result = replyTo(message({ giaddr: '10.54.0.7' }, [DISCOVER, [82, information]]), scene(far));
   t.is(result.reply.yiaddr, '10.56.0.100');
@@ -89,7 +89,7 @@ test('RFC 3527 §3: the link selection sub-option goes before giaddr, and the re
   t.is(option(result, 82), information.toString('hex'));
 });
 
-test('RFC 3011 §2: the subnet selection option chooses the network and is returned; link selection goes before it', t => {
+test('RFC 3011 §2: the subnet selection option chooses the network and is returned; link selection overrides it', t => {
   const result = replyTo(message({ giaddr: '10.54.0.7' }, [DISCOVER, [118, ipHex('10.56.0.0')]]), scene(far));
   t.is(result.reply.yiaddr, '10.56.0.100');
   t.is(option(result, 118), ipHex('10.56.0.0'));

@@ -70,7 +70,7 @@ test('RFC 2132 §2: a text ends before its NUL, which some senders add', t => {
   t.is(getOption(new Map([[60, Buffer.from('PXEClient\0\0')]]), OPTIONS.vendorClass), 'PXEClient');
 });
 
-test('RFC 2132 §8.4: encapsulated options stand one behind the other', t => {
+test('RFC 2132 §8.4: encapsulated options follow one another', t => {
   t.is(
     encapsulate([
       [176, Buffer.of(1)],
@@ -80,7 +80,7 @@ test('RFC 2132 §8.4: encapsulated options stand one behind the other', t => {
   );
 });
 
-test('an address that is none is our bug and throws RangeError', t => {
+test('an invalid address is our bug and throws RangeError', t => {
   for (const wrong of ['', '1.2.3', '1.2.3.4.5', '1.2.3.999'])
     t.throws(() => writeIp(Buffer.alloc(8), 0, wrong), { instanceOf: RangeError });
 });

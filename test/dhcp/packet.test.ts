@@ -23,7 +23,7 @@ const REPLY: Packet = {
   options: new Map([[53, Buffer.of(2)]]),
 };
 
-test('RFC 2131 §2: every field stands at its place', t => {
+test('RFC 2131 §2: every field is at its place', t => {
   const bytes = encode(REPLY, 548);
   t.is(bytes.toString('hex', 0, 12), '02010600deadbeef00008000');
   t.is(bytes.toString('hex', 12, 28), `00000000${ipHex('10.54.0.100')}${ipHex('10.54.0.1')}00000000`);
@@ -36,7 +36,7 @@ test('RFC 1542 §2.1: no message is shorter than 300 bytes', t => {
   t.is(encode(REPLY, 548).length, 300);
 });
 
-test('RFC 2131 §4.1: pad options are skipped wherever they stand, and what follows the end mark is no option', t => {
+test('RFC 2131 §4.1: pad options are skipped everywhere, and data after the end mark is ignored', t => {
   const bytes = Buffer.concat([message({}, []).subarray(0, 240), Buffer.from('00350101000037020103ff0c0161', 'hex')]);
   t.deepEqual(
     [...decode(bytes).options],
@@ -137,7 +137,7 @@ const packet: fc.Arbitrary<Packet> = fc.record({
   options,
 });
 
-test('what is encoded with room enough is decoded the same', t => {
+test('data encoded with enough space decodes to the same', t => {
   fc.assert(
     fc.property(packet, value => {
       t.deepEqual(decode(encode(value, 4000)), value);

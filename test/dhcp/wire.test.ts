@@ -185,7 +185,7 @@ async function inRoom(t: ExecutionContext, programs: string[], body: (room: Room
   }
 }
 
-test('two interfaces: each node is answered where it asks, with the settings of its network, and nowhere else', async t => {
+test("two interfaces: each node gets its answer on its own network, with that network's settings", async t => {
   await inRoom(t, ['busybox'], async room => {
     const [first, second] = [await room.udhcpc('c1'), await room.udhcpc('c2')];
     t.regex(first ?? '', /^ip=10\.54\.0\.101$/m);

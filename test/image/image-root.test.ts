@@ -92,7 +92,7 @@ test('what is written is whole, has its mode, and replaces a folder too', async 
   await t.throwsAsync(image.remove('/'), { instanceOf: MusterError });
 });
 
-test('a FIFO is not waited for, and a file that is too long is refused', async t => {
+test('reading a FIFO does not block, and a file that is too long is refused', async t => {
   const { root, image } = await folders(t);
   execFileSync('mkfifo', [join(root, 'etc/fifo')]);
   t.is(await image.read('/etc/fifo'), undefined);

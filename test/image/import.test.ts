@@ -58,7 +58,7 @@ test('a folder, an archive of each compression, a squashfs and a cwsquash give t
   }
 });
 
-test('a folder of mktemp is closed to users, and so would be the system made in it: import warns about it', async t => {
+test('import warns about a folder of mktemp, which would make a system that only root can use', async t => {
   if (!requireAll(t, NEEDS)) return;
   const at = place(t);
   shell(SYSTEM, at.folder);

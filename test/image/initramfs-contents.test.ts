@@ -93,7 +93,7 @@ test('an initramfs without modules says nothing of kernels and cards', async t =
   t.is(driverOf(found, 'pci 1af4:1000'), undefined);
 });
 
-test('what is no initramfs, or is damaged, is an error', async t => {
+test('a file that is not an initramfs, or is damaged, is an error', async t => {
   if (!requireAll(t, { programs: ['cpio', 'gzip'] })) return;
   await t.throwsAsync(readInitramfs(await written(t, Buffer.from('hello world'))), {
     message: /compression is unknown/,

@@ -34,7 +34,7 @@ test.serial('an arm64 Image has its banner inside, also across a boundary of wha
   t.is(await kernelRelease(file), '6.1.0-28-arm64');
 });
 
-test.serial('what is no kernel is bad-kernel, whatever its bytes', async t => {
+test.serial('any other file is bad-kernel, whatever its bytes', async t => {
   const refused = async (bytes: Uint8Array) => {
     await writeFile(file, bytes);
     return t.throwsAsync(kernelRelease(file), { instanceOf: MusterError, code: 'bad-kernel' });

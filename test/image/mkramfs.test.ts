@@ -91,7 +91,7 @@ test('a dracut that fails, also one that says so and ends with 0, is tool-failed
   }
 });
 
-test('what an image lacks is named, with the command that installs it there', async t => {
+test('missing parts of an image are named, with the command that installs them', async t => {
   if (!requireAll(t, { files: ['/bin/busybox'] })) return;
   const root = await makeTree(t, 'exit 1');
   const lacks = async (message: RegExp, kver?: string) => {
@@ -140,7 +140,7 @@ test("folders of the image that are links lead to nothing of this machine's", as
   }
 });
 
-test('an initramfs that is a link is not taken', async t => {
+test('an initramfs that is a link is refused', async t => {
   if (!requireAll(t, NEEDS)) return;
   const root = await makeTree(t, 'ln -s /etc/passwd /var/tmp/muster-ramfs/initramfs.img');
   await symlink('busybox', join(root, 'usr/bin/ln'));

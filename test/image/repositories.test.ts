@@ -176,7 +176,7 @@ async function answers(url: string): Promise<boolean> {
   );
 }
 
-test('keys that are no good are those of a repository', t => {
+test('keys that do not work are reported with their repository', t => {
   const [source] = recipe([]).sources;
   const sources = source ? [{ ...source, keys: ['http://d/key'] }] : [];
   for (const stderr of [
@@ -198,7 +198,7 @@ test("yum's variables: dnf has their values, and an error says which one has non
   t.regex(error.hint ?? '', /^\$rltype has no value: write one to \/etc\/dnf\/vars\/rltype/);
 });
 
-test('a package that a repository lists and does not have whole', t => {
+test('a package that a repository lists but does not have complete', t => {
   const stderr =
     'Error: Error downloading packages:\n  basefiles-1.0-1.x86_64: Cannot download, all mirrors were already tried without success\n';
   const error = dnfFailure('dnf of this machine', { status: 1, stdout: '', stderr }, recipe([]).sources);

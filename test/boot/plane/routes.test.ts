@@ -9,7 +9,7 @@ import { packageRoot } from '../../../src/package-root.ts';
 /** `:name` as the docs write it. */
 const inDocs = (path: string): string => path.replace(/:(\w+)/g, '<$1>').replace('*', '<path>');
 
-test('docs/security.md has who may ask of the code', t => {
+test('docs/security.md and the code agree on who may ask', t => {
   const file = join(packageRoot, 'docs/security.md');
   const page = readFileSync(file, 'utf8');
   const rows = ROUTES.map(({ methods, path, who, tftp }) => {

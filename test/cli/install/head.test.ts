@@ -22,7 +22,7 @@ test('a head gets the packages that the package of muster recommends', async t =
   t.deepEqual(HEAD_PACKAGES.map(({ deb }) => deb).sort(), [...recommended].sort());
 });
 
-test('only what is missing is installed, by the package manager of the system', t => {
+test("only missing packages are installed, with the system's package manager", t => {
   const there =
     (...names: string[]) =>
     (shows: string): boolean =>
@@ -69,7 +69,7 @@ test('without apt sources Debian has its usual mirror; another system is refused
   t.true('refused' in planDistro({ os: readOsRelease('ID=debian\n'), aptTargets: '', repoFiles: [] }));
 });
 
-test('an interrupted run goes on where it stopped', t => {
+test('an interrupted run resumes where it stopped', t => {
   const common = { uid: 'u', revision: 1, created: 0, modified: 0 };
   const image = { ...common, name: 'DefaultImage', content: 'there' };
   const group = { ...common, name: 'DefaultAttribs', attributes: {} };
@@ -95,7 +95,7 @@ test('an interrupted run goes on where it stopped', t => {
   );
 });
 
-test('a head whose repository cannot be reached is ready all the same, and knows what to run later', async t => {
+test('a head without a reachable repository is ready, and reports what to run later', async t => {
   const folder = temporaryFolder(t);
   const world = await startWorld(folder);
   t.teardown(world.stop);

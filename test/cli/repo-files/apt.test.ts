@@ -96,7 +96,7 @@ test('paragraphs: every pair of URI and suite, what is off left out, names in an
   t.deepEqual(told, ['debian.sources:9: it is not enabled; left out']);
 });
 
-test('what is not understood is refused by its name and place', t => {
+test('unknown words are refused by name and place', t => {
   const rows: [string, RegExp][] = [
     ['deb [allow-insecure=yes] http://x/ s main', /x\.list:1: allow-insecure=yes is not understood/],
     ['deb [arch+=i386] http://x/ s main', /the option 'arch\+=i386' is not known/],

@@ -63,7 +63,7 @@ test('a file of a site: signatures are checked, what is off is left out, the res
   t.false(told.join().includes('secret'), 'no value is told');
 });
 
-test('yes and no in all the words of libdnf, and nothing guessed of others', t => {
+test('yes and no in all spellings of libdnf; other words are errors', t => {
   for (const [words, value] of [
     ['1 yes true on ON True', true],
     ['0 no false off Off FALSE', false],
@@ -104,7 +104,7 @@ test('what dnf itself says of these words', t => {
     t.is(enabled(word), read(`[a]\nbaseurl=http://x/\nenabled=${word}\n`).repos.length === 1, word);
 });
 
-test('what is kept stands in the repository file of the image, as it came', t => {
+test('kept options appear unchanged in the repository file of the image', t => {
   const [repo] = read(EPEL).repos;
   const fields = { name: 'epel', full_name: 'E', urls: [], mirrors: [], keys: [], check: true, ...repo };
   const head = { baseUrl: 'http://10.54.0.1:80', arch: 'x86_64' };
