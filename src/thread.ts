@@ -3,7 +3,12 @@ import { type ResourceLimits, Worker } from 'node:worker_threads';
 import { closeHeld, type HeldDescriptors, noDescriptors } from './descriptors.ts';
 import { reasonOf } from './errors.ts';
 import { check, type Libc } from './libc.ts';
-import { ring } from './wake.ts';
+import { Pulse } from './pulse.ts';
+import { type Ping, ring } from './wake.ts';
+
+/** How often a thread is pinged, in milliseconds, and the pings without an answer that mean a hang. */
+const PING_MS = 5000;
+const UNANSWERED = 6;
 
 /** The basics of every such thread, next to its own data. */
 export interface ThreadBasics {
@@ -11,6 +16,8 @@ export interface ThreadBasics {
   wake: number;
   /** The descriptors of the thread. */
   held: HeldDescriptors;
+  /** One shared number: the pings that the thread answered. */
+  pulse: Int32Array;
 }
 
 export interface ThreadSpec {
@@ -19,6 +26,10 @@ export interface ThreadSpec {
   /** Its own data. */
   data: object;
   memory?: ResourceLimits | undefined;
+  /** Milliseconds between pings. */
+  pingMs?: number | undefined;
+  /** Receives the reason when a thread that hangs does not end. */
+  stuck?: ((reason: string) => void) | undefined;
 }
 
 export class Thread<To, From> {
@@ -26,20 +37,29 @@ export class Thread<To, From> {
   readonly gone: Promise<string>;
   private readonly worker: Worker;
   private readonly wake: number;
+  private readonly pulse = new Pulse(UNANSWERED);
+  private readonly answered = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   private isOver = false;
+  /** Set when the thread is ended because it hangs. */
+  private hung: string | undefined;
 
   /** Throws where the system has no room for a thread. */
-  constructor(libc: Libc, { program, name, data, memory }: ThreadSpec, hear: (message: From) => void) {
+  constructor(libc: Libc, spec: ThreadSpec, hear: (message: From) => void) {
+    const { program, name, data, memory } = spec;
     const held = noDescriptors();
     this.wake = check(libc.eventfd());
-    const workerData: ThreadBasics = { ...data, wake: this.wake, held };
+    const workerData: ThreadBasics = { ...data, wake: this.wake, held, pulse: this.answered };
     try {
       this.worker = new Worker(program, { workerData, name, ...(memory && { resourceLimits: memory }) });
     } catch (error) {
       libc.close(this.wake);
       throw error;
     }
-    this.worker.on('message', hear);
+    this.worker.on('message', (message: From) => {
+      this.pulse.heard();
+      hear(message);
+    });
+    const watching = this.watch(spec);
     this.gone = new Promise(resolve => {
       let reason = 'ended';
       this.worker.once('error', error => {
@@ -47,18 +67,55 @@ export class Thread<To, From> {
       });
       this.worker.once('exit', () => {
         this.isOver = true;
+        clearInterval(watching);
         libc.close(this.wake);
         closeHeld(libc, held);
-        resolve(reason);
+        resolve(this.hung ?? reason);
       });
     });
   }
 
   /** Sends a message; a thread that has ended gets none. */
   say(message: To): void {
+    this.post(message);
+  }
+
+  private post(message: To | Ping): void {
     if (this.isOver) return;
     this.worker.postMessage(message);
     ring(this.wake);
+  }
+
+  /** Ends the thread, whatever it does. */
+  end(): void {
+    void this.worker.terminate();
+  }
+
+  /** Whether the thread answers no pings, and is being ended. */
+  get isHung(): boolean {
+    return this.hung !== undefined;
+  }
+
+  /** Pings the thread, and ends it when it hangs. */
+  private watch({ pingMs = PING_MS, stuck }: ThreadSpec): NodeJS.Timeout {
+    const seconds = (pingMs * UNANSWERED) / 1000;
+    let heard = 0;
+    const timer = setInterval(() => {
+      const answered = Atomics.load(this.answered, 0);
+      if (answered !== heard) this.pulse.heard();
+      heard = answered;
+      const next = this.pulse.tick();
+      if (next === 'ping') this.post({ kind: 'ping' });
+      else if (next === 'hung') {
+        this.hung = `hung for ${seconds} s and was ended`;
+        this.end();
+      } else if (next === 'stuck')
+        stuck?.(
+          `hangs for more than ${seconds} s, and does not end: a disk or a file system of the head does not answer`,
+        );
+    }, pingMs);
+    timer.unref();
+    return timer;
   }
 
   /** Lets the process end while the thread runs. */

@@ -87,7 +87,7 @@ const ROWS: readonly KindRow[] = [
   {
     name: 'head-part-crashed',
     kinds: ['crashed'],
-    cause: () => 'A part of musterd crashed, and musterd restarts it',
+    cause: () => 'A part of musterd crashed or hung, and musterd starts it again',
     remedy: () =>
       'Boot the node again. If it happens again, read the log of the head (`journalctl -u musterd`) and restart musterd.',
   },

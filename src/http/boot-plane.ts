@@ -2,11 +2,13 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { BootPlane } from '../boot/plane/plane.ts';
+import { loadLibc } from '../libc.ts';
 import { LogLimiter } from '../log.ts';
 import { answerBroken, boundConnections, type ConnectionBounds, serverOptions } from './connections.ts';
 import { drains, UnderWay } from './drain.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { Requests } from './requests.ts';
+import { Senders } from './senders.ts';
 
 /** How long running downloads may take when the head stops: iPXE does not ask twice for a kernel. Milliseconds. */
 const GRACE_MS = 15_000;
@@ -29,7 +31,8 @@ export async function startBootPlane(
   plane: BootPlane = new BootPlane(ports),
 ): Promise<BootPlaneServer> {
   const underWay = new UnderWay();
-  const requests = new Requests(ports, plane);
+  const senders = new Senders(await loadLibc(), reason => senderFailed(ports, reason));
+  const requests = new Requests(ports, plane, senders);
   const bounds = boundsOf(ports);
   const graceMs = ports.graceMs ?? GRACE_MS;
   const servers: { server: Server; drain: (graceMs: number) => Promise<void> }[] = [];
@@ -54,8 +57,16 @@ export async function startBootPlane(
       await Promise.all(servers.map(async ({ drain }) => drain(graceMs)));
       for (const { server } of servers) server.closeAllConnections();
       await underWay.ended(NOTED_MS);
+      senders.close();
     },
   };
+}
+
+/** A thread that sends files crashed or hangs: for `why`, and for the log. */
+function senderFailed({ failures, log }: BootPlanePorts, reason: string): void {
+  const what = 'keep a thread that sends files running';
+  failures?.failed({ deed: 'send', what, error: new Error(reason), kind: 'crashed' });
+  log.error({ reason }, 'http: a thread that sends files failed; its transfers are cut off, and another one starts');
 }
 
 function boundsOf({ bounds = {}, log, refusals }: BootPlanePorts): ConnectionBounds {

@@ -12,6 +12,7 @@ import type { Admission, Applicant, Governor } from './governor.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { readRange } from './range.ts';
 import { sendFile } from './send-file.ts';
+import type { Senders } from './senders.ts';
 
 /** No report or heartbeat is larger, in bytes. */
 const BODY_LIMIT = 64 * 1024;
@@ -25,11 +26,13 @@ function hasBody({ headers }: IncomingMessage): boolean {
 export class Requests {
   private readonly ports: BootPlanePorts;
   private readonly plane: BootPlane;
+  private readonly senders: Senders;
   private readonly limiter = new LogLimiter();
 
-  constructor(ports: BootPlanePorts, plane: BootPlane) {
+  constructor(ports: BootPlanePorts, plane: BootPlane, senders: Senders) {
     this.ports = ports;
     this.plane = plane;
+    this.senders = senders;
   }
 
   /** Answers a request. Never throws. */
@@ -93,7 +96,7 @@ export class Requests {
     const begun = performance.now();
     let sent: Sent;
     try {
-      sent = await sendFile(request, response, answer.file, progress);
+      sent = await sendFile(request, response, answer.file, this.senders, progress);
     } catch (error) {
       // A broken answer must not look complete.
       if (response.headersSent) response.destroy();

@@ -2,35 +2,26 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Sent, ServedFile } from '../boot/plane/question.ts';
 import { ShortFile } from '../boot/plane/storage-fault.ts';
-import { type Libc, loadLibc } from '../libc.ts';
+import { loadLibc } from '../libc.ts';
 import { judge } from './conditions.ts';
 import { readRange } from './range.ts';
 import { type Body, sendByKernel, sendByThread } from './send-body.ts';
-import { Senders } from './senders.ts';
+import type { Senders } from './senders.ts';
 import { WarmFile } from './warm-file.ts';
 
 /** Smaller bodies, in bytes, are sent sooner than a thread would start. */
 const THREAD_FROM = 1 << 20;
-let senders: Senders | undefined;
-
-/** One set of threads for the process; the first large file starts the first of them. */
-function sendersOf(libc: Libc): Senders {
-  senders ??= new Senders(libc, reason => {
-    process.emitWarning(
-      `A thread that sends files crashed: ${reason}. Its transfers are cut off, and another thread starts.`,
-    );
-  });
-  return senders;
-}
 
 /**
  * Throws `ShortFile` for a file that is shorter than it should be: before the first byte, or when it shrank in the meantime.
+ * @param senders for large files; the first one starts the first thread
  * @param progress receives the bytes that the kernel has accepted
  */
 export async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
   file: ServedFile,
+  senders: Senders,
   progress: (bytes: number) => void = () => {},
 ): Promise<Sent> {
   const etag = `"${file.etag}"`;
@@ -57,20 +48,19 @@ export async function sendFile(
     response.writeHead(status, { 'Content-Length': length }).end();
     return { status, start, bytes: 0, complete: true };
   }
-  const bytes = await sendBody(response, file, { from: file.offset + start, length, status, progress });
+  const bytes = await sendBody(response, file, senders, { from: file.offset + start, length, status, progress });
   return { status, start, bytes, complete: bytes === length };
 }
 
 /** Returns the bytes that went out. */
-async function sendBody(response: ServerResponse, file: ServedFile, body: Body): Promise<number> {
+async function sendBody(response: ServerResponse, file: ServedFile, senders: Senders, body: Body): Promise<number> {
   const libc = await loadLibc();
   const source = await WarmFile.open(file.path, libc);
   let sent: number;
   try {
     await refuseShort(source, file);
-    if (body.length < THREAD_FROM || !sendersOf(libc).available)
-      sent = await sendByKernel(response, source, body, libc);
-    else sent = await sendByThread(response, source, body, libc, sendersOf(libc));
+    if (body.length < THREAD_FROM || !senders.available) sent = await sendByKernel(response, source, body, libc);
+    else sent = await sendByThread(response, source, body, libc, senders);
     if (sent < body.length) await refuseShort(source, file);
   } finally {
     await source.close();

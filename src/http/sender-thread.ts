@@ -4,7 +4,7 @@ import { tracked } from '../descriptors.ts';
 import { type Called, loadLibc } from '../libc.ts';
 import { ONCE, READABLE, Readiness, WRITABLE } from '../readiness.ts';
 import type { ThreadBasics } from '../thread.ts';
-import { heed } from '../wake.ts';
+import { answersPing, heed } from '../wake.ts';
 import type { FromSender, ToSender } from './sender-protocol.ts';
 import { watchSleep } from './slow-read.ts';
 
@@ -28,7 +28,7 @@ interface Job {
 
 const port = parentPort;
 if (!port) throw new Error('this file is a thread of muster');
-const { wake, held } = workerData as ThreadBasics;
+const { wake, held, pulse } = workerData as ThreadBasics;
 const libc = tracked(await loadLibc(), held);
 const readiness = new Readiness(libc);
 const jobs = new Map<number, Job>();
@@ -37,7 +37,10 @@ const ready = new Set<Job>();
 let told = 0;
 
 readiness.add(wake, WAKE, READABLE + ONCE);
+// It has started
+port.postMessage([] satisfies FromSender[]);
 port.on('message', (message: ToSender) => {
+  if (answersPing(message, pulse)) return;
   take(message);
   // While there is something to send, the thread waits for connections, not for messages: the wake announces those
   while (jobs.size > 0) round();
@@ -49,7 +52,7 @@ function round(): void {
     const id = readiness.own(index);
     const job = jobs.get(id);
     if (job) ready.add(job);
-    else if (id === WAKE) for (const message of heed<ToSender>(wake, port as MessagePort)) take(message);
+    else if (id === WAKE) for (const message of heed<ToSender>(wake, port as MessagePort, pulse)) take(message);
   }
   for (const job of [...ready]) turn(job);
   const now = performance.now();

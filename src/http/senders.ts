@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { Crew } from '../crew.ts';
 import type { Libc } from '../libc.ts';
-import { Thread } from '../thread.ts';
+import { Thread, type ThreadSpec } from '../thread.ts';
 import type { FromSender, ToSender } from './sender-protocol.ts';
 
 /** More threads than this are more than any network card needs. */
@@ -33,15 +33,20 @@ export class Senders {
   private readonly crew: Crew<Sender>;
   private lastId = 0;
 
-  /** @param failed receives the reason when a thread crashes; another one starts a moment later */
+  /** @param failed receives the reason when a thread crashes or hangs; another one starts a moment later */
   constructor(
     libc: Libc,
     failed: (reason: string) => void,
-    { most = Math.min(MOST, availableParallelism()), program = THREAD, now = () => performance.now() } = {},
+    {
+      most = Math.min(MOST, availableParallelism()),
+      program = THREAD,
+      now = () => performance.now(),
+      pingMs,
+    }: { most?: number; program?: URL; now?: () => number; pingMs?: number } = {},
   ) {
     this.crew = new Crew({
       places: most,
-      start: () => new Sender(libc, program),
+      start: () => new Sender(libc, { program, pingMs, stuck: failed }),
       report: (_place, reason) => failed(reason),
       now,
     });
@@ -74,9 +79,16 @@ export class Senders {
     }
   }
 
+  /** Ends the threads; none starts again. */
+  close(): void {
+    this.crew.close();
+    for (const sender of this.crew.all) sender.end();
+  }
+
   /** Returns the sender with the least to do; starts another while all are busy. */
   private sender(): Sender | undefined {
-    const [least] = this.crew.all.sort((left, right) => left.jobs.size - right.jobs.size);
+    const working = this.crew.all.filter(({ isHung }) => !isHung);
+    const [least] = working.sort((left, right) => left.jobs.size - right.jobs.size);
     return (least?.jobs.size === 0 ? undefined : this.crew.another()) ?? least;
   }
 }
@@ -87,8 +99,8 @@ class Sender {
   readonly jobs = new Map<number, Job>();
   private readonly thread: Thread<ToSender, FromSender[]>;
 
-  constructor(libc: Libc, program: URL) {
-    this.thread = new Thread(libc, { program, name: 'muster-sender', data: {} }, news => {
+  constructor(libc: Libc, spec: Pick<ThreadSpec, 'program' | 'pingMs' | 'stuck'>) {
+    this.thread = new Thread(libc, { ...spec, name: 'muster-sender', data: {} }, news => {
       for (const one of news) this.hear(one);
     });
     // A listener keeps the process alive again
@@ -103,6 +115,14 @@ class Sender {
 
   say(message: ToSender): void {
     this.thread.say(message);
+  }
+
+  end(): void {
+    this.thread.end();
+  }
+
+  get isHung(): boolean {
+    return this.thread.isHung;
   }
 
   private hear({ id, bytes, ended, slow }: FromSender): void {

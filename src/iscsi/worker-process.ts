@@ -3,6 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { reasonOf } from '../errors.ts';
+import { Pulse } from '../pulse.ts';
 import type { Admission, Note, Report, TargetDirectory, TargetNote } from './directory.ts';
 import type { IscsiLimits } from './limits.ts';
 import type { Traffic } from './traffic.ts';
@@ -25,6 +26,9 @@ export interface WorkerPorts {
 /** How long an orderly end may take beyond its grace, in milliseconds. A later one has nothing to save: its disks are read-only. */
 const END_MS = 2000;
 
+/** Ticks without an answer to a ping that mean a hang: one tick is a second. */
+const UNANSWERED = 30;
+
 const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
 
 export class WorkerProcess {
@@ -42,6 +46,7 @@ export class WorkerProcess {
   private readonly waiting = new Set<Socket>();
   /** When the channel last accepted a connection, or the first one began to wait. */
   private moved = 0;
+  private readonly pulse = new Pulse(UNANSWERED);
 
   /** Throws when the system cannot start a process. */
   constructor(ports: WorkerPorts) {
@@ -77,12 +82,21 @@ export class WorkerProcess {
     });
   }
 
-  /** Checks the time: kills a worker that accepts no connection for as long as a login may last. */
+  /** Checks the time: kills a worker that answers no ping, or accepts no connection for as long as a login may last. */
   tick(): void {
+    this.ping();
     if (this.waiting.size === 0 || this.ports.now() - this.moved <= this.ports.bounds.loginMs) return;
     const { pid } = this.child;
     this.ports.report(`worker process ${pid} took none of ${this.waiting.size} connections in time and is killed`);
     this.moved = this.ports.now();
+    this.child.kill('SIGKILL');
+  }
+
+  private ping(): void {
+    const next = this.pulse.tick();
+    if (next === 'ping') this.send({ kind: 'ping' });
+    if (next !== 'hung') return;
+    this.ports.report(`worker process ${this.child.pid} answered nothing for ${UNANSWERED} s and is killed`);
     this.child.kill('SIGKILL');
   }
 
@@ -129,6 +143,7 @@ export class WorkerProcess {
 
   private receive(message: FromWorker): void {
     if (message.kind === 'note') this.takeNote(message.note);
+    else if (message.kind === 'pong') this.pulse.heard();
     else if (message.kind === 'report') this.ports.report(message.problem);
     else if (message.kind === 'traffic') {
       this.ports.traffic(message.traffic);

@@ -17,13 +17,16 @@ export type ToWorker =
   | { kind: 'answer'; id: number; answer: Answer }
   | { kind: 'failed'; id: number; reason: string }
   | { kind: 'end'; which: { target?: string; initiator?: string }; reason: string }
-  | { kind: 'close'; graceMs: number };
+  | { kind: 'close'; graceMs: number }
+  | { kind: 'ping' };
 
 /** From a worker. Questions have an id, which also identifies an admission when it is returned. */
 export type FromWorker =
   | { kind: 'discover'; id: number; visitor: Visitor }
   | { kind: 'authorize'; id: number; visitor: Visitor & { target: string } }
   | { kind: 'release'; id: number }
+  /** The answer to a ping. */
+  | { kind: 'pong' }
   | { kind: 'note'; note: TargetNote }
   | { kind: 'report'; problem: string }
   /** Since the last such message; `sessions` is the current number. */

@@ -85,6 +85,7 @@ process.on('message', (message: ToWorker, handle: unknown) => {
   if (message.kind === 'answer') questions.get(message.id)?.resolve(message.answer);
   if (message.kind === 'failed') questions.get(message.id)?.reject(new Error(message.reason));
   if (message.kind === 'end') target.endSessions(message.which, message.reason);
+  if (message.kind === 'ping') tell({ kind: 'pong' });
   if (message.kind === 'close') target.close(message.graceMs).then(() => process.disconnect?.());
 });
 

@@ -30,6 +30,8 @@ export interface ServerOptions {
   fd?: number;
   /** Memory limits of the thread; Node's own when absent. */
   memory?: ResourceLimits;
+  /** Milliseconds between pings of the thread. */
+  pingMs?: number;
 }
 
 /** The server's surroundings. */

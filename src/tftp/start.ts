@@ -54,7 +54,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 
 /** Starts the server; resolves when it answers requests, and rejects with the reason as text. */
 export async function startTftpServer(options: TftpOptions): Promise<TftpServer> {
-  const { address, port, singlePort = false, limits, memory, mostBlock } = options;
+  const { address, port, singlePort = false, limits, memory, mostBlock, pingMs } = options;
   const contents = new Contents(options.files, options.bootFiles);
   const counts = new Counts();
   const surroundings = {
@@ -71,6 +71,7 @@ export async function startTftpServer(options: TftpOptions): Promise<TftpServer>
     ...{ address, port, singlePort },
     ...(limits && { limits }),
     ...(memory && { memory }),
+    ...(pingMs !== undefined && { pingMs }),
     ...(mostBlock !== undefined && { mostBlock }),
   };
   const server = new ThreadedServer(await loadLibc(), serverOptions, surroundings, options.program);

@@ -16,7 +16,7 @@ import type { FromThread, ThreadData, ToThread } from './thread-protocol.ts';
 const MOST_UNHEARD = 8192;
 
 const port = parentPort as MessagePort;
-const { options, wake, counts, unheard, held } = workerData as ThreadData;
+const { options, wake, counts, unheard, held, pulse } = workerData as ThreadData;
 const libc = tracked(await loadLibc(), held);
 const loop = new OwnLoop(libc);
 const sockets = new OwnSockets(libc, loop);
@@ -39,7 +39,7 @@ const server = new Server(options, {
 });
 
 loop.watch(wake, () => {
-  for (const message of heed<ToThread>(wake, port)) take(message);
+  for (const message of heed<ToThread>(wake, port, pulse)) take(message);
   loop.settle();
 });
 await server.listen();

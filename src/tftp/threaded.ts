@@ -87,7 +87,11 @@ export class ThreadedServer {
       counts: counts.values,
       unheard,
     };
-    const spec = { program: this.program, name: 'muster-tftp', data, memory: this.options.memory };
+    const spec = {
+      ...{ program: this.program, name: 'muster-tftp', data },
+      ...{ memory: this.options.memory, pingMs: this.options.pingMs },
+      stuck: (reason: string) => crashed(reason, 'The TFTP server hangs'),
+    };
     let isListening = false;
     let listens: () => void = () => {};
     const thread = new Thread<ToThread, FromThread>(this.libc, spec, message => {

@@ -131,3 +131,35 @@ test('a thread that crashes ends its pieces and is reported; another one starts 
   await new Promise(setImmediate);
   t.deepEqual(reasons, ['crashed', 'crashed']);
 });
+
+test('a thread that hangs is ended and reported, its pieces end, and another one starts', async t => {
+  const reasons: string[] = [];
+  let now = 0;
+  const program = new URL(
+    'data:text/javascript,import { parentPort } from "node:worker_threads"; parentPort.postMessage([]); for (;;);',
+  );
+  const senders = new Senders(libc, reason => reasons.push(reason), { most: 1, program, now: () => now, pingMs: 100 });
+  t.teardown(() => senders.close());
+  const { file, made } = await pairs(t, 1);
+  const piece = { socket: made[0]?.socket ?? -1, file, position: 0, length: SIZE };
+  t.deepEqual(await senders.send(piece, nothing, never()), { bytes: 0, slow: false });
+  await new Promise(setImmediate);
+  t.deepEqual(reasons, ['hung for 0.6 s and was ended']);
+  now = 500;
+  t.true(senders.available);
+});
+
+test('a thread that works answers pings: it is not ended', async t => {
+  const senders = new Senders(libc, reason => t.fail(reason), { most: 1, pingMs: 5 });
+  t.teardown(() => senders.close());
+  const { file, made } = await pairs(t, 2);
+  const sent = made.map(({ socket }) => senders.send({ socket, file, position: 0, length: SIZE }, nothing, never()));
+  // One thread serves both; the first client reads nothing for as long as the second one takes
+  const [first, second] = made;
+  t.is((await readAll(second?.far as Socket, SIZE)).length, SIZE);
+  t.is((await readAll(first?.far as Socket, SIZE)).length, SIZE);
+  t.deepEqual(
+    (await Promise.all(sent)).map(({ bytes }) => bytes),
+    [SIZE, SIZE],
+  );
+});

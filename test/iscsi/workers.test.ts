@@ -282,6 +282,31 @@ test('a worker that stands still: connections wait in bounded number, and in bou
   await until(() => notes.some(note => note.event === 'login'));
 });
 
+test('a worker that hangs answers no ping: it is killed and reported', async t => {
+  const ticks: (() => void)[] = [];
+  const every: IscsiOptions['every'] = (_ms, tick) => {
+    ticks.push(tick);
+    return () => {};
+  };
+  const { port, workers, reports, until } = await farm(t, {}, () => 0, { now: () => 0, every });
+  t.is(await attempt(port), 'served');
+  const [stopped] = workers.pids;
+  if (!stopped) return t.fail('there is no worker');
+  const pass = (seconds: number): void => {
+    for (let second = 0; second < seconds; second += 1) for (const tick of ticks) tick();
+  };
+  pass(1);
+  // Its answer to the ping comes before its question about this login
+  t.is(await attempt(port), 'served');
+  process.kill(stopped, 'SIGSTOP');
+  pass(30);
+  t.deepEqual(reports, []);
+  pass(1);
+  await until(() => reports.length === 2);
+  t.is(reports[0], `worker process ${stopped} answered nothing for 30 s and is killed`);
+  t.regex(reports[1] ?? '', /ended by SIGKILL/);
+});
+
 test('closing ends the listening on every address', async t => {
   const { workers, port } = await farm(t);
   const other = await workers.listen(0, '127.0.0.2');

@@ -12,6 +12,7 @@ import { bindUdp } from '../../src/tftp/own-socket.ts';
 import { Server } from '../../src/tftp/server.ts';
 import { startTftpServer } from '../../src/tftp/start.ts';
 import { ThreadedServer } from '../../src/tftp/threaded.ts';
+import { until } from '../support/until.ts';
 import { ackBytes, fetchFile, nextPacket, openClient, requestBytes } from './client.ts';
 import { linesOf } from './lines.ts';
 
@@ -21,9 +22,10 @@ const SERVER = { address: HOST, port: 0, journey: { progress: () => {}, note: ()
 const FALLING = new URL('./falling-thread.js', import.meta.url);
 
 /** Serves three files in the middle of which the thread falls over, and one that is none of its troubles. */
-async function startFalling(t: ExecutionContext, program = FALLING, memory = {}) {
+async function startFalling(t: ExecutionContext, program = FALLING, memory = {}, pingMs = 5000) {
   const { lines, sink } = linesOf();
   const files = new Map([
+    ['endless', Buffer.alloc(1009)],
     ['unlucky', Buffer.alloc(1013)],
     ['promised', Buffer.alloc(1019)],
     ['hungry', Buffer.alloc(1021)],
@@ -31,7 +33,7 @@ async function startFalling(t: ExecutionContext, program = FALLING, memory = {})
   ]);
   const failures: Parameters<FailureLog['failed']>[0][] = [];
   const server = await startTftpServer({
-    ...{ ...SERVER, files, log: createLog('info', sink), program, memory },
+    ...{ ...SERVER, files, log: createLog('info', sink), program, memory, pingMs },
     failures: { failed: failure => failures.push(failure) },
   });
   t.teardown(async () => server.close());
@@ -56,6 +58,23 @@ test('a thread that crashes is followed by another, at the same port; requests w
   while (server.stats().finished === 0) await new Promise(setImmediate);
   t.true(lines.some(line => line['msg'] === 'TFTP is served again'));
   t.is(server.stats().active, 0);
+});
+
+test('a thread that hangs is ended, reported as a failure of the head, and followed by another', async t => {
+  const { lines, server, failures } = await startFalling(t, FALLING, {}, 100);
+  const client = await openClient();
+  t.teardown(() => client.close());
+  client.send(requestBytes(1, 'endless'), server.port, HOST);
+  const first = await nextPacket(client);
+  client.send(ackBytes(1), first?.from.port ?? 0, HOST);
+  await until('the hang is reported', () => failures.length > 0);
+  t.like(failures[0], { kind: 'crashed', what: 'keep its TFTP server running' });
+  t.like(
+    lines.find(line => line['level'] === 'error'),
+    { reason: 'hung for 0.6 s and was ended' },
+  );
+  const { content } = await fetchFile({ address: HOST, port: server.port, file: 'text' });
+  t.is(content.toString(), 'text');
 });
 
 test('a thread that crashes by an unhandled rejection leaves no socket open', async t => {
