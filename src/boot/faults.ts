@@ -32,7 +32,7 @@ const ROWS = {
   // Files on their way
   'cut-off': { by: 'head', means: 'a transfer ended before the file did (file; name: its name)' },
   'short-file': { by: 'head', means: 'a stored file is shorter than it was (file; have, want: bytes)' },
-  'unreadable-file': { by: 'head', means: 'the head cannot read a file (file; name: the system code)' },
+  'unreadable-file': { by: 'head', means: 'the head cannot read a file (file; name: the system code; have: its path)' },
   // What there is to boot
   'nothing-to-boot': { by: 'head', means: 'the configuration of the node gives nothing that it can boot' },
   'bad-answers': { by: 'head', means: "the installer's answers' file cannot be filled in for the node" },

@@ -52,7 +52,7 @@ export const HEAD_FAULT_RULES = {
     settle: () => 'boot the node again and see whether the transfer succeeds',
   },
   'short-file': { rule: 'head-cannot-read', remedy: again },
-  'unreadable-file': { rule: 'head-cannot-read', remedy: again },
+  'unreadable-file': { rule: 'head-cannot-read', remedy: readable },
   'nothing-to-boot': {
     remedy: () =>
       'Set what is missing; the node retries by itself. `muster node explain` shows where each value comes from.',
@@ -94,8 +94,8 @@ export const HEAD_FAULT_RULES = {
   },
   'iscsi-refused': {
     remedy: () =>
-      'Boot it again. If it is refused again, the log of the head has the reason; if nothing answers, check iscsi.port in the firewall of the head.',
-    because: LOGIN,
+      'Boot it again. When it is refused again, the reason is in the log of the head; when nobody answers, look at iscsi.port in its firewall.',
+    because: [...LOGIN, ...STORAGE],
   },
 } as const satisfies Partial<Record<Fault, ErrorRule>>;
 
@@ -103,10 +103,34 @@ function login({ about, error = '' }: BootEvent): string {
   return (about?.name ?? error).replace(/[.;].*$/s, '');
 }
 
-function again(situation: Case, { file }: BootEvent): string {
+function again(situation: Case, event: BootEvent): string {
+  return `Look at the disk of the head (\`muster doctor\` checks all stored files), and upload the file again: ${commandOf(situation, event)}. When the whole disk is lost: \`muster restore\`.`;
+}
+
+function commandOf(situation: Case, { file }: BootEvent): string {
   const place = file === undefined ? undefined : UPLOADED[file];
-  const command = place?.(situation) ?? 'the files that `muster doctor` names';
-  return `Check the disk of the head (\`muster doctor\` checks all stored files), and upload the file again: ${command}. If the whole disk is lost, run \`muster restore\`.`;
+  return place?.(situation) ?? 'the files that `muster doctor` names';
+}
+
+/** What lets the head read a file again, by the code of the system's error. */
+function readable(situation: Case, event: BootEvent): string {
+  const { name: code, have } = event.about ?? {};
+  const path = typeof have === 'string' && have.startsWith('/') ? have : undefined;
+  const file = path ?? 'the file';
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return `Let the user that musterd runs as read ${file}: \`chown muster: ${path ?? 'FILE'}\`, and \`namei -l ${path ?? 'FILE'}\` shows the folders above it. When those are right, a security policy denies it (\`restorecon -v ${path ?? 'FILE'}\`, \`journalctl -k\`).`;
+    case 'EIO':
+    case 'EUCLEAN':
+    case 'ESTALE':
+      return `The disk of the head returns errors for ${file}: read which ones (\`dmesg -T\`), and repair or replace it. Then bring the file back: ${commandOf(situation, event)}.`;
+    case 'EMFILE':
+    case 'ENFILE':
+      return 'Raise LimitNOFILE in its unit (`systemctl edit musterd`) and restart musterd. Then boot the node again.';
+    default:
+      return again(situation, event);
+  }
 }
 
 const UPLOADED: Partial<Record<BootFileName, (situation: Case) => string>> = {

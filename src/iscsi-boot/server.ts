@@ -147,8 +147,8 @@ function takeNote(note: TargetNote, { boots, failures, limiter, log }: Told): vo
   tell(boots, limiter, boot, { ...problemOf({ reason: reason ?? '', fault }), peer });
 }
 
-function problemOf({ reason, fault, about }: BootRefusal): Problem & { about: About } {
-  return { error: `iSCSI login refused: ${reason}`, fault, about: { ...about, name: reason } };
+function problemOf({ reason, fault, file, about }: BootRefusal): Problem & { about: About; file?: 'image' } {
+  return { error: `iSCSI login refused: ${reason}`, fault, about: { name: reason, ...about }, ...(file && { file }) };
 }
 
 /** Adds a line to the timeline of a current boot. The timeline of a node that is up has ended: its logins are only in the log. */
@@ -156,7 +156,7 @@ function tell(
   boots: Boots,
   limiter: LogLimiter | undefined,
   boot: Boot,
-  words: Problem & { detail?: string; about?: About; peer?: string },
+  words: Problem & { detail?: string; about?: About; file?: 'image'; peer?: string },
 ): void {
   const isOver = boot.outcome !== undefined && boot.outcome !== 'handed-over';
   // A login refused while the disk is in use does not come from its system: any user of the node can try one

@@ -4,6 +4,7 @@ import type { BootPlan } from '../boot/boot-plan.ts';
 import type { BootNode } from '../boot/directory.ts';
 import type { About } from '../boot/faults.ts';
 import { type IscsiNames, type RootReader, type RootReaders, readsOverIscsi } from '../boot/iscsi-access.ts';
+import { unreadable } from '../boot/plane/storage-fault.ts';
 import { reasonOf } from '../errors.ts';
 import type { Admission, ChapAccount, Refusal, TargetDirectory, Visitor } from '../iscsi/directory.ts';
 import type { Refused } from '../refused.ts';
@@ -12,7 +13,8 @@ import type { BootDisk } from './disks.ts';
 /** Why a node may not log in, for its timeline. */
 export interface BootRefusal {
   reason: string;
-  fault: 'iscsi-refused' | 'iscsi-target-missing' | 'iscsi-secret-wrong';
+  fault: 'iscsi-refused' | 'iscsi-target-missing' | 'iscsi-secret-wrong' | 'unreadable-file';
+  file?: 'image';
   about?: About;
 }
 
@@ -67,15 +69,18 @@ async function admit(ports: BootTargetsPorts, entries: readonly Entry[]): Promis
 }
 
 async function diskOf(ports: BootTargetsPorts, { boot, plan, image }: Entry): Promise<BootDisk | Refusal> {
-  const refuse = (refused: string): Refusal => {
-    ports.refused(boot, { reason: refused, fault: 'iscsi-refused' });
+  const refuse = (refused: string, why: Omit<BootRefusal, 'reason'> = { fault: 'iscsi-refused' }): Refusal => {
+    ports.refused(boot, { reason: refused, ...why });
     return { refused, status: 'target-error' };
   };
   try {
     const disk = await ports.disk(boot, plan, image.blob);
     return 'refused' in disk ? refuse(disk.refused) : disk;
   } catch (error) {
-    return refuse(`the head cannot open the image ${image.name}: ${reasonOf(error)}`);
+    const about = unreadable(error);
+    return refuse(`the head cannot open the image ${image.name}: ${reasonOf(error)}`, {
+      ...{ fault: 'unreadable-file', file: 'image', about },
+    });
   }
 }
 

@@ -3,7 +3,7 @@ import type { BootFile, BootFiles } from '../boot/boot-file.ts';
 import type { BootFileName, Fault } from '../boot/faults.ts';
 import type { Stage } from '../boot/journey.ts';
 import { reasonOf } from '../errors.ts';
-import { FileCache, sharedBuffer } from './files.ts';
+import { FileCache, FileUnavailable, sharedBuffer } from './files.ts';
 import { findFile, type Refusal, type TftpFiles } from './names.ts';
 import { type Negotiated, negotiate } from './options.ts';
 import { ERROR_CODE, type Request } from './packet.ts';
@@ -24,6 +24,9 @@ export interface Unavailable {
   kind?: BootFileName;
   stage?: Stage;
   unavailable: string;
+  /** The code of the system's error, and where the file is. */
+  code?: string;
+  path?: string;
 }
 
 /** A refusal may name the file differently from the request. */
@@ -92,7 +95,7 @@ export class Contents {
       const sent = mode === 'netascii' ? this.cache.asNetascii(content) : content;
       return { file, content: sent, ...negotiate(options, { size: sent.length, mostBlock }) };
     } catch (error) {
-      return { file, unavailable: reasonOf(error) };
+      return { file, unavailable: reasonOf(error), ...(error instanceof FileUnavailable && error.facts) };
     }
   }
 

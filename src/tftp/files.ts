@@ -4,7 +4,15 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { systemCode } from '../errors.ts';
 
 /** A served file cannot be read; the message is for the administrator. */
-export class FileUnavailable extends Error {}
+export class FileUnavailable extends Error {
+  /** The code of the system's error, and the file. */
+  readonly facts: { code?: string; path?: string };
+
+  constructor(message: string, facts: FileUnavailable['facts'] = {}, cause?: unknown) {
+    super(message, { cause });
+    this.facts = facts;
+  }
+}
 
 /** A piece of a file, in bytes. */
 export interface Part {
@@ -83,7 +91,9 @@ export class FileCache {
     } catch (error) {
       this.forget(key);
       if (error instanceof FileUnavailable) throw error;
-      throw new FileUnavailable(`${path} cannot be read (${systemCode(error) ?? 'unknown error'})`, { cause: error });
+      const code = systemCode(error);
+      const facts = { path, ...(code !== undefined && { code }) };
+      throw new FileUnavailable(`${path} cannot be read (${code ?? 'unknown error'})`, facts, error);
     }
   }
 

@@ -106,9 +106,10 @@ export class Report {
   }
 
   /** A served file that cannot be read: the administrator must repair it. */
-  unavailable(client: Client, { file, unavailable: reason, ...of }: Unavailable): void {
+  unavailable(client: Client, { file, unavailable: reason, code, path, ...of }: Unavailable): void {
     this.say('error', client.address, { peer: peerOf(client), file, reason }, 'TFTP file unavailable');
-    this.noteError(client, { ...what(of), error: `TFTP: ${reason}`, fault: 'unreadable-file', about: { name: file } });
+    const about = { ...(code !== undefined && { name: code }), have: path ?? file };
+    this.noteError(client, { ...what(of), error: `TFTP: ${reason}`, fault: 'unreadable-file', about });
   }
 
   /**

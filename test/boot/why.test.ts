@@ -4,6 +4,7 @@ import type { Boots } from '../../src/boot/boots.ts';
 import { type EventFacts, FAULTS, type Fault } from '../../src/boot/faults.ts';
 import type { Stage, StageNote } from '../../src/boot/journey.ts';
 import { planBoot } from '../../src/boot/plan.ts';
+import { storageFault } from '../../src/boot/plane/storage-fault.ts';
 import { why } from '../../src/boot/why.ts';
 import { type Case, caseOf, type WhyFacts, whyNeeds } from '../../src/boot/why-case.ts';
 import { ERROR_RULES } from '../../src/boot/why-errors.ts';
@@ -156,6 +157,39 @@ test('what the head noted explains what the node reported, and a node cannot exp
   lying.boots.note({ ...node, error: 'mine', fault: 'iscsi-secret-wrong' });
   lying.boots.note({ ...node, error: 'error 24', fault: 'iscsi-refused' });
   t.is(ask(lying).rule, 'iscsi-refused');
+});
+
+test('a file that the head cannot read is named with its path, and the remedy fits the error', t => {
+  const path = '/var/lib/muster/blobs/ab';
+  const remedies: Record<string, RegExp> = {
+    EACCES: /`chown muster: \/var\/lib\/muster\/blobs\/ab`, and `namei -l \/var/,
+    EIO: /returns errors for \/var\/lib\/muster\/blobs\/ab: .* muster boot -i .* update kernel=@FILE\.$/,
+    EMFILE: /^Raise LimitNOFILE/,
+    ENOENT: /upload the file again: muster boot -i/,
+  };
+  for (const [code, remedy] of Object.entries(remedies)) {
+    const it = world();
+    see(it, { stages: upTo('script') });
+    const error = Object.assign(new Error(`${code}: it failed, read`), { code });
+    const problem = storageFault('stored kernel', 'kernel', error, path);
+    it.boots.note({ stage: 'kernel', node: it.node.uid, ...problem });
+    const found = ask(it);
+    t.is(found.rule, 'head-cannot-read');
+    t.is(found.cause, `The head cannot read the stored kernel: ${code}: it failed, read (${path}).`);
+    t.regex(found.remedy ?? '', remedy, code);
+  }
+});
+
+test('an image that the head could not open for an iSCSI login explains the refused login', t => {
+  const it = world();
+  see(it, { stages: upTo('initramfs') });
+  const note = { stage: 'image', node: it.node.uid } as const;
+  const about = { name: 'EACCES', have: '/var/lib/muster/blobs/ab' };
+  const error = 'iSCSI login refused: the head cannot open the image DefaultImage: EACCES: permission denied';
+  it.boots.note({ ...note, error, fault: 'unreadable-file', file: 'image', about });
+  it.boots.note({ ...note, by: 'node', error: 'error 24', fault: 'iscsi-refused' });
+  t.is(ask(it).rule, 'head-cannot-read');
+  t.regex(ask(it).remedy ?? '', /`chown muster: \/var\/lib\/muster\/blobs\/ab`/);
 });
 
 /** Those of a running system have tests of their own. */

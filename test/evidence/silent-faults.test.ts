@@ -1,9 +1,9 @@
 // Faults that nobody reports, between a real musterd and real clients: stored files that go wrong, packets that get lost, a copied address.
-import { rename, truncate } from 'node:fs/promises';
+import { chown, rename, truncate } from 'node:fs/promises';
 import test, { type ExecutionContext } from 'ava';
 import { storedFiles } from '../lab/inside.ts';
 import { findProgram, requireAll } from '../support/require.ts';
-import { WiredHead, type WiredMachine } from '../support/wired-head.ts';
+import { WiredHead, type WiredMachine, type WiredOptions } from '../support/wired-head.ts';
 
 const MAC = '52:54:00:00:00:01';
 const ADDRESS = '10.54.0.100/24';
@@ -14,10 +14,11 @@ const KERNEL_BYTES = 3 << 20;
 async function start(
   t: ExecutionContext,
   bytes = KERNEL_BYTES,
+  options: WiredOptions = {},
 ): Promise<{ wired: WiredHead; node: WiredMachine } | undefined> {
   t.timeout(300_000);
   if (!requireAll(t, { root: true, programs: PROGRAMS })) return undefined;
-  const wired = await WiredHead.start();
+  const wired = await WiredHead.start(options);
   t.teardown(async () => wired.stop());
   await wired.fill(MAC, bytes);
   return { wired, node: await wired.addMachine('n0', MAC, ADDRESS) };
@@ -43,8 +44,9 @@ async function kernelFile(wired: WiredHead): Promise<string> {
 const FAULTS: readonly {
   name: string;
   breaks(path: string): Promise<void>;
-
   words: RegExp;
+  /** What it says to do, unless it is to upload the file again. */
+  remedy?: RegExp;
 }[] = [
   {
     name: 'deleted',
@@ -56,13 +58,21 @@ const FAULTS: readonly {
     breaks: async path => truncate(path, 1 << 20),
     words: /stored kernel has 1048576 of \d+ bytes/,
   },
+  {
+    name: 'owned by somebody else',
+    breaks: async path => chown(path, 12_345, 12_345),
+    words: /cannot read the stored kernel: EACCES: permission denied, open '\/.*'/,
+    remedy: /`chown muster: \/.*`, and `namei -l \/.*`/,
+  },
 ];
 
-for (const { name, breaks, words } of FAULTS)
+const UPLOAD = /muster boot -i DefaultBoot update kernel=@FILE/;
+
+for (const { name, breaks, words, remedy = UPLOAD } of FAULTS)
   test.serial(
     `a stored kernel that is ${name} under a running musterd is named, with the command that mends it`,
     async t => {
-      const world = await start(t);
+      const world = await start(t, KERNEL_BYTES, { isUnprivileged: true });
       if (!world) return;
       const { wired, node } = world;
       await breaks(await kernelFile(wired));
@@ -71,7 +81,7 @@ for (const { name, breaks, words } of FAULTS)
       t.log(found);
       t.is(found.rule, 'head-cannot-read');
       t.regex(found.cause, words);
-      t.regex(found.remedy ?? '', /muster boot -i DefaultBoot update kernel=@FILE/);
+      t.regex(found.remedy ?? '', remedy);
     },
   );
 

@@ -14,7 +14,8 @@ import { findProgram } from './require.ts';
 
 let count = 0;
 
-const WITHOUT_RAW = ['setpriv', '--bounding-set=-net_raw', '--inh-caps=-net_raw'];
+const LOST = '-net_raw,-dac_override,-dac_read_search';
+const UNPRIVILEGED = ['setpriv', `--bounding-set=${LOST}`, `--inh-caps=${LOST}`];
 
 /** A machine: a namespace with one interface, eth0, on the switch. */
 export class WiredMachine {
@@ -63,7 +64,10 @@ export interface WiredOptions {
   stateBytes?: number;
   /** Variables of musterd's environment. */
   env?: Record<string, string>;
-  /** Starts musterd without CAP_NET_RAW, as its unit does, on a system that lets everybody send echo requests, as systemd sets it. */
+  /**
+   * Starts musterd without the capabilities to use raw sockets and to read every file, as its unit does, on a system that lets
+   * everybody send echo requests, as systemd sets it.
+   */
   isUnprivileged?: boolean;
 }
 
@@ -83,7 +87,7 @@ export class WiredHead {
     this.machine = new WiredMachine(`${this.name}h`);
     const namespace = {
       command: (words: readonly string[]) =>
-        this.machine.command([...(options.isUnprivileged ? WITHOUT_RAW : []), 'env', ...pairs(options.env), ...words]),
+        this.machine.command([...(options.isUnprivileged ? UNPRIVILEGED : []), 'env', ...pairs(options.env), ...words]),
       run: this.machine.run.bind(this.machine),
       close: async () => {},
     };

@@ -24,7 +24,7 @@ export function loader({ question, context, params }: Admitted['everyone']): Ans
     file: { ...file, type: 'application/efi' },
     sent: sent => (sent.bytes === 0 ? [] : noted(loaderSent(name, sent))),
     failed(error) {
-      const problem = storageFault(`stored loader ${name}`, 'loader', error);
+      const problem = storageFault(`stored loader ${name}`, 'loader', error, file.path);
       return [...noted(problem), { do: 'log', level: 'error', more: {}, text: problem.error, rarely: true }];
     },
   };
@@ -100,7 +100,7 @@ export function planned(
       return [{ do: 'note', note: { stage, ...whose, peer, bytes, file: kind, complete, detail } }];
     },
     failed(error) {
-      const problem = storageFault(`stored ${name}`, kind, error);
+      const problem = storageFault(`stored ${name}`, kind, error, context.blobPath(blob));
       return [
         { do: 'note', note: { stage, ...whose, peer, ...problem } },
         { do: 'log', level: 'error', more: { sha256: blob }, text: problem.error, rarely: true },

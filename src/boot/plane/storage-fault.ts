@@ -22,8 +22,8 @@ export interface StorageFault {
   about?: About;
 }
 
-/** @param what the file's name for people: `stored kernel` */
-export function storageFault(what: string, file: BootFileName, error: unknown): StorageFault {
+/** @param what the file's name for people: `stored kernel` @param path where it is, when the error may not name it */
+export function storageFault(what: string, file: BootFileName, error: unknown, path?: string): StorageFault {
   if (error instanceof ShortFile) {
     const { there, wanted } = error;
     return {
@@ -33,11 +33,20 @@ export function storageFault(what: string, file: BootFileName, error: unknown): 
       about: { have: there, want: wanted },
     };
   }
-  const code = systemCode(error);
+  const reason = reasonOf(error);
+  const where = path === undefined || reason.includes(path) ? '' : ` (${path})`;
   return {
-    error: `the head cannot read the ${what}: ${reasonOf(error)}`,
+    error: `the head cannot read the ${what}: ${reason}${where}`,
     fault: 'unreadable-file',
     file,
-    ...(code !== undefined && { about: { name: code } }),
+    about: unreadable(error, path),
   };
+}
+
+/** Returns the facts about a file that cannot be read: the code of the error, and where the file is. */
+export function unreadable(error: unknown, path?: string): About {
+  const code = systemCode(error);
+  const cause = error instanceof Error ? (error as NodeJS.ErrnoException) : undefined;
+  const place = path ?? cause?.path;
+  return { ...(code !== undefined && { name: code }), ...(place !== undefined && { have: place }) };
 }
