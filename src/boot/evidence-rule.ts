@@ -5,6 +5,8 @@ import type { Scene } from './why-case.ts';
 export interface Found {
   cause: string;
   remedy: string;
+  /** Makes it a guess: what would settle it, as an imperative clause. */
+  settle?: string;
   /** The evidence. */
   seen: readonly string[];
 }

@@ -173,6 +173,27 @@ export interface Neighbour {
   node?: string;
 }
 
+/** How a session ended without a logout of the initiator, and not by the target's own decision. */
+export type IscsiEnd = 'silent' | 'reset' | 'closed' | 'replaced';
+
+export interface IscsiBreak {
+  ago: number;
+  how: IscsiEnd;
+}
+
+/** What the iSCSI target saw of the node. */
+export interface IscsiLook {
+  /** Where the node logs in. */
+  address: string;
+  port: number;
+  /** Since the last connection from its address arrived; absent when none did. */
+  connected?: number;
+  /** Open sessions of the boot to be explained. */
+  sessions: number;
+  /** The last sessions of that boot that broke, the newest last. */
+  breaks: readonly IscsiBreak[];
+}
+
 /** A stored file that the node received, compared with its digest. */
 export interface StoredLook {
   name: 'kernel' | 'initramfs' | 'image';
@@ -193,6 +214,9 @@ export interface Evidence {
   jumps?: readonly ClockJump[];
   path?: PathLook;
   neighbours?: NeighbourLook;
+  iscsi?: IscsiLook;
+  /** Seconds since each of its last connections was reset from outside, the newest last. */
+  resets?: readonly number[];
   twins?: TwinLook;
   stored?: readonly StoredLook[];
 }

@@ -4,8 +4,10 @@ import type { Scene } from './why-case.ts';
 import { clockSeen } from './why-clock.ts';
 import { HEAD_RULES, ROOT_DISK_RULES } from './why-head.ts';
 import { HEAD_STATE_RULES, REFUSAL_RULES } from './why-head-state.ts';
+import { ISCSI_PORT_RULES, ISCSI_SESSION_RULES, iscsiSeen } from './why-iscsi.ts';
 import { NEIGHBOUR_RULES, neighbourSeen } from './why-neighbours.ts';
 import { PATH_RULES, pathSeen } from './why-path.ts';
+import { RESET_RULES, resetSeen } from './why-resets.ts';
 import { STORED_RULES, storedSeen } from './why-stored.ts';
 
 /** The order matters: a failure of the head explains everything that the node did not do. */
@@ -16,16 +18,26 @@ export const EVIDENCE_RULES: readonly EvidenceRule[] = [
   ...NEIGHBOUR_RULES,
   ...STORED_RULES,
   ...PATH_RULES,
+  ...ISCSI_PORT_RULES,
+  ...ISCSI_SESSION_RULES,
+  ...RESET_RULES,
   ...REFUSAL_RULES,
 ];
 
 /** Returns what the head checked and found in order. It rules causes out. */
 export function evidenceSeen(scene: Scene): string[] {
-  return [...clockSeen(scene), ...neighbourSeen(scene), ...storedSeen(scene), ...pathSeen(scene)];
+  return [
+    ...clockSeen(scene),
+    ...neighbourSeen(scene),
+    ...storedSeen(scene),
+    ...pathSeen(scene),
+    ...iscsiSeen(scene),
+    ...resetSeen(scene),
+  ];
 }
 
-/** The rules that also hold for a node that was up or was never seen. */
-const EVERYWHERE: readonly EvidenceRule[] = [...ROOT_DISK_RULES, ...NEIGHBOUR_RULES];
+/** The rules that hold for a node that was up, or was never seen, as well. */
+const EVERYWHERE: readonly EvidenceRule[] = [...ROOT_DISK_RULES, ...NEIGHBOUR_RULES, ...ISCSI_SESSION_RULES];
 const SILENT: readonly EvidenceRule[] = [...ROOT_DISK_RULES, ...HEAD_STATE_RULES, ...NEIGHBOUR_RULES, ...REFUSAL_RULES];
 
 /** Returns the fault that the head has evidence of, for a node without a boot in progress. */

@@ -3,6 +3,7 @@ import type { Boot } from './boot.ts';
 import { momentOf } from './boot-time.ts';
 import { goingOf } from './system-facts.ts';
 import { presentOf, type WhyFacts } from './why-case.ts';
+import { iscsiSeen } from './why-iscsi.ts';
 import { type SystemTrouble, systemTrouble } from './why-system.ts';
 import { isOff, poweredOff, powerSeen, say, type Why } from './why-verdict.ts';
 import { span } from './why-words.ts';
@@ -68,8 +69,9 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
   const seen = [
     `boot ${up.id} was up at ${new Date(up.ended ?? up.started).toISOString()}`,
     ...(action ? [`${span((now - action.at) / 1000)} ago: ${action.text}`] : []),
-    'no DHCP packet has come since',
-    ...(trouble ? [`its last heartbeat reported: ${trouble.cause}`] : []),
+    'no DHCP packet came since',
+    ...(trouble ? [`its last heartbeat said: ${trouble.cause}`] : []),
+    ...iscsiSeen({ ...facts, boot: up, quiet: 0, silence: 0 }),
     ...powerSeen(facts),
   ];
   if (isOff(facts)) return poweredOff(`It was up, and its last heartbeat came ${last} ago`, seen);

@@ -67,7 +67,7 @@ function byOutside(facts: WhyFacts, boot: Boot | undefined): Why | undefined {
   if ((boot && boot.outcome !== 'up') || isOff(facts)) return undefined;
   const silence = facts.status.silence ?? Number.POSITIVE_INFINITY;
   const found = findOutsideBoots({ ...facts, ...(boot && { boot }), quiet: silence, silence });
-  return found && say('failed', found.rule, found.cause, found.remedy, [...found.seen]);
+  return found && say('failed', found.rule, found.cause, found.remedy, [...found.seen], found.settle);
 }
 
 /** The head's evidence takes precedence over guesses about the node. */
@@ -77,7 +77,7 @@ function byEvidence(situation: Case): Why | undefined {
   if (!found) return undefined;
   const cause = again(situation, found.cause);
   const seen = new Set([...found.seen, ...evidenceOf(situation)]);
-  return say('failed', found.rule, cause, found.remedy, [...seen]);
+  return say('failed', found.rule, cause, found.remedy, [...seen], found.settle);
 }
 
 function neverSeen(facts: WhyFacts): Why {

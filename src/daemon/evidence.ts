@@ -1,7 +1,7 @@
 // What the head knows about a node's boot besides its timeline, gathered for `why`.
 import type { EvidenceAccess, EvidenceQuestion } from '../admin/evidence.ts';
 import type { BootPlan } from '../boot/boot-plan.ts';
-import type { Evidence, NeighbourLook, PathLook, StoredLook } from '../boot/evidence.ts';
+import type { Evidence, IscsiLook, NeighbourLook, PathLook, StoredLook } from '../boot/evidence.ts';
 import { probeArp } from '../evidence/arp-probe.ts';
 import { StoredDigests } from '../evidence/digests.ts';
 import {
@@ -22,6 +22,8 @@ type Needs = Pick<
   | 'blobs'
   | 'tcpWatch'
   | 'transfers'
+  | 'iscsiWatch'
+  | 'resets'
   | 'neighbours'
   | 'directory'
   | 'refusals'
@@ -33,24 +35,6 @@ type Needs = Pick<
 const STORED = ['kernel', 'initramfs', 'image'] as const;
 
 export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): EvidenceAccess {
-  const atOnce = (question: EvidenceQuestion): Evidence => {
-    const { node, within, ip, macs } = question;
-    const twins = macs[0] === undefined ? undefined : state.macSightings.of(macs[0]);
-    const tftp = state.transfers.of(ip);
-    const neighbours = knownNeighbours(state, question);
-    const refusals = [state.refusals.of(ip, within), state.refusals.of(node, within)].flatMap(one => one ?? []);
-    const network = state.networks.of(ip)?.head;
-    const jumps = question.boot ? state.clockWatch.of(within) : [];
-    return {
-      failures: state.failures.of(node, within),
-      ...(refusals.length > 0 && { refusals }),
-      ...(network && { network }),
-      ...(jumps.length > 0 && { jumps }),
-      ...(neighbours && { neighbours }),
-      ...(twins && { twins }),
-      ...(tftp && { path: { answers: false, tftp } }),
-    };
-  };
   const digests = new StoredDigests();
   const storedLooks = async (plan: BootPlan | undefined, left: number): Promise<StoredLook[]> => {
     const looks = STORED.map(async name => {
@@ -61,7 +45,7 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
     return (await Promise.all(looks)).flat();
   };
   return {
-    atOnce,
+    atOnce: question => atOnce(state, question),
     async head() {
       const folder = state.config['paths.state'];
       const [storage, descriptors, memory] = await Promise.all([
@@ -91,6 +75,30 @@ export function evidenceAccess(state: Needs, unneeded: () => Promise<number>): E
   };
 }
 
+/** Returns what is in memory. */
+function atOnce(state: Needs, question: EvidenceQuestion): Evidence {
+  const { node, within, ip, macs } = question;
+  const twins = macs[0] === undefined ? undefined : state.macSightings.of(macs[0]);
+  const tftp = state.transfers.of(ip);
+  const neighbours = knownNeighbours(state, question);
+  const refusals = [state.refusals.of(ip, within), state.refusals.of(node, within)].flatMap(one => one ?? []);
+  const network = state.networks.of(ip)?.head;
+  const resets = state.resets.of(ip, within);
+  const iscsi = state.config['iscsi.enabled'] && question.boot ? iscsiLook(state, question) : undefined;
+  const jumps = question.boot ? state.clockWatch.of(within) : [];
+  return {
+    failures: state.failures.of(node, within),
+    ...(refusals.length > 0 && { refusals }),
+    ...(network && { network }),
+    ...(jumps.length > 0 && { jumps }),
+    ...(neighbours && { neighbours }),
+    ...(iscsi && { iscsi }),
+    ...(resets.length > 0 && { resets }),
+    ...(twins && { twins }),
+    ...(tftp && { path: { answers: false, tftp } }),
+  };
+}
+
 /** Asks the wire who has the address, where the system lets musterd ask, and remembers the answers. */
 async function lookForOthers({ networks, neighbours, linkOf }: Needs, ip: string): Promise<void> {
   const network = networks.of(ip);
@@ -116,6 +124,11 @@ function knownNeighbours(
     return [{ mac, ago, own, ...(name && !own && { node: name }) }];
   });
   return seen.length > 0 ? { ip, seen } : undefined;
+}
+
+function iscsiLook({ config, networks, iscsiWatch }: Needs, { ip, boot }: EvidenceQuestion): IscsiLook {
+  const { head } = networks.of(ip) ?? networks.main;
+  return { address: head, port: config['iscsi.port'], ...iscsiWatch.of(ip, boot?.id) };
 }
 
 async function lookAtPath(

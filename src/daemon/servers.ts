@@ -85,6 +85,7 @@ export async function startIscsi(state: State, stops: Stops): Promise<Iscsi | un
     directory,
     boots,
     failures: state.failures,
+    watch: state.iscsiWatch,
     log,
   };
   const iscsi = await starting('The iSCSI target', 'iscsi.port or iscsi.enabled', async () => startBootIscsi(options));

@@ -14,11 +14,13 @@ import { kernelNow, kernelRun, monotonicNow } from '../clock.ts';
 import { type Config, networksOf } from '../config.ts';
 import { ClockWatch } from '../evidence/clock-watch.ts';
 import { HeadFailures } from '../evidence/head-failures.ts';
+import { IscsiWatch } from '../evidence/iscsi-watch.ts';
 import { type LinkReader, linkReader } from '../evidence/links.ts';
 import { MacSightings } from '../evidence/mac-sightings.ts';
 import { watchNeighbours } from '../evidence/neighbour-watch.ts';
 import { Neighbours } from '../evidence/neighbours.ts';
 import { Refusals } from '../evidence/refusals.ts';
+import { Resets } from '../evidence/resets.ts';
 import { tcpLook } from '../evidence/tcp-info.ts';
 import { TcpWatch } from '../evidence/tcp-watch.ts';
 import { TftpTransfers } from '../evidence/tftp-transfers.ts';
@@ -65,6 +67,8 @@ export interface State {
   /** Which of them wait for their node. */
   tcpWatch: TcpWatch;
   transfers: TftpTransfers;
+  iscsiWatch: IscsiWatch;
+  resets: Resets;
   neighbours: Neighbours;
   refusals: Refusals;
   macSightings: MacSightings;
@@ -182,7 +186,8 @@ async function watchEvidence(directory: Directory, log: Log, stops: Stops) {
   const watch = await watchNeighbours(neighbours);
   stops.push(async () => watch?.close());
   const libc = await loadLibc();
-  const connections = new ConnectionTable();
+  const resets = new Resets();
+  const connections = new ConnectionTable(peer => resets.saw(peer));
   const tcpWatch = new TcpWatch(connections, descriptor => tcpLook(libc, descriptor));
   const stopTcpWatch = tcpWatch.start();
   stops.push(async () => stopTcpWatch());
@@ -190,6 +195,8 @@ async function watchEvidence(directory: Directory, log: Log, stops: Stops) {
     connections,
     tcpWatch,
     transfers: new TftpTransfers(),
+    iscsiWatch: new IscsiWatch(),
+    resets,
     neighbours,
     refusals: new Refusals(),
     macSightings: new MacSightings(),

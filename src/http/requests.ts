@@ -96,7 +96,10 @@ export class Requests {
     const begun = performance.now();
     let sent: Sent;
     try {
-      sent = await sendFile(request, response, answer.file, this.senders, progress);
+      sent = await sendFile(request, response, answer.file, {
+        ...{ senders: this.senders, progress },
+        reset: () => this.ports.connections?.reset(request.socket, ip),
+      });
     } catch (error) {
       // A broken answer must not look complete.
       if (response.headersSent) response.destroy();

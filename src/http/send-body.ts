@@ -13,6 +13,8 @@ export interface Body {
   status: number;
   /** Receives the bytes that the kernel has accepted. */
   progress(bytes: number): void;
+  /** The peer reset the connection, and the thread alone saw it. */
+  reset?(): void;
 }
 
 /** What a slow client costs here next to its connection, in bytes. */
@@ -53,9 +55,10 @@ export async function sendByThread(
     while (sent < length && !end.reached) {
       const there = await source.warm(from + sent, Math.min(PIECE, length - sent));
       const piece = { socket: own, file: source.descriptor, position: from + sent, length: there };
-      const { bytes, slow } = await senders.send(piece, told, end.signal);
+      const { bytes, slow, reset } = await senders.send(piece, told, end.signal);
       sent += bytes;
       if (slow) source.cool();
+      if (reset) body.reset?.();
       if (bytes < there || there === 0) break;
     }
   } finally {

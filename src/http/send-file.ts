@@ -12,17 +12,23 @@ import { WarmFile } from './warm-file.ts';
 /** Smaller bodies, in bytes, are sent sooner than a thread would start. */
 const THREAD_FROM = 1 << 20;
 
+export interface Sending {
+  /** For large files; the first one starts the first thread. */
+  senders: Senders;
+  /** Receives the bytes that the kernel has accepted. */
+  progress?: ((bytes: number) => void) | undefined;
+  /** The peer reset the connection. */
+  reset?: () => void;
+}
+
 /**
  * Throws `ShortFile` for a file that is shorter than it should be: before the first byte, or when it shrank in the meantime.
- * @param senders for large files; the first one starts the first thread
- * @param progress receives the bytes that the kernel has accepted
  */
 export async function sendFile(
   request: IncomingMessage,
   response: ServerResponse,
   file: ServedFile,
-  senders: Senders,
-  progress: (bytes: number) => void = () => {},
+  { senders, progress = () => {}, reset = () => {} }: Sending,
 ): Promise<Sent> {
   const etag = `"${file.etag}"`;
   response.setHeader('ETag', etag);
@@ -48,7 +54,9 @@ export async function sendFile(
     response.writeHead(status, { 'Content-Length': length }).end();
     return { status, start, bytes: 0, complete: true };
   }
-  const bytes = await sendBody(response, file, senders, { from: file.offset + start, length, status, progress });
+  const bytes = await sendBody(response, file, senders, {
+    ...{ from: file.offset + start, length, status, progress, reset },
+  });
   return { status, start, bytes, complete: bytes === length };
 }
 

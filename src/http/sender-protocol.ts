@@ -13,4 +13,6 @@ export interface FromSender {
   ended: boolean;
   /** Reading took so long that the file was hardly in the page cache. */
   slow: boolean;
+  /** The peer reset the connection. */
+  reset: boolean;
 }

@@ -24,6 +24,7 @@ interface Job {
   /** Bytes not reported yet. */
   news: number;
   slow: boolean;
+  reset: boolean;
 }
 
 const port = parentPort;
@@ -68,7 +69,7 @@ function take(message: ToSender): void {
     return;
   }
   const { id, socket, file, position, length } = message;
-  const job: Job = { id, socket, file, position, left: length, news: 0, slow: false };
+  const job: Job = { id, socket, file, position, left: length, news: 0, slow: false, reset: false };
   jobs.set(id, job);
   if (typeof readiness.add(socket, id, WRITABLE + ONCE) === 'number') ready.add(job);
   else end(job);
@@ -82,6 +83,7 @@ function turn(job: Job): void {
   if (slept) job.slow = true;
   if (typeof taken !== 'number') {
     // A full connection reports when it accepts more; any other code is its end
+    if (taken.code === 'ECONNRESET') job.reset = true;
     if (taken.code === 'EAGAIN') ready.delete(job);
     else if (taken.code !== 'EINTR') end(job);
     return;
@@ -101,7 +103,7 @@ function end(job: Job): void {
 }
 
 function newsOf(job: Job, ended: boolean): FromSender {
-  const news = { id: job.id, bytes: job.news, ended, slow: job.slow };
+  const news = { id: job.id, bytes: job.news, ended, slow: job.slow, reset: job.reset };
   job.news = 0;
   return news;
 }

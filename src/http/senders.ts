@@ -21,6 +21,8 @@ export interface SentPiece {
   bytes: number;
   /** Whether it had to wait for the disk. */
   slow: boolean;
+  /** Whether the peer reset the connection. */
+  reset: boolean;
 }
 
 interface Job {
@@ -64,7 +66,7 @@ export class Senders {
    */
   async send(piece: Piece, progress: (bytes: number) => void, stop: AbortSignal): Promise<SentPiece> {
     const sender = this.sender();
-    if (!sender) return { bytes: 0, slow: false };
+    if (!sender) return { bytes: 0, slow: false, reset: false };
     this.lastId = (this.lastId % 0xffff_ffff) + 1;
     const id = this.lastId;
     const drop = (): void => sender.say({ kind: 'drop', id });
@@ -108,7 +110,7 @@ class Sender {
     this.gone = this.thread.gone.then(reason => {
       // Nobody knows how much of its pieces went out since its last news: their connections are cut, and the clients resume
       // elsewhere
-      for (const id of this.jobs.keys()) this.hear({ id, bytes: 0, ended: true, slow: false });
+      for (const id of this.jobs.keys()) this.hear({ id, bytes: 0, ended: true, slow: false, reset: false });
       return reason;
     });
   }
@@ -125,13 +127,13 @@ class Sender {
     return this.thread.isHung;
   }
 
-  private hear({ id, bytes, ended, slow }: FromSender): void {
+  private hear({ id, bytes, ended, slow, reset }: FromSender): void {
     const job = this.jobs.get(id);
     if (!job) return;
     job.bytes += bytes;
     if (bytes > 0) job.progress(bytes);
     if (!ended) return;
     this.jobs.delete(id);
-    job.resolve({ bytes: job.bytes, slow });
+    job.resolve({ bytes: job.bytes, slow, reset });
   }
 }

@@ -31,7 +31,16 @@ export interface BootIscsiOptions {
   directory: Directory;
   boots: Boots;
   failures: FailureLog;
+  watch: SessionWatch;
   log: Log;
+}
+
+/** Where connections and sessions are reported. */
+export interface SessionWatch {
+  connected(ip: string): void;
+  /** @param boot its public id @param peer `address:port` */
+  began(boot: string, peer: string): void;
+  ended(boot: string, peer: string, how: TargetNote['how']): void;
 }
 
 export interface BootIscsi {
@@ -50,7 +59,7 @@ export interface BootIscsi {
 const SWEEP_MS = 60_000;
 
 export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIscsi> {
-  const { addresses, names, key, directory, boots, failures, log } = options;
+  const { addresses, names, key, directory, boots, failures, watch, log } = options;
   const disks = new BootDisks(options.stateFolder, options.blobPath);
   const limiter = new LogLimiter();
   const targets = bootTargets({
@@ -63,7 +72,8 @@ export async function startBootIscsi(options: BootIscsiOptions): Promise<BootIsc
   });
   const target = new IscsiWorkers({
     directory: targets,
-    note: note => takeNote(note, { boots, failures, limiter, log }),
+    note: note => takeNote(note, { boots, failures, watch, limiter, log }),
+    accepted: watch.connected.bind(watch),
     report: problem => reportCrash(problem, { failures, limiter, log }),
     workers: options.workers,
     route: (ip, workers) => (hasOverlay(options, ip) ? 'here' : byAddress(ip, workers)),
@@ -113,6 +123,7 @@ function hasOverlay({ directory, boots }: BootIscsiOptions, ip: string): boolean
 interface Told {
   boots: Boots;
   failures: FailureLog;
+  watch: SessionWatch;
   limiter: LogLimiter;
   log: Log;
 }
@@ -124,12 +135,18 @@ function reportCrash(problem: string, { failures, limiter, log }: Pick<Told, 'fa
   if (dropped !== undefined) log.error({ ...(dropped > 0 && { dropped }) }, `iscsi: ${problem}`);
 }
 
-function takeNote(note: TargetNote, { boots, failures, limiter, log }: Told): void {
-  const { event, peer, target, session, reason, status, code } = note;
+function takeNote(note: TargetNote, { boots, failures, watch, limiter, log }: Told): void {
+  const { event, peer, target, session, reason, status, code, how } = note;
   const boot = session === undefined ? undefined : boots.byId(session);
   const where = { peer, ...(boot?.plan && { node: boot.plan.node.name }) };
-  if (boot && target && event === 'login') boots.disks.opened(boot, peer);
-  if (boot && event !== 'login' && event !== 'disk-failed') boots.disks.closed(boot, peer);
+  if (boot && target && event === 'login') {
+    boots.disks.opened(boot, peer);
+    watch.began(boot.id, peer);
+  }
+  if (boot && event !== 'login' && event !== 'disk-failed') {
+    boots.disks.closed(boot, peer);
+    watch.ended(boot.id, peer, how);
+  }
   if (event === 'login') {
     log.info(where, `iscsi: ${target ? `login to ${target}` : 'discovery'}`);
     if (target && boot) tell(boots, undefined, boot, { detail: `iSCSI login to ${target}`, peer });

@@ -7,7 +7,6 @@ import { type Frame, Framer, FramingError } from './frame.ts';
 import { type IscsiLimits, LOGIN_SEGMENT, MAX_RECEIVE_SEGMENT } from './limits.ts';
 import type { Login, LoginStep } from './login.ts';
 import type { Established, LoginPorts } from './login-state.ts';
-import type { LoginStatus } from './login-status.ts';
 import { REQUEST } from './opcodes.ts';
 import { Output, type SlabPool } from './output.ts';
 import type { Scheduler, Worker } from './scheduler.ts';
@@ -50,7 +49,7 @@ export class Connection implements Worker {
   private heard: number;
   private pinged = false;
   private busy = false;
-  private ended: (Pick<TargetNote, 'event' | 'status'> & { reason: string; at: number }) | undefined;
+  private ended: (Pick<TargetNote, 'event' | 'status' | 'how'> & { reason: string; at: number }) | undefined;
   private gone = false;
   private diskFailedAt = Number.NEGATIVE_INFINITY;
 
@@ -71,10 +70,10 @@ export class Connection implements Worker {
     socket.on('data', chunk => this.received(chunk));
     // A connection accepted on behalf of another process arrives paused.
     socket.resume();
-    socket.on('error', error => this.end('dropped', reasonOf(error)));
+    socket.on('error', error => this.end('dropped', reasonOf(error), { how: endOf(error) }));
     socket.on('close', () => this.closed());
     // A peer that has closed its side reads no more answers: there is nothing to wait for.
-    socket.on('end', () => this.end('dropped', 'the peer closed the connection'));
+    socket.on('end', () => this.end('dropped', 'the peer closed the connection', { how: 'closed' }));
   }
 
   get canWork(): boolean {
@@ -103,7 +102,7 @@ export class Connection implements Worker {
       return;
     }
     const silent = now() - this.heard;
-    if (silent > limits.idleMs + limits.pingMs) this.end('dropped', 'the peer is silent');
+    if (silent > limits.idleMs + limits.pingMs) this.end('dropped', 'the peer is silent', { how: 'silent' });
     else if (silent > limits.idleMs && !this.pinged) {
       this.pinged = true;
       this.session.ping();
@@ -111,9 +110,9 @@ export class Connection implements Worker {
   }
 
   /** Ends the connection; an orderly end still sends what was written before. */
-  end(event: TargetNote['event'], reason: string, status?: LoginStatus): void {
+  end(event: TargetNote['event'], reason: string, more: Pick<TargetNote, 'status' | 'how'> = {}): void {
     if (this.ended) return;
-    this.ended = { event, reason, at: this.ports.now(), ...(status && { status }) };
+    this.ended = { event, reason, at: this.ports.now(), ...more };
     // Further input is read and discarded, so that a reset does not destroy the last answers.
     this.framer.drop();
     this.socket.resume();
@@ -184,7 +183,7 @@ export class Connection implements Worker {
   private answer(step: LoginStep): void {
     this.out.append(step.header, step.data);
     this.out.flush();
-    if (step.outcome.kind === 'failed') this.end('refused', step.outcome.reason, step.outcome.status);
+    if (step.outcome.kind === 'failed') this.end('refused', step.outcome.reason, { status: step.outcome.status });
     if (step.outcome.kind === 'done') this.start(step.outcome.session);
   }
 
@@ -241,10 +240,10 @@ export class Connection implements Worker {
     this.end('dropped', 'the connection was closed');
     this.ports.scheduler.forget(this);
     this.gone = true;
-    const { event, reason, status } = this.ended ?? { event: 'dropped', reason: '', status: undefined };
+    const { at: _, ...ended } = this.ended ?? { event: 'dropped' as const, reason: '', at: 0 };
     // A peer that connected and sent nothing is not worth a line.
-    if (this.session || this.login.state.initiator !== '' || event === 'refused')
-      this.ports.note({ event, reason, ...(status && { status }), ...this.who() });
+    if (this.session || this.login.state.initiator !== '' || ended.event === 'refused')
+      this.ports.note({ ...ended, ...this.who() });
     // The directory may still answer: then the disk is released when it arrives.
     if (!this.busy) this.release();
   }
@@ -259,6 +258,11 @@ export class Connection implements Worker {
     }
     this.ports.closed(this);
   }
+}
+
+/** How the connection ended, by the error of the system: a timeout of TCP is silence. */
+function endOf(error: Error): NonNullable<TargetNote['how']> {
+  return systemCode(error) === 'ECONNRESET' || systemCode(error) === 'EPIPE' ? 'reset' : 'silent';
 }
 
 /** How long written answers may wait for a peer after the end, in milliseconds. */

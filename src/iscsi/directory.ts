@@ -75,6 +75,8 @@ export interface TargetNote {
   session?: string;
   /** Why, for everything but a login. */
   reason?: string;
+  /** How it ended, when neither the initiator logged out nor the target decided it. */
+  how?: 'silent' | 'reset' | 'closed' | 'replaced';
   /** The system's code of a failed disk. */
   code?: string;
   /** What the peer was answered, when its login was refused. */

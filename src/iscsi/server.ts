@@ -136,7 +136,7 @@ export class IscsiTarget {
       report: this.report,
       login: peer => new Login({ directory, limits, random, ...peer }),
       claim: (connection, session) => {
-        const entry = sessions.claim(session, reason => connection.end('dropped', reason));
+        const entry = sessions.claim(session, reason => connection.end('dropped', reason, { how: 'replaced' }));
         if ('tsih' in entry) entries.set(connection, entry);
         return entry;
       },

@@ -17,6 +17,8 @@ export type Route = (address: string, workers: number) => number | 'here';
 export interface WorkersOptions extends IscsiOptions {
   /** How many processes; 0 serves everything here. */
   workers: number;
+  /** Receives the address of each connection. */
+  accepted?: (address: string) => void;
   /** By the last part of the address when absent, so that neighbours are spread. */
   route?: Route;
 }
@@ -88,6 +90,7 @@ export class IscsiWorkers {
 
   private accept(socket: Socket): void {
     const address = socket.remoteAddress?.replace(/^::ffff:/, '') ?? '';
+    this.options.accepted?.(address);
     const { workers } = this.options;
     const place = workers === 0 ? 'here' : this.route(address, workers);
     if (place === 'here') {

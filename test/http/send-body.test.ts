@@ -116,7 +116,7 @@ test('a file that shrinks during the transfer is cut, and reported as the fault 
       isCut = true;
     };
     const file = { path, offset: 1, size: SIZE - 1, etag: 'x', type: 'application/octet-stream' };
-    void sendFile(request, response, file, senders, progress).then(told, error => {
+    void sendFile(request, response, file, { senders, progress }).then(told, error => {
       response.destroy();
       told(error);
     });

@@ -92,6 +92,7 @@ test('a descriptor that is no connection, or whose other end is gone, ends at on
   t.deepEqual(await senders.send({ socket: file, file, position: 0, length: SIZE }, nothing, never()), {
     bytes: 0,
     slow: false,
+    reset: false,
   });
   const sent = senders.send({ socket: made[0]?.socket ?? -1, file, position: 0, length: SIZE }, nothing, never());
   made[0]?.far.resetAndDestroy();
@@ -119,15 +120,15 @@ test('a thread that crashes ends its pieces and is reported; another one starts 
   t.true(senders.available);
   const piece = { socket: made[0]?.socket ?? -1, file, position: 0, length: SIZE };
   const sent = async () => senders.send(piece, nothing, never());
-  t.deepEqual(await sent(), { bytes: 0, slow: false });
+  t.deepEqual(await sent(), { bytes: 0, slow: false, reset: false });
   await new Promise(setImmediate);
   t.deepEqual(reasons, ['crashed']);
   t.false(senders.available);
-  t.deepEqual(await sent(), { bytes: 0, slow: false });
+  t.deepEqual(await sent(), { bytes: 0, slow: false, reset: false });
   t.is(reasons.length, 1, 'no thread was started');
   now = 500;
   t.true(senders.available);
-  t.deepEqual(await sent(), { bytes: 0, slow: false });
+  t.deepEqual(await sent(), { bytes: 0, slow: false, reset: false });
   await new Promise(setImmediate);
   t.deepEqual(reasons, ['crashed', 'crashed']);
 });
@@ -142,7 +143,7 @@ test('a thread that hangs is ended and reported, its pieces end, and another one
   t.teardown(() => senders.close());
   const { file, made } = await pairs(t, 1);
   const piece = { socket: made[0]?.socket ?? -1, file, position: 0, length: SIZE };
-  t.deepEqual(await senders.send(piece, nothing, never()), { bytes: 0, slow: false });
+  t.deepEqual(await senders.send(piece, nothing, never()), { bytes: 0, slow: false, reset: false });
   await new Promise(setImmediate);
   t.deepEqual(reasons, ['hung for 0.6 s and was ended']);
   now = 500;

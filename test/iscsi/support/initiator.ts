@@ -258,6 +258,11 @@ export class Initiator {
     this.socket.destroy();
   }
 
+  /** Ends the connection as a machine does that knows nothing of it. */
+  reset(): void {
+    this.socket.resetAndDestroy();
+  }
+
   private collect(chunk: Buffer): void {
     this.received = Buffer.concat([this.received, chunk]);
     for (;;) {
