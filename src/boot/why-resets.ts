@@ -2,11 +2,11 @@
 
 import type { EvidenceRule } from './evidence-rule.ts';
 import type { Fault } from './faults.ts';
-import type { Scene } from './why-case.ts';
+import { presentOf, type Scene } from './why-case.ts';
 import { span } from './why-words.ts';
 
-/** Silence after which resets may be why, in seconds. */
-const STALLED_SECONDS = 8;
+/** An image that brought something so short ago is on its way, in seconds. */
+const MOVES_SECONDS = 8;
 /** This many resets within this time are no accident. */
 const RESETS = 3;
 const RESETS_SECONDS = 300;
@@ -17,10 +17,11 @@ export const RESET_RULES: readonly EvidenceRule[] = [
   {
     name: 'connections-reset',
     find(scene) {
-      const { error, quiet, silence } = scene;
-      const resets = (scene.evidence?.resets ?? []).filter(ago => ago <= Math.min(silence, RESETS_SECONDS));
-      const isOpen = error ? error.fault !== undefined && DOWNLOADS.includes(error.fault) : quiet >= STALLED_SECONDS;
-      if (!isOpen || resets.length < RESETS) return undefined;
+      const { error, transfer } = scene;
+      const resets = resetsOf(scene).filter(ago => ago <= RESETS_SECONDS);
+      const isMoving = transfer?.state === 'running' && (transfer.idle ?? 0) < MOVES_SECONDS;
+      const isOther = error !== undefined && (error.fault === undefined || !DOWNLOADS.includes(error.fault));
+      if (resets.length < RESETS || isMoving || isOther) return undefined;
       return {
         cause: `${resets.length} connections of it were reset while the head sent a file, and the head did not close them: another machine has its address, a firewall between cuts them, or the node gives up.`,
         remedy:
@@ -35,9 +36,18 @@ export const RESET_RULES: readonly EvidenceRule[] = [
 const interfaceOf = ({ evidence }: Scene): string =>
   evidence?.interfaces?.find(({ address }) => address === evidence.network)?.name || 'INTERFACE';
 
+/** Returns the resets since the boot came further. A file that was cut off is not further: that is what a reset does. */
+function resetsOf(scene: Scene): number[] {
+  const { boot, evidence, next } = scene;
+  if (!boot || next || boot.outcome) return [];
+  const last = boot.events.findLast(({ error, complete }) => !error && complete !== false);
+  const since = (presentOf(scene) - (last?.at ?? boot.started)) / 1000;
+  return (evidence?.resets ?? []).filter(ago => ago <= since);
+}
+
 /** Returns how many connections were reset. */
-export function resetSeen({ evidence, silence }: Scene): string[] {
-  const resets = (evidence?.resets ?? []).filter(ago => ago <= silence);
+export function resetSeen(scene: Scene): string[] {
+  const resets = resetsOf(scene);
   const last = resets.at(-1);
   if (last === undefined) return [];
   const words = resets.length === 1 ? 'a connection of it was' : `${resets.length} connections of it were`;

@@ -3,6 +3,7 @@ import test from 'ava';
 import type { Evidence, IscsiLook } from '../../src/boot/evidence.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { why } from '../../src/boot/why.ts';
+import type { WhyFacts } from '../../src/boot/why-case.ts';
 import type { BootStyle } from '../../src/model/values.ts';
 import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 
@@ -18,7 +19,7 @@ function world(style: BootStyle = 'iscsi') {
   const reach = (...stages: readonly ('kernel' | 'initramfs' | 'image')[]): void => {
     for (const stage of stages) it.boots.note({ stage, session: id });
   };
-  const ask = (evidence: Evidence, listening = 100_000) =>
+  const ask = (evidence: Evidence, more: Partial<WhyFacts> = {}) =>
     why({
       name: 'n0',
       mac: node.value.mac,
@@ -26,8 +27,9 @@ function world(style: BootStyle = 'iscsi') {
       status: it.statuses.of(node.uid),
       plan: answer,
       now: it.clock.now,
-      listening,
+      listening: 100_000,
       evidence,
+      ...more,
     });
   const beat = (): void => it.statuses.beat(boot, {}, 10_000);
   const up = (): void => {
@@ -50,7 +52,7 @@ test('an initramfs whose login fails while no connection arrives is behind a fir
   t.regex(found.remedy ?? '', /^Open iscsi\.port \(TCP 3260\)/);
   t.is(it.ask({ iscsi: { ...LOOK, connected: 2 } }).rule, 'iscsi-refused', 'its connections arrive');
   t.is(it.ask({ iscsi: { ...LOOK, connected: 5000 } }).rule, 'iscsi-port-closed', 'that was another boot');
-  t.is(it.ask({ iscsi: LOOK }, 2).rule, 'iscsi-refused', 'musterd has not listened for so long');
+  t.is(it.ask({ iscsi: LOOK }, { listening: 2 }).rule, 'iscsi-refused', 'musterd has not listened for so long');
   t.is(it.ask({}).rule, 'iscsi-refused', 'nobody looked');
 });
 
@@ -127,6 +129,17 @@ test('connections that are reset while a boot stands still are named as a guess'
   t.true(found.evidence.includes('3 connections of it were reset from outside, the last one 5 s ago'));
   it.boots.note({ stage: 'image', node: it.node.uid, by: 'node', error: 'gave up', fault: 'download-stopped' });
   t.is(it.ask({ resets: [15, 10, 5] }).rule, 'connections-reset');
+});
+
+test('an image that is cut off and goes on is on its way', t => {
+  const it = world('roram');
+  it.reach('kernel', 'initramfs');
+  it.clock.now += 20_000;
+  it.boots.note({ stage: 'image', session: it.id, file: 'image', complete: false, detail: 'cut off' });
+  const resets = [15, 10, 1];
+  t.is(it.ask({ resets }).rule, 'connections-reset', 'a file that was cut off is not further');
+  const transfer = { state: 'running', done: 1 << 20, size: 2 << 20, rate: 1e6, idle: 0 } as const;
+  t.is(it.ask({ resets }, { transfer }).verdict, 'waiting');
 });
 
 test('resets before the boot came further, or next to an error that explains them, are no fault', t => {
