@@ -167,10 +167,31 @@ export interface Neighbour {
   mac: string;
   /** Since it was seen last. */
   ago: number;
+  /** Since it answered ARP; absent when the kernel only remembers it. */
+  answered?: number;
   /** Whether it is one of the node's own. */
   own: boolean;
   /** The name of the node that it belongs to, if it is another node. */
   node?: string;
+}
+
+/** The node's network, as DHCP gives it out. */
+export interface RouteLook {
+  name: string;
+  /** `10.56.0.0/24`. */
+  subnet: string;
+  /** Whether the head has an interface in it. */
+  attached: boolean;
+  /** Empty when it has none. */
+  router: string;
+}
+
+/** A panic that the node's kernel sent. */
+export interface PanicLook {
+  ago: number;
+  /** Its line. */
+  text: string;
+  because?: 'no-root' | 'init-ended' | 'no-memory';
 }
 
 /** How a session ended without a logout of the initiator, and not by the target's own decision. */
@@ -214,6 +235,8 @@ export interface Evidence {
   jumps?: readonly ClockJump[];
   path?: PathLook;
   neighbours?: NeighbourLook;
+  route?: RouteLook;
+  panic?: PanicLook;
   iscsi?: IscsiLook;
   /** Seconds since each of its last connections was reset from outside, the newest last. */
   resets?: readonly number[];

@@ -2,6 +2,7 @@
 import type { BootEvent } from './boot.ts';
 import type { Stage } from './journey.ts';
 import type { Case } from './why-case.ts';
+import { arpWords } from './why-route.ts';
 import { configOf, either, otherLoaders, releaseOf, type StallRule } from './why-rules.ts';
 import { SYSTEM_STALLS } from './why-system-stalls.ts';
 import { mebibytes, span } from './why-words.ts';
@@ -30,8 +31,8 @@ export const STALL_RULES: readonly StallRule[] = [
   {
     name: 'loader-not-asked-for',
     after: ['addressed'],
-    cause: ({ boot }) =>
-      `Its firmware got its address and never requested the loader${boot.arch?.startsWith('http') ? ' by HTTP' : boot.arch ? ' by TFTP' : ''}.`,
+    cause: situation =>
+      `Its firmware got its address and never asked for the loader${by(situation)}.${arpWords(situation)}`,
     remedy: ({ boot }) =>
       `Open ${boot.arch?.startsWith('http') ? 'http.port (TCP)' : 'UDP port 69 (TFTP)'} in the firewall of the head and of every router in between. If there is another DHCP server on the network, the node may have taken its file name.`,
     settle: () => 'watch the head while the node boots: `tcpdump -ni IFACE port 69 or port 8080`',
@@ -56,8 +57,8 @@ export const STALL_RULES: readonly StallRule[] = [
   {
     name: 'script-not-asked-for',
     after: ['ipxe'],
-    cause: ({ boot }) =>
-      `iPXE has its address and the URL of its script${url(boot.events.findLast(event => event.stage === 'ipxe'))}, but no request reached that port: a firewall blocks it, or iPXE took the answer of another server.`,
+    cause: situation =>
+      `iPXE has its address and the URL of its script${url(situation.boot.events.findLast(event => event.stage === 'ipxe'))}, and no request of it came to that port: a firewall closes it, or another server's answer won.${arpWords(situation)}`,
     remedy: () =>
       'Open http.port (TCP) in the firewall of the head and of every router in between. `muster doctor` checks the rules of the head.',
     settle: () => "open that URL from another machine on the node's network",
@@ -154,6 +155,12 @@ export const STALL_RULES: readonly StallRule[] = [
   },
   ...SYSTEM_STALLS,
 ];
+
+/** How its firmware fetches a loader. */
+function by({ boot }: Case): string {
+  if (boot.arch === undefined) return '';
+  return boot.arch.startsWith('http') ? ' by HTTP' : ' by TFTP';
+}
 
 const times = (number: number): string => (number === 1 ? 'once' : `${number} times`);
 

@@ -4,6 +4,7 @@ import { momentOf } from './boot-time.ts';
 import { goingOf } from './system-facts.ts';
 import { presentOf, type WhyFacts } from './why-case.ts';
 import { iscsiSeen } from './why-iscsi.ts';
+import { answeredArp } from './why-route.ts';
 import { type SystemTrouble, systemTrouble } from './why-system.ts';
 import { isOff, poweredOff, powerSeen, say, type Why } from './why-verdict.ts';
 import { span } from './why-words.ts';
@@ -86,19 +87,41 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
       `Start the agent: muster node -i ${name} exec 'systemctl restart muster-agent'; \`systemctl status muster-agent\` there shows why it stopped.`,
       [...seen, 'its port 22 accepts or refuses connections, so its kernel runs'],
     );
+  const alive = stillAnswers(facts, up);
+  if (alive !== undefined)
+    return say(
+      'stuck',
+      'system-hangs',
+      `Its last heartbeat came ${last} ago. Its kernel answered ARP ${span(alive)} ago, and nothing else of it answers: its programs hang for lack of memory or of their disk, or a packet filter of it closes its ports.`,
+      'Look at its console (`muster node console`): it names what hangs. Power-cycle the node when it takes no login.',
+      [...seen, 'no answer from its port 22'],
+      'read its console; a kernel that panicked answers no ARP',
+    );
   const silent = answers === false ? ', and nothing answers at its address' : '';
-  const power = facts.power && 'state' in facts.power ? 'it has crashed, or its network is gone' : undefined;
+  const power =
+    facts.power && 'state' in facts.power ? 'its kernel panicked or hangs, or its network is gone' : undefined;
   return say(
     'stuck',
     'heartbeat-lost',
-    `It was up, and its last heartbeat came ${last} ago${silent}: ${power ?? 'it has crashed or was switched off, or its network is gone'}.`,
-    'Check its console (`muster node console`), its cable and its switch port. If ssh works, run `systemctl status muster-agent` there; otherwise power-cycle it.',
+    `It was up, and its last heartbeat came ${last} ago${silent}: ${power ?? 'its kernel panicked or hangs, it was switched off, or its network is gone'}.`,
+    'Look at its console (`muster node console`), its cable and its switch port; when it answers to ssh, `systemctl status muster-agent` says more; else power-cycle it.',
     [...seen, ...(answers === false ? ['no answer from its port 22'] : [])],
-    'read its console, and query its BMC (`power_uri`)',
+    'read its console (with panic=0 on the cmdline the message of a panic stays there; with netconsole to the syslog port of the head, `why` reads it), ask its BMC for its power (`power_uri`), and look at the link of its switch port',
   );
 }
 
-/** A node that announced its shutdown, or was ordered to shut down, is not lost. */
+/** A node that answered ARP less than this ago is there, and longer than this after its last heartbeat it is silent, in seconds. */
+const ARP_SECONDS = 20;
+
+/** Returns how many seconds ago the node itself answered ARP, when that was long after its last heartbeat and nothing else answers. */
+function stillAnswers(facts: WhyFacts, up: Boot): number | undefined {
+  const silence = facts.status.silence ?? (presentOf(facts) - (up.ended ?? up.started)) / 1000;
+  const ago = answeredArp({ ...facts, silence });
+  const isLater = ago !== undefined && ago <= ARP_SECONDS && silence - ago > ARP_SECONDS;
+  return facts.answers === false && isLater ? ago : undefined;
+}
+
+/** A node that said that it goes down, or that was sent down, is not lost. */
 function comingBack(facts: WhyFacts, up: Boot, seen: string[]): Why | undefined {
   const { status } = facts;
   const sinceBeat = status.silence ?? (presentOf(facts) - (up.ended ?? up.started)) / 1000;

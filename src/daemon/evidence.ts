@@ -1,7 +1,7 @@
 // What the head knows about a node's boot besides its timeline, gathered for `why`.
 import type { EvidenceAccess, EvidenceQuestion } from '../admin/evidence.ts';
 import type { BootPlan } from '../boot/boot-plan.ts';
-import type { Evidence, IscsiLook, NeighbourLook, PathLook, StoredLook } from '../boot/evidence.ts';
+import type { Evidence, IscsiLook, NeighbourLook, PathLook, RouteLook, StoredLook } from '../boot/evidence.ts';
 import { probeArp } from '../evidence/arp-probe.ts';
 import { StoredDigests } from '../evidence/digests.ts';
 import {
@@ -12,6 +12,7 @@ import {
   lookAtStorage,
 } from '../evidence/head-look.ts';
 import { probePath } from '../evidence/path-probe.ts';
+import type { BootNetwork } from '../networks.ts';
 import type { State } from './state.ts';
 
 type Needs = Pick<
@@ -24,6 +25,7 @@ type Needs = Pick<
   | 'transfers'
   | 'iscsiWatch'
   | 'resets'
+  | 'panics'
   | 'neighbours'
   | 'directory'
   | 'refusals'
@@ -82,14 +84,16 @@ function atOnce(state: Needs, question: EvidenceQuestion): Evidence {
   const tftp = state.transfers.of(ip);
   const neighbours = knownNeighbours(state, question);
   const refusals = [state.refusals.of(ip, within), state.refusals.of(node, within)].flatMap(one => one ?? []);
-  const network = state.networks.of(ip)?.head;
+  const own = state.networks.of(ip);
+  const panic = state.panics.of(node, within);
   const resets = state.resets.of(ip, within);
   const iscsi = state.config['iscsi.enabled'] && question.boot ? iscsiLook(state, question) : undefined;
   const jumps = question.boot ? state.clockWatch.of(within) : [];
   return {
     failures: state.failures.of(node, within),
     ...(refusals.length > 0 && { refusals }),
-    ...(network && { network }),
+    ...(own && { network: own.head, route: routeOf(own) }),
+    ...(panic && { panic }),
     ...(jumps.length > 0 && { jumps }),
     ...(neighbours && { neighbours }),
     ...(iscsi && { iscsi }),
@@ -116,14 +120,18 @@ function knownNeighbours(
   const sightings = neighbours.of(ip);
   const network = sightings.length > 0 ? networks.of(ip) : undefined;
   const headMac = network && linkOf(network.interface)?.mac;
-  const seen = sightings.flatMap(({ mac, ago }) => {
+  const seen = sightings.flatMap(({ mac, ago, answered }) => {
     if (ago > within) return [];
     const owner = directory.nodeByMac(mac);
     const own = macs.includes(mac) || owner?.uid === node;
     const name = mac === headMac ? 'the head itself' : owner?.name;
-    return [{ mac, ago, own, ...(name && !own && { node: name }) }];
+    return [{ mac, ago, own, ...(answered !== undefined && { answered }), ...(name && !own && { node: name }) }];
   });
   return seen.length > 0 ? { ip, seen } : undefined;
+}
+
+function routeOf({ name, subnet, attached, router }: BootNetwork): RouteLook {
+  return { name, subnet: `${subnet.network}/${subnet.prefix}`, attached, router };
 }
 
 function iscsiLook({ config, networks, iscsiWatch }: Needs, { ip, boot }: EvidenceQuestion): IscsiLook {

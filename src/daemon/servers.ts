@@ -184,14 +184,17 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
 
 /** Returns its port; none when it does not listen, which does not prevent the start. */
 export async function startSyslog(
-  { config, networks, directory, boots, log }: State,
+  { config, networks, directory, boots, panics, log }: State,
   stops: Stops,
 ): Promise<number | undefined> {
   if (!config['syslog.enabled']) return undefined;
   const addresses = networks.attached.map(item => item.head);
   const port = config['syslog.port'];
   try {
-    const keep = boots.message.bind(boots);
+    const keep = (node: string, message: Parameters<typeof boots.message>[1]): void => {
+      panics.heard(node, message.text);
+      boots.message(node, message);
+    };
     const syslog = await startSyslogServer({ addresses, port, directory, log, now: monotonicNow, keep });
     stops.push(async () => syslog.close());
     return port;

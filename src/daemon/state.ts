@@ -19,6 +19,7 @@ import { type LinkReader, linkReader } from '../evidence/links.ts';
 import { MacSightings } from '../evidence/mac-sightings.ts';
 import { watchNeighbours } from '../evidence/neighbour-watch.ts';
 import { Neighbours } from '../evidence/neighbours.ts';
+import { Panics } from '../evidence/panics.ts';
 import { Refusals } from '../evidence/refusals.ts';
 import { Resets } from '../evidence/resets.ts';
 import { tcpLook } from '../evidence/tcp-info.ts';
@@ -69,6 +70,7 @@ export interface State {
   transfers: TftpTransfers;
   iscsiWatch: IscsiWatch;
   resets: Resets;
+  panics: Panics;
   neighbours: Neighbours;
   refusals: Refusals;
   macSightings: MacSightings;
@@ -197,6 +199,7 @@ async function watchEvidence(directory: Directory, log: Log, stops: Stops) {
     transfers: new TftpTransfers(),
     iscsiWatch: new IscsiWatch(),
     resets,
+    panics: new Panics(),
     neighbours,
     refusals: new Refusals(),
     macSightings: new MacSightings(),

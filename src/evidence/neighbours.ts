@@ -10,13 +10,15 @@ export interface Sighting {
   mac: string;
   /** Seconds since it was seen last. */
   ago: number;
+  /** Seconds since it answered; absent when the kernel has its address from before. */
+  answered?: number;
 }
 
 export class Neighbours {
   private readonly now: () => number;
   private readonly isNode: (ip: string) => boolean;
   /** By IP address, the newest last. */
-  private readonly sightings = new Map<string, { mac: string; moment: number }[]>();
+  private readonly sightings = new Map<string, { mac: string; moment: number; answered?: number }[]>();
 
   /** @param isNode whether an address is a node's: no other is kept */
   constructor(isNode: (ip: string) => boolean, now = monotonicNow) {
@@ -32,13 +34,21 @@ export class Neighbours {
       this.sightings.delete(ip);
       return;
     }
+    const answered = confirmed ? this.now() : known.find(one => one.mac === mac)?.answered;
     const others = known.filter(one => one.mac !== mac && this.now() - one.moment < OLD_MS);
-    this.sightings.set(ip, [...others, { mac, moment: this.now() }].slice(-KEPT));
+    this.sightings.set(
+      ip,
+      [...others, { mac, moment: this.now(), ...(answered !== undefined && { answered }) }].slice(-KEPT),
+    );
   }
 
   /** Returns who was seen with an address, the newest last. */
   of(ip: string): readonly Sighting[] {
-    return (this.sightings.get(ip) ?? []).map(({ mac, moment }) => ({ mac, ago: (this.now() - moment) / 1000 }));
+    const since = (moment: number): number => (this.now() - moment) / 1000;
+    return (this.sightings.get(ip) ?? []).map(({ mac, moment, answered }) => ({
+      ...{ mac, ago: since(moment) },
+      ...(answered !== undefined && { answered: since(answered) }),
+    }));
   }
 
   get size(): number {

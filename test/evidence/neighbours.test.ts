@@ -47,7 +47,7 @@ test('machines that take turns with an address are all kept, only of nodes, and 
   now = 3000;
   neighbours.seen('10.0.0.1', 'b', false);
   t.deepEqual(neighbours.of('10.0.0.1'), [
-    { mac: 'a', ago: 2 },
+    { mac: 'a', ago: 2, answered: 2 },
     { mac: 'b', ago: 1 },
   ]);
   neighbours.seen('10.0.0.1', 'a', false);
@@ -55,6 +55,7 @@ test('machines that take turns with an address are all kept, only of nodes, and 
     neighbours.of('10.0.0.1').map(({ mac }) => mac),
     ['b', 'a'],
   );
+  t.is(neighbours.of('10.0.0.1').at(-1)?.answered, 2, 'the kernel remembers it, and it has not answered again');
   for (let index = 0; index < 10_000; index += 1) {
     neighbours.seen('10.0.0.1', `m${index}`, true);
     neighbours.seen(`10.1.${index >> 8}.${index & 255}`, 'x', true);
