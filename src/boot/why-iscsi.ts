@@ -53,7 +53,8 @@ export const ISCSI_SESSION_RULES: readonly EvidenceRule[] = [
         cause: `Its iSCSI session broke ${breaks.length} times in ${span(first.ago)}, and its root stands still each time: the path between head and node fails, or another machine has its address.`,
         remedy:
           'Look at the errors of its link on both ends (`ethtool -S`, the counters of its switch port), and change its cable or its port.',
-        settle: 'watch the state of its switch port, and ask who else has its address: `arping -D -I IFACE ADDRESS`',
+        settle:
+          'watch the state of its switch port, and ask the wire who has its address: `sudo muster doctor` on the head',
         seen: iscsiSeen(scene),
       };
     },

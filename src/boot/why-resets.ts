@@ -26,15 +26,12 @@ export const RESET_RULES: readonly EvidenceRule[] = [
         cause: `${resets.length} connections of it were reset while the head sent a file, and the head did not close them: another machine has its address, a firewall between cuts them, or the node gives up.`,
         remedy:
           'Take its address away from the other machine, or let the firewall keep connections between node and head open. Then boot the node again.',
-        settle: `ask who else has its address: \`arping -D -I ${interfaceOf(scene)} ADDRESS\` on the head`,
+        settle: 'ask the wire who has its address: `sudo muster doctor` on the head',
         seen: resetSeen(scene),
       };
     },
   },
 ];
-
-const interfaceOf = ({ evidence }: Scene): string =>
-  evidence?.interfaces?.find(({ address }) => address === evidence.network)?.name || 'INTERFACE';
 
 /** Returns the resets since the boot came further. A file that was cut off is not further: that is what a reset does. */
 function resetsOf(scene: Scene): number[] {

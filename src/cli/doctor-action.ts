@@ -2,6 +2,8 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DAEMON, type RunningConfig } from '../api/daemon.ts';
+import { NODES } from '../api/nodes.ts';
+import { OBJECTS } from '../api/objects.ts';
 import { STORAGE, type VerifyLine } from '../api/storage.ts';
 import { loadConfig } from '../config.ts';
 import type { Finding, Patient, Verdict } from '../doctor/finding.ts';
@@ -55,8 +57,18 @@ async function patientOf(context: Context<DoctorOptions>): Promise<Patient> {
   const choice = { named: named === undefined ? undefined : resolve(named), usual, running, socket: context.socket };
   const { config, file, finding: chosen } = chooseConfiguration(choice, loadConfig);
   const isRoot = process.getuid?.() === 0;
+  const nodes = isRoot && probe !== false && daemon.health ? await addressOwners(context) : [];
   const damaged = context.given.options.deep === true && daemon.health ? await damagedFiles(context) : undefined;
-  return { config, file, chosen, isRoot, damaged, probeMs: probe === false ? undefined : seconds * 1000, ...daemon };
+  return {
+    config,
+    file,
+    chosen,
+    isRoot,
+    nodes,
+    damaged,
+    probeMs: probe === false ? undefined : seconds * 1000,
+    ...daemon,
+  };
 }
 
 type OfDaemon = Pick<Patient, 'health' | 'silence' | 'missing' | 'short'> & { running: RunningConfig | undefined };
@@ -73,7 +85,21 @@ async function daemonOf({ client }: Context): Promise<OfDaemon> {
   }
 }
 
-/** Lets the daemon read all stored files, and shows a progress bar. */
+/** Returns the nodes that have an address, with every hardware address that they reported. */
+async function addressOwners({ client }: Context): Promise<Patient['nodes']> {
+  const [nodes, states] = await Promise.all([
+    client.call(OBJECTS.list, { kind: 'node' }),
+    client.call(NODES.status, { query: { all: 'true' } }),
+  ]);
+  const known = new Map(states.map(one => [one.uid, one]));
+  return nodes.flatMap(({ uid, name, ip, mac }) => {
+    if (typeof ip !== 'string' || typeof mac !== 'string' || ip === '') return [];
+    const { state, hardware } = known.get(uid) ?? {};
+    return [{ name, ip, isUp: state === 'up', macs: [mac, ...(hardware?.['macs']?.split(/[ ,]+/) ?? [])] }];
+  });
+}
+
+/** Reads all stored files, by the daemon, with a bar. */
 async function damagedFiles({ client, terminal }: Context): Promise<NonNullable<Patient['damaged']>> {
   const bar = terminal.progress('reading stored files');
   const damaged: Extract<VerifyLine, { type: 'damaged' }>[] = [];

@@ -14,6 +14,7 @@ import {
 } from './host-checks.ts';
 import { kernelFindings, kernelLimits } from './kernel-checks.ts';
 import { checkFirewall, checkOtherDhcp, checkPorts } from './network-checks.ts';
+import { checkSharedAddresses } from './shared-addresses.ts';
 
 type Answer = Finding | Finding[];
 
@@ -25,6 +26,7 @@ const CHECKS: readonly { name: string; check(patient: Patient): Answer | Promise
   { name: 'DHCP', check: patient => checkDhcpHearing(patient) },
   { name: 'addresses', check: checkAddresses },
   { name: 'other DHCP', check: checkOtherDhcp },
+  { name: 'shared addresses', check: patient => checkSharedAddresses(patient) },
   { name: 'firewall', check: checkFirewall },
   { name: 'kernel', check: ({ health }) => kernelFindings(health?.nodes, kernelLimits()) },
   { name: 'loaders', check: checkLoaders },

@@ -15,6 +15,15 @@ export interface Finding {
   remedy?: string;
 }
 
+/** A node with its address. */
+export interface AddressOwner {
+  name: string;
+  ip: string;
+  isUp: boolean;
+  /** The hardware addresses that are known of it. */
+  macs: readonly string[];
+}
+
 /** The patient. */
 export interface Patient {
   config: Config;
@@ -32,6 +41,8 @@ export interface Patient {
   short: readonly { sha256: string; size: number; wanted: number; keptBy: readonly string[] }[];
   /** Stored files with wrong bytes; undefined when they were not read. */
   damaged: readonly { sha256: string; problem: string; keptBy: readonly string[] }[] | undefined;
+  /** The nodes that have an address. */
+  nodes: readonly AddressOwner[];
   isRoot: boolean;
   /** Whether a DISCOVER may be sent, and how long to wait for offers, in milliseconds. */
   probeMs: number | undefined;

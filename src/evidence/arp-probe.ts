@@ -1,5 +1,5 @@
-// Asks by ARP which machines use an address, and receives every answer. This needs CAP_NET_RAW, which musterd's unit lacks: then
-// only the kernel's neighbour table is known.
+// Asks the wire who has an address, and receives every answer. This needs CAP_NET_RAW, which musterd's unit lacks on
+// purpose (docs/security.md): then only the kernel's neighbour table is known, and `muster doctor` asks as root.
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Libc, loadLibc, SOCKET } from '../libc.ts';
 import { macToBytes } from '../wire/mac.ts';
