@@ -25,13 +25,14 @@ export interface BootPlaneServer {
   close(): Promise<void>;
 }
 
-/** @param plane shared with TFTP */
+/** @param plane shared with TFTP @param program replaces that of the sending threads, in tests */
 export async function startBootPlane(
   ports: BootPlanePorts,
   plane: BootPlane = new BootPlane(ports),
+  program?: URL,
 ): Promise<BootPlaneServer> {
   const underWay = new UnderWay();
-  const senders = new Senders(await loadLibc(), reason => senderFailed(ports, reason));
+  const senders = new Senders(await loadLibc(), reason => senderFailed(ports, reason), { program });
   const requests = new Requests(ports, plane, senders);
   const bounds = boundsOf(ports);
   const graceMs = ports.graceMs ?? GRACE_MS;

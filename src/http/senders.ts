@@ -44,7 +44,7 @@ export class Senders {
       program = THREAD,
       now = () => performance.now(),
       pingMs,
-    }: { most?: number; program?: URL; now?: () => number; pingMs?: number } = {},
+    }: { most?: number; program?: URL | undefined; now?: () => number; pingMs?: number } = {},
   ) {
     this.crew = new Crew({
       places: most,

@@ -56,6 +56,28 @@ test.serial('an iSCSI port that the head closes is named; once it is open, the l
   t.is((await wired.whyUntil('iscsi-refused', 20_000)).rule, 'iscsi-refused');
 });
 
+test.serial('ARP shows a system whose programs hang, and not one that is gone, without a raw socket', async t => {
+  const world = await reported(t, 'roram');
+  if (!world) return;
+  const { wired, node, session } = world;
+  const archive = await node.get(`/boot/v1/${session}/session.cpio`);
+  const [, token = ''] = /MUSTER_TOKEN='([^']*)'/.exec(archive) ?? [];
+  await node.run([
+    ...[findProgram('curl') ?? 'curl', '-sS', '--data-binary', `token=${token}`],
+    'http://10.54.0.1:8080/node/v1/heartbeat',
+  ]);
+  t.is((await wired.why()).rule, 'up');
+  const hangs = 'table ip hangs { chain in { type filter hook input priority 0; drop; }; }';
+  await node.run([findProgram('nft') ?? 'nft', '-f', '-'], hangs);
+  const found = await wired.whyUntil('system-hangs', 150_000);
+  t.log(found);
+  t.like(found, { rule: 'system-hangs', certainty: 'guess' });
+  await node.ip('link set eth0 down');
+  const gone = await wired.whyUntil('heartbeat-lost', 150_000);
+  t.log(gone);
+  t.is(gone.rule, 'heartbeat-lost');
+});
+
 test.serial('downloads that somebody resets again and again are named as a guess', async t => {
   const world = await reported(t, 'roram', 64 << 20);
   if (!world) return;

@@ -9,6 +9,7 @@ import test, { type ExecutionContext } from 'ava';
 import type { Boot } from '../../src/boot/boot.ts';
 import { tokenOf } from '../../src/boot/boot.ts';
 import { clusterDirectory } from '../../src/boot/cluster-directory.ts';
+import type { FailureLog } from '../../src/boot/evidence.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { BootPlane } from '../../src/boot/plane/plane.ts';
 import { timelineOf } from '../../src/boot/timeline.ts';
@@ -83,6 +84,9 @@ async function plane(
     /** Boots install from the repo R9, whose image has so many bytes by its record. */
     isoSize?: number;
     loaderSize?: number;
+    failures?: FailureLog;
+    /** Of the threads that send files. */
+    program?: URL;
   } = {},
 ) {
   const fake = new FakeCluster();
@@ -142,11 +146,12 @@ async function plane(
       return size === undefined ? undefined : { file: { ...file, size } };
     },
     takeOnce: options.takeOnce ?? (async () => {}),
+    ...(options.failures && { failures: options.failures }),
     ...(options.bounds && { bounds: options.bounds }),
     ...(options.graceMs !== undefined && { graceMs: options.graceMs }),
   };
   const boot = new BootPlane(ports);
-  const server = await startBootPlane(ports, boot);
+  const server = await startBootPlane(ports, boot, options.program);
   t.teardown(async () => server.close());
   const script = async () => (await ask(port, 'GET', '/boot/v1/script')).body.toString();
   const session = async () => /boot\/v1\/([0-9a-f]{32})\/kernel/.exec(await script())?.[1] ?? '';
@@ -186,6 +191,18 @@ test('a GRUB that knows TFTP alone gets script, kernel, session and initramfs; n
   t.like(await get('/boot/v1/tftp/grub.cfg', '127.0.0.9'), { refused: "127.0.0.9 is no node's address" });
   await session();
   t.true('refused' in ((await get(`/boot/v1/${id}/initramfs`)) ?? {}));
+});
+
+test('a thread that sends files and crashes is a failure of the head', async t => {
+  const failures: Parameters<FailureLog['failed']>[0][] = [];
+  const program = new URL('data:text/javascript,throw new Error("it crashed")');
+  const logged: string[] = [];
+  const log = { failed: (failure: (typeof failures)[number]) => void failures.push(failure) };
+  const { port, session } = await plane(t, { failures: log, program, logged });
+  const id = await session();
+  await t.throwsAsync(ask(port, 'GET', `/boot/v1/${id}/image`), undefined, 'the transfer is cut off');
+  t.like(failures, [{ kind: 'crashed', what: 'keep a thread that sends files running' }]);
+  t.regex(logged[0] ?? '', /^http: a thread that sends files failed/);
 });
 
 test('the whole journey over HTTP: script, kernel, initramfs, session, image, reports, heartbeat', async t => {
