@@ -34,7 +34,7 @@ export const STALL_RULES: readonly StallRule[] = [
     cause: situation =>
       `Its firmware got its address and never asked for the loader${by(situation)}.${arpWords(situation)}`,
     remedy: ({ boot }) =>
-      `Open ${boot.arch?.startsWith('http') ? 'http.port (TCP)' : 'UDP port 69 (TFTP)'} in the firewall of the head and of every router in between. If there is another DHCP server on the network, the node may have taken its file name.`,
+      `Open ${boot.arch?.startsWith('http') ? 'http.port (TCP)' : 'UDP port 69 (TFTP)'} in the firewall of the head and of every router between; with another DHCP server on the network, its file name may have won, or it gives a wrong subnet mask or router.`,
     settle: () => 'watch the head while the node boots: `tcpdump -ni IFACE port 69 or port 8080`',
   },
   {
@@ -60,8 +60,8 @@ export const STALL_RULES: readonly StallRule[] = [
     cause: situation =>
       `iPXE has its address and the URL of its script${url(situation.boot.events.findLast(event => event.stage === 'ipxe'))}, and no request of it came to that port: a firewall closes it, or another server's answer won.${arpWords(situation)}`,
     remedy: () =>
-      'Open http.port (TCP) in the firewall of the head and of every router in between. `muster doctor` checks the rules of the head.',
-    settle: () => "open that URL from another machine on the node's network",
+      'Open http.port (TCP) in the firewall of the head, and of every router between: `muster doctor` looks at the rules of the head. When another server gives the address (dhcp.mode = "proxy"), check the subnet mask and the router that it gives.',
+    settle: () => "open that URL on a machine of the node's network",
   },
   {
     name: 'kernel-not-fetched',
