@@ -4,6 +4,7 @@ import { newFields, newFieldsOfMany, shown, shownList, someFields } from '../api
 import { MAY_IN_WORDS, type Operation, pathOf } from '../api/operation.ts';
 import { NOUNS } from '../api/operations.ts';
 import { ERRORS } from '../errors.ts';
+import { oneOf } from '../model/kind-words.ts';
 import { fieldsOf, KIND_NAMES, KINDS, type Kind } from '../model/kinds.ts';
 import { own } from '../own.ts';
 import { LINES } from './lines.ts';
@@ -37,7 +38,12 @@ export function openApiDocument(version: string): Json {
 
 /** Returns a text with the names of a kind filled in. */
 function inWords(text: string, kind: Kind | undefined): string {
-  return kind ? text.replaceAll('{label}', KINDS[kind].label).replaceAll('{many}', KINDS[kind].many) : text;
+  return kind
+    ? text
+        .replaceAll('{a label}', oneOf(kind))
+        .replaceAll('{label}', KINDS[kind].label)
+        .replaceAll('{many}', KINDS[kind].many)
+    : text;
 }
 
 function describe(operation: Operation, kind: Kind | undefined): Json {
@@ -164,7 +170,7 @@ function bare(properties: Record<string, Json>, kind: Kind): Record<string, Json
       const type =
         properties[name]?.['type'] === 'array' ? { type: 'array', items: { type: 'string' } } : { type: 'string' };
       const shape = meta.refers
-        ? { ...type, description: `${meaning} (name or UID of a ${KINDS[meta.refers].label})` }
+        ? { ...type, description: `${meaning} (name or UID of ${oneOf(meta.refers)})` }
         : schema;
       return [name, readOnly ? { ...shape, readOnly: true } : shape];
     }),

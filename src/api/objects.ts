@@ -101,7 +101,7 @@ export const OBJECTS = {
           refers: z.enum(KIND_NAMES).optional().describe('a reference to an object of this kind'),
         }),
       ),
-    summary: 'The fields of a {label}, with their meaning and behaviour.',
+    summary: 'The fields of {a label}, with their meaning and behaviour.',
   },
   names: {
     ...READ,
@@ -121,7 +121,7 @@ export const OBJECTS = {
     ifMatch: undefined,
     creates: true,
     audit: 'create {many}',
-    summary: 'Creates a {label} from its fields, or several from a list: all or none.',
+    summary: 'Creates {a label} from its fields, or several from a list: all or none.',
   },
   clone: {
     ...CHANGE,

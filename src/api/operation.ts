@@ -39,7 +39,7 @@ export interface Operation {
   may: keyof typeof MAY_IN_WORDS;
   /** The text in the audit trail for a caller that gives none; `{many}` and fields of the body are filled in. */
   audit?: string | ((body: unknown) => string);
-  /** One sentence; `{label}` and `{many}` are names of the kind. */
+  /** One sentence; `{label}`, `{a label}` and `{many}` are names of the kind. */
   summary: string;
   /** A body. */
   example?: unknown;

@@ -11,7 +11,7 @@ const words = (z: Zod) =>
 
 const flag = (z: Zod) =>
   z
-    .unknown()
+    .enum(['true', 'false'], 'must be true or false')
     .optional()
     .transform(given => given === 'true');
 

@@ -77,7 +77,7 @@ export const STORAGE = {
     kinds: WITH_FILES,
     reply: 'application/octet-stream',
     may: 'read',
-    summary: 'A stored file of a {label}, with its SHA-256 in X-Muster-SHA256.',
+    summary: 'A stored file of {a label}, with its SHA-256 in X-Muster-SHA256.',
   },
   collect: {
     method: 'POST',

@@ -71,7 +71,7 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
     `boot ${up.id} was up at ${new Date(up.ended ?? up.started).toISOString()}`,
     ...(action ? [`${span((now - action.at) / 1000)} ago: ${action.text}`] : []),
     'no DHCP packet came since',
-    ...(trouble ? [`its last heartbeat said: ${trouble.cause}`] : []),
+    ...(trouble ? [`its last heartbeat reported: ${trouble.cause}`] : []),
     ...iscsiSeen({ ...facts, boot: up, quiet: 0, silence: 0 }),
     ...powerSeen(facts),
   ];

@@ -35,7 +35,10 @@ function pageText(): string {
   const sections = Object.entries(NOUNS).map(([heading, rows]) => {
     const lines = Object.values<Operation>(rows).map(({ method, path, query = {}, reply, may, summary }) => {
       const names = Object.keys(query).map(name => `\`${name}\``);
-      const text = summary.replaceAll('{label}', 'object').replaceAll('{many}', 'objects');
+      const text = summary
+        .replaceAll('{a label}', 'an object')
+        .replaceAll('{label}', 'object')
+        .replaceAll('{many}', 'objects');
       const kind = reply === 'json' ? '' : reply === 'lines' ? ' *lines*' : ` *${reply.replace(/;.*/, '')}*`;
       return `| \`${method} ${path.replace(/:(\w+)/g, '<$1>')}\` | ${names.join(' ')} | ${may} | ${text}${kind} |\n`;
     });

@@ -67,7 +67,7 @@ export const ROUTES: readonly Route[] = [
   },
   { methods: READ, path: '/boot/v1/:session/image', who: 'session', answer: image },
   // iPXE's report before it starts again: it can fetch, but not post.
-  { methods: ['GET'], path: '/boot/v1/:session/failed/:code', who: 'session', answer: failed },
+  { methods: ['GET'], path: '/boot/v1/:session/failed/:code?', who: 'session', answer: failed },
   { methods: ['POST'], path: '/boot/v1/:session/report', who: 'session', answer: report },
   { methods: READ, path: '/boot/v1/:session/kickstart', who: 'session', answer: answers },
   // cloud-init's NoCloud source appends these names to its seed's URL, and requires two of them.
@@ -119,8 +119,8 @@ function paramsOf(pattern: readonly string[], parts: readonly string[]): Record<
     if (name === '*') params[name] = parts.slice(index).join('/');
     else if (!name.startsWith(':')) {
       if (name !== part) return undefined;
-    } else if (part === '' || part.length > LONGEST) return undefined;
-    else params[name.slice(1)] = part;
+    } else if ((part === '' && !name.endsWith('?')) || part.length > LONGEST) return undefined;
+    else params[name.slice(1).replace('?', '')] = part;
   }
   return params;
 }

@@ -6,8 +6,8 @@ import { ROUTES } from '../../../src/boot/plane/routes.ts';
 import { WHO_IN_WORDS } from '../../../src/boot/plane/who.ts';
 import { packageRoot } from '../../../src/package-root.ts';
 
-/** `:name` as the docs write it. */
-const inDocs = (path: string): string => path.replace(/:(\w+)/g, '<$1>').replace('*', '<path>');
+/** `:name`, and `:name?` that may be empty, as the docs write them. */
+const inDocs = (path: string): string => path.replace(/:(\w+)\??/g, '<$1>').replace('*', '<path>');
 
 test('docs/security.md and the code agree on who may ask', t => {
   const file = join(packageRoot, 'docs/security.md');
