@@ -18,7 +18,9 @@ const flag = (z: Zod) =>
 /** A whole number, given as text. */
 export const whole = (z: Zod, least: number, most = Number.MAX_SAFE_INTEGER) => {
   const text = `must be a whole number from ${least} ${most === Number.MAX_SAFE_INTEGER ? 'on' : `to ${most}`}`;
-  return z.coerce.number(text).int(text).min(least, text).max(most, text);
+  // A query has texts alone, and Number reads '', '0x0' and '1e2' as well
+  const digits = (given: unknown): unknown => (typeof given === 'string' && !/^\d+$/.test(given) ? Number.NaN : given);
+  return z.preprocess(digits, z.coerce.number(text).int(text).min(least, text).max(most, text));
 };
 
 export const SELECTION = {
