@@ -78,18 +78,6 @@ function read(schema: z.ZodType, whole: string, given: unknown, wrong: ErrorCode
   throw new MusterError(isShape ? 'bad-usage' : wrong, problem.endsWith('?') ? problem : `${problem}.`);
 }
 
-/** A schema looks at every entry before it refuses one, and nothing else is served meanwhile. */
-function refuseEndless(whole: string, given: unknown): void {
-  if (typeof given !== 'object' || given === null) return;
-  for (const part of [given, ...Object.values(given)]) {
-    if (typeof part !== 'object' || part === null) continue;
-    const entries = Array.isArray(part) ? part.length : Object.keys(part).length;
-    if (entries > MOST_ENTRIES)
-      throw new MusterError('bad-usage', `${whole} has a list of ${entries} entries; ${MOST_ENTRIES} at most.`);
-    if (part === given && entries > MOST_LISTS) break;
-  }
-}
-
 /** The audit text for a caller that gives none. */
 function auditWords({ audit = '' }: Operation, kind: Kind | undefined, body: unknown): string {
   if (typeof audit === 'function') return audit(body);
