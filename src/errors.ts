@@ -59,6 +59,11 @@ export const ERRORS = {
     exit: 2,
     meaning: 'A kickstart file has a placeholder that cannot be filled; the text names file, line and column.',
   },
+  'cannot-open': {
+    status: 500,
+    exit: 6,
+    meaning: "A stored secret cannot be decrypted with the head's key; the text says which.",
+  },
   'bad-digest': {
     status: 400,
     exit: 6,
