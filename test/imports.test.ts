@@ -64,7 +64,8 @@ const ALLOWED: Record<string, string[]> = {
   process: ['errors.ts', 'libc.ts'],
   durable: ['errors.ts'],
   model: COMMON,
-  boot: [...COMMON, 'model'],
+  files: [...COMMON, 'model', 'image'],
+  boot: [...COMMON, 'model', 'files'],
   dhcp: [...COMMON, 'boot'],
   tftp: [...COMMON, 'boot'],
   http: [...COMMON, 'boot'],
@@ -80,12 +81,12 @@ const ALLOWED: Record<string, string[]> = {
   ssh: [...COMMON, 'model'],
   power: [...COMMON, 'model', 'ssh'],
   // The command line loads it: nothing of the daemon
-  api: ['model', 'boot', 'errors.ts', 'issue.ts', 'config-keys.ts', 'masking.ts', 'durable'],
-  admin: [...COMMON, 'api', 'model', 'boot', 'store', 'blobs', 'image', 'power', 'ssh', 'backup'],
+  api: ['model', 'boot', 'files', 'errors.ts', 'issue.ts', 'config-keys.ts', 'masking.ts', 'durable'],
+  admin: [...COMMON, 'api', 'model', 'files', 'boot', 'store', 'blobs', 'image', 'power', 'ssh', 'backup'],
   lab: [...COMMON, 'api', 'image', 'boot'],
   // Of the daemon, only what it checks of the machine before it starts.
   doctor: [...COMMON, 'api', 'boot', 'dhcp', 'evidence', 'daemon'],
-  cli: [...COMMON, 'model', 'api', 'image', 'lab', 'boot', 'ssh', 'doctor', 'backup'],
+  cli: [...COMMON, 'model', 'files', 'api', 'image', 'lab', 'boot', 'ssh', 'doctor', 'backup'],
 };
 /** Files of src itself that wire the parts together: they may import everything but the command line. */
 const WIRING = ['main.ts', 'daemon.ts', 'daemon'];
