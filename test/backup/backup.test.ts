@@ -72,7 +72,7 @@ test('a backup of a running head, restored elsewhere, is the same head: objects,
   const file = join(folder, 'b.tar');
   const backup = await muster('backup', file);
   t.is(backup.status, 0, backup.stderr);
-  t.regex(backup.stderr, /b\.tar: 3\.\d MiB, 6 files, verified\. It holds secrets/);
+  t.regex(backup.stderr, /b\.tar: 3\.\d MiB, 6 files, verified\. It contains secrets/);
   t.is(statSync(file).mode & 0o777, 0o600);
   t.deepEqual(readdirSync(join(folder, 'state/uploads')), []);
   t.false(existsSync(`${file}.part`));
