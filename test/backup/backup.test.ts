@@ -83,7 +83,7 @@ test('a backup of a running head, restored elsewhere, is the same head: objects,
   t.false(existsSync(join(other, 'state')));
   const restored = await restoreTo(join(other, 'state'), file);
   t.is(restored.status, 0, restored.stderr);
-  t.regex(restored.stderr, /A backup of head1 of 20\d\d-.*: 6 files, all complete\./);
+  t.regex(restored.stderr, /A backup of head1 from 20\d\d-.*: 6 files, all complete\./);
   t.deepEqual(readdirSync(join(other, 'state')).sort(), ['blobs', 'head.key', 'lock.db', 'muster.db', 'ssh']);
   for (const path of ['state/head.key', 'state/ssh/id_ed25519', 'state/ssh/id_ed25519.pub'])
     t.deepEqual(readFileSync(join(other, path)), readFileSync(join(folder, path)), path);
