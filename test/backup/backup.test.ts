@@ -72,7 +72,7 @@ test('a backup of a running head, restored elsewhere, is the same head: objects,
   const file = join(folder, 'b.tar');
   const backup = await muster('backup', file);
   t.is(backup.status, 0, backup.stderr);
-  t.regex(backup.stderr, /b\.tar: 3\.\d MiB, 6 files, verified\. It holds secrets/);
+  t.regex(backup.stderr, /b\.tar: 3\.\d MiB, 6 files, verified\. It contains secrets/);
   t.is(statSync(file).mode & 0o777, 0o600);
   t.deepEqual(readdirSync(join(folder, 'state/uploads')), []);
   t.false(existsSync(`${file}.part`));
@@ -83,7 +83,7 @@ test('a backup of a running head, restored elsewhere, is the same head: objects,
   t.false(existsSync(join(other, 'state')));
   const restored = await restoreTo(join(other, 'state'), file);
   t.is(restored.status, 0, restored.stderr);
-  t.regex(restored.stderr, /A backup of head1 of 20\d\d-.*: 6 files, all complete\./);
+  t.regex(restored.stderr, /A backup of head1 from 20\d\d-.*: 6 files, all complete\./);
   t.deepEqual(readdirSync(join(other, 'state')).sort(), ['blobs', 'head.key', 'lock.db', 'muster.db', 'ssh']);
   for (const path of ['state/head.key', 'state/ssh/id_ed25519', 'state/ssh/id_ed25519.pub'])
     t.deepEqual(readFileSync(join(other, path)), readFileSync(join(folder, path)), path);

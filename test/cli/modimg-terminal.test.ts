@@ -59,7 +59,7 @@ test.serial("the specification's questions after a chroot, all answered by what 
   t.is(status, 0, said);
   t.notRegex(said, /not asked/);
   t.regex(said, /Executing step: Chroot\nDropping into a \/bin\/sh shell\. Exit when done\./);
-  t.regex(said, /files: 0 changed, 1 new, 0 gone/);
+  t.regex(said, /files: 0 changed, 1 new, 0 removed/);
   t.regex(said, /100\.0% complete, elapsed: 0:00:\d\d\.\d \(\d+\.\d% compression\)/);
   t.regex(await ok('scyld-modimg ls'), /Small: .* the same as on the head/);
 });

@@ -125,7 +125,7 @@ test.serial('the transcript of --chroot, with the commands on standard input', a
     'Checksumming...',
     'elapsed: TIME',
     'Executing step: Chroot',
-    'files: 0 changed, 0 new, 1 gone',
+    'files: 0 changed, 0 new, 1 removed',
   ]);
   t.regex(output.stdout, /ID="lab"/);
   const install = await ok(t, 'scyld-modimg -i CentOS_7.3_img --install openmpi3.1');
@@ -170,7 +170,7 @@ test.serial('uname in all its forms, /proc and name resolution inside; nothing o
   );
   const { stdout, stderr } = await ok(t, 'scyld-modimg -i mpiImage --copyin look /root --chroot 5.14.0-9.el9 < look');
   t.regex(stdout, /^5\.14\.0-9\.el9\nLinux \S+ 5\.14\.0-9\.el9 #.*\n5\.14\.0-9\.el9 x86_64\n5\.14\.0-9\.el9\nnet\n$/);
-  t.regex(stderr, /files: 0 changed, 1 new, 0 gone/);
+  t.regex(stderr, /files: 0 changed, 1 new, 0 removed/);
   await ok(t, 'scyld-modimg -i mpiImage --upload');
 });
 
@@ -265,7 +265,7 @@ test.serial('a distro that cannot work is refused before anything is downloaded'
   await fails(
     t,
     'scyld-modimg --create norelease --set-name X',
-    /has \$releasever .* and the distro norelease has no release/,
+    /has \$releasever in .*, but the distro norelease has no release/,
   );
   await fails(t, 'scyld-modimg --create norepo --set-name X', /The distro norepo has no repos/);
   await fails(t, 'scyld-modimg --create nosuch --set-name X', /No distro found for ID=nosuch/);

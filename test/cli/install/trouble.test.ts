@@ -153,7 +153,7 @@ test.serial('a disk without room: for packages, for the configuration, for an im
     `${fill}${muster('init', '--address', '10.54.0.1/24', '--config', `${folder}/small/muster.toml`)}; s=$?; ls -A ${folder}/small >&2; exit $s`,
   );
   t.is(lost.status, 6, lost.stderr);
-  t.regex(lost.stderr, /no room left/);
+  t.regex(lost.stderr, /no space left/);
   t.regex(lost.stderr, /^filler$/m, 'no half file is left');
   program('apt-get', 'echo "E: write failed (28: No space left on device)" >&2; exit 100');
   program('mmdebstrap', 'while [ $# -gt 2 ]; do shift; done; cat /dev/zero >"$1/filler"');
