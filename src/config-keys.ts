@@ -154,6 +154,12 @@ export const CONFIG_KEYS = {
     '8080',
     'The TCP port of the boot plane: scripts, kernels, images, reports.',
   ),
+  'https.port': key(
+    integer(1, 65535),
+    8443,
+    '8443',
+    'The TCP port over which nodes get their secret files, with TLS; musterd listens there once a node has secrets.',
+  ),
   'http.image_transfers': key(
     integer(1, 10_000),
     64,

@@ -68,6 +68,7 @@ const ALLOWED: Record<string, string[]> = {
   boot: [...COMMON, 'model', 'files'],
   dhcp: [...COMMON, 'boot'],
   tftp: [...COMMON, 'boot'],
+  tls: COMMON,
   http: [...COMMON, 'boot'],
   syslog: [...COMMON, 'boot'],
   evidence: [...COMMON, 'boot', 'blobs'],

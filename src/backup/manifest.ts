@@ -19,6 +19,8 @@ export const MANIFEST_LIMIT = 64 << 20;
 export const HEAD_FILES = [
   'muster.db',
   'head.key',
+  'tls/key.pem',
+  'tls/certificate.pem',
   'ssh/id_ed25519',
   'ssh/id_ed25519.pub',
   'ssh/known_servers',

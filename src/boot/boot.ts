@@ -64,6 +64,8 @@ export interface Boot {
   /** SHA-256 of the session id and of the heartbeat token: the database holds no capability. */
   sessionHash?: string;
   tokenHash?: string;
+  /** SHA-256 of the word by which its node gets its secrets, see `claims`. */
+  claimHash?: string;
   /** The `_boot_once` of its plan was cleared; one set afterwards is for the next boot. */
   onceTaken?: boolean;
   events: BootEvent[];

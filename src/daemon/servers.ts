@@ -109,6 +109,7 @@ export async function startHttp(state: State, parts: HttpParts, stops: Stops): P
   const ports = bootPlanePorts(state, parts);
   const plane = new BootPlane(ports);
   const server = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports, plane));
+  state.secretPlane.servedBy(server);
   stops.push(async () => server.close());
   return plane;
 }
@@ -136,6 +137,7 @@ export function bootPlanePorts(
         domain,
         failureSeconds: config['boot.failure_seconds'],
         ...(sshKey && { sshKey: sshKey.publicKey }),
+        ...(state.secretPlane.facts && { tls: state.secretPlane.facts }),
         ...(syslogPort !== undefined && { syslogPort }),
       };
     },

@@ -40,6 +40,7 @@ import type { Store } from '../store/store.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { BootSaver } from './boot-saver.ts';
 import { Happenings } from './happenings.ts';
+import { SecretPlane } from './secret-plane.ts';
 
 export interface State {
   config: Config;
@@ -63,6 +64,8 @@ export interface State {
   oldHeads: OldHeads;
   uploads: Uploads;
   governor: Governor;
+  /** Serves secrets of nodes over TLS. */
+  secretPlane: SecretPlane;
   failures: HeadFailures;
   connections: ConnectionTable;
   /** Which of them wait for their node. */
@@ -135,6 +138,7 @@ export async function openState(
     oldHeads,
     uploads,
     governor: governorOf(config),
+    secretPlane: new SecretPlane({ stateFolder: config['paths.state'], port: config['https.port'], log }),
     failures,
     ...(await watchEvidence(directory, log, stops)),
   };

@@ -1,6 +1,6 @@
 // The boot plane over HTTP/1.1: a server at each of the head's addresses, and their graceful end.
 import { once } from 'node:events';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { BootPlane } from '../boot/plane/plane.ts';
 import { loadLibc } from '../libc.ts';
 import { LogLimiter } from '../log.ts';
@@ -9,6 +9,7 @@ import { drains, UnderWay } from './drain.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { Requests } from './requests.ts';
 import { Senders } from './senders.ts';
+import { startTlsPlane, type TlsPlaneServer } from './tls-plane.ts';
 
 /** How long running downloads may take when the head stops: iPXE does not ask twice for a kernel. Milliseconds. */
 const GRACE_MS = 15_000;
@@ -22,6 +23,8 @@ const BACKLOG = 65_535;
 
 export interface BootPlaneServer {
   port: number;
+  /** Serves what is secret over TLS as well; returns the port. Errors as `listen(2)`. */
+  startTls(pair: { key: string; certificate: string }, port: number): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -52,9 +55,21 @@ export async function startBootPlane(
     if (typeof bound === 'object' && bound) port = bound.port;
     servers.push({ server, drain });
   }
+  const overTls: TlsPlaneServer[] = [];
   return {
     port,
+    startTls: async (pair, tlsPort) => {
+      const { addresses } = ports;
+      const answering = {
+        answer: async (request: IncomingMessage, response: ServerResponse) =>
+          underWay.add(requests.answer(request, response)),
+      };
+      const server = await startTlsPlane({ addresses, port: tlsPort, ...pair, bounds }, answering);
+      overTls.push(server);
+      return server.port;
+    },
     close: async () => {
+      await Promise.all(overTls.map(async server => server.close(graceMs)));
       await Promise.all(servers.map(async ({ drain }) => drain(graceMs)));
       for (const { server } of servers) server.closeAllConnections();
       await underWay.ended(NOTED_MS);

@@ -1,7 +1,8 @@
 // Limits of a connection to the boot plane: the time for a complete request, the number for each peer; and the answer to invalid
 // requests.
 
-import type { IncomingMessage, Server, ServerOptions } from 'node:http';
+import type { Server as HttpServer, IncomingMessage, ServerOptions } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { own } from '../own.ts';
 
@@ -13,6 +14,8 @@ const REQUEST_MS = 30_000;
 const HEADERS_MS = 10_000;
 /** Less than a machine takes to restart, and long enough for what the kernel still has to send. Milliseconds. */
 const GRUB_IDLE_MS = 10_000;
+
+type Server = HttpServer | HttpsServer;
 
 export interface ConnectionBounds {
   /** Connections of one address at the same time; any number when absent. */

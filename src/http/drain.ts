@@ -1,10 +1,11 @@
 // A graceful end of an HTTP server: no new connections, and time for running answers.
 import { once } from 'node:events';
-import type { Server } from 'node:http';
+import type { Server as HttpServer } from 'node:http';
+import type { Server as HttpsServer } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 
 /** Counts running answers from now on. The returned function stops listening and resolves when they ended, or `graceMs` passed. */
-export function drains(server: Server): (graceMs: number) => Promise<void> {
+export function drains(server: HttpServer | HttpsServer): (graceMs: number) => Promise<void> {
   let underWay = 0;
   server.on('request', (_request, response) => {
     underWay += 1;

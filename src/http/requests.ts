@@ -2,6 +2,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { TLSSocket } from 'node:tls';
 import type { BootPlane, Ready } from '../boot/plane/plane.ts';
 import type { FileAnswer, Question, Sent, TextAnswer } from '../boot/plane/question.ts';
 import { reasonOf } from '../errors.ts';
@@ -139,6 +140,7 @@ function questionOf(request: IncomingMessage, ip: string, body: string): Questio
     ip,
     peer: remotePort === undefined ? ip : `${ip}:${remotePort}`,
     body,
+    isPrivate: request.socket instanceof TLSSocket,
     header(name) {
       const value = request.headers[name];
       return typeof value === 'string' ? value : undefined;

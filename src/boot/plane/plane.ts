@@ -2,7 +2,15 @@
 import { LogLimiter } from '../../log.ts';
 import type { BootFile } from '../boot-file.ts';
 import type { PlaneContext, PlanePorts } from './ports.ts';
-import type { Answer, Effect, Mint, Minted, Question, ScriptAnswer } from './question.ts';
+import {
+  type Answer,
+  type Effect,
+  type Mint,
+  type Minted,
+  type Question,
+  refuse,
+  type ScriptAnswer,
+} from './question.ts';
 import { findRoute, type Route, type Row } from './routes.ts';
 import { ADMIT, type Asked, type Who } from './who.ts';
 
@@ -11,6 +19,8 @@ export async function answer(question: Question, context: PlaneContext): Promise
   // RFC 9110 §9.3.2: a HEAD is answered as the GET would be
   const found = findRoute(question.method, question.path);
   if ('say' in found) return found;
+  // What is not secret needs no TLS, which costs the head more than the answer
+  if (question.isPrivate && !found.route.overTls) return refuse(404, 'this is not served over TLS');
   const given = await answerOf(found.route, { question, context, params: found.params });
   return question.method === 'HEAD' ? withoutEffects(given) : given;
 }
@@ -116,6 +126,9 @@ export class BootPlane {
         return this.ports.takeOnce(effect.boot);
       case 'installed':
         return boots.installed(effect.boot, effect.ip);
+      case 'claim':
+        effect.boot.claimHash = effect.hash;
+        return this.ports.save(effect.boot);
       case 'beat':
         return this.beat(effect);
       case 'log': {

@@ -13,6 +13,8 @@ export interface Question {
   /** `address:port`; only the address for a request without a connection. */
   peer: string;
   body?: string;
+  /** Whether it came over TLS, so that nobody else reads the answer. */
+  isPrivate?: boolean;
   /** Returns an HTTP header, by its lower-case name. */
   header?(name: string): string | undefined;
   /** Returns whether the client has closed its connection in the meantime. */
@@ -125,7 +127,9 @@ export type Effect =
       /** Milliseconds until the next one. */
       period: number;
     }
-  | { do: 'installed'; boot: Boot; ip: string };
+  | { do: 'installed'; boot: Boot; ip: string }
+  /** The client is the one that has the secrets of the boot from now on. @see claims */
+  | { do: 'claim'; boot: Boot; hash: string };
 
 export function refuse(status: number, reason: string, effects: readonly Effect[] = []): RefusedAnswer {
   return { say: 'refused', status, reason, effects };

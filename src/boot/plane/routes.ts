@@ -20,6 +20,8 @@ export interface Row<W extends Who> {
   answer(asked: Admitted[W]): Answer | Promise<Answer>;
   /** The answer if the boot of the session has ended like this: the client repeats a request. */
   ended?: Partial<Record<Outcome, Answer>>;
+  /** Whether it is served over TLS as well. */
+  overTls?: boolean;
   /** Set for what TFTP-only loaders fetch too: its name for people, what it is of a boot, and what a refusal means. */
   tftp?: { name: string; kind: BootFileName; stage: Stage; fault: Fault };
 }

@@ -3,6 +3,13 @@ import { tokenOf } from '../boot.ts';
 import type { BootPlan } from '../boot-plan.ts';
 import type { IscsiAccess } from '../iscsi-access.ts';
 
+/** How a node reaches the head over TLS. */
+export interface TlsFacts {
+  port: number;
+  /** `sha256//` and the digest of the head's public key in base64. */
+  pin: string;
+}
+
 export interface HeadFacts {
   address: string;
   port: number;
@@ -13,6 +20,8 @@ export interface HeadFacts {
   failureSeconds: number;
   /** The UDP port of the head's syslog; none when it receives none. */
   syslogPort?: number;
+  /** Where it serves secrets; none while it serves none. */
+  tls?: TlsFacts;
   /** The head's public ssh key, as a line of authorized_keys; none when it has none. */
   sshKey?: string;
 }
@@ -62,6 +71,7 @@ export function sessionValues(
     MUSTER_FAILURE_SECS: head.failureSeconds,
     MUSTER_SYSLOG: head.syslogPort === undefined ? '' : `${head.address}:${head.syslogPort}`,
     MUSTER_SSH_KEY: head.sshKey ?? '',
+    ...(head.tls && { MUSTER_TLS_PORT: head.tls.port, MUSTER_HEAD_PIN: head.tls.pin }),
     ...(iscsi && {
       MUSTER_ISCSI_PORTAL: iscsi.portal,
       MUSTER_ISCSI_TARGET: iscsi.target,
