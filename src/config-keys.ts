@@ -247,6 +247,12 @@ export const CONFIG_KEYS = {
     '1',
     'How often unused stored files are removed, in hours; with 0 only `muster storage gc` does it.',
   ),
+  'files.keep': key(
+    integer(1, 1000),
+    10,
+    '10',
+    'How many contents of a file set are kept, the current one included; `muster files rollback` returns to one of them.',
+  ),
   'metrics.address': key(
     endpoint,
     '',

@@ -64,6 +64,11 @@ export const ERRORS = {
     exit: 6,
     meaning: "A stored secret cannot be decrypted with the head's key; the text says which.",
   },
+  'bad-files': {
+    status: 400,
+    exit: 2,
+    meaning: 'The archive or folder is no file set that nodes can use; the text names the file and the reason.',
+  },
   'bad-digest': {
     status: 400,
     exit: 6,

@@ -5,6 +5,7 @@ import { MASK } from '../masking.ts';
 import type { Change, Plan } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fieldsOf, type Value } from '../model/kinds.ts';
+import { withVersions } from '../model/versions.ts';
 import type { Store } from '../store/store.ts';
 import { showField } from './show.ts';
 
@@ -19,11 +20,14 @@ export interface Command {
 export class Commander {
   private readonly cluster: Cluster;
   private readonly store: Store;
+  private readonly keep: number;
   private turn: Promise<unknown> = Promise.resolve();
 
-  constructor(cluster: Cluster, store: Store) {
+  /** @param keep how many contents of a file set stay */
+  constructor(cluster: Cluster, store: Store, keep: number) {
     this.cluster = cluster;
     this.store = store;
+    this.keep = keep;
   }
 
   /** Decides commands one after the other, so that two administrators cannot take one name or MAC. */
@@ -35,7 +39,8 @@ export class Commander {
   }
 
   private async carryOut(command: Command): Promise<Changed> {
-    const { changes, uids, broken = [] } = command.plan();
+    const { changes: planned, uids, broken = [] } = command.plan();
+    const changes = withVersions(this.cluster, planned, { ...command, keep: this.keep });
     const differences = changes.map(change => this.difference(change));
     if (changes.length > 0 && !command.dryRun)
       await this.store.commit({ who: command.who, what: command.what, changes });

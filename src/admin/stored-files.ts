@@ -1,18 +1,23 @@
 // Turns finished uploads into the files of objects: a kernel with its release, an initramfs, an image as cwsquash.
 
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { open, rm, truncate } from 'node:fs/promises';
 import type { Blobs } from '../blobs/blobs.ts';
 import type { Uploads } from '../blobs/uploads.ts';
 import { digestFile } from '../durable/digest.ts';
 import { asDiskFull, writeWhole } from '../durable/replace.ts';
 import { MusterError } from '../errors.ts';
+import { readTree, writeTree } from '../files/archive.ts';
+import { contentOf } from '../files/read-set.ts';
+import { badFiles } from '../files/tree.ts';
 import { planImageUpload } from '../image/cwsquash.ts';
 import { unpackedSize } from '../image/inspect.ts';
 import { readIsoFacts } from '../image/iso/facts.ts';
 import { badIso } from '../image/iso/records.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
 import { fileFields, type Kind } from '../model/kinds.ts';
-import type { StoredFile, StoredImage, StoredIso } from '../model/values.ts';
+import type { StoredFile, StoredImage, StoredIso, StoredSet } from '../model/values.ts';
 import { own } from '../own.ts';
 
 /** Space for the GPT header before a bare squashfs; the format's first partition begins after it. */
@@ -52,6 +57,7 @@ export function splitUploads(
  */
 export async function withUploads<T>(
   ports: FilePorts,
+  kind: Kind,
   parts: readonly ReadonlyMap<string, string>[],
   command: { before(): unknown; run(fixed: Fixed[]): Promise<T> },
 ): Promise<T> {
@@ -60,7 +66,7 @@ export async function withUploads<T>(
   try {
     if (ids.length > 0) command.before();
     const fixed: Fixed[] = [];
-    for (const part of parts) fixed.push(await storeUploads(ports, part, held));
+    for (const part of parts) fixed.push(await storeUploads(ports, kind, part, held));
     return await command.run(fixed);
   } finally {
     for (const id of ids) await ports.uploads.remove(id);
@@ -78,13 +84,18 @@ interface Held {
   release(): void;
 }
 
-async function storeUploads(ports: FilePorts, uploads: ReadonlyMap<string, string>, held: Held[]): Promise<Fixed> {
+async function storeUploads(
+  ports: FilePorts,
+  kind: Kind,
+  uploads: ReadonlyMap<string, string>,
+  held: Held[],
+): Promise<Fixed> {
   const fixed: Fixed = {};
   for (const [name, id] of uploads) {
     const upload = ports.uploads.take(id);
     try {
       if (upload.size === 0) throw new MusterError('bad-value', `The file for ${name} is empty.`);
-      const { sha256, fields } = await (own(READERS, name) ?? readPlain)(ports, name, upload);
+      const { sha256, fields } = await (own(READERS, `${kind} ${name}`) ?? readPlain)(ports, name, upload);
       held.push({ sha256, release: ports.blobs.hold(sha256) });
       await ports.blobs.adopt(upload.path, sha256);
       Object.assign(fixed, fields);
@@ -109,25 +120,48 @@ const readPlain: Reader = async ({ now }, name, { size, sha256, base }) => {
   return { sha256, fields: { [name]: stored } };
 };
 
-/** Returns further fields that follow from a file, by the field that it is for. */
+/** Returns further fields that follow from a file, by the kind and field that it is for. */
 const READERS: Readonly<Record<string, Reader>> = {
-  kernel: async (ports, name, upload) => {
+  'boot kernel': async (ports, name, upload) => {
     const release = await kernelRelease(upload.path);
     const { sha256, fields } = await readPlain(ports, name, upload);
     return { sha256, fields: { ...fields, release } };
   },
-  iso: async (ports, name, upload) => {
+  'repo iso': async (ports, name, upload) => {
     if (upload.base > 0) throw badIso('it is a squashfs');
     const { label, ...facts } = await readIsoFacts(upload.path);
     const { sha256, size } = upload;
     const stored: StoredIso = { sha256, size, mtime: ports.now(), ...facts };
     return { sha256, fields: { [name]: stored, isolabel: label } };
   },
-  content: async ({ now }, name, upload) => {
+  'image content': async ({ now }, name, upload) => {
     const stored = await wrapImage(upload, now());
     return { sha256: stored.sha256, fields: { [name]: stored } };
   },
+  'files content': async ({ now }, name, upload) => {
+    const stored = await storeSet(upload, now());
+    return { sha256: stored.sha256, fields: { [name]: stored } };
+  },
 };
+
+/** Replaces the uploaded archive by the canonical one, so that equal trees are one blob. */
+async function storeSet({ path, base }: Taken, mtime: number): Promise<StoredSet> {
+  if (base > 0) throw badFiles('The file is a squashfs; a file set is a tar archive.');
+  const tree = await readTree(createReadStream(path));
+  const { secret } = contentOf(tree);
+  const bytes = writeTree(tree);
+  const handle = await open(path, 'r+');
+  try {
+    await writeWhole(handle, bytes, 0);
+    await handle.truncate(bytes.length);
+  } catch (error) {
+    throw asDiskFull(error, 'The file set');
+  } finally {
+    await handle.close();
+  }
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { sha256, size: bytes.length, mtime, files: tree.length, secret };
+}
 
 /** Turns the uploaded file into a cwsquash: a bare squashfs gets its GPT before and after it. */
 async function wrapImage(upload: Taken, mtime: number): Promise<StoredImage> {

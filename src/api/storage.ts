@@ -28,7 +28,7 @@ const blob = (z: Zod) =>
 export type StoredBlob = Out<typeof blob>;
 
 /** The kinds with fields that are files. */
-const WITH_FILES: readonly Kind[] = ['boot', 'image', 'repo'];
+const WITH_FILES: readonly Kind[] = ['boot', 'image', 'files', 'repo'];
 
 export const STORAGE = {
   beginUpload: {

@@ -29,6 +29,7 @@ export const TABLE_FIELDS: Record<Kind, readonly string[]> = {
   attrib: ['attributes'],
   boot: ['release', 'image', 'boot_style', 'frozen'],
   image: ['content', 'parent', 'frozen'],
+  files: ['content', 'frozen'],
   repo: ['urls'],
   distro: ['release', 'repos'],
   pool: ['pattern', 'first_index', 'ip_base'],

@@ -98,7 +98,7 @@ export async function openState(
   const store = await openSqliteStore(config['paths.state'], { auditLimit, warn });
   stops.push(async () => store.close());
   const cluster = await loadCluster(store);
-  const commander = new Commander(cluster, store);
+  const commander = new Commander(cluster, store, config['files.keep']);
   const context = { cluster, network, networks, newUid };
   await begin(config, commander, context);
 

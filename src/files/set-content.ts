@@ -21,7 +21,8 @@ export interface FileRules {
 export type Merge = 'replace' | 'names' | 'block';
 
 export const SCRIPT_STAGES = ['before-root', 'root', 'boot', 'change', 'shutdown'] as const;
-export type ScriptStage = (typeof SCRIPT_STAGES)[number];
+/** `called`: only when an `on_change` names it by `run`; no stage runs it. */
+export type ScriptStage = (typeof SCRIPT_STAGES)[number] | 'called';
 
 /** A script of a set, run at a stage of a node's life. */
 export interface StageScript {

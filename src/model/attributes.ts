@@ -7,7 +7,9 @@ import { own } from '../own.ts';
 import { parseMac } from '../wire/mac.ts';
 import type { Cluster } from './cluster.ts';
 import { readDhcpOptions } from './dhcp-options.ts';
+import { FILE_SETS, fileSetsProblem, joinedSets } from './file-sets.ts';
 import type { Kind, Value } from './kinds.ts';
+import { layersOf } from './layers.ts';
 import { attributeName, attributeValue, BOOT_STYLES } from './values.ts';
 
 /** One effective value and where it came from. */
@@ -21,27 +23,27 @@ export interface Inherited {
 
 /**
  * Returns the node's attributes after inheritance: the default group first, then the node's groups in order, later ones win,
- * then the node's own (the specification's precedence).
+ * then the node's own (the specification's precedence). The lists of `_file_sets` add up.
  */
 export function effectiveAttributes(
   cluster: Cluster,
   node: Pick<Value<'node'>, 'name' | 'groups' | 'attributes'>,
 ): Map<string, Inherited> {
   const result = new Map<string, Inherited>();
-  const add = (attributes: Record<string, string>, source: string): void => {
+  const layers = layersOf(cluster, node);
+  for (const { attributes, source } of layers) {
     for (const [name, value] of Object.entries(attributes)) {
       const hidden = result.get(name);
       const shadows = hidden ? [{ value: hidden.value, source: hidden.source }, ...hidden.shadows] : [];
       result.set(name, { value, source, shadows });
     }
-  };
-  const defaultGroup = cluster.get('attrib', cluster.settings?.default_group ?? '');
-  if (defaultGroup) add(defaultGroup.value.attributes, `default group ${defaultGroup.value.name}`);
-  for (const uid of node.groups) {
-    const group = cluster.get('attrib', uid);
-    if (group && group.uid !== defaultGroup?.uid) add(group.value.attributes, `group ${group.value.name}`);
   }
-  add(node.attributes, `node ${node.name}`);
+  if (result.has(FILE_SETS)) {
+    const { named } = joinedSets(layers);
+    const having = layers.filter(({ attributes }) => Object.hasOwn(attributes, FILE_SETS));
+    const [value, source] = [named.map(({ name }) => name).join(','), having.map(layer => layer.source).join(' and ')];
+    result.set(FILE_SETS, { value, source, shadows: [] });
+  }
   return result;
 }
 
@@ -103,6 +105,12 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
     meaning:
       'what firmware loads: ipxe (the default); grub, for firmware on which iPXE fails; or shim, the signed one of a distribution, for Secure Boot',
     schema: words('ipxe', 'grub', 'shim'),
+  },
+  [FILE_SETS]: {
+    meaning:
+      'the file sets of the node, with commas; the lists of groups and node add up, and `-NAME` leaves one out (docs/files.md)',
+    schema: anything,
+    problem: fileSetsProblem,
   },
   _boot_rw_layer: {
     meaning: 'how a read-only root becomes writable: overlayfs (the default) or rwtab',

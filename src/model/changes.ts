@@ -188,7 +188,7 @@ export function planGroups(
   return { changes: changed(cluster, changes), uids: nodes.map(entry => entry.uid) };
 }
 
-/** Plans a copy under a new name; never frozen, and an image remembers its parent. */
+/** Plans a copy under a new name; never frozen; images and file sets remember their parent. */
 export function planClone(context: ChangeContext, entry: Entry, input: Input): Plan {
   const { cluster } = context;
   if (entry.kind === 'node' || entry.kind === 'cluster' || entry.kind === 'head') {
@@ -200,7 +200,8 @@ export function planClone(context: ChangeContext, entry: Entry, input: Input): P
   const own = {
     name,
     ...('frozen' in entry.value && { frozen: false }),
-    ...(entry.kind === 'image' && { parent: entry.uid }),
+    ...('parent' in entry.value && entry.kind !== 'pool' && { parent: entry.uid }),
+    ...(entry.kind === 'files' && { versions: [] }),
   };
   const parsed = KINDS[entry.kind].schema.parse({ ...entry.value, ...own, ...fields }) as Value;
   const value = withIsoUrls(entry.kind, parsed, entry.value);

@@ -18,6 +18,7 @@ export const KIND_WORDS = {
     freezes: true,
   },
   image: { one: 'image', many: 'images', title: 'Images', label: 'image', freezes: true },
+  files: { one: 'fileset', many: 'filesets', title: 'File sets', label: 'file set', freezes: true },
   repo: { one: 'repo', many: 'repos', title: 'Repos', label: 'repo', freezes: false },
   distro: { one: 'distro', many: 'distros', title: 'Distros', label: 'distro', freezes: false },
   pool: {

@@ -16,9 +16,11 @@ import {
   nameValue,
   powerUriValue,
   repoOptionValue,
+  setVersionValue,
   storedFileValue,
   storedImageValue,
   storedIsoValue,
+  storedSetValue,
   textValue,
   uidValue,
   urlValue,
@@ -30,6 +32,8 @@ export interface FieldMeta {
   readOnly?: boolean;
   /** Given as `@FILE` on the command line, as a finished upload in the API. */
   file?: boolean;
+  /** A list of stored files that muster keeps with the object: they count for storage and backups. */
+  keeps?: boolean;
   /** Refers to objects of this kind: a name or UID is accepted, a UID is stored, the name is shown. */
   refers?: Kind;
   /** With `refers`: where the object came from. The other object may be deleted; its UID stays here and means "one that is gone". */
@@ -107,6 +111,21 @@ const image = z.strictObject({
     history: true,
   }),
   frozen: field(flagValue.default(false), 'whether changes are blocked'),
+});
+
+const files = z.strictObject({
+  name: field(nameValue, 'name of the file set', { required: true }),
+  description: field(textValue.default(''), 'free text'),
+  content: field(storedSetValue.nullable().default(null), 'tar archive of its files (`content=@FILE`)', { file: true }),
+  parent: field(uidValue.or(z.literal('')).default(''), 'the file set it was cloned from', {
+    refers: 'files',
+    history: true,
+  }),
+  frozen: field(flagValue.default(false), 'whether changes are blocked'),
+  versions: field(z.array(setVersionValue).default([]), 'its contents so far, the current one last', {
+    readOnly: true,
+    keeps: true,
+  }),
 });
 
 const repo = z.strictObject({
@@ -197,6 +216,7 @@ export const KINDS = {
   attrib: { schema: attrib, ...KIND_WORDS.attrib },
   boot: { schema: boot, ...KIND_WORDS.boot },
   image: { schema: image, ...KIND_WORDS.image },
+  files: { schema: files, ...KIND_WORDS.files },
   repo: { schema: repo, ...KIND_WORDS.repo },
   distro: { schema: distro, ...KIND_WORDS.distro },
   pool: { schema: pool, ...KIND_WORDS.pool },
@@ -236,15 +256,22 @@ export function fileFields(kind: Kind): string[] {
   return fieldsOf(kind).flatMap(row => (row.meta.file ? [row.name] : []));
 }
 
-/** The digests of the stored files that an object refers to. */
+/** The digests of the stored files that an object refers to, earlier versions included. */
 export function filesOf(kind: Kind, value: Value): string[] {
   return storedFilesOf(kind, value).map(({ sha256 }) => sha256);
 }
 
 /** The stored files that an object refers to, with their sizes in bytes. */
-export function storedFilesOf(kind: Kind, value: Value): { sha256: string; size: number }[] {
-  return fileFields(kind).flatMap(name => {
-    const stored = (value as Record<string, unknown>)[name] as { sha256: string; size: number } | null;
-    return stored ? [stored] : [];
+export function storedFilesOf(kind: Kind, value: Value): StoredBytes[] {
+  const stored = fieldsOf(kind).flatMap(({ name, meta }) => {
+    if (!meta.file && !meta.keeps) return [];
+    const held = (value as Record<string, unknown>)[name] as StoredBytes | readonly StoredBytes[] | null;
+    return held ? [held].flat() : [];
   });
+  return [...new Map(stored.map(file => [file.sha256, file])).values()];
+}
+
+interface StoredBytes {
+  sha256: string;
+  size: number;
 }

@@ -1,7 +1,8 @@
-// What refers to an object: by UID in a field, or by name in the attribute `_boot_config`.
+// What refers to an object: by UID in a field, or by name in the attributes `_boot_config` and `_file_sets`.
 import type { Change } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
-import { fieldsOf, KIND_NAMES, type Value } from './kinds.ts';
+import { FILE_SETS, listNames, listWith } from './file-sets.ts';
+import { fieldsOf, KIND_NAMES, type Kind, type Value } from './kinds.ts';
 
 /** The fields of each kind that hold UIDs of objects in use. History does not count as use: it keeps the UID of a deleted object. */
 const REFERENCES = KIND_NAMES.map(kind => ({
@@ -11,13 +12,35 @@ const REFERENCES = KIND_NAMES.map(kind => ({
   ),
 }));
 
+interface ByName {
+  attribute: string;
+  names(value: string, entry: Entry): boolean;
+  /** Returns the value with another name for the object, or without it; undefined when nothing is left. */
+  renamed(value: string, entry: Entry, name: string | undefined): string | undefined;
+}
+
+/** The kinds that attributes of nodes and groups name. */
+const BY_NAME: Partial<Record<Kind, ByName>> = {
+  boot: {
+    attribute: '_boot_config',
+    names: (value, entry) => value === entry.value.name || value === entry.uid,
+    // A UID stays right under another name.
+    renamed: (value, entry, name) => (name !== undefined && value === entry.uid ? value : name),
+  },
+  files: {
+    attribute: FILE_SETS,
+    names: (value, entry) => listNames(value, entry.value.name),
+    renamed: (value, entry, name) => listWith(value, entry.value.name, name),
+  },
+};
+
 /** Returns the objects that would lose something with this one. The settings do not count as a user. */
 export function usersOf(cluster: Cluster, entry: Entry): Entry[] {
   return REFERENCES.flatMap(({ kind, fields }) => {
     if (kind === 'cluster') return [];
     const names = fields.flatMap(({ name, refers }) => (refers === entry.kind ? [name] : []));
     // Nothing refers to a node: deleting thousands of them must not check thousands of objects each.
-    if (names.length === 0 && entry.kind !== 'boot') return [];
+    if (names.length === 0 && !BY_NAME[entry.kind]) return [];
     return cluster.all(kind).filter(user => {
       const value = user.value as Record<string, unknown>;
       return names.some(name => holds(value[name], entry.uid)) || namesInAttributes(user, entry);
@@ -34,39 +57,48 @@ export function dropReferences(user: Entry, before: Value, entry: Entry): Value 
     if (Array.isArray(held)) value[name] = held.filter(uid => uid !== entry.uid);
     else if (held === entry.uid) value[name] = '';
   }
-  if (namesInAttributes(user, entry)) {
-    const { _boot_config: _gone, ...attributes } = value['attributes'] as Record<string, string>;
-    value['attributes'] = attributes;
-  }
+  if (namesInAttributes(user, entry))
+    value['attributes'] = attributesWith(value['attributes'] as Record<string, string>, entry, undefined);
   return value as Value;
 }
 
-/** A renamed boot config keeps its nodes: the attributes that name it take the new name in the same commit. */
+/** A renamed boot config or file set keeps its nodes: the attributes that name it take the new name in the same commit. */
 export function followRename(cluster: Cluster, entry: Entry, name: string): Change[] {
-  if (entry.kind !== 'boot') return [];
+  if (!BY_NAME[entry.kind]) return [];
   return (['node', 'attrib'] as const)
     .flatMap((kind): readonly Entry[] => cluster.all(kind))
-    .filter(user => bootConfigOf(user) === entry.value.name)
+    .filter(user => namesInAttributes(user, entry))
     .map(user => ({
       kind: user.kind,
       uid: user.uid,
       expected: user.revision,
-      value: { ...user.value, attributes: { ...attributesOf(user), _boot_config: name } } as Value,
+      value: { ...user.value, attributes: attributesWith(attributesOf(user), entry, name) } as Value,
     }));
 }
 
 function namesInAttributes(user: Entry, entry: Entry): boolean {
-  if (entry.kind !== 'boot') return false;
-  const named = bootConfigOf(user);
-  return named !== undefined && (named === entry.value.name || named === entry.uid);
+  const row = BY_NAME[entry.kind];
+  const value = row && attributesOf(user)[row.attribute];
+  return value !== undefined && row?.names(value, entry) === true;
 }
 
-function bootConfigOf(user: Entry): string | undefined {
-  return attributesOf(user)?.['_boot_config'];
+/** Returns the attributes of a user with another name for the object, or without it. */
+function attributesWith(
+  given: Readonly<Record<string, string>>,
+  entry: Entry,
+  name: string | undefined,
+): Record<string, string> {
+  const attributes = { ...given };
+  const row = BY_NAME[entry.kind];
+  if (!row) return attributes;
+  const value = row.renamed(attributes[row.attribute] ?? '', entry, name);
+  if (value === undefined) delete attributes[row.attribute];
+  else attributes[row.attribute] = value;
+  return attributes;
 }
 
-function attributesOf(user: Entry): Record<string, string> | undefined {
-  return 'attributes' in user.value ? user.value.attributes : undefined;
+function attributesOf(user: Entry): Readonly<Record<string, string>> {
+  return 'attributes' in user.value ? user.value.attributes : {};
 }
 
 function holds(field: unknown, uid: string): boolean {

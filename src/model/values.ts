@@ -173,6 +173,21 @@ export const storedIsoValue = storedFileValue.extend({
 });
 export type StoredIso = z.infer<typeof storedIsoValue>;
 
+/** The archive of a file set. */
+export const storedSetValue = storedFileValue.extend({
+  files: z.number().int().describe('files, folders and links in it'),
+  secret: z.boolean().describe('whether a file in it is secret'),
+});
+export type StoredSet = z.infer<typeof storedSetValue>;
+
+/** A content that a file set has, or had. */
+export const setVersionValue = storedSetValue.extend({
+  number: z.number().int().describe('1 for the first content'),
+  who: z.string().describe('the user that made it'),
+  why: z.string().describe('the command that made it'),
+});
+export type SetVersion = z.infer<typeof setVersionValue>;
+
 /** The content of an image: the cwsquash blob, and the place of the squashfs in it. */
 export const storedImageValue = storedFileValue.extend({
   root_offset: z.number().int().describe('byte offset of the squashfs in the blob'),

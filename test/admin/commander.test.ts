@@ -71,7 +71,7 @@ function planOf(fake: FakeCluster, uid: string, what: Step) {
 function begin(turns: readonly number[] = []) {
   const fake = new FakeCluster();
   const { uid } = fake.create('attrib', { name: 'a' });
-  const commander = new Commander(fake.cluster, new SlowStore(fake, turns) as unknown as Store);
+  const commander = new Commander(fake.cluster, new SlowStore(fake, turns) as unknown as Store, 10);
   const perform = async (what: Step): Promise<void> => {
     const command = { who: 'tester', what: what.do, plan: () => planOf(fake, uid, what) };
     await commander.perform(command).catch(error => {
@@ -112,7 +112,7 @@ test('of two clients with the same revision, one wins and the other gets a confl
     fc.asyncProperty(fc.array(fc.nat(5), { maxLength: 3 }), fc.boolean(), async (turns, swap) => {
       const fake = new FakeCluster();
       const read = fake.create('attrib', { name: 'a' });
-      const commander = new Commander(fake.cluster, new SlowStore(fake, turns) as unknown as Store);
+      const commander = new Commander(fake.cluster, new SlowStore(fake, turns) as unknown as Store, 10);
       const write = async (description: string) =>
         commander.perform({
           who: description,

@@ -46,6 +46,7 @@ function* questions(): Generator<[string, string, unknown?]> {
   yield ['POST', '/attribs', [{ name: 'DefaultAttribs', attributes: { rack: '1' } }, { name: 'gpu' }]];
   yield ['POST', '/namingpools?dry_run=true', { name: 'odd', pattern: 'c{:03d}' }];
   yield ['POST', '/images', { name: 'DefaultImage' }];
+  yield ['POST', '/filesets', { name: 'base-files' }];
   yield ['POST', '/bootconfigs', { name: 'DefaultBoot', image: 'DefaultImage' }];
   yield ['POST', '/nodes', [{ mac: `${MAC}01` }, { mac: `${MAC}02` }]];
   yield ['POST', '/nodes', { mac: 'nonsense' }];
@@ -67,6 +68,7 @@ function* questions(): Generator<[string, string, unknown?]> {
       attrib: 'gpu',
       boot: 'DefaultBoot',
       image: 'DefaultImage',
+      files: 'base-files',
       repo: 'base',
       distro: 'Nine',
       pool: 'odd',
@@ -215,6 +217,7 @@ test('each operation answers as it is recorded', async t => {
     'bootconfig/DefaultBoot/kernel',
     'bootconfig/DefaultBoot/initramfs',
     'image/DefaultImage/content',
+    'fileset/base-files/content',
     'repo/base/iso',
   ])
     await send('GET', `/${path}`);

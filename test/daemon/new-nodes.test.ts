@@ -26,7 +26,7 @@ function world(accepts = true) {
   const say = (_fields: unknown, text: string): void => void lines.push(text);
   const log = { ...silentLog(), info: say, warn: say } as unknown as Log;
   const clock = { now: 0 };
-  const commander = new Commander(fake.cluster, store);
+  const commander = new Commander(fake.cluster, store, 10);
   const newNodes = new NewNodes({ context: fake.context(), commander, log, now: () => clock.now });
   const discover = async (number: number, discovers = true): Promise<void> =>
     newNodes.seen({ mac: mac(number), architecture: 'x64 UEFI (7)', discovers });
@@ -119,7 +119,7 @@ test('a machine of another network gets a node by the naming pool that has its a
   const say = (_fields: unknown, text: string): void => void lines.push(text);
   const newNodes = new NewNodes({
     context: { ...fake.context(), networks },
-    commander: new Commander(fake.cluster, store),
+    commander: new Commander(fake.cluster, store, 10),
     log: { ...silentLog(), info: say, warn: say } as unknown as Log,
     now: () => 0,
   });
@@ -142,7 +142,7 @@ test('the pool of another network is found by what it inherits, and not by a net
   const say = (_fields: unknown, text: string): void => void lines.push(text);
   const newNodes = new NewNodes({
     context,
-    commander: new Commander(fake.cluster, store),
+    commander: new Commander(fake.cluster, store, 10),
     log: { ...silentLog(), info: say, warn: say } as unknown as Log,
     now: () => 0,
   });

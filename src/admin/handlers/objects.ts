@@ -25,7 +25,7 @@ async function changeFields(
   planFields: typeof planUpdate = planUpdate,
 ): Promise<Changed> {
   const { fields, uploads } = splitUploads(kind, asked.body);
-  return withUploads(ports, asked.query.dry_run ? [] : [uploads], {
+  return withUploads(ports, kind, asked.query.dry_run ? [] : [uploads], {
     // Finds frozen objects and wrong values before the upload is stored.
     before: () => planFields(ports.context, kind, choose(), fields),
     run: async ([fixed]) =>
@@ -46,7 +46,7 @@ async function create(ports: AdminPorts, asked: Changing & { body: Input | Input
   const dryRun = asked.query.dry_run;
   const parts = [body].flat().map(one => splitUploads(kind, one));
   const inputs = parts.map(part => part.fields);
-  return withUploads(ports, dryRun ? [] : parts.map(part => part.uploads), {
+  return withUploads(ports, kind, dryRun ? [] : parts.map(part => part.uploads), {
     // Finds refused names and values before any upload is stored.
     before: () => planCreate(ports.context, kind, inputs),
     run: async fixed =>

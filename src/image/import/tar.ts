@@ -19,6 +19,9 @@ export interface Member {
   mode: number;
   uid: number;
   gid: number;
+  /** Names of the owner and group; empty when the archive has none. */
+  owner: string;
+  groupName: string;
   /** Seconds since 1970. */
   mtime: number;
   /** The target of a symbolic or hard link. */
@@ -97,6 +100,8 @@ async function decode(
     return Math.floor(Number(value));
   };
   const isUstar = header.toString('latin1', 257, 263) === 'ustar\0';
+  // GNU's own format, whose magic goes on with a blank, has the names too.
+  const isPosix = header.toString('latin1', 257, 262) === 'ustar';
   const prefix = isUstar ? field(header, 345, 155) : '';
   const short = prefix === '' ? field(header, 0, 100) : `${prefix}/${field(header, 0, 100)}`;
   const name = text('GNU.sparse.name') ?? text('path') ?? longName ?? short;
@@ -123,6 +128,8 @@ async function decode(
     mode: number(header, 100, 8, 'mode') & 0o7777,
     uid: decimal('uid') ?? number(header, 108, 8, 'uid'),
     gid: decimal('gid') ?? number(header, 116, 8, 'gid'),
+    owner: text('uname') ?? (isPosix ? field(header, 265, 32) : ''),
+    groupName: text('gname') ?? (isPosix ? field(header, 297, 32) : ''),
     mtime: decimal('mtime') ?? number(header, 136, 12, 'mtime'),
     major: type === 'character' || type === 'block' ? number(header, 329, 8, 'device') : 0,
     minor: type === 'character' || type === 'block' ? number(header, 337, 8, 'device') : 0,

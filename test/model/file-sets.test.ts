@@ -1,0 +1,123 @@
+import test from 'ava';
+import { attributeProblem, effectiveAttributes } from '../../src/model/attributes.ts';
+import { planUpdate } from '../../src/model/changes.ts';
+import { planDelete } from '../../src/model/deletion.ts';
+import { fileSetsOf } from '../../src/model/file-sets.ts';
+import { storedFilesOf } from '../../src/model/kinds.ts';
+import { withVersions } from '../../src/model/versions.ts';
+import { FakeCluster } from '../fakes/cluster.ts';
+
+function world() {
+  const fake = new FakeCluster();
+  for (const name of ['hosts', 'users', 'slurm', 'motd']) fake.create('files', { name });
+  const all = fake.cluster.byName('attrib', 'DefaultAttribs');
+  if (all) fake.change(all, { attributes: { _file_sets: 'hosts, users,motd' } });
+  fake.create('attrib', { name: 'gpu', attributes: { _file_sets: 'slurm,hosts' } });
+  const plain = fake.create('node', { mac: '52:54:00:00:00:01' });
+  const node = fake.create('node', {
+    mac: '52:54:00:00:00:02',
+    groups: 'gpu',
+    attributes: { _file_sets: '-motd,-slurm' },
+  });
+  const setsOf = (uid: string) => {
+    const entry = fake.cluster.get('node', uid);
+    return entry && fileSetsOf(fake.cluster, entry.value);
+  };
+  return { fake, plain, node, setsOf };
+}
+
+test('the lists of the default group, the groups and the node add up, and a node can leave one out', t => {
+  const { fake, plain, node, setsOf } = world();
+  const shown = (uid: string) => {
+    const found = setsOf(uid);
+    if (!found || 'refused' in found) throw new Error('refused');
+    return { sets: found.sets.map(({ set, source }) => `${set.value.name}: ${source}`), leftOut: found.leftOut };
+  };
+  t.deepEqual(shown(plain.uid), {
+    sets: [
+      'hosts: default group DefaultAttribs',
+      'users: default group DefaultAttribs',
+      'motd: default group DefaultAttribs',
+    ],
+    leftOut: [],
+  });
+  // The group names hosts again, so that its files win over those of users.
+  t.deepEqual(shown(node.uid), {
+    sets: ['users: default group DefaultAttribs', 'hosts: group gpu'],
+    leftOut: [
+      { name: 'motd', source: 'default group DefaultAttribs', by: 'node n1' },
+      { name: 'slurm', source: 'group gpu', by: 'node n1' },
+    ],
+  });
+  t.deepEqual(effectiveAttributes(fake.cluster, node.value).get('_file_sets'), {
+    value: 'users,hosts',
+    source: 'default group DefaultAttribs and group gpu and node n1',
+    shadows: [],
+  });
+});
+
+test('a list names sets that exist', t => {
+  const { fake } = world();
+  const problem = (value: string) => attributeProblem('_file_sets', value, fake.cluster)?.message;
+  t.is(problem('hosts,-users'), undefined);
+  t.is(problem(''), undefined);
+  t.is(problem('host'), "attribute '_file_sets': 'host' names no file set 'host'; did you mean 'hosts'?");
+  t.is(problem('x,y'), "attribute '_file_sets': 'x,y' names no file set 'x'; there are hosts, motd, slurm, users.");
+  t.is(problem('hosts,-hosts'), "attribute '_file_sets': 'hosts,-hosts' names hosts twice.");
+});
+
+test('a set that is in use is not deleted; by force the lists lose it', t => {
+  const { fake, node, setsOf } = world();
+  const motd = fake.cluster.byName('files', 'motd');
+  if (!motd) throw new Error('no set');
+  t.is(
+    t.throws(() => planDelete(fake.cluster, [motd], false)).message,
+    'The file set motd is used by node n1, attribute group DefaultAttribs; change those first, or delete with --force.',
+  );
+  const plan = planDelete(fake.cluster, [motd], true);
+  t.deepEqual(plan.broken, ['node n1 loses motd', 'attribute group DefaultAttribs loses motd']);
+  fake.apply(plan.changes);
+  t.is(fake.cluster.get('node', node.uid)?.value.attributes['_file_sets'], '-slurm');
+  t.is(fake.cluster.byName('attrib', 'DefaultAttribs')?.value.attributes['_file_sets'], 'hosts,users');
+  // Another way to lose a set: a database that a stranger changed.
+  const gone = fake.cluster.byName('files', 'users');
+  if (gone) fake.apply([{ kind: 'files', uid: gone.uid, expected: 1, value: null }]);
+  t.deepEqual(setsOf(node.uid), {
+    refused: '_file_sets (default group DefaultAttribs) names users, and there is no such file set',
+  });
+});
+
+test('a renamed set keeps its nodes', t => {
+  const { fake, node } = world();
+  const motd = fake.cluster.byName('files', 'motd');
+  if (!motd) throw new Error('no set');
+  fake.apply(planUpdate(fake.context(), 'files', [motd], { name: 'banner' }).changes);
+  t.is(fake.cluster.get('node', node.uid)?.value.attributes['_file_sets'], '-banner,-slurm');
+  t.is(fake.cluster.byName('attrib', 'DefaultAttribs')?.value.attributes['_file_sets'], 'hosts,users,banner');
+});
+
+test('each new content is a version, the newest stay, and storage keeps them', t => {
+  const { fake } = world();
+  const digest = (letter: string) => letter.repeat(64);
+  for (const letter of ['a', 'b', 'b', 'c', 'd']) {
+    const set = fake.cluster.byName('files', 'hosts');
+    if (!set) throw new Error('no set');
+    const content = { sha256: digest(letter), size: 1024, mtime: 5, files: 1, secret: false };
+    const { changes } = planUpdate(fake.context(), 'files', [set], {}, { content });
+    fake.apply(withVersions(fake.cluster, changes, { who: 'root', what: `edit ${letter}`, keep: 3 }));
+  }
+  const value = fake.cluster.byName('files', 'hosts')?.value;
+  if (!value) throw new Error('no set');
+  t.deepEqual(
+    value.versions.map(({ number, sha256, why }) => [number, sha256[0], why]),
+    [
+      [2, 'b', 'edit b'],
+      [3, 'c', 'edit c'],
+      [4, 'd', 'edit d'],
+    ],
+  );
+  t.deepEqual(
+    storedFilesOf('files', value).map(({ sha256 }) => sha256[0]),
+    ['d', 'b', 'c'],
+  );
+});
