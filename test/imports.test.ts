@@ -79,7 +79,6 @@ const ALLOWED: Record<string, string[]> = {
   blobs: [...COMMON, 'model', 'boot'],
   backup: [...COMMON, 'model', 'boot', 'store', 'blobs'],
   image: COMMON,
-  files: [...COMMON, 'model', 'image'],
   ssh: [...COMMON, 'model'],
   power: [...COMMON, 'model', 'ssh'],
   // The command line loads it: nothing of the daemon
