@@ -3,6 +3,7 @@ import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { issueText } from '../issue.ts';
 import { didYouMean } from '../nearest.ts';
+import { own } from '../own.ts';
 import { SCRIPT_STAGES } from './set-content.ts';
 import { badFiles, isAccount } from './tree.ts';
 
@@ -95,11 +96,11 @@ function sentence(issue: z.core.$ZodIssue): string {
     .join(' ');
   if (issue.code === 'unrecognized_keys') {
     const [key = ''] = issue.keys;
-    const keys = KEYS[String(issue.path[0] ?? '')] ?? [];
+    const keys = own(KEYS, String(issue.path[0] ?? '')) ?? [];
     const hint = didYouMean(key, keys, `the keys are ${keys.join(', ')}.`);
     return `${where === '' ? '' : `${where}: `}there is no key '${key}'; ${hint}`;
   }
-  // The key of a record is an issue of its own, below the record's.
+  // What is wrong with a key of a record is below the record's issue.
   const inner = issue.code === 'invalid_key' ? issue.issues[0] : issue;
   return `${where || 'it'} ${issueText(inner)}.`;
 }
