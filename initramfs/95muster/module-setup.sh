@@ -55,7 +55,8 @@ install() {
         inst_multiple curl || return 1
         inst_simple "$moddir/lib/http_curl" /usr/lib/muster/lib/http_client
     fi
-    for name in base report http memory fetch network syslog iscsi unpack squashfs init disk disk_layout cache rw_overlayfs rw_rwtab root start_agent; do
+    for name in base report http memory fetch network syslog iscsi unpack squashfs in_root init disk disk_layout cache \
+        rw_overlayfs rw_rwtab root file_index file_merge file_owner file_stage file_apply stage_scripts files start_agent; do
         inst_simple "$moddir/lib/$name" "/usr/lib/muster/lib/$name"
     done
     for name in "$moddir"/styles/*; do inst_simple "$name" "/usr/lib/muster/styles/${name##*/}"; done
@@ -69,8 +70,8 @@ install() {
     # Style disked; an image without them boots with every other style.
     inst_multiple -o blkid mkfs.ext4 e2fsck sfdisk udevadm sync touch
     inst_simple /etc/mke2fs.conf
-    muster_command ip sha256sum cat chmod chown chroot dd find grep head ln mkdir mkfifo mv od readlink rm rmdir \
-        setsid sleep sort stat tr || return 1
+    muster_command ip sha256sum cat chmod chown chroot dd du find grep head ln mkdir mkfifo mv od readlink rm rmdir \
+        setsid sleep sort stat tail tr || return 1
     # shellcheck source=iscsi-setup.sh disable=SC1091
     . "$moddir/iscsi-setup.sh"
     iscsi_install || return 1

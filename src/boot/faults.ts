@@ -76,6 +76,17 @@ const ROWS = {
     means: 'init is for another processor (name: its path; have, want: the architectures)',
   },
   'bad-setting': { by: 'node', means: 'an attribute has a value that the initramfs does not know (name: it)' },
+  'files-damaged': { by: 'node', means: "the node's files arrived with other digests than the head promised" },
+  'files-refused': { by: 'node', means: 'the head refuses to give the node its files' },
+  'files-not-applied': {
+    by: 'node',
+    means: 'a file of the file sets cannot be placed in the root (name: its path; have: why)',
+  },
+  'script-failed': {
+    by: 'node',
+    means: 'a required script of a file set failed (name: the script; have: its exit status)',
+  },
+  'no-tls-client': { by: 'node', means: 'the image has no program that fetches secret files over TLS' },
   'node-failed': { by: 'node', means: 'the initramfs failed, for another reason' },
   // iSCSI
   'iscsi-target-missing': {

@@ -98,6 +98,29 @@ export const NODE_FAULT_RULES = {
       `Give ${configOf(situation)} an image for the node's processor, or the node another boot config: \`_boot_config\`.`,
   },
   'bad-setting': { remedy: () => 'Correct the attribute; the message lists the valid values.' },
+  'files-damaged': {
+    remedy: () =>
+      "Start the node again; if that does not help, a network device between head and node changes bytes, or the initramfs is older than the head's muster.",
+  },
+  'files-refused': {
+    remedy: () => 'Read the refusal in the log of musterd, and which file sets the node has: `muster node explain`.',
+  },
+  'files-not-applied': {
+    cause: (_situation, { about }) =>
+      `The file ${about?.name ?? ''} of the file sets cannot be placed in the root: ${about?.have ?? 'see its timeline'}.`,
+    remedy: situation =>
+      `Correct the file in its set (\`muster node explain\` names the set), or what the image ${imageOf(situation)} lacks for it.`,
+  },
+  'script-failed': {
+    cause: (_situation, { about }) =>
+      `The required script ${about?.name ?? ''} of a file set failed (${about?.have ?? 'no status'}).`,
+    remedy: () =>
+      'Its last output is on the timeline (`muster node timeline`). Correct the script, or make it not required.',
+  },
+  'no-tls-client': {
+    remedy: situation =>
+      `Install curl or openssl into the image ${imageOf(situation)}: secret files are sent over TLS only.`,
+  },
   'node-failed': { remedy: () => 'Read its timeline (`muster node timeline`) and its console.' },
 } as const satisfies Partial<Record<Fault, ErrorRule>>;
 
