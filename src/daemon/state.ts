@@ -9,6 +9,7 @@ import type { Boot } from '../boot/boot.ts';
 import { Boots } from '../boot/boots.ts';
 import { clusterDirectory } from '../boot/cluster-directory.ts';
 import type { Directory } from '../boot/directory.ts';
+import { loadHeadKey } from '../boot/head-key.ts';
 import { Statuses } from '../boot/status.ts';
 import { kernelNow, kernelRun, monotonicNow } from '../clock.ts';
 import { type Config, networksOf } from '../config.ts';
@@ -33,10 +34,13 @@ import type { ChangeContext } from '../model/changes.ts';
 import { Cluster } from '../model/cluster.ts';
 import { firstObjects } from '../model/first-objects.ts';
 import { planHead } from '../model/head.ts';
+import { isSecretAttribute } from '../model/secrets.ts';
 import type { Networks } from '../networks.ts';
 import { version } from '../package-root.ts';
+import { Sealing } from '../sealing.ts';
 import { openSqliteStore } from '../store/sqlite-store.ts';
 import type { Store } from '../store/store.ts';
+import { Vault } from '../store/vault.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { BootSaver } from './boot-saver.ts';
 import { Happenings } from './happenings.ts';
@@ -94,10 +98,7 @@ export async function openState(
   const now = (): number => Date.now();
   const newUid = (): string => randomHex(32);
   const warn = (text: string): void => log.warn(text);
-  const auditLimit = config['audit.megabytes'] * 1e6;
-  const store = await openSqliteStore(config['paths.state'], { auditLimit, warn });
-  stops.push(async () => store.close());
-  const cluster = await loadCluster(store);
+  const { store, cluster } = await openObjects(config, warn, stops);
   const commander = new Commander(cluster, store, config['files.keep']);
   const context = { cluster, network, networks, newUid };
   await begin(config, commander, context);
@@ -142,6 +143,26 @@ export async function openState(
     failures,
     ...(await watchEvidence(directory, log, stops)),
   };
+}
+
+/** Opens the database, and loads its objects. */
+async function openObjects(
+  config: Config,
+  warn: (text: string) => void,
+  stops: Stops,
+): Promise<{ store: Store; cluster: Cluster }> {
+  let cluster: Cluster | undefined;
+  const vault = async () =>
+    new Vault({
+      sealing: new Sealing(await loadHeadKey(config['paths.state'], randomBytes), 'field'),
+      unopened: what => warn(`${what} cannot be decrypted: it was encrypted with another head.key. Set it again.`),
+      isSecretAttribute: name => cluster !== undefined && isSecretAttribute(cluster, name),
+    });
+  const auditLimit = config['audit.megabytes'] * 1e6;
+  const store = await openSqliteStore(config['paths.state'], { auditLimit, warn, vault });
+  stops.push(async () => store.close());
+  cluster = await loadCluster(store);
+  return { store, cluster };
 }
 
 /** Opens the boots that were saved. */

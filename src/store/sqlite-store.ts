@@ -9,10 +9,11 @@ import { auditSize } from './audit-trail.ts';
 import { Revisions } from './revisions.ts';
 import { SqliteConnection } from './sqlite.ts';
 import { auditLine, migrate } from './sqlite-schema.ts';
-import { type Batch, writeBatch } from './sqlite-write.ts';
+import { type Batch, replaceValues, writeBatch } from './sqlite-write.ts';
 import { checkState, DATABASE } from './state-folder.ts';
 import { type Release, takeState } from './state-lock.ts';
 import type { AuditLine, Commit, FeedEntry, Store, StoredBoot, StoredLease } from './store.ts';
+import type { Vault } from './vault.ts';
 
 interface Waiting {
   commit?: Commit;
@@ -27,6 +28,8 @@ export interface StoreOptions {
   now?: () => number;
   /** The largest size of the audit trail, in characters; the oldest lines are removed first. */
   auditLimit?: number;
+  /** Opens what encrypts secret fields, once no other musterd can have the folder; they stay plain when absent. */
+  vault?: () => Promise<Vault>;
   /** Receives what an administrator should know about the folder. */
   warn?: (text: string) => void;
 }
@@ -51,7 +54,9 @@ export async function openSqliteStore(folder: string, options: StoreOptions = {}
       `PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA busy_timeout=5000; PRAGMA journal_size_limit=${JOURNAL_BYTES};`,
     );
     await migrate(database);
-    return await SqliteStore.start(database, release, options);
+    const store = await SqliteStore.start(database, release, options, await options.vault?.());
+    await store.sealAll();
+    return store;
   } catch (error) {
     await database?.close();
     await release();
@@ -64,6 +69,7 @@ class SqliteStore implements Store {
   private readonly release: Release;
   private readonly audits: { size: number; limit: number };
   private readonly revisions: Revisions;
+  private readonly vault: Vault | undefined;
   private readonly listeners = new Set<(entry: FeedEntry) => void>();
   private waiting: Waiting[] = [];
   private writing: Promise<void> | undefined;
@@ -73,17 +79,20 @@ class SqliteStore implements Store {
     release: Release,
     revisions: Revisions,
     audits: { size: number; limit: number },
+    vault: Vault | undefined,
   ) {
     this.database = database;
     this.release = release;
     this.revisions = revisions;
     this.audits = audits;
+    this.vault = vault;
   }
 
   static async start(
     database: SqliteConnection,
     release: Release,
     { now = Date.now, auditLimit = Number.POSITIVE_INFINITY }: StoreOptions,
+    vault: Vault | undefined,
   ): Promise<SqliteStore> {
     const [last] = await database.all('SELECT max(sequence) AS sequence FROM changes');
     const rows = await database.all('SELECT uid, revision, created FROM objects');
@@ -91,22 +100,42 @@ class SqliteStore implements Store {
       rows.map(row => [String(row['uid']), { revision: Number(row['revision']), created: Number(row['created']) }]),
     );
     const audits = { size: await auditSize(database), limit: auditLimit };
-    return new SqliteStore(database, release, new Revisions(revisions, Number(last?.['sequence'] ?? 0), now), audits);
+    const known = new Revisions(revisions, Number(last?.['sequence'] ?? 0), now);
+    return new SqliteStore(database, release, known, audits, vault);
   }
 
   async load(): Promise<{ sequence: number; entries: Entry[] }> {
     const rows = await this.database.all('SELECT * FROM objects ORDER BY created, rowid');
-    const entries = rows.map(
-      (row): Entry => ({
-        kind: row['kind'] as Kind,
+    const entries = rows.map((row): Entry => {
+      const kind = row['kind'] as Kind;
+      const value = JSON.parse(String(row['value'])) as Value;
+      return {
+        kind,
         uid: String(row['uid']),
         revision: Number(row['revision']),
         created: Number(row['created']),
         modified: Number(row['modified']),
-        value: JSON.parse(String(row['value'])) as Value,
-      }),
-    );
+        value: this.vault?.open(kind, value) ?? value,
+      };
+    });
     return { sequence: this.revisions.last, entries };
+  }
+
+  /** Encrypts what an older muster stored in the clear. */
+  async sealAll(): Promise<void> {
+    const { vault } = this;
+    if (!vault) return;
+    const rows = await this.database.all('SELECT uid, kind, value FROM objects');
+    const changed = rows.flatMap(row => {
+      const [uid, kind, stored] = [String(row['uid']), row['kind'] as Kind, String(row['value'])];
+      const value = JSON.stringify(vault.seal(kind, JSON.parse(stored) as Value));
+      return value === stored ? [] : [{ uid, value }];
+    });
+    if (changed.length === 0) return;
+    // What was in the clear does not stay in free pages or in the journal
+    await this.database.exec('PRAGMA secure_delete=ON');
+    await replaceValues(this.database, changed);
+    await this.database.exec('PRAGMA wal_checkpoint(TRUNCATE); PRAGMA secure_delete=OFF');
   }
 
   async commit(commit: Commit): Promise<FeedEntry> {
@@ -193,7 +222,7 @@ class SqliteStore implements Store {
     }
     try {
       // Taken over only when all of it is written: a transaction that is rolled back adds nothing to the trail.
-      this.audits.size = await writeBatch(this.database, batchOf(done), this.audits);
+      this.audits.size = await writeBatch(this.database, batchOf(done), this.audits, this.vault);
       this.revisions.keep();
     } catch (error) {
       this.revisions.takeBack();

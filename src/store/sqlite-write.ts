@@ -2,6 +2,7 @@
 import { auditSize, pruneAudit } from './audit-trail.ts';
 import type { SqliteConnection } from './sqlite.ts';
 import type { FeedEntry, StoredBoot, StoredLease } from './store.ts';
+import type { Vault } from './vault.ts';
 
 export interface Batch {
   entries: readonly FeedEntry[];
@@ -19,11 +20,16 @@ export interface AuditLimits {
 }
 
 /** Writes all or nothing, and returns the characters of the audit trail afterwards. */
-export async function writeBatch(database: SqliteConnection, batch: Batch, audit: AuditLimits): Promise<number> {
+export async function writeBatch(
+  database: SqliteConnection,
+  batch: Batch,
+  audit: AuditLimits,
+  vault?: Vault,
+): Promise<number> {
   let { size } = audit;
   await database.exec('BEGIN IMMEDIATE');
   try {
-    for (const entry of batch.entries) size += await writeEntry(database, entry);
+    for (const entry of batch.entries) size += await writeEntry(database, entry, vault);
     if (size > audit.limit) {
       await pruneAudit(database, audit.limit);
       size = await auditSize(database);
@@ -42,6 +48,17 @@ export async function writeBatch(database: SqliteConnection, batch: Batch, audit
   }
 }
 
+/** Replaces the values of objects, without a new revision. */
+export async function replaceValues(
+  database: SqliteConnection,
+  values: readonly { uid: string; value: string }[],
+): Promise<void> {
+  await database.run(
+    `UPDATE objects SET value = changed.value->>'value' FROM json_each(?) AS changed WHERE uid = changed.value->>'uid'`,
+    JSON.stringify(values),
+  );
+}
+
 async function writeBoots(database: SqliteConnection, { boots, dropped }: Batch): Promise<void> {
   if (boots.length > 0)
     await database.run(
@@ -54,10 +71,12 @@ async function writeBoots(database: SqliteConnection, { boots, dropped }: Batch)
 }
 
 /** Returns the characters that it adds to the audit trail. */
-async function writeEntry(database: SqliteConnection, entry: FeedEntry): Promise<number> {
-  const kept = entry.effects.flatMap(effect =>
-    effect.entry ? [{ ...effect.entry, value: JSON.stringify(effect.entry.value) }] : [],
-  );
+async function writeEntry(database: SqliteConnection, entry: FeedEntry, vault?: Vault): Promise<number> {
+  const kept = entry.effects.flatMap(({ entry: object }) => {
+    if (!object) return [];
+    const value = vault?.seal(object.kind, object.value) ?? object.value;
+    return [{ ...object, value: JSON.stringify(value) }];
+  });
   const gone = entry.effects.filter(effect => !effect.entry).map(effect => effect.uid);
   const changed = entry.effects.map(effect => ({
     kind: effect.kind,
