@@ -1,0 +1,74 @@
+// Files of the head that templates may read: below one folder, and no link leads out of it.
+import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { join, sep } from 'node:path';
+import { systemCode } from '../errors.ts';
+
+/** Bytes of such a file at most. */
+const MOST = 16 * 1024 * 1024;
+
+export interface HeadFile {
+  text: string;
+  /** Changes with the content of the file. */
+  identity: string;
+  /** Whether others than its owner and group may read it on the head. */
+  isPublic: boolean;
+}
+
+/** Reads a file below the folder. Throws with the reason. @param name relative to the folder */
+export function readHeadFile(folder: string, name: string): HeadFile {
+  const problem = nameProblem(name);
+  if (problem !== undefined) throw new Error(`head_file '${name}' ${problem}`);
+  const path = join(folder, name);
+  let descriptor: number;
+  try {
+    const [real, root] = [realpathSync(path), realpathSync(folder)];
+    if (!real.startsWith(`${root}${sep}`)) throw new Error(`is a link that leads out of ${folder}`);
+    // O_NOFOLLOW: the path has no links left, and a new one at its end is refused. O_NONBLOCK: a named pipe blocks nobody.
+    descriptor = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  } catch (error) {
+    throw new Error(`head_file '${name}' ${openProblem(error, folder)}`);
+  }
+  try {
+    const facts = fstatSync(descriptor, { bigint: true });
+    if (!facts.isFile()) throw new Error(`head_file '${name}' is not a file`);
+    if (facts.size > MOST) throw new Error(`head_file '${name}' is larger than ${MOST / 1024 / 1024} MiB`);
+    return {
+      text: readFileSync(descriptor, 'utf8'),
+      identity: identityOf(facts),
+      isPublic: (facts.mode & 0o004n) !== 0n,
+    };
+  } finally {
+    closeSync(descriptor);
+  }
+}
+
+/** Returns what identifies the current content of a file; empty when it cannot be read. */
+export async function headFileIdentity(folder: string, name: string): Promise<string> {
+  if (nameProblem(name) !== undefined) return '';
+  return stat(join(folder, name), { bigint: true }).then(identityOf, () => '');
+}
+
+function identityOf({
+  dev,
+  ino,
+  size,
+  mtimeNs,
+  ctimeNs,
+}: Record<'dev' | 'ino' | 'size' | 'mtimeNs' | 'ctimeNs', bigint>): string {
+  return [dev, ino, size, mtimeNs, ctimeNs].join(':');
+}
+
+function nameProblem(name: string): string | undefined {
+  if (name === '' || name.startsWith('/')) return 'must be a path below files.folder, without a / at its beginning';
+  if (name.includes('\0') || name.split('/').some(part => ['', '.', '..'].includes(part)))
+    return 'must not have the parts .. or .';
+  return undefined;
+}
+
+function openProblem(error: unknown, folder: string): string {
+  const code = systemCode(error);
+  if (code === undefined && error instanceof Error) return error.message;
+  if (code === 'ENOENT' || code === 'ENOTDIR') return `does not exist in ${folder}`;
+  return `cannot be read in ${folder}: ${code}`;
+}

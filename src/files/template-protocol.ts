@@ -1,0 +1,114 @@
+// What the head and its template threads send each other.
+
+/** Values of one kind by name; what an attribute, a fact or a table has. */
+export type Values = Readonly<Record<string, unknown>>;
+
+/** What all nodes share. */
+export interface SharedValues {
+  /** Names that templates see: `nodes` comes apart, because it is large. */
+  values: Values;
+  digest: string;
+}
+
+/** One node of `nodes`. */
+export interface ListedNode {
+  uid: string;
+  digest: string;
+  value: Values;
+}
+
+/** The values of one node, by the names that templates see: `node`, `attributes`, `interfaces`. */
+export type NodeValues = Readonly<Record<string, Values | readonly unknown[]>>;
+
+export interface TemplateSource {
+  /** `SET:PATH`, for messages. */
+  name: string;
+  text: string;
+  /** Identifies the text and its partials. */
+  digest: string;
+  /** Whether it may read secrets. */
+  secret: boolean;
+  /** Texts of `.fileset/partials`, by name. */
+  partials: Readonly<Record<string, string>>;
+}
+
+export type ToTemplateThread =
+  | {
+      kind: 'shared';
+      shared?: Values;
+      nodes: readonly ListedNode[];
+      /** UIDs of all nodes in their order. */
+      order: readonly string[];
+    }
+  | {
+      kind: 'render';
+      id: number;
+      values: NodeValues;
+      /** Names of attributes that are secret. */
+      secretNames: readonly string[];
+      templates: readonly TemplateSource[];
+      /** Whether to return where each line comes from. */
+      traced: boolean;
+    };
+
+/** What was read, in the order of the first read; of a file of the head, with what identifies its content. */
+export type Read = readonly [name: string, identity?: string];
+
+/** Where one line of a result comes from. */
+export interface LineOrigin {
+  /** The name of the template or partial, and the line in it. */
+  template: string;
+  line: number;
+  /** Names of the values that the line used. */
+  reads: readonly string[];
+}
+
+export interface WrittenFile {
+  text: string;
+  /** By line of the text; only when traced. */
+  origins?: readonly LineOrigin[];
+}
+
+/** A file of the tag `file`. */
+export interface FurtherFile extends WrittenFile {
+  path: string;
+  mode?: number;
+  owner?: string;
+  group?: string;
+}
+
+export type TemplateResult =
+  | {
+      /** None with the tag `skip`. */
+      main?: WrittenFile;
+      further: readonly FurtherFile[];
+    }
+  | { failed: TemplateFailure };
+
+export interface TemplateFailure {
+  /** `SET:PATH`, or a partial of the set. */
+  template: string;
+  /** Both from 1; 0 when the place is not known. */
+  line: number;
+  column: number;
+  reason: string;
+}
+
+/** The thread has started. */
+export interface Started {
+  kind: 'started';
+}
+
+export interface FromTemplateThread {
+  kind: 'rendered';
+  id: number;
+  /** The place among the templates of the request. */
+  index: number;
+  result: TemplateResult;
+  reads: readonly Read[];
+}
+
+/** Returns a failure as one line: `SET:PATH:3:12: reason`. */
+export function failureText({ template, line, column, reason }: TemplateFailure): string {
+  return line > 0 ? `${template}:${line}:${column}: ${reason}` : `${template}: ${reason}`;
+}

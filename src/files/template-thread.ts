@@ -1,0 +1,33 @@
+// A thread that renders templates. It may hang in one, and is ended then: nothing else runs in it.
+import { parentPort, workerData } from 'node:worker_threads';
+import type { ThreadBasics } from '../thread.ts';
+import { answersPing } from '../wake.ts';
+import { TemplateEngine } from './template-engine.ts';
+import type { FromTemplateThread, Started, ToTemplateThread, Values } from './template-protocol.ts';
+
+const port = parentPort;
+if (!port) throw new Error('this file is a thread of muster');
+const { pulse, folder } = workerData as ThreadBasics & { folder: string | undefined };
+const engine = new TemplateEngine(folder);
+const known = new Map<string, Values>();
+let shared: Values = {};
+let nodes: Values[] = [];
+
+port.on('message', (message: ToTemplateThread) => {
+  if (answersPing(message, pulse)) return;
+  if (message.kind === 'shared') {
+    shared = message.shared ?? shared;
+    for (const { uid, value } of message.nodes) known.set(uid, value);
+    const present = new Set(message.order);
+    for (const uid of known.keys()) if (!present.has(uid)) known.delete(uid);
+    nodes = message.order.map(uid => known.get(uid) ?? {});
+    return;
+  }
+  const { id, values, templates, traced } = message;
+  const secretNames = new Set(message.secretNames);
+  for (const [index, source] of templates.entries()) {
+    const { result, reads } = engine.render({ source, node: values, shared, nodes, secretNames, traced });
+    port.postMessage({ kind: 'rendered', id, index, result, reads } satisfies FromTemplateThread);
+  }
+});
+port.postMessage({ kind: 'started' } satisfies Started);
