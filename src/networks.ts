@@ -123,6 +123,7 @@ export class Networks {
 
   /** Returns the network that contains an address. */
   of(ip: string): BootNetwork | undefined {
+    if (ip.includes(':')) return undefined;
     if (this.all.length === 1) return subnetContains(this.main.subnet, ip) ? this.main : undefined;
     return this.byPrefix.find(item => subnetContains(item.subnet, ip));
   }

@@ -1,28 +1,54 @@
 // Which addresses a node holds, read from the marks in the table of kinds, and which other machines hold addresses.
 import type { Networks } from '../networks.ts';
 import { parseMac } from '../wire/mac.ts';
+import { type InterfaceSpec, pairsOf, readInterfaces } from './interface-specs.ts';
+import { addressOf } from './interfaces.ts';
 import { fieldsOf, type Value } from './kinds.ts';
 
 type Node = Value<'node'>;
 type Attributes = Readonly<Record<string, string>>;
 
-/** An IPv4 address of a node. */
+/** An address of a node, IPv4 or IPv6. */
 export interface HeldIp {
   ip: string;
-  /** The interface's name in `_ips`; empty for the node's own address. */
+  /** The interface's name in `_ips` or `_interfaces`; empty for the node's own address. */
   name: string;
 }
 
 const ADDRESS_FIELDS = fieldsOf('node').filter(({ meta }) => meta.address !== undefined);
 
-/** Returns every IPv4 address of a node. One in `_ips` counts with or without a hardware address in `_macs`. */
+/** Returns every address of a node. One in `_ips` counts with or without a hardware address in `_macs`. */
 export function heldIps(node: Node): HeldIp[] {
   return ADDRESS_FIELDS.flatMap(({ name, meta }): HeldIp[] => {
     const held: unknown = node[name as keyof Node];
     if (meta.address === 'ip') return typeof held === 'string' && held !== '' ? [{ ip: held, name: '' }] : [];
     if (meta.address !== 'names') return [];
-    return pairsOf((held as Attributes)['_ips']).map(([name, ip]) => ({ ip, name }));
+    const pairs = pairsOf((held as Attributes)['_ips']).map(([name, ip]) => ({ ip, name }));
+    return [...pairs, ...interfaceIps(held as Attributes, node)];
   });
+}
+
+/** Returns the addresses in `_interfaces`; the node's own address on its boot interface is not one more. */
+function interfaceIps(attributes: Attributes, { ip, index }: Node): HeldIp[] {
+  return specsOf(attributes).flatMap(({ name, addresses }) =>
+    addresses.flatMap(address => {
+      const sum = addressOf(address, index);
+      return sum === undefined || sum === ip ? [] : [{ ip: sum, name }];
+    }),
+  );
+}
+
+function specsOf(attributes: Attributes): InterfaceSpec[] {
+  const read = readInterfaces(attributes['_interfaces'] ?? '');
+  return 'refused' in read ? [] : read.interfaces;
+}
+
+/** Returns the hardware addresses of further interfaces, in `_macs` and `_interfaces`; DHCP does not know them. */
+export function interfaceMacs({ mac, attributes }: Node): Set<string> {
+  const named = pairsOf(attributes['_macs']).flatMap(([name, text]) => (name === 'bmc' ? [] : (parseMac(text) ?? [])));
+  const all = new Set([...named, ...specsOf(attributes).flatMap(spec => spec.mac || [])]);
+  all.delete(mac);
+  return all;
 }
 
 /** Returns every hardware address that a node answers to. */
@@ -50,14 +76,6 @@ export function otherMacs(attributes: Attributes): Map<string, string | undefine
   const ip = pairsOf(attributes['_ips']).find(([name]) => name === 'bmc')?.[1];
   if (mac && ip) found.set(mac, ip);
   return found;
-}
-
-/** Reads `bmc=…,ib0=…`. */
-function pairsOf(list: string | undefined): [name: string, value: string][] {
-  return (list ?? '').split(',').flatMap(part => {
-    const [name = '', value = ''] = part.trim().split('=');
-    return name && value ? [[name, value] as [string, string]] : [];
-  });
 }
 
 /** Names the holder of an address in a sentence: `n0`, `the controller of n0`, `the interface ib0 of n0`. */

@@ -8,6 +8,7 @@ import { parseMac } from '../wire/mac.ts';
 import type { Cluster } from './cluster.ts';
 import { readDhcpOptions } from './dhcp-options.ts';
 import { FILE_SETS, fileSetsProblem, joinedSets } from './file-sets.ts';
+import { INTERFACE_EXAMPLE, readInterfaces } from './interface-specs.ts';
 import type { Kind, Value } from './kinds.ts';
 import { layersOf } from './layers.ts';
 import { attributeName, attributeValue, BOOT_STYLES } from './values.ts';
@@ -158,6 +159,15 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
   _macs: {
     meaning: 'further hardware addresses: ifname=MAC with commas, and bmc=MAC',
     schema: pairs(text => parseMac(text) !== undefined, 'bmc=11:22:33:44:55:66'),
+  },
+  _interfaces: {
+    meaning: `more about interfaces: ${INTERFACE_EXAMPLE}; \`+index\` adds the node's index, so that a group can have it`,
+    schema: anything.superRefine(
+      noneOf(value => {
+        const read = readInterfaces(value);
+        return 'refused' in read ? read.refused : undefined;
+      }),
+    ),
   },
   _dhcp_options: {
     meaning: 'further DHCP options by name or number: ntp-servers=10.54.0.1; interface-mtu=9000; 224=0x0102',

@@ -1,5 +1,5 @@
 // All objects in memory, with the indexes that the boot path and the selections need. The change feed keeps it current.
-import { type HeldIp, heldIps, otherMacs } from './addresses.ts';
+import { type HeldIp, heldIps, interfaceMacs, otherMacs } from './addresses.ts';
 import { KIND_NAMES, type Kind, type Value } from './kinds.ts';
 
 /** One object as stored. */
@@ -30,7 +30,9 @@ export class Cluster {
   private readonly ips = new Map<string, string>();
   /** Of `_altmacs`, and of management controllers with their address. */
   private readonly otherMacs = new Map<string, { uid: string; controller?: string }>();
-  /** The holders of an IPv4 address: a node, its controller, another of its interfaces. More than one only where older versions allowed it. */
+  /** Of further interfaces, which DHCP does not know. */
+  private readonly interfaceMacs = new Map<string, string>();
+  /** The holders of an address: a node, its controller, another of its interfaces. More than one only where older versions allowed it. */
   private readonly holders = new Map<string, (HeldIp & { uid: string })[]>();
   /** The last result of `all`, until something of the kind changes. */
   private readonly sorted = new Map<Kind, readonly Entry[]>();
@@ -81,6 +83,12 @@ export class Cluster {
     return entry && { ...found, entry };
   }
 
+  /** Returns the node with a further interface of this hardware address. */
+  nodeByInterfaceMac(mac: string): Entry<'node'> | undefined {
+    const uid = this.interfaceMacs.get(mac);
+    return uid === undefined ? undefined : this.get('node', uid);
+  }
+
   nodeByIp(ip: string): Entry<'node'> | undefined {
     const uid = this.ips.get(ip);
     return uid === undefined ? undefined : this.get('node', uid);
@@ -120,6 +128,7 @@ export class Cluster {
     for (const [other, controller] of otherMacs(attributes)) {
       this.otherMacs.set(other, { uid: entry.uid, ...(controller !== undefined && { controller }) });
     }
+    for (const other of interfaceMacs(entry.value as Value<'node'>)) this.interfaceMacs.set(other, entry.uid);
     for (const held of heldIps(entry.value as Value<'node'>)) {
       const others = this.holders.get(held.ip) ?? [];
       this.holders.set(held.ip, [...others, { ...held, uid: entry.uid }]);
@@ -135,6 +144,8 @@ export class Cluster {
     const { mac, ip, attributes } = entry.value as Value<'node'>;
     for (const other of otherMacs(attributes).keys())
       if (this.otherMacs.get(other)?.uid === entry.uid) this.otherMacs.delete(other);
+    for (const other of interfaceMacs(entry.value as Value<'node'>))
+      if (this.interfaceMacs.get(other) === entry.uid) this.interfaceMacs.delete(other);
     for (const held of heldIps(entry.value as Value<'node'>)) {
       const others = (this.holders.get(held.ip) ?? []).filter(({ uid }) => uid !== entry.uid);
       if (others.length > 0) this.holders.set(held.ip, others);

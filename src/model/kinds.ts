@@ -45,7 +45,7 @@ export interface FieldMeta {
    * secret name.
    */
   secret?: 'uri' | 'urls' | 'names';
-  /** Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs` and `_altmacs`. */
+  /** Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs`, `_altmacs` and `_interfaces`. */
   address?: 'ip' | 'mac' | 'names';
 }
 

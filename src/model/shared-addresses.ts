@@ -5,6 +5,7 @@ import {
   heldIps,
   heldMacs,
   holderWords,
+  interfaceMacs,
   type Surroundings,
   type Unavailable,
   unavailable,
@@ -35,7 +36,7 @@ export function refuseSharedAddresses(cluster: Cluster, changes: readonly Change
   const touched = new Set(changes.map(({ uid }) => uid));
   const macs = nodes.flatMap(({ uid, node, before }) => macClaims(uid, node, before));
   refuseClash(macs, mac =>
-    [cluster.nodeByMac(mac), cluster.nodeByOtherMac(mac)?.entry]
+    [cluster.nodeByMac(mac), cluster.nodeByOtherMac(mac)?.entry, cluster.nodeByInterfaceMac(mac)]
       .flatMap(entry => (entry && !touched.has(entry.uid) ? [entry.value.name] : []))
       .at(0),
   );
@@ -49,7 +50,8 @@ export function refuseSharedAddresses(cluster: Cluster, changes: readonly Change
   for (const { address, subject, isNew, isOtherMachine, macs: own } of ips) {
     // A replaced machine keeps the node's address; if the old machine still leases it, two would hold it.
     const scope = isNew ? around : isOtherMachine ? { usedBy: around.usedBy } : undefined;
-    const refused = scope && unavailable(address, own, scope);
+    // The networks of the configuration are of IPv4
+    const refused = scope && !address.includes(':') ? unavailable(address, own, scope) : undefined;
     if (refused) throw refusal(subject, refused.reason, refused.code);
   }
 }
@@ -76,8 +78,8 @@ function append(map: Map<string, Claim[]>, claim: Claim): void {
 }
 
 function macClaims(uid: string, node: Value<'node'>, before: Value<'node'> | undefined): Claim[] {
-  const had = before ? heldMacs(before) : new Set<string>();
-  const macs = heldMacs(node);
+  const had = before ? allMacs(before) : new Set<string>();
+  const macs = allMacs(node);
   return Array.from(macs, address => ({
     address,
     machine: uid,
@@ -87,6 +89,10 @@ function macClaims(uid: string, node: Value<'node'>, before: Value<'node'> | und
     subject: `${node.name}: the hardware address ${address}`,
     macs,
   }));
+}
+
+function allMacs(node: Value<'node'>): Set<string> {
+  return new Set([...heldMacs(node), ...interfaceMacs(node)]);
 }
 
 function ipClaims(uid: string, node: Value<'node'>, before: Value<'node'> | undefined): Claim[] {

@@ -201,3 +201,22 @@ test('whatever is created, set and changed, in any order: no two machines hold o
     { numRuns: 300 },
   );
 });
+
+test('addresses of further interfaces belong to one node, with the index added', t => {
+  const { fake, n0, n1 } = world();
+  const set = (node: typeof n0, attributes: Record<string, string>) => () =>
+    planAttributes(fake.context(), 'node', [node], attributes);
+  const first = set(n0, { _interfaces: 'ib0=ip:10.55.0.8/16,ip:fd00::8/64,mac:52:54:00:00:00:c0' });
+  fake.apply(first().changes);
+  refused(
+    t,
+    set(n1, { _interfaces: 'ib0=ip:10.55.0.7+index/16' }),
+    /10\.55\.0\.8 of ib0 is that of the interface ib0 of n0/,
+  );
+  refused(t, set(n1, { _ips: 'ib0=10.55.0.8' }), /10\.55\.0\.8 of ib0 is that of the interface ib0 of n0/);
+  refused(t, set(n1, { _interfaces: 'ib0=ip:fd00:0::8/64' }), /fd00::8 of ib0 is that of the interface ib0 of n0/);
+  refused(t, set(n1, { _interfaces: 'eno2=mac:52:54:00:00:00:c0' }), /c0 is that of n0 already/);
+  refused(t, set(n1, { _macs: 'eno2=52:54:00:00:00:c0' }), /c0 is that of n0 already/);
+  t.notThrows(set(n1, { _interfaces: 'ib0=ip:10.55.0.8+index/16,mac:52:54:00:00:00:c1' }));
+  t.notThrows(set(n0, { _interfaces: 'ib0=ip:10.55.0.8/16,ip:fd00::8/64,mac:52:54:00:00:00:c0,mtu:9000' }));
+});
