@@ -1,6 +1,7 @@
 // The text of `_interfaces`: `ib0=type:infiniband,ip:10.55.0.0+index/16,mtu:4092; bond0=members:eno1+eno2,mode:802.3ad`.
 import ipaddr from 'ipaddr.js';
 import { didYouMean } from '../nearest.ts';
+import { own } from '../own.ts';
 import type { Refused } from '../refused.ts';
 import { parseIpv4 } from '../wire/ip.ts';
 import { parseMac } from '../wire/mac.ts';
@@ -146,7 +147,7 @@ function readInterface(part: string): InterfaceSpec | Refused {
     .map(piece => piece.trim())) {
     if (option === '') continue;
     const [, key = option, value = ''] = /^([^:]*):(.*)$/.exec(option) ?? [];
-    const reader = Object.hasOwn(READERS, key) ? READERS[key] : undefined;
+    const reader = own(READERS, key);
     const known = Object.keys(READERS);
     if (!reader)
       return {
