@@ -18,6 +18,9 @@ export const PACKAGES = [
   { name: 'python3-yaml', shows: '/usr/lib/python3/dist-packages/yaml/__init__.py', for: ['test'] },
   { name: 'jq', shows: 'bin/jq', for: ['test'] },
 
+  // Signs the certificate by which nodes get their secrets.
+  { name: 'openssl', shows: 'bin/openssl', for: ['head', 'lab', 'test'] },
+
   // The virtual cluster: firmware, machines, network, and the image they boot.
   { name: 'qemu-system-x86', shows: 'bin/qemu-system-x86_64', for: ['lab', 'test', 'bench'] },
   { name: 'ipxe-qemu', shows: '/usr/lib/ipxe/qemu/pxe-virtio.rom', for: ['lab', 'test', 'bench'] },
@@ -55,6 +58,15 @@ export const PACKAGES = [
   { name: 'ndisc6', shows: 'bin/rdisc6', for: ['test'] },
   { name: 'kea-admin', shows: 'sbin/perfdhcp', for: ['test', 'bench'] },
   { name: 'udhcpc', shows: 'sbin/udhcpc', for: ['test'] },
+  // Read what `muster export` and file sets write.
+  { name: 'ansible-core', shows: 'bin/ansible-inventory', for: ['test'] },
+  { name: 'genders', shows: 'bin/nodeattr', for: ['test'] },
+  { name: 'clustershell', shows: 'bin/nodeset', for: ['test'] },
+  { name: 'bind9-utils', shows: 'bin/named-checkzone', for: ['test'] },
+  { name: 'slurmctld', shows: 'sbin/slurmctld', for: ['test'] },
+  { name: 'slurmd', shows: 'sbin/slurmd', for: ['test'] },
+  { name: 'slurm-client', shows: 'bin/scontrol', for: ['test'] },
+  { name: 'munge', shows: 'sbin/munged', for: ['test'] },
   // Sets the clock of a single program.
   { name: 'faketime', shows: 'bin/faketime', for: ['test'] },
   { name: 'dhcpcd-base', shows: 'sbin/dhcpcd', for: ['test'] },

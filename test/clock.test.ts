@@ -52,6 +52,7 @@ const WALL: Readonly<Record<string, string>> = {
   'clock.ts': 'compares the two clocks',
   'power/redfish/client.ts': 'the date of a Retry-After',
   'doctor/host-checks.ts': 'checks the clock',
+  'admin/handlers/exports.ts': 'the serial number of a zone',
   'admin/why-facts.ts': "compares with the head's failures, which are shown with wall time",
   'dhcp/loop.ts': 'leases and unknown machines are shown with wall time',
   'daemon/happenings.ts': 'events are shown with wall time',

@@ -65,6 +65,7 @@ const ALLOWED: Record<string, string[]> = {
   durable: ['errors.ts'],
   model: COMMON,
   files: [...COMMON, 'model', 'image'],
+  exports: [...COMMON, 'model'],
   boot: [...COMMON, 'model', 'files'],
   dhcp: [...COMMON, 'boot'],
   tftp: [...COMMON, 'boot'],
@@ -83,11 +84,11 @@ const ALLOWED: Record<string, string[]> = {
   power: [...COMMON, 'model', 'ssh'],
   // The command line loads it: nothing of the daemon
   api: ['model', 'boot', 'files', 'errors.ts', 'issue.ts', 'config-keys.ts', 'masking.ts', 'durable'],
-  admin: [...COMMON, 'api', 'model', 'files', 'boot', 'store', 'blobs', 'image', 'power', 'ssh', 'backup'],
+  admin: [...COMMON, 'api', 'model', 'exports', 'files', 'boot', 'store', 'blobs', 'image', 'power', 'ssh', 'backup'],
   lab: [...COMMON, 'api', 'image', 'boot'],
   // Of the daemon, only what it checks of the machine before it starts.
   doctor: [...COMMON, 'api', 'boot', 'dhcp', 'evidence', 'daemon'],
-  cli: [...COMMON, 'model', 'files', 'api', 'image', 'lab', 'boot', 'ssh', 'doctor', 'backup'],
+  cli: [...COMMON, 'model', 'exports', 'files', 'api', 'image', 'lab', 'boot', 'ssh', 'doctor', 'backup'],
 };
 /** Files of src itself that wire the parts together: they may import everything but the command line. */
 const WIRING = ['main.ts', 'daemon.ts', 'daemon'];

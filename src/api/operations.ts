@@ -1,6 +1,7 @@
 // The admin API as one table: the operations of each noun. Routes, client, OpenAPI and docs/api.md come from here.
 import { BOOTS } from './boots.ts';
 import { DAEMON } from './daemon.ts';
+import { EXPORTED } from './exports.ts';
 import { KICKSTARTS } from './kickstarts.ts';
 import { MEMBERS } from './members.ts';
 import { NODES } from './nodes.ts';
@@ -19,6 +20,7 @@ export const NOUNS: Readonly<Record<string, Operations>> = {
   'Rehearsed boots': REHEARSAL,
   'Power and commands': POWER,
   'Kickstart files': KICKSTARTS,
+  Exports: EXPORTED,
   'Stored files': STORAGE,
   'The daemon': DAEMON,
 };

@@ -9,6 +9,7 @@ import { importDistro } from './distro-import.ts';
 import { doctorRun } from './doctor-action.ts';
 import { download } from './download.ts';
 import { nodeExec } from './exec-action.ts';
+import { exportRun } from './export-action.ts';
 import { firmwareList } from './firmware-actions.ts';
 import { imageDiff, imageHistory } from './image-actions.ts';
 import { initRun } from './init-action.ts';
@@ -94,7 +95,14 @@ const single = (run: Action, rest: Partial<Noun> = {}): Noun => ({
 
 /** The nouns by task, in the order of the help. */
 const TASKS: Readonly<Record<string, readonly Noun[]>> = {
-  'See what happens': [single(statusShow), single(topShow), single(bootsShow), single(logShow), single(eventsFollow)],
+  'See what happens': [
+    single(statusShow),
+    single(topShow),
+    single(bootsShow),
+    single(logShow),
+    single(eventsFollow),
+    single(exportRun, { selects: true }),
+  ],
   Nodes: [
     {
       name: 'node',

@@ -144,6 +144,7 @@ function* questions(): Generator<[string, string, unknown?]> {
   yield ['POST', '/kickstarts/render', { node: 'n0', name: 'any', text: 'hostname <hostname>\n' }];
   yield ['POST', '/kickstarts/render', { node: 'n0', name: 'nothing' }];
   yield ['POST', '/kickstarts/render', { node: 'n0' }];
+  for (const path of ['hosts', 'slurm?id=n0', 'hosts?port=0', 'nothing']) yield ['GET', `/exports/${path}`];
   yield ['POST', '/nodes/rehearse?id=n0', { arch: 'efi64', update: { _boot_style: 'roram', cmdline: 'quiet' } }];
   yield ['POST', '/nodes/rehearse?id=n0'];
   yield ['POST', `/nodes/rehearse?id=${MAC}77`, {}];

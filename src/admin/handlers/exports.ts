@@ -1,0 +1,62 @@
+// Answers requests for the nodes as files of other programs.
+import type { EXPORTED } from '../../api/exports.ts';
+import { MusterError } from '../../errors.ts';
+import type { ExportedNode } from '../../exports/facts.ts';
+import { EXPORT_FORMATS, EXPORTS } from '../../exports/table.ts';
+import { effectiveAttributes } from '../../model/attributes.ts';
+import type { Entry } from '../../model/cluster.ts';
+import { interfacesOf } from '../../model/interfaces.ts';
+import { isSecretAttribute } from '../../model/secrets.ts';
+import { didYouMean } from '../../nearest.ts';
+import { own } from '../../own.ts';
+import type { Handlers } from '../handler.ts';
+import type { AdminPorts } from '../ports.ts';
+import { listed } from '../requests.ts';
+
+export const exportHandlers: Handlers<typeof EXPORTED> = {
+  write: ({ params: { format }, query }, ports) => {
+    const { cluster, networks } = ports;
+    const row = own(EXPORTS, format);
+    if (!row)
+      throw new MusterError(
+        'bad-value',
+        `There is no export '${format}'; ${didYouMean(format, EXPORT_FORMATS, `there are ${EXPORT_FORMATS.join(', ')}`)}.`,
+      );
+    const address = networks.main.head;
+    const name = cluster.all('head').find(({ value }) => value.address === address)?.value.name ?? 'head';
+    return row.write({
+      domain: networks.main.domain,
+      cluster: cluster.settings?.cluster_name ?? '',
+      head: { name, address },
+      nodes: listed(ports, 'node', query).map(node => exported(ports, node)),
+      now: Date.now(),
+      port: query.port,
+    });
+  },
+};
+
+function exported({ cluster, networks, statuses }: AdminPorts, { uid, value }: Entry<'node'>): ExportedNode {
+  const { state, facts, hardware } = statuses.of(uid);
+  const effective = Array.from(effectiveAttributes(cluster, value), ([key, held]) => [key, held.value] as const);
+  const attributes = Object.fromEntries(effective);
+  const defaultGroup = cluster.settings?.default_group ?? '';
+  const groups = [...new Set([defaultGroup, ...value.groups])].flatMap(group => {
+    const name = cluster.get('attrib', group)?.value.name;
+    return name === undefined || group === defaultGroup ? [] : [name];
+  });
+  return {
+    name: value.name,
+    hostname: attributes['_hostname'] || value.name,
+    ip: value.ip,
+    mac: value.mac,
+    state,
+    groups,
+    attributes: Object.fromEntries(effective.filter(([key]) => !isSecretAttribute(cluster, key))),
+    interfaces: interfacesOf(value, attributes, networks).map(({ name, boot, mac, addresses }) => ({
+      ...{ name, boot, mac },
+      addresses: addresses.map(({ address }) => address),
+    })),
+    hardware,
+    hostKeys: [facts['ssh_host_key'] ?? ''].filter(key => key !== ''),
+  };
+}
