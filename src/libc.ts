@@ -73,6 +73,8 @@ export interface Libc {
   /** The names of the extended attributes; none where they cannot be listed. */
   llistxattr(path: Uint8Array): string[];
   lremovexattr(path: Uint8Array, name: string): Called;
+  /** Returns the value of an extended attribute, or the code of the system's error; does not follow a link. */
+  lgetxattr(path: Uint8Array, name: string): Buffer | { code: string };
   /** Returns the index of a network interface, which changes when the interface is created again; undefined when there is none. */
   interfaceIndex(name: string): number | undefined;
   /** Sends from a file, at a position, to a socket; returns the bytes that the socket took, 0 at the end of the file, or `EAGAIN`. */
@@ -118,6 +120,7 @@ async function load(): Promise<Libc> {
     'int64_t recvfrom(int fd, void *bytes, size_t length, int flags, void *address, void *size)',
   );
   const listAttributes = libc.func('int64_t llistxattr(const uint8_t *path, void *list, size_t size)');
+  const getAttribute = libc.func('int64_t lgetxattr(const uint8_t *path, const char *name, void *value, size_t size)');
   const removeAttribute = libc.func('int lremovexattr(const uint8_t *path, const char *name)');
   const close = libc.func('int close(int fd)');
   const setAttribute = libc.func(
@@ -161,6 +164,12 @@ async function load(): Promise<Libc> {
       const list = Buffer.alloc(65_536);
       const length = Number(listAttributes(Buffer.concat([path, Buffer.alloc(1)]), list, list.length));
       return length > 0 ? list.toString('latin1', 0, length).split('\0').filter(Boolean) : [];
+    },
+    lgetxattr(path, name) {
+      // Linux has no longer value (XATTR_SIZE_MAX).
+      const value = Buffer.alloc(65_536);
+      const length = called(getAttribute(Buffer.concat([path, Buffer.alloc(1)]), name, value, value.length));
+      return typeof length === 'number' ? Buffer.from(value.subarray(0, length)) : length;
     },
     lremovexattr: (path, name) => called(removeAttribute(Buffer.concat([path, Buffer.alloc(1)]), name)),
     lsetxattr: (path, name, value) =>

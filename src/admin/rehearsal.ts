@@ -2,6 +2,7 @@
 import type { Firmware, Rehearsal, RehearsedStage, Update } from '../api/rehearsal.ts';
 import { planBoot } from '../boot/plan.ts';
 import { MusterError } from '../errors.ts';
+import { lineDifferences } from '../files/line-differences.ts';
 import { MASK } from '../masking.ts';
 import { attributeProblem, effectiveAttributes, isTrue } from '../model/attributes.ts';
 import { type ChangeContext, planAttributes, planUpdate } from '../model/changes.ts';
@@ -11,7 +12,6 @@ import { isSecretAttribute, maskField } from '../model/secrets.ts';
 import { selectOne } from '../model/select.ts';
 import { copyOf, tryPlan } from '../model/what-if.ts';
 import { didYouMean } from '../nearest.ts';
-import { lineDifferences } from './line-differences.ts';
 import type { AdminPorts } from './ports.ts';
 
 export async function rehearsalOf(

@@ -93,11 +93,11 @@ export async function change<T extends Entry>(
   });
 }
 
-/** Writes a line of the audit trail about an action that does not change its nodes. */
+/** Writes a line of the audit trail about an action that changes no object. */
 export async function audited(
   { store }: Pick<AdminPorts, 'store'>,
   { who, what }: Asker,
-  entries: readonly Entry<'node'>[],
+  entries: readonly Entry[],
 ): Promise<void> {
   const about = entries.map(({ kind, uid, value }) => ({ kind, uid, name: value.name }));
   await store.commit({ who, what, changes: [], about });

@@ -10,6 +10,7 @@ import { asDiskFull, writeWhole } from '../durable/replace.ts';
 import { MusterError } from '../errors.ts';
 import { readTree, writeTree } from '../files/archive.ts';
 import { contentOf } from '../files/read-set.ts';
+import type { StoredSets } from '../files/stored.ts';
 import { badFiles } from '../files/tree.ts';
 import { planImageUpload } from '../image/cwsquash.ts';
 import { unpackedSize } from '../image/inspect.ts';
@@ -28,6 +29,7 @@ const SUPERBLOCK = 96;
 export interface FilePorts {
   blobs: Blobs;
   uploads: Uploads;
+  sets: StoredSets;
   now(): number;
   /** Whether an object or a boot refers to the blob. */
   isUsed(sha256: string): boolean;
@@ -138,18 +140,18 @@ const READERS: Readonly<Record<string, Reader>> = {
     const stored = await wrapImage(upload, now());
     return { sha256: stored.sha256, fields: { [name]: stored } };
   },
-  'files content': async ({ now }, name, upload) => {
-    const stored = await storeSet(upload, now());
+  'files content': async ({ sets, now }, name, upload) => {
+    const stored = await storeSet(sets, upload, now());
     return { sha256: stored.sha256, fields: { [name]: stored } };
   },
 };
 
-/** Replaces the uploaded archive by the canonical one, so that equal trees are one blob. */
-async function storeSet({ path, base }: Taken, mtime: number): Promise<StoredSet> {
+/** Replaces the uploaded archive by the canonical one, encrypted if a file in it is secret. Equal trees are one blob. */
+async function storeSet(sets: StoredSets, { path, base }: Taken, mtime: number): Promise<StoredSet> {
   if (base > 0) throw badFiles('The file is a squashfs; a file set is a tar archive.');
   const tree = await readTree(createReadStream(path));
   const { secret } = contentOf(tree);
-  const bytes = writeTree(tree);
+  const bytes = secret ? sets.seal(writeTree(tree)) : writeTree(tree);
   const handle = await open(path, 'r+');
   try {
     await writeWhole(handle, bytes, 0);

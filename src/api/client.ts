@@ -190,6 +190,7 @@ export class AdminClient {
     const path = urlOf(operation, parts);
     const body = input ?? (parts.body === undefined ? undefined : JSON.stringify(parts.body));
     const headers: Record<string, string> = { 'x-muster-user': this.options.user ?? loginName() };
+    if (parts.ifMatch !== undefined) headers['if-match'] = parts.ifMatch;
     if (this.options.command) headers['x-muster-command'] = inHeader(this.options.command);
     if (body !== undefined) headers['content-type'] = input ? 'application/octet-stream' : 'application/json';
     try {

@@ -84,6 +84,8 @@ export interface Parts {
   params?: Readonly<Record<string, string>>;
   query?: Readonly<Record<string, Words>>;
   body?: unknown;
+  /** The entity tag that the object must still have. */
+  ifMatch?: string;
 }
 /** The parts that a caller of this operation gives. */
 export type Given<O extends Operation> = Parts &

@@ -2,6 +2,7 @@
 import { BOOTS } from './boots.ts';
 import { DAEMON } from './daemon.ts';
 import { EXPORTED } from './exports.ts';
+import { FILE_SETS } from './file-sets.ts';
 import { KICKSTARTS } from './kickstarts.ts';
 import { MEMBERS } from './members.ts';
 import { NODES } from './nodes.ts';
@@ -21,6 +22,7 @@ export const NOUNS: Readonly<Record<string, Operations>> = {
   'Power and commands': POWER,
   'Kickstart files': KICKSTARTS,
   Exports: EXPORTED,
+  'File sets': FILE_SETS,
   'Stored files': STORAGE,
   'The daemon': DAEMON,
 };

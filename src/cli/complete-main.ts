@@ -41,6 +41,10 @@ function lookupsOn(socket: string): Lookups {
       const { OBJECTS } = await import('../api/objects.ts');
       return ask(socket, OBJECTS.names, { kind, query: { prefix } });
     },
+    paths: async (set, prefix) => {
+      const { FILE_SETS } = await import('../api/file-sets.ts');
+      return ask(socket, FILE_SETS.paths, { params: { id: set }, query: { prefix } });
+    },
     attributes: async () => {
       const { MEMBERS } = await import('../api/members.ts');
       return ask(socket, MEMBERS.used, {});

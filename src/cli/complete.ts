@@ -8,6 +8,8 @@ import type { Action, Noun, Option, Takes } from './table.ts';
 export interface Lookups {
   names(kind: Kind, prefix: string): Promise<string[]>;
   attributes(): Promise<string[]>;
+  /** The paths of the files in a file set. */
+  paths(set: string, prefix: string): Promise<string[]>;
 }
 
 /** Means "files of this machine"; the text after it is a prefix for each of them. */
@@ -73,6 +75,8 @@ async function candidates(nouns: readonly Noun[], place: Place, current: string,
     return values(pending.takes, kind, current, '', lookups);
   if (current.startsWith('-')) return options(place, current, kind, lookups);
   if (!noun) return namesOf(nouns, current);
+  if (action?.takes === 'set-paths' || action?.takes === 'set-file')
+    return inSet(action.takes, place.words, current, lookups);
   if (action) return values(action.takes, kind, current, '', lookups);
   const below = namesOf([...noun.actions, ...(noun.nouns ?? [])], current);
   return noun.run?.takes ? [...below, ...(await values(noun.run.takes, kind, current, '', lookups))] : below;
@@ -116,6 +120,7 @@ async function values(
     const at = current.startsWith('@') ? '@' : '';
     return [`${FILES}${before}${at}`];
   }
+  if (takes === 'set-paths' || takes === 'set-file') return [];
   if (takes === 'names') return prefixed(await objectNames(kind, current, lookups));
   if (takes === 'fields')
     return prefixed(
@@ -132,6 +137,22 @@ async function values(
   if (takes === 'attribute-names') return [...reservedNames(), ...(await lookups.attributes())];
   if ('words' in takes) return prefixed(takes.words);
   return prefixed(await objectNames(takes.names, current, lookups));
+}
+
+/** Returns the names of file sets, then the paths in the set that was named. */
+async function inSet(
+  takes: 'set-paths' | 'set-file',
+  words: readonly string[],
+  current: string,
+  lookups: Lookups,
+): Promise<string[]> {
+  const [set] = words;
+  if (set === undefined) return lookups.names('files', current);
+  if (takes === 'set-file' && words.length > 1) return [FILES];
+  // Paths in a set are absolute, and people write them without the first slash as well.
+  const isAbsolute = current.startsWith('/');
+  const paths = await lookups.paths(set, isAbsolute ? current : `/${current}`);
+  return isAbsolute ? paths : paths.map(path => path.slice(1));
 }
 
 async function objectNames(kind: Kind, current: string, lookups: Lookups): Promise<string[]> {
@@ -169,6 +190,7 @@ async function attribute(current: string, lookups: Lookups): Promise<string[]> {
   const choices: Record<string, () => Promise<readonly string[]>> = {
     _boot_config: async () => lookups.names('boot', given),
     _boot_style: async () => bootStyles(),
+    _file_sets: async () => inList(given, await lookups.names('files', given.slice(given.lastIndexOf(',') + 1))),
     _boot_rw_layer: async () => ['overlayfs', 'rwtab'],
   };
   return ((await choices[name]?.()) ?? []).map(choice => `${name}=${choice}`);

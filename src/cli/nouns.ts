@@ -10,6 +10,19 @@ import { doctorRun } from './doctor-action.ts';
 import { download } from './download.ts';
 import { nodeExec } from './exec-action.ts';
 import { exportRun } from './export-action.ts';
+import {
+  filesClone,
+  filesCreate,
+  filesDelete,
+  filesFreeze,
+  filesPut,
+  filesRemove,
+  filesRollback,
+  filesThaw,
+  filesUpdate,
+} from './files/change-actions.ts';
+import { filesEdit } from './files/edit-action.ts';
+import { filesCat, filesDiff, filesExport, filesHistory, filesList, filesShow } from './files/read-actions.ts';
 import { firmwareList } from './firmware-actions.ts';
 import { imageDiff, imageHistory } from './image-actions.ts';
 import { initRun } from './init-action.ts';
@@ -169,6 +182,32 @@ const TASKS: Readonly<Record<string, readonly Noun[]>> = {
       summary: 'images: the root file systems of nodes',
       selects: true,
       actions: [...commonActions('image', 'muster image', 'DefaultImage'), download, imageDiff, imageHistory],
+    },
+    {
+      name: 'files',
+      aliases: ['filesets', 'fileset'],
+      kind: 'files',
+      summary: 'file sets: the files, templates and scripts that nodes get on top of their image',
+      selects: true,
+      actions: [
+        filesList,
+        filesShow,
+        filesCreate,
+        filesUpdate,
+        filesEdit,
+        filesPut,
+        filesCat,
+        filesRemove,
+        filesDiff,
+        filesExport,
+        filesHistory,
+        filesRollback,
+        filesClone,
+        filesFreeze,
+        filesThaw,
+        filesDelete,
+        ...commonActions('files', 'muster files', 'hosts').filter(({ name }) => name === 'meta'),
+      ],
     },
     single(modimgRun, { kind: 'image', selects: true, actions: [modimgList] }),
     single(mkramfsRun, { kind: 'boot' }),

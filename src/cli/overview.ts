@@ -22,7 +22,7 @@ export function isOverview({ given, typed }: Pick<Context, 'given' | 'typed'>): 
 export function printOverview(context: Context, objects: readonly Shown[]): void {
   const fields = TABLE_FIELDS[context.kind];
   const rows = objects.map(object => fields.map(field => wordOf(object[field])));
-  print(context, fields.map(heading), objects, rows);
+  printRows(context, fields.map(heading), objects, rows);
 }
 
 export async function printNodes(context: Context): Promise<void> {
@@ -33,10 +33,11 @@ export async function printNodes(context: Context): Promise<void> {
     const age = since === undefined ? '-' : humanAge((now - since) / 1000);
     return [state, age, ip, image, boot_config, reason];
   });
-  print(context, ['STATE', 'FOR', 'ADDRESS', 'IMAGE', 'BOOT CONFIG', 'REASON'], nodes, rows);
+  printRows(context, ['STATE', 'FOR', 'ADDRESS', 'IMAGE', 'BOOT CONFIG', 'REASON'], nodes, rows);
 }
 
-function print(
+/** Prints a row for each object, with its name first. */
+export function printRows(
   { given, terminal, kind }: Pick<Context, 'given' | 'terminal' | 'kind'>,
   headings: readonly string[],
   objects: readonly { name: string; uid: string }[],

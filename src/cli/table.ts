@@ -16,6 +16,10 @@ export type Takes =
   | 'attribute-names'
   /** Attributes, and fields of boot configs. */
   | 'update'
+  /** A file set, then paths in it. */
+  | 'set-paths'
+  /** A file set, a path in it, then a file of this machine. */
+  | 'set-file'
   | 'files';
 
 export interface Option {

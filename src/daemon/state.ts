@@ -26,6 +26,7 @@ import { Resets } from '../evidence/resets.ts';
 import { tcpLook } from '../evidence/tcp-info.ts';
 import { TcpWatch } from '../evidence/tcp-watch.ts';
 import { TftpTransfers } from '../evidence/tftp-transfers.ts';
+import { StoredSets } from '../files/stored.ts';
 import { ConnectionTable } from '../http/connection-table.ts';
 import { Governor } from '../http/governor.ts';
 import { loadLibc } from '../libc.ts';
@@ -67,6 +68,8 @@ export interface State {
   users: BlobUsers;
   oldHeads: OldHeads;
   uploads: Uploads;
+  /** The contents of file sets. */
+  sets: StoredSets;
   governor: Governor;
   /** Serves secrets of nodes over TLS. */
   secretPlane: SecretPlane;
@@ -138,6 +141,7 @@ export async function openState(
     users: { usedBlobs: () => chain(boots.usedBlobs(), oldHeads.usedBlobs()) },
     oldHeads,
     uploads,
+    sets: new StoredSets(blobs, new Sealing(await loadHeadKey(config['paths.state'], randomBytes), 'file-set')),
     governor: governorOf(config),
     secretPlane: new SecretPlane({ stateFolder: config['paths.state'], port: config['https.port'], log }),
     failures,

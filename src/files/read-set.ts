@@ -33,12 +33,19 @@ export function contentOf(tree: readonly TreeEntry[]): SetContent {
   };
 }
 
-export function isControl(path: string): boolean {
+/** Returns the paths of the archive whose contents are secret. */
+export function secretPathsOf(tree: readonly TreeEntry[]): Set<string> {
+  const secret = new Set(contentOf(tree).entries.flatMap(({ path, rules }) => (rules.secret ? [path] : [])));
+  const files = tree.filter(entry => entry.type === 'file' && secret.has(nodePathOf(entry)));
+  return new Set(files.map(({ path }) => path));
+}
+
+function isControl(path: string): boolean {
   return path === CONTROL || path.startsWith(`${CONTROL}/`);
 }
 
 /** Returns the path on the node: without the ending of a template. */
-export function nodePathOf({ type, path }: Pick<TreeEntry, 'type' | 'path'>): string {
+function nodePathOf({ type, path }: Pick<TreeEntry, 'type' | 'path'>): string {
   return type === 'file' && path.endsWith(TEMPLATE) ? path.slice(0, -TEMPLATE.length) : path;
 }
 

@@ -3,9 +3,11 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
+import { writeTree } from '../../src/files/archive.ts';
 import { KIND_NAMES, KINDS } from '../../src/model/kinds.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { type Answer, ask, fakeKernel, startWorld } from '../admin/world.ts';
+import { file } from '../files/build.ts';
 import { temporaryFolder } from '../store/folder.ts';
 
 const RECORD = join(packageRoot, 'test/api/replies.json');
@@ -222,6 +224,17 @@ test('each operation answers as it is recorded', async t => {
     'repo/base/iso',
   ])
     await send('GET', `/${path}`);
+  const archive = writeTree([file('/etc/motd', 'hello')]);
+  const { id: set } = (await ask(world.socket, 'POST', '/api/v1/uploads', { size: archive.length })).json.data as {
+    id: string;
+  };
+  await ask(world.socket, 'PATCH', `/api/v1/upload/${set}?offset=0`, archive);
+  await ask(world.socket, 'PATCH', '/api/v1/fileset/base-files', { content: { upload: set } });
+  for (const path of ['tree', 'tree?version=1', 'tree?version=2', 'paths', 'paths?prefix=/x', 'archive', 'content'])
+    await send('GET', `/fileset/base-files/${path}`);
+  await send('GET', '/filesets/uses');
+  await send('POST', '/fileset/base-files/rollback', { version: 1 });
+  await send('POST', '/fileset/base-files/rollback', { version: 'x' });
   await send('GET', '/backup');
   await send('DELETE', '/node/n1');
   await send('DELETE', '/nodes');

@@ -15,12 +15,15 @@ const NAMES: Record<string, string[]> = {
   image: ['DefaultImage'],
   distro: ['CentOS'],
   repo: ['base', 'updates'],
+  files: ['hosts', 'slurm'],
 };
 const lookups: Lookups = {
   names: async (kind, prefix) => (NAMES[kind] ?? []).filter(name => name.startsWith(prefix)),
   attributes: async () => ['rack'],
+  paths: async (set, prefix) =>
+    ['/etc/hosts.tmpl', '/etc/motd'].filter(path => set === 'hosts' && path.startsWith(prefix)),
 };
-const silent: Lookups = { names: async () => [], attributes: async () => [] };
+const silent: Lookups = { names: async () => [], attributes: async () => [], paths: async () => [] };
 
 const offers: [string, string[]][] = [
   ['no', ['node']],
@@ -51,6 +54,13 @@ const offers: [string, string[]][] = [
   ['boot -i DefaultBoot update kernel=', ['kernel=@']],
   ['boot -i DefaultBoot update kernel=@/bo', [`${FILES}kernel=@`]],
   ['boot -i DefaultBoot download k', ['kernel']],
+  ['files show h', ['hosts']],
+  ['files cat s', ['slurm']],
+  ['files cat hosts etc/m', ['etc/motd']],
+  ['files edit hosts /etc/h', ['/etc/hosts.tmpl']],
+  ['files rm hosts etc/motd etc/h', ['etc/hosts.tmpl']],
+  ['files put hosts etc/motd ./', [FILES]],
+  ['node -i n0 set _file_sets=hosts,s', ['_file_sets=hosts,slurm']],
   ['cluster dis', ['distro']],
   ['clusterctl distros -i ', ['CentOS']],
   ['clusterctl distros create repos=base,up', ['repos=base,updates']],

@@ -9,6 +9,7 @@ import { selectOne } from '../../model/select.ts';
 import type { Asked, Handlers, Raw } from '../handler.ts';
 import type { AdminPorts } from '../ports.ts';
 import { baseFor } from '../stored-files.ts';
+import { archive } from './file-sets.ts';
 
 export const storageHandlers: Handlers<typeof STORAGE> = {
   beginUpload: async ({ body }, ports) => stateOf(ports, await ports.uploads.create(body.size)),
@@ -39,7 +40,8 @@ function stateOf({ uploads }: AdminPorts, { id, size, offset }: Upload): UploadS
   return { id, size, offset, ...(offset === size && { sha256: uploads.digest(id) }) };
 }
 
-async function download(ports: AdminPorts, { kind, params }: Asked<typeof STORAGE.download>): Promise<Raw> {
+async function download(ports: AdminPorts, asked: Asked<typeof STORAGE.download>): Promise<Raw> {
+  const { kind, params } = asked;
   const { label } = KINDS[kind];
   const { id, field } = params;
   const fields = fileFields(kind);
@@ -48,6 +50,7 @@ async function download(ports: AdminPorts, { kind, params }: Asked<typeof STORAG
       'no-such-object',
       `The ${label} has no stored file '${field}'; there is ${fields.join(', ')}.`,
     );
+  if (kind === 'files') return archive(ports, asked, selectOne(ports.cluster, kind, id), undefined);
   const entry = selectOne(ports.cluster, kind, id);
   const stored = (entry.value as Record<string, unknown>)[field] as { sha256: string; size: number } | null;
   if (!stored) throw new MusterError('not-ready', `The ${label} ${entry.value.name} has no ${field}.`);

@@ -1,0 +1,266 @@
+// `muster files` that change a set: create, update, put, rm, rollback, clone, freeze, delete.
+import { readFile, stat } from 'node:fs/promises';
+import { buffer } from 'node:stream/consumers';
+import { FILE_SETS } from '../../api/file-sets.ts';
+import { OBJECTS } from '../../api/objects.ts';
+import { MusterError, reasonOf } from '../../errors.ts';
+import { readTree } from '../../files/archive.ts';
+import { readFolder } from '../../files/folder.ts';
+import { checkPath, isAccount, type TreeEntry } from '../../files/tree.ts';
+import { openUnpacked } from '../../image/compressed.ts';
+import { readAssignments, sendFiles } from '../assignments.ts';
+import { printChanged } from '../differences.ts';
+import { remove } from '../object-actions.ts';
+import { dryRun } from '../selection.ts';
+import { type Action, action, type Context } from '../table.ts';
+import { fileIn } from './read-actions.ts';
+import { changeSet, sendTree, versionOf } from './remote-set.ts';
+import { pathIn, printSetChange, setAndWords } from './words.ts';
+
+const FROM = {
+  flags: '--from <path>',
+  meaning: 'take the files of a folder, or of a tar archive (compressed or not)',
+  takes: 'files',
+} as const;
+
+export const filesCreate = action({
+  name: 'create',
+  selects: false,
+  words: '<name> [field=value...]',
+  takes: 'assignments',
+  summary: 'create a file set: empty, or with the files of a folder or an archive',
+  options: [FROM],
+  examples: [
+    'muster files create motd',
+    'muster files create slurm --from ./slurm-files description="slurm.conf and munge.key"',
+    'muster files create hosts --from hosts.tar.gz',
+  ],
+  async run(context) {
+    const { client, given } = context;
+    const { names, fields } = sorted(given.words);
+    const name = names[0] ?? fields['name'];
+    if (name === undefined || names.length > 1)
+      throw new MusterError('bad-usage', "'create' needs one name: muster files create motd");
+    const tree = given.options.from === undefined ? undefined : await treeFrom(context, given.options.from);
+    const sent = await sendFiles(context, { ...fields, name });
+    const content = tree === undefined || given.dryRun ? {} : { content: await sendTree(client, tree) };
+    const body = { ...sent, ...content };
+    printChanged(context, await client.call(OBJECTS.create, { kind: 'files', query: dryRun(given), body }));
+    return 0;
+  },
+});
+
+export const filesUpdate = action({
+  name: 'update',
+  words: '<name> [field=value...]',
+  takes: 'assignments',
+  summary: 'change fields of a file set, or replace all its files by those of a folder or an archive',
+  options: [FROM],
+  examples: ['muster files update slurm --from ./slurm-files --dry-run', 'muster files update slurm description="New"'],
+  async run(context) {
+    const { client, given } = context;
+    const { names, fields } = sorted(given.words);
+    const ids = [...given.ids, ...names];
+    const { from } = given.options;
+    if (from === undefined) {
+      const parts = { kind: 'files', query: { id: ids, ...dryRun(given) } } as const;
+      if (ids.length === 0 || Object.keys(fields).length === 0)
+        throw new MusterError('bad-usage', "'update' needs a file set and field=value, or --from PATH.");
+      printChanged(context, await client.call(OBJECTS.update, { ...parts, body: await sendFiles(context, fields) }));
+      return 0;
+    }
+    const [id, ...more] = ids;
+    if (id === undefined || more.length > 0)
+      throw new MusterError(
+        'bad-usage',
+        "'update --from' needs one file set: muster files update slurm --from ./slurm",
+      );
+    const tree = await treeFrom(context, from);
+    printSetChange(context, await changeSet(context, id, () => tree, fields));
+    return 0;
+  },
+});
+
+/** Separates names from `field=value`. */
+function sorted(words: readonly string[]): { names: string[]; fields: Record<string, string> } {
+  const names = words.filter(word => !word.includes('='));
+  return { names, fields: readAssignments(words.filter(word => word.includes('='))) };
+}
+
+async function treeFrom({ terminal }: Context, path: string): Promise<TreeEntry[]> {
+  const found = await stat(path).catch((error: unknown) => {
+    throw new MusterError('bad-value', `${path}: cannot be read: ${reasonOf(error)}`);
+  });
+  if (found.isDirectory()) return readFolder(path, text => terminal.say(text));
+  const { output, ended, stop } = await openUnpacked(path);
+  try {
+    const tree = await readTree(output as AsyncIterable<Buffer>);
+    output.resume();
+    await ended();
+    return tree;
+  } finally {
+    stop();
+  }
+}
+
+export const filesPut = action({
+  name: 'put',
+  words: '<name> <path> <file>',
+  takes: 'set-file',
+  summary: 'add a file to a file set or replace it; - is standard input',
+  options: [
+    {
+      flags: '--mode <digits>',
+      meaning: 'permissions, such as 0600; default: those of the file that it replaces, or of FILE',
+    },
+    { flags: '--owner <name>', meaning: 'owner on the node; default: as before, or root' },
+    { flags: '--group <name>', meaning: 'group on the node; default: as before, or root' },
+  ],
+  examples: [
+    'muster files put motd etc/motd ./motd',
+    'muster files put munge etc/munge/munge.key - --mode 0400 --owner munge --group munge < munge.key',
+  ],
+  async run(context) {
+    const { given } = context;
+    const [id, word, source, ...more] = setAndWords(context, 'put', 'put motd etc/motd ./motd');
+    if (word === undefined || source === undefined || more.length > 0)
+      throw new MusterError('bad-usage', "'put' needs a path and a file: muster files put motd etc/motd ./motd");
+    const path = pathIn(word);
+    checkPath(path);
+    const { content, mode } = await contentFrom(source);
+    const asked = attributesOf(given.options);
+    const change = await changeSet(context, id, tree => {
+      const before = tree.find(entry => entry.path === path);
+      if (before?.type === 'folder') throw new MusterError('bad-value', `${path} is a folder of ${id}; name a file.`);
+      const kept = before?.type === 'file' ? before : { mode, owner: 'root', group: 'root', xattrs: [] };
+      const entry: TreeEntry = { ...kept, type: 'file', path, content, target: '', ...asked };
+      return [...tree.filter(other => other !== before), entry];
+    });
+    printSetChange(context, change);
+    return 0;
+  },
+});
+
+async function contentFrom(source: string): Promise<{ content: Buffer; mode: number }> {
+  if (source === '-') return { content: await buffer(process.stdin), mode: 0o644 };
+  try {
+    const { mode } = await stat(source);
+    return { content: await readFile(source), mode: mode & 0o777 };
+  } catch (error) {
+    throw new MusterError('bad-value', `${source}: cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+type Attributes = Partial<Pick<TreeEntry, 'mode' | 'owner' | 'group'>>;
+
+function attributesOf({
+  mode,
+  owner,
+  group,
+}: {
+  mode?: string | undefined;
+  owner?: string | undefined;
+  group?: string | undefined;
+}): Attributes {
+  if (mode !== undefined && !/^[0-7]{3,4}$/.test(mode))
+    throw new MusterError('bad-usage', `--mode '${mode}' must be octal digits, such as 0600.`);
+  for (const account of [owner, group])
+    if (account !== undefined && !isAccount(account))
+      throw new MusterError('bad-usage', `'${account}' must be the name or number of a user or group.`);
+  return {
+    ...(mode !== undefined && { mode: Number.parseInt(mode, 8) }),
+    ...(owner !== undefined && { owner }),
+    ...(group !== undefined && { group }),
+  };
+}
+
+export const filesRemove: Action = {
+  name: 'rm',
+  words: '<name> <paths...>',
+  takes: 'set-paths',
+  summary: 'remove files from a file set; a folder with everything in it',
+  examples: ['muster files rm hosts etc/motd', 'muster files rm slurm etc/slurm --dry-run'],
+  async run(context) {
+    const [id, ...words] = setAndWords(context, 'rm', 'rm hosts etc/motd');
+    if (words.length === 0) throw new MusterError('bad-usage', "'rm' needs paths: muster files rm hosts etc/motd");
+    const change = await changeSet(context, id, tree => {
+      const isGone = ({ path }: TreeEntry, word: string): boolean =>
+        path === pathIn(word) || path.startsWith(`${pathIn(word)}/`);
+      // For the error with the nearest right path
+      for (const word of words) if (!tree.some(entry => isGone(entry, word))) fileIn(tree, id, word);
+      return tree.filter(entry => !words.some(word => isGone(entry, word)));
+    });
+    printSetChange(context, change);
+    return 0;
+  },
+};
+
+export const filesRollback: Action = {
+  name: 'rollback',
+  words: '<name> <version>',
+  takes: 'names',
+  summary: 'make an earlier content the current one, as a new version',
+  examples: ['muster files rollback hosts v3', 'muster files rollback hosts v3 --dry-run'],
+  async run(context) {
+    const { client, given } = context;
+    const [id, version, ...more] = setAndWords(context, 'rollback', 'rollback hosts v3');
+    if (version === undefined || more.length > 0)
+      throw new MusterError('bad-usage', "'rollback' needs a version: muster files rollback hosts v3");
+    const parts = { params: { id }, query: dryRun(given), body: { version: versionOf(version) } };
+    printChanged(context, await client.call(FILE_SETS.rollback, parts));
+    return 0;
+  },
+};
+
+export const filesClone: Action = {
+  name: 'clone',
+  words: '<name> [new-name] [field=value...]',
+  takes: 'names',
+  summary: 'copy a file set under a new name',
+  examples: ['muster files clone slurm slurm-test'],
+  async run(context) {
+    const { client, given } = context;
+    const { names, fields } = sorted(given.words);
+    const [id, name, ...more] = [...given.ids, ...names];
+    if (id === undefined || more.length > 0)
+      throw new MusterError('bad-usage', "'clone' needs a file set: muster files clone slurm slurm-test");
+    const query = { id: [id], ...dryRun(given) };
+    const body = name === undefined ? fields : { ...fields, name };
+    printChanged(context, await client.call(OBJECTS.clone, { kind: 'files', query, body }));
+    return 0;
+  },
+};
+
+const freezing = (name: string, frozen: boolean, summary: string): Action => ({
+  name,
+  words: '[names...]',
+  takes: 'names',
+  summary,
+  examples: [`muster files ${name} hosts`],
+  async run(context) {
+    const { client, given } = context;
+    const ids = [...given.ids, ...given.words];
+    if (ids.length === 0 && !given.all)
+      throw new MusterError('bad-usage', `'${name}' needs a file set: muster files ${name} hosts`);
+    const query = { ...(ids.length > 0 ? { id: ids } : { all: 'true' }), ...dryRun(given) };
+    printChanged(context, await client.call(OBJECTS.update, { kind: 'files', query, body: { frozen } }));
+    return 0;
+  },
+});
+
+export const filesFreeze = freezing('freeze', true, 'block changes of file sets');
+export const filesThaw = freezing('unfreeze', false, 'allow changes of frozen file sets again');
+
+export const filesDelete: Action = {
+  ...remove,
+  aliases: [],
+  words: '[names...]',
+  takes: 'names',
+  summary: 'delete file sets; those that nodes or groups name only with --force',
+  examples: ['muster files delete motd', 'muster files delete motd --force --dry-run'],
+  run: async context =>
+    remove.run({
+      ...context,
+      given: { ...context.given, ids: [...context.given.ids, ...context.given.words], words: [] },
+    }),
+};

@@ -1,0 +1,242 @@
+// `muster files` that only read: list, show, history, cat, diff, export.
+import { stat } from 'node:fs/promises';
+import { FILE_SETS, type SetRow } from '../../api/file-sets.ts';
+import { OBJECTS, type Shown } from '../../api/objects.ts';
+import { replaceFile } from '../../durable/replace.ts';
+import { MusterError } from '../../errors.ts';
+import { writeTree } from '../../files/archive.ts';
+import { readFolder, writeFolder } from '../../files/folder.ts';
+import type { TreeEntry } from '../../files/tree.ts';
+import { didYouMean } from '../../nearest.ts';
+import { fetchShown, LIST_OPTIONS, list } from '../list-action.ts';
+import { isForPrograms, printData } from '../listing.ts';
+import { isOverview, printRows } from '../overview.ts';
+import { type Action, action, type Context } from '../table.ts';
+import { humanBytes, humanTime } from '../terminal.ts';
+import { compared, fetchSet, versionOf } from './remote-set.ts';
+import { differenceLines, pathIn, setAndWords } from './words.ts';
+
+interface Version {
+  number: number;
+  sha256: string;
+  size: number;
+  mtime: number;
+  files: number;
+  secret: boolean;
+  who: string;
+  why: string;
+}
+
+const versionsOf = (object: Shown): Version[] => (object['versions'] ?? []) as Version[];
+const contentOf = (object: Shown): Version | undefined => (object['content'] ?? undefined) as Version | undefined;
+
+export const filesList = action({
+  name: 'list',
+  aliases: ['ls'],
+  words: '[names...]',
+  takes: 'names',
+  summary: 'list file sets: their files, sizes, versions, and what uses them',
+  options: LIST_OPTIONS,
+  examples: ['muster files ls', 'muster files ls -l hosts', 'muster files ls --json'],
+  async run(context) {
+    const { client, given } = context;
+    const { long, longLong } = given.options;
+    if (long || longLong || given.fields || given.table || !isOverview(context)) return list.run(context);
+    const objects = await fetchShown(context, given.words);
+    const uses = new Map((await client.call(FILE_SETS.uses)).map(use => [use.name, use]));
+    if (isForPrograms(given)) {
+      printData(
+        context.terminal,
+        given,
+        objects.map(object => ({
+          ...object,
+          used_by: uses.get(object.name)?.named_by,
+          nodes: uses.get(object.name)?.nodes,
+        })),
+      );
+      return 0;
+    }
+    const rows = objects.map(object => {
+      const content = contentOf(object);
+      const use = uses.get(object.name);
+      const version = versionsOf(object).at(-1);
+      return [
+        String(content?.files ?? 0),
+        humanBytes(content?.size ?? 0),
+        version ? `v${version.number}` : '-',
+        `${use?.nodes ?? 0} ${use?.nodes === 1 ? 'node' : 'nodes'}`,
+        use?.named_by.slice(0, 4).join(', ') ?? '',
+      ];
+    });
+    printRows(context, ['FILES', 'SIZE', 'VERSION', 'NODES', 'NAMED BY'], objects, rows);
+    return 0;
+  },
+});
+
+export const filesShow: Action = {
+  name: 'show',
+  words: '<name>',
+  takes: 'names',
+  summary: 'show a file set and the files in it',
+  examples: ['muster files show hosts', 'muster files show hosts --json'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const [id] = setAndWords(context, 'show', 'show hosts');
+    const object = await client.call(OBJECTS.get, { kind: 'files', params: { id } });
+    const files = await client.call(FILE_SETS.tree, { params: { id: object.uid } });
+    if (isForPrograms(given)) {
+      printData(terminal, given, { ...object, files });
+      return 0;
+    }
+    const version = versionsOf(object).at(-1);
+    const facts = [
+      ...(version ? [`v${version.number} of ${humanTime(version.mtime)} by ${version.who}`] : ['no files yet']),
+      ...(object['frozen'] === true ? ['frozen'] : []),
+      ...(object['parent'] ? [`cloned from ${String(object['parent'])}`] : []),
+    ];
+    terminal.write(`${object.name}: ${facts.join(', ')}\n`);
+    if (object['description']) terminal.write(`${String(object['description'])}\n`);
+    terminal.write(rowsText(files));
+    return 0;
+  },
+};
+
+const LETTERS = { file: '-', folder: 'd', link: 'l' } as const;
+
+/** As `ls -l` prints files. */
+function rowsText(files: readonly SetRow[]): string {
+  const owners = files.map(({ owner, group }) => `${owner} ${group}`);
+  const width = Math.max(0, ...owners.map(text => text.length));
+  const lines = files.map(({ type, mode, size, path, target, secret, xattrs }, at) => {
+    const marks = [...(secret ? ['secret'] : []), ...(xattrs.length > 0 ? [xattrs.join(' ')] : [])];
+    const name = `${path}${type === 'folder' ? '/' : ''}${type === 'link' ? ` -> ${target}` : ''}`;
+    const ending = marks.length > 0 ? `  (${marks.join(', ')})` : '';
+    return `${LETTERS[type]}${mode}  ${(owners[at] ?? '').padEnd(width)}  ${String(size).padStart(8)}  ${name}${ending}\n`;
+  });
+  return lines.join('');
+}
+
+export const filesHistory: Action = {
+  name: 'history',
+  words: '<name>',
+  takes: 'names',
+  summary: 'show the versions of a file set: when, by which user, with which command',
+  examples: ['muster files history hosts'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const [id] = setAndWords(context, 'history', 'history hosts');
+    const versions = versionsOf(await client.call(OBJECTS.get, { kind: 'files', params: { id } }));
+    if (isForPrograms(given)) {
+      printData(terminal, given, versions);
+      return 0;
+    }
+    if (versions.length === 0) terminal.write('No version yet.\n');
+    for (const { number, mtime, who, files, size, why } of [...versions].reverse())
+      terminal.write(
+        `${`v${number}`.padEnd(5)} ${humanTime(mtime)}  ${who}  ${files} files, ${humanBytes(size)}  ${why}\n`,
+      );
+    return 0;
+  },
+};
+
+export const filesCat: Action = {
+  name: 'cat',
+  aliases: ['get'],
+  words: '<name> <path> [version]',
+  takes: 'set-paths',
+  summary: 'print a file of a file set; reading a secret one is noted in the audit trail',
+  examples: ['muster files cat hosts etc/hosts.tmpl', 'muster files get slurm etc/slurm/slurm.conf.tmpl v3'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const [id, path, version, ...more] = setAndWords(context, 'cat', 'cat hosts etc/hosts.tmpl');
+    if (path === undefined || more.length > 0)
+      throw new MusterError('bad-usage', "'cat' needs a path: muster files cat hosts etc/hosts.tmpl");
+    const { tree } = await fetchSet(client, id, version === undefined ? undefined : versionOf(version));
+    const { content } = fileIn(tree, id, path);
+    if (isForPrograms(given)) printData(terminal, given, { path: pathIn(path), content: content.toString('base64') });
+    else process.stdout.write(content);
+    return 0;
+  },
+};
+
+/** Returns a file of a set by its path in the archive. */
+export function fileIn(tree: readonly TreeEntry[], set: string, word: string): TreeEntry {
+  const path = pathIn(word);
+  const found = tree.find(entry => entry.path === path);
+  if (found?.type === 'file') return found;
+  if (found)
+    throw new MusterError('bad-value', `${path} of ${set} is a ${found.type}${found.target && ` to ${found.target}`}.`);
+  const known = tree.flatMap(entry => (entry.type === 'file' ? [entry.path] : []));
+  const hint = known.includes(`${path}.tmpl`)
+    ? `did you mean '${path}.tmpl'?`
+    : didYouMean(path, known, `'muster files show ${set}' lists its files.`);
+  throw new MusterError('no-such-object', `The file set ${set} has no ${path}; ${hint}`);
+}
+
+export const filesDiff: Action = {
+  name: 'diff',
+  words: '<name> [before] [after]',
+  takes: 'set-paths',
+  summary: 'show what differs between two versions of a file set, or between it and a folder or another set',
+  examples: [
+    'muster files diff hosts',
+    'muster files diff hosts v2 v5',
+    'muster files diff hosts ./hosts-folder',
+    'muster files diff hosts hosts_clone',
+  ],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const [id, first, second, ...more] = setAndWords(context, 'diff', 'diff hosts v2 v5');
+    if (more.length > 0)
+      throw new MusterError('bad-usage', "'diff' takes two versions at most: muster files diff hosts v2 v5");
+    const current = await fetchSet(client, id);
+    const [before, after] =
+      first === undefined
+        ? [await previous(context, current.object), current.tree]
+        : second !== undefined || /^v?\d+$/.test(first)
+          ? [await other(context, id, first), second === undefined ? current.tree : await other(context, id, second)]
+          : [current.tree, await other(context, id, first)];
+    const differences = compared(before, after);
+    if (isForPrograms(given)) printData(terminal, given, differences);
+    else terminal.write(`${differenceLines(differences).join('\n') || 'No difference.'}\n`);
+    return 0;
+  },
+};
+
+/** Returns the files of the version before the current one. */
+async function previous({ client }: Context, object: Shown): Promise<readonly TreeEntry[]> {
+  const version = versionsOf(object).at(-2);
+  if (!version)
+    throw new MusterError(
+      'no-such-object',
+      `The file set ${object.name} has no earlier version; name something to compare it with.`,
+    );
+  return (await fetchSet(client, object.uid, version.number)).tree;
+}
+
+/** Returns the files of a version, a folder, or another set. */
+async function other({ client, terminal }: Context, id: string, word: string): Promise<readonly TreeEntry[]> {
+  if (/^v?\d+$/.test(word)) return (await fetchSet(client, id, versionOf(word))).tree;
+  const isFolder = (await stat(word).catch(() => undefined))?.isDirectory() === true;
+  return isFolder ? readFolder(word, text => terminal.say(text)) : (await fetchSet(client, word)).tree;
+}
+
+export const filesExport: Action = {
+  name: 'export',
+  words: '<name> <target>',
+  takes: 'set-file',
+  summary: 'write the files of a file set to a new folder, or to an archive FILE.tar',
+  examples: ['muster files export hosts ./hosts', 'muster files export hosts hosts.tar'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const [id, target, ...more] = setAndWords(context, 'export', 'export hosts hosts.tar');
+    if (target === undefined || more.length > 0)
+      throw new MusterError('bad-usage', "'export' needs a folder or FILE.tar: muster files export hosts hosts.tar");
+    const { object, tree } = await fetchSet(client, id);
+    if (target.endsWith('.tar')) await replaceFile(target, writeTree(tree));
+    else await writeFolder(tree, target, text => terminal.say(text));
+    if (isForPrograms(given)) printData(terminal, given, { name: object.name, target, files: tree.length });
+    else terminal.say(`${target}: ${tree.length} files, folders and links of ${object.name}`);
+    return 0;
+  },
+};

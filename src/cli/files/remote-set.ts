@@ -1,0 +1,94 @@
+// The contents of file sets on the head, for the command line: fetches a tree, changes it, and stores it if nobody was faster.
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import type { AdminClient } from '../../api/client.ts';
+import { FILE_SETS } from '../../api/file-sets.ts';
+import { OBJECTS, revisionTag, type Shown } from '../../api/objects.ts';
+import { MusterError } from '../../errors.ts';
+import { readTree, writeTree } from '../../files/archive.ts';
+import { contentOf, secretPathsOf } from '../../files/read-set.ts';
+import type { TreeEntry } from '../../files/tree.ts';
+import { type TreeDifference, treeDifferences } from '../../files/tree-differences.ts';
+import { temporaryFolder } from '../../process/temporary.ts';
+import type { Context } from '../table.ts';
+
+/** A file set as it was read. */
+export interface RemoteSet {
+  object: Shown;
+  tree: readonly TreeEntry[];
+}
+
+/** How often a change is repeated when somebody else changes the set at the same moment. */
+const TRIES = 5;
+
+/** Returns a set with its files; those of an earlier version if one is named. */
+export async function fetchSet(client: AdminClient, id: string, version?: number): Promise<RemoteSet> {
+  const object = await client.call(OBJECTS.get, { kind: 'files', params: { id } });
+  if (object['content'] === null && version === undefined) return { object, tree: [] };
+  const query = version === undefined ? {} : { version: String(version) };
+  const { body } = await client.download(FILE_SETS.archive, { params: { id: object.uid }, query });
+  return { object, tree: await readTree(await buffer(body)) };
+}
+
+/** Stores files as an upload that an object can refer to. */
+export async function sendTree(client: AdminClient, tree: readonly TreeEntry[]): Promise<{ upload: string }> {
+  // Its mistakes are found before it is sent.
+  contentOf(tree);
+  const folder = await temporaryFolder('muster-files-');
+  try {
+    const file = join(folder, 'set.tar');
+    await writeFile(file, writeTree(tree), { mode: 0o600 });
+    return { upload: (await client.upload(file)).id };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+export interface SetChange {
+  name: string;
+  differences: TreeDifference[];
+  dryRun: boolean;
+}
+
+/**
+ * Changes the files of a set. `edit` gets the files of that moment; when somebody else changes the set meanwhile, it is called
+ * again. @param fields further fields to change
+ */
+export async function changeSet(
+  { client, given }: Pick<Context, 'client' | 'given'>,
+  id: string,
+  edit: (tree: readonly TreeEntry[]) => readonly TreeEntry[],
+  fields: Readonly<Record<string, unknown>> = {},
+): Promise<SetChange> {
+  for (let attempt = 1; ; attempt += 1) {
+    const { object, tree } = await fetchSet(client, id);
+    const changed = edit(tree);
+    const differences = compared(tree, changed);
+    const result = { name: object.name, differences, dryRun: given.dryRun };
+    // Finds mistakes, of a dry run too.
+    contentOf(changed);
+    if (given.dryRun || (differences.length === 0 && Object.keys(fields).length === 0)) return result;
+    const content = differences.length === 0 ? {} : { content: await sendTree(client, changed) };
+    try {
+      const parts = { kind: 'files', params: { id: object.uid }, ifMatch: revisionTag(object) } as const;
+      await client.call(OBJECTS.updateOne, { ...parts, body: { ...fields, ...content } });
+      return result;
+    } catch (error) {
+      if (!(error instanceof MusterError) || error.code !== 'conflict' || attempt >= TRIES) throw error;
+    }
+  }
+}
+
+/** Returns the differences of two trees; what is secret in one of them stays hidden. */
+export function compared(before: readonly TreeEntry[], after: readonly TreeEntry[]): TreeDifference[] {
+  return treeDifferences(before, after, new Set([...secretPathsOf(before), ...secretPathsOf(after)]));
+}
+
+/** `v3` or `3`: the number of a version. */
+export function versionOf(word: string): number {
+  const [, digits] = /^v?([1-9]\d{0,8})$/.exec(word) ?? [];
+  if (digits === undefined)
+    throw new MusterError('bad-usage', `'${word}' is no version; write v3 ('muster files history').`);
+  return Number(digits);
+}

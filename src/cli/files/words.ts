@@ -1,0 +1,46 @@
+// Words of `muster files`: the name of a set, paths in it, and how changes are printed.
+import { MusterError } from '../../errors.ts';
+import type { TreeDifference } from '../../files/tree-differences.ts';
+import { isForPrograms, printData } from '../listing.ts';
+import type { Context } from '../table.ts';
+import type { SetChange } from './remote-set.ts';
+
+/** Returns the set that `-i` or the first word names, and the other words. */
+export function setAndWords({ given }: Pick<Context, 'given'>, action: string, usage: string): [string, ...string[]] {
+  const [id, ...more] = given.ids;
+  if (more.length > 0) throw new MusterError('bad-usage', `'${action}' takes one file set: muster files ${usage}`);
+  const [name, ...words] = id === undefined ? given.words : [id, ...given.words];
+  if (name === undefined) throw new MusterError('bad-usage', `'${action}' needs a file set: muster files ${usage}`);
+  return [name, ...words];
+}
+
+/** Returns the absolute path on the node, as people write it: with or without the first slash. */
+export function pathIn(word: string): string {
+  return `/${word.replace(/^\/+|\/+$/g, '')}`;
+}
+
+/** Prints what changed in a set. */
+export function printSetChange({ terminal, given }: Pick<Context, 'terminal' | 'given'>, change: SetChange): void {
+  if (isForPrograms(given)) printData(terminal, given, change);
+  if (isForPrograms(given) || given.quiet) return;
+  const lines = differenceLines(change.differences);
+  if (lines.length === 0) lines.push('Nothing to change.');
+  if (change.dryRun) lines.push('Dry run: nothing was changed.');
+  terminal.write(`${lines.join('\n')}\n`);
+}
+
+const SIGNS = { added: '+', removed: '-', changed: '~' } as const;
+const HIDDEN = {
+  secret: 'its content changed: ********',
+  bytes: 'its content changed, which is no text',
+  long: 'its content changed in many lines',
+} as const;
+
+/** A line for each path, and below it what changed. */
+export function differenceLines(differences: readonly TreeDifference[]): string[] {
+  return differences.flatMap(({ path, action, about, lines, hidden }) => [
+    `${SIGNS[action]} ${path}`,
+    ...about.map(text => `    ${text}`),
+    ...(hidden === undefined ? lines : [HIDDEN[hidden]]).map(text => `    ${text}`),
+  ]);
+}
