@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, cp, lstat, mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { requireAll } from '../support/require.ts';
+import { bundle, entry } from './bundles.ts';
 import { type FakeHead, type FakeHeadOptions, startHead } from './fake-head.ts';
-import { giveSession, MODULE, makePlace, type Place, runParts, SHELLS } from './shells.ts';
+import { giveSession, layOutAgent, makePlace, type Place, runParts, SHELLS } from './shells.ts';
 
 const ODD = `it's "odd" = $HOME \`x\` \\ ;`;
 const ATTRIBUTES = `[Node]\nUID = 1234\nodd = not this\n\n[Attributes]\n_status_secs = 1\nodd = ${ODD}\nempty = \ntight=a=b\n`;
@@ -28,10 +29,7 @@ async function startAgent(
   const head = await startHead({ attributes: ATTRIBUTES, ...options });
   t.teardown(() => head.stop());
   const place = await makePlace(t);
-  const agent = join(place.run, 'agent');
-  await cp(join(MODULE, 'agent'), agent, { recursive: true });
-  for (const name of ['base', 'http', 'http_client']) await cp(join(place.folder, 'lib/lib', name), join(agent, name));
-  await cp('/bin/busybox', join(agent, 'busybox'));
+  const agent = await layOutAgent(place);
   await giveSession(place, {
     MUSTER_TOKEN: TOKEN,
     MUSTER_HEARTBEAT_URL: `${head.url}/node/v1/heartbeat`,
@@ -228,3 +226,52 @@ for (const shell of Object.keys(SHELLS)) {
     t.is(await ask('none', "'a default'"), 'a default\n');
   });
 }
+
+for (const shell of Object.keys(SHELLS))
+  test.serial(
+    `${shell}: a change of the node's files arrives with a heartbeat, and runs what the sets declare`,
+    async t => {
+      if (!requireAll(t, { programs: [SHELLS[shell]?.[0] ?? '', 'busybox'] })) return;
+      const script = (name: string, text: string) =>
+        ({
+          stage: 'change',
+          name,
+          required: false,
+          seconds: 60,
+          content: Buffer.from(`#!/bin/sh\n${text}\n`),
+        }) as const;
+      const changes = [
+        { action: 'run', what: 'base/adopt', paths: ['/etc/ssh/*'] },
+        { action: 'run', what: 'base/other', paths: ['/etc/other'] },
+        { action: 'reload', what: 'ssh', paths: ['/etc/unit/*'] },
+      ] as const;
+      const scripts = [
+        script('base/adopt', 'echo adopted'),
+        script('base/other', 'echo never'),
+        script('base/always', 'sleep 60 & echo always'),
+      ];
+      const first = bundle([entry('/etc/ssh/config', 'one\n')], scripts, changes);
+      const second = bundle([entry('/etc/ssh/config', 'one\n'), entry('/etc/unit/a', 'a\n')], scripts, changes);
+      let files = first;
+      const attributes = () => `${ATTRIBUTES}\n[Files]\nindex = ${files.digest}\n`;
+      const { head, place } = await startAgent(t, shell, { attributes, files: () => files });
+      const events = () =>
+        head.heartbeats.flatMap(beat => Object.entries(beat).filter(([name]) => /^event/.test(name)));
+      await head.until(() => head.heartbeats.at(-1)?.['status.files_applied'] === first.digest && events().length >= 2);
+      t.is(await readFile(join(place.root, 'etc/ssh/config'), 'utf8'), 'one\n');
+      t.is(head.heartbeats.at(-1)?.['status.files_failed'], undefined);
+      const said = events().map(([, text]) => text.trim());
+      t.deepEqual(said, ['script base/adopt (change) ran: adopted', 'script base/always (change) ran: always']);
+      const ini = await readFile(join(place.run, 'etc/attributes.ini'), 'utf8');
+      t.false(ini.includes('[Files]'), 'readers of attributes see no other section');
+      files = second;
+      await head.until(() => head.heartbeats.at(-1)?.['status.files_failed'] !== undefined);
+      t.is(head.heartbeats.at(-1)?.['status.files_applied'], second.digest);
+      t.regex(
+        head.heartbeats.at(-1)?.['status.files_failed'] ?? '',
+        /^ssh: there is no systemd that could reload-or-restart it/,
+      );
+      t.is(await readFile(join(place.root, 'etc/unit/a'), 'utf8'), 'a\n');
+      t.regex(head.filesAsked.at(-1) ?? '', /^token=.*\nindex=[0-9a-f]{64}\nhave=[0-9a-f]{64}\n/s);
+    },
+  );

@@ -1,6 +1,7 @@
 // A head of a few lines for the node's scripts: serves an image with ranges, takes reports and heartbeats, and misbehaves on order.
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Bundle } from './bundles.ts';
 
 export type Fields = Record<string, string>;
 
@@ -16,6 +17,8 @@ export interface FakeHead {
   port: number;
   reports: Fields[];
   heartbeats: Fields[];
+  /** The bodies of requests for files. */
+  filesAsked: string[];
   /** The `Range` header of each request for the image, empty when there was none. */
   ranges: string[];
   /** Resolves when the condition holds; asked after each request. */
@@ -29,6 +32,8 @@ export interface FakeHeadOptions {
   tricks?: Trick[];
   attributes?: string | (() => string);
   heartbeatStatus?: () => number;
+  /** The node's files, for those who ask for them. */
+  files?: () => Bundle;
 }
 
 export async function startHead(options: FakeHeadOptions = {}): Promise<FakeHead> {
@@ -37,6 +42,7 @@ export async function startHead(options: FakeHeadOptions = {}): Promise<FakeHead
   const head: Omit<FakeHead, 'url' | 'port'> = {
     reports: [],
     heartbeats: [],
+    filesAsked: [],
     ranges: [],
     until: condition =>
       new Promise(resolve => {
@@ -61,6 +67,14 @@ export async function startHead(options: FakeHeadOptions = {}): Promise<FakeHead
     } else if (request.url === '/boot/v1/s1/report') {
       head.reports.push(fields(await text(request)));
       response.end('ok\n');
+    } else if (options.files && request.url === '/boot/v1/s1/files') {
+      sendImage(request, response, options.files().bytes(), undefined);
+    } else if (options.files && request.url === '/node/v1/files') {
+      const body = await text(request);
+      head.filesAsked.push(body);
+      const has = new Set(Array.from(body.matchAll(/^have=(\w+)$/gm), ([, digest = '']) => digest));
+      const sent = options.files().bytes(has);
+      response.writeHead(200, { 'content-length': sent.length }).end(sent);
     } else if (request.url === '/node/v1/heartbeat') {
       head.heartbeats.push(fields(await text(request)));
       const { attributes = '[Node]\n\n[Attributes]\n' } = options;

@@ -110,3 +110,14 @@ export async function runParts(
   });
   return { status, ...result, console: await readFile(join(place.folder, 'console'), 'utf8').catch(() => '') };
 }
+
+/** The agent's folder as `start_agent` makes it. */
+export async function layOutAgent(place: Place): Promise<string> {
+  const agent = join(place.run, 'agent');
+  await cp(join(MODULE, 'agent'), agent, { recursive: true });
+  const start = await readFile(join(MODULE, 'lib/start_agent'), 'utf8');
+  const [, parts = ''] = /for _part in ([\w ]+); do/.exec(start) ?? [];
+  for (const name of parts.split(' ')) await cp(join(place.folder, 'lib/lib', name), join(agent, name));
+  await cp('/bin/busybox', join(agent, 'busybox'));
+  return agent;
+}
