@@ -47,6 +47,20 @@ export interface BootPlan {
   iscsiDigests: boolean;
   /** Seconds between heartbeats. */
   statusSeconds: number;
+  /** What the node's file sets give it; absent without file sets. */
+  files?: PlannedFiles;
+}
+
+/** The rendered files of a boot. */
+export interface PlannedFiles {
+  /** SHA-256 of the index, in hex. */
+  index: string;
+  /** Bytes of the index and all contents. */
+  size: number;
+  /** Whether any of the files is secret: then all are served over TLS only. */
+  secret: boolean;
+  /** The names of the file sets, in order. */
+  sets: readonly string[];
 }
 
 /** Returns the stored files that a boot of this plan reads. */

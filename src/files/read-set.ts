@@ -8,10 +8,11 @@ import { badFiles, checkPath, quoted, type TreeEntry } from './tree.ts';
 
 const CONTROL = '/.fileset';
 const SCRIPTS = '/.fileset/scripts/';
+const PARTIALS = '/.fileset/partials/';
 const TEMPLATE = '.tmpl';
 
 /** The content of a set without an archive. */
-export const EMPTY_SET: SetContent = { entries: [], scripts: [], changes: [], secret: false };
+export const EMPTY_SET: SetContent = { entries: [], scripts: [], changes: [], partials: {}, secret: false };
 
 /** Reads the archive of a file set. Throws `bad-files` with the file and what is wrong with it. */
 export async function readFileSet(tar: Buffer): Promise<SetContent> {
@@ -29,6 +30,7 @@ export function contentOf(tree: readonly TreeEntry[]): SetContent {
     entries,
     scripts: [...staged(settings, scripts), ...called(settings, scripts)],
     changes: settings.on_change.flatMap(changesOf),
+    partials: partialsOf(tree),
     secret: settings.secret || entries.some(({ rules }) => rules.secret),
   };
 }
@@ -94,14 +96,20 @@ function scriptsOf(tree: readonly TreeEntry[]): Map<string, Buffer> {
   const scripts = new Map<string, Buffer>();
   for (const { path, type, content } of tree.filter(entry => isControl(entry.path))) {
     if (type === 'folder' || (path === SETTINGS && type === 'file')) continue;
+    if (path.startsWith(PARTIALS) && type === 'file') continue;
     const name = path.startsWith(SCRIPTS) ? path.slice(SCRIPTS.length) : '';
     if (name === '' || name.includes('/') || type !== 'file')
-      throw badFiles(`${quoted(path)} is unknown; .fileset has set.toml, and scripts as files in scripts/.`);
+      throw badFiles(`${quoted(path)} is unknown; .fileset has set.toml, and files in scripts/ and partials/.`);
     if (content.toString('latin1', 0, 2) !== '#!')
       throw badFiles(`The script ${quoted(path)} must begin with its interpreter, such as #!/bin/sh.`);
     scripts.set(name, content);
   }
   return scripts;
+}
+
+function partialsOf(tree: readonly TreeEntry[]): Record<string, string> {
+  const files = tree.filter(({ type, path }) => type === 'file' && path.startsWith(PARTIALS));
+  return Object.fromEntries(files.map(({ path, content }) => [path.slice(PARTIALS.length), content.toString()]));
 }
 
 function contentOfScript(name: string, key: string, scripts: ReadonlyMap<string, Buffer>): Buffer {

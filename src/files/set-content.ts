@@ -67,6 +67,8 @@ export interface SetContent {
   entries: readonly SetEntry[];
   scripts: readonly StageScript[];
   changes: readonly OnChange[];
+  /** Texts of `.fileset/partials`, by name: parts that templates of the set include. */
+  partials: Readonly<Record<string, string>>;
   /** Whether anything in it is secret, so that its content is stored encrypted. */
   secret: boolean;
 }

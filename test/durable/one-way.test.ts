@@ -12,6 +12,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'cli/man-action.ts': 'manual pages for a package, made again by the same command',
   'cli/modimg/head-images.ts': 'a download in the folder to work in, which Workspace.keep syncs and moves',
   'daemon/boot-files.ts': 'made again by each start',
+  'daemon/rendered-files.ts': 'rendered again when it is lost or damaged',
   'daemon/router-advertiser.ts': 'made again by each start',
   'daemon/shim-loaders.ts': 'made again by each start',
   'image/workspace/workspace.ts':

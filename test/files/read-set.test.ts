@@ -166,7 +166,7 @@ refused(
 refused(
   'an unknown control file',
   [file('/.fileset/set.tml', '')],
-  "'/.fileset/set.tml' is unknown; .fileset has set.toml, and scripts as files in scripts/.",
+  "'/.fileset/set.tml' is unknown; .fileset has set.toml, and files in scripts/ and partials/.",
 );
 refused(
   'a file and its template',

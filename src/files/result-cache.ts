@@ -1,0 +1,102 @@
+// Results of templates with what each read: a result serves every node for which the reads have the same values. Bounded.
+import { createHash } from 'node:crypto';
+import type { FurtherFile, Read, TemplateFailure, TemplateResult, TemplateSource } from './template-protocol.ts';
+
+/** Bytes of results and steps that are kept. */
+const MOST_BYTES = 128 * 1024 * 1024;
+/** What a step costs besides its texts. */
+const STEP_BYTES = 400;
+
+export interface MadeFile extends Omit<FurtherFile, 'path' | 'text' | 'origins'> {
+  /** Of the tag `file`; the template's own result has none. */
+  path?: string;
+  content: Buffer;
+  /** Of the content, in hex. */
+  sha256: string;
+}
+
+export type Made = { files: readonly MadeFile[] } | { failed: TemplateFailure };
+
+/**
+ * A template is a function of its reads: after the same reads with the same values, it reads the same next. So the way to a result is a chain of
+ * steps, and each is found by the digest of the template and of all values before it.
+ */
+type Step = { read: string } | { made: Made };
+
+/** Returns what identifies the value of a read. */
+export type Identify = (read: string) => string | Promise<string>;
+
+export class ResultCache {
+  private readonly steps = new Map<string, { step: Step; bytes: number }>();
+  private readonly most: number;
+  private bytes = 0;
+
+  constructor(most = MOST_BYTES) {
+    this.most = most;
+  }
+
+  /** Bytes that the results take, about. */
+  get size(): number {
+    return this.bytes;
+  }
+
+  async find(source: TemplateSource, identify: Identify): Promise<Made | undefined> {
+    let state = firstState(source);
+    for (;;) {
+      const found = this.steps.get(state);
+      if (!found) return undefined;
+      // The last used is the last one to be dropped
+      this.steps.delete(state);
+      this.steps.set(state, found);
+      if ('made' in found.step) return found.step.made;
+      const { read } = found.step;
+      // Most values are there at once: a promise for each would cost more than the look-up
+      const value = identify(read);
+      state = nextState(state, typeof value === 'string' ? value : await value);
+    }
+  }
+
+  /** Keeps a result. @param identify for the reads that do not have their own identity */
+  async keep(source: TemplateSource, reads: readonly Read[], made: Made, identify: Identify): Promise<void> {
+    let state = firstState(source);
+    for (const [read, identity] of reads) {
+      this.add(state, { read }, STEP_BYTES + read.length);
+      state = nextState(state, identity ?? (await identify(read)));
+    }
+    const bytes = 'files' in made ? made.files.reduce((sum, { content }) => sum + content.length + STEP_BYTES, 0) : 0;
+    this.add(state, { made }, STEP_BYTES + bytes);
+  }
+
+  private add(state: string, step: Step, bytes: number): void {
+    this.bytes -= this.steps.get(state)?.bytes ?? 0;
+    this.steps.delete(state);
+    this.steps.set(state, { step, bytes });
+    this.bytes += bytes;
+    for (const [oldest, { bytes: freed }] of this.steps) {
+      if (this.bytes <= this.most) break;
+      this.steps.delete(oldest);
+      this.bytes -= freed;
+    }
+  }
+}
+
+/** Returns a result as contents. */
+export function madeOf(result: TemplateResult): Made {
+  if ('failed' in result) return result;
+  const main = result.main ? [fileOf(result.main.text)] : [];
+  const further = result.further.map(({ text, origins: _unused, ...file }) => ({ ...file, ...fileOf(text) }));
+  return { files: [...main, ...further] };
+}
+
+function fileOf(text: string): { content: Buffer; sha256: string } {
+  const content = Buffer.from(text);
+  return { content, sha256: createHash('sha256').update(content).digest('hex') };
+}
+
+function firstState({ name, digest, secret }: TemplateSource): string {
+  return `${secret ? 's' : '-'} ${digest} ${name}`;
+}
+
+function nextState(state: string, value: string): string {
+  return createHash('sha256').update(`${state}\0${value}`).digest('base64');
+}

@@ -1,0 +1,235 @@
+import { createHash } from 'node:crypto';
+import test from 'ava';
+import { type RenderSet, renderFiles, visibleEntries } from '../../src/files/render.ts';
+import type { Rendered } from '../../src/files/rendered.ts';
+import { ResultCache } from '../../src/files/result-cache.ts';
+import type { FileRules, SetContent, SetEntry } from '../../src/files/set-content.ts';
+import { TemplateEngine } from '../../src/files/template-engine.ts';
+import type { Batch } from '../../src/files/templates.ts';
+import { TemplateValues } from '../../src/files/values.ts';
+import { Networks } from '../../src/networks.ts';
+import { FakeCluster } from '../fakes/cluster.ts';
+
+const RULES: FileRules = { merge: 'replace', optional: false, secret: false, localEdits: 'replace' };
+
+function entry(path: string, text: string, more: Partial<SetEntry> & { rule?: Partial<FileRules> } = {}): SetEntry {
+  const { rule, ...rest } = more;
+  const isTemplate = path.endsWith('.tmpl');
+  return {
+    ...{ type: 'file', path: path.replace(/\.tmpl$/, ''), isTemplate, content: Buffer.from(text), target: '' },
+    ...{ mode: 0o644, owner: 'root', group: 'root', xattrs: [], rules: { ...RULES, ...rule } },
+    ...rest,
+  };
+}
+
+function set(name: string, entries: SetEntry[], more: Partial<SetContent> = {}): RenderSet {
+  return { name, content: { entries, scripts: [], changes: [], partials: {}, secret: false, ...more } };
+}
+
+/** The engine without its thread, with a count of what it renders. */
+function setup() {
+  const fake = new FakeCluster();
+  const { node } = fake.bootable();
+  const n1 = fake.create('node', { mac: '52:54:00:54:00:02', attributes: { rack: 'r2', root_password: 'pw1' } });
+  const engine = new TemplateEngine(undefined);
+  const rendered: string[] = [];
+  const templates = {
+    render: async ({ world, values, secretNames, templates: sources, traced = false }: Batch) =>
+      sources.map(source => {
+        rendered.push(source.name);
+        const nodes = world.nodes.map(({ value }) => value);
+        const names = new Set(secretNames);
+        return engine.render({ source, node: values, shared: world.shared.values, nodes, secretNames: names, traced });
+      }),
+  };
+  const networks = new Networks({
+    ...{ address: '10.54.0.1/24', interface: '', router: '', dns: [], domain: '', leaseSeconds: 60 },
+  });
+  const values = new TemplateValues({
+    cluster: fake.cluster,
+    networks,
+    head: () => ({ name: 'head', address: '10.54.0.1' }),
+    hardware: () => ({ cpus: '4' }),
+  });
+  const cache = new ResultCache();
+  const render = async (sets: RenderSet[], of = node) => renderFiles(sets, of, values, { templates, cache });
+  return { fake, node, n1, render, rendered, values, cache };
+}
+
+function filesOf(answer: Rendered | { refused: string }): Record<string, string> {
+  if ('refused' in answer) return { refused: answer.refused };
+  return Object.fromEntries(
+    answer.entries.map(({ path, type, content }) => [path, type === 'file' ? content.toString() : type]),
+  );
+}
+
+test('plain files, templates, links, and the folders above them', async t => {
+  const { render } = setup();
+  const answer = await render([
+    set('base', [
+      entry('/etc/motd.tmpl', 'on {{ node.name }}\n', {
+        mode: 0o600,
+        rule: { owner: 'x', merge: 'block', localEdits: 'keep' },
+      }),
+      entry('/etc/ssh', '', { type: 'folder', mode: 0o700 }),
+      entry('/etc/ssh/k', 'k', { rule: { secret: true, context: 'system_u:object_r:etc_t:s0' } }),
+      entry('/etc/localtime', '', { type: 'link', target: '../usr', mode: 0o777 }),
+    ]),
+  ]);
+  t.deepEqual(filesOf(answer), {
+    '/etc': 'folder',
+    '/etc/localtime': 'link',
+    '/etc/motd': 'on n0\n',
+    '/etc/ssh': 'folder',
+    '/etc/ssh/k': 'k',
+  });
+  if ('refused' in answer) return;
+  const of = (path: string) => answer.entries.find(one => one.path === path);
+  t.like(of('/etc/motd'), {
+    mode: 0o600,
+    owner: 'x',
+    group: 'root',
+    merge: 'block',
+    keepsLocalEdits: true,
+    secret: false,
+    sha256: createHash('sha256').update('on n0\n').digest('hex'),
+  });
+  t.deepEqual(of('/etc/motd')?.origin, { set: 'base', file: '/etc/motd.tmpl' });
+  t.like(of('/etc'), { mode: 0o755, owner: 'root' });
+  t.like(of('/etc/ssh'), { mode: 0o700 });
+  t.like(of('/etc/ssh/k'), { secret: true, xattrs: [['security.selinux', Buffer.from('system_u:object_r:etc_t:s0')]] });
+});
+
+test('a later set hides the files of an earlier one, and only what counts is rendered', async t => {
+  const { render, rendered } = setup();
+  const sets = [
+    set('base', [entry('/etc/x.tmpl', '{% fail "hidden" %}'), entry('/etc/y', 'base')]),
+    set('gpu', [entry('/etc/x', 'gpu')]),
+  ];
+  t.deepEqual(filesOf(await render(sets)), { '/etc': 'folder', '/etc/x': 'gpu', '/etc/y': 'base' });
+  t.deepEqual(rendered, []);
+  t.deepEqual(visibleEntries(sets).hidden, [{ path: '/etc/x', set: 'base', by: 'gpu' }]);
+});
+
+test('a template that fails refuses the files with set, file, line and reason; an optional one is left out', async t => {
+  const { render } = setup();
+  const bad = '\n{{ attributes.rak }}';
+  t.deepEqual(filesOf(await render([set('base', [entry('/etc/x.tmpl', bad)])])), {
+    refused:
+      'base:/etc/x.tmpl:2:4: attributes.rak is unknown: the node has no such attribute; use if or the filter default',
+  });
+  const answer = await render([
+    set('base', [entry('/etc/x.tmpl', bad, { rule: { optional: true } }), entry('/etc/y', 'y')]),
+  ]);
+  t.deepEqual(filesOf(answer), { '/etc': 'folder', '/etc/y': 'y' });
+  if (!('refused' in answer)) t.like(answer.leftOut[0], { path: '/etc/x', set: 'base' });
+});
+
+test('further files of a template: their paths, and what they may hide', async t => {
+  const { render } = setup();
+  const many = entry(
+    '/etc/many.tmpl',
+    '{% skip %}{% file "/etc/a" mode: "0640" %}A{% endfile %}{% file "/etc/b" %}B{% endfile %}',
+  );
+  t.deepEqual(filesOf(await render([set('base', [entry('/etc/a', 'old')]), set('more', [many])])), {
+    '/etc': 'folder',
+    '/etc/a': 'A',
+    '/etc/b': 'B',
+  });
+  for (const entries of [
+    [many, entry('/etc/a', 'own')],
+    [entry('/etc/a', 'own'), many],
+  ])
+    t.regex(
+      filesOf(await render([set('base', entries)]))['refused'] ?? '',
+      /\/etc\/a is written by .* of the set; remove one/,
+    );
+  const to = async (path: string, more = '') =>
+    filesOf(await render([set('base', [entry('/x.tmpl', `{% skip %}{% file "${path}" ${more} %}{% endfile %}`)])]))[
+      'refused'
+    ] ?? '';
+  t.regex(await to('/etc/../shadow'), /base:\/x\.tmpl: '\/etc\/\.\.\/shadow' leaves its folder/);
+  t.regex(await to('etc/x'), /is no path of a file on a node/);
+  t.regex(await to('/proc/x'), /is below \/proc/);
+  t.regex(await to('/x/y', 'owner: "a b"'), /'a b' is no name of an owner or group/);
+});
+
+test('a file below a file or a link is refused', async t => {
+  const { render } = setup();
+  const answer = await render([
+    set('one', [entry('/etc/x', '', { type: 'link', target: '/tmp' })]),
+    set('two', [entry('/etc/x/y', 'y')]),
+  ]);
+  t.deepEqual(filesOf(answer), { refused: 'two:/etc/x/y: /etc/x is a link of the set one, and no folder' });
+});
+
+test('scripts and changes of all sets; a later script of the same name hides an earlier one', async t => {
+  const { render } = setup();
+  const script = (text: string) => ({
+    stage: 'root' as const,
+    name: 'a',
+    content: Buffer.from(text),
+    required: true,
+    seconds: 9,
+  });
+  const change = { paths: ['/etc/x'], action: 'reload' as const, what: 'x' };
+  const answer = await render([
+    set('a', [], { scripts: [script('1')], changes: [change] }),
+    set('b', [], { scripts: [script('2')], changes: [change] }),
+  ]);
+  if ('refused' in answer) return t.fail(answer.refused);
+  t.deepEqual(
+    answer.scripts.map(({ content }) => content.toString()),
+    ['2'],
+  );
+  t.is(answer.changes.length, 1);
+});
+
+test('a result serves every node with the same reads, and is made again when one changes', async t => {
+  const { fake, node, n1, render, rendered } = setup();
+  const sets = [
+    set('base', [
+      entry('/etc/hosts.tmpl', '{% for n in nodes %}{{ n.name }} {% endfor %}'),
+      entry('/etc/rack.tmpl', '{{ attributes.rack | default: "none" }}'),
+    ]),
+  ];
+  t.like(filesOf(await render(sets)), { '/etc/hosts': 'n0 n1 ', '/etc/rack': 'none' });
+  t.like(filesOf(await render(sets, n1)), { '/etc/hosts': 'n0 n1 ', '/etc/rack': 'r2' });
+  t.deepEqual(rendered, ['base:/etc/hosts.tmpl', 'base:/etc/rack.tmpl', 'base:/etc/rack.tmpl']);
+  // What no template reads changes nothing
+  fake.change(node, { power_uri: 'ipmi://10.54.0.9' });
+  await render(sets, fake.cluster.get('node', node.uid) ?? node);
+  t.is(rendered.length, 3);
+  fake.create('node', { mac: '52:54:00:54:00:03' });
+  t.like(filesOf(await render(sets, n1)), { '/etc/hosts': 'n0 n1 n2 ', '/etc/rack': 'r2' });
+  t.deepEqual(rendered.slice(3), ['base:/etc/hosts.tmpl']);
+});
+
+test('secrets of a node are for its own secret files, and are not among the values of other nodes', async t => {
+  const { node, n1, render, values } = setup();
+  const show = (secret: boolean) => [
+    set('base', [entry('/x.tmpl', '{{ attributes.root_password }}', { rule: { secret } })]),
+  ];
+  t.regex(filesOf(await render(show(false), n1))['refused'] ?? '', /root_password is secret/);
+  t.is(filesOf(await render(show(true), n1))['/x'], 'pw1');
+  const all = [
+    set('base', [entry('/x.tmpl', '{{ nodes | to_json }}{{ all_groups | to_json }}', { rule: { secret: true } })]),
+  ];
+  t.false((filesOf(await render(all, node))['/x'] ?? '').includes('pw1'));
+  t.false(JSON.stringify(values.world()).includes('pw1'));
+});
+
+test('the cache is bounded, and drops what was used longest ago', async t => {
+  const cache = new ResultCache(10_000);
+  const source = (name: string) => ({ name, text: '', digest: name, secret: false, partials: {} });
+  const made = { files: [{ content: Buffer.alloc(1000), sha256: '' }] };
+  for (let at = 0; at < 100; at += 1) {
+    await cache.keep(source(`t${at}`), [['node.name']], made, () => 'n');
+    await cache.find(source('t0'), () => 'n');
+  }
+  t.true(cache.size <= 10_000);
+  t.truthy(await cache.find(source('t0'), () => 'n'));
+  t.truthy(await cache.find(source('t99'), () => 'n'));
+  t.is(await cache.find(source('t50'), () => 'n'), undefined);
+  t.is(await cache.find(source('t99'), () => 'other'), undefined);
+});
