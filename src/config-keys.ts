@@ -81,6 +81,12 @@ export const CONFIG_KEYS = {
     '"/etc/muster/kickstarts"',
     "The folder of kickstart, preseed and autoinstall files; a file with the same name replaces muster's own.",
   ),
+  'files.folder': key(
+    path,
+    '/etc/muster/files',
+    '"/etc/muster/files"',
+    'The folder below which templates of file sets read files of the head, by the filter `head_file`.',
+  ),
   'dhcp.mode': key<DhcpMode>(
     dhcpMode,
     'authoritative',

@@ -16,9 +16,11 @@ import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { type Lent, openLeases, shownLeases, unknownMachines } from './daemon/leases.ts';
 import { Metrics, type Served } from './daemon/metrics.ts';
 import { startMetricsServer } from './daemon/metrics-server.ts';
+import type { NodeFiles } from './daemon/node-files.ts';
 import { checkDrivers, headSshKey, powerAccess, powerControl } from './daemon/power.ts';
 import { findInterfaces, makeFolder } from './daemon/preflight.ts';
 import { rehearsalAccess } from './daemon/rehearsal.ts';
+import { openNodeFiles } from './daemon/rendering.ts';
 import { startRouterAdvertiser } from './daemon/router-advertiser.ts';
 import {
   type BootFiles,
@@ -91,9 +93,10 @@ async function start(
   const files = await bootFiles(state);
   const iscsi = await startIscsi(state, stops);
   const kickstarts = openKickstarts(state);
+  const nodeFiles = await openNodeFiles(state, stops);
   const sshKey = await headSshKey(state);
   const syslogPort = await startSyslog(state, stops);
-  const planeParts = { served: files.served, iscsi, kickstarts, sshKey, syslogPort };
+  const planeParts = { served: files.served, iscsi, kickstarts, nodeFiles, sshKey, syslogPort };
   const plane = await startHttp(state, planeParts, stops);
   const tftp = await startTftp(state, files.served, plane, stops);
   const takesLogs = syslogPort === SYSLOG_PORT;
@@ -106,7 +109,7 @@ async function start(
   const control = powerControl(state, sshKey);
   await checkDrivers(control, state);
   const power = powerAccess(state, sshKey, control);
-  const parts = { file, files, unknown, lent, tftp, dhcp, leases, iscsi, kickstarts, rehearsal, power };
+  const parts = { file, files, unknown, lent, tftp, dhcp, leases, iscsi, kickstarts, nodeFiles, rehearsal, power };
   await startAdmin(state, parts, stops);
   const homeless = homelessNodes(nodesOf(state.cluster), networks);
   if (homeless) log.warn({}, homelessWarning(homeless, state.cluster.count('node')));
@@ -125,12 +128,13 @@ interface AdminParts {
   leases: LeaseCount;
   iscsi: { traffic(): NonNullable<Served['iscsi']> } | undefined;
   kickstarts: Kickstarts;
+  nodeFiles: NodeFiles;
   rehearsal: RehearsalAccess;
   power: PowerAccess;
 }
 
 async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promise<void> {
-  const { files, unknown, lent, kickstarts, rehearsal, power } = parts;
+  const { files, unknown, lent, kickstarts, nodeFiles, rehearsal, power } = parts;
   const { config, cluster, users, blobs, directory, happenings, now } = state;
   const begun = monotonicNow();
   const metrics = await startMetrics(state, parts, stops);
@@ -138,6 +142,7 @@ async function startAdmin(state: State, parts: AdminParts, stops: Stops): Promis
   const ports = {
     ...state,
     kickstarts,
+    nodeFiles,
     rehearsal,
     power,
     loaderPath: (file: string) => files.served.get(file),

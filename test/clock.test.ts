@@ -59,6 +59,7 @@ const WALL: Readonly<Record<string, string>> = {
   'daemon/state.ts': 'the wall time of stored things',
   'blobs/blobs.ts': 'the times of files, next to the clock that nobody sets',
   'store/sqlite-store.ts': 'the audit trail',
+  'daemon/rendered-files.ts': 'ages of files',
   'lab/lab.ts': "compares with the head's events",
   'lab/command.ts': "compares with the head's events",
   'lab/run-folder.ts': 'ages of files',

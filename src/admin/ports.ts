@@ -7,8 +7,10 @@ import type { Firmware, RehearsedStage } from '../api/rehearsal.ts';
 import type { VerifyLine } from '../api/storage.ts';
 import type { Backup } from '../backup/write.ts';
 import type { Collected } from '../blobs/garbage.ts';
+import type { PlannedFiles } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Statuses } from '../boot/status.ts';
+import type { LineOf } from '../files/trace.ts';
 import type { Log } from '../log.ts';
 import type { ChangeContext, Plan } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
@@ -16,6 +18,7 @@ import type { Networks } from '../networks.ts';
 import type { Consoles } from '../power/consoles.ts';
 import type { PowerControl } from '../power/control.ts';
 import type { PoweredNode } from '../power/powered-node.ts';
+import type { Refused } from '../refused.ts';
 import type { NodeAddress, SshKey } from '../ssh/ssh.ts';
 import type { Store } from '../store/store.ts';
 import type { Commander } from './commander.ts';
@@ -40,6 +43,16 @@ export interface RehearsalQuestion {
   firmware: Firmware;
   /** The name of the network that the request comes from; default: the network of the node's address. */
   network?: string;
+}
+
+/** The files that file sets give to nodes. */
+export interface NodeFilesAccess {
+  /** Renders the files of a node for its next boot; none without file sets. */
+  planned(cluster: Cluster, uid: string): Promise<{ files?: PlannedFiles } | Refused>;
+  /** Returns one file with the origin of each line; undefined when no set has it. */
+  trace(cluster: Cluster, node: Entry<'node'>, path: string): Promise<LineOf | Refused | undefined>;
+  /** Returns an index or a content by its digest, while it is kept. */
+  content(sha256: string): Promise<Buffer | undefined>;
 }
 
 /** What the daemon would answer, with the decisions of its servers. */
@@ -74,6 +87,7 @@ export interface AdminPorts extends FilePorts {
   };
   /** The path of a loader, by the name that firmware requests. */
   loaderPath(file: string): string | undefined;
+  nodeFiles: NodeFilesAccess;
   /** What musterd would answer to a boot, without one. */
   rehearsal: RehearsalAccess;
   /** Image transfers, and the queue for them. */

@@ -5,6 +5,7 @@ import { EXPORTED } from './exports.ts';
 import { FILE_SETS } from './file-sets.ts';
 import { KICKSTARTS } from './kickstarts.ts';
 import { MEMBERS } from './members.ts';
+import { NODE_FILES } from './node-files.ts';
 import { NODES } from './nodes.ts';
 import { OBJECTS } from './objects.ts';
 import type { Operations } from './operation.ts';
@@ -17,6 +18,7 @@ export const NOUNS: Readonly<Record<string, Operations>> = {
   Objects: OBJECTS,
   'Attributes, groups and repos': MEMBERS,
   Nodes: NODES,
+  'Files of nodes': NODE_FILES,
   Boots: BOOTS,
   'Rehearsed boots': REHEARSAL,
   'Power and commands': POWER,

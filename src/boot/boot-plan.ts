@@ -68,6 +68,11 @@ export function blobsOfPlan({ kernel, initramfs, image, install }: BootPlan): st
   return [kernel, initramfs, image, install?.repo?.iso].flatMap(file => (file ? [file.blob] : []));
 }
 
+/** Returns whether a boot of this plan takes files: an initramfs of muster places them in the root. */
+export function takesFiles({ kernel, image, install }: BootPlan): boolean {
+  return kernel !== null && image !== null && install === undefined;
+}
+
 /** Each is a device (`/dev/sda2`, `LABEL=X`, `UUID=Y`), or empty. */
 export interface DiskPlan {
   cache: string;

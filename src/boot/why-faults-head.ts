@@ -61,6 +61,10 @@ export const HEAD_FAULT_RULES = {
     remedy: situation =>
       `Correct the kickstart file of the boot config ${configOf(situation)} at the place that the message names.`,
   },
+  'files-do-not-render': {
+    remedy: ({ name }) =>
+      `Correct the file set at the place that the message names; the node retries by itself. \`muster boot explain ${name}\` renders its files again.`,
+  },
   'kernel-for-other-processor': {
     remedy: () =>
       'Give it a boot config whose kernel, initramfs and image are for its processor: set `_boot_config` on the node, or on a group of such machines.',

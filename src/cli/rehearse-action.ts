@@ -13,6 +13,7 @@ import { MusterError, reasonOf } from '../errors.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
 import { readAssignments } from './assignments.ts';
 import { fileFieldsOf } from './commands.ts';
+import { explainFile } from './file-trace.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
 import { action, type Context, type Given, type Option, type OptionsOf } from './table.ts';
@@ -43,13 +44,19 @@ export const REHEARSAL_OPTIONS = [
     repeats: true,
     takes: 'attribute-names',
   },
+  {
+    flags: '--file <path>',
+    meaning: 'show one file that its file sets give, with set, template line and values of each line',
+  },
 ] as const satisfies readonly Option[];
 
 export type RehearsalOptions = OptionsOf<typeof REHEARSAL_OPTIONS>;
 
 /** Returns whether an action's options request the stages. */
 export function asksForStages({ options }: Given<RehearsalOptions>): boolean {
-  return [options.arch, options.network, options.update, options.clear].some(value => value !== undefined);
+  return [options.arch, options.network, options.update, options.clear, options.file].some(
+    value => value !== undefined,
+  );
 }
 
 export const bootExplain = action({
@@ -63,6 +70,7 @@ export const bootExplain = action({
     'muster boot explain n37',
     'muster boot explain n37 --arch http',
     'muster boot explain n37 --update _boot_style=roram cmdline="console=ttyS0 quiet"',
+    'muster boot explain n37 --file /etc/hosts',
     'muster boot explain 52:54:00:12:34:56',
     'muster boot explain 52:54:00:12:34:56 --network rack2',
   ],
@@ -71,9 +79,12 @@ export const bootExplain = action({
 
 export async function explainStages(context: Context<RehearsalOptions>): Promise<number> {
   const { client, given, terminal } = context;
-  const { arch, network, update = [], clear = [] } = given.options;
+  const { arch, network, update = [], clear = [], file } = given.options;
   // `--update` takes all words after it; words that are not assignments are nodes.
   const words = [...given.words, ...update.filter(word => !word.includes('='))];
+  if (file !== undefined && update.length + clear.length > 0)
+    throw new MusterError('bad-usage', '--file shows the present; leave out --update and --clear.');
+  if (file !== undefined) return explainFile(context, file, words);
   const query = chosen(given, words);
   if (Object.keys(query).length === 0)
     throw new MusterError('bad-usage', "'explain' needs a node, or a MAC address: muster boot explain n37");

@@ -7,9 +7,11 @@ import type { BootPlan } from '../boot/boot-plan.ts';
 import { problemText, renderKickstart } from '../boot/kickstart.ts';
 import { type HeadValues, kickstartValues } from '../boot/kickstart-values.ts';
 import { sessionUrl } from '../boot/plane/session-values.ts';
+import type { Config } from '../config.ts';
 import { MusterError, systemCode } from '../errors.ts';
 import type { Cluster } from '../model/cluster.ts';
 import { kickstartValue } from '../model/values.ts';
+import type { Networks } from '../networks.ts';
 import { packageRoot } from '../package-root.ts';
 import { headLocale } from './locale.ts';
 import type { State } from './state.ts';
@@ -34,12 +36,15 @@ export function openKickstarts({
     cluster,
     folder: config['paths.kickstarts'],
     hardware: node => statuses.of(node).hardware,
-    head: ip => {
-      const { head, subnet, router, dns, domain } = networks.of(ip) ?? networks.main;
-      const own = { name: config['head.name'], address: head, port: config['http.port'], subnet };
-      return { ...own, router, dns, domain, ...headLocale() };
-    },
+    head: ip => headValues(config, networks, ip),
   });
+}
+
+/** Returns the head as a node with this address sees it. */
+export function headValues(config: Config, networks: Networks, ip: string): HeadValues {
+  const { head, subnet, router, dns, domain } = networks.of(ip) ?? networks.main;
+  const own = { name: config['head.name'], address: head, port: config['http.port'], subnet };
+  return { ...own, router, dns, domain, ...headLocale() };
 }
 
 /** The largest size of a hand-written file, in bytes. */

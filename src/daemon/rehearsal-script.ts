@@ -136,6 +136,7 @@ export function rehearseRoot(
   plan: BootPlan,
   node: Entry<'node'>,
   transfers: number,
+  files: readonly string[],
 ): RehearsedStage[] {
   const rules = STYLES[plan.style];
   if (rules?.handsOver || plan.install) {
@@ -154,7 +155,7 @@ export function rehearseRoot(
       lines: image ? imageLines(ports, plan, transfers) : [],
       ...(image && { files: [fileOf(image.name, image)] }),
     }),
-    stage('root', 'answered', rules?.summary ?? plan.style, { lines: rootLines(plan) }),
+    stage('root', 'answered', rules?.summary ?? plan.style, { lines: [...rootLines(plan), ...files] }),
     stage('up', 'answered', `the agent sends a heartbeat every ${plan.statusSeconds} s`, { lines: powerLines(node) }),
   ];
 }

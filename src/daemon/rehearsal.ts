@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises';
 import type { RehearsalAccess, RehearsalQuestion } from '../admin/ports.ts';
 import { FIRMWARES, type Firmware, type RehearsedStage } from '../api/rehearsal.ts';
 import type { Boot } from '../boot/boot.ts';
+import { takesFiles } from '../boot/boot-plan.ts';
 import { clusterDirectory } from '../boot/cluster-directory.ts';
 import { identify } from '../boot/identify.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
@@ -20,6 +21,7 @@ import { findFile } from '../tftp/names.ts';
 import { openKickstarts } from './kickstarts.ts';
 import { newcomerFields } from './new-nodes.ts';
 import { contextApart, exchangeOf, linesOf, loadedBy, type Machine, packetOf, refusalOf } from './rehearsal-dhcp.ts';
+import { fileLines } from './rehearsal-files.ts';
 import { rehearseRoot, rehearseScript } from './rehearsal-script.ts';
 import { stage } from './rehearsal-stage.ts';
 import { bootPlanePorts, type HttpParts } from './servers.ts';
@@ -86,7 +88,8 @@ export async function rehearse(
   const scripts = await rehearseScript(ports, node, { loader, mayAsk, arch });
   stages.push(...scripts.stages);
   if (!scripts.plan) return ended(stages, true);
-  stages.push(...rehearseRoot(ports, scripts.plan, node, state.governor.list().length));
+  const placed = takesFiles(scripts.plan) ? await parts.nodeFiles.list(cluster, node) : undefined;
+  stages.push(...rehearseRoot(ports, scripts.plan, node, state.governor.list().length, fileLines(placed)));
   return stages;
 }
 

@@ -33,6 +33,7 @@ import { IsoImages } from './iso-images.ts';
 import type { Kickstarts } from './kickstarts.ts';
 import type { Lent } from './leases.ts';
 import { NewNodes } from './new-nodes.ts';
+import type { NodeFiles } from './node-files.ts';
 import { starting } from './preflight.ts';
 import { shimLoaders } from './shim-loaders.ts';
 import { onNodeDeleted, type State, type Stops } from './state.ts';
@@ -103,6 +104,8 @@ export interface HttpParts {
   syslogPort: number | undefined;
   /** The key with which the head reaches its nodes. */
   sshKey: SshKey | undefined;
+  /** Renders the files of nodes. */
+  nodeFiles: NodeFiles;
 }
 
 export async function startHttp(state: State, parts: HttpParts, stops: Stops): Promise<BootPlane> {
@@ -117,7 +120,7 @@ export async function startHttp(state: State, parts: HttpParts, stops: Stops): P
 /** Returns what the boot plane needs from the state. */
 export function bootPlanePorts(
   state: State,
-  { served, iscsi, kickstarts, sshKey, syslogPort }: HttpParts,
+  { served, iscsi, kickstarts, nodeFiles, sshKey, syslogPort }: HttpParts,
 ): BootPlanePorts {
   const { config, networks, cluster, directory, boots, statuses, log, blobs, saver } = state;
   const attributesOf = (uid: string) => {
@@ -145,6 +148,7 @@ export function bootPlanePorts(
     boots,
     statuses,
     log,
+    files: async (uid: string) => nodeFiles.planned(cluster, uid),
     plan: (uid: string, arch?: LoaderName) => planOf(state, uid, iscsi !== undefined, arch),
     template: async (name: string) => bootScript(config, name),
     blobPath: (sha256: string) => blobs.path(sha256),

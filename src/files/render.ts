@@ -173,7 +173,7 @@ function failuresText(failures: readonly TemplateFailure[]): string {
   return `${failures.slice(0, NAMED).map(failureText).join('; ')}${more}`;
 }
 
-/** Adds an entry; returns why it cannot be there. It hides one of an earlier set, and not another of its own set. */
+/** Adds an entry; returns why it cannot be there. It hides one of an earlier set, and not another of the same set. */
 function put(entries: Map<string, RenderedEntry>, entry: RenderedEntry): string | undefined {
   const { path, owner, group, origin } = entry;
   try {

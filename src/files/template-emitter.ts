@@ -4,7 +4,7 @@ import type { LineOrigin, WrittenFile } from './template-protocol.ts';
 import type { Reads } from './template-scope.ts';
 
 /** Bytes of a rendered file at most. */
-export const MOST_OUTPUT = 16 * 1024 * 1024;
+const MOST_OUTPUT = 16 * 1024 * 1024;
 
 /** The place of the template that is being rendered, and what all its outputs share. */
 export interface Position {

@@ -3,7 +3,7 @@ import { nearest } from '../nearest.ts';
 import type { NodeValues, Read, Values } from './template-protocol.ts';
 
 /** A name that does not exist, or a value that the template may not have. */
-export class NameError extends Error {}
+class NameError extends Error {}
 
 /** Tables whose keys differ from node to node: a missing key counts as no in `if`, and has the value of `default`. */
 const OPEN_TABLES = ['attributes', 'origins', 'hardware'];

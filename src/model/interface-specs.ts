@@ -6,7 +6,7 @@ import type { Refused } from '../refused.ts';
 import { parseIpv4 } from '../wire/ip.ts';
 import { parseMac } from '../wire/mac.ts';
 
-export const INTERFACE_TYPES = ['ethernet', 'infiniband', 'bond', 'vlan', 'bridge'] as const;
+const INTERFACE_TYPES = ['ethernet', 'infiniband', 'bond', 'vlan', 'bridge'] as const;
 export type InterfaceType = (typeof INTERFACE_TYPES)[number];
 
 /** Linux' Documentation/networking/bonding.rst, option `mode`. */

@@ -12,6 +12,7 @@ import { defaultConfig } from '../../src/config.ts';
 import { openKickstarts } from '../../src/daemon/kickstarts.ts';
 import { headSshKey, powerAccess, powerControl } from '../../src/daemon/power.ts';
 import { rehearsalAccess } from '../../src/daemon/rehearsal.ts';
+import { openNodeFiles } from '../../src/daemon/rendering.ts';
 import { openState, type Stops } from '../../src/daemon/state.ts';
 import { collect } from '../../src/daemon/storekeeper.ts';
 import { UnknownMachines } from '../../src/daemon/unknown-machines.ts';
@@ -51,10 +52,12 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
   const { cluster, users, blobs, directory, happenings } = state;
   const unknown = new UnknownMachines();
   const sshKey = await headSshKey(state);
+  const nodeFiles = await openNodeFiles(state, stops);
   const collectNow = async (dryRun: boolean, youngMs?: number): Promise<Collected> => collect(state, dryRun, youngMs);
   const ports = {
     ...state,
     kickstarts: openKickstarts(state),
+    nodeFiles,
     power: powerAccess(state, sshKey, powerControl(state, sshKey)),
     loaderPath: () => undefined,
     rehearsal: rehearsalAccess(state, {
@@ -62,6 +65,7 @@ export async function startWorld(folder: string, options: WorldOptions = {}) {
       iscsi: undefined,
       syslogPort: undefined,
       sshKey,
+      nodeFiles,
       dhcp: undefined,
     }),
     ...(options.evidence && { evidence: options.evidence }),

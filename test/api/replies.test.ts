@@ -131,6 +131,9 @@ function* questions(): Generator<[string, string, unknown?]> {
     'status?state=up',
   ])
     yield ['GET', `/nodes/${path}`];
+  yield ['GET', '/nodes/file?id=n0&path=/etc/hosts'];
+  yield ['GET', '/nodes/file?id=n0'];
+  yield ['GET', '/nodes/files/preview'];
   yield ['GET', '/nodes/status?select=name%20%3D%3D%20n0'];
   yield ['GET', '/nodes/status?select=%3D%3D'];
   yield ['GET', '/nodes/waitfor?id=n0&wanted=unknown'];

@@ -1,8 +1,9 @@
 // What the boot plane needs from the daemon: look-ups to decide, and actions to carry out.
 import type { LoaderName } from '../../config-values.ts';
 import type { Log } from '../../log.ts';
+import type { Refused } from '../../refused.ts';
 import type { Boot } from '../boot.ts';
-import type { BootPlan, PlanAnswer } from '../boot-plan.ts';
+import type { BootPlan, PlanAnswer, PlannedFiles } from '../boot-plan.ts';
 import type { Boots } from '../boots.ts';
 import type { Directory } from '../directory.ts';
 import type { RefusalLog } from '../evidence.ts';
@@ -31,6 +32,8 @@ export interface PlaneContext {
   statusSeconds(nodeUid: string): number;
   /** Returns the plan's answers for an installer, filled in for its node; throws `bad-kickstart` with the unfilled places. */
   kickstart(plan: BootPlan, session: string): Promise<string>;
+  /** Renders the files of a node for its next boot; none without file sets. */
+  files?(nodeUid: string): Promise<{ files?: PlannedFiles } | Refused>;
   /** Returns what is at a path of a repo's image; `blob` names another image than the repo's current one. */
   iso(repo: string, path: string, blob: string | undefined): Promise<IsoFound | undefined>;
   /** From 0 to 1, for the waits in scripts; `Math.random` when absent. */

@@ -1,5 +1,8 @@
 // Stage 5: the script of a boot, in the language of the loader. The plan is resolved and frozen, a session will be minted.
 import { reasonOf } from '../../errors.ts';
+import type { Refused } from '../../refused.ts';
+import { type PlannedFiles, takesFiles } from '../boot-plan.ts';
+import type { Fault } from '../faults.ts';
 import { bootIscsi } from '../iscsi-access.ts';
 import { STYLES } from '../styles/style.ts';
 import { kernelProblem } from './kernel-problem.ts';
@@ -12,14 +15,15 @@ export async function script({ question, context, node }: Admitted['granted'], l
   const scripts = await readScripts(context.template, language);
   const badAnswers = await kickstartProblem(context, node.uid);
   const badKernel = await kernelProblem(context, node.uid, context.boots.current(node.uid)?.arch);
+  const files = badAnswers || badKernel ? {} : await renderedFiles(context, node.uid);
   // In a storm a request may be unread until its node has given up and asked again: a session for it would end the newer one
   if (await question.hasLeft?.()) return { say: 'nothing' };
   // From here to the mint nothing else is awaited: what the plan names cannot be removed in between.
-  const unanswered = badAnswers ?? badKernel;
+  const unanswered = badAnswers ?? badKernel ?? ('refused' in files ? files.refused : undefined);
   const answer = unanswered === undefined ? context.plan(node.uid) : { refused: unanswered };
   if ('refused' in answer) {
     const { refused } = answer;
-    const fault = badAnswers ? 'bad-answers' : badKernel ? 'kernel-for-other-processor' : 'nothing-to-boot';
+    const fault = faultOf({ badAnswers, badKernel, badFiles: 'refused' in files });
     const text = language.renderRefusal(scripts.get(language.refused) ?? '', node.name, refused, context.random);
     return say(text, {
       noStore: true,
@@ -29,7 +33,7 @@ export async function script({ question, context, node }: Admitted['granted'], l
       ],
     });
   }
-  const { plan } = answer;
+  const plan = { ...answer.plan, ...('files' in files && { files: files.files }) };
   const from = language.file(plan);
   const rules = STYLES[plan.style];
   return {
@@ -44,6 +48,22 @@ export async function script({ question, context, node }: Admitted['granted'], l
         random: context.random,
       }),
   };
+}
+
+/** Returns the files of a boot, which the plan has a place for; none when its style takes none. */
+async function renderedFiles(
+  { plan, files }: Pick<PlaneContext, 'plan' | 'files'>,
+  node: string,
+): Promise<{ files?: PlannedFiles } | Refused> {
+  const answer = plan(node);
+  if ('refused' in answer || !files || !takesFiles(answer.plan)) return {};
+  return files(node).catch((error: unknown) => ({ refused: reasonOf(error) }));
+}
+
+function faultOf(bad: { badAnswers: string | undefined; badKernel: string | undefined; badFiles: boolean }): Fault {
+  if (bad.badAnswers !== undefined) return 'bad-answers';
+  if (bad.badKernel !== undefined) return 'kernel-for-other-processor';
+  return bad.badFiles ? 'files-do-not-render' : 'nothing-to-boot';
 }
 
 /** Returns why the answers for an installer cannot be made: better reported now than by an installer that waits at its console. */

@@ -246,6 +246,32 @@ test('the reason why a node cannot boot is in its script, on the timeline and in
   t.like(given.effects?.[0], { do: 'note', note: { stage: 'script', fault: 'bad-answers', error: 'line 3 is wrong' } });
 });
 
+test('the files of a node are rendered before its session is minted, and are in its plan', async t => {
+  const files = { index: 'e'.repeat(64), size: 9, secret: false, sets: ['base'] };
+  const { ask } = await world('new', { files: async () => ({ files }) });
+  const given = await ask('GET', '/boot/v1/script');
+  t.deepEqual(given.say === 'script' && given.mint.plan.files, files);
+  const none = await world('new', { files: async () => ({}) });
+  const plain = await none.ask('GET', '/boot/v1/script');
+  t.false(plain.say === 'script' && 'files' in plain.mint.plan);
+});
+
+test('files that do not render refuse the boot with the reason, whatever went wrong', async t => {
+  const failing = [
+    async () => ({ refused: 'base:/etc/x.tmpl:1:2: x is unknown' }),
+    async (): Promise<never> => {
+      throw new Error('base:/etc/x.tmpl:1:2: x is unknown');
+    },
+  ];
+  for (const files of failing) {
+    const { ask, boots, uid } = await world('new', { files });
+    const given = await ask('GET', '/boot/v1/script');
+    t.is(short(given), '200 refused.ipxe n0 base:/etc/x.tmpl:1:2: x is unknown; note; log');
+    t.like(given.effects?.[0], { do: 'note', note: { stage: 'script', fault: 'files-do-not-render' } });
+    t.is(boots.of(uid).length, 0);
+  }
+});
+
 test('files that were sent, cut off or not there are noted with their fault', async t => {
   const { ask, id, uid } = await world('minted');
   const kernel = await ask('GET', '/boot/v1/SID/kernel');

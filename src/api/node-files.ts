@@ -1,0 +1,69 @@
+// The files that file sets give to nodes: one of them line by line, and what would change.
+import type { Zod } from '../issue.ts';
+import { type Operations, type Out, READ } from './operation.ts';
+import { SECRETS, SELECTION } from './parameters.ts';
+
+const line = (z: Zod) =>
+  z.object({
+    text: z.string(),
+    template: z.string().describe('`SET:PATH` of the template, the partial or the file'),
+    line: z.number(),
+    reads: z
+      .array(z.object({ name: z.string(), source: z.string().optional() }))
+      .describe('the values that the line shows, and where an attribute comes from'),
+  });
+
+const traced = (z: Zod) =>
+  z.object({
+    uid: z.string(),
+    name: z.string(),
+    path: z.string(),
+    set: z.string().optional().describe('absent when no file set of the node has the file'),
+    secret: z.boolean().optional(),
+    hidden: z.array(z.string()).optional().describe('sets with a file of this path that is not used'),
+    lines: z.array(line(z)).optional(),
+    refusal: z.string().optional().describe('why the file cannot be rendered'),
+  });
+export type TracedNodeFile = Out<typeof traced>;
+
+const change = (z: Zod) =>
+  z.object({
+    path: z.string(),
+    change: z.enum(['added', 'removed', 'changed']),
+    secret: z.boolean(),
+    lines: z.array(z.string()).describe('removed lines with `- ` and new ones with `+ `; stars for a secret file'),
+  });
+export type FileChange = Out<typeof change>;
+
+const preview = (z: Zod) =>
+  z.object({
+    same: z.number().describe('nodes that keep all their files'),
+    groups: z
+      .array(z.object({ nodes: z.array(z.string()), changes: z.array(change(z)) }))
+      .describe('nodes with equal changes together, the largest group first'),
+    failed: z
+      .array(z.object({ nodes: z.array(z.string()), reason: z.string() }))
+      .describe('nodes with files that cannot be rendered'),
+  });
+export type Preview = Out<typeof preview>;
+
+export const NODE_FILES = {
+  file: {
+    ...READ,
+    path: '/nodes/file',
+    query: {
+      ...SELECTION,
+      path: z => z.string().describe('the absolute path on the node'),
+      ...SECRETS,
+    },
+    output: z => z.array(traced(z)),
+    summary: 'A file that the file sets of nodes give, with the origin of each line.',
+  },
+  preview: {
+    ...READ,
+    path: '/nodes/files/preview',
+    query: SELECTION,
+    output: z => preview(z),
+    summary: 'Which files of the nodes would change with the next boot, by equal change.',
+  },
+} as const satisfies Operations;

@@ -1,0 +1,172 @@
+// The files of each node as its file sets give them: rendered when it boots, and kept while nothing that they depend on changes.
+import type { PlannedFiles } from '../boot/boot-plan.ts';
+import { type HiddenFile, type RenderPorts, type RenderSet, renderFiles, visibleEntries } from '../files/render.ts';
+import type { LeftOut, Rendered } from '../files/rendered.ts';
+import type { SetContent } from '../files/set-content.ts';
+import { type LineOf, traceFile } from '../files/trace.ts';
+import { TemplateValues, type ValuePorts } from '../files/values.ts';
+import type { Cluster, Entry } from '../model/cluster.ts';
+import { fileSetsOf } from '../model/file-sets.ts';
+import type { Refused } from '../refused.ts';
+import type { RenderedFiles } from './rendered-files.ts';
+
+/** Milliseconds for which a result is used without another look at the files of the head. */
+const REUSE_MS = 30_000;
+/** Contents of sets that are kept in memory. */
+const MOST_CONTENTS = 256;
+
+export interface NodeFilesPorts extends Omit<ValuePorts, 'cluster'>, RenderPorts {
+  store: RenderedFiles;
+  /** Reads the content of a set; throws with the reason. */
+  content(stored: { sha256: string }, name: string): Promise<SetContent>;
+  /** Milliseconds of a steady clock. */
+  now(): number;
+}
+
+/** A set of a node, with the group or node that names it. */
+export interface NamedSet {
+  name: string;
+  source: string;
+}
+
+/** The files of a node, as far as they are not secret. */
+export interface NodeFileList {
+  sets: readonly NamedSet[];
+  leftOutSets: readonly (NamedSet & { by: string })[];
+  hidden: readonly HiddenFile[];
+  leftOut: readonly LeftOut[];
+  rendered: Rendered;
+}
+
+interface Known {
+  sequence: number;
+  hardware: string;
+  at: number;
+  answer: Promise<FilesAnswer>;
+  /** The digest of the index, when there is an answer. */
+  index?: string;
+}
+
+export type FilesAnswer = { files?: PlannedFiles } | Refused;
+
+export class NodeFiles {
+  private readonly ports: NodeFilesPorts;
+  private readonly values = new WeakMap<Cluster, TemplateValues>();
+  private readonly contents = new Map<string, Promise<SetContent>>();
+  private readonly known = new WeakMap<Cluster, Map<string, Known>>();
+
+  constructor(ports: NodeFilesPorts) {
+    this.ports = ports;
+  }
+
+  /** Renders the files of a node and keeps them for its boot; none without file sets. Refuses with set, file, line and reason. */
+  async planned(cluster: Cluster, uid: string): Promise<FilesAnswer> {
+    const node = cluster.get('node', uid);
+    if (!node) return { refused: 'the node was deleted' };
+    const now = this.ports.now();
+    const hardware = JSON.stringify(this.ports.hardware(uid));
+    const nodes = this.known.get(cluster) ?? new Map<string, Known>();
+    this.known.set(cluster, nodes);
+    const before = nodes.get(uid);
+    const isSame = before?.sequence === cluster.sequence && before.hardware === hardware && now - before.at < REUSE_MS;
+    if (isSame) return before.answer;
+    const answer = this.plan(cluster, node);
+    const next: Known = { sequence: cluster.sequence, hardware, at: now, answer };
+    nodes.set(uid, next);
+    // A thread that had ended, or a content that could not be read: the next request tries again
+    const given = await answer.catch((error: unknown) => {
+      nodes.delete(uid);
+      throw error;
+    });
+    if ('refused' in given) nodes.delete(uid);
+    else if (given.files) next.index = given.files.index;
+    return given;
+  }
+
+  /** The store of the indexes and contents. */
+  get store(): RenderedFiles {
+    return this.ports.store;
+  }
+
+  /** Returns the digests of the indexes that nodes have now. */
+  indexes(cluster: Cluster): string[] {
+    return Array.from(this.known.get(cluster)?.values() ?? [], ({ index }) => index ?? []).flat();
+  }
+
+  async content(sha256: string): Promise<Buffer | undefined> {
+    return this.ports.store.get(sha256);
+  }
+
+  /** Forgets what is kept of a node that was deleted. */
+  forget(cluster: Cluster, uid: string): void {
+    this.known.get(cluster)?.delete(uid);
+  }
+
+  /** Returns the files of a node with their sets; undefined without file sets. */
+  async list(cluster: Cluster, node: Entry<'node'>): Promise<NodeFileList | Refused | undefined> {
+    const sets = await this.setsOf(cluster, node);
+    if (!sets || 'refused' in sets) return sets;
+    const rendered = await renderFiles(sets.contents, node, this.valuesOf(cluster), this.ports);
+    if ('refused' in rendered) return rendered;
+    const { hidden } = visibleEntries(sets.contents);
+    return { sets: sets.named, leftOutSets: sets.leftOut, hidden, leftOut: rendered.leftOut, rendered };
+  }
+
+  /** Returns one file of a node, line by line with its origins; undefined when no set has it. */
+  async trace(cluster: Cluster, node: Entry<'node'>, path: string): Promise<LineOf | Refused | undefined> {
+    const sets = await this.setsOf(cluster, node);
+    if (!sets || 'refused' in sets) return sets;
+    return traceFile(sets.contents, node, this.valuesOf(cluster), this.ports, path);
+  }
+
+  private async plan(cluster: Cluster, node: Entry<'node'>): Promise<FilesAnswer> {
+    const sets = await this.setsOf(cluster, node);
+    if (!sets) return {};
+    if ('refused' in sets) return sets;
+    const rendered = await renderFiles(sets.contents, node, this.valuesOf(cluster), this.ports);
+    if ('refused' in rendered) return rendered;
+    const { index, size, secret } = await this.ports.store.put(rendered);
+    return { files: { index, size, secret, sets: sets.named.map(({ name }) => name) } };
+  }
+
+  private async setsOf(
+    cluster: Cluster,
+    node: Entry<'node'>,
+  ): Promise<
+    { named: NamedSet[]; leftOut: readonly (NamedSet & { by: string })[]; contents: RenderSet[] } | Refused | undefined
+  > {
+    const found = fileSetsOf(cluster, node.value);
+    if ('refused' in found) return found;
+    const named = found.sets.map(({ set, source }) => ({ name: set.value.name, source }));
+    if (named.length === 0) return undefined;
+    const contents: RenderSet[] = [];
+    for (const { set } of found.sets) {
+      const { name, content } = set.value;
+      if (content) contents.push({ name, content: await this.contentOf(content, name) });
+    }
+    return { named, leftOut: found.leftOut, contents };
+  }
+
+  private async contentOf(stored: { sha256: string }, name: string): Promise<SetContent> {
+    const known = this.contents.get(stored.sha256);
+    const content = known ?? this.ports.content(stored, name);
+    this.contents.delete(stored.sha256);
+    this.contents.set(stored.sha256, content);
+    if (this.contents.size > MOST_CONTENTS) this.contents.delete(this.contents.keys().next().value ?? '');
+    try {
+      return await content;
+    } catch (error) {
+      this.contents.delete(stored.sha256);
+      throw error;
+    }
+  }
+
+  private valuesOf(cluster: Cluster): TemplateValues {
+    const known = this.values.get(cluster);
+    if (known) return known;
+    const { networks, head, hardware } = this.ports;
+    const values = new TemplateValues({ cluster, networks, head, hardware });
+    this.values.set(cluster, values);
+    return values;
+  }
+}

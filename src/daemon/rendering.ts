@@ -1,0 +1,64 @@
+// Opens what renders and keeps the files of nodes.
+import { randomBytes } from 'node:crypto';
+import { join } from 'node:path';
+import { loadHeadKey } from '../boot/head-key.ts';
+import { monotonicNow } from '../clock.ts';
+import { reasonOf } from '../errors.ts';
+import { ResultCache } from '../files/result-cache.ts';
+import { StoredSets } from '../files/stored.ts';
+import type { Values } from '../files/template-protocol.ts';
+import { Templates } from '../files/templates.ts';
+import { loadLibc } from '../libc.ts';
+import { Sealing } from '../sealing.ts';
+import { headValues } from './kickstarts.ts';
+import { NodeFiles } from './node-files.ts';
+import { RenderedFiles } from './rendered-files.ts';
+import { onNodeDeleted, type State, type Stops } from './state.ts';
+
+/** Milliseconds between sweeps of `rendered/`. */
+const SWEEP_MS = 60 * 60_000;
+
+export async function openNodeFiles(state: State, stops: Stops): Promise<NodeFiles> {
+  const { config, networks, blobs, statuses, log, cluster, store: objects } = state;
+  const key = await loadHeadKey(config['paths.state'], randomBytes);
+  const folder = config['files.folder'];
+  const templates = new Templates(await loadLibc(), {
+    folder,
+    failed: reason => log.warn({ reason }, 'files: a thread that renders templates ended; another one starts'),
+  });
+  stops.push(async () => templates.close());
+  const store = await RenderedFiles.open({
+    folder: join(config['paths.state'], 'rendered'),
+    sealing: new Sealing(key, 'rendered'),
+    failed: error => log.warn({ error: reasonOf(error) }, 'files: rendered files cannot be kept on disk'),
+  });
+  const sets = new StoredSets(blobs, new Sealing(key, 'file-set'));
+  const files = new NodeFiles({
+    ...{ store, templates, folder, networks, now: monotonicNow, cache: new ResultCache() },
+    head: ip => headFacts(headValues(config, networks, ip)),
+    hardware: uid => statuses.of(uid).hardware,
+    content: async (stored, name) => sets.content(stored, name),
+  });
+  onNodeDeleted(objects, uid => files.forget(cluster, uid));
+  const sweeping = setInterval(() => void sweep(state, files, store), SWEEP_MS);
+  stops.push(async () => {
+    clearInterval(sweeping);
+    await store.settled();
+  });
+  return files;
+}
+
+function headFacts({ subnet, dns, ...head }: ReturnType<typeof headValues>): Values {
+  const { network, netmask, prefix } = subnet;
+  return { ...head, url: `http://${head.address}:${head.port}`, network, netmask, prefix, dns: [...dns] };
+}
+
+/** Removes what neither a boot nor a running node needs. */
+async function sweep({ cluster, boots, log }: State, files: NodeFiles, store: RenderedFiles): Promise<void> {
+  const planned = cluster.all('node').flatMap(({ uid }) => boots.current(uid)?.plan?.files?.index ?? []);
+  try {
+    await store.sweep([...planned, ...files.indexes(cluster)]);
+  } catch (error) {
+    log.warn({ error: reasonOf(error) }, 'files: rendered files that nothing needs cannot be removed');
+  }
+}

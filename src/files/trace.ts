@@ -1,0 +1,87 @@
+// One file of a node, line by line: the set, the template and its line, and the values that were read, with their origins.
+import type { Entry } from '../model/cluster.ts';
+import type { Refused } from '../refused.ts';
+import { type RenderPorts, type RenderSet, sourceOf, type Visible, visibleEntries } from './render.ts';
+import { failureText, type WrittenFile } from './template-protocol.ts';
+import type { Subject, TemplateValues } from './values.ts';
+
+export interface TracedRead {
+  /** `attributes.rack`. */
+  name: string;
+  /** Of an attribute: `group gpu`. */
+  source?: string;
+}
+
+export interface TracedLine {
+  text: string;
+  /** `SET:PATH` of the template, the partial or the file. */
+  template: string;
+  line: number;
+  reads: readonly TracedRead[];
+}
+
+export interface LineOf {
+  path: string;
+  set: string;
+  secret: boolean;
+  lines: readonly TracedLine[];
+  /** Sets with a file of this path that is not used. */
+  hidden: readonly string[];
+}
+
+/** Renders the templates that may write a file; undefined when none does. */
+export async function traceFile(
+  sets: readonly RenderSet[],
+  node: Entry<'node'>,
+  values: TemplateValues,
+  { templates }: RenderPorts,
+  path: string,
+): Promise<LineOf | Refused | undefined> {
+  const { visible, hidden } = visibleEntries(sets);
+  const hiding = hidden.filter(one => one.path === path).map(one => one.set);
+  const own = visible.find(({ entry }) => entry.path === path);
+  if (own && !own.entry.isTemplate) return own.entry.type === 'file' ? plainLines(own, hiding) : undefined;
+  const subject = values.of(node);
+  // A template of another file may write this one; of several, the last set counts
+  const writers = own ? [own] : visible.filter(({ entry }) => entry.isTemplate).reverse();
+  for (const one of writers) {
+    const { values: own, secretNames } = subject;
+    const batch = { world: values.world(), values: own, secretNames, templates: [sourceOf(one)], traced: true };
+    const [outcome] = await templates.render(batch);
+    if (!outcome) return undefined;
+    const { result } = outcome;
+    if ('failed' in result) {
+      if (writers.length === 1) return { refused: failureText(result.failed) };
+      continue;
+    }
+    const file = one.entry.path === path ? result.main : result.further.find(further => further.path === path);
+    if (file)
+      return { path, set: one.set, secret: one.entry.rules.secret, lines: linesOf(file, subject), hidden: hiding };
+  }
+  return undefined;
+}
+
+function plainLines({ set, entry }: Visible, hidden: readonly string[]): LineOf {
+  const template = `${set}:${entry.path}`;
+  const lines = splitLines(entry.content.toString()).map((text, at) => ({ text, template, line: at + 1, reads: [] }));
+  return { path: entry.path, set, secret: entry.rules.secret, lines, hidden };
+}
+
+function linesOf({ text, origins = [] }: WrittenFile, { values }: Subject): TracedLine[] {
+  const sources = values['origins'] as Readonly<Record<string, string>> | undefined;
+  const readOf = (name: string): TracedRead => {
+    const [table, key = ''] = name.split(/\.(.*)/s);
+    const source = table === 'attributes' && sources && Object.hasOwn(sources, key) ? sources[key] : undefined;
+    return { name, ...(source !== undefined && { source }) };
+  };
+  return splitLines(text).map((line, at) => {
+    const { template = '', line: number = 0, reads = [] } = origins[at] ?? {};
+    return { text: line, template, line: number, reads: reads.map(readOf) };
+  });
+}
+
+/** The end of the last line begins no line. */
+function splitLines(text: string): string[] {
+  const lines = text.split('\n');
+  return lines.at(-1) === '' ? lines.slice(0, -1) : lines;
+}
