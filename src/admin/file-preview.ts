@@ -1,9 +1,9 @@
 // What would change in the files of nodes: nodes with equal changes together.
 import type { FileChange, Preview } from '../api/node-files.ts';
 import { type Index, type IndexEntry, readIndex } from '../files/index-text.ts';
+import { lineDifferences } from '../files/line-differences.ts';
 import { MASK } from '../masking.ts';
 import type { Entry } from '../model/cluster.ts';
-import { lineDifferences } from './line-differences.ts';
 
 /** The files of one node before and after. */
 export interface FilesOf {

@@ -5,7 +5,6 @@ import { loadHeadKey } from '../boot/head-key.ts';
 import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import { ResultCache } from '../files/result-cache.ts';
-import { StoredSets } from '../files/stored.ts';
 import type { Values } from '../files/template-protocol.ts';
 import { Templates } from '../files/templates.ts';
 import { loadLibc } from '../libc.ts';
@@ -19,7 +18,7 @@ import { onNodeDeleted, type State, type Stops } from './state.ts';
 const SWEEP_MS = 60 * 60_000;
 
 export async function openNodeFiles(state: State, stops: Stops): Promise<NodeFiles> {
-  const { config, networks, blobs, statuses, log, cluster, store: objects } = state;
+  const { config, networks, sets, statuses, log, cluster, store: objects } = state;
   const key = await loadHeadKey(config['paths.state'], randomBytes);
   const folder = config['files.folder'];
   const templates = new Templates(await loadLibc(), {
@@ -32,7 +31,6 @@ export async function openNodeFiles(state: State, stops: Stops): Promise<NodeFil
     sealing: new Sealing(key, 'rendered'),
     failed: error => log.warn({ error: reasonOf(error) }, 'files: rendered files cannot be kept on disk'),
   });
-  const sets = new StoredSets(blobs, new Sealing(key, 'file-set'));
   const files = new NodeFiles({
     ...{ store, templates, folder, networks, now: monotonicNow, cache: new ResultCache() },
     head: ip => headFacts(headValues(config, networks, ip)),

@@ -71,7 +71,7 @@ export function fileTooLarge(path: string): MusterError {
   return badFiles(`${quoted(path)} is larger than ${MOST_FILE >> 20} MiB; put large files into the image.`);
 }
 
-function compareBytes(left: string, right: string): number {
+export function compareBytes(left: string, right: string): number {
   return Buffer.compare(Buffer.from(left), Buffer.from(right));
 }
 
