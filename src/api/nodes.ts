@@ -48,6 +48,23 @@ const explained = (z: Zod) =>
     attributes: z.record(z.string(), inherited(z)),
     plan: bootPlan(z).optional(),
     refusal: z.string().optional(),
+    file_sets: z
+      .object({
+        sets: z
+          .array(z.object({ name: z.string(), source: z.string().describe('the group or node that names it') }))
+          .describe('in order: later ones hide files of earlier ones'),
+        left_out: z.array(
+          z.object({ name: z.string(), source: z.string(), by: z.string().describe('what leaves it out') }),
+        ),
+        hidden: z.array(
+          z.object({
+            path: z.string(),
+            by: z.string().describe('the set with the file that is used'),
+            sets: z.array(z.string()).describe('the sets with files that are not used'),
+          }),
+        ),
+      })
+      .optional(),
     words: z.array(z.string()).describe('what the node would do now, in sentences'),
   });
 export type Explained = Out<typeof explained>;

@@ -3,6 +3,7 @@ import type { NODES, ShownStatus, Waited } from '../../api/nodes.ts';
 import type { Query } from '../../api/operation.ts';
 import { MusterError } from '../../errors.ts';
 import { explain } from '../explain.ts';
+import { filesExplainer } from '../explain-files.ts';
 import type { Handlers } from '../handler.ts';
 import { overviewOf } from '../overview.ts';
 import { planeFor } from '../plane.ts';
@@ -14,8 +15,13 @@ export const nodeHandlers: Handlers<typeof NODES> = {
   status: ({ query }, ports) =>
     listed(ports, 'node', query).map(({ uid, value }) => ({ uid, name: value.name, ...ports.statuses.of(uid) })),
   overview: ({ query }, ports) => listed(ports, 'node', query).map(node => overviewOf(ports, node)),
-  explain: ({ query }, ports) =>
-    listed(ports, 'node', query).map(node => explain(ports.cluster, node, planeFor(ports, node), query.secrets)),
+  explain: async ({ query }, ports) => {
+    const withFiles = filesExplainer(ports);
+    const all = listed(ports, 'node', query).map(async node =>
+      withFiles(node, explain(ports.cluster, node, planeFor(ports, node), query.secrets)),
+    );
+    return Promise.all(all);
+  },
   why: async ({ query }, ports) => whyOf(ports, listed(ports, 'node', query)),
   waitfor: async ({ query, gone }, ports) => waitFor(ports, query, gone),
   unknown: (_asked, ports) => ports.unknown(),
