@@ -102,7 +102,7 @@ async function start(
   const takesLogs = syslogPort === SYSLOG_PORT;
   const lent = await openLeases(state, stops);
   const leases = new LeaseCount();
-  const dhcp = await startDhcp(state, { ...files, takesLogs }, { unknown, lent, leases }, stops);
+  const dhcp = await startDhcp(state, { ...files, takesLogs }, { unknown, lent, leases, nodeFiles }, stops);
   const rehearsal = rehearsalAccess(state, { ...planeParts, dhcp: dhcp?.context });
   await startRouterAdvertiser(state, stops);
   startStorekeeper(state, stops);

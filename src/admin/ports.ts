@@ -10,6 +10,8 @@ import type { Collected } from '../blobs/garbage.ts';
 import type { PlannedFiles } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Statuses } from '../boot/status.ts';
+import type { Rendered } from '../files/rendered.ts';
+import type { SetContent } from '../files/set-content.ts';
 import type { LineOf } from '../files/trace.ts';
 import type { Log } from '../log.ts';
 import type { ChangeContext, Plan } from '../model/changes.ts';
@@ -51,6 +53,12 @@ export interface NodeFilesAccess {
   planned(cluster: Cluster, uid: string): Promise<{ files?: PlannedFiles } | Refused>;
   /** Returns one file with the origin of each line; undefined when no set has it. */
   trace(cluster: Cluster, node: Entry<'node'>, path: string): Promise<LineOf | Refused | undefined>;
+  /** Renders the files of a node with another content of a set; undefined without file sets. */
+  tried(
+    cluster: Cluster,
+    node: Entry<'node'>,
+    other: ReadonlyMap<string, SetContent>,
+  ): Promise<Rendered | Refused | undefined>;
   /** Returns an index or a content by its digest, while it is kept. */
   content(sha256: string): Promise<Buffer | undefined>;
 }

@@ -66,4 +66,25 @@ export const NODE_FILES = {
     output: z => preview(z),
     summary: 'Which files of the nodes would change with the next boot, by equal change.',
   },
+  try: {
+    method: 'POST',
+    path: '/nodes/files/preview',
+    query: SELECTION,
+    body: z =>
+      z.object(
+        {
+          set: z.string('must be the name of a file set').describe('the file set, by name'),
+          upload: z
+            .string('must be a finished upload')
+            .describe('an uploaded archive: the files of the set that are tried'),
+        },
+        'must be a JSON object of fields',
+      ),
+    wrong: 'bad-value',
+    output: z => preview(z),
+    reply: 'json',
+    may: 'read',
+    example: { set: 'slurm', upload: '0123456789abcdef' },
+    summary: 'What other files in a file set would change, by equal change. Changes nothing.',
+  },
 } as const satisfies Operations;

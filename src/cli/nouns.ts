@@ -22,6 +22,7 @@ import {
   filesUpdate,
 } from './files/change-actions.ts';
 import { filesEdit } from './files/edit-action.ts';
+import { filesPreview } from './files/preview-action.ts';
 import { filesCat, filesDiff, filesExport, filesHistory, filesList, filesShow } from './files/read-actions.ts';
 import { firmwareList } from './firmware-actions.ts';
 import { imageDiff, imageHistory } from './image-actions.ts';
@@ -199,6 +200,7 @@ const TASKS: Readonly<Record<string, readonly Noun[]>> = {
         filesCat,
         filesRemove,
         filesDiff,
+        filesPreview,
         filesExport,
         filesHistory,
         filesRollback,

@@ -1,10 +1,12 @@
 // The files of each node as its file sets give them: rendered when it boots, and kept while nothing that they depend on changes.
 import type { PlannedFiles } from '../boot/boot-plan.ts';
-import { type HiddenFile, type RenderPorts, type RenderSet, renderFiles, visibleEntries } from '../files/render.ts';
+import type { RenderPorts } from '../files/made.ts';
+import { renderFiles } from '../files/render.ts';
 import type { LeftOut, Rendered } from '../files/rendered.ts';
 import type { SetContent } from '../files/set-content.ts';
 import { type LineOf, traceFile } from '../files/trace.ts';
 import { TemplateValues, type ValuePorts } from '../files/values.ts';
+import { type HiddenFile, type RenderSet, visibleEntries } from '../files/visible.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fileSetsOf } from '../model/file-sets.ts';
 import type { Refused } from '../refused.ts';
@@ -102,6 +104,17 @@ export class NodeFiles {
     this.known.get(cluster)?.delete(uid);
   }
 
+  /** Renders the files of a node, so that its boot finds them made; returns whether there is room for those of more nodes. */
+  async prepare(cluster: Cluster, uid: string): Promise<boolean> {
+    const node = cluster.get('node', uid);
+    if (!node) return true;
+    // What fails is reported when the node boots
+    const sets = await this.setsOf(cluster, node).catch(() => undefined);
+    if (sets && 'contents' in sets)
+      await renderFiles(sets.contents, node, this.valuesOf(cluster), this.ports).catch(() => undefined);
+    return this.ports.cache.hasRoom;
+  }
+
   /** Returns the files of a node with their sets; undefined without file sets. */
   async list(cluster: Cluster, node: Entry<'node'>): Promise<NodeFileList | Refused | undefined> {
     const sets = await this.setsOf(cluster, node);
@@ -119,6 +132,17 @@ export class NodeFiles {
     return traceFile(sets.contents, node, this.valuesOf(cluster), this.ports, path);
   }
 
+  /** @param other contents that sets would have, by their names */
+  async tried(
+    cluster: Cluster,
+    node: Entry<'node'>,
+    other: ReadonlyMap<string, SetContent>,
+  ): Promise<Rendered | Refused | undefined> {
+    const sets = await this.setsOf(cluster, node, other);
+    if (!sets || 'refused' in sets) return sets;
+    return renderFiles(sets.contents, node, this.valuesOf(cluster), this.ports);
+  }
+
   private async plan(cluster: Cluster, node: Entry<'node'>): Promise<FilesAnswer> {
     const sets = await this.setsOf(cluster, node);
     if (!sets) return {};
@@ -132,6 +156,7 @@ export class NodeFiles {
   private async setsOf(
     cluster: Cluster,
     node: Entry<'node'>,
+    other: ReadonlyMap<string, SetContent> = new Map(),
   ): Promise<
     { named: NamedSet[]; leftOut: readonly (NamedSet & { by: string })[]; contents: RenderSet[] } | Refused | undefined
   > {
@@ -142,7 +167,9 @@ export class NodeFiles {
     const contents: RenderSet[] = [];
     for (const { set } of found.sets) {
       const { name, content } = set.value;
-      if (content) contents.push({ name, content: await this.contentOf(content, name) });
+      const tried = other.get(name);
+      if (tried) contents.push({ name, content: tried });
+      else if (content) contents.push({ name, content: await this.contentOf(content, name) });
     }
     return { named, leftOut: found.leftOut, contents };
   }

@@ -255,7 +255,12 @@ export async function startTftp(
 export async function startDhcp(
   state: State,
   { loaders, spares, served, takesLogs }: BootFiles & { takesLogs: boolean },
-  { unknown, lent, leases }: { unknown: UnknownMachines; lent: Lent; leases: LeaseCount },
+  {
+    unknown,
+    lent,
+    leases,
+    nodeFiles,
+  }: { unknown: UnknownMachines; lent: Lent; leases: LeaseCount; nodeFiles: NodeFiles },
   stops: Stops,
 ): Promise<DhcpServer | undefined> {
   const { config, networks, directory, boots, log, context, commander } = state;
@@ -274,7 +279,11 @@ export async function startDhcp(
     spares,
     chooseLoader: (node: string, files: readonly string[]) => loaderAfter(boots.of(node), files),
     leased: leases.given.bind(leases),
-    granted: (grant: Grant) => boots.grant(grant.node, grant.mac),
+    granted: (grant: Grant) => {
+      boots.grant(grant.node, grant.mac);
+      // Its files are ready when it asks for its script; what goes wrong is reported then
+      void nodeFiles.planned(state.cluster, grant.node).catch(() => undefined);
+    },
     lending,
     quarantine,
     failures: state.failures,

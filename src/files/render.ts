@@ -4,62 +4,19 @@ import { reasonOf } from '../errors.ts';
 import type { Entry } from '../model/cluster.ts';
 import { printable } from '../printable.ts';
 import type { Refused } from '../refused.ts';
-import { headFileIdentity } from './head-files.ts';
+import { madeFiles, type RenderPorts } from './made.ts';
 import type { LeftOut, Rendered, RenderedEntry } from './rendered.ts';
-import { type Identify, type Made, type MadeFile, madeOf, type ResultCache } from './result-cache.ts';
-import type { OnChange, SetContent, SetEntry, StageScript } from './set-content.ts';
-import { failureText, type TemplateFailure, type TemplateSource } from './template-protocol.ts';
-import type { Templates, World } from './templates.ts';
+import type { Made, MadeFile } from './result-cache.ts';
+import type { OnChange, SetEntry, StageScript } from './set-content.ts';
+import { failureText, type TemplateFailure } from './template-protocol.ts';
 import { checkPath, compareBytes, isAccount } from './tree.ts';
-import { readValue, type Subject, type TemplateValues } from './values.ts';
+import type { TemplateValues } from './values.ts';
+import { type RenderSet, type Visible, visibleEntries } from './visible.ts';
 
 /** Bytes of all files of a node. */
 const MOST_BYTES = 256 * 1024 * 1024;
 /** Failures that a refusal names. */
 const NAMED = 3;
-
-export interface RenderSet {
-  name: string;
-  content: SetContent;
-}
-
-export interface RenderPorts {
-  templates: Pick<Templates, 'render'>;
-  cache: ResultCache;
-  /** `files.folder`; none when absent. */
-  folder?: string | undefined;
-}
-
-export interface HiddenFile {
-  path: string;
-  set: string;
-  /** The set with the file that is used. */
-  by: string;
-}
-
-/** An entry of a set that is not hidden. */
-export interface Visible {
-  set: string;
-  entry: SetEntry;
-  partials: Readonly<Record<string, string>>;
-}
-
-/** Returns the entries that count, and those that a later set hides. */
-export function visibleEntries(sets: readonly RenderSet[]): { visible: Visible[]; hidden: HiddenFile[] } {
-  const found = new Map<string, Visible>();
-  const hidden: HiddenFile[] = [];
-  for (const { name, content } of sets)
-    for (const entry of content.entries) {
-      const before = found.get(entry.path);
-      // Two sets may have one folder: the later one says its owner and mode
-      if (before && (entry.type !== 'folder' || before.entry.type !== 'folder'))
-        hidden.push({ path: entry.path, set: before.set, by: name });
-      // In the order of the sets, also where a path is that of an earlier one
-      found.delete(entry.path);
-      found.set(entry.path, { set: name, entry, partials: content.partials });
-    }
-  return { visible: [...found.values()], hidden };
-}
 
 /** Renders the files of one node. Refuses with the set, the file, the line and the reason. */
 export async function renderFiles(
@@ -77,63 +34,6 @@ export async function renderFiles(
   const tree = withFolders(built.entries);
   if ('refused' in tree) return tree;
   return { entries: tree.entries, ...joined(sets), leftOut: built.leftOut };
-}
-
-/** Returns a template as the thread needs it. */
-export function sourceOf({ set, entry, partials }: Visible): TemplateSource {
-  return {
-    name: `${set}:${entry.path}.tmpl`,
-    text: entry.content.toString(),
-    digest: digestOf(entry, partials),
-    secret: entry.rules.secret,
-    partials,
-  };
-}
-
-const digests = new WeakMap<SetEntry, string>();
-
-/** Equal for templates that give equal results. An entry belongs to one set, and never changes. */
-function digestOf(entry: SetEntry, partials: Readonly<Record<string, string>>): string {
-  const known = digests.get(entry);
-  if (known !== undefined) return known;
-  const digest = createHash('sha256').update(entry.content).update(JSON.stringify(partials)).digest('hex');
-  digests.set(entry, digest);
-  return digest;
-}
-
-/** Returns the results of the templates, in their order: kept ones, and those that had to be rendered. */
-async function madeFiles(
-  visible: readonly Visible[],
-  { world, subject }: { world: World; subject: Subject },
-  { templates, cache, folder }: RenderPorts,
-): Promise<Map<Visible, Made>> {
-  const identify: Identify = read =>
-    read.startsWith('head_file:')
-      ? headFileIdentity(folder ?? '', read.slice('head_file:'.length))
-      : readValue(read, world, subject);
-  const made = new Map<Visible, Made>();
-  const missing: { one: Visible; source: TemplateSource }[] = [];
-  for (const one of visible) {
-    if (!one.entry.isTemplate) continue;
-    const source = sourceOf(one);
-    const found = await cache.find(source, identify);
-    if (found) made.set(one, found);
-    else missing.push({ one, source });
-  }
-  if (missing.length === 0) return made;
-  const { values, secretNames } = subject;
-  const request = { world, values, secretNames, templates: missing.map(({ source }) => source) };
-  const outcomes = await templates.render(request);
-  for (const [index, { one, source }] of missing.entries()) {
-    const outcome = outcomes[index];
-    if (!outcome) continue;
-    const result = madeOf(outcome.result);
-    made.set(one, result);
-    // Without a read there is no line: the thread was ended, and another attempt may succeed
-    const isFinal = !('failed' in result) || result.failed.line > 0;
-    if (isFinal) await cache.keep(source, outcome.reads, result, identify);
-  }
-  return made;
 }
 
 function builtEntries(

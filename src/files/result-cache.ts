@@ -23,6 +23,8 @@ export type Made = { files: readonly MadeFile[] } | { failed: TemplateFailure };
  */
 type Step = { read: string } | { made: Made };
 
+export type Found = { made: Made } | { missing: string };
+
 /** Returns what identifies the value of a read. */
 export type Identify = (read: string) => string | Promise<string>;
 
@@ -30,6 +32,8 @@ export class ResultCache {
   private readonly steps = new Map<string, { step: Step; bytes: number }>();
   private readonly most: number;
   private bytes = 0;
+  /** By state, what is being made: a second one for the same state waits. */
+  private readonly making = new Map<string, Promise<void>>();
 
   constructor(most = MOST_BYTES) {
     this.most = most;
@@ -40,20 +44,41 @@ export class ResultCache {
     return this.bytes;
   }
 
-  async find(source: TemplateSource, identify: Identify): Promise<Made | undefined> {
+  /** Whether more results fit in without dropping others soon. */
+  get hasRoom(): boolean {
+    return this.bytes < this.most * 0.8;
+  }
+
+  /** Returns a kept result, or the state up to which the reads are known. */
+  async find(source: TemplateSource, identify: Identify): Promise<Found> {
     let state = firstState(source);
     for (;;) {
       const found = this.steps.get(state);
-      if (!found) return undefined;
+      if (!found) return { missing: state };
       // The last used is the last one to be dropped
       this.steps.delete(state);
       this.steps.set(state, found);
-      if ('made' in found.step) return found.step.made;
+      if ('made' in found.step) return found.step;
       const { read } = found.step;
       // Most values are there at once: a promise for each would cost more than the look-up
       const value = identify(read);
       state = nextState(state, typeof value === 'string' ? value : await value);
     }
+  }
+
+  /** Claims the making of what is missing: returns a function that ends the claim, or a promise of the end of another claim. */
+  claim(missing: string): (() => void) | Promise<void> {
+    const other = this.making.get(missing);
+    if (other) return other;
+    let end = (): void => undefined;
+    const made = new Promise<void>(resolve => {
+      end = resolve;
+    });
+    this.making.set(missing, made);
+    return () => {
+      this.making.delete(missing);
+      end();
+    };
   }
 
   /** Keeps a result. @param identify for the reads that do not have their own identity */

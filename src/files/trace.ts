@@ -1,9 +1,10 @@
 // One file of a node, line by line: the set, the template and its line, and the values that were read, with their origins.
 import type { Entry } from '../model/cluster.ts';
 import type { Refused } from '../refused.ts';
-import { type RenderPorts, type RenderSet, sourceOf, type Visible, visibleEntries } from './render.ts';
+import { type RenderPorts, sourceOf } from './made.ts';
 import { failureText, type WrittenFile } from './template-protocol.ts';
 import type { Subject, TemplateValues } from './values.ts';
+import { type RenderSet, type Visible, visibleEntries } from './visible.ts';
 
 export interface TracedRead {
   /** `attributes.rack`. */

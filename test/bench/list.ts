@@ -3,6 +3,7 @@ import { benchBoot } from './boot.ts';
 import { benchCli } from './cli.ts';
 import { benchCluster } from './cluster.ts';
 import { benchDhcp } from './dhcp.ts';
+import { benchFiles } from './files.ts';
 import { benchHttp } from './http.ts';
 import { benchImage } from './image.ts';
 import { benchIscsi } from './iscsi.ts';
@@ -15,6 +16,11 @@ export const BENCHES: readonly Bench[] = [
   { name: 'cli', summary: 'help, completion and lists at the prompt, against a bare Node', run: () => benchCli() },
   { name: 'cluster', summary: 'ten thousand nodes: list, select, set, and memory', run: () => benchCluster() },
   { name: 'dhcp', summary: 'exchanges per second and delay, by perfdhcp, against Kea', run: () => benchDhcp() },
+  {
+    name: 'files',
+    summary: '1,000 nodes with 20 templates each: how long a boot waits for its files',
+    run: () => benchFiles(),
+  },
   { name: 'http', summary: 'images to 1, 32, 256 and 2,000 clients, against nginx', run: () => benchHttp() },
   {
     name: 'image',

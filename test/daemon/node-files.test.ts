@@ -205,3 +205,26 @@ test('a preview puts nodes with equal changes together, and shows no secret', as
     [['n0', 'n1']],
   );
 });
+
+test('other files in a set are tried without a change of the set', async t => {
+  const { fake, node, files, set, give } = await world(t);
+  set('base', { '/a': '1' });
+  give(node, 'base');
+  const entry = fake.cluster.get('node', node.uid) ?? node;
+  const tried = await files.tried(fake.cluster, entry, new Map([['base', content({ '/b.tmpl': '{{ node.name }}' })]]));
+  t.deepEqual(tried && 'entries' in tried && tried.entries.map(({ path }) => path), ['/b']);
+  t.regex(fileLines(await files.list(fake.cluster, entry))[1] ?? '', /^file \/a:/);
+  const bad = await files.tried(fake.cluster, entry, new Map([['base', content({ '/b.tmpl': '{{ nod }}' })]]));
+  t.true(bad !== undefined && 'refused' in bad);
+});
+
+test('what was prepared is not rendered again, and what several nodes need is rendered once', async t => {
+  const { fake, node, n1, files, reads, set, give } = await world(t);
+  set('base', { '/a.tmpl': '{% for n in nodes %}{{ n.name }} {% endfor %}', '/b.tmpl': '{{ node.name }}' });
+  for (const one of [node, n1]) give(one, 'base');
+  t.true(await files.prepare(fake.cluster, node.uid));
+  t.deepEqual(reads, ['base']);
+  const answers = await Promise.all([node, n1, node].map(async ({ uid }) => files.planned(fake.cluster, uid)));
+  t.true(answers.every(answer => 'files' in answer && answer.files));
+  t.deepEqual(files.indexes(fake.cluster).length, 2);
+});

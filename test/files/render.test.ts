@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
-import { type RenderSet, renderFiles, visibleEntries } from '../../src/files/render.ts';
+import { renderFiles } from '../../src/files/render.ts';
 import type { Rendered } from '../../src/files/rendered.ts';
 import { ResultCache } from '../../src/files/result-cache.ts';
 import type { FileRules, SetContent, SetEntry } from '../../src/files/set-content.ts';
 import { TemplateEngine } from '../../src/files/template-engine.ts';
 import type { Batch } from '../../src/files/templates.ts';
 import { TemplateValues } from '../../src/files/values.ts';
+import { type RenderSet, visibleEntries } from '../../src/files/visible.ts';
 import { Networks } from '../../src/networks.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
@@ -228,8 +229,24 @@ test('the cache is bounded, and drops what was used longest ago', async t => {
     await cache.find(source('t0'), () => 'n');
   }
   t.true(cache.size <= 10_000);
-  t.truthy(await cache.find(source('t0'), () => 'n'));
-  t.truthy(await cache.find(source('t99'), () => 'n'));
-  t.is(await cache.find(source('t50'), () => 'n'), undefined);
-  t.is(await cache.find(source('t99'), () => 'other'), undefined);
+  t.true('made' in (await cache.find(source('t0'), () => 'n')));
+  t.true('made' in (await cache.find(source('t99'), () => 'n')));
+  t.true('missing' in (await cache.find(source('t50'), () => 'n')));
+  t.true('missing' in (await cache.find(source('t99'), () => 'other')));
+});
+
+test('nodes that ask at the same moment wait for one rendering of what they share', async t => {
+  const { node, n1, render, rendered } = setup();
+  const sets = [
+    set('base', [
+      entry('/a.tmpl', '{% for n in nodes %}{{ n.name }} {% endfor %}'),
+      entry('/b.tmpl', '{{ node.name }}'),
+    ]),
+  ];
+  const answers = await Promise.all([node, n1, node, n1].map(async of => render(sets, of)));
+  t.deepEqual(
+    answers.map(answer => filesOf(answer)['/b']),
+    ['n0', 'n1', 'n0', 'n1'],
+  );
+  t.deepEqual(rendered.sort(), ['base:/a.tmpl', 'base:/b.tmpl', 'base:/b.tmpl']);
 });

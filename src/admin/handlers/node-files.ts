@@ -1,8 +1,16 @@
 // Answers requests about the files that nodes get from their file sets.
+import { createReadStream } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import type { NODE_FILES, TracedNodeFile } from '../../api/node-files.ts';
-import { reasonOf } from '../../errors.ts';
+import { MusterError, reasonOf } from '../../errors.ts';
+import { readTree } from '../../files/archive.ts';
+import { indexText } from '../../files/index-text.ts';
+import { contentOf } from '../../files/read-set.ts';
+import type { SetContent } from '../../files/set-content.ts';
 import { MASK } from '../../masking.ts';
 import type { Entry } from '../../model/cluster.ts';
+import { didYouMean } from '../../nearest.ts';
+import type { Refused } from '../../refused.ts';
 import { type FilesOf, previewOf } from '../file-preview.ts';
 import type { Handlers } from '../handler.ts';
 import type { AdminPorts } from '../ports.ts';
@@ -19,7 +27,51 @@ export const nodeFileHandlers: Handlers<typeof NODE_FILES> = {
       filesOf: async node => filesOf(ports, node),
       content: async sha256 => ports.nodeFiles.content(sha256),
     }),
+  try: async ({ query, body }, ports) => {
+    const { set, upload } = body;
+    const nodes = listed(ports, 'node', query);
+    const content = await uploadedSet(ports, set, upload);
+    const contents = new Map<string, Buffer>();
+    return previewOf(nodes, {
+      filesOf: async node => triedFiles(ports, node, new Map([[set, content]]), contents),
+      content: async sha256 => contents.get(sha256) ?? ports.nodeFiles.content(sha256),
+    });
+  },
 };
+
+/** Returns what an uploaded archive holds; the upload is used up. */
+async function uploadedSet(ports: AdminPorts, set: string, upload: string): Promise<SetContent> {
+  if (!ports.cluster.byName('files', set)) {
+    const names = ports.cluster.all('files').map(({ value }) => value.name);
+    const hint = didYouMean(set, names, `there are ${names.join(', ') || 'none yet'}`);
+    throw new MusterError('no-such-object', `There is no file set '${set}'; ${hint}`);
+  }
+  const { path, base } = ports.uploads.take(upload);
+  try {
+    return contentOf(await readTree(createReadStream(path, { start: base })));
+  } finally {
+    await rm(path, { force: true });
+  }
+}
+
+/** The files of a boot now, and with another content of a set. */
+async function triedFiles(
+  { cluster, nodeFiles }: AdminPorts,
+  node: Entry<'node'>,
+  other: ReadonlyMap<string, SetContent>,
+  contents: Map<string, Buffer>,
+): Promise<FilesOf> {
+  const now = await nodeFiles.planned(cluster, node.uid).catch(refusedBy);
+  const index = 'files' in now && now.files ? (await nodeFiles.content(now.files.index))?.toString() : undefined;
+  const tried = await nodeFiles.tried(cluster, node, other).catch(refusedBy);
+  if (tried && 'refused' in tried) return { before: index, after: tried };
+  for (const { sha256, content } of tried?.entries ?? []) contents.set(sha256, content);
+  return { before: index, after: { index: tried && indexText(tried) } };
+}
+
+function refusedBy(error: unknown): Refused {
+  return { refused: reasonOf(error) };
+}
 
 async function tracedFile(
   { cluster, nodeFiles }: AdminPorts,
@@ -27,7 +79,7 @@ async function tracedFile(
   { path, secrets }: { path: string; secrets: boolean },
 ): Promise<TracedNodeFile> {
   const named = { uid: node.uid, name: node.value.name, path };
-  const traced = await nodeFiles.trace(cluster, node, path).catch((error: unknown) => ({ refused: reasonOf(error) }));
+  const traced = await nodeFiles.trace(cluster, node, path).catch(refusedBy);
   if (!traced) return named;
   if ('refused' in traced) return { ...named, refusal: traced.refused };
   const { set, secret, hidden, lines } = traced;

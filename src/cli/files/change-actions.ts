@@ -87,7 +87,8 @@ function sorted(words: readonly string[]): { names: string[]; fields: Record<str
   return { names, fields: readAssignments(words.filter(word => word.includes('='))) };
 }
 
-async function treeFrom({ terminal }: Context, path: string): Promise<TreeEntry[]> {
+/** Returns the files of a folder or of an archive. */
+export async function treeFrom({ terminal }: Context, path: string): Promise<TreeEntry[]> {
   const found = await stat(path).catch((error: unknown) => {
     throw new MusterError('bad-value', `${path}: cannot be read: ${reasonOf(error)}`);
   });

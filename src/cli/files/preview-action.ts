@@ -1,0 +1,60 @@
+// `muster files preview`: which files of nodes would change with their next boot, or with other files in a set.
+import { type FileChange, NODE_FILES, type Preview } from '../../api/node-files.ts';
+import { MusterError } from '../../errors.ts';
+import { foldNodeSet } from '../../model/nodeset.ts';
+import { isForPrograms, printData } from '../listing.ts';
+import { chosen } from '../selection.ts';
+import { type Action, action, type Context } from '../table.ts';
+import { treeFrom } from './change-actions.ts';
+import { sendTree } from './remote-set.ts';
+
+export const filesPreview: Action = action({
+  name: 'preview',
+  words: '[name=path]',
+  takes: 'names',
+  summary:
+    'show which files of nodes would change with their next boot, nodes with equal changes together; with NAME=PATH, what a folder or archive as the set NAME would change. Here -i selects nodes',
+  examples: ['muster files preview', 'muster files preview -i n[0-9]', 'muster files preview slurm=./slurm-files'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const [word, ...more] = given.words;
+    const [, set = '', path = ''] = /^([^=]+)=(.+)$/.exec(word ?? '') ?? [];
+    if (more.length > 0 || (word !== undefined && set === ''))
+      throw new MusterError('bad-usage', "'preview' takes one NAME=PATH: muster files preview slurm=./slurm-files");
+    const query = chosen(given, []);
+    const found =
+      set === ''
+        ? await client.call(NODE_FILES.preview, { query })
+        : await client.call(NODE_FILES.try, {
+            query,
+            body: { set, ...(await sendTree(client, await treeFrom(context, path))) },
+          });
+    if (isForPrograms(given)) printData(terminal, given, found);
+    else terminal.write(previewText(terminal, found));
+    return found.failed.length > 0 ? 1 : 0;
+  },
+});
+
+function previewText(terminal: Context['terminal'], { same, groups, failed }: Preview): string {
+  const changed = groups.reduce((sum, { nodes }) => sum + nodes.length, 0);
+  const lines = [
+    `${changed} of ${changed + same + failed.reduce((sum, one) => sum + one.nodes.length, 0)} nodes change`,
+  ];
+  for (const { nodes, changes } of groups)
+    lines.push(
+      `${terminal.bold(foldNodeSet(nodes))} (${nodes.length}):`,
+      ...changes.flatMap(one => changeLines(terminal, one)),
+    );
+  for (const { nodes, reason } of failed)
+    lines.push(`${terminal.bold(foldNodeSet(nodes))} (${nodes.length}): ${terminal.red(reason)}`);
+  return `${lines.join('\n')}\n`;
+}
+
+const SIGNS = { added: '+', removed: '-', changed: '~' } as const;
+
+function changeLines(terminal: Context['terminal'], { path, change, lines }: FileChange): string[] {
+  const shown = lines.map(line =>
+    line.startsWith('-') ? terminal.red(line) : line.startsWith('+') ? terminal.green(line) : line,
+  );
+  return [`  ${SIGNS[change]} ${path}`, ...shown.map(line => `      ${line}`)];
+}

@@ -1,0 +1,110 @@
+// The results of a node's templates: kept ones, and those that have to be made. What several nodes need is made once.
+import { createHash } from 'node:crypto';
+import { headFileIdentity } from './head-files.ts';
+import { type Identify, type Made, madeOf, type ResultCache } from './result-cache.ts';
+import type { SetEntry } from './set-content.ts';
+import type { TemplateSource } from './template-protocol.ts';
+import type { Templates, World } from './templates.ts';
+import { readValue, type Subject } from './values.ts';
+import type { Visible } from './visible.ts';
+
+export interface RenderPorts {
+  templates: Pick<Templates, 'render'>;
+  cache: ResultCache;
+  /** `files.folder`; none when absent. */
+  folder?: string | undefined;
+}
+
+/** Returns a template as the thread needs it. */
+export function sourceOf({ set, entry, partials }: Visible): TemplateSource {
+  return {
+    name: `${set}:${entry.path}.tmpl`,
+    text: entry.content.toString(),
+    digest: digestOf(entry, partials),
+    secret: entry.rules.secret,
+    partials,
+  };
+}
+
+const digests = new WeakMap<SetEntry, string>();
+
+/** Equal for templates that give equal results. An entry belongs to one set, and never changes. */
+function digestOf(entry: SetEntry, partials: Readonly<Record<string, string>>): string {
+  const known = digests.get(entry);
+  if (known !== undefined) return known;
+  const digest = createHash('sha256').update(entry.content).update(JSON.stringify(partials)).digest('hex');
+  digests.set(entry, digest);
+  return digest;
+}
+
+interface Wanted {
+  one: Visible;
+  source: TemplateSource;
+}
+
+/** Returns the result of each template. */
+export async function madeFiles(
+  visible: readonly Visible[],
+  { world, subject }: { world: World; subject: Subject },
+  ports: RenderPorts,
+): Promise<Map<Visible, Made>> {
+  const identify: Identify = read =>
+    read.startsWith('head_file:')
+      ? headFileIdentity(ports.folder ?? '', read.slice('head_file:'.length))
+      : identityOf(read);
+  const known = new Map<string, string>();
+  // Templates of a node read the same values
+  const identityOf = (read: string): string => {
+    const value = known.get(read) ?? readValue(read, world, subject);
+    known.set(read, value);
+    return value;
+  };
+  const made = new Map<Visible, Made>();
+  let left = visible.flatMap(one => (one.entry.isTemplate ? [{ one, source: sourceOf(one) }] : []));
+  while (left.length > 0) {
+    const claimed: Wanted[] = [];
+    const ends: (() => void)[] = [];
+    const others: Promise<void>[] = [];
+    const waiting: Wanted[] = [];
+    try {
+      for (const wanted of left) {
+        const found = await ports.cache.find(wanted.source, identify);
+        if ('made' in found) {
+          made.set(wanted.one, found.made);
+          continue;
+        }
+        const claim = ports.cache.claim(found.missing);
+        if (typeof claim === 'function') ends.push(claim);
+        else others.push(claim);
+        (typeof claim === 'function' ? claimed : waiting).push(wanted);
+      }
+      await make(claimed, { world, subject, identify, made }, ports);
+    } finally {
+      // Before it waits for others, which may wait for these
+      for (const end of ends) end();
+    }
+    await Promise.all(others);
+    left = waiting;
+  }
+  return made;
+}
+
+async function make(
+  claimed: readonly Wanted[],
+  { world, subject, identify, made }: { world: World; subject: Subject; identify: Identify; made: Map<Visible, Made> },
+  { templates, cache }: RenderPorts,
+): Promise<void> {
+  if (claimed.length === 0) return;
+  const { values, secretNames } = subject;
+  const request = { world, values, secretNames, templates: claimed.map(({ source }) => source) };
+  const outcomes = await templates.render(request);
+  for (const [index, { one, source }] of claimed.entries()) {
+    const outcome = outcomes[index];
+    if (!outcome) continue;
+    const result = madeOf(outcome.result);
+    made.set(one, result);
+    // Without a line the thread was ended, and another attempt may succeed
+    const isFinal = !('failed' in result) || result.failed.line > 0;
+    if (isFinal) await cache.keep(source, outcome.reads, result, identify);
+  }
+}
