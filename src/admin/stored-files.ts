@@ -3,6 +3,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { open, rm, truncate } from 'node:fs/promises';
+import { Readable } from 'node:stream';
 import type { Blobs } from '../blobs/blobs.ts';
 import type { Uploads } from '../blobs/uploads.ts';
 import { digestFile } from '../durable/digest.ts';
@@ -54,14 +55,14 @@ export function splitUploads(
 }
 
 /**
- * Runs a command with the files it names: the uploads of each part become blobs, and `run` gets the fields that follow from them.
- * However it ends, it leaves no upload and no blob without a reference.
+ * Runs a command with the files it names: the uploads of each part become blobs, and `run` gets the fields that follow from them,
+ * and a function that stores further bytes. However it ends, it leaves no upload and no blob without a reference.
  */
 export async function withUploads<T>(
   ports: FilePorts,
   kind: Kind,
   parts: readonly ReadonlyMap<string, string>[],
-  command: { before(): unknown; run(fixed: Fixed[]): Promise<T> },
+  command: { before(): unknown; run(fixed: Fixed[], store: StoreBytes): Promise<T> },
 ): Promise<T> {
   const ids = parts.flatMap(part => [...part.values()]);
   const held: Held[] = [];
@@ -69,13 +70,28 @@ export async function withUploads<T>(
     if (ids.length > 0) command.before();
     const fixed: Fixed[] = [];
     for (const part of parts) fixed.push(await storeUploads(ports, kind, part, held));
-    return await command.run(fixed);
+    return await command.run(fixed, async bytes => storeBytes(ports, bytes, held));
   } finally {
     for (const id of ids) await ports.uploads.remove(id);
     for (const { sha256, release } of held) {
       release();
       await ports.blobs.removeUnless(sha256, () => ports.isUsed(sha256));
     }
+  }
+}
+
+type StoreBytes = (bytes: Buffer) => Promise<{ sha256: string; size: number }>;
+
+async function storeBytes({ uploads, blobs }: FilePorts, bytes: Buffer, held: Held[]): ReturnType<StoreBytes> {
+  const { id } = await uploads.create(bytes.length);
+  try {
+    await uploads.append(id, 0, Readable.from([bytes]), { baseFor: () => 0 });
+    const { path, sha256 } = uploads.take(id);
+    held.push({ sha256, release: blobs.hold(sha256) });
+    await blobs.adopt(path, sha256);
+    return { sha256, size: bytes.length };
+  } finally {
+    await uploads.remove(id);
   }
 }
 

@@ -10,20 +10,12 @@ import { doctorRun } from './doctor-action.ts';
 import { download } from './download.ts';
 import { nodeExec } from './exec-action.ts';
 import { exportRun } from './export-action.ts';
-import {
-  filesClone,
-  filesCreate,
-  filesDelete,
-  filesFreeze,
-  filesPut,
-  filesRemove,
-  filesRollback,
-  filesThaw,
-  filesUpdate,
-} from './files/change-actions.ts';
+import { filesCreate, filesPut, filesRemove, filesUpdate } from './files/change-actions.ts';
 import { filesEdit } from './files/edit-action.ts';
+import { filesHistory, filesList, filesShow } from './files/list-actions.ts';
 import { filesPreview } from './files/preview-action.ts';
-import { filesCat, filesDiff, filesExport, filesHistory, filesList, filesShow } from './files/read-actions.ts';
+import { filesCat, filesDiff, filesExport } from './files/read-actions.ts';
+import { filesClone, filesDelete, filesFreeze, filesRollback, filesThaw } from './files/set-actions.ts';
 import { firmwareList } from './firmware-actions.ts';
 import { imageDiff, imageHistory } from './image-actions.ts';
 import { initRun } from './init-action.ts';

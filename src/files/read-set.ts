@@ -47,7 +47,7 @@ function isControl(path: string): boolean {
 }
 
 /** Returns the path on the node: without the ending of a template. */
-function nodePathOf({ type, path }: Pick<TreeEntry, 'type' | 'path'>): string {
+export function nodePathOf({ type, path }: Pick<TreeEntry, 'type' | 'path'>): string {
   return type === 'file' && path.endsWith(TEMPLATE) ? path.slice(0, -TEMPLATE.length) : path;
 }
 

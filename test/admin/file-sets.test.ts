@@ -95,6 +95,28 @@ test('a set with a secret is encrypted, equal contents are one blob, and another
   t.regex(answer.json.reason ?? '', /^The content of the file set one cannot be decrypted/);
 });
 
+test('a set that becomes secret has no content in the clear any more, earlier versions included', async t => {
+  const all = await world(t);
+  const key = file('/etc/key', 'the secret');
+  await all.store('one', [key, file('/etc/motd', 'a')]);
+  await all.store('one', [key]);
+  t.is((await all.blobs.list()).length, 2);
+  await all.store('one', withSettings('[files."/etc/key"]\nsecret = true', key));
+  await all.collect(false, 0);
+  const blobs = await all.blobs.list();
+  t.is(blobs.length, 3);
+  for (const { sha256 } of blobs) t.true(isSealed(readFileSync(all.blobs.path(sha256))), sha256);
+  t.deepEqual(readdirSync(join(all.where, 'state/uploads')), []);
+  const { versions } = (await all.ask('GET', '/fileset/one')).json.data as { versions: { secret: boolean }[] };
+  t.deepEqual(
+    versions.map(({ secret }) => secret),
+    [true, true, true],
+  );
+  t.regex((await all.ask('GET', '/fileset/one/archive?version=1')).text, /the secret/);
+  t.is((await all.ask('POST', '/fileset/one/rollback', { version: 1 })).status, 200);
+  t.is((await all.ask('GET', '/fileset/one/tree')).status, 200);
+});
+
 test('a full disk: the set keeps its content, and nothing is left of the new one', async t => {
   if (!requireAll(t, { root: true, programs: ['mount', 'umount'] })) return;
   const all = await world(t, await smallFileSystem(t, 8));

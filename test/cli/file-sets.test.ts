@@ -218,6 +218,11 @@ test('a secret is unreadable in storage, hidden in differences, and each reading
   await muster('files', 'put', 'munge', 'etc/munge/munge.key', 'munge.key', '--mode', '0400');
   const old = await muster('files', 'put', 'munge', '.fileset/set.toml', 'set.toml');
   t.notRegex(old, new RegExp(key));
+  const put = await muster('files', 'put', 'munge', 'etc/other.key', 'munge.key', '--secret');
+  t.is(
+    put,
+    '~ /.fileset/set.toml\n    + \n    + [files."/etc/other.key"]\n    + secret = true\n+ /etc/other.key\n    its content changed: ********\n',
+  );
   writeFileSync(join(daemon.folder, 'munge.key'), `${key}-2`);
   const changed = await muster('files', 'put', 'munge', 'etc/munge/munge.key', 'munge.key');
   t.is(changed, '~ /etc/munge/munge.key\n    its content changed: ********\n');

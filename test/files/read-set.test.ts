@@ -1,6 +1,7 @@
 import test from 'ava';
 import { writeTree } from '../../src/files/archive.ts';
 import { contentOf, readFileSet } from '../../src/files/read-set.ts';
+import { withSecret } from '../../src/files/secret-rule.ts';
 import type { TreeEntry } from '../../src/files/tree.ts';
 import { file, folder, link, withSettings } from './build.ts';
 
@@ -183,3 +184,24 @@ refused(
   [file('/proc.tmpl', '')],
   "'/proc' is below /proc, which file sets do not change; remove it from the set.",
 );
+
+test('a file becomes secret by a rule that is added to the settings, which keep everything else', t => {
+  const key = file('/etc/key.tmpl', 'x');
+  const ruled = (toml: string): string => {
+    const tree = withSecret([...(toml === '' ? [] : withSettings(toml)), key], key.path);
+    t.true(contentOf(tree).secret);
+    return tree.find(({ path }) => path === '/.fileset/set.toml')?.content.toString() ?? '';
+  };
+  t.is(ruled(''), '[files."/etc/key"]\nsecret = true\n');
+  t.is(ruled('secret = true # all'), 'secret = true # all');
+  t.is(ruled('# mine\noptional = true'), '# mine\noptional = true\n\n[files."/etc/key"]\nsecret = true\n');
+  t.is(
+    ruled('[files."/etc/key"]\nmode = "0400" # root alone\n'),
+    '[files."/etc/key"]\nsecret = true\nmode = "0400" # root alone\n',
+  );
+  const other = () => ruled('[files."/etc/key"]\nsecret = false\n');
+  t.is(
+    t.throws(other, { code: 'bad-files' }).message,
+    ".fileset/set.toml has other rules for '/etc/key'; set secret = true there yourself.",
+  );
+});

@@ -9,6 +9,7 @@ import { selectOne } from '../../model/select.ts';
 import type { Asker, Handlers } from '../handler.ts';
 import type { AdminPorts } from '../ports.ts';
 import { change, listed, selected, selectedOne } from '../requests.ts';
+import { sealedVersions } from '../sealed-versions.ts';
 import { show } from '../show.ts';
 import { splitUploads, withUploads } from '../stored-files.ts';
 
@@ -28,8 +29,12 @@ async function changeFields(
   return withUploads(ports, kind, asked.query.dry_run ? [] : [uploads], {
     // Finds frozen objects and wrong values before the upload is stored.
     before: () => planFields(ports.context, kind, choose(), fields),
-    run: async ([fixed]) =>
-      change(ports, asked, choose, entries => planFields(ports.context, kind, entries, fields, fixed)),
+    run: async ([fixed], store) => {
+      const withSealed = await sealedVersions(ports, choose(), fixed?.['content'], store);
+      return change(ports, asked, choose, entries =>
+        withSealed(planFields(ports.context, kind, entries, fields, fixed)),
+      );
+    },
   });
 }
 

@@ -1,21 +1,20 @@
-// `muster files` that change a set: create, update, put, rm, rollback, clone, freeze, delete.
+// `muster files` that change contents: create, update, put, rm.
 import { readFile, stat } from 'node:fs/promises';
 import { buffer } from 'node:stream/consumers';
-import { FILE_SETS } from '../../api/file-sets.ts';
 import { OBJECTS } from '../../api/objects.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { readTree } from '../../files/archive.ts';
 import { readFolder } from '../../files/folder.ts';
+import { withSecret } from '../../files/secret-rule.ts';
 import { checkPath, isAccount, type TreeEntry } from '../../files/tree.ts';
 import { openUnpacked } from '../../image/compressed.ts';
-import { readAssignments, sendFiles } from '../assignments.ts';
+import { sendFiles } from '../assignments.ts';
 import { printChanged } from '../differences.ts';
-import { remove } from '../object-actions.ts';
 import { dryRun } from '../selection.ts';
 import { type Action, action, type Context } from '../table.ts';
 import { fileIn } from './read-actions.ts';
-import { changeSet, sendTree, versionOf } from './remote-set.ts';
-import { pathIn, printSetChange, setAndWords } from './words.ts';
+import { changeSet, sendTree } from './remote-set.ts';
+import { pathIn, printSetChange, setAndWords, sortedWords } from './words.ts';
 
 const FROM = {
   flags: '--from <path>',
@@ -37,7 +36,7 @@ export const filesCreate = action({
   ],
   async run(context) {
     const { client, given } = context;
-    const { names, fields } = sorted(given.words);
+    const { names, fields } = sortedWords(given.words);
     const name = names[0] ?? fields['name'];
     if (name === undefined || names.length > 1)
       throw new MusterError('bad-usage', "'create' needs one name: muster files create motd");
@@ -59,7 +58,7 @@ export const filesUpdate = action({
   examples: ['muster files update slurm --from ./slurm-files --dry-run', 'muster files update slurm description="New"'],
   async run(context) {
     const { client, given } = context;
-    const { names, fields } = sorted(given.words);
+    const { names, fields } = sortedWords(given.words);
     const ids = [...given.ids, ...names];
     const { from } = given.options;
     if (from === undefined) {
@@ -80,12 +79,6 @@ export const filesUpdate = action({
     return 0;
   },
 });
-
-/** Separates names from `field=value`. */
-function sorted(words: readonly string[]): { names: string[]; fields: Record<string, string> } {
-  const names = words.filter(word => !word.includes('='));
-  return { names, fields: readAssignments(words.filter(word => word.includes('='))) };
-}
 
 /** Returns the files of a folder or of an archive. */
 export async function treeFrom({ terminal }: Context, path: string): Promise<TreeEntry[]> {
@@ -116,10 +109,11 @@ export const filesPut = action({
     },
     { flags: '--owner <name>', meaning: 'owner on the node; default: as before, or root' },
     { flags: '--group <name>', meaning: 'group on the node; default: as before, or root' },
+    { flags: '--secret', meaning: 'make the file secret in the settings of the set, so that its content is encrypted' },
   ],
   examples: [
     'muster files put motd etc/motd ./motd',
-    'muster files put munge etc/munge/munge.key - --mode 0400 --owner munge --group munge < munge.key',
+    'muster files put munge etc/munge/munge.key - --secret --mode 0400 --owner munge --group munge < munge.key',
   ],
   async run(context) {
     const { given } = context;
@@ -135,7 +129,8 @@ export const filesPut = action({
       if (before?.type === 'folder') throw new MusterError('bad-value', `${path} is a folder of ${id}; name a file.`);
       const kept = before?.type === 'file' ? before : { mode, owner: 'root', group: 'root', xattrs: [] };
       const entry: TreeEntry = { ...kept, type: 'file', path, content, target: '', ...asked };
-      return [...tree.filter(other => other !== before), entry];
+      const changed = [...tree.filter(other => other !== before), entry];
+      return given.options.secret ? withSecret(changed, path) : changed;
     });
     printSetChange(context, change);
     return 0;
@@ -194,74 +189,4 @@ export const filesRemove: Action = {
     printSetChange(context, change);
     return 0;
   },
-};
-
-export const filesRollback: Action = {
-  name: 'rollback',
-  words: '<name> <version>',
-  takes: 'names',
-  summary: 'make an earlier content the current one, as a new version',
-  examples: ['muster files rollback hosts v3', 'muster files rollback hosts v3 --dry-run'],
-  async run(context) {
-    const { client, given } = context;
-    const [id, version, ...more] = setAndWords(context, 'rollback', 'rollback hosts v3');
-    if (version === undefined || more.length > 0)
-      throw new MusterError('bad-usage', "'rollback' needs a version: muster files rollback hosts v3");
-    const parts = { params: { id }, query: dryRun(given), body: { version: versionOf(version) } };
-    printChanged(context, await client.call(FILE_SETS.rollback, parts));
-    return 0;
-  },
-};
-
-export const filesClone: Action = {
-  name: 'clone',
-  words: '<name> [new-name] [field=value...]',
-  takes: 'names',
-  summary: 'copy a file set under a new name',
-  examples: ['muster files clone slurm slurm-test'],
-  async run(context) {
-    const { client, given } = context;
-    const { names, fields } = sorted(given.words);
-    const [id, name, ...more] = [...given.ids, ...names];
-    if (id === undefined || more.length > 0)
-      throw new MusterError('bad-usage', "'clone' needs a file set: muster files clone slurm slurm-test");
-    const query = { id: [id], ...dryRun(given) };
-    const body = name === undefined ? fields : { ...fields, name };
-    printChanged(context, await client.call(OBJECTS.clone, { kind: 'files', query, body }));
-    return 0;
-  },
-};
-
-const freezing = (name: string, frozen: boolean, summary: string): Action => ({
-  name,
-  words: '[names...]',
-  takes: 'names',
-  summary,
-  examples: [`muster files ${name} hosts`],
-  async run(context) {
-    const { client, given } = context;
-    const ids = [...given.ids, ...given.words];
-    if (ids.length === 0 && !given.all)
-      throw new MusterError('bad-usage', `'${name}' needs a file set: muster files ${name} hosts`);
-    const query = { ...(ids.length > 0 ? { id: ids } : { all: 'true' }), ...dryRun(given) };
-    printChanged(context, await client.call(OBJECTS.update, { kind: 'files', query, body: { frozen } }));
-    return 0;
-  },
-});
-
-export const filesFreeze = freezing('freeze', true, 'block changes of file sets');
-export const filesThaw = freezing('unfreeze', false, 'allow changes of frozen file sets again');
-
-export const filesDelete: Action = {
-  ...remove,
-  aliases: [],
-  words: '[names...]',
-  takes: 'names',
-  summary: 'delete file sets; those that nodes or groups name only with --force',
-  examples: ['muster files delete motd', 'muster files delete motd --force --dry-run'],
-  run: async context =>
-    remove.run({
-      ...context,
-      given: { ...context.given, ids: [...context.given.ids, ...context.given.words], words: [] },
-    }),
 };

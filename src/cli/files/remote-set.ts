@@ -84,11 +84,3 @@ export async function changeSet(
 export function compared(before: readonly TreeEntry[], after: readonly TreeEntry[]): TreeDifference[] {
   return treeDifferences(before, after, new Set([...secretPathsOf(before), ...secretPathsOf(after)]));
 }
-
-/** `v3` or `3`: the number of a version. */
-export function versionOf(word: string): number {
-  const [, digits] = /^v?([1-9]\d{0,8})$/.exec(word) ?? [];
-  if (digits === undefined)
-    throw new MusterError('bad-usage', `'${word}' is no version; write v3 ('muster files history').`);
-  return Number(digits);
-}

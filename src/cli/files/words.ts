@@ -1,6 +1,7 @@
 // Words of `muster files`: the name of a set, paths in it, and how changes are printed.
 import { MusterError } from '../../errors.ts';
 import type { TreeDifference } from '../../files/tree-differences.ts';
+import { readAssignments } from '../assignments.ts';
 import { isForPrograms, printData } from '../listing.ts';
 import type { Context } from '../table.ts';
 import type { SetChange } from './remote-set.ts';
@@ -17,6 +18,14 @@ export function setAndWords({ given }: Pick<Context, 'given'>, action: string, u
 /** Returns the absolute path on the node, as people write it: with or without the first slash. */
 export function pathIn(word: string): string {
   return `/${word.replace(/^\/+|\/+$/g, '')}`;
+}
+
+/** `v3` or `3`: the number of a version. */
+export function versionOf(word: string): number {
+  const [, digits] = /^v?([1-9]\d{0,8})$/.exec(word) ?? [];
+  if (digits === undefined)
+    throw new MusterError('bad-usage', `'${word}' is no version; write v3 ('muster files history').`);
+  return Number(digits);
 }
 
 /** Prints what changed in a set. */
@@ -43,4 +52,10 @@ export function differenceLines(differences: readonly TreeDifference[]): string[
     ...about.map(text => `    ${text}`),
     ...(hidden === undefined ? lines : [HIDDEN[hidden]]).map(text => `    ${text}`),
   ]);
+}
+
+/** Separates names from `field=value`. */
+export function sortedWords(words: readonly string[]): { names: string[]; fields: Record<string, string> } {
+  const names = words.filter(word => !word.includes('='));
+  return { names, fields: readAssignments(words.filter(word => word.includes('='))) };
 }

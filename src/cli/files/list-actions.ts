@@ -1,0 +1,133 @@
+// `muster files` that read no contents: list, show, history. They load fast.
+import { FILE_SETS, type SetRow } from '../../api/file-sets.ts';
+import { OBJECTS, type Shown } from '../../api/objects.ts';
+import { fetchShown, LIST_OPTIONS, list } from '../list-action.ts';
+import { isForPrograms, printData } from '../listing.ts';
+import { isOverview, printRows } from '../overview.ts';
+import { type Action, action } from '../table.ts';
+import { humanBytes, humanTime } from '../terminal.ts';
+import { setAndWords } from './words.ts';
+
+interface Version {
+  number: number;
+  sha256: string;
+  size: number;
+  mtime: number;
+  files: number;
+  secret: boolean;
+  who: string;
+  why: string;
+}
+
+/** Returns the versions of a set, the current one last. */
+export const versionsOf = (object: Shown): Version[] => (object['versions'] ?? []) as Version[];
+const contentOf = (object: Shown): Version | undefined => (object['content'] ?? undefined) as Version | undefined;
+
+export const filesList = action({
+  name: 'list',
+  aliases: ['ls'],
+  words: '[names...]',
+  takes: 'names',
+  summary: 'list file sets: their files, sizes, versions, and what uses them',
+  options: LIST_OPTIONS,
+  examples: ['muster files ls', 'muster files ls -l hosts', 'muster files ls --json'],
+  async run(context) {
+    const { client, given } = context;
+    const { long, longLong } = given.options;
+    if (long || longLong || given.fields || given.table || !isOverview(context)) return list.run(context);
+    const objects = await fetchShown(context, given.words);
+    const uses = new Map((await client.call(FILE_SETS.uses)).map(use => [use.name, use]));
+    if (isForPrograms(given)) {
+      printData(
+        context.terminal,
+        given,
+        objects.map(object => ({
+          ...object,
+          used_by: uses.get(object.name)?.named_by,
+          nodes: uses.get(object.name)?.nodes,
+        })),
+      );
+      return 0;
+    }
+    const rows = objects.map(object => {
+      const content = contentOf(object);
+      const use = uses.get(object.name);
+      const version = versionsOf(object).at(-1);
+      return [
+        String(content?.files ?? 0),
+        humanBytes(content?.size ?? 0),
+        version ? `v${version.number}` : '-',
+        `${use?.nodes ?? 0} ${use?.nodes === 1 ? 'node' : 'nodes'}`,
+        use?.named_by.slice(0, 4).join(', ') ?? '',
+      ];
+    });
+    printRows(context, ['FILES', 'SIZE', 'VERSION', 'NODES', 'NAMED BY'], objects, rows);
+    return 0;
+  },
+});
+
+export const filesShow: Action = {
+  name: 'show',
+  words: '<name>',
+  takes: 'names',
+  summary: 'show a file set and the files in it',
+  examples: ['muster files show hosts', 'muster files show hosts --json'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const [id] = setAndWords(context, 'show', 'show hosts');
+    const object = await client.call(OBJECTS.get, { kind: 'files', params: { id } });
+    const files = await client.call(FILE_SETS.tree, { params: { id: object.uid } });
+    if (isForPrograms(given)) {
+      printData(terminal, given, { ...object, files });
+      return 0;
+    }
+    const version = versionsOf(object).at(-1);
+    const facts = [
+      ...(version ? [`v${version.number} of ${humanTime(version.mtime)} by ${version.who}`] : ['no files yet']),
+      ...(object['frozen'] === true ? ['frozen'] : []),
+      ...(object['parent'] ? [`cloned from ${String(object['parent'])}`] : []),
+    ];
+    terminal.write(`${object.name}: ${facts.join(', ')}\n`);
+    if (object['description']) terminal.write(`${String(object['description'])}\n`);
+    terminal.write(rowsText(files));
+    return 0;
+  },
+};
+
+const LETTERS = { file: '-', folder: 'd', link: 'l' } as const;
+
+/** As `ls -l` prints files. */
+function rowsText(files: readonly SetRow[]): string {
+  const owners = files.map(({ owner, group }) => `${owner} ${group}`);
+  const width = Math.max(0, ...owners.map(text => text.length));
+  const lines = files.map(({ type, mode, size, path, target, secret, xattrs }, at) => {
+    const marks = [...(secret ? ['secret'] : []), ...(xattrs.length > 0 ? [xattrs.join(' ')] : [])];
+    const name = `${path}${type === 'folder' ? '/' : ''}${type === 'link' ? ` -> ${target}` : ''}`;
+    const ending = marks.length > 0 ? `  (${marks.join(', ')})` : '';
+    return `${LETTERS[type]}${mode}  ${(owners[at] ?? '').padEnd(width)}  ${String(size).padStart(8)}  ${name}${ending}\n`;
+  });
+  return lines.join('');
+}
+
+export const filesHistory: Action = {
+  name: 'history',
+  words: '<name>',
+  takes: 'names',
+  summary: 'show the versions of a file set: when, by which user, with which command',
+  examples: ['muster files history hosts'],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const [id] = setAndWords(context, 'history', 'history hosts');
+    const versions = versionsOf(await client.call(OBJECTS.get, { kind: 'files', params: { id } }));
+    if (isForPrograms(given)) {
+      printData(terminal, given, versions);
+      return 0;
+    }
+    if (versions.length === 0) terminal.write('No version yet.\n');
+    for (const { number, mtime, who, files, size, why } of [...versions].reverse())
+      terminal.write(
+        `${`v${number}`.padEnd(5)} ${humanTime(mtime)}  ${who}  ${files} files, ${humanBytes(size)}  ${why}\n`,
+      );
+    return 0;
+  },
+};
