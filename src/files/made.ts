@@ -17,24 +17,26 @@ export interface RenderPorts {
 
 /** Returns a template as the thread needs it. */
 export function sourceOf({ set, entry, partials }: Visible): TemplateSource {
-  return {
-    name: `${set}:${entry.path}.tmpl`,
+  const name = `${set}:${entry.path}.tmpl`;
+  const known = sources.get(entry);
+  if (known?.name === name) return known;
+  const source = {
+    name,
     text: entry.content.toString(),
     digest: digestOf(entry, partials),
     secret: entry.rules.secret,
     partials,
   };
+  sources.set(entry, source);
+  return source;
 }
 
-const digests = new WeakMap<SetEntry, string>();
+/** An entry belongs to one content, and never changes. */
+const sources = new WeakMap<SetEntry, TemplateSource>();
 
-/** Equal for templates that give equal results. An entry belongs to one set, and never changes. */
-function digestOf(entry: SetEntry, partials: Readonly<Record<string, string>>): string {
-  const known = digests.get(entry);
-  if (known !== undefined) return known;
-  const digest = createHash('sha256').update(entry.content).update(JSON.stringify(partials)).digest('hex');
-  digests.set(entry, digest);
-  return digest;
+/** Equal for templates that give equal results. */
+function digestOf({ content }: SetEntry, partials: Readonly<Record<string, string>>): string {
+  return createHash('sha256').update(content).update(JSON.stringify(partials)).digest('hex');
 }
 
 interface Wanted {

@@ -1,5 +1,5 @@
 // Results of templates with what each read: a result serves every node for which the reads have the same values. Bounded.
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { FurtherFile, Read, TemplateFailure, TemplateResult, TemplateSource } from './template-protocol.ts';
 
 /** Bytes of results and steps that are kept. */
@@ -29,7 +29,8 @@ export type Found = { made: Made } | { missing: string };
 export type Identify = (read: string) => string | Promise<string>;
 
 export class ResultCache {
-  private readonly steps = new Map<string, { step: Step; bytes: number }>();
+  /** By state. What was used since the last search for room stays longer. */
+  private readonly steps = new Map<string, { step: Step; bytes: number; used: boolean }>();
   private readonly most: number;
   private bytes = 0;
   /** By state, what is being made: a second one for the same state waits. */
@@ -55,9 +56,7 @@ export class ResultCache {
     for (;;) {
       const found = this.steps.get(state);
       if (!found) return { missing: state };
-      // The last used is the last one to be dropped
-      this.steps.delete(state);
-      this.steps.set(state, found);
+      found.used = true;
       if ('made' in found.step) return found.step;
       const { read } = found.step;
       // Most values are there at once: a promise for each would cost more than the look-up
@@ -95,12 +94,13 @@ export class ResultCache {
   private add(state: string, step: Step, bytes: number): void {
     this.bytes -= this.steps.get(state)?.bytes ?? 0;
     this.steps.delete(state);
-    this.steps.set(state, { step, bytes });
+    this.steps.set(state, { step, bytes, used: false });
     this.bytes += bytes;
-    for (const [oldest, { bytes: freed }] of this.steps) {
+    for (const [oldest, held] of this.steps) {
       if (this.bytes <= this.most) break;
       this.steps.delete(oldest);
-      this.bytes -= freed;
+      if (held.used) this.steps.set(oldest, { ...held, used: false });
+      else this.bytes -= held.bytes;
     }
   }
 }
@@ -115,7 +115,7 @@ export function madeOf(result: TemplateResult): Made {
 
 function fileOf(text: string): { content: Buffer; sha256: string } {
   const content = Buffer.from(text);
-  return { content, sha256: createHash('sha256').update(content).digest('hex') };
+  return { content, sha256: hash('sha256', content) };
 }
 
 function firstState({ name, digest, secret }: TemplateSource): string {
@@ -123,5 +123,5 @@ function firstState({ name, digest, secret }: TemplateSource): string {
 }
 
 function nextState(state: string, value: string): string {
-  return createHash('sha256').update(`${state}\0${value}`).digest('base64');
+  return hash('sha256', `${state}\0${value}`, 'base64');
 }

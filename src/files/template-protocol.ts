@@ -32,7 +32,13 @@ export interface TemplateSource {
   partials: Readonly<Record<string, string>>;
 }
 
+/** A template in a request: its text comes once for each thread. */
+export type SentTemplate = Omit<TemplateSource, 'text' | 'partials'> & {
+  body?: Pick<TemplateSource, 'text' | 'partials'>;
+};
+
 export type ToTemplateThread =
+  | { kind: 'forget-texts' }
   | {
       kind: 'shared';
       shared?: Values;
@@ -46,7 +52,7 @@ export type ToTemplateThread =
       values: NodeValues;
       /** Names of attributes that are secret. */
       secretNames: readonly string[];
-      templates: readonly TemplateSource[];
+      templates: readonly SentTemplate[];
       /** Whether to return where each line comes from. */
       traced: boolean;
     };

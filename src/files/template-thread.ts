@@ -3,13 +3,15 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type { ThreadBasics } from '../thread.ts';
 import { answersPing } from '../wake.ts';
 import { TemplateEngine } from './template-engine.ts';
-import type { FromTemplateThread, Started, ToTemplateThread, Values } from './template-protocol.ts';
+import type { FromTemplateThread, Started, TemplateSource, ToTemplateThread, Values } from './template-protocol.ts';
 
 const port = parentPort;
 if (!port) throw new Error('this file is a thread of muster');
 const { pulse, folder } = workerData as ThreadBasics & { folder: string | undefined };
 const engine = new TemplateEngine(folder);
 const known = new Map<string, Values>();
+/** Texts and partials by the digest of the template. */
+const bodies = new Map<string, Pick<TemplateSource, 'text' | 'partials'>>();
 let shared: Values = {};
 let nodes: Values[] = [];
 
@@ -23,9 +25,16 @@ port.on('message', (message: ToTemplateThread) => {
     nodes = message.order.map(uid => known.get(uid) ?? {});
     return;
   }
+  if (message.kind === 'forget-texts') {
+    bodies.clear();
+    return;
+  }
   const { id, values, templates, traced } = message;
   const secretNames = new Set(message.secretNames);
-  for (const [index, source] of templates.entries()) {
+  for (const [index, { body: given, ...template }] of templates.entries()) {
+    const body = given ?? bodies.get(template.digest) ?? { text: '', partials: {} };
+    bodies.set(template.digest, body);
+    const source = { ...template, ...body };
     const { result, reads } = engine.render({ source, node: values, shared, nodes, secretNames, traced });
     port.postMessage({ kind: 'rendered', id, index, result, reads } satisfies FromTemplateThread);
   }

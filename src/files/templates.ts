@@ -9,6 +9,7 @@ import type {
   ListedNode,
   NodeValues,
   Read,
+  SentTemplate,
   SharedValues,
   Started,
   TemplateResult,
@@ -23,6 +24,8 @@ const THREAD = new URL('./template-thread.js', import.meta.url);
 const PATIENCE = 3 * MOST_TIME;
 /** Milliseconds for which a template that hung is refused. */
 const BAN = 60_000;
+/** Texts of templates that a thread keeps. */
+const MOST_TEXTS = 1000;
 /** Milliseconds between attempts to find a thread, after one has ended. */
 const PAUSE = 100;
 const MEMORY = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 32, stackSizeMb: 4 };
@@ -147,6 +150,8 @@ class TemplateThread {
   private readonly patience: number;
   /** What the thread knows: digests by the UID of the node. */
   private readonly sent = new Map<string, string>();
+  /** Digests of the templates whose text the thread has. */
+  private readonly texts = new Set<string>();
   private sentNodes = '';
   private sentShared = '';
   private timer: NodeJS.Timeout | undefined;
@@ -176,7 +181,14 @@ class TemplateThread {
     this.lastId += 1;
     const id = this.lastId;
     const done = new Promise<Done>(resolve => this.work.set(id, { outcomes: [], count: templates.length, resolve }));
-    this.thread.say({ kind: 'render', id, values, secretNames, templates, traced });
+    this.thread.say({
+      kind: 'render',
+      id,
+      values,
+      secretNames,
+      templates: templates.map(one => this.withText(one)),
+      traced,
+    });
     if (this.work.size === 1) this.watch();
     return done;
   }
@@ -201,6 +213,17 @@ class TemplateThread {
     for (const { uid, digest } of nodes) this.sent.set(uid, digest);
     this.sentShared = shared.digest;
     this.sentNodes = nodesDigest;
+  }
+
+  /** Returns a template as it is sent: without the text that the thread has already. */
+  private withText({ text, partials, ...template }: TemplateSource): SentTemplate {
+    if (this.texts.has(template.digest)) return template;
+    if (this.texts.size >= MOST_TEXTS) {
+      this.texts.clear();
+      this.thread.say({ kind: 'forget-texts' });
+    }
+    this.texts.add(template.digest);
+    return { ...template, body: { text, partials } };
   }
 
   private hear(message: FromTemplateThread | Started): void {
