@@ -55,7 +55,7 @@ install() {
         inst_multiple curl || return 1
         inst_simple "$moddir/lib/http_curl" /usr/lib/muster/lib/http_client
     fi
-    for name in base report http memory fetch network syslog iscsi unpack squashfs in_root init disk disk_layout cache \
+    for name in base report http http_tls memory fetch network syslog iscsi unpack squashfs in_root init disk disk_layout cache \
         rw_overlayfs rw_rwtab root file_index file_merge file_owner file_stage file_apply stage_scripts files start_agent; do
         inst_simple "$moddir/lib/$name" "/usr/lib/muster/lib/$name"
     done

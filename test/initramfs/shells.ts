@@ -81,7 +81,7 @@ export interface ShellResult {
 
 /** What a test puts in the place of the end of a boot, and of waits that only spread nodes in time. */
 const PRELUDE = `
-for part in base http_client http report memory fetch squashfs in_root init root files; do . "$MUSTER_LIB/lib/$part"; done
+for part in base http_client http http_tls report memory fetch squashfs in_root init root files; do . "$MUSTER_LIB/lib/$part"; done
 [ ! -r "$PRIVATE/session" ] || . "$PRIVATE/session"
 restart_node() { echo REBOOT; exit 3; }
 pause() { echo "$1" >>"$MUSTER_RUN/pauses"; }
