@@ -33,6 +33,7 @@ import { IsoImages } from './iso-images.ts';
 import type { Kickstarts } from './kickstarts.ts';
 import type { Lent } from './leases.ts';
 import { NewNodes } from './new-nodes.ts';
+import { nodeFilePorts } from './node-file-ports.ts';
 import type { NodeFiles } from './node-files.ts';
 import { starting } from './preflight.ts';
 import { shimLoaders } from './shim-loaders.ts';
@@ -148,7 +149,7 @@ export function bootPlanePorts(
     boots,
     statuses,
     log,
-    files: async (uid: string) => nodeFiles.planned(cluster, uid),
+    ...nodeFilePorts(state, nodeFiles),
     plan: (uid: string, arch?: LoaderName) => planOf(state, uid, iscsi !== undefined, arch),
     template: async (name: string) => bootScript(config, name),
     blobPath: (sha256: string) => blobs.path(sha256),

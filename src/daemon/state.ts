@@ -26,6 +26,7 @@ import { Resets } from '../evidence/resets.ts';
 import { tcpLook } from '../evidence/tcp-info.ts';
 import { TcpWatch } from '../evidence/tcp-watch.ts';
 import { TftpTransfers } from '../evidence/tftp-transfers.ts';
+import { Releases } from '../files/releases.ts';
 import { StoredSets } from '../files/stored.ts';
 import { ConnectionTable } from '../http/connection-table.ts';
 import { Governor } from '../http/governor.ts';
@@ -73,6 +74,8 @@ export interface State {
   governor: Governor;
   /** Serves secrets of nodes over TLS. */
   secretPlane: SecretPlane;
+  /** Files that running nodes may have, where they do not follow by themselves. */
+  releases: Releases;
   failures: HeadFailures;
   connections: ConnectionTable;
   /** Which of them wait for their node. */
@@ -114,9 +117,11 @@ export async function openState(
   const boots = await openBoots({ config, directory, store, saver, happenings });
   const statuses = new Statuses(boots, kernelNow);
   stops.push(happenings.follow(store, statuses));
+  const releases = new Releases();
   onNodeDeleted(store, uid => {
     for (const id of boots.forget(uid)) saver.drop(id);
     statuses.forget(uid);
+    releases.forget(uid);
   });
   const oldHeads = await OldHeads.open(config['paths.state'], warn);
   const blobs = new Blobs(config['paths.state']);
@@ -143,6 +148,7 @@ export async function openState(
     uploads,
     sets: new StoredSets(blobs, new Sealing(await loadHeadKey(config['paths.state'], randomBytes), 'file-set')),
     governor: governorOf(config),
+    releases,
     secretPlane: new SecretPlane({ stateFolder: config['paths.state'], port: config['https.port'], log }),
     failures,
     ...(await watchEvidence(directory, log, stops)),

@@ -43,6 +43,14 @@ export function indexText(rendered: Rendered): string {
   return writeIndex({ entries, scripts, changes: [...rendered.changes] });
 }
 
+/** The index of a node that had files and has none any more. */
+export const EMPTY_INDEX = emptyIndex();
+
+function emptyIndex(): { text: string; sha256: string } {
+  const text = `${FIRST_LINE}\n${LAST_LINE}\n`;
+  return { text, sha256: createHash('sha256').update(text).digest('hex') };
+}
+
 /** Writes an index that was read. */
 export function writeIndex({ entries, scripts, changes }: Index): string {
   const lines = [

@@ -192,6 +192,11 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
       'must be whole seconds, from 1 to 86400',
     ),
   },
+  _files_live: {
+    meaning:
+      'whether a running node follows changes of its file sets by itself: auto (also when not set), or manual, after `muster node files apply`',
+    schema: anything.refine(value => value === 'auto' || value === 'manual', 'must be auto or manual'),
+  },
   _ignition: {
     meaning: 'the Ignition configuration to apply at boot; not there yet, so that it is refused',
     schema: anything.refine(

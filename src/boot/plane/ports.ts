@@ -1,5 +1,6 @@
 // What the boot plane needs from the daemon: look-ups to decide, and actions to carry out.
 import type { LoaderName } from '../../config-values.ts';
+import type { LiveRule } from '../../files/live-state.ts';
 import type { Log } from '../../log.ts';
 import type { Refused } from '../../refused.ts';
 import type { Boot } from '../boot.ts';
@@ -34,6 +35,10 @@ export interface PlaneContext {
   kickstart(plan: BootPlan, session: string): Promise<string>;
   /** Renders the files of a node for its next boot; none without file sets. */
   files?(nodeUid: string): Promise<{ files?: PlannedFiles } | Refused>;
+  /** Returns an index or a content by its SHA-256; undefined when it is not kept. */
+  fileContent?(sha256: string): Promise<Buffer | undefined>;
+  /** Returns whether a running node follows changes of its files by itself. */
+  liveRule?(nodeUid: string): LiveRule;
   /** Returns what is at a path of a repo's image; `blob` names another image than the repo's current one. */
   iso(repo: string, path: string, blob: string | undefined): Promise<IsoFound | undefined>;
   /** From 0 to 1, for the waits in scripts; `Math.random` when absent. */

@@ -5,6 +5,7 @@ import { type Problem, STAGES, type Stage, stageNumber } from '../journey.ts';
 import { SYSTEM_FACTS } from '../system-facts.ts';
 import { factsOfNodesWords } from '../why-legacy.ts';
 import { factsBelow, readFacts } from './facts.ts';
+import { filesSection } from './node-files.ts';
 import type { BootsInSight } from './ports.ts';
 import { type Answer, refuse, say } from './question.ts';
 import type { Admitted } from './who.ts';
@@ -76,14 +77,22 @@ function amount(text: string): string | number {
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }
 
-/** A heartbeat is answered with the node's attributes. */
-export function heartbeat({ context, facts, boot }: Admitted['token']): Answer {
+/** Events of one heartbeat that come onto the timeline. */
+const MOST_EVENTS = 20;
+
+/** A heartbeat is answered with the node's attributes, and with the index of its files when it has file sets. */
+export async function heartbeat({ context, question, facts, boot }: Admitted['token']): Promise<Answer> {
   if (hasBootedAgain(context.boots, boot)) return refuse(410, 'the node has booted again since');
   const attributes = context.attributesIni(boot.node);
   if (attributes === undefined) return refuse(410, 'the node was deleted');
   const [hardware, status] = [factsBelow(facts, 'hardware'), factsBelow(facts, 'status')];
   const period = context.statusSeconds(boot.node) * 1000;
-  return say(attributes, { effects: [{ do: 'beat', boot, hardware, status, period }] });
+  // What file sets declare runs after a change: its ends are of the timeline
+  const events = Object.values(factsBelow(facts, 'event'))
+    .slice(0, MOST_EVENTS)
+    .map(detail => ({ do: 'tell', boot, note: { stage: 'up', peer: question.peer, by: 'node', detail } }) as const);
+  const files = await filesSection(context, boot, status);
+  return say(attributes + files, { effects: [{ do: 'beat', boot, hardware, status, period }, ...events] });
 }
 
 /** Returns whether a newer boot replaced this one: not while this one's heartbeats continue, whatever was seen of another. */

@@ -6,6 +6,7 @@ import { archive, image, initramfs, kernel, kernelUnderWay, loader } from './fil
 import { answers, installed, isoImage, metaData, OK } from './installer.ts';
 import { isoFile } from './iso-files.ts';
 import { GRUB, GRUB_BY_TFTP, IPXE } from './languages.ts';
+import { bootFiles, liveFiles } from './node-files.ts';
 import { type Answer, type RefusedAnswer, refuse } from './question.ts';
 import { failed, heartbeat, report } from './reports.ts';
 import { script } from './script.ts';
@@ -68,6 +69,8 @@ export const ROUTES: readonly Route[] = [
     tftp: { name: 'session.cpio', kind: 'session', ...OVER },
   },
   { methods: READ, path: '/boot/v1/:session/image', who: 'session', answer: image },
+  // A POST has the claim for secrets
+  { methods: ['GET', 'POST'], path: '/boot/v1/:session/files', who: 'session', answer: bootFiles, overTls: true },
   // iPXE's report before it starts again: it can fetch, but not post.
   { methods: ['GET'], path: '/boot/v1/:session/failed/:code?', who: 'session', answer: failed },
   { methods: ['POST'], path: '/boot/v1/:session/report', who: 'session', answer: report },
@@ -85,6 +88,7 @@ export const ROUTES: readonly Route[] = [
   },
   { methods: READ, path: '/isomount/:repo/*', who: 'everyone', answer: isoFile },
   { methods: ['POST'], path: '/node/v1/heartbeat', who: 'token', answer: heartbeat },
+  { methods: ['POST'], path: '/node/v1/files', who: 'token', answer: liveFiles, overTls: true },
 ];
 
 const PARTS = ROUTES.map(route => ({ route, pattern: route.path.split('/') }));

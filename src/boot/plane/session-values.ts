@@ -30,6 +30,10 @@ export function sessionUrl(head: Pick<HeadFacts, 'address' | 'port'>, id: string
   return `http://${head.address}:${head.port}/boot/v1/${id}`;
 }
 
+function privateUrl(head: Pick<HeadFacts, 'address'>, { port }: TlsFacts, id: string): string {
+  return `https://${head.address}:${port}/boot/v1/${id}`;
+}
+
 /** Returns the URL of the loader files, for anybody on the boot network. */
 export function loadersUrl(head: Pick<HeadFacts, 'address' | 'port'>): string {
   return `http://${head.address}:${head.port}/boot/v1/loader`;
@@ -72,6 +76,10 @@ export function sessionValues(
     MUSTER_SYSLOG: head.syslogPort === undefined ? '' : `${head.address}:${head.syslogPort}`,
     MUSTER_SSH_KEY: head.sshKey ?? '',
     ...(head.tls && { MUSTER_TLS_PORT: head.tls.port, MUSTER_HEAD_PIN: head.tls.pin }),
+    ...(plan.files && {
+      MUSTER_FILES: plan.files.index,
+      MUSTER_FILES_URL: `${plan.files.secret && head.tls ? privateUrl(head, head.tls, id) : sessionUrl(head, id)}/files`,
+    }),
     ...(iscsi && {
       MUSTER_ISCSI_PORTAL: iscsi.portal,
       MUSTER_ISCSI_TARGET: iscsi.target,

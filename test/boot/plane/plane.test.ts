@@ -129,6 +129,7 @@ const CASES: [method: string, path: string, state: States, ip: string, said: str
   ['POST', '/boot/v1/SID/report', 'minted', NODE, '200 ok; note', 'stage=root\nstatus.uptime=5\n'],
   ['POST', '/boot/v1/SID/report', 'minted', NODE, '400 stage=up is none of initramfs, image, root', 'stage=up\n'],
   ['GET', '/boot/v1/SID/report', 'minted', NODE, '404 nothing is here'],
+  ['GET', '/boot/v1/SID/files', 'minted', NODE, '404 the node had no file sets when this boot began'],
   ['GET', '/boot/v1/SID/kickstart', 'minted', NODE, '404 a boot of DefaultBoot as rwram has no kickstart file'],
   ['GET', '/boot/v1/SID/seed/user-data', 'minted', NODE, '404 a boot of DefaultBoot as rwram has no kickstart file'],
   ['GET', '/boot/v1/SID/image.iso', 'minted', NODE, '404 a boot as rwram has no ISO image'],
@@ -144,6 +145,8 @@ const CASES: [method: string, path: string, state: States, ip: string, said: str
   ['POST', '/node/v1/heartbeat', 'minted', STRANGER, '403 the token belongs to another address', 'token=TOKEN\n'],
   ['POST', '/node/v1/heartbeat', 'minted', NODE, '403 unknown token', 'token=x\n'],
   ['GET', '/node/v1/heartbeat', 'minted', NODE, '404 nothing is here'],
+  ['POST', '/node/v1/files', 'minted', NODE, '409 the node has no file sets now', 'token=TOKEN\n'],
+  ['POST', '/node/v1/files', 'minted', NODE, '403 unknown token', 'token=x\n'],
 ];
 const INSTALLS: typeof CASES = [
   ['GET', '/boot/v1/SID/kickstart', 'minted', NODE, '200 answers; note'],

@@ -1,0 +1,140 @@
+// The files of a node's file sets on their way: at boot as its plan froze them, later as they are now.
+import { missingContents } from '../../files/bundle.ts';
+import { EMPTY_INDEX, readIndex } from '../../files/index-text.ts';
+import { indexFor } from '../../files/live-state.ts';
+import type { Refused } from '../../refused.ts';
+import type { Boot } from '../boot.ts';
+import { type PlannedFiles, takesFiles } from '../boot-plan.ts';
+import { claimAnswer } from '../claims.ts';
+import { readFacts } from './facts.ts';
+import type { PlaneContext } from './ports.ts';
+import { type Answer, type Effect, type Question, refuse, say } from './question.ts';
+import type { Admitted } from './who.ts';
+
+type Files = Pick<PlannedFiles, 'index' | 'secret'>;
+
+/** What a boot fetches before its root starts. */
+export async function bootFiles({ question, context, boot, plan, session }: Admitted['session']): Promise<Answer> {
+  const { files } = plan;
+  if (!files) return refuse(404, 'the node had no file sets when this boot began');
+  const { peer } = question;
+  const claim = readFacts(question.body ?? '').get('claim');
+  const noted = (detail: string): Effect => ({ do: 'note', note: { stage: 'initramfs', session, peer, detail } });
+  return bundle({ context, question, boot, files, claim, has: new Set(), noted });
+}
+
+/** What a running node fetches after a change: the index that its heartbeat named, and the contents that it does not list. */
+export async function liveFiles({ question, context, boot, facts }: Admitted['token']): Promise<Answer> {
+  const wanted = facts.get('index') ?? '';
+  const current = wanted === EMPTY_INDEX.sha256 ? EMPTY : await currentFiles(context, boot);
+  if (!current) return refuse(409, 'the node has no file sets now');
+  if ('refused' in current) return refuse(409, `the files of the node cannot be rendered: ${current.refused}`);
+  if (current.index !== wanted) return refuse(409, 'the files of the node have changed since its heartbeat');
+  const has = new Set(
+    Array.from((question.body ?? '').matchAll(/^have=([0-9a-f]{64})\r?$/gm), ([, sha256 = '']) => sha256),
+  );
+  const noted = (detail: string): Effect => ({
+    do: 'tell',
+    boot,
+    note: { stage: 'up', peer: question.peer, detail: `after a change: ${detail}` },
+  });
+  return bundle({ context, question, boot, files: current, claim: facts.get('claim'), has, noted });
+}
+
+const EMPTY: Files = { index: EMPTY_INDEX.sha256, secret: false };
+
+interface Wish {
+  context: PlaneContext;
+  question: Question;
+  boot: Boot;
+  files: Files;
+  claim: string | undefined;
+  has: ReadonlySet<string>;
+  noted(detail: string): Effect;
+}
+
+async function bundle({ context, question, boot, files, claim, has, noted }: Wish): Promise<Answer> {
+  const effects: Effect[] = [];
+  if (files.secret) {
+    const claimed = claimAnswer(boot, question.isPrivate === true, claim);
+    if ('refused' in claimed) return refuse(claimed.status, claimed.refused, takenEffects(claimed, boot, question));
+    if ('take' in claimed) effects.push({ do: 'claim', boot, hash: claimed.take });
+  }
+  const parts = await partsOf(context, boot, files.index, has);
+  if ('refused' in parts) return refuse(410, parts.refused);
+  const bytes = Buffer.concat(parts);
+  const detail = `${parts.length - 1} contents of its files, ${bytes.length} bytes${files.secret ? ', over TLS' : ''}`;
+  return say(bytes, {
+    type: 'application/octet-stream',
+    noStore: true,
+    effects: [...effects, noted(detail)],
+  });
+}
+
+/** Somebody else asked first: the node shows it, because one of the two is no boot of ours. */
+function takenEffects(claimed: { taken?: true }, boot: Boot, { peer }: Question): Effect[] {
+  if (!claimed.taken) return [];
+  const text = 'another client asked for the secrets of this boot, after the first one; it got nothing';
+  return [
+    { do: 'tell', boot, note: { stage: 'initramfs', peer, detail: text } },
+    { do: 'log', level: 'warn', more: { node: boot.plan?.node.name }, text, rarely: true },
+  ];
+}
+
+/** The index and the contents of a bundle. What is not kept any more is rendered again. */
+async function partsOf(
+  context: PlaneContext,
+  boot: Boot,
+  digest: string,
+  has: ReadonlySet<string>,
+): Promise<Buffer[] | Refused> {
+  if (digest === EMPTY_INDEX.sha256) return [Buffer.from(EMPTY_INDEX.text)];
+  const kept = await keptParts(context, digest, has);
+  if (kept) return kept;
+  await context.files?.(boot.node);
+  return (
+    (await keptParts(context, digest, has)) ?? {
+      refused: 'these files of the node have changed, and are not kept any more',
+    }
+  );
+}
+
+async function keptParts(
+  { fileContent }: PlaneContext,
+  digest: string,
+  has: ReadonlySet<string>,
+): Promise<Buffer[] | undefined> {
+  const text = await fileContent?.(digest);
+  const index = text && readIndex(text.toString());
+  if (!text || !index || 'refused' in index) return undefined;
+  const parts = [text];
+  for (const { sha256 } of missingContents(index, has)) {
+    const content = await fileContent?.(sha256);
+    if (!content) return undefined;
+    parts.push(content);
+  }
+  return parts;
+}
+
+/** The files of a running node as they are now; none for a boot that takes no files. */
+async function currentFiles({ files }: PlaneContext, boot: Boot): Promise<Files | Refused | undefined> {
+  if (!files || !boot.plan || !takesFiles(boot.plan)) return undefined;
+  const answer = await files(boot.node);
+  if ('refused' in answer) return answer;
+  return answer.files;
+}
+
+/** Returns the section [Files] of the answer to a heartbeat; empty when the node keeps what it has. */
+export async function filesSection(
+  context: PlaneContext,
+  boot: Boot,
+  { files_applied: applied }: Readonly<Record<string, string>>,
+): Promise<string> {
+  if (!context.files || !boot.plan || !takesFiles(boot.plan)) return '';
+  const current = await currentFiles(context, boot).catch(() => ({ refused: 'the head failed to render them' }));
+  if (current && 'refused' in current) return '';
+  const rule = context.liveRule?.(boot.node) ?? { mode: 'auto' };
+  const index = indexFor(current?.index, rule, applied);
+  if (index === undefined) return '';
+  return `\n[Files]\nindex = ${index}\nsecret = ${current?.secret ? 'yes' : 'no'}\n`;
+}

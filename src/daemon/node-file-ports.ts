@@ -1,0 +1,29 @@
+// What the boot plane needs to give nodes their files.
+import { FILES_LIVE } from '../files/live-state.ts';
+import type { BootPlanePorts } from '../http/ports.ts';
+import { effectiveAttributes } from '../model/attributes.ts';
+import type { FilesAnswer, NodeFiles } from './node-files.ts';
+import type { State } from './state.ts';
+
+export function nodeFilePorts(
+  state: State,
+  nodeFiles: NodeFiles,
+): Required<Pick<BootPlanePorts, 'files' | 'fileContent' | 'liveRule'>> {
+  const { cluster, releases } = state;
+  return {
+    files: async uid => servedFiles(state, nodeFiles, uid),
+    fileContent: async sha256 => nodeFiles.content(sha256),
+    liveRule(uid) {
+      const node = cluster.get('node', uid);
+      return releases.ruleFor(uid, node && effectiveAttributes(cluster, node.value).get(FILES_LIVE)?.value);
+    },
+  };
+}
+
+/** Returns the files of a node; secret ones only when the head can serve them over TLS. */
+async function servedFiles({ cluster, secretPlane }: State, nodeFiles: NodeFiles, uid: string): Promise<FilesAnswer> {
+  const answer = await nodeFiles.planned(cluster, uid);
+  if ('refused' in answer || !answer.files?.secret) return answer;
+  const ready = await secretPlane.ready();
+  return 'refused' in ready ? ready : answer;
+}

@@ -1,0 +1,53 @@
+// Decisions about the files of running nodes: which index a node is to have, and how far it is.
+import type { Refused } from '../refused.ts';
+import { EMPTY_INDEX } from './index-text.ts';
+
+/** The attribute that says whether a running node follows changes by itself. */
+export const FILES_LIVE = '_files_live';
+
+export interface LiveRule {
+  /** With `manual`, a node gets an index that was released to it, and no other before its next boot. */
+  mode: 'auto' | 'manual';
+  /** The index that was released to it last. */
+  released?: string;
+}
+
+/** Returns the index that a running node is to have; undefined when it keeps what it has. @param current undefined without file sets */
+export function indexFor(
+  current: string | undefined,
+  { mode, released }: LiveRule,
+  applied: string | undefined,
+): string | undefined {
+  // A node that never had files needs no index that has none
+  if (current === undefined && (applied === undefined || applied === EMPTY_INDEX.sha256)) return undefined;
+  const wanted = current ?? EMPTY_INDEX.sha256;
+  return mode === 'auto' || released === wanted ? wanted : undefined;
+}
+
+export const FILES_STATES = ['in-step', 'pending', 'failed', 'locally-changed', 'unknown'] as const;
+export type FilesState = (typeof FILES_STATES)[number];
+
+export interface FilesFacts {
+  isUp: boolean;
+  /** The index that its file sets give now; undefined without file sets. */
+  current: string | undefined | Refused;
+  rule: LiveRule;
+  /** Facts of its last heartbeat. */
+  facts: Readonly<Record<string, string>>;
+}
+
+/** Returns how far a node is with its files, and why it is no further. */
+export function filesState({ isUp, current, rule, facts }: FilesFacts): { state: FilesState; reason?: string } {
+  if (!isUp) return { state: 'unknown', reason: 'the node is not up' };
+  if (typeof current === 'object') return { state: 'failed', reason: current.refused };
+  const { files_applied: applied, files_failed: failed, files_local: local } = facts;
+  if (failed) return { state: 'failed', reason: failed };
+  const wanted = current ?? EMPTY_INDEX.sha256;
+  if ((applied ?? EMPTY_INDEX.sha256) === wanted)
+    return local ? { state: 'locally-changed', reason: local } : { state: 'in-step' };
+  const isHeld = indexFor(current, rule, applied) === undefined;
+  return {
+    state: 'pending',
+    reason: isHeld ? `waits for 'files apply' (${FILES_LIVE}=manual)` : 'with its next heartbeat',
+  };
+}

@@ -1,0 +1,139 @@
+// The files of a node on the boot plane: who gets which bundle, what heartbeats name, and what the timeline shows.
+import { createHash } from 'node:crypto';
+import test from 'ava';
+import { tokenOf } from '../../../src/boot/boot.ts';
+import type { PlannedFiles } from '../../../src/boot/boot-plan.ts';
+import { answer } from '../../../src/boot/plane/plane.ts';
+import type { Answer } from '../../../src/boot/plane/question.ts';
+import { sessionValues } from '../../../src/boot/plane/session-values.ts';
+import { EMPTY_INDEX } from '../../../src/files/index-text.ts';
+import type { LiveRule } from '../../../src/files/live-state.ts';
+import { FakeCluster, fakeBoots } from '../../fakes/cluster.ts';
+import { fakePorts } from '../../fakes/plane.ts';
+import { bundle, entry } from '../../initramfs/bundles.ts';
+
+const NODE = '10.54.0.100';
+const CLAIM = 'c'.repeat(32);
+const FILES = bundle([entry('/etc/a', 'one'), entry('/etc/b', 'two')]);
+const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** A node that has booted with files. */
+function world({ secret = false, style = 'roram' }: { secret?: boolean; style?: string } = {}) {
+  const fake = new FakeCluster();
+  const { node } = fake.bootable();
+  fake.change(node, { ip: NODE });
+  const registry = fakeBoots(fake);
+  const files: PlannedFiles = { index: FILES.digest, size: 1, secret, sets: ['base'] };
+  const contents = new Map([FILES.index, 'one', 'two'].map(text => [sha256(text), Buffer.from(text)]));
+  const now: { files?: PlannedFiles; rule: LiveRule } = { files, rule: { mode: 'auto' } };
+  const ports = fakePorts(fake, registry, {
+    files: async () => (now.files ? { files: now.files } : {}),
+    fileContent: async digest => contents.get(digest),
+    liveRule: () => now.rule,
+  });
+  const planned = ports.plan(node.uid);
+  if ('refused' in planned) throw new Error(planned.refused);
+  registry.boots.grant(node.uid);
+  const plan = { ...planned.plan, files, style: style as typeof planned.plan.style };
+  const { id, boot } = registry.boots.mint(plan, 'peer');
+  const ask = async (method: string, path: string, body = '', more: { isPrivate?: boolean; ip?: string } = {}) =>
+    answer(
+      {
+        method,
+        path: path.replace('SID', id),
+        ip: NODE,
+        peer: `${NODE}:7`,
+        body: body.replace('TOKEN', tokenOf(id)),
+        ...more,
+      },
+      ports,
+    );
+  return { ask, boot, contents, id, now, plan, ports };
+}
+
+/** Status and text, or the reason of a refusal. */
+function text(given: Answer): string {
+  if (given.say === 'refused') return `${given.status} ${given.reason}`;
+  return given.say === 'text' ? `${given.status} ${given.text}` : given.say;
+}
+
+const notes = (given: Answer) =>
+  (given.effects ?? []).map(effect =>
+    'note' in effect ? `${effect.do} ${effect.note.stage}: ${effect.note.detail}` : effect.do,
+  );
+
+test('a boot fetches the bundle of its plan, and its timeline has it', async t => {
+  const { ask, plan, id, ports } = world();
+  const given = await ask('GET', '/boot/v1/SID/files');
+  t.is(text(given), `200 ${FILES.bytes()}`);
+  t.deepEqual(notes(given), [`note initramfs: 2 contents of its files, ${FILES.bytes().length} bytes`]);
+  t.like(sessionValues(plan, id, ports.head('')), {
+    MUSTER_FILES: FILES.digest,
+    MUSTER_FILES_URL: `http://10.54.0.1:80/boot/v1/${id}/files`,
+  });
+  t.regex(text(await ask('GET', '/boot/v1/SID/files', '', { ip: '10.54.0.9' })), /^403/);
+});
+
+test('files that are not kept any more end the boot with the reason', async t => {
+  const { ask, contents } = world();
+  contents.delete(sha256('two'));
+  t.is(
+    text(await ask('GET', '/boot/v1/SID/files')),
+    '410 these files of the node have changed, and are not kept any more',
+  );
+});
+
+test('secrets go over TLS to the client that asked first, and to no other', async t => {
+  const { ask, boot, plan, id, ports } = world({ secret: true });
+  t.regex(
+    text(await ask('GET', '/boot/v1/SID/files')),
+    /^403 the files of this boot have secrets, which go over TLS only/,
+  );
+  const over = { isPrivate: true };
+  t.regex(text(await ask('POST', '/boot/v1/SID/files', '', over)), /^400/);
+  const given = await ask('POST', '/boot/v1/SID/files', `claim=${CLAIM}\n`, over);
+  t.is(text(given), `200 ${FILES.bytes()}`);
+  const claim = given.effects?.find(effect => effect.do === 'claim');
+  t.truthy(claim);
+  if (claim?.do === 'claim') boot.claimHash = claim.hash;
+  const other = await ask('POST', '/boot/v1/SID/files', `claim=${'d'.repeat(32)}\n`, over);
+  t.regex(text(other), /^403 the secrets of this boot belong to the client that asked first/);
+  t.regex(notes(other)[0] ?? '', /^tell initramfs: another client asked/);
+  t.is(
+    text(await ask('POST', '/node/v1/files', `token=TOKEN\nindex=${FILES.digest}\nclaim=${CLAIM}\n`, over)),
+    `200 ${FILES.bytes()}`,
+  );
+  t.regex(text(await ask('POST', '/node/v1/files', `token=TOKEN\nindex=${FILES.digest}\nclaim=${CLAIM}\n`)), /^403/);
+  const head = { ...ports.head(''), tls: { port: 8443, pin: 'sha256//x' } };
+  t.is(sessionValues(plan, id, head)['MUSTER_FILES_URL'], `https://10.54.0.1:8443/boot/v1/${id}/files`);
+});
+
+test('a running node gets what it lacks of the index that its heartbeat named', async t => {
+  const { ask, now } = world();
+  const beat = async (more = '') => text(await ask('POST', '/node/v1/heartbeat', `token=TOKEN\n${more}`));
+  t.is(await beat(), `200 [Attributes]\n\n[Files]\nindex = ${FILES.digest}\nsecret = no\n`);
+  const body = `token=TOKEN\nindex=${FILES.digest}\nhave=${sha256('one')}\nhave=nothing\n`;
+  const given = await ask('POST', '/node/v1/files', body);
+  t.is(text(given), `200 ${FILES.index}two`);
+  t.regex(notes(given)[0] ?? '', /^tell up: after a change: 1 contents/);
+  t.regex(text(await ask('POST', '/node/v1/files', `token=TOKEN\nindex=${'a'.repeat(64)}\n`)), /^409/);
+  t.regex(text(await ask('POST', '/node/v1/files', `token=x\nindex=${FILES.digest}\n`)), /^403/);
+  now.rule = { mode: 'manual' };
+  t.is(await beat(), '200 [Attributes]\n', 'a node that does not follow by itself keeps what it has');
+  now.rule = { mode: 'manual', released: FILES.digest };
+  t.regex(await beat(), /\[Files\]/);
+  delete now.files;
+  now.rule = { mode: 'auto' };
+  t.is(await beat(), '200 [Attributes]\n', 'a node that never had files is not bothered');
+  t.regex(await beat(`status.files_applied=${FILES.digest}\n`), new RegExp(`index = ${EMPTY_INDEX.sha256}`));
+  t.is(
+    text(await ask('POST', '/node/v1/files', `token=TOKEN\nindex=${EMPTY_INDEX.sha256}\n`)),
+    `200 ${EMPTY_INDEX.text}`,
+  );
+});
+
+test('what ran after a change is on the timeline', async t => {
+  const { ask } = world();
+  const given = await ask('POST', '/node/v1/heartbeat', 'token=TOKEN\nevent.1=reload of ssh after a change of files\n');
+  t.deepEqual(notes(given), ['beat', 'tell up: reload of ssh after a change of files']);
+});

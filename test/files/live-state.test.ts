@@ -1,0 +1,34 @@
+import test from 'ava';
+import { EMPTY_INDEX } from '../../src/files/index-text.ts';
+import { filesState, indexFor } from '../../src/files/live-state.ts';
+import { Releases } from '../../src/files/releases.ts';
+
+const AUTO = { mode: 'auto' } as const;
+
+test('a node that follows by itself gets what its sets give; another one what was released to it', t => {
+  t.is(indexFor('a', AUTO, undefined), 'a');
+  t.is(indexFor('a', { mode: 'manual' }, 'b'), undefined);
+  t.is(indexFor('a', { mode: 'manual', released: 'a' }, 'b'), 'a');
+  t.is(indexFor('a', { mode: 'manual', released: 'b' }, 'b'), undefined, 'the files have changed since the release');
+  t.is(indexFor(undefined, AUTO, undefined), undefined);
+  t.is(indexFor(undefined, AUTO, 'a'), EMPTY_INDEX.sha256);
+  t.is(indexFor(undefined, AUTO, EMPTY_INDEX.sha256), undefined);
+  const releases = new Releases();
+  releases.release('n', 'a');
+  t.deepEqual(releases.ruleFor('n', 'manual'), { mode: 'manual', released: 'a' });
+  releases.forget('n');
+  t.deepEqual(releases.ruleFor('n', undefined), AUTO);
+});
+
+test('the state of the files of a node, and why', t => {
+  const state = (facts: Record<string, string>, more: Partial<Parameters<typeof filesState>[0]> = {}) =>
+    filesState({ isUp: true, current: 'a', rule: AUTO, facts, ...more });
+  t.deepEqual(state({ files_applied: 'a' }), { state: 'in-step' });
+  t.deepEqual(state({ files_applied: 'a', files_local: '/etc/x' }), { state: 'locally-changed', reason: '/etc/x' });
+  t.deepEqual(state({ files_applied: 'b' }), { state: 'pending', reason: 'with its next heartbeat' });
+  t.regex(state({ files_applied: 'b' }, { rule: { mode: 'manual' } }).reason ?? '', /waits for 'files apply'/);
+  t.deepEqual(state({ files_applied: 'a', files_failed: '/etc/x: no' }), { state: 'failed', reason: '/etc/x: no' });
+  t.deepEqual(state({}, { current: { refused: 'set x, line 2' } }), { state: 'failed', reason: 'set x, line 2' });
+  t.deepEqual(state({}, { current: undefined }), { state: 'in-step' });
+  t.is(state({}, { isUp: false }).state, 'unknown');
+});
