@@ -166,13 +166,18 @@ function impliedFolder(path: string, { origin }: RenderedEntry): RenderedEntry {
   };
 }
 
-/** Returns the scripts and changes of all sets: a later script of one stage and name hides the earlier. */
+/**
+ * Returns the scripts and changes of all sets. A script is named `SET/NAME`, so that two sets may have one of the same name; what
+ * `run` names is a script of stage `change` that only those changes start.
+ */
 function joined(sets: readonly RenderSet[]): { scripts: StageScript[]; changes: OnChange[] } {
-  const scripts = new Map<string, StageScript>();
-  const changes = new Map<string, OnChange>();
-  for (const { content } of sets) {
-    for (const script of content.scripts) scripts.set(`${script.stage} ${script.name}`, script);
-    for (const change of content.changes) changes.set(JSON.stringify(change), change);
-  }
-  return { scripts: [...scripts.values()], changes: [...changes.values()] };
+  const scripts = sets.flatMap(({ name: set, content }) =>
+    content.scripts.map(({ stage, name, ...script }): StageScript => {
+      return { ...script, stage: stage === 'called' ? 'change' : stage, name: `${set}/${name}` };
+    }),
+  );
+  const changes = sets.flatMap(({ name: set, content }) =>
+    content.changes.map(change => (change.action === 'run' ? { ...change, what: `${set}/${change.what}` } : change)),
+  );
+  return { scripts, changes };
 }

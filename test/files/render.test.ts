@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
+import { indexText, readIndex } from '../../src/files/index-text.ts';
 import { renderFiles } from '../../src/files/render.ts';
 import type { Rendered } from '../../src/files/rendered.ts';
 import { ResultCache } from '../../src/files/result-cache.ts';
@@ -164,26 +165,27 @@ test('a file below a file or a link is refused', async t => {
   t.deepEqual(filesOf(answer), { refused: 'two:/etc/x/y: /etc/x is a link of the set one, and no folder' });
 });
 
-test('scripts and changes of all sets; a later script of the same name hides an earlier one', async t => {
+test('scripts and changes of all sets: each script has the name of its set before its name', async t => {
   const { render } = setup();
-  const script = (text: string) => ({
-    stage: 'root' as const,
-    name: 'a',
-    content: Buffer.from(text),
-    required: true,
-    seconds: 9,
+  const script = (stage: 'root' | 'called', text: string) => ({
+    ...{ stage, name: 'a', content: Buffer.from(text), required: true, seconds: 9 },
   });
-  const change = { paths: ['/etc/x'], action: 'reload' as const, what: 'x' };
+  const run = { paths: ['/etc/x'], action: 'run' as const, what: 'a' };
+  const reload = { paths: ['/etc/x'], action: 'reload' as const, what: 'x' };
   const answer = await render([
-    set('a', [], { scripts: [script('1')], changes: [change] }),
-    set('b', [], { scripts: [script('2')], changes: [change] }),
+    set('one', [], { scripts: [script('called', '1')], changes: [run, reload] }),
+    set('two', [], { scripts: [script('root', '2')], changes: [reload] }),
   ]);
   if ('refused' in answer) return t.fail(answer.refused);
   t.deepEqual(
-    answer.scripts.map(({ content }) => content.toString()),
-    ['2'],
+    answer.scripts.map(({ stage, name, content }) => `${stage} ${name} ${content}`),
+    ['change one/a 1', 'root two/a 2'],
   );
-  t.is(answer.changes.length, 1);
+  t.deepEqual(
+    answer.changes.map(({ action, what }) => `${action} ${what}`),
+    ['run one/a', 'reload x', 'reload x'],
+  );
+  t.false('refused' in readIndex(indexText(answer)));
 });
 
 test('a result serves every node with the same reads, and is made again when one changes', async t => {
