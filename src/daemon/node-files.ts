@@ -1,12 +1,13 @@
 // The files of each node as its file sets give them: rendered when it boots, and kept while nothing that they depend on changes.
 import type { PlannedFiles } from '../boot/boot-plan.ts';
+import { type HiddenFile, hiddenFiles } from '../files/hidden.ts';
 import type { RenderPorts } from '../files/made.ts';
 import { renderFiles } from '../files/render.ts';
 import type { LeftOut, Rendered } from '../files/rendered.ts';
 import type { SetContent } from '../files/set-content.ts';
 import { type LineOf, traceFile } from '../files/trace.ts';
 import { TemplateValues, type ValuePorts } from '../files/values.ts';
-import { type HiddenFile, type RenderSet, visibleEntries } from '../files/visible.ts';
+import type { RenderSet } from '../files/visible.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fileSetsOf } from '../model/file-sets.ts';
 import type { Refused } from '../refused.ts';
@@ -121,7 +122,7 @@ export class NodeFiles {
     if (!sets || 'refused' in sets) return sets;
     const rendered = await renderFiles(sets.contents, node, this.valuesOf(cluster), this.ports);
     if ('refused' in rendered) return rendered;
-    const { hidden } = visibleEntries(sets.contents);
+    const hidden = hiddenFiles(sets.contents);
     return { sets: sets.named, leftOutSets: sets.leftOut, hidden, leftOut: rendered.leftOut, rendered };
   }
 

@@ -11,7 +11,7 @@ export function fileLines(list: NodeFileList | Refused | undefined): string[] {
   return [
     `file sets: ${sets.map(({ name, source }) => `${name} (${source})`).join(', ')}`,
     ...leftOutSets.map(({ name, source, by }) => `file set left out: ${name} (${source}), by ${by}`),
-    ...hidden.map(({ path, set, by }) => `hidden: ${path} of ${set}, by ${by}`),
+    ...hidden.map(({ path, sets: others, by }) => `hidden: ${path} of ${others.join(', ')}, by ${by}`),
     ...leftOut.map(({ path, reason }) => `left out: ${path}: ${reason}`),
     ...rendered.entries.map(entryLine),
     ...rendered.scripts.map(({ stage, name, content }) => `script at ${stage}: ${name}, ${content.length} bytes`),

@@ -27,7 +27,7 @@ export async function renderFiles(
 ): Promise<Rendered | Refused> {
   const world = values.world();
   const subject = values.of(node);
-  const { visible } = visibleEntries(sets);
+  const visible = visibleEntries(sets);
   const made = await madeFiles(visible, { world, subject }, ports);
   const built = builtEntries(visible, made);
   if ('refused' in built) return built;

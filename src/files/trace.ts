@@ -1,6 +1,7 @@
 // One file of a node, line by line: the set, the template and its line, and the values that were read, with their origins.
 import type { Entry } from '../model/cluster.ts';
 import type { Refused } from '../refused.ts';
+import { hiddenFiles } from './hidden.ts';
 import { type RenderPorts, sourceOf } from './made.ts';
 import { failureText, type WrittenFile } from './template-protocol.ts';
 import type { Subject, TemplateValues } from './values.ts';
@@ -38,8 +39,8 @@ export async function traceFile(
   { templates }: RenderPorts,
   path: string,
 ): Promise<LineOf | Refused | undefined> {
-  const { visible, hidden } = visibleEntries(sets);
-  const hiding = hidden.filter(one => one.path === path).map(one => one.set);
+  const visible = visibleEntries(sets);
+  const hiding = hiddenFiles(sets).find(one => one.path === path)?.sets ?? [];
   const own = visible.find(({ entry }) => entry.path === path);
   if (own && !own.entry.isTemplate) return own.entry.type === 'file' ? plainLines(own, hiding) : undefined;
   const subject = values.of(node);

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import test from 'ava';
+import { hiddenFiles } from '../../src/files/hidden.ts';
 import { indexText, readIndex } from '../../src/files/index-text.ts';
 import { renderFiles } from '../../src/files/render.ts';
 import type { Rendered } from '../../src/files/rendered.ts';
@@ -8,7 +9,7 @@ import type { FileRules, SetContent, SetEntry } from '../../src/files/set-conten
 import { TemplateEngine } from '../../src/files/template-engine.ts';
 import type { Batch } from '../../src/files/templates.ts';
 import { TemplateValues } from '../../src/files/values.ts';
-import { type RenderSet, visibleEntries } from '../../src/files/visible.ts';
+import type { RenderSet } from '../../src/files/visible.ts';
 import { Networks } from '../../src/networks.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
@@ -110,7 +111,7 @@ test('a later set hides the files of an earlier one, and only what counts is ren
   ];
   t.deepEqual(filesOf(await render(sets)), { '/etc': 'folder', '/etc/x': 'gpu', '/etc/y': 'base' });
   t.deepEqual(rendered, []);
-  t.deepEqual(visibleEntries(sets).hidden, [{ path: '/etc/x', set: 'base', by: 'gpu' }]);
+  t.deepEqual(hiddenFiles(sets), [{ path: '/etc/x', by: 'gpu', sets: ['base'] }]);
 });
 
 test('a template that fails refuses the files with set, file, line and reason; an optional one is left out', async t => {
