@@ -43,6 +43,8 @@ export interface BootPlan {
   install?: InstallPlan;
   /** The value of `_boot_once` that chose the style; this boot uses it up. */
   once?: string;
+  /** The file with the node's Ignition configuration. */
+  ignition?: string;
   /** Header and data digests of RFC 7143 §7.6 on the node's iSCSI session. */
   iscsiDigests: boolean;
   /** Seconds between heartbeats. */

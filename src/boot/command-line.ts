@@ -44,7 +44,7 @@ const GRUB_KERNEL = '/boot/v1/kernel';
 
 /** Returns the line as the kernel gets it from this loader, or why the loader cannot pass it on. */
 export function kernelLine(
-  plan: Pick<BootPlan, 'cmdline' | 'install' | 'node'>,
+  plan: Pick<BootPlan, 'cmdline' | 'install' | 'ignition' | 'node'>,
   handing: Handing,
 ): KernelLine | Refused {
   const line = commandLine(plan, handing.url);

@@ -79,13 +79,21 @@ export function repoUrl(url: string, origin: string): string {
 }
 
 /** Returns the kernel's command line: the plan's own, preceded by what its installer needs and the plan's own lacks. */
-export function commandLine(plan: Pick<BootPlan, 'cmdline' | 'install' | 'node'>, url: string): string {
-  const { install, cmdline } = plan;
+export function commandLine(plan: Pick<BootPlan, 'cmdline' | 'install' | 'ignition' | 'node'>, url: string): string {
+  const { install, ignition, cmdline } = plan;
   if (!install) return cmdline;
   const own = new Set(cmdline.split(/\s+/).map(word => word.split('=')[0]));
-  const words = WORDS[install.kind](install, url, plan.node.mac).filter(word => !own.has(word.split('=')[0]));
+  const all = [...WORDS[install.kind](install, url, plan.node.mac), ...(ignition ? ignitionWords(url) : [])];
+  const words = all.filter(word => !own.has(word.split('=')[0]));
   return [...words, cmdline].filter(word => word !== '').join(' ');
 }
+
+/** What Ignition in the initramfs of a system reads; other styles apply it by muster's initramfs. */
+const ignitionWords = (url: string): string[] => [
+  'ignition.firstboot',
+  'ignition.platform.id=metal',
+  `ignition.config.url=${url}/ignition`,
+];
 
 type Words = (install: InstallPlan, url: string, mac: string) => string[];
 

@@ -44,7 +44,7 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
   const needsImage = rules.needsImage || (sanboot !== undefined && 'image' in sanboot);
   const image = needsImage ? imageOf(cluster, config) : null;
   if (image && 'refused' in image) return image;
-  const overlay = attributes.get('_iscsi_overlay')?.value;
+  const ignition = attributes.get('_ignition')?.value;
   const plan: BootPlan = {
     node: {
       uid: node.uid,
@@ -55,7 +55,6 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
     },
     style: chosen,
     styleSource: style?.source ?? `boot config ${config.value.name}`,
-    rwLayer: attributes.get('_boot_rw_layer')?.value === 'rwtab' ? 'rwtab' : 'overlayfs',
     bootConfig: { uid: config.uid, name: config.value.name, release: files.release, source: wanted.source },
     kernel: files.kernel,
     initramfs: files.initramfs,
@@ -65,14 +64,26 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
     ...(once !== undefined && { once }),
     ...(sanboot && { sanboot }),
     ...(disk && { disk }),
-    ...((overlay === 'memory' || overlay === 'file') && { iscsiOverlay: overlay }),
-    iscsiDigests: attributes.get('_iscsi_digests')?.value === 'crc32c',
-    statusSeconds: Number(attributes.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
+    ...(rules.needsKernel && ignition && { ignition }),
+    ...settingsOf(attributes),
   };
   const line = rules.needsKernel
     ? kernelLine(plan, handingOf(attributes.get('_boot_loader')?.value, plane, SOME_ID))
     : undefined;
   return line && 'refused' in line ? line : { plan };
+}
+
+type Settings = Pick<BootPlan, 'rwLayer' | 'iscsiOverlay' | 'iscsiDigests' | 'statusSeconds'>;
+
+/** The settings that attributes alone decide. */
+function settingsOf(attributes: Map<string, Inherited>): Settings {
+  const overlay = attributes.get('_iscsi_overlay')?.value;
+  return {
+    rwLayer: attributes.get('_boot_rw_layer')?.value === 'rwtab' ? 'rwtab' : 'overlayfs',
+    ...((overlay === 'memory' || overlay === 'file') && { iscsiOverlay: overlay }),
+    iscsiDigests: attributes.get('_iscsi_digests')?.value === 'crc32c',
+    statusSeconds: Number(attributes.get('_status_secs')?.value ?? DEFAULT_STATUS_SECONDS),
+  };
 }
 
 type Files = BootFiles | { kernel: null; initramfs: null; release: string; install?: never };

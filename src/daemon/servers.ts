@@ -179,8 +179,7 @@ function installPorts(state: State, kickstarts: Kickstarts): Pick<BootPlanePorts
   const { cluster, blobs } = state;
   const images = new IsoImages(sha256 => blobs.path(sha256));
   return {
-    kickstart: async (plan, session) =>
-      kickstarts.render(plan.node.uid, plan.install?.kickstart ?? '', session, { plan }),
+    kickstart: async (plan, session, file) => kickstarts.render(plan.node.uid, file, session, { plan }),
     iso: async (name, path, frozen) => {
       const repo = cluster.byName('repo', name) ?? cluster.get('repo', name);
       const blob = frozen ?? repo?.value.iso?.sha256;

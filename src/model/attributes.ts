@@ -11,7 +11,7 @@ import { FILE_SETS, fileSetsProblem, joinedSets } from './file-sets.ts';
 import { INTERFACE_EXAMPLE, readInterfaces } from './interface-specs.ts';
 import type { Kind, Value } from './kinds.ts';
 import { layersOf } from './layers.ts';
-import { attributeName, attributeValue, BOOT_STYLES } from './values.ts';
+import { attributeName, attributeValue, BOOT_STYLES, kickstartValue } from './values.ts';
 
 /** One effective value and where it came from. */
 export interface Inherited {
@@ -198,11 +198,9 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
     schema: anything.refine(value => value === 'auto' || value === 'manual', 'must be auto or manual'),
   },
   _ignition: {
-    meaning: 'the Ignition configuration to apply at boot; not there yet, so that it is refused',
-    schema: anything.refine(
-      () => false,
-      'is not possible: this muster applies no Ignition configuration; use a kickstart or an image instead',
-    ),
+    meaning:
+      'the Ignition configuration of the node: a file of the kickstart folder, filled in for it; `ignition` in the image applies it at boot',
+    schema: kickstartValue.refine(value => value !== '', 'must be the name of a file in the kickstart folder'),
   },
 };
 

@@ -114,7 +114,7 @@ test('reserved attributes are checked, each with its sentence', t => {
       '_ignition',
       'http://10.54.0.1/x.ign',
       'bad-value',
-      "attribute '_ignition': 'http://10.54.0.1/x.ign' is not possible: this muster applies no Ignition configuration; use a kickstart or an image instead.",
+      "attribute '_ignition': 'http://10.54.0.1/x.ign' must be the name of a file in the kickstarts folder: letters, digits, '_', '.', '+' or '-'.",
     ],
   ];
   for (const [name, value, code, text] of refusals) {

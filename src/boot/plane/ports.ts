@@ -31,8 +31,8 @@ export interface PlaneContext {
   /** Returns what a boot logs in with over iSCSI; none when no target is served. */
   iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
   statusSeconds(nodeUid: string): number;
-  /** Returns the plan's answers for an installer, filled in for its node; throws `bad-kickstart` with the unfilled places. */
-  kickstart(plan: BootPlan, session: string): Promise<string>;
+  /** Returns a file of the kickstart folder, filled in for the plan's node; throws `bad-kickstart` with the unfilled places. */
+  kickstart(plan: BootPlan, session: string, file: string): Promise<string>;
   /** Renders the files of a node for its next boot; none without file sets. */
   files?(nodeUid: string): Promise<{ files?: PlannedFiles } | Refused>;
   /** Returns an index or a content by its SHA-256; undefined when it is not kept. */

@@ -3,7 +3,7 @@ import type { Outcome } from '../boot.ts';
 import type { BootFileName, Fault } from '../faults.ts';
 import type { Stage } from '../journey.ts';
 import { archive, image, initramfs, kernel, kernelUnderWay, loader } from './files.ts';
-import { answers, installed, isoImage, metaData, OK } from './installer.ts';
+import { answers, ignition, installed, isoImage, metaData, OK } from './installer.ts';
 import { isoFile } from './iso-files.ts';
 import { GRUB, GRUB_BY_TFTP, IPXE } from './languages.ts';
 import { bootFiles, liveFiles } from './node-files.ts';
@@ -75,6 +75,7 @@ export const ROUTES: readonly Route[] = [
   { methods: ['GET'], path: '/boot/v1/:session/failed/:code?', who: 'session', answer: failed },
   { methods: ['POST'], path: '/boot/v1/:session/report', who: 'session', answer: report },
   { methods: READ, path: '/boot/v1/:session/kickstart', who: 'session', answer: answers },
+  { methods: READ, path: '/boot/v1/:session/ignition', who: 'session', answer: ignition },
   // cloud-init's NoCloud source appends these names to its seed's URL, and requires two of them.
   { methods: READ, path: '/boot/v1/:session/seed/user-data', who: 'session', answer: answers },
   { methods: READ, path: '/boot/v1/:session/seed/meta-data', who: 'session', answer: metaData },

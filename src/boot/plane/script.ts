@@ -5,6 +5,7 @@ import { type PlannedFiles, takesFiles } from '../boot-plan.ts';
 import type { Fault } from '../faults.ts';
 import { bootIscsi } from '../iscsi-access.ts';
 import { STYLES } from '../styles/style.ts';
+import { ignitionProblem } from './installer.ts';
 import { kernelProblem } from './kernel-problem.ts';
 import { type Language, readScripts } from './languages.ts';
 import type { PlaneContext } from './ports.ts';
@@ -66,15 +67,23 @@ function faultOf(bad: { badAnswers: string | undefined; badKernel: string | unde
   return bad.badFiles ? 'files-do-not-render' : 'nothing-to-boot';
 }
 
-/** Returns why the answers for an installer cannot be made: better reported now than by an installer that waits at its console. */
+/** Returns why a file of the kickstart folder cannot be filled in: better reported now than by an installer that waits at its console. */
 async function kickstartProblem(
   { plan, kickstart }: Pick<PlaneContext, 'plan' | 'kickstart'>,
   node: string,
 ): Promise<string | undefined> {
   const answer = plan(node);
-  if ('refused' in answer || !answer.plan.install?.kickstart) return undefined;
-  return kickstart(answer.plan, '0'.repeat(32)).then(
-    () => undefined,
-    (error: unknown) => reasonOf(error).split('\n')[0],
-  );
+  if ('refused' in answer) return undefined;
+  const { install, ignition } = answer.plan;
+  for (const file of [install?.kickstart, ignition]) {
+    if (!file) continue;
+    try {
+      const text = await kickstart(answer.plan, '0'.repeat(32), file);
+      const problem = file === ignition ? ignitionProblem(text) : undefined;
+      if (problem !== undefined) return `${file} ${problem}`;
+    } catch (error) {
+      return reasonOf(error).split('\n')[0];
+    }
+  }
+  return undefined;
 }

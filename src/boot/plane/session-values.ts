@@ -75,6 +75,7 @@ export function sessionValues(
     MUSTER_FAILURE_SECS: head.failureSeconds,
     MUSTER_SYSLOG: head.syslogPort === undefined ? '' : `${head.address}:${head.syslogPort}`,
     MUSTER_SSH_KEY: head.sshKey ?? '',
+    MUSTER_IGNITION: plan.ignition ? `${sessionUrl(head, id)}/ignition` : '',
     ...(head.tls && { MUSTER_TLS_PORT: head.tls.port, MUSTER_HEAD_PIN: head.tls.pin }),
     ...(plan.files && {
       MUSTER_FILES: plan.files.index,

@@ -130,6 +130,7 @@ const CASES: [method: string, path: string, state: States, ip: string, said: str
   ['POST', '/boot/v1/SID/report', 'minted', NODE, '400 stage=up is none of initramfs, image, root', 'stage=up\n'],
   ['GET', '/boot/v1/SID/report', 'minted', NODE, '404 nothing is here'],
   ['GET', '/boot/v1/SID/files', 'minted', NODE, '404 the node had no file sets when this boot began'],
+  ['GET', '/boot/v1/SID/ignition', 'minted', NODE, '404 the node has no _ignition'],
   ['GET', '/boot/v1/SID/kickstart', 'minted', NODE, '404 a boot of DefaultBoot as rwram has no kickstart file'],
   ['GET', '/boot/v1/SID/seed/user-data', 'minted', NODE, '404 a boot of DefaultBoot as rwram has no kickstart file'],
   ['GET', '/boot/v1/SID/image.iso', 'minted', NODE, '404 a boot as rwram has no ISO image'],
@@ -247,6 +248,35 @@ test('the reason why a node cannot boot is in its script, on the timeline and in
   const given = await ask('GET', '/boot/v1/script');
   t.is(short(given), '200 refused.ipxe n0 line 3 is wrong; note; log');
   t.like(given.effects?.[0], { do: 'note', note: { stage: 'script', fault: 'bad-answers', error: 'line 3 is wrong' } });
+});
+
+test('an Ignition configuration is filled in for the node, and one that is none refuses the boot', async t => {
+  const asked: string[] = [];
+  let text = '{"ignition": {"version": "3.3.0"}}';
+  const kickstart = async (_plan: unknown, _session: string, file: string): Promise<string> => {
+    asked.push(file);
+    return text;
+  };
+  const { ask, ports, fake, node } = await world('new', { kickstart });
+  fake.change(node, { attributes: { ...node.value.attributes, _ignition: 'node.ign' } });
+  const script = await ask('GET', '/boot/v1/script');
+  t.is(script.say === 'script' && script.mint.plan.ignition, 'node.ign');
+  t.deepEqual(asked, ['node.ign']);
+  const { id } = ports.boots.mint((script as Extract<Answer, { say: 'script' }>).mint.plan, NODE);
+  t.like(await ask('GET', `/boot/v1/${id}/ignition`), {
+    status: 200,
+    text,
+    type: 'application/vnd.coreos.ignition+json',
+  });
+  t.is(short(await ask('GET', `/boot/v1/${id}/kickstart`)), '404 a boot of DefaultBoot as rwram has no kickstart file');
+  for (const wrong of ['{"ignition": {}}', '{}', '[]', 'null', 'variant: fcos\n']) {
+    text = wrong;
+    t.regex(
+      short(await ask('GET', '/boot/v1/script')),
+      /refused.ipxe n0 node.ign is no (Ignition configuration|JSON): .*/,
+    );
+    t.regex(short(await ask('GET', `/boot/v1/${id}/ignition`)), /^500 node.ign is no .*; note; log$/);
+  }
 });
 
 test('the files of a node are rendered before its session is minted, and are in its plan', async t => {
