@@ -138,6 +138,7 @@ export const PACKAGES = [
   { name: 'gpg', shows: 'bin/gpg', for: ['test'] },
   { name: 'rsync', shows: 'bin/rsync', for: ['test'] },
   { name: 'attr', shows: 'bin/setfattr', for: ['test'] },
+  { name: 'libarchive-tools', shows: 'bin/bsdtar', for: ['test'] },
   { name: 'libcap2-bin', shows: 'sbin/setcap', for: ['test'] },
   { name: 'policycoreutils', shows: 'sbin/setfiles', for: ['test'] },
   { name: 'openssh-client', shows: 'bin/ssh', for: ['head', 'test'] },

@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
 import { readTree, writeTree } from '../../src/files/archive.ts';
 import { checkedTree, MOST_FILE, type TreeEntry } from '../../src/files/tree.ts';
+import { requireAll } from '../support/require.ts';
 import { file, folder, link } from './build.ts';
 
 function temporary(t: ExecutionContext): string {
@@ -118,6 +119,49 @@ for (const format of ['ustar', 'gnu', 'pax', 'oldgnu'])
     t.deepEqual(entries, expected);
     t.true(writeTree(entries).equals(writeTree(expected)));
   });
+
+test('archives of bsdtar have the same digest as ours, and bsdtar lists ours', async t => {
+  if (!requireAll(t, { programs: ['bsdtar'] })) return;
+  const where = temporary(t);
+  mkdirSync(join(where, 'root/etc'), { recursive: true });
+  writeFileSync(join(where, 'root/etc/motd'), 'hello\n', { mode: 0o640 });
+  const long = `etc/${'x'.repeat(120)}`;
+  writeFileSync(join(where, 'root', long), 'long\n', { mode: 0o600 });
+  const archive = join(where, 'x.tar');
+  const names = ['--uname', 'munge', '--gname', 'root', '--uid', '990', '--gid', '0'];
+  for (const format of ['pax', 'gnutar']) {
+    execFileSync('bsdtar', ['-C', join(where, 'root'), '--format', format, ...names, '-cf', archive, 'etc']);
+    const entries = await readTree(readFileSync(archive));
+    const owned = { owner: 'munge' };
+    const expected = [
+      folder('/etc', { ...owned, mode: entries[0]?.mode ?? 0 }),
+      file('/etc/motd', 'hello\n', { ...owned, mode: 0o640 }),
+      file(`/${long}`, 'long\n', { ...owned, mode: 0o600 }),
+    ];
+    t.true(writeTree(entries).equals(writeTree(expected)), format);
+  }
+  writeFileSync(archive, writeTree([folder('/etc'), file('/etc/grüße', 'x'), link('/etc/l', 'y')]));
+  const listed = execFileSync('bsdtar', ['-tf', archive], {
+    encoding: 'utf8',
+    env: { ...process.env, LC_ALL: 'C.UTF-8' },
+  });
+  t.is(listed, 'etc/\netc/grüße\netc/l\n');
+});
+
+test('GNU tar sets the extended attributes of our archives, and we read those of its archives', async t => {
+  if (!requireAll(t, { programs: ['setfattr', 'getfattr'] })) return;
+  const where = temporary(t);
+  const archive = join(where, 'x.tar');
+  const xattrs = [['user.note', Buffer.from('kept = \n0')]] as const;
+  writeFileSync(archive, writeTree([file('/motd', 'hello\n', { xattrs })]));
+  const words = ['--xattrs', '--no-same-owner', '-C', where];
+  execFileSync('tar', [...words, '-xf', archive]);
+  const read = execFileSync('getfattr', ['--absolute-names', '--only-values', '-n', 'user.note', join(where, 'motd')]);
+  t.is(read.toString(), 'kept = \n0');
+  execFileSync('tar', [...words, '--format=pax', '--xattrs-include=user.*', '-cf', archive, 'motd']);
+  const [again] = await readTree(readFileSync(archive));
+  t.deepEqual(again?.xattrs, xattrs);
+});
 
 test('hard links within the archive are copies, sparse files are whole', async t => {
   const where = temporary(t);
