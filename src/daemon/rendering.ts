@@ -55,8 +55,11 @@ function headFacts({ subnet, dns, ...head }: ReturnType<typeof headValues>): Val
 }
 
 /** Removes what neither a boot nor a running node needs. */
-async function sweep({ cluster, boots, log }: State, files: NodeFiles, store: RenderedFiles): Promise<void> {
-  const planned = cluster.all('node').flatMap(({ uid }) => boots.current(uid)?.plan?.files?.index ?? []);
+async function sweep({ cluster, boots, statuses, log }: State, files: NodeFiles, store: RenderedFiles): Promise<void> {
+  const planned = cluster
+    .all('node')
+    .flatMap(({ uid }) => [boots.current(uid)?.plan?.files?.index ?? [], statuses.of(uid).facts['files_applied'] ?? []])
+    .flat();
   try {
     await store.sweep([...planned, ...files.indexes(cluster)]);
   } catch (error) {

@@ -81,6 +81,7 @@ export class Templates {
   /** Renders templates for one node, in order. A template that fails has its reason in its result. */
   async render(batch: Batch): Promise<Outcome[]> {
     const outcomes: Outcome[] = [];
+    let begun = this.options.now();
     while (outcomes.length < batch.templates.length) {
       const rest = batch.templates.slice(outcomes.length);
       const [next] = rest;
@@ -92,11 +93,14 @@ export class Templates {
       }
       const thread = this.thread();
       if (!thread) {
+        if (this.options.now() - begun > this.options.patience)
+          throw new Error('the head cannot start a thread to render templates; its log says why');
         await new Promise(resolve => setTimeout(resolve, PAUSE));
         continue;
       }
       const done = await thread.render({ ...batch, templates: rest });
       outcomes.push(...done.outcomes);
+      begun = this.options.now();
       const culprit = rest[done.outcomes.length];
       if (done.isCulprit && culprit) this.ban(culprit);
     }

@@ -74,3 +74,12 @@ test('closing ends what waits', async t => {
   templates.close();
   await t.throwsAsync(waiting, { message: 'the head stops' });
 });
+
+test('without threads a template fails with the reason, and does not wait for ever', async t => {
+  const none = { ...libc, eventfd: () => ({ code: 'EMFILE', text: 'too many open files' }) };
+  const ended: string[] = [];
+  const templates = new Templates(none, { failed: reason => ended.push(reason), patience: 50 });
+  t.teardown(() => templates.close());
+  await t.throwsAsync(templates.render(batch('x')), { message: /cannot start a thread to render templates/ });
+  t.regex(ended[0] ?? '', /could not be started/);
+});

@@ -91,9 +91,10 @@ async function tracedFile(
   return { ...named, set, secret, hidden: [...hidden], lines: shown };
 }
 
-/** The files of the node's boot, and those of a boot now. */
-async function filesOf({ boots, cluster, nodeFiles }: AdminPorts, node: Entry<'node'>): Promise<FilesOf> {
-  const running = boots.current(node.uid)?.plan?.files?.index;
+/** The files that the node has applied, or those of its boot, and those of a boot now. */
+async function filesOf({ boots, statuses, cluster, nodeFiles }: AdminPorts, node: Entry<'node'>): Promise<FilesOf> {
+  const applied = statuses.of(node.uid).facts['files_applied'];
+  const running = applied ?? boots.current(node.uid)?.plan?.files?.index;
   const before = running === undefined ? undefined : (await nodeFiles.content(running))?.toString();
   const after = await nodeFiles.planned(cluster, node.uid).catch((error: unknown) => ({ refused: reasonOf(error) }));
   if ('refused' in after) return { before, after };
