@@ -1,9 +1,12 @@
 // What would change in the files of nodes: nodes with equal changes together.
 import type { FileChange, Preview } from '../api/node-files.ts';
-import { type Index, type IndexEntry, readIndex } from '../files/index-text.ts';
+import { reasonOf } from '../errors.ts';
+import { type Index, type IndexEntry, indexText, readIndex } from '../files/index-text.ts';
 import { lineDifferences } from '../files/line-differences.ts';
 import { MASK } from '../masking.ts';
-import type { Entry } from '../model/cluster.ts';
+import type { Cluster, Entry } from '../model/cluster.ts';
+import type { Refused } from '../refused.ts';
+import type { NodeFilesAccess } from './ports.ts';
 
 /** The files of one node before and after. */
 export interface FilesOf {
@@ -50,6 +53,31 @@ export async function previewOf(nodes: readonly Entry<'node'>[], ports: PreviewP
     shown.push({ nodes: names, changes: lines });
   }
   return { same, groups: shown, failed: Array.from(failed, ([reason, names]) => ({ nodes: names, reason })) };
+}
+
+/** Returns which files of one node change with other objects; none when one of both cannot be rendered, which its stage says. */
+export async function fileChanges(
+  files: Pick<NodeFilesAccess, 'tried'>,
+  node: Entry<'node'>,
+  objects: { before: Cluster; after: Cluster },
+): Promise<FileChange[]> {
+  const contents = new Map<string, Buffer>();
+  const indexOf = async (cluster: Cluster): Promise<string | undefined | Refused> => {
+    const entry = cluster.get('node', node.uid);
+    const refused = (error: unknown): Refused => ({ refused: reasonOf(error) });
+    const rendered = entry && (await files.tried(cluster, entry, new Map()).catch(refused));
+    if (!rendered || 'refused' in rendered) return rendered;
+    for (const { sha256, content } of rendered.entries) contents.set(sha256, content);
+    return indexText(rendered);
+  };
+  const [before, after] = [await indexOf(objects.before), await indexOf(objects.after)];
+  if (typeof before === 'object' || typeof after === 'object') return [];
+  const ports = {
+    filesOf: async () => ({ before, after: { index: after } }),
+    content: async (sha256: string) => contents.get(sha256),
+  };
+  const { groups } = await previewOf([node], ports);
+  return groups.flatMap(({ changes }) => changes);
 }
 
 /** A file before and after; undefined when it is not there. */

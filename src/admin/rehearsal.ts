@@ -12,6 +12,7 @@ import { isSecretAttribute, maskField } from '../model/secrets.ts';
 import { selectOne } from '../model/select.ts';
 import { copyOf, tryPlan } from '../model/what-if.ts';
 import { didYouMean } from '../nearest.ts';
+import { fileChanges } from './file-preview.ts';
 import type { AdminPorts } from './ports.ts';
 
 export async function rehearsalOf(
@@ -41,6 +42,7 @@ export async function rehearsalOf(
     remarks,
     stages,
     ...(after && { update: toldUpdate(ports.cluster, asked.update), after, differences: differencesOf(stages, after) }),
+    ...(node && changed && { files: await fileChanges(ports.nodeFiles, node, { before: cluster, after: changed }) }),
   };
 }
 

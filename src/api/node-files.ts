@@ -26,20 +26,21 @@ const traced = (z: Zod) =>
   });
 export type TracedNodeFile = Out<typeof traced>;
 
-const change = (z: Zod) =>
+/** A change of one file of a node. */
+export const fileChange = (z: Zod) =>
   z.object({
     path: z.string(),
     change: z.enum(['added', 'removed', 'changed']),
     secret: z.boolean(),
     lines: z.array(z.string()).describe('removed lines with `- ` and new ones with `+ `; stars for a secret file'),
   });
-export type FileChange = Out<typeof change>;
+export type FileChange = Out<typeof fileChange>;
 
 const preview = (z: Zod) =>
   z.object({
     same: z.number().describe('nodes that keep all their files'),
     groups: z
-      .array(z.object({ nodes: z.array(z.string()), changes: z.array(change(z)) }))
+      .array(z.object({ nodes: z.array(z.string()), changes: z.array(fileChange(z)) }))
       .describe('nodes with equal changes together, the largest group first'),
     failed: z
       .array(z.object({ nodes: z.array(z.string()), reason: z.string() }))

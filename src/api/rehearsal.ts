@@ -1,6 +1,7 @@
 // Rehearsed boots (`muster boot explain`).
 import { STAGES } from '../boot/journey.ts';
 import type { Zod } from '../issue.ts';
+import { fileChange } from './node-files.ts';
 import type { Operations, Out } from './operation.ts';
 import { SELECTION } from './parameters.ts';
 
@@ -59,6 +60,7 @@ const rehearsal = (z: Zod) =>
       .array(z.object({ number: z.number(), stage: z.enum(STAGES), lines: z.array(z.string()) }))
       .optional()
       .describe('for each changed stage, the old lines with `-` and the new ones with `+`'),
+    files: z.array(fileChange(z)).optional().describe('the files of its file sets that change with the update'),
   });
 export type Rehearsal = Out<typeof rehearsal>;
 

@@ -13,6 +13,7 @@ import { MusterError, reasonOf } from '../errors.ts';
 import { kernelRelease } from '../image/kernel-release.ts';
 import { readAssignments } from './assignments.ts';
 import { fileFieldsOf } from './commands.ts';
+import { changeLines } from './file-changes.ts';
 import { explainFile } from './file-trace.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
@@ -126,7 +127,7 @@ async function digestOf(field: string, file: string): Promise<TriedFile> {
 }
 
 function rehearsalText({ terminal }: Context, found: Rehearsal): string {
-  const { name, mac, firmware, assumed, remarks, stages, update, differences = [] } = found;
+  const { name, mac, firmware, assumed, remarks, stages, update, differences = [], files = [] } = found;
   const who = name === undefined ? `${mac}, which belongs to no node,` : `${name} (${mac})`;
   const lines = [
     `${terminal.bold(who)} by ${firmware} firmware${assumed ? ` (${assumed})` : ''}: nothing was sent, nothing was changed`,
@@ -139,6 +140,7 @@ function rehearsalText({ terminal }: Context, found: Rehearsal): string {
     lines.push(`  ${String(number).padStart(2)} ${terminal.bold(stage)}`);
     lines.push(...changed.map(line => `     ${line.startsWith('-') ? terminal.red(line) : terminal.green(line)}`));
   }
+  if (files.length > 0) lines.push('  Its files:', ...files.flatMap(change => changeLines(terminal, change)));
   return `${lines.join('\n')}\n`;
 }
 

@@ -45,6 +45,8 @@ test('a file is explained line by line, a secret one with stars, and a preview s
   const none = await run('boot', 'explain', 'n0', '--file', '/etc/nothing');
   t.is(none.status, 1);
   t.regex(none.stdout, /no file set of the node has this file/);
+  const moved = await run('boot', 'explain', 'n0', '--update', '%all.rack=r2');
+  t.regex(moved.stdout, /Its files:\n {2}~ \/etc\/motd\n +- rack r1\n +\+ rack r2\n/);
   const preview = await muster('files', 'preview');
   t.regex(preview, /^2 of 2 nodes change\nn0 \(1\):\n/);
   t.regex(preview, /\+ \/etc\/key\n +\+ file 0644 \S+\n +\+ \*\*\*\n/);

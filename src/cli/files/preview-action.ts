@@ -1,7 +1,8 @@
 // `muster files preview`: which files of nodes would change with their next boot, or with other files in a set.
-import { type FileChange, NODE_FILES, type Preview } from '../../api/node-files.ts';
+import { NODE_FILES, type Preview } from '../../api/node-files.ts';
 import { MusterError } from '../../errors.ts';
 import { foldNodeSet } from '../../model/nodeset.ts';
+import { changeLines } from '../file-changes.ts';
 import { isForPrograms, printData } from '../listing.ts';
 import { chosen } from '../selection.ts';
 import { type Action, action, type Context } from '../table.ts';
@@ -48,13 +49,4 @@ function previewText(terminal: Context['terminal'], { same, groups, failed }: Pr
   for (const { nodes, reason } of failed)
     lines.push(`${terminal.bold(foldNodeSet(nodes))} (${nodes.length}): ${terminal.red(reason)}`);
   return `${lines.join('\n')}\n`;
-}
-
-const SIGNS = { added: '+', removed: '-', changed: '~' } as const;
-
-function changeLines(terminal: Context['terminal'], { path, change, lines }: FileChange): string[] {
-  const shown = lines.map(line =>
-    line.startsWith('-') ? terminal.red(line) : line.startsWith('+') ? terminal.green(line) : line,
-  );
-  return [`  ${SIGNS[change]} ${path}`, ...shown.map(line => `      ${line}`)];
 }
