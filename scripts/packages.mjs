@@ -67,6 +67,7 @@ export const PACKAGES = [
   { name: 'slurmd', shows: 'sbin/slurmd', for: ['test'] },
   { name: 'slurm-client', shows: 'bin/scontrol', for: ['test'] },
   { name: 'munge', shows: 'sbin/munged', for: ['test'] },
+  { name: 'tcpdump', shows: 'bin/tcpdump', for: ['test'] },
   { name: 'ignition', shows: '/usr/lib/dracut/modules.d/30ignition/ignition', for: ['test'] },
   // Sets the clock of a single program.
   { name: 'faketime', shows: 'bin/faketime', for: ['test'] },
