@@ -326,12 +326,15 @@ fault('a node that is well; its agent stopped; its power off', 'well', async (t,
   await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl start muster-agent');
   await until('well is up', isUp, { milliseconds: NAMED_MS, every: 500 });
   await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl reboot');
+  const rules = new Set<string>();
   const isRebooting = async (): Promise<boolean> => {
     const { verdict, rule, cause } = await whyOf(lab, 'well');
+    rules.add(rule);
     t.true(verdict === 'well' || verdict === 'waiting', `a reboot is called ${rule}: ${cause}`);
-    return verdict === 'waiting';
+    return rule === 'rebooting' || rule === 'booting';
   };
   await until('well reboots', isRebooting, { milliseconds: NAMED_MS, every: 500 });
+  t.true(rules.has('rebooting'), `its agent reported the reboot: ${[...rules].join()}`);
   await lab.node(NODES.well).powerOff();
   await isNamed(t, lab, 'well', 'powered-off', /Its BMC reports that it is off\./, ['rebooting', 'heartbeat-lost']);
 });
