@@ -132,7 +132,7 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
 /** A silence that is shorter than three heartbeats and this, and shorter than the other, tells nothing yet, in seconds. */
 const LATE = { atLeast: 30, more: 20 };
 
-/** A service that is restarted, a system that goes down without a word, and a slow node: all of them are silent for a while. */
+/** A service that is restarted, a system that goes down silently, and a slow node: each is silent for a while. */
 function lateBeat({ status: { silence, period = DEFAULT_STATUS_SECONDS } }: WhyFacts, seen: string[]): Why | undefined {
   if (silence === undefined || silence > Math.max(LATE.atLeast, 3 * period + LATE.more)) return undefined;
   const cause = `Its heartbeat is late: the last one came ${span(silence)} ago, and it sends one every ${span(period)}. It may be rebooting or slow; nothing is unusual yet.`;

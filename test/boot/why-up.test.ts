@@ -86,7 +86,7 @@ test('an unknown word for going down is ignored', t => {
   t.is(ask().rule, 'heartbeat-lost');
 });
 
-test('a few missing heartbeats are nothing yet: a restart of the agent, a reboot without a word, a slow node', t => {
+test('a few missing heartbeats are nothing yet: a restart of the agent, a silent reboot, a slow node', t => {
   const { ask, up, clock, statuses, node } = world();
   up();
   clock.now += 45_000;
@@ -102,7 +102,7 @@ test('a few missing heartbeats are nothing yet: a restart of the agent, a reboot
   t.is(ask({ answers: false }).rule, 'heartbeat-lost');
 });
 
-test('a fast heartbeat is late for half a minute, and a slow one for three of its own', t => {
+test('a fast heartbeat is late for half a minute, and a slow one for three periods', t => {
   const fast = world();
   fast.up({}, 2000);
   fast.clock.now += 29_000;
@@ -200,7 +200,7 @@ test('a node that an administrator cycles again and again is no loop', t => {
   t.is(ask().rule, 'up');
 });
 
-test('a node that reboots itself in good order is no panic; six times are a loop of its own', t => {
+test('a node that reboots itself in good order is no panic; six times are a loop', t => {
   const { ask, boots, clock, statuses, node, planOf } = world();
   const comeUp = (): void => {
     boots.note({ stage: 'addressed', mac: node.value.mac });
