@@ -117,8 +117,10 @@ test('a system whose agent does not come: the watcher says why, and a slow start
     system: { ...WELL, starting_units: 'dev-sdb.device data.mount' },
   });
   t.is(boot.events.length, events, 'what is told again and again is no event');
+  clock.now += 40_000;
   t.like(ask(), { verdict: 'waiting', rule: 'booting' });
-  clock.now += 240_000;
+  t.regex(ask().cause, /systemd waits for dev-sdb\.device, data\.mount; nothing is unusual yet\.$/);
+  clock.now += 60_000;
   boots.note({
     stage: 'root',
     session: id,
