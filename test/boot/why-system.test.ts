@@ -129,6 +129,7 @@ test('a system whose agent does not come: the watcher says why, and a slow start
   });
   t.like(ask(), { verdict: 'stuck', rule: 'unit-hangs', certainty: 'certain' });
   t.regex(ask().cause, /systemd waits for dev-sdb\.device, data\.mount/);
+  clock.now += 90_000;
   boots.note({ stage: 'root', session: id, by: 'node', system: { ...WELL, failed_units: 'muster-agent.service' } });
   t.like(ask(), { rule: 'agent-not-started', certainty: 'guess' });
   t.regex(ask().cause, /its agent, muster-agent\.service, fails/);
