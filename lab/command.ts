@@ -24,6 +24,12 @@ export interface LabCommandOptions {
 
 type Print = (line: string) => void;
 
+/** How the lines begin that name what a failed run leaves; the path follows. */
+export const LEFT = {
+  console: 'lab: the complete console: ',
+  logs: 'lab: the node consoles and the log of musterd are in ',
+} as const;
+
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /** Runs the lab; returns the exit status: 0, or 1 when a node did not come up. */
@@ -58,7 +64,7 @@ export async function labCommand(given: LabCommandOptions, print: Print): Promis
     }
     // Keeps the logs that explain a failure; a successful run needs none.
     if (isWell && !options.logs) await rm(logs, { recursive: true, force: true });
-    else print(`lab: the node consoles and the log of musterd are in ${logs}`);
+    else print(`${LEFT.logs}${logs}`);
     for (const name of SIGNALS) process.off(name, onSignal);
   }
 }
@@ -121,7 +127,7 @@ async function bootOne(lab: Lab, index: number, print: Print, signal: AbortSigna
       return true;
     } else {
       print(reasonOf(await lab.failure(index, step.reason)));
-      print(`(The whole console: ${serial.log})`);
+      print(`${LEFT.console}${serial.log}`);
     }
   }
   return false;

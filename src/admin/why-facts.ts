@@ -41,6 +41,11 @@ export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]):
   await Promise.all(Array.from({ length: Math.min(FANOUT, asked.length) }, work));
   return asked.map(({ node, facts }) => {
     const { uid, value } = node;
+    if (ports.statuses.history(uid).at(-1) !== facts.boots.at(-1)) {
+      // Another boot began: what was checked belongs to the one before
+      const current = { ...known(ports, node, transfers), ...(facts.power && { power: facts.power }) };
+      return { uid, name: value.name, state: current.status.state, ...why(current) };
+    }
     // A BMC that reports "off" changes the state. Any other change came after the checks, which suit the state before it
     const latest = ports.statuses.of(uid);
     const status = facts.power || latest.state === facts.status.state ? latest : facts.status;

@@ -83,6 +83,8 @@ export interface Boot {
   card?: string;
   /** What the watcher of the initramfs saw in a system without an agent yet, and when: milliseconds since 1970. */
   system?: { at: number; facts: Record<string, string> };
+  /** Its agent reported that the system goes down: to come up again, or to stay down. */
+  goodbye?: { at: number; to: PowerWish };
   /** Facts of the hardware, from the first heartbeat. */
   hardware?: Record<string, string>;
 }

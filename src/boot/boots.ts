@@ -231,6 +231,14 @@ export class Boots implements JourneyLog {
     return isFirst;
   }
 
+  /** Keeps that the boot's system goes down; a heartbeat without that takes it back. */
+  goodbye(boot: Boot, to: PowerWish | undefined): void {
+    if (boot.goodbye?.to === to) return;
+    if (to) boot.goodbye = { at: stampOf(boot, this.times.now()), to };
+    else delete boot.goodbye;
+    this.ports.changed(boot);
+  }
+
   /** The installer has finished: the boot is over, and its URLs expire. */
   installed(boot: Boot, peer: string): void {
     this.grants.end(boot.node);

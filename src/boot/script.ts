@@ -72,9 +72,9 @@ function wordsOf(plan: BootPlan, handing: Handing): readonly string[] {
   return line.words;
 }
 
-/** As `renderRefusal`, within GRUB's double quotes. */
+/** As `renderRefusal`, within GRUB's double quotes: its `echo` shows every sign as it is. */
 export function renderGrubRefusal(template: string, name: string, reason: string): string {
-  const plain = (text: string): string => printable(text).replace(/["$\\`]/g, "'");
+  const plain = (text: string): string => printable(text).replace(/["$\\]/g, '\\$&');
   return fillTemplate(template, { NODE: plain(name), REASON: plain(reason) });
 }
 

@@ -13,6 +13,8 @@ export interface NodeStatus {
   lastSeen?: number;
   /** Seconds since then, by a clock that nobody sets. */
   silence?: number;
+  /** Seconds between its heartbeats. */
+  period?: number;
   /** Status facts of the last heartbeat. */
   facts: Record<string, string>;
   hardware: Record<string, string>;
@@ -74,7 +76,7 @@ export class Statuses {
       state,
       facts: beat?.facts ?? {},
       hardware,
-      ...(beat && { lastSeen: beat.seen, silence: (this.now() - beat.at) / 1000 }),
+      ...(beat && { lastSeen: beat.seen, silence: (this.now() - beat.at) / 1000, period: beat.periodMs / 1000 }),
       ...(trouble?.isSerious && { reason: trouble.cause }),
       ...(boot?.outcome === 'installed' && { reason: 'installed; nothing was received from it since' }),
       ...(error?.error && { reason: `${error.stage}: ${error.error}` }),

@@ -24,6 +24,8 @@ export interface StallRule {
   /** The last stage reached. */
   after: readonly Stage[];
   when?(situation: Case): boolean;
+  /** What is worth knowing before the rule applies, as a clause. */
+  hint?(situation: Case): string;
   /** Seconds of silence after which the rule applies, if not the usual patience for the stage. */
   patience?(situation: Case): number;
   cause(situation: Case): string;

@@ -9,6 +9,9 @@ const CERTAIN = 5;
 /** The watcher reports at least once a minute. An older report is out of date, in seconds. */
 const FRESH_SECONDS = 180;
 
+/** systemd gives up a unit after 90 s, and the wait for a network after 120 s: what takes longer may wait for ever. */
+const UNIT_SECONDS = 150;
+
 function troubleOf(situation: Case): SystemTrouble | undefined {
   const { name, boot } = situation;
   if (!boot.system || !isFresh(situation)) return undefined;
@@ -44,6 +47,8 @@ export const SYSTEM_STALLS: readonly StallRule[] = [
     name: 'unit-hangs',
     after: ['root'],
     when: situation => starting(situation).length > 0,
+    patience: () => UNIT_SECONDS,
+    hint: situation => `systemd waits for ${starting(situation).slice(0, 3).join(', ')}`,
     cause: situation =>
       `Its system hangs while it starts: systemd waits for ${starting(situation).slice(0, 3).join(', ')} and starts the agent only after that.`,
     remedy: situation =>

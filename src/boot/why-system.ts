@@ -67,7 +67,7 @@ function memoryShort({ name, facts }: SystemOf): SystemTrouble | undefined {
     rule: 'memory-short',
     isSerious: true,
     cause: `its memory is used up: ${kilobytes(free)} of ${kilobytes(total)} MiB are free${waits}${killed}`,
-    remedy: `Find what uses it (\`muster node -i ${name} exec 'ps -eo rss,comm --sort -rss | head'\`)and stop it, or give the node more memory.`,
+    remedy: `Find what uses it (\`muster node -i ${name} exec 'ps -eo rss,comm --sort -rss | head'\`) and stop it, or give the node more memory.`,
   };
 }
 

@@ -1,5 +1,6 @@
 // A node that is up, or was: what its last heartbeat reported about its system, and what happened since.
 import type { Boot } from './boot.ts';
+import { DEFAULT_STATUS_SECONDS } from './boot-plan.ts';
 import { momentOf } from './boot-time.ts';
 import { goingOf } from './system-facts.ts';
 import { presentOf, type WhyFacts } from './why-case.ts';
@@ -23,8 +24,9 @@ export function upNow(facts: WhyFacts): Why {
   return say('well', 'up', `${name} is up; nothing is wrong.`, undefined, seen);
 }
 
-/** A system that came up and restarted this many times is in a loop. */
+/** A system that came up and restarted this many times is in a loop; one that reboots in good order, this many times. */
 const LOOP = 3;
+const LOOP_IN_ORDER = 6;
 /** A system that was up for longer than this did not restart for the same reason as before, in milliseconds. */
 const LOOP_MS = 600_000;
 
@@ -35,17 +37,20 @@ export function keepsRestarting(facts: WhyFacts): Why | undefined {
   if (!newest) return undefined;
   const present = momentOf(newest, presentOf(facts));
   let count = 0;
+  let inOrder = 0;
   let next = momentOf(newest, newest.started);
   if (newest.outcome === 'up' && present - momentOf(newest, newest.ended ?? newest.started) > LOOP_MS) return undefined;
   for (const boot of boots.slice(0, -1).reverse()) {
     const { ended, outcome, actions = [] } = boot;
     if (outcome !== 'up' || ended === undefined || actions.some(({ at }) => at >= ended)) break;
-    if (next - momentOf(boot, ended) > LOOP_MS) break;
+    if (next - momentOf(boot, ended) > LOOP_MS || boot.goodbye?.to === 'down') break;
     count += 1;
+    if (boot.goodbye) inOrder += 1;
     next = momentOf(boot, boot.started);
   }
-  if (count < LOOP) return undefined;
   const during = span((present - next) / 1000);
+  if (inOrder >= LOOP_IN_ORDER) return keepsRebooting(facts, count, during);
+  if (count - inOrder < LOOP) return undefined;
   return say(
     'failed',
     'keeps-restarting',
@@ -53,6 +58,18 @@ export function keepsRestarting(facts: WhyFacts): Why | undefined {
     `Read its console (\`muster node -i ${facts.name} console\`) and the event log of its BMC. With panic=0 on its cmdline, a panic message stays on the screen.`,
     powerSeen(facts),
     'read its console when it goes down',
+  );
+}
+
+/** Its agent said each time that the system reboots: no panic and no reset. */
+function keepsRebooting({ name }: WhyFacts, count: number, during: string): Why {
+  return say(
+    'failed',
+    'keeps-rebooting',
+    `It came up ${count} times in ${during} and rebooted each time in good order, without a power action of muster: a program on it reboots it, or somebody does.`,
+    `Find what reboots it: muster node -i ${name} exec 'grep -rE "Action=reboot|reboot" /etc/systemd /etc/cron* /lib/systemd/system; systemctl list-timers', and read its console when it goes down.`,
+    ['its agent reported each time that the system reboots'],
+    'read the first lines of its console when it goes down: systemd names the unit that began the reboot',
   );
 }
 
@@ -78,7 +95,9 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
   if (isOff(facts)) return poweredOff(`It was up, and its last heartbeat came ${last} ago`, seen);
   const coming = comingBack(facts, up, seen);
   // While it goes down, its kernel still answers.
-  if (coming && (goingOf(status.facts) || answers !== true)) return coming;
+  if (coming && (goingOf(status.facts) || up.goodbye || answers !== true)) return coming;
+  const late = lateBeat(facts, seen);
+  if (late) return late;
   if (answers === true)
     return say(
       'stuck',
@@ -110,6 +129,16 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
   );
 }
 
+/** A silence that is shorter than three heartbeats and this, and shorter than the other, tells nothing yet, in seconds. */
+const LATE = { atLeast: 30, more: 20 };
+
+/** A service that is restarted, a system that goes down silently, and a slow node: each is silent for a while. */
+function lateBeat({ status: { silence, period = DEFAULT_STATUS_SECONDS } }: WhyFacts, seen: string[]): Why | undefined {
+  if (silence === undefined || silence > Math.max(LATE.atLeast, 3 * period + LATE.more)) return undefined;
+  const cause = `Its heartbeat is late: the last one came ${span(silence)} ago, and it sends one every ${span(period)}. It may be rebooting or slow; nothing is unusual yet.`;
+  return say('waiting', 'heartbeat-late', cause, undefined, seen);
+}
+
 /** A node that answered ARP less than this ago is there, and longer than this after its last heartbeat it is silent, in seconds. */
 const ARP_SECONDS = 20;
 
@@ -127,11 +156,13 @@ function comingBack(facts: WhyFacts, up: Boot, seen: string[]): Why | undefined 
   const sinceBeat = status.silence ?? (presentOf(facts) - (up.ended ?? up.started)) / 1000;
   const wish = up.actions?.findLast(({ action, at }) => action !== undefined && at >= (up.ended ?? 0));
   const sinceWish = wish === undefined ? undefined : (presentOf(facts) - wish.at) / 1000;
-  const said = goingOf(status.facts);
+  // After a restart of musterd, only the boot has it
+  const said = goingOf(status.facts) ?? up.goodbye?.to;
   const isWished = sinceWish !== undefined && sinceWish <= sinceBeat + REBOOT_SECONDS;
   const going = said ?? (isWished ? wish?.action : undefined);
   if (going === undefined) return undefined;
-  const ago = said ? sinceBeat : (sinceWish ?? sinceBeat);
+  const sinceGoodbye = up.goodbye ? (presentOf(facts) - up.goodbye.at) / 1000 : sinceBeat;
+  const ago = said ? sinceGoodbye : (sinceWish ?? sinceBeat);
   const evidence = [
     ...(said ? [`its agent reported that the system ${said === 'up' ? 'reboots' : 'shuts down'}`] : []),
     ...seen,

@@ -136,7 +136,8 @@ function explainSilence(situation: Case): Why {
   const patience = rule?.patience?.(situation) ?? PATIENCE[reached];
   if (unheard <= patience && !next) {
     const restarted = unheard < quiet ? ` (musterd was started ${span(unheard)} ago)` : '';
-    const cause = `It is booting: ${stageWords(reached)}, ${span(quiet)} ago${restarted}; nothing is unusual yet.`;
+    const hint = rule?.hint ? `; ${rule.hint(situation)}` : '';
+    const cause = `It is booting: ${stageWords(reached)}, ${span(quiet)} ago${restarted}${hint}; nothing is unusual yet.`;
     return say('waiting', 'booting', cause, undefined, evidence);
   }
   if (rule) {

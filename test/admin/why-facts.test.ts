@@ -1,18 +1,19 @@
 // `why` answers about the state that it looked at, also when that changes meanwhile.
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import type { Changed } from '../../src/api/objects.ts';
 import type { BootPlan } from '../../src/boot/boot-plan.ts';
 import { temporaryFolder } from '../store/folder.ts';
 import { ask, startWorld } from './world.ts';
 
-test('a node that goes down while its evidence is collected is explained as it was; the next answer is current', async t => {
-  let during = (): void => {};
+/** A node that is up, at a head that does something while it collects evidence. */
+async function upNode(t: ExecutionContext) {
+  const it = { during: (): void => {} };
   const world = await startWorld(temporaryFolder(t), {
     evidence: {
       atOnce: () => ({}),
       head: async () => ({}),
       of: async () => {
-        during();
+        it.during();
         return {};
       },
     },
@@ -25,8 +26,20 @@ test('a node that goes down while its evidence is collected is explained as it w
   const { boot } = world.boots.mint(plan, node.ip);
   world.boots.up(boot, {});
   world.statuses.beat(boot, {}, 60_000);
-  during = () => world.statuses.beat(boot, { going_down: 'reboot' }, 60_000);
   const why = async () => (await ask(world.socket, 'GET', '/api/v1/nodes/why?id=n0')).json.data;
-  t.like(await why(), [{ state: 'up', rule: 'up' }]);
-  t.like(await why(), [{ state: 'down', rule: 'rebooting' }]);
+  return Object.assign(it, { world, node, boot, why });
+}
+
+test('a node that goes down while its evidence is collected is explained as it was; the next answer is current', async t => {
+  const it = await upNode(t);
+  it.during = () => it.world.statuses.beat(it.boot, { going_down: 'reboot' }, 60_000);
+  t.like(await it.why(), [{ state: 'up', rule: 'up' }]);
+  t.like(await it.why(), [{ state: 'down', rule: 'rebooting' }]);
+});
+
+test('a node whose next boot begins while its evidence is collected is explained by that boot', async t => {
+  const it = await upNode(t);
+  it.world.statuses.beat(it.boot, { going_down: 'reboot' }, 60_000);
+  it.during = () => it.world.boots.note({ stage: 'addressed', mac: it.node.mac });
+  t.like(await it.why(), [{ state: 'booting', verdict: 'waiting', rule: 'booting' }]);
 });

@@ -97,13 +97,13 @@ test("GRUB's scripts: every placeholder is filled, and no word of the command li
     // GRUB has no such operators: a line with one is an error when it runs, and grub-script-check does not see it.
     t.notRegex(text, /&&|\|\|/, name);
     const filled: Record<string, () => string> = {
-      'refused.grub': () => renderGrubRefusal(text, 'n0', 'a "b" $c'),
+      'refused.grub': () => renderGrubRefusal(text, 'n0', 'a "b" $c d\\e'),
       'network.grub': () => fillTemplate(text, { SCRIPT: '(tftp,10.54.0.1)/boot/v1/tftp/grub.cfg' }),
     };
     const script = (filled[name] ?? (() => renderGrubScript(text, answer.plan, '10.54.0.1:8080', '/boot/v1/x')))();
     t.notRegex(script, /@[A-Z_]+@/, name);
     if (name === 'netboot.grub') t.true(script.includes("'enforcing=0' 'a=b c' 'd=$x' 'f;g'"), script);
-    if (name === 'refused.grub') t.regex(script, /cannot boot: a 'b' 'c"/);
+    if (name === 'refused.grub') t.true(script.includes(String.raw`cannot boot: a \"b\" \$c d\\e"`), script);
     // GRUB goes on behind a failed command: a kernel without its initramfs would be started, and panic.
     t.notRegex(script, /^(linux|initrd|boot)\b/m, name);
     if (name === 'netboot.grub' || name === 'live.grub')

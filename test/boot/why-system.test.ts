@@ -117,8 +117,10 @@ test('a system whose agent does not come: the watcher says why, and a slow start
     system: { ...WELL, starting_units: 'dev-sdb.device data.mount' },
   });
   t.is(boot.events.length, events, 'what is told again and again is no event');
+  clock.now += 40_000;
   t.like(ask(), { verdict: 'waiting', rule: 'booting' });
-  clock.now += 240_000;
+  t.regex(ask().cause, /systemd waits for dev-sdb\.device, data\.mount; nothing is unusual yet\.$/);
+  clock.now += 60_000;
   boots.note({
     stage: 'root',
     session: id,
@@ -127,6 +129,7 @@ test('a system whose agent does not come: the watcher says why, and a slow start
   });
   t.like(ask(), { verdict: 'stuck', rule: 'unit-hangs', certainty: 'certain' });
   t.regex(ask().cause, /systemd waits for dev-sdb\.device, data\.mount/);
+  clock.now += 90_000;
   boots.note({ stage: 'root', session: id, by: 'node', system: { ...WELL, failed_units: 'muster-agent.service' } });
   t.like(ask(), { rule: 'agent-not-started', certainty: 'guess' });
   t.regex(ask().cause, /its agent, muster-agent\.service, fails/);

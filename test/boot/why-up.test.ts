@@ -13,7 +13,9 @@ function world() {
   if ('refused' in answer) throw new Error(answer.refused);
   it.boots.note({ stage: 'offered', mac: node.value.mac });
   const { id, boot } = it.boots.mint(answer.plan, 'x');
-  const ask = (more: { listening?: number; evidence?: Evidence; power?: { state: 'on' | 'off' } } = {}) =>
+  const ask = (
+    more: { listening?: number; evidence?: Evidence; power?: { state: 'on' | 'off' }; answers?: boolean } = {},
+  ) =>
     why({
       name: 'n0',
       mac: node.value.mac,
@@ -23,9 +25,9 @@ function world() {
       now: it.clock.now,
       ...more,
     });
-  const up = (facts: Record<string, string> = {}) => {
+  const up = (facts: Record<string, string> = {}, period = 10_000) => {
     it.boots.up(boot, {});
-    it.statuses.beat(boot, facts, 10_000);
+    it.statuses.beat(boot, facts, period);
   };
   return { ...it, node, id, ask, up, planOf: () => answer.plan };
 }
@@ -82,6 +84,52 @@ test('an unknown word for going down is ignored', t => {
   up({ going_down: 'up' });
   clock.now += 120_000;
   t.is(ask().rule, 'heartbeat-lost');
+});
+
+test('a few missing heartbeats are nothing yet: a restart of the agent, a silent reboot, a slow node', t => {
+  const { ask, up, clock, statuses, node } = world();
+  up();
+  clock.now += 45_000;
+  t.is(statuses.of(node.uid).state, 'down');
+  for (const answers of [true, false]) {
+    const late = ask({ answers });
+    t.like(late, { verdict: 'waiting', rule: 'heartbeat-late', certainty: 'certain' });
+    t.regex(late.cause, /^Its heartbeat is late: the last one came 45 s ago, and it sends one every 10 s\./);
+  }
+  t.is(ask({ power: { state: 'off' } }).rule, 'powered-off', 'that is certain at once');
+  clock.now += 10_000;
+  t.is(ask({ answers: true }).rule, 'agent-stopped');
+  t.is(ask({ answers: false }).rule, 'heartbeat-lost');
+});
+
+test('a fast heartbeat is late for half a minute, and a slow one for three periods', t => {
+  const fast = world();
+  fast.up({}, 2000);
+  fast.clock.now += 29_000;
+  t.is(fast.ask({ answers: true }).rule, 'heartbeat-late');
+  fast.clock.now += 2000;
+  t.is(fast.ask({ answers: true }).rule, 'agent-stopped');
+  const slow = world();
+  slow.up({}, 300_000);
+  slow.clock.now += 910_000;
+  t.is(slow.ask({ answers: true }).rule, 'heartbeat-late');
+  slow.clock.now += 20_000;
+  t.is(slow.ask({ answers: true }).rule, 'agent-stopped');
+});
+
+test('a goodbye outlives a restart of musterd, and a heartbeat takes it back', t => {
+  const { ask, up, boots, clock, statuses, node } = world();
+  up();
+  const boot = boots.current(node.uid);
+  if (!boot) return t.fail('no boot');
+  clock.now += 5000;
+  boots.goodbye(boot, 'up');
+  clock.now += 60_000;
+  t.is(statuses.of(node.uid).facts['going_down'], undefined, 'heartbeats are in memory only');
+  t.like(ask({ answers: true }), { verdict: 'waiting', rule: 'rebooting' });
+  t.is(ask().cause, 'It began to reboot 60 s ago; nothing is unusual yet.');
+  boots.goodbye(boot, undefined);
+  t.is(ask({ answers: true }).rule, 'agent-stopped');
 });
 
 test('a head that was restarted gives its nodes their time again', t => {
@@ -150,4 +198,23 @@ test('a node that an administrator cycles again and again is no loop', t => {
     if (time < 5) boots.action(node.uid, 'power cycle, by root', 'begin', 'up');
   }
   t.is(ask().rule, 'up');
+});
+
+test('a node that reboots itself in good order is no panic; six times are a loop', t => {
+  const { ask, boots, clock, statuses, node, planOf } = world();
+  const comeUp = (): void => {
+    boots.note({ stage: 'addressed', mac: node.value.mac });
+    const { boot } = boots.mint(planOf(), 'x');
+    clock.now += 60_000;
+    boots.up(boot, {});
+    statuses.beat(boot, {}, 10_000);
+    clock.now += 30_000;
+    boots.goodbye(boot, 'up');
+  };
+  for (let time = 0; time < 6; time += 1) comeUp();
+  t.is(ask().rule, 'up');
+  comeUp();
+  const found = ask();
+  t.like(found, { verdict: 'failed', rule: 'keeps-rebooting', certainty: 'guess' });
+  t.regex(found.cause, /^It came up 6 times in \d+ min and rebooted each time in good order/);
 });

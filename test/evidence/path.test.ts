@@ -57,11 +57,11 @@ test('the probe sends again what is not answered, and ends in its time', async t
   let answers: number[] = [];
   let closed = false;
   const lossy: Echoes = {
-    send: (_ip, size) => {
+    send: (_ip, size, sequence) => {
       const times = (sent.get(size) ?? 0) + 1;
       sent.set(size, times);
       // The first of each is lost
-      if (times > 1 && size <= 1200) answers.push(size);
+      if (times > 1 && size <= 1200) answers.push(sequence);
       return true;
     },
     answers: () => answers.splice(0),
@@ -75,6 +75,28 @@ test('the probe sends again what is not answered, and ends in its time', async t
   answers = [];
   t.is(await probePath({ ip: '10.0.0.2', from: '10.0.0.1', mtu: 1500 }, 100, async () => lossy), undefined);
   t.is(await probePath({ ip: '10.0.0.2', from: '10.0.0.1', mtu: 1500 }, 5000, async () => undefined), undefined);
+});
+
+test('a node that stops answering during the probe, or answers too slowly, drops no size', async t => {
+  for (const most of [3, 8]) {
+    const answers: number[] = [];
+    let answered = 0;
+    const failing: Echoes = {
+      send: (_ip, size, sequence) => {
+        // It loses the largest, and soon falls silent.
+        if (answered < most && size < 1500) {
+          answered += 1;
+          answers.push(sequence);
+        }
+        return true;
+      },
+      answers: () => answers.splice(0),
+      close: () => {},
+    };
+    const found = await probePath({ ip: '10.0.0.2', from: '10.0.0.1', mtu: 1500 }, 4000, async () => failing);
+    t.is(found?.fails, undefined, `${most} answers`);
+    t.true(found?.answers);
+  }
 });
 
 test('what the kernel says of a connection is read from its struct, also from a short one', t => {

@@ -1,11 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmod, lstat, mkdir, readFile, readlink, writeFile } from 'node:fs/promises';
+import { access, appendFile, chmod, lstat, mkdir, open, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { runOk } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
+import { until } from '../support/until.ts';
 import { bundle, entry } from './bundles.ts';
 import { type FakeHead, type FakeHeadOptions, startHead } from './fake-head.ts';
-import { giveSession, layOutAgent, makePlace, type Place, runParts, SHELLS } from './shells.ts';
+import { giveSession, layOutAgent, MODULE, makePlace, type Place, runParts, SHELLS } from './shells.ts';
 
 const ODD = `it's "odd" = $HOME \`x\` \\ ;`;
 const ATTRIBUTES = `[Node]\nUID = 1234\nodd = not this\n\n[Attributes]\n_status_secs = 1\nodd = ${ODD}\nempty = \ntight=a=b\n`;
@@ -14,6 +16,8 @@ const KEY_PARTS = '. "$MUSTER_LIB/agent/ssh_key"';
 const TOKEN = `se'cret`;
 
 interface Running {
+  /** The agent's own process. */
+  child: ChildProcess;
   head: FakeHead;
   place: Place;
 }
@@ -49,8 +53,30 @@ async function startAgent(
     child.kill();
     await ended;
   });
-  return { head, place };
+  return { child, head, place };
 }
+
+const exists = async (path: string): Promise<boolean> =>
+  access(path).then(
+    () => true,
+    () => false,
+  );
+
+/** The limits of the agent's parts, in seconds. */
+async function limitOf(file: string, words: RegExp): Promise<number> {
+  const found = words.exec(await readFile(join(MODULE, file), 'utf8'))?.[1];
+  if (found === undefined) throw new Error(`${file} has no ${words}`);
+  return Number(found);
+}
+
+test('systemd gives the last heartbeat the time that its parts may take, and sends the signal to the agent alone', async t => {
+  const stop = await limitOf('agent/muster-agent.service', /^TimeoutStopSec=(\d+)$/m);
+  const systemd = await limitOf('agent/system', /^SYSTEMD_SECS=(\d+)$/m);
+  const post = await limitOf('lib/http', /http_exchange POST .*\{4:-(\d+)\}"$/m);
+  t.true(stop >= systemd + post + 5, `${stop} >= ${systemd} + ${post} + 5`);
+  // With control-group, systemd signals whatever the trap starts while it walks the group.
+  t.regex(await readFile(join(MODULE, 'agent/muster-agent.service'), 'utf8'), /^KillMode=mixed$/m);
+});
 
 test('what systemd says is read as facts: failed units, units that start, and where the system goes', async t => {
   if (!requireAll(t, { programs: ['dash'] })) return;
@@ -140,6 +166,22 @@ for (const shell of Object.keys(SHELLS)) {
       t.true((await lstat(join(place.root, 'opt/scyld/clusterware-node/functions.sh'))).isFile());
     },
   );
+
+  test.serial(`${shell}: a stopped agent says where its system goes, also while systemctl does not answer`, async t => {
+    if (!requireAll(t, { programs: [...programs, 'mkfifo'], files })) return;
+    const { child, head, place } = await startAgent(t, shell, {}, async place => {
+      const never = join(place.folder, 'never');
+      await runOk('mkfifo', [never]);
+      // A reader of it gets its end.
+      t.teardown(async () => (await open(never, 'r+')).close());
+      const stubs = `failed_units() { : >'${place.folder}/asked'; cat '${never}'; }\ngoing_down() { echo reboot; }\n`;
+      await appendFile(join(place.run, 'agent', 'system'), stubs);
+    });
+    await until('systemctl was started', async () => exists(join(place.folder, 'asked')));
+    child.kill('SIGTERM');
+    await head.until(() => head.heartbeats.length >= 1);
+    t.like(head.heartbeats[0], { token: TOKEN, 'status.going_down': 'reboot' });
+  });
 
   test.serial(
     `${shell}: hardware is reported until the head has received it; a refusal does not end the agent`,

@@ -1,6 +1,7 @@
 // The boot plane: a question in, an answer out. HTTP, TFTP and the rehearsal of a boot all call this.
 import { LogLimiter } from '../../log.ts';
 import type { BootFile } from '../boot-file.ts';
+import { goingOf } from '../system-facts.ts';
 import type { PlaneContext, PlanePorts } from './ports.ts';
 import {
   type Answer,
@@ -143,6 +144,7 @@ export class BootPlane {
     const { boots, statuses, log, save } = this.ports;
     const isFirst = boots.up(boot, hardware);
     statuses.beat(boot, status, period);
+    boots.goodbye(boot, goingOf(status));
     if (!isFirst) return;
     const name = boot.plan?.node.name;
     const seconds = ((boot.ended ?? boot.started) - boot.started) / 1000;

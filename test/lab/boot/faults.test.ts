@@ -12,8 +12,6 @@ import { throttle } from '../../../lab/network.ts';
 import { startProcess } from '../../../lab/process.ts';
 import { qmp } from '../../../lab/qmp.ts';
 import { BOOTS } from '../../../src/api/boots.ts';
-import type { ShownWhy } from '../../../src/api/nodes.ts';
-import { NODES as OPERATIONS } from '../../../src/api/nodes.ts';
 import { HEAD_BUSYBOXES } from '../../../src/image/mkramfs.ts';
 import { Limits } from '../../../src/power/limits.ts';
 import { runOk } from '../../../src/process/run.ts';
@@ -21,6 +19,7 @@ import { requireLab } from '../../support/lab.ts';
 import { findProgram, requireAll, skip } from '../../support/require.ts';
 import { until } from '../../support/until.ts';
 import { sentBytes, storedFiles } from '../inside.ts';
+import { isNamed, muster, NAMED_MS, whyOf } from '../named.ts';
 
 /** Which node has which fault. */
 const NODES = {
@@ -42,13 +41,12 @@ const NODES = {
   sharedAddress: 15,
   damagedInitramfs: 16,
   brokenDisk: 17,
+  unitHangs: 18,
+  tinyMemory: 19,
 } as const;
 type Role = keyof typeof NODES;
 
 const ROGUE = '10.54.0.2';
-/** How long a fault may take to be named, in milliseconds: an emulated machine is slow, and the other processor is busy. */
-const NAMED_MS = 240_000;
-
 /** What the kernel says when it hands over to its initramfs. */
 const RUNS_INIT = /Run \/init as init process/;
 
@@ -72,7 +70,11 @@ test.before(async t => {
   lab = await startLab({
     nodes: Object.keys(NODES).length,
     memory: 768,
-    machines: { [NODES.wrongLoader]: { firmware: 'uefi' }, [NODES.smallMemory]: { memory: 384 } },
+    machines: {
+      [NODES.wrongLoader]: { firmware: 'uefi' },
+      [NODES.smallMemory]: { memory: 384 },
+      [NODES.tinyMemory]: { memory: 224 },
+    },
     disks,
     attributes: { _status_secs: '2' },
     config: '[loaders]\nefi64 = "/usr/lib/ipxe/undionly.kpxe"\n',
@@ -123,6 +125,8 @@ async function prepare(lab: Lab): Promise<void> {
   await bootConfig(lab, 'DamagedInitramfs', kernel, initramfsFile);
   for (const { path } of await storedFiles(lab)) if (!known.has(path)) await damage(path, 4096, Buffer.alloc(1 << 20));
 
+  await bootConfig(lab, 'UnitHangs', kernel, await withUnit(initramfs));
+
   const set = async (role: Role, ...words: string[]): Promise<void> =>
     muster(lab, 'node', '-i', `n${NODES[role]}`, 'set', ...words);
   await set('otherKernel', '_boot_config=OtherKernel');
@@ -136,6 +140,9 @@ async function prepare(lab: Lab): Promise<void> {
   await set('smallMemory', '_boot_style=rwram');
   await set('wrongDisk', '_boot_style=disked', '_disk_root=LABEL=root');
   await set('wrongSecret', '_boot_style=iscsi');
+  await set('unitHangs', '_boot_config=UnitHangs');
+  // Counts no stalls: then the free memory alone tells.
+  await muster(lab, 'node', '-i', `n${NODES.well}`, 'update', `cmdline=${CMDLINE.join(' ')} psi=0`);
 }
 
 /** What the system of an image does instead of starting its agent. */
@@ -184,6 +191,34 @@ async function packed(from: string, name: string): Promise<string> {
   return file;
 }
 
+/** Adds a unit that never ends to the system that the initramfs starts: the kernel unpacks several archives one after the other. */
+async function withUnit(initramfs: string): Promise<string> {
+  const [hooks, file] = [join(folder, 'hooks'), join(folder, 'unit-hangs')];
+  const hook = join(hooks, 'usr/lib/dracut/hooks/pre-pivot');
+  await mkdir(hook, { recursive: true });
+  const unit = `units=/run/systemd/system
+mkdir -p $units/sysinit.target.wants
+cat >$units/slow-disk.service <<'END'
+[Unit]
+DefaultDependencies=no
+Before=sysinit.target
+[Service]
+Type=oneshot
+TimeoutStartSec=infinity
+ExecStart=/bin/sleep infinity
+END
+ln -s ../slow-disk.service $units/sysinit.target.wants/
+`;
+  await writeFile(join(hook, '50-slow-disk.sh'), unit, { mode: 0o755 });
+  await shell(
+    'cat "$1" >"$3"; cd "$2" && find . | cpio --quiet -o -H newc | zstd -1 -q >>"$3"',
+    initramfs,
+    hooks,
+    file,
+  );
+  return file;
+}
+
 /** Writes into the middle of a file of this size. */
 async function damage(path: string, size: number, bytes = Buffer.from('damaged')): Promise<void> {
   const handle = await open(path, 'r+');
@@ -196,46 +231,6 @@ async function damage(path: string, size: number, bytes = Buffer.from('damaged')
 
 async function shell(script: string, ...words: string[]): Promise<void> {
   await runOk('sh', ['-ec', script, 'sh', ...words]);
-}
-
-async function muster(lab: Lab, ...words: string[]): Promise<void> {
-  const { status, stderr } = await lab.muster(...words);
-  if (status !== 0) throw new Error(`muster ${words.join(' ')}: ${stderr}`);
-}
-
-async function whyOf(lab: Lab, role: Role): Promise<ShownWhy> {
-  const [node] = await lab.client.call(OPERATIONS.why, { query: { id: `n${NODES[role]}` } });
-  if (!node) throw new Error(`no node ${role}`);
-  return node;
-}
-
-/** Asks until the fault is named; any other name on the way is wrong. Then as an administrator sees it. */
-async function isNamed(
-  t: ExecutionContext,
-  lab: Lab,
-  role: Role,
-  rule: string,
-  words: RegExp,
-  before: readonly string[] = [],
-): Promise<void> {
-  let found = await whyOf(lab, role);
-  let isFine = true;
-  const named = async (): Promise<boolean> => {
-    found = await whyOf(lab, role);
-    isFine = found.rule === rule || found.verdict === 'waiting' || [...before, 'never-seen'].includes(found.rule);
-    return found.rule === rule || !isFine;
-  };
-  // What it is called when the time is over is told below, with its console.
-  await until(`${role} is called ${rule}`, named, { milliseconds: NAMED_MS, every: 500 }).catch(() => {});
-  t.true(isFine, `${role} is called ${found.rule}: ${found.cause}`);
-  if (!isFine) return;
-  const { status, stdout } = await lab.muster('node', '-i', `n${NODES[role]}`, 'why', '--long');
-  t.log(stdout.trim());
-  t.is(found.rule, rule, `${lab.node(NODES[role]).serial.tail(15)}\n${stdout}`);
-  t.is(status, 1);
-  t.regex(stdout, words);
-  t.truthy(found.remedy);
-  t.true(found.evidence.length > 0);
 }
 
 /** Switches the node on, and comes back when its console says this, or its timeline has come to the stage. */
@@ -293,7 +288,7 @@ fault(
     await lab.head.crash();
     await writeFile(join(lab.head.state, 'head.key'), randomBytes(32));
     await lab.head.start();
-    await isNamed(t, lab, 'wrongSecret', 'iscsi-secret-wrong', /its secret is wrong: wrong CHAP name or secret/);
+    await isNamed(t, lab, NODES.wrongSecret, 'iscsi-secret-wrong', /its secret is wrong: wrong CHAP name or secret/);
   },
   true,
 );
@@ -305,16 +300,24 @@ fault('a node that is well; its agent stopped; its power off', 'well', async (t,
   t.is(stdout, 'n0: n0 is up; nothing is wrong.\n');
   // /run is a file system of its own, so that the agent goes on.
   await muster(lab, 'node', '-i', 'n0', 'exec', 'dd if=/dev/zero of=/fill bs=1M 2>/dev/null; true');
-  await isNamed(t, lab, 'well', 'root-full', /n0 is up, and its root is full: 0 of \d+ MiB are free/, [
+  await isNamed(t, lab, NODES.well, 'root-full', /n0 is up, and its root is full: 0 of \d+ MiB are free/, [
     'up',
     'root-filling',
   ]);
-  const isUp = async (): Promise<boolean> => (await whyOf(lab, 'well')).rule === 'up';
+  const isUp = async (): Promise<boolean> => (await whyOf(lab, NODES.well)).rule === 'up';
   await muster(lab, 'node', '-i', 'n0', 'exec', 'rm /fill');
+  await until('well is up', isUp, { milliseconds: NAMED_MS, every: 500 });
+  // Files in memory cannot be dropped.
+  const fill =
+    'mount -t tmpfs -o size=100% fill /mnt; free() { while read -r name kb _; do [ $name != MemAvailable: ] || echo $kb; done </proc/meminfo; }; while [ $(free) -gt 12000 ]; do dd if=/dev/zero bs=1M count=1 2>/dev/null >>/mnt/fill || break; done';
+  await muster(lab, 'node', '-i', 'n0', 'exec', fill);
+  const used = /n0 is up, and its memory is used up: \d+ of \d+ MiB are free\.\n.*ps -eo rss,comm/;
+  await isNamed(t, lab, NODES.well, 'memory-short', used, ['up']);
+  await muster(lab, 'node', '-i', 'n0', 'exec', 'umount /mnt');
   await until('well is up', isUp, { milliseconds: NAMED_MS, every: 500 });
   await muster(lab, 'node', '-i', 'n0', 'exec', 'systemd-run --unit=broken false; true');
   const hasFailedUnit = async (): Promise<boolean> => {
-    const { verdict, rule, cause } = await whyOf(lab, 'well');
+    const { verdict, rule, cause } = await whyOf(lab, NODES.well);
     t.is(verdict, 'well');
     return rule === 'units-failed' && cause === 'n0 is up, and its system has a failed unit: broken.service.';
   };
@@ -322,23 +325,32 @@ fault('a node that is well; its agent stopped; its power off', 'well', async (t,
   await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl reset-failed broken');
   await until('well is up', isUp, { milliseconds: NAMED_MS, every: 500 });
   await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl stop muster-agent');
-  await isNamed(t, lab, 'well', 'agent-stopped', /its system is alive/, ['up']);
+  await isNamed(t, lab, NODES.well, 'agent-stopped', /its system is alive/, ['up']);
   await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl start muster-agent');
   await until('well is up', isUp, { milliseconds: NAMED_MS, every: 500 });
   await muster(lab, 'node', '-i', 'n0', 'exec', 'systemctl reboot');
+  const rules = new Set<string>();
   const isRebooting = async (): Promise<boolean> => {
-    const { verdict, rule, cause } = await whyOf(lab, 'well');
+    const { verdict, rule, cause } = await whyOf(lab, NODES.well);
+    rules.add(rule);
     t.true(verdict === 'well' || verdict === 'waiting', `a reboot is called ${rule}: ${cause}`);
-    return verdict === 'waiting';
+    return rule === 'rebooting' || rule === 'booting';
   };
   await until('well reboots', isRebooting, { milliseconds: NAMED_MS, every: 500 });
+  t.true(rules.has('rebooting'), `its agent reported the reboot: ${[...rules].join()}`);
   await lab.node(NODES.well).powerOff();
-  await isNamed(t, lab, 'well', 'powered-off', /Its BMC reports that it is off\./, ['rebooting', 'heartbeat-lost']);
+  await isNamed(t, lab, NODES.well, 'powered-off', /Its BMC reports that it is off\./, ['rebooting', 'heartbeat-lost']);
 });
 
 fault('a loader for another firmware', 'wrongLoader', async (t, lab) => {
   await starts(lab, 'wrongLoader', 'loader');
-  await isNamed(t, lab, 'wrongLoader', 'wrong-loader', /undionly\.kpxe is no EFI program, and the firmware is UEFI/);
+  await isNamed(
+    t,
+    lab,
+    NODES.wrongLoader,
+    'wrong-loader',
+    /undionly\.kpxe is no EFI program, and the firmware is UEFI/,
+  );
 });
 
 fault('another DHCP server on the wire', 'otherServer', async (t, lab) => {
@@ -370,7 +382,7 @@ fault('another DHCP server on the wire', 'otherServer', async (t, lab) => {
   });
   stops.push(async () => rogue.stop());
   await starts(lab, 'otherServer', 'ipxe');
-  await isNamed(t, lab, 'otherServer', 'other-dhcp-server', new RegExp(`took the offer of ${ROGUE}`));
+  await isNamed(t, lab, NODES.otherServer, 'other-dhcp-server', new RegExp(`took the offer of ${ROGUE}`));
 });
 
 fault('the HTTP port closed by a firewall', 'portClosed', async (t, lab) => {
@@ -382,21 +394,33 @@ fault('the HTTP port closed by a firewall', 'portClosed', async (t, lab) => {
   }`;
   await lab.namespace.run([findProgram('nft') ?? 'nft', '-f', '-'], rules);
   await starts(lab, 'portClosed', 'ipxe');
-  await isNamed(t, lab, 'portClosed', 'script-not-asked-for', /no request reached that port: a firewall/);
+  await isNamed(
+    t,
+    lab,
+    NODES.portClosed,
+    'script-not-asked-for',
+    /URL of its script \(http:\S+:8080\/boot\/v1\/script\).* a firewall/,
+  );
   await lab.node(NODES.portClosed).powerOff();
-  await isNamed(t, lab, 'portClosed', 'powered-off', /It was last seen at stage 4, ipxe/, ['script-not-asked-for']);
+  await isNamed(t, lab, NODES.portClosed, 'powered-off', /It was last seen at stage 4, ipxe/, ['script-not-asked-for']);
 });
 
 fault('an initramfs without the driver of the network card', 'noDriver', async (t, lab) => {
   await starts(lab, 'noDriver', RUNS_INIT);
-  await isNamed(t, lab, 'noDriver', 'initramfs-lacks-driver', /no driver for the node's network card, pci 1af4:1000/);
+  await isNamed(
+    t,
+    lab,
+    NODES.noDriver,
+    'initramfs-lacks-driver',
+    /no driver for the node's network card, pci 1af4:1000/,
+  );
   await lab.node(NODES.noDriver).waitForSerial(/most likely the initramfs lacks its driver/, { timeoutMs: NAMED_MS });
 });
 
 fault('an initramfs of another kernel', 'otherKernel', async (t, lab) => {
   await starts(lab, 'otherKernel', RUNS_INIT);
   const words = /built for the kernel 5\.10\.0-99-amd64, and the node boots \d/;
-  await isNamed(t, lab, 'otherKernel', 'initramfs-of-another-kernel', words);
+  await isNamed(t, lab, NODES.otherKernel, 'initramfs-of-another-kernel', words);
   const console = /made for another kernel \(5\.10\.0-99-amd64\)/;
   await lab.node(NODES.otherKernel).waitForSerial(console, { timeoutMs: NAMED_MS });
 });
@@ -405,37 +429,57 @@ fault('an image damaged in storage', 'damagedImage', async (t, lab) => {
   await starts(lab, 'damagedImage', 'initramfs');
   const words =
     /stored image Damaged differs from what was uploaded[\s\S]*muster image -i Damaged update content=@FILE/;
-  await isNamed(t, lab, 'damagedImage', 'stored-file-damaged', words, ['image-damaged']);
+  await isNamed(t, lab, NODES.damagedImage, 'stored-file-damaged', words, ['image-damaged']);
   t.notRegex(lab.node(NODES.damagedImage).serial.text(), /login:/);
 });
 
 fault('an image too large for the memory', 'smallMemory', async (t, lab) => {
   await starts(lab, 'smallMemory', 'initramfs');
-  await isNamed(t, lab, 'smallMemory', 'too-little-memory', /it needs \d+ MiB .* and \d+ MiB are free/);
+  await isNamed(t, lab, NODES.smallMemory, 'too-little-memory', /it needs \d+ MiB .* and \d+ MiB are free/);
+});
+
+fault('an image too large for the memory in the style that needs least of it', 'tinyMemory', async (t, lab) => {
+  await starts(lab, 'tinyMemory', 'initramfs');
+  const words = /oo little memory for the style roram: it needs \d+ MiB .* and \d+ MiB are free\.\n/;
+  await isNamed(t, lab, NODES.tinyMemory, 'too-little-memory', words);
+  const { remedy = '' } = await whyOf(lab, NODES.tinyMemory);
+  t.notRegex(remedy, /ro?w?ram/, 'its own style, and one that needs more, are no remedy');
 });
 
 fault('an image packed with a compressor that the kernel lacks', 'compressor', async (t, lab) => {
   await starts(lab, 'compressor', 'image');
   const words =
     /image Compressed is packed with lzma, which the kernel \d\S+ cannot read\.\n.*modimg -i Compressed --execute true --compress/;
-  await isNamed(t, lab, 'compressor', 'squashfs-compressor', words);
+  await isNamed(t, lab, NODES.compressor, 'squashfs-compressor', words);
 });
 
 fault('an init that is a link to nothing', 'danglingInit', async (t, lab) => {
   await starts(lab, 'danglingInit', 'image');
   const words =
     /image Dangling cannot start: its \/sbin\/init is a link to \/lib\/systemd\/systemd, which is not there/;
-  await isNamed(t, lab, 'danglingInit', 'image-not-bootable', words);
+  await isNamed(t, lab, NODES.danglingInit, 'image-not-bootable', words);
 });
 
 fault('a system that fills its root and never starts its agent', 'fullRoot', async (t, lab) => {
   await starts(lab, 'fullRoot', 'root');
-  await isNamed(t, lab, 'fullRoot', 'root-full', /its agent cannot start: its root is full: 0 of \d+ MiB are free/);
+  await isNamed(t, lab, NODES.fullRoot, 'root-full', /its agent cannot start: its root is full: 0 of \d+ MiB are free/);
+});
+
+fault('a unit that hangs in its start', 'unitHangs', async (t, lab) => {
+  await starts(lab, 'unitHangs', 'root');
+  const waits = async (): Promise<boolean> => {
+    const { verdict, rule, cause } = await whyOf(lab, NODES.unitHangs);
+    t.is(verdict, 'waiting', `${rule}: ${cause}`);
+    return /systemd waits for slow-disk\.service; nothing is unusual yet\.$/.test(cause);
+  };
+  await until('the unit is named while it may be slow', waits, { milliseconds: NAMED_MS, every: 500 });
+  const words = /hangs while it starts: systemd waits for slow-disk\.service.*\n.*systemctl disable slow-disk\.service/;
+  await isNamed(t, lab, NODES.unitHangs, 'unit-hangs', words);
 });
 
 fault('a wrong _disk_root', 'wrongDisk', async (t, lab) => {
   await starts(lab, 'wrongDisk', 'initramfs');
-  await isNamed(t, lab, 'wrongDisk', 'wrong-disk', /There is no LABEL=root \(_disk_root\); there are: vda 64 MiB/);
+  await isNamed(t, lab, NODES.wrongDisk, 'wrong-disk', /There is no LABEL=root \(_disk_root\); there are: vda 64 MiB/);
 });
 
 fault('a path that drops frames over 1,200 bytes', 'smallFrames', async (t, lab) => {
@@ -450,7 +494,7 @@ fault('a path that drops frames over 1,200 bytes', 'smallFrames', async (t, lab)
   await isNamed(
     t,
     lab,
-    'smallFrames',
+    NODES.smallFrames,
     'path-mtu',
     /drops large packets: 1200 bytes pass, and 1201 bytes or more do not/,
   );
@@ -485,13 +529,13 @@ fault('another machine with the address of a node', 'sharedAddress', async (t, l
   await inside(`ip addr add ${addressOf('sharedAddress')}/24 dev eth0`);
   await inside('ip link set eth0 up');
   const words = new RegExp(`Another machine uses its address ${addressOf('sharedAddress')}: ${mac} answers for it`);
-  await isNamed(t, lab, 'sharedAddress', 'address-shared', words, ['up']);
+  await isNamed(t, lab, NODES.sharedAddress, 'address-shared', words, ['up']);
 });
 
 fault('a stored initramfs of the right size with another content', 'damagedInitramfs', async (t, lab) => {
   await starts(lab, 'damagedInitramfs', 'kernel initramfs');
   const words = /stored initramfs of the boot config DamagedInitramfs differs from what was uploaded/;
-  await isNamed(t, lab, 'damagedInitramfs', 'stored-file-damaged', words);
+  await isNamed(t, lab, NODES.damagedInitramfs, 'stored-file-damaged', words);
 });
 
 fault('an image that is cut short under a system that reads it over iSCSI', 'brokenDisk', async (t, lab) => {
@@ -500,7 +544,7 @@ fault('an image that is cut short under a system that reads it over iSCSI', 'bro
   await starts(lab, 'brokenDisk', 'root');
   await truncate(file.path, 4 << 20);
   const words = /The head could not use the disk of its iSCSI root, \d+ s ago: .* has shrunk.*\n.*doctor --deep/;
-  await isNamed(t, lab, 'brokenDisk', 'iscsi-disk-failed', words);
+  await isNamed(t, lab, NODES.brokenDisk, 'iscsi-disk-failed', words);
 });
 
 fault('a node pulled in the middle of its download', 'pulled', async (t, lab) => {
@@ -511,14 +555,14 @@ fault('a node pulled in the middle of its download', 'pulled', async (t, lab) =>
   await reaches(lab, 'pulled', 'initramfs');
   const from = await sentBytes(lab, node.tap);
   while ((await sentBytes(lab, node.tap)) - from < 8_000_000) t.is(node.ended(), undefined);
-  const slow = await whyOf(lab, 'pulled');
+  const slow = await whyOf(lab, NODES.pulled);
   t.is(slow.verdict, 'waiting');
   t.regex(slow.cause, /^Its image (is on its way|arrives slowly): \d+ of \d+ MiB, at \d/);
   await qmp(node.qmpSocket, 'set_link', { name: 'n0', up: false });
   await isNamed(
     t,
     lab,
-    'pulled',
+    NODES.pulled,
     'image-stopped',
     /\d+ of \d+ MiB were sent, and nothing for \d+ s\. It was unplugged/,
   );

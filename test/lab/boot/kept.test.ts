@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { COMMAND } from '../../../lab/cluster.ts';
+import { LEFT } from '../../../lab/command.ts';
 import { run } from '../../../src/process/run.ts';
 import { requireLab } from '../../support/lab.ts';
 
@@ -23,9 +24,14 @@ test.serial('a run whose node dies names a console log that exists afterwards', 
   };
   const { status, stdout } = await run(process.execPath, [COMMAND, 'lab', '--once'], { env });
   t.is(status, 1, stdout);
-  const log = /\(The complete console: (.*)\)/.exec(stdout)?.[1] ?? '';
+  const pathAfter = (words: string): string =>
+    stdout
+      .split('\n')
+      .find(line => line.startsWith(words))
+      ?.slice(words.length) ?? '';
+  const log = pathAfter(LEFT.console);
   t.regex(await readFile(log, 'utf8'), /SeaBIOS/);
-  const kept = /are kept in (.*)/.exec(stdout)?.[1] ?? '';
+  const kept = pathAfter(LEFT.logs);
   t.true(log.startsWith(kept));
   t.true((await readdir(kept)).includes('musterd.log'), (await readdir(kept)).join());
   // The folder of the run itself is gone: it held the head's state.
