@@ -122,7 +122,7 @@ test('tar unpacks a backup', async t => {
   const list = await runOk('tar', ['-tf', join(folder, 'b.tar')]);
   t.regex(
     list,
-    /^muster-backup\.json\nmuster\.db\nssh\/id_ed25519\nssh\/id_ed25519\.pub\n(blobs\/[0-9a-f]{2}\/[0-9a-f]{64}\n){2}muster-backup-end\.json\n$/,
+    /^muster-backup\.json\nmuster\.db\nhead\.key\nssh\/id_ed25519\nssh\/id_ed25519\.pub\n(blobs\/[0-9a-f]{2}\/[0-9a-f]{64}\n){2}muster-backup-end\.json\n$/,
   );
 });
 
