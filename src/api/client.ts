@@ -1,9 +1,10 @@
 // The one client of the admin API: JSON over the Unix socket, streaming uploads, and errors as the daemon gave them.
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { userInfo } from 'node:os';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { ERRORS, type ErrorCode, MusterError, reasonOf, systemCode } from '../errors.ts';
@@ -89,6 +90,17 @@ export class AdminClient {
       'bad-digest',
       `${file}: the head received other bytes than the file has now, so the file probably changed. Retry.`,
     );
+  }
+
+  /** Sends bytes that are in no file: secrets touch no disk of the caller. */
+  async uploadBytes(bytes: Buffer): Promise<UploadState> {
+    const { id } = await this.call(STORAGE.beginUpload, { body: { size: bytes.length } });
+    const parts = { params: { id }, query: { offset: '0' } };
+    const input = Readable.from([bytes]);
+    const state = readReply<UploadState>(await this.whole(await this.ask(STORAGE.upload, parts, { input })));
+    if (state.sha256 === createHash('sha256').update(bytes).digest('hex')) return state;
+    await this.call(STORAGE.dropUpload, { params: { id } });
+    throw new MusterError('bad-digest', 'The head received other bytes than were sent. Retry.');
   }
 
   /** Returns an answer of another type, such as the content of a stored file. */

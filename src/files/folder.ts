@@ -1,6 +1,6 @@
 // The tree of a file set from a folder of this machine, and back: owners by name, modes, extended attributes, SELinux contexts.
 import type { Stats } from 'node:fs';
-import { chmod, lchown, lstat, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { chmod, lchown, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { accounts } from '../accounts.ts';
 import { reasonOf, systemCode } from '../errors.ts';
@@ -90,8 +90,18 @@ export async function writeFolder(
   await mkdir(root, { recursive: true });
   if ((await readdir(root)).length > 0)
     throw badFiles(`The folder ${root} is not empty; name a new one, so that no file of it is replaced.`);
-  const libc = await loadLibc();
   const tree = checkedTree(entries);
+  try {
+    await writeEntries(tree, root, warn);
+  } catch (error) {
+    // The folder was empty, so everything in it is ours.
+    for (const name of await readdir(root)) await rm(join(root, name), { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function writeEntries(tree: readonly TreeEntry[], root: string, warn: (text: string) => void): Promise<void> {
+  const libc = await loadLibc();
   for (const entry of tree) {
     for (const parent of parentsOf(entry.path)) await mkdir(join(root, parent), { recursive: true });
     const full = join(root, entry.path);

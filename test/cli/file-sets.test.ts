@@ -3,6 +3,7 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { smallFileSystem } from '../store/folder.ts';
 import { requireAll } from '../support/require.ts';
 import { type Output, TestDaemon } from './daemon.ts';
 
@@ -124,6 +125,28 @@ test('export and archives: what comes out goes in again with the same digest', a
     /etc\/pipe is no file, folder or symbolic link/,
   );
   t.deepEqual(readdirSync(join(daemon.folder, 'state/uploads')), []);
+});
+
+test('an export that does not fit leaves nothing', async t => {
+  if (!requireAll(t, { root: true, programs: ['mount', 'umount'] })) return;
+  const { daemon, muster } = await living(t);
+  writeFileSync(join(daemon.folder, 'tree/etc/large'), Buffer.alloc(2 << 20, 'x'));
+  await muster('files', 'create', 'base', '--from', 'tree');
+  const small = await smallFileSystem(t, 1);
+  fails(
+    t,
+    await daemon.run('muster', 'files', 'export', 'base', join(small, 'out')),
+    6,
+    /ENOSPC.*Nothing was left there/,
+  );
+  fails(
+    t,
+    await daemon.run('muster', 'files', 'export', 'base', join(small, 'x.tar')),
+    6,
+    /ENOSPC.*Nothing was left there/,
+  );
+  t.deepEqual(readdirSync(small), ['out']);
+  t.deepEqual(readdirSync(join(small, 'out')), []);
 });
 
 test('extended attributes of a folder are kept', async t => {

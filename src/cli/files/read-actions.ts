@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { Shown } from '../../api/objects.ts';
 import { replaceFile } from '../../durable/replace.ts';
-import { MusterError } from '../../errors.ts';
+import { MusterError, reasonOf } from '../../errors.ts';
 import { writeTree } from '../../files/archive.ts';
 import { readFolder, writeFolder } from '../../files/folder.ts';
 import type { TreeEntry } from '../../files/tree.ts';
@@ -107,8 +107,15 @@ export const filesExport: Action = {
     if (target === undefined || more.length > 0)
       throw new MusterError('bad-usage', "'export' needs a folder or FILE.tar: muster files export hosts hosts.tar");
     const { object, tree } = await fetchSet(client, id);
-    if (target.endsWith('.tar')) await replaceFile(target, writeTree(tree));
-    else await writeFolder(tree, target, text => terminal.say(text));
+    try {
+      if (target.endsWith('.tar')) await replaceFile(target, writeTree(tree));
+      else await writeFolder(tree, target, text => terminal.say(text));
+    } catch (error) {
+      if (error instanceof MusterError) throw error;
+      throw new MusterError('download-failed', `${target}: ${reasonOf(error)}. Nothing was left there.`, {
+        cause: error,
+      });
+    }
     if (isForPrograms(given)) printData(terminal, given, { name: object.name, target, files: tree.length });
     else terminal.say(`${target}: ${tree.length} files, folders and links of ${object.name}`);
     return 0;

@@ -1,6 +1,4 @@
 // The contents of file sets on the head, for the command line: fetches a tree, changes it, and stores it if nobody was faster.
-import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import type { AdminClient } from '../../api/client.ts';
 import { FILE_SETS } from '../../api/file-sets.ts';
@@ -10,7 +8,6 @@ import { readTree, writeTree } from '../../files/archive.ts';
 import { contentOf, secretPathsOf } from '../../files/read-set.ts';
 import type { TreeEntry } from '../../files/tree.ts';
 import { type TreeDifference, treeDifferences } from '../../files/tree-differences.ts';
-import { temporaryFolder } from '../../process/temporary.ts';
 import type { Context } from '../table.ts';
 
 /** A file set as it was read. */
@@ -35,14 +32,7 @@ export async function fetchSet(client: AdminClient, id: string, version?: number
 export async function sendTree(client: AdminClient, tree: readonly TreeEntry[]): Promise<{ upload: string }> {
   // Its mistakes are found before it is sent.
   contentOf(tree);
-  const folder = await temporaryFolder('muster-files-');
-  try {
-    const file = join(folder, 'set.tar');
-    await writeFile(file, writeTree(tree), { mode: 0o600 });
-    return { upload: (await client.upload(file)).id };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return { upload: (await client.uploadBytes(writeTree(tree))).id };
 }
 
 export interface SetChange {
