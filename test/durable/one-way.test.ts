@@ -15,6 +15,7 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
   'daemon/rendered-files.ts': 'rendered again when it is lost or damaged',
   'daemon/router-advertiser.ts': 'made again by each start',
   'daemon/shim-loaders.ts': 'made again by each start',
+  'files/folder.ts': 'an export of a file set, made again by the same command',
   'image/workspace/workspace.ts':
     'the note of a folder to work in, and second names of a packed image that last as long as a program',
   'power/console-log.ts': 'what a console says, of which the end may be lost',

@@ -1,6 +1,7 @@
 // `muster files edit`: one file of a set in the administrator's editor.
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm } from 'node:fs/promises';
 import { basename, join } from 'node:path';
+import { openNew, writeWhole } from '../../durable/replace.ts';
 import { MusterError } from '../../errors.ts';
 import { SETTINGS } from '../../files/settings.ts';
 import { checkPath, type TreeEntry } from '../../files/tree.ts';
@@ -31,7 +32,7 @@ export const filesEdit: Action = {
     const draft = join(folder, basename(path));
     let isDone = false;
     try {
-      await writeFile(draft, before?.content ?? '', { mode: 0o600, flag: 'wx' });
+      await writeDraft(draft, before?.content ?? Buffer.alloc(0));
       const content = await edited(draft);
       printSetChange(context, await store(context, object.uid, path, before, content));
       isDone = true;
@@ -46,6 +47,15 @@ export const filesEdit: Action = {
     return 0;
   },
 };
+
+async function writeDraft(draft: string, content: Buffer): Promise<void> {
+  const handle = await openNew(draft);
+  try {
+    await writeWhole(handle, content, 0);
+  } finally {
+    await handle.close();
+  }
+}
 
 /** Runs the editor as git does: its words are the shell's, the file is an argument. */
 async function edited(draft: string): Promise<Buffer> {
