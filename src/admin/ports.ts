@@ -10,6 +10,7 @@ import type { Collected } from '../blobs/garbage.ts';
 import type { PlannedFiles } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { Statuses } from '../boot/status.ts';
+import type { Releases } from '../files/releases.ts';
 import type { Rendered } from '../files/rendered.ts';
 import type { SetContent } from '../files/set-content.ts';
 import type { LineOf } from '../files/trace.ts';
@@ -96,6 +97,7 @@ export interface AdminPorts extends FilePorts {
   /** The path of a loader, by the name that firmware requests. */
   loaderPath(file: string): string | undefined;
   nodeFiles: NodeFilesAccess;
+  releases: Releases;
   /** What musterd would answer to a boot, without one. */
   rehearsal: RehearsalAccess;
   /** Image transfers, and the queue for them. */

@@ -1,4 +1,5 @@
 // The files that file sets give to nodes: one of them line by line, and what would change.
+import { FILES_STATES } from '../files/live-state.ts';
 import type { Zod } from '../issue.ts';
 import { type Operations, type Out, READ } from './operation.ts';
 import { SECRETS, SELECTION } from './parameters.ts';
@@ -48,7 +49,37 @@ const preview = (z: Zod) =>
   });
 export type Preview = Out<typeof preview>;
 
+const state = (z: Zod) =>
+  z.object({
+    uid: z.string(),
+    name: z.string(),
+    state: z.enum(FILES_STATES),
+    reason: z.string().optional().describe('why it is no further, what failed, or the changed paths'),
+    sets: z.array(z.string()),
+    index: z.string().optional().describe('SHA-256 of the index that its file sets give now'),
+    applied: z.string().optional().describe('SHA-256 of the index that the node has applied'),
+    live: z.enum(['auto', 'manual']).describe('whether it follows changes by itself'),
+  });
+export type NodeFilesState = Out<typeof state>;
+
 export const NODE_FILES = {
+  states: {
+    ...READ,
+    path: '/nodes/files',
+    query: SELECTION,
+    output: z => z.array(state(z)),
+    summary: 'How far running nodes are with the files of their file sets.',
+  },
+  release: {
+    method: 'POST',
+    reply: 'json',
+    may: 'operate',
+    path: '/nodes/files/release',
+    query: SELECTION,
+    output: z => z.array(state(z)),
+    summary:
+      'Releases the present files to running nodes with `_files_live=manual`; they take them with their next heartbeat.',
+  },
   file: {
     ...READ,
     path: '/nodes/file',

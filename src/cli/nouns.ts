@@ -35,6 +35,7 @@ import {
   nodeUnknown,
   nodeWhy,
 } from './node-actions.ts';
+import { nodeFiles } from './node-files-action.ts';
 import { nodeList } from './node-list.ts';
 import { clear, commonActions, set } from './object-actions.ts';
 import { packNode } from './pack-node-action.ts';
@@ -124,6 +125,7 @@ const TASKS: Readonly<Record<string, readonly Noun[]>> = {
         joinGroups,
         leaveGroups,
         nodeStatus,
+        nodeFiles,
         waitFor,
         nodePower,
         nodeReboot,

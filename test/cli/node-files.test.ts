@@ -59,3 +59,23 @@ test('a file is explained line by line, a secret one with stars, and a preview s
   t.is(failed.status, 1);
   t.regex(failed.stdout, /n\[0-1\] \(2\): base:\/etc\/motd\.tmpl:1:4: nod is unknown; did you mean 'node'\?/);
 });
+
+test('the files of running nodes: who is in step, what waits, and a release that begins with a few', async t => {
+  const { run, muster } = await living(t);
+  const shown = await run('node', '--all', 'files');
+  t.is(shown.status, 0);
+  t.is(shown.stdout, 'n[0-1]: unknown: the node is not up [base]\n');
+  const [first] = JSON.parse(await muster('node', '-i', 'n0', 'files', '--json')) as { live: string; index: string }[];
+  t.is(first?.live, 'auto');
+  t.regex(first?.index ?? '', /^[0-9a-f]{64}$/);
+  t.regex(await muster('node', '--all', 'files', '--diff'), /^2 of 2 nodes change\n/);
+  await muster('attrib', '-i', 'all', 'set', '_files_live=manual');
+  t.regex(await muster('node', '--all', 'files', 'apply', '--canary', '1'), /^n\[0-1\]: unknown/);
+  const unselected = await run('node', 'files', 'apply');
+  t.regex(unselected.stderr, /needs a selection/);
+  const bad = await run('node', '--all', 'files', 'apply', '--canary', 'x');
+  t.regex(bad.stderr, /'--canary' must be a whole number/);
+  t.regex((await run('node', '--all', 'files', 'burn')).stderr, /takes the word apply/);
+  const wrong = await run('attrib', '-i', 'all', 'set', '_files_live=maybe');
+  t.regex(wrong.stderr, /must be auto or manual/);
+});

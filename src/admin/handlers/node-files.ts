@@ -12,9 +12,10 @@ import type { Entry } from '../../model/cluster.ts';
 import { didYouMean } from '../../nearest.ts';
 import type { Refused } from '../../refused.ts';
 import { type FilesOf, previewOf } from '../file-preview.ts';
+import { filesStates } from '../files-states.ts';
 import type { Handlers } from '../handler.ts';
 import type { AdminPorts } from '../ports.ts';
-import { listed } from '../requests.ts';
+import { listed, selected } from '../requests.ts';
 
 export const nodeFileHandlers: Handlers<typeof NODE_FILES> = {
   file: async ({ query }, ports) => {
@@ -22,6 +23,8 @@ export const nodeFileHandlers: Handlers<typeof NODE_FILES> = {
     for (const node of listed(ports, 'node', query)) found.push(await tracedFile(ports, node, query));
     return found;
   },
+  states: async ({ query }, ports) => filesStates(ports, listed(ports, 'node', query)),
+  release: async ({ query }, ports) => filesStates(ports, selected(ports, 'node', query), true),
   preview: async ({ query }, ports) =>
     previewOf(listed(ports, 'node', query), {
       filesOf: async node => filesOf(ports, node),

@@ -36,7 +36,8 @@ export const filesPreview: Action = action({
   },
 });
 
-function previewText(terminal: Context['terminal'], { same, groups, failed }: Preview): string {
+/** Which files change, nodes with equal changes together. */
+export function previewText(terminal: Context['terminal'], { same, groups, failed }: Preview): string {
   const changed = groups.reduce((sum, { nodes }) => sum + nodes.length, 0);
   const lines = [
     `${changed} of ${changed + same + failed.reduce((sum, one) => sum + one.nodes.length, 0)} nodes change`,

@@ -1,0 +1,104 @@
+// `muster node files`: how far running nodes are with the files of their file sets, and the release of changes to them.
+import { setTimeout as pause } from 'node:timers/promises';
+import { NODE_FILES, type NodeFilesState } from '../api/node-files.ts';
+import { MusterError } from '../errors.ts';
+import { foldNodeSet } from '../model/nodeset.ts';
+import { previewText } from './files/preview-action.ts';
+import { isForPrograms, printData } from './listing.ts';
+import { chosen } from './selection.ts';
+import { action, type Context } from './table.ts';
+
+/** Milliseconds between two looks at nodes that take their files. */
+const LOOK_MS = 1000;
+
+export const nodeFiles = action({
+  name: 'files',
+  words: '[apply]',
+  takes: { words: ['apply'] },
+  summary:
+    'show how far running nodes are with the files of their file sets: in-step, pending, failed, locally-changed. `apply` releases changes to nodes with _files_live=manual',
+  options: [
+    { flags: '--diff', meaning: 'show what changes on the nodes: paths, and lines of files that are not secret' },
+    {
+      flags: '--canary <count>',
+      meaning: 'with apply: release to so many nodes first, and to the others when these are in step',
+    },
+    { flags: '--timeout <seconds>', meaning: 'with --canary: the longest wait; default 300' },
+  ],
+  examples: [
+    'muster node -i n[0-9] files',
+    'muster node --all files --diff',
+    'muster node -i n[0-9] files apply --canary 2',
+  ],
+  async run(context) {
+    const { client, given, terminal } = context;
+    const [word, ...more] = given.words;
+    if (more.length > 0 || (word !== undefined && word !== 'apply'))
+      throw new MusterError('bad-usage', "'files' takes the word apply, or none; -i selects nodes");
+    if (word === 'apply') return apply(context, given.options);
+    const query = chosen(given, []);
+    if (given.options.diff) {
+      const found = await client.call(NODE_FILES.preview, { query });
+      if (isForPrograms(given)) printData(terminal, given, found);
+      else terminal.write(previewText(terminal, found));
+      return found.failed.length > 0 ? 1 : 0;
+    }
+    return print(context, await client.call(NODE_FILES.states, { query }));
+  },
+});
+
+/** One line for all nodes with the same state, reason and sets. */
+function print({ given, terminal }: Context, states: readonly NodeFilesState[]): number {
+  if (isForPrograms(given)) printData(terminal, given, states);
+  else {
+    const groups = new Map<string, string[]>();
+    for (const { name, state, reason, sets } of states) {
+      const line = `${state}${reason === undefined ? '' : `: ${reason}`} [${sets.join(', ') || 'no file sets'}]`;
+      groups.set(line, [...(groups.get(line) ?? []), name]);
+    }
+    terminal.write(Array.from(groups, ([line, names]) => `${foldNodeSet(names)}: ${line}\n`).join(''));
+  }
+  return states.some(({ state }) => state === 'failed') ? 1 : 0;
+}
+
+async function apply(context: Context, options: { canary?: unknown; timeout?: unknown }): Promise<number> {
+  const { client, given } = context;
+  const canary = numberOf(options.canary, 'canary', 0);
+  const timeout = numberOf(options.timeout, 'timeout', 300);
+  const query = chosen(given, []);
+  if (Object.keys(query).length === 0)
+    throw new MusterError('bad-usage', "'files apply' needs a selection: muster node -i n[0-9] files apply, or --all");
+  if (canary > 0) {
+    const waiting = (await client.call(NODE_FILES.states, { query })).filter(({ state }) => state === 'pending');
+    const first = waiting.slice(0, canary).map(({ uid }) => uid);
+    if (first.length > 0) {
+      await client.call(NODE_FILES.release, { query: { id: first } });
+      const bad = (await settled(context, first, timeout)).filter(
+        ({ state }) => state !== 'in-step' && state !== 'locally-changed',
+      );
+      if (bad.length > 0) {
+        print(context, bad);
+        throw new MusterError(
+          'timed-out',
+          `The first ${first.length} nodes are not in step, so the others keep their files. Correct the file set and apply it again.`,
+        );
+      }
+    }
+  }
+  return print(context, await client.call(NODE_FILES.release, { query }));
+}
+
+/** Waits until no node is pending, or the time is over. */
+async function settled({ client }: Context, id: string[], seconds: number): Promise<NodeFilesState[]> {
+  for (let round = 0; ; round++) {
+    const states = await client.call(NODE_FILES.states, { query: { id } });
+    if (!states.some(({ state }) => state === 'pending') || round * LOOK_MS >= seconds * 1000) return states;
+    await pause(LOOK_MS);
+  }
+}
+
+function numberOf(given: unknown, name: string, otherwise: number): number {
+  if (given === undefined) return otherwise;
+  if (typeof given === 'string' && /^[1-9]\d{0,5}$/.test(given)) return Number(given);
+  throw new MusterError('bad-usage', `'--${name}' must be a whole number from 1 on`);
+}
