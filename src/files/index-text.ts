@@ -160,7 +160,7 @@ function readChange([action, ...words]: readonly string[], index: Index): boolea
 
 function readScript(words: readonly string[], index: Index): boolean {
   const [stage, required = '', time, sha256 = '', bytes, word] = words;
-  const known = SCRIPT_STAGES.find(name => name === stage);
+  const known = ([...SCRIPT_STAGES, 'called'] as const).find(name => name === stage);
   const [seconds, size, name] = [amount(time), amount(bytes), readWord(word)];
   if (!known || words.length !== 6 || seconds === undefined || size === undefined || !name) return false;
   if (!['required', '-'].includes(required) || !isDigest(sha256)) return false;

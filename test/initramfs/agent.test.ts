@@ -274,9 +274,9 @@ for (const shell of Object.keys(SHELLS))
     `${shell}: a change of the node's files arrives with a heartbeat, and runs what the sets declare`,
     async t => {
       if (!requireAll(t, { programs: [SHELLS[shell]?.[0] ?? '', 'busybox'] })) return;
-      const script = (name: string, text: string) =>
+      const script = (name: string, text: string, stage: 'change' | 'called' = 'called') =>
         ({
-          stage: 'change',
+          stage,
           name,
           required: false,
           seconds: 60,
@@ -290,7 +290,7 @@ for (const shell of Object.keys(SHELLS))
       const scripts = [
         script('base/adopt', 'echo adopted'),
         script('base/other', 'echo never'),
-        script('base/always', 'sleep 60 & echo always'),
+        script('base/always', 'sleep 60 & echo always', 'change'),
       ];
       const first = bundle([entry('/etc/ssh/config', 'one\n')], scripts, changes);
       const second = bundle([entry('/etc/ssh/config', 'one\n'), entry('/etc/unit/a', 'a\n')], scripts, changes);

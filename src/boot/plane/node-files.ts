@@ -103,10 +103,11 @@ async function keptParts(
   { fileContent }: PlaneContext,
   digest: string,
   has: ReadonlySet<string>,
-): Promise<Buffer[] | undefined> {
+): Promise<Buffer[] | Refused | undefined> {
   const text = await fileContent?.(digest);
-  const index = text && readIndex(text.toString());
-  if (!text || !index || 'refused' in index) return undefined;
+  if (!text) return undefined;
+  const index = readIndex(text.toString());
+  if ('refused' in index) return index;
   const parts = [text];
   for (const { sha256 } of missingContents(index, has)) {
     const content = await fileContent?.(sha256);
