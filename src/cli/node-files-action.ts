@@ -21,7 +21,7 @@ export const nodeFiles = action({
     { flags: '--diff', meaning: 'show what changes on the nodes: paths, and lines of files that are not secret' },
     {
       flags: '--canary <count>',
-      meaning: 'with apply: release to so many nodes first, and to the others when these are in step',
+      meaning: 'with apply: release to that many nodes first, and to the others when these are in step',
     },
     { flags: '--timeout <seconds>', meaning: 'with --canary: the longest wait; default 300' },
   ],
