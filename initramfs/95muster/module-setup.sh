@@ -55,9 +55,12 @@ install() {
         inst_multiple curl || return 1
         inst_simple "$moddir/lib/http_curl" /usr/lib/muster/lib/http_client
     fi
-    for name in base report http http_tls memory fetch network syslog iscsi unpack squashfs in_root init disk disk_layout cache \
-        rw_overlayfs rw_rwtab root file_index file_merge file_owner file_stage file_apply stage_scripts files start_agent; do
-        inst_simple "$moddir/lib/$name" "/usr/lib/muster/lib/$name"
+    # Every part: mount_rootfs reads them by name, and a missing one would end each boot. The client is chosen above.
+    for name in "$moddir"/lib/*; do
+        case ${name##*/} in
+            http_busybox | http_curl) ;;
+            *) inst_simple "$name" "/usr/lib/muster/lib/${name##*/}" ;;
+        esac
     done
     for name in "$moddir"/styles/*; do inst_simple "$name" "/usr/lib/muster/styles/${name##*/}"; done
     for name in "$moddir"/agent/*; do inst_simple "$name" "/usr/lib/muster/agent/${name##*/}"; done
