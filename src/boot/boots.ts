@@ -50,6 +50,8 @@ export interface BootsPorts {
 }
 
 export class Boots implements JourneyLog {
+  /** Counts the changes of the hardware facts of nodes. */
+  hardwareChanges = 0;
   private readonly ports: BootsPorts;
   readonly times: Times;
   /** Heartbeats of the systems that run. */
@@ -217,7 +219,10 @@ export class Boots implements JourneyLog {
   /** A heartbeat came: the boot has succeeded, and its URLs expire. Returns whether it was the first one. */
   up(boot: Boot, hardware: Record<string, string>): boolean {
     const isNews = Object.keys(hardware).length > 0 && !isDeepStrictEqual(hardware, boot.hardware);
-    if (isNews) boot.hardware = hardware;
+    if (isNews) {
+      boot.hardware = hardware;
+      this.hardwareChanges += 1;
+    }
     // A boot that was given up but sends heartbeats is running
     const isFirst = boot.outcome === undefined || boot.outcome === 'superseded' || boot.outcome === 'expired';
     if (isFirst) {

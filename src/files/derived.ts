@@ -56,3 +56,16 @@ function ecdsaKey(bits: Buffer): OpensshKey {
 function publicBytes(key: KeyObject): Buffer {
   return createPublicKey(key).export({ type: 'spki', format: 'der' }).subarray(-32);
 }
+
+/** Returns the public host keys of nodes by their type; each is derived once. */
+export function publicHostKeys(headKey: Buffer): (nodeUid: string) => Record<HostKeyType, { public: string }> {
+  const known = new Map<string, Record<HostKeyType, { public: string }>>();
+  return nodeUid => {
+    const keys = known.get(nodeUid) ?? {
+      ed25519: { public: hostKey(headKey, nodeUid, 'ed25519').public },
+      ecdsa: { public: hostKey(headKey, nodeUid, 'ecdsa').public },
+    };
+    known.set(nodeUid, keys);
+    return keys;
+  };
+}

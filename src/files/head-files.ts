@@ -1,5 +1,5 @@
 // Files of the head that templates may read: below one folder, and no link leads out of it.
-import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { systemCode } from '../errors.ts';
@@ -8,7 +8,7 @@ import { systemCode } from '../errors.ts';
 const MOST = 16 * 1024 * 1024;
 
 export interface HeadFile {
-  text: string;
+  content: Buffer;
   /** Changes with the content of the file. */
   identity: string;
   /** Whether others than its owner and group may read it on the head. */
@@ -34,7 +34,7 @@ export function readHeadFile(folder: string, name: string): HeadFile {
     if (!facts.isFile()) throw new Error(`head_file '${name}' is not a file`);
     if (facts.size > MOST) throw new Error(`head_file '${name}' is larger than ${MOST / 1024 / 1024} MiB`);
     return {
-      text: readFileSync(descriptor, 'utf8'),
+      content: readFileSync(descriptor),
       identity: identityOf(facts),
       isPublic: (facts.mode & 0o004n) !== 0n,
     };
@@ -49,7 +49,16 @@ export async function headFileIdentity(folder: string, name: string): Promise<st
   return stat(join(folder, name), { bigint: true }).then(identityOf, () => '');
 }
 
-function identityOf({
+/** Returns what identifies the current content of a file, at once; empty when it is not there. */
+export function identityNow(folder: string, name: string): string {
+  const problem = nameProblem(name);
+  if (problem !== undefined) throw new Error(`head_file '${name}' ${problem}`);
+  const facts = statSync(join(folder, name), { bigint: true, throwIfNoEntry: false });
+  return facts === undefined ? '' : identityOf(facts);
+}
+
+/** Returns what identifies the content of a file with these facts. */
+export function identityOf({
   dev,
   ino,
   size,

@@ -1,6 +1,6 @@
 // The results of a node's templates: kept ones, and those that have to be made. What several nodes need is made once.
 import { createHash } from 'node:crypto';
-import { headFileIdentity } from './head-files.ts';
+import { type HeadSources, headIdentity } from './head-filters.ts';
 import { type Identify, type Made, madeOf, type ResultCache } from './result-cache.ts';
 import type { SetEntry } from './set-content.ts';
 import type { TemplateSource } from './template-protocol.ts';
@@ -8,11 +8,9 @@ import type { Templates, World } from './templates.ts';
 import { readValue, type Subject } from './values.ts';
 import type { Visible } from './visible.ts';
 
-export interface RenderPorts {
+export interface RenderPorts extends Omit<HeadSources, 'key'> {
   templates: Pick<Templates, 'render'>;
   cache: ResultCache;
-  /** `files.folder`; none when absent. */
-  folder?: string | undefined;
 }
 
 /** Returns a template as the thread needs it. */
@@ -50,10 +48,7 @@ export async function madeFiles(
   { world, subject }: { world: World; subject: Subject },
   ports: RenderPorts,
 ): Promise<Map<Visible, Made>> {
-  const identify: Identify = read =>
-    read.startsWith('head_file:')
-      ? headFileIdentity(ports.folder ?? '', read.slice('head_file:'.length))
-      : identityOf(read);
+  const identify: Identify = read => headIdentity(read, ports) ?? identityOf(read);
   const known = new Map<string, string>();
   // Templates of a node read the same values
   const identityOf = (read: string): string => {

@@ -1,13 +1,20 @@
 // Results of templates with what each read: a result serves every node for which the reads have the same values. Bounded.
 import { hash } from 'node:crypto';
-import type { FurtherFile, Read, TemplateFailure, TemplateResult, TemplateSource } from './template-protocol.ts';
+import type {
+  FurtherFile,
+  Read,
+  TemplateFailure,
+  TemplateResult,
+  TemplateSource,
+  WrittenFile,
+} from './template-protocol.ts';
 
 /** Bytes of results and steps that are kept. */
 const MOST_BYTES = 128 * 1024 * 1024;
 /** What a step costs besides its texts. */
 const STEP_BYTES = 400;
 
-export interface MadeFile extends Omit<FurtherFile, 'path' | 'text' | 'origins'> {
+export interface MadeFile extends Omit<FurtherFile, 'path' | 'text' | 'isBase64' | 'origins'> {
   /** Of the tag `file`; the template's own result has none. */
   path?: string;
   content: Buffer;
@@ -108,13 +115,16 @@ export class ResultCache {
 /** Returns a result as contents. */
 export function madeOf(result: TemplateResult): Made {
   if ('failed' in result) return result;
-  const main = result.main ? [fileOf(result.main.text)] : [];
-  const further = result.further.map(({ text, origins: _unused, ...file }) => ({ ...file, ...fileOf(text) }));
+  const main = result.main ? [fileOf(result.main)] : [];
+  const further = result.further.map(({ text, isBase64: _bytes, origins: _unused, ...file }) => ({
+    ...file,
+    ...fileOf({ text }),
+  }));
   return { files: [...main, ...further] };
 }
 
-function fileOf(text: string): { content: Buffer; sha256: string } {
-  const content = Buffer.from(text);
+function fileOf({ text, isBase64 }: WrittenFile): { content: Buffer; sha256: string } {
+  const content = Buffer.from(text, isBase64 ? 'base64' : 'utf8');
   return { content, sha256: hash('sha256', content) };
 }
 

@@ -1,8 +1,8 @@
 // Renders one template: LiquidJS, strict and bounded. It runs in a thread, which is ended when a bound does not hold.
 import { Context, Liquid, LiquidError, type Template, toValueSync } from 'liquidjs';
 import { nearest } from '../nearest.ts';
-import { readHeadFile } from './head-files.ts';
-import { FileEmitter, type Position, textOf } from './template-emitter.ts';
+import { type HeadSources, headFilters } from './head-filters.ts';
+import { FileEmitter, type Position } from './template-emitter.ts';
 import { FILTERS, REMOVED_FILTERS } from './template-filters.ts';
 import type { NodeValues, Read, TemplateFailure, TemplateResult, TemplateSource, Values } from './template-protocol.ts';
 import { Reads, scopeOf, unknownText } from './template-scope.ts';
@@ -21,6 +21,7 @@ const MOST_PARSED = 1000;
 
 interface Running extends TagState {
   source: TemplateSource;
+  nodeUid: string;
   reads: Reads;
   position: Position;
   depth: number;
@@ -41,14 +42,18 @@ export class TemplateEngine {
   private readonly parsed = new Map<string, Template[]>();
   private running: Running | undefined;
 
-  /** @param folder of the files that `head_file` reads; none when absent */
-  constructor(folder: string | undefined, mostTime = MOST_TIME) {
+  /** @param sources of the head, for filters */
+  constructor(sources: HeadSources, mostTime = MOST_TIME) {
     this.liquid = this.strictLiquid(mostTime);
     for (const name of REMOVED_FILTERS) this.liquid.unregisterFilter(name);
     for (const name of REMOVED_TAGS) delete this.liquid.tags[name];
     for (const [name, tag] of Object.entries(tagsFor(() => this.current))) this.liquid.registerTag(name, tag);
     for (const [name, filter] of Object.entries(FILTERS)) this.liquid.registerFilter(name, filter);
-    this.liquid.registerFilter('head_file', (name: unknown) => this.headFile(folder, textOf(name)));
+    const filters = headFilters(sources, () => {
+      const { source, nodeUid, reads } = this.current;
+      return { secret: source.secret, nodeUid, note: (name, identity) => reads.note(name, identity) };
+    });
+    for (const [name, filter] of Object.entries(filters)) this.liquid.registerFilter(name, filter);
     // Partials and blocks render through it, so that each step knows its line and its depth
     const plain = this.liquid.renderer;
     const step = (templates: Template[], context: Context, emitter?: FileEmitter) =>
@@ -68,7 +73,8 @@ export class TemplateEngine {
       const context = new Context({}, this.liquid.options, { globals: scope, sync: true }, { liquid: this.liquid });
       const emitter = running.newEmitter();
       toValueSync(this.step(templates, context, emitter));
-      const main = running.skipped ? {} : { main: emitter.result() };
+      const written = { ...emitter.result(), ...(running.isBase64 && { isBase64: true }) };
+      const main = running.skipped ? {} : { main: written };
       return { result: { ...main, further: running.further }, reads: [...reads.all.values()] };
     } catch (error) {
       return { result: { failed: this.failureOf(error, request) }, reads: [...reads.all.values()] };
@@ -152,18 +158,6 @@ export class TemplateEngine {
     return emitter.buffer;
   }
 
-  private headFile(folder: string | undefined, name: string): string {
-    const { reads, source } = this.current;
-    if (folder === undefined) throw new Error('head_file needs the configuration key files.folder');
-    const { text, identity, isPublic } = readHeadFile(folder, name);
-    if (!isPublic && !source.secret)
-      throw new Error(
-        `head_file '${name}' is not readable by everyone on the head, so only a template of a secret file may read it`,
-      );
-    reads.note(`head_file:${name}`, identity);
-    return text;
-  }
-
   private failureOf(error: unknown, request: RenderRequest): TemplateFailure {
     const { source } = request;
     const { token, reason } = causeOf(error);
@@ -214,10 +208,12 @@ function causeOf(error: unknown): Placed {
   return { token: error.token, reason };
 }
 
-function runningOf({ source, traced }: RenderRequest, reads: Reads): Running {
+function runningOf({ source, node, traced }: RenderRequest, reads: Reads): Running {
   const position: Position = { template: source.name, line: 1, written: 0 };
   const newEmitter = (): FileEmitter => new FileEmitter(position, traced ? reads : undefined);
-  return { source, reads, position, depth: 0, traced, newEmitter, further: [], skipped: false };
+  const { uid = '' } = (node['node'] ?? {}) as Values;
+  const state = { further: [], skipped: false, isBase64: false };
+  return { source, nodeUid: String(uid), reads, position, depth: 0, traced, newEmitter, ...state };
 }
 
 function nameOf(file: string | undefined, source: TemplateSource): string {

@@ -71,6 +71,8 @@ export interface LineOrigin {
 
 export interface WrittenFile {
   text: string;
+  /** Whether the text is base64 of the file's bytes. */
+  isBase64?: boolean;
   /** By line of the text; only when traced. */
   origins?: readonly LineOrigin[];
 }

@@ -1,4 +1,4 @@
-// The tags of templates besides those of LiquidJS: `file`, `skip` and `fail`.
+// The tags of templates besides those of LiquidJS: `file`, `skip`, `base64` and `fail`.
 import {
   type Context,
   type Emitter,
@@ -31,6 +31,8 @@ export interface TagState {
   newEmitter(): FileEmitter;
   further: FurtherFile[];
   skipped: boolean;
+  /** Whether the text of the template is base64 of the file's bytes. */
+  isBase64: boolean;
 }
 
 /** Returns the tags. @param current the state of the template that is being rendered */
@@ -72,6 +74,12 @@ export function tagsFor(current: () => TagState): Record<string, TagClass> {
     }
   }
 
+  class Base64Tag extends Tag {
+    override render(): void {
+      current().isBase64 = true;
+    }
+  }
+
   class FailTag extends Tag {
     private readonly reason: Value;
 
@@ -85,7 +93,7 @@ export function tagsFor(current: () => TagState): Record<string, TagClass> {
     }
   }
 
-  return { file: FileTag, skip: SkipTag, fail: FailTag };
+  return { file: FileTag, skip: SkipTag, base64: Base64Tag, fail: FailTag };
 }
 
 function ownerOf({ mode, owner, group }: Record<string, unknown>): Pick<FurtherFile, 'mode' | 'owner' | 'group'> {

@@ -2,13 +2,14 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { ThreadBasics } from '../thread.ts';
 import { answersPing } from '../wake.ts';
+import type { HeadSources } from './head-filters.ts';
 import { TemplateEngine } from './template-engine.ts';
 import type { FromTemplateThread, Started, TemplateSource, ToTemplateThread, Values } from './template-protocol.ts';
 
 const port = parentPort;
 if (!port) throw new Error('this file is a thread of muster');
-const { pulse, folder } = workerData as ThreadBasics & { folder: string | undefined };
-const engine = new TemplateEngine(folder);
+const { pulse, sources } = workerData as ThreadBasics & { sources: HeadSources };
+const engine = new TemplateEngine(sources);
 const known = new Map<string, Values>();
 /** Texts and partials by the digest of the template. */
 const bodies = new Map<string, Pick<TemplateSource, 'text' | 'partials'>>();

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os';
 import { Crew } from '../crew.ts';
 import type { Libc } from '../libc.ts';
 import { Thread } from '../thread.ts';
+import type { HeadSources } from './head-filters.ts';
 import { MOST_TIME } from './template-engine.ts';
 import type {
   FromTemplateThread,
@@ -52,9 +53,7 @@ export interface Outcome {
   reads: readonly Read[];
 }
 
-export interface TemplatesOptions {
-  /** Of the files that `head_file` reads; none when absent. */
-  folder?: string | undefined;
+export interface TemplatesOptions extends HeadSources {
   /** Receives why a thread ended. */
   failed(reason: string): void;
   patience?: number;
@@ -63,16 +62,17 @@ export interface TemplatesOptions {
 
 export class Templates {
   private readonly crew: Crew<TemplateThread>;
-  private readonly options: Required<Omit<TemplatesOptions, 'folder'>>;
+  private readonly options: Required<Omit<TemplatesOptions, keyof HeadSources>>;
   /** When templates that hung are tried again, by digest. */
   private readonly banned = new Map<string, number>();
   private closed = false;
 
-  constructor(libc: Libc, { folder, failed, patience = PATIENCE, now = () => performance.now() }: TemplatesOptions) {
+  constructor(libc: Libc, options: TemplatesOptions) {
+    const { failed, patience = PATIENCE, now = () => performance.now(), ...sources } = options;
     this.options = { failed, patience, now };
     this.crew = new Crew({
       places: Math.min(MOST, availableParallelism()),
-      start: () => new TemplateThread(libc, folder, patience),
+      start: () => new TemplateThread(libc, sources, patience),
       report: (_place, reason) => failed(reason),
       now,
     });
@@ -161,9 +161,9 @@ class TemplateThread {
   private timer: NodeJS.Timeout | undefined;
   private lastId = 0;
 
-  constructor(libc: Libc, folder: string | undefined, patience: number) {
+  constructor(libc: Libc, sources: HeadSources, patience: number) {
     this.patience = patience;
-    const spec = { program: THREAD, name: 'muster-templates', data: { folder }, memory: MEMORY };
+    const spec = { program: THREAD, name: 'muster-templates', data: { sources }, memory: MEMORY };
     this.thread = new Thread(libc, spec, message => this.hear(message));
     this.gone = this.thread.gone.then(reason => {
       this.isEnding = true;

@@ -15,6 +15,10 @@ export interface ValuePorts {
   head(ip: string): Values;
   /** Returns the facts of the hardware from the node's last boot. */
   hardware(uid: string): Readonly<Record<string, string>>;
+  /** Counts the changes of such facts, of any node; never when absent. */
+  hardwareChanges?(): number;
+  /** Returns the public ssh host keys of a node by their type; none when absent. */
+  hostKeys?(uid: string): Readonly<Record<string, { public: string }>>;
 }
 
 export interface Subject {
@@ -35,7 +39,7 @@ interface Listed {
 export class TemplateValues {
   private readonly ports: ValuePorts;
   private readonly listed = new Map<string, Listed>();
-  private known: { sequence: number; world: World } | undefined;
+  private known: { sequence: string; world: World } | undefined;
 
   constructor(ports: ValuePorts) {
     this.ports = ports;
@@ -43,8 +47,9 @@ export class TemplateValues {
 
   /** Returns what all nodes share, by the current objects. */
   world(): World {
-    const { cluster } = this.ports;
-    if (this.known?.sequence === cluster.sequence) return this.known.world;
+    const { cluster, hardwareChanges } = this.ports;
+    const sequence = `${cluster.sequence} ${hardwareChanges?.() ?? 0}`;
+    if (this.known?.sequence === sequence) return this.known.world;
     const entries = cluster.all('node');
     const nodes = entries.map(entry => this.list(entry));
     const present = new Set(entries.map(({ uid }) => uid));
@@ -57,7 +62,7 @@ export class TemplateValues {
         .update(nodes.map(({ uid, digest }) => `${uid} ${digest}`).join('\n'))
         .digest('hex'),
     };
-    this.known = { sequence: cluster.sequence, world };
+    this.known = { sequence, world };
     return world;
   }
 
@@ -83,11 +88,12 @@ export class TemplateValues {
   }
 
   private list(entry: Entry<'node'>): ListedNode {
-    const { cluster } = this.ports;
+    const { cluster, hardware } = this.ports;
+    const facts = hardware(entry.uid);
     const groups = entry.value.groups.map(uid => cluster.get('attrib', uid));
     const own = cluster.get('attrib', cluster.settings?.default_group ?? '');
     const secret = [...secretAttributes(cluster)].join();
-    const entries = [entry, own, secret, ...groups];
+    const entries = [entry, own, secret, JSON.stringify(facts), ...groups];
     const before = this.listed.get(entry.uid);
     if (before && before.entries.length === entries.length && entries.every((one, at) => one === before.entries[at]))
       return before.node;
@@ -98,6 +104,7 @@ export class TemplateValues {
       attributes: Object.fromEntries(Array.from(attributes, ([name, found]) => [name, found.value])),
       interfaces: this.interfaces(entry, attributes),
       groups: groupNames(cluster, entry),
+      hardware: { ...facts },
     };
     const node = { uid: entry.uid, digest: digestOf(value), value };
     this.listed.set(entry.uid, { entries, node });
@@ -113,7 +120,8 @@ export class TemplateValues {
   private nodeFacts({ uid, value }: Entry<'node'>, attributes: ReadonlyMap<string, Inherited>): Values {
     const { name, mac, ip, index, type, description } = value;
     const hostname = attributes.get('_hostname')?.value || name;
-    return { name, hostname, uid, mac, ip, index, type, description };
+    const host_keys = this.ports.hostKeys?.(uid) ?? {};
+    return { name, hostname, uid, mac, ip, index, type, description, host_keys };
   }
 
   private interfaces({ value }: Entry<'node'>, attributes: ReadonlyMap<string, Inherited>): unknown[] {

@@ -34,7 +34,7 @@ function setup() {
   const fake = new FakeCluster();
   const { node } = fake.bootable();
   const n1 = fake.create('node', { mac: '52:54:00:54:00:02', attributes: { rack: 'r2', root_password: 'pw1' } });
-  const engine = new TemplateEngine(undefined);
+  const engine = new TemplateEngine({});
   const rendered: string[] = [];
   const templates = {
     render: async ({ world, values, secretNames, templates: sources, traced = false }: Batch) =>

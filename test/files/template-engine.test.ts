@@ -17,12 +17,7 @@ const NODE = {
 const SHARED = { cluster: { name: 'kepler' } };
 const NODES = [0, 1, 2, 9].map(index => ({ name: `n${index}`, ip: `10.54.0.${index}`, groups: ['all'] }));
 
-function render(
-  text: string,
-  more: Partial<TemplateSource> = {},
-  engine = new TemplateEngine(undefined),
-  traced = false,
-) {
+function render(text: string, more: Partial<TemplateSource> = {}, engine = new TemplateEngine({}), traced = false) {
   const source = { name: 'base:/etc/x.tmpl', text, digest: text, secret: false, partials: {}, ...more };
   const secretNames = new Set(['root_password']);
   return engine.render({ source, node: NODE, shared: SHARED, nodes: NODES, secretNames, traced });
@@ -129,7 +124,7 @@ test('partials of the set see the same values, and errors name the partial', t =
 });
 
 test('loops without end, huge lists and deep nesting end with an error', t => {
-  const engine = new TemplateEngine(undefined, 50);
+  const engine = new TemplateEngine({}, 50);
   const failed = (text: string): string => {
     const { result } = render(text, {}, engine);
     return 'failed' in result ? result.failed.reason : 'no error';
@@ -161,7 +156,7 @@ test('head_file reads below its folder only, and private files for secret files 
   writeFileSync(join(inside, 'key'), 'private', { mode: 0o600 });
   symlinkSync('../outside', join(inside, 'link'));
   symlinkSync('sub/motd', join(inside, 'good'));
-  const engine = new TemplateEngine(inside);
+  const engine = new TemplateEngine({ folder: inside });
   const read = (name: string, more = {}) => {
     const { result, reads } = render(`{{ "${name}" | head_file }}`, more, engine);
     return { text: 'failed' in result ? result.failed.reason : result.main?.text, reads };
@@ -208,7 +203,7 @@ test('each line of a result has its origin', t => {
 });
 
 test('any text is rendered or refused, and nothing else happens', t => {
-  const engine = new TemplateEngine(undefined, 200);
+  const engine = new TemplateEngine({}, 200);
   const piece = fc.constantFrom(
     '{{',
     '}}',
