@@ -69,6 +69,9 @@ export const PACKAGES = [
   { name: 'munge', shows: 'sbin/munged', for: ['test'] },
   { name: 'tcpdump', shows: 'bin/tcpdump', for: ['test'] },
   { name: 'ignition', shows: '/usr/lib/dracut/modules.d/30ignition/ignition', for: ['test'] },
+  { name: 'chrony', shows: 'sbin/chronyd', for: ['test'] },
+  { name: 'sudo', shows: 'sbin/visudo', for: ['test'] },
+  { name: 'ifupdown', shows: 'sbin/ifup', for: ['test'] },
   // Sets the clock of a single program.
   { name: 'faketime', shows: 'bin/faketime', for: ['test'] },
   { name: 'dhcpcd-base', shows: 'sbin/dhcpcd', for: ['test'] },

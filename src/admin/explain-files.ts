@@ -4,8 +4,9 @@ import { MusterError } from '../errors.ts';
 import { type HiddenFile, hiddenFiles } from '../files/hidden.ts';
 import { EMPTY_SET } from '../files/read-set.ts';
 import type { SetContent } from '../files/set-content.ts';
+import { shippedSet } from '../files/shipped.ts';
 import type { Entry } from '../model/cluster.ts';
-import { type FileSets, fileSetsOf } from '../model/file-sets.ts';
+import { type FileSets, type FoundSet, fileSetsOf } from '../model/file-sets.ts';
 import type { AdminPorts } from './ports.ts';
 
 /** More hidden files are counted in the sentences; programs get them all. */
@@ -14,7 +15,9 @@ const MOST_SENTENCES = 20;
 /** Returns a function that adds the file sets of a node to what is known of it; it reads each set once. */
 export function filesExplainer(ports: Pick<AdminPorts, 'cluster' | 'sets'>) {
   const read = new Map<string, Promise<SetContent>>();
-  const contentOf = async ({ value }: Entry<'files'>): Promise<SetContent> => {
+  const contentOf = async ({ name, set }: FoundSet): Promise<SetContent> => {
+    if (!set) return (await shippedSet(name))?.content ?? EMPTY_SET;
+    const { value } = set;
     if (!value.content) return EMPTY_SET;
     const known = read.get(value.content.sha256) ?? ports.sets.content(value.content, value.name);
     read.set(value.content.sha256, known);
@@ -26,16 +29,16 @@ export function filesExplainer(ports: Pick<AdminPorts, 'cluster' | 'sets'>) {
     if (found.sets.length + found.leftOut.length === 0) return explained;
     const contents: { name: string; content: SetContent }[] = [];
     const problems: string[] = [];
-    for (const { set } of found.sets)
+    for (const one of found.sets)
       try {
-        contents.push({ name: set.value.name, content: await contentOf(set) });
+        contents.push({ name: one.name, content: await contentOf(one) });
       } catch (error) {
         if (!(error instanceof MusterError)) throw error;
         problems.push(error.message);
       }
     const hidden = hiddenFiles(contents);
     const file_sets = {
-      sets: found.sets.map(({ set, source }) => ({ name: set.value.name, source })),
+      sets: found.sets.map(({ name, source }) => ({ name, source })),
       left_out: [...found.leftOut],
       hidden,
     };
@@ -48,7 +51,7 @@ function withWords(explained: Explained, words: readonly string[]): Explained {
 }
 
 function sentences({ sets, leftOut }: FileSets, hidden: readonly HiddenFile[]): string[] {
-  const names = sets.map(({ set, source }) => `${set.value.name} (${source})`).join(', ');
+  const names = sets.map(({ name, source }) => `${name} (${source})`).join(', ');
   const all = hidden.map(({ path, by, sets: others }) => `${path} of ${by} hides that of ${others.join(' and ')}.`);
   const more = all.length - MOST_SENTENCES;
   return [

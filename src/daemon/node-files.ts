@@ -5,6 +5,7 @@ import type { RenderPorts } from '../files/made.ts';
 import { renderFiles } from '../files/render.ts';
 import type { LeftOut, Rendered } from '../files/rendered.ts';
 import type { SetContent } from '../files/set-content.ts';
+import { shippedSet } from '../files/shipped.ts';
 import { type LineOf, traceFile } from '../files/trace.ts';
 import { TemplateValues, type ValuePorts } from '../files/values.ts';
 import type { RenderSet } from '../files/visible.ts';
@@ -163,16 +164,18 @@ export class NodeFiles {
   > {
     const found = fileSetsOf(cluster, node.value);
     if ('refused' in found) return found;
-    const named = found.sets.map(({ set, source }) => ({ name: set.value.name, source }));
+    const named = found.sets.map(({ name, source }) => ({ name, source }));
     if (named.length === 0) return undefined;
     const contents: RenderSet[] = [];
-    for (const { set } of found.sets) {
-      const { name, content } = set.value;
-      const tried = other.get(name);
-      if (tried) contents.push({ name, content: tried });
-      else if (content) contents.push({ name, content: await this.contentOf(content, name) });
+    for (const { name, set } of found.sets) {
+      const content = other.get(name) ?? (set ? await this.storedContent(set) : (await shippedSet(name))?.content);
+      if (content) contents.push({ name, content });
     }
     return { named, leftOut: found.leftOut, contents };
+  }
+
+  private async storedContent({ value: { name, content } }: Entry<'files'>): Promise<SetContent | undefined> {
+    return content ? this.contentOf(content, name) : undefined;
   }
 
   private async contentOf(stored: { sha256: string }, name: string): Promise<SetContent> {
@@ -192,8 +195,7 @@ export class NodeFiles {
   private valuesOf(cluster: Cluster): TemplateValues {
     const known = this.values.get(cluster);
     if (known) return known;
-    const { networks, head, hardware } = this.ports;
-    const values = new TemplateValues({ cluster, networks, head, hardware });
+    const values = new TemplateValues({ ...this.ports, cluster });
     this.values.set(cluster, values);
     return values;
   }

@@ -4,6 +4,7 @@ import type { Refused } from '../refused.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import type { Value } from './kinds.ts';
 import { type Layer, layersOf } from './layers.ts';
+import { isShipped, SHIPPED_SETS } from './shipped-sets.ts';
 
 /** The attribute that names the file sets of a node. */
 export const FILE_SETS = '_file_sets';
@@ -20,9 +21,14 @@ export interface LeftOutSet extends NamedSet {
   by: string;
 }
 
+export interface FoundSet extends NamedSet {
+  /** Undefined for a set that comes with muster: no object has its name. */
+  set: Entry<'files'> | undefined;
+}
+
 export interface FileSets {
   /** In order: the files of later sets hide those of earlier ones. */
-  sets: readonly { set: Entry<'files'>; source: string }[];
+  sets: readonly FoundSet[];
   leftOut: readonly LeftOutSet[];
 }
 
@@ -32,11 +38,12 @@ export function fileSetsOf(
   node: Pick<Value<'node'>, 'name' | 'groups' | 'attributes'>,
 ): FileSets | Refused {
   const { named, leftOut } = joinedSets(layersOf(cluster, node));
-  const sets: FileSets['sets'][number][] = [];
+  const sets: FoundSet[] = [];
   for (const { name, source } of named) {
     const set = cluster.byName('files', name);
-    if (!set) return { refused: `${FILE_SETS} (${source}) names ${name}, and there is no such file set` };
-    sets.push({ set, source });
+    if (!set && !isShipped(name))
+      return { refused: `${FILE_SETS} (${source}) names ${name}, and there is no such file set` };
+    sets.push({ name, set, source });
   }
   return { sets, leftOut };
 }
@@ -63,10 +70,10 @@ export function fileSetsProblem(value: string, cluster: Cluster): string | undef
   const names = items.map(nameIn);
   const twice = names.find((name, at) => names.indexOf(name) < at);
   if (twice !== undefined) return `names ${twice} twice`;
-  const missing = names.find(name => !cluster.byName('files', name));
+  const missing = names.find(name => !cluster.byName('files', name) && !isShipped(name));
   if (missing === undefined) return undefined;
-  const known = cluster.all('files').map(set => set.value.name);
-  const all = `there ${known.length === 1 ? 'is' : 'are'} ${known.join(', ') || 'none yet'}`;
+  const known = [...new Set([...cluster.all('files').map(set => set.value.name), ...Object.keys(SHIPPED_SETS)])];
+  const all = `there are ${known.join(', ')}`;
   return `names no file set '${missing}'; ${didYouMean(missing, known, all)}`;
 }
 

@@ -9,9 +9,9 @@ import { FakeCluster } from '../fakes/cluster.ts';
 
 function world() {
   const fake = new FakeCluster();
-  for (const name of ['hosts', 'users', 'slurm', 'motd']) fake.create('files', { name });
+  for (const name of ['hosts', 'people', 'slurm', 'motd']) fake.create('files', { name });
   const all = fake.cluster.byName('attrib', 'DefaultAttribs');
-  if (all) fake.change(all, { attributes: { _file_sets: 'hosts, users,motd' } });
+  if (all) fake.change(all, { attributes: { _file_sets: 'hosts, people,motd' } });
   fake.create('attrib', { name: 'gpu', attributes: { _file_sets: 'slurm,hosts' } });
   const plain = fake.create('node', { mac: '52:54:00:00:00:01' });
   const node = fake.create('node', {
@@ -31,26 +31,26 @@ test('the lists of the default group, the groups and the node add up, and a node
   const shown = (uid: string) => {
     const found = setsOf(uid);
     if (!found || 'refused' in found) throw new Error('refused');
-    return { sets: found.sets.map(({ set, source }) => `${set.value.name}: ${source}`), leftOut: found.leftOut };
+    return { sets: found.sets.map(({ name, source }) => `${name}: ${source}`), leftOut: found.leftOut };
   };
   t.deepEqual(shown(plain.uid), {
     sets: [
       'hosts: default group DefaultAttribs',
-      'users: default group DefaultAttribs',
+      'people: default group DefaultAttribs',
       'motd: default group DefaultAttribs',
     ],
     leftOut: [],
   });
-  // The group names hosts again, so that its files win over those of users.
+  // The group names hosts again, so that its files win over those of people.
   t.deepEqual(shown(node.uid), {
-    sets: ['users: default group DefaultAttribs', 'hosts: group gpu'],
+    sets: ['people: default group DefaultAttribs', 'hosts: group gpu'],
     leftOut: [
       { name: 'motd', source: 'default group DefaultAttribs', by: 'node n1' },
       { name: 'slurm', source: 'group gpu', by: 'node n1' },
     ],
   });
   t.deepEqual(effectiveAttributes(fake.cluster, node.value).get('_file_sets'), {
-    value: 'users,hosts',
+    value: 'people,hosts',
     source: 'default group DefaultAttribs and group gpu and node n1',
     shadows: [],
   });
@@ -59,10 +59,14 @@ test('the lists of the default group, the groups and the node add up, and a node
 test('a list names sets that exist', t => {
   const { fake } = world();
   const problem = (value: string) => attributeProblem('_file_sets', value, fake.cluster)?.message;
-  t.is(problem('hosts,-users'), undefined);
+  t.is(problem('hosts,-people'), undefined);
   t.is(problem(''), undefined);
   t.is(problem('host'), "attribute '_file_sets': 'host' names no file set 'host'; did you mean 'hosts'?");
-  t.is(problem('x,y'), "attribute '_file_sets': 'x,y' names no file set 'x'; there are hosts, motd, slurm, users.");
+  t.regex(
+    problem('x,y') ?? '',
+    /'x,y' names no file set 'x'; there are hosts, motd, people, slurm, authorized_keys, chrony,/,
+  );
+  t.is(problem('chrony,-resolv'), undefined, 'sets that come with muster need no object');
   t.is(problem('hosts,-hosts'), "attribute '_file_sets': 'hosts,-hosts' names hosts twice.");
 });
 
@@ -78,13 +82,25 @@ test('a set that is in use is not deleted; by force the lists lose it', t => {
   t.deepEqual(plan.broken, ['node n1 loses motd', 'attribute group DefaultAttribs loses motd']);
   fake.apply(plan.changes);
   t.is(fake.cluster.get('node', node.uid)?.value.attributes['_file_sets'], '-slurm');
-  t.is(fake.cluster.byName('attrib', 'DefaultAttribs')?.value.attributes['_file_sets'], 'hosts,users');
+  t.is(fake.cluster.byName('attrib', 'DefaultAttribs')?.value.attributes['_file_sets'], 'hosts,people');
   // Another way to lose a set: a database that a stranger changed.
-  const gone = fake.cluster.byName('files', 'users');
+  const gone = fake.cluster.byName('files', 'people');
   if (gone) fake.apply([{ kind: 'files', uid: gone.uid, expected: 1, value: null }]);
   t.deepEqual(setsOf(node.uid), {
-    refused: '_file_sets (default group DefaultAttribs) names users, and there is no such file set',
+    refused: '_file_sets (default group DefaultAttribs) names people, and there is no such file set',
   });
+});
+
+test('a set that comes with muster has no object, and one of the same name counts instead', t => {
+  const { fake, plain, setsOf } = world();
+  fake.change(plain, { attributes: { _file_sets: 'chrony' } });
+  const setOf = () => {
+    const found = setsOf(plain.uid);
+    return !found || 'refused' in found ? undefined : found.sets.find(({ name }) => name === 'chrony');
+  };
+  t.deepEqual(setOf(), { name: 'chrony', set: undefined, source: 'node n0' });
+  const own = fake.create('files', { name: 'chrony' });
+  t.is(setOf()?.set?.uid, own.uid);
 });
 
 test('a renamed set keeps its nodes', t => {
@@ -93,7 +109,7 @@ test('a renamed set keeps its nodes', t => {
   if (!motd) throw new Error('no set');
   fake.apply(planUpdate(fake.context(), 'files', [motd], { name: 'banner' }).changes);
   t.is(fake.cluster.get('node', node.uid)?.value.attributes['_file_sets'], '-banner,-slurm');
-  t.is(fake.cluster.byName('attrib', 'DefaultAttribs')?.value.attributes['_file_sets'], 'hosts,users,banner');
+  t.is(fake.cluster.byName('attrib', 'DefaultAttribs')?.value.attributes['_file_sets'], 'hosts,people,banner');
 });
 
 test('each new content is a version, the newest stay, and storage keeps them', t => {

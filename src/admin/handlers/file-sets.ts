@@ -103,11 +103,11 @@ function usesOf(cluster: Cluster): SetUse[] {
   for (const { value } of cluster.all('node')) {
     const found = fileSetsOf(cluster, value);
     if ('refused' in found) continue;
-    for (const { set } of found.sets) counts.set(set.uid, (counts.get(set.uid) ?? 0) + 1);
+    for (const { name } of found.sets) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
   return cluster.all('files').map(entry => ({
     name: entry.value.name,
     named_by: usersOf(cluster, entry).map(user => `${KINDS[user.kind].label} ${user.value.name}`),
-    nodes: counts.get(entry.uid) ?? 0,
+    nodes: counts.get(entry.value.name) ?? 0,
   }));
 }
