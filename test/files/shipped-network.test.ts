@@ -1,9 +1,11 @@
 // The shipped file set for the network, read by NetworkManager, systemd-networkd, ifupdown and a shell.
+import { spawn } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { run, runOk } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
+import { until } from '../support/until.ts';
 import { filesOf } from './three-nodes.ts';
 
 const ALL = [
@@ -76,19 +78,26 @@ test('systemd-networkd reads every file, and keeps what the boot interface has',
   t.regex(boot, /^MACAddress=52:54:00:54:00:11$/m);
   t.regex(boot, /^KeepConfiguration=yes$/m);
   t.regex(boot, /^Address=10\.54\.0\.101\/16$/m);
-  // In a network and a file system of its own, until it has read everything
-  const script = [
-    'mount -t tmpfs run /run && mkdir -p /run/systemd/network',
-    'mkdir -p /etc/systemd/network && mount --bind "$0" /etc/systemd/network',
-    'exec 3>&1; (timeout 60 /usr/lib/systemd/systemd-networkd 2>&1 & echo $! >&3; wait) | while read -r line; do echo "$line"; case $line in *"Enumeration completed"*) break ;; esac; done',
-  ].join(' && ');
-  const { stdout, stderr } = await run(
-    'unshare',
-    ['--net', '--mount', '--pid', '--fork', '--kill-child', 'sh', '-c', script, folder],
-    { timeoutMs: 120_000 },
-  );
-  t.regex(stdout, /Enumeration completed/, stdout + stderr);
-  t.deepEqual(stdout.match(/^.*\/etc\/systemd\/network\/.*$/gm) ?? [], [], 'no complaint about a file');
+  // In a separate network and file system, until it has read everything
+  const script =
+    'mount -t tmpfs run /run && mkdir -p /run/systemd/network /etc/systemd/network && mount --bind "$0" /etc/systemd/network && SYSTEMD_LOG_TARGET=console /usr/lib/systemd/systemd-networkd 2>&1; exit';
+  const networkd = spawn('unshare', [
+    '--net',
+    '--mount',
+    '--pid',
+    '--fork',
+    '--kill-child',
+    'sh',
+    '-c',
+    script,
+    folder,
+  ]);
+  t.teardown(() => networkd.kill('SIGKILL'));
+  let said = '';
+  networkd.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()));
+  const seen = (): string => said;
+  await until('networkd to read its files', () => said.includes('Enumeration completed'), { seen });
+  t.deepEqual(said.match(/^.*\/etc\/systemd\/network\/.*$/gm) ?? [], [], 'no complaint about a file');
   t.regex(files.text('/etc/systemd/network/10-muster-bond0.network'), /^VLAN=vlan9$/m);
   const connected = await network(t, 'networkd', 'ib0=type:infiniband,ip:10.55.0.1/16,mtu:65520');
   t.regex(connected.text('/etc/systemd/network/10-muster-ib0.network'), /^\[IPoIB\]\nMode=connected$/m);
