@@ -2,7 +2,7 @@
 import { NODE_STATES } from '../boot/states.ts';
 import type { Zod } from '../issue.ts';
 import { type Data, type Operations, type Out, READ } from './operation.ts';
-import { SECRETS, SELECTION } from './parameters.ts';
+import { SECRETS, SELECTION, seconds } from './parameters.ts';
 import { bootPlan } from './plan.ts';
 
 const facts = (z: Zod) => z.record(z.string(), z.string());
@@ -102,15 +102,7 @@ export const NODES = {
     query: {
       ...SELECTION,
       wanted: z => z.enum(NODE_STATES).default('up').describe('the state to wait for; default up'),
-      timeout: z => {
-        const text = 'must be seconds, from 0 to 3600';
-        return z.coerce
-          .number(text)
-          .min(0, text)
-          .max(3600, text)
-          .default(60)
-          .describe('the longest wait in seconds; default 60');
-      },
+      timeout: z => seconds(z, 3600).default(60).describe('the longest wait in seconds; default 60'),
     },
     output: z =>
       z.object({

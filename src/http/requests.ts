@@ -46,9 +46,9 @@ export class Requests {
         return this.refuse(response, ip, 413, `the body has more than ${BODY_LIMIT} bytes`, { Connection: 'close' });
       await this.send(request, response, await this.plane.ask(questionOf(request, ip, body)));
     } catch (error) {
-      // A client that left with half a body is not a failure of the head
-      if (request.destroyed && !request.complete) return;
-      this.failed(response, ip, error);
+      // A client that leaves with half a body is not a failure of the head
+      if (request.destroyed && !request.complete) this.cutOff(request, ip);
+      else this.failed(response, ip, error);
     }
   }
 
@@ -118,6 +118,13 @@ export class Requests {
   ): void {
     this.plane.refused(ip, status, reason);
     sendText(response.req, response, { say: 'text', status, text: `${reason}\n` }, more);
+  }
+
+  private cutOff({ method, headers }: IncomingMessage, ip: string): void {
+    const dropped = this.limiter.allow(`cut off ${ip}`);
+    if (dropped === undefined) return;
+    const of = headers['content-length'] === undefined ? '' : ` of ${headers['content-length']} bytes`;
+    this.ports.log.info({ peer: ip, dropped }, `http: the client left before the end of its ${method} body${of}`);
   }
 
   private failed(response: ServerResponse, ip: string, error: unknown): void {

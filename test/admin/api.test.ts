@@ -210,6 +210,14 @@ test('a limit that is not a number is refused', async t => {
   const { ask } = await world(t);
   refused(t, await ask('GET', '/audit?limit=x'), 400, 'bad-value', "limit='x' must be a whole number from 1 on.");
   refused(t, await ask('GET', '/audit?after=-1'), 400, 'bad-value', "after='-1' must be a whole number from 0 on.");
+  for (const timeout of ['', '0x1', '1e1', '-1', '3601'])
+    refused(
+      t,
+      await ask('GET', `/nodes/waitfor?all=true&timeout=${timeout}`),
+      400,
+      'bad-value',
+      `timeout='${timeout}' must be seconds, from 0 to 3600.`,
+    );
   t.is(((await ask('GET', '/audit?limit=1')).json.data as unknown[]).length, 1);
 });
 

@@ -79,6 +79,8 @@ async function plane(
     withoutConfig?: boolean;
     bounds?: BootPlanePorts['bounds'];
     logged?: string[];
+    /** Lines of level info. */
+    informed?: string[];
     takeOnce?: () => Promise<void>;
     graceMs?: number;
     /** Boots install from the repo R9, whose image has so many bytes by its record. */
@@ -116,7 +118,7 @@ async function plane(
     directory: clusterDirectory(fake.cluster),
     log: {
       ...silentLog(),
-      info: () => {},
+      info: (_more: object, said: string) => options.informed?.push(said),
       error: (_more: object, said: string) => options.logged?.push(said),
     } as never,
     plan: uid => {
@@ -191,6 +193,26 @@ test('a GRUB that knows TFTP alone gets script, kernel, session and initramfs; n
   t.like(await get('/boot/v1/tftp/grub.cfg', '127.0.0.9'), { refused: "127.0.0.9 is no node's address" });
   await session();
   t.true('refused' in ((await get(`/boot/v1/${id}/initramfs`)) ?? {}));
+});
+
+test('a report that breaks off leaves a line in the log, and no failure of the head', async t => {
+  const failures: object[] = [];
+  const [informed, logged]: string[][] = [[], []];
+  const { port, session } = await plane(t, { failures: { failed: one => failures.push(one) }, informed, logged });
+  const id = await session();
+  const cutOff = async (length: string): Promise<void> => {
+    const before = informed?.length ?? 0;
+    const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' });
+    socket.on('error', () => {});
+    socket.write(`POST /boot/v1/${id}/report HTTP/1.1\r\nHost: 127.0.0.1\r\n${length}\r\n\r\n`);
+    await once(socket, 'connect');
+    socket.end();
+    await until('the head reports it', () => (informed?.length ?? 0) > before);
+  };
+  await cutOff('Content-Length: 500');
+  t.is(informed?.at(-1), 'http: the client left before the end of its POST body of 500 bytes');
+  t.deepEqual([failures, logged], [[], []]);
+  t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: 'stage=root\n' })).status, 200);
 });
 
 test('a thread that sends files and crashes is a failure of the head', async t => {

@@ -47,7 +47,7 @@ test('fields are checked, each refusal with its sentence', t => {
     'bad-value',
     "boot config: name='1st' must begin with a letter and go on with letters, digits, '_', '.' or '-', 63 characters at most",
   );
-  refused(t, update({ cmdline: 7 }), 'bad-value', 'boot config: cmdline=7 must be a string');
+  refused(t, update({ cmdline: 7 }), 'bad-value', 'boot config: cmdline=7 must be a text');
   refused(
     t,
     update({ cmdline: 'a\nb' }),

@@ -167,6 +167,14 @@ test('the answer of each route depends on the client and on the state of the boo
     }
 });
 
+test("a report of the node's watcher is noted at the stage that it names", async t => {
+  const { ask } = await world('minted');
+  for (const stage of ['initramfs', 'image', 'root'])
+    t.like((await ask('POST', '/boot/v1/SID/report', NODE, `stage=${stage}\nstatus.root_free=5\n`)).effects, [
+      { do: 'note', note: { stage, system: { root_free: '5' } } },
+    ]);
+});
+
 test('whatever belongs to a session is refused to others, and when the session is over', async t => {
   const paths = ROUTES.filter(({ who }) => who === 'session').map(
     ({ methods, path }) => [methods[0] ?? '', path.replace(':session', 'SID').replace(':code', '0')] as const,
