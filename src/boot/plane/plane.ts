@@ -117,6 +117,8 @@ export class BootPlane {
         return this.ports.takeOnce(effect.boot);
       case 'installed':
         return boots.installed(effect.boot, effect.ip);
+      case 'expire':
+        return boots.expire(effect.boot);
       case 'beat':
         return this.beat(effect);
       case 'log': {

@@ -125,7 +125,8 @@ export type Effect =
       /** Milliseconds until the next one. */
       period: number;
     }
-  | { do: 'installed'; boot: Boot; ip: string };
+  | { do: 'installed'; boot: Boot; ip: string }
+  | { do: 'expire'; boot: Boot };
 
 export function refuse(status: number, reason: string, effects: readonly Effect[] = []): RefusedAnswer {
   return { say: 'refused', status, reason, effects };

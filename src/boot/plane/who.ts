@@ -62,7 +62,8 @@ export const ADMIT: { readonly [W in Who]: (asked: Asked) => Admission<W> } = {
     const { session = '' } = asked.params;
     const answer = asked.context.boots.session(session, asked.question.ip);
     if (!('refused' in answer)) return { admitted: { ...asked, session, boot: answer.boot, plan: answer.plan } };
-    const refused = refuse(answer.gone ? 410 : 403, answer.refused);
+    const effects = answer.expired ? [{ do: 'expire', boot: answer.expired } as const] : [];
+    const refused = refuse(answer.gone ? 410 : 403, answer.refused, effects);
     return { refused, ...(answer.outcome && { outcome: answer.outcome }) };
   },
 
