@@ -134,6 +134,7 @@ async function plane(
           ? '#!ipxe\necho @NODE@ @REASON@\n'
           : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
     blobPath: sha256 => join(folder, sha256),
+    kernelHead: async () => undefined,
     loaderFile: name =>
       name === 'ipxe.efi'
         ? { path: loader, offset: 0, size: options.loaderSize ?? 6, etag: 'x', modified: Date.UTC(2026, 0, 1) }
