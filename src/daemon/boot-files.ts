@@ -1,4 +1,5 @@
 // Files for boots from disk: iPXE scripts, the site's own before muster's, and loaders.
+
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -7,6 +8,7 @@ import type { Loaders } from '../boot/loaders.ts';
 import { IPXE } from '../boot/plane/languages.ts';
 import type { ServedFile } from '../boot/plane/question.ts';
 import { fillTemplate } from '../boot/script.ts';
+import { monotonicNow } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { LOADER_NAMES } from '../config-values.ts';
 import type { Networks } from '../networks.ts';
@@ -19,7 +21,7 @@ const scripts = new Map<string, { until: number; text: Promise<string> }>();
 /** Returns a script of the site's own folder, else the one that came with muster; read again each time, so an edit needs no restart. */
 export async function bootScript(config: Config, name: string): Promise<string> {
   const key = `${config['paths.scripts']}/${name}`;
-  const now = performance.now();
+  const now = monotonicNow();
   const known = scripts.get(key);
   if (known && known.until > now) return known.text;
   const text = readScript(config, name);

@@ -2,10 +2,12 @@
 //
 // It says that this head is no router and gives no address, so nodes and routers of the network stay as they are. Node cannot
 // send ICMPv6 itself. musterd keeps radvd running; without it, it logs a line and continues.
+
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import { run } from '../process/run.ts';
 import type { State, Stops } from './state.ts';
@@ -58,7 +60,7 @@ async function supervise(
   let wait = FIRST_WAIT;
   let told = '';
   while (!signal.aborted) {
-    const begun = performance.now();
+    const begun = monotonicNow();
     let words: string;
     try {
       await mkdir(folder, { recursive: true, mode: 0o755 });
@@ -70,7 +72,7 @@ async function supervise(
     if (signal.aborted) return;
     if (words !== told) log.warn({ reason: words }, 'radvd ended; it is started again');
     told = words;
-    if (performance.now() - begun > WELL_MS) wait = FIRST_WAIT;
+    if (monotonicNow() - begun > WELL_MS) wait = FIRST_WAIT;
     await delay(wait, undefined, { signal }).catch(() => {});
     wait = Math.min(MOST_WAIT, wait * 2);
   }

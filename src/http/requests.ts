@@ -1,9 +1,11 @@
 // Turns an HTTP request into a question, and an answer into a response.
+
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BootPlane, Ready } from '../boot/plane/plane.ts';
 import type { FileAnswer, Question, Sent, TextAnswer } from '../boot/plane/question.ts';
+import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import { LogLimiter } from '../log.ts';
 import { judge } from './conditions.ts';
@@ -93,7 +95,7 @@ export class Requests {
     progress?: (bytes: number) => void,
   ): Promise<void> {
     const ip = request.socket.remoteAddress ?? '';
-    const begun = performance.now();
+    const begun = monotonicNow();
     let sent: Sent;
     try {
       sent = await sendFile(request, response, answer.file, {
@@ -106,7 +108,7 @@ export class Requests {
       else response.writeHead(500, { 'Content-Length': 0 }).end();
       return this.plane.carryOut(ip, answer.failed(error));
     }
-    await this.plane.carryOut(ip, answer.sent(sent, (performance.now() - begun) / 1000));
+    await this.plane.carryOut(ip, answer.sent(sent, (monotonicNow() - begun) / 1000));
   }
 
   private refuse(

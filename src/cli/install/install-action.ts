@@ -1,10 +1,12 @@
 // `muster install`, `scyld-install`: turns a bare machine into a head with something for nodes to boot. A second run changes nothing.
+
 import { spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DAEMON } from '../../api/daemon.ts';
+import { monotonicNow } from '../../clock.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { packageRoot } from '../../package-root.ts';
 import { run, runOk } from '../../process/run.ts';
@@ -154,9 +156,9 @@ async function startDaemon({ client, given, socket }: Context): Promise<string> 
   let failure: string | undefined;
   daemon.once('error', error => (failure = reasonOf(error)));
   daemon.once('exit', code => (failure = `it ended with status ${code}`));
-  const deadline = performance.now() + START_MS;
+  const deadline = monotonicNow() + START_MS;
   while (!(await answers())) {
-    if (failure === undefined && performance.now() < deadline) await sleep(200);
+    if (failure === undefined && monotonicNow() < deadline) await sleep(200);
     else
       throw new MusterError('not-ready', `musterd does not answer on ${socket}: ${failure ?? 'it takes too long'}.`, {
         hint: `The reason is at the end of ${LOG}. Correct it and run muster install again.`,
