@@ -37,8 +37,8 @@ export interface FieldMeta {
   /** Must be given to `create`. */
   required?: boolean;
   /**
-   * May hold a password, and errors never quote it. `uri`: in a power URI. `urls`: in the URLs of a list. `names`: in the attributes with a
-   * secret name.
+   * May hold a password, and errors never quote it. `uri`: in a power URI. `urls`: in URLs, of a text or of a list. `names`: in the
+   * attributes with a secret name, and in URLs of any.
    */
   secret?: 'uri' | 'urls' | 'names';
   /** Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs` and `_altmacs`. */
@@ -63,7 +63,7 @@ const node = z.strictObject({
   power_uri: field(powerUriValue.default(''), 'how to control its power; shown without its password', {
     secret: 'uri',
   }),
-  cmdline: field(cmdlineValue.default(''), "appended to the boot config's kernel command line"),
+  cmdline: field(cmdlineValue.default(''), "appended to the boot config's kernel command line", { secret: 'urls' }),
   naming_pool: field(uidValue.or(z.literal('')).default(''), 'the pool that named it', { refers: 'pool' }),
 });
 
@@ -81,7 +81,7 @@ const boot = z.strictObject({
   description: field(textValue.default(''), 'free text'),
   kernel: field(storedFileValue.nullable().default(null), 'the kernel file (`kernel=@FILE`)', { file: true }),
   initramfs: field(storedFileValue.nullable().default(null), 'the initramfs file (`initramfs=@FILE`)', { file: true }),
-  cmdline: field(cmdlineValue.default(''), 'kernel command line; an update replaces it whole'),
+  cmdline: field(cmdlineValue.default(''), 'kernel command line; an update replaces it whole', { secret: 'urls' }),
   image: field(uidValue.or(z.literal('')).default(''), 'the image that becomes the root file system', {
     refers: 'image',
   }),
