@@ -46,7 +46,7 @@ export const installRun = action({
     planFile(complete.given.config ?? DEFAULT_CONFIG_FILE, planHead(complete.given.options).config);
     await installPackages(context);
     if (given.dryRun) return await withDefaults(complete);
-    const configured = await init(complete);
+    const configured = await init(complete, true);
     if (configured !== 0) return configured;
     terminal.say(await startDaemon(context));
     return await withDefaults(complete);
