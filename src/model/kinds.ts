@@ -10,6 +10,7 @@ import {
   integerValue,
   ipValue,
   kickstartValue,
+  lineValue,
   listOf,
   macValue,
   NODE_TYPES,
@@ -112,10 +113,10 @@ const image = z.strictObject({
 const repo = z.strictObject({
   name: field(nameValue, 'name of the repository', { required: true }),
   description: field(textValue.default(''), 'free text'),
-  full_name: field(textValue.default(''), 'the name that package managers show'),
+  full_name: field(lineValue.default(''), 'the name that package managers show'),
   urls: field(listOf(urlValue).default([]), 'base URLs, with commas', { secret: 'urls' }),
   mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists', { secret: 'urls' }),
-  keys: field(listOf(textValue).default([]), 'URLs of the signing keys', { secret: 'urls' }),
+  keys: field(listOf(lineValue).default([]), 'URLs of the signing keys', { secret: 'urls' }),
   check: field(flagValue.default(true), 'whether packages without a good signature are refused'),
   options: field(listOf(repoOptionValue).default([]), "further options of yum's repository files, `NAME=VALUE`", {
     secret: 'urls',
