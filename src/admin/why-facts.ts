@@ -1,5 +1,4 @@
 // What `why` needs to know about many nodes: what muster has in memory, and what it checks for those that are not up.
-
 import { open } from 'node:fs/promises';
 import type { Transfer } from '../api/boots.ts';
 import type { ShownWhy } from '../api/nodes.ts';

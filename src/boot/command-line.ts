@@ -1,5 +1,4 @@
 // The kernel's command line: one text for all loaders. A line that a loader would change is refused before anything is sent.
-
 import type { LoaderName } from '../config-values.ts';
 import { maskUrls } from '../masking.ts';
 import { isOperator } from '../model/values.ts';

@@ -1,5 +1,4 @@
 // Files for boots from disk: iPXE scripts, the site's own before muster's, and loaders.
-
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

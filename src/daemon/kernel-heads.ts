@@ -1,14 +1,16 @@
 // The first bytes of stored kernels: in a storm all nodes get the same one, and the head reads it once.
+
 import { open } from 'node:fs/promises';
 import type { PlannedFile } from '../boot/boot-plan.ts';
 import { LOADER_HEAD } from '../boot/loader-format.ts';
+import { Latest } from '../latest.ts';
 
 /** Kernels whose first bytes are kept. */
 const KEPT = 64;
 
 export class KernelHeads {
   private readonly blobPath: (sha256: string) => string;
-  private readonly heads = new Map<string, Buffer>();
+  private readonly heads = new Latest<string, Buffer>(KEPT);
 
   constructor(blobPath: (sha256: string) => string) {
     this.blobPath = blobPath;
@@ -20,8 +22,6 @@ export class KernelHeads {
     const head = this.heads.get(key) ?? (await firstBytes(this.blobPath(blob), offset).catch(() => undefined));
     if (!head) return undefined;
     this.heads.set(key, head);
-    const [oldest] = this.heads.keys();
-    if (this.heads.size > KEPT && oldest !== undefined) this.heads.delete(oldest);
     return head;
   }
 }

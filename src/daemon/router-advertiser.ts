@@ -2,7 +2,6 @@
 //
 // It says that this head is no router and gives no address, so nodes and routers of the network stay as they are. Node cannot
 // send ICMPv6 itself. musterd keeps radvd running; without it, it logs a line and continues.
-
 import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';

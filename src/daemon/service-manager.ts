@@ -1,5 +1,4 @@
 // Notifications to systemd (sd_notify): ready, reloading, stopping, alive. Outside systemd nothing is sent.
-
 import { setTimeout as delay } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';

@@ -1,5 +1,4 @@
 // Turns an HTTP request into a question, and an answer into a response.
-
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { setImmediate as nextTurn } from 'node:timers/promises';

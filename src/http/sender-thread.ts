@@ -1,5 +1,4 @@
 // A thread that sends bytes of files into any number of connections by sendfile(2): docs/decisions/0008-system-calls.md.
-
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { monotonicNow } from '../clock.ts';
 import { tracked } from '../descriptors.ts';

@@ -1,5 +1,4 @@
 // Threads that send files, so that all processors send images, and no answer waits behind them.
-
 import { availableParallelism } from 'node:os';
 import { monotonicNow } from '../clock.ts';
 import { Crew } from '../crew.ts';

@@ -1,5 +1,4 @@
 // The iSCSI target's socket: accepts, limits connections before login, keeps time, and ends in order.
-
 import { randomBytes } from 'node:crypto';
 import type { Server, Socket } from 'node:net';
 import { monotonicNow } from '../clock.ts';

@@ -1,5 +1,4 @@
 // The target on more than one CPU: the daemon accepts and decides who may log in; separate processes serve read-only disks.
-
 import type { Server, Socket } from 'node:net';
 import { monotonicNow } from '../clock.ts';
 import { Crew } from '../crew.ts';

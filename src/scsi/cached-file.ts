@@ -1,5 +1,4 @@
 // An open file read through the page cache: at once where the cache probably has it, in the thread pool otherwise.
-
 import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { monotonicNow } from '../clock.ts';

@@ -1,7 +1,6 @@
 // Our own event loop, which blocks its thread while there is nothing to do: docs/decisions/0008-system-calls.md.
 //
 // A block in lock-step is one packet in and one out, and Node's event loop costs more than both.
-
 import { setImmediate } from 'node:timers/promises';
 import { monotonicNow } from '../clock.ts';
 import { check, type Libc } from '../libc.ts';

@@ -1,5 +1,4 @@
 // `muster install`, `scyld-install`: turns a bare machine into a head with something for nodes to boot. A second run changes nothing.
-
 import { spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
