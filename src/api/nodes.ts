@@ -14,6 +14,7 @@ const status = (z: Zod) =>
     state: z.enum(NODE_STATES),
     lastSeen: z.number().optional().describe('milliseconds since 1970 of the last heartbeat'),
     silence: z.number().optional().describe('seconds since then'),
+    period: z.number().optional().describe('seconds from one heartbeat to the next'),
     facts: facts(z).describe('status facts of the last heartbeat'),
     hardware: facts(z),
     reason: z.string().optional().describe('why a boot is stuck, or what is wrong with a running system'),
