@@ -24,15 +24,6 @@ export interface Admitted {
 
 export type Who = keyof Admitted;
 
-/** For docs/security.md. */
-export const WHO_IN_WORDS: Readonly<Record<Who, string>> = {
-  everyone: 'everyone',
-  loading: "a node's address, while a boot of that node is under way",
-  granted: "a node's address, after a DHCP exchange of booting firmware in the last ten minutes",
-  session: "the session's id, from the node's own address, while that boot lasts",
-  token: "the boot's token, from the node's own address",
-};
-
 /** `outcome`: how the boot of the session ended, if it did. */
 export type Admission<W extends Who> = { admitted: Admitted[W] } | { refused: RefusedAnswer; outcome?: Outcome };
 
