@@ -48,7 +48,10 @@ test('an initramfs whose login fails while no connection arrives is behind a fir
   it.boots.note({ stage: 'image', node: it.node.uid, by: 'node', error: 'no login', fault: 'iscsi-refused' });
   const found = it.ask({ iscsi: LOOK });
   t.like(found, { verdict: 'failed', rule: 'iscsi-port-closed', certainty: 'certain' });
-  t.regex(found.cause, /reaches the head by HTTP, and none of its connections arrives at the iSCSI port 10\.54\.0\.1:3260/);
+  t.regex(
+    found.cause,
+    /reaches the head by HTTP, and none of its connections arrives at the iSCSI port 10\.54\.0\.1:3260/,
+  );
   t.regex(found.remedy ?? '', /^Open iscsi\.port \(TCP 3260\)/);
   t.is(it.ask({ iscsi: { ...LOOK, connected: 2 } }).rule, 'iscsi-refused', 'its connections arrive');
   t.is(it.ask({ iscsi: { ...LOOK, connected: 5000 } }).rule, 'iscsi-port-closed', 'that was another boot');
