@@ -38,14 +38,14 @@ export async function labCommand(given: LabCommandOptions, print: Print): Promis
   const aborted = new AbortController();
   const onSignal = (name: NodeJS.Signals): void => aborted.abort(name);
   for (const name of SIGNALS) process.on(name, onSignal);
-  const begun = performance.now();
+  const begun = monotonicNow();
   const logs = options.logs ?? (await mkdtemp(join(tmpdir(), 'muster-logs-')));
   let lab: Lab | undefined;
   let isWell = false;
   try {
     const step = (text: string): void => print(`lab: ${text}`);
     lab = await startLab({ ...options, logs, onStep: step, signal: aborted.signal });
-    step(`ready after ${seconds(performance.now() - begun)}: a private network, musterd, ${count(lab)} switched off`);
+    step(`ready after ${seconds(monotonicNow() - begun)}: a private network, musterd, ${count(lab)} switched off`);
     const up = await bootAll(lab, options, print, aborted.signal);
     isWell = up;
     if (given.once) return up ? 0 : 1;

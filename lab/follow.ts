@@ -1,7 +1,9 @@
 // Follows the boot of one node by its timeline, from power-on until it is up or stuck.
+
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BOOTS, type BootEvent, type Timeline } from '../src/api/boots.ts';
 import type { AdminClient } from '../src/api/client.ts';
+import { monotonicNow } from '../src/clock.ts';
 
 /** How often the timeline is read, in milliseconds. */
 const PERIOD_MS = 200;
@@ -25,7 +27,7 @@ export interface FollowOptions {
 
 /** Yields every event of the boot as it is seen, then how it ended. Waits for a daemon that does not answer for a while. */
 export async function* followBoot(options: FollowOptions): AsyncGenerator<Step> {
-  const until = performance.now() + options.timeoutMs;
+  const until = monotonicNow() + options.timeoutMs;
   const told = new Map<string, number>();
   let failingSince: number | undefined;
   for (;;) {
@@ -37,7 +39,7 @@ export async function* followBoot(options: FollowOptions): AsyncGenerator<Step> 
     }
     const current = boots.at(-1);
     if (current?.outcome === 'up') return yield { end: 'up' };
-    failingSince = current?.outcome === 'failed' ? (failingSince ?? performance.now()) : undefined;
+    failingSince = current?.outcome === 'failed' ? (failingSince ?? monotonicNow()) : undefined;
     const reason = whyStuck(options, current, failingSince, until);
     if (reason !== undefined) return yield { end: 'stuck', reason };
     await sleep(PERIOD_MS, undefined, options.signal ? { signal: options.signal } : {});
@@ -55,7 +57,7 @@ function whyStuck(
   failingSince: number | undefined,
   until: number,
 ): string | undefined {
-  const now = performance.now();
+  const now = monotonicNow();
   if (boot && failingSince !== undefined && now - failingSince > RECOVERY_MS) return boot.reason ?? 'the boot failed';
   const hopeless = options.hopeless();
   if (hopeless) return hopeless;

@@ -1,9 +1,11 @@
 // The lab's head: musterd as a separate process in the lab's network, with its configuration and its log.
+
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AdminClient } from '../src/api/client.ts';
 import { DAEMON } from '../src/api/daemon.ts';
+import { monotonicNow } from '../src/clock.ts';
 import { MusterError } from '../src/errors.ts';
 import { packageRoot } from '../src/package-root.ts';
 import type { Namespace } from './namespace.ts';
@@ -85,11 +87,11 @@ ${this.options.config ?? ''}`;
 
   private async answers(): Promise<void> {
     const client = new AdminClient({ socket: this.socket });
-    const until = performance.now() + START_MS;
+    const until = monotonicNow() + START_MS;
     try {
       while (!(await this.isItself(client))) {
         const ended = this.process?.status();
-        if (ended === undefined && performance.now() < until) await sleep(50);
+        if (ended === undefined && monotonicNow() < until) await sleep(50);
         else throw new MusterError('not-running', await this.whyNot(ended));
       }
     } finally {

@@ -1,6 +1,8 @@
 // One virtual node: power on, power off, its console.
+
 import { copyFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { monotonicNow } from '../src/clock.ts';
 import { MusterError } from '../src/errors.ts';
 import {
   type Accelerator,
@@ -68,7 +70,7 @@ export class Machine {
 
   /** Milliseconds since the power was switched on; undefined while it is off. */
   get poweredFor(): number | undefined {
-    return this.startedAt === undefined ? undefined : performance.now() - this.startedAt;
+    return this.startedAt === undefined ? undefined : monotonicNow() - this.startedAt;
   }
 
   /** For QEMU's machine protocol, while the machine runs. */
@@ -84,13 +86,13 @@ export class Machine {
   async powerOn(): Promise<void> {
     if (this.pid !== undefined) return;
     this.consoleStart = this.serial.length();
-    this.startedAt = performance.now();
+    this.startedAt = monotonicNow();
     await this.accelerator.start({
       start: async accelerator => this.start(accelerator),
       tryOut: async () => this.tryOut(),
       stop: async () => {
         await this.powerOff();
-        this.startedAt = performance.now();
+        this.startedAt = monotonicNow();
       },
     });
   }

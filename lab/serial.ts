@@ -1,7 +1,9 @@
 // The output of a node's serial console, from QEMU's file: read as it grows, and searched for marks.
+
 import { readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicNow } from '../src/clock.ts';
 
 /** Console output after which a boot goes no further. */
 export const DEAD_ENDS: readonly RegExp[] = [
@@ -55,7 +57,7 @@ export class Serial {
 
   /** Waits until the console shows the mark, or it is clear that it will not. */
   async waitFor(mark: RegExp, options: WaitOptions): Promise<Found> {
-    const until = performance.now() + options.timeoutMs;
+    const until = monotonicNow() + options.timeoutMs;
     for (;;) {
       const hopeless = options.hopeless?.();
       const text = this.text().slice(options.from ?? 0);
@@ -64,7 +66,7 @@ export class Serial {
       const dead = (options.deadEnds ?? DEAD_ENDS).map(pattern => text.match(pattern)).find(found => found);
       if (dead) return { problem: `the console says: ${dead[0].trim()}` };
       if (hopeless) return { problem: hopeless };
-      if (performance.now() > until) return { problem: `not seen in ${options.timeoutMs / 1000} s: ${mark.source}` };
+      if (monotonicNow() > until) return { problem: `not seen in ${options.timeoutMs / 1000} s: ${mark.source}` };
       await sleep(100);
     }
   }

@@ -1,6 +1,8 @@
 // A machine with KVM on trial: it must send its first DHCP packet before it resets, stops or falls silent.
+
 import { readFile } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { monotonicNow } from '../src/clock.ts';
 import type { TrialOutcome } from './accelerator.ts';
 import { holdsDhcp } from './capture.ts';
 import { followQmp } from './qmp.ts';
@@ -47,7 +49,7 @@ export interface TrialPorts {
 
 /** Watches a machine that has just been started with KVM until the outcome is clear. */
 export async function tryOut(ports: TrialPorts): Promise<TrialOutcome> {
-  const begun = performance.now();
+  const begun = monotonicNow();
   let resets = 0;
   let stopped = false;
   const follower = followQmp(ports.qmpSocket, ({ event, data }) => {
@@ -59,7 +61,7 @@ export async function tryOut(ports: TrialPorts): Promise<TrialOutcome> {
     for (;;) {
       const ended = ports.ended();
       const outcome = judge({
-        elapsed: performance.now() - begun,
+        elapsed: monotonicNow() - begun,
         ...(ended !== undefined && { ended }),
         resets,
         stopped,

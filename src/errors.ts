@@ -1,4 +1,5 @@
 // The one table of error codes. Every error an administrator can meet has a row; docs/errors.md lists them and a test compares.
+import { maskUrls } from './masking.ts';
 
 export interface ErrorKind {
   /** HTTP status of the admin API's answer. */
@@ -189,10 +190,11 @@ export class MusterError extends Error {
   readonly hint: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions & { hint?: string } = {}) {
-    super(message, options);
+    // Texts of programs and libraries quote the URLs that they were given
+    super(maskUrls(message), options);
     this.name = 'MusterError';
     this.code = code;
-    this.hint = options.hint;
+    this.hint = options.hint === undefined ? undefined : maskUrls(options.hint);
   }
 
   get status(): number {

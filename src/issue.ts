@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import { isSecretName, maskPassword } from './masking.ts';
 import { didYouMean } from './nearest.ts';
+import { own } from './own.ts';
 
 /** The validator, as a parameter of schemas: it takes long to load, and the command line needs no more than their types. */
 export type Zod = typeof z;
@@ -14,6 +15,15 @@ export function noneOf<T>(problemOf: (value: T) => string | undefined) {
   };
 }
 
+/** The library's names of types that people call something else. */
+const SHAPES: Readonly<Record<string, string>> = {
+  array: 'a list',
+  int: 'a whole number',
+  object: 'a JSON object',
+  record: 'names with values',
+  string: 'a text',
+};
+
 /** Returns what the value must be: `must be one of a, b; did you mean 'a'?`. */
 export function issueText(issue: z.core.$ZodIssue | undefined, value?: unknown): string {
   if (issue === undefined) return 'is not possible';
@@ -22,14 +32,14 @@ export function issueText(issue: z.core.$ZodIssue | undefined, value?: unknown):
   if (issue.code === 'invalid_value') {
     const words = issue.values.map(String);
     const hint = typeof value === 'string' ? didYouMean(value, words) : '';
-    return `must be one of ${words.join(', ')}${hint && `; ${hint}`}`;
+    const empty = words.includes('') ? 'empty or ' : '';
+    return `must be ${empty}one of ${words.filter(Boolean).join(', ')}${hint && `; ${hint}`}`;
   }
   if (issue.code === 'invalid_union') {
     const texts = issue.errors.flat().map(one => issueText(one));
     return texts.find(text => text.startsWith('must')) ?? texts[0] ?? 'is not possible';
   }
-  if (issue.code === 'invalid_type')
-    return `must be ${issue.expected === 'record' ? 'names with values' : `a ${issue.expected}`}`;
+  if (issue.code === 'invalid_type') return `must be ${own(SHAPES, issue.expected) ?? `a ${issue.expected}`}`;
   if (issue.code === 'invalid_format') return 'has the wrong form';
   if (issue.code === 'too_small') return `must be ${issue.minimum} at least`;
   return issue.code === 'too_big' ? `must be ${issue.maximum} at most` : 'is not possible';
@@ -51,10 +61,12 @@ export function placedText(issue: z.core.$ZodIssue | undefined): string {
  */
 export function problemOf(whole: string, { issues: [issue] }: z.ZodError, given?: unknown): string {
   if (issue?.code === 'unrecognized_keys') return `${whole} has no '${issue.keys[0]}'`;
-  const value = issue?.path.reduce<unknown>((inner, name) => own(inner, name), given);
-  const name = issue?.path.join('.') || whole;
-  const shown = name === whole || isSecretName(name) ? '' : shownValue(value);
-  return `${name}${shown} ${issueText(issue, value)}`;
+  const path = issue?.path ?? [];
+  const value = path.reduce<unknown>((inner, name) => part(inner, name), given);
+  const name = path.filter(one => typeof one !== 'number').join('.');
+  const shown = name === '' || isSecretName(name) ? '' : shownValue(value);
+  const entries = path.filter(one => typeof one === 'number').map(entry => ` (entry ${entry + 1})`);
+  return `${name || whole}${shown} ${issueText(issue, value)}${entries.join('')}`;
 }
 
 /** Text and numbers as they were given, which lists and objects are too long for. */
@@ -63,7 +75,7 @@ function shownValue(value: unknown): string {
   return typeof value === 'number' || typeof value === 'boolean' ? `=${value}` : '';
 }
 
-function own(value: unknown, name: PropertyKey): unknown {
+function part(value: unknown, name: PropertyKey): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
     ? (value as Record<PropertyKey, unknown>)[name]
     : undefined;

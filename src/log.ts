@@ -23,7 +23,7 @@ export function createLog(level: LogLevel, destination: NodeJS.WritableStream = 
 
 /** Hides passwords of URIs in a line: an error's text may quote what somebody entered. */
 function withoutLogins(line: string): string {
-  if (!/:\/\/[^\s:"]*:[^\s"]*@/.test(line)) return line;
+  if (!/:\/\/[^\s"]*@/.test(line)) return line;
   return line.replace(/[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s"]*/g, maskPassword);
 }
 

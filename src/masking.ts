@@ -8,11 +8,17 @@ export const MASK = '***';
  * `@` counts as password, so that one with `/`, `:` or `@` in it is hidden completely; without an `@`, everything to the end. A
  * template instead of it is not a secret and stays.
  */
-export function maskPassword(uri: string): string {
+export function maskPassword(text: string): string {
+  const uri = maskTokens(text);
   const parts = uri.split(/,(?=[A-Za-z][A-Za-z0-9+.-]{0,31}:\/\/)/);
   // A password with `,x://` in it would be torn: what has a colon and no `@` is masked together with what follows.
   const isTorn = parts.some(part => /:\/\/[^\s:]*:/.test(part) && !part.includes('@') && maskOne(part) !== part);
   return (isTorn ? [uri] : parts).map(part => maskOptions(maskOne(part))).join(',');
+}
+
+/** Of the web, a user without a password may be an access token: `https://TOKEN@git.example.com/`. */
+function maskTokens(text: string): string {
+  return text.replace(/(?<![a-z0-9+.-])((?:https?|ftps?):\/\/)[^/?#:@\s"']{1,4096}@/gi, `$1${MASK}@`);
 }
 
 /** Options of a power_uri that are secret: `?kg=KEY`. A template is not. */
@@ -21,18 +27,24 @@ function maskOptions(uri: string): string {
 }
 
 /**
- * Returns URLs of the web, in whatever text, with stars for the password of each login (RFC 3986 §3.2.1). A port after a host is none:
- * `http://mirror:8080/@scope/x`.
+ * Returns URLs of the web, in whatever text, with stars for the password or token of each login (RFC 3986 §3.2.1). A port after
+ * a host is none: `http://mirror:8080/@scope/x`.
  */
 export function maskUrls(text: string): string {
+  if (!text.includes('://')) return text;
   // Each run is bounded, so that the time does not grow with the square of a long text
   const login =
     /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,31}:\/\/[^/?#:@\s"]{0,255}):(?!\d{1,5}(?:[/?#\s"]|$))(?:[^/?#\s"]{0,4096}@|[^\s"]{0,4096}@)/gi;
-  return text.replace(login, `$1:${MASK}@`);
+  return maskTokens(text.replace(login, `$1:${MASK}@`));
+}
+
+/** Returns whether a text has stars for the login of a URL. */
+export function hasMaskedLogin(text: string): boolean {
+  return /:\/\/(?:[^/\s]*:)?\*\*\*@/.test(text);
 }
 
 /** A port after a host, without a login: `http://10.54.0.1:8080/x`. */
-const PORT = /^(https?|ftp|nfs|iscsi|tcp|udp|ntp|unix):\/\/[\w.-]+$/i;
+const PORT = /^(https?|ftp|nfs|iscsi|tcp|udp|ntp|unix):\/\/(?:\*{3}@)?[\w.-]+$/i;
 
 function maskOne(uri: string): string {
   const start = /(?<![A-Za-z0-9+.-])[A-Za-z][A-Za-z0-9+.-]{0,31}:\/\/[^:]*:/.exec(uri);

@@ -146,11 +146,6 @@ export class Networks {
     return found !== undefined && subnetHost(found.subnet, ip);
   }
 
-  /** Returns whether a node may have this address. */
-  isUsable(ip: string): boolean {
-    return this.isHost(ip) && this.holderOf(ip) === undefined && this.ofRange(ip) === undefined;
-  }
-
   /** Names the holder of an address besides nodes and leases, as in `the router of the network rack2`; undefined when it has none. */
   holderOf(ip: string): string | undefined {
     if (this.heads.has(ip)) return "the head's own";

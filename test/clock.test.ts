@@ -88,3 +88,16 @@ test('the wall clock is read only for what people see or what is stored', t => {
     'use monotonicNow of src/clock.ts for durations; a file that needs wall time gets a row here',
   );
 });
+
+/** Files that may read the monotonic clock by themselves, and for what. */
+const MONOTONIC: Readonly<Record<string, string>> = {
+  'clock.ts': 'is the clock',
+  'daemon/service-manager.ts': 'systemd wants CLOCK_MONOTONIC in microseconds',
+};
+
+test('durations have one clock', t => {
+  const readers = productSources()
+    .filter(path => /\bperformance\.|\bhrtime\b/.test(readFileSync(path, 'utf8')))
+    .map(sourceName);
+  t.deepEqual(readers.sort(), Object.keys(MONOTONIC), 'use monotonicNow of src/clock.ts');
+});

@@ -108,6 +108,20 @@ test('what is no secret stays readable', t => {
   );
 });
 
+test('a user without a password is a token in URLs of the web, and a user elsewhere', t => {
+  const cases = [
+    ['https://ghp_x1@git.example.com/r.git', 'https://***@git.example.com/r.git'],
+    ['urls=http://a/,https://t0ken@b:8443/y', 'urls=http://a/,https://***@b:8443/y'],
+    ['ftp://t0ken@h/x', 'ftp://***@h/x'],
+    ['http://mirror/~user@host', 'http://mirror/~user@host'],
+    ['qemu+ssh://root@kvmhost/system', 'qemu+ssh://root@kvmhost/system'],
+    ['ipmi:///admin@10.0.0.1', 'ipmi:///admin@10.0.0.1'],
+  ] as const;
+  t.is(maskUrls('http://mirror:8080/@scope/x'), 'http://mirror:8080/@scope/x');
+  for (const [text, masked] of cases) for (const mask of [maskUrls, maskPassword]) t.is(mask(text), masked, mask.name);
+  t.is(maskCommand('repo create urls=https://t0ken@h/'), 'repo create urls=https://***@h/');
+});
+
 test('names that say that their value is secret', t => {
   for (const name of [
     'bmc_password',

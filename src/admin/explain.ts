@@ -4,36 +4,45 @@ import type { BootPlan, InstallPlan } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from '../boot/command-line.ts';
 import { planBoot } from '../boot/plan.ts';
 import { STYLES } from '../boot/styles/style.ts';
-import { MASK, maskUrls } from '../masking.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
-import { isSecretAttribute } from '../model/secrets.ts';
+import { maskAttribute, maskText } from '../model/secrets.ts';
 
 /** Placeholder for the id of a session that does not exist yet. */
 const SESSION = 'SESSION';
 
 /** @param plane the boot plane as the node sees it; @param open whether to show secrets */
 export function explain(cluster: Cluster, node: Entry<'node'>, plane: Plane, open = false): Explained {
-  const attributes = effectiveAttributes(cluster, node.value);
+  const held = effectiveAttributes(cluster, node.value);
+  const attributes = open ? held : masked(cluster, held);
   const answer = planBoot(cluster, node, plane);
+  const plan = 'refused' in answer || open ? answer : { plan: maskedPlan(cluster, answer.plan) };
+  const own = open ? node.value.cmdline : maskText(cluster, 'node', 'cmdline', node.value.cmdline);
   const ignored = attributes.get('_no_boot');
   const words = [
     ...(ignored && isTrue(ignored.value)
       ? [`DHCP does not answer it: _no_boot=${ignored.value} (${ignored.source}).`]
       : []),
-    ...('plan' in answer ? planWords(answer.plan, node, attributes, plane) : [`It boots nothing: ${answer.refused}.`]),
+    ...('plan' in plan ? planWords(plan.plan, own, attributes, plane) : [`It boots nothing: ${plan.refused}.`]),
   ];
-  const plan = 'plan' in answer ? answer : { refusal: answer.refused };
-  const shown = Array.from(attributes, ([name, value]) => [
-    name,
-    open || !isSecretAttribute(cluster, name) ? value : masked(value),
-  ]);
-  const explained = { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(shown), ...plan, words };
-  // URLs of repositories stand in the command line of installers, and may have a login
-  return open ? explained : (JSON.parse(maskUrls(JSON.stringify(explained))) as Explained);
+  const what = 'plan' in plan ? plan : { refusal: plan.refused };
+  return { uid: node.uid, name: node.value.name, attributes: Object.fromEntries(attributes), ...what, words };
 }
 
-function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, Inherited>, plane: Plane): string[] {
+/** Hides what the fields of its objects hide. */
+function maskedPlan(cluster: Cluster, plan: BootPlan): BootPlan {
+  const { cmdline, install, sanboot } = plan;
+  const repo = install?.repo && { ...install.repo, url: maskText(cluster, 'repo', 'urls', install.repo.url) };
+  return {
+    ...plan,
+    cmdline: maskText(cluster, 'boot', 'cmdline', cmdline),
+    ...(install && { install: { ...install, ...(repo && { repo }) } }),
+    ...(sanboot &&
+      'words' in sanboot && { sanboot: { ...sanboot, words: maskAttribute(cluster, '_ipxe_sanboot', sanboot.words) } }),
+  };
+}
+
+function planWords(plan: BootPlan, ownCmdline: string, attributes: Map<string, Inherited>, plane: Plane): string[] {
   const { bootConfig, image, style } = plan;
   const config = attributes.get('_boot_config');
   const release = bootConfig.release ? `, kernel ${bootConfig.release}` : '';
@@ -45,7 +54,7 @@ function planWords(plan: BootPlan, node: Entry<'node'>, attributes: Map<string, 
   if (plan.once) words.push(`This holds for one boot only: that boot clears _boot_once=${plan.once}.`);
   if (image) words.push(`Its root is the image ${image.name}: ${image.size} bytes packed, ${image.unpacked} unpacked.`);
   if (image && style !== 'rwram') words.push(`The root is writable through ${plan.rwLayer}.`);
-  const own = node.value.cmdline ? `, where '${node.value.cmdline}' of the node follows the boot config's` : '';
+  const own = ownCmdline ? `, where '${ownCmdline}' of the node follows the boot config's` : '';
   const line = kernelLine(plan, handingOf(attributes.get('_boot_loader')?.value, plane, SESSION));
   if (plan.kernel && 'text' in line) words.push(`Its kernel command line is '${line.text}'${own}.`);
   if (!STYLES[style]) words.push(`This muster has no script for ${style}.`);
@@ -58,8 +67,16 @@ function installWords({ kind, repo, kickstart }: InstallPlan): string[] {
   return [`The installer is ${kind}, its tree is ${tree}, and ${answers}.`];
 }
 
-function masked({ source, shadows }: Inherited): Inherited {
-  return { value: MASK, source, shadows: shadows.map(shadow => ({ source: shadow.source, value: MASK })) };
+function masked(cluster: Cluster, attributes: ReadonlyMap<string, Inherited>): Map<string, Inherited> {
+  return new Map(
+    Array.from(attributes, ([name, { source, value, shadows }]) => {
+      const shown = (text: string): string => maskAttribute(cluster, name, text);
+      return [
+        name,
+        { source, value: shown(value), shadows: shadows.map(one => ({ ...one, value: shown(one.value) })) },
+      ];
+    }),
+  );
 }
 
 function hidden(attribute: Inherited | undefined): string {

@@ -3,12 +3,11 @@ import { createContext, Script } from 'node:vm';
 import type { NodeState } from '../boot/states.ts';
 import type { Statuses } from '../boot/status.ts';
 import { MusterError } from '../errors.ts';
-import { MASK } from '../masking.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { type Expression, holds, type Path, parseExpression, pathsOf } from '../model/expression.ts';
 import { fieldsOf, type Kind, oneOfCapital, type Value } from '../model/kinds.ts';
-import { isSecretAttribute } from '../model/secrets.ts';
+import { maskAttribute } from '../model/secrets.ts';
 import { nearest } from '../nearest.ts';
 import { show } from './show.ts';
 
@@ -63,7 +62,7 @@ function valueAt({ cluster, statuses }: Facts, entry: Entry, { name, key }: Path
     if (attribute !== undefined) {
       const value = effectiveAttributes(cluster, entry.value as Value<'node'>).get(attribute)?.value;
       // As it is shown, so that nobody can find a hidden value by trial.
-      return value && isSecretAttribute(cluster, attribute) ? MASK : value;
+      return value && maskAttribute(cluster, attribute, value);
     }
   }
   const value = name.startsWith('_') ? inner(entry.value, 'attributes') : inner(show(cluster, entry), name);

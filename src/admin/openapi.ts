@@ -18,10 +18,11 @@ const IN_PATH: Readonly<Record<string, string>> = {
 
 export function openApiDocument(version: string): Json {
   const paths: Record<string, Json> = {};
-  for (const operation of Object.values(NOUNS).flatMap(rows => Object.values(rows)))
+  for (const [name, operation] of Object.values(NOUNS).flatMap(rows => Object.entries<Operation>(rows)))
     for (const kind of operation.kinds ?? [undefined]) {
       const path = pathOf(operation, kind).replace(/:(\w+)/g, '{$1}');
-      paths[path] = { ...paths[path], [operation.method.toLowerCase()]: describe(operation, kind) };
+      const described = { operationId: idOf(name, operation, kind), ...describe(operation, kind) };
+      paths[path] = { ...paths[path], [operation.method.toLowerCase()]: described };
     }
   return {
     openapi: '3.1.0',
@@ -34,6 +35,13 @@ export function openApiDocument(version: string): Json {
     paths,
     components: { schemas: schemas() },
   };
+}
+
+/** The name of the row, with that of the kind: `listNodes`, `getNode`. */
+function idOf(name: string, { path }: Operation, kind: Kind | undefined): string {
+  if (!kind) return name;
+  const word = KINDS[kind][path.includes('{many}') ? 'many' : 'one'];
+  return `${name}${word.charAt(0).toUpperCase()}${word.slice(1)}`;
 }
 
 /** Returns a text with the names of a kind filled in. */
@@ -58,7 +66,8 @@ function describe(operation: Operation, kind: Kind | undefined): Json {
   }));
   const inQuery = Object.entries(query).map(([name, make]) => {
     const { description, ...schema } = jsonSchema(make(z));
-    return { name, in: 'query', description, schema };
+    const required = !make(z).safeParse(undefined).success;
+    return { name, in: 'query', ...(required && { required }), description, schema };
   });
   const tag = { name: 'If-Match', in: 'header', description: 'the ETag of the one object that was read', schema: text };
   const media = { schema: bodySchema(body, kind), ...(example !== undefined && { example }) };

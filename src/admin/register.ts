@@ -1,6 +1,6 @@
 // Turns the operations into routes: each row's schemas read the request, and the row defines how its reply is sent.
 import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { revisionTag } from '../api/objects.ts';
 import { type Operation, type Operations, pathOf } from '../api/operation.ts';
@@ -38,8 +38,7 @@ function registerOne<O extends Operation>(
   const bodyOf = (given: unknown): unknown => {
     if (operation.body === 'bytes' && !(given instanceof Readable))
       throw new MusterError('bad-usage', 'The body must be bytes, sent as application/octet-stream.');
-    // A request without a body has null
-    return body ? read(body, 'The body', given ?? undefined, operation.wrong) : given;
+    return body ? read(body, 'The body', given, operation.wrong) : given;
   };
   for (const kind of operation.kinds ?? [undefined])
     server.route({
@@ -48,7 +47,7 @@ function registerOne<O extends Operation>(
       handler: async (request, reply) => {
         const gone = new AbortController();
         reply.raw.once('close', () => gone.abort());
-        const checked = bodyOf(request.body);
+        const checked = bodyOf(hasBody(request) ? request.body : undefined);
         // The row's schemas have produced what the row's types declare
         const asked = {
           kind,
@@ -64,6 +63,11 @@ function registerOne<O extends Operation>(
         return send(reply, operation, asked, await handler(asked, ports));
       },
     });
+}
+
+/** The framework gives null for a body that is absent, and for one that is `null` (RFC 9112 §6.3). */
+function hasBody({ headers }: FastifyRequest): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined;
 }
 
 /** Returns the parts of a request that its schema accepts; throws a sentence about the first fault. */

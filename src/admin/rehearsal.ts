@@ -3,12 +3,11 @@ import type { Firmware, Rehearsal, RehearsedStage, Update } from '../api/rehears
 import { planBoot } from '../boot/plan.ts';
 import { MusterError } from '../errors.ts';
 import { lineDifferences } from '../files/line-differences.ts';
-import { MASK } from '../masking.ts';
 import { attributeProblem, effectiveAttributes, isTrue } from '../model/attributes.ts';
 import { type ChangeContext, planAttributes, planUpdate } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fieldsOf, fileFields, type Kind } from '../model/kinds.ts';
-import { isSecretAttribute, maskField } from '../model/secrets.ts';
+import { maskAttribute, maskText } from '../model/secrets.ts';
 import { selectOne } from '../model/select.ts';
 import { copyOf, tryPlan } from '../model/what-if.ts';
 import { didYouMean } from '../nearest.ts';
@@ -203,9 +202,10 @@ function toldUpdate(cluster: Cluster, update: Update): Record<string, string | n
   return Object.fromEntries(
     Object.entries(update).map(([name, value]) => {
       if (typeof value === 'object') return [name, value && `sha256 ${value.sha256}`];
-      if (isSecretAttribute(cluster, name)) return [name, MASK];
-      const field = fieldsOf('node').find(row => row.name === name);
-      return [name, field?.meta.secret === 'uri' ? String(maskField(cluster, 'uri', value)) : value];
+      const field = name.replace(/^(?:node|boot|%[^.]+)\./, '');
+      if (name.startsWith('%') || field.startsWith('_')) return [name, maskAttribute(cluster, field, value)];
+      const kind = has('node', field) ? 'node' : 'boot';
+      return [name, maskText(cluster, kind, field, value)];
     }),
   );
 }

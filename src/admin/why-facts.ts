@@ -8,6 +8,7 @@ import { LOADER_HEAD, loaderMismatch } from '../boot/loader-format.ts';
 import { planBoot } from '../boot/plan.ts';
 import { why } from '../boot/why.ts';
 import { bootToExplain, type InitramfsLook, type WhyFacts, whyNeeds } from '../boot/why-case.ts';
+import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import { driverOf } from '../image/initramfs-contents.ts';
 import { InitramfsLooks } from '../image/initramfs-looks.ts';
@@ -28,8 +29,8 @@ const FANOUT = 256;
 const FEW = 32;
 
 export async function whyOf(ports: AdminPorts, nodes: readonly Entry<'node'>[]): Promise<ShownWhy[]> {
-  const begun = performance.now();
-  const left = (): number => Math.max(0, LIMIT_MS - (performance.now() - begun));
+  const begun = monotonicNow();
+  const left = (): number => Math.max(0, LIMIT_MS - (monotonicNow() - begun));
   const transfers = new Map(ports.transfers().map(transfer => [transfer.boot, transfer]));
   const asked = nodes.map(node => ({ node, facts: known(ports, node, transfers) }));
   const head = asked.some(({ facts }) => facts.status.state !== 'up') ? await ports.evidence?.head() : undefined;

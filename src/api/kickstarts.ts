@@ -1,6 +1,7 @@
 // Kickstart files: a list, and one filled in for a node.
 import type { Zod } from '../issue.ts';
 import { type Operations, type Out, READ } from './operation.ts';
+import { SECRETS } from './parameters.ts';
 
 const kickstart = (z: Zod) =>
   z.object({
@@ -26,6 +27,7 @@ export const KICKSTARTS = {
   render: {
     method: 'POST',
     path: '/kickstarts/render',
+    query: SECRETS,
     body: z =>
       z.object(
         {

@@ -101,7 +101,7 @@ export const MEMBERS = {
             .default([])
             .describe('fields of new repos'),
           present: z
-            .array(z.coerce.string(), limited)
+            .array(z.string('must be the name of a repo'), limited)
             .max(MOST_REPOS, limited)
             .default([])
             .describe('repos that already exist'),

@@ -2,7 +2,7 @@
 import { NODE_STATES } from '../boot/states.ts';
 import type { Zod } from '../issue.ts';
 import { type Data, type Operations, type Out, READ } from './operation.ts';
-import { SECRETS, SELECTION } from './parameters.ts';
+import { SECRETS, SELECTION, seconds } from './parameters.ts';
 import { bootPlan } from './plan.ts';
 
 const facts = (z: Zod) => z.record(z.string(), z.string());
@@ -14,6 +14,7 @@ const status = (z: Zod) =>
     state: z.enum(NODE_STATES),
     lastSeen: z.number().optional().describe('milliseconds since 1970 of the last heartbeat'),
     silence: z.number().optional().describe('seconds since then'),
+    period: z.number().optional().describe('seconds from one heartbeat to the next'),
     facts: facts(z).describe('status facts of the last heartbeat'),
     hardware: facts(z),
     reason: z.string().optional().describe('why a boot is stuck, or what is wrong with a running system'),
@@ -119,15 +120,7 @@ export const NODES = {
     query: {
       ...SELECTION,
       wanted: z => z.enum(NODE_STATES).default('up').describe('the state to wait for; default up'),
-      timeout: z => {
-        const text = 'must be seconds, from 0 to 3600';
-        return z.coerce
-          .number(text)
-          .min(0, text)
-          .max(3600, text)
-          .default(60)
-          .describe('the longest wait in seconds; default 60');
-      },
+      timeout: z => seconds(z, 3600).default(60).describe('the longest wait in seconds; default 60'),
     },
     output: z =>
       z.object({

@@ -15,12 +15,20 @@ const flag = (z: Zod) =>
     .optional()
     .transform(given => given === 'true');
 
+/** A query has texts alone, and Number reads '', '0x0' and '1e2' as well. */
+const digits = (form: RegExp) => (given: unknown) =>
+  typeof given === 'string' && !form.test(given) ? Number.NaN : given;
+
+/** Seconds, given as text. */
+export const seconds = (z: Zod, most: number) => {
+  const text = `must be seconds, from 0 to ${most}`;
+  return z.preprocess(digits(/^\d+(\.\d+)?$/), z.coerce.number(text).min(0, text).max(most, text));
+};
+
 /** A whole number, given as text. */
 export const whole = (z: Zod, least: number, most = Number.MAX_SAFE_INTEGER) => {
   const text = `must be a whole number from ${least} ${most === Number.MAX_SAFE_INTEGER ? 'on' : `to ${most}`}`;
-  // A query has texts alone, and Number reads '', '0x0' and '1e2' as well
-  const digits = (given: unknown): unknown => (typeof given === 'string' && !/^\d+$/.test(given) ? Number.NaN : given);
-  return z.preprocess(digits, z.coerce.number(text).int(text).min(least, text).max(most, text));
+  return z.preprocess(digits(/^\d+$/), z.coerce.number(text).int(text).min(least, text).max(most, text));
 };
 
 export const SELECTION = {

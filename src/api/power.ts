@@ -18,9 +18,8 @@ const powerRequest = (z: Zod) =>
       next: z.enum(['pxe', 'disk']).optional().describe('the device of the next boot only'),
       stagger: between(z, 0, 3600).describe('seconds between switching on two machines'),
       wait: z
-        .unknown()
-        .optional()
-        .transform(given => given === true)
+        .boolean('must be true or false')
+        .default(false)
         .describe('whether to wait until the nodes are up, or down if they are switched off'),
       timeout: between(z, 1, 86_400).default(1800).describe('the longest wait in seconds; default 1800'),
     },

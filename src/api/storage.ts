@@ -56,7 +56,7 @@ export const STORAGE = {
   upload: {
     method: 'PATCH',
     path: '/upload/:id',
-    query: { offset: z => whole(z, 0).optional().describe('the first byte of the body within the upload') },
+    query: { offset: z => whole(z, 0).describe('the first byte of the body within the upload') },
     body: 'bytes',
     output: upload,
     reply: 'json',

@@ -206,9 +206,12 @@ export class Boots implements JourneyLog {
 
   /** Returns the session of a URL, for the peer that asks. */
   session(id: string, peer: string): SessionAnswer {
-    const answer = sessionAnswer(this.sessions.find(id), peer, boot => this.isTooOld(boot));
-    if ('refused' in answer && answer.expired) this.registry.end(answer.expired, 'expired');
-    return answer;
+    return sessionAnswer(this.sessions.find(id), peer, boot => this.isTooOld(boot));
+  }
+
+  /** A session was used after its time: the boot is over. */
+  expire(boot: Boot): void {
+    if (!boot.outcome) this.registry.end(boot, 'expired');
   }
 
   /** Returns the boot of a heartbeat token. */

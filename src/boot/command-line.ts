@@ -1,5 +1,6 @@
 // The kernel's command line: one text for all loaders. A line that a loader would change is refused before anything is sent.
 import type { LoaderName } from '../config-values.ts';
+import { maskUrls } from '../masking.ts';
 import { isOperator } from '../model/values.ts';
 import type { Networks } from '../networks.ts';
 import type { Refused } from '../refused.ts';
@@ -106,14 +107,14 @@ function grubWords(parameters: readonly string[]): string[] | Refused {
   for (const parameter of parameters) {
     if (parameter.includes('${'))
       return {
-        refused: `the cmdline has ${parameter}, and only iPXE puts a setting in its place: boot the node by iPXE`,
+        refused: `the cmdline has ${maskUrls(parameter)}, and only iPXE puts a setting in its place: boot the node by iPXE`,
       };
     const [, name = '', inner] = /^([^"=]*=)?"([^"]*)"$/.exec(parameter) ?? [];
     const word = inner === undefined ? parameter : name + inner;
     const [sign] = /["'\\]/.exec(word) ?? [];
     if (sign !== undefined || word === '')
       return {
-        refused: `the cmdline has ${sign ?? 'nothing'} in ${parameter}, and GRUB would put a backslash before it: leave it out, or boot the node by iPXE`,
+        refused: `the cmdline has ${sign ?? 'nothing'} in ${maskUrls(parameter)}, and GRUB would put a backslash before it: leave it out, or boot the node by iPXE`,
       };
     words.push(word);
   }

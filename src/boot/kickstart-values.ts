@@ -1,6 +1,7 @@
 // The values of a kickstart file's placeholders, for one node: looked up by name, without secrets of the head.
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
+import { maskAttribute, maskText } from '../model/secrets.ts';
 import type { BootPlan } from './boot-plan.ts';
 import { repoUrl, treeUrl } from './install.ts';
 import type { KickstartValues } from './kickstart.ts';
@@ -31,13 +32,19 @@ export interface KickstartSubject {
   url: string;
   /** The frozen plan; a preview has none, and uses the boot config's current values. */
   plan?: BootPlan;
+  /** Whether passwords become stars: for people. An installer needs them. */
+  masked?: boolean;
 }
 
-export function kickstartValues({ cluster, node, hardware, head, url, plan }: KickstartSubject): KickstartValues {
+export function kickstartValues(subject: KickstartSubject): KickstartValues {
+  const { cluster, node, hardware, head, url, plan, masked = false } = subject;
   const attributes = effectiveAttributes(cluster, node.value);
-  const { name, ip, mac, index, type, description, cmdline } = node.value;
-  const { subnet } = head;
+  const { name, ip, mac, index, type, description } = node.value;
+  const cmdline = masked ? maskText(cluster, 'node', 'cmdline', node.value.cmdline) : node.value.cmdline;
+  const attribute = (key: string, value: string): string => (masked ? maskAttribute(cluster, key, value) : value);
   const origin = new URL(url).origin;
+  const tree = treeOf(cluster, attributes.get('_boot_config')?.value, origin, plan);
+  const { subnet } = head;
   return {
     dictionaries: {
       node: new Map(
@@ -46,7 +53,7 @@ export function kickstartValues({ cluster, node, hardware, head, url, plan }: Ki
           ...{ index: String(index), type, description, cmdline },
         }),
       ),
-      attributes: new Map(Array.from(attributes, ([key, { value }]) => [key, value])),
+      attributes: new Map(Array.from(attributes, ([key, { value }]) => [key, attribute(key, value)])),
       hardware: new Map(Object.entries({ ...hardware, mac })),
       head: new Map(
         Object.entries({
@@ -58,7 +65,7 @@ export function kickstartValues({ cluster, node, hardware, head, url, plan }: Ki
       ),
     },
     functions: new Map([
-      ['root_url', treeOf(cluster, attributes.get('_boot_config')?.value, origin, plan)],
+      ['root_url', masked ? { ...tree, value: maskText(cluster, 'repo', 'urls', tree.value) } : tree],
       ['session_url', { value: url }],
       ['report_url', { value: `${url}/report` }],
       ['installed_url', { value: `${url}/installed` }],

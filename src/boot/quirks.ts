@@ -235,11 +235,3 @@ export function fits(
   if (vendorClass !== undefined && !client.vendorClass.startsWith(vendorClass)) return false;
   return !ouis || ouis.includes(client.mac.slice(0, 8));
 }
-
-/** The table of docs/firmware.md. */
-export function quirkTable(): string {
-  const rows = QUIRKS.map(
-    ({ who, differs, answer, sources }) => `| ${who} | ${differs} | ${answer} | ${sources.join('; ')} |`,
-  );
-  return ['| who | what differs | what muster does | source |', '|---|---|---|---|', ...rows].join('\n');
-}

@@ -98,7 +98,7 @@ export const HEAD_FAULT_RULES = {
   },
   'iscsi-refused': {
     remedy: () =>
-      'Boot it again. When it is refused again, the reason is in the log of the head; when nobody answers, look at iscsi.port in its firewall.',
+      'Boot it again. If it is refused again, the log of the head has the reason. If nothing answers, check that the firewall of the head admits iscsi.port.',
     because: [...LOGIN, ...STORAGE],
   },
 } as const satisfies Partial<Record<Fault, ErrorRule>>;

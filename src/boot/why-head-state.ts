@@ -15,7 +15,7 @@ const PROBLEMS: Readonly<Record<NonNullable<InterfaceLook['problem']>, { is: str
   gone: { is: 'no longer exists', remedy: 'Bring it back (`ip link`, the driver of the card)' },
   down: { is: 'is down', remedy: 'Bring it up: `ip link set dev NAME up`' },
   'no-carrier': { is: 'has no link', remedy: 'Check its cable and its switch port' },
-  'no-address': { is: 'no longer has the address ADDRESS', remedy: 'Give it back its address ADDRESS' },
+  'no-address': { is: 'no longer has the address ADDRESS', remedy: 'Give it its address ADDRESS again' },
 };
 
 /** Returns the interface that the node is behind. For a node on an unknown network, one of them if all are broken. */

@@ -13,10 +13,10 @@ const BREAKS_SECONDS = 600;
 const TRIED_SECONDS = 60;
 
 const HOW: Readonly<Record<IscsiEnd, string>> = {
-  silent: 'the node answered nothing',
+  silent: 'the node stopped answering',
   reset: 'the connection was reset from outside',
-  closed: 'its side closed the connection without a logout',
-  replaced: 'the node had lost it and began another',
+  closed: 'the node closed the connection without a logout',
+  replaced: 'the node lost it and began another',
 };
 
 const has = ({ boot }: Scene): boolean => boot?.plan?.style === 'iscsi';
@@ -37,8 +37,8 @@ export const ISCSI_SESSION_RULES: readonly EvidenceRule[] = [
       return {
         cause: `Its root over iSCSI is gone: the session ended ${span(last.ago)} ago, because ${HOW[last.how]}. ${since}`,
         remedy: isBack
-          ? 'Read in the log of the head why it cannot log in (`journalctl -u musterd`). When its session is over, power-cycle the node.'
-          : `Check that nothing closes TCP port ${port} of the head to the node. When its iscsid has ended (its console says so), power-cycle the node.`,
+          ? 'The log of the head says why it cannot log in (`journalctl -u musterd`). If its session is over, power-cycle the node.'
+          : `Check that no firewall blocks TCP port ${port} of the head for the node. If iscsid on the node has ended (its console says so), power-cycle the node.`,
         seen: iscsiSeen(scene),
       };
     },
@@ -50,11 +50,11 @@ export const ISCSI_SESSION_RULES: readonly EvidenceRule[] = [
       const [first] = breaks;
       if (!first || breaks.length < BREAKS) return undefined;
       return {
-        cause: `Its iSCSI session broke ${breaks.length} times in ${span(first.ago)}, and its root stands still each time: the path between head and node fails, or another machine has its address.`,
+        cause: `Its iSCSI session broke ${breaks.length} times in ${span(first.ago)}, and its root freezes each time: the path between head and node fails, or another machine has its address.`,
         remedy:
           'Look at the errors of its link on both ends (`ethtool -S`, the counters of its switch port), and change its cable or its port.',
         settle:
-          'watch the state of its switch port, and ask the wire who has its address: `sudo muster doctor` on the head',
+          'watch the state of its switch port, and look for another machine with its address: `sudo muster doctor` on the head',
         seen: iscsiSeen(scene),
       };
     },
@@ -76,7 +76,7 @@ export const ISCSI_PORT_RULES: readonly EvidenceRule[] = [
       if (error ? !isReported : reached !== 'initramfs' || scene.quiet < TRIED_SECONDS) return undefined;
       const { address, port } = target;
       return {
-        cause: `Its initramfs reaches the head by HTTP, and no connection of it arrives at the iSCSI port ${address}:${port}: a firewall on the head or between drops it.`,
+        cause: `Its initramfs reaches the head by HTTP, and none of its connections arrives at the iSCSI port ${address}:${port}: a firewall on the head or on the path drops them.`,
         remedy: `Open iscsi.port (TCP ${port}) in the firewall of the head and of every router between: \`muster doctor\` reads the rules of the head. The node tries again by itself.`,
         ...(!isReported && { settle: 'read its console: it says whether it tries to log in' }),
         seen: [`no connection from the node to port ${port} since its initramfs reported`],

@@ -11,9 +11,9 @@ const configOf = ({ boot }: Scene): string => boot?.plan?.bootConfig.name ?? 'NA
 
 const REMEDIES: Readonly<Record<NonNullable<PanicLook['because']>, (scene: Scene) => string>> = {
   'no-root': scene =>
-    `Its initramfs did not start: make it again for its kernel, \`muster mkramfs --update ${configOf(scene)}\`. The node boots again by itself or after \`muster node power cycle\`.`,
+    `Its initramfs did not start: rebuild it for its kernel, \`muster mkramfs --update ${configOf(scene)}\`. The node boots again by itself or after \`muster node power cycle\`.`,
   'init-ended': () =>
-    'The first process of its system ended: read the lines before the panic in `muster node timeline` and on its console. Then mend /sbin/init and its libraries in the image.',
+    'The first process of its system ended: read the lines before the panic in `muster node timeline` and on its console. Then repair /sbin/init and its libraries in the image.',
   'no-memory': () => 'Give the node more memory, or find what uses it (`status.ram_free` in `muster node status`).',
 };
 
@@ -27,7 +27,7 @@ export const PANIC_RULES: readonly EvidenceRule[] = [
         cause: `Its kernel panicked ${span(panic.ago)} ago: ${panic.text}.`,
         remedy:
           (panic.because && REMEDIES[panic.because](scene)) ??
-          'Read the lines before it on its console, and the event log of its BMC (`muster node console`). Try another kernel or without the driver that they name, and power-cycle the node.',
+          'Read the lines before it on its console (`muster node console`), and the event log of its BMC. Try another kernel, or leave out the driver that they name, and power-cycle the node.',
         seen: [`its kernel sent ${span(panic.ago)} ago: ${panic.text}`],
       };
     },

@@ -23,10 +23,10 @@ export const RESET_RULES: readonly EvidenceRule[] = [
       const isOther = error !== undefined && (error.fault === undefined || !DOWNLOADS.includes(error.fault));
       if (resets.length < RESETS || isMoving || isOther) return undefined;
       return {
-        cause: `${resets.length} connections of it were reset while the head sent a file, and the head did not close them: another machine has its address, a firewall between cuts them, or the node gives up.`,
+        cause: `${resets.length} of its connections were reset while the head sent a file, and not by the head: another machine has its address, a firewall on the path cuts them, or the node gives up.`,
         remedy:
-          'Take its address away from the other machine, or let the firewall keep connections between node and head open. Then boot the node again.',
-        settle: 'ask the wire who has its address: `sudo muster doctor` on the head',
+          'Give the other machine another address, or let the firewall keep connections between node and head open. Then boot the node again.',
+        settle: 'look for another machine with its address: `sudo muster doctor` on the head',
         seen: resetSeen(scene),
       };
     },
@@ -47,6 +47,6 @@ export function resetSeen(scene: Scene): string[] {
   const resets = resetsOf(scene);
   const last = resets.at(-1);
   if (last === undefined) return [];
-  const words = resets.length === 1 ? 'a connection of it was' : `${resets.length} connections of it were`;
+  const words = resets.length === 1 ? 'one of its connections was' : `${resets.length} of its connections were`;
   return [`${words} reset from outside, the last one ${span(last)} ago`];
 }

@@ -26,7 +26,7 @@ export const ROUTE_RULES: readonly EvidenceRule[] = [
       if (route?.router !== '') return undefined;
       const { name, subnet } = route;
       return {
-        cause: `It has an address and no way to the head ${scene.evidence?.network}: its network ${name} (${subnet}) is behind a relay agent, and has no router.`,
+        cause: `It has an address and no route to the head ${scene.evidence?.network}: its network ${name} (${subnet}) is behind a relay agent, and has no router.`,
         remedy: `Set \`router\` of the network ${name} in the configuration of the head, and \`systemctl reload musterd\`. Then boot the node again.`,
         seen: [`DHCP gives the machines of ${name} no router`],
       };
@@ -40,8 +40,8 @@ export const ROUTE_RULES: readonly EvidenceRule[] = [
       const { name, subnet, router } = route;
       const head = scene.evidence?.network;
       return {
-        cause: `Its DHCP messages come by the relay agent, and nothing that it sends itself reaches the head ${head}: its router ${router} does not forward to the head, the head has no route back to ${subnet}, or a firewall between drops it.`,
-        remedy: `Let ${router} route between ${subnet} and ${head}, and open ports 69 (UDP) and http.port (TCP) on the way. If ${router} is not the router of ${name}, correct \`router\` of that network in the configuration and reload musterd.`,
+        cause: `Its DHCP messages arrive through the relay agent, and nothing that it sends directly reaches the head ${head}: its router ${router} does not forward to the head, the head has no route back to ${subnet}, or a firewall on the path drops it.`,
+        remedy: `Let ${router} route between ${subnet} and ${head}, and open port 69 (UDP) and http.port (TCP) on that path. If ${router} is not the router of ${name}, correct \`router\` of that network in the configuration and reload musterd.`,
         settle: `ping ${head} from another machine of ${name}, and run \`ip route get ${router}\` on the head`,
         seen: [`DHCP gives the machines of ${name} the router ${router}`],
       };

@@ -42,7 +42,7 @@ export const STALL_RULES: readonly StallRule[] = [
     after: ['loader'],
     when: ({ loaderProblem }) => loaderProblem !== undefined,
     patience: () => 5,
-    cause: ({ loaderProblem }) => `It got a loader that its firmware cannot run: ${loaderProblem}.`,
+    cause: ({ loaderProblem }) => `Its firmware cannot run the loader that it got: ${loaderProblem}.`,
     remedy: ({ boot }) =>
       `Correct loaders.${(boot.arch ?? 'NAME').replace(/^http-/, '')} in the configuration, or remove it so that muster finds the file. Then restart musterd.`,
   },
@@ -58,7 +58,7 @@ export const STALL_RULES: readonly StallRule[] = [
     name: 'script-not-asked-for',
     after: ['ipxe'],
     cause: situation =>
-      `iPXE has its address and the URL of its script${url(situation.boot.events.findLast(event => event.stage === 'ipxe'))}, and no request of it came to that port: a firewall closes it, or another server's answer won.${arpWords(situation)}`,
+      `iPXE has its address and the URL of its script${url(situation.boot.events.findLast(event => event.stage === 'ipxe'))}, and no request reached that port: a firewall blocks it, or another server's answer won.${arpWords(situation)}`,
     remedy: () =>
       'Open http.port (TCP) in the firewall of the head, and of every router between: `muster doctor` looks at the rules of the head. When another server gives the address (dhcp.mode = "proxy"), check the subnet mask and the router that it gives.',
     settle: () => "open that URL on a machine of the node's network",

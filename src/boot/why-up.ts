@@ -66,7 +66,7 @@ function keepsRebooting({ name }: WhyFacts, count: number, during: string): Why 
   return say(
     'failed',
     'keeps-rebooting',
-    `It came up ${count} times in ${during} and rebooted each time in good order, without a power action of muster: a program on it reboots it, or somebody does.`,
+    `It came up ${count} times in ${during} and rebooted cleanly each time, without a power action of muster: a program on it or a person reboots it.`,
     `Find what reboots it: muster node -i ${name} exec 'grep -rE "Action=reboot|reboot" /etc/systemd /etc/cron* /lib/systemd/system; systemctl list-timers', and read its console when it goes down.`,
     ['its agent reported each time that the system reboots'],
     'read the first lines of its console when it goes down: systemd names the unit that began the reboot',
@@ -111,8 +111,8 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
     return say(
       'stuck',
       'system-hangs',
-      `Its last heartbeat came ${last} ago. Its kernel answered ARP ${span(alive)} ago, and nothing else of it answers: its programs hang for lack of memory or of their disk, or a packet filter of it closes its ports.`,
-      'Look at its console (`muster node console`): it names what hangs. Power-cycle the node when it takes no login.',
+      `Its last heartbeat came ${last} ago. Its kernel answered ARP ${span(alive)} ago, and nothing else answers: its programs hang because memory is short or their disk is gone, or a packet filter on it closes its ports.`,
+      'Look at its console (`muster node console`): it names what hangs. If it accepts no login, power-cycle the node.',
       [...seen, 'no answer from its port 22'],
       'read its console; a kernel that panicked answers no ARP',
     );
@@ -123,7 +123,7 @@ export function heartbeatLost(facts: WhyFacts, up: Boot): Why {
     'stuck',
     'heartbeat-lost',
     `It was up, and its last heartbeat came ${last} ago${silent}: ${power ?? 'its kernel panicked or hangs, it was switched off, or its network is gone'}.`,
-    'Look at its console (`muster node console`), its cable and its switch port; when it answers to ssh, `systemctl status muster-agent` says more; else power-cycle it.',
+    'Look at its console (`muster node console`), its cable and its switch port. If it accepts ssh, `systemctl status muster-agent` says more; otherwise power-cycle it.',
     [...seen, ...(answers === false ? ['no answer from its port 22'] : [])],
     'read its console (with panic=0 on the cmdline the message of a panic stays there; with netconsole to the syslog port of the head, `why` reads it), ask its BMC for its power (`power_uri`), and look at the link of its switch port',
   );

@@ -5,7 +5,7 @@ import { OBJECTS, type Shown } from '../api/objects.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { printChanged } from './differences.ts';
 import { isAptFile, readAptFile } from './repo-files/apt.ts';
-import type { RepoFields } from './repo-files/fields.ts';
+import { type RepoFields, textOf } from './repo-files/fields.ts';
 import { readYumFile } from './repo-files/yum.ts';
 import { dryRun } from './selection.ts';
 import { action } from './table.ts';
@@ -31,10 +31,11 @@ export const importDistro = action({
     const repos: RepoFields[] = [];
     const suites: string[] = [];
     for (const file of given.words) {
-      const text = await readFile(file, 'utf8').catch((error: unknown) => {
+      const bytes = await readFile(file).catch((error: unknown) => {
         throw new MusterError('bad-value', `${file}: cannot be read: ${reasonOf(error)}`);
       });
       const tell = (left: string): void => terminal.say(left);
+      const text = textOf(bytes, file, tell);
       if (isAptFile(text, file)) {
         const found = readAptFile(text, file, tell);
         repos.push(...found.repos);

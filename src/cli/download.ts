@@ -2,13 +2,13 @@
 import { createHash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { STORAGE } from '../api/storage.ts';
 import { Draft } from '../durable/replace.ts';
 import { MusterError, reasonOf } from '../errors.ts';
 import { oneOfCapital } from '../model/kind-words.ts';
 import { fileFieldsOf } from './commands.ts';
+import { counted } from './counted.ts';
 import { fetchShown } from './list-action.ts';
 import type { Action } from './table.ts';
 
@@ -40,13 +40,10 @@ export const download: Action = {
     const bar = terminal.progress(`downloading ${field}`);
     const hash = createHash('sha256');
     let done = 0;
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
-        hash.update(chunk);
-        done += chunk.length;
-        bar.update(done, size);
-        next(null, chunk);
-      },
+    const count = counted(chunk => {
+      hash.update(chunk);
+      done += chunk.length;
+      bar.update(done, size);
     });
     let draft: Draft | undefined;
     try {

@@ -12,6 +12,8 @@ export function readIni(text: string, source: string, top?: string): Section[] {
   let last: string | undefined;
   for (const [position, line] of text.split(/\r?\n/).entries()) {
     const where = `${source}:${position + 1}`;
+    const strange = /[^\P{Cc}\t]/u.exec(line)?.[0];
+    if (strange !== undefined) throw bad(where, `the line has the control character ${codeOf(strange)}; remove it`);
     if (/^\s*([#;].*)?$/.test(line)) continue;
     const current = sections.at(-1);
     if (/^\s/.test(line) && current && last !== undefined) {
@@ -36,6 +38,8 @@ export function readIni(text: string, source: string, top?: string): Section[] {
 
 /** Names from a file may equal properties of every object, such as `constructor`. */
 const noValues = (): Record<string, string> => Object.create(null) as Record<string, string>;
+
+const codeOf = (sign: string): string => `U+${sign.charCodeAt(0).toString(16).toUpperCase().padStart(4, '0')}`;
 
 function bad(where: string, why: string): MusterError {
   return new MusterError('bad-value', `${where}: ${why}.`);

@@ -53,8 +53,11 @@ export const initRun = action({
   run: init,
 });
 
-/** Does the work of `muster init`, also for `muster install`. Returns the exit status. */
-export async function init(context: Context<InitActionOptions>): Promise<number> {
+/**
+ * Does the work of `muster init`, also for `muster install`. Returns the exit status.
+ * @param goesOn whether the caller does more if all is well, and reports the next steps later
+ */
+export async function init(context: Context<InitActionOptions>, goesOn = false): Promise<number> {
   const { given, terminal } = context;
   const { options } = given;
   const file = given.config ?? DEFAULT_CONFIG_FILE;
@@ -84,7 +87,10 @@ export async function init(context: Context<InitActionOptions>): Promise<number>
   });
   const done = [...written, ...daemon.done];
   const next = [...plan.remarks, ...daemon.next];
-  if (isForPrograms(given))
+  if (goesOn && daemon.status === 0) {
+    if (!isForPrograms(given))
+      for (const line of [...changesText(file, change.differences), ...done]) terminal.write(`${line}\n`);
+  } else if (isForPrograms(given))
     printData(terminal, given, { file, config: change.differences, done, next, dry_run: given.dryRun });
   else terminal.write(reportText({ file, differences: change.differences, done, next, isDryRun: given.dryRun }));
   return daemon.status;
@@ -148,6 +154,9 @@ async function withDaemon(
   return { ...(await work()), status: 0 };
 }
 
+const changesText = (file: string, differences: readonly string[]): string[] =>
+  differences.map(line => `${file}: ${line}`);
+
 function reportText(report: {
   file: string;
   differences: string[];
@@ -157,7 +166,7 @@ function reportText(report: {
 }): string {
   const { differences, done, next, isDryRun } = report;
   const lines = [
-    ...(differences.length > 0 ? differences.map(line => `${report.file}: ${line}`) : []),
+    ...changesText(report.file, differences),
     ...(done.length > 0 ? done : ['Nothing to change.']),
     ...(isDryRun ? ['Dry run: nothing was changed.'] : []),
     ...(next.length > 0 ? ['Next steps:', ...next.map(line => `  ${line}`)] : ['This head is ready.']),

@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { KICKSTARTS } from '../api/kickstarts.ts';
 import { MusterError, reasonOf } from '../errors.ts';
+import { SHOW_PASSWORDS, secrets } from './list-action.ts';
 import { isForPrograms, printData } from './listing.ts';
-import { type Action, action } from './table.ts';
+import { action } from './table.ts';
 import { humanBytes } from './terminal.ts';
 
 export const kickstartList = action({
@@ -33,11 +34,12 @@ export const kickstartList = action({
   },
 });
 
-export const kickstartRender: Action = {
+export const kickstartRender = action({
   name: 'render',
   words: '<node> <file>',
   takes: { names: 'node' },
-  summary: 'show a file as the node would get it; `@PATH` uses a local file',
+  summary: 'show a file as the node would get it, with stars for passwords; `@PATH` uses a local file',
+  options: [SHOW_PASSWORDS],
   examples: ['muster kickstart render n0 basic.ks', 'muster kickstart render n0 @./new.ks'],
   async run({ client, given, terminal }) {
     const [node, file = '', ...more] = given.words;
@@ -46,12 +48,12 @@ export const kickstartRender: Action = {
     const body = file.startsWith('@')
       ? { node, name: basename(file.slice(1)), text: await textOf(file.slice(1)) }
       : { node, name: file };
-    const text = await client.call(KICKSTARTS.render, { body });
+    const text = await client.call(KICKSTARTS.render, { body, query: secrets(given) });
     if (isForPrograms(given)) printData(terminal, given, { node, name: body.name, text });
     else terminal.write(text);
     return 0;
   },
-};
+});
 
 async function textOf(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((error: unknown) => {

@@ -15,14 +15,19 @@ export async function fetchShown(
   return client.call(OBJECTS.list, { kind, query: { ...chosen(given, words), ...more } });
 }
 
+export const SHOW_PASSWORDS = {
+  flags: '--show-passwords',
+  meaning: 'show passwords in power_uri, attributes and URLs instead of stars',
+} as const satisfies Option;
+
 export const LIST_OPTIONS = [
   { flags: '-l, --long', meaning: 'show the fields of each object' },
   { flags: '-L, --long-long', meaning: 'show all that muster knows about each object' },
-  { flags: '--show-passwords', meaning: 'show passwords in power_uri, attributes and URLs instead of stars' },
+  SHOW_PASSWORDS,
 ] as const satisfies readonly Option[];
 
 /** Shows passwords on request. */
-export function secrets({ options }: Given<OptionsOf<typeof LIST_OPTIONS>>): { secrets?: string } {
+export function secrets({ options }: Given<OptionsOf<readonly [typeof SHOW_PASSWORDS]>>): { secrets?: string } {
   return options.showPasswords === true ? { secrets: 'true' } : {};
 }
 

@@ -7,6 +7,7 @@ import type { Loaders } from '../boot/loaders.ts';
 import { IPXE } from '../boot/plane/languages.ts';
 import type { ServedFile } from '../boot/plane/question.ts';
 import { fillTemplate } from '../boot/script.ts';
+import { monotonicNow } from '../clock.ts';
 import type { Config } from '../config.ts';
 import { LOADER_NAMES } from '../config-values.ts';
 import type { Networks } from '../networks.ts';
@@ -19,7 +20,7 @@ const scripts = new Map<string, { until: number; text: Promise<string> }>();
 /** Returns a script of the site's own folder, else the one that came with muster; read again each time, so an edit needs no restart. */
 export async function bootScript(config: Config, name: string): Promise<string> {
   const key = `${config['paths.scripts']}/${name}`;
-  const now = performance.now();
+  const now = monotonicNow();
   const known = scripts.get(key);
   if (known && known.until > now) return known.text;
   const text = readScript(config, name);

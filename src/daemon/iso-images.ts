@@ -1,13 +1,14 @@
 // The trees of stored ISO images, opened on first use; the last few stay open.
 import type { IsoFound } from '../boot/plane/ports.ts';
 import { IsoTree } from '../image/iso/tree.ts';
+import { Latest } from '../latest.ts';
 
 /** Trees in memory; each caches some of its directories. */
 const KEPT = 8;
 
 export class IsoImages {
   private readonly blobPath: (sha256: string) => string;
-  private readonly trees = new Map<string, Promise<IsoTree>>();
+  private readonly trees = new Latest<string, Promise<IsoTree>>(KEPT);
 
   constructor(blobPath: (sha256: string) => string) {
     this.blobPath = blobPath;
@@ -30,10 +31,7 @@ export class IsoImages {
   private async tree(blob: string): Promise<IsoTree> {
     const known = this.trees.get(blob);
     const tree = known ?? IsoTree.open(this.blobPath(blob));
-    this.trees.delete(blob);
     this.trees.set(blob, tree);
-    const [oldest] = this.trees.keys();
-    if (this.trees.size > KEPT && oldest !== undefined) this.trees.delete(oldest);
     try {
       return await tree;
     } catch (error) {

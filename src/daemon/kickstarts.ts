@@ -96,7 +96,7 @@ export class Kickstarts {
     node: string,
     name: string,
     session: string,
-    more: { plan?: BootPlan; text?: string } = {},
+    more: { plan?: BootPlan; text?: string; masked?: boolean } = {},
   ): Promise<string> {
     const { cluster, head, hardware } = this.ports;
     const entry = cluster.get('node', node);
@@ -106,6 +106,7 @@ export class Kickstarts {
     const values = kickstartValues({
       ...{ cluster, node: entry, hardware: hardware(node), head: place, url: sessionUrl(place, session) },
       ...(more.plan && { plan: more.plan }),
+      masked: more.masked ?? false,
     });
     const rendered = renderKickstart(text, values);
     if ('text' in rendered) return rendered.text;

@@ -5,6 +5,7 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import type { Happening } from '../api/daemon.ts';
 import { STAGES, type Stage } from '../boot/journey.ts';
 import { NODE_STATES, type NodeState } from '../boot/states.ts';
+import { Latest } from '../latest.ts';
 
 /** Boots tracked at a time; the oldest is dropped first. */
 const FOLLOWED = 20_000;
@@ -36,7 +37,7 @@ export interface MetricsPorts {
 export class Metrics {
   private readonly registry = new Registry();
   /** When a boot began, and its latest stage with its time, by the boot's id. */
-  private readonly boots = new Map<string, { began: number; stage: Stage; at: number }>();
+  private readonly boots = new Latest<string, { began: number; stage: Stage; at: number }>(FOLLOWED);
   private readonly stages: Counter<'stage'>;
   private readonly errors: Counter<'stage'>;
   private readonly bytes: Counter<'stage'>;
@@ -103,7 +104,7 @@ export class Metrics {
       return;
     }
     const before = this.boots.get(happening.boot);
-    if (!before) this.follow(happening.boot, { began: at, stage, at });
+    if (!before) this.boots.set(happening.boot, { began: at, stage, at });
     // A stage repeats its notes, and a late one of an earlier stage is no progress.
     else if (STAGES.indexOf(stage) > STAGES.indexOf(before.stage)) {
       this.stageSeconds.observe({ stage }, Math.max(0, at - before.at) / 1000);
@@ -112,12 +113,6 @@ export class Metrics {
     this.stages.inc({ stage });
     if (stage !== 'up') return;
     if (before) this.bootSeconds.observe((at - before.began) / 1000);
-  }
-
-  private follow(boot: string, begun: { began: number; stage: Stage; at: number }): void {
-    const [oldest] = this.boots.size >= FOLLOWED ? this.boots.keys() : [];
-    if (oldest !== undefined) this.boots.delete(oldest);
-    this.boots.set(boot, begun);
   }
 
   private addGauges({ version, stateFolder, nodeStates, unknownMachines, sequence }: MetricsPorts): void {

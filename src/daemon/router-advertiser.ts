@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import { run } from '../process/run.ts';
 import type { State, Stops } from './state.ts';
@@ -58,7 +59,7 @@ async function supervise(
   let wait = FIRST_WAIT;
   let told = '';
   while (!signal.aborted) {
-    const begun = performance.now();
+    const begun = monotonicNow();
     let words: string;
     try {
       await mkdir(folder, { recursive: true, mode: 0o755 });
@@ -70,7 +71,7 @@ async function supervise(
     if (signal.aborted) return;
     if (words !== told) log.warn({ reason: words }, 'radvd ended; it is started again');
     told = words;
-    if (performance.now() - begun > WELL_MS) wait = FIRST_WAIT;
+    if (monotonicNow() - begun > WELL_MS) wait = FIRST_WAIT;
     await delay(wait, undefined, { signal }).catch(() => {});
     wait = Math.min(MOST_WAIT, wait * 2);
   }

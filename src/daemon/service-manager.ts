@@ -1,5 +1,6 @@
 // Notifications to systemd (sd_notify): ready, reloading, stopping, alive. Outside systemd nothing is sent.
 import { setTimeout as delay } from 'node:timers/promises';
+import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import { check, loadLibc, SOCKET, unixAddress } from '../libc.ts';
 import type { Log } from '../log.ts';
@@ -58,12 +59,12 @@ async function notify(path: string, text: string): Promise<void> {
   const libc = await loadLibc();
   const fd = check(libc.socket(SOCKET.AF_UNIX, SOCKET.SOCK_DGRAM_CLOEXEC_NONBLOCK, 0));
   const bytes = Buffer.from(text);
-  const latest = performance.now() + PATIENCE_MS;
+  const latest = monotonicNow() + PATIENCE_MS;
   try {
     for (;;) {
       const sent = libc.sendto(fd, bytes, bytes.length, unixAddress(path));
       const isFull = typeof sent !== 'number' && sent.code === 'EAGAIN';
-      if (!isFull || performance.now() > latest) return void check(sent);
+      if (!isFull || monotonicNow() > latest) return void check(sent);
       await delay(AGAIN_MS);
     }
   } finally {

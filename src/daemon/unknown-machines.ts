@@ -1,11 +1,12 @@
 // Machines that asked for an address and are no nodes: who, when, where, how often. Bounded, the longest silent go first.
 import type { UnknownMachine } from '../api/nodes.ts';
+import { Latest } from '../latest.ts';
 import { printable } from '../printable.ts';
 
 const LIMIT = 2000;
 
 export class UnknownMachines {
-  private readonly machines = new Map<string, UnknownMachine>();
+  private readonly machines = new Latest<string, UnknownMachine>(LIMIT);
 
   seen(client: {
     mac: string;
@@ -17,9 +18,6 @@ export class UnknownMachines {
   }): void {
     const { mac, architecture, vendorClass, relay, network = 'boot', at } = client;
     const known = this.machines.get(mac);
-    this.machines.delete(mac);
-    const oldest = this.machines.size >= LIMIT ? this.machines.keys().next().value : undefined;
-    if (oldest !== undefined) this.machines.delete(oldest);
     this.machines.set(mac, {
       mac,
       first: known?.first ?? at,

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { PlannedFile } from '../boot/boot-plan.ts';
 import type { StoredLook } from '../boot/evidence.ts';
 import type { Digests as FileDigests } from '../durable/digest.ts';
+import { Latest } from '../latest.ts';
 import { type DigestQuestion, digestFiles } from './digest-files.ts';
 
 /** Results kept, the most recently requested ones. */
@@ -19,7 +20,7 @@ type Read = (question: DigestQuestion) => Promise<Digests | undefined>;
 export class StoredDigests {
   private readonly read: Read;
   /** By path, range, and what changes when the file does. */
-  private readonly results = new Map<string, { digests?: Digests; done: Promise<void> }>();
+  private readonly results = new Latest<string, { digests?: Digests; done: Promise<void> }>(KEPT);
   private turn: Promise<unknown> = Promise.resolve();
   private waiting = 0;
 
@@ -58,8 +59,6 @@ export class StoredDigests {
     });
     this.turn = result.done;
     this.results.set(key, result);
-    const [oldest] = this.results.keys();
-    if (this.results.size > KEPT && oldest !== undefined) this.results.delete(oldest);
     return result;
   }
 }

@@ -2,6 +2,7 @@
 import type { FailureKind, FailureLog, HeadFailure } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
 import { MusterError, reasonOf, systemCode } from '../errors.ts';
+import { Latest } from '../latest.ts';
 import { own } from '../own.ts';
 
 /** Failures kept, the newest. */
@@ -41,7 +42,7 @@ const KINDS: Readonly<Record<string, FailureKind>> = {
 export class HeadFailures implements FailureLog {
   private readonly now: () => number;
   /** With the moment instead of the time since. */
-  private readonly kept = new Map<string, Omit<HeadFailure, 'ago'> & { moment: number }>();
+  private readonly kept = new Latest<string, Omit<HeadFailure, 'ago'> & { moment: number }>(KEPT);
 
   constructor(now = monotonicNow) {
     this.now = now;
@@ -50,12 +51,8 @@ export class HeadFailures implements FailureLog {
   failed({ deed, what, error, node, kind = kindOf(error) }: Parameters<FailureLog['failed']>[0]): void {
     const key = `${node ?? ''} ${deed} ${kind} ${what}`;
     const times = (this.kept.get(key)?.times ?? 0) + 1;
-    // Inserted again, so that the map is ordered by last occurrence
-    this.kept.delete(key);
     const failure = { moment: this.now(), kind, deed, what, error: reasonOf(error), times };
     this.kept.set(key, node === undefined ? failure : { ...failure, node });
-    const [oldest] = this.kept.keys();
-    if (this.kept.size > KEPT && oldest !== undefined) this.kept.delete(oldest);
   }
 
   get size(): number {

@@ -1,6 +1,7 @@
 // What the iSCSI target sees: which addresses connect, and which sessions of a boot end without a logout. Bounded.
 import type { IscsiBreak, IscsiEnd } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
+import { Latest } from '../latest.ts';
 
 /** Addresses and boots kept, those seen last, and the ends kept of each boot. */
 const KEPT = 4096;
@@ -14,8 +15,8 @@ interface Use {
 
 export class IscsiWatch {
   private readonly now: () => number;
-  private readonly connections = new Map<string, number>();
-  private readonly uses = new Map<string, Use>();
+  private readonly connections = new Latest<string, number>(KEPT);
+  private readonly uses = new Latest<string, Use>(KEPT);
 
   constructor(now = monotonicNow) {
     this.now = now;
@@ -23,9 +24,7 @@ export class IscsiWatch {
 
   /** A connection from this address arrived, whatever becomes of it. */
   connected(ip: string): void {
-    this.connections.delete(ip);
     this.connections.set(ip, this.now());
-    dropOldest(this.connections);
   }
 
   /** @param boot its public id @param peer `address:port` */
@@ -62,14 +61,7 @@ export class IscsiWatch {
 
   private use(boot: string): Use {
     const use = this.uses.get(boot) ?? { open: new Set(), breaks: [] };
-    this.uses.delete(boot);
     this.uses.set(boot, use);
-    dropOldest(this.uses);
     return use;
   }
-}
-
-function dropOldest(map: Map<string, unknown>): void {
-  const [oldest] = map.keys();
-  if (map.size > KEPT && oldest !== undefined) map.delete(oldest);
 }

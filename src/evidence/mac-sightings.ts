@@ -2,6 +2,7 @@
 // moved, or whose board is replaced, changes once. Bounded.
 import type { TwinLook } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
+import { Latest } from '../latest.ts';
 
 /** Hardware addresses kept, those seen last. */
 const KEPT = 4096;
@@ -27,7 +28,7 @@ type Turns = Record<TwinLook['by'], Source[]>;
 
 export class MacSightings {
   private readonly now: () => number;
-  private readonly byMac = new Map<string, Turns>();
+  private readonly byMac = new Latest<string, Turns>(KEPT);
 
   constructor(now = monotonicNow) {
     this.now = now;
@@ -35,13 +36,10 @@ export class MacSightings {
 
   heard({ mac, machine, network }: MacSighting): void {
     const turns = this.byMac.get(mac) ?? { machine: [], network: [] };
-    this.byMac.delete(mac);
     this.byMac.set(mac, {
       machine: this.add(turns.machine, machineName(machine)),
       network: this.add(turns.network, network),
     });
-    const [oldest] = this.byMac.keys();
-    if (this.byMac.size > KEPT && oldest !== undefined) this.byMac.delete(oldest);
   }
 
   /** Returns the two sources that a hardware address had by turns; undefined when there is one, or it changed once. */

@@ -2,6 +2,7 @@
 // address can send such a line, so it changes no state.
 import type { PanicLook } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
+import { Latest } from '../latest.ts';
 
 /** Nodes kept, those that panicked last, and characters kept of a line. */
 const KEPT = 1024;
@@ -17,7 +18,7 @@ const CAUSES: readonly (readonly [PanicLook['because'], RegExp])[] = [
 
 export class Panics {
   private readonly now: () => number;
-  private readonly byNode = new Map<string, Omit<PanicLook, 'ago'> & { moment: number }>();
+  private readonly byNode = new Latest<string, Omit<PanicLook, 'ago'> & { moment: number }>(KEPT);
 
   constructor(now = monotonicNow) {
     this.now = now;
@@ -30,10 +31,7 @@ export class Panics {
     if (!found || text.includes('end Kernel panic')) return;
     const reason = found.groups?.['reason'] ?? '';
     const because = CAUSES.find(([, says]) => says.test(reason))?.[0];
-    this.byNode.delete(node);
     this.byNode.set(node, { moment: this.now(), text: found[0].slice(0, TEXT), ...(because && { because }) });
-    const [oldest] = this.byNode.keys();
-    if (this.byNode.size > KEPT && oldest !== undefined) this.byNode.delete(oldest);
   }
 
   /** Returns the last panic of a node within that many seconds. */

@@ -1,6 +1,7 @@
 // The last request of each peer that the head refused; bounded.
 import type { Refusal, RefusalLog } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
+import { Latest } from '../latest.ts';
 
 /** Peers kept, those refused last. */
 const KEPT = 4096;
@@ -9,7 +10,7 @@ const MOST_REASON = 300;
 
 export class Refusals implements RefusalLog {
   private readonly now: () => number;
-  private readonly byPeer = new Map<string, Omit<Refusal, 'ago'> & { moment: number }>();
+  private readonly byPeer = new Latest<string, Omit<Refusal, 'ago'> & { moment: number }>(KEPT);
 
   constructor(now = monotonicNow) {
     this.now = now;
@@ -19,10 +20,7 @@ export class Refusals implements RefusalLog {
     const before = this.byPeer.get(peer);
     const words = reason.slice(0, MOST_REASON);
     const times = before?.reason === words ? before.times + 1 : 1;
-    this.byPeer.delete(peer);
     this.byPeer.set(peer, { moment: this.now(), reason: words, times, ...(status !== undefined && { status }) });
-    const [oldest] = this.byPeer.keys();
-    if (this.byPeer.size > KEPT && oldest !== undefined) this.byPeer.delete(oldest);
   }
 
   /** Returns the last refusal of a peer within that many seconds. */

@@ -1,5 +1,6 @@
 // Connections that peers reset, by address; bounded.
 import { monotonicNow } from '../clock.ts';
+import { Latest } from '../latest.ts';
 
 /** Peers kept, those seen last, and the resets kept of each. */
 const KEPT = 4096;
@@ -7,7 +8,7 @@ const RESETS = 8;
 
 export class Resets {
   private readonly now: () => number;
-  private readonly byPeer = new Map<string, number[]>();
+  private readonly byPeer = new Latest<string, number[]>(KEPT);
 
   constructor(now = monotonicNow) {
     this.now = now;
@@ -15,10 +16,7 @@ export class Resets {
 
   saw(peer: string): void {
     const moments = [...(this.byPeer.get(peer) ?? []), this.now()].slice(-RESETS);
-    this.byPeer.delete(peer);
     this.byPeer.set(peer, moments);
-    const [oldest] = this.byPeer.keys();
-    if (this.byPeer.size > KEPT && oldest !== undefined) this.byPeer.delete(oldest);
   }
 
   /** Returns how many seconds ago each of the last resets within that many seconds was, the newest last. */

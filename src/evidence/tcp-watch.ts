@@ -1,6 +1,7 @@
 // Stalled connections of nodes. Each is checked every second, so that a stall is still known after the connection was closed.
 import type { TcpLook } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
+import { Latest } from '../latest.ts';
 import { worst } from './tcp-info.ts';
 
 /** A connection of a node; the descriptor is valid until the event loop continues. */
@@ -29,7 +30,7 @@ export class TcpWatch {
   private readonly look: (descriptor: number) => TcpLook | undefined;
   private readonly now: () => number;
   private readonly progress = new WeakMap<object, { acknowledged: number; moment: number }>();
-  private readonly stalls = new Map<string, { look: TcpLook; moment: number }>();
+  private readonly stalls = new Latest<string, { look: TcpLook; moment: number }>(KEPT);
   private rest: Iterator<OpenConnection>;
 
   constructor(open: OpenConnections, look: (descriptor: number) => TcpLook | undefined, now = monotonicNow) {
@@ -79,14 +80,8 @@ export class TcpWatch {
     this.progress.set(socket, { acknowledged: look.acknowledged, moment });
     const seen = { ...look, quiet: (now - moment) / 1000 };
     if (isMoving) this.stalls.delete(peer);
-    else if (look.unacknowledged > 0 && look.retransmits >= REPETITIONS) this.keep(peer, seen, now);
+    else if (look.unacknowledged > 0 && look.retransmits >= REPETITIONS)
+      this.stalls.set(peer, { look: seen, moment: now });
     return seen;
-  }
-
-  private keep(peer: string, look: TcpLook, moment: number): void {
-    this.stalls.delete(peer);
-    this.stalls.set(peer, { look, moment });
-    const [oldest] = this.stalls.keys();
-    if (this.stalls.size > KEPT && oldest !== undefined) this.stalls.delete(oldest);
   }
 }

@@ -1,6 +1,7 @@
 // Slow TFTP transfers, by the address of their client.
 import type { TftpLook } from '../boot/evidence.ts';
 import { monotonicNow } from '../clock.ts';
+import { Latest } from '../latest.ts';
 
 /** Clients kept, the most recent ones. */
 const KEPT = 4096;
@@ -9,7 +10,7 @@ const STALE_MS = 40_000;
 
 export class TftpTransfers {
   private readonly now: () => number;
-  private readonly looks = new Map<string, { at: number; look: TftpLook }>();
+  private readonly looks = new Latest<string, { at: number; look: TftpLook }>(KEPT);
 
   constructor(now = monotonicNow) {
     this.now = now;
@@ -20,8 +21,6 @@ export class TftpTransfers {
     this.looks.delete(ip);
     if (!look) return;
     this.looks.set(ip, { at: this.now(), look });
-    const [oldest] = this.looks.keys();
-    if (this.looks.size > KEPT && oldest !== undefined) this.looks.delete(oldest);
   }
 
   of(ip: string): TftpLook | undefined {

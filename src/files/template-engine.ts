@@ -1,5 +1,7 @@
 // Renders one template: LiquidJS, strict and bounded. It runs in a thread, which is ended when a bound does not hold.
+
 import { Context, Liquid, LiquidError, type Template, toValueSync } from 'liquidjs';
+import { monotonicNow } from '../clock.ts';
 import { nearest } from '../nearest.ts';
 import { type HeadSources, headFilters } from './head-filters.ts';
 import { FileEmitter, type Position } from './template-emitter.ts';
@@ -139,7 +141,7 @@ export class TemplateEngine {
     if (running.depth > MOST_DEPTH)
       throw new Error(`partials and blocks are nested more than ${MOST_DEPTH} deep; does a partial render itself?`);
     for (const template of templates) {
-      context.renderLimit.check(performance.now());
+      context.renderLimit.check(monotonicNow());
       const { file, begin, input } = template.token;
       const before = { ...running.position };
       running.position.template = nameOf(file, running.source);

@@ -1,5 +1,7 @@
 // The threads that render templates, as the head uses them. A thread that hangs is ended, and its template is refused for a while.
+
 import { availableParallelism } from 'node:os';
+import { monotonicNow } from '../clock.ts';
 import { Crew } from '../crew.ts';
 import type { Libc } from '../libc.ts';
 import { Thread } from '../thread.ts';
@@ -68,7 +70,7 @@ export class Templates {
   private closed = false;
 
   constructor(libc: Libc, options: TemplatesOptions) {
-    const { failed, patience = PATIENCE, now = () => performance.now(), ...sources } = options;
+    const { failed, patience = PATIENCE, now = monotonicNow, ...sources } = options;
     this.options = { failed, patience, now };
     this.crew = new Crew({
       places: Math.min(MOST, availableParallelism()),

@@ -5,6 +5,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TLSSocket } from 'node:tls';
 import type { BootPlane, Ready } from '../boot/plane/plane.ts';
 import type { FileAnswer, Question, Sent, TextAnswer } from '../boot/plane/question.ts';
+import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import { LogLimiter } from '../log.ts';
 import { judge } from './conditions.ts';
@@ -47,9 +48,9 @@ export class Requests {
         return this.refuse(response, ip, 413, `the body has more than ${BODY_LIMIT} bytes`, { Connection: 'close' });
       await this.send(request, response, await this.plane.ask(questionOf(request, ip, body)));
     } catch (error) {
-      // A client that left with half a body is not a failure of the head
-      if (request.destroyed && !request.complete) return;
-      this.failed(response, ip, error);
+      // A client that leaves with half a body is not a failure of the head
+      if (request.destroyed && !request.complete) this.cutOff(request, ip);
+      else this.failed(response, ip, error);
     }
   }
 
@@ -94,7 +95,7 @@ export class Requests {
     progress?: (bytes: number) => void,
   ): Promise<void> {
     const ip = request.socket.remoteAddress ?? '';
-    const begun = performance.now();
+    const begun = monotonicNow();
     let sent: Sent;
     try {
       sent = await sendFile(request, response, answer.file, {
@@ -107,7 +108,7 @@ export class Requests {
       else response.writeHead(500, { 'Content-Length': 0 }).end();
       return this.plane.carryOut(ip, answer.failed(error));
     }
-    await this.plane.carryOut(ip, answer.sent(sent, (performance.now() - begun) / 1000));
+    await this.plane.carryOut(ip, answer.sent(sent, (monotonicNow() - begun) / 1000));
   }
 
   private refuse(
@@ -119,6 +120,13 @@ export class Requests {
   ): void {
     this.plane.refused(ip, status, reason);
     sendText(response.req, response, { say: 'text', status, text: `${reason}\n` }, more);
+  }
+
+  private cutOff({ method, headers }: IncomingMessage, ip: string): void {
+    const dropped = this.limiter.allow(`cut off ${ip}`);
+    if (dropped === undefined) return;
+    const of = headers['content-length'] === undefined ? '' : ` of ${headers['content-length']} bytes`;
+    this.ports.log.info({ peer: ip, dropped }, `http: the client left before the end of its ${method} body${of}`);
   }
 
   private failed(response: ServerResponse, ip: string, error: unknown): void {

@@ -1,5 +1,6 @@
 // A thread that sends bytes of files into any number of connections by sendfile(2): docs/decisions/0008-system-calls.md.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { monotonicNow } from '../clock.ts';
 import { tracked } from '../descriptors.ts';
 import { type Called, loadLibc } from '../libc.ts';
 import { ONCE, READABLE, Readiness, WRITABLE } from '../readiness.ts';
@@ -56,7 +57,7 @@ function round(): void {
     else if (id === WAKE) for (const message of heed<ToSender>(wake, port as MessagePort, pulse)) take(message);
   }
   for (const job of [...ready]) turn(job);
-  const now = performance.now();
+  const now = monotonicNow();
   if (now - told < NEWS_MS) return;
   told = now;
   tell([...jobs.values()].filter(job => job.news > 0).map(job => newsOf(job, false)));

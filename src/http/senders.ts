@@ -1,5 +1,6 @@
 // Threads that send files, so that all processors send images, and no answer waits behind them.
 import { availableParallelism } from 'node:os';
+import { monotonicNow } from '../clock.ts';
 import { Crew } from '../crew.ts';
 import type { Libc } from '../libc.ts';
 import { Thread, type ThreadSpec } from '../thread.ts';
@@ -42,7 +43,7 @@ export class Senders {
     {
       most = Math.min(MOST, availableParallelism()),
       program = THREAD,
-      now = () => performance.now(),
+      now = monotonicNow,
       pingMs,
     }: { most?: number; program?: URL | undefined; now?: () => number; pingMs?: number } = {},
   ) {

@@ -1,4 +1,5 @@
 // Whether a read came from the page cache.
+import { monotonicNow } from '../clock.ts';
 import type { Libc } from '../libc.ts';
 
 /** A read that takes longer than this (ms) and blocked did not come from the page cache. */
@@ -10,8 +11,8 @@ const COLD_MS = 5;
  */
 export function watchSleep<Result>(read: () => Result, libc: Libc): { result: Result; slept: boolean } {
   const before = libc.sleeps();
-  const begun = performance.now();
+  const begun = monotonicNow();
   const result = read();
-  const isLong = performance.now() - begun > COLD_MS;
+  const isLong = monotonicNow() - begun > COLD_MS;
   return { result, slept: isLong && libc.sleeps() !== before };
 }

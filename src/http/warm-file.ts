@@ -6,6 +6,7 @@
 
 import { readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
+import { Latest } from '../latest.ts';
 import type { Libc } from '../libc.ts';
 import { watchSleep } from './slow-read.ts';
 
@@ -17,7 +18,7 @@ const COLD_PARTS = 8;
 const FILES = 32;
 
 /** Parts of files that are probably in the page cache, by path. */
-const warm = new Map<string, Set<number>>();
+const warm = new Latest<string, Set<number>>(FILES);
 /** The target of reads that only warm a file: nobody looks at it. */
 const nowhere = Buffer.allocUnsafeSlow(PART);
 
@@ -100,9 +101,6 @@ function partOf(position: number): number {
 
 function partsOf(path: string): Set<number> {
   const parts = warm.get(path) ?? new Set();
-  warm.delete(path);
   warm.set(path, parts);
-  const oldest = warm.size > FILES ? warm.keys().next().value : undefined;
-  if (oldest !== undefined) warm.delete(oldest);
   return parts;
 }

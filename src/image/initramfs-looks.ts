@@ -1,4 +1,5 @@
 // The contents of initramfs files, cached by digest: a stored file never changes, so each is read once.
+import { Latest } from '../latest.ts';
 import { type InitramfsContents, readInitramfs } from './initramfs-contents.ts';
 
 /** The number of cached answers, the most recently used ones. */
@@ -13,7 +14,7 @@ export interface StoredInitramfs {
 }
 
 export class InitramfsLooks {
-  private readonly answers = new Map<string, Promise<InitramfsContents | undefined>>();
+  private readonly answers = new Latest<string, Promise<InitramfsContents | undefined>>(MOST);
   private readonly read: typeof readInitramfs;
   private readonly milliseconds: number;
 
@@ -34,7 +35,7 @@ export class InitramfsLooks {
   ): Promise<InitramfsContents | undefined> {
     const known = this.answers.get(file.sha256);
     if (known) {
-      this.keep(file.sha256, known);
+      this.answers.set(file.sha256, known);
       return known;
     }
     const signal = AbortSignal.timeout(this.milliseconds);
@@ -43,14 +44,7 @@ export class InitramfsLooks {
       failed(error);
       return undefined;
     });
-    this.keep(file.sha256, answer);
+    this.answers.set(file.sha256, answer);
     return answer;
-  }
-
-  private keep(sha256: string, answer: Promise<InitramfsContents | undefined>): void {
-    this.answers.delete(sha256);
-    this.answers.set(sha256, answer);
-    const [oldest] = this.answers.keys();
-    if (this.answers.size > MOST && oldest !== undefined) this.answers.delete(oldest);
   }
 }

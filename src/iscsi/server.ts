@@ -1,6 +1,7 @@
 // The iSCSI target's socket: accepts, limits connections before login, keeps time, and ends in order.
 import { randomBytes } from 'node:crypto';
 import type { Server, Socket } from 'node:net';
+import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import { Connection, type ConnectionPorts } from './connection.ts';
 import type { Note, Report, TargetDirectory } from './directory.ts';
@@ -116,7 +117,7 @@ export class IscsiTarget {
   }
 
   private connectionPorts(): ConnectionPorts {
-    const { directory, now = () => performance.now(), random = randomBytes } = this.options;
+    const { directory, now = monotonicNow, random = randomBytes } = this.options;
     const { limits, sessions } = this;
     const units = new Units();
     const entries = new Map<Connection, SessionEntry>();

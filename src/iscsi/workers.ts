@@ -1,5 +1,6 @@
 // The target on more than one CPU: the daemon accepts and decides who may log in; separate processes serve read-only disks.
 import type { Server, Socket } from 'node:net';
+import { monotonicNow } from '../clock.ts';
 import { Crew } from '../crew.ts';
 import type { Report } from './directory.ts';
 import { ISCSI_LIMITS, type IscsiLimits } from './limits.ts';
@@ -41,7 +42,7 @@ export class IscsiWorkers {
     this.route = options.route ?? byAddress;
     this.limits = { ...ISCSI_LIMITS, ...options.limits };
     this.report = options.report ?? warn;
-    this.now = options.now ?? (() => performance.now());
+    this.now = options.now ?? monotonicNow;
     this.here = new IscsiTarget(options);
     this.crew = new Crew({
       places: options.workers,

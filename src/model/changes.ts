@@ -1,6 +1,6 @@
 // What a command would change, decided on the current objects: a list of changes for one atomic commit, or a refusal.
 import { MusterError } from '../errors.ts';
-import { MASK, maskPassword, maskUrls } from '../masking.ts';
+import { hasMaskedLogin, MASK, maskPassword, maskUrls } from '../masking.ts';
 import { attributeProblem } from './attributes.ts';
 import type { Change, ChangeContext, Plan } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
@@ -10,7 +10,7 @@ import { withIsoUrls } from './iso-urls.ts';
 import { fieldsOf, KINDS, type Kind, oneOf, oneOfCapital, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
 import { followRename } from './references.ts';
-import { isSecretAttribute } from './secrets.ts';
+import { isSecretAttribute, maskAttribute } from './secrets.ts';
 import { refuseSharedAddresses } from './shared-addresses.ts';
 
 export type { Change, ChangeContext, Plan };
@@ -111,23 +111,26 @@ function unmaskNames(cluster: Cluster, _name: string, given: unknown, stored: un
   if (typeof given !== 'object' || given === null) return given;
   const known = (stored ?? {}) as Record<string, unknown>;
   const kept = Object.entries(given).map(([name, value]) => {
-    if (value !== MASK || !isSecretAttribute(cluster, name)) return [name, value];
-    if (Object.hasOwn(known, name)) return [name, known[name]];
+    const isMasked = value === MASK ? isSecretAttribute(cluster, name) : hasMaskedLogin(String(value));
+    if (!isMasked) return [name, value];
+    if (Object.hasOwn(known, name) && maskAttribute(cluster, name, String(known[name])) === value)
+      return [name, known[name]];
     throw new MusterError('bad-value', `attribute '${name}' has stars for its value; give the value itself.`);
   });
   return Object.fromEntries(kept);
 }
 
-/** A URL with stars is one of the stored ones. */
+/** A text with stars, or an item of a list, is a stored one. */
 function unmaskUrls(_cluster: Cluster, name: string, given: unknown, stored: unknown): unknown {
-  if (!Array.isArray(given)) return given;
-  const known = Array.isArray(stored) ? stored.map(String) : [];
-  return given.map((url: unknown) => {
-    if (typeof url !== 'string' || !url.includes(`:${MASK}@`)) return url;
-    const own = known.find(one => maskUrls(one) === url);
-    if (own !== undefined) return own;
-    throw new MusterError('bad-value', `${name}='${url}' has stars for a password; give the password itself.`);
-  });
+  const known = [stored ?? []].flat().map(String);
+  return Array.isArray(given) ? given.map(item => unmaskUrl(name, item, known)) : unmaskUrl(name, given, known);
+}
+
+function unmaskUrl(name: string, given: unknown, known: readonly string[]): unknown {
+  if (typeof given !== 'string' || !hasMaskedLogin(given)) return given;
+  const own = known.find(one => maskUrls(one) === given);
+  if (own !== undefined) return own;
+  throw new MusterError('bad-value', `${name}='${given}' has stars for a password; give the password itself.`);
 }
 
 function unmaskUri(_cluster: Cluster, name: string, given: unknown, stored: unknown): unknown {

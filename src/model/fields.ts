@@ -81,7 +81,7 @@ function quoted(text: string): string {
 
 /** A name, UID or prefix, or a list of them, as UIDs. */
 function resolveReference(cluster: Cluster, kind: Kind, value: unknown): unknown {
-  if (value === '' || value === null) return '';
+  if (value === '') return '';
   if (Array.isArray(value)) return [...new Set(value.map(item => resolveReference(cluster, kind, item)))];
   if (typeof value !== 'string') return value;
   const parts = value.split(',').map(part => part.trim());

@@ -10,6 +10,7 @@ import {
   integerValue,
   ipValue,
   kickstartValue,
+  lineValue,
   listOf,
   macValue,
   NODE_TYPES,
@@ -41,8 +42,8 @@ export interface FieldMeta {
   /** Must be given to `create`. */
   required?: boolean;
   /**
-   * May hold a password, and errors never quote it. `uri`: in a power URI. `urls`: in the URLs of a list. `names`: in the attributes with a
-   * secret name.
+   * May hold a password, and errors never quote it. `uri`: in a power URI. `urls`: in URLs, of a text or of a list. `names`: in the
+   * attributes with a secret name, and in URLs of any.
    */
   secret?: 'uri' | 'urls' | 'names';
   /** Of a node: addresses that no second machine may have. `ip`, `mac`: the value is one. `names`: in `_ips`, `_macs`, `_altmacs` and `_interfaces`. */
@@ -67,7 +68,7 @@ const node = z.strictObject({
   power_uri: field(powerUriValue.default(''), 'how to control its power; shown without its password', {
     secret: 'uri',
   }),
-  cmdline: field(cmdlineValue.default(''), "appended to the boot config's kernel command line"),
+  cmdline: field(cmdlineValue.default(''), "appended to the boot config's kernel command line", { secret: 'urls' }),
   naming_pool: field(uidValue.or(z.literal('')).default(''), 'the pool that named it', { refers: 'pool' }),
 });
 
@@ -85,7 +86,7 @@ const boot = z.strictObject({
   description: field(textValue.default(''), 'free text'),
   kernel: field(storedFileValue.nullable().default(null), 'the kernel file (`kernel=@FILE`)', { file: true }),
   initramfs: field(storedFileValue.nullable().default(null), 'the initramfs file (`initramfs=@FILE`)', { file: true }),
-  cmdline: field(cmdlineValue.default(''), 'kernel command line; an update replaces it whole'),
+  cmdline: field(cmdlineValue.default(''), 'kernel command line; an update replaces it whole', { secret: 'urls' }),
   image: field(uidValue.or(z.literal('')).default(''), 'the image that becomes the root file system', {
     refers: 'image',
   }),
@@ -131,10 +132,10 @@ const files = z.strictObject({
 const repo = z.strictObject({
   name: field(nameValue, 'name of the repository', { required: true }),
   description: field(textValue.default(''), 'free text'),
-  full_name: field(textValue.default(''), 'the name that package managers show'),
+  full_name: field(lineValue.default(''), 'the name that package managers show'),
   urls: field(listOf(urlValue).default([]), 'base URLs, with commas', { secret: 'urls' }),
   mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists', { secret: 'urls' }),
-  keys: field(listOf(textValue).default([]), 'URLs of the signing keys', { secret: 'urls' }),
+  keys: field(listOf(lineValue).default([]), 'URLs of the signing keys', { secret: 'urls' }),
   check: field(flagValue.default(true), 'whether packages without a good signature are refused'),
   options: field(listOf(repoOptionValue).default([]), "further options of yum's repository files, `NAME=VALUE`", {
     secret: 'urls',

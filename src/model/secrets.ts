@@ -1,7 +1,7 @@
 // Which parts of objects are secret: by the marks in the table of kinds, by name, or because a power_uri uses them as a password.
 import { isSecretName, MASK, maskPassword, maskUrls } from '../masking.ts';
 import type { Cluster } from './cluster.ts';
-import type { FieldMeta } from './kinds.ts';
+import { type FieldMeta, fieldsOf, type Kind } from './kinds.ts';
 import { attributesIn, PLACEHOLDER } from './power-template.ts';
 import { readPowerUri, secretOptions, splitPowerUris } from './power-uri.ts';
 
@@ -42,16 +42,24 @@ export function isSecretAttribute(cluster: Cluster, name: string): boolean {
 /** Returns a field for display, by the mark in the table of kinds: passwords become stars. */
 export function maskField(cluster: Cluster, secret: FieldMeta['secret'], held: unknown): unknown {
   if (secret === 'uri') return maskPassword(String(held ?? ''));
-  if (secret === 'urls') return Array.isArray(held) ? held.map(url => maskUrls(String(url))) : held;
+  if (secret === 'urls')
+    return Array.isArray(held) ? held.map(url => maskUrls(String(url))) : maskUrls(String(held ?? ''));
   return secret === 'names' ? maskAttributes(cluster, (held ?? {}) as Record<string, string>) : held;
+}
+
+/** The same for a text that came from this field of an object, whatever holds it now. */
+export function maskText(cluster: Cluster, kind: Kind, field: string, text: string): string {
+  return String(maskField(cluster, fieldsOf(kind).find(({ name }) => name === field)?.meta.secret, text));
+}
+
+/** Returns the value of an attribute for display: a secret becomes stars, and so do logins of URLs in any. */
+export function maskAttribute(cluster: Cluster, name: string, value: string): string {
+  return value !== '' && isSecretAttribute(cluster, name) ? MASK : maskUrls(value);
 }
 
 /** Returns attributes for display: secret values become stars. */
 export function maskAttributes(cluster: Cluster, attributes: Readonly<Record<string, string>>): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(attributes).map(([name, value]) => [
-      name,
-      value !== '' && isSecretAttribute(cluster, name) ? MASK : value,
-    ]),
+    Object.entries(attributes).map(([name, value]) => [name, maskAttribute(cluster, name, value)]),
   );
 }

@@ -24,6 +24,9 @@ export const nameValue = z
 
 export const textValue = z.string().max(4096, 'must have 4096 characters at most');
 
+/** A text that stands in one line of a file. */
+export const lineValue = textValue.regex(/^\P{Cc}*$/u, 'must be one line without control characters');
+
 // A kernel command line: the kernel's own limit on x86 is 2048 (COMMAND_LINE_SIZE); a line break would end the boot script's line.
 export const cmdlineValue = z
   .string()

@@ -1,4 +1,4 @@
-// A machine with one word per action: a site's own driver, or the lab.
+// A machine with one word per action: a site's own driver, the lab, and what others build on them.
 import type { NextBoot, PowerReading, PowerTarget } from './driver.ts';
 
 export abstract class WordTarget implements PowerTarget {
@@ -22,7 +22,7 @@ export abstract class WordTarget implements PowerTarget {
     await this.ask('reset');
   }
 
-  async bootNext(device: NextBoot): Promise<void> {
+  async bootNext(device: NextBoot, _efi?: boolean): Promise<void> {
     await this.ask('boot', device);
   }
 }

@@ -1,6 +1,7 @@
 // An open file read through the page cache: at once where the cache probably has it, in the thread pool otherwise.
 import { readSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
+import { monotonicNow } from '../clock.ts';
 import { WARM_GRANULE, WarmMap } from './warm-map.ts';
 
 /** A synchronous read that took longer than this did not come from memory, in milliseconds. */
@@ -25,7 +26,7 @@ export class CachedFile {
    * @param size bytes that can be read; beyond them `read` returns zeros
    * @param now milliseconds of a steady clock
    */
-  constructor(handle: FileHandle, path: string, size: number, now: () => number = steadyClock) {
+  constructor(handle: FileHandle, path: string, size: number, now: () => number = monotonicNow) {
     this.handle = handle;
     this.path = path;
     this.size = size;
@@ -87,8 +88,4 @@ export class CachedFile {
       if (this.fetching === 0) this.scratch.length = 0;
     }
   }
-}
-
-function steadyClock(): number {
-  return performance.now();
 }

@@ -1,4 +1,5 @@
 // Recently finished transfers: in a storm, a copy of their request may still wait in the socket's queue.
+import { Latest } from '../latest.ts';
 
 /** As long as a transfer to a silent client lasts; milliseconds. */
 const KEPT_MS = 35_000;
@@ -10,7 +11,7 @@ export class Finished {
   /** In the order of ending. */
   private readonly requests = new Map<string, { request: string; at: number; until: number }>();
   /** When each address began its last boot, the oldest first. */
-  private readonly boots = new Map<string, number>();
+  private readonly boots = new Latest<string, number>(MOST);
 
   constructor(now: () => number) {
     this.now = now;
@@ -29,10 +30,7 @@ export class Finished {
 
   /** Records that a client fetches a loader: its requests from now on belong to a new boot, and are not copies from the boot before. */
   began(address: string): void {
-    this.boots.delete(address);
     this.boots.set(address, this.now());
-    const [oldest] = this.boots.keys();
-    if (this.boots.size > MOST && oldest !== undefined) this.boots.delete(oldest);
   }
 
   /** Returns whether a client began another boot since this request was answered. @param key `address:port` */

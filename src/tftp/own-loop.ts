@@ -2,6 +2,7 @@
 //
 // A block in lock-step is one packet in and one out, and Node's event loop costs more than both.
 import { setImmediate } from 'node:timers/promises';
+import { monotonicNow } from '../clock.ts';
 import { check, type Libc } from '../libc.ts';
 import { READABLE, Readiness } from '../readiness.ts';
 import type { Alarm } from './datagrams.ts';
@@ -57,7 +58,7 @@ export class OwnLoop {
       }
       const count = this.readiness.wait(this.nextWait());
       for (let index = 0; index < count; index += 1) this.ready.get(this.readiness.own(index))?.();
-      const now = performance.now();
+      const now = monotonicNow();
       for (const alarm of this.alarms) if (alarm.due <= now) alarm.goOff();
     }
   }
@@ -68,7 +69,7 @@ export class OwnLoop {
   }
 
   private nextWait(): number {
-    const now = performance.now();
+    const now = monotonicNow();
     let wait = MOST_WAIT;
     for (const { due } of this.alarms) wait = Math.min(wait, Math.max(0, Math.ceil(due - now)));
     return wait;
@@ -76,7 +77,7 @@ export class OwnLoop {
 }
 
 class OwnAlarm implements Alarm {
-  /** On the clock of `performance.now`. */
+  /** On the clock of `monotonicNow`. */
   due = Number.POSITIVE_INFINITY;
   private readonly ring: () => void;
 
@@ -85,7 +86,7 @@ class OwnAlarm implements Alarm {
   }
 
   set(milliseconds: number): void {
-    this.due = performance.now() + milliseconds;
+    this.due = monotonicNow() + milliseconds;
   }
 
   stop(): void {

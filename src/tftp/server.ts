@@ -1,6 +1,7 @@
 // The TFTP server: receives requests on its port, sends refusals from there, and starts a channel for each transfer.
 
 import type { ResourceLimits } from 'node:worker_threads';
+import { monotonicNow } from '../clock.ts';
 import { reasonOf } from '../errors.ts';
 import { Admission, type AdmissionLimits } from './admission.ts';
 import { BlockLimits } from './block-limits.ts';
@@ -50,7 +51,7 @@ export class Server {
   port = 0;
   private readonly options: ServerOptions;
   private readonly surroundings: Surroundings;
-  private readonly now = (): number => performance.now();
+  private readonly now = monotonicNow;
   private readonly channels: Admission<Channel>;
   private readonly finished: Finished;
   private readonly blocks: BlockLimits;

@@ -175,14 +175,30 @@ test('bodies are bounded, and membership is one thing at a time with its own wor
 
 test('no login in a URL is shown by explain, unless secrets are asked for', async t => {
   const { ask } = await world(t);
-  await ask('POST', '/bootconfigs', { name: 'B', boot_style: 'next', cmdline: 'inst.repo=http://u:geheim@h/x quiet' });
+  await ask('POST', '/repos', { name: 'R', urls: 'https://geheim@mirror/tree/' });
+  await ask('POST', '/bootconfigs', { name: 'B', repo: 'R', cmdline: 'inst.repo=http://u:geheim@h/x quiet' });
   await ask('POST', '/nodes', { mac: mac(1), cmdline: 'inst.ks=http://u:geheim@h/y' });
-  await ask('PATCH', '/node/n0/attributes', { _boot_config: 'B' });
-  const shown = async (query: string): Promise<string> =>
-    JSON.stringify((await ask('GET', `/nodes/explain?id=n0${query}`)).json.data);
-  t.false((await shown('')).includes('geheim'));
-  t.true((await shown('')).includes('http://u:***@h/x'));
-  t.true((await shown('&secrets=true')).includes('geheim'));
+  await ask('PATCH', '/node/n0/attributes', { _boot_config: 'B', _boot_style: 'next', site: 'http://u:geheim@h/z' });
+  const text = 'url --url=<root_url()>\nrepo --baseurl=<a[site]> # <node[cmdline]>\n';
+  for (const [method, path, body] of [
+    ['GET', '/nodes/explain?id=n0'],
+    ['GET', '/nodes?id=n0'],
+    ['GET', '/bootconfigs?id=B'],
+    ['POST', '/kickstarts/render?', { node: 'n0', name: 'x.ks', text }],
+  ] as const) {
+    const shown = async (query: string): Promise<string> =>
+      JSON.stringify((await ask(method, `${path}${query}`, body)).json.data);
+    t.false((await shown('')).includes('geheim'), path);
+    t.regex(await shown(''), /http:\/\/u:\*\*\*@h\/[xyz]/, path);
+    t.true((await shown('&secrets=true')).includes('geheim'), path);
+  }
+  const update = {
+    'node.power_uri': 'ipmi:///a:geheim@b',
+    _site: 'http://u:geheim@h/',
+    'boot.cmdline': 'x=https://geheim@h/',
+  };
+  const rehearsed = (await ask('POST', '/nodes/rehearse?id=n0', { update: { ...update, _site: null } })).json;
+  t.false(JSON.stringify(rehearsed).includes('geheim'), JSON.stringify(rehearsed));
 });
 
 test('the settings need no identifier; the list of groups of a node can be replaced', async t => {
@@ -210,6 +226,14 @@ test('a limit that is not a number is refused', async t => {
   const { ask } = await world(t);
   refused(t, await ask('GET', '/audit?limit=x'), 400, 'bad-value', "limit='x' must be a whole number from 1 on.");
   refused(t, await ask('GET', '/audit?after=-1'), 400, 'bad-value', "after='-1' must be a whole number from 0 on.");
+  for (const timeout of ['', '0x1', '1e1', '-1', '3601'])
+    refused(
+      t,
+      await ask('GET', `/nodes/waitfor?all=true&timeout=${timeout}`),
+      400,
+      'bad-value',
+      `timeout='${timeout}' must be seconds, from 0 to 3600.`,
+    );
   t.is(((await ask('GET', '/audit?limit=1')).json.data as unknown[]).length, 1);
 });
 

@@ -49,6 +49,18 @@ test('the OpenAPI document has every route, with a summary, and nothing dangles 
     t.true(path.startsWith('/api/v1/'), path);
     for (const [method, operation] of Object.entries(methods)) t.truthy(operation['summary'], `${method} ${path}`);
   }
+  const ids = Object.values(paths).flatMap(methods => Object.values(methods).map(one => String(one['operationId'])));
+  t.deepEqual(
+    ids.filter((id, index) => !/^[a-z]\w+$/.test(id) || ids.indexOf(id) !== index),
+    [],
+    'each operation has an id, and no two the same',
+  );
+  t.true(ids.includes('listNodes') && ids.includes('getNode') && ids.includes('rehearse'));
+  const parameters = at(paths, '/api/v1/upload/{id}', 'patch', 'parameters') as Json[];
+  t.like(
+    parameters.find(({ name }) => name === 'offset'),
+    { required: true },
+  );
   const schemas = at(document, 'components', 'schemas') as Json;
   for (const reference of references(document))
     t.truthy(schemas[reference.replace('#/components/schemas/', '')], reference);

@@ -134,6 +134,9 @@ function* questions(): Generator<[string, string, unknown?]> {
   yield ['GET', '/nodes/file?id=n0&path=/etc/hosts'];
   yield ['GET', '/nodes/file?id=n0'];
   yield ['GET', '/nodes/files/preview'];
+  yield ['GET', '/nodes/files'];
+  yield ['POST', '/nodes/files/release?id=n0'];
+  yield ['POST', '/nodes/files/release'];
   yield ['POST', '/nodes/files/preview', { set: 'base-files', upload: 'nothing' }];
   yield ['POST', '/nodes/files/preview', { set: 'nothing', upload: 'nothing' }];
   yield ['GET', '/nodes/status?select=name%20%3D%3D%20n0'];

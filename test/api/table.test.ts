@@ -4,6 +4,7 @@ import test from 'ava';
 import { z } from 'zod';
 import { MAY_IN_WORDS, type Operation, pathOf } from '../../src/api/operation.ts';
 import { NOUNS } from '../../src/api/operations.ts';
+import { KIND_WORDS } from '../../src/model/kind-words.ts';
 import { fileFields, KIND_NAMES } from '../../src/model/kinds.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { sources } from '../sources.ts';
@@ -23,8 +24,8 @@ A reply is \`{"success": true, "data": …}\` or \`{"success": false, "reason": 
 For operations marked *lines*, the reply is JSON objects, one per line, as they arrive; the last is \`{"type": "end"}\` or
 \`{"type": "error", "code": "…", "reason": "…"}\`. An operation that creates something answers with status 201, or 200 for a dry run.
 
-\`{one}\` and \`{many}\` stand for the names of a kind: \`node\` and \`nodes\`, \`bootconfig\` and \`bootconfigs\`. A selecting query parameter
-may be repeated. The audit trail shows the header \`X-Muster-Command\` (percent-encoded).
+\`{one}\` and \`{many}\` stand for the names of a kind, in the list below. A selecting query parameter may be
+repeated. The audit trail shows the header \`X-Muster-Command\` (percent-encoded).
 
 Everyone who may open the socket may do all of this: root and the group \`muster\`. The column *may* shows what an operation can do.
 
@@ -33,18 +34,23 @@ Everyone who may open the socket may do all of this: root and the group \`muster
 function pageText(): string {
   const rights = Object.entries(MAY_IN_WORDS).map(([name, words]) => `| ${name} | ${words} |\n`);
   const sections = Object.entries(NOUNS).map(([heading, rows]) => {
-    const lines = Object.values<Operation>(rows).map(({ method, path, query = {}, reply, may, summary }) => {
+    const lines = Object.values<Operation>(rows).map(({ method, path, kinds, query = {}, reply, may, summary }) => {
       const names = Object.keys(query).map(name => `\`${name}\``);
       const text = summary
         .replaceAll('{a label}', 'an object')
         .replaceAll('{label}', 'object')
         .replaceAll('{many}', 'objects');
       const kind = reply === 'json' ? '' : reply === 'lines' ? ' *lines*' : ` *${reply.replace(/;.*/, '')}*`;
-      return `| \`${method} ${path.replace(/:(\w+)/g, '<$1>')}\` | ${names.join(' ')} | ${may} | ${text}${kind} |\n`;
+      const few =
+        kinds && kinds.length <= KIND_NAMES.length / 2
+          ? ` For ${kinds.map(one => KIND_WORDS[one].one).join(', ')}.`
+          : '';
+      return `| \`${method} ${path.replace(/:(\w+)/g, '<$1>')}\` | ${names.join(' ')} | ${may} | ${text}${few}${kind} |\n`;
     });
     return `## ${heading}\n\n| operation | query | may | what it does |\n|---|---|---|---|\n${lines.join('')}`;
   });
-  return `${INTRODUCTION}| may | what it covers |\n|---|---|\n${rights.join('')}\n${sections.join('\n')}`;
+  const kinds = Object.values(KIND_WORDS).map(({ one, many, label }) => `| ${label} | \`${one}\` | \`${many}\` |\n`);
+  return `${INTRODUCTION}| kind | \`{one}\` | \`{many}\` |\n|---|---|---|\n${kinds.join('')}\n| may | what it covers |\n|---|---|\n${rights.join('')}\n${sections.join('\n')}`;
 }
 
 test('docs/api.md is made of the table', t => {

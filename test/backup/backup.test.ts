@@ -98,7 +98,7 @@ test('a backup of a running head, restored elsewhere, is the same head: objects,
   t.deepEqual((await again.collect(true)).missing, []);
 });
 
-test('a backup that is broken off leaves nothing behind, and what it kept can be collected again', async t => {
+test('an interrupted backup leaves nothing behind, and garbage collection may remove what it kept', async t => {
   const { world, folder } = await furnished(t);
   const uploads = join(folder, 'state/uploads');
   await new Promise<void>((resolve, reject) => {
@@ -126,7 +126,7 @@ test('tar unpacks a backup', async t => {
   );
 });
 
-test('changes and garbage collection during a backup leave it whole', async t => {
+test('changes and garbage collection during a backup do not damage it', async t => {
   const { world, folder, muster } = await furnished(t);
   const file = join(folder, 'b.tar');
   const [node] = world.cluster.all('node');
@@ -181,7 +181,7 @@ test('standard output and standard input', async t => {
   t.true(existsSync(join(folder, 'new/muster.db')));
 });
 
-test('what is damaged, cut off, or no backup is refused with the place, and changes nothing', async t => {
+test('a damaged, truncated or foreign file is refused with the position, and changes nothing', async t => {
   const { folder, muster } = await furnished(t);
   const file = join(folder, 'b.tar');
   await muster('backup', file);
@@ -206,7 +206,7 @@ test('what is damaged, cut off, or no backup is refused with the place, and chan
   await refuses(/not a backup of muster: muster-backup\.json: files\.0\.path/);
 });
 
-test('a backup of a newer muster is refused, with what to do', async t => {
+test('a backup of a newer muster is refused with the remedy', async t => {
   const { folder, muster } = await furnished(t);
   const file = join(folder, 'b.tar');
   await muster('backup', file);
@@ -242,7 +242,7 @@ for (const [what, harm] of [
     t.true(existsSync(join(folder, 'new/blobs', iso.slice(0, 2), iso)));
   });
 
-test('a stored file that is gone is a warning, and no reason to have no backup', async t => {
+test('a missing stored file is a warning, and the backup succeeds', async t => {
   const { folder, muster, kernel, world } = await furnished(t);
   const digest = createHash('sha256').update(kernel).digest('hex');
   rmSync(world.blobs.path(digest));
@@ -252,7 +252,7 @@ test('a stored file that is gone is a warning, and no reason to have no backup',
   t.is((await restoreTo(join(folder, 'new'), join(folder, 'b.tar'))).status, 0);
 });
 
-test('a link at the part file is not followed, and nothing is written into a file that another made there', async t => {
+test('a link at the part file is not followed, and a file that another user made there is not written to', async t => {
   const { muster, folder } = await furnished(t);
   const file = join(folder, 'b.tar');
   writeFileSync(join(folder, 'precious'), 'precious');
@@ -263,7 +263,7 @@ test('a link at the part file is not followed, and nothing is written into a fil
   t.true(lstatSync(file).isFile());
 });
 
-test('a backup of format 1 is read: it leaves the ssh key of the head as it is', async t => {
+test('a backup of format 1 can be restored: it leaves the ssh key of the head as it is', async t => {
   const { muster, folder, world } = await furnished(t);
   const file = join(folder, 'b.tar');
   await muster('backup', file);

@@ -26,7 +26,7 @@ function site(folder: string): string {
   return file;
 }
 
-test('what is in the backup, and what is named as left out', async t => {
+test('the contents of a backup, and the names of what it leaves out', async t => {
   const folder = temporaryFolder(t);
   const file = site(folder);
   writeFileSync(join(folder, 'kickstarts/large'), Buffer.alloc((4 << 20) + 1));
@@ -42,7 +42,7 @@ test('what is in the backup, and what is named as left out', async t => {
   );
 });
 
-test('what is absent is written, kickstarts for musterd alone; what differs stays, with the other next to it', async t => {
+test('missing files are restored, kickstarts readable by musterd alone; different files stay, with the other version next to them', async t => {
   const folder = temporaryFolder(t);
   const file = site(folder);
   const { files } = await configurationFiles(file, loadConfig(file));
@@ -62,7 +62,7 @@ test('what is absent is written, kickstarts for musterd alone; what differs stay
   t.is(readFileSync(script, 'utf8'), '#!ipxe\n');
 });
 
-test('the backup does not choose where root writes: outside the folder of muster.toml nothing is', async t => {
+test('a backup cannot choose where root writes: nothing is written outside the folder of muster.toml', async t => {
   const folder = temporaryFolder(t);
   const main = join(folder, 'etc/muster.toml');
   for (const place of [join(folder, 'root'), `${folder}/etc/../root`, join(folder, 'etcetera'), join(folder, 'etc')]) {

@@ -25,7 +25,7 @@ function fill(folder: string): void {
   }
 }
 
-test('no room where the backup goes: nothing is left there, and an older backup stays', async t => {
+test('no room for the backup: nothing is left there, and an older backup stays', async t => {
   if (!requireAll(t, NEEDS)) return;
   const { state } = await makeHead(temporaryFolder(t), 'head');
   const small = await smallFileSystem(t, 1);
@@ -39,7 +39,7 @@ test('no room where the backup goes: nothing is left there, and an older backup 
   t.deepEqual(readdirSync(small), filled);
 });
 
-test('no room for the copy of the database: the head is as it was', async t => {
+test('no room for the copy of the database: the head is unchanged', async t => {
   if (!requireAll(t, NEEDS)) return;
   const small = await smallFileSystem(t, 2);
   const { state } = await makeHead(small, 'head');
@@ -66,7 +66,7 @@ test('a restore that does not fit is refused before it writes', async t => {
   t.is(await headIn(state), 'old');
 });
 
-test('a disk that fills up during a restore: the old head stays, and nothing of the new', async t => {
+test('a disk that fills up during a restore: the old head stays, and nothing of the new one', async t => {
   if (!requireAll(t, NEEDS)) return;
   const small = await smallFileSystem(t, 2);
   const { state } = await makeHead(small, 'old');

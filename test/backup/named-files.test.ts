@@ -7,7 +7,7 @@ import { temporaryFolder } from '../store/folder.ts';
 
 const digest = (letter: string): string => letter.repeat(64);
 
-test('only stored files are named: no digest of a part of one, no attribute, and of boots the plan alone', async t => {
+test('only stored files are listed: no digest of a part, no attribute, and of boots only the plan', async t => {
   const folder = temporaryFolder(t);
   const store = await openSqliteStore(folder);
   const part = (letter: string) => ({ path: 'images/x', offset: 0, size: 1, sha256: digest(letter) });

@@ -6,7 +6,7 @@ import { MusterError } from '../../src/errors.ts';
 import { runOk } from '../../src/process/run.ts';
 import { temporaryFolder } from '../cli/folder.ts';
 
-test('a header is read as it was written, also for a file beyond the 8 GiB of octal digits', t => {
+test('a header is read as it was written, also for a file over 8 GiB, the limit of octal digits', t => {
   for (const size of [0, 1, 8 ** 11 - 1, 8 ** 11, 11 * 2 ** 40]) {
     const member = { path: `blobs/ab/${'ab'.repeat(32)}`, size };
     t.deepEqual(readTarHeader(tarHeader(member, 1_790_000_000_000)), member);
@@ -33,7 +33,7 @@ test('tar lists it, with sizes beyond 8 GiB', async t => {
   t.regex(stdout, new RegExp(`${large} .*large`));
 });
 
-test('a wrong checksum and what is no plain file are refused', t => {
+test('a wrong checksum and special files are refused', t => {
   const damaged = tarHeader({ path: 'x', size: 1 }, 0);
   damaged[0] = 0x79;
   const link = tarHeader({ path: 'x', size: 1 }, 0);
@@ -43,7 +43,7 @@ test('a wrong checksum and what is no plain file are refused', t => {
   t.is(readTarHeader(Buffer.alloc(BLOCK)), undefined);
 });
 
-test('the size of an archive is known beforehand', t => {
+test('the size of an archive is known in advance', t => {
   t.is(
     tarSize([
       { path: 'a', size: 1 },

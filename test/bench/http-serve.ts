@@ -33,6 +33,7 @@ const server = await startBootPlane({
   plan: uid => planBoot(fake.cluster, fake.cluster.get('node', uid) ?? node),
   template: async () => '@URL@',
   blobPath: sha256 => join(folder, sha256),
+  kernelHead: async () => undefined,
   loaderFile: () => undefined,
   save: async () => {},
   attributesIni: () => undefined,

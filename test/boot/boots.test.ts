@@ -106,8 +106,11 @@ test('a session that never comes up dies of age', t => {
   const { boots, plan, clock } = bootable();
   const { id, boot } = mint(boots, plan);
   clock.now += 4 * 3_600_000 + 1;
-  t.like(boots.session(id, plan.node.ip), { gone: true });
+  t.like(boots.session(id, plan.node.ip), { gone: true, expired: boot });
+  t.is(boot.outcome, undefined, 'a question changes nothing');
+  boots.expire(boot);
   t.is(boot.outcome, 'expired');
+  t.like(boots.session(id, plan.node.ip), { gone: true, outcome: 'expired' });
 });
 
 test('a plan is frozen: a change during the boot does not reach the node', t => {

@@ -48,7 +48,10 @@ test('an initramfs whose login fails while no connection arrives is behind a fir
   it.boots.note({ stage: 'image', node: it.node.uid, by: 'node', error: 'no login', fault: 'iscsi-refused' });
   const found = it.ask({ iscsi: LOOK });
   t.like(found, { verdict: 'failed', rule: 'iscsi-port-closed', certainty: 'certain' });
-  t.regex(found.cause, /reaches the head by HTTP, and no connection of it arrives at the iSCSI port 10\.54\.0\.1:3260/);
+  t.regex(
+    found.cause,
+    /reaches the head by HTTP, and none of its connections arrives at the iSCSI port 10\.54\.0\.1:3260/,
+  );
   t.regex(found.remedy ?? '', /^Open iscsi\.port \(TCP 3260\)/);
   t.is(it.ask({ iscsi: { ...LOOK, connected: 2 } }).rule, 'iscsi-refused', 'its connections arrive');
   t.is(it.ask({ iscsi: { ...LOOK, connected: 5000 } }).rule, 'iscsi-port-closed', 'that was another boot');
@@ -82,8 +85,11 @@ test('a node that is up and has lost its session is without its root', t => {
   const lost: IscsiLook = { ...LOOK, connected: 4000, breaks: [{ ago: 90, how: 'silent' }] };
   const found = it.ask({ iscsi: lost });
   t.like(found, { verdict: 'failed', rule: 'iscsi-session-lost', certainty: 'certain' });
-  t.regex(found.cause, /the session ended 90 s ago, because the node answered nothing\. It has not connected since\.$/);
-  t.regex(found.remedy ?? '', /nothing closes TCP port 3260/);
+  t.regex(
+    found.cause,
+    /the session ended 90 s ago, because the node stopped answering\. It has not connected since\.$/,
+  );
+  t.regex(found.remedy ?? '', /no firewall blocks TCP port 3260/);
   t.regex(it.ask({ iscsi: { ...lost, connected: 3 } }).cause, /It connected again 3 s ago, and has not logged in\.$/);
 });
 
@@ -116,7 +122,7 @@ test('a node that is lost is lost with the end of its session as evidence', t =>
   it.clock.now += 120_000;
   const found = it.ask({ iscsi: { ...LOOK, breaks: [{ ago: 80, how: 'silent' }] } });
   t.is(found.rule, 'heartbeat-lost');
-  t.true(found.evidence.includes('its iSCSI session ended 80 s ago: the node answered nothing'));
+  t.true(found.evidence.includes('its iSCSI session ended 80 s ago: the node stopped answering'));
 });
 
 test('connections that are reset while a boot stands still are named as a guess', t => {
@@ -125,8 +131,8 @@ test('connections that are reset while a boot stands still are named as a guess'
   it.clock.now += 20_000;
   const found = it.ask({ resets: [15, 10, 5] });
   t.like(found, { verdict: 'failed', rule: 'connections-reset', certainty: 'guess' });
-  t.regex(found.cause, /^3 connections of it were reset while the head sent a file/);
-  t.true(found.evidence.includes('3 connections of it were reset from outside, the last one 5 s ago'));
+  t.regex(found.cause, /^3 of its connections were reset while the head sent a file/);
+  t.true(found.evidence.includes('3 of its connections were reset from outside, the last one 5 s ago'));
   it.boots.note({ stage: 'image', node: it.node.uid, by: 'node', error: 'gave up', fault: 'download-stopped' });
   t.is(it.ask({ resets: [15, 10, 5] }).rule, 'connections-reset');
 });

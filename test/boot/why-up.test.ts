@@ -216,5 +216,5 @@ test('a node that reboots itself in good order is no panic; six times are a loop
   comeUp();
   const found = ask();
   t.like(found, { verdict: 'failed', rule: 'keeps-rebooting', certainty: 'guess' });
-  t.regex(found.cause, /^It came up 6 times in \d+ min and rebooted each time in good order/);
+  t.regex(found.cause, /^It came up 6 times in \d+ min and rebooted cleanly each time/);
 });

@@ -6,13 +6,13 @@ import { EXIT_STATUSES } from '../../src/cli/exit-statuses.ts';
 import { manPages } from '../../src/cli/man-pages.ts';
 import { NOUNS } from '../../src/cli/nouns.ts';
 import { sharedOptions, spellings } from '../../src/cli/options.ts';
-import { cliReference, errorReference } from '../../src/cli/reference.ts';
 import { SCYLD_NAMES } from '../../src/cli/scyld-names.ts';
 import { ERRORS } from '../../src/errors.ts';
 import { packageRoot } from '../../src/package-root.ts';
 import { findProgram, requireAll } from '../support/require.ts';
 import { Programs } from './daemon.ts';
 import { temporaryFolder } from './folder.ts';
+import { cliReference, errorReference } from './reference-pages.ts';
 
 for (const [name, text] of [
   ['docs/cli.md', cliReference()],

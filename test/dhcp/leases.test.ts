@@ -314,8 +314,8 @@ test('a neighbour that the kernel knew before the datagram proves nothing; one t
 });
 
 test('a range must lie in its network, and nodes are placed outside of it', t => {
-  t.false(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).isUsable('10.54.0.205'));
-  t.true(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).isUsable('10.54.0.211'));
+  t.false(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).ofRange('10.54.0.205') === undefined);
+  t.true(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).ofRange('10.54.0.211') === undefined);
   t.is(networksFor({ 'dhcp.range': '10.54.0.200-10.54.0.210' }).ofRange('10.54.0.210')?.name, 'boot');
 });
 

@@ -11,7 +11,7 @@ const values = { ...defaultConfig(), 'paths.socket': SOCKET, 'paths.state': '/sr
 const load = (file: string): Config => ({ ...defaultConfig(), 'head.name': file });
 const nothing: Choice = { named: undefined, usual: undefined, running: undefined, socket: '/run/musterd/admin.sock' };
 
-test('without a daemon: the usual file or the defaults; and a warning when another socket was asked', t => {
+test('without a daemon: the usual file or the defaults, and a warning for another socket', t => {
   t.like(chooseConfiguration(nothing, load), { file: undefined, finding: { verdict: 'ok' } });
   const usual = { ...nothing, usual: '/etc/muster/muster.toml' };
   t.like(chooseConfiguration(usual, load), { file: usual.usual, config: { 'head.name': usual.usual } });
@@ -26,7 +26,7 @@ test('without a daemon: the usual file or the defaults; and a warning when anoth
   }
 });
 
-test('with a daemon: its own file, also where another one lies at the usual place', t => {
+test('with a daemon: its own file, even if another one is at the usual place', t => {
   const choice = { ...nothing, usual: '/etc/muster/muster.toml', running: { file: '/srv/other.toml', values } };
   const chosen = chooseConfiguration(choice, load);
   t.like(chosen, { file: '/srv/other.toml', config: { 'head.name': '/srv/other.toml' }, finding: { verdict: 'ok' } });

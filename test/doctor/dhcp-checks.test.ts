@@ -20,7 +20,7 @@ const health: Health = {
 };
 const config = defaultConfig();
 
-test('DHCP that hears its own interface is well; none, or all where there are others, is a finding', t => {
+test('DHCP on its own interface is fine; on no interface, or on all where there are others, it is a finding', t => {
   const check = (dhcp: Health['dhcp'], others: string[]) =>
     checkDhcpHearing({ config, health: { ...health, ...(dhcp && { dhcp }) } }, () => others).map(
       ({ verdict, text }) => `${verdict}: ${text}`,
@@ -37,7 +37,7 @@ test('DHCP that hears its own interface is well; none, or all where there are ot
   t.regex(check(undefined, [])[0] ?? '', /^skip: /);
 });
 
-test('nodes with an address of no network are a warning at the start and a finding of the doctor', t => {
+test('nodes with addresses outside every network are a warning at the start and a finding of the doctor', t => {
   const fake = new FakeCluster();
   for (const number of [1, 2]) fake.create('node', { mac: `52:54:00:00:00:0${number}`, name: `n${number}` });
   const networks = (address: string) => networksOf({ ...config, 'head.address': address });

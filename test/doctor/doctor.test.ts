@@ -145,7 +145,7 @@ async function machine(t: ExecutionContext, ...programs: string[]): Promise<Mach
   return made;
 }
 
-test.serial('a head that is not started yet: the daemon is missing, everything else is looked at', async t => {
+test.serial('a head that has not started: the daemon is missing, everything else is checked', async t => {
   const sick = await machine(t);
   if (!sick) return;
   const { status, of } = await sick.doctor('--no-probe');
@@ -161,7 +161,7 @@ test.serial('a head that is not started yet: the daemon is missing, everything e
   for (const name of CHECK_NAMES) t.true(of(name).length > 0, name);
 });
 
-test.serial('a running head is well, nobody else answers, and asking makes no node', async t => {
+test.serial('a running head is fine, no other server answers, and the check creates no node', async t => {
   const well = await machine(t);
   if (!well) return;
   const loader = join(well.folder, 'loader.efi');
@@ -228,7 +228,7 @@ test.serial('a port that another server holds is named with its process', async 
   t.regex(of('ports')[0]?.remedy ?? '', /systemctl disable --now dnsmasq.*dhcp\.mode = "off"/);
 });
 
-test.serial('a packet filter that drops what is not named is found, and one that lets the ports in is not', async t => {
+test.serial('a packet filter that blocks the ports is found, and one that admits them is not', async t => {
   const sick = await machine(t, 'nft');
   if (!sick) return;
   await sick.inHead(

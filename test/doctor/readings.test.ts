@@ -10,7 +10,7 @@ const HEADER = '  sl  local_address rem_address   st tx_queue rx_queue tr tm->wh
 const row = (local: string, remote: string, state: string, inode: number): string =>
   `   0: ${local} ${remote} ${state} 00000000:00000000 00:00000000 00000000     0        0 ${inode} 1 0000 100\n`;
 
-test('TCP: what listens, not what is connected; IPv6 on all addresses counts as all', t => {
+test('TCP: listening sockets, not connected ones; IPv6 on all addresses counts as all', t => {
   const text =
     HEADER + row('0100360A:1F90', '00000000:0000', '0A', 11) + row('0100360A:1F90', '0200360A:C001', '01', 12);
   t.deepEqual(readListeners('tcp', text), [{ protocol: 'tcp', address: '10.54.0.1', port: 8080, inode: '11' }]);
@@ -20,7 +20,7 @@ test('TCP: what listens, not what is connected; IPv6 on all addresses counts as 
   t.deepEqual(readListeners('tcp', six), [{ protocol: 'tcp', address: '0.0.0.0', port: 80, inode: '13' }]);
 });
 
-test('UDP: what waits for anybody', t => {
+test('UDP: sockets without a peer', t => {
   const text =
     HEADER + row('00000000:0043', '00000000:0000', '07', 21) + row('0100360A:8000', '0200360A:0035', '01', 22);
   t.deepEqual(readListeners('udp', text), [{ protocol: 'udp', address: '0.0.0.0', port: 67, inode: '21' }]);
@@ -34,7 +34,7 @@ const dport = (right: unknown): object => ({
 });
 const HTTP = [{ protocol: 'tcp', port: 8080 }] as const;
 
-test('a chain that ends with a reject is closed, also where its jumps open other ports only', t => {
+test('a chain that ends with a reject is closed, also when its jumps open only other ports', t => {
   const jump = rule('input', { jump: { target: 'zone' } });
   const reject = rule('input', { reject: {} });
   const closed = (zone: object): unknown => closedPorts({ nftables: [chain, jump, zone, reject] }, HTTP, 'eth1');
@@ -43,12 +43,12 @@ test('a chain that ends with a reject is closed, also where its jumps open other
   t.deepEqual(closed(rule('zone', dport(8080), { drop: null })), [HTTP[0]]);
 });
 
-test('no ruleset, and rules that cannot be understood, close nothing by themselves', t => {
+test('an empty ruleset, and unknown rules, close nothing', t => {
   t.deepEqual(closedPorts({}, HTTP, 'eth1'), []);
   t.deepEqual(closedPorts({ nftables: [chain, rule('input', { xt: null }, { drop: null })] }, HTTP, 'eth1'), []);
 });
 
-test('an offer is read by its transaction; anything else is none', t => {
+test('an offer is recognised by its transaction; anything else is none', t => {
   const options: Options = new Map();
   setOption(options, OPTIONS.messageType, MESSAGE.offer);
   setOption(options, OPTIONS.serverIdentifier, '10.54.0.9');

@@ -43,7 +43,7 @@ test('a machine that is not the node is named; the node itself, with each of its
   t.regex(await ask([OTHER], { health: undefined }), /^skip: /);
 });
 
-test('of many nodes those are asked for that are not up, and no more than a wire bears', async t => {
+test('of many nodes only those that are not up are probed, in limited number', async t => {
   const nodes = Array.from({ length: 500 }, (_, index) => ({ ...NODE, ip: `10.54.1.${index}`, isUp: index >= 10 }));
   const asked: string[] = [];
   await checkSharedAddresses(patient({ nodes }), async ip => {

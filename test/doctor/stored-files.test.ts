@@ -32,7 +32,7 @@ test('stored files: missing and short ones are reported with their users', t => 
   t.true(found.every(({ remedy }) => remedy?.includes('muster restore')));
 });
 
-test('a damaged file that nothing needs is left to the garbage collection', t => {
+test('garbage collection deals with a damaged file that nothing needs', t => {
   const damaged = [{ sha256, keptBy: [], problem: 'has other bytes than were stored' }];
   const [found] = checkStoredFiles({ health, missing: [], short: [], damaged });
   t.like(found, {

@@ -46,7 +46,7 @@ const isExcepted = (name: string): boolean =>
   name in EXCEPTIONS ||
   (!name.startsWith('image/workspace/') && Object.keys(FOLDERS).some(folder => name.startsWith(folder)));
 
-test('who writes files without src/durable stands in the list, with the reason', t => {
+test('a file that writes without src/durable is in the list, with the reason', t => {
   const found = files
     .filter(({ name }) => !isExcepted(name))
     .flatMap(({ name, path }) => {
@@ -56,7 +56,7 @@ test('who writes files without src/durable stands in the list, with the reason',
   t.deepEqual(found, [], 'use replaceFile, Draft, moveInto or linkInto of src/durable');
 });
 
-test('no exception is left of a file that has changed', t => {
+test('the list has no outdated exceptions', t => {
   const used = files.filter(({ path }) => taken(readFileSync(path, 'utf8')).length > 0).map(({ name }) => name);
   t.deepEqual(
     Object.keys(EXCEPTIONS).filter(name => !used.includes(name)),
@@ -68,7 +68,7 @@ test('no exception is left of a file that has changed', t => {
   );
 });
 
-test('the check sees what it forbids', t => {
+test('the check detects what it forbids', t => {
   t.deepEqual(taken("import { readFile, writeFile } from 'node:fs/promises';"), ['writeFile']);
   t.deepEqual(taken("import {\n  renameSync,\n} from 'node:fs';"), ['renameSync']);
   t.deepEqual(taken("import * as fs from 'node:fs';"), ['*']);

@@ -6,7 +6,7 @@ import test from 'ava';
 import { replaceFile } from '../../src/durable/replace.ts';
 import { temporaryFolder } from '../store/folder.ts';
 
-test('no file takes the place of a FIFO, a device or a folder', async t => {
+test('no file replaces a FIFO, a device or a folder', async t => {
   const folder = temporaryFolder(t);
   const [fifo, inner] = [join(folder, 'fifo'), join(folder, 'inner')];
   execFileSync('mkfifo', [fifo]);

@@ -37,7 +37,7 @@ test.serial('a commit', async t => {
   await survives(t, folder, [SCENE, 'commit', folder], { least: 2 });
 });
 
-test.serial('commits that come together share a synchronisation', async t => {
+test.serial('simultaneous commits share an fsync', async t => {
   if (!canTrace(t)) return;
   const folder = temporaryFolder(t);
   const { steps, result } = await traced(t, [process.execPath, SCENE, 'together', folder]);

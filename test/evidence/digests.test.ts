@@ -10,7 +10,7 @@ import { until } from '../support/until.ts';
 const MINUTE = 60_000;
 const sha256 = (bytes: Buffer): string => createHash('sha256').update(bytes).digest('hex');
 
-test('a file is right until a byte of it changes, and is read by a thread', async t => {
+test('a file is right until one of its bytes changes, and a thread reads it', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-digests-'));
   t.teardown(async () => rm(folder, { recursive: true }));
   const path = join(folder, 'blob');
@@ -32,7 +32,7 @@ test('a file is right until a byte of it changes, and is read by a thread', asyn
   t.is(await digests.look(join(folder, 'gone'), file, MINUTE), undefined);
 });
 
-test('one reading serves all who ask, and nobody waits longer than they may', async t => {
+test('one read serves all callers, and no caller waits longer than its limit', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-digests-'));
   t.teardown(async () => rm(folder, { recursive: true }));
   const path = join(folder, 'blob');

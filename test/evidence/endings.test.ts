@@ -16,7 +16,7 @@ import { temporaryFolder } from '../cli/folder.ts';
 import { serve } from '../iscsi/support/served.ts';
 import { until } from '../support/until.ts';
 
-test('the target notes how a session ended: reset, closed, silent, or begun again', async t => {
+test('the target notes how a session ended: reset, closed, silent, or replaced', async t => {
   let time = 0;
   const ticks: (() => void)[] = [];
   const every = (_ms: number, tick: () => void) => {
@@ -38,7 +38,7 @@ test('the target notes how a session ended: reset, closed, silent, or begun agai
   t.is((await endOf(3)).how, 'silent');
 });
 
-test('what the target decides itself is no break of a session', async t => {
+test('a session that the target ends is no break', async t => {
   const { initiator, notes, target } = await serve(t);
   await initiator();
   target.endSessions({}, 'the node was deleted');
@@ -93,7 +93,7 @@ for (const [way, size] of [
     t.is(resets.of('127.0.0.1', 60).length, 1);
   });
 
-test('what is kept of connections and sessions is bounded, and knows how long ago it was', t => {
+test('connections and sessions are kept in bounded number, with their age', t => {
   let now = 0;
   const watch = new IscsiWatch(() => now);
   const resets = new Resets(() => now);
@@ -119,7 +119,7 @@ test('what is kept of connections and sessions is bounded, and knows how long ag
   t.deepEqual(resets.of('9999', 3), [3, 2, 1, 0]);
 });
 
-test('a connection that never logged in, and a session that was logged out, are no breaks', t => {
+test('a connection without a login, and a session with a logout, are no breaks', t => {
   const watch = new IscsiWatch(() => 0);
   watch.ended('b', 'p', 'reset');
   watch.began('b', 'p');

@@ -17,7 +17,7 @@ test('the kind comes from the innermost error that has one', t => {
   t.is(kindOf('a string'), 'other');
 });
 
-test('failures of a node and of nobody concern it; those of another node and older ones do not', t => {
+test("a node's own failures and general ones concern it; those of other nodes and older ones do not", t => {
   let now = 1000;
   const failures = new HeadFailures(() => now);
   failures.failed({ deed: 'save', what: 'save the boot', error: coded('ENOSPC'), node: 'other' });
@@ -36,7 +36,7 @@ test('failures of a node and of nobody concern it; those of another node and old
   t.deepEqual(failures.of('mine', 0.5), []);
 });
 
-test('failures without end take no memory without end', t => {
+test('endless failures use bounded memory', t => {
   const failures = new HeadFailures(() => 1);
   for (let index = 0; index < 20_000; index += 1)
     failures.failed({ deed: 'answer', what: 'answer its request', error: coded('EIO'), node: `n${index}` });

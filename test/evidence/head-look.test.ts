@@ -24,7 +24,7 @@ test('a path belongs to the longest mount point above it', t => {
   t.is(mountOf('', '/var'), '/');
 });
 
-test('this machine is looked at', async t => {
+test('the look at the head reads this machine', async t => {
   const storage = await lookAtStorage(tmpdir());
   t.true(storage.size > 0);
   t.true(tmpdir().startsWith(storage.mount));
@@ -33,7 +33,7 @@ test('this machine is looked at', async t => {
   t.true((descriptors?.limit ?? 0) > (descriptors?.open ?? 0));
 });
 
-test('memory and stalls are read from /proc, also where stalls are not counted', async t => {
+test('memory and pressure are read from /proc, also where the kernel does not count pressure', async t => {
   const proc = await mkdtemp(join(tmpdir(), 'muster-proc-'));
   t.teardown(async () => rm(proc, { recursive: true }));
   t.is(await lookAtMemory(proc), undefined);

@@ -15,14 +15,14 @@ async function inNamespace(commands: string, script: string): Promise<{ stdout: 
   return run('unshare', ['--net', 'sh', '-ec', shell, process.execPath, script]);
 }
 
-test('the loopback is read, and a name that no interface has is none', async t => {
+test('the loopback interface is read, and an unknown name gives nothing', async t => {
   const linkOf = await linkReader();
   t.like(linkOf('lo'), { index: 1, isUp: true, hasCarrier: true, kind: '' });
   t.is(linkOf('lo')?.mac, undefined);
   for (const name of ['no-such-nic', '', 'l', 'lo0', 'a-name-longer-than-a-name-may-be']) t.is(linkOf(name), undefined);
 });
 
-test('interfaces of a namespace whose sysfs is not mounted are read with all that counts', async t => {
+test('interfaces are read completely in a namespace without sysfs', async t => {
   if (!requireAll(t, { root: true, programs: ['unshare', 'ip'] })) return;
   const commands = `ip link add own0 type veth peer name own1
     ip link set own0 address 02:00:00:00:00:09 mtu 1400 up
@@ -45,7 +45,7 @@ test('interfaces of a namespace whose sysfs is not mounted are read with all tha
   t.deepEqual(none, [null, null]);
 });
 
-test('in such a namespace the interface of the head is judged, and ARP and echo requests go out', async t => {
+test('in such a namespace the interface of the head is checked, and ARP and echo requests go out', async t => {
   if (!requireAll(t, { root: true, programs: ['unshare', 'ip'] })) return;
   const commands = `ip link set lo up
     ip link add own0 type veth peer name peer0
@@ -83,7 +83,7 @@ test('in such a namespace the interface of the head is judged, and ARP and echo 
   });
 });
 
-test('an answer that is cut anywhere, or is about nothing, is no interface and no fault', t => {
+test('a truncated or empty answer is no interface and no fault', t => {
   const name = encodeAttribute(3, Buffer.from('eth0\0'));
   const answer = encodeRequest(16, Buffer.concat([Buffer.alloc(16, 1), encodeAttribute(1, Buffer.alloc(6, 2)), name]));
   t.like(decodeLink(answer), { mac: '02:02:02:02:02:02', mtu: 0, kind: '' });

@@ -18,7 +18,7 @@ function world() {
   };
 }
 
-test('two identifiers by turns are two machines, and each is named', t => {
+test('two alternating identifiers are two machines, and each is named', t => {
   const it = world();
   it.hear(idOf(1));
   it.hear(idOf(2));
@@ -32,7 +32,7 @@ test('two identifiers by turns are two machines, and each is named', t => {
   t.is(it.sightings.of('52:54:00:00:00:02'), undefined);
 });
 
-test('two networks by turns are two machines; one that is moved, also back after a day, is not', t => {
+test('two alternating networks are two machines; a machine that moves, even back after a day, is one', t => {
   const it = world();
   for (const network of ['a', 'b', 'b', 'a']) it.hear(undefined, network);
   t.like(it.sightings.of(MAC), { by: 'network', names: ['b', 'a'] });
@@ -43,7 +43,7 @@ test('two networks by turns are two machines; one that is moved, also back after
   t.is(moved.sightings.of(MAC), undefined);
 });
 
-test('one machine whose firmware and loader write its identifier in different byte orders is one', t => {
+test('a machine whose firmware and loader use different byte orders for its identifier is one machine', t => {
   const it = world();
   const swapped = Buffer.from('0044332211665588779a', 'hex');
   const plain = idOf(1);
@@ -52,7 +52,7 @@ test('one machine whose firmware and loader write its identifier in different by
   t.is(it.sightings.of(MAC), undefined);
 });
 
-test('identifiers that name no machine say nothing, and what is kept is bounded', t => {
+test('identifiers without meaning are ignored, and memory is bounded', t => {
   const it = world();
   const nothing = [Buffer.alloc(17), Buffer.alloc(17, 0xff), Buffer.alloc(3), Buffer.alloc(0), Buffer.alloc(17, 1)];
   for (const machine of [...nothing, idOf(1), ...nothing, idOf(1)]) it.hear(machine);

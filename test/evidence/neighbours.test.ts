@@ -10,7 +10,7 @@ const NEWS = Buffer.from(
   'hex',
 );
 
-test('netlink says who has an address', t => {
+test('netlink reports the machine that has an address', t => {
   const bytes = Buffer.alloc(0x4c);
   NEWS.copy(bytes);
   const expected = { ip: '10.54.0.100', mac: '52:54:00:00:00:99', confirmed: true };
@@ -24,7 +24,7 @@ test('netlink says who has an address', t => {
     t.deepEqual(decodeNews(bytes.subarray(0, length), 'LE'), [], `cut at ${length}`);
 });
 
-test('ARP asks for an address, and an answer says who has it', t => {
+test('an ARP request for an address is answered by its machine', t => {
   const question = encodeArp('10.54.0.100', { ip: '10.54.0.1', mac: '52:54:00:00:00:01' });
   t.is(question.toString('hex'), '00010800060400015254000000010a3600010000000000000a360064');
   t.is(decodeArpReply(question), undefined);
@@ -34,7 +34,7 @@ test('ARP asks for an address, and an answer says who has it', t => {
   t.is(decodeArpReply(reply.subarray(0, 27)), undefined);
 });
 
-test('machines that take turns with an address are all kept, only of nodes, and not without end', t => {
+test('machines that alternate on the address of a node are all kept, in bounded number', t => {
   let now = 1000;
   const nodes = new Set(['10.0.0.1']);
   const neighbours = new Neighbours(

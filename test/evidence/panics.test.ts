@@ -34,7 +34,7 @@ test('netconsole in both of its forms names the panic', async t => {
   await until('the next one', () => panics.of('u', 60)?.because === 'init-ended');
 });
 
-test('other lines are none, the last line of a panic repeats it, and what is kept is bounded', t => {
+test('other lines are no panic, the last line of a panic is no second one, and memory is bounded', t => {
   let now = 0;
   const panics = new Panics(() => now);
   panics.heard('u', 'usb 1-1: new device, no Kernel panic here');

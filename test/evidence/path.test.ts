@@ -33,12 +33,12 @@ test('the search finds the size to the byte in a few rounds, whatever it is', t 
   t.deepEqual(search(0), { answers: false, rounds: 1 });
 });
 
-test('an answer to a larger packet means that packets get lost by chance', t => {
+test('an answer to a larger packet means random loss', t => {
   const answered = new Set([68, 1500]);
   t.deepEqual(resultOf({ mtu: 1500, answered, tried: new Set([68, 576, 1500]) }), { answers: true, passes: 1500 });
 });
 
-test('an echo is as long as it should be, and its answer is known', t => {
+test('an echo has the requested length, and its answer is recognised', t => {
   const bytes = encodeEcho({ id: 0x1234, sequence: 1200 }, 1200);
   t.is(bytes.length, 1180);
   t.is(bytes[0], 8);
@@ -52,7 +52,7 @@ test('an echo is as long as it should be, and its answer is known', t => {
   for (let length = 0; length < 28; length += 1) t.is(decodeEcho(header.subarray(0, length), true), undefined);
 });
 
-test('the probe sends again what is not answered, and ends in its time', async t => {
+test('the probe repeats unanswered packets, and ends within its time limit', async t => {
   const sent = new Map<number, number>();
   let answers: number[] = [];
   let closed = false;
@@ -99,7 +99,7 @@ test('a node that stops answering during the probe, or answers too slowly, drops
   }
 });
 
-test('what the kernel says of a connection is read from its struct, also from a short one', t => {
+test("TCP_INFO is read from the kernel's struct, also from a shorter one", t => {
   const bytes = Buffer.alloc(192);
   bytes.writeUInt8(4, 2);
   bytes.writeUInt32LE(1460, 16);
@@ -125,7 +125,7 @@ test('what the kernel says of a connection is read from its struct, also from a 
   t.is(worst([idle]), undefined);
 });
 
-test('transfers that take long are bounded, and forgotten', t => {
+test('slow transfers are bounded, and forgotten', t => {
   let now = 0;
   const transfers = new TftpTransfers(() => now);
   const look = { file: 'x', packet: 1500, acknowledged: 0, blocks: 9, agreed: true, unanswered: 3, repeated: 0 };

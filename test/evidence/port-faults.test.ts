@@ -78,7 +78,7 @@ test.serial('ARP shows a system whose programs hang, and not one that is gone, w
   t.is(gone.rule, 'heartbeat-lost');
 });
 
-test.serial('downloads that somebody resets again and again are named as a guess', async t => {
+test.serial('repeated resets of downloads are named as a guess', async t => {
   const world = await reported(t, 'roram', 64 << 20);
   if (!world) return;
   const { wired, node, session } = world;

@@ -89,7 +89,7 @@ for (const { name, breaks, words, remedy = UPLOAD } of FAULTS)
 const loses = (percent: number): string =>
   `table bridge faults { chain forward { type filter hook forward priority 0; ether type ip meta length > 100 numgen random mod 100 < ${percent} drop; }; }`;
 
-test.serial('a path that loses a fifth of the packets is named while the kernel comes', async t => {
+test.serial('a path that loses a fifth of the packets is named while the kernel is fetched', async t => {
   const world = await start(t, 64 << 20);
   if (!world) return;
   const { wired, node } = world;

@@ -52,7 +52,7 @@ function world() {
   };
 }
 
-test('a connection is quiet since more was acknowledged, whatever else it sends', t => {
+test('a connection is quiet since its last acknowledged progress, whatever else it sends', t => {
   const it = world();
   it.open(5, 'a');
   it.pass(1);
@@ -64,7 +64,7 @@ test('a connection is quiet since more was acknowledged, whatever else it sends'
   t.is(it.watch.of('b'), undefined);
 });
 
-test('a stall is known after its connection was closed, until the peer gets further', t => {
+test('a stall is known after its connection closed, until the peer makes progress', t => {
   const it = world();
   it.open(5, 'a');
   it.pass(2);
@@ -93,7 +93,7 @@ test('a connection that was closed without a stall leaves nothing', t => {
   t.is(it.watch.of('a'), undefined);
 });
 
-test('with more connections than are looked at each time all have their turn, and what is kept is bounded', t => {
+test('with many connections each is checked in turn, and memory is bounded', t => {
   const it = world();
   for (let index = 0; index < 10_000; index += 1) it.open(index, `p${index}`, { retransmits: 5 });
   const before = it.looks;

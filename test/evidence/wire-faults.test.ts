@@ -96,7 +96,7 @@ test.serial('a stored initramfs of the right size with another content is named'
   t.regex(found.cause, /stored initramfs of the boot config DefaultBoot differs from what was uploaded/);
 });
 
-test.serial('another machine that uses the address of a node is named, without a raw socket and with one', async t => {
+test.serial('another machine with the address of a node is named, without a raw socket and with one', async t => {
   t.timeout(300_000);
   if (!requireAll(t, { root: true, programs: PROGRAMS })) return;
   for (const isUnprivileged of [true, false]) {

@@ -14,6 +14,7 @@ import { planBoot } from '../../src/boot/plan.ts';
 import { BootPlane } from '../../src/boot/plane/plane.ts';
 import { timelineOf } from '../../src/boot/timeline.ts';
 import { why } from '../../src/boot/why.ts';
+import { KernelHeads } from '../../src/daemon/kernel-heads.ts';
 import { attributesIni } from '../../src/http/attributes-ini.ts';
 import { startBootPlane } from '../../src/http/boot-plane.ts';
 import type { BootPlanePorts } from '../../src/http/ports.ts';
@@ -79,6 +80,8 @@ async function plane(
     withoutConfig?: boolean;
     bounds?: BootPlanePorts['bounds'];
     logged?: string[];
+    /** Lines of level info. */
+    informed?: string[];
     takeOnce?: () => Promise<void>;
     graceMs?: number;
     /** Boots install from the repo R9, whose image has so many bytes by its record. */
@@ -104,6 +107,7 @@ async function plane(
   for (const [name, bytes] of Object.entries(blobs)) writeFileSync(join(folder, name), bytes);
   const loader = join(folder, 'ipxe.efi');
   writeFileSync(loader, 'loader');
+  const kernels = new KernelHeads(sha256 => join(folder, sha256));
   const registry = fakeBoots(fake);
   const saved: Boot[] = [];
   const port = await freePort();
@@ -116,7 +120,7 @@ async function plane(
     directory: clusterDirectory(fake.cluster),
     log: {
       ...silentLog(),
-      info: () => {},
+      info: (_more: object, said: string) => options.informed?.push(said),
       error: (_more: object, said: string) => options.logged?.push(said),
     } as never,
     plan: uid => {
@@ -132,6 +136,7 @@ async function plane(
           ? '#!ipxe\necho @NODE@ @REASON@\n'
           : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
     blobPath: sha256 => join(folder, sha256),
+    kernelHead: async kernel => kernels.of(kernel),
     loaderFile: name =>
       name === 'ipxe.efi'
         ? { path: loader, offset: 0, size: options.loaderSize ?? 6, etag: 'x', modified: Date.UTC(2026, 0, 1) }
@@ -158,7 +163,7 @@ async function plane(
   return { fake, node, config, image, folder, root, port, saved, session, script, server, boot, ...registry };
 }
 
-test('a GRUB that knows TFTP alone gets script, kernel, session and initramfs; names tell nothing, and no image goes that way', async t => {
+test('a GRUB that has only TFTP gets script, kernel, session and initramfs, but no image; names reveal nothing', async t => {
   const { boot, node, boots, session } = await plane(t);
   const get = async (path: string, ip = '127.0.0.100') => boot.fileByTftp(path, ip);
   t.like(await get('/boot/v1/kernel'), {
@@ -191,6 +196,26 @@ test('a GRUB that knows TFTP alone gets script, kernel, session and initramfs; n
   t.like(await get('/boot/v1/tftp/grub.cfg', '127.0.0.9'), { refused: "127.0.0.9 is no node's address" });
   await session();
   t.true('refused' in ((await get(`/boot/v1/${id}/initramfs`)) ?? {}));
+});
+
+test('a report that breaks off leaves a line in the log, and no failure of the head', async t => {
+  const failures: object[] = [];
+  const [informed, logged]: string[][] = [[], []];
+  const { port, session } = await plane(t, { failures: { failed: one => failures.push(one) }, informed, logged });
+  const id = await session();
+  const cutOff = async (length: string): Promise<void> => {
+    const before = informed?.length ?? 0;
+    const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' });
+    socket.on('error', () => {});
+    socket.write(`POST /boot/v1/${id}/report HTTP/1.1\r\nHost: 127.0.0.1\r\n${length}\r\n\r\n`);
+    await once(socket, 'connect');
+    socket.end();
+    await until('the head reports it', () => (informed?.length ?? 0) > before);
+  };
+  await cutOff('Content-Length: 500');
+  t.is(informed?.at(-1), 'http: the client left before the end of its POST body of 500 bytes');
+  t.deepEqual([failures, logged], [[], []]);
+  t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: 'stage=root\n' })).status, 200);
 });
 
 test('a thread that sends files and crashes is a failure of the head', async t => {
@@ -261,13 +286,13 @@ test('HEAD, Range, ETag, If-Range: a download is resumed where it stopped', asyn
   t.is((await ask(port, 'GET', url, { headers: { 'if-none-match': etag } })).status, 304);
 });
 
-test('double slashes survive, and nothing is a redirect', async t => {
+test('double slashes are kept, and nothing is redirected', async t => {
   const { port, session } = await plane(t);
   t.is((await ask(port, 'GET', `//boot//v1/${await session()}//kernel`)).status, 200);
   t.is((await ask(port, 'GET', '//boot/v1//loader/ipxe.efi')).body.toString(), 'loader');
 });
 
-test('another address gets neither script nor session, and no path leads to another file', async t => {
+test('another address gets neither script nor session, and no path reaches another file', async t => {
   const { port, session, folder } = await plane(t);
   const id = await session();
   const paths = [`/boot/v1/${id}/kernel`, `/boot/v1/${id}/session.cpio`, `/boot/v1/${id}/image`, '/boot/v1/script'];
@@ -319,13 +344,13 @@ test('a kernel for another processor is refused before anything is fetched, on t
   t.regex(await script(), /^kernel /m);
 });
 
-test('a running system cannot make itself a session', async t => {
+test('a running system cannot get a session', async t => {
   const { port, clock } = await plane(t);
   clock.now += 10 * 60_000;
   t.is((await ask(port, 'GET', '/boot/v1/script')).status, 403);
 });
 
-test('reports and heartbeats that are not right change nothing', async t => {
+test('wrong reports and heartbeats change nothing', async t => {
   const { port, session, boots, node } = await plane(t);
   const id = await session();
   t.is((await ask(port, 'POST', `/boot/v1/${id}/report`, { body: 'stage=up\n' })).status, 400);
@@ -344,7 +369,7 @@ test('reports and heartbeats that are not right change nothing', async t => {
   t.true(error.length <= 1024 && !error.includes('\u001b'));
 });
 
-test('a report names its fault from a closed list; an older initramfs has words alone', async t => {
+test('a report names its fault from a closed list; an older initramfs sends text alone', async t => {
   const { port, session, boots, node } = await plane(t);
   const id = await session();
   const last = async (body: string) => {
@@ -367,7 +392,7 @@ test('a report names its fault from a closed list; an older initramfs has words 
   t.like(await last('fault=no-link'), { fault: undefined, error: undefined });
 });
 
-test('the heartbeat of a system that has been booted over is refused once it was silent for a while', async t => {
+test('the heartbeat of a replaced boot is refused after a silence', async t => {
   const { port, session, boots, clock } = await plane(t);
   const first = await session();
   await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${tokenOf(first)}\n` });
@@ -378,7 +403,7 @@ test('the heartbeat of a system that has been booted over is refused once it was
   t.is((await ask(port, 'POST', '/node/v1/heartbeat', { body: `token=${tokenOf(first)}\n` })).status, 410);
 });
 
-test('a request for a script whose client has left ends no session: its node asked again meanwhile', async t => {
+test('a script request of a client that left ends no session: the node has sent another one', async t => {
   const { port, session, boots, node, saved } = await plane(t);
   const id = await session();
   const late = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.100' });
@@ -390,7 +415,7 @@ test('a request for a script whose client has left ends no session: its node ask
   t.is(boots.of(node.uid).length, 1);
 });
 
-test('a stored file that is shorter than it should be is a 500, and the head is at fault on the timeline and in the log', async t => {
+test('a truncated stored file is a 500, and timeline and log blame the head', async t => {
   const logged: string[] = [];
   const { port, session, folder, boots, node } = await plane(t, { logged });
   const id = await session();
@@ -417,7 +442,7 @@ test('a stored file that is shorter than it should be is a 500, and the head is 
   t.is(logged.at(-1), `the head's stored image has 5000 of ${1 << 20} bytes`);
 });
 
-test('a file of an ISO image that is shorter than it should be is on the timeline', async t => {
+test('a truncated file of an ISO image is on the timeline', async t => {
   const logged: string[] = [];
   const { port, session, boots, node } = await plane(t, { logged, isoSize: 9 << 20 });
   await session();
@@ -436,7 +461,7 @@ test('a file of an ISO image that is shorter than it should be is on the timelin
   }
 });
 
-test('a loader that is shorter than it should be is on the timeline', async t => {
+test('a truncated loader is on the timeline', async t => {
   const { port, folder, boots, node } = await plane(t);
   truncateSync(join(folder, 'ipxe.efi'), 3);
   t.is((await ask(port, 'GET', '/boot/v1/loader/ipxe.efi')).status, 500);
@@ -446,7 +471,7 @@ test('a loader that is shorter than it should be is on the timeline', async t =>
   t.deepEqual(told, [['loader', "the head's stored loader ipxe.efi has 3 of 6 bytes"]]);
 });
 
-test('a loader that is cut off over HTTP is named so, and is forgotten when the firmware has got it', async t => {
+test('a loader that is cut off over HTTP is reported, until the firmware gets it', async t => {
   const { port, folder, boots, node, fake, statuses, clock } = await plane(t, { loaderSize: 60_000_000 });
   truncateSync(join(folder, 'ipxe.efi'), 60_000_000);
   for (const stage of ['offered', 'addressed'] as const)
@@ -500,7 +525,7 @@ test('a client that leaves before the first byte is noted as one that leaves in 
   t.regex(noted()?.detail ?? '', /^initramfs in [\d.]+ s, cut off after 0 bytes$/);
 });
 
-test('a HEAD request, and what a client has already, are no download', async t => {
+test('a HEAD request is no download, and neither is a 304', async t => {
   const { port, session, boots, node } = await plane(t);
   const id = await session();
   t.is((await ask(port, 'HEAD', `/boot/v1/${id}/kernel`)).status, 200);
@@ -511,7 +536,7 @@ test('a HEAD request, and what a client has already, are no download', async t =
   t.false(boots.current(node.uid)?.events.some(event => event.stage === 'kernel') ?? true);
 });
 
-test('a stored file that is gone is an answer, and an error on the timeline', async t => {
+test('a missing stored file gets an answer, and an error on the timeline', async t => {
   const { port, session, boots, node, image, fake } = await plane(t);
   fake.change(image, { content: { ...image.value.content, sha256: 'e'.repeat(64) } as never });
   const id = await session();
@@ -541,7 +566,7 @@ test('a client that stops reading halfway through an image is noted as cut off',
   t.true(Number(bytes) > 0 && Number(bytes) < size, detail);
 });
 
-test('a download that the end of the head cuts off is noted before the plane is closed', async t => {
+test('a download that the shutdown of the head cuts off is noted before the plane closes', async t => {
   const events = new EventEmitter();
   const asked = once(events, 'asked');
   const takeOnce = async () => {
@@ -559,7 +584,7 @@ test('a download that the end of the head cuts off is noted before the plane is 
   t.regex(boots.current(node.uid)?.events.at(-1)?.detail ?? '', /initramfs .*cut off after 0 bytes/);
 });
 
-test('half requests, garbage and absurd headers end in an error or a closed connection, and the next request works', async t => {
+test('incomplete requests, garbage and absurd headers end in an error or a closed connection, and the next request works', async t => {
   const { port, session } = await plane(t);
   const junk = [
     'GET',
@@ -579,7 +604,7 @@ test('half requests, garbage and absurd headers end in an error or a closed conn
   t.regex(await session(), /^[0-9a-f]{32}$/);
 });
 
-test('requests over HTTP/1.0 are answered with a length', async t => {
+test('answers over HTTP/1.0 have a length', async t => {
   const { port } = await plane(t);
   const text = await new Promise<string>(resolve => {
     let all = '';
@@ -594,7 +619,7 @@ test('requests over HTTP/1.0 are answered with a length', async t => {
   t.regex(text, /^HTTP\/1\.1 200 OK\r\n[\s\S]*Content-Length: 6\r\n/i);
 });
 
-test('RFC 9110 §13: conditions are asked before the range; an answer without content has neither', async t => {
+test('RFC 9110 §13: conditions are checked before the range; an answer without content has neither', async t => {
   const { port, session } = await plane(t);
   const url = `/boot/v1/${await session()}/image`;
   const etag = String((await ask(port, 'HEAD', url)).headers['etag']);
@@ -641,7 +666,7 @@ test('RFC 9112 §3.2: HTTP/1.1 without a Host header, or with two, gets 400 and 
   }
 });
 
-test('header names are spelled as GRUB reads them, whatever is answered', async t => {
+test('header names are spelled as GRUB reads them, in every answer', async t => {
   const { port, session } = await plane(t);
   const id = await session();
   const paths = [`${id}/kernel`, `${id}/session.cpio`, 'loader/ipxe.efi', 'loader/none', 'grub.cfg', `${id}/image`];
@@ -657,7 +682,7 @@ test('header names are spelled as GRUB reads them, whatever is answered', async 
   }
 });
 
-test('half a request, and a connection that says nothing, are answered with 408 and closed in time', async t => {
+test('an incomplete request and a silent connection get a 408 and are closed in time', async t => {
   const { port, session } = await plane(t, { bounds: { headersMs: 200 } });
   for (const host of ['127.0.0.1', '127.0.0.2']) {
     for (const bytes of ['', 'GET /boot/v1/script HT', 'GET /boot/v1/script HTTP/1.1\r\nHost: x\r\nA: b']) {
@@ -667,7 +692,7 @@ test('half a request, and a connection that says nothing, are answered with 408 
   t.regex(await session(), /^[0-9a-f]{32}$/);
 });
 
-test('what is no HTTP gets a 400, and headers without end a 431', async t => {
+test('garbage gets a 400, and endless headers a 431', async t => {
   const { port } = await plane(t);
   for (const host of ['127.0.0.1', '127.0.0.2']) {
     t.regex(await raw(port, 'SSH-2.0-OpenSSH\r\n', host), /^HTTP\/1\.1 400 Bad Request\r\n/);
@@ -675,7 +700,7 @@ test('what is no HTTP gets a 400, and headers without end a 431', async t => {
   }
 });
 
-test('one address has a limited number of connections; another is served anyway, and places become free again', async t => {
+test('connections are limited for each address; other addresses are served, and places become free again', async t => {
   const { port } = await plane(t, { bounds: { perPeer: 3 } });
   const open = () => connect({ host: '127.0.0.1', port, localAddress: '127.0.0.100' });
   const held = [open(), open(), open()];

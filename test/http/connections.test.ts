@@ -33,7 +33,7 @@ async function howItEnds(socket: Socket): Promise<string> {
   });
 }
 
-test('a connection that GRUB closes is reset, and that of another client is closed in order', async t => {
+test('a connection that GRUB closes is reset; that of another client is closed normally', async t => {
   for (const [agent, end] of [
     ['GRUB 2.06-13+deb12u2', 'ECONNRESET'],
     ['iPXE/1.0.0+git-20190125', 'end'],
@@ -45,6 +45,6 @@ test('a connection that GRUB closes is reset, and that of another client is clos
   }
 });
 
-test('a connection that GRUB has left open is reset when it was idle for a while', async t => {
+test('a connection that GRUB leaves open is reset after idle time', async t => {
   t.is(await howItEnds(await answered(t, 'GRUB 2.12', 50)), 'ECONNRESET');
 });

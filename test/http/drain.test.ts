@@ -24,7 +24,7 @@ async function serving() {
   return { server, drain, port, begun, answer };
 }
 
-test('an answer under way is whole, and nobody new is let in', async t => {
+test('an answer in progress completes, and no new client is accepted', async t => {
   const { drain, port, begun, answer } = await serving();
   const response = await begun;
   const drained = drain(60_000);
@@ -39,7 +39,7 @@ test('an answer under way is whole, and nobody new is let in', async t => {
   t.is(await answer, 'first half, second half');
 });
 
-test('an answer that does not end is waited for no longer than the grace', async t => {
+test('an endless answer delays the end by the grace period at most', async t => {
   const { server, drain, begun, answer } = await serving();
   await begun;
   await drain(10);

@@ -45,7 +45,7 @@ const PIECES = [
   'Mon, ',
 ];
 
-test('decoders: the largest inputs that are made of one awkward piece are bounded, and read in one pass', t => {
+test('decoders: the largest inputs made of one awkward piece are bounded, and read in one pass', t => {
   // A decoder whose time grew with the square would need hours for these, and the test would be ended
   for (const piece of PIECES) {
     for (const start of ['', 'a=', '"', 'bytes=', 'bytes=0-', 'W/"', 'Mon, ']) {
@@ -88,6 +88,7 @@ async function plane(t: ExecutionContext) {
     plan: uid => planBoot(fake.cluster, fake.cluster.get('node', uid) ?? node),
     template: async () => '#!ipxe\nkernel @URL@/kernel\n',
     blobPath: sha256 => join(folder, sha256),
+    kernelHead: async () => undefined,
     loaderFile: () => undefined,
     save: async () => {},
     attributesIni: () => '[Attributes]\n',
@@ -128,7 +129,7 @@ async function plane(t: ExecutionContext) {
   return { ...registry, port, node, ask, session, forget, asked: () => asked };
 }
 
-test('requests of every kind without end over one connection leave nothing behind', async t => {
+test('endless requests of every kind over one connection leave nothing behind', async t => {
   const { ask, session, forget } = await plane(t);
   const left = await retained(async () => {
     for (let round = 0; round < 300; round += 1) {
@@ -152,7 +153,7 @@ test('requests of every kind without end over one connection leave nothing behin
   t.true(left < 5_000_000, `${left} bytes`);
 });
 
-test('reports and heartbeats without end, each as large as it may be: a boot stays bounded', async t => {
+test('endless reports and heartbeats of the largest size: a boot stays bounded', async t => {
   const { ask, session, boots, statuses, node, forget } = await plane(t);
   const id = await session();
   const facts = Array.from({ length: 300 }, (_, index) => `fact${index}=${'x'.repeat(200)}`).join('\n');
@@ -174,7 +175,7 @@ test('reports and heartbeats without end, each as large as it may be: a boot sta
   t.true(JSON.stringify(statuses.of(node.uid)).length < 500_000);
 });
 
-test('a body without end is refused, and its connection is closed', async t => {
+test('an endless body is refused, and its connection is closed', async t => {
   const { port, session } = await plane(t);
   const id = await session();
   const socket = connect({ host: '127.0.0.1', port, localAddress: NODE });
@@ -196,7 +197,7 @@ test('a body without end is refused, and its connection is closed', async t => {
   t.regex(heard, /^HTTP\/1\.1 413 /);
 });
 
-test('a client that sends requests and reads no answer is not listened to for ever', async t => {
+test('the server stops reading requests from a client that reads no answers', async t => {
   const { port, ask, asked } = await plane(t);
   const socket = connect({ host: '127.0.0.1', port, localAddress: NODE });
   t.teardown(() => socket.destroy());

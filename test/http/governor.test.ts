@@ -52,7 +52,7 @@ function slotOf(asked: { got: Admission | undefined }): Slot {
   throw new Error(`no slot: ${JSON.stringify(asked.got)}`);
 }
 
-test('a limited number at a time, the next when one is done, in order of arrival', async t => {
+test('a limited number of transfers run, and the next one starts in order of arrival', async t => {
   const world = new World(2);
   const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(boot => world.ask(boot));
   await settle();
@@ -67,7 +67,7 @@ test('a limited number at a time, the next when one is done, in order of arrival
   t.is(d.got, undefined);
 });
 
-test('who waits too long is sent away with a time, and keeps its place before those who came later', async t => {
+test('a node that waits too long gets a retry time, and keeps its place in the queue', async t => {
   const world = new World(1);
   const first = world.ask('a');
   const second = world.ask('b');
@@ -83,7 +83,7 @@ test('who waits too long is sent away with a time, and keeps its place before th
   t.is(late.got, undefined);
 });
 
-test('the queue is held only so far; all others are sent away at once, and an older one takes the place of a younger', async t => {
+test('the number of held requests is limited; others get a retry time at once, and older ones replace younger ones', async t => {
   const world = new World(1);
   world.ask('a');
   const held = [...'bcdefghi'].map(boot => world.ask(boot));
@@ -100,7 +100,7 @@ test('the queue is held only so far; all others are sent away at once, and an ol
   t.true(last.got !== undefined && !('slot' in last.got));
 });
 
-test('a connection that is gone is not served, and the next is', async t => {
+test('a closed connection is not served, and the next one is', async t => {
   const world = new World(1);
   const first = world.ask('a');
   const second = world.ask('b');
@@ -114,7 +114,7 @@ test('a connection that is gone is not served, and the next is', async t => {
   t.true(second.got !== undefined && !('slot' in second.got));
 });
 
-test('one that was cut off in the middle goes on before those who came later', async t => {
+test('a transfer that was cut off continues before later ones', async t => {
   const world = new World(1);
   const first = world.ask('a');
   const second = world.ask('b');
@@ -149,7 +149,7 @@ test('slow nodes do not keep the others out', async t => {
   t.is(fourth.got, undefined, 'two that are not slow are as many as may be');
 });
 
-test('the list says what runs with its rate and what remains, and who waits for how long', async t => {
+test('the list shows running transfers with rate and remaining time, and how long others wait', async t => {
   const world = new World(1);
   const first = world.ask('a', 10_000);
   world.ask('b', 10_000);
@@ -171,7 +171,7 @@ test('a boot that never comes back leaves the queue', async t => {
   t.is(world.governor.list().length, 1);
 });
 
-test('2,000 nodes at once: all are served, each once, none waits for ever', async t => {
+test('2,000 nodes at once: each is served once, and none waits forever', async t => {
   const world = new World(64);
   let served = 0;
   const waiting = new Map(Array.from({ length: 2000 }, (_, index) => [`n${index}`, world.ask(`n${index}`)]));
@@ -199,7 +199,7 @@ test('2,000 nodes at once: all are served, each once, none waits for ever', asyn
   t.is(world.governor.list().length, 0);
 });
 
-test('a boot that comes again while it is being served keeps its place: its old connection ends, the new one continues', async t => {
+test('a boot that reconnects during its transfer keeps its place: the old connection ends, the new one continues', async t => {
   const world = new World(1);
   const first = world.ask('a');
   await settle();
@@ -228,7 +228,7 @@ test('a boot that comes again while it is being served keeps its place: its old 
   t.false(world.governor.list().some(({ boot }) => boot === 'a'));
 });
 
-test('a boot that asks without end holds one place, and the queue does not grow', async t => {
+test('a boot with endless requests holds one place, and the queue does not grow', async t => {
   const world = new World(1);
   world.ask('other');
   for (let round = 0; round < 10_000; round++) world.ask('a');

@@ -49,7 +49,7 @@ async function readAll(socket: Socket, length: number): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-test('one thread sends to many, and who reads nothing holds nobody up', async t => {
+test('one thread sends to many clients, and one that reads nothing delays nobody', async t => {
   const senders = new Senders(libc, reason => t.fail(reason), { most: 1 });
   const { file, content, made } = await pairs(t, 12);
   const stop = new AbortController();
@@ -75,7 +75,7 @@ test('one thread sends to many, and who reads nothing holds nobody up', async t 
   t.true(got.equals(content.subarray(0, bytes)), 'what it is said to have taken is what comes');
 });
 
-test('what is stopped before the thread hears of it sends nothing more', async t => {
+test('a piece that is stopped before the thread has it sends nothing', async t => {
   const senders = new Senders(libc, reason => t.fail(reason), { most: 1 });
   const { file, made } = await pairs(t, 1);
   const { bytes } = await senders.send(
@@ -86,7 +86,7 @@ test('what is stopped before the thread hears of it sends nothing more', async t
   t.true(bytes < SIZE);
 });
 
-test('a descriptor that is no connection, or whose other end is gone, ends at once', async t => {
+test('a descriptor that is no connection, or has no peer any more, ends at once', async t => {
   const senders = new Senders(libc, reason => t.fail(reason), { most: 1 });
   const { file, made } = await pairs(t, 1);
   t.deepEqual(await senders.send({ socket: file, file, position: 0, length: SIZE }, nothing, never()), {
@@ -99,7 +99,7 @@ test('a descriptor that is no connection, or whose other end is gone, ends at on
   t.true((await sent).bytes < SIZE);
 });
 
-test('a file that is shorter ends the piece with what there was', async t => {
+test('a shorter file ends the piece with the bytes that it has', async t => {
   const senders = new Senders(libc, reason => t.fail(reason), { most: 1 });
   const { file, made } = await pairs(t, 1);
   const sent = senders.send(
@@ -150,7 +150,7 @@ test('a thread that hangs is ended and reported, its pieces end, and another one
   t.true(senders.available);
 });
 
-test('a thread that works answers pings: it is not ended', async t => {
+test('a working thread answers pings and is not ended', async t => {
   const senders = new Senders(libc, reason => t.fail(reason), { most: 1, pingMs: 5 });
   t.teardown(() => senders.close());
   const { file, made } = await pairs(t, 2);

@@ -55,6 +55,7 @@ async function plane(t: ExecutionContext) {
     plan: uid => planBoot(fake.cluster, fake.cluster.get('node', uid) ?? node),
     template: async () => '#!ipxe\nkernel @URL@/kernel\n',
     blobPath: sha256 => join(folder, sha256),
+    kernelHead: async () => undefined,
     loaderFile: () => undefined,
     save: async () => {},
     attributesIni: () => undefined,
@@ -84,7 +85,7 @@ async function fetchText(port: number, path: string, host?: string) {
   return { status: answer.statusCode, headers: answer.headers, body };
 }
 
-test('RFC 9110 §10.2.3: a node not served now gets 503 with Retry-After in seconds, and the image when it is its turn', async t => {
+test('RFC 9110 §10.2.3: a waiting node gets 503 with Retry-After in seconds, and the image in its turn', async t => {
   const { port, session, governor } = await plane(t);
   const other = await governor.admit({ boot: 'other', node: 'other', start: 0, size: 1 }, () => {});
   const second = await fetchText(port, `/boot/v1/${session}/image`);
@@ -105,7 +106,7 @@ async function lengthOf(answer: IncomingMessage): Promise<number> {
   return bytes;
 }
 
-test('a node that comes again while the head still sends on its dead connection has its place at once, and the old connection ends', async t => {
+test('a node that reconnects while the head still sends on its dead connection is served at once, and the old connection ends', async t => {
   const { port, session, governor } = await plane(t);
   const first = await open(port, `/boot/v1/${session}/image`);
   t.is(first.statusCode, 200);
@@ -120,7 +121,7 @@ test('a node that comes again while the head still sends on its dead connection 
   t.is(await lengthOf(second), IMAGE);
 });
 
-test('a connection that is kept alive for any number of turns gathers no listeners', async t => {
+test('a connection kept alive over many turns collects no listeners', async t => {
   const { port, session, governor } = await plane(t);
   await governor.admit({ boot: 'other', node: 'other', start: 0, size: 1 }, () => {});
   const warnings: string[] = [];
@@ -138,7 +139,7 @@ test('a connection that is kept alive for any number of turns gathers no listene
   t.deepEqual(warnings, []);
 });
 
-test('RFC 9110 §9.2.1: HEAD has no effects: where GET reports something there is no HEAD', async t => {
+test('RFC 9110 §9.2.1: HEAD has no effects: a GET that reports something has no HEAD', async t => {
   const { port, session, boots, node } = await plane(t);
   const events = (): number => boots.current(node.uid)?.events.length ?? 0;
   const before = events();

@@ -59,6 +59,27 @@ test('a repository that cannot be read is named, with what each of its files sai
   await t.throwsAsync(managerFor('', recipe(['file:///nowhere/'])), { message: /there is no such file/ });
 });
 
+test('a repository with a login is read with it, and no error shows it', async t => {
+  const made = createServer(({ headers, url }, answer) => {
+    const isKnown = headers.authorization === `Basic ${Buffer.from('joe:s3c/ret').toString('base64')}`;
+    answer.writeHead(!isKnown ? 401 : url?.endsWith('/InRelease') ? 200 : 404).end('Origin: Debian\n');
+  });
+  made.listen(0, '127.0.0.1');
+  await once(made, 'listening');
+  t.teardown(() => made.close());
+  const { port } = made.address() as AddressInfo;
+  const good = recipe([`http://joe:s3c%2Fret@127.0.0.1:${port}/d/`]);
+  t.is((await managerFor('', good)).name, 'apt');
+  t.is(await kernelPackage(good), 'linux-image-amd64');
+  const bad = [
+    `http://joe:wr0ng@127.0.0.1:${port}/d/`,
+    `http://wr0ng@127.0.0.1:${port}/d/`,
+    'http://joe:wr0ng@127.0.0.1:9/',
+  ];
+  const error = await t.throwsAsync(managerFor('', recipe(bad)), { message: /joe:\*\*\*@.*the server answers 401/ });
+  t.false(error?.message.includes('wr0ng'));
+});
+
 test('the kernel of an image made by apt has the name that the distribution and the architecture give it', async t => {
   const made = createServer(({ url }, answer) =>
     answer.end(

@@ -78,7 +78,7 @@ test('systemd gives the last heartbeat the time that its parts may take, and sen
   t.regex(await readFile(join(MODULE, 'agent/muster-agent.service'), 'utf8'), /^KillMode=mixed$/m);
 });
 
-test('what systemd says is read as facts: failed units, units that start, and where the system goes', async t => {
+test('facts come from systemd: failed units, starting units, and where the system is going', async t => {
   if (!requireAll(t, { programs: ['dash'] })) return;
   const place = await makePlace(t);
   const said = async (words: string, call: string) => {

@@ -22,7 +22,7 @@ async function namedFaults(): Promise<string[]> {
   return found;
 }
 
-test('every fault that the initramfs names is one that a node may name, and no call is without', async t => {
+test('every fault of the initramfs is one that a node may report, and every call names one', async t => {
   const named = await namedFaults();
   t.true(named.length > 50);
   const unknown = named.filter(word => !faultOfNode(word) && !['"$@"', '"$1"', '"$_why"'].includes(word));

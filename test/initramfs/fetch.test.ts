@@ -146,7 +146,7 @@ for (const client of ['busybox', 'curl'] as const) {
   }
 }
 
-test('what a report says is one line for each value, whatever is in it', async t => {
+test('a report has one line for each value, whatever its content', async t => {
   if (!requireAll(t, { programs: ['dash', 'busybox'] })) return;
   const { place, head } = await nodeWithHead(t, {}, 'busybox');
   const WORDS = 'it\'s a\ntoken=`forged` $HOME "x"\u0007';

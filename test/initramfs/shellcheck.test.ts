@@ -14,7 +14,7 @@ async function scripts(): Promise<string[]> {
     .map(file => join(file.parentPath, file.name));
 }
 
-test('shellcheck has nothing to say of any script that a node runs', async t => {
+test('shellcheck accepts every script that a node runs', async t => {
   if (!requireAll(t, { programs: ['shellcheck'] })) return;
   const posix = await run('shellcheck', ['--shell=sh', ...(await scripts())]);
   t.is(posix.stdout, '');
@@ -22,7 +22,7 @@ test('shellcheck has nothing to say of any script that a node runs', async t => 
   t.is(bash.stdout, '');
 });
 
-test('every shell that a node may have reads every script', async t => {
+test('every shell that a node may have parses every script', async t => {
   for (const [shell, words] of Object.entries(SHELLS)) {
     if (!requireAll(t, { programs: [words[0] ?? ''] })) continue;
     for (const file of await scripts()) {

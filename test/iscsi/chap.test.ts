@@ -47,7 +47,7 @@ test('RFC 1994 §4.1: the right proof', t => {
   t.deepEqual(begun(ONE_WAY).receive(keys({ CHAP_N: 'node', CHAP_R: RIGHT })), { answers: [], done: true });
 });
 
-test('SHA-256 is taken when it is offered, whatever the order', t => {
+test('SHA-256 is chosen whenever it is offered, whatever the order', t => {
   const exchange = begun(ONE_WAY, '5,7');
   const proof = hash('sha256', 0x5a, ONE_WAY.secret, random(32));
   t.deepEqual(exchange.receive(keys({ CHAP_N: 'node', CHAP_R: proof })), { answers: [], done: true });

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { Counters } from '../../src/iscsi/counters.ts';
 
-test('RFC 7143 §4.2.2.1: what is outside the window is dropped, what comes early waits', t => {
+test('RFC 7143 §4.2.2.1: a command outside the window is dropped, an early one waits', t => {
   const counters = new Counters(0, 10, 4);
   t.is(counters.maxCmdSn, 13);
   t.is(counters.admit(9, false), 'drop');
@@ -20,7 +20,7 @@ test('RFC 7143 §4.2.2.1: an immediate request takes no number', t => {
   t.is(counters.maxCmdSn, 13);
 });
 
-test('RFC 7143 §4.2.2.1: the window closes when nothing ends, and opens by one for each that does', t => {
+test('RFC 7143 §4.2.2.1: the window closes when no task ends, and opens by one for each that does', t => {
   const counters = new Counters(0, 0, 2);
   t.is(counters.admit(0, false), 'now');
   t.is(counters.admit(1, false), 'now');

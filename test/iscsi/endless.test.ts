@@ -38,7 +38,7 @@ async function held(): Promise<number> {
   return heapUsed + arrayBuffers;
 }
 
-test.serial('the framer holds one PDU, whatever its headers promise and however small the pieces are', async t => {
+test.serial('the framer holds one PDU, whatever its headers declare and however small the pieces are', async t => {
   const framer = new Framer(MAX_RECEIVE_SEGMENT);
   const header = build({ opcode: 0x05 });
   header.writeUIntBE(MAX_RECEIVE_SEGMENT, 5, 3);
@@ -61,7 +61,7 @@ test.serial('the framer holds one PDU, whatever its headers promise and however 
   t.throws(() => other.next(), { instanceOf: FramingError });
 });
 
-test('text: keys without end are refused by their number of bytes, one value by its own', t => {
+test('text: endless keys are refused by their total bytes, an endless value by its own', t => {
   const { textBytes } = ISCSI_LIMITS;
   t.throws(() => parseText(Buffer.alloc(textBytes, 'x')), { instanceOf: TextError });
   t.throws(() => parseText(Buffer.from(`A=${'x'.repeat(textBytes)}\0`)), { instanceOf: TextError });
@@ -70,7 +70,7 @@ test('text: keys without end are refused by their number of bytes, one value by 
   t.is(parseText(Buffer.from(keys)).size, textBytes / 8);
 });
 
-test('early requests are bounded in bytes, and what they held is given back', t => {
+test('early requests are limited in bytes, and their memory is released', t => {
   const early = new EarlyRequests(100);
   const request = (bytes: number) => ({ bytes, kind: 'command' as const, run: () => {} });
   for (let turn = 0; turn < 1000; turn += 1) {
@@ -85,7 +85,7 @@ test('early requests are bounded in bytes, and what they held is given back', t 
   }
 });
 
-test('sessions: logins without end leave no trace, and each has its own handle', t => {
+test('sessions: endless logins leave no trace, and each has a separate handle', t => {
   const sessions = new Sessions({ ...ISCSI_LIMITS, sessions: 4, sessionsPerInitiator: 2 });
   const claim = (initiator: string, isid: string) =>
     sessions.claim({ initiator, isid, target: TARGET } as Parameters<Sessions['claim']>[0], () => {});
@@ -105,7 +105,7 @@ test('sessions: logins without end leave no trace, and each has its own handle',
   t.true('tsih' in claim('iqn.a:two', '1'));
 });
 
-test('output: whatever is appended, memory goes back to a bounded pool', t => {
+test('output: all memory returns to a bounded pool', t => {
   const pool = new SlabPool(2);
   const sent: (() => void)[] = [];
   const out = new Output(
@@ -123,7 +123,7 @@ test('output: whatever is appended, memory goes back to a bounded pool', t => {
   }
 });
 
-test('output: small answers that wait do not hold a slab each', async t => {
+test('output: small waiting answers share slabs', async t => {
   let taken = 0;
   class Counting extends SlabPool {
     override take(): Buffer {
@@ -151,7 +151,7 @@ test('output: small answers that wait do not hold a slab each', async t => {
   );
 });
 
-test('an overlay in memory: writes without end end at its bound', async t => {
+test('an overlay in memory: endless writes stop at its limit', async t => {
   const disk = new OverlayDevice(memoryDevice(Buffer.alloc(4 << 20), { readOnly: true }), memoryStore(1 << 20));
   let refused = 0;
   for (let at = 0; at < 4 << 20; at += 65536) {
@@ -307,7 +307,7 @@ for (const row of ROWS) {
   });
 }
 
-test.serial('a peer whose connection has been ended goes on sending: nothing of it is kept', async t => {
+test.serial('nothing is kept of what a peer sends after its connection ended', async t => {
   // Answers beyond what the kernel's buffers take wait for a peer that does not read, so that the end has something to wait for.
   const { port, target } = await serve(t, { options: { limits: { outputBytes: 1 << 30 } } });
   const peer = await Initiator.connect(port);
@@ -332,7 +332,7 @@ test.serial('a peer whose connection has been ended goes on sending: nothing of 
   t.true(grown < 2 * GROWTH_BYTES, `${Math.round(grown / 1048576)} MiB`);
 });
 
-test('a login that never ends: its text and its requests are bounded, and its time', async t => {
+test('an endless login: its text, its requests and its time are limited', async t => {
   const { port, notes } = await serve(t);
   const REASONS: [number, Record<string, string>, RegExp][] = [
     [0x44, { InitiatorName: INITIATOR, 'X-filling': 'x'.repeat(4000) }, /more than 16384 bytes of text/],

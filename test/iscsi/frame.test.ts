@@ -69,7 +69,7 @@ test('RFC 7143 §13.12: a data segment longer than declared', t => {
   t.regex(error.message, /8193 bytes; 8192 is the most/);
 });
 
-test('RFC 7143 §7.7: a header digest that does not fit', t => {
+test('RFC 7143 §7.7: a wrong header digest', t => {
   const stream = build({ opcode: 0x00 }, { header: true, data: false });
   stream[20] = 1;
   const prepare = (framer: Framer) => {

@@ -66,12 +66,12 @@ test('every key has a test', t => {
   );
 });
 
-test('RFC 7143 §13: what means nothing in a discovery session is irrelevant there', t => {
+test('RFC 7143 §13: keys without meaning in a discovery session are Irrelevant there', t => {
   t.is(negotiate('MaxBurstLength', '512', { discovery: true, login: true }).answer, 'Irrelevant');
   t.is(negotiate('HeaderDigest', 'None', { discovery: true, login: true }).answer, 'None');
 });
 
-test('RFC 7143 §13: after login only what may be said then', t => {
+test('RFC 7143 §13: after login only the keys that are allowed then', t => {
   t.is(negotiate('HeaderDigest', 'None', { discovery: false, login: false }).answer, 'Reject');
   t.deepEqual(negotiate('MaxRecvDataSegmentLength', '512', { discovery: false, login: false }).set, {
     sendSegment: 512,

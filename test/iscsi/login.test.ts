@@ -6,7 +6,7 @@ import { serve } from './support/served.ts';
 
 const NORMAL = { InitiatorName: INITIATOR, TargetName: TARGET };
 
-test('a session is agreed on in one exchange', async t => {
+test('one exchange negotiates a session', async t => {
   const { port, notes, target } = await serve(t);
   const initiator = await Initiator.connect(port);
   t.is(await initiator.login({ target: TARGET, keys: { HeaderDigest: 'CRC32C,None', 'X-mine': '1' } }), 0);
@@ -17,7 +17,7 @@ test('a session is agreed on in one exchange', async t => {
   initiator.close();
 });
 
-test('RFC 7143 §6.3: security stage, operational stage, full feature phase, with numbers that go on', async t => {
+test('RFC 7143 §6.3: security stage, operational stage, full feature phase, with continuous numbers', async t => {
   const { port } = await serve(t);
   const initiator = await Initiator.connect(port);
   initiator.cmdSn = 77;
@@ -34,7 +34,7 @@ test('RFC 7143 §6.3: security stage, operational stage, full feature phase, wit
   initiator.close();
 });
 
-test('RFC 7143 §6.1: text may go on in further requests', async t => {
+test('RFC 7143 §6.1: text may continue in further requests', async t => {
   const { port } = await serve(t);
   const initiator = await Initiator.connect(port);
   const half = await initiator.loginRequest(0x44, { InitiatorName: INITIATOR });
@@ -93,7 +93,7 @@ test('RFC 7143 §6.3.1: nobody joins a session with a second connection', async 
   t.is(statusOf(await initiator.next()), 0x020a);
 });
 
-test('a login that never ends is refused', async t => {
+test('an endless login is refused', async t => {
   const { port } = await serve(t, { options: { limits: { loginRequests: 3 } } });
   const initiator = await Initiator.connect(port);
   for (let request = 0; request < 3; request += 1) t.is(statusOf(await initiator.loginRequest(0x04, NORMAL)), 0);
@@ -108,7 +108,7 @@ test('anything but a login ends the connection', async t => {
   t.regex(notes[0]?.reason ?? '', /does not begin with a login/);
 });
 
-test("a directory that fails is the target's error and ends only this login", async t => {
+test('a failing directory is a target error and ends only this login', async t => {
   const { port, notes } = await serve(t, {
     options: {
       directory: {

@@ -33,7 +33,7 @@ function turns(): { scheduler: Scheduler; turn(): boolean } {
 
 const MEGABYTE = 1024 * 1024;
 
-test('a small session among a greedy one waits for no more than one share', t => {
+test('a small session next to a greedy one waits for one share at most', t => {
   const log: string[] = [];
   const { scheduler, turn } = turns();
   scheduler.wake(session('greedy', 100 * MEGABYTE, log));
@@ -42,7 +42,7 @@ test('a small session among a greedy one waits for no more than one share', t =>
   t.true(log.indexOf('small') <= 2, log.slice(0, 5).join(' '));
 });
 
-test('a turn ends although there is more to do, and another one is planned', t => {
+test('a turn ends while work remains, and another one is scheduled', t => {
   const log: string[] = [];
   const { scheduler, turn } = turns();
   scheduler.wake(session('greedy', 100 * MEGABYTE, log));
@@ -61,7 +61,7 @@ test('sessions take turns one after the other', t => {
   t.deepEqual(log.slice(1, 7), ['a', 'b', 'c', 'a', 'b', 'c']);
 });
 
-test('what was forgotten is called no more', t => {
+test('a removed session gets no more turns', t => {
   const log: string[] = [];
   const { scheduler, turn } = turns();
   const worker = session('gone', 100 * MEGABYTE, log);

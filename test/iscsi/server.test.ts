@@ -35,7 +35,7 @@ function clock(): {
   };
 }
 
-test('RFC 7143 §6.3.5: the same initiator port begins again and its old session ends', async t => {
+test('RFC 7143 §6.3.5: a new login of the same initiator port ends its old session', async t => {
   const { port, target, notes } = await serve(t);
   const [old, fresh, other] = [
     await Initiator.connect(port),
@@ -70,7 +70,7 @@ test('a login that takes too long is cut off', async t => {
   t.regex(notes[0]?.reason ?? '', /took too long/);
 });
 
-test('RFC 7143 §11.19: a silent peer is asked, lives when it answers, and is cut off when it does not', async t => {
+test('RFC 7143 §11.19: a silent peer gets a ping; one that does not answer is cut off', async t => {
   const { options, advance } = clock();
   const { initiator: open, notes } = await serve(t, { options });
   const initiator = await open();
@@ -90,7 +90,7 @@ test('RFC 7143 §11.19: a silent peer is asked, lives when it answers, and is cu
   t.regex(notes.at(-1)?.reason ?? '', /silent/);
 });
 
-test('RFC 7143 §11.9.1: at the end initiators are asked to log out, and those that do not are cut off', async t => {
+test('RFC 7143 §11.9.1: at shutdown the target requests a logout, and cuts off initiators that ignore it', async t => {
   const { initiator: open, target, notes } = await serve(t);
   const [polite, stubborn] = [await open('iqn.a:polite'), await open('iqn.a:stubborn')];
   const ended = target.close(2000);
@@ -110,7 +110,7 @@ test('RFC 7143 §11.9.1: at the end initiators are asked to log out, and those t
   );
 });
 
-test('sessions have a bound, in all and for each initiator', async t => {
+test('the number of sessions is limited, in total and for each initiator', async t => {
   const { port } = await serve(t, { options: { limits: { sessions: 3, sessionsPerInitiator: 2 } } });
   const login = async (initiator: string, isid: number) => {
     const connection = await Initiator.connect(port);
@@ -121,7 +121,7 @@ test('sessions have a bound, in all and for each initiator', async t => {
   t.deepEqual([await login('iqn.a:two', 1), await login('iqn.a:three', 1)], [0, 0x0302]);
 });
 
-test('the disk is given back once for each admission, also when the peer leaves during login', async t => {
+test('each admission releases its disk once, also when the peer leaves during login', async t => {
   let held = 0;
   let answer = () => {};
   const served = await serve(t);
@@ -151,7 +151,7 @@ test('the disk is given back once for each admission, also when the peer leaves 
   t.is(target.sessionCount, 0);
 });
 
-test('a peer that does not read holds up nobody and costs bounded memory', async t => {
+test('a peer that does not read delays nobody and uses bounded memory', async t => {
   const { initiator: open, content, target } = await serve(t, { bytes: 8 << 20 });
   const [greedy, other] = [await open('iqn.a:greedy'), await open('iqn.a:other')];
   greedy.socket.pause();
@@ -169,7 +169,7 @@ test('a peer that does not read holds up nobody and costs bounded memory', async
   t.true(bytes >= 8 << 20, 'once it reads, it gets what it asked for');
 });
 
-test('a disk that does not answer holds up its own readers only, and an aborted read waits for it', async t => {
+test('a disk that does not answer delays only its own readers, and an aborted read waits for it', async t => {
   const fast = await serve(t);
   let answer = () => {};
   const hung = new Promise<void>(resolve => {
@@ -193,7 +193,7 @@ test('a disk that does not answer holds up its own readers only, and an aborted 
   await target.close();
 });
 
-test('a peer that asks much by little and does not read: its questions wait, and all are answered in the end', async t => {
+test('a peer that requests much and does not read: its requests wait, and all get an answer in the end', async t => {
   const { port } = await serve(t);
   const greedy = await Initiator.connect(port);
   await greedy.login({ target: TARGET, keys: { MaxRecvDataSegmentLength: '262144' } });
@@ -210,7 +210,7 @@ test('a peer that asks much by little and does not read: its questions wait, and
   greedy.close();
 });
 
-test('10,000 half-open logins: others log in and read all the while, and memory stays bounded', async t => {
+test('10,000 half-open logins: others still log in and read, and memory stays bounded', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-iscsi-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const file = join(folder, 'disk.img');
@@ -249,7 +249,7 @@ function residentBytes(pid: number): number {
   return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024;
 }
 
-test('a connection that cannot be accepted is reported, each time, and the next one is', async t => {
+test('each connection that cannot be accepted is reported, and the next one is accepted', async t => {
   const reports: string[] = [];
   const { server, port } = await listen(
     { port: 0, host: '127.0.0.1' },
@@ -270,7 +270,7 @@ test('a connection that cannot be accepted is reported, each time, and the next 
   );
 });
 
-test('sessions of a target can be ended from here', async t => {
+test('the head can end the sessions of a target', async t => {
   const { initiator: open, target, notes } = await serve(t);
   const initiator = await open();
   t.is(target.endSessions({ target: 'iqn.a:other' }, 'no'), 0);
@@ -280,7 +280,7 @@ test('sessions of a target can be ended from here', async t => {
   t.is(statusOf(undefined), -1);
 });
 
-test('what the daemon throws during a login ends that login only, and the disk is given back', async t => {
+test('an error of the daemon during a login ends only that login, and releases the disk', async t => {
   const { directory, device, content } = await serve(t);
   const THROWS = ['note', 'release', 'session'] as const;
   for (const thrower of THROWS) {

@@ -7,7 +7,7 @@ import { serve } from './support/served.ts';
 
 const READY = [0, 0, 0, 0, 0, 0];
 
-test('SAM-5 §5.14: a new session finds a unit attention, once, and INQUIRY does not mind', async t => {
+test('SAM-5 §5.14: a new session gets one unit attention, and INQUIRY works all the same', async t => {
   const { port } = await serve(t);
   const initiator = await Initiator.connect(port);
   await initiator.login({ target: TARGET });
@@ -19,7 +19,7 @@ test('SAM-5 §5.14: a new session finds a unit attention, once, and INQUIRY does
   initiator.close();
 });
 
-test('a read of many PDUs and bursts gives the bytes of the file', async t => {
+test('a read of many PDUs and bursts returns the bytes of the file', async t => {
   const { port, content } = await serve(t);
   const initiator = await Initiator.connect(port);
   await initiator.login({ target: TARGET, keys: { MaxRecvDataSegmentLength: '1000', MaxBurstLength: '2560' } });
@@ -31,7 +31,7 @@ test('a read of many PDUs and bursts gives the bytes of the file', async t => {
   initiator.close();
 });
 
-test('RFC 7143 §11.7.1: F ends each burst, DataSN and offsets go up', async t => {
+test('RFC 7143 §11.7.1: F ends each burst, DataSN and offsets increase', async t => {
   const { port } = await serve(t);
   const initiator = await Initiator.connect(port);
   await initiator.login({ target: TARGET, keys: { MaxRecvDataSegmentLength: '512', MaxBurstLength: '1024' } });
@@ -46,7 +46,7 @@ test('RFC 7143 §11.7.1: F ends each burst, DataSN and offsets go up', async t =
   initiator.close();
 });
 
-test('RFC 7143 §11.4.5: residuals when the initiator leaves too little room, or too much', async t => {
+test("RFC 7143 §11.4.5: residuals when the initiator's buffer is too small or too large", async t => {
   const initiator = await (await serve(t)).initiator();
   const little = await initiator.command(read10(0, 2), { read: 512 });
   t.deepEqual([little.data.length, little.flags, little.residual], [512, 0x85, 512]);
@@ -123,7 +123,7 @@ test('RFC 7143 §7.9: data out of order ends the task, and the session goes on',
   t.is((await initiator.command(READY)).status, 0);
 });
 
-test('RFC 7143 §11.3: immediate data that was not agreed on', async t => {
+test('RFC 7143 §11.3: immediate data that was not negotiated', async t => {
   const { port } = await serve(t, { overlay: 'memory' });
   const initiator = await Initiator.connect(port);
   await initiator.login({ target: TARGET, keys: { ImmediateData: 'No' } });
@@ -155,7 +155,7 @@ test('RFC 7143 §11.18: a ping comes back with its data', async t => {
   t.is(pong.header.readUInt32BE(16), 9);
 });
 
-test('RFC 7143 §11.5: tasks that wait for their data are aborted, and what comes late for them is dropped', async t => {
+test('RFC 7143 §11.5: tasks that wait for data are aborted, and late data for them is dropped', async t => {
   const initiator = await (await serve(t, { overlay: 'memory' })).initiator();
   const tag = initiator.start(write10(0, 1), { write: 512 });
   const r2t = await initiator.expect(0x31);
@@ -172,7 +172,7 @@ test('RFC 7143 §11.5: tasks that wait for their data are aborted, and what come
   t.is((await initiator.expect(0x22)).header.readUInt8(2), 1, 'there is no such task any more');
 });
 
-test('RFC 7143 §11.5.1: a reset of a shared read-only unit leaves others alone, of a writable one tells them', async t => {
+test('RFC 7143 §11.5.1: other sessions notice the reset of a writable unit, and not that of a read-only one', async t => {
   for (const [overlay, expected] of [
     [undefined, 0],
     ['memory', 2],
@@ -220,7 +220,7 @@ for (const [name, opcode, reason] of REJECTED) {
   });
 }
 
-test('SPC-4 §6.4.2: nothing is at another unit number', async t => {
+test('SPC-4 §6.4.2: there is no other unit number', async t => {
   const initiator = await (await serve(t)).initiator();
   t.is((await initiator.command([0x12, 0, 0, 0, 96, 0], { read: 96, lun: 3 })).data[0], 0x7f);
   t.is((await initiator.command(READY, { lun: 3 })).sense[12], 0x25);
@@ -237,7 +237,7 @@ test('an ordered task waits for those before it', async t => {
   for (const tag of [write, ordered, behind]) t.is((await initiator.expect(0x21)).header.readUInt32BE(16), tag);
 });
 
-test('RFC 7143 §11.6.1: a command that has not come is aborted by its number, and never runs when it does come', async t => {
+test('RFC 7143 §11.6.1: a command that has not arrived is aborted by its number, and never runs later', async t => {
   const { initiator: open, device } = await serve(t, { overlay: 'memory' });
   const initiator = await open();
   const due = initiator.cmdSn;
@@ -282,7 +282,7 @@ test('RFC 7143 §4.2.2.1: an early command that is aborted is dropped, by its nu
   }
 });
 
-test('RFC 7143 §4.2.2.1: of two early commands with one number the first counts', async t => {
+test('RFC 7143 §4.2.2.1: of two early commands with the same number the first counts', async t => {
   const initiator = await (await serve(t)).initiator();
   const due = initiator.cmdSn;
   initiator.cmdSn = due + 1;
@@ -296,7 +296,7 @@ test('RFC 7143 §4.2.2.1: of two early commands with one number the first counts
   for (const tag of [first, kept, last]) t.is((await initiator.expect(0x21)).header.readUInt32BE(16), tag);
 });
 
-test('RFC 7143 §11.10: text in parts, a new exchange that drops an abandoned one, and tags that name none', async t => {
+test('RFC 7143 §11.10: text in parts, a new exchange that replaces an abandoned one, and unknown tags', async t => {
   const { port } = await serve(t);
   const initiator = await Initiator.connect(port);
   await initiator.login({ keys: { MaxRecvDataSegmentLength: '512' } });
@@ -332,7 +332,7 @@ test('RFC 7143 §11.10: text in parts, a new exchange that drops an abandoned on
   initiator.close();
 });
 
-test('a file of the head that cannot be read is an error of the disk for the initiator, and a note with its reason for the head', async t => {
+test('when the head cannot read a file, the initiator gets a disk error and the head a note with the reason', async t => {
   const { initiator: connect, file, notes, content } = await serve(t);
   const initiator = await connect();
   t.is((await initiator.command(read10(0, 8), { read: 4096 })).status, 0);

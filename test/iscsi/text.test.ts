@@ -2,7 +2,7 @@
 import test from 'ava';
 import { encodeText, parseBinary, parseNumber, parseText, TextError } from '../../src/iscsi/text.ts';
 
-test('pairs there and back', t => {
+test('pairs encode and decode', t => {
   const bytes = encodeText([
     ['SendTargets', 'All'],
     ['X-a', ''],

@@ -121,7 +121,7 @@ test('a disk that fails in another process is noted here, and its session goes o
   t.is((await initiator.command(read10(0, 8), { read: 4096 })).status, 0);
 });
 
-test('discovery, and a refusal, come from the directory', async t => {
+test('the directory answers discovery and refusals', async t => {
   const { port, login, notes, until } = await farm(t);
   const discovery = await Initiator.connect(port);
   t.is(await discovery.login(), 0);
@@ -132,7 +132,7 @@ test('discovery, and a refusal, come from the directory', async t => {
   await until(() => notes.some(note => note.event === 'refused' && /no target/.test(note.reason ?? '')));
 });
 
-test('what a session held is given back when it ends', async t => {
+test('a session releases all that it held when it ends', async t => {
   const { login, workers, held, until, notes } = await farm(t);
   const one = await login('iqn.a:one');
   const other = await login('iqn.a:other');
@@ -144,7 +144,7 @@ test('what a session held is given back when it ends', async t => {
   t.false(other.initiator.closed);
 });
 
-test('a process for each worker is there when it is needed; one that dies takes no other with it, and is replaced', async t => {
+test('worker processes start when needed; one that dies affects no other, and is replaced', async t => {
   const { login, workers, held, until } = await farm(t);
   t.deepEqual(workers.pids, [], 'nobody has logged in');
   const one = await login('iqn.a:one');
@@ -169,14 +169,14 @@ test('an overlay is served by the daemon itself', async t => {
   t.true((await initiator.command(read10(0, 8), { read: 4096 })).data.equals(content.subarray(0, 4096)));
 });
 
-test('an overlay that a worker is asked for is refused with the reason', async t => {
+test('a worker refuses an overlay with the reason', async t => {
   const { login, notes, until, held } = await farm(t, { overlay: 'memory' });
   t.is((await login('iqn.a:one')).status, 0x0301);
   await until(() => notes.some(note => /can be opened by the daemon only/.test(note.reason ?? '')));
   t.is(held(), 0);
 });
 
-test('the end: initiators are asked to log out, and no process is left', async t => {
+test('shutdown: initiators get a logout request, and no process remains', async t => {
   const { login, workers, held } = await farm(t);
   const { initiator } = await login('iqn.a:one');
   const closed = workers.close(20_000);
@@ -215,7 +215,7 @@ test.serial(
   },
 );
 
-test.serial('the end does not wait for a process that could not be started', async t => {
+test.serial('shutdown does not wait for a process that could not start', async t => {
   const node = process.execPath;
   t.teardown(() => {
     process.execPath = node;
@@ -227,7 +227,7 @@ test.serial('the end does not wait for a process that could not be started', asy
   t.deepEqual(workers.pids, []);
 });
 
-test.serial('a system that has nothing left to start a process with costs the connection only', async t => {
+test.serial('when the system cannot start another process, only that connection is lost', async t => {
   const { env } = process;
   t.teardown(() => {
     process.env = env;
@@ -243,7 +243,7 @@ test.serial('a system that has nothing left to start a process with costs the co
   t.not(await attempt(port), 'closed');
 });
 
-test('a worker that stands still: connections wait in bounded number, and in bounded time another one serves', async t => {
+test('a worker that stands still: a limited number of connections wait, and another worker soon takes over', async t => {
   let time = 0;
   const ticks: (() => void)[] = [];
   const clock: Pick<IscsiOptions, 'now' | 'every'> = {
@@ -307,7 +307,7 @@ test('a worker that hangs answers no ping: it is killed and reported', async t =
   t.regex(reports[1] ?? '', /ended by SIGKILL/);
 });
 
-test('closing ends the listening on every address', async t => {
+test('closing stops listening on every address', async t => {
   const { workers, port } = await farm(t);
   const other = await workers.listen(0, '127.0.0.2');
   await workers.close();

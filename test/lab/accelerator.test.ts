@@ -83,7 +83,7 @@ test('a capture holds a DHCP packet when a frame goes to UDP port 67', t => {
   for (let size = 0; size < whole.length; size += 1) t.notThrows(() => holdsDhcp(whole.subarray(0, size)));
 });
 
-test('a KVM that fails its trial is replaced by emulation, said in one line and noted', async t => {
+test('a KVM that fails its trial is replaced by emulation, with one line, and remembered', async t => {
   const own = ports();
   const choice = new AcceleratorChoice('auto', own);
   const first = machine({ works: false, reason: 'the machine reset' });
@@ -102,7 +102,7 @@ test('a KVM that works is tried by one node alone', async t => {
   for (const node of nodes) t.deepEqual(node.begun, ['kvm']);
 });
 
-test('emulation is used without a trial when it is wanted, when there is no KVM, and when KVM failed before', async t => {
+test('emulation is used without a trial on request, without KVM, and after a failure of KVM', async t => {
   for (const [wanted, given] of [
     ['tcg', {}],
     ['auto', { hasKvm: () => false }],
@@ -132,7 +132,7 @@ test('a trial that is interrupted leaves no other node waiting', async t => {
   t.deepEqual(next.begun, ['kvm']);
 });
 
-test('what failed is remembered until the next start of the kernel', async t => {
+test('a failure is remembered until the kernel restarts', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-accel-'));
   t.teardown(async () => rm(folder, { recursive: true, force: true }));
   const file = join(folder, 'deep', 'accelerator.json');
@@ -151,6 +151,6 @@ test('the option goes before the variable, and another word is refused with the 
   t.throws(() => wantedAccelerator(undefined, { MUSTER_LAB_ACCEL: 'hvf' }), { message: /MUSTER_LAB_ACCEL: 'hvf'/ });
 });
 
-test("the lab's programs are those of the caller's PATH, without npm's, and the system's folders behind", t => {
+test("the lab finds programs in the caller's PATH without npm's folders, then in the system's folders", t => {
   t.is(systemPath('/own:/clone/node_modules/.bin:/bin'), '/own:/bin:/usr/sbin:/usr/bin:/sbin');
 });

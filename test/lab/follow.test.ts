@@ -35,7 +35,7 @@ async function stepsOf(
   return steps;
 }
 
-test('each event is reported once, also when the daemon was away for a while', async t => {
+test('each event is reported once, also after an outage of the daemon', async t => {
   const [first, second] = [event(101, 'ipxe'), event(102, 'script')];
   const steps = await stepsOf([
     [],
@@ -53,7 +53,7 @@ test('a boot from before the power-on is not this boot', async t => {
   t.deepEqual(steps, [{ event: event(101, 'up') }, { end: 'up' }]);
 });
 
-test('what is over the time is stuck, with the stage it waits for', async t => {
+test('a node that exceeds its time is stuck, with the stage it waits for', async t => {
   const waiting = timeline('booting', [event(101, 'kernel')], { reason: 'the kernel was sent' });
   const steps = await stepsOf([[waiting]], { timeoutMs: 0 });
   t.deepEqual(steps.at(-1), { end: 'stuck', reason: 'not up after 0 s: the kernel was sent' });
@@ -64,7 +64,7 @@ test('a machine that has ended is stuck at once', async t => {
   t.deepEqual(steps, [{ end: 'stuck', reason: 'the console says: Kernel panic' }]);
 });
 
-test('a line counts from power-on, by the clock that events have', t => {
+test('a line shows the time since power-on, by the clock of the events', t => {
   const powered = Date.UTC(2030, 0, 1);
   t.is(
     eventLine('n0', event(powered + 3240, 'loader', 'no file'), powered),

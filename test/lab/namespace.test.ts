@@ -11,7 +11,7 @@ import { requireAll } from '../support/require.ts';
 
 const NEEDS = { root: true, programs: ['unshare', 'nsenter', 'setpriv', 'ip'], files: ['/dev/net/tun'] };
 
-test('a separate network, in which a process runs until it is stopped', async t => {
+test('a process runs in a separate network until it is stopped', async t => {
   if (!requireAll(t, NEEDS)) return;
   const folder = await mkdtemp(join(tmpdir(), 'namespace-'));
   const namespace = await openNamespace();
@@ -32,7 +32,7 @@ test('a separate network, in which a process runs until it is stopped', async t 
   }
 });
 
-test('nothing of it is on this machine', async t => {
+test('nothing of the network is visible on this machine', async t => {
   if (!requireAll(t, NEEDS)) return;
   const namespace = await openNamespace();
   try {
@@ -43,7 +43,7 @@ test('nothing of it is on this machine', async t => {
   }
 });
 
-test('a refused line of the network is an error with the words of the program', async t => {
+test('a failed command of the network is an error with the text of the program', async t => {
   if (!requireAll(t, NEEDS)) return;
   const namespace = await openNamespace();
   try {

@@ -40,12 +40,12 @@ test('a machine that boots by HTTP has no PXE', t => {
   }
 });
 
-test('an emulated processor does not say that it is quick at what its emulation is slow at', t => {
+test('an emulated processor does not claim features that its emulation is slow at', t => {
   t.true(qemuArguments(MACHINE).includes('max,-erms,-fsrm'));
   t.true(qemuArguments({ ...MACHINE, accelerator: 'kvm' }).includes('kvm'));
 });
 
-test('every node has its own tap and hardware address', t => {
+test('every node has a separate tap and hardware address', t => {
   const ports = Array.from({ length: 300 }, (_, index) => portOf(index));
   t.is(new Set(ports.map(port => port.mac)).size, 300);
   t.is(new Set(ports.map(port => port.tap)).size, 300);
@@ -64,7 +64,7 @@ test('the image is of the release of this Debian, and of Debian 12 elsewhere', t
   t.is(labRecipe('', { MUSTER_LAB_MIRROR: 'http://mirror.test/debian' }).mirror, 'http://mirror.test/debian');
 });
 
-test('another recipe, and another owner of its files, is another version of the image', t => {
+test('another recipe, or another owner of its files, makes another version of the image', t => {
   const recipe = labRecipe('', {});
   t.is(rootVersion(recipe, true), rootVersion(labRecipe('', {}), true));
   t.not(rootVersion(recipe, true), rootVersion(recipe, false));

@@ -36,7 +36,7 @@ test('a new lab removes the folder of a lab that was killed', async t => {
   t.true(existsSync(own));
 });
 
-test('a process that has the number of a dead owner is not the owner', async t => {
+test('a process that reuses the number of a dead owner is not the owner', async t => {
   const parent = t.context as string;
   const folder = await leftBehind(parent, 'b', `${process.pid} 1`);
   t.deepEqual(await sweep(parent), [folder]);

@@ -20,7 +20,7 @@ test.afterEach.always(async t => {
   await rm(t.context as string, { recursive: true, force: true });
 });
 
-test('a mark is found among control sequences, also when it comes later', async t => {
+test('a mark is found among control sequences, also if it arrives later', async t => {
   const { serial, log } = await console(t.context as string);
   const found = serial.waitFor(/up: (\d+)/, { timeoutMs: 60_000 });
   await appendFile(log, 'booting\r\n\u001b[1;32mup:\u001b[0m 42\r\n');
@@ -28,7 +28,7 @@ test('a mark is found among control sequences, also when it comes later', async 
   t.is('match' in answer ? answer.match[1] : answer.problem, '42');
 });
 
-test('a panic ends the wait with the words of the console', async t => {
+test('a panic ends the wait with the text of the console', async t => {
   const { serial, log } = await console(t.context as string);
   await appendFile(log, '[    1.0] Kernel panic - not syncing: VFS: Unable to mount root fs\n');
   t.deepEqual(await serial.waitFor(/up/, { timeoutMs: 60_000 }), {
@@ -43,7 +43,7 @@ test('output from before the wait does not count', async t => {
   t.true('problem' in answer);
 });
 
-test('a machine that has ended is not waited for', async t => {
+test('the wait ends with the machine', async t => {
   const { serial } = await console(t.context as string);
   t.deepEqual(await serial.waitFor(/up/, { timeoutMs: 60_000, hopeless: () => 'it has ended' }), {
     problem: 'it has ended',

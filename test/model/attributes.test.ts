@@ -33,7 +33,7 @@ function oracle(layers: readonly { source: string; attributes: Record<string, st
   );
 }
 
-test('the default group first, the groups in their order, the node last: later ones win, and say what they hide', t => {
+test('the default group first, the groups in order, the node last: later values win, and show what they hide', t => {
   fc.assert(
     fc.property(
       fc.tuple(attributes, attributes, attributes, attributes, attributes),
@@ -125,7 +125,7 @@ test('reserved attributes are checked, each with its sentence', t => {
   }
 });
 
-test('what is right passes: by name and by UID, any attribute of the site', t => {
+test('correct attributes pass: references by name and UID, and attributes of the site', t => {
   const fake = new FakeCluster();
   const boot = fake.create('boot', { name: 'DefaultBoot' });
   const right = {
@@ -160,7 +160,7 @@ test('set and clear change the attributes of all or of none', t => {
   t.deepEqual(fake.cluster.byName('node', 'n0')?.value.attributes, {});
 });
 
-test('an object without attributes says who has them', t => {
+test('an object without attributes names the kinds that have them', t => {
   const fake = new FakeCluster();
   const boot = fake.create('boot', { name: 'DefaultBoot' });
   const error = t.throws(() => planAttributes(fake.context(), 'boot', [boot], { rack: 'a' }), {
@@ -170,7 +170,7 @@ test('an object without attributes says who has them', t => {
   t.is(error?.code, 'bad-usage');
 });
 
-test('an attribute says yes with anything but empty, 0, false, no and off', t => {
+test('an attribute is true unless it is empty, 0, false, no or off', t => {
   for (const text of ['1', 'true', 'yes', 'on', 'whatever']) t.true(isTrue(text), text);
   for (const text of ['', '0', 'False', 'no', 'OFF', ' ']) t.false(isTrue(text), text);
 });

@@ -47,7 +47,7 @@ test('fields are checked, each refusal with its sentence', t => {
     'bad-value',
     "boot config: name='1st' must begin with a letter and go on with letters, digits, '_', '.' or '-', 63 characters at most",
   );
-  refused(t, update({ cmdline: 7 }), 'bad-value', 'boot config: cmdline=7 must be a string');
+  refused(t, update({ cmdline: 7 }), 'bad-value', 'boot config: cmdline=7 must be a text');
   refused(
     t,
     update({ cmdline: 'a\nb' }),
@@ -124,7 +124,7 @@ test('a duplicate name is refused, also within one command', t => {
   refused(t, () => planUpdate(fake.context(), 'attrib', all, { name: 'same' }), 'duplicate', text('same'));
 });
 
-test('frozen: nothing changes but frozen itself, and that alone', t => {
+test('frozen: only frozen itself can change, and only alone', t => {
   const fake = new FakeCluster();
   for (const kind of ['boot', 'image'] as const) {
     const entry = fake.create(kind, { name: 'prod', frozen: 'true' });
@@ -159,7 +159,7 @@ test('a renamed boot config keeps its nodes and groups in the same commit', t =>
   t.is(fake.cluster.byName('attrib', 'DefaultAttribs')?.value.attributes['_boot_config'], 'NewName');
 });
 
-test('replace: what is not given gets its default; what muster assigned, and files, stay', t => {
+test('replace: absent fields get their defaults; values assigned by muster and files stay', t => {
   const fake = new FakeCluster();
   const { config } = fake.bootable();
   fake.apply(planReplace(fake.context(), 'boot', [config], { name: 'DefaultBoot', boot_style: 'roram' }).changes);
@@ -234,7 +234,7 @@ test('a power URI with stars for its password means the stored one, and never re
   );
 });
 
-test("the head's own object is made once and kept true", t => {
+test("the head's own object is created once and kept up to date", t => {
   const fake = new FakeCluster();
   const facts = { name: 'head1', address: '10.54.0.1/24', http_port: 8080, version: '1' };
   fake.apply(planHead(fake.context(), facts).changes);

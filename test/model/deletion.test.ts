@@ -11,7 +11,7 @@ function refused(t: ExecutionContext, work: () => unknown, code: string, text: s
   t.is(error?.code, code as MusterError['code']);
 }
 
-test("what is in use is refused with its users' names; force says what it breaks, and breaks just that", t => {
+test('deleting an object in use is refused with its users; force reports what it breaks, and breaks only that', t => {
   const fake = new FakeCluster();
   const { config, image, node } = fake.bootable();
   const own = fake.create('node', { mac: '52:54:00:00:00:09', attributes: { _boot_config: config.uid, rack: 'a' } });
@@ -47,7 +47,7 @@ test('many users are counted', t => {
   );
 });
 
-test('users that go in the same command are no users', t => {
+test('users that the same command deletes do not count', t => {
   const fake = new FakeCluster();
   const { config, image } = fake.bootable();
   const group = fake.cluster.byName('attrib', 'DefaultAttribs') as Entry;
@@ -69,7 +69,7 @@ test("the specification's way to recreate the defaults: group, boot config, imag
   t.is(fake.cluster.count('boot') + fake.cluster.count('image') + fake.cluster.count('attrib'), 0);
 });
 
-test('settings lose what they name: default group, pool and distro in one command', t => {
+test('one command removes default group, pool and distro from the settings', t => {
   const fake = new FakeCluster();
   const distro = fake.create('distro', { name: 'CentOS' });
   const settings = fake.cluster.byName('cluster', 'cluster') as Entry<'cluster'>;
@@ -89,7 +89,7 @@ test('a frozen object is not deleted, and force takes no reference from one', t 
   refused(t, () => planDelete(fake.cluster, [image], true), 'frozen', text);
 });
 
-test('a parent image is history: it may go', t => {
+test('a parent image is history and may be deleted', t => {
   const fake = new FakeCluster();
   const parent = fake.create('image', { name: 'base' });
   fake.create('image', { name: 'derived', parent: 'base' });
@@ -102,7 +102,7 @@ test('the settings cannot be deleted', t => {
   refused(t, () => planDelete(fake.cluster, [settings], true), 'bad-usage', 'The cluster settings cannot be deleted.');
 });
 
-test('a naming pool that others are a part of is in use; a distro that images came from is history', t => {
+test('a naming pool with pools inside it is in use; a distro that images came from is history', t => {
   const fake = new FakeCluster();
   const top = fake.create('pool', { name: 'top', ip_base: '10.54.0.150' });
   const sub = fake.create('pool', { name: 'sub', parent: 'top' });
@@ -121,7 +121,7 @@ test('a naming pool that others are a part of is in use; a distro that images ca
 });
 
 // The kind: a reference is use unless its field is marked as history, and history is never use.
-test('whatever refers to an object by a field that is no history keeps it from being deleted', t => {
+test('a reference by any field that is not history prevents deletion', t => {
   for (const kind of KIND_NAMES.filter(kind => !['cluster', 'head'].includes(kind))) {
     for (const { name, meta, schema } of fieldsOf(kind)) {
       if (!meta.refers) continue;

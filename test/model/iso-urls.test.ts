@@ -31,7 +31,7 @@ function repo() {
 
 const OWN = ['<BASE_URL>/isomount/R/BaseOS/', '<BASE_URL>/isomount/R/App%20Stream/'];
 
-test('each repository of the image is a URL; the root of it is one without a path', t => {
+test('each repository of the image is a URL; the root has no path', t => {
   const { urls, update } = repo();
   t.deepEqual(urls(), OWN);
   update({}, { iso: iso('b', '') });
@@ -53,7 +53,7 @@ test("other URLs stay, the image's follow image and name, and go with it", t => 
   t.is(entry('S').value.isolabel, 'L');
 });
 
-test('an administrator may take one of them out; without any they are all back', t => {
+test('an administrator may remove one of them; removing all brings them back', t => {
   const { urls, update } = repo();
   update({ urls: OWN.slice(0, 1) });
   update({ description: 'x' });
@@ -62,7 +62,7 @@ test('an administrator may take one of them out; without any they are all back',
   t.deepEqual(urls(), OWN);
 });
 
-test('a clone has its own URLs, and a replacement keeps those of the image', t => {
+test('a clone gets its own URLs, and a replacement keeps those of the image', t => {
   const { fake, entry, urls } = repo();
   fake.apply(planClone(fake.context(), entry(), { name: 'C' }).changes);
   t.deepEqual(urls('C'), ['<BASE_URL>/isomount/C/BaseOS/', '<BASE_URL>/isomount/C/App%20Stream/']);

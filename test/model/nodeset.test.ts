@@ -41,7 +41,7 @@ const expression = fc
 
 const sorted = (names: Iterable<string>): string[] => [...new Set(names)].sort();
 
-test('what is folded unfolds to the same names', t => {
+test('folded names expand to the same names', t => {
   fc.assert(
     fc.property(fc.array(name, { maxLength: 40 }), names => {
       const folded = foldNodeSet(names);
@@ -50,7 +50,7 @@ test('what is folded unfolds to the same names', t => {
   );
 });
 
-test('folding what an expression names, and unfolding it, gives the same names', t => {
+test('folding the names of an expression, and expanding the result, gives the same names', t => {
   fc.assert(
     fc.property(expression, text => {
       const names = expandNodeSet(text);
@@ -60,7 +60,7 @@ test('folding what an expression names, and unfolding it, gives the same names',
   );
 });
 
-test('numbers fold into ranges, padded ones among their own width, whatever their order', t => {
+test('numbers fold into ranges, padded ones by width, whatever their order', t => {
   t.is(foldNodeSet(['n0', 'n1', 'n2', 'n7']), 'n[0-2,7]');
   t.is(foldNodeSet(['n10', 'n08', 'n09']), 'n[08-10]');
   t.is(foldNodeSet(['n9', 'n09', 'n10']), 'n[9,09-10]');
@@ -70,13 +70,13 @@ test('numbers fold into ranges, padded ones among their own width, whatever thei
   t.is(foldNodeSet([]), '');
 });
 
-test('names keep the order of the expression and come once', t => {
+test('names keep the order of the expression, without duplicates', t => {
   t.deepEqual(expandNodeSet('n[7,0-2],n1,login'), ['n7', 'n0', 'n1', 'n2', 'login']);
   t.deepEqual(expandNodeSet('n[08-10]'), ['n08', 'n09', 'n10']);
   t.deepEqual(expandNodeSet('n[0-10/5]'), ['n0', 'n5', 'n10']);
 });
 
-test('what cannot be read is refused with the reason', t => {
+test('an invalid expression is refused with the reason', t => {
   const refusals: [string, RegExp][] = [
     ['n[0-', /a '\[' is not closed/],
     ['n0]', /the bracket at character 3 has no partner/],
@@ -96,7 +96,7 @@ test('what cannot be read is refused with the reason', t => {
   }
 });
 
-test('a hostile set is counted before a name of it is made: no stack, no memory, no time', t => {
+test('a hostile set is counted before any name is made: it costs no stack, memory or time', t => {
   const hostile = [
     `n[${Array(200).fill('0-999999').join(',')}]`,
     `n${'[0-99]'.repeat(2000)}`,
@@ -132,7 +132,7 @@ for line in sys.stdin:
   return result.stdout.trimEnd().split('\n');
 }
 
-test('ClusterShell reads the same names out of hundreds of expressions, and out of what is folded here', async t => {
+test('ClusterShell reads the same names from hundreds of expressions, and from folded ones', async t => {
   if (!requireAll(t, { programs: ['nodeset'] })) return;
   const expressions = fc.sample(expression, { numRuns: 400, seed: 54 });
   const ours = expressions.map(text => expandNodeSet(text));
@@ -148,7 +148,7 @@ test('ClusterShell reads the same names out of hundreds of expressions, and out 
   }
 });
 
-test('the program nodeset itself expands and folds all of them together to the same set', async t => {
+test('the program nodeset expands and folds all of them to the same set', async t => {
   if (!requireAll(t, { programs: ['nodeset'] })) return;
   const expressions = fc.sample(expression, { numRuns: 200, seed: 8 });
   const names = sorted(expressions.flatMap(text => expandNodeSet(text)));

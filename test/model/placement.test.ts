@@ -54,7 +54,7 @@ function oneOfEach(t: { is(left: unknown, right: unknown, text?: string): void }
   }
 }
 
-test('whatever is created and changed, in any order: no MAC, IP, name or index twice, no address outside', t => {
+test('after any creations and changes no MAC, IP, name or index is duplicate, and no address outside the network', t => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 12 }), commands => {
       const fake = new FakeCluster();
@@ -93,7 +93,7 @@ test('nodes get the next index, its name and its address', t => {
   t.deepEqual([third.value.name, third.value.index], ['n1', 1]);
 });
 
-test('an index whose address or name somebody chose by hand is passed over', t => {
+test('an index whose address or name is already taken by hand is skipped', t => {
   const fake = new FakeCluster();
   fake.create('node', { mac: mac(1), ip: '10.54.0.101' });
   fake.create('node', { mac: mac(2), name: 'n2' });
@@ -129,7 +129,7 @@ test('an address outside of the boot network, and an index outside of the pool, 
   t.is(index?.message, 'The index 155 is not in the naming pool default, which has 0 to 154.');
 });
 
-test('a full pool says so; so does a missing one', t => {
+test('a full pool and a missing pool are reported', t => {
   const fake = new FakeCluster();
   const pool = fake.cluster.byName('pool', 'default') as Entry<'pool'>;
   fake.change(pool, { size: 2 });
@@ -165,7 +165,7 @@ test('a second pool: pattern, first index, address, and the group that its nodes
   t.is(error?.message, 'x0 needs ip=…: the naming pool plain has neither ip_base nor ip_offset.');
 });
 
-test('a pool by an offset in a network, and a part of another pool', t => {
+test('a pool by offset in a network, and a pool inside another one', t => {
   const fake = new FakeCluster();
   const entries = [{ name: 'east', address: '10.60.0.1/24' }];
   const networks = networksOf({ ...defaultConfig(), 'head.address': '10.54.0.1/24', networks: entries });
@@ -187,7 +187,7 @@ test('a pool by an offset in a network, and a part of another pool', t => {
   t.is(error?.message, 'The naming pool astray names the network west; there are: boot, east.');
 });
 
-test('pools that are parts of each other end in no loop', t => {
+test('pools inside each other cause no endless loop', t => {
   const fake = new FakeCluster();
   const one = fake.create('pool', { name: 'one', pattern: 'o{}' });
   const two = fake.create('pool', { name: 'two', pattern: 't{}', parent: 'one' });
@@ -209,7 +209,7 @@ test('a new index brings its name and address, unless they were chosen', t => {
   t.is(fake.cluster.get('node', node.uid)?.value.name, 'login');
 });
 
-test("a node can be described though the head's network was changed, or its pool is gone", t => {
+test("a node can be described although the head's network changed, or its pool is gone", t => {
   const fake = new FakeCluster();
   const node = fake.create('node', { mac: mac(1) });
   const network = parseSubnet('10.99.0.1/24') as Subnet;
@@ -244,7 +244,7 @@ test('the first naming pool fits every boot network', t => {
   }
 });
 
-test('a clash names what was given: the index, and a value that is twice in one request', t => {
+test('a conflict names the given value: the index, or a value that appears twice in one request', t => {
   const fake = new FakeCluster();
   fake.create('node', { mac: mac(1) });
   const refusal = (inputs: Input[]) => t.throws(() => planCreate(fake.context(), 'node', inputs))?.message;

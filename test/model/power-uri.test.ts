@@ -127,7 +127,7 @@ test('what does not fit is refused, with the reason and the right form', t => {
   for (const [text, problem] of WRONG) t.regex(String(read(text)), problem, text);
 });
 
-test('no refusal tells a part of the text that may be a password', t => {
+test('no refusal shows text that may be a password', t => {
   const secret = fc.string({ minLength: 5, maxLength: 20 }).map(text => `~~${text}~~`);
   const forms = [
     (text: string) => `ipmi:///admin:${text}@1.2.3.4:0`,
@@ -190,7 +190,7 @@ test('several URIs, and templates in them, are checked before they are stored', 
   t.regex(String(powerUriProblem('ipmi:///admin:x@<a[bmc ip]>')), /blanks|template/);
 });
 
-test('a template stands for the value, which cannot change the shape of the URI', t => {
+test('the value of a template cannot change the shape of the URI', t => {
   const facts = {
     attributes: new Map([
       ['pw', 'a/b@c?d'],

@@ -51,3 +51,27 @@ test('the login of a repository is hidden where it is shown and in errors, and s
   const error = t.throws(() => update({ urls: ['https://joe:s3cret@h/', 'no-url'] }));
   t.regex(error?.message ?? '', /urls=\["https:\/\/joe:\*\*\*@h\/","no-url"\] must be URLs/);
 });
+
+test('a token instead of a login, and logins in command lines and attributes, are hidden like passwords', t => {
+  const fake = new FakeCluster();
+  const line = 'inst.repo=https://t0ken@h/x/ quiet';
+  const rows = [
+    [fake.create('repo', { name: 'R', urls: ['https://t0ken@h/x/'] }), { urls: ['https://***@h/x/'] }],
+    [fake.create('boot', { name: 'B', cmdline: line }), { cmdline: 'inst.repo=https://***@h/x/ quiet' }],
+    [fake.create('node', { mac: '52:54:00:00:00:01', cmdline: line }), { cmdline: 'inst.repo=https://***@h/x/ quiet' }],
+    [
+      fake.create('attrib', { name: 'G', attributes: { mirror: 'http://u:t0ken@h/', rack: 'a' } }),
+      {
+        attributes: { mirror: 'http://u:***@h/', rack: 'a' },
+      },
+    ],
+  ] as const;
+  for (const [entry, masked] of rows) {
+    t.like(show(fake.cluster, entry), masked);
+    t.deepEqual(planUpdate(fake.context(), entry.kind, [entry], masked).changes, [], 'stars mean what is stored');
+    t.throws(
+      () => planUpdate(fake.context(), entry.kind, [entry], JSON.parse(JSON.stringify(masked).replace('@h', '@other'))),
+      { message: /has stars for/ },
+    );
+  }
+});

@@ -39,7 +39,7 @@ test('nodes by name, UID, prefix, MAC in any writing, IP, index, set and group, 
   t.deepEqual(names(cluster, '%DefaultAttribs'), ['n0', 'n1', 'n2'], 'every node is in the default group');
 });
 
-test('a UID may be cut down to five digits, when one UID begins so', t => {
+test('a unique prefix of a UID is enough, from five digits on', t => {
   const cluster = new Objects();
   const entry = (uid: string, name: string) => ({
     kind: 'attrib' as const,
@@ -68,7 +68,7 @@ test('a UID may be cut down to five digits, when one UID begins so', t => {
   refused(t, () => select(cluster, 'attrib', ['cafe']), 'no-such-object', 'No attribute group found for ID=cafe');
 });
 
-test("what names nothing is the specification's sentence, with the nearest right name as a hint", t => {
+test("an unknown name gives the specification's sentence, with the nearest name as a hint", t => {
   const { cluster } = three();
   refused(t, () => select(cluster, 'node', ['n123']), 'no-such-object', 'No node found for ID=n123');
   const typo = refused(
@@ -88,7 +88,7 @@ test("what names nothing is the specification's sentence, with the nearest right
   refused(t, () => select(cluster, 'node', ['%gpus']), 'no-such-object', 'No attribute group found for ID=gpus');
 });
 
-test('an index of nodes in two pools names neither', t => {
+test('an index that nodes of two pools have selects neither', t => {
   const fake = three();
   fake.create('pool', { name: 'other', pattern: 'o{}', ip_base: '10.54.0.50', size: 9 });
   fake.create('node', { mac: '52:54:00:00:00:0a', naming_pool: 'other' });
@@ -100,7 +100,7 @@ test('an index of nodes in two pools names neither', t => {
   );
 });
 
-test('one is wanted where several are named', t => {
+test('several names are refused where one is needed', t => {
   const { cluster } = three();
   refused(
     t,

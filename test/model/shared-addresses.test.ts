@@ -24,7 +24,7 @@ function world() {
   return { fake, n0, n1 };
 }
 
-test('an address that another node answers to is refused, wherever it stands', t => {
+test('an address of another node is refused in every field', t => {
   const { fake, n1 } = world();
   const set = (name: string, value: string) => () => planAttributes(fake.context(), 'node', [n1], { [name]: value });
   refused(
@@ -121,7 +121,7 @@ test('the machine that was lent an address may keep it as a node', t => {
   t.notThrows(() => planCreate(surrounded(fake), 'node', [{ mac: C, ip: '10.54.0.106' }]));
 });
 
-test('two nodes of one command that exchange nothing: neither gets what the other keeps', t => {
+test('two nodes in one command: neither gets an address that the other keeps', t => {
   const { fake, n0, n1 } = world();
   refused(
     t,
@@ -163,7 +163,7 @@ const step = fc.oneof(
   fc.record({ node: fc.nat(5), update: fc.record({ ip: address, mac: hardware }, { requiredKeys: [] }) }),
 );
 
-test('whatever is created, set and changed, in any order: no two machines hold one address', t => {
+test('after any creations and changes no two machines hold one address', t => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 14 }), steps => {
       const fake = new FakeCluster();

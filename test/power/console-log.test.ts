@@ -11,7 +11,7 @@ function folderOf(t: ExecutionContext): string {
   return folder;
 }
 
-test('a node that writes without end leaves two files of bounded size with its newest lines', async t => {
+test('endless output of a node leaves two files of bounded size with the newest lines', async t => {
   const folder = folderOf(t);
   const file = join(folder, 'n0.log');
   const log = new ConsoleLog(file, 1000);
@@ -44,7 +44,7 @@ test('the log of an earlier session is continued, and counts', async t => {
   t.is(readFileSync(file, 'utf8'), 'y'.repeat(200));
 });
 
-test('a disk that takes nothing ends no console', async t => {
+test('a full disk ends no console', async t => {
   const file = join(folderOf(t), 'n0.log');
   symlinkSync('/dev/full', file);
   const log = new ConsoleLog(file, 1000);

@@ -15,7 +15,7 @@ function isThere(pid: number): boolean {
   }
 }
 
-test('a program that ignores every signal it can is gone soon after the last looker', async t => {
+test('a program that ignores signals ends soon after the last viewer leaves', async t => {
   if (!requireAll(t, { programs: ['script', 'setpriv'] })) return;
   const consoles = new Consoles(temporaryFolder(t));
   const stubborn = 'trap "" TERM HUP INT QUIT; echo "pid $$"; while :; do sleep 1; done';
@@ -33,7 +33,7 @@ test('a program that ignores every signal it can is gone soon after the last loo
   await until('the program is gone', () => !isThere(Number(pid)));
 });
 
-test('the console closes when its program ends, and the next looker gets a new one', async t => {
+test('the console closes when its program ends, and the next viewer gets a new one', async t => {
   if (!requireAll(t, { programs: ['script', 'setpriv'] })) return;
   const consoles = new Consoles(temporaryFolder(t));
   for (const word of ['first', 'second']) {

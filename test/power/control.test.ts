@@ -76,7 +76,7 @@ async function act(
   return results.map(({ name, text, code }) => `${name} ${code ?? 'ok'}: ${text}`).sort();
 }
 
-test('URIs are tried in their order, and the result says why it was not the first', async t => {
+test('URIs are tried in order, and the result says why an earlier one failed', async t => {
   const here = await world(t);
   const good = here.node('a').powerUri;
   const uris = `lab:///nowhere/switch/a,pdu://strip/1,lab:///x/<a[slot]>,${good}`;
@@ -89,7 +89,7 @@ test('URIs are tried in their order, and the result says why it was not the firs
   t.deepEqual(here.notes, ['a begin: power on, by root', 'a result: power on: on']);
 });
 
-test('what goes wrong with one node is its result and on its timeline; the others go on', async t => {
+test('a failure of one node is in its result and on its timeline; the others continue', async t => {
   const here = await world(t);
   const nodes = [here.node('a'), here.node('broken'), here.node('c', { powerUri: '' }), here.node('d')];
   t.deepEqual(await act(here, nodes, { action: 'cycle' }), [
@@ -103,7 +103,7 @@ test('what goes wrong with one node is its result and on its timeline; the other
   t.is(here.notes.filter(note => note.startsWith('a ')).length, 2, 'a question is no event');
 });
 
-test('a peek asks once, keeps the answer for some seconds, and obeys its time limit', async t => {
+test('a peek polls once, keeps the answer for some seconds, and obeys its time limit', async t => {
   let now = 0;
   const offs: string[] = [];
   const here = await world(t, { now: () => now, isOff: uid => offs.push(uid) });
@@ -120,7 +120,7 @@ test('a peek asks once, keeps the answer for some seconds, and obeys its time li
   t.deepEqual(here.notes, [], 'a question is no event');
 });
 
-test('a peek at a BMC that is silent says so in time, and the answer that comes later is kept', async t => {
+test('a peek at a silent BMC reports it in time, and keeps a late answer', async t => {
   let answer = (): void => {};
   const held = new Promise<void>(resolve => {
     answer = resolve;
@@ -153,7 +153,7 @@ test('staggered nodes wait for their turn, and one that is on needs none', async
   t.deepEqual(here.slept, [7000, 14_000]);
 });
 
-test('when the caller has gone no further node is switched', async t => {
+test('after the caller has left, no further node is switched', async t => {
   const gone = new AbortController();
   const here: World = await world(t, {
     sleep: async () => gone.abort(),

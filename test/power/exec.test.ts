@@ -61,7 +61,7 @@ test.serial('the same output of several nodes is printed once; lines and statuse
   t.deepEqual(json, [{ name: 'n0', status: 7, stdout: 'out\n', stderr: 'err\n' }]);
 });
 
-test.serial('words are joined as ssh does it, and options behind the command are its own', async t => {
+test.serial('words are joined as ssh does it, and options after the command belong to the command', async t => {
   const daemon = await start(t);
   if (!daemon) return;
   const out = async (...words: string[]) => (await exec(daemon, 'n0', ...words)).stdout;

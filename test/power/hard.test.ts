@@ -64,7 +64,7 @@ class Machine implements PowerTarget {
 
 const once = { turn: async () => {}, again: async <T>(work: () => Promise<T>) => work() };
 
-test('off is confirmed by asking, however late the BMC is; what is so already is not asked for', async t => {
+test('off is confirmed, however late the BMC is; a machine that is already off gets no command', async t => {
   const time = clock();
   const machine = new Machine(time.now, 'on', 9000);
   t.deepEqual(await actHard(machine, { action: 'off', efi: false }, { ...time, ...once }), {
@@ -79,7 +79,7 @@ test('off is confirmed by asking, however late the BMC is; what is so already is
   t.deepEqual(machine.asked, ['off']);
 });
 
-test('a BMC that says yes and does nothing is found out', async t => {
+test('a BMC that confirms and does nothing is detected', async t => {
   const time = clock();
   const machine = new Machine(time.now, 'off');
   machine.ignores = true;
@@ -87,7 +87,7 @@ test('a BMC that says yes and does nothing is found out', async t => {
   t.is(error?.message, 'machine took the command and is still off after 60 s');
 });
 
-test('a cycle of what is off switches it on, and one that stays off is switched on', async t => {
+test('a cycle switches on a machine that is off, or stays off', async t => {
   const time = clock();
   const off = new Machine(time.now, 'off');
   await actHard(off, { action: 'cycle', next: 'pxe', efi: true }, { ...time, ...once });
@@ -146,7 +146,7 @@ class Scripted implements PowerTarget {
 const SILENT = new MusterError('bmc-silent', 'the connection was closed');
 const REFUSED = new MusterError('power-failed', 'machine would not do it');
 
-test('a cycle whose BMC shows "on" for seconds before it cuts is not done before it was off, or stays on', async t => {
+test('a cycle is done only after the machine was off, even if the BMC still shows "on" for seconds, or it stays on', async t => {
   for (const action of ['cycle', 'reset'] as const) {
     const late = new Scripted([0, 'on']);
     late.answers = {
@@ -197,7 +197,7 @@ test('a cycle whose BMC shows "on" for seconds before it cuts is not done before
   }
 });
 
-test('a machine between on and off is waited for before anything is decided, and not for ever', async t => {
+test('the decision waits for a machine between on and off, but not forever', async t => {
   const poweringOn = new Scripted([0, 'changing'], [6000, 'on']);
   poweringOn.answers = { off: { later: [[0, 'off']] } };
   t.deepEqual(await poweringOn.act('off'), { state: 'off', wasSo: false });
@@ -224,7 +224,7 @@ test('a machine between on and off is waited for before anything is decided, and
   t.true(reading.clock.now() >= 10_000 && reading.clock.now() < 20_000);
 });
 
-test('a BMC that says nothing, or nonsense, after it took a command is asked until the minute is over', async t => {
+test('a BMC that is silent or reports nonsense after a command is polled for a minute', async t => {
   const nonsense = new MusterError('power-failed', 'machine sent an empty answer');
   for (const says of ['unknown', SILENT, nonsense, new MusterError('bmc-busy', 'busy')] as const) {
     for (const action of ['on', 'off'] as const) {
@@ -261,7 +261,7 @@ test('a BMC that says nothing, or nonsense, after it took a command is asked unt
   t.true(refuses.clock.now() < 1000);
 });
 
-test('a command without an answer may have been carried out: the state decides', async t => {
+test('a command without an answer may have taken effect: the state decides', async t => {
   const done = new Scripted([0, 'off']);
   done.answers = {
     on: {
@@ -294,7 +294,7 @@ test('a command without an answer may have been carried out: the state decides',
   t.is(await t.throwsAsync(unseen.act('cycle')), SILENT, 'it was never seen off');
 });
 
-test('a command that is refused because it is so already is no failure, another refusal is one at once', async t => {
+test('a refusal because the state is already reached is no failure; any other refusal is one at once', async t => {
   const already = new Scripted([0, 'off']);
   already.answers = { on: { later: [[0, 'on']], throws: REFUSED } };
   t.deepEqual(await already.act('on'), { state: 'on', wasSo: false });
@@ -304,7 +304,7 @@ test('a command that is refused because it is so already is no failure, another 
   t.is(refused.clock.now(), 0);
 });
 
-test('where a cycle is no single action it is off and on, each confirmed', async t => {
+test('without a cycle action the machine goes off and on, each confirmed', async t => {
   const machine = new Scripted([0, 'on']);
   machine.answers = {
     cycle: { throws: new NoCycle('machine knows no cycle') },
@@ -325,7 +325,7 @@ test('where a cycle is no single action it is off and on, each confirmed', async
   t.deepEqual(machine.asked, ['cycle', 'off', 'on']);
 });
 
-test('a busy BMC is asked four times, with growing pauses that chance halves at most', async t => {
+test('a busy BMC is tried four times, with growing random pauses', async t => {
   const pauses: number[] = [];
   let asked = 0;
   const busy = async () => {
@@ -356,7 +356,7 @@ test('a busy BMC is asked four times, with growing pauses that chance halves at 
   t.is(asked, 5, 'a refusal is an answer');
 });
 
-test('limits hold for each key, and the waiting come in their order', async t => {
+test('limits apply for each key, and waiting work runs in order', async t => {
   const limits = new Limits();
   const running = new Map<string, number>();
   const order: number[] = [];
@@ -380,7 +380,7 @@ test('limits hold for each key, and the waiting come in their order', async t =>
   t.true(order.indexOf(19) < 5, 'another key does not wait');
 });
 
-test('staggered nodes have a moment each', t => {
+test('each staggered node has its own moment', t => {
   let now = 1000;
   const stagger = new Stagger(0.5, () => now);
   t.deepEqual([stagger.turn(), stagger.turn(), stagger.turn()], [0, 500, 1000]);
@@ -408,7 +408,7 @@ const soft = (
   };
 };
 
-test('a soft reboot is done when the node has gone or has begun a boot, and not before', async t => {
+test('a soft reboot is done when the node is silent or has begun a boot', async t => {
   const cut = soft([{ status: 255, stdout: 'muster-asked\n' }], { silentAt: 7000 });
   await actSoft('reboot', undefined, 30_000, cut.ports);
   t.regex(cut.commands[0] ?? '', /exec \/usr\/sbin\/reboot$/);

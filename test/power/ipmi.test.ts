@@ -143,7 +143,7 @@ test.serial('a BMC that never answers is reported, and the next URI is tried; te
   }
 });
 
-test.serial('a user without a name, and a key K_g: as text and as bytes, never on a command line', async t => {
+test.serial('an empty user name, and a K_g key as text and as bytes, never on a command line', async t => {
   if (!requireAll(t, NEEDS)) return;
   // The simulator takes 16 bytes, and no blank.
   const text = 'key/of+16?chars!';
@@ -277,7 +277,7 @@ test.serial('64 BMCs at once: one line for those with the same result, and the e
   }
 });
 
-test.serial('what cannot be done is refused with a reason, and nothing is switched', async t => {
+test.serial('an impossible action is refused with a reason, and nothing is switched', async t => {
   const refused = async (words: string[], status: number, reason: RegExp) => {
     const result = await muster(...words);
     t.is(result.status, status, result.stdout + result.stderr);

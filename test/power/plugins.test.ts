@@ -60,7 +60,7 @@ esac
   t.regex(await said('ls', '-L'), /power_uri: pdu:\/\/admin:\*\*\*@pdu1\/outlet7/);
 });
 
-test.serial('a file that is not a driver is reported with the reason, and a broken one harms nobody else', async t => {
+test.serial('a file that is not a driver is reported with the reason, and a broken one affects no other', async t => {
   lay('ipmi', '#!/bin/sh\n');
   lay('open', '#!/bin/sh\necho on\n', 0o777);
   lay('idle.sh', '#!/bin/sh\necho on\n', 0o644);

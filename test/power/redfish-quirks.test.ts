@@ -145,7 +145,7 @@ test('every quirk has a unique name and a public source', t => {
   for (const { source } of QUIRKS) t.regex(source, /^https:\/\/[a-z.-]+\/\S+$/);
 });
 
-test('the boot mode: that of a node which was seen to boot by UEFI, else what the BMC shows', async t => {
+test('the boot mode: UEFI for a node that booted by UEFI, else what the BMC shows', async t => {
   if (!requireAll(t, NEEDS)) return;
   for (const [efi, mode] of [
     [true, 'UEFI'],
@@ -158,7 +158,7 @@ test('the boot mode: that of a node which was seen to boot by UEFI, else what th
   }
 });
 
-test('a login goes to no other host than the BMC, wherever a redirect points', async t => {
+test('a login goes only to the BMC, wherever a redirect points', async t => {
   if (!requireAll(t, NEEDS)) return;
   const other = await bench(t);
   const lures: Quirk = {
@@ -175,7 +175,7 @@ test('a login goes to no other host than the BMC, wherever a redirect points', a
   t.deepEqual(other.sim.calls, []);
 });
 
-test('redirects in a circle, and answers without end, are given up', async t => {
+test('circular redirects and endless answers fail', async t => {
   if (!requireAll(t, NEEDS)) return;
   const circle: Quirk = {
     name: 'circle',
@@ -208,7 +208,7 @@ test('redirects in a circle, and answers without end, are given up', async t => 
   t.is(await (await bench(t, bomb)).status(), 'unknown');
 });
 
-test('the pause that a busy BMC asks for is kept, up to half a minute', async t => {
+test('the Retry-After of a busy BMC is obeyed, up to half a minute', async t => {
   if (!requireAll(t, NEEDS)) return;
   for (const [wanted, least, most] of [
     ['7', 7000, 7000],
@@ -231,7 +231,7 @@ test('the pause that a busy BMC asks for is kept, up to half a minute', async t 
   }
 });
 
-test('what cannot be done is reported in the words of the BMC', async t => {
+test('an impossible action is reported in the words of the BMC', async t => {
   if (!requireAll(t, NEEDS)) return;
   const locked: Quirk = {
     name: 'locked',

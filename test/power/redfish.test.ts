@@ -109,7 +109,7 @@ test.serial('a session, the actions of the schema, and the end of the session', 
   );
 });
 
-test.serial('a service without sessions, with few kinds of reset and several systems', async t => {
+test.serial('a service without sessions, with few reset types and several systems', async t => {
   if (!requireAll(t, NEEDS) || !world) return;
   const options = { ...world, user: 'admin', password: PASSWORD, systems: ['left', 'right'], sessions: false };
   const sim = await new RedfishSim({ ...options, resets: ['On', 'ForceOff', 'ForceRestart'] }).start();
@@ -129,7 +129,7 @@ test.serial('a service without sessions, with few kinds of reset and several sys
   }
 });
 
-test.serial('the service of these tests is Redfish to an independent client too', async t => {
+test.serial('an independent client accepts the service of these tests as Redfish', async t => {
   if (!requireAll(t, { programs: ['openssl', 'redfishtool'] }) || !world) return;
   const sim = await new RedfishSim({ ...world, user: 'admin', password: 'pw', systems: ['one'] }).start();
   try {

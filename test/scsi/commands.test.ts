@@ -105,7 +105,7 @@ test('SPC-4 §6.4.2: INQUIRY, standard data, cut to the allocation length', t =>
   t.is(data(plan([0x12, 0, 0, 0, 5, 0])).length, 5);
 });
 
-test('SPC-4 §7.8: each page that page 00h names is there and says its code and length', t => {
+test('SPC-4 §7.8: each page that page 00h names exists, with its code and length', t => {
   const supported = [...data(plan([0x12, 1, 0, 0, 255, 0])).subarray(4)];
   t.deepEqual(supported, [0x00, 0x80, 0x83, 0xb0, 0xb1, 0xb2]);
   for (const code of supported) {
@@ -132,7 +132,7 @@ test('SBC-3 §5.14, §5.15: READ CAPACITY', t => {
   t.is(long.toString('hex', 0, 14), '0000000000003fff000002000003');
 });
 
-test('SPC-4 §6.13: MODE SENSE says whether the disk is write protected', t => {
+test('SPC-4 §6.13: MODE SENSE reports write protection', t => {
   t.is(data(plan([0x1a, 0, 0x3f, 0, 255, 0], { readOnly: true })).toString('hex', 0, 12), '430090080000400000000200');
   t.is(data(plan([0x1a, 0, 0x3f, 0, 255, 0]))[2], 0x10);
   const long = data(plan([0x5a, 8, 0x08, 0, 0, 0, 0, 0, 255, 0]));
@@ -142,7 +142,7 @@ test('SPC-4 §6.13: MODE SENSE says whether the disk is write protected', t => {
   t.true(changeable.subarray(6).every(byte => byte === 0));
 });
 
-test('SPC-4 §6.39: REQUEST SENSE takes a waiting unit attention, in either format', t => {
+test('SPC-4 §6.39: REQUEST SENSE returns and clears a pending unit attention, in either format', t => {
   for (const [descriptors, expected] of [
     [0, '700006000000000a000000002900'],
     [1, '7206290000000000'],
@@ -186,14 +186,14 @@ test('SBC-3 §5.27: VERIFY names the first byte that differs', async t => {
   t.is(fixedSense({ name: 'miscompare', information: 700 }).readUInt32BE(3), 700);
 });
 
-test('a disk that fails gives the sense that says it', async t => {
+test('a failing disk reports the matching sense', async t => {
   const broken = { broken: true, cold: true };
   t.is(short(await run(plan([0x2a, 0, 0, 0, 0, 0, 0, 0, 1, 0], { broken: true }), Buffer.alloc(512))), 'write-error');
   t.is(short(await run(plan([0x35], { broken: true }), Buffer.alloc(0))), 'write-error');
   t.is(short(await run(plan([0x2f, 0, 0, 0, 0, 0, 0, 0, 1, 0], broken), Buffer.alloc(0))), 'unrecovered-read-error');
 });
 
-test('SBC-3 §5.25: the outcome of a flush is in its own answer, with IMMED too, and planning flushes nothing', async t => {
+test('SBC-3 §5.25: a flush reports its outcome in its own answer, even with IMMED, and planning flushes nothing', async t => {
   for (const flags of [0, 2]) {
     let flushes = 0;
     const failing = async () => {
@@ -210,7 +210,7 @@ test('SBC-3 §5.25: the outcome of a flush is in its own answer, with IMMED too,
   }
 });
 
-test('a plan is a decision: no command touches the disk before its plan is carried out', t => {
+test('a plan is a decision: no command touches the disk before its plan runs', t => {
   let touches = 0;
   const touched = (): never => {
     touches += 1;

@@ -59,7 +59,7 @@ test('in a file', async t => {
   await t.notThrowsAsync(behavesAsDisk(run => openFileStore(join(path, `overlay-${run}`), { size: SIZE, id: 'base' })));
 });
 
-test('a file keeps what was acknowledged, though it was never closed', async t => {
+test('a file keeps what was acknowledged, although it was never closed', async t => {
   const path = join(await folder(t), 'overlay');
   const before = new OverlayDevice(base(), await openFileStore(path, { size: SIZE, id: 'base' }));
   await before.write(Buffer.alloc(512, 9), 5 * 512);
@@ -93,7 +93,7 @@ function failing(fails: (position: number) => boolean): (path: string) => Promis
   };
 }
 
-test('a write that failed for the bitmap is not half there: the next one of the same blocks is kept', async t => {
+test('a write that failed at the bitmap leaves nothing half done: the next write of the same blocks is kept', async t => {
   const path = join(await folder(t), 'overlay');
   let full = true;
   const isBitmap = (position: number) => position >= 4096 && position < 8192;
@@ -115,7 +115,7 @@ test('a write that failed for the bitmap is not half there: the next one of the 
   await after.close();
 });
 
-test('whatever fails in between: after a restart every block is what its last acknowledged write made it', async t => {
+test('whatever fails: after a restart every block has the data of its last acknowledged write', async t => {
   const path = await folder(t);
   const writes = fc.array(
     fc.tuple(fc.integer({ min: 0, max: BLOCKS - 1 }), fc.integer({ min: 1, max: 20 }), fc.nat({ max: 3 })),
@@ -162,7 +162,7 @@ test('whatever fails in between: after a restart every block is what its last ac
   await t.notThrowsAsync(check);
 });
 
-test('fsync(2): a flush that failed once is never taken back by one that succeeds', async t => {
+test('fsync(2): after one failed flush no later flush reports success', async t => {
   const path = join(await folder(t), 'overlay');
   let flushes = 0;
   const store = await openFileStore(path, { size: SIZE, id: 'base' }, async name => {
@@ -281,7 +281,7 @@ test('a power cut loses no sector that was flushed, and changes none that was no
   await t.notThrowsAsync(check);
 });
 
-test('an overlay of a musterd that had no second bitmap keeps what was written', async t => {
+test('an overlay of an older musterd, without a second bitmap, keeps what was written', async t => {
   const path = join(await folder(t), 'overlay');
   const before = new OverlayDevice(base(), await openFileStore(path, { size: SIZE, id: 'base' }, undefined, 'first'));
   await before.write(Buffer.alloc(4096, 9), 4096);
@@ -298,7 +298,7 @@ test('an overlay of a musterd that had no second bitmap keeps what was written',
   }
 });
 
-test('a file over another disk is refused, and one that is no overlay', async t => {
+test('the overlay of another disk is refused, and so is a file that is no overlay', async t => {
   const path = await folder(t);
   await (await openFileStore(join(path, 'overlay'), { size: SIZE, id: 'one' })).close();
   await t.throwsAsync(openFileStore(join(path, 'overlay'), { size: SIZE, id: 'other' }), {
@@ -308,7 +308,7 @@ test('a file over another disk is refused, and one that is no overlay', async t 
   await t.throwsAsync(openFileStore(join(path, 'text'), { size: SIZE, id: 'one' }), { message: /no overlay/ });
 });
 
-test('memory has a bound; what was written before stays', async t => {
+test('memory is limited; what was written before stays', async t => {
   const disk = new OverlayDevice(base(), memoryStore(8192));
   await disk.write(Buffer.alloc(8192, 1), 0);
   await t.throwsAsync(disk.write(Buffer.alloc(512, 2), 8192), { instanceOf: NoSpaceError });
@@ -318,7 +318,7 @@ test('memory has a bound; what was written before stays', async t => {
   t.deepEqual([found[0], found[1023]], [3, 1]);
 });
 
-test('a read-only file: padded to whole blocks, cold first, and still there when its name is gone', async t => {
+test('a read-only file: padded to whole blocks, cold first, and readable after its name is removed', async t => {
   const path = join(await folder(t), 'image');
   await writeFile(path, Buffer.alloc(1000, 5));
   const disk = await openFileDevice(path);

@@ -13,7 +13,7 @@ async function database(t: Parameters<typeof temporaryFolder>[0]): Promise<Sqlit
   return opened;
 }
 
-test('a database goes forward step by step, keeps its rows, and no step is done twice', async t => {
+test('a database is upgraded step by step and keeps its rows, and no step runs twice', async t => {
   const db = await database(t);
   await migrate(db, [ONE]);
   await db.run('INSERT INTO things (name) VALUES (?)', 'node');
@@ -23,7 +23,7 @@ test('a database goes forward step by step, keeps its rows, and no step is done 
   t.deepEqual(await db.all('SELECT * FROM things'), [{ name: 'node!', size: 7 }]);
 });
 
-test('a step that fails changes nothing, and the version before still opens the database', async t => {
+test('a failed step changes nothing, and the earlier version still opens the database', async t => {
   const db = await database(t);
   await migrate(db, [ONE]);
   await db.run('INSERT INTO things (name) VALUES (?)', 'node');
@@ -35,7 +35,7 @@ test('a step that fails changes nothing, and the version before still opens the 
   await migrate(db, [ONE]);
 });
 
-test('the version before refuses a database of the next', async t => {
+test('an older version refuses a newer database', async t => {
   const db = await database(t);
   await migrate(db, [ONE, TWO]);
   await t.throwsAsync(migrate(db, [ONE]), {
@@ -43,7 +43,7 @@ test('the version before refuses a database of the next', async t => {
   });
 });
 
-test('a new database is brought to the version of this muster', async t => {
+test('a new database gets the version of this muster', async t => {
   const db = await database(t);
   await migrate(db);
   t.is(await versionOf(db), SCHEMA_VERSION);

@@ -34,7 +34,7 @@ async function refused(t: ExecutionContext, work: Promise<unknown>, code: string
   t.is(error?.code, code as MusterError['code']);
 }
 
-test('what is committed is there again after reopening, with revisions and times', async t => {
+test('committed objects survive reopening, with revisions and times', async t => {
   const folder = temporaryFolder(t);
   const store = await opened(t, folder);
   await store.commit(commit([group('a', 0), group('b', 0)]));
@@ -49,7 +49,7 @@ test('what is committed is there again after reopening, with revisions and times
   t.is(before.entries.length, 1);
 });
 
-test('a change of another revision than the present one rejects the whole commit', async t => {
+test('a change of an outdated revision rejects the whole commit', async t => {
   const store = await opened(t);
   await store.commit(commit([group('a', 0)]));
   const text = /^a was changed by somebody else meanwhile; read it again and repeat\.$/;
@@ -73,7 +73,7 @@ test('of many writers of one revision exactly one wins', async t => {
   t.is((await store.load()).entries[0]?.revision, 2);
 });
 
-test('the feed tells each commit once, in order, before its writer hears of it; a new reader gets the same state', async t => {
+test('the feed delivers each commit once, in order, before its writer continues; a new reader gets the same state', async t => {
   const store = await opened(t);
   const cluster = new Cluster();
   const told: FeedEntry[] = [];
@@ -99,7 +99,7 @@ test('the feed tells each commit once, in order, before its writer hears of it; 
   t.is(told.length, 50);
 });
 
-test('what waits is written in one transaction', async t => {
+test('waiting commits are written in one transaction', async t => {
   const folder = temporaryFolder(t);
   const store = await opened(t, folder);
   const reader = await SqliteConnection.open(join(folder, 'muster.db'));
@@ -122,7 +122,7 @@ test('what waits is written in one transaction', async t => {
   t.deepEqual([...counts], [31], 'another process sees the first, or all');
 });
 
-test('the audit trail: newest last, cut at the limit, by object', async t => {
+test('the audit trail: newest last, limited, by object', async t => {
   const store = await opened(t);
   await store.commit(commit([group('a', 0)], 'create a'));
   await store.commit(commit([group('b', 0)], 'create b'));
@@ -135,7 +135,7 @@ test('the audit trail: newest last, cut at the limit, by object', async t => {
   t.deepEqual((await store.audit({ limit: 1 }))[0]?.objects, [{ kind: 'attrib', uid: uidOf('a'), name: 'a' }]);
 });
 
-test('the audit trail is kept up to its limit: the oldest lines go, and numbers go on after a restart', async t => {
+test('the audit trail has a size limit: the oldest lines go, and numbers continue after a restart', async t => {
   const folder = temporaryFolder(t);
   const store = await openSqliteStore(folder, { auditLimit: 5000 });
   const line = async (number: number): Promise<unknown> => {
@@ -171,7 +171,7 @@ test('boots are kept whole, replaced by their id, and dropped', async t => {
   t.deepEqual(await again.loadBoots(), [boot('a', 1, '{"more":1}'), boot('c', 3)]);
 });
 
-test('a second daemon on the same state is refused, and may come when the first has gone', async t => {
+test('a second daemon on the same state is refused until the first has ended', async t => {
   const folder = temporaryFolder(t);
   const first = await opened(t, folder);
   const text = /lock\.db is held: another musterd runs on this state folder\. Stop it first\.$/;
@@ -180,7 +180,7 @@ test('a second daemon on the same state is refused, and may come when the first 
   await t.notThrowsAsync(opened(t, folder));
 });
 
-test('a database of a newer muster is refused, and let go again', async t => {
+test('a database of a newer muster is refused, and not kept open', async t => {
   const folder = temporaryFolder(t);
   await (await opened(t, folder)).close();
   const database = await SqliteConnection.open(join(folder, 'muster.db'));
@@ -193,20 +193,20 @@ test('a database of a newer muster is refused, and let go again', async t => {
   await t.notThrowsAsync(opened(t, folder), 'neither the lock nor the database was kept');
 });
 
-test('a file that is no database is an error that names it', async t => {
+test('a file that is no database is an error with its name', async t => {
   const folder = temporaryFolder(t);
   mkdirSync(join(folder, 'muster.db'));
   await refused(t, openSqliteStore(folder), 'store-failed', /muster\.db: the database cannot be opened/);
 });
 
-test('nobody else may look into the state folder', async t => {
+test('no other user can read the state folder', async t => {
   const folder = temporaryFolder(t);
   chmodSync(folder, 0o755);
   await opened(t, folder);
   t.is(statSync(folder).mode & 0o777, 0o700);
 });
 
-test('a full disk refuses the commit, changes nothing, and the next one that fits is taken', async t => {
+test('on a full disk a commit fails and changes nothing, and the next one that fits succeeds', async t => {
   if (!requireAll(t, { root: true, programs: ['mount', 'umount'] })) return;
   const folder = await smallFileSystem(t, 2);
   const store = await opened(t, folder);
@@ -223,7 +223,7 @@ test('a full disk refuses the commit, changes nothing, and the next one that fit
   t.is((await store.load()).sequence, 2);
 });
 
-test('a closed store refuses', async t => {
+test('a closed store refuses commits', async t => {
   const store = await opened(t);
   await store.close();
   await refused(t, store.commit(commit([group('a', 0)])), 'store-failed', /^The database failed: /);

@@ -13,7 +13,7 @@ test('a new folder gets a database, and one that has it keeps it', t => {
   t.is(refusal('/s', { database: 4096, restoring: true, before: 'before-restore-1', storedFiles: true }), undefined);
 });
 
-test('where there was a head, an empty one is refused with what to do', t => {
+test('an empty state is refused with a remedy where there was a head', t => {
   const text = (found: Partial<typeof EMPTY>): string => refusal('/s', { ...EMPTY, ...found } as typeof EMPTY) ?? '';
   t.regex(text({ restoring: true }), /^\/s has no database: a restore was interrupted\. Repeat muster restore/);
   t.regex(

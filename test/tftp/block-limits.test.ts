@@ -2,7 +2,7 @@
 import test from 'ava';
 import { BlockLimits } from '../../src/tftp/block-limits.ts';
 
-test('a size that does not reach a client is followed by smaller ones, and forgotten after an hour', t => {
+test('after a block size that does not reach a client smaller ones follow, and the limit is forgotten after an hour', t => {
   const clock = { now: 0 };
   const limits = new BlockLimits(() => clock.now);
   t.is(limits.of('10.0.0.7'), undefined);
@@ -16,7 +16,7 @@ test('a size that does not reach a client is followed by smaller ones, and forgo
   t.is(limits.of('10.0.0.7'), undefined);
 });
 
-test('however many clients are stuck, the latest are remembered', t => {
+test('the latest stuck clients are remembered, however many there are', t => {
   const limits = new BlockLimits(() => 0);
   for (let number = 0; number < 50_000; number += 1) limits.stuck(`client ${number}`, 1468);
   const { limits: kept } = limits as unknown as { limits: Map<string, unknown> };

@@ -7,7 +7,7 @@ import { Contents } from '../../src/tftp/contents.ts';
 
 const NODE = '10.0.0.7';
 
-test('a file of a boot is a piece of a stored file, or made for the node that asks; its name is the one for people', async t => {
+test('a boot file is part of a stored file, or made for the node; people see its readable name', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'muster-contents-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const path = join(folder, 'iso');
@@ -48,7 +48,7 @@ test('a file of a boot is a piece of a stored file, or made for the node that as
   t.deepEqual(asked, []);
 });
 
-test('netascii is for texts: what is longer than any is refused, for files of boots too', async t => {
+test('netascii is for texts: longer files are refused, boot files too', async t => {
   const long = Buffer.alloc((1 << 20) + 1, '\n');
   const contents = new Contents(
     new Map([

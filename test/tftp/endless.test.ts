@@ -13,7 +13,7 @@ import { ackBytes, errorBytes, requestBytes } from './client.ts';
 const MOST = 65_507;
 const LIMITS = { transfers: 200, perPeer: 8 };
 
-test.serial('decoder: the largest packets that are made of one awkward piece are read in one pass', t => {
+test.serial('decoder: the largest packets made of one awkward piece are read in one pass', t => {
   // A decoder whose time grew with the square would need hours for these, and the test would be ended
   const outcomes = { read: 0, refused: 0 };
   for (const piece of ['\0', 'a', 'a\0', 'blksize\0', 'blksize\x008\0', '\xff', '/', '../', '\0\0']) {
@@ -119,7 +119,7 @@ test.serial(
   },
 );
 
-test.serial('server: one client that asks without end has its places and no more', async t => {
+test.serial('server: one client with endless requests gets its places and no more', async t => {
   const server = await startHere('answers');
   const left = await retained(async () => {
     for (let round = 0; round < 10_000; round += 1) {

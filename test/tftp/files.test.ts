@@ -11,7 +11,7 @@ async function folder(t: ExecutionContext): Promise<string> {
   return path;
 }
 
-test('a file is read once and shared, also by those who ask at the same time', async t => {
+test('a file is read once and shared, also among simultaneous requests', async t => {
   const path = join(await folder(t), 'loader');
   await writeFile(path, 'one');
   const cache = new FileCache();
@@ -39,7 +39,7 @@ test('a file is read again when its size, its time, or the file itself changed',
   t.is(cache.bytes, 5);
 });
 
-test('the cache is bounded and gives up what was not used for longest', async t => {
+test('the cache is bounded and drops what was not used for longest', async t => {
   const path = await folder(t);
   const cache = new FileCache({ keepBytes: 10, fileBytes: 20 });
   for (const name of ['a', 'b', 'c']) await writeFile(join(path, name), name.repeat(4));
@@ -54,7 +54,7 @@ test('the cache is bounded and gives up what was not used for longest', async t 
   t.is(cache.bytes, 8);
 });
 
-test('what is no regular file, too large, or not there is unavailable', async t => {
+test('a file that is missing, too large or not regular is unavailable', async t => {
   const path = await folder(t);
   const cache = new FileCache({ keepBytes: 10, fileBytes: 10 });
   await writeFile(join(path, 'large'), 'x'.repeat(11));

@@ -9,7 +9,7 @@ const HEAD = '127.71.0.1';
 const NODE = '127.71.0.2';
 const LOADER = Buffer.alloc(187_000, 'loader');
 
-test('a thousand transfers at once share one reading of the file, and all end', async t => {
+test('a thousand transfers at once share one read of the file, and all end', async t => {
   t.timeout(600_000);
   const server = await startTftpServer({
     address: HEAD,

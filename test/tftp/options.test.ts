@@ -5,7 +5,7 @@ const SIZE = 173_792;
 const HERE = { size: SIZE, mostBlock: LARGEST_BLOCK };
 
 // RFC 2347
-test('no options, no OACK, and the terms of RFC 1350', t => {
+test('without options there is no OACK, and RFC 1350 applies', t => {
   t.deepEqual(negotiate([], HERE), { terms: { blockSize: 512, windowSize: 1 }, answers: [] });
 });
 
@@ -44,7 +44,7 @@ for (const [name, asked, answered] of CASES) {
   });
 }
 
-test('all options together, answered in the order asked', t => {
+test('all options together, answered in the order of the request', t => {
   const asked: [string, string][] = [
     ['tsize', '0'],
     ['windowsize', '16'],
@@ -62,7 +62,7 @@ test('all options together, answered in the order asked', t => {
   ]);
 });
 
-test('of an option sent twice the first counts', t => {
+test('the first of two equal options counts', t => {
   t.deepEqual(
     negotiate(
       [
@@ -75,11 +75,11 @@ test('of an option sent twice the first counts', t => {
   );
 });
 
-test('the size of an empty file is left out, because curl takes 0 for an illegal answer', t => {
+test('the size of an empty file is omitted, because curl rejects 0', t => {
   t.deepEqual(negotiate([['tsize', '0']], { ...HERE, size: 0 }).answers, []);
 });
 
-test('RFC 2348: a block that the way to the client does not carry is answered with the largest that it does', t => {
+test('RFC 2348: a block size that does not fit the path is answered with the largest that does', t => {
   const blockOf = (asked: string) => negotiate([['blksize', asked]], { size: SIZE, mostBlock: 1388 });
   t.deepEqual(blockOf('1468'), { terms: { blockSize: 1388, windowSize: 1 }, answers: [['blksize', 1388]] });
   t.is(blockOf('1024').terms.blockSize, 1024);

@@ -20,7 +20,7 @@ test('a request has its file, its mode in lower case, and its options in order w
   });
 });
 
-test('padding and half an option behind a request are ignored', t => {
+test('padding and half an option after a request are ignored', t => {
   for (const tail of ['\0\0\0\0', 'blksize', 'blksize\0', 'blksize\x00512', '\0x\0y\0']) {
     t.deepEqual(
       decodePacket(text(`\0\x01a\0octet\0${tail}`)),
@@ -38,7 +38,7 @@ test('write requests, acknowledgements and errors', t => {
   t.deepEqual(decodePacket(text('\0\x03\0\x01data')), { type: 'unexpected', opcode: 3 });
 });
 
-test('what is cut short, unknown, or longer than a request may be is refused with its place', t => {
+test('truncated, unknown and oversized packets are refused with the position', t => {
   for (const bytes of [
     '',
     '\0',
@@ -57,7 +57,7 @@ test('what is cut short, unknown, or longer than a request may be is refused wit
   t.throws(() => decodePacket(text(`\0\x01${'a'.repeat(504)}\0octet\0`)), { message: /at most 512/ });
 });
 
-test('any bytes are a packet or a WireError', t => {
+test('any bytes give a packet or a WireError', t => {
   const opcode = fc.constantFrom(1, 2, 3, 4, 5, 6, 7);
   const start = opcode.chain(code =>
     fc.uint8Array({ maxLength: 600 }).map(rest => Uint8Array.from([0, code, ...rest])),

@@ -118,7 +118,7 @@ async function fetchAtLast(path: Path): Promise<number> {
   return Number.POSITIVE_INFINITY;
 }
 
-test('what the kernel has learned of the path bounds the block: the file arrives with what fits', async t => {
+test('the path MTU that the kernel knows limits the block size, and the file arrives', async t => {
   await onPath(t, false, async path => {
     t.is(await path.fetch(1388), SIZE, 'what fits the path from the start');
     t.true((await fetchAtLast(path)) <= 8);

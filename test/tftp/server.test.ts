@@ -44,7 +44,7 @@ async function startLab(t: ExecutionContext, change: Partial<TftpOptions> = {}):
   return { server, notes, log, files };
 }
 
-test('a loader is served, and the timeline of the node says so', async t => {
+test('a loader is served, and the timeline of the node shows it', async t => {
   const { server, notes, log } = await startLab(t);
   const options = { tsize: 0, blksize: 1468 };
   const { content, oack } = await fetchFile({ address: HOST, port: server.port, file: '/snponly.efi', options });
@@ -74,7 +74,7 @@ for (const blksize of [8, 512, 1024, 1428, 1468, 8192, 65464]) {
   });
 }
 
-test('a file from memory, as newer iPXE asks for autoexec.ipxe; without it, its absence does not count as a failed boot', async t => {
+test('newer iPXE gets autoexec.ipxe from memory; its absence is no failed boot', async t => {
   const { server, notes, files } = await startLab(t);
   const ask = { address: HOST, port: server.port, file: 'autoexec.ipxe' };
   t.is((await fetchFile(ask)).content.toString(), '#!ipxe\nshell\n');
@@ -85,7 +85,7 @@ test('a file from memory, as newer iPXE asks for autoexec.ipxe; without it, its 
 });
 
 // RFC 1123 §4.2.4
-test('netascii is served translated, mail is refused', async t => {
+test('netascii is translated, mail is refused', async t => {
   const { server } = await startLab(t);
   const ask = { address: HOST, port: server.port, file: 'text', options: { tsize: 0 } };
   const { content, oack } = await fetchFile({ ...ask, mode: 'NetASCII' });
@@ -139,7 +139,7 @@ test('firmware that asks for the size and aborts leaves no error on the timeline
   );
 });
 
-test('a client that stops in the middle is on the timeline with its words', async t => {
+test('a client that aborts is on the timeline with its error text', async t => {
   const { server, notes } = await startLab(t);
   const socket = await openClient();
   t.teardown(() => socket.close());
@@ -175,7 +175,7 @@ test('a packet with a wrong transfer identifier gets error 5 and does not distur
 });
 
 // RFC 1350 §4: one transfer for one pair of identifiers
-test('a repeated request starts no second transfer; another request from the same port takes its place', async t => {
+test('a repeated request starts no second transfer; another request from the same port replaces it', async t => {
   const { server } = await startLab(t);
   const client = await openClient();
   t.teardown(() => client.close());
@@ -190,7 +190,7 @@ test('a repeated request starts no second transfer; another request from the sam
   t.is(server.stats().active, 1);
 });
 
-test('a copy of a request that comes when the file was delivered is no failed transfer, and no error on the timeline', async t => {
+test('a late copy of a request is no failed transfer and no error on the timeline', async t => {
   const { server, notes, log } = await startLab(t);
   const socket = await openClient();
   t.teardown(() => socket.close());
@@ -211,7 +211,7 @@ test('a copy of a request that comes when the file was delivered is no failed tr
   t.false(log.some(line => line['msg'] === 'TFTP not sent'));
 });
 
-test('a copy of a request for a script that was delivered makes no second script', async t => {
+test('a late copy of a request for a script makes no second script', async t => {
   let made = 0;
   const bootFiles: BootFiles = async () => {
     made += 1;
@@ -238,7 +238,7 @@ test('a copy of a request for a script that was delivered makes no second script
   t.is(next?.bytes.toString('latin1', 4), 'script 3');
 });
 
-test('transfers are bounded for each peer and in all, and a silent half-open one makes room', async t => {
+test('transfers are limited for each peer and in total, and a silent half-open one makes room', async t => {
   const { server } = await startLab(t, { limits: { transfers: 3, perPeer: 2 } });
   const clients = await Promise.all([1, 2, 3, 4].map(async () => openClient()));
   for (const client of clients) t.teardown(() => client.close());
@@ -262,7 +262,7 @@ test('transfers are bounded for each peer and in all, and a silent half-open one
   t.is(server.stats().active, 2);
 });
 
-test('a peer that is no known node is served all the same, and is in the log', async t => {
+test('an unknown peer is served too, and is in the log', async t => {
   const { server, notes, log } = await startLab(t, {
     directory: { nodeByMac: () => undefined, nodeByIp: () => undefined },
   });
@@ -292,7 +292,7 @@ test('a replaced file is served with its new content, and transfers in progress 
   t.deepEqual(next?.bytes.subarray(4), Buffer.alloc(88, 1));
 });
 
-test('closing tells the clients and frees the port', async t => {
+test('closing notifies the clients and frees the port', async t => {
   const { server, notes } = await startLab(t);
   const client = await openClient();
   t.teardown(() => client.close());
@@ -306,7 +306,7 @@ test('closing tells the clients and frees the port', async t => {
   t.is(again.server.port, server.port);
 });
 
-test('a port or an address that cannot be had is an error that names it and says what to do', async t => {
+test('a port or address that is not available is an error that names it and the remedy', async t => {
   const { server } = await startLab(t);
   await t.throwsAsync(startLab(t, { port: server.port }), {
     code: 'bad-config',
@@ -338,7 +338,7 @@ test('the client of the package tftp2 reads a file', async t => {
   t.true(Buffer.concat(parts).equals(LOADER));
 });
 
-test('with a single port all packets of all transfers come from it, and each client gets its own file whole', async t => {
+test('in single-port mode all transfers use that port, and each client gets its whole file', async t => {
   const { server } = await startLab(t, { singlePort: true });
   const socket = await openClient();
   t.teardown(() => socket.close());

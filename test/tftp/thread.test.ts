@@ -40,7 +40,7 @@ async function startFalling(t: ExecutionContext, program = FALLING, memory = {},
   return { lines, server, failures };
 }
 
-test('a thread that crashes is followed by another, at the same port; requests wait for it', async t => {
+test('another thread replaces one that crashes, at the same port; requests wait for it', async t => {
   const { lines, server, failures } = await startFalling(t);
   const client = await openClient();
   t.teardown(() => client.close());
@@ -60,7 +60,7 @@ test('a thread that crashes is followed by another, at the same port; requests w
   t.is(server.stats().active, 0);
 });
 
-test('a thread that hangs is ended, reported as a failure of the head, and followed by another', async t => {
+test('a thread that hangs is ended, reported as a failure of the head, and replaced', async t => {
   const { lines, server, failures } = await startFalling(t, FALLING, {}, 100);
   const client = await openClient();
   t.teardown(() => client.close());
@@ -116,7 +116,7 @@ test('a thread that dies for lack of memory leaves no descriptor open', async t 
   for (const port of left) t.notThrows(() => libc.close(bindUdp(libc, HOST, port)), `port ${port} is free`);
 });
 
-test('where no thread can be had for a while, it is tried again', async t => {
+test('when no thread can start for a while, the server retries', async t => {
   const program = new URL(FALLING);
   const { lines, server } = await startFalling(t, program);
   const client = await openClient();
@@ -132,7 +132,7 @@ test('where no thread can be had for a while, it is tried again', async t => {
   t.is(content.toString(), 'text');
 });
 
-test('a file that is read when the server is closed already is no harm', async t => {
+test('a file whose read ends after the server closed does no harm', async t => {
   const disk = new EventEmitter();
   const asked = once(disk, 'asked');
   const unhandled: unknown[] = [];
@@ -165,7 +165,7 @@ test('a file that is read when the server is closed already is no harm', async t
   t.deepEqual(unhandled, []);
 });
 
-test('a flood of words for a busy event loop is bounded', async t => {
+test('a flood of messages for a busy event loop is bounded', async t => {
   let heard = 0;
   const sink = new Writable({
     write(_chunk, _encoding, done) {
@@ -196,7 +196,7 @@ test('a flood of words for a busy event loop is bounded', async t => {
   t.true(heard > 0 && heard < 2 * 8192, `${heard} words of ${refused} refusals`);
 });
 
-test('a thread that cannot begin is the reason of a server that does not start', async t => {
+test('when its thread cannot start, the server fails with that reason', async t => {
   const start = startTftpServer({
     ...SERVER,
     files: new Map(),
@@ -209,7 +209,7 @@ test('a thread that cannot begin is the reason of a server that does not start',
   });
 });
 
-test('while the event loop answers nothing, requests that wait for their files are bounded, and each client has one', async t => {
+test('while the event loop is busy, a limited number of requests wait for files, one for each client', async t => {
   let opening: Opening | undefined;
   let asked = 0;
   const counts = new Counts();

@@ -33,7 +33,7 @@ test('a size that divides evenly ends with an empty block, and so does an empty 
 });
 
 // RFC 2347
-test('an OACK waits for ACK 0; nothing else is an answer to it', t => {
+test('an OACK waits for ACK 0 and accepts no other answer', t => {
   const transfer = new Transfer(spec({ oack: true }), 0);
   t.deepEqual(transfer.start(0), { do: 'oack' });
   t.true(transfer.halfOpen);
@@ -64,7 +64,7 @@ test('ACKs of blocks that were never sent are ignored', t => {
 });
 
 // RFC 7440 §4
-test('windows: an ACK inside the window begins the next window behind the acknowledged block', t => {
+test('windows: after an ACK inside the window the next one begins behind the acknowledged block', t => {
   const transfer = new Transfer(spec({ size: 512 * 10, windowSize: 4, oack: true }), 0);
   transfer.start(0);
   t.deepEqual(transfer.ack(0, 1), blocks(1, 4));
@@ -120,7 +120,7 @@ for (const windowSize of [1, 7, 64]) {
 }
 
 // RFC 1123 §4.2.3.2
-test('packets to a silent client are repeated at growing intervals, and given up within a limit', t => {
+test('packets to a silent client are repeated at growing intervals, within a time limit', t => {
   const transfer = new Transfer(spec(), 0);
   transfer.start(0);
   const gaps: number[] = [];
@@ -163,7 +163,7 @@ test('the wait follows the measured round trip, and repeated packets are not mea
 });
 
 // RFC 2349
-test('a negotiated timeout is the longest wait, and no wait is beyond the bound', t => {
+test('a negotiated timeout is the longest wait, and no wait exceeds the bound', t => {
   const brief = new Transfer(spec({ timeoutMs: 2000 }), 0);
   brief.start(0);
   const gaps: number[] = [];
@@ -179,7 +179,7 @@ test('a negotiated timeout is the longest wait, and no wait is beyond the bound'
   t.is(long.deadline, 35_000);
 });
 
-test('while the machine has not sent the window itself, it is not sent again; the bound holds all the same', t => {
+test('a window that has not left the machine is not sent again; the time limit applies all the same', t => {
   const transfer = new Transfer(spec(), 0);
   transfer.start(0);
   let ticks = 0;
@@ -191,7 +191,7 @@ test('while the machine has not sent the window itself, it is not sent again; th
   t.true(ticks < 100);
 });
 
-test('a client that acknowledges just often enough to stay is given up too', t => {
+test('a client that acknowledges only to stay connected is dropped too', t => {
   const transfer = new Transfer(spec({ size: 512 * 10_000 }), 0);
   transfer.start(0);
   let now = 0;
@@ -206,7 +206,7 @@ test('a client that acknowledges just often enough to stay is given up too', t =
 });
 
 // RFC 1350 §7
-test("the client's error ends it, with its words and no control characters", t => {
+test('an error of the client ends the transfer; its text is kept without control characters', t => {
   const transfer = new Transfer(spec(), 0);
   transfer.start(0);
   t.deepEqual(transfer.error(8, 'User aborted\u001b[2J'), {
@@ -263,7 +263,7 @@ test('under any loss the transfer delivers every byte or fails, within a bound o
   );
 });
 
-test('a client that takes the options and lets no block pass is stuck; one that never answered is just silent', t => {
+test('a client that accepts the options and acknowledges no block is stuck; one that never answered is silent', t => {
   const stuck = new Transfer(spec({ oack: true, blockSize: 1468, windowSize: 4 }), 0);
   stuck.start(0);
   t.false(stuck.isStuck(60_000));

@@ -2,7 +2,7 @@
 import test from 'ava';
 import { isOptional, shown } from '../../src/tftp/words.ts';
 
-test('what loaders look for and do without does not count as a failed boot; what they need is', t => {
+test('a missing optional file of a loader is no failed boot; a missing required one is', t => {
   for (const file of [
     'autoexec.ipxe',
     '/boot/autoexec.ipxe',
@@ -23,7 +23,7 @@ test('what loaders look for and do without does not count as a failed boot; what
     t.false(isOptional(file), file);
 });
 
-test('a name is shown without what upsets a terminal, and without a session', t => {
+test('a name is shown without control characters and without a session', t => {
   t.is(shown('a\u001b[2Jb'), 'a?[2Jb');
   t.is(shown('boot/v1/0123456789abcdef0123456789abcdef/x'), 'boot/v1/SESSION/x');
   t.is(shown('/boot/v1/tftp/grub.cfg'), '/boot/v1/tftp/grub.cfg');

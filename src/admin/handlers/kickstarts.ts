@@ -12,6 +12,8 @@ export const kickstartHandlers: Handlers<typeof KICKSTARTS> = {
       ...file,
       used_by: cluster.all('boot').flatMap(({ value }) => (value.kickstart === file.name ? [value.name] : [])),
     })),
-  render: async ({ body: { node, name, text } }, { kickstarts, cluster }) =>
-    kickstarts.render(selectOne(cluster, 'node', node).uid, name, PREVIEW, text === undefined ? {} : { text }),
+  render: async ({ body: { node, name, text }, query }, { kickstarts, cluster }) => {
+    const more = { masked: !query.secrets, ...(text !== undefined && { text }) };
+    return kickstarts.render(selectOne(cluster, 'node', node).uid, name, PREVIEW, more);
+  },
 };

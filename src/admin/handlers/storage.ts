@@ -15,7 +15,7 @@ export const storageHandlers: Handlers<typeof STORAGE> = {
   beginUpload: async ({ body }, ports) => stateOf(ports, await ports.uploads.create(body.size)),
   uploadState: ({ params }, ports) => stateOf(ports, ports.uploads.get(params.id)),
   upload: async ({ params, query, body }, ports) =>
-    stateOf(ports, await ports.uploads.append(params.id, query.offset ?? Number.NaN, body, { baseFor })),
+    stateOf(ports, await ports.uploads.append(params.id, query.offset, body, { baseFor })),
   dropUpload: async ({ params }, { uploads }) => {
     await uploads.remove(params.id);
     return null;

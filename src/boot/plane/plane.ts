@@ -130,6 +130,8 @@ export class BootPlane {
       case 'claim':
         effect.boot.claimHash = effect.hash;
         return this.ports.save(effect.boot);
+      case 'expire':
+        return boots.expire(effect.boot);
       case 'beat':
         return this.beat(effect);
       case 'log': {

@@ -4,7 +4,7 @@ import type { LiveRule } from '../../files/live-state.ts';
 import type { Log } from '../../log.ts';
 import type { Refused } from '../../refused.ts';
 import type { Boot } from '../boot.ts';
-import type { BootPlan, PlanAnswer, PlannedFiles } from '../boot-plan.ts';
+import type { BootPlan, PlanAnswer, PlannedFile, PlannedFiles } from '../boot-plan.ts';
 import type { Boots } from '../boots.ts';
 import type { Directory } from '../directory.ts';
 import type { RefusalLog } from '../evidence.ts';
@@ -25,6 +25,8 @@ export interface PlaneContext {
   /** The text of a script in boot-scripts/. */
   template(name: string): Promise<string>;
   blobPath(sha256: string): string;
+  /** Returns the first bytes of a stored kernel, `LOADER_HEAD` at most; undefined when they cannot be read. */
+  kernelHead(kernel: PlannedFile): Promise<Buffer | undefined>;
   /** A loader file that firmware may fetch. */
   loaderFile(name: string): ServedFile | undefined;
   attributesIni(nodeUid: string): string | undefined;

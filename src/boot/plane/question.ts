@@ -129,7 +129,8 @@ export type Effect =
     }
   | { do: 'installed'; boot: Boot; ip: string }
   /** The client is the one that has the secrets of the boot from now on. @see claims */
-  | { do: 'claim'; boot: Boot; hash: string };
+  | { do: 'claim'; boot: Boot; hash: string }
+  | { do: 'expire'; boot: Boot };
 
 export function refuse(status: number, reason: string, effects: readonly Effect[] = []): RefusedAnswer {
   return { say: 'refused', status, reason, effects };

@@ -24,15 +24,6 @@ export interface Admitted {
 
 export type Who = keyof Admitted;
 
-/** For docs/security.md. */
-export const WHO_IN_WORDS: Readonly<Record<Who, string>> = {
-  everyone: 'everyone',
-  loading: "a node's address, while a boot of that node is under way",
-  granted: "a node's address, after a DHCP exchange of booting firmware in the last ten minutes",
-  session: "the session's id, from the node's own address, while that boot lasts",
-  token: "the boot's token, from the node's own address",
-};
-
 /** `outcome`: how the boot of the session ended, if it did. */
 export type Admission<W extends Who> = { admitted: Admitted[W] } | { refused: RefusedAnswer; outcome?: Outcome };
 
@@ -62,7 +53,8 @@ export const ADMIT: { readonly [W in Who]: (asked: Asked) => Admission<W> } = {
     const { session = '' } = asked.params;
     const answer = asked.context.boots.session(session, asked.question.ip);
     if (!('refused' in answer)) return { admitted: { ...asked, session, boot: answer.boot, plan: answer.plan } };
-    const refused = refuse(answer.gone ? 410 : 403, answer.refused);
+    const effects = answer.expired ? [{ do: 'expire', boot: answer.expired } as const] : [];
+    const refused = refuse(answer.gone ? 410 : 403, answer.refused, effects);
     return { refused, ...(answer.outcome && { outcome: answer.outcome }) };
   },
 

@@ -5,6 +5,7 @@ import { networkInterfaces } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { DAEMON } from '../../api/daemon.ts';
+import { monotonicNow } from '../../clock.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { packageRoot } from '../../package-root.ts';
 import { run, runOk } from '../../process/run.ts';
@@ -44,7 +45,7 @@ export const installRun = action({
     planFile(complete.given.config ?? DEFAULT_CONFIG_FILE, planHead(complete.given.options).config);
     await installPackages(context);
     if (given.dryRun) return await withDefaults(complete);
-    const configured = await init(complete);
+    const configured = await init(complete, true);
     if (configured !== 0) return configured;
     terminal.say(await startDaemon(context));
     return await withDefaults(complete);
@@ -154,9 +155,9 @@ async function startDaemon({ client, given, socket }: Context): Promise<string> 
   let failure: string | undefined;
   daemon.once('error', error => (failure = reasonOf(error)));
   daemon.once('exit', code => (failure = `it ended with status ${code}`));
-  const deadline = performance.now() + START_MS;
+  const deadline = monotonicNow() + START_MS;
   while (!(await answers())) {
-    if (failure === undefined && performance.now() < deadline) await sleep(200);
+    if (failure === undefined && monotonicNow() < deadline) await sleep(200);
     else
       throw new MusterError('not-ready', `musterd does not answer on ${socket}: ${failure ?? 'it takes too long'}.`, {
         hint: `The reason is at the end of ${LOG}. Correct it and run muster install again.`,

@@ -2,7 +2,7 @@
 import { createReadStream } from 'node:fs';
 import { access, constants, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Readable, Transform } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { OBJECTS, type Shown } from '../../api/objects.ts';
 import { POWER } from '../../api/power.ts';
 import { MusterError } from '../../errors.ts';
@@ -11,6 +11,7 @@ import { extract } from '../../image/import/archive.ts';
 import { PACK_NODE } from '../../image/pack-node.ts';
 import { stream } from '../../process/run.ts';
 import { nodeSsh } from '../../ssh/ssh.ts';
+import { counted } from '../counted.ts';
 import { humanBytes } from '../terminal.ts';
 import { type UserSettings, userSettings } from '../user-settings.ts';
 import type { Wanted } from './options.ts';
@@ -33,11 +34,8 @@ export async function capturedTree(session: Session, wanted: Wanted, folder: str
   await progress.timed(async () => {
     const { ssh } = userSettings();
     const { output, ended } = ssh ? await bySsh(session, node, ssh) : await client.capture(node.uid);
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
-        received += chunk.length;
-        next(null, chunk);
-      },
+    const count = counted(chunk => {
+      received += chunk.length;
     });
     output.once('error', error => count.destroy(error));
     const unpacked = extract(output.pipe(count), root).catch((error: unknown) => {

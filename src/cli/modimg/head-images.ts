@@ -1,7 +1,6 @@
 // The head's side of local images: lists, fetches and uploads images.
 import { createHash } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
-import { Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { AdminClient } from '../../api/client.ts';
 import { type Changed, OBJECTS, type Shown } from '../../api/objects.ts';
@@ -9,6 +8,7 @@ import { STORAGE } from '../../api/storage.ts';
 import { MusterError } from '../../errors.ts';
 import type { Progress } from '../../image/progress.ts';
 import type { Local, Remote } from '../../image/workspace/manifest.ts';
+import { counted } from '../counted.ts';
 
 /** Returns the head's images; undefined when no daemon answers, so that local work can continue. */
 export async function remoteImages(client: AdminClient): Promise<Remote[] | undefined> {
@@ -49,13 +49,10 @@ export async function fetchImage(
     });
     const hash = createHash('sha256');
     let done = 0;
-    const count = new Transform({
-      transform(chunk: Buffer, _encoding, next) {
-        hash.update(chunk);
-        done += chunk.length;
-        update(done, size);
-        next(null, chunk);
-      },
+    const count = counted(chunk => {
+      hash.update(chunk);
+      done += chunk.length;
+      update(done, size);
     });
     await pipeline(body, count, createWriteStream(file, { mode: 0o600 }));
     const digest = hash.digest('hex');

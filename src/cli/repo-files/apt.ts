@@ -30,16 +30,31 @@ export const isAptFile = (text: string, source: string): boolean =>
 export function readAptFile(text: string, source: string, tell: Tell): { repos: RepoFields[]; suite: string } {
   const entries = /^(?:Types|URIs|Suites)\s*:/im.test(text) ? paragraphs(text, source, tell) : lines(text, source);
   const repos: RepoFields[] = [];
+  const suites: string[] = [];
   for (const entry of entries) {
-    if (!entry.types.includes('deb')) tell(`${entry.where}: it has sources of packages only; left out`);
-    else repos.push(...reposOf(entry, tell));
+    if (!isUsed(entry, tell)) continue;
+    repos.push(...reposOf(entry, tell));
+    suites.push(...entry.suites);
   }
   // Two may have the same suite, so the name distinguishes them.
   for (const [at, repo] of repos.entries()) {
     const namesakes = repos.slice(0, at).filter(({ name }) => name.replace(/_\d+$/, '') === repo.name).length;
     if (namesakes > 0) repo.name = `${repo.name}_${namesakes + 1}`;
   }
-  return { repos, suite: entries.find(({ types }) => types.includes('deb'))?.suites[0] ?? '' };
+  return { repos, suite: suites[0] ?? '' };
+}
+
+/** Returns whether an image can use an entry; removes its URIs of discs, which apt reads from this machine's drive. */
+function isUsed(entry: Entry, tell: Tell): boolean {
+  if (!entry.types.includes('deb')) {
+    tell(`${entry.where}: it has sources of packages only; left out`);
+    return false;
+  }
+  const isDisc = (uri: string): boolean => uri.startsWith('cdrom:');
+  const disc = entry.uris.find(isDisc);
+  if (disc !== undefined) tell(`${entry.where}: ${disc} is a disc in this machine's drive; left out`);
+  entry.uris = entry.uris.filter(uri => !isDisc(uri));
+  return entry.uris.length > 0;
 }
 
 const bad = (where: string, why: string): MusterError => new MusterError('bad-value', `${where}: ${why}.`);
@@ -51,7 +66,8 @@ function lines(text: string, source: string): Entry[] {
     if (line === '') return [];
     const where = `${source}:${at + 1}`;
     const [, type = '', bracket, rest = ''] = /^(deb|deb-src)\s+(?:\[([^\]]*)\]\s*)?(.*)$/.exec(line) ?? [];
-    const [uri = '', suite = '', ...components] = rest.split(/\s+/);
+    // apt's ParseQuoteWord: brackets may hold blanks, as in `cdrom:[Debian 12 NETINST]/`
+    const [uri = '', suite = '', ...components] = rest.match(/(?:\[[^\]]*\]|\S)+/g) ?? [];
     if (type === '' || uri === '' || suite === '') throw bad(where, `'${line}' is not 'deb URI SUITE COMPONENTS'`);
     const options = new Map<string, string>();
     for (const word of (bracket ?? '').split(/\s+/).filter(Boolean)) {

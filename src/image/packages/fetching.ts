@@ -17,8 +17,9 @@ export interface Answer {
 
 /** Uses GET, because some servers do not support HEAD, and the site's proxies, like package managers. */
 export async function ask(url: string, env: NodeJS.ProcessEnv = process.env): Promise<Answer> {
+  const { href, headers } = withoutLogin(url);
   const signal = AbortSignal.timeout(ANSWER_MS);
-  if (!proxyFor('http', env) && !proxyFor('https', env)) return fetch(url, { signal });
+  if (!proxyFor('http', env) && !proxyFor('https', env)) return fetch(href, { signal, headers });
   // Loaded here because it takes 0.1 s
   const { EnvHttpProxyAgent, fetch: fetchBy } = await import('undici');
   const [httpProxy, httpsProxy] = [proxyFor('http', env)?.value, proxyFor('https', env)?.value];
@@ -30,7 +31,17 @@ export async function ask(url: string, env: NodeJS.ProcessEnv = process.env): Pr
     ...(httpsProxy && { httpsProxy }),
     ...(noProxy && { noProxy }),
   });
-  return fetchBy(url, { dispatcher, signal });
+  return fetchBy(href, { dispatcher, signal, headers });
+}
+
+/** `fetch` accepts no login in a URL; package managers send it as this header (RFC 7617 §2). */
+function withoutLogin(url: string): { href: string; headers: Record<string, string> } {
+  const parsed = new URL(url);
+  const { username, password } = parsed;
+  if (username === '' && password === '') return { href: url, headers: {} };
+  [parsed.username, parsed.password] = ['', ''];
+  const login = Buffer.from(`${decodeURIComponent(username)}:${decodeURIComponent(password)}`).toString('base64');
+  return { href: parsed.href, headers: { authorization: `Basic ${login}` } };
 }
 
 /** Returns why there was no answer: `fetch` only reports "fetch failed" and hides the reason. Names a proxy, because it may be at fault. */

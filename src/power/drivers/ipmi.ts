@@ -2,8 +2,9 @@
 import { MusterError } from '../../errors.ts';
 import type { PowerUri } from '../../model/power-uri.ts';
 import type { RunResult } from '../../process/run.ts';
-import type { ConsoleProgram, NextBoot, PowerDriver, PowerState, PowerTarget } from '../driver.ts';
+import type { ConsoleProgram, NextBoot, PowerDriver, PowerState } from '../driver.ts';
 import { lastLine, type Tools } from '../tools.ts';
+import { WordTarget } from '../word-target.ts';
 
 export const ipmi: PowerDriver = {
   scheme: 'ipmi',
@@ -29,42 +30,27 @@ const WITH_KEY = [
   'sh',
 ];
 
-class IpmiTarget implements PowerTarget {
+class IpmiTarget extends WordTarget {
   readonly name: string;
   private readonly uri: PowerUri;
   private readonly tools: Tools;
 
   constructor(uri: PowerUri, tools: Tools) {
+    super();
     this.uri = uri;
     this.tools = tools;
     this.name = `BMC ${uri.host}`;
   }
 
   async status(): Promise<PowerState> {
-    const said = await this.ask('chassis', 'power', 'status');
+    const said = await this.ask('status');
     const state = /Chassis Power is (on|off)/i.exec(said)?.[1]?.toLowerCase();
     if (state === 'on' || state === 'off') return state;
     throw new MusterError('power-failed', `${this.name} reported neither on nor off: ${lastLine(said)}`);
   }
 
-  async on(): Promise<void> {
-    await this.ask('chassis', 'power', 'on');
-  }
-
-  async off(): Promise<void> {
-    await this.ask('chassis', 'power', 'off');
-  }
-
-  async cycle(): Promise<void> {
-    await this.ask('chassis', 'power', 'cycle');
-  }
-
-  async reset(): Promise<void> {
-    await this.ask('chassis', 'power', 'reset');
-  }
-
-  async bootNext(device: NextBoot, efi: boolean): Promise<void> {
-    await this.ask('chassis', 'bootdev', device, ...(efi ? ['options=efiboot'] : []));
+  override async bootNext(device: NextBoot, efi = false): Promise<void> {
+    await this.send('chassis', 'bootdev', device, ...(efi ? ['options=efiboot'] : []));
   }
 
   console(): ConsoleProgram {
@@ -79,13 +65,17 @@ class IpmiTarget implements PowerTarget {
     return { command, env, package: 'ipmitool' };
   }
 
-  private async ask(...command: string[]): Promise<string> {
+  protected async ask(word: string): Promise<string> {
+    return this.send('chassis', 'power', word);
+  }
+
+  private async send(...command: string[]): Promise<string> {
     const cipher = this.cipher();
     const result = await this.run(cipher, command);
     if (result?.status === 0) return result.stdout;
     if (result && this.isOlder(result) && cipher === CIPHERS[0] && this.uri.options['cipher'] === undefined) {
       this.tools.ports.learned.add(this.older());
-      return this.ask(...command);
+      return this.send(...command);
     }
     throw this.failure(result);
   }

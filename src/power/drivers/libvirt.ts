@@ -1,8 +1,10 @@
 // Virtual machines of libvirt with virsh, on the head or on a server of the URI.
 import { MusterError } from '../../errors.ts';
 import type { PowerUri } from '../../model/power-uri.ts';
-import type { ConsoleProgram, NextBoot, PowerDriver, PowerReading, PowerTarget } from '../driver.ts';
+import { own } from '../../own.ts';
+import type { ConsoleProgram, NextBoot, PowerDriver, PowerReading } from '../driver.ts';
 import { lastLine, type Tools } from '../tools.ts';
+import { WordTarget } from '../word-target.ts';
 
 export const libvirt: PowerDriver = {
   scheme: 'libvirt',
@@ -15,12 +17,16 @@ const SYSTEM = 'qemu:///system';
 /** virsh-domstate: every other state is some form of running. */
 const OFF = ['shut off', 'crashed', 'no state'];
 
-class Domain implements PowerTarget {
+/** virsh's commands that have another name. */
+const COMMANDS: Readonly<Record<string, string>> = { on: 'start', off: 'destroy' };
+
+class Domain extends WordTarget {
   readonly name: string;
   private readonly uri: PowerUri;
   private readonly tools: Tools;
 
   constructor(uri: PowerUri, tools: Tools) {
+    super();
     this.uri = uri;
     this.tools = tools;
     this.name = `domain ${uri.name}${uri.server ? ` of ${uri.server.host}` : ''}`;
@@ -33,25 +39,13 @@ class Domain implements PowerTarget {
     return OFF.includes(state) ? 'off' : 'on';
   }
 
-  async on(): Promise<void> {
-    await this.ask('start');
-  }
-
-  async off(): Promise<void> {
-    await this.ask('destroy');
-  }
-
   /** virsh has no such command; a domain that is defined and not running is started with the new definition. */
-  async cycle(): Promise<void> {
+  override async cycle(): Promise<void> {
     await this.off();
     await this.on();
   }
 
-  async reset(): Promise<void> {
-    await this.ask('reset');
-  }
-
-  async bootNext(device: NextBoot): Promise<void> {
+  override async bootNext(device: NextBoot): Promise<void> {
     throw new MusterError(
       'power-failed',
       `${this.name}: libvirt has no one-time boot device (${device}); set <boot dev=…/> in the domain`,
@@ -68,8 +62,8 @@ class Domain implements PowerTarget {
     return this.uri.options['connect'] ?? SYSTEM;
   }
 
-  private async ask(word: string): Promise<string> {
-    const words = ['-q', '-c', this.connect(), word, '--domain', this.uri.name ?? ''];
+  protected async ask(word: string): Promise<string> {
+    const words = ['-q', '-c', this.connect(), own(COMMANDS, word) ?? word, '--domain', this.uri.name ?? ''];
     const result = await this.tools.run('virsh', words, { server: this.uri.server, package: 'libvirt-clients' });
     if (!result) throw new MusterError('bmc-silent', `${this.name}: no answer in ${this.tools.timeoutMs / 1000} s`);
     if (result.status === 0) return result.stdout;

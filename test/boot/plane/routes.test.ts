@@ -3,8 +3,17 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { ROUTES } from '../../../src/boot/plane/routes.ts';
-import { WHO_IN_WORDS } from '../../../src/boot/plane/who.ts';
+import type { Who } from '../../../src/boot/plane/who.ts';
 import { packageRoot } from '../../../src/package-root.ts';
+
+/** For docs/security.md. */
+const WHO_IN_WORDS: Readonly<Record<Who, string>> = {
+  everyone: 'everyone',
+  loading: "a node's address, while a boot of that node is under way",
+  granted: "a node's address, after a DHCP exchange of booting firmware in the last ten minutes",
+  session: "the session's id, from the node's own address, while that boot lasts",
+  token: "the boot's token, from the node's own address",
+};
 
 /** `:name`, and `:name?` that may be empty, as the docs write them. */
 const inDocs = (path: string): string => path.replace(/:(\w+)\??/g, '<$1>').replace('*', '<path>');

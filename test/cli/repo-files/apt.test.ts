@@ -101,7 +101,6 @@ test('unknown words are refused by name and place', t => {
     ['deb [allow-insecure=yes] http://x/ s main', /x\.list:1: allow-insecure=yes is not understood/],
     ['deb [arch+=i386] http://x/ s main', /the option 'arch\+=i386' is not known/],
     ['deb [snapshot=20260101] http://x/ s main', /snapshot=20260101 is not understood/],
-    ['deb cdrom:[Debian]/ bookworm main', /cdrom:\[Debian\]\/ is not a URL/],
     ['deb mirror+http://x/ s main', /is not a URL that muster can use/],
     ['deb http://x/ s', /the suite s has no components/],
     ['deb http://x/ ./ main', /takes no components/],
@@ -124,6 +123,20 @@ test('unknown words are refused by name and place', t => {
   for (const [text, message] of rows) t.throws(() => read(text), { code: 'bad-value', message }, text);
   t.false(isAptFile('[base]\nbaseurl=http://x/\n', 'x.repo'));
   t.true(isAptFile(LIST, 'x') && isAptFile(DEB822, 'x') && isAptFile('', 'x.sources'));
+});
+
+test('a disc is left out by name, and the rest of the file is used', t => {
+  const disc = 'cdrom:[Debian GNU/Linux 12.0.0 _Bookworm_ - Official amd64 NETINST]/';
+  const list = read(`deb ${disc} bookworm main\ndeb http://m.example.org/debian trixie main\n`);
+  t.deepEqual(list.told, [`x.list:1: ${disc} is a disc in this machine's drive; left out`]);
+  t.like(list, { suite: 'trixie', repos: [{ urls: ['http://m.example.org/debian#trixie/main'] }] });
+  const deb822 = read(
+    'Types: deb\nURIs: cdrom:[Debian]/ http://m.example.org/debian\nSuites: s\nComponents: c\n',
+    'x.sources',
+  );
+  t.deepEqual(deb822.told, ["x.sources:1: cdrom:[Debian]/ is a disc in this machine's drive; left out"]);
+  t.deepEqual(deb822.repos[0]?.urls, ['http://m.example.org/debian#s/c']);
+  t.deepEqual(read(`deb ${disc} bookworm main\n`).repos, []);
 });
 
 test("apt's own reading of both forms gives the same sources as the lines that an image is made with", t => {

@@ -4,6 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { textOf } from '../../../src/cli/repo-files/fields.ts';
 import { readYumFile } from '../../../src/cli/repo-files/yum.ts';
 import { makeRecipe } from '../../../src/image/packages/recipe.ts';
 import { repoFile } from '../../../src/image/packages/rpm-repos.ts';
@@ -143,4 +144,22 @@ test('names that every object has are names like others', t => {
   t.deepEqual(read('[constructor]\nbaseurl=http://x/\ntoString=1\n__proto__=1\n').repos, [
     { name: 'constructor', urls: ['http://x/'] },
   ]);
+});
+
+test('a name in Latin-1 is read, with a remark; a control character is refused with its place', t => {
+  const told: string[] = [];
+  const bytes = Buffer.from('[b]\nname=Dépôt\nbaseurl=http://a/\n', 'latin1');
+  const text = textOf(bytes, 'x.repo', line => void told.push(line));
+  t.is(read(text).repos[0]?.full_name, 'Dépôt');
+  t.deepEqual(told, ['x.repo: it is not UTF-8; read as Latin-1']);
+  t.is(textOf(Buffer.from('\uFEFF[b]\nname=Dépôt\n'), 'x.repo', t.fail), '[b]\nname=Dépôt\n');
+  for (const [sign, code] of [
+    ['\0', 'U+0000'],
+    ['\u001b', 'U+001B'],
+    ['\u0085', 'U+0085'],
+  ] as const)
+    t.throws(() => read(`[b]\nname=a${sign}b\nbaseurl=http://a/\n`), {
+      code: 'bad-value',
+      message: `epel.repo:2: the line has the control character ${code}; remove it.`,
+    });
 });

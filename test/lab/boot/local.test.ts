@@ -60,7 +60,7 @@ test.serial('bios: next and sanboot reach the local disk, and iPXE boots a disk 
   });
 });
 
-test.serial("uefi: next and sanboot reach the loader of the local disk; GRUB boots a node in iPXE's place", async t => {
+test.serial('uefi: next and sanboot reach the loader of the local disk; GRUB boots a node instead of iPXE', async t => {
   if (!requireLab(t, 'uefi')) return;
   const disks = [await uefiDisk(await folderFor(t))];
   await withLab(t, { firmware: 'uefi', disks, cmdline: QUOTED }, async lab => {

@@ -76,7 +76,7 @@ test('a network behind a relay agent that has no router, and one whose router do
         await lab.node(index).powerOn();
       }
       const noRouter =
-        /no way to the head 10\.54\.0\.1: its network rack2 \(10\.56\.0\.0\/24\) is behind a relay agent, and has no router\.\n/;
+        /no route to the head 10\.54\.0\.1: its network rack2 \(10\.56\.0\.0\/24\) is behind a relay agent, and has no router\.\n/;
       await isNamed(t, lab, 0, 'no-way-to-head', noRouter);
       const noRoute = /its router 10\.57\.0\.254 does not forward to the head/;
       await isNamed(t, lab, 1, 'router-does-not-route', noRoute);

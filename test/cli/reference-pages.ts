@@ -1,13 +1,13 @@
 // Generates docs/cli.md and docs/errors.md from the tables: nouns, options, fields, reserved attributes, errors.
-import { STATE_WORDS } from '../boot/states.ts';
-import { ERRORS } from '../errors.ts';
-import { RESERVED_ATTRIBUTES } from '../model/attributes.ts';
-import { fieldsOf, KIND_NAMES, KINDS } from '../model/kinds.ts';
-import { EXIT_STATUSES } from './exit-statuses.ts';
-import { NOUNS } from './nouns.ts';
-import { COMMON_OPTIONS, selectionOptions } from './options.ts';
-import { scyldNameOf } from './scyld-names.ts';
-import type { Action, Noun, Option } from './table.ts';
+import { STATE_WORDS } from '../../src/boot/states.ts';
+import { EXIT_STATUSES } from '../../src/cli/exit-statuses.ts';
+import { NOUNS } from '../../src/cli/nouns.ts';
+import { COMMON_OPTIONS, selectionOptions } from '../../src/cli/options.ts';
+import { scyldNameOf } from '../../src/cli/scyld-names.ts';
+import type { Action, Noun, Option } from '../../src/cli/table.ts';
+import { ERRORS } from '../../src/errors.ts';
+import { RESERVED_ATTRIBUTES } from '../../src/model/attributes.ts';
+import { fieldsOf, KIND_NAMES, KINDS } from '../../src/model/kinds.ts';
 
 /** docs/cli.md. */
 export function cliReference(): string {
