@@ -74,6 +74,7 @@ export const NODE_FILES = {
     method: 'POST',
     reply: 'json',
     may: 'operate',
+    audit: 'release files',
     path: '/nodes/files/release',
     query: SELECTION,
     output: z => z.array(state(z)),

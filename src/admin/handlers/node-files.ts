@@ -15,7 +15,7 @@ import { type FilesOf, previewOf } from '../file-preview.ts';
 import { filesStates } from '../files-states.ts';
 import type { Handlers } from '../handler.ts';
 import type { AdminPorts } from '../ports.ts';
-import { listed, selected } from '../requests.ts';
+import { audited, listed, selected } from '../requests.ts';
 
 export const nodeFileHandlers: Handlers<typeof NODE_FILES> = {
   file: async ({ query }, ports) => {
@@ -24,7 +24,11 @@ export const nodeFileHandlers: Handlers<typeof NODE_FILES> = {
     return found;
   },
   states: async ({ query }, ports) => filesStates(ports, listed(ports, 'node', query)),
-  release: async ({ query }, ports) => filesStates(ports, selected(ports, 'node', query), true),
+  release: async (asked, ports) => {
+    const nodes = selected(ports, 'node', asked.query);
+    await audited(ports, asked, nodes);
+    return filesStates(ports, nodes, true);
+  },
   preview: async ({ query }, ports) =>
     previewOf(listed(ports, 'node', query), {
       filesOf: async node => filesOf(ports, node),
