@@ -50,6 +50,8 @@ export interface RehearsalQuestion {
 
 /** The files that file sets give to nodes. */
 export interface NodeFilesAccess {
+  /** Returns the public ssh host keys of a node, as the shipped set `ssh_host_keys` gives them: type and key. */
+  hostKeys(uid: string): string[];
   /** Renders the files of a node for its next boot; none without file sets. */
   planned(cluster: Cluster, uid: string): Promise<{ files?: PlannedFiles } | Refused>;
   /** Returns one file with the origin of each line; undefined when no set has it. */

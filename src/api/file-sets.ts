@@ -25,6 +25,7 @@ const use = (z: Zod) =>
     name: z.string(),
     named_by: z.array(z.string()).describe('the groups and nodes that name it: `attribute group gpu`'),
     nodes: z.number().describe('the number of nodes that have it'),
+    shipped: z.string().optional().describe('what it is for, if it comes with muster and no object has its name'),
   });
 export type SetUse = Out<typeof use>;
 
@@ -33,7 +34,7 @@ export const FILE_SETS = {
     ...READ,
     path: '/filesets/uses',
     output: z => z.array(use(z)),
-    summary: 'What uses each file set.',
+    summary: 'What uses each file set, with those that come with muster.',
   },
   tree: {
     ...READ,

@@ -87,6 +87,10 @@ export class NodeFiles {
     return given;
   }
 
+  hostKeys(uid: string): string[] {
+    return Object.values(this.ports.hostKeys?.(uid) ?? {}).map(key => key.public);
+  }
+
   /** The store of the indexes and contents. */
   get store(): RenderedFiles {
     return this.ports.store;

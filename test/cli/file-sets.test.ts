@@ -35,14 +35,17 @@ const fails = (t: ExecutionContext, { status, stderr }: Output, code: number, te
 test('a set comes from a folder, changes file by file, and goes back to any version', async t => {
   const { daemon, muster } = await living(t);
   t.is(await muster('files', 'create', 'base', '--from', 'tree', 'description=Files of all nodes'), 'created base\n');
-  t.regex(await muster('files', 'ls'), /^NAME +FILES +SIZE +VERSION +NODES\nbase +8 +.* v1 +0 nodes\n$/);
+  t.regex(
+    await muster('files', 'ls'),
+    /^NAME +FILES +SIZE +VERSION +NODES\nbase +8 +.* v1 +0 nodes *\nauthorized_keys +- +- +shipped +0 nodes *\n/,
+  );
   const shown = await muster('files', 'show', 'base');
   t.regex(shown, /^base: v1 of \d{4}-.* by \S+.*\nFiles of all nodes\nd0755 /);
   t.regex(shown, /^-0640 {2}\S+ \S+ +6 {2}\/etc\/motd$/m);
   await muster('attrib', 'create', 'name=DefaultAttribs').catch(() => '');
   await muster('attrib', 'set', '_file_sets=base');
   await muster('node', 'create', 'mac=52:54:00:00:00:01');
-  t.regex(await muster('files', 'ls'), /v1 +1 node +attribute group DefaultAttribs\n$/);
+  t.regex(await muster('files', 'ls'), /v1 +1 node +attribute group DefaultAttribs *\n/);
 
   writeFileSync(join(daemon.folder, 'motd'), 'hello\nagain\n');
   t.is(
@@ -165,6 +168,38 @@ test('extended attributes of a folder are kept', async t => {
     },
   );
   t.is(out, 'kept');
+});
+
+test('sets that come with muster can be seen, compared and copied, and a copy of the same name counts instead', async t => {
+  const { daemon, muster } = await living(t);
+  await muster('attrib', 'create', 'name=DefaultAttribs').catch(() => '');
+  await muster('attrib', 'set', '_file_sets=motd,chrony');
+  await muster('node', 'create', 'mac=52:54:00:00:00:01');
+  t.regex(await muster('files', 'ls', 'motd'), /\nmotd +- +- +shipped +1 node +attribute group DefaultAttribs *\n$/);
+  t.like(JSON.parse(await muster('files', 'ls', '--json', 'motd')), [{ name: 'motd', shipped: true, nodes: 1 }]);
+  t.regex(
+    await muster('files', 'show', 'munge'),
+    /^munge: comes with muster; .*\n.*\n(.*\n)*-0644 +root root +\d+ {2}\/etc\/munge\/munge\.key\.tmpl {2}\(secret\)\n/,
+  );
+  const motd = await muster('files', 'cat', 'motd', 'etc/motd.tmpl');
+  t.regex(motd, /node\.name/);
+  await muster('files', 'export', 'motd', 'exported');
+  t.is(readFileSync(join(daemon.folder, 'exported/etc/motd.tmpl'), 'utf8'), motd);
+  t.is(await muster('files', 'diff', 'motd', 'exported'), '+ /etc\n');
+  writeFileSync(join(daemon.folder, 'motd'), 'ours\n');
+  const put = ['files', 'put', 'motd', 'etc/motd.tmpl', 'motd'];
+  fails(
+    t,
+    await daemon.run('muster', ...put),
+    2,
+    /comes with muster and cannot be changed; clone it first: muster files clone motd motd/,
+  );
+  fails(t, await daemon.run('muster', 'files', 'edit', 'motd'), 2, /clone it first/);
+  t.is(await muster('files', 'clone', 'motd', 'motd'), 'created motd\n');
+  await muster(...put);
+  t.is(await muster('files', 'cat', 'motd', 'etc/motd.tmpl'), 'ours\n');
+  t.regex(await muster('files', 'ls', 'motd'), /\nmotd +1 +.*v2 +1 node/);
+  t.is(await muster('files', 'clone', 'chrony'), 'created chrony\n');
 });
 
 test('an editor changes one file; a mistake keeps the text, and a change meanwhile is refused', async t => {

@@ -5,6 +5,7 @@ import type { ExportedNode } from '../../exports/facts.ts';
 import { EXPORT_FORMATS, EXPORTS } from '../../exports/table.ts';
 import { effectiveAttributes } from '../../model/attributes.ts';
 import type { Entry } from '../../model/cluster.ts';
+import { fileSetsOf } from '../../model/file-sets.ts';
 import { interfacesOf } from '../../model/interfaces.ts';
 import { isSecretAttribute } from '../../model/secrets.ts';
 import { didYouMean } from '../../nearest.ts';
@@ -35,7 +36,9 @@ export const exportHandlers: Handlers<typeof EXPORTED> = {
   },
 };
 
-function exported({ cluster, networks, statuses }: AdminPorts, { uid, value }: Entry<'node'>): ExportedNode {
+function exported(ports: AdminPorts, node: Entry<'node'>): ExportedNode {
+  const { cluster, networks, statuses } = ports;
+  const { uid, value } = node;
   const { state, facts, hardware } = statuses.of(uid);
   const effective = Array.from(effectiveAttributes(cluster, value), ([key, held]) => [key, held.value] as const);
   const attributes = Object.fromEntries(effective);
@@ -57,6 +60,13 @@ function exported({ cluster, networks, statuses }: AdminPorts, { uid, value }: E
       addresses: addresses.map(({ address }) => address),
     })),
     hardware,
-    hostKeys: [facts['ssh_host_key'] ?? ''].filter(key => key !== ''),
+    hostKeys: [...new Set([facts['ssh_host_key'] ?? '', ...derivedKeys(ports, node)])].filter(key => key !== ''),
   };
+}
+
+/** Returns the keys that a node has from its next boot on, whether or not it has ever booted. */
+function derivedKeys({ cluster, nodeFiles }: AdminPorts, { uid, value }: Entry<'node'>): string[] {
+  const found = fileSetsOf(cluster, value);
+  const has = 'sets' in found && found.sets.some(({ name }) => name === 'ssh_host_keys');
+  return has ? nodeFiles.hostKeys(uid) : [];
 }

@@ -3,15 +3,17 @@ import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import type { FILE_SETS, SetRow, SetUse } from '../../api/file-sets.ts';
 import { MusterError } from '../../errors.ts';
-import { readTree } from '../../files/archive.ts';
+import { readTree, writeTree } from '../../files/archive.ts';
 import { secretPathsOf } from '../../files/read-set.ts';
+import { type ShippedSet, shippedSet } from '../../files/shipped.ts';
 import type { TreeEntry } from '../../files/tree.ts';
 import { planUpdate } from '../../model/changes.ts';
 import type { Cluster, Entry } from '../../model/cluster.ts';
-import { fileSetsOf } from '../../model/file-sets.ts';
+import { FILE_SETS as FILE_SETS_ATTRIBUTE, fileSetsOf, listNames } from '../../model/file-sets.ts';
 import { KINDS } from '../../model/kinds.ts';
 import { usersOf } from '../../model/references.ts';
 import { selectOne } from '../../model/select.ts';
+import { SHIPPED_SETS } from '../../model/shipped-sets.ts';
 import type { StoredSet } from '../../model/values.ts';
 import type { Asker, Handlers, Raw } from '../handler.ts';
 import type { AdminPorts } from '../ports.ts';
@@ -23,17 +25,21 @@ const MOST_PATHS = 1000;
 export const fileSetHandlers: Handlers<typeof FILE_SETS> = {
   uses: (_asked, { cluster }) => usesOf(cluster),
   tree: async ({ params, query }, ports) => {
-    const tree = await treeOf(ports, selectOne(ports.cluster, 'files', params.id), query.version);
+    const tree = await treeOf(ports, params.id, query.version);
     const secret = secretPathsOf(tree);
     return tree.map(entry => rowOf(entry, secret.has(entry.path)));
   },
   paths: async ({ params, query }, ports) => {
-    const tree = await treeOf(ports, selectOne(ports.cluster, 'files', params.id), undefined);
+    const tree = await treeOf(ports, params.id, undefined);
     const paths = tree.flatMap(({ type, path }) => (type === 'folder' ? [] : [path]));
     return paths.filter(path => path.startsWith(query.prefix)).slice(0, MOST_PATHS);
   },
-  archive: async (asked, ports) =>
-    archive(ports, asked, selectOne(ports.cluster, 'files', asked.params.id), asked.query.version),
+  archive: async (asked, ports) => {
+    const { params, query } = asked;
+    const shipped = await shippedOf(ports, params.id);
+    if (shipped && query.version === undefined) return sent(writeTree(shipped.tree));
+    return archive(ports, asked, selectOne(ports.cluster, 'files', params.id), query.version);
+  },
   rollback: async (asked, ports) =>
     change(
       ports,
@@ -59,6 +65,10 @@ export async function archive(
   const stored = storedOf(entry, version);
   const bytes = await ports.sets.archive(stored, entry.value.name);
   if (stored.secret) await audited(ports, { ...asker, what: `read secrets: ${asker.what}` }, [entry]);
+  return sent(bytes);
+}
+
+function sent(bytes: Buffer): Raw {
   return {
     headers: {
       'Content-Length': bytes.length,
@@ -68,7 +78,15 @@ export async function archive(
   };
 }
 
-async function treeOf(ports: AdminPorts, entry: Entry<'files'>, version: number | undefined): Promise<TreeEntry[]> {
+/** Returns a set that comes with muster, unless an object has its name. */
+async function shippedOf({ cluster }: Pick<AdminPorts, 'cluster'>, name: string): Promise<ShippedSet | undefined> {
+  return cluster.byName('files', name) ? undefined : shippedSet(name);
+}
+
+async function treeOf(ports: AdminPorts, id: string, version: number | undefined): Promise<readonly TreeEntry[]> {
+  const shipped = await shippedOf(ports, id);
+  if (shipped && version === undefined) return shipped.tree;
+  const entry = selectOne(ports.cluster, 'files', id);
   if (version === undefined && entry.value.content === null) return [];
   return readTree(await ports.sets.archive(storedOf(entry, version), entry.value.name));
 }
@@ -105,9 +123,26 @@ function usesOf(cluster: Cluster): SetUse[] {
     if ('refused' in found) continue;
     for (const { name } of found.sets) counts.set(name, (counts.get(name) ?? 0) + 1);
   }
-  return cluster.all('files').map(entry => ({
+  const own = cluster.all('files').map(entry => ({
     name: entry.value.name,
     named_by: usersOf(cluster, entry).map(user => `${KINDS[user.kind].label} ${user.value.name}`),
     nodes: counts.get(entry.value.name) ?? 0,
   }));
+  const shipped = Object.entries(SHIPPED_SETS).filter(([name]) => !cluster.byName('files', name));
+  return [
+    ...own,
+    ...shipped.map(([name, words]) => ({
+      name,
+      named_by: namersOf(cluster, name),
+      nodes: counts.get(name) ?? 0,
+      shipped: words,
+    })),
+  ];
+}
+
+function namersOf(cluster: Cluster, name: string): string[] {
+  const all = [...cluster.all('node'), ...cluster.all('attrib')];
+  return all
+    .filter(({ value }) => listNames(value.attributes[FILE_SETS_ATTRIBUTE], name))
+    .map(({ kind, value }) => `${KINDS[kind].label} ${value.name}`);
 }

@@ -8,7 +8,7 @@ import { checkPath, type TreeEntry } from '../../files/tree.ts';
 import { runOnTerminal } from '../../process/run.ts';
 import { temporaryFolder } from '../../process/temporary.ts';
 import type { Action, Context } from '../table.ts';
-import { changeSet, fetchSet, type SetChange } from './remote-set.ts';
+import { changeable, changeSet, fetchSet, type SetChange } from './remote-set.ts';
 import { pathIn, printSetChange, setAndWords } from './words.ts';
 
 export const filesEdit: Action = {
@@ -24,8 +24,9 @@ export const filesEdit: Action = {
       throw new MusterError('bad-usage', "'edit' takes one path: muster files edit hosts etc/hosts.tmpl");
     const path = word === undefined ? SETTINGS : pathIn(word);
     checkPath(path);
-    const { object, tree } = await fetchSet(context.client, id);
-    const before = tree.find(entry => entry.path === path);
+    const set = await fetchSet(context.client, id);
+    const object = changeable(set);
+    const before = set.tree.find(entry => entry.path === path);
     if (before && before.type !== 'file')
       throw new MusterError('bad-value', `${path} is a ${before.type} of ${id}; only files can be edited.`);
     const folder = await temporaryFolder('muster-edit-');

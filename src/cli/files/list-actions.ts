@@ -1,11 +1,14 @@
 // `muster files` that read no contents: list, show, history. They load fast.
-import { FILE_SETS, type SetRow } from '../../api/file-sets.ts';
+import { FILE_SETS, type SetRow, type SetUse } from '../../api/file-sets.ts';
 import { OBJECTS, type Shown } from '../../api/objects.ts';
+import { SHIPPED_SETS } from '../../model/shipped-sets.ts';
+import { own } from '../../own.ts';
 import { fetchShown, LIST_OPTIONS, list } from '../list-action.ts';
 import { isForPrograms, printData } from '../listing.ts';
 import { isOverview, printRows } from '../overview.ts';
-import { type Action, action } from '../table.ts';
+import { type Action, action, type Context } from '../table.ts';
 import { humanBytes, humanTime } from '../terminal.ts';
+import { findSet } from './find-set.ts';
 import { setAndWords } from './words.ts';
 
 interface Version {
@@ -35,36 +38,48 @@ export const filesList = action({
     const { client, given } = context;
     const { long, longLong } = given.options;
     if (long || longLong || given.fields || given.table || !isOverview(context)) return list.run(context);
-    const objects = await fetchShown(context, given.words);
-    const uses = new Map((await client.call(FILE_SETS.uses)).map(use => [use.name, use]));
+    const uses = await client.call(FILE_SETS.uses);
+    const objects = await ownSets(context, uses);
+    const isNarrowed = given.words.length + given.ids.length + given.select.length > 0;
+    const isChosen = ({ name, shipped }: SetUse): boolean =>
+      shipped !== undefined && (!isNarrowed || given.words.includes(name));
+    const shipped = uses.filter(isChosen);
+    const byName = new Map(uses.map(use => [use.name, use]));
     if (isForPrograms(given)) {
-      printData(
-        context.terminal,
-        given,
-        objects.map(object => ({
-          ...object,
-          used_by: uses.get(object.name)?.named_by,
-          nodes: uses.get(object.name)?.nodes,
-        })),
-      );
+      const own = objects.map(object => {
+        const { named_by: used_by, nodes } = byName.get(object.name) ?? {};
+        return { ...object, used_by, nodes };
+      });
+      const others = shipped.map(({ name, named_by: used_by, nodes, shipped: description }) => {
+        return { name, description, shipped: true, used_by, nodes };
+      });
+      printData(context.terminal, given, [...own, ...others]);
       return 0;
     }
     const rows = objects.map(object => {
       const content = contentOf(object);
-      const use = uses.get(object.name);
       const version = versionsOf(object).at(-1);
-      return [
-        String(content?.files ?? 0),
-        humanBytes(content?.size ?? 0),
-        version ? `v${version.number}` : '-',
-        `${use?.nodes ?? 0} ${use?.nodes === 1 ? 'node' : 'nodes'}`,
-        use?.named_by.slice(0, 4).join(', ') ?? '',
-      ];
+      const files = [String(content?.files ?? 0), humanBytes(content?.size ?? 0), version ? `v${version.number}` : '-'];
+      return [...files, ...useCells(byName.get(object.name))];
     });
-    printRows(context, ['FILES', 'SIZE', 'VERSION', 'NODES', 'NAMED BY'], objects, rows);
+    const all = [...objects, ...shipped.map(({ name }) => ({ name, uid: '-' }))];
+    const shippedRows = shipped.map(use => ['-', '-', 'shipped', ...useCells(use)]);
+    printRows(context, ['FILES', 'SIZE', 'VERSION', 'NODES', 'NAMED BY'], all, [...rows, ...shippedRows]);
     return 0;
   },
 });
+
+/** Returns the sets that are objects. A name of a set that comes with muster selects none. */
+async function ownSets(context: Context, uses: readonly SetUse[]): Promise<Shown[]> {
+  const { words } = context.given;
+  const own = words.filter(word => !uses.some(({ name, shipped }) => name === word && shipped !== undefined));
+  return words.length > 0 && own.length === 0 ? [] : fetchShown(context, own);
+}
+
+function useCells(use: SetUse | undefined): string[] {
+  const { nodes = 0, named_by = [] } = use ?? {};
+  return [`${nodes} ${nodes === 1 ? 'node' : 'nodes'}`, named_by.slice(0, 4).join(', ')];
+}
 
 export const filesShow: Action = {
   name: 'show',
@@ -75,8 +90,17 @@ export const filesShow: Action = {
   async run(context) {
     const { client, given, terminal } = context;
     const [id] = setAndWords(context, 'show', 'show hosts');
-    const object = await client.call(OBJECTS.get, { kind: 'files', params: { id } });
-    const files = await client.call(FILE_SETS.tree, { params: { id: object.uid } });
+    const object = await findSet(context, id);
+    const files = await client.call(FILE_SETS.tree, { params: { id: object?.uid ?? id } });
+    if (!object) {
+      const words = own(SHIPPED_SETS, id) ?? '';
+      if (isForPrograms(given)) printData(terminal, given, { name: id, description: words, shipped: true, files });
+      else
+        terminal.write(
+          `${id}: comes with muster; muster files clone ${id} ${id} makes a copy to change\n${words}\n${rowsText(files)}`,
+        );
+      return 0;
+    }
     if (isForPrograms(given)) {
       printData(terminal, given, { ...object, files });
       return 0;

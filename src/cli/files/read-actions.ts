@@ -1,6 +1,5 @@
 // `muster files` that read contents: cat, diff, export.
 import { stat } from 'node:fs/promises';
-import type { Shown } from '../../api/objects.ts';
 import { replaceFile } from '../../durable/replace.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { writeTree } from '../../files/archive.ts';
@@ -10,7 +9,7 @@ import { didYouMean } from '../../nearest.ts';
 import { isForPrograms, printData } from '../listing.ts';
 import type { Action, Context } from '../table.ts';
 import { versionsOf } from './list-actions.ts';
-import { compared, fetchSet } from './remote-set.ts';
+import { compared, fetchSet, type RemoteSet } from './remote-set.ts';
 import { differenceLines, pathIn, setAndWords, versionOf } from './words.ts';
 
 export const filesCat: Action = {
@@ -66,7 +65,7 @@ export const filesDiff: Action = {
     const current = await fetchSet(client, id);
     const [before, after] =
       first === undefined
-        ? [await previous(context, current.object), current.tree]
+        ? [await previous(context, current), current.tree]
         : second !== undefined || /^v?\d+$/.test(first)
           ? [await other(context, id, first), second === undefined ? current.tree : await other(context, id, second)]
           : [current.tree, await other(context, id, first)];
@@ -78,12 +77,12 @@ export const filesDiff: Action = {
 };
 
 /** Returns the files of the version before the current one. */
-async function previous({ client }: Context, object: Shown): Promise<readonly TreeEntry[]> {
-  const version = versionsOf(object).at(-2);
+async function previous({ client }: Context, { object, name }: RemoteSet): Promise<readonly TreeEntry[]> {
+  const version = object && versionsOf(object).at(-2);
   if (!version)
     throw new MusterError(
       'no-such-object',
-      `The file set ${object.name} has no earlier version; name something to compare it with.`,
+      `The file set ${name} has no earlier version; name something to compare it with.`,
     );
   return (await fetchSet(client, object.uid, version.number)).tree;
 }
@@ -106,7 +105,7 @@ export const filesExport: Action = {
     const [id, target, ...more] = setAndWords(context, 'export', 'export hosts hosts.tar');
     if (target === undefined || more.length > 0)
       throw new MusterError('bad-usage', "'export' needs a folder or FILE.tar: muster files export hosts hosts.tar");
-    const { object, tree } = await fetchSet(client, id);
+    const { name, tree } = await fetchSet(client, id);
     try {
       if (target.endsWith('.tar')) await replaceFile(target, writeTree(tree));
       else await writeFolder(tree, target, text => terminal.say(text));
@@ -116,8 +115,8 @@ export const filesExport: Action = {
         cause: error,
       });
     }
-    if (isForPrograms(given)) printData(terminal, given, { name: object.name, target, files: tree.length });
-    else terminal.say(`${target}: ${tree.length} files, folders and links of ${object.name}`);
+    if (isForPrograms(given)) printData(terminal, given, { name, target, files: tree.length });
+    else terminal.say(`${target}: ${tree.length} files, folders and links of ${name}`);
     return 0;
   },
 };

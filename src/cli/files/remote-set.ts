@@ -9,10 +9,13 @@ import { contentOf, secretPathsOf } from '../../files/read-set.ts';
 import type { TreeEntry } from '../../files/tree.ts';
 import { type TreeDifference, treeDifferences } from '../../files/tree-differences.ts';
 import type { Context } from '../table.ts';
+import { findSet } from './find-set.ts';
 
 /** A file set as it was read. */
 export interface RemoteSet {
-  object: Shown;
+  /** Undefined for a set that comes with muster. */
+  object: Shown | undefined;
+  name: string;
   tree: readonly TreeEntry[];
 }
 
@@ -21,11 +24,21 @@ const TRIES = 5;
 
 /** Returns a set with its files; those of an earlier version if one is named. */
 export async function fetchSet(client: AdminClient, id: string, version?: number): Promise<RemoteSet> {
-  const object = await client.call(OBJECTS.get, { kind: 'files', params: { id } });
-  if (object['content'] === null && version === undefined) return { object, tree: [] };
+  const object = await findSet({ client }, id);
+  const name = object?.name ?? id;
+  if (object?.['content'] === null && version === undefined) return { object, name, tree: [] };
   const query = version === undefined ? {} : { version: String(version) };
-  const { body } = await client.download(FILE_SETS.archive, { params: { id: object.uid }, query });
-  return { object, tree: await readTree(await buffer(body)) };
+  const { body } = await client.download(FILE_SETS.archive, { params: { id: object?.uid ?? id }, query });
+  return { object, name, tree: await readTree(await buffer(body)) };
+}
+
+/** Returns the object of a set; throws for one that comes with muster, which cannot change. */
+export function changeable({ object, name }: RemoteSet): Shown {
+  if (object) return object;
+  throw new MusterError(
+    'bad-value',
+    `The file set ${name} comes with muster and cannot be changed; clone it first: muster files clone ${name} ${name}`,
+  );
 }
 
 /** Stores files as an upload that an object can refer to. */
@@ -52,7 +65,9 @@ export async function changeSet(
   fields: Readonly<Record<string, unknown>> = {},
 ): Promise<SetChange> {
   for (let attempt = 1; ; attempt += 1) {
-    const { object, tree } = await fetchSet(client, id);
+    const set = await fetchSet(client, id);
+    const { tree } = set;
+    const object = changeable(set);
     const changed = edit(tree);
     const differences = compared(tree, changed);
     const result = { name: object.name, differences, dryRun: given.dryRun };

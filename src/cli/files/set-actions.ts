@@ -6,6 +6,7 @@ import { printChanged } from '../differences.ts';
 import { remove } from '../object-actions.ts';
 import { dryRun } from '../selection.ts';
 import type { Action } from '../table.ts';
+import { findSet } from './find-set.ts';
 import { setAndWords, sortedWords, versionOf } from './words.ts';
 
 export const filesRollback: Action = {
@@ -39,6 +40,11 @@ export const filesClone: Action = {
       throw new MusterError('bad-usage', "'clone' needs a file set: muster files clone slurm slurm-test");
     const query = { id: [id], ...dryRun(given) };
     const body = name === undefined ? fields : { ...fields, name };
+    if (!(await findSet(context, id))) {
+      // Its own name is allowed: the copy then counts instead
+      const { cloneShipped } = await import('./clone-shipped.ts');
+      return cloneShipped(context, id, { name: id, ...body });
+    }
     printChanged(context, await client.call(OBJECTS.clone, { kind: 'files', query, body }));
     return 0;
   },
