@@ -36,6 +36,7 @@ test('installed, started, upgraded with its data, removed, purged; then the same
     'usr/lib/systemd/system/musterd.service',
     'usr/lib/systemd/system/musterd-radvd.service',
     'usr/lib/muster/templates/kickstarts',
+    'usr/lib/muster/templates/filesets/network/.fileset/set.toml',
     'usr/lib/muster/node-scripts/pack-node',
     'usr/share/man/man1/muster-node.1.gz',
     'usr/share/man/man1/scyld-nodectl.1.gz',
