@@ -159,10 +159,11 @@ function withFolders(entries: Map<string, RenderedEntry>): { entries: RenderedEn
   return { entries: [...entries.values()].sort((left, right) => compareBytes(left.path, right.path)) };
 }
 
+/** A folder that no set has: it keeps the mode and owner that it has in the image, such as those of /root and /tmp. */
 function impliedFolder(path: string, { origin }: RenderedEntry): RenderedEntry {
   return {
     ...{ type: 'folder', path, mode: 0o755, owner: 'root', group: 'root', content: Buffer.alloc(0), sha256: '' },
-    ...{ target: '', xattrs: [], merge: 'replace', secret: false, optional: false, keepsLocalEdits: false, origin },
+    ...{ target: '', xattrs: [], merge: 'replace', secret: false, optional: false, keepsLocalEdits: true, origin },
   };
 }
 

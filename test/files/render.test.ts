@@ -98,7 +98,8 @@ test('plain files, templates, links, and the folders above them', async t => {
     sha256: createHash('sha256').update('on n0\n').digest('hex'),
   });
   t.deepEqual(of('/etc/motd')?.origin, { set: 'base', file: '/etc/motd.tmpl' });
-  t.like(of('/etc'), { mode: 0o755, owner: 'root' });
+  t.like(of('/etc'), { mode: 0o755, owner: 'root', keepsLocalEdits: true });
+  t.like(of('/etc/ssh'), { keepsLocalEdits: false });
   t.like(of('/etc/ssh'), { mode: 0o700 });
   t.like(of('/etc/ssh/k'), { secret: true, xattrs: [['security.selinux', Buffer.from('system_u:object_r:etc_t:s0')]] });
 });

@@ -59,6 +59,23 @@ for (const shell of Object.keys(SHELLS)) {
     t.false(await exists(join(place.run, 'private/files/plan'), 'size'));
   });
 
+  test(`${shell}: a folder above a file, which no set has, keeps the mode of the image`, async t => {
+    if (!requireAll(t, { programs })) return;
+    const place = await makePlace(t);
+    const at = (path: string) => join(place.root, path);
+    await mkdir(at('tmp'));
+    await chmod(at('tmp'), 0o1777);
+    const above = (path: string) => entry(path, '', { type: 'folder', mode: 0o755, keepsLocalEdits: true });
+    const files = bundle([above('/tmp'), entry('/tmp/x', 'x'), above('/new'), entry('/new/x', 'x')]);
+    t.regex(await apply(shell, place, files), /^0 /);
+    t.is(await readFile(at('tmp/x'), 'utf8'), 'x');
+    t.is((await lstat(at('tmp'))).mode & 0o7777, 0o1777);
+    t.is((await lstat(at('new'))).mode & 0o7777, 0o755);
+    t.regex(await apply(shell, place, bundle([])), /^0 /);
+    t.is((await lstat(at('tmp'))).mode & 0o7777, 0o1777);
+    t.false(await exists(at('new')));
+  });
+
   test(`${shell}: what cannot be placed is named, and nothing was changed`, async t => {
     if (!requireAll(t, { programs })) return;
     const place = await makePlace(t);
