@@ -181,6 +181,16 @@ test('sets that come with muster can be seen, compared and copied, and a copy of
     await muster('files', 'show', 'munge'),
     /^munge: comes with muster; .*\n.*\n(.*\n)*-0644 +root root +\d+ {2}\/etc\/munge\/munge\.key\.tmpl {2}\(secret\)\n/,
   );
+  const [traced] = JSON.parse(await muster('boot', 'explain', 'n0', '--file', '/etc/motd', '--json')) as {
+    lines: { text: string }[];
+  }[];
+  t.deepEqual(
+    traced?.lines
+      .map(({ text }) => text)
+      .join('\n')
+      .trim(),
+    'n0',
+  );
   const motd = await muster('files', 'cat', 'motd', 'etc/motd.tmpl');
   t.regex(motd, /node\.name/);
   await muster('files', 'export', 'motd', 'exported');
