@@ -10,7 +10,7 @@ import type { AdminPorts } from './ports.ts';
 /** Returns a row of the list. A node that runs or boots shows what its boot uses; any other, what it would boot now. */
 export function overviewOf(ports: AdminPorts, node: Entry<'node'>): NodeOverview {
   const { uid, value } = node;
-  const { state, reason, lastSeen } = ports.statuses.of(uid);
+  const { state, reason, lastSeen, facts } = ports.statuses.of(uid);
   const boot = ports.statuses.currentBoot(uid);
   const since = boot && sinceWhen(state, boot, lastSeen);
   const plan = state === 'down' || state === 'unknown' ? undefined : boot?.plan;
@@ -24,7 +24,8 @@ export function overviewOf(ports: AdminPorts, node: Entry<'node'>): NodeOverview
     ...(since !== undefined && { since }),
     ip: value.ip,
     ...(planned?.image && { image: planned.image.name }),
-    ...(planned && { boot_config: planned.bootConfig.name }),
+    ...(planned?.bootConfig.name && { boot_config: planned.bootConfig.name }),
+    ...(planned?.style === 'installed' && { os: facts['os'] ?? 'installed system' }),
   };
 }
 

@@ -100,6 +100,10 @@ export interface AdminPorts extends FilePorts {
   loaderPath(file: string): string | undefined;
   nodeFiles: NodeFilesAccess;
   releases: Releases;
+  enrolment: {
+    /** The line that enrols the installed system of a node; until when, in milliseconds since 1970. */
+    line(uid: string, seconds: number): Promise<{ line: string; until: number }>;
+  };
   /** What musterd would answer to a boot, without one. */
   rehearsal: RehearsalAccess;
   /** Image transfers, and the queue for them. */

@@ -30,6 +30,7 @@ const overview = (z: Zod) =>
     ip: z.string(),
     image: z.string().optional(),
     boot_config: z.string().optional(),
+    os: z.string().optional().describe('the name of an enrolled system, instead of image and boot config'),
   });
 export type NodeOverview = Out<typeof overview>;
 
@@ -113,6 +114,39 @@ export const NODES = {
     query: SELECTION,
     output: z => z.array(why(z)),
     summary: 'Why the nodes are not up: cause and remedy, from what was seen and what was not.',
+  },
+  enroll: {
+    method: 'POST',
+    reply: 'json',
+    may: 'operate',
+    audit: 'enroll',
+    path: '/nodes/enroll',
+    query: SELECTION,
+    body: z =>
+      z.object(
+        {
+          seconds: z
+            .number('must be seconds')
+            .int('must be whole seconds')
+            .min(60, 'must be at least 60 seconds')
+            .max(604_800, 'must be at most 604800 seconds')
+            .default(3600)
+            .describe('how long the tokens are valid; default 3600'),
+        },
+        'must be a JSON object of fields',
+      ),
+    wrong: 'bad-value',
+    output: z =>
+      z.array(
+        z.object({
+          ...named(z),
+          ip: z.string().describe('the only address that the token works from'),
+          line: z.string().describe('for a root shell on the node; it has a token that works once'),
+          until: z.number().describe('when the token expires, in milliseconds since 1970'),
+        }),
+      ),
+    example: { seconds: 3600 },
+    summary: 'A line for each node that enrols its installed system, so that it has an agent.',
   },
   waitfor: {
     ...READ,

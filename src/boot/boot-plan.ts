@@ -20,10 +20,13 @@ export function wholeFile({ sha256, size }: { sha256: string; size: number }): P
   return { blob: sha256, offset: 0, size, sha256 };
 }
 
+/** How a node gets its root. `installed`: from its own disk, with an agent that was enrolled; no boot style leads there. */
+export type PlanStyle = BootStyle | 'installed';
+
 /** Everything one boot needs; frozen when the session is minted. */
 export interface BootPlan {
   node: { uid: string; name: string; mac: string; ip: string; hostname: string };
-  style: BootStyle;
+  style: PlanStyle;
   /** The source of the style. */
   styleSource: string;
   rwLayer: 'overlayfs' | 'rwtab';
@@ -70,9 +73,9 @@ export function blobsOfPlan({ kernel, initramfs, image, install }: BootPlan): st
   return [kernel, initramfs, image, install?.repo?.iso].flatMap(file => (file ? [file.blob] : []));
 }
 
-/** Returns whether a boot of this plan takes files: an initramfs of muster places them in the root. */
-export function takesFiles({ kernel, image, install }: BootPlan): boolean {
-  return kernel !== null && image !== null && install === undefined;
+/** Returns whether a boot of this plan takes files: an initramfs of muster places them in the root, or an enrolled agent. */
+export function takesFiles({ style, kernel, image, install }: BootPlan): boolean {
+  return style === 'installed' || (kernel !== null && image !== null && install === undefined);
 }
 
 /** Each is a device (`/dev/sda2`, `LABEL=X`, `UUID=Y`), or empty. */

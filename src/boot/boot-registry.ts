@@ -38,12 +38,24 @@ export class BootRegistry {
     return this.ids.get(id);
   }
 
+  /**
+   * Returns the newest boot of a node. An enrolled system that has sent nothing is none: it waits beside the boot that installs it.
+   */
+  current(node: string): Boot | undefined {
+    return this.of(node).findLast(({ outcome }) => outcome !== 'enrolled');
+  }
+
   /** Begins a boot of the node; the one before it, if it has not ended, is superseded. */
   begin(node: string): Boot {
-    const current = this.of(node).at(-1);
+    const current = this.current(node);
     if (current && !current.outcome) this.end(current, 'superseded');
+    return this.beside(node);
+  }
+
+  /** Begins a boot that supersedes none. */
+  beside(node: string): Boot {
     const { now, wall, run } = this.ports.times;
-    const ordinal = (current?.ordinal ?? 0) + 1;
+    const ordinal = (this.of(node).at(-1)?.ordinal ?? 0) + 1;
     const id = this.ports.randomHex(12);
     return { id, node, started: wall(), begun: { at: now(), run }, ordinal, events: [] };
   }

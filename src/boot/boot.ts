@@ -44,8 +44,11 @@ export interface BootMessage {
   text: string;
 }
 
-/** `handed-over`: the node was left to its own disk, as its boot style says. `installed`: its installer reported its end. */
-export type Outcome = 'up' | 'handed-over' | 'installed' | 'superseded' | 'expired';
+/**
+ * `handed-over`: the node was left to its own disk, as its boot style says. `installed`: its installer reported its end. `enrolled`: no
+ * boot yet, but the identity of an installed system that has sent no heartbeat.
+ */
+export type Outcome = 'up' | 'handed-over' | 'installed' | 'enrolled' | 'superseded' | 'expired';
 
 export interface Boot {
   /** A public number for people; not a capability. */
@@ -66,6 +69,8 @@ export interface Boot {
   tokenHash?: string;
   /** SHA-256 of the word by which its node gets its secrets, see `claims`. */
   claimHash?: string;
+  /** SHA-256 of the single-use token that began it, for an enrolled system. */
+  enrolHash?: string;
   /** The `_boot_once` of its plan was cleared; one set afterwards is for the next boot. */
   onceTaken?: boolean;
   events: BootEvent[];

@@ -9,6 +9,7 @@ import {
   type BootMessage,
   eventOf,
   isKnownSystem,
+  type Outcome,
   type PowerWish,
   type Seen,
 } from './boot.ts';
@@ -18,6 +19,7 @@ import { ageOf, quietOf, resume, stampOf, type Times } from './boot-time.ts';
 import { Causes } from './causes.ts';
 import type { Directory } from './directory.ts';
 import { DiskUse } from './disk-use.ts';
+import { type Enrolment, identityOf } from './enrolment.ts';
 import { Grants } from './grants.ts';
 import type { RootReaders } from './iscsi-access.ts';
 import type { JourneyLog, StageNote } from './journey.ts';
@@ -48,6 +50,9 @@ export interface BootsPorts {
   /** Milliseconds after which a session that never came up expires. */
   sessionMs(): number;
 }
+
+/** How boots may end whose systems send heartbeats after all. */
+const LATE: ReadonlySet<Outcome> = new Set(['superseded', 'expired', 'enrolled']);
 
 export class Boots implements JourneyLog {
   /** Counts the changes of the hardware facts of nodes. */
@@ -82,7 +87,7 @@ export class Boots implements JourneyLog {
       times: this.times,
       randomHex: digits => ports.randomHex(digits),
       changed: boot => ports.changed(boot),
-      isInUse: boot => this.roots.isInUse(boot),
+      isInUse: boot => this.roots.isInUse(boot) || boot === identityOf(this.of(boot.node)),
       added: boot => {
         this.sessions.add(boot);
         this.messages.adopt(boot);
@@ -105,7 +110,7 @@ export class Boots implements JourneyLog {
   }
 
   current(node: string): Boot | undefined {
-    return this.of(node).at(-1);
+    return this.registry.current(node);
   }
 
   /** Returns the boot with this public number. */
@@ -194,6 +199,35 @@ export class Boots implements JourneyLog {
     return { id, boot };
   }
 
+  /**
+   * Gives an installed system its identity, which outlives its reboots; earlier ones of the node end. It must be saved before the answer
+   * leaves the head.
+   */
+  enrol(plan: BootPlan, { session, claimHash, enrolHash }: Enrolment, peer: string): Boot {
+    const { uid } = plan.node;
+    if (this.of(uid).some(boot => boot.enrolHash === enrolHash))
+      throw new Error('the token was used by another request');
+    this.withdrawBefore(uid);
+    const boot = this.registry.beside(uid);
+    Object.assign(boot, { plan, claimHash, enrolHash });
+    this.sessions.issue(boot, session);
+    for (const old of this.registry.insert(boot)) this.ports.dropped(old.id);
+    this.tell(boot, { stage: 'root', detail: 'its installed system was enrolled', peer });
+    this.registry.end(boot, 'enrolled');
+    return boot;
+  }
+
+  /** Ends the identities that installed systems of a node got before a boot, or all. */
+  private withdrawBefore(node: string, boot?: Boot): void {
+    for (const old of this.of(node)) {
+      if (old === boot) return;
+      if (old.plan?.style !== 'installed') continue;
+      this.sessions.withdraw(old);
+      if (old.outcome === 'enrolled') this.registry.end(old, 'superseded');
+      this.ports.changed(old);
+    }
+  }
+
   /** The script of a style that leaves the node to itself was sent: nothing more is expected of this boot. */
   handOver(boot: Boot): void {
     this.registry.end(boot, 'handed-over');
@@ -227,7 +261,7 @@ export class Boots implements JourneyLog {
       this.hardwareChanges += 1;
     }
     // A boot that was given up but sends heartbeats is running
-    const isFirst = boot.outcome === undefined || boot.outcome === 'superseded' || boot.outcome === 'expired';
+    const isFirst = boot.outcome !== undefined ? LATE.has(boot.outcome) : true;
     if (isFirst) {
       this.grants.end(boot.node);
       this.tell(boot, { stage: 'up' });
@@ -251,6 +285,8 @@ export class Boots implements JourneyLog {
   installed(boot: Boot, peer: string): void {
     this.grants.end(boot.node);
     this.tell(boot, { stage: 'root', detail: 'the installation has ended', peer });
+    // The system that was on the disk before is gone
+    this.withdrawBefore(boot.node, boot);
     this.registry.end(boot, 'installed');
   }
 

@@ -30,6 +30,8 @@ export interface KickstartSubject {
   head: HeadValues;
   /** The session's URL; a placeholder in a preview. */
   url: string;
+  /** The line that enrols the installed system; a placeholder in a preview. */
+  enrol: string;
   /** The frozen plan; a preview has none, and uses the boot config's current values. */
   plan?: BootPlan;
   /** Whether passwords become stars: for people. An installer needs them. */
@@ -37,7 +39,7 @@ export interface KickstartSubject {
 }
 
 export function kickstartValues(subject: KickstartSubject): KickstartValues {
-  const { cluster, node, hardware, head, url, plan, masked = false } = subject;
+  const { cluster, node, hardware, head, url, enrol, plan, masked = false } = subject;
   const attributes = effectiveAttributes(cluster, node.value);
   const { name, ip, mac, index, type, description } = node.value;
   const cmdline = masked ? maskText(cluster, 'node', 'cmdline', node.value.cmdline) : node.value.cmdline;
@@ -67,6 +69,7 @@ export function kickstartValues(subject: KickstartSubject): KickstartValues {
     functions: new Map([
       ['root_url', masked ? { ...tree, value: maskText(cluster, 'repo', 'urls', tree.value) } : tree],
       ['session_url', { value: url }],
+      ['enroll', { value: enrol }],
       ['report_url', { value: `${url}/report` }],
       ['installed_url', { value: `${url}/installed` }],
     ]),

@@ -28,6 +28,13 @@ export class SessionRegister {
     if (boot.tokenHash) this.byToken.delete(boot.tokenHash);
   }
 
+  /** The session and token of a boot are valid no more. */
+  withdraw(boot: Boot): void {
+    this.remove(boot);
+    delete boot.sessionHash;
+    delete boot.tokenHash;
+  }
+
   /** Returns the boot of a session's id, however it ended. */
   find(id: string): Boot | undefined {
     return ID.test(id) ? this.bySession.get(hashOf(id)) : undefined;

@@ -106,7 +106,11 @@ export class Statuses {
   history(node: string): readonly Boot[] {
     const boots = this.boots.of(node);
     const current = this.currentBoot(node);
-    return current ? boots.slice(0, boots.indexOf(current) + 1) : boots;
+    if (!current) return boots;
+    const at = boots.indexOf(current);
+    // What was enrolled during a boot waits beside it
+    const waiting = boots.slice(at + 1).filter(({ outcome }) => outcome === 'enrolled');
+    return [...boots.slice(0, at), ...waiting, current];
   }
 
   /** Returns the boot with the latest heartbeat; without one, the last that came up. */

@@ -60,10 +60,9 @@ export function timelineOf(boot: Boot): Timeline {
     started: boot.started,
     outcome: boot.outcome ?? (error ? 'failed' : 'booting'),
     ...(boot.ended !== undefined && { ended: boot.ended }),
-    ...(boot.ended !== undefined &&
-      (boot.outcome === 'up' || boot.outcome === 'installed') && { seconds: seconds(boot.ended - boot.started) }),
-    ...(boot.plan && {
-      style: boot.plan.style,
+    ...(boot.ended !== undefined && tookTime(boot) && { seconds: seconds(boot.ended - boot.started) }),
+    ...(boot.plan && { style: boot.plan.style }),
+    ...(boot.plan?.bootConfig.name && {
       boot_config: boot.plan.bootConfig.name,
       release: boot.plan.bootConfig.release,
     }),
@@ -74,6 +73,11 @@ export function timelineOf(boot: Boot): Timeline {
     messages: boot.messages ?? [],
     events: boot.events,
   };
+}
+
+/** An enrolled system may come up at any time: that says nothing about it. */
+function tookTime({ outcome, plan }: Boot): boolean {
+  return (outcome === 'up' || outcome === 'installed') && plan?.style !== 'installed';
 }
 
 function waitsFor(boot: Boot, reached: Stage): string | undefined {
@@ -97,7 +101,7 @@ function rowOf(boot: Boot, number: number, stage: Stage, reached: Stage | undefi
   const first = events[0];
   if (!first) {
     const passed = reached !== undefined && stageNumber(reached) > number;
-    return { number, stage, ...(passed && { skipped: skipReason(stage) }) };
+    return { number, stage, ...(passed && { skipped: skipReason(boot, stage) }) };
   }
   const last = events.at(-1) ?? first;
   const details = [...new Set(events.flatMap(event => (event.detail ? [event.detail] : [])))];
@@ -114,7 +118,8 @@ function rowOf(boot: Boot, number: number, stage: Stage, reached: Stage | undefi
   };
 }
 
-function skipReason(stage: Stage): string {
+function skipReason({ plan }: Boot, stage: Stage): string {
+  if (plan?.style === 'installed') return 'not needed by an installed system';
   if (stageNumber(stage) < stageNumber('ipxe')) return 'iPXE is in the firmware';
   return stage === 'ipxe' ? 'no DHCP by iPXE was seen' : 'not reported';
 }

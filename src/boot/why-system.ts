@@ -1,5 +1,5 @@
 // What is wrong with a running system, from the facts of its agent or of the watcher that the initramfs left. Pure.
-import type { BootStyle } from '../model/values.ts';
+import type { PlanStyle } from './boot-plan.ts';
 import { numberOf, type SystemFacts, unitNames } from './system-facts.ts';
 import { mebibytes } from './why-words.ts';
 
@@ -14,7 +14,7 @@ export interface SystemTrouble {
 
 export interface SystemOf {
   name: string;
-  style?: BootStyle | undefined;
+  style?: PlanStyle | undefined;
   facts: SystemFacts;
 }
 
@@ -86,6 +86,7 @@ function unitsFailed({ name, facts }: SystemOf): SystemTrouble | undefined {
 function makeRoom({ name, style, facts }: SystemOf): string {
   const find = `Find what fills it: muster node -i ${name} exec 'du -xm / | sort -n | tail'.`;
   if (style === 'disked') return `${find} Remove that, or give _disk_root a larger partition.`;
+  if (style === 'installed') return `${find} Remove that, or give the root a larger partition.`;
   const size = numberOf(facts['root_total']);
   const layer = size === undefined ? 'its files' : `the ${kilobytes(size)} MiB for its files`;
   return `${find} Remove that, or reboot the node: ${layer} are in its memory. Let programs write to a disk or over the network, or boot it as disked.`;

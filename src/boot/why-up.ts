@@ -2,6 +2,7 @@
 import type { Boot } from './boot.ts';
 import { DEFAULT_STATUS_SECONDS } from './boot-plan.ts';
 import { momentOf } from './boot-time.ts';
+import { identityOf } from './enrolment.ts';
 import { goingOf } from './system-facts.ts';
 import { presentOf, type WhyFacts } from './why-case.ts';
 import { iscsiSeen } from './why-iscsi.ts';
@@ -76,6 +77,40 @@ function keepsRebooting({ name }: WhyFacts, count: number, during: string): Why 
 /** What the last heartbeat reported about the system. */
 function troubleOf({ name, status, boots }: WhyFacts): SystemTrouble | undefined {
   return systemTrouble({ name, style: boots.at(-1)?.plan?.style, facts: status.facts });
+}
+
+/** A system that boots from its disk has its agent running within this many seconds. */
+const AGENT_SECONDS = 600;
+
+/** Returns whether the node runs from its own disk as far as its boot says. */
+export function leftToDisk({ outcome }: Boot): boolean {
+  return outcome === 'handed-over' || outcome === 'installed';
+}
+
+/** Returns the cause for a node that was left to its disk, where an enrolled agent should have reported; undefined without one. */
+export function silentAgent(facts: WhyFacts, left: Boot): Why | undefined {
+  const system = identityOf(facts.boots);
+  if (!system) return undefined;
+  const { name } = facts;
+  const quiet = (presentOf(facts) - (left.ended ?? left.started)) / 1000;
+  const how = left.outcome === 'installed' ? 'It was installed' : 'It was left to its own disk';
+  const seen = [`its system was enrolled at ${new Date(system.started).toISOString()}`];
+  if (quiet < AGENT_SECONDS)
+    return say(
+      'waiting',
+      'agent-expected',
+      `${how} ${span(quiet)} ago; its agent has not reported yet.`,
+      undefined,
+      seen,
+    );
+  return say(
+    'stuck',
+    'agent-silent',
+    `${how} ${span(quiet)} ago, and the agent of its installed system has sent nothing since.`,
+    `Look at it on its console: systemctl status muster-agent. If the system is a new one, enrol it: muster node -i ${name} enroll.`,
+    seen,
+    'read `journalctl -u muster-agent` on the node',
+  );
 }
 
 export function heartbeatLost(facts: WhyFacts, up: Boot): Why {

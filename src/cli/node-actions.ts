@@ -128,7 +128,8 @@ function timelineText(
 
 function headLine(boot: Timeline): string {
   const image = boot.image ? `, image ${boot.image}` : '';
-  const what = boot.boot_config ? `${boot.boot_config} as ${boot.style}${image}` : 'no script yet';
+  const booted = boot.boot_config ? `${boot.boot_config} as ${boot.style}${image}` : 'no script yet';
+  const what = boot.style === 'installed' ? 'its installed system' : booted;
   const took = boot.seconds === undefined ? '' : ` in ${boot.seconds.toFixed(1)} s`;
   return `  Boot ${boot.id}, ${humanTime(boot.started)}: ${what}: ${boot.outcome}${took}`;
 }

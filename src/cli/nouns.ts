@@ -8,6 +8,7 @@ import { nodeConsole } from './console-action.ts';
 import { importDistro } from './distro-import.ts';
 import { doctorRun } from './doctor-action.ts';
 import { download } from './download.ts';
+import { nodeEnroll } from './enroll-action.ts';
 import { nodeExec } from './exec-action.ts';
 import { exportRun } from './export-action.ts';
 import { filesCreate, filesPut, filesRemove, filesUpdate } from './files/change-actions.ts';
@@ -132,6 +133,7 @@ const TASKS: Readonly<Record<string, readonly Noun[]>> = {
         nodeShutdown,
         nodeExec,
         nodeSshAction,
+        nodeEnroll,
         nodeConsole,
         nodeTimeline,
         nodeWhy,

@@ -29,7 +29,7 @@ export async function printNodes(context: Context): Promise<void> {
   const { client, given } = context;
   const nodes = await client.call(NODES.overview, { query: chosen(given, given.words) });
   const now = Date.now();
-  const rows = nodes.map(({ state, since, ip, image = '-', boot_config = '-', reason = '' }) => {
+  const rows = nodes.map(({ state, since, ip, os = '-', image = os, boot_config = '-', reason = '' }) => {
     const age = since === undefined ? '-' : humanAge((now - since) / 1000);
     return [state, age, ip, image, boot_config, reason];
   });

@@ -21,6 +21,8 @@ export interface KickstartPorts {
   /** Returns the head as a node with this address sees it. */
   head(ip: string): HeadValues;
   hardware(node: string): Readonly<Record<string, string>>;
+  /** Returns the line that enrols the installed system of a node. */
+  enrolLine(node: string): Promise<string>;
   /** The site's folder. */
   folder: string;
 }
@@ -31,12 +33,15 @@ export function openKickstarts({
   networks,
   cluster,
   statuses,
-}: Pick<State, 'config' | 'networks' | 'cluster' | 'statuses'>): Kickstarts {
+  enrolment,
+}: Pick<State, 'config' | 'networks' | 'cluster' | 'statuses' | 'enrolment'>): Kickstarts {
   return new Kickstarts({
     cluster,
     folder: config['paths.kickstarts'],
     hardware: node => statuses.of(node).hardware,
     head: ip => headValues(config, networks, ip),
+    // The installer fetches its answers first of all, and enrols at the end
+    enrolLine: async node => (await enrolment.line(node, config['boot.session_seconds'])).line,
   });
 }
 
@@ -47,6 +52,9 @@ export function headValues(config: Config, networks: Networks, ip: string): Head
   return { ...own, router, dns, domain, ...headLocale() };
 }
 
+const ENROLS = '<enroll()>';
+/** Stands for the line with a token: only an installer gets one. */
+const PREVIEW = 'ENROLMENT';
 /** The largest size of a hand-written file, in bytes. */
 const LIMIT = 1 << 20;
 
@@ -103,8 +111,10 @@ export class Kickstarts {
     if (!entry) throw new MusterError('no-such-object', 'The node was deleted.');
     const text = more.text ?? (await this.read(name));
     const place = head(entry.value.ip);
+    const usesLine = more.plan !== undefined && text.includes(ENROLS);
+    const enrol = usesLine ? await this.ports.enrolLine(node) : PREVIEW;
     const values = kickstartValues({
-      ...{ cluster, node: entry, hardware: hardware(node), head: place, url: sessionUrl(place, session) },
+      ...{ cluster, node: entry, hardware: hardware(node), head: place, url: sessionUrl(place, session), enrol },
       ...(more.plan && { plan: more.plan }),
       masked: more.masked ?? false,
     });

@@ -25,5 +25,5 @@ async function servedFiles({ cluster, secretPlane }: State, nodeFiles: NodeFiles
   const answer = await nodeFiles.planned(cluster, uid);
   if ('refused' in answer || !answer.files?.secret) return answer;
   const ready = await secretPlane.ready();
-  return 'refused' in ready ? ready : answer;
+  return 'refused' in ready ? { refused: `its files have secrets, and ${ready.refused}` } : answer;
 }

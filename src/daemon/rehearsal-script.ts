@@ -70,6 +70,7 @@ function contextOf(ports: BootPlanePorts, boot: Boot, mayAsk: boolean): PlaneCon
     boots: {
       mayMint: () => mayAsk,
       current: () => boot,
+      of: uid => boots.of(uid),
       session: (id, ip) => boots.session(id, ip),
       byHeartbeatToken: token => boots.byHeartbeatToken(token),
       beats: boots.beats,

@@ -4,7 +4,7 @@ import { reasonOf } from '../errors.ts';
 import type { BootPlaneServer } from '../http/boot-plane.ts';
 import type { Log } from '../log.ts';
 import type { Refused } from '../refused.ts';
-import { loadHeadCertificate } from '../tls/head-certificate.ts';
+import { hasHeadCertificate, loadHeadCertificate } from '../tls/head-certificate.ts';
 
 export class SecretPlane {
   private readonly stateFolder: string;
@@ -26,6 +26,13 @@ export class SecretPlane {
     this.server = server;
   }
 
+  /** Listens after a restart if it did before: enrolled systems and those with secrets come back to it. */
+  async resume(): Promise<void> {
+    if (!hasHeadCertificate(this.stateFolder)) return;
+    const answer = await this.ready();
+    if ('refused' in answer) this.log.warn({}, `http: ${answer.refused}`);
+  }
+
   /** Listens, unless it does already. A failure is tried again at the next call. */
   async ready(): Promise<{ tls: TlsFacts } | Refused> {
     this.starting ??= this.start();
@@ -35,7 +42,7 @@ export class SecretPlane {
     } catch (error) {
       this.starting = undefined;
       return {
-        refused: `its files have secrets, and the head cannot serve them over TLS (https.port ${this.port}): ${reasonOf(error)}`,
+        refused: `the head cannot serve over TLS (https.port ${this.port}): ${reasonOf(error)}`,
       };
     }
   }

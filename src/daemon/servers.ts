@@ -115,6 +115,7 @@ export async function startHttp(state: State, parts: HttpParts, stops: Stops): P
   const plane = new BootPlane(ports);
   const server = await starting('The HTTP boot plane', 'http.port', async () => startBootPlane(ports, plane));
   state.secretPlane.servedBy(server);
+  await state.secretPlane.resume();
   stops.push(async () => server.close());
   return plane;
 }
@@ -152,6 +153,7 @@ export function bootPlanePorts(
     statuses,
     log,
     ...nodeFilePorts(state, nodeFiles),
+    enrolment: state.enrolment,
     plan: (uid: string, arch?: LoaderName) => planOf(state, uid, iscsi !== undefined, arch),
     template: async (name: string) => bootScript(config, name),
     blobPath: (sha256: string) => blobs.path(sha256),

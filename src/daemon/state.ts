@@ -45,6 +45,7 @@ import type { Store } from '../store/store.ts';
 import { Vault } from '../store/vault.ts';
 import type { Subnet } from '../wire/ip.ts';
 import { BootSaver } from './boot-saver.ts';
+import { Enrolments } from './enrolments.ts';
 import { Happenings } from './happenings.ts';
 import { SecretPlane } from './secret-plane.ts';
 
@@ -74,6 +75,8 @@ export interface State {
   governor: Governor;
   /** Serves secrets of nodes over TLS. */
   secretPlane: SecretPlane;
+  /** Makes nodes with an agent of installed systems. */
+  enrolment: Enrolments;
   /** Files that running nodes may have, where they do not follow by themselves. */
   releases: Releases;
   failures: HeadFailures;
@@ -125,6 +128,8 @@ export async function openState(
   });
   const oldHeads = await OldHeads.open(config['paths.state'], warn);
   const blobs = new Blobs(config['paths.state']);
+  const headKey = await loadHeadKey(config['paths.state'], randomBytes);
+  const secretPlane = new SecretPlane({ stateFolder: config['paths.state'], port: config['https.port'], log });
   const uploads = new Uploads(config['paths.state'], newUid, monotonicNow);
   return {
     config,
@@ -146,10 +151,11 @@ export async function openState(
     users: { usedBlobs: () => chain(boots.usedBlobs(), oldHeads.usedBlobs()) },
     oldHeads,
     uploads,
-    sets: new StoredSets(blobs, new Sealing(await loadHeadKey(config['paths.state'], randomBytes), 'file-set')),
+    sets: new StoredSets(blobs, new Sealing(headKey, 'file-set')),
     governor: governorOf(config),
     releases,
-    secretPlane: new SecretPlane({ stateFolder: config['paths.state'], port: config['https.port'], log }),
+    secretPlane,
+    enrolment: new Enrolments({ headKey, cluster, networks, secretPlane, now, newUid }),
     failures,
     ...(await watchEvidence(directory, log, stops)),
   };

@@ -34,6 +34,7 @@ export const NOT_PACKED: readonly string[] = [
   'var/cache/zypp/*',
   'etc/ssh/ssh_host_*_key',
   'etc/ssh/ssh_host_*_key.pub',
+  'var/lib/muster/*',
   'var/lib/systemd/random-seed',
   'var/lib/systemd/credential.secret',
   'var/lib/dhcp/*',

@@ -1,5 +1,6 @@
 // The head's key pair for TLS, and a certificate that it signs itself. Nodes trust the key by its digest, whatever the certificate says.
 import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { replaceFile } from '../durable/replace.ts';
@@ -17,6 +18,11 @@ export interface HeadCertificate {
 
 /** A node pins the key, and its clock may be wrong: the dates say nothing. */
 const DAYS = 36_500;
+
+/** Returns whether the pair was made. */
+export function hasHeadCertificate(stateFolder: string): boolean {
+  return existsSync(join(stateFolder, 'tls', 'key.pem'));
+}
 
 /**
  * Reads the pair from `tls/` of the state folder, or makes it. A damaged file is an error: a new key would shut out every running

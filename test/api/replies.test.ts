@@ -139,6 +139,9 @@ function* questions(): Generator<[string, string, unknown?]> {
   yield ['POST', '/nodes/files/release'];
   yield ['POST', '/nodes/files/preview', { set: 'base-files', upload: 'nothing' }];
   yield ['POST', '/nodes/files/preview', { set: 'nothing', upload: 'nothing' }];
+  yield ['POST', '/nodes/enroll?id=n0', { seconds: 60 }];
+  yield ['POST', '/nodes/enroll?id=n0', { seconds: 1 }];
+  yield ['POST', '/nodes/enroll', {}];
   yield ['GET', '/nodes/status?select=name%20%3D%3D%20n0'];
   yield ['GET', '/nodes/status?select=%3D%3D'];
   yield ['GET', '/nodes/waitfor?id=n0&wanted=unknown'];

@@ -7,6 +7,7 @@ import { planBoot } from '../../src/boot/plan.ts';
 import { startBootPlane } from '../../src/http/boot-plane.ts';
 import { silentLog } from '../../src/log.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+import { fakeEnrolment } from '../fakes/plane.ts';
 
 const [file = '', size = '0', port = '8089'] = process.argv.slice(2);
 const fake = new FakeCluster();
@@ -18,6 +19,7 @@ const folder = mkdtempSync(join(tmpdir(), 'muster-bench-http-'));
 symlinkSync(file, join(folder, DIGEST.image));
 const server = await startBootPlane({
   ...fakeBoots(fake),
+  enrolment: fakeEnrolment(fake),
   addresses: ['127.0.0.1'],
   head: () => ({
     address: '127.0.0.1',

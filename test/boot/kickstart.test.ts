@@ -31,6 +31,7 @@ function values(
       },
     },
     url: 'http://10.54.0.1:8080/boot/v1/SESSION',
+    enrol: 'ENROLMENT',
   });
 }
 
@@ -72,7 +73,7 @@ test('every problem has line and column, counted in characters, and the nearest 
       "f:1:7: <nope[x]> is unknown: there are <node[…]>, <attributes[…]>, <hardware[…]>, <head[…]>; did you mean 'node'?",
       "f:2:2: <node[ipp]> has no value: node has no 'ipp'; did you mean 'ip'?",
       "f:3:1: <head[secret]> has no value: head has no 'secret'",
-      "f:3:16: <root_uri()> is unknown: there are <root_url()>, <session_url()>, <report_url()>, <installed_url()>; did you mean 'root_url'?",
+      "f:3:16: <root_uri()> is unknown: there are <root_url()>, <session_url()>, <enroll()>, <report_url()>, <installed_url()>; did you mean 'root_url'?",
       'f:3:29: <root_url()> has no value: the boot config DefaultBoot names no repo with a URL',
     ].join('\n'),
   );

@@ -2,6 +2,7 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { defaultConfig } from '../../src/config.ts';
+import { Enrolments } from '../../src/daemon/enrolments.ts';
 import { openKickstarts } from '../../src/daemon/kickstarts.ts';
 import { MusterError } from '../../src/errors.ts';
 import { Networks } from '../../src/networks.ts';
@@ -19,7 +20,17 @@ function opened(t: ExecutionContext, ip = '10.54.0.100') {
     [{ name: 'racks', address: '10.60.0.1/16', router: '10.60.255.254', dns: ['10.60.0.53'], domain: 'racks.example' }],
   );
   const config = { ...defaultConfig(), 'paths.kickstarts': folder };
-  const kickstarts = openKickstarts({ config, networks, cluster: fake.cluster, statuses: fakeBoots(fake).statuses });
+  const enrolment = new Enrolments({
+    ...{ headKey: Buffer.alloc(32), cluster: fake.cluster, networks, now: () => 0, newUid: () => 'ab'.repeat(16) },
+    secretPlane: { ready: async () => ({ tls: { port: 8443, pin: 'sha256//PIN' } }) },
+  });
+  const kickstarts = openKickstarts({
+    config,
+    networks,
+    cluster: fake.cluster,
+    statuses: fakeBoots(fake).statuses,
+    enrolment,
+  });
   return { folder, kickstarts, uid: node.uid };
 }
 

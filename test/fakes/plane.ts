@@ -1,5 +1,6 @@
 // What the boot plane needs, without a daemon: one bootable node, boots in memory, and a record of what was done.
 import { clusterDirectory } from '../../src/boot/cluster-directory.ts';
+import { installedPlan } from '../../src/boot/enrolment.ts';
 import { planBoot } from '../../src/boot/plan.ts';
 import { BootPlane } from '../../src/boot/plane/plane.ts';
 import type { PlanePorts } from '../../src/boot/plane/ports.ts';
@@ -34,10 +35,23 @@ export function fakePorts(
     takeOnce: async boot => void deeds.push(`take-once ${boot.id}`),
     attributesIni: () => '[Attributes]\n',
     statusSeconds: () => 10,
+    enrolment: fakeEnrolment(fake),
     kickstart: async () => 'answers\n',
     iso: async () => undefined,
     random: () => 0,
     ...more,
+  };
+}
+
+/** Takes the token `right`. */
+export function fakeEnrolment(fake: FakeCluster): PlanePorts['enrolment'] {
+  return {
+    problem: (_node, token) => (token === 'right' ? undefined : { status: 403, refused: 'the token is wrong' }),
+    plan(uid) {
+      const node = fake.cluster.get('node', uid);
+      return node && installedPlan(fake.cluster, node);
+    },
+    archive: async () => Buffer.from('agent'),
   };
 }
 

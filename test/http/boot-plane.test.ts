@@ -21,6 +21,7 @@ import type { BootPlanePorts } from '../../src/http/ports.ts';
 import { silentLog } from '../../src/log.ts';
 import { effectiveAttributes } from '../../src/model/attributes.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+import { fakeEnrolment } from '../fakes/plane.ts';
 import { until } from '../support/until.ts';
 
 interface Reply {
@@ -115,6 +116,7 @@ async function plane(
     effectiveAttributes(fake.cluster, fake.cluster.get('node', uid)?.value ?? node.value);
   const ports: BootPlanePorts = {
     ...registry,
+    enrolment: fakeEnrolment(fake),
     addresses: ['127.0.0.1', '127.0.0.2'],
     head: () => ({ address: '127.0.0.1', port, prefix: 24, router: '', dns: [], domain: '', failureSeconds: 60 }),
     directory: clusterDirectory(fake.cluster),

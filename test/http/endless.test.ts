@@ -17,6 +17,7 @@ import { readRange } from '../../src/http/range.ts';
 import { silentLog } from '../../src/log.ts';
 import { freePort } from '../cli/daemon.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+import { fakeEnrolment } from '../fakes/plane.ts';
 import { retained } from '../support/retained.ts';
 
 const BODY = 64 * 1024;
@@ -75,6 +76,7 @@ async function plane(t: ExecutionContext) {
   const directory = clusterDirectory(fake.cluster);
   const server = await startBootPlane({
     ...registry,
+    enrolment: fakeEnrolment(fake),
     addresses: ['127.0.0.1'],
     head: () => ({ address: '127.0.0.1', port, prefix: 8, router: '', dns: [], domain: '', failureSeconds: 60 }),
     directory: {

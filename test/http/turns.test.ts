@@ -13,6 +13,7 @@ import { startBootPlane } from '../../src/http/boot-plane.ts';
 import { Governor } from '../../src/http/governor.ts';
 import { silentLog } from '../../src/log.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+import { fakeEnrolment } from '../fakes/plane.ts';
 
 const IMAGE = 64 << 20;
 
@@ -48,6 +49,7 @@ async function plane(t: ExecutionContext) {
   });
   const server = await startBootPlane({
     ...registry,
+    enrolment: fakeEnrolment(fake),
     addresses: ['127.0.0.1', '127.0.0.2'],
     head: () => ({ address: '127.0.0.1', port, prefix: 8, router: '', dns: [], domain: '', failureSeconds: 60 }),
     directory: clusterDirectory(fake.cluster),

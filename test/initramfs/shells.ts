@@ -115,9 +115,8 @@ export async function runParts(
 export async function layOutAgent(place: Place): Promise<string> {
   const agent = join(place.run, 'agent');
   await cp(join(MODULE, 'agent'), agent, { recursive: true });
-  const start = await readFile(join(MODULE, 'lib/start_agent'), 'utf8');
-  const [, parts = ''] = /for _part in ([\w ]+); do/.exec(start) ?? [];
-  for (const name of parts.split(' ')) await cp(join(place.folder, 'lib/lib', name), join(agent, name));
+  const parts = await readFile(join(MODULE, 'agent/parts'), 'utf8');
+  for (const name of parts.trimEnd().split('\n')) await cp(join(place.folder, 'lib/lib', name), join(agent, name));
   await cp('/bin/busybox', join(agent, 'busybox'));
   return agent;
 }

@@ -8,7 +8,7 @@ import type { Handlers } from '../handler.ts';
 import { overviewOf } from '../overview.ts';
 import { planeFor } from '../plane.ts';
 import type { AdminPorts } from '../ports.ts';
-import { listed, selected } from '../requests.ts';
+import { audited, listed, selected } from '../requests.ts';
 import { whyOf } from '../why-facts.ts';
 
 export const nodeHandlers: Handlers<typeof NODES> = {
@@ -23,6 +23,17 @@ export const nodeHandlers: Handlers<typeof NODES> = {
     return Promise.all(all);
   },
   why: async ({ query }, ports) => whyOf(ports, listed(ports, 'node', query)),
+  enroll: async (asked, ports) => {
+    const { query, body } = asked;
+    const nodes = selected(ports, 'node', query);
+    await audited(ports, asked, nodes);
+    const lines = nodes.map(async ({ uid, value: { name, ip } }) => {
+      const made = await ports.enrolment.line(uid, body.seconds);
+      ports.log.info({ node: name }, `a token was made that enrols ${name}`);
+      return { uid, name, ip, ...made };
+    });
+    return Promise.all(lines);
+  },
   waitfor: async ({ query, gone }, ports) => waitFor(ports, query, gone),
   unknown: (_asked, ports) => ports.unknown(),
 };

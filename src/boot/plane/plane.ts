@@ -127,6 +127,8 @@ export class BootPlane {
         return this.ports.takeOnce(effect.boot);
       case 'installed':
         return boots.installed(effect.boot, effect.ip);
+      case 'enrol':
+        return this.ports.save(boots.enrol(effect.plan, effect.enrolment, effect.peer));
       case 'claim':
         effect.boot.claimHash = effect.hash;
         return this.ports.save(effect.boot);

@@ -7,6 +7,7 @@ import type { Boot } from '../boot.ts';
 import type { BootPlan, PlanAnswer, PlannedFile, PlannedFiles } from '../boot-plan.ts';
 import type { Boots } from '../boots.ts';
 import type { Directory } from '../directory.ts';
+import type { Enrollee } from '../enrolment.ts';
 import type { RefusalLog } from '../evidence.ts';
 import type { IscsiAccess } from '../iscsi-access.ts';
 import type { SessionAnswer } from '../session-register.ts';
@@ -33,6 +34,15 @@ export interface PlaneContext {
   /** Returns what a boot logs in with over iSCSI; none when no target is served. */
   iscsiAccess?(boot: Boot, plan: BootPlan): IscsiAccess;
   statusSeconds(nodeUid: string): number;
+  /** Makes nodes with an agent of systems that are installed. */
+  enrolment: {
+    /** Returns why a token is not valid for a node now; undefined when it is. */
+    problem(node: Enrollee, token: string): (Refused & { status: 403 | 410 }) | undefined;
+    /** The plan of a node's installed system; undefined when the node was deleted. */
+    plan(nodeUid: string): BootPlan | undefined;
+    /** The agent as a tar archive. */
+    archive(): Promise<Buffer>;
+  };
   /** Returns a file of the kickstart folder, filled in for the plan's node; throws `bad-kickstart` with the unfilled places. */
   kickstart(plan: BootPlan, session: string, file: string): Promise<string>;
   /** Renders the files of a node for its next boot; none without file sets. */
@@ -51,6 +61,7 @@ export interface PlaneContext {
 export interface BootsInSight {
   session(id: string, ip: string): SessionAnswer;
   mayMint(nodeUid: string): boolean;
+  of(nodeUid: string): readonly Boot[];
   current(nodeUid: string): Boot | undefined;
   byHeartbeatToken(token: string): Boot | undefined;
   beats: { isAlive(boot: Boot): boolean };

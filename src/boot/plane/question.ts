@@ -1,6 +1,7 @@
 // What a booting node asks over HTTP or TFTP, and the answer, as values: no socket, and no effect yet.
 import type { Boot, Seen } from '../boot.ts';
 import type { BootPlan } from '../boot-plan.ts';
+import type { Enrolment } from '../enrolment.ts';
 import type { StageNote } from '../journey.ts';
 
 export interface Question {
@@ -128,6 +129,7 @@ export type Effect =
       period: number;
     }
   | { do: 'installed'; boot: Boot; ip: string }
+  | { do: 'enrol'; plan: BootPlan; enrolment: Enrolment; peer: string }
   /** The client is the one that has the secrets of the boot from now on. @see claims */
   | { do: 'claim'; boot: Boot; hash: string }
   | { do: 'expire'; boot: Boot };

@@ -99,5 +99,7 @@ export async function heartbeat({ context, question, facts, boot }: Admitted['to
 function hasBootedAgain(boots: Pick<BootsInSight, 'current' | 'beats'>, boot: Boot): boolean {
   const current = boots.current(boot.node);
   if (!current || current === boot || boots.beats.isAlive(boot)) return false;
+  // An installed system comes back after every boot that left it to its disk
+  if (boot.plan?.style === 'installed') return boots.beats.isAlive(current);
   return stageNumber(furthestStage(current) ?? STAGES[0]) >= stageNumber('initramfs');
 }

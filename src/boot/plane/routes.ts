@@ -2,6 +2,7 @@
 import type { Outcome } from '../boot.ts';
 import type { BootFileName, Fault } from '../faults.ts';
 import type { Stage } from '../journey.ts';
+import { agentArchive, enrol } from './enrol.ts';
 import { archive, image, initramfs, kernel, kernelUnderWay, loader } from './files.ts';
 import { answers, ignition, installed, isoImage, metaData, OK } from './installer.ts';
 import { isoFile } from './iso-files.ts';
@@ -53,6 +54,7 @@ export const ROUTES: readonly Route[] = [
     tftp: { name: 'kernel', kind: 'kernel', ...OVER },
   },
   { methods: READ, path: '/boot/v1/loader/:file', who: 'everyone', answer: loader },
+  { methods: READ, path: '/boot/v1/agent.tar', who: 'everyone', answer: agentArchive, overTls: true },
   { methods: READ, path: '/boot/v1/:session/kernel', who: 'session', answer: kernel },
   {
     methods: READ,
@@ -88,6 +90,7 @@ export const ROUTES: readonly Route[] = [
     ended: { installed: OK },
   },
   { methods: READ, path: '/isomount/:repo/*', who: 'everyone', answer: isoFile },
+  { methods: ['POST'], path: '/node/v1/enroll', who: 'enrolling', answer: enrol, overTls: true },
   { methods: ['POST'], path: '/node/v1/heartbeat', who: 'token', answer: heartbeat },
   { methods: ['POST'], path: '/node/v1/files', who: 'token', answer: liveFiles, overTls: true },
 ];

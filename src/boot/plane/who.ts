@@ -19,6 +19,7 @@ export interface Admitted {
   loading: Asked & { node: BootNode; kernel: PlannedFile };
   granted: Asked & { node: BootNode };
   session: Asked & { session: string; boot: Boot; plan: BootPlan };
+  enrolling: Asked & { node: BootNode; facts: ReadonlyMap<string, string>; token: string };
   token: Asked & { facts: ReadonlyMap<string, string>; boot: Boot; plan: BootPlan };
 }
 
@@ -58,12 +59,32 @@ export const ADMIT: { readonly [W in Who]: (asked: Asked) => Admission<W> } = {
     return { refused, ...(answer.outcome && { outcome: answer.outcome }) };
   },
 
+  enrolling(asked) {
+    const { question, context } = asked;
+    if (!question.isPrivate) return { refused: refuse(403, 'enrolment goes over TLS only') };
+    const node = context.directory.nodeByIp(question.ip);
+    if (!node) return { refused: refuse(403, `${question.ip} is no node's address`) };
+    const facts = readFacts(question.body ?? '');
+    const token = facts.get('token') ?? '';
+    const problem = context.enrolment.problem({ uid: node.uid, ip: question.ip }, token);
+    if (!problem) return { admitted: { ...asked, node, facts, token } };
+    const text = `${node.name} cannot enrol: ${problem.refused}`;
+    const logged = { do: 'log', level: 'warn', more: { node: node.name }, text, rarely: true } as const;
+    return { refused: refuse(problem.status, problem.refused, [logged]) };
+  },
+
   token(asked) {
     const facts = readFacts(asked.question.body ?? '');
     const boot = asked.context.boots.byHeartbeatToken(facts.get('token') ?? '');
     const plan = boot?.plan;
     if (!boot || !plan) return { refused: refuse(403, 'unknown token') };
-    if (plan.node.ip !== asked.question.ip) return { refused: refuse(403, 'the token belongs to another address') };
+    if (!isOwn(asked, boot, plan)) return { refused: refuse(403, 'the token belongs to another address') };
     return { admitted: { ...asked, facts, boot, plan } };
   },
 };
+
+/** A boot has its address for as long as it lasts; an installed system outlives a change of its node's address. */
+function isOwn({ question, context }: Asked, boot: Boot, plan: BootPlan): boolean {
+  if (plan.style !== 'installed') return plan.node.ip === question.ip;
+  return context.directory.nodeByIp(question.ip)?.uid === boot.node;
+}

@@ -141,6 +141,8 @@ const CASES: [method: string, path: string, state: States, ip: string, said: str
   ['GET', '/isomount/R9/none', 'new', STRANGER, '404 the ISO image of R9 has no such file'],
   ['GET', '/isomount/R9/x/%2e%2e/y', 'new', STRANGER, '404 nothing is here'],
   ['GET', '/isomount/R9/broken', 'new', STRANGER, '500 the head cannot read the ISO image; log'],
+  ['GET', '/boot/v1/agent.tar', 'new', STRANGER, '200 agent'],
+  ['POST', '/node/v1/enroll', 'new', NODE, '403 enrolment goes over TLS only', 'token=right\n'],
   ['POST', '/node/v1/heartbeat', 'minted', NODE, '200 [Attributes]; beat', 'token=TOKEN\n'],
   ['POST', '/node/v1/heartbeat', 'up', NODE, '200 [Attributes]; beat', 'token=TOKEN\n'],
   ['POST', '/node/v1/heartbeat', 'minted', STRANGER, '403 the token belongs to another address', 'token=TOKEN\n'],
@@ -361,4 +363,65 @@ test('a node that asks again and again for a broken file is one line of the log 
     await plane.carryOut(NODE, [{ do: 'log', level: 'error', more: {}, text: 'broken', rarely: true }]);
   }
   t.deepEqual(said, [{ peer: NODE }, { peer: NODE, dropped: 2 }]);
+});
+
+test('an installed system enrols over TLS with a token, and gets the same answer when it asks again', async t => {
+  const { ports, uid, boots, fake, node } = await world('new');
+  ports.head = () => ({
+    ...{ address: '10.54.0.1', port: 80, prefix: 16, router: '', dns: [], domain: '', failureSeconds: 60 },
+    ...{ tls: { port: 8443, pin: 'sha256//PIN' }, sshKey: 'ssh-ed25519 KEY' },
+  });
+  const plane = new BootPlane(ports);
+  const [session, claim] = ['1'.repeat(32), '2'.repeat(32)];
+  const ask = async (body: string, ip = NODE) => {
+    const question = { method: 'POST', path: '/node/v1/enroll', ip, peer: `${ip}:7`, isPrivate: true };
+    return plane.ask({ ...question, body });
+  };
+  t.is(short(await ask('token=wrong\n')), '403 the token is wrong; log');
+  t.is(short(await ask('token=right\n', STRANGER)), `403 ${STRANGER} is no node's address`);
+  t.regex(short(await ask('token=right\nsession=x\n')), /^400 an enrolment needs session= and claim=/);
+  t.deepEqual(ports.deeds, []);
+  const right = `token=right\nsession=${session}\nclaim=${claim}\n`;
+  const first = await ask(right);
+  if (first.say !== 'text') return t.fail();
+  const token = tokenOf(session);
+  for (const line of [
+    `MUSTER_TOKEN='${token}'`,
+    "MUSTER_STYLE='installed'",
+    "MUSTER_HEAD_PIN='sha256//PIN'",
+    "MUSTER_SSH_KEY='ssh-ed25519 KEY'",
+    "MUSTER_HEARTBEAT_URL='http://10.54.0.1:80/node/v1/heartbeat'",
+  ])
+    t.true(String(first.text).split('\n').includes(line), line);
+  const [boot] = boots.of(uid);
+  t.deepEqual(ports.deeds, [`save ${boot?.id}`]);
+  t.like(await ask(right), { say: 'text', text: first.text });
+  t.is(boots.of(uid).length, 1);
+  t.is(short(await ask(right.replace(session, '3'.repeat(32)))), '409 the token was used already; log');
+  const beat = async (ip: string) =>
+    plane.ask({ method: 'POST', path: '/node/v1/heartbeat', ip, peer: ip, body: `token=${token}\nstatus.os=Debian\n` });
+  t.like(await beat(STRANGER), { status: 403 });
+  t.like(await beat(NODE), { status: 200 });
+  t.is(boot?.outcome, 'up');
+  fake.change(fake.cluster.get('node', uid) ?? node, { ip: '10.54.0.77' });
+  t.like(await beat(NODE), { status: 403 }, "an address that is not the node's any more");
+  t.like(await beat('10.54.0.77'), { status: 200 }, 'its new address');
+});
+
+test('the files of an enrolled system follow those of its node, and secrets are its claim alone', async t => {
+  const files = { index: 'e'.repeat(64), size: 9, secret: true, sets: ['base'] };
+  const { ports } = await world('new', { files: async () => ({ files }) });
+  const plane = new BootPlane(ports);
+  const [session, claim] = ['1'.repeat(32), '2'.repeat(32)];
+  const post = async (path: string, body: string, isPrivate: boolean) =>
+    plane.ask({ method: 'POST', path, ip: NODE, peer: NODE, isPrivate, body });
+  await post('/node/v1/enroll', `token=right\nsession=${session}\nclaim=${claim}\n`, true);
+  const token = tokenOf(session);
+  const beaten = await post('/node/v1/heartbeat', `token=${token}\n`, false);
+  t.regex(beaten.say === 'text' ? String(beaten.text) : '', /\[Files\]\nindex = e{64}\nsecret = yes\n/);
+  const wish = `token=${token}\nindex=${files.index}\n`;
+  t.like(await post('/node/v1/files', `${wish}claim=${claim}\n`, false), { status: 403 });
+  t.like(await post('/node/v1/files', `${wish}claim=${'4'.repeat(32)}\n`, true), { status: 403 });
+  // The fake head keeps no contents, so the right claim gets as far as these
+  t.like(await post('/node/v1/files', `${wish}claim=${claim}\n`, true), { status: 410 });
 });

@@ -12,6 +12,7 @@ const WHO_IN_WORDS: Readonly<Record<Who, string>> = {
   loading: "a node's address, while a boot of that node is under way",
   granted: "a node's address, after a DHCP exchange of booting firmware in the last ten minutes",
   session: "the session's id, from the node's own address, while that boot lasts",
+  enrolling: "a single-use token of the node, from the node's own address, over TLS",
   token: "the boot's token, from the node's own address",
 };
 
