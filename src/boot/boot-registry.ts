@@ -39,7 +39,7 @@ export class BootRegistry {
   }
 
   /**
-   * Returns the newest boot of a node. An enrolled system that has sent nothing is none: it waits beside the boot that installs it.
+   * Returns the newest boot of a node. An enrolled system that has sent nothing is none: it waits next to the boot that installs it.
    */
   current(node: string): Boot | undefined {
     return this.of(node).findLast(({ outcome }) => outcome !== 'enrolled');
@@ -49,11 +49,11 @@ export class BootRegistry {
   begin(node: string): Boot {
     const current = this.current(node);
     if (current && !current.outcome) this.end(current, 'superseded');
-    return this.beside(node);
+    return this.beginSeparately(node);
   }
 
   /** Begins a boot that supersedes none. */
-  beside(node: string): Boot {
+  beginSeparately(node: string): Boot {
     const { now, wall, run } = this.ports.times;
     const ordinal = (this.of(node).at(-1)?.ordinal ?? 0) + 1;
     const id = this.ports.randomHex(12);

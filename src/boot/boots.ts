@@ -208,7 +208,7 @@ export class Boots implements JourneyLog {
     if (this.of(uid).some(boot => boot.enrolHash === enrolHash))
       throw new Error('the token was used by another request');
     this.withdrawBefore(uid);
-    const boot = this.registry.beside(uid);
+    const boot = this.registry.beginSeparately(uid);
     Object.assign(boot, { plan, claimHash, enrolHash });
     this.sessions.issue(boot, session);
     for (const old of this.registry.insert(boot)) this.ports.dropped(old.id);

@@ -130,6 +130,7 @@ export class TestDaemon extends Programs {
       'iscsi.enabled = false',
       `paths.kickstarts = "${join(folder, 'kickstarts')}"`,
       `http.port = ${port}`,
+      `https.port = ${await freePort()}`,
       `power.drivers = "${join(folder, 'power.d')}"`,
     ].filter(line => !more.some(other => other.split(' =')[0] === line.split(' =')[0]));
     lines.push(...more);

@@ -398,7 +398,14 @@ test.serial("Ubuntu's layout: the whole image and a seed as cloud-init asks for 
   const [, image = ''] = / url=(\S+\.iso) /.exec(stdout) ?? [];
   await curl(0, '-o', 'fetched.iso', image);
   t.true(readFileSync(join(daemon.folder, 'fetched.iso')).equals(readFileSync(iso)));
-  t.regex((await curl(0, `${seed}user-data`)).stdout, /^#cloud-config\n[\s\S]* {4}hostname: n0\n/);
+  const data = (await curl(0, `${seed}user-data`)).stdout;
+  t.regex(data, /^#cloud-config\n[\s\S]* {4}hostname: n0\n/);
+  const { autoinstall } = parse(data) as { autoinstall: { 'late-commands': string[] } };
+  t.regex(
+    autoinstall['late-commands'][0] ?? '',
+    /^curtin in-target -- sh -c 'd=\$\(mktemp -d\) && curl \S+ --pinnedpubkey \S+ https:\/\/\S+\/agent\.tar \| tar -xC \$d && echo \w+-\w{16}-\w{32} \| sh \$d\/enroll \S+ \S+' \|\| true$/,
+  );
+  t.regex(await done('kickstart', 'render', 'n0', 'basic.yaml'), /sh -c 'ENROLMENT' /, 'a preview has no token');
   t.regex((await curl(0, `${seed}meta-data`)).stdout, /^instance-id: muster-[0-9a-f]{12}\nlocal-hostname: n0\n$/);
   t.is((await curl(1, '-o', '/dev/null', '-w', '%{http_code}', `${seed}user-data`)).stdout, '403');
   t.is((await curl(0, '-o', '/dev/null', '-w', '%{http_code}', `${seed}vendor-data`)).stdout, '404');

@@ -1,0 +1,210 @@
+// An installed system and a real musterd: the line that enrols it, its agent, its files and its secrets, over reboots of both.
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { NODES } from '../../src/api/nodes.ts';
+import { run } from '../../src/process/run.ts';
+import { SSHD_NEEDS, startSshd } from '../power/sshd.ts';
+import { requireAll } from '../support/require.ts';
+import { until } from '../support/until.ts';
+import { WiredHead, type WiredMachine } from '../support/wired-head.ts';
+
+const MAC = '52:54:00:00:00:01';
+const SECRET = 'this-is-the-munge-key-of-the-cluster';
+
+/** A machine with a system on its disk: a folder in the place of /, and one in that of /run/muster. */
+class Installed {
+  readonly machine: WiredMachine;
+  readonly root: string;
+  readonly run: string;
+
+  constructor(machine: WiredMachine, folder: string) {
+    this.machine = machine;
+    this.root = join(folder, 'root');
+    this.run = join(folder, 'run');
+  }
+
+  async prepare(): Promise<void> {
+    for (const name of ['etc', 'usr/lib/systemd/system', 'root', 'tmp'])
+      await mkdir(join(this.root, name), { recursive: true });
+    await writeFile(join(this.root, 'etc/os-release'), 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12"\n');
+    await writeFile(join(this.root, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\n');
+    await writeFile(join(this.root, 'etc/group'), 'root:x:0:\n');
+  }
+
+  words(...words: string[]): string[] {
+    const places = [`MUSTER_ROOT=${this.root}`, `MUSTER_RUN=${this.run}`, `TMPDIR=${join(this.root, 'tmp')}`];
+    return ['env', ...places, 'MUSTER_ENROLL_PAUSE=0', ...words];
+  }
+
+  /** What a root shell there says to a line. */
+  async shell(line: string, shell = ['dash']): Promise<{ status: number | null; stdout: string; stderr: string }> {
+    const [program = '', ...args] = this.machine.command(this.words(...shell, '-c', line));
+    return run(program, args, { timeoutMs: 120_000 });
+  }
+
+  /** The system starts: its service is what systemd would start. */
+  async start(wired: WiredHead) {
+    await rm(this.run, { recursive: true, force: true });
+    await this.machine.run(this.words('sh', join(this.root, 'usr/lib/muster-agent/installed_start')));
+    return wired.background(this.machine, this.words('dash', join(this.run, 'agent/agent')));
+  }
+
+  async file(name: string): Promise<string | undefined> {
+    return readFile(join(this.root, name), 'utf8').catch(() => undefined);
+  }
+}
+
+async function world(t: ExecutionContext) {
+  t.timeout(400_000);
+  const programs = ['ip', 'curl', 'openssl', 'dash', 'busybox', 'mksquashfs', 'strace', ...SSHD_NEEDS];
+  if (!requireAll(t, { root: true, programs })) return undefined;
+  const wired = await WiredHead.start();
+  t.teardown(async () => wired.stop());
+  await wired.fill(MAC);
+  await wired.muster('node', '-i', 'n0', 'set', '_status_secs=1');
+  const machine = await wired.addMachine('n0', MAC, '10.54.0.100/24');
+  const system = new Installed(machine, join(wired.folder, 'system'));
+  await system.prepare();
+  const line = async (): Promise<string> => {
+    const [made] = await wired.client.call(NODES.enroll, { query: { id: 'n0' }, body: {} });
+    return made?.line ?? '';
+  };
+  const state = async (): Promise<string> =>
+    (await wired.client.call(NODES.status, { query: { id: 'n0' } }))[0]?.state ?? '';
+  return { wired, machine, system, line, state };
+}
+
+test('an installed system enrols with the line, is up with its facts and files, and stays a node over reboots', async t => {
+  const all = await world(t);
+  if (!all) return;
+  const { wired, system, line, state } = all;
+  const trace = join(wired.folder, 'trace');
+  const text = await line();
+  const token = /echo (\S+) \|/.exec(text)?.[1] ?? '';
+  t.regex(token, /^\w+-\w{16}-\w{32}$/);
+  const traced = ['strace', '-f', '-qq', '-s', '4096', '-e', 'trace=execve', '-o', trace, 'dash', '-s'];
+  const [program = '', ...args] = system.machine.command(system.words(...traced));
+  const enrolled = await run(program, args, { input: `${text}\n`, timeoutMs: 120_000 });
+  t.is(enrolled.status, 0, enrolled.stderr);
+  t.regex(enrolled.stdout, /this system is enrolled as node n0 of the head at 10\.54\.0\.1/);
+  const executed = await readFile(trace, 'utf8');
+  t.regex(executed, /curl/);
+  const session = (await system.file('var/lib/muster/session')) ?? '';
+  const beatToken = /MUSTER_TOKEN='(\w+)'/.exec(session)?.[1] ?? 'none';
+  for (const secret of [token, beatToken, (await system.file('var/lib/muster/claim')) ?? 'none'])
+    t.false(executed.includes(secret), 'no argument list has a secret');
+  t.false((await readFile(wired.head.log, 'utf8')).includes(token));
+  t.is((await stat(join(system.root, 'var/lib/muster'))).mode & 0o777, 0o700);
+  t.deepEqual(await readdir(join(system.root, 'tmp')), [], 'the unpacked archive is gone');
+  t.regex(
+    (await system.file('usr/lib/systemd/system/muster-agent.service')) ?? '',
+    /\[Unit\]\nConditionPathExists=\/var\/lib\/muster\/session\n[\s\S]*ExecStartPre=\/bin\/sh \/usr\/lib\/muster-agent\/installed_start\nExecStart=/,
+  );
+  t.true(existsSync(join(system.root, 'etc/systemd/system/multi-user.target.wants')));
+  t.is(await state(), 'unknown', 'its agent does not run yet');
+
+  let agent = await system.start(wired);
+  await until('it is up', async () => (await state()) === 'up', { seen: async () => wired.head.lastWords() });
+  t.regex(await wired.muster('node', '-i', 'n0', 'ls'), /up .*Debian GNU\/Linux 12/);
+  t.regex(await wired.muster('node', '-i', 'n0', 'timeline'), /its installed system: up/);
+  t.regex(await wired.muster('node', '-i', 'n0', 'why'), /is up/);
+  t.regex((await system.file('root/.ssh/authorized_keys')) ?? '', /^ssh-ed25519 /);
+
+  // Its files, with a secret one, follow the file sets of the node
+  const set = join(wired.folder, 'set');
+  await mkdir(join(set, '.fileset'), { recursive: true });
+  await mkdir(join(set, 'etc/munge'), { recursive: true });
+  await writeFile(join(set, 'etc/motd.tmpl'), 'This is {{ node.name }}.\n');
+  await writeFile(join(set, 'etc/munge/munge.key'), SECRET, { mode: 0o400 });
+  await writeFile(join(set, '.fileset/set.toml'), '[files."/etc/munge/munge.key"]\nsecret = true\n');
+  await wired.muster('files', 'create', 'munge', '--from', set);
+  await wired.muster('node', '-i', 'n0', 'set', '_file_sets=munge');
+  await until('it has its files', async () => (await system.file('etc/motd')) === 'This is n0.\n', {
+    seen: async () => wired.muster('node', '-i', 'n0', 'files'),
+  });
+  await until('it says so', async () => /in-step/.test(await wired.muster('node', '-i', 'n0', 'files')));
+  t.is(await system.file('etc/munge/munge.key'), SECRET);
+
+  // Both start again: the same identity, and the same claim for secrets
+  await agent.stop(10_000);
+  await wired.head.crash();
+  await wired.head.start();
+  agent = await system.start(wired);
+  await until('it is up again', async () => (await state()) === 'up');
+  await writeFile(join(wired.folder, 'key'), `${SECRET}-2`);
+  await wired.muster('files', 'put', 'munge', 'etc/munge/munge.key', join(wired.folder, 'key'));
+  await until('it has the new secret', async () => (await system.file('etc/munge/munge.key')) === `${SECRET}-2`, {
+    seen: async () => wired.muster('node', '-i', 'n0', 'files'),
+  });
+
+  // The head runs commands on it
+  const folder = join(wired.folder, 'sshd');
+  await mkdir(folder);
+  await writeFile(join(folder, 'authorized_keys'), (await system.file('root/.ssh/authorized_keys')) ?? '');
+  const namespace = {
+    command: (words: readonly string[]) => system.machine.command(words),
+    run: system.machine.run.bind(system.machine),
+    close: async () => {},
+  };
+  const sshd = await startSshd(folder, namespace, { password: 'x', addresses: ['10.54.0.100'] });
+  t.teardown(async () => sshd.stop(1000));
+  await mkdir(join(system.root, 'etc/ssh'), { recursive: true });
+  await writeFile(join(system.root, 'etc/ssh/ssh_host_ed25519_key.pub'), await readFile(join(folder, 'host_key.pub')));
+  const knowsKey = async () =>
+    (await wired.client.call(NODES.status, { query: { id: 'n0' } }))[0]?.facts['ssh_host_key'] !== undefined;
+  await until('its host key is known', knowsKey);
+  t.regex(await wired.muster('node', '-i', 'n0', 'exec', '--', 'echo', 'hello'), /hello/);
+  await agent.stop(10_000);
+});
+
+test('a token that is used, wrong or of another node is refused, on the node and in the log of the head', async t => {
+  const all = await world(t);
+  if (!all) return;
+  const { wired, system, line } = all;
+  const used = await line();
+  const first = await system.shell(used);
+  t.is(first.status, 0, first.stderr);
+  const kept = await system.file('var/lib/muster/session');
+  for (const shell of [['dash'], ['busybox', 'sh']]) {
+    const said = async (text: string) => {
+      const { status, stderr } = await system.shell(text.replace('| sh ', `| ${shell.join(' ')} `), shell);
+      t.is(status, 1, text);
+      return stderr;
+    };
+    t.regex(await said(used), /muster: the token was used already\. Get another: muster node -i NODE enroll/);
+    t.regex(await said(used.replace(/echo \w+/, 'echo 1')), /muster: the head refuses the token: it is wrong/);
+    t.regex(await said(used.replace(/echo \S+/, 'echo ""')), /muster: the head refuses the token/);
+    const pin = /sha256\/\/(\S+)=/.exec(used)?.[1] ?? '';
+    const [fetch = '', rest = ''] = used.split(' && echo ');
+    const forged = `${fetch} && echo ${rest.replace(pin, `${pin.slice(0, -1)}${pin.endsWith('A') ? 'B' : 'A'}`)}`;
+    t.regex(await said(forged), /muster: the head at https:\/\/10\.54\.0\.1:8443 does not answer, or has another key/);
+  }
+  t.is(await system.file('var/lib/muster/session'), kept, 'what it was stays');
+  const other = new Installed(
+    await wired.addMachine('n1', '52:54:00:00:00:02', '10.54.0.101/24'),
+    join(wired.folder, 'other'),
+  );
+  await other.prepare();
+  await wired.muster('node', 'create', 'name=n1', 'index=1', 'mac=52:54:00:00:00:02');
+  const stolen = await other.shell(await line());
+  t.is(stolen.status, 1);
+  t.regex(stolen.stderr, /muster: the head refuses the token: it is wrong, or not for the node with this address/);
+  t.is(await other.file('var/lib/muster/session'), undefined);
+  const log = await readFile(wired.head.log, 'utf8');
+  t.regex(log, /n0 cannot enrol: the token was used already/);
+  t.regex(log, /n1 cannot enrol: the token is wrong, or of another node or address/);
+
+  // A second enrolment ends the first
+  t.is((await system.shell(await line())).status, 0);
+  const now = (await system.file('var/lib/muster/session')) ?? '';
+  const tokenIn = (text: string) => /MUSTER_TOKEN='(\w+)'/.exec(text)?.[1] ?? '';
+  const beat = async (token: string) =>
+    system.machine.run([
+      ...['sh', '-c', 'echo "token=$1" | curl -s -o /dev/null -w "%{http_code}" --data-binary @- "$2"', 'sh', token],
+      'http://10.54.0.1:8080/node/v1/heartbeat',
+    ]);
+  t.is(await beat(tokenIn(kept ?? '')), '403');
+  t.is(await beat(tokenIn(now)), '200');
+});
