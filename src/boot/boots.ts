@@ -21,6 +21,7 @@ import type { Directory } from './directory.ts';
 import { DiskUse } from './disk-use.ts';
 import { type Enrolment, identityOf } from './enrolment.ts';
 import { Grants } from './grants.ts';
+import { Identities } from './identities.ts';
 import type { RootReaders } from './iscsi-access.ts';
 import type { JourneyLog, StageNote } from './journey.ts';
 import { MessageStore } from './message-store.ts';
@@ -66,6 +67,7 @@ export class Boots implements JourneyLog {
   private readonly registry: BootRegistry;
   private readonly roots: RootUse;
   private readonly sessions = new SessionRegister();
+  private readonly identities: Identities;
   private readonly grants: Grants;
   private readonly causes = new Causes();
   private readonly messages = new MessageStore();
@@ -97,6 +99,8 @@ export class Boots implements JourneyLog {
         this.messages.forget(boot);
       },
     });
+    const { registry, sessions } = this;
+    this.identities = new Identities({ registry, sessions, changed: boot => ports.changed(boot) });
     const byAge = [...saved].sort((left, right) => left.started - right.started);
     for (const boot of byAge) resume(boot, this.times);
     // Wall time may have gone back from one boot of a node to the next, so its boots are numbered
@@ -203,29 +207,12 @@ export class Boots implements JourneyLog {
    * Gives an installed system its identity, which outlives its reboots; earlier ones of the node end. It must be saved before the answer
    * leaves the head.
    */
-  enrol(plan: BootPlan, { session, claimHash, enrolHash }: Enrolment, peer: string): Boot {
-    const { uid } = plan.node;
-    if (this.of(uid).some(boot => boot.enrolHash === enrolHash))
-      throw new Error('the token was used by another request');
-    this.withdrawBefore(uid);
-    const boot = this.registry.beginSeparately(uid);
-    Object.assign(boot, { plan, claimHash, enrolHash });
-    this.sessions.issue(boot, session);
+  enrol(plan: BootPlan, enrolment: Enrolment, peer: string): Boot {
+    const boot = this.identities.begin(plan, enrolment);
     for (const old of this.registry.insert(boot)) this.ports.dropped(old.id);
     this.tell(boot, { stage: 'root', detail: 'its installed system was enrolled', peer });
     this.registry.end(boot, 'enrolled');
     return boot;
-  }
-
-  /** Ends the identities that installed systems of a node got before a boot, or all. */
-  private withdrawBefore(node: string, boot?: Boot): void {
-    for (const old of this.of(node)) {
-      if (old === boot) return;
-      if (old.plan?.style !== 'installed') continue;
-      this.sessions.withdraw(old);
-      if (old.outcome === 'enrolled') this.registry.end(old, 'superseded');
-      this.ports.changed(old);
-    }
   }
 
   /** The script of a style that leaves the node to itself was sent: nothing more is expected of this boot. */
@@ -286,7 +273,7 @@ export class Boots implements JourneyLog {
     this.grants.end(boot.node);
     this.tell(boot, { stage: 'root', detail: 'the installation has ended', peer });
     // The system that was on the disk before is gone
-    this.withdrawBefore(boot.node, boot);
+    this.identities.endBefore(boot.node, boot);
     this.registry.end(boot, 'installed');
   }
 

@@ -317,3 +317,12 @@ for (const shell of Object.keys(SHELLS))
       t.regex(head.filesAsked.at(-1) ?? '', /^token=.*\nindex=[0-9a-f]{64}\nhave=[0-9a-f]{64}\n/s);
     },
   );
+
+for (const shell of Object.keys(SHELLS))
+  test(`${shell}: in the running system, files belong below /; in the initramfs, below /sysroot`, async t => {
+    if (!requireAll(t, { programs: [SHELLS[shell]?.[0] ?? ''] })) return;
+    const place = await makePlace(t);
+    const script =
+      'NEWROOT=; . "$MUSTER_LIB/lib/base"; echo "[$NEWROOT]"; unset NEWROOT; . "$MUSTER_LIB/lib/base"; echo "[$NEWROOT]"';
+    t.is((await runParts(shell, place, script)).stdout, '[]\n[/sysroot]\n');
+  });
