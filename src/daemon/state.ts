@@ -128,8 +128,6 @@ export async function openState(
   });
   const oldHeads = await OldHeads.open(config['paths.state'], warn);
   const blobs = new Blobs(config['paths.state']);
-  const headKey = await loadHeadKey(config['paths.state'], randomBytes);
-  const secretPlane = new SecretPlane({ stateFolder: config['paths.state'], port: config['https.port'], log });
   const uploads = new Uploads(config['paths.state'], newUid, monotonicNow);
   return {
     config,
@@ -151,13 +149,30 @@ export async function openState(
     users: { usedBlobs: () => chain(boots.usedBlobs(), oldHeads.usedBlobs()) },
     oldHeads,
     uploads,
-    sets: new StoredSets(blobs, new Sealing(headKey, 'file-set')),
     governor: governorOf(config),
     releases,
-    secretPlane,
-    enrolment: new Enrolments({ headKey, cluster, networks, secretPlane, now, newUid }),
+    ...(await openSecrets({ config, cluster, networks, log, now, newUid, blobs })),
     failures,
     ...(await watchEvidence(directory, log, stops)),
+  };
+}
+
+/** Opens what keeps secrets with the head's key, and hands them out. */
+async function openSecrets({
+  config,
+  blobs,
+  log,
+  ...parts
+}: Pick<State, 'config' | 'cluster' | 'networks' | 'log' | 'now' | 'newUid' | 'blobs'>): Promise<
+  Pick<State, 'sets' | 'secretPlane' | 'enrolment'>
+> {
+  const stateFolder = config['paths.state'];
+  const headKey = await loadHeadKey(stateFolder, randomBytes);
+  const secretPlane = new SecretPlane({ stateFolder, port: config['https.port'], log });
+  return {
+    sets: new StoredSets(blobs, new Sealing(headKey, 'file-set')),
+    secretPlane,
+    enrolment: new Enrolments({ headKey, secretPlane, ...parts }),
   };
 }
 
