@@ -24,9 +24,16 @@ export const bootPlan = (z: Zod) =>
       .optional()
       .describe('style sanboot: what iPXE boots'),
     disk: z
-      .object({ cache: z.string(), root: z.string(), layout: z.string(), wipe: z.boolean() })
+      .object({ cache: z.string(), root: z.string(), wipe: z.boolean() })
       .optional()
       .describe("style disked: the node's own disks"),
+    layout: z
+      .object({
+        disks: z.array(z.string()).describe('a line per disk to partition when it is empty'),
+        mounts: z.array(z.string()).describe('a line per partition that the system uses, in order'),
+      })
+      .optional()
+      .describe("what _disk_layout says for this boot's style"),
     iscsiOverlay: z.string().optional().describe("where the head keeps the node's writes to its iSCSI disk"),
     install: z
       .object({

@@ -1,4 +1,5 @@
 // What one boot needs: files, kernel parameters and settings, frozen when its session is minted.
+import type { NodeLayout } from '../model/disk-layout.ts';
 import type { BootStyle, StoredIso } from '../model/values.ts';
 import type { Refused } from '../refused.ts';
 import type { Sanboot } from './sanboot.ts';
@@ -40,6 +41,8 @@ export interface BootPlan {
   sanboot?: Sanboot;
   /** The node's own disks, in style disked. */
   disk?: DiskPlan;
+  /** The partitions to make on empty disks, and where the system has them. */
+  layout?: NodeLayout;
   /** Where the head keeps the node's writes to its iSCSI disk; the disk is read-only when absent. */
   iscsiOverlay?: 'memory' | 'file';
   /** Style live: the installer's tree and answers. */
@@ -82,8 +85,6 @@ export function takesFiles({ style, kernel, image, install }: BootPlan): boolean
 export interface DiskPlan {
   cache: string;
   root: string;
-  /** The disk to partition when it is empty, and how: the value of `_disk_layout`. */
-  layout: string;
   /** Whether the root partition is wiped at each boot, or kept while it holds the same image unchanged. */
   wipe: boolean;
 }

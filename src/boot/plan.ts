@@ -3,8 +3,9 @@ import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import type { BootStyle } from '../model/values.ts';
 import type { Refused } from '../refused.ts';
-import { type BootPlan, DEFAULT_STATUS_SECONDS, type DiskPlan, type PlanAnswer, wholeFile } from './boot-plan.ts';
+import { type BootPlan, DEFAULT_STATUS_SECONDS, type PlanAnswer, wholeFile } from './boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from './command-line.ts';
+import { disksOf } from './disk-plan.ts';
 import { type BootFiles, bootOnceOf, planInstall } from './install.ts';
 import { sanbootOf } from './sanboot.ts';
 import { STYLES } from './styles/style.ts';
@@ -39,8 +40,8 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
   const cmdline = [config.value.cmdline, node.value.cmdline].filter(part => part !== '').join(' ');
   const sanboot = chosen === 'sanboot' ? sanbootOf(attributes.get('_ipxe_sanboot')?.value ?? '') : undefined;
   if (sanboot && 'refused' in sanboot) return { refused: `_ipxe_sanboot: ${sanboot.refused}` };
-  const disk = chosen === 'disked' ? diskOf(attributes) : undefined;
-  if (disk && 'refused' in disk) return disk;
+  const disks = disksOf(attributes, rules);
+  if ('refused' in disks) return disks;
   const needsImage = rules.needsImage || (sanboot !== undefined && 'image' in sanboot);
   const image = needsImage ? imageOf(cluster, config) : null;
   if (image && 'refused' in image) return image;
@@ -63,7 +64,7 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
     ...(files.install && { install: files.install }),
     ...(once !== undefined && { once }),
     ...(sanboot && { sanboot }),
-    ...(disk && { disk }),
+    ...disks,
     ...(rules.needsKernel && ignition && { ignition }),
     ...settingsOf(attributes),
   };
@@ -96,23 +97,6 @@ function filesFor(cluster: Cluster, config: Entry<'boot'>, style: BootStyle, nee
   if (!kernel) return { refused: `the boot config ${name} has no kernel; update kernel=@FILE` };
   if (!initramfs) return { refused: `the boot config ${name} has no initramfs; see 'muster mkramfs'` };
   return { kernel: wholeFile(kernel), initramfs: wholeFile(initramfs), release };
-}
-
-function diskOf(attributes: Map<string, Inherited>): DiskPlan | Refused {
-  const text = (name: string): string => attributes.get(name)?.value ?? '';
-  const disk = {
-    cache: text('_disk_cache'),
-    root: text('_disk_root'),
-    layout: text('_disk_layout'),
-    wipe: text('_disk_wipe') !== 'changed',
-  };
-  if (disk.root === '') {
-    return {
-      refused: 'its boot style is disked, and _disk_root, the partition the image is unpacked onto, is not set',
-    };
-  }
-  if (disk.root === disk.cache) return { refused: `_disk_root and _disk_cache are both ${disk.root}` };
-  return disk;
 }
 
 function hostname(node: Entry<'node'>, attributes: Map<string, Inherited>): string {

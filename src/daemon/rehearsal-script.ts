@@ -190,12 +190,13 @@ function imageLines(
   ];
 }
 
-function rootLines({ style, rwLayer, image, disk }: BootPlan): string[] {
+function rootLines({ style, rwLayer, image, disk, layout }: BootPlan): string[] {
   const memory = image && STYLES[style]?.memory(image);
   return [
     ...(style === 'rwram' ? ['root: tmpfs, writable'] : []),
     ...(disk ? [`root: ${disk.root}, ${disk.wipe ? 'wiped at each boot' : 'kept while it holds the same image'}`] : []),
-    ...(disk?.layout ? [`an empty disk is partitioned: ${disk.layout}`] : []),
+    ...(layout?.disks.map(line => `partitioned when empty: ${line}`) ?? []),
+    ...(layout?.mounts.map(line => `mounted from a disk: ${line}`) ?? []),
     ...(style === 'roram' || style === 'iscsi' ? [`root: squashfs, read-only, below ${rwLayer}`] : []),
     ...(memory ? [`memory for it: ${memory.peak} bytes at the peak, ${memory.kept} afterwards`] : []),
   ];

@@ -4,9 +4,11 @@ import { type ErrorCode, MusterError } from '../errors.ts';
 import { issueText, noneOf } from '../issue.ts';
 import { didYouMean } from '../nearest.ts';
 import { own } from '../own.ts';
+import type { Refused } from '../refused.ts';
 import { parseMac } from '../wire/mac.ts';
 import type { Cluster } from './cluster.ts';
 import { readDhcpOptions } from './dhcp-options.ts';
+import { readDiskLayout } from './disk-layout.ts';
 import { FILE_SETS, fileSetsProblem, joinedSets } from './file-sets.ts';
 import { INTERFACE_EXAMPLE, readInterfaces } from './interface-specs.ts';
 import type { Kind, Value } from './kinds.ts';
@@ -69,19 +71,13 @@ const pairs = (isItem: (text: string) => boolean, example: string): z.ZodType<st
     `must be a list such as ${example}`,
   );
 
-/** `/dev/sda cache=20G,root=rest`, and `erase=SERIAL` for a disk that is not empty: at most one `rest`, and it is the last. */
-function diskLayoutProblem(value: string): string | undefined {
-  const form = 'must be a disk and its partitions, such as /dev/sda cache=20G,root=rest';
-  const [disk = '', parts = '', ...more] = value.trim().split(/\s+/);
-  if (more.length > 1 || (more[0] !== undefined && !/^erase=\S+$/.test(more[0]))) return form;
-  if (!/^\/dev\/[\w./:@+-]+$/.test(disk)) return form;
-  const list = parts.split(',');
-  const labels = list.map(part => part.split('=')[0]);
-  if (new Set(labels).size < labels.length) return `${form}; a label stands twice`;
-  const rows = list.map(part => /^[A-Za-z][\w-]{0,15}=([1-9]\d{0,6}[MGT]|rest)$/.exec(part)?.[1]);
-  if (rows.some(size => size === undefined)) return form;
-  return rows.slice(0, -1).includes('rest') ? `${form}; only the last one can be the rest` : undefined;
-}
+/** What a reader has against a text. */
+const refusalOf =
+  (read: (value: string) => object | Refused) =>
+  (value: string): string | undefined => {
+    const answer = read(value);
+    return 'refused' in answer ? String(answer.refused) : undefined;
+  };
 
 /** The reserved attributes, one row each. */
 export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
@@ -136,8 +132,8 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
   _disk_root: { meaning: 'the partition the image is unpacked to in style disked; it is wiped', schema: device },
   _disk_layout: {
     meaning:
-      'partitions to make on a disk that holds nothing, in style disked: the disk, then LABEL=SIZE (20G, rest) of each, such as /dev/sda cache=20G,root=rest',
-    schema: anything.superRefine(noneOf(diskLayoutProblem)),
+      'partitions to make on disks that hold nothing, with their file systems and folders, such as /dev/sda cache=20G,root=rest; /dev/sdb scratch=rest:xfs@/scratch (docs/boot-styles.md)',
+    schema: anything.superRefine(noneOf(refusalOf(readDiskLayout))),
   },
   _disk_wipe: {
     meaning:
@@ -162,12 +158,7 @@ export const RESERVED_ATTRIBUTES: Record<string, Reserved> = {
   },
   _interfaces: {
     meaning: `more about interfaces: ${INTERFACE_EXAMPLE}; \`+index\` adds the node's index, so that a group can have it`,
-    schema: anything.superRefine(
-      noneOf(value => {
-        const read = readInterfaces(value);
-        return 'refused' in read ? read.refused : undefined;
-      }),
-    ),
+    schema: anything.superRefine(noneOf(refusalOf(readInterfaces))),
   },
   _dhcp_options: {
     meaning: 'further DHCP options by name or number: ntp-servers=10.54.0.1; interface-mtu=9000; 224=0x0102',

@@ -133,3 +133,18 @@ test('the session file survives every value, and the archive is a cpio with mode
   const header = text.slice(text.indexOf('etc/muster/session\0') - 110);
   t.is(Number.parseInt(header.slice(14, 22), 16), 0o100600);
 });
+
+test('a layout of disks goes to every style of ours; a diskless node gets only what it uses', t => {
+  const layout = '/dev/sda cache=20G,root=rest; /dev/sdb scratch=rest:xfs@/scratch';
+  const planOf = (attributes: Record<string, string>) => planned({ _disk_layout: layout, ...attributes }).answer();
+  const used = { disks: ['/dev/sdb scratch=rest:xfs@/scratch'], mounts: ['scratch xfs /scratch needed'] };
+  t.like(planOf({ _boot_style: 'roram' }), { plan: { layout: used } });
+  const plain = planOf({ _boot_style: 'roram', _disk_layout: '/dev/sda cache=20G,root=rest' });
+  t.false('plan' in plain && 'layout' in plain.plan, 'a node without a disk for its root needs no such disk');
+  const disked = { _boot_style: 'disked', _disk_root: 'LABEL=root', _disk_cache: 'LABEL=cache' };
+  t.like(planOf(disked), { plan: { layout: { disks: layout.split('; ') } } });
+  t.regex(
+    refusalOf(planOf({ ...disked, _disk_root: 'LABEL=scratch' })),
+    /^_disk_root is LABEL=scratch, which _disk_layout uses for \/scratch$/,
+  );
+});
