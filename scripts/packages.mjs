@@ -82,6 +82,10 @@ export const PACKAGES = [
   { name: 'mtools', shows: 'bin/mcopy', for: ['test'] },
   { name: 'gdisk', shows: 'sbin/sgdisk', for: ['test'] },
   { name: 'fdisk', shows: 'sbin/sfdisk', for: ['test'] },
+  { name: 'xfsprogs', shows: 'sbin/mkfs.xfs', for: ['test'] },
+  { name: 'mdadm', shows: 'sbin/mdadm', for: ['test'] },
+  // A kernel with arrays, which the machine's own may lack.
+  { name: 'user-mode-linux', shows: 'bin/linux.uml', for: ['test'] },
   { name: 'file', shows: 'bin/file', for: ['test'] },
   { name: 'strace', shows: 'bin/strace', for: ['test'] },
   { name: 'umoci', shows: 'bin/umoci', for: ['test'] },

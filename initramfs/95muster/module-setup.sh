@@ -19,8 +19,8 @@ installkernel() {
     # shellcheck source=iscsi-setup.sh disable=SC1091,SC2154
     . "$moddir/iscsi-setup.sh"
     iscsi_kernel
-    # Disks of the node, for style disked.
-    instmods '=drivers/ata' '=drivers/nvme' '=drivers/block' '=drivers/mmc' '=drivers/usb/storage' sd_mod ext4 crc32c \
+    # Disks of the node, for style disked and _disk_layout.
+    instmods '=drivers/ata' '=drivers/nvme' '=drivers/block' '=drivers/mmc' '=drivers/usb/storage' sd_mod ext4 xfs crc32c raid0 raid1 \
         virtio_scsi vmw_pvscsi hv_storvsc megaraid_sas mpt3sas aacraid hpsa smartpqi mptsas mptspi ahci
     # A keyboard for muster.shell.
     instmods atkbd i8042 hid_generic usbhid xhci_pci ehci_pci uhci_hcd ohci_pci
@@ -70,8 +70,9 @@ install() {
     inst_multiple -o unsquashfs
     # Sends the kernel's messages to the head, where there is no busybox.
     inst_multiple -o logger dmesg
-    # Style disked; an image without them boots with every other style.
+    # Style disked and _disk_layout; an image without them boots without these.
     inst_multiple -o blkid mkfs.ext4 e2fsck sfdisk udevadm sync touch
+    inst_multiple -o mkfs.xfs xfs_repair mkswap swapon mdadm
     inst_simple /etc/mke2fs.conf
     muster_command ip sha256sum cat chmod chown chroot dd du find grep head ln mkdir mkfifo mv od readlink rm rmdir \
         setsid sleep sort stat tail tr || return 1

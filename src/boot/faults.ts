@@ -58,6 +58,10 @@ const ROWS = {
     means: 'an attribute names a disk that is not there or not suitable (name: the attribute)',
   },
   'disk-failed': { by: 'node', means: 'a disk cannot be partitioned, formatted or mounted (name: the device)' },
+  'disk-tool-missing': {
+    by: 'node',
+    means: 'the initramfs lacks a program that `_disk_layout` needs (name: the program; want: its package)',
+  },
   'initramfs-lacks-part': { by: 'node', means: 'the initramfs lacks a program or a style (name: it)' },
   'kernel-lacks-module': { by: 'node', means: 'the kernel lacks a module (name: it)' },
   'squashfs-compressor': {

@@ -45,6 +45,12 @@ export const NODE_FAULT_RULES = {
   'disk-failed': {
     remedy: () => 'Check the disk: its SMART values, its cables, and the kernel messages on the console.',
   },
+  'disk-tool-missing': {
+    cause: (_situation, { about }) =>
+      `The initramfs has no ${about?.name ?? 'program'}, which _disk_layout needs for the node's disks.`,
+    remedy: (situation, { about }) =>
+      `Install ${about?.want ?? 'its package'} into the image ${imageOf(situation)}, then rebuild the initramfs: muster mkramfs --update ${configOf(situation)}.`,
+  },
   'initramfs-lacks-part': {
     remedy: situation => `Rebuild it with what the message names: muster mkramfs --update ${configOf(situation)}.`,
   },

@@ -19,7 +19,7 @@ interface Replayed {
   detail?: string;
   error?: string;
   fault?: Fault;
-  facts?: Pick<EventFacts, 'file' | 'complete'>;
+  facts?: Pick<EventFacts, 'about' | 'complete' | 'file'>;
   /** Seconds of silence after it. */
   quiet: number;
 }
@@ -353,4 +353,18 @@ test('why covers nodes that never asked, are ignored, have no boot config, or bo
   const boot = local.boots.current(local.node.uid);
   if (boot) local.boots.handOver(boot);
   t.like(ask(local), { verdict: 'well', rule: 'left-to-its-disk' });
+});
+
+test('a layout of disks that needs a program is answered with its package', t => {
+  const it = world();
+  const about = { name: 'mkfs.xfs', want: 'xfsprogs' };
+  const error = 'this initramfs has no mkfs.xfs';
+  see(it, { stages: upTo('image'), error, fault: 'disk-tool-missing', facts: { about } });
+  const found = ask(it);
+  t.like(found, { verdict: 'failed', rule: 'disk-tool-missing' });
+  t.regex(found.cause, /The initramfs has no mkfs\.xfs, which _disk_layout needs/);
+  t.regex(
+    found.remedy ?? '',
+    /^Install xfsprogs into the image \S+, then rebuild the initramfs: muster mkramfs --update/,
+  );
 });

@@ -1,4 +1,4 @@
-// The disks of a node: laid out only when empty, checked before anything is fetched, and a cache that keeps its promises.
+// The disks of style disked: checked before anything is fetched, and a cache that keeps its promises.
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdir, truncate, writeFile } from 'node:fs/promises';
@@ -7,11 +7,9 @@ import test, { type ExecutionContext } from 'ava';
 import { requireAll } from '../support/require.ts';
 import { giveSession, makePlace, type Place, runParts, SHELLS } from './shells.ts';
 
-const PARTS = 'for part in unpack disk disk_layout cache; do . "$MUSTER_LIB/lib/$part"; done\n';
-/** A loop device has neither udev nor a serial number. */
+const PARTS = 'for part in unpack disk disk_root cache; do . "$MUSTER_LIB/lib/$part"; done\n';
 const STANDINS = `modprobe() { :; }
 report() { shift; echo "REPORT $*"; }
-udevadm() { case $1 in info) echo ID_SERIAL=Maker_S123; echo ID_SERIAL_SHORT=S123 ;; esac; }
 `;
 const IMAGE = randomBytes(3 << 20);
 const SHA256 = createHash('sha256').update(IMAGE).digest('hex');
@@ -89,30 +87,6 @@ async function disks(t: ExecutionContext, shell: string): Promise<Disks | undefi
 }
 
 for (const shell of Object.keys(SHELLS)) {
-  test.serial(`${shell}: a disk that holds anything is not laid out, unless its serial number is named`, async t => {
-    const it = await disks(t, shell);
-    if (!it) return;
-    const layout = (device: string, more = '') =>
-      it.run('partition_disk() { echo "PARTITIONED $*"; }; make_layout', {
-        MUSTER_DISK_LAYOUT: `${device} x${shell}=8M,y${shell}=rest${more}`,
-      });
-    t.is((await layout(it.empty)).stdout, `PARTITIONED ${it.empty} x${shell}=8M,y${shell}=rest\n`);
-    const refused = await layout(it.root);
-    t.is(refused.status, 3);
-    t.regex(refused.console, /is not empty: it holds ext4\. Nothing was changed\. To have it erased.*erase=S123'/);
-    t.regex((await layout(it.root, ' erase=S124')).console, /is not empty/);
-    t.regex((await layout(it.root, ' erase=S123')).stdout, /^PARTITIONED/);
-    execFileSync('dd', [`of=${it.empty}`, 'bs=1', 'seek=70000', 'count=1', 'status=none'], { input: 'x' });
-    t.regex((await layout(it.empty)).console, /is not empty: its first mebibyte is not blank/);
-    execFileSync('sfdisk', ['-q', '--no-reread', '--no-tell-kernel', it.empty], { input: 'label: dos\n' });
-    t.regex((await layout(it.empty)).console, /is not empty: it has a partition table \(dos\)/);
-    await show(it.place, it.empty, 32 << 20, 1);
-    t.regex((await layout(it.empty)).console, /is not empty: it has partitions/);
-    t.regex((await layout('/dev/nosuch')).console, /there is no disk \/dev\/nosuch \(_disk_layout\); there are: none/);
-    const there = { MUSTER_DISK_LAYOUT: `/dev/nosuch cache-${shell}=16M,root-${shell}=rest` };
-    t.is((await it.run('make_layout', there)).status, 0, 'once the labels are there, nothing is done');
-  });
-
   test.serial(`${shell}: a device that cannot be the root is reported before anything is fetched`, async t => {
     const it = await disks(t, shell);
     if (!it) return;
