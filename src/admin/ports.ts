@@ -9,6 +9,7 @@ import type { Backup } from '../backup/write.ts';
 import type { Collected } from '../blobs/garbage.ts';
 import type { PlannedFiles } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
+import type { KickstartValues } from '../boot/kickstart.ts';
 import type { Statuses } from '../boot/status.ts';
 import type { Releases } from '../files/releases.ts';
 import type { Rendered } from '../files/rendered.ts';
@@ -92,6 +93,10 @@ export interface AdminPorts extends FilePorts {
   /** Addresses lent to machines that are not nodes. */
   leases(): ShownLease[];
   kickstarts: {
+    /** The site's folder. */
+    folder: string;
+    /** The values of the placeholders for a node, in a preview. */
+    values(node: string): KickstartValues;
     list(): Promise<KickstartFile[]>;
     /** The file, or `text` instead of it, filled in for a node and one of its sessions. */
     render(node: string, name: string, session: string, more: { text?: string }): Promise<string>;

@@ -1,4 +1,5 @@
 // Kickstart files: a list, and one filled in for a node.
+import { ANSWER_KINDS } from '../boot/kickstart-taken.ts';
 import type { Zod } from '../issue.ts';
 import { type Operations, type Out, READ } from './operation.ts';
 import { SECRETS } from './parameters.ts';
@@ -42,5 +43,25 @@ export const KICKSTARTS = {
     may: 'read',
     example: { node: 'n0', name: 'rocky.ks' },
     summary: 'A kickstart file filled in for a node; changes nothing.',
+  },
+  fetch: {
+    method: 'POST',
+    path: '/kickstarts/fetch',
+    body: z => z.object({ node: z.string('must be the name of a node') }, 'must be a JSON object of fields'),
+    output: z =>
+      z.object({
+        kind: z.enum(ANSWER_KINDS),
+        path: z.string().describe('where the node has them'),
+        name: z.string().describe('a name for the file'),
+        folder: z.string().describe("the site's folder of such files"),
+        text: z.string().describe('with placeholders for what is of this node or of the head; password hashes stay'),
+        changes: z.array(z.string()).describe('what became a placeholder, and where'),
+      }),
+    reply: 'json',
+    may: 'copy',
+    audit: 'fetch a kickstart',
+    example: { node: 'n0' },
+    summary:
+      'The answers that the installer of a running node kept, as a kickstart file for other nodes. Stores nothing.',
   },
 } as const satisfies Operations;

@@ -22,7 +22,7 @@ export interface Problem {
 const PROBLEMS = 10;
 
 /** `<word[key]>` and `<word()>`; a preceding backslash leaves them as they are. */
-const PLACEHOLDER = /(\\?)<([A-Za-z_]\w*)(?:\[([^\]\n<>]*)\]|\(([^)\n<>]*)\))>/g;
+export const PLACEHOLDER = /(\\?)<([A-Za-z_]\w*)(?:\[([^\]\n<>]*)\]|\(([^)\n<>]*)\))>/g;
 
 export function renderKickstart(text: string, values: KickstartValues): Rendered {
   const problems: Problem[] = [];

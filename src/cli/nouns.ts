@@ -22,6 +22,7 @@ import { imageDiff, imageHistory } from './image-actions.ts';
 import { initRun } from './init-action.ts';
 import { installRun } from './install/install-action.ts';
 import { kickstartList, kickstartRender } from './kickstart-actions.ts';
+import { kickstartFetch } from './kickstart-fetch-action.ts';
 import { labRun } from './lab-action.ts';
 import { leaseList } from './lease-actions.ts';
 import { manRun } from './man-action.ts';
@@ -219,7 +220,7 @@ const TASKS: Readonly<Record<string, readonly Noun[]>> = {
       kind: 'node',
       summary: 'answer files for installers: kickstart, preseed and autoinstall',
       selects: false,
-      actions: [kickstartList, kickstartRender],
+      actions: [kickstartList, kickstartRender, kickstartFetch],
     },
     {
       name: 'firmware',

@@ -4,7 +4,7 @@ import { open, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KickstartFile } from '../api/kickstarts.ts';
 import type { BootPlan } from '../boot/boot-plan.ts';
-import { problemText, renderKickstart } from '../boot/kickstart.ts';
+import { type KickstartValues, problemText, renderKickstart } from '../boot/kickstart.ts';
 import { type HeadValues, kickstartValues } from '../boot/kickstart-values.ts';
 import { sessionUrl } from '../boot/plane/session-values.ts';
 import type { Config } from '../config.ts';
@@ -70,6 +70,11 @@ export class Kickstarts {
     ];
   }
 
+  /** The site's folder. */
+  get folder(): string {
+    return this.ports.folder;
+  }
+
   async list(): Promise<KickstartFile[]> {
     const found = new Map<string, KickstartFile>();
     for (const { folder, shipped } of this.folders) {
@@ -99,6 +104,30 @@ export class Kickstarts {
     );
   }
 
+  /** The values of the placeholders for a node; of a preview when no more is known. */
+  values(
+    node: string,
+    more: { session?: string; enrol?: string; plan?: BootPlan; masked?: boolean } = {},
+  ): KickstartValues {
+    const { cluster, head, hardware } = this.ports;
+    const { session = 'SESSION', enrol = PREVIEW, plan, masked = false } = more;
+    const entry = cluster.get('node', node);
+    if (!entry) throw new MusterError('no-such-object', 'The node was deleted.');
+    const place = head(entry.value.ip);
+    return kickstartValues({
+      ...{
+        cluster,
+        node: entry,
+        hardware: hardware(node),
+        head: place,
+        url: sessionUrl(place, session),
+        enrol,
+        masked,
+      },
+      ...(plan && { plan }),
+    });
+  }
+
   /** Returns the file filled in for a node and its session. Without a plan it is a preview. */
   async render(
     node: string,
@@ -106,18 +135,10 @@ export class Kickstarts {
     session: string,
     more: { plan?: BootPlan; text?: string; masked?: boolean } = {},
   ): Promise<string> {
-    const { cluster, head, hardware } = this.ports;
-    const entry = cluster.get('node', node);
-    if (!entry) throw new MusterError('no-such-object', 'The node was deleted.');
     const text = more.text ?? (await this.read(name));
-    const place = head(entry.value.ip);
     const usesLine = more.plan !== undefined && text.includes(ENROLS);
     const enrol = usesLine ? await this.ports.enrolLine(node) : PREVIEW;
-    const values = kickstartValues({
-      ...{ cluster, node: entry, hardware: hardware(node), head: place, url: sessionUrl(place, session), enrol },
-      ...(more.plan && { plan: more.plan }),
-      masked: more.masked ?? false,
-    });
+    const values = this.values(node, { ...more, session, enrol });
     const rendered = renderKickstart(text, values);
     if ('text' in rendered) return rendered.text;
     throw new MusterError('bad-kickstart', problemText(name, rendered.problems));

@@ -154,6 +154,8 @@ function* questions(): Generator<[string, string, unknown?]> {
   yield ['GET', '/board?rows=1&sort=name&first=0&match=n'];
   for (const query of ['sort=nonsense', 'state=nonsense', 'rows=501', 'rows=x', 'first=-1', 'sort=&state=&match='])
     yield ['GET', `/board?${query}`];
+  yield ['POST', '/kickstarts/fetch', { node: 'n0' }];
+  yield ['POST', '/kickstarts/fetch', { node: 'nothing' }];
   yield ['POST', '/kickstarts/render', { node: 'n0', name: 'any', text: 'hostname <hostname>\n' }];
   yield ['POST', '/kickstarts/render', { node: 'n0', name: 'nothing' }];
   yield ['POST', '/kickstarts/render', { node: 'n0' }];
