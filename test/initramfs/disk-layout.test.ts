@@ -270,4 +270,20 @@ for (const shell of Object.keys(SHELLS)) {
     execFileSync('dd', ['if=/dev/zero', `of=${disk}p1`, 'bs=1k', 'count=4', 'status=none']);
     t.regex(says(await it.boot(layout)), /a \(_disk_layout\) should be ext4, and \S+p1 holds nothing that blkid knows/);
   });
+
+  test.serial(
+    `${shell}: partitions that the kernel shows late, and a file system that others made, are taken as they are`,
+    async t => {
+      const it = await disks(t, shell, 32, 32);
+      if (!it) return;
+      const [late, theirs] = it.devices as [string, string];
+      execFileSync('mkfs.ext4', ['-q', '-L', 'b', theirs]);
+      const layout = `${late} a=rest@/a; /dev/nosuch b=rest@/b`;
+      t.is((await it.boot(layout, 'echo mine >a/data; echo theirs >b/data')).status, 0);
+      const again = await it.boot(layout, 'cat a/data b/data', {
+        CUT: `rm "$MUSTER_SYS"/class/block/*p1; _looks=0; settle() { _looks=$((_looks + 1)); [ "$_looks" -lt 3 ] || udevadm settle; }`,
+      });
+      t.regex(again.stdout, new RegExp(`^ROOT /a on ${late}p1, /b on ${theirs}\nmine\ntheirs\n$`), again.console);
+    },
+  );
 }
