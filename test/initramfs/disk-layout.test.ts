@@ -120,10 +120,11 @@ for (const shell of Object.keys(SHELLS)) {
       t.is(tag(`${one}p1`, 'PART_ENTRY_NAME'), 'muster:scratch');
       t.regex(await readFile('/proc/swaps', 'utf8'), new RegExp(`${two.slice('/dev'.length)}p1\\s`));
       execFileSync('swapoff', [`${two}p1`]);
-      // The disks have other names now.
+      // The disks have other names now, and a newer image has no xfsprogs.
       const moved = layout.replace(one, '/dev/nosuch');
       const again = await it.boot(moved, 'cat scratch/data var/lib/of-image; swapoff $LOOP_SWAP', {
         LOOP_SWAP: `${two}p1`,
+        CUT: withTool('mkfs.xfs', "''"),
       });
       t.is(again.status, 0, again.console + again.stderr);
       t.regex(again.stdout, /\nmine\nkept\n$/, 'the image does not replace what is on the disk');
@@ -245,6 +246,7 @@ for (const shell of Object.keys(SHELLS)) {
     for (const [layout, tool, words] of [
       [`${one} b=rest:xfs@/b`, 'mkfs.xfs', 'xfsprogs'],
       [`${one} b=rest:swap`, 'swapon', 'mount (Debian)'],
+      [`${one} b=rest`, 'sfdisk', 'fdisk (Debian)'],
       [`raid1(${one},${two}) b=rest@/b`, 'mdadm', 'mdadm'],
     ] as const) {
       const result = await it.boot(layout, '', {
@@ -269,6 +271,15 @@ for (const shell of Object.keys(SHELLS)) {
     t.regex(xfs.stdout, /\/b cannot be mounted from \S+p2 .*xfs_repair -n finds errors.*continuing without it/);
     execFileSync('dd', ['if=/dev/zero', `of=${disk}p1`, 'bs=1k', 'count=4', 'status=none']);
     t.regex(says(await it.boot(layout)), /a \(_disk_layout\) should be ext4, and \S+p1 holds nothing that blkid knows/);
+  });
+
+  test.serial(`${shell}: a root whose file system a power cut left unfinished is found by its label`, async t => {
+    const it = await disks(t, shell, 32);
+    if (!it) return;
+    const layout = `${it.devices[0]} root=rest`;
+    t.is((await it.boot(layout)).status, 0);
+    execFileSync('wipefs', ['-aq', `${it.devices[0]}p1`]);
+    t.is((await it.boot(layout, 'resolve_device LABEL=root && echo "$DEVICE"')).stdout, `ROOT \n${it.devices[0]}p1\n`);
   });
 
   test.serial(
