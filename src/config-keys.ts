@@ -164,7 +164,7 @@ export const CONFIG_KEYS = {
     integer(1, 65535),
     8443,
     '8443',
-    'The TCP port over which nodes get their secret files, with TLS; musterd listens there once a node has secrets.',
+    'The TCP port over which nodes get their secret files and installed systems enrol, with TLS; musterd listens there once it is needed.',
   ),
   'http.image_transfers': key(
     integer(1, 10_000),

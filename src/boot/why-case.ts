@@ -103,7 +103,7 @@ const STILL_SECONDS = 8;
 /** Returns what to check so that `why` is exact. */
 export function whyNeeds(facts: WhyFacts): WhyNeeds {
   const boot = facts.boots.at(-1);
-  const over = boot?.outcome === 'handed-over' || boot?.outcome === 'installed';
+  const over = boot?.outcome === 'handed-over' || boot?.outcome === 'installed' || boot?.outcome === 'enrolled';
   if (facts.ignored !== undefined || facts.status.state === 'up' || over)
     return { power: false, answers: false, loader: false, initramfs: false, path: false, stored: false };
   const isLost = boot?.outcome === 'up';

@@ -1,5 +1,5 @@
 // A node that is up, or was: what its last heartbeat reported about its system, and what happened since.
-import type { Boot } from './boot.ts';
+import type { Boot, Outcome } from './boot.ts';
 import { DEFAULT_STATUS_SECONDS } from './boot-plan.ts';
 import { momentOf } from './boot-time.ts';
 import { identityOf } from './enrolment.ts';
@@ -82,18 +82,19 @@ function troubleOf({ name, status, boots }: WhyFacts): SystemTrouble | undefined
 /** A system that boots from its disk has its agent running within this many seconds. */
 const AGENT_SECONDS = 600;
 
-/** Returns whether the node runs from its own disk as far as its boot says. */
-export function leftToDisk({ outcome }: Boot): boolean {
-  return outcome === 'handed-over' || outcome === 'installed';
-}
+const HOW: Readonly<Partial<Record<Outcome, string>>> = {
+  'handed-over': 'It was left to its own disk',
+  installed: 'It was installed',
+  enrolled: 'It was enrolled',
+};
 
-/** Returns the cause for a node that was left to its disk, where an enrolled agent should have reported; undefined without one. */
+/** Returns the cause for a node that runs from its own disk, where an enrolled agent should have reported; undefined for others. */
 export function silentAgent(facts: WhyFacts, left: Boot): Why | undefined {
   const system = identityOf(facts.boots);
-  if (!system) return undefined;
+  const how = left.outcome && HOW[left.outcome];
+  if (!system || !how) return undefined;
   const { name } = facts;
   const quiet = (presentOf(facts) - (left.ended ?? left.started)) / 1000;
-  const how = left.outcome === 'installed' ? 'It was installed' : 'It was left to its own disk';
   const seen = [`its system was enrolled at ${new Date(system.started).toISOString()}`];
   if (quiet < AGENT_SECONDS)
     return say(

@@ -7,7 +7,7 @@ import { ERROR_RULES, explained } from './why-errors.ts';
 import { evidenceSeen, findEvidence, findOutsideBoots } from './why-evidence.ts';
 import { pathLoses } from './why-path.ts';
 import { STALL_RULES } from './why-stalls.ts';
-import { heartbeatLost, keepsRestarting, leftToDisk, silentAgent, upNow } from './why-up.ts';
+import { heartbeatLost, keepsRestarting, silentAgent, upNow } from './why-up.ts';
 import { isOff, poweredOff, powerSeen, say, type Why } from './why-verdict.ts';
 import { mebibytes, sentence, span } from './why-words.ts';
 
@@ -47,7 +47,7 @@ function ownReason(facts: WhyFacts): Why {
   if (status.state === 'up') return upNow(facts);
   const situation = caseOf(facts);
   if (!boot || !situation) return neverSeen(facts);
-  const silent = leftToDisk(boot) ? silentAgent(facts, boot) : undefined;
+  const silent = silentAgent(facts, boot);
   if (silent) return silent;
   if (boot.outcome === 'handed-over') {
     return say('well', 'left-to-its-disk', `It boots from its own disk, as its boot style ${boot.plan?.style} says.`);

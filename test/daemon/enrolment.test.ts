@@ -4,6 +4,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { NODES } from '../../src/api/nodes.ts';
+import { EnrolmentTokens } from '../../src/boot/enrolment.ts';
 import { run } from '../../src/process/run.ts';
 import { SSHD_NEEDS, startSshd } from '../power/sshd.ts';
 import { requireAll } from '../support/require.ts';
@@ -25,9 +26,9 @@ class Installed {
     this.run = join(folder, 'run');
   }
 
-  async prepare(): Promise<void> {
-    for (const name of ['etc', 'usr/lib/systemd/system', 'root', 'tmp'])
-      await mkdir(join(this.root, name), { recursive: true });
+  /** @param services where it keeps them */
+  async prepare(services = 'usr/lib/systemd/system'): Promise<void> {
+    for (const name of ['etc', services, 'root', 'tmp']) await mkdir(join(this.root, name), { recursive: true });
     await writeFile(join(this.root, 'etc/os-release'), 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12"\n');
     await writeFile(join(this.root, 'etc/passwd'), 'root:x:0:0::/root:/bin/sh\n');
     await writeFile(join(this.root, 'etc/group'), 'root:x:0:\n');
@@ -58,7 +59,7 @@ class Installed {
 
 async function world(t: ExecutionContext) {
   t.timeout(400_000);
-  const programs = ['ip', 'curl', 'openssl', 'dash', 'busybox', 'mksquashfs', 'strace', ...SSHD_NEEDS];
+  const programs = ['ip', 'curl', 'openssl', 'dash', 'busybox', 'mksquashfs', 'strace', 'reboot', ...SSHD_NEEDS];
   if (!requireAll(t, { root: true, programs })) return undefined;
   const wired = await WiredHead.start();
   t.teardown(async () => wired.stop());
@@ -68,8 +69,9 @@ async function world(t: ExecutionContext) {
   const system = new Installed(machine, join(wired.folder, 'system'));
   await system.prepare();
   const line = async (): Promise<string> => {
-    const [made] = await wired.client.call(NODES.enroll, { query: { id: 'n0' }, body: {} });
-    return made?.line ?? '';
+    const [title = '', made = ''] = (await wired.muster('node', '-i', 'n0', 'enroll')).split('\n');
+    t.regex(title, /^For a root shell on n0 \(10\.54\.0\.100\), until .*:$/);
+    return made;
   };
   const state = async (): Promise<string> =>
     (await wired.client.call(NODES.status, { query: { id: 'n0' } }))[0]?.state ?? '';
@@ -148,7 +150,9 @@ test('an installed system enrols with the line, is up with its facts and files, 
     run: system.machine.run.bind(system.machine),
     close: async () => {},
   };
-  const sshd = await startSshd(folder, namespace, { password: 'x', addresses: ['10.54.0.100'] });
+  const reboot = join(folder, 'reboot');
+  await writeFile(reboot, `#!/bin/sh\necho "$0 $*" >>${join(folder, 'asked')}\n`, { mode: 0o755 });
+  const sshd = await startSshd(folder, namespace, { password: 'x', addresses: ['10.54.0.100'], reboot });
   t.teardown(async () => sshd.stop(1000));
   await mkdir(join(system.root, 'etc/ssh'), { recursive: true });
   await writeFile(join(system.root, 'etc/ssh/ssh_host_ed25519_key.pub'), await readFile(join(folder, 'host_key.pub')));
@@ -156,6 +160,15 @@ test('an installed system enrols with the line, is up with its facts and files, 
     (await wired.client.call(NODES.status, { query: { id: 'n0' } }))[0]?.facts['ssh_host_key'] !== undefined;
   await until('its host key is known', knowsKey);
   t.regex(await wired.muster('node', '-i', 'n0', 'exec', '--', 'echo', 'hello'), /hello/);
+  const rebooting = wired.muster('node', '-i', 'n0', 'reboot', '--soft');
+  const asked = async () => readFile(join(folder, 'asked'), 'utf8').catch(() => undefined);
+  t.is(await until('it is asked to reboot', asked), '/usr/sbin/reboot \n');
+  await agent.stop(10_000);
+  await system.machine.ip('link set eth0 down');
+  t.regex(await rebooting, /n0: rebooting/);
+  await system.machine.ip('link set eth0 up');
+  agent = await system.start(wired);
+  await until('it is up once more', async () => (await state()) === 'up');
   await agent.stop(10_000);
 });
 
@@ -167,6 +180,9 @@ test('a token that is used, wrong or of another node is refused, on the node and
   const first = await system.shell(used);
   t.is(first.status, 0, first.stderr);
   const kept = await system.file('var/lib/muster/session');
+  const [{ uid = '' } = {}] = await wired.client.call(NODES.status, { query: { id: 'n0' } });
+  const tokens = new EnrolmentTokens(await readFile(join(wired.head.state, 'head.key')));
+  const expired = tokens.make({ uid, ip: '10.54.0.100' }, Date.now() - 1000, 'ab'.repeat(8));
   for (const shell of [['dash'], ['busybox', 'sh']]) {
     const said = async (text: string) => {
       const { status, stderr } = await system.shell(text.replace('| sh ', `| ${shell.join(' ')} `), shell);
@@ -176,6 +192,8 @@ test('a token that is used, wrong or of another node is refused, on the node and
     t.regex(await said(used), /muster: the token was used already\. Get another: muster node -i NODE enroll/);
     t.regex(await said(used.replace(/echo \w+/, 'echo 1')), /muster: the head refuses the token: it is wrong/);
     t.regex(await said(used.replace(/echo \S+/, 'echo ""')), /muster: the head refuses the token/);
+    const old = used.replace(/echo \S+/, `echo ${expired}`);
+    t.regex(await said(old), /muster: the token has expired\. Get another: muster node -i NODE enroll/);
     const pin = /sha256\/\/(\S+)=/.exec(used)?.[1] ?? '';
     const [fetch = '', rest = ''] = used.split(' && echo ');
     const forged = `${fetch} && echo ${rest.replace(pin, `${pin.slice(0, -1)}${pin.endsWith('A') ? 'B' : 'A'}`)}`;
@@ -207,4 +225,45 @@ test('a token that is used, wrong or of another node is refused, on the node and
     ]);
   t.is(await beat(tokenIn(kept ?? '')), '403');
   t.is(await beat(tokenIn(now)), '200');
+});
+
+test('a system without curl and without systemd has an agent too', async t => {
+  const all = await world(t);
+  if (!all) return;
+  const { wired, machine, line, state } = all;
+  const system = new Installed(machine, join(wired.folder, 'plain'));
+  await system.prepare('etc/init.d');
+  const [, fetch = '', token = '', url = '', pin = ''] =
+    /&& (curl .*?) \| .* echo (\S+) \| sh \S+ (\S+) (\S+)$/.exec(await line()) ?? [];
+  const unpacked = join(system.root, 'tmp/agent');
+  await mkdir(unpacked);
+  t.is((await system.shell(`${fetch} | tar -xC ${unpacked}`)).status, 0);
+  // In this mount namespace, curl is a file that does not run
+  const hidden = join(wired.folder, 'no-curl');
+  await writeFile(hidden, '', { mode: 0o644 });
+  const without = (script: string, ...words: string[]): string[] =>
+    system.words(
+      'unshare',
+      '--mount',
+      'sh',
+      '-c',
+      `mount --bind "$1" "$(command -v curl)" && ${script}`,
+      'sh',
+      hidden,
+      ...words,
+    );
+  const [program = '', ...args] = machine.command(
+    without('exec dash "$2" "$3" "$4"', join(unpacked, 'enroll'), url, pin),
+  );
+  const enrolled = await run(program, args, { input: `${token}\n`, timeoutMs: 120_000 });
+  t.is(enrolled.status, 0, enrolled.stderr);
+  t.false(existsSync(unpacked));
+  t.regex((await system.file('usr/lib/muster-agent/http_client')) ?? '', /static busybox/);
+  const script = join(system.root, 'etc/init.d/muster-agent');
+  await machine.run(without('dash "$2" start && dash "$2" status', script));
+  await until('it is up', async () => (await state()) === 'up', { seen: async () => wired.head.lastWords() });
+  await machine.run(system.words('dash', script, 'status'));
+  await machine.run(system.words('dash', script, 'stop'));
+  const [status = '', ...rest] = machine.command(system.words('dash', script, 'status'));
+  t.not((await run(status, rest)).status, 0);
 });

@@ -16,6 +16,8 @@ export interface SshdOptions {
   addresses?: readonly string[];
   /** Variables of who logs in, `NAME=value`. */
   environment?: readonly string[];
+  /** A script that everybody who logs in finds at /usr/sbin/reboot and at what that is a link to. */
+  reboot?: string;
 }
 
 /**
@@ -46,9 +48,10 @@ export async function startSshd(folder: string, namespace: Namespace, options: S
     `SetEnv PATH=${[...(options.path ?? []), '/usr/sbin', '/usr/bin', '/sbin', '/bin'].join(':')} ${(options.environment ?? []).join(' ')}`,
   ];
   writeFileSync(place('sshd_config'), `${lines.join('\n')}\n`);
+  // Without its own reboot, the machine that runs the tests would go down: so nothing starts before it is there
   const script =
-    'mkdir -p /run/sshd && mount --bind "$1" /etc/shadow && mount --bind "$2" /etc/passwd && exec /usr/sbin/sshd -D -e -f "$3"';
-  const files = ['shadow', 'passwd', 'sshd_config'].map(place);
+    'mkdir -p /run/sshd && mount --bind "$1" /etc/shadow && mount --bind "$2" /etc/passwd && { [ -z "$4" ] || mount --bind "$4" /usr/sbin/reboot; } && exec /usr/sbin/sshd -D -e -f "$3"';
+  const files = [...['shadow', 'passwd', 'sshd_config'].map(place), options.reboot ?? ''];
   const inside = ['unshare', '--mount', 'sh', '-c', script, 'sh', ...files];
   const process = await startProcess({ name: 'sshd', command: namespace.command(inside), log: place('sshd.log') });
   // It writes its number when it listens.

@@ -3,6 +3,7 @@ import type { LoaderName } from '../../config-values.ts';
 import type { LiveRule } from '../../files/live-state.ts';
 import type { Log } from '../../log.ts';
 import type { Refused } from '../../refused.ts';
+import type { Beat } from '../beats.ts';
 import type { Boot } from '../boot.ts';
 import type { BootPlan, PlanAnswer, PlannedFile, PlannedFiles } from '../boot-plan.ts';
 import type { Boots } from '../boots.ts';
@@ -64,7 +65,7 @@ export interface BootsInSight {
   of(nodeUid: string): readonly Boot[];
   current(nodeUid: string): Boot | undefined;
   byHeartbeatToken(token: string): Boot | undefined;
-  beats: { isAlive(boot: Boot): boolean };
+  beats: { isAlive(boot: Boot): boolean; of(boot: Boot): Pick<Beat, 'facts'> | undefined };
 }
 
 export type IsoFound = { file: ServedFile } | { entries: readonly { name: string; isDirectory: boolean }[] };

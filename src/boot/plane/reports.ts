@@ -91,8 +91,19 @@ export async function heartbeat({ context, question, facts, boot }: Admitted['to
   const events = Object.values(factsBelow(facts, 'event'))
     .slice(0, MOST_EVENTS)
     .map(detail => ({ do: 'tell', boot, note: { stage: 'up', peer: question.peer, by: 'node', detail } }) as const);
+  if (hasStartedAgain(context.boots, boot, status)) {
+    const detail = 'its system has started again';
+    events.push({ do: 'tell', boot, note: { stage: 'up', peer: question.peer, by: 'node', detail } });
+  }
   const files = await filesSection(context, boot, status);
   return say(attributes + files, { effects: [{ do: 'beat', boot, hardware, status, period }, ...events] });
+}
+
+/** An installed system keeps its identity over reboots: its uptime shows them. */
+function hasStartedAgain({ beats }: BootsInSight, boot: Boot, status: Readonly<Record<string, string>>): boolean {
+  if (boot.plan?.style !== 'installed') return false;
+  const [before, now] = [beats.of(boot)?.facts['uptime'], status['uptime']].map(text => Number(text ?? Number.NaN));
+  return before !== undefined && now !== undefined && now < before;
 }
 
 /** Returns whether a newer boot replaced this one: not while this one's heartbeats continue, whatever was seen of another. */

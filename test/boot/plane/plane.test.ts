@@ -403,6 +403,19 @@ test('an installed system enrols over TLS with a token, and gets the same answer
   t.like(await beat(STRANGER), { status: 403 });
   t.like(await beat(NODE), { status: 200 });
   t.is(boot?.outcome, 'up');
+  const started = () => boot?.events.filter(({ detail }) => detail === 'its system has started again').length;
+  for (const [uptime, count] of [
+    [100, 0],
+    [110, 0],
+    [5, 1],
+    [15, 1],
+  ] as const) {
+    await plane.ask({
+      ...{ method: 'POST', path: '/node/v1/heartbeat', ip: NODE, peer: NODE },
+      body: `token=${token}\nstatus.uptime=${uptime}\n`,
+    });
+    t.is(started(), count, `${uptime}`);
+  }
   fake.change(fake.cluster.get('node', uid) ?? node, { ip: '10.54.0.77' });
   t.like(await beat(NODE), { status: 403 }, "an address that is not the node's any more");
   t.like(await beat('10.54.0.77'), { status: 200 }, 'its new address');
