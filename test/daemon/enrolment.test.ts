@@ -1,6 +1,6 @@
 // An installed system and a real musterd: the line that enrols it, its agent, its files and its secrets, over reboots of both.
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { NODES } from '../../src/api/nodes.ts';
@@ -19,6 +19,7 @@ class Installed {
   readonly machine: WiredMachine;
   readonly root: string;
   readonly run: string;
+  private proc = '/proc';
 
   constructor(machine: WiredMachine, folder: string) {
     this.machine = machine;
@@ -35,7 +36,12 @@ class Installed {
   }
 
   words(...words: string[]): string[] {
-    const places = [`MUSTER_ROOT=${this.root}`, `MUSTER_RUN=${this.run}`, `TMPDIR=${join(this.root, 'tmp')}`];
+    const places = [
+      `MUSTER_ROOT=${this.root}`,
+      `MUSTER_RUN=${this.run}`,
+      `MUSTER_PROC=${this.proc}`,
+      `TMPDIR=${join(this.root, 'tmp')}`,
+    ];
     return ['env', ...places, 'MUSTER_ENROLL_PAUSE=0', ...words];
   }
 
@@ -50,6 +56,15 @@ class Installed {
     await rm(this.run, { recursive: true, force: true });
     await this.machine.run(this.words('sh', join(this.root, 'usr/lib/muster-agent/installed_start')));
     return wired.background(this.machine, this.words('dash', join(this.run, 'agent/agent')));
+  }
+
+  /** Its kernel runs for so many seconds; the rest of its /proc is that of the machine. */
+  async hasStarted(seconds: number): Promise<void> {
+    this.proc = join(this.root, 'proc');
+    await mkdir(this.proc);
+    for (const name of await readdir('/proc'))
+      if (/^[a-z]/.test(name) && name !== 'uptime') await symlink(join('/proc', name), join(this.proc, name));
+    await writeFile(join(this.proc, 'uptime'), `${seconds}.00 1.00\n`);
   }
 
   async file(name: string): Promise<string | undefined> {
@@ -160,15 +175,18 @@ test('an installed system enrols with the line, is up with its facts and files, 
     (await wired.client.call(NODES.status, { query: { id: 'n0' } }))[0]?.facts['ssh_host_key'] !== undefined;
   await until('its host key is known', knowsKey);
   t.regex(await wired.muster('node', '-i', 'n0', 'exec', '--', 'echo', 'hello'), /hello/);
-  const rebooting = wired.muster('node', '-i', 'n0', 'reboot', '--soft');
+  const rebooting = wired.muster('node', '-i', 'n0', 'reboot', '--soft', '--wait');
   const asked = async () => readFile(join(folder, 'asked'), 'utf8').catch(() => undefined);
   t.is(await until('it is asked to reboot', asked), '/usr/sbin/reboot \n');
   await agent.stop(10_000);
   await system.machine.ip('link set eth0 down');
-  t.regex(await rebooting, /n0: rebooting/);
+  const silent = async () => /reboot: rebooting/.test(await wired.muster('node', '-i', 'n0', 'timeline'));
+  await until('it is silent', silent);
   await system.machine.ip('link set eth0 up');
+  await system.hasStarted(1);
   agent = await system.start(wired);
-  await until('it is up once more', async () => (await state()) === 'up');
+  t.regex(await rebooting, /n0: up/);
+  t.regex(await wired.muster('node', '-i', 'n0', 'timeline'), /its system has started again/);
   await agent.stop(10_000);
 });
 
