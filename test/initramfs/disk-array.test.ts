@@ -96,17 +96,25 @@ test.serial('busybox: a mirror is made, found again, and comes up without one of
   t.is(first.stdout, 'ROOT /scratch on /dev/md126p1\nraid1\n2\n');
   const again = await boot('ab', layout, 'cat scratch/data');
   t.is(again.stdout, 'ROOT /scratch on /dev/md126p1\nmine\n', again.console);
-  const degraded = await boot('b', layout, 'cat scratch/data');
+  const degraded = await boot('b', layout, 'cat scratch/data; echo more >>scratch/data');
   t.regex(
     degraded.stdout,
-    /^REPORT detail=raid1\S+ \(_disk_layout\) is degraded: it runs on \/dev\/ubdb alone, 1 of 2 disks missing\. Add a new one: mdadm --add \/dev\/md126 \/dev\/DISK\nROOT .*\nmine\n$/,
+    /^REPORT detail=raid1\S+ \(_disk_layout\) is degraded: it runs on \/dev\/ubdb alone, 1 of 2 disks missing\. Add a new one: mdadm \/dev\/md126 --add \/dev\/DISK\nROOT .*\nmine\n$/,
     degraded.console,
+  );
+  const stale = await boot('ab', layout, 'cat scratch/data /sys/block/md126/md/degraded');
+  t.regex(
+    stale.stdout,
+    /it runs on \/dev\/ubdb alone, 1 of 2 disks missing\. An older copy is on \/dev\/ubda; add it: mdadm \/dev\/md126 --re-add \/dev\/ubda\nROOT .*\nmine\nmore\n1\n$/,
   );
   const other = await boot('abc', 'raid1(/dev/ubda,/dev/ubdc) more=rest@/scratch');
   t.regex(says(other), /\/dev\/ubda \(_disk_layout\) is not empty: it holds linux_raid_member\. Nothing was changed/);
   const erased = await boot('abc', 'raid1(/dev/ubda,/dev/ubdc) more=rest@/scratch erase=Subda', 'ls scratch');
   t.is(erased.stdout, 'ROOT /scratch on /dev/md126p1\nlost+found\n', erased.console);
-  t.regex((await boot('abc', layout, 'cat scratch/data')).stdout, /is degraded.*\/dev\/ubdb alone[\s\S]*\nmine\n$/);
+  t.regex(
+    (await boot('abc', layout, 'cat scratch/data')).stdout,
+    /is degraded.*\/dev\/ubdb alone[\s\S]*\nmine\nmore\n$/,
+  );
 });
 
 test.serial('dash: an array whose making was cut off is finished; a stripe without a disk is refused', async t => {
