@@ -21,6 +21,10 @@ const script = (
 
 /** What a test puts in the place of mounts, and of the root that a script enters. */
 const BOOT = `
+[ -z "$LATE_LIMIT" ] || {
+    eval "prompt_$(sed -n '/^end_after() {/,/^}/p' "$MUSTER_LIB/lib/stage_scripts")"
+    end_after() { trap '' TERM; sleep 1; prompt_end_after "$@"; }
+}
 files_place() { mkdir -p "$FILES"; }
 enter_root() { echo entered; }
 leave_root() { echo left; }
@@ -35,6 +39,7 @@ async function boot(
   shell: string,
   files: Bundle,
   prepare: (place: Place) => Promise<void> = async () => undefined,
+  env: Record<string, string> = {},
 ): Promise<{ place: Place; head: FakeHead; stdout: string; console: string }> {
   const head = await startHead({ files: () => files });
   t.teardown(() => head.stop());
@@ -48,12 +53,23 @@ async function boot(
     MUSTER_FAILURE_SECS: 5,
   });
   await prepare(place);
-  const { stdout, console } = await runParts(shell, place, BOOT);
+  const { stdout, console } = await runParts(shell, place, BOOT, { LATE_LIMIT: '', ...env });
   return { place, head, stdout, console };
 }
 
 for (const shell of Object.keys(SHELLS)) {
   const programs = [SHELLS[shell]?.[0] ?? '', 'busybox'];
+
+  test(`${shell}: a script that ends before its time limit has begun is not taken for one that took too long`, async t => {
+    if (!requireAll(t, { programs: [...programs, 'sed'] })) return;
+    const files = bundle([], [script('before-root', 'base/quick', 'echo done', { seconds: 3, required: true })]);
+    const { head, stdout } = await boot(t, shell, files, undefined, { LATE_LIMIT: 'yes' });
+    t.regex(stdout, /placed\n$/);
+    t.true(
+      head.reports.some(({ detail }) => detail?.trim() === 'script base/quick (before-root) ran: done'),
+      JSON.stringify(head.reports),
+    );
+  });
 
   test(`${shell}: files are fetched and placed, scripts run at their stages, and the head hears of each`, async t => {
     if (!requireAll(t, { programs })) return;
