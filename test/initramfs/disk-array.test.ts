@@ -1,4 +1,4 @@
-// Arrays of `_disk_layout`, made by the real mdadm in a kernel of user-mode Linux: the machine's own kernel may have no arrays.
+// Arrays and partition tables of `_disk_layout` in a kernel of user-mode Linux: the machine's own kernel may know neither.
 import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -132,4 +132,22 @@ test.serial('dash: an array whose making was cut off is finished; a stripe witho
   t.regex(says(half), /^<3>muster: raid0\S+ \(_disk_layout\) has 1 of 2 disks \(\/dev\/ubdc\); there are: ubdc /);
   const optional = await boot('c', `${layout}?`);
   t.regex(optional.stdout, /^REPORT detail=raid0.* has 1 of 2 disks.*; continuing without it\nROOT \n$/);
+});
+
+test.serial('bash: a partition table of which a power cut left only the second copy is whole again', async t => {
+  const boot = await node(t, 'bash');
+  if (!boot) return;
+  const layout = '/dev/ubda swap=8M:swap?,data=rest@/scratch';
+  t.is((await boot('a', layout, 'echo mine >scratch/data')).status, 0);
+  // The header and the first entries.
+  const cut = await boot(
+    'a',
+    '/dev/nosuch x=8M@/x?',
+    'dd if=/dev/zero of=/dev/ubda bs=512 seek=1 count=8 status=none; sync',
+  );
+  t.is(cut.status, 0, cut.stderr);
+  const next = await boot('a', layout, 'cat scratch/data');
+  t.regex(next.stdout, /^ROOT .*\nmine\n$/, next.console + next.stderr);
+  t.regex(next.console, /writing both copies of the partition table of \/dev\/ubda again/);
+  t.notRegex((await boot('a', layout)).console, /writing both copies/);
 });
