@@ -94,7 +94,7 @@ function indented(text: string): string[] {
 
 function onceLines({ once, style }: BootPlan): string[] {
   if (once === undefined) return [];
-  const when = STYLES[style]?.needsKernel ? 'when its initramfs is fetched' : 'with this script';
+  const when = STYLES[style].needsKernel ? 'when its initramfs is fetched' : 'with this script';
   return [`_boot_once=${once}: for this boot only; it is cleared ${when}`];
 }
 
@@ -138,7 +138,7 @@ export function rehearseRoot(
   transfers: number,
 ): RehearsedStage[] {
   const rules = STYLES[plan.style];
-  if (rules?.handsOver || plan.install) {
+  if (rules.handsOver || plan.install) {
     const why = plan.install ? 'the installer takes over' : `style ${plan.style} leaves the node to its disk`;
     return [
       ...(['initramfs', 'image', 'root'] as const).map(name => stage(name, 'skipped', why)),
@@ -189,7 +189,7 @@ function imageLines(
 }
 
 function rootLines({ style, rwLayer, image, disk }: BootPlan): string[] {
-  const memory = image && STYLES[style]?.memory(image);
+  const memory = image && STYLES[style].memory(image);
   return [
     ...(style === 'rwram' ? ['root: tmpfs, writable'] : []),
     ...(disk ? [`root: ${disk.root}, ${disk.wipe ? 'wiped at each boot' : 'kept while it holds the same image'}`] : []),

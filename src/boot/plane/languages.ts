@@ -33,7 +33,7 @@ export const IPXE: Language = {
   path: '/boot/v1/script',
   refused: 'refused.ipxe',
   files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
-  file: plan => STYLES[plan.style]?.script(plan) ?? '',
+  file: plan => STYLES[plan.style].script(plan),
   render(template, plan, { id, head, iscsi, random }) {
     const syslog = head.syslogPort === 514 ? head.address : '';
     const more = { loaders: loadersUrl(head), syslog, ...(iscsi && { iscsi }) };
@@ -46,7 +46,7 @@ export const GRUB: Language = {
   path: '/boot/v1/grub.cfg',
   refused: 'refused.grub',
   files: ['refused.grub', 'netboot.grub', 'live.grub', 'local.grub'],
-  file: plan => (STYLES[plan.style]?.handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
+  file: plan => (STYLES[plan.style].handsOver ? 'local.grub' : plan.install ? 'live.grub' : 'netboot.grub'),
   render(template, plan, { id, head }) {
     const url = new URL(sessionUrl(head, id));
     return renderGrubScript(template, plan, url.host, url.pathname);

@@ -35,7 +35,7 @@ export async function script({ question, context, node }: Admitted['granted'], l
   return {
     say: 'script',
     from,
-    mint: { plan, peer: question.peer, handsOver: rules?.handsOver ?? false, takesOnce: !rules?.needsKernel },
+    mint: { plan, peer: question.peer, handsOver: rules.handsOver, takesOnce: !rules.needsKernel },
     text: ({ id, boot }) =>
       language.render(scripts.get(from) ?? '', plan, {
         id,

@@ -10,4 +10,4 @@ import { sanboot } from './sanboot.ts';
 import type { StyleRules } from './style-rules.ts';
 
 /** The styles that this muster serves, one file each. */
-export const STYLES: Partial<Record<BootStyle, StyleRules>> = { rwram, roram, iscsi, disked, live, next, sanboot };
+export const STYLES: Readonly<Record<BootStyle, StyleRules>> = { rwram, roram, iscsi, disked, live, next, sanboot };
