@@ -42,7 +42,7 @@ export async function startBootPlane(
   let port = ports.head(ports.addresses[0] ?? '').port;
   for (const host of ports.addresses) {
     const server = createServer(serverOptions(bounds), (request, response) => {
-      void underWay.add(pipeline.inTurn(request.socket, async () => requests.answer(request, response)));
+      void underWay.add(pipeline.inTurn(request.socket, response, async () => requests.answer(request, response)));
     });
     server.on('clientError', answerBroken);
     const drain = drains(server);

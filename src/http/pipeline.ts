@@ -4,8 +4,13 @@ import type { Socket } from 'node:net';
 /** Requests of a connection that are not answered yet. apt pipelines ten (Acquire::http::Pipeline-Depth); loaders and initramfs none. */
 const MOST = 64;
 
+/** What is used of a response: its end. */
+interface Closes {
+  once(event: 'close', listener: () => void): unknown;
+}
+
 interface Line {
-  /** Resolves when the last request so far is answered. */
+  /** Resolves when the last response so far has ended. */
   last: Promise<void>;
   count: number;
 }
@@ -19,8 +24,11 @@ export class Pipeline {
     this.closed = closed;
   }
 
-  /** Answers a request when those before it on its connection are answered: otherwise each of them would hold an open file. */
-  async inTurn(socket: Socket, answer: () => Promise<void>): Promise<void> {
+  /**
+   * Answers a request when the responses to those before it have ended: otherwise each of them would hold an open file, and Node
+   * reports the end of a connection only to the response that it is sending. Resolves when the answer is given.
+   */
+  async inTurn(socket: Socket, response: Closes, answer: () => Promise<void>): Promise<void> {
     const line = this.lines.get(socket) ?? { last: Promise.resolve(), count: 0 };
     this.lines.set(socket, line);
     if (socket.destroyed) return;
@@ -30,10 +38,13 @@ export class Pipeline {
       return;
     }
     line.count += 1;
-    const turn = line.count === 1 ? answer() : line.last.then(async () => (socket.destroyed ? undefined : answer()));
-    line.last = turn.finally(() => {
+    const ended = new Promise<void>(resolve => response.once('close', resolve));
+    const first = line.count === 1;
+    const turn = first ? answer() : line.last.then(async () => (socket.destroyed ? undefined : answer()));
+    line.last = turn.then(async () => {
+      if (!socket.destroyed) await ended;
       line.count -= 1;
     });
-    await line.last;
+    await turn;
   }
 }
