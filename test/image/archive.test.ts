@@ -46,7 +46,7 @@ test('a stream that is no archive, or breaks, is an error, and nobody reads on',
   broken.write(bytes.subarray(0, 700));
   const failed = t.throwsAsync(
     extractAll(broken, root, () => {}),
-    { message: /tar/ },
+    { message: /tar|the connection broke/ },
   );
   broken.destroy(new Error('the connection broke'));
   await failed;
