@@ -28,19 +28,19 @@ function maskOptions(uri: string): string {
 
 /**
  * Returns URLs of the web, in whatever text, with stars for the password or token of each login (RFC 3986 §3.2.1). A port after
- * a host is none: `http://mirror:8080/@scope/x`.
+ * a host is none: `http://mirror:8080/@scope/x`. Outside the web a login may follow a path: `ipmi:///admin:password@10.0.0.9`.
  */
 export function maskUrls(text: string): string {
   if (!text.includes('://')) return text;
   // Each run is bounded, so that the time does not grow with the square of a long text
   const login =
-    /(?<![a-z0-9+.-])([a-z][a-z0-9+.-]{0,31}:\/\/[^/?#:@\s"]{0,255}):(?!\d{1,5}(?:[/?#\s"]|$))(?:[^/?#\s"]{0,4096}@|[^\s"]{0,4096}@)/gi;
+    /(?<![a-z0-9+.-])((?:(?:https?|ftps?):\/\/[^/?#:@\s"]{0,255}|(?!(?:https?|ftps?):)[a-z][a-z0-9+.-]{0,31}:\/\/[^?#:@\s"]{0,255})):(?!\d{1,5}(?:[/?#\s"]|$))(?:[^/?#\s"]{0,4096}@|[^\s"]{0,4096}@)/gi;
   return maskTokens(text.replace(login, `$1:${MASK}@`));
 }
 
 /** Returns whether a text has stars for the login of a URL. */
 export function hasMaskedLogin(text: string): boolean {
-  return /:\/\/(?:[^/\s]*:)?\*\*\*@/.test(text);
+  return /:\/\/(?:[^:\s]*:)?\*\*\*@/.test(text);
 }
 
 /** A port after a host, without a login: `http://10.54.0.1:8080/x`. */
@@ -131,7 +131,8 @@ function maskWord(word: string, names: ReadonlySet<string>): string {
     const isSecret = isSecretName(match[1] ?? '') || names.has(match[1] ?? '');
     const isScheme = match[0].endsWith(':') && word.startsWith('//', end);
     // All to the word's end: what looks like the next assignment may be part of a password.
-    if (isSecret && word.length > end && !isScheme) return `${word.slice(0, end)}${MASK}`;
+    // What is before it may hold a login.
+    if (isSecret && word.length > end && !isScheme) return `${maskPassword(word.slice(0, end))}${MASK}`;
   }
   return maskPassword(word);
 }

@@ -86,7 +86,8 @@ test('any words come back from their text, so that the audit trail says what was
 
 test('a text of any length is masked: the time grows with it, not with its square', t => {
   // With the square these take longer than a test may
-  for (const text of ['x'.repeat(2_000_000), 'a://b:'.repeat(200_000)]) t.is(maskUrls(text), text);
+  for (const text of ['x'.repeat(2_000_000), 'a://b:'.repeat(200_000), 'a:///b/'.repeat(200_000)])
+    t.is(maskUrls(text), text);
   t.true(maskUrls(`${'x '.repeat(500_000)}http://u:geheim@b/`).endsWith(' http://u:***@b/'));
 });
 
@@ -118,6 +119,9 @@ test('a user without a password is a token in URLs of the web, and a user elsewh
     ['ipmi:///admin@10.0.0.1', 'ipmi:///admin@10.0.0.1'],
   ] as const;
   t.is(maskUrls('http://mirror:8080/@scope/x'), 'http://mirror:8080/@scope/x');
+  t.is(maskUrls('see ipmi:///admin:geheim@10.0.0.9, or'), 'see ipmi:///admin:***@10.0.0.9, or');
+  t.is(maskUrls('ipmi://server/admin:geheim@10.0.0.9'), 'ipmi://server/admin:***@10.0.0.9');
+  t.is(maskUrls('iscsi:10.0.0.1::::iqn.2026-01.org:x'), 'iscsi:10.0.0.1::::iqn.2026-01.org:x');
   for (const [text, masked] of cases) for (const mask of [maskUrls, maskPassword]) t.is(mask(text), masked, mask.name);
   t.is(maskCommand('repo create urls=https://t0ken@h/'), 'repo create urls=https://***@h/');
 });

@@ -3,7 +3,6 @@ import type { Explained, Inherited } from '../api/nodes.ts';
 import type { BootPlan, InstallPlan } from '../boot/boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from '../boot/command-line.ts';
 import { planBoot } from '../boot/plan.ts';
-import { STYLES } from '../boot/styles/style.ts';
 import { effectiveAttributes, isTrue } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { maskAttribute, maskText } from '../model/secrets.ts';
@@ -57,7 +56,6 @@ function planWords(plan: BootPlan, ownCmdline: string, attributes: Map<string, I
   const own = ownCmdline ? `, where '${ownCmdline}' of the node follows the boot config's` : '';
   const line = kernelLine(plan, handingOf(attributes.get('_boot_loader')?.value, plane, SESSION));
   if (plan.kernel && 'text' in line) words.push(`Its kernel command line is '${line.text}'${own}.`);
-  if (!STYLES[style]) words.push(`This muster has no script for ${style}.`);
   return words;
 }
 

@@ -50,7 +50,7 @@ export async function readBackup(chunks: AsyncIterable<Buffer>, reader: BackupRe
     await reader.damaged(file);
   }
   if (readTarHeader(await bytes.exactly(BLOCK)) !== undefined)
-    throw new MusterError('bad-backup', 'The backup is damaged: it contains more than it says.');
+    throw new MusterError('bad-backup', 'The backup is damaged: it contains more files than its list.');
   // To its end, so that the sender can finish.
   for await (const _rest of bytes.next(Number.POSITIVE_INFINITY));
   return { manifest, damaged };

@@ -1,7 +1,7 @@
 // What this node would boot now: the pure result of resolving its attributes, a plan or the reason there is none.
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
-import type { BootStyle } from '../model/values.ts';
+import { BOOT_STYLES, type BootStyle } from '../model/values.ts';
 import type { Refused } from '../refused.ts';
 import { type BootPlan, DEFAULT_STATUS_SECONDS, type PlanAnswer, wholeFile } from './boot-plan.ts';
 import { handingOf, kernelLine, type Plane } from './command-line.ts';
@@ -28,12 +28,11 @@ export function planBoot(cluster: Cluster, node: Entry<'node'>, plane: Plane = S
   const once = bootOnceOf(node);
   const style =
     once === undefined ? attributes.get('_boot_style') : { value: once, source: `_boot_once of ${node.value.name}` };
-  const chosen = (style?.value ?? config.value.boot_style) as BootStyle;
+  const named = style?.value ?? config.value.boot_style;
+  const chosen = BOOT_STYLES.find(name => name === named);
+  if (!chosen)
+    return { refused: `the boot style ${named} is not served by this muster; it serves ${BOOT_STYLES.join(', ')}` };
   const rules = STYLES[chosen];
-  if (!rules)
-    return {
-      refused: `the boot style ${chosen} is not served by this muster; it serves ${Object.keys(STYLES).join(', ')}`,
-    };
   const files = filesFor(cluster, config, chosen, rules.needsKernel);
   if ('refused' in files) return files;
   // The node's cmdline is appended, so that it can override: the kernel uses the last value of an option.

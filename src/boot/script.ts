@@ -59,7 +59,7 @@ export function renderGrubScript(
   });
 }
 
-/** Returns words for GRUB's script; none has a single quote, which nothing could hold. */
+/** Returns words for GRUB's script. No word may have a single quote: GRUB has no way to write one inside quotes. */
 export function grubQuoted(words: readonly string[]): string {
   return words.map(word => `'${word}'`).join(' ');
 }

@@ -75,7 +75,7 @@ export async function init(context: Context<InitActionOptions>, goesOn = false):
       ? []
       : [change.existed ? `changed ${file}${old === undefined ? '' : `; the old one is ${old}`}` : `wrote ${file}`];
   const isMore = [options.range, options.nodes, options.clusterConf].some(one => one !== undefined);
-  const head = { file, address: plan.config['head.address'] ?? '', isMore };
+  const head = { file, address: plan.config['head.address'] ?? '', isMore, hasFile: change.existed || !given.dryRun };
   const daemon = await withDaemon(context, head, async () => {
     const made = await makeObjects(context.client, plan, given.dryRun);
     if (!options.withDefaults) return made;
@@ -131,15 +131,17 @@ interface Outcome {
 
 /** Objects need a daemon with this configuration; without one, this prints the next steps. */
 async function withDaemon(
-  { client }: Context,
-  { file, address, isMore }: { file: string; address: string; isMore: boolean },
+  context: Context,
+  { file, address, isMore, hasFile }: { file: string; address: string; isMore: boolean; hasFile: boolean },
   work: () => Promise<{ done: string[]; next: string[] }>,
 ): Promise<Outcome> {
   let health: Health;
   try {
-    health = await client.call(DAEMON.health);
+    health = await context.client.call(DAEMON.health);
   } catch (error) {
-    if (!(error instanceof MusterError) || error.code !== 'not-running') throw error;
+    // A dry run has not written the file that names the socket
+    const isAbsent = error instanceof MusterError && (error.code === 'not-running' || !hasFile);
+    if (!isAbsent) throw error;
     const start = `systemctl enable --now musterd   # or by hand: musterd --config ${file}`;
     // A head creates its initial objects by itself; anything more needs a daemon.
     const more = 'the same muster init again, for the range and the nodes that you gave';

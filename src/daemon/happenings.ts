@@ -34,7 +34,7 @@ export class Happenings {
   /** Starts to report changes and states; returns a function that stops it. */
   follow(store: Store, statuses: Statuses): () => Promise<void> {
     const stop = store.subscribe(({ sequence, at, who, what, effects, about = [] }) => {
-      const changed = effects.slice(0, 20).map(effect => effect.entry?.value.name ?? effect.uid);
+      const changed = effects.slice(0, 20).map(effect => effect.entry?.value.name ?? effect.name ?? effect.uid);
       const names = [...changed, ...about.slice(0, 20).map(object => object.name)];
       const secret = secretAttributes(this.cluster);
       this.tell({ type: 'change', at, sequence, who, what: maskCommand(what, secret), names });

@@ -251,5 +251,7 @@ function contradiction(node: BootNode, what: string): Answer {
 }
 
 function elsewhere(request: Request, node: BootNode): Answer {
-  return { refused: `${node.name} means the server ${request.serverIdentifier ?? '(none given)'}`, level: 'info' };
+  const { serverIdentifier: server } = request;
+  const what = server === undefined ? 'names no server in its message' : `addresses the server ${server}, not this one`;
+  return { refused: `${node.name} ${what}`, level: 'info' };
 }

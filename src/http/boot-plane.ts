@@ -6,6 +6,7 @@ import { loadLibc } from '../libc.ts';
 import { LogLimiter } from '../log.ts';
 import { answerBroken, boundConnections, type ConnectionBounds, serverOptions } from './connections.ts';
 import { drains, UnderWay } from './drain.ts';
+import { Pipeline } from './pipeline.ts';
 import type { BootPlanePorts } from './ports.ts';
 import { Requests } from './requests.ts';
 import { Senders } from './senders.ts';
@@ -37,13 +38,14 @@ export async function startBootPlane(
   const underWay = new UnderWay();
   const senders = new Senders(await loadLibc(), reason => senderFailed(ports, reason), { program });
   const requests = new Requests(ports, plane, senders);
+  const pipeline = pipelineOf(ports);
   const bounds = boundsOf(ports);
   const graceMs = ports.graceMs ?? GRACE_MS;
   const servers: { server: Server; drain: (graceMs: number) => Promise<void> }[] = [];
   let port = ports.head(ports.addresses[0] ?? '').port;
   for (const host of ports.addresses) {
     const server = createServer(serverOptions(bounds), (request, response) => {
-      void underWay.add(requests.answer(request, response));
+      void underWay.add(pipeline.inTurn(request.socket, response, async () => requests.answer(request, response)));
     });
     server.on('clientError', answerBroken);
     const drain = drains(server);
@@ -83,6 +85,15 @@ function senderFailed({ failures, log }: BootPlanePorts, reason: string): void {
   const what = 'keep a thread that sends files running';
   failures?.failed({ deed: 'send', what, error: new Error(reason), kind: 'crashed' });
   log.error({ reason }, 'http: a thread that sends files failed; its transfers are cut off, and another one starts');
+}
+
+function pipelineOf({ log }: BootPlanePorts): Pipeline {
+  const limiter = new LogLimiter();
+  return new Pipeline((peer, most) => {
+    const dropped = limiter.allow(peer);
+    if (dropped !== undefined)
+      log.warn({ peer, dropped }, `http: ${peer} sent more than ${most} requests before their answers; closed`);
+  });
 }
 
 function boundsOf({ bounds = {}, log, refusals }: BootPlanePorts): ConnectionBounds {

@@ -2,26 +2,37 @@
 import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
+import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Counts running answers from now on. The returned function stops listening and resolves when they ended, or `graceMs` passed. */
+/**
+ * Counts the connections with running answers from now on. The returned function stops listening and resolves when these ended, or
+ * `graceMs` passed. The end of a connection ends all its answers: Node reports it to none that waits for the one before.
+ */
 export function drains(server: HttpServer | HttpsServer): (graceMs: number) => Promise<void> {
-  let underWay = 0;
-  server.on('request', (_request, response) => {
-    underWay += 1;
+  const running = new Map<Socket, number>();
+  const known = new WeakSet<Socket>();
+  const ended = (socket: Socket): void => {
+    if (running.delete(socket) && running.size === 0) server.emit('muster:idle');
+  };
+  server.on('request', ({ socket }, response) => {
+    if (!known.has(socket)) socket.once('close', () => ended(socket));
+    known.add(socket);
+    running.set(socket, (running.get(socket) ?? 0) + 1);
     response.once('close', () => {
-      underWay -= 1;
-      if (underWay === 0) server.emit('muster:idle');
+      const left = (running.get(socket) ?? 0) - 1;
+      if (left > 0) running.set(socket, left);
+      else ended(socket);
     });
   });
   return async graceMs => {
     server.close();
     server.closeIdleConnections();
-    if (underWay === 0) return;
-    const ended = new AbortController();
-    const idle = once(server, 'muster:idle', { signal: ended.signal }).catch(() => undefined);
-    await Promise.race([idle, delay(graceMs, undefined, { signal: ended.signal }).catch(() => undefined)]);
-    ended.abort();
+    if (running.size === 0) return;
+    const over = new AbortController();
+    const idle = once(server, 'muster:idle', { signal: over.signal }).catch(() => undefined);
+    await Promise.race([idle, delay(graceMs, undefined, { signal: over.signal }).catch(() => undefined)]);
+    over.abort();
   };
 }
 

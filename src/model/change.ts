@@ -5,13 +5,11 @@ import type { Surroundings } from './addresses.ts';
 import type { Cluster } from './cluster.ts';
 import type { Kind, Value } from './kinds.ts';
 
-/** The new state of one object; null deletes it. `expected` is the revision that was read, 0 for a new object. */
-export interface Change {
-  kind: Kind;
-  uid: string;
-  expected: number;
-  value: Value | null;
-}
+/**
+ * The new state of one object; null deletes it, and needs the name for the audit trail. `expected` is the revision that was read, 0
+ * for a new object.
+ */
+export type Change = { kind: Kind; uid: string; expected: number } & ({ value: Value } | { value: null; name: string });
 
 export interface Plan {
   changes: Change[];

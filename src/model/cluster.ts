@@ -19,6 +19,8 @@ export interface Effect {
   kind: Kind;
   uid: string;
   entry: Entry | null;
+  /** The name of a deleted object. */
+  name?: string;
 }
 
 export class Cluster {

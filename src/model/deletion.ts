@@ -23,7 +23,8 @@ export function planDelete(cluster: Cluster, entries: readonly Entry[], force: b
     // The default group, pool or distro may be deleted (the specification recreates its defaults like this), together with the
     // setting.
     for (const user of [...users, ...(settings ? [settings] : [])]) drop(changes, user, entry);
-    changes.set(entry.uid, { kind: entry.kind, uid: entry.uid, expected: entry.revision, value: null });
+    const { kind, uid, revision: expected } = entry;
+    changes.set(uid, { kind, uid, expected, value: null, name: entry.value.name });
   }
   return { changes: [...changes.values()], uids: [...gone], broken };
 }

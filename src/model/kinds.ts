@@ -53,9 +53,12 @@ export interface FieldMeta {
 const field = <T extends z.ZodType>(schema: T, meaning: string, meta: FieldMeta = {}): T =>
   schema.meta({ ...meta, description: meaning });
 
+/** People paste URLs into it. */
+const description = field(textValue.default(''), 'free text', { secret: 'urls' });
+
 const node = z.strictObject({
   name: field(nameValue, 'default: assigned by the naming pool'),
-  description: field(textValue.default(''), 'free text'),
+  description,
   type: field(z.enum(NODE_TYPES).default('compute'), 'what kind of machine'),
   mac: field(macValue, 'hardware address of the boot interface', { required: true, address: 'mac' }),
   index: field(integerValue(0, 1_000_000), 'number in the naming pool; default: the next free one'),
@@ -74,7 +77,7 @@ const node = z.strictObject({
 
 const attrib = z.strictObject({
   name: field(nameValue, 'name of the group', { required: true }),
-  description: field(textValue.default(''), 'free text'),
+  description,
   // Addresses in them do not count: one address for all members would belong to nobody.
   attributes: field(attributesValue.default({}), 'name=value for every node of the group; use `set` and `clear`', {
     secret: 'names',
@@ -83,7 +86,7 @@ const attrib = z.strictObject({
 
 const boot = z.strictObject({
   name: field(nameValue, 'name of the boot config', { required: true }),
-  description: field(textValue.default(''), 'free text'),
+  description,
   kernel: field(storedFileValue.nullable().default(null), 'the kernel file (`kernel=@FILE`)', { file: true }),
   initramfs: field(storedFileValue.nullable().default(null), 'the initramfs file (`initramfs=@FILE`)', { file: true }),
   cmdline: field(cmdlineValue.default(''), 'kernel command line; an update replaces it whole', { secret: 'urls' }),
@@ -99,7 +102,7 @@ const boot = z.strictObject({
 
 const image = z.strictObject({
   name: field(nameValue, 'name of the image', { required: true }),
-  description: field(textValue.default(''), 'free text'),
+  description,
   content: field(storedImageValue.nullable().default(null), 'cwsquash or squashfs file (`content=@FILE`)', {
     file: true,
   }),
@@ -131,7 +134,7 @@ const files = z.strictObject({
 
 const repo = z.strictObject({
   name: field(nameValue, 'name of the repository', { required: true }),
-  description: field(textValue.default(''), 'free text'),
+  description,
   full_name: field(lineValue.default(''), 'the name that package managers show'),
   urls: field(listOf(urlValue).default([]), 'base URLs, with commas', { secret: 'urls' }),
   mirrors: field(listOf(urlValue).default([]), 'URLs of mirror lists', { secret: 'urls' }),
@@ -146,7 +149,7 @@ const repo = z.strictObject({
 
 const distro = z.strictObject({
   name: field(nameValue, 'name of the distro', { required: true }),
-  description: field(textValue.default(''), 'free text'),
+  description,
   package_manager: field(
     z.enum(['', 'yum', 'dnf', 'apt', 'zypper']).default(''),
     'detected when an image is created, unless set',
@@ -160,7 +163,7 @@ export const MOST_INDICES = 1_000_000;
 
 const pool = z.strictObject({
   name: field(nameValue, 'name of the naming pool', { required: true }),
-  description: field(textValue.default(''), 'free text'),
+  description,
   pattern: field(
     z
       .string()
@@ -191,7 +194,7 @@ const pool = z.strictObject({
 
 const head = z.strictObject({
   name: field(textValue, 'name of the head', { readOnly: true }),
-  description: field(textValue.default(''), 'free text'),
+  description,
   address: field(textValue.default(''), 'its address on the boot network', { readOnly: true }),
   http_port: field(z.number().int().default(0), 'TCP port of its boot plane', { readOnly: true }),
   version: field(textValue.default(''), 'version of its musterd', { readOnly: true }),

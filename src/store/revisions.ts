@@ -67,7 +67,7 @@ export class Revisions {
     if (!this.undo.has(uid)) this.undo.set(uid, old);
     if (!change.value) {
       this.revisions.delete(uid);
-      return { kind, uid, entry: null };
+      return { kind, uid, entry: null, name: change.name };
     }
     const head = { revision: change.expected + 1, created: old?.created ?? at };
     this.revisions.set(uid, head);

@@ -81,7 +81,7 @@ async function writeEntry(database: SqliteConnection, entry: FeedEntry, vault?: 
   const changed = entry.effects.map(effect => ({
     kind: effect.kind,
     uid: effect.uid,
-    name: effect.entry?.value.name ?? '',
+    name: effect.entry?.value.name ?? effect.name ?? '',
   }));
   // One statement for any number of objects: SQLite unpacks the list itself.
   await database.run(

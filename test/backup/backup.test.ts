@@ -203,7 +203,7 @@ test('a damaged, truncated or foreign file is refused with the position, and cha
   await refuses(/The file is not a backup of muster/);
   const escaping = whole.toString('latin1').replace('"path": "muster.db"', '"path": "../uster.d"');
   writeFileSync(file, Buffer.from(escaping, 'latin1'));
-  await refuses(/not a backup of muster: muster-backup\.json: files\.0\.path/);
+  await refuses(/not a backup of muster: muster-backup\.json: files\.path has the wrong form \(entry 1\)/);
 });
 
 test('a backup of a newer muster is refused with the remedy', async t => {

@@ -80,6 +80,16 @@ test('a dry run says what it would do, and does nothing', async t => {
   t.false(existsSync(file));
 });
 
+test('a dry run needs no file yet that --config names', async t => {
+  const { file } = await setUp(t, false);
+  const bin = join(packageRoot, 'dist/src/cli/bin.js');
+  const words = ['init', '--config', file, '--address', '10.54.0.1/24', '--dry-run'];
+  const result = await run(process.execPath, [bin, ...words]);
+  t.is(result.status, 0, result.stderr);
+  t.regex(result.stdout, /head\.address: none -> '10\.54\.0\.1\/24'\n[\s\S]*Dry run/);
+  t.false(existsSync(file));
+});
+
 test('a configuration that says otherwise is shown and left, unless forced; its other keys stay, and so does a copy', async t => {
   const { file, init } = await setUp(t);
   const old = '# mine\n[head]\naddress = "10.54.0.9/24"\n\n[http]\nport = 8081\n';

@@ -426,7 +426,7 @@ test.serial('a manifest that an administrator broke is an error that says where,
   const file = join(workspace(), 'manifest.json');
   const good = readFileSync(file, 'utf8');
   writeFileSync(file, good.replace(/"uid": "[0-9a-f]{32}"/, '"uid": "0815"'));
-  await fails(t, 'scyld-modimg ls', /manifest\.json: images\.0\.uid must be a UID of 32 hex digits/);
+  await fails(t, 'scyld-modimg ls', /manifest\.json: images\.uid must be a UID of 32 hex digits \(entry 1\)/);
   writeFileSync(file, good.slice(0, -4));
   await fails(t, 'scyld-modimg -i child --execute true', /manifest\.json is not JSON/);
   writeFileSync(file, good);

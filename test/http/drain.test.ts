@@ -1,5 +1,6 @@
-import { createServer, get, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
 import { drains } from '../../src/http/drain.ts';
@@ -51,6 +52,23 @@ test('an idle server drains at once', async t => {
   const server = createServer();
   const drain = drains(server);
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  await drain(600_000);
+  t.false(server.listening);
+});
+
+test('pipelined requests of a client that left delay nothing', async t => {
+  const server = createServer();
+  const drain = drains(server);
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  socket.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(2));
+  const requests: IncomingMessage[] = [];
+  await new Promise<void>(resolve => {
+    server.on('request', request => requests.push(request) === 2 && resolve());
+  });
+  const closed = requests.map(async request => once(request.socket, 'close'));
+  socket.destroy();
+  await Promise.all(closed);
   await drain(600_000);
   t.false(server.listening);
 });

@@ -1,6 +1,6 @@
 // The boot plane under requests without end: decoders, connections, reports, heartbeats. Memory and time stay bounded.
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { Agent, type RequestOptions, request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -13,12 +13,14 @@ import { readFacts } from '../../src/boot/plane/facts.ts';
 import { startBootPlane } from '../../src/http/boot-plane.ts';
 import { judge } from '../../src/http/conditions.ts';
 import { Governor } from '../../src/http/governor.ts';
+import type { BootPlanePorts } from '../../src/http/ports.ts';
 import { readRange } from '../../src/http/range.ts';
 import { silentLog } from '../../src/log.ts';
 import { freePort } from '../cli/daemon.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 import { fakeEnrolment } from '../fakes/plane.ts';
 import { retained } from '../support/retained.ts';
+import { until } from '../support/until.ts';
 
 const BODY = 64 * 1024;
 const HEADER = 16 * 1024;
@@ -63,7 +65,7 @@ test('decoders: the largest inputs made of one awkward piece are bounded, and re
   }
 });
 
-async function plane(t: ExecutionContext) {
+async function plane(t: ExecutionContext, more: Partial<BootPlanePorts> = {}) {
   const fake = new FakeCluster();
   const { node } = fake.bootable();
   fake.change(node, { ip: NODE });
@@ -107,6 +109,7 @@ async function plane(t: ExecutionContext) {
     kickstart: async () => '',
     iso: async () => undefined,
     takeOnce: async () => {},
+    ...more,
   });
   t.teardown(async () => server.close());
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -197,6 +200,34 @@ test('an endless body is refused, and its connection is closed', async t => {
     else await Promise.race([once(socket, 'drain').catch(() => {}), closed]);
   }
   t.regex(heard, /^HTTP\/1\.1 413 /);
+});
+
+test('a client that pipelines requests for a file and reads no answers opens it once, and leaves nothing open', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'muster-pipelined-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'loader');
+  // More than the buffers of two sockets hold
+  const size = 64 << 20;
+  writeFileSync(path, '');
+  truncateSync(path, size);
+  const opened = (): number =>
+    readdirSync('/proc/self/fd').filter(name => {
+      try {
+        return readlinkSync(`/proc/self/fd/${name}`) === path;
+      } catch {
+        return false;
+      }
+    }).length;
+  const { port, ask } = await plane(t, { loaderFile: () => ({ path, offset: 0, size, etag: 'x' }) });
+  const socket = connect({ host: '127.0.0.1', port, localAddress: NODE });
+  socket.on('error', () => {});
+  socket.pause();
+  socket.write('GET /boot/v1/loader/x HTTP/1.1\r\nHost: head\r\n\r\n'.repeat(50));
+  await until('the file is open', () => opened() > 0);
+  for (let round = 0; round < 100; round += 1) await ask('/boot/v1/none');
+  t.is(opened(), 1);
+  socket.destroy();
+  await until('the file is closed', () => opened() === 0);
 });
 
 test('the server stops reading requests from a client that reads no answers', async t => {

@@ -409,7 +409,7 @@ test('OCI images with damaged, missing or impossible parts are refused with the 
   writeFileSync(join(path, 'index.json'), JSON.stringify({ manifests: [named('base'), named('two')] }));
   await refused(path, /layout has 2 images \(base, two\), but modimg imports one/);
   writeFileSync(join(path, 'index.json'), JSON.stringify({ manifests: [{ digest: 'sha256:abc' }] }));
-  await refused(path, /index\.json: manifests\.0\.digest is not a digest/);
+  await refused(path, /index\.json: manifests\.digest is not a digest \(entry 1\)/);
   writeFileSync(join(path, 'index.json'), JSON.stringify({ schemaVersion: 1, manifests: [] }));
   await refused(path, /schemaVersion must be 2/);
   writeFileSync(join(path, 'index.json'), '{');

@@ -223,6 +223,6 @@ test('a package that a repository lists but does not have complete', t => {
   const stderr =
     'Error: Error downloading packages:\n  basefiles-1.0-1.x86_64: Cannot download, all mirrors were already tried without success\n';
   const error = dnfFailure('dnf of this machine', { status: 1, stdout: '', stderr }, recipe([]).sources);
-  t.is(error.message, 'The repository base lists basefiles-1.0-1.x86_64, but does not have it complete.');
+  t.is(error.message, 'The repository base lists basefiles-1.0-1.x86_64, but has only a part of it.');
   t.regex(error.hint ?? '', /another mirror: muster repo -i base/);
 });

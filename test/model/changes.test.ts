@@ -86,7 +86,7 @@ test('fields are checked, each refusal with its sentence', t => {
     t,
     node({ mac: '52:54:00:00:00:01', power_uri: 'ipmi ///a:b@c' }),
     'bad-value',
-    'node: power_uri must be a URI such as ipmi:///admin:password@172.45.88.1, without blanks',
+    'node: power_uri must be a URI such as ipmi:///admin:***@172.45.88.1, without blanks',
   );
   const repo = (fields: Record<string, unknown>) => () => planCreate(fake.context(), 'repo', [fields]);
   refused(

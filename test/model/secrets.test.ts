@@ -1,6 +1,7 @@
 import test from 'ava';
 import { show } from '../../src/admin/show.ts';
 import { planAttributes, planUpdate } from '../../src/model/changes.ts';
+import { fieldsOf, KIND_NAMES } from '../../src/model/kinds.ts';
 import { maskAttributes, secretAttributes } from '../../src/model/secrets.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
@@ -50,6 +51,20 @@ test('the login of a repository is hidden where it is shown and in errors, and s
   t.throws(() => update({ urls: ['https://joe:***@elsewhere/'] }), { message: /has stars for a password/ });
   const error = t.throws(() => update({ urls: ['https://joe:s3cret@h/', 'no-url'] }));
   t.regex(error?.message ?? '', /urls=\["https:\/\/joe:\*\*\*@h\/","no-url"\] must be URLs/);
+});
+
+test('a login in a description, of whatever kind of object, is hidden, and stars mean what is stored', t => {
+  const description = 'BMC: ipmi:///admin:s3cret@10.0.0.9, wiki: https://joe:s3cret@h/';
+  const masked = 'BMC: ipmi:///admin:***@10.0.0.9, wiki: https://joe:***@h/';
+  for (const kind of KIND_NAMES) {
+    const field = fieldsOf(kind).find(({ name }) => name === 'description');
+    if (field) t.is(field.meta.secret, 'urls', kind);
+  }
+  const fake = new FakeCluster();
+  const repo = fake.create('repo', { name: 'R', description });
+  const now = () => fake.cluster.get('repo', repo.uid) ?? repo;
+  t.is(show(fake.cluster, now())['description'], masked);
+  t.deepEqual(planUpdate(fake.context(), 'repo', [now()], { description: masked }).changes, []);
 });
 
 test('a token instead of a login, and logins in command lines and attributes, are hidden like passwords', t => {

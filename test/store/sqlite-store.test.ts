@@ -39,7 +39,7 @@ test('committed objects survive reopening, with revisions and times', async t =>
   const store = await opened(t, folder);
   await store.commit(commit([group('a', 0), group('b', 0)]));
   await store.commit(commit([group('a', 1, 'changed')]));
-  await store.commit(commit([{ kind: 'attrib', uid: uidOf('b'), expected: 1, value: null }]));
+  await store.commit(commit([{ kind: 'attrib', uid: uidOf('b'), expected: 1, value: null, name: 'b' }]));
   const before = await store.load();
   await store.close();
   const again = await opened(t, folder);
@@ -55,7 +55,7 @@ test('a change of an outdated revision rejects the whole commit', async t => {
   const text = /^a was changed by somebody else meanwhile; read it again and repeat\.$/;
   await refused(t, store.commit(commit([group('b', 0), group('a', 0)])), 'conflict', text);
   await refused(t, store.commit(commit([group('a', 7)])), 'conflict', text);
-  const deletion = { kind: 'attrib' as const, uid: uidOf('gone'), expected: 1, value: null };
+  const deletion = { kind: 'attrib' as const, uid: uidOf('gone'), expected: 1, value: null, name: 'gone' };
   await refused(t, store.commit(commit([deletion])), 'conflict', /was changed by somebody else/);
   t.deepEqual(
     (await store.load()).entries.map(entry => entry.value.name),
@@ -132,7 +132,10 @@ test('the audit trail: newest last, limited, by object', async t => {
   t.deepEqual(await whats({ limit: 2 }), ['create b', 'update a']);
   t.deepEqual(await whats({ limit: 10, after: 2 }), ['update a']);
   t.deepEqual(await whats({ limit: 10, uid: uidOf('a') }), ['create a', 'update a']);
-  t.deepEqual((await store.audit({ limit: 1 }))[0]?.objects, [{ kind: 'attrib', uid: uidOf('a'), name: 'a' }]);
+  const a = { kind: 'attrib', uid: uidOf('a'), name: 'a' } as const;
+  t.deepEqual((await store.audit({ limit: 1 }))[0]?.objects, [a]);
+  await store.commit(commit([{ ...a, expected: 2, value: null }], 'delete a'));
+  t.deepEqual((await store.audit({ limit: 1 }))[0]?.objects, [a], 'a deleted object has a name too');
 });
 
 test('the audit trail has a size limit: the oldest lines go, and numbers continue after a restart', async t => {

@@ -54,5 +54,13 @@ export const SHAPES: readonly ((text: string, n: number) => string[])[] = [
   text => ['node', '-i', 'n0', 'exec', '--stdin', text, '--json', '--', 'chpasswd'],
   text => ['nodectl', '-i', 'n0', 'exec', 'mysql', `-p${text}`],
   text => ['boot', 'explain', 'n0', '--update', `bmc_pw=${text}`, '--json'],
+  // A login, and behind it a name of a secret in the same word
+  text => ['repo', 'create', `urls=https://u:${inUrl(text)}@h/?token=x`],
+  text => ['node', '-i', 'n0', 'update', `cmdline=inst.repo=http://u:${inUrl(text)}@h/ rd.password=x`],
   text => ['boot', 'explain', 'n0', '--update', `power_uri=ipmi:///admin:${text}@10.0.0.9`],
 ];
+
+/** Blanks and quotes end a URL for everybody who reads one in a text. */
+function inUrl(text: string): string {
+  return text.replace(/[\s"]/g, '');
+}

@@ -33,7 +33,7 @@ export const IPXE: Language = {
   path: '/boot/v1/script',
   refused: 'refused.ipxe',
   files: ['refused.ipxe', ...Object.values(STYLES).flatMap(style => style.scripts)],
-  file: plan => STYLES[plan.style]?.script(plan) ?? '',
+  file: plan => STYLES[plan.style]?.script(plan) ?? 'refused.ipxe',
   render(template, plan, { id, head, iscsi, random }) {
     const syslog = head.syslogPort === 514 ? head.address : '';
     const more = { loaders: loadersUrl(head), syslog, ...(iscsi && { iscsi }) };

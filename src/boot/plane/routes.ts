@@ -122,7 +122,8 @@ export function findRoute(method: string, path: string): Match | RefusedAnswer {
 
 function paramsOf(pattern: readonly string[], parts: readonly string[]): Record<string, string> | undefined {
   const takesRest = pattern.at(-1) === '*';
-  if (takesRest ? parts.length < pattern.length : parts.length !== pattern.length) return undefined;
+  const fewest = pattern.at(-1)?.endsWith('?') ? pattern.length - 1 : pattern.length;
+  if (parts.length < fewest || (parts.length > pattern.length && !takesRest)) return undefined;
   const params: Record<string, string> = {};
   for (const [index, name] of pattern.entries()) {
     const part = parts[index] ?? '';

@@ -7,11 +7,10 @@ import { OBJECTS, type Shown } from '../../api/objects.ts';
 import { POWER } from '../../api/power.ts';
 import { MusterError } from '../../errors.ts';
 import { removeIdentity } from '../../image/identity.ts';
-import { extract } from '../../image/import/archive.ts';
+import { extractAll } from '../../image/import/archive.ts';
 import { PACK_NODE } from '../../image/pack-node.ts';
 import { stream } from '../../process/run.ts';
 import { nodeSsh } from '../../ssh/ssh.ts';
-import { counted } from '../counted.ts';
 import { humanBytes } from '../terminal.ts';
 import { type UserSettings, userSettings } from '../user-settings.ts';
 import type { Wanted } from './options.ts';
@@ -34,14 +33,8 @@ export async function capturedTree(session: Session, wanted: Wanted, folder: str
   await progress.timed(async () => {
     const { ssh } = userSettings();
     const { output, ended } = ssh ? await bySsh(session, node, ssh) : await client.capture(node.uid);
-    const count = counted(chunk => {
+    const unpacked = extractAll(output, root, chunk => {
       received += chunk.length;
-    });
-    output.once('error', error => count.destroy(error));
-    const unpacked = extract(output.pipe(count), root).catch((error: unknown) => {
-      // The node must not go on packing if nobody reads.
-      output.destroy();
-      throw error;
     });
     // Awaits both, because the node's own reason is better.
     const [there, here] = await Promise.allSettled([ended, unpacked]);

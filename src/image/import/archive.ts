@@ -1,6 +1,6 @@
 // Unpacks archives with tar, so that nothing is written outside the target folder.
 
-import type { Readable } from 'node:stream';
+import { PassThrough, type Readable } from 'node:stream';
 import { DIES_WITH_PARENT, run, toolFailed } from '../../process/run.ts';
 
 /**
@@ -33,4 +33,28 @@ export async function extract(source: string | Readable, folder: string, signal?
     ...(signal && { signal }),
   });
   if (result.status !== 0) throw toolFailed(`tar --extract ${file === '-' ? '' : file}`.trim(), result);
+}
+
+/**
+ * Unpacks an archive as it arrives, and reads its stream to the end: tar is done when the archive is, and what follows, such as the
+ * trailers of an HTTP answer, would never be seen. @param saw receives each piece
+ */
+export async function extractAll(source: Readable, folder: string, saw: (chunk: Buffer) => void): Promise<void> {
+  const pieces = new PassThrough();
+  pieces.on('data', saw);
+  let broken: unknown;
+  source.once('error', error => {
+    broken = error;
+    pieces.destroy(error);
+  });
+  try {
+    await extract(source.pipe(pieces), folder);
+    // tar takes an early end between two members for the end of the archive
+    if (broken !== undefined) throw broken;
+    source.resume();
+  } catch (error) {
+    // The other side must not go on packing if nobody reads.
+    source.destroy();
+    throw error;
+  }
 }

@@ -50,7 +50,7 @@ function notWhole(text: string, sources: readonly Source[]): MusterError | undef
   if (lost === undefined || UNSIGNED.test(text)) return undefined;
   const [name, ...more] = sources.map(source => source.name);
   const whose = name === undefined ? 'A repository' : `The repository ${[name, ...more].join(' or ')}`;
-  return new MusterError('tool-failed', `${whose} lists ${lost}, but does not have it complete.`, {
+  return new MusterError('tool-failed', `${whose} lists ${lost}, but has only a part of it.`, {
     hint: `Its mirror is damaged or being updated. Try again later, or use another mirror: muster repo -i ${name ?? 'NAME'} update urls=URL`,
   });
 }

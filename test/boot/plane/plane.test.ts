@@ -124,6 +124,8 @@ const CASES: [method: string, path: string, state: States, ip: string, said: str
   ['GET', '/boot/v1/SID/image', 'minted', NODE, `/blobs/${DIGEST.image} 1048576+1048576`],
   ['GET', '/boot/v1/SID/session.cpio', 'minted', NODE, '200 070701'],
   ['GET', '/boot/v1/SID/failed/0x3d126082', 'minted', NODE, '200 ok; note; log'],
+  ['GET', '/boot/v1/SID/failed', 'minted', NODE, '200 ok; note; log'],
+  ['GET', '/boot/v1/SID/failed/0/x', 'minted', NODE, '404 nothing is here'],
   ['HEAD', '/boot/v1/SID/failed/0', 'minted', NODE, '404 nothing is here'],
   ['POST', '/boot/v1/SID/report', 'minted', NODE, '200 ok; note; log', 'stage=initramfs\n'],
   ['POST', '/boot/v1/SID/report', 'minted', NODE, '200 ok; note', 'stage=root\nstatus.uptime=5\n'],

@@ -298,6 +298,8 @@ fault('a node that is well; its agent stopped; its power off', 'well', async (t,
   const { status, stdout } = await lab.muster('node', '-i', 'n0', 'why');
   t.is(status, 0);
   t.is(stdout, 'n0: n0 is up; nothing is wrong.\n');
+  // Its agent may be ahead of its sshd.
+  await until('n0 takes commands', async () => (await lab.muster('node', '-i', 'n0', 'exec', 'true')).status === 0);
   // /run is a file system of its own, so that the agent goes on.
   await muster(lab, 'node', '-i', 'n0', 'exec', 'dd if=/dev/zero of=/fill bs=1M 2>/dev/null; true');
   await isNamed(t, lab, NODES.well, 'root-full', /n0 is up, and its root is full: 0 of \d+ MiB are free/, [
