@@ -33,8 +33,10 @@ export interface LabOptions {
   logs?: string;
   /** Attributes of every node. */
   attributes?: Readonly<Record<string, string>>;
-  /** Raw disk images, by the index of the node. */
+  /** Raw disk images, by the index of the node; empty for none. */
   disks?: readonly string[];
+  /** How many empty disks each node has instead: by default one in style disked. */
+  emptyDisks?: number;
   /** Further kernel parameters. */
   cmdline?: string;
   /** Lines for musterd's configuration file. */
@@ -165,10 +167,9 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
   });
   stops.push(async () => head.stop());
   await head.start();
-  const disks = options.disks ?? (await newDisks(options, folder));
+  const disks = options.disks?.map(file => (file === '' ? [] : [file])) ?? (await newDisks(options, folder));
   const accelerator = new AcceleratorChoice(options.accelerator ?? wantedAccelerator(undefined), systemPorts(step));
   const nodes = Array.from({ length: options.nodes }, (_, index) => {
-    const disk = disks[index];
     const { firmware, memory, secondPort } = { ...options, ...options.machines?.[index] };
     const second = secondPort !== undefined && { secondPort };
     return new Machine(namespace, {
@@ -178,7 +179,7 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
       folder,
       logs,
       accelerator,
-      ...(disk && { disk }),
+      disks: disks[index] ?? [],
       ...second,
     });
   });
@@ -198,11 +199,12 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
   return new Lab({ folder, logs, namespace, head, nodes }, stops);
 }
 
-/** An empty disk for each node of style disked. */
-async function newDisks({ style, nodes }: LabOptions, folder: string): Promise<string[]> {
-  if (style !== 'disked') return [];
-  const disks = Array.from({ length: nodes }, (_, index) => join(folder, `n${index}.disk`));
-  for (const disk of disks) {
+async function newDisks({ style, nodes, emptyDisks }: LabOptions, folder: string): Promise<string[][]> {
+  const count = emptyDisks ?? (style === 'disked' ? 1 : 0);
+  const disks = Array.from({ length: nodes }, (_, index) =>
+    Array.from({ length: count }, (_, number) => join(folder, `n${index}.disk${number}`)),
+  );
+  for (const disk of disks.flat()) {
     await writeFile(disk, '');
     await truncate(disk, DISK_BYTES);
   }

@@ -25,8 +25,8 @@ export interface MachineOptions {
   firmware: Firmware;
   /** MiB. */
   memory: number;
-  /** A raw disk image. */
-  disk?: string;
+  /** Raw disk images. */
+  disks?: readonly string[];
   /** The index of a second port: its tap must exist before power-on. */
   secondPort?: number;
   /** For sockets and the firmware's variables; the path must be short, because a socket's name has at most 107 bytes. */
@@ -111,7 +111,7 @@ export class Machine {
       serialSocket: this.file('ser'),
       serialLog: this.serial.log,
       qmpSocket: this.file('qmp'),
-      ...(this.options.disk && { disk: this.options.disk }),
+      ...(this.options.disks && { disks: this.options.disks }),
       ...(this.options.secondPort !== undefined && { second: portOf(this.options.secondPort) }),
       ...(firmware !== 'bios' && { ovmf: this.freshVariables() }),
     });

@@ -22,8 +22,8 @@ export interface MachineSpec {
   qmpSocket: string;
   /** OVMF's code, and this machine's own copy of its variables; not for BIOS. */
   ovmf?: { code: string; vars: string };
-  /** A raw disk image, for styles that use one. */
-  disk?: string;
+  /** Raw disk images. */
+  disks?: readonly string[];
   /** A second network card, without firmware: for a node that is itself a head. */
   second?: { mac: string; tap: string };
 }
@@ -44,7 +44,7 @@ export function qemuArguments(spec: MachineSpec): string[] {
       `virtio-net-pci,netdev=n0,mac=${spec.mac},bootindex=1${spec.firmware === 'bios' ? '' : ',romfile='}`,
     ],
     ...(spec.capture ? ['-object', `filter-dump,id=${CAPTURE},netdev=n0,file=${spec.capture},maxlen=128`] : []),
-    ...(spec.disk ? disk(spec.disk) : []),
+    ...(spec.disks ?? []).flatMap(disk),
     ...(spec.second ? secondCard(spec.second) : []),
   ];
 }
@@ -83,9 +83,9 @@ function secondCard({ mac, tap }: { mac: string; tap: string }): string[] {
   ];
 }
 
-function disk(file: string): string[] {
+function disk(file: string, index: number): string[] {
   return [
-    ...['-drive', `if=none,id=d0,format=raw,file=${file},cache=unsafe`],
-    ...['-device', 'virtio-blk-pci,drive=d0,bootindex=2'],
+    ...['-drive', `if=none,id=d${index},format=raw,file=${file},cache=unsafe`],
+    ...['-device', `virtio-blk-pci,drive=d${index},bootindex=${index + 2}`],
   ];
 }

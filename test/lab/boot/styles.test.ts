@@ -29,10 +29,12 @@ for (const firmware of ['bios', 'uefi'] as const) {
   );
 }
 
+const LAYOUT = '/dev/vda swap=64M:swap,srv=rest@/srv; /dev/vdb opt=rest@/opt';
+
 labTest(
   test,
-  'bios, roram with rwtab: the listed paths are writable, the rest is read-only',
-  { firmware: 'bios', style: 'roram', attributes: { _boot_rw_layer: 'rwtab' } },
+  'bios, roram with rwtab and disks: the listed paths and the disks are writable, the rest is read-only',
+  { style: 'roram', attributes: { _boot_rw_layer: 'rwtab', _disk_layout: LAYOUT }, emptyDisks: 2 },
   async (t, lab) => {
     await lab.bootUp();
     await timelineIsComplete(t, lab, BIOS_LACKS, 'roram');
@@ -41,6 +43,15 @@ labTest(
     const { status, output } = await runInside(lab.node(), 'touch /usr/a-new-file');
     t.not(status, 0);
     t.regex(output, /Read-only file system/);
+    const disks = 'awk \'$2 == "/srv" || $2 == "/opt" { print $1, $2, $3 }\' /proc/mounts; cut -d " " -f 1 /proc/swaps';
+    t.regex(
+      (await runInside(lab.node(), disks)).output,
+      /\/dev\/vdb1 \/opt ext4\s+\/dev\/vda2 \/srv ext4[\s\S]*\/dev\/vda1/,
+    );
+    await runInside(lab.node(), 'echo mine > /srv/kept; sync');
+    await lab.node().powerOff();
+    await lab.bootUp();
+    t.is((await runInside(lab.node(), 'cat /srv/kept')).output.trim(), 'mine');
   },
 );
 
