@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Lab } from '../../../lab/lab.ts';
 import { labTest } from '../../support/lab.ts';
+import { until } from '../../support/until.ts';
 import { runInside } from '../console.ts';
 
 const SET_TOML = `
@@ -73,7 +74,7 @@ for (const rwLayer of ['overlayfs', 'rwtab'])
       );
       t.is(await inside('cat /root/in-root'), 'ran');
       t.is(await inside('cat /root/at-boot'), 'booted');
-      t.regex(await muster(t, lab, 'node', 'timeline', 'n0'), /script in-root \(root\) ran: root/);
+      t.regex(await muster(t, lab, 'node', 'timeline', 'n0'), /script base\/in-root \(root\) ran: root/);
       await writeSet(folder, 'second');
       await muster(t, lab, 'files', 'update', 'base', '--from', folder);
       t.is(
@@ -82,6 +83,9 @@ for (const rwLayer of ['overlayfs', 'rwtab'])
         ),
         'second n0\nchanged',
       );
-      t.regex(await muster(t, lab, 'node', '-i', 'n0', 'files'), /^n0: in-step \[base\]/);
+      // The heartbeat after the change reports it
+      await until('n0 is in step', async () =>
+        /^n0: in-step \[base\]/.test(await muster(t, lab, 'node', '-i', 'n0', 'files')),
+      );
     },
   );
