@@ -51,6 +51,8 @@ export async function extractAll(source: Readable, folder: string, saw: (chunk: 
     await extract(source.pipe(pieces), folder);
     // tar takes an early end between two members for the end of the archive
     if (broken !== undefined) throw broken;
+    // Not before it is loose: the end of the pipe to tar would pause it again
+    source.unpipe(pieces);
     source.resume();
   } catch (error) {
     // The other side must not go on packing if nobody reads.
