@@ -3,11 +3,10 @@ import test from 'ava';
 import type { Evidence, HeadFailure, Neighbour, PathLook } from '../../src/boot/evidence.ts';
 import type { Stage } from '../../src/boot/journey.ts';
 import { planBoot } from '../../src/boot/plan.ts';
-import { why } from '../../src/boot/why.ts';
 import type { WhyFacts } from '../../src/boot/why-case.ts';
 import { EVIDENCE_RULES } from '../../src/boot/why-evidence.ts';
 import type { Why } from '../../src/boot/why-verdict.ts';
-import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+import { askWhy, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 
 const STAGES: readonly Stage[] = ['addressed', 'loader', 'ipxe', 'script', 'kernel', 'initramfs', 'image', 'root'];
 
@@ -23,16 +22,7 @@ function world(last: Stage) {
     else it.boots.note(session ? { stage, session } : { stage, mac: node.value.mac });
   }
   const ask = (evidence: Evidence, more: Partial<WhyFacts> = {}): Why =>
-    why({
-      name: 'n0',
-      mac: node.value.mac,
-      boots: it.boots.of(node.uid),
-      status: it.statuses.of(node.uid),
-      plan: planBoot(fake.cluster, node),
-      now: it.clock.now,
-      evidence,
-      ...more,
-    });
+    askWhy(it, node, planBoot(fake.cluster, node), { evidence, ...more });
   return { ...it, node, ask };
 }
 

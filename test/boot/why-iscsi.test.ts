@@ -2,10 +2,9 @@
 import test from 'ava';
 import type { Evidence, IscsiLook } from '../../src/boot/evidence.ts';
 import { planBoot } from '../../src/boot/plan.ts';
-import { why } from '../../src/boot/why.ts';
 import type { WhyFacts } from '../../src/boot/why-case.ts';
 import type { BootStyle } from '../../src/model/values.ts';
-import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+import { askWhy, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 
 function world(style: BootStyle = 'iscsi') {
   const fake = new FakeCluster();
@@ -20,17 +19,7 @@ function world(style: BootStyle = 'iscsi') {
     for (const stage of stages) it.boots.note({ stage, session: id });
   };
   const ask = (evidence: Evidence, more: Partial<WhyFacts> = {}) =>
-    why({
-      name: 'n0',
-      mac: node.value.mac,
-      boots: it.boots.of(node.uid),
-      status: it.statuses.of(node.uid),
-      plan: answer,
-      now: it.clock.now,
-      listening: 100_000,
-      evidence,
-      ...more,
-    });
+    askWhy(it, node, answer, { listening: 100_000, evidence, ...more });
   const beat = (): void => it.statuses.beat(boot, {}, 10_000);
   const up = (): void => {
     it.boots.up(boot, {});

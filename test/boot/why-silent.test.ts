@@ -3,9 +3,8 @@ import test from 'ava';
 import type { Evidence, Neighbour, RouteLook } from '../../src/boot/evidence.ts';
 import type { Stage } from '../../src/boot/journey.ts';
 import { planBoot } from '../../src/boot/plan.ts';
-import { why } from '../../src/boot/why.ts';
 import type { WhyFacts } from '../../src/boot/why-case.ts';
-import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+import { askWhy, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 
 const MAC = '52:54:00:54:00:01';
 
@@ -15,16 +14,7 @@ function world(...stages: readonly Stage[]) {
   const it = fakeBoots(fake);
   for (const stage of stages) it.boots.note({ stage, mac: node.value.mac });
   const ask = (evidence: Evidence, more: Partial<WhyFacts> = {}) =>
-    why({
-      name: 'n0',
-      mac: node.value.mac,
-      boots: it.boots.of(node.uid),
-      status: it.statuses.of(node.uid),
-      plan: planBoot(fake.cluster, node),
-      now: it.clock.now,
-      evidence,
-      ...more,
-    });
+    askWhy(it, node, planBoot(fake.cluster, node), { evidence, ...more });
   const up = (): void => {
     const answer = planBoot(fake.cluster, node);
     if ('refused' in answer) throw new Error(answer.refused);

@@ -2,10 +2,9 @@
 import test from 'ava';
 import { planBoot } from '../../src/boot/plan.ts';
 import type { SystemFacts } from '../../src/boot/system-facts.ts';
-import { why } from '../../src/boot/why.ts';
 import { systemTrouble } from '../../src/boot/why-system.ts';
 import { BOOT_STYLES } from '../../src/model/values.ts';
-import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+import { askWhy, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 
 const WELL: SystemFacts = {
   root_total: '400000',
@@ -62,15 +61,7 @@ function world() {
   if ('refused' in answer) throw new Error(answer.refused);
   it.boots.note({ stage: 'offered', mac: node.value.mac });
   const { id, boot } = it.boots.mint(answer.plan, 'x');
-  const ask = () =>
-    why({
-      name: 'n0',
-      mac: node.value.mac,
-      boots: it.boots.of(node.uid),
-      status: it.statuses.of(node.uid),
-      plan: answer,
-      now: it.clock.now,
-    });
+  const ask = () => askWhy(it, node, answer);
   return { ...it, node, id, boot, ask };
 }
 

@@ -2,8 +2,7 @@
 import test from 'ava';
 import type { Evidence } from '../../src/boot/evidence.ts';
 import { planBoot } from '../../src/boot/plan.ts';
-import { why } from '../../src/boot/why.ts';
-import { FakeCluster, fakeBoots } from '../fakes/cluster.ts';
+import { askWhy, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 
 function world() {
   const fake = new FakeCluster();
@@ -15,16 +14,7 @@ function world() {
   const { id, boot } = it.boots.mint(answer.plan, 'x');
   const ask = (
     more: { listening?: number; evidence?: Evidence; power?: { state: 'on' | 'off' }; answers?: boolean } = {},
-  ) =>
-    why({
-      name: 'n0',
-      mac: node.value.mac,
-      boots: it.boots.of(node.uid),
-      status: it.statuses.of(node.uid),
-      plan: answer,
-      now: it.clock.now,
-      ...more,
-    });
+  ) => askWhy(it, node, answer, more);
   const up = (facts: Record<string, string> = {}, period = 10_000) => {
     it.boots.up(boot, {});
     it.statuses.beat(boot, facts, period);

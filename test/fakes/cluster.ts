@@ -1,9 +1,13 @@
 // A small cluster in memory, with a clock and a source of randomness that tests control.
 
 import type { Boot, BootEvent } from '../../src/boot/boot.ts';
+import type { PlanAnswer } from '../../src/boot/boot-plan.ts';
 import { Boots } from '../../src/boot/boots.ts';
 import { clusterDirectory } from '../../src/boot/cluster-directory.ts';
 import { Statuses } from '../../src/boot/status.ts';
+import { why } from '../../src/boot/why.ts';
+import type { WhyFacts } from '../../src/boot/why-case.ts';
+import type { Why } from '../../src/boot/why-verdict.ts';
 import { planCreate } from '../../src/model/changes.ts';
 import { Cluster, type Entry } from '../../src/model/cluster.ts';
 import type { Input } from '../../src/model/fields.ts';
@@ -126,4 +130,14 @@ interface FakeClock {
   now: number;
   ahead: number;
   run: string;
+}
+
+/** What `why` says of the node n0 now. @param plan what it would boot @param more what the head knows besides its boots */
+export function askWhy(
+  { boots, statuses, clock }: Pick<ReturnType<typeof fakeBoots>, 'boots' | 'statuses' | 'clock'>,
+  { uid, value: { mac } }: Entry<'node'>,
+  plan: PlanAnswer,
+  more: Partial<WhyFacts> = {},
+): Why {
+  return why({ name: 'n0', mac, boots: boots.of(uid), status: statuses.of(uid), plan, now: clock.now, ...more });
 }

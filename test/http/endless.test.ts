@@ -241,5 +241,6 @@ test('the server stops reading requests from a client that reads no answers', as
   for (let block = 0; block < 400; block += 1) socket.write(requests);
   for (let round = 0; round < 300; round += 1) await ask('/boot/v1/none');
   t.log(`${asked()} requests were served`);
-  t.true(asked() < 100_000, `${asked()} of 400,000 requests were served`);
+  // More of them wait than a connection may have: it is closed
+  t.true(asked() <= 64, `${asked()} of 400,000 requests were served`);
 });
