@@ -103,8 +103,18 @@ export function readIndex(text: string): Index | Refused {
   const index: Index = { entries: [], scripts: [], changes: [] };
   for (const [at, line] of lines.slice(1, -2).entries())
     if (!readLine(line, index)) return { refused: `line ${at + 2} of the index is not valid` };
+  const missing = calledScripts(index).find(name => !index.scripts.some(isCalled(name)));
+  if (missing !== undefined) return { refused: `the index calls the script ${missing}, which is not in it` };
   if (writeIndex(index) !== text) return { refused: 'the index is not in its canonical form' };
   return index;
+}
+
+function calledScripts({ changes }: Index): string[] {
+  return changes.flatMap(({ action, what }) => (action === 'run' ? [what] : []));
+}
+
+function isCalled(called: string): (script: IndexScript) => boolean {
+  return ({ stage, name }) => stage === 'called' && name === called;
 }
 
 function readLine(line: string, index: Index): boolean {

@@ -167,15 +167,10 @@ function impliedFolder(path: string, { origin }: RenderedEntry): RenderedEntry {
   };
 }
 
-/**
- * Returns the scripts and changes of all sets. A script is named `SET/NAME`, so that two sets may have one of the same name; what
- * `run` names is a script of stage `change` that only those changes start.
- */
+/** Returns the scripts and changes of all sets. A script is named `SET/NAME`, so that two sets may have one of the same name. */
 function joined(sets: readonly RenderSet[]): { scripts: StageScript[]; changes: OnChange[] } {
   const scripts = sets.flatMap(({ name: set, content }) =>
-    content.scripts.map(({ stage, name, ...script }): StageScript => {
-      return { ...script, stage: stage === 'called' ? 'change' : stage, name: `${set}/${name}` };
-    }),
+    content.scripts.map(script => ({ ...script, name: `${set}/${script.name}` })),
   );
   const changes = sets.flatMap(({ name: set, content }) =>
     content.changes.map(change => (change.action === 'run' ? { ...change, what: `${set}/${change.what}` } : change)),

@@ -41,7 +41,10 @@ const RENDERED: Rendered = {
     { action: 'reload', what: 'ssh', paths: ['/etc/ssh/*', '/etc/a file%'] },
     { action: 'run', what: 'base/adopt', paths: ['/etc/passwd'] },
   ],
-  scripts: [{ stage: 'root', required: true, seconds: 60, name: 'base/prepare', content: Buffer.from('#!/bin/sh\n') }],
+  scripts: [
+    { stage: 'called', required: false, seconds: 9, name: 'base/adopt', content: Buffer.from('#!/bin/ksh\n') },
+    { stage: 'root', required: true, seconds: 60, name: 'base/prepare', content: Buffer.from('#!/bin/sh\n') },
+  ],
   leftOut: [],
 };
 
@@ -70,7 +73,7 @@ test('a bundle has each content once, without empty ones and those that the node
   const all = missingContents(index, new Set());
   t.deepEqual(
     all.map(({ size }) => size),
-    [4, 5, 10],
+    [4, 5, 11, 10],
   );
   t.deepEqual(missingContents(index, new Set([sha256('one\n'), sha256('block')])), all.slice(2));
 });
@@ -105,6 +108,11 @@ test('what no index has is refused with its line', t => {
     `script never - 1 ${digest} 4 a`,
   ])
     t.is(other(line), 'line 2 of the index is not valid', line);
+  for (const [from, to] of [
+    ['script called', 'script change'],
+    [' base/adopt\nscript', ' base/other\nscript'],
+  ] as const)
+    t.is(refused(text.replace(from, to)), 'the index calls the script base/adopt, which is not in it');
   t.regex(other(`f 0644 root root 04 ${digest} - /a`), /canonical/);
   t.regex(other(`f 0644 root root 4 ${digest} - /%41`), /canonical/);
 });

@@ -181,13 +181,13 @@ test('scripts and changes of all sets: each script has the name of its set befor
   if ('refused' in answer) return t.fail(answer.refused);
   t.deepEqual(
     answer.scripts.map(({ stage, name, content }) => `${stage} ${name} ${content}`),
-    ['change one/a 1', 'root two/a 2'],
+    ['called one/a 1', 'root two/a 2'],
   );
   t.deepEqual(
     answer.changes.map(({ action, what }) => `${action} ${what}`),
     ['run one/a', 'reload x', 'reload x'],
   );
-  t.false('refused' in readIndex(indexText(answer)));
+  t.false('refused' in readIndex(indexText(answer)), 'the node finds the script that a change calls');
 });
 
 test('a result serves every node with the same reads, and is made again when one changes', async t => {

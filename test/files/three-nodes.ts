@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { publicHostKeys } from '../../src/files/derived.ts';
+import { indexText, readIndex } from '../../src/files/index-text.ts';
 import { renderFiles } from '../../src/files/render.ts';
 import type { RenderedEntry } from '../../src/files/rendered.ts';
 import { ResultCache } from '../../src/files/result-cache.ts';
@@ -36,6 +37,8 @@ export interface Files {
   /** Writes the files below a new folder, with their modes; returns it. */
   write(): string;
   actions: readonly string[];
+  /** The index that the node gets. */
+  index: string;
 }
 
 /** Renders sets for the node with this index; throws with the reason. */
@@ -91,6 +94,9 @@ export async function filesOf(
   if (!node) throw new Error(`there is no node ${index}`);
   const answer = await renderFiles(sets, node, values, { templates, cache: new ResultCache(), ...sources });
   if ('refused' in answer) throw new Error(answer.refused);
+  const text = indexText(answer);
+  const read = readIndex(text);
+  if ('refused' in read) throw new Error(read.refused);
   const entries = new Map(answer.entries.map(entry => [entry.path, entry]));
   return {
     entries,
@@ -101,6 +107,7 @@ export async function filesOf(
         if (type === 'file') put(join(root, path), content, mode);
       return root;
     },
+    index: text,
     actions: answer.changes.map(({ action, what, paths }) => `${action} ${what} ${paths.join(' ')}`),
   };
 }

@@ -285,11 +285,12 @@ for (const shell of Object.keys(SHELLS))
       const changes = [
         { action: 'run', what: 'base/adopt', paths: ['/etc/ssh/*'] },
         { action: 'run', what: 'base/other', paths: ['/etc/other'] },
-        { action: 'reload', what: 'ssh', paths: ['/etc/unit/*'] },
+        { action: 'run', what: 'base/broken', paths: ['/etc/unit/*'] },
       ] as const;
       const scripts = [
         script('base/adopt', 'echo adopted'),
         script('base/other', 'echo never'),
+        script('base/broken', 'echo no disk; exit 3'),
         script('base/always', 'sleep 60 & echo always', 'change'),
       ];
       const first = bundle([entry('/etc/ssh/config', 'one\n')], scripts, changes);
@@ -311,7 +312,7 @@ for (const shell of Object.keys(SHELLS))
       t.is(head.heartbeats.at(-1)?.['status.files_applied'], second.digest);
       t.regex(
         head.heartbeats.at(-1)?.['status.files_failed'] ?? '',
-        /^ssh: there is no systemd that could reload-or-restart it/,
+        /^the script base\/broken \(change\) ended with 3: no disk/,
       );
       t.is(await readFile(join(place.root, 'etc/unit/a'), 'utf8'), 'a\n');
       t.regex(head.filesAsked.at(-1) ?? '', /^token=.*\nindex=[0-9a-f]{64}\nhave=[0-9a-f]{64}\n/s);
