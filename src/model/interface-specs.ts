@@ -1,9 +1,9 @@
-// The text of `_interfaces`: `ib0=type:infiniband,ip:10.55.0.0+index/16,mtu:4092; bond0=members:eno1+eno2,mode:802.3ad`.
+// The text of `_interfaces`: `ib0=type:infiniband,ip:10.55.1.0+index/16,mtu:4092; bond0=members:eno1+eno2,mode:802.3ad`.
 import ipaddr from 'ipaddr.js';
 import { didYouMean } from '../nearest.ts';
 import { own } from '../own.ts';
 import type { Refused } from '../refused.ts';
-import { parseIpv4 } from '../wire/ip.ts';
+import { ipToNumber, parseIpv4 } from '../wire/ip.ts';
 import { parseMac } from '../wire/mac.ts';
 
 const INTERFACE_TYPES = ['ethernet', 'infiniband', 'bond', 'vlan', 'bridge'] as const;
@@ -73,7 +73,9 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
   ip: (spec, value) => {
     const address = readAddress(value);
-    if (!address) return 'must be an address with its prefix: 10.55.0.7/16, fd00::7/64, or 10.55.0.0+index/16';
+    if (!address) return 'must be an address with its prefix: 10.55.0.7/16, fd00::7/64, or 10.55.1.0+index/16';
+    if (isReserved(address))
+      return `${address.address} is that of the network itself, or of all in it; no node can have it`;
     spec.addresses.push(address);
     return undefined;
   },
@@ -113,7 +115,7 @@ const READERS: Readonly<Record<string, Reader>> = {
 
 const NETWORK_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$/;
 export const INTERFACE_EXAMPLE =
-  'ib0=type:infiniband,ip:10.55.0.0+index/16,mtu:4092; bond0=members:eno1+eno2,mode:802.3ad';
+  'ib0=type:infiniband,ip:10.55.1.0+index/16,mtu:4092; bond0=members:eno1+eno2,mode:802.3ad';
 
 /** Reads the text; refuses it with the interface, the key and what is wrong. */
 export function readInterfaces(value: string): { interfaces: InterfaceSpec[] } | Refused {
@@ -188,7 +190,7 @@ function partsProblem({ name, type, members, mode, vlan, parent }: InterfaceSpec
   return undefined;
 }
 
-/** Reads `10.55.0.7/16`, `10.55.0.0+index/16`, `fd00::7/64`. The prefix may be missing for IPv4: the network has it. */
+/** Reads `10.55.0.7/16`, `10.55.1.0+index/16`, `fd00::7/64`. The prefix may be missing for IPv4: the network has it. */
 function readAddress(value: string): SpecAddress | undefined {
   const [, host = '', plus, digits] = /^([^/+]+)(\+index)?(?:\/(\d{1,3}))?$/.exec(value) ?? [];
   const address = canonical(host);
@@ -197,6 +199,14 @@ function readAddress(value: string): SpecAddress | undefined {
   const prefix = digits === undefined ? undefined : Number(digits);
   if (prefix === undefined ? isSix : prefix > (isSix ? 128 : 32)) return undefined;
   return { address, prefix, plusIndex: plus !== undefined };
+}
+
+/** Returns whether it is the IPv4 address of a network itself or its broadcast address (RFC 1122 §3.2.1.3), but not of a /31 or /32. */
+export function isReserved({ address, prefix }: Pick<SpecAddress, 'address' | 'prefix'>): boolean {
+  if (prefix === undefined || prefix > 30 || address.includes(':')) return false;
+  const hosts = 2 ** (32 - prefix);
+  const host = ipToNumber(address) % hosts;
+  return host === 0 || host === hosts - 1;
 }
 
 /** Returns an IPv4 or IPv6 address in its canonical form (RFC 5952); undefined when it is neither. */

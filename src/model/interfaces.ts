@@ -3,7 +3,14 @@ import ipaddr from 'ipaddr.js';
 import type { Networks } from '../networks.ts';
 import { parseSubnet } from '../wire/ip.ts';
 import { parseMac } from '../wire/mac.ts';
-import { type InterfaceSpec, newSpec, pairsOf, readInterfaces, type SpecAddress } from './interface-specs.ts';
+import {
+  type InterfaceSpec,
+  isReserved,
+  newSpec,
+  pairsOf,
+  readInterfaces,
+  type SpecAddress,
+} from './interface-specs.ts';
 import type { Value } from './kinds.ts';
 
 export interface InterfaceAddress {
@@ -61,11 +68,13 @@ function specOf(specs: InterfaceSpec[], name: string): InterfaceSpec {
 
 /** Fills in what the networks of the configuration know: prefix, gateway and name servers. */
 function completed(spec: InterfaceSpec, index: number, networks: Pick<Networks, 'of' | 'all'>): Interface {
-  const addresses = spec.addresses.map(address => {
-    const text = addressOf(address, index) ?? address.address;
+  const addresses = spec.addresses.flatMap(address => {
+    const text = addressOf(address, index);
+    // The first address again would be that of another node
+    if (text === undefined) return [];
     const named = networks.all.find(({ name }) => name === spec.network);
     const prefix = address.prefix ?? (named ?? networks.of(text))?.subnet.prefix;
-    return addressFacts(text, prefix);
+    return [addressFacts(text, prefix)];
   });
   const first = addresses.find(({ family }) => family === 4)?.address;
   const network =
@@ -86,7 +95,7 @@ function addressFacts(address: string, known: number | undefined): InterfaceAddr
   return { address, prefix, cidr: `${address}/${prefix}`, netmask, family };
 }
 
-/** Returns an address with the index added, if its text says so; undefined when the sum leaves the network or the family. */
+/** Returns an address with the index added, if its text says so; undefined when the sum is no node's address in the network. */
 export function addressOf({ address, prefix, plusIndex }: SpecAddress, index: number): string | undefined {
   if (!plusIndex) return address;
   const bytes = ipaddr.parse(address).toByteArray();
@@ -99,5 +108,5 @@ export function addressOf({ address, prefix, plusIndex }: SpecAddress, index: nu
   if (carry > 0) return undefined;
   const sum = ipaddr.fromByteArray(bytes);
   const isInside = prefix === undefined || sum.match(ipaddr.parse(address), prefix);
-  return isInside ? sum.toString() : undefined;
+  return isInside && !isReserved({ address: sum.toString(), prefix }) ? sum.toString() : undefined;
 }

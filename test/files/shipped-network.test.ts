@@ -10,10 +10,10 @@ import { filesOf } from './three-nodes.ts';
 
 const ALL = [
   'eno1=boot:yes',
-  'ib0=type:infiniband,ip:10.55.0.0+index/16,mtu:4092',
+  'ib0=type:infiniband,ip:10.55.1.0+index/16,mtu:4092',
   'eno2=mac:52:54:00:99:00:02,ip:10.60.0.10+index/24,ip:fd00::7/64,gateway:10.60.0.1,mtu:9000,dns:10.60.0.53,route:10.61.0.0/16@10.60.0.2',
   'bond0=members:eno3+eno4,mode:802.3ad',
-  'vlan9=vlan:9,parent:bond0,ip:10.9.0.0+index/24',
+  'vlan9=vlan:9,parent:bond0,ip:10.9.0.10+index/24',
   'br0=type:bridge,members:eno5,dhcp:yes',
 ].join('; ');
 
@@ -53,7 +53,7 @@ test('NetworkManager reads its configuration and each connection, and leaves the
     for (const line of lines)
       t.true(read.get(name)?.split('\n').includes(line), `${name} has ${line}:\n${read.get(name)}`);
   };
-  has('ib0', 'type=infiniband', 'mtu=4092', 'transport-mode=datagram', 'address1=10.55.0.1/16', 'never-default=true');
+  has('ib0', 'type=infiniband', 'mtu=4092', 'transport-mode=datagram', 'address1=10.55.1.1/16', 'never-default=true');
   has(
     'eno2',
     'mac-address=52:54:00:99:00:02',
@@ -64,7 +64,7 @@ test('NetworkManager reads its configuration and each connection, and leaves the
   );
   has('bond0', 'mode=802.3ad', 'interface-name=bond0');
   has('eno3', 'master=bond0', 'slave-type=bond');
-  has('vlan9', 'id=9', 'parent=bond0', 'address1=10.9.0.1/24');
+  has('vlan9', 'id=9', 'parent=bond0', 'address1=10.9.0.11/24');
   has('eno5', 'master=br0', 'slave-type=bridge');
   has('br0', 'method=auto');
 });
@@ -99,7 +99,7 @@ test('systemd-networkd reads every file, and keeps what the boot interface has',
   await until('networkd to read its files', () => said.includes('Enumeration completed'), { seen });
   t.deepEqual(said.match(/^.*\/etc\/systemd\/network\/.*$/gm) ?? [], [], 'no complaint about a file');
   t.regex(files.text('/etc/systemd/network/10-muster-bond0.network'), /^VLAN=vlan9$/m);
-  const connected = await network(t, 'networkd', 'ib0=type:infiniband,ip:10.55.0.1/16,mtu:65520');
+  const connected = await network(t, 'networkd', 'ib0=type:infiniband,ip:10.55.1.1/16,mtu:65520');
   t.regex(connected.text('/etc/systemd/network/10-muster-ib0.network'), /^\[IPoIB\]\nMode=connected$/m);
 });
 
@@ -120,7 +120,7 @@ test('ifupdown would bring up each interface but that of the boot', async t => {
   ]);
   t.is(status, 0, stdout + stderr);
   const words = stdout + stderr;
-  t.regex(words, /ip addr add 10\.55\.0\.1\/255\.255\.0\.0 .*dev ib0|ip addr add 10\.55\.0\.1\/16 .*dev ib0/);
+  t.regex(words, /ip addr add 10\.55\.1\.1\/255\.255\.0\.0 .*dev ib0|ip addr add 10\.55\.1\.1\/16 .*dev ib0/);
   t.regex(words, /ip route replace 10\.61\.0\.0\/16 via 10\.60\.0\.2/);
   t.regex(words, /ip -6 addr add fd00::7\/64/);
   t.notRegex(words, /eno1/);
@@ -138,7 +138,7 @@ test('ifcfg files are what a shell reads, and the boot interface is not touched'
     for (const line of lines) t.true(all.includes(line), `${name} has ${line}: ${all.join(' ')}`);
   };
   await has('eno1', "HWADDR='52:54:00:54:00:11'", "ONBOOT='no'", "NM_CONTROLLED='no'");
-  await has('ib0', "TYPE='InfiniBand'", "IPADDR='10.55.0.1'", "PREFIX='16'", "CONNECTED_MODE='no'", "DEFROUTE='no'");
+  await has('ib0', "TYPE='InfiniBand'", "IPADDR='10.55.1.1'", "PREFIX='16'", "CONNECTED_MODE='no'", "DEFROUTE='no'");
   await has('eno2', "GATEWAY='10.60.0.1'", "MTU='9000'", "DNS1='10.60.0.53'", "IPV6ADDR='fd00::7/64'");
   await has('bond0', "BONDING_OPTS='mode=802.3ad miimon=100'");
   await has('eno3', "MASTER='bond0'", "SLAVE='yes'");

@@ -82,6 +82,8 @@ const BAD: readonly [text: string, reason: RegExp][] = [
   ['eth0=type:token', /type must be one of ethernet, infiniband, bond, vlan, bridge/],
   ['eth0=ip:10.55.0.300/16', /ip must be an address with its prefix/],
   ['eth0=ip:10.55.0.3/33', /ip must be an address with its prefix/],
+  ['eth0=ip:10.55.0.0+index/16', /ip 10\.55\.0\.0 is that of the network itself/],
+  ['eth0=ip:10.55.0.255/24', /ip 10\.55\.0\.255 is that of the network itself, or of all in it/],
   ['eth0=ip:fd00::1', /ip must be an address with its prefix/],
   ['eth0=mac:1', /mac must be a hardware address/],
   ['eth0=vlan:55', /a VLAN needs vlan and parent/],
@@ -106,6 +108,10 @@ test('the index is added within the network', t => {
     addressOf({ address, prefix, plusIndex: true }, index);
   t.is(sum('10.55.0.250', 16, 10), '10.55.1.4');
   t.is(sum('10.55.0.250', 24, 10), undefined);
+  t.is(sum('10.55.0.250', 24, 5), undefined, 'the broadcast address');
+  t.is(sum('10.55.0.0', 31, 1), '10.55.0.1');
+  const last = interfacesOf({ ...NODE, index: 10 }, { _interfaces: 'ib0=ip:10.55.0.250+index/24' }, networks);
+  t.deepEqual(last.at(-1)?.addresses, [], 'not the address of the first node');
   t.is(sum('255.255.255.250', 8, 10), undefined);
   t.is(sum('fd00::ffff', 64, 1), 'fd00::1:0');
 });
