@@ -1,6 +1,7 @@
 // How far running nodes are with their files, for the command line.
 import type { NodeFilesState } from '../api/node-files.ts';
 import { reasonOf } from '../errors.ts';
+import { EMPTY_INDEX } from '../files/index-text.ts';
 import { FILES_LIVE, filesState } from '../files/live-state.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
@@ -25,7 +26,7 @@ async function stateOf(
   const { uid, value } = node;
   const planned = await nodeFiles.planned(cluster, uid).catch((error: unknown) => ({ refused: reasonOf(error) }));
   const files = 'refused' in planned ? undefined : planned.files;
-  if (release && files) releases.release(uid, files.index);
+  if (release && !('refused' in planned)) releases.release(uid, files?.index ?? EMPTY_INDEX.sha256);
   const rule = releases.ruleFor(uid, effectiveAttributes(cluster, value).get(FILES_LIVE)?.value);
   const { state, facts } = statuses.of(uid);
   const current = 'refused' in planned ? planned : files?.index;

@@ -40,9 +40,11 @@ export interface FilesFacts {
 export function filesState({ isUp, current, rule, facts }: FilesFacts): { state: FilesState; reason?: string } {
   if (!isUp) return { state: 'unknown', reason: 'the node is not up' };
   if (typeof current === 'object') return { state: 'failed', reason: current.refused };
-  const { files_applied: applied, files_failed: failed, files_local: local } = facts;
-  if (failed) return { state: 'failed', reason: failed };
+  const { files_applied: applied, files_failed: failed, files_local: local, files_tried: tried } = facts;
   const wanted = current ?? EMPTY_INDEX.sha256;
+  // A failure of earlier files tells nothing about these
+  if (failed && (tried ?? wanted) === wanted) return { state: 'failed', reason: failed };
+  if (applied === wanted && facts['files_acting']) return { state: 'pending', reason: 'what the change asks for runs' };
   if ((applied ?? EMPTY_INDEX.sha256) === wanted)
     return local ? { state: 'locally-changed', reason: local } : { state: 'in-step' };
   const isHeld = indexFor(current, rule, applied) === undefined;

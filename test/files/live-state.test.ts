@@ -28,6 +28,17 @@ test('the state of the files of a node, and why', t => {
   t.deepEqual(state({ files_applied: 'b' }), { state: 'pending', reason: 'with its next heartbeat' });
   t.regex(state({ files_applied: 'b' }, { rule: { mode: 'manual' } }).reason ?? '', /waits for 'files apply'/);
   t.deepEqual(state({ files_applied: 'a', files_failed: '/etc/x: no' }), { state: 'failed', reason: '/etc/x: no' });
+  t.deepEqual(
+    state({ files_applied: 'b', files_failed: 'reload: no', files_tried: 'b' }),
+    { state: 'pending', reason: 'with its next heartbeat' },
+    'a failure of earlier files',
+  );
+  t.is(state({ files_applied: 'b', files_failed: 'no content', files_tried: 'a' }).state, 'failed');
+  t.is(state({ files_applied: 'a', files_acting: 'yes' }).state, 'pending', 'its reloads and scripts still run');
+  t.is(
+    state({ files_applied: 'a', files_acting: 'yes', files_failed: 'reload: no', files_tried: 'a' }).state,
+    'failed',
+  );
   t.deepEqual(state({}, { current: { refused: 'set x, line 2' } }), { state: 'failed', reason: 'set x, line 2' });
   t.deepEqual(state({}, { current: undefined }), { state: 'in-step' });
   t.is(state({}, { isUp: false }).state, 'unknown');

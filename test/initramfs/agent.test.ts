@@ -314,6 +314,8 @@ for (const shell of Object.keys(SHELLS))
         head.heartbeats.at(-1)?.['status.files_failed'] ?? '',
         /^the script base\/broken \(change\) ended with 3: no disk/,
       );
+      await head.until(() => head.heartbeats.at(-1)?.['status.files_tried'] === second.digest);
+      t.is(head.heartbeats.at(-1)?.['status.files_acting'], 'yes', 'the reload is still to be done');
       t.is(await readFile(join(place.root, 'etc/unit/a'), 'utf8'), 'a\n');
       t.regex(head.filesAsked.at(-1) ?? '', /^token=.*\nindex=[0-9a-f]{64}\nhave=[0-9a-f]{64}\n/s);
     },
