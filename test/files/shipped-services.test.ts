@@ -109,6 +109,8 @@ test('slurm: slurmd finds its node among all nodes, with partitions by groups', 
     t.is(status, 0, stdout + stderr);
     t.notRegex(stderr, /error/i);
   }
+  const unknown = await filesOf(t, ['slurm'], { hardware: {} });
+  t.regex(unknown.text(path), /^NodeName=n\[0-2\] State=UNKNOWN$/m, 'before any node has booted');
   await t.throwsAsync(filesOf(t, ['slurm'], { attributes: { slurm_partitions: 'gpu' } }), {
     message: /slurm_partitions names the group gpu, which has no node for Slurm/,
   });

@@ -16,6 +16,7 @@ import { Networks } from '../../src/networks.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
 export const HEAD_KEY = Buffer.alloc(32, 9);
+const HARDWARE = { cpus: '8', memory_kb: '16384000' };
 
 export interface ThreeNodes {
   /** Of each node. */
@@ -28,6 +29,8 @@ export interface ThreeNodes {
   accounts?: Readonly<Record<string, string>>;
   hostKeys?: readonly string[];
   release?: string;
+  /** What the nodes have reported. */
+  hardware?: Record<string, string>;
 }
 
 export interface Files {
@@ -45,7 +48,15 @@ export interface Files {
 export async function filesOf(
   t: ExecutionContext,
   names: readonly string[],
-  { attributes = {}, own = {}, files = {}, accounts = {}, hostKeys = [], release }: ThreeNodes = {},
+  {
+    attributes = {},
+    own = {},
+    files = {},
+    accounts = {},
+    hostKeys = [],
+    release,
+    hardware = HARDWARE,
+  }: ThreeNodes = {},
   index = 1,
 ): Promise<Files> {
   const fake = new FakeCluster();
@@ -73,7 +84,7 @@ export async function filesOf(
       ...{ name: 'head', address: '10.54.0.1', domain: 'cluster.example', dns: ['10.54.0.1'], router: '10.54.0.254' },
       host_keys: [...hostKeys],
     }),
-    hardware: () => ({ cpus: '8', memory_kb: '16384000' }),
+    hardware: () => hardware,
     hostKeys: publicHostKeys(HEAD_KEY),
   });
   const templates = {
