@@ -18,8 +18,7 @@ import { reasonOf } from '../src/errors.ts';
 import { makeInitramfs } from '../src/image/mkramfs.ts';
 import { DIES_WITH_PARENT, run, runOk } from '../src/process/run.ts';
 import type { CachePlan } from './image-cache.ts';
-
-import { labRecipe, type Recipe } from './recipe.ts';
+import type { Recipe } from './recipe.ts';
 
 /** The caller holds the lock of the cache: the contents of `tmp` belong to a build that was killed. */
 async function build(plan: CachePlan): Promise<void> {
@@ -36,7 +35,7 @@ async function build(plan: CachePlan): Promise<void> {
 
 /** The root file system as one squashfs. */
 async function buildImage(place: string, plan: CachePlan, tmp: string): Promise<void> {
-  const recipe = labRecipe();
+  const { recipe } = plan;
   const root = join(tmp, 'root');
   say(`installing Debian ${recipe.suite} (${recipe.packages.length} packages and what they need)`);
   await debian(recipe, root, plan.root);

@@ -7,11 +7,13 @@ import { MusterError } from '../src/errors.ts';
 import { HEAD_BUSYBOXES } from '../src/image/mkramfs.ts';
 import { DIES_WITH_PARENT, run } from '../src/process/run.ts';
 import { SYSTEM_PATH } from './process.ts';
-import { bootVersion, labRecipe, rootVersion } from './recipe.ts';
+import { bootVersion, labRecipe, type Recipe, rootVersion } from './recipe.ts';
 
 /** Where the parts of one version are, or will be. */
 export interface CachePlan {
   folder: string;
+  /** What the image has. */
+  recipe: Recipe;
   /** Whether the builder is root (else: root in a user namespace, with one user). */
   root: boolean;
   image: string;
@@ -28,14 +30,16 @@ export function cacheFolder(env: NodeJS.ProcessEnv = process.env): string {
   return join(env['XDG_CACHE_HOME'] || join(homedir(), '.cache'), 'muster', 'lab');
 }
 
-function cachePlan(env: NodeJS.ProcessEnv = process.env, root = process.getuid?.() === 0): CachePlan {
-  const folder = cacheFolder(env);
-  const image = rootVersion(labRecipe(), root);
+/** Returns where the image of a recipe is, or will be. */
+export function cachePlan(recipe: Recipe, root = process.getuid?.() === 0): CachePlan {
+  const folder = cacheFolder();
+  const image = rootVersion(recipe, root);
   // The head's own busybox is included in the initramfs: with another one, or none, it is another version.
   const busyboxes = HEAD_BUSYBOXES.map(path => `${path} ${statSync(path, { throwIfNoEntry: false })?.size}`);
   const boot = `boot-${bootVersion([image, ...busyboxes].join('\n'))}`;
   return {
     folder,
+    recipe,
     root,
     image: join(folder, `image-${image}`, 'root.squashfs'),
     kernel: join(folder, boot, 'kernel'),
@@ -47,7 +51,7 @@ function cachePlan(env: NodeJS.ProcessEnv = process.env, root = process.getuid?.
 export async function ensureImage(
   onStep: (step: string) => void = () => {},
   signal?: AbortSignal,
-  plan = cachePlan(),
+  plan = cachePlan(labRecipe()),
 ): Promise<CachePlan> {
   if (!isWhole(plan)) {
     await mkdir(plan.folder, { recursive: true });

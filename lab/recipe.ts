@@ -101,6 +101,11 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
   };
 }
 
+/** Returns the recipe with further packages. */
+export function withPackages(recipe: Recipe, ...packages: readonly string[]): Recipe {
+  return { ...recipe, packages: [...recipe.packages, ...packages] };
+}
+
 /** Names the version of an image tree: another recipe, another kind of machine or another user (the owner of the files) is another version. */
 export function rootVersion(recipe: Recipe, root: boolean): string {
   return digest([
