@@ -22,7 +22,7 @@ import { startBootPlane } from '../http/boot-plane.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
 import { startBootIscsi } from '../iscsi-boot/server.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
-import { attributesIn } from '../model/power-template.ts';
+import { openAttributes } from '../model/secrets.ts';
 import type { SshKey } from '../ssh/ssh.ts';
 import { startSyslogServer } from '../syslog/server.ts';
 import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/start.ts';
@@ -163,10 +163,7 @@ export function bootPlanePorts(
     attributesIni: (uid: string) => {
       const node = cluster.get('node', uid);
       if (!node) return undefined;
-      const attributes = effectiveAttributes(cluster, node.value);
-      // What only the head needs for the node's power stays on the head: any user of the node may read the file.
-      for (const name of attributesIn(node.value.power_uri)) attributes.delete(name);
-      return attributesIni({ uid, name: node.value.name }, attributes);
+      return attributesIni({ uid, name: node.value.name }, openAttributes(cluster, node.value));
     },
     governor: state.governor,
     failures: state.failures,

@@ -1,7 +1,8 @@
 // Which parts of objects are secret: by the marks in the table of kinds, by name, or because a power_uri uses them as a password.
 import { isSecretName, MASK, maskPassword, maskUrls } from '../masking.ts';
+import { effectiveAttributes, type Inherited } from './attributes.ts';
 import type { Cluster } from './cluster.ts';
-import { type FieldMeta, fieldsOf, type Kind } from './kinds.ts';
+import { type FieldMeta, fieldsOf, type Kind, type Value } from './kinds.ts';
 import { attributesIn, PLACEHOLDER } from './power-template.ts';
 import { readPowerUri, secretOptions, splitPowerUris } from './power-uri.ts';
 
@@ -37,6 +38,17 @@ function passwordTemplates(uri: string): string[] {
 /** Returns whether the value of an attribute is shown as stars. */
 export function isSecretAttribute(cluster: Cluster, name: string): boolean {
   return isSecretName(name) || secretAttributes(cluster).has(name);
+}
+
+/**
+ * Returns the effective attributes that a node gets in the clear: any user of the node may read them, and so may a listener. What only
+ * the head needs for the node's power stays on the head too.
+ */
+export function openAttributes(cluster: Cluster, node: Value<'node'>): Map<string, Inherited> {
+  const attributes = effectiveAttributes(cluster, node);
+  for (const name of attributesIn(node.power_uri)) attributes.delete(name);
+  for (const name of attributes.keys()) if (isSecretAttribute(cluster, name)) attributes.delete(name);
+  return attributes;
 }
 
 /** Returns a field for display, by the mark in the table of kinds: passwords become stars. */

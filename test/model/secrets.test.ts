@@ -2,7 +2,7 @@ import test from 'ava';
 import { show } from '../../src/admin/show.ts';
 import { planAttributes, planUpdate } from '../../src/model/changes.ts';
 import { fieldsOf, KIND_NAMES } from '../../src/model/kinds.ts';
-import { maskAttributes, secretAttributes } from '../../src/model/secrets.ts';
+import { maskAttributes, openAttributes, secretAttributes } from '../../src/model/secrets.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
 test('an attribute that a power_uri has for a password is secret, whatever its name; others in the URI are not', t => {
@@ -18,6 +18,20 @@ test('an attribute that a power_uri has for a password is secret, whatever its n
   t.deepEqual(namesFor('site://u:<a[lock]>@x/<a[slot]>'), ['lock']);
   t.deepEqual(namesFor('libvirt:///<a[domain]>'), []);
   t.deepEqual(namesFor(''), []);
+});
+
+test('what a node gets in the clear has no secret, by whatever name, and nothing that its power_uri names', t => {
+  const fake = new FakeCluster();
+  const node = fake.create('node', { mac: '52:54:00:00:00:01', power_uri: 'ipmi:///<a[user]>:<a[lock]>@b' });
+  fake.create('node', { mac: '52:54:00:00:00:02', power_uri: 'ipmi:///x:<a[theirs]>@b' });
+  const attributes = { rack: 'a', user: 'u', lock: 'one', theirs: 'two', root_password: 'three', apiKey: 'four' };
+  fake.change(node, { attributes });
+  const now = fake.cluster.get('node', node.uid) ?? node;
+  const sent = Array.from(openAttributes(fake.cluster, now.value), ([name, { value }]) => `${name}=${value}`);
+  t.deepEqual(
+    sent.filter(text => !text.startsWith('_')),
+    ['rack=a'],
+  );
 });
 
 test('stars mean what is stored, for every way to give them and every reason to hide it', t => {
