@@ -5,24 +5,40 @@ import { type Boot, hashOf } from './boot.ts';
 /** A client's random word, a new one for each boot: 128 bits in hex. */
 const CLAIM = /^[0-9a-f]{32}$/;
 
+/**
+ * Returns the hash of a claim that an agent names in the clear with its first heartbeat: who knows the hash does not know the claim. A
+ * boot without secrets makes its claim so, and has it when its files get secrets later.
+ */
+export function namedClaim(hash: string | undefined): string | undefined {
+  return hash !== undefined && /^[0-9a-f]{64}$/.test(hash) ? hash : undefined;
+}
+
 /** `take`: the claim is the first one, and its hash must be durable before the answer leaves. `taken`: somebody else was first. */
 export type ClaimAnswer = { holds: true } | { take: string } | (Refused & { status: 400 | 403; taken?: true });
+
+export interface ClaimRequest {
+  isPrivate: boolean;
+  /** Undefined when the client sent none. */
+  claim: string | undefined;
+  /** Whether the first claim may be taken: while the node boots, and not once somebody had the time to listen and to forge. */
+  mayTake: boolean;
+}
 
 /**
  * Decides about a request for the secrets of a boot. The session id and the token crossed the network in the clear, so they prove
  * nothing against a listener; the claim crosses it only inside TLS.
- * @param claim undefined when the client sent none
  */
 export function claimAnswer(
   { claimHash }: Pick<Boot, 'claimHash'>,
-  isPrivate: boolean,
-  claim: string | undefined,
+  { isPrivate, claim, mayTake }: ClaimRequest,
 ): ClaimAnswer {
   if (!isPrivate) return { status: 403, refused: 'the files of this boot have secrets, which go over TLS only' };
   if (claim === undefined || !CLAIM.test(claim))
     return { status: 400, refused: 'a request for secrets needs claim=, 32 hex digits that the client chose' };
   const hash = hashOf(claim);
-  if (claimHash === undefined) return { take: hash };
+  if (claimHash === undefined && mayTake) return { take: hash };
+  if (claimHash === undefined)
+    return { status: 403, refused: 'this boot began without a claim for secrets; the node gets them with its next boot' };
   if (claimHash === hash) return { holds: true };
   return { status: 403, taken: true, refused: 'the secrets of this boot belong to the client that asked first' };
 }

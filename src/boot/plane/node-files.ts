@@ -20,7 +20,7 @@ export async function bootFiles({ question, context, boot, plan, session }: Admi
   const { peer } = question;
   const claim = readFacts(question.body ?? '').get('claim');
   const noted = (detail: string): Effect => ({ do: 'note', note: { stage: 'initramfs', session, peer, detail } });
-  return bundle({ context, question, boot, files, claim, has: new Set(), noted });
+  return bundle({ context, question, boot, files, claim, mayTake: true, has: new Set(), noted });
 }
 
 /** What a running node fetches after a change: the index that its heartbeat named, and the contents that it does not list. */
@@ -38,7 +38,7 @@ export async function liveFiles({ question, context, boot, facts }: Admitted['to
     boot,
     note: { stage: 'up', peer: question.peer, detail: `after a change: ${detail}` },
   });
-  return bundle({ context, question, boot, files: current, claim: facts.get('claim'), has, noted });
+  return bundle({ context, question, boot, files: current, claim: facts.get('claim'), mayTake: false, has, noted });
 }
 
 const EMPTY: Files = { index: EMPTY_INDEX.sha256, secret: false };
@@ -49,14 +49,15 @@ interface Wish {
   boot: Boot;
   files: Files;
   claim: string | undefined;
+  mayTake: boolean;
   has: ReadonlySet<string>;
   noted(detail: string): Effect;
 }
 
-async function bundle({ context, question, boot, files, claim, has, noted }: Wish): Promise<Answer> {
+async function bundle({ context, question, boot, files, claim, mayTake, has, noted }: Wish): Promise<Answer> {
   const effects: Effect[] = [];
   if (files.secret) {
-    const claimed = claimAnswer(boot, question.isPrivate === true, claim);
+    const claimed = claimAnswer(boot, { isPrivate: question.isPrivate === true, claim, mayTake });
     if ('refused' in claimed) return refuse(claimed.status, claimed.refused, takenEffects(claimed, boot, question));
     if ('take' in claimed) effects.push({ do: 'claim', boot, hash: claimed.take });
   }

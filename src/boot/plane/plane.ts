@@ -144,12 +144,13 @@ export class BootPlane {
     }
   }
 
-  private async beat({ boot, hardware, status, period }: Extract<Effect, { do: 'beat' }>): Promise<void> {
+  private async beat({ boot, hardware, status, claimHash, period }: Extract<Effect, { do: 'beat' }>): Promise<void> {
     const { boots, statuses, log, save } = this.ports;
     const isFirst = boots.up(boot, hardware);
     statuses.beat(boot, status, period);
     boots.goodbye(boot, goingOf(status));
     if (!isFirst) return;
+    if (claimHash !== undefined) boot.claimHash ??= claimHash;
     const name = boot.plan?.node.name;
     const seconds = ((boot.ended ?? boot.started) - boot.started) / 1000;
     log.info({ node: name, seconds }, `${name} is up`);

@@ -125,6 +125,8 @@ export type Effect =
       boot: Boot;
       hardware: Record<string, string>;
       status: Record<string, string>;
+      /** The hash of the claim for secrets that the agent made; its first heartbeat alone sets it. @see claims */
+      claimHash?: string;
       /** Milliseconds until the next one. */
       period: number;
     }

@@ -1,5 +1,6 @@
 // What a node reports: iPXE's failure, reports of its initramfs, heartbeats of its agent. They are checked, and change its boot.
 import { type Boot, furthestStage } from '../boot.ts';
+import { namedClaim } from '../claims.ts';
 import { type EventFacts, faultOfNode, STORAGE } from '../faults.ts';
 import { type Problem, STAGES, type Stage, stageNumber } from '../journey.ts';
 import { SYSTEM_FACTS } from '../system-facts.ts';
@@ -95,8 +96,9 @@ export async function heartbeat({ context, question, facts, boot }: Admitted['to
     const detail = 'its system has started again';
     events.push({ do: 'tell', boot, note: { stage: 'up', peer: question.peer, by: 'node', detail } });
   }
+  const claimHash = namedClaim(facts.get('claim_hash'));
   const files = await filesSection(context, boot, status);
-  return say(attributes + files, { effects: [{ do: 'beat', boot, hardware, status, period }, ...events] });
+  return say(attributes + files, { effects: [{ do: 'beat', boot, hardware, status, period, ...(claimHash && { claimHash }) }, ...events] });
 }
 
 /** An installed system keeps its identity over reboots: its uptime shows them. */

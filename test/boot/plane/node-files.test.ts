@@ -1,9 +1,9 @@
 // The files of a node on the boot plane: who gets which bundle, what heartbeats name, and what the timeline shows.
 import { createHash } from 'node:crypto';
 import test from 'ava';
-import { tokenOf } from '../../../src/boot/boot.ts';
+import { hashOf, tokenOf } from '../../../src/boot/boot.ts';
 import type { PlannedFiles } from '../../../src/boot/boot-plan.ts';
-import { answer } from '../../../src/boot/plane/plane.ts';
+import { answer, BootPlane } from '../../../src/boot/plane/plane.ts';
 import type { Answer } from '../../../src/boot/plane/question.ts';
 import { sessionValues } from '../../../src/boot/plane/session-values.ts';
 import { EMPTY_INDEX } from '../../../src/files/index-text.ts';
@@ -106,6 +106,25 @@ test('secrets go over TLS to the client that asked first, and to no other', asyn
   t.regex(text(await ask('POST', '/node/v1/files', `token=TOKEN\nindex=${FILES.digest}\nclaim=${CLAIM}\n`)), /^403/);
   const head = { ...ports.head(''), tls: { port: 8443, pin: 'sha256//x' } };
   t.is(sessionValues(plan, id, head)['MUSTER_FILES_URL'], `https://10.54.0.1:8443/boot/v1/${id}/files`);
+});
+
+test('files that get secrets while the node runs are for the claim of its first heartbeat', async t => {
+  const { ask, boot, now, ports } = world();
+  const plane = new BootPlane(ports);
+  now.files = { ...(now.files ?? { index: FILES.digest, size: 1, sets: [] }), secret: true };
+  const over = { isPrivate: true };
+  const live = async (claim: string) =>
+    text(await ask('POST', '/node/v1/files', `token=TOKEN\nindex=${FILES.digest}\nclaim=${claim}\n`, over));
+  t.regex(await live(CLAIM), /^403 this boot began without a claim/, 'whoever has only listened gets nothing');
+  const beat = async (claim: string) => {
+    const given = await ask('POST', '/node/v1/heartbeat', `token=TOKEN\nclaim_hash=${hashOf(claim)}\n`);
+    await plane.carryOut(NODE, given.effects ?? []);
+  };
+  await beat(CLAIM);
+  await beat('d'.repeat(32));
+  t.is(boot.claimHash, hashOf(CLAIM), 'a later heartbeat changes nothing');
+  t.is(await live(CLAIM), `200 ${FILES.bytes()}`);
+  t.regex(await live('d'.repeat(32)), /^403/);
 });
 
 test('a running node gets what it lacks of the index that its heartbeat named', async t => {
