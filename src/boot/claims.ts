@@ -38,7 +38,10 @@ export function claimAnswer(
   const hash = hashOf(claim);
   if (claimHash === undefined && mayTake) return { take: hash };
   if (claimHash === undefined)
-    return { status: 403, refused: 'this boot began without a claim for secrets; the node gets them with its next boot' };
+    return {
+      status: 403,
+      refused: 'this boot began without a claim for secrets; the node gets them with its next boot',
+    };
   if (claimHash === hash) return { holds: true };
   return { status: 403, taken: true, refused: 'the secrets of this boot belong to the client that asked first' };
 }

@@ -119,7 +119,7 @@ const image = z.strictObject({
 
 const files = z.strictObject({
   name: field(nameValue, 'name of the file set', { required: true }),
-  description: field(textValue.default(''), 'free text'),
+  description,
   content: field(storedSetValue.nullable().default(null), 'tar archive of its files (`content=@FILE`)', { file: true }),
   parent: field(uidValue.or(z.literal('')).default(''), 'the file set it was cloned from', {
     refers: 'files',

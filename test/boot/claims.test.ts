@@ -15,7 +15,10 @@ test('the first claim is taken, the same one holds, and another one is refused',
 
 test('without TLS nobody gets secrets, whatever the claim', t => {
   for (const claimHash of [undefined, hashOf(MINE)])
-    t.like(claimAnswer(claimHash === undefined ? {} : { claimHash }, { ...asked(MINE), isPrivate: false }), { status: 403, taken: undefined });
+    t.like(claimAnswer(claimHash === undefined ? {} : { claimHash }, { ...asked(MINE), isPrivate: false }), {
+      status: 403,
+      taken: undefined,
+    });
 });
 
 test('a claim that somebody could guess, or that is missing, takes nothing', t => {
@@ -31,5 +34,6 @@ test('once the node runs, no claim is taken: a listener could come first', t => 
 
 test('an agent names the hash of its claim, and nothing else', t => {
   t.is(namedClaim(hashOf(MINE)), hashOf(MINE));
-  for (const hash of [undefined, '', MINE, `${hashOf(MINE)}0`, hashOf(MINE).toUpperCase()]) t.is(namedClaim(hash), undefined);
+  for (const hash of [undefined, '', MINE, `${hashOf(MINE)}0`, hashOf(MINE).toUpperCase()])
+    t.is(namedClaim(hash), undefined);
 });

@@ -1,4 +1,17 @@
-import { chmod, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  lchown,
+  link as linkFile,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  readlink,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { requireAll } from '../support/require.ts';
@@ -219,6 +232,83 @@ for (const shell of Object.keys(SHELLS)) {
     t.is(await readFile(at('etc/kept'), 'utf8'), 'edited');
     t.is(await apply(shell, place, bundle([entry('/etc/hosts', 'three')])), '0 /etc/hosts|||');
     t.is(await readFile(at('etc/hosts'), 'utf8'), 'three');
+  });
+
+  test(`${shell}: a user who owns a folder cannot lead root to files that are not his`, async t => {
+    if (!requireAll(t, { root: true, programs: [...programs, 'unshare', 'mount'] })) return;
+    const place = await makePlace(t);
+    const at = (path: string) => join(place.root, path);
+    const [ann, keys] = [1000, 'home/ann/.ssh/authorized_keys'];
+    const block = { merge: 'block', owner: '1000', group: '1000', mode: 0o600 } as const;
+    const folder = { type: 'folder', owner: '1000', group: '1000', mode: 0o700 } as const;
+    const files = bundle([
+      entry('/home', '', { type: 'folder', keepsLocalEdits: true }),
+      entry('/home/ann', '', { type: 'folder', keepsLocalEdits: true }),
+      entry('/home/ann/.ssh', '', folder),
+      entry(`/${keys}`, 'ours\n', block),
+      entry('/home/ann/plain', 'plain\n', { owner: '1000', group: '1000' }),
+    ]);
+    await mkdir(at('home/ann/.ssh'), { recursive: true });
+    for (const path of ['home/ann', 'home/ann/.ssh']) await chown(at(path), ann, ann);
+    await writeFile(at('etc/shadow'), 'root:hash\n', { mode: 0o600 });
+    const link = async (target: string, path: string) => {
+      await symlink(target, at(path));
+      await lchown(at(path), ann, ann);
+    };
+    const untouched = async (said: string) => {
+      t.is(await readFile(at('etc/shadow'), 'utf8'), 'root:hash\n', said);
+      t.like(await lstat(at('etc/shadow')), { uid: 0, mode: 0o100600 }, said);
+      t.is((await lstat(at('etc'))).uid, 0, said);
+      t.deepEqual(await readdir(at('etc')), ['shadow'], said);
+    };
+    // Names that the new files might have, and the file that a block joins
+    for (const number of [0, 1, 2, 3]) {
+      await link('/etc/shadow', `home/ann/.muster-${number}`);
+      await link('../../../etc/shadow', `home/ann/.ssh/.muster-${number}`);
+    }
+    await link(at('etc/shadow'), keys);
+    await untouched(await apply(shell, place, files));
+    t.is(await readFile(at(keys), 'utf8'), '# BEGIN muster\nours\n# END muster\n');
+    t.like(await lstat(at(keys)), { uid: ann, mode: 0o100600 });
+    t.is(await readFile(at('home/ann/plain'), 'utf8'), 'plain\n');
+    await writeFile(at(keys), 'mine\n');
+    await chown(at(keys), ann, ann);
+    await untouched(await apply(shell, place, files));
+    t.is(await readFile(at(keys), 'utf8'), 'mine\n# BEGIN muster\nours\n# END muster\n', 'what is hers stays');
+    await rm(at(keys));
+    await linkFile(at('etc/shadow'), at(keys));
+    const several = await apply(shell, place, files);
+    t.is(several, `1 /${keys}|the file there has further names (hard links); remove them||`);
+    await rm(at(keys));
+    await untouched(several);
+    await rm(at('home/ann/.ssh'), { recursive: true });
+    await link('/etc', 'home/ann/.ssh');
+    const refused = await apply(shell, place, files);
+    t.is(refused, '1 /home/ann/.ssh|/home/ann/.ssh is a link that does not belong to root||');
+    await untouched(refused);
+    const left = await apply(shell, place, bundle([]));
+    t.regex(left, /^0 /, 'a folder that is a link now has nothing of ours');
+    await untouched(left);
+  });
+
+  test(`${shell}: in a file system where everybody writes, new files have a folder of root`, async t => {
+    if (!requireAll(t, { root: true, programs: [...programs, 'unshare', 'mount'] })) return;
+    const place = await makePlace(t);
+    await mkdir(join(place.root, 'scratch'));
+    await writeFile(join(place.root, 'etc/victim'), 'safe\n');
+    const files = bundle([
+      entry('/scratch', '', { type: 'folder', keepsLocalEdits: true }),
+      entry('/scratch/x', 'new\n'),
+    ]);
+    const script = (mode: string) => `
+      mount -t tmpfs -o mode=${mode} none "$NEWROOT/scratch" && cd "$NEWROOT/scratch" || exit 1
+      for n in 0 1 2; do ln -s ../etc/victim ".muster-$n"; done
+      ${APPLY}
+      cat x "$NEWROOT/etc/victim"; [ ! -e .muster-own ] && [ ! -L x ]; echo "$?"`;
+    await mkdir(join(place.run, 'private/files'), { recursive: true });
+    await writeFile(join(place.run, 'private/files/bundle'), files.bytes());
+    const { stdout } = await runParts(shell, place, script('1777'), { DIGEST: files.digest }, ['unshare', '-m']);
+    t.is(stdout, '0 /scratch/x|||\nnew\nsafe\n0\n');
   });
 }
 

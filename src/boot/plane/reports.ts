@@ -98,7 +98,9 @@ export async function heartbeat({ context, question, facts, boot }: Admitted['to
   }
   const claimHash = namedClaim(facts.get('claim_hash'));
   const files = await filesSection(context, boot, status);
-  return say(attributes + files, { effects: [{ do: 'beat', boot, hardware, status, period, ...(claimHash && { claimHash }) }, ...events] });
+  return say(attributes + files, {
+    effects: [{ do: 'beat', boot, hardware, status, period, ...(claimHash && { claimHash }) }, ...events],
+  });
 }
 
 /** An installed system keeps its identity over reboots: its uptime shows them. */
