@@ -69,6 +69,45 @@ test.serial('a tree with capabilities comes through pack-node whole, without wha
   t.regex((await ok('PATH=$PATH:/sbin:/usr/sbin getcap back/usr/bin/busybox')).stdout, /cap_net_raw=ep/);
 });
 
+test.serial('a secret file of a file set is not captured; what the image had in its place is', async t => {
+  if (!ready(t)) return;
+  await ok(
+    `mkdir -p secret/usr/etc/munge 'secret/usr/etc/o[d]d' run/private/files/state/paths/etc/shadow; ln -s usr/etc secret/etc
+     for f in munge/munge.key shadow 'o[d]d/a b' plain odd; do echo hidden >"secret/etc/$f"; done; mkdir secret/proc secret/tmp
+     echo image >run/private/files/state/paths/etc/shadow/%original; rm secret/etc/plain; echo plain >secret/etc/plain`,
+  );
+  const line = (path: string, flags: string): string => `f 0400 root root 7 ${'a'.repeat(64)} ${flags} ${path}\n`;
+  const index = [line('/etc/munge/munge.key', 's'), line('/etc/o[d]d/a%20b', 'ks'), line('/etc/plain', '-')].join('');
+  writeFileSync(join(daemon.folder, 'run/private/files/index'), `muster-files 1\n${index}end\n`);
+  const pack = async (path = ''): Promise<string[]> => {
+    const places = `PACK_NODE_ROOT=${daemon.folder}/secret PACK_NODE_RUN=${daemon.folder}/run`;
+    const { stdout } = await ok(
+      `${path}${places} muster pack-node >s.tar && tar -tf s.tar && rm -rf s && mkdir s && tar -xf s.tar -C s && cat s/usr/etc/shadow`,
+    );
+    return stdout.split('\n');
+  };
+  const names = await pack();
+  t.false(names.some(name => /munge\.key|a b$/.test(name)));
+  t.true(names.includes('./usr/etc/plain'));
+  t.true(names.includes('hidden'), 'no set says that this one is secret');
+  writeFileSync(
+    join(daemon.folder, 'run/private/files/index'),
+    `muster-files 1\n${line('/usr/etc/shadow', 'ns')}end\n`,
+  );
+  await ok(
+    'mkdir -p run/private/files/state/paths/usr && mv run/private/files/state/paths/etc run/private/files/state/paths/usr/',
+  );
+  const merged = await pack();
+  t.true(merged.includes('image'));
+  t.false(merged.includes('hidden'));
+  await ok('mkdir -p bb && ln -sf /bin/busybox bb/tar');
+  const plain = await daemon.shell(
+    `PATH=$PWD/bb:$PATH PACK_NODE_ROOT=$PWD/secret PACK_NODE_RUN=$PWD/run muster pack-node >b.tar; tar -tf b.tar`,
+  );
+  t.regex(plain.stderr, /secret files of file sets are left out: usr\/etc\/shadow/);
+  t.notRegex(plain.stdout, /etc\/shadow/);
+});
+
 test('the node leaves out what the head leaves out', t => {
   const [, list = ''] = /^EXCLUDED='\n([\s\S]*?)'$/m.exec(readFileSync(PACK_NODE, 'utf8')) ?? [];
   t.deepEqual(list.trim().split('\n'), [...NOT_PACKED]);
