@@ -2,6 +2,7 @@
 import { type Boot, furthestStage } from '../boot.ts';
 import { namedClaim } from '../claims.ts';
 import { type EventFacts, faultOfNode, STORAGE } from '../faults.ts';
+import { hardwareFacts } from '../hardware-facts.ts';
 import { type Problem, STAGES, type Stage, stageNumber } from '../journey.ts';
 import { SYSTEM_FACTS } from '../system-facts.ts';
 import { factsOfNodesWords } from '../why-legacy.ts';
@@ -86,7 +87,7 @@ export async function heartbeat({ context, question, facts, boot }: Admitted['to
   if (hasBootedAgain(context.boots, boot)) return refuse(410, 'the node has booted again since');
   const attributes = context.attributesIni(boot.node);
   if (attributes === undefined) return refuse(410, 'the node was deleted');
-  const [hardware, status] = [factsBelow(facts, 'hardware'), factsBelow(facts, 'status')];
+  const [hardware, status] = [hardwareFacts(factsBelow(facts, 'hardware')), factsBelow(facts, 'status')];
   const period = context.statusSeconds(boot.node) * 1000;
   // What file sets declare runs after a change: its ends are of the timeline
   const events = Object.values(factsBelow(facts, 'event'))

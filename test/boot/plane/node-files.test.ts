@@ -151,6 +151,17 @@ test('a running node gets what it lacks of the index that its heartbeat named', 
   );
 });
 
+test('a node that reports a number that is none changes no file of other nodes', async t => {
+  const { ask } = world();
+  const given = await ask(
+    'POST',
+    '/node/v1/heartbeat',
+    'token=TOKEN\nhardware.cpus=1 NodeAddr=1.2.3.4\nhardware.memory_kb=9\n',
+  );
+  const beat = given.effects?.find(effect => effect.do === 'beat');
+  t.deepEqual(beat?.do === 'beat' ? beat.hardware : undefined, { memory_kb: '9' });
+});
+
 test('what ran after a change is on the timeline', async t => {
   const { ask } = world();
   const given = await ask('POST', '/node/v1/heartbeat', 'token=TOKEN\nevent.1=reload of ssh after a change of files\n');
