@@ -1,7 +1,7 @@
 // Files of the head that templates may read: below one folder, and no link leads out of it.
 import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join, sep } from 'node:path';
+import { dirname, join, sep } from 'node:path';
 import { systemCode } from '../errors.ts';
 
 /** Bytes of such a file at most. */
@@ -21,9 +21,11 @@ export function readHeadFile(folder: string, name: string): HeadFile {
   if (problem !== undefined) throw new Error(`head_file '${name}' ${problem}`);
   const path = join(folder, name);
   let descriptor: number;
+  let isBelowPrivate = false;
   try {
     const [real, root] = [realpathSync(path), realpathSync(folder)];
     if (!real.startsWith(`${root}${sep}`)) throw new Error(`is a link that leads out of ${folder}`);
+    isBelowPrivate = hasPrivateFolder(root, real);
     // O_NOFOLLOW: the path has no links left, and a new one at its end is refused. O_NONBLOCK: a named pipe blocks nobody.
     descriptor = openSync(real, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
   } catch (error) {
@@ -36,11 +38,18 @@ export function readHeadFile(folder: string, name: string): HeadFile {
     return {
       content: readFileSync(descriptor),
       identity: identityOf(facts),
-      isPublic: (facts.mode & 0o004n) !== 0n,
+      isPublic: (facts.mode & 0o004n) !== 0n && !isBelowPrivate,
     };
   } finally {
     closeSync(descriptor);
   }
+}
+
+/** Returns whether a folder below the root and above the file is closed to others: then nobody else can read the file, whatever its mode. */
+function hasPrivateFolder(root: string, file: string): boolean {
+  for (let at = dirname(file); at.length > root.length; at = dirname(at))
+    if ((statSync(at).mode & 0o001) === 0) return true;
+  return false;
 }
 
 /** Returns what identifies the current content of a file; empty when it cannot be read. */
