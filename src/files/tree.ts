@@ -1,6 +1,7 @@
 // The tree of a file set: its entries with their paths on the node, and what no tree may have.
 import { MusterError } from '../errors.ts';
 import { printable } from '../printable.ts';
+import { encodeWord } from './index-word.ts';
 
 /** One file, folder or symbolic link, as it is in the archive: a template still has its ending. */
 export interface TreeEntry {
@@ -27,6 +28,8 @@ export const MOST_ENTRIES = 4096;
 /** PATH_MAX and NAME_MAX of Linux, in bytes. */
 const MOST_PATH = 4095;
 const MOST_NAME = 255;
+/** Characters of a path in the index: the node keeps its records below such a path. */
+const MOST_WORD = 3900;
 /** XATTR_SIZE_MAX of Linux. */
 const MOST_ATTRIBUTE = 65_536;
 
@@ -103,6 +106,10 @@ export function checkPath(path: string): void {
   if (parts.includes('..')) throw badFiles(`${quoted(path)} leaves its folder by '..'; name files by their path.`);
   if (Buffer.byteLength(path) > MOST_PATH || parts.some(part => Buffer.byteLength(part) > MOST_NAME))
     throw badFiles(`${quoted(path)} is a longer path than Linux allows.`);
+  if (encodeWord(path).length > MOST_WORD || parts.some(part => encodeWord(part).length > MOST_NAME))
+    throw badFiles(
+      `${quoted(path)} is too long for the records of a node, where a byte that is not ASCII takes three.`,
+    );
   const reserved = NOT_FOR_FILES.find(folder => path === folder || path.startsWith(`${folder}/`));
   if (reserved !== undefined)
     throw badFiles(`${quoted(path)} is below ${reserved}, which file sets do not change; remove it from the set.`);

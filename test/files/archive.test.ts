@@ -209,6 +209,11 @@ refused(
   /at most 4096 .* this one has 4097\.$/,
 );
 refused('a long name', () => [file(`/${'x'.repeat(256)}`, '')], /longer path than Linux allows/);
+refused(
+  'a name that the records of a node cannot hold',
+  () => [file(`/${'ж'.repeat(50)}`, '')],
+  /too long for the records of a node/,
+);
 refused('a large file', () => [file('/x', Buffer.alloc(MOST_FILE + 1))], /'\/x' is larger than 16 MiB/);
 refused(
   'a large set',
