@@ -64,7 +64,7 @@ export async function startBootPlane(
       const { addresses } = ports;
       const answering = {
         answer: async (request: IncomingMessage, response: ServerResponse) =>
-          underWay.add(requests.answer(request, response)),
+          underWay.add(pipeline.inTurn(request.socket, response, async () => requests.answer(request, response))),
       };
       const server = await startTlsPlane({ addresses, port: tlsPort, ...pair, bounds }, answering);
       overTls.push(server);

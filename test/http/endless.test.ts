@@ -5,6 +5,7 @@ import { Agent, type RequestOptions, request } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { connect as connectTls } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { tokenOf } from '../../src/boot/boot.ts';
 import { clusterDirectory } from '../../src/boot/cluster-directory.ts';
@@ -16,6 +17,7 @@ import { Governor } from '../../src/http/governor.ts';
 import type { BootPlanePorts } from '../../src/http/ports.ts';
 import { readRange } from '../../src/http/range.ts';
 import { silentLog } from '../../src/log.ts';
+import { loadHeadCertificate } from '../../src/tls/head-certificate.ts';
 import { freePort } from '../cli/daemon.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../fakes/cluster.ts';
 import { fakeEnrolment } from '../fakes/plane.ts';
@@ -131,7 +133,7 @@ async function plane(t: ExecutionContext, more: Partial<BootPlanePorts> = {}) {
   const forget = (): void => {
     for (const list of [registry.changed, registry.watched, registry.dropped]) list.length = 0;
   };
-  return { ...registry, port, node, ask, session, forget, asked: () => asked };
+  return { ...registry, port, node, ask, session, forget, asked: () => asked, startTls: server.startTls };
 }
 
 test('endless requests of every kind over one connection leave nothing behind', async t => {
@@ -228,6 +230,34 @@ test('a client that pipelines requests for a file and reads no answers opens it 
   t.is(opened(), 1);
   socket.destroy();
   await until('the file is closed', () => opened() === 0);
+});
+
+test('over TLS too, a client that pipelines gets one answer at a time', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'muster-pipelined-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const pair = await loadHeadCertificate(folder);
+  let begun = 0;
+  let isAnswered = (): void => {};
+  const answered = new Promise<void>(resolve => (isAnswered = resolve));
+  const archive = async (): Promise<Buffer> => {
+    begun += 1;
+    await answered;
+    return Buffer.alloc(10);
+  };
+  const { startTls, ask } = await plane(t, { enrolment: { ...fakeEnrolment(new FakeCluster()), archive } });
+  const socket = connectTls({
+    ...{ host: '127.0.0.1', port: await startTls(pair, 0), localAddress: NODE },
+    rejectUnauthorized: false,
+  });
+  t.teardown(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.pause();
+  socket.write('GET /boot/v1/agent.tar HTTP/1.1\r\nHost: head\r\n\r\n'.repeat(50));
+  await until('the first one is asked', () => begun > 0);
+  for (let round = 0; round < 100; round += 1) await ask('/boot/v1/none');
+  t.is(begun, 1);
+  isAnswered();
+  await until('all are answered', () => begun === 50);
 });
 
 test('the server stops reading requests from a client that reads no answers', async t => {
