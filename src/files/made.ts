@@ -100,8 +100,8 @@ async function make(
     if (!outcome) continue;
     const result = madeOf(outcome.result);
     made.set(one, result);
-    // Without a line the thread was ended, and another attempt may succeed
-    const isFinal = !('failed' in result) || result.failed.line > 0;
+    // Without a line the thread was ended
+    const isFinal = !('failed' in result) || (result.failed.line > 0 && !result.failed.mayPass);
     if (isFinal) await cache.keep(source, outcome.reads, result, identify);
   }
 }

@@ -8,6 +8,7 @@ import { FileEmitter, type Position } from './template-emitter.ts';
 import { FILTERS, REMOVED_FILTERS } from './template-filters.ts';
 import type { NodeValues, Read, TemplateFailure, TemplateResult, TemplateSource, Values } from './template-protocol.ts';
 import { Reads, scopeOf, unknownText } from './template-scope.ts';
+import { withoutAttributes, withoutQuoted } from './template-secrets.ts';
 import { REMOVED_TAGS, type TagState, tagsFor } from './template-tags.ts';
 
 /** Characters of a template. */
@@ -20,6 +21,8 @@ export const MOST_TIME = 2000;
 const MOST_DEPTH = 100;
 /** Parsed templates that are kept. */
 const MOST_PARSED = 1000;
+/** LiquidJS's words. */
+const OUT_OF_TIME = /template render limit/;
 
 interface Running extends TagState {
   source: TemplateSource;
@@ -164,13 +167,17 @@ export class TemplateEngine {
     const { source } = request;
     const { token, reason } = causeOf(error);
     const [line = 0, column = 0] = token?.getPosition() ?? [];
-    const words = this.wordsOf(reason, request);
+    const found = this.wordsOf(reason, request);
+    const words = source.secret ? withoutAttributes(found, request) : found;
     const template = token?.file === undefined ? this.current.position.template : nameOf(token.file, source);
-    return { template, line, column, reason: words };
+    // A busy head may have been the cause
+    const mayPass = OUT_OF_TIME.test(reason) && { mayPass: true as const };
+    return { template, line, column, reason: words, ...mayPass };
   }
 
   /** Returns the reason in our words. */
-  private wordsOf(reason: string, { node, shared }: RenderRequest): string {
+  private wordsOf(reason: string, request: RenderRequest): string {
+    const { node, shared } = request;
     const [, kind, name = ''] =
       /^(undefined variable|undefined filter|tag|unexpected token|ENOENT)[: ]+"?([^"]*)"?/.exec(reason) ?? [];
     if (kind === 'undefined variable') return undefinedText(name, node, shared);
@@ -182,11 +189,11 @@ export class TemplateEngine {
       const known = Object.keys(this.current.source.partials);
       return `the partial ${unknownText(partial, known)}; partials are files of the set below .fileset/partials`;
     }
-    if (/template render limit/.test(reason)) return `the template takes more than ${MOST_TIME / 1000} s`;
+    if (OUT_OF_TIME.test(reason)) return `the template takes more than ${MOST_TIME / 1000} s`;
     if (/memory alloc limit/.test(reason)) return 'the template makes too large lists or texts';
     if (/parse length limit/.test(reason)) return `the template is larger than ${MOST_SOURCE / 1024 / 1024} MiB`;
     if (/Maximum call stack/.test(reason)) return 'tags or brackets are nested too deep';
-    return reason;
+    return request.source.secret ? withoutQuoted(reason) : reason;
   }
 }
 

@@ -46,7 +46,7 @@ export const FILTERS: Readonly<Record<string, FilterImplOptions>> = {
   ip_plus: (value: unknown, offset: unknown) => {
     const sum = ipToNumber(subnetOf(value, 'ip_plus').address) + Number(offset);
     if (!Number.isInteger(sum) || sum < 0 || sum > 0xffff_ffff)
-      throw new Error(`ip_plus: ${textOf(value)} plus ${String(offset)} is no IPv4 address`);
+      throw new Error(`ip_plus: '${textOf(value)} plus ${String(offset)}' is no IPv4 address`);
     return ipFromNumber(sum);
   },
 };

@@ -100,6 +100,8 @@ export interface TemplateFailure {
   line: number;
   column: number;
   reason: string;
+  /** Whether another attempt may succeed: it took too long. */
+  mayPass?: true;
 }
 
 /** The thread has started. */

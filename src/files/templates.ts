@@ -103,6 +103,10 @@ export class Templates {
       const done = await thread.render({ ...batch, templates: rest });
       outcomes.push(...done.outcomes);
       begun = this.options.now();
+      for (const [index, { result }] of done.outcomes.entries()) {
+        const slow = rest[index];
+        if (slow && 'failed' in result && result.failed.mayPass) this.ban(slow);
+      }
       const culprit = rest[done.outcomes.length];
       if (done.isCulprit && culprit) this.ban(culprit);
     }

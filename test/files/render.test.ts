@@ -224,6 +224,27 @@ test('secrets of a node are for its own secret files, and are not among the valu
   t.false(JSON.stringify(values.world()).includes('pw1'));
 });
 
+test('a template that took too long is tried again, because the head may have been busy', async t => {
+  const { node, values } = setup();
+  let times = 0;
+  const failed = { template: 'base:/etc/x.tmpl', line: 3, column: 1, reason: 'the template takes more than 2 s' };
+  const templates = {
+    render: async () => {
+      times += 1;
+      const result =
+        times === 1 ? { failed: { ...failed, mayPass: true as const } } : { main: { text: 'x' }, further: [] };
+      return [{ result, reads: [['node.name']] as const }];
+    },
+  };
+  const cache = new ResultCache();
+  const sets = [set('base', [entry('/etc/x.tmpl', 'x')])];
+  const render = async () => filesOf(await renderFiles(sets, node, values, { templates, cache }));
+  t.regex((await render())['refused'] ?? '', /more than 2 s/);
+  t.is((await render())['/etc/x'], 'x');
+  t.is((await render())['/etc/x'], 'x');
+  t.is(times, 2);
+});
+
 test('the cache is bounded, and drops what was used longest ago', async t => {
   const cache = new ResultCache(10_000);
   const source = (name: string) => ({ name, text: '', digest: name, secret: false, partials: {} });

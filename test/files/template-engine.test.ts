@@ -100,6 +100,33 @@ test('a secret attribute is for templates of secret files', t => {
   t.false((textOf('{{ attributes | to_json }}') ?? '').includes('geheim'));
 });
 
+test('why a template of a secret file fails says nothing of what it read', t => {
+  const secret = { secret: true };
+  const of = (text: string): string => textOf(text, secret) ?? '';
+  for (const text of [
+    '{{ attributes.root_password | ip_address }}',
+    '{{ attributes.root_password | ip_plus: 1 }}',
+    '{{ attributes.root_password | indent: attributes.root_password }}',
+    '{% assign a = attributes.root_password | append: "x" %}{{ a | ip_network }}',
+    '{% fail attributes.root_password %}',
+    '{% assign a = attributes.root_password | prepend: "no " %}{% fail a %}',
+    '{{ attributes.root_password | host_key }}',
+    '{{ attributes.root_password | head_accounts: 1, 2 }}',
+    '{% include attributes.root_password %}',
+    '{{ attributes[attributes.root_password] }}',
+    '{% file "/x" mode: attributes.root_password %}{% endfile %}',
+    '{% assign a = attributes.root_password %}{{ node[a] }}',
+  ])
+    t.notRegex(of(text), /geheim/, text);
+  t.is(
+    of('{{ attributes.root_password | ip_address }}').split(': ')[1],
+    'ip_address needs an IPv4 address such as 10.54.0.7/16, and not ***',
+  );
+  t.notRegex(of('{% if "hunter2" == node.name %}'), /hunter2/);
+  t.is(of('{{ node.nam }}'), "base:/etc/x.tmpl:1:4: node.nam is unknown; did you mean 'node.name'?");
+  t.is(of('\n{% fail "no rack" %}'), 'base:/etc/x.tmpl:2:1: no rack');
+});
+
 test('a template may write further files, or none', t => {
   const { result } = render(
     '{% skip %}{% for n in nodes %}{% assign path = n.name | prepend: "/run/" %}{% file path mode: "0600" owner: "munge" %}{{ n.ip }}\n{% endfile %}{% endfor %}',
@@ -144,6 +171,13 @@ test('loops without end, huge lists and deep nesting end with an error', t => {
   );
   t.regex(failed('{% if node.name %}'.repeat(20_000)), /too deep|not closed|takes more/);
   t.regex(failed('x'.repeat(1024 * 1024 + 1)), /larger than 1 MiB/);
+});
+
+test('what took too long may succeed another time; what is wrong may not', t => {
+  const engine = new TemplateEngine({}, 20);
+  const loop = '{% for a in (1..3000) %}{% for b in (1..3000) %}{% if a == b %}{% endif %}{% endfor %}{% endfor %}';
+  t.like(render(loop, {}, engine).result, { failed: { mayPass: true } });
+  t.false('mayPass' in ((render('{{ x }}').result as { failed?: object }).failed ?? {}));
 });
 
 test('head_file reads below its folder only, and private files for secret files only', t => {
