@@ -234,7 +234,7 @@ for (const shell of Object.keys(SHELLS)) {
     t.is(await readFile(at('etc/hosts'), 'utf8'), 'three');
   });
 
-  test(`${shell}: a user who owns a folder cannot lead root to files that are not his`, async t => {
+  test(`${shell}: a user who owns a folder cannot lead root to files that are not theirs`, async t => {
     if (!requireAll(t, { root: true, programs: [...programs, 'unshare', 'mount'] })) return;
     const place = await makePlace(t);
     const at = (path: string) => join(place.root, path);
