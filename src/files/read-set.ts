@@ -3,7 +3,7 @@ import { didYouMean } from '../nearest.ts';
 import { own } from '../own.ts';
 import { readTree } from './archive.ts';
 import type { FileRules, OnChange, SetContent, SetEntry, StageScript } from './set-content.ts';
-import { readSettings, SETTINGS, type Settings } from './settings.ts';
+import { placeIn, readSettings, SETTINGS, type Settings } from './settings.ts';
 import { badFiles, checkPath, quoted, type TreeEntry } from './tree.ts';
 
 const CONTROL = '/.fileset';
@@ -25,10 +25,10 @@ export function contentOf(tree: readonly TreeEntry[]): SetContent {
   const settings = readSettings(text);
   const scripts = scriptsOf(tree);
   const entries = tree.filter(({ path }) => !isControl(path)).map(entry => entryOf(entry, settings));
-  checkPaths(entries, settings);
+  checkPaths(entries, settings, text);
   return {
     entries,
-    scripts: [...staged(settings, scripts), ...called(settings, scripts)],
+    scripts: [...staged(settings, scripts, text), ...called(settings, scripts, text)],
     changes: settings.on_change.flatMap(changesOf),
     partials: partialsOf(tree),
     secret: settings.secret || entries.some(({ rules }) => rules.secret),
@@ -76,7 +76,7 @@ function rulesOf(path: string, settings: Settings): FileRules {
 }
 
 /** A template and a file for one path would hide each other, and rules for a path that is not there would do nothing. */
-function checkPaths(entries: readonly SetEntry[], settings: Settings): void {
+function checkPaths(entries: readonly SetEntry[], settings: Settings, toml: string): void {
   const known = new Set<string>();
   for (const { path } of entries) {
     if (known.has(path)) throw badFiles(`${quoted(path)} is there as a file and as a template; remove one.`);
@@ -88,7 +88,7 @@ function checkPaths(entries: readonly SetEntry[], settings: Settings): void {
     const hint = known.has(near)
       ? `did you mean '${near}'?`
       : didYouMean(path, [...known], 'add it, or remove the rules.');
-    throw badFiles(`.fileset/set.toml has rules for ${quoted(path)}, which is not in the set; ${hint}`);
+    throw badFiles(`${placeIn(toml, ['files', path])}: ${quoted(path)} is not in the set; ${hint}`);
   }
 }
 
@@ -112,28 +112,29 @@ function partialsOf(tree: readonly TreeEntry[]): Record<string, string> {
   return Object.fromEntries(files.map(({ path, content }) => [path.slice(PARTIALS.length), content.toString()]));
 }
 
-function contentOfScript(name: string, key: string, scripts: ReadonlyMap<string, Buffer>): Buffer {
+/** @param place where the settings name the script */
+function contentOfScript(name: string, scripts: ReadonlyMap<string, Buffer>, place: () => string): Buffer {
   const content = scripts.get(name);
   if (content) return content;
   const hint = didYouMean(name, [...scripts.keys()], `add .fileset/scripts/${name}.`);
-  throw badFiles(`.fileset/set.toml: ${key} names the script '${name}', which is not in the set; ${hint}`);
+  throw badFiles(`${place()}: the script '${name}' is not in the set; ${hint}`);
 }
 
-function staged(settings: Settings, scripts: ReadonlyMap<string, Buffer>): StageScript[] {
-  return settings.scripts.map(({ stage, file, required, seconds }) => ({
+function staged(settings: Settings, scripts: ReadonlyMap<string, Buffer>, toml: string): StageScript[] {
+  return settings.scripts.map(({ stage, file, required, seconds }, index) => ({
     stage,
     name: file,
-    content: contentOfScript(file, 'scripts', scripts),
+    content: contentOfScript(file, scripts, () => placeIn(toml, ['scripts', index, 'file'])),
     required,
     seconds,
   }));
 }
 
 /** Scripts that run for a change of their paths alone. */
-function called(settings: Settings, scripts: ReadonlyMap<string, Buffer>): StageScript[] {
-  const names = new Set(settings.on_change.flatMap(({ run }) => (run === undefined ? [] : [run])));
-  return [...names].map(name => {
-    const content = contentOfScript(name, 'on_change', scripts);
+function called(settings: Settings, scripts: ReadonlyMap<string, Buffer>, toml: string): StageScript[] {
+  const indexes = new Map(settings.on_change.flatMap(({ run }, index) => (run === undefined ? [] : [[run, index]])));
+  return Array.from(indexes, ([name, index]) => {
+    const content = contentOfScript(name, scripts, () => placeIn(toml, ['on_change', index, 'run']));
     return { stage: 'called', name, content, required: false, seconds: 60 };
   });
 }

@@ -5,6 +5,7 @@ import { issueText } from '../issue.ts';
 import { didYouMean } from '../nearest.ts';
 import { own } from '../own.ts';
 import { SCRIPT_STAGES } from './set-content.ts';
+import { lineOf } from './toml-lines.ts';
 import { badFiles, isAccount } from './tree.ts';
 
 /** The name of the file in a set. */
@@ -72,12 +73,31 @@ const KEYS: Readonly<Record<string, readonly string[]>> = {
   scripts: Object.keys(script.shape),
 };
 
-/** Reads the text; throws `bad-files` with the line of a syntax error, or the key and what it must be. */
+/** Reads the text; throws `bad-files` with the line, the key, and what it must be. */
 export function readSettings(text: string): Settings {
-  const result = settings.safeParse(tomlOf(text));
+  const given = tomlOf(text);
+  const result = settings.safeParse(given);
   if (result.success) return result.data;
   const [issue] = result.error.issues;
-  throw badFiles(`.fileset/set.toml: ${issue === undefined ? 'it is wrong' : sentence(issue)}`);
+  if (issue === undefined) throw badFiles('.fileset/set.toml: it is wrong');
+  const path = issue.code === 'unrecognized_keys' ? [...issue.path, ...issue.keys.slice(0, 1)] : issue.path;
+  throw badFiles(`${placeIn(text, path)}: ${sentence(issue, valueAt(given, issue.path))}`);
+}
+
+/** Returns `.fileset/set.toml, line 3` for the key at a path. */
+export function placeIn(text: string, path: readonly PropertyKey[]): string {
+  const line = lineOf(text, path);
+  return line === undefined ? '.fileset/set.toml' : `.fileset/set.toml, line ${line}`;
+}
+
+function valueAt(given: unknown, path: readonly PropertyKey[]): unknown {
+  return path.reduce<unknown>(
+    (inner, key) =>
+      typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key)
+        ? (inner as Record<PropertyKey, unknown>)[key]
+        : undefined,
+    given,
+  );
 }
 
 function tomlOf(text: string): unknown {
@@ -90,7 +110,7 @@ function tomlOf(text: string): unknown {
   }
 }
 
-function sentence(issue: z.core.$ZodIssue): string {
+function sentence(issue: z.core.$ZodIssue, value: unknown): string {
   const where = issue.path
     .map(part => (typeof part === 'number' ? `(entry ${part + 1})` : `'${String(part)}'`))
     .join(' ');
@@ -102,5 +122,6 @@ function sentence(issue: z.core.$ZodIssue): string {
   }
   // What is wrong with a key of a record is below the record's issue.
   const inner = issue.code === 'invalid_key' ? issue.issues[0] : issue;
-  return `${where || 'it'} ${issueText(inner)}.`;
+  const text = issueText(inner, value);
+  return `${where || 'it'} ${text}${text.endsWith('?') ? '' : '.'}`;
 }

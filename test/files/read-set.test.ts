@@ -112,52 +112,67 @@ const settings = (title: string, toml: string, text: string, ...entries: TreeEnt
   refused(title, withSettings(toml, ...entries), `.fileset/set.toml${text}`);
 
 settings('TOML that cannot be read', 'optional = true\nsecret = yes\n', ', line 2, column 10: invalid value.');
-settings('an unknown key', 'optonal = true\n', ": there is no key 'optonal'; did you mean 'optional'?");
+settings('an unknown key', 'optonal = true\n', ", line 1: there is no key 'optonal'; did you mean 'optional'?");
 settings(
   'an unknown key of a file',
   '[files."/a"]\nownr = "x"\n',
-  ": 'files' '/a': there is no key 'ownr'; did you mean 'owner'?",
+  ", line 2: 'files' '/a': there is no key 'ownr'; did you mean 'owner'?",
 );
 settings(
   'an unknown key of a script',
   '[[scripts]]\nstage = "root"\nfile = "a"\nwhen = 1\n',
-  ": 'scripts' (entry 1): there is no key 'when'; the keys are stage, file, required, seconds.",
+  ", line 4: 'scripts' (entry 1): there is no key 'when'; the keys are stage, file, required, seconds.",
 );
-settings('a wrong word', 'local_edits = "kep"\n', ": 'local_edits' must be one of replace, keep.");
-settings('a wrong type', 'secret = "yes"\n', ": 'secret' must be a boolean.");
+settings(
+  'a wrong word',
+  'local_edits = "kep"\n',
+  ", line 1: 'local_edits' must be one of replace, keep; did you mean 'keep'?",
+);
+settings('a wrong type', 'secret = "yes"\n', ", line 1: 'secret' must be a boolean.");
 settings(
   'a mode as number',
   '[files."/a"]\nmode = 644\n',
-  ": 'files' '/a' 'mode' must be a text of octal digits, such as \"0644\".",
+  ", line 2: 'files' '/a' 'mode' must be a text of octal digits, such as \"0644\".",
 );
 settings(
   'a wrong stage',
   '[[scripts]]\nstage = "rot"\nfile = "a"\n',
-  ": 'scripts' (entry 1) 'stage' must be one of before-root, root, boot, change, shutdown.",
+  ", line 2: 'scripts' (entry 1) 'stage' must be one of before-root, root, boot, change, shutdown; did you mean 'root'?",
 );
-settings('a relative path', '[files."etc/a"]\nmode = "0644"\n', ": 'files' 'etc/a' must be an absolute path.");
+settings('a relative path', '[files."etc/a"]\nmode = "0644"\n', ", line 1: 'files' 'etc/a' must be an absolute path.");
 settings(
   'nothing to do',
   '[[on_change]]\npaths = ["/a"]\n',
-  ": 'on_change' (entry 1) must have reload, restart or run.",
+  ", line 1: 'on_change' (entry 1) must have reload, restart or run.",
 );
 settings(
   'rules for a file that is not there',
   '[files."/etc/mtd"]\nmode = "0644"\n',
-  " has rules for '/etc/mtd', which is not in the set; did you mean '/etc/motd'?",
+  ", line 1: '/etc/mtd' is not in the set; did you mean '/etc/motd'?",
   file('/etc/motd', ''),
 );
 settings(
   'rules for a template by its ending',
   '[files."/etc/motd.tmpl"]\nmode = "0644"\n',
-  " has rules for '/etc/motd.tmpl', which is not in the set; did you mean '/etc/motd'?",
+  ", line 1: '/etc/motd.tmpl' is not in the set; did you mean '/etc/motd'?",
   file('/etc/motd.tmpl', ''),
 );
 settings(
   'a script that is not there',
   '[[scripts]]\nstage = "root"\nfile = "prepar"\n',
-  ": scripts names the script 'prepar', which is not in the set; did you mean 'prepare'?",
+  ", line 3: the script 'prepar' is not in the set; did you mean 'prepare'?",
   file('/.fileset/scripts/prepare', '#!/bin/sh'),
+);
+settings(
+  'a script of a change that is not there',
+  '[[on_change]]\npaths = ["/a"]\nreload = ["x"]\n\n[[on_change]]\npaths = ["/b"]\nrun = "adop"\n',
+  ", line 7: the script 'adop' is not in the set; did you mean 'adopt'?",
+  file('/.fileset/scripts/adopt', '#!/bin/sh'),
+);
+settings(
+  'a script without its file',
+  'optional = true\n\n[[scripts]]\nstage = "root"\n',
+  ", line 3: 'scripts' (entry 1) 'file' must be a text.",
 );
 refused(
   'a script without interpreter',
