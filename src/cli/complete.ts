@@ -1,5 +1,6 @@
 // Decides what could be at the cursor, from the table of nouns and, for names, from the daemon.
 import type { Kind } from '../model/kind-words.ts';
+import { SHIPPED_SETS } from '../model/shipped-sets.ts';
 import { bootStyles, fieldDataOf, fileFieldsOf, reservedNames } from './commands.ts';
 import { sharedOptions, spellings } from './options.ts';
 import type { Action, Noun, Option, Takes } from './table.ts';
@@ -76,7 +77,8 @@ async function candidates(nouns: readonly Noun[], place: Place, current: string,
   if (current.startsWith('-')) return options(place, current, kind, lookups);
   if (!noun) return namesOf(nouns, current);
   if (action?.takes === 'set-paths' || action?.takes === 'set-file')
-    return inSet(action.takes, place.words, current, lookups);
+    return inSet(action, place.words, current, lookups);
+  if (action && kind === 'files' && action.takes === 'names') return setNames(action, current, lookups);
   if (action) return values(action.takes, kind, current, '', lookups);
   const below = namesOf([...noun.actions, ...(noun.nouns ?? [])], current);
   return noun.run?.takes ? [...below, ...(await values(noun.run.takes, kind, current, '', lookups))] : below;
@@ -140,19 +142,26 @@ async function values(
 }
 
 /** Returns the names of file sets, then the paths in the set that was named. */
-async function inSet(
-  takes: 'set-paths' | 'set-file',
-  words: readonly string[],
-  current: string,
-  lookups: Lookups,
-): Promise<string[]> {
+async function inSet(action: Action, words: readonly string[], current: string, lookups: Lookups): Promise<string[]> {
   const [set] = words;
-  if (set === undefined) return lookups.names('files', current);
-  if (takes === 'set-file' && words.length > 1) return [FILES];
+  if (set === undefined) return setNames(action, current, lookups);
+  if (action.takes === 'set-file' && words.length > 1) return [FILES];
   // Paths in a set are absolute, and people write them without the first slash as well.
   const isAbsolute = current.startsWith('/');
   const paths = await lookups.paths(set, isAbsolute ? current : `/${current}`);
   return isAbsolute ? paths : paths.map(path => path.slice(1));
+}
+
+/** Actions for file sets that come with muster too: they change nothing in the set. */
+const FOR_SHIPPED: ReadonlySet<string> = new Set(['cat', 'clone', 'diff', 'export', 'list', 'show']);
+
+async function setNames({ name }: Pick<Action, 'name'>, current: string, lookups: Lookups): Promise<string[]> {
+  return FOR_SHIPPED.has(name) ? allSetNames(current, lookups) : lookups.names('files', current);
+}
+
+async function allSetNames(current: string, lookups: Lookups): Promise<string[]> {
+  const shipped = Object.keys(SHIPPED_SETS).filter(name => name.startsWith(current));
+  return [...(await lookups.names('files', current)), ...shipped];
 }
 
 async function objectNames(kind: Kind, current: string, lookups: Lookups): Promise<string[]> {
@@ -190,8 +199,14 @@ async function attribute(current: string, lookups: Lookups): Promise<string[]> {
   const choices: Record<string, () => Promise<readonly string[]>> = {
     _boot_config: async () => lookups.names('boot', given),
     _boot_style: async () => bootStyles(),
-    _file_sets: async () => inList(given, await lookups.names('files', given.slice(given.lastIndexOf(',') + 1))),
+    _file_sets: async () => fileSetList(given, lookups),
     _boot_rw_layer: async () => ['overlayfs', 'rwtab'],
   };
   return ((await choices[name]?.()) ?? []).map(choice => `${name}=${choice}`);
+}
+
+/** `-NAME` leaves a set out. */
+async function fileSetList(given: string, lookups: Lookups): Promise<string[]> {
+  const [, done = '', minus = '', begin = ''] = /^(.*,)?(-?)([^,]*)$/.exec(given) ?? [];
+  return (await allSetNames(begin, lookups)).map(name => `${done}${minus}${name}`);
 }
