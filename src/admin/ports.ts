@@ -11,6 +11,7 @@ import type { PlannedFiles } from '../boot/boot-plan.ts';
 import type { Boots } from '../boot/boots.ts';
 import type { KickstartValues } from '../boot/kickstart.ts';
 import type { Statuses } from '../boot/status.ts';
+import type { FilesSince } from '../files/files-since.ts';
 import type { Releases } from '../files/releases.ts';
 import type { Rendered } from '../files/rendered.ts';
 import type { SetContent } from '../files/set-content.ts';
@@ -105,6 +106,7 @@ export interface AdminPorts extends FilePorts {
   loaderPath(file: string): string | undefined;
   nodeFiles: NodeFilesAccess;
   releases: Releases;
+  filesSince: FilesSince;
   enrolment: {
     /** The line that enrols the installed system of a node; until when, in milliseconds since 1970. */
     line(uid: string, seconds: number): Promise<{ line: string; until: number }>;

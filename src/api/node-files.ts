@@ -55,6 +55,10 @@ const state = (z: Zod) =>
     name: z.string(),
     state: z.enum(FILES_STATES),
     reason: z.string().optional().describe('why it is no further, what failed, or the changed paths'),
+    since: z
+      .number()
+      .optional()
+      .describe('since when, in milliseconds since 1970; absent when it began before musterd did'),
     sets: z.array(z.string()),
     index: z.string().optional().describe('SHA-256 of the index that its file sets give now'),
     applied: z.string().optional().describe('SHA-256 of the index that the node has applied'),

@@ -40,6 +40,11 @@ export class Beats {
     return this.last.get(boot);
   }
 
+  /** Returns whether the boot began after musterd started. */
+  isNew(boot: Boot): boolean {
+    return momentOf(boot, boot.started) >= this.startedAt;
+  }
+
   /** Returns whether the boot's system runs: it came up, and its heartbeats have not stopped. */
   isAlive(boot: Boot): boolean {
     return boot.outcome === 'up' && this.periodsSilent(boot) <= MISSED;

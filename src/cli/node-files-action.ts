@@ -7,6 +7,7 @@ import { previewText } from './files/preview-action.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
 import { action, type Context } from './table.ts';
+import { humanTime } from './terminal.ts';
 
 /** Milliseconds between two looks at nodes that take their files. */
 const LOOK_MS = 1000;
@@ -51,14 +52,26 @@ export const nodeFiles = action({
 function print({ given, terminal }: Context, states: readonly NodeFilesState[]): number {
   if (isForPrograms(given)) printData(terminal, given, states);
   else {
-    const groups = new Map<string, string[]>();
-    for (const { name, state, reason, sets } of states) {
+    const groups = new Map<string, NodeFilesState[]>();
+    for (const one of states) {
+      const { state, reason, sets } = one;
       const line = `${state}${reason === undefined ? '' : `: ${reason}`} [${sets.join(', ') || 'no file sets'}]`;
-      groups.set(line, [...(groups.get(line) ?? []), name]);
+      groups.set(line, [...(groups.get(line) ?? []), one]);
     }
-    terminal.write(Array.from(groups, ([line, names]) => `${foldNodeSet(names)}: ${line}\n`).join(''));
+    const texts = Array.from(groups, ([line, nodes]) => {
+      return `${foldNodeSet(nodes.map(({ name }) => name))}: ${line}${sinceText(nodes)}\n`;
+    });
+    terminal.write(texts.join(''));
   }
   return states.some(({ state }) => state === 'failed') ? 1 : 0;
+}
+
+/** Since when the first and the last of these nodes are in their state. */
+function sinceText(nodes: readonly NodeFilesState[]): string {
+  const times = nodes.flatMap(({ since }) => since ?? []).sort((left, right) => left - right);
+  const [first, last] = [times.at(0), times.at(-1)].map(time => time !== undefined && humanTime(time));
+  if (!first || !last) return '';
+  return first === last ? ` since ${first}` : ` since ${first} to ${last}`;
 }
 
 async function apply(context: Context, options: { canary?: unknown; timeout?: unknown }): Promise<number> {

@@ -8,14 +8,17 @@ import type { State } from './state.ts';
 export function nodeFilePorts(
   state: State,
   nodeFiles: NodeFiles,
-): Required<Pick<BootPlanePorts, 'files' | 'fileContent' | 'liveRule'>> {
-  const { cluster, releases } = state;
+): Required<Pick<BootPlanePorts, 'files' | 'fileContent' | 'liveRule' | 'filesSeen'>> {
+  const { boots, cluster, filesSince, releases } = state;
   return {
     files: async uid => servedFiles(state, nodeFiles, uid),
     fileContent: async sha256 => nodeFiles.content(sha256),
     liveRule(uid) {
       const node = cluster.get('node', uid);
       return releases.ruleFor(uid, node && effectiveAttributes(cluster, node.value).get(FILES_LIVE)?.value);
+    },
+    filesSeen(boot, seen) {
+      filesSince.see(boot.node, { id: boot.id, isNew: boots.beats.isNew(boot) }, seen, boots.times.wall());
     },
   };
 }

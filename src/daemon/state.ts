@@ -26,6 +26,7 @@ import { Resets } from '../evidence/resets.ts';
 import { tcpLook } from '../evidence/tcp-info.ts';
 import { TcpWatch } from '../evidence/tcp-watch.ts';
 import { TftpTransfers } from '../evidence/tftp-transfers.ts';
+import { FilesSince } from '../files/files-since.ts';
 import { Releases } from '../files/releases.ts';
 import { StoredSets } from '../files/stored.ts';
 import { ConnectionTable } from '../http/connection-table.ts';
@@ -79,6 +80,7 @@ export interface State {
   enrolment: Enrolments;
   /** Files that running nodes may have, where they do not follow by themselves. */
   releases: Releases;
+  filesSince: FilesSince;
   failures: HeadFailures;
   connections: ConnectionTable;
   /** Which of them wait for their node. */
@@ -120,11 +122,10 @@ export async function openState(
   const boots = await openBoots({ config, directory, store, saver, happenings });
   const statuses = new Statuses(boots, kernelNow);
   stops.push(happenings.follow(store, statuses));
-  const releases = new Releases();
+  const live = { releases: new Releases(), filesSince: new FilesSince() };
   onNodeDeleted(store, uid => {
     for (const id of boots.forget(uid)) saver.drop(id);
-    statuses.forget(uid);
-    releases.forget(uid);
+    for (const known of [statuses, live.releases, live.filesSince]) known.forget(uid);
   });
   const oldHeads = await OldHeads.open(config['paths.state'], warn);
   const blobs = new Blobs(config['paths.state']);
@@ -150,7 +151,7 @@ export async function openState(
     oldHeads,
     uploads,
     governor: governorOf(config),
-    releases,
+    ...live,
     ...(await openSecrets({ config, cluster, networks, log, now, newUid, blobs })),
     failures,
     ...(await watchEvidence(directory, log, stops)),

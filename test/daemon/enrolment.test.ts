@@ -141,7 +141,9 @@ test('an installed system enrols with the line, is up with its facts and files, 
   await until('it has its files', async () => (await system.file('etc/motd')) === 'This is n0.\n', {
     seen: async () => wired.muster('node', '-i', 'n0', 'files'),
   });
-  await until('it says so', async () => /in-step/.test(await wired.muster('node', '-i', 'n0', 'files')));
+  await until('it says so', async () =>
+    /in-step \[munge\] since \d{4}-/.test(await wired.muster('node', '-i', 'n0', 'files')),
+  );
   t.is(await system.file('etc/munge/munge.key'), SECRET);
 
   // Both start again: the same identity, and the same claim for secrets

@@ -1,4 +1,5 @@
 import test from 'ava';
+import { FilesSince } from '../../src/files/files-since.ts';
 import { EMPTY_INDEX } from '../../src/files/index-text.ts';
 import { filesState, indexFor } from '../../src/files/live-state.ts';
 import { Releases } from '../../src/files/releases.ts';
@@ -42,4 +43,18 @@ test('the state of the files of a node, and why', t => {
   t.deepEqual(state({}, { current: { refused: 'set x, line 2' } }), { state: 'failed', reason: 'set x, line 2' });
   t.deepEqual(state({}, { current: undefined }), { state: 'in-step' });
   t.is(state({}, { isUp: false }).state, 'unknown');
+});
+
+test('since when a node is in its state: from the change that musterd saw, over heartbeats without one', t => {
+  const since = new FilesSince();
+  const boot = { id: 'b1', isNew: true };
+  t.is(since.see('n', boot, { state: 'pending', reason: 'x' }, 10), 10);
+  t.is(since.see('n', boot, { state: 'in-step' }, 20), 20);
+  t.is(since.see('n', boot, { state: 'in-step' }, 30), 20);
+  t.is(since.see('n', { id: 'b2', isNew: true }, { state: 'in-step' }, 40), 40, 'a new boot begins again');
+  since.forget('n');
+  const old = { id: 'b0', isNew: false };
+  t.is(since.see('n', old, { state: 'in-step' }, 50), undefined, 'it may be so since before musterd started');
+  t.is(since.see('n', old, { state: 'in-step' }, 60), undefined);
+  t.is(since.see('n', old, { state: 'failed', reason: 'x' }, 70), 70);
 });

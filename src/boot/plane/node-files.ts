@@ -1,7 +1,7 @@
 // The files of a node's file sets on their way: at boot as its plan froze them, later as they are now.
 import { missingContents } from '../../files/bundle.ts';
 import { EMPTY_INDEX, readIndex } from '../../files/index-text.ts';
-import { indexFor } from '../../files/live-state.ts';
+import { filesState, indexFor } from '../../files/live-state.ts';
 import type { Refused } from '../../refused.ts';
 import type { Boot } from '../boot.ts';
 import { type PlannedFiles, takesFiles } from '../boot-plan.ts';
@@ -130,13 +130,15 @@ async function currentFiles({ files }: PlaneContext, boot: Boot): Promise<Files 
 export async function filesSection(
   context: PlaneContext,
   boot: Boot,
-  { files_applied: applied }: Readonly<Record<string, string>>,
+  facts: Readonly<Record<string, string>>,
 ): Promise<string> {
   if (!context.files || !boot.plan || !takesFiles(boot.plan)) return '';
   const current = await currentFiles(context, boot).catch(() => ({ refused: 'the head failed to render them' }));
-  if (current && 'refused' in current) return '';
   const rule = context.liveRule?.(boot.node) ?? { mode: 'auto' };
-  const index = indexFor(current?.index, rule, applied);
+  const wanted = current && 'refused' in current ? current : current?.index;
+  context.filesSeen?.(boot, filesState({ isUp: true, current: wanted, rule, facts }));
+  if (current && 'refused' in current) return '';
+  const index = indexFor(current?.index, rule, facts['files_applied']);
   if (index === undefined) return '';
   return `\n[Files]\nindex = ${index}\nsecret = ${current?.secret ? 'yes' : 'no'}\n`;
 }

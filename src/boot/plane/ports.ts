@@ -1,5 +1,6 @@
 // What the boot plane needs from the daemon: look-ups to decide, and actions to carry out.
 import type { LoaderName } from '../../config-values.ts';
+import type { SeenState } from '../../files/files-since.ts';
 import type { LiveRule } from '../../files/live-state.ts';
 import type { Log } from '../../log.ts';
 import type { Refused } from '../../refused.ts';
@@ -52,6 +53,8 @@ export interface PlaneContext {
   fileContent?(sha256: string): Promise<Buffer | undefined>;
   /** Returns whether a running node follows changes of its files by itself. */
   liveRule?(nodeUid: string): LiveRule;
+  /** Receives how far a running node is with its files, with each heartbeat. */
+  filesSeen?(boot: Boot, state: SeenState): void;
   /** Returns what is at a path of a repo's image; `blob` names another image than the repo's current one. */
   iso(repo: string, path: string, blob: string | undefined): Promise<IsoFound | undefined>;
   /** From 0 to 1, for the waits in scripts; `Math.random` when absent. */
