@@ -68,6 +68,9 @@ install() {
     # `cp` must be the image's own: busybox keeps no extended attributes, which carry file capabilities.
     inst_multiple cp mount umount modprobe || return 1
     inst_multiple -o unsquashfs
+    # Secrets come over TLS, by one of these.
+    inst_multiple -o openssl
+    find_binary openssl > /dev/null || inst_multiple -o curl
     # Sends the kernel's messages to the head, where there is no busybox.
     inst_multiple -o logger dmesg
     # Style disked and _disk_layout; an image without them boots without these.

@@ -67,6 +67,8 @@ export interface PlannedFiles {
   size: number;
   /** Whether any of the files is secret: then all are served over TLS only. */
   secret: boolean;
+  /** Whether a script among them runs before the root is there. */
+  beforeRoot?: true;
   /** The names of the file sets, in order. */
   sets: readonly string[];
 }

@@ -37,6 +37,7 @@ const ROWS = {
   'nothing-to-boot': { by: 'head', means: 'the configuration of the node gives nothing that it can boot' },
   'bad-answers': { by: 'head', means: "the installer's answers' file cannot be filled in for the node" },
   'files-do-not-render': { by: 'head', means: 'a template of the file sets of the node fails, or a set is gone' },
+  'initramfs-too-old': { by: 'head', means: 'the initramfs cannot do what the plan of the boot needs' },
   'kernel-for-other-processor': { by: 'head', means: 'the kernel is for another architecture than the firmware' },
   'loader-gave-up': { by: 'head', means: 'iPXE could not get or start kernel and initramfs (name: its error code)' },
   'session-over': { by: 'both', means: 'the boot session is over: another boot has begun since' },

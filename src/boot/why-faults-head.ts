@@ -65,6 +65,10 @@ export const HEAD_FAULT_RULES = {
     remedy: ({ name }) =>
       `Correct the file set at the place that the message names; the node retries by itself. \`muster boot explain ${name}\` renders its files again.`,
   },
+  'initramfs-too-old': {
+    remedy: (situation, { about }) =>
+      `Make the initramfs again: \`muster mkramfs --update ${about?.name ?? configOf(situation)}\`. The node retries by itself.`,
+  },
   'kernel-for-other-processor': {
     remedy: () =>
       'Give it a boot config whose kernel, initramfs and image are for its processor: set `_boot_config` on the node, or on a group of such machines.',

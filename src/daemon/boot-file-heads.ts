@@ -1,14 +1,14 @@
-// The first bytes of stored kernels: in a storm all nodes get the same one, and the head reads it once.
+// The first bytes of stored kernels and initramfs files: in a storm all nodes get the same ones, and the head reads them once.
 
 import { open } from 'node:fs/promises';
 import type { PlannedFile } from '../boot/boot-plan.ts';
 import { LOADER_HEAD } from '../boot/loader-format.ts';
 import { Latest } from '../latest.ts';
 
-/** Kernels whose first bytes are kept. */
+/** Files whose first bytes are kept. */
 const KEPT = 64;
 
-export class KernelHeads {
+export class BootFileHeads {
   private readonly blobPath: (sha256: string) => string;
   private readonly heads = new Latest<string, Buffer>(KEPT);
 
@@ -16,7 +16,7 @@ export class KernelHeads {
     this.blobPath = blobPath;
   }
 
-  /** Returns the first `LOADER_HEAD` bytes of a kernel; undefined when its file cannot be read. */
+  /** Returns the first `LOADER_HEAD` bytes of a file; undefined when its file cannot be read. */
   async of({ blob, offset }: PlannedFile): Promise<Buffer | undefined> {
     const key = `${blob} ${offset}`;
     const head = this.heads.get(key) ?? (await firstBytes(this.blobPath(blob), offset).catch(() => undefined));

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { GRUB_FILES, LOCAL_FILES } from '../boot/loaders.ts';
 import { GRUB, GRUB_BY_TFTP } from '../boot/plane/languages.ts';
 import { fillTemplate } from '../boot/script.ts';
-import { cpioArchive } from '../boot/session-archive.ts';
 import type { Config } from '../config.ts';
 import { reasonOf } from '../errors.ts';
 import { grubArchitectures, makeGrub } from '../image/grub.ts';
 import type { Log } from '../log.ts';
 import type { Networks } from '../networks.ts';
+import { cpioArchive } from '../wire/cpio-archive.ts';
 import { bootScript } from './boot-files.ts';
 
 /** Returns paths by served name. Those that cannot be built are missing, and the log says why. */

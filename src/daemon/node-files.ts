@@ -156,7 +156,9 @@ export class NodeFiles {
     const rendered = await renderFiles(sets.contents, node, this.valuesOf(cluster), this.ports);
     if ('refused' in rendered) return rendered;
     const { index, size, secret } = await this.ports.store.put(rendered);
-    return { files: { index, size, secret, sets: sets.named.map(({ name }) => name) } };
+    const beforeRoot = rendered.scripts.some(({ stage }) => stage === 'before-root');
+    const names = sets.named.map(({ name }) => name);
+    return { files: { index, size, secret, ...(beforeRoot && { beforeRoot }), sets: names } };
   }
 
   private async setsOf(

@@ -26,11 +26,11 @@ import { openAttributes } from '../model/secrets.ts';
 import type { SshKey } from '../ssh/ssh.ts';
 import { startSyslogServer } from '../syslog/server.ts';
 import { startTftpServer, type TftpServer, type TftpStats } from '../tftp/start.ts';
+import { BootFileHeads } from './boot-file-heads.ts';
 import { bootScript, loaderFile, loaderMismatches, writeAutoexec } from './boot-files.ts';
 import { takeOnce } from './boot-once.ts';
 import { grubLoaders } from './grub-loaders.ts';
 import { IsoImages } from './iso-images.ts';
-import { KernelHeads } from './kernel-heads.ts';
 import type { Kickstarts } from './kickstarts.ts';
 import type { Lent } from './leases.ts';
 import { NewNodes } from './new-nodes.ts';
@@ -130,7 +130,7 @@ export function bootPlanePorts(
     const node = cluster.get('node', uid);
     return node && effectiveAttributes(cluster, node.value);
   };
-  const kernels = new KernelHeads(sha256 => blobs.path(sha256));
+  const heads = new BootFileHeads(sha256 => blobs.path(sha256));
   return {
     addresses: networks.attached.map(item => item.head),
     head: (ip: string) => {
@@ -157,7 +157,7 @@ export function bootPlanePorts(
     plan: (uid: string, arch?: LoaderName) => planOf(state, uid, iscsi !== undefined, arch),
     template: async (name: string) => bootScript(config, name),
     blobPath: (sha256: string) => blobs.path(sha256),
-    kernelHead: async kernel => kernels.of(kernel),
+    bootFileHead: async file => heads.of(file),
     loaderFile: (name: string) => loaderFile(served.get(name)),
     save: saver.now.bind(saver),
     attributesIni: (uid: string) => {

@@ -1,9 +1,11 @@
 // Makes the initramfs of a boot config: runs dracut inside the unpacked image, with muster's module added temporarily.
-import { open, rm } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MusterError } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import { temporaryFolder } from '../process/temporary.ts';
+import { INITRAMFS_LEVEL, markArchive } from '../wire/initramfs-mark.ts';
 import { inImage } from './chroot.ts';
 import { ImageRoot } from './image-root.ts';
 import { kernelConfig, requireRecent } from './kernel-support.ts';
@@ -56,7 +58,8 @@ export async function makeInitramfs(options: RamfsOptions): Promise<Ramfs> {
     step(`Running dracut in the image for kernel ${kver}`);
     await runDracut(image, options, kver);
     const initramfs = join(outDir, `initramfs-${kver}.img`);
-    await image.moveOut(`${WORK}/initramfs.img`, initramfs);
+    await image.moveOut(`${WORK}/initramfs.img`, `${initramfs}.packed`);
+    await mark(root, `${initramfs}.packed`, initramfs);
     return { kver, kernel, initramfs };
   } catch (error) {
     if (options.outDir === undefined) await rm(outDir, { recursive: true, force: true });
@@ -205,6 +208,15 @@ async function runDracut(image: ImageRoot, options: RamfsOptions, kver: string):
   if (result.status === 0 && !failed) return;
   const words = failed?.[0] ?? (result.stderr.trim().split('\n').slice(-5).join('; ') || 'it printed nothing');
   throw new MusterError('tool-failed', `dracut in the image ended with status ${result.status}: ${words}`);
+}
+
+/** Writes the initramfs with its mark before it. */
+async function mark(root: string, packed: string, initramfs: string): Promise<void> {
+  // The module takes either of them along
+  const tls = (await hasProgram(root, 'openssl')) || (await hasProgram(root, 'curl'));
+  await writeFile(initramfs, markArchive({ level: INITRAMFS_LEVEL, tls }));
+  await writeFile(initramfs, createReadStream(packed), { flag: 'a' });
+  await rm(packed);
 }
 
 /** zstd unpacks several times faster than gzip, but both the kernel and the image must support it. */

@@ -355,6 +355,16 @@ test('why covers nodes that never asked, are ignored, have no boot config, or bo
   t.like(ask(local), { verdict: 'well', rule: 'left-to-its-disk' });
 });
 
+test('an initramfs that is too old for the boot is answered with the command that makes it again', t => {
+  const it = world();
+  const error =
+    'the initramfs of the boot config DefaultBoot is older than file sets, and the node would start without';
+  see(it, { stages: upTo('script'), error, fault: 'initramfs-too-old', facts: { about: { name: 'DefaultBoot' } } });
+  const answer = ask(it);
+  t.like(answer, { verdict: 'failed', rule: 'initramfs-too-old' });
+  t.regex(JSON.stringify(answer), /muster mkramfs --update DefaultBoot/);
+});
+
 test('a layout of disks that needs a program is answered with its package', t => {
   const it = world();
   const about = { name: 'mkfs.xfs', want: 'xfsprogs' };

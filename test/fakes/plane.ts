@@ -29,7 +29,7 @@ export function fakePorts(
     },
     template: async name => (name.startsWith('refused') ? `${name} @NODE@ @REASON@\n` : `${name} @STYLE@ @CMDLINE@\n`),
     blobPath: sha256 => `/blobs/${sha256}`,
-    kernelHead: async () => undefined,
+    bootFileHead: async () => undefined,
     loaderFile: () => undefined,
     save: async boot => void deeds.push(`save ${boot.id}`),
     takeOnce: async boot => void deeds.push(`take-once ${boot.id}`),

@@ -14,7 +14,7 @@ import { planBoot } from '../../src/boot/plan.ts';
 import { BootPlane } from '../../src/boot/plane/plane.ts';
 import { timelineOf } from '../../src/boot/timeline.ts';
 import { why } from '../../src/boot/why.ts';
-import { KernelHeads } from '../../src/daemon/kernel-heads.ts';
+import { BootFileHeads } from '../../src/daemon/boot-file-heads.ts';
 import { attributesIni } from '../../src/http/attributes-ini.ts';
 import { startBootPlane } from '../../src/http/boot-plane.ts';
 import type { BootPlanePorts } from '../../src/http/ports.ts';
@@ -108,7 +108,7 @@ async function plane(
   for (const [name, bytes] of Object.entries(blobs)) writeFileSync(join(folder, name), bytes);
   const loader = join(folder, 'ipxe.efi');
   writeFileSync(loader, 'loader');
-  const kernels = new KernelHeads(sha256 => join(folder, sha256));
+  const kernels = new BootFileHeads(sha256 => join(folder, sha256));
   const registry = fakeBoots(fake);
   const saved: Boot[] = [];
   const port = await freePort();
@@ -138,7 +138,7 @@ async function plane(
           ? '#!ipxe\necho @NODE@ @REASON@\n'
           : '#!ipxe\nkernel @URL@/kernel @CMDLINE@\n',
     blobPath: sha256 => join(folder, sha256),
-    kernelHead: async kernel => kernels.of(kernel),
+    bootFileHead: async kernel => kernels.of(kernel),
     loaderFile: name =>
       name === 'ipxe.efi'
         ? { path: loader, offset: 0, size: options.loaderSize ?? 6, etag: 'x', modified: Date.UTC(2026, 0, 1) }

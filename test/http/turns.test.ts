@@ -57,7 +57,7 @@ async function plane(t: ExecutionContext) {
     plan: uid => planBoot(fake.cluster, fake.cluster.get('node', uid) ?? node),
     template: async () => '#!ipxe\nkernel @URL@/kernel\n',
     blobPath: sha256 => join(folder, sha256),
-    kernelHead: async () => undefined,
+    bootFileHead: async () => undefined,
     loaderFile: () => undefined,
     save: async () => {},
     attributesIni: () => undefined,

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { MusterError } from '../../src/errors.ts';
 import { makeInitramfs } from '../../src/image/mkramfs.ts';
+import { readMark } from '../../src/wire/initramfs-mark.ts';
 import { requireAll } from '../support/require.ts';
 
 const KERNELS = ['5.14.0-70.el9', '5.14.0-362.el9'];
@@ -69,10 +70,16 @@ echo "$last" "$@" "$(ls /usr/lib/dracut/modules.d/95muster/)" >/var/tmp/muster-r
   ]) {
     t.true(said.includes(word), `${word} in ${said}`);
   }
+  const markOf = async () => readMark(await readFile(made.initramfs));
+  t.deepEqual(await markOf(), { level: 1, tls: false });
+  t.deepEqual(await readdir(outDir), ['initramfs-5.14.0-362.el9.img']);
   t.is(steps.length, 2);
   t.deepEqual(await readdir(join(root, 'usr/lib/dracut/modules.d')), ['00own']);
   t.deepEqual(await readdir(join(root, 'var/tmp')), []);
   t.is((await makeInitramfs({ root, outDir, kver: '5.14.0-70.el9' })).kver, '5.14.0-70.el9');
+  await writeFile(join(root, 'usr/bin/openssl'), '');
+  await makeInitramfs({ root, outDir });
+  t.deepEqual(await markOf(), { level: 1, tls: true });
 });
 
 test('a dracut that fails, also one that says so and ends with 0, is tool-failed with its words', async t => {

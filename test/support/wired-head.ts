@@ -9,6 +9,7 @@ import { type LabProcess, SYSTEM_PATH, startProcess } from '../../lab/process.ts
 import { AdminClient } from '../../src/api/client.ts';
 import { NODES, type ShownWhy } from '../../src/api/nodes.ts';
 import { DIES_WITH_PARENT, run, runOk } from '../../src/process/run.ts';
+import { INITRAMFS_LEVEL, markArchive } from '../../src/wire/initramfs-mark.ts';
 import { fakeKernel } from '../admin/world.ts';
 import { findProgram } from './require.ts';
 
@@ -154,7 +155,8 @@ export class WiredHead {
     const [kernel, initramfs, content] = ['kernel', 'initramfs', 'content'].map(name => join(this.folder, name));
     if (!kernel || !initramfs || !content) throw new Error('no names');
     await writeFile(kernel, fakeKernel('6.1.0', Buffer.alloc(bytes, 'kernel')));
-    await writeFile(initramfs, Buffer.alloc(1 << 20, 'initramfs'));
+    const mark = markArchive({ level: INITRAMFS_LEVEL, tls: true });
+    await writeFile(initramfs, Buffer.concat([mark, Buffer.alloc(1 << 20, 'initramfs')]));
     await mkdir(content, { recursive: true });
     await writeFile(join(content, 'data'), Buffer.alloc(1 << 20, 'image'));
     await runOk('mksquashfs', [content, join(this.folder, 'squashfs'), '-no-progress', '-quiet', '-noappend']);

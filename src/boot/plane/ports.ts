@@ -28,8 +28,8 @@ export interface PlaneContext {
   /** The text of a script in boot-scripts/. */
   template(name: string): Promise<string>;
   blobPath(sha256: string): string;
-  /** Returns the first bytes of a stored kernel, `LOADER_HEAD` at most; undefined when they cannot be read. */
-  kernelHead(kernel: PlannedFile): Promise<Buffer | undefined>;
+  /** Returns the first bytes of a stored kernel or initramfs, `LOADER_HEAD` at most; undefined when they cannot be read. */
+  bootFileHead(file: PlannedFile): Promise<Buffer | undefined>;
   /** A loader file that firmware may fetch. */
   loaderFile(name: string): ServedFile | undefined;
   attributesIni(nodeUid: string): string | undefined;

@@ -5,6 +5,7 @@ import { type PlannedFiles, takesFiles } from '../boot-plan.ts';
 import type { Fault } from '../faults.ts';
 import { bootIscsi } from '../iscsi-access.ts';
 import { STYLES } from '../styles/style.ts';
+import { initramfsProblem } from './initramfs-problem.ts';
 import { ignitionProblem } from './installer.ts';
 import { kernelProblem } from './kernel-problem.ts';
 import { type Language, readScripts } from './languages.ts';
@@ -17,19 +18,23 @@ export async function script({ question, context, node }: Admitted['granted'], l
   const badAnswers = await kickstartProblem(context, node.uid);
   const badKernel = await kernelProblem(context, node.uid, context.boots.current(node.uid)?.arch);
   const files = badAnswers || badKernel ? {} : await renderedFiles(context, node.uid);
+  const badInitramfs =
+    badAnswers || badKernel || 'refused' in files ? undefined : await initramfsProblem(context, node.uid, files.files);
   // In a storm a request may be unread until its node has given up and asked again: a session for it would end the newer one
   if (await question.hasLeft?.()) return { say: 'nothing' };
   // From here to the mint nothing else is awaited: what the plan names cannot be removed in between.
-  const unanswered = badAnswers ?? badKernel ?? ('refused' in files ? files.refused : undefined);
+  const unanswered =
+    badAnswers ?? badKernel ?? badInitramfs?.refused ?? ('refused' in files ? files.refused : undefined);
   const answer = unanswered === undefined ? context.plan(node.uid) : { refused: unanswered };
   if ('refused' in answer) {
     const { refused } = answer;
-    const fault = faultOf({ badAnswers, badKernel, badFiles: 'refused' in files });
+    const fault = faultOf({ badAnswers, badKernel, badInitramfs, badFiles: 'refused' in files });
+    const about = badInitramfs && { about: { name: badInitramfs.name } };
     const text = language.renderRefusal(scripts.get(language.refused) ?? '', node.name, refused, context.random);
     return say(text, {
       noStore: true,
       effects: [
-        { do: 'note', note: { stage: 'script', node: node.uid, peer: question.peer, error: refused, fault } },
+        { do: 'note', note: { stage: 'script', node: node.uid, peer: question.peer, error: refused, fault, ...about } },
         { do: 'log', level: 'warn', more: { node: node.name }, text: `no script: ${refused}` },
       ],
     });
@@ -61,9 +66,15 @@ async function renderedFiles(
   return files(node).catch((error: unknown) => ({ refused: reasonOf(error) }));
 }
 
-function faultOf(bad: { badAnswers: string | undefined; badKernel: string | undefined; badFiles: boolean }): Fault {
+function faultOf(bad: {
+  badAnswers: string | undefined;
+  badKernel: string | undefined;
+  badInitramfs: object | undefined;
+  badFiles: boolean;
+}): Fault {
   if (bad.badAnswers !== undefined) return 'bad-answers';
   if (bad.badKernel !== undefined) return 'kernel-for-other-processor';
+  if (bad.badInitramfs !== undefined) return 'initramfs-too-old';
   return bad.badFiles ? 'files-do-not-render' : 'nothing-to-boot';
 }
 

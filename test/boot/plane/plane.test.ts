@@ -1,12 +1,14 @@
 // Every route without a socket: who asks, in which state of the boot, and what is answered and done.
 import test from 'ava';
 import { tokenOf } from '../../../src/boot/boot.ts';
+import type { PlannedFiles } from '../../../src/boot/boot-plan.ts';
 import { answer, BootPlane } from '../../../src/boot/plane/plane.ts';
 import type { PlanePorts } from '../../../src/boot/plane/ports.ts';
 import type { Answer } from '../../../src/boot/plane/question.ts';
 import { ROUTES } from '../../../src/boot/plane/routes.ts';
 import { ShortFile } from '../../../src/boot/plane/storage-fault.ts';
 import { LogLimiter, silentLog } from '../../../src/log.ts';
+import { markArchive } from '../../../src/wire/initramfs-mark.ts';
 import { DIGEST, FakeCluster, fakeBoots } from '../../fakes/cluster.ts';
 import { fakePorts } from '../../fakes/plane.ts';
 
@@ -178,15 +180,61 @@ test('the answer of each route depends on the client and on the state of the boo
 test('a kernel for another processor than the firmware is refused before a session is minted', async t => {
   const arm = Buffer.alloc(64);
   arm.write('ARM\x64', 56, 'latin1');
-  for (const [kernelHead, said] of [
+  for (const [bootFileHead, said] of [
     [async () => arm, '200 refused.ipxe n0 the kernel of the boot config DefaultBoot is for 64-bit ARM'],
     [async () => undefined, 'mints for netboot.ipxe'],
   ] as const) {
-    const { ask, boots, uid } = await world('new', { kernelHead });
+    const { ask, boots, uid } = await world('new', { bootFileHead });
     boots.note({ stage: 'addressed', node: uid, arch: 'efi64' });
     const given = await ask('GET', '/boot/v1/script');
     if (given.say === 'text') t.true(String(given.text).startsWith(said.slice(4)), String(given.text));
     else t.is(short(given), said);
+  }
+});
+
+test('an initramfs that is older than what the boot needs is refused before a session is minted', async t => {
+  const files = { index: 'e'.repeat(64), size: 9, secret: true, beforeRoot: true, sets: ['base'] } as const;
+  const old = Buffer.from('28b52ffd', 'hex');
+  const again = "run 'muster mkramfs --update DefaultBoot'";
+  const marked = (tls: boolean) => markArchive({ level: 1, tls });
+  const ask = async (head: Buffer | undefined, given: PlannedFiles | undefined, attributes = {}) => {
+    const more = { bootFileHead: async () => head, files: async () => (given ? { files: given } : {}) };
+    const { ask: askOf, fake, uid } = await world('new', more);
+    const node = fake.cluster.get('node', uid);
+    if (node) fake.change(node, { attributes: { ...node.value.attributes, ...attributes } });
+    const answered = await askOf('GET', '/boot/v1/script');
+    const [effect] = answered.effects ?? [];
+    if (answered.say === 'text' && effect && 'note' in effect)
+      t.like(effect.note, { fault: 'initramfs-too-old', about: { name: 'DefaultBoot' } });
+    return short(answered);
+  };
+  const older = (what: string): string =>
+    `200 refused.ipxe n0 the initramfs of the boot config DefaultBoot is older than ${what}, and the node would start without; ${again}; note; log`;
+  t.is(await ask(old, files), older('file sets'));
+  t.is(await ask(old, undefined, { _disk_layout: '/dev/vdb scratch=rest:xfs@/scratch' }), older('its _disk_layout'));
+  t.is(
+    await ask(marked(false), files),
+    `200 refused.ipxe n0 a script of stage before-root comes with secrets over TLS, and the initramfs of the boot config DefaultBoot has no program for it; install openssl or curl in the image, then ${again}; note; log`,
+  );
+  const well = [ask(old, undefined), ask(marked(true), files), ask(undefined, files)];
+  for (const said of await Promise.all([...well, ask(marked(false), { ...files, secret: false })]))
+    t.is(said, 'mints for netboot.ipxe');
+});
+
+test('an initramfs without a mark knows one disk with plain partitions', async t => {
+  for (const [layout, isKnown] of [
+    ['/dev/vda cache=1G,root=rest', true],
+    ['/dev/vda cache=1G,root=rest erase=A1', true],
+    ['/dev/vda cache=1G,root=rest:xfs', false],
+    ['raid1(/dev/vda,/dev/vdb) cache=1G,root=rest', false],
+    ['/dev/vda cache=1G,root=rest; /dev/vdb x=rest@/x', false],
+  ] as const) {
+    const { ask, fake, uid } = await world('new', { bootFileHead: async () => Buffer.from('28b52ffd', 'hex') });
+    const node = fake.cluster.get('node', uid);
+    const disks = { _boot_style: 'disked', _disk_root: 'LABEL=root', _disk_cache: 'LABEL=cache', _disk_layout: layout };
+    if (node) fake.change(node, { attributes: { ...node.value.attributes, ...disks } });
+    const said = short(await ask('GET', '/boot/v1/script'));
+    t.is(said.startsWith('mints'), isKnown, `${layout}: ${said}`);
   }
 });
 
