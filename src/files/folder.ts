@@ -40,6 +40,7 @@ export async function readFolder(root: string, warn: (text: string) => void): Pr
         owner: users.get(found.uid) ?? String(found.uid),
         group: groups.get(found.gid) ?? String(found.gid),
       };
+      if (found.isFile() && found.size > MOST_FILE) throw fileTooLarge(path);
       bytes += found.isFile() ? found.size : 0;
       if (bytes > MOST_BYTES) throw tooLarge();
       entries.push(await entryOf(base, full, found, libc, warn));
@@ -65,7 +66,6 @@ async function entryOf(
   const xattrs = xattrsOf(full, libc, warn);
   if (found.isDirectory()) return { ...base, ...NO_CONTENT, type: 'folder', xattrs };
   if (!found.isFile()) throw badFiles(`${full} is no file, folder or symbolic link; file sets have nothing else.`);
-  if (found.size > MOST_FILE) throw fileTooLarge(base.path);
   return { ...base, ...NO_CONTENT, type: 'file', content: await readFile(full).catch(asUnreadable(full)), xattrs };
 }
 

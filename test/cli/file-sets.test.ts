@@ -127,6 +127,18 @@ test('export and archives: what comes out goes in again with the same digest', a
     2,
     /etc\/pipe is no file, folder or symbolic link/,
   );
+  execFileSync('truncate', ['-s', '2G', join(daemon.folder, 'tree/etc/alarge')]);
+  for (const words of [
+    ['create', 'bad', '--from', 'tree'],
+    ['put', 'base', 'etc/alarge', 'tree/etc/alarge'],
+    ['put', 'base', 'etc/alarge', '/dev/zero'],
+  ])
+    fails(
+      t,
+      await daemon.run('muster', 'files', ...words),
+      2,
+      /'\/etc\/alarge' is larger than 16 MiB; put large files into/,
+    );
   t.deepEqual(readdirSync(join(daemon.folder, 'state/uploads')), []);
 });
 

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -105,6 +106,45 @@ test('a refusal names set, file, line and reason; a set without its content refu
   await t.throwsAsync(files.planned(fake.cluster, node.uid), { message: /no longer in storage/ });
   for (const [sha256, one] of kept) sets.set(sha256, one);
   t.true('files' in (await files.planned(fake.cluster, node.uid)));
+});
+
+test('a template that loops for ever refuses the boot with set, file, line and limit', async t => {
+  const { fake, node, files, set, give } = await world(t);
+  set('base', {
+    '/etc/loop.tmpl':
+      'x\n{% for a in (1..4000) %}{% for b in (1..4000) %}{% for c in (1..4000) %}{% endfor %}{% endfor %}{% endfor %}',
+  });
+  give(node, 'base');
+  const refusal = await files.planned(fake.cluster, node.uid);
+  t.regex(
+    'refused' in refusal ? refusal.refused : '',
+    /^base:\/etc\/loop\.tmpl(:2:\d+)?: the template takes more than 2 s/,
+  );
+});
+
+test('a set that is deleted while a node boots: that boot gets its files, and the next one has none', async t => {
+  const { fake, node, files, store, sets, set, give, clock } = await world(t);
+  set('base', { '/etc/motd.tmpl': 'on {{ node.name }}' });
+  give(node, 'base');
+  const planned = await files.planned(fake.cluster, node.uid);
+  if ('refused' in planned || !planned.files) return t.fail();
+  const { index } = planned.files;
+  const entry = fake.cluster.byName('files', 'base');
+  if (!entry) return t.fail();
+  // By force, while the node still names it
+  fake.apply([{ kind: 'files', uid: entry.uid, expected: entry.revision, value: null }]);
+  sets.clear();
+  const next = await files.planned(fake.cluster, node.uid);
+  t.regex('refused' in next ? next.refused : '', /_file_sets \(node n0\) names base, and there is no such file set/);
+  const changed = fake.cluster.get('node', node.uid);
+  if (changed) give(changed, '');
+  clock.now += 3_600_000;
+  t.deepEqual(await files.planned(fake.cluster, node.uid), {});
+  // A sweep of the head keeps what the plans of boots name
+  await store.settled();
+  await store.sweep([index]);
+  t.regex((await files.content(index))?.toString() ?? '', /\/etc\/motd\nend\n$/);
+  t.is((await files.content(createHash('sha256').update('on n0').digest('hex')))?.toString(), 'on n0');
 });
 
 test('the sets of a copy of the objects are those of the copy', async t => {

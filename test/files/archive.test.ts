@@ -256,9 +256,13 @@ test('hostile archives are refused with the name', async t => {
   tar('a', 'b');
   execFileSync('tar', ['--delete', '-f', archive, 'a']);
   await fails(/'\/b' is a hard link to 'a', which is no file before it/);
-  execFileSync('truncate', ['-s', '17M', join(where, 'large')]);
-  tar('--sparse', 'large');
-  await fails(/'\/large' is larger than 16 MiB/);
+  for (const size of ['17M', '2G']) {
+    execFileSync('truncate', ['-s', size, join(where, 'large')]);
+    for (const options of [['--sparse'], ['--sparse', '--format=posix']]) {
+      tar(...options, 'large');
+      await fails(/'\/large' is larger than 16 MiB/);
+    }
+  }
   writeFileSync(archive, writeTree([file('/a', 'x'.repeat(600))]).subarray(0, 700));
   await fails(/^The archive cannot be read: /);
   writeFileSync(archive, 'no archive, but a text');

@@ -1,12 +1,12 @@
 // `muster files` that change contents: create, update, put, rm.
-import { readFile, stat } from 'node:fs/promises';
-import { buffer } from 'node:stream/consumers';
+import { createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { OBJECTS } from '../../api/objects.ts';
 import { MusterError, reasonOf } from '../../errors.ts';
 import { readTree } from '../../files/archive.ts';
 import { readFolder } from '../../files/folder.ts';
 import { withSecret } from '../../files/secret-rule.ts';
-import { checkPath, isAccount, type TreeEntry } from '../../files/tree.ts';
+import { checkPath, fileTooLarge, isAccount, MOST_FILE, type TreeEntry } from '../../files/tree.ts';
 import { openUnpacked } from '../../image/compressed.ts';
 import { sendFiles } from '../assignments.ts';
 import { printChanged } from '../differences.ts';
@@ -122,7 +122,7 @@ export const filesPut = action({
       throw new MusterError('bad-usage', "'put' needs a path and a file: muster files put motd etc/motd ./motd");
     const path = pathIn(word);
     checkPath(path);
-    const { content, mode } = await contentFrom(source);
+    const { content, mode } = await contentFrom(source, path);
     const asked = attributesOf(given.options);
     const change = await changeSet(context, id, tree => {
       const before = tree.find(entry => entry.path === path);
@@ -137,14 +137,27 @@ export const filesPut = action({
   },
 });
 
-async function contentFrom(source: string): Promise<{ content: Buffer; mode: number }> {
-  if (source === '-') return { content: await buffer(process.stdin), mode: 0o644 };
+async function contentFrom(source: string, path: string): Promise<{ content: Buffer; mode: number }> {
   try {
+    if (source === '-') return { content: await bounded(process.stdin, path), mode: 0o644 };
     const { mode } = await stat(source);
-    return { content: await readFile(source), mode: mode & 0o777 };
+    return { content: await bounded(createReadStream(source), path), mode: mode & 0o777 };
   } catch (error) {
+    if (error instanceof MusterError) throw error;
     throw new MusterError('bad-value', `${source}: cannot be read: ${reasonOf(error)}`);
   }
+}
+
+/** Reads no more than a file of a set may have. */
+async function bounded(source: AsyncIterable<Buffer>, path: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of source) {
+    bytes += chunk.length;
+    if (bytes > MOST_FILE) throw fileTooLarge(path);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
 }
 
 type Attributes = Partial<Pick<TreeEntry, 'mode' | 'owner' | 'group'>>;
