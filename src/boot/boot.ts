@@ -69,6 +69,8 @@ export interface Boot {
   tokenHash?: string;
   /** SHA-256 of the word by which its node gets its secrets, see `claims`. */
   claimHash?: string;
+  /** Its session was minted without a DHCP exchange of firmware that this head saw: a user of the running system may have asked. */
+  byAddressAlone?: boolean;
   /** SHA-256 of the single-use token that began it, for an enrolled system. */
   enrolHash?: string;
   /** The `_boot_once` of its plan was cleared; one set afterwards is for the next boot. */

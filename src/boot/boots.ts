@@ -198,21 +198,25 @@ export class Boots implements JourneyLog {
     // With several interfaces (`_altmacs`) the initramfs must use the one that the firmware booted from.
     const mac = this.grants.macOf(node.uid) ?? node.mac;
     boot.plan = { ...plan, node: { ...node, mac } };
+    boot.byAddressAlone = !this.grants.has(node.uid);
     this.sessions.issue(boot, id);
     this.tell(boot, { stage: 'script', detail: `${plan.bootConfig.name} as ${plan.style}`, peer });
     return { id, boot };
   }
 
-  /**
-   * Gives an installed system its identity, which outlives its reboots; earlier ones of the node end. It must be saved before the answer
-   * leaves the head.
-   */
+  /** Gives an installed system its identity, which outlives its reboots; earlier ones of the node end. It must be saved before the answer leaves. */
   enrol(plan: BootPlan, enrolment: Enrolment, peer: string): Boot {
     const boot = this.identities.begin(plan, enrolment);
     for (const old of this.registry.insert(boot)) this.ports.dropped(old.id);
     this.tell(boot, { stage: 'root', detail: 'its installed system was enrolled', peer });
     this.registry.end(boot, 'enrolled');
     return boot;
+  }
+
+  /** The initramfs takes the secrets of the boot: the firmware is over, and a user of the system that starts now begins no boot. */
+  claimed(boot: Boot, hash: string): void {
+    boot.claimHash = hash;
+    this.grants.end(boot.node);
   }
 
   /** The script of a style that leaves the node to itself was sent: nothing more is expected of this boot. */

@@ -31,6 +31,11 @@ export class Grants {
     return this.grants.get(node)?.mac;
   }
 
+  /** Returns whether booting firmware of the node got its address from this head a short while ago. */
+  has(node: string): boolean {
+    return (this.grants.get(node)?.until ?? Number.NEGATIVE_INFINITY) > this.rules.now();
+  }
+
   end(node: string): void {
     this.grants.delete(node);
   }
@@ -41,7 +46,6 @@ export class Grants {
    */
   mayBegin(node: string): boolean {
     if (this.rules.trustsAddressAlone()) return true;
-    const now = this.rules.now();
-    return (this.grants.get(node)?.until ?? Number.NEGATIVE_INFINITY) > now || now - this.startedAt < GRANT_MS / 5;
+    return this.has(node) || this.rules.now() - this.startedAt < GRANT_MS / 5;
   }
 }

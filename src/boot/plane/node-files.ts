@@ -58,7 +58,9 @@ async function bundle({ context, question, boot, files, claim, mayTake, has, not
   const effects: Effect[] = [];
   if (files.secret) {
     const claimed = claimAnswer(boot, { isPrivate: question.isPrivate === true, claim, mayTake });
-    if ('refused' in claimed) return refuse(claimed.status, claimed.refused, takenEffects(claimed, boot, question));
+    if ('refused' in claimed)
+      return refuse(claimed.status, claimed.refused, claimed.taken && refusedEffects(TAKEN, boot, question));
+    if (isDoubtful(context, boot)) return refuse(503, DOUBTFUL, refusedEffects(DOUBTFUL, boot, question));
     if ('take' in claimed) effects.push({ do: 'claim', boot, hash: claimed.take });
   }
   const parts = await partsOf(context, boot, files.index, has);
@@ -72,10 +74,19 @@ async function bundle({ context, question, boot, files, claim, mayTake, has, not
   });
 }
 
-/** Somebody else asked first: the node shows it, because one of the two is no boot of ours. */
-function takenEffects(claimed: { taken?: true }, boot: Boot, { peer }: Question): Effect[] {
-  if (!claimed.taken) return [];
-  const text = 'another client asked for the secrets of this boot, after the first one; it got nothing';
+const TAKEN = 'another client asked for the secrets of this boot, after the first one; it got nothing';
+const DOUBTFUL = 'a boot without a DHCP exchange gets no secrets while an earlier system of the node sends heartbeats';
+
+/** Whether a user of the running system may have begun this boot. A node that does boot sends no heartbeats any more. */
+function isDoubtful({ boots }: PlaneContext, boot: Boot): boolean {
+  const isEarlier = (other: Boot): boolean => (other.ordinal ?? 0) < (boot.ordinal ?? 0);
+  return (
+    boot.byAddressAlone === true && boots.of(boot.node).some(other => isEarlier(other) && boots.beats.isAlive(other))
+  );
+}
+
+/** A second client of a boot: the node shows it, because one of the two is no boot of ours. */
+function refusedEffects(text: string, boot: Boot, { peer }: Question): Effect[] {
   return [
     { do: 'tell', boot, note: { stage: 'initramfs', peer, detail: text } },
     { do: 'log', level: 'warn', more: { node: boot.plan?.node.name }, text, rarely: true },

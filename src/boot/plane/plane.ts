@@ -130,7 +130,7 @@ export class BootPlane {
       case 'enrol':
         return this.ports.save(boots.enrol(effect.plan, effect.enrolment, effect.peer));
       case 'claim':
-        effect.boot.claimHash = effect.hash;
+        boots.claimed(effect.boot, effect.hash);
         return this.ports.save(effect.boot);
       case 'expire':
         return boots.expire(effect.boot);

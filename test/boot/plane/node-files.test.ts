@@ -48,7 +48,7 @@ function world({ secret = false, style = 'roram' }: { secret?: boolean; style?: 
       },
       ports,
     );
-  return { ask, boot, contents, id, now, plan, ports };
+  return { ask, boot, contents, id, now, plan, ports, registry };
 }
 
 /** Status and text, or the reason of a refusal. */
@@ -72,6 +72,43 @@ test('a boot fetches the bundle of its plan, and its timeline has it', async t =
     MUSTER_FILES_URL: `http://10.54.0.1:80/boot/v1/${id}/files`,
   });
   t.regex(text(await ask('GET', '/boot/v1/SID/files', '', { ip: '10.54.0.9' })), /^403/);
+});
+
+test('a user of the running system who begins a boot by the address alone gets no secrets', async t => {
+  const { boot, plan, ports, registry } = world({ secret: true });
+  const { boots, clock } = registry;
+  const ask = async (id: string) =>
+    text(
+      await answer(
+        {
+          ...{ method: 'POST', path: `/boot/v1/${id}/files`, body: `claim=${CLAIM}\n` },
+          ...{ ip: NODE, peer: `${NODE}:7`, isPrivate: true },
+        },
+        ports,
+      ),
+    );
+  boots.up(boot, {});
+  boots.beats.take(boot, {}, 10_000);
+  t.true(boots.mayMint(boot.node), 'for a while after a start, the head gives a script by the address alone');
+  const doubtful = boots.mint(plan, 'peer');
+  t.regex(await ask(doubtful.id), /^503 a boot without a DHCP exchange gets no secrets while an earlier system/);
+  // As when its first heartbeat named a claim
+  doubtful.boot.claimHash = hashOf(CLAIM);
+  t.regex(await ask(doubtful.id), /^503/);
+  // As after a reset of the node: it sends nothing any more
+  clock.now += 31_000;
+  t.regex(await ask(doubtful.id), /^200 /);
+  boots.grant(boot.node);
+  boots.beats.take(boot, {}, 10_000);
+  t.regex(await ask(boots.mint(plan, 'peer').id), /^200 /, 'firmware asked before it');
+});
+
+test('with the claim for its secrets, the node can begin no other boot without a DHCP exchange', t => {
+  const { boot, registry } = world({ secret: true });
+  registry.clock.now += 3 * 60_000;
+  t.true(registry.boots.mayMint(boot.node));
+  registry.boots.claimed(boot, sha256(CLAIM));
+  t.false(registry.boots.mayMint(boot.node));
 });
 
 test('files that are not kept any more end the boot with the reason', async t => {
