@@ -4,6 +4,7 @@ import { MusterError } from '../errors.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
 import type { Context } from './table.ts';
+import { visible, visibleLine } from './visible.ts';
 
 /** Prints the file for each selected node; returns the exit status. */
 export async function explainFile(context: Context, path: string, words: readonly string[]): Promise<number> {
@@ -20,18 +21,18 @@ export async function explainFile(context: Context, path: string, words: readonl
 
 function fileText(terminal: Context['terminal'], file: TracedNodeFile): string {
   const { name, path, set, secret, hidden = [], lines = [], refusal } = file;
-  if (refusal !== undefined) return `${terminal.bold(name)} ${path}: ${terminal.red(refusal)}\n`;
+  if (refusal !== undefined) return `${terminal.bold(name)} ${path}: ${terminal.red(visible(refusal))}\n`;
   if (set === undefined) return `${terminal.bold(name)} ${path}: no file set of the node has this file\n`;
   const hides = hidden.length > 0 ? `, which hides that of ${hidden.join(', ')}` : '';
   const head = `${terminal.bold(name)} ${path} from the file set ${set}${hides}${secret ? '; it is secret' : ''}`;
   const places = lines.map(placeOf);
   const width = Math.min(60, Math.max(0, ...places.map(({ length }) => length)));
-  const rows = lines.map(({ text }, at) => `  ${terminal.dim((places[at] ?? '').padEnd(width))}  ${text}`);
+  const rows = lines.map(({ text }, at) => `  ${terminal.dim((places[at] ?? '').padEnd(width))}  ${visibleLine(text)}`);
   return `${[head, ...rows].join('\n')}\n`;
 }
 
 /** `base:/etc/hosts.tmpl:3 attributes.rack (group gpu)`. */
 function placeOf({ template, line, reads }: NonNullable<TracedNodeFile['lines']>[number]): string {
   const values = reads.map(({ name, source }) => (source === undefined ? name : `${name} (${source})`));
-  return [`${template}:${line}`, ...values].join(' ');
+  return visible([`${template}:${line}`, ...values].join(' '));
 }

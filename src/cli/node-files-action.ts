@@ -8,6 +8,7 @@ import { isForPrograms, printData } from './listing.ts';
 import { chosen } from './selection.ts';
 import { action, type Context } from './table.ts';
 import { humanTime } from './terminal.ts';
+import { visible } from './visible.ts';
 
 /** Milliseconds between two looks at nodes that take their files. */
 const LOOK_MS = 1000;
@@ -55,7 +56,7 @@ function print({ given, terminal }: Context, states: readonly NodeFilesState[]):
     const groups = new Map<string, NodeFilesState[]>();
     for (const one of states) {
       const { state, reason, sets } = one;
-      const line = `${state}${reason === undefined ? '' : `: ${reason}`} [${sets.join(', ') || 'no file sets'}]`;
+      const line = `${state}${reason === undefined ? '' : `: ${visible(reason)}`} [${sets.join(', ') || 'no file sets'}]`;
       groups.set(line, [...(groups.get(line) ?? []), one]);
     }
     const texts = Array.from(groups, ([line, nodes]) => {

@@ -18,6 +18,11 @@ export function visible(text: string): string {
   });
 }
 
+/** The same for a line of a file, whose tabs stay. */
+export function visibleLine(line: string): string {
+  return line.split('\t').map(visible).join('\t');
+}
+
 /** UAX #11: characters of two columns. */
 const WIDE =
   /[\u1100-\u115f\u231a\u231b\u2329\u232a\u2e80-\u303e\u3041-\ua4cf\ua960-\ua97f\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff01-\uff60\uffe0-\uffe6\u{16fe0}-\u{18cff}\u{1b000}-\u{1b2ff}\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u;

@@ -1,5 +1,8 @@
 import test from 'ava';
 import fc from 'fast-check';
+import { changeLines } from '../../src/cli/file-changes.ts';
+import { previewText } from '../../src/cli/files/preview-action.ts';
+import { differenceLines } from '../../src/cli/files/words.ts';
 import { listText, tableText } from '../../src/cli/listing.ts';
 import { columnsOf, cutTo, padded, visible } from '../../src/cli/visible.ts';
 import { run } from '../../src/process/run.ts';
@@ -23,6 +26,20 @@ const text = fc.string({
 test('nothing that a terminal acts on is left, and what it was can be seen', t => {
   t.is(visible('a\u001b[2Jb\nc\u009bd\u202e'), 'a\\x1b[2Jb\\nc\\x9bd\\u202e');
   fc.assert(fc.property(text, one => t.notRegex(visible(one), /[\p{Cc}\u2028\u2029\u202a-\u202e\u2066-\u2069]/u)));
+});
+
+test('lines of files are shown with their tabs, and nothing else of them acts on a terminal', t => {
+  const hostile = '\ta\u001b]0;x\u0007\u202e';
+  const plain = { bold: String, red: String, green: String, dim: String };
+  const texts = [
+    ...differenceLines([
+      { path: '/\u202ea', action: 'changed', about: [`target ${hostile}`], lines: [`+ ${hostile}`] },
+    ]),
+    ...changeLines(plain as never, { path: '/a', change: 'changed', secret: false, lines: [`- ${hostile}`, hostile] }),
+    previewText(plain as never, { same: 0, groups: [], failed: [{ nodes: ['n0'], reason: hostile }] }),
+  ];
+  t.notRegex(texts.join('\n'), /[\u001b\u0007\u202e]/);
+  t.true(texts.includes('    + \ta\\x1b]0;x\\x07\\u202e'));
 });
 
 test('cut texts fit, padded ones are aligned, and no character is split', t => {

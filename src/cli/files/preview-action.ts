@@ -6,6 +6,7 @@ import { changeLines } from '../file-changes.ts';
 import { isForPrograms, printData } from '../listing.ts';
 import { chosen } from '../selection.ts';
 import { type Action, action, type Context } from '../table.ts';
+import { visible } from '../visible.ts';
 import { treeFrom } from './change-actions.ts';
 import { sendTree } from './remote-set.ts';
 
@@ -48,6 +49,6 @@ export function previewText(terminal: Context['terminal'], { same, groups, faile
       ...changes.flatMap(one => changeLines(terminal, one)),
     );
   for (const { nodes, reason } of failed)
-    lines.push(`${terminal.bold(foldNodeSet(nodes))} (${nodes.length}): ${terminal.red(reason)}`);
+    lines.push(`${terminal.bold(foldNodeSet(nodes))} (${nodes.length}): ${terminal.red(visible(reason))}`);
   return `${lines.join('\n')}\n`;
 }

@@ -4,6 +4,7 @@ import type { TreeDifference } from '../../files/tree-differences.ts';
 import { readAssignments } from '../assignments.ts';
 import { isForPrograms, printData } from '../listing.ts';
 import type { Context } from '../table.ts';
+import { visible, visibleLine } from '../visible.ts';
 import type { SetChange } from './remote-set.ts';
 
 /** Returns the set that `-i` or the first word names, and the other words. */
@@ -48,9 +49,9 @@ const HIDDEN = {
 /** A line for each path, and below it what changed. */
 export function differenceLines(differences: readonly TreeDifference[]): string[] {
   return differences.flatMap(({ path, action, about, lines, hidden }) => [
-    `${SIGNS[action]} ${path}`,
-    ...about.map(text => `    ${text}`),
-    ...(hidden === undefined ? lines : [HIDDEN[hidden]]).map(text => `    ${text}`),
+    `${SIGNS[action]} ${visible(path)}`,
+    ...about.map(text => `    ${visible(text)}`),
+    ...(hidden === undefined ? lines : [HIDDEN[hidden]]).map(text => `    ${visibleLine(text)}`),
   ]);
 }
 
