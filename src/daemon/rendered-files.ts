@@ -22,7 +22,7 @@ export interface Kept {
   text: string;
   /** Bytes of index and contents together. */
   size: number;
-  /** Whether any of its files is secret: then the index and all its contents are. */
+  /** Whether any of its files or scripts is secret: then the index and all its contents are. */
   secret: boolean;
 }
 
@@ -44,6 +44,8 @@ export class RenderedFiles {
   private waitingBytes = 0;
   /** Digests on disk. */
   private readonly stored = new Set<string>();
+  /** Digests of what was written encrypted since the start: a content that becomes secret may be there in the clear. */
+  private readonly sealed = new Set<string>();
   private writes: Promise<unknown> = Promise.resolve();
 
   private constructor(options: RenderedFilesOptions) {
@@ -63,7 +65,7 @@ export class RenderedFiles {
   async put(rendered: Rendered): Promise<Kept> {
     const text = indexText(rendered);
     const index = digestOf(Buffer.from(text));
-    const secret = rendered.entries.some(entry => entry.secret);
+    const secret = [...rendered.entries, ...rendered.scripts].some(one => one.secret);
     const contents = new Map<string, { content: Buffer; secret: boolean }>();
     // Equal contents may be secret in one file and not in another: then they are secret
     for (const { type, sha256, content, secret: isSecret } of rendered.entries)
@@ -111,6 +113,7 @@ export class RenderedFiles {
       const facts = await stat(path).catch(() => undefined);
       if (facts && now() - facts.mtimeMs < SPARED_MS) continue;
       this.stored.delete(sha256);
+      this.sealed.delete(sha256);
       this.forget(sha256);
       await rm(path, { force: true });
     }
@@ -123,12 +126,20 @@ export class RenderedFiles {
 
   private add(sha256: string, content: Buffer, secret: boolean): void {
     this.remember(sha256, content);
-    if (this.stored.has(sha256) || this.waiting.has(sha256)) return;
+    const isThere = this.stored.has(sha256) || this.waiting.has(sha256);
+    if (isThere && (!secret || this.sealed.has(sha256))) return;
+    if (secret) this.sealed.add(sha256);
     this.waitingBytes += content.length;
     // One after another: a boot storm must not take all threads that read images
     const written = this.writes.then(async () => this.write(sha256, content, secret));
     this.writes = written;
-    this.waiting.set(sha256, { content, written });
+    const one = { content, written };
+    this.waiting.set(sha256, one);
+    void written.then(() => {
+      // Another write may follow: of a content that became secret
+      if (this.waiting.get(sha256) === one) this.waiting.delete(sha256);
+      this.waitingBytes -= content.length;
+    });
   }
 
   private async write(sha256: string, content: Buffer, secret: boolean): Promise<void> {
@@ -140,9 +151,6 @@ export class RenderedFiles {
       this.stored.add(sha256);
     } catch (error) {
       failed(error);
-    } finally {
-      this.waiting.delete(sha256);
-      this.waitingBytes -= content.length;
     }
   }
 

@@ -12,7 +12,7 @@ export type IndexEntry = Omit<RenderedEntry, 'content' | 'origin'> & {
   size: number;
 };
 
-export type IndexScript = Omit<StageScript, 'content'> & { sha256: string; size: number };
+export type IndexScript = Omit<StageScript, 'content' | 'secret'> & { sha256: string; size: number };
 
 export interface Index {
   entries: IndexEntry[];
@@ -31,7 +31,7 @@ const ACTIONS = ['reload', 'restart', 'run'] as const;
 
 /** Writes an index: equal files of a node give equal text. */
 export function indexText(rendered: Rendered): string {
-  const scripts = rendered.scripts.map(({ content, ...script }) => ({
+  const scripts = rendered.scripts.map(({ content, secret: _unused, ...script }) => ({
     ...script,
     sha256: createHash('sha256').update(content).digest('hex'),
     size: content.length,

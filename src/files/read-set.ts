@@ -21,7 +21,7 @@ export async function readFileSet(tar: Buffer): Promise<SetContent> {
 
 /** Returns what a checked tree means. Throws `bad-files`. */
 export function contentOf(tree: readonly TreeEntry[]): SetContent {
-  const text = tree.find(({ path }) => path === SETTINGS)?.content.toString() ?? '';
+  const text = settingsTextOf(tree);
   const settings = readSettings(text);
   const scripts = scriptsOf(tree);
   const entries = tree.filter(({ path }) => !isControl(path)).map(entry => entryOf(entry, settings));
@@ -35,10 +35,19 @@ export function contentOf(tree: readonly TreeEntry[]): SetContent {
   };
 }
 
+function settingsTextOf(tree: readonly TreeEntry[]): string {
+  return tree.find(({ path }) => path === SETTINGS)?.content.toString() ?? '';
+}
+
 /** Returns the paths of the archive whose contents are secret. */
 export function secretPathsOf(tree: readonly TreeEntry[]): Set<string> {
-  const secret = new Set(contentOf(tree).entries.flatMap(({ path, rules }) => (rules.secret ? [path] : [])));
-  const files = tree.filter(entry => entry.type === 'file' && secret.has(nodePathOf(entry)));
+  const content = contentOf(tree);
+  const isAllSecret = readSettings(settingsTextOf(tree)).secret;
+  const secret = new Set(content.entries.flatMap(({ path, rules }) => (rules.secret ? [path] : [])));
+  // A partial may be a part of a secret file
+  const hides = (path: string): boolean =>
+    (isAllSecret && path.startsWith(SCRIPTS)) || (content.secret && path.startsWith(PARTIALS));
+  const files = tree.filter(entry => entry.type === 'file' && (secret.has(nodePathOf(entry)) || hides(entry.path)));
   return new Set(files.map(({ path }) => path));
 }
 
@@ -127,6 +136,7 @@ function staged(settings: Settings, scripts: ReadonlyMap<string, Buffer>, toml: 
     content: contentOfScript(file, scripts, () => placeIn(toml, ['scripts', index, 'file'])),
     required,
     seconds,
+    ...(settings.secret && { secret: true }),
   }));
 }
 
@@ -135,7 +145,7 @@ function called(settings: Settings, scripts: ReadonlyMap<string, Buffer>, toml: 
   const indexes = new Map(settings.on_change.flatMap(({ run }, index) => (run === undefined ? [] : [[run, index]])));
   return Array.from(indexes, ([name, index]) => {
     const content = contentOfScript(name, scripts, () => placeIn(toml, ['on_change', index, 'run']));
-    return { stage: 'called', name, content, required: false, seconds: 60 };
+    return { stage: 'called', name, content, required: false, seconds: 60, ...(settings.secret && { secret: true }) };
   });
 }
 

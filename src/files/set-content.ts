@@ -34,6 +34,8 @@ export interface StageScript {
   required: boolean;
   /** Its time limit, in seconds. */
   seconds: number;
+  /** Whether its content is: as the set says for all that is in it. */
+  secret?: boolean;
 }
 
 /** What runs on a node after one of these paths has changed. */

@@ -58,6 +58,30 @@ test('an index and its contents are there at once, and after a restart', async t
   t.is(await later.get('../head.key'), undefined);
 });
 
+test('a content that becomes secret is encrypted on disk, also after a restart', async t => {
+  const folder = folderOf(t);
+  const onDisk = (): string => readFileSync(join(folder, digestOf('later secret')), 'latin1');
+  for (const restarts of [false, true]) {
+    const files = await open(folder);
+    await files.put(rendered(file('/key', 'later secret')));
+    if (restarts) await files.settled();
+    const now = restarts ? await open(folder) : files;
+    await now.put(rendered(file('/key', 'later secret', true)));
+    await Promise.all([files.settled(), now.settled()]);
+    t.false(onDisk().includes('later secret'));
+    t.is((await (await open(folder)).get(digestOf('later secret')))?.toString(), 'later secret');
+    rmSync(join(folder, digestOf('later secret')));
+  }
+});
+
+test('a node with a secret script gets all over TLS', async t => {
+  const files = await open(folderOf(t));
+  const script = { stage: 'root', name: 'a', content: Buffer.from('#!x'), required: true, seconds: 9 } as const;
+  const scripts = [{ ...script, secret: true }];
+  t.true((await files.put({ ...rendered(file('/a', 'x')), scripts })).secret);
+  await files.settled();
+});
+
 test('secret contents are encrypted on disk, and their index too', async t => {
   const folder = folderOf(t);
   const files = await open(folder);

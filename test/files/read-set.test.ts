@@ -1,6 +1,6 @@
 import test from 'ava';
 import { writeTree } from '../../src/files/archive.ts';
-import { contentOf, readFileSet } from '../../src/files/read-set.ts';
+import { contentOf, readFileSet, secretPathsOf } from '../../src/files/read-set.ts';
 import { withSecret } from '../../src/files/secret-rule.ts';
 import type { TreeEntry } from '../../src/files/tree.ts';
 import { file, folder, link, withSettings } from './build.ts';
@@ -95,6 +95,24 @@ test('a set is its files, how each is used, its scripts and what follows a chang
       { stage: 'called', name: 'adopt-keys', required: false, seconds: 60, bytes: 15 },
     ],
   );
+});
+
+test('in a secret set, scripts are secret too, and partials wherever one file is', t => {
+  const parts = [
+    file('/etc/x.tmpl', '{% include "p" %}'),
+    file('/.fileset/partials/p', 'p'),
+    file('/.fileset/scripts/join', '#!/bin/sh\n'),
+    file('/.fileset/scripts/unused', '#!/bin/sh\n'),
+  ];
+  const script = '[[scripts]]\nstage = "root"\nfile = "join"\n';
+  const all = withSettings(`secret = true\n${script}`, ...parts);
+  const paths = ['/etc/x.tmpl', '/.fileset/partials/p', '/.fileset/scripts/join', '/.fileset/scripts/unused'];
+  t.deepEqual([...secretPathsOf(all)].sort(), paths.toSorted());
+  t.true(contentOf(all).scripts[0]?.secret);
+  const one = withSettings(`[files."/etc/x"]\nsecret = true\n${script}`, ...parts);
+  t.deepEqual([...secretPathsOf(one)].sort(), ['/.fileset/partials/p', '/etc/x.tmpl']);
+  t.falsy(contentOf(one).scripts[0]?.secret);
+  t.deepEqual([...secretPathsOf(withSettings(script, ...parts))], []);
 });
 
 test('a set without settings replaces files, fails the boot when a template fails, and is not secret', t => {
