@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
+import { headAddress } from '../model/head.ts';
 import { interfacesOf } from '../model/interfaces.ts';
 import { isSecretAttribute, secretAttributes } from '../model/secrets.ts';
 import type { Networks } from '../networks.ts';
@@ -144,7 +145,7 @@ export class TemplateValues {
         ),
         nodes: uid === first ? nodes.map(node => node.value.name) : (members.get(uid) ?? []),
       })),
-      heads: cluster.all('head').map(({ value }) => ({ name: value.name, address: value.address })),
+      heads: cluster.all('head').map(({ value }) => ({ name: value.name, address: headAddress(value) })),
       cluster: { name, id },
       networks: networks.all.map(({ name: network, subnet, head, router, dns, domain }) => ({
         ...{ name: network, network: subnet.network, netmask: subnet.netmask, prefix: subnet.prefix },

@@ -2,6 +2,11 @@
 import type { ChangeContext, Plan } from './change.ts';
 import { KINDS, type Value } from './kinds.ts';
 
+/** Returns the address of a head without the prefix of its network, which `head.address` has. */
+export function headAddress({ address }: Pick<Value<'head'>, 'address'>): string {
+  return address.replace(/\/.*/s, '');
+}
+
 /** Returns no change when the object is up to date. */
 export function planHead(context: ChangeContext, facts: Omit<Value<'head'>, 'description'>): Plan {
   const known = context.cluster.byName('head', facts.name);

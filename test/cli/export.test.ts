@@ -19,6 +19,8 @@ test('the selected nodes are written, with interfaces, and without secrets', asy
   await ok('muster node create mac=52:54:00:00:00:02 && muster node -i n1 join gpu');
   await ok("muster node -i n1 set rack=7 root_password=hunter22 _interfaces='ib0=type:infiniband,ip:10.55.0.9/16'");
   t.regex(await ok('muster export hosts'), /^10\.55\.0\.9 +n1-ib0$/m);
+  const name = (await ok('muster head ls --json | jq -r .[0].name')).trim();
+  t.regex(await ok('muster export hosts'), new RegExp(`^127\\.0\\.0\\.1 +${name}$`, 'm'), 'the head has its own name');
   t.regex(await ok('muster export genders -i %gpu'), /^n1 gpu,ip=[\d.]+,rack=7\n$/);
   t.notRegex(await ok('muster export ansible --all'), /hunter22/);
   t.is((JSON.parse(await ok('muster export prometheus-sd --port 9200 -i n0')) as object[]).length, 1);

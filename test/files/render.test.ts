@@ -10,6 +10,7 @@ import { TemplateEngine } from '../../src/files/template-engine.ts';
 import type { Batch } from '../../src/files/templates.ts';
 import { TemplateValues } from '../../src/files/values.ts';
 import type { RenderSet } from '../../src/files/visible.ts';
+import { planHead } from '../../src/model/head.ts';
 import { Networks } from '../../src/networks.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
@@ -222,6 +223,15 @@ test('secrets of a node are for its own secret files, and are not among the valu
   ];
   t.false((filesOf(await render(all, node))['/x'] ?? '').includes('pw1'));
   t.false(JSON.stringify(values.world()).includes('pw1'));
+});
+
+test('the address of a head is one, without the prefix that head.address has', async t => {
+  const { fake, render } = setup();
+  fake.apply(planHead(fake.context(), { name: 'alpha', address: '10.54.0.1/16', http_port: 80, version: '1' }).changes);
+  const answer = await render([
+    set('base', [entry('/etc/x.tmpl', '{% for h in heads %}{{ h.name }} {{ h.address }}{% endfor %}')]),
+  ]);
+  t.is(filesOf(answer)['/etc/x'], 'alpha 10.54.0.1');
 });
 
 test('a template that took too long is tried again, because the head may have been busy', async t => {

@@ -6,6 +6,7 @@ import { EXPORT_FORMATS, EXPORTS } from '../../exports/table.ts';
 import { effectiveAttributes } from '../../model/attributes.ts';
 import type { Entry } from '../../model/cluster.ts';
 import { fileSetsOf } from '../../model/file-sets.ts';
+import { headAddress } from '../../model/head.ts';
 import { interfacesOf } from '../../model/interfaces.ts';
 import { isSecretAttribute } from '../../model/secrets.ts';
 import { didYouMean } from '../../nearest.ts';
@@ -24,7 +25,7 @@ export const exportHandlers: Handlers<typeof EXPORTED> = {
         `There is no export '${format}'; ${didYouMean(format, EXPORT_FORMATS, `there are ${EXPORT_FORMATS.join(', ')}`)}.`,
       );
     const address = networks.main.head;
-    const name = cluster.all('head').find(({ value }) => value.address === address)?.value.name ?? 'head';
+    const name = cluster.all('head').find(({ value }) => headAddress(value) === address)?.value.name ?? 'head';
     return row.write({
       domain: networks.main.domain,
       cluster: cluster.settings?.cluster_name ?? '',
