@@ -54,6 +54,8 @@ function isNested(value: unknown): value is object {
 
 function shown(value: unknown): string {
   if (value === null || value === undefined) return 'none';
+  // Such as the versions of a file set, which have their own command
+  if (Array.isArray(value) && value.some(isNested)) return String(value.length);
   if (Array.isArray(value)) return `[${value.join(', ')}]`;
   return typeof value === 'object' ? JSON.stringify(value) : `'${String(value)}'`;
 }

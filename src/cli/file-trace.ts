@@ -12,7 +12,7 @@ export async function explainFile(context: Context, path: string, words: readonl
   const selection = chosen(given, words);
   if (Object.keys(selection).length === 0)
     throw new MusterError('bad-usage', "'--file' needs a node: muster boot explain n37 --file /etc/hosts");
-  const query = { ...selection, path };
+  const query = { ...selection, path: path.startsWith('/') ? path : `/${path}` };
   const files = await client.call(NODE_FILES.file, { query });
   if (isForPrograms(given)) printData(terminal, given, files);
   else terminal.write(files.map(file => fileText(terminal, file)).join('\n'));

@@ -86,6 +86,7 @@ export async function treeFrom({ terminal }: Context, path: string): Promise<Tre
     throw new MusterError('bad-value', `${path}: cannot be read: ${reasonOf(error)}`);
   });
   if (found.isDirectory()) return readFolder(path, text => terminal.say(text));
+  if (!found.isFile()) throw new MusterError('bad-value', `${path} must be a folder or the file of an archive.`);
   const { output, ended, stop } = await openUnpacked(path);
   try {
     const tree = await readTree(output as AsyncIterable<Buffer>);
