@@ -8,7 +8,7 @@ import { findProgram, requireAll } from '../support/require.ts';
 import { type FakeHead, startHead } from './fake-head.ts';
 import { giveSession, MODULE, makePlace, type Place, runParts, SHELLS } from './shells.ts';
 
-/** The names in every call of `fail`, `report_fault` and `no_network` of the scripts. */
+/** The names in every call of `fail`, `report_fault`, `no_network` and `refuse_disk` of the scripts. */
 async function namedFaults(): Promise<string[]> {
   const found: string[] = [];
   for (const name of await readdir(MODULE, { recursive: true, withFileTypes: true })) {
@@ -16,7 +16,7 @@ async function namedFaults(): Promise<string[]> {
     const lines = (await readFile(join(name.parentPath, name.name), 'utf8')).split('\n');
     for (const line of lines) {
       if (/^\s*#/.test(line)) continue;
-      for (const [, word = ''] of line.matchAll(/\b(?:fail|report_fault|no_network) ([^ ;]+)/g)) found.push(word);
+      for (const [, word = ''] of line.matchAll(/\b(?:fail|report_fault|no_network|refuse_disk) ([^ ;]+)/g)) found.push(word);
     }
   }
   return found;
@@ -25,7 +25,7 @@ async function namedFaults(): Promise<string[]> {
 test('every fault of the initramfs is one that a node may report, and every call names one', async t => {
   const named = await namedFaults();
   t.true(named.length > 50);
-  const unknown = named.filter(word => !faultOfNode(word) && !['"$@"', '"$1"', '"$_why"'].includes(word));
+  const unknown = named.filter(word => !faultOfNode(word) && !['"$@"', '"$1"', '"$_why"', '"$DISK_FAULT"'].includes(word));
   t.deepEqual(unknown, []);
 });
 
