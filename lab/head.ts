@@ -20,8 +20,6 @@ export interface HeadOptions {
   logs: string;
   /** Lines added to the configuration file (TOML), in separate sections. */
   config?: string;
-  /** What distinguishes it from another head of the same cluster. */
-  self?: { name: string; cidr: string; interface: string };
 }
 
 export class LabHead {
@@ -37,7 +35,7 @@ export class LabHead {
     this.options = options;
     this.socket = join(options.folder, 'admin.sock');
     this.state = join(options.folder, 'state');
-    this.log = join(options.logs, `${options.self?.name ?? 'musterd'}.log`);
+    this.log = join(options.logs, 'musterd.log');
   }
 
   get pid(): number | undefined {
@@ -76,11 +74,10 @@ export class LabHead {
 
   private configuration(): string {
     const quoted = (text: string): string => JSON.stringify(text);
-    const { name, cidr, interface: nic } = this.options.self ?? { name: 'lab', ...HEAD };
     return `[head]
-name = ${quoted(name)}
-address = ${quoted(cidr)}
-interface = ${quoted(nic)}
+name = "lab"
+address = ${quoted(HEAD.cidr)}
+interface = ${quoted(HEAD.interface)}
 
 [paths]
 state = ${quoted(this.state)}

@@ -13,18 +13,13 @@ export interface Namespace {
   close(): Promise<void>;
 }
 
-export interface OpenNamespace extends Namespace {
-  /** Of the process that holds it open: `ip link … netns` knows the namespace by it. */
-  pid: number;
-}
-
 /** Returns arguments for `unshare`: without root, the namespace is in a user namespace in which the caller is root. */
 function unshareFlags(root: boolean): string[] {
   return root ? ['--net', '--mount'] : ['--user', '--map-root-user', '--net', '--mount'];
 }
 
 /** Makes the namespace; the program that holds it open ends when this process ends, because its input then closes. */
-export async function openNamespace(): Promise<OpenNamespace> {
+export async function openNamespace(): Promise<Namespace> {
   const root = process.getuid?.() === 0;
   await mustBePossible(root);
   const holder = spawn('unshare', [...unshareFlags(root), 'sh', '-c', 'echo ready && exec cat'], {
@@ -40,7 +35,6 @@ export async function openNamespace(): Promise<OpenNamespace> {
   const command = (words: readonly string[]): string[] => [...join, ...DIES_WITH_PARENT, ...words];
   return {
     command,
-    pid: holder.pid ?? 0,
     async run(words, input) {
       const [program = '', ...args] = command(words);
       return await runOk(program, args, { env: { PATH: SYSTEM_PATH }, ...(input !== undefined && { input }) });
