@@ -2,6 +2,8 @@
 import type { Refused } from '../refused.ts';
 import { type Boot, hashOf } from './boot.ts';
 
+export const FIRST_ONLY = 'the secrets of this boot belong to the client that asked first';
+
 /** A client's random word, a new one for each boot: 128 bits in hex. */
 const CLAIM = /^[0-9a-f]{32}$/;
 
@@ -43,5 +45,5 @@ export function claimAnswer(
       refused: 'this boot began without a claim for secrets; the node gets them with its next boot',
     };
   if (claimHash === hash) return { holds: true };
-  return { status: 403, taken: true, refused: 'the secrets of this boot belong to the client that asked first' };
+  return { status: 403, taken: true, refused: FIRST_ONLY };
 }

@@ -5,7 +5,7 @@ import { filesState, indexFor } from '../../files/live-state.ts';
 import type { Refused } from '../../refused.ts';
 import type { Boot } from '../boot.ts';
 import { type PlannedFiles, takesFiles } from '../boot-plan.ts';
-import { claimAnswer } from '../claims.ts';
+import { claimAnswer, FIRST_ONLY } from '../claims.ts';
 import { readFacts } from './facts.ts';
 import type { PlaneContext } from './ports.ts';
 import { type Answer, type Effect, type Question, refuse, say } from './question.ts';
@@ -83,6 +83,20 @@ function isDoubtful({ boots }: PlaneContext, boot: Boot): boolean {
   return (
     boot.byAddressAlone === true && boots.of(boot.node).some(other => isEarlier(other) && boots.beats.isAlive(other))
   );
+}
+
+/**
+ * Returns the answer as it is once its claim is taken, or the refusal when another request took the claim while this one was answered.
+ * Nothing may be awaited between this and the next look at the claim.
+ */
+export function withClaim(given: Answer, question: Question): Answer {
+  for (const effect of given.effects ?? []) {
+    if (effect.do !== 'claim') continue;
+    const { boot, hash } = effect;
+    boot.claimHash ??= hash;
+    if (boot.claimHash !== hash) return refuse(403, FIRST_ONLY, refusedEffects(TAKEN, boot, question));
+  }
+  return given;
 }
 
 /** A second client of a boot: the node shows it, because one of the two is no boot of ours. */

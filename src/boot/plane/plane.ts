@@ -2,6 +2,7 @@
 import { LogLimiter } from '../../log.ts';
 import type { BootFile } from '../boot-file.ts';
 import { goingOf } from '../system-facts.ts';
+import { withClaim } from './node-files.ts';
 import type { PlaneContext, PlanePorts } from './ports.ts';
 import {
   type Answer,
@@ -57,7 +58,7 @@ export class BootPlane {
 
   /** Answers a question; the effects of the answer are done, and durable, when this resolves. */
   async ask(question: Question, by: 'http' | 'tftp' = 'http'): Promise<Ready> {
-    const given = await answer(question, this.ports);
+    const given = withClaim(await answer(question, this.ports), question);
     if (given.say === 'script') {
       const minted = await this.mint(given.mint);
       return { say: 'text', status: 200, text: given.text(minted), noStore: true };

@@ -132,7 +132,7 @@ export type Effect =
     }
   | { do: 'installed'; boot: Boot; ip: string }
   | { do: 'enrol'; plan: BootPlan; enrolment: Enrolment; peer: string }
-  /** The client is the one that has the secrets of the boot from now on. @see claims */
+  /** The client is the one that has the secrets of the boot from now on; `withClaim` sets it. @see claims */
   | { do: 'claim'; boot: Boot; hash: string }
   | { do: 'expire'; boot: Boot };
 

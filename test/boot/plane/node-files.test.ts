@@ -145,6 +145,32 @@ test('secrets go over TLS to the client that asked first, and to no other', asyn
   t.is(sessionValues(plan, id, head)['MUSTER_FILES_URL'], `https://10.54.0.1:8443/boot/v1/${id}/files`);
 });
 
+test('of two clients that ask for the secrets at the same moment, one gets them', async t => {
+  const { id, ports, contents, boot } = world({ secret: true });
+  let mayRead = (): void => {};
+  const read = new Promise<void>(resolve => (mayRead = resolve));
+  const slow = {
+    ...ports,
+    fileContent: async (digest: string) => {
+      await read;
+      return contents.get(digest);
+    },
+  };
+  const plane = new BootPlane(slow);
+  const ask = async (claim: string) => {
+    const body = `claim=${claim}\n`;
+    const path = `/boot/v1/${id}/files`;
+    return text(await plane.ask({ method: 'POST', path, ip: NODE, peer: `${NODE}:7`, body, isPrivate: true }));
+  };
+  const asked = [ask(CLAIM), ask('d'.repeat(32))];
+  mayRead();
+  const said = await Promise.all(asked);
+  t.is(said[0], `200 ${FILES.bytes()}`);
+  t.regex(said[1] ?? '', /^403 the secrets of this boot belong to the client that asked first/);
+  t.is(boot.claimHash, hashOf(CLAIM));
+  t.true(boot.events.some(({ detail }) => /another client asked/.test(detail ?? '')));
+});
+
 test('files that get secrets while the node runs are for the claim of its first heartbeat', async t => {
   const { ask, boot, now, ports } = world();
   const plane = new BootPlane(ports);
