@@ -16,7 +16,8 @@ async function namedFaults(): Promise<string[]> {
     const lines = (await readFile(join(name.parentPath, name.name), 'utf8')).split('\n');
     for (const line of lines) {
       if (/^\s*#/.test(line)) continue;
-      for (const [, word = ''] of line.matchAll(/\b(?:fail|report_fault|no_network|refuse_disk) ([^ ;]+)/g)) found.push(word);
+      for (const [, word = ''] of line.matchAll(/\b(?:fail|report_fault|no_network|refuse_disk) ([^ ;]+)/g))
+        found.push(word);
     }
   }
   return found;
@@ -25,7 +26,9 @@ async function namedFaults(): Promise<string[]> {
 test('every fault of the initramfs is one that a node may report, and every call names one', async t => {
   const named = await namedFaults();
   t.true(named.length > 50);
-  const unknown = named.filter(word => !faultOfNode(word) && !['"$@"', '"$1"', '"$_why"', '"$DISK_FAULT"'].includes(word));
+  const unknown = named.filter(
+    word => !faultOfNode(word) && !['"$@"', '"$1"', '"$_why"', '"$DISK_FAULT"'].includes(word),
+  );
   t.deepEqual(unknown, []);
 });
 
