@@ -11,6 +11,7 @@ import { isBlobUsed } from './blobs/garbage.ts';
 import { monotonicNow } from './clock.ts';
 import { type Config, networksOf } from './config.ts';
 import { evidenceAccess } from './daemon/evidence.ts';
+import { prepareFiles } from './daemon/file-preparer.ts';
 import { heldTwice } from './daemon/held-addresses.ts';
 import { type Kickstarts, openKickstarts } from './daemon/kickstarts.ts';
 import { type Lent, openLeases, shownLeases, unknownMachines } from './daemon/leases.ts';
@@ -111,6 +112,8 @@ async function start(
   const power = powerAccess(state, sshKey, control);
   const parts = { file, files, unknown, lent, tftp, dhcp, leases, iscsi, kickstarts, nodeFiles, rehearsal, power };
   await startAdmin(state, parts, stops);
+  const endPreparing = prepareFiles({ cluster: state.cluster, store: state.store, files: nodeFiles });
+  stops.push(async () => endPreparing());
   const homeless = homelessNodes(nodesOf(state.cluster), networks);
   if (homeless) log.warn({}, homelessWarning(homeless, state.cluster.count('node')));
   const { 'head.address': address, 'http.port': http, 'paths.socket': socket } = config;

@@ -7,16 +7,17 @@ const QUIET_MS = 2000;
 
 type Parts = Pick<State, 'cluster'> & {
   store: { subscribe(listener: () => void): () => void };
-  files: Pick<NodeFiles, 'prepare'>;
+  files: Pick<NodeFiles, 'prepare' | 'warm'>;
 };
 
-/** Begins with all nodes; returns a function that ends it. */
+/** Begins with all nodes at once; returns a function that ends it. */
 export function prepareFiles({ cluster, store, files }: Parts, quietMs = QUIET_MS): () => void {
   let timer: NodeJS.Timeout | undefined;
   let round = 0;
   const prepareAll = async (): Promise<void> => {
     round += 1;
     const own = round;
+    await files.warm(cluster);
     for (const { uid } of cluster.all('node')) {
       if (own !== round) return;
       if (!(await files.prepare(cluster, uid))) return;
@@ -24,14 +25,14 @@ export function prepareFiles({ cluster, store, files }: Parts, quietMs = QUIET_M
       await new Promise(resolve => setImmediate(resolve));
     }
   };
-  const later = (): void => {
+  const later = (milliseconds: number): void => {
     clearTimeout(timer);
     round += 1;
-    timer = setTimeout(() => void prepareAll(), quietMs);
+    timer = setTimeout(() => void prepareAll(), milliseconds);
     timer.unref();
   };
-  const unsubscribe = store.subscribe(later);
-  later();
+  const unsubscribe = store.subscribe(() => later(quietMs));
+  later(0);
   return () => {
     unsubscribe();
     clearTimeout(timer);

@@ -1,14 +1,15 @@
 // The files of each node as its file sets give them: rendered when it boots, and kept while nothing that they depend on changes.
 import type { PlannedFiles } from '../boot/boot-plan.ts';
 import { type HiddenFile, hiddenFiles } from '../files/hidden.ts';
-import type { RenderPorts } from '../files/made.ts';
+import { type RenderPorts, sourceOf } from '../files/made.ts';
 import { renderFiles } from '../files/render.ts';
 import type { LeftOut, Rendered } from '../files/rendered.ts';
 import type { SetContent } from '../files/set-content.ts';
 import { shippedSet } from '../files/shipped.ts';
+import type { Templates } from '../files/templates.ts';
 import { type LineOf, traceFile } from '../files/trace.ts';
 import { TemplateValues, type ValuePorts } from '../files/values.ts';
-import type { RenderSet } from '../files/visible.ts';
+import { type RenderSet, visibleEntries } from '../files/visible.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fileSetsOf } from '../model/file-sets.ts';
 import type { Refused } from '../refused.ts';
@@ -19,7 +20,8 @@ const REUSE_MS = 30_000;
 /** Contents of sets that are kept in memory. */
 const MOST_CONTENTS = 256;
 
-export interface NodeFilesPorts extends Omit<ValuePorts, 'cluster'>, RenderPorts {
+export interface NodeFilesPorts extends Omit<ValuePorts, 'cluster'>, Omit<RenderPorts, 'templates'> {
+  templates: Pick<Templates, 'render' | 'warm'>;
   store: RenderedFiles;
   /** Reads the content of a set; throws with the reason. */
   content(stored: { sha256: string }, name: string): Promise<SetContent>;
@@ -108,6 +110,22 @@ export class NodeFiles {
   /** Forgets what is kept of a node that was deleted. */
   forget(cluster: Cluster, uid: string): void {
     this.known.get(cluster)?.delete(uid);
+  }
+
+  /** Makes ready what the renderings of all nodes share, in the background; nothing while no node has file sets. */
+  async warm(cluster: Cluster): Promise<void> {
+    const first = cluster.all('node').find(({ value }) => {
+      const found = fileSetsOf(cluster, value);
+      return 'sets' in found && found.sets.length > 0;
+    });
+    const sets = first && (await this.setsOf(cluster, first).catch(() => undefined));
+    if (!sets || 'refused' in sets) return;
+    const values = this.valuesOf(cluster);
+    await values.ready();
+    const templates = visibleEntries(sets.contents).flatMap(one => (one.entry.isTemplate ? [sourceOf(one)] : []));
+    await this.ports.templates.warm({ world: values.world(), ...values.of(first), templates });
+    // A file over all nodes is rendered once for all
+    await this.prepare(cluster, first.uid);
   }
 
   /** Renders the files of a node, so that its boot finds them made; returns whether there is room for those of more nodes. */

@@ -11,7 +11,6 @@ import type { Values } from '../files/template-protocol.ts';
 import { Templates } from '../files/templates.ts';
 import { loadLibc } from '../libc.ts';
 import { Sealing } from '../sealing.ts';
-import { prepareFiles } from './file-preparer.ts';
 import { headValues } from './kickstarts.ts';
 import { NodeFiles } from './node-files.ts';
 import { RenderedFiles } from './rendered-files.ts';
@@ -45,9 +44,7 @@ export async function openNodeFiles(state: State, stops: Stops): Promise<NodeFil
   });
   onNodeDeleted(objects, uid => files.forget(cluster, uid));
   const sweeping = setInterval(() => void sweep(state, files, store), SWEEP_MS);
-  const endPreparing = prepareFiles({ cluster, store: objects, files });
   stops.push(async () => {
-    endPreparing();
     clearInterval(sweeping);
     await store.settled();
   });

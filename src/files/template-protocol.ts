@@ -112,10 +112,8 @@ export interface Started {
 export interface FromTemplateThread {
   kind: 'rendered';
   id: number;
-  /** The place among the templates of the request. */
-  index: number;
-  result: TemplateResult;
-  reads: readonly Read[];
+  /** Of the next templates of the request, in their order. */
+  outcomes: readonly { result: TemplateResult; reads: readonly Read[] }[];
 }
 
 /** Returns a failure as one line: `SET:PATH:3:12: reason`. */

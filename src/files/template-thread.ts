@@ -1,5 +1,6 @@
 // A thread that renders templates. It may hang in one, and is ended then: nothing else runs in it.
 import { parentPort, workerData } from 'node:worker_threads';
+import { monotonicNow } from '../clock.ts';
 import type { ThreadBasics } from '../thread.ts';
 import { answersPing } from '../wake.ts';
 import type { HeadSources } from './head-filters.ts';
@@ -8,8 +9,10 @@ import type { FromTemplateThread, Started, TemplateSource, ToTemplateThread, Val
 
 const port = parentPort;
 if (!port) throw new Error('this file is a thread of muster');
-const { pulse, sources } = workerData as ThreadBasics & { sources: HeadSources };
+const { pulse, sources, progress } = workerData as ThreadBasics & { sources: HeadSources; progress: Int32Array };
 const engine = new TemplateEngine(sources);
+/** Milliseconds for which results wait for more: a message costs as much as a small template. */
+const GATHER_MS = 100;
 const known = new Map<string, Values>();
 /** Texts and partials by the digest of the template. */
 const bodies = new Map<string, Pick<TemplateSource, 'text' | 'partials'>>();
@@ -32,12 +35,23 @@ port.on('message', (message: ToTemplateThread) => {
   }
   const { id, values, templates, traced } = message;
   const secretNames = new Set(message.secretNames);
+  let outcomes: FromTemplateThread['outcomes'][number][] = [];
+  let said = monotonicNow();
+  const say = (): void => {
+    port.postMessage({ kind: 'rendered', id, outcomes } satisfies FromTemplateThread);
+    outcomes = [];
+    said = monotonicNow();
+  };
   for (const [index, { body: given, ...template }] of templates.entries()) {
     const body = given ?? bodies.get(template.digest) ?? { text: '', partials: {} };
     bodies.set(template.digest, body);
     const source = { ...template, ...body };
-    const { result, reads } = engine.render({ source, node: values, shared, nodes, secretNames, traced });
-    port.postMessage({ kind: 'rendered', id, index, result, reads } satisfies FromTemplateThread);
+    // Who ends this thread because it hangs reads there in which template
+    Atomics.store(progress, 0, index);
+    outcomes.push(engine.render({ source, node: values, shared, nodes, secretNames, traced }));
+    if (monotonicNow() - said >= GATHER_MS) say();
   }
+  Atomics.store(progress, 0, 0);
+  say();
 });
 port.postMessage({ kind: 'started' } satisfies Started);

@@ -88,8 +88,7 @@ export class Templates {
       const rest = batch.templates.slice(outcomes.length);
       const [next] = rest;
       if (!next || this.closed) break;
-      const until = this.banned.get(next.digest);
-      if (until !== undefined && until > this.options.now()) {
+      if (this.untilBanned(rest) === 0) {
         outcomes.push(hung(next));
         continue;
       }
@@ -100,18 +99,36 @@ export class Templates {
         await new Promise(resolve => setTimeout(resolve, PAUSE));
         continue;
       }
-      const done = await thread.render({ ...batch, templates: rest });
+      const sent = rest.slice(0, this.untilBanned(rest));
+      const done = await thread.render({ ...batch, templates: sent });
       outcomes.push(...done.outcomes);
       begun = this.options.now();
       for (const [index, { result }] of done.outcomes.entries()) {
         const slow = rest[index];
         if (slow && 'failed' in result && result.failed.mayPass) this.ban(slow);
       }
-      const culprit = rest[done.outcomes.length];
-      if (done.isCulprit && culprit) this.ban(culprit);
+      const culprit = done.culprit === undefined ? undefined : rest[done.culprit];
+      if (culprit) this.ban(culprit);
     }
     if (this.closed) throw new Error('the head stops');
     return outcomes;
+  }
+
+  /**
+   * Starts the threads and has each render this, so that no boot waits for it: a new thread compiles what it uses, and parses each template
+   * once.
+   */
+  async warm(batch: Batch): Promise<void> {
+    while (this.crew.another());
+    const threads = this.crew.all.filter(({ isEnding, isFresh }) => isFresh && !isEnding);
+    await Promise.all(threads.map(async thread => thread.render(batch)));
+  }
+
+  /** Returns how many of the templates come before one that hung. */
+  private untilBanned(templates: readonly TemplateSource[]): number {
+    const now = this.options.now();
+    const at = templates.findIndex(({ digest }) => (this.banned.get(digest) ?? now) > now);
+    return at < 0 ? templates.length : at;
   }
 
   /** Ends the threads; none starts again. */
@@ -147,8 +164,8 @@ interface Work {
 
 interface Done {
   outcomes: Outcome[];
-  /** Whether the thread ended in the template after the last outcome. */
-  isCulprit: boolean;
+  /** The template in which the thread ended, by its place in the request. */
+  culprit?: number;
 }
 
 class TemplateThread {
@@ -162,6 +179,8 @@ class TemplateThread {
   private readonly sent = new Map<string, string>();
   /** Digests of the templates whose text the thread has. */
   private readonly texts = new Set<string>();
+  /** One shared number: the place of the template that the thread renders. */
+  private readonly progress = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   private sentNodes = '';
   private sentShared = '';
   private timer: NodeJS.Timeout | undefined;
@@ -169,17 +188,27 @@ class TemplateThread {
 
   constructor(libc: Libc, sources: HeadSources, patience: number) {
     this.patience = patience;
-    const spec = { program: THREAD, name: 'muster-templates', data: { sources }, memory: MEMORY };
+    const spec = {
+      program: THREAD,
+      name: 'muster-templates',
+      data: { sources, progress: this.progress },
+      memory: MEMORY,
+    };
     this.thread = new Thread(libc, spec, message => this.hear(message));
     this.gone = this.thread.gone.then(reason => {
       this.isEnding = true;
       clearTimeout(this.timer);
       // The thread works in the order of the requests: it ended in the first one
       for (const [index, { outcomes, resolve }] of [...this.work.values()].entries())
-        resolve({ outcomes, isCulprit: index === 0 });
+        resolve({ outcomes, ...(index === 0 && { culprit: Atomics.load(this.progress, 0) }) });
       this.work.clear();
       return reason;
     });
+  }
+
+  /** Whether it has had no request yet. */
+  get isFresh(): boolean {
+    return this.lastId === 0;
   }
 
   get load(): number {
@@ -243,13 +272,13 @@ class TemplateThread {
       this.watch();
       return;
     }
-    const { id, result, reads } = message;
+    const { id, outcomes } = message;
     const work = this.work.get(id);
     if (!work) return;
-    work.outcomes.push({ result, reads });
-    if (work.outcomes.length === work.count) {
+    work.outcomes.push(...outcomes);
+    if (work.outcomes.length >= work.count) {
       this.work.delete(id);
-      work.resolve({ outcomes: work.outcomes, isCulprit: false });
+      work.resolve({ outcomes: work.outcomes });
     }
     this.watch();
   }

@@ -28,6 +28,9 @@ export interface Subject {
   secretNames: readonly string[];
 }
 
+/** Nodes whose values are made without a pause: about a millisecond. */
+const AT_ONCE = 10;
+
 /** They belong to one boot, not to the node. */
 const PASSING = ['_boot_once'];
 
@@ -44,6 +47,14 @@ export class TemplateValues {
 
   constructor(ports: ValuePorts) {
     this.ports = ports;
+  }
+
+  /** Makes the values of all nodes ready, a few at a time: what waits in the event loop comes in between. */
+  async ready(): Promise<void> {
+    for (const [index, entry] of this.ports.cluster.all('node').entries()) {
+      this.list(entry);
+      if (index % AT_ONCE === 0) await new Promise(resolve => setImmediate(resolve));
+    }
   }
 
   /** Returns what all nodes share, by the current objects. */

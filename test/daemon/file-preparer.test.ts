@@ -18,7 +18,11 @@ test('all nodes are prepared at the start and after a change, until there is no 
       };
     },
   };
+  let warmed = 0;
   const files = {
+    warm: async () => {
+      warmed += 1;
+    },
     prepare: async (_cluster: unknown, uid: string) => {
       prepared.push(uid);
       return room;
@@ -26,6 +30,7 @@ test('all nodes are prepared at the start and after a change, until there is no 
   };
   const end = prepareFiles({ cluster: fake.cluster, store, files }, 1);
   await until('both nodes are prepared', () => prepared.length === 2);
+  t.is(warmed, 1, 'before the first node');
   room = false;
   changed();
   changed();

@@ -37,6 +37,31 @@ test('templates are rendered in a thread, and a change of the nodes reaches it',
   t.deepEqual(textsOf(await templates.render({ ...batch(ALL), world })), ['m1 ']);
 });
 
+test('threads that are warm render as others', async t => {
+  const templates = new Templates(libc, { failed: reason => t.log(reason) });
+  t.teardown(() => templates.close());
+  await templates.warm(batch());
+  await templates.warm(batch('{{ node.name }}', '{{ nothing }}'));
+  t.deepEqual(textsOf(await templates.render(batch('{{ node.name }}', ALL))), ['n7', 'n0 n1 ']);
+});
+
+test('of many templates the one that hangs is found, and the results of the others come', async t => {
+  const ended: string[] = [];
+  const templates = new Templates(libc, { failed: reason => ended.push(reason), patience: 1000 });
+  t.teardown(() => templates.close());
+  await templates.render(batch('{{ node.name }}'));
+  const loop = '{% for a in (1..4000) %}{% for b in (1..4000) %}{% endfor %}{% endfor %}';
+  const texts = Array.from({ length: 20 }, (_, at) => `${at} {{ node.name }}`);
+  const both = [...texts.slice(0, 12), loop, ...texts.slice(12), loop];
+  const expected = both.map(text =>
+    text === loop ? 'the template takes more than 2 s or too much memory' : text.replace('{{ node.name }}', 'n7'),
+  );
+  t.deepEqual(textsOf(await templates.render(batch(...both))), expected);
+  t.is(ended.length, 1);
+  t.deepEqual(textsOf(await templates.render(batch(...both))), expected);
+  t.is(ended.length, 1, 'it is not sent to a thread again, wherever it stands');
+});
+
 test('a template that hangs fails alone: its thread is ended, and what waited behind it is rendered by another', async t => {
   const ended: string[] = [];
   const templates = new Templates(libc, { failed: reason => ended.push(reason), patience: 1000 });
