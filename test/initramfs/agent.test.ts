@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { access, appendFile, chmod, lstat, mkdir, open, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { hashOf } from '../../src/boot/boot.ts';
 import { runOk } from '../../src/process/run.ts';
 import { requireAll } from '../support/require.ts';
 import { until } from '../support/until.ts';
@@ -120,6 +121,23 @@ for (const shell of Object.keys(SHELLS))
       t.is(await facts('rw,relatime', 'rw,relatime'), '');
       t.is(await facts('ro,relatime', 'ro,relatime'), '', 'it is meant to be');
       t.true((await readFile(mounts, 'utf8')).includes(place.root));
+    },
+  );
+
+for (const shell of Object.keys(SHELLS))
+  test.serial(
+    `${shell}: the hash of the claim is the one that the head keeps, and nobody has one without a pin`,
+    async t => {
+      if (!requireAll(t, { programs: [SHELLS[shell]?.[0] ?? ''] })) return;
+      const place = await makePlace(t);
+      const script = `. "$MUSTER_LIB/agent/facts"; . "$MUSTER_LIB/agent/files"; files_claim`;
+      t.is((await runParts(shell, place, script)).stdout, '');
+      const pinned = { MUSTER_HEAD_PIN: 'sha256//x' };
+      const { stdout } = await runParts(shell, place, script, pinned);
+      const claim = await readFile(join(place.run, 'private/claim'), 'utf8');
+      t.regex(claim, /^[0-9a-f]{32}$/);
+      t.is(stdout, `claim_hash=${hashOf(claim)}\n`);
+      t.is((await runParts(shell, place, script, pinned)).stdout, stdout, 'a new start of the agent keeps it');
     },
   );
 
