@@ -46,7 +46,10 @@ function prune(stems) {
   for (const folder of ['src', 'lab', 'test']) {
     for (const file of filesBelow(join(ROOT, 'dist', folder))) {
       const stem = file.slice(join(ROOT, 'dist').length + 1).replace(/\.(js|js\.map|d\.ts)$/, '');
-      if (!stems.has(stem) && !file.endsWith('commands.json')) rmSync(file);
+      if (stems.has(stem) || file.endsWith('commands.json')) continue;
+      rmSync(file);
+      // The compiler takes this output for written, also when its source comes back.
+      for (const record of [STAMP, join(ROOT, 'dist', '.tsbuildinfo')]) rmSync(record, { force: true });
     }
   }
 }
