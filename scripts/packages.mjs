@@ -136,7 +136,6 @@ export const PACKAGES = [
     for: ['test'],
   },
   { name: 'redfishtool', shows: 'bin/redfishtool', for: ['test'] },
-  { name: 'openssl', shows: 'bin/openssl', for: ['test'] },
 
   // Images: package managers with repositories made by the tests, and checkers of packed images.
   { name: 'dnf', shows: 'bin/dnf', for: ['test'] },

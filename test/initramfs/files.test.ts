@@ -263,7 +263,7 @@ for (const shell of Object.keys(SHELLS)) {
     };
     // Names that the new files might have, and the file that a block joins
     for (const number of [0, 1, 2, 3]) {
-      await link('/etc/shadow', `home/ann/.muster-${number}`);
+      await link(at('etc/shadow'), `home/ann/.muster-${number}`);
       await link('../../../etc/shadow', `home/ann/.ssh/.muster-${number}`);
     }
     await link(at('etc/shadow'), keys);
@@ -282,7 +282,7 @@ for (const shell of Object.keys(SHELLS)) {
     await rm(at(keys));
     await untouched(several);
     await rm(at('home/ann/.ssh'), { recursive: true });
-    await link('/etc', 'home/ann/.ssh');
+    await link(at('etc'), 'home/ann/.ssh');
     const refused = await apply(shell, place, files);
     t.is(refused, '1 /home/ann/.ssh|/home/ann/.ssh is a link that does not belong to root||');
     await untouched(refused);

@@ -20,6 +20,7 @@ export const HEAD_PACKAGES: readonly HeadPackage[] = [
   { deb: 'busybox-static', shows: '/usr/share/doc/busybox-static' },
   { deb: 'ipmitool', rpm: 'ipmitool', shows: 'bin/ipmitool' },
   { deb: 'openssh-client', rpm: 'openssh-clients', shows: 'bin/ssh' },
+  { deb: 'openssl', rpm: 'openssl', shows: 'bin/openssl' },
 ];
 
 /** A package manager that can install them, and its arguments before the names. */
