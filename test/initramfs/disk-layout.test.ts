@@ -282,6 +282,22 @@ for (const shell of Object.keys(SHELLS)) {
     t.is((await it.boot(layout, 'resolve_device LABEL=root && echo "$DEVICE"')).stdout, `ROOT \n${it.devices[0]}p1\n`);
   });
 
+  test.serial(`${shell}: a partition that another node is making on a shared disk is not touched`, async t => {
+    const it = await disks(t, shell, 32, 32);
+    if (!it) return;
+    const [own, shared] = it.devices as [string, string];
+    execFileSync('sfdisk', ['--quiet', shared], { input: 'label: gpt\ntype=L, name="muster-new:a"\n' });
+    execFileSync('partx', ['--update', shared]);
+    execFileSync('mkfs.ext4', ['-q', '-L', 'a', `${shared}p1`]);
+    const uuid = tag(`${shared}p1`, 'UUID');
+    const first = await it.boot(`${own} a=rest@/a`);
+    t.regex(first.stdout, new RegExp(`ROOT /a on ${own}p1`), first.console);
+    t.is(tag(`${shared}p1`, 'UUID'), uuid);
+    t.is(tag(`${shared}p1`, 'PART_ENTRY_NAME'), 'muster-new:a');
+    const again = await it.boot(`${own} a=rest@/a`);
+    t.regex(again.stdout, new RegExp(`ROOT /a on ${own}p1`), again.console);
+  });
+
   test.serial(
     `${shell}: partitions that the kernel shows late, and a file system that others made, are taken as they are`,
     async t => {
