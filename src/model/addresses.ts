@@ -24,13 +24,13 @@ export function heldIps(node: Node): HeldIp[] {
     if (meta.address === 'ip') return typeof held === 'string' && held !== '' ? [{ ip: held, name: '' }] : [];
     if (meta.address !== 'names') return [];
     const pairs = pairsOf((held as Attributes)['_ips']).map(([name, ip]) => ({ ip, name }));
-    return [...pairs, ...interfaceIps(held as Attributes, node)];
+    return [...pairs, ...interfaceIps(specsOf(held as Attributes), node)];
   });
 }
 
-/** Returns the addresses in `_interfaces`; the node's own address on its boot interface is not one more. */
-function interfaceIps(attributes: Attributes, { ip, index }: Node): HeldIp[] {
-  return specsOf(attributes).flatMap(({ name, addresses }) =>
+/** Returns the addresses of what `_interfaces` says; the node's own address on its boot interface is not one more. */
+export function interfaceIps(specs: readonly InterfaceSpec[], { ip, index }: Pick<Node, 'ip' | 'index'>): HeldIp[] {
+  return specs.flatMap(({ name, addresses }) =>
     addresses.flatMap(address => {
       const sum = addressOf(address, index);
       return sum === undefined || sum === ip ? [] : [{ ip: sum, name }];

@@ -6,6 +6,7 @@ import type { Change, ChangeContext, Plan } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { type Input, missingField, readAllFields, readFields } from './fields.ts';
 import { refuseFrozen } from './frozen.ts';
+import { refuseInheritedClashes } from './inherited-addresses.ts';
 import { withIsoUrls } from './iso-urls.ts';
 import { fieldsOf, KINDS, type Kind, oneOf, oneOfCapital, type Value } from './kinds.ts';
 import { NodePlacer } from './placement.ts';
@@ -188,6 +189,7 @@ export function planGroups(
       value: { ...entry.value, groups: [...kept, ...added] },
     };
   });
+  refuseInheritedClashes(cluster, changes, {});
   return { changes: changed(cluster, changes), uids: nodes.map(entry => entry.uid) };
 }
 

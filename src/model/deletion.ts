@@ -3,6 +3,7 @@ import { MusterError } from '../errors.ts';
 import type { Change, Plan } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { refuseFrozen } from './frozen.ts';
+import { refuseInheritedClashes } from './inherited-addresses.ts';
 import { KINDS, type Value } from './kinds.ts';
 import { dropReferences, usersOf } from './references.ts';
 
@@ -26,6 +27,8 @@ export function planDelete(cluster: Cluster, entries: readonly Entry[], force: b
     const { kind, uid, revision: expected } = entry;
     changes.set(uid, { kind, uid, expected, value: null, name: entry.value.name });
   }
+  // Nodes may get what another group says
+  refuseInheritedClashes(cluster, [...changes.values()], {});
   return { changes: [...changes.values()], uids: [...gone], broken };
 }
 

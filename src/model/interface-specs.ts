@@ -5,6 +5,7 @@ import { own } from '../own.ts';
 import type { Refused } from '../refused.ts';
 import { ipToNumber, parseIpv4 } from '../wire/ip.ts';
 import { parseMac } from '../wire/mac.ts';
+import { conflictOf } from './interface-conflicts.ts';
 
 const INTERFACE_TYPES = ['ethernet', 'infiniband', 'bond', 'vlan', 'bridge'] as const;
 export type InterfaceType = (typeof INTERFACE_TYPES)[number];
@@ -127,14 +128,8 @@ export function readInterfaces(value: string): { interfaces: InterfaceSpec[] } |
     if (interfaces.some(({ name }) => name === read.name)) return { refused: `names the interface ${read.name} twice` };
     interfaces.push(read);
   }
-  const boots = interfaces.filter(({ boot }) => boot);
-  if (boots.length > 1)
-    return { refused: `has boot:yes at ${boots.map(({ name }) => name).join(' and ')}; one can be` };
-  for (const { name, members } of interfaces) {
-    const other = interfaces.find(one => one.name !== name && one.members.some(member => members.includes(member)));
-    if (other) return { refused: `has a member of ${name} that is a member of ${other.name} too` };
-  }
-  return { interfaces };
+  const problem = conflictOf(interfaces);
+  return problem === undefined ? { interfaces } : { refused: problem };
 }
 
 function readInterface(part: string): InterfaceSpec | Refused {
@@ -187,6 +182,8 @@ function partsProblem({ name, type, members, mode, vlan, parent }: InterfaceSpec
   if (type === 'bond' && members.length === 0) return 'a bond needs members: members:eno1+eno2';
   if (mode !== '' && type !== 'bond') return 'mode goes with type:bond';
   if (members.includes(name) || parent === name) return 'it cannot be its own member or parent';
+  const twice = members.find((member, at) => members.indexOf(member) < at);
+  if (twice !== undefined) return `members names ${twice} twice`;
   return undefined;
 }
 

@@ -12,6 +12,7 @@ import {
 } from './addresses.ts';
 import type { Change } from './change.ts';
 import type { Cluster } from './cluster.ts';
+import { refuseInheritedClashes } from './inherited-addresses.ts';
 import type { Value } from './kinds.ts';
 
 /** An address that a plan gives to a node, or leaves with it. */
@@ -54,6 +55,7 @@ export function refuseSharedAddresses(cluster: Cluster, changes: readonly Change
     const refused = scope && !address.includes(':') ? unavailable(address, own, scope) : undefined;
     if (refused) throw refusal(subject, refused.reason, refused.code);
   }
+  refuseInheritedClashes(cluster, changes, around);
 }
 
 /** @param ownerOf names a holder among the objects outside the plan */

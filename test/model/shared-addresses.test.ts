@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { defaultConfig, networksOf } from '../../src/config.ts';
 import { MusterError } from '../../src/errors.ts';
 import { heldIps, heldMacs } from '../../src/model/addresses.ts';
-import { planAttributes, planCreate, planUpdate } from '../../src/model/changes.ts';
+import { planAttributes, planCreate, planGroups, planUpdate } from '../../src/model/changes.ts';
+import { planDelete } from '../../src/model/deletion.ts';
 import type { Input } from '../../src/model/fields.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
 
@@ -219,4 +220,71 @@ test('addresses of further interfaces belong to one node, with the index added',
   refused(t, set(n1, { _macs: 'eno2=52:54:00:00:00:c0' }), /c0 is that of n0 already/);
   t.notThrows(set(n1, { _interfaces: 'ib0=ip:10.55.0.8+index/16,mac:52:54:00:00:00:c1' }));
   t.notThrows(set(n0, { _interfaces: 'ib0=ip:10.55.0.8/16,ip:fd00::8/64,mac:52:54:00:00:00:c0,mtu:9000' }));
+});
+
+test('a group gives no address to several nodes, whichever command would do it', t => {
+  const { fake, n0, n1 } = world();
+  fake.change(n0, { attributes: {} });
+  const fixed = { _interfaces: 'ib0=ip:10.55.0.9/16' };
+  const group = fake.create('attrib', { name: 'compute' });
+  const set = (given: Record<string, string>) => () => planAttributes(fake.context(), 'attrib', [group], given);
+  const join = (node: typeof n0) => () => planGroups(fake.cluster, [node], [group], true);
+  fake.apply(join(n0)().changes);
+  fake.apply(set(fixed)().changes);
+  refused(
+    t,
+    join(n1),
+    /^The address 10\.55\.0\.9 of ib0 \(group compute\) would be that of 2 nodes: n0, n1; nothing was changed\. Write ip:ADDRESS\+index/,
+  );
+  refused(
+    t,
+    () => planCreate(fake.context(), 'node', [{ mac: '52:54:00:00:00:0a', groups: ['compute'] }]),
+    /that of 2 nodes: n0, n2;/,
+  );
+  refused(t, () => planAttributes(fake.context(), 'node', [n1], fixed), /that of 2 nodes: n0, n1;/);
+  refused(t, () => planAttributes(fake.context(), 'node', [n1], { _ips: 'eth1=10.55.0.9' }), /: n0, n1;/);
+  fake.apply(set({ _interfaces: 'ib0=ip:10.55.0.9+index/16' })().changes);
+  t.notThrows(() => fake.apply(join(n1)().changes));
+  refused(t, set(fixed), /that of 2 nodes: n0, n1;/);
+  refused(t, set({ _ips: 'eth1=10.55.0.9' }), /10\.55\.0\.9 of eth1 \(group compute\) would be that of 2 nodes/);
+  refused(
+    t,
+    set({ _interfaces: 'e=mac:52:54:00:00:00:c0' }),
+    /hardware address 52:54:00:00:00:c0 of e .* 2 nodes: n0, n1/,
+  );
+  refused(t, set({ _macs: 'e=52:54:00:00:00:c0' }), /hardware address 52:54:00:00:00:c0 of e .* 2 nodes: n0, n1/);
+  t.notThrows(set({ _macs: 'bmc=52:54:00:00:00:c0', _ips: 'bmc=10.54.0.250' }), 'one controller of a chassis');
+});
+
+test('nodes get no address twice by different groups, the default group, or the end of a group', t => {
+  const { fake, n0, n1 } = world();
+  const give = (name: string, _interfaces: string) => fake.create('attrib', { name, attributes: { _interfaces } });
+  const [one, two] = [give('one', 'ib0=ip:10.55.0.8/16'), give('two', 'ib0=ip:10.55.0.7+index/16')];
+  fake.apply(planGroups(fake.cluster, [n0], [one], true).changes);
+  refused(t, () => planGroups(fake.cluster, [n1], [two], true), /10\.55\.0\.8 of ib0 \(group one\) .* 2 nodes: n0, n1/);
+  const all = fake.cluster.byName('attrib', 'DefaultAttribs');
+  if (!all) return t.fail();
+  const fixed = { _interfaces: 'ib0=ip:10.55.1.1/16' };
+  const base = () => planAttributes(fake.context(), 'attrib', [all], fixed);
+  t.notThrows(() => fake.apply(base().changes), 'one node has it from the default group');
+  const now = (entry: typeof n0 | typeof one) => fake.cluster.any(entry.uid) as typeof entry;
+  refused(t, () => planGroups(fake.cluster, [now(n0) as typeof n0], [one], false), /default group .* 2 nodes: n0, n1/);
+  refused(t, () => planDelete(fake.cluster, [now(one)], true), /default group .* 2 nodes: n0, n1/);
+  // A clash that is there from before keeps nobody from other changes.
+  fake.change(n0, { groups: [] });
+  t.notThrows(() => planAttributes(fake.context(), 'node', [now(n1) as typeof n0], { _ips: 'eth5=10.55.9.9' }));
+});
+
+test('a group gives no node the address of the head', t => {
+  const { fake } = world();
+  const group = fake.cluster.byName('attrib', 'DefaultAttribs');
+  if (!group) return t.fail();
+  const give = (ip: string) => () =>
+    planAttributes(surrounded(fake), 'attrib', [group], { _interfaces: `e=ip:${ip}+index/16` });
+  refused(
+    t,
+    give('10.60.0.1'),
+    /^n0: the address 10\.60\.0\.1 of e \(default group DefaultAttribs\) is the head's own;/,
+  );
+  t.notThrows(give('10.60.0.2'));
 });
