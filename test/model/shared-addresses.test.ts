@@ -223,8 +223,8 @@ test('addresses of further interfaces belong to one node, with the index added',
 });
 
 test('a group gives no address to several nodes, whichever command would do it', t => {
-  const { fake, n0, n1 } = world();
-  fake.change(n0, { attributes: {} });
+  const fake = new FakeCluster();
+  const [n0, n1] = [fake.create('node', { mac: A }), fake.create('node', { mac: B })];
   const fixed = { _interfaces: 'ib0=ip:10.55.0.9/16' };
   const group = fake.create('attrib', { name: 'compute' });
   const set = (given: Record<string, string>) => () => planAttributes(fake.context(), 'attrib', [group], given);
