@@ -2,7 +2,7 @@
 import type { Boot, Outcome } from './boot.ts';
 import { stampOf, type Times } from './boot-time.ts';
 
-/** Boots kept per node, the newest. */
+/** Boots kept per node, the newest; those that are kept for their token come on top. */
 const KEPT = 10;
 
 export interface RegistryPorts {
@@ -17,6 +17,8 @@ export interface RegistryPorts {
   removed(boot: Boot): void;
   /** Whether a system runs from this boot, so that it stays however many are newer. */
   isInUse(boot: Boot): boolean;
+  /** Whether a token would work again without this boot. */
+  keepsToken(boot: Boot): boolean;
 }
 
 export class BootRegistry {
@@ -68,11 +70,13 @@ export class BootRegistry {
     this.ids.set(boot.id, boot);
     this.ports.added(boot);
     const dropped: Boot[] = [];
-    while (boots.length > KEPT) {
+    const others = boots.filter(old => old !== boot && !this.ports.keepsToken(old));
+    while (others.length >= KEPT) {
       // A boot that the node runs from stays, however often its firmware, or whoever pretends to be it, begins another
-      const position = boots.findIndex(old => old !== boot && !this.ports.isInUse(old));
-      dropped.push(...boots.splice(Math.max(0, position), 1));
+      const position = others.findIndex(old => !this.ports.isInUse(old));
+      dropped.push(...others.splice(Math.max(0, position), 1));
     }
+    for (const old of dropped) boots.splice(boots.indexOf(old), 1);
     for (const old of dropped) this.letGo(old);
     return dropped;
   }

@@ -73,6 +73,8 @@ export interface Boot {
   byAddressAlone?: boolean;
   /** SHA-256 of the single-use token that began it, for an enrolled system. */
   enrolHash?: string;
+  /** When that token expires, in milliseconds since 1970: until then the boot is kept, so that the token works once. */
+  enrolUntil?: number;
   /** The `_boot_once` of its plan was cleared; one set afterwards is for the next boot. */
   onceTaken?: boolean;
   events: BootEvent[];

@@ -19,7 +19,7 @@ import { ageOf, quietOf, resume, stampOf, type Times } from './boot-time.ts';
 import { Causes } from './causes.ts';
 import type { Directory } from './directory.ts';
 import { DiskUse } from './disk-use.ts';
-import { type Enrolment, identityOf } from './enrolment.ts';
+import { type Enrolment, identityOf, keepsToken } from './enrolment.ts';
 import { Grants } from './grants.ts';
 import { Identities } from './identities.ts';
 import type { RootReaders } from './iscsi-access.ts';
@@ -89,6 +89,7 @@ export class Boots implements JourneyLog {
       times: this.times,
       randomHex: digits => ports.randomHex(digits),
       changed: boot => ports.changed(boot),
+      keepsToken: boot => keepsToken(boot, this.times.wall()),
       isInUse: boot => this.roots.isInUse(boot) || boot === identityOf(this.of(boot.node)),
       added: boot => {
         this.sessions.add(boot);

@@ -12,6 +12,8 @@ export interface Enrolment {
   session: string;
   claimHash: string;
   enrolHash: string;
+  /** When the token expires, in milliseconds since 1970. */
+  enrolUntil: number;
 }
 
 /** The node that a token is for: it works from this address alone. */
@@ -22,6 +24,8 @@ export interface Enrollee {
 
 const TOKEN = /^([0-9a-z]{1,10})-([0-9a-f]{16})-([0-9a-f]{32})$/;
 const WORD = /^[0-9a-f]{32}$/;
+/** Milliseconds for which a token is valid at most. */
+const LONGEST = 7 * 24 * 3_600_000;
 
 /** Makes and reads tokens. They carry their own time and proof, so none is stored, and they outlive a restart of the head. */
 export class EnrolmentTokens {
@@ -45,13 +49,25 @@ export class EnrolmentTokens {
     const right = this.proof(node, seconds, nonce);
     if (proof.length !== right.length || !timingSafeEqual(Buffer.from(proof), Buffer.from(right)))
       return { status: 403, refused: 'the token is wrong, or of another node or address' };
-    if (Number.parseInt(seconds, 36) * 1000 <= now) return { status: 410, refused: 'the token has expired' };
+    if (expiryOf(token) <= now) return { status: 410, refused: 'the token has expired' };
     return undefined;
   }
 
   private proof({ uid, ip }: Enrollee, seconds: string, nonce: string): string {
     return createHmac('sha256', this.key).update(`${uid}\0${ip}\0${seconds}\0${nonce}`).digest('hex').slice(0, 32);
   }
+}
+
+/** Returns when a token expires, in milliseconds since 1970; 0 for what is no token. */
+function expiryOf(token: string): number {
+  const [, seconds] = TOKEN.exec(token) ?? [];
+  return seconds === undefined ? 0 : Number.parseInt(seconds, 36) * 1000;
+}
+
+/** Returns whether the token that began a boot could be used again if the boot were forgotten. @param now milliseconds since 1970 */
+export function keepsToken({ enrolHash, enrolUntil, started }: Boot, now: number): boolean {
+  // Rows of older versions do not have the time
+  return enrolHash !== undefined && now < (enrolUntil ?? started + LONGEST);
 }
 
 /** What to do about a request with a valid token: enrol the system, or repeat the answer that it did not receive. */
@@ -66,7 +82,7 @@ export function enrolAnswer(
     return { status: 400, refused: 'an enrolment needs session= and claim=, 32 hex digits each that the node chose' };
   const [enrolHash, claimHash] = [hashOf(token), hashOf(claim)];
   const used = boots.find(boot => boot.enrolHash === enrolHash);
-  if (!used) return { enrol: { session, claimHash, enrolHash } };
+  if (!used) return { enrol: { session, claimHash, enrolHash, enrolUntil: expiryOf(token) } };
   if (used.sessionHash === hashOf(session) && used.claimHash === claimHash) return { again: used };
   return { status: 409, refused: 'the token was used already' };
 }

@@ -20,13 +20,13 @@ export class Identities {
   }
 
   /** Begins one, which ends earlier ones of the node. Throws for a token that another request used meanwhile. */
-  begin(plan: BootPlan, { session, claimHash, enrolHash }: Enrolment): Boot {
+  begin(plan: BootPlan, { session, claimHash, enrolHash, enrolUntil }: Enrolment): Boot {
     const { registry, sessions } = this.parts;
     const { uid } = plan.node;
     if (registry.of(uid).some(boot => boot.enrolHash === enrolHash))
       throw new Error('the token was used by another request');
     this.endBefore(uid);
-    const boot: Boot = { ...registry.beginSeparately(uid), plan, claimHash, enrolHash };
+    const boot: Boot = { ...registry.beginSeparately(uid), plan, claimHash, enrolHash, enrolUntil };
     sessions.issue(boot, session);
     return boot;
   }

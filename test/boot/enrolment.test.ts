@@ -79,6 +79,33 @@ test('an enrolled system is up with its first heartbeat, and a token works once'
   t.like(enrolAnswer(used, { token: 'two', session: 'x', claim: WORD }), { status: 400 });
 });
 
+test('a token works once until it expires, however many boots and enrolments come after it, and after a restart', t => {
+  const it = world();
+  const tokens = new EnrolmentTokens(Buffer.alloc(32, 1));
+  const until = it.clock.now + 7 * 24 * HOUR;
+  const [first = '', ...more] = Array.from({ length: 12 }, (_, at) =>
+    tokens.make(NODE, until, at.toString(16).padStart(16, '0')),
+  );
+  it.enrol(first);
+  for (const [at, token] of more.entries()) it.enrol(token, at.toString(16).padStart(32, '0'));
+  for (let round = 0; round < 12; round++) {
+    it.clock.now += HOUR;
+    it.leave();
+  }
+  const again = (boots: readonly Boot[]) => enrolAnswer(boots, { token: first, session: 'cd'.repeat(16), claim: WORD });
+  t.like(again(it.boots.of(it.uid)), { status: 409 });
+  const saved = JSON.parse(JSON.stringify(it.boots.of(it.uid))) as Boot[];
+  for (const boot of saved) if (boot.enrolHash) delete boot.enrolUntil;
+  const restarted = fakeBoots(it.fake, saved, false, { now: it.clock.now });
+  t.like(again(restarted.boots.of(it.uid)), { status: 409 }, 'also with rows that have no time');
+  it.clock.now = until;
+  it.leave();
+  const left = it.boots.of(it.uid);
+  t.is(left.length, 10);
+  t.is(left.filter(({ enrolHash }) => enrolHash).length, 1, 'the identity alone is kept');
+  t.like(tokens.problem(NODE, first, it.clock.now), { status: 410 });
+});
+
 test('an installed system keeps its identity over its reboots and those of the head, however many boots left it to its disk', t => {
   const it = world();
   const boot = it.enrol('one');
