@@ -1,6 +1,6 @@
 // Files of the head that templates may read: below one folder, and no link leads out of it.
 import { closeSync, constants, fstatSync, openSync, readFileSync, realpathSync, statSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { realpath, stat } from 'node:fs/promises';
 import { dirname, join, sep } from 'node:path';
 import { systemCode } from '../errors.ts';
 
@@ -9,8 +9,6 @@ const MOST = 16 * 1024 * 1024;
 
 export interface HeadFile {
   content: Buffer;
-  /** Changes with the content of the file. */
-  identity: string;
   /** Whether others than its owner and group may read it on the head. */
   isPublic: boolean;
 }
@@ -37,7 +35,6 @@ export function readHeadFile(folder: string, name: string): HeadFile {
     if (facts.size > MOST) throw new Error(`head_file '${name}' is larger than ${MOST / 1024 / 1024} MiB`);
     return {
       content: readFileSync(descriptor),
-      identity: identityOf(facts),
       isPublic: (facts.mode & 0o004n) !== 0n && !isBelowPrivate,
     };
   } finally {
@@ -47,23 +44,47 @@ export function readHeadFile(folder: string, name: string): HeadFile {
 
 /** Returns whether a folder below the root and above the file is closed to others: then nobody else can read the file, whatever its mode. */
 function hasPrivateFolder(root: string, file: string): boolean {
-  for (let at = dirname(file); at.length > root.length; at = dirname(at))
-    if ((statSync(at).mode & 0o001) === 0) return true;
-  return false;
+  return foldersBetween(root, file).some(path => isClosed(statSync(path)));
 }
 
-/** Returns what identifies the current content of a file; empty when it cannot be read. */
+function foldersBetween(root: string, file: string): string[] {
+  const folders: string[] = [];
+  for (let at = dirname(file); at.length > root.length; at = dirname(at)) folders.push(at);
+  return folders;
+}
+
+function isClosed({ mode }: { mode: number }): boolean {
+  return (mode & 0o001) === 0;
+}
+
+/** Returns what identifies the current content of a file and who may read it; empty when it cannot be read. */
 export async function headFileIdentity(folder: string, name: string): Promise<string> {
   if (nameProblem(name) !== undefined) return '';
-  return stat(join(folder, name), { bigint: true }).then(identityOf, () => '');
+  try {
+    const [real, root] = await Promise.all([realpath(join(folder, name)), realpath(folder)]);
+    const folders = await Promise.all(foldersBetween(root, real).map(async path => stat(path)));
+    return identityWith(await stat(real, { bigint: true }), folders);
+  } catch {
+    return '';
+  }
 }
 
-/** Returns what identifies the current content of a file, at once; empty when it is not there. */
+/** Returns the same at once. Throws for a name that no such file has. */
 export function identityNow(folder: string, name: string): string {
   const problem = nameProblem(name);
   if (problem !== undefined) throw new Error(`head_file '${name}' ${problem}`);
-  const facts = statSync(join(folder, name), { bigint: true, throwIfNoEntry: false });
-  return facts === undefined ? '' : identityOf(facts);
+  try {
+    const [real, root] = [realpathSync(join(folder, name)), realpathSync(folder)];
+    const folders = foldersBetween(root, real).map(path => statSync(path));
+    return identityWith(statSync(real, { bigint: true }), folders);
+  } catch {
+    return '';
+  }
+}
+
+/** A folder that is closed makes its files secret, and changes nothing of the files themselves. */
+function identityWith(facts: Parameters<typeof identityOf>[0], folders: readonly { mode: number }[]): string {
+  return `${identityOf(facts)}${folders.some(isClosed) ? ':closed' : ''}`;
 }
 
 /** Returns what identifies the content of a file with these facts. */

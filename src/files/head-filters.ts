@@ -48,9 +48,10 @@ function fileFilters({ folder, accounts }: HeadSources, reader: () => Reader): R
       if (folder === undefined) throw new Error('head_file needs the configuration key files.folder');
       if (encoding !== 'utf8' && encoding !== 'base64')
         throw new Error(`head_file gives utf8 or base64, and not '${textOf(encoding)}'`);
-      const { content, identity, isPublic } = readHeadFile(folder, path);
+      // Also for a failure: it lasts until the file changes
+      reader().note(`${FILE}${path}`, identityNow(folder, path));
+      const { content, isPublic } = readHeadFile(folder, path);
       if (!isPublic) secretOnly(reader(), `head_file '${path}' is not readable by everyone on the head`);
-      reader().note(`${FILE}${path}`, identity);
       return content.toString(encoding);
     },
     head_file_exists: name => {

@@ -42,19 +42,31 @@ interface Wanted {
   source: TemplateSource;
 }
 
+/** Returns what identifies the attributes that a template which is no secret file's reads, and may not have. */
+function hiddenBy(read: string, secretNames: ReadonlySet<string>): string {
+  if (read === 'attributes') return [...secretNames].map(name => `\0${name}`).join('');
+  const [, name = ''] = /^attributes\.(.*)$/s.exec(read) ?? [];
+  return secretNames.has(name) ? '\0hidden' : '';
+}
+
 /** Returns the result of each template. */
 export async function madeFiles(
   visible: readonly Visible[],
   { world, subject }: { world: World; subject: Subject },
   ports: RenderPorts,
 ): Promise<Map<Visible, Made>> {
-  const identify: Identify = read => headIdentity(read, ports) ?? identityOf(read);
   const known = new Map<string, string>();
   // Templates of a node read the same values
   const identityOf = (read: string): string => {
     const value = known.get(read) ?? readValue(read, world, subject);
     known.set(read, value);
     return value;
+  };
+  const secret = new Set(subject.secretNames);
+  const identifyFor = ({ source }: Wanted): Identify => {
+    // A kept result may have in the clear what is secret now
+    const hidden = (read: string): string => (source.secret ? '' : hiddenBy(read, secret));
+    return read => headIdentity(read, ports) ?? identityOf(read) + hidden(read);
   };
   const made = new Map<Visible, Made>();
   let left = visible.flatMap(one => (one.entry.isTemplate ? [{ one, source: sourceOf(one) }] : []));
@@ -65,7 +77,7 @@ export async function madeFiles(
     const waiting: Wanted[] = [];
     try {
       for (const wanted of left) {
-        const found = await ports.cache.find(wanted.source, identify);
+        const found = await ports.cache.find(wanted.source, identifyFor(wanted));
         if ('made' in found) {
           made.set(wanted.one, found.made);
           continue;
@@ -75,7 +87,7 @@ export async function madeFiles(
         else others.push(claim);
         (typeof claim === 'function' ? claimed : waiting).push(wanted);
       }
-      await make(claimed, { world, subject, identify, made }, ports);
+      await make(claimed, { world, subject, identifyFor, made }, ports);
     } finally {
       // Before it waits for others, which may wait for these
       for (const end of ends) end();
@@ -88,20 +100,26 @@ export async function madeFiles(
 
 async function make(
   claimed: readonly Wanted[],
-  { world, subject, identify, made }: { world: World; subject: Subject; identify: Identify; made: Map<Visible, Made> },
+  {
+    world,
+    subject,
+    identifyFor,
+    made,
+  }: { world: World; subject: Subject; identifyFor(wanted: Wanted): Identify; made: Map<Visible, Made> },
   { templates, cache }: RenderPorts,
 ): Promise<void> {
   if (claimed.length === 0) return;
   const { values, secretNames } = subject;
   const request = { world, values, secretNames, templates: claimed.map(({ source }) => source) };
   const outcomes = await templates.render(request);
-  for (const [index, { one, source }] of claimed.entries()) {
+  for (const [index, wanted] of claimed.entries()) {
+    const { one, source } = wanted;
     const outcome = outcomes[index];
     if (!outcome) continue;
     const result = madeOf(outcome.result);
     made.set(one, result);
     // Without a line the thread was ended
     const isFinal = !('failed' in result) || (result.failed.line > 0 && !result.failed.mayPass);
-    if (isFinal) await cache.keep(source, outcome.reads, result, identify);
+    if (isFinal) await cache.keep(source, outcome.reads, result, identifyFor(wanted));
   }
 }

@@ -80,11 +80,11 @@ function tableOf(
     getOwnPropertyDescriptor: (target, key) => {
       if (typeof key === 'symbol') return undefined;
       const found = Reflect.getOwnPropertyDescriptor(target, key);
+      if (!reads.all.has(name) && (found || !PROBED.includes(key))) reads.note(`${name}.${key}`);
       if (isHidden(key))
         throw new NameError(
           `the attribute ${key} is secret, and only a template of a secret file may read it; set secret = true for this file in .fileset/set.toml`,
         );
-      if (!reads.all.has(name) && (found || !PROBED.includes(key))) reads.note(`${name}.${key}`);
       if (!found && !PROBED.includes(key) && !OPEN_TABLES.includes(name))
         throw new NameError(unknownText(key, Object.keys(target), `${name}.`));
       return found;

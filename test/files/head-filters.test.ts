@@ -64,16 +64,36 @@ test('accounts of the head by their numbers', async t => {
   t.not(await headIdentity(read, accounts), identity, 'a change of the table is seen');
 });
 
-test('a file in a folder that is closed to others is for secret files, whatever its own mode', t => {
+test('a file in a folder that is closed to others is for secret files, whatever its own mode', async t => {
   const folder = mkdtempSync(join(tmpdir(), 'muster-head-'));
   t.teardown(() => rmSync(folder, { recursive: true }));
   mkdirSync(join(folder, 'munge/deep'), { recursive: true });
   writeFileSync(join(folder, 'munge/deep/key'), 'k', { mode: 0o644 });
   const text = '{{ "munge/deep/key" | head_file }}';
   t.is(textOf(render(text, { folder })), 'k');
+  const [[read = '', open] = []] = render(text, { folder }).reads;
+  t.is(await headIdentity(read, { folder }), open);
   chmodSync(join(folder, 'munge'), 0o750);
-  t.regex(textOf(render(text, { folder })), /only a template of a secret file may read it/);
+  const refused = render(text, { folder });
+  t.regex(textOf(refused), /only a template of a secret file may read it/);
+  const [[, closed] = []] = refused.reads;
+  t.not(closed, open, 'a result that was kept in the clear serves nobody any more');
+  t.is(await headIdentity(read, { folder }), closed);
   t.is(textOf(render(text, { folder, secret: true })), 'k');
+});
+
+test('a failure to read a file of the head lasts no longer than its reason', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'muster-head-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const absent = render('{{ "k" | head_file }}', { folder });
+  t.regex(textOf(absent), /does not exist/);
+  const [[read = '', identity] = []] = absent.reads;
+  t.is(await headIdentity(read, { folder }), identity);
+  writeFileSync(join(folder, 'k'), 'k', { mode: 0o600 });
+  t.not(await headIdentity(read, { folder }), identity);
+  const [[, closed] = []] = render('{{ "k" | head_file }}', { folder }).reads;
+  chmodSync(join(folder, 'k'), 0o644);
+  t.not(await headIdentity(read, { folder }), closed);
 });
 
 test('a file of the head may be absent, and may have any bytes', async t => {

@@ -255,6 +255,29 @@ test('a template that took too long is tried again, because the head may have be
   t.is(times, 2);
 });
 
+test('an attribute that becomes secret is in no result that was kept before, and one that is secret no more is read', async t => {
+  const { fake, n1, render } = setup();
+  const before = fake.cluster.get('node', n1.uid);
+  if (!before) return t.fail();
+  const sets = (secret: boolean) => [
+    set('base', [
+      entry('/a.tmpl', '{{ attributes.rack }}', { rule: { secret } }),
+      entry('/b.tmpl', '{% for one in attributes %}{{ one[0] }} {% endfor %}', { rule: { secret, optional: true } }),
+    ]),
+  ];
+  const uri = (power_uri: string) => {
+    fake.change(n1, { power_uri });
+    return fake.cluster.get('node', n1.uid) ?? before;
+  };
+  t.like(filesOf(await render(sets(false), before)), { '/a': 'r2' });
+  const listed = filesOf(await render(sets(false), before))['/b'] ?? '';
+  t.regex(listed, /\brack\b/);
+  const now = uri('ipmi:///admin:<a[rack]>@10.54.0.9');
+  t.regex(filesOf(await render(sets(false), now))['refused'] ?? '', /the attribute rack is secret/);
+  t.like(filesOf(await render(sets(true), now)), { '/a': 'r2' });
+  t.like(filesOf(await render(sets(false), uri('ipmi:///admin:x@10.54.0.9'))), { '/a': 'r2', '/b': listed });
+});
+
 test('the cache is bounded, and drops what was used longest ago', async t => {
   const cache = new ResultCache(10_000);
   const source = (name: string) => ({ name, text: '', digest: name, secret: false, partials: {} });
