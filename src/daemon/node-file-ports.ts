@@ -1,4 +1,5 @@
 // What the boot plane needs to give nodes their files.
+import { BundleTurns } from '../boot/plane/bundle-turns.ts';
 import { FILES_LIVE } from '../files/live-state.ts';
 import type { BootPlanePorts } from '../http/ports.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
@@ -8,11 +9,12 @@ import type { State } from './state.ts';
 export function nodeFilePorts(
   state: State,
   nodeFiles: NodeFiles,
-): Required<Pick<BootPlanePorts, 'files' | 'fileContent' | 'liveRule' | 'filesSeen'>> {
+): Required<Pick<BootPlanePorts, 'files' | 'fileContent' | 'bundles' | 'liveRule' | 'filesSeen'>> {
   const { boots, cluster, filesSince, releases } = state;
   return {
     files: async uid => servedFiles(state, nodeFiles, uid),
     fileContent: async sha256 => nodeFiles.content(sha256),
+    bundles: new BundleTurns(),
     liveRule(uid) {
       const node = cluster.get('node', uid);
       return releases.ruleFor(uid, node && effectiveAttributes(cluster, node.value).get(FILES_LIVE)?.value);

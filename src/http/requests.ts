@@ -57,9 +57,12 @@ export class Requests {
   private async send(request: IncomingMessage, response: ServerResponse, answer: Ready): Promise<void> {
     switch (answer.say) {
       case 'text':
-        return sendText(request, response, answer);
-      case 'refused':
-        return sendText(request, response, { ...answer, say: 'text', text: `${answer.reason}\n` });
+        return sendWhole(request, response, answer);
+      case 'refused': {
+        const { retryAfter } = answer;
+        const more = retryAfter === undefined ? {} : { 'Retry-After': retryAfter };
+        return sendText(request, response, { ...answer, say: 'text', text: `${answer.reason}\n` }, more);
+      }
       case 'nothing':
         request.socket.destroy();
         return;
@@ -200,6 +203,21 @@ function sendText(
     ...more,
   });
   response.end(request.method === 'HEAD' ? undefined : text);
+}
+
+/** Sends a text. The turn of a bundle ends with its connection, or when all of it has left. */
+function sendWhole(request: IncomingMessage, response: ServerResponse, answer: TextAnswer): void {
+  const { turn } = answer;
+  if (turn) {
+    if (response.destroyed || request.socket.destroyed) {
+      turn.end();
+      return;
+    }
+    response.once('close', () => turn.end());
+    turn.onReplaced(() => response.destroy());
+    if (response.destroyed) return;
+  }
+  sendText(request, response, answer);
 }
 
 /** Returns the first byte that goes out; undefined when none does, which needs no turn. */

@@ -6,6 +6,7 @@ import type { Refused } from '../../refused.ts';
 import type { Boot } from '../boot.ts';
 import { type PlannedFiles, takesFiles } from '../boot-plan.ts';
 import { claimAnswer, FIRST_ONLY } from '../claims.ts';
+import { BUNDLE_RETRY_S, type BundleTurn } from './bundle-turns.ts';
 import { readFacts } from './facts.ts';
 import type { PlaneContext } from './ports.ts';
 import { type Answer, type Effect, type Question, refuse, say } from './question.ts';
@@ -63,15 +64,34 @@ async function bundle({ context, question, boot, files, claim, mayTake, has, not
     if (isDoubtful(context, boot)) return refuse(503, DOUBTFUL, refusedEffects(DOUBTFUL, boot, question));
     if ('take' in claimed) effects.push({ do: 'claim', boot, hash: claimed.take });
   }
-  const parts = await partsOf(context, boot, files.index, has);
+  const turn = await context.bundles?.begin(boot.id);
+  if (context.bundles && !turn) return BUSY;
+  const parts = await whole(turn, async () => partsOf(context, boot, { digest: files.index, has, turn }));
+  if (parts === 'busy') return BUSY;
   if ('refused' in parts) return refuse(410, parts.refused);
   const bytes = Buffer.concat(parts);
   const detail = `${parts.length - 1} contents of its files, ${bytes.length} bytes${files.secret ? ', over TLS' : ''}`;
   return say(bytes, {
     type: 'application/octet-stream',
     noStore: true,
+    ...(turn && { turn }),
     effects: [...effects, noted(detail)],
   });
+}
+
+const BUSY: Answer = { ...refuse(503, 'the head sends as many files of nodes as it can'), retryAfter: BUNDLE_RETRY_S };
+
+type Parts = Buffer[] | Refused | 'busy';
+
+/** Ends the turn unless there is a bundle to send. */
+async function whole(turn: BundleTurn | undefined, make: () => Promise<Parts>): Promise<Parts> {
+  let parts: Parts | undefined;
+  try {
+    parts = await make();
+    return parts;
+  } finally {
+    if (!Array.isArray(parts)) turn?.end();
+  }
 }
 
 const TAKEN = 'another client asked for the secrets of this boot, after the first one; it got nothing';
@@ -107,35 +127,38 @@ function refusedEffects(text: string, boot: Boot, { peer }: Question): Effect[] 
   ];
 }
 
+interface BundleWish {
+  /** Of the index. */
+  digest: string;
+  has: ReadonlySet<string>;
+  turn: BundleTurn | undefined;
+}
+
 /** The index and the contents of a bundle. What is not kept any more is rendered again. */
-async function partsOf(
-  context: PlaneContext,
-  boot: Boot,
-  digest: string,
-  has: ReadonlySet<string>,
-): Promise<Buffer[] | Refused> {
+async function partsOf(context: PlaneContext, boot: Boot, wish: BundleWish): Promise<Parts> {
+  const { digest } = wish;
   if (digest === EMPTY_INDEX.sha256) return [Buffer.from(EMPTY_INDEX.text)];
-  const kept = await keptParts(context, digest, has);
+  const kept = await keptParts(context, wish);
   if (kept) return kept;
   await context.files?.(boot.node);
   return (
-    (await keptParts(context, digest, has)) ?? {
+    (await keptParts(context, wish)) ?? {
       refused: 'these files of the node have changed, and are not kept any more',
     }
   );
 }
 
-async function keptParts(
-  { fileContent }: PlaneContext,
-  digest: string,
-  has: ReadonlySet<string>,
-): Promise<Buffer[] | Refused | undefined> {
+async function keptParts({ fileContent }: PlaneContext, { digest, has, turn }: BundleWish): Promise<Parts | undefined> {
   const text = await fileContent?.(digest);
   if (!text) return undefined;
   const index = readIndex(text.toString());
   if ('refused' in index) return index;
   const parts = [text];
-  for (const { sha256 } of missingContents(index, has)) {
+  const missing = missingContents(index, has);
+  const size = missing.reduce((sum, one) => sum + one.size, text.length);
+  if (turn?.take(size) === false) return 'busy';
+  for (const { sha256 } of missing) {
+    if (turn?.isReplaced) return 'busy';
     const content = await fileContent?.(sha256);
     if (!content) return undefined;
     parts.push(content);

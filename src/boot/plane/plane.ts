@@ -58,7 +58,19 @@ export class BootPlane {
 
   /** Answers a question; the effects of the answer are done, and durable, when this resolves. */
   async ask(question: Question, by: 'http' | 'tftp' = 'http'): Promise<Ready> {
-    const given = withClaim(await answer(question, this.ports), question);
+    const first = await answer(question, this.ports);
+    const turn = first.say === 'text' ? first.turn : undefined;
+    try {
+      const given = await this.ready(withClaim(first, question), question, by);
+      if (given !== first) turn?.end();
+      return given;
+    } catch (error) {
+      turn?.end();
+      throw error;
+    }
+  }
+
+  private async ready(given: Answer, question: Question, by: 'http' | 'tftp'): Promise<Ready> {
     if (given.say === 'script') {
       const minted = await this.mint(given.mint);
       return { say: 'text', status: 200, text: given.text(minted), noStore: true };

@@ -14,6 +14,7 @@ import type { RefusalLog } from '../evidence.ts';
 import type { IscsiAccess } from '../iscsi-access.ts';
 import type { SessionAnswer } from '../session-register.ts';
 import type { Statuses } from '../status.ts';
+import type { BundleTurns } from './bundle-turns.ts';
 import type { ServedFile } from './question.ts';
 import type { HeadFacts } from './session-values.ts';
 
@@ -51,6 +52,8 @@ export interface PlaneContext {
   files?(nodeUid: string): Promise<{ files?: PlannedFiles } | Refused>;
   /** Returns an index or a content by its SHA-256; undefined when it is not kept. */
   fileContent?(sha256: string): Promise<Buffer | undefined>;
+  /** Bounds the bundles that are in memory; any number may be when absent. */
+  bundles?: BundleTurns;
   /** Returns whether a running node follows changes of its files by itself. */
   liveRule?(nodeUid: string): LiveRule;
   /** Receives how far a running node is with its files, with each heartbeat. */

@@ -3,6 +3,7 @@ import type { Boot, Seen } from '../boot.ts';
 import type { BootPlan } from '../boot-plan.ts';
 import type { Enrolment } from '../enrolment.ts';
 import type { StageNote } from '../journey.ts';
+import type { BundleTurn } from './bundle-turns.ts';
 
 export interface Question {
   /** Of HTTP; a read request of TFTP is a GET. */
@@ -34,6 +35,8 @@ export interface TextAnswer {
   type?: string;
   /** Whether caches must not keep the text. */
   noStore?: boolean;
+  /** Of a bundle: it ends when the text has left memory. */
+  turn?: BundleTurn;
   effects?: readonly Effect[];
 }
 
@@ -63,6 +66,8 @@ export interface RefusedAnswer {
   say: 'refused';
   status: number;
   reason: string;
+  /** Seconds until the client should ask again (RFC 9110 §10.2.3). */
+  retryAfter?: number;
   effects?: readonly Effect[];
 }
 
