@@ -1,8 +1,19 @@
 // What interfaces of one node cannot have in common.
-import type { InterfaceSpec } from './interface-specs.ts';
+
+/** What counts here of an interface. */
+interface Part {
+  name: string;
+  type: string;
+  boot: boolean;
+  mac: string;
+  addresses: readonly { address: string; plusIndex: boolean }[];
+  members: readonly string[];
+  vlan: number;
+  parent: string;
+}
 
 /** Returns what is wrong with interfaces that are right each by itself; undefined when nothing is. */
-export function conflictOf(interfaces: readonly InterfaceSpec[]): string | undefined {
+export function conflictOf(interfaces: readonly Part[]): string | undefined {
   const boots = interfaces.filter(({ boot }) => boot);
   if (boots.length > 1) return `has boot:yes at ${boots.map(({ name }) => name).join(' and ')}; one can be`;
   return (
@@ -17,15 +28,11 @@ export function conflictOf(interfaces: readonly InterfaceSpec[]): string | undef
   );
 }
 
-function isMade(type: InterfaceSpec['type']): boolean {
+function isMade(type: string): boolean {
   return type === 'bond' || type === 'bridge' || type === 'vlan';
 }
 
-function shared(
-  interfaces: readonly InterfaceSpec[],
-  what: string,
-  of: (spec: InterfaceSpec) => readonly string[],
-): string | undefined {
+function shared(interfaces: readonly Part[], what: string, of: (spec: Part) => readonly string[]): string | undefined {
   const holders = new Map<string, string>();
   for (const spec of interfaces)
     for (const value of of(spec)) {
@@ -38,7 +45,7 @@ function shared(
 }
 
 /** An interface that is made of itself, by way of others. */
-function circle(interfaces: readonly InterfaceSpec[]): string | undefined {
+function circle(interfaces: readonly Part[]): string | undefined {
   const parts = new Map(
     interfaces.map(({ name, members, parent }) => [name, parent === '' ? members : [...members, parent]]),
   );
