@@ -1,58 +1,18 @@
 // Killing the daemon at any moment loses no image, kernel or object that was acknowledged.
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { AdminClient } from '../../src/api/client.ts';
 import { OBJECTS } from '../../src/api/objects.ts';
 import { digestFile } from '../../src/durable/digest.ts';
-import { packageRoot } from '../../src/package-root.ts';
 import { runOk } from '../../src/process/run.ts';
 import { temporaryFolder } from '../store/folder.ts';
-import { findProgram, requireAll } from '../support/require.ts';
+import { requireAll } from '../support/require.ts';
+import { serveKilled } from './killed.ts';
 import { startWorld } from './world.ts';
 
 const ROUNDS = 20;
-
-/** The call before which each round kills the daemon: as a file gets its name, as one is synced, as one is written. */
-function killAt(round: number): { call: string; nth: number } {
-  const call = ['rename', 'fsync', 'pwrite64'][round % 3] ?? '';
-  // Beyond what the start itself calls, and not always the same place of an upload.
-  const first = { rename: 3, fsync: 40, pwrite64: 100 }[call] ?? 0;
-  return { call, nth: first + round * (call === 'rename' ? 1 : 3) };
-}
-
-/** A daemon that will be killed, once it is ready, and the promise of its end: one that does not start is an error with its words. */
-async function serve(t: ExecutionContext, folder: string, round: number): Promise<{ closed: Promise<unknown> }> {
-  const file = join(packageRoot, 'dist/test/admin/serve.js');
-  const { call, nth } = killAt(round);
-  const strace = [
-    '-f',
-    '-qq',
-    '-o',
-    '/dev/null',
-    '-e',
-    `trace=${call}`,
-    '-e',
-    `inject=${call}:signal=SIGKILL:when=${nth}`,
-  ];
-  const child = spawn(findProgram('strace') ?? 'strace', [...strace, process.execPath, file, folder], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-    // strace counts the calls of each thread: with one for files they are all counted together.
-    env: { ...process.env, UV_THREADPOOL_SIZE: '1' },
-  });
-  t.teardown(() => child.kill('SIGKILL'));
-  let words = '';
-  child.stderr.on('data', chunk => {
-    words += String(chunk);
-  });
-  const closed = once(child, 'close');
-  const isReady = await Promise.race([once(child.stdout, 'data').then(() => true), closed.then(() => false)]);
-  if (!isReady) throw new Error(`the daemon did not start: ${words}`);
-  return { closed };
-}
 
 /** Images to choose from, made once: each a small squashfs of random bytes. */
 async function makeImages(folder: string, count: number): Promise<string[]> {
@@ -119,7 +79,7 @@ test(`kill -9 of the daemon during uploads, ${ROUNDS} times: an acknowledged ima
   // The first start makes keys and objects; the others come to their uploads sooner.
   await (await startWorld(folder)).stop();
   for (let round = 0; round < ROUNDS; round += 1) {
-    const { closed } = await serve(t, folder, round);
+    const { closed } = await serveKilled(t, folder, round);
     await uploadUntilKilled(join(folder, 'run/admin.sock'), round, images, known);
     await closed;
   }
