@@ -41,7 +41,7 @@ interface State {
  * tolerated.
  */
 export function refuseInheritedClashes(cluster: Cluster, changes: readonly Change[], around: Surroundings): void {
-  if (!changes.some(change => mayMatter(cluster, change))) return;
+  if (!groupsGive(cluster, changes) || !changes.some(change => mayMatter(cluster, change))) return;
   const after = stateAfter(cluster, changes);
   const specsOf = specReader();
   const ips = new Map<string, Held[]>();
@@ -61,6 +61,13 @@ export function refuseInheritedClashes(cluster: Cluster, changes: readonly Chang
   refuseShared(ips, 'address', (uid, ip) => before(uid).ips.has(ip));
   refuseShared(macs, 'hardware address', (uid, mac) => before(uid).macs.has(mac));
   refuseUnavailable(ips, (uid, ip) => before(uid).ips.has(ip), around);
+}
+
+/** Whether a group has addresses: without one, the nodes need not be looked at. */
+function groupsGive(cluster: Cluster, changes: readonly Change[]): boolean {
+  const changed = changes.flatMap(({ kind, value }) => (kind === 'attrib' && value ? [value as Value<'attrib'>] : []));
+  const groups = [...cluster.all('attrib').map(({ value }) => value), ...changed];
+  return groups.some(({ attributes }) => NAMES.some(name => attributes[name] !== undefined));
 }
 
 /** Whether a change can give a node another address. */
