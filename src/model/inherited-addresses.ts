@@ -34,6 +34,8 @@ interface Held {
 interface State {
   groups: Groups;
   nodes: readonly { uid: string; value: Node }[];
+  /** UIDs of the nodes that the plan changes. */
+  touched: ReadonlySet<string>;
 }
 
 /**
@@ -52,15 +54,33 @@ export function refuseInheritedClashes(cluster: Cluster, changes: readonly Chang
     for (const { mac, name, source } of macsOf(inherited, specsOf)) append(macs, mac, { uid, node, name, source });
   }
   if (ips.size + macs.size === 0) return;
-  for (const { uid, value: node } of after.nodes) {
-    for (const { ip, name } of heldIps(node)) if (ips.has(ip)) append(ips, ip, { uid, node, name, source: '' });
-    for (const mac of [...heldMacs(node), ...interfaceMacs(node)])
-      if (macs.has(mac)) append(macs, mac, { uid, node, name: '', source: '' });
-  }
+  addOwn(cluster, after, { ips, macs });
   const before = (uid: string): Had => had(cluster, uid, specsOf);
   refuseShared(ips, 'address', (uid, ip) => before(uid).ips.has(ip));
   refuseShared(macs, 'hardware address', (uid, mac) => before(uid).macs.has(mac));
   refuseUnavailable(ips, (uid, ip) => before(uid).ips.has(ip), around);
+}
+
+/** Adds the nodes that have one of the addresses themselves: of those outside the plan, the cluster knows them. */
+function addOwn(
+  cluster: Cluster,
+  { nodes, touched }: State,
+  { ips, macs }: Record<'ips' | 'macs', Map<string, Held[]>>,
+): void {
+  const add = (map: Map<string, Held[]>, address: string, uid: string, node: Node, name = ''): void => {
+    if (map.has(address)) append(map, address, { uid, node, name, source: '' });
+  };
+  for (const { uid, value: node } of nodes) {
+    if (!touched.has(uid)) continue;
+    for (const { ip, name } of heldIps(node)) add(ips, ip, uid, node, name);
+    for (const mac of [...heldMacs(node), ...interfaceMacs(node)]) add(macs, mac, uid, node);
+  }
+  for (const ip of ips.keys())
+    for (const { entry, name } of cluster.holdersOf(ip))
+      if (!touched.has(entry.uid)) add(ips, ip, entry.uid, entry.value, name);
+  for (const mac of macs.keys())
+    for (const entry of [cluster.nodeByMac(mac), cluster.nodeByOtherMac(mac)?.entry, cluster.nodeByInterfaceMac(mac)])
+      if (entry && !touched.has(entry.uid)) add(macs, mac, entry.uid, entry.value);
 }
 
 /** Whether a group has addresses: without one, the nodes need not be looked at. */
@@ -88,16 +108,18 @@ function mayMatter(cluster: Cluster, { kind, uid, value }: Change): boolean {
 function stateAfter(cluster: Cluster, changes: readonly Change[]): State {
   const groups = new Map<string, { uid: string; value: Value<'attrib'> } | undefined>();
   const nodes = new Map<string, { uid: string; value: Node }>(cluster.all('node').map(entry => [entry.uid, entry]));
+  const touched = new Set<string>();
   let settings = cluster.settings;
   for (const { kind, uid, value } of changes) {
     if (kind === 'cluster' && value) settings = value as Value<'cluster'>;
     if (kind === 'attrib') groups.set(uid, value ? { uid, value: value as Value<'attrib'> } : undefined);
     if (kind !== 'node') continue;
+    touched.add(uid);
     if (value) nodes.set(uid, { uid, value: value as Node });
     else nodes.delete(uid);
   }
   const get: Groups['get'] = (kind, uid) => (groups.has(uid) ? groups.get(uid) : cluster.get(kind, uid));
-  return { groups: { settings, get }, nodes: [...nodes.values()] };
+  return { groups: { settings, get }, nodes: [...nodes.values()], touched };
 }
 
 type Inherited = Partial<Record<(typeof NAMES)[number], { value: string; source: string }>>;
