@@ -7,7 +7,7 @@ import { BOOTS } from '../../src/api/boots.ts';
 import { runOk } from '../../src/process/run.ts';
 import { storedFiles } from '../lab/inside.ts';
 import { findProgram, requireAll } from '../support/require.ts';
-import { WiredHead } from '../support/wired-head.ts';
+import { INITRAMFS_BYTES, WiredHead } from '../support/wired-head.ts';
 
 const MAC = '52:54:00:00:00:01';
 const OTHER_MAC = '52:54:00:00:00:99';
@@ -80,7 +80,7 @@ test.serial('a stored initramfs of the right size with another content is named'
   t.teardown(async () => wired.stop());
   await wired.fill(MAC);
   const node = await wired.addMachine('n0', MAC, ADDRESS);
-  const initramfs = (await storedFiles({ head: wired.head })).find(({ size }) => size === 1 << 20);
+  const initramfs = (await storedFiles({ head: wired.head })).find(({ size }) => size === INITRAMFS_BYTES);
   const handle = await open(initramfs?.path ?? '', 'r+');
   await handle.write(Buffer.from('damaged'), 0, 7, 4000);
   await handle.close();

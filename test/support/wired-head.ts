@@ -15,6 +15,13 @@ import { findProgram } from './require.ts';
 
 let count = 0;
 
+/** With the mark that tells the head what it can do. */
+const INITRAMFS = Buffer.concat([
+  markArchive({ level: INITRAMFS_LEVEL, tls: true }),
+  Buffer.alloc(1 << 20, 'initramfs'),
+]);
+export const INITRAMFS_BYTES = INITRAMFS.length;
+
 const LOST = '-net_raw,-dac_override,-dac_read_search';
 const UNPRIVILEGED = ['setpriv', `--bounding-set=${LOST}`, `--inh-caps=${LOST}`];
 
@@ -155,8 +162,7 @@ export class WiredHead {
     const [kernel, initramfs, content] = ['kernel', 'initramfs', 'content'].map(name => join(this.folder, name));
     if (!kernel || !initramfs || !content) throw new Error('no names');
     await writeFile(kernel, fakeKernel('6.1.0', Buffer.alloc(bytes, 'kernel')));
-    const mark = markArchive({ level: INITRAMFS_LEVEL, tls: true });
-    await writeFile(initramfs, Buffer.concat([mark, Buffer.alloc(1 << 20, 'initramfs')]));
+    await writeFile(initramfs, INITRAMFS);
     await mkdir(content, { recursive: true });
     await writeFile(join(content, 'data'), Buffer.alloc(1 << 20, 'image'));
     await runOk('mksquashfs', [content, join(this.folder, 'squashfs'), '-no-progress', '-quiet', '-noappend']);
