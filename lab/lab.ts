@@ -37,6 +37,8 @@ export interface LabOptions {
   disks?: readonly string[];
   /** How many empty disks each node has instead: by default one in style disked. */
   emptyDisks?: number;
+  /** Whether all frames of each node are captured, into `captureFile` of its machine. */
+  captured?: boolean;
   /** Further kernel parameters. */
   cmdline?: string;
   /** Lines for musterd's configuration file. */
@@ -180,6 +182,7 @@ async function start(options: LabOptions, stops: (() => Promise<unknown>)[]): Pr
       logs,
       accelerator,
       disks: disks[index] ?? [],
+      captured: options.captured ?? false,
       ...second,
     });
   });

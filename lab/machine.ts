@@ -27,6 +27,8 @@ export interface MachineOptions {
   memory: number;
   /** Raw disk images. */
   disks?: readonly string[];
+  /** Whether all frames of its network card are captured, from each power-on again. */
+  captured?: boolean;
   /** The index of a second port: its tap must exist before power-on. */
   secondPort?: number;
   /** For sockets and the firmware's variables; the path must be short, because a socket's name has at most 107 bytes. */
@@ -82,6 +84,11 @@ export class Machine {
     return this.process?.status() === undefined ? this.process?.pid : undefined;
   }
 
+  /** Where its frames are captured (pcap). */
+  get captureFile(): string {
+    return this.file('frames');
+  }
+
   /** Switches the power on, each time with new firmware variables, so that no old boot order is left. */
   async powerOn(): Promise<void> {
     if (this.pid !== undefined) return;
@@ -108,6 +115,7 @@ export class Machine {
       tap: this.tap,
       accelerator,
       ...(accelerator === 'kvm' && { capture: this.file('pcap') }),
+      ...(this.options.captured && { frames: this.captureFile }),
       serialSocket: this.file('ser'),
       serialLog: this.serial.log,
       qmpSocket: this.file('qmp'),

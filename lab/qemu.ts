@@ -16,6 +16,8 @@ export interface MachineSpec {
   accelerator: Accelerator;
   /** A file for the frames of its network card (pcap): a trial of KVM looks for the first DHCP packet in it. */
   capture?: string;
+  /** A file for all its frames, whole (pcap). */
+  frames?: string;
   /** Unix sockets for the serial console and for QMP, and the file with the console's output. */
   serialSocket: string;
   serialLog: string;
@@ -44,6 +46,8 @@ export function qemuArguments(spec: MachineSpec): string[] {
       `virtio-net-pci,netdev=n0,mac=${spec.mac},bootindex=1${spec.firmware === 'bios' ? '' : ',romfile='}`,
     ],
     ...(spec.capture ? ['-object', `filter-dump,id=${CAPTURE},netdev=n0,file=${spec.capture},maxlen=128`] : []),
+    // The largest frame is a segment of 64 KiB with its headers
+    ...(spec.frames ? ['-object', `filter-dump,id=frames0,netdev=n0,file=${spec.frames},maxlen=131072`] : []),
     ...(spec.disks ?? []).flatMap(disk),
     ...(spec.second ? secondCard(spec.second) : []),
   ];

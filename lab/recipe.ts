@@ -74,6 +74,8 @@ export function labRecipe(osRelease = readOsRelease(), env: NodeJS.ProcessEnv = 
       // Soft reboot and exec use ssh. Its package makes the host keys: the nodes of one lab share them.
       'openssh-server',
       'curl',
+      // Extended attributes of file sets
+      'attr',
       'squashfs-tools',
       'zstd',
     ],
