@@ -15,6 +15,7 @@ import { BOOTS } from '../../../src/api/boots.ts';
 import { HEAD_BUSYBOXES } from '../../../src/image/mkramfs.ts';
 import { Limits } from '../../../src/power/limits.ts';
 import { runOk } from '../../../src/process/run.ts';
+import { INITRAMFS_LEVEL, markArchive } from '../../../src/wire/initramfs-mark.ts';
 import { requireLab } from '../../support/lab.ts';
 import { findProgram, requireAll, skip } from '../../support/require.ts';
 import { until } from '../../support/until.ts';
@@ -93,7 +94,9 @@ async function prepare(lab: Lab): Promise<void> {
   const { kernel, initramfs } = await ensureImage();
   const unpacked = join(folder, 'initramfs');
   await mkdir(unpacked);
-  await shell('zstd -dcq "$1" | (cd "$2" && cpio --quiet -id)', initramfs, unpacked);
+  const mark = markArchive({ level: INITRAMFS_LEVEL, tls: true }).length;
+  const unpack = 'tail -c "+$1" "$2" | zstd -dcq | (cd "$3" && cpio --quiet -id)';
+  await shell(unpack, `${mark + 1}`, initramfs, unpacked);
   const modules = join(unpacked, 'usr/lib/modules');
   const [release = ''] = await readdir(modules);
 
