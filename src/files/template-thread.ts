@@ -1,4 +1,4 @@
-// A thread that renders templates. It may hang in one, and is ended then: nothing else runs in it.
+// A thread that renders templates. Nothing else runs in it, so the head can end it when a template hangs.
 import { parentPort, workerData } from 'node:worker_threads';
 import { monotonicNow } from '../clock.ts';
 import type { ThreadBasics } from '../thread.ts';
@@ -36,22 +36,23 @@ port.on('message', (message: ToTemplateThread) => {
   const { id, values, templates, traced } = message;
   const secretNames = new Set(message.secretNames);
   let outcomes: FromTemplateThread['outcomes'][number][] = [];
-  let said = monotonicNow();
-  const say = (): void => {
+  let sent = monotonicNow();
+  const send = (): void => {
     port.postMessage({ kind: 'rendered', id, outcomes } satisfies FromTemplateThread);
     outcomes = [];
-    said = monotonicNow();
+    sent = monotonicNow();
   };
   for (const [index, { body: given, ...template }] of templates.entries()) {
-    const body = given ?? bodies.get(template.digest) ?? { text: '', partials: {} };
+    const body = given ?? bodies.get(template.digest);
+    if (!body) throw new Error(`the thread has no text of ${template.name}`);
     bodies.set(template.digest, body);
     const source = { ...template, ...body };
-    // Who ends this thread because it hangs reads there in which template
+    // If this thread hangs, the head reads here which template it was in
     Atomics.store(progress, 0, index);
     outcomes.push(engine.render({ source, node: values, shared, nodes, secretNames, traced }));
-    if (monotonicNow() - said >= GATHER_MS) say();
+    if (monotonicNow() - sent >= GATHER_MS) send();
   }
   Atomics.store(progress, 0, 0);
-  say();
+  send();
 });
 port.postMessage({ kind: 'started' } satisfies Started);

@@ -27,7 +27,7 @@ const THREAD = new URL('./template-thread.js', import.meta.url);
 const PATIENCE = 3 * MOST_TIME;
 /** Milliseconds for which a template that hung is refused. */
 const BAN = 60_000;
-/** Texts of templates that a thread keeps. */
+/** Texts of templates that a thread keeps, besides those of its last request. */
 const MOST_TEXTS = 1000;
 /** Milliseconds between attempts to find a thread, after one has ended. */
 const PAUSE = 100;
@@ -217,6 +217,8 @@ class TemplateThread {
 
   async render({ world, values, secretNames, templates, traced = false }: Batch): Promise<Done> {
     this.share(world);
+    // Before any text of this request counts as known
+    if (this.texts.size + templates.length > MOST_TEXTS) this.forgetTexts();
     this.lastId += 1;
     const id = this.lastId;
     const done = new Promise<Done>(resolve => this.work.set(id, { outcomes: [], count: templates.length, resolve }));
@@ -257,12 +259,13 @@ class TemplateThread {
   /** Returns a template as it is sent: without the text that the thread has already. */
   private withText({ text, partials, ...template }: TemplateSource): SentTemplate {
     if (this.texts.has(template.digest)) return template;
-    if (this.texts.size >= MOST_TEXTS) {
-      this.texts.clear();
-      this.thread.say({ kind: 'forget-texts' });
-    }
     this.texts.add(template.digest);
     return { ...template, body: { text, partials } };
+  }
+
+  private forgetTexts(): void {
+    this.texts.clear();
+    this.thread.say({ kind: 'forget-texts' });
   }
 
   private hear(message: FromTemplateThread | Started): void {

@@ -45,6 +45,18 @@ test('threads that are warm render as others', async t => {
   t.deepEqual(textsOf(await templates.render(batch('{{ node.name }}', ALL))), ['n7', 'n0 n1 ']);
 });
 
+test('a thread that forgets old texts has those of the next request', async t => {
+  const templates = new Templates(libc, { failed: reason => t.log(reason) });
+  t.teardown(() => templates.close());
+  const texts = Array.from({ length: 1000 }, (_, at) => `${at} {{ node.name }}`);
+  await templates.render(batch(...texts));
+  const [first] = batch(texts[0] ?? '').templates;
+  if (!first) return t.fail();
+  const clone = { ...first, name: 'clone:/etc/x.tmpl' };
+  const next = { ...batch(), templates: [clone, source('new {{ node.name }}')] };
+  t.deepEqual(textsOf(await templates.render(next)), ['0 n7', 'new n7']);
+});
+
 test('of many templates the one that hangs is found, and the results of the others come', async t => {
   const ended: string[] = [];
   const templates = new Templates(libc, { failed: reason => ended.push(reason), patience: 1000 });
