@@ -1,40 +1,17 @@
-import { createHash } from 'node:crypto';
 import test from 'ava';
 import { missingContents } from '../../src/files/bundle.ts';
 import { indexText, readIndex, writeIndex } from '../../src/files/index-text.ts';
 import { encodeWord, readWord } from '../../src/files/index-word.ts';
-import type { Rendered, RenderedEntry } from '../../src/files/rendered.ts';
+import type { Rendered } from '../../src/files/rendered.ts';
+import { renderedEntry as entry, sha256 } from './build.ts';
 
-const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
-
-function entry(path: string, content: string, more: Partial<RenderedEntry> = {}): RenderedEntry {
-  return {
-    type: 'file',
-    path,
-    mode: 0o644,
-    owner: 'root',
-    group: 'root',
-    content: Buffer.from(content),
-    sha256: sha256(content),
-    target: '',
-    xattrs: [],
-    merge: 'replace',
-    secret: false,
-    optional: false,
-    keepsLocalEdits: false,
-    origin: { set: 'base', file: path.slice(1) },
-    ...more,
-  };
-}
-
-const EMPTY = { content: Buffer.alloc(0), sha256: '' };
 const RENDERED: Rendered = {
   entries: [
     entry('/etc/a file%', 'one\n', { xattrs: [['security.selinux', Buffer.from('system_u')]], keepsLocalEdits: true }),
     entry('/etc/empty', ''),
-    entry('/etc/localtime', '', { ...EMPTY, type: 'link', mode: 0o777, target: '../usr/share/zoneinfo/UTC' }),
+    entry('/etc/localtime', '', { type: 'link', mode: 0o777, target: '../usr/share/zoneinfo/UTC' }),
     entry('/etc/passwd', 'one\n', { merge: 'names', secret: true, optional: true, mode: 0o4600 }),
-    entry('/etc/ssh', '', { ...EMPTY, type: 'folder', mode: 0o755, xattrs: [['user.none', Buffer.alloc(0)]] }),
+    entry('/etc/ssh', '', { type: 'folder', mode: 0o755, xattrs: [['user.none', Buffer.alloc(0)]] }),
     entry('/ü\n', 'block', { merge: 'block' }),
   ],
   changes: [

@@ -5,30 +5,13 @@ import { indexText, readIndex } from '../../src/files/index-text.ts';
 import { renderFiles } from '../../src/files/render.ts';
 import type { Rendered } from '../../src/files/rendered.ts';
 import { ResultCache } from '../../src/files/result-cache.ts';
-import type { FileRules, SetContent, SetEntry } from '../../src/files/set-content.ts';
 import { TemplateEngine } from '../../src/files/template-engine.ts';
-import type { Batch } from '../../src/files/templates.ts';
 import { TemplateValues } from '../../src/files/values.ts';
 import type { RenderSet } from '../../src/files/visible.ts';
 import { planHead } from '../../src/model/head.ts';
 import { Networks } from '../../src/networks.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
-
-const RULES: FileRules = { merge: 'replace', optional: false, secret: false, localEdits: 'replace' };
-
-function entry(path: string, text: string, more: Partial<SetEntry> & { rule?: Partial<FileRules> } = {}): SetEntry {
-  const { rule, ...rest } = more;
-  const isTemplate = path.endsWith('.tmpl');
-  return {
-    ...{ type: 'file', path: path.replace(/\.tmpl$/, ''), isTemplate, content: Buffer.from(text), target: '' },
-    ...{ mode: 0o644, owner: 'root', group: 'root', xattrs: [], rules: { ...RULES, ...rule } },
-    ...rest,
-  };
-}
-
-function set(name: string, entries: SetEntry[], more: Partial<SetContent> = {}): RenderSet {
-  return { name, content: { entries, scripts: [], changes: [], partials: {}, secret: false, ...more } };
-}
+import { setEntry as entry, renderSet as set, withoutThread } from './build.ts';
 
 /** The engine without its thread, with a count of what it renders. */
 function setup() {
@@ -37,15 +20,7 @@ function setup() {
   const n1 = fake.create('node', { mac: '52:54:00:54:00:02', attributes: { rack: 'r2', root_password: 'pw1' } });
   const engine = new TemplateEngine({});
   const rendered: string[] = [];
-  const templates = {
-    render: async ({ world, values, secretNames, templates: sources, traced = false }: Batch) =>
-      sources.map(source => {
-        rendered.push(source.name);
-        const nodes = world.nodes.map(({ value }) => value);
-        const names = new Set(secretNames);
-        return engine.render({ source, node: values, shared: world.shared.values, nodes, secretNames: names, traced });
-      }),
-  };
+  const templates = withoutThread(engine, rendered);
   const networks = new Networks({
     ...{ address: '10.54.0.1/24', interface: '', router: '', dns: [], domain: '', leaseSeconds: 60 },
   });

@@ -10,10 +10,10 @@ import type { RenderedEntry } from '../../src/files/rendered.ts';
 import { ResultCache } from '../../src/files/result-cache.ts';
 import { shippedSet } from '../../src/files/shipped.ts';
 import { TemplateEngine } from '../../src/files/template-engine.ts';
-import type { Batch } from '../../src/files/templates.ts';
 import { TemplateValues } from '../../src/files/values.ts';
 import { Networks } from '../../src/networks.ts';
 import { FakeCluster } from '../fakes/cluster.ts';
+import { withoutThread } from './build.ts';
 
 export const HEAD_KEY = Buffer.alloc(32, 9);
 const HARDWARE = { cpus: '8', memory_kb: '16384000' };
@@ -87,13 +87,7 @@ export async function filesOf(
     hardware: () => hardware,
     hostKeys: publicHostKeys(HEAD_KEY),
   });
-  const templates = {
-    render: async ({ world, values: node, secretNames, templates: list, traced = false }: Batch) =>
-      list.map(source => {
-        const request = { source, node, shared: world.shared.values, nodes: world.nodes.map(({ value }) => value) };
-        return engine.render({ ...request, secretNames: new Set(secretNames), traced });
-      }),
-  };
+  const templates = withoutThread(engine);
   const sets = await Promise.all(
     names.map(async name => {
       const set = await shippedSet(name);

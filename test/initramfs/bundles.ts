@@ -1,9 +1,9 @@
 // Bundles of a node's files for tests of the node's side: what the head would send.
-import { createHash } from 'node:crypto';
 import { contentsOf } from '../../src/files/bundle.ts';
 import { indexText, readIndex } from '../../src/files/index-text.ts';
 import type { Rendered, RenderedEntry } from '../../src/files/rendered.ts';
 import type { OnChange, StageScript } from '../../src/files/set-content.ts';
+import { renderedEntry, sha256 } from '../files/build.ts';
 
 export interface Bundle {
   index: string;
@@ -13,29 +13,13 @@ export interface Bundle {
   bytes(has?: ReadonlySet<string>): Buffer;
 }
 
-export const sha256 = (content: string | Buffer): string => createHash('sha256').update(content).digest('hex');
+export { sha256 };
 
 /** The test's own user may own files; only root may give them to others. */
 const OWN = { owner: String(process.getuid?.() ?? 0), group: String(process.getgid?.() ?? 0) };
 
 export function entry(path: string, content: string, more: Partial<RenderedEntry> = {}): RenderedEntry {
-  const isFile = (more.type ?? 'file') === 'file';
-  return {
-    type: 'file',
-    path,
-    mode: 0o644,
-    ...OWN,
-    content: Buffer.from(content),
-    sha256: isFile ? sha256(content) : '',
-    target: '',
-    xattrs: [],
-    merge: 'replace',
-    secret: false,
-    optional: false,
-    keepsLocalEdits: false,
-    origin: { set: 'base', file: path.slice(1) },
-    ...more,
-  };
+  return renderedEntry(path, content, { ...OWN, ...more });
 }
 
 export function bundle(
