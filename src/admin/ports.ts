@@ -15,7 +15,7 @@ import type { FilesSince } from '../files/files-since.ts';
 import type { Releases } from '../files/releases.ts';
 import type { Rendered } from '../files/rendered.ts';
 import type { SetContent } from '../files/set-content.ts';
-import type { LineOf } from '../files/trace.ts';
+import type { TracedFile } from '../files/trace.ts';
 import type { Log } from '../log.ts';
 import type { ChangeContext, Plan } from '../model/changes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
@@ -57,7 +57,7 @@ export interface NodeFilesAccess {
   /** Renders the files of a node for its next boot; none without file sets. */
   planned(cluster: Cluster, uid: string): Promise<{ files?: PlannedFiles } | Refused>;
   /** Returns one file with the origin of each line; undefined when no set has it. */
-  trace(cluster: Cluster, node: Entry<'node'>, path: string): Promise<LineOf | Refused | undefined>;
+  trace(cluster: Cluster, node: Entry<'node'>, path: string): Promise<TracedFile | Refused | undefined>;
   /** Renders the files of a node with another content of a set; undefined without file sets. */
   tried(
     cluster: Cluster,

@@ -7,7 +7,7 @@ import type { LeftOut, Rendered } from '../files/rendered.ts';
 import type { SetContent } from '../files/set-content.ts';
 import { shippedSet } from '../files/shipped.ts';
 import type { Templates } from '../files/templates.ts';
-import { type LineOf, traceFile } from '../files/trace.ts';
+import { type TracedFile, traceFile } from '../files/trace.ts';
 import { TemplateValues, type ValuePorts } from '../files/values.ts';
 import { type RenderSet, visibleEntries } from '../files/visible.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
@@ -150,7 +150,7 @@ export class NodeFiles {
   }
 
   /** Returns one file of a node, line by line with its origins; undefined when no set has it. */
-  async trace(cluster: Cluster, node: Entry<'node'>, path: string): Promise<LineOf | Refused | undefined> {
+  async trace(cluster: Cluster, node: Entry<'node'>, path: string): Promise<TracedFile | Refused | undefined> {
     const sets = await this.setsOf(cluster, node);
     if (!sets || 'refused' in sets) return sets;
     return traceFile(sets.contents, node, this.valuesOf(cluster), this.ports, path);

@@ -22,7 +22,7 @@ export interface TracedLine {
   reads: readonly TracedRead[];
 }
 
-export interface LineOf {
+export interface TracedFile {
   path: string;
   set: string;
   secret: boolean;
@@ -31,39 +31,39 @@ export interface LineOf {
   hidden: readonly string[];
 }
 
-/** Renders the templates that may write a file; undefined when none does. */
+/** Returns the file that a node gets at a path; undefined when no set writes it. Renders the templates that may write it. */
 export async function traceFile(
   sets: readonly RenderSet[],
   node: Entry<'node'>,
   values: TemplateValues,
   { templates }: RenderPorts,
   path: string,
-): Promise<LineOf | Refused | undefined> {
+): Promise<TracedFile | Refused | undefined> {
   const visible = visibleEntries(sets);
-  const hiding = hiddenFiles(sets).find(one => one.path === path)?.sets ?? [];
   const own = visible.find(({ entry }) => entry.path === path);
-  if (own && !own.entry.isTemplate) return own.entry.type === 'file' ? plainLines(own, hiding) : undefined;
   const subject = values.of(node);
-  // A template of another file may write this one; of several, the last set counts
-  const writers = own ? [own] : visible.filter(({ entry }) => entry.isTemplate).reverse();
+  const hiding = hiddenFiles(sets).find(one => one.path === path)?.sets ?? [];
+  // A template of another file may write this one too, and the last set counts
+  const writers = visible.filter(one => one === own || one.entry.isTemplate).reverse();
   for (const one of writers) {
-    const { values: own, secretNames } = subject;
-    const batch = { world: values.world(), values: own, secretNames, templates: [sourceOf(one)], traced: true };
+    const { set, entry } = one;
+    if (!entry.isTemplate) return entry.type === 'file' ? plainLines(one, hiding) : undefined;
+    const batch = { world: values.world(), ...subject, templates: [sourceOf(one)], traced: true };
     const [outcome] = await templates.render(batch);
     if (!outcome) return undefined;
     const { result } = outcome;
     if ('failed' in result) {
-      if (writers.length === 1) return { refused: failureText(result.failed) };
+      if (one === own || writers.length === 1) return { refused: failureText(result.failed) };
       continue;
     }
-    const file = one.entry.path === path ? result.main : result.further.find(further => further.path === path);
-    if (file)
-      return { path, set: one.set, secret: one.entry.rules.secret, lines: linesOf(file, subject), hidden: hiding };
+    const file = one === own ? result.main : result.further.find(further => further.path === path);
+    const hidden = own && one !== own ? [own.set, ...hiding] : hiding;
+    if (file) return { path, set, secret: entry.rules.secret, lines: linesOf(file, subject), hidden };
   }
   return undefined;
 }
 
-function plainLines({ set, entry }: Visible, hidden: readonly string[]): LineOf {
+function plainLines({ set, entry }: Visible, hidden: readonly string[]): TracedFile {
   const template = `${set}:${entry.path}`;
   const lines = splitLines(entry.content.toString()).map((text, at) => ({ text, template, line: at + 1, reads: [] }));
   return { path: entry.path, set, secret: entry.rules.secret, lines, hidden };

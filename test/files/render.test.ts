@@ -6,6 +6,7 @@ import { renderFiles } from '../../src/files/render.ts';
 import type { Rendered } from '../../src/files/rendered.ts';
 import { ResultCache } from '../../src/files/result-cache.ts';
 import { TemplateEngine } from '../../src/files/template-engine.ts';
+import { traceFile } from '../../src/files/trace.ts';
 import { TemplateValues } from '../../src/files/values.ts';
 import type { RenderSet } from '../../src/files/visible.ts';
 import { planHead } from '../../src/model/head.ts';
@@ -32,7 +33,8 @@ function setup() {
   });
   const cache = new ResultCache();
   const render = async (sets: RenderSet[], of = node) => renderFiles(sets, of, values, { templates, cache });
-  return { fake, node, n1, render, rendered, values, cache };
+  const trace = async (sets: RenderSet[], path: string) => traceFile(sets, node, values, { templates, cache }, path);
+  return { fake, node, n1, render, rendered, trace, values, cache };
 }
 
 function filesOf(answer: Rendered | { refused: string }): Record<string, string> {
@@ -132,6 +134,26 @@ test('further files of a template: their paths, and what they may hide', async t
   t.regex(await to('etc/x'), /is no path of a file on a node/);
   t.regex(await to('/proc/x'), /is below \/proc/);
   t.regex(await to('/x/y', 'owner: "a b"'), /'a b' is no name of an owner or group/);
+});
+
+test('the trace of a file is that of the set whose file the node gets', async t => {
+  const { render, trace } = setup();
+  const writes = (path: string) => entry('/etc/many.tmpl', `{% skip %}{% file "${path}" %}written{% endfile %}`);
+  const broken = entry('/etc/broken.tmpl', '{{ nothing }}', { rule: { optional: true } });
+  for (const own of [entry('/etc/a', 'own'), entry('/etc/a.tmpl', 'own')])
+    for (const sets of [
+      [set('one', [own, broken]), set('two', [writes('/etc/a'), broken])],
+      [set('one', [writes('/etc/a')]), set('two', [own, broken])],
+      [set('one', [own]), set('two', [writes('/etc/b')])],
+    ]) {
+      const text = filesOf(await render(sets))['/etc/a'] ?? '';
+      const traced = await trace(sets, '/etc/a');
+      t.like(traced, { path: '/etc/a', lines: [{ text }] });
+    }
+  const both = [set('one', [entry('/etc/a', 'own')]), set('two', [writes('/etc/a')])];
+  t.like(await trace(both, '/etc/a'), { set: 'two', hidden: ['one'] });
+  t.is(await trace(both, '/etc/c'), undefined);
+  t.regex(JSON.stringify(await trace([set('one', [broken])], '/etc/broken')), /nothing is unknown/);
 });
 
 test('a file below a file or a link is refused', async t => {
