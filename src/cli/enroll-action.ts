@@ -1,6 +1,7 @@
 // `muster node enroll`: prints the line that makes an installed system a node with an agent.
 import { NODES } from '../api/nodes.ts';
 import { MusterError } from '../errors.ts';
+import { countOf } from './given.ts';
 import { isForPrograms, printData } from './listing.ts';
 import { selection } from './selection.ts';
 import { action } from './table.ts';
@@ -26,8 +27,9 @@ export const nodeEnroll = action({
   },
 });
 
+/** A week at most. */
 function minutesOf(given: unknown): number {
-  if (given === undefined) return 60;
-  if (typeof given === 'string' && /^[1-9]\d{0,4}$/.test(given) && Number(given) <= 10_080) return Number(given);
-  throw new MusterError('bad-usage', "'--minutes' must be a whole number from 1 to 10080");
+  const minutes = countOf('--minutes', given, 60);
+  if (minutes <= 10_080) return minutes;
+  throw new MusterError('bad-usage', `--minutes '${minutes}' must be a whole number from 1 to 10080.`);
 }

@@ -4,8 +4,9 @@ import { NODE_FILES, type NodeFilesState } from '../api/node-files.ts';
 import { MusterError } from '../errors.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { previewText } from './files/preview-action.ts';
+import { countOf } from './given.ts';
 import { isForPrograms, printData } from './listing.ts';
-import { chosen } from './selection.ts';
+import { chosen, selection } from './selection.ts';
 import { action, type Context } from './table.ts';
 import { humanTime } from './terminal.ts';
 import { visible } from './visible.ts';
@@ -23,7 +24,7 @@ export const nodeFiles = action({
     { flags: '--diff', meaning: 'show what changes on the nodes: paths, and lines of files that are not secret' },
     {
       flags: '--canary <count>',
-      meaning: 'with apply: release to that many nodes first, and to the others when these are in step',
+      meaning: 'with apply: release to this number of nodes first, and to the others once these are in step',
     },
     { flags: '--timeout <seconds>', meaning: 'with --canary: the longest wait; default 300' },
   ],
@@ -38,7 +39,7 @@ export const nodeFiles = action({
     if (more.length > 0 || (word !== undefined && word !== 'apply'))
       throw new MusterError('bad-usage', "'files' takes the word apply, or none; -i selects nodes");
     if (word === 'apply') return apply(context, given.options);
-    const query = chosen(given, []);
+    const query = chosen(given);
     if (given.options.diff) {
       const found = await client.call(NODE_FILES.preview, { query });
       if (isForPrograms(given)) printData(terminal, given, found);
@@ -76,14 +77,19 @@ function sinceText(nodes: readonly NodeFilesState[]): string {
 }
 
 async function apply(context: Context, options: { canary?: unknown; timeout?: unknown }): Promise<number> {
-  const { client, given } = context;
-  const canary = numberOf(options.canary, 'canary', 0);
-  const timeout = numberOf(options.timeout, 'timeout', 300);
-  const query = chosen(given, []);
-  if (Object.keys(query).length === 0)
-    throw new MusterError('bad-usage', "'files apply' needs a selection: muster node -i n[0-9] files apply, or --all");
+  const { client, given, terminal } = context;
+  const canary = countOf('--canary', options.canary, 0);
+  const timeout = countOf('--timeout', options.timeout, 300);
+  const { dry_run: isDry, ...query } = selection(context, 'files apply');
+  const pending = async (): Promise<NodeFilesState[]> =>
+    (await client.call(NODE_FILES.states, { query })).filter(({ state }) => state === 'pending');
+  if (isDry) {
+    const status = print(context, await pending());
+    if (!isForPrograms(given)) terminal.write('Dry run: nothing was released.\n');
+    return status;
+  }
   if (canary > 0) {
-    const waiting = (await client.call(NODE_FILES.states, { query })).filter(({ state }) => state === 'pending');
+    const waiting = await pending();
     const first = waiting.slice(0, canary).map(({ uid }) => uid);
     if (first.length > 0) {
       await client.call(NODE_FILES.release, { query: { id: first } });
@@ -109,10 +115,4 @@ async function settled({ client }: Context, id: string[], seconds: number): Prom
     if (!states.some(({ state }) => state === 'pending') || round * LOOK_MS >= seconds * 1000) return states;
     await pause(LOOK_MS);
   }
-}
-
-function numberOf(given: unknown, name: string, otherwise: number): number {
-  if (given === undefined) return otherwise;
-  if (typeof given === 'string' && /^[1-9]\d{0,5}$/.test(given)) return Number(given);
-  throw new MusterError('bad-usage', `'--${name}' must be a whole number from 1 on`);
 }

@@ -35,7 +35,8 @@ function twoNodes() {
   const given = { words: ['apply'], ids: ['n0', 'n1'], options: { canary: '1', timeout: '5' }, select: [] };
   const terminal = { write: (text: string) => written.push(text) };
   const context = { client: { call }, given, terminal } as unknown as Context;
-  return { apply: async () => nodeFiles.run(context), world, written };
+  const dry = { ...context, given: { ...context.given, dryRun: true } };
+  return { apply: async () => nodeFiles.run(context), dry: async () => nodeFiles.run(dry), world, written };
 }
 
 test('the others get the files when the first node has them and ran what they ask for', async t => {
@@ -53,4 +54,11 @@ test('a first node that fails after the files are in place keeps them from the o
   world.current = 'good';
   t.is(await apply(), 0);
   t.deepEqual(world.released, ['n0', 'n0', 'n0,n1']);
+});
+
+test('a dry run shows the nodes that wait, and releases nothing', async t => {
+  const { dry, world, written } = twoNodes();
+  t.is(await dry(), 0);
+  t.deepEqual(world.released, []);
+  t.regex(written.join(''), /^n\[0-1\]: pending.*\nDry run: nothing was released\.\n$/);
 });

@@ -74,7 +74,9 @@ test('the files of running nodes: who is in step, what waits, and a release that
   const unselected = await run('node', 'files', 'apply');
   t.regex(unselected.stderr, /needs a selection/);
   const bad = await run('node', '--all', 'files', 'apply', '--canary', 'x');
-  t.regex(bad.stderr, /'--canary' must be a whole number/);
+  t.regex(bad.stderr, /--canary 'x' must be a whole number/);
+  const dry = await muster('node', '--all', 'files', 'apply', '--dry-run');
+  t.is(dry, 'Dry run: nothing was released.\n');
   t.regex((await run('node', '--all', 'files', 'burn')).stderr, /takes the word apply/);
   const wrong = await run('attrib', '-i', 'all', 'set', '_files_live=maybe');
   t.regex(wrong.stderr, /must be auto or manual/);
