@@ -3,7 +3,8 @@ import type { FileChange } from '../api/node-files.ts';
 import type { Context } from './table.ts';
 import { visible, visibleLine } from './visible.ts';
 
-const SIGNS = { added: '+', removed: '-', changed: '~' } as const;
+/** Marks a path that was added, removed or changed. */
+export const SIGNS = { added: '+', removed: '-', changed: '~' } as const;
 
 /** A line for the file, and below it what changes. */
 export function changeLines(terminal: Context['terminal'], { path, change, lines }: FileChange): string[] {

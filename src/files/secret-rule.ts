@@ -2,17 +2,13 @@
 import { own } from '../own.ts';
 import { nodePathOf } from './read-set.ts';
 import { readSettings, SETTINGS } from './settings.ts';
-import { badFiles, type TreeEntry } from './tree.ts';
+import { badFiles, type TreeEntry, withFile } from './tree.ts';
 
 /** Returns the tree with settings that make a file secret. Throws `bad-files` when they say otherwise in a form that is not understood. */
 export function withSecret(tree: readonly TreeEntry[], path: string): TreeEntry[] {
   const settings = tree.find(entry => entry.path === SETTINGS && entry.type === 'file');
   const content = Buffer.from(secretRule(settings?.content.toString() ?? '', nodePathOf({ type: 'file', path })));
-  const made = { mode: 0o644, owner: 'root', group: 'root', xattrs: [] };
-  return [
-    ...tree.filter(entry => entry !== settings),
-    { ...(settings ?? made), type: 'file', path: SETTINGS, content, target: '' },
-  ];
+  return withFile(tree, SETTINGS, content);
 }
 
 function secretRule(text: string, path: string): string {

@@ -40,6 +40,22 @@ export const badFiles = (text: string): MusterError => new MusterError('bad-file
 /** Returns a path for an error, without the control characters of a hostile archive. */
 export const quoted = (path: string): string => `'${printable(path, 200)}'`;
 
+/**
+ * Returns the tree with a file of this content. A file that is there keeps its other properties, except those in `given`.
+ * @param mode of a new file
+ */
+export function withFile(
+  tree: readonly TreeEntry[],
+  path: string,
+  content: Buffer,
+  mode = 0o644,
+  given: Partial<Pick<TreeEntry, 'mode' | 'owner' | 'group'>> = {},
+): TreeEntry[] {
+  const before = tree.find(entry => entry.path === path);
+  const kept = before?.type === 'file' ? before : { mode, owner: 'root', group: 'root', xattrs: [] };
+  return [...tree.filter(entry => entry !== before), { ...kept, type: 'file', path, content, target: '', ...given }];
+}
+
 /** Returns the entries in the order of their paths' bytes; throws `bad-files` for a tree that no node could have. */
 export function checkedTree(entries: readonly TreeEntry[]): TreeEntry[] {
   if (entries.length > MOST_ENTRIES)

@@ -40,6 +40,8 @@ test('a set comes from a folder, changes file by file, and goes back to any vers
     /^NAME +FILES +SIZE +VERSION +NODES\nbase +8 +.* v1 +0 nodes *\nauthorized_keys +- +- +shipped +0 nodes *\n/,
   );
   const shown = await muster('files', 'show', 'base');
+  const both = await daemon.run('muster', 'files', '-i', 'base', 'show', 'other');
+  fails(t, both, 2, /'show' takes one file set: muster files show hosts/);
   t.regex(shown, /^base: v1 of \d{4}-.* by \S+.*\nFiles of all nodes\nd0755 /);
   t.regex(shown, /^-0640 {2}\S+ \S+ +6 {2}\/etc\/motd$/m);
   await muster('attrib', 'create', 'name=DefaultAttribs').catch(() => '');
@@ -127,6 +129,7 @@ test('export and archives: what comes out goes in again with the same digest', a
     2,
     /there is no key 'secrt'; did you mean 'secret'\?/,
   );
+  fails(t, await daemon.run('muster', 'files', 'create', 'bad', '--from', 'tree', '--dry-run'), 2, /no key 'secrt'/);
   execFileSync('tar', ['-C', join(daemon.folder, 'tree'), '-cf', join(daemon.folder, 'gnu.tar'), '.']);
   fails(t, await daemon.run('muster', 'files', 'create', 'name=bad', 'content=@gnu.tar'), 2, /no key 'secrt'/);
   execFileSync('mkfifo', [join(daemon.folder, 'tree/etc/pipe')]);

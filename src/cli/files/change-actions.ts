@@ -6,15 +6,16 @@ import { MusterError, reasonOf } from '../../errors.ts';
 import { readTree } from '../../files/archive.ts';
 import { readFolder } from '../../files/folder.ts';
 import { withSecret } from '../../files/secret-rule.ts';
-import { checkPath, fileTooLarge, isAccount, MOST_FILE, type TreeEntry } from '../../files/tree.ts';
+import { checkPath, fileTooLarge, isAccount, MOST_FILE, type TreeEntry, withFile } from '../../files/tree.ts';
 import { openUnpacked } from '../../image/compressed.ts';
 import { sendFiles } from '../assignments.ts';
 import { printChanged } from '../differences.ts';
 import { dryRun } from '../selection.ts';
 import { type Action, action, type Context } from '../table.ts';
+import { createSet } from './create-set.ts';
 import { fileIn } from './read-actions.ts';
-import { changeSet, sendTree } from './remote-set.ts';
-import { pathIn, printSetChange, setAndWords, sortedWords } from './words.ts';
+import { changeSet } from './remote-set.ts';
+import { pathIn, printSetChange, setAndWords, sortedWords, wrongUse } from './words.ts';
 
 const FROM = {
   flags: '--from <path>',
@@ -35,17 +36,12 @@ export const filesCreate = action({
     'muster files create hosts --from hosts.tar.gz',
   ],
   async run(context) {
-    const { client, given } = context;
+    const { given } = context;
     const { names, fields } = sortedWords(given.words);
     const name = names[0] ?? fields['name'];
-    if (name === undefined || names.length > 1)
-      throw new MusterError('bad-usage', "'create' needs one name: muster files create motd");
+    if (name === undefined || names.length > 1) throw wrongUse('create motd', 'needs one name');
     const tree = given.options.from === undefined ? undefined : await treeFrom(context, given.options.from);
-    const sent = await sendFiles(context, { ...fields, name });
-    const content = tree === undefined || given.dryRun ? {} : { content: await sendTree(client, tree) };
-    const body = { ...sent, ...content };
-    printChanged(context, await client.call(OBJECTS.create, { kind: 'files', query: dryRun(given), body }));
-    return 0;
+    return createSet(context, { ...fields, name }, tree);
   },
 });
 
@@ -118,19 +114,17 @@ export const filesPut = action({
   ],
   async run(context) {
     const { given } = context;
-    const [id, word, source, ...more] = setAndWords(context, 'put', 'put motd etc/motd ./motd');
-    if (word === undefined || source === undefined || more.length > 0)
-      throw new MusterError('bad-usage', "'put' needs a path and a file: muster files put motd etc/motd ./motd");
+    const usage = 'put motd etc/motd ./motd';
+    const [id, word, source, ...more] = setAndWords(context, usage);
+    if (word === undefined || source === undefined || more.length > 0) throw wrongUse(usage, 'needs a path and a file');
     const path = pathIn(word);
     checkPath(path);
     const { content, mode } = await contentFrom(source, path);
-    const asked = attributesOf(given.options);
+    const attributes = attributesOf(given.options);
     const change = await changeSet(context, id, tree => {
-      const before = tree.find(entry => entry.path === path);
-      if (before?.type === 'folder') throw new MusterError('bad-value', `${path} is a folder of ${id}; name a file.`);
-      const kept = before?.type === 'file' ? before : { mode, owner: 'root', group: 'root', xattrs: [] };
-      const entry: TreeEntry = { ...kept, type: 'file', path, content, target: '', ...asked };
-      const changed = [...tree.filter(other => other !== before), entry];
+      const isFolder = tree.some(entry => entry.path === path && entry.type === 'folder');
+      if (isFolder) throw new MusterError('bad-value', `${path} is a folder of ${id}; name a file.`);
+      const changed = withFile(tree, path, content, mode, attributes);
       return given.options.secret ? withSecret(changed, path) : changed;
     });
     printSetChange(context, change);
@@ -191,8 +185,9 @@ export const filesRemove: Action = {
   summary: 'remove files from a file set; a folder with everything in it',
   examples: ['muster files rm hosts etc/motd', 'muster files rm slurm etc/slurm --dry-run'],
   async run(context) {
-    const [id, ...words] = setAndWords(context, 'rm', 'rm hosts etc/motd');
-    if (words.length === 0) throw new MusterError('bad-usage', "'rm' needs paths: muster files rm hosts etc/motd");
+    const usage = 'rm hosts etc/motd';
+    const [id, ...words] = setAndWords(context, usage);
+    if (words.length === 0) throw wrongUse(usage, 'needs paths');
     const change = await changeSet(context, id, tree => {
       const isGone = ({ path }: TreeEntry, word: string): boolean =>
         path === pathIn(word) || path.startsWith(`${pathIn(word)}/`);

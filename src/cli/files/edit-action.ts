@@ -4,12 +4,12 @@ import { basename, join } from 'node:path';
 import { openNew, writeWhole } from '../../durable/replace.ts';
 import { MusterError } from '../../errors.ts';
 import { SETTINGS } from '../../files/settings.ts';
-import { checkPath, type TreeEntry } from '../../files/tree.ts';
+import { checkPath, type TreeEntry, withFile } from '../../files/tree.ts';
 import { runOnTerminal } from '../../process/run.ts';
 import { temporaryFolder } from '../../process/temporary.ts';
 import type { Action, Context } from '../table.ts';
 import { changeable, changeSet, fetchSet, type SetChange } from './remote-set.ts';
-import { pathIn, printSetChange, setAndWords } from './words.ts';
+import { pathIn, printSetChange, setAndWords, wrongUse } from './words.ts';
 
 export const filesEdit: Action = {
   name: 'edit',
@@ -19,9 +19,9 @@ export const filesEdit: Action = {
     'change a file of a file set in your editor ($VISUAL, $EDITOR or vi); without a path, the settings of the set',
   examples: ['muster files edit hosts etc/hosts.tmpl', 'muster files edit munge'],
   async run(context) {
-    const [id, word, ...more] = setAndWords(context, 'edit', 'edit hosts etc/hosts.tmpl');
-    if (more.length > 0)
-      throw new MusterError('bad-usage', "'edit' takes one path: muster files edit hosts etc/hosts.tmpl");
+    const usage = 'edit hosts etc/hosts.tmpl';
+    const [id, word, ...more] = setAndWords(context, usage);
+    if (more.length > 0) throw wrongUse(usage, 'takes one path');
     const path = word === undefined ? SETTINGS : pathIn(word);
     checkPath(path);
     const set = await fetchSet(context.client, id);
@@ -82,9 +82,7 @@ async function store(
     if (now?.type !== before?.type || (now && before && !now.content.equals(before.content)))
       throw new MusterError('conflict', `Somebody changed ${path} after you opened it; nothing was changed.`);
     if (content.equals(before?.content ?? Buffer.alloc(0))) return tree;
-    const kept = now ?? { mode: 0o644, owner: 'root', group: 'root', xattrs: [] };
-    const entry: TreeEntry = { ...kept, type: 'file', path, content, target: '' };
-    return [...tree.filter(other => other !== now), entry];
+    return withFile(tree, path, content);
   });
 }
 

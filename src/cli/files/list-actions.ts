@@ -9,7 +9,7 @@ import { isOverview, printRows } from '../overview.ts';
 import { type Action, action, type Context } from '../table.ts';
 import { humanBytes, humanTime } from '../terminal.ts';
 import { findSet } from './find-set.ts';
-import { setAndWords } from './words.ts';
+import { onlySet } from './words.ts';
 
 interface Version {
   number: number;
@@ -89,7 +89,7 @@ export const filesShow: Action = {
   examples: ['muster files show hosts', 'muster files show hosts --json'],
   async run(context) {
     const { client, given, terminal } = context;
-    const [id] = setAndWords(context, 'show', 'show hosts');
+    const id = onlySet(context, 'show hosts');
     const object = await findSet(context, id);
     const files = await client.call(FILE_SETS.tree, { params: { id: object?.uid ?? id } });
     if (!object) {
@@ -141,7 +141,7 @@ export const filesHistory: Action = {
   examples: ['muster files history hosts'],
   async run(context) {
     const { client, given, terminal } = context;
-    const [id] = setAndWords(context, 'history', 'history hosts');
+    const id = onlySet(context, 'history hosts');
     const versions = versionsOf(await client.call(OBJECTS.get, { kind: 'files', params: { id } }));
     if (isForPrograms(given)) {
       printData(terminal, given, versions);

@@ -1,6 +1,5 @@
 // `muster files preview`: which files of nodes would change with their next boot, or with other files in a set.
 import { NODE_FILES, type Preview } from '../../api/node-files.ts';
-import { MusterError } from '../../errors.ts';
 import { foldNodeSet } from '../../model/nodeset.ts';
 import { changeLines } from '../file-changes.ts';
 import { isForPrograms, printData } from '../listing.ts';
@@ -9,6 +8,7 @@ import { type Action, action, type Context } from '../table.ts';
 import { visible } from '../visible.ts';
 import { treeFrom } from './change-actions.ts';
 import { sendTree } from './remote-set.ts';
+import { wrongUse } from './words.ts';
 
 export const filesPreview: Action = action({
   name: 'preview',
@@ -22,7 +22,7 @@ export const filesPreview: Action = action({
     const [word, ...more] = given.words;
     const [, set = '', path = ''] = /^([^=]+)=(.+)$/.exec(word ?? '') ?? [];
     if (more.length > 0 || (word !== undefined && set === ''))
-      throw new MusterError('bad-usage', "'preview' takes one NAME=PATH: muster files preview slurm=./slurm-files");
+      throw wrongUse('preview slurm=./slurm-files', 'takes one NAME=PATH');
     const query = chosen(given, []);
     const found =
       set === ''

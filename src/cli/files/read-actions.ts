@@ -10,7 +10,7 @@ import { isForPrograms, printData } from '../listing.ts';
 import type { Action, Context } from '../table.ts';
 import { versionsOf } from './list-actions.ts';
 import { compared, fetchSet, type RemoteSet } from './remote-set.ts';
-import { differenceLines, pathIn, setAndWords, versionOf } from './words.ts';
+import { differenceLines, pathIn, setAndWords, versionOf, wrongUse } from './words.ts';
 
 export const filesCat: Action = {
   name: 'cat',
@@ -21,9 +21,9 @@ export const filesCat: Action = {
   examples: ['muster files cat hosts etc/hosts.tmpl', 'muster files get slurm etc/slurm/slurm.conf.tmpl v3'],
   async run(context) {
     const { client, given, terminal } = context;
-    const [id, path, version, ...more] = setAndWords(context, 'cat', 'cat hosts etc/hosts.tmpl');
-    if (path === undefined || more.length > 0)
-      throw new MusterError('bad-usage', "'cat' needs a path: muster files cat hosts etc/hosts.tmpl");
+    const usage = 'cat hosts etc/hosts.tmpl';
+    const [id, path, version, ...more] = setAndWords(context, usage);
+    if (path === undefined || more.length > 0) throw wrongUse(usage, 'needs a path');
     const { tree } = await fetchSet(client, id, version === undefined ? undefined : versionOf(version));
     const { content } = fileIn(tree, id, path);
     if (isForPrograms(given)) printData(terminal, given, { path: pathIn(path), content: content.toString('base64') });
@@ -59,9 +59,9 @@ export const filesDiff: Action = {
   ],
   async run(context) {
     const { client, given, terminal } = context;
-    const [id, first, second, ...more] = setAndWords(context, 'diff', 'diff hosts v2 v5');
-    if (more.length > 0)
-      throw new MusterError('bad-usage', "'diff' takes two versions at most: muster files diff hosts v2 v5");
+    const usage = 'diff hosts v2 v5';
+    const [id, first, second, ...more] = setAndWords(context, usage);
+    if (more.length > 0) throw wrongUse(usage, 'takes two versions at most');
     const current = await fetchSet(client, id);
     const [before, after] =
       first === undefined
@@ -102,9 +102,9 @@ export const filesExport: Action = {
   examples: ['muster files export hosts ./hosts', 'muster files export hosts hosts.tar'],
   async run(context) {
     const { client, given, terminal } = context;
-    const [id, target, ...more] = setAndWords(context, 'export', 'export hosts hosts.tar');
-    if (target === undefined || more.length > 0)
-      throw new MusterError('bad-usage', "'export' needs a folder or FILE.tar: muster files export hosts hosts.tar");
+    const usage = 'export hosts hosts.tar';
+    const [id, target, ...more] = setAndWords(context, usage);
+    if (target === undefined || more.length > 0) throw wrongUse(usage, 'needs a folder or FILE.tar');
     const { name, tree } = await fetchSet(client, id);
     try {
       if (target.endsWith('.tar')) await replaceFile(target, writeTree(tree));

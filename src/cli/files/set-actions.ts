@@ -1,13 +1,12 @@
 // `muster files` that change a set as a whole: rollback, clone, freeze, delete. They load fast.
 import { FILE_SETS } from '../../api/file-sets.ts';
 import { OBJECTS } from '../../api/objects.ts';
-import { MusterError } from '../../errors.ts';
 import { printChanged } from '../differences.ts';
 import { remove } from '../object-actions.ts';
 import { dryRun } from '../selection.ts';
 import type { Action } from '../table.ts';
 import { findSet } from './find-set.ts';
-import { setAndWords, sortedWords, versionOf } from './words.ts';
+import { setAndWords, sortedWords, versionOf, wrongUse } from './words.ts';
 
 export const filesRollback: Action = {
   name: 'rollback',
@@ -17,9 +16,9 @@ export const filesRollback: Action = {
   examples: ['muster files rollback hosts v3', 'muster files rollback hosts v3 --dry-run'],
   async run(context) {
     const { client, given } = context;
-    const [id, version, ...more] = setAndWords(context, 'rollback', 'rollback hosts v3');
-    if (version === undefined || more.length > 0)
-      throw new MusterError('bad-usage', "'rollback' needs a version: muster files rollback hosts v3");
+    const usage = 'rollback hosts v3';
+    const [id, version, ...more] = setAndWords(context, usage);
+    if (version === undefined || more.length > 0) throw wrongUse(usage, 'needs a version');
     const parts = { params: { id }, query: dryRun(given), body: { version: versionOf(version) } };
     printChanged(context, await client.call(FILE_SETS.rollback, parts));
     return 0;
@@ -36,13 +35,12 @@ export const filesClone: Action = {
     const { client, given } = context;
     const { names, fields } = sortedWords(given.words);
     const [id, name, ...more] = [...given.ids, ...names];
-    if (id === undefined || more.length > 0)
-      throw new MusterError('bad-usage', "'clone' needs a file set: muster files clone slurm slurm-test");
+    if (id === undefined || more.length > 0) throw wrongUse('clone slurm slurm-test', 'needs a file set');
     const query = { id: [id], ...dryRun(given) };
     const body = name === undefined ? fields : { ...fields, name };
     if (!(await findSet(context, id))) {
       // Its own name is allowed: the copy then counts instead
-      const { cloneShipped } = await import('./clone-shipped.ts');
+      const { cloneShipped } = await import('./create-set.ts');
       return cloneShipped(context, id, { name: id, ...body });
     }
     printChanged(context, await client.call(OBJECTS.clone, { kind: 'files', query, body }));
@@ -59,8 +57,7 @@ const freezing = (name: string, frozen: boolean, summary: string): Action => ({
   async run(context) {
     const { client, given } = context;
     const ids = [...given.ids, ...given.words];
-    if (ids.length === 0 && !given.all)
-      throw new MusterError('bad-usage', `'${name}' needs a file set: muster files ${name} hosts`);
+    if (ids.length === 0 && !given.all) throw wrongUse(`${name} hosts`, 'needs a file set');
     const query = { ...(ids.length > 0 ? { id: ids } : { all: 'true' }), ...dryRun(given) };
     printChanged(context, await client.call(OBJECTS.update, { kind: 'files', query, body: { frozen } }));
     return 0;

@@ -2,18 +2,31 @@
 import { MusterError } from '../../errors.ts';
 import type { TreeDifference } from '../../files/tree-differences.ts';
 import { readAssignments } from '../assignments.ts';
+import { SIGNS } from '../file-changes.ts';
 import { isForPrograms, printData } from '../listing.ts';
 import type { Context } from '../table.ts';
 import { visible, visibleLine } from '../visible.ts';
 import type { SetChange } from './remote-set.ts';
 
 /** Returns the set that `-i` or the first word names, and the other words. */
-export function setAndWords({ given }: Pick<Context, 'given'>, action: string, usage: string): [string, ...string[]] {
+export function setAndWords({ given }: Pick<Context, 'given'>, usage: string): [string, ...string[]] {
   const [id, ...more] = given.ids;
-  if (more.length > 0) throw new MusterError('bad-usage', `'${action}' takes one file set: muster files ${usage}`);
+  if (more.length > 0) throw wrongUse(usage, 'takes one file set');
   const [name, ...words] = id === undefined ? given.words : [id, ...given.words];
-  if (name === undefined) throw new MusterError('bad-usage', `'${action}' needs a file set: muster files ${usage}`);
+  if (name === undefined) throw wrongUse(usage, 'needs a file set');
   return [name, ...words];
+}
+
+/** Returns the set that `-i` or the only word names. */
+export function onlySet(context: Pick<Context, 'given'>, usage: string): string {
+  const [name, ...more] = setAndWords(context, usage);
+  if (more.length > 0) throw wrongUse(usage, 'takes one file set');
+  return name;
+}
+
+/** @param usage an example of the action, which is its first word */
+export function wrongUse(usage: string, problem: string): MusterError {
+  return new MusterError('bad-usage', `'${usage.split(' ', 1)[0]}' ${problem}: muster files ${usage}`);
 }
 
 /** Returns the absolute path on the node, as people write it: with or without the first slash. */
@@ -39,7 +52,6 @@ export function printSetChange({ terminal, given }: Pick<Context, 'terminal' | '
   terminal.write(`${lines.join('\n')}\n`);
 }
 
-const SIGNS = { added: '+', removed: '-', changed: '~' } as const;
 const HIDDEN = {
   secret: 'its content changed: ********',
   bytes: 'its content changed, which is no text',
