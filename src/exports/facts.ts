@@ -1,4 +1,5 @@
 // What exports are made of: the nodes as other programs want to know them.
+import { append } from '../model/append.ts';
 
 export interface ExportedInterface {
   name: string;
@@ -55,10 +56,9 @@ export function addressesOf(node: ExportedNode, domain: string): { address: stri
   });
 }
 
-/** The members of each group, by the group's name. */
+/** Returns the members of each group, by the group's name. */
 export function membersOf(nodes: readonly ExportedNode[]): Map<string, string[]> {
   const members = new Map<string, string[]>();
-  for (const { name, groups } of nodes)
-    for (const group of groups) members.set(group, [...(members.get(group) ?? []), name]);
+  for (const { name, groups } of nodes) for (const group of groups) append(members, group, name);
   return members;
 }

@@ -1,5 +1,6 @@
 // Inventories for tools: Ansible, genders(5), ClusterShell, Slurm, Prometheus.
 import { stringify } from 'yaml';
+import { append } from '../model/append.ts';
 import { foldNodeSet } from '../model/nodeset.ts';
 import { type ExportedNode, type ExportFacts, membersOf } from './facts.ts';
 
@@ -19,7 +20,7 @@ function variables({ ip, mac, state, attributes }: ExportedNode): Record<string,
   return { ansible_host: ip, muster_mac: mac, muster_state: state, muster_attributes: attributes };
 }
 
-/** genders(5): a node a line; its groups and attributes. A comma, a blank, a quote or `#` cannot stand in a value there, and becomes `_`; `%` begins an escape, and is doubled. */
+/** genders(5): a line for each node with its groups and attributes. A value cannot have a comma, a blank, a quote or `#`, so these become `_`; `%` begins an escape, so it is doubled. */
 export function genders({ nodes }: ExportFacts): string {
   const value = (text: string): string => text.replace(/[,\s#"]/g, '_').replaceAll('%', '%%');
   return nodes
@@ -42,17 +43,14 @@ export function clustershell({ nodes }: ExportFacts): string {
   return Array.from(groups, ([group, members]) => `${group}: ${foldNodeSet(members)}\n`).join('');
 }
 
-/** slurm.conf(5): NodeName lines, equal nodes on one; what the hardware has, once a node has booted. */
+/** slurm.conf(5): a NodeName line for all nodes with equal hardware, which is known once a node has booted. */
 export function slurm({ nodes }: ExportFacts): string {
   const lines = new Map<string, string[]>();
-  for (const node of nodes) {
-    const shape = shapeOf(node);
-    lines.set(shape, [...(lines.get(shape) ?? []), node.name]);
-  }
+  for (const node of nodes) append(lines, shapeOf(node), node.name);
   return Array.from(lines, ([shape, names]) => `NodeName=${foldNodeSet(names)}${shape}\n`).join('');
 }
 
-/** slurmd rounds the memory down to MiB, and a node with less than configured is set to drain. */
+/** slurmd rounds the memory down to MiB, and drains a node that has less than configured. */
 function shapeOf({ hardware }: ExportedNode): string {
   const words = [
     ['Boards', hardware['boards']],

@@ -1,5 +1,6 @@
 // The values that templates see: of one node, and those that all nodes share. Made from the objects, and kept while those are the same.
 import { createHash } from 'node:crypto';
+import { append } from '../model/append.ts';
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { headAddress } from '../model/head.ts';
@@ -144,8 +145,7 @@ export class TemplateValues {
   private shared(nodes: readonly Entry<'node'>[]): Values {
     const { cluster, networks } = this.ports;
     const members = new Map<string, string[]>();
-    for (const { value } of nodes)
-      for (const uid of value.groups) members.set(uid, [...(members.get(uid) ?? []), value.name]);
+    for (const { value } of nodes) for (const uid of value.groups) append(members, uid, value.name);
     const { cluster_name: name = '', cluster_id: id = '', default_group: first = '' } = cluster.settings ?? {};
     return {
       all_groups: cluster.all('attrib').map(({ uid, value }) => ({

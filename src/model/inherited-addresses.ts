@@ -10,6 +10,7 @@ import {
   type Surroundings,
   unavailable,
 } from './addresses.ts';
+import { append } from './append.ts';
 import type { Change } from './change.ts';
 import type { Cluster, Entry } from './cluster.ts';
 import { type InterfaceSpec, pairsOf, readInterfaces } from './interface-specs.ts';
@@ -39,7 +40,7 @@ interface State {
 }
 
 /**
- * Throws `duplicate` when a plan leaves two nodes with one address, of which at least one comes from a group. Clashes from before are
+ * Throws `duplicate` when a plan leaves two nodes with one address, of which at least one comes from a group. Existing clashes are
  * tolerated.
  */
 export function refuseInheritedClashes(cluster: Cluster, changes: readonly Change[], around: Surroundings): void {
@@ -221,10 +222,4 @@ function refuseUnavailable(
       const subject = `${node.name}: the address ${ip} of ${name} (${source})`;
       throw new MusterError(refused.code, `${subject} ${refused.reason}; nothing was changed.`);
     }
-}
-
-function append(map: Map<string, Held[]>, address: string, held: Held): void {
-  const all = map.get(address);
-  if (all) all.push(held);
-  else map.set(address, [held]);
 }

@@ -10,6 +10,7 @@ import {
   type Unavailable,
   unavailable,
 } from './addresses.ts';
+import { append } from './append.ts';
 import type { Change } from './change.ts';
 import type { Cluster } from './cluster.ts';
 import { refuseInheritedClashes } from './inherited-addresses.ts';
@@ -62,21 +63,15 @@ export function refuseSharedAddresses(cluster: Cluster, changes: readonly Change
 function refuseClash(claims: readonly Claim[], ownerOf: (address: string) => string | undefined): void {
   const seen = new Map<string, Claim[]>();
   const kept = new Map<string, Claim[]>();
-  for (const claim of claims) if (!claim.isNew) append(kept, claim);
+  for (const claim of claims) if (!claim.isNew) append(kept, claim.address, claim);
   for (const claim of claims) {
     const rivals = [...(seen.get(claim.address) ?? []), ...(kept.get(claim.address) ?? [])];
-    append(seen, claim);
+    append(seen, claim.address, claim);
     if (!claim.isNew) continue;
     const rival = rivals.find(other => other.machine !== claim.machine);
     const owner = rival?.words ?? ownerOf(claim.address);
     if (owner !== undefined) throw refusal(claim.subject, `is that of ${owner} already`);
   }
-}
-
-function append(map: Map<string, Claim[]>, claim: Claim): void {
-  const claims = map.get(claim.address);
-  if (claims) claims.push(claim);
-  else map.set(claim.address, [claim]);
 }
 
 function macClaims(uid: string, node: Value<'node'>, before: Value<'node'> | undefined): Claim[] {
