@@ -205,13 +205,21 @@ export function planClone(context: ChangeContext, entry: Entry, input: Input): P
   const own = {
     name,
     ...('frozen' in entry.value && { frozen: false }),
-    ...('parent' in entry.value && entry.kind !== 'pool' && { parent: entry.uid }),
-    ...(entry.kind === 'files' && { versions: [] }),
+    ...historyOf(entry),
   };
   const parsed = KINDS[entry.kind].schema.parse({ ...entry.value, ...own, ...fields }) as Value;
   const value = withIsoUrls(entry.kind, parsed, entry.value);
   const uid = context.newUid();
   return { changes: [{ kind: entry.kind, uid, expected: 0, value }], uids: [uid] };
+}
+
+/** Returns the history of a copy: where it comes from, and no earlier contents. */
+function historyOf({ kind, uid }: Entry): Record<string, string | readonly []> {
+  const fields = fieldsOf(kind).flatMap(({ name, meta }): [string, string | readonly []][] => {
+    if (meta.keeps) return [[name, []]];
+    return meta.history && meta.refers === kind ? [[name, uid]] : [];
+  });
+  return Object.fromEntries(fields);
 }
 
 /** `X_clone`, `X_clone2`, …: the first free name, within the length of a name. */

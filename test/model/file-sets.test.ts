@@ -1,6 +1,6 @@
 import test from 'ava';
 import { attributeProblem, effectiveAttributes } from '../../src/model/attributes.ts';
-import { planUpdate } from '../../src/model/changes.ts';
+import { planClone, planUpdate } from '../../src/model/changes.ts';
 import { planDelete } from '../../src/model/deletion.ts';
 import { fileSetsOf } from '../../src/model/file-sets.ts';
 import { storedFilesOf } from '../../src/model/kinds.ts';
@@ -136,4 +136,19 @@ test('each new content is a version, the newest stay, and storage keeps them', t
     storedFilesOf('files', value).map(({ sha256 }) => sha256[0]),
     ['d', 'b', 'c'],
   );
+});
+
+test('a copy remembers its parent and has no earlier contents; a copy of a pool stays below the same pool', t => {
+  const { fake } = world();
+  const set = fake.cluster.byName('files', 'hosts');
+  if (!set) throw new Error('no set');
+  const content = { sha256: 'a'.repeat(64), size: 1024, mtime: 5, files: 1, secret: false };
+  const version = { ...content, number: 1, who: 'root', why: 'edit' };
+  fake.change(set, { content, versions: [version] });
+  const now = fake.cluster.get('files', set.uid) ?? set;
+  const [copy] = planClone(fake.context(), now, {}).changes;
+  t.like(copy?.value, { name: 'hosts_clone', content, parent: set.uid, versions: [] });
+  const top = fake.create('pool', { name: 'top' });
+  const [pool] = planClone(fake.context(), fake.create('pool', { name: 'sub', parent: 'top' }), {}).changes;
+  t.like(pool?.value, { name: 'sub_clone', parent: top.uid });
 });
