@@ -1,4 +1,4 @@
-// One column of an index: any text as one word of printable ASCII.
+// Encodes a text as one column of an index: a word of printable ASCII.
 
 /** Percent-encodes the bytes of the text (UTF-8) that are not printable ASCII, and space and `%`. */
 export function encodeWord(text: string): string {
@@ -11,7 +11,7 @@ export function encodeWord(text: string): string {
   return word;
 }
 
-/** Returns the text of a word, or undefined when it is none: empty, a bad escape, or not UTF-8. */
+/** Returns the text of a word, or undefined for what `encodeWord` cannot have written: an empty word, a bad escape, or bytes that are not UTF-8. */
 export function readWord(word: string | undefined): string | undefined {
   if (!word || /%(?![0-9A-F]{2})|[^!-~]/.test(word)) return undefined;
   try {

@@ -7,7 +7,7 @@ import { placeIn, readSettings, SETTINGS, type Settings } from './settings.ts';
 import { badFiles, checkPath, quoted, type TreeEntry } from './tree.ts';
 
 const CONTROL = '/.fileset';
-const SCRIPTS = '/.fileset/scripts/';
+export const SCRIPTS = '/.fileset/scripts/';
 const PARTIALS = '/.fileset/partials/';
 const TEMPLATE = '.tmpl';
 
@@ -35,7 +35,8 @@ export function contentOf(tree: readonly TreeEntry[]): SetContent {
   };
 }
 
-function settingsTextOf(tree: readonly TreeEntry[]): string {
+/** Returns the text of the settings; empty for a set without them. */
+export function settingsTextOf(tree: readonly TreeEntry[]): string {
   return tree.find(({ path }) => path === SETTINGS)?.content.toString() ?? '';
 }
 

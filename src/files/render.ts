@@ -73,7 +73,7 @@ function failuresText(failures: readonly TemplateFailure[]): string {
   return `${failures.slice(0, NAMED).map(failureText).join('; ')}${more}`;
 }
 
-/** Adds an entry; returns why it cannot be there. It hides one of an earlier set, and not another of the same set. */
+/** Adds an entry; returns why it cannot be there. It replaces one of an earlier set, but not one of the same set. */
 function put(entries: Map<string, RenderedEntry>, entry: RenderedEntry): string | undefined {
   const { path, owner, group, origin } = entry;
   try {
@@ -103,11 +103,12 @@ function plainEntry({ set, entry }: Visible): RenderedEntry {
   };
 }
 
-const contents = new WeakMap<SetEntry, string>();
+/** An entry never changes. */
+const digests = new WeakMap<SetEntry, string>();
 
 function sha256Of(entry: SetEntry): string {
-  const known = contents.get(entry) ?? createHash('sha256').update(entry.content).digest('hex');
-  contents.set(entry, known);
+  const known = digests.get(entry) ?? createHash('sha256').update(entry.content).digest('hex');
+  digests.set(entry, known);
   return known;
 }
 
@@ -159,7 +160,7 @@ function withFolders(entries: Map<string, RenderedEntry>): { entries: RenderedEn
   return { entries: [...entries.values()].sort((left, right) => compareBytes(left.path, right.path)) };
 }
 
-/** A folder that no set has: it keeps the mode and owner that it has in the image, such as those of /root and /tmp. */
+/** A folder that no set has: the image's own folder, such as /root or /tmp, keeps its mode and owner. */
 function impliedFolder(path: string, { origin }: RenderedEntry): RenderedEntry {
   return {
     ...{ type: 'folder', path, mode: 0o755, owner: 'root', group: 'root', content: Buffer.alloc(0), sha256: '' },

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { isShipped } from '../model/shipped-sets.ts';
 import { own } from '../own.ts';
 import { packageRoot } from '../package-root.ts';
-import { contentOf } from './read-set.ts';
+import { contentOf, SCRIPTS, settingsTextOf } from './read-set.ts';
 import type { SetContent } from './set-content.ts';
-import { readSettings, SETTINGS } from './settings.ts';
+import { readSettings } from './settings.ts';
 import { checkedTree, type TreeEntry } from './tree.ts';
 
 const FOLDER = join(packageRoot, 'templates/filesets');
@@ -39,15 +39,15 @@ async function readShipped(name: string): Promise<ShippedSet> {
     }
   };
   await visit('');
-  const settings = readSettings(tree.find(({ path }) => path === SETTINGS)?.content.toString() ?? '');
-  // A folder of which the set says nothing is the image's: its mode is not ours
+  const settings = readSettings(settingsTextOf(tree));
+  // A folder without rules belongs to the image, which decides its mode
   const kept = tree.filter(({ type, path }) => type === 'file' || own(settings.files, path) !== undefined);
   const checked = checkedTree(kept);
   return { tree: checked, content: contentOf(checked) };
 }
 
-/** An installed package is the same on every head: root's, and no mode of the file system counts. */
+/** Owner and mode do not depend on how muster is installed, so that a set is the same on every head. */
 function entryOf(path: string): Omit<TreeEntry, 'type' | 'content'> {
-  const mode = path.startsWith('/.fileset/scripts/') ? 0o755 : 0o644;
+  const mode = path.startsWith(SCRIPTS) ? 0o755 : 0o644;
   return { path, mode, owner: 'root', group: 'root', target: '', xattrs: [] };
 }

@@ -1,9 +1,9 @@
-// The text of one file while it is written: bounded, with the origin of each line when it is wanted.
+// Collects the text of one file: bounded, and in a trace with the origin of each line.
 import type { Emitter } from 'liquidjs';
 import type { LineOrigin, WrittenFile } from './template-protocol.ts';
 import type { Reads } from './template-scope.ts';
 
-/** Bytes of a rendered file at most. */
+/** The most characters that one template may write. */
 const MOST_OUTPUT = 16 * 1024 * 1024;
 
 /** The place of the template that is being rendered, and what all its outputs share. */
@@ -22,7 +22,7 @@ export class FileEmitter implements Emitter {
   private readonly position: Position;
   private readonly traced: Reads | undefined;
 
-  /** @param traced the reads, when the origin of each line is wanted */
+  /** @param traced the reads, if the result is to have the origin of each line */
   constructor(position: Position, traced?: Reads) {
     this.position = position;
     this.traced = traced;
@@ -38,7 +38,7 @@ export class FileEmitter implements Emitter {
   }
 
   result(): WrittenFile {
-    return { text: this.buffer, ...(this.traced && { origins: this.origins.filter(origin => origin !== undefined) }) };
+    return { text: this.buffer, ...(this.traced && { origins: this.origins }) };
   }
 
   /** Notes the origin of the lines that this text begins, and adds its reads to the line that it continues. */

@@ -57,7 +57,7 @@ const FORM =
 const DEVICE = /^\/dev\/[\w./:@+-]+$/;
 const MEBIBYTES: Readonly<Record<string, number>> = { M: 1, G: 1024, T: 1024 ** 2 };
 
-/** What the system needs from its image before a disk could be mounted there, or makes itself. */
+/** Folders that the system needs from its image before it can mount a disk, or that it makes itself. */
 const SYSTEMS_OWN = ['/bin', '/dev', '/etc', '/lib', '/lib32', '/lib64', '/proc', '/run', '/sbin', '/sys', '/usr'];
 const MADE_BY_SYSTEM = /^\/(dev|proc|run|sys)\//;
 
@@ -125,10 +125,10 @@ function readPart(text: string): LayoutPart | Refused {
   const [whole, label = '', size = '', fs = 'ext4', path, optional] = PART.exec(text) ?? [];
   const is = (what: string): Refused => ({ refused: `has '${text}': ${what}` });
   if (whole === undefined) return is('a partition is LABEL=SIZE, then :FILESYSTEM and @/FOLDER if needed');
-  const system: FileSystem | undefined = own(FILE_SYSTEMS, fs);
   const names = Object.keys(FILE_SYSTEMS);
-  if (!isFileSystem(fs) || !system)
+  if (!isFileSystem(fs))
     return is(`the file system is unknown; ${didYouMean(fs, names, `there are ${names.join(', ')}`)}`);
+  const system = FILE_SYSTEMS[fs];
   if (!/^[A-Za-z][\w-]*$/.test(label)) return is('a label has letters, digits, _ and -, and begins with a letter');
   if (label.length > system.label) return is(`a label of ${fs} has ${system.label} characters at most`);
   const [, count, unit = ''] = /^([1-9]\d{0,6})([MGT])$/.exec(size) ?? [];

@@ -68,17 +68,16 @@ function specOf(specs: InterfaceSpec[], name: string): InterfaceSpec {
 
 /** Fills in what the networks of the configuration know: prefix, gateway and name servers. */
 function completed(spec: InterfaceSpec, index: number, networks: Pick<Networks, 'of' | 'all'>): Interface {
+  const named = networks.all.find(({ name }) => name === spec.network);
   const addresses = spec.addresses.flatMap(address => {
     const text = addressOf(address, index);
-    // The first address again would be that of another node
+    // Without the index, the address would be that of another node
     if (text === undefined) return [];
-    const named = networks.all.find(({ name }) => name === spec.network);
     const prefix = address.prefix ?? (named ?? networks.of(text))?.subnet.prefix;
     return [addressFacts(text, prefix)];
   });
   const first = addresses.find(({ family }) => family === 4)?.address;
-  const network =
-    networks.all.find(({ name }) => name === spec.network) ?? (first === undefined ? undefined : networks.of(first));
+  const network = named ?? (first === undefined ? undefined : networks.of(first));
   return {
     ...spec,
     addresses,

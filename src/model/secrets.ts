@@ -41,8 +41,8 @@ export function isSecretAttribute(cluster: Cluster, name: string): boolean {
 }
 
 /**
- * Returns the effective attributes that a node gets in the clear: any user of the node may read them, and so may a listener. What only
- * the head needs for the node's power stays on the head too.
+ * Returns the effective attributes that the head sends to a node unencrypted. Any user of the node can read them, and so can anybody who
+ * listens on the boot network. They leave out secrets, and what only the head needs to control the node's power.
  */
 export function openAttributes(cluster: Cluster, node: Value<'node'>): Map<string, Inherited> {
   const attributes = effectiveAttributes(cluster, node);
