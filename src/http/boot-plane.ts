@@ -71,8 +71,10 @@ export async function startBootPlane(
       return server.port;
     },
     close: async () => {
-      await Promise.all(overTls.map(async server => server.close(graceMs)));
-      await Promise.all(servers.map(async ({ drain }) => drain(graceMs)));
+      await Promise.all([
+        ...overTls.map(async server => server.close(graceMs)),
+        ...servers.map(async ({ drain }) => drain(graceMs)),
+      ]);
       for (const { server } of servers) server.closeAllConnections();
       await underWay.ended(NOTED_MS);
       senders.close();

@@ -1,4 +1,4 @@
-// The boot plane over TLS: only for what is secret. It listens from the first boot on that needs it.
+// The boot plane over TLS: only for what is secret. It starts with the first boot that needs it.
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
 import { answerBroken, boundConnections, type ConnectionBounds, serverOptions } from './connections.ts';
@@ -30,6 +30,10 @@ export async function startTlsPlane(
   requests: Pick<Requests, 'answer'>,
 ): Promise<TlsPlaneServer> {
   const servers: { server: Server; drain: (graceMs: number) => Promise<void> }[] = [];
+  const close = async (graceMs: number): Promise<void> => {
+    await Promise.all(servers.map(async ({ drain }) => drain(graceMs)));
+    for (const { server } of servers) server.closeAllConnections();
+  };
   let port = wanted;
   for (const host of addresses) {
     const options = { ...serverOptions(bounds), key, cert: certificate, handshakeTimeout: HANDSHAKE_MS };
@@ -42,16 +46,16 @@ export async function startTlsPlane(
     const drain = drains(server);
     boundConnections(server, bounds);
     server.listen({ host, port });
-    await once(server, 'listening');
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      // The addresses before it must be free for the next attempt
+      await close(0);
+      throw error;
+    }
     const bound = server.address();
     if (typeof bound === 'object' && bound) port = bound.port;
     servers.push({ server, drain });
   }
-  return {
-    port,
-    close: async graceMs => {
-      await Promise.all(servers.map(async ({ drain }) => drain(graceMs)));
-      for (const { server } of servers) server.closeAllConnections();
-    },
-  };
+  return { port, close };
 }

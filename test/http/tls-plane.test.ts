@@ -1,6 +1,7 @@
 // The boot plane over TLS with the clients that nodes have: the key is pinned, and nothing else is served.
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { connect } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -49,6 +50,23 @@ test('curl sends nothing to a server with another key', async t => {
   t.is(status, 90);
   t.is(stdout, '');
   t.deepEqual(asked, []);
+});
+
+test('when one address is in use, a later attempt can have them all', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'muster-tls-'));
+  t.teardown(async () => rm(folder, { recursive: true, force: true }));
+  const pair = await loadHeadCertificate(folder);
+  const other = createServer().listen(0, '127.0.0.2');
+  await once(other, 'listening');
+  const { port } = other.address() as AddressInfo;
+  const start = async () =>
+    startTlsPlane({ addresses: ['127.0.0.1', '127.0.0.2'], port, ...pair }, { answer: async () => undefined });
+  await t.throwsAsync(start(), { code: 'EADDRINUSE' });
+  other.close();
+  await once(other, 'close');
+  const server = await start();
+  t.is(server.port, port);
+  await server.close(0);
 });
 
 test('old protocols, plain HTTP and garbage get no answer, and the next client does', async t => {
