@@ -1,4 +1,5 @@
 // The files of a node's file sets on their way: at boot as its plan froze them, later as they are now.
+import { reasonOf } from '../../errors.ts';
 import { missingContents } from '../../files/bundle.ts';
 import { EMPTY_INDEX, readIndex } from '../../files/index-text.ts';
 import { filesState, indexFor } from '../../files/live-state.ts';
@@ -181,7 +182,7 @@ export async function filesSection(
   facts: Readonly<Record<string, string>>,
 ): Promise<string> {
   if (!context.files || !boot.plan || !takesFiles(boot.plan)) return '';
-  const current = await currentFiles(context, boot).catch(() => ({ refused: 'the head failed to render them' }));
+  const current = await currentFiles(context, boot).catch((error: unknown) => ({ refused: reasonOf(error) }));
   const rule = context.liveRule?.(boot.node) ?? { mode: 'auto' };
   const wanted = current && 'refused' in current ? current : current?.index;
   context.filesSeen?.(boot, filesState({ isUp: true, current: wanted, rule, facts }));

@@ -6,6 +6,7 @@ import type { PlannedFiles } from '../../../src/boot/boot-plan.ts';
 import { answer, BootPlane } from '../../../src/boot/plane/plane.ts';
 import type { Answer } from '../../../src/boot/plane/question.ts';
 import { sessionValues } from '../../../src/boot/plane/session-values.ts';
+import type { SeenState } from '../../../src/files/files-since.ts';
 import { EMPTY_INDEX } from '../../../src/files/index-text.ts';
 import type { LiveRule } from '../../../src/files/live-state.ts';
 import { FakeCluster, fakeBoots } from '../../fakes/cluster.ts';
@@ -223,6 +224,17 @@ test('a node that reports a number that is none changes no file of other nodes',
   );
   const beat = given.effects?.find(effect => effect.do === 'beat');
   t.deepEqual(beat?.do === 'beat' ? beat.hardware : undefined, { memory_kb: '9' });
+});
+
+test('a heartbeat is answered when its files cannot be rendered, and their state has the reason', async t => {
+  const { ask, ports } = world();
+  const seen: SeenState[] = [];
+  ports.files = async () => {
+    throw new Error('the content is gone');
+  };
+  ports.filesSeen = (_boot, state) => void seen.push(state);
+  t.is(text(await ask('POST', '/node/v1/heartbeat', 'token=TOKEN\n')), '200 [Attributes]\n');
+  t.like(seen, [{ state: 'failed', reason: 'the content is gone' }]);
 });
 
 test('what ran after a change is on the timeline', async t => {
