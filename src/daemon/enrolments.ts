@@ -71,9 +71,15 @@ export class Enrolments {
     return { line: enrolLine({ address, ...ready.tls }, token), until };
   }
 
-  archive(): Promise<Buffer> {
+  /** Returns the agent as a tar archive, which is made once. A failure is tried again at the next call. */
+  async archive(): Promise<Buffer> {
     this.packed ??= packAgent();
-    return this.packed;
+    try {
+      return await this.packed;
+    } catch (error) {
+      this.packed = undefined;
+      throw error;
+    }
   }
 }
 
