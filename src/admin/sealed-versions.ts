@@ -4,9 +4,7 @@ import type { Plan } from '../model/change.ts';
 import type { Entry } from '../model/cluster.ts';
 import type { Value } from '../model/kinds.ts';
 import type { SetVersion } from '../model/values.ts';
-import type { FilePorts } from './stored-files.ts';
-
-type StoreBytes = (bytes: Buffer) => Promise<{ sha256: string; size: number }>;
+import type { FilePorts, StoreBytes } from './stored-files.ts';
 
 /** Stores encrypted copies of clear versions, and returns a function that puts them into the plan of the change. */
 export async function sealedVersions(

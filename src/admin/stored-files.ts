@@ -80,7 +80,8 @@ export async function withUploads<T>(
   }
 }
 
-type StoreBytes = (bytes: Buffer) => Promise<{ sha256: string; size: number }>;
+/** Stores bytes as a blob that is held while the command runs. */
+export type StoreBytes = (bytes: Buffer) => Promise<{ sha256: string; size: number }>;
 
 async function storeBytes({ uploads, blobs }: FilePorts, bytes: Buffer, held: Held[]): ReturnType<StoreBytes> {
   const { id } = await uploads.create(bytes.length);

@@ -52,7 +52,7 @@ export interface BootsPorts {
   sessionMs(): number;
 }
 
-/** How boots may end whose systems send heartbeats after all. */
+/** Outcomes of boots whose systems may still send heartbeats. */
 const LATE: ReadonlySet<Outcome> = new Set(['superseded', 'expired', 'enrolled']);
 
 export class Boots implements JourneyLog {
@@ -214,7 +214,7 @@ export class Boots implements JourneyLog {
     return boot;
   }
 
-  /** The initramfs takes the secrets of the boot: the firmware is over, and a user of the system that starts now begins no boot. */
+  /** The initramfs has taken the secrets of the boot. Its firmware has ended, so a user of the system that starts now cannot begin a boot. */
   claimed(boot: Boot, hash: string): void {
     boot.claimHash = hash;
     this.grants.end(boot.node);
@@ -253,7 +253,7 @@ export class Boots implements JourneyLog {
       this.hardwareChanges += 1;
     }
     // A boot that was given up but sends heartbeats is running
-    const isFirst = boot.outcome !== undefined ? LATE.has(boot.outcome) : true;
+    const isFirst = boot.outcome === undefined || LATE.has(boot.outcome);
     if (isFirst) {
       this.grants.end(boot.node);
       this.tell(boot, { stage: 'up' });

@@ -104,7 +104,7 @@ export class Kickstarts {
     );
   }
 
-  /** The values of the placeholders for a node; of a preview when no more is known. */
+  /** Returns the values of the placeholders for a node; those of a preview without `more`. */
   values(
     node: string,
     more: { session?: string; enrol?: string; plan?: BootPlan; masked?: boolean } = {},
@@ -114,18 +114,9 @@ export class Kickstarts {
     const entry = cluster.get('node', node);
     if (!entry) throw new MusterError('no-such-object', 'The node was deleted.');
     const place = head(entry.value.ip);
-    return kickstartValues({
-      ...{
-        cluster,
-        node: entry,
-        hardware: hardware(node),
-        head: place,
-        url: sessionUrl(place, session),
-        enrol,
-        masked,
-      },
-      ...(plan && { plan }),
-    });
+    const url = sessionUrl(place, session);
+    const subject = { cluster, node: entry, hardware: hardware(node), head: place, url, enrol, masked };
+    return kickstartValues({ ...subject, ...(plan && { plan }) });
   }
 
   /** Returns the file filled in for a node and its session. Without a plan it is a preview. */

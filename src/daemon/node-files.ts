@@ -10,6 +10,7 @@ import type { Templates } from '../files/templates.ts';
 import { type TracedFile, traceFile } from '../files/trace.ts';
 import { TemplateValues, type ValuePorts } from '../files/values.ts';
 import { type RenderSet, visibleEntries } from '../files/visible.ts';
+import { Latest } from '../latest.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
 import { fileSetsOf } from '../model/file-sets.ts';
 import type { Refused } from '../refused.ts';
@@ -58,7 +59,7 @@ export type FilesAnswer = { files?: PlannedFiles } | Refused;
 export class NodeFiles {
   private readonly ports: NodeFilesPorts;
   private readonly values = new WeakMap<Cluster, TemplateValues>();
-  private readonly contents = new Map<string, Promise<SetContent>>();
+  private readonly contents = new Latest<string, Promise<SetContent>>(MOST_CONTENTS);
   private readonly known = new WeakMap<Cluster, Map<string, Known>>();
 
   constructor(ports: NodeFilesPorts) {
@@ -199,19 +200,14 @@ export class NodeFiles {
   }
 
   private async storedContent({ value: { name, content } }: Entry<'files'>): Promise<SetContent | undefined> {
-    return content ? this.contentOf(content, name) : undefined;
-  }
-
-  private async contentOf(stored: { sha256: string }, name: string): Promise<SetContent> {
-    const known = this.contents.get(stored.sha256);
-    const content = known ?? this.ports.content(stored, name);
-    this.contents.delete(stored.sha256);
-    this.contents.set(stored.sha256, content);
-    if (this.contents.size > MOST_CONTENTS) this.contents.delete(this.contents.keys().next().value ?? '');
+    if (!content) return undefined;
+    const { sha256 } = content;
+    const read = this.contents.get(sha256) ?? this.ports.content(content, name);
+    this.contents.set(sha256, read);
     try {
-      return await content;
+      return await read;
     } catch (error) {
-      this.contents.delete(stored.sha256);
+      this.contents.delete(sha256);
       throw error;
     }
   }

@@ -103,7 +103,7 @@ async function filesOf({ boots, statuses, cluster, nodeFiles }: AdminPorts, node
   const applied = statuses.of(node.uid).facts['files_applied'];
   const running = applied ?? boots.current(node.uid)?.plan?.files?.index;
   const before = running === undefined ? undefined : (await nodeFiles.content(running))?.toString();
-  const after = await nodeFiles.planned(cluster, node.uid).catch((error: unknown) => ({ refused: reasonOf(error) }));
+  const after = await nodeFiles.planned(cluster, node.uid).catch(refusedBy);
   if ('refused' in after) return { before, after };
   const index = after.files && (await nodeFiles.content(after.files.index))?.toString();
   return { before, after: { index } };
