@@ -1,7 +1,9 @@
 // Makes the initramfs of a boot config: runs dracut inside the unpacked image, with muster's module added temporarily.
 import { createReadStream } from 'node:fs';
-import { open, rm, writeFile } from 'node:fs/promises';
+import { open, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { Draft } from '../durable/replace.ts';
 import { MusterError } from '../errors.ts';
 import { packageRoot } from '../package-root.ts';
 import { temporaryFolder } from '../process/temporary.ts';
@@ -210,13 +212,22 @@ async function runDracut(image: ImageRoot, options: RamfsOptions, kver: string):
   throw new MusterError('tool-failed', `dracut in the image ended with status ${result.status}: ${words}`);
 }
 
-/** Writes the initramfs with its mark before it. */
+/** Writes the initramfs with its mark before it: completely, or not at all. */
 async function mark(root: string, packed: string, initramfs: string): Promise<void> {
-  // The module takes either of them along
+  // The dracut module installs whichever of them the image has
   const tls = (await hasProgram(root, 'openssl')) || (await hasProgram(root, 'curl'));
-  await writeFile(initramfs, markArchive({ level: INITRAMFS_LEVEL, tls }));
-  await writeFile(initramfs, createReadStream(packed), { flag: 'a' });
-  await rm(packed);
+  try {
+    const draft = await Draft.open(initramfs, { mode: (await stat(packed)).mode & 0o777 });
+    try {
+      await draft.write(markArchive({ level: INITRAMFS_LEVEL, tls }));
+      await pipeline(createReadStream(packed), draft.stream());
+      await draft.keep();
+    } finally {
+      await draft.drop();
+    }
+  } finally {
+    await rm(packed, { force: true });
+  }
 }
 
 /** zstd unpacks several times faster than gzip, but both the kernel and the image must support it. */

@@ -80,6 +80,14 @@ echo "$last" "$@" "$(ls /usr/lib/dracut/modules.d/95muster/)" >/var/tmp/muster-r
   await writeFile(join(root, 'usr/bin/openssl'), '');
   await makeInitramfs({ root, outDir });
   t.deepEqual(await markOf(), { level: 1, tls: true });
+  await rm(made.initramfs);
+  await mkdir(made.initramfs);
+  await t.throwsAsync(makeInitramfs({ root, outDir }), { message: /is no regular file/ });
+  t.deepEqual(
+    (await readdir(outDir)).filter(name => !name.endsWith('.img')),
+    [],
+    'nothing is left of one that could not be written',
+  );
 });
 
 test('a dracut that fails, also one that says so and ends with 0, is tool-failed with its words', async t => {
