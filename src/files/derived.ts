@@ -40,14 +40,12 @@ function ed25519Key(seed: Buffer): OpensshKey {
 function ecdsaKey(bits: Buffer): OpensshKey {
   const scalar = (BigInt(`0x${bits.toString('hex')}`) % (P256_ORDER - 1n)) + 1n;
   const secret = Buffer.from(scalar.toString(16).padStart(64, '0'), 'hex');
+  // Without the zeros at its beginning
+  const bare = secret.subarray(secret.findIndex(byte => byte !== 0));
   const curve = createECDH('prime256v1');
   curve.setPrivateKey(secret);
   const parts = [Buffer.from('nistp256'), curve.getPublicKey()];
   // RFC 4251 §5: an mpint with a first bit of 1 has a zero byte before it, and no other zeros
-  const bare = Buffer.from(
-    scalar.toString(16).padStart(scalar.toString(16).length + (scalar.toString(16).length % 2), '0'),
-    'hex',
-  );
   const mpint = (bare[0] ?? 0) >= 0x80 ? Buffer.concat([Buffer.alloc(1), bare]) : bare;
   return { type: 'ecdsa-sha2-nistp256', publicParts: parts, privateParts: [...parts, mpint] };
 }

@@ -1,4 +1,4 @@
-// Since when running nodes are in the state of their files. In memory: after a restart of musterd it is known again from the next change on.
+// When the files of running nodes got into their current state. In memory: after a restart of musterd this is unknown until the next change.
 import type { FilesState } from './live-state.ts';
 
 export interface SeenState {
@@ -17,7 +17,7 @@ export class FilesSince {
   private readonly known = new Map<string, Known>();
 
   /**
-   * Notes the state of a node that is up, and returns since when it is in it: milliseconds since 1970, undefined when that is not known.
+   * Notes the state of a node that is up, and returns when it began: milliseconds since 1970, undefined when that is not known.
    * @param boot the boot of the system, and whether it began after musterd did
    */
   see(

@@ -1,4 +1,4 @@
-// The tree of a file set from a folder of this machine, and back: owners by name, modes, extended attributes, SELinux contexts.
+// Reads the tree of a file set from a folder of this machine, and writes it to one: owners by name, modes, extended attributes, SELinux contexts.
 import type { Stats } from 'node:fs';
 import { chmod, lchown, lstat, mkdir, readdir, readFile, readlink, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ import {
 const KEPT = /^(user\.|security\.(selinux|capability)$|system\.posix_acl_)/;
 const NO_CONTENT = { content: Buffer.alloc(0), target: '' };
 
-/** Reads a folder as a tree whose root it is. Throws `bad-files`. @param warn receives what could not be kept */
+/** Reads the files below a folder as a tree. Throws `bad-files`. @param warn receives what could not be kept */
 export async function readFolder(root: string, warn: (text: string) => void): Promise<TreeEntry[]> {
   const libc = await loadLibc();
   const [users, groups] = [namesOf('passwd'), namesOf('group')];

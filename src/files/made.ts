@@ -1,4 +1,4 @@
-// The results of a node's templates: kept ones, and those that have to be made. What several nodes need is made once.
+// The results of a node's templates: cached ones, and those that must be rendered. A result that several nodes need is rendered once.
 import { createHash } from 'node:crypto';
 import { type HeadSources, headIdentity } from './head-filters.ts';
 import { type Identify, type Made, madeOf, type ResultCache } from './result-cache.ts';
@@ -42,7 +42,7 @@ interface Wanted {
   source: TemplateSource;
 }
 
-/** Returns what identifies the attributes that a template which is no secret file's reads, and may not have. */
+/** Returns what identifies the secret attributes among a read, which only templates of secret files may have. */
 function hiddenBy(read: string, secretNames: ReadonlySet<string>): string {
   if (read === 'attributes') return [...secretNames].map(name => `\0${name}`).join('');
   const [, name = ''] = /^attributes\.(.*)$/s.exec(read) ?? [];
@@ -64,7 +64,7 @@ export async function madeFiles(
   };
   const secret = new Set(subject.secretNames);
   const identifyFor = ({ source }: Wanted): Identify => {
-    // A kept result may have in the clear what is secret now
+    // A cached result may contain an attribute that has become secret since
     const hidden = (read: string): string => (source.secret ? '' : hiddenBy(read, secret));
     return read => headIdentity(read, ports) ?? identityOf(read) + hidden(read);
   };
@@ -118,7 +118,7 @@ async function make(
     if (!outcome) continue;
     const result = madeOf(outcome.result);
     made.set(one, result);
-    // Without a line the thread was ended
+    // A failure without a line means that the thread was ended
     const isFinal = !('failed' in result) || (result.failed.line > 0 && !result.failed.mayPass);
     if (isFinal) await cache.keep(source, outcome.reads, result, identifyFor(wanted));
   }

@@ -1,5 +1,5 @@
-// Which files were released to running nodes that do not follow changes by themselves. In memory: after a restart of the head such a
-// node keeps what it has until the next release or boot.
+// Which files were released to running nodes that do not apply changes automatically. In memory: after a restart of the head, such a node
+// keeps its files until the next release or boot.
 import type { LiveRule } from './live-state.ts';
 
 export class Releases {

@@ -36,11 +36,11 @@ export type Found = { made: Made } | { missing: string };
 export type Identify = (read: string) => string | Promise<string>;
 
 export class ResultCache {
-  /** By state. What was used since the last search for room stays longer. */
+  /** By state. Steps that were used since the last clean-up stay longer. */
   private readonly steps = new Map<string, { step: Step; bytes: number; used: boolean }>();
   private readonly most: number;
   private bytes = 0;
-  /** By state, what is being made: a second one for the same state waits. */
+  /** By state, the results that are being rendered: a second request for one waits. */
   private readonly making = new Map<string, Promise<void>>();
 
   constructor(most = MOST_BYTES) {
@@ -72,7 +72,7 @@ export class ResultCache {
     }
   }
 
-  /** Claims the making of what is missing: returns a function that ends the claim, or a promise of the end of another claim. */
+  /** Claims a missing result: returns a function that ends the claim, or a promise of the end of an earlier claim. */
   claim(missing: string): (() => void) | Promise<void> {
     const other = this.making.get(missing);
     if (other) return other;

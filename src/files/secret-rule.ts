@@ -4,7 +4,7 @@ import { nodePathOf } from './read-set.ts';
 import { readSettings, SETTINGS } from './settings.ts';
 import { badFiles, type TreeEntry, withFile } from './tree.ts';
 
-/** Returns the tree with settings that make a file secret. Throws `bad-files` when they say otherwise in a form that is not understood. */
+/** Returns the tree with settings that make a file secret. Throws `bad-files` when the settings have rules for the file that this cannot extend. */
 export function withSecret(tree: readonly TreeEntry[], path: string): TreeEntry[] {
   const settings = tree.find(entry => entry.path === SETTINGS && entry.type === 'file');
   const content = Buffer.from(secretRule(settings?.content.toString() ?? '', nodePathOf({ type: 'file', path })));

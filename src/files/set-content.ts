@@ -8,7 +8,7 @@ export interface FileRules {
   mode?: number;
   /** SELinux context. */
   context?: string;
-  /** How the file joins the one that the image has. */
+  /** How the file is combined with the one of the image. */
   merge: Merge;
   /** Whether a template that fails leaves the file out, instead of failing the boot. */
   optional: boolean;
@@ -34,7 +34,7 @@ export interface StageScript {
   required: boolean;
   /** Its time limit, in seconds. */
   seconds: number;
-  /** Whether its content is: as the set says for all that is in it. */
+  /** Whether its content is secret: so are all scripts of a set that is secret as a whole. */
   secret?: boolean;
 }
 

@@ -1,4 +1,4 @@
-// Renders one template: LiquidJS, strict and bounded. It runs in a thread, which is ended when a bound does not hold.
+// Renders one template: LiquidJS, strict and bounded. It runs in a thread, which the head ends when a bound fails.
 
 import { Context, Liquid, LiquidError, type Template, toValueSync } from 'liquidjs';
 import { monotonicNow } from '../clock.ts';
@@ -17,11 +17,11 @@ const MOST_SOURCE = 1024 * 1024;
 const MOST_MEMORY = 16 * 1024 * 1024;
 /** Milliseconds of one template. */
 export const MOST_TIME = 2000;
-/** How deep partials and blocks may stand in each other. */
+/** How deep partials and blocks may be nested. */
 const MOST_DEPTH = 100;
 /** Parsed templates that are kept. */
 const MOST_PARSED = 1000;
-/** LiquidJS's words. */
+/** The message of LiquidJS. */
 const OUT_OF_TIME = /template render limit/;
 
 interface Running extends TagState {
@@ -175,7 +175,7 @@ export class TemplateEngine {
     return { template, line, column, reason: words, ...mayPass };
   }
 
-  /** Returns the reason in our words. */
+  /** Returns the reason in the words of muster. */
   private wordsOf(reason: string, request: RenderRequest): string {
     const { node, shared } = request;
     const [, kind, name = ''] =

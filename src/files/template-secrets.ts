@@ -1,4 +1,4 @@
-// Why a template of a secret file fails, without what it read: the reason is on the node's screen, on timelines and in logs.
+// Takes secrets out of the reason why a template of a secret file failed: nodes show it on the screen, and timelines and logs have it.
 import { MASK } from '../masking.ts';
 import type { NodeValues } from './template-protocol.ts';
 

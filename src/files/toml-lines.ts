@@ -15,7 +15,7 @@ export function lineOf(text: string, path: readonly PropertyKey[]): number | und
   if (text.length > MOST_TEXT) return undefined;
   const lines = text.split('\n');
   let attempts = 0;
-  /** How much of the path is there in the first lines; undefined when these end inside a statement. */
+  /** How much of the path the first lines define; undefined when they end inside a statement. */
   const depthAt = (count: number): number | undefined => {
     attempts += 1;
     try {

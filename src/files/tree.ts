@@ -1,4 +1,4 @@
-// The tree of a file set: its entries with their paths on the node, and what no tree may have.
+// The tree of a file set: its entries with their paths on the node, and the checks of every tree.
 import { MusterError } from '../errors.ts';
 import { printable } from '../printable.ts';
 import { encodeWord } from './index-word.ts';
@@ -33,7 +33,7 @@ const MOST_WORD = 3900;
 /** XATTR_SIZE_MAX of Linux. */
 const MOST_ATTRIBUTE = 65_536;
 
-/** Folders of the kernel and of the agent, where a file would hide nothing or break something. */
+/** Folders of the kernel and of the agent, where files of a set have no effect or do harm. */
 const NOT_FOR_FILES = ['/proc', '/sys', '/dev', '/run/muster'];
 
 export const badFiles = (text: string): MusterError => new MusterError('bad-files', text);

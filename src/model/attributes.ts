@@ -71,7 +71,7 @@ const pairs = (isItem: (text: string) => boolean, example: string): z.ZodType<st
     `must be a list such as ${example}`,
   );
 
-/** What a reader has against a text. */
+/** Makes a check of a reader that may refuse a text. */
 const refusalOf =
   (read: (value: string) => object | Refused) =>
   (value: string): string | undefined => {

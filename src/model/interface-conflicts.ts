@@ -12,7 +12,7 @@ interface Part {
   parent: string;
 }
 
-/** Returns what is wrong with interfaces that are right each by itself; undefined when nothing is. */
+/** Returns what is wrong with interfaces that are each valid on their own; undefined when nothing is. */
 export function conflictOf(interfaces: readonly Part[]): string | undefined {
   const boots = interfaces.filter(({ boot }) => boot);
   if (boots.length > 1) return `has boot:yes at ${boots.map(({ name }) => name).join(' and ')}; one can be`;

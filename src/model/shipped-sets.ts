@@ -1,4 +1,4 @@
-// The file sets that come with muster, in templates/filesets/. One of the same name that is an object counts instead.
+// The file sets that come with muster, in templates/filesets/. An object of the same name replaces one.
 import { own } from '../own.ts';
 
 export const SHIPPED_SETS: Readonly<Record<string, string>> = {

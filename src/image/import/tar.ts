@@ -100,7 +100,7 @@ async function decode(
     return Math.floor(Number(value));
   };
   const isUstar = header.toString('latin1', 257, 263) === 'ustar\0';
-  // GNU's own format, whose magic goes on with a blank, has the names too.
+  // GNU's own format, whose magic continues with a blank, has the names too.
   const isPosix = header.toString('latin1', 257, 262) === 'ustar';
   const prefix = isUstar ? field(header, 345, 155) : '';
   const short = prefix === '' ? field(header, 0, 100) : `${prefix}/${field(header, 0, 100)}`;
