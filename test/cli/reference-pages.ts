@@ -91,7 +91,7 @@ function nounSections(noun: Noun): string[] {
   const own = scyldNameOf(noun.name);
   const title = `## muster ${noun.name}`;
   const known = [...names, ...(own ? [code(own)] : [])].join(', ');
-  const lines = [title, `${sentence(noun.summary)} Also: ${aliasText(noun, known)}`];
+  const lines = [title, `${sentence(noun.summary)}${aliasText(noun, known)}`];
   if (noun.run) lines.push(...actionText(noun.run, `muster ${noun.name}`, undefined));
   for (const action of noun.actions) lines.push(...actionText(action, `muster ${noun.name} …`, action));
   for (const below of noun.nouns ?? [])
@@ -103,7 +103,8 @@ function nounSections(noun: Noun): string[] {
 
 function aliasText(noun: Noun, known: string): string {
   const others = noun.aliases.map(alias => code(`muster ${alias}`));
-  return `${[...(known ? [known] : []), ...others].join(', ')}.`;
+  const all = [...(known ? [known] : []), ...others];
+  return all.length === 0 ? '' : ` Also: ${all.join(', ')}.`;
 }
 
 function actionText(action: Action, path: string, named: Action | undefined): string[] {
