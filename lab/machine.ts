@@ -27,7 +27,7 @@ export interface MachineOptions {
   memory: number;
   /** Raw disk images. */
   disks?: readonly string[];
-  /** Whether all frames of its network card are captured, from each power-on again. */
+  /** Whether all frames of its network card are captured. Each power-on starts a new capture. */
   captured?: boolean;
   /** The index of a second port: its tap must exist before power-on. */
   secondPort?: number;

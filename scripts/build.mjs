@@ -48,7 +48,7 @@ function prune(stems) {
       const stem = file.slice(join(ROOT, 'dist').length + 1).replace(/\.(js|js\.map|d\.ts)$/, '');
       if (stems.has(stem) || file.endsWith('commands.json')) continue;
       rmSync(file);
-      // The compiler takes this output for written, also when its source comes back.
+      // With these records the compiler would not write the output again when its source comes back.
       for (const record of [STAMP, join(ROOT, 'dist', '.tsbuildinfo')]) rmSync(record, { force: true });
     }
   }

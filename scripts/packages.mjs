@@ -61,7 +61,6 @@ export const PACKAGES = [
   // Read what `muster export` and file sets write.
   { name: 'ansible-core', shows: 'bin/ansible-inventory', for: ['test'] },
   { name: 'genders', shows: 'bin/nodeattr', for: ['test'] },
-  { name: 'clustershell', shows: 'bin/nodeset', for: ['test'] },
   { name: 'bind9-utils', shows: 'bin/named-checkzone', for: ['test'] },
   { name: 'slurmctld', shows: 'sbin/slurmctld', for: ['test'] },
   { name: 'slurmd', shows: 'sbin/slurmd', for: ['test'] },
@@ -70,7 +69,6 @@ export const PACKAGES = [
   { name: 'tcpdump', shows: 'bin/tcpdump', for: ['test'] },
   { name: 'ignition', shows: '/usr/lib/dracut/modules.d/30ignition/ignition', for: ['test'] },
   { name: 'chrony', shows: 'sbin/chronyd', for: ['test'] },
-  { name: 'sudo', shows: 'sbin/visudo', for: ['test'] },
   { name: 'ifupdown', shows: 'sbin/ifup', for: ['test'] },
   // Sets the clock of a single program.
   { name: 'faketime', shows: 'bin/faketime', for: ['test'] },

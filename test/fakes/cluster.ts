@@ -132,7 +132,7 @@ interface FakeClock {
   run: string;
 }
 
-/** What `why` says of the node n0 now. @param plan what it would boot @param more what the head knows besides its boots */
+/** Returns what `why` reports about the node n0 now. @param plan what it would boot @param more what the head knows besides its boots */
 export function askWhy(
   { boots, statuses, clock }: Pick<ReturnType<typeof fakeBoots>, 'boots' | 'statuses' | 'clock'>,
   { uid, value: { mac } }: Entry<'node'>,

@@ -43,7 +43,7 @@ export function fakePorts(
   };
 }
 
-/** Takes the token `right`. */
+/** Accepts the token `right` alone. */
 export function fakeEnrolment(fake: FakeCluster): PlanePorts['enrolment'] {
   return {
     problem: (_node, token) => (token === 'right' ? undefined : { status: 403, refused: 'the token is wrong' }),

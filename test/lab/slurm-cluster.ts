@@ -1,4 +1,4 @@
-// A cluster with Slurm, made as docs/file-sets.md has it: file sets, and a head with the same slurm.conf.
+// A cluster with Slurm, made by the steps of docs/file-sets.md: file sets, and a head with the same slurm.conf.
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { ExecutionContext } from 'ava';

@@ -15,7 +15,7 @@ import { findProgram } from './require.ts';
 
 let count = 0;
 
-/** With the mark that tells the head what it can do. */
+/** With the mark from which the head learns what it can do. */
 const INITRAMFS = Buffer.concat([
   markArchive({ level: INITRAMFS_LEVEL, tls: true }),
   Buffer.alloc(1 << 20, 'initramfs'),

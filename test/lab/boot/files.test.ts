@@ -55,7 +55,7 @@ const baseSet = (motd: string): Record<string, string> => ({
   '.fileset/scripts/at-boot': '#!/bin/sh\necho booted >/root/at-boot\n',
 });
 
-/** So many files that an update takes a while. */
+/** Enough files that the agent can be killed during an update. */
 const MANY = 12;
 const manySet = (text: string): Record<string, string> =>
   Object.fromEntries(Array.from({ length: MANY }, (_, at) => [`etc/many/${at}`, `${text}\n`]));
@@ -109,7 +109,7 @@ async function filesArePlaced(t: ExecutionContext, lab: Lab, index: number): Pro
   t.regex(await muster(t, lab, 'node', 'timeline', `n${index}`), /script base\/in-root \(root\) ran: root/);
 }
 
-/** Ends the agent and all that it started, when it has begun to stage files; keeps what a reader found then. */
+/** Kills the agent and its children once it has begun to stage files, and keeps what a reader finds then. */
 const KILLER = [
   'cd /run/muster/private/files/state',
   'until [ -s temps ]; do :; done',

@@ -1,4 +1,4 @@
-// The Slurm recipe of OpenHPC, as docs/file-sets.md has it: Debian's slurmctld and munged on the head, two nodes from one image, and file
+// The Slurm recipe of OpenHPC in docs/file-sets.md: Debian's slurmctld and munged on the head, two nodes from one image, and file
 // sets for everything that they need to be a cluster.
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -9,10 +9,10 @@ import { labTest } from '../../support/lab.ts';
 import { until } from '../../support/until.ts';
 import { runInside } from '../console.ts';
 
-/** Text that is nowhere else: an alphabet, for one, is in many programs. */
+/** Text that no program contains, as many contain an alphabet. */
 const KEY = ['one', 'other'].map(half => createHash('sha512').update(half).digest('base64url')).join('');
 const PATH = '/etc/lab/munge.key';
-/** Bytes of each piece that is searched: one of two pieces is whole in a packet, wherever the packets were cut. */
+/** Bytes of each piece: wherever packets cut the key, a whole piece is in one of them. */
 const PIECE = 24;
 
 /** Each piece as it may be on the wire: as it is, in base64 at each of its three places, and in hex. */
