@@ -6,6 +6,9 @@ import { EMPTY_INDEX } from '../files/index-text.ts';
 import { FILES_LIVE, filesState } from '../files/live-state.ts';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Entry } from '../model/cluster.ts';
+import { joinedSets } from '../model/file-sets.ts';
+import type { Value } from '../model/kinds.ts';
+import { layersOf } from '../model/layers.ts';
 import type { AdminPorts } from './ports.ts';
 
 /** Where each node is. @param release whether its present files are released to it first */
@@ -35,11 +38,16 @@ async function stateOf(ports: AdminPorts, node: Entry<'node'>, release: boolean)
   return {
     ...{ uid, name: value.name, ...reached },
     ...(since !== undefined && { since }),
-    sets: [...(files?.sets ?? [])],
+    sets: setNames(cluster, value),
     ...(files && { index: files.index }),
     ...(applied !== undefined && { applied }),
     live: rule.mode,
   };
+}
+
+/** Returns the names of its sets in order, also when they cannot be rendered. */
+function setNames(cluster: AdminPorts['cluster'], node: Value<'node'>): string[] {
+  return joinedSets(layersOf(cluster, node)).named.map(({ name }) => name);
 }
 
 /** Before the first heartbeat after a start of musterd, nothing is known of the node. */

@@ -58,6 +58,8 @@ test('a file is explained line by line, a secret one with stars, and a preview s
   const failed = await run('files', 'preview', 'base=tree');
   t.is(failed.status, 1);
   t.regex(failed.stdout, /n\[0-1\] \(2\): base:\/etc\/motd\.tmpl:1:4: nod is unknown; did you mean 'node'\?/);
+  await muster('files', 'put', 'base', 'etc/motd.tmpl', 'tree/etc/motd.tmpl');
+  t.is((await run('node', '--all', 'files')).stdout, 'n[0-1]: unknown: the node is not up [base]\n');
 });
 
 test('the files of running nodes: who is in step, what waits, and a release that begins with a few', async t => {
