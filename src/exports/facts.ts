@@ -3,7 +3,7 @@ import { append } from '../model/append.ts';
 
 export interface ExportedInterface {
   name: string;
-  /** Whether the node boots by it: its addresses have the node's own name. */
+  /** Whether the node boots from it: its addresses get the node's own name. */
   boot: boolean;
   mac: string;
   addresses: readonly string[];
@@ -46,7 +46,7 @@ export function namesOf(hostname: string, name: string, domain: string): string[
   return [...new Set([full, hostname.split('.')[0] ?? '', name])].filter(text => text !== '');
 }
 
-/** Returns each address of a node with its names: those of the boot interface are the node's, others have the interface's name after it. */
+/** Returns each address of a node with its names: the node's own on the boot interface, `n0-ib0` on others. */
 export function addressesOf(node: ExportedNode, domain: string): { address: string; names: string[] }[] {
   const own = namesOf(node.hostname, node.name, domain);
   const short = node.hostname.split('.')[0] ?? node.name;

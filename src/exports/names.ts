@@ -1,7 +1,7 @@
 // Files by which other machines find and trust the nodes: hosts(5), known_hosts and ssh_config(5), DNS.
 import { addressesOf, type ExportFacts, namesOf } from './facts.ts';
 
-/** hosts(5): head and nodes, an address a line. */
+/** hosts(5): head and nodes, one line for each address. */
 export function hosts({ head, nodes, domain }: ExportFacts): string {
   const lines = [
     { address: head.address, names: namesOf(head.name, head.name, domain) },

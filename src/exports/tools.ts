@@ -63,7 +63,7 @@ function shapeOf({ hardware }: ExportedNode): string {
   return `${cpus}${words.map(([name, value]) => ` ${name}=${value}`).join('')}${memory > 0 ? ` RealMemory=${Math.floor(memory / 1024)}` : ''} State=UNKNOWN`;
 }
 
-/** File-based service discovery of Prometheus: a target a node, with its groups as labels. */
+/** File-based service discovery of Prometheus: a target for each node, with its groups as labels. */
 export function prometheus({ nodes, cluster, port }: ExportFacts): string {
   const targets = nodes.map(({ name, ip, groups, state }) => ({
     targets: [`${ip}:${port}`],

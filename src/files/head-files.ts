@@ -69,7 +69,7 @@ export async function headFileIdentity(folder: string, name: string): Promise<st
   }
 }
 
-/** Returns the same at once. Throws for a name that no such file has. */
+/** Returns the same synchronously. Throws for a name that no such file has. */
 export function identityNow(folder: string, name: string): string {
   const problem = nameProblem(name);
   if (problem !== undefined) throw new Error(`head_file '${name}' ${problem}`);
@@ -82,7 +82,7 @@ export function identityNow(folder: string, name: string): string {
   }
 }
 
-/** A folder that is closed makes its files secret, and changes nothing of the files themselves. */
+/** Closing a folder makes its files secret without changing the files, so it is part of their identity. */
 function identityWith(facts: Parameters<typeof identityOf>[0], folders: readonly { mode: number }[]): string {
   return `${identityOf(facts)}${folders.some(isClosed) ? ':closed' : ''}`;
 }

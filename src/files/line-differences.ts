@@ -1,4 +1,4 @@
-// The differences between two texts, line by line, without their longest common subsequence.
+// The lines in which two texts differ: those outside their longest common subsequence.
 
 /** Returns removed lines with `- ` before them and new ones with `+ `, in order. The time is the product of the lengths, so texts must be short. */
 export function lineDifferences(before: readonly string[], after: readonly string[]): string[] {

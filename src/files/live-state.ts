@@ -18,7 +18,7 @@ export function indexFor(
   { mode, released }: LiveRule,
   applied: string | undefined,
 ): string | undefined {
-  // A node that never had files needs no index that has none
+  // A node that never had files needs no empty index
   if (current === undefined && (applied === undefined || applied === EMPTY_INDEX.sha256)) return undefined;
   const wanted = current ?? EMPTY_INDEX.sha256;
   return mode === 'auto' || released === wanted ? wanted : undefined;

@@ -1,4 +1,4 @@
-// The file sets that come with muster: a folder each, read once.
+// The file sets that come with muster: one folder for each, read once.
 import { lstat, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isShipped } from '../model/shipped-sets.ts';

@@ -136,7 +136,7 @@ export class TemplateEngine {
     return templates;
   }
 
-  /** As `Render.renderTemplates` of LiquidJS, which each tag calls for what is inside it. */
+  /** Replaces `Render.renderTemplates` of LiquidJS, which each tag calls for what is inside it. */
   private *step(templates: Template[], context: Context, given?: FileEmitter): Generator<unknown, string, unknown> {
     const running = this.current;
     const emitter = given ?? new FileEmitter(running.position);
@@ -197,7 +197,7 @@ export class TemplateEngine {
   }
 }
 
-/** An error with the template in which it came up; LiquidJS's own class joins place and reason into one text. */
+/** An error with the template in which it occurred; LiquidJS's own class joins place and reason into one text. */
 class PlacedError extends Error {
   readonly token: Template['token'];
 

@@ -6,7 +6,7 @@ import { quoteWord } from '../shell-words.ts';
 import { ipFromNumber, ipToNumber, parseSubnet, type Subnet } from '../wire/ip.ts';
 import { textOf } from './template-emitter.ts';
 
-/** Filters of LiquidJS that give another result each time, or that HTML needs. */
+/** Filters of LiquidJS that give a different result each time, or that are for HTML. */
 export const REMOVED_FILTERS = [
   'date',
   'date_to_xmlschema',

@@ -1,11 +1,11 @@
 // What the head and its template threads send each other.
 
-/** Values of one kind by name; what an attribute, a fact or a table has. */
+/** Values by the names that templates see. */
 export type Values = Readonly<Record<string, unknown>>;
 
 /** What all nodes share. */
 export interface SharedValues {
-  /** Names that templates see: `nodes` comes apart, because it is large. */
+  /** Names that templates see: `nodes` is sent separately, because it is large. */
   values: Values;
   digest: string;
 }
@@ -32,7 +32,7 @@ export interface TemplateSource {
   partials: Readonly<Record<string, string>>;
 }
 
-/** A template in a request: its text comes once for each thread. */
+/** A template in a request: each thread gets its text once. */
 export type SentTemplate = Omit<TemplateSource, 'text' | 'partials'> & {
   body?: Pick<TemplateSource, 'text' | 'partials'>;
 };

@@ -5,7 +5,7 @@ import type { NodeValues, Read, Values } from './template-protocol.ts';
 /** A name that does not exist, or a value that the template may not have. */
 class NameError extends Error {}
 
-/** Tables whose keys differ from node to node: a missing key counts as no in `if`, and has the value of `default`. */
+/** Tables whose keys differ from node to node: a missing key is false in `if`, and the filter `default` replaces it. */
 const OPEN_TABLES = ['attributes', 'origins', 'hardware'];
 /** What LiquidJS looks for in every object. */
 const PROBED = ['size', 'first', 'last', 'toLiquid', 'then', 'valueOf', 'toString', 'next', 'length'];

@@ -23,7 +23,7 @@ import type {
 /** One thread could be kept busy by one bad template. */
 const MOST = 2;
 const THREAD = new URL('./template-thread.js', import.meta.url);
-/** Milliseconds after which a thread is ended: its own limit did not hold. */
+/** Milliseconds after which the head ends a thread, because the thread's own limit failed. */
 const PATIENCE = 3 * MOST_TIME;
 /** Milliseconds for which a template that hung is refused. */
 const BAN = 60_000;
@@ -206,7 +206,7 @@ class TemplateThread {
     });
   }
 
-  /** Whether it has had no request yet. */
+  /** Whether it is still waiting for its first request. */
   get isFresh(): boolean {
     return this.lastId === 0;
   }
@@ -256,7 +256,7 @@ class TemplateThread {
     this.sentNodes = nodesDigest;
   }
 
-  /** Returns a template as it is sent: without the text that the thread has already. */
+  /** Returns a template to send, without a text that the thread already has. */
   private withText({ text, partials, ...template }: TemplateSource): SentTemplate {
     if (this.texts.has(template.digest)) return template;
     this.texts.add(template.digest);

@@ -1,7 +1,7 @@
 // The line of a TOML text that gives a value: the parser itself returns values without their places.
 import { parse } from 'smol-toml';
 
-/** Attempts to read a beginning of the text; one with values over thousands of lines is not worth more. */
+/** Attempts to parse a beginning of the text. A text that has values over thousands of lines is not worth more. */
 const MOST_ATTEMPTS = 500;
 /** Characters of a text. */
 const MOST_TEXT = 256 * 1024;

@@ -1,4 +1,4 @@
-// The values that templates see: of one node, and those that all nodes share. Made from the objects, and kept while those are the same.
+// The values that templates see: of one node, and those that all nodes share. Made from the objects, and kept until these change.
 import { createHash } from 'node:crypto';
 import { append } from '../model/append.ts';
 import { effectiveAttributes, type Inherited } from '../model/attributes.ts';
@@ -29,7 +29,7 @@ export interface Subject {
   secretNames: readonly string[];
 }
 
-/** Nodes whose values are made without a pause: about a millisecond. */
+/** The number of nodes between two pauses: about 1 ms of work. */
 const AT_ONCE = 10;
 
 /** They belong to one boot, not to the node. */
@@ -50,7 +50,7 @@ export class TemplateValues {
     this.ports = ports;
   }
 
-  /** Makes the values of all nodes ready, a few at a time: what waits in the event loop comes in between. */
+  /** Prepares the values of all nodes, a few at a time, so that the event loop can do other work in between. */
   async ready(): Promise<void> {
     for (const [index, entry] of this.ports.cluster.all('node').entries()) {
       this.list(entry);

@@ -30,7 +30,7 @@ export interface LayoutPart {
   fs: FileSystemName;
   /** Where it is mounted; empty for a partition that is not. */
   path: string;
-  /** Whether the boot goes on without it. */
+  /** Whether the boot continues without it. */
   isOptional: boolean;
 }
 
@@ -44,7 +44,7 @@ export interface LayoutDisk {
   erase: string;
 }
 
-/** What the initramfs gets of a layout. */
+/** A layout as the initramfs gets it. */
 export interface NodeLayout {
   /** A line per disk: `DISK LABEL=SIZE[:FS][@PATH][?],… [erase=SERIAL]`. */
   disks: string[];

@@ -31,7 +31,7 @@ interface Held {
   source: string;
 }
 
-/** What changes leave of nodes and groups. */
+/** Nodes and groups as they are after the changes. */
 interface State {
   groups: Groups;
   nodes: readonly { uid: string; value: Node }[];
@@ -62,7 +62,7 @@ export function refuseInheritedClashes(cluster: Cluster, changes: readonly Chang
   refuseUnavailable(ips, (uid, ip) => before(uid).ips.has(ip), around);
 }
 
-/** Adds the nodes that have one of the addresses themselves: of those outside the plan, the cluster knows them. */
+/** Adds the nodes that have one of the addresses themselves; the cluster's indexes find those outside the plan. */
 function addOwn(
   cluster: Cluster,
   { nodes, touched }: State,

@@ -44,7 +44,7 @@ function shared(interfaces: readonly Part[], what: string, of: (spec: Part) => r
   return undefined;
 }
 
-/** An interface that is made of itself, by way of others. */
+/** Finds an interface that is a part of itself, directly or through others. */
 function circle(interfaces: readonly Part[]): string | undefined {
   const parts = new Map(
     interfaces.map(({ name, members, parent }) => [name, parent === '' ? members : [...members, parent]]),

@@ -15,7 +15,7 @@ const BOND_MODES = ['balance-rr', 'active-backup', 'balance-xor', 'broadcast', '
 
 export interface SpecAddress {
   address: string;
-  /** Undefined when the network of the address says it. */
+  /** Undefined when it is that of the address's network in the configuration. */
   prefix: number | undefined;
   /** Whether the node's index is added. */
   plusIndex: boolean;
@@ -160,7 +160,7 @@ function readInterface(part: string): InterfaceSpec | Refused {
   return problem === undefined ? spec : { refused: `has ${name}: ${problem}` };
 }
 
-/** Returns an interface of which only the name is known. */
+/** Returns an interface with a name and defaults for everything else. */
 export function newSpec(name: string): InterfaceSpec {
   return {
     ...{ name, type: /^ib/.test(name) ? 'infiniband' : 'ethernet', boot: false, mac: '', addresses: [], network: '' },

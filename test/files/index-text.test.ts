@@ -25,7 +25,7 @@ const RENDERED: Rendered = {
   leftOut: [],
 };
 
-test('an index has the lines that a shell reads, and reads back as what it was', t => {
+test('an index has the lines that a shell reads, and reading it gives the same index', t => {
   const text = indexText(RENDERED);
   t.deepEqual(text.split('\n').slice(0, 3), [
     'muster-files 1',
@@ -94,7 +94,7 @@ test('what no index has is refused with its line', t => {
   t.regex(other(`f 0644 root root 4 ${digest} - /%41`), /canonical/);
 });
 
-test('any text is one word, and comes back', t => {
+test('any text becomes one word, and can be read back', t => {
   for (const text of ['a', ' ', '%', 'ü€😀', '\n', '~!']) {
     t.regex(encodeWord(text), /^[!-~]+$/);
     t.is(readWord(encodeWord(text)), text);

@@ -103,7 +103,7 @@ test.serial(
   },
 );
 
-test.serial('neither another machine, nor one that listens and forges the address, gets it', async t => {
+test.serial('another machine does not get it, even one that listens and forges the address', async t => {
   const all = await world(t);
   if (!all) return;
   const { wired, node, session, url, pin, token, archive } = all;
@@ -138,7 +138,7 @@ test.serial('neither another machine, nor one that listens and forges the addres
   await everywhere(neighbour, 'a forger', /^4\d\d$/);
 });
 
-test.serial('the head keeps it encrypted, and tells it in no log, listing or explanation', async t => {
+test.serial('the head keeps it encrypted, and shows it in no log, listing or explanation', async t => {
   const all = await world(t);
   if (!all) return;
   const { wired, node, url, pin } = all;

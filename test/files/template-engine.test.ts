@@ -100,7 +100,7 @@ test('a secret attribute is for templates of secret files', t => {
   t.false((textOf('{{ attributes | to_json }}') ?? '').includes('geheim'));
 });
 
-test('why a template of a secret file fails says nothing of what it read', t => {
+test('the reason why a template of a secret file failed reveals nothing that it read', t => {
   const secret = { secret: true };
   const of = (text: string): string => textOf(text, secret) ?? '';
   for (const text of [
