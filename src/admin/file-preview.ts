@@ -55,7 +55,7 @@ export async function previewOf(nodes: readonly Entry<'node'>[], ports: PreviewP
   return { same, groups: shown, failed: Array.from(failed, ([reason, names]) => ({ nodes: names, reason })) };
 }
 
-/** Returns which files of one node change with other objects; none when one of both cannot be rendered, which its stage says. */
+/** Returns which files of one node change with other objects; none when either side cannot be rendered, which its stage reports. */
 export async function fileChanges(
   files: Pick<NodeFilesAccess, 'tried'>,
   node: Entry<'node'>,

@@ -11,7 +11,7 @@ import type { Value } from '../model/kinds.ts';
 import { layersOf } from '../model/layers.ts';
 import type { AdminPorts } from './ports.ts';
 
-/** Where each node is. @param release whether its present files are released to it first */
+/** Returns the state of each node's files. @param release whether its current files are released to it first */
 export async function filesStates(
   ports: AdminPorts,
   nodes: readonly Entry<'node'>[],

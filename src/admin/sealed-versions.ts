@@ -20,7 +20,7 @@ export async function sealedVersions(
     for (const { secret, ...version } of (value as Value<'files'>).versions) {
       if (secret) continue;
       const archive = await sets.archive(version, value.name).catch((error: unknown) => {
-        // What storage has lost cannot be read by anybody.
+        // A content that storage has lost reveals nothing
         if (error instanceof MusterError && error.code === 'not-ready') return undefined;
         throw error;
       });

@@ -17,7 +17,7 @@ export interface FetchedAnswers {
   text: string;
 }
 
-/** Errors: `node-unreachable` with what ssh or the node said, `bad-kickstart` for more than 1 MiB. */
+/** Fetches them. Errors: `node-unreachable` with the message of ssh or the node, `bad-kickstart` for more than 1 MiB. */
 export async function fetchAnswers(node: NodeAddress, key: SshKey, signal: AbortSignal): Promise<FetchedAnswers> {
   const { output, ended } = runScript(node, key, SCRIPT, signal);
   const chunks: Buffer[] = [];
@@ -40,11 +40,11 @@ export async function fetchAnswers(node: NodeAddress, key: SshKey, signal: Abort
   const all = Buffer.concat(chunks).toString();
   const [, word = '', path = '', text = ''] = /^(\w+) (.*)\n([\s\S]*)$/.exec(all) ?? [];
   const kind = ANSWER_KINDS.find(one => one === word);
-  if (!kind) throw new MusterError('node-unreachable', `${node.name} sent something else than its answers.`);
+  if (!kind) throw new MusterError('node-unreachable', `${node.name} did not send its answers.`);
   return { kind, path, text };
 }
 
-/** What the script said, or ssh. */
+/** Returns the error of the script, or of ssh. */
 function wordsOf(stderr: string, status: number): string {
   const words = stderr.trim().split('\n').at(-1) || `status ${status}`;
   const own = words.replace(/^installer-answers: /, '');

@@ -1,4 +1,4 @@
-// The nodes as other programs want to know them.
+// The nodes as files of other programs.
 import { type Operations, READ } from './operation.ts';
 import { SELECTION } from './parameters.ts';
 

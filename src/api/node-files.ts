@@ -83,7 +83,7 @@ export const NODE_FILES = {
     query: SELECTION,
     output: z => z.array(state(z)),
     summary:
-      'Releases the present files to running nodes with `_files_live=manual`; they take them with their next heartbeat.',
+      'Releases the current files to running nodes with `_files_live=manual`; they take them with their next heartbeat.',
   },
   file: {
     ...READ,

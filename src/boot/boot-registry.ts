@@ -41,7 +41,8 @@ export class BootRegistry {
   }
 
   /**
-   * Returns the newest boot of a node. An enrolled system that has sent nothing is none: it waits next to the boot that installs it.
+   * Returns the newest boot of a node. An enrolled system does not count before its first heartbeat: it waits next to the boot that
+   * installs it.
    */
   current(node: string): Boot | undefined {
     return this.of(node).findLast(({ outcome }) => outcome !== 'enrolled');
@@ -54,7 +55,7 @@ export class BootRegistry {
     return this.beginSeparately(node);
   }
 
-  /** Begins a boot that supersedes none. */
+  /** Begins a boot that supersedes no other one. */
   beginSeparately(node: string): Boot {
     const { now, wall, run } = this.ports.times;
     const ordinal = (this.of(node).at(-1)?.ordinal ?? 0) + 1;

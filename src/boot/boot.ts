@@ -67,7 +67,7 @@ export interface Boot {
   /** SHA-256 of the session id and of the heartbeat token: the database holds no capability. */
   sessionHash?: string;
   tokenHash?: string;
-  /** SHA-256 of the word by which its node gets its secrets, see `claims`. */
+  /** SHA-256 of the claim with which its node gets its secrets, see `claims`. */
   claimHash?: string;
   /** Its session was minted without a DHCP exchange of firmware that this head saw: a user of the running system may have asked. */
   byAddressAlone?: boolean;

@@ -214,7 +214,7 @@ export class Boots implements JourneyLog {
     return boot;
   }
 
-  /** The initramfs has taken the secrets of the boot. Its firmware has ended, so a user of the system that starts now cannot begin a boot. */
+  /** The initramfs takes the secrets: the grant of its firmware ends, so that a user of the starting system cannot begin a boot. */
   claimed(boot: Boot, hash: string): void {
     boot.claimHash = hash;
     this.grants.end(boot.node);

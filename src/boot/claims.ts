@@ -1,4 +1,4 @@
-// Who may have the secrets of a boot: the first client that asks for them over TLS, for as long as the boot lasts.
+// Which client gets the secrets of a boot: the first one that asks for them over TLS, until the boot ends.
 import type { Refused } from '../refused.ts';
 import { type Boot, hashOf } from './boot.ts';
 
@@ -8,8 +8,8 @@ export const FIRST_ONLY = 'the secrets of this boot belong to the client that as
 const CLAIM = /^[0-9a-f]{32}$/;
 
 /**
- * Returns the hash of a claim that an agent names in the clear with its first heartbeat: who knows the hash does not know the claim. A
- * boot without secrets makes its claim so, and has it when its files get secrets later.
+ * Returns the hash of a claim that an agent sends in the clear with its first heartbeat: the hash does not reveal the claim. So a boot
+ * without secrets has a claim too, in case its files get secrets later.
  */
 export function namedClaim(hash: string | undefined): string | undefined {
   return hash !== undefined && /^[0-9a-f]{64}$/.test(hash) ? hash : undefined;
@@ -22,7 +22,7 @@ export interface ClaimRequest {
   isPrivate: boolean;
   /** Undefined when the client sent none. */
   claim: string | undefined;
-  /** Whether the first claim may be taken: while the node boots, and not once somebody had the time to listen and to forge. */
+  /** Whether a first claim is accepted: only while the node boots. Later, a listener has had the time to forge one. */
   mayTake: boolean;
 }
 

@@ -18,7 +18,7 @@ export function disksOf(attributes: Map<string, Inherited>, rules: StyleRules): 
   if (text === '' || !rules.needsKernel || !rules.needsImage) return { ...(disk && { disk }) };
   const read = readDiskLayout(text);
   if ('refused' in read) return { refused: `_disk_layout ${read.refused}` };
-  // A diskless node has nothing to do with a disk of roots and caches.
+  // A diskless node does not touch disks that only have roots and caches
   const disks = disk ? read.disks : read.disks.filter(({ parts }) => parts.some(isInUse));
   const clash = disk && clashOf(disk, disks);
   if (clash) return clash;
@@ -37,7 +37,7 @@ function partitionsOf(attributes: Map<string, Inherited>): DiskPlan | Refused {
   return disk;
 }
 
-/** A partition that the system uses by itself can be neither root nor cache. */
+/** Returns the refusal of a root or cache on a partition that the layout already uses for a mount point or swap. */
 function clashOf({ root, cache }: DiskPlan, disks: readonly LayoutDisk[]): Refused | undefined {
   for (const part of disks.flatMap(({ parts }) => parts).filter(isInUse)) {
     const name = [

@@ -1,4 +1,4 @@
-// Single-use tokens by which installed systems become nodes with an agent, and the identity they get. Pure.
+// Single-use tokens that enrol installed systems, and the identity that an enrolled system gets. Pure.
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { effectiveAttributes } from '../model/attributes.ts';
 import type { Cluster, Entry } from '../model/cluster.ts';
@@ -58,7 +58,7 @@ export class EnrolmentTokens {
   }
 }
 
-/** Returns when a token expires, in milliseconds since 1970; 0 for what is no token. */
+/** Returns when a token expires, in milliseconds since 1970; 0 for any other text. */
 function expiryOf(token: string): number {
   const [, seconds] = TOKEN.exec(token) ?? [];
   return seconds === undefined ? 0 : Number.parseInt(seconds, 36) * 1000;
@@ -70,7 +70,7 @@ export function keepsToken({ enrolHash, enrolUntil, started }: Boot, now: number
   return enrolHash !== undefined && now < (enrolUntil ?? started + LONGEST);
 }
 
-/** What to do about a request with a valid token: enrol the system, or repeat the answer that it did not receive. */
+/** The answer to a request with a valid token: enrol the system, or repeat the answer that it did not receive. */
 export type EnrolAnswer = { enrol: Enrolment } | { again: Boot } | (Refused & { status: 400 | 409 });
 
 /** Decides about a request with a valid token. The node chose session and claim, and repeats them when it asks again. */

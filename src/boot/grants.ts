@@ -31,7 +31,7 @@ export class Grants {
     return this.grants.get(node)?.mac;
   }
 
-  /** Returns whether booting firmware of the node got its address from this head a short while ago. */
+  /** Returns whether booting firmware of the node recently got its address from this head. */
   has(node: string): boolean {
     return (this.grants.get(node)?.until ?? Number.NEGATIVE_INFINITY) > this.rules.now();
   }

@@ -19,7 +19,7 @@ export class Identities {
     this.parts = parts;
   }
 
-  /** Begins one, which ends earlier ones of the node. Throws for a token that another request used meanwhile. */
+  /** Begins an identity, and ends earlier ones of the node. Throws when another request has used the token since. */
   begin(plan: BootPlan, { session, claimHash, enrolHash, enrolUntil }: Enrolment): Boot {
     const { registry, sessions } = this.parts;
     const { uid } = plan.node;
@@ -31,7 +31,7 @@ export class Identities {
     return boot;
   }
 
-  /** Ends those that began before a boot, or all. */
+  /** Ends the identities of a node that began before a boot; all of them without a boot. */
   endBefore(node: string, boot?: Boot): void {
     const { registry, sessions, changed } = this.parts;
     for (const old of registry.of(node)) {

@@ -1,5 +1,5 @@
-// Turns the answers that an installer kept on one node into a kickstart file for all: what is of that node or of the head becomes a
-// placeholder. Pure.
+// Turns the answers that an installer left on one node into a kickstart file for all nodes: values of that node or of the head become
+// placeholders. Pure.
 import { type KickstartValues, PLACEHOLDER } from './kickstart.ts';
 
 export const ANSWER_KINDS = ['kickstart', 'preseed', 'autoinstall'] as const;
@@ -20,7 +20,7 @@ export interface TakenAnswers {
 
 interface Rule {
   find: RegExp;
-  /** `$1` is what stays before it. */
+  /** Replaces the match after its first group, which stays. */
   becomes: string;
 }
 
@@ -30,11 +30,11 @@ export function takeAnswers(kind: AnswerKind, text: string, values: KickstartVal
   const changes: string[] = [];
   const lines = text.replace(/\r\n/g, '\n').replace(/\n*$/, '').split('\n');
   const taken = lines.map((line, index) => {
-    // What looks like a placeholder is text of the installer
+    // The installer's own text may look like a placeholder
     let now = line.replace(PLACEHOLDER, whole => (whole.startsWith('\\') ? whole : `\\${whole}`));
     for (const { find, becomes } of rules)
       now = now.replace(find, (whole: string, group: string | number) => {
-        // Without a group, its place is there
+        // Without a group, this argument is the offset of the match
         const before = typeof group === 'string' ? group : '';
         changes.push(`line ${index + 1}: ${becomes} for ${whole.slice(before.length)}`);
         return `${before}${becomes}`;
@@ -68,7 +68,7 @@ function rulesFor(kind: AnswerKind, { dictionaries, functions }: KickstartValues
   return rules;
 }
 
-/** Names and numbers of the network only where the installer's own settings are: elsewhere, the same word means something else. */
+/** Rules for host names and network settings. They apply only to the installer's own settings: elsewhere, the same word means something else. */
 function hostRules(kind: AnswerKind, word: (dictionary: string, key: string) => string): Rule[] {
   const places: Readonly<Record<AnswerKind, (setting: Setting) => string | undefined>> = {
     kickstart: ({ anaconda }) => anaconda && `^(\\s*network\\s.*--${anaconda}[= ]["']?)`,
@@ -135,7 +135,7 @@ d-i preseed/late_command string in-target sh -c '<enroll()>' || true; wget -q -O
   },
 };
 
-/** Returns what reports the end; nothing where the file has other commands at that place. */
+/** Returns the commands that report the end; an empty text where the file already has other commands for it. */
 function endFor(kind: AnswerKind, text: string): string {
   const { has, agent = '', end } = ENDS[kind];
   if (kind === 'autoinstall' && !/^autoinstall:/m.test(text)) return '';

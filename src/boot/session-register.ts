@@ -28,7 +28,7 @@ export class SessionRegister {
     if (boot.tokenHash) this.byToken.delete(boot.tokenHash);
   }
 
-  /** The session and token of a boot are valid no more. */
+  /** Makes the session and token of a boot invalid. */
   withdraw(boot: Boot): void {
     this.remove(boot);
     delete boot.sessionHash;

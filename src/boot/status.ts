@@ -108,7 +108,7 @@ export class Statuses {
     const current = this.currentBoot(node);
     if (!current) return boots;
     const at = boots.indexOf(current);
-    // What was enrolled during a boot waits next to it
+    // A system that enrolled during a boot waits next to that boot
     const waiting = boots.slice(at + 1).filter(({ outcome }) => outcome === 'enrolled');
     return [...boots.slice(0, at), ...waiting, current];
   }

@@ -75,7 +75,7 @@ export function timelineOf(boot: Boot): Timeline {
   };
 }
 
-/** An enrolled system may come up at any time: that says nothing about it. */
+/** Returns whether the duration of the boot means something: an enrolled system may come up at any time. */
 function tookTime({ outcome, plan }: Boot): boolean {
   return (outcome === 'up' || outcome === 'installed') && plan?.style !== 'installed';
 }

@@ -1,4 +1,4 @@
-// What enrols installed systems: tokens, the line to paste on a node, and the archive with the agent.
+// Enrols installed systems: makes the tokens, the line to paste on a node, and the archive with the agent.
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BootPlan } from '../boot/boot-plan.ts';
@@ -30,7 +30,7 @@ export interface EnrolmentLine {
 }
 
 const MODULE = join(packageRoot, 'initramfs/95muster');
-/** The agent speaks HTTP by one of these; its installer chooses. */
+/** The agent uses one of these for HTTP; its installer chooses. */
 const CLIENTS = ['http_curl', 'http_busybox'];
 
 export class Enrolments {

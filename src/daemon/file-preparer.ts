@@ -1,4 +1,4 @@
-// Renders the files of all nodes after a change of the objects, one node at a time: in a boot storm they are there already.
+// Renders the files of all nodes after a change of the objects, one node at a time, so that they are ready in a boot storm.
 import type { NodeFiles } from './node-files.ts';
 import type { State } from './state.ts';
 
@@ -21,7 +21,7 @@ export function prepareFiles({ cluster, store, files }: Parts, quietMs = QUIET_M
     for (const { uid } of cluster.all('node')) {
       if (own !== round) return;
       if (!(await files.prepare(cluster, uid))) return;
-      // Whatever waits in the event loop comes first
+      // Lets what waits in the event loop run first
       await new Promise(resolve => setImmediate(resolve));
     }
   };

@@ -80,7 +80,7 @@ export class NodeFiles {
     const answer = this.plan(cluster, node);
     const next: Known = { sequence: cluster.sequence, hardware, at: now, answer };
     nodes.set(uid, next);
-    // A thread that had ended, or a content that could not be read: the next request tries again
+    // A thread may have ended, or a content was unreadable: the next request tries again
     const given = await answer.catch((error: unknown) => {
       nodes.delete(uid);
       throw error;
@@ -113,7 +113,7 @@ export class NodeFiles {
     this.known.get(cluster)?.delete(uid);
   }
 
-  /** Makes ready what the renderings of all nodes share, in the background; nothing while no node has file sets. */
+  /** Prepares what the renderings of all nodes share; does nothing while no node has file sets. */
   async warm(cluster: Cluster): Promise<void> {
     const first = cluster.all('node').find(({ value }) => {
       const found = fileSetsOf(cluster, value);
@@ -129,7 +129,7 @@ export class NodeFiles {
     await this.prepare(cluster, first.uid);
   }
 
-  /** Renders the files of a node, so that its boot finds them made; returns whether there is room for those of more nodes. */
+  /** Renders the files of a node before its boot needs them; returns whether there is room for those of more nodes. */
   async prepare(cluster: Cluster, uid: string): Promise<boolean> {
     const node = cluster.get('node', uid);
     if (!node) return true;

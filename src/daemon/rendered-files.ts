@@ -10,7 +10,7 @@ import { isSealed, type Sealing } from '../sealing.ts';
 
 /** Bytes of contents that are kept in memory. */
 const MOST_MEMORY = 64 * 1024 * 1024;
-/** Bytes that may wait to be written; who adds more waits. */
+/** Bytes that may wait to be written; a caller that adds more has to wait. */
 const MOST_WAITING = 64 * 1024 * 1024;
 /** Milliseconds for which contents that no boot needs are kept: a boot may be about to begin. */
 const SPARED_MS = 60 * 60_000;
@@ -36,10 +36,10 @@ export interface RenderedFilesOptions {
 
 export class RenderedFiles {
   private readonly options: RenderedFilesOptions;
-  /** The last used is the last. */
+  /** By digest; the most recently used is the last. */
   private readonly memory = new Map<string, Buffer>();
   private memoryBytes = 0;
-  /** What is not yet on disk; the write of each. */
+  /** Contents that are not on disk yet, each with its write. */
   private readonly waiting = new Map<string, { content: Buffer; written: Promise<void> }>();
   private waitingBytes = 0;
   /** Digests on disk. */
@@ -96,7 +96,7 @@ export class RenderedFiles {
     return content;
   }
 
-  /** Removes what no index of these needs. @param needed digests of indexes */
+  /** Removes contents that none of these indexes needs. @param needed digests of indexes */
   async sweep(needed: Iterable<string>): Promise<void> {
     const { folder, now = Date.now } = this.options;
     const keep = new Set<string>();

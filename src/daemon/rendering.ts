@@ -77,7 +77,7 @@ function sshHostKeys(folder = '/etc/ssh'): string[] {
   });
 }
 
-/** Removes what neither a boot nor a running node needs. */
+/** Removes rendered files that no boot and no running node needs. */
 async function sweep({ cluster, boots, statuses, log }: State, files: NodeFiles, store: RenderedFiles): Promise<void> {
   const planned = cluster
     .all('node')

@@ -28,7 +28,7 @@ export interface StoreOptions {
   now?: () => number;
   /** The largest size of the audit trail, in characters; the oldest lines are removed first. */
   auditLimit?: number;
-  /** Opens what encrypts secret fields, once no other musterd can have the folder; they stay plain when absent. */
+  /** Returns the vault that encrypts secret fields, called once the folder is locked; they stay plain when absent. */
   vault?: () => Promise<Vault>;
   /** Receives what an administrator should know about the folder. */
   warn?: (text: string) => void;
@@ -132,7 +132,7 @@ class SqliteStore implements Store {
       return value === stored ? [] : [{ uid, value }];
     });
     if (changed.length === 0) return;
-    // What was in the clear does not stay in free pages or in the journal
+    // The clear text must not stay in free pages or in the journal
     await this.database.exec('PRAGMA secure_delete=ON');
     await replaceValues(this.database, changed);
     await this.database.exec('PRAGMA wal_checkpoint(TRUNCATE); PRAGMA secure_delete=OFF');

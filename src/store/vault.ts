@@ -3,7 +3,7 @@ import { isSecretName, maskPassword, maskUrls } from '../masking.ts';
 import { type Field, fieldsOf, KIND_NAMES, type Kind, type Value } from '../model/kinds.ts';
 import type { Sealing } from '../sealing.ts';
 
-/** No value that an administrator gives has a NUL in it. */
+/** Marks an encrypted value: no value from an administrator has a NUL in it. */
 const MARK = '\0sealed:';
 
 const SECRET_FIELDS = Object.fromEntries(
@@ -12,7 +12,7 @@ const SECRET_FIELDS = Object.fromEntries(
 
 export interface VaultOptions {
   sealing: Sealing;
-  /** Receives each value that does not open: musterd starts all the same, because boots need none of them. */
+  /** Receives each value that cannot be decrypted. musterd still starts, because boots need none of them. */
   unopened(what: string): void;
   /** Returns whether an attribute is secret for another reason than its name. */
   isSecretAttribute?(name: string): boolean;
@@ -30,7 +30,7 @@ export class Vault {
     return this.mapped(kind, value, (text, isSecret) => (isSecret && text !== '' ? this.sealed(text) : text));
   }
 
-  /** Returns the value for memory. What does not open stays as it is in the database. */
+  /** Returns the value for memory. A text that cannot be decrypted stays as it is in the database. */
   open<K extends Kind>(kind: K, value: Value<K>): Value<K> {
     return this.mapped(kind, value, (text, _isSecret, place) => {
       if (!text.startsWith(MARK)) return text;

@@ -12,7 +12,7 @@ import { ask, startWorld } from './world.ts';
 
 const ROUNDS = 9;
 
-/** A set whose content has the number of its version. */
+/** A head with a file set that has the number of its version in its content. */
 async function world(t: ExecutionContext) {
   const folder = temporaryFolder(t);
   const socket = join(folder, 'run/admin.sock');

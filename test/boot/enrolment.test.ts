@@ -65,7 +65,7 @@ function world() {
 test('an enrolled system is up with its first heartbeat, and a token works once', t => {
   const { enrol, beat, boots, uid, state, statuses, reason } = world();
   const boot = enrol('one');
-  t.is(state(), 'unknown', 'nothing was heard of it');
+  t.is(state(), 'unknown', 'it has sent nothing yet');
   t.is(boots.current(uid), undefined);
   t.is(reason(), 'agent-expected');
   t.is(boots.byHeartbeatToken(tokenOf(WORD)), boot);

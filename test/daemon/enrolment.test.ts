@@ -14,7 +14,7 @@ import { WiredHead, type WiredMachine } from '../support/wired-head.ts';
 const MAC = '52:54:00:00:00:01';
 const SECRET = 'this-is-the-munge-key-of-the-cluster';
 
-/** A machine with a system on its disk: a folder in the place of /, and one in that of /run/muster. */
+/** A machine with a system on its disk: one folder stands for /, another one for /run/muster. */
 class Installed {
   readonly machine: WiredMachine;
   readonly root: string;
@@ -27,7 +27,7 @@ class Installed {
     this.run = join(folder, 'run');
   }
 
-  /** @param services where it keeps them */
+  /** @param services the folder of its services */
   async prepare(services = 'usr/lib/systemd/system'): Promise<void> {
     for (const name of ['etc', services, 'root', 'tmp']) await mkdir(join(this.root, name), { recursive: true });
     await writeFile(join(this.root, 'etc/os-release'), 'NAME="Debian"\nPRETTY_NAME="Debian GNU/Linux 12"\n');
@@ -45,20 +45,20 @@ class Installed {
     return ['env', ...places, 'MUSTER_ENROLL_PAUSE=0', ...words];
   }
 
-  /** What a root shell there says to a line. */
+  /** Runs a line in a root shell of the system. */
   async shell(line: string, shell = ['dash']): Promise<{ status: number | null; stdout: string; stderr: string }> {
     const [program = '', ...args] = this.machine.command(this.words(...shell, '-c', line));
     return run(program, args, { timeoutMs: 120_000 });
   }
 
-  /** The system starts: its service is what systemd would start. */
+  /** Starts the system: runs what systemd would run for its service. */
   async start(wired: WiredHead) {
     await rm(this.run, { recursive: true, force: true });
     await this.machine.run(this.words('sh', join(this.root, 'usr/lib/muster-agent/installed_start')));
     return wired.background(this.machine, this.words('dash', join(this.run, 'agent/agent')));
   }
 
-  /** Its kernel runs for so many seconds; the rest of its /proc is that of the machine. */
+  /** Sets the uptime of its kernel, in seconds; the rest of its /proc is the machine's own. */
   async hasStarted(seconds: number): Promise<void> {
     this.proc = join(this.root, 'proc');
     await mkdir(this.proc);
@@ -219,7 +219,7 @@ test('a token that is used, wrong or of another node is refused, on the node and
     const forged = `${fetch} && echo ${rest.replace(pin, `${pin.slice(0, -1)}${pin.endsWith('A') ? 'B' : 'A'}`)}`;
     t.regex(await said(forged), /muster: the head at https:\/\/10\.54\.0\.1:8443 does not answer, or has another key/);
   }
-  t.is(await system.file('var/lib/muster/session'), kept, 'what it was stays');
+  t.is(await system.file('var/lib/muster/session'), kept, 'its identity stays');
   const other = new Installed(
     await wired.addMachine('n1', '52:54:00:00:00:02', '10.54.0.101/24'),
     join(wired.folder, 'other'),

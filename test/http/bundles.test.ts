@@ -65,7 +65,7 @@ async function world(t: ExecutionContext, secret: boolean) {
   t.teardown(async () => rm(folder, { recursive: true, force: true }));
   const port = secret ? await server.startTls(await loadHeadCertificate(folder), 0) : server.port;
   t.teardown(async () => server.close());
-  /** Answers with the response, of which nothing is read yet, or with why there is none. */
+  /** Returns the response, with nothing of its body read yet; undefined when there is none. */
   const ask = async (): Promise<IncomingMessage | undefined> => {
     const options = { host: '127.0.0.1', port, path: `/boot/v1/${id}/files`, localAddress: NODE, agent: false };
     const asked = secret

@@ -1,19 +1,19 @@
-// How much of nodes' files is in memory to be sent: one bundle for each boot, and a bounded number of bytes for all.
+// Bounds the memory of bundles that are being sent: one bundle per boot, and a number of bytes for all of them.
 import { monotonicNow } from '../../clock.ts';
 
-/** Bytes of all bundles; one that is alone may have more. */
+/** Bytes of all bundles together; a single one may be larger. */
 const MOST_BYTES = 512 * 1024 * 1024;
-/** Milliseconds after which a bundle makes room for others that need it: a client that reads slowly must not keep them out. */
+/** Milliseconds after which a bundle can be cut off for others: a client that reads slowly must not keep them out. */
 const FAIR_MS = 60_000;
-/** Seconds until a node that was sent away comes back. */
+/** Seconds until a node retries when there is no room. */
 export const BUNDLE_RETRY_S = 3;
 
-/** The right of one request to have a bundle in memory; `end` must be called. */
+/** Allows one request to keep a bundle in memory, until `end` is called. */
 export class BundleTurn {
   readonly boot: string;
   readonly begun: number;
   bytes = 0;
-  /** Whether it has to end, because another takes its place. */
+  /** Whether it has to end, because another one replaces it. */
   isReplaced = false;
   private readonly turns: BundleTurns;
   private replaced: (() => void) | undefined;
@@ -24,12 +24,12 @@ export class BundleTurn {
     this.begun = begun;
   }
 
-  /** Returns whether there is room for the bytes of the bundle now. */
+  /** Reserves the bytes of the bundle; returns false when there is no room now. */
   take(bytes: number): boolean {
     return this.turns.take(this, bytes);
   }
 
-  /** Calls back when another takes its place; at once if one has. */
+  /** Calls back when another one replaces it; at once if that has happened. */
   onReplaced(callback: () => void): void {
     this.replaced = callback;
     if (this.isReplaced) callback();
@@ -50,7 +50,7 @@ export class BundleTurns {
   private readonly now: () => number;
   /** By boot. */
   private readonly running = new Map<string, BundleTurn>();
-  /** By boot, the request that waits for the end of the one before it. */
+  /** By boot: the request that waits until the one before it has ended. */
   private readonly waiting = new Map<string, (turn: BundleTurn | undefined) => void>();
   private bytes = 0;
 
@@ -60,8 +60,8 @@ export class BundleTurns {
   }
 
   /**
-   * Returns a turn when the bundle before it of the same boot, which it replaces, has left memory: the node may have lost that
-   * connection. Undefined when a later request came meanwhile.
+   * Returns a turn. It replaces the earlier one of the same boot, because the node may have lost that connection, and waits until that
+   * bundle has left memory. Undefined when a later request has replaced this one.
    */
   async begin(boot: string): Promise<BundleTurn | undefined> {
     const before = this.running.get(boot);
@@ -100,13 +100,13 @@ export class BundleTurns {
     return turn;
   }
 
-  /** Ends the oldest that had their time; their connections are free a moment later. */
+  /** Cuts off the oldest turns that have had their time; their connections close a moment later. */
   private makeRoom(asking: BundleTurn, bytes: number): void {
-    let wanted = bytes;
+    let missing = bytes;
     for (const turn of [...this.running.values()].sort((left, right) => left.begun - right.begun)) {
-      if (wanted <= 0 || this.now() - turn.begun < FAIR_MS) return;
+      if (missing <= 0 || this.now() - turn.begun < FAIR_MS) return;
       if (turn === asking || turn.bytes === 0) continue;
-      wanted -= turn.bytes;
+      missing -= turn.bytes;
       if (!turn.isReplaced) turn.replace();
     }
   }

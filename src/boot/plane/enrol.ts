@@ -5,7 +5,7 @@ import { type Answer, type Effect, refuse, say } from './question.ts';
 import { sessionValues } from './session-values.ts';
 import type { Admitted, Asked } from './who.ts';
 
-/** The agent with its installer: nothing in it is secret. */
+/** Answers with the agent and its installer; nothing in them is secret. */
 export async function agentArchive({ context }: Asked): Promise<Answer> {
   return say(await context.enrolment.archive(), { type: 'application/x-tar' });
 }

@@ -4,7 +4,10 @@ import { INITRAMFS_LEVEL, readMark } from '../../wire/initramfs-mark.ts';
 import { type BootPlan, type PlannedFiles, takesFiles } from '../boot-plan.ts';
 import type { PlaneContext } from './ports.ts';
 
-/** Returns why not, and the name of the boot config; undefined when it can, and when nobody knows: an unreadable file is reported when it is fetched. */
+/**
+ * Returns why it cannot, and the name of the boot config. Undefined when it can, and when the file cannot be read: that is reported when
+ * the node fetches it.
+ */
 export async function initramfsProblem(
   { plan, bootFileHead }: Pick<PlaneContext, 'plan' | 'bootFileHead'>,
   node: string,
@@ -33,7 +36,7 @@ export async function initramfsProblem(
   return undefined;
 }
 
-/** What an initramfs without a mark does not do, besides files. */
+/** Returns what the plan needs, besides files, that an initramfs without a mark cannot do. */
 function newNeeds({ style, layout, ignition }: BootPlan): string[] {
   // It knows one disk with plain partitions, in style disked
   const isPlain =

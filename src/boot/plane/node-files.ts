@@ -1,4 +1,4 @@
-// The files of a node's file sets on their way: at boot as its plan froze them, later as they are now.
+// Sends a node the files of its file sets: at boot as its plan froze them, later as they are now.
 import { reasonOf } from '../../errors.ts';
 import { missingContents } from '../../files/bundle.ts';
 import { EMPTY_INDEX, readIndex } from '../../files/index-text.ts';
@@ -15,7 +15,7 @@ import type { Admitted } from './who.ts';
 
 type Files = Pick<PlannedFiles, 'index' | 'secret'>;
 
-/** What a boot fetches before its root starts. */
+/** Answers a boot with its files, before its root starts. */
 export async function bootFiles({ question, context, boot, plan, session }: Admitted['session']): Promise<Answer> {
   const { files } = plan;
   if (!files) return refuse(404, 'the node had no file sets when this boot began');
@@ -25,7 +25,7 @@ export async function bootFiles({ question, context, boot, plan, session }: Admi
   return bundle({ context, question, boot, files, claim, mayTake: true, has: new Set(), noted });
 }
 
-/** What a running node fetches after a change: the index that its heartbeat named, and the contents that it does not list. */
+/** Answers a running node after a change: the index that its heartbeat named, and the contents that the node does not have. */
 export async function liveFiles({ question, context, boot, facts }: Admitted['token']): Promise<Answer> {
   const wanted = facts.get('index') ?? '';
   const current = wanted === EMPTY_INDEX.sha256 ? EMPTY : await currentFiles(context, boot);
@@ -98,7 +98,7 @@ async function whole(turn: BundleTurn | undefined, make: () => Promise<Parts>): 
 const TAKEN = 'another client asked for the secrets of this boot, after the first one; it got nothing';
 const DOUBTFUL = 'a boot without a DHCP exchange gets no secrets while an earlier system of the node sends heartbeats';
 
-/** Whether a user of the running system may have begun this boot. A node that does boot sends no heartbeats any more. */
+/** Returns whether a user of the running system may have begun this boot: a node that really boots sends no more heartbeats. */
 function isDoubtful({ boots }: PlaneContext, boot: Boot): boolean {
   const isEarlier = (other: Boot): boolean => (other.ordinal ?? 0) < (boot.ordinal ?? 0);
   return (
@@ -107,8 +107,8 @@ function isDoubtful({ boots }: PlaneContext, boot: Boot): boolean {
 }
 
 /**
- * Returns the answer as it is once its claim is taken, or the refusal when another request took the claim while this one was answered.
- * Nothing may be awaited between this and the next look at the claim.
+ * Takes the claim of an answer and returns the answer; a refusal when another request took the claim in the meantime. There must be no
+ * await between this and the next check of the claim.
  */
 export function withClaim(given: Answer, question: Question): Answer {
   for (const effect of given.effects ?? []) {
@@ -120,7 +120,7 @@ export function withClaim(given: Answer, question: Question): Answer {
   return given;
 }
 
-/** A second client of a boot: the node shows it, because one of the two is no boot of ours. */
+/** Reports a second client of a boot on the timeline and in the log: one of the two is not the node. */
 function refusedEffects(text: string, boot: Boot, { peer }: Question): Effect[] {
   return [
     { do: 'tell', boot, note: { stage: 'initramfs', peer, detail: text } },
@@ -135,7 +135,7 @@ interface BundleWish {
   turn: BundleTurn | undefined;
 }
 
-/** The index and the contents of a bundle. What is not kept any more is rendered again. */
+/** Returns the index and the contents of a bundle; renders them again when they are no longer kept. */
 async function partsOf(context: PlaneContext, boot: Boot, wish: BundleWish): Promise<Parts> {
   const { digest } = wish;
   if (digest === EMPTY_INDEX.sha256) return [Buffer.from(EMPTY_INDEX.text)];
@@ -167,7 +167,7 @@ async function keptParts({ fileContent }: PlaneContext, { digest, has, turn }: B
   return parts;
 }
 
-/** The files of a running node as they are now; none for a boot that takes no files. */
+/** Returns the files of a running node as they are now; undefined for a boot that takes no files. */
 async function currentFiles({ files }: PlaneContext, boot: Boot): Promise<Files | Refused | undefined> {
   if (!files || !boot.plan || !takesFiles(boot.plan)) return undefined;
   const answer = await files(boot.node);

@@ -35,7 +35,7 @@ export interface TextAnswer {
   type?: string;
   /** Whether caches must not keep the text. */
   noStore?: boolean;
-  /** Of a bundle: it ends when the text has left memory. */
+  /** The turn of a bundle; whoever sends the text ends it when the text has left memory. */
   turn?: BundleTurn;
   effects?: readonly Effect[];
 }

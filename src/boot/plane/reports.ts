@@ -79,7 +79,7 @@ function amount(text: string): string | number {
   return /^\d{1,15}$/.test(text) ? Number(text) : text;
 }
 
-/** Events of one heartbeat that come onto the timeline. */
+/** The most events of one heartbeat that the timeline gets. */
 const MOST_EVENTS = 20;
 
 /** A heartbeat is answered with the node's attributes, and with the index of its files when it has file sets. */
@@ -89,7 +89,7 @@ export async function heartbeat({ context, question, facts, boot }: Admitted['to
   if (attributes === undefined) return refuse(410, 'the node was deleted');
   const [hardware, status] = [hardwareFacts(factsBelow(facts, 'hardware')), factsBelow(facts, 'status')];
   const period = context.statusSeconds(boot.node) * 1000;
-  // What file sets declare runs after a change: its ends are of the timeline
+  // The agent reports how the reloads and scripts of a change ended
   const events = Object.values(factsBelow(facts, 'event'))
     .slice(0, MOST_EVENTS)
     .map(detail => ({ do: 'tell', boot, note: { stage: 'up', peer: question.peer, by: 'node', detail } }) as const);
@@ -104,7 +104,7 @@ export async function heartbeat({ context, question, facts, boot }: Admitted['to
   });
 }
 
-/** An installed system keeps its identity over reboots: its uptime shows them. */
+/** Returns whether an installed system has rebooted since its last heartbeat: it keeps its identity, so only its uptime shows that. */
 function hasStartedAgain({ beats }: BootsInSight, boot: Boot, status: Readonly<Record<string, string>>): boolean {
   if (boot.plan?.style !== 'installed') return false;
   const [before, now] = [beats.of(boot)?.facts['uptime'], status['uptime']].map(text => Number(text ?? Number.NaN));

@@ -83,7 +83,7 @@ export const ADMIT: { readonly [W in Who]: (asked: Asked) => Admission<W> } = {
   },
 };
 
-/** A boot has its address for as long as it lasts; an installed system outlives a change of its node's address. */
+/** Returns whether the address belongs to the boot. A boot keeps its address; the address of an installed system may change. */
 function isOwn({ question, context }: Asked, boot: Boot, plan: BootPlan): boolean {
   if (plan.style !== 'installed') return plan.node.ip === question.ip;
   return context.directory.nodeByIp(question.ip)?.uid === boot.node;

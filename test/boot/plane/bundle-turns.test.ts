@@ -8,7 +8,7 @@ async function begun(turns: BundleTurns, boot: string): Promise<BundleTurn> {
   return turn;
 }
 
-test('a later request of a boot replaces the one before it, which ends first; of those that wait, the last one goes on', async t => {
+test('a later request of a boot replaces the earlier one once that has ended; of several that wait, the last one continues', async t => {
   const turns = new BundleTurns();
   const first = await begun(turns, 'a');
   let cut = 0;
@@ -28,7 +28,7 @@ test('a later request of a boot replaces the one before it, which ends first; of
   t.true((await begun(turns, 'a')).take(1));
 });
 
-test('bytes are bounded; who is alone has more; what takes too long makes room', async t => {
+test('bytes are bounded; a single bundle may be larger; one that takes too long is cut off for others', async t => {
   const clock = { now: 0 };
   const turns = new BundleTurns(100, () => clock.now);
   const [slow, other] = [await begun(turns, 'slow'), await begun(turns, 'other')];

@@ -172,7 +172,7 @@ test('of two clients that ask for the secrets at the same moment, one gets them'
   t.true(boot.events.some(({ detail }) => /another client asked/.test(detail ?? '')));
 });
 
-test('files that get secrets while the node runs are for the claim of its first heartbeat', async t => {
+test('files that become secret while the node runs go to the claim of its first heartbeat', async t => {
   const { ask, boot, now, ports } = world();
   const plane = new BootPlane(ports);
   now.files = { ...(now.files ?? { index: FILES.digest, size: 1, sets: [] }), secret: true };
@@ -207,7 +207,7 @@ test('a running node gets what it lacks of the index that its heartbeat named', 
   t.regex(await beat(), /\[Files\]/);
   delete now.files;
   now.rule = { mode: 'auto' };
-  t.is(await beat(), '200 [Attributes]\n', 'a node that never had files is not bothered');
+  t.is(await beat(), '200 [Attributes]\n', 'a node that never had files gets no index');
   t.regex(await beat(`status.files_applied=${FILES.digest}\n`), new RegExp(`index = ${EMPTY_INDEX.sha256}`));
   t.is(
     text(await ask('POST', '/node/v1/files', `token=TOKEN\nindex=${EMPTY_INDEX.sha256}\n`)),
@@ -215,7 +215,7 @@ test('a running node gets what it lacks of the index that its heartbeat named', 
   );
 });
 
-test('a node that reports a number that is none changes no file of other nodes', async t => {
+test('a hardware fact that is not a number changes no file of other nodes', async t => {
   const { ask } = world();
   const given = await ask(
     'POST',

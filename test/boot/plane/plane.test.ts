@@ -325,7 +325,7 @@ test('the reason why a node cannot boot is in its script, on the timeline and in
   t.like(given.effects?.[0], { do: 'note', note: { stage: 'script', fault: 'bad-answers', error: 'line 3 is wrong' } });
 });
 
-test('an Ignition configuration is filled in for the node, and one that is none refuses the boot', async t => {
+test('an Ignition configuration is filled in for the node, and an invalid one refuses the boot', async t => {
   const asked: string[] = [];
   let text = '{"ignition": {"version": "3.3.0"}}';
   const kickstart = async (_plan: unknown, _session: string, file: string): Promise<string> => {
