@@ -99,3 +99,22 @@ for (const shell of ['dash', 'busybox'])
     t.is(await update(shell, place, agent, current.digest), 0);
     for (const [name, text] of Object.entries(image)) t.is(await stateOf(place, name), text);
   });
+
+for (const shell of ['dash', 'busybox'])
+  test.serial(
+    `${shell}: a script of the boot, which the node dropped since, is fetched when a change runs it`,
+    async t => {
+      if (!requireAll(t, { programs: [SHELLS[shell]?.[0] ?? '', 'busybox', 'timeout'] })) return;
+      const content = Buffer.from('#!/bin/sh\necho ran >"$MUSTER_ROOT/etc/ran"\n');
+      const script = (stage: 'root' | 'change') => ({ stage, name: 'base/x', required: false, seconds: 60, content });
+      const versions = [bundle([], [script('root')]), bundle([entry('/etc/a', 'a')], [script('change')])] as const;
+      let current: Bundle = versions[0];
+      const head = await startHead({ files: () => current });
+      t.teardown(() => head.stop());
+      const place = await makePlace(t);
+      const agent = await layOutAgent(place);
+      await giveSession(place, { MUSTER_TOKEN: 't', MUSTER_HEARTBEAT_URL: `${head.url}/node/v1/heartbeat` });
+      for (current of versions) t.is(await update(shell, place, agent, current.digest), 0);
+      t.is(await readFile(join(place.root, 'etc/ran'), 'utf8'), 'ran\n');
+    },
+  );
