@@ -73,7 +73,7 @@ install() {
     find_binary openssl > /dev/null || inst_multiple -o curl
     # Sends the kernel's messages to the head, where there is no busybox.
     inst_multiple -o logger dmesg
-    # Style disked and _disk_layout; an image without them boots without these.
+    # For style disked and _disk_layout. An image without these programs boots in all other ways.
     inst_multiple -o blkid mkfs.ext4 e2fsck sfdisk udevadm sync touch
     inst_multiple -o mkfs.xfs xfs_repair mkswap swapon mdadm
     inst_simple /etc/mke2fs.conf

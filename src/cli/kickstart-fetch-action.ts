@@ -49,7 +49,7 @@ export const kickstartFetch = action({
   },
 });
 
-/** The texts are hand-written or short: a file of 1 MiB would take minutes to compare. */
+/** Kickstart files are short. The comparison of a file of 1 MiB would take minutes. */
 const MOST_LINES = 2000;
 
 function differencesOf(old: string, text: string): string[] {
@@ -67,7 +67,7 @@ async function oldText(file: string): Promise<string | undefined> {
   }
 }
 
-/** It may hold password hashes: musterd reads it, and nobody else. */
+/** The file may have password hashes, so only musterd may read it. */
 async function store(file: string, text: string): Promise<void> {
   const owner = process.getuid?.() === 0 ? userIds('muster') : undefined;
   try {

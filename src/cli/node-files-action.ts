@@ -11,7 +11,7 @@ import { action, type Context } from './table.ts';
 import { humanTime } from './terminal.ts';
 import { visible } from './visible.ts';
 
-/** Milliseconds between two looks at nodes that take their files. */
+/** Milliseconds between two checks of nodes that take their files. */
 const LOOK_MS = 1000;
 
 export const nodeFiles = action({
@@ -50,7 +50,7 @@ export const nodeFiles = action({
   },
 });
 
-/** One line for all nodes with the same state, reason and sets. */
+/** Prints one line for all nodes with the same state, reason and sets; returns the exit status. */
 function print({ given, terminal }: Context, states: readonly NodeFilesState[]): number {
   if (isForPrograms(given)) printData(terminal, given, states);
   else {
@@ -68,7 +68,7 @@ function print({ given, terminal }: Context, states: readonly NodeFilesState[]):
   return states.some(({ state }) => state === 'failed') ? 1 : 0;
 }
 
-/** Since when the first and the last of these nodes are in their state. */
+/** Returns since when the first and the last of these nodes have been in their state. */
 function sinceText(nodes: readonly NodeFilesState[]): string {
   const times = nodes.flatMap(({ since }) => since ?? []).sort((left, right) => left - right);
   const [first, last] = [times.at(0), times.at(-1)].map(time => time !== undefined && humanTime(time));

@@ -151,6 +151,6 @@ test('systemd: systemctl enables, disables and masks the units', async t => {
     'masked',
   ]);
   await t.throwsAsync(filesOf(t, ['systemd'], { attributes: { systemd_mask: '../../etc/passwd' } }), {
-    message: /is no name of a unit/,
+    message: /is not the name of a unit/,
   });
 });

@@ -8,7 +8,7 @@ import { giveSession, makePlace, runParts, SHELLS, type ShellResult } from './sh
 
 const MODULES = '/usr/lib/uml/modules';
 
-/** Starts the kernel with the disks $DISKS, and in it the words with this environment; the root is the machine's, read-only. */
+/** Starts the kernel with the disks $DISKS, and runs the given words in it with this environment. Its root is the machine's, read-only. */
 const UML = `#!/bin/bash
 export -p >"$PLACE/environment"
 printf '%q ' "$@" >"$PLACE/words"
@@ -82,7 +82,7 @@ async function node(t: ExecutionContext, shell: string): Promise<Boot | undefine
 }
 const says = ({ console }: ShellResult): string => console.split('\n').find(line => line.includes('<3>')) ?? '';
 
-// A boot takes some seconds there, so each test has another shell.
+// A boot takes seconds in user-mode Linux, so each test runs in one shell only.
 test.serial('busybox: a mirror is made, found again, and comes up without one of its disks', async t => {
   const boot = await node(t, 'busybox');
   if (!boot) return;

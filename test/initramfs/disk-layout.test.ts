@@ -1,4 +1,4 @@
-// `_disk_layout` with real tools on loop devices: what is empty is laid out, what is ours is found again, and the rest is left alone.
+// `_disk_layout` with real tools on loop devices: an empty disk is partitioned, our partitions are found again, and all else is left alone.
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -36,11 +36,11 @@ const BOOT = `prepare_disks; mount_disks; ROOT_DETAIL=\${ROOT_DETAIL#, }; echo "
 interface Disks {
   place: Place;
   devices: string[];
-  /** A boot of the node with this layout: in a mount namespace of its own. @param after what is looked at in its root */
+  /** Boots the node with this layout in a separate mount namespace. @param after commands to run in its root at the end */
   boot(layout: string, after?: string, env?: Record<string, string>): Promise<ShellResult>;
 }
 
-/** Disks of so many MiB; nothing of them is written before it is used. */
+/** Returns a node with a sparse disk of each size. @param sizes in MiB */
 async function disks(t: ExecutionContext, shell: string, ...sizes: number[]): Promise<Disks | undefined> {
   const tools = ['losetup', 'partx', 'sfdisk', 'mkfs.ext4', 'mkfs.xfs', 'mkswap', 'blkid', 'unshare'];
   if (!requireAll(t, { root: true, programs: [SHELLS[shell]?.[0] ?? '', 'busybox', ...tools] })) return undefined;
@@ -89,7 +89,7 @@ async function disks(t: ExecutionContext, shell: string, ...sizes: number[]): Pr
   };
 }
 
-/** Programs are found as ever, but for one. */
+/** Replaces the lookup of programs: finds `instead` for one of them. */
 const withTool = (name: string, instead: string): string => `on_path() {
     if [ "$1" = ${name} ]; then echo ${instead} && return; fi
     for _there in /usr/sbin /usr/bin /sbin /bin; do if [ -x "$_there/$1" ]; then echo "$_there/$1" && return; fi; done

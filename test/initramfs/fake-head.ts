@@ -32,7 +32,7 @@ export interface FakeHeadOptions {
   tricks?: Trick[];
   attributes?: string | (() => string);
   heartbeatStatus?: () => number;
-  /** The node's files, for those who ask for them. */
+  /** The node's files; without them, there is no such URL. */
   files?: () => Bundle;
 }
 

@@ -42,7 +42,7 @@ async function stateOf(place: Place, name: string): Promise<string> {
   return found.isSymbolicLink() ? `link ${await readlink(path)}` : readFile(path, 'utf8');
 }
 
-/** Runs the applier to its end, or until it is killed with all its processes. @param seconds until then; 0: never */
+/** Runs the applier to its end, or kills it with all its processes after some seconds. @param seconds 0: never */
 async function update(shell: string, place: Place, agent: string, digest: string, seconds = 0): Promise<number | null> {
   const words = ['--signal=KILL', `${seconds}`, ...(SHELLS[shell] ?? []), join(agent, 'update_files'), digest];
   const env = { ...process.env, ...place.env, MUSTER_ROOT: place.root };

@@ -18,7 +18,7 @@ import { requireAll } from '../support/require.ts';
 import { type Bundle, bundle, entry } from './bundles.ts';
 import { makePlace, type Place, runParts, SHELLS } from './shells.ts';
 
-/** What a call of the applier says: its status, and what is wrong with which file. */
+/** Prints the status of the applier, and what is wrong with which file. */
 const APPLY = `
 unpack_bundle "$FILES/bundle" "$DIGEST" '' || { echo "unpack: $FILES_PROBLEM"; exit; }
 apply_files; echo "$? $FILES_PATH|$FILES_PROBLEM|$FILES_LEFT_OUT|$FILES_LOCAL"

@@ -10,7 +10,7 @@ import { makePlace, runParts, SHELLS } from './shells.ts';
 const CONTEXT = 'system_u:object_r:etc_t:s0';
 const OTHER = 'system_u:object_r:shadow_t:s0';
 
-/** The image's programs without the image: this machine's, on the paths of the root. The initramfs has the image's own `cp` too. */
+/** Stands in for the image's programs: runs this machine's on the paths of the root. The initramfs has the image's own `cp` too. */
 const IN_IMAGE = `
 cp() { ${findProgram('cp') ?? 'cp'} "$@"; }
 in_image() {

@@ -19,7 +19,7 @@ const script = (
   ...more,
 });
 
-/** What a test puts in the place of mounts, and of the root that a script enters. */
+/** Stands in for mounts, and for the root that a script enters. */
 const BOOT = `
 [ -z "$LATE_LIMIT" ] || {
     eval "prompt_$(sed -n '/^end_after() {/,/^}/p' "$MUSTER_LIB/lib/stage_scripts")"
