@@ -48,7 +48,7 @@ for (const { title, seconds, files, tests } of times) {
   line(`\n${title}: ${seconds.toFixed(0)} s; the slowest files, then tests:`);
   for (const { name, seconds } of [...files, ...tests]) line(`${seconds.toFixed(1).padStart(7)} s  ${name}`);
 }
-for (const { name, text } of failures) line(`\nFAILED: ${name}\n${indented(text)}`);
+for (const { name, text } of failures) line(`\nFAILED: ${name}\n${indented(shortened(text))}`);
 const bad = counts.failed > 0 || (process.env.CI === 'true' && counts.skipped > 0) || counts.passed === 0;
 if (process.env.CI === 'true' && counts.skipped > 0) line('\nOn CI a skipped test is a failure.');
 line(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
@@ -138,14 +138,22 @@ function kill(pid) {
   }
 }
 
+/** The reason stands at the start and the last log lines at the end: enough to read many failures in a short log. */
+function shortened(text) {
+  const lines = text.split('\n');
+  if (lines.length <= 40) return text;
+  return [...lines.slice(0, 20), `... ${lines.length - 40} lines, which stand above ...`, ...lines.slice(-20)].join(
+    '\n',
+  );
+}
+
 function result(name, outcome, text = '') {
   counts[outcome] += 1;
   const words = text.trim();
   if (outcome === 'failed') failures.push({ name, text: words });
   const sign = { passed: 'ok  ', failed: 'FAIL', skipped: 'skip' }[outcome];
-  line(
-    `${sign} ${name}${words && outcome !== 'failed' ? `\n${indented(words.split('\n').slice(-20).join('\n'))}` : ''}`,
-  );
+  const shown = outcome === 'failed' ? words : words.split('\n').slice(-20).join('\n');
+  line(`${sign} ${name}${shown ? `\n${indented(shown)}` : ''}`);
 }
 
 function indented(text) {
