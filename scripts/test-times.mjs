@@ -31,7 +31,7 @@ export function labelsOf(files) {
  * @param {string} notes what `noteTimes` wrote
  * @param {{ name: string, at: number }[]} results in the order of their arrival
  */
-export function slowest(files, notes, results, count = 10) {
+export function slowest(files, notes, results, count = 20) {
   const begun = new Map();
   const took = [];
   for (const line of notes.split('\n')) {
