@@ -94,6 +94,9 @@ test('facts come from systemd: failed units, starting units, and where the syste
   const jobs = '12 dev-sdb.device start running\n13 data.mount start waiting\n';
   t.is(await said(jobs, 'starting_units'), 'dev-sdb.device');
   t.is(await said('9 reboot.target start waiting\n', 'going_down'), 'reboot');
+  const late = 'refresh_system; ask_systemd() { return 143; }; _system_turn=0; refresh_system; echo "$FAILED_UNITS"';
+  t.is(await said('a.service loaded failed failed A\n', late), 'a.service', 'no answer in time takes nothing back');
+  t.is(await said('', `${late}; ask_systemd() { :; }; _system_turn=0; refresh_system; echo "$FAILED_UNITS"`), '');
   t.is(await said('9 poweroff.target start waiting\n', 'going_down'), 'off');
   t.is(await said('', 'going_down'), '', 'only the agent is stopped');
 });

@@ -1,12 +1,23 @@
 // The watcher that the initramfs leaves in a system whose agent does not come.
 import { spawn } from 'node:child_process';
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
 import { SYSTEM_FACTS } from '../../src/boot/system-facts.ts';
 import { requireAll } from '../support/require.ts';
 import { startHead } from './fake-head.ts';
 import { giveSession, MODULE, makePlace, SHELLS } from './shells.ts';
+
+/** A systemd that names a unit once and then answers too late; and no long pauses. */
+const LATE = `
+ask_systemd() {
+    [ "$1" = list-jobs ] || return 0
+    [ ! -e "$PRIVATE/late" ] || return 143
+    : >"$PRIVATE/late"
+    echo '12 slow.service start running'
+}
+pause() { sleep 0.1; }
+`;
 
 for (const shell of Object.keys(SHELLS)) {
   test(`${shell}: the watcher tells what the system is like until the agent was heard`, async t => {
@@ -18,6 +29,7 @@ for (const shell of Object.keys(SHELLS)) {
     await cp(join(MODULE, 'agent'), parts, { recursive: true });
     for (const name of ['base', 'http', 'http_client'])
       await cp(join(place.folder, 'lib/lib', name), join(parts, name));
+    await appendFile(join(parts, 'system'), LATE);
     await cp('/bin/busybox', join(parts, 'busybox'));
     // The layer that takes what is written is measured, not the root.
     await mkdir(join(place.run, 'private', 'rw'));
@@ -39,6 +51,8 @@ for (const shell of Object.keys(SHELLS)) {
       [],
     );
     t.false('error' in report);
+    await head.until(() => head.reports.length >= 3);
+    for (const report of head.reports) t.is(report['status.starting_units']?.trim(), 'slow.service');
     await writeFile(join(place.run, 'private', 'answer'), '[Attributes]\n');
     await ended;
     t.is(child.exitCode, 0);
