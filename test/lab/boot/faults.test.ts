@@ -267,7 +267,8 @@ type Body = (t: ExecutionContext, lab: Lab) => Promise<void>;
 function fault(title: string, role: Role, body: Body, isAlone = false): void {
   const add = isAlone ? test.serial : test;
   add(title, async t => {
-    t.timeout(900_000);
+    // The wait for its turn is part of it.
+    t.timeout(1_800_000);
     if (!lab) return skip(t, 'the lab did not start: its test says why');
     const begun = Date.now();
     try {
