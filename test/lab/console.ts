@@ -6,7 +6,7 @@ import type { Machine } from '../../lab/machine.ts';
 const SHELL_MS = 240_000;
 /** Without an answer after this time, it is printed again. */
 const ANSWER_MS = 60_000;
-/** On a busy machine an emulated UART drops or repeats a byte now and then, and a kernel message may stand anywhere. */
+/** An answer that arrives damaged is printed again. */
 const PRINTS = 5;
 
 export interface Answer {
@@ -21,37 +21,46 @@ let number = 0;
 export async function runInside(node: Machine, command: string): Promise<Answer> {
   await node.waitForSerial(/root@\w+:~# /, { timeoutMs: SHELL_MS, from: node.consoleStart });
   number += 1;
-  const [begin, end, file] = [`BEGIN${number}`, `END${number}`, `/run/console-${number}`];
   const start = node.serial.length();
+  const [said, file] = [`/run/console-${number}.said`, `/run/console-${number}`];
   // The console repeats what is typed: the quotes in the marks make only their output match.
-  const parts = [`"${quoted(begin)}"`, `"$(cat ${file}.status)"`, `"$(md5sum <${file})"`, `"$(base64 -w0 ${file})"`];
-  const print = `printf '\\n%s' ${parts.join(' ')} "${quoted(end)}"; echo`;
-  await node.serial.type(`{ ${command}; } >${file} 2>&1; echo $? >${file}.status; ${print}\n`);
+  const print = `echo BE""GIN; od -An -v -tx1 ${file}; echo E""ND`;
+  const frame = `{ echo ${number} $?; cat ${said}; } >${file}; md5sum <${file} >>${file}`;
+  await node.serial.type(`{ ${command}; } >${said} 2>&1; ${frame}; ${print}\n`);
   let problem: unknown = new Error(`${node.name}: what '${command}' wrote arrived damaged ${PRINTS} times`);
   for (let printed = 0, from = start; printed < PRINTS; printed += 1) {
     if (printed > 0) await node.serial.type(`${print}\n`);
     try {
-      await node.waitForSerial(new RegExp(end), { timeoutMs: ANSWER_MS, from });
+      await node.waitForSerial(/E+N+D+\s/, { timeoutMs: ANSWER_MS, from });
     } catch (error) {
       if (node.ended()) throw error;
       problem = error;
     }
-    const answer = findAnswer(node.serial.text().slice(start), begin, end);
+    const answer = findAnswer(node.serial.text().slice(start), number);
     if (answer) return answer;
     from = node.serial.length();
   }
   throw problem;
 }
 
-const quoted = (mark: string): string => `${mark.slice(0, 2)}""${mark.slice(2)}`;
-
-/** Finds what a command wrote between two marks: its status, the MD5 digest of its output, the output in base64. */
-export function findAnswer(text: string, begin: string, end: string): Answer | undefined {
-  const whole = new RegExp(`${begin}\\s+(\\d+)\\s+([0-9a-f]{32})\\s+-\\s+([A-Za-z0-9+/=]*)\\s+${end}`, 'g');
-  for (const [, status, digest, base64 = ''] of text.matchAll(whole)) {
-    const output = Buffer.from(base64, 'base64');
-    if (createHash('md5').update(output).digest('hex') !== digest) continue;
-    return { status: Number(status), output: output.toString().replaceAll('\r', '') };
+/**
+ * Finds what a command wrote between two marks, in hex: its number and status, its output, and the MD5 digest of these. On a busy machine an
+ * emulated UART sends a byte twice now and then. In a pair of hex digits that cannot be mistaken: `66e` is `6e`, and `666` is `66`.
+ */
+export function findAnswer(text: string, number: number): Answer | undefined {
+  for (const [, hex = ''] of text.matchAll(/B+E+G+I+N+\s([\s\da-f]*)E+N+D+\s/g)) {
+    const pairs = hex
+      .split(/\s+/)
+      .map(token => token.replace(/(.)\1+/g, '$1').padEnd(Math.min(token.length, 2), token));
+    const whole = Buffer.from(pairs.join(''), 'hex');
+    const end = whole.length - DIGEST_LINE;
+    const body = whole.subarray(0, Math.max(end, 0));
+    if (whole.subarray(body.length).toString() !== `${createHash('md5').update(body).digest('hex')}  -\n`) continue;
+    const [, of, status, output = ''] = /^(\d+) (\d+)\n([\s\S]*)$/.exec(body.toString()) ?? [];
+    if (Number(of) === number) return { status: Number(status), output: output.replaceAll('\r', '') };
   }
   return undefined;
 }
+
+/** What md5sum prints of its standard input, in bytes. */
+const DIGEST_LINE = 36;

@@ -2,6 +2,7 @@
 import type { ExecutionContext, TestFn } from 'ava';
 import { type Lab, type LabOptions, startLab } from '../../lab/lab.ts';
 import { reasonOf } from '../../src/errors.ts';
+import { Limits } from '../../src/power/limits.ts';
 import { requireAll } from './require.ts';
 
 const PROGRAMS = [
@@ -32,25 +33,32 @@ export function requireLab(t: ExecutionContext, firmware: LabOptions['firmware']
   });
 }
 
+/** An emulated node keeps one processor busy: a file's labs run two at a time. */
+const turns = new Limits();
+const LABS_AT_A_TIME = 2;
+
 /** Runs a test with a lab of its own. When it fails, the end of the consoles and of the daemon's log go to its log. */
 export async function withLab(
   t: ExecutionContext,
   options: Partial<LabOptions>,
   body: (lab: Lab) => Promise<void>,
 ): Promise<void> {
-  t.timeout(900_000);
+  // The wait for its turn is part of it.
+  t.timeout(1_800_000);
   if (!requireLab(t, options.firmware)) return;
-  const lab = await startLab(options);
-  try {
-    await body(lab);
-  } catch (error) {
-    t.log(reasonOf(error));
-    for (const node of lab.nodes) t.log(`console of ${node.name}:\n${node.serial.tail(40)}`);
-    t.log(`musterd:\n${await lab.head.lastWords()}`);
-    throw error;
-  } finally {
-    await lab.stop();
-  }
+  await turns.within('labs', LABS_AT_A_TIME, async () => {
+    const lab = await startLab(options);
+    try {
+      await body(lab);
+    } catch (error) {
+      t.log(reasonOf(error));
+      for (const node of lab.nodes) t.log(`console of ${node.name}:\n${node.serial.tail(40)}`);
+      t.log(`musterd:\n${await lab.head.lastWords()}`);
+      throw error;
+    } finally {
+      await lab.stop();
+    }
+  });
 }
 
 /** A test that boots virtual nodes: one line per case. */
@@ -60,5 +68,5 @@ export function labTest(
   options: Partial<LabOptions>,
   body: (t: ExecutionContext, lab: Lab) => Promise<void>,
 ): void {
-  test.serial(title, async t => withLab(t, options, async lab => body(t, lab)));
+  test(title, async t => withLab(t, options, async lab => body(t, lab)));
 }

@@ -28,7 +28,7 @@ async function changeCache(lab: Lab, script: string): Promise<void> {
   if (status !== 0) throw new Error(output);
 }
 
-test.serial('bios, disked: whatever happens to cache and head, the node comes up with the right root', async t => {
+test('bios, disked: whatever happens to cache and head, the node comes up with the right root', async t => {
   await withLab(t, { ...DISKED, firmware: 'bios' }, async lab => {
     await lab.bootUp();
     await timelineIsComplete(t, lab, BIOS_LACKS, 'disked');
@@ -81,7 +81,7 @@ test.serial('bios, disked: whatever happens to cache and head, the node comes up
   });
 });
 
-test.serial('uefi, disked: an empty disk, then a root that is kept because it is unchanged', async t => {
+test('uefi, disked: an empty disk, then a root that is kept because it is unchanged', async t => {
   const attributes = { ...DISK_ATTRIBUTES, _disk_wipe: 'changed' };
   await withLab(t, { ...DISKED, firmware: 'uefi', attributes }, async lab => {
     await lab.bootUp();

@@ -82,7 +82,7 @@ async function installed(t: ExecutionContext, lab: Lab): Promise<void> {
   t.regex(stdout, /clear _boot_once: boot [0-9a-f]{12} takes live/);
 }
 
-test.serial('bios, _boot_once=live: one installation, then the next boot is as before', async t => {
+test('bios, _boot_once=live: one installation, then the next boot is as before', async t => {
   await withInstaller(t, 'bios', '# reboot', async lab => {
     await lab.bootUp();
     await installed(t, lab);
@@ -96,7 +96,7 @@ test.serial('bios, _boot_once=live: one installation, then the next boot is as b
   });
 });
 
-test.serial('uefi, live: the installer gets tree and kickstart and reports its end', async t => {
+test('uefi, live: the installer gets tree and kickstart and reports its end', async t => {
   await withInstaller(t, 'uefi', '# poweroff', async lab => {
     await lab.node().powerOn();
     await lab.node().waitForSerial(/INSTALLER: (end|failed.*)/, { timeoutMs: 300_000 });

@@ -37,7 +37,7 @@ async function leftToItself(t: ExecutionContext, lab: Lab, style: string): Promi
   t.regex((await lab.muster('node', '-i', 'n0', 'status')).stdout, /local/);
 }
 
-test.serial('bios: next and sanboot reach the local disk, and iPXE boots a disk over iSCSI', async t => {
+test('bios: next and sanboot reach the local disk, and iPXE boots a disk over iSCSI', async t => {
   if (!requireLab(t)) return;
   const folder = await folderFor(t);
   const files = await ensureImage();
@@ -60,7 +60,7 @@ test.serial('bios: next and sanboot reach the local disk, and iPXE boots a disk 
   });
 });
 
-test.serial('uefi: next and sanboot reach the loader of the local disk; GRUB boots a node instead of iPXE', async t => {
+test('uefi: next and sanboot reach the loader of the local disk; GRUB boots a node instead of iPXE', async t => {
   if (!requireLab(t, 'uefi')) return;
   const disks = [await uefiDisk(await folderFor(t))];
   await withLab(t, { firmware: 'uefi', disks, cmdline: QUOTED }, async lab => {
