@@ -3,7 +3,7 @@
 //   node scripts/test.mjs [FILE...]   with compiled test files (dist/test/...), only those
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -37,10 +37,11 @@ if (ONLY.length > 0) {
   const files = testFiles();
   // Lab boots use both cores: only one file at a time, and not next to a test that measures a time-out. Within a file,
   // `test.serial` runs alone.
+  // Half of them wait for a client or for a limit most of the time: one more than there are processors.
   await ava(
     'tests',
     files.filter(file => !isLab(file)),
-    [],
+    [`--concurrency=${availableParallelism() + 1}`],
   );
   await ava('lab boots', files.filter(isLab), ['--concurrency=1', '--timeout=15m']);
 }
