@@ -15,12 +15,13 @@ export interface Answer {
   output: string;
 }
 
-let number = 0;
+let commands = 0;
 
 /** Runs a command once, and prints what it wrote until it arrives undamaged. */
 export async function runInside(node: Machine, command: string): Promise<Answer> {
   await node.waitForSerial(/root@\w+:~# /, { timeoutMs: SHELL_MS, from: node.consoleStart });
-  number += 1;
+  commands += 1;
+  const number = commands;
   const start = node.serial.length();
   const [said, file] = [`/run/console-${number}.said`, `/run/console-${number}`];
   // The console repeats what is typed: the quotes in the marks make only their output match.
