@@ -35,14 +35,14 @@ if (ONLY.length > 0) {
   check('format and lint: biome', () => words(join(BIN, 'biome'), ['check', '--colors=off', '.']));
   check('shell scripts: shellcheck', () => words(process.execPath, ['scripts/lint-shell.mjs']));
   const files = testFiles();
-  // Lab boots use both cores: only one file at a time, and not next to a test that measures a time-out. Within a file,
-  // `test.serial` runs alone.
-  // Half of them wait for a client or for a limit most of the time: one more than there are processors.
+  // Half of the tests wait for a client or a limit most of the time: one more file than there are processors runs at once.
   await ava(
     'tests',
     files.filter(file => !isLab(file)),
     [`--concurrency=${availableParallelism() + 1}`],
   );
+  // Lab boots use both processors: one file at a time, and not next to a test that measures a time-out. Within a file two labs
+  // run at once (`withLab`), and `test.serial` alone.
   await ava('lab boots', files.filter(isLab), ['--concurrency=1', '--timeout=15m']);
 }
 for (const { title, seconds, files, tests } of times) {

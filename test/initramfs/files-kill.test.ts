@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { lstat, mkdir, readdir, readFile, readlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { requireAll } from '../support/require.ts';
 import { type Bundle, bundle, entry } from './bundles.ts';
 import { startHead } from './fake-head.ts';
@@ -59,33 +59,44 @@ function seeded(seed: number): () => number {
   };
 }
 
+/** A node, and a head that serves it one bundle after the other. */
+async function node(t: ExecutionContext, shell: string) {
+  let served: Bundle | undefined;
+  const head = await startHead({ files: () => served ?? bundle([]) });
+  t.teardown(() => head.stop());
+  const place = await makePlace(t);
+  const agent = await layOutAgent(place);
+  await giveSession(place, { MUSTER_TOKEN: 't', MUSTER_HEARTBEAT_URL: `${head.url}/node/v1/heartbeat` });
+  /** Serves the bundle and runs the applier; returns its status. @param seconds until it is killed; 0: never */
+  const updated = async (bundle: Bundle, seconds = 0) => {
+    served = bundle;
+    return update(shell, place, agent, bundle.digest, seconds);
+  };
+  return { place, updated };
+}
+
 for (const shell of ['dash', 'busybox'])
   test.serial(`${shell}: an applier that is killed at ${MOMENTS} moments leaves no half of a file`, async t => {
     t.timeout(900_000);
     if (!requireAll(t, { programs: [SHELLS[shell]?.[0] ?? '', 'busybox', 'timeout'] })) return;
     const versions = [version('one'), version('two')] as const;
-    let current: Bundle = versions[0];
-    const head = await startHead({ files: () => current });
-    t.teardown(() => head.stop());
-    const place = await makePlace(t);
-    const agent = await layOutAgent(place);
-    await giveSession(place, { MUSTER_TOKEN: 't', MUSTER_HEARTBEAT_URL: `${head.url}/node/v1/heartbeat` });
+    const { place, updated } = await node(t, shell);
     await mkdir(join(place.root, 'etc'), { recursive: true });
     const image = { a: 'a image\n', link: 'a image\n', only: 'only image\n', passwd: 'root:x:0:0::/:\n' };
     for (const [name, text] of Object.entries(image)) await writeFile(join(place.root, 'etc', name), text);
     const begun = performance.now();
-    t.is(await update(shell, place, agent, current.digest), 0);
+    t.is(await updated(versions[0]), 0);
     const seconds = (performance.now() - begun) / 1000;
     const random = seeded(7);
     for (let moment = 0; moment < MOMENTS; moment++) {
-      current = versions[(moment + 1) % 2] ?? versions[0];
-      await update(shell, place, agent, current.digest, Math.max(0.01, random() * seconds * 1.1));
+      const current = versions[(moment + 1) % 2] ?? versions[0];
+      await updated(current, Math.max(0.01, random() * seconds * 1.1));
       for (const [name, allowed] of Object.entries(ALLOWED)) {
         const state = await stateOf(place, name);
         if (!allowed.includes(state)) t.fail(`${moment}: /etc/${name} is ${state.slice(0, 80)}`);
       }
       if (moment % 10 !== 9) continue;
-      t.is(await update(shell, place, agent, current.digest), 0, `${moment}: the next run completes`);
+      t.is(await updated(current), 0, `${moment}: the next run completes`);
       const word = current === versions[0] ? 'one' : 'two';
       t.is(await stateOf(place, 'a'), `a ${word}\n`);
       t.is(await stateOf(place, 'link'), `link ${word}`);
@@ -95,8 +106,7 @@ for (const shell of ['dash', 'busybox'])
       const left = (await readdir(join(place.root, 'etc'))).filter(name => name.startsWith('.'));
       t.deepEqual(left, [], 'nothing is left of the runs that were ended');
     }
-    current = bundle([]);
-    t.is(await update(shell, place, agent, current.digest), 0);
+    t.is(await updated(bundle([])), 0);
     for (const [name, text] of Object.entries(image)) t.is(await stateOf(place, name), text);
   });
 
@@ -108,13 +118,8 @@ for (const shell of ['dash', 'busybox'])
       const content = Buffer.from('#!/bin/sh\necho ran >"$MUSTER_ROOT/etc/ran"\n');
       const script = (stage: 'root' | 'change') => ({ stage, name: 'base/x', required: false, seconds: 60, content });
       const versions = [bundle([], [script('root')]), bundle([entry('/etc/a', 'a')], [script('change')])] as const;
-      let current: Bundle = versions[0];
-      const head = await startHead({ files: () => current });
-      t.teardown(() => head.stop());
-      const place = await makePlace(t);
-      const agent = await layOutAgent(place);
-      await giveSession(place, { MUSTER_TOKEN: 't', MUSTER_HEARTBEAT_URL: `${head.url}/node/v1/heartbeat` });
-      for (current of versions) t.is(await update(shell, place, agent, current.digest), 0);
+      const { place, updated } = await node(t, shell);
+      for (const current of versions) t.is(await updated(current), 0);
       t.is(await readFile(join(place.root, 'etc/ran'), 'utf8'), 'ran\n');
     },
   );
